@@ -88,7 +88,7 @@ package struct OpenedModel: Sendable {
     /// - Throws: `WeightsError`.
     package func network(
         ofMember index: Int = 0, on backend: Backend
-    ) throws -> any SeparationNetwork {
+    ) throws -> LoadedNetwork {
         try configurations[index].network(
             parameters: checkpoints[index].parameters(), backend: backend)
     }
@@ -96,7 +96,7 @@ package struct OpenedModel: Sendable {
     /// Loads the networks of the members that run; `nil` for the other members.
     ///
     /// - Throws: `WeightsError`.
-    func networks(running bag: Bag, on backend: Backend) throws -> [(any SeparationNetwork)?] {
+    func networks(running bag: Bag, on backend: Backend) throws -> [LoadedNetwork?] {
         try checkpoints.indices.map { index in
             bag.contributions(ofMember: index).isEmpty
                 ? nil : try network(ofMember: index, on: backend)
@@ -114,7 +114,7 @@ package struct OpenedModel: Sendable {
     /// - Parameters:
     ///   - stems: indices of the sources to name, ascending.
     ///   - networks: the loaded networks.
-    func information(stems: [Int], networks: [any SeparationNetwork]) -> ModelInformation {
+    func information(stems: [Int], networks: [LoadedNetwork]) -> ModelInformation {
         let first = configurations[0]
         return ModelInformation(
             name: name, sources: stems.map { first.sources[$0] }, sampleRateHz: first.samplerate,

@@ -26,7 +26,7 @@ public final class Separator: Sendable {
     private struct Worker: Sendable {
         let backend: Backend
         /// Networks by member of the bag; `nil` for members that no wanted stem needs.
-        let networks: [(any SeparationNetwork)?]
+        let networks: [LoadedNetwork?]
     }
 
     /// Loads the weights of a model. Blocks until they are loaded.

@@ -57,7 +57,7 @@ extension Benchmark {
             return try Checkpoint.open(path).countBytes
         }
 
-        func load(_ precision: Precision, threads: Int) throws -> any SeparationNetwork {
+        func load(_ precision: Precision, threads: Int) throws -> LoadedNetwork {
             let backend = try Backend(threads: threads, precision: precision)
             switch network {
             case .checkpoint(let path, let segmentSeconds):

@@ -83,7 +83,7 @@ extension Benchmark {
         }
 
         /// Adds the time since the last call.
-        func completed(_ block: NetworkBlock) throws {
+        func completed(_ block: NetworkBlock) throws(CancellationError) {
             try cancellation.check()
             let seconds = begun.secondsSince
             if !blocks.contains(block) { blocks.append(block) }

@@ -20,7 +20,7 @@ package enum Architecture: Sendable, CaseIterable {
         }
     }
 
-    package static let classNames = allCases.map(\.className)
+    package static let classNames = allCases.map { $0.className }
 
     /// - Returns: nil for a class that isn't supported.
     init?(className: String) {
@@ -28,15 +28,6 @@ package enum Architecture: Sendable, CaseIterable {
             return nil
         }
         self = known
-    }
-
-    /// The type of the network for a configuration of this class.
-    var network: any SeparationNetwork.Type {
-        switch self {
-        case .htdemucs: HTDemucs.self
-        case .hdemucs: HDemucs.self
-        case .demucs: TimeDemucs.self
-        }
     }
 
     /// `__init__`'s parameters in order, for positional arguments.

@@ -3,26 +3,14 @@
 import WeightsLoader
 
 extension Configuration {
-    /// Reads the configuration that a checkpoint stores, or infers it from the tensors' shapes.
-    ///
-    /// - Parameter overriding: arguments under the reference's names that replace the file's.
-    /// - Returns: the configuration, and a line of warning for each argument that the reference's
-    ///   class doesn't have. The reference drops such arguments too.
-    /// - Throws: ``WeightsError`` if the metadata can't be used, ``ConfigurationError`` if an
-    ///   argument is invalid or not supported.
-    package static func read(
-        from checkpoint: Checkpoint, overriding: [String: ArgumentValue] = [:]
-    ) throws -> (configuration: Configuration, warnings: [String]) {
-        try read(arguments(of: checkpoint, overriding: overriding))
-    }
-
     /// Reads the configuration from the arguments of the class's constructor.
     ///
-    /// - Returns: configuration and warnings, like ``read(from:overriding:)``.
+    /// - Returns: the configuration, and a line of warning for each argument that the reference's
+    ///   class doesn't have. The reference drops such arguments too.
     /// - Throws: ``ConfigurationError``.
     package static func read(
         _ arguments: ModelArguments
-    ) throws -> (configuration: Configuration, warnings: [String]) {
+    ) throws(ConfigurationError) -> (configuration: Configuration, warnings: [String]) {
         let table = try ArgumentTable(arguments)
         try table.refuseUnsupported()
         let configuration = try Configuration(table.hyperparameters())
@@ -55,17 +43,17 @@ private struct ArgumentTable {
 
     private let architecture: Architecture
 
-    init(_ arguments: ModelArguments) throws {
+    init(_ arguments: ModelArguments) throws(ConfigurationError) {
         architecture = try Architecture(of: arguments)
         let order = architecture.argumentOrder
         guard arguments.positional.count <= order.count else {
-            throw ConfigurationError.tooManyPositional(
+            throw .tooManyPositional(
                 found: arguments.positional.count, allowed: order.count)
         }
         values = arguments.keyword
         for (key, value) in zip(order, arguments.positional) {
             guard values.updateValue(value, forKey: key) == nil else {
-                throw ConfigurationError.givenTwice(key: key)
+                throw .givenTwice(key: key)
             }
         }
         unknown = values.keys.filter { !order.contains($0) }.sorted()
@@ -73,26 +61,26 @@ private struct ArgumentTable {
     }
 
     /// Refuses options that are not supported.
-    func refuseUnsupported() throws {
+    func refuseUnsupported() throws(ConfigurationError) {
         for (key, standard) in architecture.unsupported {
             guard let value = values[key], !Self.equalInPython(value, standard) else { continue }
             // An empty list splits no frequencies, like the default.
             if key == "multi_freqs", value == .array([]) { continue }
-            throw ConfigurationError.unsupported(
+            throw .unsupported(
                 key: key, found: value.description, supported: "\(key) = \(standard)")
         }
     }
 
-    func hyperparameters() throws -> Configuration.Hyperparameters {
+    func hyperparameters() throws(ConfigurationError) -> Configuration.Hyperparameters {
         var result = Configuration.Hyperparameters(architecture, sources: try sources())
-        for parameter in Configuration.Hyperparameters.integers {
-            try integer(parameter.key, &result[keyPath: parameter.path])
+        try result.forEachInteger { key, target, _ throws(ConfigurationError) in
+            try integer(key, &target)
         }
-        for parameter in Configuration.Hyperparameters.numbers {
-            try number(parameter.key, &result[keyPath: parameter.path])
+        try result.forEachNumber { key, target, _ throws(ConfigurationError) in
+            try number(key, &target)
         }
-        for parameter in Configuration.Hyperparameters.switches {
-            try bool(parameter.key, &result[keyPath: parameter.path])
+        try result.forEachSwitch { key, target throws(ConfigurationError) in
+            try bool(key, &target)
         }
         try segment(&result.segment)
         return result
@@ -100,14 +88,14 @@ private struct ArgumentTable {
 
     // MARK: - Values by type
 
-    private func sources() throws -> [String] {
+    private func sources() throws(ConfigurationError) -> [String] {
         guard let value = values["sources"] else {
-            throw ConfigurationError.missing(key: "sources")
+            throw .missing(key: "sources")
         }
         guard case .array(let elements) = value else {
             throw wrongType("sources", value, "a list of names")
         }
-        return try elements.map { element in
+        return try elements.map { element throws(ConfigurationError) in
             guard case .string(let name) = element else {
                 throw wrongType("sources", value, "a list of names")
             }
@@ -115,7 +103,7 @@ private struct ArgumentTable {
         }
     }
 
-    private func integer(_ key: String, _ target: inout Int) throws {
+    private func integer(_ key: String, _ target: inout Int) throws(ConfigurationError) {
         guard let value = values[key] else { return }
         guard case .integer(let integer) = value else {
             throw wrongType(key, value, "a whole number")
@@ -123,7 +111,7 @@ private struct ArgumentTable {
         target = integer
     }
 
-    private func number(_ key: String, _ target: inout Double) throws {
+    private func number(_ key: String, _ target: inout Double) throws(ConfigurationError) {
         switch values[key] {
         case nil: return
         case .integer(let integer): target = Double(integer)
@@ -134,13 +122,13 @@ private struct ArgumentTable {
         }
     }
 
-    private func bool(_ key: String, _ target: inout Bool) throws {
+    private func bool(_ key: String, _ target: inout Bool) throws(ConfigurationError) {
         guard let value = values[key] else { return }
         guard case .bool(let bool) = value else { throw wrongType(key, value, "True or False") }
         target = bool
     }
 
-    private func segment(_ target: inout Configuration.Segment) throws {
+    private func segment(_ target: inout Configuration.Segment) throws(ConfigurationError) {
         switch values["segment"] {
         case nil: return
         case .integer(let seconds): target = .fraction(numerator: seconds, denominator: 1)

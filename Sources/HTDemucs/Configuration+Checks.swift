@@ -23,7 +23,7 @@ extension Configuration {
     }
 
     /// Refuses sizes whose activations would need too much memory.
-    func checkMemory() throws {
+    func checkMemory() throws(ConfigurationError) {
         let outputs = Double(hyperparameters.audioChannels * hyperparameters.sources.count)
         var largest =
             hyperparameters.architecture == .demucs
@@ -43,7 +43,7 @@ extension Configuration {
             largest = max(largest, 8 * Double(innerChannels) * tokens)
         }
         guard largest <= Limits.activation else {
-            throw ConfigurationError.invalid(
+            throw .invalid(
                 key: "segment", found: "\(hyperparameters.segment.seconds)",
                 allowed: "with the other arguments a segment of \(segmentSamples) samples needs "
                     + "an activation of \(largest) values; at most \(Limits.activation) are "
@@ -55,110 +55,112 @@ extension Configuration {
 extension Configuration.Hyperparameters {
     private typealias Limits = Configuration.Limits
 
-    /// A numeric argument with its allowed range.
-    struct Parameter<Value: Comparable & Sendable>: Sendable {
-        /// The reference's name.
-        let key: String
-        let path: WritableKeyPath<Configuration.Hyperparameters, Value> & Sendable
+    /// The allowed values of a numeric argument.
+    struct Allowed<Value: Comparable & CustomStringConvertible> {
         let range: ClosedRange<Value>
         /// The range in words.
-        let allowed: String
+        let text: String
 
-        init(
-            _ key: String, _ path: WritableKeyPath<Configuration.Hyperparameters, Value> & Sendable,
-            _ range: ClosedRange<Value>, _ allowed: String? = nil
-        ) {
-            self.key = key
-            self.path = path
+        init(_ range: ClosedRange<Value>, _ text: String? = nil) {
             self.range = range
-            self.allowed = allowed ?? Configuration.Hyperparameters.text(range)
+            self.text = text ?? "\(range.lowerBound) to \(range.upperBound)"
         }
 
-        func check(_ hyperparameters: Configuration.Hyperparameters) throws {
-            let value = hyperparameters[keyPath: path]
+        func check(_ key: String, _ value: Value) throws(ConfigurationError) {
             guard range.contains(value) else {
-                throw ConfigurationError.invalid(
-                    key: key, found: "\(value)", allowed: "it must be \(allowed)")
+                throw .invalid(key: key, found: "\(value)", allowed: "it must be \(text)")
             }
         }
     }
 
-    /// All integer arguments.
-    static let integers: [Parameter<Int>] = [
-        .init("audio_channels", \.audioChannels, 1...256),
-        .init("channels", \.channels, 1...Limits.channels),
-        .init("nfft", \.nfft, 8...1_048_576),
-        .init("depth", \.depth, 1...Limits.depth),
-        .init("kernel_size", \.kernelSize, 1...1024),
-        .init("stride", \.stride, 1...1024),
-        .init("time_stride", \.timeStride, 1...1024),
-        .init("context", \.context, 0...64),
-        .init("context_enc", \.contextEnc, 0...64),
-        .init("norm_starts", \.normStarts, Int.min...Int.max),
-        .init("norm_groups", \.normGroups, 1...Limits.channels),
-        .init("dconv_mode", \.dconvMode, 0...3),
-        .init("dconv_depth", \.dconvDepth, -Limits.dconvDepth...Limits.dconvDepth),
-        .init("dconv_attn", \.dconvAttn, Int.min...Int.max),
-        .init("dconv_lstm", \.dconvLSTM, Int.min...Int.max),
-        .init("lstm_layers", \.lstmLayers, 0...Limits.lstmLayers),
-        .init("bottom_channels", \.bottomChannels, 0...Limits.channels),
-        .init("t_layers", \.tLayers, 0...Limits.tLayers),
-        .init("t_heads", \.tHeads, 1...Limits.channels),
-        .init("samplerate", \.samplerate, 1...16_777_216),
-    ]
+    /// Calls `body` with the reference's name, the property and the allowed values of each integer
+    /// argument.
+    mutating func forEachInteger(
+        _ body: (String, inout Int, Allowed<Int>) throws(ConfigurationError) -> Void
+    ) throws(ConfigurationError) {
+        let anyInteger = Allowed(Int.min...Int.max)
+        try body("audio_channels", &audioChannels, .init(1...256))
+        try body("channels", &channels, .init(1...Limits.channels))
+        try body("nfft", &nfft, .init(8...1_048_576))
+        try body("depth", &depth, .init(1...Limits.depth))
+        try body("kernel_size", &kernelSize, .init(1...1024))
+        try body("stride", &stride, .init(1...1024))
+        try body("time_stride", &timeStride, .init(1...1024))
+        try body("context", &context, .init(0...64))
+        try body("context_enc", &contextEnc, .init(0...64))
+        try body("norm_starts", &normStarts, anyInteger)
+        try body("norm_groups", &normGroups, .init(1...Limits.channels))
+        try body("dconv_mode", &dconvMode, .init(0...3))
+        try body("dconv_depth", &dconvDepth, .init(-Limits.dconvDepth...Limits.dconvDepth))
+        try body("dconv_attn", &dconvAttn, anyInteger)
+        try body("dconv_lstm", &dconvLSTM, anyInteger)
+        try body("lstm_layers", &lstmLayers, .init(0...Limits.lstmLayers))
+        try body("bottom_channels", &bottomChannels, .init(0...Limits.channels))
+        try body("t_layers", &tLayers, .init(0...Limits.tLayers))
+        try body("t_heads", &tHeads, .init(1...Limits.channels))
+        try body("samplerate", &samplerate, .init(1...16_777_216))
+    }
 
-    /// All floating-point arguments.
-    static let numbers: [Parameter<Double>] = [
-        .init("growth", \.growth, 1...16),
-        .init("freq_emb", \.freqEmb, finite, "a finite number"),
-        .init("emb_scale", \.embScale, finite, "a finite number"),
-        .init("dconv_comp", \.dconvComp, positive, "a positive number"),
-        .init("t_hidden_scale", \.tHiddenScale, positive, "a positive number"),
-        .init("t_max_period", \.tMaxPeriod, positive, "a positive number"),
-        .init("t_weight_pos_embed", \.tWeightPosEmbed, finite, "a finite number"),
-    ]
+    /// Calls `body` with each floating-point argument, like ``forEachInteger(_:)``.
+    mutating func forEachNumber(
+        _ body: (String, inout Double, Allowed<Double>) throws(ConfigurationError) -> Void
+    ) throws(ConfigurationError) {
+        let largest = Double.greatestFiniteMagnitude
+        let finite = Allowed(-largest...largest, "a finite number")
+        let positive = Allowed(Double.leastNonzeroMagnitude...largest, "a positive number")
+        try body("growth", &growth, .init(1...16))
+        try body("freq_emb", &freqEmb, finite)
+        try body("emb_scale", &embScale, finite)
+        try body("dconv_comp", &dconvComp, positive)
+        try body("t_hidden_scale", &tHiddenScale, positive)
+        try body("t_max_period", &tMaxPeriod, positive)
+        try body("t_weight_pos_embed", &tWeightPosEmbed, finite)
+    }
 
-    /// A Boolean argument: its name in the reference, and its property here.
-    typealias Switch = (
-        key: String, path: WritableKeyPath<Configuration.Hyperparameters, Bool> & Sendable
-    )
-
-    /// All Boolean arguments.
-    static let switches: [Switch] = [
-        ("hybrid_old", \.hybridOld), ("normalize", \.normalize), ("resample", \.resample),
-        ("t_cross_first", \.tCrossFirst), ("use_train_segment", \.useTrainSegment),
-    ]
-
-    private static let finite = -Double.greatestFiniteMagnitude...Double.greatestFiniteMagnitude
-    private static let positive = Double.leastNonzeroMagnitude...Double.greatestFiniteMagnitude
+    /// Calls `body` with the reference's name and the property of each Boolean argument.
+    mutating func forEachSwitch(
+        _ body: (String, inout Bool) throws(ConfigurationError) -> Void
+    ) throws(ConfigurationError) {
+        try body("hybrid_old", &hybridOld)
+        try body("normalize", &normalize)
+        try body("resample", &resample)
+        try body("t_cross_first", &tCrossFirst)
+        try body("use_train_segment", &useTrainSegment)
+    }
 
     /// Checks the range of every number.
-    func checkRanges() throws {
-        for parameter in Self.integers { try parameter.check(self) }
-        for parameter in Self.numbers { try parameter.check(self) }
+    func checkRanges() throws(ConfigurationError) {
+        var values = self
+        try values.forEachInteger { key, value, allowed throws(ConfigurationError) in
+            try allowed.check(key, value)
+        }
+        try values.forEachNumber { key, value, allowed throws(ConfigurationError) in
+            try allowed.check(key, value)
+        }
         guard STFT.supports(nfft: nfft) else {
-            throw ConfigurationError.invalid(
+            throw .invalid(
                 key: "nfft", found: "\(nfft)", allowed: "it must be a power of two, at least 8")
         }
     }
 
     /// Checks the sources' names, which become file names.
-    func checkSources() throws {
+    func checkSources() throws(ConfigurationError) {
         guard Limits.sources.contains(sources.count) else {
-            throw ConfigurationError.invalid(
+            throw .invalid(
                 key: "sources", found: "\(sources.count) sources",
-                allowed: "there must be \(Self.text(Limits.sources))")
+                allowed:
+                    "there must be \(Limits.sources.lowerBound) to \(Limits.sources.upperBound)")
         }
         var seen = Set<String>()
         for name in sources {
             if let problem = Self.problem(ofName: name) {
-                throw ConfigurationError.invalid(
+                throw .invalid(
                     key: "sources", found: Self.quoted(name),
                     allowed: "a source's name becomes a file's, and this one \(problem)")
             }
             // Some file systems do not distinguish upper and lower case.
             guard seen.insert(name.lowercased()).inserted else {
-                throw ConfigurationError.invalid(
+                throw .invalid(
                     key: "sources", found: Self.quoted(name),
                     allowed: "two sources may not share a name")
             }
@@ -166,9 +168,9 @@ extension Configuration.Hyperparameters {
     }
 
     /// The number of samples of a training segment, checked.
-    func checkedSegmentSamples() throws -> Int {
+    func checkedSegmentSamples() throws(ConfigurationError) -> Int {
         guard let samples = segment.samples(atHz: samplerate) else {
-            throw ConfigurationError.invalid(
+            throw .invalid(
                 key: "segment", found: "\(segment.seconds)",
                 allowed: "it must be a positive number of seconds, at least one sample long")
         }
@@ -176,13 +178,13 @@ extension Configuration.Hyperparameters {
     }
 
     /// Checks the transformer's sizes and gives its feed-forward hidden size, `int(dim * scale)`.
-    func checkTransformer(inner: Int, size: Int) throws -> Int {
+    func checkTransformer(inner: Int, size: Int) throws(ConfigurationError) -> Int {
         guard bottomChannels > 0 || tLayers > 0 else { return 0 }
         // The reference also computes this size without truncating at each layer; both must agree.
         var expected = Double(channels)
         for _ in 1..<depth { expected *= growth }
         guard expected == Double(inner) else {
-            throw ConfigurationError.invalid(
+            throw .invalid(
                 key: "growth", found: "\(growth)",
                 allowed: "the last layer has \(inner) channels, but the transformer expects "
                     + "channels·growth^(depth − 1) = \(expected)")
@@ -191,19 +193,19 @@ extension Configuration.Hyperparameters {
 
         let sizeKey = bottomChannels > 0 ? "bottom_channels" : "channels"
         guard size % 4 == 0 else {
-            throw ConfigurationError.invalid(
+            throw .invalid(
                 key: sizeKey, found: "\(bottomChannels > 0 ? bottomChannels : channels)",
                 allowed: "the transformer's size, here \(size), must be a multiple of 4 for its "
                     + "positional embedding")
         }
         guard size % tHeads == 0 else {
-            throw ConfigurationError.invalid(
+            throw .invalid(
                 key: "t_heads", found: "\(tHeads)",
                 allowed: "it must divide the transformer's size, here \(size)")
         }
         let hidden = Double(size) * tHiddenScale
         guard hidden >= 1, hidden <= Double(Limits.hidden) else {
-            throw ConfigurationError.invalid(
+            throw .invalid(
                 key: "t_hidden_scale", found: "\(tHiddenScale)",
                 allowed: "a transformer of size \(size) gets \(hidden) hidden values, and 1 to "
                     + "\(Limits.hidden) are possible")
@@ -226,10 +228,6 @@ extension Configuration.Hyperparameters {
             return "contains a control character"
         }
         return nil
-    }
-
-    private static func text<Value>(_ range: ClosedRange<Value>) -> String {
-        "\(range.lowerBound) to \(range.upperBound)"
     }
 
     private static func quoted(_ name: String) -> String {

@@ -159,7 +159,7 @@ extension Configuration {
         /// `int(segment * samplerate)` as Python computes it; nil if it is not positive or
         /// too large for a double to count exactly.
         package func samples(atHz samplerate: Int) -> Int? {
-            let limit = 1 << 53
+            let limit = Int(clamping: Int64(1) << 53)
             switch self {
             case .fraction(let numerator, let denominator):
                 guard denominator != 0, (numerator < 0) == (denominator < 0) else { return nil }

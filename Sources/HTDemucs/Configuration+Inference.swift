@@ -15,15 +15,16 @@ extension Configuration {
     ///   models or of none; see also ``inferredArguments(of:overriding:)``.
     package static func arguments(
         of checkpoint: Checkpoint, overriding: [String: ArgumentValue] = [:]
-    ) throws -> ModelArguments {
+    ) throws(WeightsError) -> ModelArguments {
         guard checkpoint.submodels.isEmpty else {
-            throw WeightsError.severalModels(path: checkpoint.path, submodels: checkpoint.submodels)
+            throw .severalModels(path: checkpoint.path, submodels: checkpoint.submodels)
         }
         guard checkpoint.describesModel else {
             return try inferredArguments(of: checkpoint, overriding: overriding)
         }
         let stored = try checkpoint.modelArguments(ofClasses: Architecture.classNames)
-        let order = try Architecture(of: stored).argumentOrder
+        // The class is one of those names.
+        let order = Architecture(className: stored.className)?.argumentOrder ?? []
         var positional = stored.positional
         var keyword = stored.keyword
         for (name, value) in overriding {
@@ -53,9 +54,9 @@ extension Configuration {
     ///   ``WeightsError/unsupported(path:format:problem:)`` if its sources have no known names.
     package static func inferredArguments(
         of checkpoint: Checkpoint, overriding: [String: ArgumentValue] = [:]
-    ) throws -> ModelArguments {
+    ) throws(WeightsError) -> ModelArguments {
         var inference = try Inference(checkpoint)
-        inference.arguments.merge(overriding) { _, given in given }
+        for (name, value) in overriding { inference.arguments[name] = value }
         try inference.nameSources()
         inference.measureSegment()
         return ModelArguments(
@@ -74,13 +75,13 @@ private struct Inference {
     private let audioChannels: Int
 
     /// - Throws: ``WeightsError/metadataMissing(path:keys:)``.
-    init(_ checkpoint: Checkpoint) throws {
+    init(_ checkpoint: Checkpoint) throws(WeightsError) {
         self.checkpoint = checkpoint
         let sizes = Sizes(checkpoint: checkpoint)
         guard let first = sizes["encoder.0.conv.weight", 4],
             let firstTime = sizes["tencoder.0.conv.weight", 3]
         else {
-            throw WeightsError.metadataMissing(
+            throw .metadataMissing(
                 path: checkpoint.path, keys: ["klass", "args", "kwargs"])
         }
         depth = sizes.count("encoder", upTo: Configuration.Limits.depth) {
@@ -195,19 +196,19 @@ private struct Inference {
     // MARK: - Arguments that depend on given ones
 
     /// Sets the standard names of the sources, unless the caller or the file gives names.
-    mutating func nameSources() throws {
+    mutating func nameSources() throws(WeightsError) {
         guard arguments["sources"] == nil else { return }
         let sizes = Sizes(checkpoint: checkpoint)
         let outputs = sizes["decoder.\(depth - 1).conv_tr.weight", 4]?[1] ?? 0
         let count = outputs / max(2 * audioChannels, 1)
         let standard = ["drums", "bass", "other", "vocals", "guitar", "piano"]
         guard count == 4 || count == 6 else {
-            throw WeightsError.unsupported(
+            throw .unsupported(
                 path: checkpoint.path, format: checkpoint.format,
                 problem: "it separates \(count) sources without naming them, and only those of "
                     + "models with 4 or 6 are known; name its sources in their order")
         }
-        arguments["sources"] = .array(standard.prefix(count).map(ArgumentValue.string))
+        arguments["sources"] = .array(standard.prefix(count).map { .string($0) })
     }
 
     /// Sets the segment: the length that the file was exported for, at its sample rate, or else the
@@ -247,7 +248,7 @@ private struct Inference {
     }
 
     private func number(_ value: Double) -> ArgumentValue {
-        Int(exactly: value).map(ArgumentValue.integer) ?? .number(value)
+        Int(exactly: value).map { .integer($0) } ?? .number(value)
     }
 
     /// Product that saturates instead of overflowing; the limits refuse such a size later.

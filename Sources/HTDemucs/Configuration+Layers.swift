@@ -88,7 +88,7 @@ extension Configuration.Hyperparameters {
     /// - Parameter segmentSamples: samples of a training segment.
     /// - Throws: ``ConfigurationError`` if a layer is impossible, or if a decoder layer would not
     ///   restore the sizes of its encoder layer's input.
-    func layerShapes(segmentSamples: Int) throws -> [Configuration.LayerShape] {
+    func layerShapes(segmentSamples: Int) throws(ConfigurationError) -> [Configuration.LayerShape] {
         let layers =
             architecture == .demucs
             ? try waveformLayers(segmentSamples) : try hybridLayers(segmentSamples)
@@ -96,11 +96,13 @@ extension Configuration.Hyperparameters {
         return layers
     }
 
-    private func hybridLayers(_ segmentSamples: Int) throws -> [Configuration.LayerShape] {
+    private func hybridLayers(_ segmentSamples: Int) throws(ConfigurationError) -> [Configuration
+        .LayerShape]
+    {
         // A decoder layer turns n values into (n − 1)·stride + kernel − 2·pad. With this stride
         // that is n·stride, the length of the encoder layer's input.
         guard kernelSize - 2 * (kernelSize / 4) == stride else {
-            throw ConfigurationError.invalid(
+            throw .invalid(
                 key: "stride", found: "\(stride)",
                 allowed: "the decoder restores the encoder's lengths only with kernel_size − "
                     + "2·⌊kernel_size / 4⌋ = \(kernelSize - 2 * (kernelSize / 4)) for kernel_size "
@@ -142,7 +144,7 @@ extension Configuration.Hyperparameters {
             if index < depth - 1 { channelsOut = try grown(channelsOut) }
         }
         guard architecture == .htdemucs || frequencies == 1 else {
-            throw ConfigurationError.unsupported(
+            throw .unsupported(
                 key: "depth", found: "\(depth)",
                 supported: "so many layers that the branches merge, where one frequency is left; "
                     + "here \(frequencies) are")
@@ -153,14 +155,14 @@ extension Configuration.Hyperparameters {
     private func layer(
         _ index: Int, _ channelsOut: Int, merges: Bool = false, isTimeOnly: Bool = false,
         frequency: Configuration.BranchShape, time: Configuration.BranchShape
-    ) throws -> Configuration.LayerShape {
+    ) throws(ConfigurationError) -> Configuration.LayerShape {
         let layer = Configuration.LayerShape(
             index: index, channelsOut: channelsOut, isNormed: index >= normStarts,
             dconvHidden: try dconvHidden(channelsOut), merges: merges, isTimeOnly: isTimeOnly,
             hasLSTM: index >= dconvLSTM, hasAttention: index >= dconvAttn,
             frequency: frequency, time: time)
         guard !layer.hasAttention || dconvMode == 0 || layer.dconvHidden % DConv.heads == 0 else {
-            throw ConfigurationError.invalid(
+            throw .invalid(
                 key: "dconv_comp", found: "\(dconvComp)",
                 allowed: "layer \(index) is left with \(layer.dconvHidden) hidden channels, which "
                     + "the \(DConv.heads) heads of its attention don't divide")
@@ -171,9 +173,9 @@ extension Configuration.Hyperparameters {
     /// A layer after the merge, over the frames of the spectrogram.
     private func mergedLayer(
         _ index: Int, _ channelsOut: Int, before: Configuration.LayerShape
-    ) throws -> Configuration.LayerShape {
+    ) throws(ConfigurationError) -> Configuration.LayerShape {
         guard timeStride % 2 == 0 else {
-            throw ConfigurationError.invalid(
+            throw .invalid(
                 key: "time_stride", found: "\(timeStride)",
                 allowed: "the decoder restores the encoder's lengths only with an even step")
         }
@@ -188,9 +190,11 @@ extension Configuration.Hyperparameters {
 
     /// The layers of Demucs (waveforms alone): without padding, on a length that all strides divide
     /// without a remainder (``ValidLength``).
-    private func waveformLayers(_ segmentSamples: Int) throws -> [Configuration.LayerShape] {
+    private func waveformLayers(_ segmentSamples: Int) throws(ConfigurationError) -> [Configuration
+        .LayerShape]
+    {
         guard kernelSize % stride == 0, !resample || stride % 2 == 0 else {
-            throw ConfigurationError.unsupported(
+            throw .unsupported(
                 key: "stride", found: "\(stride)",
                 supported: "a divisor of kernel_size = \(kernelSize), and an even one with resample"
             )
@@ -216,9 +220,11 @@ extension Configuration.Hyperparameters {
         return layers
     }
 
-    private func checkFrequencies(_ frequencies: Int, index: Int, isLast: Bool) throws {
+    private func checkFrequencies(_ frequencies: Int, index: Int, isLast: Bool)
+        throws(ConfigurationError)
+    {
         guard frequencies > 1 else {
-            throw ConfigurationError.unsupported(
+            throw .unsupported(
                 key: "depth", found: "\(depth)",
                 supported:
                     "up to \(index) with nfft = \(nfft), kernel_size = \(kernelSize) and stride = "
@@ -228,7 +234,7 @@ extension Configuration.Hyperparameters {
             // A position of the waveform branch is stride^(index + 1) samples long, a spectrogram
             // frame nfft / 4; the two branches can be added only if these are equal.
             guard frequencies == 2 * stride else {
-                throw ConfigurationError.invalid(
+                throw .invalid(
                     key: "nfft", found: "\(nfft)",
                     allowed: "layer \(index) merges the branches with \(frequencies) frequencies "
                         + "left, but only with 2·stride = \(2 * stride) do both have as many "
@@ -236,7 +242,7 @@ extension Configuration.Hyperparameters {
             }
         } else {
             guard frequencies % stride == 0 else {
-                throw ConfigurationError.invalid(
+                throw .invalid(
                     key: "nfft", found: "\(nfft)",
                     allowed: "layer \(index) gets \(frequencies) frequencies, which stride = "
                         + "\(stride) doesn't divide")
@@ -245,10 +251,10 @@ extension Configuration.Hyperparameters {
     }
 
     /// `int(growth * channels)`.
-    private func grown(_ channels: Int) throws -> Int {
+    private func grown(_ channels: Int) throws(ConfigurationError) -> Int {
         let product = growth * Double(channels)
         guard product <= Double(Configuration.Limits.channels) else {
-            throw ConfigurationError.invalid(
+            throw .invalid(
                 key: "growth", found: "\(growth)",
                 allowed: "with depth = \(depth) and channels = \(self.channels) some layer has "
                     + "more than \(Configuration.Limits.channels) channels")
@@ -257,12 +263,12 @@ extension Configuration.Hyperparameters {
     }
 
     /// `int(channels / compress)`.
-    private func dconvHidden(_ channels: Int) throws -> Int {
+    private func dconvHidden(_ channels: Int) throws(ConfigurationError) -> Int {
         let quotient = Double(channels) / dconvComp
         guard dconvMode == 0 || dconvDepth == 0 || quotient >= 1,
             quotient <= Double(Configuration.Limits.hidden)
         else {
-            throw ConfigurationError.invalid(
+            throw .invalid(
                 key: "dconv_comp", found: "\(dconvComp)",
                 allowed: "a layer of \(channels) channels is left with \(quotient) hidden ones, "
                     + "and 1 to \(Configuration.Limits.hidden) are possible")
@@ -270,7 +276,7 @@ extension Configuration.Hyperparameters {
         return Int(quotient)
     }
 
-    private func checkNormGroups(_ layer: Configuration.LayerShape) throws {
+    private func checkNormGroups(_ layer: Configuration.LayerShape) throws(ConfigurationError) {
         guard layer.isNormed else { return }
         // A merging layer of the waveform branch has no norm in its encoder, but one in its
         // decoder.
@@ -281,7 +287,7 @@ extension Configuration.Hyperparameters {
             normed += [layer.frequency.decoderChannelsOut, layer.time.decoderChannelsOut]
         }
         for channels in normed where channels % normGroups != 0 {
-            throw ConfigurationError.invalid(
+            throw .invalid(
                 key: "norm_groups", found: "\(normGroups)",
                 allowed: "layer \(layer.index) normalises \(channels) channels, which it doesn't "
                     + "divide")

@@ -6,7 +6,6 @@
 /// The hyperparameters are properties too (`configuration.audioChannels`). Every configuration
 /// can be built and run: sizes are positive, agree from layer to layer and stay far from
 /// overflow.
-@dynamicMemberLookup
 package struct Configuration: Sendable, Equatable {
     /// The constructor arguments.
     package let hyperparameters: Hyperparameters
@@ -24,7 +23,7 @@ package struct Configuration: Sendable, Equatable {
     /// Checks the values, alone and together, and derives the sizes.
     ///
     /// - Throws: ``ConfigurationError`` with the argument, its value and the allowed values.
-    package init(_ hyperparameters: Hyperparameters) throws {
+    package init(_ hyperparameters: Hyperparameters) throws(ConfigurationError) {
         try hyperparameters.checkRanges()
         try hyperparameters.checkSources()
         self.hyperparameters = hyperparameters
@@ -43,17 +42,15 @@ package struct Configuration: Sendable, Equatable {
     ///
     /// - Throws: ``ConfigurationError`` if the segment is too short or too long for the model.
     /// - PyTorch: `segment` of `demucs.apply.BagOfModels`.
-    package func inBag(ofSegmentSeconds seconds: Double) throws -> Configuration {
+    package func inBag(
+        ofSegmentSeconds seconds: Double
+    ) throws(ConfigurationError) -> Configuration {
         guard self.architecture != .htdemucs || hyperparameters.segment.isAtLeast(seconds) else {
             return self
         }
         var changed = hyperparameters
         changed.segment = .float(seconds)
         return try Configuration(changed)
-    }
-
-    package subscript<Value>(dynamicMember member: KeyPath<Hyperparameters, Value>) -> Value {
-        hyperparameters[keyPath: member]
     }
 
     /// The waveform lengths that Demucs runs on; nil for a model with a spectrogram, which runs on
@@ -95,4 +92,43 @@ package struct Configuration: Sendable, Equatable {
         let depth = hyperparameters.dconvDepth
         return (0..<abs(depth)).map { depth > 0 ? 1 << $0 : 1 }
     }
+}
+
+// The hyperparameters as properties.
+extension Configuration {
+    package var architecture: Architecture { hyperparameters.architecture }
+    package var sources: [String] { hyperparameters.sources }
+    package var audioChannels: Int { hyperparameters.audioChannels }
+    package var samplerate: Int { hyperparameters.samplerate }
+    package var segment: Segment { hyperparameters.segment }
+    package var useTrainSegment: Bool { hyperparameters.useTrainSegment }
+    package var nfft: Int { hyperparameters.nfft }
+    package var hybridOld: Bool { hyperparameters.hybridOld }
+    package var normalize: Bool { hyperparameters.normalize }
+    package var resample: Bool { hyperparameters.resample }
+    package var lstmLayers: Int { hyperparameters.lstmLayers }
+    package var depth: Int { hyperparameters.depth }
+    package var channels: Int { hyperparameters.channels }
+    package var growth: Double { hyperparameters.growth }
+    package var kernelSize: Int { hyperparameters.kernelSize }
+    package var stride: Int { hyperparameters.stride }
+    package var timeStride: Int { hyperparameters.timeStride }
+    package var context: Int { hyperparameters.context }
+    package var contextEnc: Int { hyperparameters.contextEnc }
+    package var normStarts: Int { hyperparameters.normStarts }
+    package var normGroups: Int { hyperparameters.normGroups }
+    package var freqEmb: Double { hyperparameters.freqEmb }
+    package var embScale: Double { hyperparameters.embScale }
+    package var dconvMode: Int { hyperparameters.dconvMode }
+    package var dconvDepth: Int { hyperparameters.dconvDepth }
+    package var dconvComp: Double { hyperparameters.dconvComp }
+    package var dconvAttn: Int { hyperparameters.dconvAttn }
+    package var dconvLSTM: Int { hyperparameters.dconvLSTM }
+    package var bottomChannels: Int { hyperparameters.bottomChannels }
+    package var tLayers: Int { hyperparameters.tLayers }
+    package var tHiddenScale: Double { hyperparameters.tHiddenScale }
+    package var tHeads: Int { hyperparameters.tHeads }
+    package var tMaxPeriod: Double { hyperparameters.tMaxPeriod }
+    package var tWeightPosEmbed: Double { hyperparameters.tWeightPosEmbed }
+    package var tCrossFirst: Bool { hyperparameters.tCrossFirst }
 }

@@ -3,6 +3,7 @@
 
 import Layers
 import Synchronization
+import System
 import Tensor
 
 /// Alternates self-attention within each branch and cross-attention between them.
@@ -24,11 +25,11 @@ package struct CrossTransformerEncoder: Sendable {
     ///   - waveform: tokens, `[time, channels]`.
     ///   - pass: its observer is notified after each layer.
     /// - Returns: the tokens of both branches after the last layer, in the shapes of the inputs.
-    /// - Throws: the observer's errors.
+    /// - Throws: the observer's error.
     package func callAsFunction(
         _ spectrogram: consuming Tensor, freqs: Int, _ waveform: consuming Tensor,
         in pass: ForwardPass
-    ) throws -> (x: Tensor, xt: Tensor) {
+    ) throws(CancellationError) -> (x: Tensor, xt: Tensor) {
         let (backend, probe) = (pass.backend, pass.probe)
         var (x, xt) = (spectrogram, waveform)
         let times = x.shape[0] / freqs

@@ -92,10 +92,10 @@ package struct DConv: Sendable {
 
     /// Whether all layers can run tile by tile, fused with the other operations of the encoder or
     /// decoder layer.
-    var isFusible: Bool { !layers.contains(where: \.isDeep) }
+    var isFusible: Bool { !layers.contains(where: { $0.isDeep }) }
 
     private func apply(_ layers: ArraySlice<Layer>, _ x: Tensor, on backend: Backend) {
-        if layers.contains(where: \.isDeep) {
+        if layers.contains(where: { $0.isDeep }) {
             for layer in layers { applyDeep(layer, x, on: backend) }
             return
         }

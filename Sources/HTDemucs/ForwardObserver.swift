@@ -4,11 +4,12 @@ import System
 import Tensor
 
 /// Observes a forward pass, on the thread that runs it.
-package protocol ForwardObserver {
+package protocol ForwardObserver: AnyObject {
     /// Called when a block is done; the transformer also calls it after each layer.
     ///
-    /// - Throws: to stop the pass, which then throws the same error.
-    func completed(_ block: NetworkBlock) throws
+    /// - Throws: to stop the pass, which then throws the same error. An observer keeps another reason
+    ///   itself.
+    func completed(_ block: NetworkBlock) throws(CancellationError)
 
     /// Takes intermediate values; nil for none, so that layers may be fused.
     var probe: Probe? { get }
@@ -19,7 +20,7 @@ extension ForwardObserver {
 }
 
 extension CancellationToken: ForwardObserver {
-    package func completed(_ block: NetworkBlock) throws { try check() }
+    package func completed(_ block: NetworkBlock) throws(CancellationError) { try check() }
 }
 
 /// A step of a network's `forward`; its description is the reference's name where there is one.

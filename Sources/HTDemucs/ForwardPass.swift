@@ -26,8 +26,10 @@ package struct ForwardPass {
 
     /// Notifies the observer that a block is done.
     ///
-    /// - Throws: the observer's errors.
-    func completed(_ block: NetworkBlock) throws { try observer.completed(block) }
+    /// - Throws: the observer's error.
+    func completed(_ block: NetworkBlock) throws(CancellationError) {
+        try observer.completed(block)
+    }
 
     /// This pass in a part of the module.
     func scope(_ name: @autoclosure () -> String) -> ForwardPass {

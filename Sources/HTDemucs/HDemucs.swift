@@ -3,6 +3,7 @@
 
 import Layers
 import Signal
+import System
 import Tensor
 import WeightsLoader
 
@@ -14,7 +15,7 @@ package struct HDemucs: HybridNetwork {
     package var properties: NetworkProperties
     package let branches: HybridBranches
 
-    package init(_ reader: StateDictReader, _ parameters: ParameterReader) throws {
+    package init(_ reader: StateDictReader, _ parameters: ParameterReader) throws(WeightsError) {
         properties = NetworkProperties(reader)
         branches = try reader.branches(parameters)
     }
@@ -23,7 +24,7 @@ package struct HDemucs: HybridNetwork {
     /// waveform decoder begins where the branches separate again; `xt` is not used.
     package func bottom(
         _ x: consuming Tensor, _ xt: consuming Tensor, skips: LevelSkips, in pass: ForwardPass
-    ) throws -> (x: Tensor, xt: Tensor) {
+    ) throws(CancellationError) -> (x: Tensor, xt: Tensor) {
         (x, xt)
     }
 }

@@ -7,12 +7,13 @@
 
 import Layers
 import Signal
+import System
 import Tensor
 
 extension HTDemucs {
     package func bottom(
         _ x: consuming Tensor, _ xt: consuming Tensor, skips: LevelSkips, in pass: ForwardPass
-    ) throws -> (x: Tensor, xt: Tensor) {
+    ) throws(CancellationError) -> (x: Tensor, xt: Tensor) {
         // [8, 336, 384], [1, 1344, 384]
         (x, xt) = try transform(consume x, consume xt, in: pass)
         try pass.completed(.crosstransformer)
@@ -29,7 +30,7 @@ extension HTDemucs {
     /// - Returns: tensors of the same shapes in new storage, because the inputs may also be skips.
     private func transform(
         _ x: consuming Tensor, _ xt: consuming Tensor, in pass: ForwardPass
-    ) throws -> (x: Tensor, xt: Tensor) {
+    ) throws(CancellationError) -> (x: Tensor, xt: Tensor) {
         guard let crosstransformer else { return (copy(x), copy(xt)) }
         let probe = pass.probe
         let (freqs, times, timesOfWaveform) = (x.shape[0], x.shape[1], xt.shape[1])

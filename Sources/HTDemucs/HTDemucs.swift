@@ -23,14 +23,14 @@ package struct HTDemucs: HybridNetwork {
         let downTime: Linear
     }
 
-    package init(_ reader: StateDictReader, _ parameters: ParameterReader) throws {
+    package init(_ reader: StateDictReader, _ parameters: ParameterReader) throws(WeightsError) {
         properties = NetworkProperties(reader)
         let configuration = reader.configuration
         branches = try reader.branches(parameters)
 
         let inner = configuration.innerChannels
         let bottom = configuration.bottomChannels
-        func sampler(_ name: String, _ inputs: Int, _ outputs: Int) throws -> Linear {
+        func sampler(_ name: String, _ inputs: Int, _ outputs: Int) throws(WeightsError) -> Linear {
             try reader.sampler(parameters.scope(name), inputs: inputs, outputs: outputs)
         }
         samplers =

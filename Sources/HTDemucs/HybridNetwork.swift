@@ -34,7 +34,7 @@ package protocol HybridNetwork: SeparationNetwork {
     /// - Returns: the inputs of the innermost decoder layers, which may change them in place.
     func bottom(
         _ x: consuming Tensor, _ xt: consuming Tensor, skips: LevelSkips, in pass: ForwardPass
-    ) throws -> (x: Tensor, xt: Tensor)
+    ) throws(CancellationError) -> (x: Tensor, xt: Tensor)
 }
 
 extension HybridNetwork {
@@ -47,12 +47,12 @@ extension HybridNetwork {
     ///     the caller, as in the reference.
     ///   - observer: notified after each block; may stop the pass.
     /// - Returns: `[sources, audioChannels, samples]`
-    /// - Throws: the observer's errors, at the next block of the network.
+    /// - Throws: the observer's error, at the next block of the network.
     ///
     /// PyTorch: `HTDemucs.forward`, `HDemucs.forward`.
     package func forward(
         _ mix: Tensor, observer: some ForwardObserver = CancellationToken()
-    ) throws -> Tensor {
+    ) throws(CancellationError) -> Tensor {
         let samples = mix.shape[1]
         let mix = extended(mix)  // [2, 343980]
 
@@ -76,10 +76,10 @@ extension HybridNetwork {
     /// - Returns: the spectrogram branch's output, `[freq, time, sources · 2 · audioChannels]`, and
     ///   the waveform branch's, `[1, samples, sources · audioChannels]`, both denormalised: the
     ///   outputs `output` and `add_67` of an ONNX export, channels last.
-    /// - Throws: the observer's errors.
+    /// - Throws: the observer's error.
     package func core(
         _ mix: Tensor, _ z: consuming Tensor, observer: some ForwardObserver = CancellationToken()
-    ) throws -> (x: Tensor, xt: Tensor) {
+    ) throws(CancellationError) -> (x: Tensor, xt: Tensor) {
         let pass = ForwardPass(on: backend, observer: observer)
         var (x, statistics) = normalised(consume z)  // [2048, 336, 4]
         var (xt, statisticsTime) = normalised(channelsLast(mix))  // [1, 343980, 2]

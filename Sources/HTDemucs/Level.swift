@@ -1,6 +1,7 @@
 // A level of the two U-Nets: the layers of both branches at one depth (Défossez 2021,
 // arXiv:2111.03600, figure 2; Rouard, Massa, Défossez 2022, arXiv:2211.08553, figure 1).
 
+import System
 import Tensor
 
 /// The encoder layers of a level.
@@ -28,7 +29,7 @@ struct EncoderLevel: Sendable {
     func callAsFunction(
         _ x: consuming Tensor, _ xt: consuming Tensor, skips: inout [LevelSkips],
         in pass: ForwardPass
-    ) throws -> (x: Tensor, xt: Tensor) {
+    ) throws(CancellationError) -> (x: Tensor, xt: Tensor) {
         var (x, xt) = (x, xt)
         var (inject, skipTime): (Tensor?, Skip?)
         if let waveform {
@@ -85,7 +86,7 @@ struct DecoderLevel: Sendable {
     func callAsFunction(
         _ x: consuming Tensor, _ xt: consuming Tensor, skips: inout [LevelSkips],
         in pass: ForwardPass
-    ) throws -> (x: Tensor, xt: Tensor) {
+    ) throws(CancellationError) -> (x: Tensor, xt: Tensor) {
         var (x, xt) = (x, xt)
         var inputs = skips.removeLast()
         let output = spectrogram(

@@ -13,7 +13,7 @@ package protocol SeparationNetwork: Sendable {
     ///
     /// - Parameter parameters: all parameters of a checkpoint.
     /// - Throws: ``WeightsError``.
-    init(_ reader: StateDictReader, _ parameters: ParameterReader) throws
+    init(_ reader: StateDictReader, _ parameters: ParameterReader) throws(WeightsError)
 
     /// Separates a piece of music.
     ///
@@ -21,8 +21,10 @@ package protocol SeparationNetwork: Sendable {
     ///   - mix: `[audioChannels, samples]`, at least one sample.
     ///   - observer: notified after each block; may stop the pass.
     /// - Returns: `[sources, audioChannels, samples]`
-    /// - Throws: the observer's errors, at the next block of the network.
-    func forward(_ mix: Tensor, observer: some ForwardObserver) throws -> Tensor
+    /// - Throws: the observer's error, at the next block of the network.
+    func forward(
+        _ mix: Tensor, observer: some ForwardObserver
+    ) throws(CancellationError) -> Tensor
 }
 
 /// The properties that networks of all architectures have.
@@ -49,7 +51,7 @@ extension SeparationNetwork {
 
     package var backend: Backend { properties.backend }
 
-    package func forward(_ mix: Tensor) throws -> Tensor {
+    package func forward(_ mix: Tensor) throws(CancellationError) -> Tensor {
         try forward(mix, observer: CancellationToken())
     }
 
@@ -58,6 +60,54 @@ extension SeparationNetwork {
         var copy = self
         copy.properties.backend = backend
         return copy
+    }
+}
+
+/// A network of any class.
+package enum LoadedNetwork: SeparationNetwork {
+    case htdemucs(HTDemucs)
+    case hdemucs(HDemucs)
+    case demucs(TimeDemucs)
+
+    package init(_ reader: StateDictReader, _ parameters: ParameterReader) throws(WeightsError) {
+        switch reader.configuration.architecture {
+        case .htdemucs: self = .htdemucs(try HTDemucs(reader, parameters))
+        case .hdemucs: self = .hdemucs(try HDemucs(reader, parameters))
+        case .demucs: self = .demucs(try TimeDemucs(reader, parameters))
+        }
+    }
+
+    package var properties: NetworkProperties {
+        get {
+            switch self {
+            case .htdemucs(let network): network.properties
+            case .hdemucs(let network): network.properties
+            case .demucs(let network): network.properties
+            }
+        }
+        set {
+            switch self {
+            case .htdemucs(var network):
+                network.properties = newValue
+                self = .htdemucs(network)
+            case .hdemucs(var network):
+                network.properties = newValue
+                self = .hdemucs(network)
+            case .demucs(var network):
+                network.properties = newValue
+                self = .demucs(network)
+            }
+        }
+    }
+
+    package func forward(
+        _ mix: Tensor, observer: some ForwardObserver
+    ) throws(CancellationError) -> Tensor {
+        switch self {
+        case .htdemucs(let network): try network.forward(mix, observer: observer)
+        case .hdemucs(let network): try network.forward(mix, observer: observer)
+        case .demucs(let network): try network.forward(mix, observer: observer)
+        }
     }
 }
 
@@ -74,37 +124,18 @@ extension Configuration {
     package func network(
         warnings: [String] = [], parameters: ParameterReader, backend: Backend,
         plan: QuantizationPlan? = nil, observer: (any ModelObserver)? = nil
-    ) throws -> any SeparationNetwork {
+    ) throws(WeightsError) -> LoadedNetwork {
         var plan = plan
         if plan == nil, backend.precision == .int8 {
-            plan =
-                try parameters.storedForms().map { QuantizationPlan($0) } ?? .recommended(for: self)
+            let forms = try parameters.storedForms()
+            plan = forms.map { QuantizationPlan($0) } ?? .recommended(for: self)
         }
         let reader = StateDictReader(
             configuration: self, backend: backend, plan: plan, observer: observer)
-        var network = try self.architecture.network.init(reader, parameters)
+        var network = try LoadedNetwork(reader, parameters)
         try parameters.finish()
         network.properties.warnings = warnings
         network.properties.parameterCount = parameters.askedCount
         return network
-    }
-}
-
-extension Checkpoint {
-    /// Builds the network of the checkpoint, with stored or inferred arguments.
-    ///
-    /// - Parameters:
-    ///   - overriding: constructor arguments that replace the file's.
-    ///   - segmentSeconds: the segment of a bag that the model is part of.
-    /// - Throws: ``WeightsError`` if tensors are missing, unused or of another shape,
-    ///   ``ConfigurationError`` if the model has an option that this engine does not build.
-    package func network(
-        overriding: [String: ArgumentValue] = [:], segmentSeconds: Double? = nil, backend: Backend
-    ) throws -> any SeparationNetwork {
-        let (stored, warnings) = try Configuration.read(from: self, overriding: overriding)
-        let configuration =
-            try segmentSeconds.map { try stored.inBag(ofSegmentSeconds: $0) } ?? stored
-        return try configuration.network(
-            warnings: warnings, parameters: parameters(), backend: backend)
     }
 }

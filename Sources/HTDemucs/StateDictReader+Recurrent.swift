@@ -6,7 +6,7 @@ import WeightsLoader
 
 extension StateDictReader {
     /// `BLSTM` of a DConv layer.
-    func dconvLSTM(_ reader: ParameterReader, channels: Int) throws -> BLSTM {
+    func dconvLSTM(_ reader: ParameterReader, channels: Int) throws(WeightsError) -> BLSTM {
         try blstm(
             reader, channels: channels, layers: DConv.lstmLayers, windowTimes: DConv.lstmWindow,
             skips: true)
@@ -15,7 +15,7 @@ extension StateDictReader {
     /// `BLSTM`: `lstm` and `linear`.
     package func blstm(
         _ reader: ParameterReader, channels: Int, layers: Int, windowTimes: Int?, skips: Bool
-    ) throws -> BLSTM {
+    ) throws(WeightsError) -> BLSTM {
         let linear = reader.scope("linear")
         return BLSTM(
             channels: channels,
@@ -31,11 +31,11 @@ extension StateDictReader {
     /// the suffix `_reverse` for the backward direction.
     package func bidirectionalLSTM(
         _ reader: ParameterReader, channels: Int, layers: Int
-    ) throws -> BidirectionalLSTM {
-        let built = try (0..<layers).map { layer in
-            func direction(_ suffix: String) throws -> BidirectionalLSTM.Direction {
+    ) throws(WeightsError) -> BidirectionalLSTM {
+        let built = try (0..<layers).map { layer throws(WeightsError) in
+            func direction(_ suffix: String) throws(WeightsError) -> BidirectionalLSTM.Direction {
                 let inputs = layer == 0 ? channels : 2 * channels
-                func floats(_ name: String, _ shape: [Int]) throws -> [Float] {
+                func floats(_ name: String, _ shape: [Int]) throws(WeightsError) -> [Float] {
                     try reader.floats("\(name)_l\(layer)\(suffix)", shape)
                 }
                 return BidirectionalLSTM.Direction(
@@ -58,22 +58,26 @@ extension StateDictReader {
     package func localState(
         _ reader: ParameterReader, channels: Int, heads: Int = DConv.heads,
         decays: Int = DConv.decays
-    ) throws -> LocalState {
-        func floats(_ name: String, _ outputs: Int) throws -> (weight: [Float], bias: [Float]) {
+    ) throws(WeightsError) -> LocalState {
+        func floats(_ name: String, _ outputs: Int) throws(WeightsError) -> (
+            weight: [Float], bias: [Float]
+        ) {
             let reader = reader.scope(name)
             return (
                 try reader.floats("weight", [outputs, channels, 1]),
                 try reader.floats("bias", [outputs])
             )
         }
-        let inner = try ["query", "key", "content"].map { try floats($0, channels) }
+        let inner = try ["query", "key", "content"].map { name throws(WeightsError) in
+            try floats(name, channels)
+        }
         let decay = try floats("query_decay", heads * decays)
         let projection = try floats("proj", channels)
         return LocalState(
             attention: MultiheadAttention(
                 channels: channels, heads: heads,
-                inWeight: .floats(inner.flatMap(\.weight), on: backend),
-                inBias: inner.flatMap(\.bias),
+                inWeight: .floats(inner.flatMap { $0.weight }, on: backend),
+                inBias: inner.flatMap { $0.bias },
                 outWeight: .floats(projection.weight, on: backend), outBias: projection.bias,
                 on: backend),
             queryDecay: Linear(

@@ -10,7 +10,7 @@ extension StateDictReader {
     /// has one; then rewrite, its norm and GLU.
     func waveformEncoder(
         _ reader: ParameterReader, _ layer: Configuration.LayerShape
-    ) throws -> HEncLayer {
+    ) throws(WeightsError) -> HEncLayer {
         let (channels, shape) = (layer.channelsOut, layer.time)
         let place = configuration.hasEncoderDConv ? 4 : 3
         return HEncLayer(
@@ -36,7 +36,7 @@ extension StateDictReader {
     /// GELU.
     func waveformDecoder(
         _ reader: ParameterReader, _ layer: Configuration.LayerShape
-    ) throws -> HDecLayer {
+    ) throws(WeightsError) -> HDecLayer {
         let (channels, shape) = (layer.channelsOut, layer.time)
         let (outputs, isLast) = (shape.decoderChannelsOut, layer.index == 0)
         let place = configuration.hasDecoderDConv ? 4 : 3

@@ -16,7 +16,7 @@ extension StateDictReader {
     func weights(
         _ reader: ParameterReader, _ shape: [Int], named name: String = "weight",
         outputAxis: Int = 0
-    ) throws -> LayerWeights {
+    ) throws(WeightsError) -> LayerWeights {
         let fullName = reader.fullName(name)
         let form = plan?[fullName] ?? .float
         let layer = observer?.layer(of: fullName, shape: shape, outputAxis: outputAxis)

@@ -38,25 +38,29 @@ package struct StateDictReader {
 
     // MARK: - torch.nn
 
-    func bias(_ reader: ParameterReader, _ channels: Int) throws -> ChannelAffine {
+    func bias(_ reader: ParameterReader, _ channels: Int) throws(WeightsError) -> ChannelAffine {
         ChannelAffine(bias: try reader.floats("bias", [channels]), on: backend)
     }
 
     func groupNorm(
         _ reader: ParameterReader, groups: Int, channels: Int
-    ) throws -> GroupNorm {
+    ) throws(WeightsError) -> GroupNorm {
         GroupNorm(
             groups: groups, gain: try reader.floats("weight", [channels]),
             bias: try reader.floats("bias", [channels]), on: backend)
     }
 
-    private func layerNorm(_ reader: ParameterReader, channels: Int) throws -> LayerNorm {
+    private func layerNorm(
+        _ reader: ParameterReader, channels: Int
+    ) throws(WeightsError) -> LayerNorm {
         LayerNorm(
             gain: try reader.floats("weight", [channels]),
             bias: try reader.floats("bias", [channels]), on: backend)
     }
 
-    private func linear(_ reader: ParameterReader, inputs: Int, outputs: Int) throws -> Linear {
+    private func linear(
+        _ reader: ParameterReader, inputs: Int, outputs: Int
+    ) throws(WeightsError) -> Linear {
         Linear(
             weight: try weights(reader, [outputs, inputs]),
             bias: try reader.floats("bias", [outputs]), inputs: inputs, on: backend)
@@ -65,13 +69,13 @@ package struct StateDictReader {
     // MARK: - Encoders and decoders
 
     /// `encoder`, `tencoder`, `decoder`, `tdecoder` and `freq_emb`
-    func branches(_ parameters: ParameterReader) throws -> HybridBranches {
+    func branches(_ parameters: ParameterReader) throws(WeightsError) -> HybridBranches {
         let layers = configuration.layers
         let both = layers.filter { !$0.isTimeOnly }
         func encoders(
             _ name: String, _ layers: [Configuration.LayerShape], isFrequency: Bool
-        ) throws -> [HEncLayer] {
-            try layers.map { layer in
+        ) throws(WeightsError) -> [HEncLayer] {
+            try layers.map { layer throws(WeightsError) in
                 try ofEncoder(layer).encoderLayer(
                     parameters.scope(name).scope("\(layer.index)"), layer,
                     isFrequency: isFrequency && !layer.isTimeOnly)
@@ -79,8 +83,8 @@ package struct StateDictReader {
         }
         func decoders(
             _ name: String, _ layers: [Configuration.LayerShape], isFrequency: Bool
-        ) throws -> [HDecLayer] {
-            try layers.reversed().enumerated().map { position, layer in
+        ) throws(WeightsError) -> [HDecLayer] {
+            try layers.reversed().enumerated().map { position, layer throws(WeightsError) in
                 try decoderLayer(
                     parameters.scope(name).scope("\(position)"), layer,
                     isFrequency: isFrequency && !layer.isTimeOnly)
@@ -111,7 +115,7 @@ package struct StateDictReader {
     /// `encoder.{index}` or `tencoder.{index}`
     package func encoderLayer(
         _ reader: ParameterReader, _ layer: Configuration.LayerShape, isFrequency: Bool
-    ) throws -> HEncLayer {
+    ) throws(WeightsError) -> HEncLayer {
         let shape = layer.branch(isFrequency: isFrequency)
         let weight = try weights(
             reader.scope("conv"),
@@ -132,7 +136,7 @@ package struct StateDictReader {
 
     private func encoderBody(
         _ reader: ParameterReader, _ layer: Configuration.LayerShape, isFrequency: Bool
-    ) throws -> HEncLayer.Body {
+    ) throws(WeightsError) -> HEncLayer.Body {
         let channels = layer.channelsOut
         return HEncLayer.Body(
             norm1: try norm(reader.scope("norm1"), layer, channels: channels),
@@ -146,7 +150,7 @@ package struct StateDictReader {
     /// `decoder.{depth − 1 − index}` or `tdecoder.{…}`
     package func decoderLayer(
         _ reader: ParameterReader, _ layer: Configuration.LayerShape, isFrequency: Bool
-    ) throws -> HDecLayer {
+    ) throws(WeightsError) -> HDecLayer {
         let (channels, shape) = (layer.channelsOut, layer.branch(isFrequency: isFrequency))
         var body: HDecLayer.Body?
         if isFrequency || !layer.merges {
@@ -173,7 +177,7 @@ package struct StateDictReader {
 
     func norm(
         _ reader: ParameterReader, _ layer: Configuration.LayerShape, channels: Int
-    ) throws -> GroupNorm? {
+    ) throws(WeightsError) -> GroupNorm? {
         guard layer.isNormed else { return nil }
         return try groupNorm(reader, groups: configuration.normGroups, channels: channels)
     }
@@ -182,7 +186,7 @@ package struct StateDictReader {
     func rewrite(
         _ reader: ParameterReader, norm normReader: ParameterReader,
         _ layer: Configuration.LayerShape, context: Int, isFrequency: Bool
-    ) throws -> Rewrite {
+    ) throws(WeightsError) -> Rewrite {
         let channels = layer.channelsOut
         let size = 1 + 2 * context
         let weight = try weights(
@@ -198,7 +202,9 @@ package struct StateDictReader {
     }
 
     /// `dconv` of an encoder or decoder layer.
-    func dconv(_ reader: ParameterReader, _ layer: Configuration.LayerShape) throws -> DConv {
+    func dconv(
+        _ reader: ParameterReader, _ layer: Configuration.LayerShape
+    ) throws(WeightsError) -> DConv {
         try dconv(
             reader, channels: layer.channelsOut, hidden: layer.dconvHidden,
             dilations: configuration.dconvDilations, hasLSTM: layer.hasLSTM,
@@ -211,9 +217,9 @@ package struct StateDictReader {
     package func dconv(
         _ reader: ParameterReader, channels: Int, hidden: Int, dilations: [Int],
         hasLSTM: Bool = false, hasAttention: Bool = false
-    ) throws -> DConv {
+    ) throws(WeightsError) -> DConv {
         let taps = DConv.taps
-        let layers = try dilations.enumerated().map { index, dilation in
+        let layers = try dilations.enumerated().map { index, dilation throws(WeightsError) in
             let reader = reader.scope("layers").scope("\(index)")
             let reduce = try reader.scope("0").floats("weight", [hidden, channels, taps])
             var place = 3
@@ -250,7 +256,7 @@ package struct StateDictReader {
     }
 
     /// `freq_emb`: added to each frequency after the first encoder layer, `[freq, channel]`.
-    package func frequencyEmbedding(_ reader: ParameterReader) throws -> Tensor? {
+    package func frequencyEmbedding(_ reader: ParameterReader) throws(WeightsError) -> Tensor? {
         guard configuration.freqEmb != 0 else { return nil }
         let layer = configuration.layers[0]
         let shape = [layer.frequency.lengthOut, layer.channelsOut]
@@ -263,18 +269,22 @@ package struct StateDictReader {
     // MARK: - Transformer
 
     /// `channel_upsampler` and the like: 1×1 convolutions
-    func sampler(_ reader: ParameterReader, inputs: Int, outputs: Int) throws -> Linear {
+    func sampler(
+        _ reader: ParameterReader, inputs: Int, outputs: Int
+    ) throws(WeightsError) -> Linear {
         Linear(
             weight: try weights(reader, [outputs, inputs, 1]),
             bias: try reader.floats("bias", [outputs]), inputs: inputs, on: backend)
     }
 
     /// `crosstransformer`
-    package func crossTransformer(_ reader: ParameterReader) throws -> CrossTransformerEncoder? {
+    package func crossTransformer(
+        _ reader: ParameterReader
+    ) throws(WeightsError) -> CrossTransformerEncoder? {
         guard configuration.tLayers > 0 else { return nil }
         let channels = configuration.transformerChannels
-        func layers(_ name: String) throws -> [TransformerLayer] {
-            try (0..<configuration.tLayers).map { index in
+        func layers(_ name: String) throws(WeightsError) -> [TransformerLayer] {
+            try (0..<configuration.tLayers).map { index throws(WeightsError) in
                 try transformerLayer(
                     reader.scope(name).scope("\(index)"),
                     isCross: configuration.isCrossLayer(index))
@@ -293,7 +303,7 @@ package struct StateDictReader {
     /// layers `cross_attn` and three norms.
     package func transformerLayer(
         _ reader: ParameterReader, isCross: Bool
-    ) throws -> TransformerLayer {
+    ) throws(WeightsError) -> TransformerLayer {
         let channels = configuration.transformerChannels
         let hidden = configuration.transformerHidden
         let attention = reader.scope(isCross ? "cross_attn" : "self_attn")
@@ -321,7 +331,9 @@ package struct StateDictReader {
     }
 
     /// LayerScale of a layer with a bias: γ·(y + bias) as γ·y + γ·bias.
-    private func layerScale(_ reader: ParameterReader, _ bias: [Float]) throws -> ChannelAffine {
+    private func layerScale(
+        _ reader: ParameterReader, _ bias: [Float]
+    ) throws(WeightsError) -> ChannelAffine {
         let gamma = try reader.floats("scale", [bias.count])
         return ChannelAffine(
             scale: gamma, shift: zip(gamma, bias).map { $0 * $1 }, on: backend)

@@ -3,6 +3,7 @@
 
 import Layers
 import Signal
+import System
 import Tensor
 
 extension TimeDemucs {
@@ -14,7 +15,9 @@ extension TimeDemucs {
     /// - Returns: `[sources, audioChannels, samples]`
     ///
     /// PyTorch: `Demucs.forward`.
-    package func forward(_ mix: Tensor, observer: some ForwardObserver) throws -> Tensor {
+    package func forward(
+        _ mix: Tensor, observer: some ForwardObserver
+    ) throws(CancellationError) -> Tensor {
         let pass = ForwardPass(on: backend, observer: observer)
         let samples = mix.shape[1]
         let statistics = configuration.normalize ? monoStatistics(mix) : nil

@@ -22,7 +22,7 @@ package struct TimeDemucs: SeparationNetwork {
     let downsampler: Resampler
     let validLength: ValidLength
 
-    package init(_ reader: StateDictReader, _ parameters: ParameterReader) throws {
+    package init(_ reader: StateDictReader, _ parameters: ParameterReader) throws(WeightsError) {
         properties = NetworkProperties(reader)
         let configuration = reader.configuration
         let factor = configuration.resample ? 2 : 1
@@ -31,11 +31,12 @@ package struct TimeDemucs: SeparationNetwork {
         validLength = ValidLength(
             depth: configuration.depth, kernel: configuration.kernelSize,
             stride: configuration.stride, resamples: configuration.resample)
-        encoder = try configuration.layers.map { layer in
+        encoder = try configuration.layers.map { layer throws(WeightsError) in
             try reader.ofEncoder(layer).waveformEncoder(
                 parameters.scope("encoder").scope("\(layer.index)"), layer)
         }
-        decoder = try configuration.layers.reversed().enumerated().map { position, layer in
+        decoder = try configuration.layers.reversed().enumerated().map {
+            position, layer throws(WeightsError) in
             try reader.waveformDecoder(parameters.scope("decoder").scope("\(position)"), layer)
         }
         lstm =
@@ -66,7 +67,9 @@ package struct ValidLength: Sendable, Equatable {
     }
 
     package func callAsFunction(_ samples: Int) -> Int {
-        var length = resamples ? 2 * samples : samples
+        // On 32 bits, intermediate lengths may not fit an Int.
+        let (kernel, stride) = (Int64(kernel), Int64(stride))
+        var length = Int64(resamples ? 2 * samples : samples)
         for _ in 0..<depth {
             // The excess may be negative; like Python's ceil, the division rounds it up.
             let excess = length - kernel
@@ -74,6 +77,6 @@ package struct ValidLength: Sendable, Equatable {
         }
         // 2^40 is far above any real length; it keeps absurd configurations from overflowing.
         for _ in 0..<depth { length = min((length - 1) * stride + kernel, 1 << 40) }
-        return resamples ? (length + 1) / 2 : length
+        return Int(clamping: resamples ? (length + 1) / 2 : length)
     }
 }

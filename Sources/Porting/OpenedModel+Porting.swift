@@ -36,7 +36,7 @@ extension OpenedModel {
     ///
     /// - Throws: ``PortingError/noCore(name:)``, `WeightsError`.
     package func hybridNetwork(on backend: Backend) throws -> any HybridNetwork {
-        guard let network = try network(on: backend) as? any HybridNetwork else {
+        guard let network = try network(on: backend).hybrid else {
             throw PortingError.noCore(name: name)
         }
         return network

@@ -114,7 +114,7 @@ package struct Trace {
     /// - Throws: ``PortingError``, for example `noMatch`; `CancellationError`.
     package func write(
         _ patterns: [NamePattern], attention: [AttentionHead] = [],
-        of network: any SeparationNetwork, model: OpenedModel, to path: String,
+        of network: LoadedNetwork, model: OpenedModel, to path: String,
         cancellation: CancellationToken
     ) throws -> [String] {
         let writer = try TraceWriter(
@@ -137,20 +137,19 @@ package struct Trace {
     /// - Throws: ``PortingError``, for example `noMatch`; `CancellationError`.
     package func run(
         _ patterns: [NamePattern], attention: [AttentionHead] = [],
-        on network: any SeparationNetwork, model: OpenedModel, cancellation: CancellationToken,
+        on network: LoadedNetwork, model: OpenedModel, cancellation: CancellationToken,
         sink: @escaping (NamedTensor) throws(PortingError) -> Void
     ) throws {
         let observer = TraceObserver(patterns, attention, cancellation, sink)
         try observer.give("mix", input)
-        guard let x, let network = network as? any HybridNetwork else {
+        guard let x, let network = network.hybrid else {
             try giveStems(of: network, to: observer)
             return try observer.finish()
         }
         try observer.give("mag", x)
         let spectrogram = model.configuration.spectrogram(on: network.backend)
         let (mix, z) = spectrogram.engineInputs(input, x)
-        let core = try network.core(mix, z, observer: observer)
-        try observer.check()
+        let core = try observer.watch { try network.core(mix, z, observer: observer) }
         let outputs = spectrogram.outputs(
             core.x, core.xt, sources: model.configuration.sources.count)
         for output in outputs { try observer.give(output.name, output) }
@@ -161,10 +160,9 @@ package struct Trace {
     }
 
     /// Runs a model on the waveform alone, and passes on its stems as `final`.
-    private func giveStems(of network: any SeparationNetwork, to observer: TraceObserver) throws {
+    private func giveStems(of network: LoadedNetwork, to observer: TraceObserver) throws {
         let mix = network.backend.tensor(Array(input.shape.dropFirst()), input.values)
-        let stems = try network.forward(mix, observer: observer)
-        try observer.check()
+        let stems = try observer.watch { try network.forward(mix, observer: observer) }
         try observer.give("final", NamedTensor("final", [1] + Array(stems.shape), stems.floats))
     }
 }
@@ -206,8 +204,16 @@ private final class TraceObserver: ForwardObserver {
             })
     }
 
-    func completed(_ block: NetworkBlock) throws {
+    func completed(_ block: NetworkBlock) throws(CancellationError) {
+        if failure != nil { throw CancellationError() }
+        try cancellation.check()
+    }
+
+    /// Runs the network; throws the error of the probe, which stops it, in place of the cancellation.
+    func watch<Value>(_ run: () throws -> Value) throws -> Value {
+        let value = Result { try run() }
         try check()
+        return try value.get()
     }
 
     /// Throws the error of the probe.

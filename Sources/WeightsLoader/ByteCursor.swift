@@ -60,9 +60,9 @@ struct ByteCursor {
     var remainingBytes: Int { end - position }
 
     /// Skips `count` bytes and returns their range.
-    mutating func take(_ count: Int, _ what: @autoclosure () -> String) throws(FormatFailure)
-        -> Range<Int>
-    {
+    mutating func take(
+        _ count: Int, _ what: @autoclosure () -> String
+    ) throws(FormatFailure) -> Range<Int> {
         guard count >= 0, count <= remainingBytes else {
             throw FormatFailure(
                 "\(what()) should take \(count) bytes, but \(remainingBytes) are left", at: position
@@ -85,9 +85,9 @@ struct ByteCursor {
     }
 
     /// A string of `count` bytes of UTF-8.
-    mutating func text(_ count: Int, _ what: @autoclosure () -> String) throws(FormatFailure)
-        -> String
-    {
+    mutating func text(
+        _ count: Int, _ what: @autoclosure () -> String
+    ) throws(FormatFailure) -> String {
         let range = try take(count, what())
         let text = file.withBytes(range) { String(validating: $0, as: UTF8.self) }
         guard let text else {

@@ -34,9 +34,9 @@ extension Checkpoint {
     /// - Parameter classNames: the classes that the caller can build.
     /// - Throws: ``WeightsError`` if the metadata are missing or damaged, if they have another
     ///   class, or if the tensors are packed by diffq.
-    package func modelArguments(ofClasses classNames: [String]) throws(WeightsError)
-        -> ModelArguments
-    {
+    package func modelArguments(
+        ofClasses classNames: [String]
+    ) throws(WeightsError) -> ModelArguments {
         if let storedArguments {
             try check(storedArguments.className, isOneOf: classNames)
             return storedArguments
@@ -92,8 +92,9 @@ extension Checkpoint {
     }
 
     /// Converts objects that encode fractions, at any depth.
-    private func decoded(_ value: ArgumentValue, key: String) throws(WeightsError) -> ArgumentValue
-    {
+    private func decoded(
+        _ value: ArgumentValue, key: String
+    ) throws(WeightsError) -> ArgumentValue {
         switch value {
         case .array(let elements):
             return .array(

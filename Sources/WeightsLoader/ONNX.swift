@@ -57,9 +57,9 @@ struct ONNXTensors {
     }
 
     /// The initialiser as a tensor under another name, with its byte range checked.
-    mutating func stored(_ initializer: ONNXGraph.Initializer, name: String) throws(FormatFailure)
-        -> StoredTensor
-    {
+    mutating func stored(
+        _ initializer: ONNXGraph.Initializer, name: String
+    ) throws(FormatFailure) -> StoredTensor {
         guard let type = Self.elementTypes[initializer.typeCode] else {
             throw FormatFailure(
                 unsupported: "\(name.quoted) has the unknown dtype \"ONNX type "

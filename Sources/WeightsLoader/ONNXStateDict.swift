@@ -78,8 +78,9 @@ struct ONNXStateDict {
         if names.insert(tensor.name).inserted { tensors.append(tensor) }
     }
 
-    private mutating func add(_ value: ONNXGraph.Initializer, _ name: String) throws(FormatFailure)
-    {
+    private mutating func add(
+        _ value: ONNXGraph.Initializer, _ name: String
+    ) throws(FormatFailure) {
         add(try source.stored(value, name: name))
     }
 
@@ -204,8 +205,9 @@ struct ONNXStateDict {
     }
 
     /// Concatenates pieces along their first axis.
-    private mutating func addJoined(_ pieces: [StoredTensor], _ name: String) throws(FormatFailure)
-    {
+    private mutating func addJoined(
+        _ pieces: [StoredTensor], _ name: String
+    ) throws(FormatFailure) {
         guard let first = pieces.first, !names.contains(name) else { return }
         var rows = 0
         for piece in pieces {

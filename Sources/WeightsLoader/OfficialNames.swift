@@ -29,9 +29,9 @@ enum OfficialNames {
     /// The tensors with the prefix removed from the names that have it.
     ///
     /// - Throws: `FormatFailure` if two tensors then have the same name.
-    static func without(_ prefix: String, _ tensors: [StoredTensor]) throws(FormatFailure)
-        -> [StoredTensor]
-    {
+    static func without(
+        _ prefix: String, _ tensors: [StoredTensor]
+    ) throws(FormatFailure) -> [StoredTensor] {
         var names = Set<String>()
         return try tensors.map { tensor throws(FormatFailure) in
             let name =

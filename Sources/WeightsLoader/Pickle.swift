@@ -99,9 +99,9 @@ struct PickleMachine {
     /// Runs the pickle up to its STOP.
     ///
     /// - Throws: `FormatFailure` for an invalid opcode or operand, and for too many steps.
-    mutating func run(_ constructor: inout some PickleConstructor) throws(FormatFailure)
-        -> PickleValue
-    {
+    mutating func run(
+        _ constructor: inout some PickleConstructor
+    ) throws(FormatFailure) -> PickleValue {
         for _ in 0..<Self.stepLimit {
             let opcode = try cursor.byte("the next opcode of the pickle")
             if opcode == UInt8(ascii: ".") { return try pop() }
@@ -228,9 +228,9 @@ struct PickleMachine {
         return .integer(Int(Int64(bitPattern: value)))
     }
 
-    private mutating func string(_ count: some FixedWidthInteger) throws(FormatFailure)
-        -> PickleValue
-    {
+    private mutating func string(
+        _ count: some FixedWidthInteger
+    ) throws(FormatFailure) -> PickleValue {
         guard let count = Int(exactly: count) else {
             throw cursor.failure("a string of \(count) bytes in the pickle")
         }

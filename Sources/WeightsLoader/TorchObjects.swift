@@ -99,9 +99,9 @@ struct TorchObjects: PickleConstructor {
 
     /// The object of `("storage", type, key, location, number of elements[, view])`, or of
     /// `("module", class, file, source)`, a layer's class in the older format.
-    mutating func persistent(_ id: PickleValue, heap: PickleHeap) throws(FormatFailure)
-        -> PickleValue
-    {
+    mutating func persistent(
+        _ id: PickleValue, heap: PickleHeap
+    ) throws(FormatFailure) -> PickleValue {
         if let parts = heap.elements(id), parts.count == 4, case .string("module") = parts[0] {
             return parts[1]
         }

@@ -143,8 +143,9 @@ struct TorchPackage {
 
     // MARK: - Arguments
 
-    private func argument(_ value: PickleValue?, key: String) throws(FormatFailure) -> ArgumentValue
-    {
+    private func argument(
+        _ value: PickleValue?, key: String
+    ) throws(FormatFailure) -> ArgumentValue {
         var budget = 10_000
         return try argument(value ?? PickleValue.none, key: key, depth: 0, budget: &budget)
     }

@@ -11,7 +11,7 @@ import WeightsLoader
 @Suite struct AllocationTests {
     /// Number of heap blocks that the second pass of a model allocates, and the largest of them.
     private static func allocations(
-        of model: any SeparationNetwork, samples: Int
+        of model: LoadedNetwork, samples: Int
     ) throws -> (count: Int, largestBytes: Int) {
         let mix = model.backend.tensor(
             [2, samples], (0..<2 * samples).map { Float($0 % 97) / 97 - 0.5 })

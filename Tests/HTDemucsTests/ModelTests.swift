@@ -35,7 +35,7 @@ import WeightsLoader
         return min(120, own - 3 - 5)
     }
 
-    private func model(_ name: String) throws -> any SeparationNetwork {
+    private func model(_ name: String) throws -> LoadedNetwork {
         let checkpoint = try Checkpoint.open(Fixture.url("models/\(name).safetensors").path)
         return try checkpoint.network(backend: backend)
     }
@@ -60,7 +60,7 @@ import WeightsLoader
         let golden = try Fixture("models/\(name).outputs")
         let mix = backend.tensor(try golden.shape("mix"), try golden.floats("mix"))
         let z = try golden.channelsLast("core.x")
-        let network = try #require(try model(name) as? any HybridNetwork)
+        let network = try #require(try model(name).hybrid)
         let (x, xt) = try network.core(mix, backend.tensor(z.shape, z.values))
         // Sources and channels are one dimension in the engine.
         let sources = try golden.shape("final")[0]
