@@ -131,7 +131,11 @@ const words = process.argv.slice(2);
 const asked = words[0] === "--chromium";
 const program = asked ? words.slice(1) : words;
 const bytes = readFileSync(program[0]);
-// Node 20 has relaxed SIMD behind this flag, later versions have it without one.
-v8.setFlagsFromString("--experimental-wasm-relaxed-simd");
-const run = asked || !WebAssembly.validate(bytes) ? executeInChromium : executeInNode;
+let isKnown = WebAssembly.validate(bytes);
+if (!isKnown) {
+    // Node 20 has relaxed SIMD behind this flag.
+    v8.setFlagsFromString("--experimental-wasm-relaxed-simd");
+    isKnown = WebAssembly.validate(bytes);
+}
+const run = asked || !isKnown ? executeInChromium : executeInNode;
 process.exitCode = await run(bytes, program);
