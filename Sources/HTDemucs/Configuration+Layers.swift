@@ -220,9 +220,9 @@ extension Configuration.Hyperparameters {
         return layers
     }
 
-    private func checkFrequencies(_ frequencies: Int, index: Int, isLast: Bool)
-        throws(ConfigurationError)
-    {
+    private func checkFrequencies(
+        _ frequencies: Int, index: Int, isLast: Bool
+    ) throws(ConfigurationError) {
         guard frequencies > 1 else {
             throw .unsupported(
                 key: "depth", found: "\(depth)",

@@ -14,6 +14,7 @@ package class FileBytes: @unchecked Sendable {
     package final func withBytes<Result, Failure: Error>(
         _ range: Range<Int>, _ body: (UnsafeRawBufferPointer) throws(Failure) -> Result
     ) throws(Failure) -> Result {
+        precondition(range.lowerBound >= 0 && range.upperBound <= countBytes)
         defer { withExtendedLifetime(self) {} }
         return try body(UnsafeRawBufferPointer(rebasing: bytes[range]))
     }

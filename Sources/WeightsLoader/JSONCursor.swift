@@ -52,9 +52,9 @@ package struct JSONCursor {
     }
 
     /// Reads an array and calls `element` for each element, which it must read.
-    mutating func array(_ element: (_ cursor: inout JSONCursor) throws(FormatFailure) -> Void)
-        throws(FormatFailure)
-    {
+    mutating func array(
+        _ element: (_ cursor: inout JSONCursor) throws(FormatFailure) -> Void
+    ) throws(FormatFailure) {
         try open("[", "an array")
         if !takes("]") {
             repeat { try element(&self) } while takes(",")

@@ -232,9 +232,9 @@ struct ONNXStateDict {
     }
 
     /// Adds a tensor of one value for each channel, without its axes of size 1.
-    private mutating func addFlat(_ value: ONNXGraph.Initializer, _ name: String)
-        throws(FormatFailure)
-    {
+    private mutating func addFlat(
+        _ value: ONNXGraph.Initializer, _ name: String
+    ) throws(FormatFailure) {
         let tensor = try source.stored(value, name: name)
         add(tensor.named(name, shape: [tensor.count]))
     }
@@ -303,7 +303,7 @@ struct ONNXStateDict {
         guard value.integers.isEmpty, let plain = value.plain else { return value.integers }
         let count = min(plain.count / 8, CheckpointContents.rankLimit)
         return (0..<count).map {
-            Int(source.file.littleEndian(Int64.self, at: plain.lowerBound + 8 * $0))
+            Int(clamping: source.file.littleEndian(Int64.self, at: plain.lowerBound + 8 * $0))
         }
     }
 

@@ -74,8 +74,9 @@ protocol PickleConstructor {
     ) throws(FormatFailure) -> PickleValue?
 
     /// The object that a persistent id stands for.
-    mutating func persistent(_ id: PickleValue, heap: PickleHeap) throws(FormatFailure)
-        -> PickleValue
+    mutating func persistent(
+        _ id: PickleValue, heap: PickleHeap
+    ) throws(FormatFailure) -> PickleValue
 }
 
 /// Runs one pickle.
@@ -176,10 +177,10 @@ struct PickleMachine {
         case UInt8(ascii: "1"): _ = try popToMark()
         case UInt8(ascii: "2"): stack.append(try top())
         case UInt8(ascii: "q"): memo[Int(try integer(UInt8.self))] = try top()
-        case UInt8(ascii: "r"): memo[Int(try integer(UInt32.self))] = try top()
+        case UInt8(ascii: "r"): memo[Int(truncatingIfNeeded: try integer(UInt32.self))] = try top()
         case 0x94: memo[memo.count] = try top()
         case UInt8(ascii: "h"): try recall(Int(integer(UInt8.self)))
-        case UInt8(ascii: "j"): try recall(Int(integer(UInt32.self)))
+        case UInt8(ascii: "j"): try recall(Int(truncatingIfNeeded: integer(UInt32.self)))
 
         // Classes, calls and storages beside the pickle
         case UInt8(ascii: "c"): try global(module: line(), name: line())
@@ -225,7 +226,7 @@ struct PickleMachine {
         let bytes = cursor.file.withBytes(range) { Array($0) }
         let isNegative = (bytes.last ?? 0) & 0x80 != 0
         let value = bytes.reversed().reduce(isNegative ? UInt64.max : 0) { $0 << 8 | UInt64($1) }
-        return .integer(Int(Int64(bitPattern: value)))
+        return Int(exactly: Int64(bitPattern: value)).map { .integer($0) } ?? .opaque
     }
 
     private mutating func string(

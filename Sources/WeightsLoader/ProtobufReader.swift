@@ -101,20 +101,22 @@ extension ProtobufReader.Field {
         guard case .varint(let bits) = value else {
             throw FormatFailure("field \(number) is not the expected whole number", at: offset)
         }
-        return Int(Int64(bitPattern: bits))
+        return Int(clamping: Int64(bitPattern: bits))
     }
 
     /// Appends one integer or a packed run of integers, up to `limit` elements in all.
-    func appendIntegers(to integers: inout [Int], limit: Int, _ file: FileBytes)
-        throws(FormatFailure)
-    {
+    func appendIntegers(
+        to integers: inout [Int], limit: Int, _ file: FileBytes
+    ) throws(FormatFailure) {
         guard case .bytes(let range) = value else {
             if integers.count < limit { integers.append(try integer()) }
             return
         }
         file.withBytes(range) { bytes in
             ProtobufReader.forEachVarint(in: bytes) { value in
-                if integers.count < limit { integers.append(Int(Int64(bitPattern: value))) }
+                if integers.count < limit {
+                    integers.append(Int(clamping: Int64(bitPattern: value)))
+                }
             }
         }
     }
