@@ -80,8 +80,9 @@ let package = Package(
         .target(
             name: "CInterface",
             dependencies: [
-                "Demucs", "Diagnostics", "Quantization", "Porting", "Evaluation", "HTDemucs",
-                "Audio", "ModelZoo", "Signal", "WeightsLoader", "Tensor", "System", "CSwiftDemucs",
+                "Runs", "Demucs", "ModelDownloads", "Diagnostics", "Quantization", "Porting",
+                "Evaluation", "HTDemucs", "Audio", "ModelZoo", "Signal", "WeightsLoader", "Tensor",
+                "System", "CSwiftDemucs",
             ],
             exclude: ["abi.txt", "exports.map"]),
         .target(
@@ -150,7 +151,8 @@ let package = Package(
             dependencies: ["Service", "Demucs", "ModelZoo", "System", "TestSupport"]),
         .testTarget(name: "RunsTests", dependencies: ["Runs", "System"]),
         .testTarget(
-            name: "CInterfaceTests", dependencies: ["CInterface", "CSwiftDemucs", "System"]),
+            name: "CInterfaceTests",
+            dependencies: ["CInterface", "CSwiftDemucs", "System", "TestSupport"]),
         .testTarget(
             name: "CLITests",
             dependencies: [

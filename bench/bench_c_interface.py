@@ -65,7 +65,7 @@ def main():
         with open(raw, "wb") as file:
             file.write(samples)
         write_wav(track, samples, rate)
-        times = {"command": [], "sd_separate": [], "sd_separate_file": []}
+        times = {"command": [], "sd_separate": [], "sd_run": []}
         for _ in range(given.runs):
             lines = output(given.program, "-n", given.model, "--offline", "--seed", "0", "--json",
                            "-o", folder, track).splitlines()
@@ -73,7 +73,7 @@ def main():
             times["command"] += [event["elapsed_seconds"] for event in events
                                  if event["event"] == "track"]
             times["sd_separate"].append(run("separate", given.model, raw, str(rate)))
-            times["sd_separate_file"].append(run("file", given.model, track, folder))
+            times["sd_run"].append(run("run", given.model, track, folder))
         command = statistics.median(times["command"])
         for name, values in times.items():
             print(f"{name}: {shown(values)}, "

@@ -43,8 +43,10 @@
  * SD_PRECISION_FLOAT32, and equal seeds, equal input gives the same bits on the same machine, for
  * any number of threads and jobs.
  *
- * ENVIRONMENT. Read while a model is opened: SWIFT_DEMUCS_MODELS, HF_HUB_CACHE, HF_HOME, TORCH_HOME
- * and XDG_CACHE_HOME (where models are looked for), SWIFT_DEMUCS_ISA (forces a set of kernels).
+ * ENVIRONMENT. Read while a model is opened, listed or fetched: SWIFT_DEMUCS_MODELS, HF_HUB_CACHE,
+ * HF_HOME, TORCH_HOME and XDG_CACHE_HOME (where models are looked for), HF_HUB_OFFLINE and
+ * HF_ENDPOINT (whether and from where sd_fetch downloads), SWIFT_DEMUCS_ISA (forces a set of
+ * kernels).
  */
 #ifndef SWIFT_DEMUCS_H
 #define SWIFT_DEMUCS_H
@@ -80,8 +82,8 @@ typedef enum sd_status {
     /* A pointer is NULL, a number is out of range, a name is unknown, a sample is not finite, a
      * handle is not one of this library's. */
     SD_ERROR_ARGUMENT = 2,
-    /* No model of that name or path is on this machine. This library never downloads; the command
-     * "swift-demucs models fetch NAME" does. */
+    /* No model of that name or path is on this machine; sd_fetch downloads published ones. Or the
+     * download failed. */
     SD_ERROR_MODEL_MISSING = 3,
     /* The model's files can't be read, or hold a model that this engine doesn't run. */
     SD_ERROR_MODEL = 4,
@@ -162,6 +164,11 @@ typedef enum sd_log_level {
 
 /* Takes a line of UTF-8 without its line break; valid during the call. */
 typedef void (*sd_log_callback)(void *context, sd_log_level level, const char *message);
+
+/* Takes an event: an object of JSON in one line, without its line break; valid during the call.
+ * status: why a track has failed, in an event about that; SD_OK in all others.
+ * A result other than 0 cancels the call. */
+typedef int32_t (*sd_event_callback)(void *context, const char *event, sd_status status);
 
 /* ---------------------------------------------------------------------------------------------
  * Models
@@ -247,6 +254,28 @@ typedef struct sd_model_info {
 sd_status sd_model_describe(const sd_model *model, sd_model_info *info, char *message,
                             size_t message_bytes);
 
+/* Lists the published models: an event "model" for each, with the members of the models in
+ * "swift-demucs models --json".
+ *
+ * repository: as in sd_open_options; NULL for none.
+ *
+ * Errors: ARGUMENT, MODEL, CANCELLED. */
+sd_status sd_models(const char *repository, sd_event_callback event, void *context, char *message,
+                    size_t message_bytes);
+
+/* Downloads a model unless it is on this machine, through libcurl, which is opened for that. Bytes
+ * of an interrupted download are kept for the next call.
+ *
+ * model: a name, as for sd_open.
+ * event: of a download "waiting" (for another process), "started", "progress", "retrying",
+ *     "verifying" and "finished", with "file", "received_bytes" and "total_bytes" where they are
+ *     known; at the end "file" with the "path" of each checkpoint. May be NULL.
+ * cancellation: may be NULL.
+ *
+ * Errors: ARGUMENT, MODEL_MISSING, MODEL, OUTPUT, ENGINE (no libcurl), CANCELLED. */
+sd_status sd_fetch(const char *model, sd_event_callback event, void *context,
+                   sd_cancellation *cancellation, char *message, size_t message_bytes);
+
 /* ---------------------------------------------------------------------------------------------
  * Separating audio in memory
  */
@@ -314,8 +343,8 @@ typedef struct sd_separation_options {
     /* Power of the triangular weights of overlapping segments, at least 1. (default: 1) */
     double transition_power;
     sd_order order;
-    /* Draws the shifts instead of a seed, and is left as the reference leaves Python's generator;
-     * not for files. NULL for none. */
+    /* Draws the shifts instead of a seed, and is left as the reference leaves Python's generator.
+     * NULL for none. */
     sd_random *random;
     sd_progress_callback progress;
     void *progress_context;
@@ -351,86 +380,31 @@ sd_status sd_separate(sd_model *model, const sd_audio *mix, const sd_separation_
  * Separating files
  */
 
-typedef enum sd_container {
-    SD_WAV = 0, /* RF64 above 4 GiB */
-    SD_FLAC = 1,
-    SD_MP3 = 2,
-    SD_RAW = 3 /* interleaved little-endian float32 without a header */
-} sd_container;
-
-typedef enum sd_sample_format {
-    SD_INT16 = 0,
-    SD_INT24 = 1,
-    SD_FLOAT32 = 2 /* WAV; FLAC takes 16 bits instead */
-} sd_sample_format;
-
-/* How samples beyond full scale are brought into range. */
-typedef enum sd_clip {
-    /* Each file by a gain of its own, as the reference does. */
-    SD_CLIP_RESCALE = 0,
-    /* All files of a track by one gain, so that they still sum to the mix. */
-    SD_CLIP_RESCALE_TOGETHER = 1,
-    SD_CLIP_CLAMP = 2,
-    SD_CLIP_TANH = 3,
-    SD_CLIP_NONE = 4
-} sd_clip;
-
-typedef struct sd_file_options {
-    size_t size;
-    sd_container container;
-    sd_sample_format sample_format;
-    sd_clip clip;
-    /* kbit/s, 8 to 320, and LAME's quality, 2 (best) to 7. (default: 320, 2) */
-    int32_t mp3_bit_rate;
-    int32_t mp3_preset;
-    /* Whether title, artist and the other tags of the input are written too. (default: 1) */
-    int32_t copies_tags;
-    /* The part of the input to separate; a duration of 0 goes on to the end. (default: 0, 0) */
-    double start_seconds;
-    double duration_seconds;
-    /* Folder of temporary files; NULL for the outputs' own. (default: NULL) */
-    const char *temporary_folder;
-} sd_file_options;
-
-void sd_file_options_init(sd_file_options *options);
-
-/* A file to write. */
-typedef struct sd_output {
-    /* A stem ("vocals"), a sum of stems ("drums+bass+other"), or the input less stems
-     * ("mixture-vocals"). */
-    const char *signal;
-    /* Appears under this name when it is complete, and replaces what was there. Its folder must
-     * exist. */
-    const char *path;
-} sd_output;
-
-typedef struct sd_track_report {
-    size_t size;
-    /* Of the shifts, given or drawn; 0 without shifts. */
-    uint64_t seed;
-    /* Of the part that was separated. */
-    double duration_seconds;
-    /* Of the input. */
-    int32_t sample_rate;
-    int32_t channels;
-    /* Truncated input and the like; each went to the model's log. */
-    int32_t warning_count;
-    /* 0; for later versions. */
-    int32_t reserved;
-} sd_track_report;
-
-/* Separates a sound file into files, in flat memory for tracks of any length.
+/* Separates sound files into files, in flat memory for tracks of any length.
  *
- * input: WAV, AIFF, FLAC, Ogg Vorbis, Opus, MP3, CAF; with an ffmpeg on PATH also AAC, M4A and the
- *     sound of videos.
- * outputs: at least one.
- * report: set report->size first; may be NULL.
+ *     const char *tracks[] = {"a.mp3", "b.flac"};
+ *     sd_run(model, tracks, 2, "{\"stems\": \"vocals\", \"flac\": true, \"out\": \"stems\"}", print,
+ *            NULL, NULL, NULL, why, sizeof why);
  *
- * Errors: ARGUMENT, INPUT, OUTPUT, CANCELLED, FORKED. */
-sd_status sd_separate_file(sd_model *model, const char *input, const sd_output *outputs,
-                           size_t output_count, const sd_file_options *files,
-                           const sd_separation_options *options, sd_track_report *report,
-                           char *message, size_t message_bytes);
+ * tracks: paths of WAV, AIFF, FLAC, Ogg Vorbis, Opus, MP3 and CAF; with an ffmpeg on PATH also of
+ *     AAC, M4A and videos.
+ * settings: an object of JSON, or NULL for the defaults. Its keys are the command's options without
+ *     their dashes, and have their values: strings, numbers, true or false, and an array for an
+ *     option that can be repeated. docs/c-interface.md lists them.
+ * event: takes the lines that the command writes with --json (docs/formats.md): "start", "progress",
+ *     "track" with a track's files or its failure, and "manifest" at the end. May be NULL.
+ * progress: takes the segments of each track; may be NULL.
+ * cancellation: may be NULL.
+ *
+ * All settings, and whether two files would have the same path, are checked before the first track.
+ * A track that fails doesn't stop the others, nor does it make the call fail. Each file appears when
+ * it is complete, and replaces what was there. The hidden folder .swift-demucs gets a record of each
+ * track, by which "skip-existing" recognises it.
+ *
+ * Errors: ARGUMENT, MODEL (its files have changed), OUTPUT, CANCELLED, FORKED. */
+sd_status sd_run(sd_model *model, const char *const *tracks, size_t track_count,
+                 const char *settings, sd_event_callback event, sd_progress_callback progress,
+                 void *context, sd_cancellation *cancellation, char *message, size_t message_bytes);
 
 /* ---------------------------------------------------------------------------------------------
  * Reading, converting and writing audio
@@ -441,7 +415,7 @@ typedef int32_t (*sd_audio_callback)(void *context, const sd_audio *audio);
 
 /* Decodes a sound file, block by block.
  *
- * input: as for sd_separate_file.
+ * input: as the tracks of sd_run.
  * channels, sample_rate: of the blocks, converted as the reference converts a track for its model;
  *     0 for the file's own.
  * log: takes warnings about the file; NULL for none.
@@ -464,8 +438,43 @@ sd_status sd_convert(const sd_audio *audio, int32_t channels, int32_t sample_rat
                      size_t capacity, sd_layout layout, size_t *frames, char *message,
                      size_t message_bytes);
 
-/* Writes a sound file, as sd_separate_file writes a stem. Of the options, tags, start and duration
- * have no meaning here.
+typedef enum sd_container {
+    SD_WAV = 0, /* RF64 above 4 GiB */
+    SD_FLAC = 1,
+    SD_MP3 = 2,
+    SD_RAW = 3 /* interleaved little-endian float32 without a header */
+} sd_container;
+
+typedef enum sd_sample_format {
+    SD_INT16 = 0,
+    SD_INT24 = 1,
+    SD_FLOAT32 = 2 /* WAV; FLAC takes 16 bits instead */
+} sd_sample_format;
+
+/* How samples beyond full scale are brought into range. */
+typedef enum sd_clip {
+    /* By a gain, as the reference does. */
+    SD_CLIP_RESCALE = 0,
+    SD_CLIP_CLAMP = 1,
+    SD_CLIP_TANH = 2,
+    SD_CLIP_NONE = 3
+} sd_clip;
+
+typedef struct sd_file_options {
+    size_t size;
+    sd_container container;
+    sd_sample_format sample_format;
+    sd_clip clip;
+    /* kbit/s, 8 to 320, and LAME's quality, 2 (best) to 7. (default: 320, 2) */
+    int32_t mp3_bit_rate;
+    int32_t mp3_preset;
+    /* 0; for later versions. */
+    int32_t reserved;
+} sd_file_options;
+
+void sd_file_options_init(sd_file_options *options);
+
+/* Writes a sound file, as sd_run writes a stem.
  *
  * output: appears under this name when it is complete, and replaces what was there.
  *

@@ -34,6 +34,7 @@ using Log = std::function<void(sd_log_level, const std::string &)>;
 using Trace = std::function<bool(const std::string &name, const std::vector<int64_t> &shape,
                                  const float *values)>;
 using Blocks = std::function<bool(const sd_audio &)>;
+using Event = std::function<bool(const std::string &event, sd_status status)>;
 
 namespace detail {
 
@@ -104,6 +105,28 @@ extern "C" inline int32_t swift_demucs_on_trace(void *context, const char *name,
 
 extern "C" inline int32_t swift_demucs_on_block(void *context, const sd_audio *block) {
     return Call::guard([&] { return (*static_cast<const Blocks *>(context))(*block); });
+}
+
+extern "C" inline int32_t swift_demucs_on_event(void *context, const char *event,
+                                                sd_status status) {
+    return Call::guard([&] { return (*static_cast<const Event *>(context))(event, status); });
+}
+
+// Both callbacks of a run, which has one context.
+struct RunCallbacks {
+    Event event;
+    Progress progress;
+};
+
+extern "C" inline int32_t swift_demucs_on_run_event(void *context, const char *event,
+                                                    sd_status status) {
+    return Call::guard(
+        [&] { return static_cast<const RunCallbacks *>(context)->event(event, status); });
+}
+
+extern "C" inline int32_t swift_demucs_on_run_progress(void *context, const sd_progress *progress) {
+    return Call::guard(
+        [&] { return static_cast<const RunCallbacks *>(context)->progress(*progress); });
 }
 
 template <auto release> struct Release {
@@ -253,22 +276,18 @@ class Model {
         return stems;
     }
 
-    // outputs: pairs of a signal and a path.
-    sd_track_report separateFile(const std::string &input,
-                                 const std::vector<std::pair<std::string, std::string>> &outputs,
-                                 const FileOptions &files = {},
-                                 const SeparationOptions &options = {}) {
-        std::vector<sd_output> list;
-        for (const auto &output : outputs)
-            list.push_back({output.first.c_str(), output.second.c_str()});
-        sd_track_report report;
-        report.size = sizeof report;
-        const sd_separation_options given = detail::withCallback(options);
+    // settings: JSON, or empty for the defaults.
+    void run(const std::vector<std::string> &tracks, const std::string &settings,
+             const Event &event = {}, const Progress &progress = {},
+             const Cancellation *cancellation = nullptr) {
+        const auto paths = detail::pointers(tracks);
+        detail::RunCallbacks callbacks{event, progress};
         detail::run([&](char *message, size_t bytes) {
-            return sd_separate_file(handle_.get(), input.c_str(), list.data(), list.size(), &files,
-                                    &given, &report, message, bytes);
+            return sd_run(handle_.get(), paths.data(), paths.size(), detail::orNull(settings),
+                          event ? detail::swift_demucs_on_run_event : nullptr,
+                          progress ? detail::swift_demucs_on_run_progress : nullptr, &callbacks,
+                          cancellation ? cancellation->get() : nullptr, message, bytes);
         });
-        return report;
     }
 
     void trace(const sd_audio &mix, const Trace &callback, const std::string &names = "",
@@ -287,6 +306,25 @@ class Model {
     std::unique_ptr<Log> log_;
     std::unique_ptr<sd_model, detail::Release<sd_close>> handle_;
 };
+
+// The published models, an event for each.
+inline void models(const Event &event, const std::string &repository = "") {
+    detail::run([&](char *message, size_t bytes) {
+        return sd_models(detail::orNull(repository),
+                         event ? detail::swift_demucs_on_event : nullptr,
+                         const_cast<Event *>(&event), message, bytes);
+    });
+}
+
+// Downloads a model unless it is on this machine.
+inline void fetch(const std::string &model, const Event &event = {},
+                  const Cancellation *cancellation = nullptr) {
+    detail::run([&](char *message, size_t bytes) {
+        return sd_fetch(model.c_str(), event ? detail::swift_demucs_on_event : nullptr,
+                        const_cast<Event *>(&event), cancellation ? cancellation->get() : nullptr,
+                        message, bytes);
+    });
+}
 
 // Decodes a sound file, block by block; channels and rate of 0 are the file's own.
 inline void read(const std::string &input, const Blocks &callback, int32_t channels = 0,

@@ -115,7 +115,6 @@ CASES = [
     Case("--no-split --segment 1", refused=True),
     Case("--int24 --float32", refused=True),
     Case("--flac --mp3", refused=True),
-    Case("--clip-mode tanh", refused=True),
     Case("--mp3-preset 8", refused=True),
     Case("--other-method sub", refused=True),
     Case("--two-stems piano", refused=True),

@@ -82,8 +82,7 @@ extension CallError {
         case ModelStoreError.notFound(let name, _, _):
             self.init(
                 SD_ERROR_MODEL_MISSING,
-                "\(error); this library downloads nothing: 'swift-demucs models fetch \(name)' does"
-            )
+                "\(error); sd_fetch and 'swift-demucs models fetch \(name)' download it")
         default: self.init(sd_status(ErrorCause(of: error)), "\(error)")
         }
     }

@@ -6,6 +6,8 @@
 import CSwiftDemucs
 import Demucs
 import ModelZoo
+import Runs
+import Synchronization
 import System
 import Tensor
 
@@ -39,11 +41,15 @@ final class LoadedModel: @unchecked Sendable {
     /// Threads and precision of the model's own engine, for a trace.
     let threads: Int?
     let precision: Precision
+    /// The model as a run takes it, made for the first run.
+    private let runModel = Mutex<SeparationModel?>(nil)
+    private let givenName: String
     private let name: UnsafeMutablePointer<CChar>
     private let engine: UnsafeMutablePointer<CChar>
     private let stems: UnsafeMutableBufferPointer<UnsafePointer<CChar>?>
 
-    init(_ files: ModelFiles, _ options: sd_open_options) throws {
+    /// - Parameter name: the name or path that the caller gave.
+    init(_ files: ModelFiles, named givenName: String, _ options: sd_open_options) throws {
         let threads = try CInterface.threads(options.threads)
         try CallError.require(options.jobs >= 1, "jobs", options.jobs, "a number from 1")
         let choices: [PrecisionChoice] = [
@@ -56,6 +62,7 @@ final class LoadedModel: @unchecked Sendable {
             opened, stems: try texts(options.stems, options.stem_count, "stems"), threads: threads,
             segmentsInParallel: Int(options.jobs), precision: precision)
         self.files = files
+        self.givenName = givenName
         self.threads = threads
         self.precision = precision
         log = Log(options.log, options.log_context)
@@ -72,6 +79,17 @@ final class LoadedModel: @unchecked Sendable {
         stems.deallocate()
         free(engine)
         free(name)
+    }
+
+    /// The model for a run.
+    ///
+    /// - Throws: `WeightsError`, `ConfigurationError` if its files have changed.
+    func modelOfRun() throws -> SeparationModel {
+        try runModel.withLock { known in
+            let model = try known ?? SeparationModel(files, name: givenName, loaded: separator)
+            known = model
+            return model
+        }
     }
 
     var information: sd_model_info {
@@ -98,15 +116,22 @@ public func sd_open(
         let name = try text(model, "model")
         let options = try sd_open_options.read(options, "options", or: sd_open_options_init)
         let store = try ModelStore(
-            repository: try optionalText(options.repository, "repository"), isOffline: true,
-            bundledFolders: ModelStore.bundledFolders(of: libraryPath))
-        result.pointee = modelHandle.open(try LoadedModel(try store.find(name), options))
+            ofLibraryWith: try optionalText(options.repository, "repository"))
+        result.pointee = modelHandle.open(
+            try LoadedModel(try store.find(name), named: name, options))
     }
 }
 
-/// Path from which this library was loaded, without links; nil if the system doesn't tell.
-private var libraryPath: String? {
-    path_of_binary(#dsohandle).flatMap { FilePath.resolved(String(cString: $0)) }
+extension ModelStore {
+    /// The store of this library, which also finds the models that are installed with it.
+    init(ofLibraryWith repository: String?) throws {
+        // Without links.
+        let library = path_of_binary(#dsohandle).flatMap {
+            FilePath.resolved(String(cString: $0))
+        }
+        try self.init(
+            repository: repository, bundledFolders: ModelStore.bundledFolders(of: library))
+    }
 }
 
 @c @implementation

@@ -18,7 +18,6 @@ extension sd_progress: SizedStructure {}
 extension sd_audio: SizedStructure {}
 extension sd_separation_options: SizedStructure {}
 extension sd_file_options: SizedStructure {}
-extension sd_track_report: SizedStructure {}
 extension sd_stream_options: SizedStructure {}
 extension sd_quantize_options: SizedStructure {}
 extension sd_quantize_report: SizedStructure {}
@@ -95,7 +94,7 @@ func texts(
         return nil
     }
     try CallError.require(
-        (1...10_000).contains(count), "the number of \(name)", count, "1 to 10,000")
+        (1...1_000_000).contains(count), "the number of \(name)", count, "1 to 1,000,000")
     var texts: [String] = []
     for index in 0..<count { texts.append(try text(strings[index], "\(name)[\(index)]")) }
     return texts
@@ -177,7 +176,22 @@ extension sd_separation_options {
     func report(
         _ event: SeparationProgress, bag memberCount: Int, cancelling token: CancellationToken
     ) {
-        guard let progress, let segment = event.segment else { return }
+        ProgressCallback(function: progress, context: progress_context)
+            .report(event, bag: memberCount, cancelling: token)
+    }
+}
+
+/// A caller's function that takes progress.
+struct ProgressCallback: @unchecked Sendable {
+    // @unchecked: called on the thread of the caller's call.
+    let function: sd_progress_callback?
+    let context: UnsafeMutableRawPointer?
+
+    /// Reports a segment, and cancels the work if the caller asks for it.
+    func report(
+        _ event: SeparationProgress, bag memberCount: Int, cancelling token: CancellationToken
+    ) {
+        guard let function, let segment = event.segment else { return }
         let total = event.segmentsTotal
         var value = sd_progress(
             size: MemoryLayout<sd_progress>.size,
@@ -187,39 +201,22 @@ extension sd_separation_options {
             segment_offset: Int64(segment.offsetSamples), shift: Int32(segment.shift),
             member: Int32(segment.member), has_ended: segment.hasEnded ? 1 : 0,
             member_count: Int32(memberCount))
-        if progress(progress_context, &value) != 0 { token.cancel() }
+        if function(context, &value) != 0 { token.cancel() }
     }
 }
 
 extension sd_file_options {
-    func outputOptions(isInputRate: Bool) throws(CallError) -> OutputOptions {
+    func format() throws(CallError) -> OutputFormat {
         let mp3 = MP3Settings(
             bitRateKilobitsPerSecond: Int(mp3_bit_rate), preset: Int(mp3_preset))
         let containers: [OutputFormat.Container] = [.wav, .flac, .mp3(mp3), .rawFloat32]
-        let clips: [(ClipMode, OutputOptions.Gain)] = [
-            (.rescale, .perStem), (.rescale, .common), (.clamp, .perStem), (.tanh, .perStem),
-            (.none, .perStem),
-        ]
-        let (clipMode, gain) = try choice(clip, "clip", clips)
-        return OutputOptions(
-            format: OutputFormat(
-                container: try choice(container, "container", containers),
-                sampleFormat: try choice(
-                    sample_format, "sample_format", [.int16, .int24, .float32])),
-            clipMode: clipMode, gain: gain, rate: isInputRate ? .input : .model,
-            spoolFolder: try optionalText(temporary_folder, "temporary_folder"),
-            copiesTags: copies_tags != 0)
+        return OutputFormat(
+            container: try choice(container, "container", containers),
+            sampleFormat: try choice(sample_format, "sample_format", [.int16, .int24, .float32]))
     }
 
-    /// The part of the input to separate; nil for all of it.
-    func excerpt() throws(CallError) -> Excerpt? {
-        try CallError.require(
-            duration_seconds >= 0, "duration_seconds", duration_seconds,
-            "a positive number, or 0 for the rest of the input")
-        if start_seconds == 0 && duration_seconds == 0 { return nil }
-        return Excerpt(
-            startSeconds: start_seconds,
-            durationSeconds: duration_seconds == 0 ? nil : duration_seconds)
+    func clipMode() throws(CallError) -> ClipMode {
+        try choice(clip, "clip", [.rescale, .clamp, .tanh, .none])
     }
 }
 
@@ -249,8 +246,7 @@ public func sd_file_options_init(_ options: UnsafeMutablePointer<sd_file_options
     options?.pointee = sd_file_options(
         size: MemoryLayout<sd_file_options>.size, container: SD_WAV, sample_format: SD_INT16,
         clip: SD_CLIP_RESCALE, mp3_bit_rate: Int32(mp3.bitRateKilobitsPerSecond),
-        mp3_preset: Int32(mp3.preset), copies_tags: 1, start_seconds: 0, duration_seconds: 0,
-        temporary_folder: nil)
+        mp3_preset: Int32(mp3.preset), reserved: 0)
 }
 
 @c @implementation

@@ -104,16 +104,16 @@ public func sd_write(
         let audio = try BorrowedAudio(audio, "audio")
         let path = try text(output, "output")
         let options = try sd_file_options.read(options, "options", or: sd_file_options_init)
-            .outputOptions(isInputRate: false)
+        let (format, clip) = (try options.format(), try options.clipMode())
         var peak: Float = 0
-        if options.clipMode == .rescale {
+        if clip == .rescale {
             let reader = audio.reader()
             while let block = try reader.next() { peak = max(peak, block.peak) }
         }
         let writer = try AudioWriter(
             to: .file(path), channelCount: audio.channels, sampleRateHz: audio.sampleRateHz,
-            sampleCount: audio.frames, format: options.format, clip: options.clipMode,
-            divisor: options.clipMode.divisor(peak: peak))
+            sampleCount: audio.frames, format: format, clip: clip,
+            divisor: clip.divisor(peak: peak))
         let reader = audio.reader()
         while let block = try reader.next() { try writer.append(block) }
         try writer.finish()

@@ -106,7 +106,7 @@ package struct SegmentPlan: Sendable {
         // The first weight is the smallest, and the only one of a track's first sample: it must not
         // be 0.
         try SeparationError.require(
-            weights.first.map { $0 > 0 } ?? false, "transition power", power,
+            weights.first.map { $0 > 0 } ?? false, "transition-power", power,
             "small enough that the weights at a segment's ends stay above zero")
         return weights
     }

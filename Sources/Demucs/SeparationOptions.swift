@@ -67,7 +67,7 @@ public struct SeparationOptions: Sendable, Equatable {
         try SeparationError.require(
             overlap >= 0 && overlap < 1, "overlap", overlap, "a number from 0 to less than 1")
         try SeparationError.require(
-            transitionPower >= 1 && transitionPower.isFinite, "transition power", transitionPower,
+            transitionPower >= 1 && transitionPower.isFinite, "transition-power", transitionPower,
             "a number from 1")
         guard let segmentSeconds else { return }
         try SeparationError.require(

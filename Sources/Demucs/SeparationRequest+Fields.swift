@@ -72,11 +72,11 @@ extension SeparationRequest {
         ) { $1.otherMethod = $0 },
         Field(
             "mix", .text(placeholder: "name=a+b"), .list(of: .string),
-            help: "Also write a sum of stems under a new name, such as karaoke=drums+bass+other. "
-                + "Can be repeated. `stems` accepts the name too.",
-            value: {
-                .array($0.mixes.map { .text("\($0.name)=\($0.parts.joined(separator: "+"))") })
-            },
+            help:
+                "Also write a sum of stems under a new name, such as karaoke=drums+bass+other, or "
+                + "the track minus stems, such as rest=mixture-vocals. Can be repeated. `stems` "
+                + "accepts the name too.",
+            value: { .array($0.mixes.map { .text($0.description) }) },
             parse: { value, request throws(Expected) in request.mixes.append(try mix(value)) }),
         Field(
             flag: "residual", help: "Also write 'residual', the track minus the sum of all stems.",
@@ -126,6 +126,13 @@ extension SeparationRequest {
             value: { .bool(!$0.split) },
             set: { $1.split = !$0 }),
         Field(
+            "transition-power", .text(placeholder: "power"), .number.with(["minimum": 1]),
+            help: "Power of the triangular weights of overlapping segments, at least 1.",
+            default: "1", value: { .number($0.transitionPower) },
+            parse: { value, request throws(Expected) in
+                request.transitionPower = try number(value, "a number") { Double($0) }
+            }),
+        Field(
             time: "start", help: "Start here, in seconds or as 1:02:03.5.",
             default: "the track's start", value: \.start
         ) { $1.start = $0 },
@@ -169,9 +176,9 @@ extension SeparationRequest {
             value: { .bool($0.sampleFormat == .float32) },
             set: { if $0 { $1.sampleFormat = .float32 } }),
         Field(
-            // The reference's command has these three, but not the library's tanh.
-            "clip-mode", of: [ClipMode.rescale, .clamp, .none],
-            help: "How to avoid clipping: rescale the stem, clamp its peaks, or none.",
+            "clip-mode", of: [ClipMode.rescale, .clamp, .tanh, .none],
+            help: "How to avoid clipping: rescale the stem, clamp its peaks, bend them by tanh, or "
+                + "none.",
             value: \.clipMode
         ) { $1.clipMode = $0 },
         Field(
@@ -201,6 +208,10 @@ extension SeparationRequest {
             "output-rate", of: OutputOptions.Rate.allCases,
             help: "Sample rate of the stems: the model's, or the track's own.", value: \.outputRate
         ) { $1.outputRate = $0 },
+        Field(
+            flag: "no-tags", help: "Leave out the track's title, artist and other tags.",
+            value: { .bool(!$0.copiesTags) },
+            set: { $1.copiesTags = !$0 }),
     ]
 }
 
@@ -259,8 +270,14 @@ extension SeparationRequest {
         if let problem = problem(withName: name) {
             throw Expected("\(expected); the name \(problem)")
         }
-        let parts = String(text[text.utf8.index(after: equals)...])
-        return Mix(name: name, parts: try names(parts, "+", or: expected))
+        let parts = text[text.utf8.index(after: equals)...]
+        let isRest = parts.hasPrefix(Mix.mixture)
+        return Mix(
+            name: name,
+            parts: isRest
+                ? try names(String(parts.dropFirst(Mix.mixture.count)), "-", or: expected)
+                : try names(String(parts), "+", or: expected),
+            isRest: isRest)
     }
 
     /// The reason why a name can't be a part of a file's name; nil if it can.

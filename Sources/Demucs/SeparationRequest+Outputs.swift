@@ -9,6 +9,9 @@ extension SeparationRequest {
     /// Whether the request asks for no files of single stems.
     package var hasNoStems: Bool { stems == [SeparationRequest.noStems] }
 
+    /// Whether the request names no stems, so that all are written.
+    package var asksForAllStems: Bool { stems == nil && twoStems == nil }
+
     /// The outputs for a model: stems in the model's order, then mixes, then the residual.
     ///
     /// - Throws: `RequestError` for names that the model doesn't have, and for duplicate names.
@@ -21,11 +24,13 @@ extension SeparationRequest {
             try check(mix.parts, "mix", allowed: sources)
             // Without single stems, a mix is only a part of the stem file.
             if hasNoStems { continue }
+            let parts = sources.filter(mix.parts.contains)
+            let heard = mix.isRest ? sources.filter { !parts.contains($0) } : parts
             outputs.append(
                 NamedSignal(
-                    mix.name, .sum(sources.filter(mix.parts.contains)),
-                    isPart: contained.isDisjoint(with: mix.parts)))
-            contained.formUnion(mix.parts)
+                    mix.name, mix.isRest ? .mixtureMinus(parts) : .sum(parts),
+                    isPart: contained.isDisjoint(with: heard)))
+            contained.formUnion(heard)
         }
         if hasResidual {
             outputs.append(NamedSignal(SeparationRequest.residualName, .mixtureMinus(sources)))

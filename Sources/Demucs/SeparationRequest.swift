@@ -11,10 +11,22 @@ import Tensor
 /// ``SeparationRequest/fields``. Two requests that are equal give equal files for the same track and
 /// model, if they have a seed or no shifts.
 package struct SeparationRequest: Codable, Equatable, Sendable {
-    /// A sum of stems under a name of its own.
-    package struct Mix: Codable, Equatable, Sendable {
+    /// A sum of stems, or the mixture minus stems, under a name of its own.
+    package struct Mix: Codable, Equatable, Sendable, CustomStringConvertible {
+        /// Begins the stems that are taken from the mixture: `mixture-vocals-drums`.
+        static let mixture = "mixture-"
+
         package let name: String
         package let parts: [String]
+        /// Whether the parts are taken from the mixture, instead of added up.
+        package let isRest: Bool
+
+        /// The mix as the field takes it: `karaoke=drums+bass`, `rest=mixture-vocals`.
+        package var description: String {
+            "\(name)="
+                + (isRest
+                    ? Self.mixture + parts.joined(separator: "-") : parts.joined(separator: "+"))
+        }
     }
 
     /// The second output of `two-stems`.
@@ -43,6 +55,7 @@ package struct SeparationRequest: Codable, Equatable, Sendable {
     /// Length of a segment in seconds; nil for the model's own.
     package var segment: Double?
     package var split = true
+    package var transitionPower = SeparationOptions().transitionPower
     /// Start of the excerpt in seconds; nil for the track's.
     package var start: Double?
     /// Length of the excerpt in seconds; nil up to the track's end.
@@ -59,6 +72,7 @@ package struct SeparationRequest: Codable, Equatable, Sendable {
     package var mp3Bitrate = MP3Settings().bitRateKilobitsPerSecond
     package var mp3Preset = MP3Settings().preset
     package var outputRate = OutputOptions.Rate.model
+    package var copiesTags = true
 
     package init() {}
 }
@@ -76,7 +90,8 @@ extension SeparationRequest {
 
     package var separation: SeparationOptions {
         SeparationOptions(
-            shifts: shifts, seed: seed, overlap: overlap, segmentSeconds: segment, split: split)
+            shifts: shifts, seed: seed, overlap: overlap, segmentSeconds: segment, split: split,
+            transitionPower: transitionPower)
     }
 
     /// The part of the track to separate; nil for all of it.
@@ -102,7 +117,7 @@ extension SeparationRequest {
         OutputOptions(
             format: outputFormat(format), clipMode: clipMode,
             gain: gain ?? (clipMode == .rescale ? defaultGain : .perStem), rate: outputRate,
-            downmix: downmix, spoolFolder: folder)
+            downmix: downmix, spoolFolder: folder, copiesTags: copiesTags)
     }
 
     package var mp3: MP3Settings {
@@ -128,6 +143,8 @@ package enum RequestError: Error, Equatable, Sendable, CustomStringConvertible {
     case unknownField(String)
     /// Two fields that exclude each other.
     case combined(String, String)
+    /// A field, or a field and its value, that has no effect without another field.
+    case needs(String, String)
     /// Two outputs would have the same name.
     case sameName(String)
 
@@ -138,6 +155,7 @@ package enum RequestError: Error, Equatable, Sendable, CustomStringConvertible {
                 + expected.replacing("`", with: "'")
         case .unknownField(let name): "unknown field '\(name)'"
         case .combined(let one, let other): "'\(one)' can't be combined with '\(other)'"
+        case .needs(let field, let other): "'\(field)' has no effect without '\(other)'"
         case .sameName(let name):
             "two outputs would be called '\(name)'; rename the one in 'mix'"
         }
@@ -157,7 +175,7 @@ package enum RequestError: Error, Equatable, Sendable, CustomStringConvertible {
 extension RequestError: CausedError {
     package var cause: ErrorCause {
         switch self {
-        case .invalidValue, .unknownField, .combined, .sameName: .argument
+        case .invalidValue, .unknownField, .combined, .needs, .sameName: .argument
         }
     }
 }

@@ -73,6 +73,8 @@ public final class Separator: Sendable {
             + "\(backend.precision.rawValue), \(threads) threads\(shared)"
     }
 
+    package var precision: Precision { workers[0].backend.precision }
+
     /// Threads of all workers.
     private var threads: Int { workers.reduce(0) { $0 + $1.backend.threads } }
 

@@ -10,6 +10,16 @@ extension ModelStore {
         package let paths: [String]
         /// Size of the checkpoints in bytes.
         package let countBytes: Int
+
+        /// The members of a model in a list for programs.
+        package var json: JSONObject {
+            [
+                "name": model.name, "summary": model.summary, "sources": model.sources,
+                "signatures": model.bag.signatures, "hubRepository": model.hub.identifier,
+                "files": paths, "countBytes": countBytes,
+                "downloadMegabytes": model.approximateMegabytes,
+            ]
+        }
     }
 
     /// All published models.

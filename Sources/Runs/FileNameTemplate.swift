@@ -1,10 +1,12 @@
-// Paths of a track's outputs below the model's folder.
+// Paths of a track's outputs.
 
 import Demucs
 
 /// A template in the syntax of Python's format strings: `{track}/{stem}.{ext}`, `{{` and `}}` for braces.
 package struct FileNameTemplate: Sendable {
     private let text: String
+    /// The value of `{model}`.
+    private var model = ""
 
     /// A folder for each track.
     package init() { text = "{track}/{stem}.{ext}" }
@@ -16,7 +18,14 @@ package struct FileNameTemplate: Sendable {
         _ = try path(track: ("", ""), stem: "", format: .wav(.int16))
     }
 
-    /// The path of an output below the model's folder.
+    /// The template for the tracks of a model.
+    func naming(model: String) -> FileNameTemplate {
+        var template = self
+        template.model = model
+        return template
+    }
+
+    /// The path of an output below the folder of the files.
     ///
     /// - Parameter track: the name and the extension of the track.
     /// - Throws: the errors of `init`.
@@ -24,7 +33,7 @@ package struct FileNameTemplate: Sendable {
         track: (name: String, ending: String), stem: String, format: OutputFormat
     ) throws(RunError) -> String {
         let fields = [
-            ("track", track.name), ("trackext", track.ending), ("stem", stem),
+            ("model", model), ("track", track.name), ("trackext", track.ending), ("stem", stem),
             ("ext", format.fileExtension),
         ]
         var path: [UInt8] = []

@@ -57,14 +57,8 @@ struct ManifestReader {
 
     /// The values of a JSON object as text, without those that are null.
     private func values(_ text: [UInt8], _ line: Int) throws(RunError) -> [String: String] {
-        var values: [(key: String, value: ArgumentValue)] = []
-        do throws(FormatFailure) {
-            var cursor = JSONCursor(text)
-            try cursor.object { cursor, key throws(FormatFailure) in
-                values.append((key, try cursor.value()))
-            }
-            try cursor.end()
-        } catch {
+        let values: [(key: String, value: ArgumentValue)]
+        do throws(FormatFailure) { values = try JSONCursor.fields(of: text) } catch {
             let place = error.offset.map { " at byte \($0 + 1)" } ?? ""
             throw file.failure(
                 line,

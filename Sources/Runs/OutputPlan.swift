@@ -71,7 +71,7 @@ struct OutputPlan {
     /// - Parameters:
     ///   - names: names of the outputs.
     ///   - otherNames: names of outputs that only some tracks of a manifest have.
-    ///   - modelFolder: the folder below the run's, `htdemucs`.
+    ///   - modelFolder: the value of `{model}`, `htdemucs`.
     /// - Throws: `RunError` if two tracks, or two outputs of a track, would be written to the same
     ///   file, if an output would replace a track, and for a template with an unknown extension.
     init(
@@ -80,9 +80,9 @@ struct OutputPlan {
     ) throws(RunError) {
         format = try OutputPlan.format(settings)
         out = settings.folder
-        folder = FilePath.joined(out, modelFolder)
+        folder = settings.hasModelFolder ? FilePath.joined(out, modelFolder) : out
         self.names = names
-        template = settings.template
+        template = settings.template.naming(model: modelFolder)
         stemFile = settings.stemFile
         if isManifest {
             try template.checkIDsDecide(
@@ -91,8 +91,6 @@ struct OutputPlan {
         var owners: [[UInt8]: (input: InputTrack, output: Int)] = [:]
         for input in inputs {
             let track = try planned(input)
-            let firstOwner = owners[FilePath.key(track.paths[0])]?.input
-            if let firstOwner, OutputPlan.isSameFile(firstOwner, input) { continue }
             for (output, path) in track.paths.enumerated() {
                 if let owner = owners.updateValue((input, output), forKey: FilePath.key(path)) {
                     if owner.input == input {
@@ -153,13 +151,6 @@ struct OutputPlan {
         template = settings.template
         stemFile = nil
         tracks = [PlannedTrack(input: input, stemPaths: [], stemFilePath: nil, record: nil)]
-    }
-
-    /// Whether two arguments name the same file; such a file is separated once.
-    private static func isSameFile(_ first: InputTrack, _ second: InputTrack) -> Bool {
-        if first == second { return true }
-        guard let one = first.file, let other = second.file else { return false }
-        return one == other
     }
 
     /// The format of the files: an extension in the template overrides the options, as in the

@@ -7,6 +7,8 @@ import System
 /// what failed; each door adds the names of its options.
 package enum RunError: Error, Equatable, CustomStringConvertible {
     case request(RequestError)
+    /// The settings are not the JSON object that they should be.
+    case settings(String)
     /// - expected: completes "expected …".
     case invalidTemplate(String, expected: String)
     /// Two tracks would be written to the same file.
@@ -17,6 +19,8 @@ package enum RunError: Error, Equatable, CustomStringConvertible {
     case sharedFileOfTrack(String, String, path: String)
     /// - path: the file that would replace the track.
     case trackReplaced(String, path: String, of: String)
+    /// The model was loaded for some stems, and the request needs others.
+    case stemsNotLoaded([String])
     case ffmpegMissing
     case tooFewStems([String])
     /// The mixes don't leave as many stems as a stem file has.
@@ -32,6 +36,7 @@ package enum RunError: Error, Equatable, CustomStringConvertible {
     package var description: String {
         switch self {
         case .request(let error): "\(error)"
+        case .settings(let problem): "the settings are invalid: \(problem)"
         case .invalidTemplate(let text, let expected):
             "the file name template '\(text)' is invalid: expected \(expected)"
         case .sharedFile(let first, let second, let path, _):
@@ -43,6 +48,9 @@ package enum RunError: Error, Equatable, CustomStringConvertible {
         case .trackReplaced(let track, let path, let owner):
             "'\(track)' is a track and would be replaced by '\(path)', a file of '\(owner)'; choose "
                 + "another folder or file name template"
+        case .stemsNotLoaded(let stems):
+            "the model was loaded without \(stems.joined(separator: ", ")), which the settings need; "
+                + "load it with all stems"
         case .ffmpegMissing: "stem files need ffmpeg, and there is none on PATH; install it"
         case .tooFewStems(let sources):
             "stem files need a model of at least \(StemFileFormat.stemCount) stems; this one has "
@@ -63,7 +71,8 @@ package enum RunError: Error, Equatable, CustomStringConvertible {
 extension RunError: CausedError {
     package var cause: ErrorCause {
         switch self {
-        case .request, .invalidTemplate, .sharedFile, .sharedFileOfTrack, .trackReplaced,
+        case .request, .settings, .stemsNotLoaded, .invalidTemplate, .sharedFile,
+            .sharedFileOfTrack, .trackReplaced,
             .ffmpegMissing, .tooFewStems, .stemsOfFile, .manifest, .manifestUnreadable,
             .trackRequest:
             .argument

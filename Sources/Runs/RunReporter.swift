@@ -1,13 +1,16 @@
 // What a run reports while it goes on.
 
 import Demucs
+import System
 
 /// Takes the texts of a run for people, and its events for programs. The door decides where they go.
 package protocol RunReporter: Sendable {
     /// Whether events are wanted.
     var takesEvents: Bool { get }
     /// An event as a line of JSON. The format is described in docs/formats.md.
-    func event(_ line: String)
+    ///
+    /// - Parameter failure: the cause of a track's failure; nil for other events.
+    func event(_ line: String, failure: ErrorCause?)
 
     /// A file that was written, or would be in a run without dry run.
     func file(_ path: String)
@@ -18,6 +21,8 @@ package protocol RunReporter: Sendable {
 
     /// - Parameter label: position of the track, `3/12`; empty for a single one.
     func begin(label: String)
+    /// Whether progress is wanted as each segment begins, and not only when it has ended.
+    var takesBegins: Bool { get }
     /// - Returns: the seconds left; nil until there is an estimate.
     func progress(_ progress: SeparationProgress) -> Double?
     /// The track has ended, with or without a result.

@@ -5,18 +5,23 @@ import Demucs
 /// The settings of a ``SeparationRun``. The doors make them of their options.
 package struct RunSettings: Sendable {
     /// The request of each track without options of its own.
-    package var request: SeparationRequest
+    package var request = SeparationRequest()
     /// Names of the request's fields that are set; a track's own options replace them.
-    package var givenFields: [String]
-    /// How files are written: the request's choices, and the folder for temporary files.
-    package var output: OutputOptions
-    /// Format of the stem file; nil without one.
-    package var stemFile: StemFileFormat?
+    package var givenFields: [String] = []
     /// The folder that all files are below.
     package var folder = "separated"
+    /// Whether the files are in a folder of the model, below ``folder``.
+    package var hasModelFolder = true
     package var template = FileNameTemplate()
+    /// Folder for temporary files; nil for the default.
+    var spoolFolder: String?
+    /// Container and codec of the stem file.
+    var stemContainer: StemFileFormat.Container?
+    var stemCodec: StemFileFormat.Codec?
     /// The output that is written to standard output, and no files; nil for files.
     package var standardOutput: String?
+    /// Whether files have samples without a header.
+    package var isRaw = false
 
     /// Threads of a forward pass; 0 for one for each core.
     package var threads = 0
@@ -28,23 +33,33 @@ package struct RunSettings: Sendable {
     /// Whether the manifest is read line by line while it is written.
     package var isFollowing = false
     /// Longest time for a track.
-    package var timeoutSeconds: Double?
+    var timeoutSeconds: Double?
     /// Longest track to separate.
-    package var maximumSeconds: Double?
+    var maximumSeconds: Double?
     /// Number of failures after which a track of a manifest is not tried again; nil for no limit.
     package var quarantineAfter: Int?
 
     /// Whether files are only planned.
     package var isDryRun = false
     /// Whether tracks that an earlier run finished are left out.
-    package var skipsExisting = false
+    var skipsExisting = false
     /// Whether finished and quarantined tracks are separated again.
-    package var isForced = false
+    var isForced = false
 
-    package init(request: SeparationRequest, givenFields: [String], output: OutputOptions) {
-        self.request = request
-        self.givenFields = givenFields
-        self.output = output
+    package init() {}
+
+    /// How files are written.
+    package var output: OutputOptions {
+        // DJ software plays the stems of a stem file together: they have to sum to the mix.
+        var options = request.output(
+            gain: stemContainer == nil ? .perStem : .common, spoolFolder: spoolFolder)
+        if isRaw { options.format.container = .rawFloat32 }
+        return options
+    }
+
+    /// Format of the stem file; nil without one.
+    var stemFile: StemFileFormat? {
+        stemContainer.map { StemFileFormat(container: $0, codec: stemCodec ?? $0.codecs[0]) }
     }
 
     /// The outputs for a model: those of the request, or the one for standard output.

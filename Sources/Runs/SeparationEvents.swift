@@ -102,8 +102,11 @@ package struct SeparationEvents {
     }
 
     /// - Parameter fields: evaluated only if events are wanted.
-    private func write(_ event: String, _ fields: @autoclosure () -> JSONObject) {
-        if reporter.takesEvents { reporter.event(JSONText.of(["event": event] + fields(), [])) }
+    private func write(
+        _ event: String, failure: ErrorCause? = nil, _ fields: @autoclosure () -> JSONObject
+    ) {
+        guard reporter.takesEvents else { return }
+        reporter.event(JSONText.of(["event": event] + fields(), []), failure: failure)
     }
 
     package func start(tracks: Int?) {
@@ -134,11 +137,12 @@ package struct SeparationEvents {
 
     mutating func ended(_ track: Track) {
         counts[track.status, default: 0] += 1
+        let cause = track.status == .interrupted ? .cancelled : track.failure?.cause
         if isManifest {
-            write("result", track.fields)
+            write("result", failure: cause, track.fields)
         } else {
             tracks.append(track)
-            write("track", track.fields)
+            write("track", failure: cause, track.fields)
         }
     }
 

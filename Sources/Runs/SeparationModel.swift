@@ -2,6 +2,7 @@
 
 import Demucs
 import ModelZoo
+import System
 
 /// The files of a model, and what a run has to know before it loads them.
 package struct SeparationModel {
@@ -14,18 +15,27 @@ package struct SeparationModel {
     /// process.
     var opened: OpenedModel?
     let isQuantized: Bool
+    /// The model, if it was loaded before; nil to load it for the first track.
+    let separator: Separator?
+    /// Checksums of such a model's files, which its runs share.
+    let checksums: PendingChecksums?
 
     /// - Parameters:
     ///   - files: the model's files, with the member to use.
     ///   - name: the name that was asked for; nil for the default.
+    ///   - separator: the model of these files, if it is loaded already.
     /// - Throws: `WeightsError`, `ConfigurationError`, `BagError`.
-    package init(_ files: ModelFiles, name: String?) throws {
+    package init(_ files: ModelFiles, name: String?, loaded separator: Separator? = nil) throws {
         self.files = files
+        self.separator = separator
+        checksums = separator.map { _ in
+            PendingChecksums(of: files.checkpoints, CancellationToken())
+        }
         folder = SeparationModel.folder(files, name)
         let opened = try OpenedModel(files)
         sources = opened.sources
         isQuantized = opened.isQuantized
-        self.opened = opened
+        self.opened = separator == nil ? opened : nil
     }
 
     /// Folder name as in the reference. A name with slashes (`hf://`) gives one folder: without the

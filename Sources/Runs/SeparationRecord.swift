@@ -163,6 +163,8 @@ struct SeparationParameters: Codable, Equatable {
     let overlap: Double
     let segmentSeconds: Double?
     let split: Bool
+    /// Nil for 1, as in records of versions without this parameter.
+    let transitionPower: Double?
     let startSeconds: Double
     let durationSeconds: Double?
     let downmix: String
@@ -174,6 +176,8 @@ struct SeparationParameters: Codable, Equatable {
     let clipMode: String
     let gain: String
     let rate: String
+    /// False for files without tags; otherwise nil, as in records of versions without this parameter.
+    let copiesTags: Bool?
     /// Container and codec of the stem file, then its stems; nil without one.
     let stemFile: [String]?
 
@@ -188,6 +192,7 @@ struct SeparationParameters: Codable, Equatable {
         overlap = request.overlap
         segmentSeconds = request.segment
         split = request.split
+        transitionPower = request.transitionPower == 1 ? nil : request.transitionPower
         startSeconds = request.start ?? 0
         durationSeconds = request.duration
         downmix = settings.output.downmix.rawValue
@@ -204,6 +209,7 @@ struct SeparationParameters: Codable, Equatable {
         clipMode = settings.output.clipMode.rawValue
         gain = settings.output.gain.rawValue
         rate = settings.output.rate.rawValue
+        copiesTags = settings.output.copiesTags ? nil : false
         stemFile = settings.stemFile.map {
             [$0.container.rawValue, $0.codec.rawValue] + stemFileParts.map(\.description)
         }

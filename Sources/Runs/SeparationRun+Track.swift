@@ -83,6 +83,7 @@ extension SeparationRun {
                 maximumSeconds: settings.maximumSeconds, cancellation: cancellation,
                 progress: { progress in
                     let left = reporter.progress(progress)
+                    if progress.segment?.hasEnded == false { return }
                     events.progress(progress, of: track.input, secondsLeft: left)
                     // The program that writes the manifest has ended.
                     if settings.isFollowing, reporter.isReaderGone { self.cancellation.cancel() }

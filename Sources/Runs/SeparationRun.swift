@@ -39,6 +39,10 @@ package struct SeparationRun {
         settings: RunSettings, reporter: any RunReporter, cancellation: CancellationToken
     ) throws {
         self.manifest = manifest
+        var settings = settings
+        if let loaded = model.separator, settings.request.asksForAllStems {
+            settings.request.stems = loaded.model.sources
+        }
         self.settings = settings
         self.reporter = reporter
         self.cancellation = cancellation
@@ -47,6 +51,11 @@ package struct SeparationRun {
         stemFileParts =
             try settings.stemFile == nil
             ? [] : settings.request.stemFileParts(of: model.sources)
+        if let loaded = model.separator?.model.sources {
+            let needed = (outputs + stemFileParts).flatMap(\.signal.stems)
+            let missing = model.sources.filter { needed.contains($0) && !loaded.contains($0) }
+            if !missing.isEmpty { throw RunError.stemsNotLoaded(missing) }
+        }
         ffmpeg = settings.stemFile == nil ? nil : .onPath
         if settings.stemFile != nil, ffmpeg == nil { throw RunError.ffmpegMissing }
         plan =
@@ -58,8 +67,8 @@ package struct SeparationRun {
                 otherNames: manifest?.mayHaveStems == true ? model.sources : [],
                 modelFolder: model.folder, isManifest: manifest != nil, settings: settings)
         try manifest?.validateStems(settings, ofSources: model.sources)
-        precision = try settings.request.precisionChoice.precision(
-            isQuantized: model.isQuantized)
+        precision = try SeparationRun.precision(settings.request, model)
+        modelChecksums = model.checksums
         trackCount = manifest == nil ? plan.tracks.count : manifest?.count
         seed = settings.request.separation.seedOrDrawn()
         events = SeparationEvents(
@@ -68,6 +77,22 @@ package struct SeparationRun {
             parameters: SeparationParameters(
                 settings, settings.request, outputs: outputs, stemFileParts: stemFileParts,
                 format: plan.format, precision: precision))
+    }
+
+    /// The precision of the request, which that of a loaded model has to equal.
+    private static func precision(
+        _ request: SeparationRequest, _ model: SeparationModel
+    ) throws -> Precision {
+        if request.precision == nil, let separator = model.separator { return separator.precision }
+        let precision = try request.precisionChoice.precision(
+            isQuantized: model.isQuantized)
+        if let loaded = model.separator?.precision, loaded != precision {
+            throw RunError.request(
+                .invalidValue(
+                    field: "precision", value: request.precision ?? "",
+                    expected: "\(loaded.rawValue), in which the model was loaded"))
+        }
+        return precision
     }
 
     /// - Parameter problems: operands that name no track.
@@ -149,6 +174,7 @@ package struct SeparationRun {
     func options(of track: PlannedTrack) -> SeparationOptions {
         var options = request(of: track).separation
         options.seed = options.shifts > 0 ? options.seed ?? seed : nil
+        options.reportsBegins = reporter.takesBegins
         return options
     }
 
@@ -218,15 +244,10 @@ package struct SeparationRun {
     /// Loads the model for the first track that needs it: if all are skipped, no weights are read.
     private mutating func loadedSeparator() throws -> Separator {
         if let separator { return separator }
-        guard let opened = model.opened.take() else {
-            preconditionFailure("a model is open until it is loaded; a run ends if that fails")
-        }
-        let loaded = try Separator(
-            opened, stems: neededStems, threads: settings.threads,
-            segmentsInParallel: max(1, settings.jobs), precision: precision)
+        let loaded = try model.separator ?? load()
         try loaded.validate(settings.request.separation)
         try manifest?.validateSegments { try loaded.validate($0) }
-        loaded.model.warnings.forEach(reporter.warning)
+        if model.separator == nil { loaded.model.warnings.forEach(reporter.warning) }
         for checkpoint in model.files.checkpoints { reporter.detail("Checkpoint \(checkpoint)") }
         reporter.detail("Stems \(loaded.model.sources.joined(separator: ", "))")
         reporter.detail("Engine \(loaded.engineDescription)")
@@ -235,6 +256,15 @@ package struct SeparationRun {
         if settings.request.shifts > 0 { reporter.status("Seed \(seed)") }
         separator = loaded
         return loaded
+    }
+
+    private mutating func load() throws -> Separator {
+        guard let opened = model.opened.take() else {
+            preconditionFailure("a model is open until it is loaded; a run ends if that fails")
+        }
+        return try Separator(
+            opened, stems: neededStems, threads: settings.threads,
+            segmentsInParallel: max(1, settings.jobs), precision: precision)
     }
 
     /// The stems to compute, in the model's order; nil for all.

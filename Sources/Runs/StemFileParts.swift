@@ -16,7 +16,8 @@ extension SeparationRequest {
         } catch {
             throw .request(error)
         }
-        var rest = mixes
+        let sums = mixes.filter { !$0.isRest }
+        var rest = sums
         var parts: [NamedSignal] = []
         var used: Set<String> = []
         for source in sources where !used.contains(source) {
@@ -29,7 +30,7 @@ extension SeparationRequest {
             parts.append(NamedSignal(mix.name, .sum(sources.filter(mix.parts.contains))))
         }
         // A stem in two mixes would be added twice.
-        let isHeardOnce = mixes.reduce(0) { $0 + $1.parts.count } == used.count
+        let isHeardOnce = sums.reduce(0) { $0 + $1.parts.count } == used.count
         if parts.count == count, isHeardOnce { return parts }
         // The example in the error keeps drums, bass and vocals, which DJs use most.
         let others = sources.filter { !["drums", "bass", "vocals"].contains($0) }

@@ -37,19 +37,42 @@ package struct InputTrack: Equatable {
     var label: String { id ?? path }
 }
 
+extension InputTrack {
+    /// - Parameter file: the path of a file, which is no pattern and no folder.
+    package init(file: String) { self.init(path: file) }
+}
+
 package struct TrackDiscovery {
-    /// Tracks in the order of the operands; those of a folder are sorted.
+    /// Tracks in the order of the operands, each once; those of a folder are sorted.
     package private(set) var tracks: [InputTrack] = []
     /// Operands and folders without tracks, each with a message that begins with its name.
     package private(set) var problems: [(operand: String, text: String)] = []
+
+    /// What decides a track's files, to find each track once.
+    private struct Identity: Hashable {
+        let file: FileIdentity?
+        let folder: String
+        let name: String
+    }
+    private var found: Set<Identity> = []
+    /// Number of files that were found, also again.
+    private var fileCount = 0
 
     package init(_ operands: [String]) {
         for operand in operands { add(operand) }
     }
 
+    private mutating func add(_ track: InputTrack) {
+        let identity = Identity(
+            file: track.file, folder: track.relativeFolder,
+            name: track.file == nil ? track.path : track.fileName)
+        if found.insert(identity).inserted { tracks.append(track) }
+        fileCount += 1
+    }
+
     private mutating func add(_ operand: String) {
         if operand == "-" {
-            tracks.append(InputTrack(path: operand, isStandardInput: true))
+            add(InputTrack(path: operand, isStandardInput: true))
         } else if FilePath.status(operand) == nil, operand.utf8.contains(where: "*?[".utf8.contains)
         {
             addMatches(operand)
@@ -63,7 +86,7 @@ package struct TrackDiscovery {
             addFolder(path)
         } else {
             // A missing file is reported when its turn comes, like an undecodable one.
-            tracks.append(InputTrack(path: path))
+            add(InputTrack(path: path))
         }
     }
 
@@ -97,10 +120,10 @@ package struct TrackDiscovery {
     // MARK: - Folders
 
     private mutating func addFolder(_ folder: String) {
-        let countBefore = tracks.count + problems.count
+        let countBefore = fileCount + problems.count
         var open: [FileIdentity] = []
         walk(folder, relative: "", &open)
-        if tracks.count + problems.count == countBefore {
+        if fileCount + problems.count == countBefore {
             problems.append(
                 (folder, "\(folder): no audio files found; name files of other types themselves"))
         }
@@ -127,7 +150,7 @@ package struct TrackDiscovery {
             if FilePath.isFolder(path) {
                 folders.append(name)
             } else if AudioFileType(ofFile: name) != nil {
-                tracks.append(InputTrack(path: path, relativeFolder: relative))
+                add(InputTrack(path: path, relativeFolder: relative))
             }
         }
         for name in folders {

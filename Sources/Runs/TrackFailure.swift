@@ -19,27 +19,33 @@ package struct TrackFailure {
     }
 
     let kind: Class
+    let cause: ErrorCause
     let text: String
     /// Whether the same track may succeed later or on another machine.
     let isTransient: Bool
 
     /// - Parameter text: the error, which begins with the track's label or gets it.
-    init(_ kind: Class, _ text: String, of track: InputTrack, isTransient: Bool = false) {
+    init(
+        _ kind: Class, _ text: String, of track: InputTrack, cause: ErrorCause = .internal,
+        isTransient: Bool = false
+    ) {
         self.kind = kind
+        self.cause = cause
         self.isTransient = isTransient
         self.text = text.hasPrefix(track.label + ":") ? text : "\(track.label): \(text)"
     }
 
     init(_ error: any Error, of track: InputTrack) {
         let cause = ErrorCause(of: error)
-        self.init(Class(cause), "\(error)", of: track, isTransient: cause.isTransient)
+        self.init(
+            Class(cause), "\(error)", of: track, cause: cause, isTransient: cause.isTransient)
     }
 
     init(timeoutSeconds: Double, of track: InputTrack) {
         self.init(
             .timeout,
             "took longer than the \(timeoutSeconds) s of the time limit; allow more time, or separate "
-                + "a part of it", of: track)
+                + "a part of it", of: track, cause: .cancelled)
     }
 }
 

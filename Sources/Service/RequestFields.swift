@@ -148,6 +148,8 @@ extension Problem {
                     + names.joined(separator: ", "))
         case .combined(let one, let other):
             self.init(.invalidOption, "'\(one)' can't be combined with '\(other)'.")
+        case .needs(let one, let other):
+            self.init(.invalidOption, "'\(one)' has no effect without '\(other)'.")
         case .sameName(let name):
             self.init(
                 .invalidOption,

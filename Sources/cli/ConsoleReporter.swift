@@ -19,7 +19,7 @@ final class ConsoleReporter: RunReporter {
         self.takesEvents = takesEvents
     }
 
-    func event(_ line: String) { console.result(line) }
+    func event(_ line: String, failure: ErrorCause?) { console.result(line) }
 
     func file(_ path: String) {
         if !takesEvents { console.result(path) }
@@ -57,6 +57,7 @@ final class ConsoleReporter: RunReporter {
         console.error("interrupted while separating \(label); \(next)")
     }
 
+    var takesBegins: Bool { false }
     var isReaderGone: Bool { console.isReaderGone }
 }
 

@@ -47,17 +47,8 @@ struct ModelsCommand {
     private func list(_ store: ModelStore) throws -> ExitCode {
         let listings = try store.listings()
         guard !arguments.has(.json) else {
-            let models = listings.map { listing -> JSONObject in
-                let model = listing.model
-                return [
-                    "name": model.name, "summary": model.summary, "sources": model.sources,
-                    "signatures": model.bag.signatures, "hubRepository": model.hub.identifier,
-                    "files": listing.paths, "countBytes": listing.countBytes,
-                    "downloadMegabytes": model.approximateMegabytes,
-                ]
-            }
             let report: JSONObject = [
-                "models": models, "licence": PublishedModel.licenceNote,
+                "models": listings.map(\.json), "licence": PublishedModel.licenceNote,
                 "cacheFolder": store.ownCache,
             ]
             console.result(JSONText.of(report, keys: .useDefaultKeys))

@@ -1,4 +1,4 @@
-// The fields of a separation request as options of the command.
+// The fields of a separation request and of a run as options of the command.
 
 import Demucs
 import Runs
@@ -8,57 +8,51 @@ extension Option {
     ///
     /// - Parameters:
     ///   - more: a sentence that only the command's help has.
-    init(field name: String, more: String = "") {
-        // A test creates all options.
-        guard let field = SeparationRequest.field(name) else {
+    init(field name: String, short: Character? = nil, more: String = "") {
+        if let field = SeparationRequest.field(name) {
+            self.init(field, short, more)
+        } else if let field = RunSettings.fields.first(where: { $0.name == name }) {
+            self.init(field, short, more)
+        } else {
+            // A test creates all options.
             preconditionFailure("no field is called \(name)")
         }
+    }
+
+    private init<Values>(_ field: RequestField<Values>, _ short: Character?, _ more: String) {
         let isShown = !field.defaultText.isEmpty
         let help =
             field.help.replacing(/`([^`]+)`/) { "--\($0.output.1)" }
             + (more.isEmpty ? "" : " \(more)")
             + (isShown ? " (default: \(field.defaultText))" : "")
         switch field.form {
-        case .flag: self.init(name, help: help)
-        case .text(let placeholder): self.init(name, value: placeholder, help: help)
-        case .choice(let words): self.init(name, values: words, help: help)
+        case .flag: self.init(field.name, help: help)
+        case .text(let placeholder):
+            self.init(field.name, short: short, value: placeholder, help: help)
+        case .choice(let words): self.init(field.name, values: words, help: help)
         }
     }
 }
 
 extension ParsedArguments {
-    /// The request that the options make.
+    /// The settings of a run that the options make.
     ///
-    /// - Parameter fields: the fields whose options the command has.
+    /// - Parameter names: the fields whose options the command has.
     /// - Throws: `UsageError` for an invalid value.
-    func request(
-        of fields: [SeparationRequest.Field] = SeparationRequest.fields
-    ) throws(UsageError) -> SeparationRequest {
-        var request = SeparationRequest()
-        var given: [String] = []
-        do throws(RequestError) {
-            for field in fields {
-                for value in values[field.name] ?? [] {
-                    try field.set(value, in: &request)
-                    given.append(field.name)
-                }
-            }
-            try request.validate(given: given)
-        } catch {
+    func runSettings(
+        of names: [String] = SeparationRequest.fields.map(\.name) + RunSettings.fields.map(\.name)
+    ) throws(UsageError) -> RunSettings {
+        let fields = names.flatMap { name in
+            (values[name] ?? []).map { (name: name, value: $0) }
+        }
+        do throws(RequestError) { return try RunSettings(fields: fields) } catch {
             throw UsageError(error, self)
         }
-        return request
-    }
-
-    /// Names of the request's fields whose options are given.
-    var givenFields: [String] {
-        SeparationRequest.fields.map(\.name).filter { values[$0] != nil }
     }
 
     /// `--precision` of commands without the other fields.
     func precisionChoice() throws(UsageError) -> PrecisionChoice {
-        try request(of: SeparationRequest.fields.filter { $0.name == Option.precision.name })
-            .precisionChoice
+        try runSettings(of: [Option.precision.name]).request.precisionChoice
     }
 }
 
@@ -79,6 +73,8 @@ extension UsageError {
         case .unknownField(let name): self = .unknownOption("--\(name)", suggestion: nil)
         case .combined(let one, let other):
             self.init("'--\(one)' can't be combined with '--\(other)'")
+        case .needs(let one, let other):
+            self.init("'--\(one)' requires '\(Option(field: other).usage)'")
         case .sameName(let name):
             self.init(
                 "Two outputs would be called '\(name)'; rename the one in "
@@ -90,6 +86,7 @@ extension UsageError {
     init(_ error: RunError, _ arguments: ParsedArguments = ParsedArguments()) {
         switch error {
         case .request(let error): self.init(error, arguments)
+        case .settings, .stemsNotLoaded: self.init("\(error)")
         case .invalidTemplate(let text, let expected):
             self = .invalidValue(.filename, value: text, allowed: expected)
         case .sharedFile(let first, let second, let path, let isStemFile):

@@ -26,11 +26,8 @@ extension Option {
         "follow",
         help: "Separate each track of the manifest as soon as its line arrives, until its end; for "
             + "programs that keep a model loaded. Lines are not checked before.")
-    static let maxDuration = Option(
-        "max-duration", value: "time",
-        help: "Refuse a track, or an excerpt, longer than this time. (default: any length)")
-    static let timeout = Option(
-        "timeout", value: "seconds", help: "Give up on a track after this time. (default: never)")
+    static let maxDuration = Option(field: "max-duration")
+    static let timeout = Option(field: "timeout")
     static let quarantineAfter = Option(
         "quarantine-after", value: "n",
         help: "Don't try a track of the manifest again that has failed n times. (default: try "
@@ -53,20 +50,15 @@ extension Option {
     static let overlap = Option(field: "overlap")
     static let segment = Option(field: "segment")
     static let noSplit = Option(field: "no-split")
+    static let transitionPower = Option(field: "transition-power")
     static let start = Option(field: "start")
     static let duration = Option(field: "duration")
     static let downmix = Option(field: "downmix")
 
     // MARK: - Files
 
-    static let out = Option(
-        "out", short: "o", value: "folder",
-        help: "The output folder; stems go to a folder in it that is named after the model. "
-            + "(default: separated)")
-    static let filename = Option(
-        "filename", value: "template",
-        help: "Names of the files below the model's folder, with {track}, {trackext}, {stem} and "
-            + "{ext}. (default: {track}/{stem}.{ext})")
+    static let out = Option(field: "out", short: "o")
+    static let filename = Option(field: "filename")
     static let int24 = Option(field: "int24")
     static let float32 = Option(field: "float32")
     static let clipMode = Option(field: "clip-mode")
@@ -75,32 +67,19 @@ extension Option {
     static let mp3 = Option(field: "mp3")
     static let mp3Bitrate = Option(field: "mp3-bitrate")
     static let mp3Preset = Option(field: "mp3-preset")
-    static let stemFile = Option(
-        "stem-file", values: StemFileFormat.Container.allCases.map(\.rawValue),
-        help: "Also write a stem file for DJ software, which holds the track and four stems: mp4 "
-            + "writes <out>/<model>/<track>.stem.mp4 (Native Instruments' Stems), mka Matroska. "
-            + "Needs ffmpeg. --gain is common then, unless it is given.")
-    static let stemCodec = Option(
-        "stem-codec", values: StemFileFormat.Codec.allCases.map(\.rawValue),
-        help: "Codec of the stem file: alac and flac are lossless, aac has 256 kbit/s for each of "
-            + "the five tracks. mp4 holds alac and aac, mka flac and alac. (default: alac, for mka "
-            + "flac)")
+    static let stemFile = Option(field: "stem-file")
+    static let stemCodec = Option(field: "stem-codec")
     static let outputRate = Option(field: "output-rate")
+    static let noTags = Option(field: "no-tags")
     static let stdout = Option(
         "stdout", value: "stem",
         help: "Write this stem of a single track to standard output, as WAV, and no file.")
     static let raw = Option(
         "raw",
         help: "Write samples without a header (with --stdout): interleaved little-endian float32.")
-    static let skipExisting = Option(
-        "skip-existing",
-        help: "Skip tracks that are done already, with this model and these options.")
-    static let force = Option(
-        "force", help: "Separate all tracks, even with --skip-existing.")
-    static let spool = Option(
-        "spool", value: "folder",
-        help: "Folder for temporary files: samples until the peak is known, audio decoded by "
-            + "ffmpeg, standard input. (default: beside the stems; for input, the system's folder)")
+    static let skipExisting = Option(field: "skip-existing")
+    static let force = Option(field: "force")
+    static let spool = Option(field: "spool")
 
     // MARK: - Running
 
@@ -111,8 +90,7 @@ extension Option {
         "jobs", short: "j", value: "n",
         help: "Segments to compute in parallel, 0 to 1024, each on its share of --threads; 0 and 1 "
             + "compute one at a time. (default: 0)")
-    static let dryRun = Option(
-        "dry-run", help: "Print which files would be written, and write nothing.")
+    static let dryRun = Option(field: "dry-run")
     static let jsonLines = Option(
         "json", help: "Write events as lines of JSON; the last one is a manifest of all files.")
     static let verbose = Option(
@@ -132,12 +110,14 @@ extension SeparateCommand {
             "MODEL": [.name, .member, .repo, .offline, .listModels, .signature],
             "WHICH STEMS": [.writtenStems, .twoStems, .otherMethod, .mix, .residual],
             "SEPARATION": [
-                .shifts, .seed, .overlap, .segment, .noSplit, .start, .duration, .downmix,
+                .shifts, .seed, .overlap, .segment, .noSplit, .transitionPower, .start, .duration,
+                .downmix,
                 .precision,
             ],
             "FILES": [
                 .out, .filename, .int24, .float32, .clipMode, .gain, .flac, .mp3, .mp3Bitrate,
-                .mp3Preset, .stemFile, .stemCodec, .outputRate, .stdout, .raw, .skipExisting,
+                .mp3Preset, .stemFile, .stemCodec, .outputRate, .noTags, .stdout, .raw,
+                .skipExisting,
                 .force, .spool,
             ],
             "MANY TRACKS": [

@@ -132,7 +132,7 @@ enum TensorsCommand {
         let out = try arguments.required(.tensorsOut)
         let outputs = try call.outputs
         let element = try arguments.choice(.tensorType, of: TensorEncoding.Element.allCases)
-        let options = SeparateCommand.Settings.output(try arguments.request(), arguments)
+        let options = try arguments.runSettings().output
         return call.run {
             var manifest = try Manifest(folder: folder)
             if arguments.has(.portedName) {

@@ -38,7 +38,7 @@ enum TraceCommand {
         let call = PortingCall(arguments, console)
         let out = try arguments.required(.outFile)
         let seconds = try arguments.finiteNumber(.chunk)
-        let start = try arguments.time(.start)
+        let start = try arguments.runSettings(of: [Option.start.name]).request.start
         let precision = try arguments.precisionChoice()
         let track = arguments.operands[0]
         let isChunk = FilePath.isFolder(track)

@@ -81,37 +81,22 @@ static double separate(const char *name, const char *path, int rate) {
     return now() - start;
 }
 
-static double separate_file(const char *name, const char *input, const char *folder) {
-    sd_status (*separate)(sd_model *, const char *, const sd_output *, size_t,
-                          const sd_file_options *, const sd_separation_options *, sd_track_report *,
-                          char *, size_t);
-    void (*init)(sd_separation_options *);
-    void (*init_files)(sd_file_options *);
-    find("sd_separate_file", &separate);
-    find("sd_separation_options_init", &init);
-    find("sd_file_options_init", &init_files);
-    const char *stems[] = {"drums", "bass", "other", "vocals"};
-    static char paths[4][1024];
-    sd_output outputs[4];
-    for (int stem = 0; stem < 4; stem++) {
-        snprintf(paths[stem], sizeof paths[stem], "%s/%s.wav", folder, stems[stem]);
-        outputs[stem] = (sd_output){stems[stem], paths[stem]};
-    }
+static double run(const char *name, const char *input, const char *folder) {
+    sd_status (*run)(sd_model *, const char *const *, size_t, const char *, sd_event_callback,
+                     sd_progress_callback, void *, sd_cancellation *, char *, size_t);
+    find("sd_run", &run);
     sd_model *model = open_model(name);
-    sd_separation_options options;
-    init(&options);
-    options.has_seed = 1;
-    sd_file_options files;
-    init_files(&files);
+    char settings[2048];
+    snprintf(settings, sizeof settings, "{\"out\": \"%s\", \"seed\": 0}", folder);
     double start = now();
-    if (separate(model, input, outputs, 4, &files, &options, NULL, why, sizeof why))
+    if (run(model, &input, 1, settings, NULL, NULL, NULL, NULL, why, sizeof why))
         fail(why);
     return now() - start;
 }
 
 int main(int argc, char **argv) {
     if (argc < 3)
-        fail("usage: bench LIBRARY load|describe|separate|file [ARGUMENT...]");
+        fail("usage: bench LIBRARY load|describe|separate|run [ARGUMENT...]");
     double start = now();
     library = dlopen(argv[1], RTLD_NOW);
     double seconds = now() - start;
@@ -121,8 +106,8 @@ int main(int argc, char **argv) {
         seconds = describe(argv[3]);
     else if (strcmp(argv[2], "separate") == 0 && argc == 6)
         seconds = separate(argv[3], argv[4], atoi(argv[5]));
-    else if (strcmp(argv[2], "file") == 0 && argc == 6)
-        seconds = separate_file(argv[3], argv[4], argv[5]);
+    else if (strcmp(argv[2], "run") == 0 && argc == 6)
+        seconds = run(argv[3], argv[4], argv[5]);
     else if (strcmp(argv[2], "load") != 0)
         fail("unknown arguments");
     printf("%.9f\n", seconds);

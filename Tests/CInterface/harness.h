@@ -215,4 +215,44 @@ static inline int exists(const char *path) {
     return file != NULL;
 }
 
+// The last event of a track in a run, and its status.
+typedef struct track_event {
+    char text[4096];
+    sd_status status;
+} track_event;
+
+static inline int32_t take_track(void *context, const char *event, sd_status status) {
+    track_event *last = context;
+    if (strstr(event, "\"event\":\"track\"")) {
+        snprintf(last->text, sizeof last->text, "%s", event);
+        last->status = status;
+    }
+    return 0;
+}
+
+// Settings of a run into a folder. The result is valid until the next call.
+static inline const char *settings_for(const char *out, const char *more) {
+    static char settings[4096];
+    snprintf(settings, sizeof settings, "{\"out\": \"%s\", \"filename\": \"{stem}.{ext}\"%s%s}",
+             out, *more ? ", " : "", more);
+    return settings;
+}
+
+// Separates one track; gives the status of the call, or else that of the track, whose event becomes
+// the message.
+static inline sd_status run_track(sd_model *model, const char *input, const char *settings,
+                                  track_event *last, char *message, size_t bytes) {
+    track_event own;
+    last = last ? last : &own;
+    *last = (track_event){"", SD_OK};
+    sd_status status =
+        sd_run(model, &input, 1, settings, take_track, NULL, last, NULL, message, bytes);
+    if (status == SD_OK && last->status != SD_OK) {
+        size_t count = strlen(last->text) < bytes ? strlen(last->text) : bytes - 1;
+        memcpy(message, last->text, count);
+        message[count] = 0;
+    }
+    return status == SD_OK ? last->status : status;
+}
+
 #endif

@@ -91,33 +91,15 @@ PLACE(sd_separation_options, progress_context, 80);
 PLACE(sd_separation_options, cancellation, 88);
 LAST(sd_separation_options, cancellation);
 
-SIZE(sd_file_options, 56);
+SIZE(sd_file_options, 32);
 PLACE(sd_file_options, size, 0);
 PLACE(sd_file_options, container, 8);
 PLACE(sd_file_options, sample_format, 12);
 PLACE(sd_file_options, clip, 16);
 PLACE(sd_file_options, mp3_bit_rate, 20);
 PLACE(sd_file_options, mp3_preset, 24);
-PLACE(sd_file_options, copies_tags, 28);
-PLACE(sd_file_options, start_seconds, 32);
-PLACE(sd_file_options, duration_seconds, 40);
-PLACE(sd_file_options, temporary_folder, 48);
-LAST(sd_file_options, temporary_folder);
-
-SIZE(sd_output, 16);
-PLACE(sd_output, signal, 0);
-PLACE(sd_output, path, 8);
-LAST(sd_output, path);
-
-SIZE(sd_track_report, 40);
-PLACE(sd_track_report, size, 0);
-PLACE(sd_track_report, seed, 8);
-PLACE(sd_track_report, duration_seconds, 16);
-PLACE(sd_track_report, sample_rate, 24);
-PLACE(sd_track_report, channels, 28);
-PLACE(sd_track_report, warning_count, 32);
-PLACE(sd_track_report, reserved, 36);
-LAST(sd_track_report, reserved);
+PLACE(sd_file_options, reserved, 28);
+LAST(sd_file_options, reserved);
 
 SIZE(sd_stream_options, 32);
 PLACE(sd_stream_options, size, 0);
@@ -208,10 +190,9 @@ VALUE(SD_FLOAT32, 2);
 
 SIZE(sd_clip, 4);
 VALUE(SD_CLIP_RESCALE, 0);
-VALUE(SD_CLIP_RESCALE_TOGETHER, 1);
-VALUE(SD_CLIP_CLAMP, 2);
-VALUE(SD_CLIP_TANH, 3);
-VALUE(SD_CLIP_NONE, 4);
+VALUE(SD_CLIP_CLAMP, 1);
+VALUE(SD_CLIP_TANH, 2);
+VALUE(SD_CLIP_NONE, 3);
 
 VALUE(SD_METRIC_SDR, 1);
 VALUE(SD_METRIC_SI_SDR, 2);

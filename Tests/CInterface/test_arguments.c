@@ -19,9 +19,13 @@ static sd_status separate(const sd_audio *audio, const sd_separation_options *op
 
 // MARK: Statuses
 
-static sd_status separate_file(const char *input, const char *output) {
-    sd_output outputs[] = {{"vocals", output}};
-    return sd_separate_file(model, input, outputs, 1, NULL, NULL, NULL, why, sizeof why);
+static sd_status run_into(const char *out, const char *input) {
+    return run_track(model, input, settings_for(out, "\"stems\": \"vocals\""), NULL, why,
+                     sizeof why);
+}
+
+static sd_status run_with(const char *settings, const char *input) {
+    return run_track(model, input, settings, NULL, why, sizeof why);
 }
 
 // Opens a model in a child process, because the environment belongs to the process.
@@ -59,12 +63,14 @@ static void every_status_but_internal_error_can_be_had(void) {
     FAILS(SD_ERROR_MODEL,
           sd_open(path_in(root, "Models/selftest.safetensors"), NULL, &other, why, sizeof why));
     CHECK(other == NULL, "a failed call gave a handle");
-    FAILS(SD_ERROR_INPUT, separate_file("/no/such.wav", path_in(folder, "never.wav")));
-    FAILS(SD_ERROR_INPUT, separate_file(garbage, path_in(folder, "never.wav")));
-    FAILS(SD_ERROR_OUTPUT, separate_file(input, "/no/such/folder/never.wav"));
-    CHECK(!exists(path_in(folder, "never.wav")), "a failed call left a file");
-    if (exists("/dev/full"))
-        FAILS(SD_ERROR_OUTPUT, separate_file(input, "/dev/full/x.wav"));
+    const char *never = path_in(folder, "never");
+    FAILS(SD_ERROR_INPUT, run_into(never, "/no/such.wav"));
+    FAILS(SD_ERROR_INPUT, run_into(never, garbage));
+    FAILS(SD_ERROR_ARGUMENT,
+          run_with(settings_for(never, "\"start\": 9, \"stems\": \"vocals\""), input));
+    FAILS(SD_ERROR_OUTPUT, run_into("/dev/null/never", input));
+    CHECK(!exists(never), "a failed call left a folder");
+    FAILS(SD_ERROR_MODEL_MISSING, sd_fetch("no_such_model", NULL, NULL, NULL, why, sizeof why));
     sd_stream_options stream_options;
     sd_stream_options_init(&stream_options);
     stream_options.temporary_folder = "/no/such/folder";
@@ -141,7 +147,7 @@ static void null_is_refused_where_something_is_needed(void) {
     size_t frames = 0;
     sd_audio none = mix;
     none.samples = NULL;
-    sd_output outputs[] = {{"vocals", "x.wav"}, {NULL, "x.wav"}, {"vocals", NULL}};
+    const char *tracks[] = {"x", NULL};
     const sd_status argument = SD_ERROR_ARGUMENT;
 
     FAILS(argument, sd_open(NULL, NULL, &opened, why, sizeof why));
@@ -154,14 +160,12 @@ static void null_is_refused_where_something_is_needed(void) {
     FAILS(argument, separate(NULL, NULL));
     FAILS(argument, separate(&none, NULL));
     FAILS(argument, sd_separate(model, &mix, NULL, NULL, FRAMES, SD_PLANAR, NULL, why, sizeof why));
-    FAILS(argument, sd_separate_file(NULL, "x", outputs, 1, NULL, NULL, NULL, why, sizeof why));
-    FAILS(argument, sd_separate_file(model, NULL, outputs, 1, NULL, NULL, NULL, why, sizeof why));
-    FAILS(argument, sd_separate_file(model, "x", NULL, 1, NULL, NULL, NULL, why, sizeof why));
-    FAILS(argument, sd_separate_file(model, "x", outputs, 0, NULL, NULL, NULL, why, sizeof why));
-    FAILS(argument,
-          sd_separate_file(model, "x", outputs + 1, 1, NULL, NULL, NULL, why, sizeof why));
-    FAILS(argument,
-          sd_separate_file(model, "x", outputs + 2, 1, NULL, NULL, NULL, why, sizeof why));
+    FAILS(argument, sd_run(NULL, tracks, 1, NULL, NULL, NULL, NULL, NULL, why, sizeof why));
+    FAILS(argument, sd_run(model, NULL, 0, NULL, NULL, NULL, NULL, NULL, why, sizeof why));
+    FAILS(argument, sd_run(model, tracks, 0, NULL, NULL, NULL, NULL, NULL, why, sizeof why));
+    FAILS(argument, sd_run(model, tracks, 2, NULL, NULL, NULL, NULL, NULL, why, sizeof why));
+    FAILS(argument, sd_fetch(NULL, NULL, NULL, NULL, why, sizeof why));
+    OK(sd_models(NULL, NULL, NULL, why, sizeof why));
     FAILS(argument, sd_stream_open(NULL, 2, RATE, NULL, NULL, &stream, why, sizeof why));
     FAILS(argument, sd_stream_open(model, 2, RATE, NULL, NULL, NULL, why, sizeof why));
     FAILS(argument, sd_stream_push(NULL, samples, 1, SD_PLANAR, why, sizeof why));
@@ -231,7 +235,7 @@ static void null_is_refused_where_something_is_needed(void) {
             separate(&mix, &options))
 #define FILES(member, value)                                                                       \
     REFUSES(sd_file_options, sd_file_options_init, member, value,                                  \
-            sd_separate_file(model, input, outputs, 1, &options, NULL, NULL, why, sizeof why))
+            sd_write(&mp3, path_in(folder, "never"), &options, why, sizeof why))
 #define STREAM(member, value)                                                                      \
     REFUSES(sd_stream_options, sd_stream_options_init, member, value,                              \
             sd_stream_open(model, 2, RATE, &options, NULL, &stream, why, sizeof why))
@@ -248,7 +252,8 @@ static void numbers_out_of_range_are_refused(void) {
     const char *input = path_in(folder, "ranges.wav");
     const char *bad_names[] = {"vocals", "kazoo"}, *no_name[] = {NULL}, *not_utf8[] = {"\xff\xfe"};
     write_wav(input, 100, 2, RATE, 1);
-    sd_output outputs[] = {{"vocals", path_in(folder, "never.wav")}};
+    // A rate that MP3 supports.
+    const sd_audio mp3 = {sizeof mp3, samples, FRAMES, CHANNELS, 8000, SD_PLANAR, 0};
     sd_random nonsense = {{0}, 625};
 
     OPEN(size, 0);
@@ -318,14 +323,7 @@ static void numbers_out_of_range_are_refused(void) {
     FILES(size, 1);
     FILES(container, (sd_container)4);
     FILES(sample_format, (sd_sample_format)3);
-    FILES(clip, (sd_clip)5);
-    FILES(start_seconds, -1);
-    FILES(start_seconds, (double)NAN);
-    FILES(start_seconds, (double)INFINITY);
-    FILES(duration_seconds, -1);
-    FILES(duration_seconds, (double)NAN);
-    FILES(duration_seconds, (double)INFINITY);
-    FILES(temporary_folder, "\xff");
+    FILES(clip, (sd_clip)4);
     const int32_t rates[] = {0, 7, 321, INT32_MIN, INT32_MAX}, presets[] = {-1, 1, 8, INT32_MAX};
     for (int index = 0; index < 9; index++) {
         sd_file_options options;
@@ -336,16 +334,37 @@ static void numbers_out_of_range_are_refused(void) {
         else
             options.mp3_preset = presets[index - 5];
         FAILS(SD_ERROR_ARGUMENT,
-              sd_separate_file(model, input, outputs, 1, &options, NULL, NULL, why, sizeof why));
+              sd_write(&mp3, path_in(folder, "never"), &options, why, sizeof why));
     }
-    sd_output unknown[] = {{"vocals+vocals", "x"}, {"vocals+", "x"},  {"mixture-", "x"}, {"", "x"},
-                           {"kazoo", "x"},         {"vocals", "\xff"}};
-    for (int index = 0; index < 6; index++)
-        FAILS(SD_ERROR_ARGUMENT, sd_separate_file(model, input, unknown + index, 1, NULL, NULL,
-                                                  NULL, why, sizeof why));
-    sd_output twice[] = {{"vocals", outputs[0].path}, {"bass", outputs[0].path}};
+    CHECK(!exists(path_in(folder, "never")), "a failed call left a file");
+    const char *settings[] = {
+        "",
+        "{",
+        "[]",
+        "{} {}",
+        "\xff",
+        "{\"stemz\": \"vocals\"}",
+        "{\"stems\": \"kazoo\"}",
+        "{\"stems\": {}}",
+        "{\"stems\": \"none\"}",
+        "{\"mix\": [\"a=drums+bass\", \"b=drums+kazoo\"]}",
+        "{\"mix\": [[\"a=drums+bass\"]]}",
+        "{\"mix\": [\"a=drums\", \"a=bass\"]}",
+        "{\"shifts\": 101}",
+        "{\"flac\": true, \"mp3\": true}",
+        "{\"segment\": 100}",
+        "{\"precision\": \"bfloat16\"}",
+        "{\"filename\": \"{kazoo}.wav\"}",
+        "{\"filename\": \"same.wav\"}",
+        "{\"timeout\": -1}",
+        "{\"stem-codec\": \"alac\"}",
+    };
+    for (size_t index = 0; index < sizeof settings / sizeof settings[0]; index++)
+        FAILS(SD_ERROR_ARGUMENT, run_with(settings[index], input));
+    CHECK(!exists("separated"), "a refused run left a folder");
+    const char *twice[] = {input, input};
     FAILS(SD_ERROR_ARGUMENT,
-          sd_separate_file(model, input, twice, 2, NULL, NULL, NULL, why, sizeof why));
+          sd_run(model, twice, 2, NULL, NULL, NULL, NULL, NULL, why, sizeof why));
 
     STREAM(size, 0);
     STREAM(mean, NAN);
@@ -474,8 +493,7 @@ static void defaults_are_the_documented_ones(void) {
           "sd_separation_options");
     CHECK(files.size == sizeof files && files.container == SD_WAV &&
               files.sample_format == SD_INT16 && files.clip == SD_CLIP_RESCALE &&
-              files.mp3_bit_rate == 320 && files.mp3_preset == 2 && files.copies_tags == 1 &&
-              files.start_seconds == 0 && files.duration_seconds == 0 && !files.temporary_folder,
+              files.mp3_bit_rate == 320 && files.mp3_preset == 2 && files.reserved == 0,
           "sd_file_options");
     CHECK(stream.size == sizeof stream && stream.is_live == 0 && stream.mean == 0 &&
               stream.standard_deviation == 0.1f && !stream.temporary_folder,
@@ -594,6 +612,10 @@ static int32_t maybe_stop(void *context, const sd_progress *progress) {
     (void)context, (void)progress;
     return upto(4) == 0;
 }
+static int32_t no_event(void *context, const char *event, sd_status status) {
+    (void)context, (void)event, (void)status;
+    return upto(30) == 0;
+}
 static int32_t maybe_stop_trace(void *context, const char *name, const int64_t *shape, int32_t rank,
                                 const float *values) {
     (void)context, (void)name, (void)shape, (void)rank, (void)values;
@@ -631,9 +653,10 @@ static void two_thousand_calls_of_chance_crash_nothing(void) {
     sd_cancellation *cancellation = sd_cancellation_create();
     sd_stream *stream = NULL;
     const char *input = path_in(folder, "chance.wav");
-    char output[1024], quantized[1024];
+    char output[1024], outputs[1024], quantized[1024];
     write_wav(input, FRAMES, 2, RATE, 1);
     snprintf(output, sizeof output, "%s/chance out.wav", folder);
+    snprintf(outputs, sizeof outputs, "%s/chance", folder);
     snprintf(quantized, sizeof quantized, "%s/chance.safetensors", folder);
     float *block = noise(FRAMES * 64, 1);
     // A frame may become 480 at the model's rate.
@@ -708,26 +731,16 @@ static void two_thousand_calls_of_chance_crash_nothing(void) {
             result_bytes = sizeof(uint64_t);
             break;
         case 5: {
-            sd_file_options files;
-            sd_file_options_init(&files);
-            MUTATE(files, size, odd_size());
-            MUTATE(files, container, (sd_container)odd_int());
-            MUTATE(files, sample_format, (sd_sample_format)odd_int());
-            MUTATE(files, clip, (sd_clip)odd_int());
-            MUTATE(files, mp3_bit_rate, odd_int());
-            MUTATE(files, mp3_preset, odd_int());
-            MUTATE(files, start_seconds, odd_double());
-            MUTATE(files, duration_seconds, odd_double());
-            MUTATE(files, temporary_folder, odd_text());
-            sd_output outputs[] = {{upto(2) ? "vocals" : odd_text(), output},
-                                   {odd_text(), upto(2) ? "/dev/null/x" : NULL}};
-            sd_track_report *report = (sd_track_report *)result;
-            report->size = upto(4) ? sizeof *report : odd_size();
-            status = sd_separate_file(odd_handle(model), upto(2) ? input : odd_text(), outputs,
-                                      upto(4) ? 1 : upto(3), upto(2) ? &files : NULL, given, report,
-                                      message, bytes);
-            report->size = (size_t)untouched;
-            result_bytes = status == SD_OK ? 0 : sizeof *report;
+            const char *more[] = {"\"shifts\": 0",        "\"flac\": true, \"residual\": true",
+                                  "\"dry-run\": true",    "\"skip-existing\": true",
+                                  "\"stems\": \"kazoo\"", "\"start\": \"0:00.1\"",
+                                  "\"duration\": 1e999"};
+            const char *tracks[] = {upto(2) ? input : odd_text(), odd_text()};
+            status = sd_run(odd_handle(model), upto(8) ? tracks : NULL, upto(4) ? 1 : upto(3),
+                            upto(4) ? settings_for(upto(4) ? outputs : "/dev/null/x", more[upto(7)])
+                                    : odd_text(),
+                            upto(2) ? no_event : NULL, upto(3) ? NULL : maybe_stop, NULL,
+                            odd_handle(cancellation), message, bytes);
             break;
         }
         case 6: {

@@ -135,7 +135,6 @@ void whatACallbackThrowsComesOutOfTheCall() {
 void aLogThatThrowsComesOutOfTheCall() {
     const std::string input = inFolder("truncated.wav");
     writeWAV(input, 1000);
-    const std::string output = inFolder("truncated out.wav");
     {
         std::ifstream whole(input, std::ios::binary);
         std::vector<char> bytes(2000);
@@ -146,11 +145,26 @@ void aLogThatThrowsComesOutOfTheCall() {
     std::vector<std::string> lines;
     open.log = [&](sd_log_level, const std::string &line) { lines.push_back(line); };
     Model model(tinyModel(), open);
-    const sd_track_report report = model.separateFile(input, {{"vocals", output}});
-    CHECK(lines.size() == 1 && report.warning_count == 1, std::to_string(lines.size()));
+    const std::string settings = R"({"stems": "vocals", "out": ")" + inFolder("run") + R"("})";
+    int tracks = 0, calls = 0;
+    model.run(
+        {input, "/no/such.wav"}, settings,
+        [&](const std::string &event, sd_status status) {
+            tracks += event.find(R"("event":"track")") != std::string::npos;
+            CHECK(status == SD_OK || status == SD_ERROR_INPUT, event);
+            return true;
+        },
+        [&](const sd_progress &) { return ++calls > 0; });
+    CHECK(lines.size() == 1 && tracks == 2 && calls > 0, std::to_string(lines.size()));
+    const auto throwing_event = [](const std::string &event, sd_status) -> bool {
+        throw Surprise(event);
+    };
+    thrown<Surprise>([&] { model.run({input}, settings, throwing_event); });
+    thrown<Surprise>([&] { models(throwing_event); });
+    fetch(tinyModel(), [](const std::string &, sd_status) { return true; });
     open.log = [](sd_log_level, const std::string &line) { throw Surprise(line); };
     Model throwing(tinyModel(), open);
-    thrown<Surprise>([&] { throwing.separateFile(input, {{"vocals", output}}); });
+    thrown<Surprise>([&] { throwing.run({input}, settings); });
 }
 
 void aWrittenFileIsReadBackAndConverted() {

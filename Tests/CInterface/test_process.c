@@ -84,8 +84,8 @@ static int run_child(sd_model *model, sd_stream *stream, sd_cancellation *cancel
     FAILS(forked, sd_model_describe(model, &info, why, sizeof why));
     FAILS(forked, sd_stem_frames(model, 1, RATE, SD_RATE_MODEL, &frames, why, sizeof why));
     FAILS(forked, sd_separate(model, &mix, NULL, stems, 1, SD_PLANAR, NULL, why, sizeof why));
-    sd_output outputs[] = {{"vocals", "x.wav"}};
-    FAILS(forked, sd_separate_file(model, "x", outputs, 1, NULL, NULL, NULL, why, sizeof why));
+    const char *track = "x";
+    FAILS(forked, sd_run(model, &track, 1, NULL, NULL, NULL, NULL, NULL, why, sizeof why));
     FAILS(forked, sd_trace(model, &mix, 0, 0, NULL, (sd_trace_callback)0, NULL, why, sizeof why));
     FAILS(forked, sd_stream_open(model, 2, RATE, NULL, NULL, &own_stream, why, sizeof why));
     FAILS(forked, sd_stream_push(stream, samples, 1, SD_PLANAR, why, sizeof why));
@@ -220,18 +220,18 @@ static void use_everything(void) {
     OK(sd_open(tiny_model(), &open, &model, why, sizeof why));
     sd_open("no_such_model", &open, &none, why, sizeof why);
     free(separate_noise(model, 1000, 1, NULL));
-    const char *input = path_in(folder, "everything.wav"), *output = path_in(folder, "every out");
+    const char *input = path_in(folder, "everything.wav");
     write_wav(input, 1000, 2, RATE, 1);
-    sd_output outputs[] = {{"vocals", output}};
-    OK(sd_separate_file(model, input, outputs, 1, NULL, NULL, NULL, why, sizeof why));
+    const char *settings = settings_for(folder, "\"two-stems\": \"vocals\"");
+    OK(run_track(model, input, settings, NULL, why, sizeof why));
     // A truncated file gives a warning.
     CHECK(truncate(input, 2000) == 0, "%s", input);
     lines = 0;
-    sd_track_report report = {.size = sizeof report};
-    OK(sd_separate_file(model, input, outputs, 1, NULL, NULL, &report, why, sizeof why));
-    CHECK(lines == report.warning_count && lines > 0, "%d lines, %d warnings", lines,
-          report.warning_count);
-    sd_separate_file(model, tiny_model(), outputs, 1, NULL, NULL, NULL, why, sizeof why);
+    track_event last;
+    OK(run_track(model, input, settings, &last, why, sizeof why));
+    CHECK(lines == 1 && !strstr(last.text, "\"warnings\":[]"), "%d lines: %s", lines, last.text);
+    run_track(model, tiny_model(), settings, NULL, why, sizeof why);
+    OK(sd_models(NULL, NULL, NULL, why, sizeof why));
     float *samples = noise(1000 * CHANNELS, 1);
     sd_audio mix = audio(samples, 1000, CHANNELS, RATE, SD_PLANAR);
     OK(sd_trace(model, &mix, 0, 0, NULL, no_tensor, NULL, why, sizeof why));

@@ -499,16 +499,15 @@ static sd_status separate_buffer(const sd_separation_options *options) {
 
 static sd_status separate_to_file(const sd_separation_options *options) {
     const char *input = path_in(folder, "cancelled in.wav");
-    const char *output = path_in(folder, "cancelled out.wav");
+    const char *output = path_in(folder, "vocals.wav");
+    char more[100];
+    snprintf(more, sizeof more, "\"stems\": \"vocals\", \"shifts\": %d, \"seed\": 1",
+             options->shifts);
     write_wav(input, 1500, 2, RATE, 3);
     remove(output);
-    sd_output outputs[] = {{"vocals", output}};
-    sd_track_report report = {sizeof report, 99, 99, 99, 99, 99, 0};
-    sd_status status =
-        sd_separate_file(model, input, outputs, 1, NULL, options, &report, why, sizeof why);
+    sd_status status = sd_run(model, &input, 1, settings_for(folder, more), NULL, options->progress,
+                              options->progress_context, options->cancellation, why, sizeof why);
     CHECK(exists(output) == (status == SD_OK), "a cancelled call left %s", output);
-    if (status != SD_OK)
-        CHECK(report.seed == 99, "a failed call wrote its report");
     return status;
 }
 
@@ -640,54 +639,96 @@ static void a_callback_may_call_the_library(void) {
 
 // MARK: Files
 
-static void a_file_gives_stems_sums_and_differences_in_every_format(void) {
-    const char *input = path_in(folder, "file in.wav"), *output = path_in(folder, "file out");
-    write_wav(input, 1500, 2, 2000, 3);
-    const char *signals[] = {"vocals", "drums+bass+other", "mixture-vocals"};
-    for (int container = SD_WAV; container <= SD_RAW; container++)
-        for (int format = SD_INT16; format <= SD_FLOAT32; format++)
-            for (int signal = 0; signal < 3; signal++) {
-                sd_file_options files;
-                sd_file_options_init(&files);
-                files.container = (sd_container)container;
-                files.sample_format = (sd_sample_format)format;
-                // MP3 doesn't support 1,600 Hz.
-                sd_separation_options options = seeded(1, 4);
-                if (container == SD_MP3) {
-                    write_wav(input, 1500, 2, 8000, 3);
-                    options.rate = SD_RATE_INPUT;
-                }
-                files.clip = (sd_clip)(format + signal);
-                sd_output outputs[] = {{signals[signal], output}};
-                sd_track_report report = {.size = sizeof report};
-                remove(output);
-                OK(sd_separate_file(model, input, outputs, 1, &files, &options, &report, why,
-                                    sizeof why));
+static void a_run_gives_stems_sums_and_differences_in_every_format(void) {
+    const char *input = path_in(folder, "file in.wav");
+    const char *formats[] = {"wav", "flac", "mp3"};
+    const char *samples[] = {"\"int24\": false", "\"int24\": true", "\"float32\": true"};
+    const char *clips[] = {"rescale", "clamp", "tanh"};
+    const char *outputs[] = {"vocals", "karaoke", "rest"};
+    for (int format = 0; format < 3; format++)
+        for (int sample = 0; sample < 3; sample++) {
+            char more[1000], path[100];
+            snprintf(more, sizeof more,
+                     "\"stems\": \"vocals\", \"mix\": [\"karaoke=drums+bass+other\", "
+                     "\"rest=mixture-vocals\"], \"format\": \"%s\", %s, \"clip-mode\": \"%s\", "
+                     "\"shifts\": 1, \"seed\": \"4\", \"output-rate\": \"input\"",
+                     formats[format], samples[sample], clips[sample]);
+            // MP3 doesn't support 2,000 Hz.
+            write_wav(input, 1500, 2, format == 2 ? 8000 : 2000, 3);
+            for (int output = 0; output < 3; output++) {
+                snprintf(path, sizeof path, "%s.%s", outputs[output], formats[format]);
+                remove(path_in(folder, path));
+            }
+            track_event last;
+            OK(run_track(model, input, settings_for(folder, more), &last, why, sizeof why));
+            CHECK(strstr(last.text, "\"status\":\"done\"") && strstr(last.text, "\"seed\":4") &&
+                      strstr(last.text, "\"channels\":2") && strstr(last.text, "\"warnings\":[]"),
+                  "%s", last.text);
+            for (int output = 0; output < 3; output++) {
+                snprintf(path, sizeof path, "%s.%s", outputs[output], formats[format]);
                 size_t count = 0;
-                char *bytes = read_file(output, &count);
-                CHECK(bytes && count > 500, "container %d has %zu bytes", container, count);
-                CHECK(report.seed == 4 && report.channels == 2 && report.warning_count == 0,
-                      "seed %" PRIu64 ", %d channels, %d warnings", report.seed, report.channels,
-                      report.warning_count);
+                char *bytes = read_file(path_in(folder, path), &count);
+                CHECK(bytes && count > 500, "%s has %zu bytes", path, count);
                 free(bytes);
             }
+        }
 }
 
 static void an_excerpt_gives_its_own_length(void) {
-    const char *input = path_in(folder, "excerpt in.wav"), *output = path_in(folder, "excerpt.raw");
+    const char *input = path_in(folder, "excerpt in.wav");
     write_wav(input, 1600, 2, RATE, 3);
-    sd_file_options files;
-    sd_file_options_init(&files);
-    files.container = SD_RAW;
-    files.start_seconds = 0.25;
-    files.duration_seconds = 0.5;
-    sd_output outputs[] = {{"bass", output}};
-    sd_track_report report = {.size = sizeof report};
-    OK(sd_separate_file(model, input, outputs, 1, &files, NULL, &report, why, sizeof why));
-    CHECK(report.duration_seconds == 0.5, "%g s", report.duration_seconds);
+    const char *settings = settings_for(
+        folder, "\"stems\": \"bass\", \"int24\": true, \"start\": 0.25, \"duration\": 0.5");
+    track_event last;
+    OK(run_track(model, input, settings, &last, why, sizeof why));
+    CHECK(strstr(last.text, "\"duration_seconds\":0.5"), "%s", last.text);
     size_t count = 0;
-    free(read_file(output, &count));
-    CHECK(count == 800 * 2 * sizeof(float), "%zu bytes", count);
+    free(read_file(path_in(folder, "bass.wav"), &count));
+    CHECK(count >= 800 * 2 * 3 && count < 800 * 2 * 3 + 200, "%zu bytes", count);
+}
+
+static int32_t count_events(void *context, const char *event, sd_status status) {
+    int *counts = context;
+    const char *names[] = {"start", "progress", "track", "manifest"};
+    for (int index = 0; index < 4; index++) {
+        char member[40];
+        snprintf(member, sizeof member, "\"event\":\"%s\"", names[index]);
+        counts[index] += strstr(event, member) != NULL;
+    }
+    counts[4] += status != SD_OK;
+    CHECK(!strchr(event, '\n'), "more than a line: %s", event);
+    return 0;
+}
+
+static void a_track_that_fails_is_an_event_and_does_not_stop_the_others(void) {
+    const char *tracks[] = {"/no/such.wav", path_in(folder, "one of two.wav")};
+    write_wav(tracks[1], 1000, 2, RATE, 3);
+    char settings[1200];
+    snprintf(settings, sizeof settings, "{\"out\": \"%s\", \"stems\": \"drums\"}", folder);
+    for (int round = 0; round < 2; round++) {
+        int counts[5] = {0};
+        OK(sd_run(model, tracks, 2, settings, count_events, NULL, counts, NULL, why, sizeof why));
+        CHECK(counts[0] == 1 && counts[2] == 2 && counts[3] == 1 && counts[4] == 1,
+              "%d, %d, %d, %d", counts[0], counts[2], counts[3], counts[4]);
+        // The second run leaves the track out.
+        CHECK((counts[1] > 0) == (round == 0), "%d events of progress", counts[1]);
+        snprintf(settings, sizeof settings,
+                 "{\"out\": \"%s\", \"stems\": \"drums\", \"skip-existing\": true}", folder);
+    }
+    CHECK(exists(path_in(folder, "model/one of two/drums.wav")), "no file");
+}
+
+static int32_t count_models(void *context, const char *event, sd_status status) {
+    (void)status;
+    return strstr(event, "\"event\":\"model\"") ? ++*(int *)context == 3 : 1;
+}
+
+static void models_are_listed_and_a_file_needs_no_download(void) {
+    int count = 0;
+    FAILS(SD_CANCELLED, sd_models(NULL, count_models, &count, why, sizeof why));
+    CHECK(count == 3, "%d models", count);
+    track_event last = {"", SD_OK};
+    OK(sd_fetch(tiny_model(), take_track, &last, NULL, why, sizeof why));
 }
 
 // MARK: Tracing
@@ -805,8 +846,10 @@ int main(int argc, char **argv) {
         TEST(a_cancellation_stays_cancelled_and_several_calls_share_it),
         TEST(a_callbacks_result_does_not_cancel_other_calls),
         TEST(a_callback_may_call_the_library),
-        TEST(a_file_gives_stems_sums_and_differences_in_every_format),
+        TEST(a_run_gives_stems_sums_and_differences_in_every_format),
         TEST(an_excerpt_gives_its_own_length),
+        TEST(a_track_that_fails_is_an_event_and_does_not_stop_the_others),
+        TEST(models_are_listed_and_a_file_needs_no_download),
         TEST(a_written_file_is_read_back_and_converted),
         TEST(a_trace_can_be_filtered_and_cancelled_at_each_tensor),
     };

@@ -51,7 +51,8 @@ struct HelpTests {
                                           stem from the track into minus_<stem>, none writes no
                                           rest. (default: add)
                   --mix <name=a+b>        Also write a sum of stems under a new name, such as
-                                          karaoke=drums+bass+other. Can be repeated. --stems
+                                          karaoke=drums+bass+other, or the track minus stems,
+                                          such as rest=mixture-vocals. Can be repeated. --stems
                                           accepts the name too.
                   --residual              Also write 'residual', the track minus the sum of all
                                           stems.
@@ -73,6 +74,9 @@ struct HelpTests {
                                           (default: the model's own, the longest possible one of
                                           HTDemucs)
                   --no-split              Separate a short track as a whole, without segments.
+                  --transition-power <power>
+                                          Power of the triangular weights of overlapping
+                                          segments, at least 1. (default: 1)
                   --start <time>          Start here, in seconds or as 1:02:03.5. (default: the
                                           track's start)
                   --duration <time>       Separate a part of this length, as if the track ended
@@ -94,13 +98,13 @@ struct HelpTests {
                   -o, --out <folder>      The output folder; stems go to a folder in it that is
                                           named after the model. (default: separated)
                   --filename <template>   Names of the files below the model's folder, with
-                                          {track}, {trackext}, {stem} and {ext}. (default:
-                                          {track}/{stem}.{ext})
+                                          {track}, {trackext}, {stem}, {ext} and {model}.
+                                          (default: {track}/{stem}.{ext})
                   --int24                 Write 24-bit samples. (default: 16 bits)
                   --float32               Write 32-bit floating-point samples.
-                  --clip-mode <rescale|clamp|none>
+                  --clip-mode <rescale|clamp|tanh|none>
                                           How to avoid clipping: rescale the stem, clamp its
-                                          peaks, or none. (default: rescale)
+                                          peaks, bend them by tanh, or none. (default: rescale)
                   --gain <stem|common>    Whether --clip-mode rescale scales each stem by its
                                           own gain, or all by a common one, so that they still
                                           add up to the track. (default: stem)
@@ -123,6 +127,7 @@ struct HelpTests {
                   --output-rate <model|input>
                                           Sample rate of the stems: the model's, or the track's
                                           own. (default: model)
+                  --no-tags               Leave out the track's title, artist and other tags.
                   --stdout <stem>         Write this stem of a single track to standard output,
                                           as WAV, and no file.
                   --raw                   Write samples without a header (with --stdout):
@@ -254,7 +259,8 @@ struct HelpTests {
                   --other-method <none|add|minus>
                                           How --two-stems makes the rest of the track.
                   --mix <name=a+b>        Also write a sum of stems under a new name, such as
-                                          karaoke=drums+bass+other.
+                                          karaoke=drums+bass+other, or the track minus stems,
+                                          such as rest=mixture-vocals.
                   --residual              Also write 'residual', the track minus the sum of all
                                           stems.
 
@@ -265,6 +271,9 @@ struct HelpTests {
                   --overlap <fraction>    Fraction of each segment that overlaps the next one.
                   --segment <seconds>     Length of a segment in seconds, decimals allowed.
                   --no-split              Separate a short track as a whole, without segments.
+                  --transition-power <power>
+                                          Power of the triangular weights of overlapping
+                                          segments, at least 1.
                   --start <time>          Start here, in seconds or as 1:02:03.5.
                   --duration <time>       Separate a part of this length, as if the track ended
                                           there.
@@ -276,10 +285,10 @@ struct HelpTests {
                 FILES:
                   -o, --out <folder>      The output folder.
                   --filename <template>   Names of the files below the model's folder, with
-                                          {track}, {trackext}, {stem} and {ext}.
+                                          {track}, {trackext}, {stem}, {ext} and {model}.
                   --int24                 Write 24-bit samples.
                   --float32               Write 32-bit floating-point samples.
-                  --clip-mode <rescale|clamp|none>
+                  --clip-mode <rescale|clamp|tanh|none>
                                           How to avoid clipping.
                   --gain <stem|common>    Whether --clip-mode rescale scales each stem by its
                                           own gain, or all by a common one, so that they still
@@ -296,6 +305,7 @@ struct HelpTests {
                                           Codec of the stem file.
                   --output-rate <model|input>
                                           Sample rate of the stems.
+                  --no-tags               Leave out the track's title, artist and other tags.
                   --stdout <stem>         Write this stem of a single track to standard output,
                                           as WAV, and no file.
                   --raw                   Write samples without a header (with --stdout).

@@ -81,10 +81,10 @@ struct SegmentPlanTests {
         (SeparationOptions(overlap: 0.999_999_9), "overlap"),
         (SeparationOptions(shifts: -1), "shifts"),
         (SeparationOptions(shifts: 101), "shifts"),
-        (SeparationOptions(transitionPower: 0.5), "transition power"),
-        (SeparationOptions(transitionPower: .nan), "transition power"),
+        (SeparationOptions(transitionPower: 0.5), "transition-power"),
+        (SeparationOptions(transitionPower: .nan), "transition-power"),
         // (1 / 171,990)^10 is zero in float32, and dividing by a zero weight is impossible.
-        (SeparationOptions(transitionPower: 10), "transition power"),
+        (SeparationOptions(transitionPower: 10), "transition-power"),
     ])
     func optionsOutOfRangeAreNamed(options: SeparationOptions, name: String) throws {
         let error = try #require(throws: SeparationError.self) { try plan(options) }

@@ -122,10 +122,9 @@ def test_an_output_never_overwrites_an_input(
         (source, tmp_path / "linked"),
         ("linked/vocals.wav", "."),
     ):
-        with pytest.raises(swift_demucs.ArgumentError, match="overwrite") as raised:
-            model.separate_files([track, path], out, filename="{stem}.{ext}", stems=["vocals"])
-        assert raised.value.path is not None and raised.value.path.endswith("vocals.wav")
-    with pytest.raises(swift_demucs.ArgumentError, match="both"):
+        with pytest.raises(swift_demucs.ArgumentError, match="would be replaced"):
+            model.separate_files([path], out, filename="{stem}.{ext}", stems=["vocals"])
+    with pytest.raises(swift_demucs.ArgumentError, match="must not contain '/'"):
         model.separate_files(
             [track], "linked", stems=["bass"], mixes={"./x/../bass": "drums"}, filename="{stem}.wav"
         )
@@ -212,7 +211,7 @@ def test_published_models(tmp_path: Path, checkpoint: Path) -> None:
         swift_demucs.fetch("no-such-model")
     assert raised.value.path == "no-such-model"
     with pytest.raises(swift_demucs.ArgumentError):
-        swift_demucs.fetch("--help")
+        swift_demucs.fetch("")
 
 
 def test_fetching_from_a_server_of_this_machine(

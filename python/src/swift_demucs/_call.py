@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import json
 import os
 import queue
 import threading
 import time
-from typing import Any, Callable, Iterator, List, Optional, Set, TypeVar
+from typing import Any, Callable, Dict, Iterator, List, Optional, Set, TypeVar
 
 from . import _library, errors
 
@@ -228,6 +229,15 @@ class Callbacks:
         for failure in failures:
             raise failure
         return results[0]
+
+
+def event_callback(callbacks: Callbacks, take: Callable[[Dict[str, Any], int], object]) -> Any:
+    """A callback of the C library that takes events, each with a status."""
+
+    def guarded(_context: Any, event: bytes, status: int) -> int:
+        return callbacks.guard(lambda: take(json.loads(event), status))
+
+    return _library.EventCallback(guarded)
 
 
 class Handle:

@@ -5,9 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
-import math
 import os
-import subprocess
 from ctypes import byref
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Dict, Iterable, List, Mapping, Optional, Sequence, Tuple
@@ -92,153 +90,92 @@ def separate_files(
     The other arguments are those of :meth:`Model.separate`.
 
     Raises :class:`ArgumentError` before it starts: for an unknown stem, an invalid option, two
-    outputs with the same path, and an output that would overwrite an input. Raises
+    outputs with the same path, and an output that would replace an input. Raises
     :class:`Cancelled`, which keeps complete files, and :class:`StateError` for a closed model.
     """
     _progress.check(progress)
     if isinstance(paths, (str, bytes, os.PathLike)):
         paths = [paths]
-    inputs = [Path(errors.path_text(path)) for path in paths]
-    base = Path(errors.path_text(out))
-    names = model.stems if stems is None else tuple(stems)
-    signals: Dict[str, str] = {**{name: name for name in names}, **(mixes or {})}
-    for name in names:
-        if name not in model.stems:
-            raise errors.ArgumentError(
-                f"no stem {name!r}; the model gives {', '.join(model.stems)}"
-            )
-    for text in (mixes or {}).values():
-        _check_mix(text, model.stems)
+    inputs = [errors.path_text(path) for path in paths]
     if hasattr(seed, "getstate"):
         raise errors.ArgumentError("seed is a generator, expected a number: each file starts anew")
-    files = _recordings.file_options(format, sample_format, clip, mp3_bit_rate, mp3_preset)
-    files.copies_tags = _arrays.flag(copy_tags, "copy_tags")
-    files.start_seconds = _arrays.real(start, "start")
-    files.duration_seconds = 0 if duration is None else _arrays.real(duration, "duration")
-    for seconds, what in ((files.start_seconds, "start"), (files.duration_seconds, "duration")):
-        if not 0 <= seconds < math.inf:
-            raise errors.ArgumentError(f"{what} is {seconds}, expected a number of seconds")
-    outputs = [_outputs(model, path, base, signals, filename, format) for path in inputs]
-    _check_unique(inputs, outputs)
-    options: Dict[str, Any] = {
-        "shifts": shifts, "seed": seed, "overlap": overlap, "segment": segment, "split": split,
-        "rate": rate, "transition_power": transition_power, "order": "interleaved",
-    }  # fmt: skip
-    model._check_options(options)
-    results: List[FileResult] = []
-    for path, targets in zip(inputs, outputs):
-        try:
-            results.append(
-                _separate_file(
-                    model, path, targets, signals, files, options, progress, cancellation
-                )
-            )
-        except (errors.Cancelled, errors.StateError):
-            raise
-        except errors.Error as error:
-            results.append(FileResult(path, {}, error))
-    return results
+    _arrays.one_of(sample_format, "sample_format", _library.SAMPLE_FORMATS)
+    together = clip == "rescale_together"
+    settings = {
+        "out": errors.path_text(out),
+        "filename": filename,
+        "stems": None if stems is None else ",".join(tuple(stems) or (mixes or {})),
+        "mix": [f"{name}={text}" for name, text in (mixes or {}).items()],
+        "format": format,
+        "int24": sample_format == "int24",
+        "float32": sample_format == "float32",
+        "clip-mode": "rescale" if together else clip,
+        "gain": "common" if together else None,
+        "mp3-bitrate": mp3_bit_rate,
+        "mp3-preset": mp3_preset,
+        "no-tags": not copy_tags,
+        "start": start,
+        "duration": duration,
+        "shifts": shifts,
+        "seed": seed,
+        "overlap": overlap,
+        "segment": segment,
+        "no-split": not split,
+        "output-rate": rate,
+        "transition-power": transition_power,
+    }
+    results: Dict[str, FileResult] = {}
 
+    def take(event: Dict[str, Any], status: int) -> None:
+        if event["event"] == "track":
+            results[event["track"]] = _result(event, status)
 
-def _check_mix(text: Any, stems: Sequence[str]) -> None:
-    if not isinstance(text, str):
-        raise TypeError(f"a mix is {text!r}, expected a text such as 'drums+bass'")
-    minus = "mixture-"
-    names = text[len(minus) :].split("-") if text.startswith(minus) else text.split("+")
-    if not set(names) <= set(stems) or len(set(names)) < len(names):
-        raise errors.ArgumentError(
-            f"a mix is {text!r}, expected stems joined by '+', or 'mixture-' and stems joined by "
-            f"'-', each once, of {', '.join(stems)}"
-        )
+    def title() -> str:
+        return Path(inputs[min(len(results), len(inputs) - 1)]).name
 
-
-def _outputs(
-    model: Model, path: Path, base: Path, signals: Mapping[str, str], filename: str, form: str
-) -> Dict[str, Path]:
-    try:
-        return {
-            name: base
-            / filename.format(
-                model=model.name, track=path.stem, trackext=path.suffix[1:], stem=name, ext=form
-            )
-            for name in signals
-        }
-    except (KeyError, IndexError, ValueError, AttributeError) as error:
-        raise errors.ArgumentError(
-            f"filename is {filename!r}, expected a text with {{model}}, {{track}}, {{trackext}}, "
-            "{stem} and {ext}"
-        ) from error
-
-
-def _check_unique(inputs: Sequence[Path], outputs: Sequence[Mapping[str, Path]]) -> None:
-    sources = {os.path.realpath(path): path for path in inputs}
-    seen: Dict[str, Path] = {}
-    for path, targets in zip(inputs, outputs):
-        for target in targets.values():
-            key = os.path.realpath(target)
-            if key in sources:
-                raise errors.ArgumentError(
-                    f"{target}, an output of {path}, would overwrite the input {sources[key]}; "
-                    "choose another folder or filename",
-                    str(target),
-                )
-            if key in seen:
-                raise errors.ArgumentError(
-                    f"{seen[key]} and {path} would both be written to {target}; put {{track}} and "
-                    "{stem} into filename, or use several folders",
-                    str(target),
-                )
-            seen[key] = path
-
-
-def _separate_file(
-    model: Model,
-    path: Path,
-    targets: Dict[str, Path],
-    signals: Mapping[str, str],
-    files: Any,
-    given: Dict[str, Any],
-    progress: _progress.ProgressOption,
-    cancellation: Optional[_call.Cancellation],
-) -> FileResult:
-    for folder in {target.parent for target in targets.values()}:
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise errors.OutputError(
-                f"the folder {folder} can't be made: {error}", str(folder)
-            ) from error
-    outputs = (_library.Output * len(targets))()
-    for output, (name, target) in zip(outputs, targets.items()):
-        output.signal = _library.text(signals[name], "a mix")
-        output.path = errors.path_text(target).encode()
-    report = _library.TrackReport()
     callbacks = _call.Callbacks()
     with contextlib.ExitStack() as stack:
         token = stack.enter_context(_call.token(cancellation))
         handle = stack.enter_context(model._use())
-        show = stack.enter_context(_progress.reporting(progress, model.sample_rate, path.name))
-        options = stack.enter_context(
-            model._separation_options(callbacks, token, **given, progress=show)
+        show = stack.enter_context(_progress.reporting(progress, model.sample_rate, title))
+        if not inputs:
+            return []
+        given = {name: _setting(value) for name, value in settings.items() if value is not None}
+        arguments = (
+            _library.strings(inputs, "a path"),
+            len(inputs),
+            _library.text(json.dumps(given), "the settings"),
+            _call.event_callback(callbacks, take),
+            _progress.c_callback(callbacks, show) if show else _library.ProgressCallback(),
         )
         callbacks.run(
-            lambda: _library.invoke(
-                "sd_separate_file",
-                handle,
-                errors.path_text(path).encode(),
-                outputs,
-                len(outputs),
-                byref(files),
-                byref(options),
-                byref(report),
-                path=str(path),
-            ),
-            token,
+            lambda: _library.invoke("sd_run", handle, *arguments, None, token.handle), token
+        )
+    return [results[path] for path in inputs]
+
+
+def _setting(value: Any) -> Any:
+    """A value of the settings: a number as text, without an exponent."""
+    if isinstance(value, (bool, list)):
+        return value
+    return np.format_float_positional(value, trim="-") if isinstance(value, float) else str(value)
+
+
+def _result(event: Dict[str, Any], status: int) -> FileResult:
+    path = event["track"]
+    if status != _library.OK:
+        return FileResult(
+            Path(path), {}, errors.of_status(status, event.get("error", event["status"]), path)
         )
     return FileResult(
-        path, targets, None, report.seed, report.duration_seconds, report.sample_rate,
-        report.channels,
-    )  # fmt: skip
+        Path(path),
+        {output["stem"]: Path(output["path"]) for output in event["outputs"]},
+        None,
+        seed=event.get("seed", 0),
+        seconds=event["duration_seconds"],
+        sample_rate=event["sample_rate_hz"],
+        channels=event["channels"],
+    )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -258,50 +195,59 @@ class PublishedModel:
     files: Tuple[Path, ...]
 
 
-def _program(*arguments: str, path: Optional[str] = None) -> str:
-    """Runs the command of this package; returns its standard output."""
-    done = subprocess.run(
-        [str(_library.PROGRAM), *arguments], capture_output=True,
-        check=False,
-    )  # fmt: skip
-    if done.returncode != 0:
-        message = done.stderr.decode("utf-8", "replace").strip()
-        status = 3 if done.returncode == 3 else 2 if done.returncode == 2 else 5
-        raise errors.of_status(status, message.replace("error: ", "", 1), path)
-    return done.stdout.decode()
-
-
 def models(repository: Optional[Path_] = None) -> List[PublishedModel]:
     """The published models, and which of them are on this machine."""
-    place = () if repository is None else ("--repo", errors.path_text(repository))
-    return [
-        PublishedModel(
-            name=entry["name"],
-            summary=entry["summary"],
-            stems=tuple(entry["sources"]),
-            signatures=tuple(entry["signatures"]),
-            hub_repository=entry["hubRepository"],
-            download_megabytes=entry.get("downloadMegabytes"),
-            files=tuple(_file(file) for file in entry["files"]),
+    found: List[PublishedModel] = []
+
+    def take(event: Dict[str, Any], _status: int) -> None:
+        found.append(
+            PublishedModel(
+                name=event["name"],
+                summary=event["summary"],
+                stems=tuple(event["sources"]),
+                signatures=tuple(event["signatures"]),
+                hub_repository=event["hubRepository"],
+                download_megabytes=event.get("downloadMegabytes"),
+                files=tuple(Path(file) for file in event["files"]),
+            )
         )
-        for entry in json.loads(_program("models", "--json", *place))["models"]
-    ]
+
+    folder = None if repository is None else errors.path_text(repository)
+    callbacks = _call.Callbacks()
+    callback = _call.event_callback(callbacks, take)
+    with _call.token(None) as token:
+        callbacks.run(
+            lambda: _library.invoke(
+                "sd_models", None if folder is None else folder.encode(), callback, None,
+                path=folder,
+            ),
+            token,
+        )  # fmt: skip
+    return found
 
 
-def _file(entry: Any) -> Path:
-    return Path(entry["path"] if isinstance(entry, dict) else entry)
-
-
-def fetch(name: str) -> List[Path]:
+def fetch(name: str, *, cancellation: Optional[_call.Cancellation] = None) -> List[Path]:
     """Downloads a published model if it is missing, and returns its files.
 
-    Raises :class:`ModelMissingError` for an unknown name and a failed download.
+    An interrupted download goes on where it stopped. Raises :class:`ModelMissingError` for an
+    unknown name and a failed download, and :class:`Cancelled`.
     """
-    if not isinstance(name, str) or name.startswith("-"):
-        raise errors.ArgumentError(f"the model is {name!r}, expected a name such as 'htdemucs'")
+    encoded = _library.text(name, "the model")
     _recordings.logger.info("fetching the model %s", name)
-    _program("models", "fetch", "--quiet", name, path=name)
-    return [Path(line) for line in _program("models", "path", name, path=name).splitlines()]
+    files: List[Path] = []
+
+    def take(event: Dict[str, Any], _status: int) -> None:
+        if event["event"] == "file":
+            files.append(Path(event["path"]))
+
+    callbacks = _call.Callbacks()
+    callback = _call.event_callback(callbacks, take)
+    with _call.token(cancellation) as token:
+        callbacks.run(
+            lambda: _library.invoke("sd_fetch", encoded, callback, None, token.handle, path=name),
+            token,
+        )
+    return files
 
 
 @dataclasses.dataclass(frozen=True)

@@ -37,7 +37,7 @@ RATES = {"model": 0, "input": 1}
 ORDERS = {"interleaved": 0, "sequential": 1}
 CONTAINERS = {"wav": 0, "flac": 1, "mp3": 2, "raw": 3}
 SAMPLE_FORMATS = {"int16": 0, "int24": 1, "float32": 2}
-CLIPS = {"rescale": 0, "rescale_together": 1, "clamp": 2, "tanh": 3, "none": 4}
+CLIPS = {"rescale": 0, "clamp": 1, "tanh": 2, "none": 3}
 METRICS = {"sdr": 1, "si_sdr": 2, "bsseval": 4}
 
 
@@ -81,6 +81,7 @@ class Audio(_Sized):
 
 ProgressCallback = ctypes.CFUNCTYPE(c_int32, c_void_p, POINTER(Progress))
 LogCallback = ctypes.CFUNCTYPE(None, c_void_p, c_int32, c_char_p)
+EventCallback = ctypes.CFUNCTYPE(c_int32, c_void_p, c_char_p, c_int32)
 AudioCallback = ctypes.CFUNCTYPE(c_int32, c_void_p, POINTER(Audio))
 TraceCallback = ctypes.CFUNCTYPE(
     c_int32, c_void_p, c_char_p, POINTER(c_int64), c_int32, POINTER(c_float)
@@ -157,29 +158,6 @@ class FileOptions(_Sized):
         ("clip", c_int32),
         ("mp3_bit_rate", c_int32),
         ("mp3_preset", c_int32),
-        ("copies_tags", c_int32),
-        ("start_seconds", c_double),
-        ("duration_seconds", c_double),
-        ("temporary_folder", c_char_p),
-    )
-
-
-class Output(ctypes.Structure):
-    """`sd_output`."""
-
-    _fields_ = (("signal", c_char_p), ("path", c_char_p))
-
-
-class TrackReport(_Sized):
-    """`sd_track_report`."""
-
-    _fields_ = (
-        ("size", c_size_t),
-        ("seed", c_uint64),
-        ("duration_seconds", c_double),
-        ("sample_rate", c_int32),
-        ("channels", c_int32),
-        ("warning_count", c_int32),
         ("reserved", c_int32),
     )
 
@@ -247,10 +225,12 @@ _FUNCTIONS: Any = {
         c_void_p, POINTER(Audio), POINTER(SeparationOptions), c_void_p, c_size_t, c_int32,
         POINTER(c_uint64),
     ),
-    "sd_separate_file": (
-        c_void_p, c_char_p, POINTER(Output), c_size_t, POINTER(FileOptions),
-        POINTER(SeparationOptions), POINTER(TrackReport),
+    "sd_run": (
+        c_void_p, POINTER(c_char_p), c_size_t, c_char_p, EventCallback, ProgressCallback, c_void_p,
+        c_void_p,
     ),
+    "sd_models": (c_char_p, EventCallback, c_void_p),
+    "sd_fetch": (c_char_p, EventCallback, c_void_p, c_void_p),
     "sd_read": (c_char_p, c_int32, c_int32, AudioCallback, c_void_p, LogCallback, c_void_p),
     "sd_convert": (
         POINTER(Audio), c_int32, c_int32, c_void_p, c_size_t, c_int32, POINTER(c_size_t),

@@ -208,26 +208,6 @@ class Model:
         finally:
             generator.setstate((version, (*state.words, state.position), gauss))
 
-    def _check_options(self, given: Dict[str, Any]) -> None:
-        """Opens a stream with the options of a separation, which checks them without a track."""
-        settings = _library.defaults(_library.StreamOptions, "sd_stream_options_init")
-        opened = c_void_p()
-        with contextlib.ExitStack() as stack:
-            token = stack.enter_context(_call.token(None))
-            model = stack.enter_context(self._use())
-            options = stack.enter_context(
-                self._separation_options(_call.Callbacks(), token, **given, progress=None)
-            )
-            # Only a live stream checks the segments when it is opened; it has at most one shift,
-            # and needs segments.
-            settings.is_live = options.split
-            options.shifts = min(options.shifts, 1)
-            _library.invoke(
-                "sd_stream_open", model, self.channels, self.sample_rate, byref(settings),
-                byref(options), byref(opened),
-            )  # fmt: skip
-            _call.Handle(opened, "sd_stream_close").close()
-
     def separate(
         self,
         source: Any,
@@ -266,7 +246,7 @@ class Model:
         """
         _progress.check(progress)
         _arrays.one_of(rate, "rate", _library.RATES)
-        title = None
+        title: Optional[str] = None
         if isinstance(source, (str, bytes, os.PathLike)):
             title = Path(errors.path_text(source)).name
             # Not converted if stems get the input's rate; else at the model's rate and channels.
@@ -285,7 +265,9 @@ class Model:
         with contextlib.ExitStack() as stack:
             token = stack.enter_context(_call.token(cancellation))
             handle = stack.enter_context(self._use())
-            report = stack.enter_context(_progress.reporting(progress, self.sample_rate, title))
+            report = stack.enter_context(
+                _progress.reporting(progress, self.sample_rate, lambda: title)
+            )
             options = stack.enter_context(
                 self._separation_options(
                     callbacks,

@@ -69,12 +69,12 @@ def c_callback(callbacks: _call.Callbacks, report: Callable[[Progress], object])
 
 @contextlib.contextmanager
 def reporting(
-    progress: ProgressOption, rate: int, title: Optional[str] = None
+    progress: ProgressOption, rate: int, title: Callable[[], Optional[str]] = lambda: None
 ) -> Iterator[Optional[Callable[[Progress], object]]]:
     """The function to report to: the caller's, a bar's, or none.
 
     ``None`` shows a bar if standard error is a terminal, ``True`` always; both only if tqdm is
-    installed.
+    installed. ``title`` gives the name of the present track.
     """
     if callable(progress):
         yield progress
@@ -91,7 +91,6 @@ def reporting(
     with tqdm.tqdm(
         total=0.0,
         unit="s",
-        desc=title,
         bar_format="{l_bar}{bar}| {n:.1f}/{total:.1f} s [{elapsed}<{remaining}]",
     ) as bar:
 
@@ -99,6 +98,7 @@ def reporting(
             seconds = value.track_frames / rate
             if bar.total != seconds:
                 bar.total = seconds
+                bar.set_description(title(), refresh=False)
             bar.update(value.fraction * seconds - bar.n)
 
         yield show

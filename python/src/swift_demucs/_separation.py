@@ -123,7 +123,8 @@ class Separation(Mapping[str, Any]):
         Raises :class:`OutputError`.
         """
         _arrays.one_of(format, "format", _recordings.FORMATS)
-        _arrays.one_of(clip, "clip", _library.CLIPS)
+        if clip != "rescale_together":
+            _arrays.one_of(clip, "clip", _library.CLIPS)
         array = self._numpy()
         chosen = self._names if stems is None else tuple(stems)
         signals = {name: array[self._index(name)] for name in chosen}

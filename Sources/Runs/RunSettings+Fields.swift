@@ -1,0 +1,162 @@
+// The fields of a run: those of its request, and its own.
+
+import Demucs
+import System
+import WeightsLoader
+
+extension RunSettings: FieldValues {
+    package typealias Field = RequestField<RunSettings>
+
+    package static let fields: [Field] = [
+        Field(
+            "out", .text(placeholder: "folder"), .string,
+            help: "The output folder; stems go to a folder in it that is named after the model.",
+            default: "separated", parse: { $1.folder = $0 }),
+        Field(
+            "filename", .text(placeholder: "template"), .string,
+            help: "Names of the files below the model's folder, with {track}, {trackext}, {stem}, "
+                + "{ext} and {model}.", default: "{track}/{stem}.{ext}",
+            parse: { value, settings throws(Field.Expected) in
+                do throws(RunError) {
+                    settings.template = try FileNameTemplate(value)
+                } catch {
+                    guard case .invalidTemplate(_, let expected) = error else { return }
+                    throw Field.Expected(expected)
+                }
+            }),
+        Field(
+            "stem-file", of: StemFileFormat.Container.allCases,
+            help:
+                "Also write a stem file for DJ software, which holds the track and four stems: mp4 "
+                + "writes <out>/<model>/<track>.stem.mp4 (Native Instruments' Stems), mka Matroska. "
+                + "Needs ffmpeg. `gain` is common then, unless it is given.", value: \.stemContainer
+        ) { $1.stemContainer = $0 },
+        Field(
+            "stem-codec", of: StemFileFormat.Codec.allCases,
+            help: "Codec of the stem file: alac and flac are lossless, aac has 256 kbit/s for each "
+                + "of the five tracks. mp4 holds alac and aac, mka flac and alac.",
+            default: "alac, for mka flac", value: \.stemCodec
+        ) { $1.stemCodec = $0 },
+        Field(
+            flag: "skip-existing",
+            help: "Skip tracks that are done already, with this model and these options."
+        ) { $1.skipsExisting = $0 },
+        Field(flag: "force", help: "Separate all tracks, even with `skip-existing`.") {
+            $1.isForced = $0
+        },
+        Field(
+            "spool", .text(placeholder: "folder"), .string,
+            help: "Folder for temporary files: samples until the peak is known, audio decoded by "
+                + "ffmpeg, standard input.",
+            default: "beside the stems; for input, the system's folder",
+            parse: { $1.spoolFolder = $0 }),
+        Field(
+            "timeout", .text(placeholder: "seconds"), .number,
+            help: "Give up on a track after this time.", default: "never",
+            parse: { value, settings throws(Field.Expected) in
+                guard let seconds = Double(value), seconds > 0, seconds <= 1e9 else {
+                    throw Field.Expected("a number of seconds above 0 and at most 1000000000")
+                }
+                settings.timeoutSeconds = seconds
+            }),
+        Field(
+            time: "max-duration", help: "Refuse a track, or an excerpt, longer than this time.",
+            default: "any length", value: \.maximumSeconds
+        ) { $1.maximumSeconds = $0 },
+        Field(flag: "dry-run", help: "Print which files would be written, and write nothing.") {
+            $1.isDryRun = $0
+        },
+    ]
+
+    /// The settings that fields make.
+    ///
+    /// - Throws: `RequestError`.
+    package init(
+        fields: [(name: String, value: String)]
+    ) throws(RequestError) {
+        self.init()
+        for (name, value) in fields {
+            var isFlag = false
+            if let field = SeparationRequest.field(name) {
+                try field.set(value, in: &request)
+                isFlag = field.form == .flag
+            } else if let field = RunSettings.fields.first(where: { $0.name == name }) {
+                try field.set(value, in: &self)
+                isFlag = field.form == .flag
+            } else {
+                throw .unknownField(name)
+            }
+            if !isFlag || Field.truth(value) == true { givenFields.append(name) }
+        }
+        try request.validate(given: givenFields)
+        if stemCodec != nil, stemContainer == nil { throw .needs("stem-codec", "stem-file") }
+        if let codec = stemCodec, let container = stemContainer, !container.codecs.contains(codec) {
+            throw .invalidValue(
+                field: "stem-codec", value: codec.rawValue,
+                expected: container.codecs.map(\.rawValue).joined(separator: " or ")
+                    + " with `stem-file \(container.rawValue)`")
+        }
+        if request.hasNoStems, stemContainer == nil {
+            throw .needs("stems \(SeparationRequest.noStems)", "stem-file")
+        }
+    }
+
+    /// The settings of a JSON object: the fields with strings, numbers and booleans, and an array for a
+    /// field that can be repeated. A file name template is below the folder of the run.
+    ///
+    /// - Throws: `RunError`.
+    package init(json: String) throws(RunError) {
+        let members: [(key: String, value: ArgumentValue)]
+        do throws(FormatFailure) {
+            members = try JSONCursor.fields(of: Array(json.utf8))
+        } catch {
+            throw .settings("they are not a JSON object (\(error.problem))")
+        }
+        var fields: [(name: String, value: String)] = []
+        for (key, value) in members {
+            let elements: [ArgumentValue] =
+                switch value {
+                case .null: []
+                case .array(let elements): elements
+                default: [value]
+                }
+            for element in elements {
+                guard let text = element.fieldText else {
+                    throw .settings(
+                        "the value of '\(key)' is none of string, number, true and false")
+                }
+                fields.append((key, text))
+            }
+        }
+        do throws(RequestError) { try self.init(fields: fields) } catch { throw .request(error) }
+        hasModelFolder = !givenFields.contains("filename")
+    }
+}
+
+extension JSONCursor {
+    /// The fields of an object, in their order.
+    static func fields(
+        of text: [UInt8]
+    ) throws(FormatFailure) -> [(key: String, value: ArgumentValue)] {
+        var members: [(key: String, value: ArgumentValue)] = []
+        var cursor = JSONCursor(text)
+        try cursor.object { cursor, key throws(FormatFailure) in
+            members.append((key, try cursor.value()))
+        }
+        try cursor.end()
+        return members
+    }
+}
+
+extension ArgumentValue {
+    /// A value of JSON as the text that a field takes; nil for null, an array and an object.
+    var fieldText: String? {
+        switch self {
+        case .string(let text): text
+        case .integer(let number): "\(number)"
+        case .number(let number): "\(number)"
+        case .bool(let isTrue): "\(isTrue)"
+        case .null, .fraction, .array, .object: nil
+        }
+    }
+}
