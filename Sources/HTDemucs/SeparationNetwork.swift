@@ -63,8 +63,8 @@ extension SeparationNetwork {
     }
 }
 
-/// A network of any class.
-package enum LoadedNetwork: SeparationNetwork {
+/// A network of any class. Indirect, because copies of networks by value take 40 KB of code.
+package indirect enum LoadedNetwork: SeparationNetwork {
     case htdemucs(HTDemucs)
     case hdemucs(HDemucs)
     case demucs(TimeDemucs)
