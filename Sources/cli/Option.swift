@@ -22,7 +22,7 @@ struct Option: Sendable, Equatable {
     let name: String
     /// The short form after one dash.
     let short: Character?
-    /// Name of the value in the help, or all allowed values, `rescale|clamp|none`; nil for a flag.
+    /// Name of the value in the help, or all allowed values, `rescale|clamp|tanh|none`; nil for a flag.
     let placeholder: String?
     let completion: Completion
     let help: String
@@ -51,7 +51,7 @@ struct Option: Sendable, Equatable {
     /// `--clip-mode`.
     var long: String { "--\(name)" }
 
-    /// `--clip-mode <rescale|clamp|none>`.
+    /// `--clip-mode <rescale|clamp|tanh|none>`.
     var usage: String { placeholder.map { "\(long) <\($0)>" } ?? long }
 
     /// `-n, --name <model>`.

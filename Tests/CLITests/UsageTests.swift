@@ -60,8 +60,8 @@ struct UsageTests {
         or hours:minutes:seconds
         $ track.wav --duration=0
         The value '0' is invalid for '--duration <time>': expected more than 0
-        $ track.wav --clip-mode tanh
-        The value 'tanh' is invalid for '--clip-mode <rescale|clamp|none>': expected one of rescale, clamp, none
+        $ track.wav --clip-mode hard
+        The value 'hard' is invalid for '--clip-mode <rescale|clamp|tanh|none>': expected one of rescale, clamp, tanh, none
         $ track.wav -d cuda
         The value 'cuda' is invalid for '--device <cpu>': expected cpu, the only supported \
         device
@@ -104,7 +104,7 @@ struct UsageTests {
         $ track.wav -n cross_first --filename={track}.{ext}
         'drums' and 'rest' would both be written to 'separated/cross_first/track.wav'; include \
         {stem} in '--filename <template>'
-        $ track.wav track.wav -n cross_first --stdout=drums
+        $ track.wav text.safetensors -n cross_first --stdout=drums
         '--stdout' takes a single track, but 2 were found
         $ track.wav --timeout=1e30
         The value '1e30' is invalid for '--timeout <seconds>': expected a number of seconds above \
