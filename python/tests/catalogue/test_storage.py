@@ -130,7 +130,8 @@ def test_broken_connections_of_sftp_are_made_anew(tmp_path: Path, sshd: SSHServe
     ended = threading.Event()
 
     def breaks() -> None:
-        while not ended.wait(0.3) and len(broken) < 4:
+        # As many breaks as attempts could end an operation.
+        while not ended.wait(0.3) and len(broken) < Store.ATTEMPTS - 1:
             broken.append(sshd.break_connections())
 
     breaker = threading.Thread(target=breaks)
