@@ -134,7 +134,8 @@ export class Download {
     if (size < start) await this.#storage.truncate(this.#part, 0);
     const length = Number(reply.headers.get("Content-Length"));
     const totalBytes = length > 0 ? size + length : null;
-    await this.#reserve(length, await this.#storage.freeBytes());
+    const freeBytes = await this.#storage.freeBytes();
+    if (freeBytes !== null && length > freeBytes) throw new StorageFull(length, freeBytes);
     const reader = reply.body.getReader();
     const gathered = new Piece();
     const store = async () => {
@@ -157,10 +158,6 @@ export class Download {
       await store();
     }
     if (totalBytes !== null && size < totalBytes) throw this.#interruption(`after ${size} of ${totalBytes} bytes`);
-  }
-
-  async #reserve(neededBytes, freeBytes) {
-    if (freeBytes !== null && neededBytes > freeBytes) throw new StorageFull(this.#path, neededBytes, freeBytes);
   }
 
   async #verify() {

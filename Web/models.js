@@ -1,7 +1,8 @@
 // The models of the page: the demo model beside it, published ones from their addresses, and files
-// of the user. models.json, which tools/build_web makes from the native program's table, lists the
+// of the user. models.json, which tools/web_lists makes from the native program's table, lists the
 // published ones.
 
+import { neededMemory } from "./capabilities.js";
 import { Download, DownloadError } from "./download.js";
 import { openStorage } from "./storage.js";
 
@@ -10,11 +11,14 @@ const demo = {
   kind: "demo",
   summary: "a small model for trying the page, trained on generated music",
   sources: ["drums", "bass", "other", "vocals"],
+  parameters: 2.35e6,
   address: new URL("demo.safetensors", import.meta.url),
 };
 /** Folders in the storage: of downloads, and of files that the user has given. */
 const downloaded = "models";
 const own = "own-models";
+/** Segments of htdemucs and its like; those of a bag of v3 are in the list. */
+const segmentSeconds = 7.8;
 /** A file of the user is copied in pieces of this size. */
 const pieceBytes = 1 << 22;
 
@@ -36,12 +40,13 @@ export class Models {
   }
 
   /**
-   * All models: `{ name, kind, summary, sources, downloadBytes, storedBytes, isStored }`, where `kind`
-   * is "demo", "published" or "own", `sources` is null for a file of the user, and `downloadBytes`,
-   * rounded, is null if unknown.
+   * All models: `{ name, kind, summary, sources, downloadBytes, neededBytes, storedBytes, isStored }`,
+   * where `kind` is "demo", "published" or "own", `sources` is null for a file of the user,
+   * `downloadBytes`, rounded, is null if unknown, and `neededBytes` is an estimate of the memory in
+   * each precision, for `choosePrecision`; null if unknown.
    */
   async list() {
-    const { address, ...entry } = demo;
+    const { address, parameters, ...entry } = demo;
     const published = await Promise.all(
       this.#list.map(async (model) => {
         const files = await Promise.all(model.members.map((member) => this.#find(member)));
@@ -50,7 +55,9 @@ export class Models {
           kind: "published",
           summary: model.summary,
           sources: model.sources,
-          downloadBytes: model.downloadMegabytes ? model.downloadMegabytes * 1e6 : null,
+          downloadBytes: model.downloadMegabytes && model.downloadMegabytes * 1e6,
+          // Published files have two bytes for each weight.
+          neededBytes: model.downloadMegabytes && neededMemory({ parameters: model.downloadMegabytes * 0.5e6, segmentSeconds: model.segmentSeconds ?? segmentSeconds }),
           storedBytes: await this.#storedBytes(model),
           isStored: files.every(Boolean),
         };
@@ -63,10 +70,12 @@ export class Models {
         summary: "a file of yours",
         sources: null,
         downloadBytes: 0,
+        neededBytes: null,
         storedBytes: await this.#storage.size(`${own}/${name}`),
         isStored: true,
       })));
-    return [{ ...entry, downloadBytes: 0, storedBytes: 0, isStored: true }, ...published, ...files];
+    const neededBytes = neededMemory({ parameters, segmentSeconds });
+    return [{ ...entry, downloadBytes: 0, neededBytes, storedBytes: 0, isStored: true }, ...published, ...files];
   }
 
   /**
@@ -189,11 +198,11 @@ const fileName = (address) => address.split("/").at(-1);
 const pathsOf = ({ hubAddress, torchAddress }) => [hubAddress, torchAddress].map((address) => `${downloaded}/${fileName(address)}`);
 
 /** The author's first server: files of torch, whose checksums the table has. */
-const fromFirstServer = ({ torchAddress, sha256 }) => ({ address: torchAddress, checksum: async () => sha256 });
+const fromFirstServer = ({ torchAddress, torchChecksum }) => ({ address: torchAddress, checksum: async () => torchChecksum });
 
-const fromMirror = ({ torchAddress, sha256 }, base) => ({
+const fromMirror = ({ torchAddress, torchChecksum }, base) => ({
   address: `${String(base).replace(/\/+$/, "")}/${fileName(torchAddress)}`,
-  checksum: async () => sha256,
+  checksum: async () => torchChecksum,
 });
 
 /**

@@ -7,13 +7,14 @@
 
 const ownFolder = "swift-demucs";
 
-/** The browser refuses to keep more bytes. */
+/** The browser refuses to keep more bytes. `freeBytes` is its own estimate, or null; it can be wrong. */
 export class StorageFull extends Error {
-  constructor(path, neededBytes, freeBytes) {
-    super(
-      `${path} can't be kept: the browser's storage is full` +
-        (freeBytes === null ? "" : ` (${megabytes(neededBytes)} MB are needed, ${megabytes(freeBytes)} MB are free)`) +
-        "; remove songs or models from this page, or free space on the disk.");
+  constructor(neededBytes, freeBytes) {
+    const numbers =
+      freeBytes === null || freeBytes >= neededBytes
+        ? `${megabytes(neededBytes)} MB more are needed`
+        : `${megabytes(neededBytes)} MB more are needed, ${megabytes(freeBytes)} MB are free`;
+    super(`The browser's storage is full: ${numbers}. Remove songs or models from this page, or free space on the disk.`);
     this.name = "StorageFull";
   }
 }
@@ -92,7 +93,7 @@ class FileStorage extends Storage {
       return await this.#writer.ask({ task: "append", path: `${ownFolder}/${path}`, bytes }, [bytes.buffer ?? bytes]);
     } catch (error) {
       if (error.name !== "QuotaExceededError") throw error;
-      throw new StorageFull(path, byteLength, await this.freeBytes());
+      throw new StorageFull(byteLength, await this.freeBytes());
     }
   }
 

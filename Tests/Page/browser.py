@@ -8,6 +8,9 @@ from selenium.webdriver.chrome.service import Service
 
 
 class Browser(webdriver.Chrome):
+    # What scripts of `run` begin with.
+    prelude = 'const { stage } = await import("/main.js");'
+
     def __init__(self, downloads: str):
         options = Options()
         options.binary_location = "/usr/bin/chromium"
@@ -29,16 +32,16 @@ class Browser(webdriver.Chrome):
         return base64.b64decode(self.execute_cdp_cmd("Page.captureScreenshot", {"format": "png"})["data"])
 
     def run(self, body: str, *arguments):
-        """Runs an asynchronous function's body with `args` and the page's `stage`; returns its result."""
+        """Runs an asynchronous function's body with `args` and what `prelude` declares; returns its result."""
         reply = self.execute_async_script(
             """
             const done = arguments[arguments.length - 1];
             const args = [...arguments].slice(0, -1);
             (async () => {
-              const { stage } = await import("/main.js");
+              %s
               %s
             })().then((value) => done({ value }), (error) => done({ error: String(error && error.stack || error) }));
-            """ % body, *arguments)
+            """ % (self.prelude, body), *arguments)
         if "error" in reply:
             raise AssertionError(reply["error"])
         return reply.get("value")
