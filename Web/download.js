@@ -175,7 +175,7 @@ export class Download {
   }
 
   #unreachable() {
-    return new DownloadError(`${this.#options.address} can't be reached. Check the network, or drop the model's file on this page.`, { isTransient: true });
+    return new DownloadError(`${this.#options.address} can't be reached.`, { isTransient: true });
   }
 }
 

@@ -155,7 +155,7 @@ export class Models {
     return { files, weights: model.weights, segmentSeconds: model.segmentSeconds };
   }
 
-  /** Downloads a checkpoint from the first address that has it. */
+  /** Downloads a checkpoint from the first address that has it, and returns its stored file. */
   async #download(member, onProgress, signal, base) {
     const sources = base ? [fromMirror(member, base)] : [fromHub(member), fromFirstServer(member)];
     const reasons = [];
@@ -170,7 +170,7 @@ export class Models {
         reasons.push(error.message);
       }
     }
-    throw new DownloadError(reasons.join(" "));
+    throw new DownloadError([...reasons, "Check the network, or drop a file of the model on this page."].join(" "));
   }
 
   /** The stored file of a checkpoint, `{ name, blob }`, or undefined. */
@@ -218,9 +218,9 @@ const fromHub = ({ hubAddress }) => ({
     try {
       const reply = await fetch(address, { signal, credentials: "omit" });
       if (reply.ok) text = await reply.text();
-    } catch (error) {
+    } catch {
       signal?.throwIfAborted();
-      throw new DownloadError(`${address} can't be reached. Check the network, or drop the model's file on this page.`);
+      throw new DownloadError(`${address} can't be reached.`);
     }
     const digits = /^oid sha256:([0-9a-f]{64})$/m.exec(text)?.[1];
     if (!digits) throw new DownloadError(`${address} doesn't have the checksum of the model.`);

@@ -14,8 +14,7 @@ export async function workOffline() {
     return "This browser or window can't keep the page for use without a network. Open it over https:// in an ordinary window.";
   }
   try {
-    await navigator.serviceWorker.register(new URL("service_worker.js", import.meta.url), { updateViaCache: "none" });
-    await navigator.serviceWorker.ready;
+    await activation(await navigator.serviceWorker.register(new URL("service_worker.js", import.meta.url), { updateViaCache: "none" }));
   } catch (error) {
     return `The page can't be kept for use without a network (${error.message}).`;
   }
@@ -25,4 +24,18 @@ export async function workOffline() {
     location.reload();
   }
   return null;
+}
+
+/** Waits for the first worker of a registration; throws if it can't be installed. */
+function activation({ installing, waiting, active }) {
+  if (active) return null;
+  const worker = waiting ?? installing;
+  return new Promise((resolve, reject) => {
+    const check = () => {
+      if (worker.state === "activated") resolve();
+      else if (worker.state === "redundant") reject(new Error("a file of it can't be loaded or kept"));
+    };
+    worker.addEventListener("statechange", check);
+    check();
+  });
 }

@@ -95,6 +95,19 @@ class StoreTests(unittest.TestCase):
         finally:
             self.host.start()
 
+    def test_a_page_with_a_wrong_file_works_without_the_service_worker(self):
+        self.addCleanup(self.page.write, "first")
+        (self.page.folder / "demo.safetensors").write_bytes(b"another model")
+        self.addCleanup((self.page.folder / "demo.safetensors").write_bytes, b"a model")
+        self.browser.get("about:blank")
+        self.browser.execute_cdp_cmd("Storage.clearDataForOrigin", {"origin": self.host.address, "storageTypes": "all"})
+        self.browser.get(self.host.address + "/")
+        words = self.browser.wait("window.offline")
+        self.assertEqual(words, "The page can't be kept for use without a network (a file of it can't be loaded or kept).")
+        self.assertFalse(self.browser.execute_script("return crossOriginIsolated"))
+        self.assertEqual(self.browser.execute_script("return sessionStorage.visits"), "1")
+        self.assertEqual(self.open_model()["hash"], CHECKSUM)
+
     def test_a_new_version_replaces_the_old_one_when_its_tabs_are_closed(self):
         self.addCleanup(self.page.write, "first")
         self.page.write("second")
