@@ -49,11 +49,16 @@ let package = Package(
             dependencies: [
                 "HTDemucs", "Layers", "Signal", "WeightsLoader", "Tensor", "System", "CKernels",
             ]),
+        .target(
+            name: "Tracks",
+            dependencies: ["HTDemucs", "Signal", "Tensor", "System"],
+            exclude: ["Embedded"]),
         .target(name: "Audio", dependencies: ["Signal", "System", "CSndFile", "CLAME"]),
         .target(
             name: "Demucs",
             dependencies: [
-                "HTDemucs", "Audio", "ModelZoo", "Signal", "WeightsLoader", "Tensor", "System",
+                "Tracks", "HTDemucs", "Audio", "ModelZoo", "Signal", "WeightsLoader", "Tensor",
+                "System",
             ]),
         .target(
             name: "ModelDownloads",

@@ -163,9 +163,9 @@ public func sd_trace(
         let backend = try Backend(
             threads: model.threads ?? countAvailableCores(), precision: model.precision)
         let token = CancellationToken()
-        let track = try model.separator.track(cancellation: token) { mix.reader() }
+        let recording = try model.separator.recording(cancellation: token) { mix.reader() }
         let trace = try Trace(
-            track, name: "audio in memory", startSeconds: start_seconds,
+            recording, name: "audio in memory", startSeconds: start_seconds,
             chunkSeconds: chunk_seconds == 0 ? nil : chunk_seconds, model: opened, on: backend,
             cancellation: token)
         _ = try trace.run(

@@ -79,9 +79,9 @@ public func sd_separate(
             written += stems.sampleCount
         }
         try model.separator.validate(options)
-        let track = try model.separator.track(cancellation: token) { mix.reader() }
+        let recording = try model.separator.recording(cancellation: token) { mix.reader() }
         let pipeline = try model.separator.pipeline(
-            track, options: options, random: &random, cancellation: token)
+            recording.track, options: options, random: &random, cancellation: token)
         let report = { given.report($0, bag: information.memberCount, cancelling: token) }
         while let block = try pipeline.next(progress: report) {
             put(resampling.append(block.stems, limit: frames))

@@ -5,6 +5,7 @@
 import HTDemucs
 import ModelZoo
 import Tensor
+import Tracks
 import WeightsLoader
 
 /// One or more checkpoints that run together.
@@ -80,7 +81,8 @@ package struct OpenedModel: Sendable {
         try SeparationError.requireStems(wanted, of: sources)
         let indices = sources.indices.filter { wanted.contains(sources[$0]) }
         return Bag(
-            zip(configurations, weights).map { Bag.Member($0, weights: $1) }, stems: indices)
+            zip(configurations, weights).map { Bag.Member($0.trackRules, weights: $1) },
+            stems: indices)
     }
 
     /// Loads a member's network.
@@ -98,8 +100,7 @@ package struct OpenedModel: Sendable {
     /// - Throws: `WeightsError`.
     func networks(running bag: Bag, on backend: Backend) throws -> [LoadedNetwork?] {
         try checkpoints.indices.map { index in
-            bag.contributions(ofMember: index).isEmpty
-                ? nil : try network(ofMember: index, on: backend)
+            bag.needs(member: index) ? try network(ofMember: index, on: backend) : nil
         }
     }
 

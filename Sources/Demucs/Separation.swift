@@ -1,38 +1,6 @@
-// Progress and results of a separation.
+// Results of a separation.
 
 import Audio
-
-/// Progress of a separation.
-public struct SeparationProgress: Sendable, Equatable {
-    /// A segment that begins or has ended.
-    package struct Segment: Sendable, Equatable {
-        /// Indices of the segment's network in the bag, and of its shift.
-        package let member: Int
-        package let shift: Int
-        /// First sample of the segment, counted from the beginning of the shifted track.
-        package let offsetSamples: Int
-        package let hasEnded: Bool
-    }
-
-    /// Segments that went through the network, over all shifts and models of a bag.
-    public let segmentsDone: Int
-    public let segmentsTotal: Int
-    /// The segment by which this progress differs from the one before; `nil` before the first.
-    package let segment: Segment?
-    /// Length of the track; `nil` while the length of a live track is unknown, and with it the number
-    /// of segments.
-    package let trackSamples: Int?
-    let sampleRateHz: Int
-
-    /// Length of the track.
-    public var audioSecondsTotal: Double { Double(trackSamples ?? 0) / Double(sampleRateHz) }
-
-    /// The finished share of the track, in seconds of audio.
-    public var audioSecondsDone: Double {
-        segmentsTotal > 0
-            ? audioSecondsTotal * Double(segmentsDone) / Double(segmentsTotal) : 0
-    }
-}
 
 /// One separated source.
 public struct Stem: Sendable, Equatable {

@@ -3,6 +3,7 @@
 import Audio
 import Signal
 import System
+import Tracks
 
 /// Separates audio that arrives in blocks, in constant memory.
 ///
@@ -116,10 +117,10 @@ package final class SeparationStream {
         switch state {
         case .spooling(let spool):
             try spool.finish()
-            let track = try separator.track(cancellation: cancellation) { spool.reader() }
+            let recording = try separator.recording(cancellation: cancellation) { spool.reader() }
             state = .ended(
                 try separator.pipeline(
-                    track, options: options, random: &random, cancellation: cancellation))
+                    recording.track, options: options, random: &random, cancellation: cancellation))
         case .live(var conversion, let pipeline):
             pipeline.append(conversion.finish())
             pipeline.endTrack()

@@ -5,6 +5,7 @@ import HTDemucs
 import ModelZoo
 import System
 import Tensor
+import Tracks
 
 /// A model that separates tracks into stems.
 ///
@@ -100,7 +101,9 @@ public final class Separator: Sendable {
         progress: (SeparationProgress) -> Void = { _ in }
     ) throws -> Separation {
         try options.validate()
-        let track = try track(excerpt: excerpt, cancellation: cancellation, open: input.reader)
+        let recording = try recording(
+            excerpt: excerpt, cancellation: cancellation, open: input.reader)
+        let track = recording.track
         let channelCount = model.audioChannels
         var rows = PlanarAudio(
             channelCount: model.sources.count * channelCount, sampleRateHz: model.sampleRateHz,
@@ -120,7 +123,7 @@ public final class Separator: Sendable {
                     sampleRateHz: model.sampleRateHz))
         }
         return Separation(
-            stems: stems, seed: options.shifts > 0 ? seed : nil, warnings: track.warnings)
+            stems: stems, seed: options.shifts > 0 ? seed : nil, warnings: recording.warnings)
     }
 
     /// Separates a track into files. Blocks until the files are complete.
@@ -144,14 +147,14 @@ public final class Separator: Sendable {
         try options.validate()
         let needed = try bag(
             for: outputs.map(\.signal) + (stemFile?.parts.map(\.signal) ?? []), output)
-        let track = try track(
+        let recording = try recording(
             excerpt: excerpt, downmix: output.downmix, maximumSeconds: maximumSeconds,
             cancellation: cancellation, open: input.reader)
         let isInputRate = output.rate == .input
         let shape = SignalShape(
             channelCount: model.audioChannels, modelRateHz: model.sampleRateHz,
-            sampleRateHz: isInputRate ? track.recordedRateHz : model.sampleRateHz,
-            sampleCount: isInputRate ? track.recordedSamples : track.sampleCount)
+            sampleRateHz: isInputRate ? recording.sampleRateHz : model.sampleRateHz,
+            sampleCount: isInputRate ? recording.sampleCount : recording.track.sampleCount)
         let files = try StemFiles(
             outputs,
             stemFile: stemFile.map {
@@ -161,14 +164,15 @@ public final class Separator: Sendable {
         let seed = options.seedOrDrawn()
         var random = PythonRandom(seed: seed)
         let pipeline = try pipeline(
-            track, bag: needed.bag, options: options, random: &random, cancellation: cancellation)
+            recording.track, bag: needed.bag, options: options, random: &random,
+            cancellation: cancellation)
         while let block = try pipeline.next(progress: progress) { try files.append(block) }
         try input.checkUnchanged()
         return TrackReport(
             seed: options.shifts > 0 ? seed : nil,
-            durationSeconds: Double(track.recordedSamples) / Double(track.recordedRateHz),
-            sampleRateHz: track.recordedRateHz, channelCount: track.recordedChannels,
-            warnings: track.warnings, outputs: try files.finish(cancellation: cancellation))
+            durationSeconds: Double(recording.sampleCount) / Double(recording.sampleRateHz),
+            sampleRateHz: recording.sampleRateHz, channelCount: recording.channelCount,
+            warnings: recording.warnings, outputs: try files.finish(cancellation: cancellation))
     }
 
     /// The bag for the stems that signals need, without other stems.
@@ -191,15 +195,15 @@ public final class Separator: Sendable {
 
     // MARK: - Block by block
 
-    /// Makes the first pass over a track.
+    /// Makes the first pass over a recording.
     ///
     /// - Parameter open: returns a reader at the beginning of the recording, for each pass; all
     ///   samples finite.
-    package func track(
+    package func recording(
         excerpt: Excerpt? = nil, downmix: Downmix = .first, maximumSeconds: Double? = nil,
         cancellation: CancellationToken, open: @escaping () throws -> any RecordingReader
-    ) throws -> Track {
-        try Track(
+    ) throws -> Recording {
+        try Recording(
             excerpt: excerpt, channelCount: model.audioChannels, sampleRateHz: model.sampleRateHz,
             downmix: downmix, maximumSeconds: maximumSeconds, cancellation: cancellation, open: open
         )

@@ -31,9 +31,10 @@ package struct CalibrationSegments: Sendable {
         let samples = configuration.segmentSamples
         var mixes: [[Float]] = []
         for (index, path) in paths.enumerated() {
-            let track = try Track(
+            let track = try Recording(
                 AudioInput(path: path), channelCount: configuration.audioChannels,
-                sampleRateHz: configuration.samplerate, cancellation: cancellation)
+                sampleRateHz: configuration.samplerate, cancellation: cancellation
+            ).track
             let segments = (index + 1) * count / paths.count - index * count / paths.count
             let room = max(0, track.sampleCount - samples)
             // Segments begin in the middles of equal parts.

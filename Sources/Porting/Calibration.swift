@@ -57,10 +57,11 @@ package struct Calibration {
         var pieces: [[Piece]] = []
         var random = PythonRandom(seed: seed)
         for (index, input) in inputs.enumerated() {
-            let track = try Track(
+            let recording = try Recording(
                 input, channelCount: configuration.audioChannels,
                 sampleRateHz: configuration.samplerate, cancellation: cancellation)
-            track.warnings.forEach(warn)
+            recording.warnings.forEach(warn)
+            let track = recording.track
             tracks.append(track)
             pieces.append(
                 try self.pieces(

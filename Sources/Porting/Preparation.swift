@@ -11,8 +11,8 @@ package struct Preparation {
     package let manifest: Manifest
     private let track: Track
 
-    /// Warnings about the track.
-    package var warnings: [AudioWarning] { track.warnings }
+    /// Warnings about the recording.
+    package let warnings: [AudioWarning]
 
     /// Allowed lengths of a chunk, in seconds.
     package static let chunkSeconds = 0.01...3600
@@ -28,9 +28,11 @@ package struct Preparation {
         chunkSeconds: Double?, overlap: Double, encoding: TensorEncoding,
         cancellation: CancellationToken
     ) throws {
-        track = try Track(
+        let recording = try Recording(
             input, channelCount: configuration.audioChannels,
             sampleRateHz: configuration.samplerate, cancellation: cancellation)
+        track = recording.track
+        warnings = recording.warnings
         let plan = try ChunkPlan(
             chunkSamples: Self.samples(chunkSeconds, configuration), overlap: overlap,
             trackSamples: track.sampleCount)

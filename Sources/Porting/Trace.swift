@@ -60,16 +60,17 @@ package struct Trace {
     /// A trace for a chunk of a track, normalised like a separation's segment.
     ///
     /// - Parameters:
-    ///   - track: a track at the model's sample rate and channels.
-    ///   - name: name of the track, for the file's metadata.
+    ///   - recording: read at the model's sample rate and channels.
+    ///   - name: name of the recording, for the file's metadata.
     ///   - startSeconds: start of the chunk in the track.
     ///   - chunkSeconds: length of the chunk, padded with zeros past the track's end; nil for the
     ///     model's segment.
     /// - Throws: ``PortingError`` for an invalid start or length; the errors of reading the track.
     package init(
-        _ track: Track, name: String, startSeconds: Double, chunkSeconds: Double?,
+        _ recording: Recording, name: String, startSeconds: Double, chunkSeconds: Double?,
         model: OpenedModel, on backend: Backend, cancellation: CancellationToken
     ) throws {
+        let track = recording.track
         let configuration = model.configuration
         let length = try Preparation.samples(chunkSeconds, configuration)
         let position = startSeconds * Double(configuration.samplerate)
@@ -88,7 +89,7 @@ package struct Trace {
         input = inputs[0]
         x = configuration.architecture == .demucs ? nil : inputs[1]
         origin = "\(name), from sample \(Int(position))"
-        warnings = track.warnings
+        warnings = recording.warnings
     }
 
     /// A trace for a chunk of a sound file.
@@ -99,11 +100,11 @@ package struct Trace {
         on backend: Backend, cancellation: CancellationToken
     ) throws {
         let configuration = model.configuration
-        let track = try Track(
+        let recording = try Recording(
             audio, channelCount: configuration.audioChannels,
             sampleRateHz: configuration.samplerate, cancellation: cancellation)
         try self.init(
-            track, name: FilePath.name(of: audio.name), startSeconds: startSeconds,
+            recording, name: FilePath.name(of: audio.name), startSeconds: startSeconds,
             chunkSeconds: chunkSeconds, model: model, on: backend, cancellation: cancellation)
     }
 

@@ -63,7 +63,7 @@ struct BagTests {
         options.reportsBegins = true
         let cancellation = CancellationToken()
         let pipeline = try separator.pipeline(
-            separator.track(cancellation: cancellation) { RangeReader(Self.track) },
+            separator.recording(cancellation: cancellation) { RangeReader(Self.track) }.track,
             options: options, random: &random, cancellation: cancellation)
         let report = { (progress: SeparationProgress) in
             #expect(progress.trackSamples == 1777)
@@ -156,7 +156,9 @@ struct BagTests {
         let backend = try Backend(threads: 1)
         let members = try [200, 31].map { samples in
             Bag.Member(
-                try PositionNetwork.configuration(sources: 1, channels: 1, segmentSamples: samples),
+                try PositionNetwork.configuration(
+                    sources: 1, channels: 1, segmentSamples: samples
+                ).trackRules,
                 weights: [1])
         }
         let samples = (0..<1000).map { Float($0 % 17) }

@@ -84,9 +84,10 @@ func shortBlockReader(
 ///
 /// - Parameter open: returns the readers of the passes; nil for the same samples in each pass.
 func measured(_ track: [[Float]], open: (() -> RangeReader)? = nil) throws -> Track {
-    try Track(
+    try Recording(
         channelCount: track.count, sampleRateHz: 100, cancellation: CancellationToken(),
-        open: open ?? { shortBlockReader(track) })
+        open: open ?? { shortBlockReader(track) }
+    ).track
 }
 
 /// Runs the pipeline.
@@ -99,7 +100,7 @@ func separate(
 ) throws {
     var random = PythonRandom(seed: options.seed ?? 0)
     let pipeline = try TrackPipeline(
-        track, bag: bag ?? Bag(PositionNetwork.configuration()), options: options,
+        track, bag: bag ?? Bag(PositionNetwork.configuration().trackRules), options: options,
         random: &random, backend: Backend(threads: 1),
         workers: [TrackPipeline.Network](repeating: { _, mix in try network(mix) }, count: workers),
         cancellation: cancellation)
@@ -117,7 +118,7 @@ func separate(
     var rows = PlanarAudio(
         channelCount: configuration.sources.count * configuration.audioChannels, sampleRateHz: 100)
     try separate(
-        measured(track), bag: Bag(configuration), options: options, workers: workers,
+        measured(track), bag: Bag(configuration.trackRules), options: options, workers: workers,
         cancellation: cancellation, progress: progress, network: network
     ) { rows.append($0.stems) }
     return rows.channels.flatMap { $0 }

@@ -14,7 +14,7 @@ struct SegmentPlanTests {
         trackSamples: Int = 1_000_000
     ) throws -> SegmentPlan {
         try SegmentPlan(
-            configuration ?? published(), options: options, trackSamples: trackSamples)
+            (configuration ?? published()).trackRules, options: options, trackSamples: trackSamples)
     }
 
     @Test func stridesAreTruncatedInDoublePrecision() throws {

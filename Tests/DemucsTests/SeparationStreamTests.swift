@@ -35,11 +35,11 @@ struct SeparationStreamTests {
     }
 
     private func normalization(of track: PlanarAudio) throws -> Normalization {
-        try Track(
+        try Recording(
             channelCount: separator.model.audioChannels,
             sampleRateHz: separator.model.sampleRateHz, cancellation: CancellationToken(),
             open: { RangeReader(track) }
-        ).statistics.normalization
+        ).track.statistics.normalization
     }
 
     @Test(

@@ -33,7 +33,7 @@ struct SeparationWorkTests {
     func theCountIsThatOfTheNetworks(trackSamples: Int, options: SeparationOptions) throws {
         let configuration = try PositionNetwork.configuration()
         let weights = [[1.0, 1], [0.5, 1], [0, 1]]
-        let bag = Bag(weights.map { Bag.Member(configuration, weights: $0) })
+        let bag = Bag(weights.map { Bag.Member(configuration.trackRules, weights: $0) })
         // The third member has no part in the first stem, and does not run for it.
         for (stems, members) in [([0, 1], 3), ([0], 2)] {
             let bag = bag.giving(stems)
@@ -41,7 +41,7 @@ struct SeparationWorkTests {
             let measured = try measuredWork(bag, options, trackSamples: trackSamples)
             #expect(counted.segments == measured.segments, "\(members) members")
             #expect(counted.samples == measured.samples, "\(members) members")
-            let one = try Bag(configuration).work(options, trackSamples: trackSamples)
+            let one = try Bag(configuration.trackRules).work(options, trackSamples: trackSamples)
             #expect(counted.segments == members * one.segments)
         }
     }
@@ -49,7 +49,7 @@ struct SeparationWorkTests {
     /// The offsets of shifts are drawn later: the count is that of the longest ones.
     @Test(arguments: [1, 4, 20])
     func shiftsCountAsTheLongestOnes(shifts: Int) throws {
-        let bag = try Bag(PositionNetwork.configuration())
+        let bag = try Bag(PositionNetwork.configuration().trackRules)
         let options = SeparationOptions(shifts: shifts, seed: 3, overlap: 0.5)
         let measured = try measuredWork(bag, options, trackSamples: 1000)
         let counted = try bag.work(options, trackSamples: 1000)
@@ -59,7 +59,7 @@ struct SeparationWorkTests {
     }
 
     @Test func segmentsOfLessThanASecondCountAsASecond() throws {
-        let bag = try Bag(PositionNetwork.configuration())
+        let bag = try Bag(PositionNetwork.configuration().trackRules)
         let options = SeparationOptions(shifts: 0, overlap: 0, segmentSeconds: 0.01)
         let work = try bag.work(options, trackSamples: 1000)
         #expect(work.segments == 1000)
@@ -67,7 +67,7 @@ struct SeparationWorkTests {
     }
 
     @Test func optionsThatNoMemberTakesAreRefused() throws {
-        let bag = try Bag(PositionNetwork.configuration())
+        let bag = try Bag(PositionNetwork.configuration().trackRules)
         for options in [
             SeparationOptions(overlap: 0.999), SeparationOptions(segmentSeconds: 2.1),
             SeparationOptions(shifts: 0, split: false),

@@ -89,7 +89,7 @@ struct TrackPipelineTests {
         }
 
         let plan = try SegmentPlan(
-            PositionNetwork.configuration(), options: options, trackSamples: samples)
+            PositionNetwork.configuration().trackRules, options: options, trackSamples: samples)
         var statistics = TrackStatistics()
         statistics.add(PlanarAudio(channels: track, sampleRateHz: 100))
         var weightSums = [Float](repeating: 0, count: samples)
@@ -115,7 +115,7 @@ struct TrackPipelineTests {
     @Test func finishedSamplesLeaveBeforeLaterSegmentsArrive() throws {
         let options = SeparationOptions(shifts: 3, seed: 11)
         let plan = try SegmentPlan(
-            PositionNetwork.configuration(), options: options, trackSamples: 2000)
+            PositionNetwork.configuration().trackRules, options: options, trackSamples: 2000)
         var segmentsDone = 0
         var samplesOut = 0
         try separate(
@@ -144,7 +144,7 @@ struct TrackPipelineTests {
         var mixture = PlanarAudio(channelCount: 2, sampleRateHz: 100)
         var longest = 0
         try separate(
-            measured(track), bag: Bag(configuration),
+            measured(track), bag: Bag(configuration.trackRules),
             options: .init(shifts: 2, seed: 3, split: split),
             network: { mix in
                 network.backend.tensor([2, 2, mix.shape[1]], mix.floats + mix.floats)
@@ -267,7 +267,7 @@ struct TrackPipelineTests {
         }
         #expect(samplesOut == 20_000)
         let segments = (workers + 2) * configuration.segmentSamples
-        #expect(most <= segments + configuration.maximumShiftSamples + 77)
+        #expect(most <= segments + configuration.trackRules.maximumShiftSamples + 77)
     }
 
     @Test(arguments: [499, 501, 700])

@@ -14,6 +14,15 @@ extension DescribedError {
     public var errorDescription: String? { description }
 }
 
+/// The error of work that fails in several ways: natively any error, in Embedded Swift a copy of its
+/// cause and its description.
+package typealias AnyError = any Error
+
+extension Error {
+    /// This error where any error is thrown. Embedded Swift does not convert it by itself.
+    package var erased: AnyError { self }
+}
+
 /// A failed system call, with the text of `strerror`.
 package struct SystemError: Error, Equatable, Sendable, CustomStringConvertible {
     /// The value of `errno`.

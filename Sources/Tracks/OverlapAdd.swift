@@ -2,7 +2,7 @@
 // segment changes them, so that memory does not grow with the track.
 // Reference: the `split` branch of `apply_model` in demucs/apply.py.
 
-import Audio
+import Signal
 
 /// The unfinished part of a track's stems: about one segment of weighted sums, and of summed
 /// weights.

@@ -1,7 +1,8 @@
 // The part of a track from which segments are cut.
 // Reference: `TensorChunk` in demucs/apply.py.
 
-import Audio
+import Signal
+import System
 import Tensor
 
 /// The samples of a track from the oldest that is still needed to the newest that was read: memory
@@ -19,7 +20,7 @@ package struct TrackWindow {
     private var base = 0
 
     /// - Throws: the error of opening the track.
-    package init(_ track: Track) throws {
+    package init(_ track: Track) throws(AnyError) {
         sampleCount = track.sampleCount
         normalization = track.statistics.normalization
         stream = try track.stream()
@@ -52,11 +53,13 @@ package struct TrackWindow {
     ///
     /// - Throws: `SeparationError.inputChanged` if the track has fewer samples than in its first
     ///   pass; the errors of reading.
-    package mutating func fill(to position: Int) throws {
+    package mutating func fill(to position: Int) throws(AnyError) {
         guard let stream else { return }
         let wanted = min(position, sampleCount ?? position)
         while end < wanted {
-            guard let block = try stream.next() else { throw SeparationError.inputChanged }
+            guard let block = try stream.next() else {
+                throw SeparationError.inputChanged.erased
+            }
             held.append(block)
         }
     }
@@ -64,10 +67,11 @@ package struct TrackWindow {
     /// Makes sure that the track is as long as in its first pass.
     ///
     /// - Throws: `SeparationError.inputChanged`, the errors of reading.
-    mutating func finish() throws {
+    mutating func finish() throws(AnyError) {
         guard let stream, let sampleCount else { return }
         try fill(to: sampleCount)
-        if try end != sampleCount || stream.next() != nil { throw SeparationError.inputChanged }
+        let rest = try stream.next()
+        if end != sampleCount || rest != nil { throw SeparationError.inputChanged.erased }
     }
 
     /// Fills a segment that starts at `start` with normalised samples, and zeros outside the track.

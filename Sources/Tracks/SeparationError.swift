@@ -68,18 +68,21 @@ extension SeparationError: DescribedError {
     }
 
     /// - Throws: ``invalidOption(name:value:allowed:)`` unless the value is valid.
-    static func require(
-        _ isValid: Bool, _ option: String, _ value: some Any, _ allowed: @autoclosure () -> String
+    package static func require(
+        _ isValid: Bool, _ option: String, _ value: some CustomStringConvertible,
+        _ allowed: @autoclosure () -> String
     ) throws(SeparationError) {
-        if !isValid { throw .invalidOption(name: option, value: "\(value)", allowed: allowed()) }
+        if !isValid {
+            throw .invalidOption(name: option, value: value.description, allowed: allowed())
+        }
     }
 
     /// - Throws: ``invalidOption(name:value:allowed:)`` for an unknown stem, or none.
-    static func requireStems(
+    package static func requireStems(
         _ wanted: [String], of known: [String]
     ) throws(SeparationError) {
         let names = known.joined(separator: ", ")
-        try require(!wanted.isEmpty, "stems", wanted, "at least one of \(names)")
+        try require(!wanted.isEmpty, "stems", "[]", "at least one of \(names)")
         for stem in wanted { try require(known.contains(stem), "stems", stem, "one of \(names)") }
     }
 

@@ -1,31 +1,35 @@
-// A recording for a model: cut to an excerpt, converted to the model's channels and rate.
+// The part of a recording that is separated.
 
 import Audio
+import Tracks
 
-/// One pass over a track, in a model's channels and rate.
-package final class TrackStream {
-    let reader: any RecordingReader
+/// Reads the excerpt of a recording.
+final class ExcerptReader {
+    private let reader: any RecordingReader
     private let excerpt: Excerpt?
+    private let maximumSeconds: Double?
     /// The excerpt in samples of the recording.
     private let range: Range<Int>
     /// Samples of the recording that were read.
     private var position = 0
     private var isAtEnd = false
-    private var isFinished = false
-    private var conversion: AudioConversion
 
-    /// - Throws: `AudioError.tooFewChannels`, `SeparationError.invalidOption` for the excerpt.
+    /// - Parameters:
+    ///   - excerpt: the part to read; `nil` for all of it.
+    ///   - maximumSeconds: longest recording, or excerpt of it, to accept; `nil` for any length.
+    /// - Throws: `SeparationError.invalidOption` for the excerpt.
     init(
-        _ reader: any RecordingReader, excerpt: Excerpt?, channelCount: Int, sampleRateHz: Int,
-        downmix: Downmix
-    ) throws {
+        _ reader: any RecordingReader, excerpt: Excerpt?, maximumSeconds: Double?
+    ) throws(SeparationError) {
         self.reader = reader
         self.excerpt = excerpt
+        self.maximumSeconds = maximumSeconds
         range = try excerpt?.samples(rateHz: reader.sampleRateHz) ?? 0..<Int.max
-        conversion = try AudioConversion(
-            fromChannels: reader.channelCount, rateHz: reader.sampleRateHz,
-            toChannels: channelCount, rateHz: sampleRateHz, downmix: downmix)
     }
+
+    /// Channels and rate of the recording.
+    var channelCount: Int { reader.channelCount }
+    var sampleRateHz: Int { reader.sampleRateHz }
 
     /// Samples of the excerpt that were read, at the recording's rate.
     var recordedSamples: Int { range.clamped(to: 0..<position).count }
@@ -34,22 +38,16 @@ package final class TrackStream {
     /// not reach.
     var warnings: [AudioWarning] { isAtEnd ? reader.warnings : [] }
 
-    /// The next samples; `nil` at the end.
-    ///
-    /// - Throws: `SeparationError.excerptOutside`, the errors of the reader.
-    package func next() throws -> PlanarAudio? {
-        while !isFinished {
-            let block = try nextOfExcerpt()
-            isFinished = block == nil
-            let converted = block.map { conversion.convert($0) } ?? conversion.finish()
-            if converted.sampleCount > 0 { return converted }
-        }
-        return nil
-    }
+    /// The error of a recording without samples.
+    var emptyError: any Error { reader.emptyError }
 
     /// The next samples of the excerpt. The samples before it are decoded too: seeking is not exact
     /// in every format.
-    private func nextOfExcerpt() throws -> PlanarAudio? {
+    ///
+    /// - Returns: nil at the end.
+    /// - Throws: `SeparationError.excerptOutside`, `SeparationError.longerThanAllowed`, the errors of
+    ///   the reader.
+    func next() throws -> PlanarAudio? {
         while position < range.upperBound {
             guard let block = try reader.next() else {
                 isAtEnd = true
@@ -58,6 +56,12 @@ package final class TrackStream {
             }
             let start = position
             position += block.sampleCount
+            // Announced lengths can't be trusted: the samples are counted.
+            if let maximumSeconds,
+                Double(recordedSamples) > maximumSeconds * Double(reader.sampleRateHz)
+            {
+                throw SeparationError.longerThanAllowed(limitSeconds: maximumSeconds)
+            }
             let wanted = range.clamped(to: start..<position)
             if wanted.isEmpty { continue }
             return wanted.count == block.sampleCount

@@ -4,17 +4,6 @@
 import HTDemucs
 import System
 
-extension Configuration {
-    /// Longest shift in samples, and the number of zeros before a shifted track: half a second.
-    package var maximumShiftSamples: Int { Int(0.5 * Double(self.samplerate)) }
-
-    /// Whether the network accepts no more than a training segment, and short segments at a track's
-    /// end are padded: to the training length, or to the segment length that the options set.
-    /// HTDemucs. The other architectures accept any length, Demucs after padding to a
-    /// ``validLength``.
-    var isUpToTraining: Bool { self.architecture == .htdemucs }
-}
-
 /// The segments of tracks of any length.
 ///
 /// Segments start at every multiple of the stride below the track's length, even where the one
@@ -36,34 +25,32 @@ package struct SegmentPlan: Sendable {
     /// - Throws: `SeparationError` for options out of range, a segment longer than the training
     ///   length, and a track too long to stay whole.
     package init(
-        _ configuration: Configuration, options: SeparationOptions, trackSamples: Int
-    ) throws {
+        _ rules: TrackRules, options: SeparationOptions, trackSamples: Int
+    ) throws(SeparationError) {
         try options.validate()
-        validLength = configuration.validLength
-        let ownPadding =
-            configuration.useTrainSegment ? configuration.segmentSamples : nil
+        validLength = rules.validLength
         guard options.split else {
-            let shift = options.shifts > 0 ? configuration.maximumShiftSamples : 0
+            let shift = options.shifts > 0 ? rules.maximumShiftSamples : 0
             let length = trackSamples + shift
-            if let limit = ownPadding, length > limit {
-                throw SeparationError.trackTooLong(
+            if let limit = rules.paddedSamples, length > limit {
+                throw .trackTooLong(
                     samples: trackSamples, maximumSamples: max(0, limit - shift),
-                    sampleRateHz: configuration.samplerate)
+                    sampleRateHz: rules.sampleRateHz)
             }
             segmentSamples = length
             strideSamples = length
             weights = [Float](repeating: 1, count: length)
-            paddedSamples = ownPadding
+            paddedSamples = rules.paddedSamples
             return
         }
-        segmentSamples = try SegmentPlan.segmentSamples(configuration, options)
+        segmentSamples = try SegmentPlan.segmentSamples(rules, options)
         strideSamples = Int((1 - options.overlap) * Double(segmentSamples))
         try SeparationError.require(
             strideSamples >= 1, "overlap", options.overlap,
             "segments of \(segmentSamples) samples must start at least one sample apart")
         weights = try SegmentPlan.triangle(segmentSamples, power: options.transitionPower)
-        let isFilledUp = options.segmentSeconds != nil && configuration.isUpToTraining
-        paddedSamples = isFilledUp ? segmentSamples : ownPadding
+        let isFilledUp = options.segmentSeconds != nil && rules.isLimited
+        paddedSamples = isFilledUp ? segmentSamples : rules.paddedSamples
     }
 
     /// Length of the network's input for a segment of `count` samples.
@@ -79,25 +66,27 @@ package struct SegmentPlan: Sendable {
     }
 
     private static func segmentSamples(
-        _ configuration: Configuration, _ options: SeparationOptions
-    ) throws -> Int {
-        guard let seconds = options.segmentSeconds else { return configuration.segmentSamples }
-        let exact = Double(configuration.samplerate) * seconds
-        guard configuration.isUpToTraining else {
+        _ rules: TrackRules, _ options: SeparationOptions
+    ) throws(SeparationError) -> Int {
+        guard let seconds = options.segmentSeconds else { return rules.segmentSamples }
+        let exact = Double(rules.sampleRateHz) * seconds
+        guard rules.isLimited else {
             let longest = SegmentPlan.longestSegmentSeconds
             try SeparationError.require(
                 exact >= 1 && seconds <= longest, "segment", seconds,
                 "at least one sample and at most \(longest) seconds")
             return Int(exact)
         }
-        let longest = Double(configuration.segmentSamples) / Double(configuration.samplerate)
+        let longest = Double(rules.segmentSamples) / Double(rules.sampleRateHz)
         try SeparationError.require(
             exact >= 1 && seconds <= longest, "segment", seconds,
             "at least one sample and at most the \(longest) seconds that the model was trained on")
         return Int(exact)
     }
 
-    private static func triangle(_ count: Int, power: Double) throws -> [Float] {
+    private static func triangle(
+        _ count: Int, power: Double
+    ) throws(SeparationError) -> [Float] {
         let rising = count / 2
         let peak = Float(count - rising)
         let weights = (0..<count).map { index in
@@ -117,7 +106,7 @@ package struct SegmentPlan: Sendable {
         case 1: value
         case 2: value * value
         case 3: value * value * value
-        default: pow(value, power)
+        default: powf(value, power)
         }
     }
 }

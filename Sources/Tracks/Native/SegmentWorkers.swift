@@ -64,7 +64,7 @@ final class SegmentWorkers: @unchecked Sendable {
     /// Waits for the oldest segment's result.
     ///
     /// - Throws: the network's error, or `CancellationError`.
-    func next() throws -> Tensor {
+    func next() throws(AnyError) -> Tensor {
         try condition.withLock {
             precondition(taken < submitted)
             while true {

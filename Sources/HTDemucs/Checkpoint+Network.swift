@@ -1,5 +1,6 @@
 // Configurations and networks of checkpoints in one step, whose errors are of several types.
 
+import System
 import Tensor
 import WeightsLoader
 
@@ -13,8 +14,14 @@ extension Configuration {
     ///   argument is invalid or not supported.
     package static func read(
         from checkpoint: Checkpoint, overriding: [String: ArgumentValue] = [:]
-    ) throws -> (configuration: Configuration, warnings: [String]) {
-        try read(arguments(of: checkpoint, overriding: overriding))
+    ) throws(AnyError) -> (configuration: Configuration, warnings: [String]) {
+        let arguments: ModelArguments
+        do {
+            arguments = try self.arguments(of: checkpoint, overriding: overriding)
+        } catch {
+            throw error.erased
+        }
+        do { return try read(arguments) } catch { throw error.erased }
     }
 }
 
@@ -28,22 +35,20 @@ extension Checkpoint {
     ///   ``ConfigurationError`` if the model has an option that this engine does not build.
     package func network(
         overriding: [String: ArgumentValue] = [:], segmentSeconds: Double? = nil, backend: Backend
-    ) throws -> LoadedNetwork {
-        let (stored, warnings) = try Configuration.read(from: self, overriding: overriding)
-        let configuration =
-            try segmentSeconds.map { try stored.inBag(ofSegmentSeconds: $0) } ?? stored
-        return try configuration.network(
-            warnings: warnings, parameters: parameters(), backend: backend)
-    }
-}
-
-extension LoadedNetwork {
-    /// The network if it has a spectrogram; else nil.
-    package var hybrid: (any HybridNetwork)? {
-        switch self {
-        case .htdemucs(let network): network
-        case .hdemucs(let network): network
-        case .demucs: nil
+    ) throws(AnyError) -> LoadedNetwork {
+        var (configuration, warnings) = try Configuration.read(from: self, overriding: overriding)
+        if let segmentSeconds {
+            do {
+                configuration = try configuration.inBag(ofSegmentSeconds: segmentSeconds)
+            } catch {
+                throw error.erased
+            }
+        }
+        do {
+            return try configuration.network(
+                warnings: warnings, parameters: parameters(), backend: backend)
+        } catch {
+            throw error.erased
         }
     }
 }

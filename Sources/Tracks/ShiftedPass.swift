@@ -1,8 +1,8 @@
 // One pass of one network over a track with one shift.
 // Reference: the branches `shifts` and `split` of `apply_model` in demucs/apply.py.
 
-import Audio
-import HTDemucs
+import Signal
+import System
 import Tensor
 
 /// Cuts the segments of a pass in their order, and sums the network's outputs.
@@ -18,7 +18,9 @@ struct ShiftedPass {
     /// Rows of the network's output that are kept; row `source · channels + channel` is a channel of
     /// a source.
     private let rows: [Int]
-    private let configuration: Configuration
+    /// Shape of the network's output before its samples.
+    private let sourceCount: Int
+    private let channelCount: Int
     /// Zeros before the track.
     private let leadSamples: Int
     /// Length of the zeros and the track together; `nil` for a live track that has not ended.
@@ -34,14 +36,15 @@ struct ShiftedPass {
     ///   - rows: rows of the network's output that are kept.
     ///   - trackSamples: `nil` for a live track.
     init(
-        member: Int, shift: Int, plan: SegmentPlan, configuration: Configuration, rows: [Int],
+        member: Int, shift: Int, plan: SegmentPlan, rules: TrackRules, rows: [Int],
         leadSamples: Int, trackSamples: Int?
     ) {
         self.member = member
         self.shift = shift
         self.plan = plan
         self.rows = rows
-        self.configuration = configuration
+        sourceCount = rules.sources.count
+        channelCount = rules.audioChannels
         self.leadSamples = leadSamples
         leadLeft = leadSamples
         sampleCount = trackSamples.map { leadSamples + $0 }
@@ -90,11 +93,14 @@ struct ShiftedPass {
     /// Cuts the next segment; a short one is padded on both sides with the track's own samples.
     ///
     /// - Returns: `[channels, padded samples]`.
-    mutating func cutSegment(from window: inout TrackWindow, on backend: Backend) throws -> Tensor {
+    /// - Throws: the errors of ``TrackWindow/fill(to:)``.
+    mutating func cutSegment(
+        from window: inout TrackWindow, on backend: Backend
+    ) throws(AnyError) -> Tensor {
         let input = input(of: cutSegments)
         let first = input.start - input.padLeft
         try window.fill(to: first + input.padded)
-        let mix = backend.keptTensor([configuration.audioChannels, input.padded])
+        let mix = backend.keptTensor([channelCount, input.padded])
         window.read(from: first, into: mix)
         cutSegments += 1
         return mix
@@ -105,9 +111,7 @@ struct ShiftedPass {
     /// - Parameter output: `[sources, channels, padded samples]`.
     mutating func add(_ output: Tensor) {
         let input = input(of: addedSegments)
-        precondition(
-            output.shape
-                == [configuration.sources.count, configuration.audioChannels, input.padded])
+        precondition(output.shape == [sourceCount, channelCount, input.padded])
         let start = addedSegments * plan.strideSamples
         overlapAdd.add(
             at: start, count: input.count,

@@ -2,8 +2,6 @@
 // begins.
 // Reference: `BagOfModels` in demucs/apply.py.
 
-import HTDemucs
-
 /// One or more networks whose outputs are averaged into the wanted stems.
 ///
 /// A stem is the sum of the members' outputs, each times its weight for that source, divided by the
@@ -11,12 +9,12 @@ import HTDemucs
 package struct Bag: Sendable {
     /// A network of the bag.
     package struct Member: Sendable {
-        package let configuration: Configuration
+        package let rules: TrackRules
         /// The member's weight for each source, `[source]`.
         package let weights: [Double]
 
-        package init(_ configuration: Configuration, weights: [Double]) {
-            self.configuration = configuration
+        package init(_ rules: TrackRules, weights: [Double]) {
+            self.rules = rules
             self.weights = weights
         }
     }
@@ -42,11 +40,11 @@ package struct Bag: Sendable {
     /// - Parameter stems: indices of the wanted sources, ascending; `nil` wants all.
     package init(_ members: [Member], stems: [Int]? = nil) {
         precondition(!members.isEmpty)
-        let configuration = members[0].configuration
+        let rules = members[0].rules
         self.members = members
-        self.stems = stems ?? Array(configuration.sources.indices)
-        sampleRateHz = configuration.samplerate
-        channelCount = configuration.audioChannels
+        self.stems = stems ?? Array(rules.sources.indices)
+        sampleRateHz = rules.sampleRateHz
+        channelCount = rules.audioChannels
         // Summed in double precision, as in Python.
         totals = self.stems.map { source in
             Float(members.reduce(0.0) { $0 + $1.weights[source] })
@@ -54,9 +52,9 @@ package struct Bag: Sendable {
     }
 
     /// A single network.
-    package init(_ configuration: Configuration) {
-        let weights = [Double](repeating: 1, count: configuration.sources.count)
-        self.init([Member(configuration, weights: weights)])
+    package init(_ rules: TrackRules) {
+        let weights = [Double](repeating: 1, count: rules.sources.count)
+        self.init([Member(rules, weights: weights)])
     }
 
     /// The sources of a member that the stems need, in the order of the stems; empty if the member
@@ -68,6 +66,9 @@ package struct Bag: Sendable {
                 ? nil : Contribution(stem: stem, source: source, weight: Float(weight))
         }
     }
+
+    /// Whether the stems need a member.
+    package func needs(member index: Int) -> Bool { !contributions(ofMember: index).isEmpty }
 
     /// Rows of the member's output `[source × channel]` that its contributions come from.
     func rows(ofMember index: Int) -> [Int] {
@@ -95,9 +96,11 @@ extension Bag {
     /// How each member cuts a track.
     ///
     /// - Throws: `SeparationError` for options that don't fit the networks or the track.
-    func plans(_ options: SeparationOptions, trackSamples: Int) throws -> [SegmentPlan] {
-        try members.map {
-            try SegmentPlan($0.configuration, options: options, trackSamples: trackSamples)
+    package func plans(
+        _ options: SeparationOptions, trackSamples: Int
+    ) throws(SeparationError) -> [SegmentPlan] {
+        try members.map { member throws(SeparationError) in
+            try SegmentPlan(member.rules, options: options, trackSamples: trackSamples)
         }
     }
 
@@ -107,23 +110,23 @@ extension Bag {
     /// - Throws: `SeparationError` for options that don't fit the networks or the track.
     package func work(
         _ options: SeparationOptions, trackSamples: Int
-    ) throws -> SeparationWork {
+    ) throws(SeparationError) -> SeparationWork {
         var work = SeparationWork()
         let plans = try plans(options, trackSamples: trackSamples)
-        for (index, plan) in plans.enumerated() where !rows(ofMember: index).isEmpty {
-            let configuration = members[index].configuration
-            let count = trackSamples + (options.shifts > 0 ? configuration.maximumShiftSamples : 0)
+        for (index, plan) in plans.enumerated() where needs(member: index) {
+            let rules = members[index].rules
+            let count = trackSamples + (options.shifts > 0 ? rules.maximumShiftSamples : 0)
             let segments = plan.segmentCount(forTrackSamples: count) * options.passCount
             let length = plan.inputSamples(
                 forSegmentSamples: min(plan.segmentSamples, count))
             work.segments += segments
-            work.samples += Double(segments) * Double(max(length, configuration.samplerate))
+            work.samples += Double(segments) * Double(max(length, rules.sampleRateHz))
         }
         return work
     }
 
     /// Length in seconds of the longest segment that every member was trained on.
     package var trainingSeconds: Double {
-        members.map { Double($0.configuration.segmentSamples) / Double(sampleRateHz) }.min() ?? 0
+        members.map { Double($0.rules.segmentSamples) / Double(sampleRateHz) }.min() ?? 0
     }
 }

@@ -4,23 +4,9 @@
 // Reference: `Separator.separate_tensor` (demucs/api.py), `apply_model` and `BagOfModels`
 // (demucs/apply.py).
 
-import Audio
-import HTDemucs
+import Signal
 import System
 import Tensor
-
-/// The next finished samples of all stems, and the track's samples at the same place.
-package struct StemBlock: Sendable {
-    /// A channel for each stem and channel: `[stem · channels + channel][sample]`.
-    package let stems: PlanarAudio
-    /// The track's samples: as long as the stems, with the model's channels.
-    package let mixture: PlanarAudio
-
-    package init(stems: PlanarAudio, mixture: PlanarAudio) {
-        self.stems = stems
-        self.mixture = mixture
-    }
-}
 
 /// A separation under way: cuts a track into segments and puts the networks' outputs together.
 ///
@@ -34,7 +20,7 @@ package struct StemBlock: Sendable {
 package final class TrackPipeline {
     /// Maps a mix `[channels, samples]` to stems `[sources, channels, samples]`, by the network of
     /// the member.
-    package typealias Network = @Sendable (_ member: Int, _ mix: Tensor) throws -> Tensor
+    package typealias Network = @Sendable (_ member: Int, _ mix: Tensor) throws(AnyError) -> Tensor
 
     /// Largest block in samples: small enough to stay in the CPU's cache until it is written.
     private static let blockSamples = 1 << 15
@@ -73,10 +59,16 @@ package final class TrackPipeline {
     package convenience init(
         _ track: Track, bag: Bag, options: SeparationOptions, random: inout PythonRandom,
         backend: Backend, workers: [Network], cancellation: CancellationToken
-    ) throws {
+    ) throws(AnyError) {
+        let passes: [ShiftedPass]
+        do {
+            passes = try TrackPipeline.passes(
+                bag, options, &random, trackSamples: track.sampleCount)
+        } catch {
+            throw error.erased
+        }
         try self.init(
-            TrackPipeline.passes(bag, options, &random, trackSamples: track.sampleCount),
-            TrackWindow(track), normalization: track.statistics.normalization, bag: bag,
+            passes, TrackWindow(track), normalization: track.statistics.normalization, bag: bag,
             options: options, backend: backend, workers: workers, cancellation: cancellation)
         if options.passOrder == .sequential { sequentialTrack = track }
     }
@@ -91,13 +83,19 @@ package final class TrackPipeline {
         live bag: Bag, normalization: Normalization, options: SeparationOptions,
         random: inout PythonRandom, backend: Backend, workers: [Network],
         cancellation: CancellationToken
-    ) throws {
-        try SeparationError.require(
-            options.shifts <= 1, "shifts", options.shifts, "at most 1 for a live stream")
-        try SeparationError.require(
-            options.split, "split", options.split, "on for a live stream")
+    ) throws(AnyError) {
+        let passes: [ShiftedPass]
+        do {
+            try SeparationError.require(
+                options.shifts <= 1, "shifts", options.shifts, "at most 1 for a live stream")
+            try SeparationError.require(
+                options.split, "split", options.split, "on for a live stream")
+            passes = try TrackPipeline.passes(bag, options, &random, trackSamples: nil)
+        } catch {
+            throw error.erased
+        }
         try self.init(
-            TrackPipeline.passes(bag, options, &random, trackSamples: nil),
+            passes,
             TrackWindow(
                 liveChannels: bag.channelCount, sampleRateHz: bag.sampleRateHz,
                 normalization: normalization),
@@ -109,7 +107,7 @@ package final class TrackPipeline {
         _ passes: [ShiftedPass], _ window: TrackWindow, normalization: Normalization, bag: Bag,
         options: SeparationOptions, backend: Backend, workers: [Network],
         cancellation: CancellationToken
-    ) throws {
+    ) throws(AnyError) {
         self.passes = passes
         self.window = window
         self.normalization = normalization
@@ -143,7 +141,9 @@ package final class TrackPipeline {
     ///   queued before its last one has ended, but its begin is reported after that end.
     /// - Throws: `SeparationError` for a track that is not as long as in its first pass;
     ///   `CancellationError`; the errors of reading the track and of a network.
-    package func next(progress: (SeparationProgress) -> Void) throws -> StemBlock? {
+    package func next(
+        progress: (SeparationProgress) -> Void
+    ) throws(AnyError) -> StemBlock? {
         if !isReported { report(nil, progress) }
         isReported = true
         if let track = sequentialTrack {
@@ -164,7 +164,7 @@ package final class TrackPipeline {
     ///   for the next.
     private func advance(
         _ running: Range<Int>, _ progress: (SeparationProgress) -> Void
-    ) throws -> Int? {
+    ) throws(AnyError) -> Int? {
         while true {
             if let count = running.map({ passes[$0].finishedSamples }).min(), count > 0 {
                 return min(count, Self.blockSamples)
@@ -174,7 +174,7 @@ package final class TrackPipeline {
                     givenSamples,
                     running.map { passes[$0].firstNeededSample }.min() ?? givenSamples))
             while underWay.count < workers.capacity, let index = nextPass(of: running) {
-                try cancellation.check()
+                try checkCancellation()
                 let mix = try passes[index].cutSegment(from: &window, on: backend)
                 workers.submit(member: passes[index].member, mix: mix)
                 underWay.append(index)
@@ -189,7 +189,7 @@ package final class TrackPipeline {
                 }
                 begun += 1
             }
-            try cancellation.check()
+            try checkCancellation()
             let index = underWay.removeFirst()
             let segment = passes[index].segmentUnderWay(0, hasEnded: true)
             passes[index].add(try workers.next())
@@ -197,7 +197,7 @@ package final class TrackPipeline {
             segmentsDone += 1
             report(segment, progress)
             // The workers may have finished all segments before they saw the cancellation.
-            try cancellation.check()
+            try checkCancellation()
         }
         try window.finish()
         return nil
@@ -208,7 +208,7 @@ package final class TrackPipeline {
     /// - Returns: the stems of the whole track.
     private func runPassAfterPass(
         _ track: Track, _ progress: (SeparationProgress) -> Void
-    ) throws -> StemBlock {
+    ) throws(AnyError) -> StemBlock {
         var outputs: [PlanarAudio] = []
         for pass in passes.indices {
             if pass > 0 { window = try TrackWindow(track) }
@@ -238,6 +238,10 @@ package final class TrackPipeline {
             }, mixture: mixture)
     }
 
+    private func checkCancellation() throws(AnyError) {
+        do { try cancellation.check() } catch { throw error.erased }
+    }
+
     private func report(
         _ segment: SeparationProgress.Segment?, _ progress: (SeparationProgress) -> Void
     ) {
@@ -252,19 +256,19 @@ package final class TrackPipeline {
     /// - Parameter trackSamples: `nil` for a live track.
     private static func passes(
         _ bag: Bag, _ options: SeparationOptions, _ random: inout PythonRandom, trackSamples: Int?
-    ) throws -> [ShiftedPass] {
+    ) throws(SeparationError) -> [ShiftedPass] {
         let plans = try bag.plans(options, trackSamples: trackSamples ?? 0)
         return plans.enumerated().flatMap { index, plan -> [ShiftedPass] in
             let member = bag.members[index]
             // Members that don't run draw offsets too, so that the others' offsets stay the same.
             let leads = leads(
-                member.configuration, plan, options, trackSamples: trackSamples ?? 0, &random)
+                member.rules, plan, options, trackSamples: trackSamples ?? 0, &random)
             let rows = bag.rows(ofMember: index)
             if rows.isEmpty { return [] }
             return leads.enumerated().map { shift, lead in
                 ShiftedPass(
-                    member: index, shift: shift, plan: plan, configuration: member.configuration,
-                    rows: rows, leadSamples: lead, trackSamples: trackSamples)
+                    member: index, shift: shift, plan: plan, rules: member.rules, rows: rows,
+                    leadSamples: lead, trackSamples: trackSamples)
             }
         }
     }
@@ -276,13 +280,13 @@ package final class TrackPipeline {
     /// is 0 in every released model. That changes only the generator's state, and with it the
     /// offsets of later passes.
     private static func leads(
-        _ configuration: Configuration, _ plan: SegmentPlan, _ options: SeparationOptions,
+        _ rules: TrackRules, _ plan: SegmentPlan, _ options: SeparationOptions,
         trackSamples: Int, _ random: inout PythonRandom
     ) -> [Int] {
-        let maximum = configuration.maximumShiftSamples
+        let maximum = rules.maximumShiftSamples
         return (0..<options.passCount).map { _ in
             let lead = options.shifts > 0 ? maximum - random.integer(upTo: maximum) : 0
-            if configuration.tLayers > 0 {
+            if rules.drawsEachSegment {
                 for _ in 0..<plan.segmentCount(forTrackSamples: lead + trackSamples) {
                     _ = random.integer(upTo: 0)
                 }

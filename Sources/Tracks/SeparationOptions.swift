@@ -48,7 +48,7 @@ public struct SeparationOptions: Sendable, Equatable {
     }
 
     /// Passes of a network over a track: one for each shift, or one without a shift.
-    var passCount: Int { max(1, shifts) }
+    package var passCount: Int { max(1, shifts) }
 
     /// The seed of the options, or a new one of up to six digits, which are easy to type again.
     package func seedOrDrawn() -> UInt64 { seed ?? UInt64.random(in: 0...999_999) }

@@ -1,7 +1,5 @@
 // Converts the channels and the rate of a recording to those of a model, block by block.
 
-import Signal
-
 /// Channels that are used of a recording with more channels than the model.
 public enum Downmix: String, Sendable, CaseIterable {
     /// The first channels, as in the reference; for a mono model the mean of all.
@@ -18,23 +16,24 @@ public enum Downmix: String, Sendable, CaseIterable {
 /// Demucs: `demucs.audio.convert_audio`.
 package struct AudioConversion: Sendable {
     private let channelCount: Int
-    private let newChannelCount: Int
+    package let newChannelCount: Int
+    package let newRateHz: Int
     /// Whether all new channels are equal, so that only one of them is resampled.
     private let isMono: Bool
     private var resampling: ResamplingStream
 
-    /// - Parameter downmix: for a recording with more channels than wanted.
-    /// - Throws: ``AudioError/tooFewChannels(found:needed:)`` if there are several channels, but
-    ///   fewer than wanted.
-    package init(
-        fromChannels channelCount: Int, rateHz: Int, toChannels newChannelCount: Int,
+    /// - Parameters:
+    ///   - rateHz: rates of the recording and of the model, positive.
+    ///   - downmix: for a recording with more channels than wanted.
+    /// - Returns: nil if there are several channels, but fewer than wanted.
+    package init?(
+        channels channelCount: Int, rateHz: Int, toChannels newChannelCount: Int,
         rateHz newRateHz: Int, downmix: Downmix = .first
-    ) throws(AudioError) {
-        guard channelCount == 1 || channelCount >= newChannelCount else {
-            throw .tooFewChannels(found: channelCount, needed: newChannelCount)
-        }
+    ) {
+        guard channelCount == 1 || channelCount >= newChannelCount else { return nil }
         self.channelCount = channelCount
         self.newChannelCount = newChannelCount
+        self.newRateHz = newRateHz
         isMono =
             channelCount == 1 || newChannelCount == 1
             || (downmix == .average && channelCount > newChannelCount)

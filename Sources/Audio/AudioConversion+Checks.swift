@@ -1,0 +1,22 @@
+// The error of a recording that can't be converted.
+
+import Signal
+
+@_exported import enum Signal.Downmix
+
+extension AudioConversion {
+    /// - Parameter downmix: for a recording with more channels than wanted.
+    /// - Throws: ``AudioError/tooFewChannels(found:needed:)`` if there are several channels, but
+    ///   fewer than wanted.
+    package init(
+        fromChannels channelCount: Int, rateHz: Int, toChannels newChannelCount: Int,
+        rateHz newRateHz: Int, downmix: Downmix = .first
+    ) throws(AudioError) {
+        guard
+            let conversion = AudioConversion(
+                channels: channelCount, rateHz: rateHz, toChannels: newChannelCount,
+                rateHz: newRateHz, downmix: downmix)
+        else { throw .tooFewChannels(found: channelCount, needed: newChannelCount) }
+        self = conversion
+    }
+}
