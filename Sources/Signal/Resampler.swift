@@ -65,7 +65,8 @@ package struct Resampler: Sendable {
                 let filter = UnsafeMutableBufferPointer(
                     rebasing: taps[phase * tapCount..<(phase + 1) * tapCount])
                 Self.evaluate(
-                    filter, phase: phase, firstInput: phase * oldRate / newRate - reach,
+                    filter, phase: phase,
+                    firstInput: Self.scaled(phase, by: oldRate, over: newRate) - reach,
                     oldRate: oldRate, newRate: newRate, cutoff: Float(cutoff))
             }
             count = newRate * tapCount
@@ -80,7 +81,7 @@ package struct Resampler: Sendable {
         let divisor = greatestCommonDivisor(oldHz, newHz)
         let (oldRate, newRate) = (oldHz / divisor, newHz / divisor)
         guard oldRate != newRate else { return inputCount }
-        let exact = Double(newRate * inputCount) / Double(oldRate)
+        let exact = Double(Int64(newRate) * Int64(inputCount)) / Double(oldRate)
         return min(Int(Float(exact).rounded(.down)), (inputCount / oldRate + 1) * newRate)
     }
 
@@ -94,7 +95,8 @@ package struct Resampler: Sendable {
         guard oldRate != newRate else { return inputCount }
         // The largest ⌊(output − 1) · old / new⌋.
         let position = inputCount + reach - tapCount
-        return position < 0 ? 0 : ((position + 1) * newRate - 1) / oldRate + 1
+        return position < 0
+            ? 0 : Int((Int64(position + 1) * Int64(newRate) - 1) / Int64(oldRate)) + 1
     }
 
     /// The input positions that a range of output samples needs.
@@ -140,7 +142,13 @@ package struct Resampler: Sendable {
     @inline(__always)
     private func firstInput(of output: Int) -> Int {
         let (period, phase) = output.quotientAndRemainder(dividingBy: newRate)
-        return period * oldRate + phase * oldRate / newRate - reach
+        return period * oldRate + Self.scaled(phase, by: oldRate, over: newRate) - reach
+    }
+
+    /// `count · factor / divisor`, rounded down. On 32 bits the product may not fit an Int.
+    @inline(__always)
+    private static func scaled(_ count: Int, by factor: Int, over divisor: Int) -> Int {
+        Int(Int64(count) * Int64(factor) / Int64(divisor))
     }
 
     /// Evaluates the filter of one phase, each operation rounded to float32 as in julius.
