@@ -136,7 +136,11 @@ let package = Package(
         .testTarget(
             name: "QuantizationTests",
             dependencies: ["Quantization", "HTDemucs", "Layers", "Tensor", "TestSupport"]),
-        .testTarget(name: "AudioTests", dependencies: ["Audio", "System", "TestSupport"]),
+        .testTarget(
+            name: "TracksTests",
+            dependencies: ["Tracks", "HTDemucs", "Signal", "Tensor", "System", "TestSupport"]),
+        .testTarget(
+            name: "AudioTests", dependencies: ["Audio", "Signal", "System", "TestSupport"]),
         .testTarget(
             name: "DemucsTests",
             dependencies: ["Demucs", "ModelZoo", "System", "TestSupport"]),

@@ -1,5 +1,6 @@
 import Audio
 import Foundation
+import Signal
 import TestSupport
 import Testing
 
@@ -19,6 +20,12 @@ struct ReadingErrorTests {
         expect(.notAFile(path: "/dev/null"), from: "/dev/null")
         let empty = try folder.write("empty.wav", Data())
         expect(.empty(path: empty), from: empty)
+    }
+
+    @Test func stereoIsNotSpreadOverMoreChannels() {
+        #expect(throws: AudioError.tooFewChannels(found: 2, needed: 4)) {
+            try AudioConversion(fromChannels: 2, rateHz: 44_100, toChannels: 4, rateHz: 44_100)
+        }
     }
 
     @Test(.enabled(if: getuid() != 0, "root may read everything"))

@@ -149,31 +149,4 @@ struct BagTests {
         // A segment so short that it has no samples.
         #expect(throws: ConfigurationError.self) { _ = try bag(nil, segmentSeconds: 1e-9) }
     }
-
-    /// Members with different segments advance at their own pace; no pass holds more than one
-    /// segment.
-    @Test func membersOfDifferentSegmentsAdvanceTogether() throws {
-        let backend = try Backend(threads: 1)
-        let members = try [200, 31].map { samples in
-            Bag.Member(
-                try PositionNetwork.configuration(
-                    sources: 1, channels: 1, segmentSamples: samples
-                ).trackRules,
-                weights: [1])
-        }
-        let samples = (0..<1000).map { Float($0 % 17) }
-        var output: [Float] = []
-        var longestBlock = 0
-        try separate(
-            measured([samples]), bag: Bag(members), options: .init(shifts: 2, seed: 3),
-            network: { mix in backend.tensor([1, 1, mix.shape[1]], mix.floats) },
-            sink: { block in
-                longestBlock = max(longestBlock, block.stems.sampleCount)
-                output += block.stems.channels[0]
-            })
-        // Networks that return their input don't change the track, up to rounding.
-        let comparison = Comparison(actual: output, expected: samples)
-        #expect(comparison.snrDecibels >= 130, "\(comparison)")
-        #expect(longestBlock <= 31)
-    }
 }

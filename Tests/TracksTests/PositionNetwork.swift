@@ -1,13 +1,14 @@
 // A stand-in for a network, as in the fixtures (`PositionModel` in make_separation_fixtures.py),
 // and shared parts of the pipeline's tests.
 
-import Audio
-import Demucs
 import HTDemucs
+import Signal
 import Synchronization
 import System
 import Tensor
 import TestSupport
+import Testing
+import Tracks
 
 /// Adds to each sample its neighbour, its position and the input's length, scaled by source.
 struct PositionNetwork {
@@ -84,10 +85,11 @@ func shortBlockReader(
 ///
 /// - Parameter open: returns the readers of the passes; nil for the same samples in each pass.
 func measured(_ track: [[Float]], open: (() -> RangeReader)? = nil) throws -> Track {
-    try Recording(
-        channelCount: track.count, sampleRateHz: 100, cancellation: CancellationToken(),
-        open: open ?? { shortBlockReader(track) }
-    ).track
+    let unchanged = try #require(
+        AudioConversion(channels: track.count, rateHz: 100, toChannels: track.count, rateHz: 100))
+    return try Track(
+        unchanged, cancellation: CancellationToken(),
+        ranges: open ?? { shortBlockReader(track) })
 }
 
 /// Runs the pipeline.

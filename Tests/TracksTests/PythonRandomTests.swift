@@ -1,6 +1,6 @@
-import Demucs
 import TestSupport
 import Testing
+import Tracks
 
 struct PythonRandomTests {
     /// Seeds of one and two words; 700 draws use more than the generator's 624 words of state.

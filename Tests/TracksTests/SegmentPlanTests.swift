@@ -1,7 +1,7 @@
-import Demucs
 import HTDemucs
 import TestSupport
 import Testing
+import Tracks
 
 struct SegmentPlanTests {
     /// The published model: 7.8 s at 44,100 Hz.

@@ -1,8 +1,8 @@
-import Demucs
 import Synchronization
 import Tensor
 import TestSupport
 import Testing
+import Tracks
 
 /// The work that is counted before a separation, against the segments that enter the networks.
 struct SeparationWorkTests {

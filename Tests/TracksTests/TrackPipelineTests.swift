@@ -1,8 +1,9 @@
-import Demucs
 import Foundation
+import Signal
 import System
 import TestSupport
 import Testing
+import Tracks
 
 /// One case of make_separation_fixtures.py.
 struct GoldenCase: CustomTestStringConvertible, Sendable {
@@ -280,5 +281,32 @@ struct TrackPipelineTests {
             try separate(
                 track, options: .init(shifts: 0), network: network.callAsFunction, sink: { _ in })
         }
+    }
+
+    /// Members with different segments advance at their own pace; no pass holds more than one
+    /// segment.
+    @Test func membersOfDifferentSegmentsAdvanceTogether() throws {
+        let backend = network.backend
+        let members = try [200, 31].map { samples in
+            Bag.Member(
+                try PositionNetwork.configuration(
+                    sources: 1, channels: 1, segmentSamples: samples
+                ).trackRules,
+                weights: [1])
+        }
+        let samples = (0..<1000).map { Float($0 % 17) }
+        var output: [Float] = []
+        var longestBlock = 0
+        try separate(
+            measured([samples]), bag: Bag(members), options: .init(shifts: 2, seed: 3),
+            network: { mix in backend.tensor([1, 1, mix.shape[1]], mix.floats) },
+            sink: { block in
+                longestBlock = max(longestBlock, block.stems.sampleCount)
+                output += block.stems.channels[0]
+            })
+        // Networks that return their input don't change the track, up to rounding.
+        let comparison = Comparison(actual: output, expected: samples)
+        #expect(comparison.snrDecibels >= 130, "\(comparison)")
+        #expect(longestBlock <= 31)
     }
 }

@@ -1,5 +1,6 @@
-import Demucs
+import Signal
 import Testing
+import Tracks
 
 struct TrackStatisticsTests {
     private func statistics(_ blocks: [[Float]]...) -> TrackStatistics {
