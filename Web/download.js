@@ -10,6 +10,9 @@ const attempts = 5;
 const firstPauseSeconds = 1;
 const stallSeconds = 30;
 
+/** Options of a request that tells other hosts nothing about the user or the page. */
+export const anonymous = { credentials: "omit", referrerPolicy: "no-referrer" };
+
 /** A file could not be downloaded; the message is a sentence for the user. */
 export class DownloadError extends Error {
   constructor(message, { isTransient = false, isWrong = false } = {}) {
@@ -112,7 +115,7 @@ export class Download {
     try {
       watch();
       const headers = start > 0 ? { Range: `bytes=${start}-` } : {};
-      const reply = await fetch(address, { headers, signal: stop.signal, credentials: "omit", cache: "no-store" });
+      const reply = await fetch(address, { headers, signal: stop.signal, cache: "no-store", ...anonymous });
       // No bytes after `start`: the file is complete, or another one, which its checksum will tell.
       if (reply.status === 416 && start > 0) return;
       const refused = refusal(reply, address);

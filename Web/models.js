@@ -3,7 +3,7 @@
 // published ones.
 
 import { neededMemory } from "./capabilities.js";
-import { Download, DownloadError } from "./download.js";
+import { anonymous, Download, DownloadError } from "./download.js";
 import { openStorage } from "./storage.js";
 
 const demo = {
@@ -216,7 +216,7 @@ const fromHub = ({ hubAddress }) => ({
     const address = hubAddress.replace("/resolve/", "/raw/");
     let text = "";
     try {
-      const reply = await fetch(address, { signal, credentials: "omit" });
+      const reply = await fetch(address, { signal, ...anonymous });
       if (reply.ok) text = await reply.text();
     } catch {
       signal?.throwIfAborted();

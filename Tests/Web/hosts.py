@@ -72,8 +72,9 @@ class ModelHost(Host):
     def __init__(self):
         self.files: dict[str, bytes] = {}
         self.pause_after: int | None = None
-        # Name and first byte of each request.
+        # Name and first byte of each request; the headers of the last one.
         self.requests: list[tuple[str, int]] = []
+        self.headers = None
 
     def answer(self, handler) -> None:
         name = handler.path.strip("/")
@@ -81,6 +82,7 @@ class ModelHost(Host):
         match = re.fullmatch(r"bytes=(\d+)-", handler.headers.get("Range", ""))
         start = int(match[1]) if match else 0
         self.requests.append((name, start))
+        self.headers = handler.headers
         handler.send_response(404 if content is None else 206 if match else 200)
         handler.send_header("Access-Control-Allow-Origin", "*")
         rest = (content or b"")[start:]

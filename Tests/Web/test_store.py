@@ -111,6 +111,7 @@ class StoreTests(unittest.TestCase):
     def test_a_new_version_replaces_the_old_one_when_its_tabs_are_closed(self):
         self.addCleanup(self.page.write, "first")
         self.page.write("second")
+        self.host.requests = []
         self.visit()
         self.assertEqual(self.browser.title, "first")
         self.browser.wait("window.waiting ??= (navigator.serviceWorker.getRegistration().then(({ waiting }) => { window.waiting = waiting; }), null)")
@@ -121,9 +122,13 @@ class StoreTests(unittest.TestCase):
         self.assertEqual(self.browser.title, "second")
         names = self.browser.wait("(window.names ??= (caches.keys().then((names) => { window.names = names; }), null)) && window.names.length === 1 && window.names")
         self.assertTrue(names[0].startswith("swift-demucs page "))
+        # Files that both versions have are not loaded again.
+        self.assertIn("/index.html", self.host.requests)
+        self.assertNotIn("/demo.safetensors", self.host.requests)
 
-    def test_nothing_of_other_hosts_is_kept_by_the_service_worker(self):
+    def test_other_hosts_learn_nothing_and_nothing_of_them_is_kept(self):
         self.open_model()
+        self.assertEqual([self.models.headers[name] for name in ("Referer", "Cookie")], [None, None])
         addresses = self.browser.run(
             "return (await Promise.all((await caches.keys()).map(async (name) => (await (await caches.open(name)).keys()).map(({ url }) => url)))).flat()")
         self.assertIn("start.js", " ".join(addresses))
