@@ -46,7 +46,7 @@ class Host:
 class PageHost(Host):
     """Sends a folder's files, without any header that isolates pages."""
 
-    TYPES = {".html": "text/html", ".js": "text/javascript", ".json": "application/json", ".webmanifest": "application/manifest+json"}
+    TYPES = {".html": "text/html", ".js": "text/javascript", ".json": "application/json", ".webmanifest": "application/manifest+json", ".svg": "image/svg+xml"}
 
     def __init__(self, folder: Path):
         self.folder = folder
@@ -113,6 +113,7 @@ class Page:
     def __init__(self, folder: Path, models: list[dict]):
         self.folder = folder
         shutil.copytree(ROOT / "Web", folder, ignore=lambda _, names: [name for name in names if not name.endswith((".js", ".webmanifest"))])
+        shutil.copy(ROOT / "Sources/Service/Page/logo.svg", folder)
         (folder / "demo.safetensors").write_bytes(b"a model")
         self.program = folder.parent / "program"
         # The lists' tool asks a program for the published models; this one has its own.
@@ -124,7 +125,7 @@ class Page:
     def write(self, text: str) -> None:
         """Writes the page with a text, and its lists."""
         (self.folder / "index.html").write_text(
-            f"<!doctype html><html lang=en><meta charset=utf-8><title>{text}</title><script type=module src=start.js></script>")
+            f"<!doctype html><html lang=en><meta charset=utf-8><title>{text}</title><link rel=manifest href=manifest.webmanifest><script type=module src=start.js></script>")
         (self.folder / "start.js").write_text(
             'import { workOffline } from "./offline.js";\n'
             "sessionStorage.visits = Number(sessionStorage.visits ?? 0) + 1;\n"

@@ -95,6 +95,11 @@ class StoreTests(unittest.TestCase):
         finally:
             self.host.start()
 
+    def test_the_page_can_be_installed(self):
+        self.assertEqual(self.browser.execute_cdp_cmd("Page.getInstallabilityErrors", {}), {"installabilityErrors": []})
+        manifest = self.browser.execute_cdp_cmd("Page.getAppManifest", {})
+        self.assertEqual((manifest["errors"], manifest["url"]), ([], self.host.address + "/manifest.webmanifest"))
+
     def test_a_page_with_a_wrong_file_works_without_the_service_worker(self):
         self.addCleanup(self.page.write, "first")
         (self.page.folder / "demo.safetensors").write_bytes(b"another model")
