@@ -34,6 +34,9 @@ static const unsigned char feed_js[] = {
 static const unsigned char format_js[] = {
 #embed "../Service/Page/format.js"
 };
+static const unsigned char header_js[] = {
+#embed "../Service/Page/header.js"
+};
 static const unsigned char jobs_js[] = {
 #embed "../Service/Page/jobs.js"
 };
@@ -130,6 +133,7 @@ static const struct page_file files[] = {
     FILE("engine.js", engine_js),
     FILE("feed.js", feed_js),
     FILE("format.js", format_js),
+    FILE("header.js", header_js),
     FILE("jobs.js", jobs_js),
     FILE("keys.js", keys_js),
     FILE("link.js", link_js),

@@ -1,4 +1,5 @@
-// Requests to the service: with a token if one is required, problem documents as errors, downloads.
+// Requests to the back end, the service or the browser's own: with a token if one is required, problem
+// documents as errors, downloads.
 
 import { askForToken } from "./token.js";
 
@@ -7,9 +8,20 @@ let token = sessionStorage.getItem(stored);
 let asking = null;
 /** Also for a `Retry-After` that is no number. */
 const leastRetrySeconds = 1;
+/** Answers requests in the browser; null if the service does. */
+let local = null;
+
+/** `answer(path, options)` replies to all requests in place of the service, as `fetch` does. */
+export function answerWith(answer) {
+  local = answer;
+}
+
+/** Whether songs are separated in this browser. */
+export const isLocal = () => local !== null;
 
 /**
- * An error reply; the message is the service's text. `kind` is the last part of its type.
+ * An error reply; the message is the service's text. `kind` is the last part of its type; `heading` is null
+ * for the service's problems.
  *
  * `retryAfterSeconds` is null unless the same request can succeed later without anybody doing
  * something.
@@ -19,6 +31,7 @@ export class Problem extends Error {
     super(document?.detail || document?.title || `The service answered with code ${status}.`);
     this.status = status;
     this.kind = document?.type?.split(":").pop() ?? null;
+    this.heading = document?.heading ?? null;
     this.retryAfterSeconds = retryAfter === null ? null : Number(retryAfter) || leastRetrySeconds;
   }
 }
@@ -50,7 +63,7 @@ export const credentials = () => (token ? { Authorization: `Bearer ${token}` } :
 export async function request(path, options = {}) {
   for (;;) {
     const used = token;
-    const reply = await fetch(path, { ...options, headers: { ...options.headers, ...credentials() } });
+    const reply = await (local ?? fetch)(path, { ...options, headers: { ...options.headers, ...credentials() } });
     if (reply.ok) return reply;
     if (reply.status !== 401) {
       throw new Problem(reply.status, parseProblem(await reply.text()), reply.headers.get("Retry-After"));
@@ -63,6 +76,7 @@ export const json = async (path, options) => (await request(path, options)).json
 
 /** Uploads a form; `onProgress` gets the share sent, 0…1. Resolves with the job. `signal` stops it. */
 export function upload(path, form, onProgress, signal) {
+  if (local) return json(path, { method: "POST", body: form, signal });
   return new Promise((resolve, reject) => {
     const exchange = new XMLHttpRequest();
     exchange.open("POST", path);
@@ -80,11 +94,12 @@ export function upload(path, form, onProgress, signal) {
   });
 }
 
-/** Saves a file: by a plain link, or through memory if a token is required, which a link can't send. */
+/** Saves a file: by a plain link, or through a blob where a link can't reach it: it sends no token. */
 export async function download(path, name) {
   const link = document.createElement("a");
   link.download = name;
-  link.href = token ? URL.createObjectURL(await (await request(path)).blob()) : path;
+  const isBlob = token || local;
+  link.href = isBlob ? URL.createObjectURL(await (await request(path)).blob()) : path;
   link.click();
-  if (token) setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
+  if (isBlob) setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
 }

@@ -4,7 +4,8 @@ import { colourOf } from "./colours.js";
 import { element, icon } from "./dom.js";
 import { bytes } from "./format.js";
 
-const formats = ["wav", "flac", "mp3"];
+/** The formats of a service; another back end names its own in the job. */
+const serviceFormats = ["wav", "flac", "mp3"];
 
 /** `save(path, file)` downloads; `mixPath(format)` is the address of the mix with the present settings. */
 export function downloadMenu({ job, name, mixPath, save }) {
@@ -15,7 +16,7 @@ export function downloadMenu({ job, name, mixPath, save }) {
     const ending = stem.url.split(".").pop();
     return entry(() => save(stem.url, `${name} - ${stem.name}.${ending}`), chip, stem.name, `${ending}, ${bytes(stem.bytes)}`);
   });
-  const mixes = formats.map((format) =>
+  const mixes = (job.formats ?? serviceFormats).map((format) =>
     element("button", { type: "button", className: "plain", textContent: format.toUpperCase(), "aria-label": `Download the mix as ${format.toUpperCase()}`, onclick: () => save(mixPath(format), `${name} - mix.${format}`) }));
   const menu = element("details", { className: "menu" },
     element("summary", { className: "plain" }, icon("save"), element("span", { textContent: "Download" })),

@@ -1,7 +1,7 @@
 // Plays all stems on one clock. Every piece of every stem starts at a whole sample of the context,
 // so that stems cannot drift, and consecutive pieces join without a gap.
 
-import { excerpt, pieceFrames } from "./pieces.js";
+import { excerpt } from "./pieces.js";
 
 const rampSeconds = 0.015;
 /** Delay from a click to the sound: enough to schedule all sources on the audio thread. */
@@ -91,7 +91,7 @@ export class Engine {
     this.isPlaying = true;
     this.onState();
     try {
-      await this.#pieces.get(Math.floor(frame / pieceFrames));
+      await this.#pieces.get(Math.floor(frame / this.#pieces.pieceFrames));
       if (request !== this.#request) return;
       const nextAt = this.#nowFrame() + Math.ceil(leadSeconds * this.#rate);
       this.#run = { sources: [], segments: [], nextFrame: frame, nextAt, isComplete: false, isPumping: false };
@@ -158,6 +158,7 @@ export class Engine {
   async #pump(run) {
     if (run.isPumping) return;
     run.isPumping = true;
+    const { pieceFrames } = this.#pieces;
     try {
       while (run === this.#run && !run.isComplete && run.nextAt < this.#nowFrame() + aheadSeconds * this.#rate) {
         const index = Math.floor(run.nextFrame / pieceFrames);

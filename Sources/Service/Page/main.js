@@ -25,7 +25,7 @@ const exampleButton = document.getElementById("example");
 /** How long the service keeps results; null is for ever. */
 let keepSeconds = null;
 
-const options = new Options();
+const options = new Options({ removeModel: (name) => changeModels(`v1/models/${encodeURIComponent(name)}`, { method: "DELETE" }) });
 const service = new Service((reply) => {
   options.offer(reply);
   uploads.bodyLimitBytes = reply.limits.body_bytes;
@@ -127,6 +127,29 @@ async function remove(job) {
   }
 }
 
+/** Uploads songs, and stores files of models if the back end takes them. */
+async function addFiles(files) {
+  const isModel = ({ name }) => options.modelEndings.some((ending) => name.toLowerCase().endsWith(ending));
+  uploads.add(files.filter((file) => !isModel(file)), options.fields);
+  for (const file of files.filter(isModel)) {
+    const form = new FormData();
+    form.append("file", file);
+    if (await changeModels("v1/models", { method: "POST", body: form })) options.select(file.name);
+  }
+}
+
+async function changeModels(path, change) {
+  try {
+    await request(path, change);
+    await service.refresh();
+    return true;
+  } catch (error) {
+    announce(error.message);
+    options.say(error.message);
+    return false;
+  }
+}
+
 function retry(job) {
   uploads.retry(job.id);
   remove(job);
@@ -167,7 +190,7 @@ exampleButton.addEventListener("click", async () => {
   exampleButton.disabled = true;
   try {
     const song = await (await request("demo_track.ogg")).blob();
-    uploads.add([new File([song], "Example song.ogg", { type: "audio/ogg" })], options.fields);
+    uploads.add([new File([song], "Example song.ogg", { type: "audio/ogg" })], options.exampleFields);
   } catch (error) {
     announce(error.message);
   }
@@ -181,7 +204,7 @@ document.addEventListener("click", (event) => {
   for (const menu of document.querySelectorAll("details.menu[open]")) if (!menu.contains(event.target)) menu.open = false;
   if (event.target === help) help.close();
 });
-acceptFiles((files) => uploads.add(files, options.fields));
+acceptFiles(addFiles);
 listen(() => stage.mixer, () => help.showModal());
 show();
 jobs.start();

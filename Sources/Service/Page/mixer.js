@@ -1,11 +1,12 @@
-// The mixer of a finished song: strips, transport, loop, zoom and downloads.
+// The mixer of a song that is finished, or of the part that is finished so far: strips, transport, loop,
+// zoom and downloads.
 
 import { download, json } from "./api.js";
 import { colourOf } from "./colours.js";
-import { announce, element, icon, iconButton, relabel, setIcon, setText } from "./dom.js";
-import { downloadMenu } from "./downloads.js";
+import { announce, element, iconButton, relabel, setIcon, setText } from "./dom.js";
 import { Engine } from "./engine.js";
 import { clock, spokenTime, title } from "./format.js";
+import { SongHeader } from "./header.js";
 import { showLink, writeLink } from "./link.js";
 import { remember } from "./memory.js";
 import { gain, loudestDecibels, mixQuery, newStrip, silenceDecibels } from "./mix.js";
@@ -32,6 +33,8 @@ export class Mixer {
   engine = null;
   #opening = null;
   #peaks = new Map();
+  /** Seconds of sound in the loaded waveforms. */
+  #peaksSeconds = 0;
   #peaksWanted = new Set();
   #spectrograms = null;
   #isDrawn = true;
@@ -44,8 +47,10 @@ export class Mixer {
   /** Rate of the stems, and so of the engine. */
   #rate;
 
-  constructor(job, saved) {
+  /** `saved` is the place and mix that it opens with; `actions.cancel(job)` stops a running separation. */
+  constructor(job, saved, actions) {
     this.job = job;
+    this.actions = actions;
     this.#rate = stemRate(job);
     this.names = job.stems.map((stem) => stem.name);
     this.timeline = new Timeline(job.duration_seconds);
@@ -69,6 +74,17 @@ export class Mixer {
     this.resize.disconnect();
     document.removeEventListener("theme", this.onTheme);
     clearTimeout(this.#linkTimer);
+  }
+
+  /** Shows a newer state of the same job. */
+  update(job) {
+    if (job === this.job) return;
+    const before = this.job;
+    this.job = job;
+    this.header.update(job);
+    if (job.ready_seconds === before.ready_seconds && job.state === before.state) return;
+    this.#peaksWanted.clear();
+    this.#loadPeaks();
   }
 
   get time() {
@@ -239,8 +255,11 @@ export class Mixer {
     this.#peaksWanted.add(points);
     try {
       const reply = await json(`v1/separations/${this.job.id}/peaks?points=${points}`);
+      // Waveforms from before a part was finished are out of date at each resolution.
+      if (reply.duration_seconds > this.#peaksSeconds) this.#peaks.clear();
+      this.#peaksSeconds = reply.duration_seconds;
       this.#peaks.set(points, reply.stems);
-      this.scale ??= loudest(reply.stems);
+      this.scale = loudest(reply.stems);
       this.redraw(true);
     } catch {
       this.#peaksWanted.delete(points);
@@ -346,15 +365,14 @@ export class Mixer {
     const aboutSums = sums.length === 1
       ? `${sums[0]} is a sum of other stems: silent until you unmute or solo it.`
       : `${sums.join(", ")} are sums of other stems: silent until you unmute or solo them.`;
-    const facts = [clock(job.duration_seconds), job.model, job.options?.precision].filter(Boolean).join(" · ");
+    this.header = new SongHeader(job, {
+      mixPath: this.mixPath,
+      share: () => this.#share(),
+      cancel: this.actions.cancel,
+      save: (path, file) => this.#save(path, file),
+    });
     this.root = element("section", { className: "mixer", "aria-label": `Mixer: ${name}` },
-      element("header", { className: "song" },
-        element("div", {},
-          element("h1", { textContent: name, title: job.name }),
-          element("p", { className: "facts", textContent: facts })),
-        element("div", { className: "actions" },
-          element("button", { type: "button", className: "plain", onclick: () => this.#share() }, icon("link"), element("span", { textContent: "Share" })),
-          downloadMenu({ job, name, mixPath: this.mixPath, save: (path, file) => this.#save(path, file) }))),
+      this.header.root,
       element("div", { className: "transport" },
         this.play, this.elapsed, this.position, this.remaining, this.loopButton,
         element("div", { className: "view" }, this.zoomOut, this.zoomIn, this.spectrumButton)),

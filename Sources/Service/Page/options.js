@@ -1,6 +1,8 @@
 // The options of separations: the form under "Options", stored by the browser.
 
-import { element } from "./dom.js";
+import { isLocal } from "./api.js";
+import { element, iconButton, setText } from "./dom.js";
+import { bytes } from "./format.js";
 
 const stored = "options";
 
@@ -15,8 +17,14 @@ const formatWords = { wav: "WAV, plain", flac: "FLAC, smaller, no loss", mp3: "M
 export class Options {
   #form = document.getElementById("options");
   #summary = document.getElementById("options-summary");
+  #stored = document.getElementById("stored-models");
+  #note = document.getElementById("options-note");
+  /** Endings of the model files that the back end takes. */
+  modelEndings = [];
 
-  constructor() {
+  /** `actions.removeModel(name)` removes a model that the browser has stored. */
+  constructor(actions) {
+    this.actions = actions;
     this.#form.addEventListener("change", () => {
       localStorage.setItem(stored, JSON.stringify(this.fields));
       this.#fillStems();
@@ -25,17 +33,49 @@ export class Options {
   }
 
   /** Fills the form with the service's choices (`GET /v1/models`). */
-  offer({ engine, models, precisions, formats }) {
+  offer({ engine, models, precisions, formats, model_endings: modelEndings = [] }) {
+    this.modelEndings = modelEndings;
     this.models = models.filter((model) => model.is_installed);
     this.engine = engine;
     const { model, precision, format } = this.#form.elements;
     const fill = (select, choices) => select.replaceChildren(...choices.map(([value, text]) => element("option", { value, textContent: text })));
-    fill(model, [["", engine.model ?? "The service's own"], ...this.models.filter(({ name }) => name !== engine.model).map(({ name }) => [name, name])]);
-    fill(precision, [["", `As the service runs${engine.precision ? ` (${engine.precision})` : ""}`], ...precisions.map((name) => [name, precisionWords[name] ?? name])]);
+    const words = (name) => {
+      const size = this.models.find((other) => other.name === name)?.download_bytes;
+      return size ? `${name}, ${bytes(size)} to download once` : name;
+    };
+    fill(model, [["", engine.model ? words(engine.model) : "The service's own"], ...this.models.filter(({ name }) => name !== engine.model).map(({ name }) => [name, words(name)])]);
+    fill(precision, [["", `${isLocal() ? "Automatic" : "As the service runs"}${engine.precision ? ` (${engine.precision})` : ""}`], ...precisions.map((name) => [name, precisionWords[name] ?? name])]);
     fill(format, formats.map((name) => [name, formatWords[name] ?? name]));
     this.#fillStems();
     this.#restore();
     this.#summarise();
+    this.#listStored();
+    this.say("");
+  }
+
+  /** Selects a model for the next songs. */
+  select(model) {
+    this.#form.elements.model.value = model;
+    this.#form.dispatchEvent(new Event("change"));
+  }
+
+  /** Shows a sentence under the options. */
+  say(sentence) {
+    setText(this.#note, sentence);
+    if (sentence) this.#form.parentElement.open = true;
+  }
+
+  /** The options of the example song, which the small model separates at once. */
+  get exampleFields() {
+    return isLocal() ? { ...this.fields, model: "demo" } : this.fields;
+  }
+
+  #listStored() {
+    const stored = this.models.filter((model) => model.stored_bytes > 0);
+    this.#stored.hidden = stored.length === 0;
+    this.#stored.replaceChildren(...stored.map(({ name, stored_bytes: size }) =>
+      element("li", {}, element("span", { textContent: name, title: name }), element("span", { className: "facts", textContent: bytes(size) }),
+        iconButton("delete", `Remove the model ${name}`, () => this.actions.removeModel(name)))));
   }
 
   /** Fields of the upload's form, without defaults, which the service sets. */

@@ -4,8 +4,8 @@
 import { request } from "./api.js";
 import { decodeFrames, parseHeader } from "./wav.js";
 
-/** Frames of a piece: about six seconds at 44,100 Hz. */
-export const pieceFrames = 1 << 18;
+/** Frames of a piece: about six seconds at 44,100 Hz, or what the back end says. */
+const usualPieceFrames = 1 << 18;
 
 /** Limit of decoded sound in memory, in bytes; a quarter on a small device. */
 const keptBytes = (navigator.deviceMemory ?? 8) < 4 ? 96e6 : 384e6;
@@ -78,19 +78,20 @@ export class Pieces {
   /** Piece number → promise of a buffer for each stem; the least lately used first. */
   #kept = new Map();
 
-  constructor(stems, sampleRate) {
+  constructor(stems, sampleRate, pieceFrames = usualPieceFrames) {
     this.#stems = stems;
     this.sampleRate = sampleRate;
+    this.pieceFrames = pieceFrames;
     this.frames = Math.min(...stems.map((stem) => stem.frames));
   }
 
   static async open(job) {
     const rate = stemRate(job);
-    return new Pieces(await Promise.all(job.stems.map((stem) => openStem(stem, rate))), rate);
+    return new Pieces(await Promise.all(job.stems.map((stem) => openStem(stem, rate))), rate, job.piece_frames);
   }
 
   get count() {
-    return Math.ceil(this.frames / pieceFrames);
+    return Math.ceil(this.frames / this.pieceFrames);
   }
 
   /** The buffers of a piece, one for each stem. */
@@ -98,14 +99,14 @@ export class Pieces {
     let piece = this.#kept.get(index);
     this.#kept.delete(index);
     if (!piece) {
-      const first = index * pieceFrames;
-      const count = Math.min(pieceFrames, this.frames - first);
+      const first = index * this.pieceFrames;
+      const count = Math.min(this.pieceFrames, this.frames - first);
       piece = Promise.all(this.#stems.map((stem) => stem.read(first, count)));
       // A failed piece is requested again the next time.
       piece.catch(() => this.#kept.delete(index));
     }
     this.#kept.set(index, piece);
-    const limit = Math.max(4, Math.floor(keptBytes / (this.#stems.length * pieceFrames * 8)));
+    const limit = Math.max(4, Math.floor(keptBytes / (this.#stems.length * this.pieceFrames * 8)));
     for (const oldest of this.#kept.keys()) {
       if (this.#kept.size <= limit) break;
       this.#kept.delete(oldest);

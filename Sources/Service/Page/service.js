@@ -1,4 +1,4 @@
-// The service's state (connected, starting, without a model), shown in the banner and the header.
+// The back end's state (connected, starting, without a model), shown in the banner and the header.
 
 import { json, Problem, request } from "./api.js";
 import { announce, setText } from "./dom.js";
@@ -29,22 +29,28 @@ export class Service {
     clearTimeout(this.#timer);
     this.#isOpen = isOpen;
     if (isOpen) this.#check();
-    else if (problem) this.#say(problem.kind === "not-ready" ? "The service is starting." : "The service can't be used now.", problem.message);
+    else if (problem) this.#say(problem.heading ?? (problem.kind === "not-ready" ? "The service is starting." : "The service can't be used now."), problem.message);
     else this.#timer = setTimeout(() => this.#say("No connection to the service.", "Trying again. Queued songs are kept."), patienceSeconds * 1000);
+  }
+
+  /** Fetches the models again. */
+  async refresh() {
+    const models = await json("v1/models");
+    this.onModels(models);
+    this.#describe(models);
+    return models;
   }
 
   async #check() {
     try {
-      const models = await json("v1/models");
-      this.onModels(models);
-      this.#describe(models);
+      const models = await this.refresh();
       try {
         await request("readyz");
         this.#banner.hidden = true;
       } catch (error) {
         if (!(error instanceof Problem)) throw error;
         if (error.kind === "no-model") this.#say("There is no model yet.", `${error.message} On the machine of the service, fetch it and start the service again:`, `swift-demucs models fetch ${models.engine.model ?? "htdemucs"}`);
-        else this.#say(error.retryAfterSeconds ? "The service is getting ready." : "The service can't separate songs now.", error.message);
+        else this.#say(error.heading ?? (error.retryAfterSeconds ? "The service is getting ready." : "The service can't separate songs now."), error.message);
         if (error.retryAfterSeconds) this.#timer = setTimeout(() => this.#check(), pollSeconds * 1000);
       }
     } catch {
@@ -57,7 +63,7 @@ export class Service {
     const threads = `${engine.threads} thread${engine.threads === 1 ? "" : "s"}`;
     const node = document.getElementById("engine");
     setText(node, [engine.model, engine.precision, threads].filter(Boolean).join(" · "));
-    node.title = [`swift-demucs ${engine.version}`, engine.instruction_set].filter(Boolean).join(", ");
+    node.title = [engine.version && `swift-demucs ${engine.version}`, engine.instruction_set].filter(Boolean).join(", ");
   }
 
   #say(heading, sentence, command = null) {

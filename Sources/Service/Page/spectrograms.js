@@ -1,6 +1,5 @@
 // Spectrograms of a song's stems, computed by a worker piece by piece as they become visible.
 
-import { pieceFrames } from "./pieces.js";
 import { bands } from "./spectrum.js";
 
 /** A longer window would fetch too much sound for one image. */
@@ -30,6 +29,7 @@ export class Spectrograms {
   /** Finished images of a stem in a window: their frames and canvases. Missing ones are requested. */
   visible(stem, firstFrame, endFrame) {
     const found = [];
+    const { pieceFrames } = this.#pieces;
     this.#wanted = this.#wanted.filter((index) => (index + 1) * pieceFrames > firstFrame && index * pieceFrames < endFrame);
     for (let index = Math.floor(firstFrame / pieceFrames); index * pieceFrames < endFrame && index < this.#pieces.count; index += 1) {
       const pictures = this.#pictures.get(index);

@@ -35,11 +35,12 @@ export class Stage {
 
   /** Shows a job; `saved` is the place and mix that it opens with. */
   show(job, saved) {
-    const kind = job.state === "done" ? "mixer" : isWaiting(job.state) ? "progress" : job.state;
+    const isAudible = job.state === "done" || (job.state === "running" && job.stems.length > 0);
+    const kind = isAudible ? "mixer" : isWaiting(job.state) ? "progress" : job.state;
     if (this.#shown !== `${kind} ${job.id}`) {
       this.#clear(`${kind} ${job.id}`);
       if (kind === "mixer") {
-        this.mixer = new Mixer(job, saved);
+        this.mixer = new Mixer(job, saved, this.actions);
         this.#root.append(this.mixer.root);
         this.mixer.redraw(true);
       } else if (kind === "progress") {
@@ -49,6 +50,7 @@ export class Stage {
       }
     }
     if (kind === "progress") this.#updateProgress(job);
+    if (kind === "mixer") this.mixer.update(job);
   }
 
   /** Forgets the shown song, so that it can be opened again. */

@@ -7,6 +7,7 @@ export function stateWords(job) {
     case "queued":
       return !job.queue_position ? "Waiting" : job.queue_position === 1 ? "Next in line" : `${ordinal(job.queue_position)} in line`;
     case "running":
+      if (job.activity) return job.activity;
       return job.seconds_left === null ? "Separating" : `Separating, ${roughTime(job.seconds_left)} left`;
     case "done":
       return clock(job.duration_seconds ?? 0);

@@ -1,0 +1,220 @@
+// The jobs of the local back end: a queue that survives the tab, one song at a time.
+
+import { defaultModel, defaultPrecision } from "./local_defaults.js";
+import { Events } from "./local_events.js";
+import { Refusal } from "./local_problem.js";
+import { Separator } from "./local_separator.js";
+import { Stems } from "./local_stems.js";
+import { inspect, Unreadable } from "./local_track.js";
+import { listModels } from "./models.js";
+import { plannedStems } from "./words.js";
+
+const folder = "jobs";
+const copiedBytes = 1 << 23;
+/** Float samples in stereo at 44,100 Hz. */
+const stemBytesPerSecond = 8 * 44100;
+/** Of a model file that hasn't been read yet. */
+const usualSources = ["drums", "bass", "other", "vocals"];
+/** Left free for the browser's other files. */
+const spareBytes = 50e6;
+
+const now = () => new Date().toISOString();
+const isWaiting = (state) => state === "queued" || state === "running";
+
+export class LocalJobs {
+  #storage;
+  #separator = new Separator();
+  #jobs = new Map();
+  /** Stems of running jobs and of finished ones that were read. */
+  #stems = new Map();
+  #stops = new Map();
+  #isWorking = false;
+  events = new Events();
+
+  constructor(storage) {
+    this.#storage = storage;
+  }
+
+  /** Loads the jobs of earlier visits, and goes on with those that are not done. */
+  async start() {
+    for (const id of await this.#storage.list(folder)) {
+      const record = await this.#storage.readJSON(this.#path(id, "job.json"));
+      // A song that was not stored whole has no record.
+      if (!record) await this.#storage.remove(this.#path(id));
+      else this.#jobs.set(id, record);
+    }
+    for (const { job } of [...this.#jobs.values()]) {
+      if (job.state === "running") await this.#restart(job);
+    }
+    this.#next();
+  }
+
+  /** All jobs, newest first. */
+  list() {
+    return [...this.#jobs.values()].map(({ job }) => this.#shown(job)).sort((a, b) => (a.created < b.created ? 1 : -1));
+  }
+
+  get(id) {
+    return this.#shown(this.#record(id).job);
+  }
+
+  /** Stores a song and queues its separation. Throws `Refusal`. */
+  async add(file, chosen) {
+    const options = { "two-stems": null, "other-method": "add", stems: null, mix: [], residual: false, format: "wav", model: defaultModel, precision: defaultPrecision, ...chosen };
+    const facts = await inspect(file).catch((error) => {
+      throw error instanceof Unreadable ? new Refusal(422, "unusable-sound", error.message) : error;
+    });
+    const model = (await listModels()).find(({ name }) => name === options.model);
+    if (!model) throw new Refusal(422, "invalid-option", `There is no model ${options.model}. Choose another one under Options.`);
+    const stems = plannedStems(options, model.sources ?? usualSources);
+    if (Number.isFinite(facts.seconds)) await this.#checkRoom(file.size + facts.seconds * stems.length * stemBytesPerSecond);
+    const id = [...crypto.getRandomValues(new Uint8Array(12))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+    for (let at = 0; at < file.size; at += copiedBytes) await this.#storage.append(this.#path(id, "song"), await file.slice(at, at + copiedBytes).arrayBuffer());
+    const job = {
+      id, state: "queued", name: file.name, created: now(), started: null, finished: null, model: model.name,
+      options, fraction: 0, seconds_left: null, activity: null, duration_seconds: Number.isFinite(facts.seconds) ? facts.seconds : null,
+      sample_rate: facts.sampleRate, stem_rate: null, channels: facts.channels, stems: [], warnings: [], error: null, cached: false,
+      formats: ["wav"],
+    };
+    this.#jobs.set(id, { job, shape: null });
+    await this.#save(id);
+    this.#tell();
+    this.#next();
+    return this.#shown(job);
+  }
+
+  /** Cancels a job that waits or runs; removes one that has ended. Returns the cancelled job, or null. */
+  async remove(id) {
+    const { job } = this.#record(id);
+    if (isWaiting(job.state)) {
+      this.#stops.get(id)?.abort(new DOMException("Cancelled", "AbortError"));
+      await this.#end(job, { state: "cancelled" });
+      return this.#shown(job);
+    }
+    this.#jobs.delete(id);
+    this.#stems.delete(id);
+    await this.#storage.remove(this.#path(id));
+    this.events.send("removed", { id });
+    return null;
+  }
+
+  /** The stems of a job, of which a running one has the first part. */
+  async stems(id) {
+    const { job, shape } = this.#record(id);
+    if (!this.#stems.has(id) && job.state === "done") this.#stems.set(id, await Stems.open(this.#storage, this.#path(id), shape));
+    const stems = this.#stems.get(id);
+    if (!stems) throw new Refusal(409, "conflict", "This song has no stems yet.");
+    return stems;
+  }
+
+  #record(id) {
+    const record = this.#jobs.get(id);
+    if (!record) throw new Refusal(404, "not-found", "There is no such song; it may have been deleted.");
+    return record;
+  }
+
+  #shown(job) {
+    const waiting = this.#inLine().map(({ id }) => id);
+    return { ...job, queue_position: job.state === "queued" ? waiting.indexOf(job.id) + 1 : null };
+  }
+
+  #inLine() {
+    return [...this.#jobs.values()].map(({ job }) => job).filter(({ state }) => state === "queued").sort((a, b) => (a.created < b.created ? -1 : 1));
+  }
+
+  #path(id, file) {
+    return [folder, id, file].filter(Boolean).join("/");
+  }
+
+  #save(id) {
+    return this.#storage.writeJSON(this.#path(id, "job.json"), this.#jobs.get(id));
+  }
+
+  /** Sends the jobs whose place in the queue may have changed. */
+  #tell(job = null) {
+    for (const each of job ? [job, ...this.#inLine()] : this.#inLine()) this.events.send("job", this.#shown(each));
+  }
+
+  #change(job, values) {
+    Object.assign(job, values);
+    this.events.send("job", this.#shown(job));
+  }
+
+  async #checkRoom(needed) {
+    const free = await this.#storage.freeBytes();
+    if (free !== null && free < needed + spareBytes) {
+      const [wanted, have] = [needed, Math.max(0, free - spareBytes)].map((number) => `${Math.ceil(number / 1e6)} MB`);
+      throw new Refusal(507, "no-room", `The stems of this song need ${wanted}, and the browser has room for ${have}. Delete songs or models here, or free space on the disk.`);
+    }
+  }
+
+  /** Queues a job again whose tab was closed. */
+  async #restart(job) {
+    await this.#clear(job.id);
+    Object.assign(job, { state: "queued", started: null, fraction: 0, seconds_left: null, activity: null, stems: [], ready_seconds: 0 });
+    job.warnings = ["The page was closed while this song was being separated, so it was started again."];
+    await this.#save(job.id);
+  }
+
+  async #clear(id) {
+    this.#stems.delete(id);
+    await this.#storage.remove(this.#path(id, "pieces"));
+  }
+
+  async #next() {
+    const [job] = this.#inLine();
+    if (this.#isWorking || !job) return;
+    this.#isWorking = true;
+    try {
+      await this.#separate(job);
+    } catch (error) {
+      // The storage may refuse the record, too; the page then shows the failure until it is closed.
+      if (isWaiting(job.state)) this.#change(job, { state: "failed", finished: now(), error: Refusal.of(error).document });
+    }
+    this.#isWorking = false;
+    this.#next();
+  }
+
+  async #separate(job) {
+    const stop = new AbortController();
+    this.#stops.set(job.id, stop);
+    Object.assign(job, { state: "running", started: now() });
+    await this.#save(job.id);
+    this.#tell(job);
+    try {
+      const song = await this.#storage.file(this.#path(job.id, "song"));
+      const stems = await this.#separator.separate(song, job, {
+        signal: stop.signal,
+        begin: (shape) => this.#begin(job, shape),
+        change: (values) => !stop.signal.aborted && this.#change(job, values),
+      });
+      this.#jobs.get(job.id).shape = stems.shape;
+      await this.#end(job, { state: "done", fraction: 1, seconds_left: null, activity: null, duration_seconds: stems.shape.samples / stems.shape.sampleRate });
+    } catch (error) {
+      if (!stop.signal.aborted) await this.#end(job, { state: "failed", error: Refusal.of(error).document });
+    } finally {
+      this.#stops.delete(job.id);
+    }
+  }
+
+  /** The stems to fill when the first piece is there. */
+  #begin(job, shape) {
+    const stems = new Stems(this.#storage, this.#path(job.id), shape);
+    this.#stems.set(job.id, stems);
+    return stems;
+  }
+
+  /** Stores how a job ended; the song itself is not needed any more. */
+  async #end(job, values) {
+    const isDone = values.state === "done";
+    if (!isDone) {
+      this.#stems.get(job.id)?.stop(new Refusal(409, "conflict", "The separation has ended without stems."));
+      Object.assign(job, { stems: [], seconds_left: null, activity: null });
+    }
+    Object.assign(job, values, { finished: now() });
+    await this.#save(job.id);
+    this.#tell(job);
+    if (!isDone) await this.#clear(job.id);
+    await this.#storage.remove(this.#path(job.id, "song"));
+  }
+}

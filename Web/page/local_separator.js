@@ -1,0 +1,122 @@
+// Separates a song with the engine in the browser, and hands its pieces to the storage.
+
+import { load } from "./swift-demucs.js";
+import { bytes } from "./format.js";
+import { decode, inspect } from "./local_track.js";
+import { plannedStems } from "./words.js";
+
+/** Least milliseconds between two changes of the progress. */
+const progressMilliseconds = 200;
+/** The progress before which an estimate of the time left would be a guess. */
+const leastFraction = 0.02;
+/** Frames that the mixer reads at once: a song is heard when the engine's first segment is done. */
+const pieceFrames = 1 << 16;
+
+export class Separator {
+  #engine = null;
+  /** Model and precision of the engine. */
+  #loaded = null;
+
+  /**
+   * Separates a job's song; resolves with its stems when all are stored.
+   *
+   * `begin(shape)` returns the stems to fill; `change(values)` shows news of the job.
+   */
+  async separate(song, job, { signal, begin, change }) {
+    const facts = await inspect(song);
+    const engine = await this.#load(job, change, signal);
+    change({ activity: "Reading the song" });
+    const sound = await decode(song, facts);
+    signal.throwIfAborted();
+    const { sampleRate } = engine;
+    const samples = Math.ceil((sound.channels[0].length * sampleRate) / sound.sampleRate);
+    change({ activity: null, duration_seconds: samples / sampleRate, stem_rate: sampleRate, piece_frames: pieceFrames });
+    const pieces = new Pieces(job, engine, samples, begin, change);
+    // A piece that can't be stored ends the separation.
+    const failure = new AbortController();
+    let failed = null;
+    let written = Promise.resolve();
+    const began = performance.now();
+    let shown = 0;
+    try {
+      await engine.separate(sound, {
+        ...(job.options.shifts === undefined ? {} : { shifts: Number(job.options.shifts) }),
+        signal: AbortSignal.any([signal, failure.signal]),
+        onProgress: (fraction) => {
+          if (performance.now() < shown + progressMilliseconds) return;
+          shown = performance.now();
+          const seconds = (shown - began) / 1000;
+          change({ fraction, seconds_left: fraction < leastFraction ? null : (seconds * (1 - fraction)) / fraction });
+        },
+        onStems: ({ start, stems }) => {
+          written = written.then(() => pieces.add(start, stems)).catch((error) => {
+            failed ??= error;
+            failure.abort();
+          });
+        },
+      });
+    } catch (error) {
+      await written;
+      if (!signal.aborted && !failed) this.close();
+      throw failed ?? error;
+    }
+    await written;
+    if (failed) throw failed;
+    await pieces.stems.finish();
+    return pieces.stems;
+  }
+
+  /** Frees the engine's memory. */
+  close() {
+    this.#engine?.close();
+    this.#engine = null;
+    this.#loaded = null;
+  }
+
+  async #load(job, change, signal) {
+    const wanted = `${job.model} ${job.options.precision}`;
+    if (this.#loaded === wanted) return this.#engine;
+    this.close();
+    change({ activity: `Loading ${job.model}` });
+    const engine = await load(job.model, {
+      precision: job.options.precision,
+      signal,
+      onProgress: ({ receivedBytes, totalBytes }) => change({ activity: `Downloading ${job.model}, ${bytes(receivedBytes)} of ${bytes(totalBytes)}` }),
+    });
+    // The song may have been cancelled while the model came.
+    if (signal.aborted) engine.close();
+    signal.throwIfAborted();
+    this.#engine = engine;
+    this.#loaded = wanted;
+    return engine;
+  }
+}
+
+/** Turns the engine's pieces into the job's stems. */
+class Pieces {
+  stems = null;
+
+  constructor(job, engine, samples, begin, change) {
+    Object.assign(this, { job, engine, samples, begin, change, names: plannedStems(job.options, engine.sources) });
+  }
+
+  async add(start, sources) {
+    const planes = this.names.map((name) => sources[name] ?? rest(sources, this.job.options["two-stems"]));
+    this.stems ??= this.begin({ names: this.names, channels: planes[0].length, sampleRate: this.engine.sampleRate, samples: this.samples, pieces: [] });
+    await this.stems.add(start, planes);
+    this.change({
+      ready_seconds: this.stems.ready / this.engine.sampleRate,
+      stems: this.names.map((name, index) => ({ name, is_part: true, peak: this.stems.peaks[index], bytes: this.stems.wavBytes(), url: `v1/separations/${this.job.id}/stems/${name}.wav` })),
+    });
+  }
+}
+
+/** The sum of all sources but one. */
+function rest(sources, without) {
+  const others = Object.keys(sources).filter((name) => name !== without).map((name) => sources[name]);
+  return others[0].map((_, channel) => {
+    const sum = others[0][channel].slice();
+    for (const other of others.slice(1)) other[channel].forEach((sample, i) => { sum[i] += sample; });
+    return sum;
+  });
+}

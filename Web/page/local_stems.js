@@ -1,0 +1,140 @@
+// The stems of a job in the browser's storage: written piece by piece while the engine works, and read by
+// ranges as WAV files. Each piece is a file of its own, so that a reader never meets a half-written one.
+
+import { encodeFrames, wavHeader } from "./wav.js";
+import { Waveform } from "./local_waveform.js";
+
+const sampleBytes = 4;
+
+export class Stems {
+  #storage;
+  #folder;
+  #waveforms;
+  /** Files of the pieces in order. */
+  #files = [];
+  /** Callers that wait for samples: `{ sample, resolve, reject }`. */
+  #waiting = [];
+  #isComplete = false;
+  #wavs = new Map();
+
+  /** `shape` is `{ names, channels, sampleRate, samples, pieces }`, of which `pieces` are `[start, count]`. */
+  constructor(storage, folder, shape) {
+    this.#storage = storage;
+    this.#folder = folder;
+    this.shape = shape;
+    this.peaks = shape.names.map(() => 0);
+    this.#waveforms = shape.names.map(() => new Waveform(shape.channels, shape.samples));
+  }
+
+  /** The stems of a finished job. */
+  static async open(storage, folder, shape) {
+    const stems = new Stems(storage, folder, shape);
+    stems.#files = await Promise.all(shape.pieces.map(([start]) => storage.file(stems.#path(start))));
+    const stored = await storage.read(`${folder}/waveforms`);
+    const each = stored.byteLength / shape.names.length;
+    stems.#waveforms.forEach((waveform, index) => waveform.restore(stored.slice(index * each, (index + 1) * each)));
+    stems.#isComplete = true;
+    return stems;
+  }
+
+  /** Samples from the beginning that are stored. */
+  get ready() {
+    const [start, count] = this.shape.pieces.at(-1) ?? [0, 0];
+    return start + count;
+  }
+
+  wavBytes() {
+    return 44 + this.shape.samples * this.#frameBytes;
+  }
+
+  /** Stores the next piece: the planes of each stem, in order. */
+  async add(start, stems) {
+    const count = stems[0][0].length;
+    const samples = new Float32Array(stems.length * count * this.shape.channels);
+    stems.forEach((planes, index) => {
+      this.peaks[index] = planes.reduce((most, plane) => plane.reduce((peak, sample) => Math.max(peak, Math.abs(sample)), most), this.peaks[index]);
+      samples.set(encodeFrames(planes), index * count * this.shape.channels);
+    });
+    await this.#storage.append(this.#path(start), samples);
+    this.#files.push(await this.#storage.file(this.#path(start)));
+    this.shape.pieces.push([start, count]);
+    this.#waveforms.forEach((waveform, index) => waveform.add(start, stems[index]));
+    this.#wavs.clear();
+    this.#release((sample) => sample <= this.ready);
+  }
+
+  /** Stores what the pieces don't have; a resampled song can end a sample sooner than planned. */
+  async finish() {
+    this.shape.samples = this.ready;
+    const planes = this.#waveforms.flatMap((waveform) => waveform.stored);
+    await this.#storage.append(`${this.#folder}/waveforms`, new Uint8Array(await new Blob(planes).arrayBuffer()));
+    this.#isComplete = true;
+    this.#release(() => true);
+  }
+
+  /** Ends all waiting for samples that will not come. */
+  stop(error) {
+    for (const { reject } of this.#waiting.splice(0)) reject(error);
+  }
+
+  /** Resolves when samples before `sample` are stored. */
+  until(sample, signal) {
+    if (this.#isComplete || sample <= this.ready) return Promise.resolve();
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ sample, resolve, reject });
+      signal?.addEventListener("abort", () => reject(signal.reason));
+    });
+  }
+
+  /** Bytes `from` to `end` of a stem's WAV file, as soon as they are stored. */
+  async wav(name, from = 0, end = this.wavBytes(), signal = null) {
+    await this.until(Math.min(this.shape.samples, Math.ceil((end - 44) / this.#frameBytes)), signal);
+    if (!this.#wavs.has(name)) this.#wavs.set(name, this.#assemble(name));
+    return this.#wavs.get(name).slice(from, end, "audio/wav");
+  }
+
+  /** Samples of a stem: one plane for each channel. */
+  async samples(name, first, count) {
+    const from = 44 + first * this.#frameBytes;
+    const values = new Float32Array(await (await this.wav(name, from, from + count * this.#frameBytes)).arrayBuffer());
+    const { channels } = this.shape;
+    return Array.from({ length: channels }, (_, channel) => Float32Array.from({ length: values.length / channels }, (_, frame) => values[frame * channels + channel]));
+  }
+
+  /** The waveforms in the form of the service's reply. */
+  waveforms(points) {
+    const { names, sampleRate } = this.shape;
+    const count = Math.min(points, this.#waveforms[0].blocks);
+    return {
+      duration_seconds: this.ready / sampleRate,
+      points: count,
+      stems: names.map((name, index) => ({ name, channels: this.#waveforms[index].reduced(count) })),
+    };
+  }
+
+  get #frameBytes() {
+    return sampleBytes * this.shape.channels;
+  }
+
+  /** Starts have nine digits, so that names are in the order of time. */
+  #path(start) {
+    return `${this.#folder}/pieces/${String(start).padStart(9, "0")}`;
+  }
+
+  #assemble(name) {
+    const { names, channels, sampleRate, samples, pieces } = this.shape;
+    const index = names.indexOf(name);
+    const parts = pieces.map(([, count], place) => {
+      const bytes = count * this.#frameBytes;
+      return this.#files[place].slice(index * bytes, (index + 1) * bytes);
+    });
+    return new Blob([wavHeader(channels, sampleRate, samples), ...parts]);
+  }
+
+  #release(isReady) {
+    this.#waiting = this.#waiting.filter(({ sample, resolve }) => {
+      if (isReady(sample)) resolve();
+      return !isReady(sample);
+    });
+  }
+}
