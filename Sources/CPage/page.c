@@ -13,8 +13,8 @@ static const unsigned char api_js[] = {
 static const unsigned char colours_js[] = {
 #embed "../Service/Page/colours.js"
 };
-static const unsigned char decode_js[] = {
-#embed "../Service/Page/decode.js"
+static const unsigned char convert_js[] = {
+#embed "../Service/Page/convert.js"
 };
 static const unsigned char dom_js[] = {
 #embed "../Service/Page/dom.js"
@@ -126,7 +126,7 @@ static const struct page_file files[] = {
     FILE("index.html", index_html), // then the others by name
     FILE("api.js", api_js),
     FILE("colours.js", colours_js),
-    FILE("decode.js", decode_js),
+    FILE("convert.js", convert_js),
     FILE("dom.js", dom_js),
     FILE("downloads.js", downloads_js),
     FILE("drop.js", drop_js),

@@ -152,7 +152,10 @@ final class HTTPServer: @unchecked Sendable {
             return .NO
         }
         defer { libraries.http.destroy_response(response) }
-        for (name, value) in reply.headers + HTTPServer.securityHeaders {
+        let usual = HTTPServer.securityHeaders.filter { header in
+            !reply.headers.contains { $0.name == header.name }
+        }
+        for (name, value) in reply.headers + usual {
             _ = libraries.http.add_response_header(response, name, value)
         }
         request.status = reply.status

@@ -45,6 +45,8 @@ package enum ServiceError: Error, DescribedError {
     case tokenUnusable(path: String, reason: String)
     /// The data folder can't be used.
     case folderUnusable(path: String, reason: String)
+    /// The folder of the page that separates in the browser can't be read.
+    case notAWebFolder(path: String, reason: String)
     /// Another service uses the data folder.
     case folderInUse(path: String)
     /// The database failed.
@@ -68,6 +70,9 @@ package enum ServiceError: Error, DescribedError {
                 + "1024 visible ASCII characters, or a name, ':' and so many characters."
         case .folderUnusable(let path, let reason):
             "\(path): can't be used as the data folder (\(reason)). Choose another one."
+        case .notAWebFolder(let path, let reason):
+            "\(path): can't be used as the folder of --web (\(reason)). Expected the folder that "
+                + "tools/build_web makes, dist/web."
         case .folderInUse(let path):
             "\(path): is in use by another service. Stop it, or choose another data folder."
         case .database(let path, let reason):

@@ -212,9 +212,11 @@ final class LoadedModels: Sendable {
 
     /// - Parameters:
     ///   - hasExample: whether the installation has a track to try.
+    ///   - hasWeb: whether the service has the page that separates in the browser.
     ///   - keepSeconds: time for which finished jobs are kept; nil for ever.
     func json(
-        version: String, hasExample: Bool, limits: ServiceLimits, keepSeconds: Double?
+        version: String, hasExample: Bool, hasWeb: Bool, limits: ServiceLimits,
+        keepSeconds: Double?
     ) -> JSON {
         let (own, loaded, known) = state.withLock {
             ($0.own, $0.loaded.map { ($0.name, $0.key.precision) }, $0.models)
@@ -236,7 +238,7 @@ final class LoadedModels: Sendable {
                 "threads": .integer(threads), "instruction_set": JSON(kernels?.instructionSet),
                 "version": .text(version),
             ],
-            "models": .array(models), "has_example": .bool(hasExample),
+            "models": .array(models), "has_example": .bool(hasExample), "has_web": .bool(hasWeb),
             "formats": .array(SeparationRequest.Format.allCases.map { .text($0.rawValue) }),
             "precisions": .array(SeparationRequest.precisions.map(JSON.text)),
             "limits": [
@@ -248,7 +250,7 @@ final class LoadedModels: Sendable {
         ]
     }
 
-    /// The schema of ``json(version:hasExample:limits:keepSeconds:)``.
+    /// The schema of ``json(version:hasExample:hasWeb:limits:keepSeconds:)``.
     static let schema = JSONSchema.fields([
         "engine": .fields([
             "model": .string.orNull, "precision": .string.orNull, "threads": .integer,
@@ -260,6 +262,7 @@ final class LoadedModels: Sendable {
                 "stems": .list(of: .string),
             ])),
         "has_example": .boolean.about("Whether there is a track at /demo_track.ogg."),
+        "has_web": .boolean.about("Whether there is a page at /web/ that needs no service."),
         "formats": .list(of: .string), "precisions": .list(of: .string),
         "limits": .fields([
             "body_bytes": .integer, "seconds": .number, "queue": .integer,

@@ -25,13 +25,35 @@ struct PageFile: Sendable {
         case "css": "text/css"
         case "js": "text/javascript"
         case "svg": "image/svg+xml"
-        default: "application/json"
+        case "json": "application/json"
+        case "wasm": "application/wasm"
+        case "webmanifest": "application/manifest+json"
+        case "png": "image/png"
+        case "ogg": "audio/ogg"
+        default: "application/octet-stream"
         }
     }
 
     /// All files; a test compares the names with those in the folder `Page`.
     static let all = UnsafeBufferPointer(start: page_files, count: page_file_count)
         .map(PageFile.init)
+
+    /// The files of a folder that `tools/build_web` has made.
+    ///
+    /// - Throws: ``ServiceError``.
+    static func files(in folder: String) throws(ServiceError) -> [PageFile] {
+        do {
+            let names = try FilePath.names(in: folder)
+            guard names.contains("index.html") else {
+                throw ServiceError.notAWebFolder(path: folder, reason: "there is no index.html")
+            }
+            return try names.map { PageFile(name: $0, bytes: try readFile("\(folder)/\($0)")) }
+        } catch let error as ServiceError {
+            throw error
+        } catch {
+            throw .notAWebFolder(path: folder, reason: "\(error)")
+        }
+    }
 
     /// The files as the service sends them, with the description of its interface: the modules of
     /// the page are one script.

@@ -110,6 +110,11 @@ extension Route {
             "GET", "/{file}", .pageFile, "A file of the page", needsToken: false,
             parameters: [.path("file", .string)],
             OpenAPI.Response.pageFile("The file.", "*/*", .string)),
+        Route(
+            "GET", "/web/{file}", .webFile,
+            "The page that separates in the browser, or a file of it", needsToken: false,
+            parameters: [.path("file", .string)],
+            OpenAPI.Response.pageFile("The file.", "*/*", .string)),
     ]
 
     private static func events(_ state: String) -> OpenAPI.Response {

@@ -6,7 +6,7 @@ struct Route: Sendable {
     enum Operation: String, Sendable {
         case listJobs, createJob, showJob, deleteJob, jobEvents, allEvents, stem, zip, mix, peaks
         case separateNow, separateNowByPut, models, alive, ready, metrics, description, example
-        case page, pageFile
+        case page, pageFile, webFile
     }
 
     /// The method; GET includes HEAD.

@@ -114,7 +114,9 @@ extension Service {
         case .models:
             .json(
                 models.json(
-                    version: settings.version, hasExample: example != nil, limits: settings.limits,
+                    version: settings.version, hasExample: example != nil,
+                    hasWeb: !webFiles.isEmpty,
+                    limits: settings.limits,
                     keepSeconds: settings.keepSeconds))
         case .alive: .text("ok\n")
         case .ready: ready(request)
@@ -127,6 +129,7 @@ extension Service {
         case .description: try page(request, "openapi.json")
         case .example: try exampleTrack(request)
         case .page, .pageFile: try page(request, request.parameters["file"] ?? "index.html")
+        case .webFile: try webFile(request, request.parameters["file"] ?? "")
         }
     }
 
@@ -148,6 +151,19 @@ extension Service {
             throw Problem(.notFound, "There is nothing at this address.")
         }
         return file.reply(request)
+    }
+
+    /// A file of the page that separates in the browser. Isolated from other pages, it gets shared
+    /// memory; its policy is in its own head, because engine and models need more than the service's
+    /// page.
+    private func webFile(_ request: Request, _ name: String) throws(Problem) -> Reply {
+        guard let file = webFiles[name.isEmpty ? "index.html" : name] else {
+            throw Problem(.notFound, "There is nothing at this address.")
+        }
+        var reply = file.reply(request)
+        reply.headers.append(("Cross-Origin-Embedder-Policy", "require-corp"))
+        reply.headers.append(("Content-Security-Policy", "frame-ancestors 'none'"))
+        return reply
     }
 
     /// The job of a request.

@@ -27,6 +27,8 @@ package struct ServiceSettings: Sendable {
     package var allowedHosts: [String] = []
     /// Other origins whose pages may use the service.
     package var allowedOrigins: [String] = []
+    /// The folder of the page that separates in the browser; nil without one.
+    package var webFolder: String?
     package var allowsFFmpeg = false
     package var limits = ServiceLimits()
     package var clock = ServiceClock.system
@@ -61,6 +63,8 @@ package final class Service: Sendable {
     let connections: ConnectionTable
     /// The page's files by their names.
     let pageFiles: [String: SentFile]
+    /// The files of the page that separates in the browser, by their names.
+    let webFiles: [String: SentFile]
     /// Path of the track that is installed with the program.
     let example: String?
     /// Problems at the start that did not prevent it.
@@ -133,6 +137,10 @@ package final class Service: Sendable {
         pageFiles = Dictionary(
             uniqueKeysWithValues: PageFile.sent.map { [libraries] in
                 ($0.name, SentFile($0, libraries))
+            })
+        webFiles = try Dictionary(
+            uniqueKeysWithValues: (settings.webFolder.map(PageFile.files) ?? []).map {
+                [libraries] in ($0.name, SentFile($0, libraries))
             })
         example = try? store.bundledFile("demo_track.ogg")
         connections = ConnectionTable(limits: settings.limits, clock: clock) {

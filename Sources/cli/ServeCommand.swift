@@ -90,6 +90,7 @@ struct ServeCommand {
         settings.tokenFile = arguments.value(.tokenFile)
         settings.allowedHosts = arguments.values(.allowHost)
         settings.allowedOrigins = arguments.values(.allowOrigin)
+        settings.webFolder = arguments.value(.web)
         settings.allowsFFmpeg = arguments.has(.allowFFmpeg)
         settings.precision = try arguments.precisionChoice()
         return settings
@@ -157,6 +158,9 @@ extension Option {
         "allow-origin", value: "origin",
         help: "Another site whose pages may use the service, such as https://example.org. Can be "
             + "repeated.")
+    fileprivate static let web = Option(
+        "web", value: "folder",
+        help: "Offer separation in the browser too: the folder dist/web of tools/build_web.")
     fileprivate static let allowFFmpeg = Option(
         "allow-ffmpeg",
         help: "Decode formats that libsndfile doesn't know with the ffmpeg on PATH.")
@@ -181,7 +185,9 @@ extension ServeCommand {
         overview: "Run a service with a web page, by default for this machine alone.",
         topics: [
             "MODEL": [.name, .member, .repo, .offline, .precision],
-            "SERVICE": [.host, .port, .data, .serveJobs, .keep, .diskQuota, .cacheQuota, .threads],
+            "SERVICE": [
+                .host, .port, .data, .serveJobs, .keep, .diskQuota, .cacheQuota, .web, .threads,
+            ],
             "ACCESS": [.tokenFile, .allowHost, .allowOrigin, .allowFFmpeg],
             "LIMITS": [.maxBody, .maxLength, .maxQueue, .maxFinished, .maxWork],
             "OTHER": [.quiet, .verbose, .version, .help],

@@ -12,7 +12,9 @@ struct DescriptionTests {
     }
 
     @Test func everyAddressAnswersAsDescribed() throws {
-        let service = try RunningService()
+        let web = try TemporaryFolder()
+        _ = try web.write("index.html", Data("<!doctype html>".utf8))
+        let service = try RunningService { $0.webFolder = web.url.path }
         let document = try description(service)
         let checker = SchemaChecker(document: document)
         let paths = try #require(document["paths"] as? [String: [String: [String: Any]]])
@@ -22,7 +24,8 @@ struct DescriptionTests {
         }
         // DELETE comes last.
         for (path, method, operation) in operations.sorted(by: { $0.method > $1.method }) {
-            let file = path == "/{file}" ? "style.css" : "bass.wav"
+            let files = ["/{file}": "style.css", "/web/{file}": "index.html"]
+            let file = files[path] ?? "bass.wav"
             let target = path.replacing("{id}", with: id).replacing("{file}", with: file)
             let responses = try #require(operation["responses"] as? [String: [String: Any]])
             let described = responses.mapValues { checker.resolved($0) }

@@ -2,7 +2,7 @@
 // service describes them).
 
 import { capabilities } from "./capabilities.js";
-import { defaultModel, defaultPrecision } from "./local_defaults.js";
+import { defaultModel } from "./local_jobs.js";
 import { mixdown } from "./local_mix.js";
 import { Refusal } from "./local_problem.js";
 import { zip } from "./local_zip.js";
@@ -64,12 +64,14 @@ export class LocalBackend {
   async #describe() {
     const models = await listModels();
     return Response.json({
-      engine: { model: defaultModel, precision: defaultPrecision, threads: capabilities().threads },
+      engine: { model: defaultModel, precision: null, threads: capabilities().threads },
       models: models.map(({ name, kind, sources, downloadBytes, storedBytes, isStored }) =>
         ({ name, stems: sources ?? [], is_installed: true, download_bytes: isStored ? 0 : downloadBytes, stored_bytes: kind === "demo" ? 0 : storedBytes })),
       precisions, formats: ["wav"], model_endings: modelEndings,
       limits: { body_bytes: Number.MAX_SAFE_INTEGER, keep_seconds: null },
       has_example: true,
+      // The service that handed out this page can separate, too.
+      has_web: new URLSearchParams(location.search).has("service"),
     });
   }
 

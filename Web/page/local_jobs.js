@@ -1,6 +1,5 @@
 // The jobs of the local back end: a queue that survives the tab, one song at a time.
 
-import { defaultModel, defaultPrecision } from "./local_defaults.js";
 import { Events } from "./local_events.js";
 import { Refusal } from "./local_problem.js";
 import { Separator } from "./local_separator.js";
@@ -8,6 +7,9 @@ import { Stems } from "./local_stems.js";
 import { inspect, Unreadable } from "./local_track.js";
 import { listModels } from "./models.js";
 import { plannedStems } from "./words.js";
+
+/** Unless the options name another. */
+export const defaultModel = "htdemucs";
 
 const folder = "jobs";
 const copiedBytes = 1 << 23;
@@ -60,7 +62,7 @@ export class LocalJobs {
 
   /** Stores a song and queues its separation. Throws `Refusal`. */
   async add(file, chosen) {
-    const options = { "two-stems": null, "other-method": "add", stems: null, mix: [], residual: false, format: "wav", model: defaultModel, precision: defaultPrecision, ...chosen };
+    const options = { "two-stems": null, "other-method": "add", stems: null, mix: [], residual: false, format: "wav", model: defaultModel, precision: null, ...chosen };
     const facts = await inspect(file).catch((error) => {
       throw error instanceof Unreadable ? new Refusal(422, "unusable-sound", error.message) : error;
     });
@@ -162,8 +164,13 @@ export class LocalJobs {
   }
 
   async #next() {
+    if (this.#isWorking) return;
     const [job] = this.#inLine();
-    if (this.#isWorking || !job) return;
+    if (!job) {
+      // The engine and its model take up to 1 GB, and are loaded again within seconds.
+      this.#separator.close();
+      return;
+    }
     this.#isWorking = true;
     try {
       await this.#separate(job);

@@ -11,14 +11,15 @@ import { openStorage } from "./storage.js";
 /** One tab separates: two would write the same files and share the memory. */
 const lockName = "swift-demucs jobs";
 
-/** Resolves with true if no other tab of the page is open, and keeps others from working until it is closed. */
+/** Resolves with true if no other tab of the page is open, and keeps others from working until it is left. */
 function isFirstTab() {
   // Without a secure context there are neither locks nor stored files.
   if (!navigator.locks) return Promise.resolve(true);
   return new Promise((resolve) => {
     navigator.locks.request(lockName, { ifAvailable: true }, (lock) => {
       resolve(lock !== null);
-      return lock && new Promise(() => {});
+      // A browser may keep a page that was left, with its locks, to show it again.
+      return lock && new Promise((release) => addEventListener("pagehide", release));
     });
   });
 }
@@ -44,6 +45,10 @@ async function open() {
   return jobs;
 }
 
-const backend = new LocalBackend(open());
+addEventListener("pageshow", ({ persisted }) => persisted && location.reload());
+const opened = open();
+// The refusal is a reply to each request; until the first, nobody waits for it.
+opened.catch(() => {});
+const backend = new LocalBackend(opened);
 answerWith((path, options) => backend.answer(path, options));
 await import("./main.js");

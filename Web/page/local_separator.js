@@ -3,6 +3,7 @@
 import { load } from "./swift-demucs.js";
 import { bytes } from "./format.js";
 import { decode, inspect } from "./local_track.js";
+import { openNamedModel } from "./models.js";
 import { plannedStems } from "./words.js";
 
 /** Least milliseconds between two changes of the progress. */
@@ -30,7 +31,7 @@ export class Separator {
     signal.throwIfAborted();
     const { sampleRate } = engine;
     const samples = Math.ceil((sound.channels[0].length * sampleRate) / sound.sampleRate);
-    change({ activity: null, duration_seconds: samples / sampleRate, stem_rate: sampleRate, piece_frames: pieceFrames });
+    change({ activity: null, options: { ...job.options, precision: engine.precision }, duration_seconds: samples / sampleRate, stem_rate: sampleRate, piece_frames: pieceFrames });
     const pieces = new Pieces(job, engine, samples, begin, change);
     // A piece that can't be stored ends the separation.
     const failure = new AbortController();
@@ -41,8 +42,10 @@ export class Separator {
     try {
       await engine.separate(sound, {
         ...(job.options.shifts === undefined ? {} : { shifts: Number(job.options.shifts) }),
+        // The pieces are kept, not the whole: an hour of four stems has 5 GB.
+        collect: false,
         signal: AbortSignal.any([signal, failure.signal]),
-        onProgress: (fraction) => {
+        onProgress: ({ fraction }) => {
           if (performance.now() < shown + progressMilliseconds) return;
           shown = performance.now();
           const seconds = (shown - began) / 1000;
@@ -75,13 +78,17 @@ export class Separator {
 
   async #load(job, change, signal) {
     const wanted = `${job.model} ${job.options.precision}`;
-    if (this.#loaded === wanted) return this.#engine;
+    if (this.#engine && this.#loaded === wanted) return this.#engine;
     this.close();
     change({ activity: `Loading ${job.model}` });
-    const engine = await load(job.model, {
+    // A name with a dot would be an address.
+    const model = job.model.includes(".") ? (await openNamedModel(job.model)).files[0].blob : job.model;
+    const engine = await load(model, {
       precision: job.options.precision,
       signal,
-      onProgress: ({ receivedBytes, totalBytes }) => change({ activity: `Downloading ${job.model}, ${bytes(receivedBytes)} of ${bytes(totalBytes)}` }),
+      onProgress: ({ receivedBytes, totalBytes }) => {
+        change({ activity: totalBytes ? `Downloading ${job.model}, ${bytes(receivedBytes)} of ${bytes(totalBytes)}` : `Loading ${job.model}` });
+      },
     });
     // The song may have been cancelled while the model came.
     if (signal.aborted) engine.close();

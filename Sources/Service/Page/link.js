@@ -26,7 +26,7 @@ export function writeLink({ song, time = 0, loop = null, names = [], strips = []
 export function showLink(fragment, isNew = false) {
   const change = isNew ? "pushState" : "replaceState";
   // The state tells entries of the page's own from links that were pasted.
-  history[change]({ isOwn: true }, "", fragment || location.pathname);
+  history[change]({ isOwn: true }, "", fragment || location.pathname + location.search);
 }
 
 /** The place and mix of the address bar; `isOwn` if the page itself has put it there. */

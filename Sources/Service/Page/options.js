@@ -25,6 +25,8 @@ export class Options {
   /** `actions.removeModel(name)` removes a model that the browser has stored. */
   constructor(actions) {
     this.actions = actions;
+    // The browser's own page is at web/ of a service that has it.
+    this.#form.elements.where.addEventListener("change", () => location.assign(isLocal() ? "../" : "web/?service"));
     this.#form.addEventListener("change", () => {
       localStorage.setItem(stored, JSON.stringify(this.fields));
       this.#fillStems();
@@ -33,8 +35,10 @@ export class Options {
   }
 
   /** Fills the form with the service's choices (`GET /v1/models`). */
-  offer({ engine, models, precisions, formats, model_endings: modelEndings = [] }) {
+  offer({ engine, models, precisions, formats, has_web: hasWeb, model_endings: modelEndings = [] }) {
     this.modelEndings = modelEndings;
+    document.getElementById("where").hidden = !hasWeb;
+    this.#form.elements.where.value = isLocal() ? "browser" : "service";
     this.models = models.filter((model) => model.is_installed);
     this.engine = engine;
     const { model, precision, format } = this.#form.elements;

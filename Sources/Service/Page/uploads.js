@@ -1,7 +1,7 @@
 // Uploads songs one after the other: two at once would both be slower.
 
 import { upload } from "./api.js";
-import { decodeToWAV, longestDecodedSeconds, TooLong } from "./decode.js";
+import { decodeToWAV, longestDecodedSeconds, TooLong } from "./convert.js";
 import { bytes, roughTime } from "./format.js";
 
 /** Attempts after a lost connection, before the upload fails. */

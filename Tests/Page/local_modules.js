@@ -1,0 +1,63 @@
+// Tests of the local back end's pure modules. Run as the body of an asynchronous function in the page;
+// returns the names of the tests that passed, throws at the first that fails.
+
+const equal = (found, expected, what) => {
+  const [a, b] = [found, expected].map((value) => JSON.stringify(value));
+  if (a !== b) throw new Error(`${what}: ${a}, expected ${b}`);
+};
+const passed = [];
+const test = async (name, body) => {
+  try {
+    await body();
+  } catch (error) {
+    throw new Error(`${name}: ${error.message}`);
+  }
+  passed.push(name);
+};
+const bytesOf = (...parts) => Uint8Array.from(parts.flatMap((part) => (typeof part === "string" ? [...part].map((letter) => letter.charCodeAt(0)) : part)));
+const zeros = (count) => new Array(count).fill(0);
+
+const { rateOf } = await import("/local_rate.js");
+await test("rates of formats by their headers", () => {
+  equal(rateOf(bytesOf("fLaC", [0, 0, 0, 34], zeros(10), [0x17, 0x70, 0x00], zeros(20))), 96000, "FLAC");
+  equal(rateOf(bytesOf([0xff, 0xfb, 0x90, 0x00])), 44100, "MP3");
+  equal(rateOf(bytesOf([0xff, 0xfb, 0x94, 0x00])), 48000, "MP3 of 48 kHz");
+  equal(rateOf(bytesOf([0xff, 0xf3, 0x90, 0x00])), 22050, "MPEG-2");
+  equal(rateOf(bytesOf("ID3", [4, 0, 0, 0, 0, 0, 5], zeros(5), [0xff, 0xfb, 0x98, 0x00])), 32000, "MP3 after a tag");
+  equal(rateOf(bytesOf([0xff, 0xf1, 0x50, 0x80])), 44100, "AAC");
+  equal(rateOf(bytesOf("OggS", zeros(24), "\x01vorbis", zeros(4), [2], [0x80, 0xbb, 0, 0])), 48000, "Vorbis");
+  equal(rateOf(bytesOf("OggS", zeros(24), "OpusHead", zeros(11))), 48000, "Opus");
+  equal(rateOf(bytesOf("\0\0\0\x20ftypM4A ", zeros(40), "mp4a", zeros(24), [0xac, 0x44, 0, 0])), 44100, "MP4");
+  equal(rateOf(bytesOf("la la la")), null, "no sound");
+});
+
+const { crc32, zip } = await import("/local_zip.js");
+await test("the check value of CRC-32", () => {
+  equal(crc32(bytesOf("123456789")), 0xcbf43926, "whole");
+  equal(crc32(bytesOf("6789"), crc32(bytesOf("12345"))), 0xcbf43926, "in two parts");
+});
+await test("an archive names its files in UTF-8 and ends with its directory", async () => {
+  const archive = new Uint8Array(await (await zip([{ name: "ä.wav", blob: new Blob(["sound"]) }])).arrayBuffer());
+  equal([...archive.subarray(0, 4)], [0x50, 0x4b, 3, 4], "first file");
+  equal(new TextDecoder().decode(archive.subarray(30, 41)), "ä.wavsound", "name and content");
+  equal([...archive.subarray(-22, -18)], [0x50, 0x4b, 5, 6], "end");
+});
+
+const { Waveform } = await import("/local_waveform.js");
+await test("a waveform of pieces is that of the whole", () => {
+  const samples = Float32Array.from({ length: 1000 }, (_, i) => Math.sin(i / 7) * (i / 1000));
+  const whole = new Waveform(1, 1000);
+  whole.add(0, [samples]);
+  const pieces = new Waveform(1, 1000);
+  for (const [from, end] of [[0, 100], [100, 700], [700, 1000]]) pieces.add(from, [samples.subarray(from, end)]);
+  equal(pieces.reduced(4), whole.reduced(4), "pieces");
+  const stored = new Waveform(1, 1000);
+  stored.restore(Uint8Array.from(whole.stored.flatMap((plane) => [...plane])).buffer);
+  equal(stored.reduced(3), whole.reduced(3), "stored");
+});
+await test("a waveform is silent where there is no sound yet", () => {
+  const waveform = new Waveform(1, 512);
+  waveform.add(0, [new Float32Array(256).fill(0.5)]);
+  equal(waveform.reduced(2), [{ min: [64, 0], max: [64, 0] }], "half");
+});
+return passed;

@@ -1,0 +1,390 @@
+#!/usr/bin/env python3
+"""Tests of the static page in Chromium: the browser separates songs by itself, with the demo model.
+
+Each test has an origin of its own, and so begins as a first visit.
+"""
+import argparse
+import base64
+import gzip
+import importlib.util
+import io
+import json
+import os
+import sys
+import tempfile
+import time
+import unittest
+import zipfile
+from pathlib import Path
+
+os.environ.setdefault("SE_OFFLINE", "true")
+
+import numpy
+import soundfile
+from selenium.webdriver.common.by import By
+
+from browser import Browser
+from mock_service import SAMPLE_RATE, make_music
+from static_host import StaticHost
+
+HERE = Path(__file__).resolve().parent
+AXE = Path(importlib.util.find_spec("axe_playwright_python").origin).parent / "axe.min.js"
+STEMS = ["drums", "bass", "other", "vocals"]
+
+web = None
+browser = None
+folder = None
+
+
+def song_file(name: str, seconds: float = 20, rate: int = SAMPLE_RATE, seed: int = 1) -> str:
+    """A song at the rate, in the format of the name's ending."""
+    path = Path(folder) / f"songs of {seconds} s, {rate}, {seed}" / name
+    path.parent.mkdir(exist_ok=True)
+    if not path.exists():
+        mix = sum(signal.astype(numpy.float64) for signal in make_music(seconds, seed).values()) / 32768 / 2
+        soundfile.write(path, mix, rate, subtype="FLOAT" if path.suffix == ".wav" else None)
+    return str(path)
+
+
+def garbage_file(name: str, content: bytes) -> str:
+    path = Path(folder) / name
+    path.write_bytes(content)
+    return str(path)
+
+
+class LocalTest(unittest.TestCase):
+    #: Whether the host isolates the page from others.
+    is_isolated = True
+
+    def setUp(self):
+        self.host = StaticHost(web, self.is_isolated)
+        browser.size(1440, 900)
+        self.visit()
+        browser.serious_messages()
+
+    def tearDown(self):
+        messages = browser.serious_messages()
+        browser.get("about:blank")
+        self.host.close()
+        self.assertEqual(messages, [])
+
+    def visit(self, query: str = ""):
+        browser.get(self.host.url + query)
+        browser.wait("document.querySelector('#engine').textContent")
+        browser.execute_script(
+            "window.violations = []; addEventListener('securitypolicyviolation', (event) => violations.push(`${event.violatedDirective} ${event.blockedURI}`))")
+        # The demo model needs no download.
+        self.choose("model", "demo")
+
+    def choose(self, option: str, value: str):
+        browser.execute_script("document.querySelector(`[name='${arguments[0]}']`).value = arguments[1]; document.querySelector('#options').dispatchEvent(new Event('change'))", option, value)
+
+    def drop(self, *paths: str):
+        browser.find_element(By.CSS_SELECTOR, "#chooser").send_keys("\n".join(paths))
+
+    def wait_state(self, state: str, row: int = 0, seconds: float = 90):
+        return browser.wait("document.querySelectorAll('#queue li')[args[0]]?.dataset.state === args[1]", row, state, seconds=seconds)
+
+    def words(self, row: int = 0) -> str:
+        return browser.execute_script("return document.querySelectorAll('#queue li .words')[arguments[0]].textContent", row)
+
+    def jobs(self) -> list[dict]:
+        return browser.run("const { json } = await import('/api.js'); return (await json('v1/separations')).separations")
+
+    def stored_files(self) -> list[str]:
+        return browser.run("""
+            const names = [];
+            const walk = async (folder, path) => {
+              for await (const [name, entry] of folder.entries()) {
+                if (entry.kind === "directory") await walk(entry, `${path}${name}/`);
+                else names.push(path + name);
+              }
+            };
+            await walk(await navigator.storage.getDirectory(), "");
+            return names.sort();""")
+
+
+class SeparationTests(LocalTest):
+    def test_a_song_is_heard_before_its_second_segment_is_done(self):
+        browser.execute_script("""
+            window.heard = new Promise((resolve) => {
+              const poll = setInterval(async () => {
+                const { stage } = await import("/main.js");
+                const { mixer } = stage;
+                if (!mixer) return;
+                if (!mixer.isPlaying && !mixer.engine) mixer.toggle();
+                window.first ??= mixer.job.ready_seconds;
+                if (!(mixer.time > 0.05)) return;
+                clearInterval(poll);
+                resolve({ first, ready: mixer.job.ready_seconds, state: mixer.job.state });
+              }, 10);
+            })""")
+        self.drop(song_file("song.wav", 60))
+        heard = browser.run("return await window.heard")
+        self.assertEqual(heard["state"], "running")
+        self.assertLess(heard["ready"], 2 * heard["first"])
+        self.wait_state("done")
+        # The sound goes on where it was.
+        self.assertTrue(browser.run("return stage.mixer.isPlaying && stage.mixer.time > 0.05"))
+
+    def test_the_files_are_the_engine_s_samples(self):
+        # One pass is repeatable.
+        self.choose("shifts", "0")
+        self.drop(song_file("song.wav", 12))
+        self.wait_state("done")
+        largest = browser.run("""
+            const { request, json } = await import("/api.js");
+            const { load } = await import("/swift-demucs.js");
+            const { parseHeader, decodeFrames } = await import("/wav.js");
+            const [job] = (await json("v1/separations")).separations;
+            const song = Uint8Array.from(atob(args[0]), (letter) => letter.charCodeAt(0)).buffer;
+            const header = parseHeader(song, song.byteLength);
+            const channels = decodeFrames(song.slice(header.dataOffset), header);
+            const engine = await load("demo");
+            const { stems } = await engine.separate({ channels, sampleRate: 44100 }, { shifts: 0 });
+            engine.close();
+            let largest = 0;
+            for (const { name, url, bytes } of job.stems) {
+              const file = await (await request(url)).arrayBuffer();
+              if (file.byteLength !== bytes) throw new Error(`${name} has ${file.byteLength} bytes`);
+              const planes = decodeFrames(file.slice(44), parseHeader(file, file.byteLength));
+              planes.forEach((plane, channel) => plane.forEach((sample, i) => { largest = Math.max(largest, Math.abs(sample - stems[name][channel][i])); }));
+              if (planes[0].length !== channels[0].length) throw new Error(`${name} has ${planes[0].length} samples`);
+            }
+            return largest;""", base64.b64encode(Path(song_file("song.wav", 12)).read_bytes()).decode())
+        self.assertEqual(largest, 0)
+
+    def test_downloads(self):
+        self.choose("two-stems", "vocals")
+        path = song_file("song.wav", 8)
+        self.drop(path)
+        self.wait_state("done")
+        downloads = Path(folder) / "downloads"
+        browser.execute_script("document.querySelector('.menu summary').click()")
+        names = ["song - mix.wav", "song - vocals.wav", "song - no_vocals.wav", "song.zip"]
+        for button in browser.find_elements(By.CSS_SELECTOR, ".menu .sheet button"):
+            button.click()
+        deadline = time.monotonic() + 20
+        while time.monotonic() < deadline and not all((downloads / name).exists() for name in names):
+            time.sleep(0.1)
+        mix, vocals, rest = (soundfile.read(downloads / name)[0] for name in names[:3])
+        self.assertEqual(len(vocals), 8 * SAMPLE_RATE)
+        # Rounding of float32 alone.
+        self.assertLess(numpy.abs(mix - vocals - rest).max(), 1e-6)
+        with zipfile.ZipFile(downloads / "song.zip") as archive:
+            self.assertIsNone(archive.testzip())
+            self.assertEqual(archive.namelist(), ["vocals.wav", "no_vocals.wav"])
+            zipped = soundfile.read(io.BytesIO(archive.read("vocals.wav")))[0]
+        self.assertTrue(numpy.array_equal(zipped, vocals))
+
+    def test_each_format_reaches_the_engine_at_its_own_rate(self):
+        for row, (name, rate) in enumerate([("song.flac", 44100), ("song.ogg", 48000), ("song.mp3", 22050), ("mono.wav", 32000)]):
+            with self.subTest(name=name):
+                self.drop(song_file(name, 4, rate))
+                browser.wait("document.querySelectorAll('#queue li').length === args[0]", row + 1)
+                self.wait_state("done")
+                job = self.jobs()[0]
+                self.assertEqual(job["sample_rate"], rate)
+                self.assertEqual(job["stem_rate"], SAMPLE_RATE)
+                # Encoders add up to a few thousand samples of silence.
+                self.assertAlmostEqual(job["duration_seconds"], 4, delta=0.2)
+
+    def test_a_cancelled_song_leaves_no_files(self):
+        self.drop(song_file("song.wav", 120))
+        browser.wait("document.querySelector('.strip canvas')", seconds=60)
+        browser.execute_script("document.querySelector('.song .actions button').click()")
+        self.wait_state("cancelled")
+        browser.wait("document.querySelector('.message:not(#empty) h1')?.textContent === 'song was cancelled'")
+        deadline = time.monotonic() + 10
+        while (files := [name for name in self.stored_files() if "jobs/" in name and not name.endswith("job.json")]) and time.monotonic() < deadline:
+            time.sleep(0.1)
+        self.assertEqual(files, [])
+        # The engine goes on with the next song.
+        self.drop(song_file("next.wav", 4))
+        self.wait_state("done")
+
+    def test_after_a_reload_finished_songs_are_there_and_an_interrupted_one_starts_again(self):
+        self.drop(song_file("done.wav", 4))
+        self.wait_state("done")
+        self.drop(song_file("interrupted.wav", 60))
+        self.wait_state("running")
+        browser.wait("document.querySelector('.strip canvas')", seconds=60)
+        self.visit()
+        browser.wait("document.querySelectorAll('#queue li').length === 2")
+        self.wait_state("done", 1)
+        self.wait_state("done", 0)
+        interrupted = self.jobs()[0]
+        self.assertIn("started again", interrupted["warnings"][0])
+        self.assertEqual(interrupted["duration_seconds"], 60)
+        self.visit()
+        self.wait_state("done", 0)
+        peaks = browser.run("const { json } = await import('/api.js'); return await json(`v1/separations/${args[0]}/peaks?points=100`)", interrupted["id"])
+        self.assertEqual(peaks["duration_seconds"], 60)
+        self.assertGreater(max(peaks["stems"][0]["channels"][0]["max"]), 0)
+
+    def test_a_second_tab_waits_for_the_first(self):
+        first = browser.current_window_handle
+        browser.switch_to.new_window("tab")
+        try:
+            browser.get(self.host.url)
+            browser.wait("document.querySelector('#banner').innerText.includes('open in another tab')")
+            browser.switch_to.window(first)
+            browser.get("about:blank")
+            browser.switch_to.window(browser.window_handles[1])
+            browser.wait("document.querySelector('#banner').hidden && document.querySelector('#engine').textContent")
+        finally:
+            browser.close()
+            browser.switch_to.window(first)
+
+
+class RefusalTests(LocalTest):
+    def test_files_that_are_no_songs(self):
+        for name, content, words in [
+            ("notes.txt", b"la la la\n" * 100, "can't decode"),
+            ("cut.wav", Path(song_file("song.wav", 4)).read_bytes()[:40], "can't decode"),
+            ("empty.wav", b"", "empty"),
+        ]:
+            with self.subTest(name=name):
+                self.drop(garbage_file(name, content))
+                browser.wait("[...document.querySelectorAll('#queue li')].some((row) => row.dataset.state === 'failed' && row.textContent.includes(args[0]))", name.removesuffix(".wav"))
+                self.assertIn(words, self.words())
+
+    def test_a_song_that_is_too_long_for_the_memory(self):
+        path = Path(folder) / "long.wav"
+        soundfile.write(path, numpy.zeros((10, 2), "float32"), 8000, subtype="PCM_16")
+        data = path.read_bytes()
+        with open(path, "wb") as file:
+            file.write(data)
+            # A hole of the file system: ten hours of silence.
+            file.truncate(8000 * 4 * 36000)
+            at = data.index(b"data") + 4
+            file.seek(at)
+            file.write((8000 * 4 * 36000 - at - 4).to_bytes(4, "little"))
+        self.drop(str(path))
+        self.wait_state("failed")
+        self.assertIn("too long for the browser", self.words())
+
+    def test_a_full_storage(self):
+        # Chromium's protocol can't change the quota of these files.
+        browser.execute_script("const { estimate } = navigator.storage; window.free = () => { navigator.storage.estimate = estimate; }; navigator.storage.estimate = async () => ({ quota: 60_000_000, usage: 0 })")
+        self.drop(song_file("song.wav", 20))
+        self.wait_state("failed")
+        self.assertIn("room for 10 MB", self.words())
+        browser.execute_script("free(); document.querySelector('#uploads button[aria-label^=Remove]').click()")
+        # The disk can also become full in the middle.
+        browser.run("const { openStorage, StorageFull } = await import('/storage.js'); const storage = await openStorage(); "
+                    "storage.append = (path, bytes) => { if (!path.includes('pieces/')) return Object.getPrototypeOf(storage).append.call(storage, path, bytes); "
+                    "return Promise.reject(new StorageFull(path, 8e6, 1e6)); }")
+        self.drop(song_file("song.wav", 20))
+        self.wait_state("failed")
+        self.assertIn("storage is full", self.words())
+        browser.run("delete (await (await import('/storage.js')).openStorage()).append")
+        self.drop(song_file("next.wav", 4))
+        self.wait_state("done")
+
+    def test_a_broken_model_fails_and_the_next_song_goes_on(self):
+        self.drop(garbage_file("broken.safetensors", b"\xff" * 1000))
+        browser.wait("[...document.querySelector('[name=model]').options].some(({ value }) => value === 'broken.safetensors')")
+        self.assertEqual(browser.execute_script("return document.querySelector('[name=model]').value"), "broken.safetensors")
+        self.drop(song_file("song.wav", 4))
+        self.wait_state("failed")
+        self.assertIn("broken.safetensors", self.words())
+        browser.execute_script("document.querySelector('#options').closest('details').open = true; document.querySelector('#stored-models button').click()")
+        browser.wait("document.querySelector('#stored-models').hidden")
+        self.choose("model", "demo")
+        self.drop(song_file("next.wav", 4))
+        self.wait_state("done")
+
+
+class PageTests(LocalTest):
+    def test_a_model_file_of_the_user(self):
+        self.drop(str(Path(web) / "demo.safetensors"))
+        browser.wait("document.querySelector('[name=model]').value === 'demo.safetensors'")
+        self.drop(song_file("song.wav", 4))
+        self.wait_state("done")
+        self.assertEqual(self.jobs()[0]["model"], "demo.safetensors")
+
+    def test_the_page_weighs_at_most_90_kB(self):
+        """Without the engine, the models and the example."""
+        names = [path for path in Path(web).iterdir() if path.suffix in (".html", ".js", ".css", ".svg", ".webmanifest", ".json")]
+        weight = sum(len(gzip.compress(path.read_bytes(), 9)) for path in names)
+        self.assertLess(weight, 90_000)
+
+    def test_the_page_is_ready_within_a_second(self):
+        milliseconds = []
+        for _ in range(3):
+            began = time.monotonic()
+            self.visit()
+            milliseconds.append((time.monotonic() - began) * 1000)
+        self.assertLess(min(milliseconds), 1000)
+
+    def test_the_policy_lets_nothing_out(self):
+        self.drop(song_file("song.wav", 4))
+        self.wait_state("done")
+        self.assertEqual(browser.execute_script("return window.violations"), [])
+        self.assertEqual(browser.run("return await fetch('https://example.org/').then(() => 'sent', () => 'refused')"), "refused")
+        browser.wait("window.violations.length === 1")
+        browser.serious_messages()
+
+    def test_axe_finds_nothing(self):
+        self.drop(song_file("song.wav", 60))
+        browser.wait("document.querySelector('.strip canvas')", seconds=60)
+        for state in ("running", "done"):
+            self.wait_state(state)
+            browser.execute_script("document.querySelector('#options').closest('details').open = true")
+            for width in (1440, 390):
+                browser.size(width, 844)
+                browser.execute_script(AXE.read_text())
+                found = browser.execute_async_script("axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa'] }).then(arguments[0])")
+                self.assertEqual([(rule["id"], [node["html"] for node in rule["nodes"]]) for rule in found["violations"]], [], f"{state}, {width}")
+                self.assertTrue(browser.execute_script("return document.documentElement.scrollWidth <= innerWidth"), f"{state}, {width}")
+
+    def test_pure_modules(self):
+        passed = browser.run((HERE / "local_modules.js").read_text())
+        self.assertGreaterEqual(len(passed), 5)
+
+
+class PlainHostTests(LocalTest):
+    """On a host that doesn't send the headers, a service worker does."""
+
+    is_isolated = False
+
+    def test_a_song_is_separated_with_shared_memory(self):
+        browser.wait("crossOriginIsolated")
+        self.choose("model", "demo")
+        self.drop(song_file("song.wav", 4))
+        self.wait_state("done")
+
+    def test_without_the_host_the_page_opens_again(self):
+        browser.wait("crossOriginIsolated")
+        self.choose("model", "demo")
+        self.host.close()
+        self.visit()
+        self.drop(song_file("song.wav", 4))
+        self.wait_state("done")
+        self.host = StaticHost(web, self.is_isolated)
+
+
+def main():
+    global web, browser, folder
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--web", required=True, help="the folder of the static build, dist/web")
+    parser.add_argument("tests", nargs="*", help="names of tests or classes; default: all")
+    options = parser.parse_args()
+    web = str(Path(options.web).resolve())
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        (Path(folder) / "downloads").mkdir()
+        browser = Browser(str(Path(folder) / "downloads"))
+        try:
+            suite = unittest.TestSuite()
+            for test in unittest.TestLoader().loadTestsFromModule(sys.modules["__main__"])._tests:
+                for case in test:
+                    if not options.tests or any(name in case.id().split(".") for name in options.tests):
+                        suite.addTest(case)
+            return 0 if unittest.TextTestRunner(verbosity=2).run(suite).wasSuccessful() else 1
+        finally:
+            browser.quit()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

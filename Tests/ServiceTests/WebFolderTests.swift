@@ -1,0 +1,56 @@
+import Foundation
+import Service
+import TestSupport
+import Testing
+
+/// The page that separates in the browser, as the service hands it out.
+struct WebFolderTests {
+    private func webFolder() throws -> TemporaryFolder {
+        let folder = try TemporaryFolder()
+        _ = try folder.write("index.html", Data("<!doctype html><title>web</title>".utf8))
+        _ = try folder.write("engine.wasm", Data([0, 97, 115, 109, 1, 0, 0, 0]))
+        return folder
+    }
+
+    @Test func itsFilesAreIsolatedAndKeepTheirOwnPolicy() throws {
+        let folder = try webFolder()
+        let service = try RunningService { $0.webFolder = folder.url.path }
+        let page = try service.get("/web/")
+        #expect(page.status == 200)
+        #expect(page.text.contains("<title>web</title>"))
+        #expect(page.headers["content-type"] == "text/html")
+        let engine = try service.get("/web/engine.wasm")
+        #expect(engine.headers["content-type"] == "application/wasm")
+        #expect(engine.body.count == 8)
+        for answer in [page, engine] {
+            #expect(answer.headers["cross-origin-opener-policy"] == "same-origin")
+            #expect(answer.headers["cross-origin-embedder-policy"] == "require-corp")
+            #expect(answer.headers["cross-origin-resource-policy"] == "same-origin")
+            #expect(answer.headers["content-security-policy"] == "frame-ancestors 'none'")
+        }
+        #expect(try service.get("/web/nothing.js").status == 404)
+        #expect(try service.get("/v1/models").object["has_web"] as? Bool == true)
+    }
+
+    @Test func theServicesOwnPageKeepsItsPolicy() throws {
+        let folder = try webFolder()
+        let service = try RunningService { $0.webFolder = folder.url.path }
+        let policy = try #require(try service.get("/").headers["content-security-policy"])
+        #expect(policy.contains("script-src 'self';"))
+        #expect(try service.get("/").headers["cross-origin-embedder-policy"] == nil)
+    }
+
+    @Test func withoutAFolderThereIsNoSuchPage() throws {
+        let service = try RunningService()
+        #expect(try service.get("/web/").status == 404)
+        #expect(try service.get("/v1/models").object["has_web"] as? Bool == false)
+    }
+
+    @Test func aFolderWithoutThePageIsRefused() throws {
+        let folder = try TemporaryFolder()
+        let error = #expect(throws: ServiceError.self) {
+            try RunningService { $0.webFolder = folder.url.path }
+        }
+        #expect(error?.description.contains("there is no index.html") == true)
+    }
+}
