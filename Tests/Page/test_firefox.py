@@ -9,6 +9,7 @@ import itertools
 import json
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -16,7 +17,8 @@ from pathlib import Path
 import numpy
 import soundfile
 
-from static_host import StaticHost
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "Web"))
+from hosts import PageHost
 
 ELEMENT = "element-6066-11e4-a52e-4f735466cecf"
 SECONDS = 8
@@ -90,14 +92,15 @@ class Firefox:
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--web", required=True, help="the folder of the static build, dist/web")
-    host = StaticHost(parser.parse_args().web)
+    host = PageHost(Path(parser.parse_args().web), is_isolated=True)
+    host.start()
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         song = str(Path(folder) / "song.wav")
         t = numpy.arange(SECONDS * RATE) / RATE
         soundfile.write(song, 0.3 * numpy.stack([numpy.sin(440 * 2 * numpy.pi * t), numpy.sin(110 * 2 * numpy.pi * t)], axis=1), RATE, subtype="PCM_16")
         firefox = Firefox(folder)
         try:
-            firefox.call("WebDriver:Navigate", {"url": host.url})
+            firefox.call("WebDriver:Navigate", {"url": host.address})
             firefox.wait("document.querySelector('#engine').textContent")
             firefox.run("document.querySelector('[name=model]').value = 'demo'; document.querySelector('#options').dispatchEvent(new Event('change'))")
             firefox.choose_file("#chooser", song)
@@ -118,7 +121,7 @@ def main():
             print(f"Firefox separated {SECONDS} s of sound: {threads}")
         finally:
             firefox.close()
-            host.close()
+            host.stop()
 
 
 if __name__ == "__main__":

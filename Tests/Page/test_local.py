@@ -25,9 +25,11 @@ from selenium.webdriver.common.by import By
 
 from browser import Browser
 from mock_service import SAMPLE_RATE, make_music
-from static_host import StaticHost
 
 HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent / "Web"))
+from hosts import PageHost
+
 AXE = Path(importlib.util.find_spec("axe_playwright_python").origin).parent / "axe.min.js"
 STEMS = ["drums", "bass", "other", "vocals"]
 
@@ -57,7 +59,8 @@ class LocalTest(unittest.TestCase):
     is_isolated = True
 
     def setUp(self):
-        self.host = StaticHost(web, self.is_isolated)
+        self.host = PageHost(Path(web), self.is_isolated)
+        self.host.start()
         browser.size(1440, 900)
         self.visit()
         browser.serious_messages()
@@ -65,11 +68,11 @@ class LocalTest(unittest.TestCase):
     def tearDown(self):
         messages = browser.serious_messages()
         browser.get("about:blank")
-        self.host.close()
+        self.host.stop()
         self.assertEqual(messages, [])
 
     def visit(self, query: str = ""):
-        browser.get(self.host.url + query)
+        browser.get(f"{self.host.address}/{query}")
         browser.wait("document.querySelector('#engine').textContent")
         browser.execute_script(
             "window.violations = []; addEventListener('securitypolicyviolation', (event) => violations.push(`${event.violatedDirective} ${event.blockedURI}`))")
@@ -226,7 +229,7 @@ class SeparationTests(LocalTest):
         first = browser.current_window_handle
         browser.switch_to.new_window("tab")
         try:
-            browser.get(self.host.url)
+            browser.get(f"{self.host.address}/")
             browser.wait("document.querySelector('#banner').innerText.includes('open in another tab')")
             browser.switch_to.window(first)
             browser.get("about:blank")
@@ -358,11 +361,11 @@ class PlainHostTests(LocalTest):
     def test_without_the_host_the_page_opens_again(self):
         browser.wait("crossOriginIsolated")
         self.choose("model", "demo")
-        self.host.close()
+        self.host.stop()
         self.visit()
         self.drop(song_file("song.wav", 4))
         self.wait_state("done")
-        self.host = StaticHost(web, self.is_isolated)
+        self.host.start()
 
 
 def main():

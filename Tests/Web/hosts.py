@@ -44,12 +44,15 @@ class Host:
 
 
 class PageHost(Host):
-    """Sends a folder's files, without any header that isolates pages."""
+    """Sends a folder's files, with the headers that isolate a page from others or without."""
 
-    TYPES = {".html": "text/html", ".js": "text/javascript", ".json": "application/json", ".webmanifest": "application/manifest+json", ".svg": "image/svg+xml"}
+    TYPES = {".html": "text/html", ".js": "text/javascript", ".json": "application/json", ".webmanifest": "application/manifest+json",
+             ".css": "text/css", ".svg": "image/svg+xml", ".wasm": "application/wasm", ".ogg": "audio/ogg"}
+    ISOLATION = {"Cross-Origin-Opener-Policy": "same-origin", "Cross-Origin-Embedder-Policy": "require-corp"}
 
-    def __init__(self, folder: Path):
+    def __init__(self, folder: Path, is_isolated: bool = False):
         self.folder = folder
+        self.is_isolated = is_isolated
         self.requests: list[str] = []
 
     def answer(self, handler) -> None:
@@ -60,6 +63,8 @@ class PageHost(Host):
         handler.send_response(200 if file.is_file() else 404)
         handler.send_header("Content-Type", self.TYPES.get(file.suffix, "application/octet-stream"))
         handler.send_header("Content-Length", str(len(content)))
+        for name, value in self.ISOLATION.items() if self.is_isolated else ():
+            handler.send_header(name, value)
         # A connection that stays open would let a page work after its host has stopped.
         handler.send_header("Connection", "close")
         handler.end_headers()

@@ -79,6 +79,8 @@ export class LocalJobs {
       formats: ["wav"],
     };
     this.#jobs.set(id, { job, shape: null });
+    // Otherwise a browser that needs room may remove songs. It decides by itself or asks.
+    navigator.storage?.persist?.();
     await this.#save(id);
     this.#tell();
     this.#next();

@@ -3,7 +3,6 @@
 import { load } from "./swift-demucs.js";
 import { bytes } from "./format.js";
 import { decode, inspect } from "./local_track.js";
-import { openNamedModel } from "./models.js";
 import { plannedStems } from "./words.js";
 
 /** Least milliseconds between two changes of the progress. */
@@ -81,14 +80,10 @@ export class Separator {
     if (this.#engine && this.#loaded === wanted) return this.#engine;
     this.close();
     change({ activity: `Loading ${job.model}` });
-    // A name with a dot would be an address.
-    const model = job.model.includes(".") ? (await openNamedModel(job.model)).files[0].blob : job.model;
-    const engine = await load(model, {
+    const engine = await load(job.model, {
       precision: job.options.precision,
       signal,
-      onProgress: ({ receivedBytes, totalBytes }) => {
-        change({ activity: totalBytes ? `Downloading ${job.model}, ${bytes(receivedBytes)} of ${bytes(totalBytes)}` : `Loading ${job.model}` });
-      },
+      onProgress: (progress) => change({ activity: loadingWords(job.model, progress) }),
     });
     // The song may have been cancelled while the model came.
     if (signal.aborted) engine.close();
@@ -97,6 +92,12 @@ export class Separator {
     this.#loaded = wanted;
     return engine;
   }
+}
+
+function loadingWords(model, { state, receivedBytes, totalBytes }) {
+  if (state === "downloading") return `Downloading ${model}, ${bytes(receivedBytes)} of ${bytes(totalBytes)}`;
+  if (state === "waiting") return `Downloading ${model}: the connection is lost, trying again`;
+  return `Loading ${model}`;
 }
 
 /** Turns the engine's pieces into the job's stems. */

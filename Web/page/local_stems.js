@@ -2,6 +2,7 @@
 // ranges as WAV files. Each piece is a file of its own, so that a reader never meets a half-written one.
 
 import { encodeFrames, wavHeader } from "./wav.js";
+import { Refusal } from "./local_problem.js";
 import { Waveform } from "./local_waveform.js";
 
 const sampleBytes = 4;
@@ -30,6 +31,7 @@ export class Stems {
   static async open(storage, folder, shape) {
     const stems = new Stems(storage, folder, shape);
     stems.#files = await Promise.all(shape.pieces.map(([start]) => storage.file(stems.#path(start))));
+    if (stems.#files.includes(null)) throw new Refusal(410, "gone", "The browser has removed the stems of this song. Delete it here, and separate it again.");
     const stored = await storage.read(`${folder}/waveforms`);
     const each = stored.byteLength / shape.names.length;
     stems.#waveforms.forEach((waveform, index) => waveform.restore(stored.slice(index * each, (index + 1) * each)));
