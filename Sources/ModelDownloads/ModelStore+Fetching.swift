@@ -34,9 +34,6 @@ extension ModelStore {
     /// Limit far above any published checkpoint (168 MB in float32), far below a full disk.
     private static let checkpointLimitBytes = 4_000_000_000
 
-    private static let defaultEndpoint = "https://huggingface.co"
-    private static let torchServer = "https://dl.fbaipublicfiles.com/demucs"
-
     /// The model's files; missing files of a published model are fetched.
     ///
     /// Blocks until all files are complete. If several processes ask for the same model, one
@@ -119,7 +116,7 @@ extension ModelStore {
                     .hubCheckpoint(repository, signature: signature), policy, isCancelled, report)
             }
         case .hubCheckpoint(let repository, let signature):
-            let file = "\(signature).safetensors"
+            let file = HubRepository.file(of: signature)
             try Download(
                 url: try address(of: file, in: repository),
                 destination: "\(caches.own(repository))/\(file)",
@@ -129,7 +126,7 @@ extension ModelStore {
         case .torch(let members):
             for member in members where checkpoint(member.signature) == nil {
                 try Download(
-                    url: "\(ModelStore.torchServer)/\(member.folder)/\(member.torchFile)",
+                    url: member.torchAddress,
                     destination: "\(caches.ownCheckpoints)/\(member.torchFile)",
                     checksum: member.checksum, limitBytes: ModelStore.checkpointLimitBytes
                 ).run(policy: policy, isCancelled: isCancelled, report: report)
@@ -141,10 +138,9 @@ extension ModelStore {
     /// `HF_ENDPOINT`.
     private func address(of file: String, in repository: HubRepository) throws -> String {
         var endpoint = environment["HF_ENDPOINT"] ?? ""
-        if endpoint.isEmpty { endpoint = ModelStore.defaultEndpoint }
+        if endpoint.isEmpty { endpoint = HubRepository.officialEndpoint }
         while endpoint.hasSuffix("/") { endpoint.removeLast() }
-        let path = "\(repository.namespace)/\(repository.repository)/resolve/main/\(file)"
-        let address = "\(endpoint)/\(path)"
+        let address = repository.address(of: file, at: endpoint)
         guard try Address(address).isSecure, !endpoint.contains(where: { "?#".contains($0) })
         else { throw ModelStoreError.invalidEndpoint(value: endpoint) }
         return address

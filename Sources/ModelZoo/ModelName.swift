@@ -82,6 +82,17 @@ package struct HubRepository: Sendable, Equatable {
     /// Namespace and repository, `adefossez/HTDemucs`.
     package var identifier: String { "\(namespace)/\(repository)" }
 
+    /// The hub itself; `HF_ENDPOINT` can replace it.
+    package static let officialEndpoint = "https://huggingface.co"
+
+    /// Address of a file of the repository.
+    package func address(of file: String, at endpoint: String = officialEndpoint) -> String {
+        "\(endpoint)/\(identifier)/resolve/main/\(file)"
+    }
+
+    /// Name of the file with a checkpoint's weights.
+    package static func file(of signature: String) -> String { "\(signature).safetensors" }
+
     /// Name of the file that lists the model's checkpoints.
     package var bagFile: String { "\(model).yaml" }
 }

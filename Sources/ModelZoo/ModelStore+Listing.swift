@@ -18,6 +18,17 @@ extension ModelStore {
                 "signatures": model.bag.signatures, "hubRepository": model.hub.identifier,
                 "files": paths, "countBytes": countBytes,
                 "downloadMegabytes": model.approximateMegabytes,
+                "members": model.members.map(json), "weights": model.weights,
+                "segmentSeconds": model.segmentSeconds,
+            ]
+        }
+
+        /// The addresses of a checkpoint, and the known first digits of the `.th` file's SHA-256.
+        private func json(of member: PublishedModel.Member) -> JSONObject {
+            [
+                "signature": member.signature,
+                "hubAddress": model.hub.address(of: HubRepository.file(of: member.signature)),
+                "torchAddress": member.torchAddress, "torchChecksum": member.checksum,
             ]
         }
     }

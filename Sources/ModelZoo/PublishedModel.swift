@@ -9,7 +9,7 @@ package struct PublishedModel: Sendable {
         /// SHA-256 of the `.th` file: all 64 digits, or the first 8 if no more are known.
         package let checksum: String
         /// Folder of the official server that has the `.th` file.
-        package let folder: String
+        private let folder: String
 
         init(signature: String, checksum: String, folder: String = "hybrid_transformer") {
             self.signature = signature
@@ -20,15 +20,20 @@ package struct PublishedModel: Sendable {
         /// Name of the `.th` file in torch hub's cache and at the official address,
         /// `955717e8-8726e21a.th`.
         package var torchFile: String { "\(signature)-\(checksum.prefix(8)).th" }
+
+        /// Address of the `.th` file, where the official package first published it.
+        package var torchAddress: String {
+            "https://dl.fbaipublicfiles.com/demucs/\(folder)/\(torchFile)"
+        }
     }
 
     package let name: String
     package let members: [Member]
     /// Weights of the sources of each member, `[member][source]`; nil for all ones.
-    private let weights: [[Double]]?
+    package let weights: [[Double]]?
     package let sources: [String]
     /// Segment length of the bag in seconds; nil for that of its members.
-    private let segmentSeconds: Double?
+    package let segmentSeconds: Double?
     /// Rounded size of the download, shown to users; nil if unknown.
     package let approximateMegabytes: Int?
     package let summary: String

@@ -75,6 +75,38 @@ import Testing
         #expect(models[2]["hubRepository"] as? String == "adefossez/HTDemucs-6s")
     }
 
+    /// With these, another program can fetch the models: tools/web_lists makes the page's list of them.
+    @Test func theListHasAddressesAndChecksums() throws {
+        let json = try run("models", "--json").json()
+        let models = try #require(json["models"] as? [[String: Any]])
+        let first = try #require(models[0]["members"] as? [[String: String]])
+        #expect(
+            first == [
+                [
+                    "signature": "955717e8",
+                    "hubAddress":
+                        "https://huggingface.co/adefossez/HTDemucs/resolve/main/955717e8.safetensors",
+                    "torchAddress":
+                        "https://dl.fbaipublicfiles.com/demucs/hybrid_transformer/955717e8-8726e21a.th",
+                    "torchChecksum":
+                        "8726e21a993978c7ba086d3872e7608d7d5bfca646ca4aca459ffda844faa8b4",
+                ]
+            ])
+        let tuned = try #require(models[1]["members"] as? [[String: String]])
+        #expect(
+            tuned.map { $0["torchChecksum"] } == ["ba3fe64a", "e57c48e6", "ef3bcb9c", "f3cf25b2"])
+        #expect(
+            models[1]["weights"] as? [[Double]] == [
+                [1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1],
+            ])
+        let third = try #require(models[3]["members"] as? [[String: String]])
+        #expect(
+            third.map { $0["torchAddress"] } == [
+                "https://dl.fbaipublicfiles.com/demucs/hybrid_transformer/75fc33f5-1941ce65.th"
+            ])
+        #expect(models[3]["segmentSeconds"] as? Double == 44)
+    }
+
     /// The error gives the reason and an alternative, before anything is fetched.
     @Test func packedModelsAreRefusedByName() throws {
         let hub = try hub([:])
