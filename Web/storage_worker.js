@@ -24,7 +24,7 @@ const tasks = {
     withFile(path, (file) => {
       const size = file.getSize();
       try {
-        // Some browsers report a full disk by a short count.
+        // By the standard, a full disk may end a write early.
         if (file.write(bytes, { at: size }) < bytes.byteLength) throw new DOMException("", "QuotaExceededError");
         file.flush();
       } catch (error) {
