@@ -3,13 +3,17 @@
 
 #include "platform.h"
 
+#include <stdio.h>
+#if !defined(__wasm__)
 #include <dlfcn.h>
+#include <sched.h>
+#include <unistd.h>
+#endif
 #if defined(__linux__)
 #include <malloc.h>
 #endif
-#include <sched.h>
-#include <stdio.h>
-#include <unistd.h>
+
+#if !defined(__wasm__)
 
 static char **arguments;
 
@@ -43,6 +47,8 @@ void return_freed_memory(void) {
     malloc_trim(0);
 #endif
 }
+
+#endif
 
 void print_number(char *text, size_t size, char form, int digits, double number) {
     const char format[] = {'%', '.', '*', form, 0};

@@ -8,9 +8,18 @@
 #if defined(__wasm__)
 /* No module of the C library exists there. */
 #include <math.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#endif
+
+/* Waits for add_and_wake on a number, unless it is no longer `value`; may also return without. Only where
+ * threads share memory, and not on a page's main thread. */
+void wait_while_equal(int32_t *_Nonnull number, int32_t value);
+
+/* Adds 1 to a number, and wakes all threads that wait on it. */
+void add_and_wake(int32_t *_Nonnull number);
+
+#else
 
 /* The number of cores that this process may run on. */
 int count_available_cores(void);
@@ -26,6 +35,8 @@ const char *_Nullable path_of_binary(const void *_Nonnull address);
 /* Returns freed memory that the C library keeps to the system: megabytes, after arrays as large as a
  * model's tensors were freed. */
 void return_freed_memory(void);
+
+#endif
 
 /* Writes a number with a zero byte to `text` as printf's `%.*f`, `%.*e` or `%.*g`; `form` is the letter.
  * What doesn't fit into `size` bytes is cut off. */

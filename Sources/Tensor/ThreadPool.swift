@@ -1,4 +1,4 @@
-// The one thread pool: fixed threads that share the indices of a parallel loop.
+// The one thread pool: fixed threads, of a system or of a page, that share the indices of a parallel loop.
 
 import CKernels
 import Synchronization
@@ -116,7 +116,7 @@ private final class Shared: @unchecked Sendable {
         var spins = 0
         while busyWorkers.load(ordering: .acquiring) > 0 {
             spins += 1
-            if spins < Self.spins { cpu_relax() } else { sched_yield() }
+            if spins < Self.spins { cpu_relax() } else { yieldThread() }
         }
         loop = nil
     }

@@ -1,0 +1,15 @@
+/* Waiting and waking in WebAssembly, whose threads share nothing but memory. */
+#include "platform.h"
+
+#if defined(__wasm_atomics__)
+
+void wait_while_equal(int32_t *number, int32_t value) {
+    __builtin_wasm_memory_atomic_wait32(number, value, -1);
+}
+
+void add_and_wake(int32_t *number) {
+    __atomic_fetch_add(number, 1, __ATOMIC_SEQ_CST);
+    __builtin_wasm_memory_atomic_notify(number, UINT32_MAX);
+}
+
+#endif
