@@ -194,7 +194,8 @@ struct ONNXStateDict {
     private func transposed(_ tensor: StoredTensor) throws(FormatFailure) -> StoredTensor {
         guard tensor.shape.count == 2, var part = tensor.parts.first else {
             throw FormatFailure(
-                unsupported: "the weight of \(tensor.name) has the shape \(tensor.shape), and a "
+                unsupported:
+                    "the weight of \(tensor.name) has the shape \(tensor.shape.listed), and a "
                     + "matrix was expected")
         }
         let (rows, columns) = (tensor.shape[0], tensor.shape[1])
@@ -216,12 +217,13 @@ struct ONNXStateDict {
             else {
                 throw FormatFailure(
                     unsupported: "the pieces of \(name) have different shapes or types: "
-                        + "\(first.shape) and \(piece.shape)")
+                        + "\(first.shape.listed) and \(piece.shape.listed)")
             }
             // Pieces with values are no larger than the file, so their sum can't overflow.
             guard piece.count > 0 else {
                 throw FormatFailure(
-                    unsupported: "a piece of \(name) has the shape \(piece.shape), without values")
+                    unsupported:
+                        "a piece of \(name) has the shape \(piece.shape.listed), without values")
             }
             rows += size
         }

@@ -126,7 +126,7 @@ package struct ParameterReader: Sendable {
         }
         guard tensor.shape == [channels] else {
             throw invalid(
-                "its scales have the shape \(tensor.shape), expected one for each of \(channels) "
+                "its scales have the shape \(tensor.shape.listed), expected one for each of \(channels) "
                     + "output channels")
         }
         let scales = try checkpoint.floats(tensor)

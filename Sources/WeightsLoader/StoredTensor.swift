@@ -37,7 +37,7 @@ package struct StoredTensor: Sendable, Equatable {
             let (product, overflow) = bits.multipliedReportingOverflow(by: size)
             guard size >= 0, !overflow, shape.count <= CheckpointContents.rankLimit else {
                 throw FormatFailure(
-                    "\(name.quoted) has the impossible shape \(shape); sizes can't be negative, and "
+                    "\(name.quoted) has the impossible shape \(shape.listed); sizes can't be negative, and "
                         + "their product must fit 64 bits", at: offset)
             }
             bits = product

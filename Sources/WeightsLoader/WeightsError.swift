@@ -86,8 +86,8 @@ extension WeightsError: DescribedError {
             "\(tensors.count) of its tensors are not part of the model that its arguments "
                 + "describe: \(Self.list(tensors))"
         case .shapeMismatch(_, let tensor, let found, let expected):
-            "\(tensor.quoted) has the shape \(found), but the model that the file's arguments "
-                + "describe needs \(expected)"
+            "\(tensor.quoted) has the shape \(found.listed), but the model that the file's arguments "
+                + "describe needs \(expected.listed)"
         case .scalesInvalid(_, let tensor, let problem):
             "\(tensor.quoted) has INT8 weights, but \(problem); quantise the model again"
         case .notStorable(_, let tensor, let value, let type):
@@ -131,6 +131,11 @@ extension WeightsError: CausedError {
             .model
         }
     }
+}
+
+extension [Int] {
+    /// The text of the array, such as `[2, 3]`, which Embedded Swift doesn't make.
+    var listed: String { "[" + map { String($0) }.joined(separator: ", ") + "]" }
 }
 
 // Names and texts come from files: messages show them on one line, shortened.
