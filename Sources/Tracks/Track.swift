@@ -58,7 +58,7 @@ package struct Track {
         _ conversion: AudioConversion, cancellation: CancellationToken,
         ranges open: @escaping () -> RangeReader
     ) throws(AnyError) {
-        func stream() -> TrackStream {
+        func stream() throws(AnyError) -> TrackStream {
             let reader = open()
             return TrackStream(conversion) { () throws(AnyError) in try reader.next() }
         }
