@@ -1,0 +1,32 @@
+// swift-tools-version: 6.3
+// The engine for browsers: the sources of the package above, as Embedded Swift for WebAssembly.
+// tools/build_web compiles it, with the options that Embedded Swift needs.
+import PackageDescription
+
+let package = Package(
+    name: "swift-demucs",
+    targets: [
+        .target(name: "CKernels"),
+        .target(name: "CPlatform"),
+        .target(name: "System", dependencies: ["CPlatform"], exclude: ["Native"]),
+        .target(name: "Tensor", dependencies: ["System", "CKernels"], exclude: ["Native"]),
+        .target(name: "Signal", dependencies: ["Tensor", "System", "CKernels"]),
+        .target(name: "Layers", dependencies: ["Tensor", "System", "CKernels"]),
+        .target(name: "WeightsLoader", dependencies: ["System"], exclude: ["Native"]),
+        .target(
+            name: "HTDemucs",
+            dependencies: ["Layers", "Signal", "WeightsLoader", "Tensor", "System"],
+            exclude: ["Native"]),
+        .target(
+            name: "Tracks", dependencies: ["HTDemucs", "Signal", "Tensor", "System"],
+            exclude: ["Native"]),
+        // What the C library of WebAssembly lacks, and the functions of the page.
+        .target(name: "CWeb"),
+        .executableTarget(
+            name: "Engine",
+            dependencies: [
+                "Tracks", "HTDemucs", "Signal", "WeightsLoader", "Tensor", "System", "CWeb",
+            ]),
+    ],
+    swiftLanguageModes: [.v6]
+)

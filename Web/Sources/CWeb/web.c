@@ -1,0 +1,81 @@
+/* What Debian's C library for WebAssembly lacks for Swift and for threads, and what of it would ask WASI for
+ * a system. */
+#include "web.h"
+
+#include <stddef.h>
+#include <stdlib.h>
+
+/* Swift's conversion of text to numbers. The library has one locale. */
+const char *_swift_stdlib_strtod_clocale(const char *text, double *number);
+const char *_swift_stdlib_strtod_clocale(const char *text, double *number) {
+    char *end;
+    *number = strtod(text, &end);
+    return end == text ? NULL : end;
+}
+
+static int32_t cancellation;
+
+int32_t *cancellation_flag(void) { return &cancellation; }
+
+int32_t is_cancelled(void) { return __atomic_load_n(&cancellation, __ATOMIC_RELAXED); }
+
+/* The page has no environment. */
+char *getenv(const char *name) {
+    (void)name;
+    return NULL;
+}
+
+/* Swift's seeds of hash tables. */
+void arc4random_buf(void *bytes, size_t count);
+void arc4random_buf(void *bytes, size_t count) { page_random(bytes, (int32_t)count); }
+
+/* Swift's text before a trap, a line at a time. */
+int putchar(int character);
+int putchar(int character) {
+    static char line[500];
+    static int32_t count;
+    if (character != '\n')
+        line[count++] = (char)character;
+    if (character == '\n' || count == sizeof line) {
+        page_print(line, count);
+        count = 0;
+    }
+    return character;
+}
+
+/* The library's allocator is made for one thread; the linker's --wrap leads its callers here. A lock spins: no
+ * thread sleeps while it holds it. */
+static int32_t is_locked;
+
+static void lock(void) {
+    while (__atomic_exchange_n(&is_locked, 1, __ATOMIC_ACQUIRE)) {
+    }
+}
+
+static void unlock(void) { __atomic_store_n(&is_locked, 0, __ATOMIC_RELEASE); }
+
+/* Each function with its original: `call` is a call of the latter. */
+#define LOCKED(type, name, parameters, call)                                                       \
+    type __real_##name parameters;                                                                 \
+    type __wrap_##name parameters;                                                                 \
+    type __wrap_##name parameters {                                                                \
+        lock();                                                                                    \
+        type result = __real_##call;                                                               \
+        unlock();                                                                                  \
+        return result;                                                                             \
+    }
+
+LOCKED(void *, malloc, (size_t size), malloc(size))
+LOCKED(void *, calloc, (size_t count, size_t size), calloc(count, size))
+LOCKED(void *, realloc, (void *memory, size_t size), realloc(memory, size))
+LOCKED(void *, aligned_alloc, (size_t alignment, size_t size), aligned_alloc(alignment, size))
+LOCKED(int, posix_memalign, (void **memory, size_t alignment, size_t size),
+       posix_memalign(memory, alignment, size))
+
+void __real_free(void *memory);
+void __wrap_free(void *memory);
+void __wrap_free(void *memory) {
+    lock();
+    __real_free(memory);
+    unlock();
+}

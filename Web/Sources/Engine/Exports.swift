@@ -1,0 +1,126 @@
+// The functions that the page's worker calls. Those that can fail return a negative number then, and leave a
+// sentence as the text.
+
+import CWeb
+import System
+import Tensor
+import Tracks
+
+/// Only the worker that runs the engine touches these; others call `serve` alone.
+nonisolated(unsafe) private var engine: WebEngine?
+nonisolated(unsafe) private var text: [UInt8] = []
+
+private func loadedEngine() -> WebEngine {
+    guard let engine else { preconditionFailure("start is called first") }
+    return engine
+}
+
+/// Keeps a text for the page, and returns its length in bytes.
+private func leave(_ string: String) -> Int {
+    text = Array(string.utf8)
+    return text.count
+}
+
+private func status(_ body: () throws(AnyError) -> Int) -> Int {
+    do { return try body() } catch { return -leave(error.description) }
+}
+
+// MARK: - Memory and threads
+
+/// Memory for the page to write to; null if there is no more.
+@_expose(wasm, "allocate") @_cdecl("web_allocate")
+public func allocate(_ count: Int) -> UnsafeMutableRawPointer? { malloc(max(1, count)) }
+
+@_expose(wasm, "release") @_cdecl("web_release")
+public func release(_ memory: UnsafeMutableRawPointer) { free(memory) }
+
+/// Copies the text to `bytes`.
+@_expose(wasm, "copyText") @_cdecl("web_copy_text")
+public func copyText(_ bytes: UnsafeMutablePointer<UInt8>) {
+    bytes.update(from: text, count: text.count)
+}
+
+/// Makes the engine, once all but one of its threads call `serve`.
+@_expose(wasm, "start") @_cdecl("web_start")
+public func start(_ threads: Int) { engine = WebEngine(threads: threads) }
+
+/// Makes the calling worker one of the engine's threads.
+@_expose(wasm, "serve") @_cdecl("web_serve")
+public func serve() { serveAsThread() }
+
+/// The address of a number that ends the work under way once it is not 0.
+@_expose(wasm, "cancellation") @_cdecl("web_cancellation")
+public func cancellation() -> UnsafeMutablePointer<Int32> { cancellation_flag() }
+
+// MARK: - The model
+
+/// Reads the header of a file that lies in memory. Leaves `{parameters, segmentSeconds, isQuantized}`.
+///
+/// - Parameter segmentSeconds: that of a bag; 0 for none.
+@_expose(wasm, "openMember") @_cdecl("web_open_member")
+public func openMember(
+    _ name: UnsafePointer<UInt8>, _ nameCount: Int, _ file: UnsafeRawPointer, _ count: Int,
+    _ segmentSeconds: Double
+) -> Int {
+    status { () throws(AnyError) in
+        leave(
+            try loadedEngine().open(
+                UnsafeRawBufferPointer(start: file, count: count),
+                name: String(
+                    decoding: UnsafeBufferPointer(start: name, count: nameCount), as: UTF8.self),
+                segmentSeconds: segmentSeconds > 0 ? segmentSeconds : nil))
+    }
+}
+
+/// Loads the network of that file, which may be released then.
+///
+/// - Parameters:
+///   - precision: index in `Precision.allCases`.
+///   - weights: of each source in a bag; none for all ones.
+@_expose(wasm, "loadMember") @_cdecl("web_load_member")
+public func loadMember(
+    _ precision: Int, _ weights: UnsafePointer<Double>, _ weightCount: Int
+) -> Int {
+    status { () throws(AnyError) in
+        try loadedEngine().load(
+            precision: Precision.allCases[precision],
+            weights: Array(UnsafeBufferPointer(start: weights, count: weightCount)))
+        return 0
+    }
+}
+
+/// Leaves the description of the model.
+@_expose(wasm, "describe") @_cdecl("web_describe")
+public func describe() -> Int { leave(loadedEngine().description) }
+
+// MARK: - A track
+
+/// Begins to separate a track.
+///
+/// - Returns: samples of each stem.
+@_expose(wasm, "separate") @_cdecl("web_separate")
+public func separate(
+    _ channels: Int, _ samples: Int, _ rateHz: Int, _ shifts: Int, _ seed: Double,
+    _ overlap: Double
+) -> Int {
+    cancellation_flag().pointee = 0
+    return status { () throws(AnyError) in
+        try loadedEngine().begin(
+            channels: channels, samples: samples, rateHz: rateHz,
+            options: SeparationOptions(shifts: shifts, seed: UInt64(seed), overlap: overlap))
+    }
+}
+
+/// Computes the next samples of all stems.
+///
+/// - Returns: their number; 0 after the last.
+@_expose(wasm, "next") @_cdecl("web_next")
+public func next() -> Int {
+    status { () throws(AnyError) in try loadedEngine().next() }
+}
+
+/// Copies a row of those samples, `stem · channels + channel`.
+@_expose(wasm, "copyRow") @_cdecl("web_copy_row")
+public func copyRow(_ row: Int, _ samples: UnsafeMutablePointer<Float>) {
+    loadedEngine().copy(row: row, to: samples)
+}

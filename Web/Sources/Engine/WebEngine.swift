@@ -1,0 +1,230 @@
+// The engine of a page: a model and the separation under way.
+
+import CWeb
+import HTDemucs
+import Signal
+import System
+import Tensor
+import Tracks
+import WeightsLoader
+
+/// A model, loaded member after member, that separates one track at a time.
+final class WebEngine {
+    /// Threads to share each parallel loop.
+    let threads: Int
+
+    /// A file that is in memory, read but not loaded.
+    private var opened: (checkpoint: Checkpoint, configuration: Configuration)?
+    private var warnings: [String] = []
+    private var backend: Backend?
+    private var networks: [LoadedNetwork] = []
+    private var members: [Bag.Member] = []
+    private var pipeline: TrackPipeline?
+    /// The last block of samples, `[stem · channels + channel][sample]`.
+    private var block: PlanarAudio?
+
+    /// - Parameter threads: that have started; the engine's own is one of them.
+    init(threads: Int) {
+        self.threads = threads
+        awaitThreads(threads - 1)
+    }
+
+    // MARK: - The model
+
+    /// Reads the header of a member's file, which stays in memory until ``load(precision:weights:)``.
+    ///
+    /// - Parameters:
+    ///   - name: the file's name, for errors.
+    ///   - segmentSeconds: the segment of a bag that the model is part of.
+    /// - Returns: what the choice of a precision depends on, as JSON.
+    func open(
+        _ bytes: UnsafeRawBufferPointer, name: String, segmentSeconds: Double?
+    ) throws(AnyError) -> String {
+        let checkpoint: Checkpoint
+        do {
+            checkpoint = try Checkpoint.read(FileBytes(bytes), path: name)
+        } catch {
+            throw error.erased
+        }
+        var (configuration, warnings) = try Configuration.read(from: checkpoint)
+        if let segmentSeconds {
+            do {
+                configuration = try configuration.inBag(ofSegmentSeconds: segmentSeconds)
+            } catch {
+                throw error.erased
+            }
+        }
+        if let first = members.first?.rules {
+            let rules = configuration.trackRules
+            guard rules.sources == first.sources, rules.sampleRateHz == first.sampleRateHz,
+                rules.audioChannels == first.audioChannels
+            else {
+                throw WebError.membersDiffer(name: name).erased
+            }
+        }
+        self.warnings += warnings
+        opened = (checkpoint, configuration)
+        let parameters = checkpoint.tensors.reduce(0) { $0 + $1.count }
+        let seconds =
+            Double(configuration.segmentSamples) / Double(configuration.samplerate)
+        return "{\"parameters\":\(parameters),\"segmentSeconds\":\(seconds),"
+            + "\"isQuantized\":\(checkpoint.isQuantized)}"
+    }
+
+    /// Loads the network of the file that was opened. The file is no longer needed then.
+    ///
+    /// - Parameter weights: of each source in a bag; empty for all ones.
+    func load(precision: Precision, weights: [Double]) throws(AnyError) {
+        guard let (checkpoint, configuration) = opened else {
+            preconditionFailure("a file is opened first")
+        }
+        opened = nil
+        let rules = configuration.trackRules
+        let backend: Backend
+        do {
+            backend = try self.backend(precision)
+        } catch {
+            throw error.erased
+        }
+        do {
+            networks.append(
+                try configuration.network(parameters: checkpoint.parameters(), backend: backend))
+        } catch {
+            throw error.erased
+        }
+        members.append(
+            Bag.Member(
+                rules, weights: weights.isEmpty ? rules.sources.map { _ in 1 } : weights))
+    }
+
+    /// The backend of all members, made for the first.
+    private func backend(_ precision: Precision) throws(BackendError) -> Backend {
+        if let backend { return backend }
+        let made = try Backend(threads: threads, precision: precision)
+        backend = made
+        return made
+    }
+
+    /// The loaded model, as JSON.
+    var description: String {
+        guard let rules = members.first?.rules, let backend else {
+            preconditionFailure("a member is loaded first")
+        }
+        let sources = rules.sources.map { $0.quotedAsJSON }.joined(separator: ",")
+        let lines = warnings.map { $0.quotedAsJSON }.joined(separator: ",")
+        let parameters = networks.reduce(0) { $0 + $1.parameterCount }
+        return "{\"sources\":[\(sources)],\"sampleRate\":\(rules.sampleRateHz),"
+            + "\"audioChannels\":\(rules.audioChannels),\"parameters\":\(parameters),"
+            + "\"precision\":\(backend.precision.rawValue.quotedAsJSON),"
+            + "\"threads\":\(backend.threads),\"warnings\":[\(lines)]}"
+    }
+
+    // MARK: - A track
+
+    /// Begins to separate a track, whose samples the page gives in pieces.
+    ///
+    /// - Returns: samples of each stem, at the model's rate.
+    func begin(
+        channels: Int, samples: Int, rateHz: Int, options: SeparationOptions
+    ) throws(AnyError) -> Int {
+        guard let backend else { preconditionFailure("a model is loaded first") }
+        pipeline = nil
+        let bag = Bag(members)
+        do { try options.validate() } catch { throw error.erased }
+        guard
+            let conversion = AudioConversion(
+                channels: channels, rateHz: rateHz, toChannels: bag.channelCount,
+                rateHz: bag.sampleRateHz)
+        else {
+            throw WebError.tooFewChannels(found: channels, needed: bag.channelCount).erased
+        }
+        let cancellation = CancellationToken(when: { is_cancelled() != 0 })
+        let track = try Track(conversion, cancellation: cancellation) {
+            RangeReader(channelCount: channels, sampleRateHz: rateHz, sampleCount: samples) {
+                range throws(AnyError) in
+                try Self.read(range, channels: channels, rateHz: rateHz)
+            }
+        }
+        var random = PythonRandom(seed: options.seedOrDrawn())
+        let networks = networks
+        @Sendable func forward(_ member: Int, _ mix: Tensor) throws(AnyError) -> Tensor {
+            do {
+                return try networks[member].forward(mix, observer: cancellation)
+            } catch {
+                throw error.erased
+            }
+        }
+        pipeline = try TrackPipeline(
+            track, bag: bag, options: options, random: &random, backend: backend,
+            workers: [forward], cancellation: cancellation)
+        return track.sampleCount
+    }
+
+    private static func read(
+        _ range: Range<Int>, channels: Int, rateHz: Int
+    ) throws(AnyError) -> PlanarAudio {
+        let audio = PlanarAudio(
+            channels: (0..<channels).map { channel in
+                [Float](unsafeUninitializedCapacity: range.count) { buffer, initialized in
+                    guard let base = buffer.baseAddress else { return }
+                    page_read(
+                        Int32(channel), Int32(range.lowerBound), Int32(range.count), base)
+                    initialized = range.count
+                }
+            }, sampleRateHz: rateHz)
+        let isFinite = audio.channels.allSatisfy { channel in
+            channel.withUnsafeBufferPointer { $0.largestMagnitude.isFinite }
+        }
+        guard isFinite else {
+            throw WebError.notFinite.erased
+        }
+        return audio
+    }
+
+    /// Computes the next finished samples of all stems.
+    ///
+    /// - Returns: their number; 0 after the last.
+    func next() throws(AnyError) -> Int {
+        guard let pipeline else { preconditionFailure("a separation is begun first") }
+        block = nil
+        block = try pipeline.next { progress in
+            page_progress(Int32(progress.segmentsDone), Int32(progress.segmentsTotal))
+        }?.stems
+        if block == nil { self.pipeline = nil }
+        return block?.sampleCount ?? 0
+    }
+
+    /// Copies a row of the last block, `stem · channels + channel`.
+    func copy(row: Int, to samples: UnsafeMutablePointer<Float>) {
+        guard let channel = block?.channels[row] else { preconditionFailure("no block") }
+        samples.update(from: channel, count: channel.count)
+    }
+}
+
+/// A model or a track that can't be used on a page.
+enum WebError: CausedError, DescribedError {
+    case membersDiffer(name: String)
+    case tooFewChannels(found: Int, needed: Int)
+    case notFinite
+
+    var description: String {
+        switch self {
+        case .membersDiffer(let name):
+            "\(name): its sources, rate or channels are not those of the model's other files; give "
+                + "files of one model"
+        case .tooFewChannels(let found, let needed):
+            "The track has \(found) channels, and the model needs 1, \(needed) or more."
+        case .notFinite: "The track has samples that are not finite numbers; decode it again."
+        }
+    }
+
+    var cause: ErrorCause {
+        switch self {
+        case .membersDiffer: .model
+        case .tooFewChannels: .unsuitable
+        case .notFinite: .input
+        }
+    }
+
+    var reason: String? { nil }
+}

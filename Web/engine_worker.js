@@ -1,0 +1,222 @@
+// The worker that runs the engine, and the workers that are its other threads.
+//
+// A page's thread posts `{ task, id, … }` and gets `{ id, result }` or `{ id, error }`, and before that
+// any number of `{ id, event }`. The engine's functions are in Sources/Engine/Exports.swift.
+
+import { choosePrecision, neededMemory } from "./capabilities.js";
+
+/** Pages of 64 KB: as many as the modules ask for at least, and as at most (tools/build_web). */
+const memoryPages = { initial: 64, maximum: 32768 };
+const stackBytes = 1 << 20;
+
+let engine = null;
+
+onmessage = ({ data }) => {
+  if (data.task === "serve") serve(data);
+  else tasks[data.task](data).then(
+    (result) => postMessage({ id: data.id, result }),
+    (error) => postMessage({ id: data.id, error: errorOf(error) }));
+};
+
+const tasks = {
+  async open({ id, moduleURL, threads, isShared, precision, files, weights, segmentSeconds }) {
+    engine = await Engine.start(moduleURL, threads, isShared);
+    const totalBytes = files.reduce((sum, { blob }) => sum + blob.size, 0);
+    let receivedBytes = 0;
+    for (const [index, file] of files.entries()) {
+      precision = await engine.addMember(file, { precision, segmentSeconds, weights: weights?.[index] ?? [] }, (count) => {
+        receivedBytes += count;
+        postMessage({ id, event: { state: "loading", receivedBytes, totalBytes } });
+      });
+    }
+    const description = JSON.parse(engine.text(engine.exports.describe()));
+    engine.rowCount = description.sources.length * description.audioChannels;
+    return { ...description, memory: isShared ? engine.memory : null, cancellation: engine.exports.cancellation() };
+  },
+
+  async separate({ id, channels, sampleRate, options }) {
+    return engine.separate(channels, sampleRate, options, (event, transfer) => postMessage({ id, event }, transfer));
+  },
+
+  async cancel() {
+    engine.cancel();
+  },
+};
+
+/** An error for the page's thread. A trap has no message of its own: the engine printed one before it. */
+function errorOf(error) {
+  const isTrap = error instanceof WebAssembly.RuntimeError || error instanceof RangeError;
+  if (!isTrap) return { name: error.name, message: error.message };
+  const line = engine?.lastLine ?? "";
+  return {
+    name: "EngineFailure",
+    message: line.includes("memory")
+      ? "The engine ran out of memory; close other tabs, choose a smaller model or the precision int8, and load the model again."
+      : `The engine stopped (${line || error.message}); load the model again.`,
+  };
+}
+
+class Engine {
+  /** Compiles the engine, and starts its other threads: `threads` in all. */
+  static async start(moduleURL, threads, isShared) {
+    const response = await fetch(moduleURL);
+    if (!response.ok) throw new Error(`${moduleURL} can't be loaded: the host replied ${response.status}.`);
+    const bytes = new Uint8Array(await response.arrayBuffer());
+    if (!isShared) importPlainMemory(bytes);
+    const module = await WebAssembly.compile(bytes);
+    const engine = new Engine(module, new WebAssembly.Memory({ ...memoryPages, shared: isShared }));
+    engine.exports._initialize();
+    const ready = [];
+    for (let thread = 1; thread < threads; thread++) ready.push(engine.startThread(module));
+    await Promise.all(ready);
+    engine.exports.start(threads);
+    return engine;
+  }
+
+  constructor(module, memory) {
+    this.memory = memory;
+    this.lastLine = "";
+    this.exports = new WebAssembly.Instance(module, this.imports(module)).exports;
+  }
+
+  imports(module) {
+    const page = {
+      progress: (done, total) => this.report({ segmentsDone: done, segmentsTotal: total, fraction: done / total }),
+      read: (channel, start, count, at) => this.floats(at, count).set(this.channels[channel].subarray(start, start + count)),
+      // A browser writes neither random numbers nor text to shared memory, and reads no text from it.
+      random: (at, count) => this.bytes(at, count).set(crypto.getRandomValues(new Uint8Array(count))),
+      print: (at, count) => {
+        this.lastLine = new TextDecoder().decode(this.bytes(at, count).slice());
+        console.error(this.lastLine);
+      },
+    };
+    // The C library names functions of a system for its files, which the engine has none of.
+    const NOT_SUPPORTED = 58;
+    const noSystem = Object.fromEntries(
+      WebAssembly.Module.imports(module).filter((one) => one.module === "wasi_snapshot_preview1").map(({ name }) => [name, () => NOT_SUPPORTED]));
+    return { env: { memory: this.memory }, page, wasi_snapshot_preview1: noSystem };
+  }
+
+  /** A worker that runs parts of the engine's loops; ready when it has its instance. */
+  startThread(module) {
+    const worker = new Worker(import.meta.url, { type: "module" });
+    const stack = this.allocate(stackBytes) + stackBytes;
+    return new Promise((resolve, reject) => {
+      worker.onmessage = resolve;
+      worker.onerror = (event) => reject(new Error(`A thread of the engine can't start: ${event.message}.`));
+      worker.postMessage({ task: "serve", module, memory: this.memory, stack });
+    });
+  }
+
+  // A view ends where the memory ended when it was made, so each access has its own.
+  bytes(at, count) {
+    return new Uint8Array(this.memory.buffer, at, count);
+  }
+
+  floats(at, count) {
+    return new Float32Array(this.memory.buffer, at, count);
+  }
+
+  /** Memory of the engine. */
+  allocate(count) {
+    const at = this.exports.allocate(count);
+    if (at === 0) throw new Error(`The model needs ${Math.ceil(count / 1e6)} MB more memory than a page can have; choose a smaller one.`);
+    return at;
+  }
+
+  /** The text of `count` bytes that a function of the engine left. */
+  text(count) {
+    return this.withMemory(count, (at) => {
+      this.exports.copyText(at);
+      return new TextDecoder().decode(this.bytes(at, count).slice());
+    });
+  }
+
+  /** Calls `body` with memory, and gives it back. */
+  withMemory(count, body) {
+    const at = this.allocate(count);
+    const result = body(at);
+    this.exports.release(at);
+    return result;
+  }
+
+  /** The number that a function of the engine returned; throws the error that it left in place of one. */
+  checked(number) {
+    if (number >= 0) return number;
+    const message = this.text(-number);
+    const isCancelled = new Int32Array(this.memory.buffer, this.exports.cancellation(), 1)[0] !== 0;
+    throw isCancelled ? new DOMException("The work was cancelled.", "AbortError") : new Error(message);
+  }
+
+  /** Loads a network of the model, and returns the precision. The file is in memory only meanwhile. */
+  async addMember({ name, blob }, { precision, segmentSeconds, weights }, progress) {
+    const at = this.allocate(blob.size);
+    let end = at;
+    const reader = blob.stream().getReader();
+    for (;;) {
+      const { value, done } = await reader.read();
+      if (done) break;
+      this.bytes(end, value.length).set(value);
+      end += value.length;
+      progress(value.length);
+    }
+    const path = new TextEncoder().encode(name);
+    const described = this.withMemory(path.length, (pathAt) => {
+      this.bytes(pathAt, path.length).set(path);
+      return this.exports.openMember(pathAt, path.length, at, blob.size, segmentSeconds ?? 0);
+    });
+    const needs = JSON.parse(this.text(this.checked(described)));
+    precision ??= needs.isQuantized ? "int8" : null;
+    const chosen = choosePrecision(neededMemory(needs), precision, self);
+    const loaded = this.withMemory(8 * weights.length, (weightsAt) => {
+      new Float64Array(this.memory.buffer, weightsAt, weights.length).set(weights);
+      return this.exports.loadMember(precisions.indexOf(chosen), weightsAt, weights.length);
+    });
+    this.exports.release(at);
+    this.checked(loaded);
+    return chosen;
+  }
+
+  cancel() {
+    new Int32Array(this.memory.buffer, this.exports.cancellation(), 1)[0] = 1;
+  }
+
+  /** Posts finished samples of all stems as they come. */
+  async separate(channels, sampleRate, { shifts, seed, overlap }, report) {
+    this.channels = channels;
+    this.report = report;
+    const samples = this.checked(this.exports.separate(channels.length, channels[0].length, sampleRate, shifts, seed, overlap));
+    report({ samples });
+    for (let start = 0; start < samples; ) {
+      const count = this.checked(this.exports.next());
+      const rows = this.withMemory(4 * count, (at) =>
+        Array.from({ length: this.rowCount }, (_, row) => {
+          this.exports.copyRow(row, at);
+          return this.floats(at, count).slice();
+        }));
+      report({ start, rows }, rows.map(({ buffer }) => buffer));
+      start += count;
+      // Messages arrive between two blocks.
+      await new Promise((resolve) => setTimeout(resolve));
+    }
+    this.channels = [];
+  }
+}
+
+const precisions = ["float32", "bfloat16", "int8"];
+
+/** Makes the module import memory that is not shared, where the page may not share any: the limits of its
+ * memory, after the import's name, begin with 3 for shared memory with a maximum, and with 1 for other. */
+function importPlainMemory(bytes) {
+  const name = [6, ...new TextEncoder().encode("memory"), 2, 3];
+  const at = bytes.findIndex((_, index) => name.every((byte, offset) => bytes[index + offset] === byte));
+  bytes[at + name.length - 1] = 1;
+}
+
+/** Makes this worker a thread of the engine, for good. */
+function serve({ module, memory, stack }) {
+  const thread = new Engine(module, memory);
+  thread.exports.__stack_pointer.value = stack;
+  postMessage("ready");
+  thread.exports.serve();
+}

@@ -1,0 +1,66 @@
+// Types of swift-demucs.js. docs/web.md explains them with an example.
+
+/** Weights of a model: float32 as published, or rounded when they are loaded. */
+export type Precision = "float32" | "bfloat16" | "int8";
+
+/** A name of models.js, such as "demo" or "htdemucs"; an address, which has a slash; a file, or its bytes. */
+export type Model = string | URL | Blob | ArrayBuffer | ArrayBufferView;
+
+export interface LoadingProgress {
+  /** "loading" while the files are read; before it, what models.js says of a download. */
+  state: string;
+  receivedBytes: number;
+  totalBytes: number;
+}
+
+export interface LoadOptions {
+  /** By default float32, or int8 where memory is small and for files with INT8 weights. */
+  precision?: Precision | null;
+  /** By default as many as the processor has, up to 8. One on a page that is not isolated. */
+  threads?: number | null;
+  onProgress?(progress: LoadingProgress): void;
+  signal?: AbortSignal;
+}
+
+/** Loads a model into a worker. */
+export function load(model: Model, options?: LoadOptions): Promise<Engine>;
+
+/** Samples of one or more channels, all equally long. */
+export interface Sound {
+  channels: Float32Array[];
+  sampleRate: number;
+}
+
+/** Channels by the names of the sources. */
+export type Stems = Record<string, Float32Array[]>;
+
+export interface SeparateOptions {
+  /** Time shifts to average over, 0 to 100; each costs one more pass. By default 1. */
+  shifts?: number;
+  /** Seed of the shifts' offsets; by default a new one. */
+  seed?: number | null;
+  /** Share of a segment that overlaps the next one, at least 0 and less than 1. By default 0.25. */
+  overlap?: number;
+  /** Whether to return the stems; false saves their memory where `onStems` takes them. By default true. */
+  collect?: boolean;
+  /** After each segment. */
+  onProgress?(progress: { segmentsDone: number; segmentsTotal: number; fraction: number }): void;
+  /** Finished samples of all stems, in order: the first of them is the track's sample `start`. */
+  onStems?(piece: { start: number; stems: Stems }): void;
+  signal?: AbortSignal;
+}
+
+export interface Engine {
+  /** Names of the stems. */
+  readonly sources: string[];
+  /** Rate of the stems; tracks of other rates are resampled to it. */
+  readonly sampleRate: number;
+  readonly precision: Precision;
+  readonly threads: number;
+  /** Contents of the model's files that the engine ignores. */
+  readonly warnings: string[];
+  /** Separates a track, one at a time; a file is decoded by the browser. */
+  separate(track: Sound | Blob, options?: SeparateOptions): Promise<{ stems: Stems }>;
+  /** Ends the workers and gives their memory back. */
+  close(): void;
+}

@@ -1,0 +1,212 @@
+// Separates music on a page: loads a model, and runs it in workers. docs/web.md has an example.
+
+import { capabilities, requireSIMD } from "./capabilities.js";
+
+/** Models, options and results are described in swift-demucs.d.ts. */
+export async function load(model, { precision = null, threads = null, onProgress, signal } = {}) {
+  requireOption(precision === null || precisions.includes(precision), "precision", precision, precisions.join(", "));
+  requireOption(threads === null || (Number.isInteger(threads) && threads > 0), "threads", threads, "a whole number from 1");
+  const browser = capabilities();
+  requireSIMD(browser);
+  const files = await openModel(model, { onProgress, signal });
+  const worker = new EngineWorker();
+  try {
+    const description = await worker.call({
+      task: "open", ...files, precision, isShared: browser.sharedMemory,
+      moduleURL: new URL(`engine_${browser.relaxedSIMD ? "relaxedsimd" : "simd128"}.wasm`, import.meta.url).href,
+      // More than eight threads gain little, and each takes memory.
+      threads: browser.sharedMemory ? (threads ?? Math.min(browser.threads, 8)) : 1,
+    }, { signal, cancel: () => worker.close(), onEvent: (event) => onProgress?.(event) });
+    return new Engine(worker, description);
+  } catch (error) {
+    worker.close();
+    throw error;
+  }
+}
+
+const precisions = ["float32", "bfloat16", "int8"];
+
+class Engine {
+  #worker;
+  #description;
+  #isBusy = false;
+
+  constructor(worker, description) {
+    this.#worker = worker;
+    this.#description = description;
+  }
+
+  get sources() {
+    return [...this.#description.sources];
+  }
+
+  get sampleRate() {
+    return this.#description.sampleRate;
+  }
+
+  get precision() {
+    return this.#description.precision;
+  }
+
+  get threads() {
+    return this.#description.threads;
+  }
+
+  get warnings() {
+    return [...this.#description.warnings];
+  }
+
+  async separate(track, { shifts = 1, seed = null, overlap = 0.25, collect = true, onProgress, onStems, signal } = {}) {
+    requireOption(Number.isInteger(shifts), "shifts", shifts, "a whole number");
+    requireOption(seed === null || (Number.isSafeInteger(seed) && seed >= 0), "seed", seed, "a whole number from 0");
+    if (this.#isBusy) throw new Error("The engine is separating another track; wait for it, or cancel it by its signal.");
+    this.#isBusy = true;
+    try {
+      const { channels, sampleRate } = track instanceof Blob ? await decoded(track) : track;
+      requireSamples(channels, sampleRate);
+      const stems = {};
+      const options = { shifts, overlap, seed: seed ?? Math.floor(Math.random() * 1e6) };
+      await this.#worker.call({ task: "separate", channels, sampleRate, options }, {
+        signal,
+        cancel: () => this.#cancel(),
+        onEvent: ({ samples, start, rows, ...progress }) => {
+          if (samples !== undefined) {
+            if (collect) Object.assign(stems, this.#named((row) => new Float32Array(samples)));
+          } else if (rows) {
+            if (collect) this.#named((row, name, channel) => stems[name][channel].set(rows[row], start));
+            onStems?.({ start, stems: this.#named((row) => rows[row]) });
+          } else {
+            onProgress?.(progress);
+          }
+        },
+      });
+      return { stems };
+    } finally {
+      this.#isBusy = false;
+    }
+  }
+
+  /** `{ name: [value of each channel] }` of all stems; a row is a channel of a stem. */
+  #named(value) {
+    const count = this.#description.audioChannels;
+    return Object.fromEntries(this.sources.map((name, source) => [
+      name, Array.from({ length: count }, (_, channel) => value(source * count + channel, name, channel)),
+    ]));
+  }
+
+  /** Asks the engine to stop. It looks at shared memory between two layers, and for messages between two blocks. */
+  #cancel() {
+    const { memory, cancellation } = this.#description;
+    if (memory) Atomics.store(new Int32Array(memory.buffer), cancellation / 4, 1);
+    this.#worker.post({ task: "cancel" });
+  }
+
+  close() {
+    this.#worker.close();
+  }
+}
+
+/** The worker that runs the engine. After a trap, and when it is closed, all calls fail. */
+class EngineWorker {
+  #worker = new Worker(new URL("engine_worker.js", import.meta.url), { type: "module" });
+  #calls = new Map();
+  #count = 0;
+  #failure = null;
+
+  constructor() {
+    this.#worker.onmessage = ({ data }) => this.#receive(data);
+    this.#worker.onerror = (event) => this.#end(new Error(`The engine can't start: ${event.message || "its worker can't be loaded"}; reload the page.`));
+  }
+
+  #receive({ id, event, error, result }) {
+    const call = this.#calls.get(id);
+    if (!call) return;
+    if (!event) {
+      this.#calls.delete(id);
+      if (!error) return call.resolve(result);
+      const thrown = error.name === "AbortError" ? cancelled() : Object.assign(new Error(error.message), { name: error.name });
+      call.reject(thrown);
+      if (error.name === "EngineFailure") this.#end(thrown);
+      return;
+    }
+    // What the caller's function throws ends its call, not the engine.
+    try {
+      call.onEvent(event);
+    } catch (thrown) {
+      call.fail(thrown);
+    }
+  }
+
+  post(message, id = (this.#count += 1)) {
+    this.#worker.postMessage({ id, ...message });
+    return id;
+  }
+
+  /** The result of a task. `cancel` asks the worker to end it: the call ends when the worker has. */
+  call(message, { signal, cancel, onEvent }) {
+    if (this.#failure) return Promise.reject(this.#failure);
+    if (signal?.aborted) return Promise.reject(cancelled());
+    return new Promise((resolve, reject) => {
+      let failure = null;
+      const fail = (error) => {
+        failure ??= error;
+        cancel();
+      };
+      const abort = () => fail(cancelled());
+      signal?.addEventListener("abort", abort, { once: true });
+      const settle = (error, value) => {
+        signal?.removeEventListener("abort", abort);
+        if (failure ?? error) reject(failure ?? error);
+        else resolve(value);
+      };
+      this.#calls.set(this.post(message), { onEvent, fail, resolve: (value) => settle(null, value), reject: settle });
+    });
+  }
+
+  close() {
+    this.#end(new Error("The engine is closed; load the model again."));
+  }
+
+  #end(error) {
+    this.#failure ??= error;
+    this.#worker.terminate();
+    for (const call of this.#calls.values()) call.reject(error);
+    this.#calls.clear();
+  }
+}
+
+async function decoded(file) {
+  const { decode, inspect } = await import("./local_track.js");
+  return decode(file, await inspect(file));
+}
+
+const cancelled = () => new DOMException("The work was cancelled.", "AbortError");
+
+/** The model's files: of a name, an address, a file, or its bytes. */
+async function openModel(model, options) {
+  if (model instanceof ArrayBuffer || ArrayBuffer.isView(model)) return { files: [{ name: "model", blob: new Blob([model]) }] };
+  if (model instanceof Blob) return { files: [{ name: model.name ?? "model", blob: model }] };
+  if (typeof model === "string" && !model.includes("/")) return (await import("./models.js")).openNamedModel(model, options);
+  return { files: [await fetched(new URL(model, globalThis.location?.href), options)] };
+}
+
+async function fetched(url, { signal }) {
+  try {
+    const response = await fetch(url, { signal });
+    if (!response.ok) throw new Error(`the host replied ${response.status}`);
+    return { name: url.pathname.split("/").at(-1), blob: await response.blob() };
+  } catch (error) {
+    if (signal?.aborted) throw cancelled();
+    throw new Error(`The model ${url.href} can't be loaded: ${error.message}; check the address and the connection.`);
+  }
+}
+
+function requireSamples(channels, sampleRate) {
+  const isPlanar = Array.isArray(channels) && channels.length > 0 && channels.every((channel) => channel instanceof Float32Array && channel.length === channels[0].length);
+  if (!isPlanar) throw new Error("The track's channels are not an array of Float32Array of one length; give one for each channel, or a File.");
+  requireOption(Number.isInteger(sampleRate) && sampleRate >= 1000 && sampleRate <= 768000, "sampleRate", sampleRate, "a whole number from 1000 to 768000");
+}
+
+function requireOption(isValid, name, value, allowed) {
+  if (!isValid) throw new Error(`The value ${value} is invalid for ${name}; use ${allowed}.`);
+}
