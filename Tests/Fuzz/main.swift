@@ -1,6 +1,7 @@
 // Fuzzer of the checkpoint readers: runs them on damaged files.
 //
 //     swift run -c release fuzz-readers [rounds for each file, 10000] [seed, 1]
+//     swift run -c release fuzz-readers rounds seed folder     (only writes the files, for another program)
 
 import Foundation
 import HTDemucs
@@ -20,13 +21,22 @@ func peakBytes() -> Int {
     #endif
 }
 
-let arguments = CommandLine.arguments.dropFirst().map { Int($0) }
-guard arguments.count <= 2, arguments.allSatisfy({ ($0 ?? -1) >= 0 }) else {
-    print("usage: fuzz-readers [rounds for each file] [seed]")
+let words = Array(CommandLine.arguments.dropFirst())
+let numbers = words.prefix(2).map { Int($0) }
+guard words.count <= 3, numbers.allSatisfy({ ($0 ?? -1) >= 0 }) else {
+    print("usage: fuzz-readers [rounds for each file] [seed] [folder]")
     exit(2)
 }
-let rounds = (arguments.first ?? 10_000) ?? 10_000
-let seed = (arguments.dropFirst().first ?? 1) ?? 1
+let rounds = (numbers.first ?? 10_000) ?? 10_000
+let seed = (numbers.dropFirst().first ?? 1) ?? 1
+
+if words.count == 3 {
+    for reader in ReaderFuzz.all {
+        try reader.write(
+            rounds: rounds, seed: UInt64(seed), into: URL(fileURLWithPath: words[2]))
+    }
+    exit(0)
+}
 
 let before = peakBytes()
 for reader in ReaderFuzz.all {

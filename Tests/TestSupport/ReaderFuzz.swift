@@ -70,6 +70,17 @@ package struct ReaderFuzz: Sendable, CustomStringConvertible {
         return outcome
     }
 
+    /// Writes the files that ``run(rounds:seed:also:isExpected:)`` reads, for readers elsewhere.
+    package func write(rounds: Int, seed: UInt64, into folder: URL) throws {
+        let original = [UInt8](try Data(contentsOf: Fixture.url("weights/\(fixture)")))
+        var mutator = FileMutator(original, container: container, seed: seed)
+        let name = fixture.replacing("/", with: ".")
+        for round in 0..<rounds {
+            try Data(mutator.next(round: round)).write(
+                to: folder.appendingPathComponent("\(name).\(round)"))
+        }
+    }
+
     private static let classNames = [
         "demucs.htdemucs.HTDemucs", "demucs.hdemucs.HDemucs", "demucs.demucs.Demucs",
     ]

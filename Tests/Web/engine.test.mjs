@@ -1,0 +1,195 @@
+// The engine for browsers in node, against the native program. Tests/system/test_web sets WEB, the folder of the engine,
+// PROGRAM, the native program, TRACK, a float WAV file, and DAMAGED, a folder of damaged models.
+
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { pathToFileURL } from "node:url";
+import { endWorkers, imitateBrowser } from "./browser.mjs";
+import { nativeSettings, nativeStems, settings } from "./native.mjs";
+import { digest, readWAV, worstSignalToNoise } from "./sound.mjs";
+
+const { WEB, TRACK, DAMAGED } = process.env;
+imitateBrowser();
+const { load } = await import(pathToFileURL(join(WEB, "swift-demucs.js")));
+const model = readFileSync(join(WEB, "demo.safetensors")).buffer;
+const track = readWAV(TRACK);
+
+/** Loads the demo model, calls `body` with the engine, and closes it. */
+async function withEngine(options, body) {
+  const engine = await load(model, options);
+  try {
+    return await body(engine);
+  } finally {
+    engine.close();
+  }
+}
+
+/** The stems with `settings` in float32: of the native program, and of the engine on one thread. */
+let expected;
+let single;
+
+// The example leaves its engine open.
+after(() => endWorkers());
+
+before(async () => {
+  expected = nativeStems(...nativeSettings);
+  single = await withEngine({ threads: 1 }, async (engine) => (await engine.separate(track, settings)).stems);
+});
+
+test("an engine says what it is", () => withEngine({ threads: 2, precision: "bfloat16" }, (engine) => {
+  assert.deepEqual(engine.sources, ["drums", "bass", "other", "vocals"]);
+  assert.equal(engine.sampleRate, 44100);
+  assert.equal(engine.precision, "bfloat16");
+  assert.equal(engine.threads, 2);
+  assert.deepEqual(engine.warnings, []);
+}));
+
+test("the stems of a track are those of the native program", () => {
+  const ratio = worstSignalToNoise(expected, single);
+  // Sums are in another order. 120 dB are a millionth of the amplitude.
+  assert.ok(ratio >= 120, `${ratio} dB`);
+});
+
+for (const [precision, least] of [["bfloat16", 40], ["int8", 36]]) {
+  test(`${precision} keeps ${least} dB against float32`, () => withEngine({ precision }, async (engine) => {
+    const { stems } = await engine.separate(track, settings);
+    const ratio = worstSignalToNoise(expected, stems);
+    assert.ok(ratio >= least, `${ratio} dB`);
+  }));
+}
+
+for (const threads of [2, 4]) {
+  test(`${threads} threads give the bits of one`, () => withEngine({ threads }, async (engine) => {
+    assert.equal(engine.threads, threads);
+    const { stems } = await engine.separate(track, settings);
+    assert.equal(digest(stems), digest(single));
+  }));
+}
+
+test("a page that may not share memory gets the same bits on one thread", async () => {
+  imitateBrowser({ isIsolated: false });
+  try {
+    await withEngine({ threads: 4 }, async (engine) => {
+      assert.equal(engine.threads, 1);
+      assert.equal(digest((await engine.separate(track, settings)).stems), digest(single));
+    });
+  } finally {
+    imitateBrowser();
+  }
+});
+
+test("pieces come in order and make up the stems", () => withEngine({}, async (engine) => {
+  const pieces = [];
+  const fractions = [];
+  const { stems } = await engine.separate(track, {
+    ...settings, collect: false, onStems: (piece) => pieces.push(piece), onProgress: ({ fraction }) => fractions.push(fraction),
+  });
+  assert.deepEqual(stems, {});
+  let start = 0;
+  for (const piece of pieces) {
+    assert.equal(piece.start, start);
+    const end = start + piece.stems.drums[0].length;
+    const expectedPiece = Object.fromEntries(Object.entries(single).map(([name, channels]) => [name, channels.map((channel) => channel.slice(start, end))]));
+    assert.equal(digest(piece.stems), digest(expectedPiece));
+    start = end;
+  }
+  assert.equal(start, track.channels[0].length);
+  assert.ok(fractions.length > 2);
+  assert.equal(fractions[0], 0);
+  assert.equal(fractions.at(-1), 1);
+  assert.deepEqual(fractions, [...fractions].sort((one, other) => one - other));
+}));
+
+test("other rates and mono are converted as natively", () => withEngine({}, async (engine) => {
+  const mono = { channels: [track.channels[0].slice(0, 96000)], sampleRate: 48000 };
+  const { stems } = await engine.separate(mono, { shifts: 0 });
+  assert.equal(stems.drums[0].length, 88200);
+  assert.deepEqual(stems.drums.length, 2);
+}));
+
+for (const isIsolated of [true, false]) {
+  test(`a cancelled separation ends, and another one begins (shared memory: ${isIsolated})`, async () => {
+    imitateBrowser({ isIsolated });
+    try {
+      await withEngine({}, async (engine) => {
+        const controller = new AbortController();
+        const cancelled = engine.separate(track, { ...settings, signal: controller.signal, onStems: () => controller.abort() });
+        await assert.rejects(cancelled, { name: "AbortError" });
+        assert.equal(digest((await engine.separate(track, settings)).stems), digest(single));
+      });
+    } finally {
+      imitateBrowser();
+    }
+  });
+}
+
+test("a fault of the page's function ends its call alone", () => withEngine({}, async (engine) => {
+  const onStems = () => {
+    throw new Error("no room");
+  };
+  await assert.rejects(engine.separate(track, { onStems }), { message: "no room" });
+  assert.equal(digest((await engine.separate(track, settings)).stems), digest(single));
+}));
+
+test("options and tracks that don't fit are refused in a sentence", () => withEngine({}, async (engine) => {
+  const refused = (sound, options, words) => assert.rejects(engine.separate(sound, options), words);
+  await refused(track, { shifts: 101 }, /101 is invalid for shifts: a number from 0 to 100/);
+  await refused(track, { overlap: 1 }, /overlap/);
+  await refused(track, { seed: -1 }, /seed/);
+  await refused({ channels: [], sampleRate: 44100 }, {}, /channels/);
+  await refused({ channels: track.channels, sampleRate: 10 }, {}, /sampleRate/);
+  await refused({ channels: [new Float32Array(0)], sampleRate: 44100 }, {}, /at least one/);
+  await refused({ channels: [Float32Array.of(0, NaN)], sampleRate: 44100 }, {}, /finite/);
+  await assert.rejects(load(model, { precision: "float64" }), /float64.*precision/);
+}));
+
+test("the example of docs/web.md separates a file", async () => {
+  const [, code] = readFileSync(new URL("../../docs/web.md", import.meta.url), "utf8").match(/```js\n(.*?)```/s);
+  const elements = { output: {}, "input[type=file]": {}, button: {} };
+  const played = new Promise((resolve) => {
+    const buffer = { channels: [], copyToChannel: (samples, channel) => (buffer.channels[channel] = samples) };
+    globalThis.document = { querySelector: (selector) => elements[selector] };
+    globalThis.AudioContext = class {
+      createBuffer = () => buffer;
+    };
+    globalThis.AudioBufferSourceNode = class {
+      connect() {}
+      start() {
+        resolve(buffer.channels);
+      }
+    };
+  });
+  const address = (path) => pathToFileURL(join(WEB, path)).href;
+  // The demo model by its address, because names need the list of models.
+  const example = code.replace("./swift-demucs.js", address("swift-demucs.js")).replace('"demo"', JSON.stringify(address("demo.safetensors")));
+  await import(`data:text/javascript,${encodeURIComponent(example)}`);
+  const file = new Blob([readFileSync(TRACK)]);
+  const separating = elements["input[type=file]"].onchange({ target: { files: [file] } });
+  const drums = await played;
+  await separating;
+  assert.equal(elements.output.textContent, "100 %");
+  assert.deepEqual(drums.map(({ length }) => length), track.channels.map(({ length }) => length));
+});
+
+test("a closed engine says so", async () => {
+  const engine = await load(model);
+  engine.close();
+  await assert.rejects(engine.separate(track), /closed/);
+});
+
+test("a file that is no model is refused with its reason", async () => {
+  await assert.rejects(load(new TextEncoder().encode("no model at all").buffer), /not a checkpoint/);
+  await assert.rejects(load(new ArrayBuffer(0)), /empty|not a checkpoint/);
+  await assert.rejects(load(pathToFileURL(join(WEB, "missing.safetensors"))), /404.*check the address/);
+});
+
+test("damaged files of every format are refused, or loaded, but never end a page", async () => {
+  const { damagedFiles } = await import("./damaged.mjs");
+  const outcome = await damagedFiles(join(WEB, "engine_simd128.wasm"), DAMAGED);
+  console.log(outcome);
+  assert.ok(outcome.files >= 3000);
+  assert.equal(outcome.traps, 0);
+  await withEngine({}, (engine) => assert.equal(engine.precision, "float32"));
+});

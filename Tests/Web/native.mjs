@@ -1,0 +1,25 @@
+// The native program, to compare with. Tests/system/test_web sets WEB, PROGRAM and TRACK.
+
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { readWAV } from "./sound.mjs";
+
+const { WEB, PROGRAM, TRACK } = process.env;
+
+/** More than one pass, several segments, and offsets of a seed: for the engine, and for the program. */
+export const settings = { shifts: 2, seed: 7, overlap: 0.1 };
+export const nativeSettings = ["--shifts", "2", "--seed", "7", "--overlap", "0.1"];
+
+/** The track's stems by the demo model in float32: `{ name: channels }`. */
+export function nativeStems(...options) {
+  const out = mkdtempSync(join(tmpdir(), "test_web."));
+  try {
+    execFileSync(PROGRAM, ["-n", join(WEB, "demo.safetensors"), "--float32", "-o", out, ...options, TRACK], { stdio: "pipe" });
+    const files = readdirSync(out, { recursive: true }).filter((name) => name.endsWith(".wav"));
+    return Object.fromEntries(files.map((name) => [name.match(/(\w+)\.wav$/)[1], readWAV(join(out, name)).channels]));
+  } finally {
+    rmSync(out, { recursive: true });
+  }
+}
