@@ -26,12 +26,13 @@ export class Separator {
     const facts = await inspect(song);
     const engine = await this.#load(job, change, signal);
     change({ activity: "Reading the song" });
-    const sound = await decode(song, facts);
+    // The engine reads WAV files by itself, piece by piece.
+    const sound = facts.header ? song : await decode(song, facts);
     signal.throwIfAborted();
     const { sampleRate } = engine;
-    const samples = Math.ceil((sound.channels[0].length * sampleRate) / sound.sampleRate);
+    const samples = facts.header ? (facts.header.frames * sampleRate) / facts.sampleRate : (sound.channels[0].length * sampleRate) / sound.sampleRate;
     change({ activity: null, options: { ...job.options, precision: engine.precision }, duration_seconds: samples / sampleRate, stem_rate: sampleRate, piece_frames: pieceFrames });
-    const pieces = new Pieces(job, engine, samples, begin, change);
+    const pieces = new Pieces(job, engine, Math.ceil(samples), begin, change);
     // A piece that can't be stored ends the separation.
     const failure = new AbortController();
     let failed = null;
