@@ -200,7 +200,7 @@ final class HTTPServer: @unchecked Sendable {
 
     /// Scripts, styles and images are loaded from the service only, and no other site may frame the
     /// page or read replies.
-    private static let securityHeaders = [
+    private static let securityHeaders: [(name: String, value: String)] = [
         (
             name: "Content-Security-Policy",
             value: "default-src 'self'; script-src 'self'; style-src 'self'; "

@@ -85,7 +85,7 @@ extension ServiceError: CausedError {
     package var cause: ErrorCause {
         switch self {
         case .libraryMissing: .engine
-        case .cannotListen, .notAnAddress, .tokenNeeded: .argument
+        case .cannotListen, .notAnAddress, .notAWebFolder, .tokenNeeded: .argument
         case .tokenUnusable: .input
         case .folderUnusable, .folderInUse, .database: .output
         }
