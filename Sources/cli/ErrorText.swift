@@ -40,6 +40,7 @@ extension ServiceError {
         case .notAnAddress: .host
         case .tokenNeeded: .tokenFile
         case .folderUnusable, .folderInUse: .data
+        case .notAWebFolder: .web
         case .libraryMissing, .tokenUnusable, .database: nil
         }
     }

@@ -158,7 +158,7 @@ extension Option {
         "allow-origin", value: "origin",
         help: "Another site whose pages may use the service, such as https://example.org. Can be "
             + "repeated.")
-    fileprivate static let web = Option(
+    static let web = Option(
         "web", value: "folder",
         help: "Offer separation in the browser too: the folder dist/web of tools/build_web.")
     fileprivate static let allowFFmpeg = Option(
