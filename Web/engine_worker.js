@@ -34,8 +34,9 @@ const tasks = {
     return { ...description, memory: isShared ? engine.memory : null, cancellation: engine.exports.cancellation() };
   },
 
-  async separate({ id, channels, sampleRate, options }) {
-    return engine.separate(channels, sampleRate, options, (event, transfer) => postMessage({ id, event }, transfer));
+  async separate({ id, sound, options }) {
+    const samples = sound.header ? new (await import("./local_wav.js")).WAVSamples(sound.file, sound.header) : decodedSamples(sound.channels);
+    return engine.separate(samples, sound.sampleRate, options, (event, transfer) => postMessage({ id, event }, transfer));
   },
 
   async cancel() {
@@ -55,6 +56,13 @@ function errorOf(error) {
       : `The engine stopped (${line || error.message}); load the model again.`,
   };
 }
+
+/** Samples in memory, as `WAVSamples` reads them from a file. */
+const decodedSamples = (channels) => ({
+  channelCount: channels.length,
+  sampleCount: channels[0].length,
+  read: (channel, start, count) => channels[channel].subarray(start, start + count),
+});
 
 class Engine {
   /** Compiles the engine, and starts its other threads: `threads` in all. */
@@ -82,7 +90,7 @@ class Engine {
   imports(module) {
     const page = {
       progress: (done, total) => this.report({ segmentsDone: done, segmentsTotal: total, fraction: done / total }),
-      read: (channel, start, count, at) => this.floats(at, count).set(this.channels[channel].subarray(start, start + count)),
+      read: (channel, start, count, at) => this.floats(at, count).set(this.track.read(channel, start, count)),
       // A browser writes neither random numbers nor text to shared memory, and reads no text from it.
       random: (at, count) => this.bytes(at, count).set(crypto.getRandomValues(new Uint8Array(count))),
       print: (at, count) => {
@@ -182,10 +190,10 @@ class Engine {
   }
 
   /** Posts finished samples of all stems as they come. */
-  async separate(channels, sampleRate, { shifts, seed, overlap }, report) {
-    this.channels = channels;
+  async separate(track, sampleRate, { shifts, seed, overlap }, report) {
+    this.track = track;
     this.report = report;
-    const samples = this.checked(this.exports.separate(channels.length, channels[0].length, sampleRate, shifts, seed, overlap));
+    const samples = this.checked(this.exports.separate(track.channelCount, track.sampleCount, sampleRate, shifts, seed, overlap));
     report({ samples });
     for (let start = 0; start < samples; ) {
       const count = this.checked(this.exports.next());
@@ -199,7 +207,7 @@ class Engine {
       // Messages arrive between two blocks.
       await new Promise((resolve) => setTimeout(resolve));
     }
-    this.channels = [];
+    this.track = null;
   }
 }
 

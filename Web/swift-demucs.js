@@ -62,11 +62,11 @@ class Engine {
     if (this.#isBusy) throw new Error("The engine is separating another track; wait for it, or cancel it by its signal.");
     this.#isBusy = true;
     try {
-      const { channels, sampleRate } = track instanceof Blob ? await decoded(track) : track;
-      requireSamples(channels, sampleRate);
+      const sound = track instanceof Blob ? await opened(track) : track;
+      if (!sound.header) requireSamples(sound.channels, sound.sampleRate);
       const stems = {};
       const options = { shifts, overlap, seed: seed ?? Math.floor(Math.random() * 1e6) };
-      await this.#worker.call({ task: "separate", channels, sampleRate, options }, {
+      await this.#worker.call({ task: "separate", sound, options }, {
         signal,
         cancel: () => this.#cancel(),
         onEvent: ({ samples, start, rows, ...progress }) => {
@@ -175,9 +175,11 @@ class EngineWorker {
   }
 }
 
-async function decoded(file) {
+/** The sound of a file: its worker reads WAV files piece by piece, the browser decodes others as a whole. */
+async function opened(file) {
   const { decode, inspect } = await import("./local_track.js");
-  return decode(file, await inspect(file));
+  const facts = await inspect(file);
+  return facts.header ? { file, header: facts.header, sampleRate: facts.sampleRate } : decode(file, facts);
 }
 
 const cancelled = () => new DOMException("The work was cancelled.", "AbortError");
