@@ -75,6 +75,11 @@ let package = Package(
                 "Demucs", "HTDemucs", "Audio", "ModelZoo", "WeightsLoader", "Tensor", "System",
                 "CSwiftDemucs",
             ]),
+        .target(
+            name: "Analysis",
+            dependencies: [
+                "Demucs", "Tracks", "Audio", "Signal", "Tensor", "System", "CKernels",
+            ]),
         .target(name: "Evaluation", dependencies: ["Audio", "Signal", "Tensor", "System"]),
         .target(
             name: "Porting",
@@ -102,8 +107,8 @@ let package = Package(
             name: "swift-demucs",
             dependencies: [
                 "Runs", "Demucs", "ModelDownloads", "Diagnostics", "Quantization", "Porting",
-                "Evaluation", "Service", "ModelZoo", "WeightsLoader", "HTDemucs", "Signal",
-                "Tensor", "System", "CSwiftDemucs",
+                "Analysis", "Evaluation", "Service", "ModelZoo", "WeightsLoader", "HTDemucs",
+                "Signal", "Tensor", "System", "CSwiftDemucs",
             ],
             path: "Sources/cli"),
 
@@ -147,6 +152,9 @@ let package = Package(
         .testTarget(
             name: "EvaluationTests",
             dependencies: ["Evaluation", "Tensor", "TestSupport"]),
+        .testTarget(
+            name: "AnalysisTests",
+            dependencies: ["Analysis", "Demucs", "Tracks", "Signal", "Tensor", "TestSupport"]),
         .testTarget(
             name: "PortingTests", dependencies: ["Porting", "Demucs", "ModelZoo", "TestSupport"]),
         .testTarget(

@@ -7,7 +7,7 @@ import System
 package struct InputTrack: Equatable {
     /// The path as given or found; `-` for standard input.
     package let path: String
-    var isStandardInput = false
+    package var isStandardInput = false
     /// Folders between the operand and the file, `disc 1/live`; empty for none.
     var relativeFolder = ""
 

@@ -54,6 +54,7 @@ struct Command: Sendable {
         SeparateCommand.command,
         ServeCommand.command,
         ModelsCommand.command,
+        AnalyzeCommand.command,
         EvalCommand.command,
         SelfTestCommand.command,
         InspectCommand.command,

@@ -1,0 +1,51 @@
+// Beats and bars.
+
+import System
+
+/// The beats of a track, found by dynamic programming: the sequence of frames whose onsets are strong
+/// and whose distances are near the period of the tempo.
+///
+/// Reference: Ellis 2007, "Beat tracking by dynamic programming", Journal of New Music Research 36 (1).
+enum BeatTracker {
+    /// How much a deviation from the period costs, against the strength of onsets (Ellis's α).
+    private static let tightness: Float = 100
+    /// Beats of a bar. Other metres are counted in fours too.
+    static let beatsPerBar = 4
+
+    /// The frames of the beats.
+    static func beats(_ envelope: OnsetEnvelope, beatsPerMinute: Double) -> [Int] {
+        let onsets = envelope.values
+        let period = Float(Double(60 * OnsetStrength.framesPerSecond) / beatsPerMinute)
+        let distances = Array(Int((period / 2).rounded())...Int((2 * period).rounded()))
+        let costs = distances.map { tightness * pow(log(Float($0) / period), 2) }
+        var scores = onsets
+        var previous = [Int?](repeating: nil, count: onsets.count)
+        for frame in onsets.indices {
+            var best: Float = 0
+            for (distance, cost) in zip(distances, costs) where distance <= frame {
+                let score = scores[frame - distance] - cost
+                if score > best { (best, previous[frame]) = (score, frame - distance) }
+            }
+            scores[frame] += best
+        }
+        let last = max(0, onsets.count - Int(period))..<onsets.count
+        guard var beat = last.max(by: { scores[$0] < scores[$1] }) else { return [] }
+        var beats = [beat]
+        while let earlier = previous[beat] {
+            beats.append(earlier)
+            beat = earlier
+        }
+        return beats.reversed()
+    }
+
+    /// The index of the first beat that begins a bar: chords change there.
+    ///
+    /// - Parameter changes: the change of harmony at each beat.
+    static func firstDownbeat(changes: [Float]) -> Int {
+        let means = (0..<min(beatsPerBar, changes.count)).map { phase -> Float in
+            let values = stride(from: phase, to: changes.count, by: beatsPerBar).map { changes[$0] }
+            return values.reduce(0, +) / Float(values.count)
+        }
+        return means.indices.max { means[$0] < means[$1] } ?? 0
+    }
+}

@@ -1,0 +1,162 @@
+// Tempo, beats and key of a track, from its separated stems.
+
+import Audio
+import Demucs
+import Signal
+import System
+import Tensor
+import Tracks
+
+/// What a musician wants to know of a track.
+public struct MusicAnalysis: Sendable, Equatable {
+    /// Beats per minute; nil for a track of less than four seconds, or without onsets.
+    public let beatsPerMinute: Double?
+    /// Times of the beats in seconds from the track's beginning, ascending.
+    public let beats: [Double]
+    /// Times of the first beat of each bar of four.
+    public let downbeats: [Double]
+    /// nil for a track without pitches.
+    public let key: MusicalKey?
+}
+
+/// Takes the stems of a track as they are separated; memory for a thousand numbers a second.
+package struct MusicAnalyzer {
+    /// The stems by the name of their source: beats come from the drums, and some from the bass and
+    /// the other instruments; the key comes from the latter two. A model without these sources gives
+    /// the mixture in their place.
+    private enum Part: String, CaseIterable {
+        case drums
+        case bass
+        case other
+
+        /// Weight of the part's onsets.
+        var onsetWeight: Float {
+            switch self {
+            case .drums: 1
+            case .bass: 0.3
+            case .other: 0.2
+            }
+        }
+
+        /// Frequencies of the part's notes in Hz, and their weight in the key; nil without pitches.
+        var notes: (range: ClosedRange<Double>, weight: Float)? {
+            switch self {
+            case .drums: nil
+            case .bass: (40...400, 0.7)
+            case .other: (80...2000, 1)
+            }
+        }
+    }
+
+    /// First row of the part's source in a block; nil for the mixture.
+    private let rows: [Int?]
+    private let channelCount: Int
+    private let scale: Float
+    private var onsets: [OnsetStrength]
+    private var chromas: [Chroma?]
+
+    /// - Parameters:
+    ///   - sources: names of the stems in a block.
+    ///   - statistics: of the track, whose loudness then doesn't matter.
+    package init(
+        sources: [String], channelCount: Int, sampleRateHz: Int, statistics: TrackStatistics,
+        backend: Backend
+    ) {
+        self.channelCount = channelCount
+        scale = 1 / statistics.scale
+        rows = Part.allCases.map { part in
+            sources.firstIndex(of: part.rawValue).map { $0 * channelCount }
+        }
+        onsets = Part.allCases.map { _ in
+            OnsetStrength(sampleRateHz: sampleRateHz, backend: backend)
+        }
+        chromas = Part.allCases.map { part in
+            part.notes.map { Chroma($0.range, sampleRateHz: sampleRateHz, backend: backend) }
+        }
+    }
+
+    /// A power of two near a duration.
+    static func frameSamples(seconds: Double, _ sampleRateHz: Int) -> Int {
+        1 << Int(log2(seconds * Double(sampleRateHz)).rounded())
+    }
+
+    /// Takes the next samples of the stems.
+    package mutating func append(_ block: StemBlock) {
+        for (index, row) in rows.enumerated() {
+            let channels =
+                row.map { Array(block.stems.channels[$0..<$0 + channelCount]) }
+                ?? block.mixture.channels
+            let gain = scale / Float(channels.count)
+            let mono = channels[0].indices.map { sample in
+                gain * channels.reduce(0) { $0 + $1[sample] }
+            }
+            onsets[index].append(mono)
+            chromas[index]?.append(mono)
+        }
+    }
+
+    /// The analysis of all samples so far.
+    package mutating func finish() -> MusicAnalysis {
+        for index in onsets.indices {
+            onsets[index].finish()
+            chromas[index]?.finish()
+        }
+        let envelope = OnsetEnvelope(
+            zip(Part.allCases, onsets).map { ($0.onsetWeight, $1.values) })
+        guard let tempo = Tempogram(envelope)?.beatsPerMinute else {
+            return MusicAnalysis(beatsPerMinute: nil, beats: [], downbeats: [], key: key)
+        }
+        let beats = BeatTracker.beats(envelope, beatsPerMinute: tempo)
+        let times = beats.map { Double($0) / Double(OnsetStrength.framesPerSecond) }
+        let starts = times.map { Int($0 * Double(Chroma.framesPerSecond)) }
+        let parts = chromas.compactMap { $0?.changes(at: starts) }
+        let changes = starts.indices.map { beat in parts.reduce(0) { $0 + $1[beat] } }
+        let first = BeatTracker.firstDownbeat(changes: changes)
+        return MusicAnalysis(
+            beatsPerMinute: tempo, beats: times,
+            downbeats: stride(from: first, to: times.count, by: BeatTracker.beatsPerBar).map {
+                times[$0]
+            }, key: key)
+    }
+
+    private var key: MusicalKey? {
+        var classes = [Float](repeating: 0, count: 12)
+        for (part, chroma) in zip(Part.allCases, chromas) {
+            guard let notes = part.notes, let chroma else { continue }
+            for frame in chroma.normalized {
+                for pitchClass in 0..<12 { classes[pitchClass] += notes.weight * frame[pitchClass] }
+            }
+        }
+        return MusicalKey(of: classes)
+    }
+}
+
+extension Separator {
+    /// Separates a track and analyses its stems. Blocks until the analysis is complete.
+    ///
+    /// - Parameters:
+    ///   - cancellation: stops the work within a fraction of a segment once it is cancelled.
+    ///   - progress: called before the first and after each segment, on the calling thread.
+    /// - Returns: the analysis, and warnings about the recording.
+    /// - Throws: as ``separate(_:excerpt:options:progress:)``.
+    package func analyze(
+        _ input: AudioInput, excerpt: Excerpt? = nil,
+        options: SeparationOptions = SeparationOptions(),
+        cancellation: CancellationToken = CancellationToken(),
+        progress: (SeparationProgress) -> Void = { _ in }
+    ) throws -> (analysis: MusicAnalysis, warnings: [AudioWarning]) {
+        try options.validate()
+        let recording = try recording(
+            excerpt: excerpt, cancellation: cancellation, open: input.reader)
+        var random = PythonRandom(seed: options.seedOrDrawn())
+        let pipeline = try pipeline(
+            recording.track, options: options, random: &random, cancellation: cancellation)
+        var analyzer = MusicAnalyzer(
+            sources: model.sources, channelCount: model.audioChannels,
+            sampleRateHz: model.sampleRateHz, statistics: recording.track.statistics,
+            backend: try Backend(threads: 1))
+        while let block = try pipeline.next(progress: progress) { analyzer.append(block) }
+        try input.checkUnchanged()
+        return (analyzer.finish(), recording.warnings)
+    }
+}

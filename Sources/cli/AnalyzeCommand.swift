@@ -1,0 +1,137 @@
+// `swift-demucs analyze`: prints tempo, beats and key of tracks.
+
+import Analysis
+import Demucs
+import ModelZoo
+import Runs
+import System
+
+extension Option {
+    static let analysisJSON = Option(
+        "json",
+        help:
+            "Print a line of JSON for each track: path, tempo_bpm, beats and downbeats in seconds, "
+            + "key.")
+}
+
+struct AnalyzeCommand {
+    private let arguments: ParsedArguments
+    private let console: Console
+    private let threads: Int
+    private let precision: PrecisionChoice
+
+    static let command = Command(
+        "analyze",
+        overview:
+            "Print the tempo, the beats and the key of tracks, found in their separated stems.",
+        operand: "track ...",
+        operandHelp: "Audio files, folders to search for them, patterns, or - for standard input.",
+        options: [.name, .repo, .offline, .precision, .threads, .analysisJSON] + Option.common,
+        examples: [
+            "swift-demucs analyze song.flac":
+                "The beats per minute, the key, and the number of beats and bars.",
+            "swift-demucs analyze -n demo --json music > beats.jsonl":
+                "Times of all beats of all songs in a folder, with the bundled model.",
+        ]
+    ) { arguments, console throws(UsageError) in
+        try AnalyzeCommand(arguments, console).run()
+    }
+
+    init(_ arguments: ParsedArguments, _ console: Console) throws(UsageError) {
+        self.arguments = arguments
+        self.console = console
+        threads = try arguments.threads()
+        precision = try arguments.precisionChoice()
+    }
+
+    /// Analyses all tracks; continues after one that fails.
+    func run() -> ExitCode {
+        let display = ProgressDisplay(console: console)
+        let cancellation = Interruption.cancellation(onResize: display.redraw)
+        return console.reporting {
+            let found = TrackDiscovery(arguments.operands)
+            for problem in found.problems { console.error(problem.text) }
+            var failures = found.problems.count
+            // A mistyped name must not start a download.
+            guard found.tracks.contains(where: \.isThere) else {
+                for track in found.tracks {
+                    console.error("\(AudioError.notFound(path: track.path))")
+                }
+                return .trackFailed
+            }
+            let separator = try separator(cancellation)
+            for track in found.tracks {
+                do {
+                    display.begin(label: track.path)
+                    defer { display.end() }
+                    let input =
+                        track.isStandardInput
+                        ? try AudioInput(standardInput: Spool()) : try AudioInput(path: track.path)
+                    // Without a shift the same track always gives the same beats.
+                    let (analysis, warnings) = try separator.analyze(
+                        input, options: SeparationOptions(shifts: 0), cancellation: cancellation,
+                        progress: { display.update($0) })
+                    display.end()
+                    for warning in warnings { console.warning("\(warning)") }
+                    console.result(
+                        arguments.has(.analysisJSON)
+                            ? JSONText.of(AnalyzedTrack(track.path, analysis), [])
+                            : Self.line(track.path, analysis))
+                } catch let error where !(error is CancellationError) {
+                    console.error(commandText(of: error))
+                    failures += 1
+                }
+            }
+            return failures == 0 ? .done : .trackFailed
+        }
+    }
+
+    private func separator(_ cancellation: CancellationToken) throws -> Separator {
+        let files = try arguments.modelStore().model(
+            named: arguments.value(.name), console: console, cancellation: cancellation)
+        let model = try OpenedModel(files)
+        model.warnings.forEach(console.warning)
+        return try Separator(
+            model, threads: threads,
+            precision: precision.precision(isQuantized: model.isQuantized))
+    }
+
+    /// `song.flac: 121.8 beats per minute, D minor, 240 beats in 60 bars`
+    private static func line(_ path: String, _ analysis: MusicAnalysis) -> String {
+        let tempo = analysis.beatsPerMinute.map { "\($0.fixed(1)) beats per minute" } ?? "no tempo"
+        let key = analysis.key?.description ?? "no key"
+        return "\(path): \(tempo), \(key), \(analysis.beats.count) beats in "
+            + "\(analysis.downbeats.count) bars"
+    }
+}
+
+/// A track's analysis as a line of JSON.
+private struct AnalyzedTrack: Encodable {
+    let path: String
+    let tempoBpm: Double?
+    let beats: [Double]
+    let downbeats: [Double]
+    let key: String?
+
+    init(_ path: String, _ analysis: MusicAnalysis) {
+        self.path = path
+        tempoBpm = analysis.beatsPerMinute.map { ($0 * 100).rounded() / 100 }
+        beats = analysis.beats
+        downbeats = analysis.downbeats
+        key = analysis.key?.description
+    }
+
+    private enum CodingKeys: CodingKey {
+        case path, tempoBpm, beats, downbeats, key
+    }
+
+    /// Writes null for what was not found, so that every line has the same fields.
+    func encode(to encoder: any Encoder) throws {
+        var fields = encoder.container(keyedBy: CodingKeys.self)
+        try fields.encode(path, forKey: .path)
+        try fields.encode(tempoBpm, forKey: .tempoBpm)
+        try fields.encode(beats, forKey: .beats)
+        try fields.encode(downbeats, forKey: .downbeats)
+        try fields.encode(key, forKey: .key)
+    }
+}
