@@ -51,7 +51,7 @@ function errorOf(error) {
   const line = engine?.lastLine ?? "";
   return {
     name: "EngineFailure",
-    message: line.includes("memory")
+    message: line === "out of memory"
       ? "The engine ran out of memory; close other tabs, choose a smaller model or the precision int8, and load the model again."
       : `The engine stopped (${line || error.message}); load the model again.`,
   };

@@ -2,7 +2,8 @@
 // PROGRAM, the native program, TRACK, a float WAV file, and DAMAGED, a folder of damaged models.
 
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { pathToFileURL } from "node:url";
@@ -183,6 +184,22 @@ test("a file that is no model is refused with its reason", async () => {
   await assert.rejects(load(new TextEncoder().encode("no model at all").buffer), /not a checkpoint/);
   await assert.rejects(load(new ArrayBuffer(0)), /empty|not a checkpoint/);
   await assert.rejects(load(pathToFileURL(join(WEB, "missing.safetensors"))), /404.*check the address/);
+});
+
+test("a lack of memory ends the engine in words, and another one works", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "test_web."));
+  try {
+    cpSync(WEB, folder, { recursive: true });
+    const path = join(folder, "engine_worker.js");
+    writeFileSync(path, readFileSync(path, "utf8").replace("maximum: 32768", "maximum: 900"));
+    const small = await import(pathToFileURL(join(folder, "swift-demucs.js")));
+    const engine = await small.load(model);
+    await assert.rejects(engine.separate(track), { name: "EngineFailure", message: /ran out of memory/ });
+    await assert.rejects(engine.separate(track), { name: "EngineFailure" });
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+  await withEngine({}, async (engine) => assert.equal(digest((await engine.separate(track, settings)).stems), digest(single)));
 });
 
 test("damaged files of every format are refused, or loaded, but never end a page", async () => {

@@ -54,23 +54,32 @@ static void lock(void) {
 
 static void unlock(void) { __atomic_store_n(&is_locked, 0, __ATOMIC_RELEASE); }
 
-/* Each function with its original: `call` is a call of the latter. */
-#define LOCKED(type, name, parameters, call)                                                       \
+/* A page tells a lack of memory from other traps by this line. */
+static void report_failure(void) {
+    static const char line[] = "out of memory";
+    page_print(line, sizeof line - 1);
+}
+
+/* Each function with its original: `call` is a call of the latter, `failed` whether its result is none. */
+#define LOCKED(type, name, parameters, call, failed)                                               \
     type __real_##name parameters;                                                                 \
     type __wrap_##name parameters;                                                                 \
     type __wrap_##name parameters {                                                                \
         lock();                                                                                    \
         type result = __real_##call;                                                               \
         unlock();                                                                                  \
+        if (failed)                                                                                \
+            report_failure();                                                                      \
         return result;                                                                             \
     }
 
-LOCKED(void *, malloc, (size_t size), malloc(size))
-LOCKED(void *, calloc, (size_t count, size_t size), calloc(count, size))
-LOCKED(void *, realloc, (void *memory, size_t size), realloc(memory, size))
-LOCKED(void *, aligned_alloc, (size_t alignment, size_t size), aligned_alloc(alignment, size))
+LOCKED(void *, malloc, (size_t size), malloc(size), !result)
+LOCKED(void *, calloc, (size_t count, size_t size), calloc(count, size), !result)
+LOCKED(void *, realloc, (void *memory, size_t size), realloc(memory, size), !result)
+LOCKED(void *, aligned_alloc, (size_t alignment, size_t size), aligned_alloc(alignment, size),
+       !result)
 LOCKED(int, posix_memalign, (void **memory, size_t alignment, size_t size),
-       posix_memalign(memory, alignment, size))
+       posix_memalign(memory, alignment, size), result != 0)
 
 void __real_free(void *memory);
 void __wrap_free(void *memory);
