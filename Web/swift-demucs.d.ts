@@ -59,7 +59,7 @@ export interface Engine {
   readonly threads: number;
   /** Contents of the model's files that the engine ignores. */
   readonly warnings: string[];
-  /** Separates a track, one at a time; a file is decoded by the browser. */
+  /** Separates a track, one at a time; a WAV file is read from the disk, piece by piece; the browser decodes others. */
   separate(track: Sound | Blob, options?: SeparateOptions): Promise<{ stems: Stems }>;
   /** Ends the workers and gives their memory back. */
   close(): void;

@@ -118,16 +118,16 @@ class SeparationTests(LocalTest):
                 const { mixer } = stage;
                 if (!mixer) return;
                 if (!mixer.isPlaying && !mixer.engine) mixer.toggle();
-                window.first ??= mixer.job.ready_seconds;
                 if (!(mixer.time > 0.05)) return;
                 clearInterval(poll);
-                resolve({ first, ready: mixer.job.ready_seconds, state: mixer.job.state });
+                resolve({ ready: mixer.job.ready_seconds, state: mixer.job.state });
               }, 10);
             })""")
         self.drop(song_file("song.wav", 60))
         heard = browser.run("return await window.heard")
         self.assertEqual(heard["state"], "running")
-        self.assertLess(heard["ready"], 2 * heard["first"])
+        # What the first segment of the demo model finishes: it has 4 s, and the next one overlaps a quarter of it.
+        self.assertLessEqual(heard["ready"], 3)
         self.wait_state("done")
         # The sound goes on where it was.
         self.assertTrue(browser.run("return stage.mixer.isPlaying && stage.mixer.time > 0.05"))
