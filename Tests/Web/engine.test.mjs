@@ -7,6 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { pathToFileURL } from "node:url";
+import { brotliCompressSync } from "node:zlib";
 import { endWorkers, imitateBrowser } from "./browser.mjs";
 import { nativeSettings, nativeStems, settings } from "./native.mjs";
 import { digest, readWAV, worstSignalToNoise } from "./sound.mjs";
@@ -37,6 +38,11 @@ after(() => endWorkers());
 before(async () => {
   expected = nativeStems(...nativeSettings);
   single = await withEngine({ threads: 1 }, async (engine) => (await engine.separate(track, settings)).stems);
+});
+
+test("a module of the engine is at most 500 KB on the way", () => {
+  const { length } = brotliCompressSync(readFileSync(join(WEB, "engine_simd128.wasm")));
+  assert.ok(length <= 500_000, `${length} bytes`);
 });
 
 test("an engine says what it is", () => withEngine({ threads: 2, precision: "bfloat16" }, (engine) => {
