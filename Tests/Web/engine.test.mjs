@@ -168,11 +168,21 @@ test("the example of docs/web.md separates a file", async () => {
       }
     };
   });
+  // What a browser decodes a song with; the samples are those of the track.
+  globalThis.Audio = class {
+    duration = track.channels[0].length / track.sampleRate;
+    set src(address) {
+      queueMicrotask(() => this.onloadedmetadata());
+    }
+  };
+  globalThis.OfflineAudioContext = class {
+    decodeAudioData = async () => ({ numberOfChannels: track.channels.length, getChannelData: (channel) => track.channels[channel] });
+  };
   const address = (path) => pathToFileURL(join(WEB, path)).href;
   // The demo model by its address, because names need the list of models.
   const example = code.replace("./swift-demucs.js", address("swift-demucs.js")).replace('"demo"', JSON.stringify(address("demo.safetensors")));
   await import(`data:text/javascript,${encodeURIComponent(example)}`);
-  const file = new Blob([readFileSync(TRACK)]);
+  const file = new Blob([readFileSync(join(WEB, "demo_track.ogg"))]);
   const separating = elements["input[type=file]"].onchange({ target: { files: [file] } });
   const drums = await played;
   await separating;
