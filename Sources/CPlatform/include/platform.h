@@ -16,6 +16,9 @@
  * threads share memory, and not on a page's main thread. */
 void wait_while_equal(int32_t *_Nonnull number, int32_t value);
 
+/* Sleeps for a moment, where wait_while_equal can be called. */
+void sleep_briefly(void);
+
 /* Adds 1 to a number, and wakes all threads that wait on it. */
 void add_and_wake(int32_t *_Nonnull number);
 

@@ -22,8 +22,8 @@ package func serveAsThread() -> Never { ThreadWorkers.shared.serve() }
 /// Waits until so many workers wait for work.
 package func awaitThreads(_ count: Int) { ThreadWorkers.shared.awaitWaiting(count) }
 
-/// Lets other threads run. A page has no such call; its threads spin only for a short time.
-package func yieldThread() {}
+/// Lets other threads run: on a busy machine one of them may wait for this core.
+package func yieldThread() { sleep_briefly() }
 
 private final class ThreadWork: @unchecked Sendable {
     let body: @Sendable () -> Void
@@ -83,10 +83,12 @@ private final class ThreadWorkers: @unchecked Sendable {
 
 /// A lock with a condition variable, to wait for changes of the state that the lock guards.
 ///
-/// A thread that waits for the lock spins: what it guards takes microseconds.
+/// A thread that waits for the lock spins at first: what it guards takes microseconds.
 package final class Condition: @unchecked Sendable {
     // @unchecked: `isLocked` orders all accesses; `changes` is read and changed atomically.
     private let isLocked = Atomic<Bool>(false)
+    /// Checks of a lock that take longer than most holders keep it.
+    private static let spins = 1000
     /// Grows with every broadcast.
     private let changes: UnsafeMutablePointer<Int32>
 
@@ -118,7 +120,11 @@ package final class Condition: @unchecked Sendable {
     package func broadcast() { add_and_wake(changes) }
 
     private func lock() {
-        while isLocked.exchange(true, ordering: .acquiring) {}
+        var spins = 0
+        while isLocked.exchange(true, ordering: .acquiring) {
+            spins += 1
+            if spins > Self.spins { yieldThread() }
+        }
     }
 
     private func unlock() { isLocked.store(false, ordering: .releasing) }
