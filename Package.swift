@@ -137,7 +137,9 @@ let package = Package(
             dependencies: ["HTDemucs", "Layers", "Tensor", "TestSupport", "CAllocations"]),
         .testTarget(
             name: "RoFormerTests",
-            dependencies: ["RoFormer", "HTDemucs", "WeightsLoader", "Tensor", "TestSupport"]),
+            dependencies: [
+                "RoFormer", "HTDemucs", "ModelZoo", "WeightsLoader", "Tensor", "TestSupport",
+            ]),
         .testTarget(
             name: "QuantizationTests",
             dependencies: ["Quantization", "HTDemucs", "Layers", "Tensor", "TestSupport"]),

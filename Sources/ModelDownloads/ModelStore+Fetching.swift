@@ -109,7 +109,7 @@ extension ModelStore {
             let path = "\(folder)/\(repository.bagFile)"
             try Download(
                 url: try address(of: repository.bagFile, in: repository), destination: path,
-                limitBytes: BagFile.sizeLimitBytes, check: { _ = try BagFile.read($0) }
+                limitBytes: YAMLFile.sizeLimitBytes, check: { _ = try BagFile.read($0) }
             ).run(policy: policy, isCancelled: isCancelled, report: report)
             for signature in checkpoints(of: try BagFile.read(path), beside: folder).missing {
                 try fetch(
