@@ -42,7 +42,7 @@ let package = Package(
         .target(
             name: "RoFormer",
             dependencies: [
-                "HTDemucs", "Layers", "Signal", "WeightsLoader", "Tensor", "System",
+                "Tracks", "HTDemucs", "Layers", "Signal", "WeightsLoader", "Tensor", "System",
             ]),
         .target(
             name: "Quantization",
@@ -57,8 +57,8 @@ let package = Package(
         .target(
             name: "Demucs",
             dependencies: [
-                "Tracks", "HTDemucs", "Audio", "ModelZoo", "Signal", "WeightsLoader", "Tensor",
-                "System",
+                "RoFormer", "Tracks", "HTDemucs", "Audio", "ModelZoo", "Signal", "WeightsLoader",
+                "Tensor", "System",
             ]),
         .target(
             name: "ModelDownloads",

@@ -8,9 +8,8 @@ with its YAML file, and the stems of a track from two programs.
         separator.<stem>           of `MDXCSeparator.demix` in audio-separator 0.47.1 (MIT)
         ….<samples>                the same for the first samples of `mix`: fewer than a chunk's
 
-Both run the classes of audio-separator. Needs requirements-roformer.txt with ml_collections, scipy and
-tqdm, and a checkout of https://github.com/ZFTurbo/Music-Source-Separation-Training at commit
-ccc011abf7f89dd7922bb2888d48493b575c0289.
+Both run the classes of audio-separator. Needs requirements-roformer.txt, in an environment of its own, and a
+checkout of https://github.com/ZFTurbo/Music-Source-Separation-Training at commit ccc011a.
 
 Usage: roformer_file_fixtures.py CHECKOUT
 """

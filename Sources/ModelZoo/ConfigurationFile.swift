@@ -2,6 +2,7 @@
 // names of its stems, and how it cuts tracks. The training code of ZFTurbo writes it, and UVR and
 // bs-roformer-infer read it.
 
+import System
 import WeightsLoader
 
 /// The sections of a model's YAML file: `audio`, `model`, `training`, `inference` and others.
@@ -19,6 +20,13 @@ package struct ConfigurationFile: Sendable, Equatable {
     /// The file's path, for errors.
     package let path: String
     package let sections: [String: ArgumentValue]
+
+    /// The SHA-256 of the sections, 64 hexadecimal digits.
+    package var checksum: String {
+        var digest = SHA256()
+        digest.update(Array((ArgumentValue.object(sections).json ?? "").utf8))
+        return digest.hexadecimal
+    }
 
     /// - Throws: ``YAMLFileError``; ``WeightsError`` if the file can't be read.
     package static func read(_ path: String) throws -> ConfigurationFile {
