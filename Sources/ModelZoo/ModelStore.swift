@@ -105,7 +105,9 @@ public struct ModelStore: Sendable {
             let file = FilePath.isFile(path) ? try YAMLFile.read(path) : nil
             var bag = file?.describesModel ?? true ? nil : try file.map(BagFile.init)
             if bag == nil, let checkpoint = checkpoint(model, in: folder) {
-                return ModelFiles(name: model, checkpoints: [checkpoint])
+                var files = ModelFiles(name: model, checkpoints: [checkpoint])
+                files.configuration = file.map(ConfigurationFile.init)
+                return files
             }
             if bag == nil, let published = PublishedModel.named(model)?.bag,
                 published.signatures.contains(where: { checkpoint($0, in: folder) != nil })
