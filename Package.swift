@@ -42,7 +42,7 @@ let package = Package(
         .target(
             name: "RoFormer",
             dependencies: [
-                "HTDemucs", "Layers", "Signal", "WeightsLoader", "Tensor", "System",
+                "Tracks", "HTDemucs", "Layers", "Signal", "WeightsLoader", "Tensor", "System",
             ]),
         .target(
             name: "Quantization",
@@ -57,8 +57,8 @@ let package = Package(
         .target(
             name: "Demucs",
             dependencies: [
-                "Tracks", "HTDemucs", "Audio", "ModelZoo", "Signal", "WeightsLoader", "Tensor",
-                "System",
+                "RoFormer", "Tracks", "HTDemucs", "Audio", "ModelZoo", "Signal", "WeightsLoader",
+                "Tensor", "System",
             ]),
         .target(
             name: "ModelDownloads",
@@ -137,7 +137,9 @@ let package = Package(
             dependencies: ["HTDemucs", "Layers", "Tensor", "TestSupport", "CAllocations"]),
         .testTarget(
             name: "RoFormerTests",
-            dependencies: ["RoFormer", "HTDemucs", "WeightsLoader", "Tensor", "TestSupport"]),
+            dependencies: [
+                "RoFormer", "HTDemucs", "ModelZoo", "WeightsLoader", "Tensor", "TestSupport",
+            ]),
         .testTarget(
             name: "QuantizationTests",
             dependencies: ["Quantization", "HTDemucs", "Layers", "Tensor", "TestSupport"]),

@@ -333,7 +333,8 @@ typedef struct sd_separation_options {
     int32_t has_seed;
     /* Gives the shifts that Python's random.seed(seed) gives the reference. */
     uint64_t seed;
-    /* Share of a segment that overlaps the next one, 0 to less than 1. (default: 0.25) */
+    /* Share of a segment that overlaps the next one, 0 to less than 1; -1 for the model's own, which
+     * is 0.25 for Demucs, and what its configuration says for a RoFormer. (default: -1) */
     double overlap;
     /* Length of a segment; 0 for the model's own, which is the longest possible. (default: 0) */
     double segment_seconds;

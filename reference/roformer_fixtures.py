@@ -2,7 +2,8 @@
 """Make Tests/Fixtures/roformer: tiny RoFormers, and their outputs from the reference's classes.
 
 Each configuration gives `<name>.safetensors`, a checkpoint with all tensors drawn (see draw.py; only
-`freqs` are stored, because many keys share them) and the constructor's arguments as JSON in its metadata, and `<name>.outputs.safetensors`:
+`freqs` are stored, because many keys share them) whose metadata have the class and the sections of its
+configuration, and `<name>.outputs.safetensors`:
 
     mix              [A, N]           a whole number of hops (drawn)
     final            [S, A, N]        the model's output for `mix`
@@ -153,6 +154,26 @@ def build(name: str, arguments: dict[str, Any], draws: draw.Draws) -> nn.Module:
     return model
 
 
+def sections(
+    arguments: dict[str, Any], *, chunk: int, target: str | None = None
+) -> dict[str, dict[str, Any]]:
+    """The configuration of a model, as ZFTurbo's training code writes it as YAML."""
+    names = [f"stem{index + 1}" for index in range(arguments.get("num_stems", 1))]
+    return {
+        "audio": {"chunk_size": chunk, "sample_rate": 44_100},
+        "model": arguments,
+        "training": {
+            "instruments": [target, "other"] if target else names,
+            "target_instrument": target,
+        },
+        "inference": {
+            "num_overlap": 2,
+            "dim_t": chunk // arguments["stft_hop_length"] + 1,
+            "batch_size": 1,
+        },
+    }
+
+
 def make_one(name: str) -> None:
     """Writes checkpoint and outputs of one configuration."""
     of_class, arguments, hops = CONFIGURATIONS[name]
@@ -162,8 +183,9 @@ def make_one(name: str) -> None:
         "command": "python reference/roformer_fixtures.py",
         "seed": str(SEED),
         "versions": tensor_file.versions(),
-        "class": of_class,
-        "arguments": json.dumps(arguments),
+        "klass": of_class,
+        "args": "[]",
+        "kwargs": json.dumps(sections(arguments, chunk=hops * arguments["stft_hop_length"])),
     }
     freqs = {key: value for key, value in model.state_dict().items() if key.endswith("freqs")}
     write(GROUP, name, freqs, metadata, draws)

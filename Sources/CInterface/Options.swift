@@ -127,7 +127,8 @@ extension sd_separation_options {
             segment_seconds >= 0, "segment_seconds", segment_seconds,
             "a positive number, or 0 for the model's own")
         var options = SeparationOptions(
-            shifts: Int(shifts), seed: has_seed == 0 ? nil : seed, overlap: overlap,
+            shifts: Int(shifts), seed: has_seed == 0 ? nil : seed,
+            overlap: overlap == -1 ? nil : overlap,
             segmentSeconds: segment_seconds == 0 ? nil : segment_seconds, split: split != 0,
             transitionPower: transition_power)
         options.passOrder = try choice(order, "order", [.interleaved, .sequential])
@@ -234,7 +235,7 @@ public func sd_separation_options_init(_ options: UnsafeMutablePointer<sd_separa
     let defaults = SeparationOptions()
     options?.pointee = sd_separation_options(
         size: MemoryLayout<sd_separation_options>.size, shifts: Int32(defaults.shifts),
-        has_seed: 0, seed: 0, overlap: defaults.overlap, segment_seconds: 0,
+        has_seed: 0, seed: 0, overlap: -1, segment_seconds: 0,
         split: defaults.split ? 1 : 0, rate: SD_RATE_MODEL,
         transition_power: defaults.transitionPower, order: SD_ORDER_INTERLEAVED, random: nil,
         progress: nil, progress_context: nil, cancellation: nil)

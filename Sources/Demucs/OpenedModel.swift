@@ -14,10 +14,14 @@ package struct OpenedModel: Sendable {
     package var name: String
     /// The members' configurations, in the order of the bag; at least one. All agree in sources, rate
     /// and channels.
-    package let configurations: [Configuration]
+    package let configurations: [ModelConfiguration]
     /// Parts of the files that this engine ignores, one a line.
     package let warnings: [String]
+    /// The SHA-256 of the configuration, if it is not in the checkpoints; of the first member.
+    package let configurationChecksum: String?
     private let checkpoints: [Checkpoint]
+    /// How each member treats a track.
+    private let rules: [TrackRules]
     /// Weights of the bag, `[member][source]`.
     private let weights: [[Double]]
 
@@ -27,11 +31,14 @@ package struct OpenedModel: Sendable {
     ///   don't fit them.
     package init(_ files: ModelFiles) throws {
         var checkpoints: [Checkpoint] = []
-        var configurations: [Configuration] = []
+        var configurations: [ModelConfiguration] = []
         var warnings: [String] = []
+        var file: ConfigurationFile?
         for path in files.checkpoints {
             let checkpoint = try files.open(path)
-            let (stored, ignored) = try Configuration.read(from: checkpoint)
+            let configuration = try files.configuration(of: checkpoint)
+            file = file ?? configuration
+            let (stored, ignored) = try ModelConfiguration.read(from: checkpoint, configuration)
             checkpoints.append(checkpoint)
             configurations.append(
                 try files.segmentSeconds.map { try stored.inBag(ofSegmentSeconds: $0) }
@@ -39,27 +46,30 @@ package struct OpenedModel: Sendable {
             warnings += ignored.map { files.checkpoints.count > 1 ? "\(path): \($0)" : $0 }
         }
         name = files.name
+        configurationChecksum = file?.checksum
         self.checkpoints = checkpoints
         self.configurations = configurations
         self.warnings = warnings
-        weights = files.weights ?? configurations.map { $0.sources.map { _ in 1 } }
+        rules = configurations.map(\.trackRules)
+        weights = files.weights ?? rules.map { $0.sources.map { _ in 1 } }
         try checkAgreement()
     }
 
     private func checkAgreement() throws(BagError) {
-        guard let first = configurations.first else { throw .empty(name: name) }
+        guard let first = rules.first else { throw .empty(name: name) }
         func check<Value: Equatable>(
-            _ property: String, _ value: (Configuration) -> Value
+            _ property: String, _ value: (TrackRules) -> Value
         ) throws(BagError) {
-            for other in configurations where value(other) != value(first) {
+            for other in rules where value(other) != value(first) {
                 throw .membersDiffer(
                     name: name, property: property, first: "\(value(first))",
                     other: "\(value(other))")
             }
         }
         try check("sources") { $0.sources }
-        try check("samplerate") { $0.samplerate }
+        try check("samplerate") { $0.sampleRateHz }
         try check("audio_channels") { $0.audioChannels }
+        try check("normalisation") { $0.normalises }
         for row in weights where row.count != first.sources.count {
             throw .weightCount(name: name, found: row.count, sources: first.sources)
         }
@@ -70,7 +80,7 @@ package struct OpenedModel: Sendable {
     }
 
     /// Names of all sources, in the model's order.
-    package var sources: [String] { configurations[0].sources }
+    package var sources: [String] { rules[0].sources }
 
     /// The bag that outputs the wanted stems.
     ///
@@ -81,7 +91,7 @@ package struct OpenedModel: Sendable {
         try SeparationError.requireStems(wanted, of: sources)
         let indices = sources.indices.filter { wanted.contains(sources[$0]) }
         return Bag(
-            zip(configurations, weights).map { Bag.Member($0.trackRules, weights: $1) },
+            zip(rules, weights).map { Bag.Member($0, weights: $1) },
             stems: indices)
     }
 
@@ -90,15 +100,14 @@ package struct OpenedModel: Sendable {
     /// - Throws: `WeightsError`.
     package func network(
         ofMember index: Int = 0, on backend: Backend
-    ) throws -> LoadedNetwork {
-        try configurations[index].network(
-            parameters: checkpoints[index].parameters(), backend: backend)
+    ) throws -> ModelNetwork {
+        try configurations[index].network(checkpoints[index].parameters(), on: backend)
     }
 
     /// Loads the networks of the members that run; `nil` for the other members.
     ///
     /// - Throws: `WeightsError`.
-    func networks(running bag: Bag, on backend: Backend) throws -> [LoadedNetwork?] {
+    func networks(running bag: Bag, on backend: Backend) throws -> [ModelNetwork?] {
         try checkpoints.indices.map { index in
             bag.needs(member: index) ? try network(ofMember: index, on: backend) : nil
         }
@@ -115,13 +124,13 @@ package struct OpenedModel: Sendable {
     /// - Parameters:
     ///   - stems: indices of the sources to name, ascending.
     ///   - networks: the loaded networks.
-    func information(stems: [Int], networks: [LoadedNetwork]) -> ModelInformation {
-        let first = configurations[0]
+    func information(stems: [Int], networks: [ModelNetwork]) -> ModelInformation {
+        let first = rules[0]
         return ModelInformation(
-            name: name, sources: stems.map { first.sources[$0] }, sampleRateHz: first.samplerate,
+            name: name, sources: stems.map { first.sources[$0] }, sampleRateHz: first.sampleRateHz,
             audioChannels: first.audioChannels,
-            segmentSeconds: Double(configurations.map(\.segmentSamples).min() ?? 0)
-                / Double(first.samplerate),
+            segmentSeconds: Double(rules.map(\.segmentSamples).min() ?? 0)
+                / Double(first.sampleRateHz),
             warnings: warnings, memberCount: configurations.count,
             parameterCount: networks.reduce(0) { $0 + $1.parameterCount })
     }

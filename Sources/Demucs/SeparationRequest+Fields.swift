@@ -109,7 +109,8 @@ extension SeparationRequest {
             .number.with(["minimum": 0, "exclusiveMaximum": 1]),
             help: "Fraction of each segment that overlaps the next one: 0 to less than 1. The time "
                 + "grows as 1 / (1 - overlap): 0.1 takes a sixth less time than 0.25, 0.5 half as "
-                + "much again.", value: { .number($0.overlap) },
+                + "much again.", default: "0.25; what its configuration says for a RoFormer",
+            value: { JSON($0.overlap) },
             parse: { value, request throws(Expected) in
                 request.overlap = try number(value, "a number") { Double($0) }
             }),
@@ -132,6 +133,12 @@ extension SeparationRequest {
             parse: { value, request throws(Expected) in
                 request.transitionPower = try number(value, "a number") { Double($0) }
             }),
+        Field(
+            "chunking", of: SeparationOptions.Chunking.allCases,
+            help: "How to cut the track for a RoFormer: msst as Music-Source-Separation-Training, "
+                + "audio-separator as that program.",
+            value: \.chunking
+        ) { $1.chunking = $0 },
         Field(
             time: "start", help: "Start here, in seconds or as 1:02:03.5.",
             default: "the track's start", value: \.start

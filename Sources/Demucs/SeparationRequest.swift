@@ -51,11 +51,13 @@ package struct SeparationRequest: Codable, Equatable, Sendable {
     package var hasResidual = false
     package var shifts = SeparationOptions().shifts
     package var seed: UInt64?
-    package var overlap = SeparationOptions().overlap
+    /// Share of a segment; nil for the model's own.
+    package var overlap: Double?
     /// Length of a segment in seconds; nil for the model's own.
     package var segment: Double?
     package var split = true
     package var transitionPower = SeparationOptions().transitionPower
+    package var chunking = SeparationOptions().chunking
     /// Start of the excerpt in seconds; nil for the track's.
     package var start: Double?
     /// Length of the excerpt in seconds; nil up to the track's end.
@@ -78,6 +80,7 @@ package struct SeparationRequest: Codable, Equatable, Sendable {
 }
 
 extension Downmix: Codable {}
+extension SeparationOptions.Chunking: Codable {}
 extension ClipMode: Codable {}
 extension SampleFormat: Codable {}
 extension OutputOptions.Gain: Codable {}
@@ -91,7 +94,7 @@ extension SeparationRequest {
     package var separation: SeparationOptions {
         SeparationOptions(
             shifts: shifts, seed: seed, overlap: overlap, segmentSeconds: segment, split: split,
-            transitionPower: transitionPower)
+            transitionPower: transitionPower, chunking: chunking)
     }
 
     /// The part of the track to separate; nil for all of it.

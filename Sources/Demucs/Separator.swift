@@ -27,7 +27,7 @@ public final class Separator: Sendable {
     private struct Worker: Sendable {
         let backend: Backend
         /// Networks by member of the bag; `nil` for members that no wanted stem needs.
-        let networks: [LoadedNetwork?]
+        let networks: [ModelNetwork?]
     }
 
     /// Loads the weights of a model. Blocks until they are loaded.

@@ -145,9 +145,16 @@ extension Configuration.Hyperparameters {
 
     /// Checks the sources' names, which become file names.
     func checkSources() throws(ConfigurationError) {
+        try Self.check(sources, key: "sources")
+    }
+
+    /// Checks the names of a model's stems.
+    ///
+    /// - Parameter key: the argument that has them.
+    package static func check(_ sources: [String], key: String) throws(ConfigurationError) {
         guard Limits.sources.contains(sources.count) else {
             throw .invalid(
-                key: "sources", found: "\(sources.count) sources",
+                key: key, found: "\(sources.count) sources",
                 allowed:
                     "there must be \(Limits.sources.lowerBound) to \(Limits.sources.upperBound)")
         }
@@ -155,13 +162,13 @@ extension Configuration.Hyperparameters {
         for name in sources {
             if let problem = Self.problem(ofName: name) {
                 throw .invalid(
-                    key: "sources", found: Self.quoted(name),
+                    key: key, found: Self.quoted(name),
                     allowed: "a source's name becomes a file's, and this one \(problem)")
             }
             // Some file systems do not distinguish upper and lower case.
             guard seen.insert(name.lowercased()).inserted else {
                 throw .invalid(
-                    key: "sources", found: Self.quoted(name),
+                    key: key, found: Self.quoted(name),
                     allowed: "two sources may not share a name")
             }
         }

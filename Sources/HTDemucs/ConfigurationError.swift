@@ -16,6 +16,8 @@ public enum ConfigurationError: Error, Equatable, Sendable {
     case tooManyPositional(found: Int, allowed: Int)
     /// An argument given both by its position and by its name.
     case givenTwice(key: String)
+    /// An error in the file that describes the model.
+    indirect case file(path: String, ConfigurationError)
 }
 
 extension ConfigurationError: DescribedError {
@@ -35,6 +37,8 @@ extension ConfigurationError: DescribedError {
             "the model has \(found) positional arguments; its class takes \(allowed)"
         case .givenTwice(let key):
             "the model's argument \(key) is given both by position and by name"
+        case .file(let path, let error):
+            "\(path): \(error.description)"
         }
     }
 
@@ -44,7 +48,8 @@ extension ConfigurationError: DescribedError {
 extension ConfigurationError: CausedError {
     package var cause: ErrorCause {
         switch self {
-        case .unsupported, .wrongType, .invalid, .missing, .tooManyPositional, .givenTwice: .model
+        case .unsupported, .wrongType, .invalid, .missing, .tooManyPositional, .givenTwice, .file:
+            .model
         }
     }
 }

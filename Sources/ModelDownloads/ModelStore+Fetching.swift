@@ -84,6 +84,8 @@ extension ModelStore {
         case hubCheckpoint(HubRepository, signature: String)
         /// `.th` files from their first address.
         case torch([PublishedModel.Member])
+        /// The files of another author's model.
+        case linked(LinkedModel)
     }
 
     private func sources(of name: ModelName) throws -> [Source] {
@@ -94,6 +96,7 @@ extension ModelStore {
             if let model = PublishedModel.named(text) {
                 return [.hubBag(model.hub), .torch(model.members)]
             }
+            if let model = LinkedModel.named(text) { return [.linked(model)] }
             guard let (member, model) = PublishedModel.member(text) else { return [] }
             return [.hubCheckpoint(model.hub, signature: member.signature), .torch([member])]
         }
@@ -109,7 +112,7 @@ extension ModelStore {
             let path = "\(folder)/\(repository.bagFile)"
             try Download(
                 url: try address(of: repository.bagFile, in: repository), destination: path,
-                limitBytes: BagFile.sizeLimitBytes, check: { _ = try BagFile.read($0) }
+                limitBytes: YAMLFile.sizeLimitBytes, check: { _ = try BagFile.read($0) }
             ).run(policy: policy, isCancelled: isCancelled, report: report)
             for signature in checkpoints(of: try BagFile.read(path), beside: folder).missing {
                 try fetch(
@@ -121,6 +124,21 @@ extension ModelStore {
                 url: try address(of: file, in: repository),
                 destination: "\(caches.own(repository))/\(file)",
                 limitBytes: ModelStore.checkpointLimitBytes,
+                check: { _ = try Checkpoint.open($0) }
+            ).run(policy: policy, isCancelled: isCancelled, report: report)
+        case .linked(let model):
+            if let file = model.configuration {
+                try Download(
+                    url: file.url,
+                    destination: "\(caches.ownCheckpoints)/\(model.configurationFile)",
+                    checksum: file.sha256, limitBytes: YAMLFile.sizeLimitBytes,
+                    check: { _ = try YAMLFile.read($0) }
+                ).run(policy: policy, isCancelled: isCancelled, report: report)
+            }
+            try Download(
+                url: model.checkpoint.url,
+                destination: "\(caches.ownCheckpoints)/\(model.checkpointFile)",
+                checksum: model.checkpoint.sha256, limitBytes: ModelStore.checkpointLimitBytes,
                 check: { _ = try Checkpoint.open($0) }
             ).run(policy: policy, isCancelled: isCancelled, report: report)
         case .torch(let members):

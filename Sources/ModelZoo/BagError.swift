@@ -5,8 +5,6 @@ import System
 /// A bag of models can't be used.
 public enum BagError: Error, Equatable, Sendable {
     // Its file
-    case tooLong(path: String, foundBytes: Int, limitBytes: Int)
-    case invalid(path: String, line: Int, problem: String)
     case modelsMissing(path: String)
 
     // Its members, once they are loaded
@@ -20,13 +18,9 @@ public enum BagError: Error, Equatable, Sendable {
 extension BagError: DescribedError {
     public var description: String {
         switch self {
-        case .tooLong(let path, let found, let limit):
-            "\(path): is not a bag of models: it has \(found) bytes, and a bag's YAML file has at "
-                + "most \(limit)"
-        case .invalid(let path, let line, let problem):
-            "\(path), line \(line): \(problem)"
         case .modelsMissing(let path):
-            "\(path): has no 'models', the list of the signatures of a bag's members"
+            "\(path): has no 'models', the list of the signatures of a bag's members, and no 'model', "
+                + "the arguments of a single model"
         case .empty(let name):
             "the model '\(name)' has no checkpoints; at least one is needed"
         case .membersDiffer(let name, let property, let first, let other):
@@ -46,8 +40,7 @@ extension BagError: DescribedError {
 extension BagError: CausedError {
     package var cause: ErrorCause {
         switch self {
-        case .tooLong, .invalid, .modelsMissing, .empty, .membersDiffer, .weightCount, .zeroWeights:
-            .model
+        case .modelsMissing, .empty, .membersDiffer, .weightCount, .zeroWeights: .model
         }
     }
 }

@@ -16,45 +16,34 @@ package struct BagFile: Sendable, Equatable {
     /// Longest segment of the members; replaces the length of those with a longer one.
     package let segmentSeconds: Double?
 
-    /// Size limit, far above every published bag.
-    package static let sizeLimitBytes = 65_536
     private static let memberLimit = 64
 
     /// Reads a bag's file.
     ///
-    /// - Throws: ``BagError``; ``WeightsError`` if the file can't be read.
+    /// - Throws: ``BagError/modelsMissing(path:)``; ``YAMLFileError``; ``WeightsError`` if the file
+    ///   can't be read.
     package static func read(_ path: String) throws -> BagFile {
-        let file = try MappedFile(path)
-        guard file.countBytes <= sizeLimitBytes else {
-            throw BagError.tooLong(
-                path: path, foundBytes: file.countBytes, limitBytes: sizeLimitBytes)
-        }
-        let text = file.withBytes(0..<file.countBytes) { String(validating: $0, as: UTF8.self) }
-        guard let text else {
-            throw BagError.invalid(path: path, line: 1, problem: "the file is not UTF-8 text")
-        }
-        return try parse(text, path: path)
-    }
-
-    /// Reads the text of a bag's file.
-    ///
-    /// - Parameter path: path of the file, for errors.
-    /// - Throws: ``BagError``.
-    package static func parse(_ text: String, path: String) throws(BagError) -> BagFile {
-        do {
-            var parser = YAMLParser(text)
-            if let bag = try BagFile(parser.mapping()) { return bag }
-        } catch {
-            throw .invalid(path: path, line: error.line, problem: error.problem)
-        }
-        throw .modelsMissing(path: path)
+        try BagFile(YAMLFile.read(path))
     }
 }
 
 extension BagFile {
-    /// The bag from the file's entries; nil without `models`.
-    private init?(_ entries: [String: YAMLNode]) throws(YAMLFailure) {
-        guard let models = entries["models"] else { return nil }
+    /// - Throws: ``BagError/modelsMissing(path:)``, ``YAMLFileError``.
+    package init(_ file: YAMLFile) throws {
+        guard let models = file.entries["models"] else {
+            throw BagError.modelsMissing(path: file.path)
+        }
+        do {
+            try self.init(models: models, file.entries)
+        } catch {
+            throw YAMLFileError.invalid(
+                path: file.path, line: error.line, problem: error.problem)
+        }
+    }
+
+    private init(
+        models: YAMLNode, _ entries: [String: YAMLNode]
+    ) throws(YAMLFailure) {
         let signatures = try BagFile.signatures(models)
         self.init(
             signatures: signatures,

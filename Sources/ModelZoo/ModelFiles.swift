@@ -15,6 +15,9 @@ public struct ModelFiles: Sendable, Equatable {
     public let segmentSeconds: Double?
     /// The model to take from files with several models; `nil` for files with one.
     public var submodel: String?
+    /// The description of the model, which replaces that in its checkpoint or in a YAML file beside
+    /// it; `nil` for none.
+    package var configuration: ConfigurationFile?
 
     package init(
         name: String, checkpoints: [String], weights: [[Double]]? = nil,
@@ -50,5 +53,18 @@ public struct ModelFiles: Sendable, Equatable {
     package func open(_ path: String) throws -> Checkpoint {
         let checkpoint = try Checkpoint.open(path)
         return try submodel.map(checkpoint.submodel) ?? checkpoint
+    }
+
+    /// The description of a checkpoint that holds only tensors: the given one, or the YAML file of
+    /// the checkpoint's name beside it. `nil` if there is none, or if the checkpoint has its own.
+    ///
+    /// - Throws: ``YAMLFileError``; ``WeightsError`` if the file can't be read.
+    package func configuration(of checkpoint: Checkpoint) throws -> ConfigurationFile? {
+        if let configuration { return configuration }
+        if checkpoint.describesModel { return nil }
+        let base = checkpoint.path.dropLast(FilePath.pathExtension(of: checkpoint.path).utf8.count)
+        let beside = ["yaml", "yml"].map { base + $0 }.filter(FilePath.isFile)
+        return try beside.lazy.map(YAMLFile.read).first(where: \.describesModel)
+            .map(ConfigurationFile.init)
     }
 }

@@ -54,7 +54,7 @@ extension ModelStore {
     /// - Throws: ``BagError`` and ``WeightsError`` if a bag's file can't be used.
     package func installedCheckpoints() throws -> [String] {
         var paths = Set(try listings().flatMap(\.paths))
-        let extensions = ["safetensors", "th"]
+        let extensions = ["safetensors", "th", "ckpt"]
         // The deepest files are `hub/<namespace>/<repository>/<file>`.
         for path in ModelStore.files(below: caches.own, depth: 4)
         where extensions.contains(FilePath.pathExtension(of: path)) { paths.insert(path) }

@@ -6,7 +6,7 @@ import System
 /// missing ones.
 ///
 /// A name is searched for
-/// 1. as a path: a checkpoint, or a bag's `.yaml` file;
+/// 1. as a path: a checkpoint, or the `.yaml` file of a bag or of a checkpoint with its name;
 /// 2. in the repository folder given here, if any;
 /// 3. in the folders of `SWIFT_DEMUCS_MODELS`, separated by colons;
 /// 4. in the Hugging Face cache (`HF_HUB_CACHE`, `HF_HOME`, `XDG_CACHE_HOME`);
@@ -70,18 +70,28 @@ public struct ModelStore: Sendable {
         }
     }
 
-    /// A checkpoint, or a bag whose checkpoints lie beside its file or in any searched folder.
+    /// A checkpoint; a bag whose checkpoints lie beside its file or in any searched folder; or the
+    /// checkpoint beside its YAML file.
     private func files(at path: String) throws -> ModelFiles {
         guard ["yaml", "yml"].contains(FilePath.pathExtension(of: path).lowercased()) else {
             return ModelFiles(checkpoint: path)
         }
-        let folder = FilePath.folder(of: path)
-        let bag = try BagFile.read(path)
+        let (folder, stem) = (FilePath.folder(of: path), FilePath.stem(of: path))
+        let file = try YAMLFile.read(path)
+        if file.describesModel {
+            guard let checkpoint = checkpoint(stem, in: folder) else {
+                throw ModelStoreError.notFound(name: path, folders: [folder], missing: [stem])
+            }
+            var files = ModelFiles(name: stem, checkpoints: [checkpoint])
+            files.configuration = ConfigurationFile(file)
+            return files
+        }
+        let bag = try BagFile(file)
         let (checkpoints, missing) = checkpoints(of: bag, beside: folder)
         guard missing.isEmpty else {
             throw ModelStoreError.notFound(name: path, folders: [folder], missing: missing)
         }
-        return ModelFiles(name: FilePath.stem(of: path), bag: bag, checkpoints: checkpoints)
+        return ModelFiles(name: stem, bag: bag, checkpoints: checkpoints)
     }
 
     /// The files in the first folder with the model: as a bag, as a checkpoint, or as a published
@@ -92,9 +102,12 @@ public struct ModelStore: Sendable {
         var missing: [String] = []
         for folder in folders {
             let path = "\(folder)/\(model).yaml"
-            var bag = FilePath.isFile(path) ? try BagFile.read(path) : nil
+            let file = FilePath.isFile(path) ? try YAMLFile.read(path) : nil
+            var bag = file?.describesModel ?? true ? nil : try file.map(BagFile.init)
             if bag == nil, let checkpoint = checkpoint(model, in: folder) {
-                return ModelFiles(name: model, checkpoints: [checkpoint])
+                var files = ModelFiles(name: model, checkpoints: [checkpoint])
+                files.configuration = file.map(ConfigurationFile.init)
+                return files
             }
             if bag == nil, let published = PublishedModel.named(model)?.bag,
                 published.signatures.contains(where: { checkpoint($0, in: folder) != nil })
@@ -146,7 +159,7 @@ public struct ModelStore: Sendable {
     }
 
     /// Extensions of checkpoints; formats that store all of a model's configuration come first.
-    static let extensions = ["safetensors", "th", "bin", "onnx"]
+    static let extensions = ["safetensors", "th", "ckpt", "bin", "onnx"]
 
     /// Splits `<signature>-<checksum>.th` into its parts.
     package static func torchName(_ name: String) -> (signature: String, checksum: String)? {

@@ -41,7 +41,8 @@ extension ModelStoreError: DescribedError {
                 + (missing.isEmpty ? "" : " complete: \(missing.joined(separator: ", ")) missing")
                 + Self.places(folders)
                 + "; give a model file, or a published name: "
-                + PublishedModel.all.map(\.name).joined(separator: ", ") + ", hf://namespace/name"
+                + (PublishedModel.all.map(\.name) + LinkedModel.all.map(\.name))
+                .joined(separator: ", ") + ", hf://namespace/name"
         case .packed(let name):
             "the model '\(name)' can't be used: its published weights are packed by diffq, whose "
                 + "format only its own code defines, under CC BY-NC; use "

@@ -1,5 +1,5 @@
-// A parser for the part of YAML 1.1 that bags of models use. A YAML library would be this package's
-// only dependency, for three keys.
+// A parser for the part of YAML 1.1 that bags and configurations of models use. A YAML library would
+// be this package's only dependency, for two kinds of files.
 //
 //     # comment                                    a mapping at the margin, plain keys
 //     models: ['f7e0c4bc', d12395a8]               flow lists of scalars and lists, over any number
@@ -7,16 +7,19 @@
 //       [1., 0.], [0., 1.],
 //     ]
 //     segment: 44                                  plain, 'single' and "double" quoted scalars
-//     models:                                      block lists, as yaml.dump writes them
-//     - f7e0c4bc
+//     model:                                       mappings in mappings
+//       freqs_per_bands: !!python/tuple            block lists, as yaml.dump writes them; a tuple is
+//       - 2                                        a list
 //
-// Everything else (anchors, tags, nested mappings, multi-line text) is an error that names its line.
+// Everything else (anchors, other tags, mappings in lists, multi-line text) is an error that names its
+// line.
 
-/// A value of the mapping and the line that it begins on.
+/// A value and the line that it begins on.
 struct YAMLNode: Equatable {
     enum Content: Equatable {
         case scalar(String, isQuoted: Bool)
         case list([YAMLNode])
+        case mapping([String: YAMLNode])
     }
 
     let content: Content
@@ -61,7 +64,7 @@ struct YAMLFailure: Error, Equatable {
 
 /// A cursor over a file's characters.
 struct YAMLParser {
-    /// Limit of the nesting of lists; bags need two levels.
+    /// Limit of the nesting; bags need two levels, configurations three.
     private static let depthLimit = 8
 
     private let characters: [Unicode.Scalar]
@@ -84,17 +87,26 @@ struct YAMLParser {
             try endLine()
             skipBlank()
         }
+        let entries = try entries(column: 0, depth: 0)
+        guard next() == nil else { throw failure("a key was expected at the start of the line") }
+        return entries
+    }
+
+    // MARK: - Values
+
+    /// Reads the keys that begin in a column, with their values.
+    private mutating func entries(
+        column: Int, depth: Int
+    ) throws(YAMLFailure) -> [String: YAMLNode] {
+        guard depth <= Self.depthLimit else { throw failure("mappings are nested too deeply") }
         var entries: [String: YAMLNode] = [:]
-        while next() != nil {
-            guard isAtMargin else {
-                throw failure("a key was expected at the start of the line")
-            }
+        while next() != nil, self.column == column {
             let keyLine = line
             let key = try plain(isInFlow: false, isKey: true)
             guard take(":"), isBlank(0) else {
                 throw failure("the key '\(key)' must be followed by ': '")
             }
-            let value = try value()
+            let value = try value(below: column, depth: depth + 1)
             if entries.updateValue(value, forKey: key) != nil {
                 throw YAMLFailure(line: keyLine, problem: "the key '\(key)' is given twice")
             }
@@ -103,20 +115,42 @@ struct YAMLParser {
         return entries
     }
 
-    // MARK: - Values
-
-    /// Reads the value after a key: a scalar or a flow list on the same line, or a block list below.
-    private mutating func value() throws(YAMLFailure) -> YAMLNode {
+    /// Reads the value after a key: a scalar or a flow list on the same line, or a block list or a
+    /// mapping below.
+    ///
+    /// - Parameter column: column of the key; a mapping is indented further, a list may not be.
+    private mutating func value(below column: Int, depth: Int) throws(YAMLFailure) -> YAMLNode {
         let start = line
         skipBlank(acrossLines: false)
+        let isTuple = takeTupleTag()
+        skipBlank(acrossLines: false)
         guard next() == nil || next() == "\n" else {
-            let node = try flowNode(depth: 1, isInFlow: false)
+            let node = try flowNode(depth: depth, isInFlow: false)
+            if isTuple, node.items == nil { throw failure(Self.tupleProblem) }
             try endLine()
             return node
         }
         skipBlank()
-        if isItem { return try blockList(depth: 1) }
-        return YAMLNode(content: .scalar("", isQuoted: false), line: start)
+        if isItem, self.column >= column { return try blockList(depth: depth) }
+        if isTuple { throw failure(Self.tupleProblem) }
+        guard next() != nil, self.column > column else {
+            return YAMLNode(content: .scalar("", isQuoted: false), line: start)
+        }
+        let first = line
+        return YAMLNode(
+            content: .mapping(try entries(column: self.column, depth: depth)), line: first)
+    }
+
+    private static let tupleProblem = "a list was expected after !!python/tuple"
+
+    /// PyYAML's tag of Python's tuples.
+    private mutating func takeTupleTag() -> Bool {
+        let tag = "!!python/tuple".unicodeScalars
+        guard tag.enumerated().allSatisfy({ next($0) == $1 }), isBlank(tag.count) else {
+            return false
+        }
+        for _ in tag { advance() }
+        return true
     }
 
     /// Reads the items that begin in this column.
@@ -221,8 +255,6 @@ struct YAMLParser {
     private func isBlank(_ distance: Int) -> Bool {
         next(distance).map { $0 == "\n" || Self.spaces.contains($0) } ?? true
     }
-
-    private var isAtMargin: Bool { position == 0 || next(-1) == "\n" }
 
     /// Whether the `- ` of a block list's item comes next.
     private var isItem: Bool { next() == "-" && isBlank(1) }

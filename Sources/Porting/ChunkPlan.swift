@@ -68,7 +68,8 @@ extension OverlapAdd {
     /// The overlap-add of chunks, which are added in order: sums of weighted samples divided by the
     /// sums of their weights. Keeps one chunk in memory.
     package init(_ plan: ChunkPlan, rowCount: Int) {
-        self.init(weights: plan.weights, trackSamples: plan.trackSamples, rowCount: rowCount)
+        self.init(
+            segmentSamples: plan.chunkSamples, trackSamples: plan.trackSamples, rowCount: rowCount)
     }
 
     /// Adds a chunk.
@@ -88,9 +89,10 @@ extension OverlapAdd {
         let end = isLast ? plan.trackSamples : start + plan.hopSamples
         output.withUnsafeBufferPointer { output in
             guard let base = output.baseAddress else { return }
-            add(at: start, count: min(length, plan.trackSamples - start), finishing: end) { row in
-                base + row * length
-            }
+            add(
+                at: start, count: min(length, plan.trackSamples - start), weights: plan.weights,
+                finishing: end
+            ) { row in base + row * length }
         }
         var joined = PlanarAudio(
             channelCount: rowCount, sampleRateHz: sampleRateHz, zeros: finishedSamples)

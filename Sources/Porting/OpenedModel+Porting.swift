@@ -14,7 +14,7 @@ extension OpenedModel {
     ///     absolute, so that it stays valid in other folders.
     ///   - needsCore: whether to refuse a model without a core.
     /// - Throws: ``PortingError/bagOfSeveral(name:checkpoints:)``, ``PortingError/noCore(name:)``,
-    ///   `WeightsError`, `ConfigurationError`.
+    ///   ``PortingError/otherFamily(name:)``, `WeightsError`, `ConfigurationError`.
     package init(
         porting files: ModelFiles, named name: String? = nil, needsCore: Bool = true
     ) throws {
@@ -22,6 +22,9 @@ extension OpenedModel {
             throw PortingError.bagOfSeveral(name: files.name, checkpoints: files.checkpoints)
         }
         try self.init(files)
+        guard case .demucs = configurations[0] else {
+            throw PortingError.otherFamily(name: files.name)
+        }
         guard configuration.architecture != .demucs || !needsCore else {
             throw PortingError.noCore(name: files.name)
         }
@@ -30,13 +33,28 @@ extension OpenedModel {
         self.name = isFile ? FilePath.absolute(name) : name
     }
 
-    package var configuration: Configuration { configurations[0] }
+    package var configuration: Configuration {
+        guard case .demucs(let configuration) = configurations[0] else {
+            preconditionFailure("init(porting:) refuses other families")
+        }
+        return configuration
+    }
+
+    /// Loads the network.
+    ///
+    /// - Throws: `WeightsError`.
+    package func loadedNetwork(on backend: Backend) throws -> LoadedNetwork {
+        guard case .demucs(let network) = try network(on: backend) else {
+            throw PortingError.otherFamily(name: name)
+        }
+        return network
+    }
 
     /// Loads the network, which has a core.
     ///
     /// - Throws: ``PortingError/noCore(name:)``, `WeightsError`.
     package func hybridNetwork(on backend: Backend) throws -> any HybridNetwork {
-        guard let network = try network(on: backend).hybrid else {
+        guard let network = try loadedNetwork(on: backend).hybrid else {
             throw PortingError.noCore(name: name)
         }
         return network

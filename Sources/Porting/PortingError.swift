@@ -15,6 +15,8 @@ package enum PortingError: Error, Equatable, Sendable, CustomStringConvertible {
     case bagOfSeveral(name: String, checkpoints: [String])
     /// The model has no core, because it runs on the waveform alone.
     case noCore(name: String)
+    /// The model is not one of demucs.
+    case otherFamily(name: String)
     case invalidOption(name: String, value: String, allowed: String)
     case nothingLoud(limitDecibels: Double)
     case tooFewSamples(found: Int, wanted: Int)
@@ -36,6 +38,8 @@ package enum PortingError: Error, Equatable, Sendable, CustomStringConvertible {
                 + "of its checkpoints: \(checkpoints.joined(separator: ", "))"
         case .noCore(let name):
             "\(name): runs on the waveform alone and has no core; give a hybrid model, or use trace"
+        case .otherFamily(let name):
+            "\(name): is a RoFormer; give a model of demucs"
         case .invalidOption(let name, let value, let allowed):
             "The value '\(value)' is invalid for '\(name)': expected \(allowed)"
         case .nothingLoud(let limit):
@@ -56,7 +60,8 @@ extension PortingError: CausedError {
         case .invalidOption: .argument
         case .bagOfSeveral: .model
         // Their callers name the files of tensors as arguments.
-        case .unusable, .notFinite, .folderTaken, .modelDiffers, .noCore, .nothingLoud,
+        case .unusable, .notFinite, .folderTaken, .modelDiffers, .noCore, .otherFamily,
+            .nothingLoud,
             .tooFewSamples, .noMatch:
             .unsuitable
         }

@@ -32,6 +32,7 @@ extension RoFormer {
             try reader.maskEstimator(parameters.scope("mask_estimators").scope("\(index)"))
         }
         try parameters.finish()
+        parameterCount = parameters.askedCount
     }
 }
 

@@ -4,6 +4,7 @@
 import HTDemucs
 import Layers
 import Signal
+import System
 import Tensor
 
 /// BS-RoFormer (Lu, Wang, Kong, Hung 2023, arXiv:2309.02612) or Mel-Band RoFormer (Wang, Lu, Won
@@ -11,7 +12,9 @@ import Tensor
 /// along the bands by turns, and each stem's tokens become complex masks of the spectrogram.
 package struct RoFormer: Sendable {
     package let configuration: RoFormerConfiguration
-    package let backend: Backend
+    package internal(set) var backend: Backend
+    /// Number of elements of all parameters.
+    package let parameterCount: Int
     let stft: STFT
     let bandSplit: BandSplit
     /// `layers`: a transformer along time, and one along the bands.
@@ -26,9 +29,12 @@ package struct RoFormer: Sendable {
     /// - Parameters:
     ///   - mix: `[audioChannels, samples]`, at least one sample.
     ///   - observer: notified after each block; may stop the pass.
-    /// - Returns: `[stems, audioChannels, samples]`
-    /// - Throws: the observer's errors, at the next block of the network.
-    package func forward(_ mix: Tensor, observer: some ForwardObserver) throws -> Tensor {
+    /// - Returns: `[sources, audioChannels, samples]`: the network's stems, then the residual if the
+    ///   configuration names one.
+    /// - Throws: the observer's error, at the next block of the network.
+    package func forward(
+        _ mix: Tensor, observer: some ForwardObserver
+    ) throws(CancellationError) -> Tensor {
         let samples = mix.shape[1]
         let z = stft.forward(mix, on: backend)  // [freq, time, 2 · channel]
         try observer.completed(.stft)
@@ -49,7 +55,7 @@ package struct RoFormer: Sendable {
         if let finalNorm { normalise(x, finalNorm, on: backend) }
 
         let channels = configuration.audioChannels
-        let stems = backend.keptTensor(Shape(maskEstimators.count, channels, samples))
+        let stems = backend.keptTensor(Shape(configuration.sources.count, channels, samples))
         let bandCounts = configuration.layout.bandCounts()
         for (index, maskEstimator) in maskEstimators.enumerated() {
             let masked = maskEstimator.masked(z, by: x, bandCounts: bandCounts, on: backend)
@@ -58,7 +64,18 @@ package struct RoFormer: Sendable {
             withExtendedLifetime(stem) {}
             try observer.completed(.maskEstimator(index))
         }
-        return withExtendedLifetime(stems) { stems }
+        if configuration.hasResidual {
+            let (stem, residual) = (stems.pointer, stems.pointer + mix.count)
+            for index in 0..<mix.count { residual[index] = mix.pointer[index] - stem[index] }
+        }
+        return withExtendedLifetime((mix, stems)) { stems }
+    }
+
+    /// This network, with shared weights, on another backend of the same kernels and precision.
+    package func running(on backend: Backend) -> RoFormer {
+        var copy = self
+        copy.backend = backend
+        return copy
     }
 }
 

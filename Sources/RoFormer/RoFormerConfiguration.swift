@@ -15,6 +15,14 @@ package struct RoFormerConfiguration: Sendable, Equatable {
     }
 
     package let kind: Kind
+    /// Names of the stems: those of the network, then the residual.
+    package let sources: [String]
+    /// Stems that the network gives.
+    package let stems: Int
+    /// Whether the mixture minus the network's only stem is a stem too.
+    package var hasResidual: Bool { sources.count > stems }
+    /// How tracks are cut into chunks.
+    package let chunks: ChunkRules
     /// `dim`: channels of a token.
     package let channels: Int
     /// `depth`: pairs of transformers.
@@ -25,8 +33,6 @@ package struct RoFormerConfiguration: Sendable, Equatable {
     package let heads: Int
     /// `dim_head`: channels of a head.
     package let headSize: Int
-    /// Stems that the network gives.
-    package let stems: Int
     package let audioChannels: Int
     package let sampleRateHz: Int
     package let nfft: Int
@@ -43,11 +49,14 @@ package struct RoFormerConfiguration: Sendable, Equatable {
     /// Real numbers of a band in a frame: real and imaginary parts of its bins, of each channel.
     package func inputs(ofBand band: Int) -> Int { 2 * audioChannels * layout.bands[band].count }
 
-    /// - Parameters:
-    ///   - arguments: the constructor's arguments; those of training are ignored.
-    /// - Throws: ``ConfigurationError`` with the argument, its value and the allowed values.
-    package init(_ kind: Kind, _ arguments: [String: ArgumentValue]) throws {
-        let reader = ArgumentReader(arguments)
+    /// - Parameter sections: those of the model's YAML file: `model` has the constructor's arguments,
+    ///   `training` the names of the stems, `audio` and `inference` the chunks.
+    /// - Throws: ``ConfigurationError`` with the key, its value and the allowed values.
+    package init(
+        _ kind: Kind, _ sections: [String: ArgumentValue]
+    ) throws(ConfigurationError) {
+        let reader = try SectionReader("model", of: sections)
+        try reader.requireKnown(Self.knownArguments)
         let isMel = kind == .melBand
         self.kind = kind
         channels = try reader.integer("dim", nil, 1...16_384)
@@ -57,9 +66,9 @@ package struct RoFormerConfiguration: Sendable, Equatable {
         heads = try reader.integer("heads", 8, 1...1_024)
         headSize = try reader.integer("dim_head", 64, 2...1_024)
         try reader.require("dim_head", headSize % 2 == 0, "an even number: pairs are rotated")
-        stems = try reader.integer("num_stems", 1, 1...1_000)
+        let stems = try reader.integer("num_stems", 1, 1...256)
+        self.stems = stems
         audioChannels = try reader.flag("stereo", false) ? 2 : 1
-        sampleRateHz = try reader.integer("sample_rate", 44_100, 1_000...768_000)
         nfft = try reader.integer("stft_n_fft", 2_048, 8...65_536)
         try reader.require("stft_n_fft", STFT.supports(nfft: nfft), "a power of two")
         hop = try reader.integer("stft_hop_length", 512, 1...65_536)
@@ -69,93 +78,92 @@ package struct RoFormerConfiguration: Sendable, Equatable {
         try reader.require("stft_win_length", window == nfft, "\(nfft), as stft_n_fft")
         try reader.requireDefault("stft_normalized", .bool(false))
         try reader.requireDefault("linear_transformer_depth", .integer(0))
+        try reader.requireDefault("skip_connection", .bool(false))
         // Mel-Band RoFormer counts the hidden layers, BS-RoFormer the linear ones.
         let maskDepth = try reader.integer("mask_estimator_depth", isMel ? 1 : 2, 1...100)
         maskLayers = isMel ? maskDepth + 1 : maskDepth
         // The reference's MelBandRoformer ignores the argument.
         let expansion = try reader.integer("mlp_expansion_factor", 4, 1...64)
         maskChannels = channels * (isMel ? 4 : expansion)
-        if isMel {
-            let count = try reader.integer("num_bands", 60, 1...1_000)
-            guard
-                let layout = BandLayout(melBands: count, nfft: nfft, sampleRateHz: sampleRateHz)
-            else {
-                throw ConfigurationError.invalid(
-                    key: "num_bands", found: "\(count)",
-                    allowed: "each bin of stft_n_fft = \(nfft) needs a band, and each band a bin")
-            }
-            self.layout = layout
-        } else {
-            let widths = try reader.integers("freqs_per_bands", Self.defaultWidths, 1...65_536)
-            layout = BandLayout(widths: widths)
-            try reader.require(
-                "freqs_per_bands", layout.bins == nfft / 2 + 1,
-                "widths whose sum is \(nfft / 2 + 1), stft_n_fft / 2 + 1")
-        }
+        let filterRateHz = try reader.integer("sample_rate", 44_100, 1_000...768_000)
+        layout =
+            isMel
+            ? try Self.melBands(reader, nfft: nfft, sampleRateHz: filterRateHz)
+            : try Self.bands(reader, nfft: nfft)
+        let audio = try SectionReader("audio", of: sections)
+        sampleRateHz = try audio.integer("sample_rate", filterRateHz, 1_000...768_000)
+        let audioChannels = audioChannels
+        try audio.require(
+            "num_channels",
+            try audio.integer("num_channels", audioChannels, 1...2) == audioChannels,
+            "\(audioChannels), as model.stereo says")
+        sources = try Self.sources(sections, stems: stems)
+        chunks = try ChunkRules(sections, hop: hop)
     }
+
+    private static func melBands(
+        _ reader: SectionReader, nfft: Int, sampleRateHz: Int
+    ) throws(ConfigurationError) -> BandLayout {
+        let count = try reader.integer("num_bands", 60, 1...1_000)
+        guard let layout = BandLayout(melBands: count, nfft: nfft, sampleRateHz: sampleRateHz)
+        else {
+            throw .invalid(
+                key: reader.fullName("num_bands"), found: "\(count)",
+                allowed: "each bin of stft_n_fft = \(nfft) needs a band, and each band a bin")
+        }
+        return layout
+    }
+
+    private static func bands(
+        _ reader: SectionReader, nfft: Int
+    ) throws(ConfigurationError) -> BandLayout {
+        let widths = try reader.integers("freqs_per_bands", defaultWidths, 1...65_536)
+        let layout = BandLayout(widths: widths)
+        try reader.require(
+            "freqs_per_bands", layout.bins == nfft / 2 + 1,
+            "widths whose sum is \(nfft / 2 + 1), stft_n_fft / 2 + 1")
+        return layout
+    }
+
+    /// The names of the stems. A network of one `target_instrument` gives that one, and the rest of
+    /// the mixture is the other instrument; without another one it is called as MSST's inference
+    /// calls it.
+    private static func sources(
+        _ sections: [String: ArgumentValue], stems: Int
+    ) throws(ConfigurationError) -> [String] {
+        let training = try SectionReader("training", of: sections)
+        let instruments = try training.texts("instruments")
+        let key = training.fullName("instruments")
+        guard let target = try training.text("target_instrument") else {
+            try training.require(
+                "instruments", instruments.count == stems,
+                "as long as model.num_stems, \(stems), without a target_instrument")
+            try Configuration.Hyperparameters.check(instruments, key: key)
+            return instruments
+        }
+        try training.require(
+            "target_instrument", stems == 1, "null, because model.num_stems is \(stems)")
+        let others = instruments.filter { $0 != target }
+        let sources = [target, others.count == 1 ? others[0] : "instrumental"]
+        try Configuration.Hyperparameters.check(sources, key: key)
+        return sources
+    }
+
+    /// The arguments of both classes; those of training, and of ways to compute the same, change no
+    /// result. `zero_dc` has no effect in the reference.
+    private static let knownArguments: Set = [
+        "dim", "depth", "stereo", "num_stems", "time_transformer_depth", "freq_transformer_depth",
+        "linear_transformer_depth", "freqs_per_bands", "num_bands", "dim_head", "heads",
+        "attn_dropout", "ff_dropout", "flash_attn", "sage_attention", "dim_freqs_in", "sample_rate",
+        "stft_n_fft", "stft_hop_length", "stft_win_length", "stft_normalized", "zero_dc",
+        "mask_estimator_depth", "mlp_expansion_factor", "multi_stft_resolution_loss_weight",
+        "multi_stft_resolutions_window_sizes", "multi_stft_hop_size", "multi_stft_normalized",
+        "match_input_audio_length", "use_torch_checkpoint", "skip_connection",
+    ]
 
     /// `DEFAULT_FREQS_PER_BANDS`: bins of each band for 2,048 samples a frame.
     private static let defaultWidths =
         Array(repeating: 2, count: 24) + Array(repeating: 4, count: 12)
         + Array(repeating: 12, count: 8) + Array(repeating: 24, count: 8)
         + Array(repeating: 48, count: 8) + [128, 129]
-}
-
-/// Reads constructor arguments with their defaults.
-private struct ArgumentReader {
-    private let arguments: [String: ArgumentValue]
-
-    init(_ arguments: [String: ArgumentValue]) { self.arguments = arguments }
-
-    func integer(_ key: String, _ standard: Int?, _ range: ClosedRange<Int>) throws -> Int {
-        guard let found = arguments[key] else {
-            guard let standard else { throw ConfigurationError.missing(key: key) }
-            return standard
-        }
-        guard case .integer(let value) = found else {
-            throw ConfigurationError.wrongType(
-                key: key, found: "\(found)", expected: "a whole number")
-        }
-        guard range.contains(value) else {
-            throw ConfigurationError.invalid(
-                key: key, found: "\(value)",
-                allowed: "it has to be \(range.lowerBound) to \(range.upperBound)")
-        }
-        return value
-    }
-
-    func integers(_ key: String, _ standard: [Int], _ range: ClosedRange<Int>) throws -> [Int] {
-        guard let found = arguments[key] else { return standard }
-        guard case .array(let values) = found, (1...1_000).contains(values.count) else {
-            throw ConfigurationError.wrongType(
-                key: key, found: "\(found)", expected: "a list of 1 to 1,000 whole numbers")
-        }
-        return try values.map { value in
-            try ArgumentReader([key: value]).integer(key, nil, range)
-        }
-    }
-
-    func flag(_ key: String, _ standard: Bool) throws -> Bool {
-        guard let found = arguments[key] else { return standard }
-        guard case .bool(let value) = found else {
-            throw ConfigurationError.wrongType(
-                key: key, found: "\(found)", expected: "true or false")
-        }
-        return value
-    }
-
-    func require(_ key: String, _ isValid: Bool, _ allowed: String) throws {
-        guard isValid else {
-            throw ConfigurationError.invalid(
-                key: key, found: arguments[key].map { "\($0)" } ?? "its default",
-                allowed: "it has to be \(allowed)")
-        }
-    }
-
-    func requireDefault(_ key: String, _ standard: ArgumentValue) throws {
-        if let found = arguments[key], found != standard {
-            throw ConfigurationError.unsupported(
-                key: key, found: "\(found)", supported: "\(standard)")
-        }
-    }
 }

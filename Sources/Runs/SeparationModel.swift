@@ -15,6 +15,8 @@ package struct SeparationModel {
     /// process.
     var opened: OpenedModel?
     let isQuantized: Bool
+    /// SHA-256 of the model's configuration, if it is not in the checkpoints.
+    private let configurationChecksum: String?
     /// The model, if it was loaded before; nil to load it for the first track.
     let separator: Separator?
     /// Checksums of such a model's files, which its runs share.
@@ -34,6 +36,7 @@ package struct SeparationModel {
         folder = SeparationModel.folder(files, name)
         let opened = try OpenedModel(files)
         sources = opened.sources
+        configurationChecksum = opened.configurationChecksum
         isQuantized = opened.isQuantized
         self.opened = separator == nil ? opened : nil
     }
@@ -54,6 +57,6 @@ package struct SeparationModel {
     func identity(_ checksums: [String]) -> SeparationRecord.Model {
         SeparationRecord.Model(
             checkpoints: checksums, member: files.submodel, weights: files.weights,
-            segmentSeconds: files.segmentSeconds)
+            segmentSeconds: files.segmentSeconds, configuration: configurationChecksum)
     }
 }

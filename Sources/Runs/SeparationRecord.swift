@@ -16,6 +16,8 @@ package struct SeparationRecord: Codable, Equatable {
         let member: String?
         let weights: [[Double]]?
         let segmentSeconds: Double?
+        /// SHA-256 of the configuration, if it is not in the checkpoints.
+        let configuration: String?
     }
 
     /// A file at the time of the record.
@@ -160,11 +162,14 @@ struct SeparationParameters: Codable, Equatable {
     /// The outputs in their order, `no_vocals = drums + bass + other`.
     let outputs: [String]
     let shifts: Int
-    let overlap: Double
+    /// Nil for the model's own.
+    let overlap: Double?
     let segmentSeconds: Double?
     let split: Bool
     /// Nil for 1, as in records of versions without this parameter.
     let transitionPower: Double?
+    /// Nil for the default, as in records of versions without this parameter.
+    let chunking: String?
     let startSeconds: Double
     let durationSeconds: Double?
     let downmix: String
@@ -193,6 +198,8 @@ struct SeparationParameters: Codable, Equatable {
         segmentSeconds = request.segment
         split = request.split
         transitionPower = request.transitionPower == 1 ? nil : request.transitionPower
+        chunking =
+            request.chunking == SeparationOptions().chunking ? nil : request.chunking.rawValue
         startSeconds = request.start ?? 0
         durationSeconds = request.duration
         downmix = settings.output.downmix.rawValue

@@ -111,7 +111,8 @@ final class LoadedModels: Sendable {
         }
         hash.update(
             Array(
-                "\(files.weights ?? []) \(files.segmentSeconds ?? 0) \(files.submodel ?? "")".utf8))
+                ("\(files.weights ?? []) \(files.segmentSeconds ?? 0) \(files.submodel ?? "")"
+                    + (opened.configurationChecksum ?? "")).utf8))
         return InstalledModel(
             name: files.name, files: files, sources: opened.sources,
             bag: try opened.bag(of: nil), identity: hash.hexadecimal,

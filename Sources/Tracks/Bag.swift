@@ -32,6 +32,8 @@ package struct Bag: Sendable {
     package let stems: [Int]
     package let sampleRateHz: Int
     package let channelCount: Int
+    /// Whether tracks are normalised for the networks.
+    let normalises: Bool
     /// The sum of the weights of each wanted stem.
     let totals: [Float]
 
@@ -45,6 +47,7 @@ package struct Bag: Sendable {
         self.stems = stems ?? Array(rules.sources.indices)
         sampleRateHz = rules.sampleRateHz
         channelCount = rules.audioChannels
+        normalises = rules.normalises
         // Summed in double precision, as in Python.
         totals = self.stems.map { source in
             Float(members.reduce(0.0) { $0 + $1.weights[source] })
@@ -116,7 +119,8 @@ extension Bag {
         for (index, plan) in plans.enumerated() where needs(member: index) {
             let rules = members[index].rules
             let count = trackSamples + (options.shifts > 0 ? rules.maximumShiftSamples : 0)
-            let segments = plan.segmentCount(forTrackSamples: count) * options.passCount
+            let extended = count + plan.borderSamples(forTrackSamples: count)
+            let segments = plan.segmentCount(forTrackSamples: extended) * options.passCount
             let length = plan.inputSamples(
                 forSegmentSamples: min(plan.segmentSamples, count))
             work.segments += segments

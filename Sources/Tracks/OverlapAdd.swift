@@ -10,8 +10,6 @@ import Signal
 /// Segments arrive in order. Every sum starts at zero and takes its addends in that order, as the
 /// reference's whole-track tensors do, so both give the same bits.
 package struct OverlapAdd {
-    /// Weight of each sample of a segment, `[segment]`.
-    private let weights: [Float]
     /// Number of signals (rows) that are summed.
     package let rowCount: Int
     /// Largest number of samples in a row.
@@ -27,12 +25,11 @@ package struct OverlapAdd {
     private var finishedEnd = 0
 
     /// - Parameters:
-    ///   - weights: weight of each sample of a segment; short segments take the first ones.
+    ///   - segmentSamples: samples of the longest segment.
     ///   - rowCount: number of signals that are summed.
-    package init(weights: [Float], trackSamples: Int, rowCount: Int) {
-        self.weights = weights
+    package init(segmentSamples: Int, trackSamples: Int, rowCount: Int) {
         self.rowCount = rowCount
-        capacity = min(weights.count, trackSamples)
+        capacity = min(segmentSamples, trackSamples)
         sums = [Float](repeating: 0, count: rowCount * capacity)
         weightSums = [Float](repeating: 0, count: capacity)
     }
@@ -46,11 +43,12 @@ package struct OverlapAdd {
     /// - Parameters:
     ///   - start: position of the segment in the track.
     ///   - count: samples of the segment within the track.
+    ///   - weights: weight of each sample of a segment; a short segment takes the first ones.
     ///   - end: position before which no later segment changes anything.
     ///   - samples: returns the `count` samples of a row, valid until
-    ///     ``add(at:count:finishing:_:)`` returns.
+    ///     ``add(at:count:weights:finishing:_:)`` returns.
     package mutating func add(
-        at start: Int, count: Int, finishing end: Int,
+        at start: Int, count: Int, weights: [Float], finishing end: Int,
         _ samples: (_ row: Int) -> UnsafePointer<Float>
     ) {
         let offset = start - base
@@ -84,7 +82,8 @@ package struct OverlapAdd {
                     let start = index * capacity + first
                     let row = UnsafeBufferPointer(rebasing: sums[start..<start + count])
                     audio.channels[index].withUnsafeMutableBufferPointer { target in
-                        for sample in 0..<count {
+                        // Windows that fade to 0 may leave a sample without weight: silence.
+                        for sample in 0..<count where weightSums[sample] != 0 {
                             target[sample] += row[sample] / weightSums[sample]
                         }
                     }

@@ -9,6 +9,16 @@ import System
 /// Segments start at every multiple of the stride below the track's length, even where the one
 /// before reaches its end; those that run past the end are short.
 package struct SegmentPlan: Sendable {
+    /// What a plan does at a track's ends.
+    enum Ends: Sendable {
+        /// A short segment is padded on both sides with the track's own samples; zeros are outside.
+        case context
+        /// The track is extended on both sides by its reflection, and a short segment by its own.
+        case reflected(borderSamples: Int, fadeSamples: Int)
+        /// The last segment begins earlier, to end with the track.
+        case moved
+    }
+
     /// Longest segment, in samples.
     package let segmentSamples: Int
     package let strideSamples: Int
@@ -16,41 +26,95 @@ package struct SegmentPlan: Sendable {
     package let weights: [Float]
     /// Length to which every segment is padded before it enters the network; `nil` without padding.
     package let paddedSamples: Int?
-    private let validLength: ValidLength?
+    let validLength: ValidLength?
+    let ends: Ends
 
-    /// Plans overlapping segments with triangular weights, or (`split` off) one segment for a
-    /// whole track of `trackSamples`.
+    /// Plans overlapping segments, or (`split` off) one segment for a whole track of `trackSamples`.
     ///
-    /// Weights are 1, 2, …, 2, 1 over their maximum, to the power `transitionPower`, in float32.
     /// - Throws: `SeparationError` for options out of range, a segment longer than the training
     ///   length, and a track too long to stay whole.
     package init(
         _ rules: TrackRules, options: SeparationOptions, trackSamples: Int
     ) throws(SeparationError) {
         try options.validate()
-        validLength = rules.validLength
+        switch rules.cutting {
+        case .demucs:
+            try SeparationError.require(
+                options.chunking == .msst, "chunking", options.chunking.rawValue,
+                "left out: only RoFormers have chunks")
+        case .chunks:
+            try SeparationError.require(
+                options.shifts <= 1, "shifts", options.shifts,
+                "at most 1: a RoFormer's overlapping chunks take the place of shifts")
+            try SeparationError.require(
+                options.transitionPower == 1, "transition-power", options.transitionPower,
+                "1 for a RoFormer, whose windows are not triangular")
+        }
         guard options.split else {
-            let shift = options.shifts > 0 ? rules.maximumShiftSamples : 0
-            let length = trackSamples + shift
-            if let limit = rules.paddedSamples, length > limit {
-                throw .trackTooLong(
-                    samples: trackSamples, maximumSamples: max(0, limit - shift),
-                    sampleRateHz: rules.sampleRateHz)
-            }
-            segmentSamples = length
-            strideSamples = length
-            weights = [Float](repeating: 1, count: length)
-            paddedSamples = rules.paddedSamples
+            self = try Self.whole(rules, options, trackSamples: trackSamples)
             return
         }
-        segmentSamples = try SegmentPlan.segmentSamples(rules, options)
-        strideSamples = Int((1 - options.overlap) * Double(segmentSamples))
-        try SeparationError.require(
-            strideSamples >= 1, "overlap", options.overlap,
-            "segments of \(segmentSamples) samples must start at least one sample apart")
-        weights = try SegmentPlan.triangle(segmentSamples, power: options.transitionPower)
+        switch rules.cutting {
+        case .demucs: self = try Self.overlapping(rules, options)
+        case .chunks(let count, let separatorSamples):
+            self = try Self.chunks(
+                rules, options, overlapCount: count, separatorSamples: separatorSamples)
+        }
+    }
+
+    init(
+        segmentSamples: Int, strideSamples: Int, weights: [Float], paddedSamples: Int?,
+        validLength: ValidLength? = nil, ends: Ends
+    ) {
+        self.segmentSamples = segmentSamples
+        self.strideSamples = strideSamples
+        self.weights = weights
+        self.paddedSamples = paddedSamples
+        self.validLength = validLength
+        self.ends = ends
+    }
+
+    /// One segment for a whole track.
+    private static func whole(
+        _ rules: TrackRules, _ options: SeparationOptions, trackSamples: Int
+    ) throws(SeparationError) -> SegmentPlan {
+        let shift = options.shifts > 0 ? rules.maximumShiftSamples : 0
+        let length = trackSamples + shift
+        if let limit = rules.paddedSamples, length > limit {
+            throw .trackTooLong(
+                samples: trackSamples, maximumSamples: max(0, limit - shift),
+                sampleRateHz: rules.sampleRateHz)
+        }
+        return SegmentPlan(
+            segmentSamples: length, strideSamples: length,
+            weights: [Float](repeating: 1, count: length), paddedSamples: rules.paddedSamples,
+            validLength: rules.validLength, ends: .context)
+    }
+
+    /// Segments of demucs. Weights are 1, 2, …, 2, 1 over their maximum, to the power
+    /// `transitionPower`, in float32.
+    private static func overlapping(
+        _ rules: TrackRules, _ options: SeparationOptions
+    ) throws(SeparationError) -> SegmentPlan {
+        let segmentSamples = try Self.segmentSamples(rules, options)
         let isFilledUp = options.segmentSeconds != nil && rules.isLimited
-        paddedSamples = isFilledUp ? segmentSamples : rules.paddedSamples
+        return SegmentPlan(
+            segmentSamples: segmentSamples,
+            strideSamples: try stride(segmentSamples, overlap: options.overlap ?? demucsOverlap),
+            weights: try triangle(segmentSamples, power: options.transitionPower),
+            paddedSamples: isFilledUp ? segmentSamples : rules.paddedSamples,
+            validLength: rules.validLength, ends: .context)
+    }
+
+    /// `apply_model`'s `overlap`.
+    private static let demucsOverlap = 0.25
+
+    static func stride(_ segmentSamples: Int, overlap: Double) throws(SeparationError) -> Int {
+        let stride = Int((1 - overlap) * Double(segmentSamples))
+        try SeparationError.require(
+            stride >= 1, "overlap", overlap,
+            "segments of \(segmentSamples) samples must start at least one sample apart")
+        return stride
     }
 
     /// Length of the network's input for a segment of `count` samples.
@@ -61,11 +125,7 @@ package struct SegmentPlan: Sendable {
     /// Limit for models that accept any length: memory grows with the segment.
     private static let longestSegmentSeconds = 3600.0
 
-    package func segmentCount(forTrackSamples count: Int) -> Int {
-        (count + strideSamples - 1) / strideSamples
-    }
-
-    private static func segmentSamples(
+    static func segmentSamples(
         _ rules: TrackRules, _ options: SeparationOptions
     ) throws(SeparationError) -> Int {
         guard let seconds = options.segmentSeconds else { return rules.segmentSamples }

@@ -10,8 +10,9 @@ public struct SeparationOptions: Sendable, Equatable {
     ///
     /// Gives the offsets that the reference draws after Python's `random.seed(seed)`.
     public var seed: UInt64?
-    /// Share of a segment that overlaps the next one, at least 0 and less than 1.
-    public var overlap: Double
+    /// Share of a segment that overlaps the next one, at least 0 and less than 1; `nil` takes the
+    /// model's own: 0.25 for Demucs, and what its configuration says for a RoFormer.
+    public var overlap: Double?
     /// Length of a segment in seconds; `nil` takes the model's own, which is also the longest
     /// possible.
     public var segmentSeconds: Double?
@@ -20,10 +21,21 @@ public struct SeparationOptions: Sendable, Equatable {
     public var split: Bool
     /// Power of the triangular weights of overlapping segments, at least 1.
     public var transitionPower: Double
+    /// How the track of a RoFormer is cut.
+    public var chunking: Chunking
     /// For Python's `demucs.api`, whose callback is called as each segment begins and as it ends, pass
     /// after pass.
     package var passOrder = PassOrder.interleaved
     package var reportsBegins = false
+
+    /// Which program's way to cut the track of a RoFormer is followed.
+    public enum Chunking: String, Sendable, CaseIterable {
+        /// `demix` of ZFTurbo's Music-Source-Separation-Training: windows that are flat but for a
+        /// tenth at each end, and a track that its reflection extends.
+        case msst
+        /// audio-separator: Hamming windows, and a last segment that ends with the track.
+        case audioSeparator = "audio-separator"
+    }
 
     /// The order in which the passes of several members and shifts run. Both orders give the same
     /// samples.
@@ -36,8 +48,9 @@ public struct SeparationOptions: Sendable, Equatable {
     }
 
     public init(
-        shifts: Int = 1, seed: UInt64? = nil, overlap: Double = 0.25,
-        segmentSeconds: Double? = nil, split: Bool = true, transitionPower: Double = 1
+        shifts: Int = 1, seed: UInt64? = nil, overlap: Double? = nil,
+        segmentSeconds: Double? = nil, split: Bool = true, transitionPower: Double = 1,
+        chunking: Chunking = .msst
     ) {
         self.shifts = shifts
         self.seed = seed
@@ -45,6 +58,7 @@ public struct SeparationOptions: Sendable, Equatable {
         self.segmentSeconds = segmentSeconds
         self.split = split
         self.transitionPower = transitionPower
+        self.chunking = chunking
     }
 
     /// Passes of a network over a track: one for each shift, or one without a shift.
@@ -64,8 +78,10 @@ public struct SeparationOptions: Sendable, Equatable {
         try SeparationError.require(
             range.contains(shifts), "shifts", shifts,
             "a number from \(range.lowerBound) to \(range.upperBound)")
-        try SeparationError.require(
-            overlap >= 0 && overlap < 1, "overlap", overlap, "a number from 0 to less than 1")
+        if let overlap {
+            try SeparationError.require(
+                overlap >= 0 && overlap < 1, "overlap", overlap, "a number from 0 to less than 1")
+        }
         try SeparationError.require(
             transitionPower >= 1 && transitionPower.isFinite, "transition-power", transitionPower,
             "a number from 1")

@@ -7,8 +7,7 @@ import Tensor
 
 /// Cuts the segments of a pass in their order, and sums the network's outputs.
 ///
-/// Positions count from the track's first sample; the zeros before the track have negative
-/// positions.
+/// Positions count from the track's first sample; the lead before the track has negative positions.
 struct ShiftedPass {
     /// Index of the network.
     let member: Int
@@ -21,23 +20,28 @@ struct ShiftedPass {
     /// Shape of the network's output before its samples.
     private let sourceCount: Int
     private let channelCount: Int
-    /// Zeros before the track.
-    private let leadSamples: Int
-    /// Length of the zeros and the track together; `nil` for a live track that has not ended.
-    private var sampleCount: Int?
+    /// Samples before the track: zeros of a shift, or a reflection of the track.
+    private var leadSamples: Int
+    /// Samples of the reflection at each end of the track.
+    private var borderSamples: Int
+    /// Length of the track; `nil` for a live track that has not ended.
+    private var trackSamples: Int?
     private var overlapAdd: OverlapAdd
-    /// Zeros before the track that are still to be dropped from the output.
+    /// Samples of the lead that are still to be dropped from the output.
     private var leadLeft: Int
+    /// Samples of the track that were taken.
+    private var takenSamples = 0
     /// Number of segments that were cut, and of segments whose outputs were added.
     private var cutSegments = 0
     private var addedSegments = 0
 
     /// - Parameters:
     ///   - rows: rows of the network's output that are kept.
+    ///   - zeros: samples of silence before the track.
     ///   - trackSamples: `nil` for a live track.
     init(
         member: Int, shift: Int, plan: SegmentPlan, rules: TrackRules, rows: [Int],
-        leadSamples: Int, trackSamples: Int?
+        zeros: Int, trackSamples: Int?
     ) {
         self.member = member
         self.shift = shift
@@ -45,41 +49,67 @@ struct ShiftedPass {
         self.rows = rows
         sourceCount = rules.sources.count
         channelCount = rules.audioChannels
-        self.leadSamples = leadSamples
+        self.trackSamples = trackSamples
+        borderSamples = plan.borderSamples(forTrackSamples: trackSamples ?? Int.max)
+        leadSamples = zeros + borderSamples
         leadLeft = leadSamples
-        sampleCount = trackSamples.map { leadSamples + $0 }
         overlapAdd = OverlapAdd(
-            weights: plan.weights, trackSamples: sampleCount ?? Int.max, rowCount: rows.count)
+            segmentSamples: plan.segmentSamples,
+            trackSamples: trackSamples.map {
+                zeros + $0 + 2 * plan.borderSamples(forTrackSamples: $0)
+            }
+                ?? Int.max,
+            rowCount: rows.count)
     }
 
     /// Ends a live track.
     mutating func end(trackSamples: Int) {
-        sampleCount = leadSamples + trackSamples
+        self.trackSamples = trackSamples
+        // A track that is too short for a reflection has not had its first segment yet.
+        let missing = borderSamples - plan.borderSamples(forTrackSamples: trackSamples)
+        borderSamples -= missing
+        leadSamples -= missing
+        leadLeft = min(leadLeft, leadSamples)
     }
 
-    /// Number of segments; `nil` for a live track that has not ended.
-    var segmentCount: Int? { sampleCount.map(plan.segmentCount(forTrackSamples:)) }
+    /// Length of the lead, the track and the reflection after it; `nil` for a live track that has not
+    /// ended.
+    private var sampleCount: Int? { trackSamples.map { leadSamples + $0 + borderSamples } }
+
+    /// Number of segments that begin before the track ends; `nil` for a live track that has not
+    /// ended.
+    var segmentCount: Int? {
+        trackSamples.map { plan.segmentCount(forTrackSamples: leadSamples + $0) }
+    }
 
     /// The network's input for a segment, with the context around a short one.
     private func input(of segment: Int) -> (start: Int, padLeft: Int, count: Int, padded: Int) {
-        let start = segment * plan.strideSamples
+        let start = plan.start(ofSegment: segment, trackSamples: sampleCount)
         let count = min(plan.segmentSamples, (sampleCount ?? Int.max) - start)
         let padded = plan.inputSamples(forSegmentSamples: count)
-        return (start - leadSamples, (padded - count) / 2, count, padded)
+        let padLeft = if case .context = plan.ends { (padded - count) / 2 } else { 0 }
+        return (start - leadSamples, padLeft, count, padded)
     }
 
     var hasSegments: Bool { cutSegments < segmentCount ?? Int.max }
 
     /// Whether the next segment can be cut: a live track must have all samples of it, or have
-    /// ended.
+    /// ended. If the track is reflected at its ends, it must be long enough for that, and the segment
+    /// can't be the last.
     func canCutSegment(from window: TrackWindow) -> Bool {
         let input = input(of: cutSegments)
-        return sampleCount != nil || input.start - input.padLeft + input.padded <= window.end
+        let end = input.start - input.padLeft + input.padded
+        if trackSamples != nil { return true }
+        if case .context = plan.ends { return end <= window.end }
+        return max(end, 2 * borderSamples) < window.end
     }
 
     /// Samples of the track that are finished once the outputs of all cut segments are added.
     var coveredSamples: Int {
-        max(0, min(cutSegments * plan.strideSamples, sampleCount ?? Int.max) - leadSamples)
+        max(
+            0,
+            plan.finishedSamples(afterSegments: cutSegments, trackSamples: sampleCount)
+                - leadSamples)
     }
 
     /// First sample of the track that the next segment and later ones need. A short segment starts
@@ -87,7 +117,10 @@ struct ShiftedPass {
     var firstNeededSample: Int {
         guard hasSegments else { return Int.max }
         let input = input(of: cutSegments)
-        return input.start - (sampleCount == nil ? input.padded / 2 : input.padLeft)
+        guard let trackSamples else {
+            return input.start - plan.reachSamples(ofSegmentPaddedTo: input.padded)
+        }
+        return min(input.start - input.padLeft, trackSamples - 1 - borderSamples)
     }
 
     /// Cuts the next segment; a short one is padded on both sides with the track's own samples.
@@ -99,9 +132,11 @@ struct ShiftedPass {
     ) throws(AnyError) -> Tensor {
         let input = input(of: cutSegments)
         let first = input.start - input.padLeft
-        try window.fill(to: first + input.padded)
+        // A reflection before the track needs as many samples after its beginning.
+        try window.fill(to: max(first + input.padded, borderSamples > 0 ? 1 - first : 0))
         let mix = backend.keptTensor([channelCount, input.padded])
-        window.read(from: first, into: mix)
+        window.read(from: first, into: mix, borderSamples: borderSamples)
+        if case .reflected = plan.ends { reflect(mix, from: input.count) }
         cutSegments += 1
         return mix
     }
@@ -112,10 +147,13 @@ struct ShiftedPass {
     mutating func add(_ output: Tensor) {
         let input = input(of: addedSegments)
         precondition(output.shape == [sourceCount, channelCount, input.padded])
-        let start = addedSegments * plan.strideSamples
         overlapAdd.add(
-            at: start, count: input.count,
-            finishing: min(start + plan.strideSamples, sampleCount ?? Int.max)
+            at: input.start + leadSamples, count: input.count,
+            weights: plan.segmentWeights(
+                isFirst: addedSegments == 0,
+                isLast: sampleCount.map(plan.segmentCount(forTrackSamples:)) == addedSegments + 1),
+            finishing: plan.finishedSamples(
+                afterSegments: addedSegments + 1, trackSamples: sampleCount)
         ) { row in
             // In bounds of the row: the segment with its padding is as long as the output.
             UnsafePointer(output.pointer + rows[row] * input.padded + input.padLeft)
@@ -132,16 +170,32 @@ struct ShiftedPass {
     func segmentUnderWay(_ number: Int, hasEnded: Bool) -> SeparationProgress.Segment {
         SeparationProgress.Segment(
             member: member, shift: shift,
-            offsetSamples: (addedSegments + number) * plan.strideSamples, hasEnded: hasEnded)
+            offsetSamples: plan.start(
+                ofSegment: addedSegments + number, trackSamples: sampleCount), hasEnded: hasEnded)
     }
 
     /// Rows of the network's output that are kept.
     var rowCount: Int { rows.count }
 
     /// Samples of the track that are ready to be taken.
-    var finishedSamples: Int { overlapAdd.finishedSamples }
+    var finishedSamples: Int {
+        min(overlapAdd.finishedSamples, (trackSamples ?? Int.max) - takenSamples)
+    }
 
     mutating func take(_ count: Int, addingTo audio: inout PlanarAudio) {
         overlapAdd.take(count, addingTo: &audio)
+        takenSamples += count
+    }
+
+    /// Fills a chunk past its samples: with their reflection if they fill more than half of it, else
+    /// with silence.
+    private func reflect(_ mix: Tensor, from count: Int) {
+        let samples = mix.shape[1]
+        guard count < samples, count > samples / 2 else { return }
+        for channel in 0..<channelCount {
+            let row = mix.pointer + channel * samples
+            for place in count..<samples { row[place] = row[2 * (count - 1) - place] }
+        }
+        withExtendedLifetime(mix) {}
     }
 }

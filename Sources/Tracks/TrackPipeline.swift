@@ -67,9 +67,11 @@ package final class TrackPipeline {
         } catch {
             throw error.erased
         }
+        let normalization = bag.normalises ? track.statistics.normalization : .identity
         try self.init(
-            passes, TrackWindow(track), normalization: track.statistics.normalization, bag: bag,
-            options: options, backend: backend, workers: workers, cancellation: cancellation)
+            passes, TrackWindow(track, normalization: normalization), normalization: normalization,
+            bag: bag, options: options, backend: backend, workers: workers,
+            cancellation: cancellation)
         if options.passOrder == .sequential { sequentialTrack = track }
     }
 
@@ -90,10 +92,14 @@ package final class TrackPipeline {
                 options.shifts <= 1, "shifts", options.shifts, "at most 1 for a live stream")
             try SeparationError.require(
                 options.split, "split", options.split, "on for a live stream")
+            try SeparationError.require(
+                options.chunking == .msst, "chunking", options.chunking.rawValue,
+                "msst for a live stream, whose end is not known")
             passes = try TrackPipeline.passes(bag, options, &random, trackSamples: nil)
         } catch {
             throw error.erased
         }
+        let normalization = bag.normalises ? normalization : .identity
         try self.init(
             passes,
             TrackWindow(
@@ -211,7 +217,7 @@ package final class TrackPipeline {
     ) throws(AnyError) -> StemBlock {
         var outputs: [PlanarAudio] = []
         for pass in passes.indices {
-            if pass > 0 { window = try TrackWindow(track) }
+            if pass > 0 { window = try TrackWindow(track, normalization: normalization) }
             givenSamples = 0
             var output = PlanarAudio(
                 channelCount: passes[pass].rowCount, sampleRateHz: bag.sampleRateHz,
@@ -268,7 +274,7 @@ package final class TrackPipeline {
             return leads.enumerated().map { shift, lead in
                 ShiftedPass(
                     member: index, shift: shift, plan: plan, rules: member.rules, rows: rows,
-                    leadSamples: lead, trackSamples: trackSamples)
+                    zeros: lead, trackSamples: trackSamples)
             }
         }
     }

@@ -5,9 +5,21 @@ import HTDemucs
 /// How a family of models treats a track: its format, its segments, and their padding. A family has
 /// one value beside its networks, and no other code of a separation asks for the family.
 ///
-/// Tracks are normalised by the statistics of their mono mix (``Normalization``), segments overlap
-/// with triangular weights (``SegmentPlan``), and shifts move a track by up to half a second.
+/// ``SegmentPlan`` says how each kind of ``Cutting`` places, pads and weights segments.
 package struct TrackRules: Sendable {
+    /// How a track is cut into segments.
+    package enum Cutting: Sendable, Equatable {
+        /// As demucs: segments overlap by a share, with triangular weights.
+        case demucs
+        /// As MSST or, by `SeparationOptions.chunking`, as audio-separator.
+        ///
+        /// - Parameters:
+        ///   - overlapCount: segments that a sample in the middle of a track is in.
+        ///   - separatorSamples: samples of a segment of audio-separator; nil for
+        ///     ``TrackRules/segmentSamples``.
+        case chunks(overlapCount: Int, separatorSamples: Int?)
+    }
+
     /// Names of the sources, in the order of the network's output.
     package let sources: [String]
     /// Channels and rate of the network's input and of each source.
@@ -25,13 +37,31 @@ package struct TrackRules: Sendable {
     /// Whether the network of the reference draws a number from the generator of the shifts each
     /// time that it runs.
     let drawsEachSegment: Bool
+    /// Longest shift in samples, and the number of zeros before a shifted track; 0 for a family
+    /// without shifts.
+    package let maximumShiftSamples: Int
+    /// Whether tracks are normalised by the statistics of their mono mix (``Normalization``).
+    package let normalises: Bool
+    let cutting: Cutting
+}
 
-    /// Longest shift in samples, and the number of zeros before a shifted track: half a second.
-    package var maximumShiftSamples: Int { Int(0.5 * Double(sampleRateHz)) }
+extension TrackRules {
+    /// The rules of a network that runs on chunks of any length, and that no shift moves.
+    package init(
+        sources: [String], audioChannels: Int, sampleRateHz: Int, chunkSamples: Int,
+        overlapCount: Int, separatorSamples: Int?, normalises: Bool
+    ) {
+        self.init(
+            sources: sources, audioChannels: audioChannels, sampleRateHz: sampleRateHz,
+            segmentSamples: chunkSamples, isLimited: false, paddedSamples: nil, validLength: nil,
+            drawsEachSegment: false, maximumShiftSamples: 0, normalises: normalises,
+            cutting: .chunks(overlapCount: overlapCount, separatorSamples: separatorSamples))
+    }
 }
 
 extension Configuration {
-    /// How the reference's classes treat a track: `apply_model` in demucs/apply.py.
+    /// How the reference's classes treat a track: `apply_model` in demucs/apply.py. A shift moves it
+    /// by up to half a second.
     ///
     /// HTDemucs accepts no more than a training segment, to which `use_train_segment` pads all
     /// others. The other classes accept any length, Demucs after padding to a ``validLength``.
@@ -41,6 +71,8 @@ extension Configuration {
             sampleRateHz: self.samplerate, segmentSamples: segmentSamples,
             isLimited: self.architecture == .htdemucs,
             paddedSamples: self.useTrainSegment ? segmentSamples : nil,
-            validLength: validLength, drawsEachSegment: self.tLayers > 0)
+            validLength: validLength, drawsEachSegment: self.tLayers > 0,
+            maximumShiftSamples: Int(0.5 * Double(self.samplerate)), normalises: true,
+            cutting: .demucs)
     }
 }

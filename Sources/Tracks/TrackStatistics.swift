@@ -16,6 +16,9 @@ package struct Normalization: Sendable {
         self.mean = mean
         scale = standardDeviation + 1e-8
     }
+
+    /// Leaves samples as they are: the sum of 1 and 1e-8 is 1 in float32.
+    static let identity = Normalization(mean: 0, standardDeviation: 1)
 }
 
 /// Length, mean and standard deviation of a track's mono mix.

@@ -19,10 +19,11 @@ package struct TrackWindow {
     private var held: PlanarAudio
     private var base = 0
 
+    /// - Parameter normalization: `nil` for that by the track's own statistics.
     /// - Throws: the error of opening the track.
-    package init(_ track: Track) throws(AnyError) {
+    package init(_ track: Track, normalization: Normalization? = nil) throws(AnyError) {
         sampleCount = track.sampleCount
-        normalization = track.statistics.normalization
+        self.normalization = normalization ?? track.statistics.normalization
         stream = try track.stream()
         held = PlanarAudio(channelCount: track.channelCount, sampleRateHz: track.sampleRateHz)
     }
@@ -77,8 +78,11 @@ package struct TrackWindow {
     /// Fills a segment that starts at `start` with normalised samples, and zeros outside the track.
     /// The window must have been filled to the segment's end.
     ///
-    /// - Parameter segment: `[channels, samples]`.
-    package func read(from start: Int, into segment: Tensor) {
+    /// - Parameters:
+    ///   - segment: `[channels, samples]`.
+    ///   - borderSamples: samples before and after the track that are its reflection instead of
+    ///     zeros: the sample beside the first one is the second one.
+    package func read(from start: Int, into segment: Tensor, borderSamples: Int = 0) {
         let samples = segment.shape[1]
         precondition(segment.shape == [held.channelCount, samples])
         let inside = (start..<start + samples).clamped(to: 0..<(sampleCount ?? end))
@@ -93,9 +97,26 @@ package struct TrackWindow {
                     row[position - start] =
                         (channel[position - base] - normalization.mean) / normalization.scale
                 }
+                for position in border(borderSamples, around: start..<start + samples) {
+                    row[position - start] =
+                        (channel[mirrored(position) - base] - normalization.mean)
+                        / normalization.scale
+                }
             }
         }
         withExtendedLifetime(segment) {}
+    }
+
+    /// The positions of a segment that are in the border of the track.
+    private func border(_ count: Int, around segment: Range<Int>) -> [Int] {
+        guard count > 0 else { return [] }
+        let after = sampleCount.map { $0..<$0 + count } ?? Int.max..<Int.max
+        return Array(segment.clamped(to: -count..<0)) + Array(segment.clamped(to: after))
+    }
+
+    /// The position within the track that a position outside of it mirrors.
+    private func mirrored(_ position: Int) -> Int {
+        position < 0 ? -position : 2 * ((sampleCount ?? end) - 1) - position
     }
 
     /// The samples without normalisation. The window must have been filled to their end.

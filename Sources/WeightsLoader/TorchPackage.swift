@@ -1,5 +1,7 @@
-// The dictionary that demucs saves in a torch file: `{klass, args, kwargs, state, training_args}`.
-// Reference: demucs 4.1.0, states.py, `serialize_model` and `load_model`.
+// The dictionary that demucs saves in a torch file: `{klass, args, kwargs, state, training_args}`; or a
+// state dict, alone or under the keys of training code.
+// Reference: demucs 4.1.0, states.py, `serialize_model` and `load_model`; ZFTurbo's
+// Music-Source-Separation-Training, utils/model_utils.py, `load_start_checkpoint`.
 
 /// The unpickled content of a torch file, and the byte ranges of its storages.
 struct TorchPackage {
@@ -8,6 +10,9 @@ struct TorchPackage {
     private let objects: TorchObjects
     /// Byte range of each storage, by key.
     private let storageRanges: [String: Range<Int>]
+
+    /// Keys of the state dict; of demucs the first.
+    private static let stateKeys = ["state", "state_dict", "model_state_dict", "model"]
 
     init(_ package: Unpickled, storageRanges: [String: Range<Int>]) {
         (root, heap, objects) = (package.root, package.heap, package.objects)
@@ -22,7 +27,8 @@ struct TorchPackage {
                     "it doesn't hold a dictionary, but some other object; give a checkpoint as "
                     + "published by the official package")
         }
-        var contents = CheckpointContents(tensors: try tensors(of: package["state"] ?? root))
+        let state = Self.stateKeys.lazy.compactMap { package[$0] }.first ?? root
+        var contents = CheckpointContents(tensors: try tensors(of: state))
         if let klass = package["klass"] {
             guard let className = heap.globalName(klass) else {
                 throw invalid("klass", "it is not a class")

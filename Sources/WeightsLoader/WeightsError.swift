@@ -33,6 +33,8 @@ public enum WeightsError: Error, Equatable, Sendable {
     case metadataMissing(path: String, keys: [String])
     case metadataInvalid(path: String, key: String, problem: String)
     case otherModel(path: String, found: String, expected: [String])
+    /// A checkpoint of tensors alone, whose shapes don't determine its model.
+    case configurationMissing(path: String, className: String)
 
     // Files of several models
     case severalModels(path: String, submodels: [String])
@@ -52,7 +54,8 @@ extension WeightsError: DescribedError {
             .shapeMismatch(let path, _, _, _), .scalesInvalid(let path, _, _),
             .notStorable(let path, _, _, _), .metadataMissing(let path, _),
             .metadataInvalid(let path, _, _), .otherModel(let path, _, _),
-            .severalModels(let path, _), .submodelMissing(let path, _, _):
+            .configurationMissing(let path, _), .severalModels(let path, _),
+            .submodelMissing(let path, _, _):
             path
         }
     }
@@ -69,7 +72,7 @@ extension WeightsError: DescribedError {
             "can't be written: \(reason)"
         case .notSafetensors(_, let found):
             "is not a checkpoint of a known format: found \(found); give a .safetensors, an "
-                + "official .th, a demucs.cpp .bin or an .onnx file"
+                + "official .th, a .ckpt, a demucs.cpp .bin or an .onnx file"
         case .damaged(_, let format, let offset, let problem):
             "this \(format.title) is damaged at byte \(offset): \(problem.printable()); "
                 + "download it again"
@@ -101,6 +104,10 @@ extension WeightsError: DescribedError {
         case .otherModel(_, let found, let expected):
             "contains a model of class \(found.quoted); supported: "
                 + expected.joined(separator: ", ")
+        case .configurationMissing(_, let className):
+            "has the tensors of \(className), but not its arguments, which shapes don't show; put the "
+                + "YAML file that is published with it beside it, with the same name and the "
+                + "extension .yaml"
         case .severalModels(_, let submodels):
             Self.severalModels(submodels, choice: "choose one of them")
         case .submodelMissing(_, let name, let submodels):
@@ -126,8 +133,8 @@ extension WeightsError: CausedError {
         // A checkpoint that can't be written too: its caller works on models, not on tracks.
         case .fileEmpty, .fileUnreadable, .fileUnwritable, .notSafetensors, .damaged, .unsupported,
             .notFloats, .tensorMissing, .tensorsUnused, .shapeMismatch, .scalesInvalid,
-            .notStorable, .metadataMissing, .metadataInvalid, .otherModel, .severalModels,
-            .submodelMissing:
+            .notStorable, .metadataMissing, .metadataInvalid, .otherModel, .configurationMissing,
+            .severalModels, .submodelMissing:
             .model
         }
     }

@@ -19,6 +19,8 @@ func commandText(of error: any Error) -> String {
     case WeightsError.severalModels(let path, let submodels):
         let choice = "choose one of them (\(Option.member.long))"
         return "\(path): " + WeightsError.severalModels(submodels, choice: choice)
+    case WeightsError.configurationMissing:
+        return "\(error), or give it with \(Option.config.long)"
     case PortingError.invalidOption(let name, let value, let allowed):
         return "The value '\(value)' is invalid for '--\(name)': expected \(allowed)"
     case PortingError.modelDiffers:

@@ -50,6 +50,9 @@ extension SeparationModel {
             named: name, isFetched: !settings.run.isDryRun, console: console,
             cancellation: cancellation)
         files.submodel = settings.arguments.value(.member)
+        if let path = settings.arguments.value(.config) {
+            files.configuration = try ConfigurationFile.read(path)
+        }
         try self.init(files, name: name)
     }
 }

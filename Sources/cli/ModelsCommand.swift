@@ -49,6 +49,13 @@ struct ModelsCommand {
         guard !arguments.has(.json) else {
             let report: JSONObject = [
                 "models": listings.map(\.json), "licence": PublishedModel.licenceNote,
+                "linked": LinkedModel.all.map { model in
+                    [
+                        "name": model.name, "summary": model.summary, "licence": model.licence,
+                        "url": model.checkpoint.url, "sha256": JSON(model.checkpoint.sha256),
+                        "countBytes": JSON(model.checkpoint.countBytes),
+                    ] as JSONObject
+                },
                 "cacheFolder": store.ownCache,
             ]
             console.result(JSONText.of(report, keys: .useDefaultKeys))
@@ -71,6 +78,15 @@ struct ModelsCommand {
         }
         console.result("")
         console.result(PublishedModel.licenceNote)
+        console.result("")
+        console.result("Models of other authors, from their addresses, never bundled:")
+        for model in LinkedModel.all {
+            let isInstalled = (try? store.find(model.name)) != nil
+            console.result("\(model.name): \(model.summary)")
+            console.result(
+                "    \(isInstalled ? "installed" : "not installed"); licence: \(model.licence)"
+                    + (model.checkpoint.countBytes.map { "; \($0.megabytes()) MB" } ?? ""))
+        }
         return .done
     }
 
@@ -78,7 +94,12 @@ struct ModelsCommand {
 
     /// Fetches all models; continues after one that fails.
     private func fetch(_ names: [String], _ store: ModelStore) -> ExitCode {
-        console.status(PublishedModel.licenceNote)
+        if names.contains(where: { LinkedModel.named($0) == nil }) {
+            console.status(PublishedModel.licenceNote)
+        }
+        for model in names.compactMap(LinkedModel.named) {
+            console.status("Licence of \(model.name): \(model.licence)")
+        }
         var code = ExitCode.done
         for name in names {
             do {

@@ -87,6 +87,10 @@ extension Option {
             + "htdemucs; if it is unavailable, demo with a warning)")
     static let member = Option(
         "member", value: "name", help: "Which model to use from a file that holds several.")
+    static let config = Option(
+        "config", value: "file",
+        help: "The YAML file of a model whose checkpoint doesn't have its configuration. (default: "
+            + "the file of the checkpoint's name beside it)")
     static let repo = Option(
         "repo", value: "folder", help: "A folder to search for models first.")
     static let offline = Option("offline", help: "Never download anything.")

@@ -51,6 +51,7 @@ extension Option {
     static let segment = Option(field: "segment")
     static let noSplit = Option(field: "no-split")
     static let transitionPower = Option(field: "transition-power")
+    static let chunking = Option(field: "chunking")
     static let start = Option(field: "start")
     static let duration = Option(field: "duration")
     static let downmix = Option(field: "downmix")
@@ -107,12 +108,11 @@ extension SeparateCommand {
             + "for standard input; WAV, AIFF, FLAC, Ogg Vorbis, Opus and MP3, others and videos "
             + "through ffmpeg.",
         topics: [
-            "MODEL": [.name, .member, .repo, .offline, .listModels, .signature],
+            "MODEL": [.name, .member, .config, .repo, .offline, .listModels, .signature],
             "WHICH STEMS": [.writtenStems, .twoStems, .otherMethod, .mix, .residual],
             "SEPARATION": [
-                .shifts, .seed, .overlap, .segment, .noSplit, .transitionPower, .start, .duration,
-                .downmix,
-                .precision,
+                .shifts, .seed, .overlap, .segment, .noSplit, .transitionPower, .chunking, .start,
+                .duration, .downmix, .precision,
             ],
             "FILES": [
                 .out, .filename, .int24, .float32, .clipMode, .gain, .flac, .mp3, .mp3Bitrate,

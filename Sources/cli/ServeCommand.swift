@@ -18,10 +18,12 @@ struct ServeCommand {
         return console.reporting(failure: .trackFailed) {
             let store = try arguments.modelStore()
             let (name, member) = (arguments.value(.name), arguments.value(.member))
+            let configuration = try arguments.value(.config).map(ConfigurationFile.read)
             let service = try Service(settings, store: store) { [console] in
                 var files = try store.model(
                     named: name, console: console, cancellation: cancellation)
                 files.submodel = member
+                files.configuration = configuration ?? files.configuration
                 return files
             }
             for warning in service.warnings { console.warning(warning) }
@@ -184,7 +186,7 @@ extension ServeCommand {
         name: "serve",
         overview: "Run a service with a web page, by default for this machine alone.",
         topics: [
-            "MODEL": [.name, .member, .repo, .offline, .precision],
+            "MODEL": [.name, .member, .config, .repo, .offline, .precision],
             "SERVICE": [
                 .host, .port, .data, .serveJobs, .keep, .diskQuota, .cacheQuota, .web, .threads,
             ],

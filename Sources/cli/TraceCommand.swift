@@ -63,7 +63,7 @@ enum TraceCommand {
                 } ?? Trace(chunk: track, model: model)
             for warning in trace.warnings { console.warning("\(warning)") }
             let names = try trace.write(
-                call.patterns, attention: heads ?? [], of: model.network(on: backend),
+                call.patterns, attention: heads ?? [], of: model.loadedNetwork(on: backend),
                 model: model, to: out, cancellation: call.cancellation)
             console.status("\(names.count) \(names.count == 1 ? "tensor" : "tensors")")
             console.result(out)

@@ -485,7 +485,7 @@ static void defaults_are_the_documented_ones(void) {
               !open.log && !open.log_context,
           "sd_open_options");
     CHECK(separation.size == sizeof separation && separation.shifts == 1 &&
-              separation.has_seed == 0 && separation.overlap == 0.25 &&
+              separation.has_seed == 0 && separation.overlap == -1 &&
               separation.segment_seconds == 0 && separation.split == 1 &&
               separation.rate == SD_RATE_MODEL && separation.transition_power == 1 &&
               separation.order == SD_ORDER_INTERLEAVED && !separation.random &&

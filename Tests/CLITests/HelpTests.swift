@@ -31,6 +31,9 @@ struct HelpTests {
                                           downloaded. (default: htdemucs; if it is unavailable,
                                           demo with a warning)
                   --member <name>         Which model to use from a file that holds several.
+                  --config <file>         The YAML file of a model whose checkpoint doesn't have
+                                          its configuration. (default: the file of the
+                                          checkpoint's name beside it)
                   --repo <folder>         A folder to search for models first.
                   --offline               Never download anything.
                   --list-models           List the names that --name accepts, or those in
@@ -69,7 +72,8 @@ struct HelpTests {
                   --overlap <fraction>    Fraction of each segment that overlaps the next one: 0
                                           to less than 1. The time grows as 1 / (1 - overlap):
                                           0.1 takes a sixth less time than 0.25, 0.5 half as
-                                          much again. (default: 0.25)
+                                          much again. (default: 0.25; what its configuration
+                                          says for a RoFormer)
                   --segment <seconds>     Length of a segment in seconds, decimals allowed.
                                           (default: the model's own, the longest possible one of
                                           HTDemucs)
@@ -77,6 +81,10 @@ struct HelpTests {
                   --transition-power <power>
                                           Power of the triangular weights of overlapping
                                           segments, at least 1. (default: 1)
+                  --chunking <msst|audio-separator>
+                                          How to cut the track for a RoFormer: msst as
+                                          Music-Source-Separation-Training, audio-separator as
+                                          that program. (default: msst)
                   --start <time>          Start here, in seconds or as 1:02:03.5. (default: the
                                           track's start)
                   --duration <time>       Separate a part of this length, as if the track ended
@@ -247,6 +255,8 @@ struct HelpTests {
                 MODEL:
                   -n, --name <model>      The model.
                   --member <name>         Which model to use from a file that holds several.
+                  --config <file>         The YAML file of a model whose checkpoint doesn't have
+                                          its configuration.
                   --repo <folder>         A folder to search for models first.
                   --offline               Never download anything.
                   --list-models           List the names that --name accepts, or those in
@@ -274,6 +284,8 @@ struct HelpTests {
                   --transition-power <power>
                                           Power of the triangular weights of overlapping
                                           segments, at least 1.
+                  --chunking <msst|audio-separator>
+                                          How to cut the track for a RoFormer.
                   --start <time>          Start here, in seconds or as 1:02:03.5.
                   --duration <time>       Separate a part of this length, as if the track ended
                                           there.

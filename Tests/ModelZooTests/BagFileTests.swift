@@ -7,7 +7,7 @@ import WeightsLoader
 /// The YAML of bags: accepted and refused texts, and mutated ones.
 struct BagFileTests {
     private func bag(_ text: String) throws -> BagFile {
-        try BagFile.parse(text, path: "bag.yaml")
+        try BagFile(YAMLFile(text, path: "bag.yaml"))
     }
 
     /// Texts in the form of the official package's own files.
@@ -71,7 +71,7 @@ struct BagFileTests {
 
     @Test(arguments: mistakes)
     func mistakesNameTheirLine(text: String, line: Int) {
-        let error = #expect(throws: BagError.self) { try bag(text) }
+        let error = #expect(throws: YAMLFileError.self) { try bag(text) }
         guard case .invalid("bag.yaml", line, _) = error else {
             Issue.record("\(String(describing: error))")
             return
@@ -86,17 +86,17 @@ struct BagFileTests {
 
     @Test func deepAndLongFilesAreRefused() throws {
         let deep = String(repeating: "[", count: 100_000)
-        #expect(throws: BagError.self) { try bag("models: \(deep)") }
-        #expect(throws: BagError.self) {
+        #expect(throws: YAMLFileError.self) { try bag("models: \(deep)") }
+        #expect(throws: YAMLFileError.self) {
             try bag("models:\n" + String(repeating: "- ", count: 100_000) + "a")
         }
         let folder = try TemporaryFolder()
         let long = try folder.write(String(repeating: "#\n", count: 40_000), "long.yaml")
         #expect(
-            throws: BagError.tooLong(path: long, foundBytes: 80_000, limitBytes: 65_536)
+            throws: YAMLFileError.tooLong(path: long, foundBytes: 80_000, limitBytes: 65_536)
         ) { try BagFile.read(long) }
         let binary = try folder.write(Data([0x6d, 0xff, 0xfe]), "binary.yaml")
-        #expect(throws: BagError.self) { try BagFile.read(binary) }
+        #expect(throws: YAMLFileError.self) { try BagFile.read(binary) }
         #expect(throws: WeightsError.self) { try BagFile.read(folder.path("missing.yaml")) }
     }
 

@@ -151,7 +151,7 @@ struct ModelStoreTests {
 
     @Test func brokenBagsAreReported() throws {
         try folder.write("models: 3", "repo/mine.yaml")
-        #expect(throws: BagError.self) {
+        #expect(throws: YAMLFileError.self) {
             _ = try store(repository: folder.path("repo")).find("mine")
         }
     }

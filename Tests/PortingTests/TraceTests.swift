@@ -29,7 +29,7 @@ import Testing
             input: NamedTensor("input", [1] + fixture.shape("mix"), fixture.floats("mix")),
             x: NamedTensor("x", [1] + fixture.shape(mag), fixture.floats(mag)), origin: "fixture"
         ).write(
-            [NamePattern(only)], of: model.network(on: backend), model: model, to: path,
+            [NamePattern(only)], of: model.loadedNetwork(on: backend), model: model, to: path,
             cancellation: CancellationToken())
         return try TensorCollection(path)
     }
@@ -94,7 +94,7 @@ import Testing
         ).write(
             [NamePattern("crosstransformer.norm_in*")],
             attention: AttentionHead.list("layers.0:1,layers_t.1:0", of: model.configuration),
-            of: model.network(on: backend), model: model, to: path,
+            of: model.loadedNetwork(on: backend), model: model, to: path,
             cancellation: CancellationToken())
         let heads = [
             "crosstransformer.layers.0.cross_attn.weights.1",

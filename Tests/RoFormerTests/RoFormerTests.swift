@@ -14,13 +14,10 @@ import WeightsLoader
 
     private func model(_ name: String, on backend: Backend) throws -> RoFormer {
         let checkpoint = try Checkpoint.open(Fixture.url("roformer/\(name).safetensors").path)
-        let metadata = checkpoint.metadata
-        let kind: RoFormerConfiguration.Kind =
-            try #require(metadata["class"]).hasPrefix("bs_") ? .bandSplit : .melBand
-        var cursor = JSONCursor(Array(try #require(metadata["arguments"]).utf8))
-        guard case .object(let arguments) = try cursor.value() else { fatalError() }
+        let kind = try #require(RoFormerConfiguration.Kind(of: checkpoint))
         return try RoFormer(
-            try RoFormerConfiguration(kind, arguments), checkpoint.parameters(), on: backend)
+            try RoFormerConfiguration(kind, kind.storedSections(of: checkpoint)),
+            checkpoint.parameters(), on: backend)
     }
 
     private func stems(

@@ -66,11 +66,12 @@ def separate_files(
     duration: Optional[float] = None,
     shifts: int = 1,
     seed: Optional[int] = None,
-    overlap: float = 0.25,
+    overlap: Optional[float] = None,
     segment: Optional[float] = None,
     split: bool = True,
     rate: str = "model",
     transition_power: float = 1.0,
+    chunking: str = "msst",
     progress: _progress.ProgressOption = None,
     cancellation: Optional[_call.Cancellation] = None,
 ) -> List[FileResult]:
@@ -123,6 +124,7 @@ def separate_files(
         "no-split": not split,
         "output-rate": rate,
         "transition-power": transition_power,
+        "chunking": chunking,
     }
     results: Dict[str, FileResult] = {}
 

@@ -168,7 +168,7 @@ class Model:
         *,
         shifts: int,
         seed: Seed,
-        overlap: float,
+        overlap: Optional[float],
         segment: Optional[float],
         split: bool,
         rate: str,
@@ -179,7 +179,9 @@ class Model:
         """The C library's options; at the end, a generator given as ``seed`` gets its new state."""
         options = _library.defaults(_library.SeparationOptions, "sd_separation_options_init")
         options.shifts = _arrays.integer(shifts, "shifts", 0, 100)
-        options.overlap = _arrays.real(overlap, "overlap")
+        options.overlap = -1 if overlap is None else _arrays.real(overlap, "overlap")
+        if overlap is not None and options.overlap < 0:
+            raise errors.ArgumentError(f"overlap is {overlap!r}, expected 0 to less than 1, or None")
         options.segment_seconds = 0 if segment is None else _arrays.real(segment, "segment")
         if segment is not None and not options.segment_seconds > 0:
             raise errors.ArgumentError(
@@ -215,7 +217,7 @@ class Model:
         *,
         shifts: int = 1,
         seed: Seed = None,
-        overlap: float = 0.25,
+        overlap: Optional[float] = None,
         segment: Optional[float] = None,
         split: bool = True,
         rate: str = "model",
@@ -232,7 +234,7 @@ class Model:
         :param shifts: number of random time shifts to average over; each takes one pass.
         :param seed: seed of the shifts, as for ``random.seed(seed)``; or a ``random.Random``, which
             draws them and ends in the same state as with demucs; ``None`` draws a seed.
-        :param overlap: share of a segment that overlaps the next one.
+        :param overlap: share of a segment that overlaps the next one; None for the model's own.
         :param segment: length of a segment in seconds; ``None`` is the model's own, the longest.
         :param split: whether to cut the track into segments.
         :param rate: sample rate of the stems: ``"model"``, or ``"input"`` for the input's own rate
@@ -329,7 +331,7 @@ class Model:
         temporary_folder: Optional[Path_] = None,
         shifts: int = 1,
         seed: Seed = None,
-        overlap: float = 0.25,
+        overlap: Optional[float] = None,
         segment: Optional[float] = None,
         split: bool = True,
         rate: str = "model",

@@ -1,0 +1,47 @@
+// The arguments of a checkpoint that holds only tensors, from the YAML file beside it.
+// Reference: `get_model` in models/demucs4ht.py of ZFTurbo's Music-Source-Separation-Training.
+
+import WeightsLoader
+
+extension ModelArguments {
+    /// The arguments of a class of demucs.
+    ///
+    ///     model: htdemucs
+    ///     htdemucs: {channels: 48, …}
+    ///     training: {instruments: [vocals, other], channels: 2, samplerate: 44100, segment: 11, …}
+    ///
+    /// - Throws: ``ConfigurationError`` with the section and key.
+    package init(
+        ofSections sections: [String: ArgumentValue]
+    ) throws(ConfigurationError) {
+        let names = ["htdemucs": Architecture.htdemucs, "hdemucs": .hdemucs, "demucs": .demucs]
+        guard case .string(let name) = sections["model"], let architecture = names[name] else {
+            throw .unsupported(
+                key: "model", found: sections["model"].map { $0.description } ?? "nothing",
+                supported: names.keys.sorted().joined(separator: ", ")
+                    + " for a checkpoint of demucs")
+        }
+        var keyword = try Self.members(name, of: sections)
+        let training = try Self.members("training", of: sections)
+        let pairs = [
+            ("sources", "instruments"), ("audio_channels", "channels"),
+            ("samplerate", "samplerate"), ("segment", "segment"),
+        ]
+        for (argument, key) in pairs {
+            guard let value = training[key], value != .null else {
+                throw .missing(key: "training.\(key)")
+            }
+            keyword[argument] = value
+        }
+        self.init(className: architecture.className, positional: [], keyword: keyword)
+    }
+
+    private static func members(
+        _ section: String, of sections: [String: ArgumentValue]
+    ) throws(ConfigurationError) -> [String: ArgumentValue] {
+        guard case .object(let members) = sections[section] else {
+            throw .missing(key: section)
+        }
+        return members
+    }
+}

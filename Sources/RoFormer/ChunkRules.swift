@@ -1,0 +1,34 @@
+// How the file of a RoFormer says that tracks are cut into chunks.
+
+import HTDemucs
+import WeightsLoader
+
+/// The chunks of a track: their length, and how many of them each sample is in.
+package struct ChunkRules: Sendable, Equatable {
+    /// `chunk_size`: samples of a chunk.
+    package let chunkSamples: Int
+    /// `inference.num_overlap`: chunks that a sample in the middle of a track is in; a chunk begins
+    /// every `chunkSamples / overlapCount` samples.
+    package let overlapCount: Int
+    /// `stft_hop_length * (inference.dim_t - 1)`: samples of a chunk of audio-separator; nil without
+    /// `dim_t`.
+    package let separatorChunkSamples: Int?
+    /// `inference.normalize`: whether the track's mean and deviation are removed first.
+    package let normalises: Bool
+
+    /// - Parameter hop: `model.stft_hop_length`.
+    init(_ sections: [String: ArgumentValue], hop: Int) throws(ConfigurationError) {
+        let audio = try SectionReader("audio", of: sections)
+        let inference = try SectionReader("inference", of: sections)
+        let allowed = 16...1 << 30
+        if let samples = try inference.optionalInteger("chunk_size", allowed) {
+            chunkSamples = samples
+        } else {
+            chunkSamples = try audio.integer("chunk_size", nil, allowed)
+        }
+        overlapCount = try inference.integer("num_overlap", 2, 1...64)
+        let frames = try inference.optionalInteger("dim_t", 2...1 << 20)
+        separatorChunkSamples = frames.map { hop * ($0 - 1) }
+        normalises = try inference.flag("normalize", false)
+    }
+}

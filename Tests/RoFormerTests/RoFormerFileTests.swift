@@ -1,0 +1,151 @@
+// Checkpoints as they are published, written by PyTorch, with YAML files written by PyYAML; and
+// configurations that are refused.
+
+import Foundation
+import HTDemucs
+import ModelZoo
+import RoFormer
+import System
+import Tensor
+import TestSupport
+import Testing
+import WeightsLoader
+
+@Suite struct RoFormerFileTests {
+    private func path(_ name: String) -> String {
+        Fixture.url("roformer_files/\(name).ckpt").path
+    }
+
+    private func sections(_ name: String) throws -> [String: ArgumentValue] {
+        let path = path(name)
+        let checkpoint = try Checkpoint.open(path)
+        let file = try ModelFiles(checkpoint: path).configuration(of: checkpoint)
+        return try #require(file).sections
+    }
+
+    @Test func theYAMLFileBesideACheckpointDescribesIt() throws {
+        let target = try RoFormerConfiguration(.bandSplit, sections("target"))
+        #expect(target.sources == ["vocals", "other"] && target.stems == 1 && target.hasResidual)
+        #expect(target.layout == BandLayout(widths: [4, 8, 21]))
+        #expect(target.chunks.chunkSamples == 640 && target.chunks.overlapCount == 2)
+        #expect(target.chunks.separatorChunkSamples == 640)
+        let two = try RoFormerConfiguration(.bandSplit, sections("two_stems"))
+        #expect(two.sources == ["stem1", "stem2"] && two.stems == 2 && !two.hasResidual)
+        let mel = try RoFormerConfiguration(.melBand, sections("mel_target"))
+        #expect(mel.sources == ["dry", "other"] && mel.audioChannels == 1)
+    }
+
+    /// State dicts alone, under `state_dict` and under `model`.
+    @Test(arguments: ["target", "two_stems", "mel_target"])
+    func everyTensorOfAPublishedFormIsRead(_ name: String) throws {
+        let checkpoint = try Checkpoint.open(path(name))
+        #expect(checkpoint.format == .torch && !checkpoint.describesModel)
+        let kind = try #require(RoFormerConfiguration.Kind(of: checkpoint))
+        #expect((kind == .melBand) == name.hasPrefix("mel"))
+        let network = try RoFormer(
+            RoFormerConfiguration(kind, sections(name)), checkpoint.parameters(),
+            on: Backend(threads: 1))
+        #expect(network.parameterCount == checkpoint.tensors.reduce(0) { $0 + $1.count })
+    }
+
+    @Test func theResidualIsTheMixtureMinusTheStem() throws {
+        let backend = try Backend(threads: 2)
+        let checkpoint = try Checkpoint.open(path("target"))
+        let network = try RoFormer(
+            RoFormerConfiguration(.bandSplit, sections("target")), checkpoint.parameters(),
+            on: backend)
+        let values = (0..<1280).map { Float($0 % 37) / 37 - 0.5 }
+        let mix = backend.tensor([2, 640], values)
+        let stems = try network.forward(mix, observer: CancellationToken()).floats
+        #expect(stems.count == 2 * values.count)
+        let residual = zip(values, stems).map { $0 - $1 }
+        #expect(Array(stems[values.count...]) == residual)
+    }
+
+    @Test func aCheckpointWithoutAConfigurationIsRefused() throws {
+        let folder = try TemporaryFolder()
+        let copy = try folder.write(try Data(contentsOf: .init(filePath: path("target"))), "a.ckpt")
+        let checkpoint = try Checkpoint.open(copy)
+        let files = ModelFiles(checkpoint: copy)
+        #expect(try files.configuration(of: checkpoint) == nil)
+        #expect(
+            throws: WeightsError.configurationMissing(
+                path: copy, className: "bs_roformer.BSRoformer")
+        ) { try RoFormerConfiguration.Kind.bandSplit.storedSections(of: checkpoint) }
+        // A bag's file beside it is no configuration.
+        try folder.write("models: [a]", "a.yaml")
+        #expect(try files.configuration(of: checkpoint) == nil)
+        try folder.write("model:\n  dim: [8\n", "a.yaml")
+        #expect(throws: YAMLFileError.self) { try files.configuration(of: checkpoint) }
+    }
+
+    /// A changed value and the key that the error names.
+    static let mistakes: [(section: String, key: String, value: ArgumentValue, named: String)] = [
+        ("model", "dim", .null, "model.dim"),
+        ("model", "dim", .string("8"), "model.dim"),
+        ("model", "dim", .integer(0), "model.dim"),
+        ("model", "dim_head", .integer(7), "model.dim_head"),
+        ("model", "stereo", .integer(1), "model.stereo"),
+        ("model", "freqs_per_bands", .array([.integer(4)]), "model.freqs_per_bands"),
+        ("model", "freqs_per_bands", .array([.bool(true)]), "model.freqs_per_bands"),
+        ("model", "stft_n_fft", .integer(60), "model.stft_n_fft"),
+        ("model", "stft_hop_length", .integer(64), "model.stft_hop_length"),
+        ("model", "stft_win_length", .integer(32), "model.stft_win_length"),
+        ("model", "stft_normalized", .bool(true), "model.stft_normalized"),
+        ("model", "linear_transformer_depth", .integer(1), "model.linear_transformer_depth"),
+        ("model", "skip_connection", .bool(true), "model.skip_connection"),
+        ("model", "use_pope", .bool(true), "model.use_pope"),
+        ("model", "num_stems", .integer(2), "training.target_instrument"),
+        ("training", "target_instrument", .integer(3), "training.target_instrument"),
+        ("training", "target_instrument", .null, "training.instruments"),
+        ("training", "instruments", .null, "training.instruments"),
+        ("training", "instruments", .string("vocals"), "training.instruments"),
+        ("training", "instruments", .array([.integer(1)]), "training.instruments"),
+        (
+            "training", "instruments", .array([.string("vocals"), .string("a/b")]),
+            "training.instruments"
+        ),
+        ("audio", "chunk_size", .null, "audio.chunk_size"),
+        ("audio", "chunk_size", .integer(0), "audio.chunk_size"),
+        ("audio", "num_channels", .integer(1), "audio.num_channels"),
+        ("inference", "chunk_size", .number(0.5), "inference.chunk_size"),
+        ("inference", "num_overlap", .integer(0), "inference.num_overlap"),
+        ("inference", "dim_t", .integer(1), "inference.dim_t"),
+        ("inference", "normalize", .string("no"), "inference.normalize"),
+    ]
+
+    @Test(arguments: mistakes)
+    func mistakesNameTheirKey(
+        section: String, key: String, value: ArgumentValue, named: String
+    ) throws {
+        var sections = try sections("target")
+        guard case .object(var members) = sections[section] else { throw CancellationError() }
+        members[key] = value
+        sections[section] = .object(members)
+        let error = #expect(throws: ConfigurationError.self) {
+            try RoFormerConfiguration(.bandSplit, sections)
+        }
+        let text = try #require(error).description
+        #expect(text.contains("\(named) ") || text.contains("\(named),"), "\(text)")
+    }
+
+    @Test func aSectionIsAMapping() throws {
+        for section in ["audio", "model", "training", "inference"] {
+            var sections = try sections("target")
+            sections[section] = .integer(3)
+            #expect(
+                throws: ConfigurationError.wrongType(
+                    key: section, found: "3", expected: "a section with keys")
+            ) { try RoFormerConfiguration(.bandSplit, sections) }
+        }
+    }
+
+    @Test func aTargetAloneLeavesTheInstrumental() throws {
+        var sections = try sections("target")
+        sections["training"] = .object([
+            "instruments": .array([.string("vocals")]), "target_instrument": .string("vocals"),
+        ])
+        let configuration = try RoFormerConfiguration(.bandSplit, sections)
+        #expect(configuration.sources == ["vocals", "instrumental"])
+    }
+}

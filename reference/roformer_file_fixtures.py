@@ -1,0 +1,164 @@
+#!/usr/bin/env python3
+"""Make Tests/Fixtures/roformer_files: checkpoints of tiny RoFormers in the forms that are published, each
+with its YAML file, and the stems of a track from two programs.
+
+    <name>.ckpt, <name>.yaml       the checkpoint, and its configuration as PyYAML writes it
+    <name>.outputs.safetensors     `mix` [A, N] (drawn), and the stems [A, N] of it:
+        demix.<stem>               of `demix` in ZFTurbo's Music-Source-Separation-Training (MIT)
+        separator.<stem>           of `MDXCSeparator.demix` in audio-separator 0.47.1 (MIT)
+        ….<samples>                the same for the first samples of `mix`: fewer than a chunk's
+
+Both run the classes of audio-separator. Needs requirements-roformer.txt, in an environment of its own, and a
+checkout of https://github.com/ZFTurbo/Music-Source-Separation-Training at commit ccc011a.
+
+Usage: roformer_file_fixtures.py CHECKOUT
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import sys
+import types
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import torch
+import yaml
+from ml_collections import ConfigDict
+from torch import nn
+
+import draw
+import tensor_file
+from fixture import ROOT, SEED, Tensors, write
+from roformer_fixtures import TINY, build, sections
+
+GROUP = "roformer_files"
+COMMIT = "ccc011abf7f89dd7922bb2888d48493b575c0289"
+# Whole hops: audio-separator leaves out the rest of a track that is shorter than a chunk.
+SHORT = (448, 208)
+
+BANDS = {
+    **TINY,
+    "depth": 1,
+    "dim": 8,
+    "heads": 1,
+    "dim_head": 8,
+    "stereo": True,
+    "freqs_per_bands": (4, 8, 21),
+    "stft_n_fft": 64,
+    "stft_win_length": 64,
+    "stft_hop_length": 16,
+    "mask_estimator_depth": 1,
+}
+MEL = {
+    **TINY,
+    "depth": 1,
+    "dim": 8,
+    "heads": 1,
+    "dim_head": 8,
+    "num_bands": 4,
+    "stft_n_fft": 64,
+    "stft_win_length": 64,
+    "stft_hop_length": 16,
+    "mask_estimator_depth": 1,
+}
+
+# Class, arguments, stem of a network that gives one, key of the state dict, samples of a chunk.
+FILES: dict[str, tuple[str, dict[str, Any], str | None, str | None, int]] = {
+    "target": ("bs_roformer.BSRoformer", BANDS, "vocals", None, 640),
+    "two_stems": (
+        "bs_roformer.BSRoformer",
+        {**BANDS, "num_stems": 2},
+        None,
+        "state_dict",
+        640,
+    ),
+    "mel_target": ("mel_band_roformer.MelBandRoformer", MEL, "dry", "model", 480),
+}
+
+
+def demixed(
+    model: nn.Module, config: ConfigDict, mix: torch.Tensor
+) -> dict[str, torch.Tensor]:
+    """The stems of `demix`."""
+    from utils.model_utils import demix
+
+    with mock.patch("torch.cuda.amp.autocast", lambda enabled: torch.no_grad()):
+        stems = demix(config, model, mix, torch.device("cpu"), "roformer")
+    return {name: torch.as_tensor(stem) for name, stem in stems.items()}
+
+
+def separated(
+    model: nn.Module, config: ConfigDict, mix: torch.Tensor
+) -> dict[str, torch.Tensor]:
+    """The stems of audio-separator, without the object's own loading of models."""
+    # The module imports packages for other models and for downloads.
+    missing = ["onnxruntime", "onnx", "onnx2torch", "pydub", "requests", "resampy", "samplerate"]
+    for name in missing:
+        sys.modules.setdefault(name, mock.MagicMock())
+    from audio_separator.separator.architectures.mdxc_separator import MDXCSeparator
+
+    separator = object.__new__(MDXCSeparator)
+    target = config.training.target_instrument
+    others = [name for name in config.training.instruments if name != target]
+    separator.__dict__.update(
+        logger=logging.getLogger("separator"),
+        override_model_segment_size=False,
+        pitch_shift=0,
+        is_roformer=True,
+        segment_size=256,
+        overlap=config.inference.num_overlap,
+        model_data_cfgdict=config,
+        model_run=model,
+        is_primary_stem_main_target=bool(target),
+        primary_stem_name=target or others[0],
+        secondary_stem_name=others[0],
+    )
+    stems = separator.demix(mix.numpy(), override_model_segment_size=False)
+    return {name: torch.as_tensor(stem) for name, stem in stems.items()}
+
+
+def make_one(name: str) -> None:
+    """Writes checkpoint, configuration and stems of one model."""
+    of_class, arguments, target, key, chunk = FILES[name]
+    model = build(of_class, arguments, draw.Draws(SEED))
+    content = sections(arguments, chunk=chunk, target=target)
+    folder = ROOT / GROUP
+    folder.mkdir(exist_ok=True)
+    state = model.state_dict()
+    torch.save({key: state, "epoch": 3} if key else state, folder / f"{name}.ckpt")
+    (folder / f"{name}.yaml").write_text(yaml.dump(content, sort_keys=False))
+
+    draws = draw.Draws(SEED)
+    channels = 2 if arguments.get("stereo") else 1
+    mix = draws("mix", channels, 3001, rule=draw.swell(0.3, 0.01))
+    config = ConfigDict(content)
+    outputs: Tensors = {}
+    for samples in (mix.shape[1], *SHORT):
+        for program, run in (("demix", demixed), ("separator", separated)):
+            for stem, output in run(model, config, mix[:, :samples]).items():
+                suffix = "" if samples == mix.shape[1] else f".{samples}"
+                outputs[f"{program}.{stem}{suffix}"] = output.contiguous()
+    metadata = {
+        "command": "python reference/roformer_file_fixtures.py CHECKOUT",
+        "seed": str(SEED),
+        "versions": tensor_file.versions(),
+        "commit": COMMIT,
+    }
+    write(GROUP, f"{name}.outputs", outputs, metadata, draws)
+
+
+def main() -> None:
+    """Writes all fixtures of the group."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("checkout", type=Path, metavar="CHECKOUT")
+    sys.path.insert(0, str(parser.parse_args().checkout))
+    for name in FILES:
+        make_one(name)
+
+
+if __name__ == "__main__":
+    main()
