@@ -186,6 +186,8 @@ struct HelpTests {
                                           machine alone.
                   models                  List the published models and where they are; fetch
                                           and verify models.
+                  analyze                 Print the tempo, the beats and the key of tracks,
+                                          found in their separated stems.
                   eval                    Score separated stems against the true ones: SDR as in
                                           the MDX challenges, SI-SDR and BSSEval v4.
                   selftest                Compare the results of every set of kernels that this
@@ -356,6 +358,8 @@ struct HelpTests {
                   serve                   Run a service with a web page, by default for this
                                           machine alone.
                   models                  List the published models and where they are.
+                  analyze                 Print the tempo, the beats and the key of tracks,
+                                          found in their separated stems.
                   eval                    Score separated stems against the true ones.
                   selftest                Compare the results of every set of kernels that this
                                           machine can run with PyTorch's.

@@ -232,7 +232,7 @@ struct UsageTests {
         $ serve --max-work 0
         The value '0' is invalid for '--max-work <n>': expected a whole number from 1 to 1000000
         $ help me
-        Unknown command 'me': expected one of separate, serve, models, eval, selftest, inspect, \
+        Unknown command 'me': expected one of separate, serve, models, analyze, eval, selftest, inspect, \
         convert, quantize, bench, tensors, trace, compare, help, completions, manual
         $ help tensors prepares
         Unknown action 'prepares': expected one of prepare, run, stems, calibrate
