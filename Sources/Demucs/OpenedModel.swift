@@ -82,6 +82,9 @@ package struct OpenedModel: Sendable {
     /// Names of all sources, in the model's order.
     package var sources: [String] { rules[0].sources }
 
+    /// Share of a segment that overlaps the next one, unless the options set it.
+    package var overlap: Double { rules[0].overlap }
+
     /// The bag that outputs the wanted stems.
     ///
     /// - Parameter stems: names of the wanted sources; `nil` wants all.

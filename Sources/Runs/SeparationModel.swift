@@ -15,6 +15,8 @@ package struct SeparationModel {
     /// process.
     var opened: OpenedModel?
     let isQuantized: Bool
+    /// Share of a segment that overlaps the next one, unless the request sets it.
+    let overlap: Double
     /// SHA-256 of the model's configuration, if it is not in the checkpoints.
     private let configurationChecksum: String?
     /// The model, if it was loaded before; nil to load it for the first track.
@@ -38,6 +40,7 @@ package struct SeparationModel {
         sources = opened.sources
         configurationChecksum = opened.configurationChecksum
         isQuantized = opened.isQuantized
+        overlap = opened.overlap
         self.opened = separator == nil ? opened : nil
     }
 

@@ -162,8 +162,7 @@ struct SeparationParameters: Codable, Equatable {
     /// The outputs in their order, `no_vocals = drums + bass + other`.
     let outputs: [String]
     let shifts: Int
-    /// Nil for the model's own.
-    let overlap: Double?
+    let overlap: Double
     let segmentSeconds: Double?
     let split: Bool
     /// Nil for 1, as in records of versions without this parameter.
@@ -189,12 +188,12 @@ struct SeparationParameters: Codable, Equatable {
     /// - Parameter request: the request of the track, or of the command.
     init(
         _ settings: RunSettings, _ request: SeparationRequest,
-        outputs: [NamedSignal], stemFileParts: [NamedSignal],
+        of model: SeparationModel, outputs: [NamedSignal], stemFileParts: [NamedSignal],
         format: OutputFormat, precision: Precision
     ) {
         self.outputs = outputs.map(\.description)
         shifts = request.shifts
-        overlap = request.overlap
+        overlap = request.overlap ?? model.overlap
         segmentSeconds = request.segment
         split = request.split
         transitionPower = request.transitionPower == 1 ? nil : request.transitionPower

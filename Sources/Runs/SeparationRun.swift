@@ -75,7 +75,8 @@ package struct SeparationRun {
             reporter, isManifest: manifest != nil,
             model: .init(name: model.files.name, files: model.files.checkpoints),
             parameters: SeparationParameters(
-                settings, settings.request, outputs: outputs, stemFileParts: stemFileParts,
+                settings, settings.request, of: model, outputs: outputs,
+                stemFileParts: stemFileParts,
                 format: plan.format, precision: precision))
     }
 
@@ -197,7 +198,7 @@ package struct SeparationRun {
 
     func parameters(of track: PlannedTrack) -> SeparationParameters {
         SeparationParameters(
-            settings, request(of: track), outputs: outputs(of: track),
+            settings, request(of: track), of: model, outputs: outputs(of: track),
             stemFileParts: stemFileParts, format: plan.format, precision: precision)
     }
 

@@ -100,14 +100,11 @@ package struct SegmentPlan: Sendable {
         let isFilledUp = options.segmentSeconds != nil && rules.isLimited
         return SegmentPlan(
             segmentSamples: segmentSamples,
-            strideSamples: try stride(segmentSamples, overlap: options.overlap ?? demucsOverlap),
+            strideSamples: try stride(segmentSamples, overlap: options.overlap ?? rules.overlap),
             weights: try triangle(segmentSamples, power: options.transitionPower),
             paddedSamples: isFilledUp ? segmentSamples : rules.paddedSamples,
             validLength: rules.validLength, ends: .context)
     }
-
-    /// `apply_model`'s `overlap`.
-    private static let demucsOverlap = 0.25
 
     static func stride(_ segmentSamples: Int, overlap: Double) throws(SeparationError) -> Int {
         let stride = Int((1 - overlap) * Double(segmentSamples))

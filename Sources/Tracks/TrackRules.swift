@@ -43,6 +43,14 @@ package struct TrackRules: Sendable {
     /// Whether tracks are normalised by the statistics of their mono mix (``Normalization``).
     package let normalises: Bool
     let cutting: Cutting
+
+    /// Share of a segment that overlaps the next one, unless the options set it.
+    package var overlap: Double {
+        switch cutting {
+        case .demucs: 0.25  // The default of `apply_model`.
+        case .chunks(let overlapCount, _): 1 - 1 / Double(overlapCount)
+        }
+    }
 }
 
 extension TrackRules {
