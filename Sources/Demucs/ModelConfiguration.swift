@@ -84,8 +84,8 @@ package enum ModelConfiguration: Sendable {
     }
 }
 
-/// A network of any family, ready to run.
-package enum ModelNetwork: Sendable {
+/// A network of any family, ready to run. Indirect as ``LoadedNetwork``.
+package indirect enum ModelNetwork: Sendable {
     case demucs(LoadedNetwork)
     case roformer(RoFormer)
 

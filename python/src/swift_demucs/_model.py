@@ -181,7 +181,9 @@ class Model:
         options.shifts = _arrays.integer(shifts, "shifts", 0, 100)
         options.overlap = -1 if overlap is None else _arrays.real(overlap, "overlap")
         if overlap is not None and options.overlap < 0:
-            raise errors.ArgumentError(f"overlap is {overlap!r}, expected 0 to less than 1, or None")
+            raise errors.ArgumentError(
+                f"overlap is {overlap!r}, expected 0 to less than 1, or None"
+            )
         options.segment_seconds = 0 if segment is None else _arrays.real(segment, "segment")
         if segment is not None and not options.segment_seconds > 0:
             raise errors.ArgumentError(
