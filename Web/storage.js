@@ -138,7 +138,11 @@ class FileStorage extends Storage {
       const { folder, name } = await this.#place(path, false);
       await folder.removeEntry(name, { recursive: true });
     } catch (error) {
-      if (error.name !== "NotFoundError") throw error;
+      if (error.name === "NotFoundError") return;
+      if (error.name !== "NoModificationAllowedError") throw error;
+      // The writer has a file of it open: it answers when that is closed.
+      await this.#writer.ask({ task: "probe" });
+      await this.remove(path);
     }
   }
 
