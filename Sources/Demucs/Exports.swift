@@ -1,6 +1,5 @@
 // `import Demucs` is enough for a user of the library: it exports all of Audio, ModelZoo and Tracks, and
-// of
-// other modules the types that appear in the interface.
+// of other modules the types that appear in the interface.
 
 @_exported import Audio
 @_exported import ModelZoo

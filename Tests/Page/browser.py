@@ -1,6 +1,7 @@
 """Chromium for the tests of the page."""
 import base64
 import time
+from pathlib import Path
 
 from selenium import webdriver
 from selenium.webdriver.chrome.options import Options
@@ -45,6 +46,10 @@ class Browser(webdriver.Chrome):
         if "error" in reply:
             raise AssertionError(reply["error"])
         return reply.get("value")
+
+    def run_module_tests(self, file: Path) -> list[str]:
+        """Runs tests of pure modules in the page; returns the names of those that passed."""
+        return self.run((Path(__file__).parent / "module_tests.js").read_text() + file.read_text())
 
     def wait(self, expression: str, *arguments, seconds: float = 15):
         """Waits until a JavaScript expression is true; returns its value."""

@@ -1,19 +1,5 @@
-// Tests of the local back end's pure modules. Run as the body of an asynchronous function in the page;
-// returns the names of the tests that passed, throws at the first that fails.
+// Tests of the local back end's pure modules, after module_tests.js.
 
-const equal = (found, expected, what) => {
-  const [a, b] = [found, expected].map((value) => JSON.stringify(value));
-  if (a !== b) throw new Error(`${what}: ${a}, expected ${b}`);
-};
-const passed = [];
-const test = async (name, body) => {
-  try {
-    await body();
-  } catch (error) {
-    throw new Error(`${name}: ${error.message}`);
-  }
-  passed.push(name);
-};
 const bytesOf = (...parts) => Uint8Array.from(parts.flatMap((part) => (typeof part === "string" ? [...part].map((letter) => letter.charCodeAt(0)) : part)));
 const zeros = (count) => new Array(count).fill(0);
 

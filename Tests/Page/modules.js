@@ -1,19 +1,4 @@
-// Tests of the page's pure modules. Run as the body of an asynchronous function in the page; returns the
-// names of the tests that passed, throws at the first that fails.
-
-const equal = (found, expected, what) => {
-  const [a, b] = [found, expected].map((value) => JSON.stringify(value));
-  if (a !== b) throw new Error(`${what}: ${a}, expected ${b}`);
-};
-const passed = [];
-const test = async (name, body) => {
-  try {
-    await body();
-  } catch (error) {
-    throw new Error(`${name}: ${error.message}`);
-  }
-  passed.push(name);
-};
+// Tests of the page's pure modules, after module_tests.js.
 
 const format = await import("/format.js");
 await test("times are written as clocks show them", () => {

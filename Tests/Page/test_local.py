@@ -338,7 +338,7 @@ class PageTests(LocalTest):
                 self.assertTrue(browser.execute_script("return document.documentElement.scrollWidth <= innerWidth"), f"{state}, {width}")
 
     def test_pure_modules(self):
-        passed = browser.run((HERE / "local_modules.js").read_text())
+        passed = browser.run_module_tests(HERE / "local_modules.js")
         self.assertGreaterEqual(len(passed), 5)
 
 

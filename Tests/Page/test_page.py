@@ -210,7 +210,7 @@ class PageTest(unittest.TestCase):
 
 class ModuleTests(PageTest):
     def test_pure_modules(self):
-        passed = browser.run((HERE / "modules.js").read_text())
+        passed = browser.run_module_tests(HERE / "modules.js")
         self.assertGreater(len(passed), 15)
 
     @_needs(lambda: subject.mock is not None, "measures the files of this tree")

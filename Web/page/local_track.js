@@ -1,6 +1,7 @@
 // What a song's file says of itself, and its samples at its own rate. WAV files are read piece by piece
 // (local_wav.js), others are decoded by the browser.
 
+import { decodedPlanes, durationOf } from "./convert.js";
 import { parseHeader } from "./wav.js";
 import { bytes as sizeWords } from "./format.js";
 import { headerBytes, rateOf } from "./local_rate.js";
@@ -21,7 +22,7 @@ export async function inspect(file) {
   const header = parseHeader(start, file.size);
   const facts = header
     ? { seconds: header.frames / header.sampleRate, sampleRate: header.sampleRate, channels: header.channels, header }
-    : { seconds: await durationOf(file), sampleRate: rateOf(new Uint8Array(start)) ?? usualRate, channels: 2, header };
+    : { seconds: await readable(durationOf(file)), sampleRate: rateOf(new Uint8Array(start)) ?? usualRate, channels: 2, header };
   if (!(facts.seconds > 0)) throw new Unreadable("This file has no sound.");
   const decodedBytes = facts.seconds * facts.sampleRate * facts.channels * 4;
   if (!header && Number.isFinite(facts.seconds) && decodedBytes > mostDecodedBytes) {
@@ -34,24 +35,14 @@ export async function inspect(file) {
 export async function decode(file, { sampleRate }) {
   const [least, most] = contextRates;
   const rate = Math.min(most, Math.max(least, sampleRate));
-  try {
-    const sound = await new OfflineAudioContext(1, 1, rate).decodeAudioData(await file.arrayBuffer());
-    return { channels: Array.from({ length: sound.numberOfChannels }, (_, channel) => sound.getChannelData(channel)), sampleRate: rate };
-  } catch {
-    throw new Unreadable(unreadableWords);
-  }
+  return { channels: await readable(decodedPlanes(file, rate)), sampleRate: rate };
 }
 
-const unreadableWords = "This browser can't decode the file. Convert it to WAV, FLAC or MP3, and drop it again.";
-
-/** The length that a file tells, which needs no decoding. Infinity if it tells none. */
-function durationOf(file) {
-  const address = URL.createObjectURL(file);
-  return new Promise((resolve, reject) => {
-    const player = new Audio();
-    player.preload = "metadata";
-    player.onloadedmetadata = () => resolve(player.duration);
-    player.onerror = () => reject(new Unreadable(unreadableWords));
-    player.src = address;
-  }).finally(() => URL.revokeObjectURL(address));
+/** What the browser makes of a file; throws `Unreadable` if it can't. */
+async function readable(result) {
+  try {
+    return await result;
+  } catch {
+    throw new Unreadable("This browser can't decode the file. Convert it to WAV, FLAC or MP3, and drop it again.");
+  }
 }

@@ -17,10 +17,10 @@ export class TooLong extends Error {}
 export async function decodeToWAV(file) {
   const seconds = await durationOf(file);
   if ((Number.isFinite(seconds) ? seconds : file.size / leastBytesPerSecond) > longestDecodedSeconds) throw new TooLong();
-  const sound = await new OfflineAudioContext(1, 1, sampleRate).decodeAudioData(await file.arrayBuffer());
-  const planes = Array.from({ length: sound.numberOfChannels }, (_, channel) => sound.getChannelData(channel));
-  const parts = [wavHeader(planes.length, sampleRate, sound.length)];
-  for (let frame = 0; frame < sound.length; frame += framesPerStep) {
+  const planes = await decodedPlanes(file, sampleRate);
+  const frames = planes[0].length;
+  const parts = [wavHeader(planes.length, sampleRate, frames)];
+  for (let frame = 0; frame < frames; frame += framesPerStep) {
     // The browser keeps blobs outside the page's memory.
     parts.push(new Blob([encodeFrames(planes.map((plane) => plane.subarray(frame, frame + framesPerStep)))]));
     // The page answers clicks between the steps.
@@ -29,8 +29,14 @@ export async function decodeToWAV(file) {
   return new Blob(parts, { type: "audio/wav" });
 }
 
-/** The length that a file tells, which needs no decoding. */
-function durationOf(file) {
+/** The samples of each channel, at a rate to which the browser resamples. */
+export async function decodedPlanes(file, rate) {
+  const sound = await new OfflineAudioContext(1, 1, rate).decodeAudioData(await file.arrayBuffer());
+  return Array.from({ length: sound.numberOfChannels }, (_, channel) => sound.getChannelData(channel));
+}
+
+/** The length that a file tells, which needs no decoding. Infinity if it tells none. */
+export function durationOf(file) {
   const address = URL.createObjectURL(file);
   return new Promise((resolve, reject) => {
     const player = new Audio();
