@@ -317,7 +317,6 @@ def test_the_commands_follow_a_run(tmp_path: Path) -> None:
             cwd=tmp_path,
             capture_output=True,
             text=True,
-            timeout=120,
         )
         assert done.returncode == code, done.stderr
         return done.stdout
