@@ -20,7 +20,7 @@ from conftest import MODELS, RATE
 import swift_demucs
 from swift_demucs import Cancellation, Model
 
-LONG = 60.0
+LONG = 600.0
 
 
 def start(code: str) -> subprocess.Popen[str]:
