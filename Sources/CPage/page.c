@@ -49,6 +49,9 @@ static const unsigned char link_js[] = {
 static const unsigned char logo_svg[] = {
 #embed "../Service/Page/logo.svg"
 };
+static const unsigned char loop_js[] = {
+#embed "../Service/Page/loop.js"
+};
 static const unsigned char main_js[] = {
 #embed "../Service/Page/main.js"
 };
@@ -72,6 +75,9 @@ static const unsigned char peaks_js[] = {
 };
 static const unsigned char pieces_js[] = {
 #embed "../Service/Page/pieces.js"
+};
+static const unsigned char player_js[] = {
+#embed "../Service/Page/player.js"
 };
 static const unsigned char pointer_js[] = {
 #embed "../Service/Page/pointer.js"
@@ -109,11 +115,17 @@ static const unsigned char timeline_js[] = {
 static const unsigned char token_js[] = {
 #embed "../Service/Page/token.js"
 };
+static const unsigned char transport_js[] = {
+#embed "../Service/Page/transport.js"
+};
 static const unsigned char uploads_js[] = {
 #embed "../Service/Page/uploads.js"
 };
 static const unsigned char wav_js[] = {
 #embed "../Service/Page/wav.js"
+};
+static const unsigned char waveforms_js[] = {
+#embed "../Service/Page/waveforms.js"
 };
 static const unsigned char words_js[] = {
 #embed "../Service/Page/words.js"
@@ -138,6 +150,7 @@ static const struct page_file files[] = {
     FILE("keys.js", keys_js),
     FILE("link.js", link_js),
     FILE("logo.svg", logo_svg),
+    FILE("loop.js", loop_js),
     FILE("main.js", main_js),
     FILE("memory.js", memory_js),
     FILE("mix.js", mix_js),
@@ -146,6 +159,7 @@ static const struct page_file files[] = {
     FILE("parts.svg", parts_svg),
     FILE("peaks.js", peaks_js),
     FILE("pieces.js", pieces_js),
+    FILE("player.js", player_js),
     FILE("pointer.js", pointer_js),
     FILE("queue.js", queue_js),
     FILE("ruler.js", ruler_js),
@@ -158,8 +172,10 @@ static const struct page_file files[] = {
     FILE("theme.js", theme_js),
     FILE("timeline.js", timeline_js),
     FILE("token.js", token_js),
+    FILE("transport.js", transport_js),
     FILE("uploads.js", uploads_js),
     FILE("wav.js", wav_js),
+    FILE("waveforms.js", waveforms_js),
     FILE("words.js", words_js),
 };
 

@@ -17,6 +17,11 @@ export class Timeline {
     return this.span < this.duration - 1e-6;
   }
 
+  /** Whether the window can't be smaller. */
+  get isClosest() {
+    return this.span <= Math.min(smallestWindowSeconds, this.duration) + 1e-6;
+  }
+
   /** Position of a time in the window: 0 is the left edge, 1 the right one. */
   share(time) {
     return (time - this.start) / this.span;
