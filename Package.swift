@@ -72,7 +72,8 @@ let package = Package(
         .target(
             name: "Runs",
             dependencies: [
-                "Demucs", "HTDemucs", "Audio", "ModelZoo", "WeightsLoader", "Tensor", "System",
+                "Analysis", "Demucs", "HTDemucs", "Audio", "ModelZoo", "WeightsLoader", "Tensor",
+                "System",
                 "CSwiftDemucs",
             ]),
         .target(
@@ -90,7 +91,8 @@ let package = Package(
         .target(
             name: "CInterface",
             dependencies: [
-                "Runs", "Demucs", "ModelDownloads", "Diagnostics", "Quantization", "Porting",
+                "Runs", "Analysis", "Demucs", "ModelDownloads", "Diagnostics", "Quantization",
+                "Porting",
                 "Evaluation", "HTDemucs", "Audio", "ModelZoo", "Signal", "WeightsLoader", "Tensor",
                 "System", "CSwiftDemucs",
             ],
@@ -98,7 +100,8 @@ let package = Package(
         .target(
             name: "Service",
             dependencies: [
-                "Demucs", "HTDemucs", "Audio", "ModelZoo", "Signal", "WeightsLoader", "Tensor",
+                "Analysis", "Demucs", "HTDemucs", "Audio", "ModelZoo", "Signal", "WeightsLoader",
+                "Tensor",
                 "System", "CServiceLibraries", "CPage",
             ],
             // CPage embeds it.

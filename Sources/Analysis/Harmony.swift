@@ -63,9 +63,10 @@ struct Chroma {
     /// How much the chord of each span differs from that of the span before: one minus the cosine of
     /// their angle, over the spans with a mean of 0 and a standard deviation of 1.
     ///
-    /// - Parameter starts: the first frame of each span, ascending.
-    func changes(at starts: [Int]) -> [Float] {
-        let frames = normalized
+    /// - Parameters:
+    ///   - frames: ``normalized``.
+    ///   - starts: the first frame of each span, ascending.
+    static func changes(of frames: [[Float]], at starts: [Int]) -> [Float] {
         let spans = starts.indices.map { index -> [Float] in
             let first = min(starts[index], frames.count - 1)
             let end = index + 1 < starts.count ? starts[index + 1] : frames.count

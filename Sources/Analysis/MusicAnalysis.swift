@@ -1,7 +1,5 @@
 // Tempo, beats and key of a track, from its separated stems.
 
-import Audio
-import Demucs
 import Signal
 import System
 import Tensor
@@ -9,7 +7,8 @@ import Tracks
 
 /// What a musician wants to know of a track.
 public struct MusicAnalysis: Sendable, Equatable {
-    /// Beats per minute; nil for a track of less than four seconds, or without onsets.
+    /// Beats per minute with two decimals; nil for a track of less than four seconds, or without
+    /// onsets.
     public let beatsPerMinute: Double?
     /// Times of the beats in seconds from the track's beginning, ascending.
     public let beats: [Double]
@@ -101,6 +100,10 @@ package struct MusicAnalyzer {
             onsets[index].finish()
             chromas[index]?.finish()
         }
+        let notes = zip(Part.allCases, chromas).compactMap { part, chroma in
+            chroma.map { (frames: $0.normalized, weight: part.notes?.weight ?? 0) }
+        }
+        let key = MusicAnalyzer.key(of: notes)
         let envelope = OnsetEnvelope(
             zip(Part.allCases, onsets).map { ($0.onsetWeight, $1.values) })
         guard let tempo = Tempogram(envelope)?.beatsPerMinute else {
@@ -109,54 +112,24 @@ package struct MusicAnalyzer {
         let beats = BeatTracker.beats(envelope, beatsPerMinute: tempo)
         let times = beats.map { Double($0) / Double(OnsetStrength.framesPerSecond) }
         let starts = times.map { Int($0 * Double(Chroma.framesPerSecond)) }
-        let parts = chromas.compactMap { $0?.changes(at: starts) }
+        let parts = notes.map { Chroma.changes(of: $0.frames, at: starts) }
         let changes = starts.indices.map { beat in parts.reduce(0) { $0 + $1[beat] } }
         let first = BeatTracker.firstDownbeat(changes: changes)
         return MusicAnalysis(
-            beatsPerMinute: tempo, beats: times,
+            beatsPerMinute: (tempo * 100).rounded() / 100, beats: times,
             downbeats: stride(from: first, to: times.count, by: BeatTracker.beatsPerBar).map {
                 times[$0]
             }, key: key)
     }
 
-    private var key: MusicalKey? {
+    /// - Parameter notes: the normalised chroma of each part with notes, and its weight.
+    private static func key(of notes: [(frames: [[Float]], weight: Float)]) -> MusicalKey? {
         var classes = [Float](repeating: 0, count: 12)
-        for (part, chroma) in zip(Part.allCases, chromas) {
-            guard let notes = part.notes, let chroma else { continue }
-            for frame in chroma.normalized {
-                for pitchClass in 0..<12 { classes[pitchClass] += notes.weight * frame[pitchClass] }
+        for (frames, weight) in notes {
+            for frame in frames {
+                for pitchClass in 0..<12 { classes[pitchClass] += weight * frame[pitchClass] }
             }
         }
         return MusicalKey(of: classes)
-    }
-}
-
-extension Separator {
-    /// Separates a track and analyses its stems. Blocks until the analysis is complete.
-    ///
-    /// - Parameters:
-    ///   - cancellation: stops the work within a fraction of a segment once it is cancelled.
-    ///   - progress: called before the first and after each segment, on the calling thread.
-    /// - Returns: the analysis, and warnings about the recording.
-    /// - Throws: as ``separate(_:excerpt:options:progress:)``.
-    package func analyze(
-        _ input: AudioInput, excerpt: Excerpt? = nil,
-        options: SeparationOptions = SeparationOptions(),
-        cancellation: CancellationToken = CancellationToken(),
-        progress: (SeparationProgress) -> Void = { _ in }
-    ) throws -> (analysis: MusicAnalysis, warnings: [AudioWarning]) {
-        try options.validate()
-        let recording = try recording(
-            excerpt: excerpt, cancellation: cancellation, open: input.reader)
-        var random = PythonRandom(seed: options.seedOrDrawn())
-        let pipeline = try pipeline(
-            recording.track, options: options, random: &random, cancellation: cancellation)
-        var analyzer = MusicAnalyzer(
-            sources: model.sources, channelCount: model.audioChannels,
-            sampleRateHz: model.sampleRateHz, statistics: recording.track.statistics,
-            backend: try Backend(threads: 1))
-        while let block = try pipeline.next(progress: progress) { analyzer.append(block) }
-        try input.checkUnchanged()
-        return (analyzer.finish(), recording.warnings)
     }
 }

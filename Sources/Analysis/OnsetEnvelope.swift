@@ -85,7 +85,7 @@ struct OnsetEnvelope {
 
     /// - Parameter strengths: the strengths of several signals with their weights, equally long.
     init(_ strengths: [(weight: Float, values: [Float])]) {
-        let count = strengths.map(\.values.count).min() ?? 0
+        let count = strengths.map { $0.values.count }.min() ?? 0
         let sum = (0..<count).map { frame in
             strengths.reduce(0) { $0 + $1.weight * $1.values[frame] }
         }

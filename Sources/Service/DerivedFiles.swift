@@ -1,5 +1,6 @@
 // Files that are made from results on request: other formats, mixes, waveforms.
 
+import Analysis
 import Audio
 import Demucs
 import Signal
@@ -163,13 +164,7 @@ struct DerivedFiles: Sendable {
     /// - Returns: nil if the file is missing or damaged.
     private func storedWaveforms(of job: Job, _ name: String) throws -> Waveforms? {
         guard let file = try folder.openCached(job.id, name) else { return nil }
-        defer { close(file.descriptor) }
-        let bytes = [UInt8](unsafeUninitializedCapacity: file.bytes) { buffer, count in
-            count =
-                (try? readAll(
-                    into: UnsafeMutableRawBufferPointer(buffer), from: file.descriptor, at: 0)) ?? 0
-        }
-        let waveforms = Waveforms(stored: bytes)
+        let waveforms = Waveforms(stored: DerivedFiles.contents(of: file))
         return waveforms?.stems.count == job.stems.count ? waveforms : nil
     }
 
@@ -183,5 +178,38 @@ struct DerivedFiles: Sendable {
         mkdir(folder.cache(of: job.id), 0o700)
         try replaceFile(at: "\(folder.cache(of: job.id))/\(name)", with: waveforms.stored)
         return waveforms
+    }
+
+    // MARK: - Analysis
+
+    /// Tempo, beats and key as JSON, found in the stems that add up to the track.
+    func analysis(of job: Job, for request: Request) throws -> [UInt8] {
+        let file = try cached(job, "analysis", for: request) { path in
+            let stems = job.stems.filter(\.isPart)
+            let analysis = try MusicAnalysis.of(
+                stems: stems.map(\.name), open: { try stems.map { try reader($0, of: job) } },
+                goOn: { try slots.check(request) })
+            try replaceFile(at: path, with: JSON.object(analysis.fields).bytes)
+        }
+        return DerivedFiles.contents(of: file)
+    }
+
+    /// The schema of ``analysis(of:for:)``.
+    static let analysisSchema = JSONSchema.fields([
+        "tempo_bpm": .number.orNull.about(
+            "Beats per minute; null for less than four seconds, or without onsets."),
+        "beats": .list(of: .number).about("Times in seconds."),
+        "downbeats": .list(of: .number).about("The first beat of each bar of four."),
+        "key": .string.orNull.about("Such as F# minor; null without pitches."),
+    ])
+
+    /// Reads and closes a file; what can't be read is missing at the end.
+    private static func contents(of file: (descriptor: Int32, bytes: Int)) -> [UInt8] {
+        defer { close(file.descriptor) }
+        return [UInt8](unsafeUninitializedCapacity: file.bytes) { buffer, count in
+            count =
+                (try? readAll(
+                    into: UnsafeMutableRawBufferPointer(buffer), from: file.descriptor, at: 0)) ?? 0
+        }
     }
 }

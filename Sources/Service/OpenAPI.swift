@@ -227,8 +227,9 @@ enum OpenAPI {
     private static let schemas: [String: JSONSchema] = [
         "Options": SeparationRequest.formSchema, "GivenOptions": SeparationRequest.jobSchema,
         "UploadForm": uploadForm, "Job": Job.schema, "Stem": Job.Stem.schema,
-        "JobPage": JobPage.schema, "Peaks": Waveforms.schema, "Models": LoadedModels.schema,
-        "Problem": Problem.schema,
+        "JobPage": JobPage.schema, "Peaks": Waveforms.schema,
+        "Analysis": DerivedFiles.analysisSchema,
+        "Models": LoadedModels.schema, "Problem": Problem.schema,
     ]
 
     private static let uploadForm = JSONSchema.all(

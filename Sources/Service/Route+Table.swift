@@ -77,6 +77,9 @@ extension Route {
             ], [200: .json("Least and greatest samples.", "Peaks")],
             refusals: [.conflict, .invalidOption]),
         Route(
+            "GET", "/v1/separations/{id}/analysis", .analysis, "Tempo, beats and key",
+            [200: .json("The analysis.", "Analysis")], refusals: [.conflict]),
+        Route(
             "POST", "/v1/separate/{file}", .separateNow,
             "Separate a sound; the stem comes back in the reply", takesSound: true,
             parameters: [.shared("file")], OpenAPI.Response.sound, refusals: [.conflict]),

@@ -110,6 +110,7 @@ extension Service {
         case .zip: try zip(request)
         case .mix: try mix(request)
         case .peaks: try peaks(request)
+        case .analysis: try analysis(request)
         case .separateNow, .separateNowByPut: try separateNow(request)
         case .models:
             .json(

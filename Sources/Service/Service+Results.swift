@@ -132,4 +132,8 @@ extension Service {
             ],
             body: .bytes(try derivedFiles.peaks(of: job, points: points, for: request)))
     }
+
+    func analysis(_ request: Request) throws -> Reply {
+        .json(try derivedFiles.analysis(of: try doneJob(of: request), for: request))
+    }
 }

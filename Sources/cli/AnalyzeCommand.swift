@@ -75,7 +75,7 @@ struct AnalyzeCommand {
                     for warning in warnings { console.warning("\(warning)") }
                     console.result(
                         arguments.has(.analysisJSON)
-                            ? JSONText.of(AnalyzedTrack(track.path, analysis), [])
+                            ? Self.json(track.path, analysis)
                             : Self.line(track.path, analysis))
                 } catch let error where !(error is CancellationError) {
                     console.error(commandText(of: error))
@@ -96,42 +96,17 @@ struct AnalyzeCommand {
             precision: precision.precision(isQuantized: model.isQuantized))
     }
 
+    private static func json(_ path: String, _ analysis: MusicAnalysis) -> String {
+        var fields = analysis.fields
+        fields["path"] = .text(path)
+        return String(decoding: JSON.object(fields).bytes, as: UTF8.self)
+    }
+
     /// `song.flac: 121.8 beats per minute, D minor, 240 beats in 60 bars`
     private static func line(_ path: String, _ analysis: MusicAnalysis) -> String {
         let tempo = analysis.beatsPerMinute.map { "\($0.fixed(1)) beats per minute" } ?? "no tempo"
         let key = analysis.key?.description ?? "no key"
         return "\(path): \(tempo), \(key), \(analysis.beats.count) beats in "
             + "\(analysis.downbeats.count) bars"
-    }
-}
-
-/// A track's analysis as a line of JSON.
-private struct AnalyzedTrack: Encodable {
-    let path: String
-    let tempoBpm: Double?
-    let beats: [Double]
-    let downbeats: [Double]
-    let key: String?
-
-    init(_ path: String, _ analysis: MusicAnalysis) {
-        self.path = path
-        tempoBpm = analysis.beatsPerMinute.map { ($0 * 100).rounded() / 100 }
-        beats = analysis.beats
-        downbeats = analysis.downbeats
-        key = analysis.key?.description
-    }
-
-    private enum CodingKeys: CodingKey {
-        case path, tempoBpm, beats, downbeats, key
-    }
-
-    /// Writes null for what was not found, so that every line has the same fields.
-    func encode(to encoder: any Encoder) throws {
-        var fields = encoder.container(keyedBy: CodingKeys.self)
-        try fields.encode(path, forKey: .path)
-        try fields.encode(tempoBpm, forKey: .tempoBpm)
-        try fields.encode(beats, forKey: .beats)
-        try fields.encode(downbeats, forKey: .downbeats)
-        try fields.encode(key, forKey: .key)
     }
 }

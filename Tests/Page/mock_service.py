@@ -441,9 +441,16 @@ class Handler(BaseHTTPRequestHandler):
                         for name, signal in stems.items())
             form = query.get("format", "wav")
             return self.reply(200, encode(total, form), TYPES["." + form], self.attachment(job, "mix", form))
+        if rest == "/analysis":
+            return self.json(self.analysis(job))
         if rest == "/peaks":
             return self.json(self.peaks(job, stems, int(query.get("points", 1000))))
         raise Refused(404, "not-found", "Not found", f"There is nothing at {rest}.")
+
+    def analysis(self, job: dict) -> dict:
+        """The beats of `make_music`."""
+        beats = [round(index * 60 / 112, 2) for index in range(int(job["duration_seconds"] * 112 / 60))]
+        return {"tempo_bpm": 112, "beats": beats, "downbeats": beats[::4], "key": "A minor"}
 
     def peaks(self, job: dict, stems: dict, points: int) -> dict:
         reply = {"points": points, "duration_seconds": job["duration_seconds"], "stems": []}

@@ -161,6 +161,7 @@ struct DescriptionTests {
             ("JobPage", try service.get("/v1/separations?limit=1")),
             ("Job", try service.upload(Sound.tone(seconds: 30))),
             ("Peaks", try service.get("/v1/separations/\(id)/peaks?points=7")),
+            ("Analysis", try service.get("/v1/separations/\(id)/analysis")),
             ("Models", try service.get("/v1/models")), ("Problem", failed),
             ("Problem", try service.get("/nowhere")),
         ] {

@@ -192,11 +192,42 @@ struct ResultTests {
         }
     }
 
+    @Test func theAnalysisIsThatOfTheStemsAndIsKept() throws {
+        let service = try RunningService()
+        let id = try service.doneJob(Sound.tone(seconds: 12))
+        let address = "/v1/separations/\(id)/analysis"
+        let analysis = try service.get(address).object
+        // Clicks come four times a second.
+        let tempo = try #require(analysis["tempo_bpm"] as? Double)
+        #expect([60, 80, 120, 240].contains { abs(tempo / $0 - 1) < 0.02 }, "\(tempo)")
+        let beats = try #require(analysis["beats"] as? [Double])
+        #expect(beats == beats.sorted())
+        #expect(beats.allSatisfy { (0..<12).contains($0) })
+        #expect(Double(beats.count) > 10 * tempo / 60)
+        let downbeats = try #require(analysis["downbeats"] as? [Double])
+        #expect(!downbeats.isEmpty && Set(downbeats).isSubset(of: beats))
+        #expect(analysis["key"] is String)
+        // Made once: the second reply is the file.
+        let file = URL(fileURLWithPath: service.folder.path("data/cache/\(id)/analysis"))
+        try Data("{\"key\":null}".utf8).write(to: file)
+        #expect(try service.get(address).text == "{\"key\":null}\n")
+    }
+
+    @Test func aShortSoundHasNoTempo() throws {
+        let service = try RunningService()
+        for query in ["shifts=0", "shifts=0&two-stems=drums&format=mp3"] {
+            let id = try service.doneJob(Sound.tone(seconds: 1), query: query)
+            let analysis = try service.get("/v1/separations/\(id)/analysis").object
+            #expect(analysis["tempo_bpm"] is NSNull)
+            #expect(analysis["beats"] as? [Double] == [])
+        }
+    }
+
     @Test func aJobThatIsNotDoneHasNoFiles() throws {
         let service = try RunningService()
         let id = try #require(
             try service.upload(Sound.tone(seconds: 60)).object["id"] as? String)
-        for part in ["stems/bass.wav", "stems.zip", "mix", "peaks"] {
+        for part in ["stems/bass.wav", "stems.zip", "mix", "peaks", "analysis"] {
             let answer = try service.get("/v1/separations/\(id)/\(part)")
             #expect(answer.status == 409)
             #expect(answer.detail.contains("expected done"))

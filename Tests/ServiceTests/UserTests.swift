@@ -61,7 +61,8 @@ struct UserTests {
         #expect(try ids(service.get(address, [nobody])) == [old])
         #expect(try service.get(address, [ben]).object["total"] as? Int == 1)
         for part in [
-            "", "/stems/bass.wav", "/stems.zip", "/mix", "/mix?bass=0.5", "/peaks", "/events",
+            "", "/stems/bass.wav", "/stems.zip", "/mix", "/mix?bass=0.5", "/peaks", "/analysis",
+            "/events",
         ] {
             let answer = try service.get("\(address)/\(first1.id)\(part)", [ben])
             #expect(answer.status == 404, "\(part)")

@@ -1,0 +1,37 @@
+// The analysis of a track that is separated for it.
+
+import Audio
+import Demucs
+import System
+import Tensor
+import Tracks
+
+extension Separator {
+    /// Separates a track and analyses its stems. Blocks until the analysis is complete.
+    ///
+    /// - Parameters:
+    ///   - cancellation: stops the work within a fraction of a segment once it is cancelled.
+    ///   - progress: called before the first and after each segment, on the calling thread.
+    /// - Returns: the analysis, and warnings about the recording.
+    /// - Throws: as ``separate(_:excerpt:options:progress:)``.
+    package func analyze(
+        _ input: AudioInput, excerpt: Excerpt? = nil,
+        options: SeparationOptions = SeparationOptions(),
+        cancellation: CancellationToken = CancellationToken(),
+        progress: (SeparationProgress) -> Void = { _ in }
+    ) throws -> (analysis: MusicAnalysis, warnings: [AudioWarning]) {
+        try options.validate()
+        let recording = try recording(
+            excerpt: excerpt, cancellation: cancellation, open: input.reader)
+        var random = PythonRandom(seed: options.seedOrDrawn())
+        let pipeline = try pipeline(
+            recording.track, options: options, random: &random, cancellation: cancellation)
+        var analyzer = MusicAnalyzer(
+            sources: model.sources, channelCount: model.audioChannels,
+            sampleRateHz: model.sampleRateHz, statistics: recording.track.statistics,
+            backend: try Backend(threads: 1))
+        while let block = try pipeline.next(progress: progress) { analyzer.append(block) }
+        try input.checkUnchanged()
+        return (analyzer.finish(), recording.warnings)
+    }
+}
