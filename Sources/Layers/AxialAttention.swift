@@ -134,17 +134,20 @@ package struct AxialAttention: Sendable {
         let keyTiles = Tiling(tokens, longest: Self.keyRows, unit: backend.panelColumns)
         let form = AttentionTile.Form(headSize: size, on: backend)
         let packedFloats = PackedHead.floats(form, size: size, tokens: tokens, on: backend)
+        let tileOffset = packedFloats.keys + packedFloats.values
         let tileFloats = AttentionTile.floats(
             rows: queryTiles.length, keys: keyTiles.length, size: size)
         // A head of a sequence is packed by the thread that needs it: it stays in the cache.
         backend.parallelFor(
-            projected.shape[0] / tokens * heads, scratch: packedFloats + tileFloats
+            projected.shape[0] / tokens * heads, scratch: tileOffset + tileFloats
         ) { index, scratch in
             let (sequence, head) = (index / heads, index % heads)
             let queries = projected.pointer + sequence * tokens * ld + head * size
             let source = PackedHead.Source(
                 keys: queries + inner, values: queries + 2 * inner, ld: ld)
-            let packed = PackedHead(form, size: size, tokens: tokens, in: scratch, on: backend)
+            let packed = PackedHead(
+                form, size: size, tokens: tokens, keysIn: scratch,
+                valuesIn: scratch + packedFloats.keys, on: backend)
             if form == .int8 { packed.prepare(source) }
             for tile in 0..<keyTiles.tiles { packed.pack(keyTiles[tile], of: source) }
             let gates = gates.pointer + sequence * tokens * heads + head
@@ -153,7 +156,7 @@ package struct AxialAttention: Sendable {
                 let range = queryTiles[queryTile]
                 let tile = AttentionTile(
                     form, rows: range.count, size: size, longestTile: keyTiles.length,
-                    scratch: scratch + packedFloats, backend: backend)
+                    scratch: scratch + tileOffset, backend: backend)
                 let query = queries + range.lowerBound * ld
                 tile.begin(query, ld: ld)
                 for keyTile in 0..<keyTiles.tiles {

@@ -15,26 +15,34 @@ struct PackedHead {
     private let form: AttentionTile.Form
     private let size: Int
     private let tokens: Int
-    private let memory: UnsafeMutablePointer<Float>
+    private let keyMemory: UnsafeMutablePointer<Float>
+    private let valueMemory: UnsafeMutablePointer<Float>
     private let backend: Backend
 
-    /// - Parameter memory: `floats` elements, 64-byte aligned.
+    /// - Parameters:
+    ///   - keyMemory: `floats(…).keys` elements, 64-byte aligned.
+    ///   - valueMemory: `floats(…).values` elements, 64-byte aligned.
     init(
-        _ form: AttentionTile.Form, size: Int, tokens: Int, in memory: UnsafeMutablePointer<Float>,
-        on backend: Backend
+        _ form: AttentionTile.Form, size: Int, tokens: Int,
+        keysIn keyMemory: UnsafeMutablePointer<Float>,
+        valuesIn valueMemory: UnsafeMutablePointer<Float>, on backend: Backend
     ) {
         self.form = form
         self.size = size
         self.tokens = tokens
-        self.memory = memory
+        self.keyMemory = keyMemory
+        self.valueMemory = valueMemory
         self.backend = backend
     }
 
-    /// Memory of a head, in floats: a multiple of 16, so that the next head's is aligned too.
+    /// Memory of a head's keys and of its values, in floats: multiples of 16, so that what follows
+    /// is aligned too.
     static func floats(
         _ form: AttentionTile.Form, size: Int, tokens: Int, on backend: Backend
-    ) -> Int {
-        PackedHead(form, size: size, tokens: tokens, in: noMemory, on: backend).offsets.end
+    ) -> (keys: Int, values: Int) {
+        let head = PackedHead(
+            form, size: size, tokens: tokens, keysIn: noMemory, valuesIn: noMemory, on: backend)
+        return (head.keyOffsets.end, head.valueOffsets.end)
     }
 
     /// For sizes, which do not depend on the address.
@@ -50,39 +58,47 @@ struct PackedHead {
         PackedLayout(inner: tokens, columns: size, precision: backend.precisionOfFloats)
     }
 
-    /// The first float of each part of the memory.
-    private var offsets: (values: Int, keyScales: Int, valueScales: Int, keyOffset: Int, end: Int) {
-        func next(_ offset: Int, _ floats: Int) -> Int { (offset + floats + 15) / 16 * 16 }
+    /// The first float after the packed keys of each part of their memory.
+    private var keyOffsets: (scales: Int, offset: Int, end: Int) {
         guard form == .int8 else {
-            let values = next(0, backend.packedFloats(keyLayout))
-            let end = next(values, backend.packedFloats(valueLayout))
-            return (values, end, end, end, end)
+            let end = aligned(backend.packedFloats(keyLayout))
+            return (end, end, end)
         }
-        let values = next(0, backend.packedInt8Floats(inner: size, columns: tokens))
-        let keyScales = next(values, backend.packedInt8Floats(inner: tokens, columns: size))
-        let valueScales = next(keyScales, tokens)
-        let keyOffset = next(valueScales, size)
-        return (values, keyScales, valueScales, keyOffset, next(keyOffset, size))
+        let scales = aligned(backend.packedInt8Floats(inner: size, columns: tokens))
+        let offset = scales + aligned(tokens)
+        return (scales, offset, offset + aligned(size))
     }
 
+    /// The first float after the packed values of each part of their memory.
+    private var valueOffsets: (scales: Int, end: Int) {
+        guard form == .int8 else {
+            let end = aligned(backend.packedFloats(valueLayout))
+            return (end, end)
+        }
+        let scales = aligned(backend.packedInt8Floats(inner: tokens, columns: size))
+        return (scales, scales + aligned(size))
+    }
+
+    private func aligned(_ floats: Int) -> Int { (floats + 15) / 16 * 16 }
+
     private var quantizedKeys: packed_matrix {
-        packed_matrix(bytes: memory, inner: size, columns: tokens)
+        packed_matrix(bytes: keyMemory, inner: size, columns: tokens)
     }
 
     private var quantizedValues: packed_matrix {
-        packed_matrix(bytes: memory + offsets.values, inner: tokens, columns: size)
+        packed_matrix(bytes: valueMemory, inner: tokens, columns: size)
     }
 
     var keys: PackedOperand {
         form == .int8
-            ? .quantized(quantizedKeys, scales: memory + offsets.keyScales)
-            : .floats(memory, keyLayout)
+            ? .quantized(quantizedKeys, scales: keyMemory + keyOffsets.scales)
+            : .floats(keyMemory, keyLayout)
     }
 
     var values: PackedOperand {
         form == .int8
-            ? .quantized(quantizedValues, scales: memory + offsets.valueScales)
-            : .floats(memory + offsets.values, valueLayout)
+            ? .quantized(quantizedValues, scales: valueMemory + valueOffsets.scales)
+            : .floats(valueMemory, valueLayout)
     }
 
     /// The numbers that INT8 keys and values share, before any of them is packed: the offset of all
@@ -93,14 +109,14 @@ struct PackedHead {
     /// is correct. With this one the channels of a key are similar in size, so that one scale fits
     /// them all (Zhang et al. 2024, arXiv:2410.02367).
     func prepare(_ source: Source) {
-        let offset = memory + offsets.keyOffset
+        let offset = keyMemory + keyOffsets.offset
         offset.update(repeating: 0, count: size)
         let share = 1 / Float((tokens + 15) / 16)
         for token in stride(from: 0, to: tokens, by: 16) {
             let key = source.keys + token * source.ld
             for channel in 0..<size { offset[channel] += share * key[channel] }
         }
-        let largest = memory + offsets.valueScales
+        let largest = valueMemory + valueOffsets.scales
         largest.update(repeating: 0, count: size)
         backend.kernels.f32_column_magnitudes(tokens, size, source.values, source.ld, largest)
         for channel in 0..<size { largest[channel] /= 127 }
@@ -114,18 +130,18 @@ struct PackedHead {
         guard form == .int8 else {
             backend.pack(
                 keyLayout, 0..<size, range, from: keys, innerStride: 1, columnStride: source.ld,
-                into: memory)
+                into: keyMemory)
             backend.pack(
                 valueLayout, range, 0..<size, from: values, innerStride: source.ld,
-                columnStride: 1, into: memory + offsets.values)
+                columnStride: 1, into: valueMemory)
             return
         }
         backend.kernels.qc8w_pack_rows(
             quantizedKeys, range.lowerBound, range.count, keys, source.ld,
-            memory + offsets.keyOffset, memory + offsets.keyScales + range.lowerBound)
+            keyMemory + keyOffsets.offset, keyMemory + keyOffsets.scales + range.lowerBound)
         backend.kernels.qc8w_pack_scaled(
             quantizedValues, range.lowerBound, range.count, values, source.ld,
-            memory + offsets.valueScales)
+            valueMemory + valueOffsets.scales)
     }
 }
 
@@ -134,8 +150,10 @@ struct PackedHeads {
     private let form: AttentionTile.Form
     private let size: Int
     private let tokens: Int
-    /// `[heads, floats of a head]`
-    private let memory: Tensor
+    /// `[heads, floats of a head's keys]` and `[heads, floats of its values]`: two tensors, because
+    /// they fit into smaller gaps of the pool than one.
+    private let keys: Tensor
+    private let values: Tensor
     private let backend: Backend
 
     init(
@@ -145,13 +163,14 @@ struct PackedHeads {
         self.size = size
         self.tokens = tokens
         self.backend = backend
-        memory = backend.tensor(
-            Shape(heads, PackedHead.floats(form, size: size, tokens: tokens, on: backend)))
+        let floats = PackedHead.floats(form, size: size, tokens: tokens, on: backend)
+        keys = backend.tensor(Shape(heads, floats.keys))
+        values = backend.tensor(Shape(heads, floats.values))
     }
 
     subscript(_ head: Int) -> PackedHead {
         PackedHead(
-            form, size: size, tokens: tokens, in: memory.pointer + head * memory.shape[1],
-            on: backend)
+            form, size: size, tokens: tokens, keysIn: keys.pointer + head * keys.shape[1],
+            valuesIn: values.pointer + head * values.shape[1], on: backend)
     }
 }
