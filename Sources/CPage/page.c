@@ -10,6 +10,9 @@ static const unsigned char index_html[] = {
 static const unsigned char api_js[] = {
 #embed "../Service/Page/api.js"
 };
+static const unsigned char board_js[] = {
+#embed "../Service/Page/board.js"
+};
 static const unsigned char colours_js[] = {
 #embed "../Service/Page/colours.js"
 };
@@ -27,6 +30,12 @@ static const unsigned char drop_js[] = {
 };
 static const unsigned char engine_js[] = {
 #embed "../Service/Page/engine.js"
+};
+static const unsigned char exports_js[] = {
+#embed "../Service/Page/exports.js"
+};
+static const unsigned char fader_js[] = {
+#embed "../Service/Page/fader.js"
 };
 static const unsigned char feed_js[] = {
 #embed "../Service/Page/feed.js"
@@ -52,11 +61,23 @@ static const unsigned char logo_svg[] = {
 static const unsigned char loop_js[] = {
 #embed "../Service/Page/loop.js"
 };
+static const unsigned char loop_handles_js[] = {
+#embed "../Service/Page/loop_handles.js"
+};
+static const unsigned char loudness_js[] = {
+#embed "../Service/Page/loudness.js"
+};
 static const unsigned char main_js[] = {
 #embed "../Service/Page/main.js"
 };
+static const unsigned char master_js[] = {
+#embed "../Service/Page/master.js"
+};
 static const unsigned char memory_js[] = {
 #embed "../Service/Page/memory.js"
+};
+static const unsigned char meters_js[] = {
+#embed "../Service/Page/meters.js"
 };
 static const unsigned char mix_js[] = {
 #embed "../Service/Page/mix.js"
@@ -81,6 +102,12 @@ static const unsigned char player_js[] = {
 };
 static const unsigned char pointer_js[] = {
 #embed "../Service/Page/pointer.js"
+};
+static const unsigned char practice_js[] = {
+#embed "../Service/Page/practice.js"
+};
+static const unsigned char presets_js[] = {
+#embed "../Service/Page/presets.js"
 };
 static const unsigned char queue_js[] = {
 #embed "../Service/Page/queue.js"
@@ -124,6 +151,9 @@ static const unsigned char uploads_js[] = {
 static const unsigned char wav_js[] = {
 #embed "../Service/Page/wav.js"
 };
+static const unsigned char wave_js[] = {
+#embed "../Service/Page/wave.js"
+};
 static const unsigned char waveforms_js[] = {
 #embed "../Service/Page/waveforms.js"
 };
@@ -137,12 +167,15 @@ static const unsigned char words_js[] = {
 static const struct page_file files[] = {
     FILE("index.html", index_html), // then the others by name
     FILE("api.js", api_js),
+    FILE("board.js", board_js),
     FILE("colours.js", colours_js),
     FILE("convert.js", convert_js),
     FILE("dom.js", dom_js),
     FILE("downloads.js", downloads_js),
     FILE("drop.js", drop_js),
     FILE("engine.js", engine_js),
+    FILE("exports.js", exports_js),
+    FILE("fader.js", fader_js),
     FILE("feed.js", feed_js),
     FILE("format.js", format_js),
     FILE("header.js", header_js),
@@ -151,8 +184,12 @@ static const struct page_file files[] = {
     FILE("link.js", link_js),
     FILE("logo.svg", logo_svg),
     FILE("loop.js", loop_js),
+    FILE("loop_handles.js", loop_handles_js),
+    FILE("loudness.js", loudness_js),
     FILE("main.js", main_js),
+    FILE("master.js", master_js),
     FILE("memory.js", memory_js),
+    FILE("meters.js", meters_js),
     FILE("mix.js", mix_js),
     FILE("mixer.js", mixer_js),
     FILE("options.js", options_js),
@@ -161,6 +198,8 @@ static const struct page_file files[] = {
     FILE("pieces.js", pieces_js),
     FILE("player.js", player_js),
     FILE("pointer.js", pointer_js),
+    FILE("practice.js", practice_js),
+    FILE("presets.js", presets_js),
     FILE("queue.js", queue_js),
     FILE("ruler.js", ruler_js),
     FILE("service.js", service_js),
@@ -175,6 +214,7 @@ static const struct page_file files[] = {
     FILE("transport.js", transport_js),
     FILE("uploads.js", uploads_js),
     FILE("wav.js", wav_js),
+    FILE("wave.js", wave_js),
     FILE("waveforms.js", waveforms_js),
     FILE("words.js", words_js),
 };

@@ -24,7 +24,7 @@ def make(browser: Browser, folder: Path) -> None:
             browser.wait("document.querySelectorAll('#queue li').length === 4")
             browser.execute_script("document.querySelector('#queue li[data-state=done] .open').click()")
             browser.wait("document.querySelector('.mixer .play')")
-            browser.run("for (let i = 0; i < 200 && !stage.mixer?.scale; i += 1) await new Promise((resolve) => setTimeout(resolve, 25))")
+            browser.run("for (let i = 0; i < 200 && !stage.mixer?.board.waveforms.scale; i += 1) await new Promise((resolve) => setTimeout(resolve, 25))")
             browser.run("await stage.mixer.seek(42); stage.mixer.setLoop([30, 65]); stage.mixer.changeVolume(1, -3); await new Promise((resolve) => setTimeout(resolve, 500))")
             (folder / f"service-{name}.png").write_bytes(browser.screenshot())
     finally:

@@ -94,12 +94,47 @@ export function upload(path, form, onProgress, signal) {
   });
 }
 
-/** Saves a file: by a plain link, or through a blob where a link can't reach it: it sends no token. */
-export async function download(path, name) {
+/** Whether a plain link reaches the back end's files: a link sends no token. */
+export const hasLinks = () => !token && !local;
+
+/**
+ * Saves a file; `isNamed` if its name differs from the one that the service gives. A plain link leaves the
+ * transfer to the browser; otherwise `onProgress(received, total)` tells of it, with a total of 0 if it is not
+ * known. Resolves with whether the file has been received whole.
+ */
+export async function download({ path, name, isNamed }, onProgress) {
   const link = document.createElement("a");
   link.download = name;
-  const isBlob = token || local;
-  link.href = isBlob ? URL.createObjectURL(await (await request(path)).blob()) : path;
+  if (hasLinks() && !isNamed) {
+    await prepare(path);
+    link.href = path;
+    link.click();
+    return false;
+  }
+  const reply = await request(path);
+  const total = Number(reply.headers.get("Content-Length") ?? 0);
+  let received = 0;
+  const counter = new TransformStream({
+    transform(chunk, controller) {
+      received += chunk.length;
+      onProgress(received, total);
+      controller.enqueue(chunk);
+    },
+  });
+  // The browser keeps large blobs on the disk.
+  const type = reply.headers.get("Content-Type") ?? "";
+  link.href = URL.createObjectURL(await new Response(reply.body.pipeThrough(counter), { headers: { "Content-Type": type } }).blob());
   link.click();
-  if (isBlob) setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
+  setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
+  return true;
+}
+
+/** Lets the service convert or mix a file before a link asks for it; an error has the service's text. */
+async function prepare(path) {
+  try {
+    await request(path, { method: "HEAD" });
+  } catch (error) {
+    if (error instanceof Problem) await request(path);
+    throw error;
+  }
 }

@@ -1,40 +1,78 @@
-// The menu of a finished song's files.
+// The menu of a finished song's files: the mix, single stems, all stems, in any format, whole or as the loop.
 
+import { download } from "./api.js";
 import { colourOf } from "./colours.js";
-import { element, icon } from "./dom.js";
+import { announce, element, icon, setText } from "./dom.js";
 import { bytes } from "./format.js";
 
-/** The formats of a service; another back end names its own in the job. */
-const serviceFormats = ["wav", "flac", "mp3"];
+export class DownloadMenu {
+  #status = element("p", { className: "facts" });
+  #fill = element("span", { className: "fill" });
+  #bar = element("div", { className: "progress-row", hidden: true }, element("div", {}, this.#fill));
 
-/** `save(path, file)` downloads; `mixPath(format)` is the address of the mix with the present settings. */
-export function downloadMenu({ job, name, mixPath, save }) {
-  const base = `v1/separations/${job.id}`;
-  const stems = job.stems.map((stem, index) => {
-    const chip = element("span", { className: "chip" });
-    chip.style.setProperty("--stem", colourOf(stem.name, index));
-    const ending = stem.url.split(".").pop();
-    return entry(() => save(stem.url, `${name} - ${stem.name}.${ending}`), chip, stem.name, `${ending}, ${bytes(stem.bytes)}`);
-  });
-  const mixes = (job.formats ?? serviceFormats).map((format) =>
-    element("button", { type: "button", className: "plain", textContent: format.toUpperCase(), "aria-label": `Download the mix as ${format.toUpperCase()}`, onclick: () => save(mixPath(format), `${name} - mix.${format}`) }));
-  const menu = element("details", { className: "menu" },
-    element("summary", { className: "plain" }, icon("save"), element("span", { textContent: "Download" })),
-    element("div", { className: "sheet" },
-      element("h2", { textContent: "The mix as you hear it" }),
-      element("div", { className: "choices" }, ...mixes),
-      element("h2", { textContent: "Single stems" }),
-      ...stems,
-      entry(() => save(`${base}/stems.zip`, `${name}.zip`), icon("zip"), "All stems", `zip, ${bytes(job.stems.reduce((sum, stem) => sum + stem.bytes, 0))}`)));
-  menu.addEventListener("keydown", (event) => {
-    if (event.key !== "Escape" || !menu.open) return;
-    menu.open = false;
-    menu.firstChild.focus();
-  });
-  menu.addEventListener("focusout", (event) => {
-    if (event.relatedTarget && !menu.contains(event.relatedTarget)) menu.open = false;
-  });
-  return menu;
+  constructor(job, exports) {
+    this.exports = exports;
+    const upper = (format) => format.toUpperCase();
+    const mixes = exports.formats.map((format) =>
+      element("button", { type: "button", className: "plain", textContent: upper(format), "aria-label": `Download the mix as ${upper(format)}`, onclick: () => this.save(exports.mix(format)) }));
+    const format = element("select", { "aria-label": "Format of the stems", onchange: () => { exports.format = format.value; } },
+      ...exports.formats.map((name) => element("option", { value: name, textContent: upper(name) })));
+    format.value = exports.format;
+    this.loop = check("Loop only", (isOn) => { exports.isLoopOnly = isOn; });
+    this.tags = check("Tempo and key in the names", (isOn) => { exports.isTagged = isOn; });
+    const stems = job.stems.map((stem, index) => {
+      const chip = element("span", { className: "chip" });
+      chip.style.setProperty("--stem", colourOf(stem.name, index));
+      return entry(() => this.save(exports.stem(stem)), chip, stem.name, bytes(stem.bytes));
+    });
+    this.root = element("details", { className: "menu", ontoggle: () => this.#open() },
+      element("summary", { className: "plain" }, icon("save"), element("span", { textContent: "Download" })),
+      element("div", { className: "sheet" },
+        element("h2", { textContent: "The mix as you hear it" }),
+        element("div", { className: "choices" }, ...mixes),
+        element("div", { className: "sheet-head" }, element("h2", { textContent: "Stems" }), exports.formats.length > 1 ? format : null),
+        ...stems,
+        entry(() => this.save(exports.zip()), icon("zip"), "All stems", "zip"),
+        this.loop, this.tags, this.#bar, this.#status));
+    this.root.addEventListener("keydown", (event) => {
+      if (event.key !== "Escape" || !this.root.open) return;
+      this.root.open = false;
+      this.root.firstChild.focus();
+    });
+    this.root.addEventListener("focusout", (event) => {
+      if (event.relatedTarget && !this.root.contains(event.relatedTarget)) this.root.open = false;
+    });
+  }
+
+  /** Saves `{ path, name }` and shows how far it is. */
+  async save(file) {
+    this.#say(`Preparing ${file.name}`, 0);
+    try {
+      const isSaved = await download(file, (received, total) => this.#say(`Saving ${file.name}, ${bytes(received)}${total ? ` of ${bytes(total)}` : ""}`, total ? received / total : 0));
+      this.#say(isSaved ? `${file.name} is saved` : `The browser saves ${file.name}`, 1);
+      announce(this.#status.textContent);
+    } catch (error) {
+      this.#say(error.message, 1);
+      announce(error.message);
+    }
+  }
+
+  /** Offers what can be chosen now. */
+  #open() {
+    this.loop.hidden = this.exports.song.loop() === null;
+    this.tags.hidden = this.exports.music === null;
+  }
+
+  #say(sentence, fraction) {
+    setText(this.#status, sentence);
+    this.#bar.hidden = fraction === 1;
+    this.#fill.style.transform = `scaleX(${fraction})`;
+  }
+}
+
+function check(words, onChange) {
+  const box = element("input", { type: "checkbox", onchange: () => onChange(box.checked) });
+  return element("label", { className: "check" }, box, element("span", { textContent: words }));
 }
 
 function entry(onclick, picture, label, facts) {

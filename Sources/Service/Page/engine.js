@@ -42,6 +42,11 @@ export class Engine {
     return this.#master;
   }
 
+  /** Each stem as it sounds in the sum, for meters. */
+  get stemOutputs() {
+    return this.#strips.map(({ panner }) => panner);
+  }
+
   get frames() {
     return this.#pieces.frames;
   }
@@ -67,6 +72,11 @@ export class Engine {
 
   setPan(index, value) {
     this.#ramp(this.#strips[index].panner.pan, value);
+  }
+
+  /** Linear gain of the sum. */
+  setMaster(value) {
+    this.#ramp(this.#master.gain, value);
   }
 
   /** The loop in frames [start, end), or null. */

@@ -9,6 +9,12 @@ export function clock(seconds) {
   return `${Math.floor(minutes / 60)}:${pad(minutes % 60)}:${pad(whole % 60)}`;
 }
 
+/** "3:12.4": a clock with decimals of the second. */
+export function preciseClock(seconds, decimals) {
+  const whole = Math.floor(seconds + 1e-6);
+  return clock(whole) + (decimals ? Math.max(0, seconds - whole).toFixed(decimals).replace(/^[01]/, "") : "");
+}
+
 const count = (number, noun) => `${number} ${noun}${number === 1 ? "" : "s"}`;
 
 /** "3 minutes 12 seconds", for screen readers. */

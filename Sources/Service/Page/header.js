@@ -1,6 +1,6 @@
 // The head of the mixer: the song's title, and its progress or its files.
 
-import { downloadMenu } from "./downloads.js";
+import { DownloadMenu } from "./downloads.js";
 import { element, icon, setText } from "./dom.js";
 import { clock, title } from "./format.js";
 import { stateWords } from "./words.js";
@@ -11,8 +11,9 @@ export class SongHeader {
   #fill = element("span", { className: "fill" });
   #progress = element("div", { className: "progress-line" }, this.#fill);
 
-  /** `share()`, `cancel(job)`, `save(path, file)`; `mixPath(format)` is the address of the present mix. */
-  constructor(job, calls) {
+  /** `share()`, `cancel(job)`; `exports` are the files of the song. */
+  constructor(job, exports, calls) {
+    this.exports = exports;
     this.calls = calls;
     this.root = element("header", { className: "song" },
       element("div", {}, element("h1", { textContent: title(job.name), title: job.name }), this.#facts),
@@ -29,7 +30,10 @@ export class SongHeader {
     if (this.#actions.dataset.state === job.state) return;
     this.#actions.dataset.state = job.state;
     if (isRunning) this.#actions.replaceChildren(plainButton("close", "Cancel", () => this.calls.cancel(job)));
-    else this.#actions.replaceChildren(plainButton("link", "Share", () => this.calls.share()), downloadMenu({ job, name: title(job.name), ...this.calls }));
+    else {
+      this.menu = new DownloadMenu(job, this.exports);
+      this.#actions.replaceChildren(plainButton("link", "Share", () => this.calls.share()), this.menu.root);
+    }
   }
 }
 

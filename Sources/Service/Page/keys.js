@@ -32,7 +32,7 @@ export function listen(mixer, help) {
     }
     const desk = mixer();
     if (!desk) return;
-    const isSlider = target.matches("input[type=range]:not(.position)");
+    const isSlider = target.matches("input[type=range]:not(.position), .loop-handle");
     const digit = /^(?:Digit|Numpad)([1-6])$/.exec(event.code)?.[1];
     const strip = desk.stripViews.findIndex(({ root }) => root.contains(target));
     const actions = {
@@ -49,6 +49,10 @@ export function listen(mixer, help) {
       End: () => !isSlider && desk.seek(desk.timeline.duration),
       l: () => desk.stepLoop(),
       L: () => desk.stepLoop(),
+      "[": () => desk.setLoopEdge(0),
+      "]": () => desk.setLoopEdge(1),
+      o: () => desk.compare(),
+      O: () => desk.compare(),
       "+": () => desk.zoom(2),
       "-": () => desk.zoom(1 / 2),
     };

@@ -8,12 +8,13 @@ const within = (text, low, high) => {
   return Number.isFinite(number) ? Math.min(high, Math.max(low, number)) : 0;
 };
 
-/** `#song=ID&t=42.5&loop=10,20&mix.vocals=-3,40,ms`: volume in decibels, pan in percent, mute and solo. */
-export function writeLink({ song, time = 0, loop = null, names = [], strips = [] }) {
+/** `#song=ID&t=42.5&loop=10,20&master=-2&mix.vocals=-3,40,ms`: volumes in decibels, pan in percent, mute and solo. */
+export function writeLink({ song, time = 0, loop = null, master = 0, names = [], strips = [] }) {
   if (!song) return "";
   const parts = [`song=${encodeURIComponent(song)}`];
   if (time > 0) parts.push(`t=${Number(time.toFixed(2))}`);
   if (loop) parts.push(`loop=${loop.map((edge) => Number(edge.toFixed(3))).join(",")}`);
+  if (master) parts.push(`master=${master}`);
   names.forEach((name, index) => {
     const { volume, pan, isMuted, isSolo, isPart } = strips[index];
     if (!volume && !pan && isMuted !== isPart && !isSolo) return;
@@ -37,14 +38,15 @@ export function shownLink() {
 /** Parses the fragment of `writeLink`; invalid parts are left out. `strips` maps names to controls of strips. */
 export function readLink(fragment) {
   const fields = new URLSearchParams(fragment.replace(/^#/, ""));
-  const state = { song: fields.get("song"), time: within(fields.get("t") ?? 0, 0, 1e6), loop: null, strips: {} };
+  const volume = (text) => Math.round(within(text, silenceDecibels, loudestDecibels));
+  const state = { song: fields.get("song"), time: within(fields.get("t") ?? 0, 0, 1e6), loop: null, master: volume(fields.get("master") ?? 0), strips: {} };
   const edges = (fields.get("loop") ?? "").split(",").map((edge) => within(edge, 0, 1e6));
   if (edges.length === 2 && edges[1] > edges[0]) state.loop = edges;
   for (const [key, value] of fields) {
     if (!key.startsWith("mix.")) continue;
-    const [volume = "", pan = "", flags = ""] = value.split(",");
+    const [decibels = "", pan = "", flags = ""] = value.split(",");
     state.strips[key.slice(4)] = {
-      volume: Math.round(within(volume, silenceDecibels, loudestDecibels)),
+      volume: volume(decibels),
       pan: Math.round(within(pan, -100, 100)),
       isMuted: flags.includes("m"),
       isSolo: flags.includes("s"),

@@ -2,7 +2,7 @@
 
 import { spokenTime } from "./format.js";
 
-/** The shortest loop that a drag makes; a shorter drag was a click. */
+/** The shortest loop. */
 const shortestSeconds = 0.05;
 /** Length of a loop whose end is set right after its start. */
 const usualSeconds = 4;
@@ -20,10 +20,16 @@ export class Loop {
     if (edges?.[1] <= duration + 0.01) this.edges = edges;
   }
 
-  /** Sets both edges, or clears the loop; a loop that is too short is cleared. */
+  /** Sets both edges, or clears the loop. */
   set(edges) {
     this.begun = null;
-    this.edges = edges && edges[1] - edges[0] >= shortestSeconds ? edges : null;
+    this.edges = edges;
+    this.tidy();
+  }
+
+  /** Clears a loop that is too short: the drag was a click. */
+  tidy() {
+    if (this.edges && this.edges[1] - this.edges[0] < shortestSeconds - 1e-9) this.edges = null;
   }
 
   /** Sets the loop's start, then its end, then clears the loop; returns what to announce. */
@@ -42,12 +48,28 @@ export class Loop {
     return this.words;
   }
 
-  /** Moves an edge (0 or 1) to a time; the edges never pass each other. */
-  move(edge, time) {
+  /** Moves an edge (0 or 1) to a time, onto the grid unless it is exact; the edges never pass each other. */
+  move(edge, time, isExact = false) {
     const [start, end] = this.edges;
-    const snapped = this.#snapped(time);
+    const snapped = isExact ? time : this.#snapped(time);
     this.edges = edge === 0 ? [Math.min(snapped, end - shortestSeconds), end] : [start, Math.max(snapped, start + shortestSeconds)];
     this.edges = this.edges.map((each) => Math.min(this.duration, Math.max(0, each)));
+  }
+
+  /** Sets an edge at a time; the other one is the song's start or end if there is no loop, or the edges would pass. */
+  setEdge(edge, time) {
+    this.begun = null;
+    const here = this.#snapped(time);
+    const [start, end] = this.edges ?? [0, this.duration];
+    const edges = edge === 0 ? [here, end > here ? end : this.duration] : [start < here ? start : 0, here];
+    this.set(edges);
+  }
+
+  /** Moves the nearer edge to a time; without a loop, makes one from `position`. */
+  extend(time, position) {
+    if (!this.edges) return this.select(position, time);
+    const [start, end] = this.edges;
+    this.move(Math.abs(time - start) < Math.abs(time - end) ? 0 : 1, time);
   }
 
   /** Both edges between two times, in any order. */

@@ -27,9 +27,9 @@ export function forget(song) {
   localStorage.setItem(stored, JSON.stringify(others(song)));
 }
 
-/** The loop and the strips of a song: `{ loop, strips }`. */
+/** What is kept of a song: `{ loop, master, strips }`. */
 export function recall(song) {
   const found = fragments().find((fragment) => readLink(fragment).song === song);
-  const { loop, strips } = readLink(found ?? "");
-  return { loop, strips };
+  const { loop, master, strips } = readLink(found ?? "");
+  return { loop, master, strips };
 }

@@ -1,28 +1,83 @@
-// The mixer's settings as numbers: the gain of each stem by all controls.
+// A song's mix: volume, pan, mute and solo of each stem, the master volume, and what sounds by all of them.
+
+import { residualName } from "./presets.js";
 
 export const silenceDecibels = -48;
 export const loudestDecibels = 6;
 
-/** The strip of a stem. A sum of other stems (`isPart` is false) is muted at first: with them it would sound twice. */
+const linear = (decibels) => (decibels <= silenceDecibels ? 0 : 10 ** (decibels / 20));
+
+/** The strip of a stem. One that is no part of the plain mix (`isPart` is false: a sum of other stems, which would sound twice; the residual) is muted at first. */
 export const newStrip = (isPart = true) => ({ volume: 0, pan: 0, isMuted: !isPart, isSolo: false, isPart });
 
 /**
  * Linear gain of one strip among all strips. Several strips may be solo; mute overrides solo, but
- * not in a sum, which is muted at first.
+ * not in a strip that is muted at first.
  */
 export function gain(strip, strips) {
   const isHeard = strip.isSolo ? !strip.isMuted || !strip.isPart : !strip.isMuted && !strips.some((other) => other.isSolo);
-  if (!isHeard || strip.volume <= silenceDecibels) return 0;
-  return 10 ** (strip.volume / 20);
+  return isHeard ? linear(strip.volume) : 0;
 }
 
-/** The query of the service's mix for the present settings. */
-export function mixQuery(names, strips, format) {
+/** The query of the service's mix for the present settings; `scale` is the master's gain. */
+export function mixQuery(names, strips, format, scale = 1) {
   const query = new URLSearchParams();
   names.forEach((name, index) => {
-    query.set(name, String(Number(gain(strips[index], strips).toFixed(4))));
+    query.set(name, String(Number((scale * gain(strips[index], strips)).toFixed(4))));
     if (strips[index].pan) query.set(`${name}.pan`, String(strips[index].pan / 100));
   });
   query.set("format", format);
   return query.toString();
+}
+
+export class Mix {
+  /** The gain at which the original sounds in place of the mix, or null. */
+  original = null;
+  #isPartOfOriginal;
+
+  /** `stems` are those of a job; `saved` has the strips and the master volume of a link. */
+  constructor(stems, saved) {
+    this.names = stems.map(({ name }) => name);
+    this.strips = stems.map((stem) => ({ ...newStrip(stem.is_part && stem.name !== residualName), ...saved?.strips[stem.name] }));
+    this.master = { volume: saved?.master ?? 0 };
+    this.#isPartOfOriginal = stems.map((stem) => stem.is_part);
+  }
+
+  /** Whether the stems and what they leave out add up to the original. */
+  get hasOriginal() {
+    return this.names.includes(residualName);
+  }
+
+  /** `[gain, pan]` of each stem in the mix, without the master volume. */
+  get gains() {
+    return this.strips.map((strip) => [gain(strip, this.strips), strip.pan / 100]);
+  }
+
+  /** `[gain, pan]` of each stem in the original. */
+  get originalGains() {
+    return this.#isPartOfOriginal.map((isPart) => [isPart ? 1 : 0, 0]);
+  }
+
+  /** `[gain, pan]` of each stem as it sounds now. */
+  get heard() {
+    return this.original === null ? this.gains : this.originalGains.map(([part, pan]) => [part * this.original, pan]);
+  }
+
+  get masterGain() {
+    return linear(this.master.volume);
+  }
+
+  get isChanged() {
+    return this.master.volume !== 0 || this.strips.some(({ volume, pan, isMuted, isSolo, isPart }) => volume || pan || isSolo || isMuted === isPart);
+  }
+
+  /** Sets everything as it was when the song was opened first. */
+  reset() {
+    for (const strip of this.strips) Object.assign(strip, newStrip(strip.isPart));
+    this.master.volume = 0;
+  }
+
+  query(format) {
+    return mixQuery(this.names, this.strips, format, this.masterGain);
+  }
 }

@@ -1,30 +1,29 @@
-// The mixer of a song that is finished, or of the part that is finished so far: strips, transport, loop,
-// zoom and downloads.
+// The mixer of a song that is finished, or of the part that is finished so far: what its controls do to the
+// sound, the drawing, the address bar and the browser's memory.
 
 import { download } from "./api.js";
-import { colourOf } from "./colours.js";
+import { Board } from "./board.js";
 import { announce, element, setText } from "./dom.js";
-import { title } from "./format.js";
+import { decibels, title } from "./format.js";
+import { Exports } from "./exports.js";
 import { SongHeader } from "./header.js";
 import { showLink, writeLink } from "./link.js";
 import { Loop } from "./loop.js";
+import { Excerpt, matchingGain } from "./loudness.js";
 import { remember } from "./memory.js";
-import { gain, loudestDecibels, mixQuery, newStrip, silenceDecibels } from "./mix.js";
+import { toDecibels } from "./meters.js";
+import { loudestDecibels, Mix, silenceDecibels } from "./mix.js";
 import { Player } from "./player.js";
-import { Pointer } from "./pointer.js";
-import { Ruler } from "./ruler.js";
-import { longestWindowSeconds, Spectrograms } from "./spectrograms.js";
-import { StripView } from "./strip.js";
+import { Practice } from "./practice.js";
+import { applyPreset, isPreset } from "./presets.js";
 import { Timeline } from "./timeline.js";
 import { Transport } from "./transport.js";
-import { Waveforms } from "./waveforms.js";
+
+/** Length of the sound around the playhead in which mix and original are made equally loud. */
+const comparedSeconds = 6;
 
 export class Mixer {
-  isSpectrogram = false;
   #loop;
-  #spectrograms = null;
-  #isDrawn = true;
-  #hover = null;
   #linkTimer = null;
   #noteTimer = null;
   #isClosed = false;
@@ -33,29 +32,23 @@ export class Mixer {
   constructor(job, saved, actions) {
     this.job = job;
     this.actions = actions;
-    this.names = job.stems.map((stem) => stem.name);
+    this.mix = new Mix(job.stems, saved);
     this.timeline = new Timeline(job.duration_seconds);
     this.#loop = new Loop(this.timeline.duration, saved?.loop);
-    this.strips = job.stems.map((stem) => ({ ...newStrip(stem.is_part), ...saved?.strips[stem.name] }));
-    this.player = new Player(job, Math.min(saved?.time ?? 0, this.timeline.duration), (error) => this.#onPlayer(error));
+    this.player = new Player(job, Math.min(saved?.time ?? 0, this.timeline.duration), {
+      onState: (error) => this.#onPlayer(error),
+      onOpen: (engine) => this.board.connectMeters(engine),
+    });
     this.player.loop = this.loop;
-    this.waveforms = new Waveforms(job, () => this.redraw(true));
     this.#build();
-    this.#applyStrips();
-    this.#loadWaveforms();
+    this.#applyMix();
     this.#update();
-    this.resize = new ResizeObserver(() => this.redraw(true));
-    this.resize.observe(this.stripsNode);
-    this.onTheme = () => this.redraw(true);
-    document.addEventListener("theme", this.onTheme);
   }
 
   close() {
     this.#isClosed = true;
     this.player.close();
-    this.#spectrograms?.close();
-    this.resize.disconnect();
-    document.removeEventListener("theme", this.onTheme);
+    this.board.close();
     clearTimeout(this.#linkTimer);
     clearTimeout(this.#noteTimer);
   }
@@ -64,11 +57,13 @@ export class Mixer {
   update(job) {
     if (job === this.job) return;
     const before = this.job;
-    this.job = job;
+    this.job = this.exports.job = job;
     this.header.update(job);
-    if (job.ready_seconds === before.ready_seconds && job.state === before.state) return;
-    this.waveforms.renew();
-    this.#loadWaveforms();
+    if (job.ready_seconds !== before.ready_seconds || job.state !== before.state) this.board.update(job);
+  }
+
+  redraw(isStale) {
+    this.board.redraw(isStale);
   }
 
   get engine() {
@@ -93,14 +88,27 @@ export class Mixer {
   async seek(seconds) {
     const time = Math.min(this.timeline.duration, Math.max(0, seconds));
     this.player.seek(time);
-    if (this.timeline.isZoomed) this.timeline.follow(time);
-    this.redraw(true);
+    this.board.reveal(time);
     this.#saveLink();
   }
 
   move(seconds) {
     this.seek(this.time + seconds);
   }
+
+  zoom(factor) {
+    this.board.zoom(factor);
+  }
+
+  async toggleSpectrogram() {
+    try {
+      await this.board.toggleSpectrogram();
+    } catch (error) {
+      this.#onPlayer(error);
+    }
+  }
+
+  // Loop
 
   /** The loop in seconds, `[start, end]` or null. */
   get loop() {
@@ -119,7 +127,15 @@ export class Mixer {
     announce(words);
   }
 
+  /** Sets an edge of the loop (0 or 1) at the playhead. */
+  setLoopEdge(edge) {
+    this.#loop.setEdge(edge, this.time);
+    this.#onLoop();
+    announce(this.#loop.words);
+  }
+
   #onLoop() {
+    this.#loop.tidy();
     this.player.loop = this.loop;
     this.#update();
     this.redraw();
@@ -128,49 +144,101 @@ export class Mixer {
 
   // Mix
 
+  get names() {
+    return this.mix.names;
+  }
+
+  get strips() {
+    return this.mix.strips;
+  }
+
+  get stripViews() {
+    return this.board.stripViews;
+  }
+
   toggleStrip(index, key) {
     const view = this.stripViews[index];
     if (!view) return;
-    view.toggle(key, () => {
-      view.refresh();
-      this.#onStrips();
-    });
+    this.strips[index][key] = !this.strips[index][key];
+    this.#changed();
     announce(`${view.name} ${key === "isMuted" ? "mute" : "solo"} ${this.strips[index][key] ? "on" : "off"}`);
   }
 
   changeVolume(index, step) {
     const strip = this.strips[index];
     strip.volume = Math.min(loudestDecibels, Math.max(silenceDecibels, strip.volume + step));
-    this.stripViews[index].refresh();
-    this.#onStrips();
+    this.#changed();
   }
 
-  #onStrips() {
-    this.#applyStrips();
-    this.redraw();
+  applyPreset(preset) {
+    applyPreset(preset, this.names, this.strips);
+    this.#changed();
+    announce(preset.words);
+  }
+
+  /** Sets all controls back; the loop stays. */
+  resetMix() {
+    this.mix.reset();
+    this.#changed();
+    announce("Mix reset");
+  }
+
+  /** Switches between the mix and the original, made as loud as the mix is around the playhead. */
+  async compare() {
+    if (!this.mix.hasOriginal) return;
+    try {
+      const gain = this.mix.original === null ? await this.#matchingGain() : null;
+      this.mix.original = gain;
+      const level = gain && Number(toDecibels(gain).toFixed(1));
+      this.say(gain === null ? "Your mix" : level ? `The original, at ${decibels(level)} to be as loud as your mix` : "The original");
+    } catch (error) {
+      return this.#onPlayer(error);
+    }
+    this.#applyMix();
+    this.#update();
+  }
+
+  async #matchingGain() {
+    const [from, to] = [this.time - comparedSeconds / 2, this.time + comparedSeconds / 2];
+    const { rate } = this.player;
+    const part = await this.player.excerpt(from, to);
+    const cut = (plane) => plane.subarray(Math.max(0, Math.round((from - part.from) * rate)), Math.round((to - part.from) * rate));
+    return matchingGain(new Excerpt(part.stems.map((planes) => planes.map(cut)), rate), this.mix.gains, this.mix.originalGains);
+  }
+
+  #changed() {
+    // A change of the mix is to be heard.
+    this.mix.original = null;
+    this.board.refresh();
+    this.#applyMix();
+    this.#update();
     this.#saveMix();
   }
 
-  #applyStrips() {
-    this.strips.forEach((strip, index) => {
-      const value = gain(strip, this.strips);
-      this.stripViews[index].setHeard(value > 0);
-      this.player.setStrip(index, value, strip.pan / 100);
-    });
+  #applyMix() {
+    const stems = this.mix.heard;
+    this.player.mix = { stems, master: this.mix.masterGain };
+    this.board.showHeard(stems);
   }
 
-  get mixPath() {
-    return (format) => `v1/separations/${this.job.id}/mix?${mixQuery(this.names, this.strips, format)}`;
+  /** The address of the mix as a file. */
+  mixPath(format) {
+    return this.exports.mix(format).path;
   }
 
   // Links
 
   get fragment() {
-    return writeLink({ song: this.job.id, time: this.time, loop: this.loop, names: this.names, strips: this.strips });
+    return writeLink({ ...this.#kept, time: this.time });
+  }
+
+  /** What the browser keeps of the song. */
+  get #kept() {
+    return { song: this.job.id, loop: this.loop, master: this.mix.master.volume, names: this.names, strips: this.strips };
   }
 
   #saveMix() {
-    remember(this.job.id, writeLink({ song: this.job.id, loop: this.loop, names: this.names, strips: this.strips }));
+    remember(this.job.id, writeLink(this.#kept));
     this.#saveLink();
   }
 
@@ -186,143 +254,70 @@ export class Mixer {
     showLink(this.fragment);
     try {
       await navigator.clipboard.writeText(location.href);
-      this.#say("Link copied, with this mix and position");
+      this.say(`Link copied, with this mix and position. ${reachOfLink()}`);
     } catch {
-      this.#say("The link is in the address bar");
+      this.say(`The link is in the address bar, with this mix and position. ${reachOfLink()}`);
     }
   }
 
-  #say(sentence) {
+  /** Shows and announces a sentence for a while. */
+  say(sentence) {
     setText(this.note, sentence);
     announce(sentence);
     clearTimeout(this.#noteTimer);
-    this.#noteTimer = setTimeout(() => setText(this.note, ""), 5000);
-  }
-
-  // Drawing
-
-  #loadWaveforms() {
-    const width = this.stripViews[0].canvas.clientWidth * (window.devicePixelRatio || 1) || 1000;
-    return this.waveforms.load(width, this.timeline);
-  }
-
-  zoom(factor, anchor) {
-    const around = anchor ?? Math.min(1, Math.max(0, this.timeline.share(this.time)));
-    this.timeline.zoom(factor, around);
-    this.#loadWaveforms();
-    this.#update();
-    this.redraw(true);
-  }
-
-  async #toggleSpectrogram() {
-    this.isSpectrogram = !this.isSpectrogram;
-    this.#update();
-    if (this.isSpectrogram && !this.#spectrograms) {
-      try {
-        const pieces = await this.player.pieces();
-        if (this.#isClosed) return;
-        this.#spectrograms = new Spectrograms(pieces, this.stripViews.map((view) => view.colour), (stem) => {
-          this.stripViews[stem].invalidate();
-          this.redraw();
-        });
-      } catch (error) {
-        return this.#onPlayer(error);
-      }
-    }
-    this.redraw(true);
-  }
-
-  /** Draws in the next animation frame; `isStale` also redraws the waveforms. */
-  redraw(isStale = false) {
-    if (isStale) this.stripViews.forEach((view) => view.invalidate());
-    if (!this.#isDrawn) return;
-    this.#isDrawn = false;
-    requestAnimationFrame(() => this.#frame());
-  }
-
-  #frame() {
-    this.#isDrawn = true;
-    if (this.#isClosed) return;
-    const { timeline, time, loop } = this;
-    if (this.isPlaying && timeline.follow(time)) this.stripViews.forEach((view) => view.invalidate());
-    const isSpectrogram = this.isSpectrogram && timeline.span <= longestWindowSeconds;
-    this.hint.hidden = !this.isSpectrogram || isSpectrogram;
-    const ink = getComputedStyle(this.root).color;
-    const scene = { timeline, position: time, hover: this.#hover, loop, ink, sampleRate: this.player.rate, scale: this.waveforms.scale ?? 1, spectrograms: isSpectrogram ? this.#spectrograms : null };
-    this.stripViews.forEach((view, index) => view.draw({ ...scene, index, peaks: this.waveforms.of(view.name) }));
-    this.ruler.draw({ ...scene, loopStart: this.#loop.begun });
-    this.transport.showTime(time);
-    if (this.isPlaying) this.redraw();
+    this.#noteTimer = setTimeout(() => setText(this.note, ""), 8000);
   }
 
   // Elements
 
   #build() {
     const { job } = this;
-    const name = title(job.name);
-    this.transport = new Transport(this.timeline.duration, {
-      toggle: () => this.toggle(),
-      seek: (seconds) => this.seek(seconds),
-      stepLoop: () => this.stepLoop(),
-      zoom: (factor) => this.zoom(factor),
-      toggleSpectrogram: () => this.#toggleSpectrogram(),
+    this.exports = new Exports(job, { loop: () => this.loop, mixQuery: (format) => this.mix.query(format) });
+    this.board = new Board({
+      job, mix: this.mix, loop: this.#loop, timeline: this.timeline, player: this.player,
+      actions: {
+        seek: (seconds) => this.seek(seconds),
+        mixChanged: () => this.#changed(),
+        loopChanged: () => this.#onLoop(),
+        timeShown: (time) => this.transport.showTime(time),
+        windowChanged: () => this.#update(),
+        saveStem: (stem) => this.#saveStem(stem),
+        stemFile: (stem) => this.exports.stem(stem),
+      },
     });
-    this.note = element("p", { className: "note" });
-    this.hint = element("p", { className: "note", hidden: true, textContent: "Zoom in to 15 minutes or less to see the spectrogram." });
-    this.stripViews = job.stems.map((stem, index) => new StripView({
-      name: stem.name,
-      index,
-      colour: colourOf(stem.name, index),
-      strip: this.strips[index],
-      onChange: () => this.#onStrips(),
-      onDownload: () => this.#save(stem.url, `${name} ${stem.name}.${stem.url.split(".").pop()}`),
-    }));
-    this.ruler = new Ruler();
-    this.stripsNode = element("div", { className: "strips" }, this.ruler.root, ...this.stripViews.map((view) => view.root));
-    this.stripsNode.style.setProperty("--count", this.stripViews.length);
-    this.header = new SongHeader(job, {
-      mixPath: this.mixPath,
-      share: () => this.#share(),
-      cancel: this.actions.cancel,
-      save: (path, file) => this.#save(path, file),
+    this.transport = new Transport(this.timeline.duration, this);
+    this.practice = new Practice(this.names, this.mix.hasOriginal, {
+      apply: (preset) => this.applyPreset(preset),
+      isPressed: (preset) => isPreset(preset, this.names, this.strips),
+      reset: () => this.resetMix(),
+      compare: () => this.compare(),
     });
-    this.root = element("section", { className: "mixer", "aria-label": `Mixer: ${name}` },
+    this.header = new SongHeader(job, this.exports, { share: () => this.#share(), cancel: this.actions.cancel });
+    this.note = element("p", { className: "said" });
+    this.root = element("section", { className: "mixer", "aria-label": `Mixer: ${title(job.name)}` },
       this.header.root,
+      this.note,
       this.transport.root,
+      this.practice.root,
       ...job.warnings.map((text) => element("p", { className: "note", textContent: text })),
-      this.stripsNode,
+      this.board.root,
       aboutSums(job),
-      this.hint, this.note);
-    this.pointer = new Pointer(this.stripsNode, ".wave, .ruler", {
-      seek: (share) => this.seek(this.timeline.time(share)),
-      hover: (share) => {
-        this.#hover = share === null ? null : this.timeline.time(share);
-        this.redraw();
-      },
-      select: (from, to) => {
-        this.#loop.select(this.timeline.time(from), this.timeline.time(to));
-        this.redraw();
-      },
-      // The sound changes once, when the pointer is released.
-      selected: () => this.setLoop(this.loop),
-      zoom: (factor, anchor) => this.zoom(factor, anchor),
-      scroll: (share) => {
-        this.timeline.scroll(share * this.timeline.span);
-        this.redraw(true);
-      },
-    });
+      this.board.hint);
   }
 
-  async #save(path, file) {
+  async #saveStem(stem) {
     try {
-      await download(path, file);
+      const file = this.exports.stem(stem);
+      this.say(`Preparing ${file.name}`);
+      await download(file, () => {});
+      this.say("");
     } catch (error) {
-      this.#say(error.message);
+      this.say(error.message);
     }
   }
 
   #onPlayer(error) {
-    if (error) this.#say(error instanceof TypeError ? "The sound could not be fetched. Press play to try again." : error.message);
+    if (error) this.say(error instanceof TypeError ? "The sound could not be fetched. Press play to try again." : error.message);
     this.#update();
     this.redraw();
     if (this.engine) this.#saveLink();
@@ -330,8 +325,16 @@ export class Mixer {
 
   #update() {
     this.root.classList.toggle("waiting", this.player.isWaiting);
-    this.transport.update({ isPlaying: this.isPlaying, loop: this.#loop, timeline: this.timeline, isSpectrogram: this.isSpectrogram });
+    this.transport.update({ isPlaying: this.isPlaying, loop: this.#loop, timeline: this.timeline, isSpectrogram: this.board.isSpectrogram });
+    this.practice.update({ isOriginal: this.mix.original !== null, isChanged: this.mix.isChanged });
   }
+}
+
+/** Where a link to the song works. */
+function reachOfLink() {
+  return /^(localhost|127\.|\[::1\])/.test(location.hostname)
+    ? "It works on this computer only, as long as the song is kept."
+    : "It works for everyone who can open this page, as long as the song is kept.";
 }
 
 /** A sentence about the stems that are sums of others, or null. */

@@ -5,6 +5,7 @@ import { element, iconButton, setText } from "./dom.js";
 import { bytes } from "./format.js";
 
 const stored = "options";
+const fieldNames = ["model", "precision", "two-stems", "shifts", "format", "residual"];
 
 const precisionWords = {
   float32: "Exact (float32)",
@@ -28,7 +29,8 @@ export class Options {
     // The browser's own page is at web/ of a service that has it.
     this.#form.elements.where.addEventListener("change", () => location.assign(isLocal() ? "../" : "web/?service"));
     this.#form.addEventListener("change", () => {
-      localStorage.setItem(stored, JSON.stringify(this.fields));
+      // Also empty choices, of which not each is the first one.
+      localStorage.setItem(stored, JSON.stringify(Object.fromEntries(fieldNames.map((name) => [name, this.#form.elements[name].value]))));
       this.#fillStems();
       this.#summarise();
     });
@@ -38,6 +40,8 @@ export class Options {
   offer({ engine, models, precisions, formats, has_web: hasWeb, model_endings: modelEndings = [] }) {
     this.modelEndings = modelEndings;
     document.getElementById("where").hidden = !hasWeb;
+    // The engine in the browser has no residual.
+    document.getElementById("original").hidden = isLocal();
     this.#form.elements.where.value = isLocal() ? "browser" : "service";
     this.models = models.filter((model) => model.is_installed);
     this.engine = engine;
@@ -85,9 +89,9 @@ export class Options {
   /** Fields of the upload's form, without defaults, which the service sets. */
   get fields() {
     const fields = {};
-    for (const name of ["model", "precision", "two-stems", "shifts", "format"]) {
+    for (const name of fieldNames) {
       const { value } = this.#form.elements[name];
-      if (value !== "" && value !== "default") fields[name] = value;
+      if (value !== "" && (name !== "residual" || !isLocal())) fields[name] = value;
     }
     return fields;
   }

@@ -38,6 +38,28 @@ export function columns(channels, from, to, width) {
   return { low, high };
 }
 
+/** Lowest and highest sample of each pixel column from frame `first` to `end`, over all planes. */
+export function sampleColumns(planes, first, end, width) {
+  const low = new Float32Array(width);
+  const high = new Float32Array(width);
+  const scale = (end - first) / width;
+  for (let column = 0; column < width; column += 1) {
+    const from = Math.max(0, Math.floor(first + column * scale));
+    const to = Math.min(planes[0].length, Math.max(from + 1, Math.ceil(first + (column + 1) * scale)));
+    if (from >= to) continue;
+    let [least, most] = [Infinity, -Infinity];
+    for (const plane of planes) {
+      for (let i = from; i < to; i += 1) {
+        if (plane[i] < least) least = plane[i];
+        if (plane[i] > most) most = plane[i];
+      }
+    }
+    low[column] = least;
+    high[column] = most;
+  }
+  return { low, high };
+}
+
 /** The largest absolute value of several stems' peaks, with a lower bound: the scale of all stems. */
 export function loudest(stems) {
   let most = 6;

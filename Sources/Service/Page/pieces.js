@@ -2,7 +2,7 @@
 // of music then starts as fast as four minutes, and takes no more memory.
 
 import { request } from "./api.js";
-import { decodeFrames, parseHeader } from "./wav.js";
+import { decodeFrames, encodeFrames, parseHeader } from "./wav.js";
 
 /** Frames of a piece: about six seconds at 44,100 Hz, or what the back end says. */
 const usualPieceFrames = 1 << 18;
@@ -21,14 +21,19 @@ class RangedStem {
     Object.assign(this, { path, format, frames: format.frames });
   }
 
-  async read(first, count) {
-    const { dataOffset, bytesPerFrame, channels, sampleRate } = this.format;
+  /** The bytes of frames, in the file's format. */
+  async bytes(first, count) {
+    const { dataOffset, bytesPerFrame } = this.format;
     const from = dataOffset + first * bytesPerFrame;
     const reply = await request(this.path, { headers: { Range: `bytes=${from}-${from + count * bytesPerFrame - 1}` } });
-    let body = await reply.arrayBuffer();
+    const body = await reply.arrayBuffer();
     // A proxy may ignore the range and send the whole file.
-    if (reply.status === 200) body = body.slice(from, from + count * bytesPerFrame);
-    const planes = decodeFrames(body, this.format);
+    return reply.status === 200 ? body.slice(from, from + count * bytesPerFrame) : body;
+  }
+
+  async read(first, count) {
+    const { channels, sampleRate } = this.format;
+    const planes = decodeFrames(await this.bytes(first, count), this.format);
     // A mono buffer would be 3 dB softer in a panner's centre than a stereo one.
     const buffer = new AudioBuffer({ length: Math.max(1, planes[0].length), numberOfChannels: 2, sampleRate });
     buffer.copyToChannel(planes[0], 0);
@@ -41,6 +46,15 @@ class RangedStem {
 class DecodedStem {
   constructor(buffer) {
     Object.assign(this, { buffer, frames: buffer.length });
+  }
+
+  get format() {
+    return { isFloat: true, channels: 2, bits: 32, bytesPerFrame: 8, sampleRate: this.buffer.sampleRate };
+  }
+
+  async bytes(first, count) {
+    const part = excerpt(this.buffer, first, count);
+    return encodeFrames([0, 1].map((channel) => part.getChannelData(channel))).buffer;
   }
 
   async read(first, count) {
@@ -92,6 +106,11 @@ export class Pieces {
 
   get count() {
     return Math.ceil(this.frames / this.pieceFrames);
+  }
+
+  /** Frames of one stem as bytes, `{ bytes, format }`, which are not kept. */
+  async bytes(stem, first, count) {
+    return { bytes: await this.#stems[stem].bytes(first, count), format: this.#stems[stem].format };
   }
 
   /** The buffers of a piece, one for each stem. */

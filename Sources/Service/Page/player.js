@@ -18,19 +18,21 @@ export class Player {
   engine = null;
   #job;
   #onState;
+  #onOpen;
   #opening = null;
   #pieces = null;
   #startTime;
   #loop = null;
-  /** `[gain, pan]` of each stem. */
-  #strips = [];
+  /** `[gain, pan]` of each stem, and the gain of their sum. */
+  #mix = { stems: [], master: 1 };
   #isClosed = false;
 
-  /** `onState(error)` is called when playing starts, waits, stops or fails. */
-  constructor(job, startTime, onState) {
+  /** `onState(error)` is called when playing starts, waits, stops or fails; `onOpen(engine)` once. */
+  constructor(job, startTime, { onState, onOpen }) {
     this.#job = job;
     this.#startTime = startTime;
     this.#onState = onState;
+    this.#onOpen = onOpen;
     this.rate = stemRate(job);
   }
 
@@ -65,8 +67,9 @@ export class Player {
       const engine = new Engine(audio, await this.pieces(), this.#job.stems.length, this.#onState);
       await engine.seek(this.#startTime * this.rate);
       this.engine = engine;
-      this.#strips.forEach(([gain, pan], index) => this.setStrip(index, gain, pan));
+      this.mix = this.#mix;
       this.loop = this.#loop;
+      this.#onOpen(engine);
     })();
     return this.#opening;
   }
@@ -96,15 +99,40 @@ export class Player {
     if (this.engine) this.engine.loop = loop && { start: loop[0] * this.rate, end: loop[1] * this.rate };
   }
 
-  /** Linear gain of a stem, and its pan in −1…1. */
-  setStrip(index, gain, pan) {
-    this.#strips[index] = [gain, pan];
-    this.engine?.setGain(index, gain);
-    this.engine?.setPan(index, pan);
+  /** `{ stems, master }`: linear gain and pan, in −1…1, of each stem, and the gain of their sum. */
+  set mix(mix) {
+    this.#mix = mix;
+    mix.stems.forEach(([gain, pan], index) => {
+      this.engine?.setGain(index, gain);
+      this.engine?.setPan(index, pan);
+    });
+    this.engine?.setMaster(mix.master);
+  }
+
+  /** The samples around a part of the song: `{ from, to, stems }` in seconds, `[left, right]` of each stem. */
+  async excerpt(from, to) {
+    const pieces = await this.pieces();
+    const length = pieces.pieceFrames;
+    const first = Math.max(0, Math.floor((from * this.rate) / length));
+    const last = Math.min(pieces.count - 1, Math.floor((to * this.rate) / length));
+    const parts = await Promise.all(Array.from({ length: last - first + 1 }, (_, index) => pieces.get(first + index)));
+    const stems = this.#job.stems.map((_, stem) => [0, 1].map((channel) => joined(parts.map((buffers) => buffers[stem].getChannelData(channel)))));
+    const begin = (first * length) / this.rate;
+    return { from: begin, to: begin + stems[0][0].length / this.rate, stems };
   }
 
   close() {
     this.#isClosed = true;
     this.engine?.close();
   }
+}
+
+function joined(parts) {
+  const whole = new Float32Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    whole.set(part, at);
+    at += part.length;
+  }
+  return whole;
 }

@@ -1,5 +1,5 @@
 // Mouse, pen and touch on the stems: a click seeks, a drag selects a loop, Ctrl with the wheel or
-// two fingers zoom, one finger scrolls a zoomed song.
+// two fingers zoom, one finger scrolls a zoomed song or, on the ruler, selects a loop.
 
 const dragPixels = 6;
 
@@ -31,7 +31,8 @@ export class Pointer {
   #down(event, box, surface) {
     if (event.button !== 0) return;
     surface.setPointerCapture(event.pointerId);
-    this.#active.set(event.pointerId, { from: event.clientX, x: event.clientX, share: this.#share(event, box) });
+    const scrolls = event.pointerType === "touch" && !surface.matches(".ruler");
+    this.#active.set(event.pointerId, { from: event.clientX, x: event.clientX, share: this.#share(event, box), scrolls });
     this.#isDrag = this.#active.size > 1;
     this.#spread = this.#distance();
   }
@@ -48,7 +49,7 @@ export class Pointer {
       const middle = [...this.#active.values()].reduce((sum, { x }) => sum + x, 0) / 2;
       if (spread > 20 && this.#spread > 20) this.actions.zoom(spread / this.#spread, (middle - box.left) / box.width);
       this.#spread = spread;
-    } else if (this.#isDrag && event.pointerType === "touch") {
+    } else if (this.#isDrag && finger.scrolls) {
       this.actions.scroll(-moved / box.width);
     } else if (this.#isDrag) {
       this.actions.select(finger.share, this.#share(event, box));
@@ -59,8 +60,13 @@ export class Pointer {
     const finger = this.#active.get(event.pointerId);
     this.#active.delete(event.pointerId);
     if (!finger) return;
-    if (!this.#isDrag) this.actions.seek(this.#share(event, box));
-    else if (event.pointerType !== "touch") this.actions.selected();
+    if (this.#isDrag) {
+      if (!finger.scrolls) this.actions.selected();
+    } else if (event.shiftKey) {
+      this.actions.extend(this.#share(event, box));
+    } else {
+      this.actions.seek(this.#share(event, box));
+    }
   }
 
   #wheel(event, box) {

@@ -1,7 +1,7 @@
 // The ruler above the stems: times, the loop, and the time under the pointer.
 
 import { element } from "./dom.js";
-import { clock } from "./format.js";
+import { preciseClock } from "./format.js";
 
 const pixelsPerMark = 80;
 
@@ -38,24 +38,25 @@ export class Ruler {
     context.font = `${12 * ratio}px system-ui, sans-serif`;
     context.textBaseline = "middle";
     const label = (time, alpha, decimals) => {
-      const text = clock(time) + (decimals ? `.${Math.floor((time % 1) * 10)}` : "");
+      const text = preciseClock(time, decimals);
       const x = Math.min(width - context.measureText(text).width - 2 * ratio, at(time) + 5 * ratio);
       context.globalAlpha = alpha;
       context.fillText(text, x, height / 2 - 2 * ratio);
       return [x - 6 * ratio, context.measureText(text).width + 12 * ratio];
     };
     const times = timeline.ticks(width / ratio / pixelsPerMark);
-    const needsTenths = times.length > 1 && times[1] - times[0] < 1;
+    // As many decimals as tell neighbouring marks apart.
+    const decimals = times.length > 1 ? Math.max(0, Math.ceil(-Math.log10(times[1] - times[0]) - 1e-6)) : 1;
     for (const time of times) {
       context.globalAlpha = 0.25;
       context.fillRect(at(time), height / 4, ratio, height / 2);
-      label(time, 0.68, needsTenths);
+      label(time, 0.68, decimals);
     }
     if (hover === null) return;
     // The time under the pointer replaces the marks that it would overlap.
-    const text = `${clock(hover)}.${Math.floor((hover % 1) * 10)}`;
+    const text = preciseClock(hover, Math.max(1, decimals));
     const wide = context.measureText(text).width + 12 * ratio;
     context.clearRect(Math.min(at(hover), width - wide), 0, wide, height - 4 * ratio);
-    label(hover, 1, true);
+    label(hover, 1, Math.max(1, decimals));
   }
 }

@@ -1,82 +1,155 @@
-// Spectrograms of a song's stems, computed by a worker piece by piece as they become visible.
+// Spectrograms of a song's stems: one column for each pixel of the visible window, computed by a worker from
+// the bytes of the stems' files. Only the window's own columns are transformed, so that ten minutes take no
+// longer than their transfer.
 
-import { bands } from "./spectrum.js";
+import { bands, highestHz, lowestHz, spectrumFrames } from "./spectrum.js";
 
 /** A longer window would fetch too much sound for one image. */
 export const longestWindowSeconds = 900;
+/** Frames of a request at most: 8 MB of 16-bit stereo. */
+const chunkFrames = 1 << 21;
+/** Requests at once: one is fetched while another is transformed. */
+const mostLoads = 3;
+/** A window must stay so long before its own columns are computed. */
+const restMilliseconds = 120;
+/** The scale at the left edge, in hertz. */
+const marks = [[100, "100 Hz"], [1000, "1 kHz"], [10000, "10 kHz"]];
+const leastBandPixels = 60;
 
 export class Spectrograms {
   #worker = new Worker("spectrum.js", { type: "module" });
-  #pictures = new Map();
   #pieces;
   #colours;
-  #wanted = [];
-  #isBusy = false;
   #onPicture;
+  /** Pictures of windows: the whole song, and the last window; `{ start, hop, columns, canvases, left }` in frames. */
+  #whole = null;
+  #window = null;
+  #timer = null;
+  #wanted = null;
+  #loads = 0;
+  #queue = [];
+  #answers = new Map();
+  #count = 0;
 
+  /** `colours` of the stems; `onPicture(stem)` is called when a part of a picture has arrived. */
   constructor(pieces, colours, onPicture) {
     this.#pieces = pieces;
     this.#colours = colours;
     this.#onPicture = onPicture;
-    this.#worker.onmessage = ({ data }) => this.#keep(data);
+    this.#worker.onmessage = ({ data: { id, levels } }) => {
+      this.#answers.get(id)(levels);
+      this.#answers.delete(id);
+    };
   }
 
   close() {
     this.#worker.terminate();
-    this.#wanted = [];
+    clearTimeout(this.#timer);
+    this.#queue = [];
   }
 
-  /** Finished images of a stem in a window: their frames and canvases. Missing ones are requested. */
-  visible(stem, firstFrame, endFrame) {
-    const found = [];
-    const { pieceFrames } = this.#pieces;
-    this.#wanted = this.#wanted.filter((index) => (index + 1) * pieceFrames > firstFrame && index * pieceFrames < endFrame);
-    for (let index = Math.floor(firstFrame / pieceFrames); index * pieceFrames < endFrame && index < this.#pieces.count; index += 1) {
-      const pictures = this.#pictures.get(index);
-      if (pictures?.[stem]) found.push({ start: index * pieceFrames, ...pictures[stem] });
-      else if (!pictures && !this.#wanted.includes(index)) this.#wanted.push(index);
+  /** Whether all columns of the last window have arrived. */
+  get isComplete() {
+    return !this.#timer && this.#loads === 0 && this.#queue.length === 0;
+  }
+
+  /** Draws a stem's part of a window; what is missing is requested. */
+  draw(context, stem, timeline, { width, height, ratio, ink }) {
+    const rate = this.#pieces.sampleRate;
+    const [first, end] = [timeline.start * rate, Math.min(timeline.end * rate, this.#pieces.frames)];
+    this.#want(first, end, width, timeline.isZoomed);
+    for (const picture of [this.#whole, this.#window]) {
+      if (!picture) continue;
+      const canvas = picture.canvases[stem];
+      const from = (first - picture.start) / picture.hop;
+      const count = (end - first) / picture.hop;
+      const [left, right] = [Math.max(0, from), Math.min(canvas.width, from + count)];
+      if (left >= right) continue;
+      const x = ((left - from) / count) * width;
+      const wide = ((right - left) / count) * width;
+      // A finer picture takes the place of the coarse one.
+      if (picture === this.#window) context.clearRect(x, 0, wide * picture.share, height);
+      context.drawImage(canvas, left, 0, right - left, bands, x, 0, wide, height);
+    }
+    if (height < leastBandPixels * ratio) return;
+    context.fillStyle = ink;
+    context.font = `${10 * ratio}px system-ui, sans-serif`;
+    context.textBaseline = "middle";
+    const top = highestHz(rate);
+    for (const [hertz, words] of marks) {
+      if (hertz >= top) continue;
+      const y = height * (1 - Math.log(hertz / lowestHz) / Math.log(top / lowestHz));
+      context.fillRect(0, y, 5 * ratio, ratio);
+      context.fillText(words, 8 * ratio, y);
+    }
+  }
+
+  /** Requests the columns of a window when it has come to rest. */
+  #want(first, end, width, isZoomed) {
+    const hop = Math.max(1, (end - first) / width);
+    const key = `${first} ${end} ${width}`;
+    if (this.#wanted === key) return;
+    this.#wanted = key;
+    clearTimeout(this.#timer);
+    const begin = () => {
+      this.#timer = null;
+      this.#begin(first, end, hop, isZoomed);
+    };
+    this.#timer = setTimeout(begin, this.#whole ? restMilliseconds : 0);
+  }
+
+  #begin(first, end, hop, isZoomed) {
+    const columns = Math.ceil((end - first) / hop);
+    const canvases = this.#colours.map(() => Object.assign(document.createElement("canvas"), { width: columns, height: bands }));
+    const picture = { start: first, hop, columns, canvases, share: 0 };
+    if (isZoomed) this.#window = picture;
+    else [this.#whole, this.#window] = [picture, null];
+    const step = Math.max(1, Math.floor(chunkFrames / hop));
+    this.#queue = [];
+    for (let column = 0; column < columns; column += step) {
+      this.#colours.forEach((_, stem) => this.#queue.push({ picture, stem, column, count: Math.min(step, columns - column) }));
     }
     this.#next();
-    return found;
   }
 
-  async #next() {
-    if (this.#isBusy || !this.#wanted.length) return;
-    this.#isBusy = true;
-    const index = this.#wanted.shift();
-    try {
-      const buffers = await this.#pieces.get(index);
-      this.#pictures.set(index, []);
-      buffers.forEach((buffer, stem) => {
-        const left = buffer.getChannelData(0);
-        const right = buffer.getChannelData(1);
-        const samples = Float32Array.from(left, (value, i) => (value + right[i]) / 2);
-        this.#worker.postMessage({ key: { index, stem, frames: buffer.length, isLast: stem === buffers.length - 1 }, samples, sampleRate: buffer.sampleRate }, [samples.buffer]);
+  #next() {
+    while (this.#loads < mostLoads && this.#queue.length) {
+      this.#loads += 1;
+      this.#load(this.#queue.shift()).catch(() => {
+        // A part that can't be fetched stays empty; the next window asks again.
+      }).finally(() => {
+        this.#loads -= 1;
+        this.#next();
       });
-    } catch {
-      // The row stays empty; the next drawing of this window requests it again.
-      this.#isBusy = false;
     }
   }
 
-  #keep({ key: { index, stem, frames, isLast }, levels }) {
-    const columns = levels.length / bands;
-    const canvas = document.createElement("canvas");
-    canvas.width = columns;
-    canvas.height = bands;
-    const image = new ImageData(columns, bands);
+  async #load({ picture, stem, column, count }) {
+    const { start, hop } = picture;
+    // Each column is the spectrum around the middle of its frames.
+    const centre = start + (column + 0.5) * hop;
+    const first = Math.max(0, Math.floor(centre - spectrumFrames / 2));
+    const end = Math.min(this.#pieces.frames, Math.ceil(centre + (count - 1) * hop + spectrumFrames / 2));
+    const { bytes, format } = await this.#pieces.bytes(stem, first, end - first);
+    const id = (this.#count += 1);
+    const levels = await new Promise((resolve) => {
+      this.#answers.set(id, resolve);
+      this.#worker.postMessage({ id, bytes, format, centre: centre - first, hop, count }, [bytes]);
+    });
+    if (picture !== this.#whole && picture !== this.#window) return;
     const [red, green, blue] = [1, 3, 5].map((at) => parseInt(this.#colours[stem].slice(at, at + 2), 16));
-    for (let column = 0; column < columns; column += 1) {
+    const image = new ImageData(count, bands);
+    for (let i = 0; i < count; i += 1) {
       for (let band = 0; band < bands; band += 1) {
-        const level = levels[column * bands + band];
-        image.data.set([red, green, blue, level], ((bands - 1 - band) * columns + column) * 4);
+        const at = ((bands - 1 - band) * count + i) * 4;
+        image.data[at] = red;
+        image.data[at + 1] = green;
+        image.data[at + 2] = blue;
+        image.data[at + 3] = levels[i * bands + band];
       }
     }
-    canvas.getContext("2d").putImageData(image, 0, 0);
-    this.#pictures.get(index)[stem] = { canvas, frames };
+    picture.canvases[stem].getContext("2d").putImageData(image, column, 0);
+    picture.share = Math.max(picture.share, (column + count) / picture.columns);
     this.#onPicture(stem);
-    if (!isLast) return;
-    this.#isBusy = false;
-    this.#next();
   }
 }

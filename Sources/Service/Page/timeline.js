@@ -1,6 +1,7 @@
 // The visible window of a song: zoom and scroll as plain numbers, in seconds.
 
-const smallestWindowSeconds = 2;
+/** At 44,100 Hz some 10 samples, of which each can be seen. */
+const smallestWindowSeconds = 0.00025;
 
 export class Timeline {
   constructor(duration) {
@@ -56,7 +57,7 @@ export class Timeline {
 
   /** Times for a ruler with at most `most` marks, at round steps. */
   ticks(most) {
-    const steps = [0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600];
+    const steps = [0.0001, 0.001, 0.01, 0.1, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600];
     const step = steps.find((seconds) => this.span / seconds <= most) ?? steps.at(-1);
     const times = [];
     for (let time = Math.ceil(this.start / step) * step; time <= this.end; time += step) times.push(time);

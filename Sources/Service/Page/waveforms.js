@@ -1,26 +1,74 @@
-// The waveforms of a song's stems, loaded as fine as the visible window needs.
+// The waveforms of a song's stems, as fine as the visible window needs: peaks of the whole song, peaks of a
+// part of it, and its samples.
 
 import { json } from "./api.js";
-import { loudest, resolutionFor } from "./peaks.js";
+import { loudest, resolutionFor, resolutions } from "./peaks.js";
+
+/** Windows up to this length are drawn from samples. */
+const sampleSeconds = 8;
+/** Share of the window that is loaded on each side of it, so that scrolling finds it. */
+const around = 0.5;
 
 export class Waveforms {
   #job;
+  #player;
   #onLoaded;
   #peaks = new Map();
   /** Seconds of sound in the loaded waveforms. */
   #seconds = 0;
   #wanted = new Set();
+  /** Peaks of a part: `{ from, to, points, stems }`. */
+  #part = null;
+  /** Samples of a part: `{ from, to, stems }`, `[left, right]` of each stem. */
+  #samples = null;
+  #isLoading = false;
   /** The loudest sample of all stems, the height of all waveforms; null before the first is loaded. */
   scale = null;
 
-  constructor(job, onLoaded) {
+  constructor(job, player, onLoaded) {
     this.#job = job;
+    this.#player = player;
     this.#onLoaded = onLoaded;
   }
 
-  /** Loads the points for a width in pixels and a window of the song. */
-  async load(width, timeline) {
-    const points = resolutionFor(width, timeline.span / timeline.duration);
+  /** Shows a newer state of the job: the song may have grown. */
+  update(job) {
+    this.#job = job;
+    this.#wanted.clear();
+    this.#part = null;
+  }
+
+  /** Loads what a window of the song needs at a width in pixels. */
+  load(width, timeline) {
+    this.#loadWhole(resolutionFor(width, timeline.span / timeline.duration));
+    const isFine = (resolutions.at(-1) * timeline.span) / timeline.duration >= width * 0.9;
+    const isReady = this.#job.state !== "running" || timeline.end <= (this.#job.ready_seconds ?? 0);
+    if (isFine || !isReady || this.#isLoading) return;
+    const [from, to] = [Math.max(0, timeline.start - around * timeline.span), Math.min(timeline.duration, timeline.end + around * timeline.span)];
+    if (timeline.span <= sampleSeconds) {
+      if (!covers(this.#samples, timeline)) this.#load(async () => { this.#samples = await this.#player.excerpt(from, to); });
+    } else if (!covers(this.#part, timeline) || this.#part.points * timeline.span < 0.9 * width * (this.#part.to - this.#part.from)) {
+      const points = Math.ceil((width * (to - from)) / timeline.span);
+      this.#load(async () => {
+        const reply = await json(`v1/separations/${this.#job.id}/peaks?points=${points}&from=${from}&to=${to}`);
+        this.#part = { from, to, points, stems: reply.stems };
+      });
+    }
+  }
+
+  async #load(work) {
+    this.#isLoading = true;
+    try {
+      await work();
+      this.#isLoading = false;
+      this.#onLoaded();
+    } catch {
+      // The coarser waveform stays; the next drawing of a window tries again.
+      this.#isLoading = false;
+    }
+  }
+
+  async #loadWhole(points) {
     if (this.#wanted.has(points)) return;
     this.#wanted.add(points);
     try {
@@ -36,14 +84,16 @@ export class Waveforms {
     }
   }
 
-  /** Lets the waveforms be loaded again, because the song has grown. */
-  renew() {
-    this.#wanted.clear();
-  }
-
-  /** The finest waveform of a stem that is loaded; a coarse one is shown until a finer one arrives. */
-  of(name) {
-    const finest = this.#peaks.get([...this.#peaks.keys()].sort((a, b) => b - a)[0]);
-    return finest?.find((stem) => stem.name === name)?.channels;
+  /** The finest waveform of a stem for a window: `{ from, to, planes }` or `{ from, to, channels }`; a coarse one until a finer one arrives. */
+  of(index, timeline) {
+    if (timeline.span <= sampleSeconds && covers(this.#samples, timeline)) return { ...this.#samples, planes: this.#samples.stems[index] };
+    const name = this.#job.stems[index]?.name;
+    const channels = (stems) => stems?.find((stem) => stem.name === name)?.channels ?? [];
+    const finest = Math.max(...this.#peaks.keys());
+    const isPartFiner = this.#part && this.#part.points / (this.#part.to - this.#part.from) > finest / timeline.duration;
+    if (isPartFiner && covers(this.#part, timeline)) return { ...this.#part, channels: channels(this.#part.stems) };
+    return { from: 0, to: timeline.duration, channels: channels(this.#peaks.get(finest)) };
   }
 }
+
+const covers = (part, timeline) => part !== null && part.from <= timeline.start + 1e-6 && part.to >= timeline.end - 1e-6;
