@@ -52,6 +52,12 @@ static const unsigned char jobs_js[] = {
 static const unsigned char keys_js[] = {
 #embed "../Service/Page/keys.js"
 };
+static const unsigned char library_js[] = {
+#embed "../Service/Page/library.js"
+};
+static const unsigned char library_tools_js[] = {
+#embed "../Service/Page/library_tools.js"
+};
 static const unsigned char link_js[] = {
 #embed "../Service/Page/link.js"
 };
@@ -181,6 +187,8 @@ static const struct page_file files[] = {
     FILE("header.js", header_js),
     FILE("jobs.js", jobs_js),
     FILE("keys.js", keys_js),
+    FILE("library.js", library_js),
+    FILE("library_tools.js", library_tools_js),
     FILE("link.js", link_js),
     FILE("logo.svg", logo_svg),
     FILE("loop.js", loop_js),

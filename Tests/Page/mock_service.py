@@ -274,6 +274,9 @@ class Mock:
             stems = {two: sources[two], **{name: total(set(sources) - {two}) for name in rest}}
         sums = dict(mix.split("=") for mix in options["mix"])
         stems = {**stems, **{name: total(parts.split("+")) for name, parts in sums.items()}}
+        if options["residual"]:
+            noise = numpy.random.default_rng(job["_seed"]).integers(-300, 300, stems[next(iter(stems))].shape)
+            stems = {**stems, "residual": noise.astype(numpy.int16)}
         self.music[job["id"]] = stems
         form = options["format"]
         job.update(state="done", started=job["started"] or now(), finished=now(), fraction=1.0, seconds_left=None, stem_rate=SAMPLE_RATE, stems=[
@@ -428,29 +431,45 @@ class Handler(BaseHTTPRequestHandler):
             raise Refused(409, "conflict", "Not done", "This separation has no results yet.")
         match = re.fullmatch(r"/stems/(\w+)\.(wav|flac|mp3)", rest)
         if match and match[1] in stems:
+            part = self.part(query, stems[match[1]])
+            if part is not None:
+                return self.reply(200, encode(part, match[2]), TYPES["." + match[2]], self.attachment(job, match[1], match[2]))
             return self.send_ranged(mock.file(job["id"], match[1], match[2]), TYPES["." + match[2]])
         if rest == "/stems.zip":
             out = io.BytesIO()
             with zipfile.ZipFile(out, "w") as archive:
+                form = query.get("format", "wav")
                 for stem in job["stems"]:
-                    archive.writestr(f"{stem['name']}.wav", mock.file(job["id"], stem["name"], "wav"))
+                    part = self.part(query, stems[stem["name"]])
+                    archive.writestr(f"{stem['name']}.{form}", mock.file(job["id"], stem["name"], form) if part is None else encode(part, form))
             return self.reply(200, out.getvalue(), "application/zip", self.attachment(job, "stems", "zip"))
         if rest == "/mix":
             parts = {stem["name"]: stem["is_part"] for stem in job["stems"]}
             total = sum(panned(signal * float(query.get(name, parts[name])) / 32768, float(query.get(f"{name}.pan", 0)))
                         for name, signal in stems.items())
             form = query.get("format", "wav")
+            part = self.part(query, total)
+            total = total if part is None else part
             return self.reply(200, encode(total, form), TYPES["." + form], self.attachment(job, "mix", form))
         if rest == "/analysis":
             return self.json(self.analysis(job))
         if rest == "/peaks":
-            return self.json(self.peaks(job, stems, int(query.get("points", 1000))))
+            parts = {name: signal if (part := self.part(query, signal)) is None else part for name, signal in stems.items()}
+            return self.json(self.peaks(job, parts, int(query.get("points", 1000))))
         raise Refused(404, "not-found", "Not found", f"There is nothing at {rest}.")
 
     def analysis(self, job: dict) -> dict:
         """The beats of `make_music`."""
         beats = [round(index * 60 / 112, 2) for index in range(int(job["duration_seconds"] * 112 / 60))]
         return {"tempo_bpm": 112, "beats": beats, "downbeats": beats[::4], "key": "A minor"}
+
+    @staticmethod
+    def part(query: dict, signal: numpy.ndarray) -> numpy.ndarray | None:
+        """The part from `from` to `to` in seconds; None if the whole is meant."""
+        if "from" not in query and "to" not in query:
+            return None
+        first, end = (round(float(query.get(name, default)) * SAMPLE_RATE) for name, default in (("from", 0), ("to", len(signal) / SAMPLE_RATE)))
+        return signal[first:end]
 
     def peaks(self, job: dict, stems: dict, points: int) -> dict:
         reply = {"points": points, "duration_seconds": job["duration_seconds"], "stems": []}

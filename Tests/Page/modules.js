@@ -125,11 +125,79 @@ await test("a tone lights its own band of the spectrogram, at its own loudness",
   const rate = 44100;
   const hertz = 1000;
   const tone = Float32Array.from({ length: 8192 }, (_, i) => Math.sin(2 * Math.PI * hertz * i / rate));
-  const column = spectrogram(tone, rate).slice(4 * bands, 5 * bands);
+  const column = spectrogram((first, count) => tone.subarray(first, first + count), rate, { centre: 4096, hop: 100, count: 2 }).slice(bands);
   const loudest = column.indexOf(Math.max(...column));
   const expected = Math.floor(bands * Math.log(hertz / 40) / Math.log(16000 / 40));
   if (Math.abs(loudest - expected) > 1) throw new Error(`band ${loudest}, expected ${expected}`);
   if (column[loudest] < 250 || column[bands - 1] > 20) throw new Error(`levels ${column[loudest]} and ${column[bands - 1]}`);
+});
+
+const { presetsOf, applyPreset, isPreset } = await import("/presets.js");
+await test("presets are those that the stems allow, and never sound what the stems leave out", () => {
+  const sounding = (id, names, mine) => {
+    const strips = names.map((name) => strip({ isPart: name !== "residual", isMuted: name === "drums" }));
+    const preset = presetsOf(names, mine).find((each) => each.id === id);
+    applyPreset(preset, names, strips);
+    equal(isPreset(preset, names, strips), true, "pressed");
+    return names.filter((_, index) => mix.gain(strips[index], strips) > 0);
+  };
+  const names = ["drums", "bass", "other", "vocals", "residual"];
+  equal(["all", "karaoke", "no-drums", "bass", "mine"].map((id) => sounding(id, names, "other").join()), ["drums,bass,other,vocals", "drums,bass,other", "bass,other,vocals", "bass", "drums,bass,vocals"], "sounding");
+  equal(presetsOf(["vocals", "no_vocals"], "vocals").map(({ id }) => id), ["all", "karaoke", "mine"], "two stems");
+});
+
+const { Loop } = await import("/loop.js");
+await test("the edges of a loop stay in order and inside the song, on the grid unless they are exact", () => {
+  const loop = new Loop(10, null, Math.round);
+  loop.select(7.4, 2.2);
+  equal(loop.edges, [2, 7], "selected");
+  loop.move(0, 3.3);
+  loop.move(1, 20);
+  equal(loop.edges, [3, 10], "snapped");
+  loop.move(0, 99, true);
+  equal(loop.edges.map((edge) => Number(edge.toFixed(3))), [9.95, 10], "passed");
+  loop.setEdge(1, 4);
+  equal(loop.edges, [0, 4], "an end before the start");
+  loop.extend(6, 0);
+  equal(loop.edges, [0, 6], "extended");
+  loop.select(5, 5.01);
+  loop.tidy();
+  equal(loop.edges, null, "a click");
+});
+
+const { Library } = await import("/library.js");
+await test("songs in line stand first as they run, then the finished ones in the chosen order", () => {
+  const job = (name, state, queue_position = null, duration_seconds = 0) => ({ id: name, name, state, queue_position, duration_seconds });
+  const jobs = [job("late", "queued", 2), job("b 10", "done", null, 30), job("next", "queued", 1), job("now", "running"), job("b 9", "done", null, 50), job("A", "failed")];
+  const library = new Library();
+  const names = () => library.arrange(jobs).map(({ name }) => name);
+  equal(names(), ["now", "next", "late", "b 10", "b 9", "A"], "newest");
+  library.order = "name";
+  equal(names(), ["now", "next", "late", "A", "b 9", "b 10"], "name");
+  library.order = "longest";
+  library.text = " B ";
+  equal(names(), ["b 9", "b 10"], "found");
+  library.toggleSelecting();
+  library.select("now", jobs, false);
+  library.select("b 10", jobs, true);
+  equal([...library.selected].sort(), ["b 10", "next", "now"], "a range");
+});
+
+const { Excerpt, matchingGain } = await import("/loudness.js");
+await test("loudness is K-weighted as in ITU-R BS.1770", () => {
+  const tone = (hertz) => Float32Array.from({ length: 48000 }, (_, i) => Math.sin((2 * Math.PI * hertz * i) / 48000));
+  const level = (hertz) => new Excerpt([[tone(hertz), tone(hertz)]], 48000).power([[1, 0]]) / 48000;
+  // The standard's example: a tone of 997 Hz at full scale in one channel has −3.01 LKFS, and −0.691 is its offset.
+  equal((-0.691 + 10 * Math.log10(level(997) / 2)).toFixed(1), "-3.0", "997 Hz");
+  equal((10 * Math.log10(level(10000) / level(997))).toFixed(1), "3.3", "the shelf above 2 kHz");
+  const two = new Excerpt([[tone(997), tone(997)], [tone(997), tone(997)]], 48000);
+  equal(matchingGain(two, [[0.25, 0], [0, 0]], [[1, 0], [1, 0]]).toFixed(4), "0.1250", "the sum of equal stems");
+});
+
+const { sampleColumns } = peaks;
+await test("samples make columns when there are several for a pixel", () => {
+  const { low, high } = sampleColumns([Float32Array.of(0, 0.5, -0.25, 1), Float32Array.of(0, 0, -1, 0)], 0, 4, 2);
+  equal([[...low], [...high]], [[0, -1], [0.5, 1]], "columns");
 });
 
 const words = await import("/words.js");

@@ -87,6 +87,16 @@ const difference = (rendered, stems, gains, frameAt, first, end) => {
 """
 
 
+def loudness(samples: numpy.ndarray) -> float:
+    """Power of `[samples, 2]`, K-weighted by the response of the two filters that BS.1770 gives for 48 kHz."""
+    spectrum = numpy.fft.rfft(samples, axis=0)
+    z = numpy.exp(-2j * numpy.pi * numpy.fft.rfftfreq(len(samples), 1 / SAMPLE_RATE) / 48000)
+    for b, a in (((1.53512485958697, -2.69169618940638, 1.19839281085285), (1, -1.69065929318241, 0.73248077421585)),
+                 ((1, -2, 1), (1, -1.99004745483398, 0.99007225036621))):
+        spectrum *= (numpy.polyval(b[::-1], z) / numpy.polyval(a[::-1], z))[:, None]
+    return float(numpy.sum(numpy.abs(spectrum) ** 2))
+
+
 def sound_file(name: str, seconds: float = 8, seed: int = 1) -> str:
     path = Path(folder) / f"songs of {seconds} s, {seed}" / name
     path.parent.mkdir(exist_ok=True)
@@ -671,7 +681,7 @@ class MixerTests(PageTest):
         self.assertLess(numpy.abs(numpy.clip(sum(stems), -1, 1) - mix).max(), 2.5 / 32768)
         self.find(".menu .entry").click()
         self.assertEqual(saved("song - drums*.wav")[:4], b"RIFF")
-        self.find(".menu .entry:last-child").click()
+        self.find(".sheet > .entry:last-of-type").click()
         names = zipfile.ZipFile(io.BytesIO(saved("song*.zip"))).namelist()
         self.assertEqual(len(names), len(self.job["stems"]))
         self.find(".menu summary").send_keys(Keys.ESCAPE)
@@ -923,6 +933,292 @@ class MixerTests(PageTest):
         self.assertNotEqual(before, after)
         self.open()
         self.assertEqual(browser.execute_script(f"return {ground}"), after)
+
+
+class PracticeTests(PageTest):
+    """The tools for a musician: by samples, positions and words."""
+
+    def setUp(self):
+        super().setUp()
+        self.job = self.separated(seconds=14)
+
+    def heard(self, gains) -> dict:
+        return browser.run(SoundTests.HEARD + "return { loudness, distance: distance(args[0]) }", gains)
+
+    def tap(self, words: str):
+        browser.execute_script("[...document.querySelectorAll('.practice button')].find(({ textContent }) => textContent === arguments[0]).click()", words)
+
+    def pressed(self) -> list[str]:
+        return browser.execute_script("return [...document.querySelectorAll('.practice [aria-pressed=true]')].map(({ textContent }) => textContent)")
+
+    def test_loop_edges_are_dragged_and_moved_by_keys(self):
+        browser.run("stage.mixer.setLoop([4, 10]); await new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)))")
+        second = self.find(".ruler").size["width"] / 14
+        start, end = browser.find_elements(By.CSS_SELECTOR, ".loop-handle")
+        ActionChains(browser).click_and_hold(start).move_by_offset(int(2 * second), 0).release().perform()
+        loop = browser.run("return stage.mixer.loop")
+        self.assertAlmostEqual(loop[0], 4 + int(2 * second) / second, delta=1.5 / second)
+        self.assertEqual(loop[1], 10)
+        end.send_keys(Keys.ARROW_LEFT, Keys.ARROW_LEFT)
+        self.assertAlmostEqual(browser.run("return stage.mixer.loop[1]"), 9.9, 6)
+        self.assertEqual(end.get_attribute("aria-valuetext"), "9 seconds 90 hundredths")
+        # The sound follows: it is never outside.
+        self.play()
+        browser.run("await stage.mixer.seek(9.6)")
+        times = browser.run("const times = []; for (let i = 0; i < 20; i += 1) { await new Promise((resolve) => setTimeout(resolve, 50)); times.push(stage.mixer.time); } return times")
+        self.assertTrue(all(loop[0] - 0.01 <= time <= 9.91 for time in times), times)
+        # The other edge never passes this one.
+        start.send_keys(*[Keys.PAGE_UP] * 9)
+        edges = browser.run("return stage.mixer.loop")
+        self.assertAlmostEqual(edges[1] - edges[0], 0.05, 6)
+
+    def test_a_finger_loops_on_the_ruler(self):
+        browser.size(390, 844)
+        time.sleep(0.2)
+        browser.execute_script("document.querySelector('.ruler').scrollIntoView({ block: 'center' })")
+        box = browser.execute_script("const { left, top, width, height } = document.querySelector('.ruler').getBoundingClientRect(); return [left, top + height / 2, width]")
+        touch = lambda kind, share: browser.execute_cdp_cmd("Input.dispatchTouchEvent", {"type": kind, "touchPoints": [] if share is None else [{"x": box[0] + share * box[2], "y": box[1]}]})
+        touch("touchStart", 0.25)
+        for share in (0.3, 0.4, 0.5):
+            touch("touchMove", share)
+        touch("touchEnd", None)
+        loop = browser.run("return stage.mixer.loop")
+        self.assertAlmostEqual(loop[0], 0.25 * 14, delta=0.1)
+        self.assertAlmostEqual(loop[1], 0.5 * 14, delta=0.1)
+
+    def test_presets_are_heard(self):
+        self.play()
+        for words, gains in [("Karaoke", [1, 1, 1, 0]), ("No drums", [0, 1, 1, 1]), ("Bass alone", [0, 1, 0, 0]), ("All stems", [1, 1, 1, 1])]:
+            self.tap(words)
+            self.assertEqual(self.pressed(), [words])
+            self.assertLess(self.heard(gains)["distance"], 1e-5, words)
+        browser.execute_script("const select = document.querySelector('.practice select'); select.value = 'other'; select.dispatchEvent(new Event('change'))")
+        self.assertLess(self.heard([1, 1, 0, 1])["distance"], 1e-5)
+        # The instrument is remembered for other songs.
+        self.open()
+        browser.wait("[...document.querySelectorAll('.practice button')].some(({ textContent }) => textContent === 'Without other')")
+
+    def test_the_mix_is_reset(self):
+        self.assertFalse(browser.execute_script("return [...document.querySelectorAll('.practice button')].at(-1).disabled === false"))
+        browser.run("stage.mixer.toggleStrip(1, 'isSolo'); stage.mixer.changeVolume(0, -7); stage.mixer.strips[2].pan = 40; const { slider } = stage.mixer.board.master.fader; slider.value = -6; slider.dispatchEvent(new Event('input'))")
+        browser.wait("location.hash.includes('master=-6')")
+        self.open()
+        browser.wait("document.querySelector('.mixer .play')")
+        self.assertEqual(browser.run("return [stage.mixer.mix.master.volume, stage.mixer.strips.map(({ volume, pan, isSolo }) => [volume, pan, isSolo])]"),
+                         [-6, [[-7, 0, False], [0, 0, True], [0, 40, False], [0, 0, False]]])
+        self.tap("Reset mix")
+        self.play()
+        self.assertLess(self.heard([1, 1, 1, 1])["distance"], 1e-5)
+        browser.wait("!location.hash.includes('mix.') && !location.hash.includes('master')")
+
+    def test_the_original_is_the_stems_and_what_they_leave_out_as_loud_as_the_mix(self):
+        self.separated_with("whole.wav", residual="true")
+        self.open_song("whole")
+        self.assertEqual(browser.run("return stage.mixer.names"), ["drums", "bass", "other", "vocals", "residual"])
+        self.assertEqual(browser.run("return stage.mixer.mix.gains.map(([gain]) => gain)"), [1, 1, 1, 1, 0])
+        # The sum of all files is the song that was sent, but for the rounding of five files.
+        rendered = numpy.array(browser.run(DECODE + """
+            const rendered = await render(2, 50000, (engine) => stage.mixer.mix.originalGains.forEach(([value], index) => engine.setGain(index, value)));
+            return rendered.map((plane) => [...plane.slice(lead + fade + 1)])[0];"""))
+        stems = [soundfile.read(io.BytesIO(subject.request("GET", f"v1/separations/{self.newest()['id']}/stems/{name}.wav")))[0] for name in ("drums", "bass", "other", "vocals", "residual")]
+        first = 50000 + browser.run(DECODE + "return fade + 1")
+        self.assertLess(numpy.abs(sum(stems)[first:first + len(rendered), 0] - rendered).max(), 1e-6)
+        if not subject.mock:
+            song, _ = soundfile.read(sound_file("whole.wav"))
+            scale = numpy.sum(song[:, 0] * sum(stems)[:len(song), 0]) / numpy.sum(song[:, 0] ** 2)
+            self.assertLess(numpy.abs(sum(stems)[:len(song)] - scale * song).max(), 4 / 32768)
+        self.play()
+        browser.run("await stage.mixer.seek(3)")
+        self.find(".play").click()
+        browser.run("stage.mixer.toggleStrip(0, 'isMuted'); stage.mixer.changeVolume(1, -12); await stage.mixer.seek(4)")
+        self.press("o")
+        browser.wait("[...document.querySelectorAll('.practice button')].some(({ textContent }) => textContent === 'Back to the mix')")
+        self.assertIn("to be as loud as your mix", self.words())
+        gain = browser.run("return stage.mixer.mix.original")
+        part = slice(SAMPLE_RATE, 7 * SAMPLE_RATE)
+        mix = sum(stem * level for stem, level in zip(stems, (0, 10 ** (-12 / 20), 1, 1, 0)))
+        self.assertAlmostEqual(gain, (loudness(mix[part]) / loudness(sum(stems)[part])) ** 0.5, delta=0.02 * gain)
+        self.assertEqual(browser.run("return stage.mixer.mix.heard.map(([value]) => value)"), [gain] * 5)
+        # A change of the mix is heard at once.
+        self.press("1")
+        self.assertEqual(browser.run("return stage.mixer.mix.heard.map(([value]) => Number(value.toFixed(3)))"), [1, 0.251, 1, 1, 0])
+
+    def newest(self) -> dict:
+        return subject.jobs()[0]
+
+    def test_meters_show_what_sounds_and_the_light_tells_of_clipping(self):
+        levels = "[...document.querySelectorAll('.strip .meter')].map((meter) => Math.max(...[...meter.children].map((bar) => new DOMMatrix(getComputedStyle(bar).transform).a)))"
+        browser.run("stage.mixer.toggleStrip(1, 'isMuted')")
+        self.play()
+        time.sleep(1)
+        shown = browser.execute_script(f"return {levels}")
+        self.assertTrue(all(shown[index] > 0.2 for index in (0, 2, 3, 4)), shown)
+        self.assertEqual(shown[1], 0)
+        self.assertTrue(self.find(".clip").get_property("disabled"))
+        # The peak in words is that of the samples.
+        said = float(self.find(".master .value[title]").text.replace("−", "-").removesuffix(" dB"))
+        stems = [soundfile.read(io.BytesIO(subject.request("GET", stem["url"].lstrip("/"))))[0] for index, stem in enumerate(self.job["stems"]) if index != 1]
+        end = int((browser.run("return stage.mixer.time") + 0.2) * SAMPLE_RATE)
+        self.assertLessEqual(said, 20 * numpy.log10(numpy.abs(sum(stems)[:end]).max()) + 0.1)
+        browser.run("stage.mixer.strips.forEach((_, index) => stage.mixer.changeVolume(index, 6)); const { slider } = stage.mixer.board.master.fader; slider.value = 6; slider.dispatchEvent(new Event('input'))")
+        browser.wait("document.querySelector('.clip').getAttribute('aria-label') === 'The mix has clipped; press to clear'")
+        self.find(".play").click()
+        time.sleep(0.3)
+        self.find(".clip").click()
+        self.assertEqual(self.find(".clip").get_attribute("aria-label"), "No clipping")
+
+    def test_a_close_window_shows_each_sample(self):
+        self.expected_messages = "willReadFrequently"
+        lines = browser.run(DECODE + """
+            const { mixer } = stage;
+            const rate = mixer.job.stem_rate;
+            await mixer.seek(5);
+            mixer.zoom(14 * rate / 40);
+            for (let i = 0; i < 200 && !mixer.board.waveforms.of(2, mixer.timeline).planes; i += 1) await new Promise((resolve) => setTimeout(resolve, 25));
+            await new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)));
+            const view = mixer.stripViews[2];
+            const { canvas } = view;
+            const context = canvas.getContext("2d");
+            const stems = await decodeStems(mixer.job);
+            const reach = (canvas.height / 2 - 3) / mixer.board.waveforms.scale;
+            const found = [];
+            const first = Math.ceil(mixer.timeline.start * rate) + 1;
+            for (let frame = first; frame < first + 38; frame += 1) {
+              const x = Math.round(mixer.timeline.share(frame / rate) * canvas.width);
+              if (x < 2 || x > canvas.width - 3 || Math.abs(x - mixer.timeline.share(5) * canvas.width) < 4) continue;
+              for (const plane of stems[2]) {
+                const y = Math.round(canvas.height / 2 - plane[frame] * reach);
+                // The dot of the sample.
+                found.push(context.getImageData(x, Math.max(0, Math.min(canvas.height - 1, y)), 1, 1).data[3]);
+              }
+            }
+            return found;""")
+        self.assertGreater(len(lines), 50)
+        self.assertGreater(min(lines), 60)
+
+    def test_a_spectrogram_is_complete_and_true_to_the_scale(self):
+        heard = browser.run(DECODE + """
+            const { mixer } = stage;
+            await mixer.toggleSpectrogram();
+            const spectrograms = () => mixer.board.spectrograms;
+            for (let i = 0; i < 2000 && !spectrograms()?.isComplete; i += 1) await new Promise((resolve) => setTimeout(resolve, 25));
+            const { bands, lowestHz, highestHz } = await import("/spectrum.js");
+            const { canvas, start, hop } = spectrograms().picture(1);
+            const data = canvas.getContext("2d").getImageData(0, 0, canvas.width, bands).data;
+            const top = highestHz(mixer.job.stem_rate);
+            return Array.from({ length: 40 }, (_, i) => {
+              const column = Math.floor((i + 0.5) * canvas.width / 40);
+              const levels = Array.from({ length: bands }, (_, band) => data[((bands - 1 - band) * canvas.width + column) * 4 + 3]);
+              const band = levels.indexOf(Math.max(...levels));
+              return [start + (column + 0.5) * hop, levels[band], lowestHz * (top / lowestHz) ** ((band + 0.5) / bands)];
+            });""")
+        bass, rate = soundfile.read(io.BytesIO(subject.request("GET", self.job["stems"][1]["url"].lstrip("/"))))
+        near = 0
+        loud = [(frame, hertz) for frame, level, hertz in heard if level > 120]
+        self.assertGreater(len(loud), 10)
+        for frame, hertz in loud:
+            block = numpy.zeros(2048)
+            part = bass.mean(axis=1)[max(0, int(frame) - 1024):int(frame) + 1024]
+            block[:len(part)] = part
+            spectrum = numpy.abs(numpy.fft.rfft(block * numpy.hanning(2048)))
+            spectrum[:2] = 0
+            near += abs(numpy.argmax(spectrum) * rate / 2048 - hertz) < rate / 2048 * 1.6
+        self.assertGreater(near, 0.85 * len(loud))
+
+    # Files
+
+    def saved(self, pattern: str) -> bytes:
+        downloads = Path(folder) / "downloads"
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline:
+            for file in downloads.glob(pattern):
+                if file.suffix != ".crdownload":
+                    data = file.read_bytes()
+                    file.unlink()
+                    return data
+            time.sleep(0.05)
+        self.fail(f"no download {pattern}; there are {list(downloads.iterdir())}; the page says {self.words()}")
+
+    def test_files_in_another_format(self):
+        self.find(".menu summary").click()
+        browser.execute_script("const select = document.querySelector('.sheet select'); select.value = 'flac'; select.dispatchEvent(new Event('change'))")
+        self.find(".sheet > .entry").click()
+        flac, _ = soundfile.read(io.BytesIO(self.saved("song - drums*.flac")))
+        wav, _ = soundfile.read(io.BytesIO(subject.request("GET", self.job["stems"][0]["url"].lstrip("/"))))
+        self.assertEqual(numpy.abs(flac - wav).max(), 0)
+        self.find(".sheet > .entry:last-of-type").click()
+        names = zipfile.ZipFile(io.BytesIO(self.saved("song*.zip"))).namelist()
+        self.assertEqual(sorted(name.split(".")[-1] for name in names), ["flac"] * 4)
+
+    def test_a_stem_is_dragged_out(self):
+        dragged = browser.run("""
+            const dataTransfer = new DataTransfer();
+            document.querySelector('.stem-name').dispatchEvent(new DragEvent('dragstart', { dataTransfer, bubbles: true }));
+            const [, type, name, address] = /^([^:]+):([^:]+):(.+)$/.exec(dataTransfer.getData('DownloadURL'));
+            const reply = await fetch(address);
+            return [document.querySelector('.stem-name').draggable, type, name, [...new Uint8Array(await reply.arrayBuffer()).slice(0, 4)], dataTransfer.getData('text/uri-list') === address];""")
+        self.assertEqual(dragged, [True, "audio/wav", "song - drums.wav", list(b"RIFF"), True])
+
+    def test_share_says_where_the_link_works(self):
+        browser.execute_script("[...document.querySelectorAll('.actions .plain')].find(({ textContent }) => textContent === 'Share').click()")
+        browser.wait("document.querySelector('.said').textContent.includes('It works on this computer only, as long as the song is kept.')")
+        # It is announced once, and moves nothing.
+        self.assertEqual(browser.execute_script("return document.querySelectorAll('[role=status], [role=alert], [aria-live]').length - [...document.querySelectorAll('[role=status], [role=alert], [aria-live]')].filter((node) => !node.textContent.includes('works')).length"), 1)
+
+
+class LibraryTests(PageTest):
+    def names(self) -> list[str]:
+        return browser.execute_script("return [...document.querySelectorAll('#queue .name')].map(({ textContent }) => textContent)")
+
+    def search(self, text: str):
+        browser.execute_script("const search = document.querySelector('#search'); search.value = arguments[0]; search.dispatchEvent(new Event('input'))", text)
+
+    def test_songs_are_found_sorted_and_deleted_together(self):
+        for name, seconds in (("Beta 10.wav", 2), ("alpha.wav", 3), ("Beta 9.wav", 1)):
+            self.upload(sound_file(name, seconds))
+            browser.wait("document.querySelector('.song h1')?.textContent + '.wav' === args[0]", name, seconds=60)
+        browser.wait("document.querySelectorAll('#queue li[data-state=done]').length === 3", seconds=60)
+        self.assertEqual(self.names(), ["Beta 9", "alpha", "Beta 10"])
+        order = lambda value: browser.execute_script("const order = document.querySelector('#order'); order.value = arguments[0]; order.dispatchEvent(new Event('change'))", value)
+        order("name")
+        self.assertEqual(self.names(), ["alpha", "Beta 9", "Beta 10"])
+        if not subject.mock:
+            order("longest")
+            self.assertEqual(self.names(), ["alpha", "Beta 10", "Beta 9"])
+            order("name")
+        self.search("beta")
+        browser.wait("document.querySelectorAll('#queue li').length === 2")
+        self.search("gamma")
+        browser.wait("document.body.innerText.includes('No song has “gamma” in its name.')")
+        self.search("beta")
+        self.find("#select").click()
+        for box in browser.find_elements(By.CSS_SELECTOR, "#queue .pick"):
+            box.click()
+        press = lambda words: browser.execute_script("[...document.querySelectorAll('#library button')].find(({ textContent }) => textContent === arguments[0]).click()", words)
+        press("Delete 2")
+        press("Press again to delete 2 songs")
+        self.search("")
+        browser.wait("document.querySelectorAll('#queue li').length === 1")
+        self.assertEqual(self.names(), ["alpha"])
+        self.assertEqual([job["name"] for job in subject.jobs()], ["alpha.wav"])
+
+    def test_the_queue_stands_as_it_runs_and_finished_songs_are_removed(self):
+        if subject.mock:
+            subject.mock.job_seconds = 20
+        self.upload(*[long_sound_file(f"{name}.wav") for name in ("first", "second", "third")])
+        browser.wait("document.querySelectorAll('#jobs li').length === 3", seconds=60)
+        browser.wait("document.querySelector('#jobs li[data-state=running]')", seconds=30)
+        self.assertEqual(self.names(), ["first", "second", "third"])
+        self.assertEqual(browser.execute_script("return [...document.querySelectorAll('#queue .words')].slice(1).map(({ textContent }) => textContent)"), ["Next in line", "2nd in line"])
+        # Cancelled songs have ended.
+        self.find("#jobs li:last-of-type button:last-of-type").click()
+        browser.wait("document.querySelector('#jobs li[data-state=cancelled]')")
+        self.find("#select").click()
+        press = lambda words: browser.execute_script("[...document.querySelectorAll('#library button')].find(({ textContent }) => textContent === arguments[0]).click()", words)
+        press("Remove finished")
+        press("Press again to remove 1 song")
+        browser.wait("document.querySelectorAll('#jobs li').length === 2")
+        self.assertEqual(self.names(), ["first", "second"])
 
 
 class ManySongsTests(PageTest):
@@ -1181,7 +1477,7 @@ class AccessibilityTests(PageTest):
         subject.mock.add("broken.wav", {}, "failed")
         subject.mock.add("running.wav", {})
         subject.mock.add("waiting.wav", {})
-        self.wait_state("running", 1)
+        self.wait_state("running")
         for row in range(3):
             browser.execute_script("document.querySelectorAll('#queue .open')[arguments[0]].click()", row)
             self.check(f"row {row}")

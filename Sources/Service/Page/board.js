@@ -13,7 +13,7 @@ import { Waveforms } from "./waveforms.js";
 
 export class Board {
   isSpectrogram = false;
-  #spectrograms = null;
+  spectrograms = null;
   #isDrawn = true;
   #isClosed = false;
   #hover = null;
@@ -59,7 +59,7 @@ export class Board {
 
   close() {
     this.#isClosed = true;
-    this.#spectrograms?.close();
+    this.spectrograms?.close();
     this.resize.disconnect();
     document.removeEventListener("theme", this.onTheme);
   }
@@ -103,10 +103,10 @@ export class Board {
   async toggleSpectrogram() {
     this.isSpectrogram = !this.isSpectrogram;
     this.actions.windowChanged();
-    if (this.isSpectrogram && !this.#spectrograms) {
+    if (this.isSpectrogram && !this.spectrograms) {
       const pieces = await this.player.pieces();
       if (this.#isClosed) return;
-      this.#spectrograms = new Spectrograms(pieces, this.stripViews.map((view) => view.colour), (stem) => {
+      this.spectrograms = new Spectrograms(pieces, this.stripViews.map((view) => view.colour), (stem) => {
         this.stripViews[stem].invalidate();
         this.redraw();
       });
@@ -133,7 +133,7 @@ export class Board {
     this.hint.hidden = !this.isSpectrogram || isSpectrogram;
     this.waveforms.load(this.stripViews[0].canvas.clientWidth * (window.devicePixelRatio || 1) || 1000, timeline);
     const ink = getComputedStyle(this.root).color;
-    const scene = { timeline, position: time, hover: this.#hover, loop, ink, scale: this.waveforms.scale ?? 1, spectrograms: isSpectrogram ? this.#spectrograms : null };
+    const scene = { timeline, position: time, hover: this.#hover, loop, ink, scale: this.waveforms.scale ?? 1, spectrograms: isSpectrogram ? this.spectrograms : null };
     this.stripViews.forEach((view, index) => view.draw({ ...scene, index, wave: this.waveforms.of(index, timeline) }));
     this.ruler.draw({ ...scene, loopStart: this.loop.begun });
     this.handles.place(timeline, loop);

@@ -5,6 +5,8 @@ import { announce, oncePerFrame } from "./dom.js";
 import { acceptFiles } from "./drop.js";
 import { title } from "./format.js";
 import { Jobs } from "./jobs.js";
+import { Library } from "./library.js";
+import { LibraryTools } from "./library_tools.js";
 import { listen } from "./keys.js";
 import { shownLink, showLink, writeLink } from "./link.js";
 import { forget, recall, remember } from "./memory.js";
@@ -24,6 +26,8 @@ const show = oncePerFrame(showNow);
 const exampleButton = document.getElementById("example");
 /** How long the service keeps results; null is for ever. */
 let keepSeconds = null;
+/** Requests that leave a browser's connections for others. */
+const requestsAtOnce = 3;
 
 const options = new Options({ removeModel: (name) => changeModels(`v1/models/${encodeURIComponent(name)}`, { method: "DELETE" }) });
 const service = new Service((reply) => {
@@ -76,10 +80,16 @@ const actions = {
   canRetry: (item) => Boolean(item.file) || uploads.canRetry(item.id),
   choose: () => document.getElementById("chooser").click(),
   loadOlder: () => jobs.loadOlder(),
+  select: (job, isRange) => {
+    library.select(job.id, library.arrange(jobs.list()), isRange);
+    showNow();
+  },
   stemsOf: (job) => plannedStems(job.options, options.models?.find(({ name }) => name === job.model)?.stems ?? ["drums", "bass", "other", "vocals"]),
 };
 
 const queue = new Queue(actions);
+const library = new Library();
+const tools = new LibraryTools(library, { onChange: showNow, removeAll });
 export const stage = new Stage(actions);
 
 /** Opens a song as its user left it; Back returns to the one before. */
@@ -127,6 +137,15 @@ async function remove(job) {
   }
 }
 
+/** Cancels or deletes songs, a few at a time. */
+async function removeAll(list) {
+  const left = [...list];
+  const worker = async () => {
+    for (let job = left.shift(); job; job = left.shift()) await remove(job);
+  };
+  await Promise.all(Array.from({ length: requestsAtOnce }, worker));
+}
+
 /** Uploads songs, and stores files of models if the back end takes them. */
 async function addFiles(files) {
   const isModel = ({ name }) => options.modelEndings.some((ending) => name.toLowerCase().endsWith(ending));
@@ -165,7 +184,10 @@ function announceChange(job, before) {
 
 function showNow() {
   const list = jobs.list();
-  queue.show({ uploads: [...uploads.items].reverse(), jobs: list, openId, hasOlder: jobs.hasOlder });
+  const shown = library.arrange(list);
+  tools.show(shown, list.length, jobs.hasOlder);
+  queue.show({ uploads: [...uploads.items].reverse(), jobs: shown, openId, hasOlder: jobs.hasOlder, isFiltered: library.text !== "", selected: library.selected });
+  if (library.needsAll && jobs.hasOlder) jobs.loadOlder();
   const job = jobs.get(openId);
   if (job) stage.show(job, saved);
   else if (jobs.isMissing(openId)) stage.showGone(keepSeconds);

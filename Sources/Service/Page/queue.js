@@ -23,10 +23,11 @@ class Row {
     this.percent = element("span", { className: "percent" });
     this.fill = element("span", { className: "fill" });
     this.bar = element("span", { className: "bar", role: "progressbar", "aria-valuemin": 0, "aria-valuemax": 100 }, this.fill);
-    this.open = element("button", { type: "button", className: "open", onclick: () => actions.open(this.item) }, this.mark, this.nameNode, this.percent, this.words);
+    this.pick = element("input", { type: "checkbox", className: "pick", onclick: (event) => actions.select(this.item, event.shiftKey) });
+    this.open = element("button", { type: "button", className: "open", onclick: (event) => (this.isSelecting ? actions.select(this.item, event.shiftKey) : actions.open(this.item)) }, this.mark, this.nameNode, this.percent, this.words);
     this.retry = iconButton("retry", "Try again", () => actions.retry(this.item));
     this.remove = iconButton("close", "Cancel", () => this.#remove(actions));
-    this.root = element("li", {}, this.open, this.retry, this.remove, this.bar);
+    this.root = element("li", {}, this.pick, this.open, this.retry, this.remove, this.bar);
   }
 
   /** Removes the song; a finished one only at the second press. */
@@ -37,19 +38,20 @@ class Row {
       return;
     }
     this.#armed = setTimeout(() => this.#disarm(), armedSeconds * 1000);
-    this.update(this.item, this.isOpen, this.canRetry);
+    this.update(this.item, this);
   }
 
   #disarm() {
     clearTimeout(this.#armed);
     this.#armed = null;
-    this.update(this.item, this.isOpen, this.canRetry);
+    this.update(this.item, this);
   }
 
-  update(item, isOpen, canRetry) {
-    Object.assign(this, { item, isOpen, canRetry });
+  /** `isSelected` is null unless songs are being selected. */
+  update(item, { isOpen, canRetry, isSelected }) {
+    Object.assign(this, { item, isOpen, canRetry, isSelected, isSelecting: isSelected !== null });
     // A job is replaced when it changes, an upload is not.
-    const shown = [item, item.state, item.fraction, item.words, isOpen, canRetry, this.#armed];
+    const shown = [item, item.state, item.fraction, item.words, isOpen, canRetry, isSelected, this.#armed];
     if (shown.every((value, index) => value === this.#shown[index])) return;
     this.#shown = shown;
     const { state } = item;
@@ -58,6 +60,10 @@ class Row {
     this.root.dataset.id = item.id;
     setIcon(this.mark, { waiting: "queued", delayed: "queued", decoding: "upload", uploading: "upload", queued: "queued", running: "running", done: "done", failed: "failed", cancelled: "cancelled" }[state] ?? "queued");
     setText(this.nameNode, name);
+    this.pick.hidden = !this.isSelecting;
+    this.pick.checked = isSelected === true;
+    this.pick.setAttribute("aria-label", `Select ${name}`);
+    this.mark.hidden = this.isSelecting;
     this.nameNode.title = item.name;
     const isArmed = this.#armed !== null;
     setText(this.words, isArmed ? "Press again to delete" : uploadWords(item) ?? stateWords(item));
@@ -71,7 +77,8 @@ class Row {
     this.fill.style.transform = `scaleX(${item.fraction})`;
     if (isOpen) this.open.setAttribute("aria-current", "true");
     else this.open.removeAttribute("aria-current");
-    this.retry.hidden = !((state === "failed" || state === "cancelled") && canRetry);
+    this.remove.hidden = this.isSelecting;
+    this.retry.hidden = this.isSelecting || !((state === "failed" || state === "cancelled") && canRetry);
     relabel(this.retry, `Try ${name} again`);
     relabel(this.remove, isWaiting(state) ? `Cancel ${name}` : isArmed ? `Press again to delete ${name}` : state === "done" ? `Delete ${name}` : `Remove ${name}`);
     setIcon(this.remove, state === "done" ? "delete" : "close");
@@ -96,11 +103,11 @@ export class Queue {
   #jobs = document.getElementById("jobs");
   #older = document.getElementById("older");
   #rows = new Map();
-  #songs = { uploads: [], jobs: [], openId: null, hasOlder: false };
+  #songs = { uploads: [], jobs: [], openId: null, hasOlder: false, isFiltered: false, selected: null };
   /** The job at the upper edge of the list and its index: it stays there when songs are added above. */
   #top = null;
 
-  /** `open`, `retry` and `remove` are called with the item: an upload or a job; `canRetry(item)`; `loadOlder()`. */
+  /** `open`, `retry`, `remove` and `select` are called with the item: an upload or a job; `canRetry(item)`; `loadOlder()`. */
   constructor(actions) {
     this.actions = actions;
     const draw = oncePerFrame(() => this.#draw());
@@ -108,15 +115,15 @@ export class Queue {
     new ResizeObserver(draw).observe(this.#scroller);
   }
 
-  /** Shows the songs in this order; `openId` is the open one; `hasOlder` says that the service has more jobs. */
+  /** Shows the songs in this order; `openId` is the open one; `hasOlder` says that the service has more jobs; `selected` are ids, or null. */
   show(songs) {
     this.#songs = songs;
     this.#draw();
   }
 
   #draw() {
-    const { uploads, jobs, hasOlder } = this.#songs;
-    this.#region.hidden = uploads.length + jobs.length === 0;
+    const { uploads, jobs, hasOlder, isFiltered } = this.#songs;
+    this.#region.hidden = uploads.length + jobs.length === 0 && !isFiltered;
     this.#older.hidden = !hasOlder;
     this.#jobs.style.height = `calc(${jobs.length} * var(--row))`;
     this.#holdPlace();
@@ -169,7 +176,9 @@ export class Queue {
       row = new Row(this.actions);
       this.#rows.set(item.id, row);
     }
-    row.update(item, item.id === this.#songs.openId, this.actions.canRetry(item));
+    const { openId, selected } = this.#songs;
+    // Files that are not uploaded yet are no songs.
+    row.update(item, { isOpen: item.id === openId, canRetry: this.actions.canRetry(item), isSelected: selected && !item.file ? selected.has(item.id) : null });
     if (list.children[place] !== row.root) list.insertBefore(row.root, list.children[place] ?? null);
     return row;
   }

@@ -53,6 +53,12 @@ export class Spectrograms {
     return !this.#timer && this.#loads === 0 && this.#queue.length === 0;
   }
 
+  /** The latest picture of a stem: its canvas, and the frames of its start and of a column. */
+  picture(stem) {
+    const { canvases, start, hop } = this.#window ?? this.#whole;
+    return { canvas: canvases[stem], start, hop };
+  }
+
   /** Draws a stem's part of a window; what is missing is requested. */
   draw(context, stem, timeline, { width, height, ratio, ink }) {
     const rate = this.#pieces.sampleRate;

@@ -1,0 +1,91 @@
+// The row above the list of songs: search, order, and what is done with several songs at once.
+
+import { announce, element, setText } from "./dom.js";
+
+/** The fewest songs for which the row is shown. */
+const leastSongs = 2;
+const armedSeconds = 4;
+const songs = (count) => `${count} song${count === 1 ? "" : "s"}`;
+const hasEnded = ({ state }) => state === "done" || state === "failed" || state === "cancelled";
+
+export class LibraryTools {
+  #root = document.getElementById("library");
+  #empty = document.getElementById("not-found");
+  #search = document.getElementById("search");
+  #armed = null;
+  #jobs = [];
+
+  /** `onChange()` after a change of `library`; `removeAll(jobs)` cancels or deletes jobs. */
+  constructor(library, { onChange, removeAll }) {
+    this.library = library;
+    this.removeAll = removeAll;
+    this.change = () => {
+      document.getElementById("queue").scrollTop = 0;
+      onChange();
+    };
+    this.#search.addEventListener("input", () => {
+      library.text = this.#search.value;
+      this.change();
+    });
+    const order = document.getElementById("order");
+    order.addEventListener("change", () => {
+      library.order = order.value;
+      this.change();
+    });
+    const button = (words, onclick) => element("button", { type: "button", className: "chip-button", textContent: words, onclick });
+    this.select = document.getElementById("select");
+    this.select.addEventListener("click", () => {
+      library.toggleSelecting();
+      this.#disarm();
+      onChange();
+    });
+    this.all = button("All", () => {
+      const isAll = library.selected.size >= this.#jobs.length;
+      library.selected = new Set(isAll ? [] : this.#jobs.map(({ id }) => id));
+      this.#disarm();
+      onChange();
+    });
+    this.remove = button("Delete", () => this.#press("remove", this.#jobs.filter(({ id }) => library.selected.has(id))));
+    this.finished = button("Remove finished", () => this.#press("finished", this.#jobs.filter(hasEnded)));
+    this.selection = element("div", { className: "presets", hidden: true }, this.all, this.remove, this.finished);
+    this.#root.append(this.selection);
+  }
+
+  /** Shows what the row can do with the songs of the list; `hasMore` if others are still loaded. */
+  show(jobs, count, hasMore) {
+    const { library } = this;
+    this.#jobs = jobs;
+    this.#root.hidden = count < leastSongs && !library.selected && !library.text;
+    setText(this.#empty, library.text.trim() && !jobs.length ? (hasMore ? "Searching" : `No song has “${library.text.trim()}” in its name.`) : "");
+    this.select.setAttribute("aria-pressed", library.selected !== null);
+    this.selection.hidden = !library.selected;
+    if (!library.selected) return;
+    const chosen = jobs.filter(({ id }) => library.selected.has(id)).length;
+    const ended = jobs.filter(hasEnded).length;
+    this.remove.disabled = chosen === 0;
+    this.finished.disabled = ended === 0;
+    setText(this.remove, this.#armed?.name === "remove" ? `Press again to delete ${songs(chosen)}` : chosen ? `Delete ${chosen}` : "Delete");
+    setText(this.finished, this.#armed?.name === "finished" ? `Press again to remove ${songs(ended)}` : "Remove finished");
+  }
+
+  /** Removes songs at the second press. */
+  #press(name, jobs) {
+    if (this.#armed?.name !== name) {
+      this.#disarm();
+      this.#armed = { name, timer: setTimeout(() => this.#disarm(), armedSeconds * 1000) };
+    } else {
+      this.#disarm();
+      this.library.toggleSelecting();
+      this.removeAll(jobs);
+      announce(`${songs(jobs.length)} removed`);
+    }
+    this.change();
+  }
+
+  #disarm() {
+    clearTimeout(this.#armed?.timer);
+    const wasArmed = this.#armed !== null;
+    this.#armed = null;
+    if (wasArmed) this.change();
+  }
+}
