@@ -1176,7 +1176,7 @@ class LibraryTests(PageTest):
     def test_songs_are_found_sorted_and_deleted_together(self):
         for name, seconds in (("Beta 10.wav", 2), ("alpha.wav", 3), ("Beta 9.wav", 1)):
             self.upload(sound_file(name, seconds))
-            browser.wait("document.querySelector('.song h1')?.textContent + '.wav' === args[0]", name, seconds=60)
+            browser.wait("document.querySelector('.song h1')?.textContent + '.wav' === args[0] && document.querySelector('.mixer .play')", name, seconds=60)
         browser.wait("document.querySelectorAll('#queue li[data-state=done]').length === 3", seconds=60)
         self.assertEqual(self.names(), ["Beta 9", "alpha", "Beta 10"])
         order = lambda value: browser.execute_script("const order = document.querySelector('#order'); order.value = arguments[0]; order.dispatchEvent(new Event('change'))", value)

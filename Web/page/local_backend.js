@@ -29,7 +29,7 @@ export class LocalBackend {
     ["GET", "v1/separations/{id}", ({ id }) => Response.json(this.#jobs.get(id))],
     ["DELETE", "v1/separations/{id}", ({ id }) => this.#remove(id)],
     ["GET", "v1/separations/{id}/stems/{file}", (request) => this.#stem(request)],
-    ["GET", "v1/separations/{id}/stems.zip", ({ id }) => this.#zip(id)],
+    ["GET", "v1/separations/{id}/stems.zip", ({ id, query }) => this.#zip(id, query)],
     ["GET", "v1/separations/{id}/mix", ({ id, query }) => this.#mix(id, query)],
     ["GET", "v1/separations/{id}/peaks", ({ id, query }) => this.#peaks(id, query)],
     ["GET", "v1/events", ({ headers, signal }) => this.#jobs.events.stream(Number(headers["Last-Event-ID"] ?? 0), signal)],
@@ -103,7 +103,7 @@ export class LocalBackend {
     return job ? Response.json(job) : new Response(null, { status: 204 });
   }
 
-  async #stem({ id, file, headers, signal }) {
+  async #stem({ id, file, query, headers, signal }) {
     const stems = await this.#jobs.stems(id);
     const name = file.replace(/\.wav$/, "");
     if (!stems.shape.names.includes(name) || file === name) throw new Refusal(404, "not-found", `There is no stem ${file}.`);
@@ -111,7 +111,7 @@ export class LocalBackend {
     const range = /^bytes=(\d+)-(\d+)$/.exec(headers.Range ?? "");
     if (!range) {
       await this.#demandDone(id);
-      return new Response(await stems.wav(name), { headers: { "Content-Type": "audio/wav" } });
+      return sound(await stems.wavOf(name, stems.part(query)));
     }
     const [from, last] = [Number(range[1]), Math.min(size - 1, Number(range[2]))];
     if (from > last) throw new Refusal(416, "range-not-satisfiable", `The stem has ${size} bytes.`);
@@ -120,18 +120,19 @@ export class LocalBackend {
     return new Response(part, { status: 206, headers: { "Content-Type": "audio/wav", "Content-Range": `bytes ${from}-${last}/${size}` } });
   }
 
-  async #zip(id) {
+  async #zip(id, query) {
     const stems = await this.#demandDone(id);
-    const files = await Promise.all(stems.shape.names.map(async (name) => ({ name: `${name}.wav`, blob: await stems.wav(name) })));
-    return new Response(await zip(files), { headers: { "Content-Type": "application/zip" } });
+    const files = await Promise.all(stems.shape.names.map(async (name) => ({ name: `${name}.wav`, blob: await stems.wavOf(name, stems.part(query)) })));
+    return sound(await zip(files));
   }
 
   async #mix(id, query) {
-    return new Response(await mixdown(await this.#demandDone(id), query), { headers: { "Content-Type": "audio/wav" } });
+    return sound(await mixdown(await this.#demandDone(id), query));
   }
 
   async #peaks(id, query) {
-    return Response.json((await this.#jobs.stems(id)).waveforms(Number(query.get("points") ?? pointsByDefault)));
+    const stems = await this.#jobs.stems(id);
+    return Response.json(stems.waveforms(Number(query.get("points") ?? pointsByDefault), stems.part(query)));
   }
 
   /** The stems of a finished job. */
@@ -141,3 +142,6 @@ export class LocalBackend {
     return this.#jobs.stems(id);
   }
 }
+
+/** A file with its length, by which the page shows how much of it is saved. */
+const sound = (blob) => new Response(blob, { headers: { "Content-Type": blob.type, "Content-Length": String(blob.size) } });

@@ -4,13 +4,14 @@ import { encodeFrames, wavHeader } from "./wav.js";
 
 const framesPerStep = 1 << 18;
 
-/** `fields` are those of the address: `vocals=0.5&vocals.pan=-1`. */
+/** `fields` are those of the address: `vocals=0.5&vocals.pan=-1`; `from` and `to` choose a part. */
 export async function mixdown(stems, fields) {
-  const { names, channels, sampleRate, samples } = stems.shape;
+  const { names, channels, sampleRate } = stems.shape;
+  const [begin, end] = stems.part(fields);
   const strips = names.map((name) => ({ name, volume: Number(fields.get(name) ?? 1), pan: Number(fields.get(`${name}.pan`) ?? 0) })).filter(({ volume }) => volume > 0);
-  const parts = [wavHeader(2, sampleRate, samples)];
-  for (let first = 0; first < samples; first += framesPerStep) {
-    const count = Math.min(framesPerStep, samples - first);
+  const parts = [wavHeader(2, sampleRate, end - begin)];
+  for (let first = begin; first < end; first += framesPerStep) {
+    const count = Math.min(framesPerStep, end - first);
     const sum = [new Float32Array(count), new Float32Array(count)];
     for (const { name, volume, pan } of strips) {
       const planes = await stems.samples(name, first, count);

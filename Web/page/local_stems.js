@@ -95,6 +95,23 @@ export class Stems {
     return this.#wavs.get(name).slice(from, end, "audio/wav");
   }
 
+  /** The samples of a part, `[first, end]`: from `from` to `to` in seconds, by default the song's ends. */
+  part(query) {
+    const { sampleRate, samples } = this.shape;
+    const at = (field, usual) => (query.has(field) ? Math.round(Number(query.get(field)) * sampleRate) : usual);
+    const [first, end] = [at("from", 0), Math.min(samples, at("to", samples))];
+    if (!(first >= 0 && first < end)) throw new Refusal(422, "invalid-option", `The part from ${query.get("from")} to ${query.get("to")} seconds is not in the song, which has ${(samples / sampleRate).toFixed(2)} seconds.`);
+    return [first, end];
+  }
+
+  /** A part of a stem as a WAV file of its own. */
+  async wavOf(name, [first, end]) {
+    const { channels, sampleRate, samples } = this.shape;
+    if (first === 0 && end === samples) return this.wav(name);
+    const sound = await this.wav(name, 44 + first * this.#frameBytes, 44 + end * this.#frameBytes);
+    return new Blob([wavHeader(channels, sampleRate, end - first), sound], { type: "audio/wav" });
+  }
+
   /** Samples of a stem: one plane for each channel. */
   async samples(name, first, count) {
     const from = 44 + first * this.#frameBytes;
@@ -103,14 +120,15 @@ export class Stems {
     return Array.from({ length: channels }, (_, channel) => Float32Array.from({ length: values.length / channels }, (_, frame) => values[frame * channels + channel]));
   }
 
-  /** The waveforms in the form of the service's reply. */
-  waveforms(points) {
+  /** The waveforms of a part in the form of the service's reply. */
+  waveforms(points, [first, end]) {
     const { names, sampleRate } = this.shape;
-    const count = Math.min(points, this.#waveforms[0].blocks);
+    const blocks = this.#waveforms[0].blocksOf(first, end);
+    const count = Math.min(points, blocks[1] - blocks[0]);
     return {
       duration_seconds: this.ready / sampleRate,
       points: count,
-      stems: names.map((name, index) => ({ name, channels: this.#waveforms[index].reduced(count) })),
+      stems: names.map((name, index) => ({ name, channels: this.#waveforms[index].reduced(count, blocks) })),
     };
   }
 

@@ -32,15 +32,21 @@ export class Waveform {
     });
   }
 
-  /** At most `points` points of each channel; point i covers the blocks from i·B/N to (i + 1)·B/N. */
-  reduced(points) {
+  /** The blocks `[first, end]` that have the samples of a part. */
+  blocksOf(first, end) {
+    return [Math.floor(first / blockSamples), Math.min(this.blocks, Math.ceil(end / blockSamples))];
+  }
+
+  /** `points` points of each channel for the blocks `[first, end]`; of B blocks, point i covers those from i·B/N to (i + 1)·B/N. */
+  reduced(points, [first, last] = [0, this.blocks]) {
+    const blocks = last - first;
     return this.min.map((min, channel) => {
       const max = this.max[channel];
       const reply = { min: [], max: [] };
       for (let point = 0; point < points; point += 1) {
         let [least, most] = [127, -128];
-        const end = Math.floor((point + 1) * this.blocks / points);
-        for (let block = Math.floor(point * this.blocks / points); block < end; block += 1) {
+        const end = first + Math.floor((point + 1) * blocks / points);
+        for (let block = first + Math.floor(point * blocks / points); block < end; block += 1) {
           if (min[block] < least) least = min[block];
           if (max[block] > most) most = max[block];
         }

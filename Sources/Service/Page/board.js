@@ -41,6 +41,7 @@ export class Board {
         const box = this.ruler.canvas.getBoundingClientRect();
         return timeline.time((clientX - box.left) / box.width);
       },
+      edges: () => loop.edges,
       move: (edge, time, isExact) => {
         loop.move(edge, time, isExact);
         this.redraw();

@@ -3,7 +3,7 @@
 /** `onFiles(files)` gets the added files. */
 export function acceptFiles(onFiles) {
   const chooser = document.getElementById("chooser");
-  for (const button of document.querySelectorAll("#choose, #choose-first")) button.addEventListener("click", () => chooser.click());
+  for (const button of document.querySelectorAll("#choose, #choose-first, #add")) button.addEventListener("click", () => chooser.click());
   chooser.addEventListener("change", () => {
     onFiles([...chooser.files]);
     // So that the same file can be chosen again.

@@ -9,8 +9,8 @@ const largeStepSeconds = 1;
 export class LoopHandles {
   #handles;
 
-  /** `timeAt(clientX)` is a time of the song; `move(edge, seconds, isExact)` moves an edge; `moved()` ends a drag. */
-  constructor({ timeAt, move, moved }) {
+  /** `timeAt(clientX)` is a time of the song; `edges()` are the loop's; `move(edge, seconds, isExact)` moves one; `moved()` ends a drag. */
+  constructor({ timeAt, edges, move, moved }) {
     this.#handles = ["Loop start", "Loop end"].map((label, edge) => {
       const handle = element("div", { className: "loop-handle", role: "slider", tabIndex: 0, "aria-label": label, "aria-valuemin": 0, title: `${label}: drag it, or move it with the arrow keys` });
       handle.addEventListener("pointerdown", (event) => {
@@ -29,7 +29,7 @@ export class LoopHandles {
         event.preventDefault();
         event.stopPropagation();
         const step = event.shiftKey ? largeStepSeconds : stepSeconds;
-        move(edge, this.edges[edge] + steps * step, true);
+        move(edge, edges()[edge] + steps * step, true);
         moved();
       });
       return handle;
@@ -39,7 +39,6 @@ export class LoopHandles {
 
   /** Places the handles; an edge outside the window has none. */
   place(timeline, edges) {
-    this.edges = edges;
     this.root.hidden = !edges;
     if (!edges) return;
     this.#handles.forEach((handle, edge) => {

@@ -15,7 +15,7 @@ import { Queue } from "./queue.js";
 import { Service } from "./service.js";
 import { Stage } from "./stage.js";
 import { Uploads } from "./uploads.js";
-import { isWaiting, plannedStems, problemWords, quarters, quarterWords } from "./words.js";
+import { isWaiting, mayHelpToRetry, plannedStems, problemWords, quarters, quarterWords } from "./words.js";
 
 /** The song on stage, and the place and mix that it opens with. */
 let openId = null;
@@ -26,6 +26,7 @@ const show = oncePerFrame(showNow);
 const exampleButton = document.getElementById("example");
 /** How long the service keeps results; null is for ever. */
 let keepSeconds = null;
+let isConnected = true;
 /** Requests that leave a browser's connections for others. */
 const requestsAtOnce = 3;
 
@@ -61,8 +62,9 @@ const jobs = new Jobs({
     show();
   },
   onConnection: (isOpen, problem) => {
-    uploads.isConnected = isOpen;
+    uploads.isConnected = isConnected = isOpen;
     service.connection(isOpen, problem);
+    show();
   },
 });
 
@@ -77,7 +79,7 @@ const actions = {
   remove: (item) => (item.file ? uploads.remove(item) : remove(item)),
   cancel: (job) => remove(job),
   retry: (item) => (item.file ? uploads.retryItem(item) : retry(item)),
-  canRetry: (item) => Boolean(item.file) || uploads.canRetry(item.id),
+  canRetry: (item) => (item.state === "cancelled" || mayHelpToRetry(item.error)) && (Boolean(item.file) || uploads.canRetry(item.id)),
   choose: () => document.getElementById("chooser").click(),
   loadOlder: () => jobs.loadOlder(),
   select: (job, isRange) => {
@@ -178,18 +180,21 @@ function retry(job) {
 function announceChange(job, before) {
   const name = title(job.name);
   if (job.state === "done" && before.state !== "done") announce(`${name} is done`);
-  else if (job.state === "failed" && before.state !== "failed") announce(`${name} failed. ${problemWords(job.error)}`);
+  else if (job.state === "failed" && before.state !== "failed") announce(`${name} failed. ${problemWords(job.error, job.name)}`);
   else if (job.state === "running" && quarters(job.fraction) > quarters(before.fraction)) announce(`${name}, ${quarterWords[quarters(job.fraction)]}`);
 }
 
+/** A job as far as it is known: without a connection, nothing is known of its progress. */
+const known = (job) => (isConnected || job.state !== "running" ? job : { ...job, activity: "No connection", seconds_left: null });
+
 function showNow() {
-  const list = jobs.list();
+  const list = jobs.list().map(known);
   const shown = library.arrange(list);
   tools.show(shown, list.length, jobs.hasOlder);
   queue.show({ uploads: [...uploads.items].reverse(), jobs: shown, openId, hasOlder: jobs.hasOlder, isFiltered: library.text !== "", selected: library.selected });
   if (library.needsAll && jobs.hasOlder) jobs.loadOlder();
   const job = jobs.get(openId);
-  if (job) stage.show(job, saved);
+  if (job) stage.show(known(job), saved);
   else if (jobs.isMissing(openId)) stage.showGone(keepSeconds);
   else if (openId) jobs.find(openId);
   else if (jobs.isLoaded) stage.showEmpty();

@@ -92,7 +92,7 @@ function uploadWords(item) {
   if (item.state === "uploading" && isLocal()) return "Reading the file";
   if (item.state === "uploading") return item.fraction < 1 ? "Uploading" : "Almost there";
   if (item.state === "delayed") return item.words;
-  if (item.state === "failed" && item.file) return problemWords(item.error);
+  if (item.state === "failed" && item.file) return problemWords(item.error, item.name);
   return null;
 }
 

@@ -50,7 +50,7 @@ export class Spectrograms {
 
   /** Whether all columns of the last window have arrived. */
   get isComplete() {
-    return !this.#timer && this.#loads === 0 && this.#queue.length === 0;
+    return this.#whole !== null && !this.#timer && this.#loads === 0 && this.#queue.length === 0;
   }
 
   /** The latest picture of a stem: its canvas, and the frames of its start and of a column. */

@@ -64,8 +64,9 @@ export class Uploads {
     this.add([item.file], item.options);
   }
 
-  #refuse(item, sentence) {
-    Object.assign(item, { state: "failed", error: { detail: sentence } });
+  /** Ends an upload; `status` is that of the reply, or 400 for what the page itself refuses. */
+  #refuse(item, sentence, status = 400) {
+    Object.assign(item, { state: "failed", error: { detail: sentence, status } });
   }
 
   #checkSize(item) {
@@ -116,7 +117,7 @@ export class Uploads {
     } else if (error.status === unsupportedMediaType && item.sound === item.file) {
       await this.#decode(item, error.message);
     } else {
-      this.#refuse(item, error.message);
+      this.#refuse(item, error.message, error.status);
     }
   }
 

@@ -12,7 +12,7 @@ export function stateWords(job) {
     case "done":
       return clock(job.duration_seconds ?? 0);
     case "failed":
-      return problemWords(job.error);
+      return problemWords(job.error, job.name);
     case "cancelled":
       return "Cancelled";
     default:
@@ -20,7 +20,17 @@ export function stateWords(job) {
   }
 }
 
-export const problemWords = (problem) => problem?.detail || problem?.title || "Something went wrong.";
+/** A problem in the service's words, without the song's name, which stands above it. */
+export function problemWords(problem, name = "") {
+  const words = problem?.detail || problem?.title || "Something went wrong.";
+  const quoted = [name, `'${name}'`, `“${name}”`].find((each) => name && words.startsWith(each));
+  if (!quoted) return words;
+  const rest = words.slice(quoted.length).replace(/^:?\s*/, "");
+  return /^(is|has|ends|can't|can|does|was|holds|contains)\b/.test(rest) ? `It ${rest}` : rest.charAt(0).toUpperCase() + rest.slice(1);
+}
+
+/** Whether the same song may succeed later: the service, not the sound, was the reason. */
+export const mayHelpToRetry = (problem) => !problem?.status || problem.status >= 500 || problem.status === 408 || problem.status === 429;
 
 /** Number of finished quarters of a job's progress, 0…4. */
 export const quarters = (fraction) => Math.floor(fraction * 4 + 1e-9);
