@@ -8,18 +8,22 @@ blocks of a document share a folder with song.mp3, song.wav, a.flac, b.wav, a fo
 model under the name htdemucs. There is no network. Swift code is compiled as a part of Examples
 (Tests/DemucsTests/DocumentationTests.swift), and tools/course runs the course.
 
+The tables of docs/service.md must have the addresses, statuses and metrics of a running service.
+
 A block that can't run there has <!-- not run: REASON --> in the line before it; --list prints these blocks.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import re
 import shutil
 import subprocess
 import sys
 import tempfile
+import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -132,6 +136,43 @@ class Bench:
                  f"-L{self.folder / 'lib'}", "-lswiftdemucs"], folder)
 
 
+# Statuses that every address can reply; docs/service.md says so above the table of the others.
+COMMON_STATUSES = {"400", "403", "421", "503"}
+
+
+def check_service_tables(binary: Path, work: Path) -> None:
+    """Compares the tables of docs/service.md with the description and the metrics of a service."""
+    text = (ROOT / "docs/service.md").read_text()
+    documented = {
+        row[1]: set(filter(None, row[2].split(", ")))
+        for row in re.finditer(r"^\| `((?:GET|PUT|POST|DELETE) [^`]*)` \|.*\| ([0-9, ]*) \|$", text, re.M)}
+    environment = os.environ | {"SWIFT_DEMUCS_MODELS": str(ROOT / "Models")}
+    call = [binary, "serve", "-n", "demo", "--offline", "--port", "0", "--data", work / "service"]
+    with subprocess.Popen(call, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as service:
+        try:
+            first = service.stdout.readline()
+            address = first.split()[-1]
+            if not address.startswith("http://"):
+                raise SystemExit(f"error: the service did not start:\n{first}{service.stdout.read()}")
+            with urllib.request.urlopen(f"{address}/openapi.json") as reply:
+                paths = json.load(reply)["paths"]
+            with urllib.request.urlopen(f"{address}/metrics") as reply:
+                metrics = set(re.findall(r"^# HELP (\S+)", reply.read().decode(), re.M))
+        finally:
+            service.terminate()
+    actual = {
+        f"{method.upper()} {path}": set(operation["responses"]) - COMMON_STATUSES
+        for path, operations in paths.items() for method, operation in operations.items()
+        if method in ("get", "put", "post", "delete")}
+    wrong = [name for name in sorted(actual | documented) if actual.get(name) != documented.get(name)]
+    named = set(re.findall(r"^\| `(swift_demucs_\w+)` \|", text, re.M))
+    if wrong or metrics != named:
+        raise SystemExit(
+            f"error: docs/service.md differs from the service: {wrong}, "
+            f"expected {[sorted(actual.get(name, ())) for name in wrong]}; metrics {sorted(metrics ^ named)}")
+    print(f"docs/service.md: {len(actual)} addresses and {len(metrics)} metrics, as the service has them")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("documents", nargs="*", type=Path, help="default: all")
@@ -163,6 +204,8 @@ def main() -> None:
                 [work / "venv/bin/pip", "install", "--quiet", "--disable-pip-version-check", wheels[0], "soundfile"],
                 check=True)
             options.python = work / "venv/bin/python"
+        if ROOT / "docs/service.md" in documents:
+            check_service_tables(Path(options.binary).resolve(), work)
         bench = Bench(work, options)
         bench.prepare()
         for document in documents:
