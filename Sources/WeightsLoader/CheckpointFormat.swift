@@ -11,6 +11,8 @@ public enum CheckpointFormat: String, Sendable, CaseIterable {
     case torchLegacy = "torch-legacy"
     /// `.bin` of demucs.cpp.
     case ggml
+    /// `.gguf` of audio.cpp.
+    case gguf
     /// `.onnx`, exported by `torch.onnx`.
     case onnx
 
@@ -21,6 +23,7 @@ public enum CheckpointFormat: String, Sendable, CaseIterable {
         case .torch: "PyTorch archive"
         case .torchLegacy: "PyTorch file of the older form"
         case .ggml: "demucs.cpp file"
+        case .gguf: "GGUF file"
         case .onnx: "ONNX file"
         }
     }
@@ -37,6 +40,8 @@ public enum CheckpointFormat: String, Sendable, CaseIterable {
             self = .torchLegacy
         } else if GGML.isMark(start.prefix(4)) {
             self = .ggml
+        } else if start.starts(with: GGUF.mark) {
+            self = .gguf
         } else if ONNX.isStart(start) {
             self = .onnx
         } else {

@@ -72,7 +72,7 @@ extension WeightsError: DescribedError {
             "can't be written: \(reason)"
         case .notSafetensors(_, let found):
             "is not a checkpoint of a known format: found \(found); give a .safetensors, an "
-                + "official .th, a .ckpt, a demucs.cpp .bin or an .onnx file"
+                + "official .th, a .ckpt, a demucs.cpp .bin, an audio.cpp .gguf or an .onnx file"
         case .damaged(_, let format, let offset, let problem):
             "this \(format.title) is damaged at byte \(offset): \(problem.printable()); "
                 + "download it again"
@@ -105,9 +105,10 @@ extension WeightsError: DescribedError {
             "contains a model of class \(found.quoted); supported: "
                 + expected.joined(separator: ", ")
         case .configurationMissing(_, let className):
-            "has the tensors of \(className), but not its arguments, which shapes don't show; put the "
-                + "YAML file that is published with it beside it, with the same name and the "
-                + "extension .yaml"
+            "has the tensors of \(className), but shapes don't show all of its arguments; put the YAML "
+                + "file that is published with it beside it, with the same name and the extension "
+                + ".yaml; or one with model.stft_hop_length, audio.chunk_size, training.instruments "
+                + "and training.target_instrument, which is enough"
         case .severalModels(_, let submodels):
             Self.severalModels(submodels, choice: "choose one of them")
         case .submodelMissing(_, let name, let submodels):
