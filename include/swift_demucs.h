@@ -255,7 +255,8 @@ sd_status sd_model_describe(const sd_model *model, sd_model_info *info, char *me
                             size_t message_bytes);
 
 /* Lists the published models: an event "model" for each, with the members of the models in
- * "swift-demucs models --json".
+ * "swift-demucs models --json"; then the models of other authors that sd_fetch knows: an event
+ * "linked" for each, with those of the linked models, and "files".
  *
  * repository: as in sd_open_options; NULL for none.
  *
@@ -324,6 +325,15 @@ typedef enum sd_order {
     SD_ORDER_SEQUENTIAL = 1
 } sd_order;
 
+/* Which program's way to treat the track of a RoFormer is followed. */
+typedef enum sd_chunking {
+    /* Music-Source-Separation-Training: windows that are flat but for a tenth at each end. */
+    SD_CHUNKING_MSST = 0,
+    /* audio-separator: Hamming windows, and the track scaled down to a peak of 0.9. Neither for
+     * Demucs nor for live streams. */
+    SD_CHUNKING_AUDIO_SEPARATOR = 1
+} sd_chunking;
+
 /* How a track is separated. The defaults are the reference's. */
 typedef struct sd_separation_options {
     size_t size;
@@ -344,6 +354,7 @@ typedef struct sd_separation_options {
     /* Power of the triangular weights of overlapping segments, at least 1. (default: 1) */
     double transition_power;
     sd_order order;
+    sd_chunking chunking;
     /* Draws the shifts instead of a seed, and is left as the reference leaves Python's generator.
      * NULL for none. */
     sd_random *random;

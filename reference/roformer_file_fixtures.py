@@ -7,6 +7,8 @@ with its YAML file, and the stems of a track from two programs.
         demix.<stem>               of `demix` in ZFTurbo's Music-Source-Separation-Training (MIT)
         separator.<stem>           of `MDXCSeparator.demix` in audio-separator 0.47.1 (MIT)
         ….<samples>                the same for the first samples of `mix`: fewer than a chunk's
+        command.<stem>             of what audio-separator's command does with the first 2,992 samples times
+                                   three: its rules for loud tracks and for those of less than 10 s
 
 Both run the classes of audio-separator. Needs requirements-roformer.txt, in an environment of its own, and a
 checkout of https://github.com/ZFTurbo/Music-Source-Separation-Training at commit ccc011a.
@@ -39,6 +41,7 @@ GROUP = "roformer_files"
 COMMIT = "ccc011abf7f89dd7922bb2888d48493b575c0289"
 # Whole hops: audio-separator leaves out the rest of a track that is shorter than a chunk.
 SHORT = (448, 208)
+LOUD, LOUD_SAMPLES = 3, 2992
 
 BANDS = {
     **TINY,
@@ -92,9 +95,10 @@ def demixed(
 
 
 def separated(
-    model: nn.Module, config: ConfigDict, mix: torch.Tensor
+    model: nn.Module, config: ConfigDict, mix: torch.Tensor, as_command: bool = False
 ) -> dict[str, torch.Tensor]:
-    """The stems of audio-separator, without the object's own loading of models."""
+    """The stems of audio-separator, without the object's own loading of models; `as_command` also does what
+    `MDXCSeparator.separate` does before."""
     # The module imports packages for other models and for downloads.
     missing = ["onnxruntime", "onnx", "onnx2torch", "pydub", "requests", "resampy", "samplerate"]
     for name in missing:
@@ -117,7 +121,14 @@ def separated(
         primary_stem_name=target or others[0],
         secondary_stem_name=others[0],
     )
-    stems = separator.demix(mix.numpy(), override_model_segment_size=False)
+    wave, is_overridden = mix.numpy(), False
+    if as_command:
+        from audio_separator.separator.uvr_lib_v5 import spec_utils
+
+        is_overridden = separator._use_model_segment_override(wave.shape[1] / 44_100)
+        # The command's defaults.
+        wave = spec_utils.normalize(wave=wave.copy(), max_peak=0.9, min_peak=0.0)
+    stems = separator.demix(wave, override_model_segment_size=is_overridden)
     return {name: torch.as_tensor(stem) for name, stem in stems.items()}
 
 
@@ -142,6 +153,9 @@ def make_one(name: str) -> None:
             for stem, output in run(model, config, mix[:, :samples]).items():
                 suffix = "" if samples == mix.shape[1] else f".{samples}"
                 outputs[f"{program}.{stem}{suffix}"] = output.contiguous()
+    loud = mix[:, :LOUD_SAMPLES] * LOUD
+    for stem, output in separated(model, config, loud, as_command=True).items():
+        outputs[f"command.{stem}"] = output.contiguous()
     metadata = {
         "command": "python reference/roformer_file_fixtures.py CHECKOUT",
         "seed": str(SEED),

@@ -37,6 +37,8 @@ final class LoadedModel: @unchecked Sendable {
     // @unchecked: the strings are written once, in the initialiser.
     let separator: Separator
     let files: ModelFiles
+    /// Where the model was found.
+    private let store: ModelStore
     let log: Log
     /// Threads and precision of the model's own engine, for a trace.
     let threads: Int?
@@ -49,7 +51,8 @@ final class LoadedModel: @unchecked Sendable {
     private let stems: UnsafeMutableBufferPointer<UnsafePointer<CChar>?>
 
     /// - Parameter name: the name or path that the caller gave.
-    init(_ files: ModelFiles, named givenName: String, _ options: sd_open_options) throws {
+    init(_ store: ModelStore, named givenName: String, _ options: sd_open_options) throws {
+        let files = try store.find(givenName)
         let threads = try CInterface.threads(options.threads)
         try CallError.require(options.jobs >= 1, "jobs", options.jobs, "a number from 1")
         let choices: [PrecisionChoice] = [
@@ -62,6 +65,7 @@ final class LoadedModel: @unchecked Sendable {
             opened, stems: try texts(options.stems, options.stem_count, "stems"), threads: threads,
             segmentsInParallel: Int(options.jobs), precision: precision)
         self.files = files
+        self.store = store
         self.givenName = givenName
         self.threads = threads
         self.precision = precision
@@ -81,11 +85,16 @@ final class LoadedModel: @unchecked Sendable {
         free(name)
     }
 
-    /// The model for a run.
+    /// The model for a run, with those that follow it.
     ///
-    /// - Throws: `WeightsError`, `ConfigurationError` if its files have changed.
-    func modelOfRun() throws -> SeparationModel {
-        try runModel.withLock { known in
+    /// - Throws: `WeightsError`, `ConfigurationError` if its files have changed; the errors of finding
+    ///   and opening the models that follow.
+    func modelOfRun(_ request: SeparationRequest) throws -> SeparationModel {
+        let followed = try request.followed(files) { try store.find($0) }
+        if !followed.followers.isEmpty {
+            return try SeparationModel(followed, name: givenName, loaded: separator)
+        }
+        return try runModel.withLock { known in
             let model = try known ?? SeparationModel(files, name: givenName, loaded: separator)
             known = model
             return model
@@ -117,8 +126,7 @@ public func sd_open(
         let options = try sd_open_options.read(options, "options", or: sd_open_options_init)
         let store = try ModelStore(
             ofLibraryWith: try optionalText(options.repository, "repository"))
-        result.pointee = modelHandle.open(
-            try LoadedModel(try store.find(name), named: name, options))
+        result.pointee = modelHandle.open(try LoadedModel(store, named: name, options))
     }
 }
 

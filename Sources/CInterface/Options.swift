@@ -130,7 +130,8 @@ extension sd_separation_options {
             shifts: Int(shifts), seed: has_seed == 0 ? nil : seed,
             overlap: overlap == -1 ? nil : overlap,
             segmentSeconds: segment_seconds == 0 ? nil : segment_seconds, split: split != 0,
-            transitionPower: transition_power)
+            transitionPower: transition_power,
+            chunking: try choice(chunking, "chunking", [.msst, .audioSeparator]))
         options.passOrder = try choice(order, "order", [.interleaved, .sequential])
         options.reportsBegins = true
         return options
@@ -237,8 +238,9 @@ public func sd_separation_options_init(_ options: UnsafeMutablePointer<sd_separa
         size: MemoryLayout<sd_separation_options>.size, shifts: Int32(defaults.shifts),
         has_seed: 0, seed: 0, overlap: -1, segment_seconds: 0,
         split: defaults.split ? 1 : 0, rate: SD_RATE_MODEL,
-        transition_power: defaults.transitionPower, order: SD_ORDER_INTERLEAVED, random: nil,
-        progress: nil, progress_context: nil, cancellation: nil)
+        transition_power: defaults.transitionPower, order: SD_ORDER_INTERLEAVED,
+        chunking: SD_CHUNKING_MSST, random: nil, progress: nil, progress_context: nil,
+        cancellation: nil)
 }
 
 @c @implementation

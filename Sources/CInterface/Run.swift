@@ -89,9 +89,10 @@ public func sd_run(
         let callbacks = RunCallbacks(
             events: try EventCallback(event, context, within: cancellation),
             segments: ProgressCallback(function: progress, context: context), model: model)
+        let settings = try RunSettings(json: try optionalText(settings, "settings") ?? "{}")
         var run = try SeparationRun(
-            of: paths.map { InputTrack(file: $0) }, nil, with: try model.modelOfRun(),
-            settings: try RunSettings(json: try optionalText(settings, "settings") ?? "{}"),
+            of: paths.map { InputTrack(file: $0) }, nil,
+            with: try model.modelOfRun(settings.request), settings: settings,
             reporter: callbacks, cancellation: callbacks.events.token)
         if try run.run(problems: []) == .interrupted { throw CancellationError() }
     }
@@ -110,6 +111,11 @@ public func sd_models(
         let events = try EventCallback(event, context)
         for listing in try store.listings() {
             events.send("model", listing.json)
+            try events.token.check()
+        }
+        for model in LinkedModel.all {
+            let files = (try? store.find(model.name).checkpoints) ?? []
+            events.send("linked", model.json + ["files": files])
             try events.token.check()
         }
     }

@@ -33,11 +33,13 @@ package enum ModelConfiguration: Sendable {
             }
         }
         guard let file else {
-            let sections = try kind.storedSections(of: checkpoint)
+            let sections = kind.completed(
+                try kind.storedSections(of: checkpoint), from: checkpoint)
             return (.roformer(try RoFormerConfiguration(kind, sections)), [])
         }
         return try named(file) { sections throws(ConfigurationError) in
-            (.roformer(try RoFormerConfiguration(kind, sections)), [])
+            let sections = kind.completed(sections, from: checkpoint)
+            return (.roformer(try RoFormerConfiguration(kind, sections)), [])
         }
     }
 

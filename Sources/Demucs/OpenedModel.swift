@@ -24,6 +24,8 @@ package struct OpenedModel: Sendable {
     private let rules: [TrackRules]
     /// Weights of the bag, `[member][source]`.
     private let weights: [[Double]]
+    /// Models that separate stems of this one further.
+    let followers: [(stem: String, model: OpenedModel)]
 
     /// Opens the checkpoints and reads their configurations, but no weights.
     ///
@@ -52,7 +54,30 @@ package struct OpenedModel: Sendable {
         self.warnings = warnings
         rules = configurations.map(\.trackRules)
         weights = files.weights ?? rules.map { $0.sources.map { _ in 1 } }
+        followers = try files.followers.map { ($0.stem, try OpenedModel($0.files)) }
         try checkAgreement()
+        try checkFollowers()
+    }
+
+    /// Followers read stems as they are: of this model's rate and channels.
+    private func checkFollowers() throws(SeparationError) {
+        let own = rules[0]
+        for (stem, model) in followers {
+            let other = model.rules[0]
+            try SeparationError.require(
+                own.sources.contains(stem), "then", "\(stem)=\(model.name)",
+                "a stem among " + own.sources.joined(separator: ", "))
+            try SeparationError.require(
+                own.sampleRateHz == other.sampleRateHz && own.audioChannels == other.audioChannels,
+                "then", "\(stem)=\(model.name)",
+                "a model of \(own.sampleRateHz) Hz and \(own.audioChannels) channels, as "
+                    + "\(name); this one has \(other.sampleRateHz) Hz and "
+                    + "\(other.audioChannels)")
+            let parts = StemSources.partNames(of: stem, other.sources)
+            try SeparationError.require(
+                !parts.contains(where: own.sources.contains), "then", "\(stem)=\(model.name)",
+                "a model whose parts have other names than the stems of \(name)")
+        }
     }
 
     private func checkAgreement() throws(BagError) {
@@ -79,7 +104,19 @@ package struct OpenedModel: Sendable {
         }
     }
 
-    /// Names of all sources, in the model's order.
+    /// The bags of the model and of its followers, each for all of its stems.
+    package var stemSources: StemSources {
+        StemSources(
+            first: bag(ofIndices: nil),
+            followers: followers.map { stem, model in
+                StemSources.Follower(
+                    stem: stem,
+                    names: StemSources.partNames(of: stem, model.rules[0].sources),
+                    bag: model.bag(ofIndices: nil))
+            })
+    }
+
+    /// Names of the model's own sources, in its order.
     package var sources: [String] { rules[0].sources }
 
     /// Share of a segment that overlaps the next one, unless the options set it.
@@ -92,10 +129,11 @@ package struct OpenedModel: Sendable {
     package func bag(of stems: [String]?) throws(SeparationError) -> Bag {
         let wanted = stems ?? sources
         try SeparationError.requireStems(wanted, of: sources)
-        let indices = sources.indices.filter { wanted.contains(sources[$0]) }
-        return Bag(
-            zip(rules, weights).map { Bag.Member($0, weights: $1) },
-            stems: indices)
+        return bag(ofIndices: sources.indices.filter { wanted.contains(sources[$0]) })
+    }
+
+    private func bag(ofIndices stems: [Int]?) -> Bag {
+        Bag(zip(rules, weights).map { Bag.Member($0, weights: $1) }, stems: stems)
     }
 
     /// Loads a member's network.
@@ -125,16 +163,17 @@ package struct OpenedModel: Sendable {
     /// Information about the loaded model.
     ///
     /// - Parameters:
-    ///   - stems: indices of the sources to name, ascending.
+    ///   - stems: names of the stems that are separated.
     ///   - networks: the loaded networks.
-    func information(stems: [Int], networks: [ModelNetwork]) -> ModelInformation {
+    func information(stems: [String], networks: [ModelNetwork]) -> ModelInformation {
         let first = rules[0]
         return ModelInformation(
-            name: name, sources: stems.map { first.sources[$0] }, sampleRateHz: first.sampleRateHz,
+            name: name, sources: stems, sampleRateHz: first.sampleRateHz,
             audioChannels: first.audioChannels,
             segmentSeconds: Double(rules.map(\.segmentSamples).min() ?? 0)
                 / Double(first.sampleRateHz),
-            warnings: warnings, memberCount: configurations.count,
+            warnings: warnings + followers.flatMap(\.model.warnings),
+            memberCount: configurations.count,
             parameterCount: networks.reduce(0) { $0 + $1.parameterCount })
     }
 }

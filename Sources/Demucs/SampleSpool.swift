@@ -80,10 +80,18 @@ final class SampleSpool: @unchecked Sendable {
 
     /// Reads the samples from the beginning, block by block; throws `SeparationError.spoolFailed`.
     /// The spool must be finished.
-    func reader() -> RangeReader {
+    ///
+    /// - Parameter channels: the channels to read; `nil` for all.
+    func reader(ofChannels channels: Range<Int>? = nil) -> RangeReader {
         RangeReader(
-            channelCount: block.channelCount, sampleRateHz: block.sampleRateHz,
-            sampleCount: sampleCount, blockSamples: Self.blockSamples, read: readBlock)
+            channelCount: channels?.count ?? block.channelCount,
+            sampleRateHz: block.sampleRateHz, sampleCount: sampleCount,
+            blockSamples: Self.blockSamples
+        ) { range in
+            var audio = try self.readBlock(range)
+            if let channels { audio.channels = Array(audio.channels[channels]) }
+            return audio
+        }
     }
 
     private func readBlock(_ range: Range<Int>) throws -> PlanarAudio {

@@ -7,7 +7,8 @@ import Tensor
 extension SeparationRequest {
     /// Groups of fields that exclude each other.
     package static let exclusive = [
-        ["stems", "two-stems"], ["segment", "no-split"], ["int24", "float32"], ["flac", "mp3"],
+        ["stems", "two-stems"], ["two-stems", "then"], ["segment", "no-split"],
+        ["int24", "float32"], ["flac", "mp3"],
     ]
 
     /// The field of a name; nil if there is none.
@@ -83,6 +84,15 @@ extension SeparationRequest {
             value: { .bool($0.hasResidual) },
             set: { $1.hasResidual = $0 }),
         Field(
+            "then", .text(placeholder: "stem=model"), .list(of: .string),
+            help:
+                "Separate a stem further by another model, such as drums=drumsep, into drums_kick, "
+                + "drums_snare and so on. Can be repeated. `stems` and `mix` accept these names too.",
+            value: { .array(($0.then ?? []).map { .text($0.description) }) },
+            parse: { value, request throws(Expected) in
+                request.then = try following(value, after: request.then ?? [])
+            }),
+        Field(
             "shifts", .text(placeholder: "n"), .integer(in: SeparationOptions.supportedShifts),
             help: "Average over this many passes with random shifts in time: 0 to 100. Each pass "
                 + "takes the time of a separation: 5 takes five times as long as 1. The demo model "
@@ -135,8 +145,9 @@ extension SeparationRequest {
             }),
         Field(
             "chunking", of: SeparationOptions.Chunking.allCases,
-            help: "How to cut the track for a RoFormer: msst as Music-Source-Separation-Training, "
-                + "audio-separator as that program.",
+            help:
+                "How to treat the track for a RoFormer: msst as Music-Source-Separation-Training, "
+                + "audio-separator as that program, which also limits peaks to 0.9.",
             value: \.chunking
         ) { $1.chunking = $0 },
         Field(
@@ -266,6 +277,17 @@ extension SeparationRequest {
             throw Expected("\(expected), each once")
         }
         return names
+    }
+
+    private static func following(
+        _ text: String, after others: [Following]
+    ) throws(Expected) -> [Following] {
+        let parts = text.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+            .map(String.init)
+        guard parts.count == 2, parts.allSatisfy({ !$0.isEmpty }),
+            !others.contains(where: { $0.stem == parts[0] })
+        else { throw Expected("a stem and a model, such as drums=drumsep, each stem once") }
+        return others + [Following(stem: parts[0], model: parts[1])]
     }
 
     private static func mix(_ text: String) throws(Expected) -> Mix {

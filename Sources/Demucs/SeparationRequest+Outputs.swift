@@ -15,16 +15,17 @@ extension SeparationRequest {
     /// The outputs for a model: stems in the model's order, then mixes, then the residual.
     ///
     /// - Throws: `RequestError` for names that the model doesn't have, and for duplicate names.
-    package func outputs(of sources: [String]) throws(RequestError) -> [NamedSignal] {
-        var outputs = if let twoStems { try pair(twoStems, sources) } else { try single(sources) }
+    package func outputs(of stems: ModelStems) throws(RequestError) -> [NamedSignal] {
+        let sources = stems.sources
+        var outputs = if let twoStems { try pair(twoStems, sources) } else { try single(stems) }
         // Sources that the outputs so far contain: both of a pair contain all.
         var contained = Set(
             twoStems != nil && outputs.count == 2 ? sources : outputs.flatMap(\.signal.stems))
         for mix in mixes {
-            try check(mix.parts, "mix", allowed: sources)
+            try check(mix.parts, "mix", allowed: stems.all)
             // Without single stems, a mix is only a part of the stem file.
             if hasNoStems { continue }
-            let parts = sources.filter(mix.parts.contains)
+            let parts = stems.all.filter(mix.parts.contains)
             let heard = mix.isRest ? sources.filter { !parts.contains($0) } : parts
             outputs.append(
                 NamedSignal(
@@ -53,11 +54,15 @@ extension SeparationRequest {
         }
     }
 
-    private func single(_ sources: [String]) throws(RequestError) -> [NamedSignal] {
+    private func single(_ known: ModelStems) throws(RequestError) -> [NamedSignal] {
         if hasNoStems { return [] }
         let others = mixes.map(\.name) + (hasResidual ? [SeparationRequest.residualName] : [])
-        if let stems { try check(stems, "stems", allowed: sources + others) }
-        return sources.filter { stems?.contains($0) ?? true }.map { NamedSignal($0, .stem($0)) }
+        if let stems { try check(stems, "stems", allowed: known.all + others) }
+        func isWritten(_ name: String) -> Bool { stems?.contains(name) ?? true }
+        return known.sources.filter(isWritten).map { NamedSignal($0, .stem($0)) }
+            + known.parts.filter { isWritten($0.name) }.map {
+                NamedSignal($0.name, .stem($0.name), isPart: !isWritten($0.stem))
+            }
     }
 
     /// - Throws: `RequestError.invalidValue` for the first name that is not allowed.

@@ -29,6 +29,16 @@ package struct SeparationRequest: Codable, Equatable, Sendable {
         }
     }
 
+    /// A model that separates a stem further.
+    package struct Following: Codable, Equatable, Sendable, CustomStringConvertible {
+        package let stem: String
+        /// Name or path of the model.
+        package let model: String
+
+        /// As the field takes it: `drums=drumsep`.
+        package var description: String { "\(stem)=\(model)" }
+    }
+
     /// The second output of `two-stems`.
     package enum OtherMethod: String, Codable, Sendable, CaseIterable {
         case none
@@ -49,6 +59,8 @@ package struct SeparationRequest: Codable, Equatable, Sendable {
     package var otherMethod = OtherMethod.add
     package var mixes: [Mix] = []
     package var hasResidual = false
+    /// Models that separate stems further; nil for none, as in stored requests without this field.
+    package var then: [Following]?
     package var shifts = SeparationOptions().shifts
     package var seed: UInt64?
     /// Share of a segment; nil for the model's own.
@@ -119,8 +131,22 @@ extension SeparationRequest {
     ) -> OutputOptions {
         OutputOptions(
             format: outputFormat(format), clipMode: clipMode,
+            peakLimit: chunking == .audioSeparator ? SeparatorChunks.peakLimit : nil,
             gain: gain ?? (clipMode == .rescale ? defaultGain : .perStem), rate: outputRate,
             downmix: downmix, spoolFolder: folder, copiesTags: copiesTags)
+    }
+
+    /// The files of a model, with those of the models that separate its stems further.
+    ///
+    /// - Parameter find: finds the files of a name or path.
+    package func followed(
+        _ files: ModelFiles, finding find: (String) throws -> ModelFiles
+    ) rethrows -> ModelFiles {
+        var files = files
+        files.followers = try (then ?? []).map {
+            ModelFiles.Follower(stem: $0.stem, files: try find($0.model))
+        }
+        return files
     }
 
     package var mp3: MP3Settings {

@@ -17,7 +17,7 @@ package final class SeparationStream {
         /// Converting and separating each block.
         case live(AudioConversion, TrackPipeline)
         /// All input has arrived.
-        case ended(TrackPipeline)
+        case ended(StemPipeline)
     }
 
     package let channelCount: Int
@@ -29,6 +29,7 @@ package final class SeparationStream {
     package private(set) var random: PythonRandom
     private let progress: (SeparationProgress) -> Void
     private let cancellation: CancellationToken
+    private let spoolFolder: String?
     private var state: State
     /// Samples of each channel that arrived.
     private var inputSamples = 0
@@ -80,6 +81,7 @@ package final class SeparationStream {
         self.channelCount = channelCount
         self.sampleRateHz = sampleRateHz
         self.separator = separator
+        self.spoolFolder = spoolFolder
         self.options = options
         self.random = random
         self.cancellation = cancellation
@@ -120,11 +122,15 @@ package final class SeparationStream {
             let recording = try separator.recording(cancellation: cancellation) { spool.reader() }
             state = .ended(
                 try separator.pipeline(
-                    recording.track, options: options, random: &random, cancellation: cancellation))
+                    recording.track, options: options, random: &random,
+                    spoolFolder: spoolFolder, cancellation: cancellation))
         case .live(var conversion, let pipeline):
             pipeline.append(conversion.finish())
             pipeline.endTrack()
-            state = .ended(pipeline)
+            state = .ended(
+                StemPipeline(
+                    pipeline, channelCount: separator.model.audioChannels, options: options,
+                    random: random, cancellation: cancellation))
         case .ended: preconditionFailure("the stream has ended")
         }
     }
@@ -134,14 +140,13 @@ package final class SeparationStream {
     ///
     /// - Throws: `SeparationError.spoolFailed`, `CancellationError`.
     package func next() throws -> PlanarAudio? {
-        let pipeline: TrackPipeline
-        switch state {
-        case .spooling: return nil
-        case .live(_, let live): pipeline = live
-        case .ended(let ended): pipeline = ended
-        }
         while var rest = resampling {
-            let block = try pipeline.next(progress: progress)
+            let block: StemBlock?
+            switch state {
+            case .spooling: return nil
+            case .live(_, let live): block = try live.next(progress: progress)
+            case .ended(let ended): block = try ended.next(progress: progress)
+            }
             if block == nil, !hasEnded { return nil }
             let stems =
                 block.map { rest.append($0.stems, limit: inputSamples) }

@@ -20,7 +20,11 @@ public final class Separator: Sendable {
     public static let supportedThreads = 1...1024
 
     public let model: ModelInformation
-    let bag: Bag
+    /// The networks of all stems; the first model's bag is that of the loaded ones.
+    private let bag: Bag
+    private let stemSources: StemSources
+    /// The loaded followers, by the index in ``stemSources``.
+    private let followers: [Int: Separator]
     private let workers: [Worker]
 
     /// A worker that runs one segment at a time, on its own threads. Workers share the weights.
@@ -56,13 +60,47 @@ public final class Separator: Sendable {
 
     /// Loads a model that runs on given backends of one precision; each runs one segment at a time.
     package init(_ opened: OpenedModel, stems: [String]? = nil, backends: [Backend]) throws {
-        bag = try opened.bag(of: stems)
+        stemSources = opened.stemSources
+        let wanted = stems ?? stemSources.names.all
+        try SeparationError.requireStems(wanted, of: stemSources.names.all)
+        let names = stemSources.names.all.filter(wanted.contains)
+        bag = stemSources.firstBag(for: names)
+        followers = try Self.followers(of: opened, stemSources, wanted: names, backends)
         let networks = try opened.networks(running: bag, on: backends[0])
         workers = backends.map { backend in
             Worker(backend: backend, networks: networks.map { $0?.running(on: backend) })
         }
-        model = opened.information(stems: bag.stems, networks: networks.compactMap(\.self))
+        model = opened.information(stems: names, networks: networks.compactMap(\.self))
         return_freed_memory()
+    }
+
+    /// A separator with the weights of another one of the same model, and followers for it.
+    ///
+    /// - Parameter opened: the model with its followers.
+    package init(_ loaded: Separator, followedBy opened: OpenedModel) throws {
+        stemSources = opened.stemSources
+        for follower in stemSources.followers {
+            try SeparationError.requireStems([follower.stem], of: loaded.model.sources)
+        }
+        bag = loaded.bag
+        workers = loaded.workers
+        let names = loaded.model.sources + stemSources.names.parts.map(\.name)
+        followers = try Self.followers(
+            of: opened, stemSources, wanted: names, workers.map(\.backend))
+        model = opened.information(
+            stems: names, networks: workers[0].networks.compactMap(\.self))
+    }
+
+    /// The followers that give a wanted stem.
+    private static func followers(
+        of opened: OpenedModel, _ sources: StemSources, wanted: [String], _ backends: [Backend]
+    ) throws -> [Int: Separator] {
+        var followers: [Int: Separator] = [:]
+        for (index, follower) in sources.followers.enumerated()
+        where follower.names.contains(where: wanted.contains) {
+            followers[index] = try Separator(opened.followers[index].model, backends: backends)
+        }
+        return followers
     }
 
     /// Instruction set, GEMM backend, precision and threads of this separator:
@@ -145,7 +183,7 @@ public final class Separator: Sendable {
     ) throws -> TrackReport {
         try excerpt?.validate()
         try options.validate()
-        let needed = try bag(
+        let needed = try stems(
             for: outputs.map(\.signal) + (stemFile?.parts.map(\.signal) ?? []), output)
         let recording = try recording(
             excerpt: excerpt, downmix: output.downmix, maximumSeconds: maximumSeconds,
@@ -159,13 +197,13 @@ public final class Separator: Sendable {
             outputs,
             stemFile: stemFile.map {
                 try StemFileWriter($0, shape: shape, options: output, source: input)
-            }, stems: needed.names, shape: shape, options: output,
+            }, stems: needed, shape: shape, options: output,
             tags: output.copiesTags ? input.tags : nil, threads: threads)
         let seed = options.seedOrDrawn()
         var random = PythonRandom(seed: seed)
         let pipeline = try pipeline(
-            recording.track, bag: needed.bag, options: options, random: &random,
-            cancellation: cancellation)
+            recording.track, stems: needed, options: options, random: &random,
+            spoolFolder: output.spoolFolder, cancellation: cancellation)
         while let block = try pipeline.next(progress: progress) { try files.append(block) }
         try input.checkUnchanged()
         return TrackReport(
@@ -175,13 +213,13 @@ public final class Separator: Sendable {
             warnings: recording.warnings, outputs: try files.finish(cancellation: cancellation))
     }
 
-    /// The bag for the stems that signals need, without other stems.
+    /// The stems that signals need, in the model's order.
     ///
     /// - Throws: `SeparationError.invalidOption` for a stem that this separator doesn't give, for no
     ///   output at all, and for a common gain with a clip mode that has none.
-    private func bag(
+    private func stems(
         for signals: [StemOutput.Signal], _ options: OutputOptions
-    ) throws(SeparationError) -> (bag: Bag, names: [String]) {
+    ) throws(SeparationError) -> [String] {
         try SeparationError.require(
             options.gain != .common || options.clipMode == .rescale, "gain",
             options.gain.rawValue, "stem, unless the clip mode is rescale")
@@ -189,8 +227,7 @@ public final class Separator: Sendable {
         for wanted in signals.filter({ $0 != .mixture }).map(\.stems) + [names] {
             try SeparationError.requireStems(wanted, of: model.sources)
         }
-        let needed = zip(bag.stems, model.sources).filter { names.contains($0.1) }
-        return (bag.giving(needed.map(\.0)), needed.map(\.1))
+        return model.sources.filter(names.contains)
     }
 
     // MARK: - Block by block
@@ -212,15 +249,55 @@ public final class Separator: Sendable {
     /// Starts the separation of a track.
     ///
     /// - Parameters:
-    ///   - bag: the wanted stems; `nil` for all.
+    ///   - stems: names of the wanted stems, in the model's order; `nil` for all.
     ///   - random: generator of the shifts' offsets; its state is then that of Python's generator
     ///     after the reference's separation.
+    ///   - spoolFolder: folder of the temporary file of stems that are separated further; `nil` for
+    ///     the system's.
     package func pipeline(
-        _ track: Track, bag: Bag? = nil, options: SeparationOptions, random: inout PythonRandom,
+        _ track: Track, stems: [String]? = nil, options: SeparationOptions,
+        random: inout PythonRandom, spoolFolder: String? = nil, cancellation: CancellationToken
+    ) throws -> StemPipeline {
+        let wanted = stems ?? model.sources
+        let bag = stemSources.firstBag(for: wanted)
+        let first = try trackPipeline(
+            track, bag: bag, options: options, random: &random, cancellation: cancellation)
+        let ownNames = bag.stems.map { stemSources.names.sources[$0] }
+        var running: [StemPipeline.Follower] = []
+        var places: [String: StemPipeline.Source] = [:]
+        var segments: [Int] = []
+        for (index, name) in ownNames.enumerated() { places[name] = .first(index) }
+        for (index, separator) in followers.sorted(by: { $0.key < $1.key }) {
+            let follower = stemSources.followers[index]
+            let indices = follower.names.indices.filter { wanted.contains(follower.names[$0]) }
+            guard !indices.isEmpty, let stem = ownNames.firstIndex(of: follower.stem) else {
+                continue
+            }
+            for (place, index) in indices.enumerated() {
+                places[follower.names[index]] = .follower(running.count, place)
+            }
+            let parts = follower.bag.giving(indices)
+            running.append(StemPipeline.Follower(stem: stem, separator: separator, bag: parts))
+            segments.append(
+                try parts.work(
+                    options.ofFollower(parts), trackSamples: track.sampleCount
+                ).segments)
+        }
+        let pipeline = StemPipeline(
+            first, channelCount: model.audioChannels, followers: running,
+            sources: wanted.compactMap { places[$0] }, options: options, random: random,
+            spoolFolder: spoolFolder, cancellation: cancellation)
+        pipeline.expect(segmentsOfFollowers: segments)
+        return pipeline
+    }
+
+    /// Starts the separation of a track by this model's own networks.
+    func trackPipeline(
+        _ track: Track, bag: Bag, options: SeparationOptions, random: inout PythonRandom,
         cancellation: CancellationToken
     ) throws -> TrackPipeline {
         try TrackPipeline(
-            track, bag: bag ?? self.bag, options: options, random: &random,
+            track, bag: bag, options: options, random: &random,
             backend: workers[0].backend, workers: networks(cancellation),
             cancellation: cancellation)
     }
@@ -230,7 +307,10 @@ public final class Separator: Sendable {
         _ normalization: Normalization, options: SeparationOptions, random: inout PythonRandom,
         cancellation: CancellationToken
     ) throws -> TrackPipeline {
-        try TrackPipeline(
+        try SeparationError.require(
+            followers.isEmpty, "then", followers.count,
+            "left out for a live stream: further models need the whole stem")
+        return try TrackPipeline(
             live: bag, normalization: normalization, options: options, random: &random,
             backend: workers[0].backend, workers: networks(cancellation),
             cancellation: cancellation)

@@ -3,6 +3,8 @@
 // data/overrides.json) and of Music-Source-Separation-Training at ccc011a (docs/pretrained_models.md);
 // a comment names any other source.
 
+import System
+
 /// A model of another author.
 package struct LinkedModel: Sendable {
     /// A file at its author's or a mirror's address.
@@ -33,6 +35,14 @@ package struct LinkedModel: Sendable {
     }
 
     package var configurationFile: String { "\(name).yaml" }
+
+    /// The members of a model in a list for programs.
+    package var json: JSONObject {
+        [
+            "name": name, "summary": summary, "licence": licence, "url": checkpoint.url,
+            "sha256": checkpoint.sha256, "countBytes": checkpoint.countBytes,
+        ]
+    }
 
     package static func named(_ name: String) -> LinkedModel? { all.first { $0.name == name } }
 
@@ -67,6 +77,17 @@ package struct LinkedModel: Sendable {
                 sha256: "5b84f37e8d444c8cb30c79d77f613a41c05868ff9c9ac6c7049c00aefae115aa"),
             configuration: File(
                 configurations + "viperx/model_bs_roformer_ep_317_sdr_12.9755.yaml"),
+            licence: unstated),
+        LinkedModel(
+            name: "bs_roformer_ep_368", summary: "vocals, by viperx: BS-RoFormer",
+            // No registry has its checksum.
+            checkpoint: File(
+                "https://github.com/TRvlvr/model_repo/releases/download/all_public_uvr_models/"
+                    + "model_bs_roformer_ep_368_sdr_12.9628.ckpt"),
+            configuration: File(
+                "https://raw.githubusercontent.com/TRvlvr/application_data/"
+                    + "30b0b148049e95418b8f91459a9970aab732638b/mdx_model_data/mdx_c_configs/"
+                    + "model_bs_roformer_ep_368_sdr_12.9628.yaml"),
             licence: unstated),
         LinkedModel(
             name: "bs_roformer_sw",
@@ -156,15 +177,22 @@ package struct LinkedModel: Sendable {
             summary: "kick, snare, cymbals and toms of a drum stem, by inagoy: Hybrid Demucs",
             checkpoint: File(training + "v1.0.5/model_drumsep.th"),
             configuration: File(configurations + "config_drumsep.yaml"), licence: unstated),
+        cinematic("cdx23", "dbb4db154df7e45a5cb72d1659c48937e757f6d6b0eef8ca4199e6e38f8d8f37"),
+        cinematic("cdx23_2", "a778de4a72b90482a578bfb6ea6bf41462785d9136c11802c67a864a40f29434"),
+        cinematic("cdx23_3", "e41a54684d3cd6794ee2bb59183ffeb11a9a3d42db873a6a08a9829ac3ef4cfe"),
+    ]
+
+    /// A model of MVSEP-CDX23, whose better quality is the mean of its three. Addresses and checksums
+    /// are recorded by several public projects; a file's name has the first digits of its checksum.
+    private static func cinematic(_ name: String, _ sha256: String) -> LinkedModel {
         LinkedModel(
-            name: "cdx23", summary: "dialogue, effects and music of a film, by ZFTurbo: HTDemucs",
-            // The address and the checksum are recorded by several public projects.
+            name: name, summary: "music, effects and dialogue of a film, by ZFTurbo: HTDemucs",
             checkpoint: File(
                 "https://github.com/ZFTurbo/MVSEP-CDX23-Cinematic-Sound-Demixing/releases/download/"
-                    + "v.1.0.0/97d170e1-dbb4db15.th",
-                sha256: "dbb4db154df7e45a5cb72d1659c48937e757f6d6b0eef8ca4199e6e38f8d8f37"),
-            configuration: nil, licence: unstated),
-    ]
+                    + "v.1.0.0/97d170e1-\(sha256.prefix(8)).th",
+                sha256: sha256),
+            configuration: nil, licence: unstated)
+    }
 
     /// A model of the mirror that bs-roformer-infer fetches from.
     private static func mirrored(

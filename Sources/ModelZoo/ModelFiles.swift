@@ -18,6 +18,24 @@ public struct ModelFiles: Sendable, Equatable {
     /// The description of the model, which replaces that in its checkpoint or in a YAML file beside
     /// it; `nil` for none.
     package var configuration: ConfigurationFile?
+    /// Models that separate stems of this one further.
+    package var followers: [Follower] = []
+
+    /// A model that separates a stem of another.
+    package struct Follower: Sendable, Equatable {
+        package let stem: String
+        package let files: ModelFiles
+
+        package init(stem: String, files: ModelFiles) {
+            self.stem = stem
+            self.files = files
+        }
+    }
+
+    /// The checkpoints, then those of the followers.
+    package var allCheckpoints: [String] {
+        checkpoints + followers.flatMap(\.files.checkpoints)
+    }
 
     package init(
         name: String, checkpoints: [String], weights: [[Double]]? = nil,

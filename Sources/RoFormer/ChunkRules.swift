@@ -1,6 +1,7 @@
 // How the file of a RoFormer says that tracks are cut into chunks.
 
 import HTDemucs
+import Tracks
 import WeightsLoader
 
 /// The chunks of a track: their length, and how many of them each sample is in.
@@ -10,9 +11,9 @@ package struct ChunkRules: Sendable, Equatable {
     /// `inference.num_overlap`: chunks that a sample in the middle of a track is in; a chunk begins
     /// every `chunkSamples / overlapCount` samples.
     package let overlapCount: Int
-    /// `stft_hop_length * (inference.dim_t - 1)`: samples of a chunk of audio-separator; nil without
-    /// `dim_t`.
-    package let separatorChunkSamples: Int?
+    /// The chunks of audio-separator: `stft_hop_length * (inference.dim_t - 1)` samples, for a short
+    /// track those of 256 frames.
+    package let separator: SeparatorChunks
     /// `inference.normalize`: whether the track's mean and deviation are removed first.
     package let normalises: Bool
 
@@ -28,7 +29,9 @@ package struct ChunkRules: Sendable, Equatable {
         }
         overlapCount = try inference.integer("num_overlap", 2, 1...64)
         let frames = try inference.optionalInteger("dim_t", 2...1 << 20)
-        separatorChunkSamples = frames.map { hop * ($0 - 1) }
+        separator = SeparatorChunks(
+            samples: frames.map { hop * ($0 - 1) }, shortSamples: hop * (256 - 1),
+            overlapCount: try inference.integer("num_overlap", 8, 1...64))
         normalises = try inference.flag("normalize", false)
     }
 }

@@ -9,6 +9,6 @@ extension RoFormerConfiguration {
         TrackRules(
             sources: sources, audioChannels: audioChannels, sampleRateHz: sampleRateHz,
             chunkSamples: chunks.chunkSamples, overlapCount: chunks.overlapCount,
-            separatorSamples: chunks.separatorChunkSamples, normalises: chunks.normalises)
+            separator: chunks.separator, normalises: chunks.normalises)
     }
 }

@@ -63,9 +63,9 @@ package struct RunSettings: Sendable {
     }
 
     /// The outputs for a model: those of the request, or the one for standard output.
-    func outputs(of sources: [String]) throws(RunError) -> [NamedSignal] {
+    func outputs(of stems: ModelStems) throws(RunError) -> [NamedSignal] {
         do throws(RequestError) {
-            let outputs = try request.outputs(of: sources)
+            let outputs = try request.outputs(of: stems)
             guard let standardOutput else { return outputs }
             try request.check([standardOutput], "stdout", allowed: outputs.map(\.name))
             return outputs.filter { $0.name == standardOutput }

@@ -9,8 +9,8 @@ package struct SeparationModel {
     let files: ModelFiles
     /// Folder of the stems below that of the run.
     let folder: String
-    /// Names of the model's stems.
-    let sources: [String]
+    /// Names of the model's stems, and of their parts.
+    let stems: ModelStems
     /// The opened files; nil once the weights are loaded, because open files count as memory of the
     /// process.
     var opened: OpenedModel?
@@ -27,17 +27,19 @@ package struct SeparationModel {
     /// - Parameters:
     ///   - files: the model's files, with the member to use.
     ///   - name: the name that was asked for; nil for the default.
-    ///   - separator: the model of these files, if it is loaded already.
+    ///   - separator: the model of these files, if it is loaded already; followers may not be.
     /// - Throws: `WeightsError`, `ConfigurationError`, `BagError`.
     package init(_ files: ModelFiles, name: String?, loaded separator: Separator? = nil) throws {
         self.files = files
-        self.separator = separator
         checksums = separator.map { _ in
-            PendingChecksums(of: files.checkpoints, CancellationToken())
+            PendingChecksums(of: files.allCheckpoints, CancellationToken())
         }
         folder = SeparationModel.folder(files, name)
         let opened = try OpenedModel(files)
-        sources = opened.sources
+        stems = opened.stemSources.names
+        self.separator = try separator.map {
+            files.followers.isEmpty ? $0 : try Separator($0, followedBy: opened)
+        }
         configurationChecksum = opened.configurationChecksum
         isQuantized = opened.isQuantized
         overlap = opened.overlap

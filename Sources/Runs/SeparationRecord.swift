@@ -11,7 +11,7 @@ package struct SeparationRecord: Codable, Equatable {
 
     /// The checkpoints by content, and how they are combined.
     struct Model: Codable, Equatable {
-        /// SHA-256 of each file, in the order of the bag.
+        /// SHA-256 of each file, in the order of the bag, then of the models that follow.
         let checkpoints: [String]
         let member: String?
         let weights: [[Double]]?
@@ -169,6 +169,8 @@ struct SeparationParameters: Codable, Equatable {
     let transitionPower: Double?
     /// Nil for the default, as in records of versions without this parameter.
     let chunking: String?
+    /// Nil for none, as in records of versions without this parameter.
+    let then: [String]?
     let startSeconds: Double
     let durationSeconds: Double?
     let downmix: String
@@ -199,6 +201,7 @@ struct SeparationParameters: Codable, Equatable {
         transitionPower = request.transitionPower == 1 ? nil : request.transitionPower
         chunking =
             request.chunking == SeparationOptions().chunking ? nil : request.chunking.rawValue
+        then = request.then?.map(\.description)
         startSeconds = request.start ?? 0
         durationSeconds = request.duration
         downmix = settings.output.downmix.rawValue

@@ -47,13 +47,13 @@ package struct SeparationRun {
         self.reporter = reporter
         self.cancellation = cancellation
         self.model = model
-        outputs = try settings.outputs(of: model.sources)
+        outputs = try settings.outputs(of: model.stems)
         stemFileParts =
             try settings.stemFile == nil
-            ? [] : settings.request.stemFileParts(of: model.sources)
+            ? [] : settings.request.stemFileParts(of: model.stems.sources)
         if let loaded = model.separator?.model.sources {
             let needed = (outputs + stemFileParts).flatMap(\.signal.stems)
-            let missing = model.sources.filter { needed.contains($0) && !loaded.contains($0) }
+            let missing = model.stems.all.filter { needed.contains($0) && !loaded.contains($0) }
             if !missing.isEmpty { throw RunError.stemsNotLoaded(missing) }
         }
         ffmpeg = settings.stemFile == nil ? nil : .onPath
@@ -64,16 +64,16 @@ package struct SeparationRun {
             : try OutputPlan(
                 tracks, names: outputs.map(\.name),
                 // A track of a manifest may ask for other stems than the command.
-                otherNames: manifest?.mayHaveStems == true ? model.sources : [],
+                otherNames: manifest?.mayHaveStems == true ? model.stems.all : [],
                 modelFolder: model.folder, isManifest: manifest != nil, settings: settings)
-        try manifest?.validateStems(settings, ofSources: model.sources)
+        try manifest?.validateStems(settings, of: model.stems)
         precision = try SeparationRun.precision(settings.request, model)
         modelChecksums = model.checksums
         trackCount = manifest == nil ? plan.tracks.count : manifest?.count
         seed = settings.request.separation.seedOrDrawn()
         events = SeparationEvents(
             reporter, isManifest: manifest != nil,
-            model: .init(name: model.files.name, files: model.files.checkpoints),
+            model: .init(name: model.files.name, files: model.files.allCheckpoints),
             parameters: SeparationParameters(
                 settings, settings.request, of: model, outputs: outputs,
                 stemFileParts: stemFileParts,
@@ -110,7 +110,7 @@ package struct SeparationRun {
         }
         defer { folder?.removeIfEmpty() }
         if let manifest {
-            var tracks = try manifest.tracks(settings, sources: model.sources)
+            var tracks = try manifest.tracks(settings, of: model.stems)
             while let input = try tracks.next() {
                 if try !run(plan.planned(input)) { break }
             }
@@ -205,7 +205,7 @@ package struct SeparationRun {
     /// Starts computing the checksums of the model.
     private mutating func beginIdentity() {
         if modelChecksums == nil {
-            modelChecksums = PendingChecksums(of: model.files.checkpoints, cancellation)
+            modelChecksums = PendingChecksums(of: model.files.allCheckpoints, cancellation)
         }
     }
 
@@ -249,7 +249,7 @@ package struct SeparationRun {
         try loaded.validate(settings.request.separation)
         try manifest?.validateSegments { try loaded.validate($0) }
         if model.separator == nil { loaded.model.warnings.forEach(reporter.warning) }
-        for checkpoint in model.files.checkpoints { reporter.detail("Checkpoint \(checkpoint)") }
+        for checkpoint in model.files.allCheckpoints { reporter.detail("Checkpoint \(checkpoint)") }
         reporter.detail("Stems \(loaded.model.sources.joined(separator: ", "))")
         reporter.detail("Engine \(loaded.engineDescription)")
         // An unwritable folder ends the run before the first track.
@@ -272,8 +272,8 @@ package struct SeparationRun {
     private var neededStems: [String]? {
         if manifest?.mayHaveStems == true { return nil }
         let needed = Set((outputs + stemFileParts).flatMap(\.signal.stems))
-        let stems = model.sources.filter(needed.contains)
-        return stems.count == model.sources.count ? nil : stems
+        let stems = model.stems.all.filter(needed.contains)
+        return stems.count == model.stems.all.count ? nil : stems
     }
 
     // MARK: - Summary

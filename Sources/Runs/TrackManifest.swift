@@ -103,15 +103,15 @@ package struct TrackManifest {
     struct Tracks {
         private let manifest: TrackManifest
         private let settings: RunSettings
-        private let sources: [String]
+        private let stems: ModelStems
         private var reader: ManifestReader
 
         fileprivate init(
-            _ manifest: TrackManifest, _ settings: RunSettings, _ sources: [String]
+            _ manifest: TrackManifest, _ settings: RunSettings, _ stems: ModelStems
         ) throws(RunError) {
             self.manifest = manifest
             self.settings = settings
-            self.sources = sources
+            self.stems = stems
             reader = ManifestReader(manifest.file)
         }
 
@@ -124,25 +124,24 @@ package struct TrackManifest {
                 return InputTrack(
                     path: track.path, id: track.id, request: request,
                     outputs: try track.stems.map { _ throws(RunError) in
-                        try manifest.outputs(request, sources, track.line)
+                        try manifest.outputs(request, stems, track.line)
                     })
             }
             return nil
         }
     }
 
-    /// - Parameter sources: the model's stems.
     func tracks(
-        _ settings: RunSettings, sources: [String]
+        _ settings: RunSettings, of stems: ModelStems
     ) throws(RunError) -> Tracks {
-        try Tracks(self, settings, sources)
+        try Tracks(self, settings, stems)
     }
 
     // MARK: - Against the model
 
     /// Checks the tracks' own lists of stems.
     func validateStems(
-        _ settings: RunSettings, ofSources sources: [String]
+        _ settings: RunSettings, of known: ModelStems
     ) throws(RunError) {
         for (stems, line) in stemLists.sorted(by: { $0.value < $1.value }) {
             var request = settings.request
@@ -151,15 +150,15 @@ package struct TrackManifest {
             } catch {
                 throw .trackRequest(place: file.place(line), error)
             }
-            _ = try outputs(request, sources, line)
+            _ = try outputs(request, known, line)
         }
     }
 
     private func outputs(
-        _ request: SeparationRequest, _ sources: [String], _ line: Int
+        _ request: SeparationRequest, _ stems: ModelStems, _ line: Int
     ) throws(RunError) -> [NamedSignal] {
         do throws(RequestError) {
-            return try request.outputs(of: sources)
+            return try request.outputs(of: stems)
         } catch {
             throw .trackRequest(place: file.place(line), error)
         }

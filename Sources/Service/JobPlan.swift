@@ -20,15 +20,16 @@ struct JobPlan {
     static func check(
         _ options: SeparationRequest, _ model: InstalledModel
     ) throws -> [NamedSignal] {
-        let outputs = try options.jobOutputs(of: model.sources)
+        let outputs = try options.jobOutputs(of: model.stemSources.names)
         // Some models take longer segments, at the price of memory.
-        if let segment = options.segment, segment > model.bag.trainingSeconds {
+        let bag = model.stemSources.first
+        if let segment = options.segment, segment > bag.trainingSeconds {
             throw Problem.option(
                 "segment", value: "\(segment)",
-                expected: "at most the \(model.bag.trainingSeconds) seconds that the model was "
+                expected: "at most the \(bag.trainingSeconds) seconds that the model was "
                     + "trained on")
         }
-        _ = try model.bag.work(options.separation, trackSamples: 1)
+        _ = try bag.work(options.separation, trackSamples: 1)
         return outputs
     }
 
@@ -41,7 +42,7 @@ struct JobPlan {
         _ options: SeparationRequest, _ outputs: [NamedSignal],
         _ facts: JobInput.Facts, _ model: InstalledModel, _ limits: ServiceLimits
     ) throws {
-        let bag = model.bag
+        let bag = model.stemSources.first
         let recordedSamples =
             try options.excerpt?.range(in: facts.sampleCount, rateHz: facts.sampleRateHz).count
             ?? facts.sampleCount
@@ -58,12 +59,10 @@ struct JobPlan {
                     + "\(seconds.fixed(3))")
         }
 
-        let needed = Set(outputs.flatMap(\.signal.stems))
-        let work = try bag.giving(
-            model.sources.indices.filter { needed.contains(model.sources[$0]) }
-        )
-        .work(options.separation, trackSamples: trackSamples)
-        let usual = try bag.work(SeparationOptions(), trackSamples: trackSamples)
+        let work = try model.stemSources.work(
+            for: outputs.flatMap(\.signal.stems), options.separation, trackSamples: trackSamples)
+        let usual = try model.stemSources.work(
+            for: model.stemSources.names.all, SeparationOptions(), trackSamples: trackSamples)
         let multiple = work.samples / usual.samples
         guard multiple <= Double(limits.work) else {
             throw Problem(

@@ -65,13 +65,13 @@ struct JobRunner: Sendable {
     }
 
     private func separate(_ job: inout Job, _ cancellation: CancellationToken) throws {
-        let model = try models.model(job.model)
+        let model = try models.model(job.model, then: job.options.then)
         let precision = try models.precision(of: model, job.options.precisionChoice)
         let separator = try models.separator(model, precision)
         let input = try JobInput(
             path: folder.input(job.id), name: job.name, in: folder, settings,
             isCancelled: { cancellation.isCancelled })
-        let outputs = try job.options.jobOutputs(of: model.sources)
+        let outputs = try job.options.jobOutputs(of: model.stemSources.names)
         let target = folder.unfinishedResults(of: job.id)
         DataFolder.remove(target)
         guard mkdir(target, 0o700) == 0 else {

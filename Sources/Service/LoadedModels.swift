@@ -12,10 +12,8 @@ import Tensor
 struct InstalledModel: Sendable {
     let name: String
     let files: ModelFiles
-    /// Names of the model's stems.
-    let sources: [String]
-    /// The model's networks, for all of its stems.
-    let bag: Bag
+    /// The model's networks and stems, with those of the models that follow it.
+    let stemSources: StemSources
     /// Digest of the model's checkpoints and how they are combined.
     let identity: String
     let isQuantized: Bool
@@ -106,17 +104,17 @@ final class LoadedModels: Sendable {
         // Opened first, because its errors name the file.
         let opened = try OpenedModel(files)
         var hash = SHA256()
-        for path in files.checkpoints {
+        for path in files.allCheckpoints {
             hash.update(Array(try SHA256.hexadecimal(ofFile: path).utf8))
         }
         hash.update(
             Array(
                 ("\(files.weights ?? []) \(files.segmentSeconds ?? 0) \(files.submodel ?? "")"
+                    + files.followers.map { " \($0.stem)=\($0.files.name)" }.joined()
                     + (opened.configurationChecksum ?? "")).utf8))
         return InstalledModel(
-            name: files.name, files: files, sources: opened.sources,
-            bag: try opened.bag(of: nil), identity: hash.hexadecimal,
-            isQuantized: opened.isQuantized)
+            name: files.name, files: files, stemSources: opened.stemSources,
+            identity: hash.hexadecimal, isQuantized: opened.isQuantized)
     }
 
     /// Waits up to ten seconds for the service's own model: loading takes a second, a download
@@ -147,7 +145,32 @@ final class LoadedModels: Sendable {
     }
 
     /// Names that jobs may use, besides the service's own.
-    private static let names = PublishedModel.all.map(\.name) + [ModelStore.demoModel]
+    private static let names =
+        PublishedModel.all.map(\.name) + [ModelStore.demoModel] + LinkedModel.all.map(\.name)
+
+    /// The model with a name on this machine, with those that follow it. Nothing is fetched.
+    ///
+    /// - Throws: `Problem`.
+    func model(
+        _ name: String?, then following: [SeparationRequest.Following]?
+    ) throws(Problem) -> InstalledModel {
+        let first = try model(name)
+        guard let following, !following.isEmpty else { return first }
+        let key = ([first.name] + following.map(\.description)).joined(separator: " then ")
+        if let known = state.withLock({ $0.models[key] }) { return known }
+        var files = first.files
+        for step in following {
+            files.followers.append(
+                ModelFiles.Follower(stem: step.stem, files: try model(step.model).files))
+        }
+        do {
+            let model = try installed(files)
+            state.withLock { $0.models[key] = model }
+            return model
+        } catch {
+            throw Problem(error)
+        }
+    }
 
     /// The model with a name on this machine; the service's own for nil. Nothing is fetched.
     ///
@@ -223,14 +246,22 @@ final class LoadedModels: Sendable {
             ($0.own, $0.loaded.map { ($0.name, $0.key.precision) }, $0.models)
         }
         let kernels = try? EngineInformation()
-        let names = (own.map { [$0.name] } ?? []) + LoadedModels.names.filter { $0 != own?.name }
+        // Other authors' models are many: only those on this machine are listed.
+        let names =
+            (own.map { [$0.name] } ?? [])
+            + LoadedModels.names.filter { name in
+                name != own?.name
+                    && (LinkedModel.named(name) == nil || (try? store.find(name)) != nil)
+            }
         let models = names.map { name -> JSON in
             let published = PublishedModel.all.first { $0.name == name }
             let installed = known[name] ?? (try? model(name))
             return [
                 "name": .text(name), "is_loaded": .bool(loaded.contains { $0.0 == name }),
                 "is_installed": .bool(installed != nil),
-                "stems": .array((installed?.sources ?? published?.sources ?? []).map(JSON.text)),
+                "stems": .array(
+                    (installed?.stemSources.names.sources ?? published?.sources ?? []).map(
+                        JSON.text)),
             ]
         }
         return [

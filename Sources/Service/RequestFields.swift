@@ -54,9 +54,9 @@ extension SeparationRequest {
     /// The outputs of a job for a model.
     ///
     /// - Throws: `Problem`, also for too many.
-    func jobOutputs(of sources: [String]) throws(Problem) -> [NamedSignal] {
+    func jobOutputs(of stems: ModelStems) throws(Problem) -> [NamedSignal] {
         let outputs: [NamedSignal]
-        do throws(RequestError) { outputs = try self.outputs(of: sources) } catch {
+        do throws(RequestError) { outputs = try self.outputs(of: stems) } catch {
             throw Problem(error)
         }
         if outputs.count > SeparationRequest.mostJobOutputs {

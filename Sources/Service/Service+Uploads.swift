@@ -38,7 +38,8 @@ extension Service {
         }
         // A form may still have fields with other options.
         if !isForm, request.route?.operation == .createJob, models.readiness == .ready {
-            do { try JobPlan.check(options, models.model(options.model)) } catch {
+            do { try JobPlan.check(options, models.model(options.model, then: options.then)) } catch
+            {
                 throw Problem(error)
             }
         }
@@ -100,7 +101,7 @@ extension Service {
         let options = try SeparationRequest(
             fields: optionFields(of: request) + upload.fields + more)
         models.awaitOwn()
-        let model = try models.model(options.model)
+        let model = try models.model(options.model, then: options.then)
         let precision = try models.precision(of: model, options.precisionChoice)
         let outputs = try JobPlan.check(options, model)
         let id = Job.newID()

@@ -10,11 +10,16 @@ extension SegmentPlan {
 
     static func chunks(
         _ rules: TrackRules, _ options: SeparationOptions, overlapCount: Int,
-        separatorSamples: Int?
+        separator: SeparatorChunks, trackSamples: Int
     ) throws(SeparationError) -> SegmentPlan {
         var samples = try segmentSamples(rules, options)
-        if options.chunking == .audioSeparator, options.segmentSeconds == nil {
-            samples = separatorSamples ?? samples
+        var overlapCount = overlapCount
+        if options.chunking == .audioSeparator {
+            overlapCount = separator.overlapCount
+            if options.segmentSeconds == nil {
+                let isShort = trackSamples < SeparatorChunks.shortSeconds * rules.sampleRateHz
+                samples = isShort ? separator.shortSamples : separator.samples ?? samples
+            }
         }
         try SeparationError.require(
             samples >= leastChunkSamples, "segment", options.segmentSeconds ?? 0,

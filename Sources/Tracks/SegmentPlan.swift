@@ -56,9 +56,10 @@ package struct SegmentPlan: Sendable {
         }
         switch rules.cutting {
         case .demucs: self = try Self.overlapping(rules, options)
-        case .chunks(let count, let separatorSamples):
+        case .chunks(let count, let separator):
             self = try Self.chunks(
-                rules, options, overlapCount: count, separatorSamples: separatorSamples)
+                rules, options, overlapCount: count, separator: separator,
+                trackSamples: trackSamples)
         }
     }
 

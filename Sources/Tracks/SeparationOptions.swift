@@ -21,19 +21,20 @@ public struct SeparationOptions: Sendable, Equatable {
     public var split: Bool
     /// Power of the triangular weights of overlapping segments, at least 1.
     public var transitionPower: Double
-    /// How the track of a RoFormer is cut.
+    /// How the track of a RoFormer is cut and limited.
     public var chunking: Chunking
     /// For Python's `demucs.api`, whose callback is called as each segment begins and as it ends, pass
     /// after pass.
     package var passOrder = PassOrder.interleaved
     package var reportsBegins = false
 
-    /// Which program's way to cut the track of a RoFormer is followed.
+    /// Which program's way to treat the track of a RoFormer is followed.
     public enum Chunking: String, Sendable, CaseIterable {
         /// `demix` of ZFTurbo's Music-Source-Separation-Training: windows that are flat but for a
         /// tenth at each end, and a track that its reflection extends.
         case msst
-        /// audio-separator: Hamming windows, and a last segment that ends with the track.
+        /// audio-separator: Hamming windows, a last segment that ends with the track, shorter segments
+        /// for tracks of less than ten seconds, and the track scaled down to a peak of 0.9.
         case audioSeparator = "audio-separator"
     }
 

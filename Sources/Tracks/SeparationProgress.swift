@@ -22,6 +22,13 @@ public struct SeparationProgress: Sendable, Equatable {
     package let trackSamples: Int?
     let sampleRateHz: Int
 
+    /// The progress among the segments of several separations.
+    package func with(segmentsDone: Int, segmentsTotal: Int) -> SeparationProgress {
+        SeparationProgress(
+            segmentsDone: segmentsDone, segmentsTotal: segmentsTotal, segment: segment,
+            trackSamples: trackSamples, sampleRateHz: sampleRateHz)
+    }
+
     /// Length of the track.
     public var audioSecondsTotal: Double { Double(trackSamples ?? 0) / Double(sampleRateHz) }
 

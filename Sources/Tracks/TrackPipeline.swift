@@ -67,7 +67,10 @@ package final class TrackPipeline {
         } catch {
             throw error.erased
         }
-        let normalization = bag.normalises ? track.statistics.normalization : .identity
+        let isSeparators = options.chunking == .audioSeparator
+        let track = isSeparators ? track.limited(toPeak: SeparatorChunks.peakLimit) : track
+        let normalization =
+            bag.normalises && !isSeparators ? track.statistics.normalization : .identity
         try self.init(
             passes, TrackWindow(track, normalization: normalization), normalization: normalization,
             bag: bag, options: options, backend: backend, workers: workers,

@@ -15,9 +15,8 @@ package struct TrackRules: Sendable {
         ///
         /// - Parameters:
         ///   - overlapCount: segments that a sample in the middle of a track is in.
-        ///   - separatorSamples: samples of a segment of audio-separator; nil for
-        ///     ``TrackRules/segmentSamples``.
-        case chunks(overlapCount: Int, separatorSamples: Int?)
+        ///   - separator: the segments of audio-separator.
+        case chunks(overlapCount: Int, separator: SeparatorChunks)
     }
 
     /// Names of the sources, in the order of the network's output.
@@ -53,17 +52,37 @@ package struct TrackRules: Sendable {
     }
 }
 
+/// The segments of audio-separator.
+package struct SeparatorChunks: Sendable, Equatable {
+    /// Samples of a segment; nil for ``TrackRules/segmentSamples``.
+    package let samples: Int?
+    /// Samples of a segment of a track of less than ``shortSeconds``.
+    package let shortSamples: Int
+    /// Segments that a sample in the middle of a track is in.
+    package let overlapCount: Int
+
+    static let shortSeconds = 10
+    /// A track, and each file of a stem, is scaled down to this peak.
+    package static let peakLimit: Float = 0.9
+
+    package init(samples: Int?, shortSamples: Int, overlapCount: Int) {
+        self.samples = samples
+        self.shortSamples = shortSamples
+        self.overlapCount = overlapCount
+    }
+}
+
 extension TrackRules {
     /// The rules of a network that runs on chunks of any length, and that no shift moves.
     package init(
         sources: [String], audioChannels: Int, sampleRateHz: Int, chunkSamples: Int,
-        overlapCount: Int, separatorSamples: Int?, normalises: Bool
+        overlapCount: Int, separator: SeparatorChunks, normalises: Bool
     ) {
         self.init(
             sources: sources, audioChannels: audioChannels, sampleRateHz: sampleRateHz,
             segmentSamples: chunkSamples, isLimited: false, paddedSamples: nil, validLength: nil,
             drawsEachSegment: false, maximumShiftSamples: 0, normalises: normalises,
-            cutting: .chunks(overlapCount: overlapCount, separatorSamples: separatorSamples))
+            cutting: .chunks(overlapCount: overlapCount, separator: separator))
     }
 }
 

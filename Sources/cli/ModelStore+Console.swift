@@ -46,12 +46,18 @@ extension SeparationModel {
         _ settings: SeparateCommand.Settings, console: Console, cancellation: CancellationToken
     ) throws {
         let name = settings.arguments.value(.name)
-        var files = try settings.arguments.modelStore().model(
+        let store = try settings.arguments.modelStore()
+        var files = try store.model(
             named: name, isFetched: !settings.run.isDryRun, console: console,
             cancellation: cancellation)
         files.submodel = settings.arguments.value(.member)
         if let path = settings.arguments.value(.config) {
             files.configuration = try ConfigurationFile.read(path)
+        }
+        files = try settings.run.request.followed(files) { name in
+            try settings.run.isDryRun
+                ? store.find(name)
+                : store.fetch(name, console: console, cancellation: cancellation)
         }
         try self.init(files, name: name)
     }

@@ -49,13 +49,7 @@ struct ModelsCommand {
         guard !arguments.has(.json) else {
             let report: JSONObject = [
                 "models": listings.map(\.json), "licence": PublishedModel.licenceNote,
-                "linked": LinkedModel.all.map { model in
-                    [
-                        "name": model.name, "summary": model.summary, "licence": model.licence,
-                        "url": model.checkpoint.url, "sha256": JSON(model.checkpoint.sha256),
-                        "countBytes": JSON(model.checkpoint.countBytes),
-                    ] as JSONObject
-                },
+                "linked": LinkedModel.all.map(\.json),
                 "cacheFolder": store.ownCache,
             ]
             console.result(JSONText.of(report, keys: .useDefaultKeys))

@@ -42,6 +42,7 @@ extension Option {
     static let otherMethod = Option(field: "other-method")
     static let mix = Option(field: "mix")
     static let residual = Option(field: "residual")
+    static let then = Option(field: "then")
 
     // MARK: - Separation
 
@@ -109,7 +110,7 @@ extension SeparateCommand {
             + "through ffmpeg.",
         topics: [
             "MODEL": [.name, .member, .config, .repo, .offline, .listModels, .signature],
-            "WHICH STEMS": [.writtenStems, .twoStems, .otherMethod, .mix, .residual],
+            "WHICH STEMS": [.writtenStems, .twoStems, .otherMethod, .mix, .residual, .then],
             "SEPARATION": [
                 .shifts, .seed, .overlap, .segment, .noSplit, .transitionPower, .chunking, .start,
                 .duration, .downmix, .precision,

@@ -85,6 +85,7 @@ PLACE(sd_separation_options, split, 40);
 PLACE(sd_separation_options, rate, 44);
 PLACE(sd_separation_options, transition_power, 48);
 PLACE(sd_separation_options, order, 56);
+PLACE(sd_separation_options, chunking, 60);
 PLACE(sd_separation_options, random, 64);
 PLACE(sd_separation_options, progress, 72);
 PLACE(sd_separation_options, progress_context, 80);

@@ -317,6 +317,9 @@ static void numbers_out_of_range_are_refused(void) {
     SEPARATE(rate, (sd_rate)2);
     SEPARATE(order, (sd_order)2);
     SEPARATE(order, (sd_order)-1);
+    SEPARATE(chunking, (sd_chunking)2);
+    // The model is no RoFormer.
+    SEPARATE(chunking, SD_CHUNKING_AUDIO_SEPARATOR);
     SEPARATE(random, &nonsense);
     SEPARATE(cancellation, (sd_cancellation *)(void *)model);
 
@@ -488,8 +491,9 @@ static void defaults_are_the_documented_ones(void) {
               separation.has_seed == 0 && separation.overlap == -1 &&
               separation.segment_seconds == 0 && separation.split == 1 &&
               separation.rate == SD_RATE_MODEL && separation.transition_power == 1 &&
-              separation.order == SD_ORDER_INTERLEAVED && !separation.random &&
-              !separation.progress && !separation.progress_context && !separation.cancellation,
+              separation.order == SD_ORDER_INTERLEAVED && separation.chunking == SD_CHUNKING_MSST &&
+              !separation.random && !separation.progress && !separation.progress_context &&
+              !separation.cancellation,
           "sd_separation_options");
     CHECK(files.size == sizeof files && files.container == SD_WAV &&
               files.sample_format == SD_INT16 && files.clip == SD_CLIP_RESCALE &&
@@ -637,6 +641,7 @@ static sd_separation_options odd_separation(sd_cancellation *cancellation) {
     MUTATE(options, rate, (sd_rate)odd_int());
     MUTATE(options, transition_power, odd_double());
     MUTATE(options, order, (sd_order)odd_int());
+    MUTATE(options, chunking, (sd_chunking)odd_int());
     static sd_random state;
     state.words[0] = 1;
     state.position = upto(3) ? 624 : odd_int();

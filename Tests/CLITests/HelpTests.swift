@@ -59,6 +59,10 @@ struct HelpTests {
                                           accepts the name too.
                   --residual              Also write 'residual', the track minus the sum of all
                                           stems.
+                  --then <stem=model>     Separate a stem further by another model, such as
+                                          drums=drumsep, into drums_kick, drums_snare and so on.
+                                          Can be repeated. --stems and --mix accept these names
+                                          too.
 
                 SEPARATION:
                   --shifts <n>            Average over this many passes with random shifts in
@@ -82,9 +86,10 @@ struct HelpTests {
                                           Power of the triangular weights of overlapping
                                           segments, at least 1. (default: 1)
                   --chunking <msst|audio-separator>
-                                          How to cut the track for a RoFormer: msst as
+                                          How to treat the track for a RoFormer: msst as
                                           Music-Source-Separation-Training, audio-separator as
-                                          that program. (default: msst)
+                                          that program, which also limits peaks to 0.9.
+                                          (default: msst)
                   --start <time>          Start here, in seconds or as 1:02:03.5. (default: the
                                           track's start)
                   --duration <time>       Separate a part of this length, as if the track ended
@@ -275,6 +280,8 @@ struct HelpTests {
                                           such as rest=mixture-vocals.
                   --residual              Also write 'residual', the track minus the sum of all
                                           stems.
+                  --then <stem=model>     Separate a stem further by another model, such as
+                                          drums=drumsep, into drums_kick, drums_snare and so on.
 
                 SEPARATION:
                   --shifts <n>            Average over this many passes with random shifts in
@@ -287,7 +294,7 @@ struct HelpTests {
                                           Power of the triangular weights of overlapping
                                           segments, at least 1.
                   --chunking <msst|audio-separator>
-                                          How to cut the track for a RoFormer.
+                                          How to treat the track for a RoFormer.
                   --start <time>          Start here, in seconds or as 1:02:03.5.
                   --duration <time>       Separate a part of this length, as if the track ended
                                           there.

@@ -43,8 +43,12 @@ import Testing
         let separator = try separator(name)
         for samples in Self.lengths {
             let track = try track(name, samples: samples)
+            // Their own length, which audio-separator changes for tracks of less than ten seconds.
+            let chunkSamples = name == "mel_target" ? 480 : 640
             let separation = try separator.separate(
-                AudioInput(track), options: SeparationOptions(chunking: chunking))
+                AudioInput(track),
+                options: SeparationOptions(
+                    segmentSeconds: (Double(chunkSamples) + 0.5) / 44_100, chunking: chunking))
             for stem in separation.stems {
                 let program = chunking == .msst ? "demix" : "separator"
                 guard let expected = try golden(program, name, stem.name, samples: samples) else {
@@ -59,6 +63,53 @@ import Testing
                     comparison.snrDecibels >= 100, "\(stem.name) of \(samples): \(comparison)")
             }
         }
+    }
+
+    /// audio-separator's command scales a loud track to a peak of 0.9, and takes chunks of 256 frames
+    /// for a short one: here more samples than the track has.
+    @Test(arguments: models)
+    func loudAndShortTracksAreThoseOfAudioSeparatorsCommand(_ name: String) throws {
+        var track = try track(name, samples: 2992)
+        for channel in track.channels.indices {
+            track.channels[channel] = track.channels[channel].map { $0 * 3 }
+        }
+        #expect(track.peak > 0.9)
+        let separation = try separator(name).separate(
+            AudioInput(track), options: SeparationOptions(chunking: .audioSeparator))
+        for stem in separation.stems {
+            let golden = try Fixture("roformer_files/\(name).outputs")
+            let comparison = Comparison(
+                actual: stem.audio.channels.flatMap(\.self),
+                expected: try golden.floats("command.\(stem.name)"))
+            // As above.
+            #expect(comparison.snrDecibels >= 100, "\(stem.name): \(comparison)")
+        }
+    }
+
+    /// Files have no peak above 0.9 either; a quiet stem keeps its gain.
+    @Test func filesOfAudioSeparatorsWayHaveItsPeak() throws {
+        let folder = try TemporaryFolder()
+        var request = SeparationRequest()
+        request.chunking = .audioSeparator
+        #expect(request.output().peakLimit == 0.9)
+        var track = try track("target", samples: 2992)
+        for channel in track.channels.indices {
+            track.channels[channel] = track.channels[channel].map { $0 * 3 }
+        }
+        // Of a loud track at its peak, without a network between.
+        let report = try separator("target").separate(
+            AudioInput(track),
+            into: [
+                StemOutput(
+                    name: "loud", signal: .mixture, to: .file(folder.path("loud.wav"))),
+                StemOutput(
+                    name: "vocals", signal: .stem("vocals"), to: .file(folder.path("vocals.wav"))),
+            ], output: request.output(), options: request.separation)
+        #expect(abs(report.outputs[0].peak - 0.9) < 1e-6 && report.outputs[0].gain == 1)
+        let written = try AudioFile.read(folder.path("vocals.wav")).buffer.peak
+        #expect(written <= 0.9)
+        let scaled = min(1, 0.9 / report.outputs[1].peak)
+        #expect(abs(report.outputs[1].gain - scaled) < 1e-6)
     }
 
     /// The residual is the track minus the stem, up to the rounding of the window's sums.
@@ -151,7 +202,11 @@ import Testing
         var files = ModelFiles(checkpoint: path)
         files.configuration = try ConfigurationFile.read(yaml)
         #expect(
-            throws: ConfigurationError.file(path: yaml, .missing(key: "model.depth"))
+            throws: ConfigurationError.file(
+                path: yaml,
+                .invalid(
+                    key: "model.stft_hop_length", found: "its default",
+                    allowed: "it has to be at most 16, stft_n_fft / 4"))
         ) { try OpenedModel(files) }
     }
 }

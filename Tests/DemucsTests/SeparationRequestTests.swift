@@ -17,24 +17,39 @@ import Testing
         return request
     }
 
+    /// The stems of a model of those sources; all models that follow have the same.
+    private func stems(of request: SeparationRequest) -> ModelStems {
+        ModelStems(
+            Self.sources,
+            parts: (request.then ?? []).flatMap { step in
+                Self.sources.map { ModelStems.Part(name: "\(step.stem)_\($0)", stem: step.stem) }
+            })
+    }
+
     @Test(arguments: RequestCase.all)
     func outputsAndRefusalsAreThoseOfAllDoors(wanted: RequestCase) throws {
         if wanted.outputs.isEmpty {
             #expect(throws: RequestError.self) {
-                _ = try request(wanted.fields).outputs(of: Self.sources)
+                let request = try request(wanted.fields)
+                _ = try request.outputs(of: stems(of: request))
             }
         } else {
-            let outputs = try request(wanted.fields).outputs(of: Self.sources)
+            let request = try request(wanted.fields)
+            let outputs = try request.outputs(of: stems(of: request))
             #expect(outputs.map(\.name) == wanted.outputs)
         }
     }
 
     @Test func aMixOfStemsThatAreWrittenTooIsNoPart() throws {
         let outputs = try request([("mix", "karaoke=drums+bass"), ("residual", "")])
-            .outputs(of: Self.sources)
+            .outputs(of: ModelStems(Self.sources))
         #expect(outputs.filter { !$0.isPart }.map(\.name) == ["karaoke"])
-        let pair = try request([("two-stems", "vocals")]).outputs(of: Self.sources)
+        let pair = try request([("two-stems", "vocals")])
+            .outputs(of: ModelStems(Self.sources))
         #expect(pair.filter { !$0.isPart }.isEmpty)
+        let further = try request([("then", "drums=demo"), ("stems", "drums,drums_bass")])
+        #expect(
+            try further.outputs(of: stems(of: further)).filter(\.isPart).map(\.name) == ["drums"])
     }
 
     @Test func aFieldSetToItsDefaultChangesNothing() throws {

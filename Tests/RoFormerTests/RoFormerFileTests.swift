@@ -28,7 +28,7 @@ import WeightsLoader
         #expect(target.sources == ["vocals", "other"] && target.stems == 1 && target.hasResidual)
         #expect(target.layout == BandLayout(widths: [4, 8, 21]))
         #expect(target.chunks.chunkSamples == 640 && target.chunks.overlapCount == 2)
-        #expect(target.chunks.separatorChunkSamples == 640)
+        #expect(target.chunks.separator.samples == 640)
         let two = try RoFormerConfiguration(.bandSplit, sections("two_stems"))
         #expect(two.sources == ["stem1", "stem2"] && two.stems == 2 && !two.hasResidual)
         let mel = try RoFormerConfiguration(.melBand, sections("mel_target"))
@@ -46,6 +46,62 @@ import WeightsLoader
             RoFormerConfiguration(kind, sections(name)), checkpoint.parameters(),
             on: Backend(threads: 1))
         #expect(network.parameterCount == checkpoint.tensors.reduce(0) { $0 + $1.count })
+    }
+
+    /// A YAML file needs only what shapes don't show.
+    @Test(arguments: ["target", "two_stems", "mel_target"])
+    func shapesShowTheRest(_ name: String) throws {
+        let checkpoint = try Checkpoint.open(path(name))
+        let kind = try #require(RoFormerConfiguration.Kind(of: checkpoint))
+        let full = try sections(name)
+        var few = full
+        guard case .object(let model) = full["model"] else { throw CancellationError() }
+        var kept = ["stft_hop_length": model["stft_hop_length"]]
+        // No usual length of a frame has the bands of so small a mel filter bank.
+        if kind == .melBand {
+            for key in ["stft_n_fft", "stft_win_length"] { kept[key] = model[key] }
+        }
+        few["model"] = .object(kept.compactMapValues(\.self))
+        let completed = kind.completed(few, from: checkpoint)
+        #expect(
+            try RoFormerConfiguration(kind, completed) == RoFormerConfiguration(kind, full))
+        // Given arguments stay, and are checked against the shapes when the weights are read.
+        few["model"] = .object(["dim": .integer(4), "stft_hop_length": .integer(16)])
+        guard case .object(let given) = kind.completed(few, from: checkpoint)["model"] else {
+            throw CancellationError()
+        }
+        #expect(given["dim"] == .integer(4) && given["heads"] == .integer(1))
+    }
+
+    /// The bands of Kim's and of viperx' models: 60 bands of Slaney's mels, 62 that follow one another.
+    @Test func publishedSizesAreUnique() throws {
+        let mel = try #require(BandLayout(melBands: 60, nfft: 2048, sampleRateHz: 44_100))
+        var tensors = mel.bands.enumerated().map { index, band in
+            GGUFFile.Tensor(
+                name: "band_split.to_features.\(index).0.gamma", shape: [4 * band.count],
+                values: [Float](repeating: 1, count: 4 * band.count))
+        }
+        func model(_ kind: RoFormerConfiguration.Kind) throws -> [String: ArgumentValue] {
+            let folder = try TemporaryFolder()
+            let file = GGUFFile(configuration: nil, tensors: tensors)
+            let path = try folder.write(Data(file.bytes(.float32)), "bands.gguf")
+            let completed = kind.completed([:], from: try Checkpoint.open(path))
+            guard case .object(let model) = completed["model"] else { throw CancellationError() }
+            return model
+        }
+        let found = try model(.melBand)
+        #expect(found["num_bands"] == .integer(60) && found["stereo"] == .bool(true))
+        #expect(found["stft_n_fft"] == .integer(2048))
+        #expect(found["sample_rate"] == .integer(44_100))
+        let widths = [2, 2, 4, 513, 504]
+        tensors = widths.enumerated().map { index, width in
+            GGUFFile.Tensor(
+                name: "band_split.to_features.\(index).0.gamma", shape: [4 * width],
+                values: [Float](repeating: 1, count: 4 * width))
+        }
+        let split = try model(.bandSplit)
+        #expect(split["freqs_per_bands"] == .array(widths.map { .integer($0) }))
+        #expect(split["stereo"] == .bool(true) && split["stft_n_fft"] == .integer(2048))
     }
 
     @Test func theResidualIsTheMixtureMinusTheStem() throws {

@@ -48,6 +48,9 @@ def bad(value: float) -> Any:
         (lambda m: m.separate(ZEROS, transition_power=0), ArgumentError, "transition"),
         (lambda m: m.separate(ZEROS, rate="slow"), ArgumentError, "one of model, input"),
         (lambda m: m.separate(ZEROS, order="x"), ArgumentError, "order"),
+        (lambda m: m.separate(ZEROS, chunking="x"), ArgumentError, "one of msst, audio-separator"),
+        # The model is no RoFormer.
+        (lambda m: m.separate(ZEROS, chunking="audio-separator"), ArgumentError, "chunking"),
         (lambda m: m.separate(ZEROS, progress=7), TypeError, "function"),
         (lambda m: m.separate(ZEROS, progress=lambda: None), TypeError, "argument"),
         (lambda m: m.separate("no/such.wav"), swift_demucs.InputError, "no/such.wav"),

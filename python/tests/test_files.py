@@ -109,6 +109,19 @@ def test_two_outputs_of_one_name_are_refused_before_anything_starts(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_second_model_separates_a_stem_further(
+    tmp_path: Path, model: Model, track: Path
+) -> None:
+    (result,) = model.separate_files(
+        [track], tmp_path, stems=["drums", "drums_bass"], then={"drums": "demo"}, duration=1.0,
+        shifts=0, filename="{stem}.{ext}",
+    )  # fmt: skip
+    assert sorted(result.check().outputs) == ["drums", "drums_bass"]
+    assert (tmp_path / "drums_bass.wav").exists()
+    with pytest.raises(swift_demucs.ModelMissingError):
+        model.separate_files([track], tmp_path, then={"drums": "no-such-model"})
+
+
 def test_an_output_never_overwrites_an_input(
     tmp_path: Path, model: Model, track: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -139,6 +152,7 @@ def test_invalid_options_are_refused_before_anything_starts(
         {"shifts": -1}, {"overlap": 1.0}, {"segment": 100.0}, {"transition_power": 0.5},
         {"split": False, "segment": 2.0}, {"start": -1.0}, {"duration": float("nan")},
         {"seed": random.Random(1)}, {"mixes": {"x": "drums+flute"}}, {"mixes": {"x": "bass+bass"}},
+        {"then": {"flute": "demo"}}, {"chunking": "audio-separator"},
     ]  # fmt: skip
     for option in options:
         with pytest.raises(swift_demucs.ArgumentError):
@@ -203,6 +217,10 @@ def test_published_models(tmp_path: Path, checkpoint: Path) -> None:
     }  # fmt: skip
     assert published["htdemucs_6s"].stems[-1] == "piano"
     assert swift_demucs.models(tmp_path)
+    linked = {model.name: model for model in swift_demucs.linked_models(tmp_path)}
+    assert linked["bs_roformer_ep_368"].sha256 is None and linked["cdx23_2"].sha256
+    assert all(model.licence and model.url.startswith("https://") for model in linked.values())
+    assert not any(model.files for model in linked.values())
     # A file that exists is not downloaded.
     assert [path.read_bytes() for path in swift_demucs.fetch(str(checkpoint))] == [
         checkpoint.read_bytes()

@@ -55,6 +55,7 @@ def separate_files(
     *,
     stems: Optional[Iterable[str]] = None,
     mixes: Optional[Mapping[str, str]] = None,
+    then: Optional[Mapping[str, str]] = None,
     filename: str = "{model}/{track}/{stem}.{ext}",
     format: str = "wav",
     sample_format: str = "int16",
@@ -83,6 +84,9 @@ def separate_files(
     :param stems: names of the stems to write; ``None`` for all.
     :param mixes: further files, by name: sums of stems (``{"karaoke": "drums+bass+other"}``), or
         the mixture less stems (``{"rest": "mixture-vocals"}``).
+    :param then: further models, by the stem that they separate (``{"drums": "drumsep"}``), into
+        ``drums_kick`` and so on; they must be on this machine. ``stems`` and ``mixes`` may name
+        these parts.
     :param filename: pattern for the path of each output below ``out``; missing folders are made.
     :param format: ``wav``, ``flac`` or ``mp3``.
     :param sample_format: ``int16``, ``int24`` or ``float32``.
@@ -107,6 +111,7 @@ def separate_files(
         "filename": filename,
         "stems": None if stems is None else ",".join(tuple(stems) or (mixes or {})),
         "mix": [f"{name}={text}" for name, text in (mixes or {}).items()],
+        "then": [f"{stem}={name}" for stem, name in (then or {}).items()],
         "format": format,
         "int24": sample_format == "int24",
         "float32": sample_format == "float32",
@@ -197,22 +202,62 @@ class PublishedModel:
     files: Tuple[Path, ...]
 
 
+@dataclasses.dataclass(frozen=True)
+class LinkedModel:
+    """A model of another author that :func:`fetch` knows, and its files on this machine."""
+
+    name: str
+    summary: str
+    #: What is known of the licence of the weights.
+    licence: str
+    url: str
+    #: Checksum of the checkpoint; ``None`` if none is published.
+    sha256: Optional[str]
+    #: Size of the checkpoint in bytes; ``None`` if unknown.
+    size: Optional[int]
+    #: The checkpoint; empty if it is not on this machine.
+    files: Tuple[Path, ...]
+
+
 def models(repository: Optional[Path_] = None) -> List[PublishedModel]:
     """The published models, and which of them are on this machine."""
-    found: List[PublishedModel] = []
+    return [
+        PublishedModel(
+            name=event["name"],
+            summary=event["summary"],
+            stems=tuple(event["sources"]),
+            signatures=tuple(event["signatures"]),
+            hub_repository=event["hubRepository"],
+            download_megabytes=event.get("downloadMegabytes"),
+            files=tuple(Path(file) for file in event["files"]),
+        )
+        for event in _listed("model", repository)
+    ]
+
+
+def linked_models(repository: Optional[Path_] = None) -> List[LinkedModel]:
+    """Models of other authors that :func:`fetch` knows, and which of them are on this machine."""
+    return [
+        LinkedModel(
+            name=event["name"],
+            summary=event["summary"],
+            licence=event["licence"],
+            url=event["url"],
+            sha256=event.get("sha256"),
+            size=event.get("countBytes"),
+            files=tuple(Path(file) for file in event["files"]),
+        )
+        for event in _listed("linked", repository)
+    ]
+
+
+def _listed(kind: str, repository: Optional[Path_]) -> List[Dict[str, Any]]:
+    """The events of one kind of ``sd_models``."""
+    found: List[Dict[str, Any]] = []
 
     def take(event: Dict[str, Any], _status: int) -> None:
-        found.append(
-            PublishedModel(
-                name=event["name"],
-                summary=event["summary"],
-                stems=tuple(event["sources"]),
-                signatures=tuple(event["signatures"]),
-                hub_repository=event["hubRepository"],
-                download_megabytes=event.get("downloadMegabytes"),
-                files=tuple(Path(file) for file in event["files"]),
-            )
-        )
+        if event["event"] == kind:
+            found.append(event)
 
     folder = None if repository is None else errors.path_text(repository)
     callbacks = _call.Callbacks()

@@ -35,6 +35,7 @@ PLANAR, INTERLEAVED = 0, 1
 PRECISIONS = {"default": 0, "float32": 1, "bfloat16": 2, "int8": 3, "auto": 4}
 RATES = {"model": 0, "input": 1}
 ORDERS = {"interleaved": 0, "sequential": 1}
+CHUNKINGS = {"msst": 0, "audio-separator": 1}
 CONTAINERS = {"wav": 0, "flac": 1, "mp3": 2, "raw": 3}
 SAMPLE_FORMATS = {"int16": 0, "int24": 1, "float32": 2}
 CLIPS = {"rescale": 0, "clamp": 1, "tanh": 2, "none": 3}
@@ -141,6 +142,7 @@ class SeparationOptions(_Sized):
         ("rate", c_int32),
         ("transition_power", c_double),
         ("order", c_int32),
+        ("chunking", c_int32),
         ("random", POINTER(Random)),
         ("progress", ProgressCallback),
         ("progress_context", c_void_p),

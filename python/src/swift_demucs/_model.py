@@ -174,6 +174,7 @@ class Model:
         rate: str,
         transition_power: float,
         order: str,
+        chunking: str,
         progress: Optional[Callable[[_progress.Progress], object]],
     ) -> Iterator[Any]:
         """The C library's options; at the end, a generator given as ``seed`` gets its new state."""
@@ -193,6 +194,7 @@ class Model:
         options.rate = _arrays.one_of(rate, "rate", _library.RATES)
         options.transition_power = _arrays.real(transition_power, "transition_power")
         options.order = _arrays.one_of(order, "order", _library.ORDERS)
+        options.chunking = _arrays.one_of(chunking, "chunking", _library.CHUNKINGS)
         if progress is not None:
             options.progress = _progress.c_callback(callbacks, progress)
         options.cancellation = token.handle
@@ -225,6 +227,7 @@ class Model:
         rate: str = "model",
         transition_power: float = 1.0,
         order: str = "interleaved",
+        chunking: str = "msst",
         progress: _progress.ProgressOption = None,
         cancellation: Optional[_call.Cancellation] = None,
     ) -> Separation:
@@ -243,6 +246,8 @@ class Model:
             and length.
         :param transition_power: exponent of the triangular weights of overlapping segments.
         :param order: ``"sequential"`` runs shifts and models one after the other, as demucs does.
+        :param chunking: how the track of a RoFormer is treated: ``"msst"`` as by
+            Music-Source-Separation-Training, or ``"audio-separator"`` as by that program.
         :param progress: a function that takes a :class:`Progress`, or whether to show a bar;
             ``None`` shows one in a terminal. If the function raises, the separation stops.
 
@@ -284,6 +289,7 @@ class Model:
                     rate=rate,
                     transition_power=transition_power,
                     order=order,
+                    chunking=chunking,
                     progress=report,
                 )
             )
@@ -338,6 +344,7 @@ class Model:
         split: bool = True,
         rate: str = "model",
         transition_power: float = 1.0,
+        chunking: str = "msst",
         progress: _progress.ProgressOption = False,
         cancellation: Optional[_call.Cancellation] = None,
     ) -> Iterator[Dict[str, Any]]:
@@ -371,6 +378,7 @@ class Model:
         options: Dict[str, Any] = {
             "shifts": shifts, "seed": seed, "overlap": overlap, "segment": segment, "split": split,
             "rate": rate, "transition_power": transition_power, "order": "interleaved",
+            "chunking": chunking,
         }  # fmt: skip
         return self._stream(
             iter(blocks), input_rate, settings, capacity, options, progress, cancellation
