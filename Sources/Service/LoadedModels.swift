@@ -161,7 +161,8 @@ final class LoadedModels: Sendable {
         var files = first.files
         for step in following {
             files.followers.append(
-                ModelFiles.Follower(stem: step.stem, files: try model(step.model).files))
+                ModelFiles.Follower(
+                    stem: step.stem, files: try model(step.model, field: "then").files))
         }
         do {
             let model = try installed(files)
@@ -174,8 +175,9 @@ final class LoadedModels: Sendable {
 
     /// The model with a name on this machine; the service's own for nil. Nothing is fetched.
     ///
+    /// - Parameter field: the option that names the model, for errors.
     /// - Throws: `Problem`.
-    func model(_ name: String?) throws(Problem) -> InstalledModel {
+    func model(_ name: String?, field: String = "model") throws(Problem) -> InstalledModel {
         let (readiness, own, known) = state.withLock {
             ($0.readiness, $0.own, name.flatMap { [models = $0.models] in models[$0] })
         }
@@ -192,7 +194,7 @@ final class LoadedModels: Sendable {
         // Only names from the list reach the store, never a path or an address.
         guard LoadedModels.names.contains(name) else {
             throw .option(
-                "model", value: name,
+                field, value: name,
                 expected: "one of " + LoadedModels.names.joined(separator: ", ")
             )
         }
@@ -202,7 +204,7 @@ final class LoadedModels: Sendable {
             return model
         } catch is ModelStoreError {
             throw .option(
-                "model", value: name,
+                field, value: name,
                 expected: "a model that is installed; the owner of the service fetches it with "
                     + "'swift-demucs models fetch \(name)'")
         } catch {
