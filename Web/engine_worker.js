@@ -190,12 +190,12 @@ class Engine {
   }
 
   /** Posts finished samples of all stems as they come. */
-  async separate(track, sampleRate, { shifts, seed, overlap }, report) {
+  async separate(track, sampleRate, { shifts, seed, overlap, start: first }, report) {
     this.track = track;
     this.report = report;
-    const samples = this.checked(this.exports.separate(track.channelCount, track.sampleCount, sampleRate, shifts, seed, overlap));
+    const samples = this.checked(this.exports.separate(track.channelCount, track.sampleCount, sampleRate, shifts, seed, overlap, first));
     report({ samples });
-    for (let start = 0; start < samples; ) {
+    for (let start = first; start < samples; ) {
       const count = this.checked(this.exports.next());
       const rows = this.withMemory(4 * count, (at) =>
         Array.from({ length: this.rowCount }, (_, row) => {

@@ -41,6 +41,11 @@ export interface SeparateOptions {
   seed?: number | null;
   /** Share of a segment that overlaps the next one, at least 0 and less than 1. By default 0.25. */
   overlap?: number;
+  /**
+   * First sample of the stems that is wanted: with the same track, options and seed, a separation that was interrupted goes on
+   * to the bit. By default 0.
+   */
+  start?: number;
   /** Whether to return the stems; false saves their memory where `onStems` takes them. By default true. */
   collect?: boolean;
   /** After each segment. */

@@ -56,25 +56,26 @@ class Engine {
     return [...this.#description.warnings];
   }
 
-  async separate(track, { shifts = 1, seed = null, overlap = 0.25, collect = true, onProgress, onStems, signal } = {}) {
+  async separate(track, { shifts = 1, seed = null, overlap = 0.25, start = 0, collect = true, onProgress, onStems, signal } = {}) {
     requireOption(Number.isInteger(shifts), "shifts", shifts, "a whole number");
     requireOption(seed === null || (Number.isSafeInteger(seed) && seed >= 0), "seed", seed, "a whole number from 0");
+    requireOption(Number.isSafeInteger(start) && start >= 0 && start < 2 ** 31, "start", start, "a whole number from 0");
     if (this.#isBusy) throw new Error("The engine is separating another track; wait for it, or cancel it by its signal.");
     this.#isBusy = true;
     try {
       const sound = track instanceof Blob ? await opened(track) : track;
       if (!sound.header) requireSamples(sound.channels, sound.sampleRate);
       const stems = {};
-      const options = { shifts, overlap, seed: seed ?? Math.floor(Math.random() * 1e6) };
+      const options = { shifts, overlap, start, seed: seed ?? Math.floor(Math.random() * 1e6) };
       await this.#worker.call({ task: "separate", sound, options }, {
         signal,
         cancel: () => this.#cancel(),
-        onEvent: ({ samples, start, rows, ...progress }) => {
+        onEvent: ({ samples, start: place, rows, ...progress }) => {
           if (samples !== undefined) {
-            if (collect) Object.assign(stems, this.#named((row) => new Float32Array(samples)));
+            if (collect) Object.assign(stems, this.#named((row) => new Float32Array(samples - start)));
           } else if (rows) {
-            if (collect) this.#named((row, name, channel) => stems[name][channel].set(rows[row], start));
-            onStems?.({ start, stems: this.#named((row) => rows[row]) });
+            if (collect) this.#named((row, name, channel) => stems[name][channel].set(rows[row], place - start));
+            onStems?.({ start: place, stems: this.#named((row) => rows[row]) });
           } else {
             onProgress?.(progress);
           }

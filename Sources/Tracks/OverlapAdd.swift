@@ -19,16 +19,19 @@ package struct OverlapAdd {
     /// Sums of the weights, `[capacity]`.
     private var weightSums: [Float]
     /// Position in the track of the first sample that was not taken.
-    private var base = 0
+    private var base: Int
     /// Index in each row of the sample at `base`; the next segment moves it to 0.
     private var first = 0
-    private var finishedEnd = 0
+    private var finishedEnd: Int
 
     /// - Parameters:
     ///   - segmentSamples: samples of the longest segment.
     ///   - rowCount: number of signals that are summed.
-    package init(segmentSamples: Int, trackSamples: Int, rowCount: Int) {
+    ///   - start: position in the track of the first segment that is added.
+    package init(segmentSamples: Int, trackSamples: Int, rowCount: Int, start: Int = 0) {
         self.rowCount = rowCount
+        base = start
+        finishedEnd = start
         capacity = min(segmentSamples, trackSamples)
         sums = [Float](repeating: 0, count: rowCount * capacity)
         weightSums = [Float](repeating: 0, count: capacity)

@@ -95,6 +95,14 @@ extension SegmentPlan {
         return min(index * strideSamples, max(0, count - segmentSamples))
     }
 
+    /// The first segment that reaches past a position of the track. Those before it change nothing
+    /// from there on.
+    func firstSegment(reachingPast position: Int, trackSamples count: Int) -> Int {
+        (0..<segmentCount(forTrackSamples: count)).first {
+            start(ofSegment: $0, trackSamples: count) + segmentSamples > position
+        } ?? segmentCount(forTrackSamples: count)
+    }
+
     /// Samples that are finished once the outputs of this many segments are added.
     func finishedSamples(afterSegments number: Int, trackSamples count: Int?) -> Int {
         guard let count else { return number * strideSamples }

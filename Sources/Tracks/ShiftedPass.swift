@@ -27,21 +27,24 @@ struct ShiftedPass {
     /// Length of the track; `nil` for a live track that has not ended.
     private var trackSamples: Int?
     private var overlapAdd: OverlapAdd
-    /// Samples of the lead that are still to be dropped from the output.
+    /// Samples before the first wanted one that are still to be dropped from the output.
     private var leadLeft: Int
-    /// Samples of the track that were taken.
-    private var takenSamples = 0
-    /// Number of segments that were cut, and of segments whose outputs were added.
-    private var cutSegments = 0
-    private var addedSegments = 0
+    /// Samples of the track that were taken, or that an earlier separation has given.
+    private var takenSamples: Int
+    /// Number of segments that were cut, and of segments whose outputs were added; both count those
+    /// that a resumed separation leaves out.
+    private var cutSegments: Int
+    private(set) var addedSegments: Int
 
     /// - Parameters:
     ///   - rows: rows of the network's output that are kept.
     ///   - zeros: samples of silence before the track.
     ///   - trackSamples: `nil` for a live track.
+    ///   - start: first sample of the track that is wanted. Segments that end before it are left
+    ///     out; all later sums have the addends of a pass over the whole track, in their order.
     init(
         member: Int, shift: Int, plan: SegmentPlan, rules: TrackRules, rows: [Int],
-        zeros: Int, trackSamples: Int?
+        zeros: Int, trackSamples: Int?, startingAt start: Int
     ) {
         self.member = member
         self.shift = shift
@@ -52,14 +55,21 @@ struct ShiftedPass {
         self.trackSamples = trackSamples
         borderSamples = plan.borderSamples(forTrackSamples: trackSamples ?? Int.max)
         leadSamples = zeros + borderSamples
-        leadLeft = leadSamples
+        let sampleCount = trackSamples.map {
+            zeros + $0 + 2 * plan.borderSamples(forTrackSamples: $0)
+        }
+        let position = leadSamples + start
+        let first =
+            start == 0
+            ? 0 : plan.firstSegment(reachingPast: position, trackSamples: sampleCount ?? Int.max)
+        let firstSample = plan.start(ofSegment: first, trackSamples: sampleCount)
+        cutSegments = first
+        addedSegments = first
+        takenSamples = start
+        leadLeft = position - firstSample
         overlapAdd = OverlapAdd(
-            segmentSamples: plan.segmentSamples,
-            trackSamples: trackSamples.map {
-                zeros + $0 + 2 * plan.borderSamples(forTrackSamples: $0)
-            }
-                ?? Int.max,
-            rowCount: rows.count)
+            segmentSamples: plan.segmentSamples, trackSamples: sampleCount ?? Int.max,
+            rowCount: rows.count, start: firstSample)
     }
 
     /// Ends a live track.

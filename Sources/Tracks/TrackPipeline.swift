@@ -37,10 +37,10 @@ package final class TrackPipeline {
     private var underWay: [Int] = []
     /// Number of segments under way whose begin was reported.
     private var begun = 0
-    private var segmentsDone = 0
+    private var segmentsDone: Int
     private var segmentsTotal: Int
-    /// Samples of every stem that were returned.
-    private var givenSamples = 0
+    /// Samples of every stem that were returned, or that an earlier separation has given.
+    private var givenSamples: Int
     private var isReported = false
     /// The track, if passes run one after the other; `nil` if they run side by side.
     private var sequentialTrack: Track?
@@ -54,16 +54,22 @@ package final class TrackPipeline {
     ///     after the reference's separation.
     ///   - backend: allocates the segments.
     ///   - workers: each runs one segment at a time, all of them at once.
+    ///   - start: samples of every stem that an earlier separation of the track with these options
+    ///     and this state of `random` has given, fewer than the track has. The rest has the same
+    ///     bits as in a separation of the whole track. Needs interleaved passes.
     /// - Throws: `SeparationError` for options that don't fit the networks or the track; the error of
     ///   opening the track; `SystemError` if no thread starts.
     package convenience init(
         _ track: Track, bag: Bag, options: SeparationOptions, random: inout PythonRandom,
-        backend: Backend, workers: [Network], cancellation: CancellationToken
+        backend: Backend, workers: [Network], cancellation: CancellationToken,
+        startingAt start: Int = 0
     ) throws(AnyError) {
+        precondition((0..<track.sampleCount).contains(start))
+        precondition(start == 0 || options.passOrder == .interleaved)
         let passes: [ShiftedPass]
         do {
             passes = try TrackPipeline.passes(
-                bag, options, &random, trackSamples: track.sampleCount)
+                bag, options, &random, trackSamples: track.sampleCount, startingAt: start)
         } catch {
             throw error.erased
         }
@@ -74,7 +80,7 @@ package final class TrackPipeline {
         try self.init(
             passes, TrackWindow(track, normalization: normalization), normalization: normalization,
             bag: bag, options: options, backend: backend, workers: workers,
-            cancellation: cancellation)
+            cancellation: cancellation, startingAt: start)
         if options.passOrder == .sequential { sequentialTrack = track }
     }
 
@@ -98,7 +104,8 @@ package final class TrackPipeline {
             try SeparationError.require(
                 options.chunking == .msst, "chunking", options.chunking.rawValue,
                 "msst for a live stream, whose end is not known")
-            passes = try TrackPipeline.passes(bag, options, &random, trackSamples: nil)
+            passes = try TrackPipeline.passes(
+                bag, options, &random, trackSamples: nil, startingAt: 0)
         } catch {
             throw error.erased
         }
@@ -109,13 +116,13 @@ package final class TrackPipeline {
                 liveChannels: bag.channelCount, sampleRateHz: bag.sampleRateHz,
                 normalization: normalization),
             normalization: normalization, bag: bag, options: options, backend: backend,
-            workers: workers, cancellation: cancellation)
+            workers: workers, cancellation: cancellation, startingAt: 0)
     }
 
     private init(
         _ passes: [ShiftedPass], _ window: TrackWindow, normalization: Normalization, bag: Bag,
         options: SeparationOptions, backend: Backend, workers: [Network],
-        cancellation: CancellationToken
+        cancellation: CancellationToken, startingAt start: Int
     ) throws(AnyError) {
         self.passes = passes
         self.window = window
@@ -125,6 +132,8 @@ package final class TrackPipeline {
         self.backend = backend
         self.cancellation = cancellation
         segmentsTotal = passes.reduce(0) { $0 + ($1.segmentCount ?? 0) }
+        segmentsDone = passes.reduce(0) { $0 + $1.addedSegments }
+        givenSamples = start
         self.workers = try SegmentWorkers(workers, cancellation: cancellation)
     }
 
@@ -178,10 +187,11 @@ package final class TrackPipeline {
             if let count = running.map({ passes[$0].finishedSamples }).min(), count > 0 {
                 return min(count, Self.blockSamples)
             }
-            window.forget(
-                before: min(
-                    givenSamples,
-                    running.map { passes[$0].firstNeededSample }.min() ?? givenSamples))
+            let needed = min(
+                givenSamples, running.map { passes[$0].firstNeededSample }.min() ?? givenSamples)
+            window.forget(before: needed)
+            // Nothing but for the first segment of a resumed separation: the window ends later.
+            try window.skip(to: needed)
             while underWay.count < workers.capacity, let index = nextPass(of: running) {
                 try checkCancellation()
                 let mix = try passes[index].cutSegment(from: &window, on: backend)
@@ -264,7 +274,8 @@ package final class TrackPipeline {
     ///
     /// - Parameter trackSamples: `nil` for a live track.
     private static func passes(
-        _ bag: Bag, _ options: SeparationOptions, _ random: inout PythonRandom, trackSamples: Int?
+        _ bag: Bag, _ options: SeparationOptions, _ random: inout PythonRandom, trackSamples: Int?,
+        startingAt start: Int
     ) throws(SeparationError) -> [ShiftedPass] {
         let plans = try bag.plans(options, trackSamples: trackSamples ?? 0)
         return plans.enumerated().flatMap { index, plan -> [ShiftedPass] in
@@ -277,7 +288,7 @@ package final class TrackPipeline {
             return leads.enumerated().map { shift, lead in
                 ShiftedPass(
                     member: index, shift: shift, plan: plan, rules: member.rules, rows: rows,
-                    zeros: lead, trackSamples: trackSamples)
+                    zeros: lead, trackSamples: trackSamples, startingAt: start)
             }
         }
     }

@@ -65,6 +65,16 @@ package struct TrackWindow {
         }
     }
 
+    /// Reads the track up to a position without keeping the samples before it.
+    ///
+    /// - Throws: the errors of ``fill(to:)``.
+    mutating func skip(to position: Int) throws(AnyError) {
+        while end < position {
+            try fill(to: end + 1)
+            forget(before: position)
+        }
+    }
+
     /// Makes sure that the track is as long as in its first pass.
     ///
     /// - Throws: `SeparationError.inputChanged`, the errors of reading.

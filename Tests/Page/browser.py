@@ -12,10 +12,10 @@ class Browser(webdriver.Chrome):
     # What scripts of `run` begin with.
     prelude = 'const { stage } = await import("/main.js");'
 
-    def __init__(self, downloads: str):
+    def __init__(self, downloads: str, *flags: str):
         options = Options()
         options.binary_location = "/usr/bin/chromium"
-        for flag in ("--headless=new", "--no-sandbox", "--autoplay-policy=no-user-gesture-required", "--disable-gpu", "--hide-scrollbars", "--disable-dev-shm-usage"):
+        for flag in ("--headless=new", "--no-sandbox", "--autoplay-policy=no-user-gesture-required", "--disable-gpu", "--hide-scrollbars", "--disable-dev-shm-usage", *flags):
             options.add_argument(flag)
         options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
         super().__init__(options=options, service=Service("/usr/bin/chromedriver"))

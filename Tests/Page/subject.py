@@ -71,8 +71,9 @@ class BinarySubject(Subject):
 
     can_restart = True
 
-    def __init__(self, binary: str):
+    def __init__(self, binary: str, *options: str):
         self.binary = binary
+        self.options = options
         self.folder = tempfile.TemporaryDirectory()
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
@@ -83,7 +84,7 @@ class BinarySubject(Subject):
     def start(self) -> None:
         log = open(Path(self.folder.name) / "log", "ab")
         self.process = subprocess.Popen(
-            [self.binary, "serve", "-n", "demo", "--port", str(self.port), "--data", str(Path(self.folder.name) / "data")], stderr=log, stdout=log)
+            [self.binary, "serve", "-n", "demo", "--port", str(self.port), "--data", str(Path(self.folder.name) / "data"), *self.options], stderr=log, stdout=log)
         for _ in range(300):
             try:
                 self.request("GET", "readyz")

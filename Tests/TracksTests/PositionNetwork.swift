@@ -95,7 +95,7 @@ func measured(_ track: [[Float]], open: (() -> RangeReader)? = nil) throws -> Tr
 /// Runs the pipeline.
 func separate(
     _ track: Track, bag: Bag? = nil, options: SeparationOptions,
-    workers: Int = 1,
+    startingAt start: Int = 0, workers: Int = 1,
     cancellation: CancellationToken = CancellationToken(),
     progress: (SeparationProgress) -> Void = { _ in },
     network: @escaping @Sendable (Tensor) throws -> Tensor, sink: (StemBlock) throws -> Void
@@ -105,7 +105,7 @@ func separate(
         track, bag: bag ?? Bag(PositionNetwork.configuration().trackRules), options: options,
         random: &random, backend: Backend(threads: 1),
         workers: [TrackPipeline.Network](repeating: { _, mix in try network(mix) }, count: workers),
-        cancellation: cancellation)
+        cancellation: cancellation, startingAt: start)
     while let block = try pipeline.next(progress: progress) { try sink(block) }
 }
 

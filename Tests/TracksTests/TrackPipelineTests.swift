@@ -113,6 +113,49 @@ struct TrackPipelineTests {
         #expect(stems == sums)
     }
 
+    /// Segments overlap by up to nine tenths, and by nothing; the last starts are in the last segment,
+    /// which is short. Two members have segments of different lengths.
+    @Test(
+        arguments: [
+            SeparationOptions(shifts: 0, overlap: 0), SeparationOptions(shifts: 0),
+            SeparationOptions(shifts: 3, seed: 5, overlap: 0.9),
+            SeparationOptions(shifts: 2, seed: 5, segmentSeconds: 0.3),
+        ])
+    func aResumedSeparationHasTheBitsOfAWholeOne(options: SeparationOptions) throws {
+        let channels: [[Float]] = [7919, 7907].map { step in
+            (0..<2003).map { index in Float(index * step % 1009) / 500 - 1 }
+        }
+        let bag = try Bag([
+            Bag.Member(PositionNetwork.configuration().trackRules, weights: [1, 3]),
+            Bag.Member(
+                PositionNetwork.configuration(segmentSamples: 140, padsToTraining: false)
+                    .trackRules,
+                weights: [2, 1]),
+        ])
+        var whole = PlanarAudio(channelCount: 4, sampleRateHz: 100)
+        var calls = 0
+        try separate(
+            measured(channels), bag: bag, options: options, progress: { _ in calls += 1 },
+            network: network.callAsFunction, sink: { whole.append($0.stems) })
+        for start in [1, 49, 50, 149, 150, 151, 200, 777, 1999, 2000, 2002] {
+            var rest = PlanarAudio(channelCount: 4, sampleRateHz: 100)
+            var mixture = PlanarAudio(channelCount: 2, sampleRateHz: 100)
+            var progress: [SeparationProgress] = []
+            try separate(
+                measured(channels), bag: bag, options: options, startingAt: start,
+                progress: { progress.append($0) }, network: network.callAsFunction,
+                sink: {
+                    rest.append($0.stems)
+                    mixture.append($0.mixture)
+                })
+            #expect(rest.channels == whole[start..<2003].channels, "from \(start)")
+            #expect(mixture.channels == channels.map { Array($0[start...]) })
+            #expect(progress.count <= calls)
+            #expect(progress.last?.segmentsDone == progress.last?.segmentsTotal)
+            if start > 1000 { #expect(progress.count < calls / 2) }
+        }
+    }
+
     @Test func finishedSamplesLeaveBeforeLaterSegmentsArrive() throws {
         let options = SeparationOptions(shifts: 3, seed: 11)
         let plan = try SegmentPlan(

@@ -46,7 +46,7 @@ export class LocalJobs {
       else this.#jobs.set(id, record);
     }
     for (const { job } of [...this.#jobs.values()]) {
-      if (job.state === "running") await this.#restart(job);
+      if (job.state === "running") await this.#requeue(job);
     }
     this.#next();
   }
@@ -78,7 +78,8 @@ export class LocalJobs {
       sample_rate: facts.sampleRate, stem_rate: null, channels: facts.channels, stems: [], warnings: [], error: null, cached: false,
       formats: ["wav"],
     };
-    this.#jobs.set(id, { job, shape: null });
+    // A separation that is interrupted goes on with the same offsets.
+    this.#jobs.set(id, { job, shape: null, seed: Math.floor(Math.random() * 1e6) });
     // Otherwise a browser that needs room may remove songs. It decides by itself or asks.
     navigator.storage?.persist?.();
     await this.#save(id);
@@ -152,11 +153,9 @@ export class LocalJobs {
     }
   }
 
-  /** Queues a job again whose tab was closed. */
-  async #restart(job) {
-    await this.#clear(job.id);
-    Object.assign(job, { state: "queued", started: null, fraction: 0, seconds_left: null, activity: null, stems: [], ready_seconds: 0 });
-    job.warnings = ["The page was closed while this song was being separated, so it was started again."];
+  /** Queues a job again whose tab was closed: it goes on after the pieces that are stored. */
+  async #requeue(job) {
+    Object.assign(job, { state: "queued", started: null, seconds_left: null, activity: null, stems: [], ready_seconds: 0 });
     await this.#save(job.id);
   }
 
@@ -192,11 +191,11 @@ export class LocalJobs {
     this.#tell(job);
     try {
       const song = await this.#storage.file(this.#path(job.id, "song"));
-      const stems = await this.#separator.separate(song, job, {
-        signal: stop.signal,
-        begin: (shape) => this.#begin(job, shape),
-        change: (values) => !stop.signal.aborted && this.#change(job, values),
-      });
+      const change = (values) => !stop.signal.aborted && this.#change(job, values);
+      const { seed, shape } = this.#jobs.get(job.id);
+      if (shape) change({ activity: "Reading the finished part" });
+      const begun = shape && this.#keep(job, await Stems.resume(this.#storage, this.#path(job.id), shape));
+      const stems = await this.#separator.separate(song, job, { seed, begun, signal: stop.signal, begin: (shape) => this.#begin(job, shape), change });
       this.#jobs.get(job.id).shape = stems.shape;
       await this.#end(job, { state: "done", fraction: 1, seconds_left: null, activity: null, duration_seconds: stems.shape.samples / stems.shape.sampleRate });
     } catch (error) {
@@ -207,8 +206,13 @@ export class LocalJobs {
   }
 
   /** The stems to fill when the first piece is there. */
-  #begin(job, shape) {
-    const stems = new Stems(this.#storage, this.#path(job.id), shape);
+  async #begin(job, shape) {
+    this.#jobs.get(job.id).shape = shape;
+    await this.#save(job.id);
+    return this.#keep(job, new Stems(this.#storage, this.#path(job.id), shape));
+  }
+
+  #keep(job, stems) {
     this.#stems.set(job.id, stems);
     return stems;
   }

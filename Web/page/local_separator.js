@@ -20,9 +20,10 @@ export class Separator {
   /**
    * Separates a job's song; resolves with its stems when all are stored.
    *
-   * `begin(shape)` returns the stems to fill; `change(values)` shows news of the job.
+   * `begun` are the stems that an interrupted separation with the same seed has left, or null; `begin(shape)` resolves with
+   * the stems to fill; `change(values)` shows news of the job.
    */
-  async separate(song, job, { signal, begin, change }) {
+  async separate(song, job, { seed, begun, signal, begin, change }) {
     const facts = await inspect(song);
     const engine = await this.#load(job, change, signal);
     change({ activity: "Reading the song" });
@@ -32,24 +33,30 @@ export class Separator {
     const { sampleRate } = engine;
     const samples = facts.header ? (facts.header.frames * sampleRate) / facts.sampleRate : (sound.channels[0].length * sampleRate) / sound.sampleRate;
     change({ activity: null, options: { ...job.options, precision: engine.precision }, duration_seconds: samples / sampleRate, stem_rate: sampleRate, piece_frames: pieceFrames });
-    const pieces = new Pieces(job, engine, Math.ceil(samples), begin, change);
+    const pieces = new Pieces(job, engine, Math.ceil(samples), begun, begin, change);
+    if (begun?.ready) pieces.show();
     // A piece that can't be stored ends the separation.
     const failure = new AbortController();
     let failed = null;
     let written = Promise.resolve();
     const began = performance.now();
     let shown = 0;
+    let leftOut = null;
     try {
       await engine.separate(sound, {
         ...(job.options.shifts === undefined ? {} : { shifts: Number(job.options.shifts) }),
+        seed,
+        start: begun?.ready ?? 0,
         // The pieces are kept, not the whole: an hour of four stems has 5 GB.
         collect: false,
         signal: AbortSignal.any([signal, failure.signal]),
         onProgress: ({ fraction }) => {
+          leftOut ??= fraction;
           if (performance.now() < shown + progressMilliseconds) return;
           shown = performance.now();
           const seconds = (shown - began) / 1000;
-          change({ fraction, seconds_left: fraction < leastFraction ? null : (seconds * (1 - fraction)) / fraction });
+          const done = fraction - leftOut;
+          change({ fraction, seconds_left: done < leastFraction ? null : (seconds * (1 - fraction)) / done });
         },
         onStems: ({ start, stems }) => {
           written = written.then(() => pieces.add(start, stems)).catch((error) => {
@@ -103,16 +110,18 @@ function loadingWords(model, { state, receivedBytes, totalBytes }) {
 
 /** Turns the engine's pieces into the job's stems. */
 class Pieces {
-  stems = null;
-
-  constructor(job, engine, samples, begin, change) {
-    Object.assign(this, { job, engine, samples, begin, change, names: plannedStems(job.options, engine.sources) });
+  constructor(job, engine, samples, stems, begin, change) {
+    Object.assign(this, { job, engine, samples, stems, begin, change, names: plannedStems(job.options, engine.sources) });
   }
 
   async add(start, sources) {
     const planes = this.names.map((name) => sources[name] ?? rest(sources, this.job.options["two-stems"]));
-    this.stems ??= this.begin({ names: this.names, channels: planes[0].length, sampleRate: this.engine.sampleRate, samples: this.samples, pieces: [] });
+    this.stems ??= await this.begin({ names: this.names, channels: planes[0].length, sampleRate: this.engine.sampleRate, samples: this.samples, pieces: [] });
     await this.stems.add(start, planes);
+    this.show();
+  }
+
+  show() {
     this.change({
       ready_seconds: this.stems.ready / this.engine.sampleRate,
       stems: this.names.map((name, index) => ({ name, is_part: true, peak: this.stems.peaks[index], bytes: this.stems.wavBytes(), url: `v1/separations/${this.job.id}/stems/${name}.wav` })),

@@ -1,7 +1,7 @@
 // The stems of a job in the browser's storage: written piece by piece while the engine works, and read by
 // ranges as WAV files. Each piece is a file of its own, so that a reader never meets a half-written one.
 
-import { encodeFrames, wavHeader } from "./wav.js";
+import { decodeFrames, encodeFrames, wavHeader } from "./wav.js";
 import { Refusal } from "./local_problem.js";
 import { Waveform } from "./local_waveform.js";
 
@@ -39,6 +39,26 @@ export class Stems {
     return stems;
   }
 
+  /** The stems that an interrupted separation has left. A piece is whole if another one begins where it ends; the last one may
+   * be broken off, and is removed. */
+  static async resume(storage, folder, shape) {
+    const stems = new Stems(storage, folder, { ...shape, pieces: [] });
+    const starts = (await storage.list(`${folder}/pieces`)).map(Number);
+    for (const [place, start] of starts.entries()) {
+      const file = await storage.file(stems.#path(start));
+      const bytes = file.size / shape.names.length;
+      const count = bytes / stems.#frameBytes;
+      if (start !== stems.ready || starts[place + 1] !== start + count) {
+        await storage.remove(stems.#path(start));
+        continue;
+      }
+      const format = { channels: shape.channels, bits: 32, isFloat: true, bytesPerFrame: stems.#frameBytes };
+      const samples = await file.arrayBuffer();
+      stems.#take(start, file, shape.names.map((_, index) => decodeFrames(samples.slice(index * bytes, (index + 1) * bytes), format)));
+    }
+    return stems;
+  }
+
   /** Samples from the beginning that are stored. */
   get ready() {
     const [start, count] = this.shape.pieces.at(-1) ?? [0, 0];
@@ -53,22 +73,29 @@ export class Stems {
   async add(start, stems) {
     const count = stems[0][0].length;
     const samples = new Float32Array(stems.length * count * this.shape.channels);
+    stems.forEach((planes, index) => samples.set(encodeFrames(planes), index * count * this.shape.channels));
+    await this.#storage.append(this.#path(start), samples);
+    this.#take(start, await this.#storage.file(this.#path(start)), stems);
+    this.#release((sample) => sample <= this.ready);
+  }
+
+  /** Counts a piece that is stored. */
+  #take(start, file, stems) {
+    this.#files.push(file);
+    this.shape.pieces.push([start, stems[0][0].length]);
     stems.forEach((planes, index) => {
       this.peaks[index] = planes.reduce((most, plane) => plane.reduce((peak, sample) => Math.max(peak, Math.abs(sample)), most), this.peaks[index]);
-      samples.set(encodeFrames(planes), index * count * this.shape.channels);
+      this.#waveforms[index].add(start, planes);
     });
-    await this.#storage.append(this.#path(start), samples);
-    this.#files.push(await this.#storage.file(this.#path(start)));
-    this.shape.pieces.push([start, count]);
-    this.#waveforms.forEach((waveform, index) => waveform.add(start, stems[index]));
     this.#wavs.clear();
-    this.#release((sample) => sample <= this.ready);
   }
 
   /** Stores what the pieces don't have; a resampled song can end a sample sooner than planned. */
   async finish() {
     this.shape.samples = this.ready;
     const planes = this.#waveforms.flatMap((waveform) => waveform.stored);
+    // A tab may have been closed between this file and the job's record.
+    await this.#storage.truncate(`${this.#folder}/waveforms`, 0);
     await this.#storage.append(`${this.#folder}/waveforms`, new Uint8Array(await new Blob(planes).arrayBuffer()));
     this.#isComplete = true;
     this.#release(() => true);

@@ -97,17 +97,19 @@ public func describe() -> Int { leave(loadedEngine().description) }
 
 /// Begins to separate a track.
 ///
+/// - Parameter start: first sample of the stems that is wanted.
 /// - Returns: samples of each stem.
 @_expose(wasm, "separate") @_cdecl("web_separate")
 public func separate(
     _ channels: Int, _ samples: Int, _ rateHz: Int, _ shifts: Int, _ seed: Double,
-    _ overlap: Double
+    _ overlap: Double, _ start: Int
 ) -> Int {
     cancellation_flag().pointee = 0
     return status { () throws(AnyError) in
         try loadedEngine().begin(
             channels: channels, samples: samples, rateHz: rateHz,
-            options: SeparationOptions(shifts: shifts, seed: UInt64(seed), overlap: overlap))
+            options: SeparationOptions(shifts: shifts, seed: UInt64(seed), overlap: overlap),
+            startingAt: start)
     }
 }
 

@@ -123,9 +123,12 @@ final class WebEngine {
 
     /// Begins to separate a track, whose samples the page gives in pieces.
     ///
+    /// - Parameter start: first sample of the stems that is wanted, to go on with a separation of
+    ///   the same options.
     /// - Returns: samples of each stem, at the model's rate.
     func begin(
-        channels: Int, samples: Int, rateHz: Int, options: SeparationOptions
+        channels: Int, samples: Int, rateHz: Int, options: SeparationOptions,
+        startingAt start: Int
     ) throws(AnyError) -> Int {
         guard let backend else { preconditionFailure("a model is loaded first") }
         pipeline = nil
@@ -145,6 +148,9 @@ final class WebEngine {
                 try Self.read(range, channels: channels, rateHz: rateHz)
             }
         }
+        guard start < track.sampleCount else {
+            throw WebError.startAfterEnd(start: start, samples: track.sampleCount).erased
+        }
         var random = PythonRandom(seed: options.seedOrDrawn())
         let networks = networks
         @Sendable func forward(_ member: Int, _ mix: Tensor) throws(AnyError) -> Tensor {
@@ -156,7 +162,7 @@ final class WebEngine {
         }
         pipeline = try TrackPipeline(
             track, bag: bag, options: options, random: &random, backend: backend,
-            workers: [forward], cancellation: cancellation)
+            workers: [forward], cancellation: cancellation, startingAt: start)
         return track.sampleCount
     }
 
@@ -205,6 +211,7 @@ final class WebEngine {
 enum WebError: CausedError, DescribedError {
     case membersDiffer(name: String)
     case tooFewChannels(found: Int, needed: Int)
+    case startAfterEnd(start: Int, samples: Int)
     case notFinite
 
     var description: String {
@@ -214,6 +221,8 @@ enum WebError: CausedError, DescribedError {
                 + "files of one model"
         case .tooFewChannels(let found, let needed):
             "The track has \(found) channels, and the model needs 1, \(needed) or more."
+        case .startAfterEnd(let start, let samples):
+            "The value \(start) is invalid for start: the track has \(samples) samples."
         case .notFinite: "The track has samples that are not finite numbers; decode it again."
         }
     }
@@ -221,7 +230,7 @@ enum WebError: CausedError, DescribedError {
     var cause: ErrorCause {
         switch self {
         case .membersDiffer: .model
-        case .tooFewChannels: .unsuitable
+        case .tooFewChannels, .startAfterEnd: .unsuitable
         case .notFinite: .input
         }
     }
