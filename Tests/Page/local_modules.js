@@ -25,8 +25,22 @@ await test("the check value of CRC-32", () => {
 await test("an archive names its files in UTF-8 and ends with its directory", async () => {
   const archive = new Uint8Array(await (await zip([{ name: "ä.wav", blob: new Blob(["sound"]) }])).arrayBuffer());
   equal([...archive.subarray(0, 4)], [0x50, 0x4b, 3, 4], "first file");
-  equal(new TextDecoder().decode(archive.subarray(30, 41)), "ä.wavsound", "name and content");
+  equal(archive[8], 8, "deflated");
+  equal(new TextDecoder().decode(archive.subarray(30, 36)), "ä.wav", "name");
   equal([...archive.subarray(-22, -18)], [0x50, 0x4b, 5, 6], "end");
+});
+
+await test("a browser that can't compress gives an archive of stored files", async () => {
+  const { CompressionStream } = globalThis;
+  globalThis.CompressionStream = class {
+    constructor(format) {
+      throw new TypeError(`Unsupported compression format: '${format}'`);
+    }
+  };
+  const archive = new Uint8Array(await (await zip([{ name: "a.wav", blob: new Blob(["sound"]) }])).arrayBuffer());
+  globalThis.CompressionStream = CompressionStream;
+  equal(archive[8], 0, "stored");
+  equal(new TextDecoder().decode(archive.subarray(30, 40)), "a.wavsound", "name and content");
 });
 
 const { Waveform } = await import("/local_waveform.js");

@@ -1,9 +1,12 @@
-// ZIP archives of files that are not compressed, as blobs that the browser reads from the disk.
-// Format: APPNOTE.TXT 6.3.10 of PKWARE; offsets beyond 4 GiB as ZIP64 (4.5.3).
+// ZIP archives, as blobs that the browser keeps outside the page's memory. Files are compressed where the browser
+// can. Format: APPNOTE.TXT 6.3.10 of PKWARE; offsets beyond 4 GiB as ZIP64 (4.5.3).
 
 const readBytes = 1 << 22;
 const mostBytes = 0xffffffff;
 const versionNeeded = 45;
+/** Methods of compression. */
+const stored = 0;
+const deflated = 8;
 /** Flag of names in UTF-8. */
 const utf8Flag = 0x0800;
 /** 1 January 1980, the first date: the archive of a song is the same each time. */
@@ -27,6 +30,18 @@ function pack(...fields) {
   return Uint8Array.from(fields.flatMap(([value, size]) => Array.from({ length: size }, (_, place) => Math.floor(value / 256 ** place) % 256)));
 }
 
+/** The compressed file and its method; the file itself in a browser without this form of compression. */
+async function packed(blob) {
+  try {
+    const stream = blob.stream().pipeThrough(new CompressionStream("deflate-raw"));
+    return { method: deflated, content: await new Response(stream).blob() };
+  } catch (error) {
+    // Chrome 80 to 102 have other forms only, and refuse this one.
+    if (!(error instanceof TypeError || error instanceof ReferenceError)) throw error;
+    return { method: stored, content: blob };
+  }
+}
+
 /** An archive of `[{ name, blob }]`; each blob has less than 4 GiB. */
 export async function zip(files) {
   const parts = [];
@@ -35,14 +50,15 @@ export async function zip(files) {
   for (const { name, blob } of files) {
     let crc = 0;
     for (let at = 0; at < blob.size; at += readBytes) crc = crc32(new Uint8Array(await blob.slice(at, at + readBytes).arrayBuffer()), crc);
+    const { method, content } = await packed(blob);
     const letters = new TextEncoder().encode(name);
-    const common = [[versionNeeded, 2], [utf8Flag, 2], [0, 2], [0, 2], [noDate, 2], [crc, 4], [blob.size, 4], [blob.size, 4], [letters.length, 2]];
+    const common = [[versionNeeded, 2], [utf8Flag, 2], [method, 2], [0, 2], [noDate, 2], [crc, 4], [content.size, 4], [blob.size, 4], [letters.length, 2]];
     const head = pack([0x04034b50, 4], ...common, [0, 2]);
-    parts.push(head, letters, blob);
+    parts.push(head, letters, content);
     directory.push(
       pack([0x02014b50, 4], [versionNeeded, 2], ...common, [12, 2], [0, 2], [0, 2], [0, 2], [0, 4], [mostBytes, 4]),
       letters, pack([1, 2], [8, 2], [offset, 8]));
-    offset += head.length + letters.length + blob.size;
+    offset += head.length + letters.length + content.size;
   }
   const size = directory.reduce((sum, part) => sum + part.length, 0);
   const count = files.length;
