@@ -9,8 +9,8 @@ import { after, before, test } from "node:test";
 import { pathToFileURL } from "node:url";
 import { brotliCompressSync } from "node:zlib";
 import { endWorkers, imitateBrowser } from "./browser.mjs";
-import { nativeSettings, nativeStems, settings } from "./native.mjs";
-import { digest, readWAV, worstSignalToNoise } from "./sound.mjs";
+import { nativeSettings, nativeStems, nativeStemsOf, settings } from "./native.mjs";
+import { digest, readWAV, worstSignalToNoise, writeWAV } from "./sound.mjs";
 
 const { WEB, TRACK, DAMAGED } = process.env;
 imitateBrowser();
@@ -110,10 +110,28 @@ test("pieces come in order and make up the stems", () => withEngine({}, async (e
 }));
 
 test("other rates and mono are converted as natively", () => withEngine({}, async (engine) => {
-  const mono = { channels: [track.channels[0].slice(0, 96000)], sampleRate: 48000 };
-  const { stems } = await engine.separate(mono, { shifts: 0 });
-  assert.equal(stems.drums[0].length, 88200);
-  assert.deepEqual(stems.drums.length, 2);
+  const folder = mkdtempSync(join(tmpdir(), "test_web."));
+  try {
+    for (const [channels, sampleRate] of [[track.channels.slice(0, 1), 48000], [track.channels, 32000]]) {
+      const sound = { channels: channels.map((samples) => samples.slice(0, 96000)), sampleRate };
+      const path = join(folder, `${sampleRate}.wav`);
+      writeWAV(path, sound);
+      const { stems } = await engine.separate(sound, { shifts: 0 });
+      const ratio = worstSignalToNoise(nativeStemsOf({ track: path }, "--shifts", "0"), stems);
+      assert.ok(ratio >= 110, `${sampleRate} Hz: ${ratio} dB`);
+    }
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}));
+
+test("a separation that goes on gives the bits of a whole one", () => withEngine({}, async (engine) => {
+  const start = 100_001;
+  let first = null;
+  const { stems } = await engine.separate(track, { ...settings, start, onStems: (piece) => (first ??= piece.start) });
+  assert.equal(first, start);
+  assert.equal(digest(stems), digest(Object.fromEntries(Object.entries(single).map(([name, channels]) => [name, channels.map((channel) => channel.slice(start))]))));
+  await assert.rejects(engine.separate(track, { start: track.channels[0].length }), /start: the track has/);
 }));
 
 for (const isIsolated of [true, false]) {

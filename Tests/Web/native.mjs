@@ -13,10 +13,13 @@ export const settings = { shifts: 2, seed: 7, overlap: 0.1 };
 export const nativeSettings = ["--shifts", "2", "--seed", "7", "--overlap", "0.1"];
 
 /** The track's stems by the demo model in float32: `{ name: channels }`. */
-export function nativeStems(...options) {
+export const nativeStems = (...options) => nativeStemsOf({}, ...options);
+
+/** A track's stems by a model, a file or a bag's YAML file, as the engine gives them: floats without protection from clipping. */
+export function nativeStemsOf({ model = join(WEB, "demo.safetensors"), track = TRACK }, ...options) {
   const out = mkdtempSync(join(tmpdir(), "test_web."));
   try {
-    execFileSync(PROGRAM, ["-n", join(WEB, "demo.safetensors"), "--float32", "-o", out, ...options, TRACK], { stdio: "pipe" });
+    execFileSync(PROGRAM, ["-n", model, "--float32", "--clip-mode", "none", "-o", out, ...options, track], { stdio: "pipe" });
     const files = readdirSync(out, { recursive: true }).filter((name) => name.endsWith(".wav"));
     return Object.fromEntries(files.map((name) => [name.match(/(\w+)\.wav$/)[1], readWAV(join(out, name)).channels]));
   } finally {

@@ -1,7 +1,7 @@
 // Float WAV files, and comparisons of sounds.
 
 import { createHash } from "node:crypto";
-import { readFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 
 /** Reads a WAV file of 32-bit floats: `{ channels, sampleRate }`. */
 export function readWAV(path) {
@@ -25,6 +25,27 @@ export function readWAV(path) {
     at += 8 + size + (size % 2);
   }
   throw new Error(`${path} has no samples`);
+}
+
+/** Writes a WAV file of 32-bit floats. */
+export function writeWAV(path, { channels, sampleRate }) {
+  const frameBytes = 4 * channels.length;
+  const dataBytes = frameBytes * channels[0].length;
+  const head = Buffer.alloc(44);
+  head.write("RIFF", 0);
+  head.writeUInt32LE(36 + dataBytes, 4);
+  head.write("WAVEfmt ", 8);
+  head.writeUInt32LE(16, 16);
+  head.writeUInt16LE(3, 20);
+  head.writeUInt16LE(channels.length, 22);
+  head.writeUInt32LE(sampleRate, 24);
+  head.writeUInt32LE(frameBytes * sampleRate, 28);
+  head.writeUInt16LE(frameBytes, 32);
+  head.writeUInt16LE(32, 34);
+  head.write("data", 36);
+  head.writeUInt32LE(dataBytes, 40);
+  const samples = Float32Array.from({ length: dataBytes / 4 }, (_, index) => channels[index % channels.length][Math.floor(index / channels.length)]);
+  writeFileSync(path, Buffer.concat([head, Buffer.from(samples.buffer)]));
 }
 
 /** The ratio of a sound to another's difference from it, in dB. */
