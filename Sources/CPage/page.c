@@ -10,8 +10,14 @@ static const unsigned char index_html[] = {
 static const unsigned char api_js[] = {
 #embed "../Service/Page/api.js"
 };
+static const unsigned char beats_js[] = {
+#embed "../Service/Page/beats.js"
+};
 static const unsigned char board_js[] = {
 #embed "../Service/Page/board.js"
+};
+static const unsigned char clicks_js[] = {
+#embed "../Service/Page/clicks.js"
 };
 static const unsigned char colours_js[] = {
 #embed "../Service/Page/colours.js"
@@ -31,6 +37,9 @@ static const unsigned char drop_js[] = {
 static const unsigned char engine_js[] = {
 #embed "../Service/Page/engine.js"
 };
+static const unsigned char envelope_js[] = {
+#embed "../Service/Page/envelope.js"
+};
 static const unsigned char exports_js[] = {
 #embed "../Service/Page/exports.js"
 };
@@ -39,6 +48,9 @@ static const unsigned char fader_js[] = {
 };
 static const unsigned char feed_js[] = {
 #embed "../Service/Page/feed.js"
+};
+static const unsigned char fft_js[] = {
+#embed "../Service/Page/fft.js"
 };
 static const unsigned char format_js[] = {
 #embed "../Service/Page/format.js"
@@ -91,6 +103,9 @@ static const unsigned char mix_js[] = {
 static const unsigned char mixer_js[] = {
 #embed "../Service/Page/mixer.js"
 };
+static const unsigned char onsets_js[] = {
+#embed "../Service/Page/onsets.js"
+};
 static const unsigned char options_js[] = {
 #embed "../Service/Page/options.js"
 };
@@ -99,6 +114,9 @@ static const unsigned char parts_svg[] = {
 };
 static const unsigned char peaks_js[] = {
 #embed "../Service/Page/peaks.js"
+};
+static const unsigned char piece_run_js[] = {
+#embed "../Service/Page/piece_run.js"
 };
 static const unsigned char pieces_js[] = {
 #embed "../Service/Page/pieces.js"
@@ -118,6 +136,9 @@ static const unsigned char presets_js[] = {
 static const unsigned char queue_js[] = {
 #embed "../Service/Page/queue.js"
 };
+static const unsigned char rehearsal_js[] = {
+#embed "../Service/Page/rehearsal.js"
+};
 static const unsigned char ruler_js[] = {
 #embed "../Service/Page/ruler.js"
 };
@@ -133,11 +154,35 @@ static const unsigned char spectrum_js[] = {
 static const unsigned char stage_js[] = {
 #embed "../Service/Page/stage.js"
 };
+static const unsigned char stretch_js[] = {
+#embed "../Service/Page/stretch.js"
+};
+static const unsigned char stretch_drums_js[] = {
+#embed "../Service/Page/stretch_drums.js"
+};
+static const unsigned char stretch_file_js[] = {
+#embed "../Service/Page/stretch_file.js"
+};
+static const unsigned char stretch_run_js[] = {
+#embed "../Service/Page/stretch_run.js"
+};
+static const unsigned char stretch_tonal_js[] = {
+#embed "../Service/Page/stretch_tonal.js"
+};
+static const unsigned char stretch_worker_js[] = {
+#embed "../Service/Page/stretch_worker.js"
+};
+static const unsigned char stretch_worklet_js[] = {
+#embed "../Service/Page/stretch_worklet.js"
+};
 static const unsigned char strip_js[] = {
 #embed "../Service/Page/strip.js"
 };
 static const unsigned char style_css[] = {
 #embed "../Service/Page/style.css"
+};
+static const unsigned char tape_js[] = {
+#embed "../Service/Page/tape.js"
 };
 static const unsigned char theme_js[] = {
 #embed "../Service/Page/theme.js"
@@ -150,6 +195,9 @@ static const unsigned char token_js[] = {
 };
 static const unsigned char transport_js[] = {
 #embed "../Service/Page/transport.js"
+};
+static const unsigned char tuning_js[] = {
+#embed "../Service/Page/tuning.js"
 };
 static const unsigned char uploads_js[] = {
 #embed "../Service/Page/uploads.js"
@@ -173,16 +221,20 @@ static const unsigned char words_js[] = {
 static const struct page_file files[] = {
     FILE("index.html", index_html), // then the others by name
     FILE("api.js", api_js),
+    FILE("beats.js", beats_js),
     FILE("board.js", board_js),
+    FILE("clicks.js", clicks_js),
     FILE("colours.js", colours_js),
     FILE("convert.js", convert_js),
     FILE("dom.js", dom_js),
     FILE("downloads.js", downloads_js),
     FILE("drop.js", drop_js),
     FILE("engine.js", engine_js),
+    FILE("envelope.js", envelope_js),
     FILE("exports.js", exports_js),
     FILE("fader.js", fader_js),
     FILE("feed.js", feed_js),
+    FILE("fft.js", fft_js),
     FILE("format.js", format_js),
     FILE("header.js", header_js),
     FILE("jobs.js", jobs_js),
@@ -200,26 +252,38 @@ static const struct page_file files[] = {
     FILE("meters.js", meters_js),
     FILE("mix.js", mix_js),
     FILE("mixer.js", mixer_js),
+    FILE("onsets.js", onsets_js),
     FILE("options.js", options_js),
     FILE("parts.svg", parts_svg),
     FILE("peaks.js", peaks_js),
+    FILE("piece_run.js", piece_run_js),
     FILE("pieces.js", pieces_js),
     FILE("player.js", player_js),
     FILE("pointer.js", pointer_js),
     FILE("practice.js", practice_js),
     FILE("presets.js", presets_js),
     FILE("queue.js", queue_js),
+    FILE("rehearsal.js", rehearsal_js),
     FILE("ruler.js", ruler_js),
     FILE("service.js", service_js),
     FILE("spectrograms.js", spectrograms_js),
     FILE("spectrum.js", spectrum_js),
     FILE("stage.js", stage_js),
+    FILE("stretch.js", stretch_js),
+    FILE("stretch_drums.js", stretch_drums_js),
+    FILE("stretch_file.js", stretch_file_js),
+    FILE("stretch_run.js", stretch_run_js),
+    FILE("stretch_tonal.js", stretch_tonal_js),
+    FILE("stretch_worker.js", stretch_worker_js),
+    FILE("stretch_worklet.js", stretch_worklet_js),
     FILE("strip.js", strip_js),
     FILE("style.css", style_css),
+    FILE("tape.js", tape_js),
     FILE("theme.js", theme_js),
     FILE("timeline.js", timeline_js),
     FILE("token.js", token_js),
     FILE("transport.js", transport_js),
+    FILE("tuning.js", tuning_js),
     FILE("uploads.js", uploads_js),
     FILE("wav.js", wav_js),
     FILE("wave.js", wave_js),

@@ -213,4 +213,125 @@ await test("a job's state is written in words", () => {
   equal([1, 2, null].map((queue_position) => words.stateWords({ state: "queued", queue_position })), ["Next in line", "2nd in line", "Waiting"], "queued");
   equal([0, 0.24, 0.25, 0.99, 1].map(words.quarters), [0, 0, 1, 3, 4], "quarters");
 });
+
+const { Fourier } = await import("/fft.js");
+await test("a transform and its inverse give the signal back", () => {
+  const fourier = new Fourier(8);
+  const [real, imaginary] = [Float64Array.of(1, 2, 0, -1, 3, 0, 0, 1), Float64Array.of(0, 1, 0, 0, 0, -2, 0, 0)];
+  const before = [...real, ...imaginary];
+  fourier.forward(real, imaginary);
+  equal([Math.round(real[0] * 1e9) / 1e9, Math.round(imaginary[0] * 1e9) / 1e9], [6, -1], "sums");
+  fourier.inverse(real, imaginary);
+  equal([...real, ...imaginary].map((value) => Math.round(value * 1e9) / 1e9 + 0), before, "back");
+});
+
+const { kindOf, Stretch } = await import("/stretch.js");
+/** Stretches one stem, given as a function of the sample, in uneven steps. */
+const stretched = (name, shape, frames, tuning) => {
+  const stretch = new Stretch([name], (_, first, count, left, right) => {
+    for (let i = 0; i < count; i += 1) left[i] = right[i] = first + i >= 0 && first + i < frames ? shape(first + i) : 0;
+  });
+  stretch.tuning = { keepsFormants: false, ...tuning };
+  const output = new Float32Array(Math.floor(frames / tuning.speed));
+  for (let at = 0, step = 100; at < output.length; at += step, step = (step * 7) % 113 + 1) {
+    const count = Math.min(step, output.length - at);
+    stretch.render([[output.subarray(at, at + count), new Float32Array(count)]], count);
+  }
+  return { output, position: stretch.position };
+};
+await test("stems are known by their names", () => {
+  equal(["drums", "vocals", "bass", "no_drums"].map(kindOf), ["drums", "voice", "tonal", "tonal"], "kinds");
+});
+await test("at the song's own speed and pitch stretching changes nothing", () => {
+  const noise = Float64Array.from({ length: 20000 }, (_, i) => Math.sin(i * i * 0.37) * 0.5);
+  for (const name of ["drums", "vocals", "other"]) {
+    const { output } = stretched(name, (i) => noise[i], noise.length, { speed: 1, semitones: 0 });
+    const worst = output.reduce((most, value, i) => Math.max(most, Math.abs(value - noise[i])), 0);
+    if (worst > 1e-6) throw new Error(`${name}: ${worst}`);
+  }
+});
+await test("a tone keeps its pitch at another speed, and moves by semitones", () => {
+  const frames = 66150;
+  for (const [name, speed, semitones] of [["other", 0.7, 0], ["vocals", 1.3, 0], ["other", 1, 12], ["vocals", 0.8, -5]]) {
+    const { output, position } = stretched(name, (i) => Math.sin(2 * Math.PI * 440 * i / 44100), frames, { speed, semitones });
+    const part = output.subarray(output.length / 2 - 10000, output.length / 2 + 10000);
+    const crossings = part.reduce((count, value, i) => count + (i > 0 && part[i - 1] < 0 && value >= 0), 0);
+    const hertz = crossings / (part.length / 44100);
+    const expected = 440 * 2 ** (semitones / 12);
+    if (Math.abs(hertz / expected - 1) > 0.006) throw new Error(`${name} ${speed} ${semitones}: ${hertz} Hz, expected ${expected}`);
+    equal(Math.round(position), Math.round(output.length * speed), "position");
+  }
+});
+await test("attacks of drums come at their times, once", () => {
+  const frames = 88200;
+  const attacks = [10000, 31000, 52000, 60500];
+  const kit = (i) => attacks.reduce((sum, at) => sum + (i >= at ? Math.exp(-(i - at) / 400) * Math.sin((i - at) * 0.9) : 0), 0);
+  for (const speed of [0.7, 1.4]) {
+    const { output } = stretched("drums", kit, frames, { speed, semitones: 0 });
+    const found = [];
+    output.forEach((value, i) => { if (Math.abs(value) > 0.3 && !(i - found.at(-1) < 3000)) found.push(i); });
+    equal(found.length, attacks.length, "attacks");
+    found.forEach((at, i) => { if (Math.abs(at - attacks[i] / speed) > 0.002 * 44100) throw new Error(`${at}, expected ${attacks[i] / speed}`); });
+  }
+});
+await test("a voice that is moved up keeps its formants if it is asked to", () => {
+  // Partials of 150 Hz under a formant at 900 Hz.
+  const shape = (i) => Array.from({ length: 40 }, (_, n) => n + 1).reduce((sum, n) => sum + Math.exp(-(((150 * n - 900) / 250) ** 2)) * Math.sin(2 * Math.PI * 150 * n * i / 44100), 0);
+  const centre = (keepsFormants) => {
+    const { output } = stretched("vocals", shape, 40000, { speed: 1, semitones: 7, keepsFormants });
+    const [real, imaginary] = [Float64Array.from(output.subarray(16000, 16000 + 8192), (value, i) => value * Math.sin(Math.PI * i / 8192) ** 2), new Float64Array(8192)];
+    new Fourier(8192).forward(real, imaginary);
+    let [moment, power] = [0, 0];
+    for (let k = 0; k < 4096; k += 1) {
+      const each = real[k] ** 2 + imaginary[k] ** 2;
+      moment += each * k * 44100 / 8192;
+      power += each;
+    }
+    return moment / power;
+  };
+  const [moved, kept] = [centre(false), centre(true)];
+  if (Math.abs(moved / (900 * 2 ** (7 / 12)) - 1) > 0.05) throw new Error(`moved to ${moved} Hz`);
+  if (Math.abs(kept / 900 - 1) > 0.1) throw new Error(`kept at ${kept} Hz`);
+});
+
+const { Tape } = await import("/tape.js");
+await test("a tape repeats its loop and is silent outside of the song", () => {
+  const tape = new Tape({ frames: 10, pieceFrames: 4, from: 0, loop: { start: 2, end: 6 } });
+  for (const index of [0, 1, 2]) tape.put(index, [[0, 1].map(() => Float32Array.from({ length: 4 }, (_, i) => index * 4 + i + 1))]);
+  const [left, right] = [new Float64Array(12), new Float64Array(12)];
+  tape.read(0, -2, 12, left, right);
+  equal([...left], [0, 0, 1, 2, 3, 4, 5, 6, 3, 4, 5, 6], "samples");
+  equal(tape.piecesIn(0, 20), [0, 1], "pieces");
+  tape.keep([1]);
+  equal([tape.has([1]), tape.has([0, 1])], [true, false], "kept");
+});
+
+const { Beats, transposed } = await import("/beats.js");
+const steady = (count, interval, first = 0) => Array.from({ length: count }, (_, i) => first + i * interval);
+const beatsOf = (interval = 0.5) => {
+  const beats = new Beats(20);
+  const times = steady(40, interval, 0.1);
+  beats.analysis = { tempo_bpm: 60 / interval, beats: times, downbeats: times.filter((_, i) => i % 4 === 1), key: "F# minor" };
+  return beats;
+};
+await test("edges snap to bars", () => {
+  const beats = beatsOf();
+  equal([0, 1.5, 1.7, 2.6].map((time) => Number(beats.snap(time).toFixed(3))), [0.6, 0.6, 2.6, 2.6], "bars");
+  equal(new Beats(20).snap(3.21), 3.21, "without beats");
+});
+await test("beats are halved, doubled and tapped", () => {
+  const beats = beatsOf();
+  beats.scale(2);
+  equal([beats.bpm, Number(beats.intervalAt(5).toFixed(3))], [240, 0.25], "double");
+  beats.scale(0.25);
+  equal([beats.bpm, Number(beats.intervalAt(5).toFixed(3)), Number(beats.snap(0.7).toFixed(3))], [60, 1, 0.6], "half");
+  const tapped = beatsOf();
+  equal([4.15, 4.65, 5.15, 5.65].map((time) => tapped.tap(time)), [false, false, false, true], "taps");
+  equal([tapped.bpm, Number(tapped.nearest(9).toFixed(2)), Number(tapped.snap(4.3).toFixed(2))], [120, 9.15, 4.15], "moved");
+  equal([2, 2.7, 3.4, 4.1].map((time) => tapped.tap(time)).at(-1), true, "another tempo");
+  equal([Math.round(tapped.bpm * 100) / 100, Number(tapped.nearest(9).toFixed(2))], [85.71, 9], "steady");
+});
+await test("a key moves with the pitch", () => {
+  equal([transposed("F# minor", 2), transposed("C major", -1), transposed("B major", 1)], ["G# minor", "B major", "C major"], "keys");
+});
 return passed;

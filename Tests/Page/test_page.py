@@ -65,7 +65,7 @@ const render = async (seconds, from, prepare) => {
   const job = stage.mixer.job;
   const pieces = await Pieces.open(job);
   const context = new OfflineAudioContext(2, Math.round(seconds * job.stem_rate), job.stem_rate);
-  const engine = new Engine(context, pieces, job.stems.length);
+  const engine = new Engine(context, pieces, job.stems.map(({ name }) => name));
   await prepare(engine);
   await engine.play(from);
   const buffer = await context.startRendering();
@@ -651,6 +651,175 @@ class SoundTests(PageTest):
         ranges = [re.match(r"bytes=(\d+)-(\d+)", headers["Range"]) for _, path, headers in subject.mock.requests if "/stems/" in path]
         fetched = sum(int(match[2]) - int(match[1]) + 1 for match in ranges)
         self.assertLess(fetched, 0.4 * 4 * 90 * SAMPLE_RATE * 4)
+
+
+class RehearsalTests(PageTest):
+    """Speed, pitch, beats and loops that get faster."""
+
+    #: What `Stretch` makes of the job's stems, rendered on the page's own thread: `[left, right]` of their sum.
+    STRETCHED = DECODE + """
+        const { Stretch } = await import("/stretch.js");
+        const stretched = async (tuning, from, count) => {
+          const stems = await decodeStems(stage.mixer.job);
+          const stretch = new Stretch(stage.mixer.names, (stem, first, length, ...planes) => planes.forEach((plane, channel) => {
+            for (let i = 0; i < length; i += 1) plane[i] = stems[stem][channel][first + i] ?? 0;
+          }));
+          stretch.tuning = tuning;
+          stretch.seek(from);
+          const outputs = stems.map(() => [new Float32Array(count), new Float32Array(count)]);
+          stretch.render(outputs, count);
+          return [0, 1].map((channel) => Float32Array.from({ length: count }, (_, i) => outputs.reduce((sum, planes) => sum + planes[channel][i], 0)));
+        };
+        const tuning = { speed: 0.7, semitones: 2, keepsFormants: true };
+    """
+
+    def setUp(self):
+        super().setUp()
+        self.job = self.separated(seconds=14)
+        browser.wait("document.querySelector('.rehearsal .facts').textContent !== ''")
+
+    def set(self, label: str, value: int):
+        browser.execute_script("""
+            const slider = document.querySelector(`.rehearsal input[aria-label="${arguments[0]}"]`);
+            slider.value = arguments[1];
+            slider.dispatchEvent(new Event('input', { bubbles: true }));""", label, value)
+
+    def facts(self) -> str:
+        return self.find(".rehearsal .facts").text
+
+    def test_what_plays_is_what_the_stretcher_makes_in_one_clock(self):
+        found = browser.run(self.STRETCHED + """
+            const count = 4 * stage.mixer.job.stem_rate;
+            const rendered = await render(4, 100000, (engine) => { engine.tuning = tuning; });
+            const expected = await stretched(tuning, 100000, count);
+            // A message to the audio thread may come a few blocks late.
+            const start = rendered[0].findIndex((value) => value !== 0);
+            const first = expected[0].findIndex((value) => value !== 0);
+            let best = Infinity;
+            for (let late = -fade; late < 4096; late += 1) {
+              let worst = 0;
+              for (let i = lead + late + 4096; i < rendered[0].length - 4096 && worst < best; i += 1) {
+                if (i - lead - late >= 0) worst = Math.max(worst, Math.abs(rendered[0][i] - expected[0][i - lead - late]), Math.abs(rendered[1][i] - expected[1][i - lead - late]));
+              }
+              best = Math.min(best, worst);
+            }
+            return { best, start, loudest: expected[0].reduce((most, value) => Math.max(most, Math.abs(value)), 0) };""")
+        self.assertGreater(found["loudest"], 0.05)
+        self.assertLess(found["best"], 1e-5, found)
+
+    def test_a_file_has_the_speed_and_pitch_that_sound(self):
+        self.set("Speed", 70)
+        self.set("Pitch", 2)
+        browser.execute_script("document.querySelector('.rehearsal .more').open = true")
+        browser.execute_script("[...document.querySelectorAll('.rehearsal .group button')].find(({ title }) => title === 'Save the mix as a WAV file').click()")
+        downloads = Path(folder) / "downloads"
+        deadline = time.monotonic() + 120
+        while not (found := list(downloads.glob("song - mix (70*.wav"))) and time.monotonic() < deadline:
+            time.sleep(0.1)
+        sound, rate = soundfile.read(found[0])
+        found[0].unlink()
+        frames = browser.run("return (await stage.mixer.player.pieces()).frames")
+        self.assertEqual([len(sound), rate], [int(frames / 0.7), self.job["stem_rate"]])
+        expected = browser.run(self.STRETCHED + "return [...(await stretched(tuning, 0, 132300))[0].slice(88200)]")
+        self.assertLess(numpy.abs(numpy.array(expected) - sound[88200:132300, 0]).max(), 1e-5)
+
+    def test_speed_changes_while_it_plays(self):
+        self.play()
+        self.set("Speed", 50)
+        browser.wait("document.querySelector('.rehearsal .dial .value').textContent === '50 %'")
+        rate = self.job["stem_rate"]
+        moved = browser.run("""
+            const { engine } = stage.mixer;
+            for (let i = 0; i < 400 && engine.isWaiting; i += 1) await new Promise((resolve) => setTimeout(resolve, 25));
+            const clock = engine.output.context;
+            const begin = [clock.currentTime, engine.position];
+            await new Promise((resolve) => setTimeout(resolve, 1000));
+            return (engine.position - begin[1]) / (clock.currentTime - begin[0]);""")
+        self.assertAlmostEqual(moved / rate, 0.5, 2)
+        loudest = browser.run("""
+            const { engine } = stage.mixer;
+            const analyser = engine.output.context.createAnalyser();
+            analyser.fftSize = 16384;
+            engine.output.connect(analyser);
+            await new Promise((resolve) => setTimeout(resolve, 500));
+            const block = new Float32Array(16384);
+            analyser.getFloatTimeDomainData(block);
+            return block.reduce((most, value) => Math.max(most, Math.abs(value)), 0);""")
+        self.assertGreater(loudest, 0.02)
+
+    def test_clicks_are_on_the_beats_at_any_speed(self):
+        for speed in (1, 0.5):
+            places = browser.run(DECODE + """
+                const rate = stage.mixer.job.stem_rate;
+                const rendered = await render(1.4, 0, (engine) => {
+                  engine.output.disconnect();
+                  engine.tuning = { speed: args[0], semitones: 0, keepsFormants: true };
+                  engine.clicks.beats = [0.1, 0.4, 0.6].map((time) => ({ time, isDownbeat: false }));
+                  engine.clicks.isOn = true;
+                });
+                const found = [];
+                rendered[0].forEach((value, i) => { if (Math.abs(value) > 1e-3 && !(i - found.at(-1) < 3000)) found.push(i); });
+                return found.map((i) => (i - lead) / rate);""", speed)
+            self.assertEqual(len(places), 3, places)
+            for place, beat in zip(places, (0.1, 0.4, 0.6)):
+                self.assertAlmostEqual(place, beat / speed, delta=0.0003)
+
+    def test_tempo_and_key_follow_speed_and_pitch_and_are_remembered(self):
+        analysis = json.loads(subject.request("GET", f"v1/separations/{self.job['id']}/analysis"))
+        self.assertIn(f"{round(analysis['tempo_bpm'])} BPM", self.facts())
+        self.assertIn(analysis["key"], self.facts())
+        self.press("<", "<", "<", "<", ".")
+        notes = ["C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B"]
+        note, mode = analysis["key"].split()
+        expected = f"{round(analysis['tempo_bpm'] * 0.8)} BPM · {notes[(notes.index(note) + 1) % 12]} {mode}"
+        self.assertEqual(self.facts(), expected)
+        browser.execute_script("document.querySelector('.rehearsal .more').open = true")
+        browser.execute_script("[...document.querySelectorAll('.rehearsal button')].find(({ textContent }) => textContent === 'Double').click()")
+        self.assertIn(f"{round(analysis['tempo_bpm'] * 1.6)} BPM", self.facts())
+        browser.refresh()
+        browser.wait("document.querySelector('.rehearsal .facts')?.textContent.includes(args[0])", f"{round(analysis['tempo_bpm'] * 1.6)} BPM")
+        self.assertEqual(browser.execute_script("return [...document.querySelectorAll('.rehearsal .dial .value')].map(({ textContent }) => textContent)"), ["80 %", "+1"])
+
+    def test_loops_lie_on_bars_if_asked_to(self):
+        analysis = json.loads(subject.request("GET", f"v1/separations/{self.job['id']}/analysis"))
+        browser.execute_script("[...document.querySelectorAll('.rehearsal .check')].find((label) => label.textContent === 'Snap to bars').firstChild.click()")
+        ruler = self.find(".ruler")
+        width = ruler.size["width"]
+        ActionChains(browser).move_to_element_with_offset(ruler, int(-width * 0.2), 0).click_and_hold().move_by_offset(int(width * 0.4), 0).release().perform()
+        for edge in browser.run("return stage.mixer.loop"):
+            self.assertLess(min(abs(edge - bar) for bar in analysis["downbeats"]), 1e-6)
+
+    def test_a_loop_gets_faster_turn_by_turn_and_sections_keep_loops(self):
+        self.set("Speed", 90)
+        browser.execute_script("document.querySelector('.rehearsal .more').open = true")
+        browser.run("stage.mixer.setLoop([2, 2.8])")
+        browser.execute_script("document.querySelectorAll('.rehearsal .section')[0].click()")
+        browser.execute_script("[...document.querySelectorAll('.rehearsal .check')].find((label) => label.textContent.includes('faster')).firstChild.click()")
+        self.find(".play").click()
+        speeds = browser.run("""
+            const seen = new Set();
+            for (let i = 0; i < 400 && !seen.has('100 %'); i += 1) {
+              seen.add(document.querySelector('.rehearsal .dial .value').textContent);
+              await new Promise((resolve) => setTimeout(resolve, 25));
+            }
+            return [...seen];""")
+        self.assertEqual(speeds, ["90 %", "95 %", "100 %"])
+        browser.run("stage.mixer.setLoop(null)")
+        browser.execute_script("document.querySelectorAll('.rehearsal .section')[0].click()")
+        self.assertEqual(browser.run("return stage.mixer.loop"), [2, 2.8])
+
+    def test_a_count_in_comes_before_the_sound(self):
+        browser.execute_script("[...document.querySelectorAll('.rehearsal .check')].find((label) => label.textContent === 'Count-in').firstChild.click()")
+        self.find(".play").click()
+        browser.wait("document.querySelector('.play').getAttribute('aria-label') === 'Pause'")
+        times = browser.run("""
+            const { engine } = stage.mixer;
+            const clock = engine.output.context;
+            const wait = async (isOver) => { for (let i = 0; i < 400 && !isOver(); i += 1) await new Promise((resolve) => setTimeout(resolve, 10)); return clock.currentTime; };
+            const begin = await wait(() => engine.isPlaying && !engine.isWaiting);
+            return (await wait(() => engine.position > 0)) - begin;""")
+        beats = json.loads(subject.request("GET", f"v1/separations/{self.job['id']}/analysis"))["beats"]
+        self.assertGreater(times, 3 * (beats[1] - beats[0]))
 
 
 class MixerTests(PageTest):

@@ -103,10 +103,10 @@ export const hasLinks = () => !token && !local;
  * known. Resolves with whether the file has been received whole.
  */
 export async function download({ path, name, isNamed }, onProgress) {
-  const link = document.createElement("a");
-  link.download = name;
   if (hasLinks() && !isNamed) {
     await prepare(path);
+    const link = document.createElement("a");
+    link.download = name;
     link.href = path;
     link.click();
     return false;
@@ -123,10 +123,17 @@ export async function download({ path, name, isNamed }, onProgress) {
   });
   // The browser keeps large blobs on the disk.
   const type = reply.headers.get("Content-Type") ?? "";
-  link.href = URL.createObjectURL(await new Response(reply.body.pipeThrough(counter), { headers: { "Content-Type": type } }).blob());
+  saveBlob(await new Response(reply.body.pipeThrough(counter), { headers: { "Content-Type": type } }).blob(), name);
+  return true;
+}
+
+/** Saves a file that the page has made. */
+export function saveBlob(blob, name) {
+  const link = document.createElement("a");
+  link.download = name;
+  link.href = URL.createObjectURL(blob);
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
-  return true;
 }
 
 /** Lets the service convert or mix a file before a link asks for it; an error has the service's text. */

@@ -22,8 +22,8 @@ export class Board {
    * `actions`: `seek(seconds)`, `mixChanged()`, `loopChanged()` once at the end of a drag, `timeShown(seconds)` in
    * each frame, `windowChanged()`, `saveStem(stem)`; `stemFile(stem)` is a stem as a file.
    */
-  constructor({ job, mix, loop, timeline, player, actions }) {
-    Object.assign(this, { mix, loop, timeline, player, actions });
+  constructor({ job, mix, loop, beats, timeline, player, actions }) {
+    Object.assign(this, { mix, loop, beats, timeline, player, actions });
     this.waveforms = new Waveforms(job, player, () => this.redraw(true));
     this.stripViews = job.stems.map((stem, index) => new StripView({
       name: stem.name,
@@ -136,7 +136,7 @@ export class Board {
     const ink = getComputedStyle(this.root).color;
     const scene = { timeline, position: time, hover: this.#hover, loop, ink, scale: this.waveforms.scale ?? 1, spectrograms: isSpectrogram ? this.spectrograms : null };
     this.stripViews.forEach((view, index) => view.draw({ ...scene, index, wave: this.waveforms.of(index, timeline) }));
-    this.ruler.draw({ ...scene, loopStart: this.loop.begun });
+    this.ruler.draw({ ...scene, beats: this.beats, loopStart: this.loop.begun });
     this.handles.place(timeline, loop);
     this.actions.timeShown(time);
     if (this.#showLevels() || isPlaying) this.redraw();

@@ -1,35 +1,43 @@
-// Plays all stems on one clock. Every piece of every stem starts at a whole sample of the context,
-// so that stems cannot drift, and consecutive pieces join without a gap.
+// Plays all stems on one clock, as they are or at another speed and pitch.
 
-import { excerpt } from "./pieces.js";
+import { Clicks } from "./clicks.js";
+import { PieceRun } from "./piece_run.js";
+import { isPlain, plainTuning } from "./tuning.js";
 
 const rampSeconds = 0.015;
 /** Delay from a click to the sound: enough to schedule all sources on the audio thread. */
 const leadSeconds = 0.03;
-/** Sound scheduled ahead; a tab in the background gets its timers only once a second. */
-const aheadSeconds = 8;
 
 export class Engine {
   #context;
   #pieces;
+  #names;
   #strips;
   #master;
-  /** The present run: sources, their gains, and the song's frames at each frame of the context. */
+  /** What sounds now: a `PieceRun` or a `StretchRun`. */
   #run = null;
+  #fades = [];
   #restFrame = 0;
   #request = 0;
   #timer = null;
   #loop = null;
+  #tuning = plainTuning;
+  #wasWaiting = false;
+  #lastPosition = 0;
+  /** Called when a turn of the loop has ended. */
+  onTurn = () => {};
 
   /** `context` has the sample rate of `pieces`. `onState` is called when playing starts, waits, stops or fails. */
-  constructor(context, pieces, stemCount, onState = () => {}) {
+  constructor(context, pieces, names, onState = () => {}) {
     this.#context = context;
     this.#pieces = pieces;
+    this.#names = names;
     this.onState = onState;
     this.isPlaying = false;
     this.#master = context.createGain();
     this.#master.connect(context.destination);
-    this.#strips = Array.from({ length: stemCount }, () => {
+    this.clicks = new Clicks(context);
+    this.#strips = names.map(() => {
       const gain = context.createGain();
       const panner = context.createStereoPanner();
       gain.connect(panner).connect(this.#master);
@@ -53,17 +61,12 @@ export class Engine {
 
   /** The song's frame that is playing now. */
   get position() {
-    if (!this.#run) return this.#restFrame;
-    const now = this.#nowFrame();
-    let spot = this.#run.segments[0];
-    for (const segment of this.#run.segments) if (segment.at <= now) spot = segment;
-    if (!spot) return this.#run.nextFrame;
-    return spot.frame + Math.min(spot.count, Math.max(0, now - spot.at));
+    return this.#run ? this.#run.positionAt(this.#nowFrame()) : this.#restFrame;
   }
 
   /** True while playing waits for sound to arrive. */
   get isWaiting() {
-    return this.isPlaying && (!this.#run || (this.#nowFrame() >= this.#run.nextAt && !this.#run.isComplete));
+    return this.isPlaying && (!this.#run || this.#run.isWaitingAt(this.#nowFrame()));
   }
 
   setGain(index, value) {
@@ -87,28 +90,49 @@ export class Engine {
   set loop(loop) {
     const position = this.position;
     this.#loop = loop && { start: Math.max(0, Math.round(loop.start)), end: Math.min(this.frames, Math.round(loop.end)) };
-    // Pieces ahead were scheduled with the old loop.
+    // Sound ahead was scheduled with the old loop.
     if (this.isPlaying) this.play(position);
   }
 
-  /** Plays from a frame. Resolves when the sound is scheduled. */
-  async play(from = this.position) {
+  /** `{ speed, semitones, keepsFormants }`. */
+  get tuning() {
+    return this.#tuning;
+  }
+
+  set tuning(tuning) {
+    const wasPlain = isPlain(this.#tuning);
+    this.#tuning = tuning;
+    if (!this.isPlaying || (wasPlain && isPlain(tuning))) return;
+    if (this.#run && !wasPlain && !isPlain(tuning)) {
+      this.#run.tune(tuning);
+      this.clicks.stop();
+    } else {
+      this.play();
+    }
+  }
+
+  /** Plays from a frame, after a bar of clicks of so many seconds. Resolves when the sound is scheduled. */
+  async play(from = this.position, countInSeconds = 0) {
     const request = (this.#request += 1);
     let frame = Math.max(0, Math.min(this.frames, Math.round(from)));
     if (frame >= this.frames) frame = this.#loop?.start ?? 0;
     this.#stopRun();
-    this.#restFrame = frame;
+    this.#restFrame = this.#lastPosition = frame;
     this.isPlaying = true;
     this.onState();
     try {
-      await this.#pieces.get(Math.floor(frame / this.#pieces.pieceFrames));
-      if (request !== this.#request) return;
-      const nextAt = this.#nowFrame() + Math.ceil(leadSeconds * this.#rate);
-      this.#run = { sources: [], segments: [], nextFrame: frame, nextAt, isComplete: false, isPumping: false };
-      this.#run.fades = this.#strips.map(({ gain }) => this.#fadeIn(gain, frame > 0));
-      await this.#pump(this.#run);
+      // Loaded when it is needed: most songs are played as they are.
+      const Run = isPlain(this.#tuning) ? PieceRun : (await import("./stretch_run.js")).StretchRun;
+      const run = await Run.open({ context: this.#context, pieces: this.#pieces, names: this.#names, frame, loop: this.#loop, tuning: this.#tuning });
+      if (request !== this.#request) return run.stop();
+      this.#run = run;
+      if (countInSeconds) this.clicks.countIn(countInSeconds, leadSeconds);
+      const at = this.#nowFrame() + Math.ceil((leadSeconds + countInSeconds) * this.#rate);
+      this.#fades = this.#strips.map(({ gain }) => this.#fadeIn(gain, at, frame > 0));
+      await run.start(at, this.#fades);
       if (request !== this.#request) return;
       this.#timer = setInterval(() => this.#tick(), 200);
+      this.#tick();
       this.onState();
     } catch (error) {
       if (request === this.#request) this.#fail(error);
@@ -135,6 +159,7 @@ export class Engine {
   close() {
     this.pause();
     this.#master.disconnect();
+    this.clicks.close();
   }
 
   get #rate() {
@@ -153,72 +178,31 @@ export class Engine {
   }
 
   /** A gain for one run, before the strip; a run fades in unless it starts at the song's first frame. */
-  #fadeIn(strip, isRamped) {
+  #fadeIn(strip, at, isRamped) {
     const fade = this.#context.createGain();
     fade.connect(strip);
     if (isRamped) {
-      const start = this.#run.nextAt / this.#rate;
-      fade.gain.setValueAtTime(0, start);
-      fade.gain.linearRampToValueAtTime(1, start + rampSeconds);
+      fade.gain.setValueAtTime(0, at / this.#rate);
+      fade.gain.linearRampToValueAtTime(1, at / this.#rate + rampSeconds);
     }
     return fade;
-  }
-
-  /** Schedules pieces until enough sound is ahead. */
-  async #pump(run) {
-    if (run.isPumping) return;
-    run.isPumping = true;
-    const { pieceFrames } = this.#pieces;
-    try {
-      while (run === this.#run && !run.isComplete && run.nextAt < this.#nowFrame() + aheadSeconds * this.#rate) {
-        const index = Math.floor(run.nextFrame / pieceFrames);
-        const buffers = await this.#pieces.get(index);
-        if (run !== this.#run) return;
-        this.#plan(run, index * pieceFrames, buffers);
-      }
-      // The next piece is fetched while this one plays.
-      const next = Math.floor(run.nextFrame / pieceFrames);
-      if (!run.isComplete && next < this.#pieces.count) this.#pieces.get(next).catch(() => {});
-    } finally {
-      run.isPumping = false;
-    }
-  }
-
-  #plan(run, pieceStart, buffers) {
-    const loopEnd = this.#loop && run.nextFrame < this.#loop.end ? this.#loop.end : Infinity;
-    const end = Math.min(pieceStart + buffers[0].length, this.frames, loopEnd);
-    const count = end - run.nextFrame;
-    // A late piece starts late for all stems.
-    if (run.nextAt <= this.#nowFrame()) run.nextAt = this.#nowFrame() + Math.ceil(leadSeconds * this.#rate);
-    buffers.forEach((buffer, stem) => {
-      const isWhole = run.nextFrame === pieceStart && count === buffer.length;
-      const source = this.#context.createBufferSource();
-      // An excerpt instead of start's offset and duration: seconds can't address a sample exactly.
-      source.buffer = isWhole ? buffer : excerpt(buffer, run.nextFrame - pieceStart, count);
-      source.connect(run.fades[stem]);
-      source.start(run.nextAt / this.#rate);
-      source.onended = () => run.sources.splice(run.sources.indexOf(source), 1);
-      run.sources.push(source);
-    });
-    run.segments.push({ at: run.nextAt, frame: run.nextFrame, count });
-    if (run.segments.length > 32) run.segments.shift();
-    run.nextAt += count;
-    run.nextFrame = end === loopEnd ? this.#loop.start : end;
-    run.isComplete = run.nextFrame >= this.frames;
   }
 
   #tick() {
     const run = this.#run;
     if (!run) return;
-    if (run.isComplete && this.#nowFrame() >= run.nextAt) {
+    if (run.isOverAt(this.#nowFrame())) {
       this.pause();
       return;
     }
-    this.#pump(run).catch((error) => this.#fail(error));
-    if (this.isWaiting !== run.wasWaiting) {
-      run.wasWaiting = this.isWaiting;
-      this.onState();
-    }
+    run.pump().catch((error) => run === this.#run && this.#fail(error));
+    this.clicks.schedule(run.spans);
+    const { position } = this;
+    if (this.#loop && position < this.#lastPosition && position >= this.#loop.start) this.onTurn();
+    this.#lastPosition = position;
+    if (this.isWaiting === this.#wasWaiting) return;
+    this.#wasWaiting = this.isWaiting;
+    this.onState();
   }
 
   #fail(error) {
@@ -228,12 +212,13 @@ export class Engine {
 
   #stopRun() {
     clearInterval(this.#timer);
+    this.clicks.stop();
     const run = this.#run;
+    const fades = this.#fades;
     this.#run = null;
     if (!run) return;
-    const now = this.#context.currentTime;
-    for (const fade of run.fades) this.#ramp(fade.gain, 0);
-    for (const source of run.sources) source.stop(now + rampSeconds);
-    setTimeout(() => run.fades.forEach((fade) => fade.disconnect()), 200);
+    for (const fade of fades) this.#ramp(fade.gain, 0);
+    run.stop(rampSeconds);
+    setTimeout(() => fades.forEach((fade) => fade.disconnect()), 200);
   }
 }

@@ -12,6 +12,8 @@ export class Exports {
   isLoopOnly = false;
   /** Whether tempo and key are part of the names. */
   isTagged = false;
+  /** Tempo and key of the song, once they are known. */
+  analysis = {};
 
   /** `song.loop()` returns the loop or null, `song.mixQuery(format)` the query of the present mix. */
   constructor(job, song) {
@@ -23,7 +25,7 @@ export class Exports {
 
   /** Tempo and key for names, "112 BPM, A minor", or null if they aren't known. */
   get music() {
-    const { tempo_bpm: tempo, key } = this.job;
+    const { tempo_bpm: tempo, key } = this.analysis;
     return [tempo && `${Math.round(tempo)} BPM`, key].filter(Boolean).join(", ") || null;
   }
 

@@ -53,6 +53,12 @@ export function listen(mixer, help) {
       "]": () => desk.setLoopEdge(1),
       o: () => desk.compare(),
       O: () => desk.compare(),
+      "<": () => desk.rehearsal.changeSpeed(-1),
+      ">": () => desk.rehearsal.changeSpeed(1),
+      ",": () => desk.rehearsal.changePitch(-1),
+      ".": () => desk.rehearsal.changePitch(1),
+      c: () => desk.rehearsal.toggleClick(),
+      t: () => desk.rehearsal.tap(),
       "+": () => desk.zoom(2),
       "-": () => desk.zoom(1 / 2),
     };

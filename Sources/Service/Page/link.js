@@ -54,3 +54,10 @@ export function readLink(fragment) {
   }
   return state;
 }
+
+/** Where a link to the song works. */
+export function reachOfLink() {
+  return /^(localhost|127\.|\[::1\])/.test(location.hostname)
+    ? "It works on this computer only, as long as the song is kept."
+    : "It works for everyone who can open this page, as long as the song is kept.";
+}

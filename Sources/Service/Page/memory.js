@@ -1,4 +1,5 @@
-// The mix and loop of each song, kept by the browser as the fragments that links have too.
+// What the browser keeps of each song: its mix and loop, as the fragments that links have too, and the settings of its
+// rehearsal.
 
 import { readLink } from "./link.js";
 
@@ -25,6 +26,7 @@ export function remember(song, fragment) {
 
 export function forget(song) {
   localStorage.setItem(stored, JSON.stringify(others(song)));
+  localStorage.setItem(storedRehearsals, JSON.stringify(otherRehearsals(song)));
 }
 
 /** What is kept of a song: `{ loop, master, strips }`. */
@@ -32,4 +34,28 @@ export function recall(song) {
   const found = fragments().find((fragment) => readLink(fragment).song === song);
   const { loop, master, strips } = readLink(found ?? "");
   return { loop, master, strips };
+}
+
+const storedRehearsals = "rehearsals";
+
+/** Pairs of a song and the settings of its rehearsal. */
+function rehearsals() {
+  try {
+    const list = JSON.parse(localStorage.getItem(storedRehearsals));
+    return Array.isArray(list) ? list.filter(Array.isArray) : [];
+  } catch {
+    // Unreadable stored settings are ignored.
+    return [];
+  }
+}
+
+const otherRehearsals = (song) => rehearsals().filter(([other]) => other !== song);
+
+/** Keeps speed, pitch, beats and sections of a song. */
+export function rememberRehearsal(song, settings) {
+  localStorage.setItem(storedRehearsals, JSON.stringify([...otherRehearsals(song), [song, settings]].slice(-mostSongs)));
+}
+
+export function recallRehearsal(song) {
+  return rehearsals().find(([other]) => other === song)?.[1] ?? {};
 }

@@ -1,23 +1,26 @@
 // The mixer of a song that is finished, or of the part that is finished so far: what its controls do to the
 // sound, the drawing, the address bar and the browser's memory.
 
-import { download } from "./api.js";
+import { download, json, saveBlob } from "./api.js";
+import { Beats } from "./beats.js";
 import { Board } from "./board.js";
 import { announce, element, setText } from "./dom.js";
 import { decibels, title } from "./format.js";
 import { Exports } from "./exports.js";
 import { SongHeader } from "./header.js";
-import { showLink, writeLink } from "./link.js";
+import { reachOfLink, showLink, writeLink } from "./link.js";
 import { Loop } from "./loop.js";
 import { Excerpt, matchingGain } from "./loudness.js";
-import { remember } from "./memory.js";
+import { recallRehearsal, remember, rememberRehearsal } from "./memory.js";
 import { toDecibels } from "./meters.js";
 import { loudestDecibels, Mix, silenceDecibels } from "./mix.js";
 import { Player } from "./player.js";
 import { Practice } from "./practice.js";
 import { applyPreset, isPreset } from "./presets.js";
+import { Rehearsal } from "./rehearsal.js";
 import { Timeline } from "./timeline.js";
 import { Transport } from "./transport.js";
+import { sumsWords } from "./words.js";
 
 /** Length of the sound around the playhead in which mix and original are made equally loud. */
 const comparedSeconds = 6;
@@ -34,15 +37,22 @@ export class Mixer {
     this.actions = actions;
     this.mix = new Mix(job.stems, saved);
     this.timeline = new Timeline(job.duration_seconds);
-    this.#loop = new Loop(this.timeline.duration, saved?.loop);
+    this.beats = new Beats(this.timeline.duration);
+    this.#loop = new Loop(this.timeline.duration, saved?.loop, (seconds) => (this.rehearsal.settings.snaps ? this.beats.snap(seconds) : seconds));
     this.player = new Player(job, Math.min(saved?.time ?? 0, this.timeline.duration), {
       onState: (error) => this.#onPlayer(error),
-      onOpen: (engine) => this.board.connectMeters(engine),
+      onOpen: (engine) => {
+        this.board.connectMeters(engine);
+        engine.onTurn = () => this.rehearsal.turn();
+        this.#applyRehearsal();
+      },
     });
     this.player.loop = this.loop;
     this.#build();
     this.#applyMix();
+    this.#applyRehearsal();
     this.#update();
+    this.#loadAnalysis();
   }
 
   close() {
@@ -60,6 +70,7 @@ export class Mixer {
     this.job = this.exports.job = job;
     this.header.update(job);
     if (job.ready_seconds !== before.ready_seconds || job.state !== before.state) this.board.update(job);
+    if (job.state !== before.state) this.#loadAnalysis();
   }
 
   redraw(isStale) {
@@ -82,7 +93,7 @@ export class Mixer {
 
   toggle() {
     if (!this.isPlaying) this.root.classList.add("waiting");
-    return this.player.toggle();
+    return this.player.toggle((seconds) => this.rehearsal.countInSeconds(seconds));
   }
 
   async seek(seconds) {
@@ -226,6 +237,50 @@ export class Mixer {
     return this.exports.mix(format).path;
   }
 
+  // Rehearsal
+
+  /** Tempo, beats and key: known when the song is done, if the back end finds any. */
+  async #loadAnalysis() {
+    if (this.job.state !== "done") return;
+    try {
+      this.beats.analysis = this.exports.analysis = await json(`v1/separations/${this.job.id}/analysis`);
+      this.rehearsal.update();
+      this.#applyRehearsal();
+    } catch {
+      // Without an analysis there is no grid; taps can set the beat.
+    }
+  }
+
+  #applyRehearsal() {
+    this.player.tuning = this.rehearsal.tuning;
+    if (this.engine) {
+      this.engine.clicks.isOn = this.rehearsal.settings.isClicking;
+      this.engine.clicks.beats = this.beats.list;
+    }
+    this.redraw();
+  }
+
+  #rehearsalChanged() {
+    this.#applyRehearsal();
+    rememberRehearsal(this.job.id, this.rehearsal.settings);
+  }
+
+  /** Saves a stem, or the mix if `name` is null, at the present speed and pitch. */
+  async #saveStretched(name) {
+    const { tuning } = this.rehearsal;
+    const gains = name ? this.names.map((each) => [Number(each === name), 0]) : this.mix.heard.map(([gain, pan]) => [gain * this.mix.masterGain, pan]);
+    // Loaded when it is needed, as few files are saved like this.
+    const { stretchedFile, stretchedName } = await import("./stretch_file.js");
+    const file = stretchedName(title(this.job.name), name ?? "mix", tuning);
+    try {
+      const pieces = await this.player.pieces();
+      saveBlob(await stretchedFile(pieces, this.names, gains, tuning, (share) => setText(this.note, `Preparing ${file}, ${Math.floor(share * 100)} %`)), file);
+      this.say(`The browser saves ${file}`);
+    } catch (error) {
+      this.#onPlayer(error);
+    }
+  }
+
   // Links
 
   get fragment() {
@@ -274,7 +329,7 @@ export class Mixer {
     const { job } = this;
     this.exports = new Exports(job, { loop: () => this.loop, mixQuery: (format) => this.mix.query(format) });
     this.board = new Board({
-      job, mix: this.mix, loop: this.#loop, timeline: this.timeline, player: this.player,
+      job, mix: this.mix, loop: this.#loop, beats: this.beats, timeline: this.timeline, player: this.player,
       actions: {
         seek: (seconds) => this.seek(seconds),
         mixChanged: () => this.#changed(),
@@ -292,16 +347,28 @@ export class Mixer {
       reset: () => this.resetMix(),
       compare: () => this.compare(),
     });
+    this.rehearsal = new Rehearsal(this.names, this.beats, recallRehearsal(job.id), {
+      change: () => this.#rehearsalChanged(),
+      loop: () => this.loop,
+      setLoop: (edges) => {
+        this.setLoop(edges);
+        this.seek(edges[0]);
+      },
+      time: () => this.time,
+      save: (name) => this.#saveStretched(name),
+    });
     this.header = new SongHeader(job, this.exports, { share: () => this.#share(), cancel: this.actions.cancel });
     this.note = element("p", { className: "said" });
+    const sums = sumsWords(job.stems);
     this.root = element("section", { className: "mixer", "aria-label": `Mixer: ${title(job.name)}` },
       this.header.root,
       this.note,
       this.transport.root,
+      this.rehearsal.root,
       this.practice.root,
       ...job.warnings.map((text) => element("p", { className: "note", textContent: text })),
       this.board.root,
-      aboutSums(job),
+      sums && element("p", { className: "note", textContent: sums }),
       this.board.hint);
   }
 
@@ -326,23 +393,7 @@ export class Mixer {
   #update() {
     this.root.classList.toggle("waiting", this.player.isWaiting);
     this.transport.update({ isPlaying: this.isPlaying, loop: this.#loop, timeline: this.timeline, isSpectrogram: this.board.isSpectrogram });
+    this.rehearsal.update();
     this.practice.update({ isOriginal: this.mix.original !== null, isChanged: this.mix.isChanged });
   }
-}
-
-/** Where a link to the song works. */
-function reachOfLink() {
-  return /^(localhost|127\.|\[::1\])/.test(location.hostname)
-    ? "It works on this computer only, as long as the song is kept."
-    : "It works for everyone who can open this page, as long as the song is kept.";
-}
-
-/** A sentence about the stems that are sums of others, or null. */
-function aboutSums(job) {
-  const sums = job.stems.filter((stem) => !stem.is_part).map((stem) => stem.name);
-  if (!sums.length) return null;
-  const textContent = sums.length === 1
-    ? `${sums[0]} is a sum of other stems: silent until you unmute or solo it.`
-    : `${sums.join(", ")} are sums of other stems: silent until you unmute or solo them.`;
-  return element("p", { className: "note", textContent });
 }

@@ -2,6 +2,7 @@
 
 import { Engine } from "./engine.js";
 import { Pieces, stemRate } from "./pieces.js";
+import { plainTuning } from "./tuning.js";
 
 /** One audio context for the page: browsers allow only a few. */
 let context = null;
@@ -25,6 +26,7 @@ export class Player {
   #loop = null;
   /** `[gain, pan]` of each stem, and the gain of their sum. */
   #mix = { stems: [], master: 1 };
+  #tuning = plainTuning;
   #isClosed = false;
 
   /** `onState(error)` is called when playing starts, waits, stops or fails; `onOpen(engine)` once. */
@@ -64,24 +66,26 @@ export class Player {
     // In the click's handler: some browsers refuse to resume later.
     audio.resume();
     this.#opening ??= (async () => {
-      const engine = new Engine(audio, await this.pieces(), this.#job.stems.length, this.#onState);
+      const engine = new Engine(audio, await this.pieces(), this.#job.stems.map(({ name }) => name), this.#onState);
       await engine.seek(this.#startTime * this.rate);
       this.engine = engine;
       this.mix = this.#mix;
       this.loop = this.#loop;
+      this.tuning = this.#tuning;
       this.#onOpen(engine);
     })();
     return this.#opening;
   }
 
-  /** Plays, from the loop's start if the position is outside the loop; or pauses. */
-  async toggle() {
+  /** Plays, from the loop's start if the position is outside the loop, after a count-in of `countIn(seconds)`; or pauses. */
+  async toggle(countIn = () => 0) {
     if (this.isPlaying) return this.engine.pause();
     try {
       await this.open();
       if (this.#isClosed) return;
       const { position, loop } = this.engine;
-      await this.engine.play(loop && (position < loop.start || position >= loop.end) ? loop.start : position);
+      const from = loop && (position < loop.start || position >= loop.end) ? loop.start : position;
+      await this.engine.play(from, countIn(from / this.rate));
     } catch (error) {
       this.#opening = null;
       this.#onState(error);
@@ -97,6 +101,12 @@ export class Player {
   set loop(loop) {
     this.#loop = loop;
     if (this.engine) this.engine.loop = loop && { start: loop[0] * this.rate, end: loop[1] * this.rate };
+  }
+
+  /** `{ speed, semitones, keepsFormants }`. */
+  set tuning(tuning) {
+    this.#tuning = tuning;
+    if (this.engine) this.engine.tuning = tuning;
   }
 
   /** `{ stems, master }`: linear gain and pan, in −1…1, of each stem, and the gain of their sum. */

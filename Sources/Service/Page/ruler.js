@@ -1,5 +1,6 @@
-// The ruler above the stems: times, the loop, and the time under the pointer.
+// The ruler above the stems: times, beats, the loop, and the time under the pointer.
 
+import { drawBeats } from "./beats.js";
 import { element } from "./dom.js";
 import { preciseClock } from "./format.js";
 
@@ -15,7 +16,7 @@ export class Ruler {
     this.#context = this.canvas.getContext("2d");
   }
 
-  draw({ timeline, loop, loopStart, hover, position, ink }) {
+  draw({ timeline, beats, loop, loopStart, hover, position, ink }) {
     const ratio = window.devicePixelRatio || 1;
     const width = Math.round(this.canvas.clientWidth * ratio);
     const height = Math.round(this.canvas.clientHeight * ratio);
@@ -27,6 +28,7 @@ export class Ruler {
     const context = this.#context;
     const at = (time) => Math.round(timeline.share(time) * width);
     context.clearRect(0, 0, width, height);
+    drawBeats(context, beats, { timeline, width, height, ratio, ink });
     context.fillStyle = ink;
     if (loop) {
       context.globalAlpha = 0.9;

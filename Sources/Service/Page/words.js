@@ -49,3 +49,12 @@ export function plannedStems(options, sources) {
     ...(options.residual ? ["residual"] : []),
   ];
 }
+
+/** A sentence about the stems that are sums of others, or null. */
+export function sumsWords(stems) {
+  const sums = stems.filter((stem) => !stem.is_part).map(({ name }) => name);
+  if (!sums.length) return null;
+  return sums.length === 1
+    ? `${sums[0]} is a sum of other stems: silent until you unmute or solo it.`
+    : `${sums.join(", ")} are sums of other stems: silent until you unmute or solo them.`;
+}

@@ -1,0 +1,163 @@
+// Stretches tonal sound by a phase vocoder with phases locked around the peaks of the spectrum (Laroche
+// and Dolson, "Improved phase vocoder time-scale modification of audio", 1999).
+//
+// A frame of the output is a frame of the input whose regions, one around each peak, are rotated so that
+// they continue the frame before. How far a region's phase moves in a hop is read from a second frame of
+// the input, one hop earlier: no frequency is estimated, no phase unwrapped, and at speed 1 every
+// rotation is 1.
+//
+// Left and right are the real and the imaginary part of one complex signal. With W its transform, bins k
+// and size − k hold both channels: their power is (|W[k]|² + |W[size − k]|²) / 2, and a rotation Z of both
+// channels is Z·W[k] and conj(Z)·W[size − k]. So both channels turn alike, and the stereo image stays.
+
+import { SpectralEnvelope } from "./envelope.js";
+import { Fourier } from "./fft.js";
+
+/** Squared Hann windows at a quarter of their size sum up to this. */
+const windowSum = 1.5;
+
+export class TonalStretcher {
+  #fourier;
+  #window;
+  #envelope;
+  #isFirst = true;
+  #power;
+  /** Spectra of the present frame of the input, of that one hop before, and of the last frame of the output. */
+  #now;
+  #back;
+  #last;
+
+  constructor(size) {
+    this.size = size;
+    this.hop = size / 4;
+    this.reach = size / 2 + this.hop;
+    this.#fourier = new Fourier(size);
+    this.#envelope = new SpectralEnvelope(this.#fourier);
+    this.#window = Float64Array.from({ length: size }, (_, i) => 0.5 - 0.5 * Math.cos((2 * Math.PI * i) / size));
+    this.#power = new Float64Array(size / 2 + 1);
+    const signal = () => ({ left: new Float64Array(size), right: new Float64Array(size) });
+    [this.#now, this.#back, this.#last] = [signal(), signal(), signal()];
+    /** The samples of the frame made last, under the window. */
+    this.frame = signal();
+  }
+
+  reset() {
+    this.#isFirst = true;
+  }
+
+  /**
+   * Makes the frame around a sample of the input. `pitch` is the ratio by which the output will be read
+   * faster: what it would fold over is left out. `keepsFormants` moves the spectrum's envelope the other way.
+   */
+  make(read, centre, { pitch, keepsFormants }) {
+    const { size, frame } = this;
+    const { left, right } = frame;
+    const first = Math.round(centre) - size / 2;
+    this.#analyse(read, first, this.#now);
+    if (this.#isFirst) {
+      this.#last.left.set(this.#now.left);
+      this.#last.right.set(this.#now.right);
+    } else {
+      this.#analyse(read, first - this.hop, this.#back);
+      this.#lock();
+    }
+    this.#isFirst = false;
+    left.set(this.#last.left);
+    right.set(this.#last.right);
+    if (keepsFormants && pitch !== 1) this.#moveEnvelope(pitch);
+    if (pitch > 1) {
+      const end = Math.floor(size / 2 / pitch);
+      left.fill(0, end, size - end + 1);
+      right.fill(0, end, size - end + 1);
+    }
+    this.#fourier.inverse(left, right);
+    for (let i = 0; i < size; i += 1) {
+      left[i] *= this.#window[i] / windowSum;
+      right[i] *= this.#window[i] / windowSum;
+    }
+  }
+
+  #analyse(read, first, { left, right }) {
+    read(first, this.size, left, right);
+    for (let i = 0; i < this.size; i += 1) {
+      left[i] *= this.#window[i];
+      right[i] *= this.#window[i];
+    }
+    this.#fourier.forward(left, right);
+  }
+
+  /** Rotates the present frame, region by region, into `#last`. */
+  #lock() {
+    const { size } = this;
+    const power = this.#power;
+    const { left, right } = this.#now;
+    const half = size / 2;
+    for (let k = 1; k < half; k += 1) power[k] = left[k] ** 2 + right[k] ** 2 + left[size - k] ** 2 + right[size - k] ** 2;
+    let start = 1;
+    let valley = 1;
+    let hasPeak = false;
+    for (let k = 2; k < half - 1; k += 1) {
+      if (power[k] < power[valley]) valley = k;
+      if (power[k] <= power[k - 1] || power[k] <= power[k + 1] || power[k] <= power[k - 2] || power[k] <= (power[k + 2] ?? 0)) continue;
+      // A peak: the region of the peak before ends in the valley between both.
+      if (hasPeak) {
+        this.#rotate(start, valley);
+        start = valley;
+      }
+      hasPeak = true;
+      valley = k;
+    }
+    this.#rotate(start, half);
+    for (const k of [0, half]) {
+      this.#last.left[k] = left[k];
+      this.#last.right[k] = right[k];
+    }
+  }
+
+  /** Rotates bins `first` to `end` by what makes them continue the last frame best. */
+  #rotate(first, end) {
+    const { size } = this;
+    const { left, right } = this.#now;
+    const { left: a, right: b } = this.#last;
+    const { left: c, right: d } = this.#back;
+    let real = 0;
+    let imaginary = 0;
+    for (let k = first; k < end; k += 1) {
+      const m = size - k;
+      real += a[k] * c[k] + b[k] * d[k] + a[m] * c[m] + b[m] * d[m];
+      imaginary += b[k] * c[k] - a[k] * d[k] + a[m] * d[m] - b[m] * c[m];
+    }
+    const length = Math.hypot(real, imaginary);
+    if (length > 1e-30) {
+      real /= length;
+      imaginary /= length;
+    } else {
+      [real, imaginary] = [1, 0];
+    }
+    for (let k = first; k < end; k += 1) {
+      const m = size - k;
+      a[k] = real * left[k] - imaginary * right[k];
+      b[k] = real * right[k] + imaginary * left[k];
+      a[m] = real * left[m] + imaginary * right[m];
+      b[m] = real * right[m] - imaginary * left[m];
+    }
+  }
+
+  #moveEnvelope(pitch) {
+    const { size, frame: { left, right } } = this;
+    const power = this.#power;
+    for (let k = 0; k <= size / 2; k += 1) {
+      const m = (size - k) % size;
+      power[k] = (left[k] ** 2 + right[k] ** 2 + left[m] ** 2 + right[m] ** 2) / 2;
+    }
+    const gains = this.#envelope.gains(power, pitch);
+    for (let k = 0; k <= size / 2; k += 1) {
+      const m = (size - k) % size;
+      left[k] *= gains[k];
+      right[k] *= gains[k];
+      if (m === k) continue;
+      left[m] *= gains[k];
+      right[m] *= gains[k];
+    }
+  }
+}
