@@ -34,7 +34,7 @@ let package = Package(
             exclude: ["Embedded"]),
         .target(name: "Signal", dependencies: ["Tensor", "System", "CKernels"]),
         .target(name: "Layers", dependencies: ["Tensor", "System", "CKernels"]),
-        .target(name: "WeightsLoader", dependencies: ["System"]),
+        .target(name: "WeightsLoader", dependencies: ["System"], exclude: ["Embedded"]),
         .target(name: "ModelZoo", dependencies: ["WeightsLoader", "System"]),
         .target(
             name: "HTDemucs",

@@ -3,6 +3,9 @@
 // tools/build_web compiles it, with the options that Embedded Swift needs.
 import PackageDescription
 
+/// For modules whose loops take no time in a separation: a page loads the engine before it can do anything.
+let small: [SwiftSetting] = [.unsafeFlags(["-Osize"])]
+
 let package = Package(
     name: "swift-demucs",
     targets: [
@@ -12,21 +15,23 @@ let package = Package(
         .target(name: "Tensor", dependencies: ["System", "CKernels"], exclude: ["Native"]),
         .target(name: "Signal", dependencies: ["Tensor", "System", "CKernels"]),
         .target(name: "Layers", dependencies: ["Tensor", "System", "CKernels"]),
-        .target(name: "WeightsLoader", dependencies: ["System"], exclude: ["Native"]),
+        .target(
+            name: "WeightsLoader", dependencies: ["System"], exclude: ["Native"],
+            swiftSettings: small),
         .target(
             name: "HTDemucs",
             dependencies: ["Layers", "Signal", "WeightsLoader", "Tensor", "System"],
-            exclude: ["Native"]),
+            exclude: ["Native"], swiftSettings: small),
         .target(
             name: "Tracks", dependencies: ["HTDemucs", "Signal", "Tensor", "System"],
-            exclude: ["Native"]),
+            exclude: ["Native"], swiftSettings: small),
         // What the C library of WebAssembly lacks, and the functions of the page.
         .target(name: "CWeb"),
         .executableTarget(
             name: "Engine",
             dependencies: [
                 "Tracks", "HTDemucs", "Signal", "WeightsLoader", "Tensor", "System", "CWeb",
-            ]),
+            ], swiftSettings: small),
     ],
     swiftLanguageModes: [.v6]
 )
