@@ -62,12 +62,14 @@ export function signalToNoise(expected, found) {
   return 10 * Math.log10(signal / noise);
 }
 
-/** The lowest ratio of all stems, in dB. */
+/** The lowest ratio of all stems, in dB. The samples of the command's files, which are expected, end at ±1. */
 export function worstSignalToNoise(expected, found) {
   const names = Object.keys(expected);
   if (names.some((name) => !found[name]) || Object.keys(found).length !== names.length) throw new Error(`stems ${Object.keys(found)}, expected ${names}`);
-  return Math.min(...names.map((name) => signalToNoise(expected[name], found[name])));
+  return Math.min(...names.map((name) => signalToNoise(expected[name], found[name].map(clamped))));
 }
+
+const clamped = (samples) => samples.map((sample) => Math.max(-1, Math.min(1, sample)));
 
 /** A hash of all samples of stems. */
 export function digest(stems) {
