@@ -16,7 +16,8 @@ export async function startChromium(address) {
     async stop() {
       browser.kill();
       await ended;
-      rmSync(profile, { recursive: true, force: true, maxRetries: 5 });
+      // Its processes may still write.
+      rmSync(profile, { recursive: true, force: true, maxRetries: 30 });
     },
   };
 }
