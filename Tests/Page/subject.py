@@ -72,8 +72,7 @@ class BinarySubject(Subject):
     can_restart = True
 
     def __init__(self, binary: str, *options: str):
-        self.binary = binary
-        self.options = options
+        self.binary, self.options = binary, options
         self.folder = tempfile.TemporaryDirectory()
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
@@ -84,10 +83,11 @@ class BinarySubject(Subject):
     def start(self) -> None:
         log = open(Path(self.folder.name) / "log", "ab")
         self.process = subprocess.Popen(
-            [self.binary, "serve", "-n", "demo", "--port", str(self.port), "--data", str(Path(self.folder.name) / "data"), *self.options], stderr=log, stdout=log)
+            [self.binary, "serve", *([] if "-n" in self.options else ["-n", "demo"]), "--port", str(self.port), "--data", str(Path(self.folder.name) / "data"), *self.options], stderr=log, stdout=log)
         for _ in range(300):
             try:
-                self.request("GET", "readyz")
+                # Without its model it lives, but never gets ready.
+                self.request("GET", "livez" if "-n" in self.options else "readyz")
                 return
             except OSError:
                 time.sleep(0.1)

@@ -63,7 +63,7 @@ class Row {
     this.pick.hidden = !this.isSelecting;
     this.pick.checked = isSelected === true;
     this.pick.setAttribute("aria-label", `Select ${name}`);
-    this.mark.hidden = this.isSelecting;
+    this.root.classList.toggle("selecting", this.isSelecting);
     this.nameNode.title = item.name;
     const isArmed = this.#armed !== null;
     setText(this.words, isArmed ? "Press again to delete" : uploadWords(item) ?? stateWords(item));
