@@ -113,20 +113,8 @@ class Refused(Exception):
         return {"type": f"urn:swift-demucs:problem:{self.kind}", "title": self.title, "status": self.status, "detail": self.detail, "instance": instance}
 
 
-def queue_full() -> Refused:
-    return Refused(429, "queue-full", "The queue is full", "100 jobs are waiting. Try again when some are done.", 1)
-
-
-def disk_full() -> Refused:
-    return Refused(503, "disk-full", "The disk is full", "The disk is full: 12 MB are free, 40 MB are needed. Delete songs.")
-
-
 def not_ready() -> Refused:
     return Refused(503, "not-ready", "The service is not ready", "The model is being loaded.", 1)
-
-
-def no_model() -> Refused:
-    return Refused(503, "no-model", "There is no model", "The model htdemucs is not installed.")
 
 
 class Mock:
@@ -141,13 +129,8 @@ class Mock:
         self.not_ready = None
         self.is_installed = True
         self.fails = None
-        # Replies to the next uploads.
-        self.refusals = []
-        self.keep_seconds = None
         # The sound of the last accepted upload.
         self.received = b""
-        self.upload_bytes_per_second = None
-        self.drops_ranges = False
         self.lock = threading.Condition()
         self.jobs: dict[str, dict] = {}
         self.music: dict[str, dict] = {}
@@ -257,8 +240,8 @@ class Mock:
                 self.jobs[identity] = {**model, "id": identity, "name": f"Song {number}.wav", "created": now(), "stems": stems, "_seed": self.created}
                 self.music[identity] = self.music[model["id"]]
 
-    def fail(self, job: dict, title: str, detail: str) -> None:
-        problem = Refused(422, "unusable-sound", title, detail).document(f"/v1/separations/{job['id']}")
+    def fail(self, job: dict, title: str, detail: str, status: int = 422, kind: str = "unusable-sound") -> None:
+        problem = Refused(status, kind, title, detail).document(f"/v1/separations/{job['id']}")
         job.update(state="failed", finished=now(), error=problem)
 
     def finish(self, job: dict) -> None:
@@ -310,7 +293,7 @@ class Mock:
                     job["fraction"] = min(1.0, job["fraction"] + 0.1 / max(0.1, self.job_seconds))
                     job["seconds_left"] = round((1 - job["fraction"]) * self.job_seconds, 1)
                     if self.fails and job["fraction"] > 0.3:
-                        self.fail(job, "Separation failed", self.fails)
+                        self.fail(job, "The disk is full", self.fails, 503, "disk-full")
                         self.fails = None
                     elif job["fraction"] >= 1:
                         self.finish(job)
@@ -405,7 +388,7 @@ class Handler(BaseHTTPRequestHandler):
                 "models": [{"name": "htdemucs", "is_loaded": mock.is_installed, "is_installed": mock.is_installed, "stems": STEMS},
                            {"name": "htdemucs_6s", "is_loaded": False, "is_installed": False, "stems": [*STEMS, "guitar", "piano"]}],
                 "has_example": True, "formats": ["wav", "flac", "mp3"], "precisions": ["float32", "bfloat16", "int8", "auto"],
-                "limits": {"body_bytes": 100_000_000, "seconds": 7200, "queue": 100, "keep_seconds": mock.keep_seconds}})
+                "limits": {"body_bytes": 100_000_000, "seconds": 7200, "queue": 100, "keep_seconds": None}})
         if path == "/v1/events":
             return self.stream()
         if path == "/v1/separations":
@@ -488,7 +471,7 @@ class Handler(BaseHTTPRequestHandler):
         tag = f'"{hashlib.sha256(body).hexdigest()[:16]}"'
         wanted = re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range", ""))
         headers = {"ETag": tag, "Accept-Ranges": "bytes", "Content-Disposition": "attachment"}
-        if not wanted or self.mock.drops_ranges:
+        if not wanted:
             return self.reply(200, body, kind, headers)
         first = int(wanted[1])
         last = min(int(wanted[2] or len(body)), len(body) - 1)
@@ -498,8 +481,6 @@ class Handler(BaseHTTPRequestHandler):
 
     def accept(self, query: dict):
         mock = self.mock
-        if mock.refusals:
-            raise mock.refusals.pop(0)
         left = int(self.headers["Content-Length"])
         chunks = []
         while left:
@@ -508,8 +489,6 @@ class Handler(BaseHTTPRequestHandler):
                 raise BrokenPipeError
             left -= len(chunk)
             chunks.append(chunk)
-            if mock.upload_bytes_per_second:
-                time.sleep(len(chunk) / mock.upload_bytes_per_second)
         head = f"Content-Type: {self.headers['Content-Type']}\r\n\r\n".encode()
         options, name, sound = dict(query), "song", b""
         for part in BytesParser().parsebytes(head + b"".join(chunks)).get_payload():

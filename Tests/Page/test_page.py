@@ -28,7 +28,7 @@ from selenium.webdriver.common.keys import Keys
 
 import screenshots
 from browser import Browser
-from mock_service import PAGE, SAMPLE_RATE, disk_full, make_music, no_model, not_ready, queue_full
+from mock_service import PAGE, SAMPLE_RATE, make_music, not_ready
 from subject import BinarySubject, MockSubject, RunningSubject
 
 HERE = Path(__file__).resolve().parent
@@ -181,7 +181,7 @@ class PageTest(unittest.TestCase):
 
     def setUp(self):
         if subject.mock:
-            subject.mock.__dict__.update(job_seconds=1.0, token=None, not_ready=None, is_installed=True, fails=None, refusals=[], keep_seconds=None, upload_bytes_per_second=None, drops_ranges=False)
+            subject.mock.__dict__.update(job_seconds=1.0, not_ready=None, fails=None)
         subject.clear()
         browser.size(1440, 900)
         browser.get(subject.url)
