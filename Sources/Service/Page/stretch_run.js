@@ -10,7 +10,9 @@ const aheadSeconds = 8;
 const prepared = new WeakMap();
 
 export class StretchRun {
-  #node;
+  #node = null;
+  /** What the worklet begins with; its first pieces come with it, so that it never waits for messages at the start. */
+  #beginning;
   /** Knows which pieces belong to a part of the tape; it has no samples. */
   #tape;
   #tuning;
@@ -34,21 +36,22 @@ export class StretchRun {
     this.#tape = new Tape(song);
     this.#tuning = tuning;
     this.#clock = { at: 0, place: frame, isWaiting: true };
-    this.#node = new AudioWorkletNode(context, "stretch", {
-      numberOfInputs: 0,
-      numberOfOutputs: names.length,
-      outputChannelCount: names.map(() => 2),
-      processorOptions: { ...song, names, tuning },
-    });
-    this.#node.port.onmessage = ({ data }) => {
-      this.#clock = data;
-    };
+    this.#beginning = { ...song, names, tuning, pieces: [] };
   }
 
   start(at, fades) {
+    this.#node = new AudioWorkletNode(this.context, "stretch", {
+      numberOfInputs: 0,
+      numberOfOutputs: fades.length,
+      outputChannelCount: fades.map(() => 2),
+      processorOptions: { ...this.#beginning, startAt: at },
+    });
+    this.#beginning = null;
+    this.#node.port.onmessage = ({ data }) => {
+      this.#clock = data;
+    };
     fades.forEach((fade, stem) => this.#node.connect(fade, stem));
     this.#clock = { ...this.#clock, at, isWaiting: false };
-    this.#node.port.postMessage({ startAt: at });
   }
 
   tune(tuning) {
@@ -97,11 +100,12 @@ export class StretchRun {
         const buffers = await this.pieces.get(index);
         if (this.#isStopped) return;
         const stems = buffers.map((buffer) => [0, 1].map((channel) => buffer.getChannelData(channel).slice()));
-        this.#node.port.postMessage({ piece: { index, stems } }, stems.flat().map((plane) => plane.buffer));
+        if (this.#node) this.#node.port.postMessage({ piece: { index, stems } }, stems.flat().map((plane) => plane.buffer));
+        else this.#beginning.pieces.push({ index, stems });
         this.#sent.add(index);
       }
       for (const index of this.#sent) if (!wanted.includes(index)) this.#sent.delete(index);
-      this.#node.port.postMessage({ keep: [...this.#sent] });
+      this.#node?.port.postMessage({ keep: [...this.#sent] });
     } finally {
       this.#isPumping = false;
     }
@@ -110,8 +114,8 @@ export class StretchRun {
   stop(fadeSeconds = 0) {
     this.#isStopped = true;
     setTimeout(() => {
-      this.#node.port.postMessage({ isStopped: true });
-      this.#node.disconnect();
+      this.#node?.port.postMessage({ isStopped: true });
+      this.#node?.disconnect();
     }, fadeSeconds * 1000);
   }
 

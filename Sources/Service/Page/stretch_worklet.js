@@ -6,23 +6,24 @@ import { Tape } from "./tape.js";
 class StretchProcessor extends AudioWorkletProcessor {
   #tape;
   #stretch;
-  #startAt = Infinity;
+  #startAt;
   #isWaiting = true;
   #isStopped = false;
 
-  constructor({ processorOptions: { names, tuning, ...song } }) {
+  constructor({ processorOptions: { names, tuning, pieces, startAt, ...song } }) {
     super();
     this.#tape = new Tape(song);
+    for (const { index, stems } of pieces) this.#tape.put(index, stems);
+    this.#startAt = startAt;
     this.#stretch = new Stretch(names, (...place) => this.#tape.read(...place));
     this.#stretch.tuning = tuning;
     this.#stretch.seek(song.from);
     this.port.onmessage = ({ data }) => this.#take(data);
   }
 
-  #take({ piece, keep, startAt, tuning, isStopped }) {
+  #take({ piece, keep, tuning, isStopped }) {
     if (piece) this.#tape.put(piece.index, piece.stems);
     if (keep) this.#tape.keep(keep);
-    if (startAt !== undefined) this.#startAt = startAt;
     if (isStopped) this.#isStopped = true;
     if (!tuning) return;
     this.#stretch.tuning = tuning;
