@@ -851,7 +851,8 @@ class MixerTests(PageTest):
         def saved(pattern: str) -> bytes:
             deadline = time.monotonic() + 20
             while time.monotonic() < deadline:
-                found = [file for file in downloads.glob(pattern) if file.suffix != ".crdownload"]
+                # The browser creates the file before it writes.
+                found = [file for file in downloads.glob(pattern) if file.suffix != ".crdownload" and file.stat().st_size]
                 if found:
                     data = found[0].read_bytes()
                     found[0].unlink()
@@ -1317,7 +1318,7 @@ class PracticeTests(PageTest):
         deadline = time.monotonic() + 60
         while time.monotonic() < deadline:
             for file in downloads.glob(pattern):
-                if file.suffix != ".crdownload":
+                if file.suffix != ".crdownload" and file.stat().st_size:
                     data = file.read_bytes()
                     file.unlink()
                     return data
