@@ -171,6 +171,7 @@ public final class Separator: Sendable {
     ///   - stemFile: a stem file to write too, which the report lists last; `outputs` may be empty
     ///     then.
     ///   - maximumSeconds: longest track, or excerpt of it, to accept; `nil` for any length.
+    ///   - observer: sees the stems as they are finished, on the calling thread.
     ///   - cancellation: stops the work within a fraction of a segment once it is cancelled. Complete
     ///     files stay.
     ///   - progress: called before the first and after each segment, on the calling thread.
@@ -178,6 +179,7 @@ public final class Separator: Sendable {
         _ input: AudioInput, excerpt: Excerpt? = nil, into outputs: [StemOutput],
         stemFile: StemFileOutput? = nil, output: OutputOptions = OutputOptions(),
         options: SeparationOptions = SeparationOptions(), maximumSeconds: Double? = nil,
+        observer: (any StemObserver)? = nil,
         cancellation: CancellationToken = CancellationToken(),
         progress: (SeparationProgress) -> Void = { _ in }
     ) throws -> TrackReport {
@@ -204,7 +206,12 @@ public final class Separator: Sendable {
         let pipeline = try pipeline(
             recording.track, stems: needed, options: options, random: &random,
             spoolFolder: output.spoolFolder, cancellation: cancellation)
-        while let block = try pipeline.next(progress: progress) { try files.append(block) }
+        try observer?.begin(
+            ObservedTrack(stems: needed, shape: shape, statistics: recording.track.statistics))
+        while let block = try pipeline.next(progress: progress) {
+            try observer?.append(block)
+            try files.append(block)
+        }
         try input.checkUnchanged()
         return TrackReport(
             seed: options.shifts > 0 ? seed : nil,

@@ -4,38 +4,15 @@ import Audio
 import Signal
 import System
 
-/// Channels, rates and length of the written signals of a track.
-package struct SignalShape: Sendable {
-    package let channelCount: Int
-    /// Rate of the separated stems.
-    package let modelRateHz: Int
-    /// Rate of the files.
-    package let sampleRateHz: Int
-    /// Samples of each channel in a file.
-    package let sampleCount: Int
-
-    package init(channelCount: Int, modelRateHz: Int, sampleRateHz: Int, sampleCount: Int) {
-        self.channelCount = channelCount
-        self.modelRateHz = modelRateHz
-        self.sampleRateHz = sampleRateHz
-        self.sampleCount = sampleCount
-    }
-}
-
-/// Writes a signal block by block: sums stems, resamples, finds the peak, and either encodes at
-/// once or spools until the peak is known.
+/// Writes a signal block by block: finds the peak, and either encodes at once or spools until the peak is known.
 ///
 /// Used by one thread at a time, not always the same one.
 final class SignalWriter: @unchecked Sendable {
     private let output: StemOutput
     private let options: OutputOptions
-    /// Indices of the separated stems that are summed.
-    private let stems: [Int]
-    private let isMixtureMinus: Bool
-    private let isMixture: Bool
     private let shape: SignalShape
     private let tags: AudioTags?
-    private var resampling: ResamplingStream
+    private var source: SignalSource
     private var spool: SampleSpool?
     private var writer: AudioWriter?
 
@@ -54,12 +31,7 @@ final class SignalWriter: @unchecked Sendable {
         self.options = options
         self.shape = shape
         self.tags = tags
-        self.stems = stems.indices.filter { output.signal.stems.contains(stems[$0]) }
-        isMixtureMinus = if case .mixtureMinus = output.signal { true } else { false }
-        isMixture = output.signal == .mixture
-        resampling = ResamplingStream(
-            Resampler(from: shape.modelRateHz, to: shape.sampleRateHz),
-            channelCount: shape.channelCount)
+        source = SignalSource(output.signal, stems: stems, shape: shape)
         if options.clipMode == .rescale {
             spool = try SampleSpool(
                 in: output.spoolFolder(options), channelCount: shape.channelCount,
@@ -78,12 +50,12 @@ final class SignalWriter: @unchecked Sendable {
 
     /// Takes the next samples.
     func append(_ block: StemBlock) throws {
-        try put(resampling.append(signal(in: block), limit: shape.sampleCount))
+        try put(source.append(block))
     }
 
     /// Ends the signal; ``peak`` is then that of the whole signal.
     func end() throws {
-        try put(resampling.finish(outputCount: shape.sampleCount))
+        try put(source.finish())
         try spool?.finish()
     }
 
@@ -116,25 +88,5 @@ final class SignalWriter: @unchecked Sendable {
         peak = max(peak, audio.peak)
         try spool?.append(audio)
         try writer?.append(audio)
-    }
-
-    private func signal(in block: StemBlock) -> PlanarAudio {
-        if isMixture { return block.mixture }
-        let channels = (0..<shape.channelCount).map { channel in
-            let rows = stems.map { block.stems.channels[$0 * shape.channelCount + channel] }
-            let sum = SignalWriter.sum(rows)
-            return isMixtureMinus ? zip(block.mixture.channels[channel], sum).map { $0 - $1 } : sum
-        }
-        return PlanarAudio(channels: channels, sampleRateHz: shape.modelRateHz)
-    }
-
-    /// Sums stems in their order, starting from zero, as the reference does for "no_vocals".
-    private static func sum(_ rows: [[Float]]) -> [Float] {
-        if rows.count == 1 { return rows[0] }
-        var sum = [Float](repeating: 0, count: rows[0].count)
-        for row in rows {
-            for (index, sample) in zip(sum.indices, row) { sum[index] += sample }
-        }
-        return sum
     }
 }

@@ -1,0 +1,72 @@
+// Makes the samples of one signal from separated stems.
+
+import Signal
+
+/// Channels, rates and length of the written signals of a track.
+package struct SignalShape: Sendable {
+    package let channelCount: Int
+    /// Rate of the separated stems.
+    package let modelRateHz: Int
+    /// Rate of the files.
+    package let sampleRateHz: Int
+    /// Samples of each channel in a file.
+    package let sampleCount: Int
+
+    package init(channelCount: Int, modelRateHz: Int, sampleRateHz: Int, sampleCount: Int) {
+        self.channelCount = channelCount
+        self.modelRateHz = modelRateHz
+        self.sampleRateHz = sampleRateHz
+        self.sampleCount = sampleCount
+    }
+}
+
+/// The samples of a signal as its file gets them, before gain and clipping: sums stems and resamples.
+package struct SignalSource {
+    private let shape: SignalShape
+    /// Indices of the separated stems that are summed.
+    private let stems: [Int]
+    private let isMixtureMinus: Bool
+    private let isMixture: Bool
+    private var resampling: ResamplingStream
+
+    /// - Parameter stems: names of the stems in a block, in their order.
+    package init(_ signal: StemOutput.Signal, stems: [String], shape: SignalShape) {
+        self.shape = shape
+        self.stems = stems.indices.filter { signal.stems.contains(stems[$0]) }
+        isMixtureMinus = if case .mixtureMinus = signal { true } else { false }
+        isMixture = signal == .mixture
+        resampling = ResamplingStream(
+            Resampler(from: shape.modelRateHz, to: shape.sampleRateHz),
+            channelCount: shape.channelCount)
+    }
+
+    /// Takes the next samples of the stems, and gives those of the signal that they complete.
+    package mutating func append(_ block: StemBlock) -> PlanarAudio {
+        resampling.append(signal(in: block), limit: shape.sampleCount)
+    }
+
+    /// Gives the last samples.
+    package mutating func finish() -> PlanarAudio {
+        resampling.finish(outputCount: shape.sampleCount)
+    }
+
+    private func signal(in block: StemBlock) -> PlanarAudio {
+        if isMixture { return block.mixture }
+        let channels = (0..<shape.channelCount).map { channel in
+            let rows = stems.map { block.stems.channels[$0 * shape.channelCount + channel] }
+            let sum = SignalSource.sum(rows)
+            return isMixtureMinus ? zip(block.mixture.channels[channel], sum).map { $0 - $1 } : sum
+        }
+        return PlanarAudio(channels: channels, sampleRateHz: shape.modelRateHz)
+    }
+
+    /// Sums stems in their order, starting from zero, as the reference does for "no_vocals".
+    private static func sum(_ rows: [[Float]]) -> [Float] {
+        if rows.count == 1 { return rows[0] }
+        var sum = [Float](repeating: 0, count: rows[0].count)
+        for row in rows {
+            for (index, sample) in zip(sum.indices, row) { sum[index] += sample }
+        }
+        return sum
+    }
+}

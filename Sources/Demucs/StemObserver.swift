@@ -1,0 +1,20 @@
+// Who wants to see the stems of a track while its files are written.
+
+import Tracks
+
+/// Sees the stems before they are written. An error ends the separation.
+package protocol StemObserver: AnyObject {
+    /// Called once, before the first block.
+    func begin(_ track: ObservedTrack) throws
+    /// Called for each block, in order.
+    func append(_ block: StemBlock) throws
+}
+
+/// A track before its first stems.
+package struct ObservedTrack {
+    /// Names of the stems in a block, in their order.
+    package let stems: [String]
+    /// Channels, rates and length of the files.
+    package let shape: SignalShape
+    package let statistics: TrackStatistics
+}
