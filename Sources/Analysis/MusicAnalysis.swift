@@ -16,6 +16,16 @@ public struct MusicAnalysis: Sendable, Equatable {
     public let downbeats: [Double]
     /// nil for a track without pitches.
     public let key: MusicalKey?
+
+    init(
+        beatsPerMinute: Double? = nil, beats: [Double] = [], downbeats: [Double] = [],
+        key: MusicalKey? = nil
+    ) {
+        self.beatsPerMinute = beatsPerMinute
+        self.beats = beats
+        self.downbeats = downbeats
+        self.key = key
+    }
 }
 
 /// Takes the stems of a track as they are separated; memory for a thousand numbers a second.
@@ -47,10 +57,15 @@ package struct MusicAnalyzer {
         }
     }
 
+    /// The rate at which stems are analysed, whatever theirs is.
+    private static let rateHz = 44_100
+
     /// First row of the part's source in a block; nil for the mixture.
     private let rows: [Int?]
     private let channelCount: Int
     private let scale: Float
+    private let sampleRateHz: Int
+    private var resampling: [ResamplingStream]
     private var onsets: [OnsetStrength]
     private var chromas: [Chroma?]
 
@@ -62,15 +77,20 @@ package struct MusicAnalyzer {
         backend: Backend
     ) {
         self.channelCount = channelCount
+        self.sampleRateHz = sampleRateHz
         scale = 1 / statistics.scale
+        let (rateHz, resampler) = (
+            MusicAnalyzer.rateHz, Resampler(from: sampleRateHz, to: MusicAnalyzer.rateHz)
+        )
+        resampling = Part.allCases.map { _ in ResamplingStream(resampler, channelCount: 1) }
         rows = Part.allCases.map { part in
             sources.firstIndex(of: part.rawValue).map { $0 * channelCount }
         }
         onsets = Part.allCases.map { _ in
-            OnsetStrength(sampleRateHz: sampleRateHz, backend: backend)
+            OnsetStrength(sampleRateHz: rateHz, backend: backend)
         }
         chromas = Part.allCases.map { part in
-            part.notes.map { Chroma($0.range, sampleRateHz: sampleRateHz, backend: backend) }
+            part.notes.map { Chroma($0.range, sampleRateHz: rateHz, backend: backend) }
         }
     }
 
@@ -89,14 +109,21 @@ package struct MusicAnalyzer {
             let mono = channels[0].indices.map { sample in
                 gain * channels.reduce(0) { $0 + $1[sample] }
             }
-            onsets[index].append(mono)
-            chromas[index]?.append(mono)
+            add(
+                resampling[index].append(
+                    PlanarAudio(channels: [mono], sampleRateHz: sampleRateHz)), to: index)
         }
     }
 
-    /// The analysis of all samples so far.
+    private mutating func add(_ mono: PlanarAudio, to part: Int) {
+        onsets[part].append(mono.channels[0])
+        chromas[part]?.append(mono.channels[0])
+    }
+
+    /// The analysis of all samples.
     package mutating func finish() -> MusicAnalysis {
         for index in onsets.indices {
+            add(resampling[index].finish(), to: index)
             onsets[index].finish()
             chromas[index]?.finish()
         }

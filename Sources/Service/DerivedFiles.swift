@@ -55,50 +55,54 @@ struct DerivedFiles: Sendable {
 
     private static let gone = Problem(.notFound, "The job's files were removed.")
 
-    /// Opens a stem in a format.
+    /// Opens a stem, or a part of it, in a format.
     func stem(
-        _ stem: Job.Stem, of job: Job, format: SeparationRequest.Format, for request: Request
+        _ stem: Job.Stem, of job: Job, _ range: TimeRange, format: SeparationRequest.Format,
+        for request: Request
     ) throws -> (descriptor: Int32, bytes: Int) {
-        if format == job.options.format {
+        if range.isWhole, FilePath.pathExtension(of: stem.file) == format.rawValue {
             guard let file = try folder.open(folder.results, job.id, stem.file) else {
                 throw DerivedFiles.gone
             }
             return file
         }
-        let name = "\(FilePath.stem(of: stem.file)).\(format.rawValue)"
+        let name = "\(FilePath.stem(of: stem.file))\(range.label).\(format.rawValue)"
         return try cached(job, name, for: request) { path in
-            try mix(job, [(stem, MixStrip(gain: 1))], to: path, format: format, for: request)
+            try mix(
+                job, [(stem, MixStrip(gain: 1))], range, to: path, format: format, for: request)
         }
     }
 
-    /// Opens a weighted sum of stems.
+    /// Opens a weighted sum of stems, or a part of it.
     ///
-    /// - Parameter gains: gain and pan of the stems, in their order.
+    /// - Parameter strips: gain and pan of the stems, in their order.
     func mix(
-        _ job: Job, strips: [MixStrip], format: SeparationRequest.Format, for request: Request
+        _ job: Job, strips: [MixStrip], _ range: TimeRange, format: SeparationRequest.Format,
+        for request: Request
     ) throws -> (file: (descriptor: Int32, bytes: Int), tag: String) {
         var hash = SHA256()
         let numbers = strips.map { "\($0.gain) \($0.pan)" }
-        hash.update(Array("\(job.key) \(numbers) \(format.rawValue)".utf8))
+        hash.update(Array("\(job.key) \(numbers)\(range.label) \(format.rawValue)".utf8))
         let tag = String(hash.hexadecimal.prefix(32))
         let file = try cached(job, "mix-\(tag).\(format.rawValue)", for: request) { path in
-            try mix(job, Array(zip(job.stems, strips)), to: path, format: format, for: request)
+            try mix(
+                job, Array(zip(job.stems, strips)), range, to: path, format: format, for: request)
         }
         return (file, tag)
     }
 
     private func mix(
-        _ job: Job, _ parts: [(stem: Job.Stem, strip: MixStrip)], to path: String,
-        format: SeparationRequest.Format, for request: Request
+        _ job: Job, _ parts: [(stem: Job.Stem, strip: MixStrip)], _ range: TimeRange,
+        to path: String, format: SeparationRequest.Format, for request: Request
     ) throws {
         let parts = parts.filter { $0.strip.gain != 0 || parts.count == 1 }
         // The first pass finds the peak: a sum beyond full scale is scaled down, not clipped.
         var peak: Float = 0
         if parts.count > 1 || parts.contains(where: { $0.strip.canRaisePeak }) {
-            try forEachBlock(job, parts, for: request) { peak = max(peak, $0.peak) }
+            try forEachBlock(job, parts, range, for: request) { peak = max(peak, $0.peak) }
         }
         var writer: AudioWriter?
-        try forEachBlock(job, parts, for: request) { block in
+        try forEachBlock(job, parts, range, for: request) { block in
             if writer == nil {
                 writer = try AudioWriter(
                     to: .file(path), channelCount: block.channelCount,
@@ -123,16 +127,19 @@ struct DerivedFiles: Sendable {
         ).reader()
     }
 
-    /// Sums stems, block by block.
+    /// Sums a part of stems, block by block.
     private func forEachBlock(
-        _ job: Job, _ parts: [(stem: Job.Stem, strip: MixStrip)], for request: Request,
+        _ job: Job, _ parts: [(stem: Job.Stem, strip: MixStrip)], _ range: TimeRange,
+        for request: Request,
         _ body: (PlanarAudio) throws -> Void
     ) throws {
         // A mix without stems is silence, as long as the first stem.
         let all = parts.isEmpty ? job.stems.prefix(1).map { ($0, MixStrip(gain: 0)) } : parts
         let readers = try all.map { try reader($0.0, of: job) }
         let isPanned = all.contains { $0.1.pan != 0 }
-        while true {
+        let wanted = range.samples(rateHz: readers.first?.sampleRateHz ?? 1)
+        var end = 0
+        while end < wanted.upperBound {
             try slots.check(request)
             // All stems have the same length, and every reader gives the same blocks.
             let blocks = try readers.compactMap { try $0.next() }
@@ -141,57 +148,106 @@ struct DerivedFiles: Sendable {
                 channelCount: isPanned ? max(first.channelCount, 2) : first.channelCount,
                 sampleRateHz: first.sampleRateHz, zeros: first.sampleCount)
             for (block, (_, strip)) in zip(blocks, all) { strip.add(block, to: &sum) }
-            try body(sum)
+            let start = end
+            end += sum.sampleCount
+            let part = wanted.clamped(to: start..<end)
+            if part.count == sum.sampleCount {
+                try body(sum)
+            } else if !part.isEmpty {
+                var excerpt = PlanarAudio(
+                    channelCount: sum.channelCount, sampleRateHz: sum.sampleRateHz)
+                excerpt.append(sum, part.lowerBound - start..<part.upperBound - start)
+                try body(excerpt)
+            }
         }
     }
 
     // MARK: - Waveforms
 
-    /// The waveforms of all stems as JSON.
-    func peaks(of job: Job, points: Int, for request: Request) throws -> [UInt8] {
-        let name = "waveforms"
-        return try slots.run("\(job.id)/\(name)", for: request) {
+    private static let waveformFile = "waveforms"
+
+    /// A window of the waveforms of all stems as JSON.
+    func peaks(
+        of job: Job, _ window: Waveforms.Window, for request: Request
+    ) throws -> [UInt8] {
+        try slots.run("\(job.id)/\(DerivedFiles.waveformFile)", for: request) {
             let waveforms: Waveforms
-            if let stored = try storedWaveforms(of: job, name) {
+            if let stored = try storedWaveforms(of: job) {
                 waveforms = stored
             } else {
-                waveforms = try makeWaveforms(of: job, name, for: request)
+                waveforms = Waveforms(
+                    try job.stems.map { stem in
+                        try Waveforms.Stem(reader(stem, of: job)) { try slots.check(request) }
+                    })
+                try store(waveforms, of: job.id)
             }
-            return waveforms.json(points: points, names: job.stems.map(\.name))
+            return waveforms.json(window, names: job.stems.map(\.name))
+        }
+    }
+
+    /// A window of the waveforms of a running job, whose part that isn't finished is silent.
+    func peaks(
+        of job: Job, _ part: GrowingStems.Part, _ window: Waveforms.Window, for request: Request
+    ) throws -> [UInt8] {
+        try slots.run("\(job.id)/\(DerivedFiles.waveformFile)", for: request) {
+            Waveforms(part.waveforms, sampleCount: part.sampleCount).json(
+                window, names: job.stems.map(\.name), readySeconds: part.readySeconds)
         }
     }
 
     /// - Returns: nil if the file is missing or damaged.
-    private func storedWaveforms(of job: Job, _ name: String) throws -> Waveforms? {
-        guard let file = try folder.openCached(job.id, name) else { return nil }
+    private func storedWaveforms(of job: Job) throws -> Waveforms? {
+        guard let file = try folder.openCached(job.id, DerivedFiles.waveformFile) else {
+            return nil
+        }
         let waveforms = Waveforms(stored: DerivedFiles.contents(of: file))
-        return waveforms?.stems.count == job.stems.count ? waveforms : nil
+        return waveforms?.stemCount == job.stems.count ? waveforms : nil
     }
 
-    private func makeWaveforms(
-        of job: Job, _ name: String, for request: Request
-    ) throws -> Waveforms {
-        let waveforms = Waveforms(
-            try job.stems.map { stem in
-                try Waveforms.Stem(reader(stem, of: job), goOn: { try slots.check(request) })
-            })
-        mkdir(folder.cache(of: job.id), 0o700)
-        try replaceFile(at: "\(folder.cache(of: job.id))/\(name)", with: waveforms.stored)
-        return waveforms
+    /// Stores the waveforms of a job.
+    func store(_ waveforms: Waveforms, of id: String) throws {
+        mkdir(folder.cache(of: id), 0o700)
+        try replaceFile(
+            at: "\(folder.cache(of: id))/\(DerivedFiles.waveformFile)", with: waveforms.stored)
     }
 
     // MARK: - Analysis
 
     /// Tempo, beats and key as JSON, found in the stems that add up to the track.
     func analysis(of job: Job, for request: Request) throws -> [UInt8] {
-        let file = try cached(job, "analysis", for: request) { path in
-            let stems = job.stems.filter(\.isPart)
-            let analysis = try MusicAnalysis.of(
-                stems: stems.map(\.name), open: { try stems.map { try reader($0, of: job) } },
-                goOn: { try slots.check(request) })
-            try replaceFile(at: path, with: JSON.object(analysis.fields).bytes)
+        let file = try cached(job, DerivedFiles.analysisFile, for: request) { _ in
+            try analyze(job) { try slots.check(request) }
         }
         return DerivedFiles.contents(of: file)
+    }
+
+    private static let analysisFile = "analysis"
+
+    /// Finds tempo, beats and key in the stems, and stores them.
+    ///
+    /// - Parameter goOn: called now and then; its error ends the work.
+    @discardableResult
+    func analyze(_ job: Job, goOn: () throws -> Void) throws -> MusicAnalysis {
+        let stems = job.stems.filter(\.isPart)
+        let analysis = try MusicAnalysis.of(
+            stems: stems.map(\.name), open: { try stems.map { try reader($0, of: job) } },
+            goOn: goOn)
+        mkdir(folder.cache(of: job.id), 0o700)
+        try replaceFile(
+            at: "\(folder.cache(of: job.id))/\(DerivedFiles.analysisFile)",
+            with: JSON.object(analysis.fields).bytes)
+        return analysis
+    }
+
+    /// What names of files can tell of the music, by the words of ``Service/nameWords``.
+    func musicInNames(of job: Job, for request: Request) throws -> [String: String] {
+        let bytes = try analysis(of: job, for: request)
+        guard let music = JSON.value(NamedMusic.self, from: String(decoding: bytes, as: UTF8.self))
+        else { return [:] }
+        var names: [String: String] = [:]
+        names["tempo"] = music.tempo.map { "\($0.fixed(1)) BPM" }
+        names["key"] = music.key
+        return names
     }
 
     /// The schema of ``analysis(of:for:)``.
@@ -211,5 +267,16 @@ struct DerivedFiles: Sendable {
                 (try? readAll(
                     into: UnsafeMutableRawBufferPointer(buffer), from: file.descriptor, at: 0)) ?? 0
         }
+    }
+}
+
+/// The part of an analysis that names of files can tell, under the keys of its JSON.
+private struct NamedMusic: Decodable {
+    let tempo: Double?
+    let key: String?
+
+    private enum CodingKeys: String, CodingKey {
+        case tempo = "tempo_bpm"
+        case key
     }
 }

@@ -160,7 +160,7 @@ final class HTTPServer: @unchecked Sendable {
         }
         request.status = reply.status
         var isEvents = false
-        if case .stream(let stream) = reply.body {
+        if case .stream(let stream, _) = reply.body {
             isEvents = stream.silenceSeconds > 0
             // The library ends a stream with an empty chunk also for HEAD, and a client would take it
             // for the beginning of the next reply.
@@ -176,7 +176,7 @@ final class HTTPServer: @unchecked Sendable {
         // A client that stops reading is disconnected after this time. A connection keeps the timeout
         // of its last reply, so that every reply sets it.
         var timeoutSeconds = connections.limits.idleSeconds
-        if case .stream(let stream) = reply.body { timeoutSeconds += stream.silenceSeconds }
+        if case .stream(let stream, _) = reply.body { timeoutSeconds += stream.silenceSeconds }
         withUnsafePointer(to: libraries.http) {
             http_set_timeout($0, connection, UInt32(timeoutSeconds))
         }
@@ -190,9 +190,9 @@ final class HTTPServer: @unchecked Sendable {
         case .file(let descriptor, let offset, let count):
             return libraries.http.create_response_from_fd_at_offset64(
                 UInt64(count), descriptor, UInt64(offset))
-        case .stream(let stream):
+        case .stream(let stream, let bytes):
             return libraries.http.create_response_from_callback(
-                http_size_unknown(), 1 << 16, readStream,
+                bytes.map(UInt64.init) ?? http_size_unknown(), 1 << 16, readStream,
                 Unmanaged.passRetained(StreamBox(stream)).toOpaque(),
                 { Unmanaged<StreamBox>.fromOpaque($0!).release() })
         }

@@ -19,6 +19,9 @@ struct Job: Codable, Equatable, Sendable {
         let file: String
         /// The largest magnitude before the gain and the clip mode.
         let peak: Double
+        /// The factor from the separated samples to those of the file; nil in records of versions
+        /// without it.
+        var gain: Double?
         let bytes: Int
         let sha256: String
         /// Whether the stem adds something to a mix; false for a sum that repeats other stems.
@@ -26,8 +29,10 @@ struct Job: Codable, Equatable, Sendable {
     }
 
     let id: String
-    /// Number that rises from job to job: the order of the queue.
+    /// Number that rises from job to job: the order in which they were created.
     let sequence: Int
+    /// Place in the queue, if a client has moved the job; otherwise the sequence number.
+    var place: Int?
     var state = State.queued
     /// The name of the uploaded file: a label, never a path.
     let name: String
@@ -47,10 +52,14 @@ struct Job: Codable, Equatable, Sendable {
     /// Rate of the stems; nil before the job is done, and in records of versions without it.
     var stemRateHz: Int?
     let channels: Int
+    /// Of a job that was cancelled: the part that was finished.
     var stems: [Stem] = []
     var warnings: [String] = []
     var error: Problem?
     var isCached = false
+    /// Tempo and key, if they were asked for and found.
+    var tempoBPM: Double?
+    var musicalKey: String?
     /// Name of the user who may use the job; nil for the user without a name.
     var owner: String?
 
@@ -89,6 +98,8 @@ struct Job: Codable, Equatable, Sendable {
 struct JobProgress: Equatable, Sendable {
     var fraction = 0.0
     var secondsLeft: Double?
+    /// Finished seconds of the stems; nil before the first.
+    var readySeconds: Double?
 }
 
 extension Job {
@@ -103,8 +114,11 @@ extension Job {
         if job.state == .queued, !FilePath.isFile(folder.input(id)) {
             job.fail("The sound of the job is not in the data folder any more.")
         }
-        if job.state == .done, !FilePath.isFolder(folder.results(of: id)) {
-            job.fail("The results of the job are not in the data folder any more.")
+        if !FilePath.isFolder(folder.results(of: id)) {
+            if job.state == .done {
+                job.fail("The results of the job are not in the data folder any more.")
+            }
+            job.stems = []
         }
         return job
     }
@@ -122,17 +136,21 @@ extension Job {
         stemRateHz = known.stemRateHz
         durationSeconds = known.durationSeconds
         warnings = known.warnings
+        (tempoBPM, musicalKey) = (known.tempoBPM, known.musicalKey)
         isCached = true
     }
 
     /// - Parameter queuePosition: position in the queue, from 1; nil for jobs that are not queued.
     func json(_ progress: JobProgress, queuePosition: Int?) -> JSON {
         let address = "/v1/separations/\(id)"
+        // Stems that are not complete are WAV files.
+        let format =
+            state == .done ? options.format.rawValue : SeparationRequest.Format.wav.rawValue
         let stems = stems.map { stem -> JSON in
             let name = RequestTarget.encoded(stem.name)
             return [
                 "name": .text(stem.name), "peak": .number(stem.peak), "bytes": .integer(stem.bytes),
-                "url": .text("\(address)/stems/\(name).\(options.format.rawValue)"),
+                "url": .text("\(address)/stems/\(name).\(format)"), "gain": JSON(stem.gain),
                 "is_part": .bool(stem.isPart),
             ]
         }
@@ -142,11 +160,15 @@ extension Job {
             "created": time(created), "started": time(started), "finished": time(finished),
             "model": .text(model), "options": options.json, "queue_position": JSON(queuePosition),
             "fraction": .number(state == .done ? 1 : progress.fraction),
-            "seconds_left": JSON(progress.secondsLeft), "duration_seconds": JSON(durationSeconds),
+            "seconds_left": JSON(progress.secondsLeft),
+            "ready_seconds": state == .running ? JSON(progress.readySeconds) : .null,
+            "piece_frames": state == .running ? .integer(GrowingStems.pieceFrames) : .null,
+            "duration_seconds": JSON(durationSeconds),
             "sample_rate": .integer(sampleRateHz), "stem_rate": JSON(stemRateHz),
             "channels": .integer(channels),
             "stems": .array(stems), "warnings": .array(warnings.map(JSON.text)),
             "error": error?.json(instance: address) ?? .null, "cached": .bool(isCached),
+            "tempo_bpm": JSON(tempoBPM), "key": JSON(musicalKey),
         ]
     }
 
@@ -157,16 +179,24 @@ extension Job {
         "finished": .time.orNull, "model": .string, "options": .reference("GivenOptions"),
         "queue_position": .integer.orNull.about("1 is the next; of queued jobs."),
         "fraction": .number.with(["minimum": 0, "maximum": 1]), "seconds_left": .number.orNull,
+        "ready_seconds": .number.orNull.about(
+            "Of a running job: the finished part of the stems, which can be read by ranges."),
+        "piece_frames": .integer.orNull.about(
+            "Of a running job: samples that a player should ask for at once."),
         "duration_seconds": .number.orNull.about(
-            "Of the sound, or of the part that is separated."),
+            "Of the sound, or of the part that is separated; of a cancelled job with stems, theirs."
+        ),
         "sample_rate": .integer.about("Of the sound, in Hz."),
         "stem_rate": .integer.orNull.about(
-            "Of the stems, in Hz: the model's, or the sound's with output-rate=input. Of jobs that "
-                + "are done; null for those of older versions."),
+            "Of the stems, in Hz: the model's, or the sound's with output-rate=input. Of jobs with "
+                + "stems; null for those of older versions."),
         "channels": .integer.about("Of the sound."),
-        "stems": .list(of: .reference("Stem")).about("Of jobs that are done."),
+        "stems": .list(of: .reference("Stem")).about(
+            "Of jobs that are done; the finished part of running and cancelled ones."),
         "warnings": .list(of: .string), "error": .reference("Problem").orNull,
         "cached": .boolean.about("Whether the result was there already."),
+        "tempo_bpm": .number.orNull.about("Of a job that is done, if `analyze` asked for it."),
+        "key": .string.orNull.about("The same of the key, such as F# minor."),
     ])
 }
 
@@ -174,6 +204,9 @@ extension Job.Stem {
     /// The schema of a stem in ``Job/json(_:queuePosition:)``.
     static let schema = JSONSchema.fields([
         "name": .string, "peak": .number.about("Greatest magnitude before gain and clipping."),
+        "gain": .number.orNull.about(
+            "The factor from the separated samples to those of the file: 1 until the job is done. "
+                + "Null for jobs of older versions."),
         "bytes": .integer, "url": .string,
         "is_part": .boolean.about(
             "False for a sum that repeats other stems: silent in a mix unless asked for."),

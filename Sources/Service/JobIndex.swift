@@ -13,6 +13,21 @@ struct JobIndex {
         }
     }
 
+    /// Orders waiting jobs.
+    struct Place: Comparable {
+        let number: Int
+        let sequence: Int
+
+        init(_ job: Job) {
+            number = job.place ?? job.sequence
+            sequence = job.sequence
+        }
+
+        static func < (one: Place, other: Place) -> Bool {
+            (one.number, one.sequence) < (other.number, other.sequence)
+        }
+    }
+
     private struct ResultKey: Hashable {
         let owner: String?
         let key: String
@@ -24,7 +39,7 @@ struct JobIndex {
     private var finished: [String?: SortedArray<End>] = [:]
     /// Jobs with results, by what the results depend on.
     private var results: [ResultKey: SortedArray<Int>] = [:]
-    private(set) var queue = SortedArray<Int>()
+    private(set) var queue = SortedArray<Place>()
     private(set) var running = SortedArray<Int>()
     private(set) var counts: [Job.State: Int] = [:]
 
@@ -42,7 +57,7 @@ struct JobIndex {
         let progress = job.state == .queued ? nil : former?.progress
         // The index first, because it knows the position.
         set(JobSnapshot(job))
-        let position = job.state == .queued ? queue.index(atLeast: job.sequence) + 1 : nil
+        let position = job.state == .queued ? queue.index(atLeast: Place(job)) + 1 : nil
         let snapshot = JobSnapshot(job, progress ?? JobProgress(), queuePosition: position)
         set(snapshot)
         let hasMovedOthers = former?.job.state == .queued || former != nil && job.state == .queued
@@ -52,8 +67,10 @@ struct JobIndex {
     /// Gives waiting jobs their new positions.
     private mutating func renumberedQueue() -> [JobSnapshot] {
         var changed: [JobSnapshot] = []
-        for (index, sequence) in queue.elements.enumerated() {
-            guard let former = jobs[sequence], former.queuePosition != index + 1 else { continue }
+        for (index, place) in queue.elements.enumerated() {
+            guard let former = jobs[place.sequence], former.queuePosition != index + 1 else {
+                continue
+            }
             changed.append(JobSnapshot(former.job, queuePosition: index + 1))
         }
         for snapshot in changed { set(snapshot) }
@@ -64,7 +81,7 @@ struct JobIndex {
     mutating func set(_ snapshot: JobSnapshot) {
         let job = snapshot.job
         let former = jobs.updateValue(snapshot, forKey: job.sequence)?.job
-        if let former, former.state == job.state,
+        if let former, former.state == job.state, former.place == job.place,
             former.finishedRunSeconds == job.finishedRunSeconds
         {
             return
@@ -77,7 +94,7 @@ struct JobIndex {
         }
         counts[job.state, default: 0] += 1
         switch job.state {
-        case .queued: queue.insert(job.sequence)
+        case .queued: queue.insert(Place(job))
         case .running: running.insert(job.sequence)
         case .done, .failed, .cancelled:
             finished[job.owner, default: SortedArray()].insert(JobIndex.end(of: job))
@@ -99,7 +116,7 @@ struct JobIndex {
     /// Removes a job from the orders of its state.
     private mutating func leave(_ job: Job) {
         counts[job.state, default: 0] -= 1
-        queue.remove(job.sequence)
+        queue.remove(Place(job))
         running.remove(job.sequence)
         finished[job.owner]?.remove(JobIndex.end(of: job))
         if finished[job.owner]?.isEmpty == true { finished[job.owner] = nil }
@@ -124,14 +141,19 @@ struct JobIndex {
     ) -> (jobs: [JobSnapshot], hasMore: Bool) {
         guard let owned = owned[owner] else { return ([], false) }
         let end = cursor.map { owned.index(atLeast: $0) } ?? owned.count
-        let begin = max(0, end - limit)
+        let begin = limit < end ? end - limit : 0
         return (owned.elements[begin..<end].reversed().compactMap { jobs[$0] }, begin > 0)
     }
 
     /// Queued and running jobs of a user, oldest first.
     func unfinished(of owner: String?) -> [JobSnapshot] {
-        (running.elements + queue.elements).sorted().compactMap { jobs[$0] }
+        (running.elements + queue.elements.map(\.sequence)).sorted().compactMap { jobs[$0] }
             .filter { $0.job.owner == owner }
+    }
+
+    /// Waiting jobs of a user in the order in which they will run.
+    func waiting(of owner: String?) -> [Job] {
+        queue.elements.compactMap { jobs[$0.sequence]?.job }.filter { $0.owner == owner }
     }
 
     /// The newest job of a user with these results.

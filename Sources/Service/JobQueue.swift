@@ -8,30 +8,34 @@ final class JobQueue: @unchecked Sendable {
     // @unchecked: everything that changes is guarded by the condition.
 
     /// State of a running job that is not stored.
-    private struct Run {
+    struct Run {
         let cancellation: CancellationToken
         let startedUptime = Timestamp.uptime
         /// Whether a client has asked to stop the job.
         var isCancelRequested = false
+        /// Nil before the separation begins.
+        var growing: GrowingStems?
         var lastReport = 0.0
+        /// The finished seconds of the last report.
+        var reportedSeconds: Double?
     }
 
     let events: EventLog
     private let folder: DataFolder
     private let metrics: Metrics
-    private let mostQueued: Int
-    private let runClock: RunClock
+    let mostQueued: Int
+    let runClock: RunClock
     /// Held during a change of a job's state, which takes as long as the disk does. Taken before the
     /// condition, which is held for moments only: readers never wait for the disk.
     private let database: Mutex<JobDatabase>
-    private let condition = Condition()
-    private var jobs = JobIndex()
+    let condition = Condition()
+    var jobs = JobIndex()
     /// Running jobs by their sequence numbers.
-    private var runs: [Int: Run] = [:]
+    var runs: [Int: Run] = [:]
     /// Jobs whose state is older in the database than here, because its disk was full.
     private var unsaved: Set<Int> = []
-    private var lastSequence = 0
-    private var isClosing = false
+    var lastSequence = 0
+    var isClosing = false
 
     /// Shortest time between two reports of a job's progress.
     private static let progressSeconds = 0.2
@@ -58,103 +62,11 @@ final class JobQueue: @unchecked Sendable {
                 try database.save(job)
             }
             if !job.state.isFinal { waiting.insert(job.id) }
-            if job.state == .done { done.insert(job.id) }
+            if !job.stems.isEmpty { done.insert(job.id) }
             jobs.update(job)
         }
         folder.removeOrphans(waiting: waiting, done: done)
     }
-
-    // MARK: - Reading
-
-    func job(_ id: String) -> Job? { snapshot(id)?.job }
-
-    func snapshot(_ id: String) -> JobSnapshot? { condition.withLock { jobs[id] } }
-
-    /// A job at this moment, and the id of the last event that it includes.
-    func state(of id: String) -> (job: JobSnapshot?, lastEvent: Int) {
-        condition.withLock { (jobs[id], events.lastID) }
-    }
-
-    /// A page of a user's jobs, newest first.
-    ///
-    /// - Parameter cursor: ``JobPage/next`` of the page before; nil for the newest jobs.
-    func page(of owner: String?, limit: Int, after cursor: Int? = nil) -> JobPage {
-        condition.withLock { pageUnderLock(of: owner, limit, after: cursor) }
-    }
-
-    /// The newest jobs of a user, newest first, and all jobs that are not finished.
-    func state(of owner: String?, limit: Int) -> JobPage {
-        condition.withLock {
-            var page = pageUnderLock(of: owner, limit, after: nil)
-            let oldest = page.jobs.last?.job.sequence ?? .max
-            page.jobs += jobs.unfinished(of: owner).reversed()
-                .filter { $0.job.sequence < oldest }
-            return page
-        }
-    }
-
-    private func pageUnderLock(of owner: String?, _ limit: Int, after cursor: Int?) -> JobPage {
-        let (found, hasMore) = jobs.newest(of: owner, limit: limit, before: cursor)
-        // A page of no jobs ends where it begins.
-        let last = found.last?.job.sequence ?? cursor ?? lastSequence + 1
-        return JobPage(
-            jobs: found, next: hasMore ? last : nil, total: jobs.count(of: owner),
-            lastEvent: events.lastID)
-    }
-
-    /// Finished jobs, oldest end first.
-    func finished() -> [Job] { condition.withLock { jobs.finishedJobs() } }
-
-    /// The job that ended first, if that was more than `seconds` of the service's running time ago.
-    func finished(before seconds: Double) -> Job? {
-        condition.withLock {
-            jobs.oldestFinished.flatMap {
-                runClock.now - ($0.finishedRunSeconds ?? 0) > seconds ? $0 : nil
-            }
-        }
-    }
-
-    /// A job to remove while there are more than `limit` finished jobs.
-    func finishedBeyond(_ limit: Int) -> Job? {
-        condition.withLock { jobs.finishedBeyond(limit) }
-    }
-
-    func counts() -> [Job.State: Int] { condition.withLock { jobs.counts } }
-
-    /// - Throws: `Problem` if no job would be accepted now.
-    func checkRoom() throws(Problem) {
-        try condition.withLock { () throws(Problem) in
-            if isClosing { throw Problem(.busy, "The service is ending. Try again later.") }
-            guard jobs.queue.count < mostQueued else {
-                throw Problem(
-                    .queueFull, "\(mostQueued) jobs are waiting. Try again when some are done.")
-            }
-        }
-    }
-
-    /// A finished job of a user with the same key, and so with equal results.
-    func done(key: String, owner: String?) -> Job? {
-        condition.withLock { jobs.done(key: key, owner: owner) }
-    }
-
-    /// Waits until a job is final, or until `isOver`, which is called at every change, returns
-    /// true.
-    ///
-    /// - Returns: nil if the job was removed or is not final.
-    func waitForEnd(_ id: String, isOver: () -> Bool) -> Job? {
-        condition.withLock {
-            while !isClosing, let job = jobs[id]?.job {
-                if job.state.isFinal { return job }
-                if isOver() { return nil }
-                condition.wait()
-            }
-            return nil
-        }
-    }
-
-    /// Wakes waiting requests and runners, so that they check whether their clients are connected
-    /// and whether jobs may start.
-    func tick() { condition.withLock { condition.broadcast() } }
 
     // MARK: - Changes by clients
 
@@ -173,6 +85,34 @@ final class JobQueue: @unchecked Sendable {
                 show(job)
             }
             return job
+        }
+    }
+
+    /// Moves a waiting job of a user before another one, or to the end of the user's jobs. The places of
+    /// other users' jobs stay.
+    ///
+    /// - Returns: false if one of the jobs doesn't wait.
+    func move(_ id: String, of owner: String?, before other: String?) throws -> Bool {
+        try database.withLock { database in
+            var waiting = condition.withLock { jobs.waiting(of: owner) }
+            let places = waiting.map { $0.place ?? $0.sequence }
+            guard let index = waiting.firstIndex(where: { $0.id == id }) else { return false }
+            let job = waiting.remove(at: index)
+            var target = waiting.endIndex
+            if let other {
+                guard let found = waiting.firstIndex(where: { $0.id == other }) else {
+                    return false
+                }
+                target = found
+            }
+            waiting.insert(job, at: target)
+            for index in waiting.indices
+            where waiting[index].place ?? waiting[index].sequence != places[index] {
+                waiting[index].place = places[index]
+                try database.save(waiting[index])
+                condition.withLock { show(waiting[index]) }
+            }
+            return true
         }
     }
 
@@ -247,7 +187,9 @@ final class JobQueue: @unchecked Sendable {
     }
 
     private func startFirst(_ database: JobDatabase) -> (Job, CancellationToken)? {
-        let first = condition.withLock { isClosing ? nil : jobs.queue.first.flatMap { jobs[$0] } }
+        let first = condition.withLock {
+            isClosing ? nil : jobs.queue.first.flatMap { jobs[$0.sequence] }
+        }
         guard var job = first?.job else { return nil }
         job.state = .running
         job.started = Timestamp.now
@@ -261,9 +203,20 @@ final class JobQueue: @unchecked Sendable {
         return (job, run.cancellation)
     }
 
+    /// Publishes the stems of a running job from now on.
+    func grow(_ job: Job, _ stems: GrowingStems) {
+        condition.withLock { runs[job.sequence]?.growing = stems }
+    }
+
     func progress(_ id: String, done: Int, total: Int) {
         condition.withLock {
-            guard let job = jobs[id]?.job, var run = runs[job.sequence] else { return }
+            guard var job = jobs[id]?.job, var run = runs[job.sequence] else { return }
+            let part = run.growing?.part
+            let readySeconds = part.flatMap { $0.readySamples > 0 ? $0.readySeconds : nil }
+            if let part, readySeconds != nil {
+                job.stems = run.growing?.stems(part) ?? []
+                job.stemRateHz = part.header.sampleRateHz
+            }
             let fraction = total > 0 ? Double(done) / Double(total) : 0
             let now = Timestamp.uptime
             let elapsed = now - run.startedUptime
@@ -271,10 +224,16 @@ final class JobQueue: @unchecked Sendable {
                 job,
                 JobProgress(
                     fraction: fraction,
-                    secondsLeft: done > 0 ? elapsed / fraction * (1 - fraction) : nil))
+                    secondsLeft: done > 0 ? elapsed / fraction * (1 - fraction) : nil,
+                    readySeconds: readySeconds))
             jobs.set(snapshot)
-            guard now - run.lastReport >= JobQueue.progressSeconds else { return }
+            // A player may wait for these stems.
+            guard
+                readySeconds != run.reportedSeconds
+                    || now - run.lastReport >= JobQueue.progressSeconds
+            else { return }
             run.lastReport = now
+            run.reportedSeconds = readySeconds
             runs[job.sequence] = run
             events.publish(.job(snapshot), of: job)
         }
@@ -290,11 +249,15 @@ final class JobQueue: @unchecked Sendable {
         }
     }
 
-    /// Puts a running job back into the queue when the service ends.
+    /// Ends a running job that a client has cancelled, or puts it back into the queue if the service
+    /// ends.
+    ///
+    /// - Parameter job: with the stems that were finished before a client cancelled it.
     func putBack(_ job: Job) {
         var waiting = job
         waiting.state = .queued
         waiting.started = nil
+        waiting.stems = []
         end(waiting) { cancelled in
             cancelled = job
             cancelled.state = .cancelled
@@ -356,7 +319,7 @@ final class JobQueue: @unchecked Sendable {
 
     /// Removes the files that a job no longer needs once its state is stored.
     private func removeUnneededFiles(of job: Job) {
-        if job.state == .done {
+        if !job.stems.isEmpty {
             DataFolder.remove(folder.input(job.id))
         } else if job.state.isFinal {
             folder.removeFiles(of: job.id)

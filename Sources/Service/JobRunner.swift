@@ -9,6 +9,7 @@ struct JobRunner: Sendable {
     let queue: JobQueue
     let models: LoadedModels
     let folder: DataFolder
+    let derivedFiles: DerivedFiles
     let metrics: Metrics
     let settings: ServiceSettings
 
@@ -27,8 +28,9 @@ struct JobRunner: Sendable {
                 }
                 job.state = .done
             } catch is CancellationError {
-                DataFolder.remove(folder.unfinishedResults(of: job.id))
                 // A client or the end of the service cancelled the job.
+                if queue.isCancelRequested(job) { keepFinishedPart(of: &job) }
+                DataFolder.remove(folder.unfinishedResults(of: job.id))
                 queue.putBack(job)
                 continue
             } catch {
@@ -52,6 +54,16 @@ struct JobRunner: Sendable {
             return false
         }
         return publishResults(of: id)
+    }
+
+    /// Makes the finished part of the stems the result of a cancelled job, for listening. Without a
+    /// part, or if it can't be kept, the job has no stems.
+    private func keepFinishedPart(of job: inout Job) {
+        guard let kept = try? queue.growing(job)?.keep(), publishResults(of: job.id) else { return }
+        job.stems = kept.stems
+        job.stemRateHz = kept.part.header.sampleRateHz
+        job.durationSeconds = kept.part.readySeconds
+        try? derivedFiles.store(Waveforms(kept.part.waveforms), of: job.id)
     }
 
     /// Gives complete results their final name.
@@ -78,7 +90,12 @@ struct JobRunner: Sendable {
             throw AudioError.unwritable(path: "the results", .last)
         }
         let files = outputs.indices.map { "\($0).\(job.options.format.rawValue)" }
+        let growing = GrowingStems(outputs, in: target)
+        queue.grow(job, growing)
         let id = job.id
+        var options = job.options.separation
+        // A segment's stems are complete when the next one begins.
+        options.reportsBegins = true
         var lastSegment = Timestamp.uptime
         let report = try separator.separate(
             input.audio, excerpt: job.options.excerpt,
@@ -87,11 +104,15 @@ struct JobRunner: Sendable {
             },
             output: job.options.output(
                 gain: SeparationRequest.jobGain, spoolFolder: folder.temporary),
-            options: job.options.separation, cancellation: cancellation,
+            options: options, observer: growing, cancellation: cancellation,
             progress: { progress in
-                let now = Timestamp.uptime
-                if progress.segmentsDone > 0 { metrics.countSegment(seconds: now - lastSegment) }
-                lastSegment = now
+                if progress.segment?.hasEnded != false {
+                    let now = Timestamp.uptime
+                    if progress.segmentsDone > 0 {
+                        metrics.countSegment(seconds: now - lastSegment)
+                    }
+                    lastSegment = now
+                }
                 queue.progress(id, done: progress.segmentsDone, total: progress.segmentsTotal)
             })
         job.durationSeconds = report.durationSeconds
@@ -102,11 +123,23 @@ struct JobRunner: Sendable {
             DataFolder.sync("\(target)/\(planned.1)")
             return Job.Stem(
                 name: written.name, file: planned.1,
-                peak: Double(written.peak.isFinite ? written.peak : 0), bytes: written.bytes,
+                peak: Double(written.peak.isFinite ? written.peak : 0),
+                gain: Double(written.gain), bytes: written.bytes,
                 sha256: written.sha256, isPart: planned.0.isPart)
         }
+        growing.remove()
         guard publishResults(of: id) else {
             throw AudioError.unwritable(path: "the results", .last)
+        }
+        // Other clip modes change the samples by more than a factor.
+        if let part = growing.part, job.options.clipMode == .rescale {
+            let gains = report.outputs.map(\.gain)
+            try? derivedFiles.store(
+                Waveforms(part.waveforms, gains: gains, format: job.options.sampleFormat), of: id)
+        }
+        if job.options.analyzes {
+            let analysis = try derivedFiles.analyze(job, goOn: cancellation.check)
+            (job.tempoBPM, job.musicalKey) = (analysis.beatsPerMinute, analysis.key?.description)
         }
     }
 }

@@ -199,6 +199,9 @@ enum OpenAPI {
             ]),
             "A stem and a format. Formats other than the job's are made when they are asked for."),
         "format": .query("format", .words(formats.map(\.rawValue)), "By default, the job's."),
+        "named": .query(
+            "named", .string.with(["examples": ["tempo,key"]]),
+            "What the file's name tells of the music: tempo, key or both."),
         "options": .queryFields(
             "options", .reference("Options").with(["unevaluatedProperties": false]),
             "The options, each as a field of its own."),

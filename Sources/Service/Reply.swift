@@ -19,7 +19,8 @@ struct Reply {
         case bytes([UInt8])
         /// A range of an open file, which the reply closes.
         case file(descriptor: Int32, offset: Int, count: Int)
-        case stream(any ByteStream)
+        /// - bytes: their number; nil if it is unknown.
+        case stream(any ByteStream, bytes: Int? = nil)
     }
 
     var status: Int

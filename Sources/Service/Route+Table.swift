@@ -3,15 +3,25 @@
 extension Route {
     static let all = [
         Route(
-            "GET", "/v1/separations", .listJobs, "A page of the user's jobs, newest first",
+            "GET", "/v1/separations", .listJobs,
+            "A page of the user's jobs, by default newest first",
             parameters: [
                 .query(
                     "limit", .integer(in: 1...Service.mostPageJobs, default: Service.pageJobs),
                     "Most jobs in the page."),
                 .query(
                     "after", .string,
-                    "The next of an earlier reply: the page with the jobs that are older than "
-                        + "those of that reply."),
+                    "The next of an earlier reply with the same fields: the page after it."),
+                .query("search", .string, "Words that are all in the name, in any case."),
+                .query(
+                    "state", .string.with(["examples": ["done,failed"]]),
+                    "One or more states: "
+                        + Job.State.allCases.map(\.rawValue).joined(separator: ", ")
+                        + "."),
+                .query(
+                    "sort", .words(Service.orders + Service.orders.map { "-\($0)" }),
+                    "An ascending order, or with a - a descending one. Jobs that come or go move "
+                        + "the pages of a search or an order."),
             ], [200: .json("The page.", "JobPage")], refusals: [.invalidOption]),
         Route(
             "POST", "/v1/separations", .createJob, "Separate a sound", takesSound: true,
@@ -25,6 +35,24 @@ extension Route {
                 200: .json("The job was cancelled and its files are removed.", "Job"),
                 204: OpenAPI.Response("The job and its files are removed."),
             ]),
+        Route(
+            "DELETE", "/v1/separations", .removeJobs, "Remove the user's jobs that have ended",
+            parameters: [
+                .query(
+                    "state", .string.with(["examples": ["failed,cancelled"]]),
+                    "One or more of done, failed, cancelled; by default all.")
+            ],
+            [
+                200: OpenAPI.Response(
+                    "Their number.", ["application/json"], .fields(["removed": .integer]))
+            ], refusals: [.invalidOption]),
+        Route(
+            "PUT", "/v1/separations/{id}/place", .moveJob, "Move a waiting job in the queue",
+            parameters: [
+                .query(
+                    "before", .jobID,
+                    "A waiting job of the user; without it, the job moves to the end.")
+            ], [200: .json("The job.", "Job")], refusals: [.conflict]),
         Route(
             "GET", "/v1/separations/{id}/events", .jobEvents, "Changes of a job",
             parameters: [.shared("Last-Event-ID"), .shared("last-event-id")],
@@ -45,19 +73,20 @@ extension Route {
                         + "ones; everything that the client knew is then outdated.")
             ], refusals: [.invalidOption]),
         Route(
-            "GET", "/v1/separations/{id}/stems/{file}", .stem, "A stem",
-            parameters: [.shared("file")], OpenAPI.Response.sound, refusals: [.conflict]),
+            "GET", "/v1/separations/{id}/stems/{file}", .stem,
+            "A stem; of a running job, a range of the finished part as WAV with float samples",
+            parameters: [.shared("file"), .shared("named")] + TimeRange.parameters,
+            OpenAPI.Response.sound, refusals: [.conflict]),
         Route(
             "GET", "/v1/separations/{id}/stems.zip", .zip, "All stems as a ZIP archive",
-            parameters: [.shared("format")],
+            parameters: [.shared("format"), .shared("named")] + TimeRange.parameters,
             [
                 200: OpenAPI.Response(
                     "The archive, made while it is sent.", ["application/zip"], .binary)
             ], refusals: [.conflict, .invalidOption]),
         Route(
             "GET", "/v1/separations/{id}/mix", .mix, "A mix of stems",
-            parameters: [
-                .shared("format"),
+            parameters: [.shared("format"), .shared("named")] + TimeRange.parameters + [
                 .queryFields(
                     "volumes",
                     .object.with([
@@ -66,7 +95,7 @@ extension Route {
                     "For each stem by its name a volume from 0 to 4, vocals=0&drums=0.5 (1 for "
                         + "those that are not named, 0 for sums of the option mix), and with .pan "
                         + "its place from -1, left, to 1, right: bass.pan=-0.5. A sum beyond full "
-                        + "scale is scaled down."),
+                        + "scale is scaled down.")
             ], OpenAPI.Response.sound, refusals: [.conflict, .invalidOption]),
         Route(
             "GET", "/v1/separations/{id}/peaks", .peaks, "Waveforms for drawing",
@@ -74,7 +103,7 @@ extension Route {
                 .query(
                     "points", .integer(in: 1...Service.mostPoints, default: Service.points),
                     "At most so many points; there are never more than one for 256 samples.")
-            ], [200: .json("Least and greatest samples.", "Peaks")],
+            ] + TimeRange.parameters, [200: .json("Least and greatest samples.", "Peaks")],
             refusals: [.conflict, .invalidOption]),
         Route(
             "GET", "/v1/separations/{id}/analysis", .analysis, "Tempo, beats and key",

@@ -5,7 +5,8 @@ struct Route: Sendable {
     /// The name is the id of the operation in the description.
     enum Operation: String, Sendable {
         case listJobs, createJob, showJob, deleteJob, jobEvents, allEvents, stem, zip, mix, peaks
-        case analysis, separateNow, separateNowByPut, models, alive, ready, metrics, description,
+        case analysis, removeJobs, moveJob, separateNow, separateNowByPut, models, alive, ready,
+            metrics, description,
             example
         case page, pageFile, webFile
     }

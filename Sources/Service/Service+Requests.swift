@@ -104,6 +104,8 @@ extension Service {
         case .createJob: try createJob(request)
         case .showJob: .json(try snapshot(of: request).bytes)
         case .deleteJob: try deleteJob(request)
+        case .removeJobs: try removeJobs(request)
+        case .moveJob: try moveJob(request)
         case .jobEvents: try events(request, job: request.parameters["id"])
         case .allEvents: try events(request, job: nil)
         case .stem: try stem(request)
@@ -174,12 +176,13 @@ extension Service {
         try snapshot(of: request).job
     }
 
-    /// The job of a request, if it has results.
+    /// The job of a request, if it has results: one that is done, or was cancelled after its first
+    /// stems.
     ///
     /// - Throws: `Problem`.
-    func doneJob(of request: Request) throws(Problem) -> Job {
+    func jobWithResults(of request: Request) throws(Problem) -> Job {
         let job = try job(of: request)
-        guard job.state == .done else {
+        guard job.state == .done || job.state == .cancelled && !job.stems.isEmpty else {
             throw Problem(
                 .conflict,
                 "The job is \(job.state.rawValue), expected done. Wait for it with "
@@ -189,51 +192,15 @@ extension Service {
     }
 
     /// - Throws: `Problem`, also for a job of another user.
-    private func snapshot(of request: Request) throws(Problem) -> JobSnapshot {
+    func snapshot(of request: Request) throws(Problem) -> JobSnapshot {
         guard let id = request.parameters["id"], Job.isID(id), let snapshot = queue.snapshot(id),
             snapshot.job.owner == request.user
         else { throw Service.noJob }
         return snapshot
     }
 
-    private static let noJob = Problem(
+    static let noJob = Problem(
         .notFound, "There is no such job; it may have been removed.")
-
-    private func listJobs(_ request: Request) throws(Problem) -> Reply {
-        var cursor: Int?
-        if let text = request.query("after") {
-            guard let number = Int(text) else {
-                throw .option("after", value: text, expected: "the 'next' of an earlier reply")
-            }
-            cursor = number
-        }
-        let limit = try pageLimit(request, in: 1...Service.mostPageJobs)
-        return .json(queue.page(of: request.user, limit: limit, after: cursor).bytes)
-    }
-
-    private func pageLimit(_ request: Request, in range: ClosedRange<Int>) throws(Problem) -> Int {
-        guard let text = request.query("limit") else { return Service.pageJobs }
-        guard let limit = Int(text), range.contains(limit) else {
-            throw .option(
-                "limit", value: text,
-                expected: "a whole number from \(range.lowerBound) to \(range.upperBound)")
-        }
-        return limit
-    }
-
-    /// Jobs in a page of the list, by default and at most.
-    static let pageJobs = 100
-    static let mostPageJobs = 1000
-
-    private func deleteJob(_ request: Request) throws -> Reply {
-        let id = try job(of: request).id
-        guard let isRemoved = try queue.cancelOrRemove(id) else { throw Service.noJob }
-        if isRemoved { return Reply(204) }
-        // Cancelling a running job takes up to a segment.
-        let deadline = clock.now() + 10
-        _ = queue.waitForEnd(id) { clock.now() > deadline || request.isAbandoned }
-        return .json(try snapshot(of: request).bytes)
-    }
 
     private func events(_ request: Request, job id: String?) throws(Problem) -> Reply {
         if id != nil { _ = try job(of: request) }

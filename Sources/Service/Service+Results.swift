@@ -5,7 +5,9 @@ import System
 
 extension Service {
     func stem(_ request: Request) throws -> Reply {
-        let job = try doneJob(of: request)
+        let job = try job(of: request)
+        let part = queue.growing(job)?.part
+        if part == nil { _ = try jobWithResults(of: request) }
         let file = request.parameters["file"] ?? ""
         guard let format = SeparationRequest.Format(rawValue: FilePath.pathExtension(of: file)),
             let stem = job.stems.first(where: { $0.name == FilePath.stem(of: file) })
@@ -16,34 +18,90 @@ extension Service {
                 "There is no stem '\(file.prefix(100))', expected one of \(names), with .wav, .flac "
                     + "or .mp3.")
         }
+        if let part { return try growingStem(request, stem, format, of: job, part) }
         return try reply(request, stem, of: job, format)
+    }
+
+    /// A range of a stem of a running job, which ends where the finished part does.
+    private func growingStem(
+        _ request: Request, _ stem: Job.Stem, _ format: SeparationRequest.Format, of job: Job,
+        _ part: GrowingStems.Part
+    ) throws -> Reply {
+        let (total, ready) = (part.fileBytes(part.sampleCount), part.fileBytes(part.readySamples))
+        guard format == .wav, let text = request.header("range"),
+            case .part(let range) = ByteRange(text, of: total), range.lowerBound < ready
+        else {
+            throw Problem(
+                .conflict,
+                "The stem is finished up to \(part.readySeconds.fixed(2)) s. Ask for a range of its WAV "
+                    + "file up to there, or wait for the end with /v1/separations/\(job.id)/events."
+            )
+        }
+        guard let file = try folder.open(folder.results, ".\(job.id)", stem.file) else {
+            throw Problem(.conflict, "The job has just ended. Ask for the job, and then again.")
+        }
+        let end = min(range.upperBound, ready)
+        return Reply(
+            206,
+            headers: [
+                ("Content-Type", format.mediaType), ("Cache-Control", "no-store"),
+                ("Accept-Ranges", "bytes"),
+                ("Content-Range", "bytes \(range.lowerBound)-\(end - 1)/\(total)"),
+            ],
+            body: .file(
+                descriptor: file.descriptor, offset: range.lowerBound,
+                count: end - range.lowerBound))
     }
 
     /// A stem as a file.
     func reply(
         _ request: Request, _ stem: Job.Stem, of job: Job, _ format: SeparationRequest.Format
     ) throws -> Reply {
-        let file = try derivedFiles.stem(stem, of: job, format: format, for: request)
+        let range = try timeRange(of: request, job)
+        let name = try fileName(request, job, stem.name, range, format.rawValue)
+        let file = try derivedFiles.stem(stem, of: job, range, format: format, for: request)
+        let label = range.label.replacing(" ", with: "-")
         return FileReply.reply(
             request, file, type: format.mediaType,
-            tag: "\(stem.sha256.prefix(32))-\(format.rawValue)",
-            name: Service.fileName(job, stem.name, format))
+            tag: "\(stem.sha256.prefix(32))\(label)-\(format.rawValue)", name: name)
     }
 
-    /// File name for saving, `song - vocals.wav`.
-    private static func fileName(
-        _ job: Job, _ part: String, _ format: SeparationRequest.Format
-    ) -> String {
-        FileReply.safeName("\(FilePath.stem(of: job.name)) - \(part).\(format.rawValue)")
+    /// The part of the stems that a request asks for.
+    private func timeRange(of request: Request, _ job: Job) throws(Problem) -> TimeRange {
+        try TimeRange(request, of: job.durationSeconds ?? 0)
     }
+
+    /// File name for saving: `song - vocals.wav`, with the part and with what the request names of
+    /// the music, `song - vocals 12.00-16.00 121.9 BPM F# minor.wav`.
+    private func fileName(
+        _ request: Request, _ job: Job, _ part: String, _ range: TimeRange, _ ending: String
+    ) throws -> String {
+        var name = "\(FilePath.stem(of: job.name)) - \(part)\(range.label)"
+        let words = request.query("named").map { $0.split(separator: ",").map(String.init) } ?? []
+        for word in words where !Service.nameWords.contains(word) {
+            throw Problem.option(
+                "named", value: word,
+                expected: "one or more of " + Service.nameWords.joined(separator: ", "))
+        }
+        if !words.isEmpty {
+            let music = try derivedFiles.musicInNames(of: job, for: request)
+            name += words.compactMap { music[$0].map { " \($0)" } }.joined()
+        }
+        return FileReply.safeName("\(name).\(ending)")
+    }
+
+    /// What names of files can tell of the music.
+    static let nameWords = ["tempo", "key"]
 
     func zip(_ request: Request) throws -> Reply {
-        let job = try doneJob(of: request)
+        let job = try jobWithResults(of: request)
         let format = try format(request) ?? job.options.format
+        let range = try timeRange(of: request, job)
+        let name = try fileName(request, job, "stems", range, "zip")
         var entries: [ZipStream.Entry] = []
         do {
             for stem in job.stems {
-                let file = try derivedFiles.stem(stem, of: job, format: format, for: request)
+                let file = try derivedFiles.stem(stem, of: job, range, format: format, for: request)
                 entries.append(
                     ZipStream.Entry(
                         name: FileReply.safeName("\(stem.name).\(format.rawValue)"),
@@ -53,13 +111,13 @@ extension Service {
             for entry in entries { close(entry.descriptor) }
             throw error
         }
-        let name = FileReply.safeName("\(FilePath.stem(of: job.name)) - stems.zip")
+        let stream = try ZipStream(libraries, entries, modified: job.created)
         return Reply(
             200,
             headers: [
                 ("Content-Type", "application/zip"), ("Cache-Control", "private, max-age=3600"),
                 ("Content-Disposition", FileReply.disposition(name)),
-            ], body: .stream(try ZipStream(libraries, entries, modified: job.created)))
+            ], body: .stream(stream, bytes: try ZipStream.bytes(of: entries, libraries)))
     }
 
     private func format(_ request: Request) throws(Problem) -> SeparationRequest.Format? {
@@ -71,11 +129,13 @@ extension Service {
     }
 
     func mix(_ request: Request) throws -> Reply {
-        let job = try doneJob(of: request)
+        let job = try jobWithResults(of: request)
         let format = try format(request) ?? job.options.format
+        let range = try timeRange(of: request, job)
         // Sums that repeat other stems are silent unless the request names them.
         var strips = job.stems.map { MixStrip(gain: $0.isPart ? 1 : 0) }
-        for (name, value) in request.target.query where name != "format" {
+        for (name, value) in request.target.query
+        where !["format", "from", "to", "named"].contains(name) {
             if let index = job.stems.firstIndex(where: { $0.name == name }) {
                 guard let gain = Float(value), gain >= 0, gain <= 4 else {
                     throw Problem.option(name, value: value, expected: "a volume from 0 to 4")
@@ -93,10 +153,11 @@ extension Service {
                     name, value: value, expected: "a stem, or a stem with .pan; stems: \(names)")
             }
         }
-        let mix = try derivedFiles.mix(job, strips: strips, format: format, for: request)
+        let fileName = try fileName(request, job, "mix", range, format.rawValue)
+        let mix = try derivedFiles.mix(job, strips: strips, range, format: format, for: request)
         return FileReply.reply(
             request, mix.file, type: format.mediaType, tag: "\(mix.tag)-\(format.rawValue)",
-            name: Service.fileName(job, "mix", format))
+            name: fileName)
     }
 
     /// The track that is installed with the program, for a first try on the page.
@@ -116,7 +177,7 @@ extension Service {
     static let mostPoints = 50_000
 
     func peaks(_ request: Request) throws -> Reply {
-        let job = try doneJob(of: request)
+        let job = try job(of: request)
         var points = Service.points
         if let text = request.query("points") {
             guard let number = Int(text), (1...Service.mostPoints).contains(number) else {
@@ -125,15 +186,24 @@ extension Service {
             }
             points = number
         }
+        if let part = queue.growing(job)?.part, !job.stems.isEmpty {
+            let seconds = Double(part.sampleCount) / Double(part.header.sampleRateHz)
+            let window = Waveforms.Window(
+                points: points, range: try TimeRange(request, of: seconds))
+            return .json(try derivedFiles.peaks(of: job, part, window, for: request))
+        }
+        _ = try jobWithResults(of: request)
+        let window = Waveforms.Window(points: points, range: try timeRange(of: request, job))
         return Reply(
             200,
             headers: [
                 ("Content-Type", "application/json"), ("Cache-Control", "private, max-age=3600"),
             ],
-            body: .bytes(try derivedFiles.peaks(of: job, points: points, for: request)))
+            body: .bytes(
+                try derivedFiles.peaks(of: job, window, for: request) + Array("\n".utf8)))
     }
 
     func analysis(_ request: Request) throws -> Reply {
-        .json(try derivedFiles.analysis(of: try doneJob(of: request), for: request))
+        .json(try derivedFiles.analysis(of: try jobWithResults(of: request), for: request))
     }
 }

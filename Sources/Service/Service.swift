@@ -223,8 +223,8 @@ package final class Service: Sendable {
         try server.start()
         self.server.withLock { $0 = server }
         let runner = JobRunner(
-            queue: queue, models: models, folder: folder, metrics: metrics,
-            settings: settings)
+            queue: queue, models: models, folder: folder, derivedFiles: derivedFiles,
+            metrics: metrics, settings: settings)
         run { [models, queue] in
             models.loadOwn()
             queue.tick()

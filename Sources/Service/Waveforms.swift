@@ -2,138 +2,215 @@
 // them.
 
 import Audio
+import Signal
 import System
 
 /// The waveforms of the stems of a job.
 struct Waveforms {
     /// Samples of a block: 6 ms at 44,100 Hz.
     static let blockSamples = 256
+    /// Blocks of a coarse block, from which overviews are drawn: 0.2 s.
+    static let coarseBlocks = 32
 
-    /// The waveform of one stem.
-    struct Stem {
+    /// The waveform of one stem, filled from its beginning.
+    struct Stem: Sendable {
         let sampleRateHz: Int
-        let sampleCount: Int
-        /// Minima of each block, `[channel][block]`, −128…127 for −1…1.
-        let minima: [[Int8]]
-        let maxima: [[Int8]]
+        /// Samples of each channel so far.
+        private(set) var sampleCount = 0
+        /// Extremes of each block, `[channel][block]`.
+        private var minima: [[Float]]
+        private var maxima: [[Float]]
 
-        init(sampleRateHz: Int, sampleCount: Int, minima: [[Int8]], maxima: [[Int8]]) {
+        init(channelCount: Int, sampleRateHz: Int) {
             self.sampleRateHz = sampleRateHz
-            self.sampleCount = sampleCount
-            self.minima = minima
-            self.maxima = maxima
+            minima = [[Float]](repeating: [], count: channelCount)
+            maxima = minima
         }
 
         /// Computes the waveform of a stem by decoding it.
         ///
         /// - Parameter goOn: called for each block; its error ends the work.
         init(_ reader: any RecordingReader, goOn: () throws -> Void) throws {
-            var minima = [[Int8]](repeating: [], count: reader.channelCount)
-            var maxima = minima
-            var rest = [[Float]](repeating: [], count: reader.channelCount)
-            var count = 0
-            func take(_ isLast: Bool) {
-                for channel in rest.indices {
-                    let samples = rest[channel]
-                    var start = 0
-                    while start + Waveforms.blockSamples <= samples.count
-                        || isLast && start < samples.count
-                    {
-                        let end = min(start + Waveforms.blockSamples, samples.count)
-                        let block = samples[start..<end]
-                        minima[channel].append(Stem.quantized(block.min() ?? 0))
-                        maxima[channel].append(Stem.quantized(block.max() ?? 0))
-                        start = end
-                    }
-                    rest[channel].removeFirst(start)
-                }
-            }
+            self.init(channelCount: reader.channelCount, sampleRateHz: reader.sampleRateHz)
             while let block = try reader.next() {
                 try goOn()
-                count += block.sampleCount
-                for channel in rest.indices { rest[channel] += block.channels[channel] }
-                take(false)
+                append(block)
             }
-            take(true)
-            self.init(
-                sampleRateHz: reader.sampleRateHz, sampleCount: count, minima: minima,
-                maxima: maxima)
         }
 
-        private static func quantized(_ sample: Float) -> Int8 {
-            Int8(max(-128, min(127, (sample * 128).rounded())))
+        /// Takes the next samples.
+        mutating func append(_ audio: PlanarAudio) {
+            for (channel, samples) in audio.channels.enumerated() {
+                var start = 0
+                while start < samples.count {
+                    let block = (sampleCount + start) / Waveforms.blockSamples
+                    let end = min(
+                        samples.count, (block + 1) * Waveforms.blockSamples - sampleCount)
+                    let least = samples[start..<end].min() ?? 0
+                    let greatest = samples[start..<end].max() ?? 0
+                    if block < minima[channel].count {
+                        minima[channel][block] = min(minima[channel][block], least)
+                        maxima[channel][block] = max(maxima[channel][block], greatest)
+                    } else {
+                        minima[channel].append(least)
+                        maxima[channel].append(greatest)
+                    }
+                    start = end
+                }
+            }
+            sampleCount += audio.sampleCount
+        }
+
+        /// The extremes as 8-bit numbers, −128…127 for −1…1.
+        ///
+        /// - Parameters:
+        ///   - gain: of the stem's file.
+        ///   - format: of the file's samples.
+        ///   - blocks: number of blocks; missing ones are silent.
+        fileprivate func rows(gain: Float, format: SampleFormat, blocks: Int) -> [Row] {
+            func values(_ row: [Float]) -> [Int8] {
+                let values = row.prefix(blocks).map {
+                    Int8(max(-128, min(127, (format.rounded($0 * gain) * 128).rounded())))
+                }
+                return values + [Int8](repeating: 0, count: blocks - values.count)
+            }
+            return zip(minima, maxima).map { Row(least: values($0), greatest: values($1)) }
         }
     }
 
-    let stems: [Stem]
+    fileprivate struct Row {
+        let least: [Int8]
+        let greatest: [Int8]
+    }
 
-    init(_ stems: [Stem]) { self.stems = stems }
+    let sampleRateHz: Int
+    /// Samples of each channel of every stem.
+    let sampleCount: Int
+    /// `[stem][channel]`, in blocks and in coarse blocks.
+    private let rows: [[Row]]
+    private let coarseRows: [[Row]]
 
-    /// Number of blocks of every stem.
-    var blockCount: Int { stems.first?.minima.first?.count ?? 0 }
+    var stemCount: Int { rows.count }
 
-    var durationSeconds: Double {
-        stems.first.map { Double($0.sampleCount) / Double($0.sampleRateHz) } ?? 0
+    private static func blockCount(_ samples: Int) -> Int {
+        (samples + blockSamples - 1) / blockSamples
+    }
+
+    /// - Parameters:
+    ///   - stems: at least one, all equally long.
+    ///   - gains: of the stems' files; nil for files that were decoded, and for growing stems.
+    ///   - format: of the samples in the files that the stems are written to.
+    ///   - sampleCount: the length of growing stems at their end; nil for that of the stems.
+    init(
+        _ stems: [Stem], gains: [Float]? = nil, format: SampleFormat = .float32,
+        sampleCount: Int? = nil
+    ) {
+        let samples = sampleCount ?? stems[0].sampleCount
+        sampleRateHz = stems[0].sampleRateHz
+        self.sampleCount = samples
+        rows = stems.enumerated().map { index, stem in
+            stem.rows(
+                gain: gains?[index] ?? 1, format: format, blocks: Waveforms.blockCount(samples))
+        }
+        coarseRows = Waveforms.coarse(rows)
+    }
+
+    private static func coarse(_ rows: [[Row]]) -> [[Row]] {
+        rows.map { channels in
+            channels.map { row in
+                let starts = stride(from: 0, to: row.least.count, by: coarseBlocks)
+                func slice(_ start: Int, _ values: [Int8]) -> ArraySlice<Int8> {
+                    values[start..<min(start + coarseBlocks, values.count)]
+                }
+                return Row(
+                    least: starts.map { slice($0, row.least).min() ?? 0 },
+                    greatest: starts.map { slice($0, row.greatest).max() ?? 0 })
+            }
+        }
     }
 
     // MARK: - For clients
 
-    /// JSON of at most `points` points; point i covers the blocks from i·B/N to (i + 1)·B/N.
+    /// A part of the stems, and the most points for it.
+    struct Window {
+        let points: Int
+        let range: TimeRange
+    }
+
+    /// JSON of a window, whose edges lie between blocks; point i of N covers the blocks from i·B/N to
+    /// (i + 1)·B/N.
     ///
-    /// - Parameter names: names of the stems.
-    func json(points: Int, names: [String]) -> [UInt8] {
-        let points = min(points, blockCount)
-        var text = "{\"duration_seconds\":\(durationSeconds),\"points\":\(points),\"stems\":["
-        for (index, stem) in stems.enumerated() {
-            let name = String(decoding: JSON.text(names[index]).bytes, as: UTF8.self)
+    /// - Parameters:
+    ///   - names: names of the stems.
+    ///   - readySeconds: the finished part of growing stems; nil for all.
+    func json(
+        _ window: Window, names: [String], readySeconds: Double? = nil
+    ) -> [UInt8] {
+        let (rate, seconds) = (Double(sampleRateHz), Double(sampleCount) / Double(sampleRateHz))
+        let samples = window.range.samples(rateHz: sampleRateHz).clamped(to: 0..<sampleCount)
+        let fine =
+            samples.lowerBound / Waveforms.blockSamples..<Waveforms.blockCount(samples.upperBound)
+        // Coarse blocks, if there is one for each point at least.
+        let isCoarse = fine.count / Waveforms.coarseBlocks >= window.points
+        let size = isCoarse ? Waveforms.coarseBlocks : 1
+        let blocks = fine.lowerBound / size..<(fine.upperBound + size - 1) / size
+        let points = min(window.points, blocks.count)
+        func second(_ block: Int) -> Double {
+            Double(min(sampleCount, block * size * Waveforms.blockSamples)) / rate
+        }
+        var text =
+            "{\"duration_seconds\":\(readySeconds ?? seconds),\"from\":\(second(blocks.lowerBound)),"
+            + "\"points\":\(points),\"stems\":["
+        for (index, channels) in (isCoarse ? coarseRows : rows).enumerated() {
             text += index == 0 ? "" : ","
             text += "{\"channels\":["
-            for channel in stem.minima.indices {
-                let least = reduced(stem.minima[channel], points) { $0.min() ?? 0 }
-                let greatest = reduced(stem.maxima[channel], points) { $0.max() ?? 0 }
+            for (channel, row) in channels.enumerated() {
+                let least = Waveforms.reduced(row.least, blocks, points) { $0.min() ?? 0 }
+                let greatest = Waveforms.reduced(row.greatest, blocks, points) { $0.max() ?? 0 }
                 text += channel == 0 ? "" : ","
                 text += "{\"max\":[\(greatest)],\"min\":[\(least)]}"
             }
-            text += "],\"name\":\(name)}"
+            text += "],\"name\":\(names[index].quotedAsJSON)}"
         }
-        return Array((text + "]}\n").utf8)
+        return Array((text + "],\"to\":\(second(blocks.upperBound))}").utf8)
     }
 
-    /// The schema of ``json(points:names:)``.
+    /// The schema of ``json(_:names:readySeconds:)``.
     static let schema: JSONSchema = {
         let values = JSONSchema.list(of: .integer(in: Int(Int8.min)...Int(Int8.max)))
         let channels = JSONSchema.list(of: .fields(["min": values, "max": values]))
         return .fields([
-            "points": .integer, "duration_seconds": .number,
+            "points": .integer,
+            "duration_seconds": .number.about("Of a running job, the finished part."),
+            "from": .number.about("Seconds at which the first point begins."),
+            "to": .number.about("Seconds at which the last point ends."),
             "stems": .list(of: .fields(["name": .string, "channels": channels])),
         ])
     }()
 
-    private func reduced(
-        _ blocks: [Int8], _ points: Int, _ extreme: (ArraySlice<Int8>) -> Int8
+    private static func reduced(
+        _ values: [Int8], _ blocks: Range<Int>, _ points: Int,
+        _ extreme: (ArraySlice<Int8>) -> Int8
     ) -> String {
         (0..<points).map { point in
-            let range = point * blocks.count / points..<(point + 1) * blocks.count / points
-            return String(extreme(blocks[range]))
+            let start = blocks.lowerBound + point * blocks.count / points
+            let end = blocks.lowerBound + (point + 1) * blocks.count / points
+            return String(extreme(values[start..<end]))
         }.joined(separator: ",")
     }
 
     // MARK: - In the cache
 
-    /// Bytes for the cache: four numbers of 8 bytes (stems, channels, blocks, rate), then for each
-    /// stem its number of samples and the minima and maxima of each channel.
+    /// Bytes for the cache: four numbers of 8 bytes (stems, channels, samples, rate), then the minima
+    /// and maxima of each channel of each stem.
     var stored: [UInt8] {
-        let channels = stems.first?.minima.count ?? 0
-        let numbers =
-            [stems.count, channels, blockCount, stems.first?.sampleRateHz ?? 0]
-            + stems.map(\.sampleCount)
+        let numbers = [rows.count, rows.first?.count ?? 0, sampleCount, sampleRateHz]
         var bytes = numbers.flatMap { number in
             withUnsafeBytes(of: Int64(number).littleEndian) { Array($0) }
         }
-        for stem in stems {
-            for channel in stem.minima.indices {
-                bytes += stem.minima[channel].map { UInt8(bitPattern: $0) }
-                bytes += stem.maxima[channel].map { UInt8(bitPattern: $0) }
+        for row in rows.flatMap({ $0 }) {
+            for values in [row.least, row.greatest] {
+                values.withUnsafeBytes { bytes.append(contentsOf: $0) }
             }
         }
         return bytes
@@ -145,26 +222,42 @@ struct Waveforms {
             guard (index + 1) * 8 <= bytes.count else { return nil }
             return bytes[index * 8..<index * 8 + 8].reversed().reduce(0) { $0 << 8 | Int($1) }
         }
-        guard let count = number(0), let channels = number(1), let blocks = number(2),
+        guard let count = number(0), let channels = number(1), let samples = number(2),
             let rate = number(3), (1...1000).contains(count), (1...64).contains(channels),
-            (0...1 << 32).contains(blocks), rate > 0,
-            bytes.count == (4 + count) * 8 + count * channels * blocks * 2
+            (1...1 << 40).contains(samples), rate > 0
         else { return nil }
-        var offset = (4 + count) * 8
+        let blocks = Waveforms.blockCount(samples)
+        guard bytes.count == 32 + count * channels * blocks * 2 else { return nil }
+        var offset = 32
         func take() -> [Int8] {
             defer { offset += blocks }
-            return bytes[offset..<offset + blocks].map { Int8(bitPattern: $0) }
-        }
-        stems = (0..<count).map { index in
-            var minima: [[Int8]] = []
-            var maxima: [[Int8]] = []
-            for _ in 0..<channels {
-                minima.append(take())
-                maxima.append(take())
+            return bytes.withUnsafeBytes { bytes in
+                Array(
+                    UnsafeRawBufferPointer(rebasing: bytes[offset..<offset + blocks])
+                        .bindMemory(to: Int8.self))
             }
-            return Stem(
-                sampleRateHz: rate, sampleCount: number(4 + index) ?? 0, minima: minima,
-                maxima: maxima)
         }
+        sampleRateHz = rate
+        sampleCount = samples
+        var rows: [[Row]] = []
+        for _ in 0..<count {
+            rows.append((0..<channels).map { _ in Row(least: take(), greatest: take()) })
+        }
+        self.rows = rows
+        coarseRows = Waveforms.coarse(rows)
+    }
+}
+
+extension SampleFormat {
+    /// A sample as a reader gets it from a file: integers are written toward zero, and read with a
+    /// power of two.
+    fileprivate func rounded(_ sample: Float) -> Float {
+        let fullScale: Float
+        switch self {
+        case .int16: fullScale = 32_767
+        case .int24: fullScale = 8_388_607
+        case .float32: return sample
+        }
+        return (max(-1, min(1, sample)) * fullScale).rounded(.towardZero) / (fullScale + 1)
     }
 }

@@ -47,6 +47,24 @@ final class ZipStream: ByteStream {
         else { throw Problem(.failed, "The archive can't be made.") }
     }
 
+    /// Bytes of the archive; nil from 4 GiB on, where its records depend on each entry's place.
+    ///
+    /// libarchive writes what it writes for empty files of these names, and the files.
+    static func bytes(of entries: [Entry], _ libraries: ServiceLibraries) throws -> Int? {
+        let content = entries.reduce(0) { $0 + $1.bytes }
+        guard content < 1 << 32 - 1 << 20 else { return nil }
+        let empty = entries.map {
+            Entry(name: $0.name, descriptor: open("/dev/null", O_RDONLY | O_CLOEXEC), bytes: 0)
+        }
+        let records = try ZipStream(libraries, empty, modified: 0)
+        var buffer = [UInt8](repeating: 0, count: 1 << 12)
+        var count = 0
+        while let part = try buffer.withUnsafeMutableBytes({ try records.read(into: $0) }) {
+            count += part
+        }
+        return count + content
+    }
+
     deinit {
         // If the client has disconnected, the archive needs no end.
         if !isClosed { _ = zip.write_fail(archive) }

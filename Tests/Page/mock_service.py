@@ -437,8 +437,7 @@ class Handler(BaseHTTPRequestHandler):
         if rest == "/analysis":
             return self.json(self.analysis(job))
         if rest == "/peaks":
-            parts = {name: signal if (part := self.part(query, signal)) is None else part for name, signal in stems.items()}
-            return self.json(self.peaks(job, parts, int(query.get("points", 1000))))
+            return self.json(self.peaks(job, stems, int(query.get("points", 1000)), float(query.get("from", 0)), float(query.get("to", "inf"))))
         raise Refused(404, "not-found", "Not found", f"There is nothing at {rest}.")
 
     def analysis(self, job: dict) -> dict:
@@ -454,9 +453,12 @@ class Handler(BaseHTTPRequestHandler):
         first, end = (round(float(query.get(name, default)) * SAMPLE_RATE) for name, default in (("from", 0), ("to", len(signal) / SAMPLE_RATE)))
         return signal[first:end]
 
-    def peaks(self, job: dict, stems: dict, points: int) -> dict:
-        reply = {"points": points, "duration_seconds": job["duration_seconds"], "stems": []}
-        for name, signal in stems.items():
+    def peaks(self, job: dict, stems: dict, points: int, start: float, end: float) -> dict:
+        frames = len(next(iter(stems.values())))
+        first, last = int(start * SAMPLE_RATE), int(min(end * SAMPLE_RATE, frames))
+        reply = {"points": points, "duration_seconds": job["duration_seconds"], "from": first / SAMPLE_RATE, "to": last / SAMPLE_RATE, "stems": []}
+        for name, whole in stems.items():
+            signal = whole[first:last]
             edges = numpy.linspace(0, len(signal), points, endpoint=False).astype(int)
             low = numpy.minimum.reduceat(signal, edges) >> 8
             high = numpy.maximum.reduceat(signal, edges) >> 8

@@ -146,7 +146,7 @@ struct AttackTests {
             let answer = Answer(connection.receiveAll())
             #expect(answer.map { $0.status == 400 } ?? true, "\(lines): \(answer?.status ?? 0)")
         }
-        #expect(try service.request("DELETE", "/v1/separations").status == 405)
+        #expect(try service.request("PUT", "/v1/separations").status == 405)
         #expect(try service.request("BREW", "/livez").status == 405)
     }
 

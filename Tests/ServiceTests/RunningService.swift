@@ -80,6 +80,11 @@ final class RunningService {
         return try get("/v1/separations/\(id)", headers).object
     }
 
+    /// Waits until a running job has stems of two seconds or more.
+    func waitForStems(_ id: String) throws {
+        try waitForText((2...9).map { "\"ready_seconds\":\($0)" }, of: id)
+    }
+
     /// Waits until a job runs.
     func waitUntilRunning(_ id: String) throws { try waitForState(["running"], of: id) }
 
@@ -87,12 +92,17 @@ final class RunningService {
     private func waitForState(
         _ states: [String], of id: String, _ headers: [String] = []
     ) throws {
+        try waitForText(
+            (states + ["done", "failed", "cancelled"]).map { "\"state\":\"\($0)\"" }, of: id,
+            headers)
+    }
+
+    private func waitForText(_ words: [String], of id: String, _ headers: [String] = []) throws {
         let lines =
             ["GET /v1/separations/\(id)/events HTTP/1.1", "Host: localhost", "Connection: close"]
             + headers
         let connection = try Connection(port: port)
         connection.send(Data((lines.joined(separator: "\r\n") + "\r\n\r\n").utf8))
-        let words = (states + ["done", "failed", "cancelled"]).map { "\"state\":\"\($0)\"" }
         let received = connection.receive(untilOneOf: words)
         try #require(words.contains { received.contains($0) }, "job \(id): \(received.suffix(300))")
     }

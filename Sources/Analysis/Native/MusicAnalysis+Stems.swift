@@ -6,9 +6,6 @@ import Tensor
 import Tracks
 
 extension MusicAnalysis {
-    /// The rate at which stems of files are analysed; others are resampled.
-    private static let stemRateHz = 44_100
-
     /// Analyses stems that add up to a track.
     ///
     /// - Parameters:
@@ -20,16 +17,19 @@ extension MusicAnalysis {
         stems names: [String], open: () throws -> [any RecordingReader], goOn: () throws -> Void
     ) throws -> MusicAnalysis {
         var statistics = TrackStatistics()
-        var channelCount = 1
+        try forEachBlock(open, goOn) { statistics.add($0.mixture) }
+        let backend = try Backend(threads: 1)
+        var analyzer: MusicAnalyzer?
         try forEachBlock(open, goOn) { block in
-            statistics.add(block.mixture)
-            channelCount = block.mixture.channelCount
+            let mixture = block.mixture
+            if analyzer == nil {
+                analyzer = MusicAnalyzer(
+                    sources: names, channelCount: mixture.channelCount,
+                    sampleRateHz: mixture.sampleRateHz, statistics: statistics, backend: backend)
+            }
+            analyzer?.append(block)
         }
-        var analyzer = MusicAnalyzer(
-            sources: names, channelCount: channelCount, sampleRateHz: stemRateHz,
-            statistics: statistics, backend: try Backend(threads: 1))
-        try forEachBlock(open, goOn) { analyzer.append($0) }
-        return analyzer.finish()
+        return analyzer?.finish() ?? MusicAnalysis()
     }
 
     private static func forEachBlock(
@@ -37,15 +37,11 @@ extension MusicAnalysis {
         _ body: (StemBlock) -> Void
     ) throws {
         let readers = try open()
-        var streams = readers.map {
-            ResamplingStream(
-                Resampler(from: $0.sampleRateHz, to: stemRateHz), channelCount: $0.channelCount)
-        }
         while true {
             try goOn()
             let blocks = try readers.compactMap { try $0.next() }
-            guard !blocks.isEmpty, blocks.count == readers.count else { return }
-            let stems = blocks.indices.map { streams[$0].append(blocks[$0]).channels }
+            guard let first = blocks.first, blocks.count == readers.count else { return }
+            let stems = blocks.map(\.channels)
             let mixture = stems[0].indices.map { channel in
                 stems.dropFirst().reduce(stems[0][channel]) { sum, stem in
                     zip(sum, stem[channel]).map { $0 + $1 }
@@ -53,8 +49,9 @@ extension MusicAnalysis {
             }
             body(
                 StemBlock(
-                    stems: PlanarAudio(channels: stems.flatMap { $0 }, sampleRateHz: stemRateHz),
-                    mixture: PlanarAudio(channels: mixture, sampleRateHz: stemRateHz)))
+                    stems: PlanarAudio(
+                        channels: stems.flatMap { $0 }, sampleRateHz: first.sampleRateHz),
+                    mixture: PlanarAudio(channels: mixture, sampleRateHz: first.sampleRateHz)))
         }
     }
 }

@@ -20,10 +20,26 @@ extension Separator {
         cancellation: CancellationToken = CancellationToken(),
         progress: (SeparationProgress) -> Void = { _ in }
     ) throws -> (analysis: MusicAnalysis, warnings: [AudioWarning]) {
-        try options.validate()
-        let recording = try recording(
-            excerpt: excerpt, cancellation: cancellation, open: input.reader)
         var random = PythonRandom(seed: options.seedOrDrawn())
+        let result = try analyze(
+            excerpt: excerpt, options: options, random: &random, cancellation: cancellation,
+            progress: progress, open: input.reader)
+        try input.checkUnchanged()
+        return result
+    }
+
+    /// Separates a track and analyses its stems.
+    ///
+    /// - Parameters:
+    ///   - random: generator of the shifts' offsets.
+    ///   - open: returns a reader at the beginning of the track, for each pass.
+    package func analyze(
+        excerpt: Excerpt? = nil, options: SeparationOptions, random: inout PythonRandom,
+        cancellation: CancellationToken, progress: (SeparationProgress) -> Void,
+        open: @escaping () throws -> any RecordingReader
+    ) throws -> (analysis: MusicAnalysis, warnings: [AudioWarning]) {
+        try options.validate()
+        let recording = try recording(excerpt: excerpt, cancellation: cancellation, open: open)
         let pipeline = try pipeline(
             recording.track, options: options, random: &random, cancellation: cancellation)
         var analyzer = MusicAnalyzer(
@@ -31,7 +47,6 @@ extension Separator {
             sampleRateHz: model.sampleRateHz, statistics: recording.track.statistics,
             backend: try Backend(threads: 1))
         while let block = try pipeline.next(progress: progress) { analyzer.append(block) }
-        try input.checkUnchanged()
         return (analyzer.finish(), recording.warnings)
     }
 }

@@ -1,0 +1,24 @@
+// The analysis of a track while its files are written.
+
+import Demucs
+import Tensor
+import Tracks
+
+/// Analyses the stems that a separation into files makes.
+package final class TrackAnalyzer: StemObserver {
+    private var analyzer: MusicAnalyzer?
+
+    package init() {}
+
+    package func begin(_ track: ObservedTrack) throws {
+        analyzer = MusicAnalyzer(
+            sources: track.stems, channelCount: track.shape.channelCount,
+            sampleRateHz: track.shape.modelRateHz, statistics: track.statistics,
+            backend: try Backend(threads: 1))
+    }
+
+    package func append(_ block: StemBlock) { analyzer?.append(block) }
+
+    /// The analysis of the stems; nil before the separation.
+    package func finish() -> MusicAnalysis? { analyzer?.finish() }
+}

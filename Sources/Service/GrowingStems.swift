@@ -1,0 +1,165 @@
+// The stems of a running job, as far as they are finished.
+
+import Audio
+import Demucs
+import Signal
+import Synchronization
+import System
+import Tracks
+
+/// A WAV file of float samples for each stem of a running job, which clients read while it grows. Its
+/// header has the length of the whole stem.
+///
+/// The samples are those of the stems before their gain, which is known at the end only. The job's
+/// thread appends; any thread reads.
+final class GrowingStems: StemObserver, @unchecked Sendable {
+    // @unchecked: the job's thread alone uses what the lock doesn't guard.
+
+    /// Samples of a stem that clients should ask for at once: a song is heard as soon as the first
+    /// segment of a model is finished.
+    static let pieceFrames = 1 << 16
+
+    /// What clients may read.
+    struct Part: Sendable {
+        let header: WAVHeader
+        /// Samples of each channel of the whole stems, and of their finished part.
+        let sampleCount: Int
+        var readySamples = 0
+        var waveforms: [Waveforms.Stem]
+        var peaks: [Float]
+
+        var readySeconds: Double { Double(readySamples) / Double(header.sampleRateHz) }
+
+        /// Bytes of a file with so many samples.
+        func fileBytes(_ samples: Int) -> Int {
+            header.bytes(sampleCount: sampleCount).count
+                + samples * header.channelCount * MemoryLayout<Float>.stride
+        }
+    }
+
+    private let signals: [NamedSignal]
+    private let folder: String
+    private var sources: [SignalSource] = []
+    private var descriptors: [Int32] = []
+    private let shared = Mutex<Part?>(nil)
+
+    /// - Parameter folder: of the job's unfinished results.
+    init(_ signals: [NamedSignal], in folder: String) {
+        self.signals = signals
+        self.folder = folder
+    }
+
+    deinit { closeFiles() }
+
+    private func closeFiles() {
+        for descriptor in descriptors { close(descriptor) }
+        descriptors = []
+    }
+
+    /// The finished part; nil before the separation begins.
+    var part: Part? { shared.withLock { $0 } }
+
+    static func fileName(_ index: Int) -> String { "growing-\(index).wav" }
+
+    // MARK: - Growing
+
+    func begin(_ track: ObservedTrack) throws {
+        let shape = track.shape
+        var header = WAVHeader(
+            channelCount: shape.channelCount, sampleRateHz: shape.sampleRateHz, format: .float32)
+        header.hasLongSizes = header.needsLongSizes(sampleCount: shape.sampleCount)
+        sources = signals.map { SignalSource($0.signal, stems: track.stems, shape: shape) }
+        for index in signals.indices {
+            let path = "\(folder)/\(GrowingStems.fileName(index))"
+            let descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
+            guard descriptor >= 0 else { throw GrowingStems.unwritable }
+            descriptors.append(descriptor)
+            try write(header.bytes(sampleCount: shape.sampleCount), index)
+        }
+        shared.withLock {
+            $0 = Part(
+                header: header, sampleCount: shape.sampleCount,
+                waveforms: signals.map { _ in
+                    Waveforms.Stem(
+                        channelCount: shape.channelCount, sampleRateHz: shape.sampleRateHz)
+                },
+                peaks: signals.map { _ in 0 })
+        }
+    }
+
+    func append(_ block: StemBlock) throws {
+        let blocks = sources.indices.map { sources[$0].append(block) }
+        for (index, audio) in blocks.enumerated() {
+            try write(GrowingStems.interleaved(audio), index)
+        }
+        shared.withLock { shared in
+            guard var part = shared.take() else { return }
+            for (index, audio) in blocks.enumerated() {
+                part.waveforms[index].append(audio)
+                part.peaks[index] = max(part.peaks[index], audio.peak)
+            }
+            part.readySamples += blocks.first?.sampleCount ?? 0
+            shared = part
+        }
+    }
+
+    private func write(_ values: [some Any], _ index: Int) throws {
+        do {
+            try values.withUnsafeBytes { try writeAll($0, to: descriptors[index]) }
+        } catch {
+            throw GrowingStems.unwritable
+        }
+    }
+
+    private static var unwritable: AudioError { .unwritable(path: "the results", .last) }
+
+    private static func interleaved(_ audio: PlanarAudio) -> [Float] {
+        let (channels, count) = (audio.channelCount, audio.sampleCount)
+        return [Float](unsafeUninitializedCapacity: channels * count) { samples, initialized in
+            for (channel, plane) in audio.channels.enumerated() {
+                for sample in 0..<count { samples[sample * channels + channel] = plane[sample] }
+            }
+            initialized = channels * count
+        }
+    }
+
+    // MARK: - The end
+
+    /// Removes the files of a job that is done.
+    func remove() {
+        closeFiles()
+        for index in signals.indices { unlink("\(folder)/\(GrowingStems.fileName(index))") }
+    }
+
+    /// Makes the finished part the result of a job that was cancelled.
+    ///
+    /// - Returns: the stems, in files of their final names; nil if nothing is finished.
+    func keep() throws -> (stems: [Job.Stem], part: Part)? {
+        guard let part, part.readySamples > 0 else { return nil }
+        let stems = try signals.enumerated().map { index, signal in
+            let header = part.header.bytes(sampleCount: part.readySamples)
+            let (path, file) = ("\(folder)/\(GrowingStems.fileName(index))", "\(index).wav")
+            guard
+                header.withUnsafeBytes({ pwrite(descriptors[index], $0.baseAddress, $0.count, 0) })
+                    == header.count, rename(path, "\(folder)/\(file)") == 0
+            else { throw GrowingStems.unwritable }
+            return Job.Stem(
+                name: signal.name, file: file, peak: Double(part.peaks[index]), gain: 1,
+                bytes: part.fileBytes(part.readySamples),
+                sha256: try SHA256.hexadecimal(ofFile: "\(folder)/\(file)"),
+                isPart: signal.isPart)
+        }
+        closeFiles()
+        return (stems, part)
+    }
+
+    /// The stems for clients: their files so far.
+    func stems(_ part: Part) -> [Job.Stem] {
+        signals.enumerated().map { index, signal in
+            Job.Stem(
+                name: signal.name, file: GrowingStems.fileName(index),
+                peak: Double(part.peaks[index]), gain: 1, bytes: part.fileBytes(part.sampleCount),
+                sha256: "", isPart: signal.isPart)
+        }
+    }
+}

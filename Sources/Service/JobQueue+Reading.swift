@@ -1,0 +1,110 @@
+// Questions about jobs, which never wait for the disk.
+
+import System
+
+extension JobQueue {
+    func job(_ id: String) -> Job? { snapshot(id)?.job }
+
+    func snapshot(_ id: String) -> JobSnapshot? { condition.withLock { jobs[id] } }
+
+    /// A job at this moment, and the id of the last event that it includes.
+    func state(of id: String) -> (job: JobSnapshot?, lastEvent: Int) {
+        condition.withLock { (jobs[id], events.lastID) }
+    }
+
+    /// A page of a user's jobs, newest first.
+    ///
+    /// - Parameter cursor: ``JobPage/next`` of the page before; nil for the newest jobs.
+    func page(of owner: String?, limit: Int, after cursor: Int? = nil) -> JobPage {
+        condition.withLock { pageUnderLock(of: owner, limit, after: cursor) }
+    }
+
+    /// The newest jobs of a user, newest first, and all jobs that are not finished.
+    func state(of owner: String?, limit: Int) -> JobPage {
+        condition.withLock {
+            var page = pageUnderLock(of: owner, limit, after: nil)
+            let oldest = page.jobs.last?.job.sequence ?? .max
+            page.jobs += jobs.unfinished(of: owner).reversed()
+                .filter { $0.job.sequence < oldest }
+            return page
+        }
+    }
+
+    private func pageUnderLock(of owner: String?, _ limit: Int, after cursor: Int?) -> JobPage {
+        let (found, hasMore) = jobs.newest(of: owner, limit: limit, before: cursor)
+        // A page of no jobs ends where it begins.
+        let last = found.last?.job.sequence ?? cursor ?? lastSequence + 1
+        return JobPage(
+            jobs: found, next: hasMore ? last : nil, total: jobs.count(of: owner),
+            lastEvent: events.lastID)
+    }
+
+    /// All jobs of a user, newest first.
+    func all(of owner: String?) -> JobPage {
+        condition.withLock { pageUnderLock(of: owner, .max, after: nil) }
+    }
+
+    /// Finished jobs, oldest end first.
+    func finished() -> [Job] { condition.withLock { jobs.finishedJobs() } }
+
+    /// The job that ended first, if that was more than `seconds` of the service's running time ago.
+    func finished(before seconds: Double) -> Job? {
+        condition.withLock {
+            jobs.oldestFinished.flatMap {
+                runClock.now - ($0.finishedRunSeconds ?? 0) > seconds ? $0 : nil
+            }
+        }
+    }
+
+    /// A job to remove while there are more than `limit` finished jobs.
+    func finishedBeyond(_ limit: Int) -> Job? {
+        condition.withLock { jobs.finishedBeyond(limit) }
+    }
+
+    func counts() -> [Job.State: Int] { condition.withLock { jobs.counts } }
+
+    /// - Throws: `Problem` if no job would be accepted now.
+    func checkRoom() throws(Problem) {
+        try condition.withLock { () throws(Problem) in
+            if isClosing { throw Problem(.busy, "The service is ending. Try again later.") }
+            guard jobs.queue.count < mostQueued else {
+                throw Problem(
+                    .queueFull, "\(mostQueued) jobs are waiting. Try again when some are done.")
+            }
+        }
+    }
+
+    /// The stems of a running job; nil for other jobs, and before the separation begins.
+    func growing(_ job: Job) -> GrowingStems? {
+        condition.withLock { runs[job.sequence]?.growing }
+    }
+
+    /// Whether a client has asked to stop a running job.
+    func isCancelRequested(_ job: Job) -> Bool {
+        condition.withLock { runs[job.sequence]?.isCancelRequested == true }
+    }
+
+    /// A finished job of a user with the same key, and so with equal results.
+    func done(key: String, owner: String?) -> Job? {
+        condition.withLock { jobs.done(key: key, owner: owner) }
+    }
+
+    /// Waits until a job is final, or until `isOver`, which is called at every change, returns
+    /// true.
+    ///
+    /// - Returns: nil if the job was removed or is not final.
+    func waitForEnd(_ id: String, isOver: () -> Bool) -> Job? {
+        condition.withLock {
+            while !isClosing, let job = jobs[id]?.job {
+                if job.state.isFinal { return job }
+                if isOver() { return nil }
+                condition.wait()
+            }
+            return nil
+        }
+    }
+
+    /// Wakes waiting requests and runners, so that they check whether their clients are connected
+    /// and whether jobs may start.
+    func tick() { condition.withLock { condition.broadcast() } }
+}

@@ -1,0 +1,54 @@
+// The part of the stems that a request asks for: "from" and "to" in seconds.
+
+import System
+
+/// A part of the stems in seconds, by default all.
+struct TimeRange: Equatable {
+    var from = 0.0
+    /// Nil for the stems' end.
+    var to: Double?
+
+    init() {}
+
+    /// The fields `from` and `to` of a request.
+    ///
+    /// - Parameter seconds: the stems' length.
+    /// - Throws: `Problem` for a part without samples.
+    init(_ request: Request, of seconds: Double) throws(Problem) {
+        func number(_ name: String, above least: Double) throws(Problem) -> Double? {
+            guard let text = request.query(name) else { return nil }
+            guard let number = Double(text), number.isFinite, number >= 0,
+                name == "from" ? number < seconds : number > least
+            else {
+                throw .option(
+                    name, value: text,
+                    expected: name == "from"
+                        ? "seconds from 0 to less than the stems' \(seconds)"
+                        : "seconds above 'from'")
+            }
+            return number
+        }
+        from = try number("from", above: 0) ?? 0
+        to = try number("to", above: from)
+    }
+
+    var isWhole: Bool { self == TimeRange() }
+
+    /// The samples of the part; at least one.
+    func samples(rateHz: Int) -> Range<Int> {
+        let first = Int(from * Double(rateHz))
+        // Times beyond any sound would not fit.
+        let end = to.map { Int(min($0, 1e9) * Double(rateHz)) } ?? .max
+        return first..<max(first + 1, end)
+    }
+
+    /// The part in the name of a file; empty for the whole.
+    var label: String {
+        isWhole ? "" : " \(from.fixed(2))-" + (to.map { $0.fixed(2) } ?? "end")
+    }
+
+    static let parameters: [OpenAPI.Parameter] = [
+        .query("from", .number.with(["minimum": 0]), "Seconds at which to begin."),
+        .query("to", .number.with(["exclusiveMinimum": 0]), "Seconds at which to end."),
+    ]
+}

@@ -1,0 +1,121 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// Stems that are heard while their job runs, and after it was cancelled.
+@Suite(.serialized)
+struct GrowingTests {
+    /// A job that runs and has its first stems.
+    private func growingJob(_ service: RunningService, _ query: String = "") throws -> String {
+        let answer = try service.upload(Sound.tone(seconds: 240), query: "shifts=0\(query)")
+        let id = try #require(answer.object["id"] as? String)
+        try service.waitForStems(id)
+        return id
+    }
+
+    private func little(_ bytes: Data, _ offset: Int) -> UInt32 {
+        (0..<4).reduce(0) { $0 | UInt32(bytes[bytes.startIndex + offset + $1]) << (8 * $1) }
+    }
+
+    @Test func aRunningJobsStemsAreReadWhileTheyGrow() throws {
+        let service = try RunningService()
+        let id = try growingJob(service)
+        let address = "/v1/separations/\(id)"
+        let job = try service.get(address).object
+        #expect(job["state"] as? String == "running")
+        let ready = try #require(job["ready_seconds"] as? Double)
+        #expect(ready > 2 && ready < 240)
+        #expect(job["piece_frames"] as? Int == 65_536)
+        #expect(job["stem_rate"] as? Int == 44_100)
+        let stems = try #require(job["stems"] as? [[String: Any]])
+        #expect(stems.map { $0["name"] as? String } == ["drums", "bass", "other", "vocals"])
+        #expect(stems[1]["url"] as? String == "\(address)/stems/bass.wav")
+
+        // A WAV file of floats, whose header has the whole length.
+        let stem = "\(address)/stems/bass.wav"
+        let head = try service.get(stem, ["Range: bytes=0-55"])
+        #expect(head.status == 206)
+        let total = 56 + 240 * 44_100 * 8
+        #expect(head.headers["content-range"] == "bytes 0-55/\(total)")
+        #expect(stems[1]["bytes"] as? Int == total)
+        #expect(little(head.body, 52) == UInt32(total - 56))
+        let second = try service.get(stem, ["Range: bytes=56-\(56 + 44_100 * 8 - 1)"])
+        #expect(second.body.count == 44_100 * 8)
+        // A range ends where the finished part does, and begins in it.
+        let rest = try service.get(stem, ["Range: bytes=1000-"])
+        #expect(rest.status == 206)
+        #expect(rest.body.count < total - 1000)
+        #expect(rest.body.count >= Int(ready * 44_100) * 8 + 56 - 1000)
+        let beyond = try service.get(stem, ["Range: bytes=\(total - 8)-"])
+        #expect(beyond.status == 409)
+        #expect(beyond.detail.contains("finished up to"))
+        #expect(try service.get(stem).status == 409)
+        let peaks = try service.get("\(address)/peaks?points=240").object
+        #expect(peaks["to"] as? Double == 240)
+        #expect(try #require(peaks["duration_seconds"] as? Double) < 240)
+        let channels = try #require(
+            (peaks["stems"] as? [[String: Any]])?[0]["channels"] as? [[String: [Int]]])
+        #expect(channels[0]["max"]?.first != 0)
+        #expect(channels[0]["max"]?.last == 0)
+
+        // The finished file has these samples, with the gain that is known at the end.
+        let done = try service.finished(id)
+        #expect(done["state"] as? String == "done")
+        #expect(done["ready_seconds"] is NSNull)
+        let gain = try #require((done["stems"] as? [[String: Any]])?[1]["gain"] as? Double)
+        let samples = Sound.samples(try service.get(stem).body)
+        let growing = (0..<2 * 44_100).map { Float(bitPattern: little(second.body, 4 * $0)) }
+        #expect(
+            zip(growing, samples).allSatisfy {
+                abs(Double($0) * gain * 32_767 - Double($1)) <= 1.01
+            })
+        let results = service.folder.path("data/results/\(id)")
+        #expect(try FileManager.default.contentsOfDirectory(atPath: results).count == 4)
+    }
+
+    @Test func aCancelledJobKeepsItsFinishedPart() throws {
+        let folder = try TemporaryFolder()
+        var address = ""
+        func checkPart(_ service: RunningService, _ job: [String: Any]) throws {
+            #expect(job["state"] as? String == "cancelled")
+            let seconds = try #require(job["duration_seconds"] as? Double)
+            #expect(seconds > 2 && seconds < 240)
+            let stems = try #require(job["stems"] as? [[String: Any]])
+            #expect(stems[0]["url"] as? String == "\(address)/stems/drums.wav")
+            let stem = try service.get("\(address)/stems/drums.wav")
+            #expect(stem.body.count == stems[0]["bytes"] as? Int)
+            #expect(stem.body.count == 56 + Int((seconds * 44_100).rounded()) * 8)
+            for part in ["stems/bass.flac", "stems.zip", "mix?bass=0", "peaks", "analysis"] {
+                #expect(try service.get("\(address)/\(part)").status == 200, "\(part)")
+            }
+        }
+        do {
+            let service = try RunningService(in: folder)
+            address = "/v1/separations/\(try growingJob(service, "&format=mp3"))"
+            try checkPart(service, service.request("DELETE", address).object)
+        }
+        let service = try RunningService(in: folder)
+        try checkPart(service, service.get(address).object)
+        #expect(try service.request("DELETE", address).status == 204)
+        let results = folder.path("data/results")
+        #expect(try FileManager.default.contentsOfDirectory(atPath: results).isEmpty)
+    }
+
+    @Test func aJobThatTheServiceStopsBeginsAgain() throws {
+        let folder = try TemporaryFolder()
+        let id = try growingJob(RunningService(in: folder))
+        let again = try RunningService(in: folder)
+        let job = try again.finished(id)
+        #expect(job["state"] as? String == "done")
+        #expect(job["duration_seconds"] as? Double == 240)
+    }
+
+    @Test func aJobTellsTempoAndKeyIfAsked() throws {
+        let service = try RunningService()
+        let id = try service.doneJob(Sound.tone(seconds: 12), query: "shifts=0&analyze=1")
+        let job = try service.get("/v1/separations/\(id)").object
+        let analysis = try service.get("/v1/separations/\(id)/analysis").object
+        #expect(try #require(job["tempo_bpm"] as? Double) == analysis["tempo_bpm"] as? Double)
+        #expect(try #require(job["key"] as? String) == analysis["key"] as? String)
+    }
+}

@@ -1,0 +1,92 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// The list of jobs: search, order, the queue's order, removal.
+@Suite(.serialized)
+struct ListTests {
+    private func upload(_ service: RunningService, _ name: String, _ seconds: Double) throws
+        -> String
+    {
+        let answer = try service.upload(
+            Sound.tone(seconds: seconds), headers: ["X-Filename: \(name)"])
+        return try #require(answer.object["id"] as? String)
+    }
+
+    private func names(_ service: RunningService, _ query: String) throws -> [String] {
+        let reply = try service.get("/v1/separations?\(query)").object
+        let jobs = try #require(reply["separations"] as? [[String: Any]], "\(reply)")
+        return jobs.compactMap { $0["name"] as? String }
+    }
+
+    @Test func theListIsSearchedSortedAndPaged() throws {
+        let service = try RunningService { $0.jobs = 0 }
+        try service.waitUntilReady()
+        for (name, seconds) in [("Night train.wav", 0.3), ("day.wav", 0.1), ("a night.wav", 0.2)] {
+            _ = try upload(service, name, seconds)
+        }
+        #expect(try names(service, "search=NIGHT") == ["a night.wav", "Night train.wav"])
+        #expect(try names(service, "search=train%20night") == ["Night train.wav"])
+        #expect(try names(service, "sort=name") == ["a night.wav", "day.wav", "Night train.wav"])
+        #expect(try names(service, "sort=-duration").first == "Night train.wav")
+        #expect(try names(service, "sort=created").first == "Night train.wav")
+        #expect(try names(service, "state=done,failed") == [])
+        let page = try service.get("/v1/separations?sort=name&limit=2").object
+        #expect(page["total"] as? Int == 3)
+        let next = try #require(page["next"] as? String)
+        #expect(try names(service, "sort=name&limit=2&after=\(next)") == ["Night train.wav"])
+        for query in ["sort=colour", "state=lost", "search=x&after=y"] {
+            #expect(try service.get("/v1/separations?\(query)").status == 422, "\(query)")
+        }
+    }
+
+    @Test func aWaitingJobMovesInTheQueue() throws {
+        let folder = try TemporaryFolder()
+        var ids: [String] = []
+        func order(_ service: RunningService) throws -> [Int] {
+            try ids.compactMap {
+                try service.get("/v1/separations/\($0)").object["queue_position"] as? Int
+            }
+        }
+        do {
+            let service = try RunningService(in: folder) { $0.jobs = 0 }
+            try service.waitUntilReady()
+            ids = try (1...4).map { try upload(service, "\($0).wav", 0.1) }
+            func move(_ index: Int, _ query: String = "") throws -> Answer {
+                try service.request("PUT", "/v1/separations/\(ids[index])/place\(query)")
+            }
+            #expect(try order(service) == [1, 2, 3, 4])
+            #expect(try move(3, "?before=\(ids[1])").object["queue_position"] as? Int == 2)
+            #expect(try order(service) == [1, 3, 4, 2])
+            #expect(try move(0).status == 200)
+            #expect(try order(service) == [4, 2, 3, 1])
+            _ = try service.request("DELETE", "/v1/separations/\(ids[1])")
+            #expect(try order(service) == [3, 2, 1])
+            #expect(try move(0, "?before=\(ids[1])").status == 409)
+            #expect(try move(1).status == 409)
+        }
+        // The order outlasts the service.
+        let service = try RunningService(in: folder) { $0.jobs = 0 }
+        #expect(try order(service) == [3, 2, 1])
+    }
+
+    @Test func endedJobsAreRemovedTogether() throws {
+        let service = try RunningService()
+        let done = try service.doneJob(Sound.tone(seconds: 0.2))
+        let long = try upload(service, "long.wav", 120)
+        let waiting = try upload(service, "waiting.wav", 0.1)
+        let cancelled = try upload(service, "cancelled.wav", 0.1)
+        _ = try service.request("DELETE", "/v1/separations/\(cancelled)")
+        func statuses() throws -> [Int] {
+            try [done, long, waiting, cancelled].map {
+                try service.get("/v1/separations/\($0)").status
+            }
+        }
+        let some = try service.request("DELETE", "/v1/separations?state=failed,cancelled")
+        #expect(some.object["removed"] as? Int == 1)
+        #expect(try statuses() == [200, 200, 200, 404])
+        #expect(try service.request("DELETE", "/v1/separations?state=running").status == 422)
+        #expect(try service.request("DELETE", "/v1/separations").object["removed"] as? Int == 1)
+        #expect(try statuses() == [404, 200, 200, 404])
+    }
+}
