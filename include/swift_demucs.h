@@ -418,6 +418,17 @@ sd_status sd_run(sd_model *model, const char *const *tracks, size_t track_count,
                  const char *settings, sd_event_callback event, sd_progress_callback progress,
                  void *context, sd_cancellation *cancellation, char *message, size_t message_bytes);
 
+/* Finds the tempo, the beats and the key of a track, which is separated for it.
+ *
+ * options: as of sd_separate; rate has no effect. Without shifts, the same track always gives the same
+ *     beats. NULL for the defaults.
+ * event: takes one event "analysis" with "tempo_bpm", "beats" and "downbeats" in seconds, and "key" such
+ *     as "F# minor"; null or empty for what was not found.
+ *
+ * Errors: ARGUMENT, MODEL (its files have changed), INPUT (a sample that is not finite), CANCELLED. */
+sd_status sd_analyze(sd_model *model, const sd_audio *mix, const sd_separation_options *options,
+                     sd_event_callback event, void *context, char *message, size_t message_bytes);
+
 /* ---------------------------------------------------------------------------------------------
  * Reading, converting and writing audio
  */

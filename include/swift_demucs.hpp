@@ -276,6 +276,23 @@ class Model {
         return stems;
     }
 
+    // The event "analysis" with tempo, beats and key, as JSON.
+    std::string analyze(const float *samples, size_t frames, int32_t channels, int32_t sample_rate,
+                        sd_layout layout = SD_PLANAR, const SeparationOptions &options = {}) {
+        const sd_audio mix{sizeof mix, samples, frames, channels, sample_rate, layout, 0};
+        const sd_separation_options given = detail::withCallback(options);
+        std::string analysis;
+        const Event event = [&](const std::string &text, sd_status) {
+            analysis = text;
+            return true;
+        };
+        detail::run([&](char *message, size_t bytes) {
+            return sd_analyze(handle_.get(), &mix, &given, detail::swift_demucs_on_event,
+                              const_cast<Event *>(&event), message, bytes);
+        });
+        return analysis;
+    }
+
     // settings: JSON, or empty for the defaults.
     void run(const std::vector<std::string> &tracks, const std::string &settings,
              const Event &event = {}, const Progress &progress = {},

@@ -11,7 +11,7 @@ import Runs
 import System
 
 /// A caller's function that takes events, and may cancel the call.
-private struct EventCallback: @unchecked Sendable {
+struct EventCallback: @unchecked Sendable {
     // @unchecked: called on the thread of the caller's call.
     let function: sd_event_callback?
     let context: UnsafeMutableRawPointer?

@@ -230,6 +230,11 @@ extension SeparationRequest {
             flag: "no-tags", help: "Leave out the track's title, artist and other tags.",
             value: { .bool(!$0.copiesTags) },
             set: { $1.copiesTags = !$0 }),
+        Field(
+            flag: "analyze",
+            help: "Also find the tempo and the key, for the record and the result of the track.",
+            value: { .bool($0.analyzes) },
+            set: { $1.analyzes = $0 }),
     ]
 }
 

@@ -87,6 +87,8 @@ package struct SeparationRequest: Codable, Equatable, Sendable {
     package var mp3Preset = MP3Settings().preset
     package var outputRate = OutputOptions.Rate.model
     package var copiesTags = true
+    /// Whether to find the tempo and the key.
+    package var analyzes = false
 
     package init() {}
 }

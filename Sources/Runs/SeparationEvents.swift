@@ -1,6 +1,7 @@
 // The events of a run as lines of JSON, and the results that the manifest and the summary count. The
 // format is described in docs/formats.md.
 
+import Analysis
 import CSwiftDemucs
 import Demucs
 import System
@@ -48,9 +49,13 @@ package struct SeparationEvents {
         }
 
         /// A track that was separated.
-        init(_ name: String, _ report: TrackReport, elapsedSeconds: Double) {
+        init(
+            _ name: String, _ report: TrackReport, _ analysis: MusicAnalysis?,
+            elapsedSeconds: Double
+        ) {
             let details: JSONObject = [
-                "seed": report.seed, "duration_seconds": report.durationSeconds,
+                "seed": report.seed, "tempo_bpm": analysis?.beatsPerMinute,
+                "key": analysis?.key?.description, "duration_seconds": report.durationSeconds,
                 "sample_rate_hz": report.sampleRateHz, "channels": report.channelCount,
                 "elapsed_seconds": elapsedSeconds,
             ]

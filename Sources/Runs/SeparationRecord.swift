@@ -69,6 +69,9 @@ package struct SeparationRecord: Codable, Equatable {
     let seed: UInt64?
     let input: File
     let outputs: [Output]
+    /// The tempo and the key; nil if they were not asked for or not found.
+    var tempoBpm: Double?
+    var key: String?
 }
 
 extension SeparationRecord {

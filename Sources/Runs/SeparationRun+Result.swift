@@ -1,6 +1,7 @@
 // The results of tracks in a run's report: an event for a track of the command line, a line of a
 // fixed schema for one of a manifest. The format is described in docs/formats.md.
 
+import Analysis
 import CSwiftDemucs
 import Demucs
 import System
@@ -8,8 +9,8 @@ import System
 extension SeparationRun {
     private static let resultKeys = [
         "id", "path", "status", "error_class", "error", "seconds", "peak_memory_bytes",
-        "realtime_factor", "duration_seconds", "seed", "warnings", "outputs", "engine_version",
-        "checkpoint_sha256", "parameters",
+        "realtime_factor", "duration_seconds", "seed", "tempo_bpm", "key", "warnings", "outputs",
+        "engine_version", "checkpoint_sha256", "parameters",
     ]
     private static let outputKeys = [
         "stem", "path", "bytes", "sha256", "peak", "gain", "duration_seconds",
@@ -17,16 +18,17 @@ extension SeparationRun {
 
     /// A track that was separated.
     func result(
-        of track: PlannedTrack, _ report: TrackReport, seconds: Double
+        of track: PlannedTrack, _ report: TrackReport, _ analysis: MusicAnalysis?, seconds: Double
     ) -> SeparationEvents.Track {
         guard track.input.id != nil else {
-            return .init(track.input.path, report, elapsedSeconds: seconds)
+            return .init(track.input.path, report, analysis, elapsedSeconds: seconds)
         }
         return result(
             of: track, .done,
             [
                 "realtime_factor": report.durationSeconds / seconds,
                 "duration_seconds": report.durationSeconds, "seed": report.seed,
+                "tempo_bpm": analysis?.beatsPerMinute, "key": analysis?.key?.description,
                 "warnings": report.warnings.map(\.description),
             ], outputs: SeparationEvents.Track.outputs(of: report), seconds: seconds)
     }

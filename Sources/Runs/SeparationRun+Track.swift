@@ -1,5 +1,6 @@
 // Separates a track of a run: the stems, their files, the record beside them.
 
+import Analysis
 import Demucs
 import System
 
@@ -16,14 +17,14 @@ extension SeparationRun {
             }
         }
         do {
-            let report = try separateFiles(
+            let (report, analysis) = try separateFiles(
                 track, label: label, with: separator, cancellation: limit ?? cancellation)
             let seconds = (ContinuousClock.now - start).seconds
             report.outputs.compactMap(\.path).forEach(reporter.file)
             reporter.status(
                 "Done: \(report.durationSeconds.clockText) in "
                     + "\(seconds.fixed(1)) s")
-            return result(of: track, report, seconds: seconds)
+            return result(of: track, report, analysis, seconds: seconds)
         } catch is CancellationError where cancellation.isCancelled {
             return interrupted(track)
         } catch AudioError.readerGone {
@@ -54,7 +55,7 @@ extension SeparationRun {
     private mutating func separateFiles(
         _ track: PlannedTrack, label: String, with separator: Separator,
         cancellation: CancellationToken
-    ) throws -> TrackReport {
+    ) throws -> (report: TrackReport, analysis: MusicAnalysis?) {
         try cancellation.check()
         let path = track.input.path
         let before = FilePath.status(path)
@@ -75,12 +76,14 @@ extension SeparationRun {
 
         reporter.begin(label: label)
         let report: TrackReport
+        let analyzer = request(of: track).analyzes ? TrackAnalyzer() : nil
         do {
             defer { reporter.end() }
             report = try separator.separate(
                 input, excerpt: request(of: track).excerpt, into: track.outputs(outputs(of: track)),
                 stemFile: stemFile(of: track), output: outputOptions, options: options(of: track),
-                maximumSeconds: settings.maximumSeconds, cancellation: cancellation,
+                maximumSeconds: settings.maximumSeconds, observer: analyzer,
+                cancellation: cancellation,
                 progress: { progress in
                     let left = reporter.progress(progress)
                     if progress.segment?.hasEnded == false { return }
@@ -90,8 +93,9 @@ extension SeparationRun {
                 })
         }
         for warning in report.warnings { reporter.warning("\(warning)") }
-        record(track, report, checksum, unchangedSince: before)
-        return report
+        let analysis = analyzer?.finish()
+        record(track, report, analysis, checksum, unchangedSince: before)
+        return (report, analysis)
     }
 
     private var outputOptions: OutputOptions {
@@ -104,8 +108,8 @@ extension SeparationRun {
     ///
     /// - Parameter checksum: SHA-256 of the input.
     private mutating func record(
-        _ track: PlannedTrack, _ report: TrackReport, _ checksum: PendingChecksums?,
-        unchangedSince before: stat?
+        _ track: PlannedTrack, _ report: TrackReport, _ analysis: MusicAnalysis?,
+        _ checksum: PendingChecksums?, unchangedSince before: stat?
     ) {
         guard let place = track.record, let model = identity(), let checksum = checksum?()?.first,
             let input = SeparationRecord.File(track.input.path, sha256: checksum),
@@ -123,6 +127,7 @@ extension SeparationRun {
         place.write(
             SeparationRecord(
                 model: model, parameters: parameters(of: track), seed: report.seed, input: input,
-                outputs: outputs))
+                outputs: outputs, tempoBpm: analysis?.beatsPerMinute,
+                key: analysis?.key?.description))
     }
 }

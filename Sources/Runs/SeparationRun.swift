@@ -159,7 +159,8 @@ package struct SeparationRun {
             let record = track.record?.read(),
             record.covers(
                 track, model: identity(), parameters: parameters(of: track),
-                seed: request(of: track).seed)
+                seed: request(of: track).seed),
+            !request(of: track).analyzes || record.tempoBpm != nil || record.key != nil
         else { return nil }
         return record
     }
@@ -237,7 +238,10 @@ package struct SeparationRun {
                 "sha256": known?.file.sha256,
             ]
         }
-        events.ended(result(of: track, status, ["seed": record?.seed], outputs: files))
+        let known: JSONObject = [
+            "seed": record?.seed, "tempo_bpm": record?.tempoBpm, "key": record?.key,
+        ]
+        events.ended(result(of: track, status, known, outputs: files))
     }
 
     // MARK: - Model

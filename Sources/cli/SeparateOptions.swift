@@ -73,6 +73,7 @@ extension Option {
     static let stemCodec = Option(field: "stem-codec")
     static let outputRate = Option(field: "output-rate")
     static let noTags = Option(field: "no-tags")
+    static let analyze = Option(field: "analyze")
     static let stdout = Option(
         "stdout", value: "stem",
         help: "Write this stem of a single track to standard output, as WAV, and no file.")
@@ -117,7 +118,7 @@ extension SeparateCommand {
             ],
             "FILES": [
                 .out, .filename, .int24, .float32, .clipMode, .gain, .flac, .mp3, .mp3Bitrate,
-                .mp3Preset, .stemFile, .stemCodec, .outputRate, .noTags, .stdout, .raw,
+                .mp3Preset, .stemFile, .stemCodec, .outputRate, .noTags, .analyze, .stdout, .raw,
                 .skipExisting,
                 .force, .spool,
             ],

@@ -135,6 +135,11 @@ static int32_t no_tensor(void *context, const char *name, const int64_t *shape, 
     return 0;
 }
 
+static int32_t no_event(void *context, const char *event, sd_status status) {
+    (void)context, (void)event, (void)status;
+    return upto(30) == 0;
+}
+
 static int32_t no_block(void *context, const sd_audio *audio) {
     (void)context, (void)audio;
     return 0;
@@ -197,6 +202,9 @@ static void null_is_refused_where_something_is_needed(void) {
           sd_evaluate(samples, NULL, 1, 1, 9, RATE, SD_PLANAR, 1, 1, scores, why, sizeof why));
     FAILS(argument,
           sd_evaluate(samples, samples, 1, 1, 9, RATE, SD_PLANAR, 1, 1, NULL, why, sizeof why));
+    FAILS(argument, sd_analyze(NULL, &mix, NULL, no_event, NULL, why, sizeof why));
+    FAILS(argument, sd_analyze(model, NULL, NULL, no_event, NULL, why, sizeof why));
+    FAILS(argument, sd_analyze(model, &mix, NULL, NULL, NULL, why, sizeof why));
     FAILS(argument, sd_trace(NULL, &mix, 0, 0, NULL, no_tensor, NULL, why, sizeof why));
     FAILS(argument, sd_trace(model, NULL, 0, 0, NULL, no_tensor, NULL, why, sizeof why));
     FAILS(argument, sd_trace(model, &mix, 0, 0, NULL, NULL, NULL, why, sizeof why));
@@ -615,10 +623,6 @@ static void *odd_handle(void *right) {
 static int32_t maybe_stop(void *context, const sd_progress *progress) {
     (void)context, (void)progress;
     return upto(4) == 0;
-}
-static int32_t no_event(void *context, const char *event, sd_status status) {
-    (void)context, (void)event, (void)status;
-    return upto(30) == 0;
 }
 static int32_t maybe_stop_trace(void *context, const char *name, const int64_t *shape, int32_t rank,
                                 const float *values) {

@@ -250,6 +250,12 @@ void quantizingEvaluatingAndTracing() {
 
     Model model(tinyModel());
     const sd_audio audio{sizeof audio, a.data(), 2000, 2, 1600, SD_PLANAR, 0};
+    // Too short for a tempo.
+    const std::string analysis = model.analyze(a.data(), 2000, 2, 1600);
+    CHECK(analysis.find("\"event\":\"analysis\"") != std::string::npos &&
+              analysis.find("\"beats\":[]") != std::string::npos &&
+              analysis.find("\"tempo_bpm\":null") != std::string::npos,
+          analysis);
     std::vector<std::string> names;
     model.trace(
         audio,

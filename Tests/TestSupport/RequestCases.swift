@@ -52,7 +52,7 @@ package struct RequestCase: Sendable, CustomStringConvertible {
         taken("gain=common", stems),
         taken("int24 flac", stems),
         taken("overlap=0.1 chunking=msst", stems),
-        taken("transition-power=2 clip-mode=tanh no-tags", stems),
+        taken("transition-power=2 clip-mode=tanh no-tags analyze", stems),
         taken("then=drums=demo", stems + stems.map { "drums_\($0)" }),
         taken("then=drums=demo stems=vocals,drums_bass", ["vocals", "drums_bass"]),
         taken("then=drums=demo mix=beat=drums_drums+drums_bass stems=beat", ["beat"]),

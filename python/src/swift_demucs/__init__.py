@@ -26,7 +26,7 @@ from ._files import (
     quantize,
     separate_files,
 )
-from ._model import Model, load
+from ._model import Analysis, Model, load
 from ._progress import Progress
 from ._recordings import read, write
 from ._separation import Separation
@@ -46,6 +46,7 @@ from .errors import (
 )
 
 __all__ = [
+    "Analysis",
     "ArgumentError",
     "Cancellation",
     "Cancelled",

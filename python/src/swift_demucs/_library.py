@@ -227,6 +227,9 @@ _FUNCTIONS: Any = {
         c_void_p, POINTER(Audio), POINTER(SeparationOptions), c_void_p, c_size_t, c_int32,
         POINTER(c_uint64),
     ),
+    "sd_analyze": (
+        c_void_p, POINTER(Audio), POINTER(SeparationOptions), EventCallback, c_void_p,
+    ),
     "sd_run": (
         c_void_p, POINTER(c_char_p), c_size_t, c_char_p, EventCallback, ProgressCallback, c_void_p,
         c_void_p,

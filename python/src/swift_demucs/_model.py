@@ -6,6 +6,7 @@ import contextlib
 import os
 import threading
 from ctypes import byref, c_size_t, c_uint64, c_void_p
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import (
@@ -37,6 +38,20 @@ if TYPE_CHECKING:
     from ._files import FileResult
 
     Seed = Union[int, random.Random, None]
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """The tempo, the beats and the key of a track."""
+
+    #: Beats per minute; None for less than four seconds, or without onsets.
+    tempo_bpm: Optional[float]
+    #: Times of the beats in seconds, ascending.
+    beats: Tuple[float, ...]
+    #: Times of the first beat of each bar of four.
+    downbeats: Tuple[float, ...]
+    #: Such as ``F# minor``; None for a track without pitches.
+    key: Optional[str]
 
 
 class Model:
@@ -255,21 +270,9 @@ class Model:
         """
         _progress.check(progress)
         _arrays.one_of(rate, "rate", _library.RATES)
-        title: Optional[str] = None
-        if isinstance(source, (str, bytes, os.PathLike)):
-            title = Path(errors.path_text(source)).name
-            # Not converted if stems get the input's rate; else at the model's rate and channels.
-            array, input_rate = _recordings.read(
-                source,
-                sample_rate=None if rate == "input" else self.sample_rate,
-                channels=None if rate == "input" else self.channels,
-                cancellation=cancellation,
-            )
-            layout = _library.PLANAR
-            kind: Callable[[Array], Any] = _arrays.as_numpy
-        else:
-            array, layout, kind = _arrays.samples_of(source, "source")
-            input_rate = self.sample_rate if sample_rate is None else _arrays.rate(sample_rate)
+        title, array, input_rate, layout, kind = self._source(
+            source, sample_rate, keeps_rate=rate == "input", cancellation=cancellation
+        )
         callbacks = _call.Callbacks()
         with contextlib.ExitStack() as stack:
             token = stack.enter_context(_call.token(cancellation))
@@ -322,6 +325,98 @@ class Model:
             lambda: kind(self._converted(array, layout, input_rate, stem_rate)),
             kind,
         )
+
+    def _source(
+        self,
+        source: Any,
+        sample_rate: Optional[int],
+        *,
+        keeps_rate: bool,
+        cancellation: Optional[_call.Cancellation],
+    ) -> Tuple[Optional[str], Array, int, int, Callable[[Array], Any]]:
+        """The title of a file, and the samples of a source with their rate, layout and type.
+
+        A file is read at the model's rate and channels, unless it keeps its rate.
+        """
+        if isinstance(source, (str, bytes, os.PathLike)):
+            array, input_rate = _recordings.read(
+                source,
+                sample_rate=None if keeps_rate else self.sample_rate,
+                channels=None if keeps_rate else self.channels,
+                cancellation=cancellation,
+            )
+            title = Path(errors.path_text(source)).name
+            return title, array, input_rate, _library.PLANAR, _arrays.as_numpy
+        array, layout, kind = _arrays.samples_of(source, "source")
+        input_rate = self.sample_rate if sample_rate is None else _arrays.rate(sample_rate)
+        return None, array, input_rate, layout, kind
+
+    def analyze(
+        self,
+        source: Any,
+        sample_rate: Optional[int] = None,
+        *,
+        shifts: int = 0,
+        seed: Seed = None,
+        overlap: Optional[float] = None,
+        segment: Optional[float] = None,
+        progress: _progress.ProgressOption = None,
+        cancellation: Optional[_call.Cancellation] = None,
+    ) -> Analysis:
+        """Finds the tempo, the beats and the key of a track, which is separated for it.
+
+        The arguments are those of :meth:`separate`. Without shifts, a track always gets the same
+        beats.
+
+        Raises :class:`ArgumentError`, :class:`InputError`, :class:`Cancelled`, :class:`StateError`.
+        """
+        _progress.check(progress)
+        title, array, input_rate, layout, _ = self._source(
+            source, sample_rate, keeps_rate=False, cancellation=cancellation
+        )
+        found: List[Analysis] = []
+
+        def take(event: Dict[str, Any], _status: int) -> None:
+            found.append(
+                Analysis(
+                    tempo_bpm=event["tempo_bpm"],
+                    beats=tuple(event["beats"]),
+                    downbeats=tuple(event["downbeats"]),
+                    key=event["key"],
+                )
+            )
+
+        callbacks = _call.Callbacks()
+        callback = _call.event_callback(callbacks, take)
+        with contextlib.ExitStack() as stack:
+            token = stack.enter_context(_call.token(cancellation))
+            handle = stack.enter_context(self._use())
+            report = stack.enter_context(
+                _progress.reporting(progress, self.sample_rate, lambda: title)
+            )
+            options = stack.enter_context(
+                self._separation_options(
+                    callbacks,
+                    token,
+                    shifts=shifts,
+                    seed=seed,
+                    overlap=overlap,
+                    segment=segment,
+                    split=True,
+                    rate="model",
+                    transition_power=1.0,
+                    order="interleaved",
+                    progress=report,
+                )
+            )
+            mix = _arrays.audio(array, layout, input_rate)
+            callbacks.run(
+                lambda: _library.invoke(
+                    "sd_analyze", handle, byref(mix), byref(options), callback, None
+                ),
+                token,
+            )
+        return found[0]
 
     def _converted(self, array: Array, layout: int, old_rate: int, new_rate: int) -> Array:
         """The samples in the model's channels and a new rate; the array itself if it has both."""
