@@ -84,6 +84,8 @@ final class DataFolder: Sendable {
     func newUpload() -> String { "\(uploads)/\(Job.newID())" }
     func input(_ id: String) -> String { "\(inputs)/\(id)" }
     func results(of id: String) -> String { "\(results)/\(id)" }
+    /// The stems of a running job as far as they are finished.
+    func growing(_ id: String) -> String { "\(temporary)/\(id)" }
     func unfinishedResults(of id: String) -> String { "\(results)/.\(id)" }
     func cache(of id: String) -> String { "\(cache)/\(id)" }
 

@@ -38,28 +38,27 @@ final class GrowingStems: StemObserver, @unchecked Sendable {
     }
 
     private let signals: [NamedSignal]
+    /// The folder of the files, which this object removes.
     private let folder: String
     private var sources: [SignalSource] = []
     private var descriptors: [Int32] = []
     private let shared = Mutex<Part?>(nil)
 
-    /// - Parameter folder: of the job's unfinished results.
+    /// - Parameter folder: to make for the files.
     init(_ signals: [NamedSignal], in folder: String) {
         self.signals = signals
         self.folder = folder
     }
 
-    deinit { closeFiles() }
-
-    private func closeFiles() {
+    deinit {
         for descriptor in descriptors { close(descriptor) }
-        descriptors = []
+        DataFolder.remove(folder)
     }
 
     /// The finished part; nil before the separation begins.
     var part: Part? { shared.withLock { $0 } }
 
-    static func fileName(_ index: Int) -> String { "growing-\(index).wav" }
+    private static func fileName(_ index: Int) -> String { "\(index).wav" }
 
     // MARK: - Growing
 
@@ -68,6 +67,8 @@ final class GrowingStems: StemObserver, @unchecked Sendable {
         var header = WAVHeader(
             channelCount: shape.channelCount, sampleRateHz: shape.sampleRateHz, format: .float32)
         header.hasLongSizes = header.needsLongSizes(sampleCount: shape.sampleCount)
+        DataFolder.remove(folder)
+        guard mkdir(folder, 0o700) == 0 else { throw GrowingStems.unwritable }
         sources = signals.map { SignalSource($0.signal, stems: track.stems, shape: shape) }
         for index in signals.indices {
             let path = "\(folder)/\(GrowingStems.fileName(index))"
@@ -125,31 +126,25 @@ final class GrowingStems: StemObserver, @unchecked Sendable {
 
     // MARK: - The end
 
-    /// Removes the files of a job that is done.
-    func remove() {
-        closeFiles()
-        for index in signals.indices { unlink("\(folder)/\(GrowingStems.fileName(index))") }
-    }
-
     /// Makes the finished part the result of a job that was cancelled.
     ///
-    /// - Returns: the stems, in files of their final names; nil if nothing is finished.
-    func keep() throws -> (stems: [Job.Stem], part: Part)? {
+    /// - Parameter results: the folder that gets the files.
+    /// - Returns: the stems; nil if nothing is finished.
+    func keep(in results: String) throws -> (stems: [Job.Stem], part: Part)? {
         guard let part, part.readySamples > 0 else { return nil }
         let stems = try signals.enumerated().map { index, signal in
             let header = part.header.bytes(sampleCount: part.readySamples)
-            let (path, file) = ("\(folder)/\(GrowingStems.fileName(index))", "\(index).wav")
+            let file = GrowingStems.fileName(index)
             guard
                 header.withUnsafeBytes({ pwrite(descriptors[index], $0.baseAddress, $0.count, 0) })
-                    == header.count, rename(path, "\(folder)/\(file)") == 0
+                    == header.count, rename("\(folder)/\(file)", "\(results)/\(file)") == 0
             else { throw GrowingStems.unwritable }
             return Job.Stem(
                 name: signal.name, file: file, peak: Double(part.peaks[index]), gain: 1,
                 bytes: part.fileBytes(part.readySamples),
-                sha256: try SHA256.hexadecimal(ofFile: "\(folder)/\(file)"),
+                sha256: try SHA256.hexadecimal(ofFile: "\(results)/\(file)"),
                 isPart: signal.isPart)
         }
-        closeFiles()
         return (stems, part)
     }
 

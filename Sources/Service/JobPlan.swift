@@ -85,7 +85,9 @@ struct JobPlan {
                 .invalidOption, "\(problem). Choose another 'format', or leave out 'output-rate'.")
         }
         stemBytes = outputs.count * shape.mostBytes(output.format)
-        spoolBytes = outputs.count * shape.spoolBytes(output)
+        let floatBytes = shape.sampleCount * shape.channelCount * MemoryLayout<Float>.stride
+        // The growing stems are as large as a spool.
+        spoolBytes = outputs.count * (shape.spoolBytes(output) + floatBytes)
     }
 
     /// - Parameter quotaBytes: limit of all results; nil for none.

@@ -59,7 +59,12 @@ struct JobRunner: Sendable {
     /// Makes the finished part of the stems the result of a cancelled job, for listening. Without a
     /// part, or if it can't be kept, the job has no stems.
     private func keepFinishedPart(of job: inout Job) {
-        guard let kept = try? queue.growing(job)?.keep(), publishResults(of: job.id) else { return }
+        let results = folder.unfinishedResults(of: job.id)
+        // Some stems may have been written already, in another format.
+        DataFolder.remove(results)
+        mkdir(results, 0o700)
+        guard let kept = try? queue.growing(job)?.keep(in: results), publishResults(of: job.id)
+        else { return }
         job.stems = kept.stems
         job.stemRateHz = kept.part.header.sampleRateHz
         job.durationSeconds = kept.part.readySeconds
@@ -90,7 +95,7 @@ struct JobRunner: Sendable {
             throw AudioError.unwritable(path: "the results", .last)
         }
         let files = outputs.indices.map { "\($0).\(job.options.format.rawValue)" }
-        let growing = GrowingStems(outputs, in: target)
+        let growing = GrowingStems(outputs, in: folder.growing(job.id))
         queue.grow(job, growing)
         let id = job.id
         var options = job.options.separation
@@ -127,7 +132,6 @@ struct JobRunner: Sendable {
                 gain: Double(written.gain), bytes: written.bytes,
                 sha256: written.sha256, isPart: planned.0.isPart)
         }
-        growing.remove()
         guard publishResults(of: id) else {
             throw AudioError.unwritable(path: "the results", .last)
         }

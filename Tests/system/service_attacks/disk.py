@@ -21,18 +21,18 @@ def _is_disk_full(reply: Reply) -> bool:
 
 @attack("full-disk")
 def full_disk(attack: Attack) -> str:
-    """A disk of 24 MB that fills while receiving, separating, packing and mixing."""
+    """A disk of 40 MB that fills while receiving, separating, packing and mixing."""
     disk = attack.folder / "disk"
     disk.mkdir()
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", disk], capture_output=True).returncode:
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=40m", "tmpfs", disk], capture_output=True).returncode:
         raise LeftOut("a small file system can't be mounted here")
     try:
         with attack.service(data="disk/data", log=attack.folder / "log") as service:
             done = service.done(tone(10))["id"]
             # Receiving: the body is larger than the room on the disk.
-            reply = service.post(tone(120))
+            reply = service.post(tone(240))
             check(_is_disk_full(reply), f"upload: {reply}")
-            # Accepting: four stems and their spools of 10 MB do not fit.
+            # Accepting: four stems, their spools and growing copies of 10 MB do not fit.
             reply = service.post(tone(30))
             check(reply.status == 422 and reply.kind == "no-room", f"no room for the results: {reply}")
             check(not service.files_left("inputs", "uploads"), "refused sounds were left behind")
