@@ -56,7 +56,7 @@ struct Cleanup {
         derivedFiles.shrinkCache(toBytes: min(settings.cacheBytes, max(0, quota - resultBytes)))
         guard resultBytes > quota else { return }
         // The newest result stays, whatever its size.
-        for job in queue.finished().filter({ $0.state == .done }).dropLast() {
+        for job in queue.finished().filter({ !$0.stems.isEmpty }).dropLast() {
             if folder.countResultBytes() <= quota { return }
             remove(job)
         }
