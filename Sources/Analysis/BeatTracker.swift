@@ -17,7 +17,10 @@ enum BeatTracker {
         let onsets = envelope.values
         let period = Float(Double(60 * OnsetStrength.framesPerSecond) / beatsPerMinute)
         let distances = Array(Int((period / 2).rounded())...Int((2 * period).rounded()))
-        let costs = distances.map { tightness * pow(log(Float($0) / period), 2) }
+        let costs = distances.map { distance -> Float in
+            let deviation = logf(Float(distance) / period)
+            return tightness * deviation * deviation
+        }
         var scores = onsets
         var previous = [Int?](repeating: nil, count: onsets.count)
         for frame in onsets.indices {

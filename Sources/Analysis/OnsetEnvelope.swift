@@ -45,7 +45,7 @@ struct OnsetStrength {
             for (offset, weight) in filter.weights.enumerated() {
                 sum += weight * magnitudes[filter.first + offset]
             }
-            return log1p(OnsetStrength.compression * sum)
+            return log1pf(OnsetStrength.compression * sum)
         }
         let rises = zip(energies, previous ?? energies).map { max(0, $0 - $1) }
         values.append(rises.reduce(0, +) / Float(rises.count))
@@ -90,8 +90,11 @@ struct OnsetEnvelope {
             strengths.reduce(0) { $0 + $1.weight * $1.values[frame] }
         }
         // 0.4 s and 15 ms.
-        let hann = (0...40).map { 0.5 - 0.5 * cos(2 * Float.pi * Float($0) / 40) }
-        let gaussian = (-4...4).map { exp(-0.5 * pow(Float($0) / 1.5, 2)) }
+        let hann = (0...40).map { 0.5 - 0.5 * cosf(2 * Float.pi * Float($0) / 40) }
+        let gaussian = (-4...4).map { offset -> Float in
+            let deviation = Float(offset) / 1.5
+            return expf(-0.5 * deviation * deviation)
+        }
         let mean = OnsetEnvelope.smoothed(sum, hann)
         let smooth = OnsetEnvelope.smoothed(zip(sum, mean).map { max(0, $0 - $1) }, gaussian)
         let average = smooth.reduce(0, +) / Float(max(1, count))
