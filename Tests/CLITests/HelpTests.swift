@@ -141,8 +141,8 @@ struct HelpTests {
                                           Sample rate of the stems: the model's, or the track's
                                           own. (default: model)
                   --no-tags               Leave out the track's title, artist and other tags.
-                  --analyze               Also find the tempo and the key, for the record and the
-                                          result of the track.
+                  --analyze               Also find the tempo and the key, for the record and
+                                          the result of the track.
                   --stdout <stem>         Write this stem of a single track to standard output,
                                           as WAV, and no file.
                   --raw                   Write samples without a header (with --stdout):
@@ -329,8 +329,8 @@ struct HelpTests {
                   --output-rate <model|input>
                                           Sample rate of the stems.
                   --no-tags               Leave out the track's title, artist and other tags.
-                  --analyze               Also find the tempo and the key, for the record and the
-                                          result of the track.
+                  --analyze               Also find the tempo and the key, for the record and
+                                          the result of the track.
                   --stdout <stem>         Write this stem of a single track to standard output,
                                           as WAV, and no file.
                   --raw                   Write samples without a header (with --stdout).
