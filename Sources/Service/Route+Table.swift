@@ -76,7 +76,7 @@ extension Route {
             "GET", "/v1/separations/{id}/stems/{file}", .stem,
             "A stem; of a running job, a range of the finished part as WAV with float samples",
             parameters: [.shared("file"), .shared("named")] + TimeRange.parameters,
-            OpenAPI.Response.sound, refusals: [.conflict]),
+            OpenAPI.Response.sound, refusals: [.conflict, .invalidOption]),
         Route(
             "GET", "/v1/separations/{id}/stems.zip", .zip, "All stems as a ZIP archive",
             parameters: [.shared("format"), .shared("named")] + TimeRange.parameters,
