@@ -60,7 +60,8 @@ struct JobIndex {
         let position = job.state == .queued ? queue.index(atLeast: Place(job)) + 1 : nil
         let snapshot = JobSnapshot(job, progress ?? JobProgress(), queuePosition: position)
         set(snapshot)
-        let hasMovedOthers = former?.job.state == .queued || former != nil && job.state == .queued
+        let hasMovedOthers =
+            former?.job.state == .queued || position.map { $0 < queue.count } == true
         return [snapshot] + (hasMovedOthers ? renumberedQueue() : [])
     }
 
