@@ -217,6 +217,7 @@ class PageTest(unittest.TestCase):
             subject.mock.music_seconds = seconds
         self.upload(sound_file(name, seconds))
         browser.wait("document.querySelector('.mixer .play') && document.querySelector('.song h1').textContent + '.wav' === args[0]", name, seconds=60)
+        self.wait_state("done", seconds=60)
         browser.run("for (let i = 0; i < 200 && !stage.mixer?.board.waveforms.scale; i += 1) await new Promise((resolve) => setTimeout(resolve, 25))")
         return subject.jobs()[0]
 

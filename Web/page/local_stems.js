@@ -3,7 +3,7 @@
 
 import { decodeFrames, encodeFrames, wavHeader } from "./wav.js";
 import { Refusal } from "./local_problem.js";
-import { Waveform } from "./local_waveform.js";
+import { blockSamples, Waveform } from "./local_waveform.js";
 
 const sampleBytes = 4;
 
@@ -149,11 +149,14 @@ export class Stems {
 
   /** The waveforms of a part in the form of the service's reply. */
   waveforms(points, [first, end]) {
-    const { names, sampleRate } = this.shape;
+    const { names, sampleRate, samples } = this.shape;
     const blocks = this.#waveforms[0].blocksOf(first, end);
     const count = Math.min(points, blocks[1] - blocks[0]);
+    const second = (block) => Math.min(samples, block * blockSamples) / sampleRate;
     return {
       duration_seconds: this.ready / sampleRate,
+      from: second(blocks[0]),
+      to: second(blocks[1]),
       points: count,
       stems: names.map((name, index) => ({ name, channels: this.#waveforms[index].reduced(count, blocks) })),
     };

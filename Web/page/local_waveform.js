@@ -1,7 +1,7 @@
 // Least and greatest samples of short blocks, as the service makes them, for drawing.
 
 /** Samples of a block, 6 ms at 44,100 Hz. */
-const blockSamples = 256;
+export const blockSamples = 256;
 
 const quantized = (sample) => Math.max(-128, Math.min(127, Math.round(sample * 128)));
 

@@ -69,8 +69,8 @@ export class Engine {
     return this.isPlaying && (!this.#run || this.#run.isWaitingAt(this.#nowFrame()));
   }
 
-  setGain(index, value) {
-    this.#ramp(this.#strips[index].gain.gain, value);
+  setGain(index, value, seconds = rampSeconds) {
+    this.#ramp(this.#strips[index].gain.gain, value, seconds);
   }
 
   setPan(index, value) {
@@ -170,11 +170,11 @@ export class Engine {
     return Math.round(this.#context.currentTime * this.#rate);
   }
 
-  #ramp(parameter, value) {
+  #ramp(parameter, value, seconds = rampSeconds) {
     const now = this.#context.currentTime;
     parameter.cancelScheduledValues(now);
     parameter.setValueAtTime(parameter.value, now);
-    parameter.linearRampToValueAtTime(value, now + rampSeconds);
+    parameter.linearRampToValueAtTime(value, now + seconds);
   }
 
   /** A gain for one run, before the strip; a run fades in unless it starts at the song's first frame. */

@@ -24,7 +24,7 @@ export class SongHeader {
 
   update(job) {
     const isRunning = job.state === "running";
-    setText(this.#facts, isRunning ? `${stateWords(job)} · ${Math.floor(job.fraction * 100)} %` : [clock(job.duration_seconds), job.model, job.options?.precision].filter(Boolean).join(" · "));
+    setText(this.#facts, isRunning ? `${stateWords(job)} · ${Math.floor(job.fraction * 100)} %` : [clock(job.duration_seconds), job.state === "cancelled" ? "cancelled here" : null, job.model, job.options?.precision].filter(Boolean).join(" · "));
     this.#progress.hidden = !isRunning;
     this.#fill.style.transform = `scaleX(${job.fraction})`;
     if (this.#actions.dataset.state === job.state) return;

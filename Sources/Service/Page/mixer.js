@@ -20,7 +20,7 @@ import { applyPreset, isPreset } from "./presets.js";
 import { Rehearsal } from "./rehearsal.js";
 import { Timeline } from "./timeline.js";
 import { Transport } from "./transport.js";
-import { sumsWords } from "./words.js";
+import { sumsWords, waitWords } from "./words.js";
 
 /** Length of the sound around the playhead in which mix and original are made equally loud. */
 const comparedSeconds = 6;
@@ -69,6 +69,8 @@ export class Mixer {
     const before = this.job;
     this.job = this.exports.job = job;
     this.header.update(job);
+    this.player.update(job);
+    this.#update();
     if (job.ready_seconds !== before.ready_seconds || job.state !== before.state) this.board.update(job);
     if (job.state !== before.state) this.#loadAnalysis();
   }
@@ -359,6 +361,7 @@ export class Mixer {
     });
     this.header = new SongHeader(job, this.exports, { share: () => this.#share(), cancel: this.actions.cancel });
     this.note = element("p", { className: "said" });
+    this.wait = element("p", { className: "note", role: "status" });
     const sums = sumsWords(job.stems);
     this.root = element("section", { className: "mixer", "aria-label": `Mixer: ${title(job.name)}` },
       this.header.root,
@@ -369,7 +372,7 @@ export class Mixer {
       ...job.warnings.map((text) => element("p", { className: "note", textContent: text })),
       this.board.root,
       sums && element("p", { className: "note", textContent: sums }),
-      this.board.hint);
+      this.board.hint, this.wait);
   }
 
   async #saveStem(stem) {
@@ -392,6 +395,7 @@ export class Mixer {
 
   #update() {
     this.root.classList.toggle("waiting", this.player.isWaiting);
+    setText(this.wait, this.player.isWaiting && this.job.state === "running" ? waitWords : "");
     this.transport.update({ isPlaying: this.isPlaying, loop: this.#loop, timeline: this.timeline, isSpectrogram: this.board.isSpectrogram });
     this.rehearsal.update();
     this.practice.update({ isOriginal: this.mix.original !== null, isChanged: this.mix.isChanged });

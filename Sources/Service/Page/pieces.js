@@ -15,10 +15,10 @@ export function stemRate(job) {
   return job.stem_rate ?? job.sample_rate;
 }
 
-/** A stem whose WAV file is read by ranges. */
+/** A stem whose WAV file is read by ranges, each sample multiplied by `factor`. */
 class RangedStem {
-  constructor(path, format) {
-    Object.assign(this, { path, format, frames: format.frames });
+  constructor(path, format, totalBytes, factor) {
+    Object.assign(this, { path, format, totalBytes, factor, frames: format.frames });
   }
 
   /** The bytes of frames, in the file's format. */
@@ -26,6 +26,8 @@ class RangedStem {
     const { dataOffset, bytesPerFrame } = this.format;
     const from = dataOffset + first * bytesPerFrame;
     const reply = await request(this.path, { headers: { Range: `bytes=${from}-${from + count * bytesPerFrame - 1}` } });
+    // The file of a running job is replaced when the job is done.
+    if (reply.status === 206 && totalOf(reply) !== this.totalBytes) throw new Error("The stem has changed. Press play to try again.");
     const body = await reply.arrayBuffer();
     // A proxy may ignore the range and send the whole file.
     return reply.status === 200 ? body.slice(from, from + count * bytesPerFrame) : body;
@@ -34,6 +36,7 @@ class RangedStem {
   async read(first, count) {
     const { channels, sampleRate } = this.format;
     const planes = decodeFrames(await this.bytes(first, count), this.format);
+    if (this.factor !== 1) for (const plane of planes) plane.forEach((sample, frame) => { plane[frame] = sample * this.factor; });
     // A mono buffer would be 3 dB softer in a panner's centre than a stereo one.
     const buffer = new AudioBuffer({ length: Math.max(1, planes[0].length), numberOfChannels: 2, sampleRate });
     buffer.copyToChannel(planes[0], 0);
@@ -72,13 +75,15 @@ export function excerpt(buffer, first, count) {
   return part;
 }
 
-async function openStem(stem, sampleRate) {
+const totalOf = (reply) => Number(/\/(\d+)$/.exec(reply.headers.get("Content-Range") ?? "")?.[1]);
+
+async function openStem(stem, sampleRate, factor) {
   const path = stem.url.replace(/\.\w+$/, ".wav");
   try {
     const reply = await request(path, { headers: { Range: "bytes=0-4095" } });
-    const total = Number(/\/(\d+)$/.exec(reply.headers.get("Content-Range") ?? "")?.[1]);
+    const total = totalOf(reply);
     const format = total ? parseHeader(await reply.arrayBuffer(), total) : null;
-    if (format?.sampleRate === sampleRate) return new RangedStem(path, format);
+    if (format?.sampleRate === sampleRate) return new RangedStem(path, format, total, factor);
   } catch (error) {
     if (path === stem.url || !(error.status >= 400)) throw error;
   }
@@ -86,22 +91,35 @@ async function openStem(stem, sampleRate) {
   return new DecodedStem(await new OfflineAudioContext(2, 1, sampleRate).decodeAudioData(body));
 }
 
-/** All stems of a job, cut into pieces at the same frames. */
+/** All stems of a job, cut into pieces at the same frames. Those of a running job grow. */
 export class Pieces {
   #stems;
   /** Piece number → promise of a buffer for each stem; the least lately used first. */
   #kept = new Map();
+  /** Frames from the beginning that can be read. */
+  #readyFrames = Infinity;
+  /** Whether the stems were opened while their job ran, at the level before its gain: that level is kept. */
+  #isUnscaled = false;
+  #isGrowing = false;
+  /** Callers that wait for the next state of the job. */
+  #waiting = [];
 
   constructor(stems, sampleRate, pieceFrames = usualPieceFrames) {
     this.#stems = stems;
     this.sampleRate = sampleRate;
     this.pieceFrames = pieceFrames;
-    this.frames = Math.min(...stems.map((stem) => stem.frames));
   }
 
   static async open(job) {
     const rate = stemRate(job);
-    return new Pieces(await Promise.all(job.stems.map((stem) => openStem(stem, rate))), rate, job.piece_frames);
+    const pieces = new Pieces(await Promise.all(job.stems.map((stem) => openStem(stem, rate, 1))), rate, job.piece_frames ?? usualPieceFrames);
+    pieces.#isUnscaled = pieces.#isGrowing = job.state === "running";
+    if (pieces.#isGrowing) pieces.#readyFrames = Math.floor(job.ready_seconds * rate);
+    return pieces;
+  }
+
+  get frames() {
+    return Math.min(...this.#stems.map((stem) => stem.frames));
   }
 
   get count() {
@@ -113,14 +131,25 @@ export class Pieces {
     return { bytes: await this.#stems[stem].bytes(first, count), format: this.#stems[stem].format };
   }
 
-  /** The buffers of a piece, one for each stem. */
+  /** Takes a newer state of a running job: its stems have grown, or are complete, in other files. */
+  async update(job) {
+    if (!this.#isGrowing) return;
+    if (job.state === "running") {
+      this.#readyFrames = Math.floor(job.ready_seconds * this.sampleRate);
+    } else if (job.state === "done") {
+      this.#isGrowing = false;
+      this.#stems = await Promise.all(job.stems.map((stem) => openStem(stem, this.sampleRate, this.#isUnscaled ? 1 / (stem.gain ?? 1) : 1)));
+      this.#readyFrames = Infinity;
+    }
+    for (const resolve of this.#waiting.splice(0)) resolve();
+  }
+
+  /** The buffers of a piece, one for each stem, when they are finished. */
   get(index) {
     let piece = this.#kept.get(index);
     this.#kept.delete(index);
     if (!piece) {
-      const first = index * this.pieceFrames;
-      const count = Math.min(this.pieceFrames, this.frames - first);
-      piece = Promise.all(this.#stems.map((stem) => stem.read(first, count)));
+      piece = this.#read(index * this.pieceFrames);
       // A failed piece is requested again the next time.
       piece.catch(() => this.#kept.delete(index));
     }
@@ -131,5 +160,20 @@ export class Pieces {
       this.#kept.delete(oldest);
     }
     return piece;
+  }
+
+  async #read(first) {
+    for (;;) {
+      const count = Math.min(this.pieceFrames, this.frames - first);
+      if (first + count <= this.#readyFrames) {
+        try {
+          return await Promise.all(this.#stems.map((stem) => stem.read(first, count)));
+        } catch (error) {
+          if (!this.#isGrowing) throw error;
+        }
+      }
+      // The job may have ended just now.
+      await new Promise((resolve) => this.#waiting.push(resolve));
+    }
   }
 }

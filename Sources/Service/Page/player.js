@@ -15,6 +15,9 @@ function contextAt(sampleRate) {
   return context;
 }
 
+/** Time in which a song that was opened while it was separated gets the level of its files. */
+const settleSeconds = 2;
+
 export class Player {
   engine = null;
   #job;
@@ -27,11 +30,14 @@ export class Player {
   /** `[gain, pan]` of each stem, and the gain of their sum. */
   #mix = { stems: [], master: 1 };
   #tuning = plainTuning;
+  /** Gain of each stem's file, for stems that were opened before it was known. */
+  #levels;
   #isClosed = false;
 
   /** `onState(error)` is called when playing starts, waits, stops or fails; `onOpen(engine)` once. */
   constructor(job, startTime, { onState, onOpen }) {
     this.#job = job;
+    this.#levels = job.stems.map(() => 1);
     this.#startTime = startTime;
     this.#onState = onState;
     this.#onOpen = onOpen;
@@ -113,10 +119,20 @@ export class Player {
   set mix(mix) {
     this.#mix = mix;
     mix.stems.forEach(([gain, pan], index) => {
-      this.engine?.setGain(index, gain);
+      this.engine?.setGain(index, gain * this.#levels[index]);
       this.engine?.setPan(index, pan);
     });
     this.engine?.setMaster(mix.master);
+  }
+
+  /** Takes a newer state of the job. When it is done, stems that already play settle to the level of their files. */
+  update(job) {
+    const isSettling = this.#pieces !== null && this.#job.state === "running" && job.state === "done";
+    this.#job = job;
+    this.#pieces?.then((pieces) => pieces.update(job)).catch((error) => this.#onState(error));
+    if (!isSettling) return;
+    this.#levels = job.stems.map((stem) => stem.gain ?? 1);
+    this.#mix.stems.forEach(([gain], index) => this.engine?.setGain(index, gain * this.#levels[index], settleSeconds));
   }
 
   /** The samples around a part of the song: `{ from, to, stems }` in seconds, `[left, right]` of each stem. */

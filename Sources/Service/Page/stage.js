@@ -6,6 +6,14 @@ import { roughTime, title } from "./format.js";
 import { Mixer } from "./mixer.js";
 import { isWaiting, stateWords } from "./words.js";
 
+/** A running song opens in the mixer when this much of it can be heard. */
+const leastSeconds = 2;
+
+function isAudible({ state, stems, ready_seconds, duration_seconds }) {
+  if (state === "running") return stems.length > 0 && ready_seconds >= Math.min(leastSeconds, duration_seconds);
+  return state === "done" || (state === "cancelled" && stems.length > 0);
+}
+
 export class Stage {
   #root = document.getElementById("stage");
   #empty = document.getElementById("empty");
@@ -35,10 +43,11 @@ export class Stage {
 
   /** Shows a job; `saved` is the place and mix that it opens with. */
   show(job, saved) {
-    const isAudible = job.state === "done" || (job.state === "running" && job.stems.length > 0);
-    const kind = isAudible ? "mixer" : isWaiting(job.state) ? "progress" : job.state;
-    if (this.#shown !== `${kind} ${job.id}`) {
-      this.#clear(`${kind} ${job.id}`);
+    const kind = isAudible(job) ? "mixer" : isWaiting(job.state) ? "progress" : job.state;
+    // The part of a cancelled song is a song of its own length.
+    const shown = `${kind} ${kind === "mixer" && job.state === "cancelled" ? "part" : ""} ${job.id}`;
+    if (this.#shown !== shown) {
+      this.#clear(shown);
       if (kind === "mixer") {
         this.mixer = new Mixer(job, saved, this.actions);
         this.#root.append(this.mixer.root);

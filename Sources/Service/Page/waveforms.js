@@ -22,6 +22,9 @@ export class Waveforms {
   /** Samples of a part: `{ from, to, stems }`, `[left, right]` of each stem. */
   #samples = null;
   #isLoading = false;
+  #isLoadingWhole = false;
+  /** Points that were asked for while waveforms of the whole song were loaded; null for none. */
+  #nextPoints = null;
   /** The loudest sample of all stems, the height of all waveforms; null before the first is loaded. */
   scale = null;
 
@@ -70,6 +73,12 @@ export class Waveforms {
 
   async #loadWhole(points) {
     if (this.#wanted.has(points)) return;
+    // A song may grow faster than its waveforms arrive.
+    if (this.#isLoadingWhole) {
+      this.#nextPoints = points;
+      return;
+    }
+    this.#isLoadingWhole = true;
     this.#wanted.add(points);
     try {
       const reply = await json(`v1/separations/${this.#job.id}/peaks?points=${points}`);
@@ -82,6 +91,10 @@ export class Waveforms {
     } catch {
       this.#wanted.delete(points);
     }
+    this.#isLoadingWhole = false;
+    const next = this.#nextPoints;
+    this.#nextPoints = null;
+    if (next !== null) this.#loadWhole(next);
   }
 
   /** The finest waveform of a stem for a window: `{ from, to, planes }` or `{ from, to, channels }`; a coarse one until a finer one arrives. */

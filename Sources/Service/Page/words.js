@@ -32,6 +32,9 @@ export function problemWords(problem, name = "") {
 /** Whether the same song may succeed later: the service, not the sound, was the reason. */
 export const mayHelpToRetry = (problem) => !problem?.status || problem.status >= 500 || problem.status === 408 || problem.status === 429;
 
+/** What a player says that waits for a part of a running job. */
+export const waitWords = "This part is not separated yet. Playing goes on when it is.";
+
 /** Number of finished quarters of a job's progress, 0…4. */
 export const quarters = (fraction) => Math.floor(fraction * 4 + 1e-9);
 
