@@ -47,7 +47,8 @@ let package = Package(
         .target(
             name: "Quantization",
             dependencies: [
-                "HTDemucs", "Layers", "Signal", "WeightsLoader", "Tensor", "System", "CKernels",
+                "Demucs", "HTDemucs", "Layers", "Signal", "WeightsLoader", "Tensor", "System",
+                "CKernels",
             ]),
         .target(
             name: "Tracks",
@@ -66,8 +67,8 @@ let package = Package(
         .target(
             name: "Diagnostics",
             dependencies: [
-                "Demucs", "Quantization", "HTDemucs", "Audio", "ModelZoo", "WeightsLoader",
-                "Layers", "Signal", "Tensor", "System",
+                "Demucs", "Quantization", "RoFormer", "HTDemucs", "Audio", "ModelZoo",
+                "WeightsLoader", "Layers", "Signal", "Tensor", "System",
             ]),
         .target(
             name: "Runs",
@@ -145,7 +146,9 @@ let package = Package(
             ]),
         .testTarget(
             name: "QuantizationTests",
-            dependencies: ["Quantization", "HTDemucs", "Layers", "Tensor", "TestSupport"]),
+            dependencies: [
+                "Quantization", "Demucs", "HTDemucs", "Layers", "Tensor", "TestSupport",
+            ]),
         .testTarget(
             name: "TracksTests",
             dependencies: ["Tracks", "HTDemucs", "Signal", "Tensor", "System", "TestSupport"]),

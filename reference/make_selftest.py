@@ -87,6 +87,17 @@ def spectrogram() -> dict[str, torch.Tensor]:
     }
 
 
+def roformer() -> dict[str, torch.Tensor]:
+    """A tiny RoFormer with its mix and its stem; PyTorch's layout is the engine's."""
+    parameters, _ = read(FIXTURES / "roformer" / "bands_deep.safetensors")
+    outputs, _ = read(FIXTURES / "roformer" / "bands_deep.outputs.safetensors")
+    return {
+        **{f"roformer.{name}": value for name, value in parameters.items()},
+        "roformer.input": outputs["mix"],
+        "roformer.output": outputs["final"],
+    }
+
+
 def demo(path: Path, track: Path) -> dict[str, torch.Tensor]:
     """An excerpt of the track, exact in float16, and its stems by the official package."""
     import soundfile
@@ -121,6 +132,7 @@ def main() -> None:
     tensors = {
         **operators_and_blocks(),
         **spectrogram(),
+        **roformer(),
         **demo(options.model, options.track),
     }
     metadata = {

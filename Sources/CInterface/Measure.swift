@@ -41,18 +41,19 @@ public func sd_quantize(
         let log = Log(options.log, options.log_context)
 
         let source = try Checkpoint.open(path)
-        let configuration = try Configuration.read(from: source).configuration
+        let description = try ModelDescription(of: source)
+        description.warnings.forEach(log.warning)
+        let rules = description.configuration.trackRules
         let segments =
             if let tracks {
                 try CalibrationSegments(
                     of: tracks, count: max(Int(options.calibration_segments), tracks.count),
-                    for: configuration, on: backend, cancellation: token)
+                    for: rules, on: backend, cancellation: token)
             } else {
-                CalibrationSegments(noiseFor: configuration)
+                CalibrationSegments(noiseFor: rules)
             }
         let quantization = try ModelQuantization(
-            source, calibration: segments.description, threads: backend.threads)
-        quantization.warnings.forEach(log.warning)
+            source, description, calibration: segments.description, threads: backend.threads)
         let model = try quantization.run(
             mixes: segments.mixes, targets: targets, cancellation: token,
             report: { log.info($0) })
@@ -169,7 +170,7 @@ public func sd_trace(
             chunkSeconds: chunk_seconds == 0 ? nil : chunk_seconds, model: opened, on: backend,
             cancellation: token)
         _ = try trace.run(
-            patterns, on: opened.loadedNetwork(on: backend), model: opened, cancellation: token
+            patterns, on: opened.network(on: backend), model: opened, cancellation: token
         ) { tensor in
             let shape = tensor.shape.map(Int64.init)
             if callback(context, tensor.name, shape, Int32(shape.count), tensor.values) != 0 {

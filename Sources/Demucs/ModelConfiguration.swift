@@ -1,7 +1,6 @@
 // The families of models: what a checkpoint of each holds, and the network that it becomes.
 
 import HTDemucs
-import ModelZoo
 import RoFormer
 import System
 import Tensor
@@ -13,52 +12,36 @@ package enum ModelConfiguration: Sendable {
     case demucs(Configuration)
     case roformer(RoFormerConfiguration)
 
-    /// Reads the configuration from its file, from the checkpoint, or else from the shapes of the
-    /// tensors, where they determine it.
-    ///
-    /// - Parameter file: the file; nil for none.
-    /// - Returns: the configuration, and parts of the file that this engine ignores, one a line.
-    /// - Throws: `WeightsError`, `ConfigurationError`.
-    static func read(
-        from checkpoint: Checkpoint, _ file: ConfigurationFile?
-    ) throws -> (configuration: ModelConfiguration, warnings: [String]) {
-        guard let kind = RoFormerConfiguration.Kind(of: checkpoint) else {
-            guard let file else {
-                let (configuration, warnings) = try Configuration.read(from: checkpoint)
-                return (.demucs(configuration), warnings)
-            }
-            return try named(file) { sections throws(ConfigurationError) in
-                let read = try Configuration.read(ModelArguments(ofSections: sections))
-                return (.demucs(read.configuration), read.warnings)
-            }
-        }
-        guard let file else {
-            let sections = kind.completed(
-                try kind.storedSections(of: checkpoint), from: checkpoint)
-            return (.roformer(try RoFormerConfiguration(kind, sections)), [])
-        }
-        return try named(file) { sections throws(ConfigurationError) in
-            let sections = kind.completed(sections, from: checkpoint)
-            return (.roformer(try RoFormerConfiguration(kind, sections)), [])
-        }
-    }
-
-    /// The result for the sections of a file, whose errors name the file.
-    private static func named<Value>(
-        _ file: ConfigurationFile,
-        _ read: ([String: ArgumentValue]) throws(ConfigurationError) -> Value
-    ) throws(ConfigurationError) -> Value {
-        do {
-            return try read(file.sections)
-        } catch {
-            throw .file(path: file.path, error)
-        }
-    }
-
     package var trackRules: TrackRules {
         switch self {
         case .demucs(let configuration): configuration.trackRules
         case .roformer(let configuration): configuration.trackRules
+        }
+    }
+
+    /// Floating-point operations of a segment, see `Configuration.segmentOperations`.
+    package var segmentOperations: Double {
+        switch self {
+        case .demucs(let configuration): configuration.segmentOperations
+        case .roformer(let configuration): configuration.segmentOperations
+        }
+    }
+
+    /// Floating-point operations of one block of a segment.
+    package func segmentOperations(of block: NetworkBlock) -> Double {
+        switch self {
+        case .demucs(let configuration): configuration.segmentOperations(of: block)
+        case .roformer(let configuration): configuration.segmentOperations(of: block)
+        }
+    }
+
+    /// Least memory traffic of a block in bytes, see `Configuration.segmentBytes`.
+    package func segmentBytes(of block: NetworkBlock, weightBytes: Int) -> Double {
+        switch self {
+        case .demucs(let configuration):
+            configuration.segmentBytes(of: block, weightBytes: weightBytes)
+        case .roformer(let configuration):
+            configuration.segmentBytes(of: block, weightBytes: weightBytes)
         }
     }
 
@@ -70,18 +53,34 @@ package enum ModelConfiguration: Sendable {
         return .demucs(try configuration.inBag(ofSegmentSeconds: seconds))
     }
 
+    /// The layers that run in INT8 if the weights are floats.
+    package var recommendedPlan: QuantizationPlan {
+        switch self {
+        case .demucs(let configuration): .recommended(for: configuration)
+        case .roformer: .recommendedForRoFormers
+        }
+    }
+
     /// Builds the network from all parameters of a checkpoint.
     ///
-    /// - Throws: `WeightsError`; `SeparationError.invalidOption` for a RoFormer in INT8.
-    func network(_ parameters: ParameterReader, on backend: Backend) throws -> ModelNetwork {
+    /// - Parameters:
+    ///   - plan: the layers that run in INT8, see `LayerWeightsReader`.
+    ///   - observer: observes the inputs of the layers.
+    /// - Throws: `WeightsError`.
+    package func network(
+        _ parameters: ParameterReader, on backend: Backend, plan: QuantizationPlan? = nil,
+        observer: (any ModelObserver)? = nil
+    ) throws -> ModelNetwork {
         switch self {
         case .demucs(let configuration):
-            return .demucs(try configuration.network(parameters: parameters, backend: backend))
+            return .demucs(
+                try configuration.network(
+                    parameters: parameters, backend: backend, plan: plan, observer: observer))
         case .roformer(let configuration):
-            try SeparationError.require(
-                backend.precision != .int8, "precision", backend.precision.rawValue,
-                "float32 or bfloat16 for a RoFormer")
-            return .roformer(try RoFormer(configuration, parameters, on: backend))
+            let network = try RoFormer(
+                configuration, parameters, on: backend, plan: plan, observer: observer)
+            try parameters.finish()
+            return .roformer(network)
         }
     }
 }
@@ -90,6 +89,13 @@ package enum ModelConfiguration: Sendable {
 package indirect enum ModelNetwork: Sendable {
     case demucs(LoadedNetwork)
     case roformer(RoFormer)
+
+    package var backend: Backend {
+        switch self {
+        case .demucs(let network): network.backend
+        case .roformer(let network): network.backend
+        }
+    }
 
     /// Number of elements of all parameters.
     var parameterCount: Int {
@@ -109,7 +115,7 @@ package indirect enum ModelNetwork: Sendable {
 
     /// - Parameter mix: `[audioChannels, samples]`
     /// - Returns: `[sources, audioChannels, samples]`
-    func forward(
+    package func forward(
         _ mix: Tensor, observer: some ForwardObserver
     ) throws(CancellationError) -> Tensor {
         switch self {

@@ -40,12 +40,15 @@ package struct OpenedModel: Sendable {
             let checkpoint = try files.open(path)
             let configuration = try files.configuration(of: checkpoint)
             file = file ?? configuration
-            let (stored, ignored) = try ModelConfiguration.read(from: checkpoint, configuration)
+            let description = try ModelDescription(of: checkpoint, configuration)
+            let stored = description.configuration
             checkpoints.append(checkpoint)
             configurations.append(
                 try files.segmentSeconds.map { try stored.inBag(ofSegmentSeconds: $0) }
                     ?? stored)
-            warnings += ignored.map { files.checkpoints.count > 1 ? "\(path): \($0)" : $0 }
+            warnings += description.warnings.map {
+                files.checkpoints.count > 1 ? "\(path): \($0)" : $0
+            }
         }
         name = files.name
         configurationChecksum = file?.checksum

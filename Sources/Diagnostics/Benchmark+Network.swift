@@ -1,6 +1,8 @@
 // The networks that can be measured, and how they are loaded.
 
+import Demucs
 import HTDemucs
+import ModelZoo
 import Quantization
 import System
 import Tensor
@@ -9,19 +11,17 @@ import WeightsLoader
 extension Benchmark {
     /// A network to measure.
     package enum Network: Sendable {
-        /// A checkpoint file.
-        ///
-        /// - Parameter segmentSeconds: the bag's segment length, if the model is a member of a bag.
-        case checkpoint(path: String, segmentSeconds: Double?)
+        /// The files of a model with one checkpoint.
+        case checkpoint(ModelFiles)
         /// A configuration with ``SeededWeights``, without a file.
-        case random(Configuration)
+        case random(ModelConfiguration)
 
         /// The precision of the weights: INT8 for a checkpoint with INT8 weights, else float32.
         ///
         /// - Throws: `WeightsError`.
         package func ownPrecision() throws -> Precision {
-            guard case .checkpoint(let path, _) = self else { return .float32 }
-            return try Checkpoint.open(path).isQuantized ? .int8 : .float32
+            guard case .checkpoint(let files) = self else { return .float32 }
+            return try files.isQuantized() ? .int8 : .float32
         }
     }
 
@@ -35,10 +35,10 @@ extension Benchmark {
         /// Calls `body` with the network's weights in float16, unless they are INT8. A checkpoint
         /// is converted into a temporary file.
         static func withFloat16(of network: Network, _ body: (Source) throws -> Void) throws {
-            guard case .checkpoint(let path, let segmentSeconds) = network else {
+            guard case .checkpoint(let files) = network else {
                 return try body(Source(network: network, isFloat16: true))
             }
-            let checkpoint = try Checkpoint.open(path)
+            let checkpoint = try files.open(files.checkpoints[0])
             guard !checkpoint.isQuantized else { return }
             let number = UInt64.random(in: .min ... .max)
             let file = FilePath.joined(
@@ -47,22 +47,26 @@ extension Benchmark {
             try CheckpointConversion(checkpoint).write(to: file, asFloat16: true)
             try body(
                 Source(
-                    network: .checkpoint(path: file, segmentSeconds: segmentSeconds),
-                    isFloat16: true))
+                    network: .checkpoint(
+                        ModelFiles(
+                            name: files.name, checkpoints: [file],
+                            segmentSeconds: files.segmentSeconds)), isFloat16: true))
         }
 
         /// Size of the checkpoint in bytes; 0 for random weights.
         func fileBytes() throws -> Int {
-            guard case .checkpoint(let path, _) = network else { return 0 }
-            return try Checkpoint.open(path).countBytes
+            guard case .checkpoint(let files) = network else { return 0 }
+            return try files.open(files.checkpoints[0]).countBytes
         }
 
-        func load(_ precision: Precision, threads: Int) throws -> LoadedNetwork {
+        func load(
+            _ precision: Precision, threads: Int
+        ) throws -> (ModelConfiguration, ModelNetwork) {
             let backend = try Backend(threads: threads, precision: precision)
             switch network {
-            case .checkpoint(let path, let segmentSeconds):
-                return try Checkpoint.open(path).network(
-                    segmentSeconds: segmentSeconds, backend: backend)
+            case .checkpoint(let files):
+                let model = try OpenedModel(files)
+                return (model.configurations[0], try model.network(on: backend))
             case .random(let configuration):
                 let (weights, isFloat16) = (SeededWeights(configuration: configuration), isFloat16)
                 let parameters = ParameterReader { name, shape in
@@ -70,26 +74,28 @@ extension Benchmark {
                     return isFloat16
                         ? values.map { Widening.float(fromFloat16: Narrowing.float16($0)) } : values
                 }
-                return try configuration.network(parameters: parameters, backend: backend)
+                return (configuration, try configuration.network(parameters, on: backend))
             }
         }
     }
 
     /// Size of a model's values in a checkpoint of that precision, in bytes; nil stands for
     /// float16.
-    static func valueBytes(_ configuration: Configuration, _ precision: Precision?) throws -> Int {
+    static func valueBytes(
+        _ configuration: ModelConfiguration, _ precision: Precision?
+    ) throws -> Int {
         let parameters = ParameterReader { _, shape in
             [Float](repeating: 0, count: shape.reduce(1, *))
         }
         let observer = CalibrationObserver(rowsPerSegment: 2)
         _ = try configuration.network(
-            parameters: parameters, backend: Backend(threads: 1), observer: observer)
+            parameters, on: Backend(threads: 1), observer: observer)
         let shapes = parameters.askedShapes
         let count = shapes.values.reduce(0) { $0 + $1.reduce(1, *) }
         return switch precision {
         case .int8:
             QuantizedModel.valueBytes(
-                shapes, of: observer.layers, in: .recommended(for: configuration))
+                shapes, of: observer.layers, in: configuration.recommendedPlan)
         case .float32: 4 * count
         case .bfloat16, nil: 2 * count
         }

@@ -1,5 +1,6 @@
 // The results of a benchmark: a network in one precision, its blocks, a whole track.
 
+import Demucs
 import HTDemucs
 import Signal
 import System
@@ -24,7 +25,7 @@ extension Benchmark {
         package let segmentSeconds: [Double]
         /// Length of the segment.
         package let audioSeconds: Double
-        /// Floating-point operations of the segment, see `Configuration.segmentOperations`.
+        /// Floating-point operations of the segment, see `ModelConfiguration.segmentOperations`.
         package let operations: Double
         package let peakOperationsPerSecond: Double
         package let memoryBytesPerSecond: Double
@@ -91,7 +92,7 @@ extension Benchmark {
             begun = .now
         }
 
-        func times(_ configuration: Configuration, _ precision: Precision) -> [BlockTime] {
+        func times(_ configuration: ModelConfiguration, _ precision: Precision) -> [BlockTime] {
             let weightBytes =
                 switch precision {
                 case .float32: 4

@@ -2,7 +2,6 @@
 
 import Audio
 import Demucs
-import HTDemucs
 import Signal
 import System
 import Tensor
@@ -100,10 +99,10 @@ package struct Benchmark {
     ) throws -> (Measurement, Stems) {
         let fileBytes = try source.fileBytes()
         let start = ContinuousClock.now
-        let network = try source.load(precision, threads: threads)
+        let (configuration, network) = try source.load(precision, threads: threads)
         let loadSeconds = start.secondsSince
-        let (configuration, backend) = (network.configuration, network.backend)
-        let mix = Self.noise(configuration, on: backend)
+        let (rules, backend) = (configuration.trackRules, network.backend)
+        let mix = Self.noise(rules, on: backend)
 
         var stems = try network.forward(mix, observer: cancellation)
         var segmentSeconds: [Double] = []
@@ -120,7 +119,7 @@ package struct Benchmark {
             precision: precision, isFromFloat16: source.isFloat16, threads: backend.threads,
             instructionSet: backend.instructionSet, products: backend.productsDescription,
             fileBytes: fileBytes, loadSeconds: loadSeconds, segmentSeconds: segmentSeconds,
-            audioSeconds: Double(configuration.segmentSamples) / Double(configuration.samplerate),
+            audioSeconds: Double(rules.segmentSamples) / Double(rules.sampleRateHz),
             operations: configuration.segmentOperations,
             peakOperationsPerSecond: rates.operationsPerSecond,
             memoryBytesPerSecond: rates.memoryBytesPerSecond,
@@ -132,12 +131,10 @@ package struct Benchmark {
     private func measureTrack(
         _ source: Source, _ precision: Precision, _ cancellation: CancellationToken
     ) throws -> TrackTime? {
-        guard let track, case .checkpoint(let path, let segmentSeconds) = source.network else {
-            return nil
-        }
+        guard let track, case .checkpoint(let files) = source.network else { return nil }
         let separator = try Separator(
-            OpenedModel(ModelFiles(checkpoint: path)), threads: threads, precision: precision)
-        let options = SeparationOptions(shifts: 0, segmentSeconds: segmentSeconds)
+            OpenedModel(files), threads: threads, precision: precision)
+        let options = SeparationOptions(shifts: 0)
         let begun = ContinuousClock.now
         let separation = try separator.separate(
             AudioInput(track.audio), options: options, cancellation: cancellation)
@@ -149,16 +146,17 @@ package struct Benchmark {
 
     /// The stems in float32.
     private func reference(_ cancellation: CancellationToken) throws -> Stems {
-        let network = try Source(network: network).load(.float32, threads: threads)
-        let mix = Self.noise(network.configuration, on: network.backend)
+        let (configuration, network) = try Source(network: network).load(
+            .float32, threads: threads)
+        let mix = Self.noise(configuration.trackRules, on: network.backend)
         let stems = try network.forward(mix, observer: cancellation)
         return (stems.floats, stems.shape[0])
     }
 
     /// One segment of noise, `[audioChannels, samples]`, the same in every run.
-    private static func noise(_ configuration: Configuration, on backend: Backend) -> Tensor {
+    private static func noise(_ rules: TrackRules, on backend: Backend) -> Tensor {
         var draws = SeededDraws("mix")
-        let shape = [configuration.audioChannels, configuration.segmentSamples]
+        let shape = [rules.audioChannels, rules.segmentSamples]
         return backend.tensor(shape, draws.next(shape[0] * shape[1], in: -0.2...0.2))
     }
 }

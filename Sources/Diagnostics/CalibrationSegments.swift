@@ -2,7 +2,6 @@
 
 import Audio
 import Demucs
-import HTDemucs
 import System
 import Tensor
 import WeightsLoader
@@ -10,7 +9,7 @@ import WeightsLoader
 /// Segments of a network's input, spread over sound files.
 package struct CalibrationSegments: Sendable {
     /// The segments, `[audioChannels, samples]` each, normalised by the statistics of the whole
-    /// track.
+    /// track if the model's tracks are.
     package let mixes: [[Float]]
     /// Description of the segments for a quantised file's metadata.
     package let description: [String: ArgumentValue]
@@ -25,22 +24,23 @@ package struct CalibrationSegments: Sendable {
     ///   - count: number of segments in all, at least one for each file.
     /// - Throws: `AudioError`, `SeparationError.emptyAudio`, `CancellationError`.
     package init(
-        of paths: [String], count: Int, for configuration: Configuration, on backend: Backend,
+        of paths: [String], count: Int, for rules: TrackRules, on backend: Backend,
         cancellation: CancellationToken
     ) throws {
-        let samples = configuration.segmentSamples
+        let samples = rules.segmentSamples
         var mixes: [[Float]] = []
         for (index, path) in paths.enumerated() {
             let track = try Recording(
-                AudioInput(path: path), channelCount: configuration.audioChannels,
-                sampleRateHz: configuration.samplerate, cancellation: cancellation
+                AudioInput(path: path), channelCount: rules.audioChannels,
+                sampleRateHz: rules.sampleRateHz, cancellation: cancellation
             ).track
             let segments = (index + 1) * count / paths.count - index * count / paths.count
             let room = max(0, track.sampleCount - samples)
             // Segments begin in the middles of equal parts.
             let starts = (0..<segments).map { room * (2 * $0 + 1) / (2 * segments) }
             try track.forEachPiece(
-                at: starts, length: samples, on: backend, cancellation: cancellation
+                at: starts, length: samples, normalises: rules.normalises, on: backend,
+                cancellation: cancellation
             ) { _, piece in
                 mixes.append(piece.floats)
             }
@@ -53,10 +53,10 @@ package struct CalibrationSegments: Sendable {
     }
 
     /// Segments of noise, for when no music is given.
-    package init(noiseFor configuration: Configuration) {
+    package init(noiseFor rules: TrackRules) {
         var draws = SeededDraws("mix")
         mixes = (0..<Self.noiseSegments).map { _ in
-            draws.next(configuration.audioChannels * configuration.segmentSamples, in: -1...1)
+            draws.next(rules.audioChannels * rules.segmentSamples, in: -1...1)
         }
         description = [:]
     }

@@ -1,6 +1,8 @@
 // Random weights and signals that are the same in every run and on every machine.
 
+import Demucs
 import HTDemucs
+import Layers
 
 /// Random parameters of a configuration without a checkpoint, seeded with their names.
 ///
@@ -9,7 +11,7 @@ import HTDemucs
 /// of norms in 0.8 to 1.2, biases in ±0.1, and the variance of weights keeps activations near one.
 /// Weights are uniform, which is faster to draw than normal.
 struct SeededWeights: Sendable {
-    let configuration: Configuration
+    let configuration: ModelConfiguration
 
     /// The values of a parameter, row-major.
     ///
@@ -17,6 +19,9 @@ struct SeededWeights: Sendable {
     ///   - name: the parameter's name in the official state dict.
     ///   - shape: the parameter's shape in PyTorch's order.
     func draw(_ name: String, _ shape: [Int]) -> [Float] {
+        if name.hasSuffix("rotary_embed.freqs") {
+            return RotaryEmbedding.standardFrequencies(pairs: shape[0])
+        }
         var draws = SeededDraws(name)
         return draws.next(shape.reduce(1, *), in: range(name, shape))
     }
@@ -30,19 +35,28 @@ struct SeededWeights: Sendable {
         // Number of inputs of each output. PyTorch: a transposed convolution's weight is
         // [inputs, outputs, kernel].
         let inputs =
-            name.contains("conv_tr") || isTransposed(name, shape)
-            ? Float(shape[0] * shape[2]) / Float(configuration.stride)
-            : Float(shape[1...].reduce(1, *))
+            transposedStride(name, shape).map { Float(shape[0] * shape[2]) / Float($0) }
+            ?? Float(shape[1...].reduce(1, *))
+        // RoFormers have no LayerScale: weights of PyTorch's initial size keep the blocks of their
+        // transformers a fraction of the residual stream.
+        if case .roformer = configuration {
+            return -1 / inputs.squareRoot()...1 / inputs.squareRoot()
+        }
         let deviation = 1.2 / inputs.squareRoot()
         let bound = deviation * Float(3).squareRoot()
         return -bound...bound
     }
 
-    /// Whether a weight belongs to a transposed convolution of Demucs, whose modules are numbered.
-    private func isTransposed(_ name: String, _ shape: [Int]) -> Bool {
+    /// The stride of the transposed convolution that a weight belongs to; nil for other layers.
+    private func transposedStride(_ name: String, _ shape: [Int]) -> Int? {
+        guard case .demucs(let configuration) = configuration else { return nil }
+        if name.contains("conv_tr") { return configuration.stride }
+        // The modules of Demucs are numbered.
         let parts = name.split(separator: ".")
-        return configuration.architecture == .demucs && parts.count == 4 && parts[0] == "decoder"
+        let isTransposed =
+            configuration.architecture == .demucs && parts.count == 4 && parts[0] == "decoder"
             && parts[2] != "0" && shape.count == 3
+        return isTransposed ? configuration.stride : nil
     }
 }
 

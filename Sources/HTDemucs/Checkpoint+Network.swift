@@ -28,22 +28,13 @@ extension Configuration {
 extension Checkpoint {
     /// Builds the network of the checkpoint, with stored or inferred arguments.
     ///
-    /// - Parameters:
-    ///   - overriding: constructor arguments that replace the file's.
-    ///   - segmentSeconds: the segment of a bag that the model is part of.
+    /// - Parameter overriding: constructor arguments that replace the file's.
     /// - Throws: ``WeightsError`` if tensors are missing, unused or of another shape,
     ///   ``ConfigurationError`` if the model has an option that this engine does not build.
     package func network(
-        overriding: [String: ArgumentValue] = [:], segmentSeconds: Double? = nil, backend: Backend
+        overriding: [String: ArgumentValue] = [:], backend: Backend
     ) throws(AnyError) -> LoadedNetwork {
-        var (configuration, warnings) = try Configuration.read(from: self, overriding: overriding)
-        if let segmentSeconds {
-            do {
-                configuration = try configuration.inBag(ofSegmentSeconds: segmentSeconds)
-            } catch {
-                throw error.erased
-            }
-        }
+        let (configuration, warnings) = try Configuration.read(from: self, overriding: overriding)
         do {
             return try configuration.network(
                 warnings: warnings, parameters: parameters(), backend: backend)

@@ -14,7 +14,8 @@ package struct QuantizationPlan: Sendable {
         self.init { forms[$0] ?? .float }
     }
 
-    private init(_ form: @escaping @Sendable (_ tensor: String) -> LayerForm) {
+    /// - Parameter form: the form of the layer with this weight.
+    package init(_ form: @escaping @Sendable (_ tensor: String) -> LayerForm) {
         self.form = form
     }
 

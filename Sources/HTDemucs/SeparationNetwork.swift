@@ -117,21 +117,18 @@ extension Configuration {
     /// - Parameters:
     ///   - warnings: warnings from reading the configuration.
     ///   - parameters: all parameters of a checkpoint; the network must use every one.
-    ///   - plan: the layers that run in INT8. With nil and a backend in INT8, the layers that the
-    ///     checkpoint stores in INT8 or, for float weights, the recommended ones; else none.
+    ///   - plan: the layers that run in INT8, see ``LayerWeightsReader``.
     ///   - observer: observes the inputs of the layers.
     /// - Throws: ``WeightsError``.
     package func network(
         warnings: [String] = [], parameters: ParameterReader, backend: Backend,
         plan: QuantizationPlan? = nil, observer: (any ModelObserver)? = nil
     ) throws(WeightsError) -> LoadedNetwork {
-        var plan = plan
-        if plan == nil, backend.precision == .int8 {
-            let forms = try parameters.storedForms()
-            plan = forms.map { QuantizationPlan($0) } ?? .recommended(for: self)
-        }
         let reader = StateDictReader(
-            configuration: self, backend: backend, plan: plan, observer: observer)
+            configuration: self, backend: backend,
+            layerWeights: try LayerWeightsReader(
+                plan: plan, recommended: .recommended(for: self), observer: observer,
+                of: parameters, on: backend))
         var network = try LoadedNetwork(reader, parameters)
         try parameters.finish()
         network.properties.warnings = warnings

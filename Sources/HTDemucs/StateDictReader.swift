@@ -10,29 +10,30 @@ import WeightsLoader
 package struct StateDictReader {
     package let configuration: Configuration
     let backend: Backend
-    /// The layers that run in INT8; nil for none.
-    let plan: QuantizationPlan?
-    /// Observes the inputs of the layers.
-    let observer: (any ModelObserver)?
-    /// The precision of products without INT8 activations.
-    private(set) var floatPrecision: Precision
+    private var layerWeights: LayerWeightsReader
 
+    /// - Parameter layerWeights: reads the weights; nil for floats alone.
     package init(
-        configuration: Configuration, backend: Backend, plan: QuantizationPlan? = nil,
-        observer: (any ModelObserver)? = nil
+        configuration: Configuration, backend: Backend, layerWeights: LayerWeightsReader? = nil
     ) {
         self.configuration = configuration
         self.backend = backend
-        self.plan = plan
-        self.observer = observer
-        floatPrecision = backend.precisionOfFloats
+        self.layerWeights = layerWeights ?? LayerWeightsReader(on: backend)
+    }
+
+    /// The weights of a layer, see ``LayerWeightsReader``.
+    func weights(
+        _ reader: ParameterReader, _ shape: [Int], named name: String = "weight",
+        outputAxis: Int = 0
+    ) throws(WeightsError) -> LayerWeights {
+        try layerWeights(reader, shape, named: name, outputAxis: outputAxis)
     }
 
     /// The reader of an encoder layer. The outermost layer multiplies in float32: its error reaches
     /// all later layers, and its speed is bound by memory in any precision.
     func ofEncoder(_ layer: Configuration.LayerShape) -> StateDictReader {
         var reader = self
-        if layer.index == 0 { reader.floatPrecision = .float32 }
+        if layer.index == 0 { reader.layerWeights.floatPrecision = .float32 }
         return reader
     }
 
@@ -234,7 +235,7 @@ package struct StateDictReader {
             return DConv.Layer(
                 dilation: dilation,
                 reduce: WeightMatrix(
-                    LayerWeights(.floats(reduce), activations: floatPrecision),
+                    LayerWeights(.floats(reduce), activations: layerWeights.floatPrecision),
                     rowOffsets: (0..<channels).map { $0 * taps },
                     columnOffsets: (0..<DConv.tapColumns(hidden: hidden)).map { column in
                         column < taps * hidden
@@ -244,7 +245,7 @@ package struct StateDictReader {
                 norm1: try groupNorm(reader.scope("1"), groups: 1, channels: hidden),
                 lstm: lstm, attention: attention,
                 expand: Linear(
-                    weight: LayerWeights(.floats(expand), activations: floatPrecision),
+                    weight: LayerWeights(.floats(expand), activations: layerWeights.floatPrecision),
                     bias: try expandReader.floats("bias", [2 * channels]), inputs: hidden,
                     on: backend),
                 norm2: try groupNorm(next(), groups: 1, channels: 2 * channels),

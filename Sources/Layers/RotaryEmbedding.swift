@@ -34,6 +34,15 @@ package struct RotaryEmbedding: Sendable {
         sines = table { sin($0) }
     }
 
+    /// The frequencies of a model before its training, which published models keep: those of `pairs`
+    /// pairs fall from 1 to nearly 1/10,000.
+    ///
+    /// PyTorch: `RotaryEmbedding(dim=2 * pairs).freqs`.
+    package static func standardFrequencies(pairs: Int) -> [Float] {
+        // In float32, as the reference computes them.
+        (0..<pairs).map { 1 / powf(10_000, Float(2 * $0) / Float(2 * pairs)) }
+    }
+
     /// Rotates rows of neighbouring positions in place, on the calling thread.
     ///
     /// - Parameters:

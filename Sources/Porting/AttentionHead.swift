@@ -1,6 +1,6 @@
 // Selection of attention weights for a trace: one head of one layer of the transformer.
 
-import HTDemucs
+import Demucs
 
 /// An attention head of a transformer layer, `layers.0:2` in an option.
 ///
@@ -14,10 +14,12 @@ package struct AttentionHead: Sendable, Equatable {
 
     /// Reads a list of heads separated by commas.
     ///
-    /// - Throws: ``PortingError`` for a layer or a head that the model doesn't have.
+    /// - Throws: ``PortingError`` for a layer or a head that the model doesn't have, and for a model of
+    ///   another family than demucs.
     package static func list(
-        _ text: String, of configuration: Configuration
+        _ text: String, of model: OpenedModel
     ) throws(PortingError) -> [AttentionHead] {
+        let configuration = try model.configuration
         let layers = configuration.tLayers
         let names = ["layers", "layers_t"].flatMap { branch in
             (0..<layers).map { "\(branch).\($0)" }

@@ -33,7 +33,7 @@ package struct Calibration {
         _ model: OpenedModel, chunkSeconds: Double?, encoding: TensorEncoding, seed: UInt64
     ) throws(PortingError) {
         self.model = model
-        chunkSamples = try Preparation.samples(chunkSeconds, model.configuration)
+        chunkSamples = try Preparation.samples(chunkSeconds, model.rules)
         self.encoding = encoding
         self.seed = seed
     }
@@ -52,7 +52,7 @@ package struct Calibration {
         cancellation: CancellationToken, warn: (AudioWarning) -> Void = { _ in },
         progress: (Int) -> Void = { _ in }
     ) throws -> [String] {
-        let configuration = model.configuration
+        let configuration = try model.configuration
         var tracks: [Track] = []
         var pieces: [[Piece]] = []
         var random = PythonRandom(seed: seed)

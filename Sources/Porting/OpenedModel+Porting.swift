@@ -22,10 +22,7 @@ extension OpenedModel {
             throw PortingError.bagOfSeveral(name: files.name, checkpoints: files.checkpoints)
         }
         try self.init(files)
-        guard case .demucs = configurations[0] else {
-            throw PortingError.otherFamily(name: files.name)
-        }
-        guard configuration.architecture != .demucs || !needsCore else {
+        if needsCore, try configuration.architecture == .demucs {
             throw PortingError.noCore(name: files.name)
         }
         guard let name else { return }
@@ -33,28 +30,25 @@ extension OpenedModel {
         self.name = isFile ? FilePath.absolute(name) : name
     }
 
+    /// The configuration of a model of demucs.
+    ///
+    /// - Throws: ``PortingError/otherFamily(name:)``
     package var configuration: Configuration {
-        guard case .demucs(let configuration) = configurations[0] else {
-            preconditionFailure("init(porting:) refuses other families")
+        get throws(PortingError) {
+            guard case .demucs(let configuration) = configurations[0] else {
+                throw .otherFamily(name: name)
+            }
+            return configuration
         }
-        return configuration
     }
 
-    /// Loads the network.
-    ///
-    /// - Throws: `WeightsError`.
-    package func loadedNetwork(on backend: Backend) throws -> LoadedNetwork {
-        guard case .demucs(let network) = try network(on: backend) else {
-            throw PortingError.otherFamily(name: name)
-        }
-        return network
-    }
+    var rules: TrackRules { configurations[0].trackRules }
 
     /// Loads the network, which has a core.
     ///
     /// - Throws: ``PortingError/noCore(name:)``, `WeightsError`.
     package func hybridNetwork(on backend: Backend) throws -> any HybridNetwork {
-        guard let network = try loadedNetwork(on: backend).hybrid else {
+        guard let network = try network(on: backend).hybrid else {
             throw PortingError.noCore(name: name)
         }
         return network
@@ -66,6 +60,7 @@ extension OpenedModel {
     ///
     /// - Throws: ``PortingError`` for the first property that differs.
     func check(_ manifest: Manifest, folder: String) throws(PortingError) {
+        let configuration = try configuration
         let prepared = manifest.model
         let properties = [
             (
@@ -83,6 +78,16 @@ extension OpenedModel {
         for (property, found, expected) in properties where found != expected {
             throw .modelDiffers(
                 path: folder, prepared: "\(property) \(expected)", found: found)
+        }
+    }
+}
+
+extension ModelNetwork {
+    /// The network if it has a core; else nil.
+    var hybrid: (any HybridNetwork)? {
+        switch self {
+        case .demucs(let network): network.hybrid
+        case .roformer: nil
         }
     }
 }

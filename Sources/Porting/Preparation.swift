@@ -34,7 +34,7 @@ package struct Preparation {
         track = recording.track
         warnings = recording.warnings
         let plan = try ChunkPlan(
-            chunkSamples: Self.samples(chunkSeconds, configuration), overlap: overlap,
+            chunkSamples: Self.samples(chunkSeconds, configuration.trackRules), overlap: overlap,
             trackSamples: track.sampleCount)
         manifest = Manifest(
             source: .init(
@@ -47,16 +47,16 @@ package struct Preparation {
 
     /// Samples of a chunk of `chunkSeconds`, rounded down as the reference rounds its segments.
     static func samples(
-        _ chunkSeconds: Double?, _ configuration: Configuration
+        _ chunkSeconds: Double?, _ rules: TrackRules
     ) throws(PortingError) -> Int {
-        guard let seconds = chunkSeconds else { return configuration.segmentSamples }
+        guard let seconds = chunkSeconds else { return rules.segmentSamples }
         guard Self.chunkSeconds.contains(seconds) else {
             throw .invalidOption(
                 name: "chunk", value: "\(seconds)",
                 allowed: "\(Self.chunkSeconds.lowerBound) to \(Self.chunkSeconds.upperBound) "
                     + "seconds")
         }
-        let samples = Int(Double(configuration.samplerate) * seconds)
+        let samples = Int(Double(rules.sampleRateHz) * seconds)
         guard samples >= 1 else {
             throw .invalidOption(
                 name: "chunk", value: "\(seconds)", allowed: "at least one sample")

@@ -11,10 +11,10 @@ import Tensor
 /// Besides the values of ``Probe``: `mix` `[A, N]`, the chunk; `mag` `[2A, F, T]`, its spectrogram
 /// with complex numbers as channels; `output` `[S, 2A, F, T]` and `add_67` `[S, A, N]`, the core's
 /// outputs; `final` `[S, A, N]`, the stems. A model on the waveform alone has only `mix` and
-/// `final` of these.
+/// `final` of these; a RoFormer has no other values.
 package struct Trace {
     private let input: NamedTensor
-    /// Spectrogram of the chunk; nil for a model without a spectrogram.
+    /// Spectrogram of the chunk, the core's input; nil for a model without a core.
     private let x: NamedTensor?
     private let origin: String
     package let warnings: [AudioWarning]
@@ -71,23 +71,32 @@ package struct Trace {
         model: OpenedModel, on backend: Backend, cancellation: CancellationToken
     ) throws {
         let track = recording.track
-        let configuration = model.configuration
-        let length = try Preparation.samples(chunkSeconds, configuration)
-        let position = startSeconds * Double(configuration.samplerate)
+        let rules = model.rules
+        let length = try Preparation.samples(chunkSeconds, rules)
+        let position = startSeconds * Double(rules.sampleRateHz)
         guard position >= 0, position < Double(track.sampleCount) else {
-            let seconds = Double(track.sampleCount) / Double(configuration.samplerate)
+            let seconds = Double(track.sampleCount) / Double(rules.sampleRateHz)
             throw PortingError.invalidOption(
                 name: "start", value: "\(startSeconds)",
                 allowed: "a number of seconds within the track's \(seconds)")
         }
+        let spectrogram: CoreSpectrogram? =
+            switch model.configurations[0] {
+            case .demucs(let configuration) where configuration.architecture != .demucs:
+                configuration.spectrogram(on: backend)
+            case .demucs, .roformer: nil
+            }
         var inputs: [NamedTensor] = []
         try track.forEachPiece(
-            at: [Int(position)], length: length, on: backend, cancellation: cancellation
+            at: [Int(position)], length: length, normalises: rules.normalises, on: backend,
+            cancellation: cancellation
         ) { _, chunk in
-            inputs = configuration.spectrogram(on: backend).inputs(chunk)
+            inputs =
+                spectrogram?.inputs(chunk)
+                ?? [NamedTensor(CoreTensor.input, [1] + Array(chunk.shape), chunk.floats)]
         }
         input = inputs[0]
-        x = configuration.architecture == .demucs ? nil : inputs[1]
+        x = spectrogram == nil ? nil : inputs[1]
         origin = "\(name), from sample \(Int(position))"
         warnings = recording.warnings
     }
@@ -99,10 +108,9 @@ package struct Trace {
         _ audio: AudioInput, startSeconds: Double, chunkSeconds: Double?, model: OpenedModel,
         on backend: Backend, cancellation: CancellationToken
     ) throws {
-        let configuration = model.configuration
         let recording = try Recording(
-            audio, channelCount: configuration.audioChannels,
-            sampleRateHz: configuration.samplerate, cancellation: cancellation)
+            audio, channelCount: model.rules.audioChannels,
+            sampleRateHz: model.rules.sampleRateHz, cancellation: cancellation)
         try self.init(
             recording, name: FilePath.name(of: audio.name), startSeconds: startSeconds,
             chunkSeconds: chunkSeconds, model: model, on: backend, cancellation: cancellation)
@@ -115,7 +123,7 @@ package struct Trace {
     /// - Throws: ``PortingError``, for example `noMatch`; `CancellationError`.
     package func write(
         _ patterns: [NamePattern], attention: [AttentionHead] = [],
-        of network: LoadedNetwork, model: OpenedModel, to path: String,
+        of network: ModelNetwork, model: OpenedModel, to path: String,
         cancellation: CancellationToken
     ) throws -> [String] {
         let writer = try TraceWriter(
@@ -138,7 +146,7 @@ package struct Trace {
     /// - Throws: ``PortingError``, for example `noMatch`; `CancellationError`.
     package func run(
         _ patterns: [NamePattern], attention: [AttentionHead] = [],
-        on network: LoadedNetwork, model: OpenedModel, cancellation: CancellationToken,
+        on network: ModelNetwork, model: OpenedModel, cancellation: CancellationToken,
         sink: @escaping (NamedTensor) throws(PortingError) -> Void
     ) throws {
         let observer = TraceObserver(patterns, attention, cancellation, sink)
@@ -147,12 +155,13 @@ package struct Trace {
             try giveStems(of: network, to: observer)
             return try observer.finish()
         }
+        let configuration = try model.configuration
         try observer.give("mag", x)
-        let spectrogram = model.configuration.spectrogram(on: network.backend)
+        let spectrogram = configuration.spectrogram(on: network.backend)
         let (mix, z) = spectrogram.engineInputs(input, x)
         let core = try observer.watch { try network.core(mix, z, observer: observer) }
         let outputs = spectrogram.outputs(
-            core.x, core.xt, sources: model.configuration.sources.count)
+            core.x, core.xt, sources: configuration.sources.count)
         for output in outputs { try observer.give(output.name, output) }
         var stems = outputs[1]
         stems.values = spectrogram.stems(outputs[0], outputs[1])
@@ -160,8 +169,8 @@ package struct Trace {
         try observer.finish()
     }
 
-    /// Runs a model on the waveform alone, and passes on its stems as `final`.
-    private func giveStems(of network: LoadedNetwork, to observer: TraceObserver) throws {
+    /// Runs a model without a core, and passes on its stems as `final`.
+    private func giveStems(of network: ModelNetwork, to observer: TraceObserver) throws {
         let mix = network.backend.tensor(Array(input.shape.dropFirst()), input.values)
         let stems = try observer.watch { try network.forward(mix, observer: observer) }
         try observer.give("final", NamedTensor("final", [1] + Array(stems.shape), stems.floats))

@@ -207,8 +207,8 @@ package struct MixedPrecisionSearch {
         let parameters = quantization.checkpoint.parameters(
             replacing: quantized.replacements(
                 for: forms.filter { $0.value != .float }.keys))
-        let network = try quantization.configuration.network(
-            parameters: parameters, backend: backend, plan: QuantizationPlan(forms))
+        let network = try quantization.description.configuration.network(
+            parameters, on: backend, plan: QuantizationPlan(forms))
         return try mixes.map {
             try network.forward(quantization.tensor($0, on: backend), observer: cancellation).floats
         }
@@ -218,10 +218,10 @@ package struct MixedPrecisionSearch {
     private func energies(
         _ stems: [[Float]], _ energy: KeyPath<SignalToNoise, Double>
     ) -> Energies {
-        zip(stems, reference).map { stems, reference in
-            SignalToNoise.perStem(
-                stems, against: reference, count: quantization.configuration.sources.count
-            ).map { $0[keyPath: energy] }
+        let sources = quantization.description.configuration.trackRules.sources
+        return zip(stems, reference).map { stems, reference in
+            SignalToNoise.perStem(stems, against: reference, count: sources.count)
+                .map { $0[keyPath: energy] }
         }.summed()
     }
 

@@ -2,7 +2,7 @@
 // and the choice of each layer's form. docs/int8.md describes these steps, and
 // docs/int8-study.md has the measurements behind them.
 
-import HTDemucs
+import Demucs
 import Layers
 import System
 import Tensor
@@ -44,20 +44,19 @@ package struct ModelQuantization {
     package static let measuredSegments = 2
 
     let checkpoint: Checkpoint
-    let arguments: ModelArguments
-    package let configuration: Configuration
-    /// A line for each argument of the checkpoint that this engine ignores.
-    package let warnings: [String]
+    package let description: ModelDescription
     let threads: Int
     /// Metadata of the file: its source and calibration.
     let origin: [String: ArgumentValue]
 
-    /// - Parameter calibration: a description of the calibration for the file's metadata; its
-    ///   numbers must be finite.
-    /// - Throws: ``WeightsError``, ``ConfigurationError`` if the checkpoint is not a model with float
-    ///   weights.
+    /// - Parameters:
+    ///   - description: the checkpoint's model.
+    ///   - calibration: a description of the calibration for the file's metadata; its numbers must be
+    ///     finite.
+    /// - Throws: `WeightsError` if the weights are not floats.
     package init(
-        _ checkpoint: Checkpoint, calibration: [String: ArgumentValue], threads: Int
+        _ checkpoint: Checkpoint, _ description: ModelDescription,
+        calibration: [String: ArgumentValue], threads: Int
     ) throws {
         guard !checkpoint.isQuantized else {
             throw WeightsError.unsupported(
@@ -66,8 +65,7 @@ package struct ModelQuantization {
         }
         self.checkpoint = checkpoint
         self.threads = threads
-        arguments = try Configuration.arguments(of: checkpoint)
-        (configuration, warnings) = try Configuration.read(arguments)
+        self.description = description
         origin = [
             "source": .string(FilePath.name(of: checkpoint.path)),
             "source_sha256": .string(checkpoint.sha256()), "calibration": .object(calibration),
@@ -80,7 +78,7 @@ package struct ModelQuantization {
     ///   - mixes: at least one segment for the calibration, `[audioChannels, samples]` each,
     ///     normalised like the network's input. The SNR is measured on the first
     ///     ``measuredSegments``.
-    /// - Throws: ``WeightsError``, ``QuantizationError``, `CancellationError`.
+    /// - Throws: `WeightsError`, ``QuantizationError``, `CancellationError`.
     package func run(
         mixes: [[Float]], targets: MixedPrecisionSearch.Targets, cancellation: CancellationToken,
         report: @escaping (Stage) -> Void = { _ in }
@@ -88,8 +86,8 @@ package struct ModelQuantization {
         let backend = try Backend(threads: threads)
         let observer = CalibrationObserver(rowsPerSegment: Self.rowsPerSegment(mixes.count))
         let parameters = checkpoint.parameters()
-        let network = try configuration.network(
-            parameters: parameters, backend: Backend(threads: 1), observer: observer)
+        let network = try description.configuration.network(
+            parameters, on: Backend(threads: 1), observer: observer)
         for (index, mix) in mixes.enumerated() {
             report(.calibrating(done: index, segments: mixes.count))
             _ = try network.forward(tensor(mix, on: network.backend), observer: cancellation)
@@ -114,8 +112,8 @@ package struct ModelQuantization {
     }
 
     func tensor(_ mix: [Float], on backend: Backend) -> Tensor {
-        backend.tensor(
-            [configuration.audioChannels, mix.count / configuration.audioChannels], mix)
+        let channels = description.configuration.trackRules.audioChannels
+        return backend.tensor([channels, mix.count / channels], mix)
     }
 }
 

@@ -48,12 +48,14 @@ struct QuantizedLayers {
         let shifts = products.reduce(into: [Double](repeating: 0, count: quantizer.channels)) {
             $1.addMeanErrors(of: errors, quantizer, to: &$0)
         }
-        // Every layer has a bias.
+        // The attention of RoFormers has layers without biases.
         let name = "\(layer.tensor.dropLast("weight".count))bias"
-        let bias = try parameters.floats(name, [quantizer.channels])
-        biases[layer.tensor] = (name, zip(bias, shifts).map { Float(Double($0) + $1) })
+        if parameters.has(name) {
+            let bias = try parameters.floats(name, [quantizer.channels])
+            biases[layer.tensor] = (name, zip(bias, shifts).map { Float(Double($0) + $1) })
+        }
 
-        let form = QuantizationPlan.recommended(for: quantization.configuration)[layer.tensor]
+        let form = quantization.description.configuration.recommendedPlan[layer.tensor]
         layers.append(
             ModelQuantization.Layer(
                 tensor: layer.tensor, shape: layer.shape,

@@ -40,7 +40,8 @@ package struct QuantizedModel {
             snrDecibels.isFinite ? .number((snrDecibels * 100).rounded() / 100) : .null
         let scheme = QuantizationScheme(layers: forms, origin: origin)
         writer = SafetensorsWriter(
-            quantization.checkpoint, entries: entries, arguments: quantization.arguments,
+            quantization.checkpoint, entries: entries,
+            arguments: quantization.description.arguments,
             metadata: scheme.metadata)
         countBytes = try writer.countBytes()
     }

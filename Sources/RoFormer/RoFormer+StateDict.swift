@@ -8,16 +8,24 @@ import Tensor
 import WeightsLoader
 
 extension RoFormer {
-    /// Builds the network from all parameters of a checkpoint.
+    /// Builds the network from the parameters of a checkpoint.
     ///
-    /// - Throws: ``WeightsError`` if tensors are missing, unused or of another shape.
+    /// - Parameters:
+    ///   - plan: the layers that run in INT8, see `LayerWeightsReader`.
+    ///   - observer: observes the inputs of the layers.
+    /// - Throws: ``WeightsError`` if tensors are missing or of another shape.
     package init(
-        _ configuration: RoFormerConfiguration, _ parameters: ParameterReader, on backend: Backend
+        _ configuration: RoFormerConfiguration, _ parameters: ParameterReader, on backend: Backend,
+        plan: QuantizationPlan? = nil, observer: (any ModelObserver)? = nil
     ) throws {
         self.configuration = configuration
         self.backend = backend
         stft = STFT(nfft: configuration.nfft, framing: .centred(hop: configuration.hop))
-        let reader = RoFormerReader(configuration: configuration, backend: backend)
+        let reader = RoFormerReader(
+            configuration: configuration, backend: backend,
+            layerWeights: try LayerWeightsReader(
+                plan: plan, recommended: .recommendedForRoFormers, observer: observer,
+                of: parameters, on: backend))
         bandSplit = try reader.bandSplit(parameters.scope("band_split"))
         layers = try (0..<configuration.depth).map { index in
             let layer = parameters.scope("layers").scope("\(index)")
@@ -32,7 +40,6 @@ extension RoFormer {
         maskEstimators = try (0..<configuration.stems).map { index in
             try reader.maskEstimator(parameters.scope("mask_estimators").scope("\(index)"))
         }
-        try parameters.finish()
         parameterCount = parameters.askedCount
     }
 }
@@ -41,6 +48,7 @@ extension RoFormer {
 private struct RoFormerReader {
     let configuration: RoFormerConfiguration
     let backend: Backend
+    let layerWeights: LayerWeightsReader
 
     func norm(_ reader: ParameterReader, _ channels: Int) throws -> RMSNorm {
         RMSNorm(gamma: try reader.floats("gamma", [channels]), on: backend)
@@ -50,7 +58,7 @@ private struct RoFormerReader {
         _ reader: ParameterReader, inputs: Int, outputs: Int, hasBias: Bool = true
     ) throws -> Linear {
         Linear(
-            weight: .floats(try reader.floats("weight", [outputs, inputs]), on: backend),
+            weight: try layerWeights(reader, [outputs, inputs]),
             bias: hasBias
                 ? try reader.floats("bias", [outputs]) : [Float](repeating: 0, count: outputs),
             inputs: inputs, on: backend)
@@ -93,16 +101,20 @@ private struct RoFormerReader {
     private func frequencies(_ reader: ParameterReader) throws -> [Float] {
         let pairs = configuration.headSize / 2
         if reader.has("freqs") { return try reader.floats("freqs", [pairs]) }
-        return (0..<pairs).map { 1 / powf(10_000, Float(2 * $0) / Float(2 * pairs)) }
+        return RotaryEmbedding.standardFrequencies(pairs: pairs)
     }
 
     private func attention(_ reader: ParameterReader) throws -> AxialAttention {
         let (channels, heads) = (configuration.channels, configuration.heads)
         let inner = heads * configuration.headSize
+        let gates = reader.scope("to_gates")
         return AxialAttention(
             norm: try norm(reader.scope("norm"), channels),
             projection: try projection(reader, inputs: channels, outputs: inner),
-            gates: try linear(reader.scope("to_gates"), inputs: channels, outputs: heads),
+            // Always floats: they read what the projection reads, in floats or in bfloat16.
+            gates: Linear(
+                weight: .floats(try gates.floats("weight", [heads, channels]), on: backend),
+                bias: try gates.floats("bias", [heads]), inputs: channels, on: backend),
             output: try linear(
                 reader.scope("to_out").scope("0"), inputs: inner, outputs: channels,
                 hasBias: false), heads: heads)
@@ -120,7 +132,8 @@ private struct RoFormerReader {
             try reader.scope($0).floats("weight", [outputs, inputs])
         }
         return Linear(
-            weight: .floats(parts, on: backend),
+            weight: try layerWeights(
+                parts, of: reader.scope("to_qkv"), [3 * outputs, inputs]),
             bias: [Float](repeating: 0, count: 3 * outputs), inputs: inputs, on: backend)
     }
 

@@ -83,19 +83,22 @@ package struct Track {
         return track
     }
 
-    /// Reads normalised pieces in an extra pass, in memory for one piece.
+    /// Reads pieces in an extra pass, in memory for one piece.
     ///
     /// - Parameters:
     ///   - starts: positions in the track, ascending.
     ///   - length: samples of a piece.
+    ///   - normalises: whether the pieces are normalised by the track's statistics.
     ///   - body: receives the piece's index in `starts` and `[channels, length]`, with zeros after
     ///     the track's end.
     /// - Throws: `CancellationError`, the errors of reading and of `body`.
     package func forEachPiece(
-        at starts: [Int], length: Int, on backend: Backend, cancellation: CancellationToken,
+        at starts: [Int], length: Int, normalises: Bool = true, on backend: Backend,
+        cancellation: CancellationToken,
         _ body: (_ index: Int, _ piece: Tensor) throws(AnyError) -> Void
     ) throws(AnyError) {
-        var window = try TrackWindow(self)
+        var window = try TrackWindow(
+            self, normalization: normalises ? statistics.normalization : .identity)
         for (index, start) in starts.enumerated() {
             do { try cancellation.check() } catch { throw error.erased }
             window.forget(before: start)

@@ -3,17 +3,13 @@
 import Demucs
 import Diagnostics
 import Evaluation
-import HTDemucs
 import ModelZoo
 import System
 import Tensor
 
 struct BenchCommand {
     /// The names that `--random-weights` accepts.
-    static let configurations: [(name: String, architecture: Architecture)] = [
-        ("htdemucs", .htdemucs), ("hdemucs", .hdemucs), ("demucs", .demucs),
-    ]
-    static let configurationNames = configurations.map(\.name)
+    static let configurationNames = ModelConfiguration.publishedNames
 
     private let arguments: ParsedArguments
     private let console: Console
@@ -102,24 +98,17 @@ struct BenchCommand {
 
     /// The network to measure, and its name in the report.
     private func network() throws -> (name: String, Benchmark.Network) {
-        let random = BenchCommand.configurations.first {
-            $0.name == arguments.value(.randomWeights)
-        }
-        if let random {
-            return (
-                "\(random.name) with random weights",
-                .random(try Configuration(.publishedSize(of: random.architecture)))
-            )
+        if let name = arguments.value(.randomWeights),
+            let random = try ModelConfiguration(publishedSizeOf: name)
+        {
+            return ("\(name) with random weights", .random(random))
         }
         let files = try arguments.modelStore().model(
             named: arguments.value(.name), console: console, cancellation: cancellation)
         guard files.checkpoints.count == 1 else {
             throw SeveralNetworks(name: files.name, checkpoints: files.checkpoints)
         }
-        return (
-            files.name,
-            .checkpoint(path: files.checkpoints[0], segmentSeconds: files.segmentSeconds)
-        )
+        return (files.name, .checkpoint(files))
     }
 }
 

@@ -1,7 +1,6 @@
 // `swift-demucs convert`: writes a checkpoint of any format in the official safetensors layout.
 
 import Demucs
-import HTDemucs
 import WeightsLoader
 
 extension Option {
@@ -28,17 +27,13 @@ enum ConvertCommand {
         ]
     ) { arguments, console throws(UsageError) in
         let output = try arguments.required(.outFile)
-        var overriding: [String: ArgumentValue] = [:]
-        if let names = arguments.value(.sources) {
-            overriding["sources"] = .array(
-                names.split(separator: ",", omittingEmptySubsequences: false)
-                    .map { .string(String($0)) })
-        }
+        let sources = arguments.value(.sources)?
+            .split(separator: ",", omittingEmptySubsequences: false).map(String.init)
         return console.reporting(failure: .modelUnusable) {
             let checkpoint = try Checkpoint.open(
                 arguments.operands[0], member: arguments.value(.member))
-            let conversion = try CheckpointConversion(checkpoint, overriding: overriding)
-            conversion.warnings.forEach(console.warning)
+            let conversion = try CheckpointConversion(checkpoint, sources: sources)
+            conversion.description.warnings.forEach(console.warning)
             try conversion.write(to: output, asFloat16: arguments.has(.float16))
             console.result(output)
             return .done

@@ -1,7 +1,6 @@
 // `swift-demucs inspect`: shows the content of a checkpoint.
 
 import Demucs
-import HTDemucs
 import WeightsLoader
 
 struct InspectCommand {
@@ -27,14 +26,18 @@ struct InspectCommand {
     private let checksum: String
     /// The constructor's arguments by name, or the reason why they can't be read.
     private let arguments: Result<[String: ArgumentValue], any Error>
+    /// The YAML file that has the arguments; nil if they are stored or inferred.
+    private let configurationPath: String?
 
     private init(checkpoint: Checkpoint) {
         self.checkpoint = checkpoint
         checksum = checkpoint.sha256()
+        let file = Result {
+            try ModelFiles(checkpoint: checkpoint.path).configuration(of: checkpoint)
+        }
+        configurationPath = (try? file.get())?.path
         arguments = Result {
-            let arguments = try Configuration.arguments(of: checkpoint)
-            _ = try Configuration.read(arguments)
-            return try Configuration.named(arguments)
+            try ModelDescription(of: checkpoint, file.get()).namedArguments()
         }
     }
 
@@ -52,9 +55,7 @@ struct InspectCommand {
         }
         switch arguments {
         case .success(let arguments):
-            lines.append(
-                checkpoint.describesModel
-                    ? "arguments:" : "arguments (not stored, inferred from the tensors):")
+            lines.append("arguments\(origin):")
             lines += arguments.sorted { $0.key < $1.key }.map { "  \($0.key) = \($0.value)" }
         case .failure(let error):
             lines.append("model: \(error)")
@@ -72,12 +73,18 @@ struct InspectCommand {
         return lines.map(\.withoutControlCharacters).joined(separator: "\n")
     }
 
+    /// Where the arguments are from, if they are not in the checkpoint.
+    private var origin: String {
+        if let configurationPath { return " (of \(configurationPath))" }
+        return checkpoint.describesModel ? "" : " (not stored, inferred from the tensors)"
+    }
+
     private var json: String {
         var report: [String: ArgumentValue] = [
             "path": .string(checkpoint.path), "format": .string(checkpoint.format.rawValue),
             "size_bytes": .integer(checkpoint.countBytes), "sha256": .string(checksum),
             "models": .array(checkpoint.submodels.map(ArgumentValue.string)),
-            "arguments_inferred": .bool(!checkpoint.describesModel),
+            "arguments_inferred": .bool(!checkpoint.describesModel && configurationPath == nil),
             "dtypes": .object(
                 Dictionary(uniqueKeysWithValues: typeCounts.map { ($0.type, .integer($0.count)) })),
             "tensors": .array(

@@ -2,7 +2,6 @@
 
 import Demucs
 import Diagnostics
-import HTDemucs
 import Quantization
 import Runs
 import System
@@ -45,16 +44,17 @@ struct QuantizeCommand {
         ) {
             let checkpoint = try Checkpoint.open(
                 arguments.operands[0], member: arguments.value(.member))
-            let configuration = try Configuration.read(from: checkpoint).configuration
+            let description = try ModelDescription(of: checkpoint)
+            description.warnings.forEach(console.warning)
+            let rules = description.configuration.trackRules
             let segments =
                 try calibrationTracks.map { tracks in
                     try CalibrationSegments(
-                        of: tracks, count: max(segmentCount, tracks.count), for: configuration,
+                        of: tracks, count: max(segmentCount, tracks.count), for: rules,
                         on: Backend(threads: threads), cancellation: cancellation)
-                } ?? CalibrationSegments(noiseFor: configuration)
+                } ?? CalibrationSegments(noiseFor: rules)
             let quantization = try ModelQuantization(
-                checkpoint, calibration: segments.description, threads: threads)
-            quantization.warnings.forEach(console.warning)
+                checkpoint, description, calibration: segments.description, threads: threads)
             var display: CountDisplay?
             let model = try quantization.run(
                 mixes: segments.mixes, targets: targets, cancellation: cancellation,

@@ -79,7 +79,7 @@ enum TensorsCommand {
             let model = try call.model()
             let preparation = try Preparation(
                 track, modelName: model.name,
-                configuration: model.configuration, chunkSeconds: seconds, overlap: overlap,
+                configuration: try model.configuration, chunkSeconds: seconds, overlap: overlap,
                 encoding: encoding, cancellation: call.cancellation)
             for warning in preparation.warnings { console.warning("\(warning)") }
             let count = preparation.manifest.chunk.count

@@ -51,7 +51,7 @@ enum TraceCommand {
             let model = try call.model(
                 defaultName: isChunk ? Trace.modelName(ofChunk: track) : nil, needsCore: false)
             let heads = try arguments.value(.attention).map {
-                try AttentionHead.list($0, of: model.configuration)
+                try AttentionHead.list($0, of: model)
             }
             let backend = try call.backend(
                 precision.precision(isQuantized: model.isQuantized))
@@ -63,7 +63,7 @@ enum TraceCommand {
                 } ?? Trace(chunk: track, model: model)
             for warning in trace.warnings { console.warning("\(warning)") }
             let names = try trace.write(
-                call.patterns, attention: heads ?? [], of: model.loadedNetwork(on: backend),
+                call.patterns, attention: heads ?? [], of: model.network(on: backend),
                 model: model, to: out, cancellation: call.cancellation)
             console.status("\(names.count) \(names.count == 1 ? "tensor" : "tensors")")
             console.result(out)

@@ -138,8 +138,9 @@ struct UsageTests {
         $ completions csh
         Unknown shell 'csh': expected one of bash, zsh, fish
         $ bench --random-weights mdx
-        The value 'mdx' is invalid for '--random-weights <htdemucs|hdemucs|demucs>': expected one of htdemucs, \
-        hdemucs, demucs
+        The value 'mdx' is invalid for '--random-weights <htdemucs|hdemucs|demucs|mel_band_roformer_kim|\
+        bs_roformer_ep_317|bs_roformer_sw>': expected one of htdemucs, hdemucs, demucs, mel_band_roformer_kim, \
+        bs_roformer_ep_317, bs_roformer_sw
         $ bench --precision int4
         The value 'int4' is invalid for '--precision <float32|bfloat16|int8|all>': expected one of float32, bfloat16, \
         int8, all

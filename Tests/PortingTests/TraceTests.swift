@@ -29,7 +29,7 @@ import Testing
             input: NamedTensor("input", [1] + fixture.shape("mix"), fixture.floats("mix")),
             x: NamedTensor("x", [1] + fixture.shape(mag), fixture.floats(mag)), origin: "fixture"
         ).write(
-            [NamePattern(only)], of: model.loadedNetwork(on: backend), model: model, to: path,
+            [NamePattern(only)], of: model.network(on: backend), model: model, to: path,
             cancellation: CancellationToken())
         return try TensorCollection(path)
     }
@@ -93,8 +93,8 @@ import Testing
             origin: "fixture"
         ).write(
             [NamePattern("crosstransformer.norm_in*")],
-            attention: AttentionHead.list("layers.0:1,layers_t.1:0", of: model.configuration),
-            of: model.loadedNetwork(on: backend), model: model, to: path,
+            attention: AttentionHead.list("layers.0:1,layers_t.1:0", of: model),
+            of: model.network(on: backend), model: model, to: path,
             cancellation: CancellationToken())
         let heads = [
             "crosstransformer.layers.0.cross_attn.weights.1",
@@ -116,9 +116,9 @@ import Testing
 
     @Test(arguments: ["layers.4:0", "layers.0:2", "layers.0", "0:0", "", "layers.0:0,"])
     func aHeadThatTheModelDoesNotHaveIsAnErrorThatListsThem(_ text: String) throws {
-        let configuration = try PortedFixture.model("cross_first").configuration
+        let model = try PortedFixture.model("cross_first")
         #expect {
-            try AttentionHead.list(text, of: configuration)
+            try AttentionHead.list(text, of: model)
         } throws: { error in
             "\(error)".contains("layers_t.3 and a head of 0 to 1")
         }

@@ -1,6 +1,7 @@
 // Bias correction: biases compensate for the mean of a layer's rounding errors, b' = b + Σ E[x]·(w
 // − ŵ).
 
+import Demucs
 import Layers
 import Quantization
 import System
@@ -52,9 +53,10 @@ struct BiasCorrectionTests {
     /// weights' second axis.
     @Test func storedBiasesAreShiftedByTheMeanErrors() throws {
         let source = try Checkpoint.open(Fixture.url("models/base.safetensors").path)
-        let quantization = try ModelQuantization(source, calibration: [:], threads: 2)
+        let quantization = try ModelQuantization(
+            source, ModelDescription(of: source), calibration: [:], threads: 2)
         var random = SplitMix64(seed: 22)
-        let channels = quantization.configuration.audioChannels
+        let channels = quantization.description.configuration.trackRules.audioChannels
         let mixes = (0..<2).map { _ in random.floats(channels * 1950) }
         let folder = try TemporaryFolder()
         try quantization.run(mixes: mixes, targets: .init(), cancellation: CancellationToken())
@@ -64,11 +66,11 @@ struct BiasCorrectionTests {
         // Keeps all rows of every product.
         let observer = CalibrationObserver(rowsPerSegment: 1 << 20)
         let backend = try Backend(threads: 1)
-        let model = try quantization.configuration.network(
-            parameters: source.parameters(),
-            backend: backend, observer: observer)
+        let model = try quantization.description.configuration.network(
+            source.parameters(), on: backend, observer: observer)
         for mix in mixes {
-            _ = try model.forward(backend.tensor([channels, 1950], mix))
+            _ = try model.forward(
+                backend.tensor([channels, 1950], mix), observer: CancellationToken())
             observer.endSegment(on: backend)
         }
 

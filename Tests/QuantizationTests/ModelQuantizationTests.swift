@@ -1,5 +1,6 @@
 // Quantises float weights into a file, and builds a network from it.
 
+import Demucs
 import Foundation
 import HTDemucs
 import Layers
@@ -26,8 +27,9 @@ import WeightsLoader
         _ source: Checkpoint, threads: Int = 2,
         targets: MixedPrecisionSearch.Targets = .init()
     ) throws -> (file: Checkpoint, bytes: Data, model: QuantizedModel) {
-        let quantization = try ModelQuantization(source, calibration: [:], threads: threads)
-        let channels = quantization.configuration.audioChannels
+        let quantization = try ModelQuantization(
+            source, ModelDescription(of: source), calibration: [:], threads: threads)
+        let channels = quantization.description.configuration.trackRules.audioChannels
         let model = try quantization.run(
             mixes: [Self.mix(channels), Self.mix(channels, seed: 8)], targets: targets,
             cancellation: CancellationToken())
@@ -247,7 +249,8 @@ import WeightsLoader
     @Test func aQuantizedModelIsNotQuantizedAgain() throws {
         let (file, _, _) = try quantized(try base())
         #expect(throws: WeightsError.self) {
-            _ = try ModelQuantization(file, calibration: [:], threads: 1)
+            _ = try ModelQuantization(
+                file, ModelDescription(of: file), calibration: [:], threads: 1)
         }
         #expect(throws: WeightsError.self) { _ = try CheckpointConversion(file) }
     }

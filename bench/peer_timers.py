@@ -1,0 +1,99 @@
+"""Timers of our binary and of other runtimes, which a benchmark runs in turn."""
+
+from __future__ import annotations
+
+import json
+import os
+import statistics
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+PRECISIONS = ("float32", "bfloat16", "int8")
+
+Timer = Callable[[], float]
+
+
+def timed(run: Callable[[], object]) -> Timer:
+    """Timer of a call, in seconds."""
+
+    def timer() -> float:
+        start = time.perf_counter()
+        run()
+        return time.perf_counter() - start
+
+    return timer
+
+
+def onnx_runtime(graph: Path, inputs: list[np.ndarray], threads: int) -> Timer:
+    """Timer of ONNX Runtime in float32; inputs in the graph's order."""
+    import onnxruntime
+
+    settings = onnxruntime.SessionOptions()
+    settings.intra_op_num_threads = threads
+    session = onnxruntime.InferenceSession(str(graph), settings, providers=["CPUExecutionProvider"])
+    names = [value.name for value in session.get_inputs()]
+    given = dict(zip(names, inputs, strict=True))
+    return timed(lambda: session.run(None, given))
+
+
+def open_vino(graph: Path, inputs: list[np.ndarray], threads: int, precision: str) -> Timer:
+    """Timer of OpenVINO on the CPU, with the precision hint `f32` or `bf16`."""
+    import openvino
+
+    runtime = openvino.Core()
+    settings = {"INFERENCE_PRECISION_HINT": precision, "INFERENCE_NUM_THREADS": threads}
+    compiled = runtime.compile_model(runtime.read_model(graph), "CPU", settings)
+    request = compiled.create_infer_request()
+    return timed(lambda: request.infer(inputs))
+
+
+def ours(binary: Path, checkpoint: Path, threads: int, precision: str, isa: str | None) -> Timer:
+    """Timer of one run of `swift-demucs bench`, which warms up by itself."""
+    environment = {**os.environ, **({"SWIFT_DEMUCS_ISA": isa} if isa else {})}
+    command = [str(binary), "bench", "-n", str(checkpoint), "--precision", precision]
+    command += ["--threads", str(threads), "--runs", "1", "--json", "--quiet"]
+
+    def timer() -> float:
+        run = subprocess.run(
+            command, capture_output=True, text=True, check=False, env=environment
+        )
+        if run.returncode != 0:
+            raise SystemExit(f"{' '.join(command)}\nexited with {run.returncode}:\n{run.stderr}")
+        (row,) = json.loads(run.stdout)
+        return row["seconds_per_segment"]["median"]
+
+    return timer
+
+
+def rotate(timers: dict[str, Timer], runs: int) -> dict[str, list[float]]:
+    """Seconds of each run; the first turn is a warm-up and not counted."""
+    found: dict[str, list[float]] = {name: [] for name in timers}
+    for turn in range(runs + 1):
+        for name, timer in timers.items():
+            seconds = timer()
+            if turn > 0:
+                found[name].append(seconds)
+    return found
+
+
+def table(threads: int, found: dict[str, list[float]]) -> str:
+    """Table of medians, ranges, and how many times as fast ours is in each form."""
+    forms = [name for name in found if name.startswith("ours ")]
+    medians = {name: statistics.median(times) for name, times in found.items()}
+    lines = [
+        f"**{threads} {'thread' if threads == 1 else 'threads'}**",
+        "",
+        "| runtime | median s | range s | "
+        + " | ".join(f"times as fast: {form.removeprefix('ours ')}" for form in forms)
+        + " |",
+        "|---|---|---|" + "---|" * len(forms),
+    ]
+    for name, times in found.items():
+        ratios = (f"{medians[name] / medians[form]:.2f} ×" for form in forms)
+        span = f"{min(times):.3f} to {max(times):.3f}"
+        lines.append(f"| {name} | {medians[name]:.3f} | {span} | " + " | ".join(ratios) + " |")
+    return "\n".join(lines)

@@ -1,0 +1,116 @@
+"""Measures RoFormers of published sizes against their reference on one chunk of a real mix.
+
+    python roformer_parity.py --audio song.mp3 mel_band_roformer_kim bs_roformer_ep_317 bs_roformer_sw
+    python roformer_parity.py --audio song.mp3 --onnx --precision float32 bfloat16 int8
+
+The weights are seeded and fully perturbed (roformer_core.py). `swift-demucs trace` runs one chunk of
+the model's own length and writes `mix` and `final`; the reference, audio-separator 0.47.1, runs the
+same `mix`. Prints the SNR of the worst stem: ours against PyTorch float32 in each precision, with
+--onnx also that of the core in ONNX Runtime between PyTorch's transforms, with --double those of
+PyTorch and ours against PyTorch float64. Exits with 1 if ours in float32 is below --min-snr, bfloat16
+below 40 dB or INT8 below 36 dB.
+
+Needs requirements-roformer.txt, in an environment of its own; --onnx also onnx, onnxscript and
+onnxruntime.
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import torch
+
+import native
+import roformer_core
+import tensor_file
+from fixture import snr
+
+LEAST = {"bfloat16": 40.0, "int8": 36.0}
+
+
+def traced(
+    given: argparse.Namespace, checkpoint: Path, work: Path, precision: str
+) -> dict[str, torch.Tensor]:
+    """`mix` [A, N] and `final` [S, A, N] of our network."""
+    out = work / f"{precision}.safetensors"
+    command = [str(given.binary), "trace", str(given.audio), "-n", str(checkpoint)]
+    command += ["--start", str(given.start), "--only", "mix,final", "--precision", precision]
+    command += ["--threads", str(given.threads), "-o", str(out)]
+    run = subprocess.run(command, capture_output=True, text=True, check=False)
+    if run.returncode != 0:
+        raise SystemExit(f"{' '.join(command)}\nexited with {run.returncode}:\n{run.stderr}")
+    return tensor_file.read(out)[0]
+
+
+def worst(golden: torch.Tensor, found: torch.Tensor) -> float:
+    """SNR of the worst stem in dB; ours has the residual after the network's stems."""
+    return min(snr(stem, other) for stem, other in zip(golden, found, strict=False))
+
+
+def measure(given: argparse.Namespace, name: str, work: Path) -> bool:
+    """Prints a row of the table; returns whether all precisions reach their SNR."""
+    model = roformer_core.build(name, given.seed, given.gain)
+    checkpoint = work / f"{name}.safetensors"
+    roformer_core.save(model, name, checkpoint)
+    ours = {p: traced(given, checkpoint, work, p) for p in given.precision}
+    mix = next(iter(ours.values()))["mix"]
+
+    def stems(model: torch.nn.Module, mix: torch.Tensor) -> torch.Tensor:
+        with torch.no_grad():
+            return model(mix[None]).reshape(-1, *mix.shape)
+
+    golden = stems(model, mix)
+    parameters = sum(p.numel() for p in model.parameters())
+    found = {p: worst(golden, tensors["final"]) for p, tensors in ours.items()}
+    cells = [name, f"{parameters / 1e6:.1f} M", *(f"{value:.1f}" for value in found.values())]
+    if given.onnx:
+        graph = work / "core.onnx"
+        x = roformer_core.core_input(model, mix[None])
+        roformer_core.export(name, given.seed, given.gain, x, graph)
+        core = roformer_core.onnx_core(graph, given.threads)
+        cells.append(f"{worst(golden, stems(roformer_core.with_core(model, core), mix)):.1f}")
+    if given.double:
+        exact = stems(copy.deepcopy(model).double(), mix.double())
+        cells.append(f"{worst(exact, golden):.1f}")
+        cells.append(f"{worst(exact, ours['float32']['final']):.1f}")
+    print("| " + " | ".join(cells) + " |", flush=True)
+    least = {**LEAST, "float32": given.min_snr}
+    return all(value >= least[precision] for precision, value in found.items())
+
+
+def main() -> int:
+    """Command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("names", nargs="*", help="configurations; all by default")
+    parser.add_argument("--audio", type=Path, required=True, help="a real mix")
+    parser.add_argument("--start", type=float, default=0.0, help="seconds into the mix")
+    parser.add_argument("--precision", nargs="+", default=["float32"])
+    parser.add_argument("--binary", type=Path, default=native.DEFAULT)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--gain", type=float, default=1.0, help="of the weights")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--onnx", action="store_true", help="the core in ONNX Runtime as well")
+    parser.add_argument("--double", action="store_true", help="float64 as well")
+    parser.add_argument("--min-snr", type=float, default=110.0, help="dB, of float32")
+    given = parser.parse_args()
+    torch.set_num_threads(given.threads)
+    columns = ["model", "parameters", *given.precision]
+    columns += ["ONNX Runtime"] if given.onnx else []
+    columns += ["PyTorch against float64", "ours against float64"] if given.double else []
+    print("| " + " | ".join(columns) + " |\n" + "|---" * len(columns) + "|")
+    reached = []
+    for name in given.names or roformer_core.CONFIGURATIONS:
+        with tempfile.TemporaryDirectory() as folder:
+            reached.append(measure(given, name, Path(folder)))
+    return 0 if all(reached) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
