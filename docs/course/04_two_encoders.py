@@ -12,9 +12,27 @@
 # describes a wide stretch of sound.
 #
 # There are two such stacks: `encoder` for the spectrogram, which steps along *frequency*, and `tencoder`
-# for the waveform, which steps along *time*. Both arrive at similar numbers of positions; that is
-# why they can exchange information later. In this course a waveform is a spectrogram with a single row,
+# for the waveform, which steps along *time*. In this course a waveform is a spectrogram with a single row,
 # [C, 1, N]. So the same code serves both.
+#
+# ## What a network is
+#
+# A network is a long function with millions of numbers in it, the *weights*, which training chose (chapter 11). It is
+# made of *layers*. A layer does two things in turn:
+#
+# - a **linear map**: each output is a weighted sum of inputs, plus a constant (the *bias*). A matrix product.
+# - a **non-linearity**, applied to each number: something that bends. Without it, two linear maps in a row would be
+#   one linear map, and a hundred layers no better than one.
+#
+# The numbers at one position are its *channels*. They begin as left and right, and become what training found
+# useful: an onset here, a steady tone there. Nobody names them. A *batch* is a group of examples that are computed
+# together; this course always has one.
+#
+# ![Left: GELU and its straight relative ReLU. Right: the sigmoid, which a gate multiplies
+# with.](figures/04_bends.png)
+#
+# *The two bends of this network. Left: GELU (blue) is nearly 0 for negative and nearly x for positive numbers. Right:
+# the sigmoid is a door between closed (0) and open (1).*
 #
 # ## The equations
 #
@@ -42,7 +60,7 @@ import numpy as np
 from scipy.special import erf, expit
 
 from engine import MODEL, check, true_values
-from htdemucs import load
+from given import load
 
 
 def kernel(m):
@@ -90,7 +108,7 @@ def gate(m, x):
 # these zeros over both sides shift everything by a sample, and still sound almost right.
 
 # %%
-from htdemucs import dconv
+from given import dconv
 
 
 def encode(m, x, config):
@@ -132,7 +150,8 @@ check({"x": x, "xt": xt})
 #
 # A convolution treats all frequencies alike. But music at 100 Hz differs from music at 10 kHz, so the network
 # gets the frequency as an input: a learned vector for each of the remaining frequencies is added, once, after
-# `encoder.0`. The vector is stored small and multiplied by 10 · 0.2; the factors only set its speed of learning.
+# `encoder.0`. The vector is stored small and multiplied by 10 · 0.2; the 10 only makes it learn faster, the 0.2 is its
+# weight against the rest.
 #
 # ## Shapes
 #
@@ -159,12 +178,16 @@ for name, shape, name_t, shape_t in shapes:
 # ![The mean magnitude of the values that each encoder layer of the spectrogram computes: four pictures
 # with fewer and fewer rows, the same columns.](figures/04_activations.png)
 #
-# Time runs to the right in all four. Frequencies get fewer, but drum hits stay visible as vertical lines
-# to the end: along time the spectrogram's branch never shrinks.
+# *Bright is strong, each picture on its own scale. The bright patch near frame 5 is a drum hit, the lines at the bottom
+# are tones. From level to level rows get fewer, columns never.*
+#
+# Time runs to the right in all four, and always has 44 frames: along time the spectrogram's branch never shrinks. In the
+# last picture a row stands for 2.8 kHz, and what a channel means has little to do with loudness any more.
 
 # %%
 from figures import two_encoders
 
+two_encoders.bends(gelu)
 two_encoders.activations({name: found[name] for name in found if name.startswith("encoder.")})
 
 # %% [markdown]
@@ -195,3 +218,7 @@ field = 1
 for _ in range(4):
     field = 4 * (field - 1) + 8
 print(f"receptive field of tencoder.3: {field} samples, {1000 * field / 44100:.0f} ms")
+
+# %% [markdown]
+# **Read more.** GELU: [arXiv:1606.08415](https://arxiv.org/abs/1606.08415). GLU: [arXiv:1612.08083](https://arxiv.org/abs/1612.08083). Hybrid Demucs, the
+# two branches: [arXiv:2111.03600](https://arxiv.org/abs/2111.03600).

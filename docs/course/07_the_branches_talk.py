@@ -26,8 +26,8 @@
 # [n, m]: not square. The result still has n tokens.
 
 # %%
-from engine import MODEL, check, require, snr_db, true_values
-from htdemucs import attention, gelu, layer_norm, linear, load, normalise
+from engine import MODEL, check, true_values
+from given import attention, gelu, layer_norm, linear, load, normalise
 
 
 def transformer_layer(m, x, other, heads):
@@ -87,17 +87,73 @@ print("queries of the waveform × keys of the spectrogram:", weights.shape)
 # %% [markdown]
 # ## The picture
 #
-# ![Attention of the waveform. Left: for each token of the waveform, how much it reads of each frame. Right:
-# how much all tokens of the waveform together read of each place of the spectrogram.](figures/07_cross_attention.png)
+# ![Cross-attention of the waveform over four seconds, a picture for each head: for each token of the waveform, how
+# much it reads of each frame of the spectrogram, on a logarithmic scale.](figures/07_cross_attention.png)
 #
-# Left: if the waveform read only the same moment of the spectrogram, there would be a bright diagonal. The
-# clearer the diagonal, the more local is this head. Vertical lines are moments that all tokens read.
+# *Heads 0 and 3 read a few fixed frames, whoever asks (vertical lines); heads 1 and 2 read nearly everything. Nobody reads
+# the own moment: that would be a diagonal.*
 
 # %%
 from figures import the_branches_talk
+from given import excerpt_with
 
-freqs = truth["encoder.3"].shape[1]
-the_branches_talk.cross_attention(weights, freqs)
+seen = {}
+excerpt_with(seen=seen)
+name = "crosstransformer.layers_t.1.cross_attn.weights"
+heads = {f"head {h}": seen[f"{name}.{h}"] for h in range(config.t_heads)}
+the_branches_talk.cross_attention(heads, truth["encoder.3"].shape[1])
+
+# %% [markdown]
+# ## What is it worth?
+#
+# A part that is in a paper need not earn its place in every model. Switch it off, and measure (an *ablation*). Here
+# four seconds of the demo track are separated without any attention, without the cross layers' attention, and without
+# positions. Predict the order of the losses first.
+
+# %%
+from engine import RATE_HZ, TRACE_SECOND, hear, snr_db, true_stems
+
+
+def nothing(m, x, other, heads):
+    return np.zeros_like(x)
+
+
+def no_cross(m, x, other, heads):
+    return nothing(m, x, other, heads) if m.name.endswith("cross_attn") else attention(m, x, other, heads)
+
+
+zeros = {
+    "positions_1d": lambda n, c, period: np.zeros((n, c), np.float32),
+    "positions_2d": lambda f, t, c, period: np.zeros((f * t, c), np.float32),
+}
+ablations = {
+    "without any attention": {"attention": nothing},
+    "without cross-attention": {"attention": no_cross},
+    "without positions": zeros,
+}
+part = slice(TRACE_SECOND * RATE_HZ, (TRACE_SECOND + 4) * RATE_HZ)
+true = [true_stems()[name][:, part] for name in config.sources]
+found = {"the model": excerpt_with()}
+for name, functions in ablations.items():
+    found[name] = excerpt_with(**functions)
+print(" " * 26 + "   ".join(f"{name:>7}" for name in config.sources))
+for name, stems in found.items():
+    row = [snr_db(stem, mine) for stem, mine in zip(true, stems, strict=True)]
+    print(f"{name:24}" + "  ".join(f"{value:5.2f} dB" for value in row))
+
+# %% [markdown]
+# In this small model, attention matters for bass and drums. Cross-attention and positions give 0.2 dB at most, and four
+# seconds of one song can't tell 0.2 dB from nothing. So the story above
+# ("each branch learns what the other knows") is the *idea* of the paper, not something that this model proves. It is
+# small, and its music has no choruses to look up. With a model ten times as large and 800 songs more to train on, the
+# authors measured that the transformer as a whole gains 0.45 dB (their abstract). To ablate the published one: `COURSE_MODEL=htdemucs python 07_the_branches_talk.py`.
+#
+# Listen to the bass: [the model](sounds/07_bass.mp3) · [without any attention](sounds/07_bass_without.mp3)
+
+# %%
+bass = config.sources.index("bass")
+hear("07_bass", found["the model"][bass], start=0)
+hear("07_bass_without", found["without any attention"][bass], start=0)
 
 # %% [markdown]
 # ## Exercise
@@ -111,6 +167,7 @@ the_branches_talk.cross_attention(weights, freqs)
 
 # %% tags=["answer"]
 careless = transformer_layer(transformer / "layers_t.1", xt, new_x, config.t_heads)
-snr = snr_db(truth["crosstransformer.layers_t.1"], careless)
-require(snr < 60, "reading the updated tokens should be plainly wrong")
-print(f"crosstransformer.layers_t.1: {snr:.1f} dB")
+check({"crosstransformer.layers_t.1": careless}, expect_wrong=True)
+
+# %% [markdown]
+# **Read more.** HTDemucs, with its own ablations: [arXiv:2211.08553](https://arxiv.org/abs/2211.08553).

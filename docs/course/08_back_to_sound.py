@@ -20,7 +20,13 @@
 #
 # ## The equations
 #
-# $$y[:, \; 4 f + i, \; t] \mathrel{+}= W_i^\top x[:, f, t] \qquad i = 0 \dots 7$$
+# $$y[:, \; 4 f + i, \; t] \mathrel{+}= W_i^\top x[:, f, t] \qquad i = 0 \dots 7, \qquad y \text{ begins as the bias}$$
+#
+# ![Left: a U-Net, whose encoder layers hand their outputs across to the decoder layers of the same size. Right: a
+# transposed convolution: three inputs write eight places each, four apart, and add up.](figures/08_unet.png)
+#
+# *Left: four levels down, four up, and the skips across. Right: each colour is one input's copy of the kernel; where two
+# overlap they are added.*
 #
 # The result is 4 places too long, so 2 are cut off at each end (of the waveform: from sample 2 on, as
 # many as the encoder's input had). A layer:
@@ -28,15 +34,15 @@
 # $$\text{decode}(x) = \text{GELU}(\text{cut}(\text{conv}^\top(\text{DConv}(\text{GLU}(\text{rewrite}(x + \text{skip}))))))$$
 #
 # with no GELU in the last one, because sound has both signs. The inverse STFT adds the windowed pieces up
-# and divides by the sum of the squared windows:
+# and divides by the sum of the squared windows. The factor $\sqrt n$ undoes that of chapter 2:
 #
-# $$x[n] = \frac{\sum_t w[n - th] \; y_t[n - th]}{\sum_t w[n - th]^2}$$
+# $$x[n] = \frac{\sum_t w[n - th] \; \sqrt n \; y_t[n - th]}{\sum_t w[n - th]^2}$$
 
 # %%
 import numpy as np
 
-from engine import MODEL, TRACE_SECOND, check, true_stems, true_values
-from htdemucs import dconv, gate, gelu, kernel, load, window
+from engine import MODEL, TRACE_SECOND, check, hear, true_stems, true_values
+from given import dconv, gate, gelu, kernel, load, window
 
 
 def conv_transpose(m, x, stride):
@@ -85,7 +91,7 @@ def istft(z, samples):
 # ## The check
 #
 # From the transformer's output to the stems. The names in the trace are those of the ONNX export:
-# `output` is the output of the spectrogram's branch, `add_67` that of the waveform's branch, both denormalised
+# `output` is the output of the spectrogram's branch, `add_67` the *waveform output*, both denormalised
 # with the mean and standard deviation of chapter 4: times std, plus mean, **without** the 1e-5.
 
 # %%
@@ -124,12 +130,16 @@ check(found)
 # ![For each stem the energy of the spectrogram branch's part and of the waveform branch's part over
 # frequency.](figures/08_shares.png)
 #
+# *The sum (grey), and what each branch adds. The vocals are nearly all from the spectrogram (blue). In `other`, below
+# 100 Hz, both branches lie 25 dB above their sum: they cancel each other.*
+#
 # The two branches do not divide a stem cleanly: where both curves lie above the sum, they cancel each other.
 
 # %%
 from figures import back_to_sound
 
 from_spectrogram = istft(spectra, samples).reshape(sources, -1, samples)
+back_to_sound.unet()
 back_to_sound.shares(config.sources, from_spectrogram, found["add_67"])
 
 # %% [markdown]
@@ -154,6 +164,8 @@ def sdr(truth, estimate):
     return 10 * np.log10(np.square(truth).sum() / np.square(truth - estimate).sum())
 
 
+for kind, sound in (("spectrogram", from_spectrogram), ("waveform", found["add_67"])):
+    hear(f"08_{kind}", np.tile(0.1 * sound[3], 3), start=0)
 print("          both branches   spectrogram only   waveform only")
 for name, whole, z, wave in zip(
     config.sources, found["final"], from_spectrogram, found["add_67"], strict=True
@@ -162,5 +174,12 @@ for name, whole, z, wave in zip(
     print(f"{name:8}" + "".join(f"{value:13.2f} dB" for value in row))
 
 # %% [markdown] tags=["answer"]
+# Listen to the vocals of one branch: [spectrogram](sounds/08_spectrogram.mp3) ·
+# [waveform](sounds/08_waveform.mp3)
+#
 # A branch alone scores worse than both. The branches were trained together and depend on each other: a branch
 # that was trained alone could have learned some of the parts that it leaves out here.
+
+# %% [markdown]
+# **Read more.** U-Net: [arXiv:1505.04597](https://arxiv.org/abs/1505.04597). The first Demucs, a U-Net on waveforms:
+# [arXiv:1909.01174](https://arxiv.org/abs/1909.01174).

@@ -1,14 +1,18 @@
 """Runs a chapter of the course cell by cell and makes its page.
 
-    python render.py 02_seeing_sound.py            run it, and check that its page is up to date
-    python render.py 02_seeing_sound.py --write    run it, and write its page and its pictures
+    python render.py 02_seeing_sound.py            run it, and check that its page is true
+    python render.py 02_seeing_sound.py --write    run it, and write its page, pictures and sounds
 
 A chapter is a Python file in cells: `# %%` begins a code cell, `# %% [markdown]` a text whose lines
-are comments. Cells with `tags=["answer"]` are folded away in the page. The output of a code cell
+are comments. Cells with the tag "answer" are folded away in the page. The output of a code cell
 stands below it.
 
-Without `--write` pictures go to a temporary folder, and the page's text and code are compared with
-the chapter's; outputs are not, because times and last digits differ between machines.
+Without `--write` the page must have the chapter's text and code, and what the run prints. Numbers
+before "dB" may differ a little, because sums in another order round differently: scores, which are
+printed with two decimals, by 0.05 dB, and SNRs, which are printed with none or one, by 2 dB. All other
+numbers are equal. Cells with the tag "varies" print times, or results of a training, and are not compared.
+With $COURSE_MODEL, or without the program, no outputs are compared: the pages are those of the engine
+with the demo model.
 """
 
 from __future__ import annotations
@@ -20,7 +24,6 @@ import io
 import os
 import re
 import sys
-import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,6 +40,7 @@ class Cell:
     line: int
     is_text: bool
     is_answer: bool
+    varies: bool
     output: str = ""
 
 
@@ -46,8 +50,8 @@ def cells(text: str) -> list[Cell]:
     lines: list[str] = []
     for number, line in enumerate(text.splitlines(), 1):
         if line.startswith("# %%"):
-            is_text, is_answer = "[markdown]" in line, '"answer"' in line
-            found.append(Cell("", number + 1, is_text, is_answer))
+            tags = '"answer"' in line, '"varies"' in line
+            found.append(Cell("", number + 1, "[markdown]" in line, *tags))
             lines = []
         elif found:
             lines.append(re.sub("^# ?", "", line) if found[-1].is_text else line)
@@ -75,10 +79,28 @@ def run(chapter: Path, pieces: list[Cell]) -> None:
         cell.output = printed.getvalue().rstrip()
 
 
+def here(number: str) -> str:
+    """Draws the map of a chapter; returns its caption. Imported late, because it needs COURSE_OUT."""
+    from figures import map
+
+    return map.here(number)
+
+
 def page(chapter: Path, pieces: list[Cell], with_outputs: bool = True) -> str:
     """The chapter as Markdown."""
+    all_chapters = sorted(HERE.glob("[0-9][0-9]*_*.py"))
+    place = all_chapters.index(chapter)
+    links = ["[contents](README.md)"]
+    if place > 0:
+        links.insert(0, f"[← previous]({all_chapters[place - 1].stem}.md)")
+    if place + 1 < len(all_chapters):
+        links.append(f"[next →]({all_chapters[place + 1].stem}.md)")
+    number = chapter.name.split("_")[0]
     parts = [
-        f"<!-- Made from {chapter.name} by tools/course --write. Change that file, not this page. -->"
+        f"<!-- Made from {chapter.name} by tools/course --write. Change that file, not this page. -->",
+        " · ".join(links),
+        f"![The whole model, with the parts of this chapter in blue.](figures/map_{number}.png)",
+        f"*You are here: {here(number)}.*",
     ]
     is_folded = False
     for cell in pieces:
@@ -90,6 +112,7 @@ def page(chapter: Path, pieces: list[Cell], with_outputs: bool = True) -> str:
             parts.append(f"```text\n{cell.output}\n```")
     if is_folded:
         parts.append("</details>")
+    parts.append(" · ".join(links))
     return "\n\n".join(parts) + "\n"
 
 
@@ -98,27 +121,81 @@ def without_outputs(text: str) -> str:
     return re.sub(r"```text\n.*?\n```\n\n?", "", text, flags=re.DOTALL).rstrip() + "\n"
 
 
-def functions(source: str) -> dict[str, str]:
-    """The functions that a file defines, without docstrings and annotations."""
+def printed_outputs(text: str) -> list[str]:
+    """The output below each piece of code of a page; empty where there is none."""
+    pattern = r"```python\n.*?\n```\n(?:\n```text\n(.*?)\n```\n)?"
+    return [found[1] or "" for found in re.finditer(pattern, text, re.DOTALL)]
+
+
+NUMBER = re.compile(r"(?<![\w.])(-?\d[\d,]*(?:\.(\d+))?)(?= ?(dB)?)")
+
+
+def difference(old: str, new: str) -> str | None:
+    """The first line in which a printed output differs from the page's more than rounding can."""
+    old_lines, new_lines = old.splitlines(), new.splitlines()
+    if len(old_lines) != len(new_lines):
+        return f"{len(new_lines)} lines, the page has {len(old_lines)}"
+    for before, after in zip(old_lines, new_lines, strict=True):
+        words = [" ".join(NUMBER.sub("#", line).split()) for line in (before, after)]
+        is_same = words[0] == words[1]
+        for a, b in zip(NUMBER.finditer(before), NUMBER.finditer(after), strict=False):
+            limit = 0.0 if not a[3] else 0.051 if a[2] and len(a[2]) == 2 else 2.0
+            distance = abs(float(a[1].replace(",", "")) - float(b[1].replace(",", "")))
+            is_same = is_same and distance <= limit
+        if not is_same:
+            return f"printed   {after}\nthe page: {before}"
+    return None
+
+
+def compare(target: Path, pieces: list[Cell], chapter: Path) -> None:
+    """Stops if a page has another text or code than its chapter, or other results than its run."""
+    text = target.read_text() if target.exists() else ""
+    if without_outputs(text) != page(chapter, pieces, with_outputs=False):
+        raise SystemExit(f"{target.name} is not up to date; run: tools/course --write")
+    import engine
+
+    if not engine.IS_DEMO or not engine.find_program():
+        return
+    code = [cell for cell in pieces if not cell.is_text]
+    for cell, old in zip(code, printed_outputs(text), strict=True):
+        if not cell.varies and (found := difference(old, cell.output)):
+            raise SystemExit(f"{target.name}: {chapter.name}:{cell.line} prints something else\n{found}")
+
+
+def definitions(source: str) -> dict[str, str]:
+    """The functions and classes that a file defines, without docstrings and annotations."""
     found = {}
     for node in ast.parse(source).body:
-        if isinstance(node, ast.FunctionDef):
-            if ast.get_docstring(node):
-                node.body = node.body[1:]
-            node.returns = None
-            for argument in ast.walk(node.args):
-                if isinstance(argument, ast.arg):
-                    argument.annotation = None
-            found[node.name] = ast.unparse(node)
+        if not isinstance(node, ast.FunctionDef | ast.ClassDef):
+            continue
+        for part in ast.walk(node):
+            if isinstance(part, ast.FunctionDef | ast.ClassDef):
+                if ast.get_docstring(part):
+                    part.body = part.body[1:]
+                part.returns = None
+            if isinstance(part, ast.arg):
+                part.annotation = None
+        found[node.name] = ast.unparse(node)
     return found
+
+
+CAPSTONE = HERE / "htdemucs.py"
 
 
 def check_capstone(chapter: Path) -> None:
     """Checks that functions of a chapter that htdemucs.py has too are the same there."""
-    capstone = functions((HERE / "htdemucs.py").read_text())
-    for name, text in functions(chapter.read_text()).items():
+    capstone = definitions(CAPSTONE.read_text())
+    for name, text in definitions(chapter.read_text()).items():
         if capstone.get(name, text) != text:
             raise SystemExit(f"{chapter.name}: {name} is not the same as in htdemucs.py")
+
+
+def check_complete() -> None:
+    """Checks that every function and class of htdemucs.py is built in a chapter."""
+    built = {name for path in HERE.glob("[0-9][0-9]*_*.py") for name in definitions(path.read_text())}
+    missing = set(definitions(CAPSTONE.read_text())) - built - {"main"}
+    if missing:
+        raise SystemExit(f"no chapter builds {', '.join(sorted(missing))} of htdemucs.py")
 
 
 def main() -> None:
@@ -131,10 +208,12 @@ def main() -> None:
     options = parser.parse_args()
     sys.path.insert(0, str(HERE))
     os.chdir(HERE)
-    os.environ.setdefault("MPLBACKEND", "Agg")
-    if not options.write:
-        folder = tempfile.TemporaryDirectory()
-        os.environ["COURSE_PICTURES"] = folder.name
+    os.environ["MPLBACKEND"] = "Agg"
+    # No reader's own functions: the pages are those of the course's code.
+    os.environ["COURSE_MINE"] = os.devnull
+    if options.write:
+        os.environ["COURSE_OUT"] = str(HERE)
+    check_complete()
     for chapter in options.chapters:
         chapter = HERE / chapter.name
         began = time.monotonic()
@@ -144,10 +223,8 @@ def main() -> None:
         target = chapter.with_suffix(".md")
         if options.write:
             target.write_text(page(chapter, pieces))
-        elif not target.exists() or (
-            without_outputs(target.read_text()) != page(chapter, pieces, with_outputs=False)
-        ):
-            raise SystemExit(f"{target.name} is not up to date; run: tools/course --write")
+        else:
+            compare(target, pieces, chapter)
         print(f"{chapter.name}: {time.monotonic() - began:.1f} s", flush=True)
 
 

@@ -1,4 +1,4 @@
-"""Picture of chapter 8."""
+"""Pictures of chapter 8."""
 
 from __future__ import annotations
 
@@ -31,3 +31,31 @@ def shares(sources: list[str], spectrogram: np.ndarray, waveform: np.ndarray) ->
     axes[0].set_ylabel("dB")
     axes[0].legend(fontsize=7, loc="lower left")
     save(figure, "08_shares")
+
+
+def unet() -> None:
+    """A U-Net with its skips, and a transposed convolution with kernel 8 and stride 4."""
+    figure, axes = plt.subplots(1, 2, figsize=(9, 3), width_ratios=(1, 1.3))
+    for level in range(4):
+        height = 3 - level
+        for side, name in ((-1, f"encoder {level}"), (1, f"decoder {height}")):
+            x = side * (1.7 - 0.3 * level)
+            axes[0].text(x, height, name, ha="center", va="center", fontsize=7,
+                         bbox={"boxstyle": "round", "fc": "white", "ec": GOOD})  # fmt: skip
+        axes[0].annotate("", (1.3 - 0.3 * level, height), (-1.3 + 0.3 * level, height),
+                         arrowprops={"arrowstyle": "->", "color": BAD, "ls": ":"})  # fmt: skip
+    axes[0].text(0, 3.3, "skips", color=BAD, ha="center", fontsize=8)
+    axes[0].text(0, -0.9, "transformer", ha="center", fontsize=8)
+    axes[0].set_xlim(-2.4, 2.4)
+    axes[0].set_ylim(-1.3, 3.8)
+    axes[0].axis("off")
+    copy = np.hanning(10)[1:-1]
+    total = np.zeros(20)
+    for k, (weight, colour) in enumerate(((1.0, GOOD), (0.6, BAD), (0.9, "#228833"))):
+        places = 4 * k + np.arange(8)
+        axes[1].bar(places, weight * copy, bottom=total[places], color=colour, label=f"input {k}")
+        total[places] += weight * copy
+    axes[1].set_xlabel("place of the output")
+    axes[1].set_ylabel("value")
+    axes[1].legend()
+    save(figure, "08_unet")

@@ -1,10 +1,6 @@
-"""Pictures and sounds of chapter 0."""
+"""Picture of chapter 0."""
 
 from __future__ import annotations
-
-import os
-import shutil
-from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -30,13 +26,3 @@ def spectrograms(stems: dict[str, np.ndarray], seconds: tuple[float, float]) -> 
         axis.set_title(name, loc="left")
     axes[-1].set_xlabel("seconds")
     save(figure, "00_spectrograms")
-
-
-def keep_sounds(folder: Path) -> None:
-    """Copies MP3 files to the folder of the page, unless $COURSE_PICTURES is set."""
-    if os.environ.get("COURSE_PICTURES"):
-        return
-    target = Path(__file__).parent.parent / "sounds"
-    target.mkdir(exist_ok=True)
-    for path in folder.rglob("*.mp3"):
-        shutil.copyfile(path, target / path.name)

@@ -20,10 +20,9 @@ def error_over_time(truth: dict[str, np.ndarray], stems: dict[str, np.ndarray]) 
 
     figure, axes = plt.subplots(4, 1, figsize=(8, 7), sharex=True)
     for axis, name in zip(axes, STEMS, strict=True):
-        axis.step(np.arange(len(level(truth[name]))), level(truth[name]), where="post",
-                  color=COLOURS[name], label="true stem")  # fmt: skip
-        error = level(truth[name] - stems[name])
-        axis.step(np.arange(len(error)), error, where="post", color=BAD, lw=1, label="error")
+        true, error = level(truth[name]), level(truth[name] - stems[name])
+        axis.stairs(true, color=COLOURS[name], lw=1.5, baseline=None, label="true stem")
+        axis.stairs(error, color=BAD, baseline=None, label="error")
         axis.set_title(name, loc="left")
         axis.set_ylabel("dB")
         axis.set_ylim(-60, 0)

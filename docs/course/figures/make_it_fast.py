@@ -10,7 +10,10 @@ import numpy as np
 from .style import BAD, GOOD, GREY, save
 
 
-def roofline(layers: list[dict[str, Any]], peak: float, bandwidth: float) -> None:
+def roofline(
+    layers: list[dict[str, Any]], peak: float, bandwidth: float,
+    numpy_points: dict[str, tuple[float, float]],
+) -> None:  # fmt: skip
     """Speed of each block over its arithmetic intensity."""
     figure, axis = plt.subplots(figsize=(7, 4))
     intensity = np.geomspace(0.5, 3000, 100)
@@ -29,6 +32,9 @@ def roofline(layers: list[dict[str, Any]], peak: float, bandwidth: float) -> Non
                 f"{row['name'][0]}{level}", (row["intensity"], row["gflops"]),
                 fontsize=7, xytext=(4, 3), textcoords="offset points",
             )  # fmt: skip
+    for name, (intensity, speed) in numpy_points.items():
+        axis.plot(intensity, speed, "x", color="black", ms=7)
+        axis.annotate(f"NumPy {name}", (intensity, speed), fontsize=7, xytext=(6, -3), textcoords="offset points")
     axis.set_xlabel("operations per byte")
     axis.set_ylabel("GFLOP/s")
     axis.legend(loc="lower right")

@@ -26,8 +26,11 @@ def window_hop_spectrogram(window: np.ndarray, spectrogram: np.ndarray) -> None:
         axis.set_xlabel("samples")
     magnitude = np.hypot(spectrogram[0], spectrogram[1])
     levels = 20 * np.log10(np.maximum(magnitude / magnitude.max(), 1e-4))
-    axes[2].imshow(levels[:512], origin="lower", aspect="auto", cmap="magma", vmin=-70)
-    axes[2].set_xlabel("frame")
-    axes[2].set_ylabel("frequency bin")
+    seconds = spectrogram.shape[2] * 1024 / 44100
+    image = axes[2].imshow(levels[:512], origin="lower", aspect="auto", cmap="magma", vmin=-70,
+                           extent=(0, seconds, 0, 512 * 44.1 / n))  # fmt: skip
+    figure.colorbar(image, label="dB below the largest")
+    axes[2].set_xlabel("seconds")
+    axes[2].set_ylabel("kHz")
     axes[2].set_title("spectrogram, left channel")
     save(figure, "02_window_hop_spectrogram")

@@ -1,17 +1,23 @@
-"""Style of all pictures: colours, sizes, and their folder."""
+"""Style of all pictures: colours, sizes, and their folder.
+
+A script writes pictures to the folder `figures` of engine.OUT; a notebook also shows them.
+"""
 
 from __future__ import annotations
 
 import io
-import os
-from pathlib import Path
+import sys
 
 import matplotlib
 
-matplotlib.use("Agg")
+IS_NOTEBOOK = "ipykernel" in sys.modules
+if not IS_NOTEBOOK:
+    matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
 from PIL import Image
+
+from engine import OUT
 
 STEMS = ("drums", "bass", "other", "vocals")
 COLOURS = dict(zip(STEMS, ("#4477aa", "#228833", "#ccbb44", "#aa3377"), strict=True))
@@ -31,10 +37,13 @@ plt.rcParams.update(
 
 
 def save(figure: plt.Figure, name: str) -> None:
-    """Writes a PNG beside this file, or to $COURSE_PICTURES; the same picture gives the same bytes."""
-    folder = Path(os.environ.get("COURSE_PICTURES") or Path(__file__).parent)
+    """Writes figures/NAME.png; the same picture gives the same bytes."""
+    folder = OUT / "figures"
+    folder.mkdir(parents=True, exist_ok=True)
     raw = io.BytesIO()
     figure.savefig(raw, metadata={"Software": None})
+    if IS_NOTEBOOK:
+        plt.show()
     plt.close(figure)
     # 128 colours are enough for a colour map, and take a quarter of the space.
     picture = Image.open(raw).convert("RGB").quantize(128, dither=Image.Dither.NONE)

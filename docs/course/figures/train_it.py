@@ -13,19 +13,19 @@ def learning(losses: list[tuple[int, float]], sounds: dict[str, np.ndarray]) -> 
     widths = [1.5] + [1] * len(sounds)
     figure, axes = plt.subplots(1, len(widths), figsize=(10, 3), width_ratios=widths)
     steps, values = zip(*losses, strict=True)
-    axes[0].plot(steps, values, "o-", color=GREY, ms=3, lw=0.8)
-    if len(values) >= 3:
-        smooth = np.convolve(values, np.ones(3) / 3, mode="valid")
-        axes[0].plot(steps[1:-1], smooth, color=GOOD, lw=2)
+    axes[0].plot(steps, values, color=GREY, lw=0.6)
+    count = max(1, len(values) // 12)
+    smooth = np.convolve(values, np.ones(count) / count, mode="valid")
+    axes[0].plot(steps[count - 1 :], smooth, color=GOOD, lw=2)
+    axes[0].set_ylabel("loss relative to the mixture's level")
     axes[0].set_xlabel("step")
-    axes[0].set_title("loss")
-    part = slice(10 * 44100, 14 * 44100)
+    part = slice(2 * 44100, 6 * 44100)
     loudest = spectrogram(list(sounds.values())[-1].mean(0)[part]).max()
     for axis, (name, sound) in zip(axes[1:], sounds.items(), strict=True):
         levels = 20 * np.log10(np.maximum(spectrogram(sound.mean(0)[part]) / loudest, 1e-4))
         axis.imshow(
             levels, origin="lower", aspect="auto", cmap="magma", vmin=-60, vmax=0,
-            extent=(10, 14, 0, 22.05),
+            extent=(2, 6, 0, 22.05),
         )  # fmt: skip
         axis.set_ylim(0, 8)
         axis.set_title(name, fontsize=8)

@@ -10,8 +10,10 @@ from .style import BAD, COLOURS, GOOD, save
 RATE_HZ = 44100
 
 
-def overlap(triangle: np.ndarray, hard: dict[str, np.ndarray], soft: dict[str, np.ndarray]) -> None:
-    """The weights of the segments, and the change by a hard cut around the border with the click."""
+def overlap(
+    triangle: np.ndarray, hard: dict[str, np.ndarray], soft: dict[str, np.ndarray]
+) -> tuple[str, int]:
+    """The weights of the segments, and both results at the border with the largest jump, which it returns."""
     length = len(triangle)
     samples = next(iter(hard.values())).shape[1]
     figure, axes = plt.subplots(2, 1, figsize=(8, 4.6), height_ratios=(1, 1.4))
@@ -25,15 +27,19 @@ def overlap(triangle: np.ndarray, hard: dict[str, np.ndarray], soft: dict[str, n
     axes[0].set_title("overlap 0.25: segments and their weights", loc="left")
 
     def jump(name: str, border: int) -> float:
-        difference = (hard[name] - soft[name]).mean(0)
+        difference = hard[name][0] - soft[name][0]
         return abs(float(difference[border] - difference[border - 1]))
 
     borders = range(length, samples - length // 2, length)
     name, border = max(((n, b) for n in hard for b in borders), key=lambda place: jump(*place))
-    part = slice(border - length // 8, border + length // 8)
-    seconds = np.arange(part.start, part.stop) / RATE_HZ
-    axes[1].plot(seconds, (hard[name] - soft[name])[:, part].mean(0), color=BAD, lw=0.6)
-    axes[1].axvline(border / RATE_HZ, color="black", lw=0.8, ls=":")
-    axes[1].set_title(f"{name}: hard cut minus overlap 0.25", loc="left")
-    axes[1].set_xlabel("seconds (dotted: the border)")
+    part = slice(border - RATE_HZ // 200, border + RATE_HZ // 200)
+    milliseconds = (np.arange(part.start, part.stop) - border) * 1000 / RATE_HZ
+    axes[1].plot(milliseconds, hard[name][0, part], color=BAD, lw=1, label="hard cut")
+    axes[1].plot(milliseconds, soft[name][0, part], color=GOOD, lw=1, label="overlap 0.25")
+    axes[1].axvline(0, color="black", lw=0.8, ls=":")
+    axes[1].set_title(f"{name}, left channel, at {border / RATE_HZ:.0f} s", loc="left")
+    axes[1].set_xlabel("milliseconds from the border")
+    axes[1].set_ylabel("sample")
+    axes[1].legend(loc="upper right")
     save(figure, "09_overlap")
+    return name, border
