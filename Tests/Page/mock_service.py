@@ -181,7 +181,20 @@ class Mock:
     # Jobs
 
     def waiting(self) -> list[str]:
-        return [job["id"] for job in self.jobs.values() if job["state"] == "queued"]
+        return [job["id"] for job in sorted(self.jobs.values(), key=lambda job: job["_turn"]) if job["state"] == "queued"]
+
+    def move(self, identity: str, before: str) -> dict:
+        """Moves a waiting job before another one."""
+        with self.lock:
+            line = self.waiting()
+            turns = [self.jobs[each]["_turn"] for each in line]
+            line.remove(identity)
+            line.insert(line.index(before), identity)
+            for each, turn in zip(line, turns):
+                self.jobs[each]["_turn"] = turn
+            for each in line:
+                self.emit("job", self.public(self.jobs[each], line))
+            return self.public(self.jobs[identity], line)
 
     def public(self, job: dict, waiting: list[str] | None = None) -> dict:
         waiting = self.waiting() if waiting is None else waiting
@@ -216,7 +229,7 @@ class Mock:
                 "id": identity, "state": "queued", "name": name, "created": now(), "started": None, "finished": None,
                 "model": options.get("model", "htdemucs"), "options": defaults(options), "fraction": 0.0,
                 "seconds_left": None, "duration_seconds": music_seconds or self.music_seconds, "sample_rate": SONG_SAMPLE_RATE, "stem_rate": None, "channels": 2,
-                "stems": [], "warnings": [], "error": None, "cached": False, "_seed": self.created,
+                "stems": [], "warnings": [], "error": None, "cached": False, "_seed": self.created, "_turn": self.created,
             }
             self.jobs[identity] = job
             if state == "done":
@@ -276,7 +289,8 @@ class Mock:
         """Separates the queued jobs, one after the other."""
         while not self.is_stopped:
             with self.lock:
-                job = next((job for job in self.jobs.values() if job["state"] in ("queued", "running")), None)
+                running = [job["id"] for job in self.jobs.values() if job["state"] == "running"]
+                job = self.jobs.get(next(iter(running + self.waiting()), None))
                 if job is None or self.not_ready:
                     self.lock.wait(0.2)
                     continue
@@ -327,6 +341,9 @@ class Handler(BaseHTTPRequestHandler):
         self.handle_request()
 
     def do_POST(self):
+        self.handle_request()
+
+    def do_PUT(self):
         self.handle_request()
 
     def do_DELETE(self):
@@ -409,6 +426,8 @@ class Handler(BaseHTTPRequestHandler):
                 return self.reply(204, b"", "text/plain")
             with mock.lock:
                 return self.json(mock.public(job))
+        if rest == "/place":
+            return self.json(mock.move(job["id"], query["before"]))
         stems = mock.music.get(job["id"])
         if stems is None:
             raise Refused(409, "conflict", "Not done", "This separation has no results yet.")

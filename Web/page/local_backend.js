@@ -28,6 +28,7 @@ export class LocalBackend {
     ["POST", "v1/separations", ({ body }) => this.#create(body)],
     ["GET", "v1/separations/{id}", ({ id }) => Response.json(this.#jobs.get(id))],
     ["DELETE", "v1/separations/{id}", ({ id }) => this.#remove(id)],
+    ["PUT", "v1/separations/{id}/place", async ({ id, query }) => Response.json(await this.#jobs.move(id, query.get("before")))],
     ["GET", "v1/separations/{id}/stems/{file}", (request) => this.#stem(request)],
     ["GET", "v1/separations/{id}/stems.zip", ({ id, query }) => this.#zip(id, query)],
     ["GET", "v1/separations/{id}/mix", ({ id, query }) => this.#mix(id, query)],

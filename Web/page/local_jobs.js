@@ -79,7 +79,8 @@ export class LocalJobs {
       formats: ["wav"],
     };
     // A separation that is interrupted goes on with the same offsets.
-    this.#jobs.set(id, { job, shape: null, seed: Math.floor(Math.random() * 1e6) });
+    const turn = Math.max(Date.now(), ...this.#inLine().map((waiting) => this.#record(waiting.id).turn + 1));
+    this.#jobs.set(id, { job, shape: null, turn, seed: Math.floor(Math.random() * 1e6) });
     // Otherwise a browser that needs room may remove songs. It decides by itself or asks.
     navigator.storage?.persist?.();
     await this.#save(id);
@@ -103,6 +104,23 @@ export class LocalJobs {
     return null;
   }
 
+  /** Moves a job that waits before another one, or behind all of them without one. Throws `Refusal`. */
+  async move(id, before) {
+    const { job } = this.#record(id);
+    const line = this.#inLine();
+    const turns = line.map((each) => this.#record(each.id).turn);
+    const others = line.filter((each) => each.id !== id);
+    const at = before === null ? others.length : others.findIndex((each) => each.id === before);
+    if (job.state !== "queued" || at < 0) throw new Refusal(409, "conflict", "Only a song that waits can be moved, before another one that waits.");
+    others.splice(at, 0, job);
+    for (const [place, each] of others.entries()) {
+      this.#record(each.id).turn = turns[place];
+      await this.#save(each.id);
+    }
+    this.#tell();
+    return this.#shown(job);
+  }
+
   /** The stems of a job, of which a running one has the first part. */
   async stems(id) {
     const { job, shape } = this.#record(id);
@@ -124,7 +142,7 @@ export class LocalJobs {
   }
 
   #inLine() {
-    return [...this.#jobs.values()].map(({ job }) => job).filter(({ state }) => state === "queued").sort((a, b) => (a.created < b.created ? -1 : 1));
+    return [...this.#jobs.values()].map(({ job }) => job).filter(({ state }) => state === "queued").sort((a, b) => this.#record(a.id).turn - this.#record(b.id).turn);
   }
 
   #path(id, file) {

@@ -19,9 +19,6 @@ export function answerWith(answer) {
 /** Whether songs are separated in this browser. */
 export const isLocal = () => local !== null;
 
-/** Whether the back end gives parts of stems, mixes and waveforms (`?from=&to=`): the service gives whole ones. */
-export const hasParts = () => local !== null;
-
 /**
  * An error reply; the message is the service's text. `kind` is the last part of its type; `heading` is null
  * for the service's problems.

@@ -1,6 +1,6 @@
 // The menu of a finished song's files: the mix, single stems, all stems, in any format, whole or as the loop.
 
-import { download, hasParts } from "./api.js";
+import { download } from "./api.js";
 import { colourOf } from "./colours.js";
 import { announce, element, icon, setText } from "./dom.js";
 import { bytes } from "./format.js";
@@ -59,7 +59,7 @@ export class DownloadMenu {
 
   /** Offers what can be chosen now. */
   #open() {
-    this.loop.hidden = !hasParts() || this.exports.song.loop() === null;
+    this.loop.hidden = this.exports.song.loop() === null;
     this.tags.hidden = this.exports.music === null;
   }
 

@@ -1,6 +1,6 @@
 // The page's main module: connects the service's jobs with the queue and the stage.
 
-import { request } from "./api.js";
+import { json, request } from "./api.js";
 import { announce, oncePerFrame } from "./dom.js";
 import { acceptFiles } from "./drop.js";
 import { title } from "./format.js";
@@ -15,7 +15,7 @@ import { Queue } from "./queue.js";
 import { Service } from "./service.js";
 import { Stage } from "./stage.js";
 import { Uploads } from "./uploads.js";
-import { isWaiting, mayHelpToRetry, plannedStems, problemWords, quarters, quarterWords } from "./words.js";
+import { isWaiting, mayHelpToRetry, plannedStems, problemWords, quarters, quarterWords, stateWords } from "./words.js";
 
 /** The song on stage, and the place and mix that it opens with. */
 let openId = null;
@@ -78,6 +78,7 @@ const actions = {
   },
   remove: (item) => (item.file ? uploads.remove(item) : remove(item)),
   cancel: (job) => remove(job),
+  sooner,
   retry: (item) => (item.file ? uploads.retryItem(item) : retry(item)),
   canRetry: (item) => (item.state === "cancelled" || mayHelpToRetry(item.error)) && (Boolean(item.file) || uploads.canRetry(item.id)),
   choose: () => document.getElementById("chooser").click(),
@@ -136,6 +137,19 @@ async function remove(job) {
   } catch (error) {
     if (error.status === 404) jobs.remove(job.id);
     else announce(error.message);
+  }
+}
+
+/** Moves a waiting song before the one that would run before it. */
+async function sooner(job) {
+  const line = jobs.list().filter(({ state }) => state === "queued").sort((a, b) => a.queue_position - b.queue_position);
+  const next = line[line.findIndex(({ id }) => id === job.id) - 1];
+  if (!next) return;
+  try {
+    const moved = await json(`v1/separations/${job.id}/place?before=${next.id}`, { method: "PUT" });
+    announce(`${title(job.name)}: ${stateWords(moved)}`);
+  } catch (error) {
+    announce(error.message);
   }
 }
 

@@ -25,9 +25,10 @@ class Row {
     this.bar = element("span", { className: "bar", role: "progressbar", "aria-valuemin": 0, "aria-valuemax": 100 }, this.fill);
     this.pick = element("input", { type: "checkbox", className: "pick", onclick: (event) => actions.select(this.item, event.shiftKey) });
     this.open = element("button", { type: "button", className: "open", onclick: (event) => (this.isSelecting ? actions.select(this.item, event.shiftKey) : actions.open(this.item)) }, this.mark, this.nameNode, this.percent, this.words);
+    this.sooner = iconButton("up", "Separate sooner", () => actions.sooner(this.item));
     this.retry = iconButton("retry", "Try again", () => actions.retry(this.item));
     this.remove = iconButton("close", "Cancel", () => this.#remove(actions));
-    this.root = element("li", {}, this.pick, this.open, this.retry, this.remove, this.bar);
+    this.root = element("li", {}, this.pick, this.open, this.sooner, this.retry, this.remove, this.bar);
   }
 
   /** Removes the song; a finished one only at the second press. */
@@ -78,7 +79,9 @@ class Row {
     if (isOpen) this.open.setAttribute("aria-current", "true");
     else this.open.removeAttribute("aria-current");
     this.remove.hidden = this.isSelecting;
+    this.sooner.hidden = this.isSelecting || !(item.queue_position > 1);
     this.retry.hidden = this.isSelecting || !((state === "failed" || state === "cancelled") && canRetry);
+    relabel(this.sooner, `Separate ${name} sooner`);
     relabel(this.retry, `Try ${name} again`);
     relabel(this.remove, isWaiting(state) ? `Cancel ${name}` : isArmed ? `Press again to delete ${name}` : state === "done" ? `Delete ${name}` : `Remove ${name}`);
     setIcon(this.remove, state === "done" ? "delete" : "close");
@@ -107,7 +110,7 @@ export class Queue {
   /** The job at the upper edge of the list and its index: it stays there when songs are added above. */
   #top = null;
 
-  /** `open`, `retry`, `remove` and `select` are called with the item: an upload or a job; `canRetry(item)`; `loadOlder()`. */
+  /** `open`, `sooner`, `retry`, `remove` and `select` are called with the item: an upload or a job; `canRetry(item)`; `loadOlder()`. */
   constructor(actions) {
     this.actions = actions;
     const draw = oncePerFrame(() => this.#draw());

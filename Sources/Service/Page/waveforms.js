@@ -1,7 +1,7 @@
 // The waveforms of a song's stems, as fine as the visible window needs: peaks of the whole song, peaks of a
 // part of it, and its samples.
 
-import { hasParts, json } from "./api.js";
+import { json } from "./api.js";
 import { loudest, resolutionFor, resolutions } from "./peaks.js";
 
 /** Windows up to this length are drawn from samples. */
@@ -50,11 +50,11 @@ export class Waveforms {
     const [from, to] = [Math.max(0, timeline.start - around * timeline.span), Math.min(timeline.duration, timeline.end + around * timeline.span)];
     if (timeline.span <= sampleSeconds) {
       if (!covers(this.#samples, timeline)) this.#load(async () => { this.#samples = await this.#player.excerpt(from, to); });
-    } else if (hasParts() && (!covers(this.#part, timeline) || this.#part.points * timeline.span < 0.9 * width * (this.#part.to - this.#part.from))) {
+    } else if (!covers(this.#part, timeline) || this.#part.points * timeline.span < 0.9 * width * (this.#part.to - this.#part.from)) {
       const points = Math.ceil((width * (to - from)) / timeline.span);
       this.#load(async () => {
         const reply = await json(`v1/separations/${this.#job.id}/peaks?points=${points}&from=${from}&to=${to}`);
-        this.#part = { from, to, points, stems: reply.stems };
+        this.#part = { from: reply.from, to: reply.to, points, stems: reply.stems };
       });
     }
   }
