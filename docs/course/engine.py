@@ -276,18 +276,28 @@ def true_stems() -> dict[str, np.ndarray]:
 
 def separated(overlap: float = 0.25) -> dict[str, np.ndarray]:
     """The stems of the demo track, [channels, N] each: by the program, or else by htdemucs.py."""
-    out = WORK / ("stems" if overlap == 0.25 else f"overlap-{overlap}")
+    out = stems_folder(overlap)
     folder = out / MODEL.stem / TRACK.stem
     if not folder.exists() and find_program():
         run(*SEPARATION[:-1], out, "--overlap", str(overlap), "-q")
     elif not folder.exists():
         import htdemucs
 
+        truth, _ = shipped()
         config, model = htdemucs.load(MODEL)
         stems = htdemucs.separate(model, read_track(), config, overlap)
         for name, stem in zip(config.sources, stems, strict=True):
-            write_wav(folder / f"{name}.wav", np.clip(stem, -1, 1))
+            stem = np.clip(stem, -1, 1)
+            snr = snr_db(truth[f"stems-{overlap}.{name}"], samples_of(stem))
+            require(snr >= MINIMUM_SNR_DB, f"htdemucs.py makes other {name} than the engine: {snr:.0f} dB")
+            write_wav(folder / f"{name}.wav", stem)
     return {path.stem: read_track(path) for path in sorted(folder.glob("*.wav"))}
+
+
+def stems_folder(overlap: float) -> Path:
+    """Where `separated` keeps stems; those of htdemucs.py apart from those of the program."""
+    name = "stems" if overlap == 0.25 else f"overlap-{overlap}"
+    return WORK / (name if find_program() else f"{name}-numpy")
 
 
 def scores(overlap: float = 0.25) -> dict[str, dict[str, float]]:
@@ -295,8 +305,7 @@ def scores(overlap: float = 0.25) -> dict[str, dict[str, float]]:
     if not find_program():
         return json.loads(shipped()[1]["scores"])[str(overlap)]
     separated(overlap)
-    out = WORK / ("stems" if overlap == 0.25 else f"overlap-{overlap}")
-    stems = out / MODEL.stem / TRACK.stem
+    stems = stems_folder(overlap) / MODEL.stem / TRACK.stem
     report = json.loads(run("eval", TRUTH, stems, "--metrics", "sdr,si-sdr", "--json"))
     return report["tracks"][0]["stems"]
 
@@ -320,10 +329,14 @@ def ship() -> None:
     values = true_values()
     sampled = {name: samples_of(value) for name, value in values.items()}
     sampled["mix"] = values["mix"]
+    overlaps = (0, 0.25, 0.5, 0.75)
+    for overlap in overlaps:
+        for name, stem in separated(overlap).items():
+            sampled[f"stems-{overlap}.{name}"] = samples_of(stem)
     metadata = {
         "model_sha256": model_hash(),
         "shapes": json.dumps({name: value.shape for name, value in values.items()}),
-        "scores": json.dumps({str(overlap): scores(overlap) for overlap in (0, 0.25, 0.5, 0.75)}),
+        "scores": json.dumps({str(overlap): scores(overlap) for overlap in overlaps}),
     }
     save_file(sampled, SHIPPED, metadata=metadata)
 
