@@ -17,6 +17,7 @@ from conftest import RATE, snr
 
 import swift_demucs
 from swift_demucs import Model, Progress
+from swift_demucs._library import PROGRAM
 
 
 def test_a_model_describes_itself(model: Model) -> None:
@@ -40,6 +41,16 @@ def test_stems_have_names_attributes_and_the_mixs_length(model: Model, music: An
     assert "6.00 s" in repr(stems)
     # The stems sum to the mix, roughly; with a wrong order of axes they would not.
     assert snr(music, stems.mix(*model.stems)) > 10
+
+
+def test_an_analysis_equals_that_of_the_command(model: Model, track: Path) -> None:
+    command = [PROGRAM, "analyze", "--json", "--offline", "-n", "demo", track]
+    printed = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
+    found = model.analyze(track)
+    assert len(found.beats) > 20 and set(found.downbeats) < set(found.beats)
+    for name in ("tempo_bpm", "key", "beats", "downbeats"):
+        value = getattr(found, name)
+        assert printed[name] == (list(value) if isinstance(value, tuple) else value)
 
 
 def test_mix_adds_stems(model: Model, music: Any) -> None:

@@ -1,6 +1,7 @@
 // A worker that computes columns of a spectrogram: short-time Fourier transforms, in bands that are spaced
 // logarithmically.
 
+import { Fourier } from "./fft.js";
 import { decodeFrames } from "./wav.js";
 
 /** Frames of one transform. */
@@ -16,34 +17,7 @@ const contrast = 1.4;
 
 const size = spectrumFrames;
 const hann = Float32Array.from({ length: size }, (_, i) => 0.5 - 0.5 * Math.cos((2 * Math.PI * i) / size));
-const cosines = Float32Array.from({ length: size / 2 }, (_, i) => Math.cos((2 * Math.PI * i) / size));
-const sines = Float32Array.from({ length: size / 2 }, (_, i) => Math.sin((2 * Math.PI * i) / size));
-const reversed = Uint16Array.from({ length: size }, (_, i) => {
-  let out = 0;
-  for (let bit = 1; bit < size; bit <<= 1) out = (out << 1) | ((i & bit) !== 0);
-  return out;
-});
-
-/** In-place Fourier transform, radix 2, of inputs in bit-reversed order. */
-function transform(real, imaginary) {
-  for (let half = 1; half < size; half *= 2) {
-    const stride = size / (2 * half);
-    for (let start = 0; start < size; start += 2 * half) {
-      for (let k = 0; k < half; k += 1) {
-        const a = start + k;
-        const b = a + half;
-        const c = cosines[k * stride];
-        const s = sines[k * stride];
-        const x = real[b] * c + imaginary[b] * s;
-        const y = imaginary[b] * c - real[b] * s;
-        real[b] = real[a] - x;
-        imaginary[b] = imaginary[a] - y;
-        real[a] += x;
-        imaginary[a] += y;
-      }
-    }
-  }
-}
+const fourier = new Fourier(size);
 
 /** Bytes [column, band], the lowest band first. `read(first, count)` returns samples; columns are at `centre`, `centre + hop`… */
 export function spectrogram(read, sampleRate, { centre, hop, count }) {
@@ -54,9 +28,9 @@ export function spectrogram(read, sampleRate, { centre, hop, count }) {
   const edges = Array.from({ length: bands + 1 }, (_, band) => (lowestHz * (top / lowestHz) ** (band / bands) * size) / sampleRate);
   for (let column = 0; column < count; column += 1) {
     const samples = read(Math.round(centre + column * hop) - size / 2, size);
-    for (let i = 0; i < size; i += 1) real[reversed[i]] = samples[i] * hann[i];
+    for (let i = 0; i < size; i += 1) real[i] = samples[i] * hann[i];
     imaginary.fill(0);
-    transform(real, imaginary);
+    fourier.forward(real, imaginary);
     for (let band = 0; band < bands; band += 1) {
       // Low bands are narrower than a bin and share one.
       const from = Math.max(1, Math.round(edges[band]));

@@ -185,11 +185,11 @@ class Model:
         seed: Seed,
         overlap: Optional[float],
         segment: Optional[float],
-        split: bool,
-        rate: str,
-        transition_power: float,
-        order: str,
-        chunking: str,
+        split: bool = True,
+        rate: str = "model",
+        transition_power: float = 1.0,
+        order: str = "interleaved",
+        chunking: str = "msst",
         progress: Optional[Callable[[_progress.Progress], object]],
     ) -> Iterator[Any]:
         """The C library's options; at the end, a generator given as ``seed`` gets its new state."""
@@ -402,10 +402,6 @@ class Model:
                     seed=seed,
                     overlap=overlap,
                     segment=segment,
-                    split=True,
-                    rate="model",
-                    transition_power=1.0,
-                    order="interleaved",
                     progress=report,
                 )
             )
