@@ -73,8 +73,10 @@ const actions = {
     if (!jobs.get(item.id)) return;
     open(item.id);
     showNow();
-    // On a narrow screen the song is below the list.
-    document.getElementById("stage").scrollIntoView({ block: "nearest" });
+    // On a narrow screen the song may be out of view.
+    const place = document.getElementById("stage");
+    const { top } = place.getBoundingClientRect();
+    if (top < 0 || top > innerHeight / 2) place.scrollIntoView();
   },
   remove: (item) => (item.file ? uploads.remove(item) : remove(item)),
   cancel: (job) => remove(job),
