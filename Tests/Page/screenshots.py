@@ -14,7 +14,7 @@ def make(browser: Browser, folder: Path) -> None:
         mock.add("notes.txt", {}, "failed")
         mock.add("Second Thoughts.mp3", {})
         mock.add("Paper Boats.wav", {})
-        for name, width, height, is_dark in [("light", 1440, 960, False), ("dark", 1440, 960, True), ("phone", 390, 844, False)]:
+        for name, width, height, is_dark in [("light", 1440, 900, False), ("dark", 1440, 900, True), ("phone", 390, 844, False)]:
             browser.size(width, height)
             browser.dark(is_dark)
             browser.get(mock.url)
