@@ -49,3 +49,8 @@ public enum CheckpointFormat: String, Sendable, CaseIterable {
         }
     }
 }
+
+/// The GGUF files of audio.cpp. Their reader is in Native.
+enum GGUF {
+    static let mark = Array("GGUF".utf8)
+}

@@ -1,4 +1,4 @@
-// Detection of ONNX files. Their reader is in Native: it would be a tenth of the engine that a page loads.
+// Detection of ONNX files. Their reader is in Native.
 
 /// The ONNX format of exported graphs.
 enum ONNX {

@@ -109,9 +109,7 @@ def test_two_outputs_of_one_name_are_refused_before_anything_starts(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_second_model_separates_a_stem_further(
-    tmp_path: Path, model: Model, track: Path
-) -> None:
+def test_a_second_model_separates_a_stem_further(tmp_path: Path, model: Model, track: Path) -> None:
     (result,) = model.separate_files(
         [track], tmp_path, stems=["drums", "drums_bass"], then={"drums": "demo"}, duration=1.0,
         shifts=0, filename="{stem}.{ext}",

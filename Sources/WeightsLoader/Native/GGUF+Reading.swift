@@ -15,9 +15,7 @@
 //
 // Reference: https://github.com/0xShug0/audio.cpp at f8fb0c1, docs/gguf.md and tensor_source.cpp.
 
-/// The GGUF files of audio.cpp.
-enum GGUF {
-    static let mark = Array("GGUF".utf8)
+extension GGUF {
     private static let version: UInt32 = 3
     private static let architecture = "audiocpp"
     private static let nameLimitBytes = 512
