@@ -35,7 +35,7 @@ export class Exports {
   }
 
   zip() {
-    return this.#file(`v1/separations/${this.job.id}/stems.zip`, new URLSearchParams({ format: this.format }), "stems", "zip");
+    return this.#file(`v1/separations/${this.job.id}/stems.zip`, new URLSearchParams({ format: this.format }), null, "zip");
   }
 
   /** The mix as it sounds now. */
@@ -48,7 +48,7 @@ export class Exports {
     const loop = this.isLoopOnly ? this.song.loop() : null;
     if (loop) ["from", "to"].forEach((name, edge) => query.set(name, String(Number(loop[edge].toFixed(6)))));
     const facts = [loop && `${timeWords(loop[0])}-${timeWords(loop[1])}`, this.isTagged && this.music].filter(Boolean);
-    const name = `${title(this.job.name)} - ${part}${facts.length ? ` (${facts.join(", ")})` : ""}.${ending}`;
+    const name = `${[title(this.job.name), part].filter(Boolean).join(" - ")}${facts.length ? ` (${facts.join(", ")})` : ""}.${ending}`;
     return { path: query.size ? `${path}?${query}` : path, name, isNamed: facts.length > 0 };
   }
 }
