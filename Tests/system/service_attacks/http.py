@@ -105,7 +105,7 @@ def methods(attack: Attack) -> str:
             ("TRACE", "/"),
             ("PATCH", base),
             ("PUT", base),
-            ("DELETE", "/v1/separations"),
+            ("PATCH", "/v1/separations"),
             ("BREW", "/livez"),
             ("get", "/livez"),
             ("POST", "/livez"),
