@@ -176,6 +176,25 @@ class Model:
         return f"<Model {self.name!r}: {', '.join(self.stems)}; {self.engine}>"
 
     @contextlib.contextmanager
+    def _calling(
+        self,
+        callbacks: _call.Callbacks,
+        given: Dict[str, Any],
+        progress: _progress.ProgressOption,
+        cancellation: Optional[_call.Cancellation],
+        title: Callable[[], Optional[str]] = lambda: None,
+    ) -> Iterator[Tuple[_call.Token, Any, Any]]:
+        """A token, the model's handle and the options, for a call of the library that separates."""
+        with contextlib.ExitStack() as stack:
+            token = stack.enter_context(_call.token(cancellation))
+            handle = stack.enter_context(self._use())
+            report = stack.enter_context(_progress.reporting(progress, self.sample_rate, title))
+            options = stack.enter_context(
+                self._separation_options(callbacks, token, **given, progress=report)
+            )
+            yield token, handle, options
+
+    @contextlib.contextmanager
     def _separation_options(
         self,
         callbacks: _call.Callbacks,
@@ -274,28 +293,19 @@ class Model:
             source, sample_rate, keeps_rate=rate == "input", cancellation=cancellation
         )
         callbacks = _call.Callbacks()
-        with contextlib.ExitStack() as stack:
-            token = stack.enter_context(_call.token(cancellation))
-            handle = stack.enter_context(self._use())
-            report = stack.enter_context(
-                _progress.reporting(progress, self.sample_rate, lambda: title)
-            )
-            options = stack.enter_context(
-                self._separation_options(
-                    callbacks,
-                    token,
-                    shifts=shifts,
-                    seed=seed,
-                    overlap=overlap,
-                    segment=segment,
-                    split=split,
-                    rate=rate,
-                    transition_power=transition_power,
-                    order=order,
-                    chunking=chunking,
-                    progress=report,
-                )
-            )
+        given = {
+            "shifts": shifts,
+            "seed": seed,
+            "overlap": overlap,
+            "segment": segment,
+            "split": split,
+            "rate": rate,
+            "transition_power": transition_power,
+            "order": order,
+            "chunking": chunking,
+        }
+        with self._calling(callbacks, given, progress, cancellation, lambda: title) as call:
+            token, handle, options = call
             mix = _arrays.audio(array, layout, input_rate)
             frames = c_size_t()
             _library.invoke(
@@ -388,23 +398,14 @@ class Model:
 
         callbacks = _call.Callbacks()
         callback = _call.event_callback(callbacks, take)
-        with contextlib.ExitStack() as stack:
-            token = stack.enter_context(_call.token(cancellation))
-            handle = stack.enter_context(self._use())
-            report = stack.enter_context(
-                _progress.reporting(progress, self.sample_rate, lambda: title)
-            )
-            options = stack.enter_context(
-                self._separation_options(
-                    callbacks,
-                    token,
-                    shifts=shifts,
-                    seed=seed,
-                    overlap=overlap,
-                    segment=segment,
-                    progress=report,
-                )
-            )
+        given = {
+            "shifts": shifts,
+            "seed": seed,
+            "overlap": overlap,
+            "segment": segment,
+        }
+        with self._calling(callbacks, given, progress, cancellation, lambda: title) as call:
+            token, handle, options = call
             mix = _arrays.audio(array, layout, input_rate)
             callbacks.run(
                 lambda: _library.invoke(
@@ -487,11 +488,8 @@ class Model:
     ) -> Iterator[Dict[str, Any]]:
         callbacks = _call.Callbacks()
         with contextlib.ExitStack() as stack:
-            token = stack.enter_context(_call.token(cancellation))
-            model = stack.enter_context(self._use())
-            report = stack.enter_context(_progress.reporting(progress, self.sample_rate))
-            options = stack.enter_context(
-                self._separation_options(callbacks, token, **given, progress=report)
+            token, model, options = stack.enter_context(
+                self._calling(callbacks, given, progress, cancellation)
             )
             try:
                 array, layout, kind = _arrays.samples_of(next(blocks), "block 0")
