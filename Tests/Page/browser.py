@@ -7,6 +7,8 @@ from selenium import webdriver
 from selenium.webdriver.chrome.options import Options
 from selenium.webdriver.chrome.service import Service
 
+from limits import LONGEST_SECONDS
+
 
 class Browser(webdriver.Chrome):
     # What scripts of `run` begin with.
@@ -19,7 +21,9 @@ class Browser(webdriver.Chrome):
             options.add_argument(flag)
         options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
         super().__init__(options=options, service=Service("/usr/bin/chromedriver"))
-        self.set_script_timeout(60)
+        # A script may take as long as it needs; the driver answers after it.
+        self.command_executor.client_config.timeout = 2 * LONGEST_SECONDS
+        self.set_script_timeout(LONGEST_SECONDS)
         self.execute_cdp_cmd("Browser.setDownloadBehavior", {"behavior": "allow", "downloadPath": downloads})
         self.size(1440, 900)
 
@@ -51,16 +55,16 @@ class Browser(webdriver.Chrome):
         """Runs tests of pure modules in the page; returns the names of those that passed."""
         return self.run((Path(__file__).parent / "module_tests.js").read_text() + file.read_text())
 
-    def wait(self, expression: str, *arguments, seconds: float = 15):
+    def wait(self, expression: str, *arguments):
         """Waits until a JavaScript expression is true; returns its value."""
-        deadline = time.monotonic() + seconds
+        deadline = time.monotonic() + LONGEST_SECONDS
         while time.monotonic() < deadline:
             value = self.execute_script(f"const args = arguments; return {expression}", *arguments)
             if value:
                 return value
             time.sleep(0.05)
         shown = self.execute_script("return document.body.innerText")
-        raise AssertionError(f"after {seconds} s still not: {expression} {arguments}\nthe page says:\n{shown}")
+        raise AssertionError(f"after {LONGEST_SECONDS} s still not: {expression} {arguments}\nthe page says:\n{shown}")
 
     def serious_messages(self) -> list[str]:
         return [entry["message"] for entry in self.get_log("browser") if entry["level"] in ("SEVERE", "WARNING")]

@@ -8,6 +8,7 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
+from limits import LONGEST_SECONDS
 from mock_service import Mock
 
 
@@ -19,7 +20,7 @@ class Subject:
     url: str
 
     def request(self, method: str, path: str, body: bytes | None = None, headers: dict[str, str] = {}) -> bytes:
-        with urllib.request.urlopen(urllib.request.Request(self.url + path, body, headers, method=method), timeout=30) as reply:
+        with urllib.request.urlopen(urllib.request.Request(self.url + path, body, headers, method=method), timeout=LONGEST_SECONDS) as reply:
             return reply.read()
 
     def jobs(self) -> list[dict]:
@@ -27,7 +28,7 @@ class Subject:
 
     def clear(self) -> None:
         """Deletes all jobs: a running one is cancelled first."""
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + LONGEST_SECONDS
         while (jobs := self.jobs()) and time.monotonic() < deadline:
             for job in jobs:
                 try:
@@ -84,7 +85,8 @@ class BinarySubject(Subject):
         log = open(Path(self.folder.name) / "log", "ab")
         self.process = subprocess.Popen(
             [self.binary, "serve", *([] if "-n" in self.options else ["-n", "demo"]), "--port", str(self.port), "--data", str(Path(self.folder.name) / "data"), *self.options], stderr=log, stdout=log)
-        for _ in range(300):
+        deadline = time.monotonic() + LONGEST_SECONDS
+        while time.monotonic() < deadline:
             try:
                 # Without its model it lives, but never gets ready.
                 self.request("GET", "livez" if "-n" in self.options else "readyz")
@@ -95,4 +97,4 @@ class BinarySubject(Subject):
 
     def stop(self) -> None:
         self.process.terminate()
-        self.process.wait(30)
+        self.process.wait(LONGEST_SECONDS)

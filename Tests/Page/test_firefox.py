@@ -20,6 +20,8 @@ import soundfile
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "Web"))
 from hosts import PageHost
 
+from limits import LONGEST_SECONDS
+
 ELEMENT = "element-6066-11e4-a52e-4f735466cecf"
 SECONDS = 8
 RATE = 44100
@@ -33,10 +35,10 @@ class Firefox:
         (Path(folder) / "user.js").write_text(f'user_pref("marionette.port", {port});\nuser_pref("media.autoplay.default", 0);\n')
         self.process = subprocess.Popen(["firefox-esr", "--headless", "--marionette", "--no-remote", "--profile", folder], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         self.ids = itertools.count(1)
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + LONGEST_SECONDS
         while True:
             try:
-                self.connection = socket.create_connection(("127.0.0.1", port), timeout=120)
+                self.connection = socket.create_connection(("127.0.0.1", port), timeout=LONGEST_SECONDS)
                 break
             except OSError:
                 if time.monotonic() > deadline:
@@ -45,7 +47,7 @@ class Firefox:
                 time.sleep(0.2)
         self._receive()
         self.call("WebDriver:NewSession", {})
-        self.call("WebDriver:SetTimeouts", {"script": 120_000})
+        self.call("WebDriver:SetTimeouts", {"script": LONGEST_SECONDS * 1000})
 
     def call(self, command: str, parameters: dict):
         text = json.dumps([0, next(self.ids), command, parameters]).encode()
@@ -63,11 +65,11 @@ class Firefox:
             raise AssertionError(reply["error"])
         return reply.get("value")
 
-    def wait(self, expression: str, seconds: float = 60):
-        deadline = time.monotonic() + seconds
+    def wait(self, expression: str):
+        deadline = time.monotonic() + LONGEST_SECONDS
         while not self.run(f"return Boolean({expression})"):
             if time.monotonic() > deadline:
-                raise AssertionError(f"after {seconds} s still not: {expression}\n{self.run('return document.body.innerText')}")
+                raise AssertionError(f"after {LONGEST_SECONDS} s still not: {expression}\n{self.run('return document.body.innerText')}")
             time.sleep(0.1)
 
     def choose_file(self, selector: str, path: str):
@@ -104,7 +106,7 @@ def main():
             firefox.wait("document.querySelector('#engine').textContent")
             firefox.run("document.querySelector('[name=model]').value = 'demo'; document.querySelector('#options').dispatchEvent(new Event('change'))")
             firefox.choose_file("#chooser", song)
-            firefox.wait("document.querySelector('#queue li')?.dataset.state === 'done'", 120)
+            firefox.wait("document.querySelector('#queue li')?.dataset.state === 'done'")
             # Marionette's scripts don't share the page's modules, so the stored files are read.
             shape, peak = firefox.run("""
                 const jobs = await (await (await navigator.storage.getDirectory()).getDirectoryHandle("swift-demucs")).getDirectoryHandle("jobs");

@@ -25,6 +25,7 @@ import soundfile
 from selenium.webdriver.common.by import By
 
 from browser import Browser
+from limits import LONGEST_SECONDS
 from mock_service import SAMPLE_RATE, make_music
 from subject import BinarySubject
 
@@ -103,11 +104,23 @@ class LocalTest(unittest.TestCase):
     def drop(self, *paths: str):
         browser.find_element(By.CSS_SELECTOR, "#chooser").send_keys("\n".join(paths))
 
-    def wait_state(self, state: str, row: int = 0, seconds: float = 90):
-        return browser.wait("document.querySelectorAll('#queue li')[args[0]]?.dataset.state === args[1]", row, state, seconds=seconds)
+    def wait_state(self, state: str, row: int = 0):
+        return browser.wait("document.querySelectorAll('#queue li')[args[0]]?.dataset.state === args[1]", row, state)
 
     def words(self, row: int = 0) -> str:
         return browser.execute_script("return document.querySelectorAll('#queue li .words')[arguments[0]].textContent", row)
+
+    def hold_at(self, seconds: float):
+        """Lets no pieces that begin there or later be written, until `window.release()` or another page."""
+        browser.run("""
+            const { openStorage } = await import("/storage.js");
+            const storage = await openStorage();
+            const released = new Promise((resolve) => { window.release = resolve; });
+            storage.append = async (path, bytes) => {
+              const [, first] = path.split("/pieces/");
+              if (first && Number(first) >= args[0]) await released;
+              return Object.getPrototypeOf(storage).append.call(storage, path, bytes);
+            };""", seconds * SAMPLE_RATE)
 
     def jobs(self) -> list[dict]:
         return browser.run("const { json } = await import('/api.js'); return (await json('v1/separations')).separations")
@@ -139,11 +152,13 @@ class SeparationTests(LocalTest):
                 resolve({ ready: mixer.job.ready_seconds, state: mixer.job.state });
               }, 10);
             })""")
+        self.hold_at(2)
         self.drop(song_file("song.wav", 60))
         heard = browser.run("return await window.heard")
         self.assertEqual(heard["state"], "running")
         # What the first segment of the demo model finishes: it has 4 s, and the next one overlaps a quarter of it.
         self.assertLessEqual(heard["ready"], 3)
+        browser.execute_script("release()")
         self.wait_state("done")
         # The sound goes on where it was.
         self.assertTrue(browser.run("return stage.mixer.isPlaying && stage.mixer.time > 0.05"))
@@ -190,7 +205,7 @@ class SeparationTests(LocalTest):
         names = ["song - mix.wav", "song - vocals.wav", "song - no_vocals.wav", "song.zip"]
         for button in browser.find_elements(By.CSS_SELECTOR, ".menu .sheet button"):
             button.click()
-        deadline = time.monotonic() + 600
+        deadline = time.monotonic() + LONGEST_SECONDS
         while time.monotonic() < deadline and not all((downloads / name).exists() for name in names):
             time.sleep(0.1)
         mix, vocals, rest = (soundfile.read(downloads / name)[0] for name in names[:3])
@@ -217,12 +232,13 @@ class SeparationTests(LocalTest):
                 self.assertAlmostEqual(job["duration_seconds"], 4 * SAMPLE_RATE / rate, delta=0.2)
 
     def test_a_cancelled_song_leaves_no_files(self):
-        self.drop(song_file("song.wav", 120))
-        browser.wait("document.querySelector('.strip canvas')", seconds=60)
-        browser.execute_script("document.querySelector('.song .actions button').click()")
+        self.hold_at(2)
+        self.drop(song_file("song.wav", 60))
+        browser.wait("document.querySelector('.strip canvas')")
+        browser.execute_script("document.querySelector('.song .actions button').click(); release()")
         self.wait_state("cancelled")
         browser.wait("document.querySelector('.message:not(#empty) h1')?.textContent === 'song was cancelled'")
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + LONGEST_SECONDS
         while (files := [name for name in self.stored_files() if "jobs/" in name and not name.endswith("job.json")]) and time.monotonic() < deadline:
             time.sleep(0.1)
         self.assertEqual(files, [])
@@ -237,6 +253,7 @@ class SeparationTests(LocalTest):
         self.drop(song_file("done.wav", 4))
         self.wait_state("done")
         path = song_file("interrupted.wav", 60)
+        self.hold_at(9.1)
         self.drop(path)
         self.wait_state("running")
         before = browser.run("""
@@ -358,14 +375,6 @@ class PageTests(LocalTest):
         weight = sum(len(gzip.compress(path.read_bytes(), 9)) for path in names)
         self.assertLess(weight, 130_000)
 
-    def test_the_page_is_ready_within_a_second(self):
-        milliseconds = []
-        for _ in range(3):
-            began = time.monotonic()
-            self.visit()
-            milliseconds.append((time.monotonic() - began) * 1000)
-        self.assertLess(min(milliseconds), 1000)
-
     def test_the_policy_lets_nothing_out(self):
         self.drop(song_file("song.wav", 4))
         self.wait_state("done")
@@ -375,9 +384,12 @@ class PageTests(LocalTest):
         browser.serious_messages()
 
     def test_axe_finds_nothing(self):
-        self.drop(song_file("song.wav", 60))
-        browser.wait("document.querySelector('.strip canvas')", seconds=60)
+        self.hold_at(2)
+        self.drop(song_file("song.wav", 20))
+        browser.wait("document.querySelector('.strip canvas')")
         for state in ("running", "done"):
+            if state == "done":
+                browser.execute_script("release()")
             self.wait_state(state)
             browser.execute_script("document.querySelector('#options').closest('details').open = true")
             for width in (1440, 390):
