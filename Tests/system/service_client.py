@@ -70,7 +70,7 @@ class Service:
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
                 [*self.words, "--port", port], stderr=log, stdout=log, env=self.environment)
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 600
         while time.monotonic() < deadline:
             text = self.log.read_text(errors="replace")
             if "Listening at" in text:
@@ -83,7 +83,7 @@ class Service:
             if self.process.poll() is not None:
                 raise SystemExit(f"error: the service ended: {text}")
             time.sleep(0.01)
-        raise SystemExit("error: the service is not ready after 60 s")
+        raise SystemExit("error: the service is not ready after ten minutes")
 
     def kill(self) -> None:
         """Kills the service, as a crash would."""
@@ -96,7 +96,7 @@ class Service:
         assert self.process
         start = time.monotonic()
         self.process.send_signal(signal.SIGTERM)
-        self.process.wait(30)
+        self.process.wait(600)
         return time.monotonic() - start
 
     # Requests
@@ -106,7 +106,7 @@ class Service:
         body: bytes | None = None,
     ) -> Reply:
         """Sends a request on a connection of its own."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=120)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=600)
         try:
             connection.request(method, target, body=body, headers=headers or {})
             reply = connection.getresponse()
@@ -137,7 +137,7 @@ class Service:
     def job(self, identifier: str) -> dict:
         return json.loads(self.get(f"/v1/separations/{identifier}")[1])
 
-    def wait(self, identifier: str, seconds: float = 120) -> dict:
+    def wait(self, identifier: str, seconds: float = 600) -> dict:
         """Waits for the end of a job; returns the job."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
@@ -253,7 +253,7 @@ class Service:
 
     def files_left(self, *folders: str) -> list[str]:
         """The same for folders that should be empty: a refused sound is removed after the reply was sent."""
-        deadline = time.monotonic() + 5
+        deadline = time.monotonic() + 600
         while (left := self.files(*folders)) and time.monotonic() < deadline:
             time.sleep(0.02)
         return left

@@ -115,7 +115,7 @@ def termination(attack: Attack) -> str:
             held.append(service.ask(service.head("GET", target), receive_bytes=4096))
         held.append(service.ask(service.head("POST", "/v1/separations", "Content-Length: 1000000") + bytes(1000)))
         seconds = service.stop()
-        check(seconds < 5, f"SIGTERM took {seconds:.1f} s")
+        check(seconds < 30, f"SIGTERM took {seconds:.1f} s")
         service.start()
         check(service.job(running)["state"] in ("queued", "running"), "the running job is not in the queue again")
         check(not service.files_left("uploads"), "the unfinished upload is still there")

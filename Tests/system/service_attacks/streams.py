@@ -64,7 +64,7 @@ def unread_streams(attack: Attack) -> str:
         check(
             grown < most or attack.is_sanitized, f"{count} unread streams take {grown:.0f} MB, expected {most:.0f} MB"
         )
-        check(slowest < 2, f"a request took {slowest:.1f} s meanwhile")
+        check(slowest < 30, f"a request took {slowest:.1f} s meanwhile")
     finally:
         for connection in held:
             connection.close()
@@ -105,7 +105,7 @@ def unread_zips(attack: Attack) -> str:
             finally:
                 for connection in held:
                     connection.close()
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 600
         while time.monotonic() < deadline:
             try:
                 if service.get(f"{base}/stems.zip")[0] == 200:
