@@ -108,7 +108,7 @@ extension Service {
                         descriptor: file.descriptor, bytes: file.bytes))
             }
         } catch {
-            for entry in entries { close(entry.descriptor) }
+            for entry in entries { entry.closeFile() }
             throw error
         }
         let stream = try ZipStream(libraries, entries, modified: job.created)

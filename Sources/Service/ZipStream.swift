@@ -8,8 +8,13 @@ import System
 final class ZipStream: ByteStream {
     struct Entry {
         let name: String
-        let descriptor: Int32
+        /// The open file; nil if it is empty.
+        let descriptor: Int32?
         let bytes: Int
+
+        func closeFile() {
+            if let descriptor { close(descriptor) }
+        }
     }
 
     private struct Broken: Error {}
@@ -33,7 +38,7 @@ final class ZipStream: ByteStream {
         self.entries = entries[...]
         self.modified = modified
         guard let archive = zip.write_new() else {
-            for entry in entries { close(entry.descriptor) }
+            for entry in entries { entry.closeFile() }
             throw Problem(.busy, "There is no memory for an archive.")
         }
         self.archive = archive
@@ -53,9 +58,7 @@ final class ZipStream: ByteStream {
     static func bytes(of entries: [Entry], _ libraries: ServiceLibraries) throws -> Int? {
         let content = entries.reduce(0) { $0 + $1.bytes }
         guard content < 1 << 32 - 1 << 20 else { return nil }
-        let empty = entries.map {
-            Entry(name: $0.name, descriptor: open("/dev/null", O_RDONLY | O_CLOEXEC), bytes: 0)
-        }
+        let empty = entries.map { Entry(name: $0.name, descriptor: nil, bytes: 0) }
         let records = try ZipStream(libraries, empty, modified: 0)
         var buffer = [UInt8](repeating: 0, count: 1 << 12)
         var count = 0
@@ -69,7 +72,7 @@ final class ZipStream: ByteStream {
         // If the client has disconnected, the archive needs no end.
         if !isClosed { _ = zip.write_fail(archive) }
         _ = zip.write_free(archive)
-        for entry in entries { close(entry.descriptor) }
+        for entry in entries { entry.closeFile() }
     }
 
     func read(into target: UnsafeMutableRawBufferPointer) throws -> Int? {
@@ -97,13 +100,14 @@ final class ZipStream: ByteStream {
             self.packed = 0
             return
         }
-        let count = pread(entry.descriptor, &buffer, buffer.count, off_t(packed))
+        let count =
+            entry.descriptor.map { pread($0, &buffer, buffer.count, off_t(packed)) } ?? 0
         if count > 0 {
             guard zip.write_data(archive, buffer, count) == count else { throw Broken() }
             self.packed = packed + count
         } else {
             guard count == 0, packed == entry.bytes else { throw Broken() }
-            close(entry.descriptor)
+            entry.closeFile()
             entries.removeFirst()
             self.packed = nil
         }
