@@ -87,9 +87,11 @@ def unread_zips(attack: Attack) -> str:
 
             def ask(target: str) -> tuple[int, bytes]:
                 witness.sendall(service.head("GET", target))
-                received = witness.recv(1 << 16)
+                received = b""
                 while not received.endswith(b"}\n") and b"\r\n\r\nok\n" not in received:
-                    received += witness.recv(1 << 16)
+                    part = witness.recv(1 << 16)
+                    check(part != b"", "an open connection was closed when no descriptor was left")
+                    received += part
                 reply = replies(received)[0]
                 return reply.status, reply.body
 
