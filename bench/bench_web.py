@@ -145,8 +145,8 @@ class Handler(SimpleHTTPRequestHandler):
         pass
 
 
-def largest_renderer(profile: str) -> int:
-    """Peak resident bytes of the renderer of a browser with this profile that needed most."""
+def largest_renderer(profile: str, field: str = "VmHWM") -> int:
+    """Peak resident bytes of the renderer of a browser with this profile that needed most; VmRSS: now."""
     peaks = [0]
     for process in Path("/proc").glob("[0-9]*"):
         try:
@@ -156,7 +156,7 @@ def largest_renderer(profile: str) -> int:
             lines = (process / "status").read_text().splitlines()
         except OSError:
             continue
-        peaks += [int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM")]
+        peaks += [int(line.split()[1]) * 1024 for line in lines if line.startswith(field)]
     return max(peaks)
 
 

@@ -197,6 +197,31 @@ after = after / (transformer / "layers.0" / "norm_out")["weight"]  # output of t
 wrong = layer_norm(transformer / "layers.0" / "norm_out", after)
 check({"crosstransformer.layers.0": wrong}, expect_wrong=True)
 
+# %% [markdown] tags=["answer"]
+# And in every layer, as a port would have it? Four seconds of the song:
+
+# %% tags=["answer"]
+from engine import hear, snr_db
+from given import transformer_layer
+
+
+def token_by_token(m, x, other, heads):
+    y = transformer_layer(m, x, other, heads)
+    norm = m / "norm_out"
+    return layer_norm(norm, (y - norm["bias"]) / norm["weight"])
+
+
+right, spoiled = excerpt_with(), excerpt_with(transformer_layer=token_by_token)
+for k, name in enumerate(config.sources):
+    print(f"{name:8} {snr_db(right[k], spoiled[k]):.1f} dB")
+k = config.sources.index("drums")
+hear("06_right", right[k], start=0)
+hear("06_token_by_token", spoiled[k], start=0)
+
+# %% [markdown] tags=["answer"]
+# Listen to the drums: [right](sounds/06_right.mp3) · [each token by itself](sounds/06_token_by_token.mp3)
+
+# %% tags=["answer"]
 f, t, c = 8 * 336, 1344, 512
 self_attention, cross = 4 * c * (f * f + t * t), 4 * c * 2 * f * t
 print(f"{(3 * self_attention + 2 * cross) / 1e9:.0f} GFLOP")

@@ -172,7 +172,20 @@ for row in ranked[:3] + ranked[-3:]:
 small, large = (WORK / "int8.safetensors").stat().st_size, MODEL.stat().st_size
 print(f"{small / 1e6:.2f} MB in place of {large / 1e6:.2f} MB (which is float16)")
 
+# %% tags=["varies"]
+from engine import EXACTLY, TRACK, hear, read_track, separated, snr_db
+
+run("separate", TRACK, "-n", WORK / "int8.safetensors", *EXACTLY, "-o", WORK / "int8", "-q")
+exact, rounded = separated()["bass"], read_track(WORK / "int8" / "int8" / TRACK.stem / "bass.wav")
+print(f"bass, INT8 against float32: {snr_db(exact, rounded):.1f} dB")
+hear("12_float32", exact)
+hear("12_int8", rounded)
+hear("12_difference", 30 * (exact - rounded))
+
 # %% [markdown]
+# Listen to the bass: [float32](sounds/12_float32.mp3) · [INT8](sounds/12_int8.mp3) · [the difference, 30 times
+# as loud](sounds/12_difference.mp3)
+#
 # The first and the last layers are among the most sensitive: they work at full resolution, and no other layer
 # repairs their errors. The command keeps them in 16 bits.
 #
