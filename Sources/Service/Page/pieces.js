@@ -7,8 +7,8 @@ import { decodeFrames, encodeFrames, parseHeader } from "./wav.js";
 /** Frames of a piece: about six seconds at 44,100 Hz, or what the back end says. */
 const usualPieceFrames = 1 << 18;
 
-/** Limit of decoded sound in memory, in bytes: less on a small device. Four stems of two minutes have 169 MB. */
-const keptBytes = (navigator.deviceMemory ?? 8) < 4 ? 96e6 : 176e6;
+/** Limit of decoded sound in memory, in bytes: a little more than a minute of four stems. */
+const keptBytes = 96e6;
 
 /** The rate of a job's stems. Jobs of older versions don't tell it; most have the sound's. */
 export function stemRate(job) {
