@@ -36,22 +36,13 @@ EVENTS = {
 }
 
 
-def is_ready(subject: BinarySubject) -> bool:
-    """Whether the service has loaded its model."""
-    try:
-        subject.request("GET", "readyz")
-    except OSError:
-        return False
-    return True
-
-
 def measure(given: argparse.Namespace) -> dict[str, float]:
     """Seconds from the click until each event."""
     subject = BinarySubject(
         str(given.binary), "-n", given.model, "--precision", given.precision,
         "--threads", str(given.threads))  # fmt: skip
     subject.start()
-    while not is_ready(subject):
+    while not subject.answers("readyz"):
         time.sleep(0.1)
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         browser = Browser(folder)

@@ -23,6 +23,13 @@ class Subject:
         with urllib.request.urlopen(urllib.request.Request(self.url + path, body, headers, method=method), timeout=LONGEST_SECONDS) as reply:
             return reply.read()
 
+    def answers(self, path: str) -> bool:
+        try:
+            self.request("GET", path)
+        except OSError:
+            return False
+        return True
+
     def jobs(self) -> list[dict]:
         return json.loads(self.request("GET", "v1/separations"))["separations"]
 
@@ -86,13 +93,11 @@ class BinarySubject(Subject):
         self.process = subprocess.Popen(
             [self.binary, "serve", *([] if "-n" in self.options else ["-n", "demo"]), "--port", str(self.port), "--data", str(Path(self.folder.name) / "data"), *self.options], stderr=log, stdout=log)
         deadline = time.monotonic() + LONGEST_SECONDS
-        while time.monotonic() < deadline:
-            try:
-                # Without its model it lives, but never gets ready.
-                self.request("GET", "livez" if "-n" in self.options else "readyz")
+        while time.monotonic() < deadline and self.process.poll() is None:
+            # Without its model it lives, but never gets ready.
+            if self.answers("livez" if "-n" in self.options else "readyz"):
                 return
-            except OSError:
-                time.sleep(0.1)
+            time.sleep(0.1)
         raise SystemExit(f"error: the service does not start:\n{Path(log.name).read_text()}")
 
     def stop(self) -> None:

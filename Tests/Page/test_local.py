@@ -387,17 +387,19 @@ class PageTests(LocalTest):
         self.hold_at(2)
         self.drop(song_file("song.wav", 20))
         browser.wait("document.querySelector('.strip canvas')")
-        for state in ("running", "done"):
-            if state == "done":
-                browser.execute_script("release()")
-            self.wait_state(state)
-            browser.execute_script("document.querySelector('#options').closest('details').open = true")
-            for width in (1440, 390):
-                browser.size(width, 844)
-                browser.execute_script(AXE.read_text())
-                found = browser.execute_async_script("axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa'] }).then(arguments[0])")
-                self.assertEqual([(rule["id"], [node["html"] for node in rule["nodes"]]) for rule in found["violations"]], [], f"{state}, {width}")
-                self.assertTrue(browser.execute_script("return document.documentElement.scrollWidth <= innerWidth"), f"{state}, {width}")
+        self.check_access("running")
+        browser.execute_script("release()")
+        self.check_access("done")
+
+    def check_access(self, state: str):
+        self.wait_state(state)
+        browser.execute_script("document.querySelector('#options').closest('details').open = true")
+        for width in (1440, 390):
+            browser.size(width, 844)
+            browser.execute_script(AXE.read_text())
+            found = browser.execute_async_script("axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa'] }).then(arguments[0])")
+            self.assertEqual([(rule["id"], [node["html"] for node in rule["nodes"]]) for rule in found["violations"]], [], f"{state}, {width}")
+            self.assertTrue(browser.execute_script("return document.documentElement.scrollWidth <= innerWidth"), f"{state}, {width}")
 
     def test_pure_modules(self):
         passed = browser.run_module_tests(HERE / "local_modules.js")

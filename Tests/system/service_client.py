@@ -16,6 +16,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
+#: How long anything is waited for: a loaded machine is slow, and that is no failure.
+LONGEST_SECONDS = 600
+
 
 def tone(seconds: float, pitch: float = 220.0) -> bytes:
     """A sine tone as a stereo WAV file."""
@@ -70,7 +73,7 @@ class Service:
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
                 [*self.words, "--port", port], stderr=log, stdout=log, env=self.environment)
-        deadline = time.monotonic() + 600
+        deadline = time.monotonic() + LONGEST_SECONDS
         while time.monotonic() < deadline:
             text = self.log.read_text(errors="replace")
             if "Listening at" in text:
@@ -83,7 +86,7 @@ class Service:
             if self.process.poll() is not None:
                 raise SystemExit(f"error: the service ended: {text}")
             time.sleep(0.01)
-        raise SystemExit("error: the service is not ready after ten minutes")
+        raise SystemExit(f"error: the service is not ready after {LONGEST_SECONDS} s")
 
     def kill(self) -> None:
         """Kills the service, as a crash would."""
@@ -96,7 +99,7 @@ class Service:
         assert self.process
         start = time.monotonic()
         self.process.send_signal(signal.SIGTERM)
-        self.process.wait(600)
+        self.process.wait(LONGEST_SECONDS)
         return time.monotonic() - start
 
     # Requests
@@ -106,7 +109,7 @@ class Service:
         body: bytes | None = None,
     ) -> Reply:
         """Sends a request on a connection of its own."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=600)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=LONGEST_SECONDS)
         try:
             connection.request(method, target, body=body, headers=headers or {})
             reply = connection.getresponse()
@@ -137,7 +140,7 @@ class Service:
     def job(self, identifier: str) -> dict:
         return json.loads(self.get(f"/v1/separations/{identifier}")[1])
 
-    def wait(self, identifier: str, seconds: float = 600) -> dict:
+    def wait(self, identifier: str, seconds: float = LONGEST_SECONDS) -> dict:
         """Waits for the end of a job; returns the job."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
@@ -253,7 +256,7 @@ class Service:
 
     def files_left(self, *folders: str) -> list[str]:
         """The same for folders that should be empty: a refused sound is removed after the reply was sent."""
-        deadline = time.monotonic() + 600
+        deadline = time.monotonic() + LONGEST_SECONDS
         while (left := self.files(*folders)) and time.monotonic() < deadline:
             time.sleep(0.02)
         return left

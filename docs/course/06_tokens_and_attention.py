@@ -192,9 +192,12 @@ pictures.attention(heads, freqs)
 #    *square* of the length. This is why a song is cut into segments.
 
 # %% tags=["answer"]
-after = first - (transformer / "layers.0" / "norm_out")["bias"]
-after = after / (transformer / "layers.0" / "norm_out")["weight"]  # output of the norm
-wrong = layer_norm(transformer / "layers.0" / "norm_out", after)
+def norm_each_token(m, y):
+    norm = m / "norm_out"
+    return layer_norm(norm, (y - norm["bias"]) / norm["weight"])  # of what the right norm has made
+
+
+wrong = norm_each_token(transformer / "layers.0", first)
 check({"crosstransformer.layers.0": wrong}, expect_wrong=True)
 
 # %% [markdown] tags=["answer"]
@@ -206,9 +209,7 @@ from given import transformer_layer
 
 
 def token_by_token(m, x, other, heads):
-    y = transformer_layer(m, x, other, heads)
-    norm = m / "norm_out"
-    return layer_norm(norm, (y - norm["bias"]) / norm["weight"])
+    return norm_each_token(m, transformer_layer(m, x, other, heads))
 
 
 right, spoiled = excerpt_with(), excerpt_with(transformer_layer=token_by_token)

@@ -9,7 +9,7 @@ import subprocess
 import time
 import zipfile
 
-from service_client import Reply, tone
+from service_client import LONGEST_SECONDS, Reply, tone
 
 from .attack import Attack, LeftOut, attack, check
 
@@ -69,7 +69,7 @@ def quota(attack: Attack) -> str:
         attack.service("--disk-quota", "1kB", "--port", "0", data="tiny").words,
         capture_output=True,
         text=True,
-        timeout=600,
+        timeout=LONGEST_SECONDS,
     )
     check(run.returncode not in (0, -9) and "quota" in run.stderr, f"--disk-quota 1kB: {run.returncode} {run.stderr}")
     with attack.service("--disk-quota", "100MB") as service:
@@ -77,7 +77,7 @@ def quota(attack: Attack) -> str:
         check(reply.status == 422 and reply.kind == "no-room", f"141 MB of results for 100 MB: {reply}")
         identifiers = [service.done(tone(40, 200 + index))["id"] for index in range(4)]
         # 4 × 28 MB: the oldest result is removed, within some seconds.
-        deadline = time.monotonic() + 600
+        deadline = time.monotonic() + LONGEST_SECONDS
         statuses: list[int] = []
         while time.monotonic() < deadline and statuses != [404, 200, 200, 200]:
             statuses = [service.fetch(f"/v1/separations/{identifier}").status for identifier in identifiers]
@@ -166,7 +166,7 @@ def damaged_files(attack: Attack) -> str:
         service.stop()
         shutil.rmtree(data / "results")
         (data / "results").symlink_to("/etc")
-        run = subprocess.run([*service.words, "--port", "0"], capture_output=True, text=True, timeout=600)
+        run = subprocess.run([*service.words, "--port", "0"], capture_output=True, text=True, timeout=LONGEST_SECONDS)
         check(
             run.returncode not in (0, -9) and "error" in run.stderr,
             f"'results' is a link: {run.returncode} {run.stderr}",

@@ -6,7 +6,7 @@ import threading
 import time
 from collections import Counter
 
-from service_client import FORM_END, Reply, Service, form_field, form_file, tone
+from service_client import FORM_END, LONGEST_SECONDS, Reply, Service, form_field, form_file, tone
 
 from .attack import Attack, attack, check
 
@@ -187,7 +187,7 @@ def gone_clients(attack: Attack) -> str:
             service.ask(service.head("POST", "/v1/separations", length) + sound[:sent]).close()
         # A client that waits for its stem disconnects: its job is cancelled.
         with service.ask(service.head("PUT", "/v1/separate/bass.wav?shifts=0&overlap=0.9", length) + sound):
-            deadline = time.monotonic() + 600
+            deadline = time.monotonic() + LONGEST_SECONDS
             while b'"running"' not in service.get("/v1/separations")[1] and time.monotonic() < deadline:
                 time.sleep(0.02)
         done = service.done(tone(1))["id"]

@@ -7,7 +7,7 @@ import threading
 import time
 from collections import Counter
 
-from service_client import Service, replies, tone
+from service_client import LONGEST_SECONDS, Service, replies, tone
 
 from .attack import Attack, attack, check
 
@@ -68,7 +68,7 @@ def mixes(attack: Attack) -> str:
         base = f"/v1/separations/{service.done(tone(30))['id']}"
         statuses = _in_parallel(service, [f"{base}/mix?vocals=0.{index:03}" for index in range(1, count)])
         check(set(statuses) <= {200, 404, 503}, f"{statuses}")
-        deadline = time.monotonic() + 600
+        deadline = time.monotonic() + LONGEST_SECONDS
         while (most := sum((service.data / file).stat().st_size for file in service.files("cache"))) > 30e6:
             check(time.monotonic() < deadline, f"{most / 1e6:.0f} MB on the disk with --cache-quota 30MB")
             time.sleep(0.2)

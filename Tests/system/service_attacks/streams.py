@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from service_client import multiply_jobs, replies, tone
+from service_client import LONGEST_SECONDS, multiply_jobs, replies, tone
 
 from .attack import Attack, attack, check
 
@@ -107,7 +107,7 @@ def unread_zips(attack: Attack) -> str:
             finally:
                 for connection in held:
                     connection.close()
-        deadline = time.monotonic() + 600
+        deadline = time.monotonic() + LONGEST_SECONDS
         while time.monotonic() < deadline:
             try:
                 if service.get(f"{base}/stems.zip")[0] == 200:
