@@ -29,6 +29,11 @@ def noise(name: str, *shape: int, deviation: float = 1.0, offset: float = 0.0) -
     return draw.tensor(SEED, name, shape, draw.normal(deviation, offset))
 
 
+def with_floor(samples: torch.Tensor, decibels: float) -> torch.Tensor:
+    """Samples with white noise of this level, without which RMSNorm raises a transform's rounding."""
+    return samples + noise("floor", *samples.shape, deviation=10 ** (decibels / 20))
+
+
 @torch.no_grad()
 def capture(root: nn.Module, path: str, arguments: tuple[Any, ...]) -> tuple[list[Any], Any]:
     """Runs a real module and returns inputs and output of its submodule at `path`."""

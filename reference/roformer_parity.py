@@ -33,7 +33,7 @@ import torch
 import native
 import roformer_core
 import tensor_file
-from fixture import noise, snr
+from fixture import snr, with_floor
 
 LEAST = {"bfloat16": 40.0, "int8": 36.0}
 
@@ -57,8 +57,7 @@ def write_mix(given: argparse.Namespace, path: Path) -> None:
     samples, rate = soundfile.read(given.audio, dtype="float32", always_2d=True)
     first = int(given.start * rate)
     samples = torch.from_numpy(samples[first : first + 30 * rate])
-    floor = noise("floor", *samples.shape, deviation=10 ** (given.floor / 20))
-    soundfile.write(path, (samples + floor).numpy(), rate, subtype="FLOAT")
+    soundfile.write(path, with_floor(samples, given.floor).numpy(), rate, subtype="FLOAT")
 
 
 def worst(golden: torch.Tensor, found: torch.Tensor) -> float:

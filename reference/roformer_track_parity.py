@@ -4,8 +4,9 @@
 
 The models have the bands, frames and chunks of published ones (8 s, num_overlap 2), but few channels
 and one pair of transformers, so that PyTorch takes seconds for a chunk; roformer_parity.py measures the
-published sizes. The weights are seeded. Both programs separate the first 40 s of a mix at 44.1 kHz.
-Prints the SNR of ours for each stem, and exits with 1 if one is below --min-snr.
+published sizes. The weights are seeded. Both programs separate the first 40 s of a mix at 44.1 kHz,
+with the noise that roformer_parity.py explains. Prints the SNR of ours for each stem, and exits
+with 1 if one is below --min-snr.
 
 Needs requirements-roformer.txt and soundfile, in an environment of its own, and a checkout of
 https://github.com/ZFTurbo/Music-Source-Separation-Training at commit ccc011a.
@@ -25,7 +26,7 @@ import draw
 import native
 import wav_file
 import yaml
-from fixture import SEED, snr
+from fixture import SEED, snr, with_floor
 from roformer_core import COMMON
 from roformer_file_fixtures import demixed
 from roformer_fixtures import build, sections
@@ -71,13 +72,14 @@ def main() -> int:
     parser.add_argument("--audio", type=Path, required=True, help="a real mix at 44.1 kHz")
     parser.add_argument("--seconds", type=int, default=40)
     parser.add_argument("--level", type=float, default=0.2, help="the factor for the mix")
+    parser.add_argument("--floor", type=float, default=-60.0, help="dB of the added noise (-60)")
     parser.add_argument("--binary", type=Path, default=native.DEFAULT)
     parser.add_argument("--min-snr", type=float, default=100.0, help="dB")
     given = parser.parse_args()
     sys.path.insert(0, str(given.checkout))
     samples, rate = wav_file.read(given.audio)
     assert rate == 44_100 and samples.shape[0] == 2, "expected stereo at 44.1 kHz"
-    mix = given.level * samples[:, : given.seconds * rate].contiguous()
+    mix = with_floor(given.level * samples[:, : given.seconds * rate].contiguous(), given.floor)
     print("| model | stem | SNR in dB |\n|---|---|---|")
     lowest = []
     with tempfile.TemporaryDirectory() as folder:

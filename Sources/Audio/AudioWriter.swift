@@ -12,6 +12,7 @@ package final class AudioWriter {
     private let sampleCount: Int?
     private let clip: ClipMode
     private let divisor: Float
+    private let rounding: IntegerRounding
     private var writtenSamples = 0
     private var block: EncodedBlock
 
@@ -26,11 +27,13 @@ package final class AudioWriter {
     ///     fewer; a WAV stream must get exactly this number, because its header is sent first.
     ///   - clip: how samples beyond full scale are brought into range.
     ///   - divisor: number that divides every sample, with the clip mode `rescale`.
+    ///   - rounding: `nearest` for samples that come from files.
     ///   - tags: title, artist and so on; raw samples have no place for them.
     /// - Throws: ``AudioError`` `unsupportedOutput`, `unwritable`, `writeFailed` or `readerGone`.
     package init(
         to destination: OutputDestination, channelCount: Int, sampleRateHz: Int, sampleCount: Int?,
-        format: OutputFormat, clip: ClipMode, divisor: Float = 1, tags: AudioTags? = nil
+        format: OutputFormat, clip: ClipMode, divisor: Float = 1,
+        rounding: IntegerRounding = .towardZero, tags: AudioTags? = nil
     ) throws(AudioError) {
         if let problem = format.problem(channelCount: channelCount, sampleRateHz: sampleRateHz) {
             throw .unsupportedOutput(path: destination.name, problem: problem)
@@ -58,6 +61,7 @@ package final class AudioWriter {
         self.sampleCount = sampleCount
         self.clip = clip
         self.divisor = divisor
+        self.rounding = rounding
         block = EncodedBlock(
             samples: Self.blockSamples, channelCount: channelCount, format: stored)
         // From here on deinit removes the file.
@@ -97,7 +101,7 @@ package final class AudioWriter {
                 seconds: Double(writtenSamples + index / channelCount) / Double(sampleRateHz),
                 channel: index % channelCount)
         }
-        block.encode(clip, divisor: divisor)
+        block.encode(clip, divisor: divisor, rounding: rounding)
         try encoder.append(block)
         if let failure = sink.failure { throw failure }
         writtenSamples += samples.count

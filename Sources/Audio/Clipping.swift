@@ -39,6 +39,15 @@ public enum ClipMode: String, Sendable, CaseIterable {
     }
 }
 
+/// How samples become integers of b bits.
+package enum IntegerRounding: Sendable {
+    /// x · (2^(b−1) − 1) toward zero, as Demucs writes.
+    case towardZero
+    /// x · 2^(b−1) to the nearest. Readers divide by 2^(b−1), so integers that were read keep their
+    /// values.
+    case nearest
+}
+
 /// Format of a sample in a file.
 public enum SampleFormat: String, Sendable, CaseIterable {
     /// 16-bit integers: x · 32,767 rounded toward zero.

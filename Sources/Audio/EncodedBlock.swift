@@ -1,4 +1,4 @@
-// One block of samples for a file: interleaved, limited and rounded as in the reference.
+// One block of samples for a file: interleaved, limited and rounded.
 // libsndfile's own conversion rounds to nearest.
 
 /// Interleaved samples, first as floats, then in the stored format.
@@ -74,19 +74,28 @@ struct EncodedBlock {
     /// Limits and rounds the samples, which must be finite.
     ///
     /// Demucs: `prevent_clip`, then `_pcm_bytes`; products are float32, as NumPy's are.
-    mutating func encode(_ clip: ClipMode, divisor: Float) {
+    mutating func encode(_ clip: ClipMode, divisor: Float, rounding: IntegerRounding) {
         let values = values
         floats.withUnsafeMutableBufferPointer { floats in
             let used = UnsafeMutableBufferPointer(rebasing: floats[..<values])
             clip.apply(to: used, divisor: divisor)
             for index in used.indices { used[index] = min(max(used[index], -1), 1) }
         }
-        switch format {
-        case .int16:
+        switch (format, rounding) {
+        case (.int16, .towardZero):
             for index in 0..<values { shortIntegers[index] = Int16(floats[index] * 32_767) }
-        case .int24:
+        case (.int16, .nearest):
+            for index in 0..<values {
+                shortIntegers[index] = Int16(min((floats[index] * 32_768).rounded(), 32_767))
+            }
+        case (.int24, .towardZero):
             for index in 0..<values { integers[index] = Int32(floats[index] * 8_388_607) << 8 }
-        case .float32:
+        case (.int24, .nearest):
+            for index in 0..<values {
+                let value = min((floats[index] * 8_388_608).rounded(), 8_388_607)
+                integers[index] = Int32(value) << 8
+            }
+        case (.float32, _):
             break
         }
     }

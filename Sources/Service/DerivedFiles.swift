@@ -108,7 +108,7 @@ struct DerivedFiles: Sendable {
                     to: .file(path), channelCount: block.channelCount,
                     sampleRateHz: block.sampleRateHz, sampleCount: nil,
                     format: job.options.outputFormat(format), clip: .rescale,
-                    divisor: max(peak, 1))
+                    divisor: max(peak, 1), rounding: .nearest)
             }
             try writer?.append(block)
         }

@@ -49,6 +49,26 @@ struct WritingTests {
         }
     }
 
+    @Test(arguments: [
+        OutputFormat.wav(.int16), .wav(.int24), OutputFormat(container: .flac),
+        OutputFormat(container: .flac, sampleFormat: .int24),
+    ])
+    func integersThatWereReadKeepTheirValues(format: OutputFormat) throws {
+        let steps: Float = format.storedFormat == .int24 ? 8_388_608 : 32_768
+        // Each value of 16 bits, or as many of 24 bits with both ends.
+        let stride = steps / 32_768
+        var values = (-32_768..<32_768).map { Float($0) * stride / steps }
+        values[values.count - 1] = (steps - 1) / steps
+        let path = folder.path("stem")
+        let buffer = PlanarAudio(channels: [values, values.reversed()], sampleRateHz: 44_100)
+        let writer = try AudioWriter(
+            to: .file(path), channelCount: 2, sampleRateHz: 44_100, sampleCount: values.count,
+            format: format, clip: .none, rounding: .nearest)
+        try writer.append(buffer)
+        try writer.finish()
+        #expect(try AudioFile.read(path).buffer.channels == buffer.channels)
+    }
+
     @Test
     func fileStandsUnderItsNameOnlyWhenComplete() throws {
         let path = folder.path("stem.wav")

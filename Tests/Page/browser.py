@@ -20,6 +20,7 @@ class Browser(webdriver.Chrome):
         for flag in ("--headless=new", "--no-sandbox", "--autoplay-policy=no-user-gesture-required", "--disable-gpu", "--hide-scrollbars", "--disable-dev-shm-usage", *flags):
             options.add_argument(flag)
         options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+        self.downloads = Path(downloads)
         super().__init__(options=options, service=Service("/usr/bin/chromedriver"))
         # A script may take as long as it needs; the driver answers after it.
         self.command_executor.client_config.timeout = 2 * LONGEST_SECONDS
@@ -32,6 +33,10 @@ class Browser(webdriver.Chrome):
 
     def dark(self, is_dark: bool) -> None:
         self.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [{"name": "prefers-color-scheme", "value": "dark" if is_dark else "light"}]})
+
+    def slow_down(self, times: float) -> None:
+        """Lets the page's scripts take this many times as long as the machine needs."""
+        self.execute_cdp_cmd("Emulation.setCPUThrottlingRate", {"rate": times})
 
     def screenshot(self) -> bytes:
         return base64.b64decode(self.execute_cdp_cmd("Page.captureScreenshot", {"format": "png"})["data"])
@@ -65,6 +70,28 @@ class Browser(webdriver.Chrome):
             time.sleep(0.05)
         shown = self.execute_script("return document.body.innerText")
         raise AssertionError(f"after {LONGEST_SECONDS} s still not: {expression} {arguments}\nthe page says:\n{shown}")
+
+    def wait_equal(self, expression: str, expected):
+        """Waits until a JavaScript expression has a value."""
+        deadline = time.monotonic() + LONGEST_SECONDS
+        while (value := self.execute_script(f"return {expression}")) != expected:
+            if time.monotonic() > deadline:
+                raise AssertionError(f"after {LONGEST_SECONDS} s still {value}, not {expected}: {expression}")
+            time.sleep(0.05)
+
+    def saved(self, pattern: str) -> bytes:
+        """Waits for a download whose name matches, removes it and returns its bytes."""
+        deadline = time.monotonic() + LONGEST_SECONDS
+        while time.monotonic() < deadline:
+            for file in self.downloads.glob(pattern):
+                # The browser creates an empty file, writes beside it, and renames.
+                if file.suffix != ".crdownload" and file.stat().st_size:
+                    data = file.read_bytes()
+                    file.unlink()
+                    return data
+            time.sleep(0.05)
+        shown = self.execute_script("return document.body.innerText")
+        raise AssertionError(f"no download {pattern}; there are {list(self.downloads.iterdir())}; the page says:\n{shown}")
 
     def serious_messages(self) -> list[str]:
         return [entry["message"] for entry in self.get_log("browser") if entry["level"] in ("SEVERE", "WARNING")]

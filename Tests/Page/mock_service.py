@@ -9,6 +9,7 @@ import gzip
 import hashlib
 import io
 import json
+import random
 import re
 import threading
 import time
@@ -128,6 +129,8 @@ class Mock:
         # Reply of /readyz: None or a `Refused`.
         self.not_ready = None
         self.is_installed = True
+        # What a request or an event is late at most, in seconds.
+        self.delay = 0.0
         self.fails = None
         # The sound of the last accepted upload.
         self.received = b""
@@ -162,6 +165,10 @@ class Mock:
         self.server.handle_error = lambda *_: None
         self.port = self.server.server_address[1]
         threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+
+    def dawdle(self) -> None:
+        if self.delay:
+            time.sleep(random.uniform(0, self.delay))
 
     def drop_streams(self) -> None:
         with self.lock:
@@ -356,6 +363,7 @@ class Handler(BaseHTTPRequestHandler):
             return
         url = urllib.parse.urlsplit(self.path)
         self.mock.requests.append((self.command, self.path, dict(self.headers)))
+        self.mock.dawdle()
         try:
             if self.command in ("GET", "HEAD") and self.send_page(url.path):
                 return
@@ -549,6 +557,7 @@ class Handler(BaseHTTPRequestHandler):
                 fresh = [event for event in mock.events if event[0] > seen] if is_kept else mock.state()
                 if not fresh and not mock.lock.wait(5):
                     fresh = [(seen, None, None)]
+            mock.dawdle()
             for number, kind, data in fresh:
                 seen = number
                 text = ": still here\n\n" if kind is None else f"id: {number}\nevent: {kind}\ndata: {data}\n\n"

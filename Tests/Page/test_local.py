@@ -9,7 +9,6 @@ import contextlib
 import gzip
 import importlib.util
 import io
-import json
 import os
 import sys
 import tempfile
@@ -200,19 +199,14 @@ class SeparationTests(LocalTest):
         path = song_file("song.wav", 8)
         self.drop(path)
         self.wait_state("done")
-        downloads = Path(folder) / "downloads"
         browser.execute_script("document.querySelector('.menu summary').click()")
-        names = ["song - mix.wav", "song - vocals.wav", "song - no_vocals.wav", "song.zip"]
         for button in browser.find_elements(By.CSS_SELECTOR, ".menu .sheet button"):
             button.click()
-        deadline = time.monotonic() + LONGEST_SECONDS
-        while time.monotonic() < deadline and not all((downloads / name).exists() for name in names):
-            time.sleep(0.1)
-        mix, vocals, rest = (soundfile.read(downloads / name)[0] for name in names[:3])
+        mix, vocals, rest = (soundfile.read(io.BytesIO(browser.saved(f"song - {name}.wav")))[0] for name in ("mix", "vocals", "no_vocals"))
         self.assertEqual(len(vocals), 8 * SAMPLE_RATE)
         # Rounding of float32 alone.
         self.assertLess(numpy.abs(mix - vocals - rest).max(), 1e-6)
-        with zipfile.ZipFile(downloads / "song.zip") as archive:
+        with zipfile.ZipFile(io.BytesIO(browser.saved("song.zip"))) as archive:
             self.assertIsNone(archive.testzip())
             self.assertEqual(archive.namelist(), ["vocals.wav", "no_vocals.wav"])
             self.assertTrue(all(file.compress_type == zipfile.ZIP_DEFLATED for file in archive.infolist()))
@@ -454,8 +448,8 @@ class ServiceTests(LocalTest):
         browser.execute_script("document.querySelector('[name=where]').dispatchEvent(new Event('change'))")
         browser.wait("!window.isLeft && document.querySelector('#engine').textContent")
 
-    def names(self) -> list[str]:
-        return browser.execute_script("return [...document.querySelectorAll('#queue li .name')].map((name) => name.textContent)")
+    def wait_names(self, *names: str):
+        browser.wait_equal("[...document.querySelectorAll('#queue li .name')].map((name) => name.textContent)", list(names))
 
     def test_songs_are_separated_on_this_computer_or_by_the_service(self):
         self.separate("song.wav")
@@ -465,7 +459,7 @@ class ServiceTests(LocalTest):
         self.switch("browser")
         self.assertIn("/web/", browser.current_url)
         self.assertTrue(browser.execute_script("return crossOriginIsolated"))
-        self.assertEqual(self.names(), [])
+        self.wait_names()
         self.separate("own.wav")
         self.assertEqual(len(self.host.jobs()), 1)
         samples = browser.run("""
@@ -481,9 +475,9 @@ class ServiceTests(LocalTest):
         # The service's files have 16 bits.
         self.assertLess(numpy.abs(in_browser - by_service).max(), 1.5 / 32768)
         self.switch("service")
-        self.assertEqual(self.names(), ["song"])
+        self.wait_names("song")
         self.switch("browser")
-        self.assertEqual(self.names(), ["own"])
+        self.wait_names("own")
 
 
 def main():
@@ -491,6 +485,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--web", required=True, help="the folder of the static build, dist/web")
     parser.add_argument("--binary", required=True, help="the native program, swift-demucs")
+    parser.add_argument("--slow", type=float, metavar="TIMES", help="the page's scripts take this many times as long: no test may depend on speed")
     parser.add_argument("tests", nargs="*", help="names of tests or classes; default: all")
     options = parser.parse_args()
     web = str(Path(options.web).resolve())
@@ -498,6 +493,8 @@ def main():
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         (Path(folder) / "downloads").mkdir()
         browser = Browser(str(Path(folder) / "downloads"))
+        if options.slow:
+            browser.slow_down(options.slow)
         try:
             suite = unittest.TestSuite()
             for test in unittest.TestLoader().loadTestsFromModule(sys.modules["__main__"])._tests:

@@ -39,6 +39,8 @@ AXE = Path(importlib.util.find_spec("axe_playwright_python").origin).parent / "a
 subject = None
 browser = None
 folder = None
+# Whether limits of time are checked, which only an idle machine can keep.
+checks_speed = False
 
 # Shared code of several tests, run in the page. Stems are read here, independent of the page's
 # reader; Chromium's own decoder divides positive samples of 16 bits by 32767, so its result differs
@@ -669,8 +671,9 @@ class SoundTests(PageTest):
     def test_a_click_on_play_answers_at_once(self):
         self.play()
         self.find(".play").click()
-        milliseconds = browser.run("const start = performance.now(); document.querySelector('.play').click(); const answer = performance.now() - start; await new Promise((resolve) => setTimeout(resolve, 100)); return answer")
-        self.assertLess(milliseconds, 50)
+        milliseconds = browser.run("const start = performance.now(); document.querySelector('.play').click(); const answer = performance.now() - start; while (!stage.mixer.isPlaying) await new Promise((resolve) => setTimeout(resolve, 25)); return answer")
+        if checks_speed:
+            self.assertLess(milliseconds, 50)
 
     def test_only_what_is_heard_is_fetched(self):
         self.separated("longer.wav", 90)
@@ -815,12 +818,7 @@ class RehearsalTests(PageTest):
         self.set("Pitch", 2)
         browser.execute_script("document.querySelector('.rehearsal .more').open = true")
         browser.execute_script("[...document.querySelectorAll('.rehearsal .group button')].find(({ title }) => title === 'Save the mix as a WAV file').click()")
-        downloads = Path(folder) / "downloads"
-        deadline = time.monotonic() + LONGEST_SECONDS
-        while not (found := list(downloads.glob("song - mix (70*.wav"))) and time.monotonic() < deadline:
-            time.sleep(0.1)
-        sound, rate = soundfile.read(found[0])
-        found[0].unlink()
+        sound, rate = soundfile.read(io.BytesIO(browser.saved("song - mix (70*.wav")))
         frames = browser.run("return (await stage.mixer.player.pieces()).frames")
         self.assertEqual([len(sound), rate], [int(frames / 0.7), self.job["stem_rate"]])
         expected = browser.run(self.STRETCHED + "return [...(await stretched(tuning, 0, 132300))[0].slice(88200)]")
@@ -901,7 +899,7 @@ class RehearsalTests(PageTest):
         self.find(".play").click()
         speeds = browser.run("""
             const seen = new Set();
-            for (let i = 0; i < 400 && !seen.has('100 %'); i += 1) {
+            while (!seen.has('100 %')) {
               seen.add(document.querySelector('.rehearsal .dial .value').textContent);
               await new Promise((resolve) => setTimeout(resolve, 25));
             }
@@ -931,31 +929,17 @@ class MixerTests(PageTest):
         self.job = self.separated()
 
     def test_downloads(self):
-        downloads = Path(folder) / "downloads"
-
-        def saved(pattern: str) -> bytes:
-            deadline = time.monotonic() + LONGEST_SECONDS
-            while time.monotonic() < deadline:
-                # The browser creates the file before it writes.
-                found = [file for file in downloads.glob(pattern) if file.suffix != ".crdownload" and file.stat().st_size]
-                if found:
-                    data = found[0].read_bytes()
-                    found[0].unlink()
-                    return data
-                time.sleep(0.05)
-            self.fail(f"no download {pattern}; there are {list(downloads.iterdir())}")
-
         browser.execute_script("document.querySelectorAll('.strip .toggle:not(.solo)')[0].click()")
         self.find(".menu summary").click()
         self.find(".menu .choices button").click()
-        mix, rate = soundfile.read(io.BytesIO(saved("song - mix*.wav")))
+        mix, rate = soundfile.read(io.BytesIO(browser.saved("song - mix*.wav")))
         stems = [soundfile.read(io.BytesIO(subject.request("GET", stem["url"].lstrip("/"))))[0] for stem in self.job["stems"][1:]]
         self.assertEqual(rate, self.job["stem_rate"])
         self.assertLess(numpy.abs(numpy.clip(sum(stems), -1, 1) - mix).max(), 2.5 / 32768)
         self.find(".menu .entry").click()
-        self.assertEqual(saved("song - drums*.wav")[:4], b"RIFF")
+        self.assertEqual(browser.saved("song - drums*.wav")[:4], b"RIFF")
         self.find(".sheet > .entry:last-of-type").click()
-        names = zipfile.ZipFile(io.BytesIO(saved("song*.zip"))).namelist()
+        names = zipfile.ZipFile(io.BytesIO(browser.saved("song*.zip"))).namelist()
         self.assertEqual(len(names), len(self.job["stems"]))
         self.find(".menu summary").send_keys(Keys.ESCAPE)
         self.assertFalse(self.find(".menu").get_property("open"))
@@ -1090,12 +1074,13 @@ class MixerTests(PageTest):
         self.play()
         places = browser.run("""
             const places = [];
-            for (let i = 0; i < 10; i += 1) {
+            while (places.length < 6) {
               await new Promise((resolve) => setTimeout(resolve, 60));
-              places.push(Number(document.querySelector('.position').value));
+              const place = Number(document.querySelector('.position').value);
+              if (place !== places.at(-1)) places.push(place);
             }
             return places;""")
-        self.assertGreater(len(set(places)), 5, places)
+        self.assertEqual(places, sorted(places))
 
     def test_play_begins_inside_the_loop(self):
         browser.run("stage.mixer.setLoop([5, 7])")
@@ -1398,28 +1383,15 @@ class PracticeTests(PageTest):
 
     # Files
 
-    def saved(self, pattern: str) -> bytes:
-        downloads = Path(folder) / "downloads"
-        deadline = time.monotonic() + LONGEST_SECONDS
-        while time.monotonic() < deadline:
-            for file in downloads.glob(pattern):
-                if file.suffix != ".crdownload" and file.stat().st_size:
-                    data = file.read_bytes()
-                    file.unlink()
-                    return data
-            time.sleep(0.05)
-        self.fail(f"no download {pattern}; there are {list(downloads.iterdir())}; the page says {self.words()}")
-
     def test_files_in_another_format(self):
         self.find(".menu summary").click()
         browser.execute_script("const select = document.querySelector('.sheet select'); select.value = 'flac'; select.dispatchEvent(new Event('change'))")
         self.find(".sheet > .entry").click()
-        flac, _ = soundfile.read(io.BytesIO(self.saved("song - drums*.flac")))
+        flac, _ = soundfile.read(io.BytesIO(browser.saved("song - drums*.flac")))
         wav, _ = soundfile.read(io.BytesIO(subject.request("GET", self.job["stems"][0]["url"].lstrip("/"))))
-        # The service converts by way of floats.
-        self.assertLessEqual(numpy.abs(flac - wav).max(), 1 / 32768)
+        self.assertTrue(numpy.array_equal(flac, wav))
         self.find(".sheet > .entry:last-of-type").click()
-        names = zipfile.ZipFile(io.BytesIO(self.saved("song*.zip"))).namelist()
+        names = zipfile.ZipFile(io.BytesIO(browser.saved("song*.zip"))).namelist()
         self.assertEqual(sorted(name.split(".")[-1] for name in names), ["flac"] * 4)
 
     def test_the_loop_alone_is_saved(self):
@@ -1427,11 +1399,9 @@ class PracticeTests(PageTest):
         self.find(".menu summary").click()
         browser.execute_script("[...document.querySelectorAll('.sheet .check')].find(({ textContent }) => textContent === 'Loop only').click()")
         self.find(".sheet > .entry").click()
-        part, rate = soundfile.read(io.BytesIO(self.saved("song - drums (*.wav")))
+        part, rate = soundfile.read(io.BytesIO(browser.saved("song - drums (*.wav")))
         whole, _ = soundfile.read(io.BytesIO(subject.request("GET", self.job["stems"][0]["url"].lstrip("/"))))
-        # The service converts by way of floats.
-        self.assertEqual(len(part), round(1.5 * rate))
-        self.assertLessEqual(numpy.abs(part - whole[rate:round(2.5 * rate)]).max(), 1 / 32768)
+        self.assertTrue(numpy.array_equal(part, whole[rate:round(2.5 * rate)]))
 
     def test_a_stem_is_dragged_out(self):
         dragged = browser.run("""
@@ -1450,8 +1420,12 @@ class PracticeTests(PageTest):
 
 
 class LibraryTests(PageTest):
-    def names(self) -> list[str]:
-        return browser.execute_script("return [...document.querySelectorAll('#queue .name')].map(({ textContent }) => textContent)")
+    NAMES = "[...document.querySelectorAll('#queue .name')].map(({ textContent }) => textContent)"
+
+    def press_in_library(self, words: str):
+        button = "[...document.querySelectorAll('#library button')].find(({ textContent }) => textContent === args[0])"
+        browser.wait(button, words)
+        browser.execute_script(f"const args = arguments; {button}.click()", words)
 
     def search(self, text: str):
         browser.execute_script("const search = document.querySelector('#search'); search.value = arguments[0]; search.dispatchEvent(new Event('input'))", text)
@@ -1461,13 +1435,13 @@ class LibraryTests(PageTest):
             self.upload(sound_file(name, seconds))
             browser.wait("document.querySelector('.song h1')?.textContent + '.wav' === args[0] && document.querySelector('.mixer .play')", name)
         browser.wait("document.querySelectorAll('#queue li[data-state=done]').length === 3")
-        self.assertEqual(self.names(), ["Beta 9", "alpha", "Beta 10"])
+        browser.wait_equal(self.NAMES, ["Beta 9", "alpha", "Beta 10"])
         order = lambda value: browser.execute_script("const order = document.querySelector('#order'); order.value = arguments[0]; order.dispatchEvent(new Event('change'))", value)
         order("name")
-        self.assertEqual(self.names(), ["alpha", "Beta 9", "Beta 10"])
+        browser.wait_equal(self.NAMES, ["alpha", "Beta 9", "Beta 10"])
         if not subject.mock:
             order("longest")
-            self.assertEqual(self.names(), ["alpha", "Beta 10", "Beta 9"])
+            browser.wait_equal(self.NAMES, ["alpha", "Beta 10", "Beta 9"])
             order("name")
         self.search("beta")
         browser.wait("document.querySelectorAll('#queue li').length === 2")
@@ -1477,42 +1451,44 @@ class LibraryTests(PageTest):
         self.find("#select").click()
         for box in browser.find_elements(By.CSS_SELECTOR, "#queue .pick"):
             box.click()
-        press = lambda words: browser.execute_script("[...document.querySelectorAll('#library button')].find(({ textContent }) => textContent === arguments[0]).click()", words)
-        press("Delete 2")
-        press("Press again to delete 2 songs")
+        self.press_in_library("Delete 2")
+        self.press_in_library("Press again to delete 2 songs")
         self.search("")
         browser.wait("document.querySelectorAll('#queue li').length === 1")
-        self.assertEqual(self.names(), ["alpha"])
+        browser.wait_equal(self.NAMES, ["alpha"])
         self.assertEqual([job["name"] for job in subject.jobs()], ["alpha.wav"])
 
     def test_the_queue_stands_as_it_runs_and_finished_songs_are_removed(self):
         if subject.mock:
-            subject.mock.job_seconds = 20
-        self.upload(*[long_sound_file(f"{name}.wav") for name in ("first", "second", "third")])
-        browser.wait("document.querySelectorAll('#jobs li').length === 3")
+            # The first song never ends.
+            subject.mock.job_seconds = 1e6
+        for name in ("first", "second", "third"):
+            # With this overlap it takes long.
+            self.begin(f"{name}.wav", 6 if subject.mock else 120, overlap=0.9)
         browser.wait("document.querySelector('#jobs li[data-state=running]')")
-        self.assertEqual(self.names(), ["first", "second", "third"])
-        self.assertEqual(browser.execute_script("return [...document.querySelectorAll('#queue .words')].slice(1).map(({ textContent }) => textContent)"), ["Next in line", "2nd in line"])
+        browser.wait_equal(self.NAMES, ["first", "second", "third"])
+        browser.wait_equal("[...document.querySelectorAll('#queue .words')].slice(1).map(({ textContent }) => textContent)", ["Next in line", "2nd in line"])
         self.find("[aria-label='Separate third sooner']").click()
-        browser.wait("[...document.querySelectorAll('#queue .name')].map(({ textContent }) => textContent).join() === 'first,third,second'")
-        self.assertEqual(browser.find_elements(By.CSS_SELECTOR, "[aria-label='Separate third sooner']:not([hidden])"), [])
+        browser.wait_equal(self.NAMES, ["first", "third", "second"])
+        browser.wait_equal("document.querySelectorAll('[aria-label=\"Separate third sooner\"]:not([hidden])').length", 0)
         places = {job["name"]: job["queue_position"] for job in subject.jobs()}
         self.assertEqual(places, {"first.wav": None, "third.wav": 1, "second.wav": 2})
         # Cancelled songs have ended.
         self.find("#jobs li:last-of-type button:last-of-type").click()
         browser.wait("document.querySelector('#jobs li[data-state=cancelled]')")
         self.find("#select").click()
-        press = lambda words: browser.execute_script("[...document.querySelectorAll('#library button')].find(({ textContent }) => textContent === arguments[0]).click()", words)
-        press("Remove finished")
-        press("Press again to remove 1 song")
-        browser.wait("document.querySelectorAll('#jobs li').length === 2")
-        self.assertEqual(self.names(), ["first", "third"])
+        self.press_in_library("Remove finished")
+        self.press_in_library("Press again to remove 1 song")
+        browser.wait_equal(self.NAMES, ["first", "third"])
 
 
 class ManySongsTests(PageTest):
-    """The page with thousands of songs. A busy machine stretches every task, so the best of several attempts counts."""
+    """The page with thousands of songs."""
 
-    ATTEMPTS = 5
+    @property
+    def attempts(self) -> int:
+        """Other processes stretch every task, so the best of several attempts counts."""
+        return 5 if checks_speed else 1
 
     def setUp(self):
         if not subject.mock:
@@ -1544,16 +1520,17 @@ class ManySongsTests(PageTest):
     def rows(self) -> int:
         return browser.execute_script("return document.querySelectorAll('#queue li').length")
 
-    def test_3000_songs_are_there_within_a_second(self):
+    def test_3000_songs_are_there_at_once(self):
         shown = []
-        for _ in range(self.ATTEMPTS):
+        for _ in range(self.attempts):
             self.open()
             browser.wait("shownAt !== null")
             shown.append(browser.execute_script("return shownAt"))
             if min(shown) < 1000:
                 break
-        self.assertLess(min(shown), 1000)
         self.assertEqual(self.find("#queue .name").text, "Song 3000")
+        if checks_speed:
+            self.assertLess(min(shown), 1000)
 
     def test_nothing_is_loaded_twice(self):
         self.open()
@@ -1597,7 +1574,7 @@ class ManySongsTests(PageTest):
 
         longest, seconds = [], []
         try:
-            for attempt in range(self.ATTEMPTS):
+            for attempt in range(self.attempts):
                 browser.execute_script("tasks.length = 0")
                 before = work()
                 with subject.mock.lock:
@@ -1614,8 +1591,9 @@ class ManySongsTests(PageTest):
                     break
         finally:
             browser.execute_cdp_cmd("Performance.disable", {})
-        self.assertLess(min(longest), 50.5, f"longest tasks in milliseconds; CPU seconds {seconds}")
-        self.assertLess(min(seconds), 0.5)
+        if checks_speed:
+            self.assertLess(min(longest), 50.5, f"longest tasks in milliseconds; CPU seconds {seconds}")
+            self.assertLess(min(seconds), 0.5)
 
     def test_new_songs_do_not_move_what_is_read(self):
         self.open()
@@ -1708,16 +1686,7 @@ class ServiceTests(PageTest):
         self.assertTrue(browser.run("return stage.mixer.isPlaying"))
         self.find(".menu summary").click()
         self.find(".menu .entry").click()
-        downloads = Path(folder) / "downloads"
-        deadline = time.monotonic() + LONGEST_SECONDS
-        while not list(downloads.glob("song - drums*.wav")) and time.monotonic() < deadline:
-            time.sleep(0.05)
-        for file in downloads.glob("song - drums*.wav"):
-            self.assertEqual(file.read_bytes()[:4], b"RIFF")
-            file.unlink()
-            break
-        else:
-            self.fail("no download")
+        self.assertEqual(browser.saved("song - drums*.wav")[:4], b"RIFF")
         browser.wait("document.querySelector('.sheet > p.facts').textContent.endsWith('is saved')")
         self.upload(sound_file("second.wav"))
         browser.wait("document.querySelectorAll('#queue li[data-state=done]').length === 2")
@@ -1784,14 +1753,17 @@ class AccessibilityTests(PageTest):
 
 
 def main():
-    global subject, browser, folder
+    global subject, browser, folder, checks_speed
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     where = parser.add_mutually_exclusive_group()
     where.add_argument("--server", metavar="URL", help="test the service that runs there; its jobs are deleted")
     where.add_argument("--binary", help="start this swift-demucs with its demo model and test it")
+    parser.add_argument("--speed", action="store_true", help="check limits of time too, on an idle machine")
+    parser.add_argument("--slow", type=float, metavar="TIMES", help="the page's scripts take this many times as long, and the mock's replies come up to half a second late: no test may depend on speed")
     parser.add_argument("--screenshots", metavar="FOLDER", help="only make the documentation's screenshots, from the mock")
     parser.add_argument("tests", nargs="*", help="names of tests or classes; default: all")
     options = parser.parse_args()
+    checks_speed = options.speed
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         (Path(folder) / "downloads").mkdir()
         browser = Browser(str(Path(folder) / "downloads"))
@@ -1801,6 +1773,10 @@ def main():
                 return 0
             subject = RunningSubject(options.server) if options.server else BinarySubject(options.binary) if options.binary else MockSubject()
             subject.start()
+            if options.slow:
+                browser.slow_down(options.slow)
+                if subject.mock:
+                    subject.mock.delay = 0.5
             suite = unittest.TestSuite()
             for test in unittest.TestLoader().loadTestsFromModule(sys.modules["__main__"])._tests:
                 for case in test:
