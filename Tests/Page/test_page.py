@@ -259,7 +259,11 @@ class PageTest(unittest.TestCase):
 
     def play(self):
         self.find(".play").click()
-        browser.run("while (!(stage.mixer.isPlaying && stage.mixer.engine.position > 2000 && !stage.mixer.engine.isWaiting)) await new Promise((resolve) => setTimeout(resolve, 25))")
+        browser.run(self.UNTIL_IT_SOUNDS)
+
+    UNTIL_IT_SOUNDS = "while (!(stage.mixer.isPlaying && stage.mixer.engine.position > 2000 && !stage.mixer.engine.isWaiting)) await new Promise((resolve) => setTimeout(resolve, 25));"
+    #: Goes on from the third second, also where the song has ended in the meantime.
+    PLAY_ON = "await stage.mixer.seek(3); if (!stage.mixer.isPlaying) await stage.mixer.toggle();" + UNTIL_IT_SOUNDS
 
     def words(self) -> str:
         return browser.execute_script("return document.body.innerText")
@@ -430,8 +434,8 @@ class QueueTests(PageTest):
         browser.wait("document.querySelector('.mixer .play')")
 
     def test_two_tabs_show_the_same(self):
-        # The first page may be loading the waveforms of the song that the second one deletes.
-        self.expected_messages = r"/peaks\?.*404"
+        # The first page may be loading the waveforms or the beats of the song that the second one deletes.
+        self.expected_messages = r"/(peaks\?|analysis).*404"
         if subject.mock:
             subject.mock.job_seconds = 3
         first = browser.current_window_handle
@@ -606,7 +610,11 @@ class SoundTests(PageTest):
         const analyser = engine.output.context.createAnalyser();
         analyser.fftSize = 4096;
         engine.output.connect(analyser);
-        await new Promise((resolve) => setTimeout(resolve, 400));
+        // What was turned is heard after the next frame. A busy machine may need several attempts for sound without a gap.
+        for (let calm = 0; calm < 20; calm = engine.isWaiting ? 0 : calm + 1) {
+          await new Promise(requestAnimationFrame);
+          await new Promise((resolve) => setTimeout(resolve, 20));
+        }
         const block = new Float32Array(4096);
         analyser.getFloatTimeDomainData(block);
         const about = engine.position;
@@ -633,10 +641,10 @@ class SoundTests(PageTest):
         for solo in (0, 3):
             browser.execute_script("document.querySelectorAll('.strip .solo')[arguments[0]].click()", solo)
             gains = [1 if index == 0 or index == solo else 0 for index in range(4)]
-            heard = browser.run(self.HEARD + "return { loudness, distance: distance(args[0]) }", gains)
+            heard = browser.run(self.PLAY_ON + self.HEARD + "return { loudness, distance: distance(args[0]) }", gains)
             self.assertLess(heard["distance"], 1e-5, heard)
         browser.execute_script("document.querySelectorAll('.strip .toggle:not(.solo)').forEach((button) => button.click())")
-        silent = browser.run(self.HEARD + "return loudness")
+        silent = browser.run(self.PLAY_ON + self.HEARD + "return loudness")
         self.assertLess(silent, 1e-7)
 
     def test_play_seek_and_pause(self):
@@ -830,14 +838,21 @@ class RehearsalTests(PageTest):
         browser.wait("document.querySelector('.rehearsal .dial .value').textContent === '50 %'")
         rate = self.job["stem_rate"]
         moved = browser.run("""
-            const { engine } = stage.mixer;
-            while (engine.isWaiting) await new Promise((resolve) => setTimeout(resolve, 25));
-            const clock = engine.output.context;
-            const begin = [clock.currentTime, engine.position];
-            await new Promise((resolve) => setTimeout(resolve, 1000));
-            return (engine.position - begin[1]) / (clock.currentTime - begin[0]);""")
+            // A second without a gap, which a busy machine may need several attempts for.
+            for (;;) {
+              """ + self.PLAY_ON + """
+              const { engine } = stage.mixer;
+              const clock = engine.output.context;
+              const begin = [clock.currentTime, engine.position];
+              let isWhole = true;
+              while (clock.currentTime < begin[0] + 1) {
+                await new Promise((resolve) => setTimeout(resolve, 10));
+                isWhole &&= !engine.isWaiting;
+              }
+              if (isWhole) return (engine.position - begin[1]) / (clock.currentTime - begin[0]);
+            }""")
         self.assertAlmostEqual(moved / rate, 0.5, 2)
-        loudest = browser.run("""
+        loudest = browser.run(self.PLAY_ON + """
             const { engine } = stage.mixer;
             const analyser = engine.output.context.createAnalyser();
             analyser.fftSize = 16384;
@@ -1199,7 +1214,7 @@ class PracticeTests(PageTest):
         self.job = self.separated(seconds=14)
 
     def heard(self, gains) -> dict:
-        return browser.run(SoundTests.HEARD + "return { loudness, distance: distance(args[0]) }", gains)
+        return browser.run(self.PLAY_ON + SoundTests.HEARD + "return { loudness, distance: distance(args[0]) }", gains)
 
     def tap(self, words: str):
         browser.execute_script("[...document.querySelectorAll('.practice button')].find(({ textContent }) => textContent === arguments[0]).click()", words)
@@ -1304,24 +1319,19 @@ class PracticeTests(PageTest):
 
     def test_meters_show_what_sounds_and_the_light_tells_of_clipping(self):
         levels = "[...document.querySelectorAll('.strip .meter')].map((meter) => Math.max(...[...meter.children].map((bar) => new DOMMatrix(getComputedStyle(bar).transform).a)))"
-        browser.run("stage.mixer.toggleStrip(1, 'isMuted')")
+        browser.run("stage.mixer.toggleStrip(1, 'isMuted'); stage.mixer.setLoop([2, 4])")
         self.play()
-        time.sleep(1)
-        shown = browser.execute_script(f"return {levels}")
-        self.assertTrue(all(shown[index] > 0.02 for index in (0, 2, 3, 4)), shown)
-        self.assertEqual(shown[1], 0)
+        browser.wait(f"{levels}.every((level, index) => index === 1 ? level === 0 : level > 0.02)")
         self.assertTrue(self.find(".clip").get_property("disabled"))
         # The peak in words is that of the samples.
-        said = float(self.find(".master .value[title]").text.replace("−", "-").removesuffix(" dB"))
         stems = [soundfile.read(io.BytesIO(subject.request("GET", stem["url"].lstrip("/"))))[0] for index, stem in enumerate(self.job["stems"]) if index != 1]
-        end = int((browser.run("return stage.mixer.time") + 0.2) * SAMPLE_RATE)
-        self.assertLessEqual(said, 20 * numpy.log10(numpy.abs(sum(stems)[:end]).max()) + 0.1)
+        peak = 20 * numpy.log10(numpy.abs(sum(stems)[2 * SAMPLE_RATE:4 * SAMPLE_RATE]).max())
+        browser.wait("Math.abs(Number(document.querySelector('.master .value[title]').textContent.replace('−', '-').replace(' dB', '')) - args[0]) < 0.1", peak)
         browser.run("stage.mixer.strips.forEach((_, index) => stage.mixer.changeVolume(index, 6)); const { slider } = stage.mixer.board.master.fader; slider.value = 6; slider.dispatchEvent(new Event('input'))")
         browser.wait("document.querySelector('.clip').getAttribute('aria-label') === 'The mix has clipped; press to clear'")
         self.find(".play").click()
-        time.sleep(0.3)
-        self.find(".clip").click()
-        self.assertEqual(self.find(".clip").get_attribute("aria-label"), "No clipping")
+        # The last sound may light it again.
+        browser.wait("document.querySelector('.clip').click() ?? document.querySelector('.clip').getAttribute('aria-label') === 'No clipping'")
 
     def test_a_close_window_shows_each_sample(self):
         self.expected_messages = "willReadFrequently"
