@@ -16,14 +16,17 @@ export class PieceRun {
   #fades;
   #nextFrame;
   #nextAt = Infinity;
+  /** The part of a piece that is started next, cut for each stem. */
+  #part = null;
   #isComplete = false;
   #isPumping = false;
   #isStopped = false;
 
   /** Resolves when the first piece is there. */
   static async open({ context, pieces, frame, loop }) {
-    await pieces.get(Math.floor(frame / pieces.pieceFrames));
-    return new PieceRun(context, pieces, frame, loop);
+    const run = new PieceRun(context, pieces, frame, loop);
+    await run.#cut();
+    return run;
   }
 
   constructor(context, pieces, frame, loop) {
@@ -57,16 +60,14 @@ export class PieceRun {
   async pump() {
     if (this.#isPumping) return;
     this.#isPumping = true;
-    const { pieceFrames } = this.pieces;
     try {
       while (!this.#isStopped && !this.#isComplete && this.#nextAt < this.#now + aheadSeconds * this.context.sampleRate) {
-        const index = Math.floor(this.#nextFrame / pieceFrames);
-        const buffers = await this.pieces.get(index);
+        if (!this.#part) await this.#cut();
         if (this.#isStopped) return;
-        this.#plan(index * pieceFrames, buffers);
+        this.#schedule();
       }
       // The next piece is fetched while this one plays.
-      const next = Math.floor(this.#nextFrame / pieceFrames);
+      const next = Math.floor(this.#nextFrame / this.pieces.pieceFrames);
       if (!this.#isComplete && next < this.pieces.count) this.pieces.get(next).catch(() => {});
     } finally {
       this.#isPumping = false;
@@ -82,28 +83,60 @@ export class PieceRun {
     return Math.round(this.context.currentTime * this.context.sampleRate);
   }
 
-  #plan(pieceStart, buffers) {
-    const { context, loop } = this;
+  /** Fetches and cuts the next part. Copies take long on a slow machine, so all are made before the first stem starts. */
+  async #cut() {
+    const { pieces, loop } = this;
     const frame = this.#nextFrame;
+    const index = Math.floor(frame / pieces.pieceFrames);
+    const buffers = await pieces.get(index);
+    const start = index * pieces.pieceFrames;
     const loopEnd = loop && frame < loop.end ? loop.end : Infinity;
-    const end = Math.min(pieceStart + buffers[0].length, this.pieces.frames, loopEnd);
-    const count = end - frame;
-    // A late piece starts late for all stems.
-    if (this.#nextAt <= this.#now) this.#nextAt = this.#now + Math.ceil(leadSeconds * context.sampleRate);
-    buffers.forEach((buffer, stem) => {
-      const isWhole = frame === pieceStart && count === buffer.length;
-      const source = context.createBufferSource();
-      // An excerpt instead of start's offset and duration: seconds can't address a sample exactly.
-      source.buffer = isWhole ? buffer : excerpt(buffer, frame - pieceStart, count);
-      source.connect(this.#fades[stem]);
-      source.start(this.#nextAt / context.sampleRate);
+    const end = Math.min(start + buffers[0].length, pieces.frames, loopEnd);
+    const isWhole = frame === start && end - frame === buffers[0].length;
+    this.#part = {
+      frame,
+      count: end - frame,
+      next: end === loopEnd ? loop.start : end,
+      // Excerpts instead of start's offset and duration: seconds can't address a sample exactly.
+      buffers: isWhole ? buffers : buffers.map((buffer) => excerpt(buffer, frame - start, end - frame)),
+    };
+    // The context's time may stand still during a task.
+    if (!isWhole) await new Promise((resolve) => setTimeout(resolve));
+  }
+
+  #schedule() {
+    const { frame, count, next, buffers } = this.#part;
+    this.#part = null;
+    for (const source of this.#startTogether(buffers)) {
       source.onended = () => this.#sources.splice(this.#sources.indexOf(source), 1);
       this.#sources.push(source);
-    });
+    }
     this.spans.push({ at: this.#nextAt, frame, count, speed: 1 });
     if (this.spans.length > mostSpans) this.spans.shift();
     this.#nextAt += count;
-    this.#nextFrame = end === loopEnd ? loop.start : end;
-    this.#isComplete = this.#nextFrame >= this.pieces.frames;
+    this.#nextFrame = next;
+    this.#isComplete = next >= this.pieces.frames;
+  }
+
+  /** Starts all stems at one sample. What comes late starts late for all, and again if its time may have passed between two calls. */
+  #startTogether(buffers) {
+    const { sampleRate } = this.context;
+    for (let lead = leadSeconds; ; lead *= 2) {
+      const begin = performance.now();
+      const now = this.#now;
+      if (this.#nextAt < now + (lead / 2) * sampleRate) this.#nextAt = now + Math.ceil(lead * sampleRate);
+      const sources = buffers.map((buffer, stem) => {
+        const source = this.context.createBufferSource();
+        source.buffer = buffer;
+        source.connect(this.#fades[stem]);
+        return source;
+      });
+      for (const source of sources) source.start(this.#nextAt / sampleRate);
+      if (performance.now() - begin < (lead / 2) * 1000) return sources;
+      for (const source of sources) {
+        source.stop();
+        source.disconnect();
+      }
+    }
   }
 }
