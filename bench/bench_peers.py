@@ -4,6 +4,7 @@
     python bench/bench_peers.py --threads 2 --runs 7 --demucs-cpp path/to/demucs.cpp.main \\
         --ggml ggml-model-htdemucs-4s-f16.bin
     python bench/bench_peers.py --isa avx2 --precision float32 int8
+    python bench/bench_peers.py --audiocpp path/to/audio.cpp --threads 2
 
 PyTorch, ONNX Runtime and OpenVINO run only the core, between the STFT and its inverse, of the
 seeded model that seeded_model.py builds. Ours (`swift-demucs bench`) runs the whole forward pass
@@ -13,6 +14,11 @@ loading, on a WAV file of one segment; its model has its own format and any weig
 With --isa all programs use only that instruction set. PyTorch is the only peer that can: OpenVINO
 crashes when its oneDNN is limited to AVX2, and ONNX Runtime has no such option. Two sets may be
 given for ours, as in `--isa avx2 avxvnni`; PyTorch then uses the first.
+
+With --audiocpp it compares whole processes on a track of 24 s instead, without shifts: builds of
+audio.cpp, demucs itself and ours, with the same checkpoint and track. The table has their peak
+memory and the SNR of their worst stem against demucs too. audio.cpp writes 16-bit WAV, which limits
+its SNR; the others write float32.
 
 For each number of threads all runtimes alternate, --runs times after one turn as warm-up. Prints
 medians and ranges, and how many times as fast as each peer ours is, as Markdown.
@@ -29,8 +35,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "reference"))
 
-import seeded_model as reference
+import audio_cpp
 import native
+import seeded_model as reference
 import torch
 import wav_file
 from core import Core, core_inputs
@@ -120,7 +127,16 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--demucs-cpp", type=Path, help="its program that separates a file")
     parser.add_argument("--ggml", type=Path, help="the model for demucs.cpp, in its format")
+    parser.add_argument(
+        "--audiocpp",
+        type=audio_cpp.checkout,
+        nargs="+",
+        metavar="CHECKOUT",
+        help="separate a track with these checkouts' builds; rows have the folders' names",
+    )
     given = parser.parse_args()
+    if given.audiocpp and (given.isa or given.demucs_cpp):
+        parser.error("--audiocpp goes with neither --isa nor --demucs-cpp")
     if bool(given.demucs_cpp) != bool(given.ggml):
         parser.error("--demucs-cpp and --ggml go together")
     if given.isa:
@@ -130,7 +146,7 @@ def main() -> None:
         if any(os.environ.get(name) != value for name, value in held.items()):
             os.execve(sys.executable, [sys.executable, *sys.argv], {**os.environ, **held})
     with tempfile.TemporaryDirectory() as folder:
-        measure(given, Path(folder))
+        (audio_cpp.measure if given.audiocpp else measure)(given, Path(folder))
 
 
 if __name__ == "__main__":

@@ -9,12 +9,14 @@ import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
 PRECISIONS = ("float32", "bfloat16", "int8")
 
 Timer = Callable[[], float]
+Result = TypeVar("Result")
 
 
 def timed(run: Callable[[], object]) -> Timer:
@@ -69,14 +71,14 @@ def ours(binary: Path, checkpoint: Path, threads: int, precision: str, isa: str 
     return timer
 
 
-def rotate(timers: dict[str, Timer], runs: int) -> dict[str, list[float]]:
-    """Seconds of each run; the first turn is a warm-up and not counted."""
-    found: dict[str, list[float]] = {name: [] for name in timers}
+def rotate(timers: dict[str, Callable[[], Result]], runs: int) -> dict[str, list[Result]]:
+    """What each run returned, such as its seconds; the first turn is a warm-up and not counted."""
+    found: dict[str, list[Result]] = {name: [] for name in timers}
     for turn in range(runs + 1):
         for name, timer in timers.items():
-            seconds = timer()
+            result = timer()
             if turn > 0:
-                found[name].append(seconds)
+                found[name].append(result)
     return found
 
 

@@ -225,15 +225,30 @@ class SeparationTests(LocalTest):
                 # Encoders add up to a few thousand samples of silence.
                 self.assertAlmostEqual(job["duration_seconds"], 4 * SAMPLE_RATE / rate, delta=0.2)
 
-    def test_a_cancelled_song_leaves_no_files(self):
+    def test_a_cancelled_song_keeps_what_is_finished_until_it_is_removed(self):
         self.hold_at(2)
         self.drop(song_file("song.wav", 60))
         browser.wait("document.querySelector('.strip canvas')")
         browser.execute_script("document.querySelector('.song .actions button').click(); release()")
         self.wait_state("cancelled")
-        browser.wait("document.querySelector('.message:not(#empty) h1')?.textContent === 'song was cancelled'")
+        browser.wait("document.querySelector('.song .facts')?.textContent.includes('cancelled here')")
+        # The part is there after a reload, too.
+        self.visit()
+        self.wait_state("cancelled")
+        browser.wait("document.querySelector('.song .facts')?.textContent.includes('cancelled here')")
+        part = browser.run("""
+            const { request, json } = await import("/api.js");
+            const { job } = stage.mixer;
+            const file = await (await request(job.stems[0].url)).arrayBuffer();
+            const [{ channels: [{ max }] }] = (await json(`v1/separations/${job.id}/peaks?points=10`)).stems;
+            await request(`v1/separations/${job.id}`, { method: "DELETE" });
+            return { seconds: job.duration_seconds, bytes: job.stems[0].bytes, fileBytes: file.byteLength, named: new DataView(file).getUint32(40, true), max: Math.max(...max) };""")
+        self.assertTrue(2 <= part["seconds"] < 60, part)
+        self.assertEqual((part["fileBytes"], part["named"]), (part["bytes"], part["bytes"] - 44))
+        self.assertEqual(part["bytes"], 44 + round(part["seconds"] * SAMPLE_RATE) * 8)
+        self.assertGreater(part["max"], 0)
         deadline = time.monotonic() + LONGEST_SECONDS
-        while (files := [name for name in self.stored_files() if "jobs/" in name and not name.endswith("job.json")]) and time.monotonic() < deadline:
+        while (files := [name for name in self.stored_files() if "jobs/" in name]) and time.monotonic() < deadline:
             time.sleep(0.1)
         self.assertEqual(files, [])
         # The engine goes on with the next song.

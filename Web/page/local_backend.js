@@ -8,6 +8,7 @@ import { Refusal } from "./local_problem.js";
 import { zip } from "./local_zip.js";
 import { title } from "./format.js";
 import { keepModelFile, listModels, removeModel } from "./models.js";
+import { isWaiting } from "./words.js";
 
 const jobsPerPage = 100;
 const pointsByDefault = 1000;
@@ -112,7 +113,7 @@ export class LocalBackend {
     const size = stems.wavBytes();
     const range = /^bytes=(\d+)-(\d+)$/.exec(headers.Range ?? "");
     if (!range) {
-      await this.#demandDone(id);
+      await this.#demandEnded(id);
       return sound(await stems.wavOf(name, stems.part(query)));
     }
     const [from, last] = [Number(range[1]), Math.min(size - 1, Number(range[2]))];
@@ -123,13 +124,13 @@ export class LocalBackend {
   }
 
   async #zip(id, query) {
-    const stems = await this.#demandDone(id);
+    const stems = await this.#demandEnded(id);
     const files = await Promise.all(stems.shape.names.map(async (name) => ({ name: `${name}.wav`, blob: await stems.wavOf(name, stems.part(query)) })));
     return sound(await zip(files));
   }
 
   async #mix(id, query) {
-    return sound(await mixdown(await this.#demandDone(id), query));
+    return sound(await mixdown(await this.#demandEnded(id), query));
   }
 
   async #peaks(id, query) {
@@ -137,10 +138,10 @@ export class LocalBackend {
     return Response.json(stems.waveforms(Number(query.get("points") ?? pointsByDefault), stems.part(query)));
   }
 
-  /** The stems of a finished job. */
-  async #demandDone(id) {
+  /** The stems of a job that has ended. */
+  async #demandEnded(id) {
     const job = this.#jobs.get(id);
-    if (job.state !== "done") throw new Refusal(409, "conflict", `${title(job.name)} is still being separated. Its files can be saved when it is done.`);
+    if (isWaiting(job.state)) throw new Refusal(409, "conflict", `${title(job.name)} is still being separated. Its files can be saved when it is done.`);
     return this.#jobs.stems(id);
   }
 }

@@ -6,7 +6,7 @@ import { Separator } from "./local_separator.js";
 import { Stems } from "./local_stems.js";
 import { inspect, Unreadable } from "./local_track.js";
 import { listModels } from "./models.js";
-import { plannedStems } from "./words.js";
+import { isWaiting, plannedStems } from "./words.js";
 
 /** Unless the options name another. */
 export const defaultModel = "htdemucs";
@@ -21,7 +21,6 @@ const usualSources = ["drums", "bass", "other", "vocals"];
 const spareBytes = 50e6;
 
 const now = () => new Date().toISOString();
-const isWaiting = (state) => state === "queued" || state === "running";
 
 export class LocalJobs {
   #storage;
@@ -29,8 +28,8 @@ export class LocalJobs {
   #jobs = new Map();
   /** Stems of running jobs and of finished ones that were read. */
   #stems = new Map();
-  #stops = new Map();
-  #isWorking = false;
+  /** The job under way: `{ id, stop, ended }`, of which `ended` resolves when nothing more is written. */
+  #running = null;
   events = new Events();
 
   constructor(storage) {
@@ -93,8 +92,12 @@ export class LocalJobs {
   async remove(id) {
     const { job } = this.#record(id);
     if (isWaiting(job.state)) {
-      this.#stops.get(id)?.abort(new DOMException("Cancelled", "AbortError"));
-      await this.#end(job, { state: "cancelled" });
+      if (this.#running?.id !== id) await this.#end(job, { state: "cancelled" });
+      else {
+        this.#change(job, { activity: "Stopping", seconds_left: null });
+        this.#running.stop.abort(new DOMException("Cancelled", "AbortError"));
+        await this.#running.ended;
+      }
       return this.#shown(job);
     }
     this.#jobs.delete(id);
@@ -124,9 +127,9 @@ export class LocalJobs {
   /** The stems of a job, of which a running one has the first part. */
   async stems(id) {
     const { job, shape } = this.#record(id);
-    if (!this.#stems.has(id) && job.state === "done") this.#stems.set(id, await Stems.open(this.#storage, this.#path(id), shape));
+    if (!this.#stems.has(id) && job.stems.length && !isWaiting(job.state)) this.#stems.set(id, await Stems.open(this.#storage, this.#path(id), shape));
     const stems = this.#stems.get(id);
-    if (!stems) throw new Refusal(409, "conflict", "This song has no stems yet.");
+    if (!stems) throw new Refusal(409, "conflict", "This song has no stems.");
     return stems;
   }
 
@@ -182,44 +185,43 @@ export class LocalJobs {
     await this.#storage.remove(this.#path(id, "pieces"));
   }
 
-  async #next() {
-    if (this.#isWorking) return;
+  #next() {
+    if (this.#running) return;
     const [job] = this.#inLine();
     if (!job) {
       // The engine and its model take up to 1 GB, and are loaded again within seconds.
       this.#separator.close();
       return;
     }
-    this.#isWorking = true;
+    const stop = new AbortController();
+    this.#running = { id: job.id, stop, ended: this.#run(job, stop.signal) };
+  }
+
+  async #run(job, signal) {
     try {
-      await this.#separate(job);
+      await this.#separate(job, signal);
     } catch (error) {
       // The storage may refuse the record, too; the page then shows the failure until it is closed.
-      if (isWaiting(job.state)) this.#change(job, { state: "failed", finished: now(), error: Refusal.of(error).document });
+      this.#change(job, { state: "failed", finished: now(), error: Refusal.of(error).document });
     }
-    this.#isWorking = false;
+    this.#running = null;
     this.#next();
   }
 
-  async #separate(job) {
-    const stop = new AbortController();
-    this.#stops.set(job.id, stop);
+  async #separate(job, signal) {
     Object.assign(job, { state: "running", started: now() });
     await this.#save(job.id);
     this.#tell(job);
     try {
       const song = await this.#storage.file(this.#path(job.id, "song"));
-      const change = (values) => !stop.signal.aborted && this.#change(job, values);
+      const change = (values) => !signal.aborted && this.#change(job, values);
       const { seed, shape } = this.#jobs.get(job.id);
       if (shape) change({ activity: "Reading the finished part" });
       const begun = shape && this.#keep(job, await Stems.resume(this.#storage, this.#path(job.id), shape));
-      const stems = await this.#separator.separate(song, job, { seed, begun, signal: stop.signal, begin: (shape) => this.#begin(job, shape), change });
-      this.#jobs.get(job.id).shape = stems.shape;
-      await this.#end(job, { state: "done", fraction: 1, seconds_left: null, activity: null, duration_seconds: stems.shape.samples / stems.shape.sampleRate });
+      await this.#separator.separate(song, job, { seed, begun, signal, begin: (shape) => this.#begin(job, shape), change });
+      await this.#end(job, { state: "done", fraction: 1 });
     } catch (error) {
-      if (!stop.signal.aborted) await this.#end(job, { state: "failed", error: Refusal.of(error).document });
-    } finally {
-      this.#stops.delete(job.id);
+      await this.#end(job, signal.aborted ? { state: "cancelled" } : { state: "failed", error: Refusal.of(error).document });
     }
   }
 
@@ -235,17 +237,20 @@ export class LocalJobs {
     return stems;
   }
 
-  /** Stores how a job ended; the song itself is not needed any more. */
+  /** Stores how a job ended, with the stems that are finished; the song itself is not needed any more. */
   async #end(job, values) {
-    const isDone = values.state === "done";
-    if (!isDone) {
-      this.#stems.get(job.id)?.stop(new Refusal(409, "conflict", "The separation has ended without stems."));
-      Object.assign(job, { stems: [], seconds_left: null, activity: null });
+    const stems = this.#stems.get(job.id);
+    const hasStems = values.state !== "failed" && stems?.ready > 0;
+    if (values.state !== "done") stems?.stop(new Refusal(409, "conflict", "The separation has ended before this part."));
+    if (hasStems) {
+      await stems.finish();
+      this.#jobs.get(job.id).shape = stems.shape;
+      job.duration_seconds = stems.seconds;
     }
-    Object.assign(job, values, { finished: now() });
+    Object.assign(job, { stems: hasStems ? stems.listed(job.id) : [], seconds_left: null, activity: null }, values, { finished: now() });
     await this.#save(job.id);
     this.#tell(job);
-    if (!isDone) await this.#clear(job.id);
+    if (!hasStems) await this.#clear(job.id);
     await this.#storage.remove(this.#path(job.id, "song"));
   }
 }

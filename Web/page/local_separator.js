@@ -18,7 +18,7 @@ export class Separator {
   #loaded = null;
 
   /**
-   * Separates a job's song; resolves with its stems when all are stored.
+   * Separates a job's song; resolves when all samples are stored.
    *
    * `begun` are the stems that an interrupted separation with the same seed has left, or null; `begin(shape)` resolves with
    * the stems to fill; `change(values)` shows news of the job.
@@ -59,7 +59,8 @@ export class Separator {
           change({ fraction, seconds_left: done < leastFraction ? null : (seconds * (1 - fraction)) / done });
         },
         onStems: ({ start, stems }) => {
-          written = written.then(() => pieces.add(start, stems)).catch((error) => {
+          // Pieces that still wait are left out when the song is cancelled: an engine can be faster than the disk.
+          written = written.then(() => signal.aborted || pieces.add(start, stems)).catch((error) => {
             failed ??= error;
             failure.abort();
           });
@@ -72,8 +73,7 @@ export class Separator {
     }
     await written;
     if (failed) throw failed;
-    await pieces.stems.finish();
-    return pieces.stems;
+    signal.throwIfAborted();
   }
 
   /** Frees the engine's memory. */
@@ -124,7 +124,7 @@ class Pieces {
   show() {
     this.change({
       ready_seconds: this.stems.ready / this.engine.sampleRate,
-      stems: this.names.map((name, index) => ({ name, is_part: true, peak: this.stems.peaks[index], bytes: this.stems.wavBytes(), url: `v1/separations/${this.job.id}/stems/${name}.wav` })),
+      stems: this.stems.listed(this.job.id),
     });
   }
 }

@@ -27,7 +27,7 @@ export class Stems {
     this.#waveforms = shape.names.map(() => new Waveform(shape.channels, shape.samples));
   }
 
-  /** The stems of a finished job. */
+  /** The stems of a job that has ended. */
   static async open(storage, folder, shape) {
     const stems = new Stems(storage, folder, shape);
     stems.#files = await Promise.all(shape.pieces.map(([start]) => storage.file(stems.#path(start))));
@@ -65,8 +65,17 @@ export class Stems {
     return start + count;
   }
 
+  get seconds() {
+    return this.shape.samples / this.shape.sampleRate;
+  }
+
   wavBytes() {
     return 44 + this.shape.samples * this.#frameBytes;
+  }
+
+  /** The stems as their job lists them. */
+  listed(job) {
+    return this.shape.names.map((name, index) => ({ name, is_part: true, peak: this.peaks[index], bytes: this.wavBytes(), url: `v1/separations/${job}/stems/${name}.wav` }));
   }
 
   /** Stores the next piece: the planes of each stem, in order. */
@@ -90,9 +99,11 @@ export class Stems {
     this.#wavs.clear();
   }
 
-  /** Stores what the pieces don't have; a resampled song can end a sample sooner than planned. */
+  /** Stores what the pieces don't have. The stems end with the last piece: those of a cancelled song, or of a resampled one, which
+   * can end a sample sooner than planned. */
   async finish() {
     this.shape.samples = this.ready;
+    this.#wavs.clear();
     const planes = this.#waveforms.flatMap((waveform) => waveform.stored);
     // A tab may have been closed between this file and the job's record.
     await this.#storage.truncate(`${this.#folder}/waveforms`, 0);
