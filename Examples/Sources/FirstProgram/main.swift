@@ -12,14 +12,19 @@ guard words.count == 3 else {
     exit(2)
 }
 
-let files = try await ModelStore().model(named: words[1]) { event in print(event) }
-let separator = try await Separator.load(files)
-let track = try await AudioInput.open(words[2])
-try await separator.separate(
-    track,
-    into: [
-        StemOutput(name: "vocals", signal: .stem("vocals"), to: .file("vocals.wav")),
-        StemOutput(
-            name: "karaoke", signal: .sum(["drums", "bass", "other"]),
-            to: .file("karaoke.wav")),
-    ])
+do {
+    let files = try await ModelStore().model(named: words[1]) { event in print(event) }
+    let separator = try await Separator.load(files)
+    let track = try await AudioInput.open(words[2])
+    try await separator.separate(
+        track,
+        into: [
+            StemOutput(name: "vocals", signal: .stem("vocals"), to: .file("vocals.wav")),
+            StemOutput(
+                name: "karaoke", signal: .sum(["drums", "bass", "other"]),
+                to: .file("karaoke.wav")),
+        ])
+} catch {
+    print("error: \(error)")
+    exit(1)
+}
