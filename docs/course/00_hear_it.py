@@ -8,10 +8,11 @@
 # mixture alone. In this course you build a network that does it, HTDemucs, in 400 lines of NumPy, and
 # compare each of its layers with a fast engine, `swift-demucs`. You need Python and a little linear
 # algebra: matrix products, and what a complex number is.
+# The check of this chapter, and chapter 12, also need the program `swift-demucs` ([README](README.md#read-or-run)).
 #
 # Before you build it, hear what it does. The song is one that no human recorded: a program wrote
 # it, so its true stems are known, and the model has never heard it. The model is small and was trained
-# on such music only. The published model `htdemucs` has the same layers, only wider ones.
+# on such music only. The published model `htdemucs` has the same layers, wider, and two more in its transformer.
 
 # %%
 from engine import SEPARATION, command, hear, read_track, run, scores, separated, true_stems

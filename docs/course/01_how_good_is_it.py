@@ -29,8 +29,11 @@
 #
 # $$\text{SI-SDR} = 10 \log_{10} \frac{\sum (\alpha s)^2}{\sum (\alpha s - \hat s)^2}$$
 #
-# SI-SDR is never higher than SDR here. The truth is scaled to the estimate, not the estimate to the truth: an
-# estimate that is too soft gives $\alpha < 1$, so less energy stands above the same error. Papers often print
+# In the rows below SI-SDR is a little lower than SDR. A network that makes its error small makes its estimates a little
+# too soft ($\alpha < 1$); SI-SDR scales the truth down to them, so less energy stands above the error. This is no law: an
+# estimate at a wrong volume loses SDR, but no SI-SDR.
+#
+# Papers often print
 # a third score, the SDR of *BSSEval* version 4: it forgives any fixed filter of 512 taps, and takes the median of
 # windows of one second. The "9 dB" of HTDemucs is that one. `swift-demucs eval --metrics bsseval` computes it.
 # Never compare numbers of two kinds.

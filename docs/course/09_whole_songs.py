@@ -127,7 +127,7 @@ hear("09_overlap", theirs[name], start=around, seconds=2)
 # is faster than NumPy), and look at the cost of each. Then write shifts: predict how much two of them gain.
 
 # %% [markdown] tags=["answer"]
-# Little: 0.1 to 0.3 dB for each step. The cost grows by 1 / (1 − overlap): 1.33, 2 and 4 times the
+# Little: nothing to 0.3 dB for each step. The cost grows by 1 / (1 − overlap): 1.33, 2 and 4 times the
 # work. The first quarter also removes the hard cuts, which change the sound more than the SDR, so 0.25 is the
 # default.
 

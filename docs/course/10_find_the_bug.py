@@ -136,7 +136,7 @@ print("all five are where the answer says")
 # %% [markdown]
 # ## Listen
 #
-# The vocals of this second, three times in a row, by each port: wrong by 45 dB can't be heard, wrong by 11 dB is obvious.
+# The vocals of this second, three times in a row, by each port: an SNR of 45 dB can't be heard, one of 11 dB is obvious.
 #
 # [port 1](sounds/10_port_1.mp3) · [port 2](sounds/10_port_2.mp3) · [port 3](sounds/10_port_3.mp3) ·
 # [port 4](sounds/10_port_4.mp3) · [port 5](sounds/10_port_5.mp3) · [port 6](sounds/10_port_6.mp3)

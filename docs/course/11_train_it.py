@@ -162,7 +162,7 @@ sounds[f"after {STEPS} steps"] = separate_song(model)
 parts = [np.mean(part) for part in np.array_split(losses, 6)]
 print(f"silence {silence:.3f}, first step {losses[0]:.3f}")
 print("means of six parts of the training:", " ".join(f"{loss:.3f}" for loss in parts))
-print("expected after 300 steps, in about two minutes on two cores: below 0.2 in the last part")
+print("expected after 300 steps, in about a minute on two cores: below 0.2 in the last part")
 require(abs(losses[0] / silence - 1) < 0.5, "the first loss should be near that of silence")
 enough = 0.2 if STEPS >= 300 else 1.1 * losses[0]
 require(parts[-1] < enough, f"the network did not learn: {parts[-1]:.3f} at the end")

@@ -1,8 +1,8 @@
 """Checks that the course fails when it is wrong.
 
 Bad input stops with a message that says what to do; each mutation of a chapter, of htdemucs.py or of a
-page is noticed; the ports of the lab go wrong where their answers say; a filled mine.py is right; and
-the values without the program are those of the engine.
+page is noticed; the ports of the lab go wrong where their answers say; a filled mine.py is right;
+chapters run as a notebook, with another model, and without the program, with the values of the engine.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import contextlib
 import io
 import json
 import os
+import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
@@ -20,12 +21,16 @@ from unittest.mock import patch
 
 os.environ["COURSE_MINE"] = os.devnull
 
+import jupytext
 import numpy as np
+from nbclient import NotebookClient
+from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 
 import check
 import engine
 import given
+import htdemucs
 import mystery_ports
 import render
 
@@ -60,6 +65,10 @@ WRONG_PAGES = [
     ("06_tokens_and_attention", "85 GFLOP", "86 GFLOP"),
     ("07_the_branches_talk", "(173, 352)", "(352, 173)"),
 ]
+# Chapters that run with another model: one that scores stems, and those whose pictures ask for it.
+OTHER_MODEL = ("01_how_good_is_it", "06_tokens_and_attention", "07_the_branches_talk")
+# Chapters that run without the program: one with a separation, and one with the trace.
+WITHOUT_PROGRAM = ("01_how_good_is_it", "05_dconv")
 
 
 def stops(what: str, call: Callable[[], object], *expected: str) -> None:
@@ -82,11 +91,6 @@ def bad_input() -> None:
     right = engine.true_values("encoder.0")["encoder.0"]
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        none = folder / "none.safetensors"
-        stops("no trace", lambda: engine.true_values(path=none), "is missing", "python engine.py")
-        other = folder / "other.safetensors"
-        save_file(load_file(engine.TRACE), other, metadata={"model_sha256": "0"})
-        stops("another model", lambda: engine.true_values(path=other), "another model")
         damaged = folder / "a.wav"
         stops("no track", lambda: engine.read_track(damaged), "no such file")
         damaged.write_bytes(b"no sound")
@@ -95,7 +99,7 @@ def bad_input() -> None:
         stops("a rate", lambda: engine.read_track(damaged), "1 channels at 48000 Hz", "ffmpeg")
         with patch.dict(os.environ, {"SWIFT_DEMUCS": str(folder / "program")}):
             stops("no program", lambda: engine.run("--version"), "swift build -c release")
-    stops("a value", lambda: engine.true_values("encoder.9"), "'encoder.9'")
+    stops("a value", lambda: engine.true_values("encoder.9"), "'encoder.9'", "python engine.py")
     cut = right[:, 1:]
     stops("a shape", lambda: engine.check({"encoder.0": cut}), str(cut.shape), "print the shape")
     stops("NaN", lambda: engine.check({"encoder.0": right * np.nan}), "NaN")
@@ -170,25 +174,121 @@ def own_code() -> None:
             raise SystemExit("a wrong GELU is called right")
 
 
+def written_by_themselves() -> None:
+    """Takes the true values away, then those of another model in their place: they are written again."""
+    right = engine.true_values("final")["final"]
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        patch.object(engine, "TRACE", Path(folder) / "trace.safetensors"),
+    ):
+        missing = engine.true_values("final")["final"]
+        save_file({"final": -right}, engine.TRACE, metadata={"model_sha256": "0"})
+        other = engine.true_values("final")["final"]
+    if not (np.array_equal(right, missing) and np.array_equal(right, other)):
+        raise SystemExit("true values that were written again differ")
+
+
+def chapters_run(names: tuple[str, ...], **environment: str) -> None:
+    """Runs chapters in a process of their own; their checks must hold, their texts must be the pages'."""
+    call = [sys.executable, HERE / "render.py", *(f"{name}.py" for name in names)]
+    whole = {**os.environ, **environment}
+    done = subprocess.run(call, env=whole, cwd=HERE, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise SystemExit(f"with {environment}: {done.stdout}{done.stderr}")
+
+
+def notebook() -> None:
+    """Runs a chapter as a notebook: its picture and its players stand below their cells."""
+    book = jupytext.read(HERE / "05_dconv.py")
+    NotebookClient(book, kernel_name="python3", resources={"metadata": {"path": HERE}}).execute()
+    outputs = [output for cell in book.cells for output in cell.get("outputs", [])]
+    pictures = sum("image/png" in output.get("data", {}) for output in outputs)
+    players = sum("<audio" in output.get("data", {}).get("text/html", "") for output in outputs)
+    if (pictures, players) != (1, 2):
+        raise SystemExit(f"the notebook has {pictures} pictures and {players} players, expected 1 and 2")
+
+
+def another_model() -> None:
+    """Runs chapters with a model of another size and other weights; others are refused in words."""
+    with tempfile.TemporaryDirectory() as name:
+        folder, random = Path(name), np.random.default_rng(0)
+        with safe_open(engine.DEMO, "numpy") as file:
+            metadata = file.metadata()
+        arguments = json.loads(metadata["kwargs"])
+        # A transformer of two layers, with twice the heads, and weights that are up to a fifth off.
+        changed = {
+            name: (value * random.uniform(0.8, 1.2, value.shape)).astype(value.dtype)
+            for name, value in load_file(engine.DEMO).items()
+            if not name.startswith(("crosstransformer.layers.2.", "crosstransformer.layers_t.2."))
+        }
+
+        def model(file_name: str, metadata: dict[str, str], **other: object) -> str:
+            path = folder / file_name
+            save_file(changed, path, metadata | {"kwargs": json.dumps(arguments | other)})
+            return str(path)
+
+        small = model("small.safetensors", metadata, t_layers=2, t_heads=8)
+        chapters_run(OTHER_MODEL, COURSE_MODEL=small, COURSE_WORK=name)
+        with patch.dict(os.environ, {"COURSE_MODEL": os.path.relpath(engine.DEMO)}):
+            if engine.chosen_model() != engine.DEMO:
+                raise SystemExit("the demo model by its path is taken for another one")
+        refused = [
+            (model("six.safetensors", metadata, sources=["guitar"]), "its sources is ['guitar']"),
+            (model("deep.safetensors", metadata, depth=5), "its depth is 5, expected 4"),
+            (model("narrow.safetensors", metadata, bottom_channels=0), "channel_upsampler"),
+            (model("int8.safetensors", metadata | {"quantization": "{}"}), "INT8"),
+            (model("v3.safetensors", metadata | {"klass": "demucs.hdemucs.HDemucs"}), "HDemucs"),
+            (model("model.th", metadata), "swift-demucs convert"),
+            ("htdemucs_ft", "a bag; give one of its files"),
+            ("htdemucs_9", "htdemucs_9"),
+        ]
+        for signature in ("f7e0c4bc", "d12395a8", "92cfc3b6", "04573f0d"):
+            model(f"{signature}.safetensors", metadata)
+        for wanted, why in refused:
+            with patch.dict(os.environ, {"COURSE_MODEL": wanted, "SWIFT_DEMUCS_MODELS": name}):
+                stops(f"COURSE_MODEL={wanted}", engine.chosen_model, why)
+
+
 def without_program() -> None:
-    """Compares the true values without the program, and its `compare` with ours."""
+    """Compares the true values without the program, and its `compare` with ours; runs chapters so."""
     engine_values = engine.true_values()
     with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "trace.safetensors"
+        # The reader's functions, wrong ones too, take no part in the true values.
         with patch.object(engine, "find_program", lambda: ""), \
-                patch.object(engine, "TRACE", Path(folder) / "trace.safetensors"):  # fmt: skip
+                patch.object(engine, "TRACE", path), \
+                patch.object(htdemucs, "gelu", np.sin):  # fmt: skip
             engine.write_trace()
             ours = engine.true_values()
-        path = Path(folder) / "trace.safetensors"
         call = ["compare", engine.TRACE, path, "--min-snr", "100", "--json"]
         for row in json.loads(engine.run(*call))["tensors"]:
             snr = engine.snr_db(engine_values[row["name"]], ours[row["name"]])
             if abs(float(row["snr_db"]) - snr) > 0.1 and snr < 150:
                 raise SystemExit(f"{row['name']}: {snr} dB, compare says {row['snr_db']}")
+        none = {"SWIFT_DEMUCS": str(Path(folder) / "none"), "COURSE_WORK": folder}
+        chapters_run(WITHOUT_PROGRAM, **none)
+        with patch.dict(os.environ, none):
+            chapter = HERE / "12_make_it_fast.py"
+            stops(
+                "chapter 12 without the program",
+                lambda: render.run(chapter, render.cells(chapter.read_text())),
+                "swift build -c release",
+            )
 
 
 def main() -> None:
     """Runs all."""
-    for test in (bad_input, wrong_pages, mutations, lab, own_code, without_program):
+    for test in (
+        bad_input,
+        wrong_pages,
+        mutations,
+        lab,
+        own_code,
+        written_by_themselves,
+        notebook,
+        another_model,
+        without_program,
+    ):
         test()
         print(f"check_engine: {test.__name__} passed", flush=True)
 

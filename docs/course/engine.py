@@ -11,6 +11,7 @@ checkpoint), COURSE_WORK the folder for everything that chapters write.
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import json
 import os
 import shutil
@@ -18,6 +19,7 @@ import subprocess
 import sys
 from functools import cache
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import soundfile
@@ -40,6 +42,16 @@ MINIMUM_SNR_DB = 100
 # No random shifts and no change of the level, so that a chapter can compute the same stems.
 EXACTLY = ["--shifts", "0", "--float32", "--clip-mode", "none"]
 RATE_HZ = 44100
+# What another model must have in common with the demo model: the capstone has no other layers, and the
+# track no other true stems. A missing argument is the reference's default, which is as wanted.
+SUPPORTED = {
+    "klass": "HTDemucs",
+    "sources": ["drums", "bass", "other", "vocals"],
+    "depth": 4,
+    "t_cross_first": False,
+    "samplerate": RATE_HZ,
+    "audio_channels": 2,
+}
 
 
 class CourseError(SystemExit):
@@ -84,36 +96,72 @@ def command(*arguments: str | Path) -> str:
     return " ".join(["swift-demucs", *(text.replace(os.sep, "/") for text in texts)])
 
 
-def chosen_model() -> Path:
-    """The checkpoint of the course: the demo model, or that of $COURSE_MODEL."""
-    name = os.environ.get("COURSE_MODEL", "demo")
-    if name == "demo":
-        return DEMO
-    path = Path(name) if Path(name).exists() else Path(run("models", "path", name).strip())
-    if path.suffix != ".safetensors":
-        raise CourseError(f"COURSE_MODEL is {path}, expected a .safetensors checkpoint")
-    return path.resolve()
-
-
-MODEL = chosen_model()
-IS_DEMO = MODEL == DEMO
-# Everything that chapters write. Pages get their pictures and sounds from $COURSE_OUT.
-WORK = Path(os.environ.get("COURSE_WORK") or HERE / "work") / ("" if IS_DEMO else MODEL.stem)
-OUT = Path(os.environ.get("COURSE_OUT") or WORK)
-TRACE = WORK / "trace.safetensors"
-SEPARATION = ["separate", TRACK, "-n", MODEL, *EXACTLY, "-o", WORK / "stems"]
-
-
 def require(is_right: bool, problem: str) -> None:
     """Stops a chapter whose text would no longer be true."""
     if not is_right:
         raise CourseError(problem)
 
 
+# ---- the model ----
+def chosen_model() -> Path:
+    """The checkpoint of the course: the demo model, or that of $COURSE_MODEL."""
+    name = os.environ.get("COURSE_MODEL", "demo")
+    if name == "demo":
+        return DEMO
+    files = [name] if Path(name).exists() else run("models", "path", name).splitlines()
+    require(len(files) == 1, f"COURSE_MODEL={name} is a bag; give one of its files: {', '.join(files)}")
+    path = Path(files[0]).absolute()
+    if path.samefile(DEMO):
+        return DEMO
+    hint = f"convert it: swift-demucs convert {path} --float16 -o model.safetensors"
+    require(path.suffix == ".safetensors", f"COURSE_MODEL is {path}, expected .safetensors; {hint}")
+    with safe_open(path, "numpy") as file:
+        problems = unsupported(file.metadata() or {})
+    require(not problems, f"the course can't run {path}: {', '.join(problems)}")
+    return path
+
+
+def unsupported(metadata: dict[str, str]) -> list[str]:
+    """The reasons why the chapters can't run a checkpoint; they build the layers of htdemucs alone."""
+    found = {
+        "klass": metadata.get("klass", "missing").split(".")[-1],
+        "bottom_channels": 0,
+        **json.loads(metadata.get("kwargs", "{}")),
+    }
+    problems = [
+        f"its {key} is {found[key]}, expected {wanted}"
+        for key, wanted in SUPPORTED.items()
+        if found.get(key, wanted) != wanted
+    ]
+    if not found["bottom_channels"]:
+        problems.append("it has no channel_upsampler")
+    if "quantization" in metadata:
+        problems.append("its weights are INT8, expected float16 or float32")
+    return problems
+
+
+@cache
+def model_hash() -> str:
+    """SHA-256 of the checkpoint."""
+    return hashlib.sha256(MODEL.read_bytes()).hexdigest()
+
+
+MODEL = chosen_model()
+IS_DEMO = MODEL == DEMO
+# Everything that chapters write, for other models in folders of their own. Pages get their pictures
+# and sounds from $COURSE_OUT.
+WORK = Path(os.environ.get("COURSE_WORK") or HERE / "work")
+if not IS_DEMO:
+    WORK = WORK / f"{MODEL.stem}-{model_hash()[:8]}"
+OUT = Path(os.environ.get("COURSE_OUT") or WORK)
+TRACE = WORK / "trace.safetensors"
+SEPARATION = ["separate", TRACK, "-n", MODEL, *EXACTLY, "-o", WORK / "stems"]
+
+
 # ---- true values ----
-def trace_command(out: Path = TRACE) -> list[str | Path]:
+def trace_command() -> list[str | Path]:
     """The command that writes the true values of the network for a second of the demo track."""
-    return ["trace", TRACK, "-n", MODEL, *TRACE_OPTIONS, "-o", out]
+    return ["trace", TRACK, "-n", MODEL, *TRACE_OPTIONS, "-o", TRACE]
 
 
 def write_trace() -> None:
@@ -122,12 +170,10 @@ def write_trace() -> None:
     if find_program():
         run(*trace_command())
         return
-    import htdemucs
-
     truth, metadata = shipped()
-    config, model = htdemucs.load(MODEL)
+    config, model = capstone().load(MODEL)
     model.seen = {}
-    htdemucs.forward(model, truth["mix"], config)
+    capstone().forward(model, truth["mix"], config)
     values = in_shapes(model.seen, json.loads(metadata["shapes"]))
     for name, samples in truth.items():
         if name in values:
@@ -136,6 +182,15 @@ def write_trace() -> None:
             problem = f"htdemucs.py computes another '{name}' than the engine: {snr:.0f} dB"
             require(snr >= MINIMUM_SNR_DB, problem)
     save_values(TRACE, values)
+
+
+@cache
+def capstone() -> ModuleType:
+    """A copy of htdemucs.py of its own: given.py replaces functions of the other by the reader's."""
+    spec = importlib.util.spec_from_file_location("capstone", HERE / "htdemucs.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def in_shapes(seen: dict, shapes: dict) -> dict[str, np.ndarray]:
@@ -176,12 +231,6 @@ def shipped() -> tuple[dict[str, np.ndarray], dict[str, str]]:
 
 
 @cache
-def model_hash() -> str:
-    """SHA-256 of the checkpoint."""
-    return hashlib.sha256(MODEL.read_bytes()).hexdigest()
-
-
-@cache
 def trace_values(path: Path, changed: float) -> dict[str, np.ndarray]:
     """All values of a trace in the order of computation."""
     with safe_open(path, "numpy") as file:
@@ -193,23 +242,27 @@ def trace_values(path: Path, changed: float) -> dict[str, np.ndarray]:
     return {name: values[name] for name in order}
 
 
-def true_values(*names: str, path: Path | None = None) -> dict[str, np.ndarray]:
-    """Values that the engine computes, by the names of docs/porting.md; all if no name is given."""
-    path = path or TRACE
-    hint = "to write it, run in docs/course:\n    python engine.py"
-    require(path.exists(), f"{os.path.relpath(path, HERE)} is missing; {hint}")
-    values = trace_values(path, path.stat().st_mtime)
-    require(bool(values), f"{os.path.relpath(path, HERE)} belongs to another model; {hint}")
+def true_values(*names: str) -> dict[str, np.ndarray]:
+    """Values that the engine computes, by the names of docs/porting.md; all if no name is given.
+
+    They are written first where they are missing, or those of another model.
+    """
+    values = trace_values(TRACE, TRACE.stat().st_mtime) if TRACE.exists() else {}
+    if not values:
+        write_trace()
+        values = trace_values(TRACE, TRACE.stat().st_mtime)
     for name in names:
         near = ", ".join(sorted(values)[:6])
-        require(name in values, f"the trace has no value '{name}', but {near}, …; {hint}")
+        problem = f"the trace has no value '{name}', but {near}, …; to write it again: python engine.py"
+        require(name in values, problem)
     return {name: values[name].copy() for name in names or values}
 
 
 def snr_db(truth: np.ndarray, found: np.ndarray) -> float:
-    """Signal-to-noise ratio of an array against the truth, in dB."""
+    """Signal-to-noise ratio of an array against the truth, in dB; 160 for equal arrays."""
     noise = np.square(truth - found, dtype=np.float64).sum()
-    return float(10 * np.log10(np.square(truth, dtype=np.float64).sum() / max(noise, 1e-300)))
+    ratio = np.square(truth, dtype=np.float64).sum() / max(noise, 1e-300)
+    return min(float(10 * np.log10(ratio)), 160.0)
 
 
 def check(mine: dict[str, np.ndarray], expect_wrong: bool = False) -> dict[str, float]:
@@ -281,11 +334,9 @@ def separated(overlap: float = 0.25) -> dict[str, np.ndarray]:
     if not folder.exists() and find_program():
         run(*SEPARATION[:-1], out, "--overlap", str(overlap), "-q")
     elif not folder.exists():
-        import htdemucs
-
         truth, _ = shipped()
-        config, model = htdemucs.load(MODEL)
-        stems = htdemucs.separate(model, read_track(), config, overlap)
+        config, model = capstone().load(MODEL)
+        stems = capstone().separate(model, read_track(), config, overlap)
         for name, stem in zip(config.sources, stems, strict=True):
             stem = np.clip(stem, -1, 1)
             snr = snr_db(truth[f"stems-{overlap}.{name}"], samples_of(stem))

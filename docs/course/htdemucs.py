@@ -384,7 +384,7 @@ def separate(m: Module, track: Array, config: Configuration, overlap=0.25, repor
 
 def main() -> None:
     """Command line."""
-    from engine import MODEL, read_track, write_wav  # swift-demucs decodes the track
+    from engine import MODEL, read_track, write_wav
 
     if len(sys.argv) != 3:
         raise SystemExit("usage: python htdemucs.py TRACK STEM_FOLDER")

@@ -11,7 +11,7 @@ def cliffs(reports: dict[int, list[tuple[str, float]]]) -> None:
     """SNR of every value in the order of computation, a row for each port."""
     figure, axes = plt.subplots(len(reports), 1, figsize=(9, 8), sharex=True, sharey=True)
     for axis, (port, rows) in zip(axes, reports.items(), strict=True):
-        levels = [min(snr, 160) for _, snr in rows]
+        levels = [snr for _, snr in rows]
         axis.axhline(100, color=GREY, lw=0.8, ls=":")
         axis.plot(levels, lw=1.2, color="#4477aa")
         bad = next((i for i, level in enumerate(levels) if level < 100), None)
