@@ -25,12 +25,16 @@ let package = Package(
         .target(
             name: "Tracks", dependencies: ["HTDemucs", "Signal", "Tensor", "System"],
             exclude: ["Native"], swiftSettings: small),
+        .target(
+            name: "Analysis", dependencies: ["Tracks", "Signal", "Tensor", "System", "CKernels"],
+            exclude: ["Native"], swiftSettings: small),
         // What the C library of WebAssembly lacks, and the functions of the page.
         .target(name: "CWeb"),
         .executableTarget(
             name: "Engine",
             dependencies: [
-                "Tracks", "HTDemucs", "Signal", "WeightsLoader", "Tensor", "System", "CWeb",
+                "Analysis", "Tracks", "HTDemucs", "Signal", "WeightsLoader", "Tensor", "System",
+                "CWeb",
             ], swiftSettings: small),
     ],
     swiftLanguageModes: [.v6]

@@ -34,9 +34,9 @@ const tasks = {
     return { ...description, memory: isShared ? engine.memory : null, cancellation: engine.exports.cancellation() };
   },
 
-  async separate({ id, sound, options }) {
-    const samples = sound.header ? new (await import("./local_wav.js")).WAVSamples(sound.file, sound.header) : decodedSamples(sound.channels);
-    return engine.separate(samples, sound.sampleRate, options, (event, transfer) => postMessage({ id, event }, transfer));
+  async separate({ id, sound, finished, options }) {
+    const parts = finished && await Promise.all(finished.map(samplesOf));
+    return engine.separate(await samplesOf(sound), sound.sampleRate, { ...options, finished: parts && joined(parts) }, (event, transfer) => postMessage({ id, event }, transfer));
   },
 
   async cancel() {
@@ -57,11 +57,20 @@ function errorOf(error) {
   };
 }
 
-/** Samples in memory, as `WAVSamples` reads them from a file. */
-const decodedSamples = (channels) => ({
-  channelCount: channels.length,
-  sampleCount: channels[0].length,
-  read: (channel, start, count) => channels[channel].subarray(start, start + count),
+/** A sound whose samples the engine reads: from a file, or from memory in the same form. */
+async function samplesOf({ file, header, channels }) {
+  if (header) return new (await import("./local_wav.js")).WAVSamples(file, header);
+  return {
+    channelCount: channels.length,
+    sampleCount: channels[0].length,
+    read: (channel, start, count) => channels[channel].subarray(start, start + count),
+  };
+}
+
+/** Equally long sounds as one that has the channels of all. */
+const joined = (sounds) => ({
+  sampleCount: sounds[0].sampleCount,
+  read: (row, start, count) => sounds[Math.floor(row / sounds[0].channelCount)].read(row % sounds[0].channelCount, start, count),
 });
 
 class Engine {
@@ -189,11 +198,17 @@ class Engine {
     new Int32Array(this.memory.buffer, this.exports.cancellation(), 1)[0] = 1;
   }
 
-  /** Posts finished samples of all stems as they come. */
-  async separate(track, sampleRate, { shifts, seed, overlap, start: first }, report) {
+  /** Posts finished samples of all stems as they come; returns the analysis, or null if none is wanted. `finished` are the stems
+   * before `start`, which the analysis needs. */
+  async separate(track, sampleRate, { shifts, seed, overlap, start: first, analyze, finished }, report) {
     this.track = track;
     this.report = report;
-    const samples = this.checked(this.exports.separate(track.channelCount, track.sampleCount, sampleRate, shifts, seed, overlap, first));
+    const samples = this.checked(this.exports.separate(track.channelCount, track.sampleCount, sampleRate, shifts, seed, overlap, first, analyze ? 1 : 0));
+    if (finished) {
+      this.track = finished;
+      this.checked(this.exports.analyzeFinished(finished.sampleCount));
+      this.track = track;
+    }
     report({ samples });
     for (let start = first; start < samples; ) {
       const count = this.checked(this.exports.next());
@@ -208,6 +223,7 @@ class Engine {
       await new Promise((resolve) => setTimeout(resolve));
     }
     this.track = null;
+    return analyze ? JSON.parse(this.text(this.exports.analysis())) : null;
   }
 }
 

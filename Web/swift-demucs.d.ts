@@ -48,11 +48,27 @@ export interface SeparateOptions {
   start?: number;
   /** Whether to return the stems; false saves their memory where `onStems` takes them. By default true. */
   collect?: boolean;
+  /** Whether to find tempo, beats and key too. By default false. */
+  analyze?: boolean;
+  /** The stems before `start`, all of them: an analysis needs them, as samples or WAV files at the model's rate. */
+  finished?: Record<string, Float32Array[] | Blob> | null;
   /** After each segment. */
   onProgress?(progress: { segmentsDone: number; segmentsTotal: number; fraction: number }): void;
   /** Finished samples of all stems, in order: the first of them is the track's sample `start`. */
   onStems?(piece: { start: number; stems: Stems }): void;
   signal?: AbortSignal;
+}
+
+/** What `swift-demucs analyze --json` prints of a track. */
+export interface Analysis {
+  /** Beats per minute; null for a track of less than four seconds, or without onsets. */
+  tempo_bpm: number | null;
+  /** Times of the beats in seconds, ascending. */
+  beats: number[];
+  /** Times of the first beat of each bar of four. */
+  downbeats: number[];
+  /** Such as "F# minor"; null for a track without pitches. */
+  key: string | null;
 }
 
 export interface Engine {
@@ -65,7 +81,9 @@ export interface Engine {
   /** Contents of the model's files that the engine ignores. */
   readonly warnings: string[];
   /** Separates a track, one at a time; a WAV file is read from the disk, piece by piece; the browser decodes others. */
-  separate(track: Sound | Blob, options?: SeparateOptions): Promise<{ stems: Stems }>;
+  separate(track: Sound | Blob, options?: SeparateOptions): Promise<{ stems: Stems; analysis: Analysis | null }>;
+  /** Tempo, beats and key of a track, which is separated for it; by default without shifts. */
+  analyze(track: Sound | Blob, options?: Omit<SeparateOptions, "start" | "collect" | "analyze" | "finished">): Promise<Analysis>;
   /** Ends the workers and gives their memory back. */
   close(): void;
 }

@@ -56,7 +56,7 @@ class Engine {
     return [...this.#description.warnings];
   }
 
-  async separate(track, { shifts = 1, seed = null, overlap = 0.25, start = 0, collect = true, onProgress, onStems, signal } = {}) {
+  async separate(track, { shifts = 1, seed = null, overlap = 0.25, start = 0, collect = true, analyze = false, finished = null, onProgress, onStems, signal } = {}) {
     requireOption(Number.isInteger(shifts), "shifts", shifts, "a whole number");
     requireOption(seed === null || (Number.isSafeInteger(seed) && seed >= 0), "seed", seed, "a whole number from 0");
     requireOption(Number.isSafeInteger(start) && start >= 0 && start < 2 ** 31, "start", start, "a whole number from 0");
@@ -65,9 +65,10 @@ class Engine {
     try {
       const sound = track instanceof Blob ? await opened(track) : track;
       if (!sound.header) requireSamples(sound.channels, sound.sampleRate);
+      const before = analyze && start > 0 ? await this.#finishedBefore(start, finished) : null;
       const stems = {};
-      const options = { shifts, overlap, start, seed: seed ?? Math.floor(Math.random() * 1e6) };
-      await this.#worker.call({ task: "separate", sound, options }, {
+      const options = { shifts, overlap, start, analyze, seed: seed ?? Math.floor(Math.random() * 1e6) };
+      const analysis = await this.#worker.call({ task: "separate", sound, finished: before, options }, {
         signal,
         cancel: () => this.#cancel(),
         onEvent: ({ samples, start: place, rows, ...progress }) => {
@@ -81,10 +82,28 @@ class Engine {
           }
         },
       });
-      return { stems };
+      return { stems, analysis };
     } finally {
       this.#isBusy = false;
     }
+  }
+
+  async analyze(track, { shifts = 0, ...options } = {}) {
+    const { analysis } = await this.separate(track, { shifts, ...options, collect: false, analyze: true });
+    return analysis;
+  }
+
+  /** The sounds of all stems before `start`, in the order of the sources. */
+  #finishedBefore(start, finished) {
+    const { audioChannels } = this.#description;
+    return Promise.all(this.sources.map(async (name) => {
+      const stem = finished?.[name];
+      const sound = stem instanceof Blob ? await opened(stem) : { channels: stem };
+      const lengths = sound.header ? new Array(sound.header.channels).fill(sound.header.frames) : sound.channels?.map(({ length }) => length);
+      const isWhole = lengths?.length === audioChannels && lengths.every((length) => length === start);
+      if (!isWhole) throw new Error(`The option finished lacks the ${start} samples of ${name} before start, which an analysis needs; give all stems, or leave out analyze.`);
+      return sound;
+    }));
   }
 
   /** `{ name: [value of each channel] }` of all stems; a row is a channel of a stem. */

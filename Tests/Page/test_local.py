@@ -163,7 +163,7 @@ class SeparationTests(LocalTest):
         self.assertTrue(browser.run("return stage.mixer.isPlaying && stage.mixer.time > 0.05"))
 
     def largest_difference(self, path: str, shifts: int) -> float:
-        """Between the files of the newest job, and what the engine gives on the page by itself."""
+        """Between the files of the newest job, and what the engine gives on the page by itself; their analyses must be equal."""
         return browser.run("""
             const { request, json } = await import("/api.js");
             const { load } = await import("/swift-demucs.js");
@@ -175,8 +175,10 @@ class SeparationTests(LocalTest):
             const header = parseHeader(song, song.byteLength);
             const channels = decodeFrames(song.slice(header.dataOffset), header);
             const engine = await load("demo");
-            const { stems } = await engine.separate({ channels, sampleRate: 44100 }, { shifts: args[1], seed });
+            const { stems, analysis } = await engine.separate({ channels, sampleRate: 44100 }, { shifts: args[1], seed, analyze: true });
             engine.close();
+            const [expected, found] = [analysis, await json(`v1/separations/${job.id}/analysis`)].map((value) => JSON.stringify(value));
+            if (found !== expected) throw new Error(`the analysis is ${found}, not ${expected}`);
             let largest = 0;
             for (const { name, url, bytes } of job.stems) {
               const file = await (await request(url)).arrayBuffer();
@@ -224,6 +226,23 @@ class SeparationTests(LocalTest):
                 self.assertEqual(job["stem_rate"], SAMPLE_RATE)
                 # Encoders add up to a few thousand samples of silence.
                 self.assertAlmostEqual(job["duration_seconds"], 4 * SAMPLE_RATE / rate, delta=0.2)
+
+    def analysis(self, job: str) -> dict:
+        return browser.run("const { json } = await import('/api.js'); return await json(`v1/separations/${args[0]}/analysis`)", job)
+
+    def test_a_finished_song_has_its_tempo_and_its_key(self):
+        self.choose("shifts", "0")
+        self.drop(song_file("song.wav", 20))
+        self.wait_state("done")
+        [job] = self.jobs()
+        found = self.analysis(job["id"])
+        # The generator's tempo, or an octave of it.
+        self.assertTrue(any(abs(found["tempo_bpm"] / 112 / octave - 1) < 0.04 for octave in (0.5, 1, 2)), found["tempo_bpm"])
+        self.assertEqual((job["tempo_bpm"], job["key"]), (found["tempo_bpm"], found["key"]))
+        self.assertEqual(found["beats"], sorted(found["beats"]))
+        self.assertTrue(0 < len(found["downbeats"]) < len(found["beats"]) < 20 * 4)
+        self.assertRegex(found["key"], r"^[A-G]#? (major|minor)$")
+        browser.wait_equal("document.querySelector('.rehearsal .facts').textContent", f"{round(found['tempo_bpm'])} BPM · {found['key']}")
 
     def test_a_cancelled_song_keeps_what_is_finished_until_it_is_removed(self):
         self.hold_at(2)
@@ -282,8 +301,10 @@ class SeparationTests(LocalTest):
         self.assertEqual(interrupted["duration_seconds"], 60)
         self.assertEqual(self.first_piece_written(before["id"]), written)
         self.assertEqual(self.largest_difference(path, 1), 0)
+        found = self.analysis(interrupted["id"])
         self.visit()
         self.wait_state("done", 0)
+        self.assertEqual(self.analysis(interrupted["id"]), found)
         peaks = browser.run("const { json } = await import('/api.js'); return await json(`v1/separations/${args[0]}/peaks?points=100`)", interrupted["id"])
         self.assertEqual(peaks["duration_seconds"], 60)
         self.assertGreater(max(peaks["stems"][0]["channels"][0]["max"]), 0)

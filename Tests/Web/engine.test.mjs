@@ -9,7 +9,7 @@ import { after, before, test } from "node:test";
 import { pathToFileURL } from "node:url";
 import { gzipSync } from "node:zlib";
 import { endWorkers, imitateBrowser } from "./browser.mjs";
-import { nativeSettings, nativeStems, nativeStemsOf, settings } from "./native.mjs";
+import { nativeAnalysis, nativeSettings, nativeStems, nativeStemsOf, settings } from "./native.mjs";
 import { digest, readWAV, worstSignalToNoise, writeWAV } from "./sound.mjs";
 
 const { WEB, TRACK, DAMAGED } = process.env;
@@ -109,6 +109,31 @@ test("pieces come in order and make up the stems", () => withEngine({}, async (e
   assert.equal(fractions[0], 0);
   assert.equal(fractions.at(-1), 1);
   assert.deepEqual(fractions, [...fractions].sort((one, other) => one - other));
+}));
+
+test("a track's tempo, beats and key are those of the native program", () => withEngine({ precision: "float32" }, async (engine) => {
+  const native = nativeAnalysis();
+  const found = await engine.analyze(track);
+  assert.deepEqual(Object.keys(found).sort(), Object.keys(native).sort());
+  assert.equal(found.key, native.key);
+  assert.ok(native.tempo_bpm > 0);
+  // The stems differ by a millionth, which may move a beat by a frame of 10 ms.
+  assert.ok(Math.abs(found.tempo_bpm - native.tempo_bpm) < 0.1, `${found.tempo_bpm} ${native.tempo_bpm}`);
+  for (const name of ["beats", "downbeats"]) {
+    assert.equal(found[name].length, native[name].length);
+    found[name].forEach((time, index) => assert.ok(Math.abs(time - native[name][index]) < 0.011, `${name} ${index}`));
+  }
+}));
+
+test("the analysis of a separation that goes on is that of a whole one", () => withEngine({}, async (engine) => {
+  const { stems, analysis } = await engine.separate(track, { ...settings, analyze: true });
+  const start = 100_001;
+  const finished = Object.fromEntries(Object.entries(stems).map(([name, channels]) => [name, channels.map((channel) => channel.slice(0, start))]));
+  const options = { ...settings, start, collect: false };
+  assert.deepEqual((await engine.separate(track, { ...options, analyze: true, finished })).analysis, analysis);
+  assert.equal((await engine.separate(track, options)).analysis, null);
+  await assert.rejects(engine.separate(track, { ...options, analyze: true }), /finished lacks the 100001 samples of drums/);
+  await assert.rejects(engine.separate(track, { ...options, analyze: true, finished: stems }), /finished lacks/);
 }));
 
 test("other rates and mono are converted as natively", () => withEngine({}, async (engine) => {

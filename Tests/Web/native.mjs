@@ -26,3 +26,10 @@ export function nativeStemsOf({ model = join(WEB, "demo.safetensors"), track = T
     rmSync(out, { recursive: true });
   }
 }
+
+/** The track's tempo, beats and key by the demo model in float32. */
+export function nativeAnalysis() {
+  const line = execFileSync(PROGRAM, ["analyze", "-n", join(WEB, "demo.safetensors"), "--precision", "float32", "--json", TRACK], { stdio: "pipe" });
+  const { path, ...analysis } = JSON.parse(line);
+  return analysis;
+}

@@ -34,7 +34,7 @@ export class LocalBackend {
     ["GET", "v1/separations/{id}/stems.zip", ({ id, query }) => this.#zip(id, query)],
     ["GET", "v1/separations/{id}/mix", ({ id, query }) => this.#mix(id, query)],
     ["GET", "v1/separations/{id}/peaks", ({ id, query }) => this.#peaks(id, query)],
-    ["GET", "v1/separations/{id}/analysis", () => noAnalysis()],
+    ["GET", "v1/separations/{id}/analysis", ({ id }) => Response.json(this.#jobs.analysis(id))],
     ["GET", "v1/events", ({ headers, signal }) => this.#jobs.events.stream(Number(headers["Last-Event-ID"] ?? 0), signal)],
     ["GET", "readyz", () => new Response("ready\n")],
   ];
@@ -148,8 +148,3 @@ export class LocalBackend {
 
 /** A file with its length, by which the page shows how much of it is saved. */
 const sound = (blob) => new Response(blob, { headers: { "Content-Type": blob.type, "Content-Length": String(blob.size) } });
-
-/** The engine in the browser finds no beats; taps can set them. */
-function noAnalysis() {
-  throw new Refusal(501, "not-implemented", "The engine in the browser finds no tempo, beats and key.");
-}

@@ -75,7 +75,7 @@ export class LocalJobs {
       id, state: "queued", name: file.name, created: now(), started: null, finished: null, model: model.name,
       options, fraction: 0, seconds_left: null, activity: null, duration_seconds: Number.isFinite(facts.seconds) ? facts.seconds : null,
       sample_rate: facts.sampleRate, stem_rate: null, channels: facts.channels, stems: [], warnings: [], error: null, cached: false,
-      formats: ["wav"],
+      tempo_bpm: null, key: null, formats: ["wav"],
     };
     // A separation that is interrupted goes on with the same offsets.
     const turn = Math.max(Date.now(), ...this.#inLine().map((waiting) => this.#record(waiting.id).turn + 1));
@@ -131,6 +131,13 @@ export class LocalJobs {
     const stems = this.#stems.get(id);
     if (!stems) throw new Refusal(409, "conflict", "This song has no stems.");
     return stems;
+  }
+
+  /** Tempo, beats and key of a finished job. */
+  analysis(id) {
+    const { analysis } = this.#record(id);
+    if (!analysis) throw new Refusal(409, "conflict", "The tempo and the key of this song aren't known.");
+    return analysis;
   }
 
   #record(id) {
@@ -218,8 +225,9 @@ export class LocalJobs {
       const { seed, shape } = this.#jobs.get(job.id);
       if (shape) change({ activity: "Reading the finished part" });
       const begun = shape && this.#keep(job, await Stems.resume(this.#storage, this.#path(job.id), shape));
-      await this.#separator.separate(song, job, { seed, begun, signal, begin: (shape) => this.#begin(job, shape), change });
-      await this.#end(job, { state: "done", fraction: 1 });
+      const analysis = await this.#separator.separate(song, job, { seed, begun, signal, begin: (shape) => this.#begin(job, shape), change });
+      this.#jobs.get(job.id).analysis = analysis;
+      await this.#end(job, { state: "done", fraction: 1, tempo_bpm: analysis?.tempo_bpm ?? null, key: analysis?.key ?? null });
     } catch (error) {
       await this.#end(job, signal.aborted ? { state: "cancelled" } : { state: "failed", error: Refusal.of(error).document });
     }

@@ -18,7 +18,7 @@ export class Separator {
   #loaded = null;
 
   /**
-   * Separates a job's song; resolves when all samples are stored.
+   * Separates a job's song; resolves with its analysis, or null, when all samples are stored.
    *
    * `begun` are the stems that an interrupted separation with the same seed has left, or null; `begin(shape)` resolves with
    * the stems to fill; `change(values)` shows news of the job.
@@ -35,15 +35,20 @@ export class Separator {
     change({ activity: null, options: { ...job.options, precision: engine.precision }, duration_seconds: samples / sampleRate, stem_rate: sampleRate, piece_frames: pieceFrames });
     const pieces = new Pieces(job, engine, Math.ceil(samples), begun, begin, change);
     if (begun?.ready) pieces.show();
+    const finished = begun?.ready ? await finishedStems(begun, engine.sources) : null;
     // A piece that can't be stored ends the separation.
     const failure = new AbortController();
     let failed = null;
+    let analysis;
     let written = Promise.resolve();
     const began = performance.now();
     let shown = 0;
     let leftOut = null;
     try {
-      await engine.separate(sound, {
+      ({ analysis } = await engine.separate(sound, {
+        finished,
+        // An analysis needs all of the model's stems from the song's beginning.
+        analyze: !begun?.ready || finished !== null,
         ...(job.options.shifts === undefined ? {} : { shifts: Number(job.options.shifts) }),
         seed,
         start: begun?.ready ?? 0,
@@ -65,7 +70,7 @@ export class Separator {
             failure.abort();
           });
         },
-      });
+      }));
     } catch (error) {
       await written;
       if (!signal.aborted && !failed) this.close();
@@ -74,6 +79,7 @@ export class Separator {
     await written;
     if (failed) throw failed;
     signal.throwIfAborted();
+    return analysis;
   }
 
   /** Frees the engine's memory. */
@@ -106,6 +112,13 @@ function loadingWords(model, { state, receivedBytes, totalBytes }) {
   if (state === "downloading") return `Downloading ${model}, ${bytes(receivedBytes)} of ${bytes(totalBytes)}`;
   if (state === "waiting") return `Downloading ${model}: the connection is lost, trying again`;
   return `Loading ${model}`;
+}
+
+/** The stored part of the engine's stems as files, or null if others were chosen. */
+async function finishedStems(stems, sources) {
+  if (!sources.every((name) => stems.shape.names.includes(name))) return null;
+  const files = await Promise.all(sources.map((name) => stems.wavOf(name, [0, stems.ready])));
+  return Object.fromEntries(sources.map((name, index) => [name, files[index]]));
 }
 
 /** Turns the engine's pieces into the job's stems. */

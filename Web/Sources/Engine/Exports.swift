@@ -97,19 +97,31 @@ public func describe() -> Int { leave(loadedEngine().description) }
 
 /// Begins to separate a track.
 ///
-/// - Parameter start: first sample of the stems that is wanted.
+/// - Parameters:
+///   - start: first sample of the stems that is wanted.
+///   - analyzes: 1 to analyse the stems too.
 /// - Returns: samples of each stem.
 @_expose(wasm, "separate") @_cdecl("web_separate")
 public func separate(
     _ channels: Int, _ samples: Int, _ rateHz: Int, _ shifts: Int, _ seed: Double,
-    _ overlap: Double, _ start: Int
+    _ overlap: Double, _ start: Int, _ analyzes: Int
 ) -> Int {
     cancellation_flag().pointee = 0
     return status { () throws(AnyError) in
         try loadedEngine().begin(
             channels: channels, samples: samples, rateHz: rateHz,
             options: SeparationOptions(shifts: shifts, seed: UInt64(seed), overlap: overlap),
-            startingAt: start)
+            startingAt: start, analyzes: analyzes != 0)
+    }
+}
+
+/// Analyses the stems before the first sample that is wanted. The page gives them as it gives a
+/// track: channel `stem · channels + channel`.
+@_expose(wasm, "analyzeFinished") @_cdecl("web_analyze_finished")
+public func analyzeFinished(_ samples: Int) -> Int {
+    status { () throws(AnyError) in
+        try loadedEngine().analyzeFinished(samples: samples)
+        return 0
     }
 }
 
@@ -126,3 +138,7 @@ public func next() -> Int {
 public func copyRow(_ row: Int, _ samples: UnsafeMutablePointer<Float>) {
     loadedEngine().copy(row: row, to: samples)
 }
+
+/// Leaves the analysis of the track, once its last samples were computed.
+@_expose(wasm, "analysis") @_cdecl("web_analysis")
+public func analysis() -> Int { leave(loadedEngine().finishAnalysis()) }

@@ -1,5 +1,6 @@
 // The engine of a page: a model and the separation under way.
 
+import Analysis
 import CWeb
 import HTDemucs
 import Signal
@@ -10,9 +11,13 @@ import WeightsLoader
 
 /// A model, loaded member after member, that separates one track at a time.
 final class WebEngine {
+    /// Samples that are read at once of stems that an interrupted separation left.
+    private static let blockSamples = 1 << 16
+
     /// Threads to share each parallel loop.
     let threads: Int
 
+    private let cancellation = CancellationToken(when: { is_cancelled() != 0 })
     /// A file that is in memory, read but not loaded.
     private var opened: (checkpoint: Checkpoint, configuration: Configuration)?
     private var warnings: [String] = []
@@ -20,6 +25,8 @@ final class WebEngine {
     private var networks: [LoadedNetwork] = []
     private var members: [Bag.Member] = []
     private var pipeline: TrackPipeline?
+    /// Takes the stems of the track under way; nil if no analysis is wanted.
+    private var analyzer: MusicAnalyzer?
     /// The last block of samples, `[stem · channels + channel][sample]`.
     private var block: PlanarAudio?
 
@@ -128,7 +135,7 @@ final class WebEngine {
     /// - Returns: samples of each stem, at the model's rate.
     func begin(
         channels: Int, samples: Int, rateHz: Int, options: SeparationOptions,
-        startingAt start: Int
+        startingAt start: Int, analyzes: Bool
     ) throws(AnyError) -> Int {
         guard let backend else { preconditionFailure("a model is loaded first") }
         pipeline = nil
@@ -141,7 +148,6 @@ final class WebEngine {
         else {
             throw WebError.tooFewChannels(found: channels, needed: bag.channelCount).erased
         }
-        let cancellation = CancellationToken(when: { is_cancelled() != 0 })
         let track = try Track(conversion, cancellation: cancellation) {
             RangeReader(channelCount: channels, sampleRateHz: rateHz, sampleCount: samples) {
                 range throws(AnyError) in
@@ -152,7 +158,7 @@ final class WebEngine {
             throw WebError.startAfterEnd(start: start, samples: track.sampleCount).erased
         }
         var random = PythonRandom(seed: options.seedOrDrawn())
-        let networks = networks
+        let (networks, cancellation) = (networks, cancellation)
         @Sendable func forward(_ member: Int, _ mix: Tensor) throws(AnyError) -> Tensor {
             do {
                 return try networks[member].forward(mix, observer: cancellation)
@@ -163,6 +169,12 @@ final class WebEngine {
         pipeline = try TrackPipeline(
             track, bag: bag, options: options, random: &random, backend: backend,
             workers: [forward], cancellation: cancellation, startingAt: start)
+        analyzer =
+            analyzes
+            ? MusicAnalyzer(
+                sources: members[0].rules.sources, channelCount: bag.channelCount,
+                sampleRateHz: bag.sampleRateHz, statistics: track.statistics, backend: backend)
+            : nil
         return track.sampleCount
     }
 
@@ -187,16 +199,43 @@ final class WebEngine {
         return audio
     }
 
+    /// Analyses the stems before the first sample that is wanted, which an interrupted separation
+    /// has left.
+    ///
+    /// - Parameter samples: of each stem; the page gives them as channels of a track,
+    ///   `stem · channels + channel`.
+    func analyzeFinished(samples: Int) throws(AnyError) {
+        guard let rules = members.first?.rules else { preconditionFailure("a model is loaded") }
+        let (sources, channels) = (rules.sources.count, rules.audioChannels)
+        for start in stride(from: 0, to: samples, by: Self.blockSamples) {
+            do { try cancellation.check() } catch { throw error.erased }
+            let stems = try Self.read(
+                start..<min(start + Self.blockSamples, samples), channels: sources * channels,
+                rateHz: rules.sampleRateHz)
+            // For a model that lacks a source of the analysis: the stems nearly add up to the track.
+            let mixture = (0..<channels).map { channel in
+                stems.channels[channel].indices.map { sample in
+                    (0..<sources).reduce(0) { $0 + stems.channels[$1 * channels + channel][sample] }
+                }
+            }
+            analyzer?.append(
+                StemBlock(
+                    stems: stems,
+                    mixture: PlanarAudio(channels: mixture, sampleRateHz: rules.sampleRateHz)))
+        }
+    }
+
     /// Computes the next finished samples of all stems.
     ///
     /// - Returns: their number; 0 after the last.
     func next() throws(AnyError) -> Int {
         guard let pipeline else { preconditionFailure("a separation is begun first") }
         block = nil
-        block = try pipeline.next { progress in
+        let finished = try pipeline.next { progress in
             page_progress(Int32(progress.segmentsDone), Int32(progress.segmentsTotal))
-        }?.stems
-        if block == nil { self.pipeline = nil }
+        }
+        block = finished?.stems
+        if let finished { analyzer?.append(finished) } else { self.pipeline = nil }
         return block?.sampleCount ?? 0
     }
 
@@ -204,6 +243,21 @@ final class WebEngine {
     func copy(row: Int, to samples: UnsafeMutablePointer<Float>) {
         guard let channel = block?.channels[row] else { preconditionFailure("no block") }
         samples.update(from: channel, count: channel.count)
+    }
+
+    /// The analysis of the track, whose last block was computed, as JSON.
+    func finishAnalysis() -> String {
+        guard let found = analyzer?.finish() else {
+            preconditionFailure("the separation begins with an analysis")
+        }
+        analyzer = nil
+        func list(_ seconds: [Double]) -> String {
+            seconds.map { "\($0)" }.joined(separator: ",")
+        }
+        let tempo = found.beatsPerMinute.map { "\($0)" } ?? "null"
+        let key = found.key?.description.quotedAsJSON ?? "null"
+        return "{\"tempo_bpm\":\(tempo),\"beats\":[\(list(found.beats))],"
+            + "\"downbeats\":[\(list(found.downbeats))],\"key\":\(key)}"
     }
 }
 
