@@ -3,6 +3,7 @@
 // overflowing.
 
 import Signal
+import System
 
 extension Configuration {
     /// Limits that several checks or the inference of arguments use.
@@ -231,14 +232,13 @@ extension Configuration.Hyperparameters {
         if name.unicodeScalars.contains(where: { "/\\".unicodeScalars.contains($0) }) {
             return "contains a path separator"
         }
-        if name.unicodeScalars.contains(where: { $0.properties.generalCategory == .control }) {
+        if name.unicodeScalars.contains(where: { $0.isControl }) {
             return "contains a control character"
         }
         return nil
     }
 
     private static func quoted(_ name: String) -> String {
-        // `debugDescription` escapes control characters such as newlines.
-        String(name.prefix(80)).debugDescription + (name.count > 80 ? "…" : "")
+        String(name.prefix(80)).quotedAsJSON + (name.count > 80 ? "…" : "")
     }
 }

@@ -78,9 +78,7 @@ enum FileReply {
     static func safeName(_ text: String) -> String {
         var name = String.UnicodeScalarView()
         for scalar in text.unicodeScalars {
-            let isUnsafe =
-                scalar.properties.generalCategory == .control
-                || "/\\:".unicodeScalars.contains(scalar)
+            let isUnsafe = scalar.isControl || "/\\:".unicodeScalars.contains(scalar)
             name.append(isUnsafe ? "_" : scalar)
         }
         let safe = String(name)

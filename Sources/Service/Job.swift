@@ -82,12 +82,10 @@ struct Job: Codable, Equatable, Sendable {
         var label = String.UnicodeScalarView()
         var bytes = 0
         for scalar in last.unicodeScalars {
-            let isControl =
-                scalar.properties.generalCategory == .control
-                || scalar.properties.generalCategory == .format
+            let isHidden = scalar.isControl || scalar.properties.generalCategory == .format
             bytes += UTF8.width(scalar)
             if bytes > 200 { break }
-            label.append(isControl ? "\u{FFFD}" : scalar)
+            label.append(isHidden ? "\u{FFFD}" : scalar)
         }
         let text = String(label)
         return text.allSatisfy(\.isWhitespace) || text == "." || text == ".." ? "untitled" : text

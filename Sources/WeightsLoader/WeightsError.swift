@@ -157,7 +157,7 @@ extension StringProtocol {
 
     func printable(limit: Int = 1000) -> String {
         let printable = unicodeScalars.prefix(limit).map { scalar in
-            scalar.properties.generalCategory == .control ? "\u{FFFD}" : Character(scalar)
+            scalar.isControl ? "\u{FFFD}" : Character(scalar)
         }
         return String(printable) + (unicodeScalars.count > limit ? "…" : "")
     }

@@ -80,11 +80,7 @@ struct Console: Sendable {
 extension String {
     /// The text with U+FFFD instead of control characters.
     var withoutControlCharacters: String {
-        let isControl = { (scalar: Unicode.Scalar) in
-            scalar.properties.generalCategory == .control
-        }
-        guard unicodeScalars.contains(where: isControl) else { return self }
-        return String(
-            UnicodeScalarView(unicodeScalars.map { isControl($0) ? "\u{FFFD}" : $0 }))
+        guard unicodeScalars.contains(where: \.isControl) else { return self }
+        return String(UnicodeScalarView(unicodeScalars.map { $0.isControl ? "\u{FFFD}" : $0 }))
     }
 }

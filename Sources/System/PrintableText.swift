@@ -1,4 +1,10 @@
-// Strings as JSON writes them.
+// Strings as JSON writes them, and what no text prints.
+
+extension Unicode.Scalar {
+    /// Whether this is a control character: of the general category Cc, whose members are fixed. The
+    /// standard library's table of all categories would be 13 KB of the engine for browsers.
+    package var isControl: Bool { value < 0x20 || (0x7F...0x9F).contains(value) }
+}
 
 extension String {
     /// The text as a string of JSON (RFC 8259, section 7), in quotation marks.
