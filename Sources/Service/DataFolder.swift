@@ -65,7 +65,13 @@ final class DataFolder: Sendable {
     /// - Returns: that folder.
     /// - Throws: ``ServiceError``.
     func setAside() throws(ServiceError) -> String {
-        let aside = "\(path)/damaged-\(Int(Timestamp.now))"
+        let first = "\(path)/damaged-\(Int(Timestamp.now))"
+        var (aside, number) = (first, 1)
+        // A second one may come within the same second.
+        while FilePath.status(aside) != nil {
+            number += 1
+            aside = "\(first)-\(number)"
+        }
         do throws(SystemError) {
             try FilePath.makeFolder(aside)
             for name in ["inputs", "results", "jobs.sqlite", "jobs.sqlite-wal", "jobs.sqlite-shm"] {
