@@ -262,6 +262,22 @@ await test("a tone keeps its pitch at another speed, and moves by semitones", ()
     equal(Math.round(position), Math.round(output.length * speed), "position");
   }
 });
+await test("a gliding tone glides as smoothly at another speed and pitch", () => {
+  const phase = (seconds) => 2 * Math.PI * (400 * seconds + 150 * seconds ** 2);
+  for (const [speed, semitones] of [[0.7, 0], [1.2, 0], [1, -5]]) {
+    const { output } = stretched("other", (i) => Math.sin(phase(i / 44100)), 88200, { speed, semitones });
+    const ratio = 2 ** (semitones / 12) / speed;
+    const first = Math.floor(output.length / 2);
+    const part = output.subarray(first, first + 4096);
+    const angles = Array.from(part, (_, i) => phase((first + i) * speed / 44100) * ratio);
+    const share = (wave) => part.reduce((sum, value, i) => sum + value * wave(angles[i]) / 2048, 0);
+    const [sine, cosine] = [share(Math.sin), share(Math.cos)];
+    const error = part.reduce((sum, value, i) => sum + (value - sine * Math.sin(angles[i]) - cosine * Math.cos(angles[i])) ** 2 / 2048, 0);
+    const decibels = 10 * Math.log10((sine ** 2 + cosine ** 2) / error);
+    // Without the glide in the phases it is 15 to 19 dB.
+    if (!(decibels > 25)) throw new Error(`${speed} ${semitones}: ${decibels} dB`);
+  }
+});
 await test("attacks of drums come at their times, once", () => {
   const frames = 88200;
   const attacks = [10000, 31000, 52000, 60500];

@@ -4,7 +4,8 @@
 // A frame of the output is a frame of the input whose regions, one around each peak, are rotated so that
 // they continue the frame before. How far a region's phase moves in a hop is read from a second frame of
 // the input, one hop earlier: no frequency is estimated, no phase unwrapped, and at speed 1 every
-// rotation is 1.
+// rotation is 1. A tone that glides moves by another phase in a hop of the output, where it glides slower or
+// faster: its glide, read from the curve of the phase at the peak, is taken into account.
 //
 // Left and right are the real and the imaginary part of one complex signal. With W its transform, bins k
 // and size − k hold both channels: their power is (|W[k]|² + |W[size − k]|²) / 2, and a rotation Z of both
@@ -15,6 +16,9 @@ import { Fourier } from "./fft.js";
 
 /** Squared Hann windows at a quarter of their size sum up to this. */
 const windowSum = 1.5;
+
+/** A peak of the window's transform is like a Gaussian one, whose logarithm bends by this much in a bin: 1.4 to 1.6, by the peak's place. */
+const bend = 1.5;
 
 export class TonalStretcher {
   #fourier;
@@ -46,10 +50,11 @@ export class TonalStretcher {
   }
 
   /**
-   * Makes the frame around a sample of the input. `pitch` is the ratio by which the output will be read
-   * faster: what it would fold over is left out. `keepsFormants` moves the spectrum's envelope the other way.
+   * Makes the frame around a sample of the input. `step` is how far the input moves in a sample of the output, `pitch` the ratio by
+   * which the output will be read faster: what it would fold over is left out. `keepsFormants` moves the spectrum's envelope the
+   * other way.
    */
-  make(read, centre, { pitch, keepsFormants }) {
+  make(read, centre, { pitch, step, keepsFormants }) {
     const { size, frame } = this;
     const { left, right } = frame;
     const first = Math.round(centre) - size / 2;
@@ -59,7 +64,7 @@ export class TonalStretcher {
       this.#last.right.set(this.#now.right);
     } else {
       this.#analyse(read, first - this.hop, this.#back);
-      this.#lock();
+      this.#lock(step);
     }
     this.#isFirst = false;
     left.set(this.#last.left);
@@ -87,7 +92,7 @@ export class TonalStretcher {
   }
 
   /** Rotates the present frame, region by region, into `#last`. */
-  #lock() {
+  #lock(step) {
     const { size } = this;
     const power = this.#power;
     const { left, right } = this.#now;
@@ -95,27 +100,52 @@ export class TonalStretcher {
     for (let k = 1; k < half; k += 1) power[k] = left[k] ** 2 + right[k] ** 2 + left[size - k] ** 2 + right[size - k] ** 2;
     let start = 1;
     let valley = 1;
-    let hasPeak = false;
+    let peak = 0;
     for (let k = 2; k < half - 1; k += 1) {
       if (power[k] < power[valley]) valley = k;
       if (power[k] <= power[k - 1] || power[k] <= power[k + 1] || power[k] <= power[k - 2] || power[k] <= (power[k + 2] ?? 0)) continue;
       // A peak: the region of the peak before ends in the valley between both.
-      if (hasPeak) {
-        this.#rotate(start, valley);
+      if (peak) {
+        this.#rotate(start, valley, this.#glide(peak) * (1 - step));
         start = valley;
       }
-      hasPeak = true;
-      valley = k;
+      peak = valley = k;
     }
-    this.#rotate(start, half);
+    this.#rotate(start, half, peak ? this.#glide(peak) * (1 - step) : 0);
     for (const k of [0, half]) {
       this.#last.left[k] = left[k];
       this.#last.right[k] = right[k];
     }
   }
 
-  /** Rotates bins `first` to `end` by what makes them continue the last frame best. */
-  #rotate(first, end) {
+  /**
+   * By how much the phase of the tone at a peak bends in a hop of the input, because it glides: half its change of
+   * frequency times the hop's square.
+   *
+   * A glide of g (1: as wide as the window's peak) divides the logarithm of a Gaussian peak by 1 − ig. So the
+   * phase of X[k − 1]·X[k + 1] / X[k]², which holds its second difference, is −bend·g / (1 + g²).
+   */
+  #glide(k) {
+    const { left, right } = this.#now;
+    const m = this.size - k;
+    // Both channels, as in `#rotate`.
+    const a = left[k - 1] * left[k + 1] - right[k - 1] * right[k + 1];
+    const b = left[k - 1] * right[k + 1] + right[k - 1] * left[k + 1];
+    const c = left[k] ** 2 - right[k] ** 2;
+    const d = 2 * left[k] * right[k];
+    const e = left[m + 1] * left[m - 1] - right[m + 1] * right[m - 1];
+    const f = left[m + 1] * right[m - 1] + right[m + 1] * left[m - 1];
+    const g = left[m] ** 2 - right[m] ** 2;
+    const h = 2 * left[m] * right[m];
+    const real = a * c + b * d + e * g + f * h;
+    const imaginary = b * c - a * d - f * g + e * h;
+    const bent = -Math.atan2(imaginary, real) / bend;
+    const glide = Math.abs(bent) < 0.5 ? (2 * bent) / (1 + Math.sqrt(1 - 4 * bent ** 2)) : Math.sign(bent);
+    return (glide * Math.PI ** 2) / (8 * bend);
+  }
+
+  /** Rotates bins `first` to `end` by what makes them continue the last frame best, and by an angle. */
+  #rotate(first, end, angle) {
     const { size } = this;
     const { left, right } = this.#now;
     const { left: a, right: b } = this.#last;
@@ -134,6 +164,8 @@ export class TonalStretcher {
     } else {
       [real, imaginary] = [1, 0];
     }
+    const [cosine, sine] = [Math.cos(angle), Math.sin(angle)];
+    [real, imaginary] = [real * cosine - imaginary * sine, real * sine + imaginary * cosine];
     for (let k = first; k < end; k += 1) {
       const m = size - k;
       a[k] = real * left[k] - imaginary * right[k];
