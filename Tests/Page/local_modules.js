@@ -3,18 +3,22 @@
 const bytesOf = (...parts) => Uint8Array.from(parts.flatMap((part) => (typeof part === "string" ? [...part].map((letter) => letter.charCodeAt(0)) : part)));
 const zeros = (count) => new Array(count).fill(0);
 
-const { rateOf } = await import("/local_rate.js");
+const { rateOf, tagBytes } = await import("/local_rate.js");
 await test("rates of formats by their headers", () => {
   equal(rateOf(bytesOf("fLaC", [0, 0, 0, 34], zeros(10), [0x17, 0x70, 0x00], zeros(20))), 96000, "FLAC");
   equal(rateOf(bytesOf([0xff, 0xfb, 0x90, 0x00])), 44100, "MP3");
   equal(rateOf(bytesOf([0xff, 0xfb, 0x94, 0x00])), 48000, "MP3 of 48 kHz");
   equal(rateOf(bytesOf([0xff, 0xf3, 0x90, 0x00])), 22050, "MPEG-2");
-  equal(rateOf(bytesOf("ID3", [4, 0, 0, 0, 0, 0, 5], zeros(5), [0xff, 0xfb, 0x98, 0x00])), 32000, "MP3 after a tag");
   equal(rateOf(bytesOf([0xff, 0xf1, 0x50, 0x80])), 44100, "AAC");
   equal(rateOf(bytesOf("OggS", zeros(24), "\x01vorbis", zeros(4), [2], [0x80, 0xbb, 0, 0])), 48000, "Vorbis");
   equal(rateOf(bytesOf("OggS", zeros(24), "OpusHead", zeros(11))), 48000, "Opus");
   equal(rateOf(bytesOf("\0\0\0\x20ftypM4A ", zeros(40), "mp4a", zeros(24), [0xac, 0x44, 0, 0])), 44100, "MP4");
   equal(rateOf(bytesOf("la la la")), null, "no sound");
+});
+await test("tags before the sound are passed over", () => {
+  equal(tagBytes(bytesOf("ID3", [4, 0, 0, 0, 0, 1, 5], zeros(5))), 10 + 128 + 5, "tag");
+  equal(tagBytes(bytesOf("ID3", [4, 0, 0x10, 0, 0, 0, 5], zeros(5))), 25, "tag with a footer");
+  equal([tagBytes(bytesOf("ID3")), tagBytes(bytesOf("fLaC", zeros(20)))], [0, 0], "none");
 });
 
 const { crc32, zip } = await import("/local_zip.js");

@@ -10,21 +10,24 @@ const mpegRates = [44100, 48000, 32000];
 /** AAC by index (ISO 14496-3). */
 const aacRates = [96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000, 12000, 11025, 8000, 7350];
 
-/** The rate of a FLAC, MP3, AAC, Ogg, MP4 or WebM file from its first bytes; null for another one. */
+/** The rate of a FLAC, MP3, AAC, Ogg, MP4 or WebM file from its first bytes after tags; null for another one. */
 export function rateOf(bytes) {
   const text = (at, count) => String.fromCharCode(...bytes.subarray(at, at + count));
-  const start = text(0, 3) === "ID3" ? 10 + tagBytes(bytes) : 0;
-  if (text(start, 4) === "fLaC") return readBig(bytes, start + 18, 3) >> 4;
+  if (text(0, 4) === "fLaC") return readBig(bytes, 18, 3) >> 4;
   if (text(0, 4) === "OggS") return oggRate(bytes);
   if (text(4, 4) === "ftyp") return mp4Rate(bytes);
   if (readBig(bytes, 0, 4) === 0x1a45dfa3) return find(bytes, "A_OPUS") < 0 ? null : opusRate;
-  return framesRate(bytes, start);
+  return framesRate(bytes);
 }
 
 const readBig = (bytes, at, count) => bytes.subarray(at, at + count).reduce((sum, byte) => sum * 256 + byte, 0);
 
-/** The size of an ID3v2 tag, four groups of seven bits. */
-const tagBytes = (bytes) => bytes.subarray(6, 10).reduce((sum, byte) => sum * 128 + (byte & 127), 0);
+/** The size of the ID3v2 tag with which bytes begin, 0 without one. A tag says it in four groups of seven bits. */
+export function tagBytes(bytes) {
+  if (bytes.length < 10 || String.fromCharCode(...bytes.subarray(0, 3)) !== "ID3") return 0;
+  const hasFooter = (bytes[5] & 0x10) !== 0;
+  return (hasFooter ? 20 : 10) + bytes.subarray(6, 10).reduce((sum, byte) => sum * 128 + (byte & 127), 0);
+}
 
 function find(bytes, text) {
   const codes = [...text].map((letter) => letter.charCodeAt(0));
@@ -48,8 +51,8 @@ function mp4Rate(bytes) {
 }
 
 /** The first frame of MP3 or AAC whose header is valid. */
-function framesRate(bytes, start) {
-  for (let at = start; at + 4 <= bytes.length; at += 1) {
+function framesRate(bytes) {
+  for (let at = 0; at + 4 <= bytes.length; at += 1) {
     if (bytes[at] !== 0xff || (bytes[at + 1] & 0xe0) !== 0xe0) continue;
     const [version, layer] = [(bytes[at + 1] >> 3) & 3, (bytes[at + 1] >> 1) & 3];
     if (layer === 0 && (bytes[at + 1] & 0xf0) === 0xf0) return aacRates[(bytes[at + 2] >> 2) & 15] ?? null;

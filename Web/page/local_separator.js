@@ -20,18 +20,20 @@ export class Separator {
   /**
    * Separates a job's song; resolves with its analysis, or null, when all samples are stored.
    *
-   * `begun` are the stems that an interrupted separation with the same seed has left, or null; `begin(shape)` resolves with
-   * the stems to fill; `change(values)` shows news of the job.
+   * `decoded` is the place of the decoded song in the storage; `begun` are the stems that an interrupted separation with the same seed has
+   * left, or null; `begin(shape)` resolves with the stems to fill; `change(values)` shows news of the job.
    */
-  async separate(song, job, { seed, begun, signal, begin, change }) {
+  async separate(song, job, { seed, decoded, begun, signal, begin, change }) {
     const facts = await inspect(song);
     const engine = await this.#load(job, change, signal);
     change({ activity: "Reading the song" });
     // The engine reads WAV files by itself, piece by piece.
-    const sound = facts.header ? song : await decode(song, facts);
+    const sound = facts.header
+      ? { file: song, header: facts.header, sampleRate: facts.sampleRate }
+      : await decode(song, facts, decoded, { signal, onProgress: (fraction) => change({ activity: `Reading the song, ${Math.floor(100 * fraction)} %` }) });
     signal.throwIfAborted();
     const { sampleRate } = engine;
-    const samples = facts.header ? (facts.header.frames * sampleRate) / facts.sampleRate : (sound.channels[0].length * sampleRate) / sound.sampleRate;
+    const samples = (sound.header.frames * sampleRate) / sound.sampleRate;
     change({ activity: null, options: { ...job.options, precision: engine.precision }, duration_seconds: samples / sampleRate, stem_rate: sampleRate, piece_frames: pieceFrames });
     const pieces = new Pieces(job, engine, Math.ceil(samples), begun, begin, change);
     if (begun?.ready) pieces.show();
