@@ -25,7 +25,6 @@ from __future__ import annotations
 
 import argparse
 import copy
-import functools
 import json
 import math
 import os
@@ -43,13 +42,12 @@ from safetensors import safe_open
 from torch import nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from evaluate import mdx_sdr
-from generate import KINDS, generate
+from loss import loss_of
 from mixing import Batches
 from optimiser import Average, Optimiser
-from oscillators import RATE_HZ, Array
 from reference import HTDemucs, load, save_safetensors
 from song import STEMS
+from validation import VALIDATION_SONGS, Validation
 
 CONFIGURATION: dict[str, Any] = {
     "sources": list(STEMS),
@@ -62,21 +60,22 @@ CONFIGURATION: dict[str, Any] = {
 }
 # Ways to compute attention. On a CPU plain matrix products are faster than the first.
 ATTENTION = [SDPBackend.FLASH_ATTENTION, SDPBackend.MATH]
-# Seeds and kinds of the songs for validation, used neither for training nor for the scores.
-VALIDATION_SONGS = [
-    *((seed, "sampled") for seed in range(2_000_000, 2_000_012)),
-    *((seed, "formula") for seed in range(2_000_012, 2_000_015)),
-]
 SHORT_SECONDS = 2.0
 LONG_SHARE = 0.28  # share of the cooldown with excerpts as long as the model's segment
 STATE_SECONDS = 180.0
 VALIDATION_SECONDS = 900.0
 LOG_STEPS = 20
 WARM_UP_STEPS = 100
-# The level below which an excerpt counts for less, as a standard deviation.
-QUIET = 0.01
 # Settings that the state stores, with their values in a new training.
-SETTINGS = {"batch": 2, "long_batch": 2, "rate": 1.5e-3, "decay": 0.999, "clip": 0.2}
+SETTINGS = {
+    "batch": 2,
+    "long_batch": 2,
+    "rate": 1.5e-3,
+    "decay": 0.999,
+    "clip": 0.2,
+    "balance": 0.0,
+    "spectral": 0.0,
+}
 
 
 def rate_at(step: int, cooled: float, peak: float) -> float:
@@ -84,53 +83,6 @@ def rate_at(step: int, cooled: float, peak: float) -> float:
     during the cooldown.
     """
     return peak * max(0.0, min(1.0, (step + 1) / WARM_UP_STEPS, 1 - cooled))
-
-
-def loss_of(estimate: torch.Tensor, stems: torch.Tensor) -> torch.Tensor:
-    """Mean absolute error of stems [batch, 4, 2, n] relative to the level of each mixture.
-
-    HTDemucs normalises each mixture, and the SDR is independent of level. Without the division,
-    loud excerpts would dominate the gradient.
-    """
-    level = stems.sum(1).std((1, 2)).clamp(min=QUIET)
-    return ((estimate - stems).abs().mean((1, 2, 3)) / level).mean()
-
-
-class Validation:
-    """Loss and SDR on a few songs, generated at first use and kept in the working folder."""
-
-    def __init__(self, work: Path, seconds: float, kind: str | None = None) -> None:
-        self.path = work / "validation.npy"
-        self.seconds = seconds
-        self.songs = [song for song in VALIDATION_SONGS if kind in (None, song[1])]
-
-    @functools.cached_property
-    def stems(self) -> Array:
-        """The stems of all songs [songs, 4, 2, n]."""
-        if not self.path.exists():
-            pending = self.path.with_name("validation.pending.npy")
-            np.save(pending, np.stack([generate(seed, 12.0, kind) for seed, kind in self.songs]))
-            pending.rename(self.path)
-        return np.load(self.path, mmap_mode="r")
-
-    @torch.no_grad()
-    def measure(self, model: nn.Module) -> dict[str, Any]:
-        """Mean loss, and median SDR of each stem, over an excerpt from the middle of each song."""
-        count = int(self.seconds * RATE_HZ)
-        device = next(model.parameters()).device
-        losses: list[float] = []
-        scores: dict[str, list[float]] = {name: [] for name in STEMS}
-        for stems in self.stems:
-            start = (stems.shape[2] - count) // 2
-            truth = torch.from_numpy(stems[None, :, :, start : start + count].copy()).to(device)
-            estimate = model(truth.sum(1))
-            losses.append(float(loss_of(estimate, truth)))
-            pairs = zip(STEMS, truth[0].cpu().numpy(), estimate[0].cpu().numpy(), strict=True)
-            for name, reference, guess in pairs:
-                if np.square(reference).mean() > 1e-6:
-                    scores[name].append(mdx_sdr(reference, guess))
-        medians = {name: round(float(np.median(found)), 2) for name, found in scores.items()}
-        return {"loss": float(np.mean(losses)), "sdr": medians}
 
 
 class Training:
@@ -203,7 +155,7 @@ class Training:
         with sdpa_kernel(ATTENTION[device == "cpu" :]):
             with torch.autocast(device, torch.bfloat16, enabled=self.options.bfloat16):
                 estimate = model(stems.sum(1))
-            loss = loss_of(estimate.float(), stems)
+            loss = loss_of(estimate.float(), stems, self.options.balance, self.options.spectral)
             model.zero_grad()
             loss.backward()
         return float(loss.detach())
@@ -334,7 +286,9 @@ def main() -> None:
         "--export", type=Path, metavar="FILE", help="write the averaged weights, do not train"
     )
     parser.add_argument(
-        "--kind", choices=KINDS, help="kind of the validation songs (default: both)"
+        "--kind",
+        choices=sorted({kind for _, kind in VALIDATION_SONGS}),
+        help="kind of the validation songs (default: both)",
     )
     for name, what in {
         "batch": "short excerpts of a step",
@@ -342,6 +296,8 @@ def main() -> None:
         "rate": "highest learning rate",
         "decay": "decay of the moving average",
         "clip": "largest norm of the gradient",
+        "balance": "share of each stem's own level in the loss, 0 to 1",
+        "spectral": "weight of compressed spectrograms in the loss",
     }.items():
         parser.add_argument(
             "--" + name.replace("_", "-"),
@@ -362,7 +318,7 @@ def main() -> None:
     state = None
     if path.exists():
         state = torch.load(path, map_location=options.device, weights_only=True)
-    for name, value in (state["settings"] if state else SETTINGS).items():
+    for name, value in {**SETTINGS, **(state["settings"] if state else {})}.items():
         if getattr(options, name) is None:
             setattr(options, name, value)
     batches = math.gcd(options.batch, options.long_batch)
@@ -374,6 +330,8 @@ def main() -> None:
             f"{options.batch} and {options.long_batch}"
         )
     settle_thread()
+    # Otherwise attention on a CPU converts bfloat16 to float32 and back.
+    torch.backends.cuda.allow_fp16_bf16_reduction_math_sdp(True)
     training = Training(options)
     if state:
         training.load(state)

@@ -1,5 +1,6 @@
 """The generator: determinism, stems that add up, levels, held-out seeds and sounds."""
 
+import dataclasses
 import hashlib
 import subprocess
 import sys
@@ -10,7 +11,7 @@ import pytest
 
 import bank
 from generate import FIRST_HELD_OUT_SEED, KINDS, generate, mixture_of
-from sampled import drums, mix, palette, score, soundfont, styles, synthesiser
+from sampled import drums, live, mix, palette, score, soundfont, styles, synthesiser
 from song import STEMS
 
 SECONDS = 5.0
@@ -82,6 +83,13 @@ def test_the_bank_refuses_held_out_seeds(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+def test_seeds_of_the_first_banks_keep_their_kinds():
+    """Songs of other seeds are of all three kinds."""
+    assert [bank.kind_of(seed) for seed in (0, 3, 995, 998)] == ["formula", "sampled"] * 2
+    kinds = [bank.kind_of(seed) for seed in range(1000, 1050)]
+    assert [kinds.count(kind) for kind in KINDS] == [20, 10, 20]
+
+
 def test_the_bank_keeps_stems(tmp_path, songs):
     """The largest error is half a step of 16 bits."""
     stems = songs[SEEDS[0], "sampled"]
@@ -127,6 +135,64 @@ def test_the_limiter_keeps_every_sample_below_the_ceiling():
     assert (gain <= 1).all() and (gain > 0).all()
     assert np.abs(loud * gain).max() <= 0.9 + 1e-6
     assert (mix.limiter(loud * 0.01, 0.9) == 1).all()
+
+
+def noises(level: float) -> np.ndarray:
+    """Stems of noise, of which the last is silent."""
+    stems = np.random.default_rng(6).normal(0, level, (4, 2, 44_100)).astype(np.float32)
+    stems[3] = 0
+    return stems
+
+
+@pytest.mark.parametrize("effect", [live.roomy, live.spilled, live.pushed])
+def test_the_sound_of_a_source_stays_in_its_stem(effect):
+    """A silent stem hears nothing of the others, whose levels stay within 8 dB."""
+    stems = noises(0.1)
+    changed = effect(np.random.default_rng(4), stems.copy())
+    assert not changed[3].any()
+    for before, after in zip(stems[:3], changed[:3], strict=True):
+        assert abs(20 * np.log10(after.std() / before.std())) < 8
+        assert np.abs(after - before).max() > 1e-3
+
+
+def test_a_loud_master_treats_all_stems_alike():
+    """The gain at a sample is the same for each stem, and the peak is below the ceiling."""
+    stems = noises(0.3)
+    loud = live.pushed(np.random.default_rng(5), stems.copy())
+    assert np.abs(loud.sum(0)).max() <= mix.CEILING + 1e-5
+    heard = (np.abs(stems[:2]) > 0.01).all(0)
+    gains = (loud[:2] / np.where(stems[:2] == 0, 1, stems[:2]))[:, heard]
+    assert np.allclose(gains[0], gains[1], rtol=1e-4)
+
+
+def test_the_tempo_sways_around_its_mean():
+    """Bars stay in order, begin at zero and return; without sway they are exact."""
+    exact = score.compose_sampled(3, 44_100 * 20, palette.TRAINING)
+    wave = score.Sway(0.03, 44_100 * 8.0, 1.0)
+    swaying = dataclasses.replace(exact, sway=(wave,))
+    bars = [swaying.at(0, step) - exact.at(0, step) for step in range(200)]
+    reach = wave.depth * wave.period_samples / (2 * np.pi)
+    assert bars[0] == 0
+    assert max(np.abs(bars)) > reach / 2
+    assert max(bars) - min(bars) <= 2 * reach + 1
+    assert all(swaying.at(0, k) < swaying.at(0, k + 1) for k in range(200))
+
+
+@pytest.mark.parametrize("coder", mix.CODERS)
+def test_a_coder_keeps_timing_and_length(coder):
+    """The best delay of the coded sound is none."""
+    pytest.importorskip("soundfile")
+    random = np.random.default_rng(8)
+    sound = np.cumsum(random.normal(0, 0.01, (2, 66_150)), axis=1)
+    sound = (sound - sound.mean(1, keepdims=True)).astype(np.float32)
+    lossy = mix.coded(sound, 0.6, 16_000, coder)
+    assert lossy.shape == sound.shape
+    errors = [
+        np.square(lossy[:, 9000:50_000] - sound[:, 9000 - late : 50_000 - late]).sum()
+        for late in (-1152, -576, -1, 0, 1, 576, 1152)
+    ]
+    assert np.argmin(errors) == 3
+    assert errors[3] < 0.1 * np.square(sound[:, 9000:50_000]).sum()
 
 
 def test_a_note_of_a_font_has_its_pitch_and_ends():

@@ -14,6 +14,7 @@ from generate import generate
 
 torch = pytest.importorskip("torch")
 train = pytest.importorskip("train")
+loss = pytest.importorskip("loss")
 ROOT = Path(__file__).parent.parent
 
 
@@ -67,10 +68,12 @@ def test_a_cooldown_is_remembered_and_ends(folder):
 
 def test_settings_are_remembered_and_steps_go_on(folder):
     """A call without settings uses the state's; an exported model's steps are counted on."""
-    call(folder, "first", "--steps", "1", "--batch", "1", "--long-batch", "1", "--rate", "1e-3")
+    call(folder, "first", "--steps", "1", "--batch", "1", "--long-batch", "1", "--rate", "1e-3",
+         "--balance", "0.5", "--spectral", "0.2")  # fmt: skip
     call(folder, "first", "--steps", "2")
     settings = weights(folder, "first")["settings"]
     assert (settings["batch"], settings["rate"]) == (1, 1e-3)
+    assert (settings["balance"], settings["spectral"]) == (0.5, 0.2)
     exported = folder / "exported.safetensors"
     call(folder, "first", "--export", str(exported))
     call(folder, "second", "--start", str(exported), "--steps", "3", "--batch", "1")
@@ -88,14 +91,52 @@ def test_workers_divide_the_batches(folder):
     assert "2 workers; expected a number that divides both batches, 3 and 2" in result.stderr
 
 
-def test_the_loss_does_not_depend_on_level():
-    """Stems and estimates times four have the same loss; half the error has half the loss."""
+def noises(*levels: float) -> "torch.Tensor":
+    """Two examples of stems of noise, with the levels of the four stems."""
     random = torch.Generator().manual_seed(3)
-    stems = 0.1 * torch.randn(2, 4, 2, 1000, generator=random)
-    error = 0.01 * torch.randn(2, 4, 2, 1000, generator=random)
-    loss = float(train.loss_of(stems + error, stems))
-    assert float(train.loss_of(4 * (stems + error), 4 * stems)) == pytest.approx(loss, rel=1e-5)
-    assert float(train.loss_of(stems + error / 2, stems)) == pytest.approx(loss / 2, rel=1e-3)
+    return torch.tensor(levels)[:, None, None] * torch.randn(2, 4, 2, 10_000, generator=random)
+
+
+@pytest.mark.parametrize(("balance", "spectral"), [(0.0, 0.0), (1.0, 0.0), (0.5, 0.3)])
+def test_the_loss_does_not_depend_on_level(balance, spectral):
+    """Stems and estimates times four have the same loss; a smaller error has a smaller loss."""
+    stems = noises(0.1, 0.1, 0.1, 0.1)
+    error = noises(0.01, 0.01, 0.01, 0.01).flip(-1)
+    found = float(loss.loss_of(stems + error, stems, balance, spectral))
+    louder = float(loss.loss_of(4 * (stems + error), 4 * stems, balance, spectral))
+    assert louder == pytest.approx(found, rel=1e-4)
+    assert float(loss.loss_of(stems + error / 2, stems, balance, spectral)) < 0.7 * found
+
+
+def test_the_waveform_loss_is_the_error_relative_to_the_mixture():
+    """Half the error has half the loss."""
+    stems, error = noises(0.1, 0.1, 0.1, 0.1), noises(0.01, 0.01, 0.01, 0.01).flip(-1)
+    expected = (error.abs().mean((1, 2, 3)) / stems.sum(1).std((1, 2))).mean()
+    assert float(loss.waveform_loss(stems + error, stems)) == pytest.approx(float(expected), 1e-4)
+    half = float(loss.waveform_loss(stems + error / 2, stems))
+    assert half == pytest.approx(float(expected) / 2, rel=1e-3)
+
+
+def test_balance_makes_stems_count_alike():
+    """A tenth of a loud stem's level as error counts as much as a tenth of a quiet stem's."""
+    stems = noises(0.4, 0.1, 0.1, 0.1)
+    shares = {}
+    for balance in (0.0, 1.0):
+        found = []
+        for k in (0, 1):
+            estimate = stems.clone()
+            estimate[:, k] *= 1.1
+            found.append(float(loss.loss_of(estimate, stems, balance, 0.0)))
+        shares[balance] = found[0] / found[1]
+    assert shares[0.0] == pytest.approx(4, rel=0.05)
+    assert shares[1.0] == pytest.approx(1, rel=0.05)
+
+
+def test_silence_has_a_finite_gradient():
+    """Compressed spectrograms have no infinite slope at zero."""
+    estimate = torch.zeros(2, 4, 2, 10_000, requires_grad=True)
+    loss.loss_of(estimate, noises(0.1, 0.1, 0.1, 0.0), 1.0, 1.0).backward()
+    assert torch.isfinite(estimate.grad).all()
 
 
 def test_the_rate_rises_stays_and_falls():
