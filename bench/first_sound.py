@@ -42,8 +42,6 @@ def measure(given: argparse.Namespace) -> dict[str, float]:
         str(given.binary), "-n", given.model, "--precision", given.precision,
         "--threads", str(given.threads))  # fmt: skip
     subject.start()
-    while not subject.answers("readyz"):
-        time.sleep(0.1)
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         browser = Browser(folder)
         try:

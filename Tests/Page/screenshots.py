@@ -1,31 +1,237 @@
-"""The documentation's screenshots, made from the mock."""
+"""Pictures of the page: those of the documentation, and one of every state in each view."""
+import resource
 from pathlib import Path
+from typing import Callable, NamedTuple
+
+from selenium.webdriver.common.by import By
 
 from browser import Browser
-from mock_service import Mock
+from many_songs import copy_song
+from subject import ProxiedSubject
 
 
-def make(browser: Browser, folder: Path) -> None:
-    """Writes service-light.png, service-dark.png and service-phone.png."""
-    mock = Mock(seconds=60)
-    mock.start()
-    try:
-        mock.add("Harbour Lights.flac", {}, "done", 150)
-        mock.add("notes.txt", {}, "failed")
-        mock.add("Second Thoughts.mp3", {})
-        mock.add("Paper Boats.wav", {})
-        for name, width, height, is_dark in [("light", 1440, 900, False), ("dark", 1440, 900, True), ("phone", 390, 844, False)]:
-            browser.size(width, height)
-            browser.dark(is_dark)
-            browser.get(mock.url)
-            # The mix of the picture before is not remembered.
-            browser.execute_script("localStorage.clear()")
-            browser.refresh()
-            browser.wait("document.querySelectorAll('#queue li').length === 4")
-            browser.execute_script("document.querySelector('#queue li[data-state=done] .open').click()")
-            browser.wait("document.querySelector('.mixer .play')")
-            browser.run("for (let i = 0; i < 200 && !stage.mixer?.board.waveforms.scale; i += 1) await new Promise((resolve) => setTimeout(resolve, 25))")
-            browser.run("await stage.mixer.seek(42); stage.mixer.setLoop([30, 65]); stage.mixer.changeVolume(1, -3); await new Promise((resolve) => setTimeout(resolve, 500))")
-            (folder / f"service-{name}.png").write_bytes(browser.screenshot())
-    finally:
-        mock.stop()
+class View(NamedTuple):
+    name: str
+    width: int
+    height: int
+    is_dark: bool
+
+
+LIGHT = View("light", 1440, 900, False)
+DARK = View("dark", 1440, 900, True)
+PHONE = View("phone", 390, 844, False)
+LANDSCAPE = View("landscape", 844, 390, True)
+
+
+class Studio:
+    """Takes pictures of the page of a service; `song(name, seconds)` makes a sound file and returns its path."""
+
+    def __init__(self, browser: Browser, binary: str, folder: Path, song: Callable[[str, float], str]):
+        self.browser, self.binary, self.folder, self.song = browser, binary, folder, song
+        folder.mkdir(parents=True, exist_ok=True)
+
+    # What is in the pictures
+
+    def documentation(self) -> None:
+        """service-light.png, service-dark.png and service-phone.png."""
+        self.begin()
+        self.upload(self.song("Harbour Lights.wav", 150))
+        self.until_done("Harbour Lights")
+        self.upload(self.notes(), self.song("Second Thoughts.wav", 600), self.song("Paper Boats.wav", 120))
+        self.open_song("Harbour Lights")
+        self.run("await stage.mixer.seek(42); stage.mixer.setLoop([30, 65]); stage.mixer.changeVolume(1, -3)")
+        for view in (LIGHT, DARK, PHONE):
+            self.shoot(f"service-{view.name}", view)
+        self.end()
+
+    def states(self) -> None:
+        self.begin()
+        self.states_before_a_song()
+        self.states_of_the_queue()
+        self.states_of_a_song()
+        self.states_of_the_list()
+        self.states_without_the_service()
+        self.end()
+        self.states_of_other_services()
+
+    def states_before_a_song(self) -> None:
+        self.browser.wait("!document.querySelector('#example').hidden")
+        self.shoot("empty")
+        self.script("document.querySelector('.drop details').open = true")
+        self.shoot("options")
+        self.script("document.querySelector('.drop details').open = false; document.body.classList.add('dragging')")
+        self.shoot("dragging")
+        self.script("document.body.classList.remove('dragging'); document.querySelector('#help').click()")
+        self.shoot("help")
+        self.script("document.querySelector('#help-dialog').close()")
+        self.upload(self.notes())
+        self.browser.wait("document.querySelector('#queue li[data-state=failed]')")
+        self.shoot("refused upload")
+        self.script("document.querySelector('#queue li button:last-of-type').click()")
+        self.browser.get(self.service.url + "#song=000000000000000000000000")
+        self.browser.wait("document.body.innerText.includes('no longer here')")
+        self.shoot("gone")
+        self.browser.get("about:blank")
+        self.browser.get(self.service.url)
+
+    def states_of_the_queue(self) -> None:
+        self.upload(self.song("A song whose name is much longer than the room that any list has for it, (live at the harbour).wav", 600),
+                    self.song("Second Thoughts.wav", 120), self.song("Paper Boats.wav", 90), self.song("Undone.wav", 30))
+        self.browser.wait("document.querySelectorAll('#jobs li').length === 4 && document.querySelector('.mixer .play')")
+        self.shoot("playing while it computes", prepare="if (!stage.mixer.isPlaying) await stage.mixer.toggle(); await stage.mixer.seek(1)")
+        self.run("await stage.mixer.seek(590)")
+        self.shoot("waiting for a part")
+        self.select("Undone")
+        self.shoot("in line")
+        self.script("document.querySelector('.mixer .actions .plain').click()")
+        self.browser.wait("document.querySelector('.message:not(#empty)')")
+        self.shoot("cancelled")
+        self.select("A song whose name")
+        self.browser.wait("document.querySelector('.mixer .actions .plain')")
+        self.script("document.querySelector('.mixer .actions .plain').click()")
+        self.browser.wait("document.querySelector('.song .facts').textContent.includes('cancelled here')")
+        self.shoot("part of a cancelled song")
+
+    def states_of_a_song(self) -> None:
+        self.until_done("Second Thoughts")
+        self.until_done("Paper Boats")
+        self.open_song("Second Thoughts")
+        self.browser.wait("document.querySelector('.rehearsal .facts').textContent !== ''")
+        self.shoot("done")
+        self.run("await stage.mixer.seek(42); stage.mixer.setLoop([30, 65]); stage.mixer.toggleStrip(3, 'isMuted'); stage.mixer.toggleStrip(1, 'isSolo'); stage.mixer.toggleStrip(0, 'isSolo'); stage.mixer.changeVolume(1, -30)")
+        self.shoot("mixed", prepare="if (!stage.mixer.isPlaying) await stage.mixer.toggle()")
+        self.run("await stage.mixer.toggle(); stage.mixer.resetMix()")
+        self.script("""
+            const rehearsal = document.querySelector('.rehearsal');
+            rehearsal.querySelector('.more').open = true;
+            for (const [label, value] of [['Speed', 80], ['Pitch', -3]]) {
+              const slider = rehearsal.querySelector(`input[aria-label="${label}"]`);
+              slider.value = value;
+              slider.dispatchEvent(new Event('input', { bubbles: true }));
+            }
+            rehearsal.querySelectorAll('.check input').forEach((box) => box.click());
+            rehearsal.querySelector('.section').click();""")
+        self.shoot("rehearsal")
+        self.script("document.querySelector('.rehearsal .more').open = false")
+        self.run("stage.mixer.setLoop(null); await stage.mixer.seek(40); stage.mixer.zoom(16)")
+        self.shoot("bars")
+        self.run("stage.mixer.zoom(2000)")
+        self.shoot("samples")
+        self.run("stage.mixer.zoom(1e-6); await stage.mixer.toggleSpectrogram()")
+        self.run("await new Promise((resolve) => setTimeout(resolve, 3000))")
+        self.shoot("spectrogram")
+        self.run("await stage.mixer.toggleSpectrogram()")
+        self.script("document.querySelector('.menu').open = true")
+        self.shoot("downloads")
+        self.script("document.querySelector('.menu').open = false")
+        self.shoot("original", prepare="if (stage.mixer.mix.original !== null) await stage.mixer.compare(); await stage.mixer.compare()")
+        self.shoot("share", prepare="[...document.querySelectorAll('.actions .plain')].find(({ textContent }) => textContent === 'Share').click()")
+
+    def states_of_the_list(self) -> None:
+        self.script("document.querySelector('#select').click()")
+        self.script("[...document.querySelectorAll('#queue .pick')].slice(0, 2).forEach((box) => box.click())")
+        self.shoot("selecting", prepare="document.querySelector('#queue-region').scrollIntoView()")
+        press = "[...document.querySelectorAll('#library button')].find(({ textContent }) => textContent.startsWith('Delete'))?.click();"
+        self.shoot("asking again", prepare=press + "document.querySelector('#queue-region').scrollIntoView()")
+        self.script("document.querySelector('#select').click()")
+        search = "const search = document.querySelector('#search'); search.value = '%s'; search.dispatchEvent(new Event('input'));"
+        self.script(search % "gamma")
+        self.shoot("found nothing", prepare="document.querySelector('#queue-region').scrollIntoView()")
+        self.script(search % "")
+
+    def states_without_the_service(self) -> None:
+        self.service.proxy.reply("/readyz", "503 Service Unavailable", {
+            "type": "urn:swift-demucs:problem:not-ready", "title": "The service is not ready", "status": 503,
+            "detail": "The model 'demo' is being loaded.", "instance": "/readyz"}, "Retry-After: 5\r\n")
+        self.browser.refresh()
+        self.browser.wait("!document.querySelector('#banner').hidden")
+        self.shoot("getting ready")
+        self.service.proxy.reply_no_more("/readyz")
+        self.upload(self.song("Running.wav", 600))
+        self.browser.wait("document.querySelector('.song h1')?.textContent === 'Running' && document.querySelector('.mixer .play')")
+        self.service.proxy.cut()
+        self.browser.wait("document.body.innerText.includes('No connection to the service')")
+        self.shoot("no connection")
+        self.service.proxy.join()
+
+    def states_of_other_services(self) -> None:
+        self.begin("-n", "hdemucs_mmi", "--offline", is_ready=False)
+        self.browser.wait("!document.querySelector('#banner').hidden")
+        self.shoot("no model")
+        self.end()
+
+        tokens = self.folder / "tokens"
+        tokens.write_text("open-sesame-open-sesame\n")
+        tokens.chmod(0o600)
+        self.begin("--token-file", str(tokens))
+        self.browser.wait("document.querySelector('#token-dialog').open")
+        self.shoot("token")
+        self.end()
+        tokens.unlink()
+
+        self.begin()
+        resource.prlimit(self.service.process.pid, resource.RLIMIT_FSIZE, (8_000_000, resource.RLIM_INFINITY))
+        self.upload(self.song("Paper Boats.wav", 30))
+        self.browser.wait("document.querySelector('#jobs li[data-state=failed]')")
+        self.shoot("failed")
+        self.end()
+
+        self.begin()
+        self.upload(self.song("Song.wav", 5))
+        self.until_done("Song")
+        source = self.service
+        self.end()
+        self.begin(prepare=lambda data: copy_song(source.data, data, 3000))
+        self.browser.wait("document.querySelector('.mixer .play')")
+        self.shoot("many songs")
+        self.end()
+
+    # How they are made
+
+    def begin(self, *options: str, is_ready: bool = True, prepare=lambda data: None) -> None:
+        self.service = ProxiedSubject(self.binary, *options)
+        prepare(self.service.data)
+        self.service.start(is_ready)
+        self.browser.size(LIGHT.width, LIGHT.height)
+        self.browser.get(self.service.url)
+        self.browser.wait("document.querySelector('#engine').textContent !== '' || document.querySelector('dialog[open]')")
+
+    def end(self) -> None:
+        self.browser.get("about:blank")
+        self.service.close()
+
+    def shoot(self, name: str, *views: View, prepare: str = "") -> None:
+        """A picture in each view, by default in all, after a script."""
+        for view in views or (LIGHT, DARK, PHONE, LANDSCAPE):
+            self.browser.size(view.width, view.height)
+            self.browser.dark(view.is_dark)
+            self.script("scrollTo(0, 0)")
+            # What is loaded for the new size, and what fades in.
+            self.run(prepare + "; await new Promise((resolve) => setTimeout(resolve, 700))")
+            file = name if views else f"{name}, {view.name}"
+            (self.folder / f"{file}.png").write_bytes(self.browser.screenshot())
+
+    def notes(self) -> str:
+        notes = Path(self.song("notes.txt", 1)).with_name("notes.txt")
+        notes.write_text("nothing to hear here\n" * 50)
+        return str(notes)
+
+    def upload(self, *paths: str) -> None:
+        self.browser.find_element(By.CSS_SELECTOR, "#chooser").send_keys("\n".join(paths))
+
+    def until_done(self, title: str) -> None:
+        self.browser.wait("[...document.querySelectorAll('#jobs li[data-state=done] .name')].some(({ textContent }) => textContent === args[0])", title)
+
+    def select(self, title: str) -> None:
+        self.script("[...document.querySelectorAll('#queue .open')].find((row) => row.querySelector('.name').textContent.startsWith(arguments[0])).click()", title)
+
+    def open_song(self, title: str) -> None:
+        self.select(title)
+        self.browser.wait("document.querySelector('.song h1')?.textContent === args[0] && document.querySelector('.mixer .play')", title)
+        self.run("while (!stage.mixer?.board.waveforms.scale) await new Promise((resolve) => setTimeout(resolve, 25))")
+
+    def script(self, text: str, *arguments) -> None:
+        self.browser.execute_script(text, *arguments)
+
+    def run(self, text: str) -> None:
+        self.browser.run(text)

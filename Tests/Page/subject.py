@@ -1,4 +1,4 @@
-"""The service under test: the mock, a running service, or one that the tests start."""
+"""The service under test."""
 import json
 import socket
 import subprocess
@@ -9,26 +9,54 @@ import urllib.request
 from pathlib import Path
 
 from limits import LONGEST_SECONDS
-from mock_service import Mock
+from proxy import Proxy
 
 
-class Subject:
-    """A service with a page. `mock` is None for a real one."""
+class BinarySubject:
+    """`swift-demucs serve` with the demo model and its own data folder."""
 
-    mock: Mock | None = None
-    can_restart = False
-    url: str
+    def __init__(self, binary: str, *options: str):
+        self.binary, self.options = binary, options
+        self.folder = tempfile.TemporaryDirectory()
+        self.data = Path(self.folder.name) / "data"
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = probe.getsockname()[1]
+        #: Where a browser finds the page.
+        self.url = self.service_url = f"http://127.0.0.1:{self.port}/"
+        self.process = None
+
+    def start(self, is_ready: bool = True) -> None:
+        """Starts the service and waits for its model; with `is_ready` false, until it says that it has none."""
+        log = Path(self.folder.name) / "log"
+        model = [] if "-n" in self.options else ["-n", "demo"]
+        with open(log, "ab") as output:
+            self.process = subprocess.Popen(
+                [self.binary, "serve", *model, "--port", str(self.port), "--data", str(self.data), *self.options], stderr=output, stdout=output)
+        deadline = time.monotonic() + LONGEST_SECONDS
+        while (state := self.state()) != ("ready" if is_ready else "no-model"):
+            if state == "no-model" or self.process.poll() is not None or time.monotonic() > deadline:
+                self.stop()
+                raise SystemExit(f"error: the service does not start:\n{log.read_text()}")
+            time.sleep(0.05)
+
+    def state(self) -> str | None:
+        """`ready`, or the kind of the problem that keeps the service from it; None if it doesn't answer."""
+        try:
+            self.request("GET", "readyz")
+            return "ready"
+        except urllib.error.HTTPError as error:
+            return json.load(error)["type"].rpartition(":")[2]
+        except OSError:
+            return None
+
+    def stop(self) -> None:
+        self.process.terminate()
+        self.process.wait(LONGEST_SECONDS)
 
     def request(self, method: str, path: str, body: bytes | None = None, headers: dict[str, str] = {}) -> bytes:
-        with urllib.request.urlopen(urllib.request.Request(self.url + path, body, headers, method=method), timeout=LONGEST_SECONDS) as reply:
+        with urllib.request.urlopen(urllib.request.Request(self.service_url + path, body, headers, method=method), timeout=LONGEST_SECONDS) as reply:
             return reply.read()
-
-    def answers(self, path: str) -> bool:
-        try:
-            self.request("GET", path)
-        except OSError:
-            return False
-        return True
 
     def jobs(self) -> list[dict]:
         return json.loads(self.request("GET", "v1/separations"))["separations"]
@@ -45,61 +73,16 @@ class Subject:
                     pass
             time.sleep(0.05)
 
-    def start(self) -> None:
-        pass
 
-    def stop(self) -> None:
-        pass
+class ProxiedSubject(BinarySubject):
+    """The same behind a proxy, which is what a browser sees; `request` asks the service itself."""
 
+    def __init__(self, binary: str, *options: str, delay: float = 0.0):
+        super().__init__(binary, *options)
+        self.proxy = Proxy(self.port)
+        self.proxy.delay = delay
+        self.url = f"http://127.0.0.1:{self.proxy.port}/"
 
-class MockSubject(Subject):
-    can_restart = True
-
-    def __init__(self):
-        self.mock = Mock()
-
-    @property
-    def url(self) -> str:
-        return self.mock.url
-
-    def start(self) -> None:
-        self.mock.start()
-
-    def stop(self) -> None:
-        self.mock.stop()
-
-
-class RunningSubject(Subject):
-    def __init__(self, url: str):
-        self.url = url.rstrip("/") + "/"
-
-
-class BinarySubject(Subject):
-    """`swift-demucs serve` with the demo model and its own data folder."""
-
-    can_restart = True
-
-    def __init__(self, binary: str, *options: str):
-        self.binary, self.options = binary, options
-        self.folder = tempfile.TemporaryDirectory()
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
-        self.url = f"http://127.0.0.1:{self.port}/"
-        self.process = None
-
-    def start(self) -> None:
-        log = open(Path(self.folder.name) / "log", "ab")
-        self.process = subprocess.Popen(
-            [self.binary, "serve", *([] if "-n" in self.options else ["-n", "demo"]), "--port", str(self.port), "--data", str(Path(self.folder.name) / "data"), *self.options], stderr=log, stdout=log)
-        deadline = time.monotonic() + LONGEST_SECONDS
-        while time.monotonic() < deadline and self.process.poll() is None:
-            # Without its model it lives, but never gets ready.
-            if self.answers("livez" if "-n" in self.options else "readyz"):
-                return
-            time.sleep(0.1)
-        raise SystemExit(f"error: the service does not start:\n{Path(log.name).read_text()}")
-
-    def stop(self) -> None:
-        self.process.terminate()
-        self.process.wait(LONGEST_SECONDS)
+    def close(self) -> None:
+        self.stop()
+        self.proxy.close()

@@ -27,7 +27,7 @@ from selenium.webdriver.common.by import By
 
 from browser import Browser
 from limits import LONGEST_SECONDS
-from mock_service import SAMPLE_RATE, make_music
+from music import SAMPLE_RATE, make_music
 from subject import BinarySubject
 
 HERE = Path(__file__).resolve().parent

@@ -1,15 +1,17 @@
 #!/usr/bin/env python3
-"""Tests of the service's page in a real browser, against the mock or the service itself.
+"""Tests of the service's page in a real browser, against the service with its demo model.
 
-Tests that change the mock's behaviour (a failing separation, a missing model, …) are skipped with a real service.
+Between them is a proxy, which records requests and breaks connections off.
 """
 import argparse
 import base64
+import contextlib
 import importlib.util
 import io
 import json
 import os
 import re
+import resource
 import subprocess
 import sys
 import tempfile
@@ -26,11 +28,12 @@ from selenium.webdriver import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
-import screenshots
 from browser import Browser
 from limits import LONGEST_SECONDS
-from mock_service import PAGE, SAMPLE_RATE, make_music, not_ready
-from subject import BinarySubject, MockSubject, RunningSubject
+from many_songs import copy_song
+from music import SAMPLE_RATE, make_music
+from screenshots import Studio
+from subject import BinarySubject, ProxiedSubject
 
 HERE = Path(__file__).resolve().parent
 # This package contains axe-core; its Python code is not used.
@@ -121,7 +124,7 @@ def sound_file(name: str, seconds: float = 8, seed: int = 1) -> str:
 
 def long_sound_file(name: str) -> str:
     """A song whose separation takes a few seconds."""
-    return sound_file(name, 6 if subject.mock else 120)
+    return sound_file(name, 120)
 
 
 def m4a_file(name: str, seconds: float) -> str:
@@ -132,27 +135,31 @@ def m4a_file(name: str, seconds: float) -> str:
     return str(path)
 
 
-def needs_mock(test):
-    return _needs(lambda: subject.mock is not None, "turns a knob of the mock")(test)
+@contextlib.contextmanager
+def another_service(*options: str, is_ready: bool = True, prepare=lambda data: None):
+    """A service of its own with these options, in place of the one that the tests share; `prepare` fills its data folder."""
+    global subject
+    shared = subject
+    own = ProxiedSubject(shared.binary, *options, delay=shared.proxy.delay)
+    prepare(own.data)
+    own.start(is_ready)
+    subject = own
+    try:
+        yield
+        browser.get("about:blank")
+    finally:
+        subject = shared
+        own.close()
 
 
-def with_another(*options):
-    """Runs a test with a service of its own that has these options; a running service can't be given any."""
+def with_another(*options, is_ready: bool = True):
+    """Runs a test with a service of its own that has these options."""
 
     def decorate(test):
         def run(self):
-            global subject
-            if not isinstance(subject, BinarySubject):
-                self.skipTest("starts a service with options")
-            before, subject = subject, BinarySubject(subject.binary, *[option() if callable(option) else option for option in options])
-            subject.start()
-            try:
+            with another_service(*[option() if callable(option) else option for option in options], is_ready=is_ready):
                 self.open()
                 test(self)
-                browser.get("about:blank")
-            finally:
-                subject.stop()
-                subject = before
 
         run.__name__, run.__doc__ = test.__name__, test.__doc__
         return run
@@ -160,22 +167,12 @@ def with_another(*options):
     return decorate
 
 
-def needs_restart(test):
-    return _needs(lambda: subject.can_restart, "restarts the service")(test)
-
-
-def _needs(condition, reason):
-    # The subject is known when the tests run, not when they are defined.
-    def decorate(test):
-        def run(self):
-            if not condition():
-                self.skipTest(reason)
-            test(self)
-
-        run.__name__, run.__doc__ = test.__name__, test.__doc__
-        return run
-
-    return decorate
+def wait_until(is_true) -> None:
+    deadline = time.monotonic() + LONGEST_SECONDS
+    while not is_true():
+        if time.monotonic() > deadline:
+            raise AssertionError(f"not within {LONGEST_SECONDS} s")
+        time.sleep(0.02)
 
 
 class PageTest(unittest.TestCase):
@@ -183,8 +180,6 @@ class PageTest(unittest.TestCase):
     expected_messages = None
 
     def setUp(self):
-        if subject.mock:
-            subject.mock.__dict__.update(job_seconds=1.0, not_ready=None, fails=None)
         subject.clear()
         browser.size(1440, 900)
         browser.get(subject.url)
@@ -216,8 +211,6 @@ class PageTest(unittest.TestCase):
 
     def separated(self, name: str = "song.wav", seconds: float = 8) -> dict:
         """Opens a finished job."""
-        if subject.mock:
-            subject.mock.music_seconds = seconds
         self.upload(sound_file(name, seconds))
         browser.wait("document.querySelector('.mixer .play') && document.querySelector('.song h1').textContent + '.wav' === args[0]", name)
         self.wait_state("done")
@@ -237,13 +230,9 @@ class PageTest(unittest.TestCase):
     def separated_with(self, name: str, **options) -> dict:
         """A finished job with options that the page doesn't offer."""
         job_id = self.begin(name, **options)
-        deadline = time.monotonic() + LONGEST_SECONDS
-        while time.monotonic() < deadline:
-            job = json.loads(subject.request("GET", f"v1/separations/{job_id}"))
-            if job["state"] == "done":
-                return job
-            time.sleep(0.1)
-        self.fail(f"the job is not done: {job}")
+        job = lambda: json.loads(subject.request("GET", f"v1/separations/{job_id}"))
+        wait_until(lambda: job()["state"] == "done")
+        return job()
 
     def select_song(self, title: str):
         browser.wait("[...document.querySelectorAll('#queue .name')].some(({ textContent }) => textContent === args[0])", title)
@@ -275,8 +264,6 @@ class ModuleTests(PageTest):
         self.assertGreater(len(passed), 15)
 
     def test_the_page_has_less_than_90_kB_on_the_way(self):
-        if subject.mock:
-            self.skipTest("the mock sends each module by itself")
         sizes = browser.execute_script(
             "return performance.getEntries().filter(({ name, entryType }) => entryType === 'navigation' || /\\.(js|css|svg)$/.test(name)).map(({ encodedBodySize }) => encodedBodySize)")
         self.assertGreater(sum(sizes), 20_000)
@@ -301,6 +288,7 @@ class QueueTests(PageTest):
               for (const row of document.querySelectorAll('#queue li')) seen.add(`${row.dataset.state} ${row.querySelector('.words').textContent}`);
             }).observe(document.querySelector('#queue'), { subtree: true, childList: true, characterData: true, attributes: true });""")
         self.upload(long_sound_file("long.wav"))
+        self.wait_state("done")
         browser.wait("document.querySelector('.mixer .play')")
         seen = browser.execute_script("return [...seen]")
         self.assertTrue(any(text.startswith("uploading") for text in seen), seen)
@@ -347,12 +335,15 @@ class QueueTests(PageTest):
         self.wait_state("failed")
         self.assertIn("This file is empty", self.words())
 
-    @needs_mock
+    @with_another()
     def test_a_failed_separation_can_be_tried_again(self):
-        subject.mock.fails = "The disk is full: 12 MB are free, 40 MB are needed. Delete results or files."
+        # As on a full disk: the song of 1.4 MB is stored, and the service fails at its stems, which take 2.8 MB each at first.
+        limit = lambda size: resource.prlimit(subject.process.pid, resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
+        limit(2_000_000)
         self.upload(sound_file("song.wav"))
         self.wait_state("failed")
-        self.assertIn("The disk is full", self.find("main").text)
+        self.assertIn("The service can't use its files (File too large).", self.find("main").text)
+        limit(resource.RLIM_INFINITY)
         self.find("main .message:not(#empty) .primary").click()
         browser.wait("document.querySelector('.mixer .play')")
         browser.wait("document.querySelectorAll('#queue li').length === 1")
@@ -377,20 +368,23 @@ class QueueTests(PageTest):
 
     def test_a_song_that_only_the_browser_can_decode_is_converted(self):
         self.expected_messages = "Failed to load resource.* 415|ERR_CONNECTION"
+        browser.execute_script("localStorage.clear()")
+        self.open()
         self.upload(m4a_file("Phone memo.m4a", 8))
         browser.wait("document.querySelector('.mixer .play')")
         self.assertEqual(self.find(".song h1").text, "Phone memo")
+        self.wait_state("done")
         job = subject.jobs()[0]
         self.assertEqual(job["name"], "Phone memo.m4a")
-        if not subject.mock:
-            self.assertAlmostEqual(job["duration_seconds"], 8, delta=0.1)
-            return
-        sound, rate = soundfile.read(io.BytesIO(subject.mock.received))
-        song, _ = soundfile.read(sound_file("source.wav", 8))
-        self.assertEqual((rate, sound.shape[1]), (SAMPLE_RATE, 2))
+        # The stems and what they leave out are the song that was sent.
+        sent = sum(soundfile.read(io.BytesIO(subject.request("GET", stem["url"].lstrip("/"))))[0] for stem in job["stems"])
+        song, rate = soundfile.read(sound_file("source.wav", 8))
+        self.assertEqual((job["sample_rate"], sent.shape[1]), (rate, 2))
         # AAC is lossy (1 % of the energy), but aligned with the original.
-        count = min(len(sound), len(song))
-        self.assertLess(numpy.sum((sound[:count] - song[:count]) ** 2) / numpy.sum(song[:count] ** 2), 0.05)
+        count = min(len(sent), len(song))
+        sent, song = sent[:count], song[:count]
+        gain = numpy.sum(sent * song) / numpy.sum(song ** 2)
+        self.assertLess(numpy.sum((sent / gain - song) ** 2) / numpy.sum(song ** 2), 0.05)
 
     def test_a_song_that_is_too_long_for_the_browser_says_so(self):
         self.expected_messages = "Failed to load resource.* 415|ERR_CONNECTION"
@@ -412,8 +406,6 @@ class QueueTests(PageTest):
         self.assertEqual(subject.jobs(), [])
 
     def test_cancel(self):
-        if subject.mock:
-            subject.mock.job_seconds = 20
         self.upload(long_sound_file("one.wav"), long_sound_file("two.wav"))
         browser.wait("document.querySelectorAll('#queue li[data-state=running], #queue li[data-state=queued]').length === 2")
         browser.wait("document.querySelector('#queue li[data-state=running]')")
@@ -425,8 +417,6 @@ class QueueTests(PageTest):
         self.assertFalse([job for job in subject.jobs() if job["state"] in ("queued", "running")])
 
     def test_a_reload_in_the_middle_goes_on(self):
-        if subject.mock:
-            subject.mock.job_seconds = 4
         self.upload(long_sound_file("long.wav"))
         self.wait_state("running")
         self.open()
@@ -436,8 +426,6 @@ class QueueTests(PageTest):
     def test_two_tabs_show_the_same(self):
         # The first page may be loading the waveforms or the beats of the song that the second one deletes.
         self.expected_messages = r"/(peaks\?|analysis).*404"
-        if subject.mock:
-            subject.mock.job_seconds = 3
         first = browser.current_window_handle
         browser.switch_to.new_window("tab")
         try:
@@ -462,23 +450,23 @@ class QueueTests(PageTest):
                     browser.close()
             browser.switch_to.window(first)
 
-    def loaded(self) -> list[str]:
-        """Addresses that the page has loaded, but for the stream of events, which goes on."""
-        return browser.execute_script("return performance.getEntries().filter(({ entryType }) => entryType === 'navigation' || entryType === 'resource').map(({ name }) => new URL(name).pathname)")
-
     def test_a_page_with_a_song_does_not_load_the_welcome(self):
         self.separated()
+        first = len(subject.proxy.requests)
         self.open()
         browser.wait("document.querySelector('.mixer .play') && performance.getEntriesByType('resource').some(({ name }) => name.includes('/peaks'))")
-        self.assertEqual([path for path in self.loaded() if path in ("/parts.svg", "/demo_track.ogg")], [])
+        self.assertEqual(self.loaded_since(first) & {"/parts.svg", "/demo_track.ogg"}, set())
 
     def test_the_first_load_takes_ten_requests(self):
+        browser.execute_cdp_cmd("Network.clearBrowserCache", {})
+        first = len(subject.proxy.requests)
         self.open()
-        browser.wait("!document.getElementById('example').hidden && document.querySelector('#empty img').complete && performance.getEntriesByType('resource').some(({ name }) => name.endsWith('/readyz'))")
-        # The service sends the modules as one script; the mock sends each.
-        modules = {f"/{file.name}" for file in PAGE.glob("*.js")} - {"/main.js", "/theme.js"} if subject.mock else set()
-        self.assertEqual(sorted(set(self.loaded()) - modules - {"/v1/events"}), [
-            "/", "/logo.svg", "/main.js", "/parts.svg", "/readyz", "/style.css", "/theme.js", "/v1/models", "/v1/separations"])
+        expected = {"/", "/logo.svg", "/main.js", "/parts.svg", "/readyz", "/style.css", "/theme.js", "/v1/events", "/v1/models", "/v1/separations"}
+        wait_until(lambda: self.loaded_since(first) >= expected)
+        self.assertEqual(self.loaded_since(first), expected)
+
+    def loaded_since(self, first: int) -> set[str]:
+        return {path.partition("?")[0] for _, path, _ in subject.proxy.requests[first:]}
 
     def test_options_reach_the_service_and_are_remembered(self):
         self.find(".drop summary").click()
@@ -697,12 +685,10 @@ class SoundTests(PageTest):
 
 
 class GrowingTests(PageTest):
-    """Stems that are heard while the service separates them; the mock's are there at the end only."""
+    """Stems that are heard while the service separates them."""
 
     def setUp(self):
         super().setUp()
-        if subject.mock:
-            self.skipTest("needs a separation")
         # With this overlap it takes long, also where the browser is slow.
         self.begin("long.wav", 120, overlap=0.9)
         self.select_song("long")
@@ -1293,10 +1279,9 @@ class PracticeTests(PageTest):
         stems = [soundfile.read(io.BytesIO(subject.request("GET", f"v1/separations/{self.newest()['id']}/stems/{name}.wav")))[0] for name in ("drums", "bass", "other", "vocals", "residual")]
         first = 50000 + browser.run(DECODE + "return fade + 1")
         self.assertLess(numpy.abs(sum(stems)[first:first + len(rendered), 0] - rendered).max(), 1e-6)
-        if not subject.mock:
-            song, _ = soundfile.read(sound_file("whole.wav"))
-            scale = numpy.sum(song[:, 0] * sum(stems)[:len(song), 0]) / numpy.sum(song[:, 0] ** 2)
-            self.assertLess(numpy.abs(sum(stems)[:len(song)] - scale * song).max(), 5 / 32768)
+        song, _ = soundfile.read(sound_file("whole.wav"))
+        scale = numpy.sum(song[:, 0] * sum(stems)[:len(song), 0]) / numpy.sum(song[:, 0] ** 2)
+        self.assertLess(numpy.abs(sum(stems)[:len(song)] - scale * song).max(), 5 / 32768)
         self.play()
         browser.run("await stage.mixer.seek(3)")
         self.find(".play").click()
@@ -1441,17 +1426,14 @@ class LibraryTests(PageTest):
 
     def test_songs_are_found_sorted_and_deleted_together(self):
         for name, seconds in (("Beta 10.wav", 2), ("alpha.wav", 3), ("Beta 9.wav", 1)):
-            self.upload(sound_file(name, seconds))
-            browser.wait("document.querySelector('.song h1')?.textContent + '.wav' === args[0] && document.querySelector('.mixer .play')", name)
-        browser.wait("document.querySelectorAll('#queue li[data-state=done]').length === 3")
+            self.separated(name, seconds)
         browser.wait_equal(self.NAMES, ["Beta 9", "alpha", "Beta 10"])
         order = lambda value: browser.execute_script("const order = document.querySelector('#order'); order.value = arguments[0]; order.dispatchEvent(new Event('change'))", value)
         order("name")
         browser.wait_equal(self.NAMES, ["alpha", "Beta 9", "Beta 10"])
-        if not subject.mock:
-            order("longest")
-            browser.wait_equal(self.NAMES, ["alpha", "Beta 10", "Beta 9"])
-            order("name")
+        order("longest")
+        browser.wait_equal(self.NAMES, ["alpha", "Beta 10", "Beta 9"])
+        order("name")
         self.search("beta")
         browser.wait("document.querySelectorAll('#queue li').length === 2")
         self.search("gamma")
@@ -1468,12 +1450,9 @@ class LibraryTests(PageTest):
         self.assertEqual([job["name"] for job in subject.jobs()], ["alpha.wav"])
 
     def test_the_queue_stands_as_it_runs_and_finished_songs_are_removed(self):
-        if subject.mock:
-            # The first song never ends.
-            subject.mock.job_seconds = 1e6
         for name in ("first", "second", "third"):
             # With this overlap it takes long.
-            self.begin(f"{name}.wav", 6 if subject.mock else 120, overlap=0.9)
+            self.begin(f"{name}.wav", 120, overlap=0.9)
         browser.wait("document.querySelector('#jobs li[data-state=running]')")
         browser.wait_equal(self.NAMES, ["first", "second", "third"])
         browser.wait_equal("[...document.querySelectorAll('#queue .words')].slice(1).map(({ textContent }) => textContent)", ["Next in line", "2nd in line"])
@@ -1494,152 +1473,152 @@ class LibraryTests(PageTest):
 class ManySongsTests(PageTest):
     """The page with thousands of songs."""
 
+    @classmethod
+    def setUpClass(cls):
+        cls.source = BinarySubject(subject.binary)
+        cls.source.start()
+        cls.source.request("POST", "v1/separations", Path(sound_file("Song.wav", 5)).read_bytes(), {"X-Filename": "Song.wav"})
+        wait_until(lambda: cls.source.jobs()[0]["state"] == "done")
+        cls.source.stop()
+
     @property
     def attempts(self) -> int:
         """Other processes stretch every task, so the best of several attempts counts."""
         return 5 if checks_speed else 1
 
     def setUp(self):
-        if not subject.mock:
-            self.skipTest("fills the mock with songs")
         super().setUp()
-        subject.mock.fill(3000)
-        browser.get("about:blank")
-        subject.mock.requests.clear()
-        self.script = browser.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": """
+        script = browser.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": """
             window.tasks = [];
             window.shownAt = null;
             new PerformanceObserver((list) => tasks.push(...list.getEntries().map(({ startTime, duration }) => [startTime, duration]))).observe({ type: 'longtask', buffered: true });
             new MutationObserver(() => {
-              if (shownAt === null && document.querySelector('#queue li') && document.querySelector('.mixer .play')) shownAt = performance.now();
+              if (shownAt === null && document.querySelector('#queue li') && document.querySelector('#stage .song')) shownAt = performance.now();
             }).observe(document, { subtree: true, childList: true });"""})["identifier"]
+        self.addCleanup(browser.execute_cdp_cmd, "Page.removeScriptToEvaluateOnNewDocument", {"identifier": script})
 
-    def tearDown(self):
-        browser.execute_cdp_cmd("Page.removeScriptToEvaluateOnNewDocument", {"identifier": self.script})
-        browser.get("about:blank")
-        with subject.mock.lock:
-            subject.mock.jobs.clear()
-            subject.mock.music.clear()
-            subject.mock.events.clear()
-        super().tearDown()
+    @contextlib.contextmanager
+    def many_songs(self, are_waiting: bool = False):
+        """A service with 3,000 songs and the page with them; without a model if they are waiting."""
+        options = ["-n", "hdemucs_mmi", "--offline"] if are_waiting else []
+        with another_service(*options, is_ready=not are_waiting, prepare=lambda data: copy_song(self.source.data, data, 3000, are_waiting)):
+            self.open()
+            browser.wait("shownAt !== null")
+            yield
 
     def addresses(self) -> list[str]:
-        return [path for _, path, _ in subject.mock.requests if path.startswith(("/v1/separations?", "/v1/events")) or path == "/v1/separations"]
+        return [path for _, path, _ in subject.proxy.requests if path.startswith(("/v1/separations?", "/v1/events")) or path == "/v1/separations"]
 
     def rows(self) -> int:
         return browser.execute_script("return document.querySelectorAll('#queue li').length")
 
     def test_3000_songs_are_there_at_once(self):
-        shown = []
-        for _ in range(self.attempts):
-            self.open()
-            browser.wait("shownAt !== null")
-            shown.append(browser.execute_script("return shownAt"))
-            if min(shown) < 1000:
-                break
-        self.assertEqual(self.find("#queue .name").text, "Song 3000")
-        if checks_speed:
-            self.assertLess(min(shown), 1000)
+        with self.many_songs():
+            shown = []
+            for _ in range(self.attempts):
+                self.open()
+                browser.wait("shownAt !== null")
+                shown.append(browser.execute_script("return shownAt"))
+                if min(shown) < 1000:
+                    break
+            self.assertEqual(self.find("#queue .name").text, "Song 3000")
+            if checks_speed:
+                self.assertLess(min(shown), 1000)
 
     def test_nothing_is_loaded_twice(self):
-        self.open()
-        browser.wait("shownAt !== null")
-        time.sleep(0.5)
-        self.assertEqual(self.addresses(), ["/v1/separations?limit=100", "/v1/events"])
-        begun = [headers.get("Last-Event-ID") for _, path, headers in subject.mock.requests if path == "/v1/events"]
-        self.assertEqual(begun, [str(subject.mock.last_event)])
+        with self.many_songs():
+            last_event = json.loads(subject.request("GET", "v1/separations?limit=1"))["last_event"]
+            # When this song is there, the page has everything that it has asked for at first.
+            self.begin("another.wav", 2)
+            browser.wait("document.querySelector('#queue li[data-state=done] .name').textContent === 'another'")
+            self.assertEqual(self.addresses(), ["/v1/separations?limit=100", "/v1/events"])
+            begun = [headers.get("last-event-id") for _, path, headers in subject.proxy.requests if path == "/v1/events"]
+            self.assertEqual(begun, [str(last_event)])
 
     def test_older_songs_come_by_scrolling_and_rows_stay_few(self):
-        self.open()
-        browser.wait("shownAt !== null")
-        most = 0
-        deadline = time.monotonic() + LONGEST_SECONDS
-        while time.monotonic() < deadline:
-            browser.execute_script("const list = document.querySelector('#queue'); list.scrollTop = list.scrollHeight")
-            time.sleep(0.05)
-            most = max(most, self.rows())
-            names = browser.execute_script("return [...document.querySelectorAll('#queue .name')].map(({ textContent }) => textContent)")
-            if names[-1] == "Song 1":
-                break
-        self.assertEqual(names[-1], "Song 1")
-        self.assertEqual(names, [f"Song {number}" for number in range(len(names), 0, -1)])
-        self.assertLess(most, 80)
-        pages = [path for path in self.addresses() if "after" in path]
-        self.assertEqual(len(pages), 29)
-        self.assertEqual(len(set(pages)), 29)
-        # A reload opens a song that is on no loaded page.
-        self.find("#queue li:last-of-type .open").click()
-        browser.wait("document.querySelector('.song h1')?.textContent === 'Song 1'")
-        browser.refresh()
-        browser.wait("document.querySelector('.song h1')?.textContent === 'Song 1'")
+        with self.many_songs():
+            most = 0
+            names = []
+
+            def scroll() -> bool:
+                nonlocal most, names
+                browser.execute_script("const list = document.querySelector('#queue'); list.scrollTop = list.scrollHeight")
+                most = max(most, self.rows())
+                names = browser.execute_script("return [...document.querySelectorAll('#queue .name')].map(({ textContent }) => textContent)")
+                return names[-1] == "Song 1"
+
+            wait_until(scroll)
+            self.assertEqual(names, [f"Song {number}" for number in range(len(names), 0, -1)])
+            self.assertLess(most, 80)
+            pages = [path for path in self.addresses() if "after" in path]
+            self.assertEqual(len(pages), 29)
+            self.assertEqual(len(set(pages)), 29)
+            # A reload opens a song that is on no loaded page.
+            self.find("#queue li:last-of-type .open").click()
+            browser.wait("document.querySelector('.song h1')?.textContent === 'Song 1'")
+            browser.refresh()
+            browser.wait("document.querySelector('.song h1')?.textContent === 'Song 1'")
 
     def test_news_of_all_songs_at_once_does_not_block_the_page(self):
-        self.open()
-        browser.wait("shownAt !== null")
-        browser.execute_cdp_cmd("Performance.enable", {"timeDomain": "threadTicks"})
+        self.expected_messages = "Failed to load resource.* 503"
+        with self.many_songs(are_waiting=True):
+            # The newest song is open: the last one to change.
+            words = "document.querySelector('#stage .song .facts').textContent"
+            browser.wait(f"{words} === '3000th in line'")
+            browser.execute_cdp_cmd("Performance.enable", {"timeDomain": "threadTicks"})
 
-        def work() -> float:
-            return next(metric["value"] for metric in browser.execute_cdp_cmd("Performance.getMetrics", {})["metrics"] if metric["name"] == "TaskDuration")
+            def work() -> float:
+                return next(metric["value"] for metric in browser.execute_cdp_cmd("Performance.getMetrics", {})["metrics"] if metric["name"] == "TaskDuration")
 
-        longest, seconds = [], []
-        try:
-            for attempt in range(self.attempts):
-                browser.execute_script("tasks.length = 0")
-                before = work()
-                with subject.mock.lock:
-                    waiting = subject.mock.waiting()
-                    for job in subject.mock.jobs.values():
-                        job["name"] = re.sub(r"( again)*\.wav$", " again" * (attempt + 1) + ".wav", job["name"])
-                        subject.mock.emit("job", subject.mock.public(job, waiting))
-                browser.wait("document.querySelector('#queue .name').textContent === args[0]", "Song 3000" + " again" * (attempt + 1))
-                time.sleep(0.3)
-                seconds.append(work() - before)
-                longest.append(max([duration for _, duration in browser.execute_script("return tasks")], default=0))
-                self.assertLess(self.rows(), 80)
-                if longest[-1] <= 50:
-                    break
-        finally:
-            browser.execute_cdp_cmd("Performance.disable", {})
-        if checks_speed:
-            self.assertLess(min(longest), 50.5, f"longest tasks in milliseconds; CPU seconds {seconds}")
-            self.assertLess(min(seconds), 0.5)
+            longest, seconds = [], []
+            try:
+                for attempt in range(self.attempts):
+                    browser.execute_script("tasks.length = 0")
+                    before = work()
+                    # All others move up.
+                    subject.request("DELETE", f"v1/separations/{attempt + 1:024x}")
+                    browser.wait(f"{words} === '{2999 - attempt}th in line'")
+                    seconds.append(work() - before)
+                    longest.append(max([duration for _, duration in browser.execute_script("return tasks")], default=0))
+                    self.assertLess(self.rows(), 80)
+                    if longest[-1] <= 50:
+                        break
+            finally:
+                browser.execute_cdp_cmd("Performance.disable", {})
+            if checks_speed:
+                self.assertLess(min(longest), 50.5, f"longest tasks in milliseconds; CPU seconds {seconds}")
+                self.assertLess(min(seconds), 0.5)
 
     def test_new_songs_do_not_move_what_is_read(self):
-        self.open()
-        browser.wait("shownAt !== null")
-        browser.execute_script("document.querySelector('#queue').scrollTop = 60 * document.querySelector('#jobs li').offsetHeight")
-        browser.wait("[...document.querySelectorAll('#queue .name')].some(({ textContent }) => textContent === 'Song 2940')")
-        place = "[...document.querySelectorAll('#queue li')].find((row) => row.querySelector('.name').textContent === 'Song 2940')?.getBoundingClientRect().top"
-        number = "[...document.querySelectorAll('#queue li')].find((row) => row.querySelector('.name').textContent === 'Song 2940')?.getAttribute('aria-posinset')"
-        before = browser.execute_script(f"return {place}")
-        subject.mock.add("broken.wav", {}, "failed")
-        subject.mock.add("broken too.wav", {}, "failed")
-        browser.wait(f"{number} === '63'")
-        self.assertEqual(browser.execute_script(f"return {place}"), before)
+        with self.many_songs():
+            browser.execute_script("document.querySelector('#queue').scrollTop = 60 * document.querySelector('#jobs li').offsetHeight")
+            browser.wait("[...document.querySelectorAll('#queue .name')].some(({ textContent }) => textContent === 'Song 2940')")
+            row = "[...document.querySelectorAll('#queue li')].find((row) => row.querySelector('.name').textContent === 'Song 2940')"
+            before = browser.execute_script(f"return {row}.getBoundingClientRect().top")
+            self.begin("another.wav", 2)
+            self.begin("one more.wav", 2)
+            browser.wait(f"{row}?.getAttribute('aria-posinset') === '63'")
+            self.assertEqual(browser.execute_script(f"return {row}.getBoundingClientRect().top"), before)
 
     def test_a_stream_that_is_too_far_behind_begins_again(self):
         self.expected_messages = "ERR_|404"
-        self.open()
-        browser.wait("shownAt !== null")
-        with subject.mock.lock:
-            subject.mock.last_event += 5000
-            subject.mock.events.clear()
-            gone = list(subject.mock.jobs)[-1]
-            del subject.mock.jobs[gone]
-        subject.mock.drop_streams()
-        browser.wait("document.querySelector('#queue .name').textContent === 'Song 2999'")
-        # The newest songs came with the stream.
-        self.assertEqual(self.addresses().count("/v1/separations?limit=100"), 1)
-        browser.wait("document.body.innerText.includes('no longer here')")
+        with self.many_songs():
+            subject.proxy.cut()
+            subject.request("DELETE", f"v1/separations/{3000:024x}")
+            # A service that was started again doesn't have the events of before.
+            subject.stop()
+            subject.start()
+            subject.proxy.join()
+            browser.wait("document.querySelector('#queue .name').textContent === 'Song 2999'")
+            # The newest songs came with the stream.
+            self.assertEqual(self.addresses().count("/v1/separations?limit=100"), 1)
+            browser.wait("document.body.innerText.includes('no longer here')")
 
 
 class ServiceTests(PageTest):
     expected_messages = "Failed to load resource|ERR_"
 
-    @needs_restart
     def test_the_page_shows_a_lost_connection_and_reconnects(self):
-        if subject.mock:
-            subject.mock.job_seconds = 4
         self.upload(long_sound_file("long.wav"))
         self.wait_state("running")
         subject.stop()
@@ -1650,36 +1629,49 @@ class ServiceTests(PageTest):
         browser.wait("document.querySelector('#banner').hidden")
         browser.wait("document.querySelector('.mixer .play')")
 
-    @needs_mock
     def test_a_stream_that_breaks_goes_on_where_it_was(self):
-        subject.mock.job_seconds = 3
-        self.upload(sound_file("song.wav"))
-        self.wait_state("running")
-        for _ in range(4):
-            subject.mock.drop_streams()
-            time.sleep(0.3)
-        self.wait_state("done")
-        again = [headers.get("Last-Event-ID") for _, path, headers in subject.mock.requests if path == "/v1/events"]
-        self.assertTrue(any(again[-3:]))
-
-    @needs_mock
-    def test_a_service_that_gets_ready_says_so(self):
-        subject.mock.not_ready = not_ready()
+        streams = lambda: [headers["last-event-id"] for _, path, headers in subject.proxy.requests[first:] if path == "/v1/events"]
+        first = len(subject.proxy.requests)
         self.open()
-        browser.wait("document.querySelector('#banner').innerText.includes('being loaded')")
-        subject.mock.not_ready = None
+        job = self.begin("long.wav", 120, overlap=0.9)
+        self.wait_state("running")
+        for count in range(2, 6):
+            subject.proxy.drop("/v1/events")
+            wait_until(lambda: len(streams()) == count)
+        # What happens without a connection comes with the next one, though the page doesn't load its songs again.
+        subject.proxy.cut()
+        subject.request("DELETE", f"v1/separations/{job}")
+        wait_until(lambda: subject.jobs()[0]["state"] == "cancelled")
+        subject.proxy.join()
+        self.wait_state("cancelled")
+        ids = [int(number) for number in streams()]
+        self.assertEqual(ids, sorted(ids))
+        self.assertGreater(ids[-1], ids[0])
+        self.assertEqual([path for _, path, _ in subject.proxy.requests[first:]].count("/v1/separations?limit=100"), 1)
+
+    def test_a_service_that_gets_ready_says_so(self):
+        # The demo model is loaded before a test could look.
+        subject.proxy.reply("/readyz", "503 Service Unavailable", {
+            "type": "urn:swift-demucs:problem:not-ready", "title": "The service is not ready", "status": 503,
+            "detail": "The model 'demo' is being loaded.", "instance": "/readyz"}, "Retry-After: 5\r\n")
+        try:
+            self.open()
+            browser.wait("document.querySelector('#banner').innerText.includes('being loaded')")
+        finally:
+            subject.proxy.reply_no_more("/readyz")
         browser.wait("document.querySelector('#banner').hidden")
 
-    @with_another("-n", "hdemucs_mmi", "--offline")
+    @with_another("-n", "hdemucs_mmi", "--offline", is_ready=False)
     def test_without_a_model_the_page_says_how_to_fetch_one_though_there_is_another(self):
         browser.wait("document.querySelector('#banner').innerText.includes('There is no model yet.')")
         self.assertIn("swift-demucs models fetch hdemucs_mmi", self.find("#banner").text)
         # The banner lies over the page: nothing moves.
         self.assertEqual(browser.execute_script("return document.querySelector('.columns').getBoundingClientRect().top"), self.find(".top").size["height"])
-        count = "performance.getEntriesByType('resource').filter(({ name }) => name.endsWith('/readyz')).length"
-        before = browser.execute_script(f"return {count}")
-        time.sleep(3)
-        self.assertEqual(browser.execute_script(f"return {count}"), before)
+        # Nobody can fetch it from here, so the page doesn't ask again, which it does every two seconds while a model is loaded.
+        asked = lambda: [path for _, path, _ in subject.proxy.requests].count("/readyz")
+        before = asked()
+        browser.run("await new Promise((resolve) => setTimeout(resolve, 3000))")
+        self.assertEqual(asked(), before)
 
     @with_another("--token-file", lambda: token_file())
     def test_a_token_is_asked_for_once(self):
@@ -1690,7 +1682,7 @@ class ServiceTests(PageTest):
         self.find("#token").send_keys(TOKEN, Keys.ENTER)
         browser.wait("!document.querySelector('#token-dialog').open && document.querySelector('#empty').hidden === false")
         self.upload(sound_file("song.wav"))
-        browser.wait("document.querySelector('.mixer .play')")
+        browser.wait("document.querySelector('.menu summary')")
         self.play()
         self.assertTrue(browser.run("return stage.mixer.isPlaying"))
         self.find(".menu summary").click()
@@ -1737,8 +1729,6 @@ class AccessibilityTests(PageTest):
         self.expected_messages = "Failed to load resource"
         notes = Path(folder) / "notes.txt"
         notes.write_text("nothing to hear here\n" * 50)
-        if subject.mock:
-            subject.mock.job_seconds = 60
         self.upload(str(notes), long_sound_file("running.wav"), long_sound_file("waiting.wav"), long_sound_file("later.wav"))
         browser.wait("document.querySelectorAll('#jobs li').length === 3")
         self.find("#jobs li:last-of-type button:last-of-type").click()
@@ -1749,8 +1739,9 @@ class AccessibilityTests(PageTest):
         self.find("#select").click()
         self.check("selecting")
 
-    @with_another("-n", "hdemucs_mmi", "--offline")
+    @with_another("-n", "hdemucs_mmi", "--offline", is_ready=False)
     def test_axe_finds_nothing_without_a_model(self):
+        self.expected_messages = "Failed to load resource.* 503"
         browser.wait("!document.querySelector('#banner').hidden")
         self.check("no model")
 
@@ -1764,12 +1755,11 @@ class AccessibilityTests(PageTest):
 def main():
     global subject, browser, folder, checks_speed
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    where = parser.add_mutually_exclusive_group()
-    where.add_argument("--server", metavar="URL", help="test the service that runs there; its jobs are deleted")
-    where.add_argument("--binary", help="start this swift-demucs with its demo model and test it")
+    parser.add_argument("--binary", required=True, help="the swift-demucs to test")
     parser.add_argument("--speed", action="store_true", help="check limits of time too, on an idle machine")
-    parser.add_argument("--slow", type=float, metavar="TIMES", help="the page's scripts take this many times as long, and the mock's replies come up to half a second late: no test may depend on speed")
-    parser.add_argument("--screenshots", metavar="FOLDER", help="only make the documentation's screenshots, from the mock")
+    parser.add_argument("--slow", type=float, metavar="TIMES", help="the page's scripts take this many times as long, and replies come up to half a second late: no test may depend on speed")
+    parser.add_argument("--screenshots", metavar="FOLDER", help="only make the documentation's pictures")
+    parser.add_argument("--states", metavar="FOLDER", help="only make pictures of every state")
     parser.add_argument("tests", nargs="*", help="names of tests or classes; default: all")
     options = parser.parse_args()
     checks_speed = options.speed
@@ -1778,21 +1768,22 @@ def main():
         browser = Browser(str(Path(folder) / "downloads"))
         try:
             if options.screenshots:
-                screenshots.make(browser, Path(options.screenshots))
+                Studio(browser, options.binary, Path(options.screenshots), sound_file).documentation()
                 return 0
-            subject = RunningSubject(options.server) if options.server else BinarySubject(options.binary) if options.binary else MockSubject()
+            if options.states:
+                Studio(browser, options.binary, Path(options.states), sound_file).states()
+                return 0
+            subject = ProxiedSubject(options.binary, delay=0.5 if options.slow else 0)
             subject.start()
             if options.slow:
                 browser.slow_down(options.slow)
-                if subject.mock:
-                    subject.mock.delay = 0.5
             suite = unittest.TestSuite()
             for test in unittest.TestLoader().loadTestsFromModule(sys.modules["__main__"])._tests:
                 for case in test:
                     if not options.tests or any(name in case.id().split(".") for name in options.tests):
                         suite.addTest(case)
             result = unittest.TextTestRunner(verbosity=2).run(suite)
-            subject.stop()
+            subject.close()
             return 0 if result.wasSuccessful() else 1
         finally:
             browser.quit()
