@@ -361,18 +361,19 @@ export class Mixer {
     });
     this.header = new SongHeader(job, this.exports, { share: () => this.#share(), cancel: this.actions.cancel });
     this.note = element("p", { className: "said" });
-    this.wait = element("p", { className: "note", role: "status" });
+    this.wait = element("p", { className: "said", role: "status" });
     const sums = sumsWords(job.stems);
     this.root = element("section", { className: "mixer", "aria-label": `Mixer: ${title(job.name)}` },
       this.header.root,
       this.note,
+      this.wait,
       this.transport.root,
       this.rehearsal.root,
       this.practice.root,
       ...job.warnings.map((text) => element("p", { className: "note", textContent: text })),
       this.board.root,
       sums && element("p", { className: "note", textContent: sums }),
-      this.board.hint, this.wait);
+      this.board.hint);
   }
 
   async #saveStem(stem) {
