@@ -73,15 +73,12 @@ let package = Package(
         .target(
             name: "Runs",
             dependencies: [
-                "Analysis", "Demucs", "HTDemucs", "Audio", "ModelZoo", "WeightsLoader", "Tensor",
-                "System",
-                "CSwiftDemucs",
+                "Analysis", "Demucs", "Tracks", "HTDemucs", "Audio", "ModelZoo", "WeightsLoader",
+                "Tensor", "System", "CSwiftDemucs",
             ]),
         .target(
             name: "Analysis",
-            dependencies: [
-                "Demucs", "Tracks", "Audio", "Signal", "Tensor", "System", "CKernels",
-            ]),
+            dependencies: ["Tracks", "Audio", "Signal", "Tensor", "System", "CKernels"]),
         .target(name: "Evaluation", dependencies: ["Audio", "Signal", "Tensor", "System"]),
         .target(
             name: "Porting",
@@ -162,7 +159,7 @@ let package = Package(
             dependencies: ["Evaluation", "Tensor", "TestSupport"]),
         .testTarget(
             name: "AnalysisTests",
-            dependencies: ["Analysis", "Demucs", "Tracks", "Signal", "Tensor", "TestSupport"]),
+            dependencies: ["Analysis", "Tracks", "Signal", "Tensor", "System", "TestSupport"]),
         .testTarget(
             name: "PortingTests", dependencies: ["Porting", "Demucs", "ModelZoo", "TestSupport"]),
         .testTarget(

@@ -6,6 +6,7 @@
 import Analysis
 import CSwiftDemucs
 import Demucs
+import Runs
 import System
 
 @c @implementation

@@ -49,6 +49,8 @@ package struct RequestField<Values: FieldValues>: Sendable {
     /// - Parameters:
     ///   - defaultText: nil for the value of an empty request.
     ///   - textSchema: nil for a text that is like the value.
+    // Inlined into each row of the table, it would take a tenth of the module's compilation.
+    @inline(never)
     package init(
         _ name: String, _ form: Form, _ schema: JSONSchema,
         asText textSchema: JSONSchema? = nil,

@@ -30,6 +30,8 @@ struct Route: Sendable {
     /// - Parameters:
     ///   - parameters: those besides the id, those of a sound and those of a range.
     ///   - refusals: the problems that don't follow from the rest of the route.
+    // Inlined into each row of the table, it would take a tenth of the module's compilation.
+    @inline(never)
     init(
         _ method: String, _ pattern: String, _ operation: Operation, _ summary: String,
         needsToken: Bool = true, takesSound: Bool = false,

@@ -1,5 +1,6 @@
 // The analysis of a track while its files are written.
 
+import Analysis
 import Demucs
 import Tensor
 import Tracks

@@ -1,5 +1,6 @@
 // The analysis of a track that is separated for it.
 
+import Analysis
 import Audio
 import Demucs
 import System
