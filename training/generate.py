@@ -58,7 +58,9 @@ def generate(
 
     count = round(seconds * RATE_HZ)
     if kind == "live":
-        return live.render(seed, count, palette.HELD_OUT if held_out_instruments else palette.LIVE)
+        return live.render(
+            seed, count, palette.HELD_OUT_LIVE if held_out_instruments else palette.LIVE
+        )
     sounds = palette.HELD_OUT if held_out_instruments else palette.TRAINING
     return mix.render(score.compose_sampled(seed, count, sounds))
 

@@ -229,7 +229,8 @@ def _sampled(score: Score, kind: str, notes: list[Played], random: Generator) ->
     track = chain.normal(np.repeat(track.mean(0, keepdims=True), 2, axis=0))
     if kind == "driven" or random.random() < 0.15:
         clean = effects.low_pass(track, 250)
-        dirty = chain.amplifier(random, track, random.uniform(3, 25))
+        gain = random.uniform(3, 25)
+        dirty = chain.amplifier(random, track, gain, score.palette.pedals)
         share = random.uniform(0.3, 0.9)
         track = clean + share * chain.normal(dirty)
     elif random.random() < 0.4:

@@ -11,7 +11,7 @@ import pytest
 
 import bank
 from generate import FIRST_HELD_OUT_SEED, KINDS, generate, mixture_of
-from sampled import drums, live, mix, palette, score, soundfont, styles, synthesiser
+from sampled import drums, live, mix, palette, pedals, score, soundfont, styles, synthesiser
 from song import STEMS
 
 SECONDS = 5.0
@@ -100,11 +100,12 @@ def test_the_bank_keeps_stems(tmp_path, songs):
 
 
 def test_held_out_sounds_are_not_among_those_of_training():
-    """Fonts, kits and voices have nothing in common."""
-    for name in ("fonts", "kits", "voices"):
-        ours = set(getattr(palette.TRAINING, name))
+    """Fonts, kits, voices and pedals have nothing in common."""
+    for name in ("fonts", "kits", "voices", "pedals"):
+        ours, held_out = (set(getattr(it, name)) for it in (palette.LIVE, palette.HELD_OUT_LIVE))
         assert ours
-        assert not ours & set(getattr(palette.HELD_OUT, name))
+        assert held_out
+        assert not ours & held_out
     for seed in range(30):
         song = score.compose_sampled(seed, 44_100, palette.TRAINING)
         assert drums.Kit(song, song.generator("kit")).family != "power"
@@ -193,6 +194,37 @@ def test_a_coder_keeps_timing_and_length(coder):
     ]
     assert np.argmin(errors) == 3
     assert errors[3] < 0.1 * np.square(sound[:, 9000:50_000]).sum()
+
+
+def tone(frequency_hz: float) -> np.ndarray:
+    """A second of a tone on both channels, and half a second of silence."""
+    wave = np.sin(2 * np.pi * frequency_hz * np.arange(44_100) / 44_100)
+    return np.tile(np.pad(wave, (0, 22_050)), (2, 1)).astype(np.float32)
+
+
+@pytest.mark.parametrize("name", pedals.DISTORTIONS)
+def test_a_distortion_adds_harmonics_and_is_silent_in_silence(name):
+    """The overtones of a pure tone of 220 Hz have at least a hundredth of its amplitude."""
+    sound = pedals.play(np.random.default_rng(9), pedals.DISTORTIONS[name], tone(220))
+    assert sound.shape == (2, 66_150)
+    spectrum = np.abs(np.fft.rfft(sound[0, 22_050:44_100]))
+    assert spectrum[220:1100:110].max() > 0.01 * spectrum[110]
+    assert np.abs(sound[:, 60_000:]).max() < 0.05 * np.abs(sound).max()
+
+
+@pytest.mark.parametrize("name", pedals.MODULATIONS)
+def test_a_modulation_keeps_the_pitch_and_the_length(name):
+    """A tone's energy stays within a semitone of it, but for a tenth."""
+    sound = pedals.play(np.random.default_rng(10), pedals.MODULATIONS[name], tone(440))
+    assert sound.shape == (2, 66_150)
+    power = np.square(np.abs(np.fft.rfft(sound[0, :44_100])))
+    assert power[415:467].sum() > 0.9 * power.sum()
+
+
+def test_songs_without_pedals_do_not_change_by_them():
+    """Only live songs have a board."""
+    assert not palette.TRAINING.pedals
+    assert not palette.HELD_OUT.pedals
 
 
 def test_a_note_of_a_font_has_its_pitch_and_ends():
