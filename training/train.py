@@ -5,7 +5,8 @@
     python train.py BANK_DIR --work WORK_DIR --cooldown 20000
     python train.py BANK_DIR --work WORK_DIR --export ../Models/demo.safetensors
 
-The first call starts with the weights of `--start`, or with random ones without it. The same call
+The first call starts with the weights of `--start`, whose width may have been doubled by
+`grow.py`, or with random ones without it. The same call
 resumes from WORK_DIR/state.pt after any interruption: the state is written at the start, every
 three minutes, at the end, and on SIGTERM or SIGINT, and a draw of excerpts depends only on the
 step. With `--start` steps are counted from those of the exported model, so that each continuation
@@ -51,7 +52,6 @@ from validation import VALIDATION_SONGS, Validation
 
 CONFIGURATION: dict[str, Any] = {
     "sources": list(STEMS),
-    "channels": 16,
     "bottom_channels": 128,
     "dconv_mode": 3,
     "t_layers": 3,
@@ -68,6 +68,7 @@ LOG_STEPS = 20
 WARM_UP_STEPS = 100
 # Settings that the state stores, with their values in a new training.
 SETTINGS = {
+    "channels": 16,
     "batch": 2,
     "long_batch": 2,
     "rate": 1.5e-3,
@@ -92,7 +93,7 @@ class Training:
         self.options = options
         self.device = torch.device(options.device)
         torch.manual_seed(1)
-        self.model = HTDemucs(**CONFIGURATION).to(self.device)
+        self.model = self.build()
         self.optimiser = Optimiser(self.model, options.rate)
         self.average = Average(self.model, options.decay)
         # One copy for each worker, with shared parameters and its own gradients.
@@ -110,8 +111,12 @@ class Training:
         self.coming: Future[torch.Tensor] | None = None  # the next step's excerpts
         self.path = options.work / "state.pt"
 
+    def build(self) -> HTDemucs:
+        """A model with random weights."""
+        return HTDemucs(channels=self.options.channels, **CONFIGURATION).to(self.device)
+
     def start(self, checkpoint: Path) -> None:
-        """Loads the weights of an exported model."""
+        """Loads the weights of an exported model of the same width."""
         self.model.load_state_dict(load(checkpoint).state_dict())
         self.average = Average(self.model, self.options.decay)
         with safe_open(checkpoint, "pt") as file:
@@ -145,7 +150,7 @@ class Training:
 
     def averaged(self) -> HTDemucs:
         """A model with the averaged weights, in evaluation mode."""
-        model = HTDemucs(**CONFIGURATION).to(self.device)
+        model = self.build()
         model.load_state_dict(self.average.values)
         return model.eval()
 
@@ -291,6 +296,7 @@ def main() -> None:
         help="kind of the validation songs (default: both)",
     )
     for name, what in {
+        "channels": "channels of the first layer; those of the model with --start",
         "batch": "short excerpts of a step",
         "long_batch": "long excerpts of a step",
         "rate": "highest learning rate",
@@ -318,7 +324,15 @@ def main() -> None:
     state = None
     if path.exists():
         state = torch.load(path, map_location=options.device, weights_only=True)
-    for name, value in {**SETTINGS, **(state["settings"] if state else {})}.items():
+    known = {**SETTINGS, **(state["settings"] if state else {})}
+    if options.start and not state:
+        known["channels"] = load(options.start)._init_args_kwargs[1]["channels"]
+        if options.channels not in (None, known["channels"]):
+            parser.error(
+                f"{options.start} has {known['channels']} channels, not {options.channels}; "
+                "grow.py doubles them"
+            )
+    for name, value in known.items():
         if getattr(options, name) is None:
             setattr(options, name, value)
     batches = math.gcd(options.batch, options.long_batch)

@@ -15,6 +15,8 @@ from generate import generate
 torch = pytest.importorskip("torch")
 train = pytest.importorskip("train")
 loss = pytest.importorskip("loss")
+grow = pytest.importorskip("grow")
+reference = pytest.importorskip("reference")
 ROOT = Path(__file__).parent.parent
 
 
@@ -176,3 +178,32 @@ def test_an_equaliser_curve_changes_its_band_alone():
     louder = mixing.changed(sound, 44_100, 1.0, curve)
     plain = mixing.changed(sound, 44_100, 1.0, None)
     assert np.allclose(louder, 2 * plain, atol=1e-4)
+
+
+def test_a_grown_model_computes_the_same_and_trains_further(folder):
+    """Twice the channels; the output within float32's rounding; equal channels part in training."""
+    model = reference.load(ROOT.parent / "Models/demo.safetensors")
+    wide = grow.grow(model)
+    mix = torch.randn(1, 2, 88_200, generator=torch.Generator().manual_seed(2))
+    with torch.no_grad():
+        before, after = model(mix), wide(mix)
+    assert (before - after).square().mean() < 1e-10 * before.square().mean()
+    exported = folder / "wide.safetensors"
+    reference.save_safetensors(wide, exported, torch.float16, {"training_steps": "7"})
+    call(folder, "wide", "--start", str(exported), "--steps", "10", "--batch", "1")
+    state = weights(folder, "wide")
+    assert state["settings"]["channels"] == 32
+    kernel = state["model"]["encoder.1.conv.weight"]
+    assert (kernel[:32] - kernel[32:]).abs().max() > 1e-4
+
+
+def test_a_width_that_is_not_the_models_is_refused(folder):
+    """The message has both widths."""
+    command = [sys.executable, "train.py", str(folder / "bank"), "--work", str(folder / "refused")]
+    model = ROOT.parent / "Models/demo.safetensors"
+    done = subprocess.run(
+        [*command, "--start", str(model), "--channels", "24"],
+        cwd=ROOT, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert "has 16 channels, not 24" in done.stderr
