@@ -60,7 +60,6 @@ CONFIGURATION: dict[str, Any] = {
 }
 # Ways to compute attention. On a CPU plain matrix products are faster than the first.
 ATTENTION = [SDPBackend.FLASH_ATTENTION, SDPBackend.MATH]
-SHORT_SECONDS = 2.0
 LONG_SHARE = 0.28  # share of the cooldown with excerpts as long as the model's segment
 STATE_SECONDS = 180.0
 VALIDATION_SECONDS = 900.0
@@ -69,6 +68,7 @@ WARM_UP_STEPS = 100
 # Settings that the state stores, with their values in a new training.
 SETTINGS = {
     "channels": 16,
+    "seconds": 2.0,
     "batch": 2,
     "long_batch": 2,
     "rate": 1.5e-3,
@@ -176,7 +176,7 @@ class Training:
         options = self.options
         if self.cooled(step) >= 1 - LONG_SHARE:
             return batches.draw(step, options.long_batch, float(CONFIGURATION["segment"]))
-        return batches.draw(step, options.batch, SHORT_SECONDS)
+        return batches.draw(step, options.batch, options.seconds)
 
     def advance(self, batches: Batches) -> float:
         """Trains one step; returns its loss."""
@@ -297,8 +297,9 @@ def main() -> None:
     )
     for name, what in {
         "channels": "channels of the first layer; those of the model with --start",
-        "batch": "short excerpts of a step",
-        "long_batch": "long excerpts of a step",
+        "seconds": "length of an excerpt before the end of the cooldown",
+        "batch": "excerpts of a step",
+        "long_batch": "excerpts of a step at the end of the cooldown",
         "rate": "highest learning rate",
         "decay": "decay of the moving average",
         "clip": "largest norm of the gradient",
