@@ -35,7 +35,7 @@ export class Meter {
     });
   }
 
-  /** Shows all samples since the last call, on a slow computer too; returns the larger peak of both channels. */
+  /** Shows the peaks since the last call, if that is less than `longestWindow` ago; returns the larger one of both channels. */
   update() {
     const now = performance.now();
     const seconds = (now - this.#time) / 1000;
