@@ -115,9 +115,9 @@ class Training:
         """A model with random weights."""
         return HTDemucs(channels=self.options.channels, **CONFIGURATION).to(self.device)
 
-    def start(self, checkpoint: Path) -> None:
-        """Loads the weights of an exported model of the same width."""
-        self.model.load_state_dict(load(checkpoint).state_dict())
+    def start(self, model: HTDemucs, checkpoint: Path) -> None:
+        """Takes the weights of an exported model of the same width, read from a file."""
+        self.model.load_state_dict(model.state_dict())
         self.average = Average(self.model, self.options.decay)
         with safe_open(checkpoint, "pt") as file:
             self.step = self.first = int((file.metadata() or {}).get("training_steps", 0))
@@ -326,8 +326,9 @@ def main() -> None:
     if path.exists():
         state = torch.load(path, map_location=options.device, weights_only=True)
     known = {**SETTINGS, **(state["settings"] if state else {})}
-    if options.start and not state:
-        known["channels"] = load(options.start)._init_args_kwargs[1]["channels"]
+    exported = load(options.start) if options.start and not state else None
+    if exported:
+        known["channels"] = exported._init_args_kwargs[1]["channels"]
         if options.channels not in (None, known["channels"]):
             parser.error(
                 f"{options.start} has {known['channels']} channels, not {options.channels}; "
@@ -352,8 +353,8 @@ def main() -> None:
         training.load(state)
     elif options.export:
         parser.error(f"{training.path}: no such file; nothing was trained in {options.work}")
-    elif options.start:
-        training.start(options.start)
+    elif exported:
+        training.start(exported, options.start)
     if options.cooldown and training.cooldown is None:
         training.cooldown = [training.step, options.cooldown]
     if options.export:
