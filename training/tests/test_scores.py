@@ -1,0 +1,74 @@
+"""The comparison of two models' scores."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+from song import STEMS
+
+SCRIPT = Path(__file__).parent.parent / "compare_scores.py"
+
+
+def compare(
+    folder: Path, before: dict[str, list[float]], after: dict[str, list[float]]
+) -> subprocess.CompletedProcess[str]:
+    """Runs the script on files of scores, a list of SDRs for each."""
+    for name, files in {"before": before, "after": after}.items():
+        (folder / name).mkdir()
+        for song_kind, values in files.items():
+            scores = dict(zip(STEMS, values, strict=False))
+            path = folder / name / f"{song_kind}.json"
+            path.write_text(json.dumps({"medians": {"sdr": scores}}))
+    return subprocess.run(
+        [sys.executable, str(SCRIPT), str(folder / "before"), str(folder / "after")],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_a_better_model_passes_with_its_table(tmp_path: Path) -> None:
+    """One stem may be worse: the mean of the stems decides."""
+    found = compare(
+        tmp_path,
+        {"sampled": [6.0, 5.0, 4.0, 6.0], "multitrack": [3.0, 7.0, 10.0]},
+        {"sampled": [6.5, 5.5, 3.9, 6.5], "multitrack": [3.5, 7.0, 10.0]},
+    )
+    assert found.returncode == 0
+    rows = found.stdout.splitlines()
+    assert rows[2].endswith("| 10.00 → 10.00 | – | 6.67 → 6.83 | +0.17 |")
+    assert rows[3].startswith("| sampled | 6.00 → 6.50 | 5.00 → 5.50 | 4.00 → 3.90 |")
+    assert rows[3].endswith("| 5.25 → 5.60 | +0.35 |")
+
+
+def test_a_model_that_is_worse_on_one_kind_of_songs_fails(tmp_path: Path) -> None:
+    """A gain on other songs does not make up for it."""
+    found = compare(
+        tmp_path,
+        {"sampled": [6.0, 5.0, 4.0, 6.0], "formula": [7.0, 6.0, 5.0, 5.0]},
+        {"sampled": [7.0, 6.0, 5.0, 7.0], "formula": [7.0, 6.0, 4.9, 5.0]},
+    )
+    assert found.returncode == 1
+    assert "worse: formula: the mean fell by 0.03 dB" in found.stdout
+
+
+def test_int8_may_not_cost_more_than_its_limit(tmp_path: Path) -> None:
+    """0.01 dB pass, 0.03 dB do not."""
+    exact = {"engine": [7.0] * 4}
+    before = {**exact, "engine-int8": [6.9] * 4}
+    cheap = compare(tmp_path, before, {**exact, "engine-int8": [6.99] * 4})
+    assert cheap.returncode == 0
+    assert "INT8 costs 0.010 dB on engine" in cheap.stdout
+    other = tmp_path / "other"
+    other.mkdir()
+    assert compare(other, before, {**exact, "engine-int8": [6.97] * 4}).returncode == 1
+
+
+def test_a_folder_without_scores_is_refused(tmp_path: Path) -> None:
+    """Otherwise a wrong path would look like a success."""
+    found = compare(tmp_path, {}, {})
+    assert found.returncode == 2
+    assert "no scores" in found.stderr
