@@ -18,7 +18,7 @@ extension ModelStore {
         try model(named: name) { error in
             console.warning(
                 commandText(of: error) + "; using the bundled '\(ModelStore.demoModel)': expect an "
-                    + "SDR of about 4 dB on real songs, where '\(ModelStore.defaultModel)' has about 9; "
+                    + "SDR of about 6 dB on real songs, where '\(ModelStore.defaultModel)' has about 9; "
                     + "'swift-demucs models fetch \(ModelStore.defaultModel)' gets it (84 MB)")
         } find: { name in
             isFetched
@@ -43,19 +43,20 @@ extension SeparationModel {
     /// - Throws: `ModelStoreError`, `BagError`, `WeightsError`, `ConfigurationError`,
     ///   `CancellationError`.
     init(
-        _ settings: SeparateCommand.Settings, console: Console, cancellation: CancellationToken
+        _ arguments: ParsedArguments, _ settings: RunSettings, console: Console,
+        cancellation: CancellationToken
     ) throws {
-        let name = settings.arguments.value(.name)
-        let store = try settings.arguments.modelStore()
+        let name = arguments.value(.name)
+        let store = try arguments.modelStore()
         var files = try store.model(
-            named: name, isFetched: !settings.run.isDryRun, console: console,
+            named: name, isFetched: !settings.isDryRun, console: console,
             cancellation: cancellation)
-        files.submodel = settings.arguments.value(.member)
-        if let path = settings.arguments.value(.config) {
+        files.submodel = arguments.value(.member)
+        if let path = arguments.value(.config) {
             files.configuration = try ConfigurationFile.read(path)
         }
-        files = try settings.run.request.followed(files) { name in
-            try settings.run.isDryRun
+        files = try settings.request.followed(files) { name in
+            try settings.isDryRun
                 ? store.find(name)
                 : store.fetch(name, console: console, cancellation: cancellation)
         }

@@ -6,30 +6,73 @@ import Runs
 import System
 
 struct SeparateCommand {
-    let settings: Settings
-    let console: Console
+    /// The arguments as typed.
+    private let arguments: ParsedArguments
+    private let settings: RunSettings
+    private let console: Console
+
+    /// Checks the arguments as far as possible without the model and the tracks.
+    init(_ arguments: ParsedArguments, console: Console) throws(UsageError) {
+        if arguments.has(.signature) {
+            throw UsageError(
+                "'\(Option.signature.long)' is not supported: only the reference's solver can "
+                    + "read its training runs; export the model and pass the checkpoint with "
+                    + "'\(Option.name.long)'")
+        }
+        if arguments.has(.raw) && !arguments.has(.stdout) { throw .needs(.raw, .stdout) }
+        if let device = arguments.value(.device), device != "cpu" {
+            throw .invalidValue(
+                .device, value: device, allowed: "cpu, the only supported device")
+        }
+        var settings = try arguments.runSettings()
+        settings.isRaw = arguments.has(.raw)
+        settings.standardOutput = arguments.value(.stdout)
+        settings.threads = try arguments.threads()
+        settings.jobs = try arguments.number(.jobs, in: 0...1024) ?? 0
+        settings.shard = try arguments.value(
+            .shard, allowed: "I/N, shard I of N, counted from 0, such as 0/8 for the first of eight"
+        ) { Shard($0) }
+        settings.isFollowing = arguments.has(.follow)
+        settings.quarantineAfter = try arguments.number(.quarantineAfter, in: 1...1_000_000)
+        self.arguments = arguments
+        self.settings = settings
+        self.console = console
+        try checkManifestOptions()
+    }
+
+    private func checkManifestOptions() throws(UsageError) {
+        if !arguments.has(.manifest) {
+            for option in [Option.shard, .follow, .quarantineAfter] where arguments.has(option) {
+                throw .needs(option, .manifest)
+            }
+        } else if let operand = arguments.operands.first {
+            throw UsageError(
+                "Unexpected argument '\(operand)': '\(Option.manifest.long)' names all tracks")
+        }
+    }
 
     /// Separates all tracks; continues after one that fails.
     func run() -> ExitCode {
         let display = ProgressDisplay(console: console)
         let cancellation = Interruption.cancellation(onResize: display.redraw)
         let reporter = ConsoleReporter(
-            console: console, display: display, takesEvents: settings.isJSON)
+            console: console, display: display, takesEvents: arguments.has(.jsonLines))
         do {
-            if settings.arguments.has(.listModels) { return try listModels() }
-            let manifest = try settings.manifest.map {
-                try TrackManifest($0, settings: settings.run, cancellation: cancellation)
+            if arguments.has(.listModels) { return try listModels() }
+            let manifest = try arguments.value(.manifest).map {
+                try TrackManifest($0, settings: settings, cancellation: cancellation)
             }
-            let found = TrackDiscovery(settings.arguments.operands)
-            if settings.arguments.has(.stdout) { try checkStandardOutput(found) }
+            let found = TrackDiscovery(arguments.operands)
+            if arguments.has(.stdout) { try checkStandardOutput(found) }
             // A mistyped name must not start a download.
             if manifest == nil, !found.tracks.contains(where: \.isThere) {
                 return reportMissing(found, to: reporter)
             }
             var run = try SeparationRun(
                 of: found.tracks, manifest,
-                with: SeparationModel(settings, console: console, cancellation: cancellation),
-                settings: settings.run, reporter: reporter, cancellation: cancellation)
+                with: SeparationModel(
+                    arguments, settings, console: console, cancellation: cancellation),
+                settings: settings, reporter: reporter, cancellation: cancellation)
             return try ExitCode(run.run(problems: found.problems))
         } catch {
             return report(error)
@@ -50,7 +93,7 @@ struct SeparateCommand {
         for problem in problems {
             events.failed(problem.operand, problem.text)
         }
-        if let word = settings.arguments.operands.first,
+        if let word = arguments.operands.first,
             let name = nearestWord(to: word, among: Command.all.map(\.name))
         {
             console.error("'\(word)' is not a command either. Did you mean '\(name)'?")
@@ -62,7 +105,7 @@ struct SeparateCommand {
     /// Prints the names that `--name` accepts, in the reference's layout.
     private func listModels() throws -> ExitCode {
         let names: (bags: [String], checkpoints: [String])
-        if let repository = settings.arguments.value(.repo) {
+        if let repository = arguments.value(.repo) {
             names = try ModelStore(ofProgramWith: repository, isOffline: true).names(in: repository)
         } else {
             names = (
@@ -96,10 +139,10 @@ struct SeparateCommand {
     private func report(_ error: any Error) -> ExitCode {
         switch error {
         case let error as SeparationError:
-            let usage = UsageError(error, settings.arguments)
+            let usage = UsageError(error, arguments)
             console.error("\(usage?.description ?? error.description)")
         case let error as RunError:
-            console.error("\(UsageError(error, settings.arguments))")
+            console.error("\(UsageError(error, arguments))")
         case is CancellationError:
             console.error("interrupted before the first track")
         default:

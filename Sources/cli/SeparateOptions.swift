@@ -155,6 +155,6 @@ extension SeparateCommand {
                 "In a pipeline.",
         ]
     ) { arguments, console throws(UsageError) in
-        SeparateCommand(settings: try Settings(arguments), console: console).run()
+        try SeparateCommand(arguments, console: console).run()
     }
 }
