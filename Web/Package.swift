@@ -28,7 +28,7 @@ let package = Package(
         .target(
             name: "Analysis", dependencies: ["Tracks", "Signal", "Tensor", "System", "CKernels"],
             exclude: ["Native"], swiftSettings: small),
-        // What the C library of WebAssembly lacks, and the functions of the page.
+        // Functions that the C library of WebAssembly lacks, and the functions of the page.
         .target(name: "CWeb"),
         .executableTarget(
             name: "Engine",

@@ -1,4 +1,4 @@
-// What this browser can do for the engine, and whether its memory suffices for a model.
+// The browser's capabilities for the engine, and whether its memory suffices for a model.
 
 /** A module whose only function makes a vector: i8x16.splat. */
 const simdModule = [0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, 8, 1, 6, 0, 65, 0, 253, 15, 11];
@@ -18,7 +18,7 @@ export class Unsupported extends Error {
 }
 
 /**
- * What this browser has: `{ simd, relaxedSIMD, sharedMemory, threads, words }`. `threads` is how many
+ * The capabilities of this browser: `{ simd, relaxedSIMD, sharedMemory, threads, words }`. `threads` is how many
  * the engine can use, and `words` a sentence if it is one for want of shared memory, else null.
  */
 export function capabilities(scope = globalThis) {

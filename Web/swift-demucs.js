@@ -150,7 +150,7 @@ class EngineWorker {
       if (error.name === "EngineFailure") this.#end(thrown);
       return;
     }
-    // What the caller's function throws ends its call, not the engine.
+    // An error of the caller's function ends its call, not the engine.
     try {
       call.onEvent(event);
     } catch (thrown) {

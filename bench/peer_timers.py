@@ -72,7 +72,7 @@ def ours(binary: Path, checkpoint: Path, threads: int, precision: str, isa: str 
 
 
 def rotate(timers: dict[str, Callable[[], Result]], runs: int) -> dict[str, list[Result]]:
-    """What each run returned, such as its seconds; the first turn is a warm-up and not counted."""
+    """The results of each run, such as its seconds; the first turn is a warm-up and not counted."""
     found: dict[str, list[Result]] = {name: [] for name in timers}
     for turn in range(runs + 1):
         for name, timer in timers.items():

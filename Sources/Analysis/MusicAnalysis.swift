@@ -5,7 +5,7 @@ import System
 import Tensor
 import Tracks
 
-/// What a musician wants to know of a track.
+/// Tempo, beats and key of a track.
 public struct MusicAnalysis: Sendable, Equatable {
     /// Beats per minute with two decimals; nil for a track of less than four seconds, or without
     /// onsets.

@@ -42,7 +42,7 @@ package struct FFmpeg: Sendable {
             warnings: result.complaint.map { [.damaged(path: input.path, reason: $0)] } ?? [])
     }
 
-    /// What a file states about its first sound stream, by decoding a little of it; nil if that
+    /// The properties of a file's first sound stream, by decoding a little of it; nil if that
     /// fails.
     private func properties(of input: InputFile, _ spool: Spool) throws -> SoundProperties? {
         let options = ["-nostdin", "-hide_banner", "-nostats"]

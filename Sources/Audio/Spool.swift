@@ -2,7 +2,7 @@
 
 import System
 
-/// What a sound file states before all of it is decoded.
+/// The properties that a sound file states before all of it is decoded.
 package struct SoundProperties: Sendable {
     package let channelCount: Int
     package let sampleRateHz: Int

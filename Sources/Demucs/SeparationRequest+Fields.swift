@@ -256,7 +256,7 @@ extension SeparationRequest {
         }
     }
 
-    /// What ``seconds(_:)`` takes, for the text of an error.
+    /// The values that ``seconds(_:)`` takes, for the text of an error.
     package static let expectedTime = "seconds, minutes:seconds or hours:minutes:seconds"
 
     /// A time in seconds, from `83.5`, `1:23.5` or `1:02:03`; nil for anything else.

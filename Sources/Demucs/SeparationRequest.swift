@@ -1,4 +1,4 @@
-// What to make of a track: the outputs and all options that decide their content, in one value.
+// The request for a track: the outputs and all options that decide their content, in one value.
 
 import Audio
 import Signal

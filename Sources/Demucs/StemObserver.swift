@@ -1,4 +1,4 @@
-// Who wants to see the stems of a track while its files are written.
+// Observers of a track's stems while its files are written.
 
 import Tracks
 

@@ -1,4 +1,4 @@
-// What every part of a forward pass needs.
+// The context of a forward pass, for each of its parts.
 
 import System
 import Tensor

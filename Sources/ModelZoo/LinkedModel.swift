@@ -26,7 +26,7 @@ package struct LinkedModel: Sendable {
     package let checkpoint: File
     /// The YAML file; nil for a checkpoint that has its configuration.
     package let configuration: File?
-    /// What is known of the licence of the weights.
+    /// The licence of the weights, as far as it is known.
     package let licence: String
 
     /// The checkpoint's name in this package's cache.

@@ -1,4 +1,4 @@
-// What a run makes of its tracks, and how: all that is the same for each of them.
+// The settings of a run: the outputs of its tracks and how they are made, the same for each track.
 
 import Demucs
 

@@ -38,7 +38,7 @@ extension SeparationRun {
     /// Counts a try before it begins, because a track may crash the process.
     ///
     /// - Returns: the failures before this try.
-    func noteTry(_ track: PlannedTrack) -> FailureRecord? {
+    func countTry(_ track: PlannedTrack) -> FailureRecord? {
         guard settings.quarantineAfter != nil else { return nil }
         let before = failures(of: track)
         let ended = TrackFailure(.internal, "the process ended before it was done", of: track.input)
@@ -48,7 +48,7 @@ extension SeparationRun {
 
     /// Stores a failure of the track. Removes the try if it was interrupted or the machine caused
     /// the failure, and all failures of a track that succeeded.
-    func noteResult(
+    func recordOutcome(
         _ result: SeparationEvents.Track, _ track: PlannedTrack, after before: FailureRecord?
     ) {
         guard settings.quarantineAfter != nil else { return }

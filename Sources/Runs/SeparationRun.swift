@@ -141,9 +141,9 @@ package struct SeparationRun {
             if track.isRecorded { beginIdentity() }
             let label = trackCount.map { $0 > 1 ? "\(trackNumber)/\($0)" : "" } ?? "\(trackNumber)"
             let separator = try loadedSeparator()
-            let failures = noteTry(track)
+            let failures = countTry(track)
             let result = separate(track, label: label, with: separator)
-            noteResult(result, track, after: failures)
+            recordOutcome(result, track, after: failures)
             events.ended(result)
             if isPipeClosed || events.count(.interrupted) > 0 { return false }
         }

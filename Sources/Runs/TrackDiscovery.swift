@@ -48,7 +48,7 @@ package struct TrackDiscovery {
     /// Operands and folders without tracks, each with a message that begins with its name.
     package private(set) var problems: [(operand: String, text: String)] = []
 
-    /// What decides a track's files, to find each track once.
+    /// The parts of a track that decide its files, to find each track once.
     private struct Identity: Hashable {
         let file: FileIdentity?
         let folder: String

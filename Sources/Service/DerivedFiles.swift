@@ -239,7 +239,7 @@ struct DerivedFiles: Sendable {
         return analysis
     }
 
-    /// What names of files can tell of the music, by the words of ``Service/nameWords``.
+    /// The parts of an analysis for names of files, by the words of ``Service/nameWords``.
     func musicInNames(of job: Job, for request: Request) throws -> [String: String] {
         let bytes = try analysis(of: job, for: request)
         guard let music = JSON.value(NamedMusic.self, from: String(decoding: bytes, as: UTF8.self))
@@ -270,7 +270,7 @@ struct DerivedFiles: Sendable {
     }
 }
 
-/// The part of an analysis that names of files can tell, under the keys of its JSON.
+/// The part of an analysis that names of files can have, under the keys of its JSON.
 private struct NamedMusic: Decodable {
     let tempo: Double?
     let key: String?

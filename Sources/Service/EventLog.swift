@@ -98,7 +98,7 @@ final class EventLog: @unchecked Sendable {
     /// Whether all events after `id` are kept.
     func isKept(after id: Int) -> Bool { condition.withLock { keeps(id) } }
 
-    /// What a stream sends next.
+    /// The next bytes of a stream.
     enum News {
         /// Events, up to the id `last`; none if the deadline has come.
         case events([Event], last: Int)
@@ -139,7 +139,7 @@ final class EventStream: ByteStream {
     private let filter: EventLog.Filter
     private let state: State
     private var cursor: Int
-    /// What to send next, in pieces that other streams share, and how much of it was sent.
+    /// The bytes to send next, in pieces that other streams share, and how many of them were sent.
     private var pending = [Array("retry: 2000\n\n".utf8)]
     private var sentPieces = 0
     private var sentBytes = 0

@@ -19,7 +19,7 @@ final class GrowingStems: StemObserver, @unchecked Sendable {
     /// segment of a model is finished.
     static let pieceFrames = 1 << 16
 
-    /// What clients may read.
+    /// The range that clients may read.
     struct Part: Sendable {
         let header: WAVHeader
         /// Samples of each channel of the whole stems, and of their finished part.

@@ -52,7 +52,7 @@ struct Job: Codable, Equatable, Sendable {
     /// Rate of the stems; nil before the job is done, and in records of versions without it.
     var stemRateHz: Int?
     let channels: Int
-    /// Of a job that was cancelled: the part that was finished.
+    /// The finished part of a job that was cancelled.
     var stems: [Stem] = []
     var warnings: [String] = []
     var error: Problem?

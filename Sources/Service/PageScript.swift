@@ -62,7 +62,7 @@ struct PageScript {
     /// The variable with the exports of a module: `$words` for `words.js`.
     private static func variable(_ module: String) -> String { "$" + module.prefix { $0 != "." } }
 
-    /// What an import binds, and the module: `{ clock, title }` and `format.js`.
+    /// The names that an import binds, and the module: `{ clock, title }` and `format.js`.
     private static func imported(_ line: Substring) -> (binding: String, module: String)? {
         let parts = line.dropFirst("import ".count).split(separator: " from \"./")
         guard parts.count == 2, parts[1].hasSuffix("\";") else { return nil }

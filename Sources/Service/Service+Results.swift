@@ -90,7 +90,7 @@ extension Service {
         return FileReply.safeName("\(name).\(ending)")
     }
 
-    /// What names of files can tell of the music.
+    /// The parts of an analysis for names of files.
     static let nameWords = ["tempo", "key"]
 
     func zip(_ request: Request) throws -> Reply {

@@ -60,7 +60,7 @@ package struct STFT: Sendable {
         self.nfft = nfft
         self.framing = framing
         let hop: Int
-        // Of the forward transform, and of the inverse; together they divide by nfft.
+        // The scales of the forward transform and of the inverse; together they divide by nfft.
         let scale: Double
         let inverseScale: Double
         if case .centred(let given) = framing {

@@ -9,7 +9,7 @@ import System
 /// Segments start at every multiple of the stride below the track's length, even where the one
 /// before reaches its end; those that run past the end are short.
 package struct SegmentPlan: Sendable {
-    /// What a plan does at a track's ends.
+    /// The treatment of a track's ends.
     enum Ends: Sendable {
         /// A short segment is padded on both sides with the track's own samples; zeros are outside.
         case context

@@ -1,4 +1,4 @@
-// What a family of models decides about a track.
+// The rules of a family of models for a track.
 
 import HTDemucs
 

@@ -36,7 +36,7 @@ final class ProgressDisplay: Sendable {
     func update(_ progress: SeparationProgress) -> Double? {
         track.withLock { track in
             track?.progress = progress
-            track?.estimate.note(segmentsDone: progress.segmentsDone)
+            track?.estimate.add(segmentsDone: progress.segmentsDone)
             let now = ContinuousClock.now
             let isDue = track?.lastDrawn.map { now - $0 >= ProgressDisplay.interval } ?? true
             if isDue || progress.segmentsDone == progress.segmentsTotal {
@@ -130,7 +130,7 @@ struct TimeEstimate {
     private static let fewestMarks = 3
 
     /// Records the number of finished segments.
-    mutating func note(segmentsDone: Int) {
+    mutating func add(segmentsDone: Int) {
         guard segmentsDone > 0 else { return }
         marks.append((segmentsDone, .now))
         if marks.count > TimeEstimate.mostMarks { marks.removeFirst() }

@@ -96,7 +96,7 @@ import Testing
         for channel in track.channels.indices {
             track.channels[channel] = track.channels[channel].map { $0 * 3 }
         }
-        // Of a loud track at its peak, without a network between.
+        // The mixture is loud, and no network is between.
         let report = try separator("target").separate(
             AudioInput(track),
             into: [

@@ -11,7 +11,7 @@ from limits import LONGEST_SECONDS
 
 
 class Browser(webdriver.Chrome):
-    # What scripts of `run` begin with.
+    # The beginning of each script of `run`.
     prelude = 'const { stage } = await import("/main.js");'
 
     def __init__(self, downloads: str, *flags: str):

@@ -1,4 +1,4 @@
-// What the tests of pure modules begin with. Each runs as the body of an asynchronous function in the page;
+// The beginning of each test of pure modules. Each runs as the body of an asynchronous function in the page;
 // it returns the names of the tests that passed, and throws at the first that fails.
 
 const equal = (found, expected, what) => {

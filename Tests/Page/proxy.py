@@ -39,7 +39,7 @@ class Proxy:
         self._listener.close()
         self.cut()
 
-    # What a test provokes
+    # Faults
 
     def drop(self, path: str) -> None:
         """Breaks off the replies to a path."""

@@ -30,7 +30,7 @@ class Studio:
         self.browser, self.binary, self.folder, self.song = browser, binary, folder, song
         folder.mkdir(parents=True, exist_ok=True)
 
-    # What is in the pictures
+    # Contents of the pictures
 
     def documentation(self) -> None:
         """service-light.png, service-dark.png and service-phone.png."""
@@ -206,7 +206,7 @@ class Studio:
             self.browser.size(view.width, view.height)
             self.browser.dark(view.is_dark)
             self.script("scrollTo(0, 0)")
-            # What is loaded for the new size, and what fades in.
+            # Parts are loaded for the new size, and fade in.
             self.run(prepare + "; await new Promise((resolve) => setTimeout(resolve, 700))")
             file = name if views else f"{name}, {view.name}"
             (self.folder / f"{file}.png").write_bytes(self.browser.screenshot())

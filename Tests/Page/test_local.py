@@ -165,7 +165,7 @@ class SeparationTests(LocalTest):
         self.drop(song_file("song.wav", 60))
         heard = browser.run("return await window.heard")
         self.assertEqual(heard["state"], "running")
-        # What the first segment of the demo model finishes: it has 4 s, and the next one overlaps a quarter of it.
+        # The first segment of the demo model finishes this much: it has 4 s, and the next one overlaps a quarter of it.
         self.assertLessEqual(heard["ready"], 3)
         browser.execute_script("release()")
         self.wait_state("done")
@@ -238,7 +238,7 @@ class SeparationTests(LocalTest):
                 self.assertAlmostEqual(job["duration_seconds"], 4 * SAMPLE_RATE / rate, delta=0.2)
 
     def decoded(self, path: str) -> dict:
-        """What a file decoded in pieces has, with the largest differences from the browser's decoding of the whole, and the number of pieces."""
+        """The sound of a file decoded in pieces, with the largest differences from the browser's decoding of the whole, and the number of pieces."""
         return browser.run("""
             const { decode, inspect } = await import("/local_track.js");
             const { MemoryStorage } = await import("/storage.js");

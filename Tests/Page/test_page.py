@@ -602,7 +602,7 @@ class SoundTests(PageTest):
         const analyser = engine.output.context.createAnalyser();
         analyser.fftSize = 4096;
         engine.output.connect(analyser);
-        // What was turned is heard after the next frame. A busy machine may need several attempts for sound without a gap.
+        // A turned control is heard after the next frame. A busy machine may need several attempts for sound without a gap.
         for (let calm = 0; calm < 20; calm = engine.isWaiting ? 0 : calm + 1) {
           await new Promise(requestAnimationFrame);
           await new Promise((resolve) => setTimeout(resolve, 20));
@@ -1008,7 +1008,7 @@ class MixerTests(PageTest):
         self.open("#song=000000000000000000000000")
         browser.wait("document.body.innerText.includes('Songs are kept for 30 days.')")
 
-    # What is remembered
+    # Remembered settings
 
     TURNED = "return stage.mixer.strips.map(({ volume, pan, isMuted }) => [volume, pan, isMuted]).concat([stage.mixer.loop])"
 
@@ -1645,7 +1645,7 @@ class ServiceTests(PageTest):
         for count in range(2, 6):
             subject.proxy.drop("/v1/events")
             wait_until(lambda: len(streams()) == count)
-        # What happens without a connection comes with the next one, though the page doesn't load its songs again.
+        # Events without a connection come with the next one, though the page doesn't load its songs again.
         subject.proxy.cut()
         subject.request("DELETE", f"v1/separations/{job}")
         wait_until(lambda: subject.jobs()[0]["state"] == "cancelled")

@@ -203,7 +203,7 @@ struct DescriptionTests {
 private struct SchemaChecker {
     let document: [String: Any]
 
-    /// What a reference names; empty if that is missing.
+    /// The object that a reference names; empty if that is missing.
     func resolved(_ value: [String: Any]) -> [String: Any] {
         guard let reference = value["$ref"] as? String else { return value }
         let found = reference.dropFirst(2).split(separator: "/").reduce(document as Any) {

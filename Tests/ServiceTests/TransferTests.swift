@@ -85,7 +85,7 @@ struct TransferTests {
             service.advance(by: 31)
             return try service.connectionCount() == 1
         }
-        // What the system has taken still arrives; the rest of the file does not.
+        // Bytes that the system has taken still arrive; the rest of the file does not.
         received += file.receiveAll().count
         #expect(received < 90 * 44_100 * 4)
         // A stream of events may be silent.

@@ -1,4 +1,4 @@
-// What the modules of Web/ need of a browser, for node: workers, and `fetch` of files.
+// The parts of a browser that the modules of Web/ need, for node: workers, and `fetch` of files.
 
 import { webcrypto } from "node:crypto";
 import { readFile } from "node:fs/promises";

@@ -1,4 +1,4 @@
-// What a browser can do, with browsers that lack something.
+// Capabilities of browsers that lack something.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";

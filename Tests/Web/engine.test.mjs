@@ -214,7 +214,7 @@ test("the example of docs/web.md separates a file", async () => {
       }
     };
   });
-  // What a browser decodes a song with; the samples are those of the track.
+  // The browser's decoders of a song; the samples are those of the track.
   globalThis.Audio = class {
     duration = track.channels[0].length / track.sampleRate;
     set src(address) {

@@ -118,7 +118,7 @@ export class LocalBackend {
     }
     const [from, last] = [Number(range[1]), Math.min(size - 1, Number(range[2]))];
     if (from > last) throw new Refusal(416, "range-not-satisfiable", `The stem has ${size} bytes.`);
-    // Of a song that is being separated: when the engine has got there.
+    // In a song that is being separated: when the engine has got there.
     const part = await stems.wav(name, from, last + 1, signal);
     return new Response(part, { status: 206, headers: { "Content-Type": "audio/wav", "Content-Range": `bytes ${from}-${last}/${size}` } });
   }

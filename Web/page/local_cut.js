@@ -1,4 +1,4 @@
-// What the modules have in common that find where a format's files can be cut.
+// The common part of the modules that find where a format's files can be cut.
 //
 // They give pieces of a file, each a file of its own: `{ parts, start, end, until }` has the parts of a Blob; the song's sample at
 // which the piece starts and the one at which it ends, one of which is left out where only the browser knows how much

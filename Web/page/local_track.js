@@ -1,4 +1,4 @@
-// What a song's file says of itself, and its samples at its own rate. The engine reads WAV files piece by piece
+// The description in a song's file, and its samples at its own rate. The engine reads WAV files piece by piece
 // (local_wav.js); the browser decodes others, piece by piece where they can be cut.
 
 import { decodedPlanes, durationOf } from "./convert.js";
@@ -19,7 +19,7 @@ const mostDecodedBytes = 530e6;
 export class Unreadable extends Error {}
 
 /**
- * What a file says about itself: `{ seconds, sampleRate, channels, header, decodedBytes }`. WAV files have a `header`, and others `at`, the
+ * The description in a file: `{ seconds, sampleRate, channels, header, decodedBytes }`. WAV files have a `header`, and others `at`, the
  * place of their sound, and `cut`, which loads what gives their pieces (local_cut.js), or null. Throws `Unreadable`.
  */
 export async function inspect(file) {

@@ -42,7 +42,7 @@ void return_freed_memory(void);
 #endif
 
 /* Writes a number with a zero byte to `text` as printf's `%.*f`, `%.*e` or `%.*g`; `form` is the letter.
- * What doesn't fit into `size` bytes is cut off. */
+ * Text beyond `size` bytes is cut off. */
 void print_number(char *_Nonnull text, size_t size, char form, int digits, double number);
 
 #endif

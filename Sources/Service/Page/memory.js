@@ -1,4 +1,4 @@
-// What the browser keeps of each song: its mix and loop, as the fragments that links have too, and the settings of its
+// The browser's memory of each song: its mix and loop, as the fragments that links have too, and the settings of its
 // rehearsal.
 
 import { readLink } from "./link.js";

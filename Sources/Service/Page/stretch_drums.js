@@ -45,7 +45,7 @@ export class DrumStretcher {
     this.#finder.advance(read, centre - this.reach, centre + this.reach);
     const first = this.#place(read, centre, step);
     read(first, size, frame.left, frame.right);
-    // What should follow is compared with the next frame's beginning.
+    // The samples that should follow are compared with the next frame's beginning.
     this.#following = first + this.hop;
     for (let i = 0; i < this.hop; i += 1) this.#tail[i] = frame.left[this.hop + i] + frame.right[this.hop + i];
     for (let i = 0; i < size; i += 1) {

@@ -1,4 +1,4 @@
-"""What all attacks share: their list, their sizes and the assertion."""
+"""The common part of all attacks: their list, their sizes and the assertion."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-/* What Debian's C library for WebAssembly lacks for Swift and for threads, and what of it would ask WASI for
+/* Functions that Debian's C library for WebAssembly lacks for Swift and for threads, and those of it that would ask WASI for
  * a system. */
 #include "web.h"
 
