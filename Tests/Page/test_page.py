@@ -401,10 +401,11 @@ class QueueTests(PageTest):
         browser.execute_cdp_cmd("Network.enable", {})
         self.addCleanup(browser.execute_cdp_cmd, "Network.disable", {})
         self.addCleanup(browser.execute_cdp_cmd, "Network.emulateNetworkConditions", {"offline": False, "latency": 0, "downloadThroughput": -1, "uploadThroughput": -1})
-        browser.execute_cdp_cmd("Network.emulateNetworkConditions", {"offline": False, "latency": 0, "downloadThroughput": -1, "uploadThroughput": 2_000_000})
+        # The upload takes minutes, so that it is still under way when a slow page has been clicked.
+        browser.execute_cdp_cmd("Network.emulateNetworkConditions", {"offline": False, "latency": 0, "downloadThroughput": -1, "uploadThroughput": 50_000})
         self.upload(sound_file("large.wav", 120))
+        self.wait_state("uploading")
         browser.wait("document.querySelector('#queue .percent').textContent !== ''")
-        browser.wait("document.querySelector('#queue li').dataset.state === 'uploading'")
         self.find("#queue li button:last-of-type").click()
         browser.wait("document.querySelectorAll('#queue li').length === 0")
         self.assertEqual(subject.jobs(), [])
