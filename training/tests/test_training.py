@@ -16,6 +16,7 @@ torch = pytest.importorskip("torch")
 train = pytest.importorskip("train")
 loss = pytest.importorskip("loss")
 grow = pytest.importorskip("grow")
+average = pytest.importorskip("average")
 reference = pytest.importorskip("reference")
 ROOT = Path(__file__).parent.parent
 
@@ -195,6 +196,38 @@ def test_a_grown_model_computes_the_same_and_trains_further(folder):
     assert state["settings"]["channels"] == 32
     kernel = state["model"]["encoder.1.conv.weight"]
     assert (kernel[:32] - kernel[32:]).abs().max() > 1e-4
+
+
+def test_an_average_has_its_share_of_each_weight(folder):
+    """Half the demo model's weights and twice them have a mean of 1.25 times them."""
+    half, twice = (reference.load(ROOT.parent / "Models/demo.safetensors") for _ in range(2))
+    with torch.no_grad():
+        for parameter in half.parameters():
+            parameter.mul_(0.5)
+        for parameter in twice.parameters():
+            parameter.mul_(2)
+    paths = [folder / f"{name}.safetensors" for name in ("half", "twice", "mean")]
+    for model, path in zip((half, twice), paths, strict=False):
+        reference.save_safetensors(model, path, torch.float32, {"training_steps": "9"})
+    command = [sys.executable, "average.py", *map(str, paths[:2]), "0.5", "--write", str(paths[2])]
+    subprocess.run(command, cwd=ROOT, check=True)
+    found = reference.load(paths[2]).state_dict()
+    for name, value in half.state_dict().items():
+        assert torch.allclose(found[name].float(), 2.5 * value, rtol=1e-3, atol=1e-6), name
+
+
+def test_models_of_different_widths_have_no_average(folder):
+    """The script says so and writes nothing."""
+    narrow = ROOT.parent / "Models/demo.safetensors"
+    wide = folder / "for average.safetensors"
+    note = {"training_steps": "7"}
+    reference.save_safetensors(grow.grow(reference.load(narrow)), wide, torch.float16, note)
+    out = folder / "none.safetensors"
+    command = [sys.executable, "average.py", str(narrow), str(wide), "0.5", "--write", str(out)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "different configurations" in done.stderr
+    assert not out.exists()
 
 
 def test_a_width_that_is_not_the_models_is_refused(folder):
