@@ -210,6 +210,11 @@ class PageTest(unittest.TestCase):
     def upload(self, *paths: str):
         self.find("#chooser").send_keys("\n".join(paths))
 
+    def upload_for_long(self, *names: str):
+        """Uploads songs of two minutes whose separation takes long, also where the browser is slow: ten passes."""
+        browser.execute_script("document.querySelector('#options').elements.shifts.value = '10'")
+        self.upload(*[long_sound_file(name) for name in names])
+
     def wait_state(self, state: str, row: int = 0):
         return browser.wait("document.querySelectorAll('#queue li')[args[0]]?.dataset.state === args[1]", row, state)
 
@@ -411,7 +416,7 @@ class QueueTests(PageTest):
         self.assertEqual(subject.jobs(), [])
 
     def test_cancel(self):
-        self.upload(long_sound_file("one.wav"), long_sound_file("two.wav"))
+        self.upload_for_long("one.wav", "two.wav")
         browser.wait("document.querySelectorAll('#queue li[data-state=running], #queue li[data-state=queued]').length === 2")
         browser.wait("document.querySelector('#queue li[data-state=running]')")
         self.assertIn("Next in line", self.words())
@@ -422,7 +427,7 @@ class QueueTests(PageTest):
         self.assertFalse([job for job in subject.jobs() if job["state"] in ("queued", "running")])
 
     def test_a_reload_in_the_middle_goes_on(self):
-        self.upload(long_sound_file("long.wav"))
+        self.upload_for_long("long.wav")
         self.wait_state("running")
         self.open()
         browser.wait("document.querySelector('#queue li')")
@@ -1627,7 +1632,7 @@ class ServiceTests(PageTest):
     expected_messages = "Failed to load resource|ERR_"
 
     def test_the_page_shows_a_lost_connection_and_reconnects(self):
-        self.upload(long_sound_file("long.wav"))
+        self.upload_for_long("long.wav")
         self.wait_state("running")
         subject.stop()
         try:
@@ -1737,7 +1742,8 @@ class AccessibilityTests(PageTest):
         self.expected_messages = "Failed to load resource"
         notes = Path(folder) / "notes.txt"
         notes.write_text("nothing to hear here\n" * 50)
-        self.upload(str(notes), long_sound_file("running.wav"), long_sound_file("waiting.wav"), long_sound_file("later.wav"))
+        self.upload(str(notes))
+        self.upload_for_long("running.wav", "waiting.wav", "later.wav")
         browser.wait("document.querySelectorAll('#jobs li').length === 3")
         self.find("#jobs li:last-of-type button:last-of-type").click()
         browser.wait("document.querySelector('#jobs li[data-state=cancelled]')")
