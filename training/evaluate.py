@@ -8,7 +8,8 @@ ESTIMATE_DIR/SEED/{drums,bass,other,vocals}.wav, which any engine may have writt
 SONG_DIR` writes SONG_DIR/SEED/mixture.wav, the input for such an engine, and the true stems;
 `--read SONG_DIR` reads these songs instead of making them again. `--kind` and
 `--held-out-instruments` choose the songs as in generate.py. `--parts drums=a.wav other=b.wav`
-scores the model on a recording whose parts are known.
+scores the model on a recording whose parts are known, and shows how much of each part is in each
+stem.
 
 The score is the signal-to-distortion ratio of the Music Demixing Challenge (Mitsufuji et al.
 2022): one number for a song and stem, 10 log10((sum s^2 + 1e-7) / (sum (s - e)^2 + 1e-7)) over
@@ -88,11 +89,11 @@ def read_stems(directory: Path) -> Array:
     return np.stack(stems)
 
 
-def recorded(parts: list[str]) -> Array:
-    """Stems [4, 2, n] of a recording from files of its parts, STEM=FILE; adds parts of a stem."""
+def recorded(parts: list[str]) -> tuple[list[int], Array]:
+    """Parts of a recording from files STEM=FILE: each one's stem as an index, and [part, 2, n]."""
     import soundfile
 
-    sounds = []
+    stems, sounds = [], []
     for part in parts:
         name, _, path = part.partition("=")
         sound, rate = soundfile.read(path, dtype="float32", always_2d=True)
@@ -101,11 +102,38 @@ def recorded(parts: list[str]) -> Array:
                 f"{part}: stem {name!r}, {rate} Hz, {sound.shape[1]} channels; "
                 f"expected one of {', '.join(STEMS)}, {RATE_HZ} Hz, 2 channels"
             )
-        sounds.append((STEMS.index(name), sound.T))
-    stems = np.zeros((len(STEMS), 2, max(sound.shape[1] for _, sound in sounds)), dtype=np.float32)
-    for k, sound in sounds:
-        stems[k, :, : sound.shape[1]] += sound
-    return stems
+        stems.append(STEMS.index(name))
+        sounds.append(sound.T)
+    count = max(sound.shape[1] for sound in sounds)
+    return stems, np.stack(
+        [np.pad(sound, ((0, 0), (0, count - sound.shape[1]))) for sound in sounds]
+    )
+
+
+def gains(parts: Array, estimates: Array) -> tuple[Array, Array]:
+    """Splits the stems of a recording into what is a scaled part and what is not.
+
+    Returns the gain of each part [part, 2, n] in each stem [stem, 2, n] as [part, stem], by least
+    squares over both channels, and the energy of the rest of each stem [stem].
+    """
+    basis = parts.reshape(len(parts), -1).astype(np.float64).T
+    sounds = estimates.reshape(len(estimates), -1).astype(np.float64).T
+    found = np.linalg.lstsq(basis, sounds, rcond=None)[0]
+    return found, np.square(sounds - basis @ found).sum(0)
+
+
+def report_gains(files: list[str], stems: list[int], parts: Array, estimates: Array) -> None:
+    """Prints the gain of each part in each stem, and what share of the stem's error is no part."""
+    found, rest = gains(parts, estimates)
+    truths = np.zeros_like(estimates)
+    for k, part in zip(stems, parts, strict=True):
+        truths[k] += part
+    errors = np.square(truths - estimates, dtype=np.float64).sum((1, 2))
+    print(f"{'gain of the part in':20}" + "".join(f"{name:>8}" for name in STEMS))
+    for file, row in zip(files, found, strict=True):
+        print(f"{Path(file.partition('=')[2]).stem:20}" + "".join(f"{gain:8.2f}" for gain in row))
+    shares = 100 * rest / np.maximum(errors, SMALL)
+    print(f"{'rest, % of the error':20}" + "".join(f"{share:8.0f}" for share in shares))
 
 
 def score(stems: Array, estimates: Array) -> dict[str, dict[str, float]]:
@@ -199,8 +227,13 @@ def main() -> None:
         return
     separate = Separation(options.checkpoint, options.threads) if options.checkpoint else None
     if options.parts:
-        stems = recorded(options.parts)
-        report([score(stems, separate(mixture_of(stems)))], options.json)
+        indices, parts = recorded(options.parts)
+        stems = np.zeros((len(STEMS), *parts.shape[1:]), dtype=np.float32)
+        for k, part in zip(indices, parts, strict=True):
+            stems[k] += part
+        estimates = separate(mixture_of(stems))
+        report([score(stems, estimates)], options.json)
+        report_gains(options.parts, indices, parts, estimates)
         return
     rows = []
     for seed, stems in songs(options):
