@@ -1777,6 +1777,12 @@ def main():
     parser.add_argument("tests", nargs="*", help="names of tests or classes; default: all")
     options = parser.parse_args()
     checks_speed = options.speed
+    classes = unittest.TestLoader().loadTestsFromModule(sys.modules["__main__"])
+    cases = [case for tests in classes for case in tests]
+    known = {part for case in cases for part in case.id().split(".")}
+    if unknown := [name for name in options.tests if name not in known]:
+        parser.error(f"no test or class is called {', '.join(unknown)}")
+    chosen = [case for case in cases if not options.tests or set(options.tests) & set(case.id().split("."))]
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         (Path(folder) / "downloads").mkdir()
         browser = Browser(str(Path(folder) / "downloads"))
@@ -1791,11 +1797,7 @@ def main():
             subject.start()
             if options.slow:
                 browser.slow_down(options.slow)
-            suite = unittest.TestSuite()
-            for test in unittest.TestLoader().loadTestsFromModule(sys.modules["__main__"])._tests:
-                for case in test:
-                    if not options.tests or any(name in case.id().split(".") for name in options.tests):
-                        suite.addTest(case)
+            suite = unittest.TestSuite(chosen)
             result = unittest.TextTestRunner(verbosity=2).run(suite)
             subject.close()
             return 0 if result.wasSuccessful() else 1
