@@ -66,7 +66,7 @@ struct DerivedFiles: Sendable {
             }
             return file
         }
-        let name = "\(FilePath.stem(of: stem.file))\(range.label).\(format.rawValue)"
+        let name = "\(FilePath.stem(of: stem.file))\(range.key).\(format.rawValue)"
         return try cached(job, name, for: request) { path in
             try mix(
                 job, [(stem, MixStrip(gain: 1))], range, to: path, format: format, for: request)
@@ -82,7 +82,7 @@ struct DerivedFiles: Sendable {
     ) throws -> (file: (descriptor: Int32, bytes: Int), tag: String) {
         var hash = SHA256()
         let numbers = strips.map { "\($0.gain) \($0.pan)" }
-        hash.update(Array("\(job.key) \(numbers)\(range.label) \(format.rawValue)".utf8))
+        hash.update(Array("\(job.key) \(numbers)\(range.key) \(format.rawValue)".utf8))
         let tag = String(hash.hexadecimal.prefix(32))
         let file = try cached(job, "mix-\(tag).\(format.rawValue)", for: request) { path in
             try mix(

@@ -32,7 +32,9 @@ extension Route {
             "DELETE", "/v1/separations/{id}", .deleteJob,
             "Cancel a job that waits or runs; remove one that has ended",
             [
-                200: .json("The job was cancelled and its files are removed.", "Job"),
+                200: .json(
+                    "The job was cancelled; the part that was finished stays until it is removed.",
+                    "Job"),
                 204: OpenAPI.Response("The job and its files are removed."),
             ]),
         Route(

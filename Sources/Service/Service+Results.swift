@@ -60,10 +60,10 @@ extension Service {
         let range = try timeRange(of: request, job)
         let name = try fileName(request, job, stem.name, range, format.rawValue)
         let file = try derivedFiles.stem(stem, of: job, range, format: format, for: request)
-        let label = range.label.replacing(" ", with: "-")
+        let key = range.key.replacing(" ", with: "-")
         return FileReply.reply(
             request, file, type: format.mediaType,
-            tag: "\(stem.sha256.prefix(32))\(label)-\(format.rawValue)", name: name)
+            tag: "\(stem.sha256.prefix(32))\(key)-\(format.rawValue)", name: name)
     }
 
     /// The part of the stems that a request asks for.

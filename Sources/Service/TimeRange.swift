@@ -29,7 +29,8 @@ struct TimeRange: Equatable {
             return number
         }
         from = try number("from", above: 0) ?? 0
-        to = try number("to", above: from)
+        // A part that ends with the stems, or after them, is the same however its end is written.
+        to = try number("to", above: from).flatMap { $0 < seconds ? $0 : nil }
     }
 
     var isWhole: Bool { self == TimeRange() }
@@ -37,12 +38,14 @@ struct TimeRange: Equatable {
     /// The samples of the part; at least one.
     func samples(rateHz: Int) -> Range<Int> {
         let first = Int(from * Double(rateHz))
-        // Times beyond any sound would not fit.
-        let end = to.map { Int(min($0, 1e9) * Double(rateHz)) } ?? .max
+        let end = to.map { Int($0 * Double(rateHz)) } ?? .max
         return first..<max(first + 1, end)
     }
 
-    /// The part in the name of a file; empty for the whole.
+    /// Tells any two parts apart; empty for the whole.
+    var key: String { isWhole ? "" : " \(from)-" + (to.map { "\($0)" } ?? "end") }
+
+    /// The part in the name of a file for saving, to hundredths of a second; empty for the whole.
     var label: String {
         isWhole ? "" : " \(from.fixed(2))-" + (to.map { $0.fixed(2) } ?? "end")
     }

@@ -275,6 +275,21 @@ struct ResultTests {
         #expect(zip(samples, whole[range]).allSatisfy { abs($0 - $1) <= 1 })
         #expect(part.headers["content-disposition"]?.contains("tone - bass 1.50-2.25.wav") == true)
         #expect(Sound.samples(try service.get("\(address)/mix?from=5").body).count == 2 * 44_100)
+        // Two parts whose names for saving are equal.
+        for path in ["stems/bass.wav?", "mix?"] {
+            let near = try service.get("\(address)/\(path)from=1.001&to=1.5")
+            let other = try service.get("\(address)/\(path)from=1.004&to=1.5")
+            #expect(near.headers["etag"] != other.headers["etag"])
+            let missing = Int(1.004 * 44_100) - Int(1.001 * 44_100)
+            #expect(
+                Array(Sound.samples(near.body).dropFirst(2 * missing))
+                    == Array(Sound.samples(other.body)), "\(path)")
+        }
+        // A part that ends after the stems ends with them.
+        let rest = try service.get("\(address)/stems/bass.wav?from=5&to=1e300")
+        #expect(Sound.samples(rest.body).count == 2 * 44_100)
+        #expect(
+            rest.headers["content-disposition"]?.contains("tone - bass 5.00-end.wav") == true)
         let flac = try service.get("\(address)/stems/bass.flac?from=1&to=2")
         #expect(flac.body.starts(with: Data("fLaC".utf8)))
         let named = try service.get("\(address)/mix?format=mp3&named=tempo,key")
