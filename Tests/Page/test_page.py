@@ -415,6 +415,17 @@ class QueueTests(PageTest):
         browser.wait("document.querySelectorAll('#queue li').length === 0")
         self.assertEqual(subject.jobs(), [])
 
+    def test_an_upload_without_a_connection_can_be_tried_again(self):
+        browser.execute_script("""
+            const { send } = XMLHttpRequest.prototype;
+            XMLHttpRequest.prototype.send = function () { setTimeout(() => this.onerror()); };
+            window.connect = () => { XMLHttpRequest.prototype.send = send; };""")
+        self.upload(sound_file("song.wav"))
+        self.wait_state("failed")
+        self.assertIn("The connection was lost.", self.words())
+        browser.execute_script("connect(); document.querySelector('#queue [aria-label=\"Try song again\"]').click()")
+        self.wait_state("done")
+
     def test_cancel(self):
         self.upload_for_long("one.wav", "two.wav")
         browser.wait("document.querySelectorAll('#queue li[data-state=running], #queue li[data-state=queued]').length === 2")
@@ -754,6 +765,32 @@ class GrowingTests(PageTest):
         self.assertLess(compared["worst"], 2.1 / 32768)
         self.assertNotIn("not separated yet", compared["words"])
 
+    def test_a_spectrogram_grows_with_the_song(self):
+        levels = """
+            const spectrograms = () => mixer.board.spectrograms;
+            const soon = () => new Promise((resolve) => setTimeout(resolve, 10));
+            const { mixer } = stage;
+            /** The greatest level in the first and the last eighth of the song. */
+            const edges = () => {
+              const { canvas } = spectrograms().picture(0);
+              const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+              const found = new Array(8).fill(0);
+              for (let i = 3; i < data.length; i += 4) {
+                const eighth = Math.floor((8 * (((i - 3) / 4) % canvas.width)) / canvas.width);
+                found[eighth] = Math.max(found[eighth], data[i]);
+              }
+              return [found[0], found[7]];
+            };"""
+        # While the song is separated, nothing is asked for that isn't there.
+        state = browser.run(levels + """
+            await mixer.toggleSpectrogram();
+            await new Promise((resolve) => setTimeout(resolve, 500));
+            return mixer.job.state;""")
+        self.assertEqual(state, "running")
+        self.wait_state("done")
+        found = browser.run(levels + "while (!spectrograms().isComplete) await soon(); return edges();")
+        self.assertGreater(min(found), 60)
+
     def test_the_part_of_a_cancelled_song_can_be_heard(self):
         self.find(".mixer .actions .plain").click()
         self.wait_state("cancelled")
@@ -829,6 +866,15 @@ class RehearsalTests(PageTest):
         self.assertEqual([len(sound), rate], [int(frames / 0.7), self.job["stem_rate"]])
         expected = browser.run(self.STRETCHED + "return [...(await stretched(tuning, 0, 132300))[0].slice(88200)]")
         self.assertLess(numpy.abs(numpy.array(expected) - sound[88200:132300, 0]).max(), 1e-5)
+
+    def test_a_page_without_worklets_says_what_they_need(self):
+        self.set("Speed", 50)
+        # As on pages without https.
+        browser.execute_script("Object.defineProperty(BaseAudioContext.prototype, 'audioWorklet', { get: () => undefined, configurable: true })")
+        self.find(".play").click()
+        browser.wait("document.querySelector('.mixer').innerText.includes('pages with https, or on localhost')")
+        self.set("Speed", 100)
+        self.play()
 
     def test_speed_changes_while_it_plays(self):
         self.play()
@@ -1007,6 +1053,25 @@ class MixerTests(PageTest):
         self.open("#song=000000000000000000000000")
         browser.wait("document.body.innerText.includes('no longer here')")
         self.assertNotIn("kept for", self.words())
+
+    def test_a_song_that_the_service_is_too_busy_to_show_comes_later(self):
+        self.expected_messages = "Failed to load resource.* 503"
+        # As if there were many newer songs.
+        jobs = json.loads(subject.request("GET", "v1/separations?limit=100"))
+        listed, one = "/v1/separations?limit=100", f"/v1/separations/{self.job['id']}"
+        subject.proxy.reply(listed, "200 OK", {**jobs, "separations": []})
+        subject.proxy.reply(one, "503 Service Unavailable", {"title": "Busy", "status": 503, "detail": "Too many connections."})
+        try:
+            browser.execute_script("localStorage.setItem('mixes', JSON.stringify([arguments[0]]))", f"song={self.job['id']}&loop=2-6")
+            first = len(subject.proxy.requests)
+            self.open(f"#song={self.job['id']}")
+            wait_until(lambda: sum(path == one for _, path, _ in subject.proxy.requests[first:]) >= 2)
+            self.assertNotIn("no longer here", self.words())
+            self.assertIn(self.job["id"], browser.execute_script("return localStorage.getItem('mixes')"))
+        finally:
+            subject.proxy.reply_no_more(one)
+            browser.wait("document.querySelector('.mixer .play')")
+            subject.proxy.reply_no_more(listed)
 
     @with_another("--keep", "30d")
     def test_the_page_shows_how_long_songs_are_kept(self):
@@ -1690,7 +1755,12 @@ class ServiceTests(PageTest):
     def test_a_token_is_asked_for_once(self):
         self.expected_messages = "Failed to load resource.* 401|ERR_"
         browser.wait("document.querySelector('#token-dialog').open")
-        self.find("#token").send_keys("a wrong token", Keys.ENTER)
+        self.press(Keys.ESCAPE, Keys.ESCAPE)
+        browser.wait("document.querySelector('#token-dialog').open")
+        # A request can't carry these quotation marks.
+        self.find("#token").send_keys("\u201copen\u201d", Keys.ENTER)
+        browser.wait("document.querySelector('#token-dialog').open && !document.querySelector('#token-refused').hidden")
+        self.find("#token").send_keys("a-wrong-token", Keys.ENTER)
         browser.wait("document.querySelector('#token-dialog').open && !document.querySelector('#token-refused').hidden")
         self.find("#token").send_keys(TOKEN, Keys.ENTER)
         browser.wait("!document.querySelector('#token-dialog').open && document.querySelector('#empty').hidden === false")

@@ -5,6 +5,9 @@ import { json, Problem } from "./api.js";
 import { follow } from "./feed.js";
 
 const pageJobs = 100;
+const notFound = 404;
+/** Before a job that could not be loaded is looked for again. */
+const searchPauseSeconds = 2;
 
 export class Jobs {
   #jobs = new Map();
@@ -20,9 +23,12 @@ export class Jobs {
   #missing = new Set();
   isLoaded = false;
 
-  /** `onChange(job, before)`: `job` is null for a removed job, `before` for a new one; `onConnection(isOpen, problem)`. */
-  constructor({ onChange, onLoaded, onConnection }) {
-    Object.assign(this, { onChange, onLoaded, onConnection });
+  /**
+   * `onChange(job, before)`: `job` is null for a removed job, `before` for a new one; `onConnection(isOpen, problem)`;
+   * `onSearch()` when a job that could not be loaded may be looked for again.
+   */
+  constructor({ onChange, onLoaded, onConnection, onSearch }) {
+    Object.assign(this, { onChange, onLoaded, onConnection, onSearch });
   }
 
   get(id) {
@@ -99,22 +105,27 @@ export class Jobs {
   async find(id) {
     if (this.#finding.has(id) || this.#missing.has(id)) return;
     this.#finding.add(id);
-    const reply = await this.#load(`v1/separations/${encodeURIComponent(id)}`, () => {
+    const reply = await this.#load(`v1/separations/${encodeURIComponent(id)}`, (problem) => {
+      // Other refusals will pass: the service is too busy, or songs are separated in another tab.
+      if (problem.status !== notFound) return;
       this.#missing.add(id);
       this.onChange(null, { id });
     });
-    this.#finding.delete(id);
     if (reply && !reply.touched.has(id)) this.apply(reply.document);
+    const isOpen = !reply && !this.#missing.has(id);
+    if (isOpen) await new Promise((resolve) => setTimeout(resolve, searchPauseSeconds * 1000));
+    this.#finding.delete(id);
+    if (isOpen) this.onSearch();
   }
 
-  /** Returns null if the request failed; `onRefused` is called if the service refused it. */
+  /** Returns null if the request failed; `onRefused(problem)` is called if the service refused it. */
   async #load(path, onRefused = () => {}) {
     const touched = new Set();
     this.#loads.add(touched);
     try {
       return { document: await json(path), touched };
     } catch (error) {
-      if (error instanceof Problem) onRefused();
+      if (error instanceof Problem) onRefused(error);
       return null;
     } finally {
       this.#loads.delete(touched);

@@ -61,6 +61,7 @@ const jobs = new Jobs({
     if (!openId) openShown();
     show();
   },
+  onSearch: show,
   onConnection: (isOpen, problem) => {
     uploads.isConnected = isConnected = isOpen;
     service.connection(isOpen, problem);

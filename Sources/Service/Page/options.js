@@ -54,7 +54,6 @@ export class Options {
     fill(model, [["", engine.model ? words(engine.model) : "The service's own"], ...this.models.filter(({ name }) => name !== engine.model).map(({ name }) => [name, words(name)])]);
     fill(precision, [["", `${isLocal() ? "Automatic" : "As the service runs"}${engine.precision ? ` (${engine.precision})` : ""}`], ...precisions.map((name) => [name, precisionWords[name] ?? name])]);
     fill(format, formats.map((name) => [name, formatWords[name] ?? name]));
-    this.#fillStems();
     this.#restore();
     this.#summarise();
     this.#listStored();
@@ -113,9 +112,11 @@ export class Options {
     } catch {
       // Unreadable stored options are ignored.
     }
-    for (const [name, value] of Object.entries(saved)) {
+    for (const name of fieldNames) {
+      // The stems are those of the model, which comes first.
+      if (name === "two-stems") this.#fillStems();
       const select = this.#form.elements[name];
-      if ([...(select?.options ?? [])].some((option) => option.value === value)) select.value = value;
+      if ([...select.options].some((option) => option.value === saved[name])) select.value = saved[name];
     }
   }
 

@@ -126,6 +126,20 @@ export class Pieces {
     return Math.ceil(this.frames / this.pieceFrames);
   }
 
+  /** Whether frames can be read now: those of a running job grow. */
+  hasFrames(first, count) {
+    return first + count <= this.#readyFrames;
+  }
+
+  get isGrowing() {
+    return this.#isGrowing;
+  }
+
+  /** Resolves when a newer state of the job is known. */
+  grown() {
+    return new Promise((resolve) => this.#waiting.push(resolve));
+  }
+
   /** Frames of one stem as bytes, `{ bytes, format }`, which are not kept. */
   async bytes(stem, first, count) {
     return { bytes: await this.#stems[stem].bytes(first, count), format: this.#stems[stem].format };
@@ -165,7 +179,7 @@ export class Pieces {
   async #read(first) {
     for (;;) {
       const count = Math.min(this.pieceFrames, this.frames - first);
-      if (first + count <= this.#readyFrames) {
+      if (this.hasFrames(first, count)) {
         try {
           return await Promise.all(this.#stems.map((stem) => stem.read(first, count)));
         } catch (error) {
@@ -173,7 +187,7 @@ export class Pieces {
         }
       }
       // The job may have ended just now.
-      await new Promise((resolve) => this.#waiting.push(resolve));
+      await this.grown();
     }
   }
 }

@@ -27,7 +27,9 @@ export class Spectrograms {
   #timer = null;
   #wanted = null;
   #loads = 0;
+  /** Parts of pictures to compute: `{ picture, stem, column, count, first, end }`, of which the last two are the frames that it takes. */
   #queue = [];
+  #isWaiting = false;
   #answers = new Map();
   #count = 0;
 
@@ -113,29 +115,48 @@ export class Spectrograms {
     const step = Math.max(1, Math.floor(chunkFrames / hop));
     this.#queue = [];
     for (let column = 0; column < columns; column += step) {
-      this.#colours.forEach((_, stem) => this.#queue.push({ picture, stem, column, count: Math.min(step, columns - column) }));
+      const count = Math.min(step, columns - column);
+      // Each column is the spectrum around the middle of its frames.
+      const centre = first + (column + 0.5) * hop;
+      const from = Math.max(0, Math.floor(centre - spectrumFrames / 2));
+      const until = Math.min(this.#pieces.frames, Math.ceil(centre + (count - 1) * hop + spectrumFrames / 2));
+      this.#colours.forEach((_, stem) => this.#queue.push({ picture, stem, column, count, first: from, end: until }));
     }
     this.#next();
   }
 
   #next() {
-    while (this.#loads < mostLoads && this.#queue.length) {
+    while (this.#loads < mostLoads) {
+      const index = this.#queue.findIndex(({ first, end }) => this.#pieces.hasFrames(first, end - first));
+      if (index < 0) break;
+      const [part] = this.#queue.splice(index, 1);
       this.#loads += 1;
-      this.#load(this.#queue.shift()).catch(() => {
-        // A part that can't be fetched stays empty; the next window asks again.
+      this.#load(part).catch(async () => {
+        // A part that can't be fetched stays empty, and the next window asks again; but the files of a job that
+        // has just ended are replaced.
+        if (!this.#pieces.isGrowing) return;
+        await this.#pieces.grown();
+        if (part.picture === this.#whole || part.picture === this.#window) this.#queue.push(part);
       }).finally(() => {
         this.#loads -= 1;
         this.#next();
       });
     }
+    if (this.#queue.length) this.#waitForMore();
   }
 
-  async #load({ picture, stem, column, count }) {
+  /** Goes on when the song has grown. */
+  async #waitForMore() {
+    if (this.#isWaiting) return;
+    this.#isWaiting = true;
+    await this.#pieces.grown();
+    this.#isWaiting = false;
+    this.#next();
+  }
+
+  async #load({ picture, stem, column, count, first, end }) {
     const { start, hop } = picture;
-    // Each column is the spectrum around the middle of its frames.
     const centre = start + (column + 0.5) * hop;
-    const first = Math.max(0, Math.floor(centre - spectrumFrames / 2));
-    const end = Math.min(this.#pieces.frames, Math.ceil(centre + (count - 1) * hop + spectrumFrames / 2));
     const { bytes, format } = await this.#pieces.bytes(stem, first, end - first);
     const id = (this.#count += 1);
     const levels = await new Promise((resolve) => {

@@ -9,6 +9,21 @@ const aheadSeconds = 8;
 /** The contexts that have the worklet's module. */
 const prepared = new WeakMap();
 
+/** Loads the worklet's module; throws what the user can do without worklets, or a `TypeError` without a connection. */
+async function prepare(context) {
+  if (!context.audioWorklet) {
+    throw new Error("Browsers change speed and pitch only on pages with https, or on localhost. Ask whoever runs the service for https, or play at 100 % and the song's own pitch.");
+  }
+  if (!prepared.has(context)) prepared.set(context, context.audioWorklet.addModule("stretch_worklet.js"));
+  try {
+    await prepared.get(context);
+  } catch {
+    // The next attempt loads it again.
+    prepared.delete(context);
+    throw new TypeError("The worklet can't be loaded.");
+  }
+}
+
 export class StretchRun {
   #node = null;
   /** What the worklet begins with; its first pieces come with it, so that it never waits for messages at the start. */
@@ -23,8 +38,7 @@ export class StretchRun {
   #isStopped = false;
 
   static async open({ context, pieces, names, frame, loop, tuning }) {
-    if (!prepared.has(context)) prepared.set(context, context.audioWorklet.addModule("stretch_worklet.js"));
-    await prepared.get(context);
+    await prepare(context);
     const run = new StretchRun(context, pieces, names, frame, loop, tuning);
     await run.pump();
     return run;

@@ -64,7 +64,7 @@ export class Uploads {
     this.add([item.file], item.options);
   }
 
-  /** Ends an upload; `status` is that of the reply, or 400 for what the page itself refuses. */
+  /** Ends an upload; `status` is that of the reply, null without one, or 400 for what the page itself refuses. */
   #refuse(item, sentence, status = 400) {
     Object.assign(item, { state: "failed", error: { detail: sentence, status } });
   }
@@ -117,7 +117,7 @@ export class Uploads {
     } else if (error.status === unsupportedMediaType && item.sound === item.file) {
       await this.#decode(item, error.message);
     } else {
-      this.#refuse(item, error.message, error.status);
+      this.#refuse(item, error.message, error.status ?? null);
     }
   }
 
