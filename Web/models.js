@@ -157,6 +157,9 @@ export class Models {
 
   /** Downloads a checkpoint from the first address that has it, and returns its stored file. */
   async #download(member, onProgress, signal, base) {
+    if (!globalThis.crypto?.subtle) {
+      throw new DownloadError("Published models are checked after the download, which browsers do only on pages with https, or on localhost. Choose the demo model, drop a model's file on this page, or open the page with https.");
+    }
     const sources = base ? [fromMirror(member, base)] : [fromHub(member), fromFirstServer(member)];
     const reasons = [];
     for (const source of sources) {

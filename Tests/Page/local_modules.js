@@ -9,10 +9,14 @@ await test("rates of formats by their headers", () => {
   equal(rateOf(bytesOf([0xff, 0xfb, 0x90, 0x00])), 44100, "MP3");
   equal(rateOf(bytesOf([0xff, 0xfb, 0x94, 0x00])), 48000, "MP3 of 48 kHz");
   equal(rateOf(bytesOf([0xff, 0xf3, 0x90, 0x00])), 22050, "MPEG-2");
-  equal(rateOf(bytesOf([0xff, 0xf1, 0x50, 0x80])), 44100, "AAC");
+  equal(rateOf(bytesOf([0xff, 0xf1, 0x50, 0x80, 0x20, 0x00])), 44100, "AAC");
   equal(rateOf(bytesOf("OggS", zeros(24), "\x01vorbis", zeros(4), [2], [0x80, 0xbb, 0, 0])), 48000, "Vorbis");
   equal(rateOf(bytesOf("OggS", zeros(24), "OpusHead", zeros(11))), 48000, "Opus");
-  equal(rateOf(bytesOf("\0\0\0\x20ftypM4A ", zeros(40), "mp4a", zeros(24), [0xac, 0x44, 0, 0])), 44100, "MP4");
+  equal(rateOf(bytesOf("\0\0\0\x20ftypM4A ", zeros(40), "stsd", zeros(12), "mp4a", zeros(24), [0xac, 0x44, 0, 0])), 44100, "MP4");
+  equal(rateOf(bytesOf("\0\0\0\x20ftypM4A ", "Magnum Opus", zeros(40), "stsd", zeros(12), "mp4a", zeros(24), [0xac, 0x44, 0, 0])), 44100, "MP4 with a title");
+  equal(rateOf(bytesOf("RIFF", zeros(4), "WAVEfmt ", [16, 0, 0, 0, 1, 0, 1, 0, 0x22, 0x56, 0, 0], zeros(8), [0xff, 0xfb, 0x90, 0x00])), 22050, "WAV of 8 bits");
+  equal(rateOf(bytesOf("FORM", zeros(4), "AIFFCOMM", [0, 0, 0, 18, 0, 2], zeros(4), [0, 16, 0x40, 0x0e, 0xac, 0x44], zeros(6), [0xff, 0xfb, 0x90, 0x00])), 44100, "AIFF");
+  equal(rateOf(bytesOf([0xff, 0xfb, 0x94, 0x00], zeros(500), [0xff, 0xfb, 0x90, 0x00], zeros(413), [0xff, 0xfb, 0x90, 0x00])), 44100, "MP3 after bytes that look like a frame");
   equal(rateOf(bytesOf("la la la")), null, "no sound");
 });
 await test("tags before the sound are passed over", () => {

@@ -463,6 +463,26 @@ class RefusalTests(LocalTest):
         self.drop(song_file("next.wav", 4))
         self.wait_state("done")
 
+    def test_a_song_that_is_cancelled_while_it_is_copied_leaves_nothing(self):
+        browser.run("""
+            const { openStorage } = await import("/storage.js");
+            const storage = await openStorage();
+            const released = new Promise((resolve) => { window.release = resolve; });
+            storage.append = async (path, bytes) => {
+              window.isCopying = path.endsWith("/song");
+              await released;
+              return Object.getPrototypeOf(storage).append.call(storage, path, bytes);
+            };""")
+        self.drop(song_file("song.wav", 4))
+        browser.wait("window.isCopying")
+        browser.execute_script("document.querySelector('#uploads button[aria-label^=Cancel]').click(); release()")
+        browser.wait("document.querySelectorAll('#queue li').length === 0")
+        browser.run("delete (await (await import('/storage.js')).openStorage()).append")
+        deadline = time.monotonic() + LONGEST_SECONDS
+        while (files := [name for name in self.stored_files() if "jobs/" in name]) and time.monotonic() < deadline:
+            time.sleep(0.1)
+        self.assertEqual((files, self.jobs()), ([], []))
+
     def test_a_broken_model_fails_and_the_next_song_goes_on(self):
         self.drop(garbage_file("broken.safetensors", b"\xff" * 1000))
         browser.wait("[...document.querySelector('[name=model]').options].some(({ value }) => value === 'broken.safetensors')")
@@ -484,6 +504,15 @@ class PageTests(LocalTest):
         self.drop(song_file("song.wav", 4))
         self.wait_state("done")
         self.assertEqual(self.jobs()[0]["model"], "demo.safetensors")
+
+    def test_the_stems_of_a_chosen_model_are_remembered(self):
+        self.choose("model", "htdemucs_6s")
+        self.choose("two-stems", "guitar")
+        browser.get("about:blank")
+        browser.get(self.host.address)
+        browser.wait("document.querySelector('#engine').textContent")
+        chosen = browser.execute_script("const { elements } = document.querySelector('#options'); return [elements.model.value, elements['two-stems'].value, elements['two-stems'].options.length]")
+        self.assertEqual(chosen, ["htdemucs_6s", "guitar", 7])
 
     def test_the_page_weighs_at_most_130_kB(self):
         """Without the engine, the models, the example, and what only songs of one format load; each module by itself. The service sends one script."""

@@ -152,6 +152,18 @@ test("a download that the storage can't hold is refused before it begins", async
   assert.equal((await entry()).storedBytes, 0);
 });
 
+test("a browser that can't check a download is told so before it", async () => {
+  const { subtle } = globalThis.crypto;
+  Object.defineProperty(globalThis.crypto, "subtle", { value: undefined, configurable: true });
+  try {
+    await assert.rejects(open(), { name: "DownloadError", message: /only on pages with https, or on localhost/ });
+  } finally {
+    Object.defineProperty(globalThis.crypto, "subtle", { value: subtle, configurable: true });
+  }
+  assert.deepEqual(server.requests, []);
+  await open();
+});
+
 test("a refusal names each address and its reason", async () => {
   server.files = {};
   await assert.rejects(models.open("aaa"), ({ message }) => /raw\/main\/aa.safetensors doesn't have the checksum/.test(message) && /aa-.*\.th is not there \(404\)/.test(message));

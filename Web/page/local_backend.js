@@ -26,7 +26,7 @@ export class LocalBackend {
     ["POST", "v1/models", ({ body }) => this.#addModel(body.get("file"))],
     ["DELETE", "v1/models/{name}", ({ name }) => this.#removeModel(name)],
     ["GET", "v1/separations", ({ query }) => this.#list(query)],
-    ["POST", "v1/separations", ({ body }) => this.#create(body)],
+    ["POST", "v1/separations", ({ body, signal }) => this.#create(body, signal)],
     ["GET", "v1/separations/{id}", ({ id }) => Response.json(this.#jobs.get(id))],
     ["DELETE", "v1/separations/{id}", ({ id }) => this.#remove(id)],
     ["PUT", "v1/separations/{id}/place", async ({ id, query }) => Response.json(await this.#jobs.move(id, query.get("before")))],
@@ -96,9 +96,9 @@ export class LocalBackend {
     return Response.json({ separations, next, total: all.length, last_event: this.#jobs.events.last });
   }
 
-  async #create(form) {
+  async #create(form, signal) {
     const { file, ...options } = Object.fromEntries(form);
-    return Response.json(await this.#jobs.add(file, options), { status: 202 });
+    return Response.json(await this.#jobs.add(file, options, signal), { status: 202 });
   }
 
   async #remove(id) {

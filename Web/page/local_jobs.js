@@ -59,8 +59,8 @@ export class LocalJobs {
     return this.#shown(this.#record(id).job);
   }
 
-  /** Stores a song and queues its separation. Throws `Refusal`. */
-  async add(file, chosen) {
+  /** Stores a song and queues its separation. Throws `Refusal`, or the reason of `signal`; then nothing is stored. */
+  async add(file, chosen, signal) {
     const options = { "two-stems": null, "other-method": "add", stems: null, mix: [], residual: false, format: "wav", model: defaultModel, precision: null, ...chosen };
     const facts = await inspect(file).catch((error) => {
       throw error instanceof Unreadable ? new Refusal(422, "unusable-sound", error.message) : error;
@@ -70,7 +70,12 @@ export class LocalJobs {
     const stems = plannedStems(options, model.sources ?? usualSources);
     if (Number.isFinite(facts.seconds)) await this.#checkRoom(file.size + facts.decodedBytes + facts.seconds * stems.length * stemBytesPerSecond);
     const id = [...crypto.getRandomValues(new Uint8Array(12))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
-    for (let at = 0; at < file.size; at += copiedBytes) await this.#storage.append(this.#path(id, "song"), await file.slice(at, at + copiedBytes).arrayBuffer());
+    try {
+      await this.#copy(file, this.#path(id, "song"), signal);
+    } catch (error) {
+      await this.#storage.remove(this.#path(id));
+      throw error;
+    }
     const job = {
       id, state: "queued", name: file.name, created: now(), started: null, finished: null, model: model.name,
       options, fraction: 0, seconds_left: null, activity: null, duration_seconds: Number.isFinite(facts.seconds) ? facts.seconds : null,
@@ -157,6 +162,14 @@ export class LocalJobs {
 
   #path(id, file) {
     return [folder, id, file].filter(Boolean).join("/");
+  }
+
+  async #copy(file, path, signal) {
+    for (let at = 0; at < file.size; at += copiedBytes) {
+      signal?.throwIfAborted();
+      await this.#storage.append(path, await file.slice(at, at + copiedBytes).arrayBuffer());
+    }
+    signal?.throwIfAborted();
   }
 
   #save(id) {

@@ -66,7 +66,7 @@ async function requireEnd(file, at) {
 }
 
 /** A frame's facts by its first four bytes; null if they are no header. */
-function frameHeader([sync, kind, coding, mode]) {
+export function frameHeader([sync, kind, coding, mode]) {
   const [version, layer] = [(kind >> 3) & 3, (kind >> 1) & 3];
   const [bits, rateIndex] = [coding >> 4, (coding >> 2) & 3];
   if (sync !== 0xff || kind < 0xe0 || version === 1 || layer !== 1 || bits === 0 || bits === 15 || rateIndex === 3) return null;

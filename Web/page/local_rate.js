@@ -1,22 +1,24 @@
 // The sample rate in a sound file's header. `decodeAudioData` resamples to the rate of its context
 // without a word; a context of the file's own rate gets the samples as they are.
 
+import { frameHeader } from "./local_mp3.js";
+
 /** Bytes of a file's beginning that tell its rate. */
 export const headerBytes = 1 << 16;
 /** Opus always decodes to this rate. */
 const opusRate = 48000;
-/** MPEG-1 audio by index (ISO 11172-3); MPEG-2 halves and MPEG-2.5 quarters them. */
-const mpegRates = [44100, 48000, 32000];
 /** AAC by index (ISO 14496-3). */
 const aacRates = [96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000, 12000, 11025, 8000, 7350];
 
-/** The rate of a FLAC, MP3, AAC, Ogg, MP4 or WebM file from its first bytes after tags; null for another one. */
+/** The rate of a FLAC, MP3, AAC, Ogg, MP4, WebM, WAV or AIFF file from its first bytes after tags; null for another one. */
 export function rateOf(bytes) {
   const text = (at, count) => String.fromCharCode(...bytes.subarray(at, at + count));
   if (text(0, 4) === "fLaC") return readBig(bytes, 18, 3) >> 4;
   if (text(0, 4) === "OggS") return oggRate(bytes);
   if (text(4, 4) === "ftyp") return mp4Rate(bytes);
   if (readBig(bytes, 0, 4) === 0x1a45dfa3) return find(bytes, "A_OPUS") < 0 ? null : opusRate;
+  if ((text(0, 4) === "RIFF" || text(0, 4) === "RF64") && text(8, 4) === "WAVE") return wavRate(bytes);
+  if (text(0, 4) === "FORM" && text(8, 3) === "AIF") return aiffRate(bytes);
   return framesRate(bytes);
 }
 
@@ -29,9 +31,9 @@ export function tagBytes(bytes) {
   return (hasFooter ? 20 : 10) + bytes.subarray(6, 10).reduce((sum, byte) => sum * 128 + (byte & 127), 0);
 }
 
-function find(bytes, text) {
+function find(bytes, text, from = 0) {
   const codes = [...text].map((letter) => letter.charCodeAt(0));
-  for (let at = 0; at + codes.length <= bytes.length; at += 1) if (codes.every((code, i) => bytes[at + i] === code)) return at;
+  for (let at = from; at + codes.length <= bytes.length; at += 1) if (codes.every((code, i) => bytes[at + i] === code)) return at;
   return -1;
 }
 
@@ -43,21 +45,49 @@ function oggRate(bytes) {
   return flac < 0 ? null : readBig(bytes, flac + 18, 3) >> 4;
 }
 
-/** The sample entry of the first sound track; the index of an MP4 file may be at its end, out of sight. */
-function mp4Rate(bytes) {
-  if (find(bytes, "Opus") >= 0) return opusRate;
-  const entry = Math.max(find(bytes, "mp4a"), find(bytes, "fLaC"), find(bytes, "alac"));
-  return entry < 0 || entry + 30 > bytes.length ? null : readBig(bytes, entry + 28, 2) || null;
+/** Of a file that this page doesn't read itself, such as one of 8 bits. */
+function wavRate(bytes) {
+  const format = find(bytes, "fmt ");
+  return format < 0 || format + 16 > bytes.length ? null : new DataView(bytes.buffer, bytes.byteOffset).getUint32(format + 12, true) || null;
 }
 
-/** The first frame of MP3 or AAC whose header is valid. */
+/** AIFF states its rate as a number of 80 bits: sign and exponent, then a mantissa whose first bit is its whole part. */
+function aiffRate(bytes) {
+  const common = find(bytes, "COMM");
+  if (common < 0 || common + 26 > bytes.length) return null;
+  const exponent = readBig(bytes, common + 16, 2) - 16383;
+  return exponent < 0 || exponent > 31 ? null : Math.round(readBig(bytes, common + 18, 4) * 2 ** (exponent - 31));
+}
+
+/** The sample entry of the first sound track; the index of an MP4 file may be at its end, out of sight. */
+function mp4Rate(bytes) {
+  for (let at = 0; ; ) {
+    const list = find(bytes, "stsd", at);
+    // Before its type, the entry has its size, and the list its version and its count.
+    if (list < 0 || list + 46 > bytes.length) return null;
+    const type = String.fromCharCode(...bytes.subarray(list + 16, list + 20));
+    if (type === "Opus") return opusRate;
+    if (["mp4a", "fLaC", "alac"].includes(type)) return readBig(bytes, list + 44, 2) || null;
+    at = list + 4;
+  }
+}
+
+/** The first frame of MP3 or AAC that another one follows: samples, too, have bytes that look like the head of one. */
 function framesRate(bytes) {
   for (let at = 0; at + 4 <= bytes.length; at += 1) {
-    if (bytes[at] !== 0xff || (bytes[at + 1] & 0xe0) !== 0xe0) continue;
-    const [version, layer] = [(bytes[at + 1] >> 3) & 3, (bytes[at + 1] >> 1) & 3];
-    if (layer === 0 && (bytes[at + 1] & 0xf0) === 0xf0) return aacRates[(bytes[at + 2] >> 2) & 15] ?? null;
-    const index = (bytes[at + 2] >> 2) & 3;
-    if (version !== 1 && layer !== 0 && index !== 3 && bytes[at + 2] >> 4 !== 15) return mpegRates[index] / [4, 1, 2, 1][version];
+    const frame = frameAt(bytes, at);
+    if (!frame) continue;
+    const next = at + frame.bytes;
+    if (next + 4 > bytes.length || frameAt(bytes, next)?.rate === frame.rate) return frame.rate;
   }
   return null;
+}
+
+/** The frame of MP3 or AAC at a place, `{ rate, bytes }`; null without one. */
+function frameAt(bytes, at) {
+  const head = bytes.subarray(at, at + 6);
+  const rate = aacRates[(head[2] >> 2) & 15];
+  const size = (readBig(head, 3, 3) >> 5) & 0x1fff;
+  const isAAC = head[0] === 0xff && (head[1] & 0xf6) === 0xf0 && rate && size >= 7;
+  return isAAC ? { rate, bytes: size } : frameHeader(head);
 }
