@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Measures how soon the service's page plays a song that is being separated: from the click on the example to the first sound.
 
-    tools/run --dry-run Models/demo_track.ogg        builds the program
+    tools/run -n demo --dry-run Models/demo_track.ogg    builds the program
     python bench/first_sound.py --precision int8 --threads 2
 
 Starts the service with a model, opens the page in headless Chromium, and presses play as soon as the

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Measures the memory of a tab that plays a separated song with its spectrogram open, in headless Chromium.
 
-    tools/run --dry-run Models/demo_track.ogg        builds the program
+    tools/run -n demo --dry-run Models/demo_track.ogg    builds the program
     python bench/page_memory.py --minutes 10
     python bench/page_memory.py --minutes 60
 

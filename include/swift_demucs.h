@@ -401,8 +401,8 @@ sd_status sd_separate(sd_model *model, const sd_audio *mix, const sd_separation_
  * tracks: paths of WAV, AIFF, FLAC, Ogg Vorbis, Opus, MP3 and CAF; with an ffmpeg on PATH also of
  *     AAC, M4A and videos.
  * settings: an object of JSON, or NULL for the defaults. Its keys are the command's options without
- *     their dashes, and have their values: strings, numbers, true or false, and an array for an
- *     option that can be repeated. docs/c-interface.md lists them.
+ *     their dashes, and have their values: strings, numbers, true or false; stems, mix and then may
+ *     be arrays. docs/c-interface.md lists them.
  * event: takes the lines that the command writes with --json (docs/formats.md): "start", "progress",
  *     "track" with a track's files or its failure, and "manifest" at the end. May be NULL.
  * progress: takes the segments of each track; may be NULL.

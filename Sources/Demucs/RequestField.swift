@@ -21,8 +21,17 @@ package struct RequestField<Values: FieldValues>: Sendable {
         case choice([String])
     }
 
+    /// How a text says several values.
+    package enum List: Sendable {
+        case separatedByCommas
+        /// One in each text: the field is given several times.
+        case repeated
+    }
+
     package let name: String
     package let form: Form
+    /// Nil for a field with one value.
+    package let list: List?
     /// The meaning, with limits; names of fields are in backticks.
     package let help: String
     /// The value of a request without the field; empty for a flag, which is then false.
@@ -52,7 +61,7 @@ package struct RequestField<Values: FieldValues>: Sendable {
     // Inlined into each row of the table, it would take a tenth of the module's compilation.
     @inline(never)
     package init(
-        _ name: String, _ form: Form, _ schema: JSONSchema,
+        _ name: String, _ form: Form, _ schema: JSONSchema, list: List? = nil,
         asText textSchema: JSONSchema? = nil,
         help: String, default defaultText: String? = nil,
         value: (@Sendable (Values) -> JSON)? = nil,
@@ -60,6 +69,7 @@ package struct RequestField<Values: FieldValues>: Sendable {
     ) {
         self.name = name
         self.form = form
+        self.list = list
         self.help = help
         self.defaultText =
             switch value?(Values()) {

@@ -21,7 +21,8 @@ extension ModelStore {
     }
 
     /// The named model. Without a name, the default model, or the demo model if the default one
-    /// can't be fetched; a given name never falls back.
+    /// can't be fetched; a given name never falls back, nor does a dry run, whose purpose is to tell
+    /// what the same run will do that fetches.
     ///
     /// - Parameters:
     ///   - find: returns a model's files by its name.
@@ -34,7 +35,9 @@ extension ModelStore {
         do {
             return try find(name ?? ModelStore.defaultModel)
         } catch let error as ModelStoreError {
-            guard name == nil, let demo = try? self.find(ModelStore.demoModel) else { throw error }
+            guard name == nil, offlineReason != .dryRun,
+                let demo = try? self.find(ModelStore.demoModel)
+            else { throw error }
             fallsBack(error)
             return demo
         }

@@ -20,7 +20,7 @@ public struct ModelStore: Sendable {
     let userFolders: [String]
     let bundledFolders: [String]
     /// Nil if fetching is enabled.
-    package let offlineReason: OfflineReason?
+    package var offlineReason: OfflineReason?
 
     /// - Parameters:
     ///   - repository: a folder of models that is searched first.

@@ -27,6 +27,8 @@ public enum OfflineReason: Equatable, Sendable {
     case requested
     /// The variable `HF_HUB_OFFLINE` of the environment.
     case environment
+    /// The model is for a run that writes nothing.
+    case dryRun
 }
 
 extension ModelStoreError: DescribedError {
@@ -53,6 +55,7 @@ extension ModelStoreError: DescribedError {
             switch reason {
             case .requested: Self.offline(name, folders, "the store is offline")
             case .environment: Self.offline(name, folders, "of HF_HUB_OFFLINE")
+            case .dryRun: Self.offline(name, folders, "this is a dry run")
             }
         case .notFetched(let name, let reasons):
             "the model '\(name)' could not be fetched: "

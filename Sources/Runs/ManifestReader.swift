@@ -67,8 +67,9 @@ struct ManifestReader {
         }
         var texts: [String: String] = [:]
         for (key, value) in values {
+            try checkKnown(key, line)
             switch value {
-            case .null: try checkKnown(key, line)
+            case .null: break
             case .string(let value): texts[key] = value
             case .integer(let value): texts[key] = "\(value)"
             case .number(let value): texts[key] = "\(value)"
@@ -81,7 +82,6 @@ struct ManifestReader {
     private func track(
         _ line: Int, _ values: [String: String]
     ) throws(RunError) -> ManifestTrack {
-        for key in values.keys { try checkKnown(key, line) }
         guard let id = values["id"] else { throw missing("id", line) }
         guard let path = values["path"], !path.isEmpty else { throw missing("path", line) }
         if let problem = SeparationRequest.problem(withName: id) {

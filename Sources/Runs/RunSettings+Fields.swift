@@ -96,13 +96,20 @@ extension RunSettings: FieldValues {
                 expected: container.codecs.map(\.rawValue).joined(separator: " or ")
                     + " with `stem-file \(container.rawValue)`")
         }
+        try checkStems(of: request)
+    }
+
+    /// Refuses a request of these settings that would write no file.
+    ///
+    /// - Throws: `RequestError.needs`.
+    func checkStems(of request: SeparationRequest) throws(RequestError) {
         if request.hasNoStems, stemContainer == nil {
             throw .needs("stems \(SeparationRequest.noStems)", "stem-file")
         }
     }
 
-    /// The settings of a JSON object: the fields with strings, numbers and booleans, and an array for a
-    /// field that can be repeated. A file name template is below the folder of the run.
+    /// The settings of a JSON object: the fields with strings, numbers and booleans, and arrays for
+    /// lists. A file name template is below the folder of the run.
     ///
     /// - Throws: `RunError`.
     package init(json: String) throws(RunError) {
@@ -120,12 +127,14 @@ extension RunSettings: FieldValues {
                 case .array(let elements): elements
                 default: [value]
                 }
-            for element in elements {
-                guard let text = element.fieldText else {
-                    throw .settings(
-                        "the value of '\(key)' is none of string, number, true and false")
-                }
-                fields.append((key, text))
+            let texts = elements.compactMap(\.fieldText)
+            guard texts.count == elements.count else {
+                throw .settings("the value of '\(key)' is none of string, number, true and false")
+            }
+            switch (SeparationRequest.field(key)?.list, value) {
+            case (.separatedByCommas, .array): fields.append((key, texts.joined(separator: ",")))
+            case (nil, .array): throw .settings("'\(key)' has an array; it takes one value")
+            default: fields += texts.map { (key, $0) }
             }
         }
         do throws(RequestError) { try self.init(fields: fields) } catch { throw .request(error) }

@@ -148,7 +148,7 @@ extension SeparationRecord {
 
     /// Whether separating the track again would give the same files.
     ///
-    /// - Parameter seed: the requested seed; nil accepts any.
+    /// - Parameter seed: the requested seed of the shifts; nil accepts any.
     func covers(
         _ track: PlannedTrack, model: @autoclosure () -> Model?,
         parameters: SeparationParameters, seed: UInt64?

@@ -9,8 +9,8 @@ import System
 extension SeparationRun {
     private static let resultKeys = [
         "id", "path", "status", "error_class", "error", "seconds", "peak_memory_bytes",
-        "realtime_factor", "duration_seconds", "seed", "warnings", "outputs", "engine_version",
-        "checkpoint_sha256", "parameters",
+        "realtime_factor", "duration_seconds", "seed", "tempo_bpm", "key", "warnings", "outputs",
+        "engine_version", "checkpoint_sha256", "parameters",
     ]
     private static let outputKeys = [
         "stem", "path", "bytes", "sha256", "peak", "gain", "duration_seconds",
@@ -28,6 +28,7 @@ extension SeparationRun {
             [
                 "realtime_factor": report.durationSeconds / seconds,
                 "duration_seconds": report.durationSeconds, "seed": report.seed,
+                "tempo_bpm": analysis?.beatsPerMinute, "key": analysis?.key?.description,
                 "warnings": report.warnings.map(\.description),
             ], outputs: SeparationEvents.Track.outputs(of: report), seconds: seconds)
     }

@@ -159,7 +159,7 @@ package struct SeparationRun {
             let record = track.record?.read(),
             record.covers(
                 track, model: identity(), parameters: parameters(of: track),
-                seed: request(of: track).seed),
+                seed: request(of: track).shifts > 0 ? request(of: track).seed : nil),
             !request(of: track).analyzes || record.tempoBpm != nil || record.key != nil
         else { return nil }
         return record

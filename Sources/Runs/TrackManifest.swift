@@ -88,6 +88,7 @@ package struct TrackManifest {
         do throws(RequestError) {
             for (field, value) in track.options { try field.set(value, in: &request) }
             try request.validate(given: settings.givenFields + track.options.map(\.field.name))
+            try settings.checkStems(of: request)
         } catch {
             let error = error.withValueAsGiven { name in
                 track.options.first { $0.field.name == name }?.value

@@ -64,9 +64,11 @@ struct AnalyzeCommand {
                 do {
                     display.begin(label: track.path)
                     defer { display.end() }
+                    let spool = Spool { cancellation.isCancelled }
                     let input =
                         track.isStandardInput
-                        ? try AudioInput(standardInput: Spool()) : try AudioInput(path: track.path)
+                        ? try AudioInput(standardInput: spool)
+                        : try AudioInput(path: track.path, spool: spool)
                     // Without a shift the same track always gives the same beats.
                     let (analysis, warnings) = try separator.analyze(
                         input, options: SeparationOptions(shifts: 0), cancellation: cancellation,

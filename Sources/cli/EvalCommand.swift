@@ -19,6 +19,10 @@ struct EvalCommand {
             arguments.value(option)?.split(separator: ",").map(String.init)
         }
         stems = words(.stems)
+        if let stems, Set(stems).count < stems.count || stems.isEmpty {
+            throw .invalidValue(
+                .stems, value: arguments.value(.stems) ?? "", allowed: "stem names, each once")
+        }
         threads = try arguments.threads()
         var metrics: Set<Metric> = []
         for word in words(.metrics) ?? Metric.allCases.map(\.rawValue) {

@@ -7,13 +7,11 @@ import Runs
 import System
 
 extension ModelStore {
-    /// The named model, or the default one.
+    /// The named model, or the default one; fetches missing files.
     ///
-    /// - Parameter isFetched: whether missing files are fetched.
     /// - Throws: `ModelStoreError`, `BagError`, `WeightsError`, `CancellationError`.
     func model(
-        named name: String?, isFetched: Bool = true, console: Console,
-        cancellation: CancellationToken
+        named name: String?, console: Console, cancellation: CancellationToken
     ) throws -> ModelFiles {
         try model(named: name) { error in
             console.warning(
@@ -21,8 +19,7 @@ extension ModelStore {
                     + "SDR of about 6 dB on real songs, where '\(ModelStore.defaultModel)' has about 9; "
                     + "'swift-demucs models fetch \(ModelStore.defaultModel)' gets it (84 MB)")
         } find: { name in
-            isFetched
-                ? try fetch(name, console: console, cancellation: cancellation) : try find(name)
+            try fetch(name, console: console, cancellation: cancellation)
         }
     }
 
@@ -38,27 +35,24 @@ extension ModelStore {
 }
 
 extension SeparationModel {
-    /// Finds the model of the options, and fetches missing files unless the run is dry.
+    /// Finds the model of the options, and fetches missing files.
     ///
     /// - Throws: `ModelStoreError`, `BagError`, `WeightsError`, `ConfigurationError`,
     ///   `CancellationError`.
     init(
-        _ arguments: ParsedArguments, _ settings: RunSettings, console: Console,
+        _ arguments: ParsedArguments, _ request: SeparationRequest, console: Console,
         cancellation: CancellationToken
     ) throws {
         let name = arguments.value(.name)
         let store = try arguments.modelStore()
         var files = try store.model(
-            named: name, isFetched: !settings.isDryRun, console: console,
-            cancellation: cancellation)
+            named: name, console: console, cancellation: cancellation)
         files.submodel = arguments.value(.member)
         if let path = arguments.value(.config) {
             files.configuration = try ConfigurationFile.read(path)
         }
-        files = try settings.request.followed(files) { name in
-            try settings.isDryRun
-                ? store.find(name)
-                : store.fetch(name, console: console, cancellation: cancellation)
+        files = try request.followed(files) { name in
+            try store.fetch(name, console: console, cancellation: cancellation)
         }
         try self.init(files, name: name)
     }

@@ -106,8 +106,10 @@ extension ParsedArguments {
             ?? countAvailableCores()
     }
 
-    /// The models of `--repo` and the default places.
+    /// The models of `--repo` and the default places; a dry run fetches none.
     func modelStore() throws -> ModelStore {
-        try ModelStore(ofProgramWith: value(.repo), isOffline: has(.offline))
+        var store = try ModelStore(ofProgramWith: value(.repo), isOffline: has(.offline))
+        if has(.dryRun), store.offlineReason == nil { store.offlineReason = .dryRun }
+        return store
     }
 }

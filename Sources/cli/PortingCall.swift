@@ -26,6 +26,11 @@ struct PortingCall {
         }
     }
 
+    /// Opens a track; an interruption ends this too.
+    func track(_ path: String) throws -> AudioInput {
+        try AudioInput(path: path, spool: Spool { [cancellation] in cancellation.isCancelled })
+    }
+
     /// The model of `--name`, or the default one.
     ///
     /// - Parameters:

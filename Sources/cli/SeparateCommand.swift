@@ -71,7 +71,7 @@ struct SeparateCommand {
             var run = try SeparationRun(
                 of: found.tracks, manifest,
                 with: SeparationModel(
-                    arguments, settings, console: console, cancellation: cancellation),
+                    arguments, settings.request, console: console, cancellation: cancellation),
                 settings: settings, reporter: reporter, cancellation: cancellation)
             return try ExitCode(run.run(problems: found.problems))
         } catch {

@@ -74,7 +74,7 @@ enum TensorsCommand {
         let overlap = try arguments.finiteNumber(.chunkOverlap) ?? 0.25
         return call.run {
             // A mistyped name must not start a download.
-            let track = try AudioInput(path: arguments.operands[0])
+            let track = try call.track(arguments.operands[0])
             let backend = try call.backend()
             let model = try call.model()
             let preparation = try Preparation(
@@ -169,7 +169,7 @@ enum TensorsCommand {
         let encoding = try call.encoding(.npy)
         let seconds = try arguments.finiteNumber(.chunk)
         return call.run {
-            let tracks = try arguments.operands.map { try AudioInput(path: $0) }
+            let tracks = try arguments.operands.map(call.track)
             let model = try call.model()
             let display = call.progress("Sample")
             let lists = try Calibration(

@@ -47,7 +47,7 @@ enum TraceCommand {
         }
         return call.run {
             // Opens the track before the model, which may have to be downloaded.
-            let audio = isChunk ? nil : try AudioInput(path: track)
+            let audio = isChunk ? nil : try call.track(track)
             let model = try call.model(
                 defaultName: isChunk ? Trace.modelName(ofChunk: track) : nil, needsCore: false)
             let heads = try arguments.value(.attention).map {

@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 /// Interruption by signals, and by readers that close the pipe.
@@ -54,6 +55,28 @@ struct InterruptionTests {
         process.waitUntilExit()
         #expect(process.terminationStatus == 141)
         #expect(try !String(contentsOf: errors, encoding: .utf8).contains("error"))
+    }
+
+    /// A pipe whose writer writes nothing more.
+    @Test(arguments: [["analyze"], ["separate"], ["tensors", "prepare", "-o", "out"]])
+    func aTrackThatIsNotReadYetEndsToo(command: [String]) throws {
+        let path = folder.url("pipe").path
+        #expect(mkfifo(path, 0o600) == 0)
+        let run = try CommandRun(
+            command + [path, "-n", "demo"], in: folder.url, models: Fixture.bundledModels.path,
+            exits: 130
+        ) { process in
+            // The pipe opens when the program has opened its other end.
+            var writer: Int32 = -1
+            while writer < 0, process.isRunning {
+                writer = open(path, O_WRONLY | O_NONBLOCK)
+                Thread.sleep(forTimeInterval: 0.01)
+            }
+            kill(process.processIdentifier, SIGINT)
+            process.waitUntilExit()
+            close(writer)
+        }
+        #expect(run.errors.contains("error: interrupted"))
     }
 
     @Test func commandsWithoutFilesEndAtOnce() throws {

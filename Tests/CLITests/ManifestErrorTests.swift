@@ -51,6 +51,11 @@ struct ManifestErrorTests {
         (track + "\n" + "[]", "list: line 2: is not a JSON object"),
         (#"{"id": "a", "path": [1]}"#, "list: line 1: 'path' is no string and no number"),
         (#"{"id": "a", "path": "a", "sed": 1}"#, "list: line 1: unknown key 'sed'"),
+        (#"{"id": "a", "path": "a", "flac": true}"#, "list: line 1: unknown key 'flac'"),
+        (
+            #"{"id": "a", "path": "a.wav", "stems": "none"}"#,
+            "list: line 1: '--stems none' requires '--stem-file"
+        ),
         (#"{"id": "a", "path": "a", "id": "b"}"#, "the key \"id\" appears twice"),
         (#"{"id": "a\u0000", "path": "a"}"#, "must not contain '/' or control characters"),
     ])

@@ -123,8 +123,8 @@ struct ManifestTests {
             results.map { $0["error_class"] as? String } == [nil, "unreadable", "unreadable"])
         let keys: Set = [
             "event", "id", "path", "status", "error_class", "error", "seconds",
-            "peak_memory_bytes", "realtime_factor", "duration_seconds", "seed", "warnings",
-            "outputs", "engine_version", "checkpoint_sha256", "parameters",
+            "peak_memory_bytes", "realtime_factor", "duration_seconds", "seed", "tempo_bpm", "key",
+            "warnings", "outputs", "engine_version", "checkpoint_sha256", "parameters",
         ]
         for result in results { #expect(Set(result.keys) == keys) }
         let outputs = try #require(results[0]["outputs"] as? [[String: Any]])

@@ -122,6 +122,17 @@ struct SeparateTests {
         #expect(folder.exists("out/demo/a/vocals.wav"))
     }
 
+    /// The same run without `--dry-run` would fetch the default model, or say that it can't.
+    @Test func aDryRunDoesNotTakeTheDemoForAModelThatWouldBeFetched() throws {
+        let models = Fixture.bundledModels.path
+        let run = try folder.run(
+            ["a.wav", "--dry-run"], models: models, environment: ["HF_HUB_OFFLINE": "0"], exits: 3)
+        #expect(run.errors.contains("the model 'htdemucs' was not found"))
+        #expect(run.errors.hasSuffix("and is not fetched because this is a dry run\n"))
+        let offline = try folder.run(["a.wav", "--dry-run", "--offline"], models: models)
+        #expect(offline.output.contains("separated/demo/a/vocals.wav"))
+    }
+
     @Test func anInterruptedRunLeavesNothingUnfinished() throws {
         try folder.writeTrack("long.wav", samples: 200_000)
         let run = try folder.run(

@@ -55,6 +55,12 @@ struct SkipExistingTests {
         #expect(try isSkipped())
     }
 
+    @Test func withoutShiftsTheSeedDoesNotCount() throws {
+        #expect(try isSkipped("--seed=5", "--shifts=0") == false)
+        #expect(try isSkipped("--seed=5", "--shifts=0"))
+        #expect(try isSkipped("--seed=6", "--shifts=0"))
+    }
+
     /// Reading a pipe again for its checksum would wait for ever.
     @Test func aNamedPipeIsSeparatedWithoutARecord() throws {
         let path = folder.url("pipe.wav").path

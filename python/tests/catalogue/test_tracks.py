@@ -45,6 +45,20 @@ def test_manifests_have_the_same_tracks_in_any_form(tmp_path: Path, form: str) -
     assert found.tracks[0].request != found.tracks[1].request
 
 
+def test_lines_end_as_for_the_command(tmp_path: Path) -> None:
+    path = tmp_path / "manifest.jsonl"
+    # A mark of the byte order, and characters that JSON may have, at which Python cuts lines.
+    path.write_bytes(
+        '\ufeff{"id": "a",\r"path": "a\u2028\u0085b.wav"}\r\n\n{"id": "b", "path": "c"}'.encode()
+    )
+    found = catalogue.load(str(path), job(tmp_path), Store({}), tmp_path)
+    assert [track.path for track in found.tracks] == [
+        str(Path.cwd() / "a\u2028\u0085b.wav"),
+        str(Path.cwd() / "c"),
+    ]
+    assert [track.line for track in found.tracks] == [{"id": "a"}, {"id": "b"}]
+
+
 @pytest.mark.parametrize(
     ("rows", "message"),
     [
@@ -110,7 +124,7 @@ def test_the_table_has_the_members_of_the_result_line(tmp_path: Path) -> None:
     line = engine.separate({"id": "a", "path": str(tmp_path / "a.wav")})
     engine.close()
     own = catalogue.COLUMNS[: catalogue.COLUMNS.index("parameters") + 1]
-    assert {"event", *own} == set(line)
+    assert {"event", "tempo_bpm", "key", *own} == set(line)
     fields = [field.name for field in catalogue.SCHEMA.field("outputs").type.value_type]
     assert set(fields) == set(line["outputs"][0])
 

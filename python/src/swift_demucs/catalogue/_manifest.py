@@ -166,7 +166,9 @@ def _requested(parameters: Dict[str, Any], job: Job) -> str:
 
 def _add_lines(tracks: List[Track], manifest: Path) -> None:
     """Adds each track's own options, which the command has checked."""
-    texts = (text for text in manifest.read_text(encoding="utf-8").splitlines() if text.strip())
+    # JSON may have the other characters at which splitlines() and strip() cut.
+    lines = manifest.read_bytes().decode("utf-8-sig").split("\n")
+    texts = (text for text in lines if text.strip(" \t\r"))
     for index, text in enumerate(texts):
         row = json.loads(text)
         own = {name: value for name, value in row.items() if value is not None}

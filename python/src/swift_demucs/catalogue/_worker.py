@@ -107,7 +107,9 @@ class Worker:
             # Moved, so that the process can't overwrite them during the next track.
             files = {output["stem"]: Path(output["path"]) for output in result["outputs"]}
             files = {stem: file.rename(stems / file.name) for stem, file in files.items()}
-        row.update({name: value for name, value in result.items() if name != "event"})
+        # A row's "key" is the digest of its request.
+        left_out = {"event", "tempo_bpm", "key"}
+        row.update({name: value for name, value in result.items() if name not in left_out})
         row.update(path=track.path, id=track.id)
         start = time.monotonic()
         self._upload(track, row, files, folder)
