@@ -203,8 +203,8 @@ for k, name in enumerate(SOURCES):
 # %% [markdown]
 # ## From one song to all songs
 #
-# A network that knows one song knows nothing about the next one. The demo model heard hundreds of generated songs; in its
-# last six hours, two cores did 21,300 steps ([Models/README.md](../../Models/README.md)). Songs with true stems are rare,
+# A network that knows one song knows nothing about the next one. The demo model heard hundreds of generated songs, in
+# 16,100 steps of two cores ([Models/README.md](../../Models/README.md)). Songs with true stems are rare,
 # so every excerpt is varied each time: channels exchanged, signs flipped, volumes and tempo changed. In half of its
 # excerpts the stems come from *different songs* (*remixing*): the network must not learn that this voice always comes
 # with that bass. Its learning rate rises, stays constant, and falls to zero only at the end, when the training is told
