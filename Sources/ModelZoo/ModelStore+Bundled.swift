@@ -21,8 +21,8 @@ extension ModelStore {
     }
 
     /// The named model. Without a name, the default model, or the demo model if the default one
-    /// can't be fetched; a given name never falls back, nor does a dry run, whose purpose is to tell
-    /// what the same run will do that fetches.
+    /// can't be fetched. A given name never falls back. Nor does a dry run, which lists the files of
+    /// a run that would fetch the default model.
     ///
     /// - Parameters:
     ///   - find: returns a model's files by its name.

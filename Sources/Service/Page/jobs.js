@@ -25,7 +25,7 @@ export class Jobs {
 
   /**
    * `onChange(job, before)`: `job` is null for a removed job, `before` for a new one; `onConnection(isOpen, problem)`;
-   * `onSearch()` when a job that could not be loaded may be looked for again.
+   * `onSearch()` when a job that could not be loaded may be found by another call of `find`.
    */
   constructor({ onChange, onLoaded, onConnection, onSearch }) {
     Object.assign(this, { onChange, onLoaded, onConnection, onSearch });
