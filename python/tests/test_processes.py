@@ -178,6 +178,30 @@ print(model.separate(noise(1)).array.shape)
     assert (process.returncode, output, errors) == (0, "(4, 2, 44100)\n", "")
 
 
+def test_ctrl_c_again_waits_for_the_library() -> None:
+    process = start(
+        """
+from swift_demucs import _call
+ended = []
+def work():
+    time.sleep(1)
+    ended.append("the library has returned")
+def interrupt():
+    for _ in range(3):
+        time.sleep(0.2)
+        os.kill(os.getpid(), signal.SIGINT)
+threading.Thread(target=interrupt).start()
+try:
+    with _call.token(None) as token:
+        _call.Callbacks().run(work, token)
+except KeyboardInterrupt:
+    print(*ended)
+"""
+    )
+    output, errors = process.communicate(timeout=LONG)
+    assert (process.returncode, output, errors) == (0, "the library has returned\n", "")
+
+
 @pytest.mark.parametrize(
     "code",
     [

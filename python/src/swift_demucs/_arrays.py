@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ctypes
+import math
 import sys
 from typing import Any, Callable, Tuple
 
@@ -21,6 +23,15 @@ def as_torch(array: Array) -> Any:
 def as_numpy(array: Array) -> Array:
     """The array itself."""
     return array
+
+
+def copied(samples: Any, shape: Tuple[int, ...]) -> Array:
+    """A copy of float32 samples at a pointer of the C library.
+
+    ``numpy.ctypeslib.as_array`` would keep a type in memory for each shape.
+    """
+    content = ctypes.string_at(samples, 4 * math.prod(shape))
+    return np.frombuffer(content, np.float32).reshape(shape).copy()
 
 
 def is_torch(value: object) -> bool:

@@ -221,7 +221,10 @@ class Callbacks:
             # Ctrl-C, or another exception of a signal handler.
             self._error = error
             token.cancel()
-            worker.join()
+            # Another Ctrl-C must not free what the library still reads.
+            while worker.is_alive():
+                with contextlib.suppress(BaseException):
+                    worker.join()
             raise
         finally:
             # A stream may go on in another thread.

@@ -581,7 +581,7 @@ class Model:
 
             def take(_context: Any, name: bytes, shape: Any, rank: int, samples: Any) -> int:
                 sizes = tuple(shape[axis] for axis in range(rank))
-                values[name.decode()] = np.ctypeslib.as_array(samples, sizes).copy()
+                values[name.decode()] = _arrays.copied(samples, sizes)
                 return 1 if token.is_cancelled else 0
 
             callback = _library.TraceCallback(take)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from ctypes import POINTER, byref, c_float, c_size_t, cast
+from ctypes import byref, c_size_t
 from pathlib import Path
 from typing import Any, List, Optional, Tuple, Union
 
@@ -55,8 +55,7 @@ def read(
 
         def take(_context: Any, block: Any) -> int:
             audio = block.contents
-            pointer = cast(audio.samples, POINTER(c_float))
-            blocks.append(np.ctypeslib.as_array(pointer, (audio.channels, audio.frames)).copy())
+            blocks.append(_arrays.copied(audio.samples, (audio.channels, audio.frames)))
             rates.append(audio.sample_rate)
             return 1 if token.is_cancelled else 0
 
