@@ -93,7 +93,7 @@ def methods(attack: Attack) -> str:
             "/nothing",
         )
         for target in targets:
-            head, _, body = service.exchange(service.head("HEAD", target), seconds=5).partition(b"\r\n\r\n")
+            head, _, body = service.exchange(service.head("HEAD", target)).partition(b"\r\n\r\n")
             status = int(head.split(b" ")[1])
             check(status == (404 if target == "/nothing" else 200), f"HEAD {target}: {status}")
             # libmicrohttpd ends a reply of unknown length with an empty chunk also for HEAD. A client would take it
@@ -121,7 +121,7 @@ def methods(attack: Attack) -> str:
             "a TLS hello": bytes.fromhex("16030100c8010000c40303") + bytes(200),
         }
         for name, request in odd.items():
-            statuses = [reply.status for reply in replies(service.exchange(request, seconds=5))]
+            statuses = [reply.status for reply in replies(service.exchange(request))]
             check(all(400 <= status < 500 or status == 505 for status in statuses), f"{name}: {statuses}")
         check(service.get("/livez")[0] == 200, "the service does not answer")
     return (
@@ -159,7 +159,7 @@ def smuggling(attack: Attack) -> str:
     with attack.service() as service:
         for some in lines:
             request = service.head("POST", "/v1/separations?shifts=0", *some) + b"0\r\n\r\n" + hidden
-            found = replies(service.exchange(request, seconds=5))
+            found = replies(service.exchange(request))
             statuses = [reply.status for reply in found]
             check(not any(b'"models"' in reply.body for reply in found), f"{some}: the hidden request was answered")
             check(all(400 <= status < 500 for status in statuses), f"{some}: {statuses}")
@@ -167,7 +167,7 @@ def smuggling(attack: Attack) -> str:
             "a bare line feed": service.head("GET", "/livez", "X-A: b\nX-C: d", "Connection: close"),
             "a NUL": service.head("GET", "/livez", "X-A: b\0c", "Connection: close"),
         }.items():
-            found = replies(service.exchange(request, seconds=5))
+            found = replies(service.exchange(request))
             check(len(found) <= 1 and all(reply.status in (200, 400) for reply in found), f"{name}: {found}")
         check(service.get("/v1/separations")[1].count(b'"id"') == 0, "a job was made")
     return f"{len(lines)} ambiguous lengths: refused with 400 or closed, the hidden request is never answered"
@@ -195,7 +195,7 @@ def chunking(attack: Attack) -> str:
         }
         seen = []
         for name, (body, expected) in bodies.items():
-            statuses = [reply.status for reply in replies(service.exchange(chunked + body, seconds=15))]
+            statuses = [reply.status for reply in replies(service.exchange(chunked + body))]
             # A client that closes in the middle gets no reply.
             check(len(statuses) <= 1 and set(statuses) <= expected, f"{name}: {statuses}")
             seen.append(str(statuses[0]) if statuses else "closed")
@@ -209,13 +209,16 @@ def headers(attack: Attack) -> str:
     """Heads of megabytes, 20,000 headers, long addresses, hundreds of query fields with a body."""
     with attack.service() as service:
         before = service.memory_megabytes
+        seen = []
         for name, request, expected in (
             ("8 MB in a header", service.head("GET", "/livez", "X-A: " + "a" * 8_000_000), {431}),
             ("20,000 headers", service.head("GET", "/livez", *["X-A: b"] * 20_000), {431}),
             ("an address of 100 kB", service.head("GET", "/livez?" + "a" * 100_000), {414}),
         ):
             statuses = {reply.status for reply in replies(service.exchange(request))}
+            # A client that still sends when the service closes may lose the reply.
             check(statuses <= expected, f"{name}: {statuses}")
+            seen.append(", ".join(map(str, statuses)) or "closed")
         grown = service.memory_megabytes - before
         check(grown < 20 or attack.is_sanitized, f"the memory has grown by {grown:.0f} MB")
         body = tone(0.2)
@@ -227,7 +230,7 @@ def headers(attack: Attack) -> str:
             )
             statuses = [reply.status for reply in replies(service.exchange(request))]
             check(len(statuses) == 1 and statuses[0] in (400, 413, 414, 422, 431), f"{fields} query fields: {statuses}")
-    return f"431, 431, 414; memory grows by {max(0, grown):.0f} MB; up to 1,500 query fields with a body get a reply"
+    return f"{', '.join(seen)}; memory grows by {max(0, grown):.0f} MB; up to 1,500 query fields with a body get a reply"
 
 
 @attack("pipelining")
@@ -235,7 +238,7 @@ def pipelining(attack: Attack) -> str:
     """Pipelined requests, thousands on one connection, HTTP/1.0."""
     with attack.service() as service:
         targets = ("/livez", "/v1/models", "/readyz", "/nothing", "/livez")
-        found = replies(service.exchange(b"".join(service.head("GET", target) for target in targets), seconds=5))
+        found = replies(service.exchange(b"".join(service.head("GET", target) for target in targets)))
         check([reply.status for reply in found] == [200, 200, 200, 404, 200], f"pipelined: {found}")
         check(b'"models"' in found[1].body and found[2].body == b"ready\n", "the order of the replies")
         count = attack.size(2_000, 20_000)

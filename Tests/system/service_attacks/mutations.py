@@ -87,7 +87,7 @@ def _seeds(service: Service, job: str) -> list[bytes]:
 
 def _status_of(service: Service, request: bytes) -> int:
     """Status of the first reply; 0 if the connection was closed without one."""
-    reply = service.exchange(request, seconds=5)
+    reply = service.exchange(request)
     words = reply.split(b" ", 2)
     return int(words[1]) if len(words) > 1 and words[1][:3].isdigit() else 0
 

@@ -23,6 +23,7 @@ def _in_parallel(service: Service, targets: list[str]) -> Counter[int]:
         thread.start()
     for thread in threads:
         thread.join()
+    check(sum(statuses.values()) == len(targets), f"of {len(targets)} requests, not each has a reply: {statuses}")
     return statuses
 
 
