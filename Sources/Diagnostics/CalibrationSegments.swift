@@ -14,26 +14,35 @@ package struct CalibrationSegments: Sendable {
     /// Description of the segments for a quantised file's metadata.
     package let description: [String: ArgumentValue]
 
+    /// Problems of the files that did not stop the reading.
+    package let warnings: [AudioWarning]
+
     private static let noiseSegments = 4
 
     /// Reads segments of the model's length, equally many from each file and at equal distances. A
-    /// file shorter than a segment is padded with zeros.
+    /// file shorter than a segment is padded with zeros. Of more files than segments, as many are
+    /// read, at equal distances in the list.
     ///
     /// - Parameters:
     ///   - paths: at least one sound file.
-    ///   - count: number of segments in all, at least one for each file.
+    ///   - count: number of segments in all.
     /// - Throws: `AudioError`, `SeparationError.emptyAudio`, `CancellationError`.
     package init(
         of paths: [String], count: Int, for rules: TrackRules, on backend: Backend,
         cancellation: CancellationToken
     ) throws {
         let samples = rules.segmentSamples
+        let fileCount = min(paths.count, count)
+        let paths = (0..<fileCount).map { paths[$0 * paths.count / fileCount] }
         var mixes: [[Float]] = []
+        var warnings: [AudioWarning] = []
         for (index, path) in paths.enumerated() {
-            let track = try Recording(
-                AudioInput(path: path), channelCount: rules.audioChannels,
-                sampleRateHz: rules.sampleRateHz, cancellation: cancellation
-            ).track
+            let recording = try Recording(
+                AudioInput(path: path, spool: Spool { cancellation.isCancelled }),
+                channelCount: rules.audioChannels, sampleRateHz: rules.sampleRateHz,
+                cancellation: cancellation)
+            warnings += recording.warnings
+            let track = recording.track
             let segments = (index + 1) * count / paths.count - index * count / paths.count
             let room = max(0, track.sampleCount - samples)
             // Segments begin in the middles of equal parts.
@@ -46,6 +55,7 @@ package struct CalibrationSegments: Sendable {
             }
         }
         self.mixes = mixes
+        self.warnings = warnings
         description = [
             "files": .integer(paths.count), "segments": .integer(mixes.count),
             "segment_samples": .integer(samples),
@@ -58,6 +68,7 @@ package struct CalibrationSegments: Sendable {
         mixes = (0..<Self.noiseSegments).map { _ in
             draws.next(rules.audioChannels * rules.segmentSamples, in: -1...1)
         }
+        warnings = []
         description = [:]
     }
 }

@@ -42,6 +42,10 @@ struct QuantizeCommand {
         console.reporting(
             interruption: "interrupted; nothing was written", failure: .modelUnusable
         ) {
+            // The work may take hours.
+            for path in [output, arguments.value(.report)].compactMap(\.self) {
+                try Self.checkWritable(path)
+            }
             let checkpoint = try Checkpoint.open(
                 arguments.operands[0], member: arguments.value(.member))
             let description = try ModelDescription(of: checkpoint)
@@ -50,9 +54,10 @@ struct QuantizeCommand {
             let segments =
                 try calibrationTracks.map { tracks in
                     try CalibrationSegments(
-                        of: tracks, count: max(segmentCount, tracks.count), for: rules,
+                        of: tracks, count: segmentCount, for: rules,
                         on: Backend(threads: threads), cancellation: cancellation)
                 } ?? CalibrationSegments(noiseFor: rules)
+            for warning in segments.warnings { console.warning("\(warning)") }
             let quantization = try ModelQuantization(
                 checkpoint, description, calibration: segments.description, threads: threads)
             var display: CountDisplay?
@@ -62,6 +67,8 @@ struct QuantizeCommand {
             try model.write(to: output)
             let report = QuantizationReport(
                 model: model, source: checkpoint, calibration: segments.description)
+            console.result(report.table)
+            console.result(output)
             if let path = arguments.value(.report) {
                 do {
                     try replaceFile(at: path, with: report.json.utf8)
@@ -69,9 +76,17 @@ struct QuantizeCommand {
                     throw WeightsError.fileUnwritable(path: path, reason: "\(error)")
                 }
             }
-            console.result(report.table)
-            console.result(output)
             return .done
+        }
+    }
+
+    /// - Throws: `WeightsError.fileUnwritable`.
+    private static func checkWritable(_ path: String) throws(WeightsError) {
+        if FilePath.isFolder(path) {
+            throw .fileUnwritable(path: path, reason: "it is a folder")
+        }
+        do throws(SystemError) { try UnfinishedFile(path).discard() } catch {
+            throw .fileUnwritable(path: path, reason: "\(error)")
         }
     }
 
@@ -133,7 +148,8 @@ extension Option {
             + "by commas. Can be repeated.")
     static let calibrationSamples = Option(
         "samples", value: "n",
-        help: "Segments of that music, 1 to 10000, spread over the files. (default: 50)")
+        help: "Segments of that music, 1 to 10000, spread over the files; each of htdemucs takes "
+            + "2.8 MB of memory. (default: 50)")
     static let leastSNR = Option(
         "min-snr", value: "dB",
         help: "Keep as many layers in 16 bits as this SNR of the worst stem against float32 needs.")

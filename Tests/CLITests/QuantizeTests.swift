@@ -51,6 +51,28 @@ struct QuantizeTests {
         #expect(calibration["segments"] as? Int == 4)
     }
 
+    @Test func moreFilesThanSegmentsAreNotAllRead() throws {
+        for name in ["a.wav", "c.wav"] { try folder.writeTrack(name) }
+        try folder.write("no sound", "b.wav")
+        try folder.run(
+            "quantize", Self.model, "-o", "int8.safetensors", "--calibrate", "a.wav,b.wav,c.wav",
+            "--samples", "1", "--report", "layers.json", "-q")
+        let calibration = try #require(try report()["calibration"] as? [String: Any])
+        #expect(calibration["files"] as? Int == 1)
+        #expect(calibration["segments"] as? Int == 1)
+    }
+
+    /// The work in between may take hours.
+    @Test(arguments: [
+        ["-o", "missing/a.safetensors"], ["-o", "a.safetensors", "--report", "missing/r.json"],
+        ["-o", "."],
+    ])
+    func filesThatCannotBeWrittenAreNamedAtTheStart(options: [String]) throws {
+        let run = try folder.run(["quantize", Self.model] + options, exits: 3)
+        #expect(run.errors.contains("can't be written: ") && run.errorLines.count == 1)
+        #expect(!folder.exists("a.safetensors"))
+    }
+
     @Test func aFolderWithoutMusicIsRefused() throws {
         try folder.write("text", "empty/notes.txt")
         let run = try folder.run(
