@@ -96,6 +96,21 @@ public struct AudioInput: Sendable {
         if case .file(_, let original) = content { original.descriptor } else { nil }
     }
 
+    /// The SHA-256 of the original file, or of the bytes of a pipe, in hexadecimal digits; nil for samples.
+    ///
+    /// - Throws: ``AudioError``; `CancellationError` once `isCancelled` is true.
+    package func sha256(isCancelled: () -> Bool) throws -> String? {
+        do {
+            return try sourceDescriptor.map {
+                // Whoever made the copy of a pipe has left the offset at its end.
+                lseek($0, 0, SEEK_SET)
+                return try SHA256.hexadecimal(of: $0, isCancelled: isCancelled)
+            }
+        } catch let failure as SystemError {
+            throw AudioError.unreadable(path: name, failure)
+        }
+    }
+
     /// - Throws: ``AudioError/changed(path:)`` if the file was written to since it was opened.
     package func checkUnchanged() throws(AudioError) {
         if case .file(let decoded, _) = content { try decoded.checkUnchanged() }

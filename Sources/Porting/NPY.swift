@@ -83,10 +83,13 @@ struct NPY {
         }
         shape = sizes
         var bytes = element.bits / 8
+        // A size of zero must not hide that the others have no product.
+        var bound = bytes
         for size in sizes {
-            let (product, overflow) = bytes.multipliedReportingOverflow(by: size)
+            let (product, overflow) = bound.multipliedReportingOverflow(by: max(size, 1))
             guard !overflow else { throw failure("its shape \(sizes) is larger than any file") }
-            bytes = product
+            bound = product
+            bytes *= size
         }
         guard bytes == file.countBytes - dataStart else {
             throw .unusable(

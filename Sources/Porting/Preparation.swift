@@ -39,7 +39,8 @@ package struct Preparation {
         manifest = Manifest(
             source: .init(
                 name: FilePath.name(of: input.name),
-                sha256: try SHA256.hexadecimal(ofFile: input.name), samples: track.sampleCount),
+                sha256: try input.sha256 { cancellation.isCancelled } ?? "",
+                samples: track.sampleCount),
             modelName: modelName, configuration: configuration, plan: plan,
             normalisation: .init(mean: track.statistics.mean, scale: track.statistics.scale),
             encoding: encoding)

@@ -21,9 +21,12 @@ extension SegmentPlan {
                 samples = isShort ? separator.shortSamples : separator.samples ?? samples
             }
         }
+        // A chunk begins at least one sample after the one before.
+        let least = max(leastChunkSamples, overlapCount)
         try SeparationError.require(
-            samples >= leastChunkSamples, "segment", options.segmentSeconds ?? 0,
-            "at least \(leastChunkSamples) samples")
+            samples >= least, "segment",
+            options.segmentSeconds ?? Double(samples) / Double(rules.sampleRateHz),
+            "at least \(least) samples")
         var stride = samples / overlapCount
         if let overlap = options.overlap { stride = try self.stride(samples, overlap: overlap) }
         switch options.chunking {

@@ -32,6 +32,11 @@ struct EvalCommand {
             }
             metrics.insert(metric)
         }
+        guard !metrics.isEmpty else {
+            throw .invalidValue(
+                .metrics, value: arguments.value(.metrics) ?? "",
+                allowed: "some of " + Metric.allCases.map(\.rawValue).joined(separator: ","))
+        }
         self.metrics = metrics
     }
 

@@ -123,6 +123,11 @@ struct EvalTests {
         #expect(run.errors.contains("expected stem names, each once"))
     }
 
+    @Test func scoresAreNamed() throws {
+        let run = try folder.run(["eval", "true", "made", "--metrics="], exits: 2)
+        #expect(run.errors.contains("expected some of sdr,si-sdr,bsseval"))
+    }
+
     @Test func missingStemIsNamed() throws {
         try write("reference", to: "true")
         try write("estimate", to: "found", stems: ["bass"])

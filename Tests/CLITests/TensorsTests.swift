@@ -36,6 +36,26 @@ struct TensorsTests {
         #expect(folder.contents.count == 1 + 1 + 2 + 6 * 5 + 1 + 2)
     }
 
+    /// A pipe is read once; its checksum is that of what was read.
+    @Test func aNamedPipeHasTheChecksumOfItsBytes() throws {
+        func checksum(_ track: String, _ out: String) throws -> String {
+            try run("tensors prepare \(track) -o \(out) -n cross_first -q")
+            let manifest = try JSONSerialization.jsonObject(
+                with: folder.data("\(out)/manifest.json"))
+            let source = (manifest as? [String: Any])?["source"] as? [String: Any]
+            return try #require(source?["sha256"] as? String)
+        }
+        let expected = try checksum("song.wav", "whole")
+        #expect(mkfifo(folder.url("pipe").path, 0o600) == 0)
+        let (path, track) = (folder.url("pipe").path, try folder.data("song.wav"))
+        Thread.detachNewThread {
+            let handle = FileHandle(forWritingAtPath: path)
+            try? handle?.write(contentsOf: track)
+            try? handle?.close()
+        }
+        #expect(try checksum("pipe", "piped") == expected)
+    }
+
     @Test func stemsAreNamedAfterTheModelThatIsAskedFor() throws {
         try prepare()
         try run("tensors run chunks -q")

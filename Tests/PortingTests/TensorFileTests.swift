@@ -96,6 +96,19 @@ import Testing
         }
     }
 
+    /// Sizes whose product is zero, but only in one order.
+    @Test(arguments: ["True", "False"])
+    func aShapeWithoutAProductIsRefused(order: String) throws {
+        let text =
+            "{'descr': '<f4', 'fortran_order': \(order), 'shape': (0, \(1 << 62), \(1 << 62))}\n"
+        let header = [0x93] + Array("NUMPY".utf8) + [1, 0, UInt8(text.utf8.count), 0]
+        let path = try folder.write("a.npy", Data(header + Array(text.utf8)))
+        #expect(throws: PortingError.self) {
+            let collection = try TensorCollection(path)
+            _ = try collection.tensor(try #require(collection.names.first), like: collection)
+        }
+    }
+
     /// Every message names the file and the expected shape.
     @Test func misfitsAreNamedWithTheExpectedShape() throws {
         for encoding in encodings {
