@@ -31,7 +31,8 @@ def copied(samples: Any, shape: Tuple[int, ...]) -> Array:
     ``numpy.ctypeslib.as_array`` would keep a type in memory for each shape.
     """
     content = ctypes.string_at(samples, 4 * math.prod(shape))
-    return np.frombuffer(content, np.float32).reshape(shape).copy()
+    array: Array = np.frombuffer(content, np.float32).reshape(shape).copy()
+    return array
 
 
 def is_torch(value: object) -> bool:
