@@ -200,16 +200,17 @@ class Callbacks:
         self._requests = requests
         results: List[Result] = []
         failures: List[BaseException] = []
+        returned = threading.Event()
 
         def call() -> None:
             try:
                 results.append(work())
             except BaseException as error:
                 failures.append(error)
+            returned.set()
             requests.put(None)
 
-        worker = threading.Thread(target=call, name="swift-demucs", daemon=True)
-        worker.start()
+        threading.Thread(target=call, name="swift-demucs", daemon=True).start()
         try:
             while True:
                 request = requests.get()
@@ -221,10 +222,11 @@ class Callbacks:
             # Ctrl-C, or another exception of a signal handler.
             self._error = error
             token.cancel()
-            # Another Ctrl-C must not free what the library still reads.
-            while worker.is_alive():
+            # Another Ctrl-C must not free what the library still reads. In some versions of Python,
+            # a thread counts as ended when its join() is interrupted.
+            while not returned.is_set():
                 with contextlib.suppress(BaseException):
-                    worker.join()
+                    returned.wait()
             raise
         finally:
             # A stream may go on in another thread.
