@@ -48,6 +48,10 @@ def lines(manifest: str, store: Store) -> Iterator[str]:
             first = next((line for line in text if line.strip()), "{")
             text.seek(0)
             if first.lstrip().startswith("{"):
+                # As for the command, a carriage return alone is a space.
+                text.detach()
+                file.seek(0)
+                text = io.TextIOWrapper(file, encoding="utf-8-sig", newline="\n")
                 yield from (line.rstrip("\r\n") for line in text)
             else:
                 for row in _csv_rows(manifest, text):
