@@ -19,8 +19,6 @@ const downloaded = "models";
 const own = "own-models";
 /** Segments of htdemucs and its like; those of a bag of v3 are in the list. */
 const segmentSeconds = 7.8;
-/** A file of the user is copied in pieces of this size. */
-const pieceBytes = 1 << 22;
 
 /** Runs `work` while no other tab of the page works on the same file. */
 const exclusively = (path, signal, work) => {
@@ -105,10 +103,7 @@ export class Models {
       const part = `${path}.part`;
       await this.#storage.truncate(part, 0);
       try {
-        for (let start = 0; start < file.size; start += pieceBytes) {
-          signal?.throwIfAborted();
-          await this.#storage.append(part, await file.slice(start, start + pieceBytes).arrayBuffer());
-        }
+        await this.#storage.appendFile(part, file, signal);
       } catch (error) {
         await this.#storage.remove(part);
         throw error;

@@ -39,8 +39,19 @@ async function open() {
   }
 }
 
+/** A file of the user is copied in pieces of this size. */
+const copiedBytes = 1 << 22;
+
 /** What both kinds of storage do with their few primitives. */
 class Storage {
+  /** Appends a file of the user, piece by piece. Throws the reason of `signal` before a piece. */
+  async appendFile(path, file, signal) {
+    for (let at = 0; at < file.size; at += copiedBytes) {
+      signal?.throwIfAborted();
+      await this.append(path, await file.slice(at, at + copiedBytes).arrayBuffer());
+    }
+  }
+
   /** The file's bytes from `start` to `end`. */
   async read(path, start, end) {
     return (await this.file(path)).slice(start, end).arrayBuffer();

@@ -12,7 +12,6 @@ import { isWaiting, plannedStems } from "./words.js";
 export const defaultModel = "htdemucs";
 
 const folder = "jobs";
-const copiedBytes = 1 << 23;
 /** Float samples in stereo at 44,100 Hz. */
 const stemBytesPerSecond = 8 * 44100;
 /** Of a model file that hasn't been read yet. */
@@ -71,7 +70,8 @@ export class LocalJobs {
     if (Number.isFinite(facts.seconds)) await this.#checkRoom(file.size + facts.decodedBytes + facts.seconds * stems.length * stemBytesPerSecond);
     const id = [...crypto.getRandomValues(new Uint8Array(12))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
     try {
-      await this.#copy(file, this.#path(id, "song"), signal);
+      await this.#storage.appendFile(this.#path(id, "song"), file, signal);
+      signal?.throwIfAborted();
     } catch (error) {
       await this.#storage.remove(this.#path(id));
       throw error;
@@ -162,14 +162,6 @@ export class LocalJobs {
 
   #path(id, file) {
     return [folder, id, file].filter(Boolean).join("/");
-  }
-
-  async #copy(file, path, signal) {
-    for (let at = 0; at < file.size; at += copiedBytes) {
-      signal?.throwIfAborted();
-      await this.#storage.append(path, await file.slice(at, at + copiedBytes).arrayBuffer());
-    }
-    signal?.throwIfAborted();
   }
 
   #save(id) {
