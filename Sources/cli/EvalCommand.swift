@@ -24,19 +24,17 @@ struct EvalCommand {
                 .stems, value: arguments.value(.stems) ?? "", allowed: "stem names, each once")
         }
         threads = try arguments.threads()
+        let names = Metric.allCases.map(\.rawValue)
+        func unknown(_ metric: String) -> UsageError {
+            .invalidValue(
+                .metrics, value: metric, allowed: "some of " + names.joined(separator: ","))
+        }
         var metrics: Set<Metric> = []
-        for word in words(.metrics) ?? Metric.allCases.map(\.rawValue) {
-            guard let metric = Metric(rawValue: word) else {
-                let names = Metric.allCases.map(\.rawValue).joined(separator: ",")
-                throw .invalidValue(.metrics, value: word, allowed: "some of " + names)
-            }
+        for word in words(.metrics) ?? names {
+            guard let metric = Metric(rawValue: word) else { throw unknown(word) }
             metrics.insert(metric)
         }
-        guard !metrics.isEmpty else {
-            throw .invalidValue(
-                .metrics, value: arguments.value(.metrics) ?? "",
-                allowed: "some of " + Metric.allCases.map(\.rawValue).joined(separator: ","))
-        }
+        if metrics.isEmpty { throw unknown(arguments.value(.metrics) ?? "") }
         self.metrics = metrics
     }
 
