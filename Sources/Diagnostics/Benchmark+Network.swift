@@ -23,6 +23,16 @@ extension Benchmark {
             guard case .checkpoint(let files) = self else { return .float32 }
             return try files.isQuantized() ? .int8 : .float32
         }
+
+        /// The names of the stems.
+        ///
+        /// - Throws: errors of opening the files.
+        package func sources() throws -> [String] {
+            switch self {
+            case .checkpoint(let files): try OpenedModel(files).sources
+            case .random(let configuration): configuration.trackRules.sources
+            }
+        }
     }
 
     /// A network and the type of its stored weights.

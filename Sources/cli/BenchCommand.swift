@@ -62,8 +62,9 @@ struct BenchCommand {
     }
 
     private func measure() throws {
-        let track = try track()
+        let audio = try arguments.value(.benchTrack).map { try AudioFile.read($0).buffer }
         let (name, network) = try network()
+        let track = try audio.map { Benchmark.Track($0, score: try score(of: network)) }
         let benchmark = Benchmark(
             network, threads: threads, runs: runs, track: track)
         let measurements = try benchmark.measure(
@@ -75,19 +76,20 @@ struct BenchCommand {
         console.result(arguments.has(.json) ? report.json : report.table)
     }
 
-    /// The track to separate and the scoring of its stems; nil without `--track`.
-    private func track() throws -> Benchmark.Track? {
-        guard let path = arguments.value(.benchTrack) else { return nil }
-        let audio = try AudioFile.read(path).buffer
-        guard let references = arguments.value(.references) else { return Benchmark.Track(audio) }
+    /// The scoring of the track's stems; nil without `--references`. A missing stem is an error
+    /// now, not after the measurement.
+    private func score(
+        of network: Benchmark.Network
+    ) throws -> ((Separation) throws -> [String: Double])? {
+        guard let references = arguments.value(.references) else { return nil }
         let folder = try StemFolder(references)
         guard !folder.stems.isEmpty else { throw StemFolderError.noStems(references) }
-        return Benchmark.Track(audio) { separation in
-            // Finds a missing file before any file is decoded.
-            let files = try separation.stems.map { try folder.file(of: $0.name) }
-            let pairs = try zip(separation.stems, files).map { stem, file in
+        for stem in try network.sources() { _ = try folder.file(of: stem) }
+        return { separation in
+            let pairs = try separation.stems.map { stem in
                 StemPair(
-                    name: stem.name, reference: try AudioFile.read(file).buffer,
+                    name: stem.name,
+                    reference: try AudioFile.read(folder.file(of: stem.name)).buffer,
                     estimate: stem.audio)
             }
             let scores = try TrackScores(pairs, metrics: [.sdr], on: Backend(threads: 1))

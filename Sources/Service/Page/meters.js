@@ -41,9 +41,9 @@ export class Meter {
     const seconds = (now - this.#time) / 1000;
     const fall = seconds * fallDecibelsPerSecond;
     this.#time = now;
+    const frames = windowFrames(seconds * (this.#analysers[0]?.context.sampleRate ?? 0));
     let most = 0;
     this.#analysers.forEach((analyser, channel) => {
-      const frames = windowFrames(seconds * analyser.context.sampleRate);
       if (analyser.fftSize !== frames) analyser.fftSize = frames;
       analyser.getFloatTimeDomainData(block);
       let peak = 0;
