@@ -19,8 +19,6 @@ struct WinogradConv: Sendable {
     static let tileTimes = 4
     /// Points of a tile in time, one product each: 0, √½, −√½, √2, −√2 and ∞.
     private static let points = 6
-    /// Points in frequency where it is transformed too: 0, 1, −1 and ∞.
-    private static let freqPoints = 4
     /// Least number of inputs for transforming both directions: with fewer, the products of a point
     /// are so short that memory traffic costs more time than they save.
     private static let leastInputs = 48

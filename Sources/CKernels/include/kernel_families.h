@@ -108,10 +108,11 @@ typedef void lstm_cell_kernel(ptrdiff_t rows, ptrdiff_t cols, const float *gates
 /* ---- Sums over rows ---- */
 
 /* f32_moments: sums[0] += sum of x, sums[1] += sum of x squared.
- * Bound: SIMD sets subtract a pivot, which is one of the elements, and add the differences and
- * their squares in float32, in chains of at most 20 additions, then in double. For n elements with
- * spread = max x - min x: 20 u n spread for sums[0], 20 u n spread (2 |pivot| + spread) for
- * sums[1]. */
+ * Bound: SIMD sets subtract a pivot, which is the mean of the first elements, and add the
+ * differences and their squares in float32, in chains of at most 20 additions, then in double. For n
+ * elements with spread = max x - min x: 20 u n spread for sums[0], 20 u n spread
+ * (2 |pivot| + spread) for sums[1]; 64 instead of 20 for rows of less than four vectors that don't
+ * follow one another. */
 typedef void moments_kernel(ptrdiff_t rows, ptrdiff_t cols, const float *x, ptrdiff_t ldx,
                             double *sums);
 
