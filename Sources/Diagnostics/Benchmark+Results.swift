@@ -29,7 +29,8 @@ extension Benchmark {
         package let operations: Double
         package let peakOperationsPerSecond: Double
         package let memoryBytesPerSecond: Double
-        /// Peak memory of the process up to the end of the runs.
+        /// Peak memory of the process from loading the network to the end of the runs; up to it
+        /// where the system can't reset the peak.
         package let peakResidentBytes: Int
         /// SNR of the worst stem against float32 in this process; infinite for float32 itself.
         package internal(set) var worstSNRDecibels: Double
@@ -58,7 +59,7 @@ extension Benchmark {
     package struct TrackTime: Sendable {
         package let audioSeconds: Double
         package let seconds: Double
-        /// Peak memory of the process up to the end of the track.
+        /// Peak memory of the process while it separates the track, in the same way.
         package let peakResidentBytes: Int
         /// SDR of each stem in dB, by its name; nil without references.
         package let sdr: [String: Double]?

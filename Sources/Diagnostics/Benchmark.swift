@@ -56,7 +56,7 @@ package struct Benchmark {
         cancellation: CancellationToken, report: (Precision) -> Void = { _ in }
     ) throws -> [Measurement] {
         var measured: [(measurement: Measurement, stems: Stems)] = []
-        // A process's peak memory never falls, so the precision with the least memory runs first.
+        // Where a process's peak memory can't be reset, the precision with the least runs first.
         for precision in Precision.allCases.reversed() where precisions.contains(precision) {
             report(precision)
             measured.insert(try measure(Source(network: network), precision, cancellation), at: 0)
@@ -98,6 +98,7 @@ package struct Benchmark {
         _ source: Source, _ precision: Precision, _ cancellation: CancellationToken
     ) throws -> (Measurement, Stems) {
         let fileBytes = try source.fileBytes()
+        restartPeakResidentBytes()
         let start = ContinuousClock.now
         let (configuration, network) = try source.load(precision, threads: threads)
         let loadSeconds = start.secondsSince
@@ -132,6 +133,7 @@ package struct Benchmark {
         _ source: Source, _ precision: Precision, _ cancellation: CancellationToken
     ) throws -> TrackTime? {
         guard let track, case .checkpoint(let files) = source.network else { return nil }
+        restartPeakResidentBytes()
         let separator = try Separator(
             OpenedModel(files), threads: threads, precision: precision)
         let options = SeparationOptions(shifts: 0)
