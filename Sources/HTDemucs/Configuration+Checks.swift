@@ -7,7 +7,7 @@ import System
 
 extension Configuration {
     /// Limits that several checks or the inference of arguments use.
-    enum Limits {
+    package enum Limits {
         static let sources = 1...256
         static let channels = 65_536
         static let depth = 16
@@ -20,7 +20,7 @@ extension Configuration {
         static let sourceNameBytes = 200
         /// Values in the largest activation, 8 GiB of float32: over a hundred times as many as a
         /// published model needs for a segment.
-        static let activation = 2_147_483_648.0
+        package static let activation = 2_147_483_648.0
     }
 
     /// Refuses sizes whose activations would need too much memory.

@@ -82,9 +82,7 @@ package struct RoFormerConfiguration: Sendable, Equatable {
         // Mel-Band RoFormer counts the hidden layers, BS-RoFormer the linear ones.
         let maskDepth = try reader.integer("mask_estimator_depth", isMel ? 1 : 2, 1...100)
         maskLayers = isMel ? maskDepth + 1 : maskDepth
-        // The reference's MelBandRoformer ignores the argument.
-        let expansion = try reader.integer("mlp_expansion_factor", 4, 1...64)
-        maskChannels = channels * (isMel ? 4 : expansion)
+        maskChannels = channels * (try reader.integer("mlp_expansion_factor", 4, 1...64))
         let filterRateHz = try reader.integer("sample_rate", 44_100, 1_000...768_000)
         layout =
             isMel
@@ -99,6 +97,25 @@ package struct RoFormerConfiguration: Sendable, Equatable {
             "\(audioChannels), as model.stereo says")
         sources = try Self.sources(sections, stems: stems)
         chunks = try ChunkRules(sections, hop: hop)
+        try checkMemory()
+    }
+
+    /// Refuses chunks whose activations would need too much memory.
+    private func checkMemory() throws(ConfigurationError) {
+        let numbers = 2 * audioChannels * max(stems * layout.bins, layout.binsOfAllBands)
+        let perFrame = Double(max(numbers, layout.bands.count * channels))
+        let lengths = [
+            ("chunk_size", chunks.chunkSamples), ("dim_t", chunks.separator.samples ?? 0),
+        ]
+        for (key, samples) in lengths {
+            let values = perFrame * Double(samples / hop + 1)
+            guard values <= Configuration.Limits.activation else {
+                throw .invalid(
+                    key: key, found: "a chunk of \(samples) samples",
+                    allowed: "with the other arguments it needs an activation of \(values) values; "
+                        + "at most \(Configuration.Limits.activation) are allowed")
+            }
+        }
     }
 
     private static func melBands(

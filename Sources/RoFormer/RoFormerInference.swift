@@ -6,7 +6,7 @@ import WeightsLoader
 
 extension RoFormerConfiguration.Kind {
     /// The sections of a description, completed by the arguments that the shapes of the checkpoint's
-    /// tensors show; given arguments stay.
+    /// tensors show; given arguments stay but for those that the reference ignores.
     package func completed(
         _ sections: [String: ArgumentValue], from checkpoint: Checkpoint
     ) -> [String: ArgumentValue] {
@@ -18,10 +18,17 @@ extension RoFormerConfiguration.Kind {
         case .some: return sections
         }
         for (key, value) in RoFormerShapes(kind: self, checkpoint: checkpoint).arguments()
-        where model[key] == nil { model[key] = value }
+        where model[key] == nil || isIgnored(key) { model[key] = value }
         var completed = sections
         completed["model"] = .object(model)
         return completed
+    }
+
+    /// Whether the shapes decide. audio-separator's MelBandRoformer ignores this argument and has
+    /// masks of 4 · dim channels; that of Music-Source-Separation-Training follows it. So a file may
+    /// have another value than its weights.
+    private func isIgnored(_ key: String) -> Bool {
+        self == .melBand && key == "mlp_expansion_factor"
     }
 }
 
@@ -47,7 +54,7 @@ private struct RoFormerShapes {
             // The linear layers of a mask are at 0, 2, 4 …
             let layers = count { "mask_estimators.0.to_freqs.0.0.\(2 * $0).weight" }
             values["mask_estimator_depth"] = .integer(kind == .melBand ? layers - 1 : layers)
-            if kind == .bandSplit, layers > 1, dim > 0,
+            if layers > 1, dim > 0,
                 let hidden = size(0, of: "mask_estimators.0.to_freqs.0.0.0.weight"),
                 hidden % dim == 0
             {

@@ -73,6 +73,32 @@ import WeightsLoader
         #expect(given["dim"] == .integer(4) && given["heads"] == .integer(1))
     }
 
+    /// audio-separator's MelBandRoformer ignores the argument, so that a file may contradict it.
+    @Test func theShapesDecideHowWideMasksOfMelBandsAre() throws {
+        let checkpoint = try Checkpoint.open(path("mel_target"))
+        var sections = try sections("mel_target")
+        guard case .object(var model) = sections["model"] else { throw CancellationError() }
+        model["mlp_expansion_factor"] = .integer(1)
+        sections["model"] = .object(model)
+        let completed = RoFormerConfiguration.Kind.melBand.completed(sections, from: checkpoint)
+        let configuration = try RoFormerConfiguration(.melBand, completed)
+        #expect(configuration.maskChannels == 4 * configuration.channels)
+        _ = try RoFormer(configuration, checkpoint.parameters(), on: Backend(threads: 1))
+    }
+
+    @Test(arguments: [("audio", "chunk_size", 1 << 30), ("inference", "dim_t", 1 << 20)])
+    func chunksBeyondAnyMemoryAreRefused(section: String, key: String, value: Int) throws {
+        var sections = try sections("target")
+        guard case .object(var members) = sections[section] else { throw CancellationError() }
+        members[key] = .integer(value)
+        sections[section] = .object(members)
+        let error = #expect(throws: ConfigurationError.self) {
+            try RoFormerConfiguration(.bandSplit, sections)
+        }
+        let text = try #require(error).description
+        #expect(text.contains("\(key) = a chunk of "), "\(text)")
+    }
+
     /// The bands of Kim's and of viperx' models: 60 bands of Slaney's mels, 62 that follow one another.
     @Test func publishedSizesAreUnique() throws {
         let mel = try #require(BandLayout(melBands: 60, nfft: 2048, sampleRateHz: 44_100))

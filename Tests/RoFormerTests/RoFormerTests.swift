@@ -41,6 +41,40 @@ import WeightsLoader
         #expect(comparison.snrDecibels >= min(120, own - 3 - 5), "\(comparison), own \(own)")
     }
 
+    /// Masks twice as wide whose further channels are zero are the same masks.
+    @Test func masksOfMelBandsHaveTheWidthOfTheirArgument() throws {
+        let checkpoint = try Checkpoint.open(Fixture.url("roformer/mel.safetensors").path)
+        var sections = try RoFormerConfiguration.Kind.melBand.storedSections(of: checkpoint)
+        guard case .object(var arguments) = sections["model"] else { throw CancellationError() }
+        arguments["mlp_expansion_factor"] = .integer(8)
+        sections["model"] = .object(arguments)
+        let wider = ParameterReader { name, shape in
+            guard let tensor = checkpoint.tensor(named: name),
+                let stored = try? checkpoint.floats(tensor)
+            else { return [] }
+            let (rows, columns) = (tensor.shape[0], tensor.count / tensor.shape[0])
+            let width = shape.reduce(1, *) / shape[0]
+            var values = [Float](repeating: 0, count: shape[0] * width)
+            for row in 0..<rows {
+                for column in 0..<columns {
+                    values[row * width + column] = stored[row * columns + column]
+                }
+            }
+            return values
+        }
+        let backend = try Backend(threads: 2)
+        let golden = try Fixture("roformer/mel.outputs")
+        let model = try RoFormer(
+            try RoFormerConfiguration(.melBand, sections), wider, on: backend)
+        let mix = backend.tensor(try golden.shape("mix"), try golden.floats("mix"))
+        let comparison = Comparison(
+            actual: try model.forward(mix, observer: CancellationToken()).floats,
+            expected: try golden.floats("final"))
+        #expect(comparison.snrDecibels >= 110, "\(comparison)")
+        #expect(
+            model.parameterCount > checkpoint.tensors.reduce(0) { $0 + $1.count })
+    }
+
     @Test(arguments: names)
     func equalBitsWithAnyNumberOfThreads(_ name: String) throws {
         #expect(try stems(name, threads: 1) == stems(name, threads: 3))
