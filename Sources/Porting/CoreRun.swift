@@ -40,10 +40,13 @@ package struct CoreRun {
     package func run(
         on backend: Backend, cancellation: CancellationToken, progress: (Int) -> Void = { _ in }
     ) throws {
-        try claim(backend.precision)
+        try claim(backend.precision, cancellation)
         let network = try model.hybridNetwork(on: backend)
         let spectrogram = manifest.spectrogram(on: backend)
-        let missing = (0..<manifest.chunk.count).filter { !isComplete($0) }
+        let missing = try (0..<manifest.chunk.count).filter {
+            try cancellation.check()
+            return !isComplete($0)
+        }
         var done = manifest.chunk.count - missing.count
         progress(done)
         for index in missing {
@@ -64,12 +67,13 @@ package struct CoreRun {
     }
 
     /// Removes outputs of another model or precision, then records this model and precision.
-    private func claim(_ precision: Precision) throws {
+    private func claim(_ precision: Precision, _ cancellation: CancellationToken) throws {
         let record = Record(modelSha256: model.checksum, precision: precision.rawValue)
         let path = FilePath.joined(folder.path, Record.fileName)
         let stored = try? JSONDecoder().decode(Record.self, from: Data(readFile(path)))
         if stored == record { return }
         for index in 0..<manifest.chunk.count {
+            try cancellation.check()
             for output in manifest.outputs { unlink(file(output.name, index)) }
         }
         let encoder = JSONEncoder()

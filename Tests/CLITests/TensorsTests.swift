@@ -56,6 +56,19 @@ struct TensorsTests {
         #expect(try checksum("pipe", "piped") == expected)
     }
 
+    @Test func aManifestOfTooManyChunksIsRefused() throws {
+        try prepare()
+        let path = folder.url("chunks/manifest.json")
+        let text = try String(contentsOf: path, encoding: .utf8)
+        let many = text.replacing("\"count\" : 6", with: "\"count\" : 1099511627776")
+        #expect(many != text)
+        try many.write(to: path, atomically: true, encoding: .utf8)
+        let refused = try run("tensors run chunks", exits: 1)
+        #expect(
+            refused.errors.contains("'chunk.count' is 1099511627776, expected 1 to 1048576"),
+            "\(refused.errors)")
+    }
+
     @Test func stemsAreNamedAfterTheModelThatIsAskedFor() throws {
         try prepare()
         try run("tensors run chunks -q")
