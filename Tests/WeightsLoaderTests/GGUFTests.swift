@@ -180,6 +180,16 @@ import WeightsLoader
         #expect(moved.contains("begins at 32 of the values, expected 0"), "\(moved)")
     }
 
+    @Test func aBlockOfASingleValueIsRefused() throws {
+        var bytes = Self.changed { $0.tensors = [.init(name: "a.weight", shape: [], values: [1])] }
+        let name = GGUFFile.text("submodel_weights/a.weight")
+        let start = try #require(bytes.firstRange(of: name + GGUFFile.littleEndian(0, 4)))
+        // Q8_0, whose blocks hold 32 values, in the place of F32.
+        bytes[start.upperBound] = 8
+        let message = try CraftedFile(bytes).problem()
+        #expect(message.contains("\"submodel_weights/a.weight\" has the shape []"), "\(message)")
+    }
+
     @Test func aFileCutShortIsDamaged() throws {
         let bytes = Self.changed { _ in }
         for count in [5, 20, bytes.count / 2, bytes.count - 1] {

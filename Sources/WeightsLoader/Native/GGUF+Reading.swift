@@ -94,7 +94,7 @@ extension GGUF {
             let shape = shapes?[index] ?? sizes
             let isSame = try StoredTensor.bits(shape, type.element, of: name, at: start) == bits
             // A block doesn't cross the end of a row.
-            let isWhole = type.encoding == .plain || (sizes.last ?? 0) % Q8Block.values == 0
+            let isWhole = type.encoding == .plain || (sizes.last ?? 1) % Q8Block.values == 0
             guard isSame, isWhole else {
                 throw FormatFailure(
                     "\(name.quoted) has the shape \(shape.listed), but stores \(sizes.listed)",

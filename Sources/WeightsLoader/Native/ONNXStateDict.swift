@@ -254,8 +254,9 @@ struct ONNXStateDict {
         let stored = try source.stored(value, name: name)
         add(try transposed(stored.named(name, shape: Array(value.shape[1...2]))))
         traits.arguments["emb_scale"] = .integer(1)
+        let outputs = Set(node.outputs)
         let product = nodes.first { other in
-            other.operation == "Mul" && other.inputs.contains { node.outputs.contains($0) }
+            other.operation == "Mul" && other.inputs.contains(where: outputs.contains)
         }
         let factor = product?.inputs.compactMap { values[$0] }.first
         if let factor = factor.flatMap(scalar) { traits.arguments["freq_emb"] = .number(factor) }
