@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import array
 import contextlib
+import functools
 import http.client
 import http.server
 import os
@@ -156,6 +157,36 @@ def s3_store(s3: FaultyProxy) -> Store:
     if not fs.exists("music"):
         fs.mkdir("music")
     return store
+
+
+class PlainServer(http.server.ThreadingHTTPServer):
+    """HTTP server of a folder, without ETags; sends the time of a file's last change or not."""
+
+    def __init__(self, folder: Path, *, sends_times: bool) -> None:
+        handler = functools.partial(_PlainHandler, directory=str(folder))
+        super().__init__(("127.0.0.1", 0), handler)
+        self.sends_times = sends_times
+
+
+class _PlainHandler(http.server.SimpleHTTPRequestHandler):
+    server: PlainServer
+
+    def send_header(self, keyword: str, value: str) -> None:
+        if keyword != "Last-Modified" or self.server.sends_times:
+            super().send_header(keyword, value)
+
+    def log_message(self, *_: Any) -> None:
+        return
+
+
+@pytest.fixture
+def plain_http(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[str]:
+    """Address of a server of `tmp_path`; the parameter says whether it sends times."""
+    server = PlainServer(tmp_path, sends_times=request.param)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_address[1]}"
+    server.shutdown()
+    server.server_close()
 
 
 class SSHServer:

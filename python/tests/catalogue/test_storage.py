@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 from swift_demucs import catalogue
 from swift_demucs.catalogue._job import Failure, Track
 from swift_demucs.catalogue._manifest import load
+from swift_demucs.catalogue._run import missing
 from swift_demucs.catalogue._store import Store
 from swift_demucs.catalogue._worker import Worker
 
@@ -95,6 +97,32 @@ def test_a_result_whose_row_was_lost_is_found(
     assert worker._engine._process is None, "it was separated again"
     write_track(tmp_path / "a.wav", 0.6)
     assert worker.row(planned(tmp_path, source, work))["outputs"] != first["outputs"]
+
+
+@pytest.mark.parametrize("plain_http", [True, False], indirect=True, ids=["times", "sizes"])
+def test_a_changed_source_is_noticed_without_an_etag(
+    tmp_path: Path, plain_http: str, request: pytest.FixtureRequest
+) -> None:
+    source = write_track(tmp_path / "a.wav")
+    work = job(tmp_path / "out")
+    track = planned(tmp_path, f"{plain_http}/a.wav", work)
+    store = Store({})
+    row = {"status": "done", "request": track.request}
+
+    def is_missing(version: str) -> bool:
+        known = {track.id: {**row, "source_version": version}}
+        return bool(missing(catalogue.Catalogue([track], "demo", [], {}), known, store, False))
+
+    version = store.version(track.path)[1]
+    assert version and not is_missing(version)
+    assert is_missing(""), "a row from before versions of HTTP sources were known"
+    if "times" in request.node.name:
+        # The same size; the header's time has whole seconds.
+        changed = source.stat().st_mtime + 10
+        os.utime(source, (changed, changed))
+    else:
+        write_track(source, 0.6)
+    assert is_missing(version)
 
 
 @pytest.mark.parametrize(

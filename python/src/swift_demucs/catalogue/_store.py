@@ -21,6 +21,12 @@ BLOCK_BYTES = 1 << 20
 PART = ".part-"
 #: Storages without folders, where fsspec would make a bucket instead.
 OBJECT_STORES = frozenset({"s3", "s3a", "gs", "gcs", "az", "abfs", "oci", "oss"})
+#: Members of fsspec's information that change with a file's content, best first; HTTP servers
+#: without ETags have only the last three.
+VERSIONS = (
+    *("ETag", "etag", "mtime", "LastModified", "updated"),
+    *("Content-MD5", "Digest", "Last-Modified"),
+)
 
 
 def is_url(path: str) -> bool:
@@ -104,10 +110,16 @@ class Store:
         return self._try(url, look)
 
     def version(self, url: str) -> Tuple[int, str]:
-        """Size of a file in bytes, and a version text that changes with its content."""
+        """Size of a file in bytes, and a version text that changes with its content.
+
+        If the storage knows only the size, the text changes with the size.
+        """
         info = self.info(url)
-        marks = (info.get(name) for name in ("ETag", "etag", "mtime", "LastModified", "updated"))
-        return int(info.get("size") or 0), next((str(mark) for mark in marks if mark), "")
+        size = int(info.get("size") or 0)
+        marks = (info.get(name) for name in VERSIONS)
+        # A row that was stored with "" has another version than any file, so its track is fetched
+        # once more; its stems are kept if it has the same bytes.
+        return size, next((str(mark) for mark in marks if mark), f"{size} bytes")
 
     def exists(self, url: str) -> bool:
         """Whether a file exists."""
