@@ -85,6 +85,19 @@ def test_a_faulty_manifest_is_refused_with_its_line(
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize("option", ["--threads", "--tries", "--workers", "--cores"])
+@pytest.mark.parametrize("value", ["0", "-1", "two"])
+def test_a_number_that_is_not_positive_is_refused(
+    option: str, value: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = "plan" if option == "--cores" else "run"
+    with pytest.raises(SystemExit) as error:
+        main([command, "m.csv", "out", f"{option}={value}"])
+    assert error.value.code == 2
+    message = f"argument {option}: the value is '{value}', expected a positive integer"
+    assert message in capsys.readouterr().err
+
+
 def test_lines_of_a_parquet_manifest_go_to_the_command(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

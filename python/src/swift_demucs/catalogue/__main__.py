@@ -31,6 +31,13 @@ from ._verify import verify
 EXTENSIONS = frozenset({"safetensors", "th", "bin", "onnx", "yaml", "yml"})
 
 
+def _positive(text: str) -> int:
+    """A positive integer, for options."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"the value is {text!r}, expected a positive integer")
+    return int(text)
+
+
 def parser() -> argparse.ArgumentParser:
     """Parser of all commands and their options."""
     result = argparse.ArgumentParser("python -m swift_demucs.catalogue", description=__doc__)
@@ -52,14 +59,16 @@ def parser() -> argparse.ArgumentParser:
         return command
 
     command = add("plan", "Probe durations, measure this machine, and print what a run takes.")
-    command.add_argument("--cores", type=int, help="cores that work at once (default: all here)")
+    command.add_argument(
+        "--cores", type=_positive, help="cores that work at once (default: all here)"
+    )
     command.add_argument("--price", type=float, help="price of a core-hour, to print the cost")
     command.add_argument(
         "--sample", type=int, default=200, help="tracks to probe; 0 for all (default: 200)"
     )
     command = add("run", "Separate all tracks that have no result yet.")
     command.add_argument("--address", help="address of a Ray cluster (default: RAY_ADDRESS)")
-    command.add_argument("--workers", type=int, help="tracks at once (default: all CPUs)")
+    command.add_argument("--workers", type=_positive, help="tracks at once (default: all CPUs)")
     command.add_argument(
         "--take-over", action="store_true", help="write even if another run seems to be alive"
     )
@@ -86,7 +95,9 @@ def _add_separation(command: argparse.ArgumentParser) -> None:
     command.add_argument("--stems", help="write only these, separated by commas (default: all)")
     command.add_argument("--shifts", type=int, default=1, help="(default: 1)")
     command.add_argument("--seed", type=int, default=0, help="seed of the shifts (default: 0)")
-    command.add_argument("--threads", type=int, default=1, help="cores of a track (default: 1)")
+    command.add_argument(
+        "--threads", type=_positive, default=1, help="cores of a track (default: 1)"
+    )
     command.add_argument(
         "--timeout",
         type=float,
@@ -100,7 +111,10 @@ def _add_separation(command: argparse.ArgumentParser) -> None:
         "--memory", type=float, default=8.0, help="limit for a track's process, in GiB (default: 8)"
     )
     command.add_argument(
-        "--tries", type=int, default=limits.tries, help="failures until quarantine (default: 3)"
+        "--tries",
+        type=_positive,
+        default=limits.tries,
+        help="failures until quarantine (default: 3)",
     )
     command.add_argument("--program", help="another swift-demucs than the package's")
     command.add_argument(
