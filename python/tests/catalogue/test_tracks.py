@@ -255,6 +255,16 @@ def test_a_row_that_comes_after_an_error_is_not_lost(
     assert rows == [str(index) for index in range(writer.counts["done"])] and len(rows) < 100
 
 
+@pytest.mark.parametrize("status", ["done", "failed", "quarantined"])
+def test_only_tracks_that_fail_in_this_run_are_its_failures(tmp_path: Path, status: str) -> None:
+    with written(tmp_path, Table(Store({}), str(tmp_path), "demo")) as writer:
+        writer.count_on({"skipped": 1, "quarantined": 1})
+        writer.add({**ROW, "status": "failed"}, is_final=False)
+        writer.add({**ROW, "status": status}, is_final=True)
+    assert writer.failed == (0 if status == "done" else 1)
+    assert sum(writer.counts.values()) == 3
+
+
 def test_the_error_of_a_run_comes_before_that_of_its_table(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -367,3 +377,9 @@ def test_the_commands_follow_a_run(tmp_path: Path) -> None:
     # Another parameter is another result, so all tracks are separated again.
     assert json.loads(call("run", *run, "--overlap=0.1", code=2) or "{}") == {}
     assert json.loads(call("run", *run, "--option=--overlap=0.1")) == {"done": 2}
+    # A track that fails is an error of this run; later runs leave it in quarantine.
+    (tmp_path / "c.wav").write_text("This is no music.")
+    (tmp_path / "c.csv").write_text("id,path\na,a.wav\nc,c.wav\n")
+    failing = ("c.csv", "failing", "--model", "demo", "--shifts", "0", "--tries", "1")
+    assert json.loads(call("run", *failing, code=1)) == {"done": 1, "quarantined": 1}
+    assert json.loads(call("run", *failing)) == {"quarantined": 1, "skipped": 1}

@@ -21,7 +21,7 @@ from ._job import Failure, Job, Limits
 from ._manifest import ManifestError
 from ._plan import plan
 from ._report import report
-from ._run import run
+from ._run import written
 from ._status import status
 from ._store import Store
 from ._table import Table
@@ -165,8 +165,8 @@ def _absolute(path: str) -> str:
 def main(words: Optional[List[str]] = None) -> int:
     """Runs a command.
 
-    Returns the exit code: 0 if all tracks succeeded, 1 if some failed, 2 if the command can't
-    start or go on, 130 if it was interrupted.
+    Returns the exit code: 0 if all tracks succeeded, 1 if some failed in this run, 2 if the command
+    can't start or go on, 130 if it was interrupted. Tracks that were in quarantine don't count.
     """
     arguments = parser().parse_args(words)
     # Slurm and Kubernetes end a run with SIGTERM; finished tracks still go into the table.
@@ -193,7 +193,7 @@ def _dispatch(arguments: argparse.Namespace) -> int:
         print(found.text(arguments.price))
         return 0
     if arguments.command == "run":
-        counts = run(
+        writer = written(
             arguments.manifest,
             _job(arguments),
             workers=arguments.workers,
@@ -201,8 +201,8 @@ def _dispatch(arguments: argparse.Namespace) -> int:
             take_over=arguments.take_over,
             retry_quarantined=arguments.retry_quarantined,
         )
-        print(json.dumps(counts, sort_keys=True))
-        return 1 if counts.get("failed") else 0
+        print(json.dumps(writer.counts, sort_keys=True))
+        return 1 if writer.failed else 0
     store = Store(fsspec.config.conf)
     table = Table(store, _absolute(arguments.out), model_folder(arguments.model))
     # Before its first track has ended, a run has signed and the table has no part.

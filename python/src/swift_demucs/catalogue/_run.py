@@ -49,6 +49,26 @@ def run(
     Returns the number of tracks by status. Raises :class:`ManifestError` for a fault that is found
     before the run starts.
     """
+    return written(
+        manifest,
+        job,
+        workers=workers,
+        address=address,
+        take_over=take_over,
+        retry_quarantined=retry_quarantined,
+    ).counts
+
+
+def written(
+    manifest: str,
+    job: Job,
+    *,
+    workers: Optional[int],
+    address: Optional[str],
+    take_over: bool,
+    retry_quarantined: bool,
+) -> Writer:
+    """Does the work of :func:`run`; returns the table's writer, which has counted the tracks."""
     store = Store(job.storage)
     with tempfile.TemporaryDirectory(prefix="swift-demucs-run-") as name:
         scratch = Path(name)
@@ -70,7 +90,7 @@ def run(
             if pending:
                 start_ray(address)
                 _rounds(pending, job, writer, workers)
-        return writer.counts
+        return writer
 
 
 def missing(

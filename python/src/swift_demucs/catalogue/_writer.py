@@ -51,6 +51,8 @@ class Writer:
         self._error: Optional[Exception] = None
         #: Number of tracks by final status.
         self.counts: Dict[str, int] = {}
+        #: Number of tracks that this run gave up; none that was in quarantine before it.
+        self.failed = 0
         self.run: Dict[str, Any] = {
             **{"run": uuid.uuid4().hex, "host": socket.gethostname(), "process": os.getpid()},
             **{"manifest": manifest, "model": job.model, "out": job.out, "threads": job.threads},
@@ -74,6 +76,7 @@ class Writer:
                 self.run["finished"] += 1
                 self.run["audio_seconds"] += row.get("duration_seconds") or 0.0
                 self.counts[row["status"]] = self.counts.get(row["status"], 0) + 1
+                self.failed += row["status"] != "done"
         if self._error is not None:
             raise self._error
 
