@@ -145,6 +145,9 @@ def test_saving(tmp_path: Path, music: Any) -> None:
     assert snr(music, swift_demucs.read(tmp_path / "c.flac")[0]) > 100
     api.save_audio(music, tmp_path / "d.mp3", samplerate=RATE, bitrate=128, preset=7)
     assert snr(music, swift_demucs.read(tmp_path / "d.mp3")[0]) > 5
+    # As in demucs, MP3 has no bits of a sample.
+    api.save_audio(music, tmp_path / "f.mp3", RATE, bitrate=128, bits_per_sample=32, preset=7)
+    assert (tmp_path / "f.mp3").read_bytes() == (tmp_path / "d.mp3").read_bytes()
     with pytest.raises(ValueError, match="Invalid suffix"):
         api.save_audio(music, tmp_path / "e.aac", RATE)
     with pytest.raises(ValueError, match="bits_per_sample"):

@@ -265,7 +265,9 @@ def save_audio(
         )
     if not Path(text).parent.is_dir():
         raise FileNotFoundError(errno.ENOENT, "The folder is missing", str(Path(text).parent))
-    bits = _arrays.integer(bits_per_sample, "bits_per_sample", 1, 64)
+    bits = 16
+    if suffix != ".mp3":
+        bits = _arrays.integer(bits_per_sample, "bits_per_sample", 1, 64)
     if _arrays.flag(as_float, "as_float") and suffix == ".wav":
         sample_format = "float32"
     elif bits in (16, 24):
