@@ -23,6 +23,8 @@ public func sd_analyze(
             options, "options", or: sd_separation_options_init)
         let (options, token) = (try given.options(), try given.token())
         var (random, _) = try given.generator()
+        // The state moves on even if a callback stops the separation.
+        defer { given.giveBack(random) }
         let events = try EventCallback(event, context)
         guard event != nil else {
             throw CallError(SD_ERROR_ARGUMENT, "event is NULL, expected a function")
@@ -33,7 +35,6 @@ public func sd_analyze(
             options: options, random: &random, cancellation: token,
             progress: { given.report($0, bag: bag, cancelling: token) }, open: { mix.reader() }
         ).analysis
-        given.giveBack(random)
         let fields = found.fields
         events.send(
             "analysis",

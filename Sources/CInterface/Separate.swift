@@ -82,12 +82,13 @@ public func sd_separate(
         let recording = try model.separator.recording(cancellation: token) { mix.reader() }
         let pipeline = try model.separator.pipeline(
             recording.track, options: options, random: &random, cancellation: token)
+        // All shifts are drawn: the state moves on even if a callback stops the separation.
+        given.giveBack(random)
         let report = { given.report($0, bag: information.memberCount, cancelling: token) }
         while let block = try pipeline.next(progress: report) {
             put(resampling.append(block.stems, limit: frames))
         }
         put(resampling.finish(outputCount: frames))
-        given.giveBack(random)
         seed?.pointee = options.shifts > 0 ? drawn ?? 0 : 0
     }
 }

@@ -105,6 +105,26 @@ def test_a_generator_draws_like_its_seed_and_moves_on(model: Model, music: Any) 
     assert generator.getstate() == expected.getstate()
 
 
+def test_numbers_that_a_callback_draws_do_not_come_again(model: Model, music: Any) -> None:
+    generator, drawn = random.Random(7), []
+    model.separate(music, seed=generator, progress=lambda _: drawn.append(generator.random()))
+    expected = random.Random(7)
+    assert drawn and drawn == [expected.random() for _ in drawn]
+    assert generator.getstate() == expected.getstate()
+
+
+def test_a_generator_moves_on_if_a_callback_raises(model: Model, music: Any) -> None:
+    def stop(_: Progress) -> None:
+        raise RuntimeError("enough")
+
+    for work in (model.separate, model.analyze):
+        stopped, complete = random.Random(7), random.Random(7)
+        with pytest.raises(RuntimeError, match="enough"):
+            work(music, shifts=1, seed=stopped, progress=stop)
+        work(music, shifts=1, seed=complete)
+        assert stopped.getstate() == complete.getstate() != random.Random(7).getstate()
+
+
 def test_layouts_and_types_give_the_same_samples(model: Model, music: Any) -> None:
     golden = model.separate(music, shifts=0).array
     interleaved = np.ascontiguousarray(music.T)

@@ -211,7 +211,7 @@ class Model:
         chunking: str = "msst",
         progress: Optional[Callable[[_progress.Progress], object]],
     ) -> Iterator[Any]:
-        """The C library's options; at the end, a generator given as ``seed`` gets its new state."""
+        """The C library's options; at the end, a generator given as ``seed`` moves on."""
         options = _library.defaults(_library.SeparationOptions, "sd_separation_options_init")
         options.shifts = _arrays.integer(shifts, "shifts", 0, 100)
         options.overlap = -1 if overlap is None else _arrays.real(overlap, "overlap")
@@ -238,7 +238,8 @@ class Model:
             options.seed = 0 if seed is None else _arrays.integer(seed, "seed", 0, 2**64 - 1)
             yield options
             return
-        version, words, gauss = generator.getstate()
+        began = generator.getstate()
+        version, words, gauss = began
         state = _library.Random()
         state.words[:] = words[:-1]
         state.position = words[-1]
@@ -246,7 +247,9 @@ class Model:
         try:
             yield options
         finally:
-            generator.setstate((version, (*state.words, state.position), gauss))
+            # A number that a callback or another thread drew meanwhile must not be drawn again.
+            if generator.getstate() == began:
+                generator.setstate((version, (*state.words, state.position), gauss))
 
     def separate(
         self,
@@ -272,7 +275,8 @@ class Model:
         :param sample_rate: rate of the samples in Hz; ``None`` is the model's. Not for files.
         :param shifts: number of random time shifts to average over; each takes one pass.
         :param seed: seed of the shifts, as for ``random.seed(seed)``; or a ``random.Random``, which
-            draws them and ends in the same state as with demucs; ``None`` draws a seed.
+            draws them and ends in the same state as with demucs, unless the caller draws from it
+            meanwhile; ``None`` draws a seed.
         :param overlap: share of a segment that overlaps the next one; None for the model's own.
         :param segment: length of a segment in seconds; ``None`` is the model's own, the longest.
         :param split: whether to cut the track into segments.
