@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import swift_demucs
+from swift_demucs import _arrays
 
 # The tests of the extra `ray` run in Tests/system/test_cluster.
 collect_ignore = [] if importlib.util.find_spec("ray") else ["catalogue"]
@@ -67,3 +68,16 @@ def snr(golden: Any, found: Any) -> float:
         if noise == 0
         else float(10 * np.log10(np.square(np.float64(golden)).sum() / noise))
     )
+
+
+def fail_at_second_copy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lets the package run out of memory when it copies the library's second array."""
+    copied, copies = _arrays.copied, []
+
+    def failing(*given: Any) -> Any:
+        copies.append(given)
+        if len(copies) == 2:
+            raise MemoryError("no room")
+        return copied(*given)
+
+    monkeypatch.setattr(_arrays, "copied", failing)

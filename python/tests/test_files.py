@@ -15,7 +15,7 @@ from typing import Any, List
 
 import numpy as np
 import pytest
-from conftest import RATE, snr
+from conftest import RATE, fail_at_second_copy, snr
 
 import swift_demucs
 from swift_demucs import Model
@@ -52,6 +52,12 @@ def test_clipping(tmp_path: Path) -> None:
 def test_reading_converts(track: Path) -> None:
     samples, rate = swift_demucs.read(track, sample_rate=22_050, channels=1)
     assert rate == 22_050 and samples.shape == (1, 15 * RATE)
+
+
+def test_an_error_while_reading_comes_out(track: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fail_at_second_copy(monkeypatch)
+    with pytest.raises(MemoryError, match="no room"):
+        swift_demucs.read(track)
 
 
 def test_stems_are_written(tmp_path: Path, model: Model, music: Any) -> None:

@@ -13,7 +13,7 @@ from typing import Any, List
 
 import numpy as np
 import pytest
-from conftest import RATE, snr
+from conftest import RATE, fail_at_second_copy, snr
 
 import swift_demucs
 from swift_demucs import Model, Progress
@@ -289,6 +289,14 @@ def test_traces_have_the_references_names(model: Model, music: Any, track: Path)
     assert {"encoder.0", "encoder.3", "crosstransformer.layers.0"} <= set(values)
     assert values["encoder.0"].shape[0] == 16 and values["encoder.0"].dtype == np.float32
     assert model.trace(track, start=1.0, seconds=2.0, names="encoder.0").keys() == {"encoder.0"}
+
+
+def test_an_error_in_a_trace_comes_out(
+    model: Model, music: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fail_at_second_copy(monkeypatch)
+    with pytest.raises(MemoryError, match="no room"):
+        model.trace(music, names="encoder.*")
 
 
 def test_a_trace_equals_the_commands_file(model: Model, track: Path, tmp_path: Path) -> None:

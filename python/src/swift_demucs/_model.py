@@ -581,15 +581,19 @@ class Model:
         mix = _arrays.audio(array, layout, input_rate)
         length = 0.0 if seconds is None else _arrays.real(seconds, "seconds")
         values: Dict[str, Array] = {}
+        callbacks = _call.Callbacks()
         with _call.token(None) as token, self._use() as handle:
 
-            def take(_context: Any, name: bytes, shape: Any, rank: int, samples: Any) -> int:
+            def keep(name: bytes, shape: Any, rank: int, samples: Any) -> None:
                 sizes = tuple(shape[axis] for axis in range(rank))
                 values[name.decode()] = _arrays.copied(samples, sizes)
-                return 1 if token.is_cancelled else 0
+
+            def take(_context: Any, *given: Any) -> int:
+                failed = callbacks.guard(lambda: keep(*given))
+                return 1 if token.is_cancelled else failed
 
             callback = _library.TraceCallback(take)
-            _call.Callbacks().run(
+            callbacks.run(
                 lambda: _library.invoke(
                     "sd_trace",
                     handle,

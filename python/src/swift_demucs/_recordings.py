@@ -50,17 +50,20 @@ def read(
     wanted_channels = 0 if channels is None else _arrays.integer(channels, "channels", 1, 64)
     blocks: List[Array] = []
     rates: List[int] = []
+    callbacks = _call.Callbacks()
 
     with _call.token(cancellation) as token:
 
-        def take(_context: Any, block: Any) -> int:
-            audio = block.contents
+        def keep(audio: Any) -> None:
             blocks.append(_arrays.copied(audio.samples, (audio.channels, audio.frames)))
             rates.append(audio.sample_rate)
-            return 1 if token.is_cancelled else 0
+
+        def take(_context: Any, block: Any) -> int:
+            failed = callbacks.guard(lambda: keep(block.contents))
+            return 1 if token.is_cancelled else failed
 
         callback = _library.AudioCallback(take)
-        _call.Callbacks().run(
+        callbacks.run(
             lambda: _library.invoke(
                 "sd_read",
                 text.encode(),
