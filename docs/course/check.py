@@ -118,7 +118,8 @@ def worst_snr(function: Callable, recorded: list[tuple]) -> float:
         for truth, mine in pairs:
             if np.shape(truth) != np.shape(mine):
                 return float("nan")
-            lowest = min(lowest, engine.snr_db(np.asarray(truth), np.asarray(mine)))
+            snr = engine.snr_db(np.asarray(truth), np.asarray(mine))
+            lowest = min(lowest, -np.inf if np.isnan(snr) else snr)  # min() can skip NaN
     return lowest
 
 

@@ -169,9 +169,11 @@ def own_code() -> None:
         path.write_text(render.CAPSTONE.read_text())
         if check.report(check.read(path)) != len(check.chapters()):
             raise SystemExit(f"the capstone's functions are called wrong:\n{printed.getvalue()}")
-        path.write_text(mutated(render.CAPSTONE.read_text(), "np.float32(0.5) * erf", "np.float32(0.49) * erf"))
-        if check.report(check.read(path)) >= len(check.chapters()):
-            raise SystemExit("a wrong GELU is called right")
+        for wrong in ("0.49", "np.nan"):
+            text = mutated(render.CAPSTONE.read_text(), "np.float32(0.5) * erf", f"np.float32({wrong}) * erf")
+            path.write_text(text)
+            if check.report(check.read(path)) >= len(check.chapters()):
+                raise SystemExit(f"a GELU with {wrong} is called right")
 
 
 def written_by_themselves() -> None:
