@@ -50,11 +50,13 @@ def capture(root: nn.Module, path: str, arguments: tuple[Any, ...]) -> tuple[lis
 
 
 def snr(reference: torch.Tensor, value: torch.Tensor) -> float:
-    """Signal-to-noise ratio in dB, sums in float64."""
+    """Signal-to-noise ratio in dB, sums in float64; minus infinity for NaN."""
     reference, value = reference.double(), value.double()
     error = float(((reference - value) ** 2).sum())
     if error == 0:
         return float("inf")
+    if math.isnan(error):  # min() can skip NaN
+        return -float("inf")
     return 10 * torch.log10((reference**2).sum() / error).item()
 
 

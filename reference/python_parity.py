@@ -91,10 +91,12 @@ CASES = {
 
 
 def snr(golden: torch.Tensor, found: torch.Tensor) -> float:
-    """SNR in dB; infinite for equal samples."""
+    """SNR in dB; infinite for equal samples, minus infinity for NaN."""
     if golden.shape != found.shape:
         return -math.inf
     noise = float((golden.double() - found.double()).square().sum())
+    if math.isnan(noise):  # min() can skip NaN
+        return -math.inf
     return (
         math.inf if noise == 0 else 10 * math.log10(float(golden.double().square().sum()) / noise)
     )

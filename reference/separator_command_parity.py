@@ -29,7 +29,7 @@ import yaml
 import draw
 import native
 import wav_file
-from fixture import SEED
+from fixture import SEED, snr
 from roformer_fixtures import TINY, build, sections
 
 RATE = 44_100
@@ -80,14 +80,6 @@ def run_separator(folder: Path, tracks: list[Path]) -> None:
         cli.main()
 
 
-def snr(actual: torch.Tensor, expected: torch.Tensor) -> float:
-    """The SNR in dB; minus infinity for other lengths."""
-    if actual.shape != expected.shape:
-        return -torch.inf
-    error = (actual.double() - expected.double()).square().sum()
-    return float(10 * torch.log10(expected.double().square().sum() / error))
-
-
 def main() -> int:
     """Runs both programs, and compares their files."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
@@ -114,7 +106,8 @@ def main() -> int:
                 (theirs,) = (folder / "out").glob(f"{track}_({stem})*.wav")
                 expected, _ = wav_file.read(theirs)
                 actual, _ = wav_file.read(folder / "ours" / MODEL / track / f"{stem}.wav")
-                decibels = snr(actual, expected)
+                is_whole = actual.shape == expected.shape
+                decibels = snr(expected, actual) if is_whole else -torch.inf
                 print(f"{track} {stem}: {decibels:.1f} dB, peak {float(actual.abs().max()):.4f}")
                 worst = min(worst, decibels)
     return 0 if worst >= least else 1
