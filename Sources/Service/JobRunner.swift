@@ -127,10 +127,9 @@ struct JobRunner: Sendable {
         job.stems = zip(report.outputs, zip(outputs, files)).map { written, planned in
             DataFolder.sync("\(target)/\(planned.1)")
             return Job.Stem(
-                name: written.name, file: planned.1,
-                peak: Double(written.peak.isFinite ? written.peak : 0),
-                gain: Double(written.gain), bytes: written.bytes,
-                sha256: written.sha256, isPart: planned.0.isPart)
+                name: written.name, file: planned.1, peak: written.peak,
+                gain: Double(written.gain), bytes: written.bytes, sha256: written.sha256,
+                isPart: planned.0.isPart)
         }
         guard publishResults(of: id) else {
             throw AudioError.unwritable(path: "the results", .last)
