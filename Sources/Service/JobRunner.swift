@@ -36,6 +36,9 @@ struct JobRunner: Sendable {
             } catch {
                 job.state = .failed
                 job.error = Problem(error)
+                // The stems may have been complete, as when only their analysis failed.
+                job.stems = []
+                job.stemRateHz = nil
             }
             job.finished = Timestamp.now
             queue.finish(job)

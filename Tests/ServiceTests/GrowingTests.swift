@@ -159,4 +159,22 @@ struct GrowingTests {
         #expect(try #require(job["tempo_bpm"] as? Double) == analysis["tempo_bpm"] as? Double)
         #expect(try #require(job["key"] as? String) == analysis["key"] as? String)
     }
+
+    @Test func aJobWhoseAnalysisFailsHasNoStems() throws {
+        let service = try RunningService()
+        let answer = try service.upload(Sound.tone(seconds: 30), query: "shifts=0&analyze=1")
+        let id = try #require(answer.object["id"] as? String)
+        // A file where the folder of the analysis would be.
+        _ = try service.folder.write("data/cache/\(id)", Data([1]))
+        let job = try service.finished(id)
+        #expect(job["state"] as? String == "failed")
+        #expect((job["stems"] as? [Any])?.isEmpty == true)
+        #expect(job["stem_rate"] is NSNull)
+        for name in ["results", "cache", "inputs"] {
+            let path = service.folder.path("data/\(name)")
+            try waitUntil("\(name) is empty") {
+                try FileManager.default.contentsOfDirectory(atPath: path).isEmpty
+            }
+        }
+    }
 }
