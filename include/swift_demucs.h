@@ -399,7 +399,7 @@ sd_status sd_separate(sd_model *model, const sd_audio *mix, const sd_separation_
  *            NULL, NULL, NULL, why, sizeof why);
  *
  * tracks: paths of WAV, AIFF, FLAC, Ogg Vorbis, Opus, MP3 and CAF; with an ffmpeg on PATH also of
- *     AAC, M4A and videos.
+ *     AAC, M4A and videos. A path that is given twice is separated once.
  * settings: an object of JSON, or NULL for the defaults. Its keys are the command's options without
  *     their dashes, and have their values: strings, numbers, true or false; stems, mix and then may
  *     be arrays. docs/c-interface.md lists them.

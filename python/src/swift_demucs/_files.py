@@ -79,7 +79,8 @@ def separate_files(
     """Separates sound files into stem files, in flat memory: a result per file, in their order.
 
     A file that fails does not stop the others; its result has the error: of reading or writing it,
-    or of an option that does not suit it, such as a ``start`` after its end.
+    or of an option that does not suit it, such as a ``start`` after its end. A path that is given
+    twice is separated once, and has the same result twice.
 
     :param stems: names of the stems to write; ``None`` for all.
     :param mixes: further files, by name: sums of stems (``{"karaoke": "drums+bass+other"}``), or
@@ -137,8 +138,11 @@ def separate_files(
         if event["event"] == "track":
             results[event["track"]] = _result(event, status)
 
+    # A path that is given twice is separated once.
+    names = [Path(path).name for path in dict.fromkeys(inputs)]
+
     def title() -> str:
-        return Path(inputs[min(len(results), len(inputs) - 1)]).name
+        return names[min(len(results), len(names) - 1)]
 
     callbacks = _call.Callbacks()
     with contextlib.ExitStack() as stack:
