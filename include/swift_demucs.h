@@ -87,7 +87,8 @@ typedef enum sd_status {
     SD_ERROR_MODEL_MISSING = 3,
     /* The model's files can't be read, or hold a model that this engine doesn't run. */
     SD_ERROR_MODEL = 4,
-    /* The input file is missing, can't be decoded, holds no samples, or changed meanwhile. */
+    /* The input file is missing, can't be decoded, holds no samples, or changed meanwhile. Or the
+     * samples of a track are so large that their mean or standard deviation is not finite. */
     SD_ERROR_INPUT = 5,
     /* An output or a temporary file can't be written, or its disk is full. */
     SD_ERROR_OUTPUT = 6,
@@ -383,7 +384,7 @@ sd_status sd_stem_frames(const sd_model *model, size_t frames, int32_t sample_ra
  * seed: receives the seed of the shifts, given or drawn; may be NULL.
  *
  * Memory: a few segments, for audio of any length.
- * Errors: ARGUMENT, CANCELLED, FORKED. */
+ * Errors: ARGUMENT, INPUT (the samples are too large), CANCELLED, FORKED. */
 sd_status sd_separate(sd_model *model, const sd_audio *mix, const sd_separation_options *options,
                       float *stems, size_t capacity, sd_layout layout, uint64_t *seed,
                       char *message, size_t message_bytes);
@@ -399,7 +400,7 @@ sd_status sd_separate(sd_model *model, const sd_audio *mix, const sd_separation_
  *            NULL, NULL, NULL, why, sizeof why);
  *
  * tracks: paths of WAV, AIFF, FLAC, Ogg Vorbis, Opus, MP3 and CAF; with an ffmpeg on PATH also of
- *     AAC, M4A and videos.
+ *     AAC, M4A and videos. A path that is given twice is separated once.
  * settings: an object of JSON, or NULL for the defaults. Its keys are the command's options without
  *     their dashes, and have their values: strings, numbers, true or false; stems, mix and then may
  *     be arrays. docs/c-interface.md lists them.
@@ -425,7 +426,7 @@ sd_status sd_run(sd_model *model, const char *const *tracks, size_t track_count,
  * event: takes one event "analysis" with "tempo_bpm", "beats" and "downbeats" in seconds, and "key" such
  *     as "F# minor"; null or empty for what was not found.
  *
- * Errors: ARGUMENT, MODEL (its files have changed), INPUT (a sample that is not finite), CANCELLED. */
+ * Errors: ARGUMENT, INPUT (the samples are too large), CANCELLED, FORKED. */
 sd_status sd_analyze(sd_model *model, const sd_audio *mix, const sd_separation_options *options,
                      sd_event_callback event, void *context, char *message, size_t message_bytes);
 
@@ -563,7 +564,8 @@ sd_status sd_stream_push(sd_stream *stream, const float *samples, size_t frames,
 
 /* Ends the input.
  *
- * Errors: ARGUMENT (no frame was pushed), STATE (a second call), OUTPUT, CANCELLED, FORKED. */
+ * Errors: ARGUMENT (no frame was pushed), INPUT (the samples are too large), STATE (a second call),
+ * OUTPUT, CANCELLED, FORKED. */
 sd_status sd_stream_finish(sd_stream *stream, char *message, size_t message_bytes);
 
 /* Gives the next frames of all stems, separating as many segments as that takes.
@@ -590,7 +592,7 @@ typedef struct sd_quantize_options {
     /* Sound files to calibrate on; NULL for noise. */
     const char *const *calibration_files;
     size_t calibration_file_count;
-    /* Segments of those files, 1 to 10,000. (default: 50) */
+    /* Segments of those files in all, 1 to 10,000; of more files, as many are read. (default: 50) */
     int32_t calibration_segments;
     /* What the file will run in: INT8 (the default), or FLOAT32 or BFLOAT16 with INT8 weights. */
     sd_precision precision;
@@ -679,7 +681,7 @@ typedef int32_t (*sd_trace_callback)(void *context, const char *name, const int6
  *     all.
  *
  * The weights are read once more for this. The model must have one checkpoint.
- * Errors: ARGUMENT, MODEL, CANCELLED, FORKED. */
+ * Errors: ARGUMENT, MODEL, INPUT (the samples are too large), CANCELLED, FORKED. */
 sd_status sd_trace(const sd_model *model, const sd_audio *mix, double start_seconds,
                    double chunk_seconds, const char *names, sd_trace_callback callback,
                    void *context, char *message, size_t message_bytes);

@@ -47,11 +47,12 @@ public func sd_quantize(
         let segments =
             if let tracks {
                 try CalibrationSegments(
-                    of: tracks, count: max(Int(options.calibration_segments), tracks.count),
-                    for: rules, on: backend, cancellation: token)
+                    of: tracks, count: Int(options.calibration_segments), for: rules, on: backend,
+                    cancellation: token)
             } else {
                 CalibrationSegments(noiseFor: rules)
             }
+        segments.warnings.forEach(log.warning)
         let quantization = try ModelQuantization(
             source, description, calibration: segments.description, threads: backend.threads)
         let model = try quantization.run(

@@ -90,8 +90,11 @@ public func sd_run(
             events: try EventCallback(event, context, within: cancellation),
             segments: ProgressCallback(function: progress, context: context), model: model)
         let settings = try RunSettings(json: try optionalText(settings, "settings") ?? "{}")
+        // Bytes, because equal texts may be the names of different files.
+        var known: Set<[UInt8]> = []
+        let inputs = paths.filter { known.insert(Array($0.utf8)).inserted }
         var run = try SeparationRun(
-            of: paths.map { InputTrack(file: $0) }, nil,
+            of: inputs.map { InputTrack(file: $0) }, nil,
             with: try model.modelOfRun(settings.request), settings: settings,
             reporter: callbacks, cancellation: callbacks.events.token)
         if try run.run(problems: []) == .interrupted { throw CancellationError() }

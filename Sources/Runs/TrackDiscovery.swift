@@ -27,8 +27,11 @@ package struct InputTrack: Equatable {
         return (id ?? parts.name, parts.ending)
     }
 
-    /// Whether the file or stream exists.
-    package var isThere: Bool { isStandardInput || file != nil }
+    /// Whether the file or stream exists, as far as its path tells: invalid UTF-8 in a name was
+    /// repaired, so that nothing is at the path, but `AudioInput` may still find the file.
+    package var isThere: Bool {
+        isStandardInput || file != nil || path.unicodeScalars.contains("\u{FFFD}")
+    }
 
     /// The file itself, whatever its path; nil for standard input and where no file is.
     var file: FileIdentity? { isStandardInput ? nil : FilePath.status(path)?.file }
@@ -107,10 +110,9 @@ package struct TrackDiscovery {
         guard glob(pattern, GLOB_NOSORT, nil, &found) == 0, let list = found.gl_pathv else {
             return []
         }
-        return (0..<Int(found.gl_pathc)).compactMap {
-            list[$0].flatMap { String(validatingCString: $0) }
-        }
-        .sorted(by: inByteOrder)
+        // Invalid UTF-8 in names is repaired here; `AudioInput` still finds the file.
+        return (0..<Int(found.gl_pathc)).compactMap { list[$0].map { String(cString: $0) } }
+            .sorted(by: inByteOrder)
     }
 
     private static func inByteOrder(_ first: String, _ second: String) -> Bool {

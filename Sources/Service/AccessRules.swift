@@ -75,7 +75,7 @@ struct AccessRules: Sendable {
 
     /// The host without port and brackets: `localhost` for `localhost:8765`, `::1` for
     /// `[::1]:8765`.
-    private static func name(ofHost host: String) -> String {
+    fileprivate static func name(ofHost host: String) -> String {
         let host = host.lowercased()
         if host.hasPrefix("["), let end = host.firstIndex(of: "]") {
             return String(host[host.index(after: host.startIndex)..<end])
@@ -85,9 +85,32 @@ struct AccessRules: Sendable {
         return String(parts[0])
     }
 
-    private static func isAddress(_ text: String) -> Bool {
+    fileprivate static func isAddress(_ text: String) -> Bool {
         var four = in_addr()
         var six = in6_addr()
         return inet_pton(AF_INET, text, &four) == 1 || inet_pton(AF_INET6, text, &six) == 1
+    }
+}
+
+extension ServiceSettings {
+    /// Whether a text can be one of ``allowedHosts``: a name, or an address without brackets, and
+    /// no port. The name in a request never equals any other text.
+    package static func isHost(_ text: String) -> Bool {
+        isWord(text) || AccessRules.isAddress(text)
+    }
+
+    /// Whether a text can be one of ``allowedOrigins``: `https://example.org:8443`, as browsers send
+    /// it.
+    package static func isOrigin(_ text: String) -> Bool {
+        let parts = text.split(separator: "/", omittingEmptySubsequences: false)
+        guard parts.count == 3, parts[0].hasSuffix(":"), isWord(parts[0].dropLast()),
+            parts[1].isEmpty, !parts[2].hasSuffix(":"), text == text.lowercased()
+        else { return false }
+        return isHost(AccessRules.name(ofHost: String(parts[2])))
+    }
+
+    private static func isWord(_ text: some StringProtocol) -> Bool {
+        !text.isEmpty
+            && text.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || "-._".contains($0)) }
     }
 }

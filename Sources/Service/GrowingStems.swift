@@ -140,7 +140,7 @@ final class GrowingStems: StemObserver, @unchecked Sendable {
                     == header.count, rename("\(folder)/\(file)", "\(results)/\(file)") == 0
             else { throw GrowingStems.unwritable }
             return Job.Stem(
-                name: signal.name, file: file, peak: Double(part.peaks[index]), gain: 1,
+                name: signal.name, file: file, peak: part.peaks[index], gain: 1,
                 bytes: part.fileBytes(part.readySamples),
                 sha256: try SHA256.hexadecimal(ofFile: "\(results)/\(file)"),
                 isPart: signal.isPart)
@@ -152,9 +152,8 @@ final class GrowingStems: StemObserver, @unchecked Sendable {
     func stems(_ part: Part) -> [Job.Stem] {
         signals.enumerated().map { index, signal in
             Job.Stem(
-                name: signal.name, file: GrowingStems.fileName(index),
-                peak: Double(part.peaks[index]), gain: 1, bytes: part.fileBytes(part.sampleCount),
-                sha256: "", isPart: signal.isPart)
+                name: signal.name, file: GrowingStems.fileName(index), peak: part.peaks[index],
+                gain: 1, bytes: part.fileBytes(part.sampleCount), sha256: "", isPart: signal.isPart)
         }
     }
 }

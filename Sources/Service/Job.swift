@@ -26,6 +26,20 @@ struct Job: Codable, Equatable, Sendable {
         let sha256: String
         /// Whether the stem adds something to a mix; false for a sum that repeats other stems.
         let isPart: Bool
+
+        /// - Parameter peak: 0 is stored for one that is not finite, which JSON can't have.
+        init(
+            name: String, file: String, peak: Float, gain: Double?, bytes: Int, sha256: String,
+            isPart: Bool
+        ) {
+            self.name = name
+            self.file = file
+            self.peak = peak.isFinite ? Double(peak) : 0
+            self.gain = gain
+            self.bytes = bytes
+            self.sha256 = sha256
+            self.isPart = isPart
+        }
     }
 
     let id: String

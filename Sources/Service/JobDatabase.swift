@@ -73,6 +73,10 @@ final class JobDatabase: @unchecked Sendable {
     /// - Throws: ``ServiceError/database(path:reason:)``.
     func save(_ job: Job) throws(ServiceError) {
         let record = String(decoding: JSON.bytes(of: job), as: UTF8.self)
+        // An empty record could not be read at the next start.
+        guard !record.isEmpty else {
+            throw .database(path: path, reason: "a number of job \(job.id) is not finite")
+        }
         try run(
             "INSERT INTO jobs (id, sequence, state, record) VALUES (?1, ?2, ?3, ?4) "
                 + "ON CONFLICT (id) DO UPDATE SET state = ?3, record = ?4",

@@ -317,12 +317,14 @@ final class JobQueue: @unchecked Sendable {
         return isStored
     }
 
-    /// Removes the files that a job no longer needs once its state is stored.
+    /// Removes the files that a job no longer needs once its end is stored.
     private func removeUnneededFiles(of job: Job) {
-        if !job.stems.isEmpty {
-            DataFolder.remove(folder.input(job.id))
-        } else if job.state.isFinal {
+        // A running job has stems too.
+        guard job.state.isFinal else { return }
+        if job.stems.isEmpty {
             folder.removeFiles(of: job.id)
+        } else {
+            DataFolder.remove(folder.input(job.id))
         }
     }
 

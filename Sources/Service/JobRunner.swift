@@ -36,6 +36,9 @@ struct JobRunner: Sendable {
             } catch {
                 job.state = .failed
                 job.error = Problem(error)
+                // The stems may have been complete, as when only their analysis failed.
+                job.stems = []
+                job.stemRateHz = nil
             }
             job.finished = Timestamp.now
             queue.finish(job)
@@ -127,10 +130,9 @@ struct JobRunner: Sendable {
         job.stems = zip(report.outputs, zip(outputs, files)).map { written, planned in
             DataFolder.sync("\(target)/\(planned.1)")
             return Job.Stem(
-                name: written.name, file: planned.1,
-                peak: Double(written.peak.isFinite ? written.peak : 0),
-                gain: Double(written.gain), bytes: written.bytes,
-                sha256: written.sha256, isPart: planned.0.isPart)
+                name: written.name, file: planned.1, peak: written.peak,
+                gain: Double(written.gain), bytes: written.bytes, sha256: written.sha256,
+                isPart: planned.0.isPart)
         }
         guard publishResults(of: id) else {
             throw AudioError.unwritable(path: "the results", .last)

@@ -5,9 +5,10 @@ import System
 
 extension Service {
     func stem(_ request: Request) throws -> Reply {
-        let job = try job(of: request)
+        var job = try job(of: request)
         let part = queue.growing(job)?.part
-        if part == nil { _ = try jobWithResults(of: request) }
+        // The job may have ended since it was read.
+        if part == nil { job = try jobWithResults(of: request) }
         let file = request.parameters["file"] ?? ""
         guard let format = SeparationRequest.Format(rawValue: FilePath.pathExtension(of: file)),
             let stem = job.stems.first(where: { $0.name == FilePath.stem(of: file) })
@@ -177,7 +178,7 @@ extension Service {
     static let mostPoints = 50_000
 
     func peaks(_ request: Request) throws -> Reply {
-        let job = try job(of: request)
+        var job = try job(of: request)
         var points = Service.points
         if let text = request.query("points") {
             guard let number = Int(text), (1...Service.mostPoints).contains(number) else {
@@ -192,7 +193,8 @@ extension Service {
                 points: points, range: try TimeRange(request, of: seconds))
             return .json(try derivedFiles.peaks(of: job, part, window, for: request))
         }
-        _ = try jobWithResults(of: request)
+        // The job may have ended since it was read.
+        job = try jobWithResults(of: request)
         let window = Waveforms.Window(points: points, range: try timeRange(of: request, job))
         return Reply(
             200,

@@ -78,6 +78,15 @@ struct ServeCommand {
                     .flatMap { $0 >= least ?? 0 ? $0 : nil }
             }
         }
+        func values(
+            _ option: Option, allowed: String, _ isValid: (String) -> Bool
+        ) throws(UsageError) -> [String] {
+            let values = arguments.values(option)
+            for value in values where !isValid(value) {
+                throw .invalidValue(option, value: value, allowed: allowed)
+            }
+            return values
+        }
         set(\.host, arguments.value(.host))
         try set(\.port, arguments.number(.port, in: 0...65_535))
         try set(\.jobs, count(.serveJobs, upTo: 64))
@@ -90,8 +99,14 @@ struct ServeCommand {
         try set(\.limits.finished, count(.maxFinished, upTo: 1_000_000))
         try set(\.limits.work, count(.maxWork, upTo: 1_000_000))
         settings.tokenFile = arguments.value(.tokenFile)
-        settings.allowedHosts = arguments.values(.allowHost)
-        settings.allowedOrigins = arguments.values(.allowOrigin)
+        settings.allowedHosts = try values(
+            .allowHost, allowed: "a name or an address without a port, such as example.org",
+            ServiceSettings.isHost)
+        settings.allowedOrigins = try values(
+            .allowOrigin,
+            allowed: "scheme://host or scheme://host:port in lower case, such as "
+                + "https://example.org",
+            ServiceSettings.isOrigin)
         settings.webFolder = arguments.value(.web)
         settings.allowsFFmpeg = arguments.has(.allowFFmpeg)
         settings.precision = try arguments.precisionChoice()

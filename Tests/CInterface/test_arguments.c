@@ -376,9 +376,10 @@ static void numbers_out_of_range_are_refused(void) {
     for (size_t index = 0; index < sizeof settings / sizeof settings[0]; index++)
         FAILS(SD_ERROR_ARGUMENT, run_with(settings[index], input));
     CHECK(!exists("separated"), "a refused run left a folder");
-    const char *twice[] = {input, input};
+    // Two tracks of one name, which would have the same files.
+    const char *alike[] = {input, "/no/such/ranges.wav"};
     FAILS(SD_ERROR_ARGUMENT,
-          sd_run(model, twice, 2, NULL, NULL, NULL, NULL, NULL, why, sizeof why));
+          sd_run(model, alike, 2, NULL, NULL, NULL, NULL, NULL, why, sizeof why));
 
     STREAM(size, 0);
     STREAM(mean, NAN);
@@ -444,13 +445,19 @@ static void a_sample_that_is_not_finite_is_named(void) {
         samples[FRAMES + 17] = odd[index];
         FAILS(SD_ERROR_ARGUMENT, separate(&mix, NULL));
         CHECK(strstr(why, "frame 17 of channel 1"), "%s", why);
+        FAILS(SD_ERROR_ARGUMENT, sd_analyze(model, &mix, NULL, no_event, NULL, why, sizeof why));
         samples[FRAMES + 17] = 0;
     }
     // The sample's square and its sums overflow float32.
     samples[3] = FLT_MAX;
     sd_status status = separate(&mix, NULL);
     CHECK(status == SD_OK || status == SD_ERROR_ARGUMENT, "%s", sd_status_text(status));
-    samples[3] = 0;
+    // With the other channel's, the sum is infinite.
+    samples[FRAMES + 3] = FLT_MAX;
+    FAILS(SD_ERROR_INPUT, separate(&mix, NULL));
+    FAILS(SD_ERROR_INPUT, sd_analyze(model, &mix, NULL, no_event, NULL, why, sizeof why));
+    FAILS(SD_ERROR_INPUT, sd_trace(model, &mix, 0, 0, NULL, no_tensor, NULL, why, sizeof why));
+    samples[3] = samples[FRAMES + 3] = 0;
 }
 
 static void a_handle_of_another_kind_is_refused(void) {

@@ -209,6 +209,10 @@ static void count_line(void *context, sd_log_level level, const char *line) {
     ++*(int *)context;
 }
 
+static void count_warning_of_the_track(void *context, sd_log_level level, const char *line) {
+    *(int *)context += level == SD_LOG_WARNING && strstr(line, "everything.wav");
+}
+
 // Calls most functions, also with errors and warnings.
 static void use_everything(void) {
     int lines = 0;
@@ -243,6 +247,16 @@ static void use_everything(void) {
     OK(sd_quantize(tiny_model(), path_in(folder, "every.safetensors"), &quantize, NULL, why,
                    sizeof why));
     CHECK(lines > 0, "a quantisation says nothing");
+    // For one segment, one of the files is read: the first.
+    const char *files[] = {input, "/no/such.wav"};
+    quantize.calibration_files = files;
+    quantize.calibration_file_count = 2;
+    quantize.calibration_segments = 1;
+    quantize.log = count_warning_of_the_track;
+    lines = 0;
+    OK(sd_quantize(tiny_model(), path_in(folder, "every.safetensors"), &quantize, NULL, why,
+                   sizeof why));
+    CHECK(lines == 1, "%d warnings about the truncated file", lines);
     sd_scores scores[1];
     OK(sd_evaluate(samples, samples, 1, 1, 1000, 1000, SD_PLANAR, SD_METRIC_SDR, 1, scores, why,
                    sizeof why));

@@ -718,6 +718,17 @@ static void a_track_that_fails_is_an_event_and_does_not_stop_the_others(void) {
     CHECK(exists(path_in(folder, "model/one of two/drums.wav")), "no file");
 }
 
+static void a_track_that_is_given_twice_is_separated_once(void) {
+    const char *track = path_in(folder, "given twice.wav");
+    const char *tracks[] = {track, "/no/such.wav", track};
+    write_wav(track, 1000, 2, RATE, 3);
+    char settings[1200];
+    snprintf(settings, sizeof settings, "{\"out\": \"%s\", \"stems\": \"drums\"}", folder);
+    int counts[5] = {0};
+    OK(sd_run(model, tracks, 3, settings, count_events, NULL, counts, NULL, why, sizeof why));
+    CHECK(counts[2] == 2 && counts[4] == 1, "%d tracks, %d failed", counts[2], counts[4]);
+}
+
 static int32_t count_models(void *context, const char *event, sd_status status) {
     (void)status;
     return strstr(event, "\"event\":\"model\"") ? ++*(int *)context == 3 : 1;
@@ -849,6 +860,7 @@ int main(int argc, char **argv) {
         TEST(a_run_gives_stems_sums_and_differences_in_every_format),
         TEST(an_excerpt_gives_its_own_length),
         TEST(a_track_that_fails_is_an_event_and_does_not_stop_the_others),
+        TEST(a_track_that_is_given_twice_is_separated_once),
         TEST(models_are_listed_and_a_file_needs_no_download),
         TEST(a_written_file_is_read_back_and_converted),
         TEST(a_trace_can_be_filtered_and_cancelled_at_each_tensor),

@@ -39,6 +39,27 @@ struct SeparateTests {
         #expect(run.outputLines.first == "out/cross_first/-a/drums.wav")
     }
 
+    @Test func aFileWhoseNameIsNoTextIsSeparated() throws {
+        try folder.makeFolder("music")
+        let name = Array(folder.url("music/b").path.utf8) + [0xE4] + Array(".wav\0".utf8)
+        let isMade = name.withUnsafeBytes {
+            link(folder.url("a.wav").path, $0.baseAddress!.assumingMemoryBound(to: CChar.self)) == 0
+        }
+        // Some file systems refuse such names.
+        guard isMade else { return }
+        let options = ["-n", "cross_first", "--stems=drums", "--shifts=0", "-q"]
+        let stem = "separated/cross_first/b\u{FFFD}/drums.wav"
+        for operand in ["music", "music/b*.wav"] {
+            #expect(try folder.run([operand] + options).outputLines == [stem[...]])
+        }
+        // An argument of a `Process` is text, but that of a shell is any bytes.
+        let run = try CommandRun(
+            ["-c", #""$0" "$(printf 'music/b\344.wav')" "$@""#, CommandRun.executable.path]
+                + options,
+            in: folder.url, executable: URL(fileURLWithPath: "/bin/sh"))
+        #expect(run.outputLines == [stem[...]])
+    }
+
     @Test(arguments: [(["--int24"], 3), (["--float32"], 4), ([], 2)])
     func sampleFormatsDecideTheSize(options: [String], sampleBytes: Int) throws {
         try folder.run(

@@ -232,6 +232,22 @@ struct UsageTests {
         TB, such as 20GB, of at least 10MB
         $ serve --max-work 0
         The value '0' is invalid for '--max-work <n>': expected a whole number from 1 to 1000000
+        $ serve --allow-host music.example.org:8443
+        The value 'music.example.org:8443' is invalid for '--allow-host <name>': expected a name or \
+        an address without a port, such as example.org
+        $ serve --allow-host [::1]
+        The value '[::1]' is invalid for '--allow-host <name>': …
+        $ serve --allow-host ::1 --allow-host https://example.org
+        The value 'https://example.org' is invalid for '--allow-host <name>': …
+        $ serve --allow-origin https://example.org/
+        The value 'https://example.org/' is invalid for '--allow-origin <origin>': expected \
+        scheme://host or scheme://host:port in lower case, such as https://example.org
+        $ serve --allow-origin https://[::1]:8443 --allow-origin https://Example.org
+        The value 'https://Example.org' is invalid for '--allow-origin <origin>': …
+        $ serve --allow-origin example.org
+        The value 'example.org' is invalid for '--allow-origin <origin>': …
+        $ serve --allow-origin https://example.org:http
+        The value 'https://example.org:http' is invalid for '--allow-origin <origin>': …
         $ help me
         Unknown command 'me': expected one of separate, serve, models, analyze, eval, selftest, inspect, \
         convert, quantize, bench, tensors, trace, compare, help, completions, manual

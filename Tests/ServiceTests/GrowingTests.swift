@@ -6,8 +6,11 @@ import Testing
 @Suite(.serialized)
 struct GrowingTests {
     /// A job that runs and has its first stems.
-    private func growingJob(_ service: RunningService, _ query: String = "") throws -> String {
-        let answer = try service.upload(Sound.tone(seconds: 240), query: "shifts=0\(query)")
+    private func growingJob(
+        _ service: RunningService, _ query: String = "", of sound: Data? = nil
+    ) throws -> String {
+        let answer = try service.upload(
+            sound ?? Sound.tone(seconds: 240), query: "shifts=0\(query)")
         let id = try #require(answer.object["id"] as? String)
         try service.waitForStems(id)
         return id
@@ -101,6 +104,44 @@ struct GrowingTests {
         #expect(try FileManager.default.contentsOfDirectory(atPath: results).isEmpty)
     }
 
+    /// Noise on the left channel whose samples are nearly the largest floats: the stems' samples are
+    /// infinite wherever a stem is louder than the noise.
+    private func loudestNoise() -> Data {
+        let frames = 240 * 44_100
+        var random = SplitMix64(seed: 1)
+        var samples = [Float](repeating: 0, count: 2 * frames)
+        for start in stride(from: 0, to: frames, by: 8) {
+            let value: Float = random.unit() < 0.5 ? -3.4e38 : 3.4e38
+            for frame in start..<min(start + 8, frames) { samples[2 * frame] = value }
+        }
+        return Sound.floatWAV(interleaved: samples, channels: 2)
+    }
+
+    @Test func stemsBeyondTheLargestFloatAreShownAndStored() throws {
+        let folder = try TemporaryFolder()
+        let address: String
+        /// Checks that JSON, which has no infinite numbers, shows such peaks as 0.
+        func checkPeaks(_ job: [String: Any]) throws {
+            let stems = try #require(job["stems"] as? [[String: Any]])
+            #expect(stems.count == 5)
+            #expect(stems.contains { $0["peak"] as? Double == 0 })
+        }
+        do {
+            let service = try RunningService(in: folder)
+            let id = try growingJob(
+                service, "&mix=all=drums%2Bbass%2Bother%2Bvocals", of: loudestNoise())
+            address = "/v1/separations/\(id)"
+            try checkPeaks(service.get(address).object)
+            #expect(try service.get("/v1/separations").object["total"] as? Int == 1)
+            try checkPeaks(service.request("DELETE", address).object)
+        }
+        let service = try RunningService(in: folder)
+        #expect(service.service.warnings.isEmpty)
+        let job = try service.get(address).object
+        #expect(job["state"] as? String == "cancelled")
+        try checkPeaks(job)
+    }
+
     @Test func aJobThatTheServiceStopsBeginsAgain() throws {
         let folder = try TemporaryFolder()
         let id = try growingJob(RunningService(in: folder))
@@ -117,5 +158,23 @@ struct GrowingTests {
         let analysis = try service.get("/v1/separations/\(id)/analysis").object
         #expect(try #require(job["tempo_bpm"] as? Double) == analysis["tempo_bpm"] as? Double)
         #expect(try #require(job["key"] as? String) == analysis["key"] as? String)
+    }
+
+    @Test func aJobWhoseAnalysisFailsHasNoStems() throws {
+        let service = try RunningService()
+        let answer = try service.upload(Sound.tone(seconds: 30), query: "shifts=0&analyze=1")
+        let id = try #require(answer.object["id"] as? String)
+        // A file where the folder of the analysis would be.
+        _ = try service.folder.write("data/cache/\(id)", Data([1]))
+        let job = try service.finished(id)
+        #expect(job["state"] as? String == "failed")
+        #expect((job["stems"] as? [Any])?.isEmpty == true)
+        #expect(job["stem_rate"] is NSNull)
+        for name in ["results", "cache", "inputs"] {
+            let path = service.folder.path("data/\(name)")
+            try waitUntil("\(name) is empty") {
+                try FileManager.default.contentsOfDirectory(atPath: path).isEmpty
+            }
+        }
     }
 }

@@ -207,6 +207,26 @@ struct RestartTests {
         #expect(!FileManager.default.fileExists(atPath: folder.path("data/inputs/\(id)")))
     }
 
+    @Test func aRunningJobWhoseStartIsStoredLateKeepsItsSound() throws {
+        let service = try RunningService()
+        let lock = try DatabaseLock(service.folder)
+        let ids = try [60.0, 240].map { seconds in
+            try #require(
+                try service.upload(Sound.tone(seconds: seconds)).object["id"] as? String)
+        }
+        try service.waitUntilRunning(ids[0])
+        // The second job begins while nothing can be stored.
+        try lock.lock()
+        _ = try service.request("DELETE", "/v1/separations/\(ids[0])")
+        try service.waitForStems(ids[1])
+        lock.unlock()
+        service.advance(by: 0)
+        let job = try service.get("/v1/separations/\(ids[1])").object
+        #expect(job["state"] as? String == "running")
+        let sound = service.folder.path("data/inputs/\(ids[1])")
+        #expect(FileManager.default.fileExists(atPath: sound))
+    }
+
     @Test func aCopyThatIsNotStoredLeavesNoFiles() throws {
         let service = try RunningService()
         let sound = Sound.tone(seconds: 0.5)

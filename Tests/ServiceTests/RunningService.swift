@@ -153,27 +153,41 @@ func waitUntil(_ state: String, _ isReached: () throws -> Bool) throws {
 enum Sound {
     /// A WAV file of 16-bit samples.
     static func wav(channels: [[Float]], rate: Int = 44_100) -> Data {
-        var data = Data()
-        func add(_ value: Int, _ bytes: Int) {
-            for index in 0..<bytes { data.append(UInt8(truncatingIfNeeded: value >> (8 * index))) }
-        }
         let count = channels[0].count * channels.count * 2
-        data += Data("RIFF".utf8)
-        add(36 + count, 4)
-        data += Data("WAVEfmt ".utf8)
-        add(16, 4)
-        add(1, 2)
-        add(channels.count, 2)
-        add(rate, 4)
-        add(rate * channels.count * 2, 4)
-        add(channels.count * 2, 2)
-        add(16, 2)
-        data += Data("data".utf8)
-        add(count, 4)
+        var data = header(format: 1, channels.count, rate, sampleBytes: 2, dataBytes: count)
         for index in channels[0].indices {
-            for channel in channels { add(Int((channel[index] * 32_767).rounded()), 2) }
+            for channel in channels {
+                add(Int((channel[index] * 32_767).rounded()), 2, to: &data)
+            }
         }
         return data
+    }
+
+    /// A WAV file of floats.
+    static func floatWAV(interleaved samples: [Float], channels: Int) -> Data {
+        header(format: 3, channels, 44_100, sampleBytes: 4, dataBytes: 4 * samples.count)
+            + samples.withUnsafeBytes { Data($0) }
+    }
+
+    private static func header(
+        format: Int, _ channels: Int, _ rate: Int, sampleBytes: Int, dataBytes: Int
+    ) -> Data {
+        var data = Data("RIFF".utf8)
+        add(36 + dataBytes, 4, to: &data)
+        data += Data("WAVEfmt ".utf8)
+        for (value, bytes) in [
+            (16, 4), (format, 2), (channels, 2), (rate, 4), (rate * channels * sampleBytes, 4),
+            (channels * sampleBytes, 2), (8 * sampleBytes, 2),
+        ] {
+            add(value, bytes, to: &data)
+        }
+        data += Data("data".utf8)
+        add(dataBytes, 4, to: &data)
+        return data
+    }
+
+    private static func add(_ value: Int, _ bytes: Int, to data: inout Data) {
+        for index in 0..<bytes { data.append(UInt8(truncatingIfNeeded: value >> (8 * index))) }
     }
 
     /// A stereo tone with clicks.

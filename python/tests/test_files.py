@@ -79,7 +79,7 @@ def test_many_files_give_a_result_each(tmp_path: Path, model: Model, track: Path
     broken = tmp_path / "broken.wav"
     broken.write_bytes(b"no sound")
     results = model.separate_files(
-        [broken, tmp_path / "missing.wav", track],
+        [broken, tmp_path / "missing.wav", track, track],
         tmp_path / "out",
         stems=["vocals"],
         mixes={"karaoke": "drums+bass+other", "rest": "mixture-vocals"},
@@ -89,13 +89,15 @@ def test_many_files_give_a_result_each(tmp_path: Path, model: Model, track: Path
         duration=2.0,
         seed=3,
     )
-    assert [result.ok for result in results] == [False, False, True]
+    assert [result.ok for result in results] == [False, False, True, True]
     for result in results[:2]:
         assert isinstance(result.error, swift_demucs.InputError)
         assert result.error.path == str(result.path) and result.path.name in str(result.error)
         with pytest.raises(swift_demucs.InputError):
             result.check()
     done = results[2].check()
+    # The same file again is separated once.
+    assert results[3] is done
     assert set(done.outputs) == {"vocals", "karaoke", "rest"}
     assert all(path.is_file() for path in done.outputs.values())
     assert (done.seed, done.seconds, done.sample_rate, done.channels) == (3, 2.0, RATE, 2)
@@ -107,7 +109,7 @@ def test_two_outputs_of_one_name_are_refused_before_anything_starts(
     tmp_path: Path, model: Model, track: Path
 ) -> None:
     with pytest.raises(swift_demucs.ArgumentError, match="both"):
-        swift_demucs.separate_files(model, [track, track], tmp_path)
+        swift_demucs.separate_files(model, [track, tmp_path / "other" / track.name], tmp_path)
     with pytest.raises(swift_demucs.ArgumentError, match="filename"):
         model.separate_files([track], tmp_path, filename="{name}.wav")
     with pytest.raises(swift_demucs.ArgumentError, match="flute"):

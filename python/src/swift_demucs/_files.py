@@ -79,7 +79,8 @@ def separate_files(
     """Separates sound files into stem files, in flat memory: a result per file, in their order.
 
     A file that fails does not stop the others; its result has the error: of reading or writing it,
-    or of an option that does not suit it, such as a ``start`` after its end.
+    or of an option that does not suit it, such as a ``start`` after its end. A path that is given
+    twice is separated once, and has the same result twice.
 
     :param stems: names of the stems to write; ``None`` for all.
     :param mixes: further files, by name: sums of stems (``{"karaoke": "drums+bass+other"}``), or
@@ -137,8 +138,11 @@ def separate_files(
         if event["event"] == "track":
             results[event["track"]] = _result(event, status)
 
+    # A path that is given twice is separated once.
+    names = [Path(path).name for path in dict.fromkeys(inputs)]
+
     def title() -> str:
-        return Path(inputs[min(len(results), len(inputs) - 1)]).name
+        return names[min(len(results), len(names) - 1)]
 
     callbacks = _call.Callbacks()
     with contextlib.ExitStack() as stack:
@@ -324,7 +328,8 @@ def quantize(
 
     :param output: a ``.safetensors`` file.
     :param calibration: sound files to calibrate on; noise is used if there are none.
-    :param calibration_segments: number of segments to take from these files.
+    :param calibration_segments: number of segments to take from these files in all; of more files,
+        as many are read.
     :param precision: in which the file will be run: ``int8``, ``float32`` or ``bfloat16``.
     :param minimum_snr: SNR in dB to reach; as many layers stay in 16 bits as that needs.
     :param maximum_bytes: largest size of the file.
