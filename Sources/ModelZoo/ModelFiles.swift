@@ -11,7 +11,8 @@ public struct ModelFiles: Sendable, Equatable {
     public let checkpoints: [String]
     /// Weights of the sources of each checkpoint, `[checkpoint][source]`; `nil` for all ones.
     public let weights: [[Double]]?
-    /// Longest segment of the checkpoints; replaces the length of those with a longer one.
+    /// Length of a segment, which replaces each checkpoint's own; that of an HTDemucs only if it is
+    /// longer, and that of a RoFormer never.
     public let segmentSeconds: Double?
     /// The model to take from files with several models; `nil` for files with one.
     public var submodel: String?
