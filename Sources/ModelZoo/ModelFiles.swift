@@ -81,8 +81,9 @@ public struct ModelFiles: Sendable, Equatable {
     package func configuration(of checkpoint: Checkpoint) throws -> ConfigurationFile? {
         if let configuration { return configuration }
         if checkpoint.describesModel { return nil }
-        let base = checkpoint.path.dropLast(FilePath.pathExtension(of: checkpoint.path).utf8.count)
-        let beside = ["yaml", "yml"].map { base + $0 }.filter(FilePath.isFile)
+        let path = checkpoint.path
+        let names = ["yaml", "yml"].map { "\(FilePath.stem(of: path)).\($0)" }
+        let beside = names.map { FilePath.sibling($0, of: path) }.filter(FilePath.isFile)
         return try beside.lazy.map(YAMLFile.read).first(where: \.describesModel)
             .map(ConfigurationFile.init)
     }

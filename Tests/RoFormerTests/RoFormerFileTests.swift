@@ -144,6 +144,17 @@ import WeightsLoader
         #expect(Array(stems[values.count...]) == residual)
     }
 
+    /// A name without an extension, and one with a letter of two bytes in it.
+    @Test(arguments: ["plain", "a.b\u{E9}"])
+    func anyNameHasAYAMLFileBeside(name: String) throws {
+        let folder = try TemporaryFolder()
+        let copy = try folder.write(Data(contentsOf: .init(filePath: path("target"))), name)
+        let yaml = Fixture.url("roformer_files/target.yaml")
+        try folder.write(Data(contentsOf: yaml), FilePath.stem(of: name) + ".yaml")
+        let file = try ModelFiles(checkpoint: copy).configuration(of: Checkpoint.open(copy))
+        #expect(try file?.sections == sections("target"))
+    }
+
     @Test func aCheckpointWithoutAConfigurationIsRefused() throws {
         let folder = try TemporaryFolder()
         let copy = try folder.write(try Data(contentsOf: .init(filePath: path("target"))), "a.ckpt")
