@@ -99,7 +99,7 @@ extension Configuration.Hyperparameters {
         try body("bottom_channels", &bottomChannels, .init(0...Limits.channels))
         try body("t_layers", &tLayers, .init(0...Limits.tLayers))
         try body("t_heads", &tHeads, .init(1...Limits.channels))
-        try body("samplerate", &samplerate, .init(1...16_777_216))
+        try body("samplerate", &samplerate, .init(1...PlanarAudio.highestRateHz))
     }
 
     /// Calls `body` with each floating-point argument, like ``forEachInteger(_:)``.

@@ -83,13 +83,14 @@ package struct RoFormerConfiguration: Sendable, Equatable {
         let maskDepth = try reader.integer("mask_estimator_depth", isMel ? 1 : 2, 1...100)
         maskLayers = isMel ? maskDepth + 1 : maskDepth
         maskChannels = channels * (try reader.integer("mlp_expansion_factor", 4, 1...64))
-        let filterRateHz = try reader.integer("sample_rate", 44_100, 1_000...768_000)
+        let rates = 1_000...PlanarAudio.highestRateHz
+        let filterRateHz = try reader.integer("sample_rate", 44_100, rates)
         layout =
             isMel
             ? try Self.melBands(reader, nfft: nfft, sampleRateHz: filterRateHz)
             : try Self.bands(reader, nfft: nfft)
         let audio = try SectionReader("audio", of: sections)
-        sampleRateHz = try audio.integer("sample_rate", filterRateHz, 1_000...768_000)
+        sampleRateHz = try audio.integer("sample_rate", filterRateHz, rates)
         let audioChannels = audioChannels
         try audio.require(
             "num_channels",
