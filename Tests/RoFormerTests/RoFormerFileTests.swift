@@ -86,17 +86,30 @@ import WeightsLoader
         _ = try RoFormer(configuration, checkpoint.parameters(), on: Backend(threads: 1))
     }
 
-    @Test(arguments: [("audio", "chunk_size", 1 << 30), ("inference", "dim_t", 1 << 20)])
+    /// With 16 heads of 1,024 channels, a frame has 49,152 queries, keys and values. The largest
+    /// activation has those of 43,690 frames, 16 samples apart.
+    @Test(arguments: [("audio", "chunk_size", 699_040), ("inference", "dim_t", 43_691)])
     func chunksBeyondAnyMemoryAreRefused(section: String, key: String, value: Int) throws {
-        var sections = try sections("target")
-        guard case .object(var members) = sections[section] else { throw CancellationError() }
-        members[key] = .integer(value)
-        sections[section] = .object(members)
+        let wide = try sections("target").setting(
+            ["heads": .integer(16), "dim_head": .integer(1_024)], in: "model")
+        _ = try RoFormerConfiguration(
+            .bandSplit, wide.setting([key: .integer(value - 1)], in: section))
         let error = #expect(throws: ConfigurationError.self) {
-            try RoFormerConfiguration(.bandSplit, sections)
+            try RoFormerConfiguration(
+                .bandSplit, wide.setting([key: .integer(value)], in: section))
         }
         let text = try #require(error).description
         #expect(text.contains("\(key) = a chunk of "), "\(text)")
+    }
+
+    @Test func tooManyChannelsOfHeadsAreRefused() throws {
+        let wide = try sections("target").setting(
+            ["heads": .integer(17), "dim_head": .integer(1_024)], in: "model")
+        #expect(
+            throws: ConfigurationError.invalid(
+                key: "model.dim_head", found: "1024",
+                allowed: "it has to be at most 963: 17 heads may have 16384 channels together")
+        ) { try RoFormerConfiguration(.bandSplit, wide) }
     }
 
     /// The bands of Kim's and of viperx' models: 60 bands of Slaney's mels, 62 that follow one another.
@@ -240,5 +253,15 @@ import WeightsLoader
         ])
         let configuration = try RoFormerConfiguration(.bandSplit, sections)
         #expect(configuration.sources == ["vocals", "instrumental"])
+    }
+}
+
+extension [String: ArgumentValue] {
+    /// These sections with other values in one of them.
+    fileprivate func setting(_ values: [String: ArgumentValue], in section: String) -> Self {
+        guard case .object(let members) = self[section] else { return self }
+        var sections = self
+        sections[section] = .object(members.merging(values) { $1 })
+        return sections
     }
 }
