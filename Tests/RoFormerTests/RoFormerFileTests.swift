@@ -9,6 +9,7 @@ import System
 import Tensor
 import TestSupport
 import Testing
+import Tracks
 import WeightsLoader
 
 @Suite struct RoFormerFileTests {
@@ -110,6 +111,25 @@ import WeightsLoader
                 key: "model.dim_head", found: "1024",
                 allowed: "it has to be at most 963: 17 heads may have 16384 channels together")
         ) { try RoFormerConfiguration(.bandSplit, wide) }
+    }
+
+    /// The options may set chunks of any length that a file may.
+    @Test func segmentsBeyondAnyMemoryAreRefused() throws {
+        let kim = try RoFormerConfiguration.Published.kim.configuration()
+        let rate = kim.sampleRateHz
+        let longest = Double(kim.longestChunkSamples) / Double(rate)
+        func plan(_ seconds: Double) throws -> SegmentPlan {
+            try SegmentPlan(
+                kim.trackRules, options: SeparationOptions(segmentSeconds: seconds),
+                trackSamples: 3600 * rate)
+        }
+        #expect(try plan(60).segmentSamples == 60 * rate)
+        let error = #expect(throws: SeparationError.self) { try plan(3600) }
+        guard case .invalidOption("segment", "3600.0", let allowed) = error else {
+            Issue.record("\(String(describing: error))")
+            return
+        }
+        #expect(allowed.contains("at most \(longest) seconds"), "\(allowed)")
     }
 
     /// The bands of Kim's and of viperx' models: 60 bands of Slaney's mels, 62 that follow one another.
