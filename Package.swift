@@ -139,7 +139,8 @@ let package = Package(
         .testTarget(
             name: "RoFormerTests",
             dependencies: [
-                "RoFormer", "HTDemucs", "ModelZoo", "WeightsLoader", "Tensor", "TestSupport",
+                "RoFormer", "Tracks", "HTDemucs", "ModelZoo", "WeightsLoader", "Tensor",
+                "TestSupport",
             ]),
         .testTarget(
             name: "QuantizationTests",

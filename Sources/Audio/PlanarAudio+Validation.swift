@@ -5,9 +5,7 @@ import Signal
 @_exported import struct Signal.PlanarAudio
 
 extension PlanarAudio {
-    /// Sample rates of recordings, with a wide margin. A resampling filter costs a few hundred
-    /// bytes for each Hz, so this bounds memory too.
-    private static let supportedRatesHz = 1_000...768_000
+    private static let supportedRatesHz = 1_000...PlanarAudio.highestRateHz
 
     /// Up to seventh-order ambisonics.
     private static let supportedChannels = 1...64

@@ -23,8 +23,17 @@ extension Configuration {
         package static let activation = 2_147_483_648.0
     }
 
-    /// Refuses sizes whose activations would need too much memory.
-    func checkMemory() throws(ConfigurationError) {
+    /// Samples of the longest segment that the network runs on: the training segment of HTDemucs,
+    /// else as many as memory allows, to which the largest activation is proportional.
+    package var longestSegmentSamples: Int {
+        guard hyperparameters.architecture != .htdemucs else { return segmentSamples }
+        let samples = Double(segmentSamples) * (Limits.activation / largestActivation)
+        // In browsers an Int has 32 bits.
+        return Int(min(samples, 0x1p30))
+    }
+
+    /// Values in the largest activation of a segment.
+    private var largestActivation: Double {
         let outputs = Double(hyperparameters.audioChannels * hyperparameters.sources.count)
         var largest =
             hyperparameters.architecture == .demucs
@@ -43,6 +52,12 @@ extension Configuration {
         if hyperparameters.lstmLayers > 0 {
             largest = max(largest, 8 * Double(innerChannels) * tokens)
         }
+        return largest
+    }
+
+    /// Refuses sizes whose activations would need too much memory.
+    func checkMemory() throws(ConfigurationError) {
+        let largest = largestActivation
         guard largest <= Limits.activation else {
             throw .invalid(
                 key: "segment", found: "\(hyperparameters.segment.seconds)",
@@ -99,7 +114,7 @@ extension Configuration.Hyperparameters {
         try body("bottom_channels", &bottomChannels, .init(0...Limits.channels))
         try body("t_layers", &tLayers, .init(0...Limits.tLayers))
         try body("t_heads", &tHeads, .init(1...Limits.channels))
-        try body("samplerate", &samplerate, .init(1...16_777_216))
+        try body("samplerate", &samplerate, .init(1...PlanarAudio.highestRateHz))
     }
 
     /// Calls `body` with each floating-point argument, like ``forEachInteger(_:)``.

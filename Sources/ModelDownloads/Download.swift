@@ -1,7 +1,7 @@
 // Downloads a file: with a lock, resumed, retried, checked, and renamed when complete.
 //
 //     <file>                      complete and checked, or missing
-//     <file>.origin.json          its origin: address, etag, size, SHA-256
+//     <file>.origin.json          its origin: address, etag, size, SHA-256, the hub's SHA-256
 //     <file>.part                 the bytes received so far
 //     <file>.part.origin.json     the origin of these bytes
 //     <file>.lock                 held while a process downloads it
@@ -162,6 +162,7 @@ package struct Download {
         let old = FileOrigin(of: partPath)
         var origin = FileOrigin(url: address)
         origin.etag = result.linkedETag ?? head.etag
+        origin.linkedSHA256 = result.linkedSHA256
         if head.status == 206 {
             // The range must belong to the file that the first bytes came from.
             let total = head.range?.total
@@ -174,6 +175,7 @@ package struct Download {
                     url: address, problem: "the part that came belongs to another file")
             }
             origin.countBytes = result.linkedBytes ?? total ?? old?.countBytes
+            origin.linkedSHA256 = origin.linkedSHA256 ?? old?.linkedSHA256
         } else {
             try file.truncate()
             origin.countBytes = result.linkedBytes ?? head.bodyBytes
@@ -247,18 +249,17 @@ package struct Download {
         report(.verifying(file: name))
         var origin = origin
         let found = try file.checksum(isCancelled: isCancelled)
-        let linked = origin.etag.flatMap { ReplyHead.isChecksum($0) ? $0.lowercased() : nil }
         // An etag that equals that of an earlier download means equal bytes.
         let first = FileOrigin(of: destination)
         let remembered =
             first?.etag != nil && first?.etag == origin.etag && first?.url == origin.url
             ? first?.sha256 : nil
-        for expected in [checksum, linked, remembered] {
+        for expected in [checksum, origin.linkedSHA256, remembered] {
             if let expected, !found.hasPrefix(expected) {
                 throw DownloadError.wrongChecksum(url: address, found: found, expected: expected)
             }
         }
-        if checksum == nil && linked == nil {
+        if checksum == nil && origin.linkedSHA256 == nil {
             do {
                 try check(partPath)
             } catch {

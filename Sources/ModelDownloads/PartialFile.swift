@@ -17,6 +17,8 @@ struct FileOrigin: Codable, Equatable {
     /// The server's etag of these bytes, without quotes.
     var etag: String?
     var countBytes: Int?
+    /// The file's SHA-256 as the hub states it, in lower case.
+    var linkedSHA256: String?
     /// SHA-256 of the finished file.
     var sha256: String?
 

@@ -11,6 +11,11 @@ struct TransferResult {
     /// The hub's etag and size of the file, from the first reply that had them.
     var linkedETag: String?
     var linkedBytes: Int?
+    /// The hub's etag if it is a SHA-256, in lower case. A server's plain etag may look like one too,
+    /// but says nothing of the bytes.
+    var linkedSHA256: String? {
+        linkedETag.flatMap { ReplyHead.isChecksum($0) ? $0.lowercased() : nil }
+    }
     /// The error that ended the request: ``DownloadError``, ``ConnectionFailure``,
     /// `CancellationError`.
     var failure: (any Error)?

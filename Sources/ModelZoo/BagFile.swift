@@ -7,13 +7,14 @@ import WeightsLoader
 ///
 ///     models: ['f7e0c4bc', 'd12395a8']      # signatures of the members
 ///     weights: [[1., 0.], [0., 1.]]         # [member][source]; all ones if left out
-///     segment: 44                           # seconds; replaces longer segments of the members
+///     segment: 44                           # seconds; replaces the members' own
 package struct BagFile: Sendable, Equatable {
     /// Signatures of the members, such as `955717e8`; safe as parts of file names.
     package let signatures: [String]
     /// Weights of the sources of each member, `[member][source]`; `nil` for all ones.
     package let weights: [[Double]]?
-    /// Longest segment of the members; replaces the length of those with a longer one.
+    /// Length of a segment, which replaces each member's own; that of an HTDemucs only if it is
+    /// longer, and that of a RoFormer never.
     package let segmentSeconds: Double?
 
     private static let memberLimit = 64

@@ -11,7 +11,8 @@ public struct ModelFiles: Sendable, Equatable {
     public let checkpoints: [String]
     /// Weights of the sources of each checkpoint, `[checkpoint][source]`; `nil` for all ones.
     public let weights: [[Double]]?
-    /// Longest segment of the checkpoints; replaces the length of those with a longer one.
+    /// Length of a segment, which replaces each checkpoint's own; that of an HTDemucs only if it is
+    /// longer, and that of a RoFormer never.
     public let segmentSeconds: Double?
     /// The model to take from files with several models; `nil` for files with one.
     public var submodel: String?
@@ -80,8 +81,9 @@ public struct ModelFiles: Sendable, Equatable {
     package func configuration(of checkpoint: Checkpoint) throws -> ConfigurationFile? {
         if let configuration { return configuration }
         if checkpoint.describesModel { return nil }
-        let base = checkpoint.path.dropLast(FilePath.pathExtension(of: checkpoint.path).utf8.count)
-        let beside = ["yaml", "yml"].map { base + $0 }.filter(FilePath.isFile)
+        let path = checkpoint.path
+        let names = ["yaml", "yml"].map { "\(FilePath.stem(of: path)).\($0)" }
+        let beside = names.map { FilePath.sibling($0, of: path) }.filter(FilePath.isFile)
         return try beside.lazy.map(YAMLFile.read).first(where: \.describesModel)
             .map(ConfigurationFile.init)
     }

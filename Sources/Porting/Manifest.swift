@@ -170,7 +170,7 @@ package struct Manifest: Sendable, Equatable, Codable {
         let sizes = [
             ("model.channels", model.channels, 1...Self.channelsLimit),
             ("model.sources", model.sources.count, 1...Self.sourcesLimit),
-            ("model.samplerate", model.samplerate, 1...1 << 24),
+            ("model.samplerate", model.samplerate, 1...PlanarAudio.highestRateHz),
             ("model.nfft", model.nfft, 8...1 << 20),
             ("source.samples", source.samples, 1...Self.samplesLimit),
             ("chunk.samples", chunk.samples, 1...1 << 30),

@@ -49,9 +49,6 @@ extension RoFormerConfiguration {
     /// Frames of a chunk.
     private var frames: Int { chunks.chunkSamples / hop + 1 }
 
-    /// Channels of all heads.
-    private var innerChannels: Int { heads * headSize }
-
     private func layers(alongTime: Bool) -> Int { alongTime ? timeDepth : bandDepth }
 
     /// Weights of a block's linear layers, each of which a frame or one of its tokens is multiplied

@@ -8,7 +8,8 @@ extension RoFormerConfiguration {
     package var trackRules: TrackRules {
         TrackRules(
             sources: sources, audioChannels: audioChannels, sampleRateHz: sampleRateHz,
-            chunkSamples: chunks.chunkSamples, overlapCount: chunks.overlapCount,
-            separator: chunks.separator, normalises: chunks.normalises)
+            chunkSamples: chunks.chunkSamples, longestChunkSamples: longestChunkSamples,
+            overlapCount: chunks.overlapCount, separator: chunks.separator,
+            normalises: chunks.normalises)
     }
 }

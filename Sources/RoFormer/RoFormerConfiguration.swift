@@ -43,6 +43,9 @@ package struct RoFormerConfiguration: Sendable, Equatable {
     /// Channels between these layers.
     package let maskChannels: Int
 
+    /// Channels of all heads.
+    package var innerChannels: Int { heads * headSize }
+
     /// Hidden channels of a feed-forward block: `ff_mult` of the reference's `Transformer`.
     package var hiddenChannels: Int { 4 * channels }
 
@@ -66,6 +69,10 @@ package struct RoFormerConfiguration: Sendable, Equatable {
         heads = try reader.integer("heads", 8, 1...1_024)
         headSize = try reader.integer("dim_head", 64, 2...1_024)
         try reader.require("dim_head", headSize % 2 == 0, "an even number: pairs are rotated")
+        try reader.require(
+            "dim_head", heads * headSize <= Self.innerLimit,
+            "at most \(Self.innerLimit / heads): \(heads) heads may have \(Self.innerLimit) "
+                + "channels together")
         let stems = try reader.integer("num_stems", 1, 1...256)
         self.stems = stems
         audioChannels = try reader.flag("stereo", false) ? 2 : 1
@@ -83,13 +90,14 @@ package struct RoFormerConfiguration: Sendable, Equatable {
         let maskDepth = try reader.integer("mask_estimator_depth", isMel ? 1 : 2, 1...100)
         maskLayers = isMel ? maskDepth + 1 : maskDepth
         maskChannels = channels * (try reader.integer("mlp_expansion_factor", 4, 1...64))
-        let filterRateHz = try reader.integer("sample_rate", 44_100, 1_000...768_000)
+        let rates = 1_000...PlanarAudio.highestRateHz
+        let filterRateHz = try reader.integer("sample_rate", 44_100, rates)
         layout =
             isMel
             ? try Self.melBands(reader, nfft: nfft, sampleRateHz: filterRateHz)
             : try Self.bands(reader, nfft: nfft)
         let audio = try SectionReader("audio", of: sections)
-        sampleRateHz = try audio.integer("sample_rate", filterRateHz, 1_000...768_000)
+        sampleRateHz = try audio.integer("sample_rate", filterRateHz, rates)
         let audioChannels = audioChannels
         try audio.require(
             "num_channels",
@@ -100,23 +108,33 @@ package struct RoFormerConfiguration: Sendable, Equatable {
         try checkMemory()
     }
 
+    /// Samples of the longest chunk whose activations fit into memory. Attention along time needs the
+    /// queries, keys and values of all frames of a band at once.
+    package var longestChunkSamples: Int {
+        let numbers = 2 * audioChannels * max(stems * layout.bins, layout.binsOfAllBands)
+        let perFrame = max(numbers, layout.bands.count * channels, 3 * innerChannels)
+        let frames = Int(Configuration.Limits.activation / Double(perFrame))
+        // A chunk has `samples / hop + 1` frames.
+        return frames * hop - 1
+    }
+
     /// Refuses chunks whose activations would need too much memory.
     private func checkMemory() throws(ConfigurationError) {
-        let numbers = 2 * audioChannels * max(stems * layout.bins, layout.binsOfAllBands)
-        let perFrame = Double(max(numbers, layout.bands.count * channels))
         let lengths = [
             ("chunk_size", chunks.chunkSamples), ("dim_t", chunks.separator.samples ?? 0),
         ]
-        for (key, samples) in lengths {
-            let values = perFrame * Double(samples / hop + 1)
-            guard values <= Configuration.Limits.activation else {
-                throw .invalid(
-                    key: key, found: "a chunk of \(samples) samples",
-                    allowed: "with the other arguments it needs an activation of \(values) values; "
-                        + "at most \(Configuration.Limits.activation) are allowed")
-            }
+        for (key, samples) in lengths where samples > longestChunkSamples {
+            throw .invalid(
+                key: key, found: "a chunk of \(samples) samples",
+                allowed: "with the other arguments at most \(longestChunkSamples) are allowed, "
+                    + "because a longer chunk needs an activation of more than "
+                    + "\(Configuration.Limits.activation) values")
         }
     }
+
+    /// Most channels of all heads. `AxialAttention` holds three times as many for each of at least
+    /// 6,400 tokens, however short a chunk is.
+    private static let innerLimit = 16_384
 
     private static func melBands(
         _ reader: SectionReader, nfft: Int, sampleRateHz: Int

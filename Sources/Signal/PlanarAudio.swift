@@ -8,6 +8,10 @@ public struct PlanarAudio: Sendable, Equatable {
     /// Samples per second of each channel.
     public var sampleRateHz: Int
 
+    /// The highest sample rate of recordings and models, in Hz, with a wide margin. A resampling
+    /// filter costs a few hundred bytes for each Hz, so this bounds memory too.
+    package static let highestRateHz = 768_000
+
     /// - Parameters:
     ///   - channels: `[channel][sample]`, all equally long.
     ///   - sampleRateHz: samples per second of each channel, positive.

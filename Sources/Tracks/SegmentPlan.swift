@@ -120,25 +120,19 @@ package struct SegmentPlan: Sendable {
         validLength?(count) ?? paddedSamples ?? count
     }
 
-    /// Limit for models that accept any length: memory grows with the segment.
-    private static let longestSegmentSeconds = 3600.0
-
     static func segmentSamples(
         _ rules: TrackRules, _ options: SeparationOptions
     ) throws(SeparationError) -> Int {
         guard let seconds = options.segmentSeconds else { return rules.segmentSamples }
         let exact = Double(rules.sampleRateHz) * seconds
-        guard rules.isLimited else {
-            let longest = SegmentPlan.longestSegmentSeconds
-            try SeparationError.require(
-                exact >= 1 && seconds <= longest, "segment", seconds,
-                "at least one sample and at most \(longest) seconds")
-            return Int(exact)
-        }
-        let longest = Double(rules.segmentSamples) / Double(rules.sampleRateHz)
+        let longest = Double(rules.longestSegmentSamples) / Double(rules.sampleRateHz)
         try SeparationError.require(
             exact >= 1 && seconds <= longest, "segment", seconds,
-            "at least one sample and at most the \(longest) seconds that the model was trained on")
+            rules.isLimited
+                ? "at least one sample and at most the \(longest) seconds that the model was "
+                    + "trained on"
+                : "at least one sample and at most \(longest) seconds, because memory grows with "
+                    + "the segment")
         return Int(exact)
     }
 

@@ -14,7 +14,7 @@ public struct SeparationOptions: Sendable, Equatable {
     /// model's own: 0.25 for Demucs, and what its configuration says for a RoFormer.
     public var overlap: Double?
     /// Length of a segment in seconds; `nil` takes the model's own, which is also the longest
-    /// possible.
+    /// possible for HTDemucs. Other models run longer segments as far as memory allows.
     public var segmentSeconds: Double?
     /// Whether to cut the track into segments. Otherwise the whole track has to fit into one
     /// segment.

@@ -26,6 +26,8 @@ package struct TrackRules: Sendable {
     package let sampleRateHz: Int
     /// Samples of a segment, unless the options set a length.
     package let segmentSamples: Int
+    /// Samples of the longest segment that the options may set.
+    let longestSegmentSamples: Int
     /// Whether no segment may be longer than ``segmentSamples``, and segments of a length that the
     /// options set are all padded to that length.
     let isLimited: Bool
@@ -73,15 +75,17 @@ package struct SeparatorChunks: Sendable, Equatable {
 }
 
 extension TrackRules {
-    /// The rules of a network that runs on chunks of any length, and that no shift moves.
+    /// The rules of a network that runs on chunks of any length that memory allows, and that no shift
+    /// moves.
     package init(
         sources: [String], audioChannels: Int, sampleRateHz: Int, chunkSamples: Int,
-        overlapCount: Int, separator: SeparatorChunks, normalises: Bool
+        longestChunkSamples: Int, overlapCount: Int, separator: SeparatorChunks, normalises: Bool
     ) {
         self.init(
             sources: sources, audioChannels: audioChannels, sampleRateHz: sampleRateHz,
-            segmentSamples: chunkSamples, isLimited: false, paddedSamples: nil, validLength: nil,
-            drawsEachSegment: false, maximumShiftSamples: 0, normalises: normalises,
+            segmentSamples: chunkSamples, longestSegmentSamples: longestChunkSamples,
+            isLimited: false, paddedSamples: nil, validLength: nil, drawsEachSegment: false,
+            maximumShiftSamples: 0, normalises: normalises,
             cutting: .chunks(overlapCount: overlapCount, separator: separator))
     }
 }
@@ -91,11 +95,13 @@ extension Configuration {
     /// by up to half a second.
     ///
     /// HTDemucs accepts no more than a training segment, to which `use_train_segment` pads all
-    /// others. The other classes accept any length, Demucs after padding to a ``validLength``.
+    /// others. The other classes accept any length that memory allows, Demucs after padding to a
+    /// ``validLength``.
     package var trackRules: TrackRules {
         TrackRules(
             sources: self.sources, audioChannels: self.audioChannels,
             sampleRateHz: self.samplerate, segmentSamples: segmentSamples,
+            longestSegmentSamples: longestSegmentSamples,
             isLimited: self.architecture == .htdemucs,
             paddedSamples: self.useTrainSegment ? segmentSamples : nil,
             validLength: validLength, drawsEachSegment: self.tLayers > 0,

@@ -26,6 +26,14 @@ struct WAVHeaderTests {
         #expect(header.bytes(sampleCount: 0).count == header.bytes(sampleCount: 1 << 40).count)
     }
 
+    /// The field for the bytes per second has 32 bits.
+    @Test func aModelsMostChannelsAtTheHighestRateFit() {
+        let header = WAVHeader(channelCount: 256, sampleRateHz: 768_000, format: .float32)
+        let bytes = Data(header.bytes(sampleCount: 1))
+        #expect(bytes.littleEndian(at: 24) == 768_000)
+        #expect(bytes.littleEndian(at: 28) == 768_000 * 256 * 4)
+    }
+
     /// A sparse file, which takes no space on the disk.
     @Test(arguments: SampleFormat.allCases)
     func longFileIsReadInFullLength(format: SampleFormat) throws {

@@ -56,17 +56,20 @@ struct TensorsTests {
         #expect(try checksum("pipe", "piped") == expected)
     }
 
-    @Test func aManifestOfTooManyChunksIsRefused() throws {
+    @Test(arguments: [
+        ("count", 1_099_511_627_776, "'chunk.count' is 1099511627776, expected 1 to 1048576"),
+        ("samplerate", 768_001, "'model.samplerate' is 768001, expected 1 to 768000"),
+    ])
+    func aManifestBeyondItsLimitsIsRefused(key: String, value: Int, problem: String) throws {
         try prepare()
         let path = folder.url("chunks/manifest.json")
         let text = try String(contentsOf: path, encoding: .utf8)
-        let many = text.replacing("\"count\" : 6", with: "\"count\" : 1099511627776")
-        #expect(many != text)
-        try many.write(to: path, atomically: true, encoding: .utf8)
+        let pattern = try Regex("\"\(key)\" : [0-9]+")
+        let changed = text.replacing(pattern, with: "\"\(key)\" : \(value)")
+        #expect(changed != text)
+        try changed.write(to: path, atomically: true, encoding: .utf8)
         let refused = try run("tensors run chunks", exits: 1)
-        #expect(
-            refused.errors.contains("'chunk.count' is 1099511627776, expected 1 to 1048576"),
-            "\(refused.errors)")
+        #expect(refused.errors.contains(problem), "\(refused.errors)")
     }
 
     @Test func stemsAreNamedAfterTheModelThatIsAskedFor() throws {

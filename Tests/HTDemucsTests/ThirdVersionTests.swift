@@ -106,6 +106,7 @@ import WeightsLoader
     @Test(arguments: [
         ("depth", ArgumentValue.integer(4)), ("time_stride", .integer(3)),
         ("dconv_comp", .integer(5)), ("norm_groups", .integer(5)), ("segment", .number(-1)),
+        ("samplerate", .integer(768_001)),
     ])
     func valuesThatDoNotFitAreRefusedByName(key: String, value: ArgumentValue) throws {
         let error = #expect(throws: ConfigurationError.self) {

@@ -35,11 +35,12 @@ private final class Counter: Sendable {
     private func download(
         _ server: LoopbackServer, path: String = "/file", checksum: String? = nil,
         limitBytes: Int = 1_000_000, policy: DownloadPolicy = DownloadTests.policy,
-        report: (DownloadEvent) -> Void = { _ in }, isCancelled: () -> Bool = { false }
+        report: (DownloadEvent) -> Void = { _ in }, isCancelled: () -> Bool = { false },
+        check: @escaping (_ path: String) throws -> Void = { _ in }
     ) throws {
         try Download(
             url: server.address + path, destination: folder.path("file"), checksum: checksum,
-            limitBytes: limitBytes
+            limitBytes: limitBytes, check: check
         ).run(policy: policy, isCancelled: isCancelled, report: report)
     }
 
@@ -242,6 +243,31 @@ private final class Counter: Sendable {
             }
             #expect(storage.requests.map(\.target) == ["/blob?signature=1"])
         }
+        #expect(try folder.data("file") == data)
+    }
+
+    /// Other servers' etags may look like checksums.
+    @Test func aPlainETagIsNoChecksum() throws {
+        let server = try server(etag: "\"\(String(repeating: "a", count: 64))\"") { _, _ in }
+        let error = #expect(throws: DownloadError.self) {
+            try download(server, check: { throw WeightsError.fileEmpty(path: $0) })
+        }
+        guard case .wrongContent = error else { return record(error) }
+        try download(server)
+        #expect(try folder.data("file") == data)
+    }
+
+    /// The first reply has the hub's checksum and wrong bytes; the second one has the other bytes.
+    @Test func theHubsChecksumOutlastsAnInterruption() throws {
+        let server = try server { reply, index in
+            if index == 0 {
+                reply.headers.append(("X-Linked-ETag", "\"\(checksum.uppercased())\""))
+                reply.body = Data(repeating: 1, count: reply.body.count)
+                reply.cutAfterBytes = 70_000
+            }
+        }
+        try download(server)
+        #expect(server.requests.map(\.firstByte) == [nil, 70_000, nil])
         #expect(try folder.data("file") == data)
     }
 

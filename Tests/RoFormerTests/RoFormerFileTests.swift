@@ -9,6 +9,7 @@ import System
 import Tensor
 import TestSupport
 import Testing
+import Tracks
 import WeightsLoader
 
 @Suite struct RoFormerFileTests {
@@ -86,17 +87,49 @@ import WeightsLoader
         _ = try RoFormer(configuration, checkpoint.parameters(), on: Backend(threads: 1))
     }
 
-    @Test(arguments: [("audio", "chunk_size", 1 << 30), ("inference", "dim_t", 1 << 20)])
+    /// With 16 heads of 1,024 channels, a frame has 49,152 queries, keys and values. The largest
+    /// activation has those of 43,690 frames, 16 samples apart.
+    @Test(arguments: [("audio", "chunk_size", 699_040), ("inference", "dim_t", 43_691)])
     func chunksBeyondAnyMemoryAreRefused(section: String, key: String, value: Int) throws {
-        var sections = try sections("target")
-        guard case .object(var members) = sections[section] else { throw CancellationError() }
-        members[key] = .integer(value)
-        sections[section] = .object(members)
+        let wide = try sections("target").setting(
+            ["heads": .integer(16), "dim_head": .integer(1_024)], in: "model")
+        _ = try RoFormerConfiguration(
+            .bandSplit, wide.setting([key: .integer(value - 1)], in: section))
         let error = #expect(throws: ConfigurationError.self) {
-            try RoFormerConfiguration(.bandSplit, sections)
+            try RoFormerConfiguration(
+                .bandSplit, wide.setting([key: .integer(value)], in: section))
         }
         let text = try #require(error).description
         #expect(text.contains("\(key) = a chunk of "), "\(text)")
+    }
+
+    @Test func tooManyChannelsOfHeadsAreRefused() throws {
+        let wide = try sections("target").setting(
+            ["heads": .integer(17), "dim_head": .integer(1_024)], in: "model")
+        #expect(
+            throws: ConfigurationError.invalid(
+                key: "model.dim_head", found: "1024",
+                allowed: "it has to be at most 963: 17 heads may have 16384 channels together")
+        ) { try RoFormerConfiguration(.bandSplit, wide) }
+    }
+
+    /// The options may set chunks of any length that a file may.
+    @Test func segmentsBeyondAnyMemoryAreRefused() throws {
+        let kim = try RoFormerConfiguration.Published.kim.configuration()
+        let rate = kim.sampleRateHz
+        let longest = Double(kim.longestChunkSamples) / Double(rate)
+        func plan(_ seconds: Double) throws -> SegmentPlan {
+            try SegmentPlan(
+                kim.trackRules, options: SeparationOptions(segmentSeconds: seconds),
+                trackSamples: 3600 * rate)
+        }
+        #expect(try plan(60).segmentSamples == 60 * rate)
+        let error = #expect(throws: SeparationError.self) { try plan(3600) }
+        guard case .invalidOption("segment", "3600.0", let allowed) = error else {
+            Issue.record("\(String(describing: error))")
+            return
+        }
+        #expect(allowed.contains("at most \(longest) seconds"), "\(allowed)")
     }
 
     /// The bands of Kim's and of viperx' models: 60 bands of Slaney's mels, 62 that follow one another.
@@ -142,6 +175,17 @@ import WeightsLoader
         #expect(stems.count == 2 * values.count)
         let residual = zip(values, stems).map { $0 - $1 }
         #expect(Array(stems[values.count...]) == residual)
+    }
+
+    /// A name without an extension, and one with a letter of two bytes in it.
+    @Test(arguments: ["plain", "a.b\u{E9}"])
+    func anyNameHasAYAMLFileBeside(name: String) throws {
+        let folder = try TemporaryFolder()
+        let copy = try folder.write(Data(contentsOf: .init(filePath: path("target"))), name)
+        let yaml = Fixture.url("roformer_files/target.yaml")
+        try folder.write(Data(contentsOf: yaml), FilePath.stem(of: name) + ".yaml")
+        let file = try ModelFiles(checkpoint: copy).configuration(of: Checkpoint.open(copy))
+        #expect(try file?.sections == sections("target"))
     }
 
     @Test func aCheckpointWithoutAConfigurationIsRefused() throws {
@@ -229,5 +273,15 @@ import WeightsLoader
         ])
         let configuration = try RoFormerConfiguration(.bandSplit, sections)
         #expect(configuration.sources == ["vocals", "instrumental"])
+    }
+}
+
+extension [String: ArgumentValue] {
+    /// These sections with other values in one of them.
+    fileprivate func setting(_ values: [String: ArgumentValue], in section: String) -> Self {
+        guard case .object(let members) = self[section] else { return self }
+        var sections = self
+        sections[section] = .object(members.merging(values) { $1 })
+        return sections
     }
 }

@@ -67,6 +67,23 @@ struct SegmentPlanTests {
         #expect(try self.plan(.init(segmentSeconds: 7.8)).segmentSamples == 343_980)
     }
 
+    @Test(arguments: [Architecture.hdemucs, .demucs])
+    func otherClassesRunOnTheSegmentsThatFitIntoMemory(architecture: Architecture) throws {
+        let configuration = try Configuration(.publishedSize(of: architecture))
+        let plan = try plan(.init(segmentSeconds: 60), configuration)
+        #expect(plan.segmentSamples == 60 * 44_100)
+        let error = #expect(throws: SeparationError.self) {
+            try self.plan(.init(segmentSeconds: 3600), configuration)
+        }
+        guard case .invalidOption("segment", "3600.0", _) = error else {
+            Issue.record("\(String(describing: error))")
+            return
+        }
+        #expect(throws: ConfigurationError.self) {
+            try configuration.inBag(ofSegmentSeconds: 3600)
+        }
+    }
+
     @Test(arguments: [
         (SeparationOptions(segmentSeconds: 7.81), "segment"),
         (SeparationOptions(segmentSeconds: 0.00001), "segment"),

@@ -106,8 +106,11 @@ struct ONNXStateDict {
                 continue
             }
             guard OfficialNames.isParameter(scope + ".") else { continue }
-            if modules[scope] == nil { order.append(scope) }
-            var module = modules[scope] ?? Module()
+            if modules[scope] == nil {
+                order.append(scope)
+                modules[scope] = Module()
+            }
+            // Changed in place: a copy would make many constants of one module quadratic.
             switch node.operation {
             case "Conv", "ConvTranspose", "LayerNormalization":
                 for (input, leaf) in [(1, "weight"), (2, "bias")] where constants.count > input {
@@ -119,18 +122,18 @@ struct ONNXStateDict {
                     traits.hasDilatedDConv = dilation > 1
                 }
             case "InstanceNormalization":
-                module.isNorm = true
+                modules[scope]?.isNorm = true
             case "MatMul":
                 if constants.count == 2, let value = constants[1] {
-                    module.weights.append((node.ordinal, value))
+                    modules[scope]?.weights.append((node.ordinal, value))
                 }
             case "Add":
                 for case let value? in constants where value.isFloatArray {
-                    module.biases.append((node.ordinal, value))
+                    modules[scope]?.biases.append((node.ordinal, value))
                 }
             case "Mul":
                 for case let value? in constants where value.isFloatArray {
-                    module.factors.append(value)
+                    modules[scope]?.factors.append(value)
                 }
             case "Reshape":
                 if constants.count > 1, let sizes = constants[1] {
@@ -139,7 +142,6 @@ struct ONNXStateDict {
             default:
                 break
             }
-            modules[scope] = module
         }
         for scope in order {
             if let module = modules[scope] { try restore(module, scope) }
