@@ -514,6 +514,24 @@ class PageTests(LocalTest):
         chosen = browser.execute_script("const { elements } = document.querySelector('#options'); return [elements.model.value, elements['two-stems'].value, elements['two-stems'].options.length]")
         self.assertEqual(chosen, ["htdemucs_6s", "guitar", 7])
 
+    def test_the_example_song_leaves_out_a_stem_that_its_model_lacks(self):
+        self.choose("model", "htdemucs_6s")
+        self.choose("two-stems", "guitar")
+        browser.execute_script("document.querySelector('#example').click()")
+        self.wait_state("done")
+        self.assertEqual([stem["name"] for stem in self.jobs()[0]["stems"]], STEMS)
+
+    def test_a_stem_that_the_model_lacks_is_refused(self):
+        found = browser.run("""
+            const { json } = await import("/api.js");
+            const form = new FormData();
+            form.append("model", "demo");
+            form.append("two-stems", "guitar");
+            form.append("file", new File([await (await fetch("demo_track.ogg")).blob()], "song.ogg"));
+            return json("v1/separations", { method: "POST", body: form }).then(() => "taken", ({ status, kind, message }) => [status, kind, message]);""")
+        self.assertEqual(found, [422, "invalid-option", "The value 'guitar' is invalid for 'two-stems': expected one of drums, bass, other, vocals"])
+        self.assertEqual(self.jobs(), [])
+
     def test_the_page_weighs_at_most_130_kB(self):
         """Without the engine, the models, the example, and what only songs of one format load; each module by itself. The service sends one script."""
         formats = ("local_flac.js", "local_mp3.js", "local_mp4.js", "local_ogg.js")

@@ -2,7 +2,7 @@
 
 import { Events } from "./local_events.js";
 import { Refusal } from "./local_problem.js";
-import { Separator } from "./local_separator.js";
+import { requireStems, Separator } from "./local_separator.js";
 import { Stems } from "./local_stems.js";
 import { inspect, Unreadable } from "./local_track.js";
 import { listModels } from "./models.js";
@@ -66,6 +66,7 @@ export class LocalJobs {
     });
     const model = (await listModels()).find(({ name }) => name === options.model);
     if (!model) throw new Refusal(422, "invalid-option", `There is no model ${options.model}. Choose another one under Options.`);
+    if (model.sources) requireStems(options, model.sources);
     const stems = plannedStems(options, model.sources ?? usualSources);
     if (Number.isFinite(facts.seconds)) await this.#checkRoom(file.size + facts.decodedBytes + facts.seconds * stems.length * stemBytesPerSecond);
     const id = [...crypto.getRandomValues(new Uint8Array(12))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
