@@ -792,9 +792,13 @@ class GrowingTests(PageTest):
         self.assertGreater(min(found), 60)
 
     def test_the_part_of_a_cancelled_song_can_be_heard(self):
+        browser.run("stage.mixer.toggleStrip(0, 'isMuted'); stage.mixer.setLoop([0.5, 1.5]); await stage.mixer.seek(1)")
         self.find(".mixer .actions .plain").click()
         self.wait_state("cancelled")
         browser.wait("document.querySelector('.song .facts').textContent.includes('cancelled here')")
+        # Its mix, loop and place stay.
+        self.assertEqual(browser.run("const { strips, loop, time } = stage.mixer; return [strips.map(({ isMuted }) => isMuted), loop, time]"), [[True, False, False, False], [0.5, 1.5], 1])
+        browser.run("stage.mixer.toggleStrip(0, 'isMuted'); stage.mixer.setLoop(null)")
         duration = browser.run("return stage.mixer.timeline.duration")
         self.assertTrue(2 <= duration < 120, duration)
         self.play()
