@@ -763,6 +763,9 @@ class GrowingTests(PageTest):
             return { worst, words: document.querySelector(".mixer").innerText };""")
         # Rounding to 16 bits, written at 1/32767 and read at 1/32768.
         self.assertLess(compared["worst"], 2.1 / 32768)
+        # A file at another speed has the level of the files.
+        levels = browser.run("const { job, player } = stage.mixer; return [player.levels, job.stems.map(({ gain }) => gain)]")
+        self.assertEqual(levels[0], levels[1])
         self.assertNotIn("not separated yet", compared["words"])
 
     def test_a_spectrogram_grows_with_the_song(self):
