@@ -58,6 +58,37 @@ await test("samples of 16, 24 and 32 bits and floats become −1…1", () => {
   equal(decode([0, 0, 0x80, 0x3f], 32, true), [1], "float");
 });
 
+const { Pieces } = await import("/pieces.js");
+await test("a piece that is read when its job ends is read again from the job's files, also after a lost connection", async () => {
+  const usual = globalThis.fetch;
+  const file = (value) => new Blob([wav.wavHeader(1, 44100, 1000), new Float32Array(1000).fill(value)]);
+  let reply;
+  globalThis.fetch = async (path, { headers }) => {
+    if (!path.startsWith("pieces-test/")) return usual(path, { headers });
+    const [, from, last] = /bytes=(\d+)-(\d+)/.exec(headers.Range);
+    return reply(Number(from), Number(last) + 1);
+  };
+  const partOf = (blob) => (from, end) => new Response(blob.slice(from, end), { status: 206, headers: { "Content-Range": `bytes ${from}-${end - 1}/${blob.size}` } });
+  const job = { state: "running", ready_seconds: 1, stem_rate: 44100, piece_frames: 1000, stems: [{ name: "drums", url: "pieces-test/drums.wav" }] };
+  try {
+    reply = partOf(file(0.5));
+    const pieces = await Pieces.open(job);
+    let end;
+    reply = () => new Promise((resolve) => { end = () => resolve(new Response(null, { status: 404 })); });
+    const piece = pieces.get(0);
+    reply = async () => { throw new TypeError("no connection"); };
+    const updated = pieces.update({ ...job, state: "done", stems: [{ ...job.stems[0], gain: 0.5 }] });
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    equal(pieces.isGrowing, true, "without a connection");
+    reply = partOf(file(0.25));
+    await updated;
+    end();
+    equal([pieces.isGrowing, (await piece)[0].getChannelData(0)[999]], [false, 0.5], "at the level that it had");
+  } finally {
+    globalThis.fetch = usual;
+  }
+});
+
 const peaks = await import("/peaks.js");
 await test("columns keep every peak when zoomed out, and repeat points when zoomed in", () => {
   const channels = [{ min: [0, -128, 0, 0], max: [0, 0, 0, 127] }];
