@@ -24,7 +24,7 @@ const tasks = {
     const totalBytes = files.reduce((sum, { blob }) => sum + blob.size, 0);
     let receivedBytes = 0;
     for (const [index, file] of files.entries()) {
-      precision = await engine.addMember(file, { precision, segmentSeconds, weights: weights?.[index] ?? [] }, (count) => {
+      precision = await engine.addMember(file, { members: files.length, precision, segmentSeconds, weights: weights?.[index] ?? [] }, (count) => {
         receivedBytes += count;
         postMessage({ id, event: { state: "loading", receivedBytes, totalBytes } });
       });
@@ -166,7 +166,7 @@ class Engine {
   }
 
   /** Loads a network of the model, and returns the precision. The file is in memory only meanwhile. */
-  async addMember({ name, blob }, { precision, segmentSeconds, weights }, progress) {
+  async addMember({ name, blob }, { members, precision, segmentSeconds, weights }, progress) {
     const at = this.allocate(blob.size);
     let end = at;
     const reader = blob.stream().getReader();
@@ -184,7 +184,7 @@ class Engine {
     });
     const needs = JSON.parse(this.text(this.checked(described)));
     precision ??= needs.isQuantized ? "int8" : null;
-    const chosen = choosePrecision(neededMemory(needs), precision, self);
+    const chosen = choosePrecision(neededMemory(needs, members), precision, self);
     const loaded = this.withMemory(8 * weights.length, (weightsAt) => {
       new Float64Array(this.memory.buffer, weightsAt, weights.length).set(weights);
       return this.exports.loadMember(precisions.indexOf(chosen), weightsAt, weights.length);
