@@ -49,6 +49,7 @@ await test("a WAV file that the page writes is read as it was", () => {
   const format = wav.parseHeader(wav.wavHeader(2, 44100, 3), 44 + samples.byteLength);
   equal([format.isFloat, format.sampleRate, format.frames, format.dataOffset], [true, 44100, 3, 44], "header");
   equal(wav.decodeFrames(samples.buffer, format).map((plane) => [...plane]), planes.map((plane) => [...plane]), "samples");
+  equal(wav.parseHeader(wav.wavHeader(2, 44100, 6e8), 44 + 6e8 * 8).frames, 6e8, "more than 4 GiB");
 });
 await test("samples of 16, 24 and 32 bits and floats become −1…1", () => {
   const decode = (bytes, bits, isFloat = false) => [...wav.decodeFrames(new Uint8Array(bytes).buffer, { channels: 1, bits, isFloat, bytesPerFrame: bits / 8 })[0]];
