@@ -35,12 +35,14 @@ const tasks = {
   },
 
   async separate({ id, sound, finished, options }) {
+    // Before anything is awaited: the message that cancels this task may come meanwhile.
+    engine.cancellation[0] = 0;
     const parts = finished && await Promise.all(finished.map(samplesOf));
     return engine.separate(await samplesOf(sound), sound.sampleRate, { ...options, finished: parts && joined(parts) }, (event, transfer) => postMessage({ id, event }, transfer));
   },
 
   async cancel() {
-    engine.cancel();
+    engine.cancellation[0] = 1;
   },
 };
 
@@ -161,8 +163,7 @@ class Engine {
   checked(number) {
     if (number >= 0) return number;
     const message = this.text(-number);
-    const isCancelled = new Int32Array(this.memory.buffer, this.exports.cancellation(), 1)[0] !== 0;
-    throw isCancelled ? new DOMException("The work was cancelled.", "AbortError") : new Error(message);
+    throw this.cancellation[0] !== 0 ? new DOMException("The work was cancelled.", "AbortError") : new Error(message);
   }
 
   /** Loads a network of the model, and returns the precision. The file is in memory only meanwhile. */
@@ -194,8 +195,9 @@ class Engine {
     return chosen;
   }
 
-  cancel() {
-    new Int32Array(this.memory.buffer, this.exports.cancellation(), 1)[0] = 1;
+  /** A number that ends the work under way once it is not 0. */
+  get cancellation() {
+    return new Int32Array(this.memory.buffer, this.exports.cancellation(), 1);
   }
 
   /** Posts finished samples of all stems as they come; returns the analysis, or null if none is wanted. `finished` are the stems
