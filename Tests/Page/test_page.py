@@ -1553,6 +1553,14 @@ class LibraryTests(PageTest):
         self.press_in_library("Remove finished")
         self.press_in_library("Press again to remove 1 song")
         browser.wait_equal(self.NAMES, ["first", "third"])
+        # Songs in line are cancelled and removed.
+        self.find("#select").click()
+        self.press_in_library("All")
+        self.press_in_library("Delete 2")
+        self.press_in_library("Press again to delete 2 songs")
+        browser.wait_equal("document.querySelector('#announcer').textContent", "2 songs removed")
+        self.assertEqual(subject.jobs(), [])
+        browser.wait_equal(self.NAMES, [])
 
 
 class ManySongsTests(PageTest):
@@ -1643,6 +1651,14 @@ class ManySongsTests(PageTest):
             browser.wait("document.querySelector('.song h1')?.textContent === 'Song 1'")
             browser.refresh()
             browser.wait("document.querySelector('.song h1')?.textContent === 'Song 1'")
+
+    def test_selecting_reaches_the_songs_that_are_not_loaded(self):
+        with self.many_songs():
+            self.find("#select").click()
+            finished = "[...document.querySelectorAll('#library button')].find(({ textContent }) => textContent === 'Remove finished')"
+            browser.wait(f"{finished} && !{finished}.disabled")
+            browser.execute_script(f"{finished}.click()")
+            browser.wait("document.querySelector('#library').textContent.includes('Press again to remove 3000 songs')")
 
     def test_news_of_all_songs_at_once_does_not_block_the_page(self):
         self.expected_messages = "Failed to load resource.* 503"
