@@ -38,10 +38,11 @@ export class LocalJobs {
   /** Loads the jobs of earlier visits, and goes on with those that are not done. */
   async start() {
     for (const id of await this.#storage.list(folder)) {
-      const record = await this.#storage.readJSON(this.#path(id, "job.json"));
+      // A record that can't be read now is left for the next visit.
+      const record = await this.#storage.readJSON(this.#path(id, "job.json")).catch(() => undefined);
       // A song that was not stored whole has no record.
-      if (!record) await this.#storage.remove(this.#path(id));
-      else this.#jobs.set(id, record);
+      if (record === null) await this.#storage.remove(this.#path(id));
+      else if (record) this.#jobs.set(id, record);
     }
     for (const { job } of [...this.#jobs.values()]) {
       if (job.state === "running") await this.#requeue(job);
@@ -97,15 +98,18 @@ export class LocalJobs {
   /** Cancels a job that waits or runs; removes one that has ended. Returns the cancelled job, or null. */
   async remove(id) {
     const { job } = this.#record(id);
+    const running = this.#running?.id === id ? this.#running : null;
     if (isWaiting(job.state)) {
-      if (this.#running?.id !== id) await this.#end(job, { state: "cancelled" });
+      if (!running) await this.#end(job, { state: "cancelled" });
       else {
         this.#change(job, { activity: "Stopping", seconds_left: null });
-        this.#running.stop.abort(new DOMException("Cancelled", "AbortError"));
-        await this.#running.ended;
+        running.stop.abort(new DOMException("Cancelled", "AbortError"));
+        await running.ended;
       }
       return this.#shown(job);
     }
+    // Its last files may still be written.
+    await running?.ended;
     this.#jobs.delete(id);
     this.#stems.delete(id);
     await this.#storage.remove(this.#path(id));
