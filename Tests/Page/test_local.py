@@ -401,10 +401,15 @@ class SeparationTests(LocalTest):
         try:
             browser.get(f"{self.host.address}/")
             browser.wait("document.querySelector('#banner').innerText.includes('open in another tab')")
+            # Songs that are chosen here wait, too.
+            browser.execute_script("const { model } = document.querySelector('#options').elements; model.add(new Option('demo')); model.value = 'demo'")
+            self.drop(song_file("song.wav", 4))
+            self.wait_state("waiting")
             browser.switch_to.window(first)
             browser.get("about:blank")
             browser.switch_to.window(browser.window_handles[1])
             browser.wait("document.querySelector('#banner').hidden && document.querySelector('#engine').textContent")
+            self.wait_state("done")
         finally:
             browser.close()
             browser.switch_to.window(first)
@@ -580,6 +585,29 @@ class PlainHostTests(LocalTest):
         self.choose("model", "demo")
         self.drop(song_file("song.wav", 4))
         self.wait_state("done")
+
+    def test_songs_that_are_chosen_before_the_page_is_isolated_are_separated(self):
+        # A new origin, whose service worker waits.
+        self.host.stop()
+        self.host = PageHost(Path(web), self.is_isolated)
+        self.host.start()
+        script = browser.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": """
+            const { register } = ServiceWorkerContainer.prototype;
+            ServiceWorkerContainer.prototype.register = async function (...options) {
+              await new Promise((resolve) => { window.install = resolve; });
+              return register.apply(this, options);
+            };"""})["identifier"]
+        self.addCleanup(browser.execute_cdp_cmd, "Page.removeScriptToEvaluateOnNewDocument", {"identifier": script})
+        browser.get(f"{self.host.address}/")
+        browser.wait("window.install")
+        # Until the page listens.
+        browser.run("")
+        browser.execute_script("const { model } = document.querySelector('#options').elements; model.add(new Option('demo')); model.value = 'demo'")
+        self.drop(song_file("song.wav", 4))
+        self.wait_state("waiting")
+        browser.execute_script("install()")
+        self.wait_state("done")
+        self.assertFalse(browser.execute_script("return crossOriginIsolated"))
 
     def test_without_the_host_the_page_opens_again(self):
         browser.wait("crossOriginIsolated")

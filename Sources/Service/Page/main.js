@@ -41,7 +41,7 @@ const service = new Service((reply) => {
   show();
 });
 
-const uploads = new Uploads({
+export const uploads = new Uploads({
   onChange: show,
   onJob: (job) => {
     // Events about the job may have come first, and are newer.
