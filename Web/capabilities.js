@@ -50,9 +50,9 @@ const bytesOfWeight = { float32: 4, bfloat16: 2, int8: 1 };
 const fixedBytes = 64e6;
 const bytesOfSecond = 33e6;
 
-/** Memory that a model needs in each precision, in bytes, from its number of weights and its segment. */
-export function neededMemory({ parameters, segmentSeconds }) {
-  const need = (precision) => Math.round(fixedBytes + parameters * bytesOfWeight[precision] + segmentSeconds * bytesOfSecond);
+/** Memory that a model needs in each precision, in bytes, from the number of weights of each of its `members` and its segment. */
+export function neededMemory({ parameters, segmentSeconds }, members = 1) {
+  const need = (precision) => Math.round(fixedBytes + members * parameters * bytesOfWeight[precision] + segmentSeconds * bytesOfSecond);
   return { float32: need("float32"), bfloat16: need("bfloat16"), int8: need("int8") };
 }
 

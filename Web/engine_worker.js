@@ -24,7 +24,7 @@ const tasks = {
     const totalBytes = files.reduce((sum, { blob }) => sum + blob.size, 0);
     let receivedBytes = 0;
     for (const [index, file] of files.entries()) {
-      precision = await engine.addMember(file, { precision, segmentSeconds, weights: weights?.[index] ?? [] }, (count) => {
+      precision = await engine.addMember(file, { members: files.length, precision, segmentSeconds, weights: weights?.[index] ?? [] }, (count) => {
         receivedBytes += count;
         postMessage({ id, event: { state: "loading", receivedBytes, totalBytes } });
       });
@@ -35,12 +35,14 @@ const tasks = {
   },
 
   async separate({ id, sound, finished, options }) {
+    // Before anything is awaited: the message that cancels this task may come meanwhile.
+    engine.cancellation[0] = 0;
     const parts = finished && await Promise.all(finished.map(samplesOf));
     return engine.separate(await samplesOf(sound), sound.sampleRate, { ...options, finished: parts && joined(parts) }, (event, transfer) => postMessage({ id, event }, transfer));
   },
 
   async cancel() {
-    engine.cancel();
+    engine.cancellation[0] = 1;
   },
 };
 
@@ -161,12 +163,11 @@ class Engine {
   checked(number) {
     if (number >= 0) return number;
     const message = this.text(-number);
-    const isCancelled = new Int32Array(this.memory.buffer, this.exports.cancellation(), 1)[0] !== 0;
-    throw isCancelled ? new DOMException("The work was cancelled.", "AbortError") : new Error(message);
+    throw this.cancellation[0] !== 0 ? new DOMException("The work was cancelled.", "AbortError") : new Error(message);
   }
 
   /** Loads a network of the model, and returns the precision. The file is in memory only meanwhile. */
-  async addMember({ name, blob }, { precision, segmentSeconds, weights }, progress) {
+  async addMember({ name, blob }, { members, precision, segmentSeconds, weights }, progress) {
     const at = this.allocate(blob.size);
     let end = at;
     const reader = blob.stream().getReader();
@@ -184,7 +185,7 @@ class Engine {
     });
     const needs = JSON.parse(this.text(this.checked(described)));
     precision ??= needs.isQuantized ? "int8" : null;
-    const chosen = choosePrecision(neededMemory(needs), precision, self);
+    const chosen = choosePrecision(neededMemory(needs, members), precision, self);
     const loaded = this.withMemory(8 * weights.length, (weightsAt) => {
       new Float64Array(this.memory.buffer, weightsAt, weights.length).set(weights);
       return this.exports.loadMember(precisions.indexOf(chosen), weightsAt, weights.length);
@@ -194,8 +195,9 @@ class Engine {
     return chosen;
   }
 
-  cancel() {
-    new Int32Array(this.memory.buffer, this.exports.cancellation(), 1)[0] = 1;
+  /** A number that ends the work under way once it is not 0. */
+  get cancellation() {
+    return new Int32Array(this.memory.buffer, this.exports.cancellation(), 1);
   }
 
   /** Posts finished samples of all stems as they come; returns the analysis, or null if none is wanted. `finished` are the stems

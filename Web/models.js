@@ -2,7 +2,6 @@
 // of the user. models.json, which tools/web_lists makes from the native program's table, lists the
 // published ones.
 
-import { neededMemory } from "./capabilities.js";
 import { anonymous, Download, DownloadError } from "./download.js";
 import { openStorage } from "./storage.js";
 
@@ -11,14 +10,11 @@ const demo = {
   kind: "demo",
   summary: "a small model for trying the page, trained on generated music",
   sources: ["drums", "bass", "other", "vocals"],
-  parameters: 2.35e6,
   address: new URL("demo.safetensors", import.meta.url),
 };
 /** Folders in the storage: of downloads, and of files that the user has given. */
 const downloaded = "models";
 const own = "own-models";
-/** Segments of htdemucs and its like; those of a bag of v3 are in the list. */
-const segmentSeconds = 7.8;
 
 /** Runs `work` while no other tab of the page works on the same file. */
 const exclusively = (path, signal, work) => {
@@ -38,13 +34,12 @@ export class Models {
   }
 
   /**
-   * All models: `{ name, kind, summary, sources, downloadBytes, neededBytes, storedBytes, isStored }`,
-   * where `kind` is "demo", "published" or "own", `sources` is null for a file of the user,
-   * `downloadBytes`, rounded, is null if unknown, and `neededBytes` is an estimate of the memory in
-   * each precision, for `choosePrecision`; null if unknown.
+   * All models: `{ name, kind, summary, sources, downloadBytes, storedBytes, isStored }`, where `kind`
+   * is "demo", "published" or "own", `sources` is null for a file of the user, and `downloadBytes`,
+   * rounded, is null if unknown.
    */
   async list() {
-    const { address, parameters, ...entry } = demo;
+    const { address, ...entry } = demo;
     const published = await Promise.all(
       this.#list.map(async (model) => {
         const files = await Promise.all(model.members.map((member) => this.#find(member)));
@@ -54,8 +49,6 @@ export class Models {
           summary: model.summary,
           sources: model.sources,
           downloadBytes: model.downloadMegabytes && model.downloadMegabytes * 1e6,
-          // Published files have two bytes for each weight.
-          neededBytes: model.downloadMegabytes && neededMemory({ parameters: model.downloadMegabytes * 0.5e6, segmentSeconds: model.segmentSeconds ?? segmentSeconds }),
           storedBytes: await this.#storedBytes(model),
           isStored: files.every(Boolean),
         };
@@ -68,12 +61,10 @@ export class Models {
         summary: "a file of yours",
         sources: null,
         downloadBytes: 0,
-        neededBytes: null,
         storedBytes: await this.#storage.size(`${own}/${name}`),
         isStored: true,
       })));
-    const neededBytes = neededMemory({ parameters, segmentSeconds });
-    return [{ ...entry, downloadBytes: 0, neededBytes, storedBytes: 0, isStored: true }, ...published, ...files];
+    return [{ ...entry, downloadBytes: 0, storedBytes: 0, isStored: true }, ...published, ...files];
   }
 
   /**

@@ -4,11 +4,11 @@ const reloaded = "swift-demucs reloaded for isolation";
 
 /**
  * Registers the service worker. Where the host doesn't isolate the page, it reloads it once, so that
- * the worker does; call it before anything is begun that a reload would lose.
+ * the worker does, if `mayReload()` resolves with true: nothing is begun that a reload would lose.
  *
  * Returns null, or a sentence if the page won't work offline.
  */
-export async function workOffline() {
+export async function workOffline(mayReload = () => true) {
   if (crossOriginIsolated) sessionStorage.removeItem(reloaded);
   if (!("serviceWorker" in navigator)) {
     return "This browser or window can't keep the page for use without a network. Open it over https:// in an ordinary window.";
@@ -19,7 +19,7 @@ export async function workOffline() {
     return `The page can't be kept for use without a network (${error.message}).`;
   }
   // Without isolation after one reload, as in a forced reload, it would not come by another one.
-  if (!crossOriginIsolated && !sessionStorage.getItem(reloaded)) {
+  if (!crossOriginIsolated && !sessionStorage.getItem(reloaded) && (await mayReload())) {
     sessionStorage.setItem(reloaded, "yes");
     location.reload();
   }

@@ -62,10 +62,11 @@ class Storage {
     return (await this.file(path))?.size ?? 0;
   }
 
-  /** The value of a JSON file; null if it is missing or damaged. */
+  /** The value of a JSON file; null if it is missing or damaged. Throws if it can't be read. */
   async readJSON(path) {
+    const text = (await (await this.file(path))?.text()) ?? "";
     try {
-      return JSON.parse(await (await this.file(path)).text());
+      return JSON.parse(text);
     } catch {
       return null;
     }

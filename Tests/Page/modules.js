@@ -49,6 +49,7 @@ await test("a WAV file that the page writes is read as it was", () => {
   const format = wav.parseHeader(wav.wavHeader(2, 44100, 3), 44 + samples.byteLength);
   equal([format.isFloat, format.sampleRate, format.frames, format.dataOffset], [true, 44100, 3, 44], "header");
   equal(wav.decodeFrames(samples.buffer, format).map((plane) => [...plane]), planes.map((plane) => [...plane]), "samples");
+  equal(wav.parseHeader(wav.wavHeader(2, 44100, 6e8), 44 + 6e8 * 8).frames, 6e8, "more than 4 GiB");
 });
 await test("samples of 16, 24 and 32 bits and floats become −1…1", () => {
   const decode = (bytes, bits, isFloat = false) => [...wav.decodeFrames(new Uint8Array(bytes).buffer, { channels: 1, bits, isFloat, bytesPerFrame: bits / 8 })[0]];
@@ -56,6 +57,37 @@ await test("samples of 16, 24 and 32 bits and floats become −1…1", () => {
   equal(decode([0, 0, 0x80, 0, 0, 0x40, 255, 255, 255], 24), [-1, 0.5, -1 / 0x800000], "24 bits");
   equal(decode([0, 0, 0, 0x80], 32), [-1], "32 bits");
   equal(decode([0, 0, 0x80, 0x3f], 32, true), [1], "float");
+});
+
+const { Pieces } = await import("/pieces.js");
+await test("a piece that is read when its job ends is read again from the job's files, also after a lost connection", async () => {
+  const usual = globalThis.fetch;
+  const file = (value) => new Blob([wav.wavHeader(1, 44100, 1000), new Float32Array(1000).fill(value)]);
+  let reply;
+  globalThis.fetch = async (path, { headers }) => {
+    if (!path.startsWith("pieces-test/")) return usual(path, { headers });
+    const [, from, last] = /bytes=(\d+)-(\d+)/.exec(headers.Range);
+    return reply(Number(from), Number(last) + 1);
+  };
+  const partOf = (blob) => (from, end) => new Response(blob.slice(from, end), { status: 206, headers: { "Content-Range": `bytes ${from}-${end - 1}/${blob.size}` } });
+  const job = { state: "running", ready_seconds: 1, stem_rate: 44100, piece_frames: 1000, stems: [{ name: "drums", url: "pieces-test/drums.wav" }] };
+  try {
+    reply = partOf(file(0.5));
+    const pieces = await Pieces.open(job);
+    let end;
+    reply = () => new Promise((resolve) => { end = () => resolve(new Response(null, { status: 404 })); });
+    const piece = pieces.get(0);
+    reply = async () => { throw new TypeError("no connection"); };
+    const updated = pieces.update({ ...job, state: "done", stems: [{ ...job.stems[0], gain: 0.5 }] });
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    equal(pieces.isGrowing, true, "without a connection");
+    reply = partOf(file(0.25));
+    await updated;
+    end();
+    equal([pieces.isGrowing, (await piece)[0].getChannelData(0)[999]], [false, 0.5], "at the level that it had");
+  } finally {
+    globalThis.fetch = usual;
+  }
 });
 
 const peaks = await import("/peaks.js");

@@ -401,10 +401,15 @@ class SeparationTests(LocalTest):
         try:
             browser.get(f"{self.host.address}/")
             browser.wait("document.querySelector('#banner').innerText.includes('open in another tab')")
+            # Songs that are chosen here wait, too.
+            browser.execute_script("const { model } = document.querySelector('#options').elements; model.add(new Option('demo')); model.value = 'demo'")
+            self.drop(song_file("song.wav", 4))
+            self.wait_state("waiting")
             browser.switch_to.window(first)
             browser.get("about:blank")
             browser.switch_to.window(browser.window_handles[1])
             browser.wait("document.querySelector('#banner').hidden && document.querySelector('#engine').textContent")
+            self.wait_state("done")
         finally:
             browser.close()
             browser.switch_to.window(first)
@@ -514,6 +519,24 @@ class PageTests(LocalTest):
         chosen = browser.execute_script("const { elements } = document.querySelector('#options'); return [elements.model.value, elements['two-stems'].value, elements['two-stems'].options.length]")
         self.assertEqual(chosen, ["htdemucs_6s", "guitar", 7])
 
+    def test_the_example_song_leaves_out_a_stem_that_its_model_lacks(self):
+        self.choose("model", "htdemucs_6s")
+        self.choose("two-stems", "guitar")
+        browser.execute_script("document.querySelector('#example').click()")
+        self.wait_state("done")
+        self.assertEqual([stem["name"] for stem in self.jobs()[0]["stems"]], STEMS)
+
+    def test_a_stem_that_the_model_lacks_is_refused(self):
+        found = browser.run("""
+            const { json } = await import("/api.js");
+            const form = new FormData();
+            form.append("model", "demo");
+            form.append("two-stems", "guitar");
+            form.append("file", new File([await (await fetch("demo_track.ogg")).blob()], "song.ogg"));
+            return json("v1/separations", { method: "POST", body: form }).then(() => "taken", ({ status, kind, message }) => [status, kind, message]);""")
+        self.assertEqual(found, [422, "invalid-option", "The value 'guitar' is invalid for 'two-stems': expected one of drums, bass, other, vocals"])
+        self.assertEqual(self.jobs(), [])
+
     def test_the_page_weighs_at_most_130_kB(self):
         """Without the engine, the models, the example, and what only songs of one format load; each module by itself. The service sends one script."""
         formats = ("local_flac.js", "local_mp3.js", "local_mp4.js", "local_ogg.js")
@@ -562,6 +585,29 @@ class PlainHostTests(LocalTest):
         self.choose("model", "demo")
         self.drop(song_file("song.wav", 4))
         self.wait_state("done")
+
+    def test_songs_that_are_chosen_before_the_page_is_isolated_are_separated(self):
+        # A new origin, whose service worker waits.
+        self.host.stop()
+        self.host = PageHost(Path(web), self.is_isolated)
+        self.host.start()
+        script = browser.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": """
+            const { register } = ServiceWorkerContainer.prototype;
+            ServiceWorkerContainer.prototype.register = async function (...options) {
+              await new Promise((resolve) => { window.install = resolve; });
+              return register.apply(this, options);
+            };"""})["identifier"]
+        self.addCleanup(browser.execute_cdp_cmd, "Page.removeScriptToEvaluateOnNewDocument", {"identifier": script})
+        browser.get(f"{self.host.address}/")
+        browser.wait("window.install")
+        # Until the page listens.
+        browser.run("")
+        browser.execute_script("const { model } = document.querySelector('#options').elements; model.add(new Option('demo')); model.value = 'demo'")
+        self.drop(song_file("song.wav", 4))
+        self.wait_state("waiting")
+        browser.execute_script("install()")
+        self.wait_state("done")
+        self.assertFalse(browser.execute_script("return crossOriginIsolated"))
 
     def test_without_the_host_the_page_opens_again(self):
         browser.wait("crossOriginIsolated")

@@ -763,6 +763,9 @@ class GrowingTests(PageTest):
             return { worst, words: document.querySelector(".mixer").innerText };""")
         # Rounding to 16 bits, written at 1/32767 and read at 1/32768.
         self.assertLess(compared["worst"], 2.1 / 32768)
+        # A file at another speed has the level of the files.
+        levels = browser.run("const { job, player } = stage.mixer; return [player.levels, job.stems.map(({ gain }) => gain)]")
+        self.assertEqual(levels[0], levels[1])
         self.assertNotIn("not separated yet", compared["words"])
 
     def test_a_spectrogram_grows_with_the_song(self):
@@ -792,9 +795,13 @@ class GrowingTests(PageTest):
         self.assertGreater(min(found), 60)
 
     def test_the_part_of_a_cancelled_song_can_be_heard(self):
+        browser.run("stage.mixer.toggleStrip(0, 'isMuted'); stage.mixer.setLoop([0.5, 1.5]); await stage.mixer.seek(1)")
         self.find(".mixer .actions .plain").click()
         self.wait_state("cancelled")
         browser.wait("document.querySelector('.song .facts').textContent.includes('cancelled here')")
+        # Its mix, loop and place stay.
+        self.assertEqual(browser.run("const { strips, loop, time } = stage.mixer; return [strips.map(({ isMuted }) => isMuted), loop, time]"), [[True, False, False, False], [0.5, 1.5], 1])
+        browser.run("stage.mixer.toggleStrip(0, 'isMuted'); stage.mixer.setLoop(null)")
         duration = browser.run("return stage.mixer.timeline.duration")
         self.assertTrue(2 <= duration < 120, duration)
         self.play()
@@ -1546,6 +1553,14 @@ class LibraryTests(PageTest):
         self.press_in_library("Remove finished")
         self.press_in_library("Press again to remove 1 song")
         browser.wait_equal(self.NAMES, ["first", "third"])
+        # Songs in line are cancelled and removed.
+        self.find("#select").click()
+        self.press_in_library("All")
+        self.press_in_library("Delete 2")
+        self.press_in_library("Press again to delete 2 songs")
+        browser.wait_equal("document.querySelector('#announcer').textContent", "2 songs removed")
+        self.assertEqual(subject.jobs(), [])
+        browser.wait_equal(self.NAMES, [])
 
 
 class ManySongsTests(PageTest):
@@ -1636,6 +1651,14 @@ class ManySongsTests(PageTest):
             browser.wait("document.querySelector('.song h1')?.textContent === 'Song 1'")
             browser.refresh()
             browser.wait("document.querySelector('.song h1')?.textContent === 'Song 1'")
+
+    def test_selecting_reaches_the_songs_that_are_not_loaded(self):
+        with self.many_songs():
+            self.find("#select").click()
+            finished = "[...document.querySelectorAll('#library button')].find(({ textContent }) => textContent === 'Remove finished')"
+            browser.wait(f"{finished} && !{finished}.disabled")
+            browser.execute_script(f"{finished}.click()")
+            browser.wait("document.querySelector('#library').textContent.includes('Press again to remove 3000 songs')")
 
     def test_news_of_all_songs_at_once_does_not_block_the_page(self):
         self.expected_messages = "Failed to load resource.* 503"

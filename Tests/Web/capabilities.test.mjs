@@ -53,6 +53,12 @@ test("the estimate is near what htdemucs was measured to take", () => {
   assert.ok(htdemucs.int8 > 298e6 && htdemucs.int8 < 400e6, `${htdemucs.int8}`);
 });
 
+test("the members of a bag stay in memory together", () => {
+  const bag = neededMemory({ parameters: 42e6, segmentSeconds: 7.8 }, 4);
+  assert.equal(bag.float32 - htdemucs.float32, 3 * 42e6 * 4);
+  assert.equal(bag.int8 - htdemucs.int8, 3 * 42e6);
+});
+
 test("float32 where it fits, else INT8", () => {
   assert.equal(choosePrecision(htdemucs, null, browser()), "float32");
   assert.equal(choosePrecision(htdemucs, null, browser({ deviceMemory: 8 })), "float32");

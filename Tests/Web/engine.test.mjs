@@ -178,6 +178,20 @@ for (const isIsolated of [true, false]) {
   });
 }
 
+test("a separation that is cancelled in its first moment gives no stems", () => withEngine({}, async (engine) => {
+  const { parseHeader } = await import(pathToFileURL(join(WEB, "wav.js")));
+  const { buffer, byteLength } = Uint8Array.from(readFileSync(TRACK));
+  const header = parseHeader(buffer, byteLength);
+  const controller = new AbortController();
+  let pieces = 0;
+  // The worker first loads its module for files.
+  const cancelled = engine.separate({ file: new Blob([buffer]), header, sampleRate: header.sampleRate }, { ...settings, signal: controller.signal, onStems: () => { pieces += 1; } });
+  controller.abort();
+  await assert.rejects(cancelled, { name: "AbortError" });
+  assert.equal(pieces, 0);
+  assert.equal(digest((await engine.separate(track, settings)).stems), digest(single));
+}));
+
 test("a fault of the page's function ends its call alone", () => withEngine({}, async (engine) => {
   const onStems = () => {
     throw new Error("no room");

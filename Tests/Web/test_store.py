@@ -223,6 +223,12 @@ class StoreTests(unittest.TestCase):
         self.assertEqual(self.browser.run('return storage.list("jobs/1")'), ["job.json"])
         self.browser.run('await storage.append("jobs/2/job.json", new TextEncoder().encode("{"))')
         self.assertIsNone(self.browser.run('return storage.readJSON("jobs/2/job.json")'))
+        self.assertIsNone(self.browser.run('return storage.readJSON("jobs/3/job.json")'))
+        # A record that can't be read is not one that is missing.
+        failure = self.browser.run("""
+            storage.file = async () => ({ text: () => Promise.reject(new DOMException("", "NotReadableError")) });
+            return storage.readJSON("jobs/1/job.json").then(() => null, ({ name }) => name);""")
+        self.assertEqual(failure, "NotReadableError")
 
     def test_without_a_file_system_the_storage_is_memory_and_says_so(self):
         self.browser.execute_script("navigator.storage.getDirectory = () => Promise.reject(new DOMException('', 'SecurityError'))")

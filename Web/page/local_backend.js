@@ -17,8 +17,8 @@ const precisions = ["float32", "bfloat16", "int8"];
 const modelEndings = [".th", ".pt", ".safetensors", ".bin", ".ggml"];
 
 export class LocalBackend {
-  /** A promise of the jobs, rejected with a `Refusal` if songs can't be separated in this tab. */
-  #opened;
+  /** A promise of the jobs, rejected with a `Refusal` as long as songs can't be separated in this tab. */
+  opened;
   #jobs;
   /** Handlers by method and address: `{name}` stands for any part. */
   #routes = [
@@ -39,10 +39,6 @@ export class LocalBackend {
     ["GET", "readyz", () => new Response("ready\n")],
   ];
 
-  constructor(opened) {
-    this.#opened = opened;
-  }
-
   /** Replies as `fetch` does; every error is a reply with a sentence for the user. */
   async answer(path, { method = "GET", headers = {}, body = null, signal = null } = {}) {
     const address = new URL(path, location.origin);
@@ -53,7 +49,7 @@ export class LocalBackend {
       if (!names.every((name, place) => name.startsWith("{") || name === parts[place])) continue;
       const fields = Object.fromEntries(names.map((name, place) => [name.replace(/[{}]/g, ""), parts[place]]));
       try {
-        this.#jobs = await this.#opened;
+        this.#jobs = await this.opened;
         return await handler({ ...fields, query: address.searchParams, headers, body, signal });
       } catch (error) {
         if (error.name === "AbortError") throw error;

@@ -2,7 +2,7 @@
 
 import { Events } from "./local_events.js";
 import { Refusal } from "./local_problem.js";
-import { Separator } from "./local_separator.js";
+import { requireStems, Separator } from "./local_separator.js";
 import { Stems } from "./local_stems.js";
 import { inspect, Unreadable } from "./local_track.js";
 import { listModels } from "./models.js";
@@ -38,10 +38,11 @@ export class LocalJobs {
   /** Loads the jobs of earlier visits, and goes on with those that are not done. */
   async start() {
     for (const id of await this.#storage.list(folder)) {
-      const record = await this.#storage.readJSON(this.#path(id, "job.json"));
+      // A record that can't be read now is left for the next visit.
+      const record = await this.#storage.readJSON(this.#path(id, "job.json")).catch(() => undefined);
       // A song that was not stored whole has no record.
-      if (!record) await this.#storage.remove(this.#path(id));
-      else this.#jobs.set(id, record);
+      if (record === null) await this.#storage.remove(this.#path(id));
+      else if (record) this.#jobs.set(id, record);
     }
     for (const { job } of [...this.#jobs.values()]) {
       if (job.state === "running") await this.#requeue(job);
@@ -66,6 +67,7 @@ export class LocalJobs {
     });
     const model = (await listModels()).find(({ name }) => name === options.model);
     if (!model) throw new Refusal(422, "invalid-option", `There is no model ${options.model}. Choose another one under Options.`);
+    if (model.sources) requireStems(options, model.sources);
     const stems = plannedStems(options, model.sources ?? usualSources);
     if (Number.isFinite(facts.seconds)) await this.#checkRoom(file.size + facts.decodedBytes + facts.seconds * stems.length * stemBytesPerSecond);
     const id = [...crypto.getRandomValues(new Uint8Array(12))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
@@ -96,15 +98,18 @@ export class LocalJobs {
   /** Cancels a job that waits or runs; removes one that has ended. Returns the cancelled job, or null. */
   async remove(id) {
     const { job } = this.#record(id);
+    const running = this.#running?.id === id ? this.#running : null;
     if (isWaiting(job.state)) {
-      if (this.#running?.id !== id) await this.#end(job, { state: "cancelled" });
+      if (!running) await this.#end(job, { state: "cancelled" });
       else {
         this.#change(job, { activity: "Stopping", seconds_left: null });
-        this.#running.stop.abort(new DOMException("Cancelled", "AbortError"));
-        await this.#running.ended;
+        running.stop.abort(new DOMException("Cancelled", "AbortError"));
+        await running.ended;
       }
       return this.#shown(job);
     }
+    // Its last files may still be written.
+    await running?.ended;
     this.#jobs.delete(id);
     this.#stems.delete(id);
     await this.#storage.remove(this.#path(id));

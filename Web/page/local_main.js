@@ -11,12 +11,12 @@ import { openStorage } from "./storage.js";
 /** One tab separates: two would write the same files and share the memory. */
 const lockName = "swift-demucs jobs";
 
-/** Resolves with true if no other tab of the page is open, and keeps others from working until it is left. */
-function isFirstTab() {
+/** Keeps other tabs from working until this one is left, and resolves with whether it can; without `ifAvailable`, it waits for them. */
+function takeLock(ifAvailable) {
   // Without a secure context there are neither locks nor stored files.
   if (!navigator.locks) return Promise.resolve(true);
   return new Promise((resolve) => {
-    navigator.locks.request(lockName, { ifAvailable: true }, (lock) => {
+    navigator.locks.request(lockName, { ifAvailable }, (lock) => {
       resolve(lock !== null);
       // A browser may keep a page that was left, with its locks, to show it again.
       return lock && new Promise((release) => addEventListener("pagehide", release));
@@ -24,14 +24,17 @@ function isFirstTab() {
   });
 }
 
+/** Opens the jobs; those of a second tab when the first one is closed. */
 async function open() {
-  // Before songs are read: on a host without the headers for threads, this reloads the page.
-  const offline = workOffline();
+  // On a host without the headers for threads, this reloads the page, unless songs wait in it by now.
+  const offline = workOffline(async () => (await import("./main.js")).uploads.items.length === 0);
   const notices = crossOriginIsolated ? [] : [await offline];
-  if (!(await isFirstTab())) {
-    navigator.locks.request(lockName, () => location.reload());
-    throw new Refusal(503, "other-tab", "Songs are separated there. Close that tab to go on here.", { heading: "This page is open in another tab.", retryAfter: 5 });
-  }
+  if (await takeLock(true)) return openJobs(notices);
+  takeLock(false).then(() => answerFrom(openJobs(notices)));
+  throw new Refusal(503, "other-tab", "Songs are separated there. Close that tab to go on here.", { heading: "This page is open in another tab.", retryAfter: 5 });
+}
+
+async function openJobs(notices) {
   const browser = capabilities();
   try {
     requireSIMD(browser);
@@ -45,10 +48,15 @@ async function open() {
   return jobs;
 }
 
+/** Lets the page's requests be answered from a promise of jobs. */
+function answerFrom(opened) {
+  // A refusal is a reply to each request; until the first, nobody waits for it.
+  opened.catch(() => {});
+  backend.opened = opened;
+}
+
 addEventListener("pageshow", ({ persisted }) => persisted && location.reload());
-const opened = open();
-// The refusal is a reply to each request; until the first, nobody waits for it.
-opened.catch(() => {});
-const backend = new LocalBackend(opened);
+const backend = new LocalBackend();
 answerWith((path, options) => backend.answer(path, options));
+answerFrom(open());
 await import("./main.js");

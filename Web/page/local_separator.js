@@ -2,6 +2,7 @@
 
 import { load } from "./swift-demucs.js";
 import { bytes } from "./format.js";
+import { Refusal } from "./local_problem.js";
 import { decode, inspect } from "./local_track.js";
 import { plannedStems } from "./words.js";
 
@@ -11,6 +12,13 @@ const progressMilliseconds = 200;
 const leastFraction = 0.02;
 /** Frames that the mixer reads at once: a song is heard when the engine's first segment is done. */
 const pieceFrames = 1 << 16;
+
+/** Throws a `Refusal`, in the service's words, for a stem that the model doesn't have. */
+export function requireStems(options, sources) {
+  const stem = options["two-stems"];
+  if (!stem || sources.includes(stem)) return;
+  throw new Refusal(422, "invalid-option", `The value '${stem}' is invalid for 'two-stems': expected one of ${sources.join(", ")}`);
+}
 
 export class Separator {
   #engine = null;
@@ -26,6 +34,8 @@ export class Separator {
   async separate(song, job, { seed, decoded, begun, signal, begin, change }) {
     const facts = await inspect(song);
     const engine = await this.#load(job, change, signal);
+    // The sources of a file of the user are known only now.
+    requireStems(job.options, engine.sources);
     change({ activity: "Reading the song" });
     // The engine reads WAV files by itself, piece by piece.
     const sound = facts.header

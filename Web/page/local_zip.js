@@ -1,5 +1,5 @@
 // ZIP archives, as blobs that the browser keeps outside the page's memory. Files are compressed where the browser
-// can. Format: APPNOTE.TXT 6.3.10 of PKWARE; offsets beyond 4 GiB as ZIP64 (4.5.3).
+// can. Format: APPNOTE.TXT 6.3.10 of PKWARE; sizes and offsets beyond 4 GiB as ZIP64 (4.5.3).
 
 const readBytes = 1 << 22;
 const mostBytes = 0xffffffff;
@@ -30,6 +30,9 @@ function pack(...fields) {
   return Uint8Array.from(fields.flatMap(([value, size]) => Array.from({ length: size }, (_, place) => Math.floor(value / 256 ** place) % 256)));
 }
 
+/** The ZIP64 field with values that other fields have no room for. */
+const wide = (values) => (values.length ? pack([1, 2], [8 * values.length, 2], ...values.map((value) => [value, 8])) : new Uint8Array(0));
+
 /** The compressed file and its method; the file itself in a browser without this form of compression. */
 async function packed(blob) {
   try {
@@ -42,7 +45,7 @@ async function packed(blob) {
   }
 }
 
-/** An archive of `[{ name, blob }]`; each blob has less than 4 GiB. */
+/** An archive of `[{ name, blob }]`. */
 export async function zip(files) {
   const parts = [];
   const directory = [];
@@ -52,13 +55,18 @@ export async function zip(files) {
     for (let at = 0; at < blob.size; at += readBytes) crc = crc32(new Uint8Array(await blob.slice(at, at + readBytes).arrayBuffer()), crc);
     const { method, content } = await packed(blob);
     const letters = new TextEncoder().encode(name);
-    const common = [[versionNeeded, 2], [utf8Flag, 2], [method, 2], [0, 2], [noDate, 2], [crc, 4], [content.size, 4], [blob.size, 4], [letters.length, 2]];
-    const head = pack([0x04034b50, 4], ...common, [0, 2]);
-    parts.push(head, letters, content);
+    // Both sizes are wide if one of them is (4.5.3).
+    const isWide = Math.max(content.size, blob.size) >= mostBytes;
+    const sizes = isWide ? [blob.size, content.size] : [];
+    const [ofFile, ofDirectory] = [wide(sizes), wide([...sizes, offset])];
+    const narrow = (bytes) => [isWide ? mostBytes : bytes, 4];
+    const common = [[versionNeeded, 2], [utf8Flag, 2], [method, 2], [0, 2], [noDate, 2], [crc, 4], narrow(content.size), narrow(blob.size), [letters.length, 2]];
+    const head = pack([0x04034b50, 4], ...common, [ofFile.length, 2]);
+    parts.push(head, letters, ofFile, content);
     directory.push(
-      pack([0x02014b50, 4], [versionNeeded, 2], ...common, [12, 2], [0, 2], [0, 2], [0, 2], [0, 4], [mostBytes, 4]),
-      letters, pack([1, 2], [8, 2], [offset, 8]));
-    offset += head.length + letters.length + content.size;
+      pack([0x02014b50, 4], [versionNeeded, 2], ...common, [ofDirectory.length, 2], [0, 2], [0, 2], [0, 2], [0, 4], [mostBytes, 4]),
+      letters, ofDirectory);
+    offset += head.length + letters.length + ofFile.length + content.size;
   }
   const size = directory.reduce((sum, part) => sum + part.length, 0);
   const count = files.length;

@@ -28,9 +28,9 @@ export class Library {
     return [...active, ...(this.order === "newest" ? ended : [...ended].sort(orders[this.order]))];
   }
 
-  /** Whether the list needs every song, also those that are not loaded. */
+  /** Whether the list needs every song, also those that are not loaded: all of them can be selected. */
   get needsAll() {
-    return this.text.trim() !== "" || this.order !== "newest";
+    return this.text.trim() !== "" || this.order !== "newest" || this.selected !== null;
   }
 
   /** Selects a song or takes it back; with `isRange`, all between the last one and it in `jobs`. */

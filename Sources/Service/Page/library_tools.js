@@ -15,7 +15,7 @@ export class LibraryTools {
   #armed = null;
   #jobs = [];
 
-  /** `onChange()` after a change of `library`; `removeAll(jobs)` cancels or deletes jobs. */
+  /** `onChange()` after a change of `library`; `removeAll(jobs)` resolves with how many it has removed. */
   constructor(library, { onChange, removeAll }) {
     this.library = library;
     this.removeAll = removeAll;
@@ -63,7 +63,7 @@ export class LibraryTools {
     const chosen = jobs.filter(({ id }) => library.selected.has(id)).length;
     const ended = jobs.filter(hasEnded).length;
     this.remove.disabled = chosen === 0;
-    this.finished.disabled = ended === 0;
+    this.finished.disabled = ended === 0 || hasMore;
     setText(this.remove, this.#armed?.name === "remove" ? `Press again to delete ${songs(chosen)}` : chosen ? `Delete ${chosen}` : "Delete");
     setText(this.finished, this.#armed?.name === "finished" ? `Press again to remove ${songs(ended)}` : "Remove finished");
   }
@@ -76,8 +76,10 @@ export class LibraryTools {
     } else {
       this.#disarm();
       this.library.toggleSelecting();
-      this.removeAll(jobs);
-      announce(`${songs(jobs.length)} removed`);
+      this.removeAll(jobs).then((count) => {
+        // Otherwise a reason was announced.
+        if (count === jobs.length) announce(`${songs(count)} removed`);
+      });
     }
     this.change();
   }

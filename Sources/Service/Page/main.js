@@ -29,6 +29,8 @@ let keepSeconds = null;
 let isConnected = true;
 /** Requests that leave a browser's connections for others. */
 const requestsAtOnce = 3;
+/** Status of the reply to the removal of a song. */
+const noContent = 204;
 
 const options = new Options({ removeModel: (name) => changeModels(`v1/models/${encodeURIComponent(name)}`, { method: "DELETE" }) });
 const service = new Service((reply) => {
@@ -39,7 +41,7 @@ const service = new Service((reply) => {
   show();
 });
 
-const uploads = new Uploads({
+export const uploads = new Uploads({
   onChange: show,
   onJob: (job) => {
     // Events about the job may have come first, and are newer.
@@ -133,14 +135,16 @@ function openShown() {
   show();
 }
 
+/** Cancels a song in line, or removes one that has ended. Resolves with the cancelled job; null if it is removed; undefined if that failed. */
 async function remove(job) {
   try {
-    await request(`v1/separations/${job.id}`, { method: "DELETE" });
-    if (!isWaiting(job.state)) jobs.remove(job.id);
+    const reply = await request(`v1/separations/${job.id}`, { method: "DELETE" });
+    if (reply.status !== noContent) return await reply.json();
   } catch (error) {
-    if (error.status === 404) jobs.remove(job.id);
-    else announce(error.message);
+    if (error.status !== 404) return announce(error.message);
   }
+  jobs.remove(job.id);
+  return null;
 }
 
 /** Moves a waiting song before the one that would run before it. */
@@ -156,13 +160,20 @@ async function sooner(job) {
   }
 }
 
-/** Cancels or deletes songs, a few at a time. */
+/** Removes songs, a few at a time; those in line are cancelled before. Resolves with the number of removed ones. */
 async function removeAll(list) {
   const left = [...list];
+  let count = 0;
   const worker = async () => {
-    for (let job = left.shift(); job; job = left.shift()) await remove(job);
+    // The last in line first, so that none of them begins to run.
+    while (left.length) {
+      let job = left.pop();
+      while (job) job = await remove(job);
+      if (job === null) count += 1;
+    }
   };
   await Promise.all(Array.from({ length: requestsAtOnce }, worker));
+  return count;
 }
 
 /** Uploads songs, and stores files of models if the back end takes them. */

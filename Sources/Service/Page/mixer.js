@@ -270,7 +270,9 @@ export class Mixer {
   /** Saves a stem, or the mix if `name` is null, at the present speed and pitch. */
   async #saveStretched(name) {
     const { tuning } = this.rehearsal;
-    const gains = name ? this.names.map((each) => [Number(each === name), 0]) : this.mix.heard.map(([gain, pan]) => [gain * this.mix.masterGain, pan]);
+    const { levels } = this.player;
+    const strips = name ? this.names.map((each) => [Number(each === name), 0]) : this.mix.heard.map(([gain, pan]) => [gain * this.mix.masterGain, pan]);
+    const gains = strips.map(([gain, pan], index) => [gain * levels[index], pan]);
     // Loaded when it is needed, as few files are saved like this.
     const { stretchedFile, stretchedName } = await import("./stretch_file.js");
     const file = stretchedName(title(this.job.name), name ?? "mix", tuning);

@@ -74,7 +74,10 @@ export class Options {
 
   /** The options of the example song, which the small model separates at once. */
   get exampleFields() {
-    return isLocal() ? { ...this.fields, model: "demo" } : this.fields;
+    if (!isLocal()) return this.fields;
+    const { "two-stems": stem, ...fields } = this.fields;
+    const { stems } = this.models.find(({ name }) => name === "demo");
+    return { ...fields, ...(stems.includes(stem) && { "two-stems": stem }), model: "demo" };
   }
 
   #listStored() {

@@ -1,11 +1,14 @@
 // Stems as short pieces of decoded sound, fetched by range requests when they are needed. An hour
 // of music then starts as fast as four minutes, and takes no more memory.
 
-import { request } from "./api.js";
+import { Problem, request } from "./api.js";
 import { decodeFrames, encodeFrames, parseHeader } from "./wav.js";
 
 /** Frames of a piece: about six seconds at 44,100 Hz, or what the back end says. */
 const usualPieceFrames = 1 << 18;
+
+/** Pause before the files of a job that has ended are asked for again. */
+const pauseSeconds = 1;
 
 /** Limit of decoded sound in memory, in bytes: a little more than a minute of four stems. */
 const keptBytes = 96e6;
@@ -91,6 +94,9 @@ async function openStem(stem, sampleRate, factor) {
   return new DecodedStem(await new OfflineAudioContext(2, 1, sampleRate).decodeAudioData(body));
 }
 
+/** Whether the same request may succeed later: the connection is lost, or the back end is busy. */
+const isTransient = (error) => (error instanceof Problem ? error.status >= 500 || error.retryAfterSeconds !== null : error instanceof TypeError);
+
 /** All stems of a job, cut into pieces at the same frames. Those of a running job grow. */
 export class Pieces {
   #stems;
@@ -151,11 +157,23 @@ export class Pieces {
     if (job.state === "running") {
       this.#readyFrames = Math.floor(job.ready_seconds * this.sampleRate);
     } else if (job.state === "done") {
+      this.#stems = await this.#openFiles(job);
       this.#isGrowing = false;
-      this.#stems = await Promise.all(job.stems.map((stem) => openStem(stem, this.sampleRate, this.#isUnscaled ? 1 / (stem.gain ?? 1) : 1)));
       this.#readyFrames = Infinity;
     }
     for (const resolve of this.#waiting.splice(0)) resolve();
+  }
+
+  /** The stems of a job that has ended; a lost connection is waited for. */
+  async #openFiles(job) {
+    for (;;) {
+      try {
+        return await Promise.all(job.stems.map((stem) => openStem(stem, this.sampleRate, this.#isUnscaled ? 1 / (stem.gain ?? 1) : 1)));
+      } catch (error) {
+        if (!isTransient(error)) throw error;
+      }
+      await new Promise((resolve) => setTimeout(resolve, pauseSeconds * 1000));
+    }
   }
 
   /** The buffers of a piece, one for each stem, when they are finished. */
@@ -178,16 +196,18 @@ export class Pieces {
 
   async #read(first) {
     for (;;) {
+      const stems = this.#stems;
       const count = Math.min(this.pieceFrames, this.frames - first);
       if (this.hasFrames(first, count)) {
         try {
-          return await Promise.all(this.#stems.map((stem) => stem.read(first, count)));
+          const buffers = await Promise.all(stems.map((stem) => stem.read(first, count)));
+          if (stems === this.#stems) return buffers;
         } catch (error) {
-          if (!this.#isGrowing) throw error;
+          if (stems === this.#stems && !this.#isGrowing) throw error;
         }
       }
-      // The job may have ended just now.
-      await this.grown();
+      // The job may have ended just now. Files that were replaced meanwhile are read again.
+      if (stems === this.#stems) await this.grown();
     }
   }
 }

@@ -30,7 +30,6 @@ export class Player {
   /** `[gain, pan]` of each stem, and the gain of their sum. */
   #mix = { stems: [], master: 1 };
   #tuning = plainTuning;
-  /** Gain of each stem's file, for stems that were opened before it was known. */
   #levels;
   #isClosed = false;
 
@@ -55,6 +54,11 @@ export class Player {
 
   get isWaiting() {
     return this.engine?.isWaiting ?? false;
+  }
+
+  /** The gains that bring `pieces` to the level of the files: not 1 for stems that were opened before it was known. */
+  get levels() {
+    return this.#levels;
   }
 
   /** The decoded stems; a failed attempt is made again. */

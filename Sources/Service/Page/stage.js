@@ -3,6 +3,7 @@
 import { colourOf } from "./colours.js";
 import { element, icon, setText } from "./dom.js";
 import { roughTime, title } from "./format.js";
+import { readLink } from "./link.js";
 import { Mixer } from "./mixer.js";
 import { isWaiting, stateWords } from "./words.js";
 
@@ -47,9 +48,11 @@ export class Stage {
     // The part of a cancelled song is a song of its own length.
     const shown = `${kind} ${kind === "mixer" && job.state === "cancelled" ? "part" : ""} ${job.id}`;
     if (this.#shown !== shown) {
+      // A song that is cancelled while it is mixed stays as its user left it.
+      const state = this.mixer?.job.id === job.id ? readLink(this.mixer.fragment) : saved;
       this.#clear(shown);
       if (kind === "mixer") {
-        this.mixer = new Mixer(job, saved, this.actions);
+        this.mixer = new Mixer(job, state, this.actions);
         this.#root.append(this.mixer.root);
         this.mixer.redraw(true);
       } else if (kind === "progress") {

@@ -4,6 +4,8 @@
 const pcm = 1;
 const float = 3;
 const extensible = 0xfffe;
+/** The most that a size in a header can be; in a longer file it stands for "to the end". */
+const mostBytes = 0xffffffff;
 
 /**
  * Reads the header of a WAV file from its first bytes.
@@ -36,7 +38,7 @@ export function parseHeader(buffer, totalBytes) {
     } else if (kind === "data") {
       if (!format) return null;
       const dataOffset = at + 8;
-      const isOpenEnded = size === 0 || size === 0xffffffff;
+      const isOpenEnded = size === 0 || size === mostBytes;
       const dataBytes = isOpenEnded ? totalBytes - dataOffset : Math.min(size, totalBytes - dataOffset);
       return { ...format, dataOffset, frames: Math.floor(dataBytes / format.bytesPerFrame) };
     }
@@ -72,8 +74,9 @@ export function wavHeader(channels, sampleRate, frames) {
   const view = new DataView(new ArrayBuffer(44));
   const tag = (at, text) => [...text].forEach((letter, index) => view.setUint8(at + index, letter.charCodeAt(0)));
   const bytesPerFrame = 4 * channels;
+  const bytes = frames * bytesPerFrame;
   tag(0, "RIFF");
-  view.setUint32(4, 36 + frames * bytesPerFrame, true);
+  view.setUint32(4, Math.min(mostBytes, 36 + bytes), true);
   tag(8, "WAVEfmt ");
   view.setUint32(16, 16, true);
   view.setUint16(20, float, true);
@@ -83,7 +86,7 @@ export function wavHeader(channels, sampleRate, frames) {
   view.setUint16(32, bytesPerFrame, true);
   view.setUint16(34, 32, true);
   tag(36, "data");
-  view.setUint32(40, frames * bytesPerFrame, true);
+  view.setUint32(40, Math.min(mostBytes, bytes), true);
   return view.buffer;
 }
 

@@ -48,7 +48,8 @@ public func start(_ threads: Int) { engine = WebEngine(threads: threads) }
 @_expose(wasm, "serve") @_cdecl("web_serve")
 public func serve() { serveAsThread() }
 
-/// The address of a number that ends the work under way once it is not 0.
+/// The address of a number that ends the work under way once it is not 0. The page sets it to 0
+/// before a track.
 @_expose(wasm, "cancellation") @_cdecl("web_cancellation")
 public func cancellation() -> UnsafeMutablePointer<Int32> { cancellation_flag() }
 
@@ -106,8 +107,7 @@ public func separate(
     _ channels: Int, _ samples: Int, _ rateHz: Int, _ shifts: Int, _ seed: Double,
     _ overlap: Double, _ start: Int, _ analyzes: Int
 ) -> Int {
-    cancellation_flag().pointee = 0
-    return status { () throws(AnyError) in
+    status { () throws(AnyError) in
         try loadedEngine().begin(
             channels: channels, samples: samples, rateHz: rateHz,
             options: SeparationOptions(shifts: shifts, seed: UInt64(seed), overlap: overlap),
