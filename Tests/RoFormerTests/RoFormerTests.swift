@@ -49,16 +49,21 @@ import WeightsLoader
         arguments["mlp_expansion_factor"] = .integer(8)
         sections["model"] = .object(arguments)
         let wider = ParameterReader { name, shape in
-            guard let tensor = checkpoint.tensor(named: name),
-                let stored = try? checkpoint.floats(tensor)
+            // The file has queries, keys and values in one tensor.
+            var (stored, part) = (name, 0)
+            for (index, own) in ["to_q.", "to_k.", "to_v."].enumerated() where name.contains(own) {
+                (stored, part) = (name.replacing(own, with: "to_qkv."), index)
+            }
+            guard let tensor = checkpoint.tensor(named: stored),
+                let floats = try? checkpoint.floats(tensor)
             else { return [] }
-            let (rows, columns) = (tensor.shape[0], tensor.count / tensor.shape[0])
+            let (rows, columns) = (min(shape[0], tensor.shape[0]), floats.count / tensor.shape[0])
             let width = shape.reduce(1, *) / shape[0]
             var values = [Float](repeating: 0, count: shape[0] * width)
             for row in 0..<rows {
-                for column in 0..<columns {
-                    values[row * width + column] = stored[row * columns + column]
-                }
+                let start = (part * rows + row) * columns
+                values.replaceSubrange(
+                    row * width..<row * width + columns, with: floats[start..<start + columns])
             }
             return values
         }
@@ -71,8 +76,7 @@ import WeightsLoader
             actual: try model.forward(mix, observer: CancellationToken()).floats,
             expected: try golden.floats("final"))
         #expect(comparison.snrDecibels >= 110, "\(comparison)")
-        #expect(
-            model.parameterCount > checkpoint.tensors.reduce(0) { $0 + $1.count })
+        #expect(model.parameterCount > checkpoint.tensors.reduce(0) { $0 + $1.count })
     }
 
     @Test(arguments: names)

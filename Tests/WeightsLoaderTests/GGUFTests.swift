@@ -181,12 +181,14 @@ import WeightsLoader
     }
 
     @Test func aBlockOfASingleValueIsRefused() throws {
-        var bytes = Self.changed { $0.tensors = [.init(name: "a.weight", shape: [], values: [1])] }
+        let bytes = Self.changed { $0.tensors = [.init(name: "a.weight", shape: [], values: [1])] }
         let name = GGUFFile.text("submodel_weights/a.weight")
-        let start = try #require(bytes.firstRange(of: name + GGUFFile.littleEndian(0, 4)))
-        // Q8_0, whose blocks hold 32 values, in the place of F32.
-        bytes[start.upperBound] = 8
-        let message = try CraftedFile(bytes).problem()
+        let entry = try #require(bytes.firstRange(of: name + GGUFFile.littleEndian(1, 4)))
+        // No sizes in the place of one, and Q8_0, whose blocks hold 32 values, in that of F32.
+        var header = Array(bytes[..<entry.lowerBound]) + name + GGUFFile.littleEndian(0, 4)
+        header += GGUFFile.littleEndian(8, 4) + GGUFFile.littleEndian(0, 8)
+        header += [UInt8](repeating: 0, count: (32 - header.count % 32) % 32)
+        let message = try CraftedFile(header + [UInt8](repeating: 0, count: 64)).problem()
         #expect(message.contains("\"submodel_weights/a.weight\" has the shape []"), "\(message)")
     }
 
