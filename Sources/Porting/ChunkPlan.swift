@@ -13,6 +13,8 @@ package struct ChunkPlan: Sendable, Equatable {
     package let trackSamples: Int
 
     package static let overlaps = 0.0...0.99
+    /// Most chunks of a track. As many segments of HTDemucs are two months of sound.
+    package static let countLimit = 1 << 20
 
     /// - Parameters:
     ///   - chunkSamples: at least 1.
@@ -35,6 +37,12 @@ package struct ChunkPlan: Sendable, Equatable {
                     + "of \(chunkSamples) samples")
         }
         self.init(chunkSamples: chunkSamples, hopSamples: hop, trackSamples: trackSamples)
+        guard count <= Self.countLimit else {
+            throw .invalidOption(
+                name: "chunk", value: "\(chunkSamples) samples",
+                allowed: "a length and an overlap with which at most \(Self.countLimit) chunks "
+                    + "cover the track; these are \(count)")
+        }
     }
 
     init(chunkSamples: Int, hopSamples: Int, trackSamples: Int) {

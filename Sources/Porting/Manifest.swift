@@ -57,8 +57,6 @@ package struct Manifest: Sendable, Equatable, Codable {
     /// Largest number of samples: more than a month of sound at any rate, and products of sizes
     /// don't overflow.
     private static let samplesLimit = 1 << 40
-    /// A folder of as many chunks holds months of sound.
-    private static let chunksLimit = 1 << 20
     private static let channelsLimit = 64
     private static let sourcesLimit = 64
 
@@ -175,7 +173,7 @@ package struct Manifest: Sendable, Equatable, Codable {
             ("source.samples", source.samples, 1...Self.samplesLimit),
             ("chunk.samples", chunk.samples, 1...1 << 30),
             ("chunk.hop", chunk.hop, 1...max(1, chunk.samples)),
-            ("chunk.count", chunk.count, 1...Self.chunksLimit),
+            ("chunk.count", chunk.count, 1...ChunkPlan.countLimit),
         ]
         for (name, value, range) in sizes where !range.contains(value) {
             return "'\(name)' is \(value), expected \(range.lowerBound) to \(range.upperBound)"

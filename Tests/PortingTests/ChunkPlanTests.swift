@@ -38,6 +38,17 @@ import Testing
         }
     }
 
+    /// `tensors run` would refuse the manifest of so many.
+    @Test func moreChunksThanAManifestMayHaveAreRefused() throws {
+        let most = ChunkPlan.countLimit
+        let plan = try ChunkPlan(chunkSamples: 2, overlap: 0.5, trackSamples: most + 1)
+        #expect(plan.count == most)
+        let error = #expect(throws: PortingError.self) {
+            try ChunkPlan(chunkSamples: 2, overlap: 0.5, trackSamples: most + 2)
+        }
+        #expect("\(try #require(error))".contains("these are \(most + 1)"))
+    }
+
     /// For any overlap, the weights of a sample are divided by their sum.
     @Test(arguments: [0, 0.25, 0.5, 0.8], [1, 50, 100, 101, 333, 1000])
     func chunksOfATrackJoinToTheTrack(overlap: Double, samples: Int) throws {
