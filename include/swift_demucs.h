@@ -243,7 +243,7 @@ typedef struct sd_model_info {
     int32_t member_count;
     /* Weights of all loaded checkpoints, in numbers. */
     int64_t parameter_count;
-    /* Longest and default length of a segment. */
+    /* Default length of a segment, which for HTDemucs is also the longest. */
     double segment_seconds;
     /* Instruction set, matrix products, precision and threads, for people to read. */
     const char *engine;
@@ -347,7 +347,7 @@ typedef struct sd_separation_options {
     /* Share of a segment that overlaps the next one, 0 to less than 1; -1 for the model's own, which
      * is 0.25 for Demucs, and what its configuration says for a RoFormer. (default: -1) */
     double overlap;
-    /* Length of a segment; 0 for the model's own, which is the longest possible. (default: 0) */
+    /* Length of a segment; 0 for the model's own, which for HTDemucs is the longest. (default: 0) */
     double segment_seconds;
     /* 0 runs the track through the network in one piece, which must fit a segment. (default: 1) */
     int32_t split;

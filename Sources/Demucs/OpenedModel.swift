@@ -191,8 +191,8 @@ public struct ModelInformation: Sendable, Equatable {
     public let sampleRateHz: Int
     /// Channels of the model and of the stems; tracks are converted to them.
     public let audioChannels: Int
-    /// Longest segment that the model accepts, and the default length of a segment; for a bag, the
-    /// shortest of its members.
+    /// Default length of a segment, which for HTDemucs is also the longest; for a bag, the shortest of
+    /// its members.
     public let segmentSeconds: Double
     /// Parts of the files that this engine ignores, one a line.
     public let warnings: [String]

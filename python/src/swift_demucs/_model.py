@@ -278,7 +278,8 @@ class Model:
             draws them and ends in the same state as with demucs, unless the caller draws from it
             meanwhile; ``None`` draws a seed.
         :param overlap: share of a segment that overlaps the next one; None for the model's own.
-        :param segment: length of a segment in seconds; ``None`` is the model's own, the longest.
+        :param segment: length of a segment in seconds; ``None`` is the model's own, which for
+            HTDemucs is the longest.
         :param split: whether to cut the track into segments.
         :param rate: sample rate of the stems: ``"model"``, or ``"input"`` for the input's own rate
             and length.
