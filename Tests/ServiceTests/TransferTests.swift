@@ -50,7 +50,7 @@ struct TransferTests {
         #expect(page.contains("src=\"main.js\""))
         // Nothing is imported, and so nothing else is loaded.
         #expect(script.firstRange(of: /(?m)^\s*import\b/) == nil)
-        #expect(script.hasSuffix("\nexport const { stage } = $main;\n"))
+        #expect(script.hasSuffix("\nexport const { uploads, stage } = $main;\n"))
         let modules = Set(script.matches(of: /(?m)^const \$(\w+) = \(\(\) => \{$/).map { $0.1 })
         let folder = Fixture.url("../../Sources/Service/Page").standardized
         let main = try String(contentsOf: folder.appendingPathComponent("main.js"), encoding: .utf8)

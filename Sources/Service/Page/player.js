@@ -139,14 +139,14 @@ export class Player {
     this.#mix.stems.forEach(([gain], index) => this.engine?.setGain(index, gain * this.#levels[index], settleSeconds));
   }
 
-  /** The samples around a part of the song: `{ from, to, stems }` in seconds, `[left, right]` of each stem. */
+  /** The samples of the stems' files around a part of the song: `{ from, to, stems }` in seconds, `[left, right]` of each stem. */
   async excerpt(from, to) {
     const pieces = await this.pieces();
     const length = pieces.pieceFrames;
     const first = Math.max(0, Math.floor((from * this.rate) / length));
     const last = Math.min(pieces.count - 1, Math.floor((to * this.rate) / length));
     const parts = await Promise.all(Array.from({ length: last - first + 1 }, (_, index) => pieces.get(first + index)));
-    const stems = this.#job.stems.map((_, stem) => [0, 1].map((channel) => joined(parts.map((buffers) => buffers[stem].getChannelData(channel)))));
+    const stems = this.#job.stems.map((_, stem) => [0, 1].map((channel) => joined(parts.map((buffers) => buffers[stem].getChannelData(channel)), this.#levels[stem])));
     const begin = (first * length) / this.rate;
     return { from: begin, to: begin + stems[0][0].length / this.rate, stems };
   }
@@ -157,12 +157,13 @@ export class Player {
   }
 }
 
-function joined(parts) {
+function joined(parts, gain) {
   const whole = new Float32Array(parts.reduce((sum, part) => sum + part.length, 0));
   let at = 0;
   for (const part of parts) {
     whole.set(part, at);
     at += part.length;
   }
+  if (gain !== 1) for (let index = 0; index < at; index++) whole[index] *= gain;
   return whole;
 }
