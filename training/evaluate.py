@@ -14,7 +14,8 @@ stem.
 The score is the signal-to-distortion ratio of the Music Demixing Challenge (Mitsufuji et al.
 2022): one number for a song and stem, 10 log10((sum s^2 + 1e-7) / (sum (s - e)^2 + 1e-7)) over
 both channels. The table shows medians over songs, for the model and for the mixture taken as the
-estimate of each stem. A stem below -60 dB is silent and not scored.
+estimate of each stem. The last column is the SDR after what the stems leave of the mixture is
+shared equally among them, so that they add up to it. A stem below -60 dB is silent and not scored.
 """
 
 from __future__ import annotations
@@ -139,12 +140,14 @@ def report_gains(files: list[str], stems: list[int], parts: Array, estimates: Ar
 def score(stems: Array, estimates: Array) -> dict[str, dict[str, float]]:
     """All measures of every stem that is not silent."""
     mixture = mixture_of(stems)
-    found: dict[str, dict[str, float]] = {"mixture": {}, "sdr": {}, "si-sdr": {}}
+    found: dict[str, dict[str, float]] = {"mixture": {}, "sdr": {}, "si-sdr": {}, "shared": {}}
+    left = (mixture - estimates.sum(0)) / len(STEMS)
     for name, truth, estimate in zip(STEMS, stems, estimates, strict=True):
         if np.square(truth, dtype=np.float64).mean() > SILENT:
             found["mixture"][name] = mdx_sdr(truth, mixture)
             found["sdr"][name] = mdx_sdr(truth, estimate)
             found["si-sdr"][name] = si_sdr(truth, estimate)
+            found["shared"][name] = mdx_sdr(truth, estimate + left)
     return found
 
 
