@@ -113,9 +113,9 @@ package struct RoFormerConfiguration: Sendable, Equatable {
     package var longestChunkSamples: Int {
         let numbers = 2 * audioChannels * max(stems * layout.bins, layout.binsOfAllBands)
         let perFrame = max(numbers, layout.bands.count * channels, 3 * innerChannels)
-        let frames = Int(Configuration.Limits.activation / Double(perFrame))
-        // A chunk has `samples / hop + 1` frames.
-        return frames * hop - 1
+        let frames = (Configuration.Limits.activation / Double(perFrame)).rounded(.down)
+        // A chunk has `samples / hop + 1` frames. In browsers an Int has 32 bits.
+        return Int(min(frames * Double(hop), 0x1p30)) - 1
     }
 
     /// Refuses chunks whose activations would need too much memory.

@@ -76,7 +76,7 @@ export class Options {
   get exampleFields() {
     if (!isLocal()) return this.fields;
     const { "two-stems": stem, ...fields } = this.fields;
-    const { stems } = this.models.find(({ name }) => name === "demo");
+    const stems = this.models?.find(({ name }) => name === "demo")?.stems ?? [];
     return { ...fields, ...(stems.includes(stem) && { "two-stems": stem }), model: "demo" };
   }
 
