@@ -592,7 +592,8 @@ typedef struct sd_quantize_options {
     /* Sound files to calibrate on; NULL for noise. */
     const char *const *calibration_files;
     size_t calibration_file_count;
-    /* Segments of those files in all, 1 to 10,000; of more files, as many are read. (default: 50) */
+    /* Segments of those files in all, 1 to 10,000. If there are more files than segments, one segment
+     * is taken from each of as many files, at equal distances in the list. (default: 50) */
     int32_t calibration_segments;
     /* What the file will run in: INT8 (the default), or FLOAT32 or BFLOAT16 with INT8 weights. */
     sd_precision precision;

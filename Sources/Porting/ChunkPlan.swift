@@ -41,7 +41,7 @@ package struct ChunkPlan: Sendable, Equatable {
             throw .invalidOption(
                 name: "chunk", value: "\(chunkSamples) samples",
                 allowed: "a length and an overlap with which at most \(Self.countLimit) chunks "
-                    + "cover the track; these are \(count)")
+                    + "cover the track; with this one \(count) do")
         }
     }
 

@@ -120,16 +120,20 @@ package struct RoFormerConfiguration: Sendable, Equatable {
 
     /// Refuses chunks whose activations would need too much memory.
     private func checkMemory() throws(ConfigurationError) {
-        let lengths = [
-            ("chunk_size", chunks.chunkSamples), ("dim_t", chunks.separator.samples ?? 0),
-        ]
-        for (key, samples) in lengths where samples > longestChunkSamples {
-            throw .invalid(
-                key: key, found: "a chunk of \(samples) samples",
-                allowed: "with the other arguments at most \(longestChunkSamples) are allowed, "
-                    + "because a longer chunk needs an activation of more than "
-                    + "\(Configuration.Limits.activation) values")
+        let longest = longestChunkSamples
+        if chunks.chunkSamples > longest {
+            throw tooLong("chunk_size", chunks.chunkSamples, longest)
         }
+        if let samples = chunks.separator.samples, samples > longest {
+            throw tooLong("inference.dim_t", samples / hop + 1, longest / hop + 1)
+        }
+    }
+
+    private func tooLong(_ key: String, _ found: Int, _ most: Int) -> ConfigurationError {
+        .invalid(
+            key: key, found: "\(found)",
+            allowed: "with the other arguments it has to be at most \(most): a longer chunk needs "
+                + "an activation of more than \(Int64(Configuration.Limits.activation)) values")
     }
 
     /// Most channels of all heads. `AxialAttention` holds three times as many for each of at least

@@ -106,7 +106,16 @@ extension ServiceSettings {
         guard parts.count == 3, parts[0].hasSuffix(":"), isWord(parts[0].dropLast()),
             parts[1].isEmpty, !parts[2].hasSuffix(":"), text == text.lowercased()
         else { return false }
-        return isHost(AccessRules.name(ofHost: String(parts[2])))
+        let host = parts[2]
+        // Browsers leave out the scheme's own port.
+        let ownPort = ["http:": ":80", "https:": ":443"][String(parts[0])]
+        if let ownPort, host.hasSuffix(ownPort) { return false }
+        if let end = host.lastIndex(of: "]") {
+            let rest = host[host.index(after: end)...]
+            guard rest.isEmpty || rest.hasPrefix(":") && rest.dropFirst().allSatisfy(\.isNumber)
+            else { return false }
+        }
+        return isHost(AccessRules.name(ofHost: String(host)))
     }
 
     private static func isWord(_ text: some StringProtocol) -> Bool {

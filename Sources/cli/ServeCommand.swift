@@ -104,8 +104,8 @@ struct ServeCommand {
             ServiceSettings.isHost)
         settings.allowedOrigins = try values(
             .allowOrigin,
-            allowed: "scheme://host or scheme://host:port in lower case, such as "
-                + "https://example.org",
+            allowed: "scheme://host or scheme://host:port in lower case, without the scheme's "
+                + "own port, such as https://example.org",
             ServiceSettings.isOrigin)
         settings.webFolder = arguments.value(.web)
         settings.allowsFFmpeg = arguments.has(.allowFFmpeg)

@@ -247,7 +247,7 @@ static void use_everything(void) {
     OK(sd_quantize(tiny_model(), path_in(folder, "every.safetensors"), &quantize, NULL, why,
                    sizeof why));
     CHECK(lines > 0, "a quantisation says nothing");
-    // For one segment, one of the files is read: the first.
+    // For one segment, only the first file is read.
     const char *files[] = {input, "/no/such.wav"};
     quantize.calibration_files = files;
     quantize.calibration_file_count = 2;

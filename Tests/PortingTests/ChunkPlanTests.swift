@@ -46,7 +46,7 @@ import Testing
         let error = #expect(throws: PortingError.self) {
             try ChunkPlan(chunkSamples: 2, overlap: 0.5, trackSamples: most + 2)
         }
-        #expect("\(try #require(error))".contains("these are \(most + 1)"))
+        #expect("\(try #require(error))".contains("with this one \(most + 1) do"))
     }
 
     /// For any overlap, the weights of a sample are divided by their sum.

@@ -100,7 +100,7 @@ import WeightsLoader
                 .bandSplit, wide.setting([key: .integer(value)], in: section))
         }
         let text = try #require(error).description
-        #expect(text.contains("\(key) = a chunk of "), "\(text)")
+        #expect(text.contains("\(key) = \(value)"), "\(text)")
     }
 
     @Test func tooManyChannelsOfHeadsAreRefused() throws {

@@ -94,8 +94,8 @@ async function openStem(stem, sampleRate, factor) {
   return new DecodedStem(await new OfflineAudioContext(2, 1, sampleRate).decodeAudioData(body));
 }
 
-/** Whether the same request may succeed later: the connection is lost, or the back end is busy. */
-const isTransient = (error) => (error instanceof Problem ? error.status >= 500 || error.retryAfterSeconds !== null : error instanceof TypeError);
+/** Whether the same request may succeed later: the connection is lost, or the back end or a proxy before it can't answer now. */
+const isTransient = (error) => (error instanceof Problem ? error.retryAfterSeconds !== null || [502, 503, 504].includes(error.status) : error instanceof TypeError);
 
 /** All stems of a job, cut into pieces at the same frames. Those of a running job grow. */
 export class Pieces {
@@ -107,6 +107,9 @@ export class Pieces {
   /** Whether the stems were opened while their job ran, at the level before its gain: that level is kept. */
   #isUnscaled = false;
   #isGrowing = false;
+  /** Whether the files of the job, which has ended, are being opened. */
+  #isOpening = false;
+  #isClosed = false;
   /** Callers that wait for the next state of the job. */
   #waiting = [];
 
@@ -153,15 +156,25 @@ export class Pieces {
 
   /** Takes a newer state of a running job: its stems have grown, or are complete, in other files. */
   async update(job) {
-    if (!this.#isGrowing) return;
-    if (job.state === "running") {
-      this.#readyFrames = Math.floor(job.ready_seconds * this.sampleRate);
-    } else if (job.state === "done") {
-      this.#stems = await this.#openFiles(job);
-      this.#isGrowing = false;
-      this.#readyFrames = Infinity;
+    // The last state may come again, as after a lost connection.
+    if (!this.#isGrowing || this.#isOpening) return;
+    try {
+      if (job.state === "running") {
+        this.#readyFrames = Math.floor(job.ready_seconds * this.sampleRate);
+      } else if (job.state === "done") {
+        this.#isOpening = true;
+        this.#stems = await this.#openFiles(job);
+        this.#readyFrames = Infinity;
+      }
+    } finally {
+      if (this.#isOpening) this.#isGrowing = this.#isOpening = false;
+      for (const resolve of this.#waiting.splice(0)) resolve();
     }
-    for (const resolve of this.#waiting.splice(0)) resolve();
+  }
+
+  /** Ends the wait for a lost connection. */
+  close() {
+    this.#isClosed = true;
   }
 
   /** The stems of a job that has ended; a lost connection is waited for. */
@@ -170,7 +183,7 @@ export class Pieces {
       try {
         return await Promise.all(job.stems.map((stem) => openStem(stem, this.sampleRate, this.#isUnscaled ? 1 / (stem.gain ?? 1) : 1)));
       } catch (error) {
-        if (!isTransient(error)) throw error;
+        if (this.#isClosed || !isTransient(error)) throw error;
       }
       await new Promise((resolve) => setTimeout(resolve, pauseSeconds * 1000));
     }
@@ -207,7 +220,9 @@ export class Pieces {
         }
       }
       // The job may have ended just now. Files that were replaced meanwhile are read again.
-      if (stems === this.#stems) await this.grown();
+      if (stems !== this.#stems) continue;
+      if (!this.#isGrowing) throw new Error("The stems of this song can't be opened. Open the song again.");
+      await this.grown();
     }
   }
 }

@@ -133,7 +133,7 @@ export class Player {
   update(job) {
     const isSettling = this.#pieces !== null && this.#job.state === "running" && job.state === "done";
     this.#job = job;
-    this.#pieces?.then((pieces) => pieces.update(job)).catch((error) => this.#onState(error));
+    this.#pieces?.then((pieces) => pieces.update(job)).catch((error) => this.#isClosed || this.#onState(error));
     if (!isSettling) return;
     this.#levels = job.stems.map((stem) => stem.gain ?? 1);
     this.#mix.stems.forEach(([gain], index) => this.engine?.setGain(index, gain * this.#levels[index], settleSeconds));
@@ -154,6 +154,7 @@ export class Player {
   close() {
     this.#isClosed = true;
     this.engine?.close();
+    this.#pieces?.then((pieces) => pieces.close(), () => {});
   }
 }
 
