@@ -38,15 +38,13 @@ package struct TensorComparison: Sendable, Equatable {
         guard isComparable else { return }
         let errors = zip(reference.values, found.values).lazy.map { abs(Double($0) - Double($1)) }
         let ratio = SignalToNoise(of: found.values, against: reference.values)
-        var bound = 0.0
         if ratio.signal.isFinite && ratio.noise.isFinite {
             snrDecibels = ratio.decibels
             maxAbsolute = errors.max() ?? 0
             relativeL2 = ratio.noise == 0 ? 0 : (ratio.noise / ratio.signal).squareRoot()
-            bound =
-                Self.tolerance
-                * (ratio.signal / Double(max(1, reference.values.count))).squareRoot()
         }
+        let meanSquare = ratio.signal / Double(max(1, reference.values.count))
+        let bound = meanSquare.isFinite ? Self.tolerance * meanSquare.squareRoot() : 0
         // Negated, so that NaN counts as bad.
         firstBad = errors.enumerated().first { !($0.element <= bound) }
             .map { Self.index($0.offset, in: reference.shape) }

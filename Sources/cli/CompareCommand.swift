@@ -123,7 +123,7 @@ struct CompareReport {
 
     /// An object with a row for each tensor. Infinite decibels are the strings `Infinity` (equal)
     /// and `-Infinity` (not comparable). `found_shape` is left out for a missing tensor,
-    /// `first_bad` if all elements are equal, `first_below` if all tensors reach the bound.
+    /// `first_bad` if no element is bad, `first_below` if all tensors reach the bound.
     var json: String {
         let tensors = report.comparisons.map { comparison -> JSONObject in
             [

@@ -37,6 +37,13 @@ import Testing
         #expect(!other.isComparable && other.snrDecibels == -.infinity)
     }
 
+    @Test(arguments: [Float.nan, .infinity])
+    func roundingBeforeABrokenElementIsNotBad(broken: Float) {
+        let reference = NamedTensor("t", [3], [1, 1, 1])
+        let found = NamedTensor("t", [3], [1.000_001, 1, broken])
+        #expect(TensorComparison(reference: reference, found: found).firstBad == [2])
+    }
+
     @Test func foldersOfStemsAreComparedByName() throws {
         for (name, gain) in [("a", Float(0.5)), ("b", 0.25)] {
             try FileManager.default.createDirectory(
