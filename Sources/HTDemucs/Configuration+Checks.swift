@@ -47,6 +47,10 @@ extension Configuration {
             // directions.
             largest = max(largest, 2 * Double(layer.channelsOut) * tokens)
             if layer.hasLSTM { largest = max(largest, 16 * Double(layer.dconvHidden) * tokens) }
+            // DConv keeps its hidden channels of all positions of a waveform.
+            if hyperparameters.dconvMode != 0, hyperparameters.dconvDepth != 0 {
+                largest = max(largest, Double(layer.dconvHidden) * tokens)
+            }
         }
         largest = max(largest, Double(max(transformerHidden, transformerChannels)) * tokens)
         if hyperparameters.lstmLayers > 0 {

@@ -129,6 +129,15 @@ struct ConfigurationErrorTests {
         Self.expectInvalid("sources", "257 sources", "\"sources\":[\(names)]")
     }
 
+    /// 100,000 hidden channels at each position of layer 0.
+    @Test func aDConvTooWideForMemoryIsRefused() throws {
+        let error = try #require(Self.error("\"channels\":48,\"dconv_comp\":0.00048"))
+        guard case .invalid("segment", _, _) = error else {
+            Issue.record("\(error)")
+            return
+        }
+    }
+
     @Test func normGroupsMustDivideWhatTheyNormalise() throws {
         // Layer 0's decoder gives 2·2·1 channels over frequency and 2 over time.
         #expect(Self.error("\"norm_starts\":0,\"norm_groups\":2") == nil)
