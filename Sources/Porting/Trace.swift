@@ -247,9 +247,13 @@ private final class TraceObserver: ForwardObserver {
     }
 
     private func wants(_ name: String) -> Bool {
-        if AttentionHead.isName(name) { return attention.contains { $0.matches(name) } }
-        names.append(name)
-        let isWanted = patterns.contains { $0.matches(name) }
+        let isWanted: Bool
+        if AttentionHead.isName(name) {
+            isWanted = attention.contains { $0.matches(name) }
+        } else {
+            names.append(name)
+            isWanted = patterns.contains { $0.matches(name) }
+        }
         hasGiven = hasGiven || isWanted
         return isWanted
     }
