@@ -13,6 +13,8 @@ package struct ChunkPlan: Sendable, Equatable {
     package let trackSamples: Int
 
     package static let overlaps = 0.0...0.99
+    /// Most samples of a chunk.
+    package static let samplesLimit = 1 << 30
     /// Most chunks of a track. As many segments of HTDemucs are two months of sound.
     package static let countLimit = 1 << 20
 
@@ -24,6 +26,11 @@ package struct ChunkPlan: Sendable, Equatable {
     package init(
         chunkSamples: Int, overlap: Double, trackSamples: Int
     ) throws(PortingError) {
+        guard chunkSamples <= Self.samplesLimit else {
+            throw .invalidOption(
+                name: "chunk", value: "\(chunkSamples) samples",
+                allowed: "at most \(Self.samplesLimit) samples")
+        }
         guard Self.overlaps.contains(overlap) else {
             throw .invalidOption(
                 name: "overlap", value: "\(overlap)",

@@ -57,8 +57,8 @@ package struct Manifest: Sendable, Equatable, Codable {
     /// Largest number of samples: more than a month of sound at any rate, and products of sizes
     /// don't overflow.
     private static let samplesLimit = 1 << 40
-    private static let channelsLimit = 64
-    private static let sourcesLimit = 64
+    /// Most channels and most sources, as of a configuration.
+    private static let countLimit = 256
 
     package var format: String
     package var version: Int
@@ -166,12 +166,12 @@ package struct Manifest: Sendable, Equatable, Codable {
             return "'version' is \(version), expected \(Self.currentVersion)"
         }
         let sizes = [
-            ("model.channels", model.channels, 1...Self.channelsLimit),
-            ("model.sources", model.sources.count, 1...Self.sourcesLimit),
+            ("model.channels", model.channels, 1...Self.countLimit),
+            ("model.sources", model.sources.count, 1...Self.countLimit),
             ("model.samplerate", model.samplerate, 1...PlanarAudio.highestRateHz),
             ("model.nfft", model.nfft, 8...1 << 20),
             ("source.samples", source.samples, 1...Self.samplesLimit),
-            ("chunk.samples", chunk.samples, 1...1 << 30),
+            ("chunk.samples", chunk.samples, 1...ChunkPlan.samplesLimit),
             ("chunk.hop", chunk.hop, 1...max(1, chunk.samples)),
             ("chunk.count", chunk.count, 1...ChunkPlan.countLimit),
         ]
@@ -189,6 +189,10 @@ package struct Manifest: Sendable, Equatable, Codable {
         }
         if model.sources.contains(where: { $0.isEmpty || $0.contains("/") || $0.contains("\0") }) {
             return "'model.sources' has a name that no file can have"
+        }
+        // As a configuration: some file systems ignore case.
+        if Set(model.sources.map { $0.lowercased() }).count < model.sources.count {
+            return "'model.sources' has a name twice"
         }
         let expected = Self.shapes(model, samples: chunk.samples)
         if inputs != expected.inputs || outputs != expected.outputs {

@@ -38,6 +38,15 @@ import Testing
         }
     }
 
+    @Test func chunksLongerThanAManifestMayHaveAreRefused() throws {
+        let most = ChunkPlan.samplesLimit
+        #expect(try ChunkPlan(chunkSamples: most, overlap: 0, trackSamples: 1).count == 1)
+        let error = #expect(throws: PortingError.self) {
+            try ChunkPlan(chunkSamples: most + 1, overlap: 0, trackSamples: 1)
+        }
+        #expect("\(try #require(error))".contains("at most \(most) samples"))
+    }
+
     /// `tensors run` would refuse the manifest of so many.
     @Test func moreChunksThanAManifestMayHaveAreRefused() throws {
         let most = ChunkPlan.countLimit
