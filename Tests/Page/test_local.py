@@ -599,7 +599,7 @@ class PlainHostTests(LocalTest):
             };"""})["identifier"]
         self.addCleanup(browser.execute_cdp_cmd, "Page.removeScriptToEvaluateOnNewDocument", {"identifier": script})
         browser.get(f"{self.host.address}/")
-        browser.wait("window.install")
+        browser.wait("window.install !== undefined")
         # Until the page listens.
         browser.run("")
         browser.execute_script("const { model } = document.querySelector('#options').elements; model.add(new Option('demo')); model.value = 'demo'")
