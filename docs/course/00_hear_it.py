@@ -91,7 +91,7 @@ print(f"what the four stems leave out has {100 * share:.2f} % of the mixture's e
 # "passed". Otherwise stop here, because no later result could be trusted.
 
 # %%
-print(run("selftest").splitlines()[-1].split(", in")[0])
+print(run("selftest").splitlines()[-1].split(":")[0])
 
 # %% [markdown]
 # ## Exercise
