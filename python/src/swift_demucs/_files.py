@@ -328,8 +328,8 @@ def quantize(
 
     :param output: a ``.safetensors`` file.
     :param calibration: sound files to calibrate on; noise is used if there are none.
-    :param calibration_segments: number of segments to take from these files in all. If there are more
-        files than segments, one is taken from each of as many files, at equal distances in the list.
+    :param calibration_segments: number of segments to take from these files in all. If there are
+        more files than segments, one is taken from each of as many files, at equal distances.
     :param precision: in which the file will be run: ``int8``, ``float32`` or ``bfloat16``.
     :param minimum_snr: SNR in dB to reach; as many layers stay in 16 bits as that needs.
     :param maximum_bytes: largest size of the file.
