@@ -8,6 +8,8 @@ let package = Package(
         .library(name: "Demucs", targets: ["Demucs"]),
         .library(name: "ModelDownloads", targets: ["ModelDownloads"]),
         .library(name: "swiftdemucs", type: .dynamic, targets: ["CInterface"]),
+        // The wheel's: with the command in it, so that Swift's runtime is in the wheel once.
+        .library(name: "swiftdemucs-wheel", type: .dynamic, targets: ["CInterface", "CLI"]),
         .executable(name: "swift-demucs", targets: ["swift-demucs"]),
     ],
     targets: [
@@ -104,14 +106,14 @@ let package = Package(
             ],
             // CPage embeds it.
             exclude: ["Page"]),
-        .executableTarget(
-            name: "swift-demucs",
+        .target(
+            name: "CLI",
             dependencies: [
                 "Runs", "Demucs", "ModelDownloads", "Diagnostics", "Quantization", "Porting",
                 "Analysis", "Evaluation", "Service", "ModelZoo", "WeightsLoader", "HTDemucs",
                 "Signal", "Tensor", "System", "CSwiftDemucs",
-            ],
-            path: "Sources/cli"),
+            ]),
+        .executableTarget(name: "swift-demucs", dependencies: ["CLI", "System"]),
 
         // Reads fixtures and compares tensors; only for the tests.
         .target(
@@ -179,7 +181,8 @@ let package = Package(
         .testTarget(
             name: "CLITests",
             dependencies: [
-                "swift-demucs", "Demucs", "ModelZoo", "WeightsLoader", "System", "TestSupport",
+                "CLI", "swift-demucs", "Demucs", "ModelZoo", "WeightsLoader", "System",
+                "TestSupport",
             ]),
     ],
     swiftLanguageModes: [.v6]

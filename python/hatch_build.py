@@ -36,7 +36,7 @@ class EngineBuild(BuildHookInterface):
         packed = Path(self.root) / "engine"
         engine = packed if packed.is_dir() else Path(self.root).parent
         self.out = Path(tempfile.mkdtemp())
-        subprocess.run([engine / "packaging" / "build_static", self.out], check=True)
+        subprocess.run([engine / "packaging" / "build_static", "--wheel", self.out], check=True)
         library = next(self.out.glob("libswiftdemucs.so.*"))
         files = {
             library: "swift_demucs/lib/libswiftdemucs.so.1",

@@ -1,6 +1,6 @@
+import CLI
 import System
 import Testing
-import swift_demucs
 
 /// Errors become exit codes by their causes.
 struct ExitCodeTests {

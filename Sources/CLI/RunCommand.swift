@@ -1,8 +1,16 @@
 import System
 
+/// Runs the command with the arguments of this process, as `main` does.
+///
+/// - Returns: the process's exit code.
+@c(sd_main)
+public func runCommand() -> Int32 {
+    CommandLineTool().run(Array(arguments().dropFirst())).rawValue
+}
+
 /// The arguments of `main`. On Linux, `CommandLine.arguments` reads /proc/self/cmdline, and is empty
 /// without /proc.
-func arguments() -> [String] {
+private func arguments() -> [String] {
     guard var next = program_arguments() else { return CommandLine.arguments }
     var words: [String] = []
     while let word = next.pointee {
@@ -11,5 +19,3 @@ func arguments() -> [String] {
     }
     return words
 }
-
-exit(CommandLineTool().run(Array(arguments().dropFirst())).rawValue)

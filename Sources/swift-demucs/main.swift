@@ -1,0 +1,4 @@
+import CLI
+import System
+
+exit(runCommand())
