@@ -29,7 +29,7 @@ struct ModulePictureTests {
         var imports: Imports = [:]
         for match in try text("Package.swift").matches(of: target) {
             let names = (match.2 ?? "").matches(of: /"(\w+)"/).map { String($0.1) }
-            imports[match.1 == "swift-demucs" ? "cli" : String(match.1)] = Set(names)
+            imports[String(match.1)] = Set(names)
         }
         for helper in ["TestSupport", "CKernelTester", "CAllocations", "fuzz-readers"] {
             imports[helper] = nil
