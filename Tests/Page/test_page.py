@@ -711,7 +711,7 @@ class GrowingTests(PageTest):
     def setUp(self):
         super().setUp()
         # With this overlap it takes long, also where the browser is slow.
-        self.begin("long.wav", 120, overlap=0.9)
+        self.begin("long.wav", 120, overlap=0.8)
         self.select_song("long")
         browser.run("while (!stage.mixer) await new Promise((resolve) => setTimeout(resolve, 10))")
 

@@ -59,7 +59,7 @@ def test_two_models_at_once(model: Model, music: Any) -> None:
 def test_the_interpreter_is_free_during_a_separation(tmp_path: Path, track: Path) -> None:
     """A counting thread is as fast during a separation here as during one in another process.
 
-    Other load on the machine slows it too, so the best of some tries counts.
+    Other load on the machine slows it too, so it has some tries.
     """
 
     def rate(work: Callable[[], object]) -> float:
@@ -85,12 +85,12 @@ def test_the_interpreter_is_free_during_a_separation(tmp_path: Path, track: Path
     ]  # fmt: skip
     samples, _ = swift_demucs.read(track)
     with swift_demucs.load("demo", threads=1) as model:
-        shares = [
+        shares = (
             rate(lambda: model.separate(samples, shifts=0))
             / rate(lambda: subprocess.run(command, check=True, stdout=subprocess.DEVNULL))
             for _ in range(6)
-        ]
-    assert max(shares) > 0.9
+        )
+        assert any(share > 0.9 for share in shares)
 
 
 def test_callbacks_run_in_the_callers_thread(model: Model, music: Any) -> None:
@@ -341,7 +341,7 @@ def resident() -> int:
     return pages * os.sysconf("SC_PAGESIZE")
 
 
-def test_memory_stays_flat_over_500_separations(model: Model, music: Any) -> None:
+def test_memory_stays_flat_over_separations(model: Model, music: Any) -> None:
     short = music[:, : RATE // 4]
     cancellation = Cancellation()
 
@@ -349,10 +349,11 @@ def test_memory_stays_flat_over_500_separations(model: Model, music: Any) -> Non
         for _ in range(count):
             model.separate(short, shifts=0, progress=lambda _: None, cancellation=cancellation)
 
-    work(60)
+    work(40)
     before = resident()
-    work(500)
-    assert resident() - before < 8_000_000
+    work(150)
+    # The stems of a single separation have 350 kB.
+    assert resident() - before < 4_000_000
 
 
 def test_opening_and_closing_leaks_nothing() -> None:
