@@ -27,7 +27,7 @@ from selenium.webdriver.common.by import By
 
 from browser import Browser
 from limits import LONGEST_SECONDS
-from music import SAMPLE_RATE, make_music
+from music import SAMPLE_RATE, make_mix
 from subject import BinarySubject
 
 HERE = Path(__file__).resolve().parent
@@ -48,7 +48,7 @@ def song_file(name: str, seconds: float = 20, rate: int = SAMPLE_RATE, seed: int
     path = Path(folder) / f"songs of {seconds} s, {rate}, {seed}" / name
     path.parent.mkdir(exist_ok=True)
     if not path.exists():
-        mix = sum(signal.astype(numpy.float64) for signal in make_music(seconds, seed).values()) / 32768 / 2
+        mix = make_mix(seconds, seed)
         if path.stem == "mono":
             mix = mix.mean(axis=1)
         soundfile.write(path, mix, rate, subtype="FLOAT" if path.suffix == ".wav" else None)

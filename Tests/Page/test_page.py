@@ -31,7 +31,7 @@ from selenium.webdriver.common.keys import Keys
 from browser import Browser
 from limits import LONGEST_SECONDS
 from many_songs import copy_song
-from music import SAMPLE_RATE, make_music
+from music import SAMPLE_RATE, make_mix
 from screenshots import Studio
 from subject import BinarySubject, ProxiedSubject
 
@@ -121,8 +121,7 @@ def sound_file(name: str, seconds: float = 8, seed: int = 1) -> str:
     path = Path(folder) / f"songs of {seconds} s, {seed}" / name
     path.parent.mkdir(exist_ok=True)
     if not path.exists():
-        mix = sum(signal.astype(numpy.float64) for signal in make_music(seconds, seed).values()) / 32768 / 2
-        soundfile.write(path, mix, SAMPLE_RATE, subtype="PCM_16", format="WAV")
+        soundfile.write(path, make_mix(seconds, seed), SAMPLE_RATE, subtype="PCM_16", format="WAV")
     return str(path)
 
 
