@@ -117,7 +117,7 @@ let package = Package(
 
         // Reads fixtures and compares tensors; only for the tests.
         .target(
-            name: "TestSupport", dependencies: ["WeightsLoader", "Signal", "Tensor"],
+            name: "TestSupport", dependencies: ["WeightsLoader", "Signal", "Tensor", "System"],
             path: "Tests/TestSupport"),
         // Compares every set of kernels with the plain one, from Swift and under emulation.
         .target(name: "CKernelTester", dependencies: ["CKernels"], path: "Tests/CKernelTester"),
@@ -127,6 +127,10 @@ let package = Package(
         .executableTarget(
             name: "fuzz-readers", dependencies: ["HTDemucs", "WeightsLoader", "TestSupport"],
             path: "Tests/Fuzz"),
+        // Not a product: `swift build -c release --product gated-service`.
+        .executableTarget(
+            name: "gated-service", dependencies: ["CLI", "TestSupport"],
+            path: "Tests/GatedService"),
         .testTarget(
             name: "KernelTests",
             dependencies: ["CKernels", "CKernelTester", "Tensor", "TestSupport"]),

@@ -11,14 +11,18 @@ struct CommandLineTool {
     /// Parses the arguments and runs the command that they name.
     /// - Parameter words: the arguments, without the program's name.
     func run(_ words: [String]) -> ExitCode {
+        let (command, wordCount) = Command.named(by: words) ?? (Command.all[0], 0)
+        return run(command, Array(words.dropFirst(wordCount)))
+    }
+
+    /// Parses the arguments of a command and runs it.
+    func run(_ command: Command, _ words: [String]) -> ExitCode {
         // A closed pipe and the limit on file sizes are reported by `write` as errors.
         signal(SIGPIPE, SIG_IGN)
         signal(SIGXFSZ, SIG_IGN)
         var console = Console()
-        let (command, wordCount) = Command.named(by: words) ?? (Command.all[0], 0)
         do {
-            let arguments = try ArgumentParser(command: command).parse(
-                Array(words.dropFirst(wordCount)))
+            let arguments = try ArgumentParser(command: command).parse(words)
             if arguments.has(.help) {
                 let isShort = arguments.value(.help) == ParsedArguments.shortForm
                 console.result(isShort ? command.shortHelp : command.help)

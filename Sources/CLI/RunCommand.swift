@@ -1,3 +1,4 @@
+import Service
 import System
 
 /// Runs the command with the arguments of this process, as `main` does.
@@ -6,6 +7,14 @@ import System
 @c(sd_main)
 public func runCommand() -> Int32 {
     CommandLineTool().run(Array(arguments().dropFirst())).rawValue
+}
+
+/// Runs `swift-demucs serve` with a gate for its jobs, for tests.
+///
+/// - Parameter words: the arguments after `serve`.
+/// - Returns: the process's exit code.
+package func serve(_ words: [String], gate: @escaping ServiceSettings.Gate) -> Int32 {
+    CommandLineTool().run(ServeCommand.command(gate: gate), words).rawValue
 }
 
 /// The arguments of `main`. On Linux, `CommandLine.arguments` reads /proc/self/cmdline, and is empty

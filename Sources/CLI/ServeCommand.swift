@@ -220,4 +220,15 @@ extension ServeCommand {
         let settings = try ServeCommand.settings(arguments)
         return ServeCommand(arguments: arguments, console: console).run(settings)
     }
+
+    /// The command with a gate for its jobs, for tests.
+    static func command(gate: @escaping ServiceSettings.Gate) -> Command {
+        var command = command
+        command.run = { arguments, console throws(UsageError) in
+            var settings = try ServeCommand.settings(arguments)
+            settings.gate = gate
+            return ServeCommand(arguments: arguments, console: console).run(settings)
+        }
+        return command
+    }
 }

@@ -122,6 +122,9 @@ struct JobRunner: Sendable {
                     lastSegment = now
                 }
                 queue.progress(id, done: progress.segmentsDone, total: progress.segmentsTotal)
+                if progress.segment?.hasEnded == false {
+                    settings.gate(progress.segmentsDone, cancellation)
+                }
             })
         job.durationSeconds = report.durationSeconds
         job.stemRateHz =

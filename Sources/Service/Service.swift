@@ -32,6 +32,7 @@ package struct ServiceSettings: Sendable {
     package var allowsFFmpeg = false
     package var limits = ServiceLimits()
     package var clock = ServiceClock.system
+    package var gate: Gate = { _, _ in }
     package var threads: Int
     package var precision = PrecisionChoice.ofModel
     package var version: String
@@ -44,6 +45,12 @@ package struct ServiceSettings: Sendable {
         self.threads = threads
         self.version = version
     }
+}
+
+extension ServiceSettings {
+    /// Called by each job before each of its segments, counted from 0, when the stems of the earlier
+    /// ones can be read. Tests let the job wait here until it may go on or is cancelled.
+    package typealias Gate = @Sendable (_ segment: Int, _ cancellation: CancellationToken) -> Void
 }
 
 /// A running service.

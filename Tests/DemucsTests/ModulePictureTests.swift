@@ -31,7 +31,9 @@ struct ModulePictureTests {
             let names = (match.2 ?? "").matches(of: /"(\w+)"/).map { String($0.1) }
             imports[String(match.1)] = Set(names)
         }
-        for helper in ["TestSupport", "CKernelTester", "CAllocations", "fuzz-readers"] {
+        for helper in [
+            "TestSupport", "CKernelTester", "CAllocations", "fuzz-readers", "gated-service",
+        ] {
             imports[helper] = nil
         }
         return imports.mapValues { $0.intersection(imports.keys) }
