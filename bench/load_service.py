@@ -36,7 +36,7 @@ from service_client import Service, multiply_jobs, tone
 
 # Longest time of 99 % of requests while many clients connect to a long list.
 MOST_SECONDS = 0.05
-ATTACKS = ("idle-streams", "unread-streams", "unread-zips", "slow-readers", "mixes", "peaks", "bombs")
+ATTACKS = ("idle-streams", "unread-streams", "unread-zips", "peaks", "bombs")
 
 
 def milliseconds(values: list[float]) -> str:
@@ -212,7 +212,7 @@ def separation(program: str, folder: Path, track: Path, runs: int, model: str) -
     """Times separations of the service and of the command in turns, and requests during a separation."""
     by_command, by_service, itself, ready, ranged = [], [], [], [], []
     with Service(program, folder / "separation", model=model) as service:
-        small = service.wait(service.upload(tone(5))[1]["id"])
+        small = service.wait(service.upload(tone(5))[1]["id"], 600)
         stem = small["stems"][0]["url"]
         for run in range(runs):
             start = time.perf_counter()
@@ -221,7 +221,7 @@ def separation(program: str, folder: Path, track: Path, runs: int, model: str) -
                  str(folder / f"out{run}"), str(track)], check=True, stdout=subprocess.DEVNULL)
             by_command.append(time.perf_counter() - start)
             start = time.perf_counter()
-            job = service.wait(service.upload(track.read_bytes(), f"shifts=1&seed={run}")[1]["id"])
+            job = service.wait(service.upload(track.read_bytes(), f"shifts=1&seed={run}")[1]["id"], 600)
             by_service.append(time.perf_counter() - start)
             began, ended = (datetime.fromisoformat(job[key]) for key in ("started", "finished"))
             itself.append((ended - began).total_seconds())

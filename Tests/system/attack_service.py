@@ -17,7 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from service_attacks import (  # noqa: F401, I001  They add their attacks, in this order.
-    http, mutations, forms, options, access, playlists, heavy, kills, disk, streams, results)
+    http, mutations, forms, access, playlists, heavy, kills, disk, streams, results)
 from service_attacks.attack import Attack, Failed, LeftOut, all_attacks
 
 
@@ -48,7 +48,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=f"{__doc__}\nattacks:\n{listing}", formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("program", help="swift-demucs")
+    parser.add_argument("program", help="swift-demucs; gated-service lies beside it")
     parser.add_argument("attacks", nargs="*", metavar="ATTACK", help="names of attacks (default: all)")
     parser.add_argument("--large", action="store_true", help="as before a release: more kills, mutations, uploads")
     parser.add_argument("--seed", type=int, default=1, help="random seed (default: 1)")
@@ -61,7 +61,7 @@ def main() -> None:
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     names = arguments.attacks or list(all_attacks)
-    # Two at once: some attacks wait half a minute for the end of a connection.
+    # Two at once: most attacks wait more than they work.
     with ThreadPoolExecutor(2) as pool:
         withstood = list(pool.map(lambda name: run(name, arguments.program, arguments), names))
     failed = [name for name, is_withstood in zip(names, withstood) if not is_withstood]

@@ -6,6 +6,7 @@ import http.client
 import json
 import math
 import os
+import re
 import signal
 import socket
 import sqlite3
@@ -16,8 +17,17 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-#: How long anything is waited for: a loaded machine is slow, and that is no failure.
-LONGEST_SECONDS = 600
+#: How long anything is waited for, against hangs alone.
+LONGEST_SECONDS = 30
+
+
+def wait_until(is_reached: Callable[[], object], state: str, seconds: float = LONGEST_SECONDS) -> None:
+    """Waits for a state of which there is no event."""
+    deadline = time.monotonic() + seconds
+    while not is_reached():
+        if time.monotonic() > deadline:
+            raise SystemExit(f"error: waited {seconds} s in vain for: {state}")
+        time.sleep(0.005)
 
 
 def tone(seconds: float, pitch: float = 220.0) -> bytes:
@@ -54,11 +64,14 @@ class Reply(NamedTuple):
 class Service:
     """A running `swift-demucs serve`."""
 
+    #: The words of the command after the program.
+    command: tuple[str, ...] = ("serve",)
+
     def __init__(
         self, program: str, data: Path, *options: str, log: Path | None = None, model: str = "demo",
         environment: dict[str, str] | None = None, descriptors: int | None = None,
     ):
-        self.words = [program, "serve", "-n", model, "--offline", "--data", str(data), *options]
+        self.words = [program, *self.command, "-n", model, "--offline", "--data", str(data), *options]
         if descriptors:
             self.words = ["prlimit", f"--nofile={descriptors}", *self.words]
         self.data = data
@@ -67,26 +80,22 @@ class Service:
         self.process: subprocess.Popen[bytes] | None = None
         self.environment = {**os.environ, **(environment or {})}
 
-    def start(self, is_ready: Callable[[Reply], bool] = lambda reply: reply.status == 200) -> None:
-        """Starts the service and waits until its reply to `/readyz` is the expected one."""
-        port = str(self.port)
+    def start(self) -> None:
+        """Starts the service and waits until it is ready."""
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
-                [*self.words, "--port", port], stderr=log, stdout=log, env=self.environment)
-        deadline = time.monotonic() + LONGEST_SECONDS
-        while time.monotonic() < deadline:
-            text = self.log.read_text(errors="replace")
-            if "Listening at" in text:
-                self.port = int(text.split("Listening at ")[1].split()[0].rsplit(":", 1)[1])
-                try:
-                    if is_ready(self.fetch("/readyz")):
-                        return
-                except OSError:
-                    pass
-            if self.process.poll() is not None:
-                raise SystemExit(f"error: the service ended: {text}")
-            time.sleep(0.01)
-        raise SystemExit(f"error: the service is not ready after {LONGEST_SECONDS} s")
+                [*self.words, "--port", str(self.port)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log,
+                env=self.environment)
+        wait_until(self._is_ready, "a service that is ready")
+
+    def _is_ready(self) -> bool:
+        text = self.log.read_text(errors="replace")
+        if not self.is_running:
+            raise SystemExit(f"error: the service ended: {text}")
+        if address := re.search(r"Listening at \S+:(\d+)\n", text):
+            self.port = int(address[1])
+            return self.get("/readyz")[0] == 200
+        return False
 
     def kill(self) -> None:
         """Kills the service, as a crash would."""
@@ -94,13 +103,16 @@ class Service:
         self.process.kill()
         self.process.wait()
 
-    def stop(self) -> float:
-        """Stops the service with SIGTERM. Returns the seconds that it took."""
+    def end(self) -> None:
+        """Kills the service if it runs."""
+        if self.is_running:
+            self.kill()
+
+    def stop(self) -> None:
+        """Stops the service with SIGTERM."""
         assert self.process
-        start = time.monotonic()
         self.process.send_signal(signal.SIGTERM)
         self.process.wait(LONGEST_SECONDS)
-        return time.monotonic() - start
 
     # Requests
 
@@ -140,15 +152,30 @@ class Service:
     def job(self, identifier: str) -> dict:
         return json.loads(self.get(f"/v1/separations/{identifier}")[1])
 
+    def follow(self, target: str, pattern: bytes, seconds: float = LONGEST_SECONDS) -> bytes:
+        """Reads a stream of events until a pattern has come; returns all that has come until then."""
+        received = b""
+        deadline = time.monotonic() + seconds
+        with self.ask(self.head("GET", target)) as connection:
+            while not re.search(pattern, received):
+                connection.settimeout(max(0.001, deadline - time.monotonic()))
+                if not (piece := connection.recv(1 << 16)):
+                    raise SystemExit(f"error: the events of {target} end without {pattern!r}: {received[-1000:]!r}")
+                received += piece
+        return received
+
     def wait(self, identifier: str, seconds: float = LONGEST_SECONDS) -> dict:
         """Waits for the end of a job; returns the job."""
-        deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline:
-            job = self.job(identifier)
-            if job["state"] in ("done", "failed", "cancelled"):
-                return job
-            time.sleep(0.02)
-        raise SystemExit(f"error: the job {identifier} does not end")
+        self.follow(f"/v1/separations/{identifier}/events", rb'"state":"(done|failed|cancelled)"', seconds)
+        return self.job(identifier)
+
+    def wait_until_running(self, identifier: str) -> None:
+        """Waits until a job runs, or has ended."""
+        self.follow(f"/v1/separations/{identifier}/events", rb'"state":"(running|done|failed|cancelled)"')
+
+    def wait_for_stems(self, identifier: str) -> None:
+        """Waits until a running job has its first stems."""
+        self.follow(f"/v1/separations/{identifier}/events", rb'"ready_seconds":[0-9]')
 
     def done(self, sound: bytes, query: str = "shifts=0") -> dict:
         """Uploads a sound and waits for its job, which must succeed."""
@@ -166,25 +193,23 @@ class Service:
         name = f"127.0.0.1:{self.port}" if host is None else host
         return "\r\n".join([f"{method} {target} {version}", f"Host: {name}", *lines, "", ""]).encode()
 
-    def connect(self, receive_bytes: int | None = None, segment_bytes: int | None = None) -> socket.socket:
-        """A connection, with a receive buffer and TCP segments of the given sizes."""
+    def connect(self, receive_bytes: int | None = None) -> socket.socket:
+        """A connection, with a receive buffer of the given size."""
         connection = socket.socket()
         if receive_bytes:
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_bytes)
-        if segment_bytes:
-            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, segment_bytes)
-        connection.settimeout(60)
+        connection.settimeout(LONGEST_SECONDS)
         connection.connect(("127.0.0.1", self.port))
         return connection
 
-    def ask(self, request: bytes, **sizes: int) -> socket.socket:
-        """A connection that any bytes were sent on; sizes as for `connect`."""
-        connection = self.connect(**sizes)
+    def ask(self, request: bytes, receive_bytes: int | None = None) -> socket.socket:
+        """A connection that any bytes were sent on."""
+        connection = self.connect(receive_bytes)
         connection.sendall(request)
         return connection
 
     def exchange(self, request: bytes) -> bytes:
-        """Sends any bytes; returns everything up to the connection's end, which must come within a minute."""
+        """Sends any bytes; returns everything up to the connection's end."""
         reply = b""
         with self.connect() as connection:
             try:
@@ -235,6 +260,12 @@ class Service:
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     @property
+    def descriptor_count(self) -> int:
+        """Number of open file descriptors."""
+        assert self.process
+        return len(list(Path(f"/proc/{self.process.pid}/fd").iterdir()))
+
+    @property
     def unnamed_megabytes(self) -> float:
         """Size of the open files without a name, such as the decoded copy of a sound."""
         assert self.process
@@ -253,24 +284,37 @@ class Service:
             str(path.relative_to(self.data)) for folder in folders
             for path in (self.data / folder).rglob("*") if not path.is_dir())
 
-    def files_left(self, *folders: str) -> list[str]:
-        """The same for folders that should be empty: a refused sound is removed after the reply was sent."""
-        deadline = time.monotonic() + LONGEST_SECONDS
-        while (left := self.files(*folders)) and time.monotonic() < deadline:
-            time.sleep(0.02)
-        return left
-
-    def metric(self, name: str) -> float:
-        """A value of `/metrics`; `name` includes the labels."""
-        return float(self.get("/metrics")[1].decode().split(f"\n{name} ")[1].split("\n")[0])
+    def wait_until_empty(self, *folders: str) -> None:
+        """Waits until some folders of the data folder have no files: a refused sound is removed after the reply was sent."""
+        wait_until(lambda: not self.files(*folders), f"no files in {', '.join(folders)}")
 
     def __enter__(self) -> Service:
         self.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self.is_running:
-            self.kill()
+        self.end()
+
+
+class GatedService(Service):
+    """The same with a gate for jobs: the program `gated-service`, which obeys lines on its standard input."""
+
+    command = ()
+
+    def hold(self, segment: int = 0) -> None:
+        """From now on, each job waits before this segment, counted from 0."""
+        self._say(f"hold {segment}")
+
+    def open(self) -> None:
+        """Lets all jobs go on."""
+        self._say("open")
+
+    def _say(self, line: str) -> None:
+        assert self.process and self.process.stdin and self.process.stdout
+        self.process.stdin.write(f"{line}\n".encode())
+        self.process.stdin.flush()
+        if (answer := self.process.stdout.readline()) != b"ok\n":
+            raise SystemExit(f"error: the gate answers {answer!r} to '{line}'")
 
 
 FORM_END = b"--bound--\r\n"

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from service_client import Service
+from service_client import GatedService, Service
 
 
 class Failed(Exception):
@@ -37,8 +39,28 @@ class Attack:
         """A service in the folder; not started yet."""
         return Service(self.program, self.folder / data, *options, **settings)
 
+    def gated_service(self, *options: str, **settings: object) -> GatedService:
+        """The same with a gate for its jobs: `gated-service`, which lies beside the program."""
+        gated = Path(self.program).with_name("gated-service")
+        return GatedService(str(gated), self.folder / "data", *options, **settings)
+
     def size(self, small: int, large: int) -> int:
         return large if self.is_large else small
+
+
+def in_parallel(ask: Callable[[str], int], targets: Iterable[str]) -> Counter[int]:
+    """Statuses of requests that are sent at once."""
+    statuses: Counter[int] = Counter()
+    threads = [
+        threading.Thread(target=lambda target: statuses.update([ask(target)]), args=(target,)) for target in targets
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    missing = len(threads) - sum(statuses.values())
+    check(missing == 0, f"{missing} of {len(threads)} requests have no reply: {statuses}")
+    return statuses
 
 
 # Returns the outcome in a few words.

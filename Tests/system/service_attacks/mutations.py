@@ -9,47 +9,27 @@ from service_client import FORM_END, Service, form_field, form_file, tone
 from .attack import Attack, attack, check
 
 
+PIECES = [
+    *(b"..", b"%00", b"%2e%2e%2f", b"\r\n", b"\x00", b"\xff\xfe", b"A" * 5000, b"--", b'"', b";", b"HEAD ", b"/", b"?"),
+    *(b"&", b"=", b"9" * 30, b"-1", b"NaN", b"\xc3\x28", b" ", b"\t", b"Host: x\r\n", b"Content-Length: 5\r\n"),
+    *(b"Transfer-Encoding: chunked\r\n", b"Range: bytes=9-1\r\n"),
+]
+
+
 def _mutated(seed: bytes, draw: random.Random) -> bytes:
     """A request with a few changes."""
-    pieces = [
-        b"..",
-        b"%00",
-        b"%2e%2e%2f",
-        b"\r\n",
-        b"\x00",
-        b"\xff\xfe",
-        b"A" * 5000,
-        b"Content-Length: 5\r\n",
-        b"Transfer-Encoding: chunked\r\n",
-        b"Range: bytes=9-1\r\n",
-        b"--",
-        b'"',
-        b";",
-        b"HEAD ",
-        b"/",
-        b"?",
-        b"&",
-        b"=",
-        b"9" * 30,
-        b"-1",
-        b"NaN",
-        b"\xc3\x28",
-        b"Host: x\r\n",
-        b" ",
-        b"\t",
-    ]
     data = bytearray(seed)
     for _ in range(draw.randint(1, 4)):
         at = draw.randrange(len(data) + 1)
         kind = draw.randrange(4)
         if kind == 0:
-            data[at:at] = draw.choice(pieces)
+            data[at:at] = draw.choice(PIECES)
         elif kind == 1:
             del data[at : at + draw.randint(1, 20)]
         elif kind == 2 and at < len(data):
             data[at] = draw.randrange(256)
         else:
-            data[at : at + draw.randint(0, 8)] = draw.choice(pieces)
+            data[at : at + draw.randint(0, 8)] = draw.choice(PIECES)
     return bytes(data)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-import time
 from pathlib import Path
 
 from service_client import Service, tone
@@ -55,11 +54,8 @@ def _references(target: str) -> dict[str, bytes]:
 
 def _upload(service: Service, name: str, body: bytes, secrets: list[str]) -> str:
     """The problem's detail of a refused upload."""
-    start = time.monotonic()
     reply = service.post(body, headers={"X-Filename": "song.mp3"})
-    seconds = time.monotonic() - start
     check(reply.status in (415, 422), f"{name}: {reply.status} {reply.body[:300]!r}")
-    check(seconds < 60, f"{name}: refused after {seconds:.0f} s")
     text = reply.json["detail"]
     check(not any(secret in text for secret in secrets), f"{name}: the reply has the path: {text}")
     return text
@@ -74,46 +70,23 @@ def playlists(attack: Attack) -> str:
     private = attack.folder / "private"
     private.mkdir()
     (private / "a.wav").write_bytes(tone(3, 440))
-    targets = {"an M4A file": private / "a.m4a", "an MP4 file": private / "a.mp4", "a WAV file": private / "a.wav"}
-    for path in (targets["an M4A file"], targets["an MP4 file"]):
-        subprocess.run(
-            [
-                ffmpeg,
-                "-loglevel",
-                "error",
-                "-nostdin",
-                "-i",
-                private / "a.wav",
-                "-c:a",
-                "aac",
-                "-movflags",
-                "frag_keyframe+empty_moov+default_base_moof",
-                "-y",
-                path,
-            ],
-            check=True,
-        )
+    sound = private / "a.m4a"
+    words = f"-loglevel error -nostdin -i {private}/a.wav -c:a aac -movflags frag_keyframe+empty_moov+default_base_moof"
+    subprocess.run([ffmpeg, *words.split(), sound], check=True)
     # Opening a FIFO that nobody writes to waits for ever.
     fifo = private / "fifo.m4a"
     os.mkfifo(fifo)
-    absent = private / "absent.m4a"
+    targets = {"a sound": sound, "a FIFO": fifo, "a device": Path("/dev/zero"), "/etc/passwd": Path("/etc/passwd")}
     with attack.service("--allow-ffmpeg") as service:
-        count = 0
-        for label, target in {
-            **targets,
-            "a FIFO": fifo,
-            "a device": Path("/dev/zero"),
-            "/etc/passwd": Path("/etc/passwd"),
-        }.items():
-            for name, body in _references(str(target)).items():
-                _upload(service, f"{name} of {label}", body, [str(target), "/etc/passwd"])
-                count += 1
-        there = _references(str(targets["an M4A file"]))
-        for name, body in _references(str(absent)).items():
-            words = [_upload(service, name, some, [str(private)]) for some in (body, there[name])]
+        details = {
+            (label, name): _upload(service, f"{name} of {label}", body, [str(target), str(private), "/etc/passwd"])
+            for label, target in targets.items()
+            for name, body in _references(str(target)).items()
+        }
+        for name, body in _references(str(private / "absent.m4a")).items():
+            words = [_upload(service, name, body, [str(private)]), details["a sound", name]]
             check(words[0] == words[1], f"{name}: the reply tells whether a file exists: {words}")
-            count += 2
-        job = service.done(targets["an M4A file"].read_bytes())
+        job = service.done(sound.read_bytes())
         check(job["duration_seconds"] > 2.9, "an M4A file is not decoded")
         assert service.process
         children = subprocess.run(["pgrep", "-P", str(service.process.pid)], capture_output=True, text=True).stdout
@@ -121,12 +94,12 @@ def playlists(attack: Attack) -> str:
     out = attack.folder / "out"
     evil = attack.folder / "song.mp3"
     for name in ("DASH, file:", "HLS, file:"):
-        evil.write_bytes(_references(str(targets["an M4A file"]))[name])
+        evil.write_bytes(_references(str(sound))[name])
         run = subprocess.run(
             [attack.program, "-n", "demo", "--offline", "-q", "--shifts", "0", "-o", out, evil], capture_output=True
         )
         check(run.returncode != 0 and not list(out.rglob("*.wav")), f"the command separates {name}")
     return (
-        f"{count} files that refer to others: all refused (415, 422); no reply tells whether a file exists; "
+        f"{len(details)} files that refer to others: all refused (415, 422); no reply tells whether a file exists; "
         "M4A is decoded"
     )
