@@ -201,3 +201,13 @@ if Context.environment["SWIFT_DEMUCS_WARNINGS"] == "error" {
             + [.treatAllWarnings(as: .error)]
     }
 }
+
+// The optimiser takes half of the compile time of tests. Only those that compute references in long loops gain by it.
+// Unsafe flags of tests don't keep other packages from using the products.
+let computing: Set = [
+    "KernelTests", "SignalTests", "LayersTests", "TracksTests", "AnalysisTests",
+    "QuantizationTests",
+]
+for target in package.targets where target.type == .test && !computing.contains(target.name) {
+    target.swiftSettings = (target.swiftSettings ?? []) + [.unsafeFlags(["-Onone"])]
+}
