@@ -104,7 +104,7 @@ struct AcceptanceTests {
     private static func secondsBeyondTheDisk() throws -> Int {
         let system = try FileManager.default.attributesOfFileSystem(
             forPath: FileManager.default.temporaryDirectory.path)
-        return try #require(system[.systemFreeSize] as? Int) / 11_289_600 + 100
+        return try #require(system[.systemFreeSize] as? Int) / 11_289_600 + 1000
     }
 
     @Test(

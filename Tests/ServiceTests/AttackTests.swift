@@ -198,7 +198,7 @@ struct AttackTests {
             for name in ["jobs.sqlite", "jobs.sqlite-wal", "jobs.sqlite-shm"] {
                 #expect(try permissions("\(data)/\(name)") == 0o600, "\(name)")
             }
-            service.service.stop()
+            service.end()
             for path in [data, "\(data)/jobs.sqlite"] { chmod(path, 0o755) }
         }
     }

@@ -12,16 +12,14 @@ struct CleanupTests {
         #expect(try service.get("/v1/separations/\(id)").status == 200)
         service.advance(by: 20)
         #expect(try service.get("/v1/separations/\(id)").status == 404)
-        let results = service.folder.path("data/results")
-        #expect(try FileManager.default.contentsOfDirectory(atPath: results).isEmpty)
+        #expect(try service.files("results").isEmpty)
     }
 
     @Test func aJumpOfTheClockRemovesNothing() throws {
         let folder = try TemporaryFolder()
-        var service: RunningService? = try RunningService(in: folder)
-        let id = try #require(try service?.doneJob(Sound.tone(seconds: 0.2)))
-        service?.service.stop()
-        service = nil
+        let first = try RunningService(in: folder)
+        let id = try first.doneJob(Sound.tone(seconds: 0.2))
+        first.end()
         let database = folder.path("data/jobs.sqlite")
         // As if the time of day had jumped by years after the job.
         try Python.run(
@@ -33,11 +31,10 @@ struct CleanupTests {
             database.execute("UPDATE jobs SET record = ?", (json.dumps(record),))
             database.commit()
             """, database)
-        service = try RunningService(in: folder) { $0.keepSeconds = 3600 }
-        service?.advance(by: 0)
-        #expect(try service?.get("/v1/separations/\(id)").status == 200)
-        service?.service.stop()
-        service = nil
+        let second = try RunningService(in: folder) { $0.keepSeconds = 3600 }
+        second.advance(by: 0)
+        #expect(try second.get("/v1/separations/\(id)").status == 200)
+        second.end()
         // The time for which the service runs does count, over several runs.
         try Python.run(
             """
@@ -63,9 +60,7 @@ struct CleanupTests {
         try service.waitUntilReady()
         func cancelledJob(_ token: String) throws -> String {
             let headers = ["Authorization: Bearer \(token)"]
-            let id = try #require(
-                try service.upload(Sound.tone(seconds: 0.02), headers: headers)
-                    .object["id"] as? String)
+            let id = try service.job(Sound.tone(seconds: 0.02), headers: headers)
             _ = try service.request("DELETE", "/v1/separations/\(id)", headers)
             return id
         }
@@ -93,10 +88,9 @@ struct CleanupTests {
 
     @Test func theNewestResultStaysWhateverTheQuota() throws {
         let folder = try TemporaryFolder()
-        var service: RunningService? = try RunningService(in: folder)
-        let ids = try [200.0, 300].map { try #require(service).doneJob(Sound.tone(pitchHz: $0)) }
-        service?.service.stop()
-        service = nil
+        let first = try RunningService(in: folder)
+        let ids = try [200.0, 300].map { try first.doneJob(Sound.tone(pitchHz: $0)) }
+        first.end()
         let second = try RunningService(in: folder, clock: ManualClock()) {
             $0.quotaBytes = 100_000
         }
@@ -109,19 +103,14 @@ struct CleanupTests {
     @Test func anUploadRemovesNoResults() throws {
         let service = try RunningService(clock: ManualClock()) { $0.quotaBytes = 1_600_000 }
         let id = try service.doneJob(Sound.tone())
-        let uploading = try Connection(port: service.port)
-        uploading.send(
-            Data(
-                ("POST /v1/separations HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9000000"
-                    + "\r\n\r\n").utf8) + Data(count: 3_000_000))
-        let uploads = service.folder.url.appendingPathComponent("data/uploads")
+        let uploading = try service.open(
+            "/v1/separations", "Content-Length: 9000000", method: "POST")
+        uploading.send(Data(count: 3_000_000))
         try waitUntil("3 MB of the upload have arrived") {
-            let files = try FileManager.default.contentsOfDirectory(
-                at: uploads, includingPropertiesForKeys: nil)
-            let bytes = try files.first.map {
-                try FileManager.default.attributesOfItem(atPath: $0.path)[.size] as? Int
-            }
-            return bytes == 3_000_000
+            guard let name = try service.files("uploads").first else { return false }
+            let path = service.folder.path("data/uploads/\(name)")
+            return try FileManager.default.attributesOfItem(atPath: path)[.size] as? Int
+                == 3_000_000
         }
         service.advance(by: 3)
         #expect(try service.get("/v1/separations/\(id)").status == 200)
@@ -134,11 +123,9 @@ struct CleanupTests {
         for id in ids {
             #expect(try service.get("/v1/separations/\(id)/mix?bass=0.5").status == 200)
         }
-        let cache = service.folder.path("data/cache")
-        try setUsed(1, in: "\(cache)/\(ids[0])")
+        try setUsed(1, in: service.folder.path("data/cache/\(ids[0])"))
         func mixes(_ id: String) throws -> [String] {
-            try FileManager.default.contentsOfDirectory(atPath: "\(cache)/\(id)")
-                .filter { $0.hasPrefix("mix-") }
+            try service.files("cache/\(id)").filter { $0.hasPrefix("mix-") }
         }
         service.advance(by: 3)
         #expect(try mixes(ids[0]).isEmpty)
@@ -170,15 +157,14 @@ struct CleanupTests {
         let first = try mix(0.1)
         try setUsed(1, in: cache)
         for (index, gain) in [0.2, 0.3, 0.4, 0.5].enumerated() {
-            let made = try FileManager.default.contentsOfDirectory(atPath: cache)
+            let made = try service.files("cache/\(id)")
             #expect(try mix(gain).status == 200)
             try setUsed(Double(index + 2), in: cache, except: Set(made))
         }
         #expect(try mix(0.1).status == 200)
         service.advance(by: 3)
         let tag = try #require(first.headers["etag"]).split(separator: "\"")[0].prefix(32)
-        let left = try FileManager.default.contentsOfDirectory(atPath: cache)
-            .filter { $0.hasPrefix("mix-") }
+        let left = try service.files("cache/\(id)").filter { $0.hasPrefix("mix-") }
         #expect(left.count == 2)
         #expect(left.contains("mix-\(tag).wav"), "\(left)")
         #expect(try mix(0.2).status == 200)

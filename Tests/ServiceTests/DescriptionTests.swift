@@ -166,7 +166,7 @@ struct DescriptionTests {
         for (name, answer) in [
             ("Job", try service.get("/v1/separations/\(id)")),
             ("JobPage", try service.get("/v1/separations?limit=1")),
-            ("Job", try service.upload(Sound.tone(seconds: 30))),
+            ("Job", try service.upload(Sound.tone())),
             ("Peaks", try service.get("/v1/separations/\(id)/peaks?points=7")),
             ("Analysis", try service.get("/v1/separations/\(id)/analysis")),
             ("Models", try service.get("/v1/models")), ("Problem", failed),

@@ -32,14 +32,12 @@ struct EventTests {
         }
     }
 
-    /// The bytes of a stream until a text has arrived.
+    /// The events of a stream until a text has arrived.
     private func stream(
         _ service: RunningService, _ target: String, after id: Int? = nil, until text: String
     ) throws -> [Event] {
         let connection = try Connection(port: service.port)
-        let last = id.map { "Last-Event-ID: \($0)\r\n" } ?? ""
-        connection.send(
-            Data("GET \(target) HTTP/1.1\r\nHost: localhost\r\n\(last)\r\n".utf8))
+        connection.send("GET", target, id.map { ["Last-Event-ID: \($0)"] } ?? [])
         let answer = connection.receive(until: text)
         #expect(answer.contains("text/event-stream"))
         #expect(answer.contains("retry: "))
@@ -47,35 +45,37 @@ struct EventTests {
     }
 
     @Test func aStreamSendsAJobUntilItIsDone() throws {
-        let service = try RunningService()
-        let id = try #require(
-            try service.upload(Sound.tone(seconds: 20)).object["id"] as? String)
-        let received = try stream(
-            service, "/v1/separations/\(id)/events", until: "\"state\":\"done\"")
+        let gate = JobGate(before: 1)
+        let service = try RunningService(gate: gate)
+        let id = try service.job(Sound.tone(seconds: 5))
+        let connection = try service.open("/v1/separations/\(id)/events")
+        let half = connection.receive(until: "\"fraction\":0.5")
+        gate.open()
+        let received = events(half + connection.receive(until: "\"state\":\"done\""))
         let ids = received.compactMap(\.id)
         #expect(ids.count == received.count && ids == ids.sorted())
         #expect(Set(received.map(\.name)) == ["job"])
         let fractions = received.compactMap { $0.data["fraction"] as? Double }
         #expect(fractions == fractions.sorted())
-        #expect(fractions.contains { $0 > 0 && $0 < 1 })
+        #expect(fractions.contains(0.5))
         #expect(received.last?.data["state"] as? String == "done")
     }
 
     @Test func aClientThatComesBackMissesNothing() throws {
         let service = try RunningService()
-        let id = try service.doneJob(Sound.tone(seconds: 20))
+        let id = try service.doneJob(Sound.tone(seconds: 4))
         let all = try stream(service, "/v1/events", after: 1, until: "\"state\":\"done\"")
         #expect(all.map(\.name) == ["state", "job"])
         #expect(all[0].id == nil)
         let seen = try #require(all[1].id)
         // After an id that is still kept, all later events are sent again.
-        let second = try service.doneJob(Sound.tone(seconds: 20, pitchHz: 330))
+        let second = try service.doneJob(Sound.tone(seconds: 4, pitchHz: 330))
         let received = try stream(
             service, "/v1/events", after: seen, until: "\"id\":\"\(second)\"")
         #expect(received.first.map { $0.id == seen + 1 } == true)
         #expect(received.first?.data["id"] as? String == second)
         #expect(received.first?.data["state"] as? String == "queued")
-        _ = try service.request("DELETE", "/v1/separations/\(id)")
+        try service.delete(id)
         let removed = try stream(
             service, "/v1/events", after: seen, until: "event: removed")
         #expect(removed.map(\.id) == Array(seen + 1...seen + removed.count))
@@ -98,14 +98,12 @@ struct EventTests {
 
     @Test func aStreamOutlivesTheIdleTimeout() throws {
         let service = try RunningService(clock: ManualClock()) { $0.limits.idleSeconds = 1 }
-        let connection = try Connection(port: service.port)
-        connection.send(Data("GET /v1/events HTTP/1.1\r\nHost: localhost\r\n\r\n".utf8))
+        let connection = try service.open("/v1/events")
         #expect(connection.receive(until: "event: state").contains("event: state"))
         service.advance(by: 11)
         #expect(connection.receive(until: "still here").contains("still here"))
         // The library closes a connection that is idle after the stream's last bytes.
-        let idle = try Connection(port: service.port)
-        idle.send(Data("GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n".utf8))
+        let idle = try service.open("/livez")
         #expect(String(decoding: idle.receiveAll(), as: UTF8.self).contains("200 OK"))
         let id = try service.doneJob(Sound.tone(seconds: 0.2))
         let received = connection.receive(until: "\"state\":\"done\"")
@@ -119,15 +117,11 @@ struct EventTests {
             $0.limits.queue = 250
         }
         let sound = Sound.tone(seconds: 0.02)
-        let connection = try Connection(port: service.port, receivedBytes: 4096)
-        let head = "GET /v1/events?limit=1000 HTTP/1.1\r\nHost: localhost\r\n\r\n"
-        let ids = try (0..<200).map { _ in
-            try #require(try service.upload(sound).object["id"] as? String)
-        }
-        connection.send(Data(head.utf8))
+        let ids = try (0..<200).map { _ in try service.job(sound) }
+        let connection = try service.open("/v1/events?limit=1000", receivedBytes: 4096)
         let beginning = connection.receive(until: ids[0])
-        for id in ids { _ = try service.request("DELETE", "/v1/separations/\(id)") }
-        let last = try #require(try service.upload(sound).object["id"] as? String)
+        for id in ids { try service.delete(id) }
+        let last = try service.job(sound)
         let rest = connection.receive(until: "\"id\":\"\(last)\"")
         var states: [String: String] = [:]
         for event in events(beginning + rest) {
@@ -139,10 +133,8 @@ struct EventTests {
     @Test func aStreamBeginsWithOnePageAndAllWaitingJobs() throws {
         let service = try RunningService { $0.jobs = 0 }
         let sound = Sound.tone(seconds: 0.02)
-        let ids = try (0..<5).map { _ in
-            try #require(try service.upload(sound).object["id"] as? String)
-        }
-        for id in ids[2...] { _ = try service.request("DELETE", "/v1/separations/\(id)") }
+        let ids = try (0..<5).map { _ in try service.job(sound) }
+        for id in ids[2...] { try service.delete(id) }
         let events = try stream(service, "/v1/events?limit=2", until: ids[4])
         #expect(events.map(\.name) == ["state", "job", "job", "job", "job"])
         #expect(events[0].data["total"] as? Int == 5)
@@ -159,7 +151,7 @@ struct EventTests {
         // The list's last event continues in the stream.
         let last = try #require(
             try service.get("/v1/separations?limit=1").object["last_event"] as? Int)
-        _ = try service.request("DELETE", "/v1/separations/\(ids[0])")
+        try service.delete(ids[0])
         let later = try stream(
             service, "/v1/events?last-event-id=\(last)", until: "\"state\":\"cancelled\"")
         #expect(later.first?.id == last + 1)
@@ -168,14 +160,10 @@ struct EventTests {
 
     @Test func aStreamOfARemovedJobSendsTheRemoval() throws {
         let service = try RunningService { $0.jobs = 0 }
-        let id = try #require(
-            try service.upload(Sound.tone(seconds: 0.02)).object["id"] as? String)
-        let connection = try Connection(port: service.port)
-        connection.send(
-            Data(
-                "GET /v1/separations/\(id)/events HTTP/1.1\r\nHost: localhost\r\n\r\n".utf8))
+        let id = try service.job(Sound.tone(seconds: 0.02))
+        let connection = try service.open("/v1/separations/\(id)/events")
         _ = connection.receive(until: id)
-        for _ in 0..<2 { _ = try service.request("DELETE", "/v1/separations/\(id)") }
+        for _ in 0..<2 { try service.delete(id) }
         #expect(connection.receive(until: "event: removed").contains("event: removed"))
     }
 }

@@ -5,13 +5,14 @@ import Testing
 /// Stems that are heard while their job runs, and after it was cancelled.
 @Suite(.serialized)
 struct GrowingTests {
+    /// Stops jobs when they have 3 of 5 seconds.
+    private let gate = JobGate(before: 1)
+
     /// A job that runs and has its first stems.
     private func growingJob(
-        _ service: RunningService, _ query: String = "", of sound: Data? = nil
+        _ service: RunningService, _ query: String = "", of sound: Data = Sound.tone(seconds: 5)
     ) throws -> String {
-        let answer = try service.upload(
-            sound ?? Sound.tone(seconds: 240), query: "shifts=0\(query)")
-        let id = try #require(answer.object["id"] as? String)
+        let id = try service.job(sound, query: "shifts=0\(query)")
         try service.waitForStems(id)
         return id
     }
@@ -21,13 +22,12 @@ struct GrowingTests {
     }
 
     @Test func aRunningJobsStemsAreReadWhileTheyGrow() throws {
-        let service = try RunningService()
+        let service = try RunningService(gate: gate)
         let id = try growingJob(service)
         let address = "/v1/separations/\(id)"
         let job = try service.get(address).object
         #expect(job["state"] as? String == "running")
-        let ready = try #require(job["ready_seconds"] as? Double)
-        #expect(ready > 2 && ready < 240)
+        #expect(job["ready_seconds"] as? Double == 3)
         #expect(job["piece_frames"] as? Int == 65_536)
         #expect(job["stem_rate"] as? Int == 44_100)
         let stems = try #require(job["stems"] as? [[String: Any]])
@@ -38,7 +38,7 @@ struct GrowingTests {
         let stem = "\(address)/stems/bass.wav"
         let head = try service.get(stem, ["Range: bytes=0-55"])
         #expect(head.status == 206)
-        let total = 56 + 240 * 44_100 * 8
+        let total = 56 + 5 * 44_100 * 8
         #expect(head.headers["content-range"] == "bytes 0-55/\(total)")
         #expect(stems[1]["bytes"] as? Int == total)
         #expect(little(head.body, 52) == UInt32(total - 56))
@@ -47,20 +47,20 @@ struct GrowingTests {
         // A range ends where the finished part does, and begins in it.
         let rest = try service.get(stem, ["Range: bytes=1000-"])
         #expect(rest.status == 206)
-        #expect(rest.body.count < total - 1000)
-        #expect(rest.body.count >= Int(ready * 44_100) * 8 + 56 - 1000)
+        #expect(rest.body.count == 3 * 44_100 * 8 + 56 - 1000)
         let beyond = try service.get(stem, ["Range: bytes=\(total - 8)-"])
         #expect(beyond.status == 409)
         #expect(beyond.detail.contains("finished up to"))
         #expect(try service.get(stem).status == 409)
-        let peaks = try service.get("\(address)/peaks?points=240").object
-        #expect(peaks["to"] as? Double == 240)
-        #expect(try #require(peaks["duration_seconds"] as? Double) < 240)
+        let peaks = try service.get("\(address)/peaks?points=5").object
+        #expect(peaks["to"] as? Double == 5)
+        #expect(peaks["duration_seconds"] as? Double == 3)
         let channels = try #require(
             (peaks["stems"] as? [[String: Any]])?[0]["channels"] as? [[String: [Int]]])
         #expect(channels[0]["max"]?.first != 0)
         #expect(channels[0]["max"]?.last == 0)
 
+        gate.open()
         // The finished file has these samples, with the gain that is known at the end.
         let done = try service.finished(id)
         #expect(done["state"] as? String == "done")
@@ -72,8 +72,7 @@ struct GrowingTests {
             zip(growing, samples).allSatisfy {
                 abs(Double($0) * gain * 32_767 - Double($1)) <= 1.01
             })
-        let results = service.folder.path("data/results/\(id)")
-        #expect(try FileManager.default.contentsOfDirectory(atPath: results).count == 4)
+        #expect(try service.files("results/\(id)").count == 4)
     }
 
     @Test func aCancelledJobKeepsItsFinishedPart() throws {
@@ -81,33 +80,31 @@ struct GrowingTests {
         var address = ""
         func checkPart(_ service: RunningService, _ job: [String: Any]) throws {
             #expect(job["state"] as? String == "cancelled")
-            let seconds = try #require(job["duration_seconds"] as? Double)
-            #expect(seconds > 2 && seconds < 240)
+            #expect(job["duration_seconds"] as? Double == 3)
             let stems = try #require(job["stems"] as? [[String: Any]])
             #expect(stems[0]["url"] as? String == "\(address)/stems/drums.wav")
             let stem = try service.get("\(address)/stems/drums.wav")
             #expect(stem.body.count == stems[0]["bytes"] as? Int)
-            #expect(stem.body.count == 56 + Int((seconds * 44_100).rounded()) * 8)
+            #expect(stem.body.count == 56 + 3 * 44_100 * 8)
             for part in ["stems/bass.flac", "stems.zip", "mix?bass=0", "peaks", "analysis"] {
                 #expect(try service.get("\(address)/\(part)").status == 200, "\(part)")
             }
         }
         do {
-            let service = try RunningService(in: folder)
+            let service = try RunningService(in: folder, gate: gate)
             address = "/v1/separations/\(try growingJob(service, "&format=mp3"))"
             try checkPart(service, service.request("DELETE", address).object)
         }
         let service = try RunningService(in: folder)
         try checkPart(service, service.get(address).object)
         #expect(try service.request("DELETE", address).status == 204)
-        let results = folder.path("data/results")
-        #expect(try FileManager.default.contentsOfDirectory(atPath: results).isEmpty)
+        #expect(try service.files("results").isEmpty)
     }
 
     /// Noise on the left channel whose samples are nearly the largest floats: the stems' samples are
     /// infinite wherever a stem is louder than the noise.
     private func loudestNoise() -> Data {
-        let frames = 240 * 44_100
+        let frames = 5 * 44_100
         var random = SplitMix64(seed: 1)
         var samples = [Float](repeating: 0, count: 2 * frames)
         for start in stride(from: 0, to: frames, by: 8) {
@@ -127,7 +124,7 @@ struct GrowingTests {
             #expect(stems.contains { $0["peak"] as? Double == 0 })
         }
         do {
-            let service = try RunningService(in: folder)
+            let service = try RunningService(in: folder, gate: gate)
             let id = try growingJob(
                 service, "&mix=all=drums%2Bbass%2Bother%2Bvocals", of: loudestNoise())
             address = "/v1/separations/\(id)"
@@ -136,7 +133,7 @@ struct GrowingTests {
             try checkPeaks(service.request("DELETE", address).object)
         }
         let service = try RunningService(in: folder)
-        #expect(service.service.warnings.isEmpty)
+        #expect(service.service?.warnings == [])
         let job = try service.get(address).object
         #expect(job["state"] as? String == "cancelled")
         try checkPeaks(job)
@@ -144,16 +141,16 @@ struct GrowingTests {
 
     @Test func aJobThatTheServiceStopsBeginsAgain() throws {
         let folder = try TemporaryFolder()
-        let id = try growingJob(RunningService(in: folder))
+        let id = try growingJob(RunningService(in: folder, gate: gate))
         let again = try RunningService(in: folder)
         let job = try again.finished(id)
         #expect(job["state"] as? String == "done")
-        #expect(job["duration_seconds"] as? Double == 240)
+        #expect(job["duration_seconds"] as? Double == 5)
     }
 
     @Test func aJobTellsTempoAndKeyIfAsked() throws {
         let service = try RunningService()
-        let id = try service.doneJob(Sound.tone(seconds: 12), query: "shifts=0&analyze=1")
+        let id = try service.doneJob(Sound.tone(seconds: 5), query: "shifts=0&analyze=1")
         let job = try service.get("/v1/separations/\(id)").object
         let analysis = try service.get("/v1/separations/\(id)/analysis").object
         #expect(try #require(job["tempo_bpm"] as? Double) == analysis["tempo_bpm"] as? Double)
@@ -161,24 +158,20 @@ struct GrowingTests {
     }
 
     @Test func aJobWhoseAnalysisFailsHasNoStems() throws {
-        let service = try RunningService()
-        // The job waits behind this one until there is a file where the folder of the analysis would be.
-        let first = try growingJob(service)
-        let answer = try service.upload(Sound.tone(seconds: 30), query: "shifts=0&analyze=1")
-        let id = try #require(answer.object["id"] as? String)
+        let gate = JobGate(before: 0)
+        let service = try RunningService(gate: gate)
+        let id = try service.job(Sound.tone(), query: "shifts=0&analyze=1")
+        try service.waitUntilRunning(id)
+        // A file where the folder of the analysis would be.
         _ = try service.folder.write("data/cache/\(id)", Data([1]))
-        _ = try service.request("DELETE", "/v1/separations/\(first)")
-        try service.finished(first)
-        _ = try service.request("DELETE", "/v1/separations/\(first)")
+        gate.open()
         let job = try service.finished(id)
         #expect(job["state"] as? String == "failed")
         #expect((job["stems"] as? [Any])?.isEmpty == true)
         #expect(job["stem_rate"] is NSNull)
+        service.end()
         for name in ["results", "cache", "inputs"] {
-            let path = service.folder.path("data/\(name)")
-            try waitUntil("\(name) is empty") {
-                try FileManager.default.contentsOfDirectory(atPath: path).isEmpty
-            }
+            #expect(try service.files(name).isEmpty, "\(name)")
         }
     }
 }

@@ -43,17 +43,14 @@ struct JobTests {
             )
         }
         #expect(try page("limit=1").total == 0)
-        let ids = try (0..<5).map { _ in
-            try #require(
-                try service.upload(Sound.tone(seconds: 0.02)).object["id"] as? String)
-        }
+        let ids = try (0..<5).map { _ in try service.job(Sound.tone(seconds: 0.02)) }
         #expect(try page("").ids == ids.reversed())
         #expect(try page("limit=5").next == nil)
         let first = try page("limit=2")
         #expect(first.ids == [ids[4], ids[3]])
         #expect(first.total == 5)
         // The cursor stays valid when the job at the end of the page is removed.
-        for _ in 0..<2 { _ = try service.request("DELETE", "/v1/separations/\(ids[3])") }
+        for _ in 0..<2 { try service.delete(ids[3]) }
         let second = try page("limit=2&after=\(try #require(first.next))")
         #expect(second.ids == [ids[2], ids[1]])
         let third = try page("limit=2&after=\(try #require(second.next))")
@@ -95,32 +92,29 @@ struct JobTests {
         let other = try service.upload(sound, query: "shifts=0&overlap=0.5")
         #expect(other.object["cached"] as? Bool == false)
         // Removing one job keeps the files of the other.
-        #expect(try service.request("DELETE", "/v1/separations/\(first)").status == 204)
+        #expect(try service.delete(first).status == 204)
         #expect(try service.get("/v1/separations/\(first)").status == 404)
         #expect(try service.get("/v1/separations/\(second)/stems/bass.wav").status == 200)
     }
 
     @Test func cancellingEndsARunningJobAndAWaitingOne() throws {
-        let service = try RunningService()
-        let long = Sound.tone(seconds: 120)
-        let running = try #require(try service.upload(long).object["id"] as? String)
-        let waiting = try #require(
-            try service.upload(Sound.tone()).object["id"] as? String)
+        let service = try RunningService(gate: JobGate(before: 0))
+        let running = try service.job(Sound.tone())
+        try service.waitUntilRunning(running)
+        let waiting = try service.job(Sound.tone())
         let position = try service.get("/v1/separations/\(waiting)").object["queue_position"]
         #expect(position as? Int == 1)
         for id in [waiting, running] {
-            let answer = try service.request("DELETE", "/v1/separations/\(id)")
+            let answer = try service.delete(id)
             #expect(answer.status == 200)
             #expect(answer.object["state"] as? String == "cancelled")
         }
         let metrics = try service.get("/metrics").text
         #expect(metrics.contains("jobs_total{result=\"cancelled\"} 2"))
-        #expect(try service.request("DELETE", "/v1/separations/\(running)").status == 204)
+        #expect(try service.delete(running).status == 204)
         #expect(try service.get("/v1/separations/\(running)").status == 404)
-        // The end of the service waits for the end of the running job's thread.
-        service.service.stop()
-        let inputs = service.folder.path("data/inputs")
-        #expect(try FileManager.default.contentsOfDirectory(atPath: inputs).isEmpty)
+        service.end()
+        #expect(try service.files("inputs").isEmpty)
     }
 
     @Test func theShellGetsItsStemInTheReply() throws {

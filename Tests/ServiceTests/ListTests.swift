@@ -5,12 +5,10 @@ import Testing
 /// The list of jobs: search, order, the queue's order, removal.
 @Suite(.serialized)
 struct ListTests {
-    private func upload(_ service: RunningService, _ name: String, _ seconds: Double) throws
-        -> String
-    {
-        let answer = try service.upload(
-            Sound.tone(seconds: seconds), headers: ["X-Filename: \(name)"])
-        return try #require(answer.object["id"] as? String)
+    private func upload(
+        _ service: RunningService, _ name: String, _ seconds: Double = 0.1
+    ) throws -> String {
+        try service.job(Sound.tone(seconds: seconds), headers: ["X-Filename: \(name)"])
     }
 
     private func names(_ service: RunningService, _ query: String) throws -> [String] {
@@ -51,7 +49,7 @@ struct ListTests {
         do {
             let service = try RunningService(in: folder) { $0.jobs = 0 }
             try service.waitUntilReady()
-            ids = try (1...4).map { try upload(service, "\($0).wav", 0.1) }
+            ids = try (1...4).map { try upload(service, "\($0).wav") }
             func move(_ index: Int, _ query: String = "") throws -> Answer {
                 try service.request("PUT", "/v1/separations/\(ids[index])/place\(query)")
             }
@@ -60,7 +58,7 @@ struct ListTests {
             #expect(try order(service) == [1, 3, 4, 2])
             #expect(try move(0).status == 200)
             #expect(try order(service) == [4, 2, 3, 1])
-            _ = try service.request("DELETE", "/v1/separations/\(ids[1])")
+            try service.delete(ids[1])
             #expect(try order(service) == [3, 2, 1])
             #expect(try move(0, "?before=\(ids[1])").status == 409)
             #expect(try move(1).status == 409)
@@ -71,14 +69,17 @@ struct ListTests {
     }
 
     @Test func endedJobsAreRemovedTogether() throws {
-        let service = try RunningService()
+        let gate = JobGate()
+        let service = try RunningService(gate: gate)
         let done = try service.doneJob(Sound.tone(seconds: 0.2))
-        let long = try upload(service, "long.wav", 120)
-        let waiting = try upload(service, "waiting.wav", 0.1)
-        let cancelled = try upload(service, "cancelled.wav", 0.1)
-        _ = try service.request("DELETE", "/v1/separations/\(cancelled)")
+        gate.hold(before: 0)
+        let running = try upload(service, "running.wav")
+        try service.waitUntilRunning(running)
+        let waiting = try upload(service, "waiting.wav")
+        let cancelled = try upload(service, "cancelled.wav")
+        try service.delete(cancelled)
         func statuses() throws -> [Int] {
-            try [done, long, waiting, cancelled].map {
+            try [done, running, waiting, cancelled].map {
                 try service.get("/v1/separations/\($0)").status
             }
         }

@@ -8,35 +8,30 @@ import Testing
 struct RestartTests {
     @Test func jobsGoOnAfterARestart() throws {
         let folder = try TemporaryFolder()
-        var service: RunningService? = try RunningService(in: folder)
-        let done = try #require(try service?.doneJob(Sound.tone(seconds: 0.5)))
-        let long = try #require(
-            try service?.upload(Sound.tone(seconds: 60)).object["id"] as? String)
-        let waiting = try #require(
-            try service?.upload(Sound.tone(pitchHz: 500)).object["id"] as? String)
-        let before = try service?.get("/v1/separations/\(done)/stems/bass.wav").body
-        try service?.waitUntilRunning(long)
-        service?.service.stop()
+        let service = try RunningService(in: folder, gate: JobGate(before: 1))
+        let done = try service.doneJob(Sound.tone(seconds: 0.5))
+        let running = try service.job(Sound.tone(seconds: 4))
+        let waiting = try service.job(Sound.tone(pitchHz: 500))
+        let before = try service.get("/v1/separations/\(done)/stems/bass.wav").body
+        try service.waitForStems(running)
+        service.end()
         // The running job has not ended, and keeps its sound.
-        #expect(FileManager.default.fileExists(atPath: folder.path("data/inputs/\(long)")))
-        service = nil
+        #expect(try service.files("inputs").contains(running))
         let second = try RunningService(in: folder)
-        for id in [long, waiting] {
+        for id in [running, waiting] {
             #expect(try second.finished(id)["state"] as? String == "done")
         }
         #expect(try second.get("/v1/separations/\(done)/stems/bass.wav").body == before)
-        let length = try second.get("/v1/separations/\(long)/stems/bass.wav").body.count
-        #expect(length == 44 + 60 * 44_100 * 4)
+        let length = try second.get("/v1/separations/\(running)/stems/bass.wav").body.count
+        #expect(length == 44 + 4 * 44_100 * 4)
     }
 
     @Test func manyJobsDoNotStallOtherRequests() throws {
         let folder = try TemporaryFolder()
-        var service: RunningService? = try RunningService(in: folder) { $0.jobs = 0 }
-        let id = try #require(
-            try service?.upload(Sound.tone(seconds: 0.1)).object["id"] as? String)
-        _ = try service?.request("DELETE", "/v1/separations/\(id)")
-        service?.service.stop()
-        service = nil
+        let first = try RunningService(in: folder) { $0.jobs = 0 }
+        let id = try first.job(Sound.tone(seconds: 0.1))
+        try first.delete(id)
+        first.end()
         try Python.run(
             """
             import json, sqlite3, sys
@@ -50,11 +45,7 @@ struct RestartTests {
             database.commit()
             """, folder.path("data/jobs.sqlite"))
         let second = try RunningService(in: folder)
-        let streams = try (0..<60).map { _ in
-            let connection = try Connection(port: second.port)
-            connection.send(Data("GET /v1/events HTTP/1.1\r\nHost: localhost\r\n\r\n".utf8))
-            return connection
-        }
+        let streams = try (0..<60).map { _ in try second.open("/v1/events") }
         #expect(try second.get("/v1/separations/\(id)").status == 200)
         #expect(try second.get("/v1/separations").object["total"] as? Int == 4000)
         for stream in streams {
@@ -65,51 +56,41 @@ struct RestartTests {
     /// Files that a killed service was writing.
     @Test func unfinishedFilesAreRemoved() throws {
         let folder = try TemporaryFolder()
-        var service: RunningService? = try RunningService(in: folder)
-        let id = try #require(try service?.doneJob(Sound.tone(seconds: 0.5)))
-        _ = try service?.get("/v1/separations/\(id)/mix?bass=1")
-        service?.service.stop()
-        service = nil
-        let cache = folder.path("data/cache/\(id)")
-        let kept = try FileManager.default.contentsOfDirectory(atPath: cache)
+        let first = try RunningService(in: folder)
+        let id = try first.doneJob(Sound.tone(seconds: 0.5))
+        _ = try first.get("/v1/separations/\(id)/mix?bass=1")
+        first.end()
+        let kept = try first.files("cache/\(id)")
         #expect(!kept.isEmpty)
         for name in ["cache/\(id)/.swift-demucs-1a2b.part", "tmp/a", "uploads/b"] {
             _ = try folder.write("data/\(name)", Data([1]))
         }
-        _ = try RunningService(in: folder)
-        #expect(
-            try FileManager.default.contentsOfDirectory(atPath: cache).sorted() == kept.sorted())
-        for name in ["tmp", "uploads"] {
-            let path = folder.path("data/\(name)")
-            #expect(try FileManager.default.contentsOfDirectory(atPath: path).isEmpty)
-        }
+        let second = try RunningService(in: folder)
+        #expect(try second.files("cache/\(id)").sorted() == kept.sorted())
+        for name in ["tmp", "uploads"] { #expect(try second.files(name).isEmpty) }
     }
 
     @Test func damagedDatabasesAreKeptAside() throws {
         let folder = try TemporaryFolder()
-        var service: RunningService? = try RunningService(in: folder)
+        var service = try RunningService(in: folder)
         var lost: Set<String> = []
         // Several within a second too.
         for count in 1...3 {
-            let id = try #require(try service?.doneJob(Sound.tone(seconds: 0.5)))
+            let id = try service.doneJob(Sound.tone(seconds: 0.5))
             #expect(lost.insert(id).inserted)
-            service?.service.stop()
-            service = nil
+            service.end()
             let path = folder.path("data/jobs.sqlite")
             try Data("this is no database, but long enough to look like one".utf8)
                 .write(to: URL(fileURLWithPath: path))
-            let next = try RunningService(in: folder)
-            #expect(next.service.warnings.first?.contains("kept aside") == true)
-            #expect(try next.get("/v1/separations/\(id)").status == 404)
-            service = next
-            let kept = try FileManager.default.contentsOfDirectory(atPath: folder.path("data"))
-                .filter { $0.hasPrefix("damaged-") }
-                .map { folder.path("data/\($0)/results") }
-                .flatMap { try FileManager.default.contentsOfDirectory(atPath: $0) }
+            service = try RunningService(in: folder)
+            #expect(service.service?.warnings.first?.contains("kept aside") == true)
+            #expect(try service.get("/v1/separations/\(id)").status == 404)
+            let kept = try service.files("").filter { $0.hasPrefix("damaged-") }
+                .flatMap { try service.files("\($0)/results") }
             #expect(Set(kept) == lost)
             #expect(kept.count == count)
         }
-        #expect(try service?.doneJob(Sound.tone(seconds: 0.5)) != nil)
+        _ = try service.doneJob(Sound.tone(seconds: 0.5))
     }
 
     @Test func aFolderHasOneService() throws {
@@ -125,31 +106,28 @@ struct RestartTests {
 
     /// A service of a model with a name that is not in the list of published models.
     private func serviceOfOwnModel(
-        in folder: TemporaryFolder, download: DispatchSemaphore? = nil
+        in folder: TemporaryFolder, gate: JobGate? = nil, download: DispatchSemaphore? = nil
     ) throws -> RunningService {
         let path = folder.path("my_band.safetensors")
         if !FileManager.default.fileExists(atPath: path) {
             try FileManager.default.copyItem(
                 atPath: "\(Fixture.bundledModels.path)/demo.safetensors", toPath: path)
         }
-        return try RunningService(in: folder, model: path, download: download)
+        return try RunningService(in: folder, model: path, gate: gate, download: download)
     }
 
-    /// Queues a long job and a short one, and stops the service.
-    private func queuedJobs(of service: RunningService) throws -> [String] {
-        let ids = try [60.0, 1].map { seconds in
-            try #require(
-                try service.upload(Sound.tone(seconds: seconds)).object["id"] as? String)
-        }
-        service.service.stop()
+    /// The jobs of a service of that model that ends while one runs and one waits.
+    private func unfinishedJobs(in folder: TemporaryFolder) throws -> [String] {
+        let service = try serviceOfOwnModel(in: folder, gate: JobGate(before: 0))
+        let ids = try [200.0, 300].map { try service.job(Sound.tone(pitchHz: $0)) }
+        try service.waitUntilRunning(ids[0])
+        service.end()
         return ids
     }
 
     @Test func jobsOfAnUnpublishedModelGoOnAfterARestart() throws {
         let folder = try TemporaryFolder()
-        var service: RunningService? = try serviceOfOwnModel(in: folder)
-        let ids = try queuedJobs(of: try #require(service))
-        service = nil
+        let ids = try unfinishedJobs(in: folder)
         let download = DispatchSemaphore(value: 0)
         let second = try serviceOfOwnModel(in: folder, download: download)
         second.advance(by: 0)
@@ -167,64 +145,56 @@ struct RestartTests {
 
     @Test func jobsWaitForAModelThatCannotBeLoaded() throws {
         let folder = try TemporaryFolder()
-        var service: RunningService? = try serviceOfOwnModel(in: folder)
-        let ids = try queuedJobs(of: try #require(service))
-        service = nil
-        service = try RunningService(in: folder, model: "/nowhere/my_band.safetensors")
-        service?.service.waitUntilLoaded()
-        #expect(try service?.get("/readyz").detail.contains("missing or damaged") == true)
-        service?.advance(by: 0)
+        let ids = try unfinishedJobs(in: folder)
+        let second = try RunningService(in: folder, model: "/nowhere/my_band.safetensors")
+        second.service?.waitUntilLoaded()
+        #expect(try second.get("/readyz").detail.contains("missing or damaged"))
+        second.advance(by: 0)
         for id in ids {
-            #expect(
-                try service?.get("/v1/separations/\(id)").object["state"] as? String == "queued")
-            #expect(FileManager.default.fileExists(atPath: folder.path("data/inputs/\(id)")))
+            #expect(try second.get("/v1/separations/\(id)").object["state"] as? String == "queued")
         }
-        service?.service.stop()
-        service = nil
+        #expect(Set(try second.files("inputs")) == Set(ids))
+        second.end()
         let third = try serviceOfOwnModel(in: folder)
         for id in ids { #expect(try third.finished(id)["state"] as? String == "done") }
     }
 
     @Test func aJobWhoseEndWasNotStoredRunsAgain() throws {
         let folder = try TemporaryFolder()
-        var service: RunningService? = try RunningService(in: folder)
+        let gate = JobGate(before: 0)
+        let first = try RunningService(in: folder, gate: gate)
         let lock = try DatabaseLock(folder)
-        let id = try #require(
-            try service?.upload(Sound.tone(seconds: 60)).object["id"] as? String)
+        let id = try first.job(Sound.tone())
+        try first.waitUntilRunning(id)
         try lock.lock()
-        #expect(try service?.finished(id)["state"] as? String == "done")
+        gate.open()
+        #expect(try first.finished(id)["state"] as? String == "done")
         // The service tries again to store the end.
-        service?.advance(by: 0)
-        #expect(FileManager.default.fileExists(atPath: folder.path("data/inputs/\(id)")))
-        service?.service.stop()
-        service = nil
+        first.advance(by: 0)
+        #expect(try first.files("inputs") == [id])
+        first.end()
         lock.unlock()
         let second = try RunningService(in: folder)
         let job = try second.finished(id)
         #expect(job["state"] as? String == "done", "\(job["error"] ?? "")")
-        // The end of the service waits for the end of the job's thread.
-        second.service.stop()
-        #expect(!FileManager.default.fileExists(atPath: folder.path("data/inputs/\(id)")))
+        second.end()
+        #expect(try second.files("inputs").isEmpty)
     }
 
     @Test func aRunningJobWhoseStartIsStoredLateKeepsItsSound() throws {
-        let service = try RunningService()
+        let service = try RunningService(gate: JobGate(before: 1))
         let lock = try DatabaseLock(service.folder)
-        let ids = try [60.0, 240].map { seconds in
-            try #require(
-                try service.upload(Sound.tone(seconds: seconds)).object["id"] as? String)
-        }
-        try service.waitUntilRunning(ids[0])
+        let ids = try [200.0, 300].map { try service.job(Sound.tone(seconds: 4, pitchHz: $0)) }
+        try service.waitForStems(ids[0])
         // The second job begins while nothing can be stored.
         try lock.lock()
-        _ = try service.request("DELETE", "/v1/separations/\(ids[0])")
+        try service.delete(ids[0])
         try service.waitForStems(ids[1])
         lock.unlock()
         service.advance(by: 0)
         let job = try service.get("/v1/separations/\(ids[1])").object
         #expect(job["state"] as? String == "running")
-        let sound = service.folder.path("data/inputs/\(ids[1])")
-        #expect(FileManager.default.fileExists(atPath: sound))
+        #expect(try service.files("inputs").contains(ids[1]))
     }
 
     @Test func aCopyThatIsNotStoredLeavesNoFiles() throws {
@@ -234,8 +204,7 @@ struct RestartTests {
         let lock = try DatabaseLock(service.folder)
         try lock.lock()
         #expect(try service.upload(sound).status == 503)
-        let results = service.folder.path("data/results")
-        #expect(try FileManager.default.contentsOfDirectory(atPath: results) == [id])
+        #expect(try service.files("results") == [id])
         lock.unlock()
         #expect(try service.upload(sound).object["cached"] as? Bool == true)
     }

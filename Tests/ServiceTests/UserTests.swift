@@ -33,10 +33,9 @@ struct UserTests {
     @Test func aUserSeesNoJobsOfOthers() throws {
         let folder = try TemporaryFolder()
         // A job from the time before there were users belongs to the one without a name.
-        var first: RunningService? = try RunningService(in: folder)
-        let old = try #require(try first?.doneJob(Sound.tone(seconds: 0.2, pitchHz: 300)))
-        first?.service.stop()
-        first = nil
+        let first = try RunningService(in: folder)
+        let old = try first.doneJob(Sound.tone(seconds: 0.2, pitchHz: 300))
+        first.end()
         let path = try tokenFile(folder)
         let service = try RunningService(in: folder) { $0.tokenFile = path }
         let anna = bearer("anna-has-this-token")
@@ -79,11 +78,7 @@ struct UserTests {
         let service = try RunningService(in: folder) { $0.tokenFile = path }
         try service.waitUntilReady()
         func events(_ token: String) throws -> Connection {
-            let connection = try Connection(port: service.port)
-            connection.send(
-                Data(
-                    "GET /v1/events HTTP/1.1\r\nHost: localhost\r\n\(bearer(token))\r\n\r\n".utf8))
-            return connection
+            try service.open("/v1/events", bearer(token))
         }
         let ben = try events("ben-has-another-token")
         #expect(ben.receive(until: "event: state\ndata: ").contains("event: state"))
@@ -128,9 +123,9 @@ struct UserTests {
         for (mode, isReported) in [(0o600, false), (0o640, false), (0o644, true), (0o602, true)] {
             try FileManager.default.setAttributes([.posixPermissions: mode], ofItemAtPath: path)
             let service = try RunningService(in: folder) { $0.tokenFile = path }
-            let warnings = service.service.warnings
+            let warnings = service.service?.warnings ?? []
             #expect(warnings.contains { $0.contains("chmod 600") } == isReported, "\(mode)")
-            service.service.stop()
+            service.end()
         }
     }
 }

@@ -2,14 +2,15 @@
 
 import System
 
-/// A gate before one segment of every job; open at first.
+/// A gate before one segment of every job.
 package final class JobGate: @unchecked Sendable {
     // @unchecked: the condition's lock guards the segment.
 
     private var closedSegment: Int?
     private let changed = Condition()
 
-    package init() {}
+    /// - Parameter segment: of the closed gate; nil for an open one.
+    package init(before segment: Int? = nil) { closedSegment = segment }
 
     /// Closes the gate: from now on, each job waits before this segment, counted from 0.
     package func hold(before segment: Int) { set(segment) }
