@@ -55,7 +55,7 @@ def main() -> None:
     parser.add_argument(
         "--sanitized", action="store_true", help="the program has AddressSanitizer; memory is not judged"
     )
-    arguments = parser.parse_args()
+    arguments = parser.parse_intermixed_args()
     if unknown := [name for name in arguments.attacks if name not in all_attacks]:
         parser.error(f"there is no attack '{unknown[0]}'; expected one of {', '.join(all_attacks)}")
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)

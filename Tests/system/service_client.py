@@ -174,8 +174,8 @@ class Service:
         self.follow(f"/v1/separations/{identifier}/events", rb'"state":"(running|done|failed|cancelled)"')
 
     def wait_for_stems(self, identifier: str) -> None:
-        """Waits until a running job has its first stems."""
-        self.follow(f"/v1/separations/{identifier}/events", rb'"ready_seconds":[0-9]')
+        """Waits until a running job has its first stems, or has ended."""
+        self.follow(f"/v1/separations/{identifier}/events", rb'"ready_seconds":[0-9]|"state":"(done|failed|cancelled)"')
 
     def done(self, sound: bytes, query: str = "shifts=0") -> dict:
         """Uploads a sound and waits for its job, which must succeed."""

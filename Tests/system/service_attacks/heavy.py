@@ -53,7 +53,7 @@ def bombs(attack: Attack) -> str:
     ffmpeg = shutil.which("ffmpeg")
     if not ffmpeg:
         raise LeftOut("there is no ffmpeg on PATH")
-    minutes = attack.size(2, 60)
+    minutes = attack.size(2, 10)
     flac = silence(ffmpeg, 30 * minutes, 384_000, 8, "-f", "flac")
     ogg = silence(ffmpeg, 300 * minutes, 44_100, 1, "-c:a", "libvorbis", "-f", "ogg")
     # Only ffmpeg decodes Matroska. The rate and the length are beyond the limits.
@@ -77,9 +77,9 @@ def bombs(attack: Attack) -> str:
         reply = service.post(song)
         check(reply.status == 422 and reply.kind == "no-room", f"230 MB of spool with --disk-quota 100MB: {reply}")
     check(watch.spool < 110, f"{watch.spool:.0f} MB were spooled with --disk-quota 100MB")
-    count = attack.size(12, 40)
+    count = attack.size(12, 24)
     with attack.service("--allow-ffmpeg", "--max-queue", "100", data="parallel") as service:
-        wide = silence(ffmpeg, 60 * minutes, 192_000, 8, "-f", "flac")
+        wide = silence(ffmpeg, 120, 192_000, 8, "-f", "flac")
         with Watch(service) as parallel:
             statuses = in_parallel(
                 lambda query: service.post(wide, query).status, ["shifts=0&stems=bass&duration=1"] * count

@@ -53,7 +53,7 @@ def deletion(attack: Attack) -> str:
 @attack("peaks")
 def peaks(attack: Attack) -> str:
     """Waveforms of a long song at full resolution, many at once."""
-    count, seconds = attack.size(20, 40), attack.size(120, 600)
+    count, seconds = attack.size(20, 40), attack.size(120, 300)
     with attack.service() as service:
         base = f"/v1/separations/{service.done(tone(seconds))['id']}"
         service.get(f"{base}/peaks")
