@@ -1,0 +1,255 @@
+"""Tests of the static page: what it refuses, its options, its hosts, and the service that hands it out."""
+import base64
+import gzip
+import importlib.util
+import io
+from pathlib import Path
+
+import numpy
+import soundfile
+
+from hosts import PageHost
+from local_test import LocalTest
+from subject import BinarySubject
+
+AXE = Path(importlib.util.find_spec("axe_playwright_python").origin).parent / "axe.min.js"
+STEMS = ["drums", "bass", "other", "vocals"]
+
+
+class RefusalTests(LocalTest):
+    def test_a_browser_without_SIMD(self):
+        self.use_browser("--js-flags=--no-enable-sse4-1")
+        self.browser.get(f"{self.host.address}/")
+        self.wait("document.querySelector('#banner').innerText.includes('separate songs')")
+        self.assertIn("has no WebAssembly SIMD", self.script("return document.querySelector('#banner').innerText"))
+
+    def test_a_memory_that_is_too_small_is_refused_before_the_start(self):
+        # 131 MB.
+        self.use_browser("--js-flags=--wasm-max-mem-pages=2000")
+        self.visit()
+        self.drop(self.song("song.wav", 4))
+        self.wait_state("failed")
+        self.assertIn("This model needs about", self.words())
+        self.assertIn("choose a smaller model", self.words())
+
+    def test_files_that_are_no_songs(self):
+        for name, content, words in [
+            ("notes.txt", b"la la la\n" * 100, "can't decode"),
+            ("cut.wav", Path(self.song("song.wav", 4)).read_bytes()[:40], "can't decode"),
+            ("empty.wav", b"", "empty"),
+        ]:
+            with self.subTest(name=name):
+                self.drop(self.file(name, content))
+                self.wait("[...document.querySelectorAll('#queue li')].some((row) => row.dataset.state === 'failed' && row.textContent.includes(args[0]))", name.removesuffix(".wav"))
+                self.assertIn(words, self.words())
+
+    def test_a_song_that_is_too_long_to_decode(self):
+        # Silence is small, but has 540 MB decoded; and this format isn't cut.
+        silence = ["-f", "lavfi", "-i", "anullsrc=r=8000:cl=mono", "-t", "1410"]
+        self.drop(self.coded("long.webm", "-c:a", "libopus", "-b:a", "6k", source=silence))
+        self.wait_state("failed")
+        self.assertIn("too long for the browser to decode", self.words())
+
+    def test_a_full_storage(self):
+        # Chromium's protocol can't change the quota of these files.
+        self.script("const { estimate } = navigator.storage; window.free = () => { navigator.storage.estimate = estimate; }; navigator.storage.estimate = async () => ({ quota: 60_000_000, usage: 0 })")
+        self.drop(self.song("song.wav", 8))
+        self.wait_state("failed")
+        self.assertIn("room for 10 MB", self.words())
+        self.script("free(); document.querySelector('#uploads button[aria-label^=Remove]').click()")
+        # The disk can also become full in the middle.
+        self.page("const { StorageFull } = await import('/storage.js'); "
+                  "storage.append = (path, bytes) => { if (!path.includes('pieces/')) return Object.getPrototypeOf(storage).append.call(storage, path, bytes); "
+                  "return Promise.reject(new StorageFull(path, 8e6, 1e6)); }")
+        self.drop(self.song("song.wav", 8))
+        self.wait_state("failed")
+        self.assertIn("storage is full", self.words())
+        self.page("delete storage.append")
+        self.separate("next.wav")
+
+    def test_a_song_that_is_cancelled_while_it_is_copied_leaves_nothing(self):
+        self.hold("path.endsWith('/song')")
+        self.drop(self.song("song.wav", 4))
+        self.wait("window.isHeld")
+        self.script("document.querySelector('#uploads button[aria-label^=Cancel]').click(); release()")
+        self.wait("document.querySelectorAll('#queue li').length === 0")
+        self.wait_until_nothing_is_stored()
+        self.assertEqual(self.jobs(), [])
+
+    def test_a_broken_model_fails_and_the_next_song_goes_on(self):
+        self.drop(self.file("broken.safetensors", b"\xff" * 1000))
+        self.wait("[...document.querySelector('[name=model]').options].some(({ value }) => value === 'broken.safetensors')")
+        self.assertEqual(self.script("return document.querySelector('[name=model]').value"), "broken.safetensors")
+        self.drop(self.song("song.wav", 4))
+        self.wait_state("failed")
+        self.assertIn("broken.safetensors", self.words())
+        self.script("document.querySelector('#options').closest('details').open = true; document.querySelector('#stored-models button').click()")
+        self.wait("document.querySelector('#stored-models').hidden")
+        self.choose("model", "demo")
+        self.separate("next.wav")
+
+
+class PageTests(LocalTest):
+    def test_a_model_file_of_the_user(self):
+        self.drop(str(self.web / "demo.safetensors"))
+        self.wait("document.querySelector('[name=model]').value === 'demo.safetensors'")
+        self.separate()
+        self.assertEqual(self.jobs()[0]["model"], "demo.safetensors")
+
+    def test_the_stems_of_a_chosen_model_are_remembered(self):
+        self.choose("model", "htdemucs_6s")
+        self.choose("two-stems", "guitar")
+        self.browser.get("about:blank")
+        self.browser.get(self.host.address)
+        self.wait("document.querySelector('#engine').textContent")
+        chosen = self.script("const { elements } = document.querySelector('#options'); return [elements.model.value, elements['two-stems'].value, elements['two-stems'].options.length]")
+        self.assertEqual(chosen, ["htdemucs_6s", "guitar", 7])
+
+    def test_the_example_song_leaves_out_a_stem_that_its_model_lacks(self):
+        self.choose("model", "htdemucs_6s")
+        self.choose("two-stems", "guitar")
+        self.script("document.querySelector('#example').click()")
+        self.wait_state("done")
+        self.assertEqual([stem["name"] for stem in self.jobs()[0]["stems"]], STEMS)
+
+    def test_a_stem_that_the_model_lacks_is_refused(self):
+        found = self.page("""
+            const form = new FormData();
+            form.append("model", "demo");
+            form.append("two-stems", "guitar");
+            form.append("file", new File([await (await fetch("demo_track.ogg")).blob()], "song.ogg"));
+            return json("v1/separations", { method: "POST", body: form }).then(() => "taken", ({ status, kind, message }) => [status, kind, message]);""")
+        self.assertEqual(found, [422, "invalid-option", "The value 'guitar' is invalid for 'two-stems': expected one of drums, bass, other, vocals"])
+        self.assertEqual(self.jobs(), [])
+
+    def test_the_page_weighs_at_most_130_kB(self):
+        """Without the engine, the models, the example, and what only songs of one format load; each module by itself. The service sends one script."""
+        formats = ("local_flac.js", "local_mp3.js", "local_mp4.js", "local_ogg.js")
+        names = [path for path in self.web.iterdir() if path.suffix in (".html", ".js", ".css", ".svg", ".webmanifest", ".json") and path.name not in formats]
+        weight = sum(len(gzip.compress(path.read_bytes(), 9)) for path in names)
+        self.assertLess(weight, 130_000)
+
+    def test_the_policy_lets_nothing_out(self):
+        self.separate()
+        self.assertEqual(self.script("return window.violations"), [])
+        self.assertEqual(self.page("return await fetch('https://example.org/').then(() => 'sent', () => 'refused')"), "refused")
+        self.wait("window.violations.length === 1")
+        self.browser.serious_messages()
+
+    def test_axe_finds_nothing(self):
+        self.hold_pieces(2)
+        self.drop(self.song("song.wav", 6))
+        self.wait("document.querySelector('.strip canvas')")
+        self.check_access("running")
+        self.script("release()")
+        self.check_access("done")
+
+    def check_access(self, state: str):
+        self.wait_state(state)
+        self.script("document.querySelector('#options').closest('details').open = true")
+        for width in (1440, 390):
+            self.browser.size(width, 844)
+            self.script(AXE.read_text())
+            found = self.browser.execute_async_script("axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa'] }).then(arguments[0])")
+            self.assertEqual([(rule["id"], [node["html"] for node in rule["nodes"]]) for rule in found["violations"]], [], f"{state}, {width}")
+            self.assertTrue(self.script("return document.documentElement.scrollWidth <= innerWidth"), f"{state}, {width}")
+
+    def test_pure_modules(self):
+        passed = self.browser.run_module_tests(Path(__file__).parent / "local_modules.js")
+        self.assertGreaterEqual(len(passed), 5)
+
+
+class PlainHostTests(LocalTest):
+    """On a host that doesn't send the headers, a service worker does."""
+
+    is_isolated = False
+
+    def test_a_song_is_separated_with_shared_memory(self):
+        self.wait("crossOriginIsolated")
+        self.choose("model", "demo")
+        self.separate()
+
+    def test_songs_that_are_chosen_before_the_page_is_isolated_are_separated(self):
+        # A new origin, whose service worker waits.
+        self.host.stop()
+        self.host = PageHost(self.web, self.is_isolated)
+        self.host.start()
+        script = self.browser.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": """
+            const { register } = ServiceWorkerContainer.prototype;
+            ServiceWorkerContainer.prototype.register = async function (...options) {
+              await new Promise((resolve) => { window.install = resolve; });
+              return register.apply(this, options);
+            };"""})["identifier"]
+        self.addCleanup(self.browser.execute_cdp_cmd, "Page.removeScriptToEvaluateOnNewDocument", {"identifier": script})
+        self.browser.get(f"{self.host.address}/")
+        self.wait("window.install !== undefined")
+        # Until the page listens.
+        self.page("")
+        self.script("const { model } = document.querySelector('#options').elements; model.add(new Option('demo')); model.value = 'demo'")
+        self.drop(self.song("song.wav", 4))
+        self.wait_state("waiting")
+        self.script("install()")
+        self.wait_state("done")
+        self.assertFalse(self.script("return crossOriginIsolated"))
+
+    def test_without_the_host_the_page_opens_again(self):
+        self.wait("crossOriginIsolated")
+        self.choose("model", "demo")
+        self.host.stop()
+        self.visit()
+        self.separate()
+        self.host.start()
+
+
+class ServiceTests(LocalTest):
+    """The page of a service that hands out the static page, too."""
+
+    def setUp(self):
+        self.host = BinarySubject(self.binary, "--web", str(self.web))
+        self.host.start()
+        self.browser.size(1440, 900)
+        self.browser.get(self.host.url)
+
+    def separate_equally(self, name: str):
+        """In float32 and without a shift, so that both back ends give the same stems."""
+        self.wait("document.querySelector('#engine').textContent")
+        for option, value in [("model", "demo"), ("precision", "float32"), ("shifts", "0")]:
+            self.choose(option, value)
+        self.separate(name, 5)
+
+    def switch(self, where: str):
+        # Chromium tells of the page that is left only when the next one has come.
+        self.script("window.isLeft = true")
+        self.choose("where", where)
+        self.script("document.querySelector('[name=where]').dispatchEvent(new Event('change'))")
+        self.wait("!window.isLeft && document.querySelector('#engine').textContent")
+
+    def wait_names(self, *names: str):
+        self.browser.wait_equal("[...document.querySelectorAll('#queue li .name')].map((name) => name.textContent)", list(names))
+
+    def test_songs_are_separated_on_this_computer_or_by_the_service(self):
+        self.separate_equally("song.wav")
+        [job] = self.host.jobs()
+        [url] = [stem["url"] for stem in job["stems"] if stem["name"] == "vocals"]
+        by_service = soundfile.read(io.BytesIO(self.host.request("GET", url.lstrip("/"))))[0]
+        self.switch("browser")
+        self.assertIn("/web/", self.browser.current_url)
+        self.assertTrue(self.script("return crossOriginIsolated"))
+        self.wait_names()
+        self.separate_equally("own.wav")
+        self.assertEqual(len(self.host.jobs()), 1)
+        samples = self.page("""
+            const { separations: [job] } = await json("v1/separations");
+            const { url } = job.stems.find(({ name }) => name === "vocals");
+            const bytes = new Uint8Array(await (await request(url)).arrayBuffer());
+            let text = "";
+            for (const byte of bytes) text += String.fromCharCode(byte);
+            return btoa(text);""")
+        in_browser = soundfile.read(io.BytesIO(base64.b64decode(samples)))[0]
+        self.assertEqual(in_browser.shape, by_service.shape)
+        # The service's files have 16 bits.
+        self.assertLess(numpy.abs(in_browser - by_service).max(), 1.5 / 32768)
+        self.switch("service")
+        self.wait_names("song")
+        self.switch("browser")
+        self.wait_names("own")

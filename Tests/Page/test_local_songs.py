@@ -1,0 +1,188 @@
+"""Tests of songs that the browser separates: their files, and what is left when a tab is closed or a song cancelled."""
+import base64
+import io
+import zipfile
+from pathlib import Path
+
+import numpy
+import soundfile
+
+from local_test import LocalTest
+from music import SAMPLE_RATE
+from selenium.webdriver.common.by import By
+
+
+class SeparationTests(LocalTest):
+    def test_the_first_segment_can_be_heard_while_the_others_are_separated(self):
+        """The samples of a running song are those of its finished files."""
+        read = """
+            const { job } = stage.mixer;
+            const [{ url }] = job.stems;
+            const piece = await (await request(url, { headers: { Range: `bytes=44-${44 + 8 * 44100 - 1}` } })).arrayBuffer();
+            const text = String.fromCharCode(...new Uint8Array(await crypto.subtle.digest("SHA-256", piece)));
+            const loudest = new Float32Array(piece).reduce((most, sample) => Math.max(most, Math.abs(sample)), 0);
+            return { state: job.state, ready: job.ready_seconds, bytes: piece.byteLength, hash: btoa(text), loudest };"""
+        self.hold_pieces(2)
+        self.drop(self.song("song.wav", 8))
+        self.wait_until_ready(0)
+        growing = self.page(read)
+        self.assertEqual(growing["state"], "running")
+        # The segment has 4 s, and the next one overlaps a quarter of it.
+        self.assertTrue(2 <= growing["ready"] <= 3, growing)
+        self.assertGreater(growing["loudest"], 0)
+        # The mixer has what it needs to play.
+        self.page("stage.mixer.toggle(); while (!stage.mixer.isPlaying || stage.mixer.engine.isWaiting) await new Promise((resolve) => setTimeout(resolve, 5));")
+        self.script("release()")
+        self.wait_state("done")
+        finished = self.page(read)
+        self.assertEqual([finished[key] for key in ("bytes", "hash")], [growing[key] for key in ("bytes", "hash")])
+
+    def largest_difference(self, path: str, shifts: int) -> float:
+        """Between the files of the newest job, and what the engine gives on the page by itself; their analyses must be equal."""
+        return self.page("""
+            const { load } = await import("/swift-demucs.js");
+            const { parseHeader, decodeFrames } = await import("/wav.js");
+            const [job] = (await json("v1/separations")).separations;
+            const { seed } = await storage.readJSON(`jobs/${job.id}/job.json`);
+            const song = Uint8Array.from(atob(args[0]), (letter) => letter.charCodeAt(0)).buffer;
+            const header = parseHeader(song, song.byteLength);
+            const channels = decodeFrames(song.slice(header.dataOffset), header);
+            const engine = await load("demo");
+            const { stems, analysis } = await engine.separate({ channels, sampleRate: 44100 }, { shifts: args[1], seed, analyze: true });
+            engine.close();
+            const [expected, found] = [analysis, await json(`v1/separations/${job.id}/analysis`)].map((value) => JSON.stringify(value));
+            if (found !== expected) throw new Error(`the analysis is ${found}, not ${expected}`);
+            let largest = 0;
+            for (const { name, url, bytes } of job.stems) {
+              const file = await (await request(url)).arrayBuffer();
+              if (file.byteLength !== bytes) throw new Error(`${name} has ${file.byteLength} bytes`);
+              const planes = decodeFrames(file.slice(44), parseHeader(file, file.byteLength));
+              planes.forEach((plane, channel) => plane.forEach((sample, i) => { largest = Math.max(largest, Math.abs(sample - stems[name][channel][i])); }));
+              if (planes[0].length !== channels[0].length) throw new Error(`${name} has ${planes[0].length} samples`);
+            }
+            return largest;""", base64.b64encode(Path(path).read_bytes()).decode(), shifts)
+
+    def test_the_files_are_the_engine_s_samples(self):
+        self.choose("shifts", "2")
+        self.separate(seconds=6)
+        self.assertEqual(self.largest_difference(self.song("song.wav", 6), 2), 0)
+
+    def test_downloads(self):
+        self.choose("two-stems", "vocals")
+        self.separate()
+        self.script("document.querySelector('.menu summary').click()")
+        for button in self.browser.find_elements(By.CSS_SELECTOR, ".menu .sheet button"):
+            button.click()
+        mix, vocals, rest = (soundfile.read(io.BytesIO(self.browser.saved(f"song - {name}.wav")))[0] for name in ("mix", "vocals", "no_vocals"))
+        self.assertEqual(len(vocals), 4 * SAMPLE_RATE)
+        # Rounding of float32 alone.
+        self.assertLess(numpy.abs(mix - vocals - rest).max(), 1e-6)
+        with zipfile.ZipFile(io.BytesIO(self.browser.saved("song.zip"))) as archive:
+            self.assertIsNone(archive.testzip())
+            self.assertEqual(archive.namelist(), ["vocals.wav", "no_vocals.wav"])
+            self.assertTrue(all(file.compress_type == zipfile.ZIP_DEFLATED for file in archive.infolist()))
+            zipped = soundfile.read(io.BytesIO(archive.read("vocals.wav")))[0]
+        self.assertTrue(numpy.array_equal(zipped, vocals))
+
+    def test_each_format_reaches_the_engine_at_its_own_rate(self):
+        for row, (name, rate) in enumerate([("song.flac", 44100), ("song.ogg", 48000), ("song.mp3", 22050), ("mono.wav", 32000)]):
+            with self.subTest(name=name):
+                self.drop(self.song(name, 4, rate))
+                self.wait("document.querySelectorAll('#queue li').length === args[0]", row + 1)
+                self.wait_state("done")
+                job = self.jobs()[0]
+                self.assertEqual(job["sample_rate"], rate)
+                self.assertEqual(job["stem_rate"], SAMPLE_RATE)
+                # Encoders add up to a few thousand samples of silence.
+                self.assertAlmostEqual(job["duration_seconds"], 4 * SAMPLE_RATE / rate, delta=0.2)
+
+    def analysis(self, job: str) -> dict:
+        return self.page("return await json(`v1/separations/${args[0]}/analysis`)", job)
+
+    def test_a_finished_song_has_its_tempo_and_its_key(self):
+        self.choose("shifts", "0")
+        self.separate(seconds=20)
+        [job] = self.jobs()
+        found = self.analysis(job["id"])
+        # The generator's tempo, or an octave of it.
+        self.assertTrue(any(abs(found["tempo_bpm"] / 112 / octave - 1) < 0.04 for octave in (0.5, 1, 2)), found["tempo_bpm"])
+        self.assertEqual((job["tempo_bpm"], job["key"]), (found["tempo_bpm"], found["key"]))
+        self.assertEqual(found["beats"], sorted(found["beats"]))
+        self.assertTrue(0 < len(found["downbeats"]) < len(found["beats"]) < 20 * 4)
+        self.assertRegex(found["key"], r"^[A-G]#? (major|minor)$")
+        self.browser.wait_equal("document.querySelector('.rehearsal .facts').textContent", f"{round(found['tempo_bpm'])} BPM · {found['key']}")
+
+    def test_a_cancelled_song_keeps_what_is_finished_until_it_is_removed(self):
+        self.hold_pieces(2)
+        self.drop(self.song("song.wav", 12))
+        self.wait("document.querySelector('.strip canvas')")
+        self.script("document.querySelector('.song .actions button').click(); release()")
+        self.wait_state("cancelled")
+        self.wait("document.querySelector('.song .facts')?.textContent.includes('cancelled here')")
+        # The part is there after a reload, too.
+        self.visit()
+        self.wait_state("cancelled")
+        self.wait("document.querySelector('.song .facts')?.textContent.includes('cancelled here')")
+        part = self.page("""
+            const { job } = stage.mixer;
+            const file = await (await request(job.stems[0].url)).arrayBuffer();
+            const [{ channels: [{ max }] }] = (await json(`v1/separations/${job.id}/peaks?points=10`)).stems;
+            await request(`v1/separations/${job.id}`, { method: "DELETE" });
+            return { seconds: job.duration_seconds, bytes: job.stems[0].bytes, fileBytes: file.byteLength, named: new DataView(file).getUint32(40, true), max: Math.max(...max) };""")
+        self.assertTrue(2 <= part["seconds"] < 12, part)
+        self.assertEqual((part["fileBytes"], part["named"]), (part["bytes"], part["bytes"] - 44))
+        self.assertEqual(part["bytes"], 44 + round(part["seconds"] * SAMPLE_RATE) * 8)
+        self.assertGreater(part["max"], 0)
+        self.wait_until_nothing_is_stored()
+        # The engine goes on with the next song.
+        self.separate("next.wav")
+
+    def first_piece_written(self, job: str) -> int:
+        return self.page("return (await storage.file(`jobs/${args[0]}/pieces/000000000`))?.lastModified ?? 0", job)
+
+    def test_after_a_reload_finished_songs_are_there_and_an_interrupted_one_goes_on(self):
+        self.separate("done.wav")
+        path = self.song("interrupted.wav", 11)
+        # In the second segment.
+        self.hold_pieces(3.1)
+        self.drop(path)
+        self.wait("document.querySelector('.song h1')?.textContent === 'interrupted'")
+        self.wait_until_ready(3)
+        before = self.jobs()[0]
+        self.assertEqual((before["name"], before["state"]), ("interrupted.wav", "running"))
+        written = self.first_piece_written(before["id"])
+        self.visit()
+        self.wait("document.querySelectorAll('#queue li').length === 2")
+        self.wait_state("done", 1)
+        self.wait_state("done", 0)
+        interrupted = self.jobs()[0]
+        self.assertEqual(interrupted["warnings"], [])
+        self.assertEqual(interrupted["duration_seconds"], 11)
+        self.assertEqual(self.first_piece_written(before["id"]), written)
+        self.assertEqual(self.largest_difference(path, 1), 0)
+        found = self.analysis(interrupted["id"])
+        self.visit()
+        self.wait_state("done", 0)
+        self.assertEqual(self.analysis(interrupted["id"]), found)
+        peaks = self.page("return await json(`v1/separations/${args[0]}/peaks?points=100`)", interrupted["id"])
+        self.assertEqual(peaks["duration_seconds"], 11)
+        self.assertGreater(max(peaks["stems"][0]["channels"][0]["max"]), 0)
+
+    def test_a_second_tab_waits_for_the_first(self):
+        first = self.browser.current_window_handle
+        self.browser.switch_to.new_window("tab")
+        try:
+            self.browser.get(f"{self.host.address}/")
+            self.wait("document.querySelector('#banner').innerText.includes('open in another tab')")
+            # Songs that are chosen here wait, too.
+            self.script("const { model } = document.querySelector('#options').elements; model.add(new Option('demo')); model.value = 'demo'")
+            self.drop(self.song("song.wav", 4))
+            self.wait_state("waiting")
+            self.browser.switch_to.window(first)
+            self.browser.get("about:blank")
+            self.browser.switch_to.window(self.browser.window_handles[1])
+            self.wait("document.querySelector('#banner').hidden && document.querySelector('#engine').textContent")
+            self.wait_state("done")
+        finally:
+            self.browser.close()
+            self.browser.switch_to.window(first)
