@@ -31,7 +31,7 @@ async function separateOnPage(model, options, settings) {
     const engine = await load(opened, options);
     const loaded = performance.now();
     const { sampleRate } = engine;
-    const { stems } = await engine.separate({ channels, sampleRate: 44100 }, settings);
+    const { stems } = await engine.separate({ channels, sampleRate: 44100 }, { ...settings, onProgress: () => post("/progress") });
     const facts = { sampleRate, precision: engine.precision, threads: engine.threads, sources: engine.sources, loading: loaded - began, separating: performance.now() - loaded };
     await post("/stems", new Blob(engine.sources.flatMap((name) => stems[name])));
     engine.close();
@@ -83,17 +83,21 @@ after(async () => {
 async function separate(options, { model = demo, contents = {}, isIsolated = true } = {}) {
   page = { isIsolated, contents, html: `<script type="module">(${separateOnPage})(${JSON.stringify(model)}, ${JSON.stringify(options)}, ${JSON.stringify(settings)})</script>` };
   let samples;
+  let limit;
   const facts = new Promise((resolve, reject) => {
+    // Against hangs: a page shows that it goes on.
+    limit = setTimeout(() => reject(new Error("nothing has come from the page for 30 s")), 30_000);
     receive = (path, body) => {
+      limit.refresh();
       if (path === "/stems") samples = new Float32Array(body.buffer.slice(body.byteOffset, body.byteOffset + body.length));
-      else resolve(JSON.parse(body));
+      if (path === "/done") resolve(JSON.parse(body));
     };
     startChromium(`http://127.0.0.1:${server.address().port}/`).then((started) => {
       chromium = started;
       started.ended.then(() => reject(new Error("Chromium ended")));
     }, reject);
   });
-  const { error, sources, ...rest } = await facts;
+  const { error, sources, ...rest } = await facts.finally(() => clearTimeout(limit));
   await chromium.stop();
   assert.equal(error, undefined);
   const count = samples.length / sources.length / 2;

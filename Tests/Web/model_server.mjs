@@ -7,9 +7,11 @@ export const digits = (bytes) => createHash("sha256").update(bytes).digest("hex"
 
 export class ModelServer {
   #server;
+  /** The reply that has stopped in its middle. */
+  #stopped;
   /** Requests so far: `{ path, start }`, where `start` is the first byte of the range or null. */
   requests = [];
-  /** Files by path; a function gets the request's number for its path, from 0, and returns `{ status, body, breakAfter }`. */
+  /** Files by path; a function gets the request's number for its path, from 0, and returns `{ status, body, stopAfter }`. */
   files = {};
   takesRanges = true;
 
@@ -24,6 +26,11 @@ export class ModelServer {
     return `http://127.0.0.1:${this.#server.address().port}`;
   }
 
+  /** Breaks the connection off whose reply has stopped after `stopAfter` bytes. */
+  breakOff() {
+    this.#stopped.destroy();
+  }
+
   stop() {
     this.#server.closeAllConnections();
     return new Promise((resolve) => this.#server.close(resolve));
@@ -36,7 +43,7 @@ export class ModelServer {
     const count = this.requests.filter((other) => other.path === path).length;
     this.requests.push({ path, start });
     const file = this.files[path];
-    const { status, body, breakAfter } = typeof file === "function" ? file(count) : { body: file };
+    const { status, body, stopAfter } = typeof file === "function" ? file(count) : { body: file };
     if (status || !body) {
       reply.writeHead(status ?? 404).end();
       return;
@@ -48,7 +55,10 @@ export class ModelServer {
     const first = this.takesRanges ? (start ?? 0) : 0;
     const rest = body.subarray(first);
     reply.writeHead(first > 0 ? 206 : 200, { "Content-Length": rest.length });
-    if (breakAfter === undefined) reply.end(rest);
-    else reply.write(rest.subarray(0, breakAfter), () => setTimeout(() => reply.destroy(), 100));
+    if (stopAfter === undefined) reply.end(rest);
+    else {
+      this.#stopped = reply;
+      reply.write(rest.subarray(0, stopAfter));
+    }
   }
 }

@@ -73,9 +73,14 @@ test("the list says what is stored, and what is downloaded", async () => {
 });
 
 test("a download that breaks off goes on by itself", async () => {
-  server.files[`/${torchFile}`] = (count) => ({ body: bytes, breakAfter: count === 0 ? 1_500_000 : undefined });
+  server.files[`/${torchFile}`] = (count) => ({ body: bytes, stopAfter: count === 0 ? 1_500_000 : undefined });
   const states = new Set();
-  const { files } = await open({ onProgress: ({ state }) => states.add(state) });
+  const { files } = await open({
+    onProgress: ({ state, receivedBytes }) => {
+      states.add(state);
+      if (state === "downloading" && receivedBytes === 1_500_000) server.breakOff();
+    },
+  });
   assert.deepEqual(await content(files[0].blob), bytes);
   assert.deepEqual(server.requests.map(({ start }) => start), [null, 1_500_000]);
   assert.deepEqual([...states], ["downloading", "waiting", "verifying"]);

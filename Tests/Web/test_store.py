@@ -4,7 +4,6 @@ import hashlib
 import os
 import sys
 import tempfile
-import time
 import unittest
 from pathlib import Path
 
@@ -12,7 +11,6 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "Page"))
 
 from browser import Browser
 from hosts import ModelHost, Page, PageHost, torch_file
-from limits import LONGEST_SECONDS
 
 MODEL = os.urandom(6_000_000)
 CHECKSUM = hashlib.sha256(MODEL).hexdigest()
@@ -120,13 +118,18 @@ class StoreTests(unittest.TestCase):
         self.host.requests = []
         self.visit()
         self.assertEqual(self.browser.title, "first")
-        self.browser.wait("window.waiting ??= (navigator.serviceWorker.getRegistration().then(({ waiting }) => { window.waiting = waiting; }), null)")
-        self.browser.get("about:blank")
-        deadline = time.monotonic() + LONGEST_SECONDS
-        while self.browser.title != "second" and time.monotonic() < deadline:
-            self.visit()
+        until = "while (!(%s)) await new Promise((resolve) => setTimeout(resolve, 5));"
+        self.browser.run(until % "(await navigator.serviceWorker.getRegistration()).waiting")
+        # A file that no service worker serves keeps none alive.
+        self.browser.execute_cdp_cmd("Network.enable", {})
+        self.browser.execute_cdp_cmd("Network.setBypassServiceWorker", {"bypass": True})
+        self.browser.get(self.host.address + "/logo.svg")
+        self.browser.run(until % "!(await navigator.serviceWorker.getRegistration()).waiting")
+        self.browser.execute_cdp_cmd("Network.setBypassServiceWorker", {"bypass": False})
+        self.visit()
         self.assertEqual(self.browser.title, "second")
-        names = self.browser.wait("(window.names ??= (caches.keys().then((names) => { window.names = names; }), null)) && window.names.length === 1 && window.names")
+        self.browser.run(until % "(await caches.keys()).length === 1")
+        names = self.browser.run("return caches.keys()")
         self.assertTrue(names[0].startswith("swift-demucs page "))
         # Files that both versions have are not loaded again.
         self.assertIn("/index.html", self.host.requests)
