@@ -1,9 +1,7 @@
 """A proxy between the browser and a service, for what a network does and a test has to see."""
 import json
-import random
 import socket
 import threading
-import time
 from typing import NamedTuple
 
 
@@ -17,15 +15,15 @@ class Request(NamedTuple):
 class Proxy:
     """Passes requests on, each on a connection of its own, and keeps its port while the service restarts.
 
-    It records requests, breaks connections off, makes replies late, and can reply in the service's place.
+    It records requests, breaks connections off, holds uploads, and can reply in the service's place.
     """
 
     def __init__(self, service_port: int):
         self.service_port = service_port
         self.requests: list[Request] = []
-        #: How late a reply or an event is at most, in seconds.
-        self.delay = 0.0
         self._replies: dict[str, bytes] = {}
+        #: Paths whose bodies are held after so many bytes, until the event.
+        self._holds: dict[str, tuple[int, threading.Event]] = {}
         self._is_cut = False
         self._lock = threading.Lock()
         #: The browser's sockets, with the path that each has asked for.
@@ -59,6 +57,13 @@ class Proxy:
         """Ends what `cut` began."""
         self._is_cut = False
 
+    def mend(self) -> None:
+        """Ends all faults."""
+        self.join()
+        self._replies.clear()
+        for path in list(self._holds):
+            self.release(path)
+
     def reply(self, path: str, status: str, document: dict, headers: str = "") -> None:
         """Replies to a path in the service's place until `reply_no_more`."""
         body = json.dumps(document).encode()
@@ -67,6 +72,13 @@ class Proxy:
 
     def reply_no_more(self, path: str) -> None:
         del self._replies[path]
+
+    def hold(self, path: str, count: int) -> None:
+        """Passes on about so many bytes of a body that is sent to a path, and the rest after `release`."""
+        self._holds[path] = count, threading.Event()
+
+    def release(self, path: str) -> None:
+        self._holds.pop(path)[1].set()
 
     # The connections
 
@@ -110,28 +122,32 @@ class Proxy:
         self.requests.append(Request(method, path, headers))
         if path in self._replies:
             client.sendall(self._replies[path])
+            client.shutdown(socket.SHUT_WR)
+            # The browser reads the reply if its body is taken.
+            while client.recv(65536):
+                pass
             return
         lines = [line for line in lines if not line.lower().startswith("connection:")] + ["Connection: close"]
         with socket.create_connection(("127.0.0.1", self.service_port)) as service:
             service.sendall("\r\n".join([first, *lines]).encode("latin-1") + b"\r\n\r\n" + body)
-            sender = threading.Thread(target=_send, args=[client, service], daemon=True)
+            sender = threading.Thread(target=_send, args=[client, service, *self._holds.get(path, ())], daemon=True)
             sender.start()
-            is_late = True
             while part := service.recv(65536):
-                if self.delay and is_late:
-                    time.sleep(random.uniform(0, self.delay))
-                is_late = path == "/v1/events"
                 client.sendall(part)
             client.shutdown(socket.SHUT_WR)
             # A service that refuses an upload replies before its end: the browser reads the reply if the rest is taken.
             sender.join()
 
 
-def _send(client: socket.socket, service: socket.socket) -> None:
+def _send(client: socket.socket, service: socket.socket, held_after: int = 0, released: threading.Event | None = None) -> None:
     """Passes a request's body on until the browser closes the connection."""
     is_wanted = True
+    count = 0
     try:
         while part := client.recv(65536):
+            count += len(part)
+            if released and count > held_after:
+                released.wait()
             if is_wanted:
                 try:
                     service.sendall(part)

@@ -1,13 +1,14 @@
 """Pictures of the page: those of the documentation, and one of every state in each view."""
 import resource
 from pathlib import Path
-from typing import Callable, NamedTuple
+from typing import NamedTuple
 
 from selenium.webdriver.common.by import By
 
 from browser import Browser
 from many_songs import copy_song
-from subject import ProxiedSubject
+from songs import Songs
+from subject import GatedSubject
 
 
 class View(NamedTuple):
@@ -24,10 +25,10 @@ LANDSCAPE = View("landscape", 844, 390, True)
 
 
 class Studio:
-    """Takes pictures of the page of a service; `song(name, seconds)` makes a sound file and returns its path."""
+    """Takes pictures of the page of a service, which is a `gated-service`: a song that is seen running is held."""
 
-    def __init__(self, browser: Browser, binary: str, folder: Path, song: Callable[[str, float], str]):
-        self.browser, self.binary, self.folder, self.song = browser, binary, folder, song
+    def __init__(self, browser: Browser, binary: str, folder: Path, songs: Songs):
+        self.browser, self.binary, self.folder, self.song, self.notes = browser, binary, folder, songs.wav, songs.text
         folder.mkdir(parents=True, exist_ok=True)
 
     # Contents of the pictures
@@ -37,7 +38,9 @@ class Studio:
         self.begin()
         self.upload(self.song("Harbour Lights.wav", 150))
         self.until_done("Harbour Lights")
-        self.upload(self.notes(), self.song("Second Thoughts.wav", 600), self.song("Paper Boats.wav", 120))
+        self.service.hold(30)
+        self.upload(self.notes("notes.txt"), self.song("Second Thoughts.wav", 150), self.song("Paper Boats.wav", 150))
+        self.browser.wait("document.querySelectorAll('#jobs li').length === 3 && document.querySelector('#queue .percent').textContent === '60 %'")
         self.open_song("Harbour Lights")
         self.run("await stage.mixer.seek(42); stage.mixer.setLoop([30, 65]); stage.mixer.changeVolume(1, -3)")
         for view in (LIGHT, DARK, PHONE):
@@ -64,7 +67,7 @@ class Studio:
         self.script("document.body.classList.remove('dragging'); document.querySelector('#help').click()")
         self.shoot("help")
         self.script("document.querySelector('#help-dialog').close()")
-        self.upload(self.notes())
+        self.upload(self.notes("notes.txt"))
         self.browser.wait("document.querySelector('#queue li[data-state=failed]')")
         self.shoot("refused upload")
         self.script("document.querySelector('#queue li button:last-of-type').click()")
@@ -75,11 +78,12 @@ class Studio:
         self.browser.get(self.service.url)
 
     def states_of_the_queue(self) -> None:
-        self.upload(self.song("A song whose name is much longer than the room that any list has for it, (live at the harbour).wav", 600),
-                    self.song("Second Thoughts.wav", 120), self.song("Paper Boats.wav", 90), self.song("Undone.wav", 30))
+        self.service.hold(10)
+        self.upload(self.song("A song whose name is much longer than the room that any list has for it, (live at the harbour).wav", 90),
+                    self.song("Second Thoughts.wav", 90), self.song("Paper Boats.wav", 30), self.song("Undone.wav", 30))
         self.browser.wait("document.querySelectorAll('#jobs li').length === 4 && document.querySelector('.mixer .play')")
         self.shoot("playing while it computes", prepare="if (!stage.mixer.isPlaying) await stage.mixer.toggle(); await stage.mixer.seek(1)")
-        self.run("await stage.mixer.seek(590)")
+        self.run("await stage.mixer.seek(80)")
         self.shoot("waiting for a part")
         self.select("Undone")
         self.shoot("in line")
@@ -93,6 +97,7 @@ class Studio:
         self.shoot("part of a cancelled song")
 
     def states_of_a_song(self) -> None:
+        self.service.open()
         self.until_done("Second Thoughts")
         self.until_done("Paper Boats")
         self.open_song("Second Thoughts")
@@ -118,7 +123,7 @@ class Studio:
         self.run("stage.mixer.zoom(2000)")
         self.shoot("samples")
         self.run("stage.mixer.zoom(1e-6); await stage.mixer.toggleSpectrogram()")
-        self.run("await new Promise((resolve) => setTimeout(resolve, 3000))")
+        self.run("while (!stage.mixer.board.spectrograms.isComplete) await new Promise((resolve) => setTimeout(resolve, 25))")
         self.shoot("spectrogram")
         self.run("await stage.mixer.toggleSpectrogram()")
         self.script("document.querySelector('.menu').open = true")
@@ -147,7 +152,8 @@ class Studio:
         self.browser.wait("!document.querySelector('#banner').hidden")
         self.shoot("getting ready")
         self.service.proxy.reply_no_more("/readyz")
-        self.upload(self.song("Running.wav", 600))
+        self.service.hold(10)
+        self.upload(self.song("Running.wav", 90))
         self.browser.wait("document.querySelector('.song h1')?.textContent === 'Running' && document.querySelector('.mixer .play')")
         self.service.proxy.cut()
         self.browser.wait("document.body.innerText.includes('No connection to the service')")
@@ -160,14 +166,10 @@ class Studio:
         self.shoot("no model")
         self.end()
 
-        tokens = self.folder / "tokens"
-        tokens.write_text("open-sesame-open-sesame\n")
-        tokens.chmod(0o600)
-        self.begin("--token-file", str(tokens))
+        self.begin("--token-file", self.notes("tokens", "open-sesame-open-sesame\n"))
         self.browser.wait("document.querySelector('#token-dialog').open")
         self.shoot("token")
         self.end()
-        tokens.unlink()
 
         self.begin()
         resource.prlimit(self.service.process.pid, resource.RLIMIT_FSIZE, (8_000_000, resource.RLIM_INFINITY))
@@ -189,7 +191,7 @@ class Studio:
     # How they are made
 
     def begin(self, *options: str, is_ready: bool = True, prepare=lambda data: None) -> None:
-        self.service = ProxiedSubject(self.binary, *options)
+        self.service = GatedSubject(self.binary, *options)
         prepare(self.service.data)
         self.service.start(is_ready)
         self.browser.size(LIGHT.width, LIGHT.height)
@@ -210,11 +212,6 @@ class Studio:
             self.run(prepare + "; await new Promise((resolve) => setTimeout(resolve, 700))")
             file = name if views else f"{name}, {view.name}"
             (self.folder / f"{file}.png").write_bytes(self.browser.screenshot())
-
-    def notes(self) -> str:
-        notes = Path(self.song("notes.txt", 1)).with_name("notes.txt")
-        notes.write_text("nothing to hear here\n" * 50)
-        return str(notes)
 
     def upload(self, *paths: str) -> None:
         self.browser.find_element(By.CSS_SELECTOR, "#chooser").send_keys("\n".join(paths))

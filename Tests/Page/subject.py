@@ -5,8 +5,10 @@ import subprocess
 import tempfile
 import time
 import urllib.error
+import urllib.parse
 import urllib.request
 from pathlib import Path
+from typing import Callable
 
 from limits import LONGEST_SECONDS
 from proxy import Proxy
@@ -14,6 +16,9 @@ from proxy import Proxy
 
 class BinarySubject:
     """`swift-demucs serve` with the demo model and its own data folder."""
+
+    #: What follows the program's name.
+    command = ["serve"]
 
     def __init__(self, binary: str, *options: str):
         self.binary, self.options = binary, options
@@ -31,14 +36,16 @@ class BinarySubject:
         log = Path(self.folder.name) / "log"
         model = [] if "-n" in self.options else ["-n", "demo"]
         with open(log, "ab") as output:
-            self.process = subprocess.Popen(
-                [self.binary, "serve", *model, "--port", str(self.port), "--data", str(self.data), *self.options], stderr=output, stdout=output)
+            self._launch([self.binary, *self.command, *model, "--port", str(self.port), "--data", str(self.data), *self.options], output)
         deadline = time.monotonic() + LONGEST_SECONDS
         while (state := self.state()) != ("ready" if is_ready else "no-model"):
             if state == "no-model" or self.process.poll() is not None or time.monotonic() > deadline:
                 self.stop()
                 raise SystemExit(f"error: the service does not start:\n{log.read_text()}")
             time.sleep(0.05)
+
+    def _launch(self, command: list[str], log) -> None:
+        self.process = subprocess.Popen(command, stderr=log, stdout=log)
 
     def state(self) -> str | None:
         """`ready`, or the kind of the problem that keeps the service from it; None if it doesn't answer."""
@@ -61,28 +68,73 @@ class BinarySubject:
     def jobs(self) -> list[dict]:
         return json.loads(self.request("GET", "v1/separations"))["separations"]
 
-    def clear(self) -> None:
-        """Deletes all jobs: a running one is cancelled first."""
-        deadline = time.monotonic() + LONGEST_SECONDS
-        while (jobs := self.jobs()) and time.monotonic() < deadline:
+
+class GatedSubject(BinarySubject):
+    """A `gated-service`, whose jobs can be held, behind a proxy, which is what a browser sees; `request` asks the service itself."""
+
+    command = []
+
+    def __init__(self, binary: str, *options: str):
+        super().__init__(binary, *options)
+        self.proxy = Proxy(self.port)
+        self.url = f"http://127.0.0.1:{self.proxy.port}/"
+
+    def another(self, *options: str) -> "GatedSubject":
+        """One of the same program with other options, not started."""
+        return GatedSubject(self.binary, *options)
+
+    def _launch(self, command: list[str], log) -> None:
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True)
+
+    def close(self) -> None:
+        self.stop()
+        self.proxy.close()
+
+    def hold(self, segment: int) -> None:
+        """Lets each job wait before one of its segments, of which 0 is the first, until `open`."""
+        self._command(f"hold {segment}")
+
+    def open(self) -> None:
+        self._command("open")
+
+    def _command(self, line: str) -> None:
+        print(line, file=self.process.stdin, flush=True)
+        if (answer := self.process.stdout.readline()) != "ok\n":
+            raise AssertionError(f"the service answers '{line}' with '{answer}'")
+
+    def begin(self, path: str, **options: str) -> str:
+        """Begins a job with options that the page doesn't offer; returns its identifier."""
+        query = urllib.parse.urlencode({"filename": Path(path).name, **options})
+        return json.loads(self.request("POST", f"v1/separations?{query}", Path(path).read_bytes()))["id"]
+
+    def separate(self, path: str, **options: str) -> dict:
+        """A finished job."""
+        job_id = self.begin(path, **options)
+        return self.wait_for(lambda: (job := json.loads(self.request("GET", f"v1/separations/{job_id}")))["state"] == "done" and job)
+
+    def clear(self, keeps: Callable[[dict], bool] = lambda job: False) -> None:
+        """Ends all faults, and deletes all jobs but those to keep: a running one is cancelled first."""
+        self.proxy.mend()
+        self.open()
+
+        def is_clear() -> bool:
+            jobs = [job for job in self.jobs() if not keeps(job)]
             for job in jobs:
                 try:
                     self.request("DELETE", f"v1/separations/{job['id']}")
                 except urllib.error.HTTPError:
                     # The job has been removed in the meantime.
                     pass
-            time.sleep(0.05)
+            return not jobs
 
+        self.wait_for(is_clear)
 
-class ProxiedSubject(BinarySubject):
-    """The same behind a proxy, which is what a browser sees; `request` asks the service itself."""
-
-    def __init__(self, binary: str, *options: str, delay: float = 0.0):
-        super().__init__(binary, *options)
-        self.proxy = Proxy(self.port)
-        self.proxy.delay = delay
-        self.url = f"http://127.0.0.1:{self.proxy.port}/"
-
-    def close(self) -> None:
-        self.stop()
-        self.proxy.close()
+    @staticmethod
+    def wait_for(condition: Callable):
+        """Waits until a condition is true; returns its value."""
+        deadline = time.monotonic() + LONGEST_SECONDS
+        while not (value := condition()):
+            if time.monotonic() > deadline:
+                raise AssertionError(f"not within {LONGEST_SECONDS} s")
+            time.sleep(0.02)
+        return value

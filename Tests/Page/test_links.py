@@ -1,0 +1,80 @@
+"""Links to a song, the browser's history, and what the browser remembers of each song."""
+import json
+
+from page_test import SongTest, smoke
+
+
+class LinkTests(SongTest):
+    TURNED = "strips.map(({ volume, pan, isMuted }) => [volume, pan, isMuted]).concat([stage.mixer.loop])"
+    PLAIN = [[0, 0, False]] * 4 + [None]
+
+    def turn(self):
+        self.set_slider("bass pan", 40)
+        self.page("""
+            const { mixer } = stage;
+            mixer.toggleStrip(3, 'isMuted');
+            mixer.changeVolume(0, -7);
+            mixer.setLoop([2, 6]);""")
+        return [[-7, 0, False], [0, 40, False], [0, 0, False], [0, 0, True], [2, 6]]
+
+    @smoke
+    def test_a_link_survives_a_reload(self):
+        self.page("await stage.mixer.seek(3.5); stage.mixer.setLoop([2, 6]); stage.mixer.toggleStrip(3, 'isSolo'); stage.mixer.changeVolume(0, -7)")
+        self.wait("location.hash.includes('loop=2,6') && location.hash.includes('mix.drums=-7') && location.hash.includes('mix.vocals=0,0,s')")
+        self.browser.refresh()
+        self.wait("document.querySelector('.mixer .play')")
+        state = self.page("return [stage.mixer.time, stage.mixer.loop, stage.mixer.strips[0].volume, stage.mixer.strips[3].isSolo, stage.mixer.job.id]")
+        self.assertEqual(state, [3.5, [2, 6], -7, True, self.job["id"]])
+
+    def test_a_link_to_a_song_that_is_gone_says_so(self):
+        self.expected_messages = "Failed to load resource.* 404"
+        self.open("#song=000000000000000000000000")
+        self.wait("document.body.innerText.includes('no longer here')")
+        self.assertNotIn("kept for", self.words())
+
+    def test_a_song_that_the_service_is_too_busy_to_show_comes_later(self):
+        self.expected_messages = "Failed to load resource.* 503"
+        # As if there were many newer songs.
+        jobs = json.loads(self.subject.request("GET", "v1/separations?limit=100"))
+        listed, one = "/v1/separations?limit=100", f"/v1/separations/{self.job['id']}"
+        self.subject.proxy.reply(listed, "200 OK", {**jobs, "separations": []})
+        self.subject.proxy.reply(one, "503 Service Unavailable", {"title": "Busy", "status": 503, "detail": "Too many connections."})
+        self.script("localStorage.setItem('mixes', JSON.stringify([arguments[0]]))", f"song={self.job['id']}&loop=2-6")
+        first = len(self.subject.proxy.requests)
+        self.open(f"#song={self.job['id']}")
+        self.subject.wait_for(lambda: self.requests_since(first).count(one) >= 2)
+        self.assertNotIn("no longer here", self.words())
+        self.assertIn(self.job["id"], self.value("localStorage.getItem('mixes')"))
+        self.subject.proxy.reply_no_more(one)
+        self.wait_for_song("song")
+
+    def test_each_song_keeps_its_mix_and_its_loop(self):
+        turned = self.turn()
+        # At once, before the address bar follows.
+        self.separated("other.wav")
+        self.assertEqual(self.mixer(self.TURNED), self.PLAIN)
+        self.open_song("song")
+        self.assertEqual(self.mixer(self.TURNED), turned)
+        self.open_song("other")
+        self.assertEqual(self.mixer(self.TURNED), self.PLAIN)
+        self.open()
+        self.open_song("song")
+        self.assertEqual(self.mixer(self.TURNED), turned)
+
+    def test_back_opens_the_song_before(self):
+        turned = self.turn()
+        self.mixer("seek(3.5)")
+        self.separated("other.wav")
+        self.browser.back()
+        self.wait_for_song("song")
+        self.assertEqual(self.mixer(self.TURNED), turned)
+        self.assertEqual(self.mixer("time"), 3.5)
+        self.browser.forward()
+        self.wait_for_song("other")
+
+    def test_the_skip_link_keeps_the_song(self):
+        self.separated("other.wav")
+        self.open_song("song")
+        self.script("document.querySelector('.skip').click()")
+        self.wait("location.hash.startsWith('#song=')")
+        self.assertEqual(self.find(".song h1").text, "song")

@@ -1,0 +1,190 @@
+"""The mixer of a song: files, keys, strips and drawings."""
+import io
+import zipfile
+
+import numpy
+import soundfile
+from selenium.webdriver import ActionChains
+from selenium.webdriver.common.keys import Keys
+
+from page_test import SongTest, smoke
+
+
+class MixerTests(SongTest):
+    @smoke
+    def test_downloads(self):
+        self.script("document.querySelectorAll('.strip .toggle:not(.solo)')[0].click()")
+        self.click(".menu summary")
+        self.click(".menu .choices button")
+        mix, rate = soundfile.read(io.BytesIO(self.browser.saved("song - mix*.wav")))
+        stems = [self.sound(stem) for stem in self.job["stems"][1:]]
+        self.assertEqual(rate, self.job["stem_rate"])
+        self.assertLess(numpy.abs(numpy.clip(sum(stems), -1, 1) - mix).max(), 2.5 / 32768)
+        self.click(".menu .entry")
+        self.assertEqual(self.browser.saved("song - drums*.wav")[:4], b"RIFF")
+        self.choose(".sheet select", "flac")
+        self.click(".menu .entry")
+        flac, _ = soundfile.read(io.BytesIO(self.browser.saved("song - drums*.flac")))
+        self.assertTrue(numpy.array_equal(flac, self.sound(self.job["stems"][0])))
+        self.click(".sheet > .entry:last-of-type")
+        names = zipfile.ZipFile(io.BytesIO(self.browser.saved("song*.zip"))).namelist()
+        self.assertEqual(sorted(name.split(".")[-1] for name in names), ["flac"] * 4)
+        self.find(".menu summary").send_keys(Keys.ESCAPE)
+        self.assertFalse(self.find(".menu").get_property("open"))
+
+    # Keys
+
+    def test_the_tab_key_reaches_the_controls_in_their_order(self):
+        reached = []
+        for _ in range(60):
+            self.press(Keys.TAB)
+            reached.append(self.page("const node = document.activeElement; return node.getAttribute('aria-label') || node.textContent.trim() || node.tagName"))
+        order = ["Choose files", "song", "Play", "Position", "Mute drums", "Solo drums", "drums volume", "drums pan", "Mute bass", "vocals pan"]
+        places = [next(index for index, label in enumerate(reached) if label.startswith(name)) for name in order]
+        self.assertEqual(places, sorted(places), reached)
+
+    @smoke
+    def test_keys_play_seek_mix_and_loop(self):
+        self.press(" ")
+        self.wait_for_play_button("Pause")
+        self.press(" ")
+        self.wait_for_play_button("Play")
+        self.press(Keys.HOME, Keys.ARROW_RIGHT)
+        self.assertAlmostEqual(self.mixer("time"), 5, 1)
+        self.press(Keys.ARROW_LEFT)
+        self.assertAlmostEqual(self.mixer("time"), 0, 1)
+        self.press(Keys.END)
+        self.assertAlmostEqual(self.mixer("time"), 8, 1)
+        self.press("2")
+        ActionChains(self.browser).key_down(Keys.SHIFT).send_keys("4").key_up(Keys.SHIFT).perform()
+        self.assertEqual(self.mixer("strips.map(({ isMuted, isSolo }) => [isMuted, isSolo])"), [[False, False], [True, False], [False, False], [False, True]])
+        self.script("document.querySelector('.strip .solo').focus()")
+        self.press(Keys.ARROW_DOWN, Keys.ARROW_DOWN, Keys.ARROW_DOWN)
+        slider = self.find(".strip input")
+        self.assertEqual(slider.get_attribute("aria-valuetext"), "−3 decibels")
+        self.assertEqual(slider.get_attribute("aria-label"), "drums volume")
+        self.press(Keys.HOME, "l")
+        self.mixer("seek(2)")
+        self.press("l")
+        self.assertEqual(self.mixer("loop"), [0, 2])
+        self.press("l")
+        self.assertIsNone(self.mixer("loop"))
+        self.press("?")
+        self.wait("document.querySelector('#help-dialog').open")
+        self.press(Keys.ESCAPE)
+        self.wait("!document.querySelector('#help-dialog').open")
+
+    def test_space_plays_after_a_click(self):
+        for selector in (".open", ".strip .toggle", "#theme", ".menu summary"):
+            self.click(selector)
+            muted = self.mixer("strips[0].isMuted")
+            self.press(" ")
+            self.wait_for_play_button("Pause")
+            self.assertEqual(self.mixer("strips[0].isMuted"), muted, selector)
+            self.press(" ")
+            self.wait_for_play_button("Play")
+
+    def test_space_presses_a_button_that_tab_has_reached(self):
+        self.click(".strip .toggle")
+        self.press(Keys.TAB)
+        self.assertEqual(self.value("document.activeElement.getAttribute('aria-label')"), "Solo drums")
+        self.press(" ")
+        self.assertEqual(self.page("return [stage.mixer.strips[0].isSolo, stage.mixer.isPlaying]"), [True, False])
+
+    # Strips
+
+    def test_a_long_name_stays_in_its_strip(self):
+        self.subject.separate(self.songs.wav("long.wav"), mix="everything but the singer=drums+bass+other")
+        self.open_song("long")
+        for width in (1440, 390):
+            self.resize(width)
+            outside = self.script("""
+                const controls = document.querySelectorAll('.controls')[4];
+                return [...controls.querySelectorAll('*')].filter((node) => node.getBoundingClientRect().right > controls.getBoundingClientRect().right).length""")
+            self.assertEqual(outside, 0)
+
+    def test_the_pan_of_a_muted_stem_is_not_filled(self):
+        fill = "getComputedStyle(document.querySelector('.strip .pan input')).getPropertyValue('--fill')"
+        before = self.value(fill)
+        self.click(".strip .toggle")
+        self.wait("document.querySelector('.strip.silent')")
+        self.assertEqual(self.value(fill), before)
+
+    def test_a_sum_is_silent_beside_its_parts(self):
+        self.subject.separate(self.songs.wav("mixed.wav"), mix="karaoke=drums+bass+other")
+        self.open_song("mixed")
+        self.assertEqual(self.mixer("names"), ["drums", "bass", "other", "vocals", "karaoke"])
+        self.assertIn("karaoke is a sum of other stems", self.words())
+        gains = lambda: self.page("const { gain } = await import('/mix.js'); return stage.mixer.strips.map((strip) => gain(strip, stage.mixer.strips))")
+        self.assertEqual(gains(), [1, 1, 1, 1, 0])
+        plain, page = self.page("""
+            const { job } = stage.mixer;
+            const [plain, page] = await Promise.all([decode(`v1/separations/${job.id}/mix?format=wav`), decode(stage.mixer.mixPath("wav"))]);
+            return [plain, page].map((planes) => planes[0].reduce((sum, value) => sum + Math.abs(value), 0));""")
+        self.assertAlmostEqual(plain, page, delta=1e-3 * plain)
+        self.script("document.querySelectorAll('.strip .solo')[4].click()")
+        self.assertEqual(gains(), [0, 0, 0, 0, 1])
+        self.script("document.querySelectorAll('.strip .solo')[4].click(); document.querySelectorAll('.strip .toggle:not(.solo)')[4].click()")
+        self.assertEqual(gains(), [1, 1, 1, 1, 1])
+        self.wait("location.hash.includes('mix.karaoke=0,0,')")
+        link = self.value("location.hash")
+        self.script("localStorage.clear()")
+        self.open(link)
+        self.wait("document.querySelector('.mixer .play')")
+        self.assertEqual(gains(), [1, 1, 1, 1, 1])
+
+    # What is seen
+
+    def test_zoom_by_wheel_keys_and_buttons(self):
+        box = self.find(".strip .wave").rect
+        self.script("""
+            document.querySelector('.strip .wave').dispatchEvent(new WheelEvent('wheel', { deltaY: -300, ctrlKey: true, bubbles: true, cancelable: true, clientX: arguments[0], clientY: arguments[1] }))""",
+            box["x"] + box["width"] / 2, box["y"] + 10)
+        view = self.page("return [stage.mixer.timeline.start, stage.mixer.timeline.end]")
+        self.assertAlmostEqual(sum(view) / 2, 4, 1)
+        self.assertLess(view[1] - view[0], 3.5)
+        self.click(".view button")
+        self.click(".view button")
+        self.assertEqual(self.page("const { start, end, duration } = stage.mixer.timeline; return [start, end - duration]"), [0, 0])
+
+    @smoke
+    def test_waveforms_and_spectrograms_are_drawn(self):
+        self.expected_messages = "willReadFrequently"
+        painted = """
+            await drawn();
+            const canvas = document.querySelector('.strip .wave');
+            const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
+            let count = 0;
+            for (let i = 3; i < data.length; i += 4) if (data[i] > 20) count += 1;
+            return count / (data.length / 4);"""
+        wave = self.page(painted)
+        self.assertGreater(wave, 0.02)
+        self.click(".view button:last-child")
+        self.wait("document.querySelector('.view button:last-child').getAttribute('aria-pressed') === 'true'")
+        self.page("await until(() => stage.mixer.board.spectrograms?.isComplete)")
+        self.assertGreater(abs(self.page(painted) - wave), 0.01)
+        self.assertEqual(self.value("violations"), [])
+
+    @smoke
+    def test_a_phone_has_everything_within_its_width(self):
+        for width in (390, 320):
+            self.resize(width)
+            wide = self.script("""
+                return [...document.querySelectorAll('body *')].filter((node) => node.offsetParent && node.getBoundingClientRect().right > innerWidth + 0.5 && !node.closest('.sheet, .unseen, .skip'))
+                  .map((node) => `${node.tagName}.${node.className}`)""")
+            self.assertEqual(wide, [])
+            self.assertLessEqual(self.value("document.documentElement.scrollWidth"), width)
+            small = self.script("""
+                return [...document.querySelectorAll('button, summary, select')].filter((node) => node.offsetParent && !node.closest('dialog, .drop details') && (node.offsetHeight < 32 || node.offsetWidth < 40)).map((node) => node.outerHTML.slice(0, 80))""")
+            self.assertEqual(small, [])
+            bottom = self.script("const box = document.querySelector('.transport').getBoundingClientRect(); return innerHeight - box.bottom")
+            self.assertEqual(bottom, 0)
+
+    def test_dark_and_light_are_remembered(self):
+        ground = "getComputedStyle(document.documentElement).backgroundColor"
+        before = self.value(ground)
+        self.click("#theme")
+        after = self.value(ground)
+        self.assertNotEqual(before, after)
+        self.open()
+        self.assertEqual(self.value(ground), after)

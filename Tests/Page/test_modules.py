@@ -1,0 +1,33 @@
+"""The page's modules, and what is loaded of them."""
+from page_test import HERE, PageTest, smoke
+
+
+class ModuleTests(PageTest):
+    @smoke
+    def test_pure_modules(self):
+        passed = self.browser.run_module_tests(HERE / "modules.js")
+        self.assertGreater(len(passed), 15)
+
+    def test_the_page_has_less_than_90_kB_on_the_way(self):
+        sizes = self.value("performance.getEntries().filter(({ name, entryType }) => entryType === 'navigation' || /\\.(js|css|svg)$/.test(name)).map(({ encodedBodySize }) => encodedBodySize)")
+        self.assertGreater(sum(sizes), 20_000)
+        self.assertLess(sum(sizes), 90_000)
+
+    def test_a_page_with_a_song_does_not_load_the_welcome(self):
+        self.separated()
+        first = len(self.subject.proxy.requests)
+        self.open()
+        self.wait("document.querySelector('.mixer .play') && performance.getEntriesByType('resource').some(({ name }) => name.includes('/peaks'))")
+        self.assertEqual(self.loaded_since(first) & {"/parts.svg", "/demo_track.ogg"}, set())
+
+    @smoke
+    def test_the_first_load_takes_ten_requests(self):
+        self.browser.execute_cdp_cmd("Network.clearBrowserCache", {})
+        first = len(self.subject.proxy.requests)
+        self.open()
+        expected = {"/", "/logo.svg", "/main.js", "/parts.svg", "/readyz", "/style.css", "/theme.js", "/v1/events", "/v1/models", "/v1/separations"}
+        self.subject.wait_for(lambda: self.loaded_since(first) >= expected)
+        self.assertEqual(self.loaded_since(first), expected)
+
+    def loaded_since(self, first: int) -> set[str]:
+        return {path.partition("?")[0] for path in self.requests_since(first)}

@@ -1,0 +1,210 @@
+"""Songs on their way into the list, in line, and out of it."""
+import base64
+import resource
+from pathlib import Path
+
+import numpy
+import soundfile
+from selenium.webdriver.common.by import By
+
+from page_test import PageTest, smoke, with_service
+
+
+class QueueTests(PageTest):
+    @smoke
+    def test_the_empty_page_offers_an_example_song(self):
+        self.assertIn("Take a song apart", self.words())
+        self.wait("!document.querySelector('#example').hidden")
+        self.click("#example")
+        self.wait("document.querySelector('.mixer .play')")
+        self.assertIn("Example song", self.find(".song h1").text)
+
+    @smoke
+    def test_an_upload_shows_its_progress_and_ends_in_the_mixer(self):
+        self.script("""
+            const announcer = document.querySelector('#announcer');
+            window.announced = [];
+            new MutationObserver(() => announced.push(announcer.textContent)).observe(announcer, { childList: true });""")
+        self.subject.hold(2)
+        self.subject.proxy.hold("/v1/separations", 100_000)
+        self.upload(self.songs.wav("song.wav", 8))
+        self.wait_state("uploading")
+        self.subject.proxy.release("/v1/separations")
+        self.wait("document.querySelector('#queue .words')?.textContent.match(/^Separating, .* left$/)")
+        self.wait("announced.includes('song, half done')")
+        self.subject.open()
+        self.wait("announced.includes('song is done')")
+        self.assertLessEqual(len(self.value("announced")), 5)
+        self.wait_state("done")
+        self.assertRegex(self.find("#queue .words").text, r"^\d+:\d\d$")
+        self.wait_for_song("song")
+        self.assertEqual(self.value("violations"), [])
+
+    def test_dropped_files_are_taken_and_markup_in_their_names_stays_text(self):
+        self.expected_messages = "Failed to load resource.* 4(15|22)"
+        drag = """
+            const bytes = Uint8Array.from(atob(arguments[1]), (letter) => letter.charCodeAt(0));
+            window.carried = new DataTransfer();
+            carried.items.add(new File([bytes], arguments[0]));
+            document.dispatchEvent(new DragEvent('dragenter', { dataTransfer: carried, cancelable: true }));"""
+        drop = "document.dispatchEvent(new DragEvent('drop', { dataTransfer: carried, cancelable: true }))"
+        self.script(drag, "<img src=x onerror=alert(1)>.txt", base64.b64encode(b"text").decode())
+        self.wait("getComputedStyle(document.querySelector('.veil')).visibility === 'visible'")
+        self.script(drop)
+        self.wait("document.querySelector('#queue li')?.textContent.includes('<img src=x onerror=alert(1)>')")
+        self.assertEqual(self.value("getComputedStyle(document.querySelector('.veil')).visibility"), "hidden")
+        self.script(drag + drop, '<b onclick=x>"bold" & more.wav', base64.b64encode(Path(self.songs.wav("name.wav")).read_bytes()).decode())
+        self.wait("document.querySelector('.mixer .play')")
+        self.assertEqual(self.value("document.querySelectorAll('#queue img, #queue b, #stage .mixer b, #stage .mixer img').length"), 0)
+        self.assertIn("<b onclick=x>", self.find(".song h1").text)
+
+    def test_options_reach_the_service_and_are_remembered(self):
+        self.click(".drop summary")
+        self.wait("document.querySelector('#options [name=two-stems]').options.length > 2")
+        self.choose("#options [name=two-stems]", "vocals")
+        self.choose("#options [name=format]", "flac")
+        self.open()
+        self.wait("document.querySelector('#options-summary').textContent === 'vocals and the rest, flac'")
+        job = self.separated()
+        self.assertEqual({stem["name"] for stem in job["stems"]}, {"vocals", "no_vocals"})
+        self.assertTrue(all(stem["url"].endswith(".flac") for stem in job["stems"]))
+        self.play()
+        self.assertTrue(self.mixer("isPlaying"))
+
+    # What fails
+
+    def test_a_file_without_sound_says_so_and_the_next_one_goes_on(self):
+        self.expected_messages = "Failed to load resource.* 4(15|22)"
+        self.upload(self.songs.text("notes.txt"), self.songs.wav("song.wav"))
+        self.wait("[...document.querySelectorAll('#queue li')].some((row) => row.dataset.state === 'done')")
+        failed = self.wait("document.querySelector('#queue li[data-state=failed] .words')?.textContent")
+        self.assertGreater(len(failed), 15)
+        self.click("#queue li[data-state=failed] button:last-of-type")
+        self.wait("document.querySelectorAll('#queue li').length === 1")
+
+    def test_an_empty_file_is_not_sent(self):
+        self.upload(self.songs.text("empty.wav", ""))
+        self.wait_state("failed")
+        self.assertIn("This file is empty", self.words())
+
+    @with_service()
+    def test_a_failed_separation_can_be_tried_again(self):
+        # As on a full disk: the song of 1.4 MB is stored, and the service fails at its stems, which take 2.8 MB each at first.
+        limit = lambda size: resource.prlimit(self.subject.process.pid, resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
+        limit(2_000_000)
+        self.upload(self.songs.wav("song.wav", 8))
+        self.wait_state("failed")
+        self.assertIn("The service can't use its files (File too large).", self.find("main").text)
+        limit(resource.RLIM_INFINITY)
+        self.click("main .message:not(#empty) .primary")
+        self.wait("document.querySelector('.mixer .play')")
+        self.wait("document.querySelectorAll('#queue li').length === 1")
+
+    def test_a_full_queue_is_waited_for(self):
+        self.expected_messages = "Failed to load resource.* 429"
+        # The service itself would ask for half a minute.
+        self.subject.proxy.reply("/v1/separations", "429 Too Many Requests", {"status": 429, "detail": "1 job is waiting. Try again when it is done."}, "Retry-After: 1\r\n")
+        self.upload(self.songs.wav("song.wav"))
+        self.wait("document.body.innerText.includes('1 job is waiting. Try again when it is done. Trying again by itself.')")
+        self.subject.proxy.reply_no_more("/v1/separations")
+        self.wait_state("done")
+
+    @with_service("--disk-quota", "10MB")
+    def test_a_song_without_room_shows_the_service_s_message_without_a_retry(self):
+        self.expected_messages = "Failed to load resource.* (422|503)|ERR_CONNECTION"
+        self.upload(self.songs.wav("large.wav", 20))
+        self.wait_state("failed")
+        words = self.find("#queue li .words").text
+        self.assertRegex(words, r"MB|kB|bytes")
+        self.assertFalse(words.startswith("large"))
+        self.assertEqual(self.subject.jobs(), [])
+        self.assertEqual([button.get_attribute("aria-label") for button in self.browser.find_elements(By.CSS_SELECTOR, "#queue li button.quiet") if button.is_displayed()], ["Remove large"])
+
+    # Songs that only the browser can decode
+
+    def test_a_song_that_only_the_browser_can_decode_is_converted(self):
+        self.expected_messages = "Failed to load resource.* 415|ERR_CONNECTION"
+        self.script("localStorage.setItem('options', '{}')")
+        self.open()
+        source = self.songs.wav("source.wav", 4)
+        self.upload(self.songs.m4a("Phone memo.m4a", "-i", source, "-b:a", "192k"))
+        self.wait_for_song("Phone memo")
+        self.wait_state("done")
+        job = self.subject.jobs()[0]
+        self.assertEqual(job["name"], "Phone memo.m4a")
+        # The stems and what they leave out are the song that was sent.
+        sent = sum(self.sound(stem) for stem in job["stems"])
+        song, rate = soundfile.read(source)
+        self.assertEqual((job["sample_rate"], sent.shape[1]), (rate, 2))
+        # AAC is lossy (1 % of the energy), but aligned with the original.
+        count = min(len(sent), len(song))
+        sent, song = sent[:count], song[:count]
+        gain = numpy.sum(sent * song) / numpy.sum(song ** 2)
+        self.assertLess(numpy.sum((sent / gain - song) ** 2) / numpy.sum(song ** 2), 0.05)
+
+    def test_a_song_that_is_too_long_for_the_browser_says_so(self):
+        self.expected_messages = "Failed to load resource.* 415|ERR_CONNECTION"
+        self.upload(self.songs.m4a("Concert.m4a", "-f", "lavfi", "-t", str(21 * 60), "-i", "anullsrc=r=8000:cl=mono", "-b:a", "8k"))
+        self.wait_state("failed")
+        self.assertIn("The browser can convert it only up to 20 minutes.", self.find("#queue li .words").text)
+        self.assertEqual(self.subject.jobs(), [])
+
+    # What stops in the middle
+
+    def test_the_upload_itself_is_shown_and_can_be_cancelled(self):
+        self.subject.proxy.hold("/v1/separations", 1_000_000)
+        # More than the buffers of a connection take.
+        self.upload(self.songs.text("large.wav", "nothing to hear here\n" * 1_000_000))
+        self.wait_state("uploading")
+        self.wait("/^[1-9]\\d? %$/.test(document.querySelector('#queue .percent').textContent)")
+        self.click("#queue li button:last-of-type")
+        self.wait("document.querySelectorAll('#queue li').length === 0")
+        self.subject.proxy.release("/v1/separations")
+        self.assertEqual(self.subject.jobs(), [])
+
+    def test_an_upload_without_a_connection_can_be_tried_again(self):
+        self.script("""
+            const { send } = XMLHttpRequest.prototype;
+            XMLHttpRequest.prototype.send = function () { setTimeout(() => this.onerror()); };
+            window.connect = () => { XMLHttpRequest.prototype.send = send; };""")
+        self.upload(self.songs.wav("song.wav"))
+        self.wait_state("failed")
+        self.assertIn("The connection was lost.", self.words())
+        self.script("connect(); document.querySelector('#queue [aria-label=\"Try song again\"]').click()")
+        self.wait_state("done")
+
+    @smoke
+    def test_cancel(self):
+        self.subject.hold(0)
+        self.upload(self.songs.wav("one.wav"), self.songs.wav("two.wav"))
+        self.wait("document.querySelector('#queue li[data-state=running]') && document.querySelector('#queue li[data-state=queued]')")
+        self.assertIn("Next in line", self.words())
+        self.click("#queue li[data-state=queued] button:last-of-type")
+        self.wait("!document.querySelector('#queue li[data-state=queued]')")
+        self.click(".mixer .actions .plain")
+        self.wait("!document.querySelector('#queue li[data-state=running]')")
+        self.assertEqual([job for job in self.subject.jobs() if job["state"] in ("queued", "running")], [])
+
+    def test_a_reload_in_the_middle_goes_on(self):
+        self.subject.hold(1)
+        self.upload(self.songs.wav("song.wav", 8))
+        self.wait_state("running")
+        self.open()
+        self.wait_state("running")
+        self.subject.open()
+        self.wait_for_song("song")
+        self.wait_state("done")
+
+    def test_a_finished_song_is_deleted_at_the_second_press(self):
+        # The page may be loading the song's waveforms or beats.
+        self.expected_messages = r"/(peaks\?|analysis).*404"
+        self.separated()
+        words = self.script("""
+            const button = document.querySelector("#queue li button:last-of-type");
+            button.click();
+            const words = document.querySelector("#queue .words").textContent;
+            button.click();
+            return words;""")
+        self.assertEqual(words, "Press again to delete")
+        self.wait("!document.querySelector('#empty').hidden")
+        self.assertEqual((self.rows(), self.subject.jobs()), (0, []))

@@ -1,0 +1,104 @@
+"""The page when its service is lost, not ready, or wants a token."""
+from selenium.webdriver.common.keys import Keys
+
+from page_test import PageTest, smoke, with_service
+
+TOKEN = "open-sesame-open-sesame"
+
+
+def token_file(test: PageTest) -> str:
+    return test.songs.text("tokens", f"{TOKEN}\n")
+
+
+class ServiceTests(PageTest):
+    expected_messages = "Failed to load resource|ERR_"
+
+    @smoke
+    def test_the_page_shows_a_lost_connection_and_reconnects(self):
+        self.subject.hold(1)
+        self.upload(self.songs.wav("song.wav", 8))
+        self.wait_state("running")
+        self.subject.stop()
+        self.wait("document.body.innerText.includes('No connection to the service')")
+        self.subject.start()
+        self.wait("document.querySelector('#banner').hidden")
+        self.wait_for_song("song")
+
+    def test_a_stream_that_breaks_goes_on_where_it_was(self):
+        first = len(self.subject.proxy.requests)
+        streams = lambda: [headers["last-event-id"] for _, path, headers in self.subject.proxy.requests[first:] if path == "/v1/events"]
+        self.open()
+        self.subject.hold(0)
+        job = self.subject.begin(self.songs.wav("long.wav"))
+        self.wait_state("running")
+        for count in (2, 3):
+            self.subject.proxy.drop("/v1/events")
+            self.subject.wait_for(lambda: len(streams()) == count)
+        # Events without a connection come with the next one, though the page doesn't load its songs again.
+        self.subject.proxy.cut()
+        self.subject.request("DELETE", f"v1/separations/{job}")
+        self.subject.wait_for(lambda: self.subject.jobs()[0]["state"] == "cancelled")
+        self.subject.proxy.join()
+        self.wait_state("cancelled")
+        ids = [int(number) for number in streams()]
+        self.assertEqual(ids, sorted(ids))
+        self.assertGreater(ids[-1], ids[0])
+        self.assertEqual(self.requests_since(first).count("/v1/separations?limit=100"), 1)
+
+    # A page that waits for the service looks again after this time, in milliseconds.
+    POLL = 2000
+
+    def test_a_service_that_gets_ready_says_so(self):
+        # The demo model is loaded before a test could look.
+        self.subject.proxy.reply("/readyz", "503 Service Unavailable", {
+            "type": "urn:swift-demucs:problem:not-ready", "title": "The service is not ready", "status": 503,
+            "detail": "The model 'demo' is being loaded.", "instance": "/readyz"}, "Retry-After: 5\r\n")
+        self.open()
+        self.wait("document.querySelector('#banner').innerText.includes('being loaded')")
+        self.assertIn(self.POLL, self.value("delays"))
+        self.subject.proxy.reply_no_more("/readyz")
+        self.wait("document.querySelector('#banner').hidden")
+
+    @with_service("-n", "hdemucs_mmi", "--offline", is_ready=False)
+    def test_without_a_model_the_page_says_how_to_fetch_one_though_there_is_another(self):
+        self.wait("document.querySelector('#banner').innerText.includes('There is no model yet.')")
+        self.assertIn("swift-demucs models fetch hdemucs_mmi", self.find("#banner").text)
+        # The banner lies over the page: nothing moves.
+        self.assertEqual(self.value("document.querySelector('.columns').getBoundingClientRect().top"), self.find(".top").size["height"])
+        # Nobody can fetch it from here, so the page doesn't look again.
+        self.assertNotIn(self.POLL, self.value("delays"))
+
+    @with_service("--keep", "30d")
+    def test_the_page_shows_how_long_songs_are_kept(self):
+        self.open("#song=000000000000000000000000")
+        self.wait("document.body.innerText.includes('Songs are kept for 30 days.')")
+
+    @smoke
+    @with_service("--token-file", token_file)
+    def test_a_token_is_asked_for_once(self):
+        self.expected_messages = "Failed to load resource.* 401|ERR_"
+        self.wait("document.querySelector('#token-dialog').open")
+        self.press(Keys.ESCAPE, Keys.ESCAPE)
+        self.wait("document.querySelector('#token-dialog').open")
+        refused = "document.querySelector('#token-dialog').open && !document.querySelector('#token-refused').hidden"
+        # A request can't carry these quotation marks.
+        self.find("#token").send_keys("\u201copen\u201d", Keys.ENTER)
+        self.wait(refused)
+        # The service refuses this one, and the page asks again.
+        self.find("#token").send_keys("a-wrong-token", Keys.ENTER)
+        self.wait(f"{refused} && document.querySelector('#token').value === ''")
+        self.find("#token").send_keys(TOKEN, Keys.ENTER)
+        self.wait("!document.querySelector('#token-dialog').open && document.querySelector('#empty').hidden === false")
+        self.upload(self.songs.wav("song.wav"))
+        self.wait("document.querySelector('.menu summary')")
+        self.play()
+        self.assertTrue(self.mixer("isPlaying"))
+        self.click(".menu summary")
+        self.click(".menu .entry")
+        self.assertEqual(self.browser.saved("song - drums*.wav")[:4], b"RIFF")
+        self.wait("document.querySelector('.sheet > p.facts').textContent.endsWith('is saved')")
+        self.upload(self.songs.wav("second.wav"))
+        self.wait("document.querySelectorAll('#queue li[data-state=done]').length === 2")
+        self.browser.refresh()
+        self.wait("document.querySelector('.mixer .play')")
+        self.assertFalse(self.value("performance.getEntries().some(({ name }) => name.includes(arguments[0]))", TOKEN))
