@@ -2,13 +2,15 @@ import Foundation
 import TestSupport
 import Testing
 
-/// Many tracks in one run, some of them damaged, and killed runs. `Tests/system/batch_test` does
-/// the same with a thousand tracks.
+/// Many tracks in one run, some of them damaged, one long, and killed runs.
+/// `Tests/system/batch_test` does the same with a thousand tracks.
 struct BatchTests {
     private static let count = 24
     private static let broken = [3, 11, 20]
     private let folder = TemporaryFolder()
-    private let arguments = ["music", "-qn", "cross_first", "--shifts=0", "--skip-existing", "-o"]
+    private let arguments = [
+        "music", "-qn", "cross_first", "--shifts=0", "--clip-mode=clamp", "--skip-existing", "-o",
+    ]
 
     init() throws {
         try folder.makeFolder("music")
@@ -17,7 +19,8 @@ struct BatchTests {
             if BatchTests.broken.contains(index) {
                 try folder.write("RIFF, but no more", name)
             } else {
-                try folder.writeTrack(name, replacing: [index: 0.1])
+                let samples = index == 12 ? 60_000 : 700
+                try folder.writeTrack(name, samples: samples, replacing: [index: 0.1])
             }
         }
     }
@@ -49,20 +52,22 @@ struct BatchTests {
     @Test func killedRunsLeaveNothingWrongAndGoOn() throws {
         try folder.run(arguments + ["whole"], exits: 1)
         let whole = try stems("whole")
-        for wait in [0.05, 0.15, 0.25, 0.4] {
-            let process = CommandRun.process(arguments + ["killed"], in: folder.url)
-            process.standardOutput = FileHandle.nullDevice
-            process.standardError = FileHandle.nullDevice
-            try process.run()
-            Thread.sleep(forTimeInterval: wait)
-            kill(process.processIdentifier, SIGKILL)
-            process.waitUntilExit()
+        func hasUnfinishedFile() -> Bool { folder.contents.contains { $0.hasSuffix(".part") } }
+        // Before the first file, in it, after one, in the long one, after that.
+        for event in [
+            #""event":"start""#, #""segments_done":1,"#, #""status":"done""#,
+            #""segments_done":20,"#, #""track":"music/13.wav""#,
+        ] {
+            _ = try CommandRun(
+                arguments + ["killed", "--json"], in: folder.url, exits: SIGKILL, at: event
+            ) { kill($0.processIdentifier, SIGKILL) }
             // A file with its final name is always complete.
             for (name, data) in try stems("killed") { #expect(whole[name] == data, "\(name)") }
+            if event.contains("20") { #expect(hasUnfinishedFile()) }
         }
         try folder.run(arguments + ["killed"], exits: 1)
         #expect(try stems("killed") == whole)
-        #expect(folder.contents.allSatisfy { !$0.hasSuffix(".part") })
+        #expect(!hasUnfinishedFile())
     }
 
     // MARK: - Disk errors
@@ -89,28 +94,23 @@ struct BatchTests {
         #expect(run.errors.contains("Permission denied"), "\(run.errors)")
     }
 
-    /// Separates a long track, and makes it fail by `meanwhile` once its folder exists.
+    /// Separates the long track, and makes it fail by `meanwhile` after some segments.
     private func separate(_ meanwhile: () throws -> Void) throws -> CommandRun {
-        try folder.writeTrack("long.wav", samples: 100_000)
-        let arguments = ["long.wav", "-n", "cross_first", "--shifts=3", "-o", "out"]
-        return try CommandRun(arguments, in: folder.url, exits: 1) { process in
-            while process.isRunning, !folder.exists("out/cross_first/long") { usleep(1_000) }
-            try meanwhile()
-        }
+        try CommandRun(
+            ["music/12.wav", "-n", "cross_first", "--shifts=0", "-o", "out", "--json"],
+            in: folder.url, exits: 1, at: #""segments_done":20,"#
+        ) { _ in try meanwhile() }
     }
 
     @Test func aFolderRemovedMeanwhileIsReported() throws {
-        let run = try separate {
-            usleep(50_000)
-            try FileManager.default.removeItem(at: folder.url("out"))
-        }
-        #expect(run.errors.contains("error: long.wav: out/cross_first/long/"), "\(run.errors)")
+        let run = try separate { try FileManager.default.removeItem(at: folder.url("out")) }
+        #expect(run.errors.contains("error: music/12.wav: out/cross_first/12/"), "\(run.errors)")
         #expect(!folder.exists("out"))
     }
 
     @Test func aTrackChangedMeanwhileIsReported() throws {
         let run = try separate {
-            let file = try FileHandle(forWritingTo: folder.url("long.wav"))
+            let file = try FileHandle(forWritingTo: folder.url("music/12.wav"))
             try file.seekToEnd()
             try file.write(contentsOf: Data("more".utf8))
             try file.close()

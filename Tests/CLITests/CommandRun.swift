@@ -6,7 +6,7 @@ import Testing
 
 /// A finished run of `swift-demucs`.
 struct CommandRun {
-    let output: String
+    let outputBytes: Data
     let errors: String
 
     /// The executable, which is in the build folder of the tests.
@@ -27,16 +27,16 @@ struct CommandRun {
     ///
     /// - Parameters:
     ///   - environment: variables that override the defaults.
-    ///   - interruptedAt: text on stderr after which a signal is sent to the run.
     ///   - input: a file in the folder for standard input.
     ///   - executable: another program, such as a shell.
     ///   - code: the expected exit code; any other code fails the test.
-    ///   - meanwhile: called after the run has started.
+    ///   - sign: text in the output or the errors at which `action` is called; nil for at once.
+    ///     Meanwhile nobody reads the output: the run is held after the next 8 KiB of it.
     init(
         _ arguments: [String], in folder: URL, models: String? = Fixture.url("models").path,
-        environment: [String: String] = [:], interruptedAt sign: String? = nil,
-        signal: Int32 = SIGINT, input: String? = nil, executable: URL = CommandRun.executable,
-        exits code: Int32 = 0, meanwhile: (Process) throws -> Void = { _ in }
+        environment: [String: String] = [:], input: String? = nil,
+        executable: URL = CommandRun.executable, exits code: Int32 = 0, at sign: String? = nil,
+        do action: (Process) throws -> Void = { _ in }
     ) throws {
         let process = CommandRun.process(
             arguments, in: folder, models: models, environment: environment)
@@ -45,25 +45,59 @@ struct CommandRun {
             process.standardInput = try FileHandle(
                 forReadingFrom: folder.appendingPathComponent(input))
         }
-        // Files instead of pipes: a full pipe would block the run.
-        let outputFile = try TemporaryFolder.emptyFile(in: folder, "stdout.txt")
-        let errorFile = try TemporaryFolder.emptyFile(in: folder, "stderr.txt")
-        process.standardOutput = try FileHandle(forWritingTo: outputFile)
-        process.standardError = try FileHandle(forWritingTo: errorFile)
+        let pipes = [Pipe(), Pipe()]
+        process.standardOutput = pipes[0]
+        process.standardError = pipes[1]
+        #if os(Linux)
+            let setPipeSize: Int32 = 1031  // F_SETPIPE_SZ, which Swift can't see
+            _ = fcntl(pipes[0].fileHandleForReading.fileDescriptor, setPipeSize, 4096)
+        #endif
         try process.run()
-        if let sign {
-            while process.isRunning,
-                try !String(contentsOf: errorFile, encoding: .utf8).contains(sign)
-            {
-                Thread.sleep(forTimeInterval: 0.01)
+        defer { if process.isRunning { kill(process.processIdentifier, SIGKILL) } }
+        if sign == nil { try action(process) }
+        var awaited = sign.map { Data($0.utf8) }
+        // Against hangs only; other runs may compute silently.
+        let limit: Int32 = sign == nil ? -1 : 30_000
+        let texts = try CommandRun.read(pipes, limitMilliseconds: limit) { texts in
+            guard let text = awaited, texts.contains(where: { $0.range(of: text) != nil }) else {
+                return
             }
-            kill(process.processIdentifier, signal)
+            awaited = nil
+            try action(process)
         }
-        try meanwhile(process)
         process.waitUntilExit()
-        output = String(decoding: try Data(contentsOf: outputFile), as: UTF8.self)
-        errors = try String(contentsOf: errorFile, encoding: .utf8)
+        outputBytes = texts[0]
+        errors = String(decoding: texts[1], as: UTF8.self)
         #expect(process.terminationStatus == code, "\(arguments): \(errors)")
+        #expect(awaited == nil, "\(arguments): ended without '\(sign ?? "")'")
+    }
+
+    /// Reads pipes to their ends.
+    ///
+    /// - Parameters:
+    ///   - limitMilliseconds: longest silence; -1 for no limit.
+    ///   - check: called with all bytes so far after each 4 KiB or less.
+    private static func read(
+        _ pipes: [Pipe], limitMilliseconds: Int32, _ check: (_ texts: [Data]) throws -> Void
+    ) throws -> [Data] {
+        var polled = pipes.map {
+            pollfd(fd: $0.fileHandleForReading.fileDescriptor, events: Int16(POLLIN), revents: 0)
+        }
+        var texts = [Data](repeating: Data(), count: pipes.count)
+        var buffer = [UInt8](repeating: 0, count: 4096)
+        // A negative descriptor is left out.
+        while polled.contains(where: { $0.fd >= 0 }) {
+            let ready = poll(&polled, nfds_t(polled.count), limitMilliseconds)
+            if ready < 0, errno == EINTR { continue }
+            let errors = String(decoding: texts[1], as: UTF8.self)
+            try #require(ready > 0, "neither output nor an end in 30 s: \(errors)")
+            for index in polled.indices where polled[index].fd >= 0 && polled[index].revents != 0 {
+                let count = Foundation.read(polled[index].fd, &buffer, buffer.count)
+                if count > 0 { texts[index] += buffer.prefix(count) } else { polled[index].fd = -1 }
+                try check(texts)
+            }
+        }
+        return texts
     }
 
     /// Prepares a process without starting it, with the parameters of `init`.
@@ -86,12 +120,13 @@ struct CommandRun {
         return process
     }
 
+    var output: String { String(decoding: outputBytes, as: UTF8.self) }
     var outputLines: [Substring] { output.split(separator: "\n") }
     var errorLines: [Substring] { errors.split(separator: "\n") }
 
     /// stdout as JSON.
     func json<Value>(as type: Value.Type = [String: Any].self) throws -> Value {
-        let value = try JSONSerialization.jsonObject(with: Data(output.utf8))
+        let value = try JSONSerialization.jsonObject(with: outputBytes)
         return try #require(value as? Value)
     }
 }
@@ -109,13 +144,9 @@ final class TemporaryFolder {
 
     deinit { try? FileManager.default.removeItem(at: url) }
 
-    static func emptyFile(in folder: URL, _ name: String) throws -> URL {
-        let file = folder.appendingPathComponent(name)
-        try Data().write(to: file)
-        return file
-    }
-
     /// Runs the command in the folder, and expects an exit code.
+    ///
+    /// - Parameter sign: text at which SIGINT is sent to the run.
     @discardableResult
     func run(
         _ arguments: [String], models: String? = Fixture.url("models").path,
@@ -123,8 +154,8 @@ final class TemporaryFolder {
         exits code: Int32 = 0
     ) throws -> CommandRun {
         try CommandRun(
-            arguments, in: url, models: models, environment: environment, interruptedAt: sign,
-            exits: code)
+            arguments, in: url, models: models, environment: environment, exits: code, at: sign
+        ) { if sign != nil { kill($0.processIdentifier, SIGINT) } }
     }
 
     @discardableResult
@@ -159,7 +190,6 @@ final class TemporaryFolder {
     /// Paths of all files and folders, relative to this one.
     var contents: Set<String> {
         Set((try? FileManager.default.subpathsOfDirectory(atPath: url.path)) ?? [])
-            .subtracting(["stdout.txt", "stderr.txt"])
     }
 
     /// Writes a float32 WAV file with a quiet sawtooth.

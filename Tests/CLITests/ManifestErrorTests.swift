@@ -117,20 +117,18 @@ struct ManifestErrorTests {
             // The last line is invalid: all lines are read, and earlier lines are read again.
             try handle.write(contentsOf: Data(#"{"id": "t77", "path": "b"}"#.utf8))
             try handle.close()
-            var peakKilobytes = 0
+            let script = """
+                import resource, subprocess, sys
+                code = subprocess.call(sys.argv[1:])
+                print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
+                sys.exit(code)
+                """
             let run = try CommandRun(
-                ["--manifest", "list", "-n", "cross_first"], in: folder.url, exits: 2
-            ) { process in
-                while process.isRunning {
-                    usleep(20_000)
-                    let status = try? String(
-                        contentsOfFile: "/proc/\(process.processIdentifier)/status",
-                        encoding: .utf8)
-                    let peak = status?.firstMatch(of: /VmHWM:\s+(\d+)/).flatMap { Int($0.1) }
-                    peakKilobytes = max(peakKilobytes, peak ?? 0)
-                }
-            }
+                ["python3", "-c", script, CommandRun.executable.path]
+                    + ["--manifest", "list", "-n", "cross_first"],
+                in: folder.url, executable: URL(fileURLWithPath: "/usr/bin/env"), exits: 2)
             // 8 bytes for each line, twice while the list grows, plus the program itself.
+            let peakKilobytes = try #require(Int(run.outputLines[0]))
             #expect((1..<100_000).contains(peakKilobytes), "\(peakKilobytes) kB")
             #expect(run.errors.contains("list: line 2000001: the id 't77' is that of line 78 too"))
         }

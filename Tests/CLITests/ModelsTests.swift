@@ -18,14 +18,15 @@ import Testing
     @discardableResult
     private func run(
         _ arguments: String..., hub: LoopbackServer? = nil, variables: [String: String] = [:],
-        interruptedAt sign: String? = nil, exits code: Int32 = 0
+        exits code: Int32 = 0, at sign: String? = nil,
+        do action: (Process) throws -> Void = { _ in }
     ) throws -> CommandRun {
         var environment = ["https_proxy": Self.deadProxy, "HF_HUB_OFFLINE": "0"]
         environment["HF_ENDPOINT"] = hub?.address
-        return try folder.run(
-            arguments, models: Fixture.bundledModels.path,
-            environment: environment.merging(variables) { _, new in new }, interruptedAt: sign,
-            exits: code)
+        return try CommandRun(
+            arguments, in: folder.url, models: Fixture.bundledModels.path,
+            environment: environment.merging(variables) { _, new in new }, exits: code, at: sign,
+            do: action)
     }
 
     private func hub(_ files: [String: Data]) throws -> LoopbackServer {
@@ -244,8 +245,15 @@ import Testing
             if index == 1 { reply.stallAfterBytes = 1000 }
             return reply
         }
+        let part = "\(own)/HTDemucs-6s/aa.safetensors.part"
         let first = try run(
-            "models", "fetch", "htdemucs_6s", hub: hub, interruptedAt: "Downloading aa", exits: 130)
+            "models", "fetch", "htdemucs_6s", hub: hub, exits: 130, at: "Downloading aa"
+        ) { process in
+            try waitUntil("1000 bytes have come") {
+                (try? Data(contentsOf: URL(fileURLWithPath: part)))?.count == 1000
+            }
+            kill(process.processIdentifier, SIGINT)
+        }
         #expect(first.errors.contains("interrupted while fetching htdemucs_6s"))
         #expect(first.output.isEmpty)
         let second = try run("models", "fetch", "htdemucs_6s", hub: hub)

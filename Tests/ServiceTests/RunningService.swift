@@ -179,16 +179,6 @@ final class RunningService {
     }
 }
 
-/// Waits for a state of which there is no event.
-func waitUntil(_ state: String, _ isReached: () throws -> Bool) throws {
-    // Against hangs only.
-    let end = ContinuousClock.now + .seconds(30)
-    while try !isReached() {
-        try #require(ContinuousClock.now < end, "waited in vain for: \(state)")
-        usleep(2_000)
-    }
-}
-
 /// Sounds of tests.
 enum Sound {
     /// A WAV file of 16-bit samples.
