@@ -90,14 +90,18 @@ struct InputTests {
         let path = folder.path("pipe.wav")
         #expect(mkfifo(path, 0o600) == 0)
         let data = try Recording.flac.data
+        let isAwaited = DispatchSemaphore(value: 0)
         Thread.detachNewThread {
-            // The reader is already waiting when the writer opens the pipe.
-            Thread.sleep(forTimeInterval: 0.1)
+            isAwaited.wait()
             let handle = FileHandle(forWritingAtPath: path)
             try? handle?.write(contentsOf: data)
             try? handle?.close()
         }
-        let input = try AudioInput(path: path, spool: Spool(folder: folder.url.path))
+        let spool = Spool(folder: folder.url.path) {
+            isAwaited.signal()
+            return false
+        }
+        let input = try AudioInput(path: path, spool: spool)
         #expect(try AudioFile.read(input).buffer == AudioFile.read(Recording.flac.path).buffer)
         #expect(input.name == path)
     }

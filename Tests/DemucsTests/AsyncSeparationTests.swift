@@ -90,24 +90,34 @@ struct AsyncSeparationTests {
     @Test func cancellingTheTaskLeavesNoFiles() async throws {
         let separator = try NoiseTrack.model()
         let track = NoiseTrack.buffer(samples: 100_000)
-        // Enough work for a minute.
-        let options = SeparationOptions(shifts: 100)
-        let task = Task {
-            try await separator.separate(
+        await expectCancellation { progress in
+            _ = try await separator.separate(
                 AudioInput.collect(pieces(of: track)), into: outputs("cancelled"),
-                options: options)
+                options: SeparationOptions(shifts: 1), progress: progress)
         }
-        cancelSoon(task)
-        await #expect(throws: CancellationError.self) { _ = try await task.value }
         #expect(try folder.contents == [])
     }
 }
 
-/// Cancels from its own thread: tests that block occupy the few threads that run tasks, and another
-/// task might wait until the work is done.
-func cancelSoon<Value>(_ task: Task<Value, any Error>) {
-    Thread.detachNewThread {
-        Thread.sleep(forTimeInterval: 0.05)
-        task.cancel()
+/// Cancels a task after the second segment of its separation, which waits until that is done.
+func expectCancellation(
+    of separate:
+        @escaping @Sendable (_ progress: @escaping @Sendable (SeparationProgress) -> Void)
+        async throws -> Void
+) async {
+    let (begun, cancelled) = (DispatchSemaphore(value: 0), DispatchSemaphore(value: 0))
+    let task = Task {
+        try await separate { progress in
+            guard progress.segmentsDone == 2 else { return }
+            begun.signal()
+            cancelled.wait()
+        }
     }
+    // Not a task, which might have to wait for a thread until the work is done.
+    Thread.detachNewThread {
+        begun.wait()
+        task.cancel()
+        cancelled.signal()
+    }
+    await #expect(throws: CancellationError.self) { try await task.value }
 }

@@ -32,8 +32,6 @@ package struct Reply: Sendable {
     package var stallAfterBytes: Int?
     /// Bytes to send instead of an HTTP reply.
     package var rawBytes: Data?
-    /// Pause before each 64 KiB.
-    package var pauseSeconds = 0.0
 
     package init(
         status: Int = 200, headers: [(String, String)] = [], body: Data = Data(),
@@ -149,11 +147,7 @@ package final class LoopbackServer: @unchecked Sendable {
         let end =
             [reply.cutAfterBytes, reply.stallAfterBytes, reply.body.count].compactMap { $0 }
             .min() ?? 0
-        for start in stride(from: 0, to: end, by: 65_536) {
-            if reply.pauseSeconds > 0 { Thread.sleep(forTimeInterval: reply.pauseSeconds) }
-            let piece = reply.body.subdata(in: start..<min(start + 65_536, end))
-            guard LoopbackServer.send(piece, to: connection) else { return }
-        }
+        guard LoopbackServer.send(reply.body.prefix(end), to: connection) else { return }
         if reply.stallAfterBytes != nil {
             // Waits until the other side closes the connection.
             var byte: UInt8 = 0
