@@ -39,3 +39,10 @@ let package = Package(
     ],
     swiftLanguageModes: [.v6]
 )
+
+// As in the package above: in `.ci/run` all warnings are errors.
+if Context.environment["SWIFT_DEMUCS_WARNINGS"] == "error" {
+    for target in package.targets {
+        target.swiftSettings = (target.swiftSettings ?? []) + [.treatAllWarnings(as: .error)]
+    }
+}
