@@ -63,9 +63,11 @@
 
   /** The delays of all timers that the page has set, in milliseconds. */
   window.delays = [];
+  /** Timers that take back a question or a note, which stays until a test has seen it. */
+  const [questionDelay, noteDelay] = [4000, 8000];
   const { setTimeout } = window;
-  window.setTimeout = (work, delay, ...rest) => {
-    delays.push(delay ?? 0);
-    return setTimeout(work, delay, ...rest);
+  window.setTimeout = (work, delay = 0, ...rest) => {
+    delays.push(delay);
+    return delay === questionDelay || delay === noteDelay ? -delay : setTimeout(work, delay, ...rest);
   };
 })();

@@ -8,15 +8,8 @@ class LibraryTests(PageTest):
     NAMES = "[...document.querySelectorAll('#queue .name')].map(({ textContent }) => textContent)"
 
     def press_twice(self, words: str, question: str):
-        """Presses a button that asks again before the question is taken back."""
-        self.wait("[...document.querySelectorAll('#library button')].some(({ textContent, disabled }) => textContent === args[0] && !disabled)", words)
-        asked = self.script("""
-            const button = [...document.querySelectorAll('#library button')].find(({ textContent }) => textContent === arguments[0]);
-            button.click();
-            const asked = button.textContent;
-            button.click();
-            return asked;""", words)
-        self.assertEqual(asked, question)
+        self.assertEqual(self.press_button(words, "#library"), question)
+        self.press_button(question, "#library")
 
     def search(self, text: str):
         self.script("const search = document.querySelector('#search'); search.value = arguments[0]; search.dispatchEvent(new Event('input'))", text)

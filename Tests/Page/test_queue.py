@@ -199,12 +199,8 @@ class QueueTests(PageTest):
         # The page may be loading the song's waveforms or beats.
         self.expected_messages = r"/(peaks\?|analysis).*404"
         self.separated()
-        words = self.script("""
-            const button = document.querySelector("#queue li button:last-of-type");
-            button.click();
-            const words = document.querySelector("#queue .words").textContent;
-            button.click();
-            return words;""")
-        self.assertEqual(words, "Press again to delete")
+        self.click("#queue li button:last-of-type")
+        self.assertEqual(self.find("#queue .words").text, "Press again to delete")
+        self.click("#queue li button:last-of-type")
         self.wait("!document.querySelector('#empty').hidden")
         self.assertEqual((self.rows(), self.subject.jobs()), (0, []))
