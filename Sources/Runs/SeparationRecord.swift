@@ -123,6 +123,9 @@ extension SeparationRecord {
             SeparationRecord(at: path) ?? SeparationRecord(at: formerPath)
         }
 
+        /// Removes records that killed runs have not finished.
+        func removeLeftovers() { TemporaryFiles.removeLeftovers(in: FilePath.folder(of: path)) }
+
         /// Writes the record atomically. Errors are ignored: without a record the track is separated
         /// again next time.
         func write(_ record: SeparationRecord) {

@@ -140,6 +140,8 @@ package struct SeparationRun {
         } else {
             if track.isRecorded { beginIdentity() }
             let label = trackCount.map { $0 > 1 ? "\(trackNumber)/\($0)" : "" } ?? "\(trackNumber)"
+            // All records of a run are in one folder.
+            if separator == nil { track.record?.removeLeftovers() }
             let separator = try loadedSeparator()
             let failures = countTry(track)
             let result = separate(track, label: label, with: separator)

@@ -65,6 +65,7 @@ struct BatchTests {
             for (name, data) in try stems("killed") { #expect(whole[name] == data, "\(name)") }
             if event.contains("20") { #expect(hasUnfinishedFile()) }
         }
+        try folder.write("", "killed/.swift-demucs/.swift-demucs-0123456789abcdef.part")
         try folder.run(arguments + ["killed"], exits: 1)
         #expect(try stems("killed") == whole)
         #expect(!hasUnfinishedFile())
