@@ -217,7 +217,6 @@ final class TemporaryFolder {
         }
         bytes.append(contentsOf: "data".utf8)
         append(dataBytes, bytes: 4)
-        for value in values { append(Int(value.bitPattern), bytes: 4) }
-        try write(bytes, name)
+        try write(bytes + values.withUnsafeBytes { Data($0) }, name)
     }
 }

@@ -40,8 +40,11 @@ final class PseudoTerminal {
         var bytes = [UInt8](repeating: 0, count: 4096)
         while true {
             if let pattern, text.contains(pattern) { return true }
+            // Against hangs only.
+            var main = pollfd(fd: main, events: Int16(POLLIN), revents: 0)
+            if poll(&main, 1, 30_000) == 0 { send(SIGKILL) }
             // Fails with EIO once the process has ended.
-            let count = Foundation.read(main, &bytes, bytes.count)
+            let count = Foundation.read(main.fd, &bytes, bytes.count)
             if count <= 0 { return false }
             text += String(decoding: bytes.prefix(count), as: UTF8.self)
         }
