@@ -1,34 +1,34 @@
-"""Threads, processes, signals, exits, asyncio, memory, and the time of the import."""
+"""Threads, processes, signals, exits, asyncio and memory."""
 
 from __future__ import annotations
 
 import asyncio
 import os
-import signal
 import subprocess
 import sys
 import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, Callable, List
+from typing import Any, List
 
 import numpy as np
 import pytest
 from conftest import MODELS, RATE
 
 import swift_demucs
-from swift_demucs import Cancellation, Model
+from swift_demucs import Cancellation, Model, _call
 
-LONG = 600.0
+# Against hangs alone.
+LONG = 30.0
 
 
 def start(code: str) -> subprocess.Popen[str]:
     """Starts another Python process, with `model` and `noise(seconds)`."""
     head = f"""
-import os, sys, signal, threading, time
+import os, queue, sys, signal, threading, time
 import numpy as np
 import swift_demucs
+from swift_demucs import _call
 # A shell that starts tests in the background has Ctrl-C ignored.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 def noise(seconds):
@@ -36,8 +36,10 @@ def noise(seconds):
     return np.tile(second / 10, (1, seconds))
 model = swift_demucs.load("demo")
 """
+    # With one arena for all threads, the C library's memory is what is in use.
+    environment = {**os.environ, "MALLOC_ARENA_MAX": "1"}
     return subprocess.Popen(
-        [sys.executable, "-X", "faulthandler", "-c", head + code, str(MODELS)],
+        [sys.executable, "-X", "faulthandler", "-c", head + code, str(MODELS)], env=environment,
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
 
@@ -54,43 +56,6 @@ def test_two_models_at_once(model: Model, music: Any) -> None:
         jobs = [pool.submit(each.separate, music, shifts=0) for each in (model, other)]
         first, second = (job.result().array for job in jobs)
     assert np.array_equal(first, second)
-
-
-def test_the_interpreter_is_free_during_a_separation(tmp_path: Path, track: Path) -> None:
-    """A counting thread is as fast during a separation here as during one in another process.
-
-    Other load on the machine slows it too, so it has some tries.
-    """
-
-    def rate(work: Callable[[], object]) -> float:
-        """Counts in a second while `work` runs."""
-        counts = [0]
-        done = threading.Event()
-
-        def count() -> None:
-            while not done.is_set():
-                counts[0] += 1
-
-        counter = threading.Thread(target=count)
-        began = time.perf_counter()
-        counter.start()
-        work()
-        done.set()
-        counter.join()
-        return counts[0] / (time.perf_counter() - began)
-
-    command = [
-        sys.executable, "-m", "swift_demucs", "-n", "demo", "--shifts", "0", "--threads", "1",
-        "--quiet", "-o", str(tmp_path), str(track),
-    ]  # fmt: skip
-    samples, _ = swift_demucs.read(track)
-    with swift_demucs.load("demo", threads=1) as model:
-        shares = (
-            rate(lambda: model.separate(samples, shifts=0))
-            / rate(lambda: subprocess.run(command, check=True, stdout=subprocess.DEVNULL))
-            for _ in range(6)
-        )
-        assert any(share > 0.9 for share in shares)
 
 
 def test_callbacks_run_in_the_callers_thread(model: Model, music: Any) -> None:
@@ -133,14 +98,17 @@ def test_callbacks_may_use_the_package(model: Model, music: Any) -> None:
     assert inner[0].shape == (4, 2, RATE)
 
 
-def test_a_cancellation_stops_calls_now_and_later(model: Model) -> None:
+def test_a_cancellation_by_another_thread_stops_calls_now_and_later(model: Model) -> None:
+    """The interpreter is free during a call: otherwise the other thread would come after it."""
     cancellation = Cancellation()
-    samples = np.zeros((2, int(600 * RATE)), np.float32)
-    threading.Timer(0.5, cancellation.cancel).start()
-    began = time.monotonic()
-    with pytest.raises(swift_demucs.Cancelled):
-        model.separate(samples, cancellation=cancellation)
-    assert time.monotonic() - began < 10
+    samples = np.zeros((2, 60 * RATE), np.float32)
+    with ThreadPoolExecutor(1) as pool:
+        job = pool.submit(model.separate, samples, cancellation=cancellation)
+        while not _call._running._tokens and not job.done():
+            pass
+        cancellation.cancel()
+        with pytest.raises(swift_demucs.Cancelled):
+            job.result(LONG)
     assert cancellation.is_cancelled
     with pytest.raises(swift_demucs.Cancelled):
         model.separate(samples[:, :RATE], cancellation=cancellation)
@@ -156,44 +124,63 @@ def test_closing_during_a_separation_lets_it_end(music: Any) -> None:
         model.separate(music)
 
 
-def test_ctrl_c_within_a_second() -> None:
+def test_ctrl_c_stops_a_separation() -> None:
     process = start(
         """
-samples = noise(3000)
+last = 0.0
+begun = threading.Event()
+def note(progress):
+    global last
+    last = progress.fraction
+    begun.set()
+def interrupt():
+    begun.wait()
+    os.kill(os.getpid(), signal.SIGINT)
+threading.Thread(target=interrupt).start()
 try:
-    print("started", flush=True)
-    model.separate(samples, shifts=0)
+    model.separate(noise(120), shifts=0, progress=note)
 except KeyboardInterrupt:
-    print("interrupted", flush=True)
+    print("interrupted", last < 1)
 print(model.separate(noise(1)).array.shape)
 """
     )
-    assert process.stdout is not None and process.stdout.readline() == "started\n"
-    time.sleep(2)
-    began = time.monotonic()
-    process.send_signal(signal.SIGINT)
-    assert process.stdout.readline() == "interrupted\n"
-    assert time.monotonic() - began < 1
     output, errors = process.communicate(timeout=LONG)
-    assert (process.returncode, output, errors) == (0, "(4, 2, 44100)\n", "")
+    assert (process.returncode, output, errors) == (0, "interrupted True\n(4, 2, 44100)\n", "")
 
 
 def test_ctrl_c_again_waits_for_the_library() -> None:
     process = start(
         """
-from swift_demucs import _call
 ended = []
+inside, sent, waits = threading.Event(), threading.Event(), queue.SimpleQueue()
+class Event(threading.Event):
+    # Tells when the main thread waits for the library, after the first Ctrl-C.
+    def wait(self, timeout=None):
+        if token.is_cancelled:
+            waits.put(self)
+        return super().wait(timeout)
 def work():
-    time.sleep(1)
+    # A thread that begins to wait sees a signal only when it is woken.
+    while not token.is_cancelled:
+        callbacks.guard(inside.set)
+    sent.wait()
     ended.append("the library has returned")
 def interrupt():
-    for _ in range(3):
-        time.sleep(0.2)
+    inside.wait()
+    os.kill(os.getpid(), signal.SIGINT)
+    for _ in range(2):
+        waited = waits.get()
         os.kill(os.getpid(), signal.SIGINT)
-threading.Thread(target=interrupt).start()
+        with waited._cond:
+            waited._cond.notify_all()
+    waits.get()
+    sent.set()
+callbacks = _call.Callbacks()
 try:
     with _call.token(None) as token:
-        _call.Callbacks().run(work, token)
+        threading.Thread(target=interrupt).start()
+        threading.Event = Event
+        callbacks.run(work, token)
 except KeyboardInterrupt:
     print(*ended)
 """
@@ -206,11 +193,12 @@ except KeyboardInterrupt:
     "code",
     [
         # A daemon thread is in the library when the interpreter exits.
-        "threading.Thread(target=model.separate, args=(noise(3000),), daemon=True).start()\n"
-        "time.sleep(1)",
+        "threading.Thread(target=model.separate, args=(noise(300),), daemon=True).start()\n"
+        "while not _call._running._tokens: time.sleep(0.001)",
         # A daemon thread is in the library, with a callback that Python must run.
-        "threading.Thread(target=lambda: model.separate(noise(3000), progress=lambda _: None),"
-        " daemon=True).start()\ntime.sleep(1)",
+        "begun = threading.Event()\n"
+        "separate = lambda: model.separate(noise(300), progress=lambda _: begun.set())\n"
+        "threading.Thread(target=separate, daemon=True).start()\nbegun.wait()",
         # A stream is not finished, and a model is not closed.
         "stream = model.stream([noise(20)])\nnext(stream)",
         "model.separate(noise(100), progress=lambda _: sys.exit(0))",
@@ -258,29 +246,21 @@ if __name__ == "__main__":
 def test_multiprocessing(method: str, tmp_path: Path) -> None:
     script = tmp_path / "worker.py"
     script.write_text(WORKER)
-    subprocess.run([sys.executable, script, method], check=True, timeout=2 * LONG)
+    subprocess.run([sys.executable, script, method], check=True, timeout=LONG)
 
 
 def test_asyncio(model: Model, music: Any, track: Path, tmp_path: Path) -> None:
     golden = model.separate(music, shifts=0)
 
     async def work() -> None:
-        ticks = 0
         events: List[bool] = []
         main = threading.get_ident()
-
-        async def tick() -> None:
-            nonlocal ticks
-            while True:
-                await asyncio.sleep(0.01)
-                ticks += 1
-
-        ticking = asyncio.ensure_future(tick())
         stems = await model.separate_async(
             music, shifts=0, progress=lambda _: events.append(threading.get_ident() == main)
         )
         assert np.array_equal(stems.array, golden.array)
-        assert events == [True] * 4 and ticks > 2
+        # The loop goes on during the call.
+        assert events == [True] * 4
 
         async def blocks() -> Any:
             for start in range(0, music.shape[1], RATE):
@@ -295,16 +275,20 @@ def test_asyncio(model: Model, music: Any, track: Path, tmp_path: Path) -> None:
         with pytest.raises(ValueError, match="shifts"):
             await model.separate_async(music, shifts=-1)
 
-        task = asyncio.ensure_future(
-            model.separate_async(np.zeros((2, 600 * RATE), np.float32), shifts=0)
-        )
-        await asyncio.sleep(0.3)
+        fractions: List[float] = []
+        begun = asyncio.Event()
+
+        def note(progress: Any) -> None:
+            fractions.append(progress.fraction)
+            begun.set()
+
+        long = np.zeros((2, 120 * RATE), np.float32)
+        task = asyncio.ensure_future(model.separate_async(long, shifts=0, progress=note))
+        await begun.wait()
         task.cancel()
-        began = time.monotonic()
         with pytest.raises(asyncio.CancelledError):
             await task
-        assert time.monotonic() - began < 10
-        ticking.cancel()
+        assert max(fractions) < 1
 
     asyncio.run(work())
 
@@ -317,7 +301,7 @@ def test_a_stream_that_waits_for_input_is_cancelled_at_once(model: Model, music:
             for _ in range(count):
                 yield music[:, :RATE]
             is_idle.set()
-            await asyncio.sleep(LONG)
+            await asyncio.Event().wait()
 
         async def separate() -> None:
             async for _ in model.stream_async(blocks(), shifts=0):
@@ -326,69 +310,56 @@ def test_a_stream_that_waits_for_input_is_cancelled_at_once(model: Model, music:
         task = asyncio.ensure_future(separate())
         await is_idle.wait()
         task.cancel()
-        began = time.monotonic()
-        with pytest.raises(asyncio.CancelledError):
-            await task
-        assert time.monotonic() - began < 10
+        await asyncio.wait([task], timeout=LONG)
+        assert task.cancelled()
 
     for count in (0, 2):
         asyncio.run(work(count))
 
 
-def resident() -> int:
-    """Resident memory in bytes."""
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
-    return pages * os.sysconf("SC_PAGESIZE")
-
-
-def test_memory_stays_flat_over_separations(model: Model, music: Any) -> None:
-    short = music[:, : RATE // 4]
-    cancellation = Cancellation()
-
-    def work(count: int) -> None:
-        for _ in range(count):
-            model.separate(short, shifts=0, progress=lambda _: None, cancellation=cancellation)
-
-    work(40)
-    before = resident()
-    work(150)
-    # 13 kB for each; the stems of a single separation have 350 kB.
-    assert resident() - before < 2_000_000
-
-
-def test_opening_and_closing_leaks_nothing() -> None:
-    """Runs in another process, in which nothing else allocates memory."""
-    process = start(
-        """
+# Resident memory in bytes.
+RESIDENT = """
 def resident():
     with open("/proc/self/statm") as file:
         return int(file.read().split()[1]) * os.sysconf("SC_PAGESIZE")
+"""
+
+
+def test_memory_stays_flat_over_separations() -> None:
+    process = start(
+        RESIDENT
+        + """
+cancellation = swift_demucs.Cancellation()
 def work(count):
     for _ in range(count):
-        with swift_demucs.load("demo") as loaded:
-            loaded.separate(noise(1), shifts=0)
-        list(swift_demucs.load("demo").stream([noise(1)], shifts=0))
-work(10)
+        model.separate(noise(1), shifts=0, progress=lambda _: None, cancellation=cancellation)
+work(5)
 before = resident()
 work(20)
-# The thread of a stream that has ended frees its memory a moment later on a busy machine.
-deadline = time.monotonic() + 600
-while resident() - before >= 8_000_000 and time.monotonic() < deadline:
-    time.sleep(0.1)
-assert resident() - before < 8_000_000, resident() - before
+# 13 kB for each; the stems of a single separation have 1.4 MB.
+assert resident() - before < 260_000, resident() - before
 """
     )
     _, errors = process.communicate(timeout=LONG)
     assert process.returncode == 0, errors
 
 
-def test_the_import_is_quick() -> None:
-    """Time without NumPy's import; the bound is for busy machines, bench_python.py measures."""
-    code = (
-        "import time, numpy\nbegan = time.perf_counter()\nimport swift_demucs.api\n"
-        "print(time.perf_counter() - began)"
+def test_opening_and_closing_leaks_nothing() -> None:
+    process = start(
+        RESIDENT
+        + """
+def work(count):
+    for _ in range(count):
+        with swift_demucs.load("demo") as loaded:
+            loaded.separate(noise(1), shifts=0)
+        list(swift_demucs.load("demo").stream([noise(1)], shifts=0))
+work(3)
+before = resident()
+work(4)
+# The thread of a stream that has ended frees its memory a moment later.
+while resident() - before >= 1_600_000:
+    time.sleep(0.01)
+"""
     )
-    seconds = min(
-        float(subprocess.check_output([sys.executable, "-c", code], text=True)) for _ in range(3)
-    )
-    assert seconds < 0.15
+    _, errors = process.communicate(timeout=LONG)
+    assert process.returncode == 0, errors
