@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import os
-import threading
-import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -91,8 +90,7 @@ def test_a_result_whose_row_was_lost_is_found(
     assert worker._engine._process is None, "it was separated again"
     assert again["outputs"] == first["outputs"] and again["key"] == first["key"]
     # The same bytes with a new time are not a new track; other bytes are.
-    time.sleep(0.01)
-    write_track(tmp_path / "a.wav")
+    os.utime(write_track(tmp_path / "a.wav"), (1e9, 1e9))
     assert worker.row(planned(tmp_path, source, work))["outputs"] == first["outputs"]
     assert worker._engine._process is None, "it was separated again"
     write_track(tmp_path / "a.wav", 0.6)
@@ -151,23 +149,24 @@ def test_stems_are_whole_on_sftp(tmp_path: Path, sshd: SSHServer) -> None:
     separated(tmp_path, sshd.url(tmp_path / "a.wav"), work)
 
 
-def test_broken_connections_of_sftp_are_made_anew(tmp_path: Path, sshd: SSHServer) -> None:
-    write_track(tmp_path / "a.wav", 20)
+def test_broken_connections_of_sftp_are_made_anew(
+    tmp_path: Path, sshd: SSHServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_track(tmp_path / "a.wav")
     work = job(sshd.url(tmp_path / "stems"), storage=sshd.storage())
-    broken = []
-    ended = threading.Event()
+    at, attempts, broken = Store._at, [], []
 
-    def breaks() -> None:
-        # As many breaks as attempts could end an operation.
-        while not ended.wait(0.3) and len(broken) < Store.ATTEMPTS - 1:
+    def breaking(store: Store, url: str) -> Any:
+        found = at(store, url)
+        attempts.append(url)
+        # Never twice in the attempts of one operation.
+        if len(attempts) % Store.ATTEMPTS == 1 and len(broken) < 4:
             broken.append(sshd.break_connections())
+        return found
 
-    breaker = threading.Thread(target=breaks)
-    breaker.start()
+    monkeypatch.setattr(Store, "_at", breaking)
     separated(tmp_path, sshd.url(tmp_path / "a.wav"), work)
-    ended.set()
-    breaker.join()
-    assert sum(broken) > 0
+    assert len(broken) == 4 and all(broken)
 
 
 def test_a_wrong_key_is_a_network_failure(tmp_path: Path, sshd: SSHServer) -> None:
