@@ -6,11 +6,7 @@ import Testing
 
 /// FLAC, MP3 and raw samples.
 struct ContainerTests {
-    private let folder: TemporaryFolder
-
-    init() throws {
-        folder = try TemporaryFolder()
-    }
+    private let folder = TemporaryFolder()
 
     static let formats = [
         OutputFormat.wav(.int16), .wav(.int24), .wav(.float32),

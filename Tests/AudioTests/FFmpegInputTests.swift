@@ -6,11 +6,10 @@ import Testing
 /// The formats that the installed ffmpeg reads for us, and those that it must not read.
 @Suite(.enabled(if: FFmpeg.onPath != nil, "needs ffmpeg"))
 struct FFmpegInputTests {
-    private let folder: TemporaryFolder
+    private let folder = TemporaryFolder()
     private let ffmpeg: FFmpeg
 
     init() throws {
-        folder = try TemporaryFolder()
         ffmpeg = try #require(FFmpeg.onPath)
         let writer = try AudioWriter(.file(folder.path("tone.wav")))
         try writer.append(PlanarAudio(TestSignal.tone(samples: 44_100)))

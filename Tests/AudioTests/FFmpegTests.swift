@@ -6,11 +6,10 @@ import Testing
 
 /// Formats that libsndfile doesn't decode, with shell scripts instead of ffmpeg.
 struct FFmpegTests {
-    private let folder: TemporaryFolder
+    private let folder = TemporaryFolder()
     private let video: String
 
     init() throws {
-        folder = try TemporaryFolder()
         // The name would act as an option and an address if it were passed to ffmpeg.
         video = try folder.write("-i http: 'x'.mp4", Data("\0\0\0\u{18}ftypisom, or so".utf8))
     }

@@ -6,9 +6,7 @@ import Testing
 
 /// Movies of a few boxes, built here byte by byte.
 struct ISOMovieTests {
-    private let folder: TemporaryFolder
-
-    init() throws { folder = try TemporaryFolder() }
+    private let folder = TemporaryFolder()
 
     // MARK: - Building
 

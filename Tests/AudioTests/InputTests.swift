@@ -5,11 +5,7 @@ import Testing
 
 /// Tracks that are read more than once, pipes, and files that change while they are open.
 struct InputTests {
-    private let folder: TemporaryFolder
-
-    init() throws {
-        folder = try TemporaryFolder()
-    }
+    private let folder = TemporaryFolder()
 
     @Test(arguments: [Recording.flac, .taggedMP3, .vorbis, .opus, .int24WAV])
     func readersDoNotDisturbEachOther(recording: Recording) throws {

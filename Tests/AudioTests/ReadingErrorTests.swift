@@ -6,11 +6,7 @@ import Testing
 
 /// Inputs that are not readable sound files: a typed error, one line, no trap.
 struct ReadingErrorTests {
-    private let folder: TemporaryFolder
-
-    init() throws {
-        folder = try TemporaryFolder()
-    }
+    private let folder = TemporaryFolder()
 
     @Test
     func pathsWithoutASoundFileAreRefused() throws {

@@ -5,11 +5,7 @@ import Testing
 
 /// Every container, intact and truncated.
 struct ReadingTests {
-    private let folder: TemporaryFolder
-
-    init() throws {
-        folder = try TemporaryFolder()
-    }
+    private let folder = TemporaryFolder()
 
     /// Recordings with their largest error: a step, because libsndfile multiplies by 32,767 and
     /// divides by 32,768; or the error of a sine in double precision.

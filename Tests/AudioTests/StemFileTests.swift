@@ -7,10 +7,8 @@ import Testing
 /// Stem files of a few samples, written by the real ffmpeg if there is one, and by scripts instead
 /// of it.
 struct StemFileTests {
-    private let folder: TemporaryFolder
+    private let folder = TemporaryFolder()
     private static let alac = StemFileFormat(container: .mp4, codec: .alac)
-
-    init() throws { folder = try TemporaryFolder() }
 
     private var path: String { folder.path("a.stem.mp4") }
 

@@ -6,11 +6,7 @@ import Testing
 
 /// Writing to descriptors, full disks, and readers that close the pipe.
 struct StreamTests {
-    private let folder: TemporaryFolder
-
-    init() throws {
-        folder = try TemporaryFolder()
-    }
+    private let folder = TemporaryFolder()
 
     private static let signal = PlanarAudio(
         TestSignal.tone(samples: 50_001), TestSignal.tone(samples: 50_001).reversed())
@@ -109,7 +105,7 @@ struct StreamTests {
     @Test
     func aFolderThatIsRemovedMeanwhileIsAnError() throws {
         let path = folder.path("gone/stem.wav")
-        let gone = folder.url.appendingPathComponent("gone")
+        let gone = folder.url("gone")
         try FileManager.default.createDirectory(at: gone, withIntermediateDirectories: false)
         let writer = try AudioWriter(.file(path), channels: 2)
         try FileManager.default.removeItem(at: gone)

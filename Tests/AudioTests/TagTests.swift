@@ -5,11 +5,7 @@ import Testing
 
 /// Tags through every container that supports them.
 struct TagTests {
-    private let folder: TemporaryFolder
-
-    init() throws {
-        folder = try TemporaryFolder()
-    }
+    private let folder = TemporaryFolder()
 
     private static let tagged = [
         OutputFormat.wav(.int16), .wav(.float32), .flac, .mp3(),

@@ -6,11 +6,7 @@ import TestSupport
 import Testing
 
 struct TemporaryFileTests {
-    private let folder: TemporaryFolder
-
-    init() throws {
-        folder = try TemporaryFolder()
-    }
+    private let folder = TemporaryFolder()
 
     private static let sample = PlanarAudio([0.5])
 
@@ -21,7 +17,7 @@ struct TemporaryFileTests {
         ]
         for name in kept.dropLast() { _ = try folder.write(name, Data([1])) }
         try FileManager.default.createDirectory(
-            at: folder.url.appendingPathComponent(kept[3]), withIntermediateDirectories: false)
+            at: folder.url(kept[3]), withIntermediateDirectories: false)
         for name in ["0", "abc", ""] {
             _ = try folder.write(".swift-demucs-\(name).part", Data([1]))
         }

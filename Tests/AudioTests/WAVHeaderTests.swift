@@ -5,11 +5,7 @@ import Testing
 
 /// Headers for long files and streams, for which the reference has no example.
 struct WAVHeaderTests {
-    private let folder: TemporaryFolder
-
-    init() throws {
-        folder = try TemporaryFolder()
-    }
+    private let folder = TemporaryFolder()
 
     private let header = WAVHeader(
         channelCount: 2, sampleRateHz: 44_100, format: .int16, hasLongSizes: true)

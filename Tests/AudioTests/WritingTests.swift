@@ -5,11 +5,7 @@ import Testing
 
 /// Files compared with those of demucs.audio.save_audio, and failures of writing.
 struct WritingTests {
-    private let folder: TemporaryFolder
-
-    init() throws {
-        folder = try TemporaryFolder()
-    }
+    private let folder = TemporaryFolder()
 
     @Test(arguments: ["quiet", "loud"], ClipMode.allCases)
     func filesAreTheReferences(signal: String, clip: ClipMode) throws {

@@ -11,9 +11,7 @@ struct RequestTests {
         var names: [String] = []
     }
 
-    private let folder: TemporaryFolder
-
-    init() throws { folder = try TemporaryFolder() }
+    private let folder = TemporaryFolder()
 
     @Test func theCInterfaceAgreesWithTheOtherDoors() throws {
         let track = try folder.write(

@@ -27,7 +27,7 @@ struct BatchTests {
 
     /// The stems below a folder by their relative paths.
     private func stems(_ out: String) throws -> [String: Data] {
-        let names = folder.contents.filter { $0.hasPrefix("\(out)/") && $0.hasSuffix(".wav") }
+        let names = folder.paths.filter { $0.hasPrefix("\(out)/") && $0.hasSuffix(".wav") }
         let stems = try names.map { (String($0.dropFirst(out.count)), try folder.data($0)) }
         return Dictionary(uniqueKeysWithValues: stems)
     }
@@ -52,7 +52,7 @@ struct BatchTests {
     @Test func killedRunsLeaveNothingWrongAndGoOn() throws {
         try folder.run(arguments + ["whole"], exits: 1)
         let whole = try stems("whole")
-        func hasUnfinishedFile() -> Bool { folder.contents.contains { $0.hasSuffix(".part") } }
+        func hasUnfinishedFile() -> Bool { folder.paths.contains { $0.hasSuffix(".part") } }
         // Before the first file, in it, after one, in the long one, after that.
         for event in [
             #""event":"start""#, #""segments_done":1,"#, #""status":"done""#,
@@ -84,7 +84,7 @@ struct BatchTests {
         // In blocks of 512 bytes: less than one stem.
         let run = try limited("ulimit -f 2", "music/00.wav", "-qn", "cross_first", "-o", "out")
         #expect(run.errors.contains("File too large"), "\(run.errors)")
-        #expect(folder.contents.allSatisfy { !$0.hasPrefix("out") }, "\(folder.contents)")
+        #expect(folder.paths.allSatisfy { !$0.hasPrefix("out") }, "\(folder.paths)")
     }
 
     @Test(.enabled(if: geteuid() != 0)) func anUnwritableFolderIsReported() throws {
@@ -117,6 +117,6 @@ struct BatchTests {
             try file.close()
         }
         #expect(run.errors.contains("was changed while it was being read"), "\(run.errors)")
-        #expect(folder.contents.allSatisfy { !$0.hasPrefix("out") })
+        #expect(folder.paths.allSatisfy { !$0.hasPrefix("out") })
     }
 }

@@ -53,7 +53,7 @@ struct CheckpointCommandTests {
     func convertWritesTheOfficialLayout(name: String) throws {
         let run = try folder.run("convert", Self.fixture(name), "-o", "out.safetensors")
         #expect(run.errors.isEmpty && run.output == "out.safetensors\n")
-        #expect(folder.contents == ["out.safetensors"])
+        #expect(folder.paths == ["out.safetensors"])
         let found = try Checkpoint.open(folder.url("out.safetensors").path)
         let source = try Checkpoint.open(Self.fixture(name))
         let reference = try Checkpoint.open(Self.fixture("model.safetensors"))
@@ -91,7 +91,7 @@ struct CheckpointCommandTests {
                 "convert", Self.fixture(file), "-o", "out.safetensors", exits: 3)
             #expect(run.errors.hasPrefix("error: ") && run.errors.contains(message))
         }
-        #expect(folder.contents.isEmpty)
+        #expect(folder.paths.isEmpty)
     }
 
 }

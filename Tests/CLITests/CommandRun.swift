@@ -131,19 +131,7 @@ struct CommandRun {
     }
 }
 
-/// A temporary folder, removed with the object.
-final class TemporaryFolder {
-    let url: URL
-
-    init() {
-        url = FileManager.default.temporaryDirectory
-            .appendingPathComponent("swift-demucs-tests-\(UUID().uuidString)")
-        // If this fails, the first file or run of the test fails too.
-        try? FileManager.default.createDirectory(at: url, withIntermediateDirectories: true)
-    }
-
-    deinit { try? FileManager.default.removeItem(at: url) }
-
+extension TemporaryFolder {
     /// Runs the command in the folder, and expects an exit code.
     ///
     /// - Parameter sign: text at which SIGINT is sent to the run.
@@ -163,33 +151,6 @@ final class TemporaryFolder {
         _ arguments: String..., interruptedAt sign: String? = nil, exits code: Int32 = 0
     ) throws -> CommandRun {
         try run(arguments, interruptedAt: sign, exits: code)
-    }
-
-    func url(_ name: String) -> URL { url.appendingPathComponent(name) }
-
-    func data(_ name: String) throws -> Data { try Data(contentsOf: url(name)) }
-
-    /// Writes a file, and creates its folders.
-    func write(_ data: Data, _ name: String) throws {
-        let file = url(name)
-        try FileManager.default.createDirectory(
-            at: file.deletingLastPathComponent(), withIntermediateDirectories: true)
-        try data.write(to: file)
-    }
-
-    func write(_ text: String, _ name: String) throws { try write(Data(text.utf8), name) }
-
-    func makeFolder(_ name: String) throws {
-        try FileManager.default.createDirectory(at: url(name), withIntermediateDirectories: true)
-    }
-
-    func exists(_ name: String) -> Bool {
-        FileManager.default.fileExists(atPath: url(name).path)
-    }
-
-    /// Paths of all files and folders, relative to this one.
-    var contents: Set<String> {
-        Set((try? FileManager.default.subpathsOfDirectory(atPath: url.path)) ?? [])
     }
 
     /// Writes a float32 WAV file with a quiet sawtooth.

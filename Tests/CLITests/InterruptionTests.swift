@@ -26,7 +26,7 @@ struct InterruptionTests {
                     + "same command with --skip-existing for the rest"))
         #expect(run.outputLines.count == 2)
         #expect(
-            folder.contents == [
+            folder.paths == [
                 "a.wav", "long.wav", "out", "out/cross_first", "out/cross_first/a",
                 "out/cross_first/a/drums.wav", "out/cross_first/a/rest.wav",
                 "out/.swift-demucs", "out/.swift-demucs/a.wav-18d5a1c6142e14dd.json",

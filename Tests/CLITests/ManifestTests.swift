@@ -34,7 +34,7 @@ struct ManifestTests {
 
             """, "list.jsonl")
         try run("list.jsonl")
-        let stems = folder.contents.filter { $0.hasSuffix(".wav") && $0.hasPrefix("out/") }
+        let stems = folder.paths.filter { $0.hasSuffix(".wav") && $0.hasPrefix("out/") }
         #expect(
             stems == [
                 "out/cross_first/artist.song.1/drums.wav", "out/cross_first/artist.song.1/rest.wav",
@@ -180,7 +180,7 @@ struct ManifestTests {
         // A changed file is tried again.
         try folder.writeTrack("bad.wav")
         #expect(try status(exits: 0) == "done")
-        #expect(folder.contents.allSatisfy { !$0.hasSuffix(".failed.json") })
+        #expect(folder.paths.allSatisfy { !$0.hasSuffix(".failed.json") })
     }
 
     @Test func aTrackHasStemsOfItsOwn() throws {
@@ -224,8 +224,8 @@ struct ManifestTests {
                 executable: URL(fileURLWithPath: "/bin/sh"), exits: 1))
         #expect(found.map { $0["id"] as? String } == ["x", "y", "z"])
         #expect(found.map { $0["status"] as? String } == ["done", "failed", "done"])
-        #expect(folder.contents.contains("out/cross_first/z/rest.wav"))
-        #expect(!folder.contents.contains("out/cross_first/z/drums.wav"))
+        #expect(folder.paths.contains("out/cross_first/z/rest.wav"))
+        #expect(!folder.paths.contains("out/cross_first/z/drums.wav"))
     }
 
     @Test func aFollowingRunEndsWithTheReaderOfItsResults() throws {
@@ -266,7 +266,7 @@ struct ManifestTests {
             "--manifest=list.jsonl", "-n", "cross_first", "-o", "out", "--quarantine-after=1",
         ]
         try folder.run(arguments, interruptedAt: "Separating", exits: 130)
-        #expect(folder.contents.allSatisfy { !$0.hasSuffix(".failed.json") })
+        #expect(folder.paths.allSatisfy { !$0.hasSuffix(".failed.json") })
         _ = try CommandRun(arguments, in: folder.url, exits: SIGKILL, at: "Separating") {
             kill($0.processIdentifier, SIGKILL)
         }

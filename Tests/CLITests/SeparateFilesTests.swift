@@ -177,7 +177,7 @@ struct SeparateFilesTests {
         let raw = try folder.run(arguments + ["--stdout=rest", "--raw"])
         #expect(raw.outputBytes == file.suffix(1400 * 4))
         // Only the files of the first run exist.
-        #expect(folder.contents.filter { $0.hasSuffix("wav") }.count == 3)
+        #expect(folder.paths.filter { $0.hasSuffix("wav") }.count == 3)
     }
 
     @Test func aWordThatNamesACommandIsAFileBehindDashesOrASlash() throws {

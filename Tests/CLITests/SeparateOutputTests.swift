@@ -19,7 +19,7 @@ struct SeparateOutputTests {
     }
 
     private func names(_ out: String) -> [String] {
-        folder.contents.filter { $0.hasPrefix("\(out)/base/a/") && $0.hasSuffix(".wav") }
+        folder.paths.filter { $0.hasPrefix("\(out)/base/a/") && $0.hasSuffix(".wav") }
             .map { String($0.dropFirst("\(out)/base/a/".count)) }.sorted()
     }
 

@@ -23,7 +23,7 @@ struct SeparateTests {
         #expect(run.errorLines[2].hasPrefix("Done: 0:00 in "))
         // 700 samples of two channels at 16 bits, behind a header of 44 bytes.
         #expect(try folder.data("out/cross_first/my.song/drums.wav").count == 44 + 2800)
-        #expect(folder.contents.allSatisfy { !$0.hasSuffix(".part") })
+        #expect(folder.paths.allSatisfy { !$0.hasSuffix(".part") })
     }
 
     @Test func theDefaultFolderIsSeparatedAndAModelFileGivesItsName() throws {
@@ -164,6 +164,6 @@ struct SeparateTests {
                 == "error: interrupted while separating long.wav; run the same command to separate it"
         )
         #expect(run.output.isEmpty)
-        #expect(folder.contents == ["a.wav", "long.wav"])
+        #expect(folder.paths == ["a.wav", "long.wav"])
     }
 }

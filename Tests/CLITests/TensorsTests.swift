@@ -28,12 +28,12 @@ struct TensorsTests {
         let stems = try run("tensors stems chunks -o stems --float32")
         #expect(stems.output == "stems/drums.wav\nstems/rest.wav\n")
         #expect(
-            folder.contents.isSuperset(of: [
+            folder.paths.isSuperset(of: [
                 "chunks/manifest.json", "chunks/chunk-00005/input.raw", "chunks/chunk-00005/x.raw",
                 "chunks/chunk-00005/output.raw", "chunks/chunk-00005/add_67.raw",
             ]))
         // No other files, and no incomplete ones.
-        #expect(folder.contents.count == 1 + 1 + 2 + 6 * 5 + 1 + 2)
+        #expect(folder.paths.count == 1 + 1 + 2 + 6 * 5 + 1 + 2)
     }
 
     /// A pipe is read once; its checksum is that of what was read.
@@ -114,7 +114,7 @@ struct TensorsTests {
             "tensors calibrate song.wav -o set -n cross_first --chunk 0.05 --samples 4 --type "
                 + "float16")
         #expect(run.output == "set/dataset.txt\nset/input_list.txt\n")
-        #expect(folder.contents.isSuperset(of: ["set/input/00003.npy", "set/x/00003.npy"]))
+        #expect(folder.paths.isSuperset(of: ["set/input/00003.npy", "set/x/00003.npy"]))
     }
 
 }

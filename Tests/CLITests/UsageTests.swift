@@ -291,7 +291,7 @@ struct UsageTests {
             #expect(run.errors == "error: \(message)\n")
         }
         #expect(run.output.isEmpty)
-        #expect(folder.contents == ["track.wav", "text.safetensors"])
+        #expect(folder.paths == ["track.wav", "text.safetensors"])
     }
 
     /// Runs a command in a mount namespace without /proc; nil if this user may not make one.

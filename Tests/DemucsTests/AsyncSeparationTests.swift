@@ -7,9 +7,7 @@ import Testing
 
 /// Files and sequences of buffers from asynchronous code.
 struct AsyncSeparationTests {
-    let folder: TemporaryFolder
-
-    init() throws { folder = try TemporaryFolder() }
+    let folder = TemporaryFolder()
 
     private func outputs(_ prefix: String) -> [StemOutput] {
         NoiseTrack.outputs { folder.path("\(prefix)_\($0).wav") }

@@ -7,12 +7,11 @@ import Testing
 
 /// Separations of files that fail: no unfinished file keeps a final name.
 struct FileFailureTests {
-    let folder: TemporaryFolder
+    let folder = TemporaryFolder()
     let input: AudioInput
     let separator: Separator
 
     init() throws {
-        folder = try TemporaryFolder()
         separator = try NoiseTrack.model()
         let path = folder.path("track.wav")
         try AudioFile.write(

@@ -39,11 +39,10 @@ enum NoiseTrack {
 }
 
 struct FileSeparationTests {
-    let folder: TemporaryFolder
+    let folder = TemporaryFolder()
     let separator: Separator
 
     init() throws {
-        folder = try TemporaryFolder()
         separator = try NoiseTrack.model()
     }
 

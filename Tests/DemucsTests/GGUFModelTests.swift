@@ -21,7 +21,7 @@ import WeightsLoader
         let checkpoint = try Checkpoint.open(original)
         let file = try GGUFFile(
             checkpoint, configuration: GGUFFile.configuration(ofDemucs: checkpoint))
-        let folder = try TemporaryFolder()
+        let folder = TemporaryFolder()
         let copy = try folder.write(Data(file.bytes(.float32)), "model.gguf")
         let track = NoiseTrack.buffer(samples: 2000)
         #expect(try stems(copy, track) == stems(original, track))
@@ -29,7 +29,7 @@ import WeightsLoader
 
     /// audio.cpp stores queries, keys and values apart, and no frequencies of the rotations.
     @Test func melBandRoFormersOfTheSameNumbersGiveTheSameStems() throws {
-        let folder = try TemporaryFolder()
+        let folder = TemporaryFolder()
         let inner = 8
         var tensors: [GGUFFile.Tensor] = []
         var whole: [RawCheckpoint.Tensor] = []

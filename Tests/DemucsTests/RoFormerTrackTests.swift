@@ -88,7 +88,7 @@ import Testing
 
     /// Files have no peak above 0.9 either; a quiet stem keeps its gain.
     @Test func filesOfAudioSeparatorsWayHaveItsPeak() throws {
-        let folder = try TemporaryFolder()
+        let folder = TemporaryFolder()
         var request = SeparationRequest()
         request.chunking = .audioSeparator
         #expect(request.output().peakLimit == 0.9)
@@ -201,7 +201,7 @@ import Testing
     }
 
     @Test func aConfigurationsErrorNamesItsFile() throws {
-        let folder = try TemporaryFolder()
+        let folder = TemporaryFolder()
         let path = Fixture.url("roformer_files/target.ckpt").path
         let yaml = try folder.write("model:\n  dim: 8\n", "wrong.yaml")
         var files = ModelFiles(checkpoint: path)

@@ -9,12 +9,11 @@ import WeightsLoader
 
 /// Downloads from a misbehaving server on this machine.
 @Suite(.serialized) struct DownloadTests {
-    private let folder: TemporaryFolder
+    private let folder = TemporaryFolder()
     private let data: Data
     private let checksum: String
 
     init() throws {
-        folder = try TemporaryFolder()
         data = Data((0..<300_000).map { UInt8(truncatingIfNeeded: $0 &* $0 >> 7) })
         var hash = SHA256()
         data.withUnsafeBytes { hash.update($0) }

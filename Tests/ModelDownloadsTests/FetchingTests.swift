@@ -9,11 +9,10 @@ import WeightsLoader
 /// Models from a hub on this machine. No test requests the official `.th` address: where a store
 /// would fall back to it, its downloads fail earlier.
 @Suite(.serialized) struct FetchingTests {
-    private let folder: TemporaryFolder
+    private let folder = TemporaryFolder()
     private let checkpoint: Data
 
     init() throws {
-        folder = try TemporaryFolder()
         checkpoint = try Data(contentsOf: Fixture.url("models/cross_first.safetensors"))
     }
 

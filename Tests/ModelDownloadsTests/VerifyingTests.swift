@@ -6,9 +6,7 @@ import Testing
 
 /// The comparison of files with their checksums.
 struct VerifyingTests {
-    private let folder: TemporaryFolder
-
-    init() throws { folder = try TemporaryFolder() }
+    private let folder = TemporaryFolder()
 
     @Test func checksumsDetectDamage() throws {
         let data = Data("abc".utf8)

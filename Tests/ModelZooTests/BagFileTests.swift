@@ -90,7 +90,7 @@ struct BagFileTests {
         #expect(throws: YAMLFileError.self) {
             try bag("models:\n" + String(repeating: "- ", count: 100_000) + "a")
         }
-        let folder = try TemporaryFolder()
+        let folder = TemporaryFolder()
         let long = try folder.write(String(repeating: "#\n", count: 40_000), "long.yaml")
         #expect(
             throws: YAMLFileError.tooLong(path: long, foundBytes: 80_000, limitBytes: 65_536)

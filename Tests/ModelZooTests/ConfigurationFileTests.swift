@@ -68,7 +68,7 @@ import WeightsLoader
     }
 
     @Test func aFileIsFoundByItsConfigurationAndByItsName() throws {
-        let folder = try TemporaryFolder()
+        let folder = TemporaryFolder()
         let yaml = try folder.write("model:\n  dim: 8\n", "repo/vocals.yaml")
         let store = try ModelStore(
             repository: folder.path("repo"), isOffline: true, environment: [:])

@@ -22,7 +22,7 @@ import Testing
     }
 
     @Test func theYAMLFileOfANameReplacesTheCheckpointsConfiguration() throws {
-        let folder = try TemporaryFolder()
+        let folder = TemporaryFolder()
         let checkpoint = try folder.write("", "repo/drumsep.th")
         try folder.write("model: hdemucs\n", "repo/drumsep.yaml")
         let store = try ModelStore(

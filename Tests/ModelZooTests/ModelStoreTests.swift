@@ -7,9 +7,7 @@ import WeightsLoader
 
 /// The search by name. The files hold no models, because finding only looks at names.
 struct ModelStoreTests {
-    private let folder: TemporaryFolder
-
-    init() throws { folder = try TemporaryFolder() }
+    private let folder = TemporaryFolder()
 
     private func store(
         repository: String? = nil, isOffline: Bool = false, bundled: [String] = [],

@@ -13,14 +13,13 @@ import WeightsLoader
 /// A folder for a track, its chunks and its stems.
 struct PortedFixture {
     let backend: Backend
-    let folder: TemporaryFolder
+    let folder = TemporaryFolder()
 
     /// The chunks, unless a test names another folder.
     var chunks: String { folder.path("chunks") }
 
     init() throws {
         backend = try Backend(threads: 2)
-        folder = try TemporaryFolder()
     }
 
     /// A model of Tests/Fixtures/models. `cross_first`: two sources, stereo at 1,600 Hz, nfft 256,

@@ -8,11 +8,7 @@ import TestSupport
 import Testing
 
 @Suite struct TensorFileTests {
-    let folder: TemporaryFolder
-
-    init() throws {
-        folder = try TemporaryFolder()
-    }
+    let folder = TemporaryFolder()
 
     private let shape = [1, 2, 3, 5]
     private var values: [Float] { (0..<30).map { Float($0) * 0.25 - 3 } }

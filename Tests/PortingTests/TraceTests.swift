@@ -9,13 +9,12 @@ import Testing
 
 @Suite struct TraceTests {
     let backend: Backend
-    let folder: TemporaryFolder
+    let folder = TemporaryFolder()
     /// The activations inside `cross_first`.
     let golden: Fixture
 
     init() throws {
         backend = try Backend(threads: 2)
-        folder = try TemporaryFolder()
         golden = try Fixture("ports/trace")
     }
 

@@ -58,7 +58,7 @@ struct BiasCorrectionTests {
         var random = SplitMix64(seed: 22)
         let channels = quantization.description.configuration.trackRules.audioChannels
         let mixes = (0..<2).map { _ in random.floats(channels * 1950) }
-        let folder = try TemporaryFolder()
+        let folder = TemporaryFolder()
         try quantization.run(mixes: mixes, targets: .init(), cancellation: CancellationToken())
             .write(to: folder.path("int8.safetensors"))
         let file = try Checkpoint.open(folder.path("int8.safetensors"))

@@ -55,7 +55,7 @@ import WeightsLoader
 
     @Test(arguments: names)
     func onlyTheGatesAndTheNormsStayFloats(_ name: String) throws {
-        let folder = try TemporaryFolder()
+        let folder = TemporaryFolder()
         let source = try source(name)
         let (file, model) = try quantized(name, in: folder)
         let forms = try #require(try file.quantizationScheme()).layers
@@ -77,7 +77,7 @@ import WeightsLoader
     /// or column gives less than 15 dB.
     @Test(arguments: names)
     func aQuantizedFileRunsInEveryPrecision(_ name: String) throws {
-        let folder = try TemporaryFolder()
+        let folder = TemporaryFolder()
         let source = try source(name)
         let (file, model) = try quantized(name, in: folder)
         let expected = try stems(source, .float32)
@@ -91,7 +91,7 @@ import WeightsLoader
     }
 
     @Test func anSNRIsReached() throws {
-        let folder = try TemporaryFolder()
+        let folder = TemporaryFolder()
         let free = try quantized("bands", in: folder).model
         let wanted = free.snrDecibels + 1
         let better = try quantized(
@@ -104,7 +104,7 @@ import WeightsLoader
     /// Gates read the same operand as queries, keys and values, which may be bfloat16: a file of
     /// another program can't make them INT8.
     @Test func int8GatesAreRefused() throws {
-        let folder = try TemporaryFolder()
+        let folder = TemporaryFolder()
         let name = "layers.0.0.layers.0.0.to_gates.weight"
         var raw = RawCheckpoint(try quantized("bands", in: folder).file)
         var gates = try #require(raw[name])
@@ -118,7 +118,7 @@ import WeightsLoader
     }
 
     @Test func aConvertedModelGivesTheSameStems() throws {
-        let folder = try TemporaryFolder()
+        let folder = TemporaryFolder()
         let source = try source("mel")
         let path = folder.path("converted.safetensors")
         try CheckpointConversion(source).write(to: path)

@@ -141,7 +141,7 @@ import WeightsLoader
                 values: [Float](repeating: 1, count: 4 * band.count))
         }
         func model(_ kind: RoFormerConfiguration.Kind) throws -> [String: ArgumentValue] {
-            let folder = try TemporaryFolder()
+            let folder = TemporaryFolder()
             let file = GGUFFile(configuration: nil, tensors: tensors)
             let path = try folder.write(Data(file.bytes(.float32)), "bands.gguf")
             let completed = kind.completed([:], from: try Checkpoint.open(path))
@@ -180,7 +180,7 @@ import WeightsLoader
     /// A name without an extension, and one with a letter of two bytes in it.
     @Test(arguments: ["plain", "a.b\u{E9}"])
     func anyNameHasAYAMLFileBeside(name: String) throws {
-        let folder = try TemporaryFolder()
+        let folder = TemporaryFolder()
         let copy = try folder.write(Data(contentsOf: .init(filePath: path("target"))), name)
         let yaml = Fixture.url("roformer_files/target.yaml")
         try folder.write(Data(contentsOf: yaml), FilePath.stem(of: name) + ".yaml")
@@ -189,7 +189,7 @@ import WeightsLoader
     }
 
     @Test func aCheckpointWithoutAConfigurationIsRefused() throws {
-        let folder = try TemporaryFolder()
+        let folder = TemporaryFolder()
         let copy = try folder.write(try Data(contentsOf: .init(filePath: path("target"))), "a.ckpt")
         let checkpoint = try Checkpoint.open(copy)
         let files = ModelFiles(checkpoint: copy)

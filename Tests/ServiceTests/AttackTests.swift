@@ -68,7 +68,7 @@ struct AttackTests {
     }
 
     @Test func theTokenIsNeededAndComparedWhole() throws {
-        let folder = try TemporaryFolder()
+        let folder = TemporaryFolder()
         let path = try folder.write("token", Data("correct-horse-battery\n".utf8))
         let service = try RunningService { $0.tokenFile = path }
         #expect(try service.get("/livez").status == 200)
@@ -93,7 +93,7 @@ struct AttackTests {
     }
 
     @Test func otherMachinesNeedAToken() throws {
-        let folder = try TemporaryFolder()
+        let folder = TemporaryFolder()
         let error = #expect(throws: ServiceError.self) {
             _ = try RunningService(in: folder) { $0.host = "0.0.0.0" }
         }
@@ -182,7 +182,7 @@ struct AttackTests {
     }
 
     @Test func onlyTheOwnerReadsTheDataFolder() throws {
-        let folder = try TemporaryFolder()
+        let folder = TemporaryFolder()
         let data = folder.path("data")
         func permissions(_ path: String) throws -> Int? {
             try FileManager.default.attributesOfItem(atPath: path)[.posixPermissions] as? Int

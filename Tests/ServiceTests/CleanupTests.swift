@@ -16,7 +16,7 @@ struct CleanupTests {
     }
 
     @Test func aJumpOfTheClockRemovesNothing() throws {
-        let folder = try TemporaryFolder()
+        let folder = TemporaryFolder()
         let first = try RunningService(in: folder)
         let id = try first.doneJob(Sound.tone(seconds: 0.2))
         first.end()
@@ -49,7 +49,7 @@ struct CleanupTests {
     }
 
     @Test func theOldestFinishedJobsAreRemovedBeyondALimit() throws {
-        let folder = try TemporaryFolder()
+        let folder = TemporaryFolder()
         let tokens = try folder.write(
             "tokens", Data("anna:anna-has-this-token\nben:ben-has-another-token\n".utf8))
         let service = try RunningService(in: folder) {
@@ -87,7 +87,7 @@ struct CleanupTests {
     }
 
     @Test func theNewestResultStaysWhateverTheQuota() throws {
-        let folder = try TemporaryFolder()
+        let folder = TemporaryFolder()
         let first = try RunningService(in: folder)
         let ids = try [200.0, 300].map { try first.doneJob(Sound.tone(pitchHz: $0)) }
         first.end()

@@ -12,7 +12,7 @@ struct DescriptionTests {
     }
 
     @Test func everyAddressAnswersAsDescribed() throws {
-        let web = try TemporaryFolder()
+        let web = TemporaryFolder()
         _ = try web.write("index.html", Data("<!doctype html>".utf8))
         let service = try RunningService { $0.webFolder = web.url.path }
         let document = try description(service)

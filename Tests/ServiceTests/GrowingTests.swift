@@ -76,7 +76,7 @@ struct GrowingTests {
     }
 
     @Test func aCancelledJobKeepsItsFinishedPart() throws {
-        let folder = try TemporaryFolder()
+        let folder = TemporaryFolder()
         var address = ""
         func checkPart(_ service: RunningService, _ job: [String: Any]) throws {
             #expect(job["state"] as? String == "cancelled")
@@ -115,7 +115,7 @@ struct GrowingTests {
     }
 
     @Test func stemsBeyondTheLargestFloatAreShownAndStored() throws {
-        let folder = try TemporaryFolder()
+        let folder = TemporaryFolder()
         let address: String
         /// Checks that JSON, which has no infinite numbers, shows such peaks as 0.
         func checkPeaks(_ job: [String: Any]) throws {
@@ -140,7 +140,7 @@ struct GrowingTests {
     }
 
     @Test func aJobThatTheServiceStopsBeginsAgain() throws {
-        let folder = try TemporaryFolder()
+        let folder = TemporaryFolder()
         let id = try growingJob(RunningService(in: folder, gate: gate))
         let again = try RunningService(in: folder)
         let job = try again.finished(id)

@@ -240,12 +240,12 @@ struct LimitTests {
             .split(separator: " ").map(String.init) + [folder.path("song.m4a")]
         try process.run()
         process.waitUntilExit()
-        return try Data(contentsOf: folder.url.appendingPathComponent("song.m4a"))
+        return try Data(contentsOf: folder.url("song.m4a"))
     }
 
     @Test(.enabled(if: FFmpeg.onPath != nil, "needs ffmpeg"))
     func soundsBeyondTheLimitsAreNotDecoded() throws {
-        let folder = try TemporaryFolder()
+        let folder = TemporaryFolder()
         let sound = try silence(in: folder)
         func answer(_ change: (inout ServiceSettings) -> Void) throws -> Answer {
             let service = try RunningService {

@@ -39,7 +39,7 @@ struct ListTests {
     }
 
     @Test func aWaitingJobMovesInTheQueue() throws {
-        let folder = try TemporaryFolder()
+        let folder = TemporaryFolder()
         var ids: [String] = []
         func order(_ service: RunningService) throws -> [Int] {
             try ids.compactMap {

@@ -7,7 +7,7 @@ import Testing
 @Suite(.serialized)
 struct RestartTests {
     @Test func jobsGoOnAfterARestart() throws {
-        let folder = try TemporaryFolder()
+        let folder = TemporaryFolder()
         let service = try RunningService(in: folder, gate: JobGate(before: 1))
         let done = try service.doneJob(Sound.tone(seconds: 0.5))
         let running = try service.job(Sound.tone(seconds: 4))
@@ -27,7 +27,7 @@ struct RestartTests {
     }
 
     @Test func manyJobsDoNotStallOtherRequests() throws {
-        let folder = try TemporaryFolder()
+        let folder = TemporaryFolder()
         let first = try RunningService(in: folder) { $0.jobs = 0 }
         let id = try first.job(Sound.tone(seconds: 0.1))
         try first.delete(id)
@@ -55,7 +55,7 @@ struct RestartTests {
 
     /// Files that a killed service was writing.
     @Test func unfinishedFilesAreRemoved() throws {
-        let folder = try TemporaryFolder()
+        let folder = TemporaryFolder()
         let first = try RunningService(in: folder)
         let id = try first.doneJob(Sound.tone(seconds: 0.5))
         _ = try first.get("/v1/separations/\(id)/mix?bass=1")
@@ -71,7 +71,7 @@ struct RestartTests {
     }
 
     @Test func damagedDatabasesAreKeptAside() throws {
-        let folder = try TemporaryFolder()
+        let folder = TemporaryFolder()
         var service = try RunningService(in: folder)
         var lost: Set<String> = []
         // Several within a second too.
@@ -94,7 +94,7 @@ struct RestartTests {
     }
 
     @Test func aFolderHasOneService() throws {
-        let folder = try TemporaryFolder()
+        let folder = TemporaryFolder()
         let service = try RunningService(in: folder)
         let error = #expect(throws: ServiceError.self) { _ = try RunningService(in: folder) }
         #expect(error?.description.contains("in use") == true)
@@ -126,7 +126,7 @@ struct RestartTests {
     }
 
     @Test func jobsOfAnUnpublishedModelGoOnAfterARestart() throws {
-        let folder = try TemporaryFolder()
+        let folder = TemporaryFolder()
         let ids = try unfinishedJobs(in: folder)
         let download = DispatchSemaphore(value: 0)
         let second = try serviceOfOwnModel(in: folder, download: download)
@@ -144,7 +144,7 @@ struct RestartTests {
     }
 
     @Test func jobsWaitForAModelThatCannotBeLoaded() throws {
-        let folder = try TemporaryFolder()
+        let folder = TemporaryFolder()
         let ids = try unfinishedJobs(in: folder)
         let second = try RunningService(in: folder, model: "/nowhere/my_band.safetensors")
         second.service?.waitUntilLoaded()
@@ -160,7 +160,7 @@ struct RestartTests {
     }
 
     @Test func aJobWhoseEndWasNotStoredRunsAgain() throws {
-        let folder = try TemporaryFolder()
+        let folder = TemporaryFolder()
         let gate = JobGate(before: 0)
         let first = try RunningService(in: folder, gate: gate)
         let lock = try DatabaseLock(folder)

@@ -136,7 +136,7 @@ struct ResultTests {
         let address = "/v1/separations/\(try service.doneJob(Sound.tone()))"
         let answer = try service.get("\(address)/stems.zip")
         #expect(answer.headers["content-type"] == "application/zip")
-        let folder = try TemporaryFolder()
+        let folder = TemporaryFolder()
         let path = try folder.write("stems.zip", answer.body)
         let process = Process()
         process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
@@ -145,7 +145,7 @@ struct ResultTests {
         process.waitUntilExit()
         #expect(process.terminationStatus == 0)
         for stem in ["drums", "bass", "other", "vocals"] {
-            let file = try Data(contentsOf: folder.url.appendingPathComponent("out/\(stem).wav"))
+            let file = try Data(contentsOf: folder.url("out/\(stem).wav"))
             #expect(file == (try service.get("\(address)/stems/\(stem).wav")).body)
         }
     }
@@ -329,7 +329,7 @@ struct ResultTests {
     }
 
     @Test func mixesShareTheSlotsAndEndWithTheirClients() throws {
-        let folder = try TemporaryFolder()
+        let folder = TemporaryFolder()
         let first = try RunningService(in: folder)
         let id = try first.doneJob(Sound.tone(seconds: 0.2))
         first.end()

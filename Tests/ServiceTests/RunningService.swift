@@ -26,7 +26,7 @@ final class RunningService {
         gate: JobGate? = nil, download: DispatchSemaphore? = nil,
         _ change: (inout ServiceSettings) -> Void = { _ in }
     ) throws {
-        self.folder = try folder ?? TemporaryFolder()
+        self.folder = folder ?? TemporaryFolder()
         let models = Fixture.bundledModels.path
         let path = model ?? "\(models)/demo.safetensors"
         var settings = ServiceSettings(

@@ -8,12 +8,12 @@ import Testing
 struct TransferTests {
     /// The bytes that gzip had compressed.
     private func unpacked(_ bytes: Data) throws -> Data {
-        let folder = try TemporaryFolder()
+        let folder = TemporaryFolder()
         let path = try folder.write("text.gz", bytes)
         try Python.run(
             "import gzip, sys; open(sys.argv[2], 'wb').write(gzip.open(sys.argv[1]).read())", path,
             folder.path("text"))
-        return try Data(contentsOf: folder.url.appendingPathComponent("text"))
+        return try Data(contentsOf: folder.url("text"))
     }
 
     @Test func textsAreCompressedForClientsThatTakeThem() throws {

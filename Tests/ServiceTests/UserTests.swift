@@ -31,7 +31,7 @@ struct UserTests {
     }
 
     @Test func aUserSeesNoJobsOfOthers() throws {
-        let folder = try TemporaryFolder()
+        let folder = TemporaryFolder()
         // A job from the time before there were users belongs to the one without a name.
         let first = try RunningService(in: folder)
         let old = try first.doneJob(Sound.tone(seconds: 0.2, pitchHz: 300))
@@ -73,7 +73,7 @@ struct UserTests {
     }
 
     @Test func aUserGetsOnlyOwnEvents() throws {
-        let folder = try TemporaryFolder()
+        let folder = TemporaryFolder()
         let path = try tokenFile(folder)
         let service = try RunningService(in: folder) { $0.tokenFile = path }
         try service.waitUntilReady()
@@ -100,7 +100,7 @@ struct UserTests {
     }
 
     @Test func badFilesOfTokensAreRefused() throws {
-        let folder = try TemporaryFolder()
+        let folder = TemporaryFolder()
         for (text, word) in [
             ("", "no token"), ("\n\n", "no token"), ("anna:short", "5 characters"),
             ("good-token-of-one-user\nx:short", "line 2"), (":token-without-a-name", "name"),
@@ -118,7 +118,7 @@ struct UserTests {
     }
 
     @Test func aFileOfTokensThatOthersCanReadIsReported() throws {
-        let folder = try TemporaryFolder()
+        let folder = TemporaryFolder()
         let path = try tokenFile(folder)
         for (mode, isReported) in [(0o600, false), (0o640, false), (0o644, true), (0o602, true)] {
             try FileManager.default.setAttributes([.posixPermissions: mode], ofItemAtPath: path)

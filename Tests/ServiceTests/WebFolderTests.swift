@@ -6,7 +6,7 @@ import Testing
 /// The page that separates in the browser, as the service hands it out.
 struct WebFolderTests {
     private func webFolder() throws -> TemporaryFolder {
-        let folder = try TemporaryFolder()
+        let folder = TemporaryFolder()
         _ = try folder.write("index.html", Data("<!doctype html><title>web</title>".utf8))
         _ = try folder.write("engine.wasm", Data([0, 97, 115, 109, 1, 0, 0, 0]))
         return folder
@@ -47,7 +47,7 @@ struct WebFolderTests {
     }
 
     @Test func aFolderWithoutThePageIsRefused() throws {
-        let folder = try TemporaryFolder()
+        let folder = TemporaryFolder()
         let error = #expect(throws: ServiceError.self) {
             try RunningService { $0.webFolder = folder.url.path }
         }

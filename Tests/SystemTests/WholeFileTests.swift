@@ -5,9 +5,7 @@ import Testing
 
 /// Files that are read and replaced as a whole, and folders.
 struct WholeFileTests {
-    private let folder: TemporaryFolder
-
-    init() throws { folder = try TemporaryFolder() }
+    private let folder = TemporaryFolder()
 
     @Test func aReplacedFileHasTheNewBytesAndLeavesNothingElse() throws {
         // The longest possible name.

@@ -95,7 +95,7 @@ package struct RawCheckpoint {
 
     /// Writes the file, opens it and removes it again; the mapping keeps its contents.
     package func open() throws -> Checkpoint {
-        let folder = try TemporaryFolder()
+        let folder = TemporaryFolder()
         return try Checkpoint.open(try folder.write("raw.safetensors", data))
     }
 }

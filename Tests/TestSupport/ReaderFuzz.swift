@@ -53,17 +53,17 @@ package struct ReaderFuzz: Sendable, CustomStringConvertible {
         isExpected: (any Error) -> Bool = { $0 is WeightsError }
     ) throws -> Outcome {
         let source = Fixture.url("weights/\(fixture)")
-        let folder = try TemporaryFolder()
+        let folder = TemporaryFolder()
         let data = URL(fileURLWithPath: source.path + ".data")
         if FileManager.default.fileExists(atPath: data.path) {
             try FileManager.default.copyItem(
-                at: data, to: folder.url.appendingPathComponent(data.lastPathComponent))
+                at: data, to: folder.url(data.lastPathComponent))
         }
 
         let original = try original()
         var mutator = FileMutator(original, container: container, seed: seed)
         var outcome = Outcome()
-        let file = folder.url.appendingPathComponent("damaged")
+        let file = folder.url("damaged")
         for round in 0..<rounds {
             try Data(mutator.next(round: round)).write(to: file)
             let start = ContinuousClock.now

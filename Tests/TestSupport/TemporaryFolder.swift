@@ -4,25 +4,64 @@ import Foundation
 package final class TemporaryFolder: Sendable {
     package let url: URL
 
-    package init() throws {
-        url = FileManager.default.temporaryDirectory.appendingPathComponent(UUID().uuidString)
-        try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true)
+    package init() {
+        url = FileManager.default.temporaryDirectory
+            .appendingPathComponent("swift-demucs-tests-\(UUID().uuidString)")
+        // If this fails, the first file of the test fails too.
+        try? FileManager.default.createDirectory(at: url, withIntermediateDirectories: true)
     }
 
-    deinit {
-        try? FileManager.default.removeItem(at: url)
+    deinit { try? FileManager.default.removeItem(at: url) }
+
+    package func url(_ name: String) -> URL { url.appendingPathComponent(name) }
+
+    package func path(_ name: String) -> String { url(name).path }
+
+    // MARK: - Files
+
+    package func write(_ name: String, _ data: Data) throws -> String { try write(data, name) }
+
+    /// Writes a file, and creates its folders.
+    @discardableResult
+    package func write(_ data: Data, _ name: String) throws -> String {
+        let file = url(name)
+        try FileManager.default.createDirectory(
+            at: file.deletingLastPathComponent(), withIntermediateDirectories: true)
+        try data.write(to: file)
+        return file.path
     }
 
-    package func path(_ name: String) -> String {
-        url.appendingPathComponent(name).path
+    @discardableResult
+    package func write(_ text: String, _ name: String) throws -> String {
+        try write(Data(text.utf8), name)
     }
 
-    package func write(_ name: String, _ data: Data) throws -> String {
-        try data.write(to: url.appendingPathComponent(name))
-        return path(name)
+    package func makeFolder(_ name: String) throws {
+        try FileManager.default.createDirectory(at: url(name), withIntermediateDirectories: true)
     }
 
+    package func data(_ name: String) throws -> Data { try Data(contentsOf: url(name)) }
+
+    package func exists(_ name: String) -> Bool {
+        FileManager.default.fileExists(atPath: path(name))
+    }
+
+    /// Names of the files and folders in this folder, sorted.
     package var contents: [String] {
         get throws { try FileManager.default.contentsOfDirectory(atPath: url.path).sorted() }
+    }
+
+    /// Paths of all files and folders below this folder.
+    package var paths: Set<String> {
+        Set((try? FileManager.default.subpathsOfDirectory(atPath: url.path)) ?? [])
+    }
+
+    /// Paths of the files below this folder, sorted.
+    package var files: [String] {
+        paths.filter { name in
+            var isFolder: ObjCBool = false
+            return FileManager.default.fileExists(atPath: path(name), isDirectory: &isFolder)
+                && !isFolder.boolValue
+        }.sorted()
     }
 }
