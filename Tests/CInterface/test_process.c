@@ -117,7 +117,7 @@ static void fork_leaves_both_processes_able_to_work(void) {
         fflush(NULL);
         pid_t child = fork();
         if (child == 0) {
-            alarm(60);
+            alarm(30);
             // exit, not _exit: the library's own clean-up must not hang.
             exit(run_child(model, stream, cancellation, expected));
         }
