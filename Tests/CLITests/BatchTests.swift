@@ -73,16 +73,10 @@ struct BatchTests {
 
     // MARK: - Disk errors
 
-    /// Runs the command in a shell, after a `ulimit` that makes it fail.
-    private func limited(_ limit: String, _ more: String...) throws -> CommandRun {
-        try CommandRun(
-            ["-c", "\(limit) && exec \"$0\" \"$@\"", CommandRun.executable.path] + more,
-            in: folder.url, executable: URL(fileURLWithPath: "/bin/sh"), exits: 1)
-    }
-
     @Test func aFileThatMayNotGrowFailsAndLeavesNothing() throws {
         // In blocks of 512 bytes: less than one stem.
-        let run = try limited("ulimit -f 2", "music/00.wav", "-qn", "cross_first", "-o", "out")
+        let run = try folder.shell(
+            "ulimit -f 2 && exec \"$0\" music/00.wav -qn cross_first -o out", exits: 1)
         #expect(run.errors.contains("File too large"), "\(run.errors)")
         #expect(folder.paths.allSatisfy { !$0.hasPrefix("out") }, "\(folder.paths)")
     }

@@ -153,6 +153,15 @@ extension TemporaryFolder {
         try run(arguments, interruptedAt: sign, exits: code)
     }
 
+    /// Runs a line of a shell, in which `$0` is the command and `$@` are the arguments.
+    func shell(_ line: String, _ arguments: [String] = [], exits code: Int32 = 0) throws
+        -> CommandRun
+    {
+        try CommandRun(
+            ["-c", line, CommandRun.executable.path] + arguments, in: url,
+            executable: URL(fileURLWithPath: "/bin/sh"), exits: code)
+    }
+
     /// Writes a float32 WAV file with a quiet sawtooth.
     func writeTrack(
         _ name: String, channels: Int = 2, samples: Int = 700, rateHz: Int = 1600,
@@ -160,24 +169,6 @@ extension TemporaryFolder {
     ) throws {
         var values = (0..<channels * samples).map { gain * (Float($0 * 37 % 101) / 200 - 0.25) }
         for (index, value) in changes { values[index] = value }
-        var bytes = Data()
-        func append(_ number: Int, bytes count: Int) {
-            for byte in 0..<count { bytes.append(UInt8(truncatingIfNeeded: number >> (8 * byte))) }
-        }
-        let dataBytes = values.count * 4
-        bytes.append(contentsOf: "RIFF".utf8)
-        append(36 + dataBytes, bytes: 4)
-        bytes.append(contentsOf: "WAVEfmt ".utf8)
-        // Chunk size, IEEE float, channels, rate, bytes per second and per frame, bits.
-        let frameBytes = channels * 4
-        for (number, count) in [
-            (16, 4), (3, 2), (channels, 2), (rateHz, 4), (rateHz * frameBytes, 4), (frameBytes, 2),
-            (32, 2),
-        ] {
-            append(number, bytes: count)
-        }
-        bytes.append(contentsOf: "data".utf8)
-        append(dataBytes, bytes: 4)
-        try write(bytes + values.withUnsafeBytes { Data($0) }, name)
+        try write(WAVFile.bytes(float32: values, channels: channels, rateHz: rateHz), name)
     }
 }

@@ -53,12 +53,7 @@ struct ManifestTests {
         if source == "file" {
             try run("list.jsonl")
         } else {
-            _ = try CommandRun(
-                [
-                    "-c", "cat list.jsonl | \"$0\" --manifest - -n cross_first -o out",
-                    CommandRun.executable.path,
-                ],
-                in: folder.url, executable: URL(fileURLWithPath: "/bin/sh"))
+            _ = try folder.shell("cat list.jsonl | \"$0\" --manifest - -n cross_first -o out")
         }
         #expect(folder.exists("out/cross_first/plain/drums.wav"))
         #expect(folder.exists("out/cross_first/a 'b', c/drums.wav"))
@@ -218,10 +213,7 @@ struct ManifestTests {
             exec 3>&-
             wait $!
             """
-        let found = try results(
-            CommandRun(
-                ["-c", script, CommandRun.executable.path], in: folder.url,
-                executable: URL(fileURLWithPath: "/bin/sh"), exits: 1))
+        let found = try results(folder.shell(script, exits: 1))
         #expect(found.map { $0["id"] as? String } == ["x", "y", "z"])
         #expect(found.map { $0["status"] as? String } == ["done", "failed", "done"])
         #expect(folder.paths.contains("out/cross_first/z/rest.wav"))
@@ -229,18 +221,17 @@ struct ManifestTests {
     }
 
     @Test func aFollowingRunEndsWithTheReaderOfItsResults() throws {
-        // Descriptor 3 keeps the manifest open.
+        // More events than a pipe holds; descriptor 3 keeps the manifest open.
+        try folder.writeTrack("long.wav", samples: 60_000)
         let script = """
             mkfifo lines
             exec 3<>lines
-            echo '{"id": "x", "path": "a.wav", "shifts": 100}' >&3
+            echo '{"id": "x", "path": "long.wav", "shifts": 100}' >&3
             { timeout 30 "$0" --manifest lines --follow --json -n cross_first -o out
             echo $? >code; } | head -n 1
             cat code
             """
-        let run = try CommandRun(
-            ["-c", script, CommandRun.executable.path], in: folder.url,
-            executable: URL(fileURLWithPath: "/bin/sh"))
+        let run = try folder.shell(script)
         #expect(run.outputLines.last == "130", "\(run.errors)")
     }
 

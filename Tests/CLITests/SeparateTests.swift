@@ -53,10 +53,7 @@ struct SeparateTests {
             #expect(try folder.run([operand] + options).outputLines == [stem[...]])
         }
         // An argument of a `Process` is text, but that of a shell is any bytes.
-        let run = try CommandRun(
-            ["-c", #""$0" "$(printf 'music/b\344.wav')" "$@""#, CommandRun.executable.path]
-                + options,
-            in: folder.url, executable: URL(fileURLWithPath: "/bin/sh"))
+        let run = try folder.shell(#""$0" "$(printf 'music/b\344.wav')" "$@""#, options)
         #expect(run.outputLines == [stem[...]])
     }
 

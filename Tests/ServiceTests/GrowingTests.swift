@@ -111,7 +111,7 @@ struct GrowingTests {
             let value: Float = random.unit() < 0.5 ? -3.4e38 : 3.4e38
             for frame in start..<min(start + 8, frames) { samples[2 * frame] = value }
         }
-        return Sound.floatWAV(interleaved: samples, channels: 2)
+        return WAVFile.bytes(float32: samples, channels: 2, rateHz: 44_100)
     }
 
     @Test func stemsBeyondTheLargestFloatAreShownAndStored() throws {

@@ -183,41 +183,10 @@ final class RunningService {
 enum Sound {
     /// A WAV file of 16-bit samples.
     static func wav(channels: [[Float]], rate: Int = 44_100) -> Data {
-        let count = channels[0].count * channels.count * 2
-        var data = header(format: 1, channels.count, rate, sampleBytes: 2, dataBytes: count)
-        for index in channels[0].indices {
-            for channel in channels {
-                add(Int((channel[index] * 32_767).rounded()), 2, to: &data)
-            }
+        let samples = channels[0].indices.flatMap { index in
+            channels.map { Int16(($0[index] * 32_767).rounded()) }
         }
-        return data
-    }
-
-    /// A WAV file of floats.
-    static func floatWAV(interleaved samples: [Float], channels: Int) -> Data {
-        header(format: 3, channels, 44_100, sampleBytes: 4, dataBytes: 4 * samples.count)
-            + samples.withUnsafeBytes { Data($0) }
-    }
-
-    private static func header(
-        format: Int, _ channels: Int, _ rate: Int, sampleBytes: Int, dataBytes: Int
-    ) -> Data {
-        var data = Data("RIFF".utf8)
-        add(36 + dataBytes, 4, to: &data)
-        data += Data("WAVEfmt ".utf8)
-        for (value, bytes) in [
-            (16, 4), (format, 2), (channels, 2), (rate, 4), (rate * channels * sampleBytes, 4),
-            (channels * sampleBytes, 2), (8 * sampleBytes, 2),
-        ] {
-            add(value, bytes, to: &data)
-        }
-        data += Data("data".utf8)
-        add(dataBytes, 4, to: &data)
-        return data
-    }
-
-    private static func add(_ value: Int, _ bytes: Int, to data: inout Data) {
-        for index in 0..<bytes { data.append(UInt8(truncatingIfNeeded: value >> (8 * index))) }
+        return WAVFile.bytes(int16: samples, channels: channels.count, rateHz: rate)
     }
 
     /// A stereo tone with clicks.
