@@ -38,8 +38,7 @@ def forms(attack: Attack) -> str:
         for parameters in boundaries * count:
             reply = _send(service, sound + FORM_END, parameters)
             check(reply.status == 400, f"boundary '{parameters[:30]}': {reply.status} {reply.body!r}")
-        left = service.files("uploads")
-        check(not left, f"{len(left)} files were left in 'uploads' by {count * len(boundaries)} wrong boundaries")
+        service.wait_until_empty("uploads")
     return f"refused in words (400, 413, 422); {count * len(boundaries)} wrong boundaries leave no file"
 
 
