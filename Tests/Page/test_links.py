@@ -72,6 +72,21 @@ class LinkTests(SongTest):
         self.browser.forward()
         self.wait_for_song("other")
 
+    def test_the_address_of_a_song_that_was_just_opened_is_its_own(self):
+        other = self.subject.separate(self.songs.wav("other.wav"))
+        fragment = self.page("""
+            const { uploads } = await import("/main.js");
+            // The address follows a change of the mixer by this timer.
+            const due = [];
+            const { setTimeout } = window;
+            window.setTimeout = (work, delay) => (delay === 400 ? due.push(work) : setTimeout(work, delay));
+            stage.mixer.setLoop([2, 6]);
+            window.setTimeout = setTimeout;
+            uploads.onJob(args[0]);
+            for (const work of due) work();
+            return [due.length, location.hash];""", other)
+        self.assertEqual(fragment, [1, f"#song={other['id']}"])
+
     def test_the_skip_link_keeps_the_song(self):
         self.separated("other.wav")
         self.open_song("song")

@@ -8,7 +8,7 @@ import { announce, element, setText } from "./dom.js";
 import { decibels, title } from "./format.js";
 import { Exports } from "./exports.js";
 import { SongHeader } from "./header.js";
-import { reachOfLink, showLink, writeLink } from "./link.js";
+import { reachOfLink, showLink, shownLink, writeLink } from "./link.js";
 import { Loop } from "./loop.js";
 import { Excerpt, matchingGain } from "./loudness.js";
 import { recallRehearsal, remember, rememberRehearsal } from "./memory.js";
@@ -305,7 +305,8 @@ export class Mixer {
     // Browsers limit how often the address may change.
     this.#linkTimer ??= setTimeout(() => {
       this.#linkTimer = null;
-      if (!this.#isClosed) showLink(this.fragment);
+      // Another song may have been opened, which is shown in the next frame.
+      if (!this.#isClosed && shownLink().song === this.job.id) showLink(this.fragment);
     }, 400);
   }
 
