@@ -260,8 +260,9 @@ await test("a transform and its inverse give the signal back", () => {
 const { kindOf, Stretch } = await import("/stretch.js");
 /** Stretches one stem, given as a function of the sample, in uneven steps. */
 const stretched = (name, shape, frames, tuning) => {
+  const samples = Float64Array.from({ length: frames }, (_, i) => shape(i));
   const stretch = new Stretch([name], (_, first, count, left, right) => {
-    for (let i = 0; i < count; i += 1) left[i] = right[i] = first + i >= 0 && first + i < frames ? shape(first + i) : 0;
+    for (let i = 0; i < count; i += 1) left[i] = right[i] = samples[first + i] ?? 0;
   });
   stretch.tuning = { keepsFormants: false, ...tuning };
   const output = new Float32Array(Math.floor(frames / tuning.speed));
