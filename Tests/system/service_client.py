@@ -60,6 +60,9 @@ class Reply(NamedTuple):
         except (ValueError, KeyError, TypeError):
             return ""
 
+    def __str__(self) -> str:
+        return f"{self.status} {self.headers} {self.body[:300]!r}"
+
 
 class Service:
     """A running `swift-demucs serve`."""

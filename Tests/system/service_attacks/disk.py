@@ -8,7 +8,7 @@ import sqlite3
 import subprocess
 import zipfile
 
-from service_client import LONGEST_SECONDS, Reply, Service, tone
+from service_client import LONGEST_SECONDS, Reply, Service, tone, wait_until
 
 from .attack import Attack, LeftOut, attack, check
 
@@ -34,7 +34,8 @@ def full_disk(attack: Attack) -> str:
             # Accepting: four stems, their spools and growing copies of 10 MB do not fit.
             reply = service.post(tone(30))
             check(reply.status == 422 and reply.kind == "no-room", f"no room for the results: {reply}")
-            service.wait_until_empty("inputs", "uploads")
+            service.wait_until_empty("inputs", "uploads", "tmp")
+            wait_until(lambda: service.unnamed_megabytes == 0, "no open file of a refused sound")
             # Packing and mixing: new files do not fit; existing stems are still served.
             filler = disk / "filler"
             with filler.open("wb", buffering=0) as file:
