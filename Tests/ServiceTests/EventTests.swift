@@ -97,7 +97,7 @@ struct EventTests {
     }
 
     @Test func aStreamOutlivesTheIdleTimeout() throws {
-        let service = try RunningService(clock: ManualClock()) { $0.limits.idleSeconds = 1 }
+        let service = try RunningService(clock: ManualClock()) { $0.limits.idleSeconds = 3 }
         let connection = try service.open("/v1/events")
         #expect(connection.receive(until: "event: state").contains("event: state"))
         service.advance(by: 11)
