@@ -9,12 +9,11 @@ public func runCommand() -> Int32 {
     CommandLineTool().run(Array(arguments().dropFirst())).rawValue
 }
 
-/// Runs `swift-demucs serve` with a gate for its jobs, for tests.
+/// Runs `swift-demucs serve` with a gate for its jobs and the arguments of this process, for tests.
 ///
-/// - Parameter words: the arguments after `serve`.
 /// - Returns: the process's exit code.
-package func serve(_ words: [String], gate: @escaping ServiceSettings.Gate) -> Int32 {
-    CommandLineTool().run(ServeCommand.command(gate: gate), words).rawValue
+package func serve(gate: @escaping ServiceSettings.Gate) -> Int32 {
+    CommandLineTool().run(ServeCommand.command(gate: gate), Array(arguments().dropFirst())).rawValue
 }
 
 /// The arguments of `main`. On Linux, `CommandLine.arguments` reads /proc/self/cmdline, and is empty

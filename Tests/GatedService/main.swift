@@ -39,4 +39,4 @@ let reader = SystemThread {
 }
 reader?.detach()
 
-exit(serve(Array(CommandLine.arguments.dropFirst()), gate: gate.wait(before:_:)))
+exit(serve(gate: gate.wait(before:_:)))
