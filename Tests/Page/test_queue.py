@@ -89,10 +89,10 @@ class QueueTests(PageTest):
 
     @with_service()
     def test_a_failed_separation_can_be_tried_again(self):
-        # As on a full disk: the song of 1.4 MB is stored, and the service fails at its stems, which take 2.8 MB each at first.
+        # As on a full disk: the song of 0.7 MB is stored, and the service fails at the stems of its first segment, of 0.9 MB each.
         limit = lambda size: resource.prlimit(self.subject.process.pid, resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
-        limit(2_000_000)
-        self.upload(self.songs.wav("song.wav", 8))
+        limit(800_000)
+        self.upload(self.songs.wav("song.wav", 4))
         self.wait_state("failed")
         self.assertIn("The service can't use its files (File too large).", self.find("main").text)
         limit(resource.RLIM_INFINITY)
