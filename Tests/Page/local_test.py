@@ -1,21 +1,19 @@
 """What the tests of the static page have in common."""
 import subprocess
-import unittest
 from pathlib import Path
 
 import soundfile
-from selenium.webdriver.common.by import By
 
 from browser import Browser
+from browser_test import BrowserTest
 from hosts import PageHost
 from music import SAMPLE_RATE, make_mix
 
 
-class LocalTest(unittest.TestCase):
+class LocalTest(BrowserTest):
     """Begins with a first visit: each test has an origin of its own."""
 
-    #: Set by test_local.py: the browser, the folder of the static build, the program, a folder for files.
-    browser: Browser
+    #: Set by test_local.py: the folder of the static build, the program, a folder for files.
     web: Path
     binary: str
     folder: Path
@@ -49,14 +47,6 @@ class LocalTest(unittest.TestCase):
         # The demo model needs no download.
         self.choose("model", "demo")
 
-    def wait(self, expression: str, *arguments):
-        """Waits until an expression with `args` is true; returns its value."""
-        return self.browser.wait(expression, *arguments)
-
-    def script(self, text: str, *arguments):
-        """Runs a script with `arguments`."""
-        return self.browser.execute_script(text, *arguments)
-
     def page(self, body: str, *arguments):
         """Runs the body of an asynchronous function with `args` and the page's `stage`, `json`, `request` and `storage`; returns its result."""
         return self.browser.run("""
@@ -68,14 +58,8 @@ class LocalTest(unittest.TestCase):
     def choose(self, option: str, value: str):
         self.script("document.querySelector(`[name='${arguments[0]}']`).value = arguments[1]; document.querySelector('#options').dispatchEvent(new Event('change'))", option, value)
 
-    def drop(self, *paths: str):
-        self.browser.find_element(By.CSS_SELECTOR, "#chooser").send_keys("\n".join(paths))
-
-    def wait_state(self, state: str, row: int = 0):
-        self.wait("document.querySelectorAll('#queue li')[args[0]]?.dataset.state === args[1]", row, state)
-
     def separate(self, name: str = "song.wav", seconds: float = 4):
-        self.drop(self.song(name, seconds))
+        self.upload(self.song(name, seconds))
         self.wait_state("done")
 
     def words(self) -> str:

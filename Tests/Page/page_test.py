@@ -2,15 +2,13 @@
 import io
 import json
 import re
-import unittest
 from pathlib import Path
 
 import numpy
 import soundfile
 from selenium.webdriver import ActionChains
-from selenium.webdriver.common.by import By
 
-from browser import Browser
+from browser_test import BrowserTest
 from songs import Songs
 from subject import GatedSubject
 
@@ -34,11 +32,10 @@ def with_service(*options, is_ready: bool = True):
     return mark
 
 
-class PageTest(unittest.TestCase):
+class PageTest(BrowserTest):
     """Begins with the page of an empty service, whose sound stands still until a test moves it: see page_start.js."""
 
     #: Set by test_page.py.
-    browser: Browser
     songs: Songs
     #: The service of all tests, or that of one test or class.
     subject: GatedSubject
@@ -81,16 +78,8 @@ class PageTest(unittest.TestCase):
         self.browser.get(self.subject.url + fragment)
         self.wait("document.querySelector('#engine')?.textContent || document.querySelector('dialog[open]')")
 
-    def wait(self, expression: str, *arguments):
-        """Waits until an expression with `args` is true; returns its value."""
-        return self.browser.wait(expression, *arguments)
-
     def wait_equal(self, expression: str, expected):
         self.browser.wait_equal(expression, expected)
-
-    def script(self, text: str, *arguments):
-        """Runs a script with `arguments`."""
-        return self.browser.execute_script(text, *arguments)
 
     def value(self, expression: str, *arguments):
         """The value of an expression with `arguments`."""
@@ -106,9 +95,6 @@ class PageTest(unittest.TestCase):
 
     def rows(self) -> int:
         return self.value("document.querySelectorAll('#queue li').length")
-
-    def find(self, selector: str):
-        return self.browser.find_element(By.CSS_SELECTOR, selector)
 
     def click(self, selector: str):
         self.find(selector).click()
@@ -144,12 +130,6 @@ class PageTest(unittest.TestCase):
         return self.value("document.body.innerText")
 
     # Songs
-
-    def upload(self, *paths: str):
-        self.find("#chooser").send_keys("\n".join(paths))
-
-    def wait_state(self, state: str, row: int = 0):
-        self.wait("document.querySelectorAll('#queue li')[args[0]]?.dataset.state === args[1]", row, state)
 
     def wait_for_song(self, title: str):
         """Waits until a song is open and drawn."""

@@ -11,13 +11,10 @@ os.environ.setdefault("SE_OFFLINE", "true")
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "Web"))
 
 from browser import Browser
+from browser_test import named_tests
 from local_test import LocalTest
 
 MODULES = ["test_local_songs", "test_local_decoding", "test_local_page"]
-
-
-def cases(suite: unittest.TestSuite) -> list[unittest.TestCase]:
-    return [case for part in suite for case in (cases(part) if isinstance(part, unittest.TestSuite) else [part])]
 
 
 def main():
@@ -27,9 +24,7 @@ def main():
     parser.add_argument("--slow", type=float, metavar="TIMES", help="the page's scripts take this many times as long: no test may depend on speed")
     parser.add_argument("tests", nargs="*", help="names of tests or classes; default: all")
     options = parser.parse_args()
-    tests = cases(unittest.defaultTestLoader.loadTestsFromNames(MODULES))
-    if options.tests:
-        tests = [case for case in tests if set(options.tests) & set(case.id().split("."))]
+    tests = named_tests(MODULES, options.tests, parser)
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         (Path(folder) / "downloads").mkdir()
         browser = Browser(str(Path(folder) / "downloads"))

@@ -27,7 +27,7 @@ class RefusalTests(LocalTest):
         # 131 MB.
         self.use_browser("--js-flags=--wasm-max-mem-pages=2000")
         self.visit()
-        self.drop(self.song("song.wav", 4))
+        self.upload(self.song("song.wav", 4))
         self.wait_state("failed")
         self.assertIn("This model needs about", self.words())
         self.assertIn("choose a smaller model", self.words())
@@ -39,21 +39,21 @@ class RefusalTests(LocalTest):
             ("empty.wav", b"", "empty"),
         ]:
             with self.subTest(name=name):
-                self.drop(self.file(name, content))
+                self.upload(self.file(name, content))
                 self.wait("[...document.querySelectorAll('#queue li')].some((row) => row.dataset.state === 'failed' && row.textContent.includes(args[0]))", name.removesuffix(".wav"))
                 self.assertIn(words, self.words())
 
     def test_a_song_that_is_too_long_to_decode(self):
         # Silence is small, but has 540 MB decoded; and this format isn't cut.
         silence = ["-f", "lavfi", "-i", "anullsrc=r=8000:cl=mono", "-t", "1410"]
-        self.drop(self.coded("long.webm", "-c:a", "libopus", "-b:a", "6k", source=silence))
+        self.upload(self.coded("long.webm", "-c:a", "libopus", "-b:a", "6k", source=silence))
         self.wait_state("failed")
         self.assertIn("too long for the browser to decode", self.words())
 
     def test_a_full_storage(self):
         # Chromium's protocol can't change the quota of these files.
         self.script("const { estimate } = navigator.storage; window.free = () => { navigator.storage.estimate = estimate; }; navigator.storage.estimate = async () => ({ quota: 60_000_000, usage: 0 })")
-        self.drop(self.song("song.wav", 8))
+        self.upload(self.song("song.wav", 8))
         self.wait_state("failed")
         self.assertIn("room for 10 MB", self.words())
         self.script("free(); document.querySelector('#uploads button[aria-label^=Remove]').click()")
@@ -61,7 +61,7 @@ class RefusalTests(LocalTest):
         self.page("const { StorageFull } = await import('/storage.js'); "
                   "storage.append = (path, bytes) => { if (!path.includes('pieces/')) return Object.getPrototypeOf(storage).append.call(storage, path, bytes); "
                   "return Promise.reject(new StorageFull(path, 8e6, 1e6)); }")
-        self.drop(self.song("song.wav", 8))
+        self.upload(self.song("song.wav", 8))
         self.wait_state("failed")
         self.assertIn("storage is full", self.words())
         self.page("delete storage.append")
@@ -69,7 +69,7 @@ class RefusalTests(LocalTest):
 
     def test_a_song_that_is_cancelled_while_it_is_copied_leaves_nothing(self):
         self.hold("path.endsWith('/song')")
-        self.drop(self.song("song.wav", 4))
+        self.upload(self.song("song.wav", 4))
         self.wait("window.isHeld")
         self.script("document.querySelector('#uploads button[aria-label^=Cancel]').click(); release()")
         self.wait("document.querySelectorAll('#queue li').length === 0")
@@ -77,10 +77,10 @@ class RefusalTests(LocalTest):
         self.assertEqual(self.jobs(), [])
 
     def test_a_broken_model_fails_and_the_next_song_goes_on(self):
-        self.drop(self.file("broken.safetensors", b"\xff" * 1000))
+        self.upload(self.file("broken.safetensors", b"\xff" * 1000))
         self.wait("[...document.querySelector('[name=model]').options].some(({ value }) => value === 'broken.safetensors')")
         self.assertEqual(self.script("return document.querySelector('[name=model]').value"), "broken.safetensors")
-        self.drop(self.song("song.wav", 4))
+        self.upload(self.song("song.wav", 4))
         self.wait_state("failed")
         self.assertIn("broken.safetensors", self.words())
         self.script("document.querySelector('#options').closest('details').open = true; document.querySelector('#stored-models button').click()")
@@ -91,7 +91,7 @@ class RefusalTests(LocalTest):
 
 class PageTests(LocalTest):
     def test_a_model_file_of_the_user(self):
-        self.drop(str(self.web / "demo.safetensors"))
+        self.upload(str(self.web / "demo.safetensors"))
         self.wait("document.querySelector('[name=model]').value === 'demo.safetensors'")
         self.separate()
         self.assertEqual(self.jobs()[0]["model"], "demo.safetensors")
@@ -138,7 +138,7 @@ class PageTests(LocalTest):
 
     def test_axe_finds_nothing(self):
         self.hold_pieces(2)
-        self.drop(self.song("song.wav", 6))
+        self.upload(self.song("song.wav", 6))
         self.wait("document.querySelector('.strip canvas')")
         self.check_access("running")
         self.script("release()")
@@ -186,7 +186,7 @@ class PlainHostTests(LocalTest):
         # Until the page listens.
         self.page("")
         self.script("const { model } = document.querySelector('#options').elements; model.add(new Option('demo')); model.value = 'demo'")
-        self.drop(self.song("song.wav", 4))
+        self.upload(self.song("song.wav", 4))
         self.wait_state("waiting")
         self.script("install()")
         self.wait_state("done")

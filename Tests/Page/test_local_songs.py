@@ -23,7 +23,7 @@ class SeparationTests(LocalTest):
             const loudest = new Float32Array(piece).reduce((most, sample) => Math.max(most, Math.abs(sample)), 0);
             return { state: job.state, ready: job.ready_seconds, bytes: piece.byteLength, hash: btoa(text), loudest };"""
         self.hold_pieces(2)
-        self.drop(self.song("song.wav", 8))
+        self.upload(self.song("song.wav", 8))
         self.wait_until_ready(0)
         growing = self.page(read)
         self.assertEqual(growing["state"], "running")
@@ -87,7 +87,7 @@ class SeparationTests(LocalTest):
     def test_each_format_reaches_the_engine_at_its_own_rate(self):
         for row, (name, rate) in enumerate([("song.flac", 44100), ("song.ogg", 48000), ("song.mp3", 22050), ("mono.wav", 32000)]):
             with self.subTest(name=name):
-                self.drop(self.song(name, 4, rate))
+                self.upload(self.song(name, 4, rate))
                 self.wait("document.querySelectorAll('#queue li').length === args[0]", row + 1)
                 self.wait_state("done")
                 job = self.jobs()[0]
@@ -114,7 +114,7 @@ class SeparationTests(LocalTest):
 
     def test_a_cancelled_song_keeps_what_is_finished_until_it_is_removed(self):
         self.hold_pieces(2)
-        self.drop(self.song("song.wav", 12))
+        self.upload(self.song("song.wav", 12))
         self.wait("document.querySelector('.strip canvas')")
         self.script("document.querySelector('.song .actions button').click(); release()")
         self.wait_state("cancelled")
@@ -145,7 +145,7 @@ class SeparationTests(LocalTest):
         path = self.song("interrupted.wav", 11)
         # In the second segment.
         self.hold_pieces(3.1)
-        self.drop(path)
+        self.upload(path)
         self.wait("document.querySelector('.song h1')?.textContent === 'interrupted'")
         self.wait_until_ready(3)
         before = self.jobs()[0]
@@ -176,7 +176,7 @@ class SeparationTests(LocalTest):
             self.wait("document.querySelector('#banner').innerText.includes('open in another tab')")
             # Songs that are chosen here wait, too.
             self.script("const { model } = document.querySelector('#options').elements; model.add(new Option('demo')); model.value = 'demo'")
-            self.drop(self.song("song.wav", 4))
+            self.upload(self.song("song.wav", 4))
             self.wait_state("waiting")
             self.browser.switch_to.window(first)
             self.browser.get("about:blank")

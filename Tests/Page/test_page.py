@@ -14,6 +14,7 @@ from pathlib import Path
 os.environ.setdefault("SE_OFFLINE", "true")
 
 from browser import Browser
+from browser_test import named_tests
 from page_test import HERE, PageTest
 from screenshots import Studio
 from songs import Songs
@@ -45,12 +46,7 @@ def main():
     parser.add_argument("--states", metavar="FOLDER", help="only make pictures of every state")
     parser.add_argument("tests", nargs="*", help="names of tests or classes; default: all")
     options = parser.parse_args()
-    tests = [case for name in MODULES for cases in unittest.defaultTestLoader.loadTestsFromName(f"test_{name}") for case in cases]
-    known = {part for case in tests for part in case.id().split(".")}
-    if unknown := [name for name in options.tests if name not in known]:
-        parser.error(f"no test or class is called {', '.join(unknown)}")
-    if options.tests:
-        tests = [case for case in tests if set(options.tests) & set(case.id().split("."))]
+    tests = named_tests([f"test_{name}" for name in MODULES], options.tests, parser)
     if options.smoke:
         tests = [case for case in tests if is_smoke(case)]
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:

@@ -1,0 +1,47 @@
+"""What all tests of pages have in common."""
+import argparse
+import unittest
+from typing import Iterator
+
+from selenium.webdriver.common.by import By
+
+from browser import Browser
+
+
+class BrowserTest(unittest.TestCase):
+    #: Set by the program that runs the tests.
+    browser: Browser
+
+    def wait(self, expression: str, *arguments):
+        """Waits until an expression with `args` is true; returns its value."""
+        return self.browser.wait(expression, *arguments)
+
+    def script(self, text: str, *arguments):
+        """Runs a script with `arguments`."""
+        return self.browser.execute_script(text, *arguments)
+
+    def find(self, selector: str):
+        return self.browser.find_element(By.CSS_SELECTOR, selector)
+
+    def upload(self, *paths: str):
+        self.find("#chooser").send_keys("\n".join(paths))
+
+    def wait_state(self, state: str, row: int = 0):
+        self.wait("document.querySelectorAll('#queue li')[args[0]]?.dataset.state === args[1]", row, state)
+
+
+def named_tests(modules: list[str], names: list[str], parser: argparse.ArgumentParser) -> list[unittest.TestCase]:
+    """The tests of modules that have one of the names, or are in a class that has; without names all. Unknown names end the program."""
+
+    def cases(suite: unittest.TestSuite) -> Iterator[unittest.TestCase]:
+        for part in suite:
+            if isinstance(part, unittest.TestSuite):
+                yield from cases(part)
+            else:
+                yield part
+
+    tests = list(cases(unittest.defaultTestLoader.loadTestsFromNames(modules)))
+    known = {part for case in tests for part in case.id().split(".")}
+    if unknown := [name for name in names if name not in known]:
+        parser.error(f"no test or class is called {', '.join(unknown)}")
+    return [case for case in tests if not names or set(names) & set(case.id().split("."))]
