@@ -99,7 +99,7 @@ struct FFmpegInputTests {
             folder.path("missing.m4a"), "http://127.0.0.1:9/a.m4a",
         ]
         for address in addresses {
-            let path = try folder.write("song.mp3", Data(playlist.text(address).utf8))
+            let path = try folder.write(Data(playlist.text(address).utf8), "song.mp3")
             let error = #expect(throws: AudioError.self, "\(address)") { try read(path) }
             // Without an option, ffmpeg 5.1 recognises no IMF.
             let reason =
@@ -133,7 +133,7 @@ struct FFmpegInputTests {
             movie.replaceSubrange(
                 start..<start + 4, with: Self.bigEndian(bytes + box.count - oldBytes, 4))
         }
-        let path = try folder.write("song.mov", Data(movie))
+        let path = try folder.write(Data(movie), "song.mov")
         #expect(throws: AudioError.nothingDecodable(path: path, reason: nil)) { try read(path) }
         // The reference is a working one: ffmpeg follows it if both options are given.
         #expect(

@@ -11,11 +11,11 @@ struct FFmpegTests {
 
     init() throws {
         // The name would act as an option and an address if it were passed to ffmpeg.
-        video = try folder.write("-i http: 'x'.mp4", Data("\0\0\0\u{18}ftypisom, or so".utf8))
+        video = try folder.write("\0\0\0\u{18}ftypisom, or so", "-i http: 'x'.mp4")
     }
 
     private func ffmpeg(_ script: String) throws -> FFmpeg {
-        let text = try folder.write("script", Data("#!/bin/sh\n\(script)\n".utf8))
+        let text = try folder.write("#!/bin/sh\n\(script)\n", "script")
         // `install` writes the program: a child process of another test may hold this process's open
         // files for a moment, and a file that is open for writing can't be started (ETXTBSY).
         let install = try Process.run(
@@ -217,7 +217,7 @@ struct FFmpegTests {
 
     @Test
     func aProgramThatDoesNotStartIsAnError() throws {
-        let path = try folder.write("ffmpeg", Data("no program".utf8))
+        let path = try folder.write("no program", "ffmpeg")
         chmod(path, 0o755)
         let error = #expect(throws: AudioError.self) {
             try AudioInput(path: video, ffmpeg: FFmpeg(path: path))

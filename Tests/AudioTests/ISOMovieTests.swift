@@ -37,7 +37,7 @@ struct ISOMovieTests {
     private func withMovie<Value>(
         _ bytes: [UInt8], _ body: (inout ISOMovie) throws -> Value
     ) throws -> Value {
-        let path = try folder.write("movie", Data(bytes))
+        let path = try folder.write(Data(bytes), "movie")
         let file = try FileHandle(forReadingFrom: URL(fileURLWithPath: path))
         defer { try? file.close() }
         var movie = try ISOMovie(file.fileDescriptor, countBytes: bytes.count)

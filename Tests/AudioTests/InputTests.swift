@@ -29,16 +29,16 @@ struct InputTests {
 
     @Test
     func replacedFileDoesNotChangeTheTrack() throws {
-        let path = try folder.write("track.wav", Recording.int16WAV.data)
+        let path = try folder.write(Recording.int16WAV.data, "track.wav")
         let input = try AudioInput(path: path)
         try FileManager.default.removeItem(atPath: path)
-        _ = try folder.write("track.wav", Recording.floatWAV.data)
+        _ = try folder.write(Recording.floatWAV.data, "track.wav")
         #expect(try AudioFile.read(input).buffer.sampleRateHz == Recording.int16WAV.rateHz)
     }
 
     @Test
     func fileThatGrowsIsAnError() throws {
-        let path = try folder.write("track.flac", Recording.flac.data)
+        let path = try folder.write(Recording.flac.data, "track.flac")
         let input = try AudioInput(path: path)
         let reader = try input.reader()
         #expect(try reader.next() != nil)
@@ -51,7 +51,7 @@ struct InputTests {
 
     @Test
     func fileThatIsOverwrittenInItsOldLengthIsAnError() throws {
-        let path = try folder.write("track.wav", Recording.int16WAV.data)
+        let path = try folder.write(Recording.int16WAV.data, "track.wav")
         // An old file, because file systems update their time stamps only a few hundred times a second.
         try FileManager.default.setAttributes(
             [.modificationDate: Date(timeIntervalSince1970: 1)], ofItemAtPath: path)

@@ -14,7 +14,7 @@ struct ReadingErrorTests {
         expect(.notFound(path: missing), from: missing)
         expect(.isFolder(path: folder.url.path), from: folder.url.path)
         expect(.notAFile(path: "/dev/null"), from: "/dev/null")
-        let empty = try folder.write("empty.wav", Data())
+        let empty = try folder.write(Data(), "empty.wav")
         expect(.empty(path: empty), from: empty)
     }
 
@@ -26,14 +26,14 @@ struct ReadingErrorTests {
 
     @Test(.enabled(if: getuid() != 0, "root may read everything"))
     func unreadableFile() throws {
-        let path = try folder.write("secret.wav", try Recording.int16WAV.data)
+        let path = try folder.write(try Recording.int16WAV.data, "secret.wav")
         chmod(path, 0)
         expect(.unreadable(path: path, reason: "Permission denied"), from: path)
     }
 
     @Test
     func textRenamedToWAV() throws {
-        let path = try folder.write("text.wav", Data("Not a sound, just words.\n".utf8))
+        let path = try folder.write("Not a sound, just words.\n", "text.wav")
         let error = #expect(throws: AudioError.self) { try Self.read(path) }
         #expect(error?.description.contains("Install ffmpeg") == true)
     }
@@ -42,7 +42,7 @@ struct ReadingErrorTests {
     func headerWithoutSamples() throws {
         var header = try Recording.int16WAV.data.prefix(44)
         header.replaceSubrange(40..<44, with: [0, 0, 0, 0])
-        let path = try folder.write("header.wav", header)
+        let path = try folder.write(header, "header.wav")
         expect(.nothingDecodable(path: path, reason: nil), from: path)
     }
 
@@ -75,7 +75,7 @@ struct ReadingErrorTests {
         for (place, bytes) in changes {
             data.replaceSubrange(place..<place + bytes.count, with: bytes)
         }
-        return try folder.write("damaged.wav", data)
+        return try folder.write(data, "damaged.wav")
     }
 
     @Test(arguments: [Float.nan, .infinity, -.infinity])
@@ -87,7 +87,7 @@ struct ReadingErrorTests {
             let place = samples + (441 * 2 + 1) * 4
             data.replaceSubrange(place..<place + 4, with: $0)
         }
-        let path = try folder.write("bad.rf64", data)
+        let path = try folder.write(data, "bad.rf64")
         let error = #expect(throws: AudioError.self) { try AudioFile.read(path) }
         guard case .notFinite(path, let found, let seconds, let channel)? = error else {
             Issue.record("unexpected error: \(String(describing: error))")
@@ -115,7 +115,7 @@ struct ReadingErrorTests {
                 let place = random(min(data.count, round % 2 == 0 ? 120 : data.count))
                 data[place] = UInt8(random(256))
             }
-            let path = try folder.write("damaged", data)
+            let path = try folder.write(data, "damaged")
             do {
                 let decoded = try Self.read(path)
                 #expect(decoded.buffer.sampleCount > 0)

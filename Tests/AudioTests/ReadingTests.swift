@@ -130,7 +130,7 @@ struct ReadingTests {
     private func truncated(
         _ data: Data
     ) throws -> (decoded: DecodedAudio, decodedSeconds: Double, announcedSeconds: Double?) {
-        let path = try folder.write("truncated", data)
+        let path = try folder.write(data, "truncated")
         let decoded = try AudioFile.read(path)
         guard case .truncated(path, let seconds, let announced, _)? = decoded.warnings.first else {
             Issue.record("no warning that \(path) is truncated")

@@ -38,7 +38,7 @@ struct StemFileTests {
     }
 
     private func script(_ text: String) throws -> FFmpeg {
-        let source = try folder.write("script", Data("#!/bin/sh\n\(text)\n".utf8))
+        let source = try folder.write("#!/bin/sh\n\(text)\n", "script")
         let install = try Process.run(
             URL(fileURLWithPath: "/usr/bin/env"),
             arguments: ["install", "-m", "755", source, folder.path("ffmpeg")])

@@ -39,7 +39,7 @@ struct StreamTests {
             return
         }
         let file = try AudioFile.read(path)
-        let stream = try AudioFile.read(folder.write("stream", bytes))
+        let stream = try AudioFile.read(folder.write(bytes, "stream"))
         if case .mp3 = format.container {
             // A stream has no information frame, which is only known at the end: the coder's delay
             // stays, 1,105 samples after the decoder has dropped its own 529.

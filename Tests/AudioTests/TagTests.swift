@@ -70,7 +70,7 @@ struct TagTests {
         _ = try rewritten(tags, as: .wav(.int16))
         var data = try folder.data("stem")
         data.replaceSubrange(try #require(data.range(of: Data("ITRK".utf8))), with: "IPRT".utf8)
-        #expect(try AudioInput(path: folder.write("ffmpeg.wav", data)).tags == tags)
+        #expect(try AudioInput(path: folder.write(data, "ffmpeg.wav")).tags == tags)
     }
 
     /// Old programs wrote bytes of their code page; ID3 version 1 pads texts with spaces.
@@ -82,6 +82,6 @@ struct TagTests {
         var data = try folder.data("stem")
         let place = try #require(data.range(of: Data("Xber".utf8))).lowerBound
         data[place] = 0xDC
-        #expect(try AudioInput(path: folder.write("old.wav", data)).tags.title == "Über uns")
+        #expect(try AudioInput(path: folder.write(data, "old.wav")).tags.title == "Über uns")
     }
 }

@@ -15,11 +15,11 @@ struct TemporaryFileTests {
         let kept = [
             "song.wav", ".swift-demucs-1.wav", "swift-demucs-1.part", ".swift-demucs-dir.part",
         ]
-        for name in kept.dropLast() { _ = try folder.write(name, Data([1])) }
+        for name in kept.dropLast() { _ = try folder.write(Data([1]), name) }
         try FileManager.default.createDirectory(
             at: folder.url(kept[3]), withIntermediateDirectories: false)
         for name in ["0", "abc", ""] {
-            _ = try folder.write(".swift-demucs-\(name).part", Data([1]))
+            _ = try folder.write(Data([1]), ".swift-demucs-\(name).part")
         }
         #expect(TemporaryFiles.removeLeftovers(in: folder.url.path) == 3)
         #expect(try folder.contents == kept.sorted())

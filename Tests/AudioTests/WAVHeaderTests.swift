@@ -37,7 +37,7 @@ struct WAVHeaderTests {
         header.format = format
         let sampleCount = 1 << 30
         let bytes = header.bytes(sampleCount: sampleCount)
-        let path = try folder.write("long.wav", Data(bytes))
+        let path = try folder.write(Data(bytes), "long.wav")
         let end = bytes.count + sampleCount * 2 * format.sampleBytes
         truncate(path, off_t(end))
         let whole = try AudioInput(path: path).reader()

@@ -89,7 +89,7 @@ struct WritingTests {
 
     @Test
     func existingFileIsReplacedOnlyBySuccess() throws {
-        let path = try folder.write("stem.wav", Data("old".utf8))
+        let path = try folder.write("old", "stem.wav")
         #expect(
             throws: AudioError.outputNotFinite(path: path, seconds: 1 / 44_100, channel: 0)
         ) { try AudioFile.write(PlanarAudio([0, .nan]), to: path) }

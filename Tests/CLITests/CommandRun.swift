@@ -89,8 +89,9 @@ struct CommandRun {
         while polled.contains(where: { $0.fd >= 0 }) {
             let ready = poll(&polled, nfds_t(polled.count), limitMilliseconds)
             if ready < 0, errno == EINTR { continue }
-            let errors = String(decoding: texts[1], as: UTF8.self)
-            try #require(ready > 0, "neither output nor an end in 30 s: \(errors)")
+            try #require(
+                ready > 0,
+                "neither output nor an end in 30 s: \(String(decoding: texts[1], as: UTF8.self))")
             for index in polled.indices where polled[index].fd >= 0 && polled[index].revents != 0 {
                 let count = Foundation.read(polled[index].fd, &buffer, buffer.count)
                 if count > 0 { texts[index] += buffer.prefix(count) } else { polled[index].fd = -1 }

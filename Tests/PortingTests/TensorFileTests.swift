@@ -71,8 +71,7 @@ import Testing
             }
             let header = [0x93] + Array("NUMPY".utf8) + [version, 0] + length + Array(text.utf8)
             return try folder.write(
-                "v\(version)\(isFortran).npy",
-                Data(header) + values.withUnsafeBytes { Data($0) })
+                Data(header) + values.withUnsafeBytes { Data($0) }, "v\(version)\(isFortran).npy")
         }
         let expected: [Float] = [1, 2, 3, 4, 5, 6]
         let files = [
@@ -98,7 +97,7 @@ import Testing
         let text =
             "{'descr': '<f4', 'fortran_order': \(order), 'shape': (0, \(1 << 62), \(1 << 62))}\n"
         let header = [0x93] + Array("NUMPY".utf8) + [1, 0, UInt8(text.utf8.count), 0]
-        let path = try folder.write("a.npy", Data(header + Array(text.utf8)))
+        let path = try folder.write(Data(header + Array(text.utf8)), "a.npy")
         #expect(throws: PortingError.self) {
             let collection = try TensorCollection(path)
             _ = try collection.tensor(try #require(collection.names.first), like: collection)
@@ -157,7 +156,7 @@ import Testing
                 TensorEncoding(.raw, .float16))
         }
         #expect(!FileManager.default.fileExists(atPath: folder.path("t.raw")))
-        let infinite = try folder.write("i.raw", Data([0, 0, 0x80, 0x7F]))
+        let infinite = try folder.write(Data([0, 0, 0x80, 0x7F]), "i.raw")
         #expect(throws: PortingError.notFinite(path: infinite, tensor: "t", index: 0)) {
             _ = try TensorFile.read(infinite, name: "t", shape: [1], element: .float32)
         }
@@ -171,7 +170,7 @@ import Testing
         let original = [UInt8](try Data(contentsOf: URL(fileURLWithPath: file)))
         var mutator = FileMutator(original, container: .pickles, seed: 5)
         for round in 0..<2000 {
-            _ = try folder.write("a.npy", Data(mutator.next(round: round)))
+            _ = try folder.write(Data(mutator.next(round: round)), "a.npy")
             do {
                 _ = try TensorCollection(file).tensor("a", like: TensorCollection(file))
             } catch is PortingError {

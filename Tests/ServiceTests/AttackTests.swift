@@ -69,7 +69,7 @@ struct AttackTests {
 
     @Test func theTokenIsNeededAndComparedWhole() throws {
         let folder = TemporaryFolder()
-        let path = try folder.write("token", Data("correct-horse-battery\n".utf8))
+        let path = try folder.write("correct-horse-battery\n", "token")
         let service = try RunningService { $0.tokenFile = path }
         #expect(try service.get("/livez").status == 200)
         #expect(try service.get("/").status == 200)
@@ -98,7 +98,7 @@ struct AttackTests {
             _ = try RunningService(in: folder) { $0.host = "0.0.0.0" }
         }
         #expect(error?.description.contains("file of tokens") == true)
-        let short = try folder.write("token", Data("short".utf8))
+        let short = try folder.write("short", "token")
         #expect(throws: ServiceError.self) {
             _ = try RunningService(in: folder) { $0.tokenFile = short }
         }
@@ -207,7 +207,7 @@ struct AttackTests {
         let service = try RunningService()
         let id = try service.doneJob(Sound.tone(seconds: 0.2))
         let results = service.folder.path("data/results/\(id)")
-        let secret = try service.folder.write("secret", Data("secret".utf8))
+        let secret = try service.folder.write("secret", "secret")
         let files = try FileManager.default.contentsOfDirectory(atPath: results).sorted()
         let first = "\(results)/\(files[0])"
         try FileManager.default.removeItem(atPath: first)

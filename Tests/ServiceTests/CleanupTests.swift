@@ -51,7 +51,7 @@ struct CleanupTests {
     @Test func theOldestFinishedJobsAreRemovedBeyondALimit() throws {
         let folder = TemporaryFolder()
         let tokens = try folder.write(
-            "tokens", Data("anna:anna-has-this-token\nben:ben-has-another-token\n".utf8))
+            "anna:anna-has-this-token\nben:ben-has-another-token\n", "tokens")
         let service = try RunningService(in: folder) {
             $0.jobs = 0
             $0.limits.finished = 3

@@ -13,7 +13,7 @@ struct DescriptionTests {
 
     @Test func everyAddressAnswersAsDescribed() throws {
         let web = TemporaryFolder()
-        _ = try web.write("index.html", Data("<!doctype html>".utf8))
+        _ = try web.write("<!doctype html>", "index.html")
         let service = try RunningService { $0.webFolder = web.url.path }
         let document = try description(service)
         let checker = SchemaChecker(document: document)

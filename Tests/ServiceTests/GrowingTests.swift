@@ -163,7 +163,7 @@ struct GrowingTests {
         let id = try service.job(Sound.tone(), query: "shifts=0&analyze=1")
         try service.waitUntilRunning(id)
         // A file where the folder of the analysis would be.
-        _ = try service.folder.write("data/cache/\(id)", Data([1]))
+        _ = try service.folder.write(Data([1]), "data/cache/\(id)")
         gate.open()
         let job = try service.finished(id)
         #expect(job["state"] as? String == "failed")

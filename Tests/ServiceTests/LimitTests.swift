@@ -162,7 +162,7 @@ struct LimitTests {
         let id = try service.doneJob(Sound.tone(seconds: 0.2))
         // A file where a folder of the cache should be.
         try FileManager.default.removeItem(atPath: service.folder.path("data/cache/\(id)"))
-        _ = try service.folder.write("data/cache/\(id)", Data())
+        _ = try service.folder.write(Data(), "data/cache/\(id)")
         for part in ["stems/bass.flac", "stems.zip?format=mp3", "mix?bass=0.5", "peaks"] {
             let answer = try service.get("/v1/separations/\(id)/\(part)")
             #expect(answer.status == 503)

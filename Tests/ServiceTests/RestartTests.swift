@@ -63,7 +63,7 @@ struct RestartTests {
         let kept = try first.files("cache/\(id)")
         #expect(!kept.isEmpty)
         for name in ["cache/\(id)/.swift-demucs-1a2b.part", "tmp/a", "uploads/b"] {
-            _ = try folder.write("data/\(name)", Data([1]))
+            _ = try folder.write(Data([1]), "data/\(name)")
         }
         let second = try RunningService(in: folder)
         #expect(try second.files("cache/\(id)").sorted() == kept.sorted())

@@ -137,7 +137,7 @@ struct ResultTests {
         let answer = try service.get("\(address)/stems.zip")
         #expect(answer.headers["content-type"] == "application/zip")
         let folder = TemporaryFolder()
-        let path = try folder.write("stems.zip", answer.body)
+        let path = try folder.write(answer.body, "stems.zip")
         let process = Process()
         process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
         process.arguments = ["python3", "-m", "zipfile", "-e", path, folder.path("out")]

@@ -9,7 +9,7 @@ struct TransferTests {
     /// The bytes that gzip had compressed.
     private func unpacked(_ bytes: Data) throws -> Data {
         let folder = TemporaryFolder()
-        let path = try folder.write("text.gz", bytes)
+        let path = try folder.write(bytes, "text.gz")
         try Python.run(
             "import gzip, sys; open(sys.argv[2], 'wb').write(gzip.open(sys.argv[1]).read())", path,
             folder.path("text"))

@@ -17,7 +17,7 @@ struct UserTests {
     private func bearer(_ token: String) -> String { "Authorization: Bearer \(token)" }
 
     private func tokenFile(_ folder: TemporaryFolder, _ text: String = tokens) throws -> String {
-        let path = try folder.write("tokens", Data(text.utf8))
+        let path = try folder.write(Data(text.utf8), "tokens")
         try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: path)
         return path
     }

@@ -7,8 +7,8 @@ import Testing
 struct WebFolderTests {
     private func webFolder() throws -> TemporaryFolder {
         let folder = TemporaryFolder()
-        _ = try folder.write("index.html", Data("<!doctype html><title>web</title>".utf8))
-        _ = try folder.write("engine.wasm", Data([0, 97, 115, 109, 1, 0, 0, 0]))
+        _ = try folder.write("<!doctype html><title>web</title>", "index.html")
+        _ = try folder.write(Data([0, 97, 115, 109, 1, 0, 0, 0]), "engine.wasm")
         return folder
     }
 

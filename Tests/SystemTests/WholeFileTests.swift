@@ -34,7 +34,7 @@ struct WholeFileTests {
             let names = try FilePath.names(in: folder.path(""))
             #expect(names.count == 1)
             #expect(TemporaryFiles.removeLeftovers(in: folder.path("")) == 0)
-            _ = try folder.write(names[0].replacing(".part", with: "0.part"), Data([1]))
+            _ = try folder.write(Data([1]), names[0].replacing(".part", with: "0.part"))
             #expect(TemporaryFiles.removeLeftovers(in: folder.path("")) == 1)
             try [UInt8(2)].withUnsafeBytes { try writeAll($0, to: descriptor) }
         }

@@ -96,6 +96,6 @@ package struct RawCheckpoint {
     /// Writes the file, opens it and removes it again; the mapping keeps its contents.
     package func open() throws -> Checkpoint {
         let folder = TemporaryFolder()
-        return try Checkpoint.open(try folder.write("raw.safetensors", data))
+        return try Checkpoint.open(try folder.write(data, "raw.safetensors"))
     }
 }

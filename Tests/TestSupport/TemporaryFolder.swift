@@ -19,8 +19,6 @@ package final class TemporaryFolder: Sendable {
 
     // MARK: - Files
 
-    package func write(_ name: String, _ data: Data) throws -> String { try write(data, name) }
-
     /// Writes a file, and creates its folders.
     @discardableResult
     package func write(_ data: Data, _ name: String) throws -> String {
