@@ -23,7 +23,7 @@ struct Command: Sendable {
     /// Runs the command with parsed arguments that hold neither `--help` nor `--version`.
     ///
     /// - Throws: `UsageError` for invalid arguments. The command reports all other errors itself.
-    var run: @Sendable (ParsedArguments, Console) throws(UsageError) -> ExitCode
+    let run: @Sendable (ParsedArguments, Console) throws(UsageError) -> ExitCode
 
     var options: [Option] { topics.flatMap(\.value) }
 

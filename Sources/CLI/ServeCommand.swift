@@ -197,38 +197,33 @@ extension Option {
 }
 
 extension ServeCommand {
-    static let command = Command(
-        name: "serve",
-        overview: "Run a service with a web page, by default for this machine alone.",
-        topics: [
-            "MODEL": [.name, .member, .config, .repo, .offline, .precision],
-            "SERVICE": [
-                .host, .port, .data, .serveJobs, .keep, .diskQuota, .cacheQuota, .web, .threads,
-            ],
-            "ACCESS": [.tokenFile, .allowHost, .allowOrigin, .allowFFmpeg],
-            "LIMITS": [.maxBody, .maxLength, .maxQueue, .maxFinished, .maxWork],
-            "OTHER": [.quiet, .verbose, .version, .help],
-        ], exclusive: [[.quiet, .verbose]],
-        examples: [
-            "swift-demucs serve": "Then open http://127.0.0.1:8765 in a browser.",
-            "swift-demucs serve -n demo --port 9000 --keep 24h --disk-quota 20GB":
-                "Another model and port; results are deleted after a day, or when they fill 20 GB.",
-            "curl -T song.mp3 http://127.0.0.1:8765/v1/separate/vocals.wav > vocals.wav":
-                "From a shell, while the service runs.",
-        ]
-    ) { arguments, console throws(UsageError) in
-        let settings = try ServeCommand.settings(arguments)
-        return ServeCommand(arguments: arguments, console: console).run(settings)
-    }
+    static let command = command(gate: { _, _ in })
 
-    /// The command with a gate for its jobs, for tests.
+    /// The command with a gate for its jobs, which tests close.
     static func command(gate: @escaping ServiceSettings.Gate) -> Command {
-        var command = command
-        command.run = { arguments, console throws(UsageError) in
+        Command(
+            name: "serve",
+            overview: "Run a service with a web page, by default for this machine alone.",
+            topics: [
+                "MODEL": [.name, .member, .config, .repo, .offline, .precision],
+                "SERVICE": [
+                    .host, .port, .data, .serveJobs, .keep, .diskQuota, .cacheQuota, .web, .threads,
+                ],
+                "ACCESS": [.tokenFile, .allowHost, .allowOrigin, .allowFFmpeg],
+                "LIMITS": [.maxBody, .maxLength, .maxQueue, .maxFinished, .maxWork],
+                "OTHER": [.quiet, .verbose, .version, .help],
+            ], exclusive: [[.quiet, .verbose]],
+            examples: [
+                "swift-demucs serve": "Then open http://127.0.0.1:8765 in a browser.",
+                "swift-demucs serve -n demo --port 9000 --keep 24h --disk-quota 20GB":
+                    "Another model and port; results are deleted after a day, or when they fill 20 GB.",
+                "curl -T song.mp3 http://127.0.0.1:8765/v1/separate/vocals.wav > vocals.wav":
+                    "From a shell, while the service runs.",
+            ]
+        ) { arguments, console throws(UsageError) in
             var settings = try ServeCommand.settings(arguments)
             settings.gate = gate
             return ServeCommand(arguments: arguments, console: console).run(settings)
         }
-        return command
     }
 }
