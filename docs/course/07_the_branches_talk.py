@@ -145,7 +145,7 @@ for name, stems in found.items():
 # In this small model, attention matters for bass and drums. Cross-attention and positions give 0.2 dB at most, and four
 # seconds of one song can't tell 0.2 dB from nothing. So the story above
 # ("each branch learns what the other knows") is the *idea* of the paper, not something that this model proves. It is
-# small, and its music has no choruses to look up. With a model ten times as large and 800 songs more to train on, the
+# small, and its music has no choruses to look up. With a model 18 times as large and 800 songs more to train on, the
 # authors measured that the transformer as a whole gains 0.45 dB (their abstract). To ablate the published one: `COURSE_MODEL=htdemucs python 07_the_branches_talk.py`.
 #
 # Listen to the bass: [the model](sounds/07_bass.mp3) · [without any attention](sounds/07_bass_without.mp3)

@@ -34,9 +34,9 @@
 # $$\text{decode}(x) = \text{GELU}(\text{cut}(\text{conv}^\top(\text{DConv}(\text{GLU}(\text{rewrite}(x + \text{skip}))))))$$
 #
 # with no GELU in the last one, because sound has both signs. The inverse STFT adds the windowed pieces up
-# and divides by the sum of the squared windows. The factor $\sqrt n$ undoes that of chapter 2:
+# and divides by the sum of the squared windows. The factor $\sqrt n$ undoes that of chapter 2; $m$ counts the samples:
 #
-# $$x[n] = \frac{\sum_t w[n - th] \; \sqrt n \; y_t[n - th]}{\sum_t w[n - th]^2}$$
+# $$x[m] = \frac{\sum_t w[m - th] \; \sqrt n \; y_t[m - th]}{\sum_t w[m - th]^2}$$
 
 # %%
 import numpy as np

@@ -152,8 +152,8 @@ for port in PORTS:
 # %% [markdown]
 # ## Ten more
 #
-# `python mystery_ports.py --lab YOUR_NAME` writes ten ports that are drawn from your name: nine have a mistake, other
-# mistakes than above, and one is right. Diagnose them with `swift-demucs compare` or with the code above, then
+# `python mystery_ports.py --lab YOUR_NAME` writes ten ports that are drawn from your name: nine have a mistake each, drawn
+# from sixteen that are not among those above, and one is right. Diagnose them with `swift-demucs compare` or with the code above, then
 # compare with `--answers`. Who names nine of ten operations before looking is ready to port the model.
 #
 # The next port is your own: in Rust, in JavaScript, for a microcontroller. [porting.md](../porting.md) shows how to

@@ -25,7 +25,7 @@
 # the stems.
 #
 # This is the first chapter that needs PyTorch, because gradients by hand would be a course of their own. The
-# network is the reference's own class, with a tenth of the demo model's weights and excerpts of one second.
+# network is the reference's own class, with a fifth of the demo model's weights and excerpts of one second.
 
 # %%
 import os
