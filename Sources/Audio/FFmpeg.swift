@@ -50,7 +50,8 @@ package struct FFmpeg: Sendable {
             try spool.checkCancellation()
             return nil
         }
-        let reader = try AudioReader(file: InputFile(descriptor: output, path: input.path))
+        let reader = try AudioReader(
+            file: InputFile(descriptor: output, path: input.path), allFormats: true)
         return SoundProperties(
             channelCount: reader.channelCount, sampleRateHz: reader.sampleRateHz,
             announcedSeconds: result.announcedSeconds)
@@ -159,31 +160,35 @@ package struct FFmpeg: Sendable {
     }
 
     /// The time since a file was written to.
-    private struct Silence {
-        struct TooLong: Error {
+    package struct Silence {
+        package struct TooLong: Error {
             let description: String
         }
 
         private let output: Int32
         private let limit: Duration
         private var lastBytes = 0
-        private var lastGrowth = ContinuousClock.now
+        private var lastGrowth: ContinuousClock.Instant
 
         /// Least rate at which ffmpeg reads.
         private static let bytesPerSecond = 20e6
 
-        init(of output: Int32, inputs: [Int32], _ seconds: Double) {
+        package init(
+            of output: Int32, inputs: [Int32], _ seconds: Double,
+            from now: ContinuousClock.Instant = .now
+        ) {
             self.output = output
+            lastGrowth = now
             let bytes = inputs.reduce(0.0) { $0 + Double(Self.countBytes($1)) }
             limit = .seconds(seconds + bytes / Self.bytesPerSecond)
         }
 
-        mutating func check() throws(TooLong) {
+        package mutating func check(at now: ContinuousClock.Instant = .now) throws(TooLong) {
             let bytes = Self.countBytes(output)
             if bytes != lastBytes {
                 lastBytes = bytes
-                lastGrowth = .now
-            } else if ContinuousClock.now - lastGrowth > limit {
+                lastGrowth = now
+            } else if now - lastGrowth > limit {
                 let seconds = (limit / .seconds(1)).fixed(1)
                 throw TooLong(description: "ended because it wrote nothing for \(seconds) s")
             }

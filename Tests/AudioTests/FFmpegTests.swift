@@ -86,16 +86,18 @@ struct FFmpegTests {
 
     @Test
     func aSlowFFmpegThatGoesOnIsNotEnded() throws {
-        var limits = SpoolLimits()
-        limits.silenceSeconds = 2
-        // Writes all the time, for longer than that.
-        let input = try open(
-            """
-            \(Self.output) end=$(($(date +%s) + 4))
-            while [ "$(date +%s)" -lt $end ]; do : > $file; echo > $file; done
-            cat '\(Recording.floatWAV.path)' > $file
-            """, limits: limits)
-        #expect(try AudioFile.read(input) == AudioFile.read(Recording.floatWAV.path))
+        let output = try TemporaryFiles.createUnnamed(in: folder.url.path)
+        defer { close(output) }
+        let start = ContinuousClock.now
+        var silence = FFmpeg.Silence(of: output, inputs: [], 2, from: start)
+        for second in 1...3 {
+            try [UInt8(0)].withUnsafeBytes { try writeAll($0, to: output) }
+            try silence.check(at: start + .seconds(second * 2))
+        }
+        try silence.check(at: start + .seconds(8))
+        #expect(throws: FFmpeg.Silence.TooLong.self) {
+            try silence.check(at: start + .seconds(8.1))
+        }
     }
 
     @Test
