@@ -30,9 +30,6 @@ final class OutputSink {
         name = destination.name
         switch destination {
         case .file(let path):
-            if FilePath.isFolder(path) {
-                throw .unwritable(path: path, SystemError(code: EISDIR))
-            }
             do {
                 let file = try UnfinishedFile(path)
                 descriptor = file.descriptor

@@ -82,9 +82,6 @@ struct QuantizeCommand {
 
     /// - Throws: `WeightsError.fileUnwritable`.
     private static func checkWritable(_ path: String) throws(WeightsError) {
-        if FilePath.isFolder(path) {
-            throw .fileUnwritable(path: path, reason: "it is a folder")
-        }
         do throws(SystemError) { try UnfinishedFile(path).discard() } catch {
             throw .fileUnwritable(path: path, reason: "\(error)")
         }

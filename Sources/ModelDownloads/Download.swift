@@ -52,6 +52,7 @@ package struct Download {
         if FilePath.isFile(destination) { return }
         do {
             try FilePath.makeFolder(FilePath.folder(of: destination))
+            _ = try OutputTarget(destination)
         } catch {
             throw DownloadError(path: destination, error)
         }

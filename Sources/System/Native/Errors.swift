@@ -23,17 +23,22 @@ extension Error {
     package var erased: AnyError { self }
 }
 
-/// A failed system call, with the text of `strerror`.
+/// A failed system call.
 package struct SystemError: Error, Equatable, Sendable, CustomStringConvertible {
     /// The value of `errno`.
     package let code: Int32
+    private let text: String?
 
-    package init(code: Int32) { self.code = code }
+    /// - Parameter text: the reason, if it says more than `strerror`.
+    package init(code: Int32, _ text: String? = nil) {
+        self.code = code
+        self.text = text
+    }
 
     /// The reason why the last call of this thread failed.
     package static var last: SystemError { SystemError(code: errno) }
 
-    package var description: String { String(cString: strerror(code)) }
+    package var description: String { text ?? String(cString: strerror(code)) }
 
     /// Whether this process or the system has too many open files.
     package var isTooManyFiles: Bool { code == EMFILE || code == ENFILE }

@@ -75,51 +75,111 @@ package enum TemporaryFiles {
     }
 }
 
-/// A file that gets its name when it is complete; until then it is one of ``TemporaryFiles`` beside
-/// that name.
+/// What is at a path to which a file shall be written.
+package enum OutputTarget {
+    /// The path of a regular file or of nothing, links followed: a complete file may take its place.
+    case file(String)
+    /// A FIFO or a character device, which takes bytes but must never be replaced.
+    case stream(String)
+
+    /// - Throws: ``SystemError`` for everything else: a folder, a block device, a socket, a link to
+    ///   nothing.
+    package init(_ path: String) throws(SystemError) {
+        guard let status = FilePath.status(path) else {
+            let failure = SystemError.last
+            var link = stat()
+            if lstat(path, &link) == 0, link.st_mode & S_IFMT == S_IFLNK, failure.code == ENOENT {
+                throw SystemError(code: ENOENT, "it is a link to a file that doesn't exist")
+            }
+            guard failure.code == ENOENT else { throw failure }
+            self = .file(path)
+            return
+        }
+        switch status.st_mode & S_IFMT {
+        case S_IFREG:
+            guard let resolved = FilePath.resolved(path) else { throw .last }
+            self = .file(resolved)
+        case S_IFIFO, S_IFCHR:
+            guard access(path, W_OK) == 0 else { throw .last }
+            self = .stream(path)
+        case S_IFDIR: throw SystemError(code: EISDIR)
+        case S_IFBLK: throw SystemError(code: EINVAL, "it is a block device")
+        case S_IFSOCK: throw SystemError(code: EINVAL, "it is a socket")
+        default: throw SystemError(code: EINVAL, "it is no regular file")
+        }
+    }
+}
+
+/// A file that gets its name when it is complete. Until then it is one of ``TemporaryFiles``: beside
+/// that name, or without any if the complete file is copied to a stream.
 package final class UnfinishedFile {
     /// Open for reading and writing until the file is complete or discarded.
     package let descriptor: Int32
-    private let path: String
-    private let temporaryPath: String
+    private let target: OutputTarget
+    /// nil without a name.
+    private let temporaryPath: String?
     private var isOpen = true
 
     /// - Throws: ``SystemError``.
     package init(_ path: String) throws(SystemError) {
-        let file = try TemporaryFiles.create(in: FilePath.folder(of: path))
-        self.path = path
-        temporaryPath = file.path
-        descriptor = file.descriptor
+        target = try OutputTarget(path)
+        switch target {
+        case .file(let path):
+            let file = try TemporaryFiles.create(in: FilePath.folder(of: path))
+            temporaryPath = file.path
+            descriptor = file.descriptor
+        case .stream:
+            temporaryPath = nil
+            descriptor = try TemporaryFiles.createUnnamed(in: nil)
+        }
     }
 
     deinit { discard() }
 
-    /// Closes the file and gives it its name; it replaces another file of that name.
+    /// Closes the file and gives it its name; it replaces another file of that name. Copies it to a
+    /// FIFO or a character device instead, and waits for the reader of a FIFO.
     ///
     /// - Throws: ``SystemError``; the file is gone then.
     package func complete() throws(SystemError) {
         precondition(isOpen)
         defer { discard() }
-        // Some file systems report only on closing that there was no room. The lock has to last
-        // until the file has its name, so this closes a copy of the descriptor.
-        let copy = dup(descriptor)
-        if copy >= 0, close(copy) != 0 { throw .last }
-        try retryingInterrupted { rename(temporaryPath, path) }
-        isOpen = false
-        close(descriptor)
+        switch target {
+        case .file(let path):
+            // Some file systems report only on closing that there was no room. The lock has to last
+            // until the file has its name, so this closes a copy of the descriptor.
+            let copy = dup(descriptor)
+            if copy >= 0, close(copy) != 0 { throw .last }
+            try retryingInterrupted { rename(temporaryPath ?? "", path) }
+            isOpen = false
+            close(descriptor)
+        case .stream(let path): try copy(to: path)
+        }
+    }
+
+    private func copy(to path: String) throws(SystemError) {
+        let stream = try retryingInterrupted { open(path, O_WRONLY | O_CLOEXEC) }
+        defer { close(stream) }
+        let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 16, alignment: 16)
+        defer { buffer.deallocate() }
+        var offset = 0
+        while true {
+            let count = try readAll(into: buffer, from: descriptor, at: offset)
+            if count == 0 { return }
+            try writeAll(UnsafeRawBufferPointer(rebasing: buffer[..<count]), to: stream)
+            offset += count
+        }
     }
 
     /// Removes the file, unless it is complete.
     package func discard() {
         guard isOpen else { return }
         isOpen = false
-        unlink(temporaryPath)
+        if let temporaryPath { unlink(temporaryPath) }
         close(descriptor)
     }
 }
 
-/// Replaces a file atomically: `write` fills a temporary file beside it, which is renamed once it
-/// is complete.
+/// Replaces a file atomically: `write` fills an ``UnfinishedFile``.
 ///
 /// - Throws: ``SystemError``, the errors of `write`. No file is left under the temporary name.
 package func replaceFile(
@@ -131,7 +191,7 @@ package func replaceFile(
     try file.complete()
 }
 
-/// Replaces a file atomically by `bytes`, through a temporary file beside it.
+/// Replaces a file atomically by `bytes`, through an ``UnfinishedFile``.
 ///
 /// - Throws: ``SystemError``.
 package func replaceFile(at path: String, with bytes: some Sequence<UInt8>) throws {
