@@ -20,7 +20,12 @@ struct CommandLineTool {
         // A closed pipe and the limit on file sizes are reported by `write` as errors.
         signal(SIGPIPE, SIG_IGN)
         signal(SIGXFSZ, SIG_IGN)
-        var console = Console()
+        let console = Console()
+        return console.checked(run(command, words, console))
+    }
+
+    private func run(_ command: Command, _ words: [String], _ console: Console) -> ExitCode {
+        var console = console
         do {
             let arguments = try ArgumentParser(command: command).parse(words)
             if arguments.has(.help) {

@@ -1,10 +1,12 @@
 // Output of a command: results to stdout, everything else to stderr.
 
+import Synchronization
 import System
 
 struct Console: Sendable {
     var isQuiet = false
     var isVerbose = false
+    private let results = Results()
 
     /// Whether stderr is a terminal that can redraw a line; false if TERM is `dumb` or empty.
     let isTerminal: Bool = {
@@ -12,8 +14,26 @@ struct Console: Sendable {
         return isatty(STDERR_FILENO) == 1 && !kind.isEmpty && kind != "dumb"
     }()
 
-    /// Prints a line of the result to stdout.
-    func result(_ line: String) { write(line + "\n", to: STDOUT_FILENO) }
+    /// Prints a line of the result to stdout. The first failure stays: ``checked(_:)`` reports it.
+    func result(_ line: String) {
+        results.failure.withLock { failure in
+            if failure == nil { failure = write(line + "\n", to: STDOUT_FILENO) }
+        }
+    }
+
+    /// The exit code of a command that ends: results that could not be written to stdout are an
+    /// error, unless its reader closed a pipe.
+    func checked(_ code: ExitCode) -> ExitCode {
+        guard let failure = results.failure.withLock({ $0 }), failure.code != EPIPE else {
+            return code
+        }
+        error("The results can't be written to standard output: \(failure).")
+        return code == .done ? ExitCode(.output) : code
+    }
+
+    private final class Results: Sendable {
+        let failure = Mutex<SystemError?>(nil)
+    }
 
     /// Whether stdout is a pipe whose reader has closed it.
     var isReaderGone: Bool {
@@ -70,10 +90,14 @@ struct Console: Sendable {
         text.split(whereSeparator: \.isNewline).joined(separator: " ").withoutControlCharacters
     }
 
-    /// Ignores errors: the files matter more than the messages about them.
-    private func write(_ text: String, to descriptor: Int32) {
-        let bytes = Array(text.utf8)
-        bytes.withUnsafeBytes { try? writeAll($0, to: descriptor) }
+    /// - Returns: the failure, which messages ignore: the files matter more than what is said about
+    ///   them.
+    @discardableResult
+    private func write(_ text: String, to descriptor: Int32) -> SystemError? {
+        Array(text.utf8).withUnsafeBytes { bytes in
+            do throws(SystemError) { try writeAll(bytes, to: descriptor) } catch { return error }
+            return nil
+        }
     }
 }
 
