@@ -29,9 +29,7 @@ final class MP3Encoder: SampleEncoder {
         if let tags { sink.append(ID3Tag.bytes(tags)) }
         firstFrame = sink.countBytes
         // From here on deinit closes the encoder, even if this throws.
-        lame_set_errorf(lame, nil)
-        lame_set_msgf(lame, nil)
-        lame_set_debugf(lame, nil)
+        lame_set_silent(lame)
         lame_set_num_channels(lame, Int32(channelCount))
         lame_set_in_samplerate(lame, Int32(sampleRateHz))
         lame_set_brate(lame, Int32(settings.bitRateKilobitsPerSecond))
