@@ -26,7 +26,8 @@
  *
  * THREADS. Any number of models, streams and cancellations may exist at once, in any threads.
  *   - An sd_model may be used by any number of threads at once. Their calls share its threads.
- *   - An sd_stream may be used by one thread at a time.
+ *   - An sd_stream may be used by one thread at a time: calls within another one, from a callback
+ *     or another thread, fail with SD_ERROR_STATE.
  *   - An sd_cancellation may be used by any number of threads at once.
  *   - A handle must not be used during or after the call that closes it.
  * Callbacks run on the thread of the call that they were given to, and may call any function here
@@ -94,7 +95,8 @@ typedef enum sd_status {
     SD_ERROR_OUTPUT = 6,
     /* The progress callback or an sd_cancellation stopped the work. */
     SD_CANCELLED = 7,
-    /* A function of a stream was called out of turn, such as a push after sd_stream_finish. */
+    /* A function of a stream was called out of turn, such as a push after sd_stream_finish, or
+     * within another call on the stream. */
     SD_ERROR_STATE = 8,
     /* The handle was opened before fork() by the parent process. */
     SD_ERROR_FORKED = 9,

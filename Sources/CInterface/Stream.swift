@@ -7,6 +7,7 @@ import Audio
 import CSwiftDemucs
 import Demucs
 import HTDemucs
+import Synchronization
 
 /// The object behind an `sd_stream`.
 final class OpenStream {
@@ -17,7 +18,8 @@ final class OpenStream {
     /// Stems that did not fit into the caller's buffer.
     var rest: PlanarAudio?
     /// Whether an error has made the stream unusable.
-    var hasFailed = false
+    private var hasFailed = false
+    private let isInCall = Atomic(false)
 
     init(
         _ model: LoadedModel, channels: Int, sampleRateHz: Int, _ stream: sd_stream_options,
@@ -51,11 +53,22 @@ final class OpenStream {
         self.channels = model.separator.model.audioChannels
     }
 
-    /// - Throws: `SD_ERROR_STATE` after an error.
-    func check() throws(CallError) {
+    /// Runs the body of a call.
+    ///
+    /// - Throws: `SD_ERROR_STATE` within another call, such as from its callback or in another
+    ///   thread, and after an error; the errors of `body`.
+    func call<Value>(_ body: () throws -> Value) throws -> Value {
+        guard
+            isInCall.compareExchange(expected: false, desired: true, ordering: .acquiring).exchanged
+        else {
+            throw CallError(
+                SD_ERROR_STATE, "the stream is in another call, which has to return first")
+        }
+        defer { isInCall.store(false, ordering: .releasing) }
         if hasFailed {
             throw CallError(SD_ERROR_STATE, "an earlier call on this stream failed; close it")
         }
+        return try body()
     }
 
     /// Runs a step; an error in it makes the stream unusable.
@@ -112,16 +125,17 @@ public func sd_stream_push(
 ) -> sd_status {
     attempt(message, message_bytes) {
         let stream = try streamHandle.object(stream)
-        try stream.check()
-        if stream.stream.hasEnded {
-            throw CallError(SD_ERROR_STATE, "the stream was finished; open another one")
+        try stream.call {
+            if stream.stream.hasEnded {
+                throw CallError(SD_ERROR_STATE, "the stream was finished; open another one")
+            }
+            let layout = try SampleLayout(layout, "layout")
+            if frames == 0 { return }
+            let audio = try BorrowedAudio(
+                samples, frames: frames, channels: stream.stream.channelCount,
+                sampleRateHz: stream.stream.sampleRateHz, layout: layout, "the block")
+            try stream.step { try stream.stream.append(audio.copy(0..<frames)) }
         }
-        let layout = try SampleLayout(layout, "layout")
-        if frames == 0 { return }
-        let audio = try BorrowedAudio(
-            samples, frames: frames, channels: stream.stream.channelCount,
-            sampleRateHz: stream.stream.sampleRateHz, layout: layout, "the block")
-        try stream.step { try stream.stream.append(audio.copy(0..<frames)) }
     }
 }
 
@@ -131,12 +145,13 @@ public func sd_stream_finish(
 ) -> sd_status {
     attempt(message, message_bytes) {
         let stream = try streamHandle.object(stream)
-        try stream.check()
-        if stream.stream.hasEnded {
-            throw CallError(SD_ERROR_STATE, "the stream was finished before")
+        try stream.call {
+            if stream.stream.hasEnded {
+                throw CallError(SD_ERROR_STATE, "the stream was finished before")
+            }
+            try stream.step { try stream.stream.end() }
+            stream.options.giveBack(stream.stream.random)
         }
-        try stream.step { try stream.stream.end() }
-        stream.options.giveBack(stream.stream.random)
     }
 }
 
@@ -148,21 +163,23 @@ public func sd_stream_pull(
 ) -> sd_status {
     call(message, message_bytes) {
         let stream = try streamHandle.object(stream)
-        try stream.check()
-        guard let frames else {
-            throw CallError(SD_ERROR_ARGUMENT, "frames is NULL, expected a place for the number")
+        return try stream.call {
+            guard let frames else {
+                throw CallError(
+                    SD_ERROR_ARGUMENT, "frames is NULL, expected a place for the number")
+            }
+            let buffer = try StemBuffer(
+                stems, capacity: capacity, layout: layout, channels: stream.channels,
+                rows: stream.rowCount)
+            try CallError.require(capacity >= 1, "capacity", capacity, "at least 1")
+            guard let block = try stream.next(atMost: capacity) else {
+                frames.pointee = 0
+                return stream.stream.hasEnded ? SD_DONE : SD_OK
+            }
+            buffer.write(block, at: 0)
+            frames.pointee = block.sampleCount
+            return SD_OK
         }
-        let buffer = try StemBuffer(
-            stems, capacity: capacity, layout: layout, channels: stream.channels,
-            rows: stream.rowCount)
-        try CallError.require(capacity >= 1, "capacity", capacity, "at least 1")
-        guard let block = try stream.next(atMost: capacity) else {
-            frames.pointee = 0
-            return stream.stream.hasEnded ? SD_DONE : SD_OK
-        }
-        buffer.write(block, at: 0)
-        frames.pointee = block.sampleCount
-        return SD_OK
     }
 }
 

@@ -535,6 +535,50 @@ static sd_status separate_stream(const sd_separation_options *options) {
     return status == SD_DONE ? SD_OK : status;
 }
 
+// Calls every function of a stream from within a call on it.
+typedef struct nested {
+    sd_stream *stream;
+    int calls;
+} nested;
+
+static int32_t call_the_stream_again(void *context, const sd_progress *progress) {
+    (void)progress;
+    nested *inner = context;
+    float samples[CHANNELS * STEMS] = {0};
+    size_t frames = 0;
+    FAILS(SD_ERROR_STATE,
+          sd_stream_pull(inner->stream, samples, 1, SD_PLANAR, &frames, why, sizeof why));
+    FAILS(SD_ERROR_STATE, sd_stream_push(inner->stream, samples, 1, SD_PLANAR, why, sizeof why));
+    FAILS(SD_ERROR_STATE, sd_stream_finish(inner->stream, why, sizeof why));
+    inner->calls++;
+    return 0;
+}
+
+static void calls_within_a_call_on_a_stream_are_refused(void) {
+    enum { FRAMES = 1500 };
+    float *samples = noise(FRAMES * CHANNELS, 3), *stems = silence(FRAMES * CHANNELS * STEMS);
+    for (int is_live = 0; is_live < 2; is_live++) {
+        nested inner = {NULL, 0};
+        sd_separation_options options = seeded(0, 1);
+        options.progress = call_the_stream_again;
+        options.progress_context = &inner;
+        sd_stream_options stream_options;
+        sd_stream_options_init(&stream_options);
+        stream_options.is_live = is_live;
+        OK(sd_stream_open(model, CHANNELS, RATE, &stream_options, &options, &inner.stream, why,
+                          sizeof why));
+        OK(sd_stream_push(inner.stream, samples, FRAMES, SD_PLANAR, why, sizeof why));
+        OK(sd_stream_finish(inner.stream, why, sizeof why));
+        size_t frames = 0, all = 0;
+        while (sd_stream_pull(inner.stream, stems, FRAMES, SD_PLANAR, &frames, why, sizeof why) ==
+               SD_OK)
+            all += frames;
+        CHECK(all == FRAMES && inner.calls > 0, "%zu frames, %d calls", all, inner.calls);
+        sd_stream_close(inner.stream);
+    }
+    free(samples), free(stems);
+}
+
 static const work works[] = {separate_buffer, separate_to_file, separate_stream};
 
 static void a_callback_cancels_at_each_of_its_calls(void) {
@@ -853,6 +897,7 @@ int main(int argc, char **argv) {
         TEST(progress_tells_each_segments_begin_and_end),
         TEST(sequential_order_is_the_references_with_the_same_samples),
         TEST(a_callback_cancels_at_each_of_its_calls),
+        TEST(calls_within_a_call_on_a_stream_are_refused),
         TEST(another_thread_cancels_at_each_segment),
         TEST(a_cancellation_stays_cancelled_and_several_calls_share_it),
         TEST(a_callbacks_result_does_not_cancel_other_calls),
