@@ -64,7 +64,7 @@ struct BenchReport {
 
     private static let columns = [
         "precision", "file MB", "load s", "segment s", "min", "max", "× real time", "GFLOP/s",
-        "of peak", "peak MB", "SNR dB",
+        "of peak", "peak MB", "estimated", "SNR dB",
     ]
 
     private func row(_ measurement: Benchmark.Measurement) -> [String] {
@@ -79,6 +79,7 @@ struct BenchReport {
             (measurement.operationsPerSecond / 1e9).fixed(1),
             (measurement.shareOfPeak * 100).fixed(0) + " %",
             measurement.peakResidentBytes.megabytes(0),
+            measurement.estimatedPeakBytes.megabytes(0),
             measurement.worstSNRDecibels.decibelText,
         ] + meanSDR(measurement)
     }
@@ -159,6 +160,7 @@ struct BenchReport {
             "share_of_peak": measurement.shareOfPeak,
             "memory_bytes_per_second": measurement.memoryBytesPerSecond,
             "peak_rss_bytes": measurement.peakResidentBytes,
+            "estimated_rss_bytes": measurement.estimatedPeakBytes,
             "snr_db": measurement.worstSNRDecibels,
             "isa": measurement.instructionSet,
             "blas": measurement.products,

@@ -113,6 +113,17 @@ package indirect enum ModelNetwork: Sendable {
         }
     }
 
+    /// Memory that a forward pass takes besides the weights, in bytes: that of a pass which computes
+    /// nothing.
+    ///
+    /// - Parameter shape: `[audioChannels, samples]` of its mix.
+    package func passBytes(_ shape: Shape) -> Int {
+        let dry = backend.dry()
+        let mix = dry.keptTensor(shape)
+        let stems = try? running(on: dry).forward(mix, observer: CancellationToken())
+        return withExtendedLifetime((mix, stems)) { dry.peakBytes }
+    }
+
     /// - Parameter mix: `[audioChannels, samples]`
     /// - Returns: `[sources, audioChannels, samples]`
     package func forward(

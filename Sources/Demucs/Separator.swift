@@ -3,6 +3,7 @@
 import Audio
 import HTDemucs
 import ModelZoo
+import Synchronization
 import System
 import Tensor
 import Tracks
@@ -26,6 +27,7 @@ public final class Separator: Sendable {
     /// The loaded followers, by the index in ``stemSources``.
     private let followers: [Int: Separator]
     private let workers: [Worker]
+    private let memory = MemoryCheck()
 
     /// A worker that runs one segment at a time, on its own threads. Workers share the weights.
     private struct Worker: Sendable {
@@ -326,12 +328,34 @@ public final class Separator: Sendable {
     /// The loaded networks of every worker.
     private func networks(_ cancellation: CancellationToken) -> [TrackPipeline.Network] {
         workers.map { worker in
-            { member, mix in
+            { [memory, workers] member, mix in
                 guard let network = worker.networks[member] else {
                     preconditionFailure("only members that are loaded run")
                 }
+                try memory.check(network, member, mix.shape, passes: workers.count)
                 return try network.forward(mix, observer: cancellation)
             }
+        }
+    }
+}
+
+/// Refuses a pass for which the machine has no memory, before the system ends the process.
+private final class MemoryCheck: Sendable {
+    /// Samples of the longest mix that was checked, by member of the bag.
+    private let checked = Mutex<[Int: Int]>([:])
+
+    /// - Parameter passes: passes that run at once.
+    /// - Throws: `SeparationError.notEnoughMemory`.
+    func check(
+        _ network: ModelNetwork, _ member: Int, _ shape: Shape, passes: Int
+    ) throws(SeparationError) {
+        try checked.withLock { checked throws(SeparationError) in
+            guard shape[1] > checked[member] ?? 0 else { return }
+            let needed = passes * network.passBytes(shape)
+            if let free = availableMemoryBytes(), needed > free {
+                throw .notEnoughMemory(neededBytes: needed, freeBytes: free)
+            }
+            checked[member] = shape[1]
         }
     }
 }

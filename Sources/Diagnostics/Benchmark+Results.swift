@@ -32,6 +32,8 @@ extension Benchmark {
         /// Peak memory of the process from loading the network to the end of the runs; up to it
         /// where the system can't reset the peak.
         package let peakResidentBytes: Int
+        /// The same, estimated before the first run.
+        package let estimatedPeakBytes: Int
         /// SNR of the worst stem against float32 in this process; infinite for float32 itself.
         package internal(set) var worstSNRDecibels: Double
         package let blocks: [BlockTime]
@@ -70,7 +72,7 @@ extension Benchmark {
 
     /// Times the blocks of the network in each run.
     final class BlockClock: ForwardObserver {
-        private let cancellation: CancellationToken
+        let cancellation: CancellationToken?
         /// The blocks in the order of computation.
         private var blocks: [NetworkBlock] = []
         /// Seconds of each block in each run, summed over the block's parts.
@@ -86,7 +88,7 @@ extension Benchmark {
 
         /// Adds the time since the last call.
         func completed(_ block: NetworkBlock) throws(CancellationError) {
-            try cancellation.check()
+            try cancellation?.check()
             let seconds = begun.secondsSince
             if !blocks.contains(block) { blocks.append(block) }
             runs[runs.count - 1][block, default: 0] += seconds

@@ -103,6 +103,11 @@ package struct Benchmark {
         let (configuration, network) = try source.load(precision, threads: threads)
         let loadSeconds = start.secondsSince
         let (rules, backend) = (configuration.trackRules, network.backend)
+        let loadBytes = peakResidentBytes()
+        restartPeakResidentBytes()
+        let estimatedBytes = max(
+            loadBytes,
+            peakResidentBytes() + network.passBytes([rules.audioChannels, rules.segmentSamples]))
         let mix = Self.noise(rules, on: backend)
 
         var stems = try network.forward(mix, observer: cancellation)
@@ -114,7 +119,7 @@ package struct Benchmark {
             stems = try network.forward(mix, observer: clock)
             segmentSeconds.append(begun.secondsSince)
         }
-        let peakBytes = peakResidentBytes()
+        let peakBytes = max(loadBytes, peakResidentBytes())
         let rates = MachineRates(backend)
         let measurement = Measurement(
             precision: precision, isFromFloat16: source.isFloat16, threads: backend.threads,
@@ -124,7 +129,8 @@ package struct Benchmark {
             operations: configuration.segmentOperations,
             peakOperationsPerSecond: rates.operationsPerSecond,
             memoryBytesPerSecond: rates.memoryBytesPerSecond,
-            peakResidentBytes: peakBytes, worstSNRDecibels: .infinity,
+            peakResidentBytes: peakBytes, estimatedPeakBytes: estimatedBytes,
+            worstSNRDecibels: .infinity,
             blocks: clock.times(configuration, precision), track: nil)
         return (measurement, (stems.floats, stems.shape[0]))
     }

@@ -34,10 +34,14 @@ package struct CrossTransformerEncoder: Sendable {
         var (x, xt) = (spectrogram, waveform)
         let times = x.shape[0] / freqs
         let positions = positions(freqs: freqs, times: times, length: xt.shape[0], on: backend)
-        probe?("pos_emb_2d", .tokens, byFreqAndTime(freqs: freqs, times: times, on: backend))
+        probe?(
+            "pos_emb_2d", .tokens,
+            backend.tensor(x.shape, byFreqAndTime(freqs: freqs, times: times)))
         probe?("norm_in", .tokens, embed(x, normIn, nil, on: backend))
         x = embed(x, normIn, positions.spectrogram, on: backend)
-        probe?("pos_emb", .tokens, byTime(length: xt.shape[0], on: backend))
+        probe?(
+            "pos_emb", .tokens,
+            backend.tensor(xt.shape, byTime(length: xt.shape[0])))
         probe?("norm_in_t", .tokens, embed(xt, normInTime, nil, on: backend))
         xt = embed(xt, normInTime, positions.waveform, on: backend)
 
@@ -64,29 +68,31 @@ package struct CrossTransformerEncoder: Sendable {
     private func positions(
         freqs: Int, times: Int, length: Int, on backend: Backend
     ) -> PositionTables.Tables {
-        tables.of(freqs: freqs, times: times, length: length) {
-            func weighted(_ positions: Tensor) -> Tensor {
+        tables.of(freqs: freqs, times: times, length: length, isDry: backend.isDry) {
+            if backend.isDry {
+                return PositionTables.Tables(
+                    spectrogram: backend.keptTensor(Shape(times * freqs, channels)),
+                    waveform: backend.keptTensor(Shape(length, channels)))
+            }
+            func weighted(_ positions: [Float]) -> Tensor {
                 backend.keptTensor(
-                    positions.shape, positions.floats.map { $0 * positionWeight })
+                    Shape(positions.count / channels, channels),
+                    positions.map { $0 * positionWeight })
             }
             return PositionTables.Tables(
-                spectrogram: weighted(byFreqAndTime(freqs: freqs, times: times, on: backend)),
-                waveform: weighted(byTime(length: length, on: backend)))
+                spectrogram: weighted(byFreqAndTime(freqs: freqs, times: times)),
+                waveform: weighted(byTime(length: length)))
         }
     }
 
-    private func byFreqAndTime(freqs: Int, times: Int, on backend: Backend) -> Tensor {
-        backend.tensor(
-            [times * freqs, channels],
-            PositionalEmbedding.twoDimensional(
-                freqs: freqs, times: times, channels: channels, maxPeriod: maxPeriod))
+    private func byFreqAndTime(freqs: Int, times: Int) -> [Float] {
+        PositionalEmbedding.twoDimensional(
+            freqs: freqs, times: times, channels: channels, maxPeriod: maxPeriod)
     }
 
-    private func byTime(length: Int, on backend: Backend) -> Tensor {
-        backend.tensor(
-            [length, channels],
-            PositionalEmbedding.oneDimensional(
-                length: length, channels: channels, maxPeriod: maxPeriod))
+    private func byTime(length: Int) -> [Float] {
+        PositionalEmbedding.oneDimensional(
+            length: length, channels: channels, maxPeriod: maxPeriod)
     }
 
     /// norm(x) + positions, or norm(x) alone.
@@ -120,8 +126,11 @@ final class PositionTables: Sendable {
 
     private let latest = Mutex<(lengths: [Int], tables: Tables)?>(nil)
 
-    func of(freqs: Int, times: Int, length: Int, make: () -> Tables) -> Tables {
-        let lengths = [freqs, times, length]
+    /// - Parameter isDry: whether the tables are without values.
+    func of(
+        freqs: Int, times: Int, length: Int, isDry: Bool, make: () -> Tables
+    ) -> Tables {
+        let lengths = [freqs, times, length, isDry ? 1 : 0]
         return latest.withLock { latest in
             if let latest, latest.lengths == lengths { return latest.tables }
             let tables = make()

@@ -11,16 +11,22 @@ package protocol ForwardObserver: AnyObject {
     ///   itself.
     func completed(_ block: NetworkBlock) throws(CancellationError)
 
+    /// Ends the pass within a block, too. Once it is cancelled, ``completed(_:)`` must throw,
+    /// because the values of the block are undefined.
+    var cancellation: CancellationToken? { get }
+
     /// Takes intermediate values; nil for none, so that layers may be fused.
     var probe: Probe? { get }
 }
 
 extension ForwardObserver {
+    package var cancellation: CancellationToken? { nil }
     package var probe: Probe? { nil }
 }
 
 extension CancellationToken: ForwardObserver {
     package func completed(_ block: NetworkBlock) throws(CancellationError) { try check() }
+    package var cancellation: CancellationToken? { self }
 }
 
 /// A step of a network's `forward`; its description is the reference's name where there is one.

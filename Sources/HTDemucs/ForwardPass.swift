@@ -15,7 +15,7 @@ package struct ForwardPass {
     package init(
         on backend: Backend, observer: some ForwardObserver = CancellationToken()
     ) {
-        self.init(backend, observer, observer.probe)
+        self.init(backend.until(observer.cancellation), observer, observer.probe)
     }
 
     private init(_ backend: Backend, _ observer: any ForwardObserver, _ probe: Probe?) {

@@ -19,6 +19,7 @@ extension TimeDemucs {
         _ mix: Tensor, observer: some ForwardObserver
     ) throws(CancellationError) -> Tensor {
         let pass = ForwardPass(on: backend, observer: observer)
+        let backend = pass.backend
         let samples = mix.shape[1]
         let statistics = configuration.normalize ? monoStatistics(mix) : nil
         try pass.completed(.normalisation)

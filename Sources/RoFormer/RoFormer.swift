@@ -35,6 +35,7 @@ package struct RoFormer: Sendable {
     package func forward(
         _ mix: Tensor, observer: some ForwardObserver
     ) throws(CancellationError) -> Tensor {
+        let backend = backend.until(observer.cancellation)
         let samples = mix.shape[1]
         let z = stft.forward(mix, on: backend)  // [freq, time, 2 · channel]
         try observer.completed(.stft)

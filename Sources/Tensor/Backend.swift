@@ -20,11 +20,15 @@ package final class Backend: Sendable {
     let products: GEMMBackend
     private let instructions: InstructionSet
     private let threadPool: ThreadPool
-    private let storagePool = StoragePool()
+    /// Once it is cancelled, loops leave out what they have not begun.
+    private let cancellation: CancellationToken?
+    private let storagePool: StoragePool
     /// Pool of the tensors that outlive a pass (inputs, results, tables). In the pool of
     /// activations they would split the free memory that large activations need.
-    private let keptPool = StoragePool()
+    private let keptPool: StoragePool
     private let scratch: ScratchSpace
+    /// Whether loops do nothing, see ``dry()``.
+    package let isDry: Bool
 
     /// Only one backend at a time reads and sets environment variables: OpenBLAS can miss its own
     /// variable if another thread sets one meanwhile, and would run with slower kernels.
@@ -75,7 +79,44 @@ package final class Backend: Sendable {
         self.kernels = kernels
         threadPool = ThreadPool(threads: threads)
         self.threads = threadPool.threads
+        cancellation = nil
+        storagePool = StoragePool()
+        keptPool = StoragePool()
         scratch = ScratchSpace(threads: threadPool.threads)
+        isDry = false
+    }
+
+    /// A backend with the threads of another one.
+    ///
+    /// - Parameter isDry: whether it has memory of its own, and its loops do nothing.
+    private init(_ other: Backend, until cancellation: CancellationToken?, isDry: Bool) {
+        threads = other.threads
+        kernels = other.kernels
+        precision = other.precision
+        products = other.products
+        instructions = other.instructions
+        threadPool = other.threadPool
+        self.cancellation = cancellation
+        self.isDry = isDry
+        storagePool = isDry && !other.isDry ? StoragePool() : other.storagePool
+        keptPool = isDry && !other.isDry ? StoragePool() : other.keptPool
+        scratch = isDry && !other.isDry ? ScratchSpace(threads: threads) : other.scratch
+    }
+
+    /// This backend, with its threads and memory, for work that ends within a tile once a token is
+    /// cancelled: the results are undefined then, and the caller has to check the token.
+    package func until(_ cancellation: CancellationToken?) -> Backend {
+        cancellation.map { Backend(self, until: $0, isDry: isDry) } ?? self
+    }
+
+    /// A backend for a pass that takes the memory of a real one, but computes nothing and touches no
+    /// page, to find ``peakBytes``.
+    package func dry() -> Backend { Backend(self, until: nil, isDry: true) }
+
+    /// Most memory that tensors and scratch memory had at once, gaps between them included.
+    package var peakBytes: Int {
+        (storagePool.peakFloats + keptPool.peakFloats + scratch.peakFloats)
+            * MemoryLayout<Float>.stride
     }
 
     /// The kernels in use (`avx512bf16`, `avx2`, `neondot`, `plain` and so on).
@@ -132,18 +173,21 @@ package final class Backend: Sendable {
     /// A tensor of zeros.
     package func zeros(_ shape: Shape) -> Tensor {
         let result = tensor(shape)
+        if isDry { return result }
         withExtendedLifetime(result) {
             result.pointer.update(repeating: 0, count: result.count)
         }
         return result
     }
 
-    /// Runs `body(0) … body(count - 1)`, each exactly once, on all threads of the pool.
+    /// Runs `body(0) … body(count - 1)`, each exactly once, on all threads of the pool, unless
+    /// ``until(_:)`` ends it.
     ///
     /// The result of a body may depend on its index alone, never on the thread or the number of
     /// threads. A body must not start a loop of its own.
     package func parallelFor(_ count: Int, _ body: (_ index: Int) -> Void) {
-        threadPool.run(count) { index, _ in body(index) }
+        if isDry { return }
+        threadPool.run(count, until: cancellation) { index, _ in body(index) }
     }
 
     /// Runs `body(index, scratch)` like ``parallelFor(_:_:)``, with scratch memory of the running
@@ -153,7 +197,8 @@ package final class Backend: Sendable {
         _ body: (_ index: Int, _ scratch: UnsafeMutablePointer<Float>) -> Void
     ) {
         let blocks = scratch.reserve(floats)
-        threadPool.run(count) { index, thread in
+        if isDry { return }
+        threadPool.run(count, until: cancellation) { index, thread in
             body(index, blocks[thread].base)
         }
     }
@@ -167,6 +212,8 @@ private final class ScratchSpace: Sendable {
     private let blocks: Mutex<[Storage]>
     private let pool = StoragePool()
     private let threads: Int
+
+    var peakFloats: Int { pool.peakFloats }
 
     init(threads: Int) {
         self.threads = threads

@@ -29,11 +29,16 @@ package final class StoragePool: Sendable {
     fileprivate struct State {
         /// All blocks of all regions, within a region in the order of their addresses.
         var blocks: [Storage] = []
+        /// The regions, and how far each was used at most.
+        var regions: [(region: Region, peakFloats: Int)] = []
     }
 
     private let state = Mutex(State())
 
     package init() {}
+
+    /// Most floats in use at once, gaps between them included.
+    var peakFloats: Int { state.withLock { $0.regions.reduce(0) { $0 + $1.peakFloats } } }
 
     /// A block of at least `count` floats, uninitialised.
     func allocate(_ count: Int) -> Storage {
@@ -78,6 +83,7 @@ extension StoragePool.State {
     /// - Returns: the index of the free block that covers the region.
     fileprivate mutating func addRegion(atLeast needed: Int) -> Int {
         let region = Region(atLeast: needed)
+        regions.append((region, 0))
         blocks.append(
             Storage(base: region.base, capacity: region.capacity, region: region))
         return blocks.count - 1
@@ -86,6 +92,10 @@ extension StoragePool.State {
     /// The first `needed` floats of a free block; the rest becomes a block of its own.
     fileprivate mutating func cut(_ index: Int, to needed: Int) -> Storage {
         let block = blocks[index]
+        for index in regions.indices where regions[index].region === block.region {
+            regions[index].peakFloats = max(
+                regions[index].peakFloats, block.base - block.region.base + needed)
+        }
         guard block.capacity > needed else { return block }
         blocks.insert(
             Storage(

@@ -34,11 +34,15 @@ final class ThreadPool: Sendable {
     /// Calls `body(index, thread)` once for every index below `count`, `thread` below `threads`.
     ///
     /// Loops of different callers wait for each other. A body may not start a loop of its own.
-    func run(_ count: Int, _ body: (_ index: Int, _ thread: Int) -> Void) {
+    /// - Parameter cancellation: once it is cancelled, the remaining indices are left out.
+    func run(
+        _ count: Int, until cancellation: CancellationToken?,
+        _ body: (_ index: Int, _ thread: Int) -> Void
+    ) {
         guard count > 0 else { return }
         if workers.isEmpty || count == 1 {
             shared.exclusively {
-                for index in 0..<count { body(index, 0) }
+                for index in 0..<count where cancellation?.isCancelled != true { body(index, 0) }
             }
             return
         }
@@ -48,7 +52,9 @@ final class ThreadPool: Sendable {
             // the file of its call, and its length even where `-file-prefix-map` shortens the path.
             #sourceLocation(file:"ThreadPool.run",line:51)
             withoutActuallyEscaping(body) { body in
-                shared.start(Loop(count: count, body: body), workers: workers.count)
+                shared.start(
+                    Loop(count: count, cancellation: cancellation, body: body),
+                    workers: workers.count)
                 shared.work(thread: 0)
                 shared.finish()
             }
@@ -62,6 +68,7 @@ final class ThreadPool: Sendable {
 /// @unchecked: several threads call the closure, and its captures are the caller's responsibility.
 private struct Loop: @unchecked Sendable {
     let count: Int
+    let cancellation: CancellationToken?
     let body: (_ index: Int, _ thread: Int) -> Void
 }
 
@@ -106,7 +113,7 @@ private final class Shared: @unchecked Sendable {
         guard let loop else { return }
         while true {
             let index = nextIndex.add(1, ordering: .relaxed).oldValue
-            guard index < loop.count else { return }
+            guard index < loop.count, loop.cancellation?.isCancelled != true else { return }
             loop.body(index, thread)
         }
     }

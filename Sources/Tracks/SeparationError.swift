@@ -23,6 +23,8 @@ public enum SeparationError: Error, Equatable, Sendable {
     case folderUnusable(folder: String, reason: String)
     /// The files would not fit on the disk.
     case notEnoughSpace(folder: String, neededBytes: Int, freeBytes: Int)
+    /// The network's activations would not fit into memory.
+    case notEnoughMemory(neededBytes: Int, freeBytes: Int)
     /// A temporary file could not be made, written or read.
     case spoolFailed(folder: String, reason: String)
 }
@@ -61,6 +63,10 @@ extension SeparationError: DescribedError {
             "The disk of \(folder) has \(SeparationError.megabytes(freeBytes)) left, and "
                 + "\(SeparationError.megabytes(neededBytes)) are needed. Make room, or choose "
                 + "another folder for temporary files or a clip mode that needs none (clamp, none)."
+        case .notEnoughMemory(let neededBytes, let freeBytes):
+            "The model needs \(SeparationError.megabytes(neededBytes)) of memory for a segment, and "
+                + "\(SeparationError.megabytes(freeBytes)) are free. Use another model, fewer jobs "
+                + "at once, a shorter segment, or a machine with more memory."
         case .spoolFailed(let folder, let reason):
             "A temporary file in \(folder) could not be used (\(reason)). Check the space on its "
                 + "disk, or choose another folder for temporary files."
@@ -98,6 +104,7 @@ extension SeparationError: CausedError {
         case .trackTooLong, .longerThanAllowed: .tooLong
         case .emptyAudio, .excerptOutside: .unsuitable
         case .tooLoud, .inputChanged: .input
+        case .notEnoughMemory: .engine
         case .folderUnusable, .notEnoughSpace, .spoolFailed: .output
         }
     }
@@ -109,7 +116,7 @@ extension SeparationError: CausedError {
             "\(SeparationError.megabytes(neededBytes)) are needed, and "
                 + "\(SeparationError.megabytes(freeBytes)) are free"
         case .invalidOption, .buffersDiffer, .trackTooLong, .longerThanAllowed, .emptyAudio,
-            .excerptOutside, .tooLoud, .inputChanged:
+            .excerptOutside, .tooLoud, .inputChanged, .notEnoughMemory:
             nil
         }
     }

@@ -45,10 +45,11 @@ import WeightsLoader
                 let short = try Self.allocations(of: model, samples: 4 * samples)
                 let long = try Self.allocations(of: model, samples: 16 * samples)
                 // One closure for each loop and one object for each tensor: 80 to 160 blocks in
-                // this model, of at most 176 bytes. The smallest activation has thousands of bytes.
+                // this model, of at most 176 bytes; and for the pass a backend, whose two tables
+                // of kernels have 960. The smallest activation has thousands of bytes.
                 for (count, largestBytes) in [short, long] {
                     #expect(count < 300, "\(precision), \(threads) threads")
-                    #expect(largestBytes < 1024, "\(precision), \(threads) threads")
+                    #expect(largestBytes < 2048, "\(precision), \(threads) threads")
                 }
                 #expect(abs(long.count - short.count) < 50, "\(precision), \(threads) threads")
             }

@@ -40,6 +40,26 @@ import WeightsLoader
         #expect(actual.map(\.bitPattern) == expected.map(\.bitPattern), place)
     }
 
+    // MARK: - Memory
+
+    /// A pass that computes nothing takes the memory of a real one.
+    @Test(arguments: ["base", "any_length", "hybrid_deep", "waveform", "waveform_lstm"])
+    func aDryPassFindsTheMemoryOfARealOne(_ name: String) throws {
+        for samples in [5_000, 20_001] {
+            let weights = try RawCheckpoint(fixture: name).open().network(
+                backend: Backend(threads: 2))
+            let channels = weights.configuration.audioChannels
+            func peakBytes(_ backend: Backend) throws -> Int {
+                let mix = backend.keptTensor(
+                    [channels, samples], Self.mix(channels: channels, samples: samples))
+                let stems = try weights.running(on: backend).forward(mix)
+                return withExtendedLifetime((mix, stems)) { backend.peakBytes }
+            }
+            let real = try peakBytes(Backend(threads: 2))
+            #expect(try peakBytes(Backend(threads: 2).dry()) == real, "\(samples) samples")
+        }
+    }
+
     // MARK: - Reproducibility
 
     private func expectSameOnAnyThreads(_ checkpoint: Checkpoint, samples: Int) throws {

@@ -3,6 +3,7 @@
 import Dispatch
 import Foundation
 import Synchronization
+import System
 import Tensor
 import Testing
 
@@ -46,6 +47,29 @@ import Testing
                 return
             }
         }
+    }
+
+    @Test(arguments: [1, 3]) func aCancelledLoopLeavesOutTheRest(_ threads: Int) throws {
+        let token = CancellationToken()
+        let backend = try Backend(threads: threads)
+        let visited = Mutex(0)
+        backend.until(token).parallelFor(1_000) { _ in
+            visited.withLock { $0 += 1 }
+            token.cancel()
+        }
+        #expect((1...threads).contains(visited.withLock { $0 }))
+        #expect(visits(7, on: backend) == Array(repeating: 1, count: 7))
+    }
+
+    @Test func aDryBackendTakesMemoryAndComputesNothing() throws {
+        let dry = try Backend(threads: 2).dry()
+        dry.parallelFor(9, scratch: 16) { _, _ in Issue.record("the loop ran") }
+        let first = dry.tensor([16, 4])
+        #expect(dry.peakBytes == (2 * 16 + 64) * 4)
+        _ = consume first
+        // The same room again, and a kept tensor.
+        let (second, kept) = (dry.zeros([16, 2]), dry.keptTensor([32]))
+        #expect(withExtendedLifetime((second, kept)) { dry.peakBytes } == (2 * 16 + 64 + 32) * 4)
     }
 
     @Test func loopsOfSeveralCallersWaitForEachOther() throws {

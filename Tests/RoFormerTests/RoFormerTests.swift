@@ -41,6 +41,22 @@ import WeightsLoader
         #expect(comparison.snrDecibels >= min(120, own - 3 - 5), "\(comparison), own \(own)")
     }
 
+    /// A pass that computes nothing takes the memory of a real one.
+    @Test(arguments: names)
+    func aDryPassFindsTheMemoryOfARealOne(_ name: String) throws {
+        let golden = try Fixture("roformer/\(name).outputs")
+        let weights = try model(name, on: Backend(threads: 2))
+        func peakBytes(_ backend: Backend) throws -> Int {
+            let mix = backend.keptTensor(
+                Shape(try golden.shape("mix")), try golden.floats("mix"))
+            let stems = try weights.running(on: backend).forward(
+                mix, observer: CancellationToken())
+            return withExtendedLifetime((mix, stems)) { backend.peakBytes }
+        }
+        let real = try peakBytes(Backend(threads: 2))
+        #expect(try peakBytes(Backend(threads: 2).dry()) == real)
+    }
+
     /// Masks twice as wide whose further channels are zero are the same masks.
     @Test func masksOfMelBandsHaveTheWidthOfTheirArgument() throws {
         let checkpoint = try Checkpoint.open(Fixture.url("roformer/mel.safetensors").path)
