@@ -13,6 +13,9 @@ struct AccessRules: Sendable {
     /// Whether only this machine can reach the service.
     let isLoopback: Bool
 
+    /// A user's part of a limit that all users share; at least one. Without tokens there is one user.
+    func share(of limit: Int?) -> Int? { limit.map { max(1, $0 / (tokens?.userCount ?? 1)) } }
+
     /// - Returns: the name of the user by the token; nil for the user without a name.
     /// - Throws: `Problem` for a request that another site may have caused, or for a missing or
     ///   wrong token.

@@ -7,14 +7,15 @@ struct Cleanup {
     let derivedFiles: DerivedFiles
     let metrics: Metrics
     let settings: ServiceSettings
-    private var lastMeasured = 0.0
+    private var nextMeasurement = 0.0
     private var nextClockSave = 0.0
     private var nextSizeReport = 0.0
 
     /// Time after which the age of jobs is stored.
     private static let clockSeconds = 60.0
-    /// Largest share of the time that is spent on measuring the folder for the metrics.
-    private static let reportShare = 0.02
+    /// Largest share of the time that is spent on measuring the folder for the metrics, and for the
+    /// limits.
+    private static let measureShare = 0.02
 
     /// Shortest time between two measurements of the folder.
     private static let measureSeconds = 2.0
@@ -41,24 +42,42 @@ struct Cleanup {
             metrics.measured(dataBytes: folder.countBytes())
             let seconds = Timestamp.uptime - start
             nextSizeReport =
-                settings.clock.now() + max(Cleanup.measureSeconds, seconds / Cleanup.reportShare)
+                settings.clock.now() + max(Cleanup.measureSeconds, seconds / Cleanup.measureShare)
         }
         if let keep = settings.keepSeconds {
             while let job = queue.finished(before: keep), remove(job) {}
         }
         while let job = queue.finishedBeyond(settings.limits.finished), remove(job) {}
-        guard now - lastMeasured >= Cleanup.measureSeconds else { return }
-        lastMeasured = now
+        guard now >= nextMeasurement else { return }
+        let start = Timestamp.uptime
+        defer {
+            let seconds = Timestamp.uptime - start
+            nextMeasurement =
+                settings.clock.now() + max(Cleanup.measureSeconds, seconds / Cleanup.measureShare)
+        }
         guard let quota = settings.quotaBytes else {
             return derivedFiles.shrinkCache(toBytes: settings.cacheBytes)
         }
-        let resultBytes = folder.countResultBytes()
-        derivedFiles.shrinkCache(toBytes: min(settings.cacheBytes, max(0, quota - resultBytes)))
-        guard resultBytes > quota else { return }
-        // The newest result stays, whatever its size.
-        for job in queue.finished().filter({ !$0.stems.isEmpty }).dropLast() {
-            if folder.countResultBytes() <= quota { return }
-            remove(job)
+        let sizes = folder.resultBytes()
+        let bytes = sizes.values.reduce(0, +)
+        derivedFiles.shrinkCache(toBytes: min(settings.cacheBytes, max(0, quota - bytes)))
+        removeResults(sizes, bytes, quota)
+    }
+
+    /// Removes results until the others take at most the quota: the oldest of the user with the most
+    /// bytes, so that nobody loses any who has at most his share. The last result stays, whatever its
+    /// size.
+    private func removeResults(_ sizes: [String: Int], _ bytes: Int, _ quota: Int) {
+        var bytes = bytes
+        guard bytes > quota else { return }
+        var jobs = queue.finished().filter { !$0.stems.isEmpty }
+        while bytes > quota, jobs.count > 1 {
+            let owned = Dictionary(grouping: jobs, by: \.owner)
+                .mapValues { $0.reduce(0) { $0 + sizes[$1.id, default: 0] } }
+            let largest = owned.max { $0.value < $1.value }?.key
+            guard let index = jobs.firstIndex(where: { $0.owner == largest ?? nil }) else { return }
+            let job = jobs.remove(at: index)
+            if remove(job) { bytes -= sizes[job.id, default: 0] }
         }
     }
 

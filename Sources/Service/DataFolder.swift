@@ -88,6 +88,7 @@ final class DataFolder: Sendable {
     }
 
     func newUpload() -> String { "\(uploads)/\(Job.newID())" }
+    func newPart() -> String { "\(temporary)/\(Job.newID())" }
     func input(_ id: String) -> String { "\(inputs)/\(id)" }
     func results(of id: String) -> String { "\(results)/\(id)" }
     /// The stems of a running job as far as they are finished.
@@ -165,11 +166,15 @@ final class DataFolder: Sendable {
         return Int(bytes)
     }
 
-    /// Bytes of all results.
-    func countResultBytes() -> Int {
-        var bytes = 0.0
-        DataFolder.add(&bytes, below: results)
-        return Int(bytes)
+    /// Bytes of each job's results.
+    func resultBytes() -> [String: Int] {
+        var sizes: [String: Int] = [:]
+        for id in FilePath.entries(of: results) {
+            var bytes = 0.0
+            DataFolder.add(&bytes, below: "\(results)/\(id)")
+            sizes[id] = Int(bytes)
+        }
+        return sizes
     }
 
     /// A copy, a mix or the waveforms of a job.
@@ -202,7 +207,7 @@ final class DataFolder: Sendable {
                 return nil
             }
             return CachedFile(
-                id: id, name: name, bytes: Int(status.st_size),
+                id: id, name: name, bytes: status.bytesOnDisk,
                 usedNanoseconds: status.modifiedNanoseconds)
         }.sorted { $0.usedNanoseconds > $1.usedNanoseconds }
     }
@@ -217,7 +222,7 @@ final class DataFolder: Sendable {
             if status.st_mode & S_IFMT == S_IFDIR {
                 add(&bytes, below: path)
             } else {
-                bytes += Double(status.st_size) / Double(max(1, status.st_nlink))
+                bytes += Double(status.bytesOnDisk) / Double(max(1, status.st_nlink))
             }
         }
     }
@@ -253,4 +258,9 @@ final class DataFolder: Sendable {
         fsync(descriptor)
         close(descriptor)
     }
+}
+
+extension stat {
+    /// The room that a file takes: a small one takes a whole block.
+    fileprivate var bytesOnDisk: Int { max(Int(st_size), Int(st_blocks) * 512) }
 }

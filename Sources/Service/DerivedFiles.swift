@@ -40,12 +40,41 @@ struct DerivedFiles: Sendable {
         }
     }
 
+    /// Opens a file of a part of the stems. A small part is made again for each request: there can be
+    /// millions of them.
+    private func part(
+        _ job: Job, _ range: TimeRange, _ name: String, for request: Request,
+        make: (_ path: String) throws -> Void
+    ) throws -> (descriptor: Int32, bytes: Int) {
+        let end = Int(((job.durationSeconds ?? 0) * Double(job.rateHz)).rounded(.up))
+        let samples = range.samples(rateHz: job.rateHz).clamped(to: 0..<max(end, 1)).count
+        let bytes = samples * job.channels * MemoryLayout<Float>.stride
+        guard !range.isWhole, bytes < DerivedFiles.leastStoredBytes else {
+            return try cached(job, name, for: request, make: make)
+        }
+        return try slots.run("\(job.id)/\(name)", for: request) {
+            let path = folder.newPart()
+            defer { unlink(path) }
+            try make(path)
+            guard
+                let file = DataFolder.regularFile(
+                    try DataFolder.checked(open(path, O_RDONLY | O_CLOEXEC)))
+            else { throw DerivedFiles.gone }
+            return file
+        }
+    }
+
+    /// Bytes of the floats in the smallest part that is stored.
+    private static let leastStoredBytes = 1 << 20
+    /// Most files in the cache: sizes are bounded apart from this.
+    private static let mostFiles = 10_000
+
     /// Keeps the most recently used files of the cache that have at most this size together, and
     /// removes the others, except files that are being made.
     func shrinkCache(toBytes limit: Int) {
         var bytes = 0
-        for file in folder.cachedFiles() {
-            if bytes + file.bytes <= limit {
+        for (index, file) in folder.cachedFiles().enumerated() {
+            if index < DerivedFiles.mostFiles, bytes + file.bytes <= limit {
                 bytes += file.bytes
             } else {
                 slots.unlessUnderWay("\(file.id)/\(file.name)") { folder.removeCached(file) }
@@ -67,7 +96,7 @@ struct DerivedFiles: Sendable {
             return file
         }
         let name = "\(FilePath.stem(of: stem.file))\(range.key).\(format.rawValue)"
-        return try cached(job, name, for: request) { path in
+        return try part(job, range, name, for: request) { path in
             try mix(
                 job, [(stem, MixStrip(gain: 1))], range, to: path, format: format, for: request)
         }
@@ -84,7 +113,7 @@ struct DerivedFiles: Sendable {
         let numbers = strips.map { "\($0.gain) \($0.pan)" }
         hash.update(Array("\(job.key) \(numbers)\(range.key) \(format.rawValue)".utf8))
         let tag = String(hash.hexadecimal.prefix(32))
-        let file = try cached(job, "mix-\(tag).\(format.rawValue)", for: request) { path in
+        let file = try part(job, range, "mix-\(tag).\(format.rawValue)", for: request) { path in
             try mix(
                 job, Array(zip(job.stems, strips)), range, to: path, format: format, for: request)
         }

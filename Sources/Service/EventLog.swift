@@ -37,14 +37,13 @@ enum EventContent: Sendable {
     }
 }
 
-/// The latest events, and the streams that wait for the next.
+/// The latest events of each user, and the streams that wait for the next.
 final class EventLog: @unchecked Sendable {
     // @unchecked: everything that changes is guarded by the condition.
 
     struct Event: Sendable {
         let id: Int
         let job: String
-        let owner: String?
         let content: EventContent
     }
 
@@ -54,35 +53,26 @@ final class EventLog: @unchecked Sendable {
         /// Id of a job; nil for all jobs.
         let job: String?
 
-        fileprivate func fits(_ event: Event) -> Bool {
-            event.owner == owner && (job == nil || job == event.job)
-        }
+        fileprivate func fits(_ event: Event) -> Bool { job == nil || job == event.job }
     }
 
     let clock: ServiceClock
     private let condition = Condition()
-    /// The kept events; their ids are consecutive.
-    private var events: [Event] = []
-    private var last: Int
+    private var logs: [String?: UserLog] = [:]
+    /// The id before a user's first event. Ids keep rising after a restart of the service.
+    private let firstID = Int(Timestamp.now * 1000)
     private var isClosed = false
 
-    /// Number of events kept for clients that reconnect.
-    private static let keptEvents = 4096
+    init(_ clock: ServiceClock) { self.clock = clock }
 
-    init(_ clock: ServiceClock) {
-        self.clock = clock
-        // Ids keep rising after a restart of the service.
-        last = Int(Timestamp.now * 1000)
-    }
+    func lastID(of owner: String?) -> Int { condition.withLock { log(of: owner).last } }
 
-    var lastID: Int { condition.withLock { last } }
+    private func log(of owner: String?) -> UserLog { logs[owner] ?? UserLog(last: firstID) }
 
     /// Passes an event about a job to the streams of its owner.
     func publish(_ content: EventContent, of job: Job) {
         condition.withLock {
-            last += 1
-            events.append(Event(id: last, job: job.id, owner: job.owner, content: content))
-            if events.count > EventLog.keptEvents { events.removeFirst(EventLog.keptEvents / 4) }
+            logs[job.owner, default: UserLog(last: firstID)].append(content, of: job)
             condition.broadcast()
         }
     }
@@ -95,8 +85,10 @@ final class EventLog: @unchecked Sendable {
         }
     }
 
-    /// Whether all events after `id` are kept.
-    func isKept(after id: Int) -> Bool { condition.withLock { keeps(id) } }
+    /// Whether all events of a user after `id` are kept.
+    func isKept(after id: Int, of owner: String?) -> Bool {
+        condition.withLock { log(of: owner).keeps(id) }
+    }
 
     /// The next bytes of a stream.
     enum News {
@@ -113,21 +105,43 @@ final class EventLog: @unchecked Sendable {
             var id = id
             while true {
                 if isClosed { return .closed }
-                if !keeps(id) { return .trimmed }
-                let found = events[index(after: id)...].filter(filter.fits)
-                if !found.isEmpty || clock.now() >= deadline { return .events(found, last: last) }
-                id = last
+                let log = log(of: filter.owner)
+                if !log.keeps(id) { return .trimmed }
+                let found = log.events(after: id).filter(filter.fits)
+                if !found.isEmpty || clock.now() >= deadline {
+                    return .events(found, last: log.last)
+                }
+                id = log.last
                 clock.wait(condition, deadline)
             }
         }
     }
 
-    private func keeps(_ id: Int) -> Bool {
-        id <= last && id >= (events.first?.id ?? last + 1) - 1
-    }
+    /// The latest events about one user's jobs.
+    private struct UserLog {
+        private(set) var last: Int
+        /// The kept events; their ids are consecutive.
+        private var kept: [Event] = []
 
-    /// The index of the first event after `id`, which is kept.
-    private func index(after id: Int) -> Int { id + 1 - (events.first?.id ?? id + 1) }
+        /// Number of events kept for clients that reconnect.
+        private static let mostKept = 4096
+
+        init(last: Int) { self.last = last }
+
+        mutating func append(_ content: EventContent, of job: Job) {
+            last += 1
+            kept.append(Event(id: last, job: job.id, content: content))
+            if kept.count > UserLog.mostKept { kept.removeFirst(UserLog.mostKept / 4) }
+        }
+
+        /// Whether all events after `id` are kept.
+        func keeps(_ id: Int) -> Bool { id <= last && id >= (kept.first?.id ?? last + 1) - 1 }
+
+        /// The events after `id`, which are kept.
+        func events(after id: Int) -> ArraySlice<Event> {
+            kept[(id + 1 - (kept.first?.id ?? id + 1))...]
+        }
+    }
 }
 
 /// The stream of events for one client.
@@ -161,7 +175,7 @@ final class EventStream: ByteStream {
         self.state = state
         self.cursor = cursor ?? 0
         lastSent = log.clock.now()
-        if cursor.map({ log.isKept(after: $0) }) != true { addState() }
+        if cursor.map({ log.isKept(after: $0, of: filter.owner) }) != true { addState() }
     }
 
     private func addState() {

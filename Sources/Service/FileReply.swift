@@ -17,7 +17,7 @@ enum FileReply {
         let tag = "\"\(tag)\""
         var headers = [
             (name: "ETag", value: tag), ("Accept-Ranges", "bytes"),
-            ("Cache-Control", "private, max-age=3600"),
+            ("Cache-Control", "private, no-cache"),
         ]
         if let known = request.header("if-none-match"), matches(known, tag) {
             close(file.descriptor)

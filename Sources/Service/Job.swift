@@ -66,6 +66,8 @@ struct Job: Codable, Equatable, Sendable {
     /// Rate of the stems; nil before the job is done, and in records of versions without it.
     var stemRateHz: Int?
     let channels: Int
+    /// Sample rate of the stems, as far as it is known.
+    var rateHz: Int { stemRateHz ?? sampleRateHz }
     /// The finished part of a job that was cancelled.
     var stems: [Stem] = []
     var warnings: [String] = []

@@ -39,7 +39,10 @@ struct JobIndex {
     private var finished: [String?: SortedArray<End>] = [:]
     /// Jobs with results, by what the results depend on.
     private var results: [ResultKey: SortedArray<Int>] = [:]
-    private(set) var queue = SortedArray<Place>()
+    /// Waiting jobs of each user.
+    private var waiting: [String?: SortedArray<Place>] = [:]
+    /// Waiting jobs in the order in which they will run.
+    private(set) var queue: [Int] = []
     private(set) var running = SortedArray<Int>()
     private(set) var counts: [Job.State: Int] = [:]
 
@@ -53,29 +56,32 @@ struct JobIndex {
     ///   another position.
     @discardableResult
     mutating func update(_ job: Job) -> [JobSnapshot] {
-        let former = jobs[job.sequence]
-        let progress = job.state == .queued ? nil : former?.progress
-        // The index first, because it knows the position.
-        set(JobSnapshot(job))
-        let position = job.state == .queued ? queue.index(atLeast: Place(job)) + 1 : nil
-        let snapshot = JobSnapshot(job, progress ?? JobProgress(), queuePosition: position)
-        set(snapshot)
-        let hasMovedOthers =
-            former?.job.state == .queued || position.map { $0 < queue.count } == true
-        return [snapshot] + (hasMovedOthers ? renumberedQueue() : [])
+        let progress = job.state == .queued ? nil : jobs[job.sequence]?.progress
+        set(JobSnapshot(job, progress ?? JobProgress()))
+        queue = turns()
+        var changed: [JobSnapshot] = []
+        for (index, sequence) in queue.enumerated() {
+            guard let former = jobs[sequence], former.queuePosition != index + 1 else { continue }
+            let snapshot = JobSnapshot(former.job, queuePosition: index + 1)
+            jobs[sequence] = snapshot
+            if sequence != job.sequence { changed.append(snapshot) }
+        }
+        return (jobs[job.sequence].map { [$0] } ?? []) + changed
     }
 
-    /// Gives waiting jobs their new positions.
-    private mutating func renumberedQueue() -> [JobSnapshot] {
-        var changed: [JobSnapshot] = []
-        for (index, place) in queue.elements.enumerated() {
-            guard let former = jobs[place.sequence], former.queuePosition != index + 1 else {
-                continue
+    /// The order in which jobs will run. Users take turns: the first job of each, then the second of
+    /// each, and so on, where running jobs count. Jobs of the same turn keep their places.
+    private func turns() -> [Int] {
+        let owners = running.elements.compactMap { jobs[$0]?.job }.map(\.owner)
+        var turns: [(number: Int, place: Place)] = []
+        for (owner, places) in waiting {
+            let first = owners.count { $0 == owner }
+            for (index, place) in places.elements.enumerated() {
+                turns.append((first + index, place))
             }
-            changed.append(JobSnapshot(former.job, queuePosition: index + 1))
         }
-        for snapshot in changed { set(snapshot) }
-        return changed
+        if waiting.count > 1 { turns.sort { ($0.number, $0.place) < ($1.number, $1.place) } }
+        return turns.map(\.place.sequence)
     }
 
     /// Adds a job, or replaces its earlier snapshot.
@@ -95,7 +101,7 @@ struct JobIndex {
         }
         counts[job.state, default: 0] += 1
         switch job.state {
-        case .queued: queue.insert(Place(job))
+        case .queued: waiting[job.owner, default: SortedArray()].insert(Place(job))
         case .running: running.insert(job.sequence)
         case .done, .failed, .cancelled:
             finished[job.owner, default: SortedArray()].insert(JobIndex.end(of: job))
@@ -117,7 +123,8 @@ struct JobIndex {
     /// Removes a job from the orders of its state.
     private mutating func leave(_ job: Job) {
         counts[job.state, default: 0] -= 1
-        queue.remove(Place(job))
+        waiting[job.owner]?.remove(Place(job))
+        if waiting[job.owner]?.isEmpty == true { waiting[job.owner] = nil }
         running.remove(job.sequence)
         finished[job.owner]?.remove(JobIndex.end(of: job))
         if finished[job.owner]?.isEmpty == true { finished[job.owner] = nil }
@@ -148,14 +155,16 @@ struct JobIndex {
 
     /// Queued and running jobs of a user, oldest first.
     func unfinished(of owner: String?) -> [JobSnapshot] {
-        (running.elements + queue.elements.map(\.sequence)).sorted().compactMap { jobs[$0] }
+        (running.elements + queue).sorted().compactMap { jobs[$0] }
             .filter { $0.job.owner == owner }
     }
 
     /// Waiting jobs of a user in the order in which they will run.
     func waiting(of owner: String?) -> [Job] {
-        queue.elements.compactMap { jobs[$0.sequence]?.job }.filter { $0.owner == owner }
+        (waiting[owner]?.elements ?? []).compactMap { jobs[$0.sequence]?.job }
     }
+
+    func countWaiting(of owner: String?) -> Int { waiting[owner]?.count ?? 0 }
 
     /// The newest job of a user with these results.
     func done(key: String, owner: String?) -> Job? {

@@ -7,9 +7,9 @@ extension JobQueue {
 
     func snapshot(_ id: String) -> JobSnapshot? { condition.withLock { jobs[id] } }
 
-    /// A job at this moment, and the id of the last event that it includes.
-    func state(of id: String) -> (job: JobSnapshot?, lastEvent: Int) {
-        condition.withLock { (jobs[id], events.lastID) }
+    /// A job of a user at this moment, and the id of the last event that it includes.
+    func state(of id: String, _ owner: String?) -> (job: JobSnapshot?, lastEvent: Int) {
+        condition.withLock { (jobs[id], events.lastID(of: owner)) }
     }
 
     /// A page of a user's jobs, newest first.
@@ -36,7 +36,7 @@ extension JobQueue {
         let last = found.last?.job.sequence ?? cursor ?? lastSequence + 1
         return JobPage(
             jobs: found, next: hasMore ? last : nil, total: jobs.count(of: owner),
-            lastEvent: events.lastID)
+            lastEvent: events.lastID(of: owner))
     }
 
     /// All jobs of a user, newest first.
@@ -63,11 +63,12 @@ extension JobQueue {
 
     func counts() -> [Job.State: Int] { condition.withLock { jobs.counts } }
 
-    /// - Throws: `Problem` if no job would be accepted now.
-    func checkRoom() throws(Problem) {
+    /// - Throws: `Problem` if no job of a user would be accepted now. A user always has his share of
+    ///   the places, whatever the others have.
+    func checkRoom(for owner: String?) throws(Problem) {
         try condition.withLock { () throws(Problem) in
             if isClosing { throw Problem(.busy, "The service is ending. Try again later.") }
-            guard jobs.queue.count < mostQueued else {
+            guard jobs.queue.count < mostQueued || jobs.countWaiting(of: owner) < ownPlaces else {
                 throw Problem(
                     .queueFull, "\(mostQueued) jobs are waiting. Try again when some are done.")
             }

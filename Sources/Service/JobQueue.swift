@@ -24,6 +24,8 @@ final class JobQueue: @unchecked Sendable {
     private let folder: DataFolder
     private let metrics: Metrics
     let mostQueued: Int
+    /// A user's share of the queue's places.
+    let ownPlaces: Int
     let runClock: RunClock
     /// Held during a change of a job's state, which takes as long as the disk does. Taken before the
     /// condition, which is held for moments only: readers never wait for the disk.
@@ -45,13 +47,14 @@ final class JobQueue: @unchecked Sendable {
     /// - Throws: ``ServiceError/database(path:reason:)``.
     init(
         _ database: JobDatabase, folder: DataFolder, events: EventLog, metrics: Metrics,
-        mostQueued: Int, clock: ServiceClock
+        mostQueued: Int, ownPlaces: Int, clock: ServiceClock
     ) throws(ServiceError) {
         self.database = Mutex(database)
         self.folder = folder
         self.events = events
         self.metrics = metrics
         self.mostQueued = mostQueued
+        self.ownPlaces = ownPlaces
         runClock = RunClock(earlierSeconds: try database.runSeconds(), clock)
         var (waiting, done): (Set<String>, Set<String>) = ([], [])
         for stored in try database.jobs() {
@@ -76,8 +79,8 @@ final class JobQueue: @unchecked Sendable {
     /// - Throws: `Problem`; ``ServiceError``.
     func accept(_ make: (_ sequence: Int) -> Job) throws -> Job {
         try database.withLock { database in
-            try checkRoom()
             var job = make(condition.withLock { lastSequence } + 1)
+            try checkRoom(for: job.owner)
             stamp(&job)
             try database.save(job)
             condition.withLock {
@@ -188,7 +191,7 @@ final class JobQueue: @unchecked Sendable {
 
     private func startFirst(_ database: JobDatabase) -> (Job, CancellationToken)? {
         let first = condition.withLock {
-            isClosing ? nil : jobs.queue.first.flatMap { jobs[$0.sequence] }
+            isClosing ? nil : jobs.queue.first.flatMap { jobs[$0] }
         }
         guard var job = first?.job else { return nil }
         job.state = .running

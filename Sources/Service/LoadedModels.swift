@@ -38,6 +38,7 @@ final class LoadedModels: Sendable {
         var failure: (any Error)?
         var own: InstalledModel?
         var models: [String: InstalledModel] = [:]
+        var digests: [String: String] = [:]
         /// Loaded models; the service's own is first.
         var loaded: [(key: Key, name: String, separator: Separator)] = []
     }
@@ -104,9 +105,7 @@ final class LoadedModels: Sendable {
         // Opened first, because its errors name the file.
         let opened = try OpenedModel(files)
         var hash = SHA256()
-        for path in files.allCheckpoints {
-            hash.update(Array(try SHA256.hexadecimal(ofFile: path).utf8))
-        }
+        for path in files.allCheckpoints { hash.update(Array(try digest(of: path).utf8)) }
         hash.update(
             Array(
                 ("\(files.weights ?? []) \(files.segmentSeconds ?? 0) \(files.submodel ?? "")"
@@ -115,6 +114,16 @@ final class LoadedModels: Sendable {
         return InstalledModel(
             name: files.name, files: files, stemSources: opened.stemSources,
             identity: hash.hexadecimal, isQuantized: opened.isQuantized)
+    }
+
+    /// The SHA-256 of a checkpoint, computed once for each state of the file.
+    private func digest(of path: String) throws -> String {
+        let status = FilePath.status(path) ?? stat()
+        let key = "\(path) \(status.st_ino) \(status.st_size) \(status.modifiedNanoseconds)"
+        if let known = state.withLock({ $0.digests[key] }) { return known }
+        let digest = try SHA256.hexadecimal(ofFile: path)
+        state.withLock { $0.digests[key] = digest }
+        return digest
     }
 
     /// Waits up to ten seconds for the service's own model: loading takes a second, a download
@@ -155,7 +164,9 @@ final class LoadedModels: Sendable {
         _ name: String?, then following: [SeparationRequest.Following]?
     ) throws(Problem) -> InstalledModel {
         let first = try model(name)
-        guard let following, !following.isEmpty else { return first }
+        // Their order makes no difference.
+        let following = (following ?? []).sorted { $0.description < $1.description }
+        guard !following.isEmpty else { return first }
         let key = ([first.name] + following.map(\.description)).joined(separator: " then ")
         if let known = state.withLock({ $0.models[key] }) { return known }
         var files = first.files

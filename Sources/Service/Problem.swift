@@ -22,6 +22,7 @@ package struct Problem: Error, Codable, Equatable, Sendable {
         case noRoom = "no-room"
         case unusableSound = "unusable-sound"
         case queueFull = "queue-full"
+        case tooManyRequests = "too-many-requests"
         case noModel = "no-model"
         case notReady = "not-ready"
         case busy
@@ -44,7 +45,7 @@ package struct Problem: Error, Codable, Equatable, Sendable {
             case .rangeNotSatisfiable: 416
             case .wrongHost: 421
             case .invalidOption, .tooMuchWork, .noRoom, .unusableSound: 422
-            case .queueFull: 429
+            case .queueFull, .tooManyRequests: 429
             case .noModel, .notReady, .busy, .diskFull: 503
             case .failed: 500
             }
@@ -67,6 +68,7 @@ package struct Problem: Error, Codable, Equatable, Sendable {
             case .noRoom: "The results would not fit"
             case .unusableSound: "The sound can't be separated"
             case .queueFull: "The queue is full"
+            case .tooManyRequests: "Too many requests are waiting"
             case .noModel: "The model is missing"
             case .notReady: "The service is not ready"
             case .busy: "The service is busy"
@@ -89,7 +91,7 @@ package struct Problem: Error, Codable, Equatable, Sendable {
     var retryAfterSeconds: Int? {
         switch kind {
         case .queueFull: 30
-        case .notReady, .busy: 5
+        case .notReady, .busy, .tooManyRequests: 5
         default: nil
         }
     }

@@ -23,6 +23,9 @@ final class Request {
     var route: Route?
     /// Name of the user by the token; nil for the user without a name.
     var user: String?
+    /// Whose turn the request takes where users take turns: the user's, or the address's in a service
+    /// without tokens.
+    var turnKey = ""
     /// Whether the head was read.
     var isBegun = false
     /// The reply to a request that was refused by its head. It is sent after the body was read: a
@@ -61,6 +64,19 @@ final class Request {
 
     /// Whether a body follows.
     var hasBody: Bool { (announcedBytes ?? 0) > 0 || count("transfer-encoding") > 0 }
+
+    /// The bytes of the client's address; empty if the system can't tell.
+    var address: String {
+        var storage = sockaddr_storage()
+        var size = socklen_t(MemoryLayout<sockaddr_storage>.size)
+        return withUnsafeMutableBytes(of: &storage) { bytes in
+            let name = bytes.baseAddress!.assumingMemoryBound(to: sockaddr.self)
+            guard getpeername(socket, name, &size) == 0 else { return "" }
+            // The addresses in `sockaddr_in` and `sockaddr_in6`.
+            let range = Int32(name.pointee.sa_family) == AF_INET6 ? 8..<24 : 4..<8
+            return bytes[range].map { "\($0)" }.joined(separator: ".")
+        }
+    }
 
     /// Whether the client has closed its connection.
     var isAbandoned: Bool {

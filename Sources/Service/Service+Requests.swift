@@ -27,6 +27,7 @@ extension Service {
             }
             let found = try Route.find(request.method, request.target)
             request.user = try rules.check(request, needsToken: found.route.needsToken)
+            request.turnKey = rules.tokens == nil ? request.address : request.user ?? ""
             request.route = found.route
             request.parameters = found.parameters
             if found.route.takesSound {
@@ -211,7 +212,7 @@ extension Service {
         let filter = EventLog.Filter(owner: user, job: id)
         let stream = EventStream(eventLog, filter, after: cursor) { [queue] in
             if let id {
-                let (job, lastEvent) = queue.state(of: id)
+                let (job, lastEvent) = queue.state(of: id, user)
                 return ([job.map(EventContent.job) ?? .removed(id)], lastEvent)
             }
             let page = queue.state(of: user, limit: limit)

@@ -69,7 +69,8 @@ extension Service {
 
     /// The part of the stems that a request asks for.
     private func timeRange(of request: Request, _ job: Job) throws(Problem) -> TimeRange {
-        try TimeRange(request, of: job.durationSeconds ?? 0)
+        try TimeRange(
+            request, of: job.durationSeconds ?? 0, rateHz: job.rateHz)
     }
 
     /// File name for saving: `song - vocals.wav`, with the part and with what the request names of
@@ -116,7 +117,7 @@ extension Service {
         return Reply(
             200,
             headers: [
-                ("Content-Type", "application/zip"), ("Cache-Control", "private, max-age=3600"),
+                ("Content-Type", "application/zip"), ("Cache-Control", "private, no-cache"),
                 ("Content-Disposition", FileReply.disposition(name)),
             ], body: .stream(stream, bytes: try ZipStream.bytes(of: entries, libraries)))
     }
@@ -190,7 +191,9 @@ extension Service {
         if let part = queue.growing(job)?.part, !job.stems.isEmpty {
             let seconds = Double(part.sampleCount) / Double(part.header.sampleRateHz)
             let window = Waveforms.Window(
-                points: points, range: try TimeRange(request, of: seconds))
+                points: points,
+                range: try TimeRange(
+                    request, of: seconds, rateHz: part.header.sampleRateHz))
             return .json(try derivedFiles.peaks(of: job, part, window, for: request))
         }
         // The job may have ended since it was read.
@@ -199,7 +202,7 @@ extension Service {
         return Reply(
             200,
             headers: [
-                ("Content-Type", "application/json"), ("Cache-Control", "private, max-age=3600"),
+                ("Content-Type", "application/json"), ("Cache-Control", "private, no-cache"),
             ],
             body: .bytes(
                 try derivedFiles.peaks(of: job, window, for: request) + Array("\n".utf8)))

@@ -13,7 +13,7 @@ extension Service {
         let options = try SeparationRequest(fields: optionFields(of: request))
         // A missing model is reported before a gigabyte is sent.
         if models.failure != nil { throw models.noModel }
-        try queue.checkRoom()
+        try queue.checkRoom(for: request.user)
         let limit = settings.limits.bodyBytes
         // A form is a little larger than its file.
         if let bytes = request.announcedBytes, bytes > limit + (1 << 20) {
@@ -106,7 +106,7 @@ extension Service {
         let outputs = try JobPlan.check(options, model)
         let id = Job.newID()
         let name = Job.label(upload.fileName)
-        let facts = try slots.run(id, for: request) {
+        let facts = try slots.run(id, isUpload: true, for: request) {
             try JobInput(
                 path: upload.path, name: name, in: folder, settings,
                 isCancelled: { [slots] in slots.isOver(request) }
@@ -134,7 +134,7 @@ extension Service {
         {
             return found
         }
-        try plan.checkRoom(in: folder, quotaBytes: settings.quotaBytes)
+        try plan.checkRoom(in: folder, quotaBytes: rules.share(of: settings.quotaBytes))
         guard rename(upload.path, folder.input(id)) == 0 else {
             throw Problem.unstored(.last)
         }

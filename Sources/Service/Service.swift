@@ -129,7 +129,8 @@ package final class Service: Sendable {
         clock = settings.clock
         eventLog = EventLog(clock)
         queue = try Service.openQueue(
-            libraries, folder, eventLog, metrics, settings, &warnings)
+            libraries, folder, eventLog, metrics,
+            ownPlaces: rules.share(of: settings.limits.queue) ?? 1, settings, &warnings)
         self.warnings = warnings
         models = LoadedModels(
             store: store, ownName: settings.modelName, precision: settings.precision,
@@ -177,13 +178,14 @@ package final class Service: Sendable {
     /// Opens the jobs of an earlier run. A damaged database is moved aside.
     private static func openQueue(
         _ libraries: ServiceLibraries, _ folder: DataFolder, _ eventLog: EventLog,
-        _ metrics: Metrics,
+        _ metrics: Metrics, ownPlaces: Int,
         _ settings: ServiceSettings, _ warnings: inout [String]
     ) throws(ServiceError) -> JobQueue {
         func open() throws(ServiceError) -> JobQueue {
             try JobQueue(
                 JobDatabase(libraries, path: folder.database), folder: folder, events: eventLog,
-                metrics: metrics, mostQueued: settings.limits.queue, clock: settings.clock)
+                metrics: metrics, mostQueued: settings.limits.queue, ownPlaces: ownPlaces,
+                clock: settings.clock)
         }
         do {
             return try open()

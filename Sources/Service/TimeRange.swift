@@ -10,11 +10,12 @@ struct TimeRange: Equatable {
 
     init() {}
 
-    /// The fields `from` and `to` of a request.
+    /// The fields `from` and `to` of a request, rounded down to samples: there are no more parts than
+    /// samples to name files for.
     ///
     /// - Parameter seconds: the stems' length.
     /// - Throws: `Problem` for a part without samples.
-    init(_ request: Request, of seconds: Double) throws(Problem) {
+    init(_ request: Request, of seconds: Double, rateHz: Int) throws(Problem) {
         func number(_ name: String, above least: Double) throws(Problem) -> Double? {
             guard let text = request.query(name) else { return nil }
             guard let number = Double(text), number.isFinite, number >= 0,
@@ -26,7 +27,7 @@ struct TimeRange: Equatable {
                         ? "seconds from 0 to less than the stems' \(seconds)"
                         : "seconds above 'from'")
             }
-            return number
+            return (number * Double(rateHz)).rounded(.down) / Double(rateHz)
         }
         from = try number("from", above: 0) ?? 0
         // A part that ends with the stems, or after them, is the same however its end is written.
@@ -37,8 +38,8 @@ struct TimeRange: Equatable {
 
     /// The samples of the part; at least one.
     func samples(rateHz: Int) -> Range<Int> {
-        let first = Int(from * Double(rateHz))
-        let end = to.map { Int($0 * Double(rateHz)) } ?? .max
+        let first = Int((from * Double(rateHz)).rounded())
+        let end = to.map { Int(($0 * Double(rateHz)).rounded()) } ?? .max
         return first..<max(first + 1, end)
     }
 

@@ -57,6 +57,9 @@ struct UserTokens: Sendable {
             Entry(digest: digest, user: name.map { String(decoding: $0, as: UTF8.self) }))
     }
 
+    /// The number of users.
+    var userCount: Int { Set(entries.map(\.user)).count }
+
     private static func isNameByte(_ byte: UInt8) -> Bool {
         switch byte {
         case 48...57, 65...90, 97...122, UInt8(ascii: "."), UInt8(ascii: "_"), UInt8(ascii: "-"):

@@ -3,54 +3,104 @@
 import Synchronization
 import System
 
-/// A semaphore for the work of requests, which get their turns in their order. Work with the same
-/// key never runs twice at once.
+/// A semaphore for the work of requests. Users take turns, and each user's requests keep their order.
+/// Work with the same key never runs twice at once.
 final class WorkSlots: @unchecked Sendable {
     // @unchecked: the condition guards everything that changes and is not atomic.
 
+    private struct Work {
+        let ticket: Int
+        let key: String
+        let user: String
+        let isUpload: Bool
+    }
+
+    /// Slots for all work; uploads may take one more.
     private let count: Int
     private let condition = Condition()
-    private var underWay: Set<String> = []
-    private var waiting: [(ticket: Int, key: String)] = []
+    /// Work by its key.
+    private var underWay: [String: Work] = [:]
+    private var waiting: [Work] = []
+    /// Ticket of the request whose turn it is; nil if it has to wait for a slot or a key.
+    private var next: Int?
     private var lastTicket = 0
+    /// The number of the last turn of each user with work.
+    private var turns: [String: Int] = [:]
+    private var lastTurn = 0
     private let isClosing = Atomic(false)
 
-    /// - Parameter count: requests that may work at once.
+    /// Most different works that a user may have waiting.
+    private static let mostWaiting = 16
+
+    /// - Parameter count: requests that may work at once, besides an upload.
     init(count: Int) { self.count = count }
 
     /// Waits for a slot and works in it.
     ///
-    /// - Parameter key: name of the work.
-    /// - Throws: the errors of ``check(_:)`` and of `body`.
+    /// - Parameters:
+    ///   - key: name of the work.
+    ///   - isUpload: whether it checks an upload, for which a slot is kept.
+    /// - Throws: `Problem` if the user has too much work waiting; the errors of ``check(_:)`` and of
+    ///   `body`.
     func run<Value>(
-        _ key: String, for request: Request, _ body: () throws -> Value
+        _ key: String, isUpload: Bool = false, for request: Request, _ body: () throws -> Value
     ) throws -> Value {
         try condition.withLock {
             lastTicket += 1
-            let ticket = lastTicket
-            waiting.append((ticket, key))
+            let work = Work(
+                ticket: lastTicket, key: key, user: request.turnKey, isUpload: isUpload)
+            try checkRoom(for: work)
+            waiting.append(work)
+            choose()
             defer {
-                waiting.removeAll { $0.ticket == ticket }
-                condition.broadcast()
+                waiting.removeAll { $0.ticket == work.ticket }
+                choose()
             }
-            while next != ticket {
+            while next != work.ticket {
                 try check(request)
                 condition.wait()
             }
-            underWay.insert(key)
+            lastTurn += 1
+            turns[work.user] = lastTurn
+            underWay[key] = work
         }
         defer {
             condition.withLock {
-                underWay.remove(key)
-                condition.broadcast()
+                underWay[key] = nil
+                choose()
             }
         }
         return try body()
     }
 
-    /// Ticket of the request whose turn it is; nil if all slots are taken.
-    private var next: Int? {
-        underWay.count < count ? waiting.first { !underWay.contains($0.key) }?.ticket : nil
+    private func checkRoom(for work: Work) throws(Problem) {
+        let keys = Set(waiting.lazy.filter { $0.user == work.user }.map(\.key))
+        guard keys.count < WorkSlots.mostWaiting || keys.contains(work.key) else {
+            throw Problem(
+                .tooManyRequests,
+                "\(keys.count) requests of yours wait for their turn. Try again when some are done."
+            )
+        }
+    }
+
+    /// Sets ``next`` to the work of the user with the least work under way, and among these to that of
+    /// the user whose last turn was the longest ago.
+    private func choose() {
+        var busy: [String: Int] = [:]
+        for work in waiting { busy[work.user] = 0 }
+        for work in underWay.values { busy[work.user, default: 0] += 1 }
+        turns = turns.filter { busy[$0.key] != nil }
+        let hasSlot = underWay.values.count { !$0.isUpload } < count && underWay.count <= count
+        var best: (busy: Int, turn: Int, ticket: Int)?
+        for work in waiting
+        where underWay[work.key] == nil
+            && (hasSlot || work.isUpload && underWay.count <= count)
+        {
+            let rank = (busy[work.user] ?? 0, turns[work.user] ?? 0, work.ticket)
+            if best.map({ rank < ($0.busy, $0.turn, $0.ticket) }) ?? true { best = rank }
+        }
+        next = best?.ticket
+        condition.broadcast()
     }
 
     /// Whether the work of a request is in vain.
@@ -68,7 +118,7 @@ final class WorkSlots: @unchecked Sendable {
 
     /// Runs a short action unless work with the key is under way, which can't begin meanwhile.
     func unlessUnderWay(_ key: String, _ action: () -> Void) {
-        condition.withLock { if !underWay.contains(key) { action() } }
+        condition.withLock { if underWay[key] == nil { action() } }
     }
 
     /// Wakes waiting requests, so that they check whether their clients are connected.

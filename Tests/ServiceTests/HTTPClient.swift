@@ -63,22 +63,30 @@ struct Answer {
 final class Connection {
     private let descriptor: Int32
 
-    /// - Parameter receivedBytes: size of the system's buffer of received bytes; nil for its default.
-    init(port: Int, receivedBytes: Int32? = nil) throws {
+    /// - Parameters:
+    ///   - source: the client's address; nil for the usual one.
+    ///   - receivedBytes: size of the system's buffer of received bytes; nil for its default.
+    init(port: Int, from source: String? = nil, receivedBytes: Int32? = nil) throws {
         descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         if var receivedBytes {
             setsockopt(descriptor, SOL_SOCKET, SO_RCVBUF, &receivedBytes, 4)
         }
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_port = in_port_t(port).bigEndian
-        address.sin_addr.s_addr = inet_addr("127.0.0.1")
-        let result = withUnsafePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
+        func withAddress(
+            _ host: String, _ port: Int,
+            _ call: (Int32, UnsafePointer<sockaddr>, socklen_t) -> Int32
+        ) -> Int32 {
+            var address = sockaddr_in()
+            address.sin_family = sa_family_t(AF_INET)
+            address.sin_port = in_port_t(port).bigEndian
+            address.sin_addr.s_addr = inet_addr(host)
+            return withUnsafePointer(to: &address) { pointer in
+                pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                    call(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
+                }
             }
         }
-        try #require(result == 0)
+        if let source { try #require(withAddress(source, 0) { bind($0, $1, $2) } == 0) }
+        try #require(withAddress("127.0.0.1", port) { connect($0, $1, $2) } == 0)
         // Against hangs only.
         var limit = timeval(tv_sec: 30, tv_usec: 0)
         setsockopt(
