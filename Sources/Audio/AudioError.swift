@@ -81,7 +81,7 @@ public enum AudioError: Error, Equatable, Sendable, DescribedError {
                 + "Expected WAV, AIFF, FLAC, Ogg Vorbis, Opus, MP3 or a format that ffmpeg decodes."
         case .ffmpegMissing(let path, let reason):
             return
-                "\(path): is not a sound file that libsndfile decodes (\(reason)), and there is no "
+                "\(path): can't be decoded here (\(reason)), and there is no "
                 + "ffmpeg on PATH. Install ffmpeg for AAC, M4A, WMA, video and the like, or convert "
                 + "the file."
         case .copyTooLarge(let path, let limitBytes):

@@ -15,13 +15,12 @@ public struct AudioFileType: Sendable, Equatable {
     /// All kinds of sound files that are looked for in folders.
     public static let all =
         [
-            AudioFileType("WAV, RF64, W64", "wav", "wave", "rf64", "w64", "bwf"),
+            AudioFileType("WAV, RF64", "wav", "wave", "rf64", "bwf"),
             AudioFileType("AIFF", "aif", "aiff", "aifc"),
             AudioFileType("FLAC", "flac"),
             AudioFileType("Ogg Vorbis, Opus", "ogg", "oga", "opus"),
             AudioFileType("MP3, MP2", "mp3", "mp2"),
-            AudioFileType("CAF", "caf"),
-            AudioFileType("AU", "au", "snd"),
+            AudioFileType("CAF, AU, W64", "caf", "au", "snd", "w64", needsFFmpeg: true),
             AudioFileType("AAC, ALAC", "m4a", "m4b", "aac", needsFFmpeg: true),
             AudioFileType("WMA", "wma", needsFFmpeg: true),
             AudioFileType("Monkey's Audio, WavPack, TTA", "ape", "wv", "tta", needsFFmpeg: true),

@@ -69,13 +69,13 @@ public struct AudioInput: Sendable {
     package init(descriptor: Int32, name: String, spool: Spool, ffmpeg: FFmpeg?) throws {
         let original = try spool.file(descriptor, name: name)
         do {
-            tags = try AudioReader(file: original).tags
+            tags = try AudioReader(file: original, allFormats: spool.allFormats).tags
             content = .file(original, original: original)
         } catch {
             guard case .notAudio(_, let reason) = error else { throw error }
             guard let ffmpeg else { throw AudioError.ffmpegMissing(path: name, reason: reason) }
             let decoded = try ffmpeg.decode(original, to: spool)
-            tags = try AudioReader(file: decoded).tags
+            tags = try AudioReader(file: decoded, allFormats: true).tags
             content = .file(decoded, original: original)
         }
         self.name = name
@@ -86,7 +86,8 @@ public struct AudioInput: Sendable {
     /// - Throws: ``AudioError/changed(path:)`` if the file was written to since it was opened.
     package func reader() throws(AudioError) -> any RecordingReader {
         switch content {
-        case .file(let decoded, _): try AudioReader(file: decoded)
+        // Its format was checked when it was opened.
+        case .file(let decoded, _): try AudioReader(file: decoded, allFormats: true)
         case .samples(let open): open()
         }
     }

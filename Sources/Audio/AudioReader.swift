@@ -22,8 +22,8 @@ extension RecordingReader {
 
 /// A sound file that is being decoded, at its own rate and with all its channels.
 ///
-/// WAV, AIFF, FLAC, Ogg Vorbis, Opus, MP3, and all else that libsndfile knows. Encoder delay is
-/// trimmed where the file states it. Used by one thread at a time.
+/// WAV and AIFF of PCM or floats, FLAC, Ogg Vorbis, Opus, MP3. Encoder delay is trimmed where the file
+/// states it. Used by one thread at a time.
 package final class AudioReader: RecordingReader {
     package let path: String
     package let sampleRateHz: Int
@@ -48,9 +48,14 @@ package final class AudioReader: RecordingReader {
 
     /// Reads the header of an open file.
     ///
+    /// - Parameter allFormats: whether to decode all that libsndfile knows.
     /// - Throws: every ``AudioError`` of reading but `nothingDecodable`, `tooLong` and `notFinite`.
-    init(file: InputFile) throws(AudioError) {
+    init(file: InputFile, allFormats: Bool = false) throws(AudioError) {
         try file.checkUnchanged()
+        let unlisted = AudioError.notAudio(
+            path: file.path,
+            reason: "it is not PCM or float WAV or AIFF, FLAC, Ogg Vorbis, Opus or MP3")
+        guard allFormats || file.hasListedFormat else { throw unlisted }
         var info = SF_INFO()
         let cursor = InputCursor(file)
         let path = file.path
@@ -66,6 +71,7 @@ package final class AudioReader: RecordingReader {
         announced = AnnouncedLength(of: file, format: info.format, frames: Int(info.frames))
         block = []
         // From here on deinit closes the handle, even if this throws.
+        guard allFormats || isListedFormat(info.format) else { throw unlisted }
         if let problem = PlanarAudio.problem(
             channelCount: channelCount, sampleRateHz: sampleRateHz)
         {

@@ -10,15 +10,16 @@ struct RIFFChunk {
     let countBytes: Int
 }
 
-/// The chunks of a file in their order, up to the samples: later ones can't be found in a long
-/// file.
+/// The chunks of a file in their order.
 struct RIFFChunks {
     /// Whether it is an AIFF file.
     let isForm: Bool
     let chunks: [RIFFChunk]
 
     /// Reads the chunks; nil for a file of another format.
-    init?(of file: InputFile) {
+    ///
+    /// - Parameter pastSamples: whether to look for chunks after the samples.
+    init?(of file: InputFile, pastSamples: Bool = false) {
         let header = file.bytes(at: 0, count: 12)
         isForm = header.starts(with: "FORM".utf8)
         let isBigEndian = isForm || header.starts(with: "RIFX".utf8)
@@ -28,7 +29,7 @@ struct RIFFChunks {
         else { return nil }
         chunks = file.chunks(
             from: 12, to: file.sizeBytes, isBigEndian: isBigEndian,
-            until: isForm ? "SSND" : "data")
+            until: pastSamples ? nil : isForm ? "SSND" : "data")
     }
 
     /// The chunk that holds the samples.
@@ -54,14 +55,14 @@ extension InputFile {
         return nil
     }
 
-    /// The chunks in a part of the file, up to the first one of the name `last`.
+    /// The chunks in a part of the file, up to the first one of the name `last`; nil for all.
     fileprivate func chunks(
-        from start: Int, to end: Int, isBigEndian: Bool, until last: String
+        from start: Int, to end: Int, isBigEndian: Bool, until last: String?
     ) -> [RIFFChunk] {
         var chunks: [RIFFChunk] = []
         var offset = start
         // A file of headers alone would take minutes to scan; recordings have ten chunks or so.
-        while offset + 8 <= end, chunks.count < 1_000, chunks.last?.name != last {
+        while offset + 8 <= end, chunks.count < 1_000, last == nil || chunks.last?.name != last {
             let header = bytes(at: offset, count: 8)
             guard header.count == 8 else { break }
             let size = header[4...]

@@ -34,21 +34,25 @@ package struct SpoolLimits {
     }
 }
 
-/// The folder and the limits of temporary copies, and a check for cancellation while they are made.
+/// How a track is opened: the folder and the limits of temporary copies, a check for cancellation while
+/// they are made, and what libsndfile may decode.
 package struct Spool {
     let folder: String?
     let limits: SpoolLimits
+    /// Whether libsndfile decodes every format that it knows, and not only the listed ones.
+    let allFormats: Bool
     private let isCancelled: () -> Bool
 
     /// - Parameters:
     ///   - folder: nil for the system's folder of temporary files.
     ///   - isCancelled: called while a copy is made; `true` ends it with `CancellationError`.
     package init(
-        folder: String? = nil, limits: SpoolLimits = SpoolLimits(),
+        folder: String? = nil, limits: SpoolLimits = SpoolLimits(), allFormats: Bool = false,
         isCancelled: @escaping () -> Bool = { false }
     ) {
         self.folder = folder
         self.limits = limits
+        self.allFormats = allFormats
         self.isCancelled = isCancelled
     }
 

@@ -26,7 +26,8 @@ struct AnalyzeCommand {
             "Print the tempo, the beats and the key of tracks, found in their separated stems.",
         operand: "track ...",
         operandHelp: "Audio files, folders to search for them, patterns, or - for standard input.",
-        options: [.name, .repo, .offline, .precision, .threads, .analysisJSON] + Option.common,
+        options: [.name, .repo, .offline, .precision, .threads, .allFormats, .analysisJSON]
+            + Option.common,
         examples: [
             "swift-demucs analyze song.flac":
                 "The beats per minute, the key, and the number of beats and bars.",
@@ -64,7 +65,9 @@ struct AnalyzeCommand {
                 do {
                     display.begin(label: track.path)
                     defer { display.end() }
-                    let spool = Spool { cancellation.isCancelled }
+                    let spool = Spool(allFormats: arguments.has(.allFormats)) {
+                        cancellation.isCancelled
+                    }
                     let input =
                         track.isStandardInput
                         ? try AudioInput(standardInput: spool)

@@ -33,6 +33,7 @@ struct SeparateCommand {
             .shard, allowed: "I/N, shard I of N, counted from 0, such as 0/8 for the first of eight"
         ) { Shard($0) }
         settings.isFollowing = arguments.has(.follow)
+        settings.takesAllFormats = arguments.has(.allFormats)
         settings.quarantineAfter = try arguments.number(.quarantineAfter, in: 1...1_000_000)
         self.arguments = arguments
         self.settings = settings

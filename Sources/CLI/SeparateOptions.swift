@@ -33,6 +33,12 @@ extension Option {
         help: "Don't try a track of the manifest again that has failed n times. (default: try "
             + "again)")
 
+    static let allFormats = Option(
+        "all-formats",
+        help:
+            "Decode every format that libsndfile knows, such as W64 or ADPCM, without ffmpeg; for files "
+            + "that you trust.")
+
     // MARK: - Which stems
 
     static let writtenStems = Option(
@@ -126,7 +132,8 @@ extension SeparateCommand {
                 .manifest, .shard, .follow, .timeout, .maxDuration, .quarantineAfter,
             ],
             "RUNNING": [
-                .device, .threads, .jobs, .dryRun, .jsonLines, .quiet, .verbose, .version, .help,
+                .device, .threads, .jobs, .allFormats, .dryRun, .jsonLines, .quiet, .verbose,
+                .version, .help,
             ],
         ],
         exclusive: [

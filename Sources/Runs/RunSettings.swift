@@ -39,6 +39,8 @@ package struct RunSettings: Sendable {
     /// Number of failures after which a track of a manifest is not tried again; nil for no limit.
     package var quarantineAfter: Int?
 
+    /// Whether libsndfile decodes every format that it knows.
+    package var takesAllFormats = false
     /// Whether files are only planned.
     package var isDryRun = false
     /// Whether tracks that an earlier run finished are left out.

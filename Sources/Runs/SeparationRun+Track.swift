@@ -59,9 +59,9 @@ extension SeparationRun {
         try cancellation.check()
         let path = track.input.path
         let before = FilePath.status(path)
-        let spool = Spool(folder: settings.output.spoolFolder) {
-            cancellation.isCancelled
-        }
+        let spool = Spool(
+            folder: settings.output.spoolFolder, allFormats: settings.takesAllFormats
+        ) { cancellation.isCancelled }
         let input =
             track.input.isStandardInput
             ? try AudioInput(standardInput: spool) : try AudioInput(path: path, spool: spool)

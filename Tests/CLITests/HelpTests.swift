@@ -179,6 +179,8 @@ struct HelpTests {
                   -j, --jobs <n>          Segments to compute in parallel, 0 to 1024, each on
                                           its share of --threads; 0 and 1 compute one at a time.
                                           (default: 0)
+                  --all-formats           Decode every format that libsndfile knows, such as W64
+                                          or ADPCM, without ffmpeg; for files that you trust.
                   --dry-run               Print which files would be written, and write nothing.
                   --json                  Write events as lines of JSON; the last one is a
                                           manifest of all files.
@@ -357,6 +359,8 @@ struct HelpTests {
                   --threads <n>           Number of threads, 1 to 1024.
                   -j, --jobs <n>          Segments to compute in parallel, 0 to 1024, each on
                                           its share of --threads.
+                  --all-formats           Decode every format that libsndfile knows, such as W64
+                                          or ADPCM, without ffmpeg.
                   --dry-run               Print which files would be written, and write nothing.
                   --json                  Write events as lines of JSON.
                   -q, --quiet             Print warnings and errors only.
