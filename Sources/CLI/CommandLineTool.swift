@@ -21,6 +21,14 @@ struct CommandLineTool {
         signal(SIGPIPE, SIG_IGN)
         signal(SIGXFSZ, SIG_IGN)
         let console = Console()
+        let (stack, least) = (stack_limit_bytes(), 128 << 10)
+        guard stack >= least else {
+            console.error(
+                "The stack is limited to \(stack >> 10) kB, and \(least >> 10) kB are needed: run "
+                    + "'ulimit -s 8192' before")
+            return .wrongUsage
+        }
+        if !words.contains(Option.verbose.long) { drop_decoder_messages() }
         return console.checked(run(command, words, console))
     }
 

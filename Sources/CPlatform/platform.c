@@ -7,6 +7,9 @@
 #if !defined(__wasm__)
 #include <dlfcn.h>
 #include <sched.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 #endif
 #if defined(__linux__)
@@ -40,6 +43,31 @@ int count_available_cores(void) {
 const char *path_of_binary(const void *address) {
     Dl_info binary;
     return dladdr(address, &binary) != 0 ? binary.dli_fname : NULL;
+}
+
+size_t stack_limit_bytes(void) {
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_STACK, &limit) != 0 || limit.rlim_cur > PTRDIFF_MAX)
+        return PTRDIFF_MAX;
+    return (size_t)limit.rlim_cur;
+}
+
+#if defined(__GLIBC__)
+static ssize_t write_others_lines(void *context, const char *text, size_t count) {
+    (void)context;
+    static const char name[] = "libmpg123";
+    if (memmem(text, count, name, sizeof name - 1) == NULL && write(STDERR_FILENO, text, count) < 0)
+        return 0;
+    return (ssize_t)count;
+}
+#endif
+
+void drop_decoder_messages(void) {
+#if defined(__GLIBC__)
+    FILE *filtered = fopencookie(NULL, "w", (cookie_io_functions_t){.write = write_others_lines});
+    if (filtered != NULL && setvbuf(filtered, NULL, _IOLBF, BUFSIZ) == 0)
+        stderr = filtered;
+#endif
 }
 
 void return_freed_memory(void) {

@@ -92,7 +92,8 @@ package struct Download {
                     try file.truncate()
                     continue
                 // The same request may succeed later.
-                case .interrupted, .stalled, .tooManyRequests, .refused(_, 500...599): break
+                case .interrupted, .stalled, .tooSlow, .tooManyRequests, .refused(_, 500...599):
+                    break
                 // An unreachable server is not tried again, unless it has sent bytes before: then
                 // the connection may come back.
                 case .unreachable where before > 0: break

@@ -31,6 +31,8 @@ final class Transfer {
     /// request.
     private static let otherBodyLimitBytes = 65_536
     private static let pollSeconds = 0.1
+    /// Least rate of a body, over twice the time for which it may be silent.
+    private static let leastBytesPerSecond = 1_000.0
 
     private let address: Address
     private let file: PartialFile
@@ -63,7 +65,8 @@ final class Transfer {
     /// Runs the request to its end. It asks for the bytes that the file lacks.
     ///
     /// - Parameters:
-    ///   - stallSeconds: the transfer fails if no bytes arrive for that long.
+    ///   - stallSeconds: the transfer fails if no bytes arrive for that long, or fewer than 1 kB a
+    ///     second for twice as long.
     ///   - tick: called several times a second, and at the end, with the file's length in bytes.
     func run(
         stallSeconds: Double, isCancelled: () -> Bool, tick: (Int) -> Void
@@ -101,12 +104,22 @@ final class Transfer {
         try session.start(target.request)
         defer { session.stop() }
         var lastTick = ContinuousClock.now
+        var (measured, measuredBytes) = (lastTick, file.countBytes)
         while try session.isRunning(waiting: min(Transfer.pollSeconds, stallSeconds / 4)) {
             if isCancelled() { throw CancellationError() }
             let now = ContinuousClock.now
             if now - lastActivity > .seconds(stallSeconds) {
                 throw DownloadError.stalled(
                     url: address.text, seconds: stallSeconds, receivedBytes: file.countBytes)
+            }
+            let windowSeconds = 2 * stallSeconds
+            if now - measured > .seconds(windowSeconds) {
+                let bytes = Double(file.countBytes - measuredBytes)
+                if bytes < windowSeconds * Transfer.leastBytesPerSecond {
+                    throw DownloadError.tooSlow(
+                        url: address.text, seconds: windowSeconds, receivedBytes: file.countBytes)
+                }
+                (measured, measuredBytes) = (now, file.countBytes)
             }
             if now - lastTick >= .seconds(Transfer.pollSeconds) {
                 lastTick = now

@@ -11,6 +11,8 @@ public enum DownloadError: Error, Equatable, Sendable {
     /// In every try, fewer bytes arrived than announced, or the connection broke.
     case interrupted(url: String, receivedBytes: Int, expectedBytes: Int?, reason: String)
     case stalled(url: String, seconds: Double, receivedBytes: Int)
+    /// The server sends a byte now and then, which is too slow for a model.
+    case tooSlow(url: String, seconds: Double, receivedBytes: Int)
     case insecureAddress(url: String)
     case insecureRedirect(url: String, target: String)
 
@@ -45,6 +47,9 @@ extension DownloadError: DescribedError {
                 + " bytes (\(reason)); run it again to go on from there"
         case .stalled(let url, let seconds, let received):
             "\(url) sent nothing for \(Self.text(seconds)) s, after \(received) bytes; run it "
+                + "again to go on from there"
+        case .tooSlow(let url, let seconds, let received):
+            "\(url) sent almost nothing for \(Self.text(seconds)) s, after \(received) bytes; run it "
                 + "again to go on from there"
         case .insecureAddress(let url):
             "\(url) is not fetched: expected https://, or http:// of this machine alone"
@@ -93,7 +98,8 @@ extension DownloadError: CausedError {
     package var cause: ErrorCause {
         switch self {
         case .libraryUnusable: .engine
-        case .unreachable, .interrupted, .stalled, .insecureAddress, .insecureRedirect, .refused,
+        case .unreachable, .interrupted, .stalled, .tooSlow, .insecureAddress, .insecureRedirect,
+            .refused,
             .tooManyRequests, .wrongSize, .tooLarge, .wrongChecksum, .wrongContent:
             .modelMissing
         case .diskFull, .unwritable: .output

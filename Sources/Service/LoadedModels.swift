@@ -78,6 +78,13 @@ final class LoadedModels: Sendable {
     /// The reason why the service's own model could not be loaded; nil if there is none.
     var failure: (any Error)? { state.withLock { $0.failure } }
 
+    /// The name of the wanted model, if the small one that is installed with the program runs in its
+    /// place.
+    var replacedModel: String? {
+        let name = state.withLock { $0.own?.name }
+        return name == ModelStore.demoModel && ownName == ModelStore.defaultModel ? ownName : nil
+    }
+
     /// Finds and loads the service's own model.
     func loadOwn() {
         do {
@@ -281,7 +288,7 @@ final class LoadedModels: Sendable {
             "engine": [
                 "model": .text(own?.name ?? ownName), "precision": JSON(loaded.first?.1.rawValue),
                 "threads": .integer(threads), "instruction_set": JSON(kernels?.instructionSet),
-                "version": .text(version),
+                "replaces": JSON(replacedModel), "version": .text(version),
             ],
             "models": .array(models), "has_example": .bool(hasExample), "has_web": .bool(hasWeb),
             "formats": .array(SeparationRequest.Format.allCases.map { .text($0.rawValue) }),
@@ -299,7 +306,10 @@ final class LoadedModels: Sendable {
     static let schema = JSONSchema.fields([
         "engine": .fields([
             "model": .string.orNull, "precision": .string.orNull, "threads": .integer,
-            "instruction_set": .string.orNull, "version": .string,
+            "instruction_set": .string.orNull,
+            "replaces": .string.orNull.about(
+                "The wanted model that is missing, if the small demo model runs in its place."),
+            "version": .string,
         ]),
         "models": .list(
             of: .fields([

@@ -147,6 +147,10 @@ extension Problem {
                     + "part of the song, or ask the owner of the service to make room.")
             return
         }
+        if case SeparationError.notEnoughMemory = error {
+            self.init(.noRoom, "\(error)")
+            return
+        }
         let caused = error as? any CausedError
         // These texts name the client's own file or option.
         let text = Problem.oneLine(caused?.reason ?? "\(error)")

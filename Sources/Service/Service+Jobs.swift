@@ -52,7 +52,7 @@ extension Service {
     private func sort(_ jobs: inout [JobSnapshot], _ request: Request) throws(Problem) {
         guard let text = request.query("sort") else { return }
         let isDescending = text.hasPrefix("-")
-        guard let order = Order(rawValue: String(text.drop { $0 == "-" })) else {
+        guard let order = Order(rawValue: String(text.dropFirst(isDescending ? 1 : 0))) else {
             throw .option(
                 "sort", value: text,
                 expected: "one of " + Service.orders.joined(separator: ", ")

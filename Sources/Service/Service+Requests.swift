@@ -1,6 +1,7 @@
 // Handles requests.
 
 import Audio
+import ModelZoo
 import System
 
 extension Service {
@@ -141,7 +142,11 @@ extension Service {
 
     private func ready(_ request: Request) -> Reply {
         switch models.readiness {
-        case .ready: return .text("ready\n")
+        case .ready:
+            guard let wanted = models.replacedModel else { return .text("ready\n") }
+            return .text(
+                "ready, with the small model '\(ModelStore.demoModel)' in place of '\(wanted)': "
+                    + "run 'swift-demucs models fetch \(wanted)' and start the service again\n")
         case .loading:
             return .problem(
                 Problem(.notReady, "The model '\(models.ownName)' is being loaded."),

@@ -155,6 +155,7 @@ extension TemporaryFolder {
     }
 
     /// Runs a line of a shell, in which `$0` is the command and `$@` are the arguments.
+    @discardableResult
     func shell(_ line: String, _ arguments: [String] = [], exits code: Int32 = 0) throws
         -> CommandRun
     {

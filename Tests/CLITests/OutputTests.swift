@@ -49,6 +49,26 @@ struct OutputTests {
         #expect(pipe.map { $0.st_mode & S_IFMT } == S_IFIFO)
     }
 
+    @Test func aSmallStackIsNamed() throws {
+        let run = try folder.shell("ulimit -s 64; \"$0\" --version", exits: 2)
+        #expect(run.errors.contains("The stack is limited to 64 kB"))
+        try folder.shell("ulimit -s 128; \"$0\" --version")
+    }
+
+    @Test func theDecoderOfMP3AddsNoLinesOfItsOwn() throws {
+        var bytes = try Data(contentsOf: Fixture.url("audio/recordings/untagged.mp3"))
+        var random = SplitMix64(seed: 1)
+        for place in stride(from: 600, to: bytes.count, by: 7) {
+            bytes[place] = UInt8(random.next() & 255)
+        }
+        try folder.write(bytes, "damaged.mp3")
+        let words = ["-n", Self.model, "damaged.mp3"]
+        // What is dropped is shown on request.
+        #expect(try folder.run(words + ["--verbose"]).errors.contains("libmpg123"))
+        let run = try folder.run(words)
+        #expect(!run.errors.contains("libmpg123"))
+    }
+
     @Test(
         .enabled(if: FilePath.status("/dev/full") != nil),
         arguments: [

@@ -370,6 +370,12 @@ import WeightsLoader
         }
     }
 
+    @Test func aServerThatDripsFailsTheDownload() throws {
+        let server = try server { reply, _ in reply.drips = true }
+        let error = failure(server, policy: Self.patience(attempts: 1, stallSeconds: 2))
+        guard case .tooSlow(_, 4, _) = error else { return record(error) }
+    }
+
     @Test func anUnreachableServerIsReported() throws {
         let server = try LoopbackServer { _, _ in .text(200) }
         server.stop()

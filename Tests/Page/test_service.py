@@ -1,4 +1,6 @@
 """The page when its service is lost, not ready, or wants a token."""
+import json
+
 from selenium.webdriver.common.keys import Keys
 
 from page_test import PageTest, smoke, with_service
@@ -58,6 +60,16 @@ class ServiceTests(PageTest):
         self.assertIn(self.POLL, self.value("delays"))
         self.subject.proxy.reply_no_more("/readyz")
         self.wait("document.querySelector('#banner').hidden")
+
+    def test_the_small_model_in_place_of_the_wanted_one_is_named_with_the_cure(self):
+        self.assertTrue(self.value("document.querySelector('#replacement').hidden"))
+        models = json.loads(self.subject.request("GET", "v1/models"))
+        models["engine"]["replaces"] = "htdemucs"
+        self.subject.proxy.reply("/v1/models", "200 OK", models)
+        self.open()
+        self.wait("!document.querySelector('#replacement').hidden")
+        self.assertIn("swift-demucs models fetch htdemucs", self.find("#replacement").text)
+        self.subject.proxy.reply_no_more("/v1/models")
 
     @with_service("-n", "hdemucs_mmi", "--offline", is_ready=False)
     def test_without_a_model_the_page_says_how_to_fetch_one_though_there_is_another(self):

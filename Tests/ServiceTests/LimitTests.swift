@@ -135,6 +135,17 @@ struct LimitTests {
         #expect(try service.files("uploads").isEmpty)
     }
 
+    @Test func theSmallModelInPlaceOfTheWantedOneIsNamed() throws {
+        let service = try RunningService { $0.modelName = "htdemucs" }
+        try service.waitUntilReady()
+        #expect(try service.get("/readyz").text.contains("'swift-demucs models fetch htdemucs'"))
+        let engine = try service.get("/v1/models").object["engine"] as? [String: Any]
+        #expect(engine?["replaces"] as? String == "htdemucs")
+        let other = try RunningService()
+        try other.waitUntilReady()
+        #expect(try other.get("/readyz").text.hasSuffix("ready\n"))
+    }
+
     @Test func aMissingModelIsRefused() throws {
         let service = try RunningService(model: "/nowhere/none.safetensors")
         service.service?.waitUntilLoaded()

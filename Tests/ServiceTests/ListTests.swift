@@ -33,7 +33,7 @@ struct ListTests {
         #expect(page["total"] as? Int == 3)
         let next = try #require(page["next"] as? String)
         #expect(try names(service, "sort=name&limit=2&after=\(next)") == ["Night train.wav"])
-        for query in ["sort=colour", "state=lost", "search=x&after=y"] {
+        for query in ["sort=colour", "sort=--name", "state=lost", "search=x&after=y"] {
             #expect(try service.get("/v1/separations?\(query)").status == 422, "\(query)")
         }
     }

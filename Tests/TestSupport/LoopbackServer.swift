@@ -30,6 +30,8 @@ package struct Reply: Sendable {
     package var cutAfterBytes: Int?
     /// The connection stalls after this number of bytes of the body (0: after the head).
     package var stallAfterBytes: Int?
+    /// Whether the body is sent byte by byte, 50 in a second.
+    package var drips = false
     /// Bytes to send instead of an HTTP reply.
     package var rawBytes: Data?
 
@@ -147,6 +149,12 @@ package final class LoopbackServer: @unchecked Sendable {
         let end =
             [reply.cutAfterBytes, reply.stallAfterBytes, reply.body.count].compactMap { $0 }
             .min() ?? 0
+        if reply.drips {
+            for byte in reply.body.prefix(end) {
+                guard LoopbackServer.send(Data([byte]), to: connection) else { return }
+                usleep(20_000)
+            }
+        }
         guard LoopbackServer.send(reply.body.prefix(end), to: connection) else { return }
         if reply.stallAfterBytes != nil {
             // Waits until the other side closes the connection.

@@ -35,6 +35,13 @@ char *_Nullable *_Nullable program_arguments(void);
  * doesn't tell. Lasts as long as that binary is loaded. */
 const char *_Nullable path_of_binary(const void *_Nonnull address);
 
+/* Bytes that the main thread's stack may have; PTRDIFF_MAX without a limit. */
+size_t stack_limit_bytes(void);
+
+/* Drops the lines of libmpg123, which libsndfile decodes MP3 with, from the standard error of this process:
+ * it writes hundreds about a damaged file. Where the C library can't, nothing changes. */
+void drop_decoder_messages(void);
+
 /* Returns freed memory that the C library keeps to the system: megabytes, after arrays as large as a
  * model's tensors were freed. */
 void return_freed_memory(void);

@@ -1,7 +1,7 @@
 // The back end's state (connected, starting, without a model), shown in the banner and the header.
 
 import { json, Problem, request } from "./api.js";
-import { announce, setText } from "./dom.js";
+import { announce, element, setText } from "./dom.js";
 
 const pollSeconds = 2;
 /** Connection losses that are shorter, as when a laptop wakes, are not shown. */
@@ -63,6 +63,9 @@ export class Service {
     const threads = `${engine.threads} thread${engine.threads === 1 ? "" : "s"}`;
     const node = document.getElementById("engine");
     setText(node, [engine.model, engine.precision, threads].filter(Boolean).join(" · "));
+    const note = document.getElementById("replacement");
+    note.hidden = !engine.replaces;
+    if (engine.replaces) note.replaceChildren(`The small demo model runs in place of ${engine.replaces}, and its stems are rougher. On the machine of the service, run `, element("code", { textContent: `swift-demucs models fetch ${engine.replaces}` }), " and start it again.");
     node.title = [engine.version && `swift-demucs ${engine.version}`, engine.instruction_set].filter(Boolean).join(", ");
   }
 

@@ -8,6 +8,9 @@ package struct SystemThread: @unchecked Sendable {
     // @unchecked: all threads may use a handle.
     private let handle: pthread_t
 
+    /// Least stack in bytes: the system's default follows `ulimit -s`, which may be far too small.
+    private static let leastStackBytes = 1 << 20
+
     /// Starts the thread; nil if the system has no room for it.
     package init?(_ body: @escaping @Sendable () -> Void) {
         let start = Unmanaged.passRetained(Start(body: body))
@@ -22,7 +25,13 @@ package struct SystemThread: @unchecked Sendable {
         sigfillset(&blocked)
         for fault in [SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP] { sigdelset(&blocked, fault) }
         pthread_sigmask(SIG_SETMASK, &blocked, &former)
-        let code = pthread_create(&created, nil, run, start.toOpaque())
+        var attributes = pthread_attr_t()
+        pthread_attr_init(&attributes)
+        defer { pthread_attr_destroy(&attributes) }
+        var stackBytes = 0
+        pthread_attr_getstacksize(&attributes, &stackBytes)
+        pthread_attr_setstacksize(&attributes, max(stackBytes, Self.leastStackBytes))
+        let code = pthread_create(&created, &attributes, run, start.toOpaque())
         pthread_sigmask(SIG_SETMASK, &former, nil)
         guard code == 0 else {
             start.release()
