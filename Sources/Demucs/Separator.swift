@@ -340,19 +340,25 @@ public final class Separator: Sendable {
 }
 
 /// Refuses a pass for which the machine has no memory, before the system ends the process.
-private final class MemoryCheck: Sendable {
+package final class MemoryCheck: Sendable {
+    private let freeBytes: @Sendable () -> Int?
     /// Samples of the longest mix that was checked, by member of the bag.
     private let checked = Mutex<[Int: Int]>([:])
 
+    /// - Parameter freeBytes: the memory that is left; nil if nobody knows.
+    package init(freeBytes: @escaping @Sendable () -> Int? = availableMemoryBytes) {
+        self.freeBytes = freeBytes
+    }
+
     /// - Parameter passes: passes that run at once.
     /// - Throws: `SeparationError.notEnoughMemory`.
-    func check(
+    package func check(
         _ network: ModelNetwork, _ member: Int, _ shape: Shape, passes: Int
     ) throws(SeparationError) {
         try checked.withLock { checked throws(SeparationError) in
             guard shape[1] > checked[member] ?? 0 else { return }
             let needed = passes * network.passBytes(shape)
-            if let free = availableMemoryBytes(), needed > free {
+            if let free = freeBytes(), needed > free {
                 throw .notEnoughMemory(neededBytes: needed, freeBytes: free)
             }
             checked[member] = shape[1]

@@ -126,13 +126,14 @@ final class PositionTables: Sendable {
 
     private let latest = Mutex<(lengths: [Int], tables: Tables)?>(nil)
 
-    /// - Parameter isDry: whether the tables are without values.
+    /// - Parameter isDry: whether the tables are without values: kept as others are, but never used
+    ///   again.
     func of(
         freqs: Int, times: Int, length: Int, isDry: Bool, make: () -> Tables
     ) -> Tables {
-        let lengths = [freqs, times, length, isDry ? 1 : 0]
+        let lengths = isDry ? [] : [freqs, times, length]
         return latest.withLock { latest in
-            if let latest, latest.lengths == lengths { return latest.tables }
+            if let latest, !isDry, latest.lengths == lengths { return latest.tables }
             let tables = make()
             latest = (lengths, tables)
             return tables
