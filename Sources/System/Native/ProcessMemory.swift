@@ -44,15 +44,31 @@ package func availableMemoryBytes() -> Int? {
             let kilobytes = line.split { !$0.isNumber }.first.flatMap { Int($0) } ?? 0
             free = (free ?? 0) + kilobytes * 1024
         }
-        // "0::/system.slice/swift-demucs.service" of version 2; a group's limit holds for those in it.
-        let group = text("/proc/self/cgroup")?.split(separator: "\n")
-            .first { $0.hasPrefix("0::") }?.dropFirst(3)
-        var path = "/sys/fs/cgroup" + (group.map { $0 == "/" ? "" : String($0) } ?? "")
-        while path.hasPrefix("/sys/fs/cgroup") {
-            if let limit = bytes("\(path)/memory.max"), let used = bytes("\(path)/memory.current") {
-                free = min(free ?? .max, max(0, limit - used))
+        // "0::/system.slice/swift-demucs.service", or "4:memory:/user.slice" of version 1. The limit of a
+        // group holds for the groups in it, too; a container may see its own group as the root.
+        for line in text("/proc/self/cgroup")?.split(separator: "\n") ?? [] {
+            let parts = line.split(separator: ":", maxSplits: 2, omittingEmptySubsequences: false)
+            guard parts.count == 3 else { continue }
+            let isSecond = parts[1].isEmpty
+            guard isSecond || parts[1].split(separator: ",").contains("memory") else { continue }
+            let root = "/sys/fs/cgroup" + (isSecond ? "" : "/memory")
+            let (limitFile, usedFile) =
+                isSecond
+                ? ("memory.max", "memory.current")
+                : ("memory.limit_in_bytes", "memory.usage_in_bytes")
+            var path = root + (parts[2] == "/" ? "" : parts[2])
+            while path.hasPrefix(root) {
+                if let limit = bytes("\(path)/\(limitFile)"),
+                    let used = bytes("\(path)/\(usedFile)")
+                {
+                    // The cache of files goes when memory is needed.
+                    let cache = text("\(path)/memory.stat")?.split(separator: "\n")
+                        .first { $0.hasPrefix("inactive_file ") }?.split(separator: " ").last
+                    let left = limit - used + (cache.flatMap { Int($0) } ?? 0)
+                    free = min(free ?? .max, max(0, left))
+                }
+                path = FilePath.folder(of: path)
             }
-            path = FilePath.folder(of: path)
         }
         return free
     #else
