@@ -47,6 +47,7 @@ package struct LinkedModel: Sendable {
     package static func named(_ name: String) -> LinkedModel? { all.first { $0.name == name } }
 
     private static let unstated = "not stated"
+    private static let unread = "not known: its card was not read"
     private static let mirror =
         "https://huggingface.co/Politrees/UVR_resources/resolve/main/models/Roformer/BandSplit/"
     private static let training =
@@ -145,13 +146,15 @@ package struct LinkedModel: Sendable {
             "model_chorus_bs_roformer_ep_267_sdr_24.1275.ckpt", 527_121_477,
             "123c00786bdbc6bd462dddb35cd21fd6ae99ab8319f93f63a8abc1012e593d94",
             "config_bs_roformer_chorus_male_female.yaml",
-            "363ef6bef5f0fd89b69e6e0f90dcc102dec6aaeb6e55790cae1796bebdf5097e"),
+            "363ef6bef5f0fd89b69e6e0f90dcc102dec6aaeb6e55790cae1796bebdf5097e",
+            licence: "CC BY-NC-SA 4.0 by its card: not for commercial use"),
         mirrored(
             "bs_roformer_male_female", "male and female voices, by aufr33: BS-RoFormer",
             "bs_roformer_male_female_by_aufr33_sdr_7.2889.ckpt", 527_119_779,
             "3cf11736d1b42a11ae55d8299316585921477dd2a671b24b663660846ca9861b",
             "config_bs_roformer_chorus_male_female.yaml",
-            "363ef6bef5f0fd89b69e6e0f90dcc102dec6aaeb6e55790cae1796bebdf5097e"),
+            "363ef6bef5f0fd89b69e6e0f90dcc102dec6aaeb6e55790cae1796bebdf5097e",
+            licence: "not known: no card was found"),
         LinkedModel(
             name: "bs_roformer_dereverb",
             summary: "voices without reverberation, by anvuew: BS-RoFormer",
@@ -163,7 +166,7 @@ package struct LinkedModel: Sendable {
                 "https://huggingface.co/anvuew/dereverb_bs_roformer/resolve/main/archive/"
                     + "deverb_bs_roformer_8_384dim_10depth.yaml",
                 sha256: "a87cf93b36b9a20d25a9cc4f78a2541ea0033988e7b6c38dcf0029e9290af816"),
-            licence: unstated),
+            licence: "GPL-3.0 by its card"),
         LinkedModel(
             name: "htdemucs_vocals", summary: "vocals and the rest, by ZFTurbo: HTDemucs",
             // The checksum is recorded in one public script alone.
@@ -176,7 +179,8 @@ package struct LinkedModel: Sendable {
             name: "drumsep",
             summary: "kick, snare, cymbals and toms of a drum stem, by inagoy: Hybrid Demucs",
             checkpoint: File(training + "v1.0.5/model_drumsep.th"),
-            configuration: File(configurations + "config_drumsep.yaml"), licence: unstated),
+            configuration: File(configurations + "config_drumsep.yaml"),
+            licence: "MIT in its author's repository, which does not name the weights"),
         cinematic("cdx23", "dbb4db154df7e45a5cb72d1659c48937e757f6d6b0eef8ca4199e6e38f8d8f37"),
         cinematic("cdx23_2", "a778de4a72b90482a578bfb6ea6bf41462785d9136c11802c67a864a40f29434"),
         cinematic("cdx23_3", "e41a54684d3cd6794ee2bb59183ffeb11a9a3d42db873a6a08a9829ac3ef4cfe"),
@@ -197,12 +201,13 @@ package struct LinkedModel: Sendable {
     /// A model of the mirror that bs-roformer-infer fetches from.
     private static func mirrored(
         _ name: String, _ summary: String, _ checkpoint: String, _ countBytes: Int,
-        _ sha256: String, _ configuration: String, _ configurationSHA256: String
+        _ sha256: String, _ configuration: String, _ configurationSHA256: String,
+        licence: String = unread
     ) -> LinkedModel {
         LinkedModel(
             name: name, summary: summary,
             checkpoint: File(mirror + checkpoint, sha256: sha256, countBytes: countBytes),
             configuration: File(mirror + configuration, sha256: configurationSHA256),
-            licence: unstated)
+            licence: licence)
     }
 }

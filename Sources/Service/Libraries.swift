@@ -76,7 +76,7 @@ package enum ServiceError: Error, DescribedError {
         case .folderInUse(let path):
             "\(path): is in use by another service. Stop it, or choose another data folder."
         case .database(let path, let reason):
-            "\(path): the database failed (\(reason)). Check the space on its disk."
+            "\(path): the database failed (\(reason)). If its disk is full, make room."
         }
     }
 }

@@ -78,14 +78,14 @@ extension Route {
             "GET", "/v1/separations/{id}/stems/{file}", .stem,
             "A stem; of a running job, a range of the finished part as WAV with float samples",
             parameters: [.shared("file"), .shared("named")] + TimeRange.parameters,
-            OpenAPI.Response.sound, refusals: [.conflict, .invalidOption]),
+            OpenAPI.Response.sound, refusals: [.conflict, .invalidOption, .tooManyRequests]),
         Route(
             "GET", "/v1/separations/{id}/stems.zip", .zip, "All stems as a ZIP archive",
             parameters: [.shared("format"), .shared("named")] + TimeRange.parameters,
             [
                 200: OpenAPI.Response(
                     "The archive, made while it is sent.", ["application/zip"], .binary)
-            ], refusals: [.conflict, .invalidOption]),
+            ], refusals: [.conflict, .invalidOption, .tooManyRequests]),
         Route(
             "GET", "/v1/separations/{id}/mix", .mix, "A mix of stems",
             parameters: [.shared("format"), .shared("named")] + TimeRange.parameters + [
@@ -98,7 +98,7 @@ extension Route {
                         + "those that are not named, 0 for sums of the option mix), and with .pan "
                         + "its place from -1, left, to 1, right: bass.pan=-0.5. A sum beyond full "
                         + "scale is scaled down.")
-            ], OpenAPI.Response.sound, refusals: [.conflict, .invalidOption]),
+            ], OpenAPI.Response.sound, refusals: [.conflict, .invalidOption, .tooManyRequests]),
         Route(
             "GET", "/v1/separations/{id}/peaks", .peaks, "Waveforms for drawing",
             parameters: [
@@ -106,10 +106,10 @@ extension Route {
                     "points", .integer(in: 1...Service.mostPoints, default: Service.points),
                     "At most so many points; there are never more than one for 256 samples.")
             ] + TimeRange.parameters, [200: .json("Least and greatest samples.", "Peaks")],
-            refusals: [.conflict, .invalidOption]),
+            refusals: [.conflict, .invalidOption, .tooManyRequests]),
         Route(
             "GET", "/v1/separations/{id}/analysis", .analysis, "Tempo, beats and key",
-            [200: .json("The analysis.", "Analysis")], refusals: [.conflict]),
+            [200: .json("The analysis.", "Analysis")], refusals: [.conflict, .tooManyRequests]),
         Route(
             "POST", "/v1/separate/{file}", .separateNow,
             "Separate a sound; the stem comes back in the reply", takesSound: true,

@@ -53,7 +53,7 @@ struct Route: Sendable {
         self.refusals =
             [.badRequest, .forbidden, .wrongHost, .busy] + refusals
             + (needsToken ? [.unauthorized] : []) + (pattern.contains("{") ? [.notFound] : [])
-            + (takesSound ? [.tooLarge, .notASound, .invalidOption, .queueFull] : [])
+            + (takesSound ? [.tooLarge, .notASound, .invalidOption, .queueFull, .tooManyRequests] : [])
             + (takesRange ? [.rangeNotSatisfiable] : [])
     }
 
