@@ -53,7 +53,8 @@ struct Route: Sendable {
         self.refusals =
             [.badRequest, .forbidden, .wrongHost, .busy] + refusals
             + (needsToken ? [.unauthorized] : []) + (pattern.contains("{") ? [.notFound] : [])
-            + (takesSound ? [.tooLarge, .notASound, .invalidOption, .queueFull, .tooManyRequests] : [])
+            + (takesSound
+                ? [.tooLarge, .notASound, .invalidOption, .queueFull, .tooManyRequests] : [])
             + (takesRange ? [.rangeNotSatisfiable] : [])
     }
 
