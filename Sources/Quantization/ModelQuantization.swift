@@ -1,6 +1,5 @@
 // Quantisation of a model with float weights: calibration, rounding with GPTQ, corrected biases,
-// and the choice of each layer's form. docs/int8.md describes these steps, and
-// docs/int8-study.md has the measurements behind them.
+// and the choice of each layer's form. docs/int8.md describes these steps.
 
 import Demucs
 import Layers
