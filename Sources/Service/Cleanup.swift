@@ -74,8 +74,9 @@ struct Cleanup {
         while bytes > quota, jobs.count > 1 {
             let owned = Dictionary(grouping: jobs, by: \.owner)
                 .mapValues { $0.reduce(0) { $0 + sizes[$1.id, default: 0] } }
-            let largest = owned.max { $0.value < $1.value }?.key
-            guard let index = jobs.firstIndex(where: { $0.owner == largest ?? nil }) else { return }
+            guard let largest = owned.max(by: { $0.value < $1.value }),
+                let index = jobs.firstIndex(where: { $0.owner == largest.key })
+            else { return }
             let job = jobs.remove(at: index)
             if remove(job) { bytes -= sizes[job.id, default: 0] }
         }

@@ -105,13 +105,16 @@ final class EventLog: @unchecked Sendable {
             var id = id
             while true {
                 if isClosed { return .closed }
-                let log = log(of: filter.owner)
-                if !log.keeps(id) { return .trimmed }
-                let found = log.events(after: id).filter(filter.fits)
-                if !found.isEmpty || clock.now() >= deadline {
-                    return .events(found, last: log.last)
+                do {
+                    // Not kept during the wait: a new event would copy the log.
+                    let log = log(of: filter.owner)
+                    if !log.keeps(id) { return .trimmed }
+                    let found = log.events(after: id).filter(filter.fits)
+                    if !found.isEmpty || clock.now() >= deadline {
+                        return .events(found, last: log.last)
+                    }
+                    id = log.last
                 }
-                id = log.last
                 clock.wait(condition, deadline)
             }
         }
