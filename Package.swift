@@ -112,8 +112,11 @@ let package = Package(
                 "Runs", "Demucs", "ModelDownloads", "Diagnostics", "Quantization", "Porting",
                 "Analysis", "Evaluation", "Service", "ModelZoo", "WeightsLoader", "HTDemucs",
                 "Signal", "Tensor", "System", "CSwiftDemucs",
-            ]),
-        .executableTarget(name: "swift-demucs", dependencies: ["CLI", "System"]),
+            ],
+            // The wheel's library holds the command too, so the program's `main` is a target of its own.
+            path: "Sources/cli", exclude: ["main"]),
+        .executableTarget(
+            name: "swift-demucs", dependencies: ["CLI", "System"], path: "Sources/cli/main"),
 
         // Reads fixtures and compares tensors; only for the tests.
         .target(

@@ -16,7 +16,8 @@ let package = Package(
         .target(name: "Signal", dependencies: ["Tensor", "System", "CKernels"]),
         .target(name: "Layers", dependencies: ["Tensor", "System", "CKernels"]),
         .target(
-            name: "WeightsLoader", dependencies: ["System"], exclude: ["Native"],
+            name: "WeightsLoader", dependencies: ["System"],
+            exclude: ["GGUF", "Native", "ONNX/Native", "Safetensors/Native"],
             swiftSettings: small),
         .target(
             name: "HTDemucs",

@@ -1,5 +1,5 @@
 // Hybrid Transformer Demucs: the model of Rouard, Massa, Défossez 2022, "Hybrid Transformers for
-// Music Source Separation", arXiv:2211.08553. `HTDemucs+Forward.swift` follows its figure 1.
+// Music Source Separation", arXiv:2211.08553. `HybridNetwork.swift` follows its figure 1.
 
 import Layers
 import Tensor

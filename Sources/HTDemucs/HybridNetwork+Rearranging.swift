@@ -1,5 +1,4 @@
-// The small steps of forward between its blocks: normalisation of the inputs, the frequency
-// embedding, changes of layout.
+// The small steps of forward between its blocks: normalisation of the inputs and changes of layout.
 
 import Layers
 import Tensor
