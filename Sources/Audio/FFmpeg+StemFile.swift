@@ -112,7 +112,8 @@ extension FFmpeg {
             cover = try Self.cover(lines, of: descriptor, ffmpeg, spool)
         }
 
-        /// The first picture that ffmpeg lists as `Stream #0:1: Video: mjpeg …, … (attached pic)`.
+        /// The first picture that ffmpeg lists as `Stream #0:1: Video: mjpeg …, … (attached pic)`
+        /// and that it can read alone: a damaged one would make the stem file fail.
         private static func cover(
             _ lines: [Substring], of source: Int32, _ ffmpeg: FFmpeg, _ spool: Spool
         ) throws -> (codec: String, descriptor: Int32)? {
@@ -127,11 +128,20 @@ extension FFmpeg {
                         + ["-map", "0:\(number)", "-frames:v", "1", "-c", "copy"]
                         + ["-f", "image2pipe", "-y", "file:/dev/stdout"],
                     descriptors: [source, picture], spool)
-                if result?.status == 0, lseek(picture, 0, SEEK_END) > 0 { return (codec, picture) }
+                let check = try? ffmpeg.run(
+                    FFmpeg.quiet + FFmpeg.input("file:/dev/stdin", demuxer: demuxer(codec))
+                        + ["-c", "copy", "-f", "null", "-"],
+                    descriptors: [picture, picture], spool)
+                if result?.status == 0, check?.status == 0 { return (codec, picture) }
                 System.close(picture)
                 try spool.checkCancellation()
             }
             return nil
+        }
+
+        /// The demuxer of a picture in a file of its own.
+        static func demuxer(_ codec: String) -> String {
+            codec == "png" ? "png_pipe" : "jpeg_pipe"
         }
 
         func close() {
@@ -200,7 +210,7 @@ extension FFmpeg {
             switch format.container {
             case .mp4:
                 let input = inputs.count
-                inputs.append((isPNG ? "png_pipe" : "jpeg_pipe", cover.descriptor))
+                inputs.append((SourceDetails.demuxer(cover.codec), cover.descriptor))
                 output += ["-map", "\(input):v", "-c:v", "copy"]
                 output += ["-disposition:v:0", "attached_pic"]
             case .mka:

@@ -44,6 +44,31 @@ struct StemFileCommandTests {
         #expect(mix != Data(count: mix.count))
     }
 
+    /// A cover whose bytes are no picture, in a FLAC file and in MP4.
+    @Test(.enabled(if: hasFFmpeg)) func aDamagedCoverIsLeftOut() throws {
+        let type = Array("image/jpeg".utf8)
+        let cover = [UInt8](repeating: 0, count: 500)
+        func number(_ value: Int) -> [UInt8] {
+            [24, 16, 8, 0].map { UInt8(truncatingIfNeeded: value >> $0) }
+        }
+        let block =
+            number(3) + number(type.count) + type
+            + [0, 64, 64, 24, 0].flatMap(number) + number(cover.count) + cover
+        try folder.run("a.wav", "-n", "base", "-o", "flac", "--flac", "--stems=drums")
+        let flac = try folder.data("flac/base/a/drums.flac")
+        // After the marker and STREAMINFO, which is no longer the last block.
+        var bytes = [UInt8](flac)
+        let isLast = bytes[4] & 0x80
+        bytes[4] &= 0x7F
+        bytes.insert(contentsOf: [6 | isLast] + number(block.count).dropFirst() + block, at: 42)
+        try folder.write(Data(bytes), "cover.flac")
+        for container in ["mp4", "mka"] {
+            try folder.run(
+                "cover.flac", "-n", "base", "-o", container, "--stem-file", container,
+                "--stems=none")
+        }
+    }
+
     @Test(.enabled(if: hasFFmpeg)) func theFileCanBeAllThatIsWritten() throws {
         #expect(
             try run("--stem-file=mp4", "--stems=none").outputLines == ["out/base/a.stem.mp4"])
