@@ -30,17 +30,23 @@ struct PlannedTrack {
         }
     }
 
-    /// Checks that no name is too long for a file, and that no file would replace the track.
+    /// Checks that no name is too long for a file, and that no file would replace the track or a
+    /// file of another track.
     ///
+    /// - Parameter others: files of other tracks, each with its track.
     /// - Throws: `AudioError.unwritable`.
-    func checkPaths() throws(AudioError) {
+    func checkPaths(others: [FileIdentity: String]) throws(AudioError) {
         let track = input.file
         for path in paths {
             if FilePath.name(of: path).utf8.count > FilePath.longestNameBytes {
                 throw .unwritable(path: path, reason: "\(SystemError(code: ENAMETOOLONG))")
             }
-            if let track, FilePath.status(path)?.file == track {
+            guard let file = FilePath.status(path)?.file else { continue }
+            if file == track {
                 throw .unwritable(path: path, reason: "it is the track itself")
+            }
+            if let other = others[file] {
+                throw .unwritable(path: path, reason: "it is a file of the track '\(other)'")
             }
         }
     }

@@ -66,7 +66,7 @@ extension SeparationRun {
             track.input.isStandardInput
             ? try AudioInput(standardInput: spool) : try AudioInput(path: path, spool: spool)
         let checksum = track.isRecorded ? PendingChecksums(of: [path], self.cancellation) : nil
-        try track.checkPaths()
+        try track.checkPaths(others: finishedFiles)
         let folders = try track.folders.map { try OutputFolder(making: $0) }
         for folder in folders { TemporaryFiles.removeLeftovers(in: folder.path) }
         defer {

@@ -29,6 +29,9 @@ package struct SeparationRun {
     /// Seed of all tracks without their own seed, so that one number repeats the run.
     private let seed: UInt64
     private var modelChecksums: PendingChecksums?
+    /// The files of finished tracks, each with its track: a disk that ignores case, or a link, may
+    /// give two tracks the same file. Those of a manifest might not fit into memory.
+    private(set) var finishedFiles: [FileIdentity: String] = [:]
 
     /// Plans the files.
     ///
@@ -133,6 +136,7 @@ package struct SeparationRun {
         }
         if let record = recordOfSameResult(track) {
             report(track, status: .skipped, record)
+            keepFiles(of: track)
         } else if let failure = quarantine(track) {
             events.ended(quarantined(track, failure))
         } else if settings.isDryRun {
@@ -147,9 +151,17 @@ package struct SeparationRun {
             let result = separate(track, label: label, with: separator)
             recordOutcome(result, track, after: failures)
             events.ended(result)
+            if result.status == .done { keepFiles(of: track) }
             if isPipeClosed || events.count(.interrupted) > 0 { return false }
         }
         return true
+    }
+
+    private mutating func keepFiles(of track: PlannedTrack) {
+        if manifest != nil { return }
+        for path in track.paths {
+            if let file = FilePath.status(path)?.file { finishedFiles[file] = track.input.label }
+        }
     }
 
     // MARK: - Tracks that are skipped or planned

@@ -103,6 +103,21 @@ struct BatchTests {
         #expect(!folder.exists("out"))
     }
 
+    /// A link stands for a disk that ignores case.
+    @Test func twoTracksWithOneFolderKeepTheirFiles() throws {
+        for name in ["a/Song.wav", "b/song.wav"] { try folder.writeTrack(name, samples: 700) }
+        try folder.makeFolder("out/cross_first/Song")
+        try FileManager.default.createSymbolicLink(
+            atPath: folder.url("out/cross_first/song").path, withDestinationPath: "Song")
+        let arguments = ["a", "b", "-n", "cross_first", "-o", "out"]
+        let first = try folder.run(arguments, exits: 1)
+        #expect(
+            first.errors.contains("it is a file of the track 'a/Song.wav'"), "\(first.errors)")
+        let second = try folder.run(arguments + ["--skip-existing"], exits: 1)
+        #expect(second.errorLines.contains("Already done: a/Song.wav"), "\(second.errors)")
+        #expect(second.errors.contains("it is a file of the track 'a/Song.wav'"))
+    }
+
     @Test func aTrackChangedMeanwhileIsReported() throws {
         let run = try separate {
             let file = try FileHandle(forWritingTo: folder.url("music/12.wav"))
