@@ -187,6 +187,7 @@ struct OutputFolder {
 
     /// The folders that were made, outermost first.
     private let made: [String]
+    private let disk: dev_t?
 
     /// Makes the folder and its parents, unless they exist.
     ///
@@ -207,14 +208,28 @@ struct OutputFolder {
             } else if errno == ENOENT, tries > 1 {
                 let again = try OutputFolder(making: path, tries: tries - 1)
                 self.made = made + again.made
+                disk = again.disk
                 return
             } else if errno != EEXIST {
                 throw OutputFolder.unwritable(folder, errno)
             }
         }
         self.made = made
+        disk = FilePath.status(path)?.st_dev
         if !FilePath.isFolder(path) { throw OutputFolder.unwritable(path, ENOTDIR) }
         if access(path, W_OK | X_OK) != 0 { throw OutputFolder.unwritable(path, errno) }
+    }
+
+    /// Checks that the disk of the folder is still there: otherwise the next files would fill the
+    /// disk below. A run beside this one may have removed the empty folder alone.
+    func checkDisk() throws(AudioError) {
+        var existing = path
+        while FilePath.status(existing) == nil, existing != FilePath.folder(of: existing) {
+            existing = FilePath.folder(of: existing)
+        }
+        if existing != path, FilePath.status(existing)?.st_dev != disk {
+            throw .unwritable(path: path, reason: "its disk was removed")
+        }
     }
 
     /// Removes the folders that were made, if they are empty.

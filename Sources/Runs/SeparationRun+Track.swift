@@ -67,6 +67,7 @@ extension SeparationRun {
             ? try AudioInput(standardInput: spool) : try AudioInput(path: path, spool: spool)
         let checksum = track.isRecorded ? PendingChecksums(of: [path], self.cancellation) : nil
         try track.checkPaths(others: finishedFiles)
+        try folder?.checkDisk()
         let folders = try track.folders.map { try OutputFolder(making: $0) }
         for folder in folders { TemporaryFiles.removeLeftovers(in: folder.path) }
         defer {

@@ -25,7 +25,7 @@ package struct SeparationRun {
     /// Number of the present track, counted from 1.
     private var trackNumber = 0
     /// The model's folder, made when a track needs it.
-    private var folder: OutputFolder?
+    private(set) var folder: OutputFolder?
     /// Seed of all tracks without their own seed, so that one number repeats the run.
     private let seed: UInt64
     private var modelChecksums: PendingChecksums?

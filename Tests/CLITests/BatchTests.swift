@@ -103,6 +103,32 @@ struct BatchTests {
         #expect(!folder.exists("out"))
     }
 
+    /// A link stands for the place where a disk was mounted.
+    @Test(.enabled(if: FileManager.default.isWritableFile(atPath: "/dev/shm")))
+    func noTrackIsWrittenInPlaceOfARemovedDisk() throws {
+        let files = FileManager.default
+        let disk = "/dev/shm/\(UUID())"
+        try files.createDirectory(atPath: disk, withIntermediateDirectories: false)
+        defer { try? files.removeItem(atPath: disk) }
+        func link(to target: String) throws {
+            try? files.removeItem(at: folder.url("out"))
+            try files.createSymbolicLink(
+                atPath: folder.url("out").path, withDestinationPath: target)
+        }
+        try link(to: disk)
+        try folder.makeFolder("below")
+        let run = try CommandRun(
+            [
+                "music/12.wav", "music/13.wav", "-n", "cross_first", "--shifts=0", "-o", "out",
+                "--json",
+            ], in: folder.url, exits: 1, at: #""segments_done":20,"#
+        ) { _ in try link(to: folder.url("below").path) }
+        #expect(
+            run.errors.contains("music/13.wav: out/cross_first: cannot be written (its disk"),
+            "\(run.errors)")
+        #expect(folder.paths.allSatisfy { !$0.hasPrefix("below/") })
+    }
+
     /// A link stands for a disk that ignores case.
     @Test func twoTracksWithOneFolderKeepTheirFiles() throws {
         for name in ["a/Song.wav", "b/song.wav"] { try folder.writeTrack(name, samples: 700) }
