@@ -69,13 +69,19 @@ public struct AudioInput: Sendable {
     package init(descriptor: Int32, name: String, spool: Spool, ffmpeg: FFmpeg?) throws {
         let original = try spool.file(descriptor, name: name)
         do {
-            tags = try AudioReader(file: original, allFormats: spool.allFormats).tags
+            let unlisted = AudioError.notAudio(
+                path: name,
+                reason: "it is not PCM or float WAV or AIFF, FLAC, Ogg Vorbis, Opus or MP3")
+            guard spool.allFormats || original.hasListedFormat else { throw unlisted }
+            let reader = try AudioReader(file: original)
+            guard spool.allFormats || reader.hasListedFormat else { throw unlisted }
+            tags = reader.tags
             content = .file(original, original: original)
         } catch {
-            guard case .notAudio(_, let reason) = error else { throw error }
+            guard case AudioError.notAudio(_, let reason) = error else { throw error }
             guard let ffmpeg else { throw AudioError.ffmpegMissing(path: name, reason: reason) }
             let decoded = try ffmpeg.decode(original, to: spool)
-            tags = try AudioReader(file: decoded, allFormats: true).tags
+            tags = try AudioReader(file: decoded).tags
             content = .file(decoded, original: original)
         }
         self.name = name
@@ -86,8 +92,7 @@ public struct AudioInput: Sendable {
     /// - Throws: ``AudioError/changed(path:)`` if the file was written to since it was opened.
     package func reader() throws(AudioError) -> any RecordingReader {
         switch content {
-        // Its format was checked when it was opened.
-        case .file(let decoded, _): try AudioReader(file: decoded, allFormats: true)
+        case .file(let decoded, _): try AudioReader(file: decoded)
         case .samples(let open): open()
         }
     }

@@ -28,6 +28,8 @@ package final class AudioReader: RecordingReader {
     package let path: String
     package let sampleRateHz: Int
     package let channelCount: Int
+    /// Whether libsndfile takes the file for one of the listed formats.
+    let hasListedFormat: Bool
 
     /// Samples of each channel that have been decoded.
     private var decodedSamples = 0
@@ -48,14 +50,9 @@ package final class AudioReader: RecordingReader {
 
     /// Reads the header of an open file.
     ///
-    /// - Parameter allFormats: whether to decode all that libsndfile knows.
     /// - Throws: every ``AudioError`` of reading but `nothingDecodable`, `tooLong` and `notFinite`.
-    init(file: InputFile, allFormats: Bool = false) throws(AudioError) {
+    init(file: InputFile) throws(AudioError) {
         try file.checkUnchanged()
-        let unlisted = AudioError.notAudio(
-            path: file.path,
-            reason: "it is not PCM or float WAV or AIFF, FLAC, Ogg Vorbis, Opus or MP3")
-        guard allFormats || file.hasListedFormat else { throw unlisted }
         var info = SF_INFO()
         let cursor = InputCursor(file)
         let path = file.path
@@ -70,8 +67,8 @@ package final class AudioReader: RecordingReader {
         channelCount = Int(info.channels)
         announced = AnnouncedLength(of: file, format: info.format, frames: Int(info.frames))
         block = []
+        hasListedFormat = isListedFormat(info.format)
         // From here on deinit closes the handle, even if this throws.
-        guard allFormats || isListedFormat(info.format) else { throw unlisted }
         if let problem = PlanarAudio.problem(
             channelCount: channelCount, sampleRateHz: sampleRateHz)
         {

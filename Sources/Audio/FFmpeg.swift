@@ -50,8 +50,7 @@ package struct FFmpeg: Sendable {
             try spool.checkCancellation()
             return nil
         }
-        let reader = try AudioReader(
-            file: InputFile(descriptor: output, path: input.path), allFormats: true)
+        let reader = try AudioReader(file: InputFile(descriptor: output, path: input.path))
         return SoundProperties(
             channelCount: reader.channelCount, sampleRateHz: reader.sampleRateHz,
             announcedSeconds: result.announcedSeconds)

@@ -30,7 +30,6 @@ extension InputFile {
     /// Whether the file is WAV or AIFF, and all that it says of its samples is PCM or floats.
     private var hasPlainSamples: Bool {
         let form = bytes(at: 8, count: 4)
-        let isBigEndian = bytes(at: 0, count: 4) == Array("RIFX".utf8)
         guard let riff = RIFFChunks(of: self, pastSamples: true) else { return false }
         let kinds = riff.chunks.filter { $0.name == (riff.isForm ? "COMM" : "fmt ") }
         guard !kinds.isEmpty else { return false }
@@ -40,7 +39,7 @@ extension InputFile {
                 func tag(at offset: Int) -> Int? {
                     guard content.count >= offset + 2 else { return nil }
                     let (one, other) = (Int(content[offset]), Int(content[offset + 1]))
-                    return isBigEndian ? one << 8 | other : other << 8 | one
+                    return riff.isBigEndian ? one << 8 | other : other << 8 | one
                 }
                 // Formats that need more than a number name it in their subformat.
                 let tag = tag(at: 0) == 0xFFFE ? tag(at: 24) : tag(at: 0)

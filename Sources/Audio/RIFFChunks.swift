@@ -14,6 +14,7 @@ struct RIFFChunk {
 struct RIFFChunks {
     /// Whether it is an AIFF file.
     let isForm: Bool
+    let isBigEndian: Bool
     let chunks: [RIFFChunk]
 
     /// Reads the chunks; nil for a file of another format.
@@ -22,7 +23,7 @@ struct RIFFChunks {
     init?(of file: InputFile, pastSamples: Bool = false) {
         let header = file.bytes(at: 0, count: 12)
         isForm = header.starts(with: "FORM".utf8)
-        let isBigEndian = isForm || header.starts(with: "RIFX".utf8)
+        isBigEndian = isForm || header.starts(with: "RIFX".utf8)
         guard
             header.count == 12,
             isBigEndian || header.starts(with: "RIFF".utf8) || header.starts(with: "RF64".utf8)

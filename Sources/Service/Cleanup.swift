@@ -40,9 +40,7 @@ struct Cleanup {
         if now >= nextSizeReport {
             let start = Timestamp.uptime
             metrics.measured(dataBytes: folder.countBytes())
-            let seconds = Timestamp.uptime - start
-            nextSizeReport =
-                settings.clock.now() + max(Cleanup.measureSeconds, seconds / Cleanup.measureShare)
+            nextSizeReport = repetition(of: start)
         }
         if let keep = settings.keepSeconds {
             while let job = queue.finished(before: keep), remove(job) {}
@@ -50,11 +48,7 @@ struct Cleanup {
         while let job = queue.finishedBeyond(settings.limits.finished), remove(job) {}
         guard now >= nextMeasurement else { return }
         let start = Timestamp.uptime
-        defer {
-            let seconds = Timestamp.uptime - start
-            nextMeasurement =
-                settings.clock.now() + max(Cleanup.measureSeconds, seconds / Cleanup.measureShare)
-        }
+        defer { nextMeasurement = repetition(of: start) }
         guard let quota = settings.quotaBytes else {
             return derivedFiles.shrinkCache(toBytes: settings.cacheBytes)
         }
@@ -64,21 +58,32 @@ struct Cleanup {
         removeResults(sizes, bytes, quota)
     }
 
+    /// When a measurement that began at a time may be repeated.
+    private func repetition(of start: Double) -> Double {
+        let seconds = Timestamp.uptime - start
+        return settings.clock.now() + max(Cleanup.measureSeconds, seconds / Cleanup.measureShare)
+    }
+
     /// Removes results until the others take at most the quota: the oldest of the user with the most
     /// bytes, so that nobody loses any who has at most his share. The last result stays, whatever its
     /// size.
     private func removeResults(_ sizes: [String: Int], _ bytes: Int, _ quota: Int) {
         var bytes = bytes
         guard bytes > quota else { return }
-        var jobs = queue.finished().filter { !$0.stems.isEmpty }
-        while bytes > quota, jobs.count > 1 {
-            let owned = Dictionary(grouping: jobs, by: \.owner)
-                .mapValues { $0.reduce(0) { $0 + sizes[$1.id, default: 0] } }
-            guard let largest = owned.max(by: { $0.value < $1.value }),
-                let index = jobs.firstIndex(where: { $0.owner == largest.key })
-            else { return }
-            let job = jobs.remove(at: index)
-            if remove(job) { bytes -= sizes[job.id, default: 0] }
+        let jobs = queue.finished().filter { !$0.stems.isEmpty }
+        var owned = Dictionary(grouping: jobs, by: \.owner).mapValues { jobs in
+            (jobs: jobs[...], bytes: jobs.reduce(0) { $0 + sizes[$1.id, default: 0] })
+        }
+        var count = jobs.count
+        while bytes > quota, count > 1,
+            case (let owner, var results)? = owned.max(by: { $0.value.bytes < $1.value.bytes })
+        {
+            let job = results.jobs.removeFirst()
+            let size = sizes[job.id, default: 0]
+            results.bytes -= size
+            owned[owner] = results.jobs.isEmpty ? nil : results
+            count -= 1
+            if remove(job) { bytes -= size }
         }
     }
 

@@ -56,8 +56,12 @@ struct JobIndex {
     ///   another position.
     @discardableResult
     mutating func update(_ job: Job) -> [JobSnapshot] {
-        let progress = job.state == .queued ? nil : jobs[job.sequence]?.progress
-        set(JobSnapshot(job, progress ?? JobProgress()))
+        let former = jobs[job.sequence]
+        let progress = job.state == .queued ? nil : former?.progress
+        let snapshot = JobSnapshot(job, progress ?? JobProgress())
+        set(snapshot)
+        // A job that has ended moves nobody, of which a start loads thousands.
+        if job.state.isFinal, former?.job.state.isFinal ?? true { return [snapshot] }
         queue = turns()
         var changed: [JobSnapshot] = []
         for (index, sequence) in queue.enumerated() {

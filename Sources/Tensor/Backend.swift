@@ -88,8 +88,8 @@ package final class Backend: Sendable {
 
     /// A backend with the threads of another one.
     ///
-    /// - Parameter isDry: whether it has memory of its own, and its loops do nothing.
-    private init(_ other: Backend, until cancellation: CancellationToken?, isDry: Bool) {
+    /// - Parameter dry: whether it has memory of its own, and its loops do nothing.
+    private init(_ other: Backend, until cancellation: CancellationToken?, dry: Bool = false) {
         threads = other.threads
         kernels = other.kernels
         precision = other.precision
@@ -97,21 +97,21 @@ package final class Backend: Sendable {
         instructions = other.instructions
         threadPool = other.threadPool
         self.cancellation = cancellation
-        self.isDry = isDry
-        storagePool = isDry && !other.isDry ? StoragePool() : other.storagePool
-        keptPool = isDry && !other.isDry ? StoragePool() : other.keptPool
-        scratch = isDry && !other.isDry ? ScratchSpace(threads: threads) : other.scratch
+        isDry = dry || other.isDry
+        storagePool = dry ? StoragePool() : other.storagePool
+        keptPool = dry ? StoragePool() : other.keptPool
+        scratch = dry ? ScratchSpace(threads: threads) : other.scratch
     }
 
     /// This backend, with its threads and memory, for work that ends within a tile once a token is
     /// cancelled: the results are undefined then, and the caller has to check the token.
     package func until(_ cancellation: CancellationToken?) -> Backend {
-        cancellation.map { Backend(self, until: $0, isDry: isDry) } ?? self
+        cancellation.map { Backend(self, until: $0) } ?? self
     }
 
     /// A backend for a pass that takes the memory of a real one, but computes nothing and touches no
     /// page, to find ``peakBytes``.
-    package func dry() -> Backend { Backend(self, until: nil, isDry: true) }
+    package func dry() -> Backend { Backend(self, until: nil, dry: true) }
 
     /// Most memory that tensors and scratch memory had at once, gaps between them included.
     package var peakBytes: Int {
