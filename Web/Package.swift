@@ -17,7 +17,7 @@ let package = Package(
         .target(name: "Layers", dependencies: ["Tensor", "System", "CKernels"]),
         .target(
             name: "WeightsLoader", dependencies: ["System"],
-            exclude: ["GGUF", "Native", "ONNX/Native", "Safetensors/Native"],
+            exclude: ["Native", "ONNX/Native", "Safetensors/Native"],
             swiftSettings: small),
         .target(
             name: "HTDemucs",

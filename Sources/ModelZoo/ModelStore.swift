@@ -159,7 +159,7 @@ public struct ModelStore: Sendable {
     }
 
     /// Extensions of checkpoints; formats that store all of a model's configuration come first.
-    static let extensions = ["safetensors", "th", "ckpt", "gguf", "bin", "onnx"]
+    static let extensions = ["safetensors", "th", "ckpt", "bin", "onnx"]
 
     /// Splits `<signature>-<checksum>.th` into its parts.
     package static func torchName(_ name: String) -> (signature: String, checksum: String)? {

@@ -3,7 +3,6 @@
 import HTDemucs
 import Layers
 import Signal
-import System
 import Tensor
 import WeightsLoader
 
@@ -81,10 +80,11 @@ private struct RoFormerReader {
     /// `layers.{index}.0` along time, or `layers.{index}.1` along the bands. Its layers share the
     /// frequencies of their rotations, which the state dict has under each of them.
     func transformer(_ reader: ParameterReader, depth: Int) throws -> Transformer {
+        let pairs = configuration.headSize / 2
         var frequencies: [Float] = []
         let layers = try (0..<depth).map { index in
             let reader = reader.scope("layers").scope("\(index)")
-            frequencies = try self.frequencies(reader.scope("0").scope("rotary_embed"))
+            frequencies = try reader.scope("0").scope("rotary_embed").floats("freqs", [pairs])
             return (
                 attention: try attention(reader.scope("0")),
                 feedForward: try feedForward(reader.scope("1").scope("net"))
@@ -97,20 +97,14 @@ private struct RoFormerReader {
             frequencies: frequencies)
     }
 
-    /// `freqs`; without them, as in audio.cpp's files, those that the class begins with.
-    private func frequencies(_ reader: ParameterReader) throws -> [Float] {
-        let pairs = configuration.headSize / 2
-        if reader.has("freqs") { return try reader.floats("freqs", [pairs]) }
-        return RotaryEmbedding.standardFrequencies(pairs: pairs)
-    }
-
     private func attention(_ reader: ParameterReader) throws -> AxialAttention {
         let (channels, heads) = (configuration.channels, configuration.heads)
         let inner = heads * configuration.headSize
         let gates = reader.scope("to_gates")
         return AxialAttention(
             norm: try norm(reader.scope("norm"), channels),
-            projection: try projection(reader, inputs: channels, outputs: inner),
+            projection: try linear(
+                reader.scope("to_qkv"), inputs: channels, outputs: 3 * inner, hasBias: false),
             // Always floats: they read what the projection reads, in floats or in bfloat16.
             gates: Linear(
                 weight: .floats(try gates.floats("weight", [heads, channels]), on: backend),
@@ -118,23 +112,6 @@ private struct RoFormerReader {
             output: try linear(
                 reader.scope("to_out").scope("0"), inputs: inner, outputs: channels,
                 hasBias: false), heads: heads)
-    }
-
-    /// `to_qkv`, or its three parts, as audio.cpp stores them.
-    private func projection(
-        _ reader: ParameterReader, inputs: Int, outputs: Int
-    ) throws -> Linear {
-        if !reader.has("to_q.weight") {
-            return try linear(
-                reader.scope("to_qkv"), inputs: inputs, outputs: 3 * outputs, hasBias: false)
-        }
-        let parts = try ["to_q", "to_k", "to_v"].flatMap {
-            try reader.scope($0).floats("weight", [outputs, inputs])
-        }
-        return Linear(
-            weight: try layerWeights(
-                parts, of: reader.scope("to_qkv"), [3 * outputs, inputs]),
-            bias: [Float](repeating: 0, count: 3 * outputs), inputs: inputs, on: backend)
     }
 
     /// `net`: 0 norm, 1 linear layer, 2 GELU, 3 dropout, 4 linear layer

@@ -63,10 +63,9 @@ private struct RoFormerShapes {
         }
         if let heads = size(0, of: layer + ".to_gates.weight") {
             values["heads"] = .integer(heads)
-            let inner =
-                size(0, of: layer + ".to_q.weight")
-                ?? size(0, of: layer + ".to_qkv.weight").map { $0 / 3 }
-            if let inner, heads > 0 { values["dim_head"] = .integer(inner / heads) }
+            if let inner = size(0, of: layer + ".to_qkv.weight"), heads > 0 {
+                values["dim_head"] = .integer(inner / 3 / heads)
+            }
         }
         for (key, value) in bands() { values[key] = value }
         return values

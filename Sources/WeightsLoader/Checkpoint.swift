@@ -91,7 +91,6 @@ package struct Checkpoint: Sendable {
                 case .torch: try TorchArchive.read(file)
                 case .torchLegacy: try TorchLegacy.read(file)
                 case .ggml: try GGML.read(file)
-                case .gguf: try GGUF.read(file)
                 case .onnx: try ONNX.read(file, external: external)
                 }
             let prefixes = OfficialNames.prefixes(of: contents.tensors)
@@ -169,9 +168,7 @@ package struct Checkpoint: Sendable {
         defer {
             for part in tensor.parts { files[part.file].release(part.byteRange) }
         }
-        if tensor.parts.count == 1, tensor.parts[0].encoding == .plain,
-            tensor.parts[0].axes == nil
-        {
+        if tensor.parts.count == 1, !tensor.parts[0].isVarints, tensor.parts[0].axes == nil {
             return try files[tensor.parts[0].file].withBytes(tensor.parts[0].byteRange, body)
         }
         let elementBytes = tensor.elementType.bits / 8

@@ -11,8 +11,6 @@ public enum CheckpointFormat: String, Sendable, CaseIterable {
     case torchLegacy = "torch-legacy"
     /// `.bin` of demucs.cpp.
     case ggml
-    /// `.gguf` of audio.cpp.
-    case gguf
     /// `.onnx`, exported by `torch.onnx`.
     case onnx
 
@@ -23,7 +21,6 @@ public enum CheckpointFormat: String, Sendable, CaseIterable {
         case .torch: "PyTorch archive"
         case .torchLegacy: "PyTorch file of the older form"
         case .ggml: "demucs.cpp file"
-        case .gguf: "GGUF file"
         case .onnx: "ONNX file"
         }
     }
@@ -40,17 +37,10 @@ public enum CheckpointFormat: String, Sendable, CaseIterable {
             self = .torchLegacy
         } else if GGML.isMark(start.prefix(4)) {
             self = .ggml
-        } else if start.starts(with: GGUF.mark) {
-            self = .gguf
         } else if ONNX.isStart(start) {
             self = .onnx
         } else {
             self = .safetensors
         }
     }
-}
-
-/// The GGUF files of audio.cpp. Their reader is in Native.
-enum GGUF {
-    static let mark = Array("GGUF".utf8)
 }

@@ -65,19 +65,11 @@ struct TensorPart: Sendable, Equatable {
     var file = 0
     /// The bytes that hold the values.
     var byteRange: Range<Int>
-    var encoding = Encoding.plain
+    /// Whether each value is stored as a protobuf varint, in its low 16 bits.
+    var isVarints = false
     /// Sizes and strides in elements, outermost first; nil if the range has exactly the values in
     /// row-major order. All strides stay inside the range.
     var axes: [Axis]?
-
-    /// How the bytes of the range encode the values.
-    enum Encoding: Sendable {
-        case plain
-        /// Each value is a protobuf varint, in its low 16 bits.
-        case varints
-        /// Blocks of ggml's Q8_0 (``Q8Block``), which decode to float32.
-        case q8Blocks
-    }
 
     struct Axis: Sendable, Equatable {
         var size: Int
@@ -86,28 +78,22 @@ struct TensorPart: Sendable, Equatable {
 
     /// Number of values.
     func count(elementBytes: Int) -> Int {
-        if let axes { return axes.reduce(1) { $0 * $1.size } }
-        return encoding == .q8Blocks
-            ? byteRange.count / Q8Block.bytes * Q8Block.values : byteRange.count / elementBytes
+        axes?.reduce(1) { $0 * $1.size } ?? byteRange.count / elementBytes
     }
 
     /// Copies the values to `output`, row-major.
     ///
     /// - Parameters:
     ///   - stored: the bytes of `byteRange`.
-    ///   - elementBytes: 1, 2, 4 or 8; 2 where the values are varints, 4 where they are blocks.
+    ///   - elementBytes: 1, 2, 4 or 8; 2 where the values are varints.
     ///   - output: memory for all values.
     func copy(
         _ stored: UnsafeRawBufferPointer, elementBytes: Int,
         to output: UnsafeMutableRawBufferPointer
     ) {
-        switch encoding {
-        case .plain: gather(stored, elementBytes: elementBytes, to: output)
-        case .varints:
-            let decoded = TensorPart.decodedVarints(stored)
-            decoded.withUnsafeBytes { gather($0, elementBytes: elementBytes, to: output) }
-        case .q8Blocks: Q8Block.decode(stored, to: output)
-        }
+        guard isVarints else { return gather(stored, elementBytes: elementBytes, to: output) }
+        let decoded = TensorPart.decodedVarints(stored)
+        decoded.withUnsafeBytes { gather($0, elementBytes: elementBytes, to: output) }
     }
 
     private func gather(
@@ -161,28 +147,5 @@ struct TensorPart: Sendable, Equatable {
             decoded.append(UInt8(truncatingIfNeeded: value >> 8))
         }
         return decoded
-    }
-}
-
-/// A block of ggml's type Q8_0: a scale in float16, then whole numbers of 8 bits.
-enum Q8Block {
-    static let values = 32
-    static let bytes = 2 + values
-
-    /// Decodes whole blocks to float32.
-    static func decode(
-        _ stored: UnsafeRawBufferPointer, to output: UnsafeMutableRawBufferPointer
-    ) {
-        for block in 0..<stored.count / bytes {
-            let start = block * bytes
-            let bits = stored.loadUnaligned(fromByteOffset: start, as: UInt16.self)
-            let scale = Widening.float(fromFloat16: UInt16(littleEndian: bits))
-            for index in 0..<values {
-                let value = Int8(bitPattern: stored[start + 2 + index])
-                output.storeBytes(
-                    of: scale * Float(value), toByteOffset: 4 * (block * values + index),
-                    as: Float.self)
-            }
-        }
     }
 }

@@ -72,7 +72,7 @@ extension WeightsError: DescribedError {
             "can't be written: \(reason)"
         case .notSafetensors(_, let found):
             "is not a checkpoint of a known format: found \(found); give a .safetensors, an "
-                + "official .th, a .ckpt, a demucs.cpp .bin, an audio.cpp .gguf or an .onnx file"
+                + "official .th, a .ckpt, a demucs.cpp .bin or an .onnx file"
         case .damaged(_, let format, let offset, let problem):
             "this \(format.title) is damaged at byte \(offset): \(problem.printable()); "
                 + "download it again"

@@ -136,14 +136,14 @@ import WeightsLoader
     @Test func publishedSizesAreUnique() throws {
         let mel = try #require(BandLayout(melBands: 60, nfft: 2048, sampleRateHz: 44_100))
         var tensors = mel.bands.enumerated().map { index, band in
-            GGUFFile.Tensor(
+            RawCheckpoint.Tensor(
                 name: "band_split.to_features.\(index).0.gamma", shape: [4 * band.count],
-                values: [Float](repeating: 1, count: 4 * band.count))
+                floats: [Float](repeating: 1, count: 4 * band.count))
         }
         func model(_ kind: RoFormerConfiguration.Kind) throws -> [String: ArgumentValue] {
             let folder = TemporaryFolder()
-            let file = GGUFFile(configuration: nil, tensors: tensors)
-            let path = try folder.write(Data(file.bytes(.float32)), "bands.gguf")
+            let path = try folder.write(
+                try RawCheckpoint(metadata: [:], tensors: tensors).data, "bands.safetensors")
             let completed = kind.completed([:], from: try Checkpoint.open(path))
             guard case .object(let model) = completed["model"] else { throw CancellationError() }
             return model
@@ -154,9 +154,9 @@ import WeightsLoader
         #expect(found["sample_rate"] == .integer(44_100))
         let widths = [2, 2, 4, 513, 504]
         tensors = widths.enumerated().map { index, width in
-            GGUFFile.Tensor(
+            RawCheckpoint.Tensor(
                 name: "band_split.to_features.\(index).0.gamma", shape: [4 * width],
-                values: [Float](repeating: 1, count: 4 * width))
+                floats: [Float](repeating: 1, count: 4 * width))
         }
         let split = try model(.bandSplit)
         #expect(split["freqs_per_bands"] == .array(widths.map { .integer($0) }))

@@ -65,21 +65,16 @@ import WeightsLoader
         arguments["mlp_expansion_factor"] = .integer(8)
         sections["model"] = .object(arguments)
         let wider = ParameterReader { name, shape in
-            // The file has queries, keys and values in one tensor.
-            var (stored, part) = (name, 0)
-            for (index, own) in ["to_q.", "to_k.", "to_v."].enumerated() where name.contains(own) {
-                (stored, part) = (name.replacing(own, with: "to_qkv."), index)
-            }
-            guard let tensor = checkpoint.tensor(named: stored),
+            guard let tensor = checkpoint.tensor(named: name),
                 let floats = try? checkpoint.floats(tensor)
             else { return [] }
             let (rows, columns) = (min(shape[0], tensor.shape[0]), floats.count / tensor.shape[0])
             let width = shape.reduce(1, *) / shape[0]
             var values = [Float](repeating: 0, count: shape[0] * width)
             for row in 0..<rows {
-                let start = (part * rows + row) * columns
                 values.replaceSubrange(
-                    row * width..<row * width + columns, with: floats[start..<start + columns])
+                    row * width..<row * width + columns,
+                    with: floats[row * columns..<(row + 1) * columns])
             }
             return values
         }

@@ -5,7 +5,7 @@
 package struct FileMutator {
     /// The format of the file, for consistent damage.
     package enum Container: Sendable {
-        case safetensors, zip, pickles, ggml, gguf, protobuf
+        case safetensors, zip, pickles, ggml, protobuf
     }
 
     private let original: [UInt8]
@@ -30,7 +30,6 @@ package struct FileMutator {
         case .zip: damageArchive(&bytes)
         case .pickles: damagePickle(&bytes, 0..<bytes.count)
         case .ggml: damageTensors(&bytes)
-        case .gguf: damageHeaders(&bytes)
         case .protobuf: damageMessage(&bytes)
         }
         return bytes
@@ -216,23 +215,6 @@ package struct FileMutator {
         }
         return start + 8 + 4 * rank + integer(bytes[start + 4..<start + 8])
             + 2 * shape.reduce(1, *)
-    }
-
-    // MARK: - GGUF: only entries and headers, which have numbers of 4 and 8 bytes and texts
-
-    private mutating func damageHeaders(_ bytes: inout [UInt8]) {
-        // The values begin with zeros of padding, after less than a quarter of the file.
-        let header = 8..<bytes.count / 4
-        for _ in 0..<Int.random(in: 1...3, using: &random) {
-            let place = Int.random(in: header, using: &random)
-            switch Int.random(in: 0..<3, using: &random) {
-            case 0:
-                let size = [4, 8].randomElement(using: &random) ?? 4
-                bytes.replaceSubrange(place..<place + size, with: number(size))
-            case 1: bytes[place] = UInt8.random(in: 0...13, using: &random)
-            default: bytes[place] = UInt8.random(in: 0x20...0x7E, using: &random)
-            }
-        }
     }
 
     // MARK: - protobuf: the lengths of all messages around the damage stay true

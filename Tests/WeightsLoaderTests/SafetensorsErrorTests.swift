@@ -66,6 +66,12 @@ struct SafetensorsErrorTests {
         #expect(file.openingError() == .notSafetensors(path: file.path, found: found))
     }
 
+    @Test func ggufIsRefusedByName() throws {
+        let file = try CraftedFile(Array("GGUF".utf8) + [3, 0, 0, 0, 1, 0])
+        #expect(
+            file.openingError() == .notSafetensors(path: file.path, found: "a GGUF file"))
+    }
+
     @Test func tooShortForALengthIsRefused() throws {
         let file = try CraftedFile([1, 2, 3])
         let found = "3 bytes, too short for the length of a header"

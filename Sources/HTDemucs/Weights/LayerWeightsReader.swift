@@ -64,34 +64,10 @@ package struct LayerWeightsReader: Sendable {
                 .quantized(quantized, scales: scales), activations: activations(of: fullName),
                 observer: layer)
         }
-        return try weights(
-            try reader.floats(name, shape), of: reader, shape, named: name,
-            outputAxis: outputAxis, observer: layer)
-    }
-
-    /// The weights of a layer that the checkpoint stores in several tensors; calibrations leave them
-    /// as they are.
-    ///
-    /// - Parameter floats: the values of the tensor `weight` of the reader's scope.
-    /// - Throws: ``WeightsError``.
-    package func callAsFunction(
-        _ floats: [Float], of reader: ParameterReader, _ shape: [Int]
-    ) throws(WeightsError) -> LayerWeights {
-        try weights(floats, of: reader, shape, named: "weight", outputAxis: 0, observer: nil)
-    }
-
-    private func activations(of tensor: String) -> Precision {
-        plan?[tensor] == .w8a8 ? .int8 : floatPrecision
-    }
-
-    private func weights(
-        _ floats: [Float], of reader: ParameterReader, _ shape: [Int], named name: String,
-        outputAxis: Int, observer: (any LayerObserver)?
-    ) throws(WeightsError) -> LayerWeights {
-        let fullName = reader.fullName(name)
+        let floats = try reader.floats(name, shape)
         let activations = activations(of: fullName)
         guard let plan, plan[fullName] != .float else {
-            return LayerWeights(.floats(floats), activations: activations, observer: observer)
+            return LayerWeights(.floats(floats), activations: activations, observer: layer)
         }
         let quantizer = Quantizer(shape: shape, outputAxis: outputAxis)
         guard let scales = quantizer.scales(of: floats) else {
@@ -99,7 +75,11 @@ package struct LayerWeightsReader: Sendable {
         }
         return LayerWeights(
             .quantized(quantizer.quantized(floats, scales: scales), scales: scales),
-            activations: activations, observer: observer)
+            activations: activations, observer: layer)
+    }
+
+    private func activations(of tensor: String) -> Precision {
+        plan?[tensor] == .w8a8 ? .int8 : floatPrecision
     }
 }
 

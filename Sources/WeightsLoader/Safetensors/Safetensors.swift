@@ -56,6 +56,9 @@ enum Safetensors {
             throw FormatFailure.unknown(
                 found: "\(file.countBytes) bytes, too short for the length of a header")
         }
+        guard !file.withBytes(0..<4, { $0.elementsEqual("GGUF".utf8) }) else {
+            throw FormatFailure.unknown(found: "a GGUF file")
+        }
         let length = file.littleEndian(UInt64.self, at: 0)
         let limit = min(headerLimitBytes, file.countBytes - lengthFieldBytes)
         guard let bytes = Int(exactly: length), bytes <= limit else {

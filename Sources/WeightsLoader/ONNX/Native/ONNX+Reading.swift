@@ -66,7 +66,7 @@ struct ONNXTensors {
             let count = file.withBytes(varints) { $0.count { $0 < 0x80 } }
             found = 2 * count
             part = TensorPart(
-                byteRange: varints, encoding: .varints,
+                byteRange: varints, isVarints: true,
                 axes: [TensorPart.Axis(size: count, stride: 1)])
         }
         try StoredTensor.check(found, isSizeOf: name, expectedBytes: expected, at: offset)
