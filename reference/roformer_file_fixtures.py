@@ -1,16 +1,13 @@
 #!/usr/bin/env python3
 """Make Tests/Fixtures/roformer_files: checkpoints of tiny RoFormers in the forms that are published, each
-with its YAML file, and the stems of a track from two programs.
+with its YAML file, and the stems of a track.
 
     <name>.ckpt, <name>.yaml       the checkpoint, and its configuration as PyYAML writes it
     <name>.outputs.safetensors     `mix` [A, N] (drawn), and the stems [A, N] of it:
         demix.<stem>               of `demix` in ZFTurbo's Music-Source-Separation-Training (MIT)
-        separator.<stem>           of `MDXCSeparator.demix` in audio-separator 0.47.1 (MIT)
-        ….<samples>                the same for the first samples of `mix`: fewer than a chunk's
-        command.<stem>             of what audio-separator's command does with the first 2,992 samples times
-                                   three: its rules for loud tracks and for those of less than 10 s
+        demix.<stem>.<samples>     the same for the first samples of `mix`: fewer than a chunk's
 
-Both run the classes of audio-separator. Needs requirements-roformer.txt, in an environment of its own, and a
+It runs the classes of audio-separator. Needs requirements-roformer.txt, in an environment of its own, and a
 checkout of https://github.com/ZFTurbo/Music-Source-Separation-Training at commit ccc011a.
 
 Usage: roformer_file_fixtures.py CHECKOUT
@@ -19,10 +16,7 @@ Usage: roformer_file_fixtures.py CHECKOUT
 from __future__ import annotations
 
 import argparse
-import json
-import logging
 import sys
-import types
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -39,9 +33,7 @@ from roformer_fixtures import TINY, build, sections
 
 GROUP = "roformer_files"
 COMMIT = "ccc011abf7f89dd7922bb2888d48493b575c0289"
-# Whole hops: audio-separator leaves out the rest of a track that is shorter than a chunk.
 SHORT = (448, 208)
-LOUD, LOUD_SAMPLES = 3, 2992
 
 BANDS = {
     **TINY,
@@ -94,44 +86,6 @@ def demixed(
     return {name: torch.as_tensor(stem) for name, stem in stems.items()}
 
 
-def separated(
-    model: nn.Module, config: ConfigDict, mix: torch.Tensor, as_command: bool = False
-) -> dict[str, torch.Tensor]:
-    """The stems of audio-separator, without the object's own loading of models; `as_command` also does what
-    `MDXCSeparator.separate` does before."""
-    # The module imports packages for other models and for downloads.
-    missing = ["onnxruntime", "onnx", "onnx2torch", "pydub", "requests", "resampy", "samplerate"]
-    for name in missing:
-        sys.modules.setdefault(name, mock.MagicMock())
-    from audio_separator.separator.architectures.mdxc_separator import MDXCSeparator
-
-    separator = object.__new__(MDXCSeparator)
-    target = config.training.target_instrument
-    others = [name for name in config.training.instruments if name != target]
-    separator.__dict__.update(
-        logger=logging.getLogger("separator"),
-        override_model_segment_size=False,
-        pitch_shift=0,
-        is_roformer=True,
-        segment_size=256,
-        overlap=config.inference.num_overlap,
-        model_data_cfgdict=config,
-        model_run=model,
-        is_primary_stem_main_target=bool(target),
-        primary_stem_name=target or others[0],
-        secondary_stem_name=others[0],
-    )
-    wave, is_overridden = mix.numpy(), False
-    if as_command:
-        from audio_separator.separator.uvr_lib_v5 import spec_utils
-
-        is_overridden = separator._use_model_segment_override(wave.shape[1] / 44_100)
-        # The command's defaults.
-        wave = spec_utils.normalize(wave=wave.copy(), max_peak=0.9, min_peak=0.0)
-    stems = separator.demix(wave, override_model_segment_size=is_overridden)
-    return {name: torch.as_tensor(stem) for name, stem in stems.items()}
-
-
 def make_one(name: str) -> None:
     """Writes checkpoint, configuration and stems of one model."""
     of_class, arguments, target, key, chunk = FILES[name]
@@ -149,13 +103,9 @@ def make_one(name: str) -> None:
     config = ConfigDict(content)
     outputs: Tensors = {}
     for samples in (mix.shape[1], *SHORT):
-        for program, run in (("demix", demixed), ("separator", separated)):
-            for stem, output in run(model, config, mix[:, :samples]).items():
-                suffix = "" if samples == mix.shape[1] else f".{samples}"
-                outputs[f"{program}.{stem}{suffix}"] = output.contiguous()
-    loud = mix[:, :LOUD_SAMPLES] * LOUD
-    for stem, output in separated(model, config, loud, as_command=True).items():
-        outputs[f"command.{stem}"] = output.contiguous()
+        for stem, output in demixed(model, config, mix[:, :samples]).items():
+            suffix = "" if samples == mix.shape[1] else f".{samples}"
+            outputs[f"demix.{stem}{suffix}"] = output.contiguous()
     metadata = {
         "command": "python reference/roformer_file_fixtures.py CHECKOUT",
         "seed": str(SEED),

@@ -130,8 +130,8 @@ extension sd_separation_options {
             shifts: Int(shifts), seed: has_seed == 0 ? nil : seed,
             overlap: overlap == -1 ? nil : overlap,
             segmentSeconds: segment_seconds == 0 ? nil : segment_seconds, split: split != 0,
-            transitionPower: transition_power,
-            chunking: try choice(chunking, "chunking", [.msst, .audioSeparator]))
+            transitionPower: transition_power)
+        try choice(chunking, "chunking", [()])
         options.passOrder = try choice(order, "order", [.interleaved, .sequential])
         options.reportsBegins = true
         return options

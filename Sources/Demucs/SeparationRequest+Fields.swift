@@ -144,13 +144,6 @@ extension SeparationRequest {
                 request.transitionPower = try number(value, "a number") { Double($0) }
             }),
         Field(
-            "chunking", of: SeparationOptions.Chunking.allCases,
-            help:
-                "How to treat the track for a RoFormer: msst as Music-Source-Separation-Training, "
-                + "audio-separator as that program, which also limits peaks to 0.9.",
-            value: \.chunking
-        ) { $1.chunking = $0 },
-        Field(
             time: "start", help: "Start here, in seconds or as 1:02:03.5.",
             default: "the track's start", value: \.start
         ) { $1.start = $0 },

@@ -69,7 +69,9 @@ package struct SeparationRequest: Codable, Equatable, Sendable {
     package var segment: Double?
     package var split = true
     package var transitionPower = SeparationOptions().transitionPower
-    package var chunking = SeparationOptions().chunking
+    /// In stored requests of versions that cut a RoFormer's track in one of two ways: `msst` is the
+    /// one that is left. Nil in other requests.
+    var chunking: String?
     /// Start of the excerpt in seconds; nil for the track's.
     package var start: Double?
     /// Length of the excerpt in seconds; nil up to the track's end.
@@ -94,7 +96,6 @@ package struct SeparationRequest: Codable, Equatable, Sendable {
 }
 
 extension Downmix: Codable {}
-extension SeparationOptions.Chunking: Codable {}
 extension ClipMode: Codable {}
 extension SampleFormat: Codable {}
 extension OutputOptions.Gain: Codable {}
@@ -108,7 +109,7 @@ extension SeparationRequest {
     package var separation: SeparationOptions {
         SeparationOptions(
             shifts: shifts, seed: seed, overlap: overlap, segmentSeconds: segment, split: split,
-            transitionPower: transitionPower, chunking: chunking)
+            transitionPower: transitionPower)
     }
 
     /// The part of the track to separate; nil for all of it.
@@ -133,7 +134,6 @@ extension SeparationRequest {
     ) -> OutputOptions {
         OutputOptions(
             format: outputFormat(format), clipMode: clipMode,
-            peakLimit: chunking == .audioSeparator ? SeparatorChunks.peakLimit : nil,
             gain: gain ?? (clipMode == .rescale ? defaultGain : .perStem), rate: outputRate,
             downmix: downmix, spoolFolder: folder, copiesTags: copiesTags)
     }

@@ -65,7 +65,7 @@ final class SignalWriter: @unchecked Sendable {
     func finish(commonPeak: Float?, cancellation: CancellationToken) throws -> TrackReport.Output {
         var gain: Float = 1
         if let spool {
-            let divisor = options.divisor(peak: commonPeak ?? peak)
+            let divisor = options.clipMode.divisor(peak: commonPeak ?? peak)
             gain = 1 / divisor
             let writer = try makeWriter(divisor: divisor)
             self.writer = writer

@@ -89,9 +89,6 @@ public struct OutputOptions: Sendable, Equatable {
     /// How signals beyond full scale are brought into range. `rescale` needs the peak first, so its
     /// signals are spooled.
     public var clipMode: ClipMode
-    /// Peak to which `rescale` scales higher ones down; `nil` for that of the reference, which scales
-    /// peaks above 1 / 1.01 to it.
-    public var peakLimit: Float?
     /// Whether signals share a gain; `common` needs the clip mode `rescale`.
     public var gain: Gain
     public var rate: Rate
@@ -103,25 +100,17 @@ public struct OutputOptions: Sendable, Equatable {
     public var copiesTags: Bool
 
     public init(
-        format: OutputFormat = .init(), clipMode: ClipMode = .rescale, peakLimit: Float? = nil,
-        gain: Gain = .perStem,
+        format: OutputFormat = .init(), clipMode: ClipMode = .rescale, gain: Gain = .perStem,
         rate: Rate = .model, downmix: Downmix = .first, spoolFolder: String? = nil,
         copiesTags: Bool = true
     ) {
         self.format = format
         self.clipMode = clipMode
-        self.peakLimit = peakLimit
         self.gain = gain
         self.rate = rate
         self.downmix = downmix
         self.spoolFolder = spoolFolder
         self.copiesTags = copiesTags
-    }
-
-    /// The divisor of a signal of this peak; 1 where nothing is rescaled.
-    func divisor(peak: Float) -> Float {
-        guard clipMode == .rescale, let peakLimit else { return clipMode.divisor(peak: peak) }
-        return max(peak / peakLimit, 1)
     }
 }
 

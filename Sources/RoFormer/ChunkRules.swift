@@ -1,7 +1,6 @@
 // How the file of a RoFormer says that tracks are cut into chunks.
 
 import HTDemucs
-import Tracks
 import WeightsLoader
 
 /// The chunks of a track: their length, and how many of them each sample is in.
@@ -11,14 +10,10 @@ package struct ChunkRules: Sendable, Equatable {
     /// `inference.num_overlap`: chunks that a sample in the middle of a track is in; a chunk begins
     /// every `chunkSamples / overlapCount` samples.
     package let overlapCount: Int
-    /// The chunks of audio-separator: `stft_hop_length * (inference.dim_t - 1)` samples, for a short
-    /// track those of 256 frames.
-    package let separator: SeparatorChunks
     /// `inference.normalize`: whether the track's mean and deviation are removed first.
     package let normalises: Bool
 
-    /// - Parameter hop: `model.stft_hop_length`.
-    init(_ sections: [String: ArgumentValue], hop: Int) throws(ConfigurationError) {
+    init(_ sections: [String: ArgumentValue]) throws(ConfigurationError) {
         let audio = try SectionReader("audio", of: sections)
         let inference = try SectionReader("inference", of: sections)
         let allowed = 16...1 << 30
@@ -28,10 +23,6 @@ package struct ChunkRules: Sendable, Equatable {
             chunkSamples = try audio.integer("chunk_size", nil, allowed)
         }
         overlapCount = try inference.integer("num_overlap", 2, 1...64)
-        let frames = try inference.optionalInteger("dim_t", 2...1 << 20)
-        separator = SeparatorChunks(
-            samples: frames.map { hop * ($0 - 1) }, shortSamples: hop * (256 - 1),
-            overlapCount: try inference.integer("num_overlap", 8, 1...64))
         normalises = try inference.flag("normalize", false)
     }
 }

@@ -9,7 +9,6 @@ extension RoFormerConfiguration {
         TrackRules(
             sources: sources, audioChannels: audioChannels, sampleRateHz: sampleRateHz,
             chunkSamples: chunks.chunkSamples, longestChunkSamples: longestChunkSamples,
-            overlapCount: chunks.overlapCount, separator: chunks.separator,
-            normalises: chunks.normalises)
+            overlapCount: chunks.overlapCount, normalises: chunks.normalises)
     }
 }

@@ -104,7 +104,7 @@ package struct RoFormerConfiguration: Sendable, Equatable {
             try audio.integer("num_channels", audioChannels, 1...2) == audioChannels,
             "\(audioChannels), as model.stereo says")
         sources = try Self.sources(sections, stems: stems)
-        chunks = try ChunkRules(sections, hop: hop)
+        chunks = try ChunkRules(sections)
         try checkMemory()
     }
 
@@ -120,20 +120,12 @@ package struct RoFormerConfiguration: Sendable, Equatable {
 
     /// Refuses chunks whose activations would need too much memory.
     private func checkMemory() throws(ConfigurationError) {
-        let longest = longestChunkSamples
-        if chunks.chunkSamples > longest {
-            throw tooLong("chunk_size", chunks.chunkSamples, longest)
-        }
-        if let samples = chunks.separator.samples, samples > longest {
-            throw tooLong("inference.dim_t", samples / hop + 1, longest / hop + 1)
-        }
-    }
-
-    private func tooLong(_ key: String, _ found: Int, _ most: Int) -> ConfigurationError {
-        .invalid(
-            key: key, found: "\(found)",
-            allowed: "with the other arguments it has to be at most \(most): a longer chunk needs "
-                + "an activation of more than \(Int64(Configuration.Limits.activation)) values")
+        guard chunks.chunkSamples > longestChunkSamples else { return }
+        throw .invalid(
+            key: "chunk_size", found: "\(chunks.chunkSamples)",
+            allowed: "with the other arguments it has to be at most \(longestChunkSamples): a "
+                + "longer chunk needs an activation of more than "
+                + "\(Int64(Configuration.Limits.activation)) values")
     }
 
     /// Most channels of all heads. `AxialAttention` holds three times as many for each of at least

@@ -173,7 +173,8 @@ struct SeparationParameters: Codable, Equatable {
     let split: Bool
     /// Nil for 1, as in records of versions without this parameter.
     let transitionPower: Double?
-    /// Nil for the default, as in records of versions without this parameter.
+    /// Nil but in records of versions that could also cut a RoFormer's track as audio-separator does,
+    /// and did.
     let chunking: String?
     /// Nil for none, as in records of versions without this parameter.
     let then: [String]?
@@ -205,8 +206,7 @@ struct SeparationParameters: Codable, Equatable {
         segmentSeconds = request.segment
         split = request.split
         transitionPower = request.transitionPower == 1 ? nil : request.transitionPower
-        chunking =
-            request.chunking == SeparationOptions().chunking ? nil : request.chunking.rawValue
+        chunking = nil
         then = request.then?.map(\.description)
         startSeconds = request.start ?? 0
         durationSeconds = request.duration

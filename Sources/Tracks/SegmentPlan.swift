@@ -15,8 +15,6 @@ package struct SegmentPlan: Sendable {
         case context
         /// The track is extended on both sides by its reflection, and a short segment by its own.
         case reflected(borderSamples: Int, fadeSamples: Int)
-        /// The last segment begins earlier, to end with the track.
-        case moved
     }
 
     /// Longest segment, in samples.
@@ -37,12 +35,7 @@ package struct SegmentPlan: Sendable {
         _ rules: TrackRules, options: SeparationOptions, trackSamples: Int
     ) throws(SeparationError) {
         try options.validate()
-        switch rules.cutting {
-        case .demucs:
-            try SeparationError.require(
-                options.chunking == .msst, "chunking", options.chunking.rawValue,
-                "left out: only RoFormers have chunks")
-        case .chunks:
+        if case .chunks = rules.cutting {
             try SeparationError.require(
                 options.shifts <= 1, "shifts", options.shifts,
                 "at most 1: a RoFormer's overlapping chunks take the place of shifts")
@@ -56,10 +49,7 @@ package struct SegmentPlan: Sendable {
         }
         switch rules.cutting {
         case .demucs: self = try Self.overlapping(rules, options)
-        case .chunks(let count, let separator):
-            self = try Self.chunks(
-                rules, options, overlapCount: count, separator: separator,
-                trackSamples: trackSamples)
+        case .chunks(let count): self = try Self.chunks(rules, options, overlapCount: count)
         }
     }
 

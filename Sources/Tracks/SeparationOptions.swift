@@ -21,22 +21,10 @@ public struct SeparationOptions: Sendable, Equatable {
     public var split: Bool
     /// Power of the triangular weights of overlapping segments, at least 1.
     public var transitionPower: Double
-    /// How the track of a RoFormer is cut and limited.
-    public var chunking: Chunking
     /// For Python's `demucs.api`, whose callback is called as each segment begins and as it ends, pass
     /// after pass.
     package var passOrder = PassOrder.interleaved
     package var reportsBegins = false
-
-    /// Which program's way to treat the track of a RoFormer is followed.
-    public enum Chunking: String, Sendable, CaseIterable {
-        /// `demix` of ZFTurbo's Music-Source-Separation-Training: windows that are flat but for a
-        /// tenth at each end, and a track that its reflection extends.
-        case msst
-        /// audio-separator: Hamming windows, a last segment that ends with the track, shorter segments
-        /// for tracks of less than ten seconds, and the track scaled down to a peak of 0.9.
-        case audioSeparator = "audio-separator"
-    }
 
     /// The order in which the passes of several members and shifts run. Both orders give the same
     /// samples.
@@ -50,8 +38,7 @@ public struct SeparationOptions: Sendable, Equatable {
 
     public init(
         shifts: Int = 1, seed: UInt64? = nil, overlap: Double? = nil,
-        segmentSeconds: Double? = nil, split: Bool = true, transitionPower: Double = 1,
-        chunking: Chunking = .msst
+        segmentSeconds: Double? = nil, split: Bool = true, transitionPower: Double = 1
     ) {
         self.shifts = shifts
         self.seed = seed
@@ -59,7 +46,6 @@ public struct SeparationOptions: Sendable, Equatable {
         self.segmentSeconds = segmentSeconds
         self.split = split
         self.transitionPower = transitionPower
-        self.chunking = chunking
     }
 
     /// Passes of a network over a track: one for each shift, or one without a shift.

@@ -60,9 +60,8 @@ struct ShiftedPass {
         }
         let position = leadSamples + start
         let first =
-            start == 0
-            ? 0 : plan.firstSegment(reachingPast: position, trackSamples: sampleCount ?? Int.max)
-        let firstSample = plan.start(ofSegment: first, trackSamples: sampleCount)
+            start == 0 ? 0 : plan.firstSegment(reachingPast: position)
+        let firstSample = plan.start(ofSegment: first)
         cutSegments = first
         addedSegments = first
         takenSamples = start
@@ -94,7 +93,7 @@ struct ShiftedPass {
 
     /// The network's input for a segment, with the context around a short one.
     private func input(of segment: Int) -> (start: Int, padLeft: Int, count: Int, padded: Int) {
-        let start = plan.start(ofSegment: segment, trackSamples: sampleCount)
+        let start = plan.start(ofSegment: segment)
         let count = min(plan.segmentSamples, (sampleCount ?? Int.max) - start)
         let padded = plan.inputSamples(forSegmentSamples: count)
         let padLeft = if case .context = plan.ends { (padded - count) / 2 } else { 0 }
@@ -180,8 +179,7 @@ struct ShiftedPass {
     func segmentUnderWay(_ number: Int, hasEnded: Bool) -> SeparationProgress.Segment {
         SeparationProgress.Segment(
             member: member, shift: shift,
-            offsetSamples: plan.start(
-                ofSegment: addedSegments + number, trackSamples: sampleCount), hasEnded: hasEnded)
+            offsetSamples: plan.start(ofSegment: addedSegments + number), hasEnded: hasEnded)
     }
 
     /// Rows of the network's output that are kept.

@@ -15,8 +15,6 @@ package struct Track {
     package let channelCount: Int
     package let sampleRateHz: Int
     private let openStream: () throws(AnyError) -> TrackStream
-    /// Factor of all samples; ``statistics`` are those without it.
-    private var gain: Float = 1
 
     /// Samples of each channel at the model's rate, at least 1.
     package var sampleCount: Int { statistics.sampleCount }
@@ -70,18 +68,7 @@ package struct Track {
     /// A new pass over the track.
     ///
     /// - Throws: the error of opening the recording.
-    package func stream() throws(AnyError) -> TrackStream {
-        let stream = try openStream()
-        stream.gain = gain
-        return stream
-    }
-
-    /// The track, scaled down if its peak is higher.
-    func limited(toPeak limit: Float) -> Track {
-        var track = self
-        if statistics.peak > limit { track.gain = limit / statistics.peak }
-        return track
-    }
+    package func stream() throws(AnyError) -> TrackStream { try openStream() }
 
     /// Reads pieces in an extra pass, in memory for one piece.
     ///

@@ -73,10 +73,7 @@ package final class TrackPipeline {
         } catch {
             throw error.erased
         }
-        let isSeparators = options.chunking == .audioSeparator
-        let track = isSeparators ? track.limited(toPeak: SeparatorChunks.peakLimit) : track
-        let normalization =
-            bag.normalises && !isSeparators ? track.statistics.normalization : .identity
+        let normalization = bag.normalises ? track.statistics.normalization : .identity
         try self.init(
             passes, TrackWindow(track, normalization: normalization), normalization: normalization,
             bag: bag, options: options, backend: backend, workers: workers,
@@ -101,9 +98,6 @@ package final class TrackPipeline {
                 options.shifts <= 1, "shifts", options.shifts, "at most 1 for a live stream")
             try SeparationError.require(
                 options.split, "split", options.split, "on for a live stream")
-            try SeparationError.require(
-                options.chunking == .msst, "chunking", options.chunking.rawValue,
-                "msst for a live stream, whose end is not known")
             passes = try TrackPipeline.passes(
                 bag, options, &random, trackSamples: nil, startingAt: 0)
         } catch {

@@ -11,12 +11,11 @@ package struct TrackRules: Sendable {
     package enum Cutting: Sendable, Equatable {
         /// As demucs: segments overlap by a share, with triangular weights.
         case demucs
-        /// As MSST or, by `SeparationOptions.chunking`, as audio-separator.
+        /// As Music-Source-Separation-Training: flat windows, and a track that its reflection
+        /// extends.
         ///
-        /// - Parameters:
-        ///   - overlapCount: segments that a sample in the middle of a track is in.
-        ///   - separator: the segments of audio-separator.
-        case chunks(overlapCount: Int, separator: SeparatorChunks)
+        /// - Parameter overlapCount: segments that a sample in the middle of a track is in.
+        case chunks(overlapCount: Int)
     }
 
     /// Names of the sources, in the order of the network's output.
@@ -49,28 +48,8 @@ package struct TrackRules: Sendable {
     package var overlap: Double {
         switch cutting {
         case .demucs: 0.25  // The default of `apply_model`.
-        case .chunks(let overlapCount, _): 1 - 1 / Double(overlapCount)
+        case .chunks(let overlapCount): 1 - 1 / Double(overlapCount)
         }
-    }
-}
-
-/// The segments of audio-separator.
-package struct SeparatorChunks: Sendable, Equatable {
-    /// Samples of a segment; nil for ``TrackRules/segmentSamples``.
-    package let samples: Int?
-    /// Samples of a segment of a track of less than ``shortSeconds``.
-    package let shortSamples: Int
-    /// Segments that a sample in the middle of a track is in.
-    package let overlapCount: Int
-
-    static let shortSeconds = 10
-    /// A track, and each file of a stem, is scaled down to this peak.
-    package static let peakLimit: Float = 0.9
-
-    package init(samples: Int?, shortSamples: Int, overlapCount: Int) {
-        self.samples = samples
-        self.shortSamples = shortSamples
-        self.overlapCount = overlapCount
     }
 }
 
@@ -79,14 +58,14 @@ extension TrackRules {
     /// moves.
     package init(
         sources: [String], audioChannels: Int, sampleRateHz: Int, chunkSamples: Int,
-        longestChunkSamples: Int, overlapCount: Int, separator: SeparatorChunks, normalises: Bool
+        longestChunkSamples: Int, overlapCount: Int, normalises: Bool
     ) {
         self.init(
             sources: sources, audioChannels: audioChannels, sampleRateHz: sampleRateHz,
             segmentSamples: chunkSamples, longestSegmentSamples: longestChunkSamples,
             isLimited: false, paddedSamples: nil, validLength: nil, drawsEachSegment: false,
             maximumShiftSamples: 0, normalises: normalises,
-            cutting: .chunks(overlapCount: overlapCount, separator: separator))
+            cutting: .chunks(overlapCount: overlapCount))
     }
 }
 

@@ -8,8 +8,6 @@ package final class TrackStream {
     private let nextRecorded: () throws(AnyError) -> PlanarAudio?
     private var conversion: AudioConversion
     private var isFinished = false
-    /// Factor of all samples.
-    var gain: Float = 1
 
     /// - Parameters:
     ///   - conversion: from the recording's channels and rate to the model's.
@@ -33,17 +31,8 @@ package final class TrackStream {
             let block = try nextRecorded()
             isFinished = block == nil
             let converted = block.map { conversion.convert($0) } ?? conversion.finish()
-            if converted.sampleCount > 0 { return scaled(converted) }
+            if converted.sampleCount > 0 { return converted }
         }
         return nil
-    }
-
-    private func scaled(_ audio: PlanarAudio) -> PlanarAudio {
-        if gain == 1 { return audio }
-        var scaled = audio
-        for channel in scaled.channels.indices {
-            for index in 0..<audio.sampleCount { scaled.channels[channel][index] *= gain }
-        }
-        return scaled
     }
 }

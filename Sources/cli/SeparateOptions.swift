@@ -58,7 +58,6 @@ extension Option {
     static let segment = Option(field: "segment")
     static let noSplit = Option(field: "no-split")
     static let transitionPower = Option(field: "transition-power")
-    static let chunking = Option(field: "chunking")
     static let start = Option(field: "start")
     static let duration = Option(field: "duration")
     static let downmix = Option(field: "downmix")
@@ -119,7 +118,7 @@ extension SeparateCommand {
             "MODEL": [.name, .member, .config, .repo, .offline, .listModels, .signature],
             "WHICH STEMS": [.writtenStems, .twoStems, .otherMethod, .mix, .residual, .then],
             "SEPARATION": [
-                .shifts, .seed, .overlap, .segment, .noSplit, .transitionPower, .chunking, .start,
+                .shifts, .seed, .overlap, .segment, .noSplit, .transitionPower, .start,
                 .duration, .downmix, .precision,
             ],
             "FILES": [

@@ -86,11 +86,6 @@ struct HelpTests {
                   --transition-power <power>
                                           Power of the triangular weights of overlapping
                                           segments, at least 1. (default: 1)
-                  --chunking <msst|audio-separator>
-                                          How to treat the track for a RoFormer: msst as
-                                          Music-Source-Separation-Training, audio-separator as
-                                          that program, which also limits peaks to 0.9.
-                                          (default: msst)
                   --start <time>          Start here, in seconds or as 1:02:03.5. (default: the
                                           track's start)
                   --duration <time>       Separate a part of this length, as if the track ended
@@ -298,8 +293,6 @@ struct HelpTests {
                   --transition-power <power>
                                           Power of the triangular weights of overlapping
                                           segments, at least 1.
-                  --chunking <msst|audio-separator>
-                                          How to treat the track for a RoFormer.
                   --start <time>          Start here, in seconds or as 1:02:03.5.
                   --duration <time>       Separate a part of this length, as if the track ended
                                           there.

@@ -1,5 +1,5 @@
-// Whole tracks through tiny RoFormers, against the two programs that run these models; and the ways
-// to give a track, which all give the same stems.
+// Whole tracks through tiny RoFormers, against the program that trains these models; and the ways to give
+// a track, which all give the same stems.
 
 import Demucs
 import ModelZoo
@@ -28,88 +28,26 @@ import Testing
         return PlanarAudio(channels: channels, sampleRateHz: 44_100)
     }
 
-    private func golden(_ program: String, _ name: String, _ stem: String, samples: Int) throws
-        -> [Float]?
-    {
-        let golden = try Fixture("roformer_files/\(name).outputs")
-        let key = "\(program).\(stem)" + (samples == Self.lengths[0] ? "" : ".\(samples)")
-        return golden.names.contains(key) ? try golden.floats(key) : nil
-    }
-
-    @Test(arguments: models, SeparationOptions.Chunking.allCases)
-    func wholeTracksAreThoseOfTheOtherPrograms(
-        _ name: String, _ chunking: SeparationOptions.Chunking
-    ) throws {
+    @Test(arguments: models)
+    func wholeTracksAreThoseOfTheOtherProgram(_ name: String) throws {
         let separator = try separator(name)
+        let golden = try Fixture("roformer_files/\(name).outputs")
         for samples in Self.lengths {
-            let track = try track(name, samples: samples)
-            // Their own length, which audio-separator changes for tracks of less than ten seconds.
-            let chunkSamples = name == "mel_target" ? 480 : 640
-            let separation = try separator.separate(
-                AudioInput(track),
-                options: SeparationOptions(
-                    segmentSeconds: (Double(chunkSamples) + 0.5) / 44_100, chunking: chunking))
+            let separation = try separator.separate(AudioInput(track(name, samples: samples)))
             for stem in separation.stems {
-                let program = chunking == .msst ? "demix" : "separator"
-                guard let expected = try golden(program, name, stem.name, samples: samples) else {
+                let key = "demix.\(stem.name)" + (samples == Self.lengths[0] ? "" : ".\(samples)")
+                guard golden.names.contains(key) else {
                     // `demix` gives no residual.
-                    #expect(chunking == .msst && stem.name == "other")
+                    #expect(stem.name == "other")
                     continue
                 }
                 let comparison = Comparison(
-                    actual: stem.audio.channels.flatMap(\.self), expected: expected)
+                    actual: stem.audio.channels.flatMap(\.self), expected: try golden.floats(key))
                 // PyTorch's float32 network alone has 120 dB or less.
                 #expect(
                     comparison.snrDecibels >= 100, "\(stem.name) of \(samples): \(comparison)")
             }
         }
-    }
-
-    /// audio-separator's command scales a loud track to a peak of 0.9, and takes chunks of 256 frames
-    /// for a short one: here more samples than the track has.
-    @Test(arguments: models)
-    func loudAndShortTracksAreThoseOfAudioSeparatorsCommand(_ name: String) throws {
-        var track = try track(name, samples: 2992)
-        for channel in track.channels.indices {
-            track.channels[channel] = track.channels[channel].map { $0 * 3 }
-        }
-        #expect(track.peak > 0.9)
-        let separation = try separator(name).separate(
-            AudioInput(track), options: SeparationOptions(chunking: .audioSeparator))
-        for stem in separation.stems {
-            let golden = try Fixture("roformer_files/\(name).outputs")
-            let comparison = Comparison(
-                actual: stem.audio.channels.flatMap(\.self),
-                expected: try golden.floats("command.\(stem.name)"))
-            // As above.
-            #expect(comparison.snrDecibels >= 100, "\(stem.name): \(comparison)")
-        }
-    }
-
-    /// Files have no peak above 0.9 either; a quiet stem keeps its gain.
-    @Test func filesOfAudioSeparatorsWayHaveItsPeak() throws {
-        let folder = TemporaryFolder()
-        var request = SeparationRequest()
-        request.chunking = .audioSeparator
-        #expect(request.output().peakLimit == 0.9)
-        var track = try track("target", samples: 2992)
-        for channel in track.channels.indices {
-            track.channels[channel] = track.channels[channel].map { $0 * 3 }
-        }
-        // The mixture is loud, and no network is between.
-        let report = try separator("target").separate(
-            AudioInput(track),
-            into: [
-                StemOutput(
-                    name: "loud", signal: .mixture, to: .file(folder.path("loud.wav"))),
-                StemOutput(
-                    name: "vocals", signal: .stem("vocals"), to: .file(folder.path("vocals.wav"))),
-            ], output: request.output(), options: request.separation)
-        #expect(abs(report.outputs[0].peak - 0.9) < 1e-6 && report.outputs[0].gain == 1)
-        let written = try AudioFile.read(folder.path("vocals.wav")).buffer.peak
-        #expect(written <= 0.9)
-        let scaled = min(1, 0.9 / report.outputs[1].peak)
-        #expect(abs(report.outputs[1].gain - scaled) < 1e-6)
     }
 
     /// The residual is the track minus the stem, up to the rounding of the window's sums.

@@ -29,7 +29,6 @@ import WeightsLoader
         #expect(target.sources == ["vocals", "other"] && target.stems == 1 && target.hasResidual)
         #expect(target.layout == BandLayout(widths: [4, 8, 21]))
         #expect(target.chunks.chunkSamples == 640 && target.chunks.overlapCount == 2)
-        #expect(target.chunks.separator.samples == 640)
         let two = try RoFormerConfiguration(.bandSplit, sections("two_stems"))
         #expect(two.sources == ["stem1", "stem2"] && two.stems == 2 && !two.hasResidual)
         let mel = try RoFormerConfiguration(.melBand, sections("mel_target"))
@@ -89,18 +88,17 @@ import WeightsLoader
 
     /// With 16 heads of 1,024 channels, a frame has 49,152 queries, keys and values. The largest
     /// activation has those of 43,690 frames, 16 samples apart.
-    @Test(arguments: [("audio", "chunk_size", 699_040), ("inference", "dim_t", 43_691)])
-    func chunksBeyondAnyMemoryAreRefused(section: String, key: String, value: Int) throws {
+    @Test func chunksBeyondAnyMemoryAreRefused() throws {
         let wide = try sections("target").setting(
             ["heads": .integer(16), "dim_head": .integer(1_024)], in: "model")
-        _ = try RoFormerConfiguration(
-            .bandSplit, wide.setting([key: .integer(value - 1)], in: section))
-        let error = #expect(throws: ConfigurationError.self) {
-            try RoFormerConfiguration(
-                .bandSplit, wide.setting([key: .integer(value)], in: section))
+        func check(_ samples: Int) throws {
+            _ = try RoFormerConfiguration(
+                .bandSplit, wide.setting(["chunk_size": .integer(samples)], in: "audio"))
         }
+        try check(699_039)
+        let error = #expect(throws: ConfigurationError.self) { try check(699_040) }
         let text = try #require(error).description
-        #expect(text.contains("\(key) = \(value)"), "\(text)")
+        #expect(text.contains("chunk_size = 699040"), "\(text)")
     }
 
     @Test func tooManyChannelsOfHeadsAreRefused() throws {
@@ -236,7 +234,6 @@ import WeightsLoader
         ("audio", "num_channels", .integer(1), "audio.num_channels"),
         ("inference", "chunk_size", .number(0.5), "inference.chunk_size"),
         ("inference", "num_overlap", .integer(0), "inference.num_overlap"),
-        ("inference", "dim_t", .integer(1), "inference.dim_t"),
         ("inference", "normalize", .string("no"), "inference.normalize"),
     ]
 

@@ -158,7 +158,7 @@ def test_invalid_options_are_refused_before_anything_starts(
         {"shifts": -1}, {"overlap": 1.0}, {"segment": 100.0}, {"transition_power": 0.5},
         {"split": False, "segment": 2.0}, {"start": -1.0}, {"duration": float("nan")},
         {"seed": random.Random(1)}, {"mixes": {"x": "drums+flute"}}, {"mixes": {"x": "bass+bass"}},
-        {"then": {"flute": "demo"}}, {"chunking": "audio-separator"},
+        {"then": {"flute": "demo"}},
     ]  # fmt: skip
     for option in options:
         with pytest.raises(swift_demucs.ArgumentError):

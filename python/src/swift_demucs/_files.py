@@ -72,7 +72,6 @@ def separate_files(
     split: bool = True,
     rate: str = "model",
     transition_power: float = 1.0,
-    chunking: str = "msst",
     progress: _progress.ProgressOption = None,
     cancellation: Optional[_call.Cancellation] = None,
 ) -> List[FileResult]:
@@ -130,7 +129,6 @@ def separate_files(
         "no-split": not split,
         "output-rate": rate,
         "transition-power": transition_power,
-        "chunking": chunking,
     }
     results: Dict[str, FileResult] = {}
 
