@@ -126,15 +126,14 @@ extension sd_separation_options {
         try CallError.require(
             segment_seconds >= 0, "segment_seconds", segment_seconds,
             "a positive number, or 0 for the model's own")
-        var options = SeparationOptions(
+        // Each has one value left.
+        try choice(chunking, "chunking", [()])
+        try choice(order, "order", [()])
+        return SeparationOptions(
             shifts: Int(shifts), seed: has_seed == 0 ? nil : seed,
             overlap: overlap == -1 ? nil : overlap,
             segmentSeconds: segment_seconds == 0 ? nil : segment_seconds, split: split != 0,
             transitionPower: transition_power)
-        try choice(chunking, "chunking", [()])
-        options.passOrder = try choice(order, "order", [.interleaved, .sequential])
-        options.reportsBegins = true
-        return options
     }
 
     /// Whether stems have the input's rate instead of the model's.

@@ -49,7 +49,6 @@ private struct RunCallbacks: RunReporter {
     let model: LoadedModel
 
     var takesEvents: Bool { events.function != nil }
-    var takesBegins: Bool { true }
     var isReaderGone: Bool { false }
 
     func event(_ line: String, failure: ErrorCause?) {

@@ -33,9 +33,6 @@ final class OpenStream {
             "the positive standard deviation of the stream's mono mix")
         let token = try options.token()
         let separation = try options.options()
-        try CallError.require(
-            stream.is_live == 0 || separation.passOrder == .interleaved, "order", "SEQUENTIAL",
-            "INTERLEAVED for a live stream")
         let memberCount = model.separator.model.memberCount
         self.options = options
         self.stream = try SeparationStream(

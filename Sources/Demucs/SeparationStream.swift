@@ -45,7 +45,8 @@ package final class SeparationStream {
     ///   - spoolFolder: folder of the temporary file; `nil` for the system's. Live streams have no
     ///     file.
     ///   - random: generator of the shifts' offsets; `nil` for one from the options' seed.
-    ///   - progress: called by ``next()`` before the first and after each segment.
+    ///   - progress: called by ``next()`` before the first segment, and when each begins and has
+    ///     ended.
     /// - Throws: `SeparationError` for options that don't fit; `AudioError` for an invalid rate or
     ///   number of channels, and if no temporary file can be made.
     package init(

@@ -53,7 +53,7 @@ extension Separator {
         try await onOwnThread { cancellation in
             try self.separate(
                 input, excerpt: excerpt, options: options, cancellation: cancellation,
-                progress: progress)
+                progress: { if !$0.isBegin { progress($0) } })
         }
     }
 
@@ -84,7 +84,7 @@ extension Separator {
         try await onOwnThread { cancellation in
             try self.separate(
                 input, excerpt: excerpt, into: outputs, output: output, options: options,
-                cancellation: cancellation, progress: progress)
+                cancellation: cancellation, progress: { if !$0.isBegin { progress($0) } })
         }
     }
 }

@@ -133,7 +133,8 @@ public final class Separator: Sendable {
     /// ``separate(_:excerpt:options:progress:)`` describes parameters and errors.
     /// - Parameters:
     ///   - cancellation: stops the work within a fraction of a segment once it is cancelled.
-    ///   - progress: called before the first and after each segment, on the calling thread.
+    ///   - progress: called before the first segment, and when each begins and has ended, on the
+    ///     calling thread.
     package func separate(
         _ input: AudioInput, excerpt: Excerpt? = nil,
         options: SeparationOptions = SeparationOptions(),
@@ -176,7 +177,8 @@ public final class Separator: Sendable {
     ///   - observer: sees the stems as they are finished, on the calling thread.
     ///   - cancellation: stops the work within a fraction of a segment once it is cancelled. Complete
     ///     files stay.
-    ///   - progress: called before the first and after each segment, on the calling thread.
+    ///   - progress: called before the first segment, and when each begins and has ended, on the
+    ///     calling thread.
     package func separate(
         _ input: AudioInput, excerpt: Excerpt? = nil, into outputs: [StemOutput],
         stemFile: StemFileOutput? = nil, output: OutputOptions = OutputOptions(),

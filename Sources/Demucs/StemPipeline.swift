@@ -65,7 +65,7 @@ package final class StemPipeline {
 
     /// The next finished samples of the wanted stems; `nil` after the last.
     ///
-    /// - Parameter report: called before the first and after each segment.
+    /// - Parameter report: called before the first segment, and when each begins and has ended.
     /// - Throws: the errors of ``TrackPipeline/next(progress:)``; `SeparationError.spoolFailed`.
     package func next(progress report: (SeparationProgress) -> Void) throws -> StemBlock? {
         if followers.isEmpty { return try first.next(progress: report) }

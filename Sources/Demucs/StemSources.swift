@@ -93,9 +93,6 @@ extension SeparationOptions {
     /// The options of a model that separates a stem: its own segments and overlap, and as many shifts.
     func ofFollower(_ bag: Bag) -> SeparationOptions {
         let isShifted = bag.members.contains { $0.rules.maximumShiftSamples > 0 }
-        var options = SeparationOptions(shifts: isShifted ? shifts : min(shifts, 1))
-        options.passOrder = passOrder
-        options.reportsBegins = reportsBegins
-        return options
+        return SeparationOptions(shifts: isShifted ? shifts : min(shifts, 1))
     }
 }

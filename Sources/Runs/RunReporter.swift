@@ -21,8 +21,8 @@ package protocol RunReporter: Sendable {
 
     /// - Parameter label: position of the track, `3/12`; empty for a single one.
     func begin(label: String)
-    /// Whether progress is wanted as each segment begins, and not only when it has ended.
-    var takesBegins: Bool { get }
+    /// Called before the first segment, and when each begins and has ended.
+    ///
     /// - Returns: the seconds left; nil until there is an estimate.
     func progress(_ progress: SeparationProgress) -> Double?
     /// The track has ended, with or without a result.

@@ -87,7 +87,7 @@ extension SeparationRun {
                 cancellation: cancellation,
                 progress: { progress in
                     let left = reporter.progress(progress)
-                    if progress.segment?.hasEnded == false { return }
+                    if progress.isBegin { return }
                     events.progress(progress, of: track.input, secondsLeft: left)
                     // The program that writes the manifest has ended.
                     if settings.isFollowing, reporter.isReaderGone { self.cancellation.cancel() }

@@ -190,7 +190,6 @@ package struct SeparationRun {
     func options(of track: PlannedTrack) -> SeparationOptions {
         var options = request(of: track).separation
         options.seed = options.shifts > 0 ? options.seed ?? seed : nil
-        options.reportsBegins = reporter.takesBegins
         return options
     }
 

@@ -101,9 +101,6 @@ struct JobRunner: Sendable {
         let growing = GrowingStems(outputs, in: folder.growing(job.id))
         queue.grow(job, growing)
         let id = job.id
-        var options = job.options.separation
-        // A segment's stems are complete when the next one begins.
-        options.reportsBegins = true
         var lastSegment = Timestamp.uptime
         let report = try separator.separate(
             input.audio, excerpt: job.options.excerpt,
@@ -112,9 +109,9 @@ struct JobRunner: Sendable {
             },
             output: job.options.output(
                 gain: SeparationRequest.jobGain, spoolFolder: folder.temporary),
-            options: options, observer: growing, cancellation: cancellation,
+            options: job.options.separation, observer: growing, cancellation: cancellation,
             progress: { progress in
-                if progress.segment?.hasEnded != false {
+                if !progress.isBegin {
                     let now = Timestamp.uptime
                     if progress.segmentsDone > 0 {
                         metrics.countSegment(seconds: now - lastSegment)
@@ -122,9 +119,8 @@ struct JobRunner: Sendable {
                     lastSegment = now
                 }
                 queue.progress(id, done: progress.segmentsDone, total: progress.segmentsTotal)
-                if progress.segment?.hasEnded == false {
-                    settings.gate(progress.segmentsDone, cancellation)
-                }
+                // A segment's stems are complete when the next one begins.
+                if progress.isBegin { settings.gate(progress.segmentsDone, cancellation) }
             })
         job.durationSeconds = report.durationSeconds
         job.stemRateHz =

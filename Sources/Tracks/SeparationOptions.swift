@@ -21,20 +21,6 @@ public struct SeparationOptions: Sendable, Equatable {
     public var split: Bool
     /// Power of the triangular weights of overlapping segments, at least 1.
     public var transitionPower: Double
-    /// For Python's `demucs.api`, whose callback is called as each segment begins and as it ends, pass
-    /// after pass.
-    package var passOrder = PassOrder.interleaved
-    package var reportsBegins = false
-
-    /// The order in which the passes of several members and shifts run. Both orders give the same
-    /// samples.
-    package enum PassOrder: Sendable {
-        /// All passes advance together, in constant memory.
-        case interleaved
-        /// Pass after pass, as in the reference: needs memory for all stems, and reads the track
-        /// once for each pass.
-        case sequential
-    }
 
     public init(
         shifts: Int = 1, seed: UInt64? = nil, overlap: Double? = nil,

@@ -17,6 +17,8 @@ public struct SeparationProgress: Sendable, Equatable {
     public let segmentsTotal: Int
     /// The segment by which this progress differs from the one before; `nil` before the first.
     package let segment: Segment?
+    /// Whether a segment begins, so that no more segments are done than before.
+    package var isBegin: Bool { segment?.hasEnded == false }
     /// Length of the track; `nil` while the length of a live track is unknown, and with it the number
     /// of segments.
     package let trackSamples: Int?

@@ -182,9 +182,6 @@ struct ShiftedPass {
             offsetSamples: plan.start(ofSegment: addedSegments + number), hasEnded: hasEnded)
     }
 
-    /// Rows of the network's output that are kept.
-    var rowCount: Int { rows.count }
-
     /// Samples of the track that are ready to be taken.
     var finishedSamples: Int {
         min(overlapAdd.finishedSamples, (trackSamples ?? Int.max) - takenSamples)

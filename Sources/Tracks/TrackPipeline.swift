@@ -42,8 +42,6 @@ package final class TrackPipeline {
     /// Samples of every stem that were returned, or that an earlier separation has given.
     private var givenSamples: Int
     private var isReported = false
-    /// The track, if passes run one after the other; `nil` if they run side by side.
-    private var sequentialTrack: Track?
 
     /// Starts the separation of a track.
     ///
@@ -56,7 +54,7 @@ package final class TrackPipeline {
     ///   - workers: each runs one segment at a time, all of them at once.
     ///   - start: samples of every stem that an earlier separation of the track with these options
     ///     and this state of `random` has given, fewer than the track has. The rest has the same
-    ///     bits as in a separation of the whole track. Needs interleaved passes.
+    ///     bits as in a separation of the whole track.
     /// - Throws: `SeparationError` for options that don't fit the networks or the track; the error of
     ///   opening the track; `SystemError` if no thread starts.
     package convenience init(
@@ -65,7 +63,6 @@ package final class TrackPipeline {
         startingAt start: Int = 0
     ) throws(AnyError) {
         precondition((0..<track.sampleCount).contains(start))
-        precondition(start == 0 || options.passOrder == .interleaved)
         let passes: [ShiftedPass]
         do {
             passes = try TrackPipeline.passes(
@@ -78,11 +75,9 @@ package final class TrackPipeline {
             passes, TrackWindow(track, normalization: normalization), normalization: normalization,
             bag: bag, options: options, backend: backend, workers: workers,
             cancellation: cancellation, startingAt: start)
-        if options.passOrder == .sequential { sequentialTrack = track }
     }
 
-    /// Starts the separation of a track that is still to come: ``append(_:)`` takes its samples. Its
-    /// passes are always interleaved.
+    /// Starts the separation of a track that is still to come: ``append(_:)`` takes its samples.
     ///
     /// - Parameter normalization: statistics of the whole track.
     /// - Throws: `SeparationError` for options that don't fit the networks, or need the track's
@@ -148,9 +143,9 @@ package final class TrackPipeline {
     /// The next finished samples of the wanted stems; `nil` after the last, or if a live track has
     /// too few samples for the next segment.
     ///
-    /// - Parameter progress: called before the first and after each segment; with
-    ///   `SeparationOptions.reportsBegins` also when a segment begins. A worker's next segment is
-    ///   queued before its last one has ended, but its begin is reported after that end.
+    /// - Parameter progress: called before the first segment, and when each begins and has ended. A
+    ///   worker's next segment is queued before its last one has ended, but its begin is reported
+    ///   after that end.
     /// - Throws: `SeparationError` for a track that is not as long as in its first pass;
     ///   `CancellationError`; the errors of reading the track and of a network.
     package func next(
@@ -158,35 +153,27 @@ package final class TrackPipeline {
     ) throws(AnyError) -> StemBlock? {
         if !isReported { report(nil, progress) }
         isReported = true
-        if let track = sequentialTrack {
-            sequentialTrack = nil
-            return try runPassAfterPass(track, progress)
-        }
-        guard let count = try advance(passes.indices, progress) else { return nil }
+        guard let count = try advance(progress) else { return nil }
         let range = givenSamples..<givenSamples + count
         givenSamples = range.upperBound
-        return StemBlock(
-            stems: stems(count) { pass, output in passes[pass].take(count, addingTo: &output) },
-            mixture: window.samples(range))
+        return StemBlock(stems: stems(count), mixture: window.samples(range))
     }
 
-    /// Runs passes side by side until all of them have finished samples.
+    /// Runs the passes side by side until all of them have finished samples.
     ///
     /// - Returns: the number of samples; `nil` if there are no more segments, or too few samples
     ///   for the next.
-    private func advance(
-        _ running: Range<Int>, _ progress: (SeparationProgress) -> Void
-    ) throws(AnyError) -> Int? {
+    private func advance(_ progress: (SeparationProgress) -> Void) throws(AnyError) -> Int? {
         while true {
-            if let count = running.map({ passes[$0].finishedSamples }).min(), count > 0 {
+            if let count = passes.map({ $0.finishedSamples }).min(), count > 0 {
                 return min(count, Self.blockSamples)
             }
             let needed = min(
-                givenSamples, running.map { passes[$0].firstNeededSample }.min() ?? givenSamples)
+                givenSamples, passes.map { $0.firstNeededSample }.min() ?? givenSamples)
             window.forget(before: needed)
             // Nothing but for the first segment of a resumed separation: the window ends later.
             try window.skip(to: needed)
-            while underWay.count < workers.capacity, let index = nextPass(of: running) {
+            while underWay.count < workers.capacity, let index = nextPass() {
                 try checkCancellation()
                 let mix = try passes[index].cutSegment(from: &window, on: backend)
                 workers.submit(member: passes[index].member, mix: mix)
@@ -194,12 +181,10 @@ package final class TrackPipeline {
             }
             if underWay.isEmpty { break }
             while begun < min(underWay.count, workers.count) {
-                if options.reportsBegins {
-                    // Segments of one pass begin in their order.
-                    let (pass, earlier) = (underWay[begun], underWay[..<begun])
-                    let number = earlier.count { $0 == pass }
-                    report(passes[pass].segmentUnderWay(number, hasEnded: false), progress)
-                }
+                // Segments of one pass begin in their order.
+                let (pass, earlier) = (underWay[begun], underWay[..<begun])
+                let number = earlier.count { $0 == pass }
+                report(passes[pass].segmentUnderWay(number, hasEnded: false), progress)
                 begun += 1
             }
             try checkCancellation()
@@ -214,41 +199,6 @@ package final class TrackPipeline {
         }
         try window.finish()
         return nil
-    }
-
-    /// Runs all passes one after the other.
-    ///
-    /// - Returns: the stems of the whole track.
-    private func runPassAfterPass(
-        _ track: Track, _ progress: (SeparationProgress) -> Void
-    ) throws(AnyError) -> StemBlock {
-        var outputs: [PlanarAudio] = []
-        for pass in passes.indices {
-            if pass > 0 { window = try TrackWindow(track, normalization: normalization) }
-            givenSamples = 0
-            var output = PlanarAudio(
-                channelCount: passes[pass].rowCount, sampleRateHz: bag.sampleRateHz,
-                capacity: track.sampleCount)
-            while let count = try advance(pass..<pass + 1, progress) {
-                var block = PlanarAudio(
-                    channelCount: output.channelCount, sampleRateHz: bag.sampleRateHz, zeros: count)
-                passes[pass].take(count, addingTo: &block)
-                output.append(block)
-                givenSamples += count
-            }
-            outputs.append(output)
-        }
-        let stream = try track.stream()
-        var mixture = PlanarAudio(channelCount: bag.channelCount, sampleRateHz: bag.sampleRateHz)
-        while let block = try stream.next() { mixture.append(block) }
-        return StemBlock(
-            stems: stems(track.sampleCount) { pass, sum in
-                for channel in sum.channels.indices {
-                    for (index, value) in outputs[pass].channels[channel].enumerated() {
-                        sum.channels[channel][index] += value
-                    }
-                }
-            }, mixture: mixture)
     }
 
     private func checkCancellation() throws(AnyError) {
@@ -311,8 +261,8 @@ package final class TrackPipeline {
 
     /// Index of the pass that cuts the next segment: among those with segments left, the one with
     /// the fewest finished samples. `nil` for none, or if a live track has too few samples for it.
-    private func nextPass(of running: Range<Int>) -> Int? {
-        running.filter { passes[$0].hasSegments }
+    private func nextPass() -> Int? {
+        passes.indices.filter { passes[$0].hasSegments }
             .min { passes[$0].coveredSamples < passes[$1].coveredSamples }
             .flatMap { passes[$0].canCutSegment(from: window) ? $0 : nil }
     }
@@ -321,10 +271,7 @@ package final class TrackPipeline {
     ///
     /// Sums in the reference's order: a member's shifts, their mean times the member's weight,
     /// member after member, divided by the sum of the weights.
-    /// - Parameter add: adds `count` samples of a pass's rows.
-    private func stems(
-        _ count: Int, adding add: (_ pass: Int, _ output: inout PlanarAudio) -> Void
-    ) -> PlanarAudio {
+    private func stems(_ count: Int) -> PlanarAudio {
         func silence(stems: Int) -> PlanarAudio {
             PlanarAudio(
                 channelCount: stems * bag.channelCount, sampleRateHz: bag.sampleRateHz,
@@ -336,7 +283,9 @@ package final class TrackPipeline {
             let contributions = bag.contributions(ofMember: index)
             if contributions.isEmpty { continue }
             var output = silence(stems: contributions.count)
-            for pass in passes.indices where passes[pass].member == index { add(pass, &output) }
+            for pass in passes.indices where passes[pass].member == index {
+                passes[pass].take(count, addingTo: &output)
+            }
             for (position, contribution) in contributions.enumerated() {
                 for channel in 0..<bag.channelCount {
                     let row = output.channels[position * bag.channelCount + channel]

@@ -57,7 +57,6 @@ final class ConsoleReporter: RunReporter {
         console.error("interrupted while separating \(label); \(next)")
     }
 
-    var takesBegins: Bool { false }
     var isReaderGone: Bool { console.isReaderGone }
 }
 

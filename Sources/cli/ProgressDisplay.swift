@@ -34,7 +34,8 @@ final class ProgressDisplay: Sendable {
     /// - Returns: the seconds left; nil until there is an estimate.
     @discardableResult
     func update(_ progress: SeparationProgress) -> Double? {
-        track.withLock { track in
+        if progress.isBegin { return nil }
+        return track.withLock { track in
             track?.progress = progress
             track?.estimate.add(segmentsDone: progress.segmentsDone)
             let now = ContinuousClock.now

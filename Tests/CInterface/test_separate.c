@@ -422,53 +422,17 @@ static void check_progress(const record *all, int64_t frames, int32_t members, c
 static void progress_tells_each_segments_begin_and_end(void) {
     enum { FRAMES = 1500 };
     sd_model *bag = open_bag();
-    for (int index = 0; index < 12; index++) {
+    for (int index = 0; index < 6; index++) {
         sd_model *used = index % 2 ? bag : model;
         record all = {.stop_at = -1};
-        sd_separation_options options = seeded(index / 2 % 3, 5);
-        options.order = index < 6 ? SD_ORDER_INTERLEAVED : SD_ORDER_SEQUENTIAL;
+        sd_separation_options options = seeded(index / 2, 5);
         options.progress = note;
         options.progress_context = &all;
         free(separate_noise(used, FRAMES, 3, &options));
         char name[80];
-        snprintf(name, sizeof name, "%d members, %d shifts, order %d", 1 + index % 2,
-                 options.shifts, options.order);
+        snprintf(name, sizeof name, "%d members, %d shifts", 1 + index % 2, options.shifts);
         check_progress(&all, FRAMES, 1 + index % 2, name);
     }
-    sd_close(bag);
-}
-
-// Whether `a` comes after `b` in sequential order: by member, then shift, then offset.
-static int comes_later(const sd_progress *a, const sd_progress *b) {
-    if (a->member != b->member)
-        return b->member > a->member;
-    if (a->shift != b->shift)
-        return b->shift > a->shift;
-    return b->segment_offset > a->segment_offset;
-}
-
-static void sequential_order_is_the_references_with_the_same_samples(void) {
-    enum { FRAMES = 1500 };
-    sd_model *bag = open_bag();
-    record all = {.stop_at = -1};
-    sd_separation_options options = seeded(2, 5);
-    float *expected = separate_noise(bag, FRAMES, 3, &options);
-    options.order = SD_ORDER_SEQUENTIAL;
-    options.progress = note;
-    options.progress_context = &all;
-    float *stems = separate_noise(bag, FRAMES, 3, &options);
-    CHECK_EQUAL(stems, expected, FRAMES * CHANNELS * STEMS, "order");
-    const sd_progress *last = NULL;
-    for (int index = 0; index < all.count && index < 400; index++) {
-        const sd_progress *now = &all.calls[index];
-        if (now->has_ended)
-            continue;
-        CHECK(!last || comes_later(last, now), "call %d", index);
-        CHECK(now->segment_offset % STRIDE == 0, "offset %" PRId64, now->segment_offset);
-        last = now;
-    }
-    CHECK(last && last->member == 1 && last->shift == 1, "the progress lacks shifts and members");
-    free(stems), free(expected);
     sd_close(bag);
 }
 
@@ -895,7 +859,6 @@ int main(int argc, char **argv) {
         TEST(a_live_streams_stems_come_before_its_end),
         TEST(a_stream_called_out_of_turn_says_so),
         TEST(progress_tells_each_segments_begin_and_end),
-        TEST(sequential_order_is_the_references_with_the_same_samples),
         TEST(a_callback_cancels_at_each_of_its_calls),
         TEST(calls_within_a_call_on_a_stream_are_refused),
         TEST(another_thread_cancels_at_each_segment),

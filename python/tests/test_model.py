@@ -184,8 +184,6 @@ def test_options_change_samples(model: Model, music: Any) -> None:
     short = music[:, : 3 * RATE]
     whole = model.separate(short, shifts=0, split=False)
     assert whole.array.shape[2] == short.shape[1]
-    ordered = model.separate(music, seed=3, shifts=2, order="sequential").array
-    assert np.array_equal(ordered, model.separate(music, seed=3, shifts=2).array)
 
 
 def test_files_and_arrays_give_the_same_stems(model: Model, track: Path) -> None:
@@ -215,10 +213,10 @@ def test_a_bag(bag: Path, music: Any, model: Model) -> None:
     with swift_demucs.load("bag", repository=bag) as both:
         assert both.member_count == 2
         progress: List[Progress] = []
-        stems = both.separate(music, shifts=0, order="sequential", progress=progress.append)
+        stems = both.separate(music, shifts=0, progress=progress.append)
         # The bag's mean is that of one model: both are equal and have equal weights.
         assert snr(model.separate(music, shifts=0).array, stems.array) > 120
-        assert [event.member for event in progress] == [0] * 4 + [1] * 4
+        assert sorted(event.member for event in progress) == [0] * 4 + [1] * 4
 
 
 def test_progress_tells_each_segment(model: Model, music: Any) -> None:

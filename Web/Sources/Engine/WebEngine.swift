@@ -232,6 +232,7 @@ final class WebEngine {
         guard let pipeline else { preconditionFailure("a separation is begun first") }
         block = nil
         let finished = try pipeline.next { progress in
+            if progress.isBegin { return }
             page_progress(Int32(progress.segmentsDone), Int32(progress.segmentsTotal))
         }
         block = finished?.stems

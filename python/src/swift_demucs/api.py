@@ -61,7 +61,8 @@ class Separator:
     A missing model is downloaded, unless ``repo`` is given. ``callback`` is called as a segment
     begins and when it has ended, in the thread that called the separation, with a dictionary of
     ``callback_arg`` and ``model_idx_in_bag``, ``shift_idx``, ``segment_offset``, ``state``
-    (``"start"`` or ``"end"``), ``audio_length``, ``models``, and ``progress`` from 0 to 1. An
+    (``"start"`` or ``"end"``), ``audio_length``, ``models``, and ``progress`` from 0 to 1. The
+    models of a bag and the shifts advance together, unlike in the reference. An
     exception in it, such as :class:`KeyboardInterrupt`, stops the separation, which then raises it.
 
     Raises :class:`LoadModelError`.
@@ -180,7 +181,6 @@ class Separator:
                 overlap=self._overlap,
                 split=self._split,
                 segment=self._segment,
-                order="sequential",
                 progress=self._reporter(array.shape[1], bar),
             )
         return wav, {name: kind(stem) for name, stem in stems.items()}
