@@ -102,8 +102,6 @@ typedef enum sd_status {
     SD_ERROR_FORKED = 9,
     /* The environment asks for kernels that this CPU lacks, or a BLAS is needed and missing. */
     SD_ERROR_ENGINE = 10,
-    /* sd_quantize: no form of the model reaches the SNR or the size asked for. */
-    SD_ERROR_UNREACHABLE = 11,
     /* A defect of this library; please report the message. */
     SD_ERROR_INTERNAL = 12
 } sd_status;
@@ -627,7 +625,7 @@ typedef struct sd_quantize_report {
  * output: a .safetensors file, which appears when it is complete.
  * report: set report->size first; may be NULL.
  *
- * Errors: ARGUMENT, MODEL, INPUT, OUTPUT, CANCELLED, ENGINE, UNREACHABLE. */
+ * Errors: ARGUMENT, MODEL, INPUT, OUTPUT, CANCELLED, ENGINE. */
 sd_status sd_quantize(const char *checkpoint, const char *output,
                       const sd_quantize_options *options, sd_quantize_report *report, char *message,
                       size_t message_bytes);

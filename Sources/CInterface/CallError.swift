@@ -98,7 +98,6 @@ extension sd_status {
             case .model: SD_ERROR_MODEL
             case .input, .inputAccess, .notAudio: SD_ERROR_INPUT
             case .noRoom, .tooManyFiles, .output, .encoding, .modelResult, .system: SD_ERROR_OUTPUT
-            case .target: SD_ERROR_UNREACHABLE
             case .engine: SD_ERROR_ENGINE
             case .cancelled: SD_CANCELLED
             case .internal: SD_ERROR_INTERNAL
@@ -123,7 +122,6 @@ public func sd_status_text(_ status: sd_status) -> UnsafePointer<CChar>? {
         case SD_ERROR_STATE: "function called out of turn"
         case SD_ERROR_FORKED: "handle opened before fork"
         case SD_ERROR_ENGINE: "engine can't run on this machine"
-        case SD_ERROR_UNREACHABLE: "target can't be reached"
         case SD_ERROR_INTERNAL: "internal error"
         default: "unknown status"
         }

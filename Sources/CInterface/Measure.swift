@@ -28,7 +28,7 @@ public func sd_quantize(
         let (path, output) = (try text(checkpoint, "checkpoint"), try text(output, "output"))
         let options = try sd_quantize_options.read(options, "options", or: sd_quantize_options_init)
         if let report { try sd_quantize_report.checkSize(report.pointee.size, "report") }
-        let targets = try options.targets()
+        let precision = try options.quantizedPrecision()
         let tracks = try texts(
             options.calibration_files, options.calibration_file_count, "calibration_files")
         try CallError.require(
@@ -56,7 +56,7 @@ public func sd_quantize(
         let quantization = try ModelQuantization(
             source, description, calibration: segments.description, threads: backend.threads)
         let model = try quantization.run(
-            mixes: segments.mixes, targets: targets, cancellation: token,
+            mixes: segments.mixes, precision: precision, cancellation: token,
             report: { log.info($0) })
         try model.write(to: output)
         try sd_quantize_report(
@@ -73,26 +73,23 @@ extension Log {
         case .calibrating(0, let count): info("calibrating on \(count) segments")
         case .rounding(0, let count): info("rounding the weights of \(count) layers")
         case .measuring(0, let count): info("measuring each of \(count) layers in INT8")
-        case .choosing: info("measuring the whole model")
+        case .measuringModel: info("measuring the whole model")
         default: break
         }
     }
 }
 
 extension sd_quantize_options {
-    fileprivate func targets() throws(CallError) -> MixedPrecisionSearch.Targets {
+    fileprivate func quantizedPrecision() throws(CallError) -> Precision {
         let precisions: [Precision?] = [.int8, .float32, .bfloat16, .int8, nil]
         guard let precision = try choice(precision, "precision", precisions) else {
             throw CallError(
                 SD_ERROR_ARGUMENT, "precision is AUTO, expected INT8, BFLOAT16 or FLOAT32")
         }
         try CallError.require(
-            minimum_snr.isFinite, "minimum_snr", minimum_snr, "a number of decibels, or 0")
-        try CallError.require(
-            maximum_bytes >= 0, "maximum_bytes", maximum_bytes, "a positive number, or 0")
-        return MixedPrecisionSearch.Targets(
-            precision: precision, minimumSNRDecibels: minimum_snr == 0 ? nil : minimum_snr,
-            maximumBytes: maximum_bytes == 0 ? nil : Int(maximum_bytes))
+            minimum_snr == 0, "minimum_snr", minimum_snr, "0")
+        try CallError.require(maximum_bytes == 0, "maximum_bytes", maximum_bytes, "0")
+        return precision
     }
 }
 

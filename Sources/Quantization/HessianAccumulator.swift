@@ -12,8 +12,6 @@ package final class HessianAccumulator: ProductObserver {
     package struct Moments: Sendable {
         /// Number of rows in the sums.
         package fileprivate(set) var count = 0
-        /// Number of all rows that were multiplied.
-        package fileprivate(set) var countAll = 0
         /// `[inner]`
         package fileprivate(set) var sums: [Double]
         /// `[inner, inner]`, row-major; valid on and below the diagonal.
@@ -106,7 +104,6 @@ package final class HessianAccumulator: ProductObserver {
                 state.moments.squares = Array(repeating: 0, count: inner * inner)
             }
             state.moments.count += count
-            state.moments.countAll += state.seen
             for row in 0..<count {
                 for k in 0..<inner {
                     state.moments.sums[k] += Double(state.rows[row * inner + k])
@@ -167,9 +164,6 @@ package final class HessianAccumulator: ProductObserver {
 // MARK: - Rounding the product's weights
 
 extension HessianAccumulator {
-    /// Number of multiplications in the calibration's segments.
-    var operations: Double { Double(moments.countAll) * Double(inner) * Double(columns) }
-
     /// Sets E[x²] for each weight of the product.
     ///
     /// - Parameter values: mean squares in the order of the tensor.

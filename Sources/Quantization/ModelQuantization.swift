@@ -1,7 +1,8 @@
-// Quantisation of a model with float weights: calibration, rounding with GPTQ, corrected biases,
-// and the choice of each layer's form. docs/int8.md describes these steps.
+// Quantisation of a model with float weights: calibration, rounding with GPTQ and corrected biases.
+// docs/int8.md describes these steps.
 
 import Demucs
+import HTDemucs
 import Layers
 import System
 import Tensor
@@ -15,7 +16,7 @@ package struct ModelQuantization {
     package struct Layer: Sendable {
         package let tensor: String
         package let shape: [Int]
-        package internal(set) var form: LayerForm
+        package let form: LayerForm
         /// Size of the layer's values in the file in bytes, including the scales.
         package internal(set) var countBytes: Int
         /// 10·log10(Σ w² / Σ (w − ŵ)²) of the rounded weights ŵ.
@@ -23,20 +24,15 @@ package struct ModelQuantization {
         /// SNR of the worst stem with only this layer quantised, the others in float32: in its
         /// form, or in INT8 if it stays floats. nil if it wasn't measured.
         package internal(set) var outputSNRDecibels: Double?
-        /// Number of multiplications in the calibration's segments.
-        let operations: Double
-
-        /// Number of weights; also the additional bytes of float16 over INT8 without scales.
-        var countWeights: Int { shape.reduce(1, *) }
     }
 
-    /// A stage of ``run(mixes:targets:cancellation:report:)``, with the number of finished segments
+    /// A stage of ``run(mixes:precision:measuresLayers:cancellation:report:)``, with the number of finished segments
     /// or layers: 0 when it begins.
     package enum Stage: Sendable {
         case calibrating(done: Int, segments: Int)
         case rounding(done: Int, layers: Int)
         case measuring(done: Int, layers: Int)
-        case choosing
+        case measuringModel
     }
 
     /// The largest number of segments on which layers are measured.
@@ -71,16 +67,19 @@ package struct ModelQuantization {
         ]
     }
 
-    /// Quantises the model.
+    /// Quantises the model by the recommended plan.
     ///
     /// - Parameters:
     ///   - mixes: at least one segment for the calibration, `[audioChannels, samples]` each,
     ///     normalised like the network's input. The SNR is measured on the first
     ///     ``measuredSegments``.
-    /// - Throws: `WeightsError`, ``QuantizationError``, `CancellationError`.
+    ///   - precision: the precision in which the file will run and its SNR is measured. In float32 and
+    ///     bfloat16 only weights are INT8.
+    ///   - measuresLayers: whether to measure each layer alone, with one forward pass each.
+    /// - Throws: `WeightsError`, `CancellationError`.
     package func run(
-        mixes: [[Float]], targets: MixedPrecisionSearch.Targets, cancellation: CancellationToken,
-        report: @escaping (Stage) -> Void = { _ in }
+        mixes: [[Float]], precision: Precision = .int8, measuresLayers: Bool = false,
+        cancellation: CancellationToken, report: (Stage) -> Void = { _ in }
     ) throws -> QuantizedModel {
         let backend = try Backend(threads: threads)
         let observer = CalibrationObserver(rowsPerSegment: Self.rowsPerSegment(mixes.count))
@@ -96,12 +95,28 @@ package struct ModelQuantization {
         for (index, layer) in observer.layers.enumerated() {
             report(.rounding(done: index, layers: observer.layers.count))
             try cancellation.check()
-            try quantized.add(layer, for: targets.precision)
+            try quantized.add(layer, for: precision)
         }
-        return try MixedPrecisionSearch(
-            self, quantized, mixes: Array(mixes.prefix(Self.measuredSegments)), targets: targets,
-            shapes: parameters.askedShapes, cancellation: cancellation, report: report
-        ).run()
+        let stems = try QuantizedStems(
+            self, quantized, mixes: Array(mixes.prefix(Self.measuredSegments)),
+            cancellation: cancellation)
+        var layers = quantized.layers
+        if measuresLayers {
+            // Layers that stay floats are measured too: the report shows why they stay floats.
+            let mostRounded: LayerForm = precision == .int8 ? .w8a8 : .w8
+            for (index, layer) in layers.enumerated() {
+                report(.measuring(done: index, layers: layers.count))
+                let form = layer.form == .float ? mostRounded : layer.form
+                layers[index].outputSNRDecibels = try stems.worstSNR(
+                    [layer.tensor: form], on: backend)
+            }
+        }
+        report(.measuringModel)
+        let snr = try stems.worstSNR(
+            Dictionary(uniqueKeysWithValues: layers.map { ($0.tensor, $0.form) }),
+            on: Backend(threads: threads, precision: precision))
+        return try QuantizedModel(
+            self, quantized, layers: layers, shapes: parameters.askedShapes, snrDecibels: snr)
     }
 
     /// Input rows kept of each segment: together enough for a product with 3,456 inputs, the
@@ -113,28 +128,5 @@ package struct ModelQuantization {
     func tensor(_ mix: [Float], on backend: Backend) -> Tensor {
         let channels = description.configuration.trackRules.audioChannels
         return backend.tensor([channels, mix.count / channels], mix)
-    }
-}
-
-/// A quantisation target that can't be reached.
-package struct QuantizationError: CausedError, CustomStringConvertible {
-    package var cause: ErrorCause { .target }
-    package let description: String
-
-    /// - Parameters:
-    ///   - best: the SNR with all layers in 16 bits, or with as many as the size allows.
-    ///   - maximumBytes: the largest size allowed; nil for no limit.
-    init(unreachableSNRDecibels wanted: Double, best: Double, maximumBytes: Int?) {
-        description =
-            "the model can't reach an SNR of \(wanted.fixed(1)) dB"
-            + (maximumBytes.map { " in \($0) bytes" } ?? "")
-            + ": the best is \(best.fixed(1)) dB; choose a lower SNR"
-            + (maximumBytes == nil ? "" : " or allow a larger file")
-    }
-
-    init(unreachableBytes wanted: Int, least: Int) {
-        description =
-            "the model doesn't fit into \(wanted) bytes: it takes \(least) with as many layers in "
-            + "INT8 as possible; allow a larger file"
     }
 }

@@ -61,7 +61,7 @@ struct QuantizedLayers {
                 tensor: layer.tensor, shape: layer.shape,
                 form: form == .w8a8 && precision != .int8 ? .w8 : form, countBytes: 0,
                 weightSNRDecibels: SignalToNoise(of: values, against: floats).decibels,
-                outputSNRDecibels: nil, operations: products.reduce(0) { $0 + $1.operations }))
+                outputSNRDecibels: nil))
     }
 
     /// The INT8 weights and corrected biases that replace the stored tensors of these layers.

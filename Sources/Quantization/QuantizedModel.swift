@@ -7,7 +7,7 @@ import WeightsLoader
 package struct QuantizedModel {
     /// The layers in the order of the model.
     package let layers: [ModelQuantization.Layer]
-    /// SNR of the worst stem against float32, in the target precision.
+    /// SNR of the worst stem against float32, in the precision that the file will run in.
     package let snrDecibels: Double
     /// Size of the file in bytes.
     package let countBytes: Int

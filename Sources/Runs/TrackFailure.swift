@@ -58,7 +58,7 @@ extension TrackFailure.Class {
             case .tooLong: .tooLong
             case .noRoom, .tooManyFiles, .output: .noRoom
             case .modelName, .modelMissing, .model, .modelResult: .model
-            case .argument, .encoding, .target, .engine, .system, .cancelled, .internal: .internal
+            case .argument, .encoding, .engine, .system, .cancelled, .internal: .internal
             }
     }
 }

@@ -171,7 +171,7 @@ extension Problem {
             self.init(.failed, "The result can't be written as a sound file.")
         case .modelName, .modelMissing, .model:
             self.init(.noModel, "The model of the job is missing or can't be loaded.")
-        case .target, .engine, .internal:
+        case .engine, .internal:
             self.init(.failed, "The separation failed for a reason inside the service.")
         case .cancelled:
             self.init(.badRequest, "The client closed its connection before the reply.")

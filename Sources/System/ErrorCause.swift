@@ -28,8 +28,6 @@ package enum ErrorCause: String, CaseIterable, Sendable {
     case modelMissing
     /// A file of a model can't be used.
     case model
-    /// A wanted quality or size is out of reach.
-    case target
     /// A library, the CPU or the environment prevents the engine from running.
     case engine
     /// This process or the system has too many open files.
@@ -44,7 +42,7 @@ package enum ErrorCause: String, CaseIterable, Sendable {
     package var isTransient: Bool {
         switch self {
         case .noRoom, .tooManyFiles, .output, .modelResult, .modelName, .modelMissing, .model: true
-        case .argument, .unsuitable, .tooLong, .input, .inputAccess, .notAudio, .encoding, .target,
+        case .argument, .unsuitable, .tooLong, .input, .inputAccess, .notAudio, .encoding,
             .engine, .system, .cancelled, .internal:
             false
         }

@@ -43,13 +43,10 @@ struct ParsedArguments: Equatable {
 
     /// The value as a whole number; nil if the option wasn't given.
     ///
-    /// - Parameter allowed: the expected value in the error's text, instead of the range's bounds.
     /// - Throws: `UsageError.invalidValue`.
-    func number(
-        _ option: Option, in range: ClosedRange<Int>, allowed: String? = nil
-    ) throws(UsageError) -> Int? {
+    func number(_ option: Option, in range: ClosedRange<Int>) throws(UsageError) -> Int? {
         let bounds = "a whole number from \(range.lowerBound) to \(range.upperBound)"
-        return try value(option, allowed: allowed ?? bounds) {
+        return try value(option, allowed: bounds) {
             Int($0).flatMap { range.contains($0) ? $0 : nil }
         }
     }
@@ -57,10 +54,8 @@ struct ParsedArguments: Equatable {
     /// The value as a finite number; nil if the option wasn't given.
     ///
     /// - Throws: `UsageError.invalidValue`.
-    func finiteNumber(
-        _ option: Option, allowed: String = "a number"
-    ) throws(UsageError) -> Double? {
-        try value(option, allowed: allowed) {
+    func finiteNumber(_ option: Option) throws(UsageError) -> Double? {
+        try value(option, allowed: "a number") {
             Double($0).flatMap { $0.isFinite ? $0 : nil }
         }
     }

@@ -82,7 +82,7 @@ package enum ExitCode: Int32, CaseIterable {
             case .cancelled: .interrupted
             case .modelName, .modelMissing, .model: .modelUnusable
             case .unsuitable, .tooLong, .input, .inputAccess, .notAudio, .noRoom,
-                .tooManyFiles, .output, .encoding, .modelResult, .target, .engine, .system,
+                .tooManyFiles, .output, .encoding, .modelResult, .engine, .system,
                 .internal:
                 .trackFailed
             }

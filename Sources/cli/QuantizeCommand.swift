@@ -17,7 +17,7 @@ struct QuantizeCommand {
     private let segmentCount: Int
     /// Tracks for the calibration; nil without the option.
     private let calibrationTracks: [String]?
-    private let targets: MixedPrecisionSearch.Targets
+    private let precision: Precision
 
     init(_ arguments: ParsedArguments, _ console: Console) throws(UsageError) {
         self.arguments = arguments
@@ -26,18 +26,10 @@ struct QuantizeCommand {
         threads = try arguments.threads()
         calibrationTracks = try Self.calibrationTracks(arguments)
         segmentCount = try arguments.number(.calibrationSamples, in: 1...10_000) ?? 50
-        var targets = MixedPrecisionSearch.Targets(measuresLayers: arguments.has(.report))
-        if let precision = try arguments.choice(.quantizedPrecision, of: Precision.allCases) {
-            targets.precision = precision
-        }
-        targets.maximumBytes = try arguments.number(
-            .maxBytes, in: 1...Int.max, allowed: "a positive whole number")
-        targets.minimumSNRDecibels = try arguments.finiteNumber(
-            .leastSNR, allowed: "a number of decibels")
-        self.targets = targets
+        precision = try arguments.choice(.quantizedPrecision, of: Precision.allCases) ?? .int8
     }
 
-    /// - Returns: `modelUnusable` if the model can't be read or the targets can't be met.
+    /// - Returns: `modelUnusable` if the model can't be read.
     func run() -> ExitCode {
         console.reporting(
             interruption: "interrupted; nothing was written", failure: .modelUnusable
@@ -62,7 +54,8 @@ struct QuantizeCommand {
                 checkpoint, description, calibration: segments.description, threads: threads)
             var display: CountDisplay?
             let model = try quantization.run(
-                mixes: segments.mixes, targets: targets, cancellation: cancellation,
+                mixes: segments.mixes, precision: precision,
+                measuresLayers: arguments.has(.report), cancellation: cancellation,
                 report: { show($0, on: &display) })
             try model.write(to: output)
             let report = QuantizationReport(
@@ -116,7 +109,7 @@ struct QuantizeCommand {
             show("Rounding the weights of \(count) layers", "Layer", done, count, &display)
         case .measuring(let done, let count):
             show("Measuring each of \(count) layers in INT8", "Layer", done, count, &display)
-        case .choosing:
+        case .measuringModel:
             display = nil
             console.status("Measuring the whole model")
         }
@@ -147,15 +140,10 @@ extension Option {
         "samples", value: "n",
         help: "Segments of that music, 1 to 10000, spread over the files; each of htdemucs takes "
             + "2.8 MB of memory. (default: 50)")
-    static let leastSNR = Option(
-        "min-snr", value: "dB",
-        help: "Keep as many layers in 16 bits as this SNR of the worst stem against float32 needs.")
     static let quantizedPrecision = Option(
         "precision", values: Precision.allCases.map(\.rawValue),
         help: "The precision that the file will run in, and in which its SNR is measured; bfloat16 "
             + "and float32 have only the weights in INT8. (default: int8)")
-    static let maxBytes = Option(
-        "max-bytes", value: "n", help: "The largest size of the file allowed.")
     static let report = Option(
         "report", value: "file",
         help: "Measure each layer on its own, with one pass of the network each, and write the "
@@ -171,15 +159,12 @@ extension QuantizeCommand {
         operandHelp: "A checkpoint: .safetensors, .th, demucs.cpp's .bin or .onnx.",
         topics: [
             "CALIBRATION": [.calibrate, .calibrationSamples],
-            "TARGETS": [.quantizedPrecision, .leastSNR, .maxBytes],
-            "OUTPUT": [.outFile, .report],
+            "OUTPUT": [.outFile, .quantizedPrecision, .report],
             "RUNNING": [.member, .threads] + Option.common,
         ],
         examples: [
             "swift-demucs quantize htdemucs.safetensors -o int8.safetensors --calibrate a.flac,b.flac":
-                "The recommended call: calibrated on music like that to be separated.",
-            "swift-demucs quantize htdemucs.safetensors -o int8.safetensors --min-snr 40":
-                "Layers stay in 16 bits until the SNR is reached.",
+                "The recommended call: calibrated on music like that to be separated."
         ]
     ) { arguments, console throws(UsageError) in
         try QuantizeCommand(arguments, console).run()

@@ -107,13 +107,6 @@ static void every_status_but_internal_error_can_be_had(void) {
     CHECK(open_with_environment("SWIFT_DEMUCS_MODELS", "/no/such/folder", "htdemucs_ft") !=
               SD_ERROR_ARGUMENT,
           "a known name");
-
-    sd_quantize_options quantize;
-    sd_quantize_options_init(&quantize);
-    quantize.maximum_bytes = 1;
-    FAILS(SD_ERROR_UNREACHABLE, sd_quantize(tiny_model(), path_in(folder, "never.safetensors"),
-                                            &quantize, NULL, why, sizeof why));
-    CHECK(!exists(path_in(folder, "never.safetensors")), "a failed call left a file");
 }
 
 static void every_status_has_words(void) {

@@ -172,15 +172,11 @@ struct UsageTests {
         Unknown option '--float1'. Did you mean '--float16'?
         $ quantize a
         Missing value for '--out <file>'
-        $ quantize a -o x --min-snr much
-        The value 'much' is invalid for '--min-snr <dB>': expected a number of decibels
         $ quantize a -o x --precision int4
         The value 'int4' is invalid for '--precision <float32|bfloat16|int8>': expected one of float32, \
         bfloat16, int8
         $ quantize a -o x --samples 0
         The value '0' is invalid for '--samples <n>': expected a whole number from 1 to 10000
-        $ quantize a -o x --max-bytes -1
-        The value '-1' is invalid for '--max-bytes <n>': expected a positive whole number
         $ tensors prepare track.wav
         Missing value for '--out <folder>'
         $ tensors prepare track.wav -o c -n cross_first --overlap 1
@@ -219,8 +215,6 @@ struct UsageTests {
         \(formats)/several.safetensors: contains no model "x"; it has "d12395a8", "f7e0c4bc"
         3 $ convert \(formats)/model.th -o absent/out.safetensors
         absent/out.safetensors: can't be written: No such file or directory
-        3 $ quantize \(models)/base.safetensors -o out.safetensors --max-bytes 1000 -q
-        the model doesn't fit into 1000 bytes: …
         1 $ bench -n base --track nowhere.wav -q
         nowhere.wav…
         3 $ bench -n nothing -q

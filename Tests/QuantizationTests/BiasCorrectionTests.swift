@@ -59,7 +59,7 @@ struct BiasCorrectionTests {
         let channels = quantization.description.configuration.trackRules.audioChannels
         let mixes = (0..<2).map { _ in random.floats(channels * 1950) }
         let folder = TemporaryFolder()
-        try quantization.run(mixes: mixes, targets: .init(), cancellation: CancellationToken())
+        try quantization.run(mixes: mixes, cancellation: CancellationToken())
             .write(to: folder.path("int8.safetensors"))
         let file = try Checkpoint.open(folder.path("int8.safetensors"))
 

@@ -9,7 +9,7 @@ struct TrackFailureTests {
         .notAudio: .unreadable, .tooLong: .tooLong, .noRoom: .noRoom, .tooManyFiles: .noRoom,
         .output: .noRoom,
         .modelName: .model, .modelMissing: .model, .model: .model, .modelResult: .model,
-        .argument: .internal, .encoding: .internal, .target: .internal, .engine: .internal,
+        .argument: .internal, .encoding: .internal, .engine: .internal,
         .system: .internal, .cancelled: .internal, .internal: .internal,
     ]
 

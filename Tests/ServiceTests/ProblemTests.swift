@@ -15,7 +15,7 @@ struct ProblemTests {
         .input: .unusableSound, .inputAccess: .diskFull, .notAudio: .notASound, .noRoom: .noRoom,
         .tooManyFiles: .busy,
         .output: .diskFull, .encoding: .failed, .modelResult: .failed, .modelName: .noModel,
-        .modelMissing: .noModel, .model: .noModel, .target: .failed, .engine: .failed,
+        .modelMissing: .noModel, .model: .noModel, .engine: .failed,
         .system: .diskFull, .cancelled: .badRequest, .internal: .failed,
     ]
 

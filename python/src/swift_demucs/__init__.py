@@ -42,7 +42,6 @@ from .errors import (
     ModelMissingError,
     OutputError,
     StateError,
-    UnreachableError,
 )
 
 __all__ = [
@@ -66,7 +65,6 @@ __all__ = [
     "Scores",
     "Separation",
     "StateError",
-    "UnreachableError",
     "__version__",
     "evaluate",
     "fetch",

@@ -317,8 +317,6 @@ def quantize(
     calibration: Sequence[Path_] = (),
     calibration_segments: int = 50,
     precision: str = "int8",
-    minimum_snr: Optional[float] = None,
-    maximum_bytes: Optional[int] = None,
     threads: Optional[int] = None,
     cancellation: Optional[_call.Cancellation] = None,
 ) -> QuantizeReport:
@@ -329,10 +327,6 @@ def quantize(
     :param calibration_segments: number of segments to take from these files in all. If there are
         more files than segments, one is taken from each of as many files, at equal distances.
     :param precision: in which the file will be run: ``int8``, ``float32`` or ``bfloat16``.
-    :param minimum_snr: SNR in dB to reach; as many layers stay in 16 bits as that needs.
-    :param maximum_bytes: largest size of the file.
-
-    Raises :class:`UnreachableError` if no quantised form of the model reaches both limits.
     """
     source, target = errors.path_text(checkpoint), errors.path_text(output)
     options = _library.defaults(_library.QuantizeOptions, "sd_quantize_options_init")
@@ -343,10 +337,6 @@ def quantize(
         calibration_segments, "calibration_segments", 1, 10_000
     )
     options.precision = _arrays.one_of(precision, "precision", _library.PRECISIONS)
-    options.minimum_snr = 0 if minimum_snr is None else _arrays.real(minimum_snr, "minimum_snr")
-    options.maximum_bytes = (
-        0 if maximum_bytes is None else _arrays.integer(maximum_bytes, "maximum_bytes", 1, 2**62)
-    )
     options.threads = 0 if threads is None else _arrays.integer(threads, "threads", 1, 1024)
     options.log = _recordings.log
     report = _library.QuantizeReport()

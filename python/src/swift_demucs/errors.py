@@ -56,10 +56,6 @@ class EngineError(Error, RuntimeError):
     """The environment asks for kernels or libraries that this machine doesn't have."""
 
 
-class UnreachableError(Error):
-    """No quantised form of the model reaches the SNR or the size asked for."""
-
-
 class InternalError(Error, RuntimeError):
     """A defect of this package; please report the message."""
 
@@ -75,7 +71,6 @@ OF_STATUS: Dict[int, Type[Error]] = {
     8: StateError,
     9: StateError,
     10: EngineError,
-    11: UnreachableError,
     12: InternalError,
 }
 
