@@ -16,7 +16,7 @@ enum PickleValue {
     case dictionary(Int)
     /// A class or a function, by module and name: an index into ``PickleHeap/globals``.
     case global(Int)
-    /// A value that the constructor made: the constructor's index of it.
+    /// A value that ``TorchObjects`` made: its index there.
     case made(Int)
     /// Any other value.
     case opaque
@@ -66,19 +66,6 @@ struct PickleHeap {
     }
 }
 
-/// Builds the results of a pickle's calls and persistent ids.
-protocol PickleConstructor {
-    /// The result of calling `function` (`module.name`); nil for an unknown function.
-    mutating func call(
-        _ function: String, _ arguments: [PickleValue], heap: inout PickleHeap
-    ) throws(FormatFailure) -> PickleValue?
-
-    /// The object that a persistent id stands for.
-    mutating func persistent(
-        _ id: PickleValue, heap: PickleHeap
-    ) throws(FormatFailure) -> PickleValue
-}
-
 /// Runs one pickle.
 struct PickleMachine {
     /// The most steps, which bounds the memory of a pickle that only pushes values. A published
@@ -87,7 +74,9 @@ struct PickleMachine {
     private static let globalLimit = 4096
     private static let nameLimitBytes = 1024
 
-    var heap = PickleHeap()
+    private(set) var heap = PickleHeap()
+    /// The results of the calls and persistent ids.
+    private(set) var objects: TorchObjects
     private(set) var cursor: ByteCursor
     private var stack: [PickleValue] = []
     private var marks: [Int] = []
@@ -95,25 +84,22 @@ struct PickleMachine {
 
     init(_ cursor: ByteCursor) {
         self.cursor = cursor
+        objects = TorchObjects(offset: cursor.position)
     }
 
     /// Runs the pickle up to its STOP.
     ///
     /// - Throws: `FormatFailure` for an invalid opcode or operand, and for too many steps.
-    mutating func run(
-        _ constructor: inout some PickleConstructor
-    ) throws(FormatFailure) -> PickleValue {
+    mutating func run() throws(FormatFailure) -> PickleValue {
         for _ in 0..<Self.stepLimit {
             let opcode = try cursor.byte("the next opcode of the pickle")
             if opcode == UInt8(ascii: ".") { return try pop() }
-            try step(opcode, &constructor)
+            try step(opcode)
         }
         throw cursor.failure("a pickle of more than \(Self.stepLimit) steps")
     }
 
-    private mutating func step(
-        _ opcode: UInt8, _ constructor: inout some PickleConstructor
-    ) throws(FormatFailure) {
+    private mutating func step(_ opcode: UInt8) throws(FormatFailure) {
         switch opcode {
         case 0x80:  // PROTO
             let version = try cursor.byte("the pickle's protocol")
@@ -192,10 +178,10 @@ struct PickleMachine {
             try global(module: module, name: name)
         case UInt8(ascii: "R"), 0x81:  // REDUCE and NEWOBJ: function or class, arguments
             let operands = try pop(2)
-            try call(operands[0], operands[1], &constructor)
+            try call(operands[0], operands[1])
         case 0x92:  // NEWOBJ_EX, with arguments by name, which no supported class takes
             let operands = try pop(3)
-            try call(operands[0], operands[1], &constructor)
+            try call(operands[0], operands[1])
         case UInt8(ascii: "b"):
             // BUILD sets the state of the object below on the stack; no supported object has a
             // state.
@@ -203,7 +189,7 @@ struct PickleMachine {
             _ = try top()
         case UInt8(ascii: "Q"):
             let id = try pop()
-            stack.append(try constructor.persistent(id, heap: heap))
+            stack.append(try objects.persistent(id, heap: heap))
         default:
             throw FormatFailure(
                 "the pickle has the opcode \(opcode), which torch doesn't write",
@@ -317,12 +303,11 @@ struct PickleMachine {
     }
 
     private mutating func call(
-        _ function: PickleValue, _ arguments: PickleValue,
-        _ constructor: inout some PickleConstructor
+        _ function: PickleValue, _ arguments: PickleValue
     ) throws(FormatFailure) {
         guard let name = heap.globalName(function), let arguments = heap.elements(arguments) else {
             return stack.append(.opaque)
         }
-        stack.append(try constructor.call(name, arguments, heap: &heap) ?? .opaque)
+        stack.append(try objects.call(name, arguments, heap: &heap) ?? .opaque)
     }
 }

@@ -39,15 +39,14 @@ struct Unpickled {
     /// - Throws: `FormatFailure`.
     init(_ cursor: inout ByteCursor) throws(FormatFailure) {
         var machine = PickleMachine(cursor)
-        var objects = TorchObjects(offset: cursor.position)
-        root = try machine.run(&objects)
-        (heap, self.objects) = (machine.heap, objects)
+        root = try machine.run()
+        (heap, objects) = (machine.heap, machine.objects)
         cursor = machine.cursor
     }
 }
 
 /// Builds torch's objects, and Python's fractions and ordered dictionaries.
-struct TorchObjects: PickleConstructor {
+struct TorchObjects {
     /// The object of a `PickleValue.made`.
     enum Made {
         case storage(TorchStorage)
@@ -70,6 +69,7 @@ struct TorchObjects: PickleConstructor {
 
     init(offset: Int) { self.offset = offset }
 
+    /// The result of calling `function` (`module.name`); nil for an unknown function.
     mutating func call(
         _ function: String, _ arguments: [PickleValue], heap: inout PickleHeap
     ) throws(FormatFailure) -> PickleValue? {
@@ -97,8 +97,9 @@ struct TorchObjects: PickleConstructor {
         }
     }
 
-    /// The object of `("storage", type, key, location, number of elements[, view])`, or of
-    /// `("module", class, file, source)`, a layer's class in the older format.
+    /// The object that a persistent id stands for: that of `("storage", type, key, location, number
+    /// of elements[, view])`, or of `("module", class, file, source)`, a layer's class in the older
+    /// format.
     mutating func persistent(
         _ id: PickleValue, heap: PickleHeap
     ) throws(FormatFailure) -> PickleValue {
