@@ -19,32 +19,6 @@ package enum ModelConfiguration: Sendable {
         }
     }
 
-    /// Floating-point operations of a segment, see `Configuration.segmentOperations`.
-    package var segmentOperations: Double {
-        switch self {
-        case .demucs(let configuration): configuration.segmentOperations
-        case .roformer(let configuration): configuration.segmentOperations
-        }
-    }
-
-    /// Floating-point operations of one block of a segment.
-    package func segmentOperations(of block: NetworkBlock) -> Double {
-        switch self {
-        case .demucs(let configuration): configuration.segmentOperations(of: block)
-        case .roformer(let configuration): configuration.segmentOperations(of: block)
-        }
-    }
-
-    /// Least memory traffic of a block in bytes, see `Configuration.segmentBytes`.
-    package func segmentBytes(of block: NetworkBlock, weightBytes: Int) -> Double {
-        switch self {
-        case .demucs(let configuration):
-            configuration.segmentBytes(of: block, weightBytes: weightBytes)
-        case .roformer(let configuration):
-            configuration.segmentBytes(of: block, weightBytes: weightBytes)
-        }
-    }
-
     /// The configuration in a bag that sets a segment length, which RoFormers ignore.
     ///
     /// - Throws: `ConfigurationError`.

@@ -36,7 +36,7 @@ package struct DConv: Sendable {
     }
 
     /// Taps of the dilated convolutions; the reference has no option for them here.
-    static let taps = 3
+    package static let taps = 3
     /// Layers of the LSTM and its window, heads of the attention and decay controls of each head;
     /// the reference has no options for them.
     package static let lstmLayers = 2

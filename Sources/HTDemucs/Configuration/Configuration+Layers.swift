@@ -48,7 +48,7 @@ extension Configuration {
         }
 
         /// The layer of the spectrogram branch or of the waveform branch.
-        func branch(isFrequency: Bool) -> BranchShape { isFrequency ? frequency : time }
+        package func branch(isFrequency: Bool) -> BranchShape { isFrequency ? frequency : time }
     }
 
     /// One branch's part of a layer: convolutions along frequency, or along time.

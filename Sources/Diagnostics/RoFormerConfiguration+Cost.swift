@@ -1,11 +1,12 @@
 // Operations and memory traffic of a chunk, block by block, to compare with the machine's peak rates.
 
 import HTDemucs
+import RoFormer
 
 extension RoFormerConfiguration {
     /// Floating-point operations of a chunk: two for each multiplication of its linear layers and
     /// attention products. Norms, activations, softmax and the two transforms are not counted.
-    package var segmentOperations: Double {
+    var segmentOperations: Double {
         let transformers = (0..<depth).flatMap {
             [NetworkBlock.transformer($0, alongTime: true), .transformer($0, alongTime: false)]
         }
@@ -15,7 +16,7 @@ extension RoFormerConfiguration {
     }
 
     /// Floating-point operations of one block of a chunk.
-    package func segmentOperations(of block: NetworkBlock) -> Double {
+    func segmentOperations(of block: NetworkBlock) -> Double {
         let perToken = Double(frames) * weights(of: block)
         switch block {
         case .bandSplit, .maskEstimator: return 2 * perToken
@@ -33,7 +34,7 @@ extension RoFormerConfiguration {
     /// Activations inside the block are not counted.
     ///
     /// - Parameter weightBytes: bytes of one weight. Activations are float32.
-    package func segmentBytes(of block: NetworkBlock, weightBytes: Int) -> Double {
+    func segmentBytes(of block: NetworkBlock, weightBytes: Int) -> Double {
         let tokens = 4 * Double(frames * layout.bands.count * channels)
         let spectrogram = 4 * Double(frames * layout.bins * 2 * audioChannels)
         let waveform = 4 * Double(chunks.chunkSamples * audioChannels)

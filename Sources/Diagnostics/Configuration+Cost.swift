@@ -1,11 +1,13 @@
 // Operations and memory traffic of a training segment, block by block, to compare with the
 // machine's peak rates.
 
+import HTDemucs
+
 extension Configuration {
     /// Floating-point operations of a training segment: two for each multiplication of its
     /// convolutions, linear layers and attention products, however these are computed. Norms,
     /// activations, softmax and the two transforms are not counted.
-    package var segmentOperations: Double {
+    var segmentOperations: Double {
         let unets = layers.indices.flatMap { [NetworkBlock.encoder($0), .decoder($0)] }
         let waveforms = (0..<timeDepth).flatMap { [NetworkBlock.tencoder($0), .tdecoder($0)] }
         return (unets + waveforms + [.crosstransformer]).reduce(0) {
@@ -14,7 +16,7 @@ extension Configuration {
     }
 
     /// Floating-point operations of one block of a training segment.
-    package func segmentOperations(of block: NetworkBlock) -> Double {
+    func segmentOperations(of block: NetworkBlock) -> Double {
         if let part = part(block) { return 2 * products(of: part) }
         return block == .crosstransformer ? 2 * transformerProducts : 0
     }
@@ -23,7 +25,7 @@ extension Configuration {
     /// Activations inside the block are not counted.
     ///
     /// - Parameter weightBytes: bytes of one weight. Activations are float32.
-    package func segmentBytes(of block: NetworkBlock, weightBytes: Int) -> Double {
+    func segmentBytes(of block: NetworkBlock, weightBytes: Int) -> Double {
         let isWaveform = self.architecture == .demucs
         let spectrogram = isWaveform ? 0 : frequencies * segmentFrames * 2 * self.audioChannels
         let waveform = segmentSamples * self.audioChannels
