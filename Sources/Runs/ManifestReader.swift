@@ -1,7 +1,7 @@
 // The tracks of a manifest, one after the other. The format is described in docs/formats.md.
 
 import Demucs
-import WeightsLoader
+import System
 
 /// A track of a manifest.
 struct ManifestTrack {
@@ -57,12 +57,11 @@ struct ManifestReader {
 
     /// The values of a JSON object as text, without those that are null.
     private func values(_ text: [UInt8], _ line: Int) throws(RunError) -> [String: String] {
-        let values: [(key: String, value: ArgumentValue)]
-        do throws(FormatFailure) { values = try JSONCursor.fields(of: text) } catch {
-            let place = error.offset.map { " at byte \($0 + 1)" } ?? ""
+        let values: [(key: String, value: JSON)]
+        do throws(JSONError) { values = try JSONCursor.members(of: text) } catch {
             throw file.failure(
                 line,
-                "is not a JSON object (\(error.problem)\(place)); expected one such as "
+                "is not a JSON object (\(error.problem) at byte \(error.offset + 1)); expected one such as "
                     + #"{"id": "a1", "path": "a1.flac"}"#)
         }
         var texts: [String: String] = [:]
@@ -70,7 +69,7 @@ struct ManifestReader {
             try checkKnown(key, line)
             switch value {
             case .null: break
-            case .string(let value): texts[key] = value
+            case .text(let value): texts[key] = value
             case .integer(let value): texts[key] = "\(value)"
             case .number(let value): texts[key] = "\(value)"
             default: throw file.failure(line, "'\(key)' is no string and no number")

@@ -2,7 +2,6 @@
 
 import Demucs
 import System
-import WeightsLoader
 
 extension RunSettings: FieldValues {
     package typealias Field = RequestField<RunSettings>
@@ -113,15 +112,13 @@ extension RunSettings: FieldValues {
     ///
     /// - Throws: `RunError`.
     package init(json: String) throws(RunError) {
-        let members: [(key: String, value: ArgumentValue)]
-        do throws(FormatFailure) {
-            members = try JSONCursor.fields(of: Array(json.utf8))
-        } catch {
+        let members: [(key: String, value: JSON)]
+        do throws(JSONError) { members = try JSONCursor.members(of: Array(json.utf8)) } catch {
             throw .settings("they are not a JSON object (\(error.problem))")
         }
         var fields: [(name: String, value: String)] = []
         for (key, value) in members {
-            let elements: [ArgumentValue] =
+            let elements: [JSON] =
                 switch value {
                 case .null: []
                 case .array(let elements): elements
@@ -142,30 +139,15 @@ extension RunSettings: FieldValues {
     }
 }
 
-extension JSONCursor {
-    /// The fields of an object, in their order.
-    static func fields(
-        of text: [UInt8]
-    ) throws(FormatFailure) -> [(key: String, value: ArgumentValue)] {
-        var members: [(key: String, value: ArgumentValue)] = []
-        var cursor = JSONCursor(text)
-        try cursor.object { cursor, key throws(FormatFailure) in
-            members.append((key, try cursor.value()))
-        }
-        try cursor.end()
-        return members
-    }
-}
-
-extension ArgumentValue {
+extension JSON {
     /// A value of JSON as the text that a field takes; nil for null, an array and an object.
     var fieldText: String? {
         switch self {
-        case .string(let text): text
+        case .text(let text): text
         case .integer(let number): "\(number)"
         case .number(let number): "\(number)"
         case .bool(let isTrue): "\(isTrue)"
-        case .null, .fraction, .array, .object: nil
+        case .null, .array, .object: nil
         }
     }
 }

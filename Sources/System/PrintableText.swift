@@ -22,3 +22,15 @@ extension String {
         return quoted + "\""
     }
 }
+
+// Names and texts come from files: messages show them on one line, shortened.
+extension StringProtocol {
+    package var quoted: String { "\"\(printable(limit: 200))\"" }
+
+    package func printable(limit: Int = 1000) -> String {
+        let printable = unicodeScalars.prefix(limit).map { scalar in
+            scalar.isControl ? "\u{FFFD}" : Character(scalar)
+        }
+        return String(printable) + (unicodeScalars.count > limit ? "…" : "")
+    }
+}

@@ -1,7 +1,7 @@
 // A bounds-checked cursor over a file, for the readers of binary formats, and their errors.
 
 /// An error of a format's reader; `Checkpoint.open` adds the file's path and format.
-package enum FormatFailure: Error {
+enum FormatFailure: Error {
     case damaged(problem: String, offset: Int)
     /// An undamaged file that is not supported.
     case unsupported(problem: String)
@@ -13,19 +13,6 @@ package enum FormatFailure: Error {
     init(_ problem: String, at offset: Int) { self = .damaged(problem: problem, offset: offset) }
 
     init(unsupported problem: String) { self = .unsupported(problem: problem) }
-
-    package var problem: String {
-        switch self {
-        case .damaged(let problem, _), .unsupported(let problem): problem
-        case .unknown(let found): "found \(found)"
-        case .external(let error): error.description
-        }
-    }
-
-    /// The byte offset of the damage.
-    package var offset: Int? {
-        if case .damaged(_, let offset) = self { offset } else { nil }
-    }
 
     /// The error for a file.
     func error(_ path: String, _ format: CheckpointFormat) -> WeightsError {

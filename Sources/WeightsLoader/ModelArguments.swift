@@ -1,6 +1,8 @@
 // The class of a stored model and the arguments of its constructor, from a checkpoint's metadata:
 // `klass` (a bare string), `args` and `kwargs` (JSON), as demucs 4.1.0 writes and reads them.
 
+import System
+
 /// The class of a model and the arguments of its constructor.
 package struct ModelArguments: Sendable, Equatable {
     /// Module and class, `demucs.htdemucs.HTDemucs`.
@@ -80,45 +82,43 @@ extension Checkpoint {
                 "\(text.count) bytes of arguments; at most \(Self.argumentsLimitBytes) "
                     + "are read")
         }
-        let value: ArgumentValue
-        do throws(FormatFailure) {
+        let value: JSON
+        do throws(JSONError) {
             var cursor = JSONCursor(text)
             value = try cursor.value()
             try cursor.end()
         } catch {
-            throw invalid(key, "not JSON at byte \(error.offset ?? 0): \(error.problem)")
+            throw invalid(key, "not JSON at byte \(error.offset): \(error.problem)")
         }
         return try decoded(value, key: key)
     }
 
-    /// Converts objects that encode fractions, at any depth.
-    private func decoded(
-        _ value: ArgumentValue, key: String
-    ) throws(WeightsError) -> ArgumentValue {
+    /// The Python value of JSON; objects may encode fractions, at any depth.
+    private func decoded(_ value: JSON, key: String) throws(WeightsError) -> ArgumentValue {
         switch value {
+        case .null: return .null
+        case .bool(let value): return .bool(value)
+        case .integer(let value): return .integer(value)
+        case .number(let value): return .number(value)
+        case .text(let value): return .string(value)
         case .array(let elements):
             return .array(
                 try elements.map { element throws(WeightsError) in
                     try decoded(element, key: key)
                 })
-        case .object(let members) where members["_type"] == .string("fraction"):
+        case .object(let fields):
+            var members: [String: ArgumentValue] = [:]
+            for (name, field) in fields { members[name] = try decoded(field, key: key) }
+            guard members["_type"] == .string("fraction") else { return .object(members) }
             guard case .integer(let numerator) = members["numerator"],
                 case .integer(let denominator) = members["denominator"], denominator != 0
             else {
                 throw invalid(
                     key,
                     "a fraction needs a whole numerator and a whole denominator other "
-                        + "than 0, found \(value)")
+                        + "than 0, found \(ArgumentValue.object(members))")
             }
             return .fraction(numerator: numerator, denominator: denominator)
-        case .object(let members):
-            var decodedMembers: [String: ArgumentValue] = [:]
-            for (name, member) in members {
-                decodedMembers[name] = try decoded(member, key: key)
-            }
-            return .object(decodedMembers)
-        default:
-            return value
         }
     }
 }

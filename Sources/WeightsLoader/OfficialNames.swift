@@ -2,6 +2,8 @@
 // parameters from other values of an exported graph. All other names are in
 // `StateDictReader.swift`.
 
+import System
+
 enum OfficialNames {
     /// A tensor that every HTDemucs has.
     static let anchor = "encoder.0.conv.weight"

@@ -1,5 +1,7 @@
 // A tensor in a checkpoint's files, and reading its values in row-major order.
 
+import System
+
 /// One tensor of a checkpoint.
 package struct StoredTensor: Sendable, Equatable {
     /// The tensor's name in the official state dict, `encoder.0.conv.weight`.

@@ -146,19 +146,9 @@ extension [Int] {
     var listed: String { "[" + map { String($0) }.joined(separator: ", ") + "]" }
 }
 
-// Names and texts come from files: messages show them on one line, shortened.
 extension StringProtocol {
     /// `contains` of the standard library takes only characters in Embedded Swift.
     func hasPart(_ part: String) -> Bool {
         utf8.indices.contains { utf8[$0...].starts(with: part.utf8) }
-    }
-
-    var quoted: String { "\"\(printable(limit: 200))\"" }
-
-    func printable(limit: Int = 1000) -> String {
-        let printable = unicodeScalars.prefix(limit).map { scalar in
-            scalar.isControl ? "\u{FFFD}" : Character(scalar)
-        }
-        return String(printable) + (unicodeScalars.count > limit ? "…" : "")
     }
 }

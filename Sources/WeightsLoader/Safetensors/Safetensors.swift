@@ -6,6 +6,8 @@
 //
 // `docs/formats.md` describes every field and every check.
 
+import System
+
 /// The safetensors format of the official checkpoints.
 enum Safetensors {
     /// The most bytes of a header; a published model's takes 60,000. The official implementation
@@ -26,19 +28,10 @@ enum Safetensors {
             throw FormatFailure.unknown(found: "a header that is not a JSON object")
         }
 
-        var metadata: [String: String] = [:]
-        var entries: [HeaderEntry] = []
-        var cursor = JSONCursor(header, at: lengthFieldBytes)
-        try cursor.object { cursor, key throws(FormatFailure) in
-            if key == "__metadata__" {
-                try cursor.object { cursor, key throws(FormatFailure) in
-                    metadata[key] = try cursor.string()
-                }
-            } else {
-                entries.append(try HeaderEntry(name: key, from: &cursor))
-            }
+        let (metadata, entries): ([String: String], [HeaderEntry])
+        do throws(JSONError) { (metadata, entries) = try members(of: header) } catch {
+            throw FormatFailure(error.problem, at: error.offset)
         }
-        try cursor.end()
         guard entries.count <= CheckpointContents.tensorLimit else {
             throw FormatFailure(
                 "\(entries.count) tensors; at most \(CheckpointContents.tensorLimit) are read",
@@ -49,6 +42,26 @@ enum Safetensors {
         }
         return CheckpointContents(
             tensors: try laidOut(tensors, data: dataStart..<file.countBytes), metadata: metadata)
+    }
+
+    /// The members of a header, unchecked.
+    private static func members(
+        of header: [UInt8]
+    ) throws(JSONError) -> (metadata: [String: String], entries: [HeaderEntry]) {
+        var metadata: [String: String] = [:]
+        var entries: [HeaderEntry] = []
+        var cursor = JSONCursor(header, at: lengthFieldBytes)
+        try cursor.object { cursor, key throws(JSONError) in
+            if key == "__metadata__" {
+                try cursor.object { cursor, key throws(JSONError) in
+                    metadata[key] = try cursor.string()
+                }
+            } else {
+                entries.append(try HeaderEntry(name: key, from: &cursor))
+            }
+        }
+        try cursor.end()
+        return (metadata, entries)
     }
 
     private static func headerLength(_ file: FileBytes) throws(FormatFailure) -> Int {
@@ -110,10 +123,10 @@ private struct HeaderEntry {
     var shape: [Int]?
     var offsets: [Int]?
 
-    init(name: String, from cursor: inout JSONCursor) throws(FormatFailure) {
+    init(name: String, from cursor: inout JSONCursor) throws(JSONError) {
         self.name = name
         offset = cursor.offset
-        try cursor.object { cursor, key throws(FormatFailure) in
+        try cursor.object { cursor, key throws(JSONError) in
             switch key {
             case "dtype": typeName = try cursor.string()
             case "shape": shape = try Self.integers(&cursor)
@@ -156,9 +169,9 @@ private struct HeaderEntry {
             name: name, elementType: type, shape: shape, parts: [TensorPart(byteRange: range)])
     }
 
-    private static func integers(_ cursor: inout JSONCursor) throws(FormatFailure) -> [Int] {
+    private static func integers(_ cursor: inout JSONCursor) throws(JSONError) -> [Int] {
         var values: [Int] = []
-        try cursor.array { cursor throws(FormatFailure) in
+        try cursor.array { cursor throws(JSONError) in
             // One value above the limit is enough for a later check to refuse the tensor.
             let value = try cursor.integer()
             if values.count <= CheckpointContents.rankLimit { values.append(value) }

@@ -3,6 +3,8 @@
 // Reference: demucs 4.1.0, states.py, `serialize_model` and `load_model`; ZFTurbo's
 // Music-Source-Separation-Training, utils/model_utils.py, `load_start_checkpoint`.
 
+import System
+
 /// The unpickled content of a torch file, and the byte ranges of its storages.
 struct TorchPackage {
     private let root: PickleValue

@@ -1,5 +1,12 @@
-// A strict JSON reader. Foundation's readers silently accept duplicate keys, which are invalid in a
+// A strict reader of JSON. Foundation's readers silently accept duplicate keys, which are invalid in a
 // header, and don't distinguish `true`, `1` and `1.0`, as Python's arguments require.
+
+/// Text that is not the JSON that its reader expects.
+package struct JSONError: Error {
+    package let problem: String
+    /// Byte offset of the problem.
+    package let offset: Int
+}
 
 /// A cursor over JSON text (RFC 8259); the caller says which kind of value comes next.
 ///
@@ -22,15 +29,28 @@ package struct JSONCursor {
         self.start = start
     }
 
+    /// The members of a text with one object, in their order.
+    package static func members(
+        of text: [UInt8]
+    ) throws(JSONError) -> [(key: String, value: JSON)] {
+        var members: [(key: String, value: JSON)] = []
+        var cursor = JSONCursor(text)
+        try cursor.object { cursor, key throws(JSONError) in
+            members.append((key, try cursor.value()))
+        }
+        try cursor.end()
+        return members
+    }
+
     /// Offset of the next byte within the file.
-    var offset: Int { start + position }
+    package var offset: Int { start + position }
 
     /// Reads an object and calls `member` with each key; `member` must read the value.
     ///
-    /// - Throws: ``FormatFailure``, also for a key that appears twice.
+    /// - Throws: ``JSONError``, also for a key that appears twice.
     package mutating func object(
-        _ member: (_ cursor: inout JSONCursor, _ key: String) throws(FormatFailure) -> Void
-    ) throws(FormatFailure) {
+        _ member: (_ cursor: inout JSONCursor, _ key: String) throws(JSONError) -> Void
+    ) throws(JSONError) {
         try open("{", "an object")
         var keys = Set<String>()
         if !takes("}") {
@@ -52,9 +72,9 @@ package struct JSONCursor {
     }
 
     /// Reads an array and calls `element` for each element, which it must read.
-    mutating func array(
-        _ element: (_ cursor: inout JSONCursor) throws(FormatFailure) -> Void
-    ) throws(FormatFailure) {
+    package mutating func array(
+        _ element: (_ cursor: inout JSONCursor) throws(JSONError) -> Void
+    ) throws(JSONError) {
         try open("[", "an array")
         if !takes("]") {
             repeat { try element(&self) } while takes(",")
@@ -64,7 +84,7 @@ package struct JSONCursor {
     }
 
     /// Reads a string and resolves its escapes.
-    mutating func string() throws(FormatFailure) -> String {
+    package mutating func string() throws(JSONError) -> String {
         skipSpace()
         guard takesRaw("\"") else { throw failure("expected a string, found \(found)") }
         var bytes: [UInt8] = []
@@ -89,7 +109,7 @@ package struct JSONCursor {
     }
 
     /// Reads a whole number that fits `Int`.
-    mutating func integer() throws(FormatFailure) -> Int {
+    package mutating func integer() throws(JSONError) -> Int {
         guard case .integer(let value) = try number() else {
             throw failure("expected a whole number that fits 64 bits")
         }
@@ -97,20 +117,20 @@ package struct JSONCursor {
     }
 
     /// Reads any value.
-    package mutating func value() throws(FormatFailure) -> ArgumentValue {
+    package mutating func value() throws(JSONError) -> JSON {
         skipSpace()
         guard position < text.count else { throw failure("expected a value, found \(found)") }
         switch text[position] {
         case UInt8(ascii: "{"):
-            var members: [String: ArgumentValue] = [:]
-            try object { cursor, key throws(FormatFailure) in members[key] = try cursor.value() }
+            var members: [String: JSON] = [:]
+            try object { cursor, key throws(JSONError) in members[key] = try cursor.value() }
             return .object(members)
         case UInt8(ascii: "["):
-            var elements: [ArgumentValue] = []
-            try array { cursor throws(FormatFailure) in elements.append(try cursor.value()) }
+            var elements: [JSON] = []
+            try array { cursor throws(JSONError) in elements.append(try cursor.value()) }
             return .array(elements)
         case UInt8(ascii: "\""):
-            return .string(try string())
+            return .text(try string())
         case UInt8(ascii: "t") where takesWord("true"):
             return .bool(true)
         case UInt8(ascii: "f") where takesWord("false"):
@@ -123,25 +143,25 @@ package struct JSONCursor {
     }
 
     /// Skips any value without building it.
-    mutating func skipValue() throws(FormatFailure) {
+    package mutating func skipValue() throws(JSONError) {
         skipSpace()
         switch position < text.count ? text[position] : 0 {
         case UInt8(ascii: "{"):
-            try object { cursor, _ throws(FormatFailure) in try cursor.skipValue() }
-        case UInt8(ascii: "["): try array { cursor throws(FormatFailure) in try cursor.skipValue() }
+            try object { cursor, _ throws(JSONError) in try cursor.skipValue() }
+        case UInt8(ascii: "["): try array { cursor throws(JSONError) in try cursor.skipValue() }
         default: _ = try value()
         }
     }
 
     /// Checks that only white space is left.
-    package mutating func end() throws(FormatFailure) {
+    package mutating func end() throws(JSONError) {
         skipSpace()
         guard position == text.count else { throw failure("more text after the value: \(found)") }
     }
 
     // MARK: - Pieces
 
-    private mutating func number() throws(FormatFailure) -> ArgumentValue {
+    private mutating func number() throws(JSONError) -> JSON {
         skipSpace()
         let start = position
         takesRaw("-")
@@ -167,7 +187,7 @@ package struct JSONCursor {
         return .number(double)
     }
 
-    private mutating func escape() throws(FormatFailure) -> Unicode.Scalar {
+    private mutating func escape() throws(JSONError) -> Unicode.Scalar {
         guard position < text.count else { throw failure("an escape that ends the text") }
         let byte = text[position]
         position += 1
@@ -184,7 +204,7 @@ package struct JSONCursor {
     }
 
     /// Reads an escape `\uXXXX` after its `u`; characters beyond 16 bits are a surrogate pair.
-    private mutating func escapedScalar() throws(FormatFailure) -> Unicode.Scalar {
+    private mutating func escapedScalar() throws(JSONError) -> Unicode.Scalar {
         let first = try fourHexDigits()
         if let scalar = Unicode.Scalar(first) { return scalar }
         guard first < 0xDC00, takesRaw("\\"), takesRaw("u") else {
@@ -199,7 +219,7 @@ package struct JSONCursor {
         return scalar
     }
 
-    private mutating func fourHexDigits() throws(FormatFailure) -> UInt32 {
+    private mutating func fourHexDigits() throws(JSONError) -> UInt32 {
         var value: UInt32 = 0
         for _ in 0..<4 {
             guard position < text.count,
@@ -213,7 +233,7 @@ package struct JSONCursor {
         return value
     }
 
-    private mutating func open(_ bracket: Unicode.Scalar, _ kind: String) throws(FormatFailure) {
+    private mutating func open(_ bracket: Unicode.Scalar, _ kind: String) throws(JSONError) {
         skipSpace()
         guard takesRaw(bracket) else { throw failure("expected \(kind), found \(found)") }
         nesting += 1
@@ -222,7 +242,7 @@ package struct JSONCursor {
         }
     }
 
-    private mutating func expect(_ character: Unicode.Scalar) throws(FormatFailure) {
+    private mutating func expect(_ character: Unicode.Scalar) throws(JSONError) {
         guard takes(character) else {
             throw failure("expected \"\(character)\", found \(found)")
         }
@@ -270,7 +290,7 @@ package struct JSONCursor {
             ? "\"\(Character(Unicode.Scalar(byte)))\"" : "byte 0x" + String(byte, radix: 16)
     }
 
-    private func failure(_ problem: String) -> FormatFailure {
-        FormatFailure(problem, at: offset)
+    private func failure(_ problem: String) -> JSONError {
+        JSONError(problem: problem, offset: offset)
     }
 }

@@ -1,10 +1,42 @@
-// JSON: objects and files.
+// JSON as text: of values, of objects with values of different types, and of Codable types.
 
 #if canImport(FoundationEssentials)
     import FoundationEssentials
 #else
     import Foundation
 #endif
+
+// The fields of an object are written in the order of their names.
+extension JSON: Encodable {
+    package func encode(to encoder: any Encoder) throws {
+        var container = encoder.singleValueContainer()
+        switch self {
+        case .object(let fields): try container.encode(fields)
+        case .array(let elements): try container.encode(elements)
+        case .text(let value): try container.encode(value)
+        case .integer(let value): try container.encode(value)
+        case .number(let value): try container.encode(value)
+        case .bool(let value): try container.encode(value)
+        case .null: try container.encodeNil()
+        }
+    }
+
+    /// One line of JSON.
+    package var bytes: [UInt8] { JSON.bytes(of: self) }
+
+    /// One line of JSON from any value whose numbers are finite.
+    package static func bytes(of value: some Encodable) -> [UInt8] {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        // Texts and finite numbers can always be encoded.
+        return (try? encoder.encode(value)).map { Array($0) } ?? []
+    }
+
+    /// Decodes a text that ``bytes(of:)`` wrote; nil if that fails.
+    package static func value<Value: Decodable>(_ type: Value.Type, from text: String) -> Value? {
+        try? JSONDecoder().decode(type, from: Data(text.utf8))
+    }
+}
 
 /// A JSON object with values of different types. Fields that are nil are left out.
 package struct JSONObject: Encodable, ExpressibleByDictionaryLiteral {
