@@ -184,7 +184,7 @@ let package = Package(
         .testTarget(name: "RunsTests", dependencies: ["Runs", "System"]),
         .testTarget(
             name: "CInterfaceTests",
-            dependencies: ["CInterface", "CSwiftDemucs", "System", "TestSupport"]),
+            dependencies: ["CInterface", "CSwiftDemucs", "Demucs", "System", "TestSupport"]),
         .testTarget(
             name: "CLITests",
             dependencies: [

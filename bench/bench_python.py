@@ -89,7 +89,7 @@ def main() -> None:
         swift_demucs.load(given.model, threads=given.threads) as model,
     ):
         wav = Path(folder) / "track.wav"
-        swift_demucs.write(wav, samples, rate, sample_format="float32", clip="none")
+        swift_demucs.write(wav, samples, rate, float32=True, clip_mode="none")
 
         def call() -> float:
             """Seconds from first to last progress; those of the whole call go to `whole`."""

@@ -8,9 +8,19 @@
  *     sd_model *model;
  *     if (sd_open("htdemucs", NULL, &model, why, sizeof why) != SD_OK) { puts(why); return 1; }
  *     sd_audio mix = {sizeof mix, samples, frames, 2, 44100, SD_INTERLEAVED, 0};
- *     if (sd_separate(model, &mix, NULL, stems, frames, SD_INTERLEAVED, NULL, why, sizeof why))
+ *     if (sd_separate(model, &mix, NULL, stems, frames, SD_INTERLEAVED, NULL, NULL, NULL, NULL, NULL,
+ *                     why, sizeof why))
  *         puts(why);
  *     sd_close(model);
+ *
+ * SETTINGS. What to make of a track is one text at every function that separates or writes: an object
+ * of JSON, or NULL for the defaults. Its keys are the command's options without their dashes, and have
+ * their values: strings, numbers, true or false; stems, mix and then may be arrays.
+ *
+ *     {"two-stems": "vocals", "shifts": 2, "seed": 1, "output-rate": "input"}
+ *
+ * docs/c-interface.md lists the keys. Each function says which of them have an effect for it, and
+ * refuses the others.
  *
  * ERRORS. A function that can fail returns an sd_status and takes `message` and `message_bytes`: a
  * buffer of the caller's, which receives a sentence in UTF-8 that says what failed, the value
@@ -21,7 +31,7 @@
  *
  * STRUCTURES. Each begins with `size`, which the caller sets to sizeof the structure: later
  * versions of the library append members and go on to accept the sizes of today. The sd_..._init
- * functions set `size` and the defaults. Wherever options are taken, NULL means the defaults; other
+ * functions set `size` and the defaults. Where such options are taken, NULL means the defaults; other
  * pointers may be NULL only where that is said, and are refused otherwise.
  *
  * THREADS. Any number of models, streams and cancellations may exist at once, in any threads.
@@ -80,8 +90,8 @@ typedef enum sd_status {
     SD_OK = 0,
     /* sd_stream_pull: all stems have been given. */
     SD_DONE = 1,
-    /* A pointer is NULL, a number is out of range, a name is unknown, a sample is not finite, a
-     * handle is not one of this library's. */
+    /* A pointer is NULL, a number is out of range, a name or a setting is unknown, a sample is not
+     * finite, a handle is not one of this library's. */
     SD_ERROR_ARGUMENT = 2,
     /* No model of that name or path is on this machine; sd_fetch downloads published ones. Or the
      * download failed. */
@@ -310,83 +320,52 @@ typedef struct sd_random {
     int32_t position;
 } sd_random;
 
-typedef enum sd_rate {
-    /* Stems have the model's rate, as in the reference. */
-    SD_RATE_MODEL = 0,
-    /* Stems have the input's rate, and as many frames. */
-    SD_RATE_INPUT = 1
-} sd_rate;
-
-/* The order in which the passes of several shifts and a bag's models run. Samples are the same. */
-typedef enum sd_order {
-    /* Side by side, in flat memory. */
-    SD_ORDER_INTERLEAVED = 0,
-    /* Model after model, and shift after shift, as in the reference: so progress comes in its
-     * order. Takes the memory of the stems. Not for live streams. */
-    SD_ORDER_SEQUENTIAL = 1
-} sd_order;
-
-/* Which program's way to treat the track of a RoFormer is followed. */
-typedef enum sd_chunking {
-    /* Music-Source-Separation-Training: windows that are flat but for a tenth at each end. */
-    SD_CHUNKING_MSST = 0,
-    /* audio-separator: Hamming windows, and the track scaled down to a peak of 0.9. Neither for
-     * Demucs nor for live streams. */
-    SD_CHUNKING_AUDIO_SEPARATOR = 1
-} sd_chunking;
-
-/* How a track is separated. The defaults are the reference's. */
-typedef struct sd_separation_options {
+/* What a call makes of a track; set size first. */
+typedef struct sd_outputs {
     size_t size;
-    /* Random time shifts to average over, 0 to 100; each costs one more pass. (default: 1) */
-    int32_t shifts;
-    /* Whether `seed` is used. Without it, each call draws a seed of its own. (default: 0) */
-    int32_t has_seed;
-    /* Gives the shifts that Python's random.seed(seed) gives the reference. */
-    uint64_t seed;
-    /* Share of a segment that overlaps the next one, 0 to less than 1; -1 for the model's own, which
-     * is 0.25 for Demucs, and what its configuration says for a RoFormer. (default: -1) */
-    double overlap;
-    /* Length of a segment; 0 for the model's own, which for HTDemucs is the longest. (default: 0) */
-    double segment_seconds;
-    /* 0 runs the track through the network in one piece, which must fit a segment. (default: 1) */
-    int32_t split;
-    sd_rate rate;
-    /* Power of the triangular weights of overlapping segments, at least 1. (default: 1) */
-    double transition_power;
-    sd_order order;
-    sd_chunking chunking;
-    /* Draws the shifts instead of a seed, and is left as the reference leaves Python's generator.
-     * NULL for none. */
-    sd_random *random;
-    sd_progress_callback progress;
-    void *progress_context;
-    sd_cancellation *cancellation;
-} sd_separation_options;
+    /* Names of the outputs, in their order: stems, their parts, sums, the residual. Strings last until
+     * sd_close. */
+    const char *const *names;
+    int32_t count;
+    /* Of each output. */
+    int32_t channels;
+    int32_t sample_rate;
+    /* 0; for later versions. */
+    int32_t reserved;
+    size_t frames;
+} sd_outputs;
 
-void sd_separation_options_init(sd_separation_options *options);
-
-/* The number of frames of each stem for audio of a length and a rate. It is the audio's own if both
- * rates are equal, and with SD_RATE_INPUT.
+/* Plans a separation: checks the settings, and tells which outputs sd_separate or a stream gives.
  *
- * Errors: ARGUMENT, FORKED. */
-sd_status sd_stem_frames(const sd_model *model, size_t frames, int32_t sample_rate, sd_rate rate,
-                         size_t *stem_frames, char *message, size_t message_bytes);
+ * settings: those of sd_separate and of sd_stream_open.
+ * frames, sample_rate: of the track.
+ *
+ * Errors: ARGUMENT, MODEL_MISSING and MODEL (of a model that follows), FORKED. */
+sd_status sd_plan(sd_model *model, const char *settings, size_t frames, int32_t sample_rate,
+                  sd_outputs *outputs, char *message, size_t message_bytes);
 
 /* Separates audio in memory.
  *
  * mix: at least one frame; all samples finite.
- * stems: receives the stems, with the model's channels, in the order of sd_model_info. Stem s
- *     begins at stems + s * channels * capacity. Within a stem, channel c begins at c * capacity
- *     (planar), or frame f at f * channels (interleaved).
- * capacity: frames that each stem has room for, at least sd_stem_frames.
- * layout: of the stems.
+ * settings: those that choose signals ("stems", "two-stems", "other-method", "mix", "residual", "then",
+ *     "output-rate") or tune the separation ("shifts", "seed", "overlap", "segment", "no-split",
+ *     "transition-power", "precision").
+ * outputs: receives the signals that sd_plan lists, in its order; by default the stems of
+ *     sd_model_info. Output o begins at outputs + o * channels * capacity. Within an output, channel c
+ *     begins at c * capacity (planar), or frame f at f * channels (interleaved).
+ * capacity: frames that each output has room for, at least those of sd_plan.
+ * layout: of the outputs.
+ * random: draws the shifts instead of a seed, and is left as the reference leaves Python's generator;
+ *     NULL for none.
  * seed: receives the seed of the shifts, given or drawn; may be NULL.
+ * progress: takes the segments; may be NULL.
+ * cancellation: may be NULL.
  *
  * Memory: a few segments, for audio of any length.
- * Errors: ARGUMENT, INPUT (the samples are too large), CANCELLED, FORKED. */
-sd_status sd_separate(sd_model *model, const sd_audio *mix, const sd_separation_options *options,
-                      float *stems, size_t capacity, sd_layout layout, uint64_t *seed,
+ * Errors: ARGUMENT, INPUT (the samples are too large), MODEL_MISSING, MODEL, CANCELLED, FORKED. */
+sd_status sd_separate(sd_model *model, const sd_audio *mix, const char *settings, float *outputs,
+                      size_t capacity, sd_layout layout, sd_random *random, uint64_t *seed,
+                      sd_progress_callback progress, void *context, sd_cancellation *cancellation,
                       char *message, size_t message_bytes);
 
 /* ---------------------------------------------------------------------------------------------
@@ -401,9 +380,7 @@ sd_status sd_separate(sd_model *model, const sd_audio *mix, const sd_separation_
  *
  * tracks: paths of WAV, AIFF, FLAC, Ogg Vorbis, Opus, MP3 and CAF; with an ffmpeg on PATH also of
  *     AAC, M4A and videos. A path that is given twice is separated once.
- * settings: an object of JSON, or NULL for the defaults. Its keys are the command's options without
- *     their dashes, and have their values: strings, numbers, true or false; stems, mix and then may
- *     be arrays. docs/c-interface.md lists them.
+ * settings: all of them.
  * event: takes the lines that the command writes with --json (docs/formats.md): "start", "progress",
  *     "track" with a track's files or its failure, and "manifest" at the end. May be NULL.
  * progress: takes the segments of each track; may be NULL.
@@ -421,14 +398,16 @@ sd_status sd_run(sd_model *model, const char *const *tracks, size_t track_count,
 
 /* Finds the tempo, the beats and the key of a track, which is separated for it.
  *
- * options: as of sd_separate; rate has no effect. Without shifts, the same track always gives the same
- *     beats. NULL for the defaults.
+ * settings: those that tune the separation, as of sd_separate. Without shifts, the same track always
+ *     gives the same beats.
  * event: takes one event "analysis" with "tempo_bpm", "beats" and "downbeats" in seconds, and "key" such
  *     as "F# minor"; null or empty for what was not found.
+ * progress, cancellation: as of sd_separate.
  *
  * Errors: ARGUMENT, INPUT (the samples are too large), CANCELLED, FORKED. */
-sd_status sd_analyze(sd_model *model, const sd_audio *mix, const sd_separation_options *options,
-                     sd_event_callback event, void *context, char *message, size_t message_bytes);
+sd_status sd_analyze(sd_model *model, const sd_audio *mix, const char *settings,
+                     sd_event_callback event, sd_progress_callback progress, void *context,
+                     sd_cancellation *cancellation, char *message, size_t message_bytes);
 
 /* ---------------------------------------------------------------------------------------------
  * Reading, converting and writing audio
@@ -462,49 +441,14 @@ sd_status sd_convert(const sd_audio *audio, int32_t channels, int32_t sample_rat
                      size_t capacity, sd_layout layout, size_t *frames, char *message,
                      size_t message_bytes);
 
-typedef enum sd_container {
-    SD_WAV = 0, /* RF64 above 4 GiB */
-    SD_FLAC = 1,
-    SD_MP3 = 2,
-    SD_RAW = 3 /* interleaved little-endian float32 without a header */
-} sd_container;
-
-typedef enum sd_sample_format {
-    SD_INT16 = 0,
-    SD_INT24 = 1,
-    SD_FLOAT32 = 2 /* WAV; FLAC takes 16 bits instead */
-} sd_sample_format;
-
-/* How samples beyond full scale are brought into range. */
-typedef enum sd_clip {
-    /* By a gain, as the reference does. */
-    SD_CLIP_RESCALE = 0,
-    SD_CLIP_CLAMP = 1,
-    SD_CLIP_TANH = 2,
-    SD_CLIP_NONE = 3
-} sd_clip;
-
-typedef struct sd_file_options {
-    size_t size;
-    sd_container container;
-    sd_sample_format sample_format;
-    sd_clip clip;
-    /* kbit/s, 8 to 320, and LAME's quality, 2 (best) to 7. (default: 320, 2) */
-    int32_t mp3_bit_rate;
-    int32_t mp3_preset;
-    /* 0; for later versions. */
-    int32_t reserved;
-} sd_file_options;
-
-void sd_file_options_init(sd_file_options *options);
-
 /* Writes a sound file, as sd_run writes a stem.
  *
  * output: appears under this name when it is complete, and replaces what was there.
+ * settings: "format", "flac", "mp3", "int24", "float32", "clip-mode", "mp3-bitrate", "mp3-preset".
  *
  * Errors: ARGUMENT, OUTPUT. */
-sd_status sd_write(const sd_audio *audio, const char *output, const sd_file_options *options,
-                   char *message, size_t message_bytes);
+sd_status sd_write(const sd_audio *audio, const char *output, const char *settings, char *message,
+                   size_t message_bytes);
 
 /* ---------------------------------------------------------------------------------------------
  * Separating a stream
@@ -512,7 +456,7 @@ sd_status sd_write(const sd_audio *audio, const char *output, const sd_file_opti
 
 /* Audio that arrives in blocks, and stems that leave in blocks, in flat memory.
  *
- *     sd_stream_open(model, 2, 48000, NULL, NULL, &stream, why, sizeof why);
+ *     sd_stream_open(model, 2, 48000, NULL, NULL, NULL, NULL, NULL, &stream, why, sizeof why);
  *     while (read_block(block, &frames))
  *         sd_stream_push(stream, block, frames, SD_INTERLEAVED, why, sizeof why);
  *     sd_stream_finish(stream, why, sizeof why);
@@ -523,37 +467,26 @@ sd_status sd_write(const sd_audio *audio, const char *output, const sd_file_opti
  * HTDemucs normalises a track by the mean and the standard deviation of all of it. Two ways:
  *   - By default the samples are those of sd_separate. Blocks wait in a temporary file (4 bytes a
  *     sample) until sd_stream_finish; stems come after it.
- *   - A live stream is given both numbers beforehand (sd_stream_options.is_live). Stems come about
- *     one segment after their samples went in; nothing is written to the disk. With the numbers of
- *     the whole track, the samples are those of sd_separate too.
+ *   - A live stream ("live": true) is given both numbers beforehand: "mean" (default: 0) and
+ *     "standard-deviation" (default: 0.1) of the mono mix at the model's rate. Stems come about one
+ *     segment after their samples went in; nothing is written to the disk. With the numbers of the
+ *     whole track, the samples are those of sd_separate too.
  */
 typedef struct sd_stream sd_stream;
-
-typedef struct sd_stream_options {
-    size_t size;
-    /* Whether stems leave before the stream has ended. (default: 0) */
-    int32_t is_live;
-    /* Mean and standard deviation of a live stream's mono mix at the model's rate; the latter is
-     * positive. (default: 0, 0.1) */
-    float mean;
-    float standard_deviation;
-    /* Folder of the temporary file of a stream that is not live; NULL for the system's. */
-    const char *temporary_folder;
-} sd_stream_options;
-
-void sd_stream_options_init(sd_stream_options *options);
 
 /* Opens a stream. The model must outlive it.
  *
  * channels, sample_rate: of the blocks, as in sd_audio.
- * options: progress is reported by sd_stream_pull. `random`, `progress_context` and `cancellation`
- *     must outlive the stream. A live stream takes at most one shift, and is always split.
+ * settings: those of sd_separate, those of a live stream, and "spool", the folder of the temporary file
+ *     of another one. A live stream takes at most one shift, is always split, and takes no "then".
+ * random, progress, context, cancellation: as of sd_separate; they must outlive the stream. Progress is
+ *     reported by sd_stream_pull.
  *
- * Errors: ARGUMENT, OUTPUT (no temporary file), FORKED. */
+ * Errors: ARGUMENT, OUTPUT (no temporary file), MODEL_MISSING, MODEL, FORKED. */
 sd_status sd_stream_open(sd_model *model, int32_t channels, int32_t sample_rate,
-                         const sd_stream_options *stream_options,
-                         const sd_separation_options *options, sd_stream **result, char *message,
-                         size_t message_bytes);
+                         const char *settings, sd_random *random, sd_progress_callback progress,
+                         void *context, sd_cancellation *cancellation, sd_stream **result,
+                         char *message, size_t message_bytes);
 
 /* Takes the next block; none of it if it fails. Any number of frames, also none.
  *
@@ -568,16 +501,16 @@ sd_status sd_stream_push(sd_stream *stream, const float *samples, size_t frames,
  * OUTPUT, CANCELLED, FORKED. */
 sd_status sd_stream_finish(sd_stream *stream, char *message, size_t message_bytes);
 
-/* Gives the next frames of all stems, separating as many segments as that takes.
+/* Gives the next frames of all outputs, separating as many segments as that takes.
  *
- * stems, capacity, layout: as in sd_separate; capacity is at least 1.
+ * outputs, capacity, layout: as in sd_separate; capacity is at least 1.
  * frames: receives the number of frames. It is 0 if more input is needed first: before
  *     sd_stream_finish, always so for a stream that is not live.
  *
  * Returns SD_OK, or SD_DONE with no frames after the last one. After an error, only
  * sd_stream_close is left.
  * Errors: ARGUMENT, OUTPUT, CANCELLED, STATE (after an error), FORKED. */
-sd_status sd_stream_pull(sd_stream *stream, float *stems, size_t capacity, sd_layout layout,
+sd_status sd_stream_pull(sd_stream *stream, float *outputs, size_t capacity, sd_layout layout,
                          size_t *frames, char *message, size_t message_bytes);
 
 /* Frees a stream, finished or not. NULL does nothing. */

@@ -112,21 +112,22 @@ extern "C" inline int32_t swift_demucs_on_event(void *context, const char *event
     return Call::guard([&] { return (*static_cast<const Event *>(context))(event, status); });
 }
 
-// Both callbacks of a run, which has one context.
-struct RunCallbacks {
+// Both callbacks of a call that has one context for them.
+struct Callbacks {
     Event event;
     Progress progress;
 };
 
-extern "C" inline int32_t swift_demucs_on_run_event(void *context, const char *event,
-                                                    sd_status status) {
+extern "C" inline int32_t swift_demucs_on_call_event(void *context, const char *event,
+                                                     sd_status status) {
     return Call::guard(
-        [&] { return static_cast<const RunCallbacks *>(context)->event(event, status); });
+        [&] { return static_cast<const Callbacks *>(context)->event(event, status); });
 }
 
-extern "C" inline int32_t swift_demucs_on_run_progress(void *context, const sd_progress *progress) {
+extern "C" inline int32_t swift_demucs_on_call_progress(void *context,
+                                                        const sd_progress *progress) {
     return Call::guard(
-        [&] { return static_cast<const RunCallbacks *>(context)->progress(*progress); });
+        [&] { return static_cast<const Callbacks *>(context)->progress(*progress); });
 }
 
 template <auto release> struct Release {
@@ -151,12 +152,19 @@ class Cancellation {
             throw std::bad_alloc();
     }
     void cancel() { sd_cancellation_cancel(handle_.get()); }
-    // For the member `cancellation` of options.
     sd_cancellation *get() const { return handle_.get(); }
 
   private:
     std::unique_ptr<sd_cancellation, detail::Release<sd_cancellation_free>> handle_;
 };
+
+namespace detail {
+
+inline sd_cancellation *orNull(const Cancellation *cancellation) {
+    return cancellation ? cancellation->get() : nullptr;
+}
+
+} // namespace detail
 
 struct OpenOptions {
     std::vector<std::string> stems; // none: all
@@ -167,35 +175,12 @@ struct OpenOptions {
     Log log;
 };
 
-// The C structures with their defaults; `on_progress` and `log` stand for the callbacks.
-struct SeparationOptions : sd_separation_options {
-    SeparationOptions() : sd_separation_options() { sd_separation_options_init(this); }
-    Progress on_progress;
-};
-struct FileOptions : sd_file_options {
-    FileOptions() : sd_file_options() { sd_file_options_init(this); }
-};
-struct StreamOptions : sd_stream_options {
-    StreamOptions() : sd_stream_options() { sd_stream_options_init(this); }
-};
+// The C structure with its defaults; `on_log` stands for the callback.
 struct QuantizeOptions : sd_quantize_options {
     QuantizeOptions() : sd_quantize_options() { sd_quantize_options_init(this); }
     std::vector<std::string> calibration;
     Log on_log;
 };
-
-namespace detail {
-
-inline sd_separation_options withCallback(const SeparationOptions &options) {
-    sd_separation_options result = options;
-    if (options.on_progress) {
-        result.progress = swift_demucs_on_progress;
-        result.progress_context = const_cast<Progress *>(&options.on_progress);
-    }
-    return result;
-}
-
-} // namespace detail
 
 struct Stems {
     std::vector<std::string> names;
@@ -210,7 +195,7 @@ struct Stems {
         for (size_t stem = 0; stem < names.size(); stem++)
             if (names[stem] == name)
                 return samples.data() + stem * static_cast<size_t>(channels) * frames;
-        throw Error(SD_ERROR_ARGUMENT, "the model gives no stem '" + name + "'");
+        throw Error(SD_ERROR_ARGUMENT, "there is no stem '" + name + "'");
     }
 };
 
@@ -247,63 +232,71 @@ class Model {
         return info;
     }
 
-    size_t stemFrames(size_t frames, int32_t sample_rate, sd_rate rate = SD_RATE_MODEL) const {
-        size_t result = 0;
+    // What separate() or a stream gives. Its strings last as long as the model.
+    sd_outputs plan(size_t frames, int32_t sample_rate, const std::string &settings = "") {
+        sd_outputs outputs;
+        outputs.size = sizeof outputs;
         detail::run([&](char *message, size_t bytes) {
-            return sd_stem_frames(handle_.get(), frames, sample_rate, rate, &result, message,
-                                  bytes);
+            return sd_plan(handle_.get(), detail::orNull(settings), frames, sample_rate, &outputs,
+                           message, bytes);
         });
-        return result;
+        return outputs;
     }
 
+    // settings: JSON, or empty for the defaults.
     Stems separate(const float *samples, size_t frames, int32_t channels, int32_t sample_rate,
-                   sd_layout layout = SD_PLANAR, const SeparationOptions &options = {}) {
-        const sd_model_info model = info();
-        Stems stems{{model.stems, model.stems + model.stem_count},
-                    model.channels,
-                    options.rate == SD_RATE_INPUT ? sample_rate : model.sample_rate,
-                    stemFrames(frames, sample_rate, options.rate),
+                   const std::string &settings = "", sd_layout layout = SD_PLANAR,
+                   const Progress &progress = {}, const Cancellation *cancellation = nullptr) {
+        const sd_outputs outputs = plan(frames, sample_rate, settings);
+        Stems stems{{outputs.names, outputs.names + outputs.count},
+                    outputs.channels,
+                    outputs.sample_rate,
+                    outputs.frames,
                     0,
                     {}};
         stems.samples.resize(stems.names.size() * static_cast<size_t>(stems.channels) *
                              stems.frames);
         const sd_audio mix{sizeof mix, samples, frames, channels, sample_rate, layout, 0};
-        const sd_separation_options given = detail::withCallback(options);
         detail::run([&](char *message, size_t bytes) {
-            return sd_separate(handle_.get(), &mix, &given, stems.samples.data(), stems.frames,
-                               SD_PLANAR, &stems.seed, message, bytes);
+            return sd_separate(handle_.get(), &mix, detail::orNull(settings), stems.samples.data(),
+                               stems.frames, SD_PLANAR, nullptr, &stems.seed,
+                               progress ? detail::swift_demucs_on_progress : nullptr,
+                               const_cast<Progress *>(&progress), detail::orNull(cancellation),
+                               message, bytes);
         });
         return stems;
     }
 
     // The event "analysis" with tempo, beats and key, as JSON.
     std::string analyze(const float *samples, size_t frames, int32_t channels, int32_t sample_rate,
-                        sd_layout layout = SD_PLANAR, const SeparationOptions &options = {}) {
+                        const std::string &settings = "", sd_layout layout = SD_PLANAR,
+                        const Progress &progress = {}, const Cancellation *cancellation = nullptr) {
         const sd_audio mix{sizeof mix, samples, frames, channels, sample_rate, layout, 0};
-        const sd_separation_options given = detail::withCallback(options);
         std::string analysis;
-        const Event event = [&](const std::string &text, sd_status) {
-            analysis = text;
-            return true;
-        };
+        detail::Callbacks callbacks{[&](const std::string &text, sd_status) {
+                                        analysis = text;
+                                        return true;
+                                    },
+                                    progress};
         detail::run([&](char *message, size_t bytes) {
-            return sd_analyze(handle_.get(), &mix, &given, detail::swift_demucs_on_event,
-                              const_cast<Event *>(&event), message, bytes);
+            return sd_analyze(handle_.get(), &mix, detail::orNull(settings),
+                              detail::swift_demucs_on_call_event,
+                              progress ? detail::swift_demucs_on_call_progress : nullptr,
+                              &callbacks, detail::orNull(cancellation), message, bytes);
         });
         return analysis;
     }
 
-    // settings: JSON, or empty for the defaults.
     void run(const std::vector<std::string> &tracks, const std::string &settings,
              const Event &event = {}, const Progress &progress = {},
              const Cancellation *cancellation = nullptr) {
         const auto paths = detail::pointers(tracks);
-        detail::RunCallbacks callbacks{event, progress};
+        detail::Callbacks callbacks{event, progress};
         detail::run([&](char *message, size_t bytes) {
             return sd_run(handle_.get(), paths.data(), paths.size(), detail::orNull(settings),
-                          event ? detail::swift_demucs_on_run_event : nullptr,
-                          progress ? detail::swift_demucs_on_run_progress : nullptr, &callbacks,
-                          cancellation ? cancellation->get() : nullptr, message, bytes);
+                          event ? detail::swift_demucs_on_call_event : nullptr,
+                          progress ? detail::swift_demucs_on_call_progress : nullptr, &callbacks,
+                          detail::orNull(cancellation), message, bytes);
         });
     }
 
@@ -338,8 +331,7 @@ inline void fetch(const std::string &model, const Event &event = {},
                   const Cancellation *cancellation = nullptr) {
     detail::run([&](char *message, size_t bytes) {
         return sd_fetch(model.c_str(), event ? detail::swift_demucs_on_event : nullptr,
-                        const_cast<Event *>(&event), cancellation ? cancellation->get() : nullptr,
-                        message, bytes);
+                        const_cast<Event *>(&event), detail::orNull(cancellation), message, bytes);
     });
 }
 
@@ -371,23 +363,24 @@ inline std::vector<float> convert(const sd_audio &audio, int32_t channels, int32
 }
 
 inline void write(const sd_audio &audio, const std::string &output,
-                  const FileOptions &options = {}) {
+                  const std::string &settings = "") {
     detail::run([&](char *message, size_t bytes) {
-        return sd_write(&audio, output.c_str(), &options, message, bytes);
+        return sd_write(&audio, output.c_str(), detail::orNull(settings), message, bytes);
     });
 }
 
-// A stream. Its model must outlive it.
+// A stream. Its model and its cancellation must outlive it.
 class Stream {
   public:
-    Stream(Model &model, int32_t channels, int32_t sample_rate, const StreamOptions &stream = {},
-           const SeparationOptions &options = {})
-        : options_(new SeparationOptions(options)) {
-        const sd_separation_options given = detail::withCallback(*options_);
+    Stream(Model &model, int32_t channels, int32_t sample_rate, const std::string &settings = "",
+           const Progress &progress = {}, const Cancellation *cancellation = nullptr)
+        : progress_(new Progress(progress)) {
         detail::run([&](char *message, size_t bytes) {
             sd_stream *opened = nullptr;
-            sd_status status = sd_stream_open(model.get(), channels, sample_rate, &stream, &given,
-                                              &opened, message, bytes);
+            sd_status status = sd_stream_open(
+                model.get(), channels, sample_rate, detail::orNull(settings), nullptr,
+                progress ? detail::swift_demucs_on_progress : nullptr, progress_.get(),
+                detail::orNull(cancellation), &opened, message, bytes);
             handle_.reset(opened);
             return status;
         });
@@ -415,7 +408,7 @@ class Stream {
 
   private:
     // Apart from the object, which may be moved.
-    std::unique_ptr<SeparationOptions> options_;
+    std::unique_ptr<Progress> progress_;
     std::unique_ptr<sd_stream, detail::Release<sd_stream_close>> handle_;
 };
 

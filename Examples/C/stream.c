@@ -31,11 +31,10 @@ static sd_status write_stems(sd_stream *stream, FILE **files, size_t stems, size
 }
 
 int main(int argc, char **argv) {
-    char why[SD_MESSAGE_BYTES] = "", path[4096];
+    char why[SD_MESSAGE_BYTES] = "", path[4096], settings[200] = "{}";
     sd_model *model = NULL;
     sd_stream *stream = NULL;
     sd_model_info info;
-    sd_stream_options options;
     sd_status status;
     size_t channels, stems = 0, stem, frames;
     float *block = NULL, *samples = NULL;
@@ -45,20 +44,18 @@ int main(int argc, char **argv) {
         fprintf(stderr, "usage: %s MODEL RATE CHANNELS FOLDER [MEAN DEVIATION]\n", argv[0]);
         return 2;
     }
-    sd_stream_options_init(&options);
-    if (argc == 7) {
-        options.is_live = 1;
-        options.mean = (float)atof(argv[5]);
-        options.standard_deviation = (float)atof(argv[6]);
-    }
+    if (argc == 7)
+        snprintf(settings, sizeof settings,
+                 "{\"live\": true, \"mean\": \"%.40s\", \"standard-deviation\": \"%.40s\"}",
+                 argv[5], argv[6]);
     channels = (size_t)atoi(argv[3]);
     status = sd_open(argv[1], NULL, &model, why, sizeof why);
     info.size = sizeof info;
     if (status == SD_OK)
         status = sd_model_describe(model, &info, why, sizeof why);
     if (status == SD_OK)
-        status = sd_stream_open(model, (int32_t)channels, atoi(argv[2]), &options, NULL, &stream,
-                                why, sizeof why);
+        status = sd_stream_open(model, (int32_t)channels, atoi(argv[2]), settings, NULL, NULL, NULL,
+                                NULL, &stream, why, sizeof why);
     if (status == SD_OK) {
         stems = (size_t)info.stem_count;
         files = calloc(stems, sizeof *files);

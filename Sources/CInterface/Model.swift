@@ -32,6 +32,12 @@ struct Log: @unchecked Sendable {
     }
 }
 
+/// Names in C's memory.
+private struct NameList: @unchecked Sendable {
+    // @unchecked: written once.
+    let pointers: UnsafeMutableBufferPointer<UnsafePointer<CChar>?>
+}
+
 /// The object behind an `sd_model`.
 final class LoadedModel: @unchecked Sendable {
     // @unchecked: the strings are written once, in the initialiser.
@@ -48,7 +54,8 @@ final class LoadedModel: @unchecked Sendable {
     private let givenName: String
     private let name: UnsafeMutablePointer<CChar>
     private let engine: UnsafeMutablePointer<CChar>
-    private let stems: UnsafeMutableBufferPointer<UnsafePointer<CChar>?>
+    /// Lists of names that live as long as the model.
+    private let nameLists = Mutex<[[String]: NameList]>([:])
 
     /// - Parameter name: the name or path that the caller gave.
     init(_ store: ModelStore, named givenName: String, _ options: sd_open_options) throws {
@@ -72,17 +79,30 @@ final class LoadedModel: @unchecked Sendable {
         log = Log(options.log, options.log_context)
         name = strdup(separator.model.name)
         engine = strdup(separator.engineDescription)
-        stems = .allocate(capacity: separator.model.sources.count)
-        _ = stems.initialize(
-            from: separator.model.sources.map { UnsafePointer(strdup($0)) })
         separator.model.warnings.forEach(log.warning)
     }
 
     deinit {
-        for stem in stems { free(UnsafeMutableRawPointer(mutating: stem)) }
-        stems.deallocate()
+        nameLists.withLock { lists in
+            for list in lists.values {
+                for name in list.pointers { free(UnsafeMutableRawPointer(mutating: name)) }
+                list.pointers.deallocate()
+            }
+        }
         free(engine)
         free(name)
+    }
+
+    /// Names as C strings that live as long as the model; equal names give equal pointers.
+    func lastingNames(_ names: [String]) -> UnsafePointer<UnsafePointer<CChar>?>? {
+        nameLists.withLock { lists in
+            if let list = lists[names] { return UnsafePointer(list.pointers.baseAddress) }
+            let pointers = UnsafeMutableBufferPointer<UnsafePointer<CChar>?>.allocate(
+                capacity: names.count)
+            _ = pointers.initialize(from: names.map { UnsafePointer(strdup($0)) })
+            lists[names] = NameList(pointers: pointers)
+            return UnsafePointer(pointers.baseAddress)
+        }
     }
 
     /// The model for a run, with those that follow it.
@@ -104,8 +124,9 @@ final class LoadedModel: @unchecked Sendable {
     var information: sd_model_info {
         let model = separator.model
         return sd_model_info(
-            size: MemoryLayout<sd_model_info>.size, name: name, stems: stems.baseAddress,
-            stem_count: Int32(stems.count), channels: Int32(model.audioChannels),
+            size: MemoryLayout<sd_model_info>.size, name: name,
+            stems: lastingNames(model.sources),
+            stem_count: Int32(model.sources.count), channels: Int32(model.audioChannels),
             sample_rate: Int32(model.sampleRateHz), member_count: Int32(model.memberCount),
             parameter_count: Int64(model.parameterCount), segment_seconds: model.segmentSeconds,
             engine: engine)

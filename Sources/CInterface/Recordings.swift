@@ -97,14 +97,14 @@ public func sd_convert(
 @c @implementation
 public func sd_write(
     _ audio: UnsafePointer<sd_audio>?, _ output: UnsafePointer<CChar>?,
-    _ options: UnsafePointer<sd_file_options>?, _ message: UnsafeMutablePointer<CChar>?,
+    _ settings: UnsafePointer<CChar>?, _ message: UnsafeMutablePointer<CChar>?,
     _ message_bytes: Int
 ) -> sd_status {
     attempt(message, message_bytes) {
         let audio = try BorrowedAudio(audio, "audio")
         let path = try text(output, "output")
-        let options = try sd_file_options.read(options, "options", or: sd_file_options_init)
-        let (format, clip) = (try options.format(), try options.clipMode())
+        let request = try WriteSettings(settings).request
+        let (format, clip) = (request.outputFormat(request.format), request.clipMode)
         var peak: Float = 0
         if clip == .rescale {
             let reader = audio.reader()

@@ -26,8 +26,7 @@ struct EventCallback: @unchecked Sendable {
     ) throws(CallError) {
         self.function = function
         self.context = context
-        token = CancellationToken(
-            within: cancellation == nil ? nil : try cancellationHandle.object(cancellation))
+        token = try CancellationToken(within: cancellation)
     }
 
     func send(_ line: String, _ status: sd_status = SD_OK) {
@@ -45,7 +44,7 @@ struct EventCallback: @unchecked Sendable {
 /// Gives the events and the progress of a run to the caller, and its warnings to the model's log.
 private struct RunCallbacks: RunReporter {
     let events: EventCallback
-    let segments: ProgressCallback
+    let segments: CallProgress
     let model: LoadedModel
 
     var takesEvents: Bool { events.function != nil }
@@ -56,8 +55,7 @@ private struct RunCallbacks: RunReporter {
     }
 
     func progress(_ progress: SeparationProgress) -> Double? {
-        segments.report(
-            progress, bag: model.separator.model.memberCount, cancelling: events.token)
+        segments.report(progress)
         return nil
     }
 
@@ -85,9 +83,12 @@ public func sd_run(
         guard let paths = try texts(tracks, track_count, "tracks") else {
             throw CallError(SD_ERROR_ARGUMENT, "tracks is NULL, expected at least one path")
         }
+        let events = try EventCallback(event, context, within: cancellation)
         let callbacks = RunCallbacks(
-            events: try EventCallback(event, context, within: cancellation),
-            segments: ProgressCallback(function: progress, context: context), model: model)
+            events: events,
+            segments: CallProgress(
+                progress, context, of: model.separator, cancelling: events.token),
+            model: model)
         let settings = try RunSettings(json: try optionalText(settings, "settings") ?? "{}")
         // Bytes, because equal texts may be the names of different files.
         var known: Set<[UInt8]> = []

@@ -103,7 +103,7 @@ struct StemBuffer {
         rows: Int
     ) throws(CallError) {
         guard let stems else {
-            throw CallError(SD_ERROR_ARGUMENT, "stems is NULL, expected a buffer")
+            throw CallError(SD_ERROR_ARGUMENT, "outputs is NULL, expected a buffer")
         }
         try checkFrames(capacity, rows: rows, "capacity")
         self.stems = stems

@@ -12,42 +12,31 @@ import Synchronization
 /// The object behind an `sd_stream`.
 final class OpenStream {
     let stream: SeparationStream
-    let options: sd_separation_options
+    let generator: ShiftGenerator
     let rowCount: Int
     let channels: Int
-    /// Stems that did not fit into the caller's buffer.
+    /// Outputs that did not fit into the caller's buffer.
     var rest: PlanarAudio?
     /// Whether an error has made the stream unusable.
     private var hasFailed = false
     private let isInCall = Atomic(false)
 
     init(
-        _ model: LoadedModel, channels: Int, sampleRateHz: Int, _ stream: sd_stream_options,
-        _ options: sd_separation_options
+        _ plan: PlannedRequest, _ settings: StreamSettings, channels: Int, sampleRateHz: Int,
+        generator: ShiftGenerator, call: CallProgress
     ) throws {
-        try CallError.require(
-            stream.mean.isFinite, "mean", stream.mean, "the mean of the stream's mono mix")
-        try CallError.require(
-            stream.standard_deviation > 0 && stream.standard_deviation.isFinite,
-            "standard_deviation", stream.standard_deviation,
-            "the positive standard deviation of the stream's mono mix")
-        let token = try options.token()
-        let separation = try options.options()
-        let memberCount = model.separator.model.memberCount
-        self.options = options
-        self.stream = try SeparationStream(
-            model.separator, channelCount: channels, sampleRateHz: sampleRateHz,
-            normalization: stream.is_live == 0
-                ? nil
-                : Normalization(
-                    mean: stream.mean, standardDeviation: stream.standard_deviation),
-            isInputRate: try options.isInputRate(),
-            spoolFolder: try optionalText(stream.temporary_folder, "temporary_folder"),
-            options: separation, random: try options.generator().random, cancellation: token,
-            progress: { options.report($0, bag: memberCount, cancelling: token) })
-        options.giveBack(self.stream.random)
-        rowCount = model.rowCount
-        self.channels = model.separator.model.audioChannels
+        self.generator = generator
+        stream = try SeparationStream(
+            plan.separator, into: plan.signals, channelCount: channels, sampleRateHz: sampleRateHz,
+            normalization: settings.isLive
+                ? Normalization(
+                    mean: settings.mean, standardDeviation: settings.standardDeviation) : nil,
+            rate: plan.request.outputRate, spoolFolder: settings.spoolFolder,
+            options: plan.options, random: generator.random, cancellation: call.token,
+            progress: call.report)
+        generator.giveBack(stream.random)
+        rowCount = plan.rowCount
+        self.channels = plan.separator.model.audioChannels
     }
 
     /// Runs the body of a call.
@@ -97,20 +86,22 @@ final class OpenStream {
 @c @implementation
 public func sd_stream_open(
     _ model: OpaquePointer?, _ channels: Int32, _ sample_rate: Int32,
-    _ stream_options: UnsafePointer<sd_stream_options>?,
-    _ options: UnsafePointer<sd_separation_options>?,
-    _ result: UnsafeMutablePointer<OpaquePointer?>?, _ message: UnsafeMutablePointer<CChar>?,
-    _ message_bytes: Int
+    _ settings: UnsafePointer<CChar>?, _ random: UnsafeMutablePointer<sd_random>?,
+    _ progress: sd_progress_callback?, _ context: UnsafeMutableRawPointer?,
+    _ cancellation: OpaquePointer?, _ result: UnsafeMutablePointer<OpaquePointer?>?,
+    _ message: UnsafeMutablePointer<CChar>?, _ message_bytes: Int
 ) -> sd_status {
     attempt(message, message_bytes) {
         guard let result else {
             throw CallError(SD_ERROR_ARGUMENT, "result is NULL, expected a place for the handle")
         }
+        let model = try modelHandle.object(model)
+        let settings = try StreamSettings(settings)
+        let plan = try PlannedRequest(settings.request, of: model)
         let stream = try OpenStream(
-            try modelHandle.object(model), channels: Int(channels), sampleRateHz: Int(sample_rate),
-            try sd_stream_options.read(
-                stream_options, "stream_options", or: sd_stream_options_init),
-            try sd_separation_options.read(options, "options", or: sd_separation_options_init))
+            plan, settings, channels: Int(channels), sampleRateHz: Int(sample_rate),
+            generator: ShiftGenerator(random, plan.options),
+            call: CallProgress(progress, context, of: plan.separator, within: cancellation))
         result.pointee = streamHandle.open(stream)
     }
 }
@@ -147,14 +138,14 @@ public func sd_stream_finish(
                 throw CallError(SD_ERROR_STATE, "the stream was finished before")
             }
             try stream.step { try stream.stream.end() }
-            stream.options.giveBack(stream.stream.random)
+            stream.generator.giveBack(stream.stream.random)
         }
     }
 }
 
 @c @implementation
 public func sd_stream_pull(
-    _ stream: OpaquePointer?, _ stems: UnsafeMutablePointer<Float>?, _ capacity: Int,
+    _ stream: OpaquePointer?, _ outputs: UnsafeMutablePointer<Float>?, _ capacity: Int,
     _ layout: sd_layout, _ frames: UnsafeMutablePointer<Int>?,
     _ message: UnsafeMutablePointer<CChar>?, _ message_bytes: Int
 ) -> sd_status {
@@ -166,7 +157,7 @@ public func sd_stream_pull(
                     SD_ERROR_ARGUMENT, "frames is NULL, expected a place for the number")
             }
             let buffer = try StemBuffer(
-                stems, capacity: capacity, layout: layout, channels: stream.channels,
+                outputs, capacity: capacity, layout: layout, channels: stream.channels,
                 rows: stream.rowCount)
             try CallError.require(capacity >= 1, "capacity", capacity, "at least 1")
             guard let block = try stream.next(atMost: capacity) else {

@@ -8,6 +8,20 @@ package protocol FieldValues: Sendable {
     init()
 }
 
+/// What a field decides. A door takes the fields whose effect it has.
+package enum FieldScope: Sendable, CaseIterable {
+    /// Which signals are made of the stems, and at which rate.
+    case signals
+    /// How the networks run.
+    case separation
+    /// The part and the channels of the track.
+    case track
+    /// How samples are encoded.
+    case encoding
+    /// The files of a track, and what is found out beside them.
+    case files
+}
+
 /// A field of values, as the doors take it: a text under a name.
 package struct RequestField<Values: FieldValues>: Sendable {
     package typealias Expected = SeparationRequest.Expected
@@ -29,6 +43,7 @@ package struct RequestField<Values: FieldValues>: Sendable {
     }
 
     package let name: String
+    package let scope: FieldScope
     package let form: Form
     /// Nil for a field with one value.
     package let list: List?
@@ -61,13 +76,14 @@ package struct RequestField<Values: FieldValues>: Sendable {
     // Inlined into each row of the table, it would take a tenth of the module's compilation.
     @inline(never)
     package init(
-        _ name: String, _ form: Form, _ schema: JSONSchema, list: List? = nil,
-        asText textSchema: JSONSchema? = nil,
+        _ name: String, _ form: Form, _ schema: JSONSchema, of scope: FieldScope = .files,
+        list: List? = nil, asText textSchema: JSONSchema? = nil,
         help: String, default defaultText: String? = nil,
         value: (@Sendable (Values) -> JSON)? = nil,
         parse: @escaping @Sendable (String, inout Values) throws(Expected) -> Void
     ) {
         self.name = name
+        self.scope = scope
         self.form = form
         self.list = list
         self.help = help
@@ -86,11 +102,13 @@ package struct RequestField<Values: FieldValues>: Sendable {
     }
 
     package init(
-        flag name: String, help: String, default defaultText: String? = nil,
-        value: (@Sendable (Values) -> JSON)? = nil,
+        flag name: String, of scope: FieldScope = .files, help: String,
+        default defaultText: String? = nil, value: (@Sendable (Values) -> JSON)? = nil,
         set: @escaping @Sendable (Bool, inout Values) -> Void
     ) {
-        self.init(name, .flag, .boolean, help: help, default: defaultText, value: value) {
+        self.init(
+            name, .flag, .boolean, of: scope, help: help, default: defaultText, value: value
+        ) {
             value, request throws(Expected) in
             guard let isSet = Self.truth(value) else { throw Expected("true or false") }
             set(isSet, &request)
@@ -98,13 +116,14 @@ package struct RequestField<Values: FieldValues>: Sendable {
     }
 
     package init<Choice: RawRepresentable<String> & Sendable>(
-        _ name: String, of choices: [Choice], help: String, default defaultText: String? = nil,
+        _ name: String, choices: [Choice], of scope: FieldScope = .files, help: String,
+        default defaultText: String? = nil,
         value: @escaping @Sendable (Values) -> Choice?,
         set: @escaping @Sendable (Choice, inout Values) -> Void
     ) {
         let words = choices.map(\.rawValue)
         self.init(
-            name, .choice(words), .words(words), help: help, default: defaultText,
+            name, .choice(words), .words(words), of: scope, help: help, default: defaultText,
             value: { JSON(value($0)?.rawValue) },
             parse: { value, request throws(Expected) in
                 guard let choice = choices.first(where: { $0.rawValue == value }) else {
@@ -115,12 +134,13 @@ package struct RequestField<Values: FieldValues>: Sendable {
     }
 
     package init(
-        time name: String, help: String, default defaultText: String,
+        time name: String, of scope: FieldScope = .files, help: String,
+        default defaultText: String,
         value: @escaping @Sendable (Values) -> Double?,
         set: @escaping @Sendable (Double, inout Values) throws(Expected) -> Void
     ) {
         self.init(
-            name, .text(placeholder: "time"), .number,
+            name, .text(placeholder: "time"), .number, of: scope,
             asText: .types("number", "string").with(["examples": [90.5, "1:02:03.5"]]),
             help: help, default: defaultText, value: { JSON(value($0)) },
             parse: { value, request throws(Expected) in

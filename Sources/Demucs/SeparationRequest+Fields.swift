@@ -53,7 +53,8 @@ extension RequestError {
 extension SeparationRequest {
     package static let fields: [Field] = [
         Field(
-            "stems", .text(placeholder: "list"), .list(of: .string), list: .separatedByCommas,
+            "stems", .text(placeholder: "list"), .list(of: .string), of: .signals,
+            list: .separatedByCommas,
             asText: .string.with(["examples": ["vocals,drums"]]),
             help: "Write only these stems, separated by commas; models that only other stems need "
                 + "do not run.", default: "all",
@@ -63,16 +64,19 @@ extension SeparationRequest {
             }),
         Field(
             "two-stems", .text(placeholder: "stem"), .string,
-            help: "Write only this stem and the rest of the track.", value: { JSON($0.twoStems) },
+            of: .signals, help: "Write only this stem and the rest of the track.",
+            value: { JSON($0.twoStems) },
             parse: { $1.twoStems = $0 }),
         Field(
-            "other-method", of: OtherMethod.allCases,
+            "other-method", choices: OtherMethod.allCases,
+            of: .signals,
             help: "How `two-stems` makes the rest of the track: add sums the other stems into "
                 + "no_<stem>, minus subtracts the stem from the track into minus_<stem>, none writes "
                 + "no rest.", value: \.otherMethod
         ) { $1.otherMethod = $0 },
         Field(
-            "mix", .text(placeholder: "name=a+b"), .list(of: .string), list: .repeated,
+            "mix", .text(placeholder: "name=a+b"), .list(of: .string), of: .signals,
+            list: .repeated,
             help:
                 "Also write a sum of stems under a new name, such as karaoke=drums+bass+other, or "
                 + "the track minus stems, such as rest=mixture-vocals. Can be repeated. `stems` "
@@ -80,11 +84,13 @@ extension SeparationRequest {
             value: { .array($0.mixes.map { .text($0.description) }) },
             parse: { value, request throws(Expected) in request.mixes.append(try mix(value)) }),
         Field(
-            flag: "residual", help: "Also write 'residual', the track minus the sum of all stems.",
+            flag: "residual", of: .signals,
+            help: "Also write 'residual', the track minus the sum of all stems.",
             value: { .bool($0.hasResidual) },
             set: { $1.hasResidual = $0 }),
         Field(
-            "then", .text(placeholder: "stem=model"), .list(of: .string), list: .repeated,
+            "then", .text(placeholder: "stem=model"), .list(of: .string), of: .signals,
+            list: .repeated,
             help:
                 "Separate a stem further by another model, such as drums=drumsep, into drums_kick, "
                 + "drums_snare and so on. Can be repeated. `stems` and `mix` accept these names too.",
@@ -94,6 +100,7 @@ extension SeparationRequest {
             }),
         Field(
             "shifts", .text(placeholder: "n"), .integer(in: SeparationOptions.supportedShifts),
+            of: .separation,
             help: "Average over this many passes with random shifts in time: 0 to 100. Each pass "
                 + "takes the time of a separation: 5 takes five times as long as 1. The demo model "
                 + "gains 0.11 dB of SDR with 2 and 0.18 dB with 5. 0 is one pass without a shift, as "
@@ -104,7 +111,7 @@ extension SeparationRequest {
         Field(
             // Greater values than those of an Int are strings in JSON.
             "seed", .text(placeholder: "n"), .types("integer", "string"),
-            asText: .integer.with(["minimum": 0]),
+            of: .separation, asText: .integer.with(["minimum": 0]),
             help: "Seed of the shifts, a whole number, to repeat a run.", default: "random",
             value: {
                 $0.seed.map { Int(exactly: $0).map(JSON.integer) ?? .text("\($0)") } ?? .null
@@ -117,6 +124,7 @@ extension SeparationRequest {
         Field(
             "overlap", .text(placeholder: "fraction"),
             .number.with(["minimum": 0, "exclusiveMaximum": 1]),
+            of: .separation,
             help: "Fraction of each segment that overlaps the next one: 0 to less than 1. The time "
                 + "grows as 1 / (1 - overlap): 0.1 takes a sixth less time than 0.25, 0.5 half as "
                 + "much again.", default: "0.25; what its configuration says for a RoFormer",
@@ -126,29 +134,31 @@ extension SeparationRequest {
             }),
         Field(
             "segment", .text(placeholder: "seconds"), .number.with(["exclusiveMinimum": 0]),
-            help: "Length of a segment in seconds, decimals allowed.",
+            of: .separation, help: "Length of a segment in seconds, decimals allowed.",
             default: "the model's own, the longest possible one of HTDemucs",
             value: { JSON($0.segment) },
             parse: { value, request throws(Expected) in
                 request.segment = try number(value, "a number of seconds") { Double($0) }
             }),
         Field(
-            flag: "no-split", help: "Separate a short track as a whole, without segments.",
+            flag: "no-split", of: .separation,
+            help: "Separate a short track as a whole, without segments.",
             value: { .bool(!$0.split) },
             set: { $1.split = !$0 }),
         Field(
             "transition-power", .text(placeholder: "power"), .number.with(["minimum": 1]),
+            of: .separation,
             help: "Power of the triangular weights of overlapping segments, at least 1.",
             default: "1", value: { .number($0.transitionPower) },
             parse: { value, request throws(Expected) in
                 request.transitionPower = try number(value, "a number") { Double($0) }
             }),
         Field(
-            time: "start", help: "Start here, in seconds or as 1:02:03.5.",
+            time: "start", of: .track, help: "Start here, in seconds or as 1:02:03.5.",
             default: "the track's start", value: \.start
         ) { $1.start = $0 },
         Field(
-            time: "duration",
+            time: "duration", of: .track,
             help: "Separate a part of this length, as if the track ended there.",
             default: "to its end", value: \.duration
         ) { value, request throws(Expected) in
@@ -156,12 +166,14 @@ extension SeparationRequest {
             request.duration = value
         },
         Field(
-            "downmix", of: Downmix.allCases,
+            "downmix", choices: Downmix.allCases,
+            of: .track,
             help: "How to reduce more channels than the model takes: first keeps the first ones, "
                 + "average averages all.", value: \.downmix
         ) { $1.downmix = $0 },
         Field(
             "precision", .choice(precisions), .words(precisions),
+            of: .separation,
             help: "Numbers to compute with: float32 matches the reference; bfloat16 is faster on "
                 + "CPUs that support it, with an SNR of 42 dB against float32; int8 is smaller and "
                 + "faster still, with 39 dB; auto picks the faster of float32 and bfloat16. The SDR "
@@ -173,27 +185,33 @@ extension SeparationRequest {
                 }
                 request.precision = value
             }),
-        Field("format", of: Format.allCases, help: "Container of the files.", value: \.format) {
+        Field(
+            "format", choices: Format.allCases, of: .encoding, help: "Container of the files.",
+            value: \.format
+        ) {
             $1.format = $0
         },
-        Field(flag: "flac", help: "Write FLAC files.") { if $0 { $1.format = .flac } },
-        Field(flag: "mp3", help: "Write MP3 files.") { if $0 { $1.format = .mp3 } },
+        Field(flag: "flac", of: .encoding, help: "Write FLAC files.") {
+            if $0 { $1.format = .flac }
+        },
+        Field(flag: "mp3", of: .encoding, help: "Write MP3 files.") { if $0 { $1.format = .mp3 } },
         Field(
-            flag: "int24", help: "Write 24-bit samples.", default: "16 bits",
+            flag: "int24", of: .encoding, help: "Write 24-bit samples.", default: "16 bits",
             value: { .bool($0.sampleFormat == .int24) },
             set: { if $0 { $1.sampleFormat = .int24 } }),
         Field(
-            flag: "float32", help: "Write 32-bit floating-point samples.",
+            flag: "float32", of: .encoding, help: "Write 32-bit floating-point samples.",
             value: { .bool($0.sampleFormat == .float32) },
             set: { if $0 { $1.sampleFormat = .float32 } }),
         Field(
-            "clip-mode", of: [ClipMode.rescale, .clamp, .tanh, .none],
+            "clip-mode", choices: [ClipMode.rescale, .clamp, .tanh, .none],
+            of: .encoding,
             help: "How to avoid clipping: rescale the stem, clamp its peaks, bend them by tanh, or "
                 + "none.",
             value: \.clipMode
         ) { $1.clipMode = $0 },
         Field(
-            "gain", of: OutputOptions.Gain.allCases,
+            "gain", choices: OutputOptions.Gain.allCases,
             help: "Whether `clip-mode` rescale scales each stem by its own gain, or all by a "
                 + "common one, so that they still add up to the track.", default: "stem",
             value: \.gain
@@ -201,6 +219,7 @@ extension SeparationRequest {
         Field(
             "mp3-bitrate", .text(placeholder: "kbit/s"),
             .integer(in: MP3Settings.supportedBitRates),
+            of: .encoding,
             help: "Bit rate of MP3 files, \(MP3Settings.supportedBitRates.lowerBound) to "
                 + "\(MP3Settings.supportedBitRates.upperBound).",
             value: { .integer($0.mp3Bitrate) },
@@ -210,14 +229,15 @@ extension SeparationRequest {
         Field(
             "mp3-preset", .choice(MP3Settings.supportedPresets.map(String.init)),
             .integer(in: MP3Settings.supportedPresets),
-            help: "Preset of the MP3 encoder, from 2 (best) to 7 (fastest).",
+            of: .encoding, help: "Preset of the MP3 encoder, from 2 (best) to 7 (fastest).",
             value: { .integer($0.mp3Preset) },
             parse: { value, request throws(Expected) in
                 request.mp3Preset = try whole(value, in: MP3Settings.supportedPresets)
             }),
         Field(
-            "output-rate", of: OutputOptions.Rate.allCases,
-            help: "Sample rate of the stems: the model's, or the track's own.", value: \.outputRate
+            "output-rate", choices: OutputOptions.Rate.allCases,
+            of: .signals, help: "Sample rate of the stems: the model's, or the track's own.",
+            value: \.outputRate
         ) { $1.outputRate = $0 },
         Field(
             flag: "no-tags", help: "Leave out the track's title, artist and other tags.",

@@ -14,10 +14,8 @@ extension SeparationRequest {
 
     /// The outputs for a model: stems in the model's order, then mixes, then the residual.
     ///
-    /// - Throws: `RequestError` for names that the model doesn't have, for duplicate names, and for a
-    ///   stored request with a field that is gone.
+    /// - Throws: `RequestError` for names that the model doesn't have, and for duplicate names.
     package func outputs(of stems: ModelStems) throws(RequestError) -> [NamedSignal] {
-        if let chunking, chunking != "msst" { throw .unknownField("chunking") }
         let sources = stems.sources
         var outputs = if let twoStems { try pair(twoStems, sources) } else { try single(stems) }
         // Sources that the outputs so far contain: both of a pair contain all.

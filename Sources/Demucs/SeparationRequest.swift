@@ -69,9 +69,6 @@ package struct SeparationRequest: Codable, Equatable, Sendable {
     package var segment: Double?
     package var split = true
     package var transitionPower = SeparationOptions().transitionPower
-    /// In stored requests of versions that cut a RoFormer's track in one of two ways: `msst` is the
-    /// one that is left. Nil in other requests.
-    var chunking: String?
     /// Start of the excerpt in seconds; nil for the track's.
     package var start: Double?
     /// Length of the excerpt in seconds; nil up to the track's end.

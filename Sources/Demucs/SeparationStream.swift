@@ -16,13 +16,17 @@ package final class SeparationStream {
         case spooling(SampleSpool)
         /// Converting and separating each block.
         case live(AudioConversion, TrackPipeline)
-        /// All input has arrived.
-        case ended(StemPipeline)
+        /// All input of a live track has arrived.
+        case endedLive(TrackPipeline)
+        /// All input has arrived, and the statistics are known.
+        case ended(SignalPipeline)
     }
 
     package let channelCount: Int
     package let sampleRateHz: Int
     private let separator: Separator
+    private let signals: [StemOutput.Signal]
+    private let rate: OutputOptions.Rate
     private let options: SeparationOptions
     /// Generator of the shifts' offsets. Once the stream has ended (a live stream: from the start)
     /// it has the state of Python's generator after the reference's separation.
@@ -33,15 +37,16 @@ package final class SeparationStream {
     private var state: State
     /// Samples of each channel that arrived.
     private var inputSamples = 0
-    /// Resampler to the rate of the stems; `nil` once the stems are complete.
-    private var resampling: ResamplingStream?
+    /// The signals of a live stream; `nil` once they are complete.
+    private var rows: SignalRows?
 
     /// - Parameters:
+    ///   - signals: what to make of the stems; `nil` for the stems themselves.
     ///   - channelCount: channels of the blocks.
     ///   - sampleRateHz: rate of the blocks.
     ///   - normalization: statistics of the whole track's mono mix at the model's rate, for a live
     ///     stream; `nil` measures them.
-    ///   - isInputRate: whether stems have the blocks' rate and length, instead of the model's.
+    ///   - rate: of the signals. That of the input gives signals as long as the blocks.
     ///   - spoolFolder: folder of the temporary file; `nil` for the system's. Live streams have no
     ///     file.
     ///   - random: generator of the shifts' offsets; `nil` for one from the options' seed.
@@ -50,8 +55,9 @@ package final class SeparationStream {
     /// - Throws: `SeparationError` for options that don't fit; `AudioError` for an invalid rate or
     ///   number of channels, and if no temporary file can be made.
     package init(
-        _ separator: Separator, channelCount: Int, sampleRateHz: Int,
-        normalization: Normalization?, isInputRate: Bool, spoolFolder: String?,
+        _ separator: Separator, into signals: [StemOutput.Signal]? = nil, channelCount: Int,
+        sampleRateHz: Int, normalization: Normalization?, rate: OutputOptions.Rate,
+        spoolFolder: String?,
         options: SeparationOptions, random: PythonRandom? = nil, cancellation: CancellationToken,
         progress: @escaping (SeparationProgress) -> Void = { _ in }
     ) throws {
@@ -59,6 +65,8 @@ package final class SeparationStream {
         var random = random ?? PythonRandom(seed: options.seedOrDrawn())
         try PlanarAudio.validate(channelCount: channelCount, sampleRateHz: sampleRateHz)
         try separator.validate(options)
+        let signals = signals ?? model.sources.map { .stem($0) }
+        let stems = try separator.stems(for: signals)
         let conversion = try AudioConversion(
             fromChannels: channelCount, rateHz: sampleRateHz, toChannels: model.audioChannels,
             rateHz: model.sampleRateHz)
@@ -67,7 +75,7 @@ package final class SeparationStream {
                 .live(
                     conversion,
                     try separator.livePipeline(
-                        normalization, options: options, random: &random,
+                        normalization, stems: stems, options: options, random: &random,
                         cancellation: cancellation))
             } else {
                 .spooling(
@@ -75,10 +83,15 @@ package final class SeparationStream {
                         in: spoolFolder ?? FilePath.temporaryFolder, channelCount: channelCount,
                         sampleRateHz: sampleRateHz))
             }
-        resampling = ResamplingStream(
-            Resampler(
-                from: model.sampleRateHz, to: isInputRate ? sampleRateHz : model.sampleRateHz),
-            channelCount: model.sources.count * model.audioChannels)
+        rows = SignalRows(
+            signals, stems: stems,
+            shape: SignalShape(
+                channelCount: model.audioChannels, modelRateHz: model.sampleRateHz,
+                sampleRateHz: rate == .input ? sampleRateHz : model.sampleRateHz,
+                // Unknown before the stream's end.
+                sampleCount: .max))
+        self.signals = signals
+        self.rate = rate
         self.channelCount = channelCount
         self.sampleRateHz = sampleRateHz
         self.separator = separator
@@ -91,7 +104,10 @@ package final class SeparationStream {
 
     /// Whether all input has arrived.
     package var hasEnded: Bool {
-        if case .ended = state { true } else { false }
+        switch state {
+        case .spooling, .live: false
+        case .endedLive, .ended: true
+        }
     }
 
     /// Takes the next block, whose samples must be finite. The stream must not have ended.
@@ -104,7 +120,7 @@ package final class SeparationStream {
         case .live(var conversion, let pipeline):
             pipeline.append(conversion.convert(block))
             state = .live(conversion, pipeline)
-        case .ended: preconditionFailure("the stream has ended")
+        case .endedLive, .ended: preconditionFailure("the stream has ended")
         }
         inputSamples += block.sampleCount
     }
@@ -123,38 +139,35 @@ package final class SeparationStream {
             let recording = try separator.recording(cancellation: cancellation) { spool.reader() }
             state = .ended(
                 try separator.pipeline(
-                    recording.track, options: options, random: &random,
+                    recording, into: signals, rate: rate, options: options, random: &random,
                     spoolFolder: spoolFolder, cancellation: cancellation))
         case .live(var conversion, let pipeline):
             pipeline.append(conversion.finish())
             pipeline.endTrack()
-            state = .ended(
-                StemPipeline(
-                    pipeline, channelCount: separator.model.audioChannels, options: options,
-                    random: random, cancellation: cancellation))
-        case .ended: preconditionFailure("the stream has ended")
+            state = .endedLive(pipeline)
+        case .endedLive, .ended: preconditionFailure("the stream has ended")
         }
     }
 
-    /// The next samples of all stems, `[stem · channels + channel][sample]`; `nil` after the last,
+    /// The next samples of all signals, `[signal · channels + channel][sample]`; `nil` after the last,
     /// or if more input is needed.
     ///
     /// - Throws: `SeparationError.spoolFailed`, `CancellationError`.
     package func next() throws -> PlanarAudio? {
-        while var rest = resampling {
-            let block: StemBlock?
-            switch state {
-            case .spooling: return nil
-            case .live(_, let live): block = try live.next(progress: progress)
-            case .ended(let ended): block = try ended.next(progress: progress)
+        switch state {
+        case .spooling: return nil
+        case .live(_, let pipeline), .endedLive(let pipeline):
+            while var rest = rows {
+                let block = try pipeline.next(progress: progress)
+                if block == nil, !hasEnded { return nil }
+                let samples = rest.append(block, sampleCount: inputSamples)
+                rows = block == nil ? nil : rest
+                if samples.sampleCount > 0 { return samples }
             }
-            if block == nil, !hasEnded { return nil }
-            let stems =
-                block.map { rest.append($0.stems, limit: inputSamples) }
-                ?? rest.finish(outputCount: inputSamples)
-            resampling = block == nil ? nil : rest
-            if stems.sampleCount > 0 { return stems }
+            return nil
+        case .ended(var pipeline):
+            defer { state = .ended(pipeline) }
+            return try pipeline.next(progress: progress)
         }
-        return nil
     }
 }

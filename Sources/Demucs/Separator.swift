@@ -144,16 +144,16 @@ public final class Separator: Sendable {
         try options.validate()
         let recording = try recording(
             excerpt: excerpt, cancellation: cancellation, open: input.reader)
-        let track = recording.track
         let channelCount = model.audioChannels
-        var rows = PlanarAudio(
-            channelCount: model.sources.count * channelCount, sampleRateHz: model.sampleRateHz,
-            capacity: track.sampleCount)
         let seed = options.seedOrDrawn()
         var random = PythonRandom(seed: seed)
-        let pipeline = try pipeline(
-            track, options: options, random: &random, cancellation: cancellation)
-        while let block = try pipeline.next(progress: progress) { rows.append(block.stems) }
+        var pipeline = try pipeline(
+            recording, into: model.sources.map { .stem($0) }, options: options, random: &random,
+            cancellation: cancellation)
+        var rows = PlanarAudio(
+            channelCount: model.sources.count * channelCount, sampleRateHz: model.sampleRateHz,
+            capacity: pipeline.shape.sampleCount)
+        while let block = try pipeline.next(progress: progress) { rows.append(block) }
         try input.checkUnchanged()
         let stems = model.sources.enumerated().map { index, name in
             let first = index * channelCount
@@ -189,16 +189,15 @@ public final class Separator: Sendable {
     ) throws -> TrackReport {
         try excerpt?.validate()
         try options.validate()
+        try SeparationError.require(
+            output.gain != .common || output.clipMode == .rescale, "gain",
+            output.gain.rawValue, "stem, unless the clip mode is rescale")
         let needed = try stems(
-            for: outputs.map(\.signal) + (stemFile?.parts.map(\.signal) ?? []), output)
+            for: outputs.map(\.signal) + (stemFile?.parts.map(\.signal) ?? []))
         let recording = try recording(
             excerpt: excerpt, downmix: output.downmix, maximumSeconds: maximumSeconds,
             cancellation: cancellation, open: input.reader)
-        let isInputRate = output.rate == .input
-        let shape = SignalShape(
-            channelCount: model.audioChannels, modelRateHz: model.sampleRateHz,
-            sampleRateHz: isInputRate ? recording.sampleRateHz : model.sampleRateHz,
-            sampleCount: isInputRate ? recording.sampleCount : recording.track.sampleCount)
+        let shape = shape(of: recording, rate: output.rate)
         let files = try StemFiles(
             outputs,
             stemFile: stemFile.map {
@@ -226,14 +225,9 @@ public final class Separator: Sendable {
 
     /// The stems that signals need, in the model's order.
     ///
-    /// - Throws: `SeparationError.invalidOption` for a stem that this separator doesn't give, for no
-    ///   output at all, and for a common gain with a clip mode that has none.
-    private func stems(
-        for signals: [StemOutput.Signal], _ options: OutputOptions
-    ) throws(SeparationError) -> [String] {
-        try SeparationError.require(
-            options.gain != .common || options.clipMode == .rescale, "gain",
-            options.gain.rawValue, "stem, unless the clip mode is rescale")
+    /// - Throws: `SeparationError.invalidOption` for a stem that this separator doesn't give, and for
+    ///   no output at all.
+    func stems(for signals: [StemOutput.Signal]) throws(SeparationError) -> [String] {
         let names = signals.flatMap(\.stems)
         for wanted in signals.filter({ $0 != .mixture }).map(\.stems) + [names] {
             try SeparationError.requireStems(wanted, of: model.sources)
@@ -313,16 +307,19 @@ public final class Separator: Sendable {
             cancellation: cancellation)
     }
 
-    /// Starts the separation of a live track into all stems.
+    /// Starts the separation of a live track.
+    ///
+    /// - Parameter stems: names of the wanted stems, in the model's order.
     func livePipeline(
-        _ normalization: Normalization, options: SeparationOptions, random: inout PythonRandom,
-        cancellation: CancellationToken
+        _ normalization: Normalization, stems: [String], options: SeparationOptions,
+        random: inout PythonRandom, cancellation: CancellationToken
     ) throws -> TrackPipeline {
         try SeparationError.require(
             followers.isEmpty, "then", followers.count,
             "left out for a live stream: further models need the whole stem")
         return try TrackPipeline(
-            live: bag, normalization: normalization, options: options, random: &random,
+            live: stemSources.firstBag(for: stems), normalization: normalization, options: options,
+            random: &random,
             backend: workers[0].backend, workers: networks(cancellation),
             cancellation: cancellation)
     }

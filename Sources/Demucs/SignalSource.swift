@@ -41,13 +41,17 @@ package struct SignalSource {
     }
 
     /// Takes the next samples of the stems, and gives those of the signal that they complete.
-    package mutating func append(_ block: StemBlock) -> PlanarAudio {
-        resampling.append(signal(in: block), limit: shape.sampleCount)
+    ///
+    /// - Parameter limit: samples to give for the whole signal; `nil` for those of the shape.
+    package mutating func append(_ block: StemBlock, limit: Int? = nil) -> PlanarAudio {
+        resampling.append(signal(in: block), limit: limit ?? shape.sampleCount)
     }
 
     /// Gives the last samples.
-    package mutating func finish() -> PlanarAudio {
-        resampling.finish(outputCount: shape.sampleCount)
+    ///
+    /// - Parameter sampleCount: samples of the whole signal; `nil` for those of the shape.
+    package mutating func finish(sampleCount: Int? = nil) -> PlanarAudio {
+        resampling.finish(outputCount: sampleCount ?? shape.sampleCount)
     }
 
     private func signal(in block: StemBlock) -> PlanarAudio {

@@ -3,8 +3,10 @@
 import Demucs
 import System
 
-extension RunSettings: FieldValues {
+extension RunSettings: RequestSettings {
     package typealias Field = RequestField<RunSettings>
+
+    package static let scopes = Set(FieldScope.allCases)
 
     package static let fields: [Field] = [
         Field(
@@ -24,14 +26,14 @@ extension RunSettings: FieldValues {
                 }
             }),
         Field(
-            "stem-file", of: StemFileFormat.Container.allCases,
+            "stem-file", choices: StemFileFormat.Container.allCases,
             help:
                 "Also write a stem file for DJ software, which holds the track and four stems: mp4 "
                 + "writes <out>/<model>/<track>.stem.mp4 (Native Instruments' Stems), mka Matroska. "
                 + "Needs ffmpeg. `gain` is common then, unless it is given.", value: \.stemContainer
         ) { $1.stemContainer = $0 },
         Field(
-            "stem-codec", of: StemFileFormat.Codec.allCases,
+            "stem-codec", choices: StemFileFormat.Codec.allCases,
             help: "Codec of the stem file: alac and flac are lossless, aac has 256 kbit/s for each "
                 + "of the five tracks. mp4 holds alac and aac, mka flac and alac.",
             default: "alac, for mka flac", value: \.stemCodec
@@ -74,20 +76,7 @@ extension RunSettings: FieldValues {
         fields: [(name: String, value: String)]
     ) throws(RequestError) {
         self.init()
-        for (name, value) in fields {
-            var isFlag = false
-            if let field = SeparationRequest.field(name) {
-                try field.set(value, in: &request)
-                isFlag = field.form == .flag
-            } else if let field = RunSettings.fields.first(where: { $0.name == name }) {
-                try field.set(value, in: &self)
-                isFlag = field.form == .flag
-            } else {
-                throw .unknownField(name)
-            }
-            if !isFlag || Field.truth(value) == true { givenFields.append(name) }
-        }
-        try request.validate(given: givenFields)
+        givenFields = try set(fields)
         if stemCodec != nil, stemContainer == nil { throw .needs("stem-codec", "stem-file") }
         if let codec = stemCodec, let container = stemContainer, !container.codecs.contains(codec) {
             throw .invalidValue(
@@ -107,11 +96,30 @@ extension RunSettings: FieldValues {
         }
     }
 
-    /// The settings of a JSON object: the fields with strings, numbers and booleans, and arrays for
-    /// lists. A file name template is below the folder of the run.
+    /// The settings of a JSON object. A file name template is below the folder of the run.
     ///
     /// - Throws: `RunError`.
     package init(json: String) throws(RunError) {
+        let fields = try RunSettings.fields(ofJSON: json)
+        do throws(RequestError) { try self.init(fields: fields) } catch { throw .request(error) }
+        hasModelFolder = !givenFields.contains("filename")
+    }
+}
+
+extension RequestSettings {
+    /// Sets the fields of a JSON object.
+    ///
+    /// - Throws: `RunError`.
+    package init(json: String) throws(RunError) {
+        self.init()
+        let fields = try Self.fields(ofJSON: json)
+        do throws(RequestError) { _ = try set(fields) } catch { throw .request(error) }
+    }
+
+    /// The fields of a JSON object: strings, numbers and booleans, and arrays for lists.
+    ///
+    /// - Throws: `RunError.settings`.
+    static func fields(ofJSON json: String) throws(RunError) -> [(name: String, value: String)] {
         let members: [(key: String, value: JSON)]
         do throws(JSONError) { members = try JSONCursor.members(of: Array(json.utf8)) } catch {
             throw .settings("they are not a JSON object (\(error.problem))")
@@ -134,8 +142,7 @@ extension RunSettings: FieldValues {
             default: fields += texts.map { (key, $0) }
             }
         }
-        do throws(RequestError) { try self.init(fields: fields) } catch { throw .request(error) }
-        hasModelFolder = !givenFields.contains("filename")
+        return fields
     }
 }
 

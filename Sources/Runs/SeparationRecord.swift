@@ -173,9 +173,6 @@ struct SeparationParameters: Codable, Equatable {
     let split: Bool
     /// Nil for 1, as in records of versions without this parameter.
     let transitionPower: Double?
-    /// Nil but in records of versions that could also cut a RoFormer's track as audio-separator does,
-    /// and did.
-    let chunking: String?
     /// Nil for none, as in records of versions without this parameter.
     let then: [String]?
     let startSeconds: Double
@@ -206,7 +203,6 @@ struct SeparationParameters: Codable, Equatable {
         segmentSeconds = request.segment
         split = request.split
         transitionPower = request.transitionPower == 1 ? nil : request.transitionPower
-        chunking = nil
         then = request.then?.map(\.description)
         startSeconds = request.start ?? 0
         durationSeconds = request.duration

@@ -43,9 +43,7 @@ package struct SeparationRun {
     ) throws {
         self.manifest = manifest
         var settings = settings
-        if let loaded = model.separator, settings.request.asksForAllStems {
-            settings.request.stems = loaded.model.sources
-        }
+        settings.request = model.withLoadedStems(settings.request)
         self.settings = settings
         self.reporter = reporter
         self.cancellation = cancellation
@@ -54,11 +52,7 @@ package struct SeparationRun {
         stemFileParts =
             try settings.stemFile == nil
             ? [] : settings.request.stemFileParts(of: model.stems.sources)
-        if let loaded = model.separator?.model.sources {
-            let needed = (outputs + stemFileParts).flatMap(\.signal.stems)
-            let missing = model.stems.all.filter { needed.contains($0) && !loaded.contains($0) }
-            if !missing.isEmpty { throw RunError.stemsNotLoaded(missing) }
-        }
+        try model.checkLoaded(outputs + stemFileParts)
         ffmpeg = settings.stemFile == nil ? nil : .onPath
         if settings.stemFile != nil, ffmpeg == nil { throw RunError.ffmpegMissing }
         plan =
@@ -70,7 +64,7 @@ package struct SeparationRun {
                 otherNames: manifest?.mayHaveStems == true ? model.stems.all : [],
                 modelFolder: model.folder, isManifest: manifest != nil, settings: settings)
         try manifest?.validateStems(settings, of: model.stems)
-        precision = try SeparationRun.precision(settings.request, model)
+        precision = try model.precision(of: settings.request)
         modelChecksums = model.checksums
         trackCount = manifest == nil ? plan.tracks.count : manifest?.count
         seed = settings.request.separation.seedOrDrawn()
@@ -81,22 +75,6 @@ package struct SeparationRun {
                 settings, settings.request, of: model, outputs: outputs,
                 stemFileParts: stemFileParts,
                 format: plan.format, precision: precision))
-    }
-
-    /// The precision of the request, which that of a loaded model has to equal.
-    private static func precision(
-        _ request: SeparationRequest, _ model: SeparationModel
-    ) throws -> Precision {
-        if request.precision == nil, let separator = model.separator { return separator.precision }
-        let precision = try request.precisionChoice.precision(
-            isQuantized: model.isQuantized)
-        if let loaded = model.separator?.precision, loaded != precision {
-            throw RunError.request(
-                .invalidValue(
-                    field: "precision", value: request.precision ?? "",
-                    expected: "\(loaded.rawValue), in which the model was loaded"))
-        }
-        return precision
     }
 
     /// - Parameter problems: operands that name no track.

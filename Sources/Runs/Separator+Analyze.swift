@@ -21,26 +21,25 @@ extension Separator {
         cancellation: CancellationToken = CancellationToken(),
         progress: (SeparationProgress) -> Void = { _ in }
     ) throws -> (analysis: MusicAnalysis, warnings: [AudioWarning]) {
-        var random = PythonRandom(seed: options.seedOrDrawn())
         let result = try analyze(
-            excerpt: excerpt, options: options, random: &random, cancellation: cancellation,
-            progress: progress, open: input.reader)
+            excerpt: excerpt, options: options, cancellation: cancellation, progress: progress,
+            open: input.reader)
         try input.checkUnchanged()
         return result
     }
 
     /// Separates a track and analyses its stems.
     ///
-    /// - Parameters:
-    ///   - random: generator of the shifts' offsets.
-    ///   - open: returns a reader at the beginning of the track, for each pass.
+    /// - Parameter open: returns a reader at the beginning of the track, for each pass.
     package func analyze(
-        excerpt: Excerpt? = nil, options: SeparationOptions, random: inout PythonRandom,
+        excerpt: Excerpt? = nil, options: SeparationOptions,
         cancellation: CancellationToken, progress: (SeparationProgress) -> Void,
         open: @escaping () throws -> any RecordingReader
     ) throws -> (analysis: MusicAnalysis, warnings: [AudioWarning]) {
         try options.validate()
-        let recording = try recording(excerpt: excerpt, cancellation: cancellation, open: open)
+        var random = PythonRandom(seed: options.seedOrDrawn())
+        let recording = try recording(
+            excerpt: excerpt, cancellation: cancellation, open: open)
         let pipeline = try pipeline(
             recording.track, options: options, random: &random, cancellation: cancellation)
         var analyzer = MusicAnalyzer(

@@ -57,11 +57,10 @@ static double describe(const char *name) {
 }
 
 static double separate(const char *name, const char *path, int rate) {
-    sd_status (*separate)(sd_model *, const sd_audio *, const sd_separation_options *, float *,
-                          size_t, sd_layout, uint64_t *, char *, size_t);
-    void (*init)(sd_separation_options *);
+    sd_status (*separate)(sd_model *, const sd_audio *, const char *, float *, size_t, sd_layout,
+                          sd_random *, uint64_t *, sd_progress_callback, void *, sd_cancellation *,
+                          char *, size_t);
     find("sd_separate", &separate);
-    find("sd_separation_options_init", &init);
     FILE *file = fopen(path, "rb");
     if (!file || fseek(file, 0, SEEK_END))
         fail(path);
@@ -71,12 +70,10 @@ static double separate(const char *name, const char *path, int rate) {
     if (!samples || !stems || fread(samples, 8, frames, file) != frames)
         fail(path);
     sd_model *model = open_model(name);
-    sd_separation_options options;
-    init(&options);
-    options.has_seed = 1;
     sd_audio mix = {sizeof mix, samples, frames, 2, rate, SD_INTERLEAVED, 0};
     double start = now();
-    if (separate(model, &mix, &options, stems, frames, SD_INTERLEAVED, NULL, why, sizeof why))
+    if (separate(model, &mix, "{\"seed\": 0}", stems, frames, SD_INTERLEAVED, NULL, NULL, NULL,
+                 NULL, NULL, why, sizeof why))
         fail(why);
     return now() - start;
 }

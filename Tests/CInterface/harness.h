@@ -156,14 +156,57 @@ static inline size_t first_difference(const float *a, const float *b, size_t cou
         }                                                                                          \
     } while (0)
 
+// The arguments of a separation beside its samples.
+typedef struct call_options {
+    char settings[200];
+    sd_random *random;
+    sd_progress_callback progress;
+    void *context;
+    sd_cancellation *cancellation;
+} call_options;
+
+// more: further settings, which begin with a comma; or nothing.
+static inline call_options seeded(int32_t shifts, uint64_t seed, const char *more) {
+    call_options result = {0};
+    snprintf(result.settings, sizeof result.settings,
+             "{\"shifts\": %d, \"seed\": \"%" PRIu64 "\"%s}", shifts, seed, more);
+    return result;
+}
+
+static inline sd_status separate_with(sd_model *model, const sd_audio *mix,
+                                      const call_options *given, float *outputs, size_t capacity,
+                                      sd_layout layout, uint64_t *seed, char *message,
+                                      size_t bytes) {
+    const call_options none = {"{}", NULL, NULL, NULL, NULL}, *with = given ? given : &none;
+    return sd_separate(model, mix, with->settings, outputs, capacity, layout, with->random, seed,
+                       with->progress, with->context, with->cancellation, message, bytes);
+}
+
+static inline sd_status open_stream(sd_model *model, int32_t channels, int32_t rate,
+                                    const call_options *given, sd_stream **stream, char *message,
+                                    size_t bytes) {
+    const call_options none = {"{}", NULL, NULL, NULL, NULL}, *with = given ? given : &none;
+    return sd_stream_open(model, channels, rate, with->settings, with->random, with->progress,
+                          with->context, with->cancellation, stream, message, bytes);
+}
+
+// The frames of an output.
+static inline size_t planned_frames(sd_model *model, const call_options *given, size_t frames,
+                                    int32_t rate) {
+    char why[SD_MESSAGE_BYTES];
+    sd_outputs outputs = {.size = sizeof outputs};
+    OK(sd_plan(model, given->settings, frames, rate, &outputs, why, sizeof why));
+    return outputs.frames;
+}
+
 // Separates noise with the tiny model: [stem][channel][frame].
 static inline float *separate_noise(sd_model *model, size_t frames, uint64_t seed,
-                                    const sd_separation_options *options) {
+                                    const call_options *given) {
     char why[SD_MESSAGE_BYTES];
     float *samples = noise(frames * CHANNELS, seed);
     float *stems = silence(frames * CHANNELS * STEMS);
     sd_audio mix = audio(samples, frames, CHANNELS, RATE, SD_PLANAR);
-    OK(sd_separate(model, &mix, options, stems, frames, SD_PLANAR, NULL, why, sizeof why));
+    OK(separate_with(model, &mix, given, stems, frames, SD_PLANAR, NULL, why, sizeof why));
     free(samples);
     return stems;
 }

@@ -69,46 +69,20 @@ PLACE(sd_audio, layout, 32);
 PLACE(sd_audio, reserved, 36);
 LAST(sd_audio, reserved);
 
+SIZE(sd_outputs, 40);
+PLACE(sd_outputs, size, 0);
+PLACE(sd_outputs, names, 8);
+PLACE(sd_outputs, count, 16);
+PLACE(sd_outputs, channels, 20);
+PLACE(sd_outputs, sample_rate, 24);
+PLACE(sd_outputs, reserved, 28);
+PLACE(sd_outputs, frames, 32);
+LAST(sd_outputs, frames);
+
 SIZE(sd_random, 2500);
 PLACE(sd_random, words, 0);
 PLACE(sd_random, position, 2496);
 LAST(sd_random, position);
-
-SIZE(sd_separation_options, 96);
-PLACE(sd_separation_options, size, 0);
-PLACE(sd_separation_options, shifts, 8);
-PLACE(sd_separation_options, has_seed, 12);
-PLACE(sd_separation_options, seed, 16);
-PLACE(sd_separation_options, overlap, 24);
-PLACE(sd_separation_options, segment_seconds, 32);
-PLACE(sd_separation_options, split, 40);
-PLACE(sd_separation_options, rate, 44);
-PLACE(sd_separation_options, transition_power, 48);
-PLACE(sd_separation_options, order, 56);
-PLACE(sd_separation_options, chunking, 60);
-PLACE(sd_separation_options, random, 64);
-PLACE(sd_separation_options, progress, 72);
-PLACE(sd_separation_options, progress_context, 80);
-PLACE(sd_separation_options, cancellation, 88);
-LAST(sd_separation_options, cancellation);
-
-SIZE(sd_file_options, 32);
-PLACE(sd_file_options, size, 0);
-PLACE(sd_file_options, container, 8);
-PLACE(sd_file_options, sample_format, 12);
-PLACE(sd_file_options, clip, 16);
-PLACE(sd_file_options, mp3_bit_rate, 20);
-PLACE(sd_file_options, mp3_preset, 24);
-PLACE(sd_file_options, reserved, 28);
-LAST(sd_file_options, reserved);
-
-SIZE(sd_stream_options, 32);
-PLACE(sd_stream_options, size, 0);
-PLACE(sd_stream_options, is_live, 8);
-PLACE(sd_stream_options, mean, 12);
-PLACE(sd_stream_options, standard_deviation, 16);
-PLACE(sd_stream_options, temporary_folder, 24);
-LAST(sd_stream_options, temporary_folder);
 
 SIZE(sd_quantize_options, 80);
 PLACE(sd_quantize_options, size, 0);
@@ -168,31 +142,6 @@ VALUE(SD_PRECISION_AUTO, 4);
 SIZE(sd_layout, 4);
 VALUE(SD_PLANAR, 0);
 VALUE(SD_INTERLEAVED, 1);
-
-SIZE(sd_rate, 4);
-VALUE(SD_RATE_MODEL, 0);
-VALUE(SD_RATE_INPUT, 1);
-
-SIZE(sd_order, 4);
-VALUE(SD_ORDER_INTERLEAVED, 0);
-VALUE(SD_ORDER_SEQUENTIAL, 1);
-
-SIZE(sd_container, 4);
-VALUE(SD_WAV, 0);
-VALUE(SD_FLAC, 1);
-VALUE(SD_MP3, 2);
-VALUE(SD_RAW, 3);
-
-SIZE(sd_sample_format, 4);
-VALUE(SD_INT16, 0);
-VALUE(SD_INT24, 1);
-VALUE(SD_FLOAT32, 2);
-
-SIZE(sd_clip, 4);
-VALUE(SD_CLIP_RESCALE, 0);
-VALUE(SD_CLIP_CLAMP, 1);
-VALUE(SD_CLIP_TANH, 2);
-VALUE(SD_CLIP_NONE, 3);
 
 VALUE(SD_METRIC_SDR, 1);
 VALUE(SD_METRIC_SI_SDR, 2);

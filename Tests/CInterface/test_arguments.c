@@ -13,8 +13,18 @@ static float samples[FRAMES * CHANNELS];
 static float stems[FRAMES * CHANNELS * STEMS];
 static const sd_audio mix = {sizeof mix, samples, FRAMES, CHANNELS, RATE, SD_PLANAR, 0};
 
-static sd_status separate(const sd_audio *audio, const sd_separation_options *options) {
-    return sd_separate(model, audio, options, stems, FRAMES, SD_PLANAR, NULL, why, sizeof why);
+static sd_status separate(const sd_audio *audio, const char *settings) {
+    return sd_separate(model, audio, settings, stems, FRAMES, SD_PLANAR, NULL, NULL, NULL, NULL,
+                       NULL, why, sizeof why);
+}
+
+static sd_status analyze(const sd_audio *audio, const char *settings, sd_event_callback event) {
+    return sd_analyze(model, audio, settings, event, NULL, NULL, NULL, why, sizeof why);
+}
+
+static sd_status open_with(const char *settings, sd_stream **stream) {
+    return sd_stream_open(model, 2, RATE, settings, NULL, NULL, NULL, NULL, stream, why,
+                          sizeof why);
 }
 
 // MARK: Statuses
@@ -71,24 +81,19 @@ static void every_status_but_internal_error_can_be_had(void) {
     FAILS(SD_ERROR_OUTPUT, run_into("/dev/null/never", input));
     CHECK(!exists(never), "a failed call left a folder");
     FAILS(SD_ERROR_MODEL_MISSING, sd_fetch("no_such_model", NULL, NULL, NULL, why, sizeof why));
-    sd_stream_options stream_options;
-    sd_stream_options_init(&stream_options);
-    stream_options.temporary_folder = "/no/such/folder";
-    sd_status status =
-        sd_stream_open(model, 2, RATE, &stream_options, NULL, &stream, why, sizeof why);
+    sd_status status = open_with("{\"spool\": \"/no/such/folder\"}", &stream);
     if (status == SD_OK)
         status = sd_stream_push(stream, samples, 1, SD_PLANAR, why, sizeof why);
     CHECK(status == SD_ERROR_OUTPUT, "%s: %s", sd_status_text(status), why);
     sd_stream_close(stream);
 
-    sd_separation_options options;
-    sd_separation_options_init(&options);
-    options.cancellation = sd_cancellation_create();
+    call_options options = {"{}", .cancellation = sd_cancellation_create()};
     sd_cancellation_cancel(options.cancellation);
-    FAILS(SD_CANCELLED, separate(&mix, &options));
+    FAILS(SD_CANCELLED,
+          separate_with(model, &mix, &options, stems, FRAMES, SD_PLANAR, NULL, why, sizeof why));
     sd_cancellation_free(options.cancellation);
 
-    OK(sd_stream_open(model, 2, RATE, NULL, NULL, &stream, why, sizeof why));
+    OK(open_with(NULL, &stream));
     OK(sd_stream_push(stream, samples, 2, SD_PLANAR, why, sizeof why));
     OK(sd_stream_finish(stream, why, sizeof why));
     FAILS(SD_ERROR_STATE, sd_stream_push(stream, samples, 2, SD_PLANAR, why, sizeof why));
@@ -142,6 +147,7 @@ static void null_is_refused_where_something_is_needed(void) {
     sd_model *opened = NULL;
     sd_stream *stream = NULL;
     sd_model_info info = {.size = sizeof info};
+    sd_outputs outputs = {.size = sizeof outputs};
     size_t frames = 0;
     sd_audio none = mix;
     none.samples = NULL;
@@ -152,24 +158,26 @@ static void null_is_refused_where_something_is_needed(void) {
     FAILS(argument, sd_open(tiny_model(), NULL, NULL, why, sizeof why));
     FAILS(argument, sd_model_describe(NULL, &info, why, sizeof why));
     FAILS(argument, sd_model_describe(model, NULL, why, sizeof why));
-    FAILS(argument, sd_stem_frames(NULL, 1, RATE, SD_RATE_MODEL, &frames, why, sizeof why));
-    FAILS(argument, sd_stem_frames(model, 1, RATE, SD_RATE_MODEL, NULL, why, sizeof why));
-    FAILS(argument, sd_separate(NULL, &mix, NULL, stems, FRAMES, SD_PLANAR, NULL, why, sizeof why));
+    FAILS(argument, sd_plan(NULL, NULL, 1, RATE, &outputs, why, sizeof why));
+    FAILS(argument, sd_plan(model, NULL, 1, RATE, NULL, why, sizeof why));
+    FAILS(argument,
+          separate_with(NULL, &mix, NULL, stems, FRAMES, SD_PLANAR, NULL, why, sizeof why));
     FAILS(argument, separate(NULL, NULL));
     FAILS(argument, separate(&none, NULL));
-    FAILS(argument, sd_separate(model, &mix, NULL, NULL, FRAMES, SD_PLANAR, NULL, why, sizeof why));
+    FAILS(argument,
+          separate_with(model, &mix, NULL, NULL, FRAMES, SD_PLANAR, NULL, why, sizeof why));
     FAILS(argument, sd_run(NULL, tracks, 1, NULL, NULL, NULL, NULL, NULL, why, sizeof why));
     FAILS(argument, sd_run(model, NULL, 0, NULL, NULL, NULL, NULL, NULL, why, sizeof why));
     FAILS(argument, sd_run(model, tracks, 0, NULL, NULL, NULL, NULL, NULL, why, sizeof why));
     FAILS(argument, sd_run(model, tracks, 2, NULL, NULL, NULL, NULL, NULL, why, sizeof why));
     FAILS(argument, sd_fetch(NULL, NULL, NULL, NULL, why, sizeof why));
     OK(sd_models(NULL, NULL, NULL, why, sizeof why));
-    FAILS(argument, sd_stream_open(NULL, 2, RATE, NULL, NULL, &stream, why, sizeof why));
-    FAILS(argument, sd_stream_open(model, 2, RATE, NULL, NULL, NULL, why, sizeof why));
+    FAILS(argument, open_stream(NULL, 2, RATE, NULL, &stream, why, sizeof why));
+    FAILS(argument, open_with(NULL, NULL));
     FAILS(argument, sd_stream_push(NULL, samples, 1, SD_PLANAR, why, sizeof why));
     FAILS(argument, sd_stream_finish(NULL, why, sizeof why));
     FAILS(argument, sd_stream_pull(NULL, stems, 1, SD_PLANAR, &frames, why, sizeof why));
-    OK(sd_stream_open(model, 2, RATE, NULL, NULL, &stream, why, sizeof why));
+    OK(open_with(NULL, &stream));
     FAILS(argument, sd_stream_push(stream, NULL, 1, SD_PLANAR, why, sizeof why));
     FAILS(argument, sd_stream_pull(stream, NULL, 1, SD_PLANAR, &frames, why, sizeof why));
     FAILS(argument, sd_stream_pull(stream, stems, 1, SD_PLANAR, NULL, why, sizeof why));
@@ -195,9 +203,9 @@ static void null_is_refused_where_something_is_needed(void) {
           sd_evaluate(samples, NULL, 1, 1, 9, RATE, SD_PLANAR, 1, 1, scores, why, sizeof why));
     FAILS(argument,
           sd_evaluate(samples, samples, 1, 1, 9, RATE, SD_PLANAR, 1, 1, NULL, why, sizeof why));
-    FAILS(argument, sd_analyze(NULL, &mix, NULL, no_event, NULL, why, sizeof why));
-    FAILS(argument, sd_analyze(model, NULL, NULL, no_event, NULL, why, sizeof why));
-    FAILS(argument, sd_analyze(model, &mix, NULL, NULL, NULL, why, sizeof why));
+    FAILS(argument, sd_analyze(NULL, &mix, NULL, no_event, NULL, NULL, NULL, why, sizeof why));
+    FAILS(argument, analyze(NULL, NULL, no_event));
+    FAILS(argument, analyze(&mix, NULL, NULL));
     FAILS(argument, sd_trace(NULL, &mix, 0, 0, NULL, no_tensor, NULL, why, sizeof why));
     FAILS(argument, sd_trace(model, NULL, 0, 0, NULL, no_tensor, NULL, why, sizeof why));
     FAILS(argument, sd_trace(model, &mix, 0, 0, NULL, NULL, NULL, why, sizeof why));
@@ -208,9 +216,6 @@ static void null_is_refused_where_something_is_needed(void) {
     sd_cancellation_cancel(NULL);
     sd_cancellation_free(NULL);
     sd_open_options_init(NULL);
-    sd_separation_options_init(NULL);
-    sd_file_options_init(NULL);
-    sd_stream_options_init(NULL);
     sd_quantize_options_init(NULL);
     // A failing call without a message buffer.
     CHECK(sd_open(NULL, NULL, NULL, NULL, 0) == SD_ERROR_ARGUMENT, "no message");
@@ -231,15 +236,6 @@ static void null_is_refused_where_something_is_needed(void) {
 #define OPEN(member, value)                                                                        \
     REFUSES(sd_open_options, sd_open_options_init, member, value,                                  \
             sd_open(tiny_model(), &options, &opened, why, sizeof why))
-#define SEPARATE(member, value)                                                                    \
-    REFUSES(sd_separation_options, sd_separation_options_init, member, value,                      \
-            separate(&mix, &options))
-#define FILES(member, value)                                                                       \
-    REFUSES(sd_file_options, sd_file_options_init, member, value,                                  \
-            sd_write(&mp3, path_in(folder, "never"), &options, why, sizeof why))
-#define STREAM(member, value)                                                                      \
-    REFUSES(sd_stream_options, sd_stream_options_init, member, value,                              \
-            sd_stream_open(model, 2, RATE, &options, NULL, &stream, why, sizeof why))
 #define QUANTIZE(member, value)                                                                    \
     REFUSES(sd_quantize_options, sd_quantize_options_init, member, value,                          \
             sd_quantize(tiny_model(), path_in(folder, "never.safetensors"), &options, NULL, why,   \
@@ -298,48 +294,34 @@ static void numbers_out_of_range_are_refused(void) {
     MIX(layout, (sd_layout)2);
     MIX(layout, (sd_layout)-1);
 
-    SEPARATE(size, 0);
-    SEPARATE(size, sizeof options + 8);
-    SEPARATE(shifts, -1);
-    SEPARATE(shifts, 101);
-    SEPARATE(shifts, INT32_MIN);
-    SEPARATE(overlap, -0.1);
-    SEPARATE(overlap, 1.0);
-    SEPARATE(overlap, (double)NAN);
-    SEPARATE(overlap, (double)INFINITY);
-    SEPARATE(segment_seconds, -1);
-    SEPARATE(segment_seconds, (double)NAN);
-    SEPARATE(segment_seconds, (double)INFINITY);
-    SEPARATE(segment_seconds, 1000);
-    SEPARATE(segment_seconds, DBL_MIN);
-    SEPARATE(transition_power, 0.5);
-    SEPARATE(transition_power, (double)NAN);
-    SEPARATE(transition_power, (double)INFINITY);
-    SEPARATE(rate, (sd_rate)2);
-    SEPARATE(order, (sd_order)2);
-    SEPARATE(order, (sd_order)-1);
-    SEPARATE(chunking, (sd_chunking)2);
-    // The model is no RoFormer.
-    SEPARATE(chunking, SD_CHUNKING_AUDIO_SEPARATOR);
-    SEPARATE(random, &nonsense);
-    SEPARATE(cancellation, (sd_cancellation *)(void *)model);
-
-    FILES(size, 1);
-    FILES(container, (sd_container)4);
-    FILES(sample_format, (sd_sample_format)3);
-    FILES(clip, (sd_clip)4);
-    const int32_t rates[] = {0, 7, 321, INT32_MIN, INT32_MAX}, presets[] = {-1, 1, 8, INT32_MAX};
-    for (int index = 0; index < 9; index++) {
-        sd_file_options options;
-        sd_file_options_init(&options);
-        options.container = SD_MP3;
-        if (index < 5)
-            options.mp3_bit_rate = rates[index];
-        else
-            options.mp3_preset = presets[index - 5];
-        FAILS(SD_ERROR_ARGUMENT,
-              sd_write(&mp3, path_in(folder, "never"), &options, why, sizeof why));
+    call_options odd_options = {"{}", .random = &nonsense};
+    FAILS(SD_ERROR_ARGUMENT, separate_with(model, &mix, &odd_options, stems, FRAMES, SD_PLANAR,
+                                           NULL, why, sizeof why));
+    odd_options = (call_options){"{}", .cancellation = (sd_cancellation *)(void *)model};
+    FAILS(SD_ERROR_ARGUMENT, separate_with(model, &mix, &odd_options, stems, FRAMES, SD_PLANAR,
+                                           NULL, why, sizeof why));
+    const char *separations[] = {
+        "{\"overlap\": -0.1}",   "{\"segment\": 1000}",   "{\"segment\": 1e-308}",
+        "{\"shifts\": 1e999}",   "{\"stems\": \"none\"}", "{\"stems\": \"kazoo\"}",
+        "{\"start\": 1000}",     "{\"flac\": true}",      "{\"precision\": \"bfloat16\"}",
+        "{\"out\": \"folder\"}", "{\"live\": true}",      "{\"then\": \"vocals=/no/such\"}",
+    };
+    for (size_t index = 0; index < sizeof separations / sizeof separations[0]; index++) {
+        sd_status status = separate(&mix, separations[index]);
+        CHECK(status == SD_ERROR_ARGUMENT || (status == SD_ERROR_MODEL_MISSING && index == 11),
+              "%s: %s: %s", separations[index], sd_status_text(status), why);
     }
+    // The command's analysis makes no signals.
+    FAILS(SD_ERROR_ARGUMENT, analyze(&mix, "{\"stems\": \"vocals\"}", no_event));
+
+    const char *files[] = {
+        "{\"format\": \"raw\"}",     "{\"mp3-bitrate\": 7}",   "{\"mp3-bitrate\": 2147483648}",
+        "{\"mp3-bitrate\": 0}",      "{\"mp3-preset\": -1}",   "{\"mp3-preset\": 8}",
+        "{\"clip-mode\": \"loud\"}", "{\"int24\": \"maybe\"}", "{\"gain\": \"common\"}",
+    };
+    for (size_t index = 0; index < sizeof files / sizeof files[0]; index++)
+        FAILS(SD_ERROR_ARGUMENT,
+              sd_write(&mp3, path_in(folder, "never"), files[index], why, sizeof why));
     CHECK(!exists(path_in(folder, "never")), "a failed call left a file");
     const char *settings[] = {
         "",
@@ -374,29 +356,14 @@ static void numbers_out_of_range_are_refused(void) {
     FAILS(SD_ERROR_ARGUMENT,
           sd_run(model, alike, 2, NULL, NULL, NULL, NULL, NULL, why, sizeof why));
 
-    STREAM(size, 0);
-    STREAM(mean, NAN);
-    STREAM(mean, INFINITY);
-    STREAM(standard_deviation, 0);
-    STREAM(standard_deviation, -1);
-    STREAM(standard_deviation, NAN);
-    STREAM(standard_deviation, INFINITY);
-    sd_stream_options live;
-    sd_stream_options_init(&live);
-    live.is_live = 1;
-    sd_separation_options passes;
-    sd_separation_options_init(&passes);
-    passes.shifts = 2;
-    FAILS(SD_ERROR_ARGUMENT,
-          sd_stream_open(model, 2, RATE, &live, &passes, &stream, why, sizeof why));
-    sd_separation_options_init(&passes);
-    passes.split = 0;
-    FAILS(SD_ERROR_ARGUMENT,
-          sd_stream_open(model, 2, RATE, &live, &passes, &stream, why, sizeof why));
-    sd_separation_options_init(&passes);
-    passes.order = SD_ORDER_SEQUENTIAL;
-    FAILS(SD_ERROR_ARGUMENT,
-          sd_stream_open(model, 2, RATE, &live, &passes, &stream, why, sizeof why));
+    const char *streams[] = {
+        "{\"live\": true, \"mean\": \"nan\"}",  "{\"mean\": 1e999}",
+        "{\"standard-deviation\": 0}",          "{\"standard-deviation\": -1}",
+        "{\"standard-deviation\": \"inf\"}",    "{\"live\": true, \"shifts\": 2}",
+        "{\"live\": true, \"no-split\": true}", "{\"start\": 1}",
+    };
+    for (size_t index = 0; index < sizeof streams / sizeof streams[0]; index++)
+        FAILS(SD_ERROR_ARGUMENT, open_with(streams[index], &stream));
 
     QUANTIZE(size, 0);
     QUANTIZE(calibration_file_count, 1);
@@ -438,7 +405,7 @@ static void a_sample_that_is_not_finite_is_named(void) {
         samples[FRAMES + 17] = odd[index];
         FAILS(SD_ERROR_ARGUMENT, separate(&mix, NULL));
         CHECK(strstr(why, "frame 17 of channel 1"), "%s", why);
-        FAILS(SD_ERROR_ARGUMENT, sd_analyze(model, &mix, NULL, no_event, NULL, why, sizeof why));
+        FAILS(SD_ERROR_ARGUMENT, analyze(&mix, NULL, no_event));
         samples[FRAMES + 17] = 0;
     }
     // The sample's square and its sums overflow float32.
@@ -448,7 +415,7 @@ static void a_sample_that_is_not_finite_is_named(void) {
     // With the other channel's, the sum is infinite.
     samples[FRAMES + 3] = FLT_MAX;
     FAILS(SD_ERROR_INPUT, separate(&mix, NULL));
-    FAILS(SD_ERROR_INPUT, sd_analyze(model, &mix, NULL, no_event, NULL, why, sizeof why));
+    FAILS(SD_ERROR_INPUT, analyze(&mix, NULL, no_event));
     FAILS(SD_ERROR_INPUT, sd_trace(model, &mix, 0, 0, NULL, no_tensor, NULL, why, sizeof why));
     samples[3] = samples[FRAMES + 3] = 0;
 }
@@ -457,14 +424,14 @@ static void a_handle_of_another_kind_is_refused(void) {
     sd_stream *stream = NULL;
     size_t frames = 0;
     sd_model_info info = {.size = sizeof info};
-    OK(sd_stream_open(model, 2, RATE, NULL, NULL, &stream, why, sizeof why));
+    OK(open_with(NULL, &stream));
     sd_cancellation *cancellation = sd_cancellation_create();
     void *others[] = {stream, cancellation, samples, why + 1};
     for (int index = 0; index < 4; index++) {
         sd_model *wrong = others[index];
         FAILS(SD_ERROR_ARGUMENT, sd_model_describe(wrong, &info, why, sizeof why));
         FAILS(SD_ERROR_ARGUMENT,
-              sd_separate(wrong, &mix, NULL, stems, FRAMES, SD_PLANAR, NULL, why, sizeof why));
+              separate_with(wrong, &mix, NULL, stems, FRAMES, SD_PLANAR, NULL, why, sizeof why));
         FAILS(SD_ERROR_ARGUMENT, sd_stream_pull(index == 0 ? (void *)model : others[index], stems,
                                                 1, SD_PLANAR, &frames, why, sizeof why));
         sd_close(wrong);
@@ -480,39 +447,15 @@ static void a_handle_of_another_kind_is_refused(void) {
 
 static void defaults_are_the_documented_ones(void) {
     sd_open_options open;
-    sd_separation_options separation;
-    sd_file_options files;
-    sd_stream_options stream;
     sd_quantize_options quantize;
     memset(&open, 0xaa, sizeof open);
-    memset(&separation, 0xaa, sizeof separation);
-    memset(&files, 0xaa, sizeof files);
-    memset(&stream, 0xaa, sizeof stream);
     memset(&quantize, 0xaa, sizeof quantize);
     sd_open_options_init(&open);
-    sd_separation_options_init(&separation);
-    sd_file_options_init(&files);
-    sd_stream_options_init(&stream);
     sd_quantize_options_init(&quantize);
     CHECK(open.size == sizeof open && !open.stems && open.stem_count == 0 && open.threads == 0 &&
               open.jobs == 1 && open.precision == SD_PRECISION_DEFAULT && !open.repository &&
               !open.log && !open.log_context,
           "sd_open_options");
-    CHECK(separation.size == sizeof separation && separation.shifts == 1 &&
-              separation.has_seed == 0 && separation.overlap == -1 &&
-              separation.segment_seconds == 0 && separation.split == 1 &&
-              separation.rate == SD_RATE_MODEL && separation.transition_power == 1 &&
-              separation.order == SD_ORDER_INTERLEAVED && separation.chunking == SD_CHUNKING_MSST &&
-              !separation.random && !separation.progress && !separation.progress_context &&
-              !separation.cancellation,
-          "sd_separation_options");
-    CHECK(files.size == sizeof files && files.container == SD_WAV &&
-              files.sample_format == SD_INT16 && files.clip == SD_CLIP_RESCALE &&
-              files.mp3_bit_rate == 320 && files.mp3_preset == 2 && files.reserved == 0,
-          "sd_file_options");
-    CHECK(stream.size == sizeof stream && stream.is_live == 0 && stream.mean == 0 &&
-              stream.standard_deviation == 0.1f && !stream.temporary_folder,
-          "sd_stream_options");
     CHECK(quantize.size == sizeof quantize && !quantize.calibration_files &&
               quantize.calibration_file_count == 0 && quantize.calibration_segments == 50 &&
               quantize.precision == SD_PRECISION_INT8 && quantize.minimum_snr == 0 &&
@@ -547,11 +490,10 @@ static void messages_are_cut_at_a_characters_boundary(void) {
         CHECK((whole[length] & 0xc0) != 0x80, "%zu bytes cut a character", bytes);
     }
     // The message is empty on success.
-    size_t frames = 0;
+    sd_outputs outputs = {.size = sizeof outputs};
     strcpy(why, "old");
-    CHECK(sd_stem_frames(model, 1, RATE, SD_RATE_MODEL, &frames, why, sizeof why) == SD_OK &&
-              why[0] == 0,
-          "%s", why);
+    CHECK(sd_plan(model, NULL, 1, RATE, &outputs, why, sizeof why) == SD_OK && why[0] == 0, "%s",
+          why);
 }
 
 // MARK: Many calls with random arguments
@@ -637,30 +579,35 @@ static int32_t maybe_stop_trace(void *context, const char *name, const int64_t *
     return upto(30) == 0;
 }
 
-static sd_separation_options odd_separation(sd_cancellation *cancellation) {
-    sd_separation_options options;
-    sd_separation_options_init(&options);
-    MUTATE(options, size, odd_size());
-    MUTATE(options, shifts, odd_int());
-    // A hundred passes are valid and slow.
-    if (options.shifts > 3 && options.shifts <= 100)
-        options.shifts = 3;
-    MUTATE(options, has_seed, odd_int());
-    MUTATE(options, overlap, odd_double());
-    MUTATE(options, segment_seconds, odd_double());
-    MUTATE(options, split, odd_int());
-    MUTATE(options, rate, (sd_rate)odd_int());
-    MUTATE(options, transition_power, odd_double());
-    MUTATE(options, order, (sd_order)odd_int());
-    MUTATE(options, chunking, (sd_chunking)odd_int());
+static call_options odd_options(sd_cancellation *cancellation) {
+    const char *settings[] = {
+        "{}",
+        "{\"shifts\": 3, \"overlap\": 0.999}",
+        "{\"segment\": 0.1}",
+        "{\"two-stems\": \"vocals\", \"output-rate\": \"input\"}",
+        "{\"stems\": [\"a\"], \"mix\": [\"a=mixture-drums\"]}",
+        "{\"residual\": true, \"no-split\": true}",
+        "{\"start\": 0.01, \"duration\": 1e-9}",
+        "{\"live\": true, \"mean\": 1e-30}",
+        "{\"live\": true, \"shifts\": 0, \"spool\": \"/no/such\"}",
+        "{\"transition-power\": 1e300}",
+        "{\"format\": \"mp3\", \"mp3-bitrate\": 8}",
+        "{\"float32\": true, \"clip-mode\": \"tanh\"}",
+        "{\"seed\": 18446744073709551615}",
+        "{\"shifts\": -1}",
+        "[1]",
+    };
+    call_options given = {"{}"};
+    const char *text = upto(3) ? settings[upto(sizeof settings / sizeof settings[0])] : odd_text();
+    snprintf(given.settings, sizeof given.settings, "%s", text ? text : "");
     static sd_random state;
     state.words[0] = 1;
     state.position = upto(3) ? 624 : odd_int();
-    MUTATE(options, random, &state);
+    MUTATE(given, random, &state);
     if (upto(3) == 0)
-        options.progress = maybe_stop;
-    MUTATE(options, cancellation, odd_handle(cancellation));
-    return options;
+        given.progress = maybe_stop;
+    MUTATE(given, cancellation, odd_handle(cancellation));
+    return given;
 }
 
 static void two_thousand_calls_of_chance_crash_nothing(void) {
@@ -692,8 +639,8 @@ static void two_thousand_calls_of_chance_crash_nothing(void) {
         uint64_t result[16];
         memset(result, 0x5a, sizeof result);
         size_t result_bytes = 0;
-        sd_separation_options options = odd_separation(cancellation);
-        const sd_separation_options *given = upto(8) ? &options : NULL;
+        call_options options = odd_options(cancellation);
+        const call_options *given = upto(3) ? &options : NULL;
         sd_audio track = {sizeof track, block, FRAMES, CHANNELS, RATE, SD_PLANAR, 0};
         MUTATE(track, size, odd_size());
         MUTATE(track, samples, NULL);
@@ -702,7 +649,7 @@ static void two_thousand_calls_of_chance_crash_nothing(void) {
         MUTATE(track, sample_rate, odd_int());
         MUTATE(track, layout, (sd_layout)odd_int());
         if (!stream)
-            (void)sd_stream_open(model, 2, RATE, NULL, NULL, &stream, NULL, 0);
+            (void)open_stream(model, 2, RATE, NULL, &stream, NULL, 0);
 
         switch (upto(15)) {
         case 0: {
@@ -734,16 +681,20 @@ static void two_thousand_calls_of_chance_crash_nothing(void) {
             result_bytes = status == SD_OK ? 0 : sizeof *info;
             break;
         }
-        case 2:
-            status = sd_stem_frames(odd_handle(model), odd_size(), odd_int(), (sd_rate)odd_int(),
-                                    upto(8) ? (size_t *)result : NULL, message, bytes);
-            result_bytes = sizeof(size_t);
+        case 2: {
+            sd_outputs *outputs = (sd_outputs *)result;
+            outputs->size = upto(8) ? sizeof *outputs : odd_size();
+            status = sd_plan(odd_handle(model), given ? given->settings : NULL, odd_size(),
+                             odd_int(), upto(8) ? outputs : NULL, message, bytes);
+            outputs->size = (size_t)untouched;
+            result_bytes = status == SD_OK ? 0 : sizeof *outputs;
             break;
+        }
         case 3:
         case 4:
-            status = sd_separate(odd_handle(model), upto(8) ? &track : NULL, given,
-                                 upto(8) ? target : NULL, upto(4) ? ROOM : frames_of_buffer(),
-                                 (sd_layout)(upto(4) ? 0 : odd_int()), result, message, bytes);
+            status = separate_with(odd_handle(model), upto(8) ? &track : NULL, given,
+                                   upto(8) ? target : NULL, upto(4) ? ROOM : frames_of_buffer(),
+                                   (sd_layout)(upto(4) ? 0 : odd_int()), result, message, bytes);
             result_bytes = sizeof(uint64_t);
             break;
         case 5: {
@@ -760,16 +711,9 @@ static void two_thousand_calls_of_chance_crash_nothing(void) {
             break;
         }
         case 6: {
-            sd_stream_options live;
-            sd_stream_options_init(&live);
-            MUTATE(live, size, odd_size());
-            MUTATE(live, is_live, odd_int());
-            MUTATE(live, mean, (float)odd_double());
-            MUTATE(live, standard_deviation, (float)odd_double());
-            MUTATE(live, temporary_folder, odd_text());
-            status = sd_stream_open(odd_handle(model), upto(2) ? 2 : odd_int(),
-                                    upto(2) ? RATE : odd_int(), &live, given,
-                                    upto(8) ? (sd_stream **)result : NULL, message, bytes);
+            status =
+                open_stream(odd_handle(model), upto(2) ? 2 : odd_int(), upto(2) ? RATE : odd_int(),
+                            given, upto(8) ? (sd_stream **)result : NULL, message, bytes);
             if (status == SD_OK) {
                 sd_stream_close(stream);
                 stream = *(sd_stream **)result;
@@ -830,18 +774,10 @@ static void two_thousand_calls_of_chance_crash_nothing(void) {
                            upto(8) ? (size_t *)result : NULL, message, bytes);
             result_bytes = sizeof(size_t);
             break;
-        case 13: {
-            sd_file_options files;
-            sd_file_options_init(&files);
-            MUTATE(files, size, odd_size());
-            MUTATE(files, container, (sd_container)odd_int());
-            MUTATE(files, sample_format, (sd_sample_format)odd_int());
-            MUTATE(files, clip, (sd_clip)odd_int());
-            MUTATE(files, mp3_bit_rate, odd_int());
+        case 13:
             status = sd_write(upto(8) ? &track : NULL, upto(4) ? output : "/dev/null/x",
-                              upto(2) ? &files : NULL, message, bytes);
+                              given ? given->settings : NULL, message, bytes);
             break;
-        }
         default:
             if (upto(2)) {
                 status = sd_evaluate(upto(8) ? block : NULL, upto(8) ? block + 1 : NULL,

@@ -12,19 +12,16 @@ namespace {
 
 constexpr size_t frames = 1500;
 
-SeparationOptions seeded(uint64_t seed) {
-    SeparationOptions options;
-    options.has_seed = 1;
-    options.seed = seed;
-    return options;
-}
+std::string seeded(int seed) { return R"({"seed": )" + std::to_string(seed) + "}"; }
 
 void aModelDescribesItself() {
     Model model(tinyModel());
     const sd_model_info info = model.info();
     CHECK(std::string(info.name) == "model", info.name);
     CHECK(info.stem_count == 4 && std::string(info.stems[3]) == "vocals", info.stems[3]);
-    CHECK(model.stemFrames(1000, 2000) == 800, std::to_string(model.stemFrames(1000, 2000)));
+    const sd_outputs plan = model.plan(1000, 2000, R"({"two-stems": "vocals"})");
+    CHECK(plan.frames == 800 && plan.count == 2 && plan.names[1] == std::string("no_vocals"),
+          std::to_string(plan.frames));
     Model moved = std::move(model);
     CHECK(moved.info().channels == 2, "moved");
 }
@@ -41,13 +38,12 @@ void failuresAreExceptionsWithStatusAndMessage() {
 void stemsAreThoseOfTheFunctionsOfC() {
     Model model(tinyModel());
     const auto mix = noise(frames * 2, 1);
-    const Stems stems = model.separate(mix.data(), frames, 2, 1600, SD_PLANAR, seeded(3));
+    const Stems stems = model.separate(mix.data(), frames, 2, 1600, seeded(3));
     std::vector<float> expected(frames * 8);
     const sd_audio audio{sizeof audio, mix.data(), frames, 2, 1600, SD_PLANAR, 0};
-    const SeparationOptions options = seeded(3);
     char why[SD_MESSAGE_BYTES];
-    CHECK(sd_separate(model.get(), &audio, &options, expected.data(), frames, SD_PLANAR, nullptr,
-                      why, sizeof why) == SD_OK,
+    CHECK(sd_separate(model.get(), &audio, seeded(3).c_str(), expected.data(), frames, SD_PLANAR,
+                      nullptr, nullptr, nullptr, nullptr, nullptr, why, sizeof why) == SD_OK,
           why);
     CHECK(stems.samples == expected, "samples differ");
     CHECK(stems.frames == frames && stems.channels == 2 && stems.seed == 3, "members");
@@ -59,15 +55,15 @@ void stemsAreThoseOfTheFunctionsOfC() {
     open.threads = 1;
     open.precision = SD_PRECISION_FLOAT32;
     Model single(tinyModel(), open);
-    const Stems all = single.separate(mix.data(), frames, 2, 1600, SD_PLANAR, seeded(3));
+    const Stems all = single.separate(mix.data(), frames, 2, 1600, seeded(3));
     CHECK(std::equal(all["vocals"], all["vocals"] + 2 * frames, stems["vocals"]), "only vocals");
 }
 
 void aStreamGivesTheSameSamples() {
     Model model(tinyModel());
     const auto mix = noise(frames * 2, 1);
-    const Stems expected = model.separate(mix.data(), frames, 2, 1600, SD_INTERLEAVED, seeded(3));
-    Stream opened(model, 2, 1600, {}, seeded(3));
+    const Stems expected = model.separate(mix.data(), frames, 2, 1600, seeded(3), SD_INTERLEAVED);
+    Stream opened(model, 2, 1600, seeded(3));
     Stream stream = std::move(opened);
     for (size_t first = 0; first < frames; first += 100)
         stream.push(mix.data() + first * 2, 100, SD_INTERLEAVED);
@@ -93,16 +89,17 @@ void whatACallbackThrowsComesOutOfTheCall() {
     Model model(tinyModel());
     const auto mix = noise(frames * 2, 1);
     int calls = 0;
-    SeparationOptions options = seeded(1);
-    options.on_progress = [&](const sd_progress &) -> bool {
+    Progress progress = [&](const sd_progress &) -> bool {
         calls++;
         throw Surprise("progress");
     };
-    const auto separate = [&] { model.separate(mix.data(), frames, 2, 1600, SD_PLANAR, options); };
+    const auto separate = [&] {
+        model.separate(mix.data(), frames, 2, 1600, seeded(1), SD_PLANAR, progress);
+    };
     CHECK(thrown<Surprise>(separate).what() == std::string("progress"), "separate");
     CHECK(calls == 1, std::to_string(calls) + " calls");
 
-    Stream stream(model, 2, 1600, {}, options);
+    Stream stream(model, 2, 1600, seeded(1), progress);
     stream.push(mix.data(), frames);
     stream.finish();
     std::vector<float> block(8 * frames);
@@ -118,7 +115,7 @@ void whatACallbackThrowsComesOutOfTheCall() {
 
     // A callback that catches the exception of its own call and continues.
     int failures = 0;
-    options.on_progress = [&](const sd_progress &) {
+    progress = [&](const sd_progress &) {
         try {
             Model("no_such_model");
         } catch (const Error &) {
@@ -128,7 +125,7 @@ void whatACallbackThrowsComesOutOfTheCall() {
     };
     separate();
     CHECK(failures > 0, "no nested call");
-    options.on_progress = [](const sd_progress &) { return false; };
+    progress = [](const sd_progress &) { return false; };
     CHECK(thrown<Error>(separate).status == SD_CANCELLED, "false");
 }
 
@@ -171,10 +168,7 @@ void aWrittenFileIsReadBackAndConverted() {
     const auto samples = noise(frames * 2, 3);
     const sd_audio audio{sizeof audio, samples.data(), frames, 2, 1600, SD_PLANAR, 0};
     const std::string path = inFolder("written by C++.wav");
-    FileOptions options;
-    options.sample_format = SD_FLOAT32;
-    options.clip = SD_CLIP_NONE;
-    write(audio, path, options);
+    write(audio, path, R"({"float32": true, "clip-mode": "none"})");
     // The samples of a file, interleaved.
     const auto decoded = [&](int32_t channels, int32_t rate) {
         std::vector<float> result;
@@ -208,10 +202,8 @@ void aCancellationStopsAnotherThread() {
     Model model(tinyModel());
     const auto mix = noise(frames * 2, 1);
     Cancellation cancellation;
-    SeparationOptions options = seeded(1);
-    options.cancellation = cancellation.get();
     std::atomic<bool> began{false}, stopped{false};
-    options.on_progress = [&](const sd_progress &) {
+    const Progress progress = [&](const sd_progress &) {
         began = true;
         while (!stopped)
             std::this_thread::yield();
@@ -223,7 +215,9 @@ void aCancellationStopsAnotherThread() {
         cancellation.cancel();
         stopped = true;
     });
-    const auto separate = [&] { model.separate(mix.data(), frames, 2, 1600, SD_PLANAR, options); };
+    const auto separate = [&] {
+        model.separate(mix.data(), frames, 2, 1600, seeded(1), SD_PLANAR, progress, &cancellation);
+    };
     CHECK(thrown<Error>(separate).status == SD_CANCELLED, "cancelled");
     other.join();
 }

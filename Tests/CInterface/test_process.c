@@ -13,14 +13,6 @@ static char why[SD_MESSAGE_BYTES];
 
 enum { FRAMES = 2000, COUNT = FRAMES * CHANNELS * STEMS };
 
-static sd_separation_options seeded(uint64_t seed) {
-    sd_separation_options options;
-    sd_separation_options_init(&options);
-    options.has_seed = 1;
-    options.seed = seed;
-    return options;
-}
-
 // MARK: Threads
 
 typedef struct job {
@@ -32,7 +24,7 @@ typedef struct job {
 static void *run_job(void *context) {
     job *given = context;
     for (int repeat = 0; repeat < 5; repeat++) {
-        sd_separation_options options = seeded(given->seed);
+        call_options options = seeded(1, given->seed, "");
         free(given->stems);
         given->stems = separate_noise(given->model, FRAMES, given->seed, &options);
     }
@@ -47,7 +39,7 @@ static void check_jobs(job *jobs, int count) {
         pthread_join(threads[index], NULL);
     sd_model *alone = open_tiny();
     for (int index = 0; index < count; index++) {
-        sd_separation_options options = seeded(jobs[index].seed);
+        call_options options = seeded(1, jobs[index].seed, "");
         float *expected = separate_noise(alone, FRAMES, jobs[index].seed, &options);
         CHECK_EQUAL(jobs[index].stems, expected, COUNT, "thread %d", index);
         free(expected), free(jobs[index].stems);
@@ -79,15 +71,16 @@ static int run_child(sd_model *model, sd_stream *stream, sd_cancellation *cancel
     sd_audio mix = audio(samples, 1, CHANNELS, RATE, SD_PLANAR);
     sd_model_info info = {.size = sizeof info};
     size_t frames = 0;
+    sd_outputs outputs = {.size = sizeof outputs};
     sd_stream *own_stream = NULL;
     const sd_status forked = SD_ERROR_FORKED;
     FAILS(forked, sd_model_describe(model, &info, why, sizeof why));
-    FAILS(forked, sd_stem_frames(model, 1, RATE, SD_RATE_MODEL, &frames, why, sizeof why));
-    FAILS(forked, sd_separate(model, &mix, NULL, stems, 1, SD_PLANAR, NULL, why, sizeof why));
+    FAILS(forked, sd_plan(model, NULL, 1, RATE, &outputs, why, sizeof why));
+    FAILS(forked, separate_with(model, &mix, NULL, stems, 1, SD_PLANAR, NULL, why, sizeof why));
     const char *track = "x";
     FAILS(forked, sd_run(model, &track, 1, NULL, NULL, NULL, NULL, NULL, why, sizeof why));
     FAILS(forked, sd_trace(model, &mix, 0, 0, NULL, (sd_trace_callback)0, NULL, why, sizeof why));
-    FAILS(forked, sd_stream_open(model, 2, RATE, NULL, NULL, &own_stream, why, sizeof why));
+    FAILS(forked, open_stream(model, 2, RATE, NULL, &own_stream, why, sizeof why));
     FAILS(forked, sd_stream_push(stream, samples, 1, SD_PLANAR, why, sizeof why));
     FAILS(forked, sd_stream_finish(stream, why, sizeof why));
     FAILS(forked, sd_stream_pull(stream, stems, 1, SD_PLANAR, &frames, why, sizeof why));
@@ -97,7 +90,7 @@ static int run_child(sd_model *model, sd_stream *stream, sd_cancellation *cancel
     sd_close(model);
 
     sd_model *own = open_tiny();
-    sd_separation_options options = seeded(1);
+    call_options options = seeded(1, 1, "");
     float *result = separate_noise(own, FRAMES, 1, &options);
     CHECK_EQUAL(result, expected, COUNT, "in the child");
     sd_close(own);
@@ -107,12 +100,12 @@ static int run_child(sd_model *model, sd_stream *stream, sd_cancellation *cancel
 
 static void fork_leaves_both_processes_able_to_work(void) {
     sd_model *model = open_tiny();
-    sd_separation_options options = seeded(1);
+    call_options options = seeded(1, 1, "");
     float *expected = separate_noise(model, FRAMES, 1, &options), sample[CHANNELS] = {0.1f, 0.2f};
     for (int round = 0; round < 5; round++) {
         sd_stream *stream = NULL;
         sd_cancellation *cancellation = sd_cancellation_create();
-        OK(sd_stream_open(model, CHANNELS, RATE, NULL, NULL, &stream, why, sizeof why));
+        OK(open_stream(model, CHANNELS, RATE, NULL, &stream, why, sizeof why));
         OK(sd_stream_push(stream, sample, 1, SD_PLANAR, why, sizeof why));
         fflush(NULL);
         pid_t child = fork();
@@ -168,7 +161,7 @@ static void open_and_close(int times) {
         sd_model *model = open_tiny();
         sd_stream *stream = NULL;
         sd_cancellation *cancellation = sd_cancellation_create();
-        OK(sd_stream_open(model, CHANNELS, RATE, NULL, NULL, &stream, why, sizeof why));
+        OK(open_stream(model, CHANNELS, RATE, NULL, &stream, why, sizeof why));
         OK(sd_stream_push(stream, sample, 1, SD_PLANAR, why, sizeof why));
         if (index % 10 == 0)
             free(separate_noise(model, 100, 1, NULL));

@@ -8,15 +8,6 @@
 static char why[SD_MESSAGE_BYTES];
 static sd_model *model;
 
-static sd_separation_options seeded(int32_t shifts, uint64_t seed) {
-    sd_separation_options options;
-    sd_separation_options_init(&options);
-    options.shifts = shifts;
-    options.has_seed = 1;
-    options.seed = seed;
-    return options;
-}
-
 // Interleaves the planar samples of `groups` stems.
 static float *interleaved(const float *planar, size_t groups, size_t channels, size_t frames) {
     float *result = silence(groups * channels * frames);
@@ -35,19 +26,18 @@ static void both_layouts_give_the_same_samples(void) {
     const int32_t rates[] = {RATE, 2000, 1000};
     for (int index = 0; index < 3; index++)
         for (int32_t shifts = 0; shifts <= 2; shifts++) {
-            sd_separation_options options = seeded(shifts, 7);
-            options.rate = index == 1 ? SD_RATE_INPUT : SD_RATE_MODEL;
-            size_t frames = 0;
-            OK(sd_stem_frames(model, FRAMES, rates[index], options.rate, &frames, why, sizeof why));
+            call_options given =
+                seeded(shifts, 7, index == 1 ? ", \"output-rate\": \"input\"" : "");
+            size_t frames = planned_frames(model, &given, FRAMES, rates[index]);
             size_t count = frames * CHANNELS * STEMS;
             float *planar = noise(FRAMES * CHANNELS, 1);
             float *mixed = interleaved(planar, 1, CHANNELS, FRAMES);
             float *a = silence(count), *b = silence(count);
             sd_audio mix = audio(planar, FRAMES, CHANNELS, rates[index], SD_PLANAR);
-            OK(sd_separate(model, &mix, &options, a, frames, SD_PLANAR, NULL, why, sizeof why));
+            OK(separate_with(model, &mix, &given, a, frames, SD_PLANAR, NULL, why, sizeof why));
             mix = audio(mixed, FRAMES, CHANNELS, rates[index], SD_INTERLEAVED);
-            OK(sd_separate(model, &mix, &options, b, frames, SD_INTERLEAVED, NULL, why,
-                           sizeof why));
+            OK(separate_with(model, &mix, &given, b, frames, SD_INTERLEAVED, NULL, why,
+                             sizeof why));
             float *expected = interleaved(a, STEMS, CHANNELS, frames);
             CHECK_EQUAL(expected, b, count, "%d Hz, %d shifts", rates[index], shifts);
             CHECK(a[0] != 0 || a[1] != 0, "silence");
@@ -58,7 +48,7 @@ static void both_layouts_give_the_same_samples(void) {
 static void mono_is_doubled_and_further_channels_are_left_out(void) {
     enum { FRAMES = 700 };
     float *three = noise(FRAMES * 3, 2);
-    sd_separation_options options = seeded(1, 3);
+    call_options options = seeded(1, 3, "");
     size_t count = FRAMES * CHANNELS * STEMS;
     float *a = silence(count), *b = silence(count), *doubled = silence(FRAMES * 2);
     memcpy(doubled, three, FRAMES * sizeof *three);
@@ -66,14 +56,14 @@ static void mono_is_doubled_and_further_channels_are_left_out(void) {
 
     sd_audio mono = audio(three, FRAMES, 1, RATE, SD_PLANAR);
     sd_audio stereo = audio(doubled, FRAMES, 2, RATE, SD_PLANAR);
-    OK(sd_separate(model, &mono, &options, a, FRAMES, SD_PLANAR, NULL, why, sizeof why));
-    OK(sd_separate(model, &stereo, &options, b, FRAMES, SD_PLANAR, NULL, why, sizeof why));
+    OK(separate_with(model, &mono, &options, a, FRAMES, SD_PLANAR, NULL, why, sizeof why));
+    OK(separate_with(model, &stereo, &options, b, FRAMES, SD_PLANAR, NULL, why, sizeof why));
     CHECK_EQUAL(a, b, count, "mono");
 
     sd_audio more = audio(three, FRAMES, 3, RATE, SD_PLANAR);
     stereo.samples = three;
-    OK(sd_separate(model, &more, &options, a, FRAMES, SD_PLANAR, NULL, why, sizeof why));
-    OK(sd_separate(model, &stereo, &options, b, FRAMES, SD_PLANAR, NULL, why, sizeof why));
+    OK(separate_with(model, &more, &options, a, FRAMES, SD_PLANAR, NULL, why, sizeof why));
+    OK(separate_with(model, &stereo, &options, b, FRAMES, SD_PLANAR, NULL, why, sizeof why));
     CHECK_EQUAL(a, b, count, "three channels");
     free(three), free(a), free(b), free(doubled);
 }
@@ -84,17 +74,16 @@ static void a_drawn_seed_can_be_given_again(void) {
     float *samples = noise(FRAMES * CHANNELS, 4), *a = silence(count), *b = silence(count);
     sd_audio mix = audio(samples, FRAMES, CHANNELS, RATE, SD_PLANAR);
     uint64_t seed = 1, again = 2;
-    OK(sd_separate(model, &mix, NULL, a, FRAMES, SD_PLANAR, &seed, why, sizeof why));
-    sd_separation_options options = seeded(1, seed);
-    OK(sd_separate(model, &mix, &options, b, FRAMES, SD_PLANAR, &again, why, sizeof why));
+    OK(separate_with(model, &mix, NULL, a, FRAMES, SD_PLANAR, &seed, why, sizeof why));
+    call_options options = seeded(1, seed, "");
+    OK(separate_with(model, &mix, &options, b, FRAMES, SD_PLANAR, &again, why, sizeof why));
     CHECK(seed == again, "%" PRIu64 " and %" PRIu64, seed, again);
     CHECK_EQUAL(a, b, count, "seed %" PRIu64, seed);
 
-    options.has_seed = 0;
-    OK(sd_separate(model, &mix, &options, b, FRAMES, SD_PLANAR, &again, why, sizeof why));
+    OK(separate_with(model, &mix, NULL, b, FRAMES, SD_PLANAR, &again, why, sizeof why));
     CHECK(seed != again, "the same seed was drawn twice: %" PRIu64, seed);
-    options.shifts = 0;
-    OK(sd_separate(model, &mix, &options, b, FRAMES, SD_PLANAR, &again, why, sizeof why));
+    options = seeded(0, seed, "");
+    OK(separate_with(model, &mix, &options, b, FRAMES, SD_PLANAR, &again, why, sizeof why));
     CHECK(again == 0, "a seed without shifts: %" PRIu64, again);
     free(samples), free(a), free(b);
 }
@@ -102,7 +91,7 @@ static void a_drawn_seed_can_be_given_again(void) {
 static void frames_past_the_stems_end_stay_as_they_were(void) {
     enum { FRAMES = 500, CAPACITY = 613 };
     size_t count = CAPACITY * CHANNELS * STEMS;
-    sd_separation_options options = seeded(0, 0);
+    call_options options = seeded(0, 0, "");
     float *samples = noise(FRAMES * CHANNELS, 5);
     sd_audio mix = audio(samples, FRAMES, CHANNELS, RATE, SD_PLANAR);
     float *exact = separate_noise(model, FRAMES, 5, &options);
@@ -110,8 +99,8 @@ static void frames_past_the_stems_end_stay_as_they_were(void) {
         float *stems = malloc(count * sizeof *stems);
         for (size_t index = 0; index < count; index++)
             stems[index] = 42;
-        OK(sd_separate(model, &mix, &options, stems, CAPACITY, (sd_layout)layout, NULL, why,
-                       sizeof why));
+        OK(separate_with(model, &mix, &options, stems, CAPACITY, (sd_layout)layout, NULL, why,
+                         sizeof why));
         size_t wrong = 0;
         for (size_t stem = 0; stem < STEMS; stem++)
             for (size_t channel = 0; channel < CHANNELS; channel++)
@@ -127,12 +116,12 @@ static void frames_past_the_stems_end_stay_as_they_were(void) {
         free(stems);
     }
     FAILS(SD_ERROR_ARGUMENT,
-          sd_separate(model, &mix, NULL, exact, FRAMES - 1, SD_PLANAR, NULL, why, sizeof why));
+          separate_with(model, &mix, NULL, exact, FRAMES - 1, SD_PLANAR, NULL, why, sizeof why));
     free(samples), free(exact);
 }
 
 static void threads_and_jobs_do_not_change_samples(void) {
-    sd_separation_options options = seeded(2, 9);
+    call_options options = seeded(2, 9, "");
     float *expected = separate_noise(model, 2000, 6, &options);
     for (int32_t threads = 1; threads <= 4; threads += 3)
         for (int32_t jobs = 1; jobs <= 3; jobs++) {
@@ -156,21 +145,19 @@ static void threads_and_jobs_do_not_change_samples(void) {
 typedef struct stream_case {
     size_t block, capacity;
     int32_t rate;
-    sd_rate stem_rate;
+    const char *more;
     int32_t shifts;
     sd_layout layout;
 } stream_case;
 
 // Separates a whole track through a stream: [stem][channel][frame].
-static float *through_stream(const float *planar, size_t frames, size_t stem_frames,
-                             const sd_stream_options *stream_options,
-                             const sd_separation_options *options, const stream_case *given) {
+static float *through_stream(const float *planar, size_t frames, size_t stem_frames, int is_live,
+                             const call_options *options, const stream_case *given) {
     size_t rows = CHANNELS * STEMS, written = 0, most = 0;
     float *result = silence(rows * stem_frames);
     float *stems = silence(rows * given->capacity);
     sd_stream *stream = NULL;
-    OK(sd_stream_open(model, CHANNELS, given->rate, stream_options, options, &stream, why,
-                      sizeof why));
+    OK(open_stream(model, CHANNELS, given->rate, options, &stream, why, sizeof why));
     sd_status status = SD_OK;
     for (size_t first = 0; status == SD_OK;) {
         if (first < frames) {
@@ -206,7 +193,7 @@ static float *through_stream(const float *planar, size_t frames, size_t stem_fra
     }
     CHECK(status == SD_DONE, "%s: %s", sd_status_text(status), why);
     CHECK(written == stem_frames, "%zu frames, expected %zu", written, stem_frames);
-    if (!stream_options || !stream_options->is_live)
+    if (!is_live)
         CHECK(most == 0, "stems before the end of a stream that is not live");
     // Reading after the end reports the end again.
     size_t count = 1;
@@ -219,12 +206,12 @@ static float *through_stream(const float *planar, size_t frames, size_t stem_fra
 }
 
 static const stream_case stream_cases[] = {
-    {1, 1, RATE, SD_RATE_MODEL, 0, SD_PLANAR},
-    {7, 4096, RATE, SD_RATE_MODEL, 1, SD_INTERLEAVED},
-    {SEGMENT - 1, 3, RATE, SD_RATE_MODEL, 2, SD_PLANAR},
-    {SEGMENT, SEGMENT, 2000, SD_RATE_MODEL, 1, SD_INTERLEAVED},
-    {5000, 100, 2000, SD_RATE_INPUT, 1, SD_PLANAR},
-    {333, 5000, 1000, SD_RATE_INPUT, 0, SD_INTERLEAVED},
+    {1, 1, RATE, "", 0, SD_PLANAR},
+    {7, 4096, RATE, "", 1, SD_INTERLEAVED},
+    {SEGMENT - 1, 3, RATE, "", 2, SD_PLANAR},
+    {SEGMENT, SEGMENT, 2000, "", 1, SD_INTERLEAVED},
+    {5000, 100, 2000, ", \"output-rate\": \"input\"", 1, SD_PLANAR},
+    {333, 5000, 1000, ", \"output-rate\": \"input\"", 0, SD_INTERLEAVED},
 };
 enum { STREAM_CASES = sizeof stream_cases / sizeof stream_cases[0] };
 
@@ -233,16 +220,15 @@ static void a_stream_gives_the_samples_of_a_buffer(void) {
     const size_t lengths[] = {2, SEGMENT, 1234};
     for (int index = 0; index < STREAM_CASES * 3; index++) {
         const stream_case *given = &stream_cases[index / 3];
-        size_t frames = lengths[index % 3], stem_frames = 0;
-        sd_separation_options options = seeded(given->shifts, 11);
-        options.rate = given->stem_rate;
-        OK(sd_stem_frames(model, frames, given->rate, options.rate, &stem_frames, why, sizeof why));
+        size_t frames = lengths[index % 3];
+        call_options options = seeded(given->shifts, 11, given->more);
+        size_t stem_frames = planned_frames(model, &options, frames, given->rate);
         float *planar = noise(frames * CHANNELS, 8);
         float *expected = silence(stem_frames * CHANNELS * STEMS);
         sd_audio mix = audio(planar, frames, CHANNELS, given->rate, SD_PLANAR);
-        OK(sd_separate(model, &mix, &options, expected, stem_frames, SD_PLANAR, NULL, why,
-                       sizeof why));
-        float *stems = through_stream(planar, frames, stem_frames, NULL, &options, given);
+        OK(separate_with(model, &mix, &options, expected, stem_frames, SD_PLANAR, NULL, why,
+                         sizeof why));
+        float *stems = through_stream(planar, frames, stem_frames, 0, &options, given);
         CHECK_EQUAL(stems, expected, stem_frames * CHANNELS * STEMS, "case %d, %zu frames",
                     index / 3, frames);
         free(planar), free(expected), free(stems);
@@ -268,26 +254,27 @@ static void a_live_stream_with_the_tracks_statistics_gives_the_samples_of_a_buff
         if (given->rate != RATE || given->shifts > 1)
             continue;
         size_t frames = 2345;
-        sd_separation_options options = seeded(given->shifts, 12);
+        call_options options = seeded(given->shifts, 12, "");
         float *planar = noise(frames * CHANNELS, 9);
         float *expected = separate_noise(model, frames, 9, &options);
-        sd_stream_options live;
-        sd_stream_options_init(&live);
-        live.is_live = 1;
-        statistics(planar, frames, &live.mean, &live.standard_deviation);
-        float *stems = through_stream(planar, frames, frames, &live, &options, given);
+        float mean, deviation;
+        statistics(planar, frames, &mean, &deviation);
+        char live[100];
+        // Nine digits are enough for a float32.
+        snprintf(live, sizeof live,
+                 ", \"live\": true, \"mean\": %.9g, \"standard-deviation\": %.9g", (double)mean,
+                 (double)deviation);
+        options = seeded(given->shifts, 12, live);
+        float *stems = through_stream(planar, frames, frames, 1, &options, given);
         CHECK_EQUAL(stems, expected, frames * CHANNELS * STEMS, "case %d", index);
         free(planar), free(expected), free(stems);
     }
 }
 
 static void a_live_streams_stems_come_before_its_end(void) {
-    sd_stream_options live;
-    sd_stream_options_init(&live);
-    live.is_live = 1;
-    sd_separation_options options = seeded(0, 0);
+    call_options options = seeded(0, 0, ", \"live\": true");
     sd_stream *stream = NULL;
-    OK(sd_stream_open(model, CHANNELS, RATE, &live, &options, &stream, why, sizeof why));
+    OK(open_stream(model, CHANNELS, RATE, &options, &stream, why, sizeof why));
     float *block = noise(100 * CHANNELS, 10), *stems = silence(1000 * CHANNELS * STEMS);
     size_t pushed = 0, pulled = 0;
     while (pulled == 0 && pushed < 5 * SEGMENT) {
@@ -304,7 +291,7 @@ static void a_stream_called_out_of_turn_says_so(void) {
     float block[2 * CHANNELS] = {0.1f, 0.2f, -0.1f, 0}, stems[CHANNELS * STEMS * 4];
     size_t frames = 77;
     sd_stream *stream = NULL;
-    OK(sd_stream_open(model, CHANNELS, RATE, NULL, NULL, &stream, why, sizeof why));
+    OK(open_stream(model, CHANNELS, RATE, NULL, &stream, why, sizeof why));
     OK(sd_stream_push(stream, NULL, 0, SD_PLANAR, why, sizeof why));
     OK(sd_stream_pull(stream, stems, 4, SD_PLANAR, &frames, why, sizeof why));
     CHECK(frames == 0, "%zu frames before any input", frames);
@@ -317,13 +304,13 @@ static void a_stream_called_out_of_turn_says_so(void) {
     sd_stream_close(stream);
 
     // A refused block doesn't change the stream.
-    OK(sd_stream_open(model, CHANNELS, RATE, NULL, NULL, &stream, why, sizeof why));
+    OK(open_stream(model, CHANNELS, RATE, NULL, &stream, why, sizeof why));
     float broken[2 * CHANNELS] = {0, NAN, 0, 0};
     FAILS(SD_ERROR_ARGUMENT, sd_stream_push(stream, broken, 2, SD_PLANAR, why, sizeof why));
     OK(sd_stream_push(stream, block, 2, SD_PLANAR, why, sizeof why));
     sd_stream_close(stream);
 
-    OK(sd_stream_open(model, CHANNELS, RATE, NULL, NULL, &stream, why, sizeof why));
+    OK(open_stream(model, CHANNELS, RATE, NULL, &stream, why, sizeof why));
     FAILS(SD_ERROR_ARGUMENT, sd_stream_finish(stream, why, sizeof why));
     sd_stream_close(stream);
 }
@@ -425,12 +412,12 @@ static void progress_tells_each_segments_begin_and_end(void) {
     for (int index = 0; index < 6; index++) {
         sd_model *used = index % 2 ? bag : model;
         record all = {.stop_at = -1};
-        sd_separation_options options = seeded(index / 2, 5);
+        call_options options = seeded(index / 2, 5, "");
         options.progress = note;
-        options.progress_context = &all;
+        options.context = &all;
         free(separate_noise(used, FRAMES, 3, &options));
         char name[80];
-        snprintf(name, sizeof name, "%d members, %d shifts", 1 + index % 2, options.shifts);
+        snprintf(name, sizeof name, "%d members, %d shifts", 1 + index % 2, index / 2);
         check_progress(&all, FRAMES, 1 + index % 2, name);
     }
     sd_close(bag);
@@ -446,41 +433,41 @@ static void *cancel_when_asked(void *context) {
     return NULL;
 }
 
-typedef sd_status (*work)(const sd_separation_options *options);
+typedef sd_status (*work)(const call_options *options);
 
-static sd_status separate_buffer(const sd_separation_options *options) {
+static sd_status separate_buffer(const call_options *options) {
     enum { FRAMES = 1500 };
     float *samples = noise(FRAMES * CHANNELS, 3), *stems = silence(FRAMES * CHANNELS * STEMS);
     sd_audio mix = audio(samples, FRAMES, CHANNELS, RATE, SD_PLANAR);
     uint64_t seed = 99;
     sd_status status =
-        sd_separate(model, &mix, options, stems, FRAMES, SD_PLANAR, &seed, why, sizeof why);
+        separate_with(model, &mix, options, stems, FRAMES, SD_PLANAR, &seed, why, sizeof why);
     if (status != SD_OK)
         CHECK(seed == 99, "a failed call gave a seed");
     free(samples), free(stems);
     return status;
 }
 
-static sd_status separate_to_file(const sd_separation_options *options) {
+static sd_status separate_to_file(const call_options *options) {
     const char *input = path_in(folder, "cancelled in.wav");
     const char *output = path_in(folder, "vocals.wav");
-    char more[100];
-    snprintf(more, sizeof more, "\"stems\": \"vocals\", \"shifts\": %d, \"seed\": 1",
-             options->shifts);
+    char more[240];
+    // Without the braces.
+    snprintf(more, sizeof more, "\"stems\": \"vocals\", %.*s", (int)strlen(options->settings) - 2,
+             options->settings + 1);
     write_wav(input, 1500, 2, RATE, 3);
     remove(output);
     sd_status status = sd_run(model, &input, 1, settings_for(folder, more), NULL, options->progress,
-                              options->progress_context, options->cancellation, why, sizeof why);
+                              options->context, options->cancellation, why, sizeof why);
     CHECK(exists(output) == (status == SD_OK), "a cancelled call left %s", output);
     return status;
 }
 
-static sd_status separate_stream(const sd_separation_options *options) {
+static sd_status separate_stream(const call_options *options) {
     enum { FRAMES = 1500 };
     float *samples = noise(FRAMES * CHANNELS, 3), *stems = silence(100 * CHANNELS * STEMS);
     sd_stream *stream = NULL;
-    sd_status status =
-        sd_stream_open(model, CHANNELS, RATE, NULL, options, &stream, why, sizeof why);
+    sd_status status = open_stream(model, CHANNELS, RATE, options, &stream, why, sizeof why);
     if (status == SD_OK)
         status = sd_stream_push(stream, samples, FRAMES, SD_PLANAR, why, sizeof why);
     if (status == SD_OK)
@@ -523,14 +510,10 @@ static void calls_within_a_call_on_a_stream_are_refused(void) {
     float *samples = noise(FRAMES * CHANNELS, 3), *stems = silence(FRAMES * CHANNELS * STEMS);
     for (int is_live = 0; is_live < 2; is_live++) {
         nested inner = {NULL, 0};
-        sd_separation_options options = seeded(0, 1);
+        call_options options = seeded(0, 1, is_live ? ", \"live\": true" : "");
         options.progress = call_the_stream_again;
-        options.progress_context = &inner;
-        sd_stream_options stream_options;
-        sd_stream_options_init(&stream_options);
-        stream_options.is_live = is_live;
-        OK(sd_stream_open(model, CHANNELS, RATE, &stream_options, &options, &inner.stream, why,
-                          sizeof why));
+        options.context = &inner;
+        OK(open_stream(model, CHANNELS, RATE, &options, &inner.stream, why, sizeof why));
         OK(sd_stream_push(inner.stream, samples, FRAMES, SD_PLANAR, why, sizeof why));
         OK(sd_stream_finish(inner.stream, why, sizeof why));
         size_t frames = 0, all = 0;
@@ -548,9 +531,9 @@ static const work works[] = {separate_buffer, separate_to_file, separate_stream}
 static void a_callback_cancels_at_each_of_its_calls(void) {
     for (int kind = 0; kind < 3; kind++) {
         record all = {.stop_at = -1};
-        sd_separation_options options = seeded(2, 1);
+        call_options options = seeded(2, 1, "");
         options.progress = note;
-        options.progress_context = &all;
+        options.context = &all;
         OK(works[kind](&options));
         int calls = all.count;
         CHECK(calls >= 10, "%d calls", calls);
@@ -569,9 +552,9 @@ static void a_callback_cancels_at_each_of_its_calls(void) {
 static void another_thread_cancels_at_each_segment(void) {
     for (int kind = 0; kind < 3; kind++) {
         record all = {.stop_at = -1};
-        sd_separation_options options = seeded(1, 1);
+        call_options options = seeded(1, 1, "");
         options.progress = note;
-        options.progress_context = &all;
+        options.context = &all;
         OK(works[kind](&options));
         int calls = all.count;
         for (int index = 0; index < calls - 1; index++) {
@@ -595,7 +578,7 @@ static void another_thread_cancels_at_each_segment(void) {
 }
 
 static void a_cancellation_stays_cancelled_and_several_calls_share_it(void) {
-    sd_separation_options options = seeded(0, 1);
+    call_options options = seeded(0, 1, "");
     options.cancellation = sd_cancellation_create();
     for (int kind = 0; kind < 3; kind++)
         OK(works[kind](&options));
@@ -608,10 +591,10 @@ static void a_cancellation_stays_cancelled_and_several_calls_share_it(void) {
 // The callback's result cancels only its own call.
 static void a_callbacks_result_does_not_cancel_other_calls(void) {
     record all = {.stop_at = 0};
-    sd_separation_options options = seeded(0, 1);
+    call_options options = seeded(0, 1, "");
     options.cancellation = sd_cancellation_create();
     options.progress = note;
-    options.progress_context = &all;
+    options.context = &all;
     FAILS(SD_CANCELLED, separate_buffer(&options));
     options.progress = NULL;
     OK(separate_buffer(&options));
@@ -634,9 +617,9 @@ static int32_t call_back_in(void *context, const sd_progress *progress) {
 
 static void a_callback_may_call_the_library(void) {
     int depth = 0;
-    sd_separation_options options = seeded(0, 1);
+    call_options options = seeded(0, 1, "");
     options.progress = call_back_in;
-    options.progress_context = &depth;
+    options.context = &depth;
     float *a = separate_noise(model, 1500, 3, &options);
     options.progress = NULL;
     float *b = separate_noise(model, 1500, 3, &options);
@@ -794,11 +777,7 @@ static void a_written_file_is_read_back_and_converted(void) {
     sd_audio given = audio(samples, COUNT, CHANNELS, RATE, SD_PLANAR);
     static decoded all;
     const char *path = path_in(folder, "written.wav");
-    sd_file_options options;
-    sd_file_options_init(&options);
-    options.sample_format = SD_FLOAT32;
-    options.clip = SD_CLIP_NONE;
-    OK(sd_write(&given, path, &options, why, sizeof why));
+    OK(sd_write(&given, path, "{\"float32\": true, \"clip-mode\": \"none\"}", why, sizeof why));
     all = (decoded){.most = 4000};
     OK(sd_read(path, 0, 0, take_block, &all, NULL, NULL, why, sizeof why));
     CHECK(all.frames == COUNT && all.rate == RATE, "%zu frames at %d Hz", all.frames, all.rate);

@@ -21,8 +21,9 @@ static void *load_use_and_unload(void *unused) {
     (void)unused;
     char why[SD_MESSAGE_BYTES] = "can't be loaded";
     sd_status (*open)(const char *, const sd_open_options *, sd_model **, char *, size_t);
-    sd_status (*separate)(sd_model *, const sd_audio *, const sd_separation_options *, float *,
-                          size_t, sd_layout, uint64_t *, char *, size_t);
+    sd_status (*separate)(sd_model *, const sd_audio *, const char *, float *, size_t, sd_layout,
+                          sd_random *, uint64_t *, sd_progress_callback, void *, sd_cancellation *,
+                          char *, size_t);
     void (*close)(sd_model *);
     void *library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
     if (!library)
@@ -35,7 +36,8 @@ static void *load_use_and_unload(void *unused) {
     sd_model *model = NULL;
     if (open(model_path, NULL, &model, why, sizeof why) != SD_OK)
         return "sd_open";
-    if (separate(model, &mix, NULL, stems, 500, SD_PLANAR, NULL, why, sizeof why) != SD_OK)
+    if (separate(model, &mix, NULL, stems, 500, SD_PLANAR, NULL, NULL, NULL, NULL, NULL, why,
+                 sizeof why) != SD_OK)
         return "sd_separate";
     close(model);
     return dlclose(library) == 0 ? NULL : "dlclose";

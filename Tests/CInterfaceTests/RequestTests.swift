@@ -1,5 +1,6 @@
 import CInterface
 import CSwiftDemucs
+import Demucs
 import Foundation
 import TestSupport
 import Testing
@@ -11,6 +12,8 @@ struct RequestTests {
         var names: [String] = []
     }
 
+    private typealias Answer = (status: sd_status, message: String, outputs: [String])
+
     private let folder = TemporaryFolder()
 
     @Test func theCInterfaceAgreesWithTheOtherDoors() throws {
@@ -21,45 +24,95 @@ struct RequestTests {
         try #require(sd_open(path, nil, &model, nil, 0) == SD_OK)
         defer { sd_close(model) }
         for request in RequestCase.all {
-            let (status, message, outputs) = try run(model, track, request)
-            if request.outputs.isEmpty {
-                #expect(status == SD_ERROR_ARGUMENT, "\(request): \(message)")
-                #expect(message.contains(request.refusal), "\(request): \(message)")
+            check(request, try run(model, track, request), "sd_run")
+            let unknown = request.fields.first { name, _ in
+                SeparationRequest.field(name).map {
+                    $0.scope != .signals && $0.scope != .separation
+                } ?? true
+            }
+            if let unknown {
+                let answer = try plan(model, request)
+                #expect(answer.status == SD_ERROR_ARGUMENT)
+                #expect(
+                    answer.message.contains("unknown field '\(unknown.name)'")
+                        || request.outputs.isEmpty, "\(request): \(answer.message)")
             } else {
-                #expect(status == SD_OK && outputs == request.outputs, "\(request): \(message)")
+                check(request, try plan(model, request), "sd_plan")
             }
         }
+    }
+
+    private func check(_ request: RequestCase, _ answer: Answer, _ door: String) {
+        if request.outputs.isEmpty {
+            #expect(answer.status == SD_ERROR_ARGUMENT, "\(door), \(request): \(answer.message)")
+            #expect(
+                answer.message.contains(request.refusal), "\(door), \(request): \(answer.message)")
+        } else {
+            #expect(
+                answer.status == SD_OK && answer.outputs == request.outputs,
+                "\(door), \(request): \(answer.message)")
+        }
+    }
+
+    private func json(
+        _ request: RequestCase, _ more: [String: Any] = [:]
+    ) throws -> String {
+        var settings = more
+        for (name, value) in request.fields {
+            settings[name] = value.isEmpty ? true : value as Any
+        }
+        return String(
+            decoding: try JSONSerialization.data(withJSONObject: settings), as: UTF8.self)
+    }
+
+    /// Calls the library with a buffer for its message.
+    private func call(
+        _ body: (UnsafeMutablePointer<CChar>?, Int) -> sd_status
+    ) -> (status: sd_status, message: String) {
+        var message = [CChar](repeating: 0, count: Int(SD_MESSAGE_BYTES))
+        let count = message.count
+        let status = message.withUnsafeMutableBufferPointer { body($0.baseAddress, count) }
+        return (
+            status, String(decoding: message.prefix { $0 != 0 }.map(UInt8.init), as: UTF8.self)
+        )
+    }
+
+    /// Plans the outputs in memory.
+    private func plan(_ model: OpaquePointer?, _ request: RequestCase) throws -> Answer {
+        let settings = try json(request)
+        var outputs = sd_outputs()
+        outputs.size = MemoryLayout<sd_outputs>.size
+        let (status, message) = call { sd_plan(model, settings, 44_100, 44_100, &outputs, $0, $1) }
+        let names = (0..<Int(outputs.count)).compactMap { index in
+            (outputs.names?[index]).map { String(cString: $0) }
+        }
+        return (status, message, names)
     }
 
     /// Plans the files of a request.
     private func run(
         _ model: OpaquePointer?, _ track: String, _ request: RequestCase
-    ) throws -> (status: sd_status, message: String, outputs: [String]) {
-        var settings: [String: Any] = ["dry-run": true, "out": folder.path("out")]
-        for (name, value) in request.fields {
-            settings[name] = value.isEmpty ? true : value as Any
-        }
-        let json = try JSONSerialization.data(withJSONObject: settings)
+    ) throws -> Answer {
+        let settings = try json(request, ["dry-run": true, "out": folder.path("out")])
         let outputs = Outputs()
-        var message = [CChar](repeating: 0, count: Int(SD_MESSAGE_BYTES))
-        let count = message.count
-        let status = track.withCString { track in
-            var tracks: [UnsafePointer<CChar>?] = [track]
-            return sd_run(
-                model, &tracks, 1, String(decoding: json, as: UTF8.self),
-                { context, event, _ in
-                    guard let context, let event,
-                        let members = try? JSONSerialization.jsonObject(
-                            with: Data(String(cString: event).utf8)) as? [String: Any],
-                        members["event"] as? String == "track"
-                    else { return 0 }
-                    let files = members["outputs"] as? [[String: Any]] ?? []
-                    Unmanaged<Outputs>.fromOpaque(context).takeUnretainedValue().names =
-                        files.compactMap { $0["stem"] as? String }
-                    return 0
-                }, nil, Unmanaged.passUnretained(outputs).toOpaque(), nil, &message, count)
+        let (status, message) = call { message, count in
+            track.withCString { track in
+                var tracks: [UnsafePointer<CChar>?] = [track]
+                return sd_run(
+                    model, &tracks, 1, settings,
+                    { context, event, _ in
+                        guard let context, let event,
+                            let members = try? JSONSerialization.jsonObject(
+                                with: Data(String(cString: event).utf8)) as? [String: Any],
+                            members["event"] as? String == "track"
+                        else { return 0 }
+                        let files = members["outputs"] as? [[String: Any]] ?? []
+                        Unmanaged<Outputs>.fromOpaque(context).takeUnretainedValue().names =
+                            files.compactMap { $0["stem"] as? String }
+                        return 0
+                    }, nil, Unmanaged.passUnretained(outputs).toOpaque(), nil, message, count)
+            }
         }
-        let text = String(decoding: message.prefix { $0 != 0 }.map(UInt8.init), as: UTF8.self)
-        return (status, text, outputs.names)
+        return (status, message, outputs.names)
     }
 }

@@ -135,17 +135,6 @@ struct SkipExistingTests {
         }
     }
 
-    /// Earlier versions could also cut a RoFormer's track as audio-separator does.
-    @Test func aRecordOfOtherChunksIsDoneAgain() throws {
-        let record = String(decoding: try folder.data(Self.record), as: UTF8.self)
-        let parameters = "\"parameters\" : {"
-        try #require(record.contains(parameters))
-        try folder.write(
-            record.replacing(parameters, with: parameters + "\"chunking\":\"audio-separator\","),
-            Self.record)
-        #expect(try isSkipped() == false)
-    }
-
     @Test func aRecordThatIsDamagedIsNone() throws {
         for text in ["", "{", "{\"version\": 99}", "[]"] {
             try folder.write(text, Self.record)

@@ -85,7 +85,7 @@ import Tracks
         func stream(_ normalization: Normalization?) throws -> SeparationStream {
             try SeparationStream(
                 separator, channelCount: 2, sampleRateHz: 1600, normalization: normalization,
-                isInputRate: false, spoolFolder: nil, options: options,
+                rate: .model, spoolFolder: nil, options: options,
                 cancellation: CancellationToken())
         }
         let spooled = try stream(nil)

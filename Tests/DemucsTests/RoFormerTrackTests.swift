@@ -75,7 +75,7 @@ import Testing
                 let stream = try SeparationStream(
                     separator, channelCount: track.channelCount, sampleRateHz: 44_100,
                     normalization: Normalization(mean: 0.5, standardDeviation: 2),
-                    isInputRate: false, spoolFolder: nil, options: SeparationOptions(),
+                    rate: .model, spoolFolder: nil, options: SeparationOptions(),
                     cancellation: CancellationToken())
                 var stems = PlanarAudio(channelCount: whole.count, sampleRateHz: 44_100)
                 for start in stride(from: 0, to: samples, by: blockSamples) {

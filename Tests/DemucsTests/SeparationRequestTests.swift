@@ -86,19 +86,6 @@ import Testing
         #expect(request.start == 83.5)
     }
 
-    /// Versions that could also follow audio-separator stored the choice in each request.
-    @Test func aStoredRequestForChunksOfAnotherProgramIsRefused() throws {
-        var stored = String(decoding: try JSONEncoder().encode(SeparationRequest()), as: UTF8.self)
-        stored.removeLast()
-        func outputs(_ chunking: String) throws -> [String] {
-            let text = stored + ",\"chunking\":\"\(chunking)\"}"
-            let request = try JSONDecoder().decode(SeparationRequest.self, from: Data(text.utf8))
-            return try request.outputs(of: ModelStems(Self.sources)).map(\.name)
-        }
-        #expect(try outputs("msst") == Self.sources)
-        #expect(throws: RequestError.self) { try outputs("audio-separator") }
-    }
-
     @Test func commonGainIsADefaultOfTheDoorAndNeedsRescale() throws {
         #expect(try request([]).output(gain: .common).gain == .common)
         #expect(try request([("clip-mode", "none")]).output(gain: .common).gain == .perStem)

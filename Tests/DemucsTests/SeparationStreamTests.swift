@@ -13,17 +13,18 @@ struct SeparationStreamTests {
 
     /// All stems of a stream that gets blocks of one length, and is read after each block.
     private func stems(
-        _ track: PlanarAudio, blockSamples: Int, live: Normalization?, isInputRate: Bool = false,
+        _ track: PlanarAudio, blockSamples: Int, live: Normalization?,
+        rate: OutputOptions.Rate = .model,
         options: SeparationOptions, givenBeforeTheEnd: inout Int
     ) throws -> PlanarAudio {
         let stream = try SeparationStream(
             separator, channelCount: track.channelCount, sampleRateHz: track.sampleRateHz,
-            normalization: live, isInputRate: isInputRate, spoolFolder: nil, options: options,
+            normalization: live, rate: rate, spoolFolder: nil, options: options,
             cancellation: CancellationToken())
         let model = separator.model
         var stems = PlanarAudio(
             channelCount: model.sources.count * model.audioChannels,
-            sampleRateHz: isInputRate ? track.sampleRateHz : model.sampleRateHz)
+            sampleRateHz: rate == .input ? track.sampleRateHz : model.sampleRateHz)
         for start in stride(from: 0, to: track.sampleCount, by: blockSamples) {
             try stream.append(track[start..<min(start + blockSamples, track.sampleCount)])
             while let block = try stream.next() { stems.append(block) }
@@ -80,7 +81,7 @@ struct SeparationStreamTests {
         var early = 0
         let stems = try stems(
             noise, blockSamples: 500, live: isLive ? normalization(of: noise) : nil,
-            isInputRate: true, options: SeparationOptions(shifts: 0), givenBeforeTheEnd: &early)
+            rate: .input, options: SeparationOptions(shifts: 0), givenBeforeTheEnd: &early)
         #expect(stems.sampleCount == noise.sampleCount)
         #expect(stems.sampleRateHz == noise.sampleRateHz)
     }
@@ -91,7 +92,7 @@ struct SeparationStreamTests {
                 try SeparationStream(
                     separator, channelCount: 2, sampleRateHz: 1_600,
                     normalization: Normalization(mean: 0, standardDeviation: 1),
-                    isInputRate: false, spoolFolder: nil, options: options,
+                    rate: .model, spoolFolder: nil, options: options,
                     cancellation: CancellationToken())
             }
         }
@@ -102,7 +103,7 @@ struct SeparationStreamTests {
         let stream = try SeparationStream(
             separator, channelCount: 2, sampleRateHz: 1_600,
             normalization: isLive ? Normalization(mean: 0, standardDeviation: 1) : nil,
-            isInputRate: false, spoolFolder: nil, options: SeparationOptions(),
+            rate: .model, spoolFolder: nil, options: SeparationOptions(),
             cancellation: CancellationToken())
         #expect(throws: SeparationError.emptyAudio(channels: 2, samples: 0)) { try stream.end() }
     }

@@ -53,6 +53,24 @@ def test_an_analysis_equals_that_of_the_command(model: Model, track: Path) -> No
         assert printed[name] == (list(value) if isinstance(value, tuple) else value)
 
 
+def test_the_signals_of_the_commands_options(model: Model, music: Any) -> None:
+    samples = music[:, :RATE]
+    stems = model.separate(samples, shifts=0)
+    asked = model.separate(
+        samples, shifts=0, stems=["bass"], mix={"beat": "drums+bass"}, residual=True
+    )
+    assert asked.names == ("bass", "beat", "residual")
+    assert np.array_equal(asked.bass, stems.bass)
+    assert np.array_equal(asked.beat, stems.mix("drums", "bass"))
+    assert np.allclose(asked.residual, samples - stems.array.sum(0), atol=1e-6)
+    pair = model.separate(samples, shifts=0, two_stems="vocals", other_method="minus")
+    assert np.array_equal(pair.minus_vocals, samples - stems.vocals)
+    parts = model.separate(samples, shifts=0, stems="drums_bass", then={"drums": "demo"})
+    assert np.array_equal(parts["drums_bass"], model.separate(stems.drums, shifts=0).bass)
+    blocks = list(model.stream([samples], shifts=0, two_stems="vocals"))
+    assert list(blocks[0]) == ["vocals", "no_vocals"]
+
+
 def test_mix_adds_stems(model: Model, music: Any) -> None:
     stems = model.separate(music[:, :RATE], shifts=0)
     assert np.array_equal(stems.mix("drums", "bass"), stems.drums + stems.bass)
@@ -117,12 +135,11 @@ def test_a_generator_moves_on_if_a_callback_raises(model: Model, music: Any) -> 
     def stop(_: Progress) -> None:
         raise RuntimeError("enough")
 
-    for work in (model.separate, model.analyze):
-        stopped, complete = random.Random(7), random.Random(7)
-        with pytest.raises(RuntimeError, match="enough"):
-            work(music, shifts=1, seed=stopped, progress=stop)
-        work(music, shifts=1, seed=complete)
-        assert stopped.getstate() == complete.getstate() != random.Random(7).getstate()
+    stopped, complete = random.Random(7), random.Random(7)
+    with pytest.raises(RuntimeError, match="enough"):
+        model.separate(music, shifts=1, seed=stopped, progress=stop)
+    model.separate(music, shifts=1, seed=complete)
+    assert stopped.getstate() == complete.getstate() != random.Random(7).getstate()
 
 
 def test_layouts_and_types_give_the_same_samples(model: Model, music: Any) -> None:
@@ -171,7 +188,7 @@ def test_other_rates_come_back_at_the_models_or_their_own(model: Model, music: A
     stems = model.separate(half, RATE // 2, shifts=0)
     assert stems.sample_rate == RATE and stems.array.shape[2] == 2 * half.shape[1]
     assert stems.mixture.shape == (2, 2 * half.shape[1])
-    own = model.separate(half, RATE // 2, shifts=0, rate="input")
+    own = model.separate(half, RATE // 2, shifts=0, output_rate="input")
     assert own.sample_rate == RATE // 2 and own.array.shape[2] == half.shape[1]
     assert np.array_equal(own.mixture, half)
 
@@ -182,7 +199,7 @@ def test_options_change_samples(model: Model, music: Any) -> None:
     for option in options:
         assert not np.array_equal(model.separate(music, shifts=0, **option).array, golden)
     short = music[:, : 3 * RATE]
-    whole = model.separate(short, shifts=0, split=False)
+    whole = model.separate(short, shifts=0, no_split=True)
     assert whole.array.shape[2] == short.shape[1]
 
 
@@ -191,7 +208,7 @@ def test_files_and_arrays_give_the_same_stems(model: Model, track: Path) -> None
     from_file = model.separate(track, shifts=0)
     assert np.array_equal(from_file.mixture, samples)
     assert np.array_equal(from_file.array, model.separate(samples, rate, shifts=0).array)
-    assert model.separate(str(track), shifts=0, rate="input").sample_rate == rate
+    assert model.separate(str(track), shifts=0, output_rate="input").sample_rate == rate
 
 
 def test_wanted_stems_alone(checkpoint: Path, music: Any, model: Model) -> None:
@@ -253,7 +270,7 @@ def test_streams_give_the_samples_of_separate(model: Model, music: Any) -> None:
 
 def test_live_streams_give_stems_before_the_end(model: Model, music: Any) -> None:
     mono = music.mean(0)
-    statistics = (float(mono.mean()), float(mono.std(ddof=1)))
+    statistics = {"mean": mono.mean(), "standard_deviation": mono.std(ddof=1)}
     taken = 0
     early = None
     found = []
@@ -264,7 +281,7 @@ def test_live_streams_give_stems_before_the_end(model: Model, music: Any) -> Non
             taken += 1
             yield music[:, start : start + RATE]
 
-    for block in model.stream(blocks(), live=statistics, shifts=0):
+    for block in model.stream(blocks(), live=True, shifts=0, **statistics):
         early = early or taken
         found.append(block["vocals"])
     assert early is not None and early < 6

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import json
 import os
 from ctypes import byref
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Dict, Iterable, List, Mapping, Optional, 
 
 import numpy as np
 
-from . import _arrays, _call, _library, _progress, _recordings, errors
+from . import _arrays, _call, _library, _progress, _recordings, _settings, errors
 from ._recordings import Path_
 
 if TYPE_CHECKING:
@@ -53,27 +52,9 @@ def separate_files(
     paths: Iterable[Path_],
     out: Path_ = "separated",
     *,
-    stems: Optional[Iterable[str]] = None,
-    mixes: Optional[Mapping[str, str]] = None,
-    then: Optional[Mapping[str, str]] = None,
-    filename: str = "{model}/{track}/{stem}.{ext}",
-    format: str = "wav",
-    sample_format: str = "int16",
-    clip: str = "rescale",
-    mp3_bit_rate: int = 320,
-    mp3_preset: int = 2,
-    copy_tags: bool = True,
-    start: float = 0.0,
-    duration: Optional[float] = None,
-    shifts: int = 1,
-    seed: Optional[int] = None,
-    overlap: Optional[float] = None,
-    segment: Optional[float] = None,
-    split: bool = True,
-    rate: str = "model",
-    transition_power: float = 1.0,
     progress: _progress.ProgressOption = None,
     cancellation: Optional[_call.Cancellation] = None,
+    **settings: Any,
 ) -> List[FileResult]:
     """Separates sound files into stem files, in flat memory: a result per file, in their order.
 
@@ -81,18 +62,11 @@ def separate_files(
     or of an option that does not suit it, such as a ``start`` after its end. A path that is given
     twice is separated once, and has the same result twice.
 
-    :param stems: names of the stems to write; ``None`` for all.
-    :param mixes: further files, by name: sums of stems (``{"karaoke": "drums+bass+other"}``), or
-        the mixture less stems (``{"rest": "mixture-vocals"}``).
-    :param then: further models, by the stem that they separate (``{"drums": "drumsep"}``), into
-        ``drums_kick`` and so on; they must be on this machine. ``stems`` and ``mixes`` may name
-        these parts.
-    :param filename: pattern for the path of each output below ``out``; missing folders are made.
-    :param format: ``wav``, ``flac`` or ``mp3``.
-    :param sample_format: ``int16``, ``int24`` or ``float32``.
-    :param clip: as in :func:`write`, or ``rescale_together``: one gain for all files of a track.
-
-    The other arguments are those of :meth:`Model.separate`.
+    :param settings: the command's options, with underscores. Beside those of
+        :meth:`Model.separate` there are ``filename`` (a pattern for the path of each file below
+        ``out``), ``flac``, ``mp3``, ``int24``, ``float32``, ``clip_mode``, ``gain="common"`` (one
+        gain for all files of a track), ``start``, ``duration``, ``skip_existing`` and so on.
+        Models of ``then`` must be on this machine.
 
     Raises :class:`ArgumentError` before it starts: for an unknown stem, an invalid option, two
     outputs with the same path, and an output that would replace an input. Raises
@@ -102,34 +76,7 @@ def separate_files(
     if isinstance(paths, (str, bytes, os.PathLike)):
         paths = [paths]
     inputs = [errors.path_text(path) for path in paths]
-    if hasattr(seed, "getstate"):
-        raise errors.ArgumentError("seed is a generator, expected a number: each file starts anew")
-    _arrays.one_of(sample_format, "sample_format", _library.SAMPLE_FORMATS)
-    together = clip == "rescale_together"
-    settings = {
-        "out": errors.path_text(out),
-        "filename": filename,
-        "stems": None if stems is None else ",".join(tuple(stems) or (mixes or {})),
-        "mix": [f"{name}={text}" for name, text in (mixes or {}).items()],
-        "then": [f"{stem}={name}" for stem, name in (then or {}).items()],
-        "format": format,
-        "int24": sample_format == "int24",
-        "float32": sample_format == "float32",
-        "clip-mode": "rescale" if together else clip,
-        "gain": "common" if together else None,
-        "mp3-bitrate": mp3_bit_rate,
-        "mp3-preset": mp3_preset,
-        "no-tags": not copy_tags,
-        "start": start,
-        "duration": duration,
-        "shifts": shifts,
-        "seed": seed,
-        "overlap": overlap,
-        "segment": segment,
-        "no-split": not split,
-        "output-rate": rate,
-        "transition-power": transition_power,
-    }
+    given = _settings.encode({**settings, "out": errors.path_text(out)})
     results: Dict[str, FileResult] = {}
 
     def take(event: Dict[str, Any], status: int) -> None:
@@ -149,11 +96,10 @@ def separate_files(
         show = stack.enter_context(_progress.reporting(progress, model.sample_rate, title))
         if not inputs:
             return []
-        given = {name: _setting(value) for name, value in settings.items() if value is not None}
         arguments = (
             _library.strings(inputs, "a path"),
             len(inputs),
-            _library.text(json.dumps(given), "the settings"),
+            given,
             _call.event_callback(callbacks, take),
             _progress.c_callback(callbacks, show) if show else _library.ProgressCallback(),
         )
@@ -161,13 +107,6 @@ def separate_files(
             lambda: _library.invoke("sd_run", handle, *arguments, None, token.handle), token
         )
     return [results[path] for path in inputs]
-
-
-def _setting(value: Any) -> Any:
-    """A value of the settings: a number as text, without an exponent."""
-    if isinstance(value, (bool, list)):
-        return value
-    return np.format_float_positional(value, trim="-") if isinstance(value, float) else str(value)
 
 
 def _result(event: Dict[str, Any], status: int) -> FileResult:

@@ -33,12 +33,6 @@ OK, DONE = 0, 1
 PLANAR, INTERLEAVED = 0, 1
 
 PRECISIONS = {"default": 0, "float32": 1, "bfloat16": 2, "int8": 3, "auto": 4}
-RATES = {"model": 0, "input": 1}
-ORDERS = {"interleaved": 0, "sequential": 1}
-CHUNKINGS = {"msst": 0, "audio-separator": 1}
-CONTAINERS = {"wav": 0, "flac": 1, "mp3": 2, "raw": 3}
-SAMPLE_FORMATS = {"int16": 0, "int24": 1, "float32": 2}
-CLIPS = {"rescale": 0, "clamp": 1, "tanh": 2, "none": 3}
 METRICS = {"sdr": 1, "si_sdr": 2, "bsseval": 4}
 
 
@@ -128,51 +122,17 @@ class Random(ctypes.Structure):
     _fields_ = (("words", c_uint32 * RANDOM_WORDS), ("position", c_int32))
 
 
-class SeparationOptions(_Sized):
-    """`sd_separation_options`."""
+class Outputs(_Sized):
+    """`sd_outputs`."""
 
     _fields_ = (
         ("size", c_size_t),
-        ("shifts", c_int32),
-        ("has_seed", c_int32),
-        ("seed", c_uint64),
-        ("overlap", c_double),
-        ("segment_seconds", c_double),
-        ("split", c_int32),
-        ("rate", c_int32),
-        ("transition_power", c_double),
-        ("order", c_int32),
-        ("chunking", c_int32),
-        ("random", POINTER(Random)),
-        ("progress", ProgressCallback),
-        ("progress_context", c_void_p),
-        ("cancellation", c_void_p),
-    )
-
-
-class FileOptions(_Sized):
-    """`sd_file_options`."""
-
-    _fields_ = (
-        ("size", c_size_t),
-        ("container", c_int32),
-        ("sample_format", c_int32),
-        ("clip", c_int32),
-        ("mp3_bit_rate", c_int32),
-        ("mp3_preset", c_int32),
+        ("names", POINTER(c_char_p)),
+        ("count", c_int32),
+        ("channels", c_int32),
+        ("sample_rate", c_int32),
         ("reserved", c_int32),
-    )
-
-
-class StreamOptions(_Sized):
-    """`sd_stream_options`."""
-
-    _fields_ = (
-        ("size", c_size_t),
-        ("is_live", c_int32),
-        ("mean", c_float),
-        ("standard_deviation", c_float),
-        ("temporary_folder", c_char_p),
+        ("frames", c_size_t),
     )
 
 
@@ -222,13 +182,13 @@ class Scores(ctypes.Structure):
 _FUNCTIONS: Any = {
     "sd_open": (c_char_p, POINTER(OpenOptions), POINTER(c_void_p)),
     "sd_model_describe": (c_void_p, POINTER(ModelInfo)),
-    "sd_stem_frames": (c_void_p, c_size_t, c_int32, c_int32, POINTER(c_size_t)),
+    "sd_plan": (c_void_p, c_char_p, c_size_t, c_int32, POINTER(Outputs)),
     "sd_separate": (
-        c_void_p, POINTER(Audio), POINTER(SeparationOptions), c_void_p, c_size_t, c_int32,
-        POINTER(c_uint64),
+        c_void_p, POINTER(Audio), c_char_p, c_void_p, c_size_t, c_int32, POINTER(Random),
+        POINTER(c_uint64), ProgressCallback, c_void_p, c_void_p,
     ),
     "sd_analyze": (
-        c_void_p, POINTER(Audio), POINTER(SeparationOptions), EventCallback, c_void_p,
+        c_void_p, POINTER(Audio), c_char_p, EventCallback, ProgressCallback, c_void_p, c_void_p,
     ),
     "sd_run": (
         c_void_p, POINTER(c_char_p), c_size_t, c_char_p, EventCallback, ProgressCallback, c_void_p,
@@ -240,10 +200,10 @@ _FUNCTIONS: Any = {
     "sd_convert": (
         POINTER(Audio), c_int32, c_int32, c_void_p, c_size_t, c_int32, POINTER(c_size_t),
     ),
-    "sd_write": (POINTER(Audio), c_char_p, POINTER(FileOptions)),
+    "sd_write": (POINTER(Audio), c_char_p, c_char_p),
     "sd_stream_open": (
-        c_void_p, c_int32, c_int32, POINTER(StreamOptions), POINTER(SeparationOptions),
-        POINTER(c_void_p),
+        c_void_p, c_int32, c_int32, c_char_p, POINTER(Random), ProgressCallback, c_void_p,
+        c_void_p, POINTER(c_void_p),
     ),
     "sd_stream_push": (c_void_p, c_void_p, c_size_t, c_int32),
     "sd_stream_finish": (c_void_p,),
@@ -277,7 +237,7 @@ def library() -> ctypes.CDLL:
         function = getattr(found, name)
         function.restype = None
         function.argtypes = (c_void_p,)
-    for name in ("open", "separation", "file", "stream", "quantize"):
+    for name in ("open", "quantize"):
         function = getattr(found, f"sd_{name}_options_init")
         function.restype = None
         function.argtypes = (c_void_p,)

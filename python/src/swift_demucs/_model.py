@@ -27,7 +27,7 @@ from typing import (
 
 import numpy as np
 
-from . import _arrays, _call, _library, _progress, _recordings, errors
+from . import _arrays, _call, _library, _progress, _recordings, _settings, errors
 from ._arrays import Array
 from ._recordings import Path_
 from ._separation import Separation
@@ -38,6 +38,30 @@ if TYPE_CHECKING:
     from ._files import FileResult
 
     Seed = Union[int, random.Random, None]
+
+
+def _names(outputs: _library.Outputs) -> Tuple[str, ...]:
+    return tuple(outputs.names[index].decode() for index in range(outputs.count))
+
+
+@contextlib.contextmanager
+def _shifts(settings: Dict[str, Any], seed: Seed) -> Iterator[Tuple[bytes, Any]]:
+    """The settings for the C library, and a generator of shifts given as ``seed``, which moves on."""
+    generator: Any = seed
+    if not hasattr(generator, "getstate"):
+        yield _settings.encode({**settings, "seed": seed}), None
+        return
+    began = generator.getstate()
+    version, words, gauss = began
+    state = _library.Random()
+    state.words[:] = words[:-1]
+    state.position = words[-1]
+    try:
+        yield _settings.encode(settings), state
+    finally:
+        # A number that a callback or another thread drew meanwhile must not be drawn again.
+        if generator.getstate() == began:
+            generator.setstate((version, (*state.words, state.position), gauss))
 
 
 @dataclass(frozen=True)
@@ -179,162 +203,72 @@ class Model:
     def _calling(
         self,
         callbacks: _call.Callbacks,
-        given: Dict[str, Any],
         progress: _progress.ProgressOption,
         cancellation: Optional[_call.Cancellation],
         title: Callable[[], Optional[str]] = lambda: None,
     ) -> Iterator[Tuple[_call.Token, Any, Any]]:
-        """A token, the model's handle and the options, for a call of the library that separates."""
+        """A token, the model's handle and C's progress, for a call of the library that separates."""
         with contextlib.ExitStack() as stack:
             token = stack.enter_context(_call.token(cancellation))
             handle = stack.enter_context(self._use())
             report = stack.enter_context(_progress.reporting(progress, self.sample_rate, title))
-            options = stack.enter_context(
-                self._separation_options(callbacks, token, **given, progress=report)
+            callback = (
+                _progress.c_callback(callbacks, report) if report else _library.ProgressCallback()
             )
-            yield token, handle, options
-
-    @contextlib.contextmanager
-    def _separation_options(
-        self,
-        callbacks: _call.Callbacks,
-        token: _call.Token,
-        *,
-        shifts: int,
-        seed: Seed,
-        overlap: Optional[float],
-        segment: Optional[float],
-        split: bool = True,
-        rate: str = "model",
-        transition_power: float = 1.0,
-        order: str = "interleaved",
-        chunking: str = "msst",
-        progress: Optional[Callable[[_progress.Progress], object]],
-    ) -> Iterator[Any]:
-        """The C library's options; at the end, a generator given as ``seed`` moves on."""
-        options = _library.defaults(_library.SeparationOptions, "sd_separation_options_init")
-        options.shifts = _arrays.integer(shifts, "shifts", 0, 100)
-        options.overlap = -1 if overlap is None else _arrays.real(overlap, "overlap")
-        if overlap is not None and options.overlap < 0:
-            raise errors.ArgumentError(
-                f"overlap is {overlap!r}, expected 0 to less than 1, or None"
-            )
-        options.segment_seconds = 0 if segment is None else _arrays.real(segment, "segment")
-        if segment is not None and not options.segment_seconds > 0:
-            raise errors.ArgumentError(
-                f"segment is {segment!r}, expected a positive number or None"
-            )
-        options.split = _arrays.flag(split, "split")
-        options.rate = _arrays.one_of(rate, "rate", _library.RATES)
-        options.transition_power = _arrays.real(transition_power, "transition_power")
-        options.order = _arrays.one_of(order, "order", _library.ORDERS)
-        options.chunking = _arrays.one_of(chunking, "chunking", _library.CHUNKINGS)
-        if progress is not None:
-            options.progress = _progress.c_callback(callbacks, progress)
-        options.cancellation = token.handle
-        generator: Any = seed
-        if not hasattr(generator, "getstate"):
-            options.has_seed = 0 if seed is None else 1
-            options.seed = 0 if seed is None else _arrays.integer(seed, "seed", 0, 2**64 - 1)
-            yield options
-            return
-        began = generator.getstate()
-        version, words, gauss = began
-        state = _library.Random()
-        state.words[:] = words[:-1]
-        state.position = words[-1]
-        options.random.contents = state
-        try:
-            yield options
-        finally:
-            # A number that a callback or another thread drew meanwhile must not be drawn again.
-            if generator.getstate() == began:
-                generator.setstate((version, (*state.words, state.position), gauss))
+            yield token, handle, callback
 
     def separate(
         self,
         source: Any,
         sample_rate: Optional[int] = None,
         *,
-        shifts: int = 1,
         seed: Seed = None,
-        overlap: Optional[float] = None,
-        segment: Optional[float] = None,
-        split: bool = True,
-        rate: str = "model",
-        transition_power: float = 1.0,
-        order: str = "interleaved",
-        chunking: str = "msst",
         progress: _progress.ProgressOption = None,
         cancellation: Optional[_call.Cancellation] = None,
+        **settings: Any,
     ) -> Separation:
         """Separates a sound file, or samples ``[channels, frames]`` with full scale 1.
 
         :param source: a path; or float32 samples in a NumPy array, a torch tensor, or anything with
             ``__dlpack__`` or a buffer. The stems of a torch tensor are torch tensors.
         :param sample_rate: rate of the samples in Hz; ``None`` is the model's. Not for files.
-        :param shifts: number of random time shifts to average over; each takes one pass.
         :param seed: seed of the shifts, as for ``random.seed(seed)``; or a ``random.Random``, which
             draws them and ends in the same state as with demucs, unless the caller draws from it
             meanwhile; ``None`` draws a seed.
-        :param overlap: share of a segment that overlaps the next one; None for the model's own.
-        :param segment: length of a segment in seconds; ``None`` is the model's own, which for
-            HTDemucs is the longest.
-        :param split: whether to cut the track into segments.
-        :param rate: sample rate of the stems: ``"model"``, or ``"input"`` for the input's own rate
-            and length.
-        :param transition_power: exponent of the triangular weights of overlapping segments.
-        :param order: ``"sequential"`` runs shifts and models one after the other, as demucs does.
-        :param chunking: how the track of a RoFormer is treated: ``"msst"`` as by
-            Music-Source-Separation-Training, or ``"audio-separator"`` as by that program.
         :param progress: a function that takes a :class:`Progress`, or whether to show a bar;
             ``None`` shows one in a terminal. If the function raises, the separation stops.
+        :param settings: the command's options, with underscores: which signals to make
+            (``stems=["vocals"]``, ``two_stems="vocals"``, ``mix={"karaoke": "drums+bass"}``,
+            ``residual``, ``then={"drums": "drumsep"}``, ``output_rate="input"``), and how to
+            separate (``shifts``, ``overlap``, ``segment``, ``no_split``, ``transition_power``).
 
         Raises :class:`ArgumentError`, :class:`InputError`, :class:`Cancelled`, :class:`StateError`.
         """
         _progress.check(progress)
-        _arrays.one_of(rate, "rate", _library.RATES)
         title, array, input_rate, layout, kind = self._source(
-            source, sample_rate, keeps_rate=rate == "input", cancellation=cancellation
+            source, sample_rate, cancellation=cancellation
         )
         callbacks = _call.Callbacks()
-        given = {
-            "shifts": shifts,
-            "seed": seed,
-            "overlap": overlap,
-            "segment": segment,
-            "split": split,
-            "rate": rate,
-            "transition_power": transition_power,
-            "order": order,
-            "chunking": chunking,
-        }
-        with self._calling(callbacks, given, progress, cancellation, lambda: title) as call:
-            token, handle, options = call
+        outputs = _library.Outputs()
+        with _shifts(settings, seed) as (given, generator), self._calling(
+            callbacks, progress, cancellation, lambda: title
+        ) as (token, handle, report):
             mix = _arrays.audio(array, layout, input_rate)
-            frames = c_size_t()
-            _library.invoke(
-                "sd_stem_frames", handle, mix.frames, input_rate, options.rate, byref(frames)
-            )
-            stems = np.empty((len(self.stems), self.channels, frames.value), np.float32)
+            _library.invoke("sd_plan", handle, given, mix.frames, input_rate, byref(outputs))
+            stems = np.empty((outputs.count, outputs.channels, outputs.frames), np.float32)
             drawn = c_uint64()
             callbacks.run(
                 lambda: _library.invoke(
-                    "sd_separate",
-                    handle,
-                    byref(mix),
-                    byref(options),
-                    stems.ctypes.data,
-                    frames.value,
-                    _library.PLANAR,
-                    byref(drawn),
+                    "sd_separate", handle, byref(mix), given, stems.ctypes.data, outputs.frames,
+                    _library.PLANAR, generator and byref(generator), byref(drawn), report, None, token.handle,
                 ),
                 token,
-            )
-        stem_rate = input_rate if rate == "input" else self.sample_rate
+            )  # fmt: skip
+            names = _names(outputs)
+        stem_rate = outputs.sample_rate
         return Separation(
             stems,
-            self.stems,
+            names,
             stem_rate,
             drawn.value,
             lambda: kind(self._converted(array, layout, input_rate, stem_rate)),
@@ -346,20 +280,11 @@ class Model:
         source: Any,
         sample_rate: Optional[int],
         *,
-        keeps_rate: bool,
         cancellation: Optional[_call.Cancellation],
     ) -> Tuple[Optional[str], Array, int, int, Callable[[Array], Any]]:
-        """The title of a file, and the samples of a source with their rate, layout and type.
-
-        A file is read at the model's rate and channels, unless it keeps its rate.
-        """
+        """The title of a file, and the samples of a source with their rate, layout and type."""
         if isinstance(source, (str, bytes, os.PathLike)):
-            array, input_rate = _recordings.read(
-                source,
-                sample_rate=None if keeps_rate else self.sample_rate,
-                channels=None if keeps_rate else self.channels,
-                cancellation=cancellation,
-            )
+            array, input_rate = _recordings.read(source, cancellation=cancellation)
             title = Path(errors.path_text(source)).name
             return title, array, input_rate, _library.PLANAR, _arrays.as_numpy
         array, layout, kind = _arrays.samples_of(source, "source")
@@ -371,23 +296,20 @@ class Model:
         source: Any,
         sample_rate: Optional[int] = None,
         *,
-        shifts: int = 0,
-        seed: Seed = None,
-        overlap: Optional[float] = None,
-        segment: Optional[float] = None,
         progress: _progress.ProgressOption = None,
         cancellation: Optional[_call.Cancellation] = None,
+        **settings: Any,
     ) -> Analysis:
         """Finds the tempo, the beats and the key of a track, which is separated for it.
 
-        The arguments are those of :meth:`separate`. Without shifts, a track always gets the same
-        beats.
+        The arguments are those of :meth:`separate` that say how to separate. By default there are
+        no shifts, so that a track always gets the same beats.
 
         Raises :class:`ArgumentError`, :class:`InputError`, :class:`Cancelled`, :class:`StateError`.
         """
         _progress.check(progress)
         title, array, input_rate, layout, _ = self._source(
-            source, sample_rate, keeps_rate=False, cancellation=cancellation
+            source, sample_rate, cancellation=cancellation
         )
         found: List[Analysis] = []
 
@@ -403,18 +325,13 @@ class Model:
 
         callbacks = _call.Callbacks()
         callback = _call.event_callback(callbacks, take)
-        given = {
-            "shifts": shifts,
-            "seed": seed,
-            "overlap": overlap,
-            "segment": segment,
-        }
-        with self._calling(callbacks, given, progress, cancellation, lambda: title) as call:
-            token, handle, options = call
+        given = _settings.encode({"shifts": 0, **settings})
+        with self._calling(callbacks, progress, cancellation, lambda: title) as call:
+            token, handle, report = call
             mix = _arrays.audio(array, layout, input_rate)
             callbacks.run(
                 lambda: _library.invoke(
-                    "sd_analyze", handle, byref(mix), byref(options), callback, None
+                    "sd_analyze", handle, byref(mix), given, callback, report, None, token.handle
                 ),
                 token,
             )
@@ -431,70 +348,46 @@ class Model:
         blocks: Iterable[Any],
         sample_rate: Optional[int] = None,
         *,
-        live: Optional[Tuple[float, float]] = None,
         block_frames: int = 44_100,
-        temporary_folder: Optional[Path_] = None,
-        shifts: int = 1,
         seed: Seed = None,
-        overlap: Optional[float] = None,
-        segment: Optional[float] = None,
-        split: bool = True,
-        rate: str = "model",
-        transition_power: float = 1.0,
-        chunking: str = "msst",
         progress: _progress.ProgressOption = False,
         cancellation: Optional[_call.Cancellation] = None,
+        **settings: Any,
     ) -> Iterator[Dict[str, Any]]:
         """Separates blocks of samples ``[channels, frames]`` in flat memory.
 
         Yields blocks of stems by name, of at most ``block_frames`` frames. HTDemucs normalises a
-        track by its mean and its standard deviation, so blocks wait in a temporary file until the
-        last one has come; the stems then equal those of :meth:`separate`. If ``live`` gives these
-        two numbers of the mono mix, stems come about one segment after their samples, and nothing
-        is written to the disk.
+        track by its mean and its standard deviation, so blocks wait in a temporary file (in the
+        folder ``spool``) until the last one has come; the stems then equal those of
+        :meth:`separate`. With ``live=True``, and these two numbers of the mono mix as ``mean`` and
+        ``standard_deviation``, stems come about one segment after their samples, and nothing is
+        written to the disk.
 
-        Raises the errors of :meth:`separate`, and :class:`OutputError` for the temporary file.
+        The other arguments are those of :meth:`separate`. Raises its errors, and
+        :class:`OutputError` for the temporary file.
         """
         _progress.check(progress)
         capacity = _arrays.integer(block_frames, "block_frames", 1, 10_000_000)
         input_rate = self.sample_rate if sample_rate is None else _arrays.rate(sample_rate)
-        settings = _library.defaults(_library.StreamOptions, "sd_stream_options_init")
-        if live is not None:
-            try:
-                mean, deviation = live
-            except (TypeError, ValueError):
-                raise TypeError(
-                    f"live is {live!r}, expected the mean and the standard deviation of the mono "
-                    "mix, or None"
-                ) from None
-            settings.is_live = 1
-            settings.mean = _arrays.real(mean, "the mean")
-            settings.standard_deviation = _arrays.real(deviation, "the standard deviation")
-        folder = None if temporary_folder is None else errors.path_text(temporary_folder).encode()
-        settings.temporary_folder = folder
-        options: Dict[str, Any] = {
-            "shifts": shifts, "seed": seed, "overlap": overlap, "segment": segment, "split": split,
-            "rate": rate, "transition_power": transition_power, "order": "interleaved",
-            "chunking": chunking,
-        }  # fmt: skip
         return self._stream(
-            iter(blocks), input_rate, settings, capacity, options, progress, cancellation
+            iter(blocks), input_rate, settings, capacity, seed, progress, cancellation
         )
 
     def _stream(
         self,
         blocks: Iterator[Any],
         input_rate: int,
-        settings: Any,
+        settings: Dict[str, Any],
         capacity: int,
-        given: Dict[str, Any],
+        seed: Seed,
         progress: _progress.ProgressOption,
         cancellation: Optional[_call.Cancellation],
     ) -> Iterator[Dict[str, Any]]:
         callbacks = _call.Callbacks()
         with contextlib.ExitStack() as stack:
-            token, model, options = stack.enter_context(
-                self._calling(callbacks, given, progress, cancellation)
+            given, generator = stack.enter_context(_shifts(settings, seed))
+            token, model, report = stack.enter_context(
+                self._calling(callbacks, progress, cancellation)
             )
             try:
                 array, layout, kind = _arrays.samples_of(next(blocks), "block 0")
@@ -505,9 +398,12 @@ class Model:
             channels = array.shape[0]
             opened = c_void_p()
             _library.invoke(
-                "sd_stream_open", model, channels, input_rate, byref(settings), byref(options),
-                byref(opened),
+                "sd_stream_open", model, channels, input_rate, given, generator and byref(generator), report, None,
+                token.handle, byref(opened),
             )  # fmt: skip
+            outputs = _library.Outputs()
+            _library.invoke("sd_plan", model, given, 0, input_rate, byref(outputs))
+            names = _names(outputs)
             handle = _call.Handle(opened, "sd_stream_close")
             stack.callback(handle.close)
             stream = stack.enter_context(handle.use("stream"))
@@ -529,10 +425,10 @@ class Model:
                 return 0 if status == _library.DONE else frames.value
 
             def pulled() -> Iterator[Dict[str, Any]]:
-                shape = (len(self.stems), self.channels, capacity)
+                shape = (len(names), self.channels, capacity)
                 stems = np.empty(shape, np.float32)
                 while (count := pull(stems)) > 0:
-                    yield {name: kind(stem[:, :count]) for name, stem in zip(self.stems, stems)}
+                    yield {name: kind(stem[:, :count]) for name, stem in zip(names, stems)}
                     stems = np.empty(shape, np.float32)
 
             def push() -> None:
@@ -540,8 +436,8 @@ class Model:
 
             push()
             for index, block in enumerate(blocks, 1):
-                if settings.is_live:
-                    yield from pulled()
+                # Nothing yet, unless the stream is live.
+                yield from pulled()
                 array, layout, _ = _arrays.samples_of(block, f"block {index}")
                 if array.shape[0] != channels:
                     raise errors.ArgumentError(

@@ -10,7 +10,7 @@ from typing import Any, List, Optional, Tuple, Union
 
 import numpy as np
 
-from . import _arrays, _call, _library, errors
+from . import _arrays, _call, _library, _settings, errors
 from ._arrays import Array
 
 Path_ = Union[str, bytes, "os.PathLike[Any]"]
@@ -18,7 +18,6 @@ Path_ = Union[str, bytes, "os.PathLike[Any]"]
 logger = logging.getLogger("swift_demucs")
 
 SUFFIXES = {".wav": "wav", ".flac": "flac", ".mp3": "mp3"}
-FORMATS = {form: _library.CONTAINERS[form] for form in SUFFIXES.values()}
 
 
 def _log(_context: Any, level: int, message: bytes) -> None:
@@ -93,38 +92,19 @@ def convert(audio: Array, layout: int, sample_rate: int, channels: int, new_rate
     return result
 
 
-def file_options(
-    form: str,
-    sample_format: str,
-    clip: str,
-    mp3_bit_rate: int,
-    mp3_preset: int,
-) -> Any:
-    """Makes the C library's options of a sound file."""
-    options = _library.defaults(_library.FileOptions, "sd_file_options_init")
-    options.container = _arrays.one_of(form, "format", FORMATS)
-    options.sample_format = _arrays.one_of(sample_format, "sample_format", _library.SAMPLE_FORMATS)
-    options.clip = _arrays.one_of(clip, "clip", _library.CLIPS)
-    options.mp3_bit_rate = _arrays.integer(mp3_bit_rate, "mp3_bit_rate", 8, 320)
-    options.mp3_preset = _arrays.integer(mp3_preset, "mp3_preset", 2, 7)
-    return options
-
-
 def write(
     path: Path_,
     samples: Any,
     sample_rate: int,
-    *,
-    sample_format: str = "int16",
-    clip: str = "rescale",
-    mp3_bit_rate: int = 320,
-    mp3_preset: int = 2,
+    **settings: Any,
 ) -> Path:
     """Writes samples ``[channels, frames]`` as WAV, FLAC or MP3, by the name's extension.
 
-    ``clip`` brings samples beyond ±1 into range: ``rescale`` divides all by 1.01 times the peak if
-    that is above one, ``clamp`` and ``tanh`` change single samples, ``none`` leaves them to the
-    format. The file gets its name only when it is complete.
+    :param settings: ``int24``, ``float32``, ``mp3_bitrate``, ``mp3_preset``; ``clip_mode`` brings
+        samples beyond ±1 into range: ``rescale`` divides all by 1.01 times the peak if that is above
+        one, ``clamp`` and ``tanh`` change single samples, ``none`` leaves them to the format.
+
+    The file gets its name only when it is complete.
 
     Raises :class:`OutputError`.
     """
@@ -136,12 +116,10 @@ def write(
         )
     array, layout, _ = _arrays.samples_of(samples, "samples")
     audio = _arrays.audio(array, layout, _arrays.rate(sample_rate))
-    options = file_options(SUFFIXES[suffix], sample_format, clip, mp3_bit_rate, mp3_preset)
+    given = _settings.encode({"format": SUFFIXES[suffix], **settings})
     with _call.token(None) as token:
         _call.Callbacks().run(
-            lambda: _library.invoke(
-                "sd_write", byref(audio), text.encode(), byref(options), path=text
-            ),
+            lambda: _library.invoke("sd_write", byref(audio), text.encode(), given, path=text),
             token,
         )
     return Path(text)

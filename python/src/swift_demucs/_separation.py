@@ -6,7 +6,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Callable, Dict, Iterable, Iterator, List, Mapping, Optional, Tuple, Type
 
-from . import _arrays, _library, _recordings, errors
+from . import _arrays, _recordings, errors
 from ._arrays import Array
 
 
@@ -36,7 +36,7 @@ class Separation(Mapping[str, Any]):
 
     @property
     def names(self) -> Tuple[str, ...]:
-        """The stems' names, in the model's order."""
+        """The names of the stems and of other signals that were asked for, in their order."""
         return self._names
 
     @property
@@ -59,7 +59,7 @@ class Separation(Mapping[str, Any]):
     def _index(self, name: str) -> int:
         if isinstance(name, str) and name in self._names:
             return self._names.index(name)
-        raise KeyError(f"no stem {name!r}; the model gives {', '.join(self._names)}")
+        raise KeyError(f"no stem {name!r}; there are {', '.join(self._names)}")
 
     def __getitem__(self, name: str) -> Any:
         return self._kind(self._numpy()[self._index(name)])
@@ -69,7 +69,7 @@ class Separation(Mapping[str, Any]):
         names = self.__dict__.get("_names", ())
         if not name.startswith("_") and name in names:
             return self[name]
-        raise AttributeError(f"no attribute or stem {name!r}; the model gives {', '.join(names)}")
+        raise AttributeError(f"no attribute or stem {name!r}; there are {', '.join(names)}")
 
     def __getstate__(self) -> Dict[str, Any]:
         return {**self.__dict__, "_mixture": self.mixture}
@@ -110,30 +110,29 @@ class Separation(Mapping[str, Any]):
         *,
         stems: Optional[Iterable[str]] = None,
         format: str = "wav",
-        sample_format: str = "int16",
-        clip: str = "rescale",
-        mp3_bit_rate: int = 320,
-        mp3_preset: int = 2,
+        gain: str = "stem",
+        **settings: Any,
     ) -> Dict[str, Path]:
         """Writes each stem as ``folder/NAME.wav``; the folder is made if it is missing.
 
-        ``clip`` is as in :func:`swift_demucs.write`; ``rescale_together`` divides all stems by the
-        same number, so that they still sum to the mixture, scaled.
+        :param gain: ``common`` divides all stems by the same number, so that they still sum to the
+            mixture, scaled.
+        :param settings: those of :func:`swift_demucs.write`.
 
         Raises :class:`OutputError`.
         """
-        _arrays.one_of(format, "format", _recordings.FORMATS)
-        if clip != "rescale_together":
-            _arrays.one_of(clip, "clip", _library.CLIPS)
+        _arrays.one_of(gain, "gain", {"stem": 0, "common": 1})
         array = self._numpy()
         chosen = self._names if stems is None else tuple(stems)
         signals = {name: array[self._index(name)] for name in chosen}
-        if clip == "rescale_together":
+        if gain == "common":
             peak = max((float(abs(signal).max()) for signal in signals.values()), default=0.0)
             divisor = max(1.01 * peak, 1.0)
             signals = {name: signal / divisor for name, signal in signals.items()}
-            clip = "none"
+            settings["clip_mode"] = "none"
         base = Path(errors.path_text(folder))
+        if f".{format}" not in _recordings.SUFFIXES:
+            raise errors.ArgumentError(f"format is {format!r}, expected wav, flac or mp3")
         try:
             base.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -142,12 +141,10 @@ class Separation(Mapping[str, Any]):
             ) from error
         return {
             name: _recordings.write(
-                base / f"{name}.{format}", signal, self.sample_rate,
-                sample_format=sample_format, clip=clip,
-                mp3_bit_rate=mp3_bit_rate, mp3_preset=mp3_preset,
+                base / f"{name}.{format}", signal, self.sample_rate, **settings
             )
             for name, signal in signals.items()
-        }  # fmt: skip
+        }
 
     def close(self) -> None:
         """Releases the samples. Arrays that were taken before stay valid."""

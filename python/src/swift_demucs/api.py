@@ -2,7 +2,8 @@
 
     import swift_demucs.api as demucs_api  # instead of: import demucs.api as demucs_api
 
-Arguments, results, callbacks and random shifts are the reference's. Where the reference returns
+Arguments, results, callbacks and random shifts are the reference's; but the shifts and a bag's models
+advance together, and so do their callbacks. Where the reference returns
 torch tensors, so does this module if the caller imported torch; else it returns NumPy arrays.
 ``device`` is accepted and has no effect: everything runs on the CPU.
 """
@@ -179,7 +180,7 @@ class Separator:
                 shifts=self._shifts,
                 seed=random,  # type: ignore[arg-type]
                 overlap=self._overlap,
-                split=self._split,
+                no_split=not self._split,
                 segment=self._segment,
                 progress=self._reporter(array.shape[1], bar),
             )
@@ -269,9 +270,9 @@ def save_audio(
     if suffix != ".mp3":
         bits = _arrays.integer(bits_per_sample, "bits_per_sample", 1, 64)
     if _arrays.flag(as_float, "as_float") and suffix == ".wav":
-        sample_format = "float32"
+        sample_format = {"float32": True}
     elif bits in (16, 24):
-        sample_format = f"int{bits}"
+        sample_format = {"int24": bits == 24}
     else:
         raise errors.ArgumentError(
             f"Invalid bits_per_sample: {bits_per_sample}; expected 16 or 24, or as_float=True"
@@ -280,10 +281,10 @@ def save_audio(
         text,
         wav,
         samplerate,
-        sample_format=sample_format,
-        clip="none" if clip is None else clip,
-        mp3_bit_rate=bitrate,
+        clip_mode="none" if clip is None else clip,
+        mp3_bitrate=bitrate,
         mp3_preset=preset,
+        **sample_format,
     )
 
 

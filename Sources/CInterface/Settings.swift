@@ -1,0 +1,203 @@
+// The settings of calls on samples in memory: the fields of a request that have an effect for them.
+
+import CSwiftDemucs
+import Demucs
+import Runs
+import System
+import Tracks
+
+/// The settings of `sd_separate`.
+struct SeparationSettings: RequestSettings {
+    static let fields: [RequestField<Self>] = []
+    static let scopes: Set<FieldScope> = [.signals, .separation]
+    var request = SeparationRequest()
+}
+
+/// The settings of `sd_analyze`.
+struct AnalysisSettings: RequestSettings {
+    static let fields: [RequestField<Self>] = []
+    static let scopes: Set<FieldScope> = [.separation]
+    var request = SeparationRequest()
+}
+
+/// The settings of `sd_write`.
+struct WriteSettings: RequestSettings {
+    static let fields: [RequestField<Self>] = []
+    static let scopes: Set<FieldScope> = [.encoding]
+    var request = SeparationRequest()
+}
+
+/// The settings of a stream, and of `sd_plan` for both.
+struct StreamSettings: RequestSettings {
+    static let scopes: Set<FieldScope> = [.signals, .separation]
+    var request = SeparationRequest()
+    var isLive = false
+    /// Of a live stream's mono mix at the model's rate.
+    var mean: Float = 0
+    var standardDeviation: Float = 0.1
+    var spoolFolder: String?
+
+    static let fields: [RequestField<Self>] = [
+        RequestField(flag: "live", help: "Give stems before the stream has ended.") {
+            $1.isLive = $0
+        },
+        RequestField(
+            "mean", .text(placeholder: "number"), .number, help: "Mean of the mono mix.",
+            parse: { value, settings throws(SeparationRequest.Expected) in
+                settings.mean = try number(value, "a finite number") { $0.isFinite }
+            }),
+        RequestField(
+            "standard-deviation", .text(placeholder: "number"), .number,
+            help: "Standard deviation of the mono mix.",
+            parse: { value, settings throws(SeparationRequest.Expected) in
+                settings.standardDeviation = try number(
+                    value, "a positive finite number"
+                ) { $0 > 0 && $0.isFinite }
+            }),
+        RequestField(
+            "spool", .text(placeholder: "folder"), .string, help: "Folder of the temporary file.",
+            parse: { $1.spoolFolder = $0 }),
+    ]
+
+    private static func number(
+        _ text: String, _ expected: String, _ isValid: (Float) -> Bool
+    ) throws(SeparationRequest.Expected) -> Float {
+        guard let value = Float(text), isValid(value) else {
+            throw SeparationRequest.Expected(expected)
+        }
+        return value
+    }
+}
+
+extension RequestSettings {
+    /// The settings of a C string of JSON; the defaults for NULL.
+    ///
+    /// - Throws: `SD_ERROR_ARGUMENT`, `RunError`.
+    init(_ json: UnsafePointer<CChar>?) throws {
+        try self.init(json: try optionalText(json, "settings") ?? "{}")
+    }
+}
+
+/// A request for samples in memory, resolved for a model.
+struct PlannedRequest {
+    let request: SeparationRequest
+    let separator: Separator
+    let outputs: [NamedSignal]
+
+    /// - Throws: `RunError` for a request that doesn't fit the model; the errors of finding and opening
+    ///   the models that follow.
+    init(_ request: SeparationRequest, of model: LoadedModel) throws {
+        let run = try model.modelOfRun(request)
+        self.request = run.withLoadedStems(request)
+        separator = run.separator ?? model.separator
+        outputs = try self.request.outputs(of: run.stems)
+        if outputs.isEmpty {
+            throw RequestError.invalidValue(
+                field: "stems", value: SeparationRequest.noStems,
+                expected: "one of " + run.stems.all.joined(separator: ", "))
+        }
+        try run.checkLoaded(outputs)
+        _ = try run.precision(of: request)
+        try separator.validate(options)
+    }
+
+    var signals: [StemOutput.Signal] { outputs.map(\.signal) }
+
+    /// Channels of all outputs.
+    var rowCount: Int { outputs.count * separator.model.audioChannels }
+
+    var options: SeparationOptions { request.separation }
+}
+
+/// The callback and the cancellation of one call.
+struct CallProgress: @unchecked Sendable {
+    // @unchecked: the callback is called on the thread of the caller's call.
+    private let function: sd_progress_callback?
+    private let context: UnsafeMutableRawPointer?
+    private let memberCount: Int
+    /// The caller's cancellation cancels it, and so does the result of the callback, which must not
+    /// stop other calls with that cancellation.
+    let token: CancellationToken
+
+    /// - Parameter token: cancels the call; nil for one of the caller's cancellation.
+    init(
+        _ function: sd_progress_callback?, _ context: UnsafeMutableRawPointer?,
+        of separator: Separator, within cancellation: OpaquePointer?
+    ) throws(CallError) {
+        try self.init(
+            function, context, of: separator, cancelling: CancellationToken(within: cancellation))
+    }
+
+    init(
+        _ function: sd_progress_callback?, _ context: UnsafeMutableRawPointer?,
+        of separator: Separator, cancelling token: CancellationToken
+    ) {
+        self.function = function
+        self.context = context
+        self.token = token
+        memberCount = separator.model.memberCount
+    }
+
+    /// Reports a segment to the caller, and cancels the work if the caller asks for it.
+    func report(_ event: SeparationProgress) {
+        guard let function, let segment = event.segment else { return }
+        let total = event.segmentsTotal
+        var value = sd_progress(
+            size: MemoryLayout<sd_progress>.size,
+            fraction: total > 0 ? Double(event.segmentsDone) / Double(total) : 0,
+            segments_done: Int64(event.segmentsDone), segments_total: Int64(total),
+            track_frames: Int64(event.trackSamples ?? 0),
+            segment_offset: Int64(segment.offsetSamples), shift: Int32(segment.shift),
+            member: Int32(segment.member), has_ended: segment.hasEnded ? 1 : 0,
+            member_count: Int32(memberCount))
+        if function(context, &value) != 0 { token.cancel() }
+    }
+}
+
+extension CancellationToken {
+    /// A token for one call, which the caller's cancellation cancels too.
+    convenience init(within cancellation: OpaquePointer?) throws(CallError) {
+        let outer: CancellationToken? =
+            cancellation == nil ? nil : try cancellationHandle.object(cancellation)
+        self.init(within: outer)
+    }
+}
+
+/// The caller's generator of shifts, or one of a seed.
+struct ShiftGenerator {
+    private let given: UnsafeMutablePointer<sd_random>?
+    var random: PythonRandom
+    /// The seed; nil for the caller's own generator.
+    let seed: UInt64?
+
+    /// - Throws: `SD_ERROR_ARGUMENT` for a state that Python's generator doesn't have.
+    init(
+        _ given: UnsafeMutablePointer<sd_random>?, _ options: SeparationOptions
+    ) throws(CallError) {
+        self.given = given
+        guard let given else {
+            let seed = options.seedOrDrawn()
+            random = PythonRandom(seed: seed)
+            self.seed = seed
+            return
+        }
+        let position = Int(given.pointee.position)
+        try CallError.require(
+            (0...PythonRandom.stateWords).contains(position), "random->position", position,
+            "0 to \(PythonRandom.stateWords)")
+        let words = withUnsafeBytes(of: &given.pointee.words) {
+            Array($0.bindMemory(to: UInt32.self))
+        }
+        random = PythonRandom(state: words, position: position)
+        seed = nil
+    }
+
+    /// Copies the state of a generator back to the caller's own.
+    func giveBack(_ generator: PythonRandom) {
+        guard let given else { return }
+        withUnsafeMutableBytes(of: &given.pointee.words) { words in
+            generator.state.withUnsafeBytes { words.copyMemory(from: $0) }
+        }
+        given.pointee.position = Int32(generator.position)
+    }
+}
