@@ -55,22 +55,22 @@ public func sd_separate(
         let mix = try BorrowedAudio(mix, "mix")
         let plan = try PlannedRequest(SeparationSettings(settings).request, of: model)
         let call = try CallProgress(progress, context, of: plan.separator, within: cancellation)
-        var generator = try ShiftGenerator(random, plan.options)
+        let generator = try ShiftGenerator(random, plan.options)
         let buffer = try StemBuffer(
             outputs, capacity: capacity, layout: layout,
             channels: plan.separator.model.audioChannels, rows: plan.rowCount)
         let recording = try plan.separator.recording(cancellation: call.token) { mix.reader() }
-        var pipeline = try plan.separator.pipeline(
-            recording, into: plan.signals, rate: plan.request.outputRate, options: plan.options,
-            random: &generator.random, cancellation: call.token)
-        let frames = pipeline.shape.sampleCount
+        let stream = try SeparationStream(
+            plan.separator, of: recording, into: plan.signals, rate: plan.request.outputRate,
+            options: plan.options, random: generator.random, cancellation: call.token)
+        let frames = stream.sampleCount ?? 0
         try CallError.require(
             capacity >= frames, "capacity", capacity,
             "at least the \(frames) frames of an output: see sd_plan")
         // All shifts are drawn: the state moves on even if a callback stops the separation.
-        generator.giveBack(generator.random)
+        generator.giveBack(stream.random)
         var written = 0
-        while let block = try pipeline.next(progress: call.report) {
+        while let block = try stream.next(progress: call.report) {
             buffer.write(block, at: written)
             written += block.sampleCount
         }

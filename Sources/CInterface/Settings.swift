@@ -166,7 +166,7 @@ extension CancellationToken {
 /// The caller's generator of shifts, or one of a seed.
 struct ShiftGenerator {
     private let given: UnsafeMutablePointer<sd_random>?
-    var random: PythonRandom
+    let random: PythonRandom
     /// The seed; nil for the caller's own generator.
     let seed: UInt64?
 

@@ -13,6 +13,7 @@ import Synchronization
 final class OpenStream {
     let stream: SeparationStream
     let generator: ShiftGenerator
+    private let call: CallProgress
     let rowCount: Int
     let channels: Int
     /// Outputs that did not fit into the caller's buffer.
@@ -26,14 +27,14 @@ final class OpenStream {
         generator: ShiftGenerator, call: CallProgress
     ) throws {
         self.generator = generator
+        self.call = call
         stream = try SeparationStream(
             plan.separator, into: plan.signals, channelCount: channels, sampleRateHz: sampleRateHz,
             normalization: settings.isLive
                 ? Normalization(
                     mean: settings.mean, standardDeviation: settings.standardDeviation) : nil,
             rate: plan.request.outputRate, spoolFolder: settings.spoolFolder,
-            options: plan.options, random: generator.random, cancellation: call.token,
-            progress: call.report)
+            options: plan.options, random: generator.random, cancellation: call.token)
         generator.giveBack(stream.random)
         rowCount = plan.rowCount
         self.channels = plan.separator.model.audioChannels
@@ -72,7 +73,7 @@ final class OpenStream {
     func next(atMost frames: Int) throws -> PlanarAudio? {
         guard
             let block = try rest
-                ?? step(stream.next)
+                ?? step({ try stream.next(progress: call.report) })
         else { return nil }
         guard block.sampleCount > frames else {
             rest = nil

@@ -1,14 +1,14 @@
-// A separation that takes audio in blocks and returns stems in blocks.
+// A separation in progress: audio comes as a whole or in blocks, and signals leave in blocks.
 
 import Audio
 import Signal
 import System
 import Tracks
 
-/// Separates audio that arrives in blocks, in constant memory.
+/// Separates a recording, or audio that arrives in blocks, into signals, in constant memory.
 ///
 /// HTDemucs normalises a track by statistics of the whole track. If they are given, the stream is
-/// live: stems leave about one segment after their samples arrive. Otherwise blocks are spooled to
+/// live: signals leave about one segment after their samples arrive. Otherwise blocks are spooled to
 /// a temporary file until the track ends. Used by one thread at a time.
 package final class SeparationStream {
     private enum State {
@@ -19,7 +19,7 @@ package final class SeparationStream {
         /// All input of a live track has arrived.
         case endedLive(TrackPipeline)
         /// All input has arrived, and the statistics are known.
-        case ended(SignalPipeline)
+        case ended(StemPipeline)
     }
 
     package let channelCount: Int
@@ -31,14 +31,15 @@ package final class SeparationStream {
     /// Generator of the shifts' offsets. Once the stream has ended (a live stream: from the start)
     /// it has the state of Python's generator after the reference's separation.
     package private(set) var random: PythonRandom
-    private let progress: (SeparationProgress) -> Void
     private let cancellation: CancellationToken
     private let spoolFolder: String?
     private var state: State
     /// Samples of each channel that arrived.
     private var inputSamples = 0
-    /// The signals of a live stream; `nil` once they are complete.
+    /// The signals; `nil` once they are complete.
     private var rows: SignalRows?
+    /// Samples of each signal; `nil` before the track's end.
+    package private(set) var sampleCount: Int?
 
     /// - Parameters:
     ///   - signals: what to make of the stems; `nil` for the stems themselves.
@@ -58,8 +59,7 @@ package final class SeparationStream {
         _ separator: Separator, into signals: [StemOutput.Signal]? = nil, channelCount: Int,
         sampleRateHz: Int, normalization: Normalization?, rate: OutputOptions.Rate,
         spoolFolder: String?,
-        options: SeparationOptions, random: PythonRandom? = nil, cancellation: CancellationToken,
-        progress: @escaping (SeparationProgress) -> Void = { _ in }
+        options: SeparationOptions, random: PythonRandom? = nil, cancellation: CancellationToken
     ) throws {
         let model = separator.model
         var random = random ?? PythonRandom(seed: options.seedOrDrawn())
@@ -83,13 +83,7 @@ package final class SeparationStream {
                         in: spoolFolder ?? FilePath.temporaryFolder, channelCount: channelCount,
                         sampleRateHz: sampleRateHz))
             }
-        rows = SignalRows(
-            signals, stems: stems,
-            shape: SignalShape(
-                channelCount: model.audioChannels, modelRateHz: model.sampleRateHz,
-                sampleRateHz: rate == .input ? sampleRateHz : model.sampleRateHz,
-                // Unknown before the stream's end.
-                sampleCount: .max))
+        rows = separator.rows(signals, of: stems, inputRateHz: sampleRateHz, rate)
         self.signals = signals
         self.rate = rate
         self.channelCount = channelCount
@@ -99,7 +93,35 @@ package final class SeparationStream {
         self.options = options
         self.random = random
         self.cancellation = cancellation
-        self.progress = progress
+    }
+
+    /// Starts the separation of a recording that has been read once.
+    ///
+    /// The parameters are those of the other initialiser.
+    package init(
+        _ separator: Separator, of recording: Recording, into signals: [StemOutput.Signal]? = nil,
+        rate: OutputOptions.Rate = .model, options: SeparationOptions, random: PythonRandom,
+        cancellation: CancellationToken
+    ) throws {
+        let signals = signals ?? separator.model.sources.map { .stem($0) }
+        let stems = try separator.stems(for: signals)
+        var random = random
+        state = .ended(
+            try separator.pipeline(
+                recording.track, stems: stems, options: options, random: &random,
+                cancellation: cancellation))
+        rows = separator.rows(signals, of: stems, inputRateHz: recording.sampleRateHz, rate)
+        sampleCount = rate == .input ? recording.sampleCount : recording.track.sampleCount
+        inputSamples = recording.sampleCount
+        channelCount = recording.channelCount
+        sampleRateHz = recording.sampleRateHz
+        spoolFolder = nil
+        self.separator = separator
+        self.signals = signals
+        self.rate = rate
+        self.options = options
+        self.random = random
+        self.cancellation = cancellation
     }
 
     /// Whether all input has arrived.
@@ -137,10 +159,11 @@ package final class SeparationStream {
         case .spooling(let spool):
             try spool.finish()
             let recording = try separator.recording(cancellation: cancellation) { spool.reader() }
+            sampleCount = rate == .input ? recording.sampleCount : recording.track.sampleCount
             state = .ended(
                 try separator.pipeline(
-                    recording, into: signals, rate: rate, options: options, random: &random,
-                    spoolFolder: spoolFolder, cancellation: cancellation))
+                    recording.track, stems: separator.stems(for: signals), options: options,
+                    random: &random, spoolFolder: spoolFolder, cancellation: cancellation))
         case .live(var conversion, let pipeline):
             pipeline.append(conversion.finish())
             pipeline.endTrack()
@@ -152,22 +175,39 @@ package final class SeparationStream {
     /// The next samples of all signals, `[signal · channels + channel][sample]`; `nil` after the last,
     /// or if more input is needed.
     ///
+    /// - Parameter report: called before the first and after each segment.
     /// - Throws: `SeparationError.spoolFailed`, `CancellationError`.
-    package func next() throws -> PlanarAudio? {
-        switch state {
-        case .spooling: return nil
-        case .live(_, let pipeline), .endedLive(let pipeline):
-            while var rest = rows {
-                let block = try pipeline.next(progress: progress)
-                if block == nil, !hasEnded { return nil }
-                let samples = rest.append(block, sampleCount: inputSamples)
-                rows = block == nil ? nil : rest
-                if samples.sampleCount > 0 { return samples }
+    package func next(
+        progress report: (SeparationProgress) -> Void = { _ in }
+    ) throws -> PlanarAudio? {
+        while var rest = rows {
+            let block: StemBlock?
+            switch state {
+            case .spooling: return nil
+            case .live(_, let pipeline), .endedLive(let pipeline):
+                block = try pipeline.next(progress: report)
+            case .ended(let pipeline): block = try pipeline.next(progress: report)
             }
-            return nil
-        case .ended(var pipeline):
-            defer { state = .ended(pipeline) }
-            return try pipeline.next(progress: progress)
+            if block == nil, !hasEnded { return nil }
+            let samples = rest.append(block, sampleCount: inputSamples)
+            rows = block == nil ? nil : rest
+            if samples.sampleCount > 0 { return samples }
         }
+        return nil
+    }
+}
+
+extension Separator {
+    /// The rows of signals, whose length is not known yet.
+    fileprivate func rows(
+        _ signals: [StemOutput.Signal], of stems: [String], inputRateHz: Int,
+        _ rate: OutputOptions.Rate
+    ) -> SignalRows {
+        SignalRows(
+            signals, stems: stems,
+            shape: SignalShape(
+                channelCount: model.audioChannels, modelRateHz: model.sampleRateHz,
+                sampleRateHz: rate == .input ? inputRateHz : model.sampleRateHz,
+                sampleCount: .max))
     }
 }

@@ -146,14 +146,13 @@ public final class Separator: Sendable {
             excerpt: excerpt, cancellation: cancellation, open: input.reader)
         let channelCount = model.audioChannels
         let seed = options.seedOrDrawn()
-        var random = PythonRandom(seed: seed)
-        var pipeline = try pipeline(
-            recording, into: model.sources.map { .stem($0) }, options: options, random: &random,
+        let stream = try SeparationStream(
+            self, of: recording, options: options, random: PythonRandom(seed: seed),
             cancellation: cancellation)
         var rows = PlanarAudio(
             channelCount: model.sources.count * channelCount, sampleRateHz: model.sampleRateHz,
-            capacity: pipeline.shape.sampleCount)
-        while let block = try pipeline.next(progress: progress) { rows.append(block) }
+            capacity: recording.track.sampleCount)
+        while let block = try stream.next(progress: progress) { rows.append(block) }
         try input.checkUnchanged()
         let stems = model.sources.enumerated().map { index, name in
             let first = index * channelCount
@@ -197,7 +196,11 @@ public final class Separator: Sendable {
         let recording = try recording(
             excerpt: excerpt, downmix: output.downmix, maximumSeconds: maximumSeconds,
             cancellation: cancellation, open: input.reader)
-        let shape = shape(of: recording, rate: output.rate)
+        let isInputRate = output.rate == .input
+        let shape = SignalShape(
+            channelCount: model.audioChannels, modelRateHz: model.sampleRateHz,
+            sampleRateHz: isInputRate ? recording.sampleRateHz : model.sampleRateHz,
+            sampleCount: isInputRate ? recording.sampleCount : recording.track.sampleCount)
         let files = try StemFiles(
             outputs,
             stemFile: stemFile.map {

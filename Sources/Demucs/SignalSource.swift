@@ -74,3 +74,26 @@ package struct SignalSource {
         return sum
     }
 }
+
+/// The samples of several signals: `[signal · channels + channel][sample]`.
+struct SignalRows {
+    private var sources: [SignalSource]
+    private let sampleRateHz: Int
+
+    /// - Parameter stems: names of the stems in a block, in their order.
+    init(_ signals: [StemOutput.Signal], stems: [String], shape: SignalShape) {
+        sources = signals.map { SignalSource($0, stems: stems, shape: shape) }
+        sampleRateHz = shape.sampleRateHz
+    }
+
+    /// Takes the next samples of the stems; `nil` for the end of the signals.
+    ///
+    /// - Parameter sampleCount: samples of each channel to give for the whole signal, as far as known.
+    mutating func append(_ block: StemBlock?, sampleCount: Int) -> PlanarAudio {
+        let rows = sources.indices.flatMap { index in
+            block.map { sources[index].append($0, limit: sampleCount).channels }
+                ?? sources[index].finish(sampleCount: sampleCount).channels
+        }
+        return PlanarAudio(channels: rows, sampleRateHz: sampleRateHz)
+    }
+}

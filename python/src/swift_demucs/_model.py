@@ -46,7 +46,7 @@ def _names(outputs: _library.Outputs) -> Tuple[str, ...]:
 
 @contextlib.contextmanager
 def _shifts(settings: Dict[str, Any], seed: Seed) -> Iterator[Tuple[bytes, Any]]:
-    """The settings for the C library, and a generator of shifts given as ``seed``, which moves on."""
+    """The C library's settings, and its copy of a generator given as ``seed``, which moves on."""
     generator: Any = seed
     if not hasattr(generator, "getstate"):
         yield _settings.encode({**settings, "seed": seed}), None
@@ -57,7 +57,7 @@ def _shifts(settings: Dict[str, Any], seed: Seed) -> Iterator[Tuple[bytes, Any]]
     state.words[:] = words[:-1]
     state.position = words[-1]
     try:
-        yield _settings.encode(settings), state
+        yield _settings.encode(settings), byref(state)
     finally:
         # A number that a callback or another thread drew meanwhile must not be drawn again.
         if generator.getstate() == began:
@@ -207,7 +207,7 @@ class Model:
         cancellation: Optional[_call.Cancellation],
         title: Callable[[], Optional[str]] = lambda: None,
     ) -> Iterator[Tuple[_call.Token, Any, Any]]:
-        """A token, the model's handle and C's progress, for a call of the library that separates."""
+        """A token, the model's handle and C's progress, for a call that separates."""
         with contextlib.ExitStack() as stack:
             token = stack.enter_context(_call.token(cancellation))
             handle = stack.enter_context(self._use())
@@ -250,9 +250,14 @@ class Model:
         )
         callbacks = _call.Callbacks()
         outputs = _library.Outputs()
-        with _shifts(settings, seed) as (given, generator), self._calling(
-            callbacks, progress, cancellation, lambda: title
-        ) as (token, handle, report):
+        with (
+            _shifts(settings, seed) as (given, generator),
+            self._calling(callbacks, progress, cancellation, lambda: title) as (
+                token,
+                handle,
+                report,
+            ),
+        ):
             mix = _arrays.audio(array, layout, input_rate)
             _library.invoke("sd_plan", handle, given, mix.frames, input_rate, byref(outputs))
             stems = np.empty((outputs.count, outputs.channels, outputs.frames), np.float32)
@@ -260,7 +265,7 @@ class Model:
             callbacks.run(
                 lambda: _library.invoke(
                     "sd_separate", handle, byref(mix), given, stems.ctypes.data, outputs.frames,
-                    _library.PLANAR, generator and byref(generator), byref(drawn), report, None, token.handle,
+                    _library.PLANAR, generator, byref(drawn), report, None, token.handle,
                 ),
                 token,
             )  # fmt: skip
@@ -398,7 +403,7 @@ class Model:
             channels = array.shape[0]
             opened = c_void_p()
             _library.invoke(
-                "sd_stream_open", model, channels, input_rate, given, generator and byref(generator), report, None,
+                "sd_stream_open", model, channels, input_rate, given, generator, report, None,
                 token.handle, byref(opened),
             )  # fmt: skip
             outputs = _library.Outputs()

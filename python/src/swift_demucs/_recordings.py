@@ -101,8 +101,8 @@ def write(
     """Writes samples ``[channels, frames]`` as WAV, FLAC or MP3, by the name's extension.
 
     :param settings: ``int24``, ``float32``, ``mp3_bitrate``, ``mp3_preset``; ``clip_mode`` brings
-        samples beyond ±1 into range: ``rescale`` divides all by 1.01 times the peak if that is above
-        one, ``clamp`` and ``tanh`` change single samples, ``none`` leaves them to the format.
+        samples beyond ±1 into range: ``rescale`` divides all by 1.01 times the peak if that is
+        above one, ``clamp`` and ``tanh`` change single samples, ``none`` leaves them to the format.
 
     The file gets its name only when it is complete.
 

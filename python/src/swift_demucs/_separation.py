@@ -140,9 +140,7 @@ class Separation(Mapping[str, Any]):
                 f"the folder {base} can't be made: {error}", str(base)
             ) from error
         return {
-            name: _recordings.write(
-                base / f"{name}.{format}", signal, self.sample_rate, **settings
-            )
+            name: _recordings.write(base / f"{name}.{format}", signal, self.sample_rate, **settings)
             for name, signal in signals.items()
         }
 

@@ -2,9 +2,9 @@
 
     import swift_demucs.api as demucs_api  # instead of: import demucs.api as demucs_api
 
-Arguments, results, callbacks and random shifts are the reference's; but the shifts and a bag's models
-advance together, and so do their callbacks. Where the reference returns
-torch tensors, so does this module if the caller imported torch; else it returns NumPy arrays.
+Arguments, results, callbacks and random shifts are the reference's; but shifts and a bag's models
+advance together, and so do their callbacks. Where the reference returns torch tensors, so does this
+module if the caller imported torch; else it returns NumPy arrays.
 ``device`` is accepted and has no effect: everything runs on the CPU.
 """
 
