@@ -75,8 +75,8 @@ let package = Package(
         .target(
             name: "Runs",
             dependencies: [
-                "Analysis", "Demucs", "Tracks", "HTDemucs", "Audio", "ModelZoo", "WeightsLoader",
-                "Tensor", "System", "CSwiftDemucs",
+                "Analysis", "Demucs", "Tracks", "HTDemucs", "Audio", "ModelZoo", "Tensor", "System",
+                "CSwiftDemucs",
             ]),
         .target(
             name: "Analysis",

@@ -1,11 +1,7 @@
-// JSON values, read from a text or made in memory.
+// A JSON value. ``JSONCursor`` reads it from a text; Native/JSON+Coding.swift makes and writes it.
 
 /// A JSON value.
-package enum JSON: Sendable, Equatable, ExpressibleByDictionaryLiteral,
-    ExpressibleByArrayLiteral, ExpressibleByStringLiteral, ExpressibleByIntegerLiteral,
-    ExpressibleByFloatLiteral,
-    ExpressibleByBooleanLiteral, ExpressibleByNilLiteral
-{
+package enum JSON: Sendable, Equatable {
     case object([String: JSON])
     case array([JSON])
     case text(String)
@@ -14,21 +10,4 @@ package enum JSON: Sendable, Equatable, ExpressibleByDictionaryLiteral,
     case number(Double)
     case bool(Bool)
     case null
-
-    package init(dictionaryLiteral fields: (String, JSON)...) {
-        self = .object(Dictionary(fields) { $1 })
-    }
-    package init(arrayLiteral elements: JSON...) { self = .array(elements) }
-    package init(stringLiteral value: String) { self = .text(value) }
-    package init(integerLiteral value: Int) { self = .integer(value) }
-    package init(floatLiteral value: Double) { self = .number(value) }
-    package init(booleanLiteral value: Bool) { self = .bool(value) }
-    package init(nilLiteral: ()) { self = .null }
-
-    package init(_ value: String?) { self = value.map(JSON.text) ?? .null }
-    package init(_ value: Int?) { self = value.map(JSON.integer) ?? .null }
-    /// A number that is not finite becomes null.
-    package init(_ value: Double?) {
-        self = value.flatMap { $0.isFinite ? JSON.number($0) : nil } ?? .null
-    }
 }
