@@ -13,7 +13,7 @@ import Tensor
 /// Runs the core on prepared chunks, without padding, and writes the outputs beside the inputs.
 package struct CoreRun {
     private let folder: ChunkFolder
-    private let manifest: Manifest
+    private let description: ChunkDescription
     private let model: OpenedModel
 
     /// A record of the model and the precision that made the outputs in a folder.
@@ -25,10 +25,12 @@ package struct CoreRun {
     }
 
     /// - Throws: ``PortingError`` if the chunks were prepared for another kind of model.
-    package init(_ path: String, manifest: Manifest, model: OpenedModel) throws(PortingError) {
-        try model.check(manifest, folder: path)
+    package init(_ path: String, description: ChunkDescription, model: OpenedModel)
+        throws(PortingError)
+    {
+        try model.check(description, folder: path)
         folder = ChunkFolder(path)
-        self.manifest = manifest
+        self.description = description
         self.model = model
     }
 
@@ -42,20 +44,20 @@ package struct CoreRun {
     ) throws {
         try claim(backend.precision, cancellation)
         let network = try model.hybridNetwork(on: backend)
-        let spectrogram = manifest.spectrogram(on: backend)
-        let missing = try (0..<manifest.chunk.count).filter {
+        let spectrogram = description.spectrogram(on: backend)
+        let missing = try (0..<description.chunk.count).filter {
             try cancellation.check()
             return !isComplete($0)
         }
-        var done = manifest.chunk.count - missing.count
+        var done = description.chunk.count - missing.count
         progress(done)
         for index in missing {
             try cancellation.check()
-            let inputs = try manifest.inputs(ofChunk: folder.folder(index))
+            let inputs = try description.inputs(ofChunk: folder.folder(index))
             let (mix, z) = spectrogram.engineInputs(inputs[0], inputs[1])
             let (x, xt) = try network.core(mix, z, observer: cancellation)
-            for output in spectrogram.outputs(x, xt, sources: manifest.model.sources.count) {
-                try TensorFile.write(output, to: file(output.name, index), manifest.encoding)
+            for output in spectrogram.outputs(x, xt, sources: description.model.sources.count) {
+                try TensorFile.write(output, to: file(output.name, index), description.encoding)
             }
             done += 1
             progress(done)
@@ -63,7 +65,7 @@ package struct CoreRun {
     }
 
     private func file(_ tensor: String, _ index: Int) -> String {
-        folder.file(tensor, index, manifest.encoding.container)
+        folder.file(tensor, index, description.encoding.container)
     }
 
     /// Removes outputs of another model or precision, then records this model and precision.
@@ -72,9 +74,9 @@ package struct CoreRun {
         let path = FilePath.joined(folder.path, Record.fileName)
         let stored = try? JSONDecoder().decode(Record.self, from: Data(readFile(path)))
         if stored == record { return }
-        for index in 0..<manifest.chunk.count {
+        for index in 0..<description.chunk.count {
             try cancellation.check()
-            for output in manifest.outputs { unlink(file(output.name, index)) }
+            for output in description.outputs { unlink(file(output.name, index)) }
         }
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
@@ -82,10 +84,10 @@ package struct CoreRun {
     }
 
     private func isComplete(_ index: Int) -> Bool {
-        let inputs = manifest.inputs.map { modified(file($0.name, index)) }
-        return manifest.outputs.allSatisfy { output in
+        let inputs = description.inputs.map { modified(file($0.name, index)) }
+        return description.outputs.allSatisfy { output in
             let time = modified(file(output.name, index))
-            return folder.isComplete(output, index, manifest.encoding)
+            return folder.isComplete(output, index, description.encoding)
                 && inputs.allSatisfy { $0 <= time }
         }
     }
@@ -95,7 +97,7 @@ package struct CoreRun {
     }
 }
 
-extension Manifest {
+extension ChunkDescription {
     /// Reads the core's inputs of a chunk.
     ///
     /// - Parameter path: path of the chunk's folder.

@@ -59,9 +59,9 @@ extension OpenedModel {
     /// Checks that chunks were prepared for a model of this kind.
     ///
     /// - Throws: ``PortingError`` for the first property that differs.
-    func check(_ manifest: Manifest, folder: String) throws(PortingError) {
+    func check(_ description: ChunkDescription, folder: String) throws(PortingError) {
         let configuration = try configuration
-        let prepared = manifest.model
+        let prepared = description.model
         let properties = [
             (
                 "the sources", configuration.sources.joined(separator: ", "),
@@ -98,11 +98,13 @@ extension Configuration {
     }
 }
 
-extension Manifest {
-    /// The manifest with the names of the model's sources.
+extension ChunkDescription {
+    /// The description with the names of the model's sources.
     ///
     /// - Throws: ``PortingError`` if the numbers of sources differ.
-    package func named(after model: OpenedModel, folder: String) throws(PortingError) -> Manifest {
+    package func named(after model: OpenedModel, folder: String) throws(PortingError)
+        -> ChunkDescription
+    {
         let sources = model.sources
         guard sources.count == self.model.sources.count else {
             throw .modelDiffers(

@@ -8,7 +8,7 @@ import Tensor
 
 /// Cuts a track into chunks and writes the core's inputs of each.
 package struct Preparation {
-    package let manifest: Manifest
+    package let description: ChunkDescription
     private let track: Track
 
     /// Warnings about the recording.
@@ -20,7 +20,7 @@ package struct Preparation {
     /// Reads the track once, for its length and its normalisation.
     ///
     /// - Parameters:
-    ///   - modelName: name of the model, for the manifest.
+    ///   - modelName: name of the model, for the description.
     ///   - chunkSeconds: length of a chunk; nil for the model's segment.
     /// - Throws: `AudioError`; ``PortingError`` for an invalid length or overlap.
     package init(
@@ -36,7 +36,7 @@ package struct Preparation {
         let plan = try ChunkPlan(
             chunkSamples: Self.samples(chunkSeconds, configuration.trackRules), overlap: overlap,
             trackSamples: track.sampleCount)
-        manifest = Manifest(
+        description = ChunkDescription(
             source: .init(
                 name: FilePath.name(of: input.name),
                 sha256: try input.sha256 { cancellation.isCancelled } ?? "",
@@ -65,7 +65,7 @@ package struct Preparation {
         return samples
     }
 
-    /// Writes the manifest, then chunk after chunk. Complete chunks are skipped.
+    /// Writes the description, then chunk after chunk. Complete chunks are skipped.
     ///
     /// - Parameter progress: called with the number of finished chunks.
     /// - Throws: ``PortingError``, `AudioError`, `SeparationError`, `CancellationError`.
@@ -75,10 +75,10 @@ package struct Preparation {
     ) throws {
         try claim(path)
         let folder = ChunkFolder(path)
-        let spectrogram = manifest.spectrogram(on: backend)
-        let plan = manifest.plan
+        let spectrogram = description.spectrogram(on: backend)
+        let plan = description.plan
         let missing = (0..<plan.count).filter { index in
-            !manifest.inputs.allSatisfy { folder.isComplete($0, index, manifest.encoding) }
+            !description.inputs.allSatisfy { folder.isComplete($0, index, description.encoding) }
         }
         var done = plan.count - missing.count
         progress(done)
@@ -90,24 +90,24 @@ package struct Preparation {
             try ChunkFolder.make(folder.folder(index))
             for tensor in spectrogram.inputs(chunk) {
                 try TensorFile.write(
-                    tensor, to: folder.file(tensor.name, index, manifest.encoding.container),
-                    manifest.encoding)
+                    tensor, to: folder.file(tensor.name, index, description.encoding.container),
+                    description.encoding)
             }
             done += 1
             progress(done)
         }
     }
 
-    /// Makes the folder and writes the manifest, unless the folder already has an equal one.
+    /// Makes the folder and writes the description, unless the folder already has an equal one.
     private func claim(_ path: String) throws(PortingError) {
         try ChunkFolder.make(path)
-        let file = FilePath.joined(path, Manifest.fileName)
+        let file = FilePath.joined(path, ChunkDescription.fileName)
         if FilePath.status(file) != nil {
-            if let difference = try Manifest(folder: path).difference(from: manifest) {
+            if let difference = try ChunkDescription(folder: path).difference(from: description) {
                 throw .folderTaken(path: path, difference: difference)
             }
         } else {
-            try manifest.write(to: path)
+            try description.write(to: path)
         }
     }
 }
@@ -115,7 +115,9 @@ package struct Preparation {
 extension ChunkFolder {
     /// Whether a tensor's file exists with the right size. Files get their names only when they are
     /// complete, so this check is enough.
-    func isComplete(_ tensor: Manifest.Shape, _ index: Int, _ encoding: TensorEncoding) -> Bool {
+    func isComplete(_ tensor: ChunkDescription.Shape, _ index: Int, _ encoding: TensorEncoding)
+        -> Bool
+    {
         let header = encoding.header(tensor.name, tensor.shape)
         return FilePath.countBytes(file(tensor.name, index, encoding.container))
             == header.count + tensor.shape.reduce(1, *) * encoding.element.bytes

@@ -19,23 +19,23 @@ package struct StemAssembly {
             spectrogram: CoreTensor.output, waveform: CoreTensor.waveform)
     }
 
-    private let manifest: Manifest
+    private let description: ChunkDescription
     private let folder: ChunkFolder
     private let outputs: Outputs
     private let element: TensorEncoding.Element
 
     /// - Parameters:
     ///   - path: folder of the chunks' outputs.
-    ///   - manifest: manifest of the chunks' inputs.
+    ///   - description: that of the chunks' inputs.
     ///   - element: type of the outputs; nil for the type of the inputs.
     package init(
-        _ path: String, manifest: Manifest, outputs: Outputs = .standard,
+        _ path: String, description: ChunkDescription, outputs: Outputs = .standard,
         element: TensorEncoding.Element? = nil
     ) {
         folder = ChunkFolder(path)
-        self.manifest = manifest
+        self.description = description
         self.outputs = outputs
-        self.element = element ?? manifest.encoding.element
+        self.element = element ?? description.encoding.element
     }
 
     /// Writes a file for each source.
@@ -52,7 +52,7 @@ package struct StemAssembly {
         cancellation: CancellationToken, progress: (Int) -> Void = { _ in }
     ) throws -> [String] {
         try ChunkFolder.make(path)
-        let sources = manifest.model.sources
+        let sources = description.model.sources
         let paths = sources.map {
             FilePath.joined(path, "\($0).\(options.format.fileExtension)")
         }
@@ -60,20 +60,21 @@ package struct StemAssembly {
             zip(sources, paths).map { StemOutput(name: $0, signal: .stem($0), to: .file($1)) },
             stems: sources,
             shape: SignalShape(
-                channelCount: manifest.model.channels, modelRateHz: manifest.model.samplerate,
-                sampleRateHz: manifest.model.samplerate, sampleCount: manifest.source.samples),
+                channelCount: description.model.channels, modelRateHz: description.model.samplerate,
+                sampleRateHz: description.model.samplerate, sampleCount: description.source.samples),
             options: options, threads: backend.threads)
-        let spectrogram = manifest.spectrogram(on: backend)
-        let rows = manifest.model.sources.count * manifest.model.channels
-        let (mean, scale) = (manifest.normalisation.mean, manifest.normalisation.scale)
-        let noMixture = PlanarAudio(channels: [], sampleRateHz: manifest.model.samplerate)
-        // Allocated after the first chunk has been read, which confirms the manifest's sizes.
+        let spectrogram = description.spectrogram(on: backend)
+        let rows = description.model.sources.count * description.model.channels
+        let (mean, scale) = (description.normalisation.mean, description.normalisation.scale)
+        let noMixture = PlanarAudio(channels: [], sampleRateHz: description.model.samplerate)
+        // Allocated after the first chunk has been read, which confirms the description's sizes.
         var chunk = try stems(0, spectrogram)
-        var overlapAdd = OverlapAdd(manifest.plan, rowCount: rows)
-        for index in 0..<manifest.chunk.count {
+        var overlapAdd = OverlapAdd(description.plan, rowCount: rows)
+        for index in 0..<description.chunk.count {
             if index > 0 { chunk = try stems(index, spectrogram) }
             var stems = overlapAdd.add(
-                chunk, chunk: index, of: manifest.plan, sampleRateHz: manifest.model.samplerate)
+                chunk, chunk: index, of: description.plan,
+                sampleRateHz: description.model.samplerate)
             stems.channels = stems.channels.map { row in row.map { $0 * scale + mean } }
             try cancellation.check()
             try files.append(StemBlock(stems: stems, mixture: noMixture))
@@ -87,11 +88,11 @@ package struct StemAssembly {
     private func stems(_ index: Int, _ spectrogram: CoreSpectrogram) throws -> [Float] {
         switch outputs {
         case .finished(let name):
-            return try read(name, manifest.outputs[1].shape, index).values
+            return try read(name, description.outputs[1].shape, index).values
         case .branches(let first, let second):
             return spectrogram.stems(
-                try read(first, manifest.outputs[0].shape, index),
-                try read(second, manifest.outputs[1].shape, index))
+                try read(first, description.outputs[0].shape, index),
+                try read(second, description.outputs[1].shape, index))
         }
     }
 
@@ -99,7 +100,7 @@ package struct StemAssembly {
         _ name: String, _ shape: [Int], _ index: Int
     ) throws(PortingError) -> NamedTensor {
         let path = try folder.existingFile(
-            name, index, preferred: manifest.encoding.container,
+            name, index, preferred: description.encoding.container,
             expected: "\(element.rawValue) \(shape)")
         return try TensorFile.read(path, name: name, shape: shape, element: element)
     }

@@ -9,7 +9,7 @@ import WeightsLoader
 /// Names in a folder are relative paths without the extension: `chunk-00003/output`, `drums`.
 /// Tensors in a safetensors file have their own names; in a folder they follow the file's name,
 /// unless the file has only one tensor, which is named like the file. Raw files get their shapes
-/// from the manifest of their chunks, or from the tensor that they are compared with.
+/// from the description of their chunks, or from the tensor that they are compared with.
 package struct TensorCollection {
     package let path: String
     private var entries: [String: Entry] = [:]
@@ -17,7 +17,7 @@ package struct TensorCollection {
     private enum Entry {
         case stored(Checkpoint, StoredTensor)
         case npy(String)
-        case raw(String, Manifest?)
+        case raw(String, ChunkDescription?)
         case sound(String)
 
         /// The file's path, for messages.
@@ -49,9 +49,9 @@ package struct TensorCollection {
             let above = FilePath.parent(of: path)
             try add(
                 folder: path, prefix: "",
-                manifest: Self.manifest(in: path) ?? Self.manifest(in: above), depth: 0)
+                description: Self.description(in: path) ?? Self.description(in: above), depth: 0)
         } else {
-            try add(file: path, prefix: "", manifest: Self.manifest(above: path))
+            try add(file: path, prefix: "", description: Self.description(above: path))
         }
         if entries.isEmpty {
             throw .unusable(
@@ -64,7 +64,7 @@ package struct TensorCollection {
 
     /// The tensor with a name.
     ///
-    /// - Parameter other: the collection that gives the shape of a raw file without a manifest.
+    /// - Parameter other: the collection that gives the shape of a raw file without a description.
     /// - Throws: ``PortingError``, `AudioError`.
     package func tensor(_ name: String, like other: TensorCollection) throws -> NamedTensor {
         switch entries[name] {
@@ -73,8 +73,8 @@ package struct TensorCollection {
         case .npy(let path):
             let array = try NPY(path, expected: "an array")
             return array.tensor(name, shape: array.shape)
-        case .raw(let path, let manifest):
-            return try raw(name, path, manifest, like: other)
+        case .raw(let path, let description):
+            return try raw(name, path, description, like: other)
         case .sound(let path):
             let audio = try AudioFile.read(path).buffer
             return NamedTensor(
@@ -84,18 +84,19 @@ package struct TensorCollection {
         }
     }
 
-    /// The shape of the tensor with a name; empty for a raw file without a manifest.
+    /// The shape of the tensor with a name; empty for a raw file without a description.
     func shape(_ name: String) throws -> [Int] {
         switch entries[name] {
         case .stored(_, let stored): stored.shape
-        case .raw(_, let manifest): manifest?.shape(of: name) ?? []
+        case .raw(_, let description): description?.shape(of: name) ?? []
         case .npy, .sound: try tensor(name, like: self).shape
         case nil: []
         }
     }
 
     private func raw(
-        _ name: String, _ path: String, _ manifest: Manifest?, like other: TensorCollection
+        _ name: String, _ path: String, _ description: ChunkDescription?,
+        like other: TensorCollection
     ) throws -> NamedTensor {
         let own = try shape(name)
         let shape = try own.isEmpty ? other.shape(name) : own
@@ -105,7 +106,7 @@ package struct TensorCollection {
                 problem: "is a raw file of unknown shape: it is in no manifest, and the other side "
                     + "has no shape for it")
         }
-        // Outputs may have another element type than the inputs in the manifest.
+        // Outputs may have another element type than the inputs in the description.
         let isFloat16 =
             FilePath.countBytes(path) == shape.reduce(1, *) * TensorEncoding.Element.float16.bytes
         return try TensorFile.read(
@@ -116,7 +117,7 @@ package struct TensorCollection {
     // MARK: - Files
 
     private mutating func add(
-        folder: String, prefix: String, manifest: Manifest?, depth: Int
+        folder: String, prefix: String, description: ChunkDescription?, depth: Int
     ) throws(PortingError) {
         let names: [String]
         do {
@@ -127,17 +128,17 @@ package struct TensorCollection {
         for name in names.sorted() where !name.hasPrefix(".") {
             let inner = FilePath.joined(folder, name)
             if FilePath.isFile(inner) {
-                try add(file: inner, prefix: prefix, manifest: manifest)
+                try add(file: inner, prefix: prefix, description: description)
             } else if FilePath.isFolder(inner), depth < Self.depthLimit {
                 try add(
                     folder: inner, prefix: "\(prefix)\(name)/",
-                    manifest: Self.manifest(in: inner) ?? manifest, depth: depth + 1)
+                    description: Self.description(in: inner) ?? description, depth: depth + 1)
             }
         }
     }
 
     private mutating func add(
-        file: String, prefix: String, manifest: Manifest?
+        file: String, prefix: String, description: ChunkDescription?
     ) throws(PortingError) {
         let stem = FilePath.stem(of: file)
         switch FilePath.pathExtension(of: file).lowercased() {
@@ -150,7 +151,7 @@ package struct TensorCollection {
                 try insert(.stored(checkpoint, stored), inner + stored.name)
             }
         case "npy": try insert(.npy(file), prefix + stem)
-        case "raw": try insert(.raw(file, manifest), prefix + stem)
+        case "raw": try insert(.raw(file, description), prefix + stem)
         case let ending where Self.soundExtensions.contains(ending):
             try insert(.sound(file), prefix + stem)
         default: break
@@ -163,18 +164,18 @@ package struct TensorCollection {
         }
     }
 
-    private static func manifest(in folder: String) -> Manifest? {
-        try? Manifest(folder: folder)
+    private static func description(in folder: String) -> ChunkDescription? {
+        try? ChunkDescription(folder: folder)
     }
 
-    /// The manifest of a file's chunk.
-    private static func manifest(above file: String) -> Manifest? {
+    /// The description of a file's chunk.
+    private static func description(above file: String) -> ChunkDescription? {
         let folder = FilePath.folder(of: file)
-        return manifest(in: folder) ?? manifest(in: FilePath.parent(of: folder))
+        return description(in: folder) ?? description(in: FilePath.parent(of: folder))
     }
 }
 
-extension Manifest {
+extension ChunkDescription {
     /// The shape of an input or output of the core, by the last part of its name.
     func shape(of name: String) -> [Int]? {
         let tensor = FilePath.name(of: name)

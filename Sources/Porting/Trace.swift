@@ -34,23 +34,23 @@ package struct Trace {
 
     /// A trace for a prepared chunk.
     ///
-    /// - Parameter chunk: folder of the chunk; the manifest is in the parent folder.
+    /// - Parameter chunk: folder of the chunk; the description is in the parent folder.
     /// - Throws: ``PortingError``.
     package init(chunk path: String, model: OpenedModel) throws {
         let folder = Self.folder(ofChunk: path)
-        let manifest = try Manifest(folder: folder)
-        try model.check(manifest, folder: folder)
-        let inputs = try manifest.inputs(ofChunk: path)
+        let description = try ChunkDescription(folder: folder)
+        try model.check(description, folder: folder)
+        let inputs = try description.inputs(ofChunk: path)
         self.init(
             input: inputs[0], x: inputs[1],
-            origin: "\(manifest.source.name), \(FilePath.name(of: FilePath.absolute(path)))")
+            origin: "\(description.source.name), \(FilePath.name(of: FilePath.absolute(path)))")
     }
 
     /// The name of the model that a chunk was prepared for.
     ///
-    /// - Throws: ``PortingError`` if the chunk's parent folder has no manifest.
+    /// - Throws: ``PortingError`` if the chunk's parent folder has no description.
     package static func modelName(ofChunk path: String) throws(PortingError) -> String {
-        try Manifest(folder: folder(ofChunk: path)).model.name
+        try ChunkDescription(folder: folder(ofChunk: path)).model.name
     }
 
     private static func folder(ofChunk path: String) -> String {

@@ -82,13 +82,13 @@ enum TensorsCommand {
                 configuration: try model.configuration, chunkSeconds: seconds, overlap: overlap,
                 encoding: encoding, cancellation: call.cancellation)
             for warning in preparation.warnings { console.warning("\(warning)") }
-            let count = preparation.manifest.chunk.count
+            let count = preparation.description.chunk.count
             let display = call.progress("Chunk")
             try preparation.write(to: out, on: backend, cancellation: call.cancellation) {
                 display.update($0, of: count)
             }
             console.status(
-                "\(count) chunks of \(preparation.manifest.chunk.samples) samples")
+                "\(count) chunks of \(preparation.description.chunk.samples) samples")
             console.result(out)
         }
     }
@@ -103,14 +103,14 @@ enum TensorsCommand {
         let folder = arguments.operands[0]
         let precision = try arguments.precisionChoice()
         return call.run {
-            let manifest = try Manifest(folder: folder)
-            let model = try call.model(defaultName: manifest.model.name)
+            let description = try ChunkDescription(folder: folder)
+            let model = try call.model(defaultName: description.model.name)
             let backend = try call.backend(
                 precision.precision(isQuantized: model.isQuantized))
             let display = call.progress("Chunk")
-            try CoreRun(folder, manifest: manifest, model: model).run(
+            try CoreRun(folder, description: description, model: model).run(
                 on: backend, cancellation: call.cancellation
-            ) { display.update($0, of: manifest.chunk.count) }
+            ) { display.update($0, of: description.chunk.count) }
             console.result(folder)
         }
     }
@@ -134,14 +134,14 @@ enum TensorsCommand {
         let element = try arguments.choice(.tensorType, of: TensorEncoding.Element.allCases)
         let options = try arguments.runSettings().output
         return call.run {
-            var manifest = try Manifest(folder: folder)
+            var description = try ChunkDescription(folder: folder)
             if arguments.has(.portedName) {
-                manifest = try manifest.named(after: try call.model(), folder: folder)
+                description = try description.named(after: try call.model(), folder: folder)
             }
             let display = call.progress("Chunk")
-            let count = manifest.chunk.count
+            let count = description.chunk.count
             let paths = try StemAssembly(
-                arguments.value(.outputsFrom) ?? folder, manifest: manifest, outputs: outputs,
+                arguments.value(.outputsFrom) ?? folder, description: description, outputs: outputs,
                 element: element
             ).write(
                 to: out, options, on: try call.backend(), cancellation: call.cancellation

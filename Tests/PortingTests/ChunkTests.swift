@@ -31,17 +31,17 @@ import Testing
 
     @Test func theManifestDescribesTheChunks() throws {
         let track = try fixture.track(samples: 500)
-        let manifest = try fixture.prepare(track)
-        #expect(try Manifest(folder: fixture.chunks) == manifest)
-        #expect(manifest.chunk.count == 4 && manifest.chunk.hop == 120)
-        #expect(manifest.chunk.padding == 3 * 120 + 160 - 500)
-        #expect(manifest.inputs.map(\.shape) == [[1, 2, 160], [1, 4, 128, 3]])
-        #expect(manifest.outputs.map(\.shape) == [[1, 2, 4, 128, 3], [1, 2, 2, 160]])
+        let description = try fixture.prepare(track)
+        #expect(try ChunkDescription(folder: fixture.chunks) == description)
+        #expect(description.chunk.count == 4 && description.chunk.hop == 120)
+        #expect(description.chunk.padding == 3 * 120 + 160 - 500)
+        #expect(description.inputs.map(\.shape) == [[1, 2, 160], [1, 4, 128, 3]])
+        #expect(description.outputs.map(\.shape) == [[1, 2, 4, 128, 3], [1, 2, 2, 160]])
         var statistics = TrackStatistics()
         let mix = try AudioFile.read(track).buffer
         statistics.add(mix)
-        #expect(manifest.normalisation.mean == statistics.mean)
-        #expect(manifest.normalisation.scale == statistics.scale)
+        #expect(description.normalisation.mean == statistics.mean)
+        #expect(description.normalisation.scale == statistics.scale)
 
         // The last chunk: normalised samples, then zeros.
         let expected = mix.channels.flatMap { channel in
@@ -90,10 +90,10 @@ import Testing
 
     @Test func finishedWaveformsNeedNoTransform() throws {
         let track = try fixture.track(samples: 500)
-        let manifest = try fixture.prepare(track)
+        let description = try fixture.prepare(track)
         // Each source gets a part of the mix: the stems must be these parts of the track.
         let parts: [Float] = [0.25, -0.5]
-        for index in 0..<manifest.chunk.count {
+        for index in 0..<description.chunk.count {
             let input = try fixture.tensor("input", index, [1, 2, 160])
             let stems = parts.flatMap { part in input.values.map { part * $0 } }
             try TensorFile.write(
@@ -101,7 +101,7 @@ import Testing
                 to: fixture.file("stems", index, .npy), TensorEncoding(.npy, .float32))
         }
         let stems = try fixture.stems(outputs: .finished("stems"))
-        let (mean, scale) = (manifest.normalisation.mean, manifest.normalisation.scale)
+        let (mean, scale) = (description.normalisation.mean, description.normalisation.scale)
         let mix = try AudioFile.read(track).buffer.channels
         let expected = parts.flatMap { part in
             mix.flatMap { $0.map { part * ($0 - mean) / scale * scale + mean } }
@@ -148,10 +148,10 @@ import Testing
     }
 
     @Test func aModelOfAnotherKindIsRefused() throws {
-        let manifest = try fixture.prepare(try fixture.track(samples: 500))
+        let description = try fixture.prepare(try fixture.track(samples: 500))
         #expect(throws: PortingError.self) {
             _ = try CoreRun(
-                fixture.chunks, manifest: manifest, model: try PortedFixture.model("mono"))
+                fixture.chunks, description: description, model: try PortedFixture.model("mono"))
         }
     }
 }

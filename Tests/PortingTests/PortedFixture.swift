@@ -54,7 +54,7 @@ struct PortedFixture {
     func prepare(
         _ track: String, to chunks: String? = nil, chunkSamples: Int = 160,
         encoding: TensorEncoding = TensorEncoding(.raw, .float32)
-    ) throws -> Manifest {
+    ) throws -> ChunkDescription {
         let preparation = try Preparation(
             AudioInput(path: track), modelName: "cross_first",
             configuration: Self.model().configuration,
@@ -62,13 +62,13 @@ struct PortedFixture {
             cancellation: CancellationToken())
         try preparation.write(
             to: chunks ?? self.chunks, on: backend, cancellation: CancellationToken())
-        return preparation.manifest
+        return preparation.description
     }
 
     /// Runs the core on chunks.
     func run(_ chunks: String? = nil, on backend: Backend? = nil) throws {
         let chunks = chunks ?? self.chunks
-        try CoreRun(chunks, manifest: Manifest(folder: chunks), model: Self.model()).run(
+        try CoreRun(chunks, description: ChunkDescription(folder: chunks), model: Self.model()).run(
             on: backend ?? self.backend, cancellation: CancellationToken())
     }
 
@@ -79,12 +79,14 @@ struct PortedFixture {
         _ chunks: String? = nil, outputs: StemAssembly.Outputs = .standard
     ) throws -> [[Float]] {
         let chunks = chunks ?? self.chunks
-        return try StemAssembly(chunks, manifest: Manifest(folder: chunks), outputs: outputs)
-            .write(
-                to: folder.path("stems"),
-                OutputOptions(format: .wav(.float32), clipMode: .none), on: backend,
-                cancellation: CancellationToken()
-            ).flatMap { try AudioFile.read($0).buffer.channels }
+        return try StemAssembly(
+            chunks, description: ChunkDescription(folder: chunks), outputs: outputs
+        )
+        .write(
+            to: folder.path("stems"),
+            OutputOptions(format: .wav(.float32), clipMode: .none), on: backend,
+            cancellation: CancellationToken()
+        ).flatMap { try AudioFile.read($0).buffer.channels }
     }
 
     /// Reads a float32 tensor of a chunk.

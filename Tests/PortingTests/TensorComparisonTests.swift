@@ -68,21 +68,21 @@ import Testing
     /// Raw files take their shape from the manifest of either side.
     @Test func chunksOfAnotherRuntimeNeedNoManifest() throws {
         let theirs = ChunkFolder(fixture.folder.path("theirs"))
-        let manifest = try fixture.prepare(try fixture.track(samples: 300))
+        let description = try fixture.prepare(try fixture.track(samples: 300))
         try fixture.run()
-        for index in 0..<manifest.chunk.count {
+        for index in 0..<description.chunk.count {
             try FileManager.default.createDirectory(
                 atPath: theirs.folder(index), withIntermediateDirectories: true)
             try TensorFile.write(
-                try fixture.tensor("output", index, manifest.outputs[0].shape),
+                try fixture.tensor("output", index, description.outputs[0].shape),
                 to: theirs.file("output", index, .raw), TensorEncoding(.raw, .float16))
         }
         let report = try ComparisonReport(
             reference: TensorCollection(fixture.chunks), found: TensorCollection(theirs.path),
             only: [NamePattern("*/output")], boundSNRDecibels: 60)
-        #expect(report.comparisons.count == manifest.chunk.count)
+        #expect(report.comparisons.count == description.chunk.count)
         #expect(report.firstBelow == nil && report.missing == [])
-        #expect(report.comparisons[0].shape == manifest.outputs[0].shape)
+        #expect(report.comparisons[0].shape == description.outputs[0].shape)
         // Rounded to float16.
         #expect(report.worstSNRDecibels < 90)
     }

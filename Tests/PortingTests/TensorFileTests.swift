@@ -181,7 +181,7 @@ import Testing
     @Test func damagedManifestsAreRefusedOrRead() throws {
         let fixture = try PortedFixture()
         try fixture.prepare(try fixture.track(samples: 200))
-        let file = URL(fileURLWithPath: fixture.chunks + "/" + Manifest.fileName)
+        let file = URL(fileURLWithPath: fixture.chunks + "/" + ChunkDescription.fileName)
         let original = [UInt8](try Data(contentsOf: file))
         var mutator = FileMutator(original, container: .pickles, seed: 6)
         let digits = original.indices.filter { (0x30...0x39).contains(original[$0]) }
@@ -197,8 +197,8 @@ import Testing
             }
             try Data(bytes).write(to: file)
             // Typed throws: any error is a `PortingError`.
-            if let manifest = try? Manifest(folder: fixture.chunks) {
-                #expect(manifest.plan.count == manifest.chunk.count)
+            if let description = try? ChunkDescription(folder: fixture.chunks) {
+                #expect(description.plan.count == description.chunk.count)
             }
         }
     }

@@ -1,4 +1,4 @@
-// The manifest that `tensors prepare` writes beside its chunks (docs/formats.md).
+// The file `manifest.json` that `tensors prepare` writes beside its chunks (docs/formats.md).
 
 import HTDemucs
 import Signal
@@ -12,7 +12,7 @@ import Tensor
 #endif
 
 /// A description of a folder of chunks: their track, model, plan and files.
-package struct Manifest: Sendable, Equatable, Codable {
+package struct ChunkDescription: Sendable, Equatable, Codable {
     package struct Source: Sendable, Equatable, Codable {
         package var name: String
         package var sha256: String
@@ -122,7 +122,7 @@ package struct Manifest: Sendable, Equatable, Codable {
 
     // MARK: - The file
 
-    /// - Throws: ``PortingError`` if the manifest is missing, unreadable or invalid.
+    /// - Throws: ``PortingError`` if the description is missing, unreadable or invalid.
     package init(folder: String) throws(PortingError) {
         let path = FilePath.joined(folder, Self.fileName)
         guard FilePath.status(path) != nil else {
@@ -141,7 +141,7 @@ package struct Manifest: Sendable, Equatable, Codable {
         do {
             let decoder = JSONDecoder()
             decoder.keyDecodingStrategy = .convertFromSnakeCase
-            self = try decoder.decode(Manifest.self, from: data)
+            self = try decoder.decode(ChunkDescription.self, from: data)
         } catch {
             throw invalid(Self.problem(error))
         }
@@ -211,9 +211,9 @@ package struct Manifest: Sendable, Equatable, Codable {
         }
     }
 
-    /// A description of the first difference from another manifest; nil if they are equal.
-    func difference(from other: Manifest) -> String? {
-        let properties: [(differ: Bool, name: String, value: (Manifest) -> String)] = [
+    /// The first difference from another one, in words; nil if they are equal.
+    func difference(from other: ChunkDescription) -> String? {
+        let properties: [(differ: Bool, name: String, value: (ChunkDescription) -> String)] = [
             (source != other.source, "source", { $0.source.name }),
             (model != other.model, "model", { $0.model.name }),
             (chunk.samples != other.chunk.samples, "chunks of", { "\($0.chunk.samples)" }),
