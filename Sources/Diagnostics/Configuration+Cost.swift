@@ -26,10 +26,10 @@ extension Configuration {
     ///
     /// - Parameter weightBytes: bytes of one weight. Activations are float32.
     func segmentBytes(of block: NetworkBlock, weightBytes: Int) -> Double {
-        let isWaveform = self.architecture == .demucs
-        let spectrogram = isWaveform ? 0 : frequencies * segmentFrames * 2 * self.audioChannels
-        let waveform = segmentSamples * self.audioChannels
-        let sourceCount = self.sources.count
+        let isWaveform = arguments.architecture == .demucs
+        let spectrogram = isWaveform ? 0 : frequencies * segmentFrames * 2 * arguments.audioChannels
+        let waveform = segmentSamples * arguments.audioChannels
+        let sourceCount = arguments.sources.count
         if let part = part(block) {
             let (outer, inner) = (part.outerPositions, part.innerPositions)
             let channels = part.layer.channelsOut
@@ -55,7 +55,7 @@ extension Configuration {
         case .lstm:
             let positions = layers[layers.count - 1].time.lengthOut
             let weights =
-                8 * product(innerChannels, innerChannels) * (3 * Double(self.lstmLayers) - 1)
+                8 * product(innerChannels, innerChannels) * (3 * Double(arguments.lstmLayers) - 1)
             return floats(2 * positions * innerChannels)
                 + 4 * (weights + 2 * product(innerChannels, innerChannels))
         default:
@@ -114,7 +114,7 @@ extension Configuration {
         let conv = product(positions, outerChannels, branch.kernel, channels)
         guard part.isFrequency || !part.layer.merges else { return conv }
 
-        let size = 1 + 2 * (part.isDecoder ? self.context : self.contextEnc)
+        let size = 1 + 2 * (part.isDecoder ? arguments.context : arguments.contextEnc)
         let taps = part.isFrequency ? size * size : size
         let rewrite = product(positions, taps, channels, 2 * channels)
         guard part.isDecoder ? hasDecoderDConv : hasEncoderDConv else { return conv + rewrite }
@@ -148,12 +148,12 @@ extension Configuration {
 
     /// Multiplications of the transformer and its 1×1 convolutions; without a transformer, 0.
     private var transformerProducts: Double {
-        guard self.tLayers > 0 else { return 0 }
+        guard arguments.tLayers > 0 else { return 0 }
         let (tokens, tokensTime) = innerPositions
         let samplers =
-            self.bottomChannels == 0
+            arguments.bottomChannels == 0
             ? 0 : 2 * product(tokens + tokensTime, innerChannels, transformerChannels)
-        return (0..<self.tLayers).reduce(samplers) { sum, index in
+        return (0..<arguments.tLayers).reduce(samplers) { sum, index in
             let isCross = isCrossLayer(index)
             return sum + attentionProducts(tokens, to: isCross ? tokensTime : tokens)
                 + attentionProducts(tokensTime, to: isCross ? tokens : tokensTime)
@@ -170,10 +170,10 @@ extension Configuration {
     }
 
     private var transformerWeights: Double {
-        guard self.tLayers > 0 else { return 0 }
+        guard arguments.tLayers > 0 else { return 0 }
         let channels = Double(transformerChannels)
         let layer = 4 * channels * channels + 2 * channels * Double(transformerHidden)
-        let samplers = self.bottomChannels == 0 ? 0 : 4 * Double(innerChannels) * channels
-        return 2 * Double(self.tLayers) * layer + samplers
+        let samplers = arguments.bottomChannels == 0 ? 0 : 4 * Double(innerChannels) * channels
+        return 2 * Double(arguments.tLayers) * layer + samplers
     }
 }

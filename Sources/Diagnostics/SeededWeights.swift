@@ -50,13 +50,14 @@ struct SeededWeights: Sendable {
     /// The stride of the transposed convolution that a weight belongs to; nil for other layers.
     private func transposedStride(_ name: String, _ shape: [Int]) -> Int? {
         guard case .demucs(let configuration) = configuration else { return nil }
-        if name.contains("conv_tr") { return configuration.stride }
+        if name.contains("conv_tr") { return configuration.arguments.stride }
         // The modules of Demucs are numbered.
         let parts = name.split(separator: ".")
         let isTransposed =
-            configuration.architecture == .demucs && parts.count == 4 && parts[0] == "decoder"
+            configuration.arguments.architecture == .demucs && parts.count == 4
+            && parts[0] == "decoder"
             && parts[2] != "0" && shape.count == 3
-        return isTransposed ? configuration.stride : nil
+        return isTransposed ? configuration.arguments.stride : nil
     }
 }
 

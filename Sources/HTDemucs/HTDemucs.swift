@@ -29,7 +29,7 @@ package struct HTDemucs: HybridNetwork {
         branches = try reader.branches(parameters)
 
         let inner = configuration.innerChannels
-        let bottom = configuration.bottomChannels
+        let bottom = configuration.arguments.bottomChannels
         func sampler(_ name: String, _ inputs: Int, _ outputs: Int) throws(WeightsError) -> Linear {
             try reader.sampler(parameters.scope(name), inputs: inputs, outputs: outputs)
         }

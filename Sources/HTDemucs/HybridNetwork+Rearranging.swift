@@ -28,7 +28,7 @@ extension HybridNetwork {
     func extended(_ mix: Tensor) -> Tensor {
         let (channels, samples) = (mix.shape[0], mix.shape[1])
         let wanted = configuration.segmentSamples
-        guard configuration.useTrainSegment, samples < wanted else { return mix }
+        guard configuration.arguments.useTrainSegment, samples < wanted else { return mix }
         let result = backend.zeros(Shape(channels, wanted))
         backend.parallelFor(channels) { channel in
             (result.pointer + channel * wanted).update(
@@ -68,7 +68,9 @@ extension HybridNetwork {
     func sum(_ waveforms: Tensor, _ xt: Tensor, samples: Int) -> Tensor {
         let (channels, times) = (waveforms.shape[0], waveforms.shape[1])
         let result = backend.keptTensor(
-            Shape(configuration.sources.count, configuration.audioChannels, samples))
+            Shape(
+                configuration.arguments.sources.count, configuration.arguments.audioChannels,
+                samples))
         let longest = max(1, Self.tileElements / channels)
         backend.forEachTile(of: samples, longest: longest) { range in
             let (x, xt, target) = (waveforms.pointer, xt.pointer, result.pointer)

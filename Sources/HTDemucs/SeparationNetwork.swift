@@ -70,7 +70,7 @@ package indirect enum LoadedNetwork: SeparationNetwork {
     case demucs(TimeDemucs)
 
     package init(_ reader: StateDictReader, _ parameters: ParameterReader) throws(WeightsError) {
-        switch reader.configuration.architecture {
+        switch reader.configuration.arguments.architecture {
         case .htdemucs: self = .htdemucs(try HTDemucs(reader, parameters))
         case .hdemucs: self = .hdemucs(try HDemucs(reader, parameters))
         case .demucs: self = .demucs(try TimeDemucs(reader, parameters))

@@ -20,11 +20,11 @@ package struct AttentionHead: Sendable, Equatable {
         _ text: String, of model: OpenedModel
     ) throws(PortingError) -> [AttentionHead] {
         let configuration = try model.configuration
-        let layers = configuration.tLayers
+        let layers = configuration.arguments.tLayers
         let names = ["layers", "layers_t"].flatMap { branch in
             (0..<layers).map { "\(branch).\($0)" }
         }
-        let heads = 0..<configuration.tHeads
+        let heads = 0..<configuration.arguments.tHeads
         var result: [AttentionHead] = []
         for part in text.split(separator: ",", omittingEmptySubsequences: false) {
             let pieces = part.split(separator: ":", omittingEmptySubsequences: false)

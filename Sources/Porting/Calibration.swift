@@ -58,8 +58,8 @@ package struct Calibration {
         var random = PythonRandom(seed: seed)
         for (index, input) in inputs.enumerated() {
             let recording = try Recording(
-                input, channelCount: configuration.audioChannels,
-                sampleRateHz: configuration.samplerate, cancellation: cancellation)
+                input, channelCount: configuration.arguments.audioChannels,
+                sampleRateHz: configuration.arguments.samplerate, cancellation: cancellation)
             recording.warnings.forEach(warn)
             let track = recording.track
             tracks.append(track)

@@ -79,9 +79,10 @@ package struct ChunkDescription: Sendable, Equatable, Codable {
         version = Self.currentVersion
         self.source = source
         model = Model(
-            name: modelName, sources: configuration.sources, channels: configuration.audioChannels,
-            samplerate: configuration.samplerate, nfft: configuration.nfft,
-            hybridOld: configuration.hybridOld ? true : nil)
+            name: modelName, sources: configuration.arguments.sources,
+            channels: configuration.arguments.audioChannels,
+            samplerate: configuration.arguments.samplerate, nfft: configuration.arguments.nfft,
+            hybridOld: configuration.arguments.hybridOld ? true : nil)
         chunk = Chunks(
             samples: plan.chunkSamples, hop: plan.hopSamples, count: plan.count,
             padding: plan.paddingSamples)

@@ -22,7 +22,7 @@ extension OpenedModel {
             throw PortingError.bagOfSeveral(name: files.name, checkpoints: files.checkpoints)
         }
         try self.init(files)
-        if needsCore, try configuration.architecture == .demucs {
+        if needsCore, try configuration.arguments.architecture == .demucs {
             throw PortingError.noCore(name: files.name)
         }
         guard let name else { return }
@@ -64,16 +64,19 @@ extension OpenedModel {
         let prepared = description.model
         let properties = [
             (
-                "the sources", configuration.sources.joined(separator: ", "),
+                "the sources", configuration.arguments.sources.joined(separator: ", "),
                 prepared.sources.joined(separator: ", ")
             ),
             (
-                "a number of channels of", "\(configuration.audioChannels)",
+                "a number of channels of", "\(configuration.arguments.audioChannels)",
                 "\(prepared.channels)"
             ),
-            ("a rate of", "\(configuration.samplerate)", "\(prepared.samplerate)"),
-            ("an nfft of", "\(configuration.nfft)", "\(prepared.nfft)"),
-            ("hybrid_old", "\(configuration.hybridOld)", "\(prepared.hybridOld ?? false)"),
+            ("a rate of", "\(configuration.arguments.samplerate)", "\(prepared.samplerate)"),
+            ("an nfft of", "\(configuration.arguments.nfft)", "\(prepared.nfft)"),
+            (
+                "hybrid_old", "\(configuration.arguments.hybridOld)",
+                "\(prepared.hybridOld ?? false)"
+            ),
         ]
         for (property, found, expected) in properties where found != expected {
             throw .modelDiffers(
@@ -94,7 +97,7 @@ extension ModelNetwork {
 
 extension Configuration {
     func spectrogram(on backend: Backend) -> CoreSpectrogram {
-        CoreSpectrogram(nfft: self.nfft, framing: framing, on: backend)
+        CoreSpectrogram(nfft: arguments.nfft, framing: framing, on: backend)
     }
 }
 

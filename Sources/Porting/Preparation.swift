@@ -29,8 +29,8 @@ package struct Preparation {
         cancellation: CancellationToken
     ) throws {
         let recording = try Recording(
-            input, channelCount: configuration.audioChannels,
-            sampleRateHz: configuration.samplerate, cancellation: cancellation)
+            input, channelCount: configuration.arguments.audioChannels,
+            sampleRateHz: configuration.arguments.samplerate, cancellation: cancellation)
         track = recording.track
         warnings = recording.warnings
         let plan = try ChunkPlan(

@@ -82,7 +82,7 @@ package struct Trace {
         }
         let spectrogram: CoreSpectrogram? =
             switch model.configurations[0] {
-            case .demucs(let configuration) where configuration.architecture != .demucs:
+            case .demucs(let configuration) where configuration.arguments.architecture != .demucs:
                 configuration.spectrogram(on: backend)
             case .demucs, .roformer: nil
             }
@@ -161,7 +161,7 @@ package struct Trace {
         let (mix, z) = spectrogram.engineInputs(input, x)
         let core = try observer.watch { try network.core(mix, z, observer: observer) }
         let outputs = spectrogram.outputs(
-            core.x, core.xt, sources: configuration.sources.count)
+            core.x, core.xt, sources: configuration.arguments.sources.count)
         for output in outputs { try observer.give(output.name, output) }
         var stems = outputs[1]
         stems.values = spectrogram.stems(outputs[0], outputs[1])

@@ -78,13 +78,13 @@ extension Configuration {
     /// ``validLength``.
     package var trackRules: TrackRules {
         TrackRules(
-            sources: self.sources, audioChannels: self.audioChannels,
-            sampleRateHz: self.samplerate, segmentSamples: segmentSamples,
+            sources: arguments.sources, audioChannels: arguments.audioChannels,
+            sampleRateHz: arguments.samplerate, segmentSamples: segmentSamples,
             longestSegmentSamples: longestSegmentSamples,
-            isLimited: self.architecture == .htdemucs,
-            paddedSamples: self.useTrainSegment ? segmentSamples : nil,
-            validLength: validLength, drawsEachSegment: self.tLayers > 0,
-            maximumShiftSamples: Int(0.5 * Double(self.samplerate)), normalises: true,
+            isLimited: arguments.architecture == .htdemucs,
+            paddedSamples: arguments.useTrainSegment ? segmentSamples : nil,
+            validLength: validLength, drawsEachSegment: arguments.tLayers > 0,
+            maximumShiftSamples: Int(0.5 * Double(arguments.samplerate)), normalises: true,
             cutting: .demucs)
     }
 }

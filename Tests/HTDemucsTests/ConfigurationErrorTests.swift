@@ -41,7 +41,7 @@ struct ConfigurationErrorTests {
         expected.nfft = 512
         expected.depth = 2
         expected.samplerate = 8000
-        #expect(result.configuration.hyperparameters == expected)
+        #expect(result.configuration.arguments == expected)
     }
 
     @Test func tooManyOrDoubledArgumentsAreRefused() throws {

@@ -7,7 +7,7 @@ struct ConfigurationTests {
     @Test func layersHaveTheReferencesSizes() throws {
         for reference in try ConfigurationFixture.read().configurations {
             // A segment of the input's length in the reference.
-            var values = try configuration(kwargs: reference.kwargs).configuration.hyperparameters
+            var values = try configuration(kwargs: reference.kwargs).configuration.arguments
             values.segment = .fraction(
                 numerator: reference.samples, denominator: values.samplerate)
             let configuration = try Configuration(values)
@@ -56,7 +56,7 @@ struct ConfigurationTests {
                 #expect(configuration.transformerChannels == channels, "\(reference)")
                 #expect(configuration.transformerHidden == reference.transformerHidden)
             } else {
-                #expect(configuration.tLayers == 0)
+                #expect(configuration.arguments.tLayers == 0)
             }
         }
     }
@@ -89,7 +89,7 @@ struct ConfigurationTests {
 
     @Test func defaultsAreThoseOfTheClass() throws {
         let configuration = try configuration(kwargs: #"{"sources":["a"]}"#).configuration
-        #expect(configuration.hyperparameters == Configuration.Hyperparameters(sources: ["a"]))
+        #expect(configuration.arguments == Configuration.Hyperparameters(sources: ["a"]))
         #expect(configuration.segmentSamples == 441_000)
         #expect(configuration.hasEncoderDConv && !configuration.hasDecoderDConv)
     }

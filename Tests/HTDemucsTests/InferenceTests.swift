@@ -38,7 +38,7 @@ struct InferenceTests {
 
     @Test(arguments: ["core.onnx", "half.onnx", "whole.onnx"])
     func graphsImplyTheConfigurationButForTheRate(name: String) throws {
-        var expected = try Self.configuration("model.safetensors").hyperparameters
+        var expected = try Self.configuration("model.safetensors").arguments
         // The stored embedding already includes the factor 10.
         expected.embScale = 1
         #expect(
@@ -51,7 +51,10 @@ struct InferenceTests {
         unseen["t_heads"] = nil
         unseen["norm_groups"] = nil
         let configuration = try Self.configuration("six.bin", overriding: unseen)
-        #expect(configuration.sources == ["drums", "bass", "other", "vocals", "guitar", "piano"])
+        #expect(
+            configuration.arguments.sources == [
+                "drums", "bass", "other", "vocals", "guitar", "piano",
+            ])
         #expect(try configuration == Self.configuration("six.safetensors"))
     }
 
@@ -60,7 +63,7 @@ struct InferenceTests {
         for name in ["core.onnx", "ggml.bin", "model.th", "model.safetensors"] {
             let configuration = try Self.configuration(
                 name, overriding: ["sources": .array(names), "t_heads": .integer(2)])
-            #expect(configuration.sources == ["a", "b", "c", "d"], "\(name)")
+            #expect(configuration.arguments.sources == ["a", "b", "c", "d"], "\(name)")
         }
     }
 
@@ -100,8 +103,8 @@ struct InferenceTests {
 
     @Test func demucsOnWaveformsIsReadFromItsPickle() throws {
         let model = try Self.open("demucs.th").network(backend: try Backend(threads: 1))
-        #expect(model.configuration.architecture == .demucs)
-        #expect(model.configuration.sources == ["drums", "rest"])
+        #expect(model.configuration.arguments.architecture == .demucs)
+        #expect(model.configuration.arguments.sources == ["drums", "rest"])
     }
 
     @Test(arguments: [

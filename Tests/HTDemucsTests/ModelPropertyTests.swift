@@ -24,12 +24,13 @@ import WeightsLoader
     ) throws -> [[Float]] {
         let backend = try Backend(threads: threads)
         let model = try checkpoint.network(backend: backend)
-        let channels = model.configuration.audioChannels
+        let channels = model.configuration.arguments.audioChannels
         return try (0..<runs).map { _ in
             let mix = backend.tensor(
                 [channels, samples], Self.mix(channels: channels, samples: samples))
             let stems = try model.forward(mix)
-            #expect(stems.shape == [model.configuration.sources.count, channels, samples])
+            #expect(
+                stems.shape == [model.configuration.arguments.sources.count, channels, samples])
             return stems.floats
         }
     }
@@ -48,7 +49,7 @@ import WeightsLoader
         for samples in [5_000, 20_001] {
             let weights = try RawCheckpoint(fixture: name).open().network(
                 backend: Backend(threads: 2))
-            let channels = weights.configuration.audioChannels
+            let channels = weights.configuration.arguments.audioChannels
             func peakBytes(_ backend: Backend) throws -> Int {
                 let mix = backend.keptTensor(
                     [channels, samples], Self.mix(channels: channels, samples: samples))
@@ -143,7 +144,7 @@ import WeightsLoader
         let backend = try Backend(threads: 2)
         let model = try RawCheckpoint(fixture: name).open().network(backend: backend)
         let silence = backend.zeros([
-            model.configuration.audioChannels, model.configuration.segmentSamples,
+            model.configuration.arguments.audioChannels, model.configuration.segmentSamples,
         ])
         let stems = try model.forward(silence)
         #expect(stems.floats.allSatisfy { $0 == 0 })

@@ -35,7 +35,8 @@ import WeightsLoader
         let waveform = try configuration(.demucs).configuration
         #expect(waveform.layers.map(\.channelsOut) == [64, 128, 256, 512, 1024, 2048])
         #expect(waveform.layers.allSatisfy { $0.isTimeOnly && !$0.merges })
-        #expect(waveform.normalize && waveform.resample && waveform.lstmLayers == 0)
+        let arguments = waveform.arguments
+        #expect(arguments.normalize && arguments.resample && arguments.lstmLayers == 0)
     }
 
     /// The first encoder layer and the last two decoder layers of each branch; Hybrid Demucs has
@@ -151,7 +152,7 @@ import WeightsLoader
 
     private func stems(_ name: String, samples: Int, on backend: Backend) throws -> [Float] {
         let model = try RawCheckpoint(fixture: name).open().network(backend: backend)
-        let channels = model.configuration.audioChannels
+        let channels = model.configuration.arguments.audioChannels
         var random = SplitMix64(seed: 5)
         let mix = backend.tensor([channels, samples], random.floats(channels * samples))
         return try model.forward(mix).floats

@@ -65,7 +65,7 @@ import WeightsLoader
     ) throws -> [Float] {
         let backend = try Backend(threads: threads, precision: precision)
         let model = try checkpoint.network(backend: backend)
-        let channels = model.configuration.audioChannels
+        let channels = model.configuration.arguments.audioChannels
         let mix = backend.tensor([channels, Self.samples], Self.mix(channels, seed: seed))
         return try model.forward(mix).floats
     }

@@ -118,7 +118,8 @@ func separate(
 ) throws -> [Float] {
     let configuration = try configuration ?? PositionNetwork.configuration()
     var rows = PlanarAudio(
-        channelCount: configuration.sources.count * configuration.audioChannels, sampleRateHz: 100)
+        channelCount: configuration.arguments.sources.count * configuration.arguments.audioChannels,
+        sampleRateHz: 100)
     try separate(
         measured(track), bag: Bag(configuration.trackRules), options: options, workers: workers,
         cancellation: cancellation, progress: progress, network: network

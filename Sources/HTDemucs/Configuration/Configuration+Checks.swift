@@ -1,4 +1,4 @@
-// Limits of the hyperparameters. Upper limits are far above any published model: they keep a
+// Limits of the arguments. Upper limits are far above any published model: they keep a
 // damaged file from requesting more memory than the machine has, and products of sizes from
 // overflowing.
 
@@ -26,7 +26,7 @@ extension Configuration {
     /// Samples of the longest segment that the network runs on: the training segment of HTDemucs,
     /// else as many as memory allows, to which the largest activation is proportional.
     package var longestSegmentSamples: Int {
-        guard hyperparameters.architecture != .htdemucs else { return segmentSamples }
+        guard arguments.architecture != .htdemucs else { return segmentSamples }
         let samples = Double(segmentSamples) * (Limits.activation / largestActivation)
         // In browsers an Int has 32 bits.
         return Int(min(samples, 0x1p30))
@@ -34,9 +34,9 @@ extension Configuration {
 
     /// Values in the largest activation of a segment.
     private var largestActivation: Double {
-        let outputs = Double(hyperparameters.audioChannels * hyperparameters.sources.count)
+        let outputs = Double(arguments.audioChannels * arguments.sources.count)
         var largest =
-            hyperparameters.architecture == .demucs
+            arguments.architecture == .demucs
             ? outputs * Double(layers[0].time.lengthIn)
             : 2 * outputs * Double(frequencies) * Double(segmentFrames)
         var tokens = 0.0
@@ -48,12 +48,12 @@ extension Configuration {
             largest = max(largest, 2 * Double(layer.channelsOut) * tokens)
             if layer.hasLSTM { largest = max(largest, 16 * Double(layer.dconvHidden) * tokens) }
             // DConv keeps its hidden channels of all positions of a waveform.
-            if hyperparameters.dconvMode != 0, hyperparameters.dconvDepth != 0 {
+            if arguments.dconvMode != 0, arguments.dconvDepth != 0 {
                 largest = max(largest, Double(layer.dconvHidden) * tokens)
             }
         }
         largest = max(largest, Double(max(transformerHidden, transformerChannels)) * tokens)
-        if hyperparameters.lstmLayers > 0 {
+        if arguments.lstmLayers > 0 {
             largest = max(largest, 8 * Double(innerChannels) * tokens)
         }
         return largest
@@ -64,7 +64,7 @@ extension Configuration {
         let largest = largestActivation
         guard largest <= Limits.activation else {
             throw .invalid(
-                key: "segment", found: "\(hyperparameters.segment.seconds)",
+                key: "segment", found: "\(arguments.segment.seconds)",
                 allowed: "with the other arguments a segment of \(segmentSamples) samples needs "
                     + "an activation of \(largest) values; at most \(Limits.activation) are "
                     + "allowed")

@@ -1,14 +1,13 @@
-// The model's configuration: checked hyperparameters, and the sizes that follow from them.
+// The model's configuration: checked arguments, and the sizes that follow from them.
 // Reference: demucs 4.1.0, the constructors in `htdemucs.py`, `hdemucs.py` and `demucs.py`.
 
 /// A complete, checked description of one model, of any of the classes.
 ///
-/// The hyperparameters are properties too (`configuration.audioChannels`). Every configuration
-/// can be built and run: sizes are positive, agree from layer to layer and stay far from
-/// overflow.
+/// Every configuration can be built and run: sizes are positive, agree from layer to layer and stay
+/// far from overflow.
 package struct Configuration: Sendable, Equatable {
     /// The constructor arguments.
-    package let hyperparameters: Hyperparameters
+    package let arguments: Hyperparameters
     /// Sizes of each level of the U-Nets, outermost first.
     package let layers: [LayerShape]
     /// `int(segment * samplerate)`: samples of a training segment.
@@ -23,16 +22,16 @@ package struct Configuration: Sendable, Equatable {
     /// Checks the values, alone and together, and derives the sizes.
     ///
     /// - Throws: ``ConfigurationError`` with the argument, its value and the allowed values.
-    package init(_ hyperparameters: Hyperparameters) throws(ConfigurationError) {
-        try hyperparameters.checkRanges()
-        try hyperparameters.checkSources()
-        self.hyperparameters = hyperparameters
-        segmentSamples = try hyperparameters.checkedSegmentSamples()
-        layers = try hyperparameters.layerShapes(segmentSamples: segmentSamples)
+    package init(_ arguments: Hyperparameters) throws(ConfigurationError) {
+        try arguments.checkRanges()
+        try arguments.checkSources()
+        self.arguments = arguments
+        segmentSamples = try arguments.checkedSegmentSamples()
+        layers = try arguments.layerShapes(segmentSamples: segmentSamples)
         innerChannels = layers[layers.count - 1].channelsOut
         transformerChannels =
-            hyperparameters.bottomChannels > 0 ? hyperparameters.bottomChannels : innerChannels
-        transformerHidden = try hyperparameters.checkTransformer(
+            arguments.bottomChannels > 0 ? arguments.bottomChannels : innerChannels
+        transformerHidden = try arguments.checkTransformer(
             inner: innerChannels, size: transformerChannels)
         try checkMemory()
     }
@@ -45,10 +44,10 @@ package struct Configuration: Sendable, Equatable {
     package func inBag(
         ofSegmentSeconds seconds: Double
     ) throws(ConfigurationError) -> Configuration {
-        guard self.architecture != .htdemucs || hyperparameters.segment.isAtLeast(seconds) else {
+        guard arguments.architecture != .htdemucs || arguments.segment.isAtLeast(seconds) else {
             return self
         }
-        var changed = hyperparameters
+        var changed = arguments
         changed.segment = .float(seconds)
         return try Configuration(changed)
     }
@@ -56,17 +55,17 @@ package struct Configuration: Sendable, Equatable {
     /// The waveform lengths that Demucs runs on; nil for a model with a spectrogram, which runs on
     /// all lengths.
     package var validLength: ValidLength? {
-        guard self.architecture == .demucs else { return nil }
+        guard arguments.architecture == .demucs else { return nil }
         return ValidLength(
-            depth: self.depth, kernel: self.kernelSize, stride: self.stride,
-            resamples: self.resample)
+            depth: arguments.depth, kernel: arguments.kernelSize, stride: arguments.stride,
+            resamples: arguments.resample)
     }
 
     /// Samples from one spectrogram frame to the next.
-    package var hopSamples: Int { hyperparameters.nfft / 4 }
+    package var hopSamples: Int { arguments.nfft / 4 }
 
     /// Frequency bins of the model's input, without the Nyquist bin.
-    package var frequencies: Int { hyperparameters.nfft / 2 }
+    package var frequencies: Int { arguments.nfft / 2 }
 
     /// Number of spectrogram frames of `samples` samples: samples / hop, rounded up.
     package func frames(samples: Int) -> Int {
@@ -77,58 +76,19 @@ package struct Configuration: Sendable, Equatable {
     package var segmentFrames: Int { frames(samples: segmentSamples) }
 
     /// Whether encoder layers have a DConv.
-    package var hasEncoderDConv: Bool { hyperparameters.dconvMode & 1 != 0 }
+    package var hasEncoderDConv: Bool { arguments.dconvMode & 1 != 0 }
 
     /// Whether decoder layers have a DConv.
-    package var hasDecoderDConv: Bool { hyperparameters.dconvMode & 2 != 0 }
+    package var hasDecoderDConv: Bool { arguments.dconvMode & 2 != 0 }
 
     /// Whether a layer of the transformer attends across the branches.
     package func isCrossLayer(_ index: Int) -> Bool {
-        (index % 2 == 0) == hyperparameters.tCrossFirst
+        (index % 2 == 0) == arguments.tCrossFirst
     }
 
     /// Dilation of each residual layer of a DConv, in samples (or frames).
     package var dconvDilations: [Int] {
-        let depth = hyperparameters.dconvDepth
+        let depth = arguments.dconvDepth
         return (0..<abs(depth)).map { depth > 0 ? 1 << $0 : 1 }
     }
-}
-
-// The hyperparameters as properties.
-extension Configuration {
-    package var architecture: Architecture { hyperparameters.architecture }
-    package var sources: [String] { hyperparameters.sources }
-    package var audioChannels: Int { hyperparameters.audioChannels }
-    package var samplerate: Int { hyperparameters.samplerate }
-    package var segment: Segment { hyperparameters.segment }
-    package var useTrainSegment: Bool { hyperparameters.useTrainSegment }
-    package var nfft: Int { hyperparameters.nfft }
-    package var hybridOld: Bool { hyperparameters.hybridOld }
-    package var normalize: Bool { hyperparameters.normalize }
-    package var resample: Bool { hyperparameters.resample }
-    package var lstmLayers: Int { hyperparameters.lstmLayers }
-    package var depth: Int { hyperparameters.depth }
-    package var channels: Int { hyperparameters.channels }
-    package var growth: Double { hyperparameters.growth }
-    package var kernelSize: Int { hyperparameters.kernelSize }
-    package var stride: Int { hyperparameters.stride }
-    package var timeStride: Int { hyperparameters.timeStride }
-    package var context: Int { hyperparameters.context }
-    package var contextEnc: Int { hyperparameters.contextEnc }
-    package var normStarts: Int { hyperparameters.normStarts }
-    package var normGroups: Int { hyperparameters.normGroups }
-    package var freqEmb: Double { hyperparameters.freqEmb }
-    package var embScale: Double { hyperparameters.embScale }
-    package var dconvMode: Int { hyperparameters.dconvMode }
-    package var dconvDepth: Int { hyperparameters.dconvDepth }
-    package var dconvComp: Double { hyperparameters.dconvComp }
-    package var dconvAttn: Int { hyperparameters.dconvAttn }
-    package var dconvLSTM: Int { hyperparameters.dconvLSTM }
-    package var bottomChannels: Int { hyperparameters.bottomChannels }
-    package var tLayers: Int { hyperparameters.tLayers }
-    package var tHiddenScale: Double { hyperparameters.tHiddenScale }
-    package var tHeads: Int { hyperparameters.tHeads }
-    package var tMaxPeriod: Double { hyperparameters.tMaxPeriod }
-    package var tWeightPosEmbed: Double { hyperparameters.tWeightPosEmbed }
-    package var tCrossFirst: Bool { hyperparameters.tCrossFirst }
 }

@@ -31,5 +31,5 @@ package struct HDemucs: HybridNetwork {
 
 extension Configuration {
     /// The padding of the signal for the spectrogram.
-    package var framing: STFT.Framing { self.hybridOld ? .hybridOld : .reflected }
+    package var framing: STFT.Framing { arguments.hybridOld ? .hybridOld : .reflected }
 }

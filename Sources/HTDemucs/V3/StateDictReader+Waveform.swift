@@ -46,7 +46,7 @@ extension StateDictReader {
             body: HDecLayer.Body(
                 rewrite: try rewrite(
                     reader.scope("0"), norm: reader.scope("1"), layer,
-                    context: configuration.context, isFrequency: false),
+                    context: configuration.arguments.context, isFrequency: false),
                 dconv: configuration.hasDecoderDConv
                     ? try dconv(reader.scope("3"), layer) : nil),
             convTranspose: ConvTranspose(

@@ -21,7 +21,7 @@ extension TimeDemucs {
         let pass = ForwardPass(on: backend, observer: observer)
         let backend = pass.backend
         let samples = mix.shape[1]
-        let statistics = configuration.normalize ? monoStatistics(mix) : nil
+        let statistics = configuration.arguments.normalize ? monoStatistics(mix) : nil
         try pass.completed(.normalisation)
         let valid = validLength(samples)
         let lead = (valid - samples) / 2
@@ -140,7 +140,10 @@ extension TimeDemucs {
             }
         }
         let result = backend.keptTensor(
-            Shape([configuration.sources.count, configuration.audioChannels, samples]))
+            Shape([
+                configuration.arguments.sources.count, configuration.arguments.audioChannels,
+                samples,
+            ]))
         resample(
             padded, from: inputs.lowerBound, with: downsampler, first: lead,
             into: result.reshaped(Shape(rows, samples)))

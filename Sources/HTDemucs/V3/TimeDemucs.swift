@@ -25,12 +25,12 @@ package struct TimeDemucs: SeparationNetwork {
     package init(_ reader: StateDictReader, _ parameters: ParameterReader) throws(WeightsError) {
         properties = NetworkProperties(reader)
         let configuration = reader.configuration
-        let factor = configuration.resample ? 2 : 1
+        let factor = configuration.arguments.resample ? 2 : 1
         upsampler = Resampler(from: 1, to: factor)
         downsampler = Resampler(from: factor, to: 1)
         validLength = ValidLength(
-            depth: configuration.depth, kernel: configuration.kernelSize,
-            stride: configuration.stride, resamples: configuration.resample)
+            depth: configuration.arguments.depth, kernel: configuration.arguments.kernelSize,
+            stride: configuration.arguments.stride, resamples: configuration.arguments.resample)
         encoder = try configuration.layers.map { layer throws(WeightsError) in
             try reader.ofEncoder(layer).waveformEncoder(
                 parameters.scope("encoder").scope("\(layer.index)"), layer)
@@ -40,11 +40,11 @@ package struct TimeDemucs: SeparationNetwork {
             try reader.waveformDecoder(parameters.scope("decoder").scope("\(position)"), layer)
         }
         lstm =
-            configuration.lstmLayers == 0
+            configuration.arguments.lstmLayers == 0
             ? nil
             : try reader.blstm(
                 parameters.scope("lstm"), channels: configuration.innerChannels,
-                layers: configuration.lstmLayers, windowTimes: nil, skips: false)
+                layers: configuration.arguments.lstmLayers, windowTimes: nil, skips: false)
     }
 }
 

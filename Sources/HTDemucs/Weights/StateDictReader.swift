@@ -99,7 +99,7 @@ package struct StateDictReader {
         let merged = decoder.count - tdecoder.count
         let frequencyEmbedding = try frequencyEmbedding(parameters.scope("freq_emb"))
         return HybridBranches(
-            stft: STFT(nfft: configuration.nfft, framing: configuration.framing),
+            stft: STFT(nfft: configuration.arguments.nfft, framing: configuration.framing),
             encoder: encoder.enumerated().map { index, layer in
                 EncoderLevel(
                     index: index, spectrogram: layer,
@@ -145,7 +145,7 @@ package struct StateDictReader {
                 ? try dconv(reader.scope("dconv"), layer) : nil,
             rewrite: try rewrite(
                 reader.scope("rewrite"), norm: reader.scope("norm2"), layer,
-                context: configuration.contextEnc, isFrequency: isFrequency))
+                context: configuration.arguments.contextEnc, isFrequency: isFrequency))
     }
 
     /// `decoder.{depth − 1 − index}` or `tdecoder.{…}`
@@ -158,7 +158,7 @@ package struct StateDictReader {
             body = HDecLayer.Body(
                 rewrite: try rewrite(
                     reader.scope("rewrite"), norm: reader.scope("norm1"), layer,
-                    context: configuration.context, isFrequency: isFrequency),
+                    context: configuration.arguments.context, isFrequency: isFrequency),
                 dconv: configuration.hasDecoderDConv
                     ? try dconv(reader.scope("dconv"), layer) : nil)
         }
@@ -180,7 +180,7 @@ package struct StateDictReader {
         _ reader: ParameterReader, _ layer: Configuration.LayerShape, channels: Int
     ) throws(WeightsError) -> GroupNorm? {
         guard layer.isNormed else { return nil }
-        return try groupNorm(reader, groups: configuration.normGroups, channels: channels)
+        return try groupNorm(reader, groups: configuration.arguments.normGroups, channels: channels)
     }
 
     /// A rewrite and the norm after it.
@@ -258,12 +258,14 @@ package struct StateDictReader {
 
     /// `freq_emb`: added to each frequency after the first encoder layer, `[freq, channel]`.
     package func frequencyEmbedding(_ reader: ParameterReader) throws(WeightsError) -> Tensor? {
-        guard configuration.freqEmb != 0 else { return nil }
+        guard configuration.arguments.freqEmb != 0 else { return nil }
         let layer = configuration.layers[0]
         let shape = [layer.frequency.lengthOut, layer.channelsOut]
         let weight = try reader.scope("embedding").floats("weight", shape)
         // Two products in float32, as in the reference's ScaledEmbedding and forward.
-        let (scale, weightInSum) = (Float(configuration.embScale), Float(configuration.freqEmb))
+        let (scale, weightInSum) = (
+            Float(configuration.arguments.embScale), Float(configuration.arguments.freqEmb)
+        )
         return backend.tensor(shape, weight.map { $0 * scale * weightInSum })
     }
 
@@ -282,10 +284,10 @@ package struct StateDictReader {
     package func crossTransformer(
         _ reader: ParameterReader
     ) throws(WeightsError) -> CrossTransformerEncoder? {
-        guard configuration.tLayers > 0 else { return nil }
+        guard configuration.arguments.tLayers > 0 else { return nil }
         let channels = configuration.transformerChannels
         func layers(_ name: String) throws(WeightsError) -> [TransformerLayer] {
-            try (0..<configuration.tLayers).map { index throws(WeightsError) in
+            try (0..<configuration.arguments.tLayers).map { index throws(WeightsError) in
                 try transformerLayer(
                     reader.scope(name).scope("\(index)"),
                     isCross: configuration.isCrossLayer(index))
@@ -296,8 +298,8 @@ package struct StateDictReader {
             normIn: try layerNorm(reader.scope("norm_in"), channels: channels),
             normInTime: try layerNorm(reader.scope("norm_in_t"), channels: channels),
             layers: try layers("layers"), layersTime: try layers("layers_t"),
-            maxPeriod: configuration.tMaxPeriod,
-            positionWeight: Float(configuration.tWeightPosEmbed))
+            maxPeriod: configuration.arguments.tMaxPeriod,
+            positionWeight: Float(configuration.arguments.tWeightPosEmbed))
     }
 
     /// `layers.{index}`: self-attention layers have `self_attn` and two norms, cross-attention
@@ -318,7 +320,7 @@ package struct StateDictReader {
             feedForwardNorm: isCross
                 ? try layerNorm(reader.scope("norm3"), channels: channels) : norm2,
             attention: MultiheadAttention(
-                channels: channels, heads: configuration.tHeads,
+                channels: channels, heads: configuration.arguments.tHeads,
                 inWeight: try weights(
                     attention, [3 * channels, channels], named: "in_proj_weight"),
                 inBias: try attention.floats("in_proj_bias", [3 * channels]),

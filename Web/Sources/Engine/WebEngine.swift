@@ -73,7 +73,7 @@ final class WebEngine {
         opened = (checkpoint, configuration)
         let parameters = checkpoint.tensors.reduce(0) { $0 + $1.count }
         let seconds =
-            Double(configuration.segmentSamples) / Double(configuration.samplerate)
+            Double(configuration.segmentSamples) / Double(configuration.arguments.samplerate)
         return "{\"parameters\":\(parameters),\"segmentSeconds\":\(seconds),"
             + "\"isQuantized\":\(checkpoint.isQuantized)}"
     }
