@@ -30,6 +30,7 @@ let package = Package(
         .target(name: "CCurl"),
         // The service's libraries are opened when it starts, so they are not linked.
         .target(name: "CServiceLibraries"),
+        // Carries the files of the folder Page.
         .target(name: "CPage"),
         .target(
             name: "Tensor", dependencies: ["System", "CKernels", "COpenBLAS"],
@@ -103,9 +104,7 @@ let package = Package(
                 "Analysis", "Demucs", "HTDemucs", "Audio", "ModelZoo", "Signal", "WeightsLoader",
                 "Tensor",
                 "System", "CServiceLibraries", "CPage",
-            ],
-            // CPage embeds it.
-            exclude: ["Page"]),
+            ]),
         .target(
             name: "CLI",
             dependencies: [

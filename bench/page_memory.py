@@ -7,7 +7,7 @@
 
 The song repeats the demo track. The service separates it with the bundled model; then a new browser
 opens it, shows the spectrogram and plays for --play minutes. Prints the resident set of the tab's
-process as it plays, and its peak. Needs Tests/Page/requirements.txt.
+process as it plays, and its peak. Needs Page/tests/requirements.txt.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from pathlib import Path
 os.environ.setdefault("SE_OFFLINE", "true")
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT / "Tests/Page"))
+sys.path.insert(0, str(ROOT / "Page/tests"))
 
 from browser import Browser
 from subject import BinarySubject

@@ -13,7 +13,7 @@ import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 
-const page = new URL("../Sources/Service/Page/", import.meta.url);
+const page = new URL("../Page/", import.meta.url);
 const { Stretch } = await import(new URL("stretch.js", page));
 const { decodeFrames, encodeFrames, parseHeader, wavHeader } = await import(new URL("wav.js", page));
 

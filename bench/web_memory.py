@@ -7,7 +7,7 @@
 The song repeats the demo track, in a file that the page gets like a dropped one. The stems go to the
 browser's private file system, 85 MB for each minute, and before them the decoded song, 21 MB for each
 minute, if it is no WAV file. Prints the peak of the resident set of the tab's process as the song goes on.
-Needs Tests/Page/requirements.txt.
+Needs Page/tests/requirements.txt.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ import numpy
 import soundfile
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(ROOT / "Tests/Page"), str(ROOT / "Tests/Web")]
+sys.path[:0] = [str(ROOT / "Page/tests"), str(ROOT / "Tests/Web")]
 
 from browser import Browser
 from hosts import PageHost

@@ -28,10 +28,12 @@ class EngineBuild(BuildHookInterface):
         """Builds the engine before hatchling collects the files."""
         if self.target_name == "sdist":
             # Package.swift names the tests too; their data would double the size.
-            tests = Path(self.root).parent / "Tests"
-            for folder in sorted(path for path in tests.iterdir() if path.is_dir()):
-                if folder.name not in ("Fixtures", "Page", "system"):
+            root = Path(self.root).parent
+            for folder in sorted(path for path in (root / "Tests").iterdir() if path.is_dir()):
+                if folder.name not in ("Fixtures", "system"):
                     build_data["force_include"][str(folder)] = f"engine/Tests/{folder.name}"
+            for file in sorted(path for path in (root / "Page").iterdir() if path.is_file()):
+                build_data["force_include"][str(file)] = f"engine/Page/{file.name}"
             return
         packed = Path(self.root) / "engine"
         engine = packed if packed.is_dir() else Path(self.root).parent

@@ -1,225 +1,224 @@
-/* The page's files, as the program carries them. The preprocessor embeds them: Swift's optimizer needs a
- * minute for array literals of their size. */
+/* The files of the folder Page, as the program carries them. Made by tools/page_list. The preprocessor embeds
+ * them: Swift's optimizer needs a minute for array literals of their size. */
 #include "page.h"
 
 #pragma clang diagnostic ignored "-Wc23-extensions" /* #embed */
 
-static const unsigned char index_html[] = {
-#embed "../Service/Page/index.html"
-};
-static const unsigned char api_js[] = {
-#embed "../Service/Page/api.js"
-};
-static const unsigned char beats_js[] = {
-#embed "../Service/Page/beats.js"
-};
-static const unsigned char board_js[] = {
-#embed "../Service/Page/board.js"
-};
-static const unsigned char clicks_js[] = {
-#embed "../Service/Page/clicks.js"
-};
-static const unsigned char colours_js[] = {
-#embed "../Service/Page/colours.js"
-};
-static const unsigned char convert_js[] = {
-#embed "../Service/Page/convert.js"
-};
-static const unsigned char dom_js[] = {
-#embed "../Service/Page/dom.js"
-};
-static const unsigned char downloads_js[] = {
-#embed "../Service/Page/downloads.js"
-};
-static const unsigned char drop_js[] = {
-#embed "../Service/Page/drop.js"
-};
-static const unsigned char engine_js[] = {
-#embed "../Service/Page/engine.js"
-};
-static const unsigned char envelope_js[] = {
-#embed "../Service/Page/envelope.js"
-};
-static const unsigned char exports_js[] = {
-#embed "../Service/Page/exports.js"
-};
-static const unsigned char fader_js[] = {
-#embed "../Service/Page/fader.js"
-};
-static const unsigned char feed_js[] = {
-#embed "../Service/Page/feed.js"
-};
-static const unsigned char fft_js[] = {
-#embed "../Service/Page/fft.js"
-};
-static const unsigned char format_js[] = {
-#embed "../Service/Page/format.js"
-};
-static const unsigned char header_js[] = {
-#embed "../Service/Page/header.js"
-};
-static const unsigned char jobs_js[] = {
-#embed "../Service/Page/jobs.js"
-};
-static const unsigned char keys_js[] = {
-#embed "../Service/Page/keys.js"
-};
-static const unsigned char library_js[] = {
-#embed "../Service/Page/library.js"
-};
-static const unsigned char library_tools_js[] = {
-#embed "../Service/Page/library_tools.js"
-};
-static const unsigned char link_js[] = {
-#embed "../Service/Page/link.js"
-};
-static const unsigned char logo_svg[] = {
-#embed "../Service/Page/logo.svg"
-};
-static const unsigned char loop_js[] = {
-#embed "../Service/Page/loop.js"
-};
-static const unsigned char loop_handles_js[] = {
-#embed "../Service/Page/loop_handles.js"
-};
-static const unsigned char loudness_js[] = {
-#embed "../Service/Page/loudness.js"
-};
-static const unsigned char main_js[] = {
-#embed "../Service/Page/main.js"
-};
-static const unsigned char master_js[] = {
-#embed "../Service/Page/master.js"
-};
-static const unsigned char memory_js[] = {
-#embed "../Service/Page/memory.js"
-};
-static const unsigned char meters_js[] = {
-#embed "../Service/Page/meters.js"
-};
-static const unsigned char mix_js[] = {
-#embed "../Service/Page/mix.js"
-};
-static const unsigned char mixer_js[] = {
-#embed "../Service/Page/mixer.js"
-};
-static const unsigned char onsets_js[] = {
-#embed "../Service/Page/onsets.js"
-};
-static const unsigned char options_js[] = {
-#embed "../Service/Page/options.js"
-};
-static const unsigned char parts_svg[] = {
-#embed "../Service/Page/parts.svg"
-};
-static const unsigned char peaks_js[] = {
-#embed "../Service/Page/peaks.js"
-};
-static const unsigned char piece_run_js[] = {
-#embed "../Service/Page/piece_run.js"
-};
-static const unsigned char pieces_js[] = {
-#embed "../Service/Page/pieces.js"
-};
-static const unsigned char player_js[] = {
-#embed "../Service/Page/player.js"
-};
-static const unsigned char pointer_js[] = {
-#embed "../Service/Page/pointer.js"
-};
-static const unsigned char practice_js[] = {
-#embed "../Service/Page/practice.js"
-};
-static const unsigned char presets_js[] = {
-#embed "../Service/Page/presets.js"
-};
-static const unsigned char queue_js[] = {
-#embed "../Service/Page/queue.js"
-};
-static const unsigned char rehearsal_js[] = {
-#embed "../Service/Page/rehearsal.js"
-};
-static const unsigned char ruler_js[] = {
-#embed "../Service/Page/ruler.js"
-};
-static const unsigned char service_js[] = {
-#embed "../Service/Page/service.js"
-};
-static const unsigned char spectrograms_js[] = {
-#embed "../Service/Page/spectrograms.js"
-};
-static const unsigned char spectrum_js[] = {
-#embed "../Service/Page/spectrum.js"
-};
-static const unsigned char stage_js[] = {
-#embed "../Service/Page/stage.js"
-};
-static const unsigned char stretch_js[] = {
-#embed "../Service/Page/stretch.js"
-};
-static const unsigned char stretch_drums_js[] = {
-#embed "../Service/Page/stretch_drums.js"
-};
-static const unsigned char stretch_file_js[] = {
-#embed "../Service/Page/stretch_file.js"
-};
-static const unsigned char stretch_run_js[] = {
-#embed "../Service/Page/stretch_run.js"
-};
-static const unsigned char stretch_tonal_js[] = {
-#embed "../Service/Page/stretch_tonal.js"
-};
-static const unsigned char stretch_worker_js[] = {
-#embed "../Service/Page/stretch_worker.js"
-};
-static const unsigned char stretch_worklet_js[] = {
-#embed "../Service/Page/stretch_worklet.js"
-};
-static const unsigned char strip_js[] = {
-#embed "../Service/Page/strip.js"
-};
-static const unsigned char style_css[] = {
-#embed "../Service/Page/style.css"
-};
-static const unsigned char tape_js[] = {
-#embed "../Service/Page/tape.js"
-};
-static const unsigned char theme_js[] = {
-#embed "../Service/Page/theme.js"
-};
-static const unsigned char timeline_js[] = {
-#embed "../Service/Page/timeline.js"
-};
-static const unsigned char token_js[] = {
-#embed "../Service/Page/token.js"
-};
-static const unsigned char transport_js[] = {
-#embed "../Service/Page/transport.js"
-};
-static const unsigned char tuning_js[] = {
-#embed "../Service/Page/tuning.js"
-};
-static const unsigned char uploads_js[] = {
-#embed "../Service/Page/uploads.js"
-};
-static const unsigned char wav_js[] = {
-#embed "../Service/Page/wav.js"
-};
-static const unsigned char wave_js[] = {
-#embed "../Service/Page/wave.js"
-};
-static const unsigned char waveforms_js[] = {
-#embed "../Service/Page/waveforms.js"
-};
-static const unsigned char words_js[] = {
-#embed "../Service/Page/words.js"
-};
-
 #define FILE(name, array)                                                                          \
     { name, array, sizeof(array) }
 
+static const unsigned char api_js[] = {
+#embed "../../Page/api.js"
+};
+static const unsigned char beats_js[] = {
+#embed "../../Page/beats.js"
+};
+static const unsigned char board_js[] = {
+#embed "../../Page/board.js"
+};
+static const unsigned char clicks_js[] = {
+#embed "../../Page/clicks.js"
+};
+static const unsigned char colours_js[] = {
+#embed "../../Page/colours.js"
+};
+static const unsigned char convert_js[] = {
+#embed "../../Page/convert.js"
+};
+static const unsigned char dom_js[] = {
+#embed "../../Page/dom.js"
+};
+static const unsigned char downloads_js[] = {
+#embed "../../Page/downloads.js"
+};
+static const unsigned char drop_js[] = {
+#embed "../../Page/drop.js"
+};
+static const unsigned char engine_js[] = {
+#embed "../../Page/engine.js"
+};
+static const unsigned char envelope_js[] = {
+#embed "../../Page/envelope.js"
+};
+static const unsigned char exports_js[] = {
+#embed "../../Page/exports.js"
+};
+static const unsigned char fader_js[] = {
+#embed "../../Page/fader.js"
+};
+static const unsigned char feed_js[] = {
+#embed "../../Page/feed.js"
+};
+static const unsigned char fft_js[] = {
+#embed "../../Page/fft.js"
+};
+static const unsigned char format_js[] = {
+#embed "../../Page/format.js"
+};
+static const unsigned char header_js[] = {
+#embed "../../Page/header.js"
+};
+static const unsigned char index_html[] = {
+#embed "../../Page/index.html"
+};
+static const unsigned char jobs_js[] = {
+#embed "../../Page/jobs.js"
+};
+static const unsigned char keys_js[] = {
+#embed "../../Page/keys.js"
+};
+static const unsigned char library_js[] = {
+#embed "../../Page/library.js"
+};
+static const unsigned char library_tools_js[] = {
+#embed "../../Page/library_tools.js"
+};
+static const unsigned char link_js[] = {
+#embed "../../Page/link.js"
+};
+static const unsigned char logo_svg[] = {
+#embed "../../Page/logo.svg"
+};
+static const unsigned char loop_js[] = {
+#embed "../../Page/loop.js"
+};
+static const unsigned char loop_handles_js[] = {
+#embed "../../Page/loop_handles.js"
+};
+static const unsigned char loudness_js[] = {
+#embed "../../Page/loudness.js"
+};
+static const unsigned char main_js[] = {
+#embed "../../Page/main.js"
+};
+static const unsigned char master_js[] = {
+#embed "../../Page/master.js"
+};
+static const unsigned char memory_js[] = {
+#embed "../../Page/memory.js"
+};
+static const unsigned char meters_js[] = {
+#embed "../../Page/meters.js"
+};
+static const unsigned char mix_js[] = {
+#embed "../../Page/mix.js"
+};
+static const unsigned char mixer_js[] = {
+#embed "../../Page/mixer.js"
+};
+static const unsigned char onsets_js[] = {
+#embed "../../Page/onsets.js"
+};
+static const unsigned char options_js[] = {
+#embed "../../Page/options.js"
+};
+static const unsigned char parts_svg[] = {
+#embed "../../Page/parts.svg"
+};
+static const unsigned char peaks_js[] = {
+#embed "../../Page/peaks.js"
+};
+static const unsigned char piece_run_js[] = {
+#embed "../../Page/piece_run.js"
+};
+static const unsigned char pieces_js[] = {
+#embed "../../Page/pieces.js"
+};
+static const unsigned char player_js[] = {
+#embed "../../Page/player.js"
+};
+static const unsigned char pointer_js[] = {
+#embed "../../Page/pointer.js"
+};
+static const unsigned char practice_js[] = {
+#embed "../../Page/practice.js"
+};
+static const unsigned char presets_js[] = {
+#embed "../../Page/presets.js"
+};
+static const unsigned char queue_js[] = {
+#embed "../../Page/queue.js"
+};
+static const unsigned char rehearsal_js[] = {
+#embed "../../Page/rehearsal.js"
+};
+static const unsigned char ruler_js[] = {
+#embed "../../Page/ruler.js"
+};
+static const unsigned char service_js[] = {
+#embed "../../Page/service.js"
+};
+static const unsigned char spectrograms_js[] = {
+#embed "../../Page/spectrograms.js"
+};
+static const unsigned char spectrum_js[] = {
+#embed "../../Page/spectrum.js"
+};
+static const unsigned char stage_js[] = {
+#embed "../../Page/stage.js"
+};
+static const unsigned char stretch_js[] = {
+#embed "../../Page/stretch.js"
+};
+static const unsigned char stretch_drums_js[] = {
+#embed "../../Page/stretch_drums.js"
+};
+static const unsigned char stretch_file_js[] = {
+#embed "../../Page/stretch_file.js"
+};
+static const unsigned char stretch_run_js[] = {
+#embed "../../Page/stretch_run.js"
+};
+static const unsigned char stretch_tonal_js[] = {
+#embed "../../Page/stretch_tonal.js"
+};
+static const unsigned char stretch_worker_js[] = {
+#embed "../../Page/stretch_worker.js"
+};
+static const unsigned char stretch_worklet_js[] = {
+#embed "../../Page/stretch_worklet.js"
+};
+static const unsigned char strip_js[] = {
+#embed "../../Page/strip.js"
+};
+static const unsigned char style_css[] = {
+#embed "../../Page/style.css"
+};
+static const unsigned char tape_js[] = {
+#embed "../../Page/tape.js"
+};
+static const unsigned char theme_js[] = {
+#embed "../../Page/theme.js"
+};
+static const unsigned char timeline_js[] = {
+#embed "../../Page/timeline.js"
+};
+static const unsigned char token_js[] = {
+#embed "../../Page/token.js"
+};
+static const unsigned char transport_js[] = {
+#embed "../../Page/transport.js"
+};
+static const unsigned char tuning_js[] = {
+#embed "../../Page/tuning.js"
+};
+static const unsigned char uploads_js[] = {
+#embed "../../Page/uploads.js"
+};
+static const unsigned char wav_js[] = {
+#embed "../../Page/wav.js"
+};
+static const unsigned char wave_js[] = {
+#embed "../../Page/wave.js"
+};
+static const unsigned char waveforms_js[] = {
+#embed "../../Page/waveforms.js"
+};
+static const unsigned char words_js[] = {
+#embed "../../Page/words.js"
+};
+
 static const struct page_file files[] = {
-    FILE("index.html", index_html), // then the others by name
     FILE("api.js", api_js),
     FILE("beats.js", beats_js),
     FILE("board.js", board_js),
@@ -237,6 +236,7 @@ static const struct page_file files[] = {
     FILE("fft.js", fft_js),
     FILE("format.js", format_js),
     FILE("header.js", header_js),
+    FILE("index.html", index_html),
     FILE("jobs.js", jobs_js),
     FILE("keys.js", keys_js),
     FILE("library.js", library_js),

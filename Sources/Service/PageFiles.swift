@@ -34,7 +34,7 @@ struct PageFile: Sendable {
         }
     }
 
-    /// All files; a test compares the names with those in the folder `Page`.
+    /// The files of the folder `Page`; a test compares them.
     static let all = UnsafeBufferPointer(start: page_files, count: page_file_count)
         .map(PageFile.init)
 
@@ -55,17 +55,9 @@ struct PageFile: Sendable {
         }
     }
 
-    /// The files as the service sends them, with the description of its interface: the modules of
-    /// the page are one script.
+    /// The files that the service sends: those of the page, and the description of its interface.
     static var sent: [PageFile] {
-        let modules = all.filter { $0.type == "text/javascript" }
-            .map { ($0.name, String(decoding: $0.bytes, as: UTF8.self)) }
-        let script = PageScript.bundle(Dictionary(uniqueKeysWithValues: modules), entry: "main.js")
-        let description = PageFile(name: "openapi.json", bytes: OpenAPI.document.bytes)
-        return (all + [description]).map { file in
-            guard file.name == "main.js", let script else { return file }
-            return PageFile(name: file.name, bytes: Array(script.utf8))
-        }
+        all + [PageFile(name: "openapi.json", bytes: OpenAPI.document.bytes)]
     }
 }
 

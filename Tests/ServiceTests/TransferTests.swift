@@ -3,7 +3,7 @@ import Service
 import TestSupport
 import Testing
 
-/// The way of replies to their clients: compressed, in few requests, and not too slowly.
+/// The way of replies to their clients: compressed, and not too slowly.
 @Suite(.serialized)
 struct TransferTests {
     /// The bytes that gzip had compressed.
@@ -41,28 +41,6 @@ struct TransferTests {
         #expect(try service.get("/main.js").headers["etag"] != tag)
         let again = try service.get("/main.js", ["Accept-Encoding: gzip", "If-None-Match: \(tag)"])
         #expect(again.status == 304)
-    }
-
-    @Test func thePageIsOneScript() throws {
-        let service = try RunningService()
-        let page = try service.get("/").text
-        let script = try service.get("/main.js").text
-        #expect(page.contains("src=\"main.js\""))
-        // Nothing is imported, and so nothing else is loaded.
-        #expect(script.firstRange(of: /(?m)^\s*import\b/) == nil)
-        #expect(script.hasSuffix("\nexport const { uploads, stage } = $main;\n"))
-        let modules = Set(script.matches(of: /(?m)^const \$(\w+) = \(\(\) => \{$/).map { $0.1 })
-        let folder = Fixture.url("../../Sources/Service/Page").standardized
-        let main = try String(contentsOf: folder.appendingPathComponent("main.js"), encoding: .utf8)
-        for match in main.matches(of: /(?m)^import .* from "\.\/(\w+)\.js";$/) {
-            #expect(modules.contains(match.1), "\(match.1)")
-        }
-        #expect(modules.contains("main"))
-        let names = ["", "main.js", "style.css", "theme.js", "logo.svg"]
-        let bytes = try names.map {
-            try service.get("/\($0)", ["Accept-Encoding: gzip"]).body.count
-        }
-        #expect(bytes.reduce(0, +) < 90_000)
     }
 
     @Test func slowReadersLoseTheirConnections() throws {

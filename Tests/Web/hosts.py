@@ -118,7 +118,7 @@ class Page:
     def __init__(self, folder: Path, models: list[dict]):
         self.folder = folder
         shutil.copytree(ROOT / "Web", folder, ignore=lambda _, names: [name for name in names if not name.endswith((".js", ".webmanifest"))])
-        shutil.copy(ROOT / "Sources/Service/Page/logo.svg", folder)
+        shutil.copy(ROOT / "Page/logo.svg", folder)
         (folder / "demo.safetensors").write_bytes(b"a model")
         self.program = folder.parent / "program"
         # The lists' tool asks a program for the published models; this one has its own.

@@ -1,4 +1,4 @@
-/* The files of the service's page (Sources/Service/Page). */
+/* The files of the page (the folder Page). */
 #ifndef PAGE_H
 #define PAGE_H
 

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy
 import soundfile
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "Web"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "Tests/Web"))
 from hosts import PageHost
 
 from limits import LONGEST_SECONDS
