@@ -1,25 +1,36 @@
-// Sounds that the service can't read, decoded by the browser and written as WAV files.
+// Sounds that the browser decodes, as WAV files.
 
 import { encodeFrames, wavHeader } from "./wav.js";
 
-/** A decoded song of this length takes about 400 MB of memory. */
-export const longestDecodedSeconds = 20 * 60;
-/** Rate of the WAV file, to which the browser resamples: that of the models. */
-const sampleRate = 44100;
+/** Rate of the models. */
+export const modelRate = 44100;
+/** Decoded sound that a tab can hold: 20 minutes in stereo at 44,100 Hz. */
+const mostDecodedBytes = 424e6;
+/** A sample of both channels. */
+const bytesPerFrame = 8;
 /** Least bytes of a second of sound, for files that don't tell their length. */
 const leastBytesPerSecond = 8000;
 const framesPerStep = 1 << 18;
 
+/** Whole minutes of a song that a browser should decode at a rate. */
+export const longestMinutes = (rate) => Math.floor(mostDecodedBytes / bytesPerFrame / rate / 60);
+
 /** The song is longer than a browser should decode. */
 export class TooLong extends Error {}
 
-/** A WAV file with the sound of a file; throws `TooLong`, or another error if the browser can't decode it either. */
-export async function decodeToWAV(file) {
+/** The seconds of a file that is to be decoded at a rate, Infinity if it tells none; throws `TooLong`, or another error if the browser can't read it. */
+export async function decodableSeconds(file, rate) {
   const seconds = await durationOf(file);
-  if ((Number.isFinite(seconds) ? seconds : file.size / leastBytesPerSecond) > longestDecodedSeconds) throw new TooLong();
-  const planes = await decodedPlanes(file, sampleRate);
+  if ((Number.isFinite(seconds) ? seconds : file.size / leastBytesPerSecond) > 60 * longestMinutes(rate)) throw new TooLong();
+  return seconds;
+}
+
+/** A WAV file with the sound of a file, to whose rate the browser resamples; throws if it can't decode it. */
+export async function decodeToWAV(file, rate) {
+  const sound = await new OfflineAudioContext(1, 1, rate).decodeAudioData(await file.arrayBuffer());
+  const planes = Array.from({ length: sound.numberOfChannels }, (_, channel) => sound.getChannelData(channel));
   const frames = planes[0].length;
-  const parts = [wavHeader(planes.length, sampleRate, frames)];
+  const parts = [wavHeader(planes.length, rate, frames)];
   for (let frame = 0; frame < frames; frame += framesPerStep) {
     // The browser keeps blobs outside the page's memory.
     parts.push(new Blob([encodeFrames(planes.map((plane) => plane.subarray(frame, frame + framesPerStep)))]));
@@ -29,14 +40,8 @@ export async function decodeToWAV(file) {
   return new Blob(parts, { type: "audio/wav" });
 }
 
-/** The samples of each channel, at a rate to which the browser resamples. */
-export async function decodedPlanes(file, rate) {
-  const sound = await new OfflineAudioContext(1, 1, rate).decodeAudioData(await file.arrayBuffer());
-  return Array.from({ length: sound.numberOfChannels }, (_, channel) => sound.getChannelData(channel));
-}
-
 /** The length that a file tells, which needs no decoding. Infinity if it tells none. */
-export function durationOf(file) {
+function durationOf(file) {
   const address = URL.createObjectURL(file);
   return new Promise((resolve, reject) => {
     const player = new Audio();

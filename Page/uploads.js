@@ -1,8 +1,8 @@
 // Uploads songs one after the other: two at once would both be slower.
 
 import { upload } from "./api.js";
-import { decodeToWAV, longestDecodedSeconds, TooLong } from "./convert.js";
-import { bytes, roughTime } from "./format.js";
+import { decodableSeconds, decodeToWAV, longestMinutes, modelRate, TooLong } from "./convert.js";
+import { bytes } from "./format.js";
 
 /** Attempts after a lost connection, before the upload fails. */
 const mostAttempts = 4;
@@ -126,12 +126,13 @@ export class Uploads {
     item.state = "decoding";
     this.onChange();
     try {
-      item.sound = await decodeToWAV(item.file);
+      await decodableSeconds(item.file, modelRate);
+      item.sound = await decodeToWAV(item.file, modelRate);
       item.state = "waiting";
       this.#checkSize(item);
     } catch (error) {
       const isTooLong = error instanceof TooLong;
-      this.#refuse(item, isTooLong ? `${sentence} The browser can convert it only up to ${roughTime(longestDecodedSeconds)}.` : sentence);
+      this.#refuse(item, isTooLong ? `${sentence} The browser can convert it only up to ${longestMinutes(modelRate)} minutes.` : sentence);
     }
   }
 }

@@ -63,7 +63,7 @@ class Engine {
     if (this.#isBusy) throw new Error("The engine is separating another track; wait for it, or cancel it by its signal.");
     this.#isBusy = true;
     try {
-      // Our page gives sounds that it has opened: it keeps decoded songs in its storage.
+      // Our page gives sounds that it has opened.
       const sound = track instanceof Blob ? await opened(track) : track;
       if (!sound.header) requireSamples(sound.channels, sound.sampleRate);
       const before = analyze && start > 0 ? await this.#finishedBefore(start, finished) : null;
@@ -196,12 +196,10 @@ class EngineWorker {
   }
 }
 
-/** The sound of a file: its worker reads it piece by piece. Formats other than WAV are decoded before, into a Blob, which browsers keep
- * outside the page's memory. */
+/** The sound of a file: the worker reads it piece by piece. */
 async function opened(file) {
-  const [{ decode, inspect }, { MemoryStorage }] = await Promise.all([import("./local_track.js"), import("./storage.js")]);
-  const facts = await inspect(file);
-  return facts.header ? { file, header: facts.header, sampleRate: facts.sampleRate } : decode(file, facts, { storage: new MemoryStorage(), path: "decoded" });
+  const { inspect, soundOf } = await import("./local_track.js");
+  return soundOf(file, await inspect(file));
 }
 
 const cancelled = () => new DOMException("The work was cancelled.", "AbortError");

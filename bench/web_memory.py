@@ -2,11 +2,11 @@
 """Measures the memory of a tab that separates a long song: the static page in headless Chromium.
 
     tools/build_web
-    python bench/web_memory.py --minutes 60 --format mp3
+    python bench/web_memory.py --minutes 60
 
 The song repeats the demo track, in a file that the page gets like a dropped one. The stems go to the
-browser's private file system, 85 MB for each minute, and before them the decoded song, 21 MB for each
-minute, if it is no WAV file. Prints the peak of the resident set of the tab's process as the song goes on.
+browser's private file system, 85 MB for each minute. Only WAV files may have an hour. Prints
+the peak of the resident set of the tab's process as the song goes on.
 Needs Page/tests/requirements.txt.
 """
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Separations by the static page in Firefox, of songs that are read at once and in pieces.
+"""Separations by the static page in Firefox, of songs in several formats.
 
 Speaks Firefox's own protocol, Marionette, because Debian 12 has no geckodriver. A message is its length in
 bytes, a colon and JSON: [0, id, command, parameters], answered by [1, id, error, result].
@@ -23,8 +23,8 @@ from hosts import PageHost
 from limits import LONGEST_SECONDS
 
 ELEMENT = "element-6066-11e4-a52e-4f735466cecf"
-# The longer songs are decoded in pieces of about 30 s.
-SONGS = {"song.wav": 8, "song.flac": 32, "song.mp3": 32}
+SONGS = ["song.wav", "song.flac", "song.mp3"]
+SECONDS = 8
 RATE = 44100
 
 
@@ -92,8 +92,8 @@ class Firefox:
         return json.loads(text)
 
 
-def separate(firefox: Firefox, song: Path, seconds: int):
-    t = numpy.arange(seconds * RATE) / RATE
+def separate(firefox: Firefox, song: Path):
+    t = numpy.arange(SECONDS * RATE) / RATE
     soundfile.write(song, 0.3 * numpy.stack([numpy.sin(440 * 2 * numpy.pi * t), numpy.sin(110 * 2 * numpy.pi * t)], axis=1), RATE)
     firefox.choose_file("#chooser", str(song))
     firefox.wait(f"document.querySelector('#queue li[data-state=done] [title=\\'{song.name}\\']')")
@@ -114,7 +114,7 @@ def separate(firefox: Firefox, song: Path, seconds: int):
     assert len(shape["names"]) == 4, shape
     assert shape["samples"] == sum(count for _, count in shape["pieces"]), shape
     # Encoders of MP3 add up to a few thousand samples of silence.
-    assert 0 <= shape["samples"] - seconds * RATE <= (4000 if song.suffix == ".mp3" else 0), shape
+    assert 0 <= shape["samples"] - SECONDS * RATE <= (4000 if song.suffix == ".mp3" else 0), shape
     # The tones go on to the last piece.
     assert min(peaks) > 0.05, peaks
 
@@ -130,8 +130,8 @@ def main():
             firefox.call("WebDriver:Navigate", {"url": host.address})
             firefox.wait("document.querySelector('#engine').textContent")
             firefox.run("document.querySelector('[name=model]').value = 'demo'; document.querySelector('#options').dispatchEvent(new Event('change'))")
-            for name, seconds in SONGS.items():
-                separate(firefox, Path(folder) / name, seconds)
+            for name in SONGS:
+                separate(firefox, Path(folder) / name)
             threads = firefox.run("return document.querySelector('#engine').textContent")
             print(f"Firefox separated {', '.join(SONGS)}: {threads}")
         finally:

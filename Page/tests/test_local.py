@@ -14,7 +14,7 @@ from browser import Browser
 from browser_test import named_tests
 from local_test import LocalTest
 
-MODULES = ["test_local_songs", "test_local_decoding", "test_local_page"]
+MODULES = ["test_local_songs", "test_local_page"]
 
 
 def main():

@@ -96,6 +96,20 @@ class SeparationTests(LocalTest):
                 # Encoders add up to a few thousand samples of silence.
                 self.assertAlmostEqual(job["duration_seconds"], 4 * SAMPLE_RATE / rate, delta=0.2)
 
+    def test_a_FLAC_file_reaches_the_engine_as_its_samples(self):
+        path = self.song("song.flac", 4)
+        bits = soundfile.info(path).subtype
+        found = self.page("""
+            const { inspect, soundOf } = await import("./local_track.js");
+            const song = new File([Uint8Array.from(atob(args[0]), (letter) => letter.charCodeAt(0))], "song");
+            const { file, header, sampleRate } = await soundOf(song, await inspect(song));
+            const samples = new Float32Array(await file.slice(header.dataOffset).arrayBuffer());
+            return { sampleRate, channels: header.channels, frames: header.frames, samples: [...samples].map((sample) => Math.round(sample * 32768)) };""", base64.b64encode(Path(path).read_bytes()).decode())
+        samples, rate = soundfile.read(path, dtype="int16")
+        self.assertEqual(bits, "PCM_16")
+        self.assertEqual((found["sampleRate"], found["channels"], found["frames"]), (rate, samples.shape[1], len(samples)))
+        self.assertTrue(numpy.array_equal(numpy.array(found["samples"]).reshape(-1, 2), samples))
+
     def analysis(self, job: str) -> dict:
         return self.page("return await json(`v1/separations/${args[0]}/analysis`)", job)
 

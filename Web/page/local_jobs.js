@@ -69,7 +69,7 @@ export class LocalJobs {
     if (!model) throw new Refusal(422, "invalid-option", `There is no model ${options.model}. Choose another one under Options.`);
     if (model.sources) requireStems(options, model.sources);
     const stems = plannedStems(options, model.sources ?? usualSources);
-    if (Number.isFinite(facts.seconds)) await this.#checkRoom(file.size + facts.decodedBytes + facts.seconds * stems.length * stemBytesPerSecond);
+    if (Number.isFinite(facts.seconds)) await this.#checkRoom(file.size + facts.seconds * stems.length * stemBytesPerSecond);
     const id = [...crypto.getRandomValues(new Uint8Array(12))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
     try {
       await this.#storage.appendFile(this.#path(id, "song"), file, signal);
@@ -235,8 +235,7 @@ export class LocalJobs {
       const { seed, shape } = this.#jobs.get(job.id);
       if (shape) change({ activity: "Reading the finished part" });
       const begun = shape && this.#keep(job, await Stems.resume(this.#storage, this.#path(job.id), shape));
-      const decoded = { storage: this.#storage, path: this.#path(job.id, "decoded") };
-      const analysis = await this.#separator.separate(song, job, { seed, decoded, begun, signal, begin: (shape) => this.#begin(job, shape), change });
+      const analysis = await this.#separator.separate(song, job, { seed, begun, signal, begin: (shape) => this.#begin(job, shape), change });
       this.#jobs.get(job.id).analysis = analysis;
       await this.#end(job, { state: "done", fraction: 1, tempo_bpm: analysis?.tempo_bpm ?? null, key: analysis?.key ?? null });
     } catch (error) {
@@ -270,6 +269,6 @@ export class LocalJobs {
     await this.#save(job.id);
     this.#tell(job);
     if (!hasStems) await this.#clear(job.id);
-    for (const file of ["song", "decoded"]) await this.#storage.remove(this.#path(job.id, file));
+    await this.#storage.remove(this.#path(job.id, "song"));
   }
 }

@@ -2,6 +2,7 @@
 
 import { answerWith } from "./api.js";
 import { capabilities, requireSIMD } from "./capabilities.js";
+import { longestMinutes, modelRate } from "./convert.js";
 import { LocalBackend } from "./local_backend.js";
 import { LocalJobs } from "./local_jobs.js";
 import { Refusal } from "./local_problem.js";
@@ -42,7 +43,8 @@ async function openJobs(notices) {
     throw new Refusal(503, "unsupported", error.message, { heading: "This browser can't separate songs." });
   }
   const storage = await openStorage();
-  document.getElementById("notice").textContent = [...notices, storage.words, browser.words].filter(Boolean).join(" ");
+  const lengths = `WAV files may have any length, other songs up to ${longestMinutes(modelRate)} minutes.`;
+  document.getElementById("notice").textContent = [lengths, ...notices, storage.words, browser.words].filter(Boolean).join(" ");
   const jobs = new LocalJobs(storage);
   await jobs.start();
   return jobs;

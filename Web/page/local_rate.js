@@ -1,14 +1,19 @@
 // The sample rate in a sound file's header. `decodeAudioData` resamples to the rate of its context
 // without a word; a context of the file's own rate gets the samples as they are.
 
-import { frameHeader } from "./local_mp3.js";
-
 /** Bytes of a file's beginning that tell its rate. */
 export const headerBytes = 1 << 16;
 /** Opus always decodes to this rate. */
 const opusRate = 48000;
 /** AAC by index (ISO 14496-3). */
 const aacRates = [96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000, 12000, 11025, 8000, 7350];
+/** kbit/s of MP3 by index, of MPEG-1 and of MPEG-2 and 2.5 (ISO 11172-3 and 13818-3, layer III). */
+const bitRates = [
+  [0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320],
+  [0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160],
+];
+/** MP3 of MPEG-1 by index; MPEG-2 halves and MPEG-2.5 quarters them. */
+const mp3Rates = [44100, 48000, 32000];
 
 /** The rate of a FLAC, MP3, AAC, Ogg, MP4, WebM, WAV or AIFF file from its first bytes after tags; null for another one. */
 export function rateOf(bytes) {
@@ -89,5 +94,15 @@ function frameAt(bytes, at) {
   const rate = aacRates[(head[2] >> 2) & 15];
   const size = (readBig(head, 3, 3) >> 5) & 0x1fff;
   const isAAC = head[0] === 0xff && (head[1] & 0xf6) === 0xf0 && rate && size >= 7;
-  return isAAC ? { rate, bytes: size } : frameHeader(head);
+  return isAAC ? { rate, bytes: size } : mp3Frame(head);
+}
+
+/** A frame of MP3 by its first four bytes; null if they are no header. */
+function mp3Frame([sync, kind, coding]) {
+  const [version, layer] = [(kind >> 3) & 3, (kind >> 1) & 3];
+  const [bits, rateIndex] = [coding >> 4, (coding >> 2) & 3];
+  if (sync !== 0xff || kind < 0xe0 || version === 1 || layer !== 1 || bits === 0 || bits === 15 || rateIndex === 3) return null;
+  const isFirst = version === 3;
+  const rate = mp3Rates[rateIndex] / [4, 1, 2, 1][version];
+  return { rate, bytes: Math.floor(((isFirst ? 144000 : 72000) * bitRates[isFirst ? 0 : 1][bits]) / rate) + ((coding >> 1) & 1) };
 }

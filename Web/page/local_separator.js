@@ -3,7 +3,7 @@
 import { load } from "./swift-demucs.js";
 import { bytes } from "./format.js";
 import { Refusal } from "./local_problem.js";
-import { decode, inspect } from "./local_track.js";
+import { inspect, soundOf } from "./local_track.js";
 import { plannedStems } from "./words.js";
 
 /** Least milliseconds between two changes of the progress. */
@@ -28,19 +28,16 @@ export class Separator {
   /**
    * Separates a job's song; resolves with its analysis, or null, when all samples are stored.
    *
-   * `decoded` is the place of the decoded song in the storage; `begun` are the stems that an interrupted separation with the same seed has
+   * `begun` are the stems that an interrupted separation with the same seed has
    * left, or null; `begin(shape)` resolves with the stems to fill; `change(values)` shows news of the job.
    */
-  async separate(song, job, { seed, decoded, begun, signal, begin, change }) {
+  async separate(song, job, { seed, begun, signal, begin, change }) {
     const facts = await inspect(song);
     const engine = await this.#load(job, change, signal);
     // The sources of a file of the user are known only now.
     requireStems(job.options, engine.sources);
     change({ activity: "Reading the song" });
-    // The engine reads WAV files by itself, piece by piece.
-    const sound = facts.header
-      ? { file: song, header: facts.header, sampleRate: facts.sampleRate }
-      : await decode(song, facts, decoded, { signal, onProgress: (fraction) => change({ activity: `Reading the song, ${Math.floor(100 * fraction)} %` }) });
+    const sound = await soundOf(song, facts);
     signal.throwIfAborted();
     const { sampleRate } = engine;
     const samples = (sound.header.frames * sampleRate) / sound.sampleRate;

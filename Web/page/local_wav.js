@@ -1,5 +1,4 @@
-// The samples of a WAV file, or of a decoded song that is stored like one, for the engine's worker, read when it wants them: an hour of
-// music takes no more memory than a minute.
+// The samples of a WAV file for the engine's worker, read when it wants them: an hour of music takes no more memory than a minute.
 
 import { decodeFrames } from "./wav.js";
 
@@ -10,7 +9,7 @@ export class WAVSamples {
   /** The range that was read last: the engine asks for one channel of it after the other. */
   #kept = { start: 0, count: 0, planes: [] };
 
-  /** `header` is what `parseHeader` has found, or `decode` has written. */
+  /** `header` is what `parseHeader` has found. */
   constructor(file, header) {
     this.#file = file;
     this.#header = header;
