@@ -1,43 +1,17 @@
-// Requests to the back end, the service or the browser's own: with a token if one is required, problem
-// documents as errors, downloads.
+// The service as the page's back end (backend.js), by HTTP: with a token if one is required, and problem documents as errors.
 
+import { saveBlob, saveLink } from "./dom.js";
+import { follow } from "./feed.js";
+import { Problem } from "./problem.js";
 import { askForToken } from "./token.js";
 
 const stored = "swift-demucs token";
-let token = sessionStorage.getItem(stored);
-let asking = null;
 /** Also for a `Retry-After` that is no number. */
 const leastRetrySeconds = 1;
-/** Answers requests in the browser; null if the service does. */
-let local = null;
+const [partialContent, unauthorized, noContent] = [206, 401, 204];
 
-/** `answer(path, options)` replies to all requests in place of the service, as `fetch` does. */
-export function answerWith(answer) {
-  local = answer;
-}
-
-/** Whether songs are separated in this browser. */
-export const isLocal = () => local !== null;
-
-/**
- * An error reply; the message is the service's text. `kind` is the last part of its type; `heading` is null
- * for the service's problems.
- *
- * `retryAfterSeconds` is null unless the same request can succeed later without anybody doing
- * something.
- */
-export class Problem extends Error {
-  constructor(status, document, retryAfter) {
-    super(document?.detail || document?.title || `The service answered with code ${status}.`);
-    this.status = status;
-    this.kind = document?.type?.split(":").pop() ?? null;
-    this.heading = document?.heading ?? null;
-    this.retryAfterSeconds = retryAfter === null ? null : Number(retryAfter) || leastRetrySeconds;
-  }
-}
-
-/** The text of a problem document, or null. */
-export function parseProblem(text) {
+/** The JSON of a text, or null. */
+function parse(text) {
   try {
     return JSON.parse(text);
   } catch {
@@ -45,103 +19,177 @@ export function parseProblem(text) {
   }
 }
 
-/** Asks for the token once, even if several requests wait for it. */
-async function renewToken(refused) {
-  if (token !== refused) return;
-  asking ??= askForToken(refused !== null).then((answer) => {
-    token = answer;
-    sessionStorage.setItem(stored, answer);
-    asking = null;
+/** The problem of an error reply. */
+function problemOf(status, document, retryAfter) {
+  return new Problem(status, document?.detail || document?.title || `The service answered with code ${status}.`, {
+    kind: document?.type?.split(":").pop() ?? null,
+    retryAfterSeconds: retryAfter === null ? null : Number(retryAfter) || leastRetrySeconds,
   });
-  await asking;
 }
 
-/** The headers that every request needs. */
-export const credentials = () => (token ? { Authorization: `Bearer ${token}` } : {});
+const addressOfJob = (id) => `v1/separations/${encodeURIComponent(id)}`;
+const addressOfStem = (stem, format) => stem.url.replace(/\.\w+$/, `.${format}`);
 
-/** `fetch` that returns successful replies only; throws `Problem`, or `TypeError` without a connection. */
-export async function request(path, options = {}) {
-  for (;;) {
-    const used = token;
-    const reply = await (local ?? fetch)(path, { ...options, headers: { ...options.headers, ...credentials() } });
-    if (reply.ok) return reply;
-    if (reply.status !== 401) {
-      throw new Problem(reply.status, parseProblem(await reply.text()), reply.headers.get("Retry-After"));
+/** The address of a file of exports.js. */
+export function addressOf({ job, kind, stem, format, strips = [], part }) {
+  const query = new URLSearchParams();
+  for (const { name, gain, pan } of strips) {
+    query.set(name, String(Number(gain.toFixed(4))));
+    if (pan) query.set(`${name}.pan`, String(pan));
+  }
+  if (kind !== "stem") query.set("format", format);
+  if (part) ["from", "to"].forEach((name, edge) => query.set(name, String(part[edge])));
+  const path = kind === "stem" ? addressOfStem(stem, format) : `${addressOfJob(job)}/${kind === "mix" ? "mix" : "stems.zip"}`;
+  return query.size ? `${path}?${query}` : path;
+}
+
+export class ServiceBackend {
+  isLocal = false;
+  #token = sessionStorage.getItem(stored);
+  #asking = null;
+
+  models() {
+    return this.#json("v1/models");
+  }
+
+  async checkReady() {
+    await this.#request("readyz");
+  }
+
+  async example() {
+    return (await this.#request("demo_track.ogg")).blob();
+  }
+
+  list({ limit, after = null }) {
+    return this.#json(`v1/separations?limit=${limit}${after === null ? "" : `&after=${encodeURIComponent(after)}`}`);
+  }
+
+  job(id) {
+    return this.#json(addressOfJob(id));
+  }
+
+  add(file, options, { onProgress, signal }) {
+    // Fields first, because the service reads the form as a stream.
+    const form = new FormData();
+    for (const [name, value] of Object.entries(options)) form.append(name, value);
+    form.append("file", file);
+    return new Promise((resolve, reject) => {
+      // It tells how much is sent, which `fetch` doesn't.
+      const exchange = new XMLHttpRequest();
+      exchange.open("POST", "v1/separations");
+      for (const [name, value] of Object.entries(this.#credentials)) exchange.setRequestHeader(name, value);
+      exchange.upload.onprogress = (event) => event.lengthComputable && onProgress(event.loaded / event.total);
+      exchange.onload = () => {
+        const document = parse(exchange.responseText);
+        if (exchange.status < 300) resolve(document);
+        else reject(problemOf(exchange.status, document, exchange.getResponseHeader("Retry-After")));
+      };
+      exchange.onerror = () => reject(new TypeError("The connection was lost."));
+      exchange.onabort = () => reject(new DOMException("Stopped", "AbortError"));
+      signal.addEventListener("abort", () => exchange.abort());
+      exchange.send(form);
+    });
+  }
+
+  async remove(id) {
+    const reply = await this.#request(addressOfJob(id), { method: "DELETE" });
+    return reply.status === noContent ? null : reply.json();
+  }
+
+  move(id, before) {
+    return this.#json(`${addressOfJob(id)}/place?before=${before}`, { method: "PUT" });
+  }
+
+  analysis(id) {
+    return this.#json(`${addressOfJob(id)}/analysis`);
+  }
+
+  peaks(id, window) {
+    return this.#json(`${addressOfJob(id)}/peaks?${new URLSearchParams(window)}`);
+  }
+
+  async read(job, stem, from, end) {
+    const reply = await this.#request(addressOfStem(stem, "wav"), { headers: { Range: `bytes=${from}-${end - 1}` } });
+    const bytes = await reply.arrayBuffer();
+    if (reply.status === partialContent) return { bytes, total: Number(/\/(\d+)$/.exec(reply.headers.get("Content-Range") ?? "")?.[1]) };
+    // A proxy may ignore the range and send the whole file.
+    return { bytes: bytes.slice(from, end), total: null };
+  }
+
+  async whole(job, stem) {
+    return (await this.#request(stem.url)).arrayBuffer();
+  }
+
+  linkTo(file) {
+    // A link sends no token.
+    return this.#token ? null : addressOf(file);
+  }
+
+  async save(file, onProgress) {
+    const link = this.linkTo(file);
+    // A link leaves the transfer to the browser, under the name that the service gives.
+    if (link && !file.isNamed) {
+      await this.#prepare(link);
+      saveLink(link, file.name);
+      return false;
     }
-    await renewToken(used);
+    const reply = await this.#request(addressOf(file));
+    const total = Number(reply.headers.get("Content-Length") ?? 0);
+    let received = 0;
+    const counter = new TransformStream({
+      transform(chunk, controller) {
+        received += chunk.length;
+        onProgress(received, total);
+        controller.enqueue(chunk);
+      },
+    });
+    // The browser keeps large blobs on the disk.
+    const type = reply.headers.get("Content-Type") ?? "";
+    saveBlob(await new Response(reply.body.pipeThrough(counter), { headers: { "Content-Type": type } }).blob(), file.name);
+    return true;
   }
-}
 
-export const json = async (path, options) => (await request(path, options)).json();
-
-/** Uploads a form; `onProgress` gets the share sent, 0…1. Resolves with the job. `signal` stops it. */
-export function upload(path, form, onProgress, signal) {
-  if (local) return json(path, { method: "POST", body: form, signal });
-  return new Promise((resolve, reject) => {
-    const exchange = new XMLHttpRequest();
-    exchange.open("POST", path);
-    for (const [name, value] of Object.entries(credentials())) exchange.setRequestHeader(name, value);
-    exchange.upload.onprogress = (event) => event.lengthComputable && onProgress(event.loaded / event.total);
-    exchange.onload = () => {
-      const document = parseProblem(exchange.responseText);
-      if (exchange.status < 300) resolve(document);
-      else reject(new Problem(exchange.status, document, exchange.getResponseHeader("Retry-After")));
-    };
-    exchange.onerror = () => reject(new TypeError("The connection was lost."));
-    exchange.onabort = () => reject(new DOMException("Stopped", "AbortError"));
-    signal.addEventListener("abort", () => exchange.abort());
-    exchange.send(form);
-  });
-}
-
-/** Whether a plain link reaches the back end's files: a link sends no token. */
-export const hasLinks = () => !token && !local;
-
-/**
- * Saves a file; `isNamed` if its name differs from the one that the service gives. A plain link leaves the
- * transfer to the browser; otherwise `onProgress(received, total)` tells of it, with a total of 0 if it is not
- * known. Resolves with whether the file has been received whole.
- */
-export async function download({ path, name, isNamed }, onProgress) {
-  if (hasLinks() && !isNamed) {
-    await prepare(path);
-    const link = document.createElement("a");
-    link.download = name;
-    link.href = path;
-    link.click();
-    return false;
+  follow(handlers) {
+    return follow((lastId, signal) => this.#request("v1/events", { headers: { Accept: "text/event-stream", "Last-Event-ID": lastId }, cache: "no-store", signal }), handlers);
   }
-  const reply = await request(path);
-  const total = Number(reply.headers.get("Content-Length") ?? 0);
-  let received = 0;
-  const counter = new TransformStream({
-    transform(chunk, controller) {
-      received += chunk.length;
-      onProgress(received, total);
-      controller.enqueue(chunk);
-    },
-  });
-  // The browser keeps large blobs on the disk.
-  const type = reply.headers.get("Content-Type") ?? "";
-  saveBlob(await new Response(reply.body.pipeThrough(counter), { headers: { "Content-Type": type } }).blob(), name);
-  return true;
-}
 
-/** Saves a file that the page has made. */
-export function saveBlob(blob, name) {
-  const link = document.createElement("a");
-  link.download = name;
-  link.href = URL.createObjectURL(blob);
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
-}
+  get #credentials() {
+    return this.#token ? { Authorization: `Bearer ${this.#token}` } : {};
+  }
 
-/** Lets the service convert or mix a file before a link asks for it; an error has the service's text. */
-async function prepare(path) {
-  try {
-    await request(path, { method: "HEAD" });
-  } catch (error) {
-    if (error instanceof Problem) await request(path);
-    throw error;
+  /** `fetch` that returns successful replies only. */
+  async #request(path, options = {}) {
+    for (;;) {
+      const used = this.#token;
+      const reply = await fetch(path, { ...options, headers: { ...options.headers, ...this.#credentials } });
+      if (reply.ok) return reply;
+      if (reply.status !== unauthorized) throw problemOf(reply.status, parse(await reply.text()), reply.headers.get("Retry-After"));
+      await this.#renewToken(used);
+    }
+  }
+
+  async #json(path, options) {
+    return (await this.#request(path, options)).json();
+  }
+
+  /** Asks for the token once, even if several requests wait for it. */
+  async #renewToken(refused) {
+    if (this.#token !== refused) return;
+    this.#asking ??= askForToken(refused !== null).then((answer) => {
+      this.#token = answer;
+      sessionStorage.setItem(stored, answer);
+      this.#asking = null;
+    });
+    await this.#asking;
+  }
+
+  /** Lets the service convert or mix a file before a link asks for it; an error has the service's text. */
+  async #prepare(path) {
+    try {
+      await this.#request(path, { method: "HEAD" });
+    } catch (error) {
+      if (error instanceof Problem) await this.#request(path);
+      throw error;
+    }
   }
 }

@@ -53,6 +53,18 @@ export function announce(sentence) {
   document.getElementById("announcer").textContent = sentence;
 }
 
+/** Lets the browser save what is at an address. */
+export function saveLink(href, name) {
+  element("a", { download: name, href }).click();
+}
+
+/** Saves a file that the page has. */
+export function saveBlob(blob, name) {
+  const address = URL.createObjectURL(blob);
+  saveLink(address, name);
+  setTimeout(() => URL.revokeObjectURL(address), 60_000);
+}
+
 const hiddenMilliseconds = 500;
 
 /**

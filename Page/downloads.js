@@ -1,6 +1,6 @@
 // The menu of a finished song's files: the mix, single stems, all stems, in any format, whole or as the loop.
 
-import { download } from "./api.js";
+import { backend } from "./backend.js";
 import { colourOf } from "./colours.js";
 import { announce, element, icon, setText } from "./dom.js";
 import { bytes } from "./format.js";
@@ -44,11 +44,11 @@ export class DownloadMenu {
     });
   }
 
-  /** Saves `{ path, name }` and shows how far it is. */
+  /** Saves a file and shows how far it is. */
   async save(file) {
     this.#say(`Preparing ${file.name}`, 0);
     try {
-      const isSaved = await download(file, (received, total) => this.#say(`Saving ${file.name}, ${bytes(received)}${total ? ` of ${bytes(total)}` : ""}`, total ? received / total : 0));
+      const isSaved = await backend.save(file, (received, total) => this.#say(`Saving ${file.name}, ${bytes(received)}${total ? ` of ${bytes(total)}` : ""}`, total ? received / total : 0));
       this.#say(isSaved ? `${file.name} is saved` : `The browser saves ${file.name}`, 1);
       announce(this.#status.textContent);
     } catch (error) {

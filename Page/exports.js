@@ -1,4 +1,7 @@
-// The files of a song that can be saved: their addresses and names, by the choices of the download menu.
+// The files of a song that can be saved, by the choices of the download menu.
+//
+// A file is `{ job, kind, stem, format, strips, part, name, isNamed }`: `kind` is "stem", "zip" (of all stems) or "mix", `strips` are
+// those of a mix (Mix.levels), `part` is `[from, to]` in seconds or null; `isNamed` if `name` is not the one that the service gives.
 
 import { clock, title } from "./format.js";
 
@@ -15,7 +18,7 @@ export class Exports {
   /** Tempo and key of the song, once they are known. */
   analysis = {};
 
-  /** `song.loop()` returns the loop or null, `song.mixQuery(format)` the query of the present mix. */
+  /** `song.loop()` returns the loop or null, `song.levels()` the strips of the present mix. */
   constructor(job, song) {
     this.job = job;
     this.song = song;
@@ -30,25 +33,22 @@ export class Exports {
   }
 
   stem(stem) {
-    const path = stem.url.replace(/\.\w+$/, `.${this.format}`);
-    return this.#file(path, new URLSearchParams(), stem.name, this.format);
+    return this.#file({ kind: "stem", stem, format: this.format }, stem.name, this.format);
   }
 
   zip() {
-    return this.#file(`v1/separations/${this.job.id}/stems.zip`, new URLSearchParams({ format: this.format }), null, "zip");
+    return this.#file({ kind: "zip", format: this.format }, null, "zip");
   }
 
   /** The mix as it sounds now. */
   mix(format) {
-    return this.#file(`v1/separations/${this.job.id}/mix`, new URLSearchParams(this.song.mixQuery(format)), "mix", format);
+    return this.#file({ kind: "mix", strips: this.song.levels(), format }, "mix", format);
   }
 
-  /** `{ path, name, isNamed }`: `isNamed` if the name is not the one that the service gives. */
-  #file(path, query, part, ending) {
+  #file(what, part, ending) {
     const loop = this.isLoopOnly ? this.song.loop() : null;
-    if (loop) ["from", "to"].forEach((name, edge) => query.set(name, String(Number(loop[edge].toFixed(6)))));
     const facts = [loop && `${timeWords(loop[0])}-${timeWords(loop[1])}`, this.isTagged && this.music].filter(Boolean);
     const name = `${[title(this.job.name), part].filter(Boolean).join(" - ")}${facts.length ? ` (${facts.join(", ")})` : ""}.${ending}`;
-    return { path: query.size ? `${path}?${query}` : path, name, isNamed: facts.length > 0 };
+    return { ...what, job: this.job.id, part: loop && loop.map((edge) => Number(edge.toFixed(6))), name, isNamed: facts.length > 0 };
   }
 }

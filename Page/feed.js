@@ -1,7 +1,7 @@
-// The stream of job events: reconnects by itself, and continues after the last event. Uses `fetch`,
+// The service's stream of job events: reconnects by itself, and continues after the last event. Uses `fetch`,
 // which can send a token; EventSource cannot.
 
-import { Problem, request } from "./api.js";
+import { Problem } from "./problem.js";
 
 /** Parses a text stream of server-sent events; `push` returns the complete events. */
 export class EventParser {
@@ -40,15 +40,8 @@ const silenceSeconds = 45;
 /** Events are handled this long before the page may draw and answer a click. */
 const sliceMilliseconds = 12;
 
-/**
- * Follows the events of all jobs as long as the page is open.
- *
- * `begin` loads the present state and resolves with the id of the last event that it includes; the
- * stream continues there. `onOpen` is called at each connection, before its first event; `onEvent`
- * with type and data; `onLost` when a connection ends or fails, with the service's problem if it
- * sent one.
- */
-export async function follow(path, { begin, onOpen, onEvent, onLost }) {
+/** `follow` of backend.js: `open(lastId, signal)` resolves with the reply whose body has the events after one. */
+export async function follow(open, { begin, onOpen, onEvent, onLost }) {
   const parser = new EventParser();
   let delay = firstDelaySeconds;
   let watchdog;
@@ -59,8 +52,7 @@ export async function follow(path, { begin, onOpen, onEvent, onLost }) {
     let timer;
     try {
       parser.lastId ??= await begin();
-      const headers = { Accept: "text/event-stream", "Last-Event-ID": parser.lastId };
-      const reply = await request(path, { headers, cache: "no-store", signal: watchdog.signal });
+      const reply = await open(parser.lastId, watchdog.signal);
       delay = firstDelaySeconds;
       parser.reset();
       onOpen();

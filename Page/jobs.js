@@ -1,8 +1,8 @@
 // The service's jobs on the page. The newest are loaded first, events keep them up to date, and
 // older ones are loaded page by page.
 
-import { json, Problem } from "./api.js";
-import { follow } from "./feed.js";
+import { backend } from "./backend.js";
+import { Problem } from "./problem.js";
 
 const pageJobs = 100;
 const notFound = 404;
@@ -70,14 +70,14 @@ export class Jobs {
   }
 
   start() {
-    follow("v1/events", {
+    backend.follow({
       begin: async () => {
-        const reply = await json(`v1/separations?limit=${pageJobs}`);
+        const reply = await backend.list({ limit: pageJobs });
         this.#forget(reply.next ?? null);
         for (const job of reply.separations) this.apply(job);
         this.isLoaded = true;
         this.onLoaded();
-        return String(reply.last_event);
+        return reply.last_event;
       },
       onOpen: () => this.onConnection(true, null),
       onEvent: (type, data) => {
@@ -94,7 +94,7 @@ export class Jobs {
   async loadOlder() {
     const from = this.#next;
     if (from === null || this.#loads.size) return;
-    const reply = await this.#load(`v1/separations?limit=${pageJobs}&after=${encodeURIComponent(from)}`);
+    const reply = await this.#load(() => backend.list({ limit: pageJobs, after: from }));
     // After a `state` event, the pages begin again.
     if (!reply || this.#next !== from) return;
     this.#next = reply.document.next ?? null;
@@ -105,7 +105,7 @@ export class Jobs {
   async find(id) {
     if (this.#finding.has(id) || this.#missing.has(id)) return;
     this.#finding.add(id);
-    const reply = await this.#load(`v1/separations/${encodeURIComponent(id)}`, (problem) => {
+    const reply = await this.#load(() => backend.job(id), (problem) => {
       // Other refusals will pass: the service is too busy, or songs are separated in another tab.
       if (problem.status !== notFound) return;
       this.#missing.add(id);
@@ -118,12 +118,12 @@ export class Jobs {
     if (isOpen) this.onSearch();
   }
 
-  /** Returns null if the request failed; `onRefused(problem)` is called if the service refused it. */
-  async #load(path, onRefused = () => {}) {
+  /** Returns null if `call` failed; `onRefused(problem)` is called if the back end refused it. */
+  async #load(call, onRefused = () => {}) {
     const touched = new Set();
     this.#loads.add(touched);
     try {
-      return { document: await json(path), touched };
+      return { document: await call(), touched };
     } catch (error) {
       if (error instanceof Problem) onRefused(error);
       return null;

@@ -1,6 +1,6 @@
 // The page's main module: connects the service's jobs with the queue and the stage.
 
-import { json, request } from "./api.js";
+import { backend } from "./backend.js";
 import { announce, oncePerFrame } from "./dom.js";
 import { acceptFiles } from "./drop.js";
 import { title } from "./format.js";
@@ -29,10 +29,8 @@ let keepSeconds = null;
 let isConnected = true;
 /** Requests that leave a browser's connections for others. */
 const requestsAtOnce = 3;
-/** Status of the reply to the removal of a song. */
-const noContent = 204;
 
-const options = new Options({ removeModel: (name) => changeModels(`v1/models/${encodeURIComponent(name)}`, { method: "DELETE" }) });
+const options = new Options({ removeModel: (name) => changeModels(() => backend.removeModel(name)) });
 const service = new Service((reply) => {
   options.offer(reply);
   uploads.bodyLimitBytes = reply.limits.body_bytes;
@@ -138,8 +136,8 @@ function openShown() {
 /** Cancels a song in line, or removes one that has ended. Resolves with the cancelled job; null if it is removed; undefined if that failed. */
 async function remove(job) {
   try {
-    const reply = await request(`v1/separations/${job.id}`, { method: "DELETE" });
-    if (reply.status !== noContent) return await reply.json();
+    const cancelled = await backend.remove(job.id);
+    if (cancelled) return cancelled;
   } catch (error) {
     if (error.status !== 404) return announce(error.message);
   }
@@ -153,7 +151,7 @@ async function sooner(job) {
   const next = line[line.findIndex(({ id }) => id === job.id) - 1];
   if (!next) return;
   try {
-    const moved = await json(`v1/separations/${job.id}/place?before=${next.id}`, { method: "PUT" });
+    const moved = await backend.move(job.id, next.id);
     announce(`${title(job.name)}: ${stateWords(moved)}`);
   } catch (error) {
     announce(error.message);
@@ -181,15 +179,13 @@ async function addFiles(files) {
   const isModel = ({ name }) => options.modelEndings.some((ending) => name.toLowerCase().endsWith(ending));
   uploads.add(files.filter((file) => !isModel(file)), options.fields);
   for (const file of files.filter(isModel)) {
-    const form = new FormData();
-    form.append("file", file);
-    if (await changeModels("v1/models", { method: "POST", body: form })) options.select(file.name);
+    if (await changeModels(() => backend.addModel(file))) options.select(file.name);
   }
 }
 
-async function changeModels(path, change) {
+async function changeModels(change) {
   try {
-    await request(path, change);
+    await change();
     await service.refresh();
     return true;
   } catch (error) {
@@ -244,8 +240,7 @@ addEventListener("popstate", () => {
 exampleButton.addEventListener("click", async () => {
   exampleButton.disabled = true;
   try {
-    const song = await (await request("demo_track.ogg")).blob();
-    uploads.add([new File([song], "Example song.ogg", { type: "audio/ogg" })], options.exampleFields);
+    uploads.add([new File([await backend.example()], "Example song.ogg", { type: "audio/ogg" })], options.exampleFields);
   } catch (error) {
     announce(error.message);
   }

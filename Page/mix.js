@@ -19,17 +19,6 @@ export function gain(strip, strips) {
   return isHeard ? linear(strip.volume) : 0;
 }
 
-/** The query of the service's mix for the present settings; `scale` is the master's gain. */
-export function mixQuery(names, strips, format, scale = 1) {
-  const query = new URLSearchParams();
-  names.forEach((name, index) => {
-    query.set(name, String(Number((scale * gain(strips[index], strips)).toFixed(4))));
-    if (strips[index].pan) query.set(`${name}.pan`, String(strips[index].pan / 100));
-  });
-  query.set("format", format);
-  return query.toString();
-}
-
 export class Mix {
   /** The gain at which the original sounds in place of the mix, or null. */
   original = null;
@@ -77,7 +66,8 @@ export class Mix {
     this.master.volume = 0;
   }
 
-  query(format) {
-    return mixQuery(this.names, this.strips, format, this.masterGain);
+  /** The strips of a file of the mix: `{ name, gain, pan }`, with the master volume. */
+  get levels() {
+    return this.gains.map(([gain, pan], index) => ({ name: this.names[index], gain: gain * this.masterGain, pan }));
   }
 }

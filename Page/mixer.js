@@ -1,10 +1,10 @@
 // The mixer of a song that is finished, or of the part that is finished so far: what its controls do to the
 // sound, the drawing, the address bar and the browser's memory.
 
-import { download, json, saveBlob } from "./api.js";
+import { backend } from "./backend.js";
 import { Beats } from "./beats.js";
 import { Board } from "./board.js";
-import { announce, element, setText } from "./dom.js";
+import { announce, element, saveBlob, setText } from "./dom.js";
 import { decibels, title } from "./format.js";
 import { Exports } from "./exports.js";
 import { SongHeader } from "./header.js";
@@ -234,18 +234,13 @@ export class Mixer {
     this.board.showHeard(stems);
   }
 
-  /** The address of the mix as a file. */
-  mixPath(format) {
-    return this.exports.mix(format).path;
-  }
-
   // Rehearsal
 
   /** Tempo, beats and key: known when the song is done, if the back end finds any. */
   async #loadAnalysis() {
     if (this.job.state !== "done") return;
     try {
-      this.beats.analysis = this.exports.analysis = await json(`v1/separations/${this.job.id}/analysis`);
+      this.beats.analysis = this.exports.analysis = await backend.analysis(this.job.id);
       this.rehearsal.update();
       this.#applyRehearsal();
     } catch {
@@ -332,7 +327,7 @@ export class Mixer {
 
   #build() {
     const { job } = this;
-    this.exports = new Exports(job, { loop: () => this.loop, mixQuery: (format) => this.mix.query(format) });
+    this.exports = new Exports(job, { loop: () => this.loop, levels: () => this.mix.levels });
     this.board = new Board({
       job, mix: this.mix, loop: this.#loop, beats: this.beats, timeline: this.timeline, player: this.player,
       actions: {
@@ -383,7 +378,7 @@ export class Mixer {
     try {
       const file = this.exports.stem(stem);
       this.say(`Preparing ${file.name}`);
-      await download(file, () => {});
+      await backend.save(file, () => {});
       this.say("");
     } catch (error) {
       this.say(error.message);

@@ -1,6 +1,6 @@
 // The options of separations: the form under "Options", stored by the browser.
 
-import { isLocal } from "./api.js";
+import { backend } from "./backend.js";
 import { element, iconButton, setText } from "./dom.js";
 import { bytes } from "./format.js";
 
@@ -27,7 +27,7 @@ export class Options {
   constructor(actions) {
     this.actions = actions;
     // The browser's own page is at web/ of a service that has it.
-    this.#form.elements.where.addEventListener("change", () => location.assign(isLocal() ? "../" : "web/?service"));
+    this.#form.elements.where.addEventListener("change", () => location.assign(backend.isLocal ? "../" : "web/?service"));
     this.#form.addEventListener("change", () => {
       // Also empty choices, of which not each is the first one.
       localStorage.setItem(stored, JSON.stringify(Object.fromEntries(fieldNames.map((name) => [name, this.#form.elements[name].value]))));
@@ -41,8 +41,8 @@ export class Options {
     this.modelEndings = modelEndings;
     document.getElementById("where").hidden = !hasWeb;
     // The engine in the browser has no residual.
-    document.getElementById("original").hidden = isLocal();
-    this.#form.elements.where.value = isLocal() ? "browser" : "service";
+    document.getElementById("original").hidden = backend.isLocal;
+    this.#form.elements.where.value = backend.isLocal ? "browser" : "service";
     this.models = models.filter((model) => model.is_installed);
     this.engine = engine;
     const { model, precision, format } = this.#form.elements;
@@ -52,7 +52,7 @@ export class Options {
       return size ? `${name}, ${bytes(size)} to download once` : name;
     };
     fill(model, [["", engine.model ? words(engine.model) : "The service's own"], ...this.models.filter(({ name }) => name !== engine.model).map(({ name }) => [name, words(name)])]);
-    fill(precision, [["", `${isLocal() ? "Automatic" : "As the service runs"}${engine.precision ? ` (${engine.precision})` : ""}`], ...precisions.map((name) => [name, precisionWords[name] ?? name])]);
+    fill(precision, [["", `${backend.isLocal ? "Automatic" : "As the service runs"}${engine.precision ? ` (${engine.precision})` : ""}`], ...precisions.map((name) => [name, precisionWords[name] ?? name])]);
     fill(format, formats.map((name) => [name, formatWords[name] ?? name]));
     this.#restore();
     this.#summarise();
@@ -74,7 +74,7 @@ export class Options {
 
   /** The options of the example song, which the small model separates at once. */
   get exampleFields() {
-    if (!isLocal()) return this.fields;
+    if (!backend.isLocal) return this.fields;
     const { "two-stems": stem, ...fields } = this.fields;
     const stems = this.models?.find(({ name }) => name === "demo")?.stems ?? [];
     return { ...fields, ...(stems.includes(stem) && { "two-stems": stem }), model: "demo" };
@@ -93,7 +93,7 @@ export class Options {
     const fields = {};
     for (const name of fieldNames) {
       const { value } = this.#form.elements[name];
-      if (value !== "" && (name !== "residual" || !isLocal())) fields[name] = value;
+      if (value !== "" && (name !== "residual" || !backend.isLocal)) fields[name] = value;
     }
     return fields;
   }

@@ -1,7 +1,8 @@
 // Stems as short pieces of decoded sound, fetched by range requests when they are needed. An hour
 // of music then starts as fast as four minutes, and takes no more memory.
 
-import { Problem, request } from "./api.js";
+import { backend } from "./backend.js";
+import { Problem } from "./problem.js";
 import { decodeFrames, encodeFrames, parseHeader } from "./wav.js";
 
 /** Frames of a piece: about six seconds at 44,100 Hz, or what the back end says. */
@@ -18,22 +19,20 @@ export function stemRate(job) {
   return job.stem_rate ?? job.sample_rate;
 }
 
-/** A stem whose WAV file is read by ranges, each sample multiplied by `factor`. */
+/** A stem whose WAV file is read by ranges, each sample multiplied by `factor`. `read(from, end)` gives bytes as `backend.read`. */
 class RangedStem {
-  constructor(path, format, totalBytes, factor) {
-    Object.assign(this, { path, format, totalBytes, factor, frames: format.frames });
+  constructor(read, format, totalBytes, factor) {
+    Object.assign(this, { readBytes: read, format, totalBytes, factor, frames: format.frames });
   }
 
   /** The bytes of frames, in the file's format. */
   async bytes(first, count) {
     const { dataOffset, bytesPerFrame } = this.format;
     const from = dataOffset + first * bytesPerFrame;
-    const reply = await request(this.path, { headers: { Range: `bytes=${from}-${from + count * bytesPerFrame - 1}` } });
+    const { bytes, total } = await this.readBytes(from, from + count * bytesPerFrame);
     // The file of a running job is replaced when the job is done.
-    if (reply.status === 206 && totalOf(reply) !== this.totalBytes) throw new Error("The stem has changed. Press play to try again.");
-    const body = await reply.arrayBuffer();
-    // A proxy may ignore the range and send the whole file.
-    return reply.status === 200 ? body.slice(from, from + count * bytesPerFrame) : body;
+    if (total !== null && total !== this.totalBytes) throw new Error("The stem has changed. Press play to try again.");
+    return bytes;
   }
 
   async read(first, count) {
@@ -78,20 +77,21 @@ export function excerpt(buffer, first, count) {
   return part;
 }
 
-const totalOf = (reply) => Number(/\/(\d+)$/.exec(reply.headers.get("Content-Range") ?? "")?.[1]);
+/** Bytes of a WAV file's beginning that have its header. */
+const headerBytes = 4096;
 
-async function openStem(stem, sampleRate, factor) {
-  const path = stem.url.replace(/\.\w+$/, ".wav");
+async function openStem(job, stem, sampleRate, factor) {
+  const read = (from, end) => backend.read(job.id, stem, from, end);
   try {
-    const reply = await request(path, { headers: { Range: "bytes=0-4095" } });
-    const total = totalOf(reply);
-    const format = total ? parseHeader(await reply.arrayBuffer(), total) : null;
-    if (format?.sampleRate === sampleRate) return new RangedStem(path, format, total, factor);
+    const { bytes, total } = await read(0, headerBytes);
+    const format = total ? parseHeader(bytes, total) : null;
+    if (format?.sampleRate === sampleRate) return new RangedStem(read, format, total, factor);
   } catch (error) {
-    if (path === stem.url || !(error.status >= 400)) throw error;
+    // There may be no WAV file of it.
+    if (!(error.status >= 400)) throw error;
   }
-  const body = await (await request(stem.url)).arrayBuffer();
-  return new DecodedStem(await new OfflineAudioContext(2, 1, sampleRate).decodeAudioData(body));
+  const file = await backend.whole(job.id, stem);
+  return new DecodedStem(await new OfflineAudioContext(2, 1, sampleRate).decodeAudioData(file));
 }
 
 /** Whether the same request may succeed later: the connection is lost, or the back end or a proxy before it can't answer now. */
@@ -121,7 +121,7 @@ export class Pieces {
 
   static async open(job) {
     const rate = stemRate(job);
-    const pieces = new Pieces(await Promise.all(job.stems.map((stem) => openStem(stem, rate, 1))), rate, job.piece_frames ?? usualPieceFrames);
+    const pieces = new Pieces(await Promise.all(job.stems.map((stem) => openStem(job, stem, rate, 1))), rate, job.piece_frames ?? usualPieceFrames);
     pieces.#isUnscaled = pieces.#isGrowing = job.state === "running";
     if (pieces.#isGrowing) pieces.#readyFrames = Math.floor(job.ready_seconds * rate);
     return pieces;
@@ -181,7 +181,7 @@ export class Pieces {
   async #openFiles(job) {
     for (;;) {
       try {
-        return await Promise.all(job.stems.map((stem) => openStem(stem, this.sampleRate, this.#isUnscaled ? 1 / (stem.gain ?? 1) : 1)));
+        return await Promise.all(job.stems.map((stem) => openStem(job, stem, this.sampleRate, this.#isUnscaled ? 1 / (stem.gain ?? 1) : 1)));
       } catch (error) {
         if (this.#isClosed || !isTransient(error)) throw error;
       }

@@ -1,6 +1,6 @@
 // The row of presets above the stems, the comparison with the original, and the way back to the plain mix.
 
-import { isLocal } from "./api.js";
+import { backend } from "./backend.js";
 import { element, setText } from "./dom.js";
 import { presetsOf } from "./presets.js";
 
@@ -24,7 +24,7 @@ export class Practice {
     this.compare = element("button", { type: "button", className: "chip-button", textContent: "Original", title: "Hear the original as loud as your mix (O)", "aria-pressed": "false", onclick: () => actions.compare() });
     this.reset = element("button", { type: "button", className: "chip-button", textContent: "Reset mix", onclick: () => actions.reset() });
     this.root = element("div", { className: "practice" }, this.presets, element("div", { className: "presets" },
-      hasOriginal ? this.compare : element("span", { className: "facts", textContent: "Original not kept", title: isLocal() ? "The engine in the browser keeps the stems alone. With the service, the original can be compared." : "To compare with the original, choose Original: Kept under Options, and separate the song again." }),
+      hasOriginal ? this.compare : element("span", { className: "facts", textContent: "Original not kept", title: backend.isLocal ? "The engine in the browser keeps the stems alone. With the service, the original can be compared." : "To compare with the original, choose Original: Kept under Options, and separate the song again." }),
       this.reset));
     this.#offer();
   }

@@ -1,6 +1,6 @@
 // The list of songs: uploads, then the jobs, of which only those in view have elements.
 
-import { isLocal } from "./api.js";
+import { backend } from "./backend.js";
 import { element, icon, iconButton, oncePerFrame, relabel, setIcon, setText } from "./dom.js";
 import { title } from "./format.js";
 import { isWaiting, problemWords, stateWords } from "./words.js";
@@ -69,7 +69,7 @@ class Row {
     const isArmed = this.#armed !== null;
     setText(this.words, isArmed ? "Press again to delete" : uploadWords(item) ?? stateWords(item));
     this.words.title = state === "failed" ? this.words.textContent : "";
-    const isMoving = (state === "uploading" && !isLocal()) || state === "running";
+    const isMoving = (state === "uploading" && !backend.isLocal) || state === "running";
     const percent = Math.floor(item.fraction * 100);
     setText(this.percent, isMoving ? `${percent} %` : "");
     this.bar.hidden = !isMoving;
@@ -90,9 +90,9 @@ class Row {
 }
 
 function uploadWords(item) {
-  if (item.state === "waiting") return isLocal() ? "Waiting" : "Waiting to upload";
+  if (item.state === "waiting") return backend.isLocal ? "Waiting" : "Waiting to upload";
   if (item.state === "decoding") return "Converting to WAV in the browser";
-  if (item.state === "uploading" && isLocal()) return "Reading the file";
+  if (item.state === "uploading" && backend.isLocal) return "Reading the file";
   if (item.state === "uploading") return item.fraction < 1 ? "Uploading" : "Almost there";
   if (item.state === "delayed") return item.words;
   if (item.state === "failed" && item.file) return problemWords(item.error, item.name);

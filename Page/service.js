@@ -1,7 +1,8 @@
 // The back end's state (connected, starting, without a model), shown in the banner and the header.
 
-import { json, Problem, request } from "./api.js";
+import { backend } from "./backend.js";
 import { announce, element, setText } from "./dom.js";
+import { Problem } from "./problem.js";
 
 const pollSeconds = 2;
 /** Connection losses that are shorter, as when a laptop wakes, are not shown. */
@@ -14,7 +15,7 @@ export class Service {
   #timer = null;
   #isOpen = null;
 
-  /** `onModels(reply)` gets the reply of GET /v1/models whenever it may have changed. */
+  /** `onModels(models)` gets the back end's models whenever they may have changed. */
   constructor(onModels) {
     this.onModels = onModels;
     document.getElementById("copy-command").addEventListener("click", () => {
@@ -35,7 +36,7 @@ export class Service {
 
   /** Fetches the models again. */
   async refresh() {
-    const models = await json("v1/models");
+    const models = await backend.models();
     this.onModels(models);
     this.#describe(models);
     return models;
@@ -45,7 +46,7 @@ export class Service {
     try {
       const models = await this.refresh();
       try {
-        await request("readyz");
+        await backend.checkReady();
         this.#banner.hidden = true;
       } catch (error) {
         if (!(error instanceof Problem)) throw error;

@@ -1,6 +1,6 @@
 // The mixer strip of a stem: its controls and its waveform or spectrogram.
 
-import { hasLinks } from "./api.js";
+import { backend } from "./backend.js";
 import { element, iconButton } from "./dom.js";
 import { Fader } from "./fader.js";
 import { Meter } from "./meters.js";
@@ -117,14 +117,14 @@ export class StripView {
 /** The stem's name, which can be dragged as a file into a folder or another program where the browser can do that. */
 function grip(name, file) {
   const about = name === residualName ? "residual: what the stems leave out of the original" : name;
-  // Chromium alone knows this type of data, and a link sends no token.
-  const canDrag = "userAgentData" in navigator && hasLinks();
+  // Chromium alone knows this type of data.
+  const canDrag = "userAgentData" in navigator && backend.linkTo(file()) !== null;
   return element("span", {
     className: "stem-name", textContent: name, draggable: canDrag,
     title: canDrag ? `${about}. Drag it into a folder or a music program.` : about,
     ondragstart: (event) => {
-      const { path, name: fileName } = file();
-      const address = new URL(path, location.href).href;
+      const { name: fileName } = file();
+      const address = new URL(backend.linkTo(file()), location.href).href;
       event.dataTransfer.effectAllowed = "copy";
       event.dataTransfer.setData("DownloadURL", `${mediaTypes[fileName.split(".").pop()]}:${fileName.replaceAll(":", "-")}:${address}`);
       event.dataTransfer.setData("text/uri-list", address);

@@ -1,6 +1,6 @@
 // Uploads songs one after the other: two at once would both be slower.
 
-import { upload } from "./api.js";
+import { backend } from "./backend.js";
 import { decodableSeconds, decodeToWAV, longestMinutes, modelRate, TooLong } from "./convert.js";
 import { bytes } from "./format.js";
 
@@ -81,15 +81,12 @@ export class Uploads {
     item.state = "uploading";
     item.attempts += 1;
     this.onChange();
-    // Fields first, because the service reads the form as a stream.
-    const form = new FormData();
-    for (const [name, value] of Object.entries(item.options)) form.append(name, value);
-    form.append("file", item.sound, item.name);
+    const onProgress = (fraction) => {
+      item.fraction = fraction;
+      this.onChange();
+    };
     try {
-      const job = await upload("v1/separations", form, (fraction) => {
-        item.fraction = fraction;
-        this.onChange();
-      }, item.stop.signal);
+      const job = await backend.add(item.sound, item.options, { onProgress, signal: item.stop.signal });
       this.#files.set(job.id, { file: item.file, options: item.options });
       this.#items = this.#items.filter((other) => other !== item);
       this.onJob(job);
@@ -127,7 +124,7 @@ export class Uploads {
     this.onChange();
     try {
       await decodableSeconds(item.file, modelRate);
-      item.sound = await decodeToWAV(item.file, modelRate);
+      item.sound = new File([await decodeToWAV(item.file, modelRate)], item.name);
       item.state = "waiting";
       this.#checkSize(item);
     } catch (error) {

@@ -1,7 +1,7 @@
 // The waveforms of a song's stems, as fine as the visible window needs: peaks of the whole song, peaks of a
 // part of it, and its samples.
 
-import { json } from "./api.js";
+import { backend } from "./backend.js";
 import { loudest, resolutionFor, resolutions } from "./peaks.js";
 
 /** Windows up to this length are drawn from samples. */
@@ -53,7 +53,7 @@ export class Waveforms {
     } else if (!covers(this.#part, timeline) || this.#part.points * timeline.span < 0.9 * width * (this.#part.to - this.#part.from)) {
       const points = Math.ceil((width * (to - from)) / timeline.span);
       this.#load(async () => {
-        const reply = await json(`v1/separations/${this.#job.id}/peaks?points=${points}&from=${from}&to=${to}`);
+        const reply = await backend.peaks(this.#job.id, { points, from, to });
         this.#part = { from: reply.from, to: reply.to, points, stems: reply.stems };
       });
     }
@@ -81,7 +81,7 @@ export class Waveforms {
     this.#isLoadingWhole = true;
     this.#wanted.add(points);
     try {
-      const reply = await json(`v1/separations/${this.#job.id}/peaks?points=${points}`);
+      const reply = await backend.peaks(this.#job.id, { points });
       // Waveforms from before a part was finished are out of date at each resolution.
       if (reply.duration_seconds > this.#seconds) this.#peaks.clear();
       this.#seconds = reply.duration_seconds;

@@ -87,7 +87,7 @@ def measure(browser: Browser, address: str, song: str, given: argparse.Namespace
     while True:
         time.sleep(1)
         job = browser.run(
-            "const { json } = await import('/api.js'); return (await json('v1/separations')).separations[0] ?? null"
+            "const { backend } = await import('/backend.js'); return (await backend.list({ limit: 1 })).separations[0] ?? null"
         )
         if job is None:
             continue

@@ -48,10 +48,10 @@ class LocalTest(BrowserTest):
         self.choose("model", "demo")
 
     def page(self, body: str, *arguments):
-        """Runs the body of an asynchronous function with `args` and the page's `stage`, `json`, `request` and `storage`; returns its result."""
+        """Runs the body of an asynchronous function with `args` and the page's `stage`, `backend` and `storage`; returns its result."""
         return self.browser.run("""
             const { stage } = await import("./main.js");
-            const { json, request } = await import("./api.js");
+            const { backend } = await import("./backend.js");
             const storage = await (await import("./storage.js")).openStorage();
             """ + body, *arguments)
 
@@ -66,7 +66,7 @@ class LocalTest(BrowserTest):
         return self.script("return document.querySelector('#queue li .words').textContent")
 
     def jobs(self) -> list[dict]:
-        return self.page("return (await json('v1/separations')).separations")
+        return self.page("return (await backend.list({ limit: 100 })).separations")
 
     # The storage
 

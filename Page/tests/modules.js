@@ -111,7 +111,14 @@ await test("solos add up, mute wins, the lowest volume is silence", () => {
   const sum = (changes) => ({ ...mix.newStrip(false), ...changes });
   const withSum = (changes) => [strip({}), strip({}), sum(changes)];
   equal([{}, { isSolo: true }, { isMuted: false }].map((changes) => withSum(changes).map((one, _, all) => mix.gain(one, all))), [[1, 1, 0], [0, 0, 1], [1, 1, 1]], "sums");
-  equal(mix.mixQuery(["a", "b"], [strip({}), strip({ isMuted: true })], "flac"), "a=1&b=0&format=flac", "query");
+});
+const { addressOf } = await import("/api.js");
+await test("files of a song have addresses", () => {
+  const stems = [{ name: "a", is_part: true, url: "v1/separations/7/stems/a.wav" }, { name: "b", is_part: true }];
+  const { levels } = new mix.Mix(stems, { strips: { a: strip({ pan: -50 }), b: strip({ isMuted: true }) }, master: -6 });
+  equal(addressOf({ job: "7", kind: "mix", strips: levels, format: "flac", part: null }), "v1/separations/7/mix?a=0.5012&a.pan=-0.5&b=0&format=flac", "mix");
+  equal(addressOf({ job: "7", kind: "zip", format: "mp3", part: [1, 2.5] }), "v1/separations/7/stems.zip?format=mp3&from=1&to=2.5", "archive");
+  equal(addressOf({ job: "7", kind: "stem", stem: stems[0], format: "flac", part: null }), "v1/separations/7/stems/a.flac", "stem");
 });
 
 const link = await import("/link.js");

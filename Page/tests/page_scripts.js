@@ -25,6 +25,8 @@ const decode = async (path) => {
   return [0, 1].map((channel) => Float32Array.from({ length: frames }, (_, frame) => samples[frame * channels + Math.min(channel, channels - 1)] / 32768));
 };
 const decodeStems = () => Promise.all(stage.mixer.job.stems.map((stem) => decode(stem.url.replace(/\.\w+$/, ".wav"))));
+/** The address of the mix as it sounds now. */
+const mixAddress = async () => (await import("/backend.js")).backend.linkTo(stage.mixer.exports.mix("wav"));
 const loudest = (plane) => plane.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
 
 /** Frames from `play` to the first sample, and of the ramp that a run begins with. */

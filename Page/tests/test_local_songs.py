@@ -17,8 +17,7 @@ class SeparationTests(LocalTest):
         """The samples of a running song are those of its finished files."""
         read = """
             const { job } = stage.mixer;
-            const [{ url }] = job.stems;
-            const piece = await (await request(url, { headers: { Range: `bytes=44-${44 + 8 * 44100 - 1}` } })).arrayBuffer();
+            const { bytes: piece } = await backend.read(job.id, job.stems[0], 44, 44 + 8 * 44100);
             const text = String.fromCharCode(...new Uint8Array(await crypto.subtle.digest("SHA-256", piece)));
             const loudest = new Float32Array(piece).reduce((most, sample) => Math.max(most, Math.abs(sample)), 0);
             return { state: job.state, ready: job.ready_seconds, bytes: piece.byteLength, hash: btoa(text), loudest };"""
@@ -42,7 +41,7 @@ class SeparationTests(LocalTest):
         return self.page("""
             const { load } = await import("/swift-demucs.js");
             const { parseHeader, decodeFrames } = await import("/wav.js");
-            const [job] = (await json("v1/separations")).separations;
+            const { separations: [job] } = await backend.list({ limit: 1 });
             const { seed } = await storage.readJSON(`jobs/${job.id}/job.json`);
             const song = Uint8Array.from(atob(args[0]), (letter) => letter.charCodeAt(0)).buffer;
             const header = parseHeader(song, song.byteLength);
@@ -50,11 +49,12 @@ class SeparationTests(LocalTest):
             const engine = await load("demo");
             const { stems, analysis } = await engine.separate({ channels, sampleRate: 44100 }, { shifts: args[1], seed, analyze: true });
             engine.close();
-            const [expected, found] = [analysis, await json(`v1/separations/${job.id}/analysis`)].map((value) => JSON.stringify(value));
+            const [expected, found] = [analysis, await backend.analysis(job.id)].map((value) => JSON.stringify(value));
             if (found !== expected) throw new Error(`the analysis is ${found}, not ${expected}`);
             let largest = 0;
-            for (const { name, url, bytes } of job.stems) {
-              const file = await (await request(url)).arrayBuffer();
+            for (const stem of job.stems) {
+              const { name, bytes } = stem;
+              const file = await backend.whole(job.id, stem);
               if (file.byteLength !== bytes) throw new Error(`${name} has ${file.byteLength} bytes`);
               const planes = decodeFrames(file.slice(44), parseHeader(file, file.byteLength));
               planes.forEach((plane, channel) => plane.forEach((sample, i) => { largest = Math.max(largest, Math.abs(sample - stems[name][channel][i])); }));
@@ -111,7 +111,7 @@ class SeparationTests(LocalTest):
         self.assertTrue(numpy.array_equal(numpy.array(found["samples"]).reshape(-1, 2), samples))
 
     def analysis(self, job: str) -> dict:
-        return self.page("return await json(`v1/separations/${args[0]}/analysis`)", job)
+        return self.page("return await backend.analysis(args[0])", job)
 
     def test_a_finished_song_has_its_tempo_and_its_key(self):
         self.choose("shifts", "0")
@@ -139,9 +139,9 @@ class SeparationTests(LocalTest):
         self.wait("document.querySelector('.song .facts')?.textContent.includes('cancelled here')")
         part = self.page("""
             const { job } = stage.mixer;
-            const file = await (await request(job.stems[0].url)).arrayBuffer();
-            const [{ channels: [{ max }] }] = (await json(`v1/separations/${job.id}/peaks?points=10`)).stems;
-            await request(`v1/separations/${job.id}`, { method: "DELETE" });
+            const file = await backend.whole(job.id, job.stems[0]);
+            const [{ channels: [{ max }] }] = (await backend.peaks(job.id, { points: 10 })).stems;
+            await backend.remove(job.id);
             return { seconds: job.duration_seconds, bytes: job.stems[0].bytes, fileBytes: file.byteLength, named: new DataView(file).getUint32(40, true), max: Math.max(...max) };""")
         self.assertTrue(2 <= part["seconds"] < 12, part)
         self.assertEqual((part["fileBytes"], part["named"]), (part["bytes"], part["bytes"] - 44))
@@ -178,7 +178,7 @@ class SeparationTests(LocalTest):
         self.visit()
         self.wait_state("done", 0)
         self.assertEqual(self.analysis(interrupted["id"]), found)
-        peaks = self.page("return await json(`v1/separations/${args[0]}/peaks?points=100`)", interrupted["id"])
+        peaks = self.page("return await backend.peaks(args[0], { points: 100 })", interrupted["id"])
         self.assertEqual(peaks["duration_seconds"], 11)
         self.assertGreater(max(peaks["stems"][0]["channels"][0]["max"]), 0)
 

@@ -119,7 +119,7 @@ class MixerTests(SongTest):
         self.assertEqual(gains(), [1, 1, 1, 1, 0])
         plain, page = self.page("""
             const { job } = stage.mixer;
-            const [plain, page] = await Promise.all([decode(`v1/separations/${job.id}/mix?format=wav`), decode(stage.mixer.mixPath("wav"))]);
+            const [plain, page] = await Promise.all([decode(`v1/separations/${job.id}/mix?format=wav`), decode(await mixAddress())]);
             return [plain, page].map((planes) => planes[0].reduce((sum, value) => sum + Math.abs(value), 0));""")
         self.assertAlmostEqual(plain, page, delta=1e-3 * plain)
         self.script("document.querySelectorAll('.strip .solo')[4].click()")

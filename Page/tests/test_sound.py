@@ -47,7 +47,7 @@ class RenderingTests(SongTest):
             const { mixer } = stage;
             const places = [-60, 35, -100, 0];
             mixer.strips.forEach((strip, index) => { strip.pan = places[index]; strip.volume = -6; });
-            const mix = await decode(mixer.mixPath("wav"));
+            const mix = await decode(await mixAddress());
             const rendered = await render(2, 50000, (engine) => mixer.names.forEach((_, index) => {
               engine.setPan(index, places[index] / 100);
               engine.setGain(index, 10 ** (-6 / 20));

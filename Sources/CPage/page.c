@@ -10,6 +10,9 @@
 static const unsigned char api_js[] = {
 #embed "../../Page/api.js"
 };
+static const unsigned char backend_js[] = {
+#embed "../../Page/backend.js"
+};
 static const unsigned char beats_js[] = {
 #embed "../../Page/beats.js"
 };
@@ -136,6 +139,9 @@ static const unsigned char practice_js[] = {
 static const unsigned char presets_js[] = {
 #embed "../../Page/presets.js"
 };
+static const unsigned char problem_js[] = {
+#embed "../../Page/problem.js"
+};
 static const unsigned char queue_js[] = {
 #embed "../../Page/queue.js"
 };
@@ -220,6 +226,7 @@ static const unsigned char words_js[] = {
 
 static const struct page_file files[] = {
     FILE("api.js", api_js),
+    FILE("backend.js", backend_js),
     FILE("beats.js", beats_js),
     FILE("board.js", board_js),
     FILE("clicks.js", clicks_js),
@@ -262,6 +269,7 @@ static const struct page_file files[] = {
     FILE("pointer.js", pointer_js),
     FILE("practice.js", practice_js),
     FILE("presets.js", presets_js),
+    FILE("problem.js", problem_js),
     FILE("queue.js", queue_js),
     FILE("rehearsal.js", rehearsal_js),
     FILE("ruler.js", ruler_js),

@@ -1,11 +1,11 @@
 // The jobs of the local back end: a queue that survives the tab, one song at a time.
 
 import { Events } from "./local_events.js";
-import { Refusal } from "./local_problem.js";
 import { requireStems, Separator } from "./local_separator.js";
 import { Stems } from "./local_stems.js";
-import { inspect, Unreadable } from "./local_track.js";
+import { inspect } from "./local_track.js";
 import { listModels } from "./models.js";
+import { Problem } from "./problem.js";
 import { isWaiting, plannedStems } from "./words.js";
 
 /** Unless the options name another. */
@@ -20,6 +20,12 @@ const usualSources = ["drums", "bass", "other", "vocals"];
 const spareBytes = 50e6;
 
 const now = () => new Date().toISOString();
+
+/** An error as a failed job shows it. */
+function fault(error) {
+  const { status, message } = Problem.of(error);
+  return { status, detail: message };
+}
 
 export class LocalJobs {
   #storage;
@@ -59,14 +65,12 @@ export class LocalJobs {
     return this.#shown(this.#record(id).job);
   }
 
-  /** Stores a song and queues its separation. Throws `Refusal`, or the reason of `signal`; then nothing is stored. */
+  /** Stores a song and queues its separation. Throws `Problem`, or the reason of `signal`; then nothing is stored. */
   async add(file, chosen, signal) {
     const options = { "two-stems": null, "other-method": "add", stems: null, mix: [], residual: false, format: "wav", model: defaultModel, precision: null, ...chosen };
-    const facts = await inspect(file).catch((error) => {
-      throw error instanceof Unreadable ? new Refusal(422, "unusable-sound", error.message) : error;
-    });
+    const facts = await inspect(file);
     const model = (await listModels()).find(({ name }) => name === options.model);
-    if (!model) throw new Refusal(422, "invalid-option", `There is no model ${options.model}. Choose another one under Options.`);
+    if (!model) throw new Problem(422, `There is no model ${options.model}. Choose another one under Options.`);
     if (model.sources) requireStems(options, model.sources);
     const stems = plannedStems(options, model.sources ?? usualSources);
     if (Number.isFinite(facts.seconds)) await this.#checkRoom(file.size + facts.seconds * stems.length * stemBytesPerSecond);
@@ -117,14 +121,14 @@ export class LocalJobs {
     return null;
   }
 
-  /** Moves a job that waits before another one, or behind all of them without one. Throws `Refusal`. */
+  /** Moves a job that waits before another one, or behind all of them without one. Throws `Problem`. */
   async move(id, before) {
     const { job } = this.#record(id);
     const line = this.#inLine();
     const turns = line.map((each) => this.#record(each.id).turn);
     const others = line.filter((each) => each.id !== id);
     const at = before === null ? others.length : others.findIndex((each) => each.id === before);
-    if (job.state !== "queued" || at < 0) throw new Refusal(409, "conflict", "Only a song that waits can be moved, before another one that waits.");
+    if (job.state !== "queued" || at < 0) throw new Problem(409, "Only a song that waits can be moved, before another one that waits.");
     others.splice(at, 0, job);
     for (const [place, each] of others.entries()) {
       this.#record(each.id).turn = turns[place];
@@ -139,20 +143,20 @@ export class LocalJobs {
     const { job, shape } = this.#record(id);
     if (!this.#stems.has(id) && job.stems.length && !isWaiting(job.state)) this.#stems.set(id, await Stems.open(this.#storage, this.#path(id), shape));
     const stems = this.#stems.get(id);
-    if (!stems) throw new Refusal(409, "conflict", "This song has no stems.");
+    if (!stems) throw new Problem(409, "This song has no stems.");
     return stems;
   }
 
   /** Tempo, beats and key of a finished job. */
   analysis(id) {
     const { analysis } = this.#record(id);
-    if (!analysis) throw new Refusal(409, "conflict", "The tempo and the key of this song aren't known.");
+    if (!analysis) throw new Problem(409, "The tempo and the key of this song aren't known.");
     return analysis;
   }
 
   #record(id) {
     const record = this.#jobs.get(id);
-    if (!record) throw new Refusal(404, "not-found", "There is no such song; it may have been deleted.");
+    if (!record) throw new Problem(404, "There is no such song; it may have been deleted.");
     return record;
   }
 
@@ -187,7 +191,7 @@ export class LocalJobs {
     const free = await this.#storage.freeBytes();
     if (free !== null && free < needed + spareBytes) {
       const [wanted, have] = [needed, Math.max(0, free - spareBytes)].map((number) => `${Math.ceil(number / 1e6)} MB`);
-      throw new Refusal(507, "no-room", `The stems of this song need ${wanted}, and the browser has room for ${have}. Delete songs or models here, or free space on the disk.`);
+      throw new Problem(507, `The stems of this song need ${wanted}, and the browser has room for ${have}. Delete songs or models here, or free space on the disk.`);
     }
   }
 
@@ -219,7 +223,7 @@ export class LocalJobs {
       await this.#separate(job, signal);
     } catch (error) {
       // The storage may refuse the record, too; the page then shows the failure until it is closed.
-      this.#change(job, { state: "failed", finished: now(), error: Refusal.of(error).document });
+      this.#change(job, { state: "failed", finished: now(), error: fault(error) });
     }
     this.#running = null;
     this.#next();
@@ -239,7 +243,7 @@ export class LocalJobs {
       this.#jobs.get(job.id).analysis = analysis;
       await this.#end(job, { state: "done", fraction: 1, tempo_bpm: analysis?.tempo_bpm ?? null, key: analysis?.key ?? null });
     } catch (error) {
-      await this.#end(job, signal.aborted ? { state: "cancelled" } : { state: "failed", error: Refusal.of(error).document });
+      await this.#end(job, signal.aborted ? { state: "cancelled" } : { state: "failed", error: fault(error) });
     }
   }
 
@@ -259,13 +263,13 @@ export class LocalJobs {
   async #end(job, values) {
     const stems = this.#stems.get(job.id);
     const hasStems = values.state !== "failed" && stems?.ready > 0;
-    if (values.state !== "done") stems?.stop(new Refusal(409, "conflict", "The separation has ended before this part."));
+    if (values.state !== "done") stems?.stop(new Problem(409, "The separation has ended before this part."));
     if (hasStems) {
       await stems.finish();
       this.#jobs.get(job.id).shape = stems.shape;
       job.duration_seconds = stems.seconds;
     }
-    Object.assign(job, { stems: hasStems ? stems.listed(job.id) : [], seconds_left: null, activity: null }, values, { finished: now() });
+    Object.assign(job, { stems: hasStems ? stems.listed() : [], seconds_left: null, activity: null }, values, { finished: now() });
     await this.#save(job.id);
     this.#tell(job);
     if (!hasStems) await this.#clear(job.id);

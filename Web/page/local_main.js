@@ -1,12 +1,12 @@
-// The main module of the static page: the browser answers the page's requests in place of a service.
+// The main module of the static page: the engine in the browser is its back end.
 
-import { answerWith } from "./api.js";
+import { useBackend } from "./backend.js";
 import { capabilities, requireSIMD } from "./capabilities.js";
 import { longestMinutes, modelRate } from "./convert.js";
 import { LocalBackend } from "./local_backend.js";
 import { LocalJobs } from "./local_jobs.js";
-import { Refusal } from "./local_problem.js";
 import { workOffline } from "./offline.js";
+import { Problem } from "./problem.js";
 import { openStorage } from "./storage.js";
 
 /** One tab separates: two would write the same files and share the memory. */
@@ -31,8 +31,8 @@ async function open() {
   const offline = workOffline(async () => (await import("./main.js")).uploads.items.length === 0);
   const notices = crossOriginIsolated ? [] : [await offline];
   if (await takeLock(true)) return openJobs(notices);
-  takeLock(false).then(() => answerFrom(openJobs(notices)));
-  throw new Refusal(503, "other-tab", "Songs are separated there. Close that tab to go on here.", { heading: "This page is open in another tab.", retryAfter: 5 });
+  takeLock(false).then(() => serve(openJobs(notices)));
+  throw new Problem(503, "Songs are separated there. Close that tab to go on here.", { heading: "This page is open in another tab.", retryAfterSeconds: 5 });
 }
 
 async function openJobs(notices) {
@@ -40,7 +40,7 @@ async function openJobs(notices) {
   try {
     requireSIMD(browser);
   } catch (error) {
-    throw new Refusal(503, "unsupported", error.message, { heading: "This browser can't separate songs." });
+    throw new Problem(503, error.message, { heading: "This browser can't separate songs." });
   }
   const storage = await openStorage();
   const lengths = `WAV files may have any length, other songs up to ${longestMinutes(modelRate)} minutes.`;
@@ -50,15 +50,15 @@ async function openJobs(notices) {
   return jobs;
 }
 
-/** Lets the page's requests be answered from a promise of jobs. */
-function answerFrom(opened) {
-  // A refusal is a reply to each request; until the first, nobody waits for it.
+/** Lets the page have a promise of jobs. */
+function serve(opened) {
+  // A refusal is the result of each call; until the first, nobody waits for it.
   opened.catch(() => {});
   backend.opened = opened;
 }
 
 addEventListener("pageshow", ({ persisted }) => persisted && location.reload());
 const backend = new LocalBackend();
-answerWith((path, options) => backend.answer(path, options));
-answerFrom(open());
+useBackend(backend);
+serve(open());
 await import("./main.js");

@@ -4,19 +4,17 @@ import { encodeFrames, wavHeader } from "./wav.js";
 
 const framesPerStep = 1 << 18;
 
-/** `fields` are those of the address: `vocals=0.5&vocals.pan=-1`; `from` and `to` choose a part. */
-export async function mixdown(stems, fields) {
-  const { names, channels, sampleRate } = stems.shape;
-  const [begin, end] = stems.part(fields);
-  const strips = names.map((name) => ({ name, volume: Number(fields.get(name) ?? 1), pan: Number(fields.get(`${name}.pan`) ?? 0) })).filter(({ volume }) => volume > 0);
+/** The sum of `strips`, `{ name, gain, pan }`, of samples `begin` to `end`. */
+export async function mixdown(stems, strips, [begin, end]) {
+  const { channels, sampleRate } = stems.shape;
   const parts = [wavHeader(2, sampleRate, end - begin)];
   for (let first = begin; first < end; first += framesPerStep) {
     const count = Math.min(framesPerStep, end - first);
     const sum = [new Float32Array(count), new Float32Array(count)];
-    for (const { name, volume, pan } of strips) {
+    for (const { name, gain, pan } of strips.filter((strip) => strip.gain > 0)) {
       const planes = await stems.samples(name, first, count);
       const placed = panned([planes[0], planes[channels - 1]], pan);
-      sum.forEach((plane, side) => placed[side].forEach((sample, i) => { plane[i] += volume * sample; }));
+      sum.forEach((plane, side) => placed[side].forEach((sample, i) => { plane[i] += gain * sample; }));
     }
     // The browser keeps blobs outside the page's memory.
     parts.push(new Blob([encodeFrames(sum)]));

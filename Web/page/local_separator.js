@@ -2,8 +2,8 @@
 
 import { load } from "./swift-demucs.js";
 import { bytes } from "./format.js";
-import { Refusal } from "./local_problem.js";
 import { inspect, soundOf } from "./local_track.js";
+import { Problem } from "./problem.js";
 import { plannedStems } from "./words.js";
 
 /** Least milliseconds between two changes of the progress. */
@@ -13,11 +13,11 @@ const leastFraction = 0.02;
 /** Frames that the mixer reads at once: a song is heard when the engine's first segment is done. */
 const pieceFrames = 1 << 16;
 
-/** Throws a `Refusal`, in the service's words, for a stem that the model doesn't have. */
+/** Throws a `Problem`, in the service's words, for a stem that the model doesn't have. */
 export function requireStems(options, sources) {
   const stem = options["two-stems"];
   if (!stem || sources.includes(stem)) return;
-  throw new Refusal(422, "invalid-option", `The value '${stem}' is invalid for 'two-stems': expected one of ${sources.join(", ")}`);
+  throw new Problem(422, `The value '${stem}' is invalid for 'two-stems': expected one of ${sources.join(", ")}`);
 }
 
 export class Separator {
@@ -146,7 +146,7 @@ class Pieces {
   show() {
     this.change({
       ready_seconds: this.stems.ready / this.engine.sampleRate,
-      stems: this.stems.listed(this.job.id),
+      stems: this.stems.listed(),
     });
   }
 }

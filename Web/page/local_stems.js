@@ -1,8 +1,8 @@
 // The stems of a job in the browser's storage: written piece by piece while the engine works, and read by
 // ranges as WAV files. Each piece is a file of its own, so that a reader never meets a half-written one.
 
+import { Problem } from "./problem.js";
 import { decodeFrames, encodeFrames, wavHeader } from "./wav.js";
-import { Refusal } from "./local_problem.js";
 import { blockSamples, Waveform } from "./local_waveform.js";
 
 const sampleBytes = 4;
@@ -31,7 +31,7 @@ export class Stems {
   static async open(storage, folder, shape) {
     const stems = new Stems(storage, folder, shape);
     stems.#files = await Promise.all(shape.pieces.map(([start]) => storage.file(stems.#path(start))));
-    if (stems.#files.includes(null)) throw new Refusal(410, "gone", "The browser has removed the stems of this song. Delete it here, and separate it again.");
+    if (stems.#files.includes(null)) throw new Problem(410, "The browser has removed the stems of this song. Delete it here, and separate it again.");
     const stored = await storage.read(`${folder}/waveforms`);
     const each = stored.byteLength / shape.names.length;
     stems.#waveforms.forEach((waveform, index) => waveform.restore(stored.slice(index * each, (index + 1) * each)));
@@ -74,8 +74,8 @@ export class Stems {
   }
 
   /** The stems as their job lists them. */
-  listed(job) {
-    return this.shape.names.map((name, index) => ({ name, is_part: true, peak: this.peaks[index], bytes: this.wavBytes(), url: `v1/separations/${job}/stems/${name}.wav` }));
+  listed() {
+    return this.shape.names.map((name, index) => ({ name, is_part: true, peak: this.peaks[index], bytes: this.wavBytes() }));
   }
 
   /** Stores the next piece: the planes of each stem, in order. */
@@ -118,27 +118,24 @@ export class Stems {
   }
 
   /** Resolves when samples before `sample` are stored. */
-  until(sample, signal) {
+  until(sample) {
     if (this.#isComplete || sample <= this.ready) return Promise.resolve();
-    return new Promise((resolve, reject) => {
-      this.#waiting.push({ sample, resolve, reject });
-      signal?.addEventListener("abort", () => reject(signal.reason));
-    });
+    return new Promise((resolve, reject) => this.#waiting.push({ sample, resolve, reject }));
   }
 
   /** Bytes `from` to `end` of a stem's WAV file, as soon as they are stored. */
-  async wav(name, from = 0, end = this.wavBytes(), signal = null) {
-    await this.until(Math.min(this.shape.samples, Math.ceil((end - 44) / this.#frameBytes)), signal);
+  async wav(name, from = 0, end = this.wavBytes()) {
+    await this.until(Math.min(this.shape.samples, Math.ceil((end - 44) / this.#frameBytes)));
     if (!this.#wavs.has(name)) this.#wavs.set(name, this.#assemble(name));
     return this.#wavs.get(name).slice(from, end, "audio/wav");
   }
 
-  /** The samples of a part, `[first, end]`: from `from` to `to` in seconds, by default the song's ends. */
-  part(query) {
+  /** The samples of a part of `[from, to]` seconds, or of the song for null: `[first, end]`. */
+  part(edges) {
     const { sampleRate, samples } = this.shape;
-    const at = (field, usual) => (query.has(field) ? Math.round(Number(query.get(field)) * sampleRate) : usual);
-    const [first, end] = [at("from", 0), Math.min(samples, at("to", samples))];
-    if (!(first >= 0 && first < end)) throw new Refusal(422, "invalid-option", `The part from ${query.get("from")} to ${query.get("to")} seconds is not in the song, which has ${(samples / sampleRate).toFixed(2)} seconds.`);
+    if (edges === null) return [0, samples];
+    const [first, end] = edges.map((seconds) => Math.min(samples, Math.round(seconds * sampleRate)));
+    if (!(first >= 0 && first < end)) throw new Problem(422, `The part from ${edges.join(" to ")} seconds is not in the song, which has ${(samples / sampleRate).toFixed(2)} seconds.`);
     return [first, end];
   }
 

@@ -3,25 +3,23 @@
 
 import { decodableSeconds, decodeToWAV, longestMinutes, modelRate, TooLong } from "./convert.js";
 import { headerBytes, rateOf, tagBytes } from "./local_rate.js";
+import { Problem } from "./problem.js";
 import { parseHeader } from "./wav.js";
 
 /** Rates that an OfflineAudioContext takes in every browser. */
 const contextRates = [8000, 96000];
 
-/** The song can't be decoded; the message is a sentence for the user. */
-export class Unreadable extends Error {}
-
-/** The description in a file: `{ seconds, sampleRate, channels, header }`, of which `header` is null unless it is a WAV file. Throws `Unreadable`. */
+/** The description in a file: `{ seconds, sampleRate, channels, header }`, of which `header` is null unless it is a WAV file. Throws `Problem`. */
 export async function inspect(file) {
   const start = await soundStart(file);
   const header = parseHeader(start.buffer, file.size);
   const sampleRate = header?.sampleRate ?? rateOf(start) ?? modelRate;
   const seconds = header ? header.frames / sampleRate : await readable(decodableSeconds(file, contextRate(sampleRate)), sampleRate);
-  if (!(seconds > 0)) throw new Unreadable("This file has no sound.");
+  if (!(seconds > 0)) throw new Problem(422, "This file has no sound.");
   return { seconds, sampleRate, channels: header?.channels ?? 2, header };
 }
 
-/** What the engine reads of an inspected file, `{ file, header, sampleRate }`. Throws `Unreadable`. */
+/** What the engine reads of an inspected file, `{ file, header, sampleRate }`. Throws `Problem`. */
 export async function soundOf(file, { header, sampleRate }) {
   if (header) return { file, header, sampleRate };
   const rate = contextRate(sampleRate);
@@ -45,12 +43,12 @@ async function soundStart(file) {
   }
 }
 
-/** What the browser makes of a file with a rate; throws `Unreadable` if it can't. */
+/** What the browser makes of a file with a rate; throws `Problem` if it can't. */
 async function readable(result, rate) {
   try {
     return await result;
   } catch (error) {
-    throw new Unreadable(error instanceof TooLong
+    throw new Problem(422, error instanceof TooLong
       ? `This song is too long for the browser to decode: ${longestMinutes(contextRate(rate))} minutes are the most. Convert it to WAV, which may have any length.`
       : "This browser can't decode the file. Convert it to WAV, FLAC or MP3, and drop it again.");
   }
