@@ -49,7 +49,7 @@ class RefusalTests(LocalTest):
         self.upload(self.coded("long.mp3", "-b:a", "32k", source=silence))
         self.wait_state("failed")
         self.assertIn("too long for the browser to decode: 20 minutes are the most", self.words())
-        self.assertIn("other songs up to 20 minutes", self.find("#notice").text)
+        self.assertIn("other songs 20 minutes", self.find(".drop").text)
 
     def test_a_full_storage(self):
         # Chromium's protocol can't change the quota of these files.

@@ -2,7 +2,6 @@
 
 import { useBackend } from "./backend.js";
 import { capabilities, requireSIMD } from "./capabilities.js";
-import { longestMinutes, modelRate } from "./convert.js";
 import { LocalBackend } from "./local_backend.js";
 import { LocalJobs } from "./local_jobs.js";
 import { workOffline } from "./offline.js";
@@ -43,8 +42,7 @@ async function openJobs(notices) {
     throw new Problem(503, error.message, { heading: "This browser can't separate songs." });
   }
   const storage = await openStorage();
-  const lengths = `WAV files may have any length, other songs up to ${longestMinutes(modelRate)} minutes.`;
-  document.getElementById("notice").textContent = [lengths, ...notices, storage.words, browser.words].filter(Boolean).join(" ");
+  document.getElementById("notice").textContent = [...notices, storage.words, browser.words].filter(Boolean).join(" ");
   const jobs = new LocalJobs(storage);
   await jobs.start();
   return jobs;
