@@ -90,7 +90,7 @@ const actions = {
     library.select(job.id, library.arrange(jobs.list()), isRange);
     showNow();
   },
-  stemsOf: (job) => plannedStems(job.options, options.models?.find(({ name }) => name === job.model)?.stems ?? ["drums", "bass", "other", "vocals"]),
+  stemsOf: (job) => plannedStems(job.options, options.models?.find(({ name }) => name === job.model)?.stems),
 };
 
 const queue = new Queue(actions);

@@ -42,13 +42,16 @@ export const quarterWords = ["", "a quarter done", "half done", "three quarters 
 
 export const isWaiting = (state) => ["queued", "running", "waiting", "uploading", "delayed", "decoding"].includes(state);
 
-/** The stems that a job will have, from its options and the model's sources. */
+/** Sources of a model that isn't known yet. */
+const usualSources = ["drums", "bass", "other", "vocals"];
+
+/** The stems that a job will have, from its options and the model's sources, which may be missing. */
 export function plannedStems(options, sources) {
   const two = options["two-stems"];
-  const rest = { add: [`no_${two}`], minus: [`minus_${two}`], none: [] }[options["other-method"]];
+  const rest = { add: [`no_${two}`], minus: [`minus_${two}`], none: [] }[options["other-method"] ?? "add"];
   return [
-    ...(two ? [two, ...rest] : sources.filter((name) => options.stems?.includes(name) ?? true)),
-    ...options.mix.map((mix) => mix.split("=")[0]),
+    ...(two ? [two, ...rest] : (sources ?? usualSources).filter((name) => options.stems?.includes(name) ?? true)),
+    ...(options.mix ?? []).map((mix) => mix.split("=")[0]),
     ...(options.residual ? ["residual"] : []),
   ];
 }

@@ -2,6 +2,7 @@
 
 /** Weights of a model: float32 as published, or rounded when they are loaded. */
 export type Precision = "float32" | "bfloat16" | "int8";
+export const precisions: Precision[];
 
 /** A name of models.js, such as "demo" or "htdemucs"; an address, which has a slash; a file, or its bytes. */
 export type Model = string | URL | Blob | ArrayBuffer | ArrayBufferView;

@@ -24,7 +24,7 @@ export async function load(model, { precision = null, threads = null, onProgress
   }
 }
 
-const precisions = ["float32", "bfloat16", "int8"];
+export const precisions = ["float32", "bfloat16", "int8"];
 
 class Engine {
   #worker;

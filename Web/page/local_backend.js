@@ -8,9 +8,9 @@ import { mixdown } from "./local_mix.js";
 import { zip } from "./local_zip.js";
 import { keepModelFile, listModels, removeModel } from "./models.js";
 import { Problem } from "./problem.js";
+import { precisions } from "./swift-demucs.js";
 import { isWaiting } from "./words.js";
 
-const precisions = ["float32", "bfloat16", "int8"];
 /** Of the checkpoints of torch, safetensors, ggml and quantised files. */
 const modelEndings = [".th", ".pt", ".safetensors", ".bin", ".ggml"];
 /** Before jobs that can't be opened in this tab are asked for again. */

@@ -14,12 +14,8 @@ export const defaultModel = "htdemucs";
 const folder = "jobs";
 /** Float samples in stereo at 44,100 Hz. */
 const stemBytesPerSecond = 8 * 44100;
-/** Of a model file that hasn't been read yet. */
-const usualSources = ["drums", "bass", "other", "vocals"];
 /** Left free for the browser's other files. */
 const spareBytes = 50e6;
-
-const now = () => new Date().toISOString();
 
 /** An error as a failed job shows it. */
 function fault(error) {
@@ -67,12 +63,12 @@ export class LocalJobs {
 
   /** Stores a song and queues its separation. Throws `Problem`, or the reason of `signal`; then nothing is stored. */
   async add(file, chosen, signal) {
-    const options = { "two-stems": null, "other-method": "add", stems: null, mix: [], residual: false, format: "wav", model: defaultModel, precision: null, ...chosen };
+    const options = { model: defaultModel, ...chosen };
     const facts = await inspect(file);
     const model = (await listModels()).find(({ name }) => name === options.model);
     if (!model) throw new Problem(422, `There is no model ${options.model}. Choose another one under Options.`);
     if (model.sources) requireStems(options, model.sources);
-    const stems = plannedStems(options, model.sources ?? usualSources);
+    const stems = plannedStems(options, model.sources);
     if (Number.isFinite(facts.seconds)) await this.#checkRoom(file.size + facts.seconds * stems.length * stemBytesPerSecond);
     const id = [...crypto.getRandomValues(new Uint8Array(12))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
     try {
@@ -83,10 +79,8 @@ export class LocalJobs {
       throw error;
     }
     const job = {
-      id, state: "queued", name: file.name, created: now(), started: null, finished: null, model: model.name,
-      options, fraction: 0, seconds_left: null, activity: null, duration_seconds: Number.isFinite(facts.seconds) ? facts.seconds : null,
-      sample_rate: facts.sampleRate, stem_rate: null, channels: facts.channels, stems: [], warnings: [], error: null, cached: false,
-      tempo_bpm: null, key: null, formats: ["wav"],
+      id, state: "queued", name: file.name, created: new Date().toISOString(), model: model.name, options, fraction: 0, seconds_left: null,
+      duration_seconds: Number.isFinite(facts.seconds) ? facts.seconds : null, sample_rate: facts.sampleRate, stems: [], warnings: [], formats: ["wav"],
     };
     // A separation that is interrupted goes on with the same offsets.
     const turn = Math.max(Date.now(), ...this.#inLine().map((waiting) => this.#record(waiting.id).turn + 1));
@@ -197,7 +191,7 @@ export class LocalJobs {
 
   /** Queues a job again whose tab was closed: it goes on after the pieces that are stored. */
   async #requeue(job) {
-    Object.assign(job, { state: "queued", started: null, seconds_left: null, activity: null, stems: [], ready_seconds: 0 });
+    Object.assign(job, { state: "queued", seconds_left: null, activity: null, stems: [], ready_seconds: 0 });
     await this.#save(job.id);
   }
 
@@ -223,14 +217,14 @@ export class LocalJobs {
       await this.#separate(job, signal);
     } catch (error) {
       // The storage may refuse the record, too; the page then shows the failure until it is closed.
-      this.#change(job, { state: "failed", finished: now(), error: fault(error) });
+      this.#change(job, { state: "failed", error: fault(error) });
     }
     this.#running = null;
     this.#next();
   }
 
   async #separate(job, signal) {
-    Object.assign(job, { state: "running", started: now() });
+    Object.assign(job, { state: "running" });
     await this.#save(job.id);
     this.#tell(job);
     try {
@@ -269,7 +263,7 @@ export class LocalJobs {
       this.#jobs.get(job.id).shape = stems.shape;
       job.duration_seconds = stems.seconds;
     }
-    Object.assign(job, { stems: hasStems ? stems.listed() : [], seconds_left: null, activity: null }, values, { finished: now() });
+    Object.assign(job, { stems: hasStems ? stems.listed() : [], seconds_left: null, activity: null }, values);
     await this.#save(job.id);
     this.#tell(job);
     if (!hasStems) await this.#clear(job.id);

@@ -13,11 +13,11 @@ const leastFraction = 0.02;
 /** Frames that the mixer reads at once: a song is heard when the engine's first segment is done. */
 const pieceFrames = 1 << 16;
 
-/** Throws a `Problem`, in the service's words, for a stem that the model doesn't have. */
+/** Throws a `Problem` for a stem that the model doesn't have. */
 export function requireStems(options, sources) {
   const stem = options["two-stems"];
   if (!stem || sources.includes(stem)) return;
-  throw new Problem(422, `The value '${stem}' is invalid for 'two-stems': expected one of ${sources.join(", ")}`);
+  throw new Problem(422, `The model has no stem ${stem}. Choose one of ${sources.join(", ")} under Options.`);
 }
 
 export class Separator {

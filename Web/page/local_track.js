@@ -9,14 +9,14 @@ import { parseHeader } from "./wav.js";
 /** Rates that an OfflineAudioContext takes in every browser. */
 const contextRates = [8000, 96000];
 
-/** The description in a file: `{ seconds, sampleRate, channels, header }`, of which `header` is null unless it is a WAV file. Throws `Problem`. */
+/** The description in a file: `{ seconds, sampleRate, header }`, of which `header` is null unless it is a WAV file. Throws `Problem`. */
 export async function inspect(file) {
   const start = await soundStart(file);
   const header = parseHeader(start.buffer, file.size);
   const sampleRate = header?.sampleRate ?? rateOf(start) ?? modelRate;
   const seconds = header ? header.frames / sampleRate : await readable(decodableSeconds(file, contextRate(sampleRate)), sampleRate);
   if (!(seconds > 0)) throw new Problem(422, "This file has no sound.");
-  return { seconds, sampleRate, channels: header?.channels ?? 2, header };
+  return { seconds, sampleRate, header };
 }
 
 /** What the engine reads of an inspected file, `{ file, header, sampleRate }`. Throws `Problem`. */
