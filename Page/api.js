@@ -108,7 +108,7 @@ export class ServiceBackend {
     return this.#json(`${addressOfJob(id)}/peaks?${new URLSearchParams(window)}`);
   }
 
-  async read(job, stem, from, end) {
+  async read(id, stem, from, end) {
     const reply = await this.#request(addressOfStem(stem, "wav"), { headers: { Range: `bytes=${from}-${end - 1}` } });
     const bytes = await reply.arrayBuffer();
     if (reply.status === partialContent) return { bytes, total: Number(/\/(\d+)$/.exec(reply.headers.get("Content-Range") ?? "")?.[1]) };
@@ -116,7 +116,7 @@ export class ServiceBackend {
     return { bytes: bytes.slice(from, end), total: null };
   }
 
-  async whole(job, stem) {
+  async whole(id, stem) {
     return (await this.#request(stem.url)).arrayBuffer();
   }
 

@@ -1,11 +1,11 @@
 // The page's back end: the service (api.js), or the engine in the browser (LocalBackend). Both have these members; each method
-// resolves with what it says, and throws `Problem`, `TypeError` without a connection, or `AbortError`. Jobs, models, waveforms and
-// analyses have the form that the service's description gives them (openapi.json).
+// but `linkTo` resolves with what it says, or throws `Problem`, `TypeError` without a connection, or `AbortError`. Jobs, models,
+// waveforms and analyses have the form that the service's description gives them (openapi.json).
 //
 // isLocal                                   whether songs are separated in this browser
 // models()                                  the engine and its models
 // checkReady()                              nothing, if songs can be separated now
-// addModel(file), removeModel(name)         nothing; a back end takes the files that its models' `model_endings` name
+// addModel(file), removeModel(name)         nothing; only of a back end whose `models()` have `model_endings`, which says what it takes
 // example()                                 the example song, a Blob
 // list({ limit, after })                    jobs, newest first: `{ separations, next, last_event }`
 // job(id)                                   a job
@@ -14,16 +14,16 @@
 // move(id, before)                          the waiting job, now before another one
 // analysis(id)                              tempo, beats and key
 // peaks(id, { points, from, to })           waveforms, of a part in seconds or of the whole
-// read(job, stem, from, end)                bytes of a stem's WAV file, `{ bytes, total }`, when they are there; `total` is the file's
+// read(id, stem, from, end)                 bytes of a stem's WAV file, `{ bytes, total }`, when they are there; `total` is the file's
 //                                           length, or null if the back end can't read parts
-// whole(job, stem)                          the file of a stem, an ArrayBuffer
+// whole(id, stem)                           the file of a stem, an ArrayBuffer
 // linkTo(file)                              the address of a file of exports.js, or null if a plain link can't reach it
 // save(file, onProgress)                    whether the browser has the whole file; otherwise it goes on saving.
 //                                           `onProgress(received, total)` has a total of 0 if it is not known
-// follow({ begin, onOpen, onEvent, onLost }) never: events of all jobs as long as the page is open. `begin` loads the present state and
-//                                           resolves with the last event that it includes; `onOpen` is called at each connection,
-//                                           before its first event; `onEvent` with type and data; `onLost` when a connection ends
-//                                           or fails, with the problem or null
+// follow({ begin, onOpen, onEvent, onLost }) tells of all jobs as long as the page is open. `begin` loads the present state and resolves
+//                                           with the last event that it includes; `onOpen` is called at each connection, before its
+//                                           first event; `onEvent` with type and data; `onLost` when a connection ends or fails, with
+//                                           the problem or null
 
 import { ServiceBackend } from "./api.js";
 

@@ -3,6 +3,13 @@
 const bytesOf = (...parts) => Uint8Array.from(parts.flatMap((part) => (typeof part === "string" ? [...part].map((letter) => letter.charCodeAt(0)) : part)));
 const zeros = (count) => new Array(count).fill(0);
 
+const { ServiceBackend } = await import("/api.js");
+const { LocalBackend } = await import("/local_backend.js");
+await test("both back ends have the same methods", () => {
+  const [service, local] = [ServiceBackend, LocalBackend].map(({ prototype }) => Object.getOwnPropertyNames(prototype).sort());
+  equal(local.filter((name) => !["addModel", "removeModel"].includes(name)), service, "methods");
+});
+
 const { rateOf, tagBytes } = await import("/local_rate.js");
 await test("rates of formats by their headers", () => {
   equal(rateOf(bytesOf("fLaC", [0, 0, 0, 34], zeros(10), [0x17, 0x70, 0x00], zeros(20))), 96000, "FLAC");
