@@ -3,8 +3,6 @@
 //     8 bytes    length N of the header, unsigned, little-endian
 //     N bytes    JSON object: name → {"dtype", "shape", "data_offsets"}, and "__metadata__"
 //     the rest   the tensors' bytes, row-major, little-endian, without gaps
-//
-// `docs/formats.md` describes every field and every check.
 
 import System
 

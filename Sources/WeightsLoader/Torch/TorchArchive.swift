@@ -5,7 +5,7 @@
 //     data/{key}    each storage's bytes
 //     byteorder     "little" or "big"; absent means little
 //
-// Reference: torch/serialization.py, `_save` and `_load`. `docs/formats.md` has every check.
+// Reference: torch/serialization.py, `_save` and `_load`.
 
 /// The zip format of the official `.th` checkpoints.
 enum TorchArchive {
