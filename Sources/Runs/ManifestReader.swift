@@ -49,8 +49,8 @@ struct ManifestReader {
     private var isNoManifest: RunError {
         file.failure(
             1,
-            "does not begin with '{', expected a JSON object on each line; 'python -m "
-                + "swift_demucs.catalogue lines FILE' converts CSV and Parquet")
+            "does not begin with '{', expected a JSON object on each line; convert a table of CSV "
+                + "or Parquet to JSON lines")
     }
 
     // MARK: - Lines

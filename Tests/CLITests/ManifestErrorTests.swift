@@ -44,7 +44,7 @@ struct ManifestErrorTests {
         ("\n", "list: the manifest has no tracks"),
         (
             "id,path\na,a.wav\n",
-            "list: line 1: does not begin with '{', expected a JSON object on each line; 'python -m swift_demucs.catalogue lines FILE' converts CSV"
+            "list: line 1: does not begin with '{', expected a JSON object on each line; convert a table of CSV or Parquet to JSON lines"
         ),
         ("PAR1xyz", "list: line 1: does not begin with '{'"),
         (#"{"id": "a"}"#, "list: line 1: has no 'path'"),

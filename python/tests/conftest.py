@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 from pathlib import Path
 from typing import Any, Iterator
@@ -12,9 +11,6 @@ import pytest
 
 import swift_demucs
 from swift_demucs import _arrays
-
-# The tests of the extra `ray` run in Tests/system/test_cluster.
-collect_ignore = [] if importlib.util.find_spec("ray") else ["catalogue"]
 
 TREE = Path(__file__).resolve().parents[1]
 assert TREE / "src" not in Path(swift_demucs.__file__).parents, "install the wheel"

@@ -5,15 +5,16 @@ from __future__ import annotations
 import json
 import time
 import uuid
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, Optional, Sequence
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ._job import Failure
-from ._store import Store, join
+from .job import Failure
+from .store import Store, join
 
 _OUTPUT = pa.struct(
     [
@@ -59,7 +60,7 @@ SCHEMA = pa.schema(
         ("finished_at", pa.float64()),
     ]
 )
-COLUMNS: List[str] = list(SCHEMA.names)
+COLUMNS: list[str] = list(SCHEMA.names)
 
 #: A run whose last sign of life is older counts as ended.
 LEASE_SECONDS = 120.0
@@ -68,49 +69,52 @@ LEASE_SECONDS = 120.0
 class Table:
     """The results of a model in an output folder, and the run that writes them."""
 
+    #: Ends the name of the table's folder, after the model's.
+    SUFFIX = ".results"
+
     def __init__(self, store: Store, out: str, model_folder: str) -> None:
         self._store = store
         #: Folder of the table, beside that of the model's stems.
-        self.folder = join(out, f"{model_folder}.results")
+        self.folder = join(out, model_folder + self.SUFFIX)
 
     # Reading
 
-    def parts(self) -> List[str]:
+    def parts(self) -> list[str]:
         """Names of the files, oldest first."""
         names = self._store.names(self.folder)
         return [name for name in names if name.startswith("part-") and name.endswith(".parquet")]
 
-    def _read(self, name: str, columns: Optional[Sequence[str]]) -> List[Dict[str, Any]]:
+    def _read(self, name: str, columns: Sequence[str] | None) -> list[dict[str, Any]]:
         with self._store.open(join(self.folder, name)) as file:
-            rows: List[Dict[str, Any]] = pq.read_table(file, columns=columns).to_pylist()
+            rows: list[dict[str, Any]] = pq.read_table(file, columns=columns).to_pylist()
             return rows
 
-    def rows(self, columns: Optional[Sequence[str]] = None) -> Iterator[Dict[str, Any]]:
+    def rows(self, columns: Sequence[str] | None = None) -> Iterator[dict[str, Any]]:
         """All rows; a track that was tried again has more than one."""
         with ThreadPoolExecutor(8) as pool:
             for rows in pool.map(lambda name: self._read(name, columns), self.parts()):
                 yield from rows
 
-    def latest(self, columns: Optional[Sequence[str]] = None) -> Dict[str, Dict[str, Any]]:
+    def latest(self, columns: Sequence[str] | None = None) -> dict[str, dict[str, Any]]:
         """The newest row of each track, by id."""
         wanted = None if columns is None else [*{"id", "finished_at", *columns}]
-        newest: Dict[str, Dict[str, Any]] = {}
+        newest: dict[str, dict[str, Any]] = {}
         for row in self.rows(wanted):
             before = newest.get(row["id"])
             if before is None or row["finished_at"] >= before["finished_at"]:
                 newest[row["id"]] = row
         return newest
 
-    def run(self) -> Optional[Dict[str, Any]]:
+    def run(self) -> dict[str, Any] | None:
         """The last run: its job, its progress and its last sign of life; ``None`` before one."""
         if "run.json" not in self._store.names(self.folder):
             return None
-        found: Dict[str, Any] = json.loads(self._store.read(join(self.folder, "run.json")))
+        found: dict[str, Any] = json.loads(self._store.read(join(self.folder, "run.json")))
         return found
 
     # Writing
 
-    def append(self, rows: Sequence[Dict[str, Any]], scratch: Path) -> None:
+    def append(self, rows: Sequence[dict[str, Any]], scratch: Path) -> None:
         """Adds rows, all of them or none."""
         if not rows:
             return
@@ -121,7 +125,7 @@ class Table:
         self._store.put(file, join(self.folder, name))
         file.unlink()
 
-    def begin(self, run: Dict[str, Any], scratch: Path, *, take_over: bool) -> None:
+    def begin(self, run: dict[str, Any], scratch: Path, *, take_over: bool) -> None:
         """Makes a run the table's only writer.
 
         Raises :class:`Failure` while another run shows signs of life.
@@ -138,18 +142,18 @@ class Table:
                 )
         self.sign(run, scratch)
 
-    def sign(self, run: Dict[str, Any], scratch: Path) -> None:
+    def sign(self, run: dict[str, Any], scratch: Path) -> None:
         """Writes a sign of life."""
         run["seen_at"] = time.time()
         self._store.write(join(self.folder, "run.json"), json.dumps(run).encode(), scratch)
 
-    def is_writer(self, run: Dict[str, Any]) -> bool:
+    def is_writer(self, run: dict[str, Any]) -> bool:
         """Whether no other run has taken over the table."""
         now = self.run()
         return now is None or bool(now["run"] == run["run"])
 
 
-def shaped(row: Dict[str, Any]) -> Dict[str, Any]:
+def shaped(row: dict[str, Any]) -> dict[str, Any]:
     """A row with all columns; the parameters as text, since their keys may change."""
     values = {name: row.get(name) for name in COLUMNS}
     if not isinstance(values["parameters"], (str, type(None))):

@@ -1,4 +1,4 @@
-"""``python -m swift_demucs.catalogue``: separates a catalogue of tracks on a Ray cluster.
+"""``swift-demucs-catalogue``: separates a catalogue of tracks on a Ray cluster.
 
 MANIFEST is a file or URL of JSON lines, CSV or Parquet with the columns id and path, and options of
 single tracks; OUT is a folder or a URL, such as s3://bucket/stems, sftp://host/stems, gs://bucket/stems.
@@ -12,23 +12,18 @@ import signal
 import sys
 import tempfile
 from pathlib import Path
-from typing import List, Optional
 
 import fsspec
 
-from . import _manifest
-from ._job import Failure, Job, Limits
-from ._manifest import ManifestError
-from ._plan import plan
-from ._report import report
-from ._run import written
-from ._status import status
-from ._store import Store
-from ._table import Table
-from ._verify import verify
-
-#: Extensions of checkpoints and bags.
-EXTENSIONS = frozenset({"safetensors", "th", "bin", "onnx", "yaml", "yml"})
+from .job import Failure, Job, Limits
+from .manifest import ManifestError, lines
+from .plan import plan
+from .report import report
+from .run import run
+from .status import status
+from .store import Store
+from .table import Table
+from .verify import verify
 
 
 def _positive(text: str) -> int:
@@ -40,7 +35,7 @@ def _positive(text: str) -> int:
 
 def parser() -> argparse.ArgumentParser:
     """Parser of all commands and their options."""
-    result = argparse.ArgumentParser("python -m swift_demucs.catalogue", description=__doc__)
+    result = argparse.ArgumentParser("swift-demucs-catalogue", description=__doc__)
     commands = result.add_subparsers(dest="command", required=True)
 
     def add(name: str, text: str) -> argparse.ArgumentParser:
@@ -54,7 +49,7 @@ def parser() -> argparse.ArgumentParser:
         else:
             command.add_argument("out", metavar="OUT")
             command.add_argument(
-                "--model", default="htdemucs", help="model of the table (default: htdemucs)"
+                "--model", metavar="FOLDER", help="folder of the model in OUT, if there are several"
             )
         return command
 
@@ -116,7 +111,6 @@ def _add_separation(command: argparse.ArgumentParser) -> None:
         default=limits.tries,
         help="failures until quarantine (default: 3)",
     )
-    command.add_argument("--program", help="another swift-demucs than the package's")
     command.add_argument(
         "--option", action="append", default=[], metavar="OPTION",
         help="a further option of swift-demucs, such as --option=--int24; can be repeated",
@@ -142,27 +136,27 @@ def _job(arguments: argparse.Namespace) -> Job:
             tries=arguments.tries,
         ),
         storage=dict(fsspec.config.conf),
-        program=arguments.program,
     )
 
 
-def model_folder(model: str) -> str:
-    """Name of a model's folder, as the native command makes it."""
-    hub = "hf://"
-    if model.startswith(hub):
-        return model[len(hub) :].replace("/", "_")
-    name = model.rpartition("/")[2]
-    dot = name.rfind(".")
-    # A published name may have a dot; the file need not be on the machine that asks.
-    is_file = name != model or Path(model).is_file() or name[dot + 1 :] in EXTENSIONS
-    return name[:dot] if is_file and dot > 0 else name
+def _table(store: Store, out: str, model: str | None) -> Table:
+    """The table of a model's folder, or the only one in OUT."""
+    suffix = Table.SUFFIX
+    names = [name for name in store.names(out) if name.endswith(suffix)]
+    folders = [name.removesuffix(suffix) for name in names]
+    if model is None and len(folders) > 1:
+        raise ManifestError(f"{out}: has several tables, so name one of {folders} with --model")
+    if not folders or (model or folders[0]) not in folders:
+        found = f"; there are those of {folders}" if folders else ""
+        raise ManifestError(f"{out}: no table of results; check OUT and --model{found}")
+    return Table(store, out, model or folders[0])
 
 
 def _absolute(path: str) -> str:
     return path if "://" in path else str(Path(path).resolve())
 
 
-def main(words: Optional[List[str]] = None) -> int:
+def main(words: list[str] | None = None) -> int:
     """Runs a command.
 
     Returns the exit code: 0 if all tracks succeeded, 1 if some failed in this run, 2 if the command
@@ -183,7 +177,7 @@ def main(words: Optional[List[str]] = None) -> int:
 
 def _dispatch(arguments: argparse.Namespace) -> int:
     if arguments.command == "lines":
-        for line in _manifest.lines(arguments.manifest, Store(fsspec.config.conf)):
+        for line in lines(arguments.manifest, Store(fsspec.config.conf)):
             print(line)
         return 0
     if arguments.command == "plan":
@@ -193,7 +187,7 @@ def _dispatch(arguments: argparse.Namespace) -> int:
         print(found.text(arguments.price))
         return 0
     if arguments.command == "run":
-        writer = written(
+        writer = run(
             arguments.manifest,
             _job(arguments),
             workers=arguments.workers,
@@ -204,11 +198,7 @@ def _dispatch(arguments: argparse.Namespace) -> int:
         print(json.dumps(writer.counts, sort_keys=True))
         return 1 if writer.failed else 0
     store = Store(fsspec.config.conf)
-    table = Table(store, _absolute(arguments.out), model_folder(arguments.model))
-    # Before its first track has ended, a run has signed and the table has no part.
-    is_begun = arguments.command == "status" and table.run() is not None
-    if not table.parts() and not is_begun:
-        raise ManifestError(f"{table.folder}: no table of results; check OUT and --model")
+    table = _table(store, _absolute(arguments.out), arguments.model)
     if arguments.command == "status":
         print(status(table).text())
     elif arguments.command == "report":

@@ -1,4 +1,4 @@
-"""Manifests as JSON lines, CSV or Parquet; the native command checks all lines."""
+"""Manifests as JSON lines, CSV or Parquet; the command checks all lines."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ import dataclasses
 import io
 import json
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, TextIO
+from typing import Any, TextIO
 
-from ._job import Job, Track, canonical, digest
-from ._store import Store, is_url
+from .job import PROGRAM_VARIABLE, Job, Track, canonical, digest
+from .store import Store, is_url
 
 PARQUET_ROWS = 10_000
 
@@ -24,11 +25,11 @@ class ManifestError(ValueError):
 class Catalogue:
     """A checked manifest."""
 
-    tracks: List[Track]
+    tracks: list[Track]
     #: Folder of the model's stems, below the output folder.
     model_folder: str
-    checkpoint_sha256: List[str]
-    parameters: Dict[str, Any]
+    checkpoint_sha256: list[str]
+    parameters: dict[str, Any]
 
 
 def lines(manifest: str, store: Store) -> Iterator[str]:
@@ -60,7 +61,7 @@ def lines(manifest: str, store: Store) -> Iterator[str]:
             raise ManifestError(f"{manifest}: can't be read: {error}") from error
 
 
-def _parquet_rows(manifest: str, file: Any) -> Iterator[Dict[str, Any]]:
+def _parquet_rows(manifest: str, file: Any) -> Iterator[dict[str, Any]]:
     import pyarrow
     import pyarrow.parquet
 
@@ -72,7 +73,7 @@ def _parquet_rows(manifest: str, file: Any) -> Iterator[Dict[str, Any]]:
         raise ManifestError(f"{manifest}: can't be read as Parquet: {error}") from error
 
 
-def _csv_rows(manifest: str, text: TextIO) -> Iterator[Dict[str, str]]:
+def _csv_rows(manifest: str, text: TextIO) -> Iterator[dict[str, str]]:
     reader = csv.DictReader(text, strict=True)
     columns = list(reader.fieldnames or ())
     if len(set(columns)) < len(columns):
@@ -107,19 +108,24 @@ def load(manifest: str, job: Job, store: Store, scratch: Path) -> Catalogue:
 def _planned(manifest: Path, job: Job) -> Catalogue:
     """Tracks of a manifest, from a dry run of the command."""
     out = "out"
-    with subprocess.Popen(
-        [
-            *job.command,
-            *("--manifest", str(manifest), "--dry-run", "--json", "--quiet", "-o", out),
-        ],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        encoding="utf-8",
-        # Read last: error messages are short enough for the pipe's buffer.
-    ) as process:
+    command = [*job.command, "--manifest", str(manifest)]
+    try:
+        process = subprocess.Popen(
+            [*command, "--dry-run", "--json", "--quiet", "-o", out],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            encoding="utf-8",
+        )
+    except OSError as error:
+        raise ManifestError(
+            f"{job.program} can't be started: {error}; install swift-demucs, or name it in "
+            f"{PROGRAM_VARIABLE}"
+        ) from error
+    # Its errors are read last: they are short enough for the pipe's buffer.
+    with process:
         assert process.stdout is not None and process.stderr is not None
         tracks, requests = [], {}
-        start: Dict[str, Any] = {}
+        start: dict[str, Any] = {}
         for text in process.stdout:
             event = json.loads(text)
             if event["event"] == "start":
@@ -156,7 +162,7 @@ def _planned(manifest: Path, job: Job) -> Catalogue:
     )
 
 
-def _requested(parameters: Dict[str, Any], job: Job) -> str:
+def _requested(parameters: dict[str, Any], job: Job) -> str:
     """Parameters and seed as JSON; no precision for `auto`, which may differ by machine."""
     options = list(job.options)
     wanted = dict(parameters)
@@ -168,7 +174,7 @@ def _requested(parameters: Dict[str, Any], job: Job) -> str:
     return canonical(wanted)
 
 
-def _add_lines(tracks: List[Track], manifest: Path) -> None:
+def _add_lines(tracks: list[Track], manifest: Path) -> None:
     """Adds each track's own options, which the command has checked."""
     # JSON may have the other characters at which splitlines() and strip() cut.
     lines = manifest.read_bytes().decode("utf-8-sig").split("\n")

@@ -6,12 +6,12 @@ import dataclasses
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, Dict, List, Tuple
+from typing import Any
 
-from ._job import Failure
-from ._store import Store, join
-from ._table import Table
-from ._worker import COMMIT
+from .job import Failure
+from .store import Store, join
+from .table import Table
+from .worker import COMMIT
 
 
 @dataclasses.dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Verification:
     files: int
     bytes: int
     #: A line for each file that differs from the table.
-    problems: List[str]
+    problems: list[str]
 
 
 def verify(
@@ -51,7 +51,7 @@ def verify(
     )
 
 
-def _problems(row: Dict[str, Any], store: Store, read: bool) -> List[str]:
+def _problems(row: dict[str, Any], store: Store, read: bool) -> list[str]:
     problems = []
     for output in row["outputs"]:
         name, fact = output["path"], _difference(output, store, read)
@@ -60,7 +60,7 @@ def _problems(row: Dict[str, Any], store: Store, read: bool) -> List[str]:
     return problems
 
 
-def _difference(output: Dict[str, Any], store: Store, read: bool) -> Tuple[str, str]:
+def _difference(output: dict[str, Any], store: Store, read: bool) -> tuple[str, str]:
     """Found and expected value of the first difference; empty texts if there is none."""
     try:
         size = store.version(output["path"])[0]
@@ -76,7 +76,7 @@ def _difference(output: Dict[str, Any], store: Store, read: bool) -> Tuple[str, 
     return "", ""
 
 
-def _undone(row: Dict[str, Any]) -> Dict[str, Any]:
+def _undone(row: dict[str, Any]) -> dict[str, Any]:
     return {
         **row,
         **{"status": "failed", "error_class": "network", "outputs": []},

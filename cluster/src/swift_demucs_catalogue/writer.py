@@ -12,11 +12,11 @@ import time
 import uuid
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Dict, List, Optional, Type
+from typing import Any
 
-from ._job import Failure, Job
-from ._manifest import Catalogue
-from ._table import Table
+from .job import Failure, Job
+from .manifest import Catalogue
+from .table import Table
 
 
 class TakenOver(Failure):
@@ -40,23 +40,24 @@ class Writer:
         manifest: str,
         job: Job,
         catalogue: Catalogue,
-        pending: int,
+        counts: dict[str, int],
     ) -> None:
         self._table = table
         self._scratch = scratch
-        self._rows: List[Dict[str, Any]] = []
+        self._rows: list[dict[str, Any]] = []
         self._lock = threading.Lock()
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._follow, daemon=True)
-        self._error: Optional[Exception] = None
-        #: Number of tracks by final status.
-        self.counts: Dict[str, int] = {}
+        self._error: Exception | None = None
+        #: Number of tracks by final status; at first of those that are not tried.
+        self.counts = counts
         #: Number of tracks that this run gave up; none that was in quarantine before it.
         self.failed = 0
-        self.run: Dict[str, Any] = {
+        self.run: dict[str, Any] = {
             **{"run": uuid.uuid4().hex, "host": socket.gethostname(), "process": os.getpid()},
             **{"manifest": manifest, "model": job.model, "out": job.out, "threads": job.threads},
-            **{"tracks": len(catalogue.tracks), "pending": pending, "finished": 0},
+            **{"tracks": len(catalogue.tracks), "finished": 0},
+            "pending": len(catalogue.tracks) - sum(counts.values()),
             **{"audio_seconds": 0.0, "began_at": time.time(), "ended": False},
             **{
                 "parameters": catalogue.parameters,
@@ -64,11 +65,7 @@ class Writer:
             },
         }
 
-    def count_on(self, counts: Dict[str, int]) -> None:
-        """Starts the counts with the tracks that are not tried."""
-        self.counts = dict(counts)
-
-    def add(self, row: Dict[str, Any], *, is_final: bool) -> None:
+    def add(self, row: dict[str, Any], *, is_final: bool) -> None:
         """Queues a row. Raises the error after which the table is not written any more."""
         with self._lock:
             self._rows.append(row)
@@ -130,9 +127,9 @@ class Writer:
 
     def __exit__(
         self,
-        _type: Optional[Type[BaseException]],
-        error: Optional[BaseException],
-        _traceback: Optional[TracebackType],
+        _type: type[BaseException] | None,
+        error: BaseException | None,
+        _traceback: TracebackType | None,
     ) -> None:
         self._ended.set()
         self._thread.join()

@@ -8,13 +8,14 @@ import random
 import threading
 import time
 import uuid
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Callable, Dict, List, Mapping, Tuple, TypeVar
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import fsspec
 
-from ._job import Failure
+from .job import Failure
 
 Value = TypeVar("Value")
 BLOCK_BYTES = 1 << 20
@@ -51,10 +52,10 @@ class Store:
 
     def __init__(self, storage: Mapping[str, Any]) -> None:
         fsspec.config.conf.update(storage)
-        self._systems: Dict[str, Any] = {}
+        self._systems: dict[str, Any] = {}
         self._lock = threading.Lock()
 
-    def _at(self, url: str) -> Tuple[Any, str]:
+    def _at(self, url: str) -> tuple[Any, str]:
         """File system of a URL, and the path in it."""
         if not is_url(url):
             # Not through fsspec's parser, for which `::` in a name is a chain of storages.
@@ -97,19 +98,19 @@ class Store:
 
     # Reading
 
-    def info(self, url: str) -> Dict[str, Any]:
+    def info(self, url: str) -> dict[str, Any]:
         """Size of a file, and further metadata that the storage has."""
 
-        def look(fs: Any, path: str) -> Dict[str, Any]:
+        def look(fs: Any, path: str) -> dict[str, Any]:
             fs.invalidate_cache()
-            found: Dict[str, Any] = fs.info(path)
+            found: dict[str, Any] = fs.info(path)
             if found.get("type") == "directory":
                 raise FileNotFoundError(path)
             return found
 
         return self._try(url, look)
 
-    def version(self, url: str) -> Tuple[int, str]:
+    def version(self, url: str) -> tuple[int, str]:
         """Size of a file in bytes, and a version text that changes with its content.
 
         If the storage knows only the size, the text changes with the size.
@@ -139,10 +140,10 @@ class Store:
             return False
         return True
 
-    def names(self, url: str) -> List[str]:
+    def names(self, url: str) -> list[str]:
         """Names in a folder; none if it is missing."""
 
-        def look(fs: Any, path: str) -> List[str]:
+        def look(fs: Any, path: str) -> list[str]:
             fs.invalidate_cache()
             try:
                 entries = fs.ls(path, detail=False)
@@ -250,7 +251,7 @@ class Store:
         self.remove(probe)
 
 
-def _protocols(fs: Any) -> Tuple[str, ...]:
+def _protocols(fs: Any) -> tuple[str, ...]:
     return (fs.protocol,) if isinstance(fs.protocol, str) else tuple(fs.protocol)
 
 

@@ -8,16 +8,16 @@ import random
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Any
 
-from ._engine import Engine
-from ._job import Failure, Job, Track
-from ._manifest import Catalogue, ManifestError, load
-from ._preflight import check_storage
-from ._run import missing
-from ._store import Store, is_url
-from ._table import Table
-from ._worker import CoreClaim
+from .engine import Engine
+from .job import Failure, Job, Track
+from .manifest import Catalogue, ManifestError, load
+from .preflight import check_storage
+from .run import missing
+from .store import Store, is_url
+from .table import Table
+from .worker import CoreClaim
 
 MEASURED_SECONDS = 60
 
@@ -47,7 +47,7 @@ class Plan:
         """Hours on all cores for all pending tracks."""
         return self.core_hours / self.cores
 
-    def text(self, price: Optional[float]) -> str:
+    def text(self, price: float | None) -> str:
         """The estimate as text; with the cost, if a price per core-hour is given."""
         sample = f"{self.probed} probed" + (
             f", {self.unreadable} of them unreadable" if self.unreadable else ""
@@ -66,7 +66,7 @@ class Plan:
         return "\n".join(f"{name:10}{value}" for name, value in rows)
 
 
-def plan(manifest: str, job: Job, *, sample: int = 200, cores: Optional[int] = None) -> Plan:
+def plan(manifest: str, job: Job, *, sample: int = 200, cores: int | None = None) -> Plan:
     """Probes durations and measures this machine.
 
     :param sample: tracks to probe, drawn at random; 0 for all.
@@ -107,13 +107,13 @@ def plan(manifest: str, job: Job, *, sample: int = 200, cores: Optional[int] = N
         )
 
 
-def _pending(catalogue: Catalogue, job: Job, store: Store) -> List[Track]:
+def _pending(catalogue: Catalogue, job: Job, store: Store) -> list[Track]:
     table = Table(store, job.out, catalogue.model_folder)
     known = table.latest(["status", "request", "source_version", "tries"])
     return missing(catalogue, known, store, retry_quarantined=False)
 
 
-def probe(track: Track, store: Store) -> Optional[Tuple[float, int]]:
+def probe(track: Track, store: Store) -> tuple[float, int] | None:
     """Seconds and bytes of a track, by its header; ``None`` if the header can't be read."""
     import soundfile
 
@@ -138,7 +138,7 @@ def _seconds(time: Any) -> float:
     return total
 
 
-def measure(track: Track, job: Job, store: Store, scratch: Path) -> Tuple[float, float]:
+def measure(track: Track, job: Job, store: Store, scratch: Path) -> tuple[float, float]:
     """Speed of a core with all cores at work, and bytes of stems per second of audio.
 
     As many processes as a run would have workers on this machine each separate a minute of the
@@ -150,9 +150,9 @@ def measure(track: Track, job: Job, store: Store, scratch: Path) -> Tuple[float,
         store.fetch(source, copy)
         source = str(copy)
     count = max(1, len(os.sched_getaffinity(0)) // job.threads)
-    line: Dict[str, Any] = {**track.line, "path": source, "duration": MEASURED_SECONDS}
+    line: dict[str, Any] = {**track.line, "path": source, "duration": MEASURED_SECONDS}
 
-    def work(index: int) -> Dict[str, Any]:
+    def work(index: int) -> dict[str, Any]:
         folder = scratch / f"measured-{index}"
         folder.mkdir()
         claim = CoreClaim(job.threads)

@@ -1,7 +1,7 @@
-"""Measures the overhead of swift_demucs.catalogue: over the command alone, and for empty tracks.
+"""Measures the overhead of swift-demucs-catalogue: over the command alone, and for empty tracks.
 
-cluster_overhead.py command --tracks 80 --seconds 60    # the same tracks both ways, on all cores
-cluster_overhead.py empty 1000 100000                   # time and memory by number of tracks
+overhead.py command --tracks 80 --seconds 60    # the same tracks both ways, on all cores
+overhead.py empty 1000 100000                   # time and memory by number of tracks
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import json
 import os
 import random
 import resource
+import shutil
 import stat
 import statistics
 import subprocess
@@ -23,7 +24,8 @@ from pathlib import Path
 os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
 os.environ["RAY_DATA_DISABLE_PROGRESS_BARS"] = "1"
 
-from swift_demucs import catalogue
+from swift_demucs_catalogue.job import Job
+from swift_demucs_catalogue.run import run, start_ray
 
 # A program that answers each line at once, without stems.
 EMPTY = """#!{python}
@@ -72,10 +74,10 @@ def against_command(folder: Path, arguments: argparse.Namespace) -> None:
     manifest.write_text("".join(lines))
     options = ("--shifts", "0", "--flac", "--seed", "0")
     # Starting Ray is not timed: it happens once for the many tracks of a catalogue.
-    catalogue.start_ray(None)
+    start_ray(None)
     alone, on_ray = [], []
-    for run in range(arguments.runs):
-        job = catalogue.Job(out=str(folder / f"ray-{run}"), model=arguments.model, options=options)
+    for pair in range(arguments.runs):
+        job = Job(out=str(folder / f"ray-{pair}"), model=arguments.model, options=options)
         start = time.monotonic()
         processes = []
         for index, core in enumerate(cores):
@@ -83,8 +85,10 @@ def against_command(folder: Path, arguments: argparse.Namespace) -> None:
             part.write_text("".join(lines[index :: len(cores)]))
             processes.append(
                 subprocess.Popen(
-                    ["taskset", "--cpu-list", str(core), *job.command, "--manifest", part]
-                    + ["--threads", "1", "--quiet", "--json", "-o", folder / f"alone-{run}"],
+                    [
+                        *("taskset", "--cpu-list", str(core), *job.command, "--manifest", part),
+                        *("--threads", "1", "--quiet", "--json", "-o", folder / f"alone-{pair}"),
+                    ],
                     stdout=subprocess.DEVNULL,
                 )
             )
@@ -92,7 +96,7 @@ def against_command(folder: Path, arguments: argparse.Namespace) -> None:
         assert not any(codes), codes
         alone.append(time.monotonic() - start)
         start = time.monotonic()
-        counts = catalogue.run(str(manifest), job, workers=len(cores))
+        counts = run(str(manifest), job, workers=len(cores)).counts
         on_ray.append(time.monotonic() - start)
         assert counts == {"done": arguments.tracks}, counts
         print(f"alone {alone[-1]:.2f} s, on Ray {on_ray[-1]:.2f} s", flush=True)
@@ -100,7 +104,8 @@ def against_command(folder: Path, arguments: argparse.Namespace) -> None:
     # The ratio of each pair, since a machine's speed drifts over minutes.
     ratio = statistics.median(its / other for its, other in zip(on_ray, alone))
     print(
-        f"medians: alone {first:.2f} s, on Ray {second:.2f} s, median of the pairs {100 * (ratio - 1):+.1f} %"
+        f"medians: alone {first:.2f} s, on Ray {second:.2f} s, "
+        f"median of the pairs {100 * (ratio - 1):+.1f} %"
     )
 
 
@@ -143,20 +148,20 @@ def measure_empty(folder: Path, count: int) -> None:
             lines.write(json.dumps({"id": f"track-{index}", "path": path}) + "\n")
     program = folder / "program"
     program.write_text(
-        EMPTY.format(python=sys.executable, program=catalogue.Job(out="").command[0])
+        EMPTY.format(python=sys.executable, program=shutil.which(Job(out="").program))
     )
     program.chmod(program.stat().st_mode | stat.S_IXUSR)
-    job = catalogue.Job(
+    job = Job(
         out=str(folder / "stems"),
         model="demo",
         options=("--seed", "0"),
         program=str(program),
     )
-    catalogue.start_ray(None)
+    start_ray(None)
     times = []
     for expected in ("done", "skipped"):
         start = time.monotonic()
-        found = catalogue.run(str(manifest), job)
+        found = run(str(manifest), job).counts
         times.append(time.monotonic() - start)
         assert found == {expected: count}, found
     megabytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

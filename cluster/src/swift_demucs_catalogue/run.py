@@ -8,17 +8,18 @@ import os
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, Optional
+from typing import Any
 
-from ._job import Failure, Job, Track
-from ._manifest import Catalogue, ManifestError, load
-from ._preflight import check_storage
-from ._store import Store
-from ._table import Table
-from ._worker import Worker, retried
-from ._writer import Writer
+from .job import Failure, Job, Track
+from .manifest import Catalogue, ManifestError, load
+from .preflight import check_storage
+from .store import Store
+from .table import Table
+from .worker import Worker, retried
+from .writer import Writer
 
 #: Larger blocks cost less to schedule; smaller blocks show progress sooner.
 MOST_TRACKS_IN_BLOCK = 32
@@ -34,11 +35,11 @@ def run(
     manifest: str,
     job: Job,
     *,
-    workers: Optional[int] = None,
-    address: Optional[str] = None,
+    workers: int | None = None,
+    address: str | None = None,
     take_over: bool = False,
     retry_quarantined: bool = False,
-) -> Dict[str, int]:
+) -> Writer:
     """Separates the tracks of a manifest that have no result yet.
 
     :param workers: largest number of tracks at once; ``None`` for all CPUs of the cluster.
@@ -46,29 +47,9 @@ def run(
     :param take_over: writes the table even if another run seems to be alive.
     :param retry_quarantined: tries tracks in quarantine again.
 
-    Returns the number of tracks by status. Raises :class:`ManifestError` for a fault that is found
-    before the run starts.
+    Returns the table's writer, which has counted the tracks by status. Raises
+    :class:`ManifestError` for a fault that is found before the run starts.
     """
-    return written(
-        manifest,
-        job,
-        workers=workers,
-        address=address,
-        take_over=take_over,
-        retry_quarantined=retry_quarantined,
-    ).counts
-
-
-def written(
-    manifest: str,
-    job: Job,
-    *,
-    workers: Optional[int],
-    address: Optional[str],
-    take_over: bool,
-    retry_quarantined: bool,
-) -> Writer:
-    """Does the work of :func:`run`; returns the table's writer, which has counted the tracks."""
     store = Store(job.storage)
     with tempfile.TemporaryDirectory(prefix="swift-demucs-run-") as name:
         scratch = Path(name)
@@ -80,13 +61,12 @@ def written(
                 ["status", "request", "source_version", "tries", "duration_seconds"]
             )
             pending = missing(catalogue, known, store, retry_quarantined)
-            writer = Writer(table, scratch, manifest, job, catalogue, len(pending))
+            counts = _kept(catalogue, known, pending)
+            writer = Writer(table, scratch, manifest, job, catalogue, counts)
             table.begin(writer.run, scratch, take_over=take_over)
         except Failure as failure:
             raise ManifestError(str(failure)) from failure
-        counts = _kept(catalogue, known, pending)
         with writer:
-            writer.count_on(counts)
             if pending:
                 start_ray(address)
                 _rounds(pending, job, writer, workers)
@@ -94,8 +74,8 @@ def written(
 
 
 def missing(
-    catalogue: Catalogue, known: Dict[str, Dict[str, Any]], store: Store, retry_quarantined: bool
-) -> List[Track]:
+    catalogue: Catalogue, known: dict[str, dict[str, Any]], store: Store, retry_quarantined: bool
+) -> list[Track]:
     """Tracks without a result for this request and for the present version of the source."""
     done = [track for track in catalogue.tracks if _is_done(track, known)]
     with ThreadPoolExecutor(32) as pool:
@@ -121,12 +101,12 @@ def missing(
     return pending
 
 
-def _is_done(track: Track, known: Dict[str, Dict[str, Any]]) -> bool:
+def _is_done(track: Track, known: dict[str, dict[str, Any]]) -> bool:
     row = known.get(track.id)
     return bool(row and row["status"] == "done" and row["request"] == track.request)
 
 
-def _is_changed(track: Track, known: Dict[str, Dict[str, Any]], store: Store) -> bool:
+def _is_changed(track: Track, known: dict[str, dict[str, Any]], store: Store) -> bool:
     """Whether the source has another version; not if it is missing, as its stems exist."""
     try:
         return bool(store.version(track.path)[1] != known[track.id]["source_version"])
@@ -137,11 +117,11 @@ def _is_changed(track: Track, known: Dict[str, Dict[str, Any]], store: Store) ->
 
 
 def _kept(
-    catalogue: Catalogue, known: Dict[str, Dict[str, Any]], pending: List[Track]
-) -> Dict[str, int]:
+    catalogue: Catalogue, known: dict[str, dict[str, Any]], pending: list[Track]
+) -> dict[str, int]:
     """Counts the tracks that this run does not try, by status."""
     to_do = {track.id for track in pending}
-    counts: Dict[str, int] = {}
+    counts: dict[str, int] = {}
     for track in catalogue.tracks:
         if track.id not in to_do:
             status = "skipped" if known[track.id]["status"] == "done" else "quarantined"
@@ -152,7 +132,7 @@ def _kept(
 # Ray
 
 
-def start_ray(address: Optional[str]) -> None:
+def start_ray(address: str | None) -> None:
     """Joins a cluster, or starts one on this machine."""
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_DATA_DISABLE_PROGRESS_BARS", "1")
@@ -168,12 +148,12 @@ def start_ray(address: Optional[str]) -> None:
         ray.init(include_dashboard=False, log_to_driver=False, object_store_memory=200 << 20)
 
 
-def _rounds(pending: List[Track], job: Job, writer: Writer, workers: Optional[int]) -> None:
+def _rounds(pending: list[Track], job: Job, writer: Writer, workers: int | None) -> None:
     """Tries all tracks, and after a pause retries the failed ones that may succeed."""
     broken = 0
     while pending:
         tracks = {track.id: track for track in _placed(pending)}
-        again: List[Track] = []
+        again: list[Track] = []
         try:
             for row in _results(list(tracks.values()), job, workers):
                 track = tracks.pop(row["id"], None)
@@ -203,7 +183,7 @@ def _rounds(pending: List[Track], job: Job, writer: Writer, workers: Optional[in
             time.sleep(min(LONGEST_PAUSE_SECONDS, 2.0 ** max(place_tries, broken)))
 
 
-def _placed(tracks: List[Track]) -> List[Track]:
+def _placed(tracks: list[Track]) -> list[Track]:
     """The tracks; a track that has failed on every node may go to any node again."""
     import ray
 
@@ -214,7 +194,7 @@ def _placed(tracks: List[Track]) -> List[Track]:
     ]
 
 
-def _results(tracks: List[Track], job: Job, workers: Optional[int]) -> Iterator[Dict[str, Any]]:
+def _results(tracks: list[Track], job: Job, workers: int | None) -> Iterator[dict[str, Any]]:
     """Yields the rows of the tracks as they are done."""
     import ray
 

@@ -6,10 +6,11 @@ import html
 import math
 import time
 from collections import Counter
-from typing import Any, Dict, List, Optional, Sequence, Tuple
+from collections.abc import Sequence
+from typing import Any
 
-from ._status import status
-from ._table import Table
+from .status import status
+from .table import Table
 
 WIDTH, HEIGHT, MARGIN = 640, 220, 46
 BINS = 40
@@ -37,7 +38,7 @@ def report(table: Table) -> str:
     done = [row for row in rows if row["status"] == "done"]
     speeds = [row["realtime_factor"] for row in done if row["realtime_factor"]]
     core_hours = sum(row["seconds"] or 0.0 for row in rows) / 3600
-    facts: List[Tuple[str, str]] = [
+    facts: list[tuple[str, str]] = [
         ("Run", now.state),
         ("Tracks", f"{now.tracks}"),
         *((name.capitalize(), f"{count}") for name, count in sorted(now.statuses.items())),
@@ -67,7 +68,7 @@ def report(table: Table) -> str:
         '<meta name="viewport" content="width=device-width">'
         f"<title>Stems: {now.done} of {now.tracks}</title><style>{STYLE}</style>\n"
         + "\n".join(part for part in body if part)
-        + f"\n<p>Made {made} by swift_demucs.catalogue.</p></html>\n"
+        + f"\n<p>Made {made} by swift-demucs-catalogue.</p></html>\n"
     )
 
 
@@ -89,7 +90,7 @@ def _axes(left: str, right: str, top: str, unit: str) -> str:
     )
 
 
-def _progress(done: Sequence[Dict[str, Any]]) -> Optional[str]:
+def _progress(done: Sequence[dict[str, Any]]) -> str | None:
     """Plot of the hours of audio over time."""
     if len(done) < 2:
         return None
@@ -110,7 +111,7 @@ def _progress(done: Sequence[Dict[str, Any]]) -> Optional[str]:
     return _figure("Hours of audio done, over time", axes + line)
 
 
-def _histogram(title: str, values: Sequence[float], unit: str) -> Optional[str]:
+def _histogram(title: str, values: Sequence[float], unit: str) -> str | None:
     if not values:
         return None
     low, high = min(values), max(values)
@@ -127,7 +128,7 @@ def _histogram(title: str, values: Sequence[float], unit: str) -> Optional[str]:
     return _figure(title, _axes(f"{low:.4g}", f"{low + width * BINS:.4g}", str(most), unit) + bars)
 
 
-def _bars(title: str, counts: Dict[str, int]) -> Optional[str]:
+def _bars(title: str, counts: dict[str, int]) -> str | None:
     if not counts:
         return None
     most = max(counts.values())
@@ -140,7 +141,7 @@ def _bars(title: str, counts: Dict[str, int]) -> Optional[str]:
     return f"<h2>{html.escape(title)}</h2><table>{rows}</table>"
 
 
-def _failures(rows: Sequence[Dict[str, Any]]) -> Optional[str]:
+def _failures(rows: Sequence[dict[str, Any]]) -> str | None:
     failed = sorted(
         (row for row in rows if row["error_class"]), key=lambda row: (row["error_class"], row["id"])
     )

@@ -16,13 +16,14 @@ import sys
 import threading
 import time
 import wave
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Dict, Iterator, List
+from typing import Any
 
 import pytest
 
-from swift_demucs import catalogue
-from swift_demucs.catalogue._store import Store
+from swift_demucs_catalogue.job import Job
+from swift_demucs_catalogue.store import Store
 
 for _name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
     os.environ[_name] = "testing"
@@ -41,9 +42,9 @@ def write_track(path: Path, seconds: float = 0.5) -> Path:
     return path
 
 
-def job(out: object, **more: Any) -> catalogue.Job:
+def job(out: object, **more: Any) -> Job:
     """A job with the demo model and without shifts."""
-    return catalogue.Job(
+    return Job(
         out=str(out), model="demo", options=("--shifts", "0", "--flac", "--seed", "0"), **more
     )
 
@@ -69,8 +70,8 @@ class FaultyProxy(http.server.ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.target = target
         #: Faults `throttle`, `break` or `corrupt`, in the order of use.
-        self.faults: List[str] = []
-        self.suffered: List[str] = []
+        self.faults: list[str] = []
+        self.suffered: list[str] = []
         self.lock = threading.Lock()
 
 
@@ -106,7 +107,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         self.answer(response.status, dict(response.getheaders()), content)
         upstream.close()
 
-    def answer(self, code: int, headers: Dict[str, str], content: bytes) -> None:
+    def answer(self, code: int, headers: dict[str, str], content: bytes) -> None:
         self.send_response(code)
         for name, value in headers.items():
             if name.lower() not in ("connection", "transfer-encoding", "date", "server"):
@@ -216,7 +217,7 @@ class SSHServer:
     def url(self, path: object) -> str:
         return f"sftp://127.0.0.1:{self.port}{path}"
 
-    def storage(self) -> Dict[str, Any]:
+    def storage(self) -> dict[str, Any]:
         import getpass
 
         user = {"username": getpass.getuser(), "key_filename": str(self.folder / "user")}

@@ -11,12 +11,13 @@ import shutil
 import tempfile
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, Optional, Set
+from typing import Any
 
-from ._engine import Engine
-from ._job import TRANSIENT_ERRORS, Failure, Job, Track
-from ._store import Store, is_url, join
+from .engine import Engine
+from .job import TRANSIENT_ERRORS, Failure, Job, Track
+from .store import Store, is_url, join
 
 SCRATCH = "swift-demucs-catalogue-"
 #: Commit file beside the stems: the track's result, written when all stems are stored.
@@ -40,13 +41,13 @@ class Worker:
         self._turn = threading.Lock()
         self._place_failures = 0
 
-    def __call__(self, batch: Dict[str, Any]) -> Dict[str, List[str]]:
+    def __call__(self, batch: dict[str, Any]) -> dict[str, list[str]]:
         """Rows as JSON for tracks as JSON; never raises."""
         return {"row": [json.dumps(self.row(Track.unpack(str(text)))) for text in batch["track"]]}
 
-    def row(self, track: Track) -> Dict[str, Any]:
+    def row(self, track: Track) -> dict[str, Any]:
         """Separates a track; returns its row of the table."""
-        row: Dict[str, Any] = {
+        row: dict[str, Any] = {
             **{"id": track.id, "path": track.path, "node": self._node, "request": track.request},
             **{"tries": track.tries, "place_tries": track.place_tries},
             "avoid": list(track.avoid),
@@ -64,7 +65,7 @@ class Worker:
         row["finished_at"] = time.time()
         return row
 
-    def _note(self, error: Exception, row: Dict[str, Any]) -> None:
+    def _note(self, error: Exception, row: dict[str, Any]) -> None:
         failure = error if isinstance(error, Failure) else Failure("internal", repr(error))
         if isinstance(error, OSError):
             failure = Failure("no_room", str(error))
@@ -83,7 +84,7 @@ class Worker:
             if row["tries"] >= limits.tries:
                 row["status"] = "quarantined"
 
-    def _process(self, track: Track, row: Dict[str, Any], folder: Path) -> None:
+    def _process(self, track: Track, row: dict[str, Any], folder: Path) -> None:
         row["source_bytes"], row["source_version"] = self._store.version(track.path)
         commit = self._commit(track)
         if commit and commit["source_version"] == row["source_version"]:
@@ -116,16 +117,16 @@ class Worker:
         row["store_seconds"] = time.monotonic() - start
         row["tries"], row["place_tries"], row["avoid"] = 0, 0, []
 
-    def _commit(self, track: Track) -> Optional[Dict[str, Any]]:
+    def _commit(self, track: Track) -> dict[str, Any] | None:
         """Committed result of the track for the same request, if any; its row may be lost."""
         place = join(self._job.out, join(track.folder, COMMIT))
         if not self._store.exists(place):
             return None
-        found: Dict[str, Any] = json.loads(self._store.read(place))
+        found: dict[str, Any] = json.loads(self._store.read(place))
         return found if found.get("request") == track.request else None
 
     def _upload(
-        self, track: Track, row: Dict[str, Any], files: Dict[str, Path], folder: Path
+        self, track: Track, row: dict[str, Any], files: dict[str, Path], folder: Path
     ) -> None:
         """Stores all stems, then the commit file, which thus exists only with all stems."""
         out = self._job.out
@@ -178,13 +179,13 @@ class CoreClaim:
     """
 
     def __init__(self, count: int) -> None:
-        self._locks: List[int] = []
-        self.cores: Optional[Set[int]] = None
+        self._locks: list[int] = []
+        self.cores: set[int] | None = None
         if not hasattr(os, "sched_getaffinity"):
             return
         folder = Path(tempfile.gettempdir()) / f"swift-demucs-cores-{os.getuid()}"
         folder.mkdir(mode=0o700, exist_ok=True)
-        claimed: Set[int] = set()
+        claimed: set[int] = set()
         for core in sorted(os.sched_getaffinity(0)):
             if len(claimed) == count:
                 break
@@ -208,7 +209,7 @@ class CoreClaim:
         self._locks = []
 
 
-def retried(track: Track, row: Dict[str, Any]) -> Track:
+def retried(track: Track, row: dict[str, Any]) -> Track:
     """The track for its next try, with the failures in its row."""
     return dataclasses.replace(
         track,

@@ -1,6 +1,7 @@
-"""Separates a catalogue with poisoned tracks on a Ray cluster of three simulated nodes, kills a node
-and actors during the run, and checks that every good track was done once and completely, and that
-every poisoned one is in quarantine with its error class. Tests/system/test_cluster runs it.
+"""Separates a catalogue with poisoned tracks on a Ray cluster of three simulated nodes.
+
+The cluster loses a node and actors. Checks that every good track is done once and completely, and
+that every poisoned one is in quarantine with its error class. Tests/system/test_cluster runs it.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import json
 import math
 import os
 import random
+import shutil
 import signal
 import stat
 import sys
@@ -28,8 +30,13 @@ os.environ["RAY_DATA_DISABLE_PROGRESS_BARS"] = "1"
 import ray
 from ray.cluster_utils import Cluster
 
-from swift_demucs import catalogue
-from swift_demucs.catalogue._store import Store
+from swift_demucs_catalogue.job import Job, Limits
+from swift_demucs_catalogue.report import report
+from swift_demucs_catalogue.run import run
+from swift_demucs_catalogue.status import status
+from swift_demucs_catalogue.store import Store
+from swift_demucs_catalogue.table import Table
+from swift_demucs_catalogue.verify import verify
 
 # Error class of each kind of poisoned track.
 POISON = {
@@ -63,9 +70,7 @@ def main() -> None:
     parser.add_argument("--tracks", type=int, default=40, help="good and poisoned")
     parser.add_argument("--poisoned", type=int, default=5)
     parser.add_argument("--actor-kills", type=int, default=1)
-    parser.add_argument(
-        "--seconds", type=float, default=2.0, help="length of a good track"
-    )
+    parser.add_argument("--seconds", type=float, default=2.0, help="length of a good track")
     parser.add_argument("--nodes", type=int, default=3)
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="cluster-trial-") as folder:
@@ -79,21 +84,18 @@ def trial(folder: Path, arguments: argparse.Namespace) -> None:
     names = good + list(poisoned)
     random.Random(1).shuffle(names)
     manifest.write_text(
-        "".join(
-            json.dumps({"id": name, "path": f"{folder}/{name}.wav"}) + "\n"
-            for name in names
-        )
+        "".join(json.dumps({"id": name, "path": f"{folder}/{name}.wav"}) + "\n" for name in names)
     )
     program = folder / "program"
     program.write_text(
-        PROGRAM.format(python=sys.executable, program=catalogue.Job(out="").command[0])
+        PROGRAM.format(python=sys.executable, program=shutil.which(Job(out="").program))
     )
     program.chmod(program.stat().st_mode | stat.S_IXUSR)
-    job = catalogue.Job(
+    job = Job(
         out=f"{folder}/stems",
         model="demo",
         options=("--shifts", "0", "--flac"),
-        limits=catalogue.Limits(timeout_seconds=60, duration_seconds=60, tries=2),
+        limits=Limits(timeout_seconds=60, duration_seconds=60, tries=2),
         program=str(program),
     )
     start = time.monotonic()
@@ -121,7 +123,7 @@ def trial(folder: Path, arguments: argparse.Namespace) -> None:
     killer.start()
     try:
         start = time.monotonic()
-        counts = catalogue.run(str(manifest), job)
+        counts = run(str(manifest), job).counts
         print(f"{counts} after {time.monotonic() - start:.1f} s", flush=True)
         ended.set()
         killer.join()
@@ -136,9 +138,7 @@ def trial(folder: Path, arguments: argparse.Namespace) -> None:
     print("Passed")
 
 
-def make_tracks(
-    folder: Path, arguments: argparse.Namespace
-) -> tuple[list[str], dict[str, str]]:
+def make_tracks(folder: Path, arguments: argparse.Namespace) -> tuple[list[str], dict[str, str]]:
     """Writes all tracks; returns the good names, and the poisoned names with their error class."""
     noise = random.Random(0)
     samples = array.array("h", (noise.randint(-9000, 9000) for _ in range(44_100 * 2)))
@@ -149,17 +149,12 @@ def make_tracks(
             count = int(seconds * 44_100) * 2
             tone = array.array(
                 "h",
-                (
-                    round(9000 * math.sin((phase + 1) * index / 900))
-                    for index in range(99)
-                ),
+                (round(9000 * math.sin((phase + 1) * index / 900)) for index in range(99)),
             )
             data = tone + samples[phase:] + samples * (count // len(samples) + 1)
             file.writeframes(data[:count].tobytes())
 
-    good = [
-        f"track-{index:04}" for index in range(arguments.tracks - arguments.poisoned)
-    ]
+    good = [f"track-{index:04}" for index in range(arguments.tracks - arguments.poisoned)]
     for index, name in enumerate(good):
         write(name, arguments.seconds, index)
     poisoned = {}
@@ -214,9 +209,7 @@ def kill(
 ) -> None:
     """Kills a node when half of the tracks are done, and actors at random moments."""
     chance = random.Random(2)
-    moments = sorted(
-        chance.uniform(0.05, 0.95) * good for _ in range(arguments.actor_kills)
-    )
+    moments = sorted(chance.uniform(0.05, 0.95) * good for _ in range(arguments.actor_kills))
     has_node = True
     while not ended.wait(0.05) and (moments or has_node):
         done = len(list(stems.glob("demo/*/result.json")))
@@ -242,9 +235,7 @@ def workers() -> list[int]:
     for folder in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):
             title = folder.joinpath("cmdline").read_bytes().split(b"\0")[0]
-            if title.startswith((b"ray::MapWorker", b"ray::_MapWorker")) and is_ours(
-                folder
-            ):
+            if title.startswith((b"ray::MapWorker", b"ray::_MapWorker")) and is_ours(folder):
                 found.append(int(folder.name))
     return sorted(found)
 
@@ -252,19 +243,19 @@ def workers() -> list[int]:
 def is_ours(folder: Path) -> bool:
     """Whether this session of Ray started a process: its messages go to the session's folder."""
     session = ray._private.worker._global_node._session_name
-    return any(session in os.readlink(link) for link in folder.glob("fd/[12]"))
+    return any(session in str(link.readlink()) for link in folder.glob("fd/[12]"))
 
 
 def check(
     folder: Path,
-    job: catalogue.Job,
+    job: Job,
     good: list[str],
     poisoned: dict[str, str],
     counts: dict[str, int],
 ) -> None:
     """Checks that good tracks are done once and whole, and poisoned ones quarantined by class."""
     store = Store({})
-    table = catalogue.Table(store, job.out, "demo")
+    table = Table(store, job.out, "demo")
     rows = list(table.rows())
     done = Counter(row["id"] for row in rows if row["status"] == "done")
     assert done == dict.fromkeys(good, 1), f"not each good track once: {done}"
@@ -273,30 +264,26 @@ def check(
     for name, error_class in poisoned.items():
         row = latest[name]
         found = (row["status"], row["error_class"], row["tries"])
-        assert found == ("quarantined", error_class, 2), (
-            f"{name}: {found}: {row['error']}"
-        )
+        assert found == ("quarantined", error_class, 2), f"{name}: {found}: {row['error']}"
     assert counts == {"done": len(good), "quarantined": len(poisoned)}, counts
     with tempfile.TemporaryDirectory() as scratch:
-        verification = catalogue.verify(table, store, Path(scratch))
+        verification = verify(table, store, Path(scratch))
     assert verification.problems == [], verification.problems
     assert verification.files == 4 * len(good)
     stems = sorted((folder / "stems" / "demo").rglob("*"))
     assert not [path for path in stems if path.name.startswith(".part-")]
     assert len([path for path in stems if path.suffix == ".flac"]) == 4 * len(good)
     nodes = Counter(row["node"][:6] for row in latest.values())
-    print(
-        f"tracks by node: {dict(nodes)}; {len(rows)} rows in {len(table.parts())} parts"
-    )
-    print(catalogue.status(table).text(), flush=True)
-    page = catalogue.report(table)
+    print(f"tracks by node: {dict(nodes)}; {len(rows)} rows in {len(table.parts())} parts")
+    print(status(table).text(), flush=True)
+    page = report(table)
     assert page.count("<svg") >= 4 and "truncated-0000" in page
 
 
 def rerun(
     folder: Path,
     manifest: Path,
-    job: catalogue.Job,
+    job: Job,
     good: list[str],
     poisoned: dict[str, str],
 ) -> None:
@@ -310,7 +297,7 @@ def rerun(
         }
 
     before = files()
-    counts = catalogue.run(str(manifest), job)
+    counts = run(str(manifest), job).counts
     assert counts == {"skipped": len(good), "quarantined": len(poisoned)}, counts
     assert files() == before, "the rerun wrote files"
     print(f"again: {counts}", flush=True)

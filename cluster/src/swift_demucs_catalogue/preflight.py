@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Dict, List
 from urllib.parse import urlsplit
 
-from ._job import Failure, Job
-from ._manifest import Catalogue, ManifestError
-from ._store import Store, is_url
+from .job import Failure, Job
+from .manifest import Catalogue, ManifestError
+from .store import Store, is_url
 
 SAMPLES = 3
 
@@ -18,7 +17,7 @@ def check_storage(catalogue: Catalogue, job: Job, store: Store, scratch: Path) -
 
     Raises :class:`ManifestError` that names the storage.
     """
-    places: Dict[str, List[str]] = {}
+    places: dict[str, list[str]] = {}
     for track in catalogue.tracks:
         parts = urlsplit(track.path) if is_url(track.path) else None
         place = f"{parts.scheme}://{parts.netloc}" if parts else "local files"
@@ -36,7 +35,7 @@ def check_storage(catalogue: Catalogue, job: Job, store: Store, scratch: Path) -
         ) from failure
 
 
-def _check_readable(place: str, samples: List[str], store: Store) -> None:
+def _check_readable(place: str, samples: list[str], store: Store) -> None:
     problems = []
     for sample in samples:
         try:

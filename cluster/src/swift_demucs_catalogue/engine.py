@@ -1,4 +1,4 @@
-"""The native command in a process of its own, which keeps the model loaded between tracks."""
+"""The command in a process of its own, which keeps the model loaded between tracks."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import subprocess
 import tempfile
 import time
 from pathlib import Path
-from typing import IO, Any, Dict, List, Optional, Set
+from typing import IO, Any
 
-from ._job import Failure, Job
+from .job import Failure, Job
 
 #: Exit codes of wrong usage and of a model that is missing or unreadable.
 SETUP_CODES = {2, 3}
@@ -25,13 +25,13 @@ STDERR_BYTES = 2000
 class Engine:
     """``swift-demucs --manifest - --follow``, restarted when it has died or was killed."""
 
-    def __init__(self, job: Job, folder: Path, cores: Optional[Set[int]] = None) -> None:
+    def __init__(self, job: Job, folder: Path, cores: set[int] | None = None) -> None:
         self._job = job
         #: Output folder of the process.
         self.folder = folder
         self._cores = cores
-        self._process: Optional[subprocess.Popen[bytes]] = None
-        self._errors: Optional[IO[bytes]] = None
+        self._process: subprocess.Popen[bytes] | None = None
+        self._errors: IO[bytes] | None = None
         self._buffer = b""
 
     def _start(self) -> subprocess.Popen[bytes]:
@@ -39,18 +39,19 @@ class Engine:
         # close() closes it.
         self._errors = tempfile.TemporaryFile(dir=self.folder)  # noqa: SIM115
         self._buffer = b""
-        process = subprocess.Popen(
-            [
-                *self._job.command,
-                *("--manifest", "-", "--follow", "--json", "--quiet"),
-                *("--threads", str(self._job.threads), "-o", str(self.folder)),
-                *("--timeout", str(limits.timeout_seconds)),
-                *("--max-duration", str(limits.duration_seconds)),
-            ],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._errors,
-        )
+        command = [
+            *self._job.command,
+            *("--manifest", "-", "--follow", "--json", "--quiet"),
+            *("--threads", str(self._job.threads), "-o", str(self.folder)),
+            *("--timeout", str(limits.timeout_seconds)),
+            *("--max-duration", str(limits.duration_seconds)),
+        ]
+        try:
+            process = subprocess.Popen(
+                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors
+            )
+        except OSError as error:
+            raise Failure("node", f"swift-demucs can't be started: {error}") from error
         if self._cores:
             # Threads that start later inherit the affinity.
             os.sched_setaffinity(process.pid, self._cores)
@@ -58,7 +59,7 @@ class Engine:
         os.set_blocking(process.stdout.fileno(), False)
         return process
 
-    def separate(self, line: Dict[str, Any]) -> Dict[str, Any]:
+    def separate(self, line: dict[str, Any]) -> dict[str, Any]:
         """Separates a track of the manifest; returns its result line.
 
         Raises :class:`Failure`, with the result line if the track failed, without one if the
@@ -85,7 +86,7 @@ class Engine:
                         return _checked(event)
                 self._watch(process, deadline)
 
-    def _events(self, process: subprocess.Popen[bytes]) -> List[Dict[str, Any]]:
+    def _events(self, process: subprocess.Popen[bytes]) -> list[dict[str, Any]]:
         assert process.stdout is not None
         while True:
             block = process.stdout.read(1 << 16)
@@ -149,7 +150,7 @@ class Engine:
         self._process, self._errors = None, None
 
 
-def _checked(event: Dict[str, Any]) -> Dict[str, Any]:
+def _checked(event: dict[str, Any]) -> dict[str, Any]:
     if event["status"] == "done":
         return event
     # Interrupted by a signal from outside: the node is being shut down.

@@ -10,22 +10,21 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any, Dict, List
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from conftest import job, write_track
 from fsspec.implementations.local import LocalFileSystem
 
-from swift_demucs import catalogue
-from swift_demucs.catalogue.__main__ import main, model_folder
-from swift_demucs.catalogue._engine import Engine
-from swift_demucs.catalogue._job import Failure
-from swift_demucs.catalogue._store import Store, compare
-from swift_demucs.catalogue._table import Table
-from swift_demucs.catalogue._writer import Writer
-
-from .conftest import job, write_track
+from swift_demucs_catalogue.__main__ import main
+from swift_demucs_catalogue.engine import Engine
+from swift_demucs_catalogue.job import Failure, Limits
+from swift_demucs_catalogue.manifest import Catalogue, ManifestError, load
+from swift_demucs_catalogue.store import Store, compare
+from swift_demucs_catalogue.table import COLUMNS, SCHEMA, Table
+from swift_demucs_catalogue.writer import Writer
 
 ROWS = [{"id": "a", "path": "a.wav", "shifts": None}, {"id": "b", "path": "b.wav", "shifts": 1}]
 
@@ -39,7 +38,7 @@ def test_manifests_have_the_same_tracks_in_any_form(tmp_path: Path, form: str) -
         path.write_text("id,path,shifts\na,a.wav,\nb,b.wav,1\n")
     else:
         path.write_text("".join(json.dumps(row) + "\n" for row in ROWS))
-    found = catalogue.load(str(path), job(tmp_path), Store({}), tmp_path)
+    found = load(str(path), job(tmp_path), Store({}), tmp_path)
     assert [track.id for track in found.tracks] == ["a", "b"]
     assert [str(track.line.get("shifts")) for track in found.tracks] == ["None", "1"]
     assert found.tracks[0].files["vocals"] == "demo/a/vocals.flac"
@@ -52,7 +51,7 @@ def test_lines_end_as_for_the_command(tmp_path: Path) -> None:
     path.write_bytes(
         '\ufeff{"id": "a",\r"path": "a\u2028\u0085b.wav"}\r\n\n{"id": "b", "path": "c"}'.encode()
     )
-    found = catalogue.load(str(path), job(tmp_path), Store({}), tmp_path)
+    found = load(str(path), job(tmp_path), Store({}), tmp_path)
     assert [track.path for track in found.tracks] == [
         str(Path.cwd() / "a\u2028\u0085b.wav"),
         str(Path.cwd() / "c"),
@@ -137,9 +136,9 @@ def test_the_table_has_the_members_of_the_result_line(tmp_path: Path) -> None:
     engine = Engine(job(tmp_path), tmp_path)
     line = engine.separate({"id": "a", "path": str(tmp_path / "a.wav")})
     engine.close()
-    own = catalogue.COLUMNS[: catalogue.COLUMNS.index("parameters") + 1]
+    own = COLUMNS[: COLUMNS.index("parameters") + 1]
     assert {"event", "tempo_bpm", "key", *own} == set(line)
-    fields = [field.name for field in catalogue.SCHEMA.field("outputs").type.value_type]
+    fields = [field.name for field in SCHEMA.field("outputs").type.value_type]
     assert set(fields) == set(line["outputs"][0])
 
 
@@ -177,7 +176,7 @@ def program(folder: Path, text: str) -> str:
 def test_a_process_that_fails_names_its_class(
     tmp_path: Path, text: str, error_class: str, message: str
 ) -> None:
-    limits = catalogue.Limits(memory_bytes=200 << 20)
+    limits = Limits(memory_bytes=200 << 20)
     engine = Engine(job(tmp_path, program=program(tmp_path, text), limits=limits), tmp_path)
     with pytest.raises(Failure) as error:
         engine.separate({"id": "a", "path": "a.wav"})
@@ -187,8 +186,8 @@ def test_a_process_that_fails_names_its_class(
 
 
 def test_a_process_that_hangs_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("swift_demucs.catalogue._engine.GRACE_SECONDS", 0.5)
-    limits = catalogue.Limits(timeout_seconds=0.5)
+    monkeypatch.setattr("swift_demucs_catalogue.engine.GRACE_SECONDS", 0.5)
+    limits = Limits(timeout_seconds=0.5)
     hanging = program(tmp_path, "time.sleep(30)")
     engine = Engine(job(tmp_path, program=hanging, limits=limits), tmp_path)
     with pytest.raises(Failure) as error:
@@ -196,16 +195,16 @@ def test_a_process_that_hangs_is_killed(tmp_path: Path, monkeypatch: pytest.Monk
     assert error.value.error_class == "timeout"
 
 
-def written(tmp_path: Path, table: Table) -> Writer:
-    found = catalogue.Catalogue([], "demo", [], {})
-    writer = Writer(table, tmp_path, "m.csv", job(tmp_path), found, 1)
+def written(tmp_path: Path, table: Table, counts: dict[str, int] | None = None) -> Writer:
+    found = Catalogue([], "demo", [], {})
+    writer = Writer(table, tmp_path, "m.csv", job(tmp_path), found, counts or {})
     table.begin(writer.run, tmp_path, take_over=False)
     return writer
 
 
-def breaks(monkeypatch: pytest.MonkeyPatch, error: Exception, times: int) -> List[int]:
+def breaks(monkeypatch: pytest.MonkeyPatch, error: Exception, times: int) -> list[int]:
     """Lets the next uploads of a table fail; returns the list of the failed ones."""
-    failed: List[int] = []
+    failed: list[int] = []
     put = Store.put
 
     def broken(store: Store, source: Path, url: str) -> None:
@@ -258,8 +257,8 @@ def test_a_row_that_comes_after_an_error_is_not_lost(
 
 @pytest.mark.parametrize("status", ["done", "failed", "quarantined"])
 def test_only_tracks_that_fail_in_this_run_are_its_failures(tmp_path: Path, status: str) -> None:
-    with written(tmp_path, Table(Store({}), str(tmp_path), "demo")) as writer:
-        writer.count_on({"skipped": 1, "quarantined": 1})
+    kept = {"skipped": 1, "quarantined": 1}
+    with written(tmp_path, Table(Store({}), str(tmp_path), "demo"), kept) as writer:
         writer.add({**ROW, "status": "failed"}, is_final=False)
         writer.add({**ROW, "status": status}, is_final=True)
     assert writer.failed == (0 if status == "done" else 1)
@@ -289,47 +288,31 @@ def test_the_status_of_a_run_without_a_result(
         assert "running: 0 of" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize(
-    ("model", "folder"),
-    [
-        ("htdemucs", "htdemucs"),
-        ("my.model", "my.model"),
-        ("hf://htdemucs", "htdemucs"),
-        ("hf://someone/model.v2", "someone_model.v2"),
-        ("ggml-model.bin", "ggml-model"),
-        ("models/955717e8-8726e21a.th", "955717e8-8726e21a"),
-        ("/models/my.model.onnx", "my.model"),
-        ("./bag.yaml", "bag"),
-        ("models/.hidden", ".hidden"),
-        ("models/odd.", "odd"),
-        ("models/plain", "plain"),
-    ],
-)
-def test_the_folder_of_a_model(model: str, folder: str) -> None:
-    assert model_folder(model) == folder
+def test_a_table_among_several_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for folder in ("demo", "other"):
+        with written(tmp_path, Table(Store({}), str(tmp_path), folder)):
+            pass
+    assert main(["status", str(tmp_path)]) == 2
+    assert "several tables, so name one of ['demo', 'other']" in capsys.readouterr().err
+    assert main(["status", str(tmp_path), "--model", "third"]) == 2
+    assert "there are those of ['demo', 'other']" in capsys.readouterr().err
+    assert main(["status", str(tmp_path), "--model", "other"]) == 0
 
 
-@pytest.mark.parametrize("name", ["my.model.safetensors", "bag.yaml", "odd.weights"])
-def test_the_folder_of_a_model_is_the_commands(
-    tmp_path: Path, checkpoint: Path, name: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "one.safetensors").symlink_to(checkpoint.resolve())
-    if name == "bag.yaml":
-        (tmp_path / name).write_text("models: ['one']\n")
-    else:
-        (tmp_path / name).symlink_to(checkpoint.resolve())
+def test_a_command_that_is_missing_is_named(tmp_path: Path) -> None:
+    work = job(tmp_path, program="no-such-program")
     (tmp_path / "m.csv").write_text("id,path\na,a.wav\n")
-    monkeypatch.chdir(tmp_path)
-    for model in (name, str(tmp_path / name)):
-        work = catalogue.Job(out=str(tmp_path), model=model)
-        found = catalogue.load("m.csv", work, Store({}), tmp_path)
-        assert model_folder(model) == found.model_folder
+    with pytest.raises(ManifestError, match=r"no-such-program can't be started.*SWIFT_DEMUCS"):
+        load(str(tmp_path / "m.csv"), work, Store({}), tmp_path)
+    with pytest.raises(Failure) as error:
+        Engine(work, tmp_path).separate({"id": "a", "path": "a.wav"})
+    assert error.value.error_class == "node"
 
 
 class Encrypted(LocalFileSystem):
     """Storage that encrypts: its tags look like MD5 sums and are none."""
 
-    def info(self, path: str, **options: Any) -> Dict[str, Any]:
+    def info(self, path: str, **options: Any) -> dict[str, Any]:
         return {**super().info(path, **options), "ETag": f'"{"0" * 32}"'}
 
 
@@ -351,7 +334,7 @@ def test_the_commands_follow_a_run(tmp_path: Path) -> None:
 
     def call(*words: str, code: int = 0) -> str:
         done = subprocess.run(
-            [sys.executable, "-m", "swift_demucs.catalogue", *words],
+            [sys.executable, "-m", "swift_demucs_catalogue", *words],
             cwd=tmp_path,
             capture_output=True,
             text=True,
@@ -363,9 +346,9 @@ def test_the_commands_follow_a_run(tmp_path: Path) -> None:
     assert "2 of 2 to separate" in call("plan", *run, "--price", "0.04", "--cores", "96")
     assert json.loads(call("run", *run)) == {"done": 2}
     assert json.loads(call("run", *run)) == {"skipped": 2}
-    assert "ended: 2 of 2 tracks" in call("status", "stems", "--model", "demo")
+    assert "ended: 2 of 2 tracks" in call("status", "stems")
     assert "5 files of 2 tracks" in call("verify", "stems", "--model", "demo")
-    call("report", "stems", "--model", "demo", "--html", "page.html")
+    call("report", "stems", "--html", "page.html")
     assert "<svg" in (tmp_path / "page.html").read_text()
     # Damage of the same size is found, and the next run repairs it.
     stem = tmp_path / "stems/demo/b/vocals.flac"

@@ -5,9 +5,12 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-from typing import Any, Dict, List, Mapping, Optional, Tuple
+import os
+from collections.abc import Mapping
+from typing import Any
 
-from .._library import PROGRAM
+#: Environment variable that names another ``swift-demucs`` than that on PATH.
+PROGRAM_VARIABLE = "SWIFT_DEMUCS"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,18 +37,20 @@ class Job:
     out: str
     model: str = "htdemucs"
     #: More arguments of ``swift-demucs``, such as ``("--precision", "auto")``.
-    options: Tuple[str, ...] = ()
+    options: tuple[str, ...] = ()
     threads: int = 1
     limits: Limits = Limits()
-    #: Path of the native command; ``None`` for the package's own on each node.
-    program: Optional[str] = None
+    #: The command on each node: a path, or a name on PATH.
+    program: str = dataclasses.field(
+        default_factory=lambda: os.environ.get(PROGRAM_VARIABLE) or "swift-demucs"
+    )
     #: Settings of fsspec by protocol, as in its configuration files.
     storage: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
     @property
-    def command(self) -> List[str]:
-        """The native command, without manifest and output folder."""
-        return [self.program or str(PROGRAM), "-n", self.model, *self.options]
+    def command(self) -> list[str]:
+        """The command, without manifest and output folder."""
+        return [self.program, "-n", self.model, *self.options]
 
 
 def canonical(value: object) -> str:
@@ -65,15 +70,15 @@ class Track:
     id: str
     path: str
     #: The track's line of the manifest, without the path.
-    line: Dict[str, Any]
+    line: dict[str, Any]
     #: Files of the stems below ``out``, by stem.
-    files: Dict[str, str]
+    files: dict[str, str]
     #: Digest of checkpoints and parameters; a result with the same digest is not made again.
     request: str
     tries: int = 0
     place_tries: int = 0
     #: Nodes on which the track failed.
-    avoid: Tuple[str, ...] = ()
+    avoid: tuple[str, ...] = ()
 
     def key(self, audio_sha256: str) -> str:
         """Identifies a result: equal for equal audio, checkpoints and parameters."""
@@ -103,7 +108,7 @@ TRANSIENT_ERRORS = frozenset({"network", "no_room", "model", "node"})
 class Failure(Exception):
     """Failure of a track; its class is one of the command's, ``network`` or ``node``."""
 
-    def __init__(self, error_class: str, text: str, result: Optional[Dict[str, Any]] = None):
+    def __init__(self, error_class: str, text: str, result: dict[str, Any] | None = None):
         super().__init__(text)
         self.error_class = error_class
         #: Result line of the command; empty if there was none.

@@ -5,9 +5,8 @@ from __future__ import annotations
 import dataclasses
 import time
 from collections import Counter
-from typing import Dict, List, Optional
 
-from ._table import LEASE_SECONDS, Table
+from .table import LEASE_SECONDS, Table
 
 
 @dataclasses.dataclass(frozen=True)
@@ -16,14 +15,14 @@ class Status:
 
     tracks: int
     #: Tracks by the status of their newest result; ``failed`` tracks are tried again.
-    statuses: Dict[str, int]
+    statuses: dict[str, int]
     #: Failed and quarantined tracks by the error class of their newest result.
-    errors: Dict[str, int]
+    errors: dict[str, int]
     nodes: int
     audio_seconds: float
     #: Seconds of audio per second, since the run began.
     throughput: float
-    seconds_left: Optional[float]
+    seconds_left: float | None
     #: ``running``, ``ended``, or ``silent`` for a run without a recent sign of life.
     state: str
 
@@ -35,7 +34,7 @@ class Status:
     def text(self) -> str:
         """The status as text for people."""
         percent = 100 * self.done / max(1, self.tracks)
-        rows: List[str] = [f"{self.state}: {self.done} of {self.tracks} tracks ({percent:.1f} %)"]
+        rows: list[str] = [f"{self.state}: {self.done} of {self.tracks} tracks ({percent:.1f} %)"]
         for status, count in sorted(self.statuses.items()):
             if status != "done":
                 rows.append(f"  {count} {status}")

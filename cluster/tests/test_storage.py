@@ -7,15 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from conftest import FaultyProxy, SSHServer, job, write_track
 
-from swift_demucs import catalogue
-from swift_demucs.catalogue._job import Failure, Track
-from swift_demucs.catalogue._manifest import load
-from swift_demucs.catalogue._run import missing
-from swift_demucs.catalogue._store import Store
-from swift_demucs.catalogue._worker import Worker
-
-from .conftest import FaultyProxy, SSHServer, job, write_track
+from swift_demucs_catalogue.job import Failure, Job, Track
+from swift_demucs_catalogue.manifest import Catalogue, ManifestError, load
+from swift_demucs_catalogue.run import missing, run
+from swift_demucs_catalogue.store import Store
+from swift_demucs_catalogue.worker import Worker
 
 
 @pytest.fixture(autouse=True)
@@ -23,13 +21,13 @@ def quick_retries(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Store, "FIRST_PAUSE_SECONDS", 0.05)
 
 
-def planned(tmp_path: Path, path: str, work: catalogue.Job) -> Track:
+def planned(tmp_path: Path, path: str, work: Job) -> Track:
     manifest = tmp_path / "manifest.jsonl"
     manifest.write_text(f'{{"id": "one", "path": "{path}"}}\n')
     return load(str(manifest), work, Store(work.storage), tmp_path).tracks[0]
 
 
-def separated(tmp_path: Path, path: str, work: catalogue.Job) -> dict:
+def separated(tmp_path: Path, path: str, work: Job) -> dict:
     """Separates a track and checks its stems; returns its row."""
     row = Worker(work, "node").row(planned(tmp_path, path, work))
     assert row["status"] == "done", row["error"]
@@ -47,7 +45,7 @@ def row_stems(row: dict) -> list:
     return [output["stem"] for output in row["outputs"]]
 
 
-def s3_job(s3: FaultyProxy, name: str) -> catalogue.Job:
+def s3_job(s3: FaultyProxy, name: str) -> Job:
     endpoint = f"http://127.0.0.1:{s3.server_address[1]}"
     return job(f"s3://music/{name}", storage={"s3": {"endpoint_url": endpoint}})
 
@@ -109,7 +107,7 @@ def test_a_changed_source_is_noticed_without_an_etag(
 
     def is_missing(version: str) -> bool:
         known = {track.id: {**row, "source_version": version}}
-        return bool(missing(catalogue.Catalogue([track], "demo", [], {}), known, store, False))
+        return bool(missing(Catalogue([track], "demo", [], {}), known, store, False))
 
     version = store.version(track.path)[1]
     assert version and not is_missing(version)
@@ -138,8 +136,8 @@ def test_an_unusable_place_is_refused_before_anything_starts(
     source = source or str(write_track(tmp_path / "a.wav"))
     manifest.write_text(f'{{"id": "one", "path": "{source}"}}\n')
     work = job(out, storage=s3_job(s3, "x").storage)
-    with pytest.raises(catalogue.ManifestError) as error:
-        catalogue.run(str(manifest), work)
+    with pytest.raises(ManifestError) as error:
+        run(str(manifest), work)
     assert message in str(error.value)
 
 
