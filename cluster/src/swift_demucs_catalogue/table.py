@@ -86,7 +86,10 @@ class Table:
 
     def _read(self, name: str, columns: Sequence[str] | None) -> list[dict[str, Any]]:
         with self._store.open(join(self.folder, name)) as file:
-            rows: list[dict[str, Any]] = pq.read_table(file, columns=columns).to_pylist()
+            # Without pyarrow's own threads: one that still holds the file when Python ends would
+            # abort the process.
+            table = pq.read_table(file, columns=columns, use_threads=False, pre_buffer=False)
+            rows: list[dict[str, Any]] = table.to_pylist()
             return rows
 
     def rows(self, columns: Sequence[str] | None = None) -> Iterator[dict[str, Any]]:
