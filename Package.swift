@@ -82,7 +82,7 @@ let package = Package(
         .target(
             name: "Analysis",
             dependencies: ["Tracks", "Audio", "Signal", "Tensor", "System", "CKernels"]),
-        .target(name: "Evaluation", dependencies: ["Audio", "Signal", "Tensor", "System"]),
+        .target(name: "Evaluation", dependencies: ["Audio", "Signal", "System"]),
         .target(
             name: "Porting",
             dependencies: [
@@ -165,7 +165,7 @@ let package = Package(
             dependencies: ["Demucs", "ModelZoo", "System", "TestSupport"]),
         .testTarget(
             name: "EvaluationTests",
-            dependencies: ["Evaluation", "Tensor", "TestSupport"]),
+            dependencies: ["Evaluation", "TestSupport"]),
         .testTarget(
             name: "AnalysisTests",
             dependencies: ["Analysis", "Tracks", "Signal", "Tensor", "System", "TestSupport"]),

@@ -568,7 +568,7 @@ sd_status sd_quantize(const char *checkpoint, const char *output,
  */
 
 /* What sd_evaluate computes; combine with |. */
-enum { SD_METRIC_SDR = 1, SD_METRIC_SI_SDR = 2, SD_METRIC_BSSEVAL = 4, SD_METRIC_ALL = 7 };
+enum { SD_METRIC_SDR = 1, SD_METRIC_SI_SDR = 2, SD_METRIC_ALL = 3 };
 
 /* Scores of a stem in dB; NaN where not asked for or undefined, infinite for a perfect estimate. */
 typedef struct sd_scores {
@@ -576,25 +576,18 @@ typedef struct sd_scores {
     double sdr;
     /* Scale-invariant. */
     double si_sdr;
-    /* BSSEval v4: medians over windows of one second. */
-    double bss_sdr;
-    double bss_isr;
-    double bss_sir;
-    double bss_sar;
 } sd_scores;
 
 /* Scores estimates of stems against the true ones.
  *
  * references, estimates: [stem][channel][frame] or [stem][frame][channel], by `layout`.
  * metrics: SD_METRIC_...
- * threads: as in sd_open_options.
  * scores: one for each stem.
  *
  * Errors: ARGUMENT, ENGINE. */
 sd_status sd_evaluate(const float *references, const float *estimates, int32_t stem_count,
                       int32_t channels, size_t frames, int32_t sample_rate, sd_layout layout,
-                      uint32_t metrics, int32_t threads, sd_scores *scores, char *message,
-                      size_t message_bytes);
+                      uint32_t metrics, sd_scores *scores, char *message, size_t message_bytes);
 
 /* ---------------------------------------------------------------------------------------------
  * Tracing

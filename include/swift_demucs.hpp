@@ -435,12 +435,11 @@ inline sd_quantize_report quantize(const std::string &checkpoint, const std::str
 // references, estimates: [stem][channel][frame].
 inline std::vector<sd_scores> evaluate(const float *references, const float *estimates,
                                        int32_t stem_count, int32_t channels, size_t frames,
-                                       int32_t sample_rate, uint32_t metrics = SD_METRIC_ALL,
-                                       int32_t threads = 0) {
+                                       int32_t sample_rate, uint32_t metrics = SD_METRIC_ALL) {
     std::vector<sd_scores> scores(stem_count > 0 ? static_cast<size_t>(stem_count) : 1);
     detail::run([&](char *message, size_t bytes) {
         return sd_evaluate(references, estimates, stem_count, channels, frames, sample_rate,
-                           SD_PLANAR, metrics, threads, scores.data(), message, bytes);
+                           SD_PLANAR, metrics, scores.data(), message, bytes);
     });
     return scores;
 }

@@ -99,7 +99,7 @@ extension sd_quantize_options {
 public func sd_evaluate(
     _ references: UnsafePointer<Float>?, _ estimates: UnsafePointer<Float>?, _ stem_count: Int32,
     _ channels: Int32, _ frames: Int, _ sample_rate: Int32, _ layout: sd_layout,
-    _ metrics: UInt32, _ threads: Int32, _ scores: UnsafeMutablePointer<sd_scores>?,
+    _ metrics: UInt32, _ scores: UnsafeMutablePointer<sd_scores>?,
     _ message: UnsafeMutablePointer<CChar>?, _ message_bytes: Int
 ) -> sd_status {
     attempt(message, message_bytes) {
@@ -110,12 +110,11 @@ public func sd_evaluate(
         try PlanarAudio.validate(channelCount: Int(channels), sampleRateHz: Int(sample_rate))
         try checkFrames(frames, rows: Int(stem_count * channels), "the stems")
         try CallError.require(frames > 0, "frames", frames, "at least 1")
-        let families: [Metric] = [.sdr, .scaleInvariantSDR, .bssEval]
+        let known = Score.metrics
         try CallError.require(
-            metrics != 0 && metrics >> families.count == 0, "metrics", metrics,
-            "a sum of SD_METRIC_SDR, SD_METRIC_SI_SDR and SD_METRIC_BSSEVAL")
+            metrics != 0 && metrics >> known.count == 0, "metrics", metrics,
+            "a sum of SD_METRIC_SDR and SD_METRIC_SI_SDR")
         let layout = try SampleLayout(layout, "layout")
-        let backend = try Backend(threads: try CInterface.threads(threads) ?? countAvailableCores())
         func stems(_ samples: UnsafePointer<Float>?, _ name: String) throws -> [PlanarAudio] {
             try (0..<Int(stem_count)).map { stem in
                 try BorrowedAudio(
@@ -131,13 +130,11 @@ public func sd_evaluate(
             }
         let result = try TrackScores(
             pairs,
-            metrics: Set(families.indices.filter { metrics >> $0 & 1 == 1 }.map { families[$0] }),
-            on: backend)
+            metrics: Set(known.indices.filter { metrics >> $0 & 1 == 1 }.map { known[$0] }))
         for (index, stem) in result.stems.enumerated() {
             func value(_ score: Score) -> Double { stem.values[score] ?? .nan }
             scores[index] = sd_scores(
-                sdr: value(.sdr), si_sdr: value(.scaleInvariantSDR), bss_sdr: value(.bssSDR),
-                bss_isr: value(.bssISR), bss_sir: value(.bssSIR), bss_sar: value(.bssSAR))
+                sdr: value(.sdr), si_sdr: value(.scaleInvariantSDR))
         }
     }
 }

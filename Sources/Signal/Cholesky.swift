@@ -1,13 +1,11 @@
-// Linear equations with a symmetric positive semidefinite matrix and a few thousand unknowns: those of
-// GPTQ and of BSSEval's filters.
+// The factor of a symmetric positive semidefinite matrix with a few thousand rows: that of GPTQ.
 
 import Tensor
 
 /// The Cholesky factor L of a symmetric positive semidefinite matrix A = L·Lᵀ, in double precision.
 ///
-/// A matrix of correlations is singular if two channels are equal. An unknown that is, up to
-/// rounding, a linear combination of earlier ones is set to 0, which gives one of the least-squares
-/// solutions.
+/// A matrix of correlations is singular if two channels are equal. A row that is, up to rounding, a
+/// linear combination of earlier ones has zeros in its column of L.
 ///
 /// Blocked and left-looking (Golub and Van Loan, "Matrix Computations", 4.2). Rows are stored in panels
 /// of four, in which the four elements of a column are neighbours; a panel ends at its diagonal.
@@ -23,13 +21,8 @@ package struct Cholesky {
     private static let innerBlock = 256
 
     private var panels: [SIMD4<Double>]
-    /// 1 / L[i][i]; 0 for dependent unknowns.
+    /// 1 / L[i][i]; 0 for dependent rows.
     private var inverseDiagonal: [Double]
-
-    /// The largest pivot of a dependent unknown, as a fraction of its diagonal element of A: zero
-    /// without rounding. If it is far above a unit in the last place, rounding determines the
-    /// solution.
-    package private(set) var residue = 0.0
 
     /// Factorises a matrix.
     ///
@@ -56,7 +49,6 @@ package struct Cholesky {
             diagonal += (row..<row + 4).map { element($0, $0) }
         }
         let panelCount = order / 4
-        var residues = [Double](repeating: 0, count: order)
         panels.withUnsafeMutableBufferPointer { panels in
             inverseDiagonal.withUnsafeMutableBufferPointer { inverse in
                 // The closures run on several threads, so they capture constants; each writes its
@@ -72,8 +64,7 @@ package struct Cholesky {
                         Cholesky.update(
                             panels, first..<min(panelCount, first + groupPanels), start, end)
                     }
-                    let block = Cholesky.factorise(
-                        panels, inverse, diagonal, &residues, start, end)
+                    let block = Cholesky.factorise(panels, inverse, diagonal, start, end)
                     backend.parallelFor(panelCount - end / 4) { index in
                         Cholesky.solve(
                             panels + Cholesky.offset(end / 4 + index), block, inverse, start, end)
@@ -81,7 +72,6 @@ package struct Cholesky {
                 }
             }
         }
-        residue = residues.max() ?? 0
     }
 
     /// Index of a panel's first element: earlier panels have 4, 8, 12 … columns.
@@ -123,7 +113,7 @@ package struct Cholesky {
     /// - Returns: the block's factor, row-major.
     private static func factorise(
         _ panels: UnsafeMutablePointer<SIMD4<Double>>, _ inverse: UnsafeMutablePointer<Double>,
-        _ diagonal: [Double], _ residues: inout [Double], _ start: Int, _ end: Int
+        _ diagonal: [Double], _ start: Int, _ end: Int
     ) -> [Double] {
         let count = end - start
         var block = [Double](repeating: 0, count: count * count)
@@ -141,7 +131,6 @@ package struct Cholesky {
                     let root = isIndependent ? sum.squareRoot() : 0
                     block[i * count + i] = root
                     inverse[start + i] = isIndependent ? 1 / root : 0
-                    if !isIndependent { residues[start + i] = abs(sum) / diagonal[start + i] }
                 }
                 panel[start + j][lane] = block[i * count + j]
             }
@@ -166,58 +155,10 @@ package struct Cholesky {
     }
 
     /// Column `column` of L below its diagonal, divided by the element on the diagonal; zeros for a
-    /// dependent unknown.
+    /// dependent row.
     package func ratios(below column: Int) -> [Float] {
         (column + 1..<order).map { row in
             Float(panels[Cholesky.offset(row / 4) + column][row % 4] * inverseDiagonal[column])
-        }
-    }
-
-    /// The solution x of A·x = b.
-    ///
-    /// - Parameter b: `order` values.
-    package func solution(of b: [Double]) -> [Double] {
-        precondition(b.count == order)
-        var x = b
-        panels.withUnsafeBufferPointer { panels in
-            x.withUnsafeMutableBufferPointer { x in
-                substituteForward(panels.baseAddress!, x.baseAddress!)
-                substituteBackward(panels.baseAddress!, x.baseAddress!)
-            }
-        }
-        return x
-    }
-
-    /// Solves L·y = b, in place.
-    private func substituteForward(
-        _ panels: UnsafePointer<SIMD4<Double>>, _ x: UnsafeMutablePointer<Double>
-    ) {
-        for row in stride(from: 0, to: order, by: 4) {
-            let panel = panels + Cholesky.offset(row / 4)
-            var sum = SIMD4<Double>.zero
-            for k in 0..<row { sum += panel[k] * x[k] }
-            for lane in 0..<4 {
-                var value = x[row + lane] - sum[lane]
-                for k in row..<row + lane { value -= panel[k][lane] * x[k] }
-                x[row + lane] = value * inverseDiagonal[row + lane]
-            }
-        }
-    }
-
-    /// Solves Lᵀ·x = y, in place.
-    private func substituteBackward(
-        _ panels: UnsafePointer<SIMD4<Double>>, _ x: UnsafeMutablePointer<Double>
-    ) {
-        for row in stride(from: order - 4, through: 0, by: -4) {
-            let panel = panels + Cholesky.offset(row / 4)
-            var values = SIMD4<Double>.zero
-            for lane in (0..<4).reversed() {
-                var value = x[row + lane]
-                for below in lane + 1..<4 { value -= panel[row + lane][below] * values[below] }
-                values[lane] = value * inverseDiagonal[row + lane]
-                x[row + lane] = values[lane]
-            }
-            for k in 0..<row { x[k] -= (panel[k] * values).sum() }
         }
     }
 }

@@ -92,7 +92,7 @@ struct BenchCommand {
                     reference: try AudioFile.read(folder.file(of: stem.name)).buffer,
                     estimate: stem.audio)
             }
-            let scores = try TrackScores(pairs, metrics: [.sdr], on: Backend(threads: 1))
+            let scores = try TrackScores(pairs, metrics: [.sdr])
             return Dictionary(
                 uniqueKeysWithValues: scores.stems.map { ($0.name, $0.values[.sdr] ?? .nan) })
         }

@@ -5,20 +5,11 @@ import Signal
 import System
 
 struct EvalReport {
-    private let metrics: [Metric]
-    private let hasOther: Bool
+    private let columns: [Score]
     private var tracks: [(name: String, seconds: Double, scores: TrackScores)] = []
 
-    init(metrics: Set<Metric>, hasOther: Bool) {
-        self.metrics = Metric.allCases.filter(metrics.contains)
-        self.hasOther = hasOther
-    }
-
-    /// The columns: regularised scores only if a track has them.
-    private var columns: [Score] {
-        let isSingular = tracks.contains { $0.scores.isSingular }
-        return metrics.flatMap { $0.scores + (isSingular ? $0.regularisedScores : []) }
-            + (hasOther ? [.snr] : [])
+    init(metrics: Set<Score>, hasOther: Bool) {
+        columns = Score.metrics.filter(metrics.contains) + (hasOther ? [.snr] : [])
     }
 
     var isEmpty: Bool { tracks.isEmpty }
@@ -31,15 +22,7 @@ struct EvalReport {
     private typealias Row = (name: String, values: [Double])
 
     private func rows(_ scores: TrackScores) -> [Row] {
-        // Where the equations are regular, regularised scores equal the plain ones.
-        let plain = Dictionary(
-            uniqueKeysWithValues: zip(Metric.bssEval.regularisedScores, Metric.bssEval.scores))
-        return scores.stems.map { stem in
-            (
-                stem.name,
-                columns.map { stem.values[$0] ?? plain[$0].flatMap { stem.values[$0] } ?? .nan }
-            )
-        }
+        scores.stems.map { stem in (stem.name, columns.map { stem.values[$0] ?? .nan }) }
     }
 
     /// The median over tracks of each stem, in the order of their first appearance.
@@ -104,10 +87,7 @@ struct EvalReport {
             Dictionary(uniqueKeysWithValues: rows.map { ($0.name, object($0.values)) })
         }
         let tracks = tracks.map { track -> JSONObject in
-            [
-                "name": track.name, "seconds": track.seconds, "stems": stems(rows(track.scores)),
-                "bsseval_is_singular": track.scores.isSingular,
-            ]
+            ["name": track.name, "seconds": track.seconds, "stems": stems(rows(track.scores))]
         }
         let document: JSONObject = [
             "unit": "dB", "tracks": tracks, "medians": stems(medians),

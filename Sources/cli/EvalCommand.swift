@@ -2,15 +2,13 @@
 
 import Demucs
 import Evaluation
-import Tensor
 
 struct EvalCommand {
     private let arguments: ParsedArguments
     private let console: Console
     /// Stems to score; nil for all.
     private let stems: [String]?
-    private let metrics: Set<Metric>
-    private let threads: Int
+    private let metrics: Set<Score>
 
     init(_ arguments: ParsedArguments, _ console: Console) throws(UsageError) {
         self.arguments = arguments
@@ -23,16 +21,15 @@ struct EvalCommand {
             throw .invalidValue(
                 .stems, value: arguments.value(.stems) ?? "", allowed: "stem names, each once")
         }
-        threads = try arguments.threads()
-        let names = Metric.allCases.map(\.rawValue)
+        let names = Score.metrics.map(\.optionName)
         func unknown(_ metric: String) -> UsageError {
             .invalidValue(
                 .metrics, value: metric, allowed: "some of " + names.joined(separator: ","))
         }
-        var metrics: Set<Metric> = []
+        var metrics: Set<Score> = []
         for word in words(.metrics) ?? names {
-            guard let metric = Metric(rawValue: word) else { throw unknown(word) }
-            metrics.insert(metric)
+            guard let index = names.firstIndex(of: word) else { throw unknown(word) }
+            metrics.insert(Score.metrics[index])
         }
         if metrics.isEmpty { throw unknown(arguments.value(.metrics) ?? "") }
         self.metrics = metrics
@@ -46,13 +43,12 @@ struct EvalCommand {
             let against = try arguments.value(.against).map { try StemCollection($0) }
             try estimate.checkLayout(like: reference)
             try against?.checkLayout(like: reference)
-            return try score(reference, estimate, against, on: Backend(threads: threads))
+            return try score(reference, estimate, against)
         }
     }
 
     private func score(
-        _ reference: StemCollection, _ estimate: StemCollection, _ against: StemCollection?,
-        on backend: Backend
+        _ reference: StemCollection, _ estimate: StemCollection, _ against: StemCollection?
     ) throws -> ExitCode {
         var report = EvalReport(metrics: metrics, hasOther: against != nil)
         var failed: [String] = []
@@ -62,14 +58,7 @@ struct EvalCommand {
                 let pairs = try read(
                     try reference.folder(of: track), try estimate.folder(of: track),
                     try against?.folder(of: track))
-                let scores = try TrackScores(pairs, metrics: metrics, on: backend)
-                if let warning = scores.warning { console.warning("\(track): \(warning)") }
-                if scores.isSingular {
-                    console.warning(
-                        "\(track): the stems have no content at some frequencies (as after AAC or "
-                            + "MP3), so rounding decides BSSEval's values here and in museval; the "
-                            + "columns 'reg' are not affected")
-                }
+                let scores = try TrackScores(pairs, metrics: metrics)
                 report.add(track, scores, seconds: pairs.first?.reference.durationSeconds ?? 0)
             } catch {
                 // All other errors begin with the name of a file or folder.
@@ -123,12 +112,17 @@ struct EvalCommand {
     }
 }
 
+extension Score {
+    /// The name in `--metrics`.
+    fileprivate var optionName: String { self == .scaleInvariantSDR ? "si-sdr" : rawValue }
+}
+
 // MARK: - Options
 
 extension Option {
     static let metrics = Option(
         "metrics", value: "list",
-        help: "Metrics to compute, separated by commas: sdr, si-sdr, bsseval. (default: all)")
+        help: "Metrics to compute, separated by commas: sdr, si-sdr. (default: all)")
     static let stems = Option(
         "stems", value: "list",
         help: "Score only these stems, separated by commas. (default: all of the reference's)")
@@ -141,8 +135,8 @@ extension EvalCommand {
     static let command = Command(
         name: "eval",
         overview:
-            "Score separated stems against the true ones: SDR as in the MDX challenges, SI-SDR "
-            + "and BSSEval v4.",
+            "Score separated stems against the true ones: SDR as in the MDX challenges, and "
+            + "SI-SDR.",
         operand: "reference estimate",
         operandHelp:
             "Folders with the true stems and with the estimates: of one track (drums.wav, ...), "
@@ -150,7 +144,7 @@ extension EvalCommand {
         topics: [
             "SCORES": [.metrics, .stems, .against],
             "OUTPUT": [.json],
-            "RUNNING": [.threads] + Option.common,
+            "RUNNING": Option.common,
         ],
         examples: [
             "swift-demucs eval true/song separated/htdemucs/song":

@@ -105,14 +105,10 @@ PLACE(sd_quantize_report, source_bytes, 16);
 PLACE(sd_quantize_report, snr, 24);
 LAST(sd_quantize_report, snr);
 
-SIZE(sd_scores, 48);
+SIZE(sd_scores, 16);
 PLACE(sd_scores, sdr, 0);
 PLACE(sd_scores, si_sdr, 8);
-PLACE(sd_scores, bss_sdr, 16);
-PLACE(sd_scores, bss_isr, 24);
-PLACE(sd_scores, bss_sir, 32);
-PLACE(sd_scores, bss_sar, 40);
-LAST(sd_scores, bss_sar);
+LAST(sd_scores, si_sdr);
 
 SIZE(sd_status, 4);
 VALUE(SD_OK, 0);
@@ -145,7 +141,6 @@ VALUE(SD_INTERLEAVED, 1);
 
 VALUE(SD_METRIC_SDR, 1);
 VALUE(SD_METRIC_SI_SDR, 2);
-VALUE(SD_METRIC_BSSEVAL, 4);
-VALUE(SD_METRIC_ALL, 7);
+VALUE(SD_METRIC_ALL, 3);
 
 int main(void) { return 0; }

@@ -251,7 +251,7 @@ static void use_everything(void) {
                    sizeof why));
     CHECK(lines == 1, "%d warnings about the truncated file", lines);
     sd_scores scores[1];
-    OK(sd_evaluate(samples, samples, 1, 1, 1000, 1000, SD_PLANAR, SD_METRIC_SDR, 1, scores, why,
+    OK(sd_evaluate(samples, samples, 1, 1, 1000, 1000, SD_PLANAR, SD_METRIC_SDR, scores, why,
                    sizeof why));
     free(samples);
     sd_close(model);

@@ -194,7 +194,7 @@ struct HelpTests {
                   analyze                 Print the tempo, the beats and the key of tracks,
                                           found in their separated stems.
                   eval                    Score separated stems against the true ones: SDR as in
-                                          the MDX challenges, SI-SDR and BSSEval v4.
+                                          the MDX challenges, and SI-SDR.
                   selftest                Compare the results of every set of kernels that this
                                           machine can run with PyTorch's.
                   inspect                 Show a checkpoint's format, configuration, tensors and

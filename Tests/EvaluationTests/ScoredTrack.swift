@@ -1,4 +1,4 @@
-// A track of Tests/Fixtures/evaluation: short stems, their estimates, and the scores of museval,
+// A track of Tests/Fixtures/evaluation: short stems, their estimates, and the scores of
 // demucs.evaluate and torchmetrics.
 
 import Audio
@@ -8,15 +8,11 @@ import Testing
 
 struct ScoredTrack {
     let stems: [String]
-    let rateHz: Int
     let references: [PlanarAudio]
     let estimates: [PlanarAudio]
     private let scores: [String: [String]]
 
-    static let names = [
-        "stereo", "one_stem", "stereo_good", "mono", "shorter_than_a_window", "silent_window",
-        "twin_channels", "silent_stem",
-    ]
+    static let names = ["stereo", "stereo_good", "mono", "silent_stem"]
 
     init(_ name: String) throws {
         let golden = try Fixture("evaluation/\(name)")
@@ -25,7 +21,6 @@ struct ScoredTrack {
             try JSONDecoder().decode(type, from: Data(try #require(metadata[key]).utf8))
         }
         let rateHz = try decoded("rate_hz", as: Int.self)
-        self.rateHz = rateHz
         stems = try decoded("stems", as: [String].self)
         scores = try decoded("scores", as: [String: [String]].self)
         func buffer(_ name: String) throws -> PlanarAudio {
@@ -37,7 +32,7 @@ struct ScoredTrack {
         estimates = try stems.map { try buffer("estimate.\($0)") }
     }
 
-    /// Golden values, `bsseval.sir.bass`.
+    /// Golden values, `sdr.bass`.
     func golden(_ name: String) throws -> [Double] {
         try #require(scores[name]).map { try #require(Double($0)) }
     }

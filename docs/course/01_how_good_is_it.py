@@ -35,7 +35,7 @@
 #
 # Papers often print
 # a third score, the SDR of *BSSEval* version 4: it forgives any fixed filter of 512 taps, and takes the median of
-# windows of one second. The "9 dB" of HTDemucs is that one. `swift-demucs eval --metrics bsseval` computes it.
+# windows of one second. The "9 dB" of HTDemucs is that one; `bench/bsseval.py` computes it with museval.
 # Never compare numbers of two kinds.
 #
 # **Shapes**: both stems are [2, samples]; the result is one number.

@@ -308,14 +308,11 @@ def test_evaluating(tmp_path: Path, music: Any) -> None:
     scores = swift_demucs.evaluate({"a": music, "b": path}, {"a": music + noise, "b": music})
     # 20 dB by definition: the noise has a hundredth of the energy.
     assert abs(scores["a"].sdr - 20) < 0.01 and scores["b"].sdr > 100
-    assert np.isnan(scores["a"].bss_sdr)
+    only = swift_demucs.evaluate({"a": music}, {"a": music + noise}, metrics=["si_sdr"])["a"]
+    assert abs(only.si_sdr - 20) < 0.1 and np.isnan(only.sdr)
     interleaved = {"a": np.asfortranarray(music), "b": np.asfortranarray(music)}
     same = swift_demucs.evaluate(interleaved, {"a": music + noise, "b": music})
     assert abs(same["a"].sdr - 20) < 0.01 and same["b"].sdr > 100
-    full = swift_demucs.evaluate(
-        {"a": music[:, : 2 * RATE]}, {"a": (music + noise)[:, : 2 * RATE]}, metrics=["bsseval"]
-    )
-    assert full["a"].bss_sdr > 15
     for references, estimates, text in (
         ({}, {}, "at least one"),
         ({"a": music}, {"b": music}, "same names"),

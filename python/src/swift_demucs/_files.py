@@ -303,11 +303,6 @@ class Scores:
     sdr: float
     #: Scale-invariant SDR.
     si_sdr: float
-    #: BSSEval v4: medians over windows of one second.
-    bss_sdr: float
-    bss_isr: float
-    bss_sir: float
-    bss_sar: float
 
 
 def evaluate(
@@ -316,12 +311,11 @@ def evaluate(
     sample_rate: int = 44_100,
     *,
     metrics: Sequence[str] = ("sdr", "si_sdr"),
-    threads: Optional[int] = None,
 ) -> Dict[str, Scores]:
     """Scores estimates of stems against the true ones, by name.
 
     Both map names to samples ``[channels, frames]`` or to sound files; a :class:`Separation` is
-    such a mapping. ``metrics`` are ``sdr``, ``si_sdr`` and ``bsseval``, which takes far longer.
+    such a mapping. ``metrics`` are ``sdr`` and ``si_sdr``.
 
     Raises :class:`ArgumentError` if names or shapes differ.
     """
@@ -357,7 +351,6 @@ def evaluate(
     wanted = 0
     for metric in metrics:
         wanted |= _arrays.one_of(metric, "metrics", _library.METRICS)
-    count = 0 if threads is None else _arrays.integer(threads, "threads", 1, 1024)
     scores = (_library.Scores * len(names))()
     with _call.token(None) as token:
         _call.Callbacks().run(
@@ -371,7 +364,6 @@ def evaluate(
                 rate,
                 _library.PLANAR,
                 wanted,
-                count,
                 scores,
             ),
             token,

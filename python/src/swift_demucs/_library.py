@@ -33,7 +33,7 @@ OK, DONE = 0, 1
 PLANAR, INTERLEAVED = 0, 1
 
 PRECISIONS = {"default": 0, "float32": 1, "bfloat16": 2, "int8": 3, "auto": 4}
-METRICS = {"sdr": 1, "si_sdr": 2, "bsseval": 4}
+METRICS = {"sdr": 1, "si_sdr": 2}
 
 
 class _Sized(ctypes.Structure):
@@ -171,10 +171,6 @@ class Scores(ctypes.Structure):
     _fields_ = (
         ("sdr", c_double),
         ("si_sdr", c_double),
-        ("bss_sdr", c_double),
-        ("bss_isr", c_double),
-        ("bss_sir", c_double),
-        ("bss_sar", c_double),
     )
 
 
@@ -210,8 +206,7 @@ _FUNCTIONS: Any = {
     "sd_stream_pull": (c_void_p, c_void_p, c_size_t, c_int32, POINTER(c_size_t)),
     "sd_quantize": (c_char_p, c_char_p, POINTER(QuantizeOptions), POINTER(QuantizeReport)),
     "sd_evaluate": (
-        c_void_p, c_void_p, c_int32, c_int32, c_size_t, c_int32, c_int32, c_uint32, c_int32,
-        POINTER(Scores),
+        c_void_p, c_void_p, c_int32, c_int32, c_size_t, c_int32, c_int32, c_uint32, POINTER(Scores),
     ),
     "sd_trace": (
         c_void_p, POINTER(Audio), c_double, c_double, c_char_p, TraceCallback, c_void_p,
