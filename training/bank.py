@@ -2,8 +2,8 @@
 
     python bank.py BANK_DIR --songs 1500 --seconds 20
 
-Every fifth seed is a song of the formula kind; the others are sampled, and from seed 1,000 up half
-of them are live. With `--kind` all songs are of one kind.
+Every fifth seed is a song of the formula kind; the others are sampled. With `--kind` all songs are
+of one kind.
 Each song is a file named by its seed, with stems [4, 2, n] in 16-bit integers. Files appear one
 after the other, each of them complete, so training may start on the first few while the rest are
 being made. Existing songs are kept.
@@ -22,14 +22,11 @@ from oscillators import Array
 # Leaves headroom: a single stem may be louder than the mixture, whose peak is below one.
 FULL_SCALE = 16_384.0
 FORMULA_EVERY = 5
-FIRST_LIVE_SEED = 1000  # the songs below it were made before the live kind existed
 
 
 def kind_of(seed: int) -> str:
-    """The kind of a seed's song in a bank of all kinds."""
-    if seed % FORMULA_EVERY == 0:
-        return "formula"
-    return "live" if seed >= FIRST_LIVE_SEED and seed % FORMULA_EVERY % 2 else "sampled"
+    """The kind of a seed's song in a bank of both kinds."""
+    return "sampled" if seed % FORMULA_EVERY else "formula"
 
 
 def store(path: Path, stems: Array) -> None:
@@ -60,7 +57,7 @@ def main() -> None:
     parser.add_argument("--songs", type=int, default=300)
     parser.add_argument("--seconds", type=float, default=20.0)
     parser.add_argument("--first-seed", type=int, default=0)
-    parser.add_argument("--kind", choices=KINDS, help="kind of all songs (default: all kinds)")
+    parser.add_argument("--kind", choices=KINDS, help="kind of all songs (default: both kinds)")
     options = parser.parse_args()
     last = options.first_seed + options.songs
     if last > FIRST_HELD_OUT_SEED:

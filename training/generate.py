@@ -5,8 +5,7 @@
 Writes mixture.wav and one file per stem, 32-bit float, 44.1 kHz, stereo; `--vorbis` writes Ogg
 Vorbis instead. The mixture is the sum of the stems in float32, in the order drums, bass, other,
 vocals. `--kind sampled` (the default) plays sound fonts, synthesisers and singing vocoders; `--kind
-live` plays them together in a room and in a loud master; `--kind formula` needs only numpy and
-scipy. The same seed, length and kind give the same bits for any
+formula` needs only numpy and scipy. The same seed, length and kind give the same bits for any
 number of cores; another version of numpy, scipy, fluidsynth, WORLD or the fonts may change them.
 Seeds from 1,000,000 up are held out: the demo model never saw them. `--held-out-instruments` also
 plays a sound font, a kit and a voice that training never hears.
@@ -28,7 +27,7 @@ from oscillators import RATE_HZ, Array
 from song import STEMS, compose
 
 FIRST_HELD_OUT_SEED = 1_000_000
-KINDS = ("sampled", "formula", "live")
+KINDS = ("sampled", "formula")
 RENDERERS = {
     "drums": drums.render,
     "bass": bass.render,
@@ -54,13 +53,9 @@ def generate(
     if kind == "formula":
         return _formula(seed, seconds)
     # Imported late, so that formula music needs no libraries of the sampled kind.
-    from sampled import live, mix, palette, score
+    from sampled import mix, palette, score
 
     count = round(seconds * RATE_HZ)
-    if kind == "live":
-        return live.render(
-            seed, count, palette.HELD_OUT_LIVE if held_out_instruments else palette.LIVE
-        )
     sounds = palette.HELD_OUT if held_out_instruments else palette.TRAINING
     return mix.render(score.compose_sampled(seed, count, sounds))
 

@@ -5,8 +5,7 @@
     python train.py BANK_DIR --work WORK_DIR --cooldown 20000
     python train.py BANK_DIR --work WORK_DIR --export ../Models/demo.safetensors
 
-The first call starts with the weights of `--start`, whose width may have been doubled by
-`grow.py`, or with random ones without it. The same call
+The first call starts with the weights of `--start`, or with random ones without it. The same call
 resumes from WORK_DIR/state.pt after any interruption: the state is written at the start, every
 three minutes, at the end, and on SIGTERM or SIGINT, and a draw of excerpts depends only on the
 step. With `--start` steps are counted from those of the exported model, so that each continuation
@@ -43,7 +42,7 @@ from safetensors import safe_open
 from torch import nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from loss import loss_of
+from loss import waveform_loss
 from mixing import Batches
 from optimiser import Average, Optimiser
 from reference import HTDemucs, load, save_safetensors
@@ -74,8 +73,6 @@ SETTINGS = {
     "rate": 1.5e-3,
     "decay": 0.999,
     "clip": 0.2,
-    "balance": 0.0,
-    "spectral": 0.0,
 }
 
 
@@ -160,7 +157,7 @@ class Training:
         with sdpa_kernel(ATTENTION[device == "cpu" :]):
             with torch.autocast(device, torch.bfloat16, enabled=self.options.bfloat16):
                 estimate = model(stems.sum(1))
-            loss = loss_of(estimate.float(), stems, self.options.balance, self.options.spectral)
+            loss = waveform_loss(estimate.float(), stems)
             model.zero_grad()
             loss.backward()
         return float(loss.detach())
@@ -303,8 +300,6 @@ def main() -> None:
         "rate": "highest learning rate",
         "decay": "decay of the moving average",
         "clip": "largest norm of the gradient",
-        "balance": "share of each stem's own level in the loss, 0 to 1",
-        "spectral": "weight of compressed spectrograms in the loss",
     }.items():
         parser.add_argument(
             "--" + name.replace("_", "-"),
@@ -331,8 +326,7 @@ def main() -> None:
         known["channels"] = exported._init_args_kwargs[1]["channels"]
         if options.channels not in (None, known["channels"]):
             parser.error(
-                f"{options.start} has {known['channels']} channels, not {options.channels}; "
-                "grow.py doubles them"
+                f"{options.start} has {known['channels']} channels, not {options.channels}"
             )
     for name, value in known.items():
         if getattr(options, name) is None:

@@ -230,7 +230,7 @@ def _sampled(score: Score, kind: str, notes: list[Played], random: Generator) ->
     if kind == "driven" or random.random() < 0.15:
         clean = effects.low_pass(track, 250)
         gain = random.uniform(3, 25)
-        dirty = chain.amplifier(random, track, gain, score.palette.pedals)
+        dirty = chain.amplifier(random, track, gain)
         share = random.uniform(0.3, 0.9)
         track = clean + share * chain.normal(dirty)
     elif random.random() < 0.4:

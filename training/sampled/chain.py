@@ -7,7 +7,6 @@ from scipy import fft, ndimage, signal
 
 import effects
 from oscillators import RATE_HZ, Array, Generator, samples
-from sampled import pedals
 
 HOP = 64
 
@@ -51,24 +50,13 @@ def drive(track: Array, amount: float, bias: float = 0.0) -> Array:
     return single * np.float32(peak / max(float(np.abs(single).max()), 1e-9))
 
 
-# Share of tracks that go through one of the song's pedals.
-DISTORTED = 0.6
-MODULATED = 0.35
-
-
-def amplifier(random: Generator, track: Array, gain: float, board: tuple[str, ...] = ()) -> Array:
+def amplifier(random: Generator, track: Array, gain: float) -> Array:
     """A guitar amplifier: bass cut, two stages of valves, tone, and a cabinet with a microphone.
 
     Every call draws another cabinet and microphone, so that two takes differ as two recordings do.
-    With pedals on the `board`, a distortion may take the place of the first stage.
     """
     tight = effects.high_pass(normal(track), random.uniform(90, 240), 1)
-    distortions = [name for name in board if name in pedals.DISTORTIONS]
-    if distortions and random.random() < DISTORTED:
-        pedal = pedals.DISTORTIONS[str(random.choice(distortions))]
-        hot = normal(pedals.play(random, pedal, tight))
-    else:
-        hot = drive(tight, gain, random.uniform(0.0, 0.3))
+    hot = drive(tight, gain, random.uniform(0.0, 0.3))
     hot = effects.filtered(
         hot, [effects.bell(random.uniform(500, 900), random.uniform(-4, 2), 0.8)]
     )
@@ -125,14 +113,6 @@ def room(random: Generator, track: Array, seconds: float, wet: float, before_sec
     if late:
         tail = np.pad(tail, ((0, 0), (late, 0)))[:, : track.shape[1]]
     return track + np.float32(wet) * tail
-
-
-def modulated(random: Generator, track: Array, board: tuple[str, ...]) -> Array:
-    """The track, or through a pedal of the `board` that moves its sound: a phaser, a wah."""
-    names = [name for name in board if name in pedals.MODULATIONS]
-    if not names or random.random() >= MODULATED:
-        return track
-    return pedals.play(random, pedals.MODULATIONS[str(random.choice(names))], track)
 
 
 def tremolo(track: Array, rate_hz: float, depth: float) -> Array:

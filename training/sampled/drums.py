@@ -10,7 +10,7 @@ import drums as formula_drums
 import effects
 from oscillators import Array, Generator, samples
 from sampled import chain
-from sampled.palette import COLOMBO, SAMPLES, one_shot
+from sampled.palette import one_shot
 from sampled.score import Score, pick
 from sampled.soundfont import COARSE_SEMITONES, DRUM_BANK, Note, sound_font
 from sampled.styles import GROOVES
@@ -51,19 +51,6 @@ MACHINE = {
     "high": ("drum_tom_hi_soft", "elec_bong"), "cowbell": ("elec_bell", "drum_cowbell"),
     "conga": ("tabla_ghe3", "tabla_na_s", "tabla_tas1", "elec_wood"), "bongo": ("tabla_te1",),
     "shaker": ("elec_tick", "drum_cymbal_pedal"), "clave": ("elec_blip2", "elec_wood"),
-}  # fmt: skip
-# A recorded drum set, in the live palette alone. Styles draw it like the studio's.
-COLOMBO_PIECES = {
-    "kick": ("bassdrum-4mics-br-stereo-normal3", "bassdrum-4mics-br-stereo-soft2",
-             "bassdrum-4mics-br-stereo-soft4"),
-    "snare": ("snare-opaque-2mics_normal-shot1", "snare-opaque-normal-mic-normal_shot2",
-              "snare-opaque-normal-mic-normal_shot3", "snare-opaque-normal-mic-rimshot2",
-              "snare-opaque-normal-mic-rimshot6", "snare-opaque-normal-mic-rimshot7"),
-    "side": ("stick-rim-9",), "hat": ("hihat-closed-1", "hihat-closed-4", "hihat-closed-6"),
-    "open": ("hihat-open-1", "hihat-open-4", "hihat-open-5", "hihat-semi-open-1"),
-    "crash": ("crash16i__crash1", "crash20i__crash"), "ride": ("crash16i__ride2",
-    "crash20i__ride4"), "bell": ("crash16i__ride_cup4", "crash20i__ride-cup1"),
-    "low": ("tom-low-1",), "middle": ("tom-mid-1",), "high": ("tom-hi-1",),
 }  # fmt: skip
 PANS = {
     "hat": 0.35, "open": 0.35, "pedal": 0.35, "ride": -0.45, "bell": -0.45, "crash": -0.4,
@@ -106,10 +93,7 @@ class Kit:
 
     def __init__(self, score: Score, random: Generator) -> None:
         self.random = random
-        kits = dict(score.style.kits)
-        if "studio" in kits:
-            kits["colombo"] = kits["studio"]
-        usual = {k: w for k, w in kits.items() if k in score.palette.kits}
+        usual = {k: w for k, w in score.style.kits.items() if k in score.palette.kits}
         self.family = pick(random, usual or dict.fromkeys(sorted(score.palette.kits), 1.0))
         fonts = score.palette.drum_fonts
         self.font = sound_font(fonts[random.integers(len(fonts))])
@@ -125,16 +109,13 @@ class Kit:
     def _takes(self, name: str) -> list[Array]:
         """Takes [2, n] of a piece before shaping."""
         tuning = self.tuning + self.random.normal(0, 1.0)
-        table = {"studio": STUDIO, "machine": MACHINE, "colombo": COLOMBO_PIECES}.get(
-            self.family, {}
-        )
+        table = {"studio": STUDIO, "machine": MACHINE}.get(self.family, {})
         # Pieces for which a machine has no sounds come from a font.
         if name in self.synthesised:
             return [np.repeat(take[None], 2, axis=0) for take in self.synthesised[name][0]]
         if name in table:
             choice = table[name][self.random.integers(len(table[name]))]
-            folder = COLOMBO if self.family == "colombo" else SAMPLES
-            sound = one_shot(choice, folder)[:, : samples(SECONDS.get(name, 1.2))]
+            sound = one_shot(choice)[:, : samples(SECONDS.get(name, 1.2))]
             return [chain.at_pace(sound, 2 ** (tuning / 12))]
         program = 25 if self.family == "machine" else self.program
         keys = KEYS[name]

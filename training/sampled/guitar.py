@@ -153,7 +153,7 @@ def render(score: Score, random: Generator, manner: str) -> Array:
     for _ in range(2 if double else 1):
         take = _take(font, random, program, notes, count)
         if gain:
-            take = chain.amplifier(random, take, gain, score.palette.pedals)
+            take = chain.amplifier(random, take, gain)
         elif program in (CLEAN, JAZZ, MUTED) and random.random() < 0.8:
             take = chain.cabinet(random, chain.drive(take, random.uniform(0.3, 2.0)))
         elif program in (STEEL, NYLON):
@@ -167,5 +167,4 @@ def render(score: Score, random: Generator, manner: str) -> Array:
             track = chain.tremolo(track, random.uniform(3, 8), random.uniform(0.2, 0.7))
         if random.random() < 0.35:
             track = effects.echo(track, score.beat_seconds * 0.75, 0.45, random.uniform(0.1, 0.4))
-    track = chain.modulated(random, track, score.palette.pedals)
     return effects.compress(track, random.uniform(1.2, 4), 0.15)

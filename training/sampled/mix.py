@@ -21,10 +21,6 @@ LEVELS_DB = {"drums": 1.5, "bass": 0.0, "other": -0.5, "vocals": 1.0}
 SPREAD_DB = 2.5
 CEILING = 0.97
 LOOK_AHEAD = samples(0.002)
-CODERS = {  # of libsndfile
-    "vorbis": {"format": "OGG", "subtype": "VORBIS"},
-    "mp3": {"format": "MP3", "subtype": "MPEG_LAYER_III"},
-}
 
 
 def _bus_gain(mixture: Array, ratio: float, release_seconds: float) -> Array:
@@ -53,14 +49,14 @@ def limiter(mixture: Array, ceiling: float) -> Array:
     return np.minimum(gain, wanted).astype(np.float32)
 
 
-def coded(stem: Array, quality: float, top_hz: float, coder: str = "vorbis") -> Array:
-    """The stem after a lossy coder, which keeps its timing, and a low pass as in lossy encoders."""
+def coded(stem: Array, quality: float, top_hz: float) -> Array:
+    """The stem after Ogg Vorbis, which keeps its timing, and a low pass as in lossy encoders."""
     import soundfile
 
     peak = max(1.0, float(np.abs(stem).max()))
     file = io.BytesIO()
     with soundfile.SoundFile(
-        file, "w", RATE_HZ, 2, **CODERS[coder], compression_level=1 - quality
+        file, "w", RATE_HZ, 2, format="OGG", subtype="VORBIS", compression_level=1 - quality
     ) as writer:
         for start in range(0, stem.shape[1], RATE_HZ):
             writer.write(stem[:, start : start + RATE_HZ].T / peak)

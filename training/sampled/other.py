@@ -180,7 +180,7 @@ def _sampled(score: Score, random: Generator, name: str) -> Array:
         track = track + font.render((0, int(random.choice([57, 66, 61]))), low, count)
     if name == "solo":
         mono = np.repeat(track.mean(0, keepdims=True), 2, axis=0)
-        track = chain.amplifier(random, mono, random.uniform(8, 40), score.palette.pedals)
+        track = chain.amplifier(random, mono, random.uniform(8, 40))
         track = effects.echo(track, score.beat_seconds * 0.75, 0.4, random.uniform(0.1, 0.35))
     elif name == "organ" and random.random() < 0.7:
         track = chain.rotary(random, chain.drive(track, random.uniform(0.5, 3.0)))
@@ -188,8 +188,6 @@ def _sampled(score: Score, random: Generator, name: str) -> Array:
         track = chain.drive(track, random.uniform(0.5, 2.5))
     elif name == "epiano" and random.random() < 0.5:
         track = chain.tremolo(track, random.uniform(3, 7), random.uniform(0.2, 0.5))
-    if name in ("clav", "epiano", "organ"):
-        track = chain.modulated(random, track, score.palette.pedals)
     return track
 
 

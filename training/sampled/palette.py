@@ -8,29 +8,23 @@ All are Debian packages, needed to make training data and never to separate:
 | musescore-general-soundfont | MIT, parts CC0 and public domain |
 | sonic-pi-samples | CC0 |
 | flite; festvox-us-slt-hts, festvox-kdlpc16k with festival | the permissive ones of CMU and CSTR |
-| hydrogen-drumkits (of its kits ColomboAcousticDrumkit alone) | GPL 2 or later, with an exception \
-for compositions that use the samples; live songs only |
-| guitarix-lv2 | GPL 2 or later, of the program; live songs only |
 | csound-soundfont | LGPL 2.1; held out: scores only, never training |
 """
 
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from oscillators import RATE_HZ, Array
-from sampled.pedals import DISTORTIONS, MODULATIONS
 
 FLUID = Path("/usr/share/sounds/sf2/FluidR3_GM.sf2")
 MUSESCORE = Path("/usr/share/sounds/sf3/MuseScore_General_Full.sf3")
 CSOUND = Path("/usr/share/sounds/sf2/sf_GMbank.sf2")
 SAMPLES = Path("/usr/share/sonic-pi/samples")
-HELD_OUT_PEDALS = {"hornet", "flanger"}
-COLOMBO = Path("/usr/share/hydrogen/data/drumkits/ColomboAcousticDrumkit")
 
 
 @dataclass(frozen=True)
@@ -41,7 +35,6 @@ class Palette:
     drum_fonts: tuple[Path, ...]
     kits: frozenset[str]  # families; see drums.py
     voices: tuple[str, ...]  # see voices.py
-    pedals: tuple[str, ...] = ()  # see pedals.py
 
 
 TRAINING = Palette(
@@ -54,30 +47,22 @@ TRAINING = Palette(
     voices=("flite:slt", "flite:rms", "flite:kal16", "festival:cmu_us_slt_arctic_hts",
             "festival:ked_diphone"),
 )  # fmt: skip
-# The sounds of live songs: another kit, and guitars, basses and keyboards through pedals.
-LIVE = replace(
-    TRAINING,
-    kits=TRAINING.kits | {"colombo"},
-    pedals=tuple(sorted((DISTORTIONS.keys() | MODULATIONS.keys()) - HELD_OUT_PEDALS)),
-)
-# Melodic instruments, a kit, pedals and a singer that training never hears.
+# Melodic instruments, a kit and a singer that training never hears.
 HELD_OUT = Palette(
     fonts=(CSOUND,),
     drum_fonts=(FLUID,),
     kits=frozenset(("power",)),
     voices=("flite:awb",),
 )
-# The same in a live song, through these pedals.
-HELD_OUT_LIVE = replace(HELD_OUT, pedals=tuple(sorted(HELD_OUT_PEDALS)))
 
 
 @functools.cache
-def one_shot(name: str, folder: Path = SAMPLES) -> Array:
-    """A sample of sonic-pi-samples, or of another folder, as [2, n] at 44.1 kHz."""
+def one_shot(name: str) -> Array:
+    """A sample of sonic-pi-samples as [2, n] at 44.1 kHz."""
     import soundfile
     from scipy import signal
 
-    path = folder / f"{name}.flac"
+    path = SAMPLES / f"{name}.flac"
     if not path.exists():
         raise SystemExit(f"{path}: no such sample; README.md lists the Debian packages")
     sound, rate = soundfile.read(str(path), dtype="float32", always_2d=True)

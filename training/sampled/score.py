@@ -27,37 +27,16 @@ INTENSITY = {
 
 
 @dataclass(frozen=True)
-class Sway:
-    """A wave in the tempo of players without a click: `depth` is its share of the tempo."""
-
-    depth: float
-    period_samples: float
-    phase: float
-
-    def late(self, at: int) -> float:
-        """Samples by which a time comes late; none at the beginning."""
-        angle = 2 * np.pi * at / self.period_samples + self.phase
-        reach = self.depth * self.period_samples / (2 * np.pi)
-        return reach * float(np.sin(angle) - np.sin(self.phase))
-
-
-@dataclass(frozen=True)
 class Score(Song):
     """Properties of a sampled song that all parts share."""
 
     style_name: str
     palette: Palette
-    sway: tuple[Sway, ...] = ()  # none: the tempo is exact
 
     @property
     def style(self) -> Style:
         """The style."""
         return STYLES[self.style_name]
-
-    def at(self, bar: int, step: float) -> int:
-        """The sample at which a step of a bar begins, with the sway of the tempo."""
-        exact = super().at(bar, step)
-        return exact + round(sum(wave.late(exact) for wave in self.sway))
 
     def bars(self, stem: str) -> list[tuple[Section, int]]:
         """The bars in which a stem plays, with their sections."""
