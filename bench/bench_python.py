@@ -23,8 +23,9 @@ from pathlib import Path
 
 import numpy as np
 import swift_demucs
-from swift_demucs._library import PROGRAM
 
+# The wheel's script of the command.
+PROGRAM = Path(sys.executable).with_name("swift-demucs")
 IMPORT = """
 import time, numpy
 began = time.perf_counter()
