@@ -113,7 +113,7 @@ typedef enum sd_status {
     /* The environment asks for kernels that this CPU lacks, or a BLAS is needed and missing. */
     SD_ERROR_ENGINE = 10,
     /* A defect of this library; please report the message. */
-    SD_ERROR_INTERNAL = 12
+    SD_ERROR_INTERNAL = 11
 } sd_status;
 
 /* A buffer of so many bytes holds every message but those with very long file names. */

@@ -181,7 +181,8 @@ package enum RequestError: Error, Equatable, Sendable, CustomStringConvertible {
         case .invalidValue(let field, let value, let expected):
             "the value '\(value)' is invalid for '\(field)': expected "
                 + expected.replacing("`", with: "'")
-        case .unknownField(let name): "unknown field '\(name)'"
+        case .unknownField(let name):
+            "unknown field '\(name)': it is misspelled, or has no effect here"
         case .combined(let one, let other): "'\(one)' can't be combined with '\(other)'"
         case .needs(let field, let other): "'\(field)' has no effect without '\(other)'"
         case .sameName(let name):

@@ -597,7 +597,7 @@ static call_options odd_options(sd_cancellation *cancellation) {
         "{\"shifts\": -1}",
         "[1]",
     };
-    call_options given = {"{}"};
+    call_options given = {"{}", NULL, NULL, NULL, NULL};
     const char *text = upto(3) ? settings[upto(sizeof settings / sizeof settings[0])] : odd_text();
     snprintf(given.settings, sizeof given.settings, "%s", text ? text : "");
     static sd_random state;

@@ -97,7 +97,7 @@ def test_bad_arguments(call: Callable[[Model], Any], kind: Any, text: str, model
 def test_errors_are_one_family() -> None:
     kinds = [value for value in vars(swift_demucs).values() if isinstance(value, type)]
     errors = [kind for kind in kinds if issubclass(kind, Exception)]
-    assert len(errors) == 11
+    assert len(errors) == 10
     assert all(issubclass(kind, swift_demucs.Error) for kind in errors)
     import pickle
 
@@ -113,9 +113,6 @@ def test_the_structures_are_the_headers() -> None:
 
     for structure, name in (
         (_library.OpenOptions, "open"),
-        (_library.SeparationOptions, "separation"),
-        (_library.FileOptions, "file"),
-        (_library.StreamOptions, "stream"),
         (_library.QuantizeOptions, "quantize"),
     ):
         value = _library.defaults(structure, f"sd_{name}_options_init")

@@ -71,7 +71,7 @@ OF_STATUS: Dict[int, Type[Error]] = {
     8: StateError,
     9: StateError,
     10: EngineError,
-    12: InternalError,
+    11: InternalError,
 }
 
 
