@@ -530,10 +530,6 @@ typedef struct sd_quantize_options {
     int32_t calibration_segments;
     /* What the file will run in: INT8 (the default), or FLOAT32 or BFLOAT16 with INT8 weights. */
     sd_precision precision;
-    /* Keeps as many layers in 16 bits as this SNR in dB needs; 0 for the recommended ones. */
-    double minimum_snr;
-    /* Largest size of the file; 0 for any. */
-    int64_t maximum_bytes;
     /* As in sd_open_options. */
     int32_t threads;
     sd_log_callback log;

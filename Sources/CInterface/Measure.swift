@@ -86,9 +86,6 @@ extension sd_quantize_options {
             throw CallError(
                 SD_ERROR_ARGUMENT, "precision is AUTO, expected INT8, BFLOAT16 or FLOAT32")
         }
-        try CallError.require(
-            minimum_snr == 0, "minimum_snr", minimum_snr, "0")
-        try CallError.require(maximum_bytes == 0, "maximum_bytes", maximum_bytes, "0")
         return precision
     }
 }

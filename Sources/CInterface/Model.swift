@@ -51,6 +51,9 @@ final class LoadedModel: @unchecked Sendable {
     let precision: Precision
     /// The model as a run takes it, made for the first run.
     private let runModel = Mutex<SeparationModel?>(nil)
+    /// The model with those that separate stems further, of the last request for some.
+    private let followed = Mutex<(then: [SeparationRequest.Following], separator: Separator)?>(nil)
+    let isQuantized: Bool
     private let givenName: String
     private let name: UnsafeMutablePointer<CChar>
     private let engine: UnsafeMutablePointer<CChar>
@@ -71,6 +74,7 @@ final class LoadedModel: @unchecked Sendable {
         separator = try Separator(
             opened, stems: try texts(options.stems, options.stem_count, "stems"), threads: threads,
             segmentsInParallel: Int(options.jobs), precision: precision)
+        isQuantized = opened.isQuantized
         self.files = files
         self.store = store
         self.givenName = givenName
@@ -102,6 +106,20 @@ final class LoadedModel: @unchecked Sendable {
             _ = pointers.initialize(from: names.map { UnsafePointer(strdup($0)) })
             lists[names] = NameList(pointers: pointers)
             return UnsafePointer(pointers.baseAddress)
+        }
+    }
+
+    /// The loaded model of a request, with those that separate its stems further.
+    ///
+    /// - Throws: the errors of finding and opening the models that follow.
+    func separator(of request: SeparationRequest) throws -> Separator {
+        guard let then = request.then, !then.isEmpty else { return separator }
+        return try followed.withLock { known in
+            if let known, known.then == then { return known.separator }
+            let files = try request.followed(files) { try store.find($0) }
+            let made = try Separator(separator, followedBy: OpenedModel(files))
+            known = (then, made)
+            return made
         }
     }
 

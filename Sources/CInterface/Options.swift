@@ -131,6 +131,6 @@ public func sd_quantize_options_init(_ options: UnsafeMutablePointer<sd_quantize
     options?.pointee = sd_quantize_options(
         size: MemoryLayout<sd_quantize_options>.size, calibration_files: nil,
         calibration_file_count: 0, calibration_segments: 50, precision: SD_PRECISION_INT8,
-        minimum_snr: 0, maximum_bytes: 0, threads: 0, log: nil, log_context: nil,
+        threads: 0, log: nil, log_context: nil,
         cancellation: nil)
 }

@@ -87,17 +87,16 @@ struct PlannedRequest {
     /// - Throws: `RunError` for a request that doesn't fit the model; the errors of finding and opening
     ///   the models that follow.
     init(_ request: SeparationRequest, of model: LoadedModel) throws {
-        let run = try model.modelOfRun(request)
-        self.request = run.withLoadedStems(request)
-        separator = run.separator ?? model.separator
-        outputs = try self.request.outputs(of: run.stems)
+        separator = try model.separator(of: request)
+        self.request = separator.withLoadedStems(request)
+        outputs = try self.request.outputs(of: separator.stems)
         if outputs.isEmpty {
             throw RequestError.invalidValue(
                 field: "stems", value: SeparationRequest.noStems,
-                expected: "one of " + run.stems.all.joined(separator: ", "))
+                expected: "one of " + separator.stems.all.joined(separator: ", "))
         }
-        try run.checkLoaded(outputs)
-        _ = try run.precision(of: request)
+        try separator.checkLoaded(outputs)
+        try separator.checkPrecision(of: request, isQuantized: model.isQuantized)
         try separator.validate(options)
     }
 

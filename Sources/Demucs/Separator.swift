@@ -116,6 +116,9 @@ public final class Separator: Sendable {
 
     package var precision: Precision { workers[0].backend.precision }
 
+    /// All stems that the model has, also those that are not loaded.
+    package var stems: ModelStems { stemSources.names }
+
     /// Threads of all workers.
     private var threads: Int { workers.reduce(0) { $0 + $1.backend.threads } }
 

@@ -11,7 +11,7 @@ package struct SeparationModel {
     /// Folder of the stems below that of the run.
     let folder: String
     /// Names of the model's stems, and of their parts.
-    package let stems: ModelStems
+    let stems: ModelStems
     /// The opened files; nil once the weights are loaded, because open files count as memory of the
     /// process.
     var opened: OpenedModel?
@@ -21,7 +21,7 @@ package struct SeparationModel {
     /// SHA-256 of the model's configuration, if it is not in the checkpoints.
     private let configurationChecksum: String?
     /// The model, if it was loaded before; nil to load it for the first track.
-    package let separator: Separator?
+    let separator: Separator?
     /// Checksums of such a model's files, which its runs share.
     let checksums: PendingChecksums?
 
@@ -58,33 +58,12 @@ package struct SeparationModel {
     }
 
     /// The precision of a request, which that of a loaded model has to equal.
-    package func precision(of request: SeparationRequest) throws -> Precision {
-        if request.precision == nil, let separator { return separator.precision }
-        let precision = try request.precisionChoice.precision(isQuantized: isQuantized)
-        if let loaded = separator?.precision, loaded != precision {
-            throw RunError.request(
-                .invalidValue(
-                    field: "precision", value: request.precision ?? "",
-                    expected: "\(loaded.rawValue), in which the model was loaded"))
+    func precision(of request: SeparationRequest) throws -> Precision {
+        guard let separator else {
+            return try request.precisionChoice.precision(isQuantized: isQuantized)
         }
-        return precision
-    }
-
-    /// A request that names the loaded stems, if it asks for all.
-    package func withLoadedStems(_ request: SeparationRequest) -> SeparationRequest {
-        guard let separator, request.asksForAllStems else { return request }
-        var request = request
-        request.stems = separator.model.sources
-        return request
-    }
-
-    /// - Throws: `RunError.stemsNotLoaded` for signals of stems that were left out when the model was
-    ///   loaded.
-    package func checkLoaded(_ signals: [NamedSignal]) throws(RunError) {
-        guard let loaded = separator?.model.sources else { return }
-        let needed = signals.flatMap(\.signal.stems)
-        let missing = stems.all.filter { needed.contains($0) && !loaded.contains($0) }
-        if !missing.isEmpty { throw .stemsNotLoaded(missing) }
+        try separator.checkPrecision(of: request, isQuantized: isQuantized)
+        return separator.precision
     }
 
     /// The checksums of the checkpoints and how they are combined.

@@ -43,7 +43,9 @@ package struct SeparationRun {
     ) throws {
         self.manifest = manifest
         var settings = settings
-        settings.request = model.withLoadedStems(settings.request)
+        if let loaded = model.separator {
+            settings.request = loaded.withLoadedStems(settings.request)
+        }
         self.settings = settings
         self.reporter = reporter
         self.cancellation = cancellation
@@ -52,7 +54,7 @@ package struct SeparationRun {
         stemFileParts =
             try settings.stemFile == nil
             ? [] : settings.request.stemFileParts(of: model.stems.sources)
-        try model.checkLoaded(outputs + stemFileParts)
+        try model.separator?.checkLoaded(outputs + stemFileParts)
         ffmpeg = settings.stemFile == nil ? nil : .onPath
         if settings.stemFile != nil, ffmpeg == nil { throw RunError.ffmpegMissing }
         plan =

@@ -84,18 +84,16 @@ PLACE(sd_random, words, 0);
 PLACE(sd_random, position, 2496);
 LAST(sd_random, position);
 
-SIZE(sd_quantize_options, 80);
+SIZE(sd_quantize_options, 64);
 PLACE(sd_quantize_options, size, 0);
 PLACE(sd_quantize_options, calibration_files, 8);
 PLACE(sd_quantize_options, calibration_file_count, 16);
 PLACE(sd_quantize_options, calibration_segments, 24);
 PLACE(sd_quantize_options, precision, 28);
-PLACE(sd_quantize_options, minimum_snr, 32);
-PLACE(sd_quantize_options, maximum_bytes, 40);
-PLACE(sd_quantize_options, threads, 48);
-PLACE(sd_quantize_options, log, 56);
-PLACE(sd_quantize_options, log_context, 64);
-PLACE(sd_quantize_options, cancellation, 72);
+PLACE(sd_quantize_options, threads, 32);
+PLACE(sd_quantize_options, log, 40);
+PLACE(sd_quantize_options, log_context, 48);
+PLACE(sd_quantize_options, cancellation, 56);
 LAST(sd_quantize_options, cancellation);
 
 SIZE(sd_quantize_report, 32);

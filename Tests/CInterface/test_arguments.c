@@ -371,9 +371,6 @@ static void numbers_out_of_range_are_refused(void) {
     QUANTIZE(calibration_segments, 10001);
     QUANTIZE(precision, SD_PRECISION_AUTO);
     QUANTIZE(precision, (sd_precision)9);
-    QUANTIZE(minimum_snr, (double)NAN);
-    QUANTIZE(minimum_snr, (double)INFINITY);
-    QUANTIZE(maximum_bytes, -1);
     QUANTIZE(threads, 1025);
     QUANTIZE(threads, -1);
     CHECK(opened == NULL && stream == NULL, "a failed call gave a handle");
@@ -458,8 +455,7 @@ static void defaults_are_the_documented_ones(void) {
           "sd_open_options");
     CHECK(quantize.size == sizeof quantize && !quantize.calibration_files &&
               quantize.calibration_file_count == 0 && quantize.calibration_segments == 50 &&
-              quantize.precision == SD_PRECISION_INT8 && quantize.minimum_snr == 0 &&
-              quantize.maximum_bytes == 0 && quantize.threads == 0 && !quantize.log &&
+              quantize.precision == SD_PRECISION_INT8 && quantize.threads == 0 && !quantize.log &&
               !quantize.log_context && !quantize.cancellation,
           "sd_quantize_options");
 }
@@ -748,8 +744,6 @@ static void two_thousand_calls_of_chance_crash_nothing(void) {
             MUTATE(quantize, calibration_file_count, upto(2));
             MUTATE(quantize, calibration_segments, upto(2) ? 2 : INT32_MIN);
             MUTATE(quantize, precision, (sd_precision)odd_int());
-            MUTATE(quantize, minimum_snr, odd_double());
-            MUTATE(quantize, maximum_bytes, (int64_t)odd_size());
             MUTATE(quantize, threads, odd_int());
             MUTATE(quantize, cancellation, odd_handle(cancellation));
             sd_quantize_report *report = (sd_quantize_report *)result;

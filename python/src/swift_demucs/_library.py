@@ -145,8 +145,6 @@ class QuantizeOptions(_Sized):
         ("calibration_file_count", c_size_t),
         ("calibration_segments", c_int32),
         ("precision", c_int32),
-        ("minimum_snr", c_double),
-        ("maximum_bytes", c_int64),
         ("threads", c_int32),
         ("log", LogCallback),
         ("log_context", c_void_p),

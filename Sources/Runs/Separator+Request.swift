@@ -1,0 +1,34 @@
+// What a loaded model can do for a request.
+
+import Demucs
+import System
+import Tensor
+
+extension Separator {
+    /// A request that names the loaded stems, if it asks for all.
+    package func withLoadedStems(_ request: SeparationRequest) -> SeparationRequest {
+        guard request.asksForAllStems else { return request }
+        var request = request
+        request.stems = model.sources
+        return request
+    }
+
+    /// - Throws: `RunError.stemsNotLoaded` for signals of stems that were left out when the model was
+    ///   loaded.
+    package func checkLoaded(_ signals: [NamedSignal]) throws(RunError) {
+        let needed = signals.flatMap(\.signal.stems)
+        let missing = stems.all.filter { needed.contains($0) && !model.sources.contains($0) }
+        if !missing.isEmpty { throw .stemsNotLoaded(missing) }
+    }
+
+    /// - Throws: `RunError.request` for a request of another precision than that of this model.
+    package func checkPrecision(of request: SeparationRequest, isQuantized: Bool) throws {
+        if request.precision == nil { return }
+        guard try request.precisionChoice.precision(isQuantized: isQuantized) == precision else {
+            throw RunError.request(
+                .invalidValue(
+                    field: "precision", value: request.precision ?? "",
+                    expected: "\(precision.rawValue), in which the model was loaded"))
+        }
+    }
+}
