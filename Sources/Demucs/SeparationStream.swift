@@ -25,7 +25,8 @@ package final class SeparationStream {
     package let channelCount: Int
     package let sampleRateHz: Int
     private let separator: Separator
-    private let signals: [StemOutput.Signal]
+    /// Names of the separated stems, in the model's order.
+    private let stems: [String]
     private let rate: OutputOptions.Rate
     private let options: SeparationOptions
     /// Generator of the shifts' offsets. Once the stream has ended (a live stream: from the start)
@@ -51,15 +52,13 @@ package final class SeparationStream {
     ///   - spoolFolder: folder of the temporary file; `nil` for the system's. Live streams have no
     ///     file.
     ///   - random: generator of the shifts' offsets; `nil` for one from the options' seed.
-    ///   - progress: called by ``next()`` before the first segment, and when each begins and has
-    ///     ended.
     /// - Throws: `SeparationError` for options that don't fit; `AudioError` for an invalid rate or
     ///   number of channels, and if no temporary file can be made.
     package init(
         _ separator: Separator, into signals: [StemOutput.Signal]? = nil, channelCount: Int,
         sampleRateHz: Int, normalization: Normalization?, rate: OutputOptions.Rate,
-        spoolFolder: String?,
-        options: SeparationOptions, random: PythonRandom? = nil, cancellation: CancellationToken
+        spoolFolder: String?, options: SeparationOptions, random: PythonRandom? = nil,
+        cancellation: CancellationToken
     ) throws {
         let model = separator.model
         var random = random ?? PythonRandom(seed: options.seedOrDrawn())
@@ -84,7 +83,7 @@ package final class SeparationStream {
                         sampleRateHz: sampleRateHz))
             }
         rows = separator.rows(signals, of: stems, inputRateHz: sampleRateHz, rate)
-        self.signals = signals
+        self.stems = stems
         self.rate = rate
         self.channelCount = channelCount
         self.sampleRateHz = sampleRateHz
@@ -117,7 +116,7 @@ package final class SeparationStream {
         sampleRateHz = recording.sampleRateHz
         spoolFolder = nil
         self.separator = separator
-        self.signals = signals
+        self.stems = stems
         self.rate = rate
         self.options = options
         self.random = random
@@ -162,7 +161,7 @@ package final class SeparationStream {
             sampleCount = rate == .input ? recording.sampleCount : recording.track.sampleCount
             state = .ended(
                 try separator.pipeline(
-                    recording.track, stems: separator.stems(for: signals), options: options,
+                    recording.track, stems: stems, options: options,
                     random: &random, spoolFolder: spoolFolder, cancellation: cancellation))
         case .live(var conversion, let pipeline):
             pipeline.append(conversion.finish())
