@@ -15,7 +15,7 @@ import { Queue } from "./queue.js";
 import { Service } from "./service.js";
 import { Stage } from "./stage.js";
 import { Uploads } from "./uploads.js";
-import { isWaiting, mayHelpToRetry, plannedStems, problemWords, quarters, quarterWords, stateWords } from "./words.js";
+import { isWaiting, mayHelpToRetry, problemWords, quarters, quarterWords, stateWords } from "./words.js";
 
 /** The song on stage, and the place and mix that it opens with. */
 let openId = null;
@@ -90,7 +90,6 @@ const actions = {
     library.select(job.id, library.arrange(jobs.list()), isRange);
     showNow();
   },
-  stemsOf: (job) => plannedStems(job.options, options.models?.find(({ name }) => name === job.model)?.stems),
 };
 
 const queue = new Queue(actions);

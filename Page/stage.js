@@ -21,7 +21,7 @@ export class Stage {
   #shown = null;
   mixer = null;
 
-  /** `cancel(job)`, `retry(job)`, `choose()`; `stemsOf(job)` names the stems that a job will have. */
+  /** `cancel(job)`, `retry(job)`, `choose()`. */
   constructor(actions) {
     this.actions = actions;
   }
@@ -82,7 +82,7 @@ export class Stage {
     this.words = element("p", { className: "facts" });
     this.percent = element("p", { className: "big-percent" });
     this.fills = [];
-    const strips = this.actions.stemsOf(job).map((name, index) => {
+    const strips = (job.outputs ?? []).map((name, index) => {
       const fill = element("div", { className: "growing" });
       this.fills.push(fill);
       const strip = element("div", { className: "strip pending" },

@@ -42,20 +42,6 @@ export const quarterWords = ["", "a quarter done", "half done", "three quarters 
 
 export const isWaiting = (state) => ["queued", "running", "waiting", "uploading", "delayed", "decoding"].includes(state);
 
-/** Sources of a model that isn't known yet. */
-const usualSources = ["drums", "bass", "other", "vocals"];
-
-/** The stems that a job will have, from its options and the model's sources, which may be missing. */
-export function plannedStems(options, sources) {
-  const two = options["two-stems"];
-  const rest = { add: [`no_${two}`], minus: [`minus_${two}`], none: [] }[options["other-method"] ?? "add"];
-  return [
-    ...(two ? [two, ...rest] : (sources ?? usualSources).filter((name) => options.stems?.includes(name) ?? true)),
-    ...(options.mix ?? []).map((mix) => mix.split("=")[0]),
-    ...(options.residual ? ["residual"] : []),
-  ];
-}
-
 /** A sentence about the stems that are sums of others, or null. */
 export function sumsWords(stems) {
   const sums = stems.filter((stem) => !stem.is_part).map(({ name }) => name);

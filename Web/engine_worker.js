@@ -29,16 +29,22 @@ const tasks = {
         postMessage({ id, event: { state: "loading", receivedBytes, totalBytes } });
       });
     }
-    const description = JSON.parse(engine.text(engine.exports.describe()));
-    engine.rowCount = description.sources.length * description.audioChannels;
+    const description = engine.left(engine.exports.describe());
+    engine.channelCount = description.audioChannels;
     return { ...description, memory: isShared ? engine.memory : null, cancellation: engine.exports.cancellation() };
   },
 
-  async separate({ id, sound, finished, options }) {
+  async separate({ id, sound, finished, ...options }) {
     // Before anything is awaited: the message that cancels this task may come meanwhile.
     engine.cancellation[0] = 0;
     const parts = finished && await Promise.all(finished.map(samplesOf));
     return engine.separate(await samplesOf(sound), sound.sampleRate, { ...options, finished: parts && joined(parts) }, (event, transfer) => postMessage({ id, event }, transfer));
+  },
+
+  /** Needs no model. */
+  async plan({ moduleURL, isShared, settings }) {
+    const planner = await Engine.start(moduleURL, 1, isShared);
+    return planner.plan(settings);
   },
 
   async cancel() {
@@ -159,11 +165,29 @@ class Engine {
     return result;
   }
 
+  /** Calls `body` with the place and the length of a text in memory. */
+  withText(text, body) {
+    const bytes = new TextEncoder().encode(text);
+    return this.withMemory(bytes.length, (at) => {
+      this.bytes(at, bytes.length).set(bytes);
+      return body(at, bytes.length);
+    });
+  }
+
   /** The number that a function of the engine returned; throws the error that it left in place of one. */
   checked(number) {
     if (number >= 0) return number;
     const message = this.text(-number);
     throw this.cancellation[0] !== 0 ? new DOMException("The work was cancelled.", "AbortError") : new Error(message);
+  }
+
+  /** The value that a function of the engine left as JSON. */
+  left(number) {
+    return JSON.parse(this.text(this.checked(number)));
+  }
+
+  plan(settings) {
+    return this.left(this.withText(JSON.stringify(settings), (at, count) => this.exports.plan(at, count)));
   }
 
   /** Loads a network of the model, and returns the precision. The file is in memory only meanwhile. */
@@ -178,12 +202,7 @@ class Engine {
       end += value.length;
       progress(value.length);
     }
-    const path = new TextEncoder().encode(name);
-    const described = this.withMemory(path.length, (pathAt) => {
-      this.bytes(pathAt, path.length).set(path);
-      return this.exports.openMember(pathAt, path.length, at, blob.size, segmentSeconds ?? 0);
-    });
-    const needs = JSON.parse(this.text(this.checked(described)));
+    const needs = this.left(this.withText(name, (nameAt, count) => this.exports.openMember(nameAt, count, at, blob.size, segmentSeconds ?? 0)));
     precision ??= needs.isQuantized ? "int8" : null;
     const chosen = choosePrecision(neededMemory(needs, members), precision, self);
     const loaded = this.withMemory(8 * weights.length, (weightsAt) => {
@@ -200,22 +219,22 @@ class Engine {
     return new Int32Array(this.memory.buffer, this.exports.cancellation(), 1);
   }
 
-  /** Posts finished samples of all stems as they come; returns the analysis, or null if none is wanted. `finished` are the stems
-   * before `start`, which the analysis needs. */
-  async separate(track, sampleRate, { shifts, seed, overlap, start: first, analyze, finished }, report) {
+  /** Posts the plan, and finished samples of all outputs as they come; returns the analysis, or null if none is wanted. `finished`
+   * are the stems before `start`, which the analysis needs, or null. */
+  async separate(track, sampleRate, { settings, start: first, analyze, finished }, report) {
     this.track = track;
     this.report = report;
-    const samples = this.checked(this.exports.separate(track.channelCount, track.sampleCount, sampleRate, shifts, seed, overlap, first, analyze ? 1 : 0));
+    const plan = this.left(this.withText(JSON.stringify(settings), (at, count) => this.exports.separate(track.channelCount, track.sampleCount, sampleRate, at, count, first, analyze ? 1 : 0)));
     if (finished) {
       this.track = finished;
       this.checked(this.exports.analyzeFinished(finished.sampleCount));
       this.track = track;
     }
-    report({ samples });
-    for (let start = first; start < samples; ) {
+    report({ plan });
+    for (let start = first; start < plan.samples; ) {
       const count = this.checked(this.exports.next());
       const rows = this.withMemory(4 * count, (at) =>
-        Array.from({ length: this.rowCount }, (_, row) => {
+        Array.from({ length: plan.outputs.length * this.channelCount }, (_, row) => {
           this.exports.copyRow(row, at);
           return this.floats(at, count).slice();
         }));
@@ -225,7 +244,7 @@ class Engine {
       await new Promise((resolve) => setTimeout(resolve));
     }
     this.track = null;
-    return analyze ? JSON.parse(this.text(this.exports.analysis())) : null;
+    return analyze ? this.left(this.exports.analysis()) : null;
   }
 }
 

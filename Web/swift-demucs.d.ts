@@ -35,13 +35,22 @@ export interface Sound {
 /** Channels by the names of the sources. */
 export type Stems = Record<string, Float32Array[]>;
 
+/** The command's options of the same names choose signals (`stems`, `two-stems`, `other-method`, `mix`, `residual`) and tune the
+ * separation (`shifts`, `seed`, `overlap`, `segment`, `no-split`, `transition-power`). */
+export type Settings = Record<string, string | number | boolean | string[] | null>;
+
+export interface Plan {
+  /** Signals in their order; one that is no part repeats others, so that it is left out of a mix of all. */
+  outputs: { name: string; is_part: boolean }[];
+  /** The values of all settings. */
+  settings: Settings;
+}
+
+/** The outputs and the values of all settings for a model of these sources, which needs not be loaded. */
+export function plan(settings: Settings, sources: string[]): Promise<Plan>;
+
+/** Beside these, the properties of `Settings`. */
 export interface SeparateOptions {
-  /** Time shifts to average over, 0 to 100; each costs one more pass. By default 1. */
-  shifts?: number;
-  /** Seed of the shifts' offsets; by default a new one. */
-  seed?: number | null;
-  /** Share of a segment that overlaps the next one, at least 0 and less than 1. By default 0.25. */
-  overlap?: number;
   /**
    * First sample of the stems that is wanted: with the same track, options and seed, a separation that was interrupted goes on
    * to the bit. By default 0.
@@ -55,7 +64,9 @@ export interface SeparateOptions {
   finished?: Record<string, Float32Array[] | Blob> | null;
   /** After each segment. */
   onProgress?(progress: { segmentsDone: number; segmentsTotal: number; fraction: number }): void;
-  /** Finished samples of all stems, in order: the first of them is the track's sample `start`. */
+  /** Before the first segment. */
+  onPlan?(plan: Plan & { samples: number }): void;
+  /** Finished samples of all outputs, in order: the first of them is the track's sample `start`. */
   onStems?(piece: { start: number; stems: Stems }): void;
   signal?: AbortSignal;
 }
@@ -82,7 +93,7 @@ export interface Engine {
   /** Contents of the model's files that the engine ignores. */
   readonly warnings: string[];
   /** Separates a track, one at a time; a WAV file is read from the disk, piece by piece; the browser decodes others. */
-  separate(track: Sound | Blob, options?: SeparateOptions): Promise<{ stems: Stems; analysis: Analysis | null }>;
+  separate(track: Sound | Blob, options?: SeparateOptions & Settings): Promise<{ stems: Stems; analysis: Analysis | null }>;
   /** Tempo, beats and key of a track, which is separated for it; by default without shifts. */
   analyze(track: Sound | Blob, options?: Omit<SeparateOptions, "start" | "collect" | "analyze" | "finished">): Promise<Analysis>;
   /** Ends the workers and gives their memory back. */

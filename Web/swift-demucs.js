@@ -12,8 +12,7 @@ export async function load(model, { precision = null, threads = null, onProgress
   const worker = new EngineWorker();
   try {
     const description = await worker.call({
-      task: "open", ...files, precision, isShared: browser.sharedMemory,
-      moduleURL: new URL(`engine_${browser.relaxedSIMD ? "relaxedsimd" : "simd128"}.wasm`, import.meta.url).href,
+      task: "open", ...files, precision, ...moduleFor(browser),
       // More than eight threads gain little, and each takes memory.
       threads: browser.sharedMemory ? (threads ?? Math.min(browser.threads, 8)) : 1,
     }, { signal, cancel: () => worker.close(), onEvent: (event) => onProgress?.(event) });
@@ -23,6 +22,21 @@ export async function load(model, { precision = null, threads = null, onProgress
     throw error;
   }
 }
+
+/** The outputs and the values of all settings for a model of these sources, without a model. */
+export async function plan(settings, sources) {
+  const browser = capabilities();
+  requireSIMD(browser);
+  const worker = new EngineWorker();
+  try {
+    return await worker.call({ task: "plan", ...moduleFor(browser), settings: { ...settings, sources } }, { cancel: () => worker.close() });
+  } finally {
+    worker.close();
+  }
+}
+
+const moduleFor = ({ relaxedSIMD, sharedMemory }) =>
+  ({ isShared: sharedMemory, moduleURL: new URL(`engine_${relaxedSIMD ? "relaxedsimd" : "simd128"}.wasm`, import.meta.url).href });
 
 export const precisions = ["float32", "bfloat16", "int8"];
 
@@ -56,10 +70,7 @@ class Engine {
     return [...this.#description.warnings];
   }
 
-  async separate(track, { shifts = 1, seed = null, overlap = 0.25, start = 0, collect = true, analyze = false, finished = null, onProgress, onStems, signal } = {}) {
-    requireOption(Number.isInteger(shifts), "shifts", shifts, "a whole number");
-    requireOption(seed === null || (Number.isSafeInteger(seed) && seed >= 0), "seed", seed, "a whole number from 0");
-    requireOption(Number.isSafeInteger(start) && start >= 0 && start < 2 ** 31, "start", start, "a whole number from 0");
+  async separate(track, { start = 0, collect = true, analyze = false, finished = null, onProgress, onPlan, onStems, signal, ...settings } = {}) {
     if (this.#isBusy) throw new Error("The engine is separating another track; wait for it, or cancel it by its signal.");
     this.#isBusy = true;
     try {
@@ -68,16 +79,18 @@ class Engine {
       if (!sound.header) requireSamples(sound.channels, sound.sampleRate);
       const before = analyze && start > 0 ? await this.#finishedBefore(start, finished) : null;
       const stems = {};
-      const options = { shifts, overlap, start, analyze, seed: seed ?? Math.floor(Math.random() * 1e6) };
-      const analysis = await this.#worker.call({ task: "separate", sound, finished: before, options }, {
+      let names = [];
+      const analysis = await this.#worker.call({ task: "separate", sound, finished: before, settings, start, analyze }, {
         signal,
         cancel: () => this.#cancel(),
-        onEvent: ({ samples, start: place, rows, ...progress }) => {
-          if (samples !== undefined) {
-            if (collect) Object.assign(stems, this.#named((row) => new Float32Array(samples - start)));
+        onEvent: ({ plan, start: place, rows, ...progress }) => {
+          if (plan) {
+            names = plan.outputs.map(({ name }) => name);
+            if (collect) Object.assign(stems, this.#named(names, () => new Float32Array(plan.samples - start)));
+            onPlan?.(plan);
           } else if (rows) {
-            if (collect) this.#named((row, name, channel) => stems[name][channel].set(rows[row], place - start));
-            onStems?.({ start: place, stems: this.#named((row) => rows[row]) });
+            if (collect) this.#named(names, (row, name, channel) => stems[name][channel].set(rows[row], place - start));
+            onStems?.({ start: place, stems: this.#named(names, (row) => rows[row]) });
           } else {
             onProgress?.(progress);
           }
@@ -107,11 +120,11 @@ class Engine {
     }));
   }
 
-  /** `{ name: [value of each channel] }` of all stems; a row is a channel of a stem. */
-  #named(value) {
+  /** `{ name: [value of each channel] }` of all outputs; a row is a channel of an output. */
+  #named(names, value) {
     const count = this.#description.audioChannels;
-    return Object.fromEntries(this.sources.map((name, source) => [
-      name, Array.from({ length: count }, (_, channel) => value(source * count + channel, name, channel)),
+    return Object.fromEntries(names.map((name, index) => [
+      name, Array.from({ length: count }, (_, channel) => value(index * count + channel, name, channel)),
     ]));
   }
 

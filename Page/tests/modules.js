@@ -240,13 +240,6 @@ await test("samples make columns when there are several for a pixel", () => {
 });
 
 const words = await import("/words.js");
-await test("the stems of a job are known before it is done", () => {
-  const sources = ["drums", "bass", "other", "vocals"];
-  const plan = (options) => words.plannedStems({ "two-stems": null, "other-method": "add", stems: null, mix: [], residual: false, ...options }, sources);
-  equal(plan({}), sources, "all");
-  equal(["add", "minus", "none"].map((method) => plan({ "two-stems": "bass", "other-method": method })), [["bass", "no_bass"], ["bass", "minus_bass"], ["bass"]], "two stems");
-  equal(plan({ stems: ["vocals", "karaoke"], mix: ["karaoke=drums+bass"], residual: true }), ["vocals", "karaoke", "residual"], "some stems, a mix, the rest");
-});
 await test("a job's state is written in words", () => {
   equal(words.stateWords({ state: "running", seconds_left: 8 }), "Separating, 8 seconds left", "running");
   equal([1, 2, null].map((queue_position) => words.stateWords({ state: "queued", queue_position })), ["Next in line", "2nd in line", "Waiting"], "queued");

@@ -117,7 +117,7 @@ class PageTests(LocalTest):
         found = self.page("""
             const song = new File([await backend.example()], "song.ogg");
             return backend.add(song, { model: "demo", "two-stems": "guitar" }, {}).then(() => "taken", ({ status, message }) => [status, message]);""")
-        self.assertEqual(found, [422, "The model has no stem guitar. Choose one of drums, bass, other, vocals under Options."])
+        self.assertEqual(found, [422, "The value 'guitar' is invalid for 'two-stems': expected one of drums, bass, other, vocals. Choose again under Options."])
         self.assertEqual(self.jobs(), [])
 
     def test_the_page_weighs_at_most_130_kB(self):

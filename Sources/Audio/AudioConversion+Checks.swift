@@ -2,8 +2,6 @@
 
 import Signal
 
-@_exported import enum Signal.Downmix
-
 extension AudioConversion {
     /// - Parameter downmix: for a recording with more channels than wanted.
     /// - Throws: ``AudioError/tooFewChannels(found:needed:)`` if there are several channels, but

@@ -2,8 +2,6 @@
 
 import Signal
 
-@_exported import struct Signal.PlanarAudio
-
 extension PlanarAudio {
     private static let supportedRatesHz = 1_000...PlanarAudio.highestRateHz
 

@@ -22,7 +22,8 @@ public func sd_analyze(
         guard event != nil else {
             throw CallError(SD_ERROR_ARGUMENT, "event is NULL, expected a function")
         }
-        let plan = try PlannedRequest(AnalysisSettings(settings).request, of: model)
+        let plan = try PlannedRequest(
+            SeparationRequest(json: settingsText(settings), of: [.separation]), of: model)
         let events = try EventCallback(event, context, within: cancellation)
         let call = CallProgress(
             progress, context, of: model.separator, cancelling: events.token)

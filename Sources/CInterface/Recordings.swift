@@ -103,7 +103,7 @@ public func sd_write(
     attempt(message, message_bytes) {
         let audio = try BorrowedAudio(audio, "audio")
         let path = try text(output, "output")
-        let request = try WriteSettings(settings).request
+        let request = try SeparationRequest(json: settingsText(settings), of: [.encoding])
         let (format, clip) = (request.outputFormat(request.format), request.clipMode)
         var peak: Float = 0
         if clip == .rescale {

@@ -26,7 +26,8 @@ public func sd_plan(
         // Longer than any recording, and small enough to be multiplied by a rate.
         try CallError.require(
             (0...1 << 40).contains(frames), "frames", UInt(bitPattern: frames), "at most 2^40")
-        let plan = try PlannedRequest(StreamSettings(settings).request, of: model)
+        let plan = try PlannedRequest(
+            StreamSettings(json: settingsText(settings)).request, of: model)
         let information = plan.separator.model
         let isInputRate = plan.request.outputRate == .input
         try sd_outputs(
@@ -53,7 +54,8 @@ public func sd_separate(
     attempt(message, message_bytes) {
         let model = try modelHandle.object(model)
         let mix = try BorrowedAudio(mix, "mix")
-        let plan = try PlannedRequest(SeparationSettings(settings).request, of: model)
+        let plan = try PlannedRequest(
+            SeparationRequest(json: settingsText(settings), of: [.signals, .separation]), of: model)
         let call = try CallProgress(progress, context, of: plan.separator, within: cancellation)
         let generator = try ShiftGenerator(random, plan.options)
         let buffer = try StemBuffer(

@@ -1,31 +1,10 @@
-// The settings of calls on samples in memory: the fields of a request that have an effect for them.
+// The settings of calls on samples in memory.
 
 import CSwiftDemucs
 import Demucs
 import Runs
 import System
 import Tracks
-
-/// The settings of `sd_separate`.
-struct SeparationSettings: RequestSettings {
-    static let fields: [RequestField<Self>] = []
-    static let scopes: Set<FieldScope> = [.signals, .separation]
-    var request = SeparationRequest()
-}
-
-/// The settings of `sd_analyze`.
-struct AnalysisSettings: RequestSettings {
-    static let fields: [RequestField<Self>] = []
-    static let scopes: Set<FieldScope> = [.separation]
-    var request = SeparationRequest()
-}
-
-/// The settings of `sd_write`.
-struct WriteSettings: RequestSettings {
-    static let fields: [RequestField<Self>] = []
-    static let scopes: Set<FieldScope> = [.encoding]
-    var request = SeparationRequest()
-}
 
 /// The settings of a stream, and of `sd_plan` for both.
 struct StreamSettings: RequestSettings {
@@ -69,13 +48,11 @@ struct StreamSettings: RequestSettings {
     }
 }
 
-extension RequestSettings {
-    /// The settings of a C string of JSON; the defaults for NULL.
-    ///
-    /// - Throws: `SD_ERROR_ARGUMENT`, `RunError`.
-    init(_ json: UnsafePointer<CChar>?) throws {
-        try self.init(json: try optionalText(json, "settings") ?? "{}")
-    }
+/// The JSON of a C string; an empty object for NULL.
+///
+/// - Throws: `SD_ERROR_ARGUMENT`.
+func settingsText(_ settings: UnsafePointer<CChar>?) throws(CallError) -> String {
+    try optionalText(settings, "settings") ?? "{}"
 }
 
 /// A request for samples in memory, resolved for a model.

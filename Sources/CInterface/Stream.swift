@@ -97,7 +97,7 @@ public func sd_stream_open(
             throw CallError(SD_ERROR_ARGUMENT, "result is NULL, expected a place for the handle")
         }
         let model = try modelHandle.object(model)
-        let settings = try StreamSettings(settings)
+        let settings = try StreamSettings(json: settingsText(settings))
         let plan = try PlannedRequest(settings.request, of: model)
         let stream = try OpenStream(
             plan, settings, channels: Int(channels), sampleRateHz: Int(sample_rate),

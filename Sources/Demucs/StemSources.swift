@@ -64,31 +64,6 @@ package struct StemSources: Sendable {
     }
 }
 
-/// Names of the stems that a request can ask for.
-package struct ModelStems: Sendable, Equatable {
-    /// A part into which another model separates a stem.
-    package struct Part: Sendable, Equatable {
-        package let name: String
-        package let stem: String
-
-        package init(name: String, stem: String) {
-            self.name = name
-            self.stem = stem
-        }
-    }
-
-    /// The stems that add up to the track.
-    package let sources: [String]
-    package let parts: [Part]
-
-    package init(_ sources: [String], parts: [Part] = []) {
-        self.sources = sources
-        self.parts = parts
-    }
-
-    package var all: [String] { sources + parts.map(\.name) }
-}
-
 extension SeparationOptions {
     /// The options of a model that separates a stem: its own segments and overlap, and as many shifts.
     func ofFollower(_ bag: Bag) -> SeparationOptions {

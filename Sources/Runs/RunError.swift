@@ -7,8 +7,6 @@ import System
 /// what failed; each door adds the names of its options.
 package enum RunError: Error, Equatable, CustomStringConvertible {
     case request(RequestError)
-    /// The settings are not the JSON object that they should be.
-    case settings(String)
     /// - expected: completes "expected …".
     case invalidTemplate(String, expected: String)
     /// Two tracks would be written to the same file.
@@ -36,7 +34,6 @@ package enum RunError: Error, Equatable, CustomStringConvertible {
     package var description: String {
         switch self {
         case .request(let error): "\(error)"
-        case .settings(let problem): "the settings are invalid: \(problem)"
         case .invalidTemplate(let text, let expected):
             "the file name template '\(text)' is invalid: expected \(expected)"
         case .sharedFile(let first, let second, let path, _):
@@ -71,7 +68,7 @@ package enum RunError: Error, Equatable, CustomStringConvertible {
 extension RunError: CausedError {
     package var cause: ErrorCause {
         switch self {
-        case .request, .settings, .stemsNotLoaded, .invalidTemplate, .sharedFile,
+        case .request, .stemsNotLoaded, .invalidTemplate, .sharedFile,
             .sharedFileOfTrack, .trackReplaced,
             .ffmpegMissing, .tooFewStems, .stemsOfFile, .manifest, .manifestUnreadable,
             .trackRequest:

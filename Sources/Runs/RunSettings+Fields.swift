@@ -100,61 +100,11 @@ extension RunSettings: RequestSettings {
     ///
     /// - Throws: `RunError`.
     package init(json: String) throws(RunError) {
-        let fields = try RunSettings.fields(ofJSON: json)
-        do throws(RequestError) { try self.init(fields: fields) } catch { throw .request(error) }
+        do throws(RequestError) {
+            try self.init(fields: SeparationRequest.fields(ofJSON: json))
+        } catch {
+            throw .request(error)
+        }
         hasModelFolder = !givenFields.contains("filename")
-    }
-}
-
-extension RequestSettings {
-    /// Sets the fields of a JSON object.
-    ///
-    /// - Throws: `RunError`.
-    package init(json: String) throws(RunError) {
-        self.init()
-        let fields = try Self.fields(ofJSON: json)
-        do throws(RequestError) { _ = try set(fields) } catch { throw .request(error) }
-    }
-
-    /// The fields of a JSON object: strings, numbers and booleans, and arrays for lists.
-    ///
-    /// - Throws: `RunError.settings`.
-    static func fields(ofJSON json: String) throws(RunError) -> [(name: String, value: String)] {
-        let members: [(key: String, value: JSON)]
-        do throws(JSONError) { members = try JSONCursor.members(of: Array(json.utf8)) } catch {
-            throw .settings("they are not a JSON object (\(error.problem))")
-        }
-        var fields: [(name: String, value: String)] = []
-        for (key, value) in members {
-            let elements: [JSON] =
-                switch value {
-                case .null: []
-                case .array(let elements): elements
-                default: [value]
-                }
-            let texts = elements.compactMap(\.fieldText)
-            guard texts.count == elements.count else {
-                throw .settings("the value of '\(key)' is none of string, number, true and false")
-            }
-            switch (SeparationRequest.field(key)?.list, value) {
-            case (.separatedByCommas, .array): fields.append((key, texts.joined(separator: ",")))
-            case (nil, .array): throw .settings("'\(key)' has an array; it takes one value")
-            default: fields += texts.map { (key, $0) }
-            }
-        }
-        return fields
-    }
-}
-
-extension JSON {
-    /// A value of JSON as the text that a field takes; nil for null, an array and an object.
-    var fieldText: String? {
-        switch self {
-        case .text(let text): text
-        case .integer(let number): "\(number)"
-        case .number(let number): "\(number)"
-        case .bool(let isTrue): "\(isTrue)"
-        case .null, .array, .object: nil
-        }
     }
 }

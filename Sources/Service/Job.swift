@@ -61,6 +61,8 @@ struct Job: Codable, Equatable, Sendable {
     /// Digest of the sound, the options and the model: equal keys mean equal results.
     let key: String
     let inputBytes: Int
+    /// Names of the stems that it will have; nil in records of versions without them.
+    var outputs: [String]?
     var durationSeconds: Double?
     let sampleRateHz: Int
     /// Rate of the stems; nil before the job is done, and in records of versions without it.
@@ -180,6 +182,7 @@ extension Job {
             "duration_seconds": JSON(durationSeconds),
             "sample_rate": .integer(sampleRateHz), "stem_rate": JSON(stemRateHz),
             "channels": .integer(channels),
+            "outputs": outputs.map { .array($0.map(JSON.text)) } ?? .null,
             "stems": .array(stems), "warnings": .array(warnings.map(JSON.text)),
             "error": error?.json(instance: address) ?? .null, "cached": .bool(isCached),
             "tempo_bpm": JSON(tempoBPM), "key": JSON(musicalKey),
@@ -205,6 +208,9 @@ extension Job {
             "Of the stems, in Hz: the model's, or the sound's with output-rate=input. Of jobs with "
                 + "stems; null for those of older versions."),
         "channels": .integer.about("Of the sound."),
+        "outputs": JSONSchema.list(of: .string).orNull.about(
+            "Names of the stems that it will have, in their order; null for jobs of older versions."
+        ),
         "stems": .list(of: .reference("Stem")).about(
             "Of jobs that are done; the finished part of running and cancelled ones."),
         "warnings": .list(of: .string), "error": .reference("Problem").orNull,

@@ -14,28 +14,22 @@ extension SeparationRequest {
     /// - Throws: `Problem` for an unknown field or an invalid value.
     init(fields: [(name: String, value: String)]) throws(Problem) {
         self.init()
-        var given: [String] = []
+        var model: String?
         do throws(RequestError) {
-            for (name, value) in fields {
-                if SeparationRequest.modelNames.contains(name) {
-                    model = value
-                } else if let field = SeparationRequest.field(name) {
-                    try field.set(value, in: &self)
-                    let isOff = field.form == .flag && Field.truth(value) == false
-                    if !isOff { given.append(name) }
-                } else {
-                    throw .unknownField(name)
-                }
+            _ = try set(fields, of: Set(FieldScope.allCases)) { name, value throws(RequestError) in
+                guard SeparationRequest.modelNames.contains(name) else { return nil }
+                model = value
+                return false
             }
             if hasNoStems {
                 throw .invalidValue(
                     field: "stems", value: SeparationRequest.noStems,
                     expected: "names of stems")
             }
-            try validate(given: given)
         } catch {
             throw Problem(error)
         }
+        self.model = model
         if mixes.count > SeparationRequest.mostJobOutputs {
             throw SeparationRequest.tooManyOutputs(mixes.count)
         }
@@ -137,6 +131,7 @@ extension Problem {
     /// The error of a request, in terms of the fields.
     init(_ error: RequestError) {
         switch error {
+        case .settings: self.init(.invalidOption, "\(error)")
         case .invalidValue(let field, let value, let expected):
             self = .option(
                 field, value: value, expected: SeparationRequest.Field.quoted(expected))

@@ -124,7 +124,8 @@ extension Service {
             Job(
                 id: id, sequence: sequence, name: name, created: Timestamp.now, options: options,
                 model: model.name, precision: precision.rawValue, key: key,
-                inputBytes: upload.countBytes, durationSeconds: facts.durationSeconds,
+                inputBytes: upload.countBytes, outputs: outputs.map(\.name),
+                durationSeconds: facts.durationSeconds,
                 sampleRateHz: facts.sampleRateHz, channels: facts.channels,
                 warnings: facts.warnings,
                 owner: request.user)

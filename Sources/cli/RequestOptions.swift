@@ -70,6 +70,7 @@ extension UsageError {
                 return
             }
             self = .invalidValue(option, value: value, allowed: expected)
+        case .settings: self.init("\(error)")
         case .unknownField(let name): self = .unknownOption("--\(name)", suggestion: nil)
         case .combined(let one, let other):
             self.init("'--\(one)' can't be combined with '--\(other)'")
@@ -86,7 +87,7 @@ extension UsageError {
     init(_ error: RunError, _ arguments: ParsedArguments = ParsedArguments()) {
         switch error {
         case .request(let error): self.init(error, arguments)
-        case .settings, .stemsNotLoaded: self.init("\(error)")
+        case .stemsNotLoaded: self.init("\(error)")
         case .invalidTemplate(let text, let expected):
             self = .invalidValue(.filename, value: text, allowed: expected)
         case .sharedFile(let first, let second, let path, let isStemFile):

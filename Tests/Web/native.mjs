@@ -27,6 +27,13 @@ export function nativeStemsOf({ model = join(WEB, "demo.safetensors"), track = T
   }
 }
 
+/** Names of the files that the program would write of the track. */
+export function nativeOutputs(wanted) {
+  const options = Object.entries(wanted).flatMap(([name, value]) => (name === "mix" ? value : [value]).flatMap((each) => (each === true ? [`--${name}`] : [`--${name}`, String(each)])));
+  const lines = execFileSync(PROGRAM, ["-n", join(WEB, "demo.safetensors"), "--dry-run", ...options, TRACK], { encoding: "utf8" });
+  return [...lines.matchAll(/(\w+)\.wav$/gm)].map(([, name]) => name);
+}
+
 /** The track's tempo, beats and key by the demo model in float32. */
 export function nativeAnalysis() {
   const line = execFileSync(PROGRAM, ["analyze", "-n", join(WEB, "demo.safetensors"), "--precision", "float32", "--json", TRACK], { stdio: "pipe" });

@@ -1,12 +1,13 @@
 // The jobs of the local back end: a queue that survives the tab, one song at a time.
 
 import { Events } from "./local_events.js";
-import { requireStems, Separator } from "./local_separator.js";
+import { Separator, settingsOf } from "./local_separator.js";
 import { Stems } from "./local_stems.js";
 import { inspect } from "./local_track.js";
 import { listModels } from "./models.js";
 import { Problem } from "./problem.js";
-import { isWaiting, plannedStems } from "./words.js";
+import { plan } from "./swift-demucs.js";
+import { isWaiting } from "./words.js";
 
 /** Unless the options name another. */
 export const defaultModel = "htdemucs";
@@ -14,6 +15,8 @@ export const defaultModel = "htdemucs";
 const folder = "jobs";
 /** Float samples in stereo at 44,100 Hz. */
 const stemBytesPerSecond = 8 * 44100;
+/** Of a model that isn't known yet. */
+const usualOutputs = ["drums", "bass", "other", "vocals"];
 /** Left free for the browser's other files. */
 const spareBytes = 50e6;
 
@@ -21,6 +24,16 @@ const spareBytes = 50e6;
 function fault(error) {
   const { status, message } = Problem.of(error);
   return { status, detail: message };
+}
+
+/** Names of the stems that a job will have. Throws `Problem`. */
+async function planned(options, sources) {
+  try {
+    const { outputs } = await plan(settingsOf(options), sources);
+    return outputs.map(({ name }) => name);
+  } catch ({ message }) {
+    throw new Problem(422, `${message[0].toUpperCase()}${message.slice(1)}. Choose again under Options.`);
+  }
 }
 
 export class LocalJobs {
@@ -67,9 +80,9 @@ export class LocalJobs {
     const facts = await inspect(file);
     const model = (await listModels()).find(({ name }) => name === options.model);
     if (!model) throw new Problem(422, `There is no model ${options.model}. Choose another one under Options.`);
-    if (model.sources) requireStems(options, model.sources);
-    const stems = plannedStems(options, model.sources);
-    if (Number.isFinite(facts.seconds)) await this.#checkRoom(file.size + facts.seconds * stems.length * stemBytesPerSecond);
+    // The sources of a file of the user are known only when it is loaded.
+    const outputs = model.sources && await planned(options, model.sources);
+    if (Number.isFinite(facts.seconds)) await this.#checkRoom(file.size + facts.seconds * (outputs ?? usualOutputs).length * stemBytesPerSecond);
     const id = [...crypto.getRandomValues(new Uint8Array(12))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
     try {
       await this.#storage.appendFile(this.#path(id, "song"), file, signal);
@@ -79,7 +92,7 @@ export class LocalJobs {
       throw error;
     }
     const job = {
-      id, state: "queued", name: file.name, created: new Date().toISOString(), model: model.name, options, fraction: 0, seconds_left: null,
+      id, state: "queued", name: file.name, created: new Date().toISOString(), model: model.name, options, outputs, fraction: 0, seconds_left: null,
       duration_seconds: Number.isFinite(facts.seconds) ? facts.seconds : null, sample_rate: facts.sampleRate, stems: [], warnings: [], formats: ["wav"],
     };
     // A separation that is interrupted goes on with the same offsets.

@@ -3,8 +3,6 @@
 import { load } from "./swift-demucs.js";
 import { bytes } from "./format.js";
 import { inspect, soundOf } from "./local_track.js";
-import { Problem } from "./problem.js";
-import { plannedStems } from "./words.js";
 
 /** Least milliseconds between two changes of the progress. */
 const progressMilliseconds = 200;
@@ -13,12 +11,8 @@ const leastFraction = 0.02;
 /** Frames that the mixer reads at once: a song is heard when the engine's first segment is done. */
 const pieceFrames = 1 << 16;
 
-/** Throws a `Problem` for a stem that the model doesn't have. */
-export function requireStems(options, sources) {
-  const stem = options["two-stems"];
-  if (!stem || sources.includes(stem)) return;
-  throw new Problem(422, `The model has no stem ${stem}. Choose one of ${sources.join(", ")} under Options.`);
-}
+/** The engine's settings in a job's options: the stems are always WAV files. */
+export const settingsOf = ({ model, format, ...settings }) => settings;
 
 export class Separator {
   #engine = null;
@@ -34,15 +28,13 @@ export class Separator {
   async separate(song, job, { seed, begun, signal, begin, change }) {
     const facts = await inspect(song);
     const engine = await this.#load(job, change, signal);
-    // The sources of a file of the user are known only now.
-    requireStems(job.options, engine.sources);
     change({ activity: "Reading the song" });
     const sound = await soundOf(song, facts);
     signal.throwIfAborted();
     const { sampleRate } = engine;
     const samples = (sound.header.frames * sampleRate) / sound.sampleRate;
     change({ activity: null, options: { ...job.options, precision: engine.precision }, duration_seconds: samples / sampleRate, stem_rate: sampleRate, piece_frames: pieceFrames });
-    const pieces = new Pieces(job, engine, Math.ceil(samples), begun, begin, change);
+    const pieces = new Pieces(engine, Math.ceil(samples), begun, begin, change);
     if (begun?.ready) pieces.show();
     const finished = begun?.ready ? await finishedStems(begun, engine.sources) : null;
     // A piece that can't be stored ends the separation.
@@ -58,12 +50,17 @@ export class Separator {
         finished,
         // An analysis needs all of the model's stems from the song's beginning.
         analyze: !begun?.ready || finished !== null,
-        ...(job.options.shifts === undefined ? {} : { shifts: Number(job.options.shifts) }),
+        ...settingsOf(job.options),
+        precision: engine.precision,
         seed,
         start: begun?.ready ?? 0,
         // The pieces are kept, not the whole: an hour of four stems has 5 GB.
         collect: false,
         signal: AbortSignal.any([signal, failure.signal]),
+        onPlan: ({ outputs }) => {
+          pieces.names = outputs.map(({ name }) => name);
+          change({ outputs: pieces.names });
+        },
         onProgress: ({ fraction }) => {
           leftOut ??= fraction;
           if (performance.now() < shown + progressMilliseconds) return;
@@ -132,12 +129,15 @@ async function finishedStems(stems, sources) {
 
 /** Turns the engine's pieces into the job's stems. */
 class Pieces {
-  constructor(job, engine, samples, stems, begin, change) {
-    Object.assign(this, { job, engine, samples, stems, begin, change, names: plannedStems(job.options, engine.sources) });
+  /** Of the stems, in their order. */
+  names = [];
+
+  constructor(engine, samples, stems, begin, change) {
+    Object.assign(this, { engine, samples, stems, begin, change });
   }
 
-  async add(start, sources) {
-    const planes = this.names.map((name) => sources[name] ?? rest(sources, this.job.options["two-stems"]));
+  async add(start, outputs) {
+    const planes = this.names.map((name) => outputs[name]);
     this.stems ??= await this.begin({ names: this.names, channels: planes[0].length, sampleRate: this.engine.sampleRate, samples: this.samples, pieces: [] });
     await this.stems.add(start, planes);
     this.show();
@@ -149,14 +149,4 @@ class Pieces {
       stems: this.stems.listed(),
     });
   }
-}
-
-/** The sum of all sources but one. */
-function rest(sources, without) {
-  const others = Object.keys(sources).filter((name) => name !== without).map((name) => sources[name]);
-  return others[0].map((_, channel) => {
-    const sum = others[0][channel].slice();
-    for (const other of others.slice(1)) other[channel].forEach((sample, i) => { sum[i] += sample; });
-    return sum;
-  });
 }

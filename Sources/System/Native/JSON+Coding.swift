@@ -1,33 +1,10 @@
-// Values made in memory, and JSON as text: of values, of objects with values of different types, and of
-// Codable types.
+// JSON as text: of values, of objects with values of different types, and of Codable types.
 
 #if canImport(FoundationEssentials)
     import FoundationEssentials
 #else
     import Foundation
 #endif
-
-extension JSON: ExpressibleByDictionaryLiteral, ExpressibleByArrayLiteral,
-    ExpressibleByStringLiteral, ExpressibleByIntegerLiteral, ExpressibleByFloatLiteral,
-    ExpressibleByBooleanLiteral, ExpressibleByNilLiteral
-{
-    package init(dictionaryLiteral fields: (String, JSON)...) {
-        self = .object(Dictionary(fields) { $1 })
-    }
-    package init(arrayLiteral elements: JSON...) { self = .array(elements) }
-    package init(stringLiteral value: String) { self = .text(value) }
-    package init(integerLiteral value: Int) { self = .integer(value) }
-    package init(floatLiteral value: Double) { self = .number(value) }
-    package init(booleanLiteral value: Bool) { self = .bool(value) }
-    package init(nilLiteral: ()) { self = .null }
-
-    package init(_ value: String?) { self = value.map(JSON.text) ?? .null }
-    package init(_ value: Int?) { self = value.map(JSON.integer) ?? .null }
-    /// A number that is not finite becomes null.
-    package init(_ value: Double?) {
-        self = value.flatMap { $0.isFinite ? JSON.number($0) : nil } ?? .null
-    }
-}
 
 // The fields of an object are written in the order of their names.
 extension JSON: Encodable {

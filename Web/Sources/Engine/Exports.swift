@@ -21,6 +21,10 @@ private func leave(_ string: String) -> Int {
     return text.count
 }
 
+private func string(_ bytes: UnsafePointer<UInt8>, _ count: Int) -> String {
+    String(decoding: UnsafeBufferPointer(start: bytes, count: count), as: UTF8.self)
+}
+
 private func status(_ body: () throws(AnyError) -> Int) -> Int {
     do { return try body() } catch { return -leave(error.description) }
 }
@@ -67,8 +71,7 @@ public func openMember(
         leave(
             try loadedEngine().open(
                 UnsafeRawBufferPointer(start: file, count: count),
-                name: String(
-                    decoding: UnsafeBufferPointer(start: name, count: nameCount), as: UTF8.self),
+                name: string(name, nameCount),
                 segmentSeconds: segmentSeconds > 0 ? segmentSeconds : nil))
     }
 }
@@ -96,22 +99,36 @@ public func describe() -> Int { leave(loadedEngine().description) }
 
 // MARK: - A track
 
-/// Begins to separate a track.
+/// Begins to separate a track. Leaves the plan, with `samples`: those of each output.
 ///
 /// - Parameters:
-///   - start: first sample of the stems that is wanted.
+///   - settings: JSON of a ``WebPlan``.
+///   - start: first sample of the outputs that is wanted.
 ///   - analyzes: 1 to analyse the stems too.
-/// - Returns: samples of each stem.
 @_expose(wasm, "separate") @_cdecl("web_separate")
 public func separate(
-    _ channels: Int, _ samples: Int, _ rateHz: Int, _ shifts: Int, _ seed: Double,
-    _ overlap: Double, _ start: Int, _ analyzes: Int
+    _ channels: Int, _ samples: Int, _ rateHz: Int, _ settings: UnsafePointer<UInt8>, _ count: Int,
+    _ start: Int, _ analyzes: Int
 ) -> Int {
     status { () throws(AnyError) in
-        try loadedEngine().begin(
-            channels: channels, samples: samples, rateHz: rateHz,
-            options: SeparationOptions(shifts: shifts, seed: UInt64(seed), overlap: overlap),
-            startingAt: start, analyzes: analyzes != 0)
+        leave(
+            try loadedEngine().begin(
+                channels: channels, samples: samples, rateHz: rateHz,
+                settings: string(settings, count), startingAt: start, analyzes: analyzes != 0))
+    }
+}
+
+/// Leaves the plan of settings: their outputs, and the values of all fields.
+///
+/// - Parameter settings: JSON of a ``WebPlan``, with the model's `sources`.
+@_expose(wasm, "plan") @_cdecl("web_plan")
+public func plan(_ settings: UnsafePointer<UInt8>, _ count: Int) -> Int {
+    status { () throws(AnyError) in
+        do throws(RequestError) {
+            return leave(JSON.object(try WebPlan(string(settings, count)).json).line)
+        } catch {
+            throw error.erased
+        }
     }
 }
 
@@ -125,7 +142,7 @@ public func analyzeFinished(_ samples: Int) -> Int {
     }
 }
 
-/// Computes the next samples of all stems.
+/// Computes the next samples of all outputs.
 ///
 /// - Returns: their number; 0 after the last.
 @_expose(wasm, "next") @_cdecl("web_next")
@@ -133,7 +150,7 @@ public func next() -> Int {
     status { () throws(AnyError) in try loadedEngine().next() }
 }
 
-/// Copies a row of those samples, `stem · channels + channel`.
+/// Copies a row of those samples, `output · channels + channel`.
 @_expose(wasm, "copyRow") @_cdecl("web_copy_row")
 public func copyRow(_ row: Int, _ samples: UnsafeMutablePointer<Float>) {
     loadedEngine().copy(row: row, to: samples)

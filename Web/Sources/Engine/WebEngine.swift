@@ -25,9 +25,11 @@ final class WebEngine {
     private var networks: [LoadedNetwork] = []
     private var members: [Bag.Member] = []
     private var pipeline: TrackPipeline?
+    /// The outputs of the track under way.
+    private var rows: SignalRows?
     /// Takes the stems of the track under way; nil if no analysis is wanted.
     private var analyzer: MusicAnalyzer?
-    /// The last block of samples, `[stem · channels + channel][sample]`.
+    /// The last block of samples, `[output · channels + channel][sample]`.
     private var block: PlanarAudio?
 
     /// - Parameter threads: that have started; the engine's own is one of them.
@@ -71,11 +73,13 @@ final class WebEngine {
         }
         self.warnings += warnings
         opened = (checkpoint, configuration)
-        let parameters = checkpoint.tensors.reduce(0) { $0 + $1.count }
-        let seconds =
-            Double(configuration.segmentSamples) / Double(configuration.arguments.samplerate)
-        return "{\"parameters\":\(parameters),\"segmentSeconds\":\(seconds),"
-            + "\"isQuantized\":\(checkpoint.isQuantized)}"
+        let needs: JSON = [
+            "parameters": .integer(checkpoint.tensors.reduce(0) { $0 + $1.count }),
+            "segmentSeconds": .number(
+                Double(configuration.segmentSamples) / Double(configuration.arguments.samplerate)),
+            "isQuantized": .bool(checkpoint.isQuantized),
+        ]
+        return needs.line
     }
 
     /// Loads the network of the file that was opened. The file is no longer needed then.
@@ -117,30 +121,47 @@ final class WebEngine {
         guard let rules = members.first?.rules, let backend else {
             preconditionFailure("a member is loaded first")
         }
-        let sources = rules.sources.map { $0.quotedAsJSON }.joined(separator: ",")
-        let lines = warnings.map { $0.quotedAsJSON }.joined(separator: ",")
-        let parameters = networks.reduce(0) { $0 + $1.parameterCount }
-        return "{\"sources\":[\(sources)],\"sampleRate\":\(rules.sampleRateHz),"
-            + "\"audioChannels\":\(rules.audioChannels),\"parameters\":\(parameters),"
-            + "\"precision\":\(backend.precision.rawValue.quotedAsJSON),"
-            + "\"threads\":\(backend.threads),\"warnings\":[\(lines)]}"
+        let description: JSON = [
+            "sources": .array(rules.sources.map(JSON.text)),
+            "sampleRate": .integer(rules.sampleRateHz),
+            "audioChannels": .integer(rules.audioChannels),
+            "parameters": .integer(networks.reduce(0) { $0 + $1.parameterCount }),
+            "precision": .text(backend.precision.rawValue), "threads": .integer(backend.threads),
+            "warnings": .array(warnings.map(JSON.text)),
+        ]
+        return description.line
     }
 
     // MARK: - A track
 
     /// Begins to separate a track, whose samples the page gives in pieces.
     ///
-    /// - Parameter start: first sample of the stems that is wanted, to go on with a separation of
-    ///   the same options.
-    /// - Returns: samples of each stem, at the model's rate.
+    /// - Parameters:
+    ///   - settings: JSON of a ``WebPlan``.
+    ///   - start: first sample of the outputs that is wanted, to go on with a separation of the same
+    ///     settings.
+    /// - Returns: the plan as JSON, with the samples of each output, at the model's rate.
     func begin(
-        channels: Int, samples: Int, rateHz: Int, options: SeparationOptions,
-        startingAt start: Int, analyzes: Bool
-    ) throws(AnyError) -> Int {
+        channels: Int, samples: Int, rateHz: Int, settings: String, startingAt start: Int,
+        analyzes: Bool
+    ) throws(AnyError) -> String {
         guard let backend else { preconditionFailure("a model is loaded first") }
         pipeline = nil
-        let bag = Bag(members)
-        do { try options.validate() } catch { throw error.erased }
+        let sources = members[0].rules.sources
+        let plan: WebPlan
+        do throws(RequestError) {
+            plan = try WebPlan(settings, of: sources)
+            try plan.check(backend.precision)
+        } catch {
+            throw error.erased
+        }
+        let options = plan.request.separation
+        let signals = plan.outputs.map { $0.signal }
+        // An analysis needs all stems.
+        let wanted = sources.indices.filter { index in
+            analyzes || signals.contains { $0.stems.contains(sources[index]) }
+        }
+        let bag = Bag(members, stems: wanted)
         guard
             let conversion = AudioConversion(
                 channels: channels, rateHz: rateHz, toChannels: bag.channelCount,
@@ -169,13 +190,20 @@ final class WebEngine {
         pipeline = try TrackPipeline(
             track, bag: bag, options: options, random: &random, backend: backend,
             workers: [forward], cancellation: cancellation, startingAt: start)
+        rows = SignalRows(
+            signals, stems: wanted.map { sources[$0] },
+            shape: SignalShape(
+                channelCount: bag.channelCount, modelRateHz: bag.sampleRateHz,
+                sampleRateHz: bag.sampleRateHz, sampleCount: .max))
         analyzer =
             analyzes
             ? MusicAnalyzer(
-                sources: members[0].rules.sources, channelCount: bag.channelCount,
+                sources: sources, channelCount: bag.channelCount,
                 sampleRateHz: bag.sampleRateHz, statistics: track.statistics, backend: backend)
             : nil
-        return track.sampleCount
+        var description = plan.json
+        description["samples"] = .integer(track.sampleCount)
+        return JSON.object(description).line
     }
 
     private static func read(
@@ -225,7 +253,7 @@ final class WebEngine {
         }
     }
 
-    /// Computes the next finished samples of all stems.
+    /// Computes the next finished samples of all outputs.
     ///
     /// - Returns: their number; 0 after the last.
     func next() throws(AnyError) -> Int {
@@ -235,12 +263,17 @@ final class WebEngine {
             if progress.isBegin { return }
             page_progress(Int32(progress.segmentsDone), Int32(progress.segmentsTotal))
         }
-        block = finished?.stems
-        if let finished { analyzer?.append(finished) } else { self.pipeline = nil }
+        guard let finished else {
+            self.pipeline = nil
+            return 0
+        }
+        // The rate stays, so that samples leave as they come.
+        block = rows?.append(finished, sampleCount: .max)
+        analyzer?.append(finished)
         return block?.sampleCount ?? 0
     }
 
-    /// Copies a row of the last block, `stem · channels + channel`.
+    /// Copies a row of the last block, `output · channels + channel`.
     func copy(row: Int, to samples: UnsafeMutablePointer<Float>) {
         guard let channel = block?.channels[row] else { preconditionFailure("no block") }
         samples.update(from: channel, count: channel.count)
@@ -252,13 +285,7 @@ final class WebEngine {
             preconditionFailure("the separation begins with an analysis")
         }
         analyzer = nil
-        func list(_ seconds: [Double]) -> String {
-            seconds.map { "\($0)" }.joined(separator: ",")
-        }
-        let tempo = found.beatsPerMinute.map { "\($0)" } ?? "null"
-        let key = found.key?.description.quotedAsJSON ?? "null"
-        return "{\"tempo_bpm\":\(tempo),\"beats\":[\(list(found.beats))],"
-            + "\"downbeats\":[\(list(found.downbeats))],\"key\":\(key)}"
+        return JSON.object(found.fields).line
     }
 }
 

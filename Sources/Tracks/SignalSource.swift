@@ -30,7 +30,7 @@ package struct SignalSource {
     private var resampling: ResamplingStream
 
     /// - Parameter stems: names of the stems in a block, in their order.
-    package init(_ signal: StemOutput.Signal, stems: [String], shape: SignalShape) {
+    package init(_ signal: StemSignal, stems: [String], shape: SignalShape) {
         self.shape = shape
         self.stems = stems.indices.filter { signal.stems.contains(stems[$0]) }
         isMixtureMinus = if case .mixtureMinus = signal { true } else { false }
@@ -76,12 +76,12 @@ package struct SignalSource {
 }
 
 /// The samples of several signals: `[signal · channels + channel][sample]`.
-struct SignalRows {
+package struct SignalRows {
     private var sources: [SignalSource]
     private let sampleRateHz: Int
 
     /// - Parameter stems: names of the stems in a block, in their order.
-    init(_ signals: [StemOutput.Signal], stems: [String], shape: SignalShape) {
+    package init(_ signals: [StemSignal], stems: [String], shape: SignalShape) {
         sources = signals.map { SignalSource($0, stems: stems, shape: shape) }
         sampleRateHz = shape.sampleRateHz
     }
@@ -89,7 +89,7 @@ struct SignalRows {
     /// Takes the next samples of the stems; `nil` for the end of the signals.
     ///
     /// - Parameter sampleCount: samples of each channel to give for the whole signal, as far as known.
-    mutating func append(_ block: StemBlock?, sampleCount: Int) -> PlanarAudio {
+    package mutating func append(_ block: StemBlock?, sampleCount: Int) -> PlanarAudio {
         let rows = sources.indices.flatMap { index in
             block.map { sources[index].append($0, limit: sampleCount).channels }
                 ?? sources[index].finish(sampleCount: sampleCount).channels

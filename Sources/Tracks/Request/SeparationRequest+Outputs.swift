@@ -20,7 +20,7 @@ extension SeparationRequest {
         var outputs = if let twoStems { try pair(twoStems, sources) } else { try single(stems) }
         // Sources that the outputs so far contain: both of a pair contain all.
         var contained = Set(
-            twoStems != nil && outputs.count == 2 ? sources : outputs.flatMap(\.signal.stems))
+            twoStems != nil && outputs.count == 2 ? sources : outputs.flatMap { $0.signal.stems })
         for mix in mixes {
             try check(mix.parts, "mix", allowed: stems.all)
             // Without single stems, a mix is only a part of the stem file.
@@ -56,7 +56,7 @@ extension SeparationRequest {
 
     private func single(_ known: ModelStems) throws(RequestError) -> [NamedSignal] {
         if hasNoStems { return [] }
-        let others = mixes.map(\.name) + (hasResidual ? [SeparationRequest.residualName] : [])
+        let others = mixes.map { $0.name } + (hasResidual ? [SeparationRequest.residualName] : [])
         if let stems { try check(stems, "stems", allowed: known.all + others) }
         func isWritten(_ name: String) -> Bool { stems?.contains(name) ?? true }
         return known.sources.filter(isWritten).map { NamedSignal($0, .stem($0)) }

@@ -1,6 +1,6 @@
 // The table of a request's fields, once for all doors.
 
-import Audio
+import Signal
 import System
 import Tensor
 
@@ -51,7 +51,14 @@ extension RequestError {
 // MARK: - The table
 
 extension SeparationRequest {
-    package static let fields: [Field] = [
+    #if hasFeature(Embedded)
+        package static let fields = separationFields
+    #else
+        package static let fields = separationFields + fileFields
+    #endif
+
+    /// Those of signals and of the separation, which need no files.
+    private static let separationFields: [Field] = [
         Field(
             "stems", .text(placeholder: "list"), .list(of: .string), of: .signals,
             list: .separatedByCommas,
@@ -72,7 +79,7 @@ extension SeparationRequest {
             of: .signals,
             help: "How `two-stems` makes the rest of the track: add sums the other stems into "
                 + "no_<stem>, minus subtracts the stem from the track into minus_<stem>, none writes "
-                + "no rest.", value: \.otherMethod
+                + "no rest.", value: { $0.otherMethod }
         ) { $1.otherMethod = $0 },
         Field(
             "mix", .text(placeholder: "name=a+b"), .list(of: .string), of: .signals,
@@ -98,6 +105,11 @@ extension SeparationRequest {
             parse: { value, request throws(Expected) in
                 request.then = try following(value, after: request.then ?? [])
             }),
+        Field(
+            "output-rate", choices: OutputOptions.Rate.allCases,
+            of: .signals, help: "Sample rate of the stems: the model's, or the track's own.",
+            value: { $0.outputRate }
+        ) { $1.outputRate = $0 },
         Field(
             "shifts", .text(placeholder: "n"), .integer(in: SeparationOptions.supportedShifts),
             of: .separation,
@@ -154,24 +166,6 @@ extension SeparationRequest {
                 request.transitionPower = try number(value, "a number") { Double($0) }
             }),
         Field(
-            time: "start", of: .track, help: "Start here, in seconds or as 1:02:03.5.",
-            default: "the track's start", value: \.start
-        ) { $1.start = $0 },
-        Field(
-            time: "duration", of: .track,
-            help: "Separate a part of this length, as if the track ended there.",
-            default: "to its end", value: \.duration
-        ) { value, request throws(Expected) in
-            if value == 0 { throw Expected("more than 0") }
-            request.duration = value
-        },
-        Field(
-            "downmix", choices: Downmix.allCases,
-            of: .track,
-            help: "How to reduce more channels than the model takes: first keeps the first ones, "
-                + "average averages all.", value: \.downmix
-        ) { $1.downmix = $0 },
-        Field(
             "precision", .choice(precisions), .words(precisions),
             of: .separation,
             help: "Numbers to compute with: float32 matches the reference; bfloat16 is faster on "
@@ -185,104 +179,17 @@ extension SeparationRequest {
                 }
                 request.precision = value
             }),
-        Field(
-            "format", choices: Format.allCases, of: .encoding, help: "Container of the files.",
-            value: \.format
-        ) {
-            $1.format = $0
-        },
-        Field(flag: "flac", of: .encoding, help: "Write FLAC files.") {
-            if $0 { $1.format = .flac }
-        },
-        Field(flag: "mp3", of: .encoding, help: "Write MP3 files.") { if $0 { $1.format = .mp3 } },
-        Field(
-            flag: "int24", of: .encoding, help: "Write 24-bit samples.", default: "16 bits",
-            value: { .bool($0.sampleFormat == .int24) },
-            set: { if $0 { $1.sampleFormat = .int24 } }),
-        Field(
-            flag: "float32", of: .encoding, help: "Write 32-bit floating-point samples.",
-            value: { .bool($0.sampleFormat == .float32) },
-            set: { if $0 { $1.sampleFormat = .float32 } }),
-        Field(
-            "clip-mode", choices: [ClipMode.rescale, .clamp, .tanh, .none],
-            of: .encoding,
-            help: "How to avoid clipping: rescale the stem, clamp its peaks, bend them by tanh, or "
-                + "none.",
-            value: \.clipMode
-        ) { $1.clipMode = $0 },
-        Field(
-            "gain", choices: OutputOptions.Gain.allCases,
-            help: "Whether `clip-mode` rescale scales each stem by its own gain, or all by a "
-                + "common one, so that they still add up to the track.", default: "stem",
-            value: \.gain
-        ) { $1.gain = $0 },
-        Field(
-            "mp3-bitrate", .text(placeholder: "kbit/s"),
-            .integer(in: MP3Settings.supportedBitRates),
-            of: .encoding,
-            help: "Bit rate of MP3 files, \(MP3Settings.supportedBitRates.lowerBound) to "
-                + "\(MP3Settings.supportedBitRates.upperBound).",
-            value: { .integer($0.mp3Bitrate) },
-            parse: { value, request throws(Expected) in
-                request.mp3Bitrate = try whole(value, in: MP3Settings.supportedBitRates)
-            }),
-        Field(
-            "mp3-preset", .choice(MP3Settings.supportedPresets.map(String.init)),
-            .integer(in: MP3Settings.supportedPresets),
-            of: .encoding, help: "Preset of the MP3 encoder, from 2 (best) to 7 (fastest).",
-            value: { .integer($0.mp3Preset) },
-            parse: { value, request throws(Expected) in
-                request.mp3Preset = try whole(value, in: MP3Settings.supportedPresets)
-            }),
-        Field(
-            "output-rate", choices: OutputOptions.Rate.allCases,
-            of: .signals, help: "Sample rate of the stems: the model's, or the track's own.",
-            value: \.outputRate
-        ) { $1.outputRate = $0 },
-        Field(
-            flag: "no-tags", help: "Leave out the track's title, artist and other tags.",
-            value: { .bool(!$0.copiesTags) },
-            set: { $1.copiesTags = !$0 }),
-        Field(
-            flag: "analyze",
-            help: "Also find the tempo and the key, for the record and the result of the track.",
-            value: { .bool($0.analyzes) },
-            set: { $1.analyzes = $0 }),
     ]
 }
 
 // MARK: - Parsers
 
 extension SeparationRequest {
-    private static func number<Value>(
+    static func number<Value>(
         _ text: String, _ expected: String, _ convert: (String) -> Value?
     ) throws(Expected) -> Value {
         guard let value = convert(text) else { throw Expected(expected) }
         return value
-    }
-
-    private static func whole(
-        _ text: String, in range: ClosedRange<Int>
-    ) throws(Expected) -> Int {
-        try number(text, "a whole number from \(range.lowerBound) to \(range.upperBound)") {
-            Int($0).flatMap { range.contains($0) ? $0 : nil }
-        }
-    }
-
-    /// The values that ``seconds(_:)`` takes, for the text of an error.
-    package static let expectedTime = "seconds, minutes:seconds or hours:minutes:seconds"
-
-    /// A time in seconds, from `83.5`, `1:23.5` or `1:02:03`; nil for anything else.
-    package static func seconds(_ text: String) -> Double? {
-        var seconds = 0.0
-        let parts = text.split(separator: ":", omittingEmptySubsequences: false)
-        for part in parts {
-            // Digits and a point only: no "nan", "1e9" or signs.
-            let isPlain = part.allSatisfy { $0.isASCII && ($0.isNumber || $0 == ".") }
-            guard parts.count <= 3, isPlain, let value = Double(part) else { return nil }
-            seconds = seconds * 60 + value
-        }
-        return seconds
     }
 
     /// Splits a list; none of its names may be empty or repeated.

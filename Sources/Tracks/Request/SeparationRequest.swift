@@ -1,6 +1,5 @@
 // The request for a track: the outputs and all options that decide their content, in one value.
 
-import Audio
 import Signal
 import System
 import Tensor
@@ -10,9 +9,9 @@ import Tensor
 /// The command's options, a manifest's keys and the service's fields are views of
 /// ``SeparationRequest/fields``. Two requests that are equal give equal files for the same track and
 /// model, if they have a seed or no shifts.
-package struct SeparationRequest: Codable, Equatable, Sendable {
+package struct SeparationRequest: Equatable, Sendable {
     /// A sum of stems, or the mixture minus stems, under a name of its own.
-    package struct Mix: Codable, Equatable, Sendable, CustomStringConvertible {
+    package struct Mix: Equatable, Sendable, CustomStringConvertible {
         /// Begins the stems that are taken from the mixture: `mixture-vocals-drums`.
         static let mixture = "mixture-"
 
@@ -30,7 +29,7 @@ package struct SeparationRequest: Codable, Equatable, Sendable {
     }
 
     /// A model that separates a stem further.
-    package struct Following: Codable, Equatable, Sendable, CustomStringConvertible {
+    package struct Following: Equatable, Sendable, CustomStringConvertible {
         package let stem: String
         /// Name or path of the model.
         package let model: String
@@ -40,7 +39,7 @@ package struct SeparationRequest: Codable, Equatable, Sendable {
     }
 
     /// The second output of `two-stems`.
-    package enum OtherMethod: String, Codable, Sendable, CaseIterable {
+    package enum OtherMethod: String, Sendable, CaseIterable {
         case none
         /// The sum of the other stems, `no_vocals`.
         case add
@@ -49,7 +48,7 @@ package struct SeparationRequest: Codable, Equatable, Sendable {
     }
 
     /// A container that a request can name.
-    package enum Format: String, Codable, Sendable, CaseIterable { case wav, flac, mp3 }
+    package enum Format: String, Sendable, CaseIterable { case wav, flac, mp3 }
 
     /// Name of the model; nil for the default.
     package var model: String?
@@ -92,16 +91,23 @@ package struct SeparationRequest: Codable, Equatable, Sendable {
     package init() {}
 }
 
-extension Downmix: Codable {}
-extension ClipMode: Codable {}
-extension SampleFormat: Codable {}
-extension OutputOptions.Gain: Codable {}
-extension OutputOptions.Rate: Codable {}
+#if !hasFeature(Embedded)
+    extension SeparationRequest: Codable {}
+    extension SeparationRequest.Mix: Codable {}
+    extension SeparationRequest.Following: Codable {}
+    extension SeparationRequest.OtherMethod: Codable {}
+    extension SeparationRequest.Format: Codable {}
+    extension Downmix: Codable {}
+    extension ClipMode: Codable {}
+    extension SampleFormat: Codable {}
+    extension OutputOptions.Gain: Codable {}
+    extension OutputOptions.Rate: Codable {}
+#endif
 
 // MARK: - The engine's options
 
 extension SeparationRequest {
-    package static let precisions = Precision.allCases.map(\.rawValue) + ["auto"]
+    package static let precisions = Precision.allCases.map { $0.rawValue } + ["auto"]
 
     package var separation: SeparationOptions {
         SeparationOptions(
@@ -115,14 +121,6 @@ extension SeparationRequest {
             ? nil : Excerpt(startSeconds: start ?? 0, durationSeconds: duration)
     }
 
-    package var precisionChoice: PrecisionChoice {
-        switch precision {
-        case "auto": .fastest
-        case let name?: Precision(rawValue: name).map(PrecisionChoice.fixed) ?? .ofModel
-        case nil: .ofModel
-        }
-    }
-
     /// - Parameters:
     ///   - gain: the default gain; one for each signal where the clip mode has none.
     ///   - folder: folder of temporary files; nil for the default.
@@ -133,19 +131,6 @@ extension SeparationRequest {
             format: outputFormat(format), clipMode: clipMode,
             gain: gain ?? (clipMode == .rescale ? defaultGain : .perStem), rate: outputRate,
             downmix: downmix, spoolFolder: folder, copiesTags: copiesTags)
-    }
-
-    /// The files of a model, with those of the models that separate its stems further.
-    ///
-    /// - Parameter find: finds the files of a name or path.
-    package func followed(
-        _ files: ModelFiles, finding find: (String) throws -> ModelFiles
-    ) rethrows -> ModelFiles {
-        var files = files
-        files.followers = try (then ?? []).map {
-            ModelFiles.Follower(stem: $0.stem, files: try find($0.model))
-        }
-        return files
     }
 
     package var mp3: MP3Settings {
@@ -166,6 +151,8 @@ extension SeparationRequest {
 
 /// A request that can't be fulfilled, in terms of its fields. Each door adds how it writes a field.
 package enum RequestError: Error, Equatable, Sendable, CustomStringConvertible {
+    /// The settings are not the JSON object that they should be.
+    case settings(String)
     /// - expected: completes "expected …".
     case invalidValue(field: String, value: String, expected: String)
     case unknownField(String)
@@ -178,9 +165,10 @@ package enum RequestError: Error, Equatable, Sendable, CustomStringConvertible {
 
     package var description: String {
         switch self {
+        case .settings(let problem): "the settings are invalid: \(problem)"
         case .invalidValue(let field, let value, let expected):
             "the value '\(value)' is invalid for '\(field)': expected "
-                + expected.replacing("`", with: "'")
+                + String(expected.map { $0 == "`" ? "'" : $0 })
         case .unknownField(let name):
             "unknown field '\(name)': it is misspelled, or has no effect here"
         case .combined(let one, let other): "'\(one)' can't be combined with '\(other)'"
@@ -204,7 +192,7 @@ package enum RequestError: Error, Equatable, Sendable, CustomStringConvertible {
 extension RequestError: CausedError {
     package var cause: ErrorCause {
         switch self {
-        case .invalidValue, .unknownField, .combined, .needs, .sameName: .argument
+        case .settings, .invalidValue, .unknownField, .combined, .needs, .sameName: .argument
         }
     }
 }

@@ -121,7 +121,7 @@ package struct RequestField<Values: FieldValues>: Sendable {
         value: @escaping @Sendable (Values) -> Choice?,
         set: @escaping @Sendable (Choice, inout Values) -> Void
     ) {
-        let words = choices.map(\.rawValue)
+        let words = choices.map { $0.rawValue }
         self.init(
             name, .choice(words), .words(words), of: scope, help: help, default: defaultText,
             value: { JSON(value($0)?.rawValue) },
@@ -130,24 +130,6 @@ package struct RequestField<Values: FieldValues>: Sendable {
                     throw Expected("one of " + words.joined(separator: ", "))
                 }
                 set(choice, &request)
-            })
-    }
-
-    package init(
-        time name: String, of scope: FieldScope = .files, help: String,
-        default defaultText: String,
-        value: @escaping @Sendable (Values) -> Double?,
-        set: @escaping @Sendable (Double, inout Values) throws(Expected) -> Void
-    ) {
-        self.init(
-            name, .text(placeholder: "time"), .number, of: scope,
-            asText: .types("number", "string").with(["examples": [90.5, "1:02:03.5"]]),
-            help: help, default: defaultText, value: { JSON(value($0)) },
-            parse: { value, request throws(Expected) in
-                guard let seconds = SeparationRequest.seconds(value) else {
-                    throw Expected(SeparationRequest.expectedTime)
-                }
-                try set(seconds, &request)
             })
     }
 

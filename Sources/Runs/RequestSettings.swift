@@ -1,5 +1,7 @@
 // Settings that hold a request: one table of names for its fields and those of a door.
 
+import Demucs
+
 /// What a caller sets by names: the fields of a request, and those of the door that takes it.
 package protocol RequestSettings: FieldValues {
     /// The door's own fields.
@@ -17,21 +19,23 @@ extension RequestSettings {
     package mutating func set(
         _ fields: [(name: String, value: String)]
     ) throws(RequestError) -> [String] {
-        var given: [String] = []
-        for (name, value) in fields {
-            let isFlag: Bool
-            if let field = SeparationRequest.field(name), Self.scopes.contains(field.scope) {
-                try field.set(value, in: &request)
-                isFlag = field.form == .flag
-            } else if let field = Self.fields.first(where: { $0.name == name }) {
-                try field.set(value, in: &self)
-                isFlag = field.form == .flag
-            } else {
-                throw .unknownField(name)
-            }
-            if !isFlag || RequestField<Self>.truth(value) == true { given.append(name) }
+        var settings = self
+        let given = try request.set(fields, of: Self.scopes) {
+            name, value throws(RequestError) in
+            guard let field = Self.fields.first(where: { $0.name == name }) else { return nil }
+            try field.set(value, in: &settings)
+            return field.form == .flag
         }
-        try request.validate(given: given)
+        settings.request = request
+        self = settings
         return given
+    }
+
+    /// Sets the fields of a JSON object.
+    ///
+    /// - Throws: `RequestError`.
+    package init(json: String) throws(RequestError) {
+        self.init()
+        _ = try set(SeparationRequest.fields(ofJSON: json))
     }
 }

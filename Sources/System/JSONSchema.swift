@@ -41,13 +41,13 @@ package struct JSONSchema: Sendable, Equatable {
     package static func fields(_ fields: [String: JSONSchema]) -> JSONSchema {
         object.with([
             "additionalProperties": false, "required": .array(fields.keys.sorted().map(JSON.text)),
-            "properties": .object(fields.mapValues(\.json)),
+            "properties": .object(fields.mapValues { $0.json }),
         ])
     }
 
     /// Values that fit all of some schemas.
     package static func all(of schemas: [JSONSchema]) -> JSONSchema {
-        JSONSchema(["allOf": .array(schemas.map(\.json))])
+        JSONSchema(["allOf": .array(schemas.map { $0.json })])
     }
 
     /// A schema that stands elsewhere in the document.
@@ -56,7 +56,9 @@ package struct JSONSchema: Sendable, Equatable {
     }
 
     package func with(_ more: [String: JSON]) -> JSONSchema {
-        JSONSchema(keywords.merging(more) { $1 })
+        var keywords = keywords
+        for (name, value) in more { keywords[name] = value }
+        return JSONSchema(keywords)
     }
 
     package func about(_ description: String) -> JSONSchema {

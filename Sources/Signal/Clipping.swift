@@ -19,7 +19,7 @@ public enum ClipMode: String, Sendable, CaseIterable {
     }
 
     /// Brings samples into range.
-    func apply(to samples: UnsafeMutableBufferPointer<Float>, divisor: Float) {
+    package func apply(to samples: UnsafeMutableBufferPointer<Float>, divisor: Float) {
         switch self {
         case .rescale:
             if divisor != 1 {

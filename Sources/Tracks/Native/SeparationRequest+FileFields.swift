@@ -1,0 +1,135 @@
+// The fields of a request that have an effect on files.
+
+import Signal
+import System
+
+extension SeparationRequest {
+    static let fileFields: [Field] = [
+        Field(
+            time: "start", of: .track, help: "Start here, in seconds or as 1:02:03.5.",
+            default: "the track's start", value: { $0.start }
+        ) { $1.start = $0 },
+        Field(
+            time: "duration", of: .track,
+            help: "Separate a part of this length, as if the track ended there.",
+            default: "to its end", value: { $0.duration }
+        ) { value, request throws(Expected) in
+            if value == 0 { throw Expected("more than 0") }
+            request.duration = value
+        },
+        Field(
+            "downmix", choices: Downmix.allCases,
+            of: .track,
+            help: "How to reduce more channels than the model takes: first keeps the first ones, "
+                + "average averages all.", value: { $0.downmix }
+        ) { $1.downmix = $0 },
+        Field(
+            "format", choices: Format.allCases, of: .encoding, help: "Container of the files.",
+            value: { $0.format }
+        ) {
+            $1.format = $0
+        },
+        Field(flag: "flac", of: .encoding, help: "Write FLAC files.") {
+            if $0 { $1.format = .flac }
+        },
+        Field(flag: "mp3", of: .encoding, help: "Write MP3 files.") { if $0 { $1.format = .mp3 } },
+        Field(
+            flag: "int24", of: .encoding, help: "Write 24-bit samples.", default: "16 bits",
+            value: { .bool($0.sampleFormat == .int24) },
+            set: { if $0 { $1.sampleFormat = .int24 } }),
+        Field(
+            flag: "float32", of: .encoding, help: "Write 32-bit floating-point samples.",
+            value: { .bool($0.sampleFormat == .float32) },
+            set: { if $0 { $1.sampleFormat = .float32 } }),
+        Field(
+            "clip-mode", choices: [ClipMode.rescale, .clamp, .tanh, .none],
+            of: .encoding,
+            help: "How to avoid clipping: rescale the stem, clamp its peaks, bend them by tanh, or "
+                + "none.",
+            value: { $0.clipMode }
+        ) { $1.clipMode = $0 },
+        Field(
+            "gain", choices: OutputOptions.Gain.allCases,
+            help: "Whether `clip-mode` rescale scales each stem by its own gain, or all by a "
+                + "common one, so that they still add up to the track.", default: "stem",
+            value: { $0.gain }
+        ) { $1.gain = $0 },
+        Field(
+            "mp3-bitrate", .text(placeholder: "kbit/s"),
+            .integer(in: MP3Settings.supportedBitRates),
+            of: .encoding,
+            help: "Bit rate of MP3 files, \(MP3Settings.supportedBitRates.lowerBound) to "
+                + "\(MP3Settings.supportedBitRates.upperBound).",
+            value: { .integer($0.mp3Bitrate) },
+            parse: { value, request throws(Expected) in
+                request.mp3Bitrate = try whole(value, in: MP3Settings.supportedBitRates)
+            }),
+        Field(
+            "mp3-preset", .choice(MP3Settings.supportedPresets.map(String.init)),
+            .integer(in: MP3Settings.supportedPresets),
+            of: .encoding, help: "Preset of the MP3 encoder, from 2 (best) to 7 (fastest).",
+            value: { .integer($0.mp3Preset) },
+            parse: { value, request throws(Expected) in
+                request.mp3Preset = try whole(value, in: MP3Settings.supportedPresets)
+            }),
+        Field(
+            flag: "no-tags", help: "Leave out the track's title, artist and other tags.",
+            value: { .bool(!$0.copiesTags) },
+            set: { $1.copiesTags = !$0 }),
+        Field(
+            flag: "analyze",
+            help: "Also find the tempo and the key, for the record and the result of the track.",
+            value: { .bool($0.analyzes) },
+            set: { $1.analyzes = $0 }),
+    ]
+}
+
+// MARK: - Parsers
+
+extension SeparationRequest {
+    static func whole(
+        _ text: String, in range: ClosedRange<Int>
+    ) throws(Expected) -> Int {
+        try number(text, "a whole number from \(range.lowerBound) to \(range.upperBound)") {
+            Int($0).flatMap { range.contains($0) ? $0 : nil }
+        }
+    }
+
+    /// The values that ``seconds(_:)`` takes, for the text of an error.
+    package static let expectedTime = "seconds, minutes:seconds or hours:minutes:seconds"
+
+    /// A time in seconds, from `83.5`, `1:23.5` or `1:02:03`; nil for anything else.
+    package static func seconds(_ text: String) -> Double? {
+        var seconds = 0.0
+        let parts = text.split(separator: ":", omittingEmptySubsequences: false)
+        for part in parts {
+            // Digits and a point only: no "nan", "1e9" or signs.
+            let isPlain = part.utf8.allSatisfy {
+                (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) || $0 == UInt8(ascii: ".")
+            }
+            guard parts.count <= 3, isPlain, let value = Double(part) else { return nil }
+            seconds = seconds * 60 + value
+        }
+        return seconds
+    }
+}
+
+extension RequestField {
+    package init(
+        time name: String, of scope: FieldScope = .files, help: String,
+        default defaultText: String,
+        value: @escaping @Sendable (Values) -> Double?,
+        set: @escaping @Sendable (Double, inout Values) throws(Expected) -> Void
+    ) {
+        self.init(
+            name, .text(placeholder: "time"), .number, of: scope,
+            asText: .types("number", "string").with(["examples": [90.5, "1:02:03.5"]]),
+            help: help, default: defaultText, value: { JSON(value($0)) },
+            parse: { value, request throws(Expected) in
+                guard let seconds = SeparationRequest.seconds(value) else {
+                    throw Expected(SeparationRequest.expectedTime)
+                }
+                try set(seconds, &request)
+            })
+    }
+}
