@@ -35,8 +35,7 @@ export interface Sound {
 /** Channels by the names of the sources. */
 export type Stems = Record<string, Float32Array[]>;
 
-/** The command's options of the same names choose signals (`stems`, `two-stems`, `other-method`, `mix`, `residual`) and tune the
- * separation (`shifts`, `seed`, `overlap`, `segment`, `no-split`, `transition-power`). */
+/** The command's options that choose signals, such as `two-stems`, or tune the separation, such as `shifts`, under their names. */
 export type Settings = Record<string, string | number | boolean | string[] | null>;
 
 export interface Plan {

@@ -347,9 +347,8 @@ sd_status sd_plan(sd_model *model, const char *settings, size_t frames, int32_t 
 /* Separates audio in memory.
  *
  * mix: at least one frame; all samples finite.
- * settings: those that choose signals ("stems", "two-stems", "other-method", "mix", "residual", "then",
- *     "output-rate") or tune the separation ("shifts", "seed", "overlap", "segment", "no-split",
- *     "transition-power", "precision").
+ * settings: those that choose signals, such as "two-stems", or tune the separation, such as "shifts"
+ *     (docs/c-interface.md lists them).
  * outputs: receives the signals that sd_plan lists, in its order; by default the stems of
  *     sd_model_info. Output o begins at outputs + o * channels * capacity. Within an output, channel c
  *     begins at c * capacity (planar), or frame f at f * channels (interleaved).

@@ -240,7 +240,7 @@ class Model:
         :param settings: the command's options, with underscores: which signals to make
             (``stems=["vocals"]``, ``two_stems="vocals"``, ``mix={"karaoke": "drums+bass"}``,
             ``residual``, ``then={"drums": "drumsep"}``, ``output_rate="input"``), and how to
-            separate (``shifts``, ``overlap``, ``segment``, ``no_split``, ``transition_power``).
+            separate (``shifts``, ``overlap``, ``segment``).
 
         Raises :class:`ArgumentError`, :class:`InputError`, :class:`Cancelled`, :class:`StateError`.
         """
