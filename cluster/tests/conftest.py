@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import array
 import contextlib
 import functools
 import http.client
@@ -34,12 +33,28 @@ for _name in [name for name in os.environ if name.lower() in ("http_proxy", "all
 
 def write_track(path: Path, seconds: float = 0.5) -> Path:
     """Writes stereo noise as a WAV file."""
-    noise = random.Random(str(path.name))
-    samples = array.array("h", (noise.randint(-9000, 9000) for _ in range(int(seconds * 88_200))))
     with wave.open(str(path), "wb") as file:
         file.setparams((2, 2, 44_100, 0, "NONE", ""))
-        file.writeframes(samples.tobytes())
+        file.writeframes(random.Random(path.name).randbytes(4 * int(seconds * 44_100)))
     return path
+
+
+PROGRAM = """#!{python}
+import json, os, signal, subprocess, sys, time
+program = {program!r}
+if "--follow" not in sys.argv:
+    os.execv(program, [program, *sys.argv[1:]])
+{text}
+"""
+
+
+def program(folder: Path, text: str) -> str:
+    """A program that runs `text` in the place of the command that separates tracks."""
+    path = folder / "program"
+    command = shutil.which(Job(out="").program)
+    path.write_text(PROGRAM.format(python=sys.executable, program=command, text=text))
+    path.chmod(0o700)
+    return str(path)
 
 
 def job(out: object, **more: Any) -> Job:

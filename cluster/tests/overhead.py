@@ -9,36 +9,30 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import random
 import resource
-import shutil
-import stat
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-import wave
 from pathlib import Path
 
 os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
 os.environ["RAY_DATA_DISABLE_PROGRESS_BARS"] = "1"
 
+from conftest import program, write_track
+
 from swift_demucs_catalogue.job import Job
 from swift_demucs_catalogue.run import run, start_ray
 
-# A program that answers each line at once, without stems.
-EMPTY = """#!{python}
-import json, os, sys
-program = {program!r}
-if "--follow" not in sys.argv:
-    os.execv(program, [program, *sys.argv[1:]])
-line = {{"event": "result", "status": "done", "error": None, "error_class": None, "outputs": [],
+# Answers each line at once, without stems.
+EMPTY = """
+line = {"event": "result", "status": "done", "error": None, "error_class": None, "outputs": [],
     "seconds": 0.001, "duration_seconds": 1.0, "realtime_factor": 1000.0, "warnings": [],
     "peak_memory_bytes": 1, "seed": 0, "engine_version": "0", "checkpoint_sha256": [],
-    "parameters": {{}}}}
+    "parameters": {}}
 for text in sys.stdin:
-    print(json.dumps({{**line, "id": json.loads(text)["id"]}}), flush=True)
+    print(json.dumps({**line, "id": json.loads(text)["id"]}), flush=True)
 """
 
 
@@ -111,17 +105,9 @@ def against_command(folder: Path, arguments: argparse.Namespace) -> None:
 
 def make_tracks(folder: Path, arguments: argparse.Namespace) -> list[str]:
     """Writes tracks of white noise; returns the lines of their manifest."""
-    noise = random.Random(0)
     lines = []
     for index in range(arguments.tracks):
-        path = folder / f"{index}.wav"
-        with wave.open(str(path), "wb") as file:
-            file.setparams((2, 2, 44_100, 0, "NONE", ""))
-            for _ in range(int(arguments.seconds)):
-                # A tenth of a second at an eighth of full scale, repeated.
-                samples = [noise.randint(-4096, 4096) for _ in range(8820)]
-                data = b"".join(value.to_bytes(2, "little", signed=True) for value in samples)
-                file.writeframes(data * 10)
+        path = write_track(folder / f"{index}.wav", arguments.seconds)
         lines.append(json.dumps({"id": f"track-{index}", "path": str(path)}) + "\n")
     return lines
 
@@ -146,16 +132,11 @@ def measure_empty(folder: Path, count: int) -> None:
         for index in range(count):
             path = str(folder / "track.wav")
             lines.write(json.dumps({"id": f"track-{index}", "path": path}) + "\n")
-    program = folder / "program"
-    program.write_text(
-        EMPTY.format(python=sys.executable, program=shutil.which(Job(out="").program))
-    )
-    program.chmod(program.stat().st_mode | stat.S_IXUSR)
     job = Job(
         out=str(folder / "stems"),
         model="demo",
         options=("--seed", "0"),
-        program=str(program),
+        program=program(folder, EMPTY),
     )
     start_ray(None)
     times = []
