@@ -18,7 +18,6 @@ import fsspec
 from .job import Failure, Job, Limits
 from .manifest import ManifestError, lines
 from .plan import plan
-from .report import report
 from .run import run
 from .status import status
 from .store import Store
@@ -58,9 +57,6 @@ def parser() -> argparse.ArgumentParser:
         "--cores", type=_positive, help="cores that work at once (default: all here)"
     )
     command.add_argument("--price", type=float, help="price of a core-hour, to print the cost")
-    command.add_argument(
-        "--sample", type=int, default=200, help="tracks to probe; 0 for all (default: 200)"
-    )
     command = add("run", "Separate all tracks that have no result yet.")
     command.add_argument("--address", help="address of a Ray cluster (default: RAY_ADDRESS)")
     command.add_argument("--workers", type=_positive, help="tracks at once (default: all CPUs)")
@@ -72,12 +68,9 @@ def parser() -> argparse.ArgumentParser:
     )
     add("status", "Print how far a run is.")
     command = add("verify", "Compare bytes and SHA-256 of all stems with the table.")
-    command.add_argument("--sizes", action="store_true", help="compare sizes, and read no stems")
     command.add_argument(
         "--redo", action="store_true", help="let the next run separate damaged tracks again"
     )
-    command = add("report", "Write a page with plots about the table.")
-    command.add_argument("--html", default="report.html", help="(default: report.html)")
     add("lines", "Print a manifest of CSV or Parquet as JSON lines, which swift-demucs reads.")
     return result
 
@@ -181,9 +174,7 @@ def _dispatch(arguments: argparse.Namespace) -> int:
             print(line)
         return 0
     if arguments.command == "plan":
-        found = plan(
-            arguments.manifest, _job(arguments), sample=arguments.sample, cores=arguments.cores
-        )
+        found = plan(arguments.manifest, _job(arguments), cores=arguments.cores)
         print(found.text(arguments.price))
         return 0
     if arguments.command == "run":
@@ -201,14 +192,9 @@ def _dispatch(arguments: argparse.Namespace) -> int:
     table = _table(store, _absolute(arguments.out), arguments.model)
     if arguments.command == "status":
         print(status(table).text())
-    elif arguments.command == "report":
-        Path(arguments.html).write_text(report(table), encoding="utf-8")
-        print(arguments.html)
     else:
         with tempfile.TemporaryDirectory() as scratch:
-            found_ = verify(
-                table, store, Path(scratch), read=not arguments.sizes, redo=arguments.redo
-            )
+            found_ = verify(table, store, Path(scratch), redo=arguments.redo)
         for problem in found_.problems:
             print(problem)
         print(f"{found_.files} files of {found_.tracks} tracks, {found_.bytes} bytes compared")

@@ -20,6 +20,8 @@ from .table import Table
 from .worker import CoreClaim
 
 MEASURED_SECONDS = 60
+#: Tracks to probe, drawn at random.
+PROBED_TRACKS = 200
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,10 +68,9 @@ class Plan:
         return "\n".join(f"{name:10}{value}" for name, value in rows)
 
 
-def plan(manifest: str, job: Job, *, sample: int = 200, cores: int | None = None) -> Plan:
+def plan(manifest: str, job: Job, *, cores: int | None = None) -> Plan:
     """Probes durations and measures this machine.
 
-    :param sample: tracks to probe, drawn at random; 0 for all.
     :param cores: number of cores of the cluster; ``None`` for those of this machine.
 
     Raises :class:`ManifestError`.
@@ -80,9 +81,7 @@ def plan(manifest: str, job: Job, *, sample: int = 200, cores: int | None = None
         catalogue = load(manifest, job, store, scratch)
         check_storage(catalogue, job, store, scratch)
         pending = _pending(catalogue, job, store)
-        chosen = pending
-        if 0 < sample < len(pending):
-            chosen = random.Random(0).sample(pending, sample)
+        chosen = random.Random(0).sample(pending, min(PROBED_TRACKS, len(pending)))
         with ThreadPoolExecutor(16) as pool:
             probes = list(pool.map(lambda track: probe(track, store), chosen))
         readable = [(track, *found) for track, found in zip(chosen, probes) if found is not None]

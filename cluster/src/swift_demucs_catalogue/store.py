@@ -156,12 +156,7 @@ class Store:
     def read(self, url: str) -> bytes:
         """All bytes of a small file."""
 
-        def look(fs: Any, path: str) -> bytes:
-            with fs.open(path, "rb") as file:
-                content: bytes = file.read()
-                return content
-
-        return self._try(url, look)
+        return self._try(url, lambda fs, path: bytes(fs.cat_file(path)))
 
     def open(self, url: str) -> Any:
         """Opens a file for reading; it can seek."""
@@ -169,15 +164,7 @@ class Store:
 
     def sha256(self, url: str) -> str:
         """SHA-256 of a file, in hexadecimal."""
-
-        def look(fs: Any, path: str) -> str:
-            checksum = hashlib.sha256()
-            with fs.open(path, "rb") as file:
-                while block := file.read(BLOCK_BYTES):
-                    checksum.update(block)
-            return checksum.hexdigest()
-
-        return self._try(url, look)
+        return self._try(url, lambda fs, path: checksum(fs.open(path, "rb"), "sha256"))
 
     def fetch(self, url: str, target: Path) -> None:
         """Copies a file to the local disk."""

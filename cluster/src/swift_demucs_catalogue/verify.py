@@ -25,19 +25,16 @@ class Verification:
     problems: list[str]
 
 
-def verify(
-    table: Table, store: Store, scratch: Path, *, read: bool = True, redo: bool = False
-) -> Verification:
+def verify(table: Table, store: Store, scratch: Path, *, redo: bool = False) -> Verification:
     """Compares bytes and SHA-256 of every stem with the table.
 
-    :param read: whether to read the files; if not, only their sizes are compared.
     :param redo: whether the next run separates the tracks with a problem again.
 
     Raises :class:`Failure` if the storage can't be read.
     """
     rows = [row for row in table.latest().values() if row["status"] == "done"]
     with ThreadPoolExecutor(8) as pool:
-        found = list(pool.map(lambda row: _problems(row, store, read), rows))
+        found = list(pool.map(lambda row: _problems(row, store), rows))
     if redo:
         damaged = [row for row, problems in zip(rows, found) if problems]
         for row in damaged:
@@ -51,22 +48,22 @@ def verify(
     )
 
 
-def _problems(row: dict[str, Any], store: Store, read: bool) -> list[str]:
+def _problems(row: dict[str, Any], store: Store) -> list[str]:
     problems = []
     for output in row["outputs"]:
-        name, fact = output["path"], _difference(output, store, read)
+        name, fact = output["path"], _difference(output, store)
         if any(fact):
             problems.append(f"{name}: {fact[0]}, expected {fact[1]}")
     return problems
 
 
-def _difference(output: dict[str, Any], store: Store, read: bool) -> tuple[str, str]:
+def _difference(output: dict[str, Any], store: Store) -> tuple[str, str]:
     """Found and expected value of the first difference; empty texts if there is none."""
     try:
         size = store.version(output["path"])[0]
         if size != output["bytes"]:
             return f"{size} bytes", f"{output['bytes']}"
-        checksum = store.sha256(output["path"]) if read else output["sha256"]
+        checksum = store.sha256(output["path"])
     except Failure as failure:
         if failure.error_class != "unreadable":
             raise
