@@ -214,26 +214,11 @@ static inline float *separate_noise(sd_model *model, size_t frames, uint64_t see
 // A 16-bit WAV file of noise.
 static inline void write_wav(const char *path, size_t frames, int channels, int rate,
                              uint64_t seed) {
-    FILE *file = fopen(path, "wb");
-    REQUIRE(file != NULL, "%s can't be written", path);
-    uint32_t bytes = (uint32_t)(frames * (size_t)channels * 2);
-    uint32_t words[] = {36 + bytes, (uint32_t)rate, (uint32_t)(rate * channels * 2)};
-    uint16_t format[] = {1, (uint16_t)channels, (uint16_t)(channels * 2), 16};
-    uint32_t format_bytes = 16;
-    fwrite("RIFF", 1, 4, file);
-    fwrite(&words[0], 4, 1, file);
-    fwrite("WAVEfmt ", 1, 8, file);
-    fwrite(&format_bytes, 4, 1, file);
-    fwrite(&format[0], 2, 2, file);
-    fwrite(&words[1], 4, 2, file);
-    fwrite(&format[2], 2, 2, file);
-    fwrite("data", 1, 4, file);
-    fwrite(&bytes, 4, 1, file);
-    for (size_t index = 0; index < frames * (size_t)channels; index++) {
-        int16_t sample = (int16_t)(draw(&seed) % 20000 - 10000);
-        fwrite(&sample, 2, 1, file);
-    }
-    fclose(file);
+    char why[SD_MESSAGE_BYTES];
+    float *samples = noise(frames * (size_t)channels, seed);
+    sd_audio signal = audio(samples, frames, channels, rate, SD_PLANAR);
+    REQUIRE(sd_write(&signal, path, NULL, why, sizeof why) == SD_OK, "%s", why);
+    free(samples);
 }
 
 // The bytes of a file; NULL if the file doesn't exist.

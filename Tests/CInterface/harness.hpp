@@ -80,19 +80,9 @@ inline std::vector<float> noise(size_t count, uint32_t seed) {
 }
 
 // 16-bit stereo noise at 1,600 Hz.
-inline void writeWAV(const std::string &path, uint32_t frames) {
-    const uint32_t bytes = frames * 4, words[] = {36 + bytes, 16, 1600, 6400, bytes};
-    const uint16_t format[] = {1, 2, 4, 16};
-    std::ofstream file(path, std::ios::binary);
-    const auto put = [&](const void *start, std::streamsize count) {
-        file.write(static_cast<const char *>(start), count);
-    };
-    put("RIFF", 4), put(&words[0], 4), put("WAVEfmt ", 8), put(&words[1], 4), put(&format[0], 4);
-    put(&words[2], 8), put(&format[2], 4), put("data", 4), put(&words[4], 4);
-    for (const float sample : noise(frames * 2, 5)) {
-        const auto value = static_cast<int16_t>(sample * 32767);
-        put(&value, 2);
-    }
+inline void writeWAV(const std::string &path, size_t frames) {
+    const auto samples = noise(frames * 2, 5);
+    swift_demucs::write({sizeof(sd_audio), samples.data(), frames, 2, 1600, SD_PLANAR, 0}, path);
 }
 
 #endif

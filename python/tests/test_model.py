@@ -99,14 +99,9 @@ def test_stems_are_copied_and_pickled(model: Model, music: Any) -> None:
         pickle.dumps(shallow)
 
 
-def test_equal_seeds_give_equal_stems(model: Model, music: Any) -> None:
-    one, same, other = (model.separate(music, seed=seed).array for seed in (7, 7, 8))
-    assert np.array_equal(one, same)
-    assert not np.array_equal(one, other)
-
-
 def test_a_drawn_seed_repeats_the_run(model: Model, music: Any) -> None:
     drawn = model.separate(music)
+    assert model.separate(music).seed != drawn.seed and model.separate(music, shifts=0).seed == 0
     assert np.array_equal(drawn.array, model.separate(music, seed=drawn.seed).array)
 
 
@@ -191,16 +186,6 @@ def test_other_rates_come_back_at_the_models_or_their_own(model: Model, music: A
     own = model.separate(half, RATE // 2, shifts=0, output_rate="input")
     assert own.sample_rate == RATE // 2 and own.array.shape[2] == half.shape[1]
     assert np.array_equal(own.mixture, half)
-
-
-def test_options_change_samples(model: Model, music: Any) -> None:
-    golden = model.separate(music, shifts=0).array
-    options: List[Any] = [{"overlap": 0.5}, {"segment": 2}, {"transition_power": 2}]
-    for option in options:
-        assert not np.array_equal(model.separate(music, shifts=0, **option).array, golden)
-    short = music[:, : 3 * RATE]
-    whole = model.separate(short, shifts=0, no_split=True)
-    assert whole.array.shape[2] == short.shape[1]
 
 
 def test_files_and_arrays_give_the_same_stems(model: Model, track: Path) -> None:
