@@ -195,6 +195,10 @@ class Callbacks:
                 if error is not None:
                     raise error
 
+    def invoke(self, token: Token, name: str, *arguments: Any, path: Optional[str] = None) -> int:
+        """Calls a function of the C library, as :func:`_library.invoke` does."""
+        return self.run(lambda: _library.invoke(name, *arguments, path=path), token)
+
     def _beside(self, work: Callable[[], Result], token: Token) -> Result:
         requests: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._requests = requests

@@ -103,9 +103,7 @@ def separate_files(
             _call.event_callback(callbacks, take),
             _progress.c_callback(callbacks, show) if show else _library.ProgressCallback(),
         )
-        callbacks.run(
-            lambda: _library.invoke("sd_run", handle, *arguments, None, token.handle), token
-        )
+        callbacks.invoke(token, "sd_run", handle, *arguments, None, token.handle)
     return [results[path] for path in inputs]
 
 
@@ -204,13 +202,8 @@ def _listed(kind: str, repository: Optional[Path_]) -> List[Dict[str, Any]]:
     callbacks = _call.Callbacks()
     callback = _call.event_callback(callbacks, take)
     with _call.token(None) as token:
-        callbacks.run(
-            lambda: _library.invoke(
-                "sd_models", None if folder is None else folder.encode(), callback, None,
-                path=folder,
-            ),
-            token,
-        )  # fmt: skip
+        encoded = None if folder is None else folder.encode()
+        callbacks.invoke(token, "sd_models", encoded, callback, None, path=folder)
     return found
 
 
@@ -231,10 +224,7 @@ def fetch(name: str, *, cancellation: Optional[_call.Cancellation] = None) -> Li
     callbacks = _call.Callbacks()
     callback = _call.event_callback(callbacks, take)
     with _call.token(cancellation) as token:
-        callbacks.run(
-            lambda: _library.invoke("sd_fetch", encoded, callback, None, token.handle, path=name),
-            token,
-        )
+        callbacks.invoke(token, "sd_fetch", encoded, callback, None, token.handle, path=name)
     return files
 
 
@@ -281,17 +271,10 @@ def quantize(
     report = _library.QuantizeReport()
     with _call.token(cancellation) as token:
         options.cancellation = token.handle
-        _call.Callbacks().run(
-            lambda: _library.invoke(
-                "sd_quantize",
-                source.encode(),
-                target.encode(),
-                byref(options),
-                byref(report),
-                path=source,
-            ),
-            token,
-        )
+        _call.Callbacks().invoke(
+            token, "sd_quantize", source.encode(), target.encode(), byref(options), byref(report),
+            path=source,
+        )  # fmt: skip
     return QuantizeReport(Path(target), report.bytes, report.source_bytes, report.snr)
 
 
@@ -353,22 +336,8 @@ def evaluate(
         wanted |= _arrays.one_of(metric, "metrics", _library.METRICS)
     scores = (_library.Scores * len(names))()
     with _call.token(None) as token:
-        _call.Callbacks().run(
-            lambda: _library.invoke(
-                "sd_evaluate",
-                true.ctypes.data,
-                found.ctypes.data,
-                len(names),
-                true.shape[1],
-                true.shape[2],
-                rate,
-                _library.PLANAR,
-                wanted,
-                scores,
-            ),
-            token,
-        )
-    return {
-        name: Scores(*(getattr(score, field.name) for field in dataclasses.fields(Scores)))
-        for name, score in zip(names, scores)
-    }
+        _call.Callbacks().invoke(
+            token, "sd_evaluate", true.ctypes.data, found.ctypes.data, len(names), *true.shape[1:],
+            rate, _library.PLANAR, wanted, scores,
+        )  # fmt: skip
+    return {name: Scores(score.sdr, score.si_sdr) for name, score in zip(names, scores)}

@@ -8,7 +8,6 @@ import threading
 from ctypes import byref, c_size_t, c_uint64, c_void_p
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import (
     TYPE_CHECKING,
     Any,
@@ -21,7 +20,6 @@ from typing import (
     List,
     Optional,
     Tuple,
-    Type,
     Union,
 )
 
@@ -188,12 +186,7 @@ class Model:
     def __enter__(self) -> Model:
         return self
 
-    def __exit__(
-        self,
-        _type: Optional[Type[BaseException]],
-        _error: Optional[BaseException],
-        _traceback: Optional[TracebackType],
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def __repr__(self) -> str:
@@ -245,9 +238,7 @@ class Model:
         Raises :class:`ArgumentError`, :class:`InputError`, :class:`Cancelled`, :class:`StateError`.
         """
         _progress.check(progress)
-        title, array, input_rate, layout, kind = self._source(
-            source, sample_rate, cancellation=cancellation
-        )
+        title, array, input_rate, layout, kind = self._source(source, sample_rate, cancellation)
         callbacks = _call.Callbacks()
         outputs = _library.Outputs()
         with (
@@ -262,12 +253,9 @@ class Model:
             _library.invoke("sd_plan", handle, given, mix.frames, input_rate, byref(outputs))
             stems = np.empty((outputs.count, outputs.channels, outputs.frames), np.float32)
             drawn = c_uint64()
-            callbacks.run(
-                lambda: _library.invoke(
-                    "sd_separate", handle, byref(mix), given, stems.ctypes.data, outputs.frames,
-                    _library.PLANAR, generator, byref(drawn), report, None, token.handle,
-                ),
-                token,
+            callbacks.invoke(
+                token, "sd_separate", handle, byref(mix), given, stems.ctypes.data, outputs.frames,
+                _library.PLANAR, generator, byref(drawn), report, None, token.handle,
             )  # fmt: skip
             names = _names(outputs)
         stem_rate = outputs.sample_rate
@@ -284,8 +272,7 @@ class Model:
         self,
         source: Any,
         sample_rate: Optional[int],
-        *,
-        cancellation: Optional[_call.Cancellation],
+        cancellation: Optional[_call.Cancellation] = None,
     ) -> Tuple[Optional[str], Array, int, int, Callable[[Array], Any]]:
         """The title of a file, and the samples of a source with their rate, layout and type."""
         if isinstance(source, (str, bytes, os.PathLike)):
@@ -313,9 +300,7 @@ class Model:
         Raises :class:`ArgumentError`, :class:`InputError`, :class:`Cancelled`, :class:`StateError`.
         """
         _progress.check(progress)
-        title, array, input_rate, layout, _ = self._source(
-            source, sample_rate, cancellation=cancellation
-        )
+        title, array, input_rate, layout, _ = self._source(source, sample_rate, cancellation)
         found: List[Analysis] = []
 
         def take(event: Dict[str, Any], _status: int) -> None:
@@ -334,11 +319,8 @@ class Model:
         with self._calling(callbacks, progress, cancellation, lambda: title) as call:
             token, handle, report = call
             mix = _arrays.audio(array, layout, input_rate)
-            callbacks.run(
-                lambda: _library.invoke(
-                    "sd_analyze", handle, byref(mix), given, callback, report, None, token.handle
-                ),
-                token,
+            callbacks.invoke(
+                token, "sd_analyze", handle, byref(mix), given, callback, report, None, token.handle
             )
         return found[0]
 
@@ -416,17 +398,10 @@ class Model:
 
             def pull(stems: Array) -> int:
                 """Fills the stems; returns the frames, 0 if input is missing or at the end."""
-                status = callbacks.run(
-                    lambda: _library.invoke(
-                        "sd_stream_pull",
-                        stream,
-                        stems.ctypes.data,
-                        capacity,
-                        _library.PLANAR,
-                        byref(frames),
-                    ),
-                    token,
-                )
+                status = callbacks.invoke(
+                    token, "sd_stream_pull", stream, stems.ctypes.data, capacity, _library.PLANAR,
+                    byref(frames),
+                )  # fmt: skip
                 return 0 if status == _library.DONE else frames.value
 
             def pulled() -> Iterator[Dict[str, Any]]:
@@ -450,7 +425,7 @@ class Model:
                         "the first block"
                     )
                 push()
-            callbacks.run(lambda: _library.invoke("sd_stream_finish", stream), token)
+            callbacks.invoke(token, "sd_stream_finish", stream)
             yield from pulled()
 
     def trace(
@@ -471,12 +446,7 @@ class Model:
 
         Raises :class:`ArgumentError`, and :class:`ModelError` for a bag of several models.
         """
-        if isinstance(source, (str, bytes, os.PathLike)):
-            array, input_rate = _recordings.read(source)
-            layout = _library.PLANAR
-        else:
-            array, layout, _ = _arrays.samples_of(source, "source")
-            input_rate = self.sample_rate if sample_rate is None else _arrays.rate(sample_rate)
+        _, array, input_rate, layout, _ = self._source(source, sample_rate)
         if names is not None and not isinstance(names, str):
             names = ",".join(names)
         patterns = None if names is None else _library.text(names, "names")
@@ -495,19 +465,10 @@ class Model:
                 return 1 if token.is_cancelled else failed
 
             callback = _library.TraceCallback(take)
-            callbacks.run(
-                lambda: _library.invoke(
-                    "sd_trace",
-                    handle,
-                    byref(mix),
-                    _arrays.real(start, "start"),
-                    length,
-                    patterns,
-                    callback,
-                    None,
-                ),
-                token,
-            )
+            callbacks.invoke(
+                token, "sd_trace", handle, byref(mix), _arrays.real(start, "start"), length,
+                patterns, callback, None,
+            )  # fmt: skip
         return values
 
     def separate_files(

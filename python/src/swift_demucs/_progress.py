@@ -44,17 +44,8 @@ def check(progress: Any) -> None:
 
 
 def _of(value: Any) -> Progress:
-    return Progress(
-        fraction=value.fraction,
-        segments_done=value.segments_done,
-        segments_total=value.segments_total,
-        track_frames=value.track_frames,
-        segment_offset=value.segment_offset,
-        shift=value.shift,
-        member=value.member,
-        has_ended=value.has_ended != 0,
-        member_count=value.member_count,
-    )
+    members = {field.name: getattr(value, field.name) for field in dataclasses.fields(Progress)}
+    return Progress(**{**members, "has_ended": value.has_ended != 0})
 
 
 def c_callback(callbacks: _call.Callbacks, report: Callable[[Progress], object]) -> Any:

@@ -62,20 +62,10 @@ def read(
             return 1 if token.is_cancelled else failed
 
         callback = _library.AudioCallback(take)
-        callbacks.run(
-            lambda: _library.invoke(
-                "sd_read",
-                text.encode(),
-                wanted_channels,
-                wanted_rate,
-                callback,
-                None,
-                log,
-                None,
-                path=text,
-            ),
-            token,
-        )
+        callbacks.invoke(
+            token, "sd_read", text.encode(), wanted_channels, wanted_rate, callback, None, log,
+            None, path=text,
+        )  # fmt: skip
     return np.concatenate(blocks, axis=1), rates[0]
 
 
@@ -118,8 +108,5 @@ def write(
     audio = _arrays.audio(array, layout, _arrays.rate(sample_rate))
     given = _settings.encode({"format": SUFFIXES[suffix], **settings})
     with _call.token(None) as token:
-        _call.Callbacks().run(
-            lambda: _library.invoke("sd_write", byref(audio), text.encode(), given, path=text),
-            token,
-        )
+        _call.Callbacks().invoke(token, "sd_write", byref(audio), text.encode(), given, path=text)
     return Path(text)

@@ -85,6 +85,7 @@ class Separator:
     ) -> None:
         self._name = model
         self._repo = repo
+        self._arguments: Dict[str, Any] = {}
         self.update_parameter(
             device=device,
             shifts=shifts,
@@ -115,35 +116,24 @@ class Separator:
         callback_arg: Union[Dict[Any, Any], _NotProvided, None] = NotProvided,
     ) -> None:
         """Changes the arguments that are given, for later separations."""
-        if not isinstance(device, _NotProvided):
-            if device is not None and str(device) != "cpu":
-                _recordings.logger.info("device %s is ignored: everything runs on the CPU", device)
-            self._device = device
-        if not isinstance(shifts, _NotProvided):
-            self._shifts = shifts
-        if not isinstance(overlap, _NotProvided):
-            self._overlap = overlap
-        if not isinstance(split, _NotProvided):
-            self._split = split
-        if not isinstance(segment, _NotProvided):
-            self._segment = segment
-        if not isinstance(jobs, _NotProvided):
-            self._jobs = jobs
-        if not isinstance(progress, _NotProvided):
-            self._progress = progress
-        if not isinstance(callback, _NotProvided):
-            if callback is not None and not callable(callback):
-                raise TypeError(
-                    f"callback is {callback!r}, expected a function that takes a dict, or None"
-                )
-            self._callback = callback
-        if not isinstance(callback_arg, _NotProvided):
-            if callback_arg is not None and not isinstance(callback_arg, dict):
-                raise TypeError(f"callback_arg is {callback_arg!r}, expected a dict or None")
-            self._callback_arg = callback_arg
+        given = {
+            "device": device, "shifts": shifts, "overlap": overlap, "split": split,
+            "segment": segment, "jobs": jobs, "progress": progress, "callback": callback,
+            "callback_arg": callback_arg,
+        }  # fmt: skip
+        given = {name: value for name, value in given.items() if value is not NotProvided}
+        if given.get("device") is not None and str(device) != "cpu":
+            _recordings.logger.info("device %s is ignored: everything runs on the CPU", device)
+        if given.get("callback") is not None and not callable(callback):
+            raise TypeError(
+                f"callback is {callback!r}, expected a function that takes a dict, or None"
+            )
+        if not isinstance(given.get("callback_arg"), (dict, type(None))):
+            raise TypeError(f"callback_arg is {callback_arg!r}, expected a dict or None")
+        self._arguments.update(given)
 
     def _wanted_jobs(self) -> int:
-        return max(1, _arrays.integer(self._jobs, "jobs", 0, 1024))
+        return max(1, _arrays.integer(self._arguments["jobs"], "jobs", 0, 1024))
 
     def _load(self) -> _model.Model:
         if not isinstance(self._name, (str, os.PathLike)):
@@ -174,14 +164,14 @@ class Separator:
         if rate != self._samplerate:
             array = _recordings.convert(array, layout, rate, self._audio_channels, self._samplerate)
             wav = kind(array)
-        with _progress.reporting(bool(self._progress), self._samplerate) as bar:
+        with _progress.reporting(bool(self._arguments["progress"]), self._samplerate) as bar:
             stems = self._engine.separate(
                 array,
-                shifts=self._shifts,
+                shifts=self._arguments["shifts"],
                 seed=random,  # type: ignore[arg-type]
-                overlap=self._overlap,
-                no_split=not self._split,
-                segment=self._segment,
+                overlap=self._arguments["overlap"],
+                no_split=not self._arguments["split"],
+                segment=self._arguments["segment"],
                 progress=self._reporter(array.shape[1], bar),
             )
         return wav, {name: kind(stem) for name, stem in stems.items()}
@@ -189,10 +179,10 @@ class Separator:
     def _reporter(
         self, length: int, bar: Optional[Callable[[_progress.Progress], object]]
     ) -> _progress.ProgressOption:
-        callback = self._callback
+        callback = self._arguments["callback"]
         if callback is None and bar is None:
             return False
-        given = dict(self._callback_arg or {})
+        given = dict(self._arguments["callback_arg"] or {})
 
         def report(progress: _progress.Progress) -> None:
             if bar is not None:
