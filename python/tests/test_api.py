@@ -234,13 +234,3 @@ assert type(found.bass) is Tensor and np.shares_memory(found.mixture.array, orig
 assert type(separator.separate_tensor(origin.array)[1]["bass"]) is np.ndarray
 """
     )
-
-
-def test_real_torch_tensors(music: Any) -> None:
-    torch = pytest.importorskip("torch")
-    separator = api.Separator("demo", shifts=0)
-    wav = torch.from_numpy(music).requires_grad_()
-    origin, stems = separator.separate_tensor(wav)
-    assert origin is wav and isinstance(stems["bass"], torch.Tensor)
-    golden = separator.separate_tensor(music)[1]["bass"]
-    assert np.array_equal(stems["bass"].numpy(), golden)

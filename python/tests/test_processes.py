@@ -51,13 +51,6 @@ def test_eight_threads_share_a_model(model: Model, music: Any) -> None:
     assert all(np.array_equal(golden[seed % 2], array) for seed, array in enumerate(found))
 
 
-def test_two_models_at_once(model: Model, music: Any) -> None:
-    with swift_demucs.load("demo") as other, ThreadPoolExecutor(2) as pool:
-        jobs = [pool.submit(each.separate, music, shifts=0) for each in (model, other)]
-        first, second = (job.result().array for job in jobs)
-    assert np.array_equal(first, second)
-
-
 def test_callbacks_run_in_the_callers_thread(model: Model, music: Any) -> None:
     def threads() -> List[bool]:
         found: List[bool] = []
