@@ -7,11 +7,9 @@ that every poisoned one is in quarantine with its error class. Tests/system/test
 from __future__ import annotations
 
 import argparse
-import contextlib
 import json
 import os
 import random
-import signal
 import tempfile
 import threading
 import time
@@ -34,14 +32,22 @@ from swift_demucs_catalogue.verify import verify
 
 # Error class of each kind of poisoned track.
 POISON = {"text": "unreadable", "long": "too_long", "kill": "internal"}
-# Passes lines to the command; kills it and itself at a track called kill-….
+# Passes lines to the command. At a track called kill-…, kills the command and itself; at one called
+# actor-…, which is tried again, the actor that started it.
 PROGRAM = """
 child = subprocess.Popen([program, *sys.argv[1:]], stdin=subprocess.PIPE)
 os.close(1)
 for line in sys.stdin.buffer:
-    if b'"id": "kill-' in line:
+    track = json.loads(line)
+    mark = track["path"] + ".killed"
+    if track["id"].startswith("kill-"):
         child.kill()
         os.kill(os.getpid(), signal.SIGKILL)
+    if track["id"].startswith("actor-") and not os.path.exists(mark):
+        open(mark, "w").close()
+        child.kill()
+        os.kill(os.getppid(), signal.SIGKILL)
+        sys.exit()
     child.stdin.write(line)
     child.stdin.flush()
 child.stdin.close()
@@ -90,10 +96,8 @@ def trial(folder: Path, arguments: argparse.Namespace) -> None:
     cluster.wait_for_nodes()
     print(f"three nodes after {time.monotonic() - start:.1f} s", flush=True)
     ended = threading.Event()
-    kills: list[str] = []
     killer = threading.Thread(
-        target=kill,
-        args=(cluster, nodes[-1], folder / "stems", len(good), arguments, ended, kills),
+        target=kill, args=(cluster, nodes[-1], folder / "stems", len(good), ended)
     )
     killer.start()
     try:
@@ -102,7 +106,8 @@ def trial(folder: Path, arguments: argparse.Namespace) -> None:
         print(f"{counts} after {time.monotonic() - start:.1f} s", flush=True)
         ended.set()
         killer.join()
-        assert kills.count("actor") == arguments.actor_kills and "node" in kills, kills
+        assert len(list(folder.glob("actor-*.killed"))) == arguments.actor_kills
+        assert sum(node["Alive"] for node in ray.nodes()) == 2, "no node was killed"
         check(folder, job, good, poisoned, counts)
         rerun(folder, manifest, job, good, poisoned)
     finally:
@@ -115,7 +120,10 @@ def trial(folder: Path, arguments: argparse.Namespace) -> None:
 
 def make_tracks(folder: Path, arguments: argparse.Namespace) -> tuple[list[str], dict[str, str]]:
     """Writes all tracks; returns the good names, and the poisoned names with their error class."""
-    good = [f"track-{index:04}" for index in range(arguments.tracks - arguments.poisoned)]
+    good = [
+        f"{'actor' if index < arguments.actor_kills else 'track'}-{index:04}"
+        for index in range(arguments.tracks - arguments.poisoned)
+    ]
     for name in good:
         write_track(folder / f"{name}.wav", arguments.seconds)
     poisoned = {}
@@ -129,52 +137,14 @@ def make_tracks(folder: Path, arguments: argparse.Namespace) -> tuple[list[str],
     return good, poisoned
 
 
-def kill(
-    cluster: Cluster,
-    node: object,
-    stems: Path,
-    good: int,
-    arguments: argparse.Namespace,
-    ended: threading.Event,
-    kills: list[str],
-) -> None:
-    """Kills a node when half of the tracks are done, and actors at random moments."""
-    chance = random.Random(2)
-    moments = sorted(chance.uniform(0.05, 0.95) * good for _ in range(arguments.actor_kills))
-    has_node = True
-    while not ended.wait(0.05) and (moments or has_node):
+def kill(cluster: Cluster, node: object, stems: Path, good: int, ended: threading.Event) -> None:
+    """Kills a node when half of the tracks are done."""
+    while not ended.wait(0.05):
         done = len(list(stems.glob("demo/*/result.json")))
-        if has_node and done >= good / 2:
+        if done >= good / 2:
             print(f"killing a node after {done} tracks", flush=True)
             cluster.remove_node(node, allow_graceful=False)
-            has_node = False
-            kills.append("node")
-        if moments and done >= moments[0]:
-            actors = workers()
-            if not actors:
-                continue
-            print(f"killing an actor after {done} tracks", flush=True)
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(chance.choice(actors), signal.SIGKILL)
-            kills.append("actor")
-            del moments[0]
-
-
-def workers() -> list[int]:
-    """Process numbers of this cluster's actors."""
-    found = []
-    for folder in Path("/proc").glob("[0-9]*"):
-        with contextlib.suppress(OSError):
-            title = folder.joinpath("cmdline").read_bytes().split(b"\0")[0]
-            if title.startswith((b"ray::MapWorker", b"ray::_MapWorker")) and is_ours(folder):
-                found.append(int(folder.name))
-    return sorted(found)
-
-
-def is_ours(folder: Path) -> bool:
-    """Whether this session of Ray started a process: its messages go to the session's folder."""
-    session = ray._private.worker._global_node._session_name
-    return any(session in str(link.readlink()) for link in folder.glob("fd/[12]"))
+            return
 
 
 def check(
