@@ -65,10 +65,8 @@ def full_disk(attack: Attack) -> str:
 @attack("damaged-files")
 def damaged_files(attack: Attack) -> str:
     """Removed results, a damaged record, a database of random bytes, a folder that is a link."""
-    service = attack.service()
-    service.start()
-    data = service.data
-    try:
+    with attack.service() as service:
+        data = service.data
         sound = tone(2)
         job = service.done(sound)
         shutil.rmtree(data / "results" / job["id"])
@@ -95,8 +93,6 @@ def damaged_files(attack: Attack) -> str:
         check("error" in refusal, f"'results' is a link: {refusal}")
         refusal = _refusal(attack.service("--disk-quota", "1kB", data="tiny"))
         check("quota" in refusal, f"--disk-quota 1kB: {refusal}")
-    finally:
-        service.end()
     return (
         "a removed result is made again; a damaged database is set aside; a linked folder and a quota below one "
         "result are refused at the start"

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import threading
 import time
+from contextlib import ExitStack
 from pathlib import Path
 
 from service_client import GatedService, Service, tone, wait_until
@@ -56,11 +56,9 @@ def _kill_at(moment: str, service: GatedService, attack: Attack, accepted: list[
 @attack("kills")
 def kills(attack: Attack) -> str:
     """kill -9 when a job is begun, between its segments, and done: none is lost, no broken stem is served."""
-    service = attack.gated_service()
     moments = ["begun", "between segments", "done"] + ["at random"] * attack.size(0, 50)
     accepted: list[str] = []
-    service.start()
-    try:
+    with attack.gated_service() as service:
         for moment in moments:
             _kill_at(moment, service, attack, accepted)
             service.start()
@@ -71,80 +69,25 @@ def kills(attack: Attack) -> str:
         left = sorted(path.name for path in (service.data / "results").iterdir())
         check(left == sorted(accepted), "the results' folder holds other things than results")
         service.wait_until_empty("inputs", "uploads", "tmp")
-    finally:
-        service.end()
     return f"{len(moments)} kills: {len(accepted)} jobs, none lost, no broken stem"
-
-
-def _unfinished(service: Service) -> list[str]:
-    """Files that are being written."""
-    return [path for path in service.files("cache", "tmp", "uploads", "results") if Path(path).name.startswith(".")]
-
-
-@attack("mix-kills")
-def mix_kills(attack: Attack) -> str:
-    """kill -9 while mixes, other formats and waveforms are written."""
-    service = attack.service()
-    service.start()
-    try:
-        base = f"/v1/separations/{service.done(tone(30))['id']}"
-        targets = [f"{base}/mix?vocals=0.{index}" for index in range(1, 5)] + [
-            f"{base}/stems.zip?format=flac",
-            f"{base}/peaks",
-        ]
-        whole = [service.get(target) for target in targets]
-
-        def ask(target: str) -> None:
-            try:
-                service.get(target)
-            except Exception:  # The reply is cut off: OSError, ValueError, http.client's own errors.
-                pass
-
-        for _ in range(attack.size(3, 20)):
-            for path in sorted((service.data / "cache").rglob("*"), reverse=True):
-                path.rmdir() if path.is_dir() else path.unlink()
-            threads = [threading.Thread(target=ask, args=(target,)) for target in targets]
-            for thread in threads:
-                thread.start()
-            wait_until(
-                lambda: _unfinished(service) or not any(thread.is_alive() for thread in threads),
-                "a file that is being written",
-            )
-            service.kill()
-            for thread in threads:
-                thread.join()
-            service.start()
-            left = _unfinished(service)
-            check(not left, f"temporary files are left after the start: {left}")
-            for index in (0, 3, 5):
-                check(service.get(targets[index]) == whole[index], f"{targets[index]} differs after a kill")
-    finally:
-        service.end()
-    return "no incomplete file is served; temporary files are gone after the next start"
 
 
 @attack("termination")
 def termination(attack: Attack) -> str:
     """SIGTERM with open streams, unread ZIPs, an upload and a running job."""
-    service = attack.gated_service()
-    service.start()
-    held = []
-    try:
+    with attack.gated_service() as service, ExitStack() as held:
         done = service.done(tone(20))["id"]
         service.hold(1)
         running = service.upload(tone(20, 300))[1]["id"]
         service.wait_for_stems(running)
         for target in ["/v1/events"] * 50 + [f"/v1/separations/{done}/stems.zip"] * 5:
-            held.append(service.ask(service.head("GET", target), receive_bytes=4096))
-        held.append(service.ask(service.head("POST", "/v1/separations", "Content-Length: 1000000") + bytes(1000)))
+            held.enter_context(service.ask(service.head("GET", target), receive_bytes=4096))
+        upload = service.head("POST", "/v1/separations", "Content-Length: 1000000") + bytes(1000)
+        held.enter_context(service.ask(upload))
         service.stop()
         service.start()
         check(service.wait(running)["state"] == "done", "the running job does not continue at the next start")
         service.wait_until_empty("uploads")
-    finally:
-        for connection in held:
-            connection.close()
-        service.end()
     return (
         "50 streams, 5 unread ZIPs, an upload and a running job: the service ends, the job continues at the next start"
     )
@@ -173,8 +116,9 @@ def clock(attack: Attack) -> str:
         new.write_text(text + "\n")
         new.rename(offset)
 
-    jump("+0")
-    service = attack.service(
+    # A machine without a clock starts far in the past.
+    jump("-9000d")
+    with attack.service(
         "--keep",
         "24h",
         "--cache-quota",
@@ -187,11 +131,7 @@ def clock(attack: Attack) -> str:
             # The times of files do not jump with the clock.
             "NO_FAKE_STAT": "1",
         },
-    )
-    # A machine without a clock starts far in the past.
-    jump("-9000d")
-    service.start()
-    try:
+    ) as service:
         identifiers = [service.done(tone(0.3, 200 + index))["id"] for index in range(3)]
         created = service.job(identifiers[0])["created"]
         check(created < "2015", f"libfaketime does not work here: {created}")
@@ -212,6 +152,4 @@ def clock(attack: Attack) -> str:
         after = service.wait(job)
         check(after["state"] == "done", f"the job is not done after a jump: {after}")
         check(service.get("/livez")[0] == 200, "the service does not answer")
-    finally:
-        service.end()
     return "jumps by years, forward and back, while the service runs: no result is removed, no job hangs"

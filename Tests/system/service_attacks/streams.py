@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from contextlib import ExitStack
 
 from service_client import Service, multiply_jobs, replies, tone, wait_until
 
@@ -50,10 +51,7 @@ def _read_until(connection: socket.socket, text: bytes) -> None:
 def unread_streams(attack: Attack) -> str:
     """Event streams that nobody reads, with thousands of jobs in the list."""
     jobs, count = attack.size(1000, 10_000), attack.size(100, 200)
-    service = attack.service()
-    service.start()
-    held = []
-    try:
+    with attack.service() as service, ExitStack() as held:
         identifier = service.done(tone(0.2), "shifts=0&stems=bass")["id"]
         service.stop()
         multiply_jobs(service.data, jobs)
@@ -61,7 +59,7 @@ def unread_streams(attack: Attack) -> str:
         service.get("/v1/separations")
         before = service.memory_megabytes
         for _ in range(count):
-            held.append(service.ask(service.head("GET", "/v1/events"), receive_bytes=2048))
+            held.enter_context(service.ask(service.head("GET", "/v1/events"), receive_bytes=2048))
         for _ in range(100):
             check(service.get(f"/v1/separations/{identifier}")[0] == 200, "a job")
         grown = service.memory_megabytes - before
@@ -70,10 +68,6 @@ def unread_streams(attack: Attack) -> str:
         check(
             grown < most or attack.is_sanitized, f"{count} unread streams take {grown:.0f} MB, expected {most:.0f} MB"
         )
-    finally:
-        for connection in held:
-            connection.close()
-        service.end()
     return f"{count} streams of {jobs} jobs take {max(0, grown):.0f} MB; other requests are answered meanwhile"
 
 
@@ -98,19 +92,15 @@ def unread_zips(attack: Attack) -> str:
                 return reply.status, reply.body
 
             check(ask("/livez")[0] == 200, "the first request")
-            held = []
-            try:
+            with ExitStack() as held:
                 for _ in range(25):
-                    held.append(service.ask(service.head("GET", f"{base}/stems.zip"), receive_bytes=2048))
+                    held.enter_context(service.ask(service.head("GET", f"{base}/stems.zip"), receive_bytes=2048))
                 wait_until(
                     lambda: service.descriptor_count > descriptors - len(job["stems"]), "no room for another ZIP"
                 )
                 check(ask("/livez")[0] == 200, "/livez with no descriptor left")
                 status, body = ask(f"{base}/stems.zip")
                 check(status == 503 and b"removed" not in body, f"a ZIP with no descriptor left: {status} {body!r}")
-            finally:
-                for connection in held:
-                    connection.close()
         wait_until(lambda: _has_zip(service, base), "a service that goes on when the clients have gone")
     return "503 that says so; open connections go on; all is well when the clients have gone"
 
