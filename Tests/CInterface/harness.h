@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static const char *root, *folder;
 // Atomic, because threads use CHECK too.
@@ -221,27 +222,7 @@ static inline void write_wav(const char *path, size_t frames, int channels, int 
     free(samples);
 }
 
-// The bytes of a file; NULL if the file doesn't exist.
-static inline char *read_file(const char *path, size_t *count) {
-    FILE *file = fopen(path, "rb");
-    if (!file)
-        return NULL;
-    fseek(file, 0, SEEK_END);
-    *count = (size_t)ftell(file);
-    rewind(file);
-    char *bytes = malloc(*count + 1);
-    *count = fread(bytes, 1, *count, file);
-    bytes[*count] = 0;
-    fclose(file);
-    return bytes;
-}
-
-static inline int exists(const char *path) {
-    FILE *file = fopen(path, "rb");
-    if (file)
-        fclose(file);
-    return file != NULL;
-}
+static inline int exists(const char *path) { return access(path, F_OK) == 0; }
 
 // The last event of a track in a run, and its status.
 typedef struct track_event {

@@ -5,7 +5,6 @@
 #include "swift_demucs.hpp"
 
 #include <cstdint>
-#include <fstream>
 #include <iostream>
 
 inline std::string root, folder;

@@ -3,7 +3,6 @@
 
 #include <float.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
 static char why[SD_MESSAGE_BYTES];
 static sd_model *model;

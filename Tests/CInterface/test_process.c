@@ -7,7 +7,6 @@
 #include <pthread.h>
 #include <signal.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
 static char why[SD_MESSAGE_BYTES];
 
@@ -268,10 +267,7 @@ static void nothing_is_printed(void) {
     use_everything();
     fflush(NULL);
     dup2(out, 1), dup2(err, 2);
-    size_t count = 0;
-    char *text = read_file(path, &count);
-    CHECK(count == 0, "%zu bytes: %.200s", count, text);
-    free(text);
+    CHECK(lseek(file, 0, SEEK_END) == 0, "%s has what was printed", path);
     close(out), close(err), close(file);
 }
 

@@ -1,8 +1,6 @@
 // Results of separating: samples, order of progress, cancelling; buffers, files and streams.
 #include "harness.h"
 
-#include <unistd.h>
-
 static char why[SD_MESSAGE_BYTES];
 static sd_model *model;
 
@@ -499,7 +497,7 @@ static int32_t take_tensor(void *context, const char *name, const int64_t *shape
     return all->count++ == all->stop_at;
 }
 
-static void a_trace_can_be_filtered_and_cancelled_at_each_tensor(void) {
+static void a_trace_is_cancelled_at_each_tensor(void) {
     float *samples = noise(800 * CHANNELS, 3);
     sd_audio mix = audio(samples, 800, CHANNELS, RATE, SD_PLANAR);
     trace_record all = {.stop_at = -1};
@@ -512,12 +510,6 @@ static void a_trace_can_be_filtered_and_cancelled_at_each_tensor(void) {
               sd_trace(model, &mix, 0.1, 0.2, NULL, take_tensor, &all, why, sizeof why));
         CHECK(all.count == index + 1, "went on after tensor %d", index);
     }
-    all = (trace_record){.stop_at = -1};
-    OK(sd_trace(model, &mix, 0, 0, "encoder.?,crosstransformer*", take_tensor, &all, why,
-                sizeof why));
-    CHECK(all.count > 1 && all.count < tensors, "%d of %d tensors", all.count, tensors);
-    FAILS(SD_ERROR_ARGUMENT,
-          sd_trace(model, &mix, 0, 0, "nothing", take_tensor, &all, why, sizeof why));
     sd_model *bag = open_bag();
     FAILS(SD_ERROR_MODEL, sd_trace(bag, &mix, 0, 0, NULL, take_tensor, &all, why, sizeof why));
     sd_close(bag);
@@ -537,7 +529,7 @@ int main(int argc, char **argv) {
         TEST(a_callbacks_result_does_not_cancel_other_calls),
         TEST(a_callback_may_call_the_library),
         TEST(a_track_that_fails_is_an_event_and_does_not_stop_the_others),
-        TEST(a_trace_can_be_filtered_and_cancelled_at_each_tensor),
+        TEST(a_trace_is_cancelled_at_each_tensor),
     };
     if (argc > 2) {
         root = argv[1];
