@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import random
-import threading
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -48,19 +48,10 @@ class Attack:
         return large if self.is_large else small
 
 
-def in_parallel(ask: Callable[[str], int], targets: Iterable[str]) -> Counter[int]:
+def in_parallel(ask: Callable[[str], int], targets: Sequence[str]) -> Counter[int]:
     """Statuses of requests that are sent at once."""
-    statuses: Counter[int] = Counter()
-    threads = [
-        threading.Thread(target=lambda target: statuses.update([ask(target)]), args=(target,)) for target in targets
-    ]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    missing = len(threads) - sum(statuses.values())
-    check(missing == 0, f"{missing} of {len(threads)} requests have no reply: {statuses}")
-    return statuses
+    with ThreadPoolExecutor(len(targets)) as pool:
+        return Counter(pool.map(ask, targets))
 
 
 # Returns the outcome in a few words.
