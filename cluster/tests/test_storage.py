@@ -141,12 +141,6 @@ def test_an_unusable_place_is_refused_before_anything_starts(
     assert message in str(error.value)
 
 
-def test_stems_are_whole_on_sftp(tmp_path: Path, sshd: SSHServer) -> None:
-    write_track(tmp_path / "a.wav")
-    work = job(sshd.url(tmp_path / "stems"), storage=sshd.storage())
-    separated(tmp_path, sshd.url(tmp_path / "a.wav"), work)
-
-
 def test_broken_connections_of_sftp_are_made_anew(
     tmp_path: Path, sshd: SSHServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:

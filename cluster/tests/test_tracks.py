@@ -97,17 +97,6 @@ def test_a_number_that_is_not_positive_is_refused(
     assert message in capsys.readouterr().err
 
 
-def test_lines_of_a_parquet_manifest_go_to_the_command(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    pq.write_table(pa.Table.from_pylist(ROWS), tmp_path / "m.parquet")
-    assert main(["lines", str(tmp_path / "m.parquet")]) == 0
-    assert [json.loads(line) for line in capsys.readouterr().out.splitlines()] == [
-        {"id": "a", "path": "a.wav"},
-        ROWS[1],
-    ]
-
-
 def test_lines_of_a_csv_manifest_go_to_the_command(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
