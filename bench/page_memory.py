@@ -22,21 +22,28 @@ from pathlib import Path
 
 os.environ.setdefault("SE_OFFLINE", "true")
 
+import numpy
+import soundfile
+
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "Page/tests"))
 
+from bench_web import largest_renderer
 from browser import Browser
 from subject import BinarySubject
 
-from bench_web import largest_renderer
-from web_memory import ENDED, write_song
+
+def write_song(path: Path, minutes: float) -> None:
+    """Repeats the demo track."""
+    samples, rate = soundfile.read(ROOT / "Models/demo_track.ogg", dtype="int16")
+    soundfile.write(path, numpy.resize(samples, (int(minutes * 60 * rate), samples.shape[1])), rate)
 
 
 def separate(subject: BinarySubject, song: Path) -> str:
     """Separates the song; returns the job's identifier."""
     headers = {"Content-Type": "audio/wav", "X-Filename": song.name}
     job = json.loads(subject.request("POST", "v1/separations", song.read_bytes(), headers))
-    while job["state"] not in ENDED:
+    while job["state"] not in ("done", "failed", "cancelled"):
         time.sleep(0.5)
         job = json.loads(subject.request("GET", f"v1/separations/{job['id']}"))
     if job["state"] != "done":
