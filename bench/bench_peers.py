@@ -1,24 +1,16 @@
 """Times a segment of the real configuration in our binary and in other runtimes, in the same run.
 
     python bench/bench_peers.py
-    python bench/bench_peers.py --threads 2 --runs 7 --demucs-cpp path/to/demucs.cpp.main \\
-        --ggml ggml-model-htdemucs-4s-f16.bin
+    python bench/bench_peers.py --threads 2 --runs 7
     python bench/bench_peers.py --isa avx2 --precision float32 int8
-    python bench/bench_peers.py --audiocpp path/to/audio.cpp --threads 2
 
 PyTorch, ONNX Runtime and OpenVINO run only the core, between the STFT and its inverse, of the
 seeded model that seeded_model.py builds. Ours (`swift-demucs bench`) runs the whole forward pass
-with both transforms, with the same checkpoint. demucs.cpp is timed as a whole process, with its
-loading, on a WAV file of one segment; its model has its own format and any weights.
+with both transforms, with the same checkpoint.
 
 With --isa all programs use only that instruction set. PyTorch is the only peer that can: OpenVINO
 crashes when its oneDNN is limited to AVX2, and ONNX Runtime has no such option. Two sets may be
 given for ours, as in `--isa avx2 avxvnni`; PyTorch then uses the first.
-
-With --audiocpp it compares whole processes on a track of 24 s instead, without shifts: builds of
-audio.cpp, demucs itself and ours, with the same checkpoint and track. The table has their peak
-memory and the SNR of their worst stem against demucs too. audio.cpp writes 16-bit WAV, which limits
-its SNR; the others write float32.
 
 For each number of threads all runtimes alternate, --runs times after one turn as warm-up. Prints
 medians and ranges, and how many times as fast as each peer ours is, as Markdown.
@@ -28,21 +20,26 @@ from __future__ import annotations
 
 import argparse
 import os
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "reference"))
 
-import audio_cpp
 import native
 import seeded_model as reference
 import torch
-import wav_file
 from core import Core, core_inputs
 from fixture import noise
-from peer_timers import PRECISIONS, Timer, onnx_runtime, open_vino, ours, rotate, table, timed
+from peer_timers import (
+    PRECISIONS,
+    onnx_runtime,
+    open_vino,
+    ours,
+    pytorch,
+    rotate,
+    table,
+)
 
 # Environment variables that limit PyTorch, MKL and oneDNN to an instruction set; read when they load.
 PYTORCH_SETS = {
@@ -54,41 +51,16 @@ PYTORCH_SETS = {
 }
 
 
-def pytorch(core: Core, inputs: tuple[torch.Tensor, ...], threads: int) -> Timer:
-    """Timer of PyTorch in float32."""
-
-    def run() -> None:
-        torch.set_num_threads(threads)
-        with torch.no_grad():
-            core(*inputs)
-
-    return timed(run)
-
-
-def demucs_cpp(binary: Path, model: Path, track: Path, threads: int) -> Timer:
-    """Timer of the whole program on a track of one segment, with its loading."""
-    environment = {**os.environ, "OMP_NUM_THREADS": str(threads)}
-
-    def run() -> None:
-        with tempfile.TemporaryDirectory() as out:
-            command = [str(binary), str(model), str(track), out]
-            subprocess.run(command, check=True, capture_output=True, env=environment)
-
-    return timed(run)
-
-
 def measure(given: argparse.Namespace, work: Path) -> None:
     """Builds the model, and measures and prints for each number of threads."""
     checkpoint = work / "model.safetensors"
     configuration = reference.CONFIGURATIONS["htdemucs"]
-    reference.save_safetensors(reference.build(configuration, given.seed), checkpoint)
+    reference.save_safetensors(reference.build(configuration, 1), checkpoint)
     model = reference.load(checkpoint)
     length = int(model.segment * model.samplerate)
     mix = noise("bench", 1, model.audio_channels, length, deviation=0.1)
     inputs = core_inputs(model, mix)
     arrays = [value.numpy() for value in inputs]
-    track = work / "segment.wav"
-    wav_file.write(track, mix[0], model.samplerate)
     core = Core(model).eval()
 
     graph = work / "core.onnx"
@@ -105,8 +77,6 @@ def measure(given: argparse.Namespace, work: Path) -> None:
             timers["ONNX Runtime float32"] = onnx_runtime(graph, arrays, threads)
             timers["OpenVINO float32"] = open_vino(graph, arrays, threads, "f32")
             timers["OpenVINO bfloat16"] = open_vino(graph, arrays, threads, "bf16")
-        if given.demucs_cpp:
-            timers["demucs.cpp"] = demucs_cpp(given.demucs_cpp, given.ggml, track, threads)
         for isa in given.isa or [None]:
             for precision in given.precision:
                 name = " ".join(filter(None, ("ours", isa, precision)))
@@ -124,21 +94,7 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--precision", nargs="+", choices=PRECISIONS, default=PRECISIONS)
     parser.add_argument("--isa", nargs="+", help="instruction sets of ours; avx2 comes first")
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--demucs-cpp", type=Path, help="its program that separates a file")
-    parser.add_argument("--ggml", type=Path, help="the model for demucs.cpp, in its format")
-    parser.add_argument(
-        "--audiocpp",
-        type=audio_cpp.checkout,
-        nargs="+",
-        metavar="CHECKOUT",
-        help="separate a track with these checkouts' builds; rows have the folders' names",
-    )
     given = parser.parse_args()
-    if given.audiocpp and (given.isa or given.demucs_cpp):
-        parser.error("--audiocpp goes with neither --isa nor --demucs-cpp")
-    if bool(given.demucs_cpp) != bool(given.ggml):
-        parser.error("--demucs-cpp and --ggml go together")
     if given.isa:
         held = PYTORCH_SETS.get(given.isa[0])
         if held is None:
@@ -146,7 +102,7 @@ def main() -> None:
         if any(os.environ.get(name) != value for name, value in held.items()):
             os.execve(sys.executable, [sys.executable, *sys.argv], {**os.environ, **held})
     with tempfile.TemporaryDirectory() as folder:
-        (audio_cpp.measure if given.audiocpp else measure)(given, Path(folder))
+        measure(given, Path(folder))
 
 
 if __name__ == "__main__":

@@ -8,9 +8,8 @@ The weights are seeded (reference/roformer_core.py), and the chunk is noise of t
 with both transforms; ONNX Runtime and OpenVINO only the core, from the bands' numbers to the masks.
 
 All runtimes alternate, --runs times after one turn as warm-up. Prints medians and ranges, and how
-many times as fast as each peer ours is, as Markdown. --work keeps the checkpoint and the graph for the
-next call. Needs requirements-roformer.txt in an environment of its own, and onnx, onnxscript,
-onnxruntime and openvino.
+many times as fast as each peer ours is, as Markdown. Needs requirements-roformer.txt in an environment
+of its own, and onnx, onnxscript, onnxruntime and openvino.
 """
 
 from __future__ import annotations
@@ -24,40 +23,35 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "reference"))
 
 import native
 import roformer_core
-import torch
 from fixture import noise
-from peer_timers import PRECISIONS, Timer, onnx_runtime, open_vino, ours, rotate, table, timed
+from peer_timers import (
+    PRECISIONS,
+    Timer,
+    onnx_runtime,
+    open_vino,
+    ours,
+    pytorch,
+    rotate,
+    table,
+)
 
 PEERS = ("pytorch", "onnx", "openvino")
 
 
-def pytorch(model: torch.nn.Module, mix: torch.Tensor, threads: int, bfloat16: bool) -> Timer:
-    """Timer of the whole forward pass in PyTorch."""
-
-    def run() -> None:
-        torch.set_num_threads(threads)
-        with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=bfloat16):
-            model(mix)
-
-    return timed(run)
-
-
 def measure(given: argparse.Namespace, work: Path) -> None:
     """Builds the model, and measures and prints."""
-    model = roformer_core.build(given.name, given.seed)
+    model = roformer_core.build(given.name, 1)
     checkpoint, graph = work / f"{given.name}.safetensors", work / f"{given.name}.onnx"
-    if not checkpoint.exists():
-        roformer_core.save(model, given.name, checkpoint)
+    roformer_core.save(model, given.name, checkpoint)
     samples = roformer_core.CONFIGURATIONS[given.name][2]
     mix = noise("bench", 1, 2, samples, deviation=0.1)
     timers: dict[str, Timer] = {}
     if "pytorch" in given.peers:
-        timers["PyTorch float32"] = pytorch(model, mix, given.threads, bfloat16=False)
-        timers["PyTorch bfloat16"] = pytorch(model, mix, given.threads, bfloat16=True)
+        timers["PyTorch float32"] = pytorch(model, (mix,), given.threads)
+        timers["PyTorch bfloat16"] = pytorch(model, (mix,), given.threads, bfloat16=True)
     if {"onnx", "openvino"} & set(given.peers):
         x = roformer_core.core_input(model, mix)
-        if not graph.exists():
-            roformer_core.export(given.name, given.seed, 1.0, x, graph)
+        roformer_core.export(given.name, 1, 1.0, x, graph)
         if "onnx" in given.peers:
             timers["ONNX Runtime float32"] = onnx_runtime(graph, [x.numpy()], given.threads)
         if "openvino" in given.peers:
@@ -84,13 +78,7 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--precision", nargs="*", choices=PRECISIONS, default=PRECISIONS)
     parser.add_argument("--peers", nargs="*", choices=PEERS, default=PEERS)
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--work", type=Path, help="keep what was made in this folder")
     given = parser.parse_args()
-    if given.work:
-        given.work.mkdir(parents=True, exist_ok=True)
-        measure(given, given.work)
-        return
     with tempfile.TemporaryDirectory() as folder:
         measure(given, Path(folder))
 

@@ -9,14 +9,13 @@ import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
+import torch
 
 PRECISIONS = ("float32", "bfloat16", "int8")
 
 Timer = Callable[[], float]
-Result = TypeVar("Result")
 
 
 def timed(run: Callable[[], object]) -> Timer:
@@ -28,6 +27,19 @@ def timed(run: Callable[[], object]) -> Timer:
         return time.perf_counter() - start
 
     return timer
+
+
+def pytorch(
+    module: torch.nn.Module, inputs: tuple[torch.Tensor, ...], threads: int, bfloat16: bool = False
+) -> Timer:
+    """Timer of a forward pass in PyTorch, in float32 or with bfloat16 autocast."""
+
+    def run() -> None:
+        torch.set_num_threads(threads)
+        with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=bfloat16):
+            module(*inputs)
+
+    return timed(run)
 
 
 def onnx_runtime(graph: Path, inputs: list[np.ndarray], threads: int) -> Timer:
@@ -71,14 +83,14 @@ def ours(binary: Path, checkpoint: Path, threads: int, precision: str, isa: str 
     return timer
 
 
-def rotate(timers: dict[str, Callable[[], Result]], runs: int) -> dict[str, list[Result]]:
-    """The results of each run, such as its seconds; the first turn is a warm-up and not counted."""
-    found: dict[str, list[Result]] = {name: [] for name in timers}
+def rotate(timers: dict[str, Timer], runs: int) -> dict[str, list[float]]:
+    """The seconds of each run; the first turn is a warm-up and not counted."""
+    found: dict[str, list[float]] = {name: [] for name in timers}
     for turn in range(runs + 1):
         for name, timer in timers.items():
-            result = timer()
+            seconds = timer()
             if turn > 0:
-                found[name].append(result)
+                found[name].append(seconds)
     return found
 
 
