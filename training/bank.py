@@ -2,11 +2,10 @@
 
     python bank.py BANK_DIR --songs 1500 --seconds 20
 
-Every fifth seed is a song of the formula kind; the others are sampled. With `--kind` all songs are
-of one kind.
-Each song is a file named by its seed, with stems [4, 2, n] in 16-bit integers. Files appear one
-after the other, each of them complete, so training may start on the first few while the rest are
-being made. Existing songs are kept.
+Every fifth seed is a song of the formula kind; the others are sampled. Each song is a file named by
+its seed, with stems [4, 2, n] in 16-bit integers. Files appear one after the other, each of them
+complete, so training may start on the first few while the rest are being made. Existing songs are
+kept.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from generate import FIRST_HELD_OUT_SEED, KINDS, generate
+from generate import FIRST_HELD_OUT_SEED, generate
 from oscillators import Array
 
 # Leaves headroom: a single stem may be louder than the mixture, whose peak is below one.
@@ -25,7 +24,7 @@ FORMULA_EVERY = 5
 
 
 def kind_of(seed: int) -> str:
-    """The kind of a seed's song in a bank of both kinds."""
+    """The kind of a seed's song in a bank."""
     return "sampled" if seed % FORMULA_EVERY else "formula"
 
 
@@ -57,7 +56,6 @@ def main() -> None:
     parser.add_argument("--songs", type=int, default=300)
     parser.add_argument("--seconds", type=float, default=20.0)
     parser.add_argument("--first-seed", type=int, default=0)
-    parser.add_argument("--kind", choices=KINDS, help="kind of all songs (default: both kinds)")
     options = parser.parse_args()
     last = options.first_seed + options.songs
     if last > FIRST_HELD_OUT_SEED:
@@ -68,7 +66,7 @@ def main() -> None:
     for seed in range(options.first_seed, last):
         path = options.directory / f"{seed:07d}.npy"
         if not path.exists():
-            store(path, generate(seed, options.seconds, options.kind or kind_of(seed)))
+            store(path, generate(seed, options.seconds, kind_of(seed)))
             print(path, flush=True)
 
 

@@ -47,10 +47,11 @@ from mixing import Batches
 from optimiser import Average, Optimiser
 from reference import HTDemucs, load, save_safetensors
 from song import STEMS
-from validation import VALIDATION_SONGS, Validation
+from validation import Validation
 
 CONFIGURATION: dict[str, Any] = {
     "sources": list(STEMS),
+    "channels": 16,
     "bottom_channels": 128,
     "dconv_mode": 3,
     "t_layers": 3,
@@ -66,14 +67,13 @@ LOG_STEPS = 20
 WARM_UP_STEPS = 100
 # Settings that the state stores, with their values in a new training.
 SETTINGS = {
-    "channels": 16,
-    "seconds": 2.0,
     "batch": 2,
     "long_batch": 2,
     "rate": 1.5e-3,
-    "decay": 0.999,
-    "clip": 0.2,
 }
+SECONDS = 2.0  # length of an excerpt before the end of the cooldown
+DECAY = 0.999  # of the moving average of the weights
+LARGEST_NORM = 0.2  # of the gradient
 
 
 def rate_at(step: int, cooled: float, peak: float) -> float:
@@ -92,7 +92,7 @@ class Training:
         torch.manual_seed(1)
         self.model = self.build()
         self.optimiser = Optimiser(self.model, options.rate)
-        self.average = Average(self.model, options.decay)
+        self.average = Average(self.model, DECAY)
         # One copy for each worker, with shared parameters and its own gradients.
         self.replicas = [self.model]
         for _ in range(options.workers - 1):
@@ -110,12 +110,12 @@ class Training:
 
     def build(self) -> HTDemucs:
         """A model with random weights."""
-        return HTDemucs(channels=self.options.channels, **CONFIGURATION).to(self.device)
+        return HTDemucs(**CONFIGURATION).to(self.device)
 
-    def start(self, model: HTDemucs, checkpoint: Path) -> None:
-        """Takes the weights of an exported model of the same width, read from a file."""
-        self.model.load_state_dict(model.state_dict())
-        self.average = Average(self.model, self.options.decay)
+    def start(self, checkpoint: Path) -> None:
+        """Takes the weights of an exported model, read from a file."""
+        self.model.load_state_dict(load(checkpoint).state_dict())
+        self.average = Average(self.model, DECAY)
         with safe_open(checkpoint, "pt") as file:
             self.step = self.first = int((file.metadata() or {}).get("training_steps", 0))
 
@@ -173,7 +173,7 @@ class Training:
         options = self.options
         if self.cooled(step) >= 1 - LONG_SHARE:
             return batches.draw(step, options.long_batch, float(CONFIGURATION["segment"]))
-        return batches.draw(step, options.batch, options.seconds)
+        return batches.draw(step, options.batch, SECONDS)
 
     def advance(self, batches: Batches) -> float:
         """Trains one step; returns its loss."""
@@ -188,7 +188,7 @@ class Training:
                 mine.grad += other.grad
         for mine in self.model.parameters():
             mine.grad /= options.workers
-        nn.utils.clip_grad_norm_(self.model.parameters(), options.clip)
+        nn.utils.clip_grad_norm_(self.model.parameters(), LARGEST_NORM)
         self.optimiser.step(self.rate)
         self.step += 1
         self.average.update(self.model, self.step - self.first)
@@ -206,7 +206,7 @@ def run(training: Training, options: argparse.Namespace) -> None:
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
     batches = Batches(options.bank, training.device)
-    validation = Validation(options.work, float(CONFIGURATION["segment"]), options.kind)
+    validation = Validation(options.work, float(CONFIGURATION["segment"]))
     log = (options.work / "log.jsonl").open("a")
 
     def note(entry: dict[str, Any]) -> None:
@@ -278,28 +278,16 @@ def main() -> None:
         "--steps", type=int, default=sys.maxsize, help="stop after this many steps in total"
     )
     parser.add_argument(
-        "--cooldown",
-        type=int,
-        metavar="STEPS",
-        help="let the rate fall to zero over this many steps",
+        "--cooldown", type=int, metavar="STEPS", help="let the rate fall to zero over so many steps"
     )
     parser.add_argument("--start", type=Path, metavar="FILE", help="begin with an exported model")
     parser.add_argument(
         "--export", type=Path, metavar="FILE", help="write the averaged weights, do not train"
     )
-    parser.add_argument(
-        "--kind",
-        choices=sorted({kind for _, kind in VALIDATION_SONGS}),
-        help="kind of the validation songs (default: both)",
-    )
     for name, what in {
-        "channels": "channels of the first layer; those of the model with --start",
-        "seconds": "length of an excerpt before the end of the cooldown",
         "batch": "excerpts of a step",
         "long_batch": "excerpts of a step at the end of the cooldown",
         "rate": "highest learning rate",
-        "decay": "decay of the moving average",
-        "clip": "largest norm of the gradient",
     }.items():
         parser.add_argument(
             "--" + name.replace("_", "-"),
@@ -321,16 +309,9 @@ def main() -> None:
     if path.exists():
         state = torch.load(path, map_location=options.device, weights_only=True)
     known = {**SETTINGS, **(state["settings"] if state else {})}
-    exported = load(options.start) if options.start and not state else None
-    if exported:
-        known["channels"] = exported._init_args_kwargs[1]["channels"]
-        if options.channels not in (None, known["channels"]):
-            parser.error(
-                f"{options.start} has {known['channels']} channels, not {options.channels}"
-            )
-    for name, value in known.items():
+    for name in SETTINGS:
         if getattr(options, name) is None:
-            setattr(options, name, value)
+            setattr(options, name, known[name])
     batches = math.gcd(options.batch, options.long_batch)
     if options.workers is None:
         options.workers = math.gcd(batches, os.cpu_count() or 1) if options.device == "cpu" else 1
@@ -347,8 +328,8 @@ def main() -> None:
         training.load(state)
     elif options.export:
         parser.error(f"{training.path}: no such file; nothing was trained in {options.work}")
-    elif exported:
-        training.start(exported, options.start)
+    elif options.start:
+        training.start(options.start)
     if options.cooldown and training.cooldown is None:
         training.cooldown = [training.step, options.cooldown]
     if options.export:

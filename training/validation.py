@@ -26,17 +26,18 @@ VALIDATION_SONGS = [
 class Validation:
     """Loss and SDR on a few songs, generated at first use and kept in the working folder."""
 
-    def __init__(self, work: Path, seconds: float, kind: str | None = None) -> None:
+    def __init__(self, work: Path, seconds: float) -> None:
         self.path = work / "validation.npy"
         self.seconds = seconds
-        self.songs = [song for song in VALIDATION_SONGS if kind in (None, song[1])]
 
     @functools.cached_property
     def stems(self) -> Array:
         """The stems of all songs [songs, 4, 2, n]."""
         if not self.path.exists():
             pending = self.path.with_name("validation.pending.npy")
-            np.save(pending, np.stack([generate(seed, 12.0, kind) for seed, kind in self.songs]))
+            np.save(
+                pending, np.stack([generate(seed, 12.0, kind) for seed, kind in VALIDATION_SONGS])
+            )
             pending.rename(self.path)
         return np.load(self.path, mmap_mode="r")
 

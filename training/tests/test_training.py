@@ -140,15 +140,3 @@ def test_an_equaliser_curve_changes_its_band_alone():
     louder = mixing.changed(sound, 44_100, 1.0, curve)
     plain = mixing.changed(sound, 44_100, 1.0, None)
     assert np.allclose(louder, 2 * plain, atol=1e-4)
-
-
-def test_a_width_that_is_not_the_models_is_refused(folder):
-    """The message has both widths."""
-    command = [sys.executable, "train.py", str(folder / "bank"), "--work", str(folder / "refused")]
-    model = ROOT.parent / "Models/demo.safetensors"
-    done = subprocess.run(
-        [*command, "--start", str(model), "--channels", "24"],
-        cwd=ROOT, capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert done.returncode == 2
-    assert "has 16 channels, not 24" in done.stderr
