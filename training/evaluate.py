@@ -14,8 +14,7 @@ stem.
 The score is the signal-to-distortion ratio of the Music Demixing Challenge (Mitsufuji et al.
 2022): one number for a song and stem, 10 log10((sum s^2 + 1e-7) / (sum (s - e)^2 + 1e-7)) over
 both channels. The table shows medians over songs, for the model and for the mixture taken as the
-estimate of each stem. The last column is the SDR after what the stems leave of the mixture is
-shared equally among them, so that they add up to it. A stem below -60 dB is silent and not scored.
+estimate of each stem. A stem below -60 dB is silent and not scored.
 """
 
 from __future__ import annotations
@@ -42,25 +41,15 @@ def mdx_sdr(truth: Array, estimate: Array) -> float:
     return float(10 * np.log10((np.square(truth).sum() + SMALL) / (distortion + SMALL)))
 
 
-def si_sdr(truth: Array, estimate: Array) -> float:
-    """SI-SDR in dB: the truth is first scaled to fit the estimate best."""
-    truth, estimate = truth.astype(np.float64), estimate.astype(np.float64)
-    target = truth * ((truth * estimate).sum() / max(np.square(truth).sum(), SMALL))
-    return float(
-        10
-        * np.log10((np.square(target).sum() + SMALL) / (np.square(target - estimate).sum() + SMALL))
-    )
-
-
 class Separation:
     """Separation by the official package."""
 
-    def __init__(self, checkpoint: Path, threads: int) -> None:
+    def __init__(self, checkpoint: Path) -> None:
         import torch
 
         from reference import apply_model, load
 
-        torch.set_num_threads(threads)
+        torch.set_num_threads(1)
         torch.set_flush_denormal(True)
         self.model = load(checkpoint)
         self.apply = apply_model
@@ -74,20 +63,6 @@ class Separation:
         normal = self.tensor((mixture - shift) / scale)[None]
         stems = self.apply(self.model, normal, shifts=0, split=True, overlap=0.25)[0]
         return stems.numpy() * scale + shift
-
-
-def read_stems(directory: Path) -> Array:
-    """Stems [4, 2, n] from one file each."""
-    import soundfile
-
-    stems = []
-    for name in STEMS:
-        path = directory / f"{name}.wav"
-        sound, rate = soundfile.read(str(path), dtype="float32", always_2d=True)
-        if rate != RATE_HZ:
-            raise SystemExit(f"{path}: {rate} Hz, expected {RATE_HZ} Hz")
-        stems.append(sound.T)
-    return np.stack(stems)
 
 
 def recorded(parts: list[str]) -> tuple[list[int], Array]:
@@ -109,6 +84,11 @@ def recorded(parts: list[str]) -> tuple[list[int], Array]:
     return stems, np.stack(
         [np.pad(sound, ((0, 0), (0, count - sound.shape[1]))) for sound in sounds]
     )
+
+
+def read_stems(directory: Path) -> Array:
+    """Stems [4, 2, n] from one file each."""
+    return recorded([f"{name}={directory / name}.wav" for name in STEMS])[1]
 
 
 def gains(parts: Array, estimates: Array) -> tuple[Array, Array]:
@@ -138,16 +118,13 @@ def report_gains(files: list[str], stems: list[int], parts: Array, estimates: Ar
 
 
 def score(stems: Array, estimates: Array) -> dict[str, dict[str, float]]:
-    """All measures of every stem that is not silent."""
+    """The SDR of every stem that is not silent, for the mixture and for the estimates."""
     mixture = mixture_of(stems)
-    found: dict[str, dict[str, float]] = {"mixture": {}, "sdr": {}, "si-sdr": {}, "shared": {}}
-    left = (mixture - estimates.sum(0)) / len(STEMS)
+    found: dict[str, dict[str, float]] = {"mixture": {}, "sdr": {}}
     for name, truth, estimate in zip(STEMS, stems, estimates, strict=True):
         if np.square(truth, dtype=np.float64).mean() > SILENT:
             found["mixture"][name] = mdx_sdr(truth, mixture)
             found["sdr"][name] = mdx_sdr(truth, estimate)
-            found["si-sdr"][name] = si_sdr(truth, estimate)
-            found["shared"][name] = mdx_sdr(truth, estimate + left)
     return found
 
 
@@ -176,19 +153,12 @@ def report(rows: list[dict[str, dict[str, float]]], path: Path | None) -> None:
 
 def songs(options: argparse.Namespace) -> Iterator[tuple[int, Array]]:
     """Seeds and stems of the songs that the options choose, generated or read."""
-    for seed in range(options.first_seed, options.first_seed + options.songs):
+    for seed in range(FIRST_HELD_OUT_SEED, FIRST_HELD_OUT_SEED + options.songs):
         if options.read:
             yield seed, read_stems(options.read / str(seed))
         else:
-            yield (
-                seed,
-                generate(
-                    seed,
-                    options.seconds,
-                    options.kind,
-                    held_out_instruments=options.held_out_instruments,
-                ),
-            )
+            held_out = options.held_out_instruments
+            yield seed, generate(seed, options.seconds, options.kind, held_out_instruments=held_out)
 
 
 def write_songs(songs: Iterator[tuple[int, Array]], directory: Path) -> None:
@@ -216,10 +186,8 @@ def main() -> None:
         "--parts", nargs="+", metavar="STEM=FILE", help="score MODEL on this recording"
     )
     parser.add_argument("--songs", type=int, default=50)
-    parser.add_argument("--first-seed", type=int, default=FIRST_HELD_OUT_SEED)
     parser.add_argument("--seconds", type=float, default=12.0)
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all scores here")
-    parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args()
     if [options.checkpoint, options.estimates, options.write].count(None) != 2:
         parser.error("give one of MODEL, --estimates, --write")
@@ -228,7 +196,7 @@ def main() -> None:
     if options.write:
         write_songs(songs(options), options.write)
         return
-    separate = Separation(options.checkpoint, options.threads) if options.checkpoint else None
+    separate = Separation(options.checkpoint) if options.checkpoint else None
     if options.parts:
         indices, parts = recorded(options.parts)
         stems = np.zeros((len(STEMS), *parts.shape[1:]), dtype=np.float32)

@@ -78,7 +78,7 @@ def song(checkpoint: Path, picture: Path, seed: int, seconds: float) -> None:
     """Plots the mixture on top; below, each true stem beside its estimate."""
     stems = generate(seed, seconds)
     mixture = mixture_of(stems)
-    estimates = Separation(checkpoint, 1)(mixture)
+    estimates = Separation(checkpoint)(mixture)
     figure = plt.figure(figsize=(11, 13))
     grid = figure.add_gridspec(5, 2)
     spectrogram(figure.add_subplot(grid[0, :]), mixture, f"mixture (seed {seed:,})")

@@ -7,7 +7,6 @@ from pathlib import Path
 
 sys.path.append(str(Path(__file__).parent.parent / "reference"))
 
-from demucs import augment
 from seeded_model import HTDemucs, apply_model, load, save_safetensors
 
-__all__ = ["HTDemucs", "apply_model", "augment", "load", "save_safetensors"]
+__all__ = ["HTDemucs", "apply_model", "load", "save_safetensors"]
