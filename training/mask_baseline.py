@@ -1,18 +1,16 @@
-"""Scores of the best fixed frequency mask for each stem: a filter that does not change over time.
+"""Scores of the best fixed stereo mask for each stem: a filter that does not change over time.
 
-    python mask_baseline.py --training-songs 60 --songs 50
+    python mask_baseline.py --kind formula
 
-The mask of a stem has one real gain per frequency, fitted on training songs by least squares (each
-song has the same weight: its error counts relative to the energy of its stem) and applied to
-held-out songs. The stereo mask has one gain for the middle (left plus right) and another for the
-sides (left minus right), so it can also use the stereo position. If these scores were high, a model
-could separate without learning timbre; the scores of the mask must stay below 3 dB.
+The mask of a stem has one real gain per frequency for the middle (left plus right) and another for
+the sides (left minus right), fitted on training songs by least squares (each song has the same
+weight: its error counts relative to the energy of its stem) and applied to held-out songs. If these
+scores were high, a model could separate without learning timbre; they must stay about 3 dB or less.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 
 import numpy as np
 from scipy import signal
@@ -38,8 +36,8 @@ def sound_of(spectra: Array, count: int) -> Array:
     return np.stack([middle + side, middle - side]) * np.sqrt(0.5)
 
 
-def fit(training_songs: int, seconds: float, kind: str) -> dict[str, Array]:
-    """Masks [4, 2, frequency] by name, with the smallest sum of relative errors."""
+def fit(training_songs: int, seconds: float, kind: str) -> Array:
+    """The masks [4, 2, frequency] with the smallest sum of relative errors."""
     bins = WINDOW_SAMPLES // 2 + 1
     shared, power = np.zeros((4, 2, bins)), np.zeros((4, 2, bins))
     for seed in range(training_songs):
@@ -50,10 +48,7 @@ def fit(training_songs: int, seconds: float, kind: str) -> dict[str, Array]:
             if energy > 0:
                 shared[k] += (spectrum(stem) * whole.conj()).real.sum(2) / energy
                 power[k] += np.square(np.abs(whole)).sum(2) / energy
-    return {
-        "mask": (shared.sum(1) / np.maximum(power.sum(1), 1e-30))[:, None].repeat(2, 1),
-        "stereo mask": shared / np.maximum(power, 1e-30),
-    }
+    return shared / np.maximum(power, 1e-30)
 
 
 def main() -> None:
@@ -67,25 +62,16 @@ def main() -> None:
     parser.add_argument("--kind", choices=KINDS, default="sampled")
     options = parser.parse_args()
     masks = fit(options.training_songs, options.seconds, options.kind)
-    scores: dict[str, dict[str, list[float]]] = {
-        name: {measure: [] for measure in ("mixture", *masks)} for name in STEMS
-    }
+    scores: dict[str, list[float]] = {name: [] for name in STEMS}
     for seed in range(FIRST_HELD_OUT_SEED, FIRST_HELD_OUT_SEED + options.songs):
         stems = generate(seed, options.seconds, options.kind)
-        mixture = mixture_of(stems)
-        whole = spectrum(mixture)
-        for k, (name, stem) in enumerate(zip(STEMS, stems, strict=True)):
-            if not stem.any():
-                continue
-            scores[name]["mixture"].append(mdx_sdr(stem, mixture))
-            for which, gains in masks.items():
-                estimate = sound_of(whole * gains[k, :, :, None], stem.shape[1])
-                scores[name][which].append(mdx_sdr(stem, estimate))
-    report = {
-        name: {measure: float(np.median(values)) for measure, values in found.items()}
-        for name, found in scores.items()
-    }
-    print(json.dumps(report, indent=2))
+        whole = spectrum(mixture_of(stems))
+        for name, stem, gains in zip(STEMS, stems, masks, strict=True):
+            if stem.any():
+                estimate = sound_of(whole * gains[:, :, None], stem.shape[1])
+                scores[name].append(mdx_sdr(stem, estimate))
+    for name, values in scores.items():
+        print(f"{name}: {np.median(values):.2f} dB")
 
 
 if __name__ == "__main__":
