@@ -14,10 +14,10 @@ plays a sound font, a kit and a voice that training never hears.
 from __future__ import annotations
 
 import argparse
-import struct
 from pathlib import Path
 
 import numpy as np
+from scipy.io import wavfile
 
 import bass
 import drums
@@ -77,28 +77,8 @@ def _formula(seed: int, seconds: float) -> Array:
 
 
 def write_wav(path: Path, sound: Array) -> None:
-    """Writes [2, n] as 32-bit float WAV, without further chunks."""
-    data = np.ascontiguousarray(sound.T, dtype="<f4").tobytes()
-    channels, count = sound.shape
-    form = struct.pack("<HHIIHH", 3, channels, RATE_HZ, 4 * channels * RATE_HZ, 4 * channels, 32)
-    chunks = [(b"fmt ", form), (b"fact", struct.pack("<I", count)), (b"data", data)]
-    size = 4 + sum(8 + len(content) for _, content in chunks)
-    with path.open("wb") as file:
-        file.write(b"RIFF" + struct.pack("<I", size) + b"WAVE")
-        for name, content in chunks:
-            file.write(name + struct.pack("<I", len(content)) + content)
-
-
-def write_vorbis(path: Path, sound: Array) -> None:
-    """Writes [2, n] as Ogg Vorbis."""
-    import soundfile
-
-    with soundfile.SoundFile(
-        str(path), "w", RATE_HZ, 2, format="OGG", subtype="VORBIS", compression_level=0.4
-    ) as file:
-        # In blocks, because libsndfile keeps a whole write on its stack.
-        for start in range(0, sound.shape[1], RATE_HZ):
-            file.write(sound[:, start : start + RATE_HZ].T)
+    """Writes [2, n] as 32-bit float WAV."""
+    wavfile.write(path, RATE_HZ, np.ascontiguousarray(sound.T, dtype=np.float32))
 
 
 def main() -> None:
@@ -113,14 +93,14 @@ def main() -> None:
     parser.add_argument("--vorbis", action="store_true", help="write Ogg Vorbis instead of WAV")
     parser.add_argument("directory", type=Path, metavar="OUT_DIR")
     options = parser.parse_args()
-    stems = generate(
-        options.seed,
-        options.seconds,
-        options.kind,
-        held_out_instruments=options.held_out_instruments,
-    )
+    held_out = options.held_out_instruments
+    stems = generate(options.seed, options.seconds, options.kind, held_out_instruments=held_out)
     options.directory.mkdir(parents=True, exist_ok=True)
-    write, suffix = (write_vorbis, "ogg") if options.vorbis else (write_wav, "wav")
+    write, suffix = write_wav, "wav"
+    if options.vorbis:
+        from sampled.mix import write_vorbis as write
+
+        suffix = "ogg"
     write(options.directory / f"mixture.{suffix}", mixture_of(stems))
     for name, stem in zip(STEMS, stems, strict=True):
         write(options.directory / f"{name}.{suffix}", stem)

@@ -7,6 +7,7 @@ so that the stems still add up to the mixture.
 from __future__ import annotations
 
 import io
+from pathlib import Path
 
 import numpy as np
 from scipy import ndimage, signal
@@ -49,17 +50,25 @@ def limiter(mixture: Array, ceiling: float) -> Array:
     return np.minimum(gain, wanted).astype(np.float32)
 
 
+def write_vorbis(file: Path | io.BytesIO, sound: Array, compression: float = 0.4) -> None:
+    """Writes [2, n] as Ogg Vorbis."""
+    import soundfile
+
+    with soundfile.SoundFile(
+        file, "w", RATE_HZ, 2, format="OGG", subtype="VORBIS", compression_level=compression
+    ) as writer:
+        # In blocks, because libsndfile keeps a whole write on its stack.
+        for start in range(0, sound.shape[1], RATE_HZ):
+            writer.write(sound[:, start : start + RATE_HZ].T)
+
+
 def coded(stem: Array, quality: float, top_hz: float) -> Array:
     """The stem after Ogg Vorbis, which keeps its timing, and a low pass as in lossy encoders."""
     import soundfile
 
     peak = max(1.0, float(np.abs(stem).max()))
     file = io.BytesIO()
-    with soundfile.SoundFile(
-        file, "w", RATE_HZ, 2, format="OGG", subtype="VORBIS", compression_level=1 - quality
-    ) as writer:
-        for start in range(0, stem.shape[1], RATE_HZ):
-            writer.write(stem[:, start : start + RATE_HZ].T / peak)
+    write_vorbis(file, stem / peak, 1 - quality)
     file.seek(0)
     sound = soundfile.read(file, dtype="float32", always_2d=True)[0].T * np.float32(peak)
     result = np.zeros_like(stem)
