@@ -6,7 +6,7 @@ Writes a checkpoint of the real size (htdemucs's configuration, seeded weights) 
 folder. Then runs `python -m demucs` and `swift-demucs` in float32, bfloat16 and INT8, with the same number of threads, without
 shifts, with float32 WAVs as output; the time is that of the whole process. After each run of ours, `swift-demucs bench` times
 one segment. Prints medians and ranges of the seconds, the time of the song's segments, the ratio of the whole process to that
-time, the peak memory of the process, and the SNR of the worst stem against the reference's. `--ours` leaves out the reference.
+time, the peak memory of the process, and the SNR of the worst stem against the reference's.
 Needs reference/requirements.txt.
 """
 
@@ -25,6 +25,7 @@ from pathlib import Path
 # htdemucs's segment of 7.8 s at 44.1 kHz, and the reference's distance between segments.
 STRIDE_SAMPLES = int(0.75 * 343980)
 ROOT = Path(__file__).resolve().parents[1]
+REFERENCE = "demucs 4.1.0"
 
 # Run in separate processes: a child's peak memory starts at that of its parent.
 PREPARE = """
@@ -83,7 +84,6 @@ def main() -> None:
     parser.add_argument("--seconds", type=int, default=240, help="length of the song (default: 240)")
     parser.add_argument("--runs", type=int, default=5, help="runs of each (default: 5)")
     parser.add_argument("--threads", type=int, default=os.cpu_count(), help="default: all")
-    parser.add_argument("--ours", action="store_true", help="leave out the reference")
     options = parser.parse_args()
 
     with tempfile.TemporaryDirectory() as name:
@@ -91,8 +91,7 @@ def main() -> None:
         python(PREPARE, folder, options.seconds)
         common = ["-n", "real", "--repo", name, "--shifts", "0", "--float32", "--clip-mode", "none"]
         song = str(folder / "song.wav")
-        commands = {} if options.ours else {"demucs 4.1.0": [
-            sys.executable, "-m", "demucs", *common, "-d", "cpu", "-o", f"{name}/reference", song]}
+        commands = {REFERENCE: [sys.executable, "-m", "demucs", *common, "-d", "cpu", "-o", f"{name}/reference", song]}
         benches: dict[str, list[str]] = {}
         for precision in ("float32", "bfloat16", "int8"):
             engine = ["--threads", str(options.threads), "--precision", precision]
@@ -109,8 +108,7 @@ def main() -> None:
                     segments[label].append(segment_seconds(benches[label]))
 
         stems = {label: next(Path(command[-2]).rglob("vocals.wav")).parent for label, command in commands.items()}
-        reference = stems.get("demucs 4.1.0")
-        first = statistics.median(seconds for seconds, _ in measured["demucs 4.1.0"]) if reference else None
+        first = statistics.median(seconds for seconds, _ in measured[REFERENCE])
         count = -(-options.seconds * 44100 // STRIDE_SAMPLES)
         print(f"{options.seconds} s of music, {options.threads} threads, {options.runs} runs\n")
         print(
@@ -121,15 +119,13 @@ def main() -> None:
             seconds = [one for one, _ in results]
             median = statistics.median(seconds)
             memory = statistics.median(one for _, one in results)
-            share = f"{median / first:.2f}" if first else ""
             alone, ratio, snr = "", "", ""
             if label in segments:
                 total = count * statistics.median(segments[label])
                 alone, ratio = f"{total:.1f}", f"{median / total:.3f}"
-                if reference:
-                    snr = f"{float(python(COMPARE, reference, stems[label])):.1f}"
+                snr = f"{float(python(COMPARE, stems[REFERENCE], stems[label])):.1f}"
             print(
-                f"| {label} | {median:.1f} | {min(seconds):.1f} to {max(seconds):.1f} | {share} | {alone} | {ratio} "
+                f"| {label} | {median:.1f} | {min(seconds):.1f} to {max(seconds):.1f} | {median / first:.2f} | {alone} | {ratio} "
                 f"| {memory:.0f} | {snr} |")
 
 

@@ -2,11 +2,11 @@
 
     python bench/chunk_quality.py --songs 10 --seconds 12
 
-Makes formula songs that the demo model never heard (training/generate.py, seeds from
-1,000,000 up), puts each through `swift-demucs tensors prepare`, `run` and `stems` at every chunk
-length and overlap, scores the stems with `swift-demucs eval`, and prints, for each stem, the median
-over the songs of the SDR as the Music Demixing Challenge defines it, in dB. The last row is
-`swift-demucs separate`. A chunk that is longer than the song is padded with zeros.
+Makes formula songs that the demo model never heard (training/evaluate.py), puts each through
+`swift-demucs tensors prepare`, `run` and `stems` at every chunk length and overlap, scores the stems
+with `swift-demucs eval`, and prints, for each stem, the median over the songs of the SDR as the
+Music Demixing Challenge defines it, in dB. The last row is `swift-demucs separate`. A chunk that is
+longer than the song is padded with zeros.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 DEFAULT_BINARY = ROOT / ".build" / "release" / "swift-demucs"
-GENERATE = ROOT / "training" / "generate.py"
+CHUNKS = (0.5, 1, 2, 4, 7.8)  # seconds
+OVERLAPS = (0, 0.25, 0.5)
 STEMS = ("drums", "bass", "other", "vocals")
 
 
@@ -33,6 +34,14 @@ def call(*words: str | Path | float) -> str:
     return run.stdout
 
 
+def make_songs(folder: Path, count: int, seconds: float, kind: str) -> list[Path]:
+    """Folders of held-out songs with their mixture and stems."""
+    script = ROOT / "training" / "evaluate.py"
+    options = ["--songs", count, "--seconds", seconds, "--kind", kind]
+    call(sys.executable, script, "--write", folder, *options)
+    return sorted(folder.iterdir())
+
+
 def score(binary: Path, reference: Path, estimate: Path) -> dict[str, float]:
     """The SDR of every stem in dB."""
     text = call(binary, "eval", reference, estimate, "--metrics", "sdr", "--json")
@@ -40,19 +49,24 @@ def score(binary: Path, reference: Path, estimate: Path) -> dict[str, float]:
     return {stem: float(stems[stem]["sdr"]) for stem in STEMS}
 
 
-def separate(
-    binary: Path, song: Path, chunk: float, overlap: float, out: Path, threads: int
-) -> Path:
-    """Separates a song in chunks; returns the folder of the stems."""
-    chunks = out / "chunks"
-    words = ["-n", "demo", "--threads", threads, "-q"]
-    where = ["--chunk", chunk, "--overlap", overlap]
-    call(binary, "tensors", "prepare", song / "mixture.wav", "-o", chunks, *where, *words)
-    call(binary, "tensors", "run", chunks, "--threads", threads, "-q")
-    stems = out / "stems"
-    options = ["--float32", "--clip-mode", "none", "--threads", threads, "-q"]
-    call(binary, "tensors", "stems", chunks, "-o", stems, *options)
-    return stems
+def separated(binary: Path, song: Path, *options: str) -> dict[str, float]:
+    """The SDR of every stem of a separation with options of `swift-demucs separate`."""
+    with tempfile.TemporaryDirectory() as out:
+        written = ["-o", out, "--float32", "--clip-mode", "none", "-q"]
+        call(binary, "separate", song / "mixture.wav", "-n", "demo", *options, *written)
+        return score(binary, song, Path(out) / "demo" / "mixture")
+
+
+def in_chunks(binary: Path, song: Path, chunk: float, overlap: float) -> dict[str, float]:
+    """The SDR of every stem of a song that is separated in chunks."""
+    with tempfile.TemporaryDirectory() as out:
+        chunks, stems = Path(out) / "chunks", Path(out) / "stems"
+        where = ["-o", chunks, "--chunk", chunk, "--overlap", overlap]
+        call(binary, "tensors", "prepare", song / "mixture.wav", *where, "-n", "demo", "-q")
+        call(binary, "tensors", "run", chunks, "-q")
+        written = ["-o", stems, "--float32", "--clip-mode", "none", "-q"]
+        call(binary, "tensors", "stems", chunks, *written)
+        return score(binary, song, stems)
 
 
 def row(name: str, scores: list[dict[str, float]]) -> str:
@@ -62,51 +76,26 @@ def row(name: str, scores: list[dict[str, float]]) -> str:
     return f"| {name} | " + " | ".join(f"{value:.2f}" for value in values) + " |"
 
 
-def main() -> int:
+def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--songs", type=int, default=10)
     parser.add_argument("--seconds", type=float, default=12.0)
-    parser.add_argument("--seed", type=int, default=1_000_000, help="seed of the first song")
-    parser.add_argument("--chunks", type=float, nargs="+", default=[0.5, 1, 2, 4, 7.8])
-    parser.add_argument("--overlaps", type=float, nargs="+", default=[0, 0.25, 0.5])
-    parser.add_argument("--work", type=Path, help="keep the songs in this folder")
     parser.add_argument("--binary", type=Path, default=DEFAULT_BINARY)
-    parser.add_argument("--threads", type=int, default=2)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        songs = []
-        for seed in range(options.seed, options.seed + options.songs):
-            song = (options.work or Path(folder)) / str(seed)
-            if not (song / "vocals.wav").exists():
-                call(
-                    sys.executable, GENERATE, "--seed", seed, "--seconds", options.seconds,
-                    "--kind", "formula", song,
-                )  # fmt: skip
-            songs.append(song)
+        songs = make_songs(Path(folder), options.songs, options.seconds, "formula")
         print("| chunk, overlap | " + " | ".join(STEMS) + " | median |")
         print("|---|" + "---|" * (len(STEMS) + 1))
-        for chunk in options.chunks:
-            for overlap in options.overlaps:
-                scores = []
-                for song in songs:
-                    with tempfile.TemporaryDirectory() as out:
-                        stems = separate(
-                            options.binary, song, chunk, overlap, Path(out), options.threads
-                        )
-                        scores.append(score(options.binary, song, stems))
+        for chunk in CHUNKS:
+            for overlap in OVERLAPS:
+                scores = [in_chunks(options.binary, song, chunk, overlap) for song in songs]
                 print(row(f"{chunk:g} s, {overlap:g}", scores), flush=True)
-        scores = []
-        for song in songs:
-            with tempfile.TemporaryDirectory() as out:
-                words = ["-n", "demo", "--shifts", "0", "--float32", "--clip-mode", "none", "-q"]
-                call(options.binary, "separate", song / "mixture.wav", "-o", out, *words)
-                scores.append(score(options.binary, song, Path(out) / "demo" / "mixture"))
+        scores = [separated(options.binary, song, "--shifts", "0") for song in songs]
         print(row("separate", scores))
-    return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -2,22 +2,20 @@
 
     python bench/option_quality.py --songs 12 --seconds 12
 
-Separates songs that the demo model never heard (training/generate.py, seeds from 1,000,000
-up), scores them with `swift-demucs eval`, and prints the SDR of each stem as the Music Demixing
-Challenge defines it: the median over the songs in dB, and in brackets the mean change from a
-separation without shifts, with overlap 0.25, in float32. The last column is the mean of the
-changes.
+Separates songs that the demo model never heard (training/evaluate.py), scores them with
+`swift-demucs eval`, and prints the SDR of each stem as the Music Demixing Challenge defines it: the
+median over the songs in dB, and in brackets the mean change from a separation without shifts, with
+overlap 0.25, in float32. The last column is the mean of the changes.
 """
 
 from __future__ import annotations
 
 import argparse
 import statistics
-import sys
 import tempfile
 from pathlib import Path
 
-from chunk_quality import DEFAULT_BINARY, GENERATE, STEMS, call, score
+from chunk_quality import DEFAULT_BINARY, STEMS, make_songs, separated
 
 CASES: dict[str, list[str]] = {
     "`--shifts 0`": ["--shifts", "0"],
@@ -43,34 +41,25 @@ def row(name: str, scores: list[dict[str, float]], plain: list[dict[str, float]]
     return f"| {name} | " + " | ".join(cells) + f" | {statistics.mean(changes):+.3f} |"
 
 
-def main() -> int:
+def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--songs", type=int, default=12)
     parser.add_argument("--seconds", type=float, default=12.0)
-    parser.add_argument("--seed", type=int, default=1_000_000, help="seed of the first song")
     parser.add_argument("--binary", type=Path, default=DEFAULT_BINARY)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        songs = [Path(folder) / str(options.seed + k) for k in range(options.songs)]
-        for song in songs:
-            call(sys.executable, GENERATE, "--seed", song.name, "--seconds", options.seconds, song)
+        songs = make_songs(Path(folder), options.songs, options.seconds, "sampled")
         print("| options | " + " | ".join(STEMS) + " | change |")
         print("|---|" + "---|" * (len(STEMS) + 1))
         plain: list[dict[str, float]] = []
         for name, words in CASES.items():
-            scores = []
-            for song in songs:
-                with tempfile.TemporaryDirectory() as out:
-                    written = ["-o", out, "--float32", "--clip-mode", "none", "-q"]
-                    call(options.binary, "-n", "demo", *words, *written, song / "mixture.wav")
-                    scores.append(score(options.binary, song, Path(out) / "demo" / "mixture"))
+            scores = [separated(options.binary, song, *words) for song in songs]
             plain = plain or scores
             print(row(name, scores, plain), flush=True)
-    return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()
