@@ -43,8 +43,7 @@ def f_measure(found: list[float], true: list[float]) -> float:
 
 def key_of(song: Song) -> tuple[int, str]:
     """Tonic and mode of a song's key."""
-    scale = next(name for name, steps in SCALES.items() if steps == song.scale)
-    return song.key, "minor" if scale in ("minor", "dorian") else "major"
+    return song.key, "minor" if song.scale in (SCALES["minor"], SCALES["dorian"]) else "major"
 
 
 def is_related(found: tuple[int, str], true: tuple[int, str]) -> bool:

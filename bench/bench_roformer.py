@@ -58,9 +58,7 @@ def measure(given: argparse.Namespace, work: Path) -> None:
             for name, hint in (("float32", "f32"), ("bfloat16", "bf16")):
                 timers[f"OpenVINO {name}"] = open_vino(graph, [x.numpy()], given.threads, hint)
     for precision in given.precision:
-        timers[f"ours {precision}"] = ours(
-            given.binary, checkpoint, given.threads, precision, isa=None
-        )
+        timers[f"ours {precision}"] = ours(given.binary, checkpoint, given.threads, precision)
     print(f"{given.name}, a chunk of {samples:,} samples, {given.runs} runs", flush=True)
     print("\n" + table(given.threads, rotate(timers, given.runs)), flush=True)
 

@@ -32,6 +32,7 @@ from queue import Queue
 ROOT = Path(__file__).resolve().parents[1]
 SETS = ("simd128", "relaxedsimd")
 PRECISIONS = ("float32", "int8")
+LONGEST_SECONDS = 600
 
 # Samples of the track: with a shift of half a second it is still shorter than a segment's stride.
 TRACK = """
@@ -106,7 +107,6 @@ class Program:
 class Handler(SimpleHTTPRequestHandler):
     """Serves the page, the models and the two builds, isolated so that memory can be shared."""
 
-    page: str
     paths: dict[str, Path]
     results: Queue
 
@@ -118,17 +118,6 @@ class Handler(SimpleHTTPRequestHandler):
             if path.startswith(prefix + "/"):
                 return str(target / path[len(prefix) + 1 :])
         return os.devnull
-
-    def do_GET(self) -> None:
-        if self.path != "/":
-            super().do_GET()
-            return
-        body = self.page.encode()
-        self.send_response(200)
-        self.send_header("Content-Type", "text/html")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
@@ -171,18 +160,20 @@ def is_below(process: Path, profile: str) -> bool:
     return False
 
 
-def run(program: Program, timeout: float) -> None:
+def run(program: Program) -> None:
     """Runs a program once in a new browser, and keeps its time and memory."""
     results: Queue = Queue()
-    parts = {"page": program.page, "paths": program.paths, "results": results}
-    server = ThreadingHTTPServer(("127.0.0.1", 0), type("PageHandler", (Handler,), parts))
-    threading.Thread(target=server.serve_forever, daemon=True).start()
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
+        page = Path(profile) / "page.html"
+        page.write_text(program.page)
+        parts = {"paths": {"/": page, **program.paths}, "results": results}
+        server = ThreadingHTTPServer(("127.0.0.1", 0), type("PageHandler", (Handler,), parts))
+        threading.Thread(target=server.serve_forever, daemon=True).start()
         command = ["chromium", "--headless", "--no-sandbox", f"--user-data-dir={profile}"]
         address = f"http://127.0.0.1:{server.server_address[1]}/"
         browser = subprocess.Popen([*command, address], stderr=subprocess.DEVNULL)
         try:
-            result = results.get(timeout=timeout)
+            result = results.get(timeout=LONGEST_SECONDS)
             program.peak_bytes.append(largest_renderer(profile))
         finally:
             browser.terminate()
@@ -220,10 +211,8 @@ def main() -> None:
     parser.add_argument("--web", type=Path, default=ROOT / "dist/web", help="default: dist/web")
     parser.add_argument("--demucs-cpp", type=Path, help="folder with demucs.js and demucs.wasm")
     parser.add_argument("--ggml", type=Path, help="the model for demucs.cpp, in its format")
-    parser.add_argument("--sets", nargs="+", choices=SETS, default=SETS, help="default: both")
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--runs", type=int, default=5)
-    parser.add_argument("--timeout", type=float, default=600, help="seconds for a run (600)")
     given = parser.parse_args()
     if bool(given.demucs_cpp) != bool(given.ggml):
         parser.error("--demucs-cpp and --ggml go together")
@@ -240,7 +229,7 @@ def main() -> None:
             },
         )
         for precision in PRECISIONS
-        for name in given.sets
+        for name in SETS
         for threads in given.threads
     ]
     if given.demucs_cpp:
@@ -248,7 +237,7 @@ def main() -> None:
         programs.append(Program("demucs.cpp", 1, DEMUCS_CPP % TRACK, paths))
     for _ in range(given.runs):
         for program in programs:
-            run(program, given.timeout)
+            run(program)
     print(table(programs))
 
 

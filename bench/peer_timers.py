@@ -65,7 +65,9 @@ def open_vino(graph: Path, inputs: list[np.ndarray], threads: int, precision: st
     return timed(lambda: request.infer(inputs))
 
 
-def ours(binary: Path, checkpoint: Path, threads: int, precision: str, isa: str | None) -> Timer:
+def ours(
+    binary: Path, checkpoint: Path, threads: int, precision: str, isa: str | None = None
+) -> Timer:
     """Timer of one run of `swift-demucs bench`, which warms up by itself."""
     environment = {**os.environ, **({"SWIFT_DEMUCS_ISA": isa} if isa else {})}
     command = [str(binary), "bench", "-n", str(checkpoint), "--precision", precision]
