@@ -43,10 +43,7 @@ _FUNCTIONS = {
     "fluid_synth_set_gen": (_INT, [_POINTER, _INT, _INT, _FLOAT]),
     "fluid_synth_pitch_bend": (_INT, [_POINTER] + [_INT] * 2),
     "fluid_synth_pitch_wheel_sens": (_INT, [_POINTER] + [_INT] * 2),
-    "fluid_synth_write_float": (
-        _INT,
-        [_POINTER, _INT, _POINTER, _INT, _INT, _POINTER, _INT, _INT],
-    ),
+    "fluid_synth_write_float": (_INT, [_POINTER, _INT] + [_POINTER, _INT, _INT] * 2),
 }
 
 
@@ -70,6 +67,25 @@ def _library() -> ctypes.CDLL:
     # Off, since it warns of every channel without a program, and only one has a program.
     library.fluid_set_log_function(_WARNINGS, None, None)
     return library
+
+
+Event = tuple  # sample, order, action, its arguments
+
+
+def _events(
+    notes: list[Note], bends: list[tuple[int, float]], swells: list[tuple[int, float]]
+) -> list[Event]:
+    """All events in their order: releases before attacks at the same sample."""
+    events: list[Event] = []
+    for note in notes:
+        events.append((note.start, 2, "on", note.key, int(np.clip(note.velocity, 1, 127))))
+        events.append((max(note.end, note.start + 64), 0, "off", note.key))
+    for at, semitones in bends:
+        wheel = int(np.clip(8192 + semitones / BEND_SEMITONES * 8192, 0, 16383))
+        events.append((at, 1, "bend", wheel))
+    for at, level in swells:
+        events.append((at, 1, "swell", EXPRESSION, int(np.clip(level * 127, 0, 127))))
+    return sorted(events)
 
 
 class SoundFont:
@@ -128,46 +144,31 @@ class SoundFont:
         self._keep(preset)
         synth = library.new_fluid_synth(self.settings)
         number = library.fluid_synth_add_sfont(synth, self.font)
+        channel = 9 if preset[0] == DRUM_BANK else 0
+        sound = np.zeros((count, 2), dtype=np.float32)
         try:
-            return self._rendered(synth, number, preset, notes, count, shape or {}, bends, swells)
+            if library.fluid_synth_program_select(synth, channel, number, *preset) == 0:
+                library.fluid_synth_pitch_wheel_sens(synth, channel, BEND_SEMITONES)
+                for generator, value in (shape or {}).items():
+                    library.fluid_synth_set_gen(synth, channel, generator, value)
+                self._play(synth, channel, _events(notes, bends or [], swells or []), sound)
         finally:
             library.fluid_synth_remove_sfont(synth, self.font)
             library.delete_fluid_synth(synth)
+        return np.ascontiguousarray(sound.T)
 
-    def _rendered(
-        self,
-        synth: int,
-        number: int,
-        preset: tuple[int, int],
-        notes: list[Note],
-        count: int,
-        shape: dict[int, float],
-        bends: list[tuple[int, float]] | None,
-        swells: list[tuple[int, float]] | None,
-    ) -> Array:
-        """Renders the notes with a new synthesiser."""
-        library = self.library
-        channel = 9 if preset[0] == DRUM_BANK else 0
-        sound = np.zeros((count, 2), dtype=np.float32)
-        if library.fluid_synth_program_select(synth, channel, number, *preset) != 0:
-            return sound.T
-        library.fluid_synth_pitch_wheel_sens(synth, channel, BEND_SEMITONES)
-        for generator, value in shape.items():
-            library.fluid_synth_set_gen(synth, channel, generator, value)
-        # (sample, order, action): releases before attacks at the same sample.
-        events: list[tuple[int, int, str, int, int]] = []
-        for note in notes:
-            velocity = int(np.clip(note.velocity, 1, 127))
-            events.append((note.start, 2, "on", note.key, velocity))
-            events.append((max(note.end, note.start + 64), 0, "off", note.key, 0))
-        for at, semitones in bends or []:
-            wheel = int(np.clip(8192 + semitones / BEND_SEMITONES * 8192, 0, 16383))
-            events.append((at, 1, "bend", wheel, 0))
-        for at, level in swells or []:
-            events.append((at, 1, "swell", int(np.clip(level * 127, 0, 127)), 0))
+    def _play(self, synth: int, channel: int, events: list[Event], sound: Array) -> None:
+        """Plays sorted events into the sound [n, 2], up to its end."""
+        library, count = self.library, len(sound)
+        actions = {
+            "on": library.fluid_synth_noteon,
+            "off": library.fluid_synth_noteoff,
+            "bend": library.fluid_synth_pitch_bend,
+            "swell": library.fluid_synth_cc,
+        }
         at = 0
         base = sound.ctypes.data
-        for when, _, action, first, second in [*sorted(events), (count, 3, "end", 0, 0)]:
+        for when, _, action, *values in [*events, (count, 3, "end")]:
             until = max(at, min(when, count))
             if until > at:
                 place = base + at * 8
@@ -175,15 +176,7 @@ class SoundFont:
                 at = until
             if until >= count:
                 break
-            if action == "on":
-                library.fluid_synth_noteon(synth, channel, first, second)
-            elif action == "off":
-                library.fluid_synth_noteoff(synth, channel, first)
-            elif action == "bend":
-                library.fluid_synth_pitch_bend(synth, channel, first)
-            elif action == "swell":
-                library.fluid_synth_cc(synth, channel, EXPRESSION, first)
-        return np.ascontiguousarray(sound.T)
+            actions[action](synth, channel, *values)
 
 
 @functools.cache
