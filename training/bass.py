@@ -8,20 +8,20 @@ import effects
 from oscillators import (
     Array,
     Generator,
+    brightened,
     envelope,
     hertz,
     low_pass_shape,
-    oscillate,
     partials,
     place,
     samples,
     times,
-    wavetable,
 )
 from song import Section, Song
 
 KINDS = ("saw", "square", "modulated", "sine", "string")
-# (step, length in steps, note): "r" root, "f" fifth, "o" octave, "t" third of the chord.
+LOWEST = 28  # MIDI note of a bass's lowest string
+# (step, length in steps, note); see `keys`.
 PATTERNS = (
     tuple((step, 2, "r") for step in range(0, 16, 2)),
     ((0, 3, "r"), (3, 3, "r"), (6, 2, "f"), (8, 3, "r"), (11, 3, "r"), (14, 2, "o")),
@@ -73,12 +73,10 @@ class Instrument:
             )
         numbers = partials(f, 60)
         raw = 1 / numbers if self.kind == "saw" else (numbers % 2) / numbers
-        dark = wavetable(raw * low_pass_shape(numbers, f, self.cutoff_hz * 0.5, 0))
-        open_ = wavetable(raw * low_pass_shape(numbers, f, self.cutoff_hz * 2, self.peak))
+        dark = raw * low_pass_shape(numbers, f, self.cutoff_hz * 0.5, 0)
+        bright = raw * low_pass_shape(numbers, f, self.cutoff_hz * 2, self.peak)
         blend = np.exp(-t / np.float32(self.sweep_seconds))
-        phase = self.random.random()
-        tone = (1 - blend) * oscillate(dark, f, count, phase)
-        tone += blend * oscillate(open_, f, count, phase)
+        tone = brightened(self.random, (dark, bright), blend, f)
         return (tone * shape).astype(np.float32)
 
     def _string(self, f: float, count: int) -> Array:
@@ -109,14 +107,11 @@ class Instrument:
         return tone
 
 
-def _bar(song: Song, section: Section, bar: int, pattern: tuple) -> list[tuple[float, float, int]]:
-    """The notes of one bar: step, length in steps, MIDI note."""
-    degrees = song.chord(section, bar)
-    root = 28 + (song.degree(degrees[0], 0) - 28) % 12
-    fifth = root + (song.degree(degrees[2], 0) - song.degree(degrees[0], 0))
-    third = root + (song.degree(degrees[1], 0) - song.degree(degrees[0], 0))
-    choose = {"r": root, "f": fifth, "o": root + 12, "t": third}
-    return [(step, length, choose[name]) for step, length, name in pattern]
+def keys(song: Song, section: Section, bar: int) -> dict[str, int]:
+    """The MIDI notes of a bar: "r" root, "f" fifth, "o" octave, "t" third of the chord."""
+    first, third, fifth = (song.degree(degree, 0) for degree in song.chord(section, bar)[:3])
+    root = LOWEST + (first - LOWEST) % 12
+    return {"r": root, "f": root + fifth - first, "o": root + 12, "t": root + third - first}
 
 
 def render(song: Song) -> Array:
@@ -132,11 +127,12 @@ def render(song: Song) -> Array:
         if "bass" not in section.active:
             continue
         for bar in range(section.first_bar, section.first_bar + section.bars):
-            for step, length, note in _bar(song, section, bar, pattern):
+            notes = keys(song, section, bar)
+            for step, length, name in pattern:
                 start = song.at(bar, step) + samples(random.normal(0, 0.003))
                 held = int(length * song.step_samples * legato)
                 loud = random.uniform(0.8, 1.0)
-                place(track, instrument.note(note + octave, held), start, 0.0, loud)
+                place(track, instrument.note(notes[name] + octave, held), start, 0.0, loud)
     if random.random() < 0.4:
         track = effects.saturate(track, random.uniform(1.0, 3.0))
     if random.random() < 0.25:

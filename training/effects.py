@@ -18,11 +18,9 @@ def shelf(kind: str, frequency_hz: float, gain_db: float) -> Array:
     cosine = sign * np.cos(angle)
     root = np.sqrt(2 * gain) * np.sin(angle)
     up, down = gain + 1, gain - 1
-    top = gain * np.array([up - down * cosine + root, sign * 2 * (down - up * cosine), 0])
-    top[2] = gain * (up - down * cosine - root)
-    low = np.array([up + down * cosine + root, -sign * 2 * (down + up * cosine), 0])
-    low[2] = up + down * cosine - root
-    return np.concatenate([top, low]) / low[0]
+    tops = [up - down * cosine + root, sign * 2 * (down - up * cosine), up - down * cosine - root]
+    low = [up + down * cosine + root, -sign * 2 * (down + up * cosine), up + down * cosine - root]
+    return np.concatenate([gain * np.array(tops), low]) / low[0]
 
 
 def bell(frequency_hz: float, gain_db: float, quality: float) -> Array:

@@ -5,10 +5,9 @@
 Writes mixture.wav and one file per stem, 32-bit float, 44.1 kHz, stereo; `--vorbis` writes Ogg
 Vorbis instead. The mixture is the sum of the stems in float32, in the order drums, bass, other,
 vocals. `--kind sampled` (the default) plays sound fonts, synthesisers and singing vocoders; `--kind
-formula` needs only numpy and scipy. The same seed, length and kind give the same bits for any
-number of cores; another version of numpy, scipy, fluidsynth, WORLD or the fonts may change them.
-Seeds from 1,000,000 up are held out: the demo model never saw them. `--held-out-instruments` also
-plays a sound font, a kit and a voice that training never hears.
+formula` needs only numpy and scipy. README.md says what determines the bits of a song, and which
+seeds are held out. `--held-out-instruments` also plays a sound font, a kit and a voice that
+training never hears.
 """
 
 from __future__ import annotations
@@ -28,12 +27,7 @@ from song import STEMS, compose
 
 FIRST_HELD_OUT_SEED = 1_000_000
 KINDS = ("sampled", "formula")
-RENDERERS = {
-    "drums": drums.render,
-    "bass": bass.render,
-    "other": other.render,
-    "vocals": vocals.render,
-}
+PARTS = (drums, bass, other, vocals)  # of the formula kind, in the order of STEMS
 # Level of each stem over its song in dB; each song changes it by a few dB.
 LEVELS_DB = {"drums": -0.5, "bass": -0.5, "other": 0.5, "vocals": 0.0}
 
@@ -66,7 +60,7 @@ def _formula(seed: int, seconds: float) -> Array:
     random = song.generator("desk")
     stems = np.zeros((len(STEMS), 2, song.length_samples), dtype=np.float32)
     for k, name in enumerate(STEMS):
-        stem = RENDERERS[name](song)
+        stem = PARTS[k].render(song)
         level = np.sqrt(np.square(stem, dtype=np.float64).mean())
         gain = 10 ** ((LEVELS_DB[name] + np.clip(random.normal(0, 1.8), -4, 4)) / 20)
         if level > 1e-6:

@@ -56,6 +56,27 @@ def oscillate(table: Array, frequency_hz: float | Array, count: int, phase: floa
     return table[position.astype(np.int64) & (TABLE_SAMPLES - 1)]
 
 
+def brightened(
+    random: Generator,
+    waves: tuple[Array, Array],
+    blend: Array,
+    frequency_hz: float | Array,
+    *,
+    voices: int = 1,
+    detune_cents: float = 0.0,
+) -> Array:
+    """Voices between a dark and a bright wave, given by partials: bright where `blend` is one."""
+    dark, bright = (wavetable(wave) for wave in waves)
+    count = len(blend)
+    tone = np.zeros(count, dtype=np.float32)
+    for k in range(voices):
+        pitch = frequency_hz * 2 ** (detune_cents * (k - (voices - 1) / 2) / 1200)
+        phase = random.random()
+        tone += (1 - blend) * oscillate(dark, pitch, count, phase)
+        tone += blend * oscillate(bright, pitch, count, phase)
+    return tone / np.sqrt(voices)
+
+
 def low_pass_shape(
     numbers: Array, frequency_hz: float, cutoff_hz: float, peak: float = 0.0
 ) -> Array:

@@ -14,6 +14,7 @@ import effects
 from oscillators import (
     Array,
     Generator,
+    brightened,
     envelope,
     hertz,
     low_pass_shape,
@@ -30,26 +31,6 @@ from song import Section, Song, voicing
 Note = Callable[[float, int], Array]  # frequency in Hz, samples held -> sound
 
 
-def _swept(
-    random: Generator,
-    f: float,
-    count: int,
-    waves: tuple[Array, Array],
-    blend: Array,
-    detune: float,
-    voices: int,
-) -> Array:
-    """Detuned voices (cents apart) of a dark and a bright wave, bright where `blend` is one."""
-    dark, bright = (wavetable(wave) for wave in waves)
-    tone = np.zeros(count, dtype=np.float32)
-    for k in range(voices):
-        pitch = f * 2 ** (detune * (k - (voices - 1) / 2) / 1200)
-        phase = random.random()
-        tone += (1 - blend) * oscillate(dark, pitch, count, phase)
-        tone += blend * oscillate(bright, pitch, count, phase)
-    return tone / np.sqrt(voices)
-
-
 def _pad(random: Generator) -> Note:
     """A pad: detuned saws with a slow attack."""
     cutoff = np.exp(random.uniform(*np.log([900, 3500])))
@@ -62,7 +43,7 @@ def _pad(random: Generator) -> Note:
         high = low_pass_shape(numbers, f, cutoff * 1.6, 0.3)
         blend = np.minimum(1, times(count) / np.float32(attack * 2)) * np.float32(0.7)
         waves = (low / numbers, high / numbers)
-        tone = _swept(random, f, count, waves, blend, detune, 3)
+        tone = brightened(random, waves, blend, f, voices=3, detune_cents=detune)
         return tone * envelope(count, attack, 5.0, 0.8, 0.15, held)
 
     return note
@@ -80,7 +61,8 @@ def _pluck(random: Generator) -> Note:
         low = low_pass_shape(numbers, f, max(500.0, 1.5 * f))
         high = low_pass_shape(numbers, f, cutoff, 0.5)
         blend = np.exp(-times(count) / np.float32(decay * 0.4))
-        tone = _swept(random, f, count, (raw * low, raw * high), blend, 6, 2)
+        waves = (raw * low, raw * high)
+        tone = brightened(random, waves, blend, f, voices=2, detune_cents=6)
         return tone * envelope(count, 0.002, decay, 0.0, 0.1, held)
 
     return note
@@ -159,11 +141,9 @@ def _brass(random: Generator) -> Note:
         numbers = partials(f, 40)
         pitch = f * (1 - 0.03 * np.exp(-t / np.float32(0.03)))
         blend = np.minimum(1, t / np.float32(2 * swell)) * (0.6 + 0.4 * np.exp(-t * 3))
-        phase = random.random()
-        soft = wavetable(low_pass_shape(numbers, f, 900) / numbers**0.8)
-        loud = wavetable(low_pass_shape(numbers, f, top, 0.3) / numbers**0.7)
-        tone = (1 - blend) * oscillate(soft, pitch, count, phase)
-        tone += blend * oscillate(loud, pitch, count, phase)
+        soft = low_pass_shape(numbers, f, 900) / numbers**0.8
+        loud = low_pass_shape(numbers, f, top, 0.3) / numbers**0.7
+        tone = brightened(random, (soft, loud), blend, pitch)
         return (tone * envelope(count, swell, 0.6, 0.75, 0.04, held)).astype(np.float32)
 
     return note

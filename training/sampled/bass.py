@@ -12,15 +12,13 @@ from oscillators import Array, Generator, envelope, hertz, samples, times
 from sampled import chain, synthesiser
 from sampled.score import Score, pick
 from sampled.soundfont import ATTACK_TIMECENTS, FILTER_CENTS, Note, sound_font
-from song import Section
 
 PROGRAMS = {
     "upright": (32,), "fingered": (33, 37), "picked": (34,), "fretless": (35,), "slap": (36, 37),
     "driven": (33, 34), "bowed": (43,),
 }  # fmt: skip
-LOWEST = 28  # MIDI note of a bass's lowest string
-# Step and length in sixteenths, and note: r root, f fifth, o octave, t third, s seventh,
-# a approach to the next root.
+# Step and length in sixteenths, and note as in `formula_bass.keys`; also s seventh, a approach to
+# the next root.
 LINES: dict[str, tuple[tuple[tuple[float, float, str], ...], ...]] = {
     "eighths": (
         tuple((k, 2, "r") for k in range(0, 16, 2)),
@@ -68,17 +66,6 @@ class Played:
     loud: float
 
 
-def _bar(score: Score, section: Section, bar: int, pattern: tuple) -> list[tuple]:
-    """Step, length, key for each note of a bar."""
-    degrees = score.chord(section, bar)
-    root = LOWEST + (score.degree(degrees[0], 0) - LOWEST) % 12
-    next_root = LOWEST + (score.degree(score.chord(section, bar + 1)[0], 0) - LOWEST) % 12
-    third = root + score.degree(degrees[1], 0) - score.degree(degrees[0], 0)
-    fifth = root + score.degree(degrees[2], 0) - score.degree(degrees[0], 0)
-    keys = {"r": root, "f": fifth, "t": third, "o": root + 12, "s": root + 10, "a": next_root - 1}
-    return [(step, length, keys[what]) for step, length, what in pattern]
-
-
 def line(score: Score, random: Generator) -> list[Played]:
     """Draws the whole bass line."""
     chosen: dict[str, tuple] = {}
@@ -90,14 +77,17 @@ def line(score: Score, random: Generator) -> list[Played]:
         if section.name not in chosen:
             family = base if random.random() < 0.6 else pick(random, score.style.lines)
             chosen[section.name] = LINES[family][random.integers(len(LINES[family]))]
-        for step, length, key in _bar(score, section, bar, chosen[section.name]):
+        keys = formula_bass.keys(score, section, bar)
+        approach = formula_bass.keys(score, section, bar + 1)["r"] - 1
+        keys |= {"s": keys["r"] + 10, "a": approach}
+        for step, length, what in chosen[section.name]:
             if random.random() < 0.03:
                 continue
             start = max(0, score.at(bar, step) + samples(random.normal(0, loose)))
             held = max(600, int(length * score.step_samples * legato))
             loud = random.uniform(0.75, 1.0) * (0.8 + 0.2 * section.intensity)
             if start < score.length_samples:
-                notes.append(Played(start, held, key + octave, loud))
+                notes.append(Played(start, held, keys[what] + octave, loud))
     notes.sort(key=lambda note: note.start)
     ends = [note.start for note in notes[1:]] + [score.length_samples]
     return [

@@ -24,6 +24,12 @@ def normal(track: Array, target: float = 0.1) -> Array:
     return track * np.float32(target / now) if now > 1e-7 else track
 
 
+def sides(pan: float) -> Array:
+    """Gains [2, 1] of constant power for a position from -1 (left) to 1 (right)."""
+    angle = (pan + 1) * np.pi / 4
+    return np.array([[np.cos(angle)], [np.sin(angle)]], dtype=np.float32)
+
+
 def at_pace(sound: Array, pace: float) -> Array:
     """Plays [2, n] faster (pace above one) or slower, which changes pitch and length."""
     count = sound.shape[1]

@@ -269,8 +269,7 @@ def render(score: Score, hits: list[Hit]) -> Array:
                 sound = sound[:, : after - at + 400].copy()
                 sound[:, -400:] *= np.linspace(1, 0, 400, dtype=np.float32)
         room = min(sound.shape[1], count - at)
-        angle = (np.clip(piece.pan, -1, 1) + 1) * np.pi / 4
-        sides = np.array([[np.cos(angle)], [np.sin(angle)]], dtype=np.float32) * np.float32(1.414)
+        sides = chain.sides(np.clip(piece.pan, -1, 1)) * np.float32(1.414)
         struck = sound[:, :room] * (sides * np.float32(piece.gain * velocity**1.5))
         dry[:, at : at + room] += struck
         sent[:, at : at + room] += np.float32(piece.send) * struck

@@ -110,9 +110,7 @@ def _take(font: SoundFont, random: Generator, program: int, notes: list[Note], c
 def _sides(random: Generator, takes: list[Array], width: float) -> Array:
     """Pans two takes to both sides, or a single one to a random position."""
     if len(takes) == 1:
-        angle = (random.uniform(-0.7, 0.7) + 1) * np.pi / 4
-        gains = np.array([[np.cos(angle)], [np.sin(angle)]], dtype=np.float32) * 1.414
-        return takes[0] * gains.astype(np.float32)
+        return takes[0] * (chain.sides(random.uniform(-0.7, 0.7)) * np.float32(1.414))
     near = np.float32((1 - width) / 2)
     left, right = takes[0].mean(0), takes[1].mean(0)
     return np.stack([left * (1 - near) + right * near, right * (1 - near) + left * near])

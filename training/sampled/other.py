@@ -12,7 +12,7 @@ from sampled import chain, guitar, synthesiser
 from sampled.palette import one_shot
 from sampled.score import Score, pick_many
 from sampled.soundfont import ATTACK_TIMECENTS, FILTER_CENTS, Note, sound_font
-from song import Section, voicing
+from song import voicing
 
 GUITARS = frozenset(
     ("power", "crunch", "strum", "clean", "picking", "nylon", "chops", "skank", "jazz_guitar")
@@ -31,7 +31,6 @@ class Layer:
     part: str
     lowest: int
     level_db: float = 0.0
-    bank: int = 0
 
 
 LAYERS = {
@@ -49,11 +48,6 @@ LAYERS = {
 SYNTHESISED = frozenset(("supersaw", "synth_pluck", "synth_lead", "stabs", "texture"))
 
 
-def chord_notes(score: Score, section: Section, bar: int, lowest: int) -> list[int]:
-    """The keys of a bar's chord."""
-    return voicing(score, score.chord(section, bar), lowest)
-
-
 def _strokes(score: Score, random: Generator, texts: tuple[str, ...], lowest: int, length: float
              ) -> list[Note]:  # fmt: skip
     """Chords in a rhythm; each kind of section has its own rhythm."""
@@ -63,7 +57,7 @@ def _strokes(score: Score, random: Generator, texts: tuple[str, ...], lowest: in
     notes = []
     for section, bar in score.bars("other"):
         text = chosen.setdefault(section.name, texts[random.integers(len(texts))])
-        keys = chord_notes(score, section, bar, lowest)
+        keys = voicing(score, score.chord(section, bar), lowest)
         steps = [k for k, mark in enumerate(text) if mark != "."]
         for step, until in zip(steps, [*steps[1:], 16], strict=True):
             loud = random.uniform(82, 108) if text[step] == "X" else random.uniform(62, 84)
@@ -80,7 +74,7 @@ def _held(score: Score, random: Generator, lowest: int) -> list[Note]:
     notes: list[Note] = []
     for section, bar in score.bars("other"):
         start, end = score.at(bar, 0), score.at(bar + 1, 0)
-        for key in chord_notes(score, section, bar, lowest):
+        for key in voicing(score, score.chord(section, bar), lowest):
             notes.append(Note(start, end + samples(0.03), key, random.uniform(70, 100)))
     return notes
 
@@ -92,7 +86,7 @@ def _arpeggio(score: Score, random: Generator, lowest: int, ring: float) -> list
     rest = random.random(16) < random.choice([0.0, 0.25])
     notes = []
     for section, bar in score.bars("other"):
-        keys = chord_notes(score, section, bar, lowest)
+        keys = voicing(score, score.chord(section, bar), lowest)
         keys = [*keys, *(key + 12 for key in keys), *(key + 24 for key in keys)]
         for k, step in enumerate(range(0, 16, pace)):
             if not rest[step]:
@@ -173,7 +167,7 @@ def _sampled(score: Score, random: Generator, name: str) -> Array:
             for at in range(0, score.length_samples, 4096)
         ]
     count = score.length_samples
-    track = font.render((layer.bank, program), notes, count, shape=shape, bends=bends,
+    track = font.render((0, program), notes, count, shape=shape, bends=bends,
                         swells=swells)  # fmt: skip
     if name == "brass" and random.random() < 0.6:  # a section of more than one instrument
         low = [Note(n.start + 200, n.end, n.key - 12, n.velocity) for n in notes]

@@ -51,15 +51,13 @@ class Score(Song):
 
 def pick(random: Generator, weights: dict[str, float]) -> str:
     """Draws a name by its weight."""
-    names = list(weights)
-    share = np.array([weights[name] for name in names], dtype=np.float64)
-    return names[int(random.choice(len(names), p=share / share.sum()))]
+    share = np.array(list(weights.values()), dtype=np.float64)
+    return list(weights)[int(random.choice(len(weights), p=share / share.sum()))]
 
 
 def pick_many(random: Generator, weights: dict[str, float], count: int) -> list[str]:
     """Draws different names by their weights."""
-    names = list(weights)
-    share = np.array([weights[name] for name in names], dtype=np.float64)
+    names, share = list(weights), np.array(list(weights.values()), dtype=np.float64)
     count = min(count, len(names))
     drawn = random.choice(len(names), size=count, replace=False, p=share / share.sum())
     return [names[int(k)] for k in drawn]

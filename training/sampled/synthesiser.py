@@ -24,9 +24,7 @@ def wave(kind: str, numbers: Array, width: float = 0.25) -> Array:
         return np.abs(np.sin(np.pi * numbers * width)) / numbers
     if kind == "triangle":
         return (numbers % 2) / numbers**2
-    if kind == "organ":
-        return np.isin(numbers, (1, 2, 3, 4, 6, 8)) / np.sqrt(numbers)
-    return (numbers == 1) * 1.0
+    return np.isin(numbers, (1, 2, 3, 4, 6, 8)) / np.sqrt(numbers)  # an organ
 
 
 def ladder(ratio: Array, resonance: float) -> Array:

@@ -122,12 +122,6 @@ def _scale_move(score: Score, pitch: float, steps: int) -> float:
     return pitch + away
 
 
-def _sided(sound: Array, pan: float) -> Array:
-    """Pans a mono sound with constant power."""
-    angle = (pan + 1) * np.pi / 4
-    return sound * np.array([[np.cos(angle)], [np.sin(angle)]], dtype=np.float32)
-
-
 def _backing(score: Score, random: Generator, singer: Singer, notes: list[Sung], chosen: Words
              ) -> Array:  # fmt: skip
     """Doubles and harmonies of some notes, on both sides."""
@@ -149,7 +143,7 @@ def _backing(score: Score, random: Generator, singer: Singer, notes: list[Sung],
         else:
             pitches = [_scale_move(score, note.pitch, steps) for note in notes]
         voice = sing(random, other, notes, chosen, score.length_samples, 0.018, pitches=pitches)
-        track += _sided(voice, pan) * np.float32(random.uniform(0.3, 0.65))
+        track += voice * chain.sides(pan) * np.float32(random.uniform(0.3, 0.65))
     return track
 
 
@@ -172,7 +166,7 @@ def _choir(score: Score, random: Generator) -> Array:
             if n.key == sorted(m.key for m in notes if m.start == n.start)[k % 3]
         ]
         voice = sing(random, singer, sung, words(random, singer, sung), count, 0.03)
-        track += _sided(voice, random.uniform(-0.9, 0.9)) * np.float32(0.7)
+        track += voice * chain.sides(random.uniform(-0.9, 0.9)) * np.float32(0.7)
     return track
 
 
@@ -188,7 +182,7 @@ def _chops(score: Score, random: Generator, singer: Singer) -> Array:
     moves = random.choice([0, 0, 3, 5, 7, -5, 12], size=len(steps))
     for _, bar in score.bars("vocals"):
         for step, move in zip(steps, moves, strict=True):
-            piece = chain.at_pace(_sided(source, 0.0), 2 ** (move / 12))
+            piece = chain.at_pace(source * chain.sides(0.0), 2 ** (move / 12))
             start = score.at(bar, float(step))
             room = min(piece.shape[1], score.length_samples - start)
             track[:, start : start + max(0, room)] += piece[:, : max(0, room)]
@@ -269,7 +263,7 @@ def render(score: Score) -> Array:
         return np.zeros((2, count), dtype=np.float32)
     chosen = words(random, singer, lead)
     voice = sing(random, singer, lead, chosen, count) + _breaths(random, lead, count)
-    track = _sided(voice, random.uniform(-0.08, 0.08))
+    track = voice * chain.sides(random.uniform(-0.08, 0.08))
     if full and random.random() < 0.75:
         index = {id(note): k for k, note in enumerate(lead)}
         joined = [note for note in full if id(note) in index]
@@ -281,5 +275,6 @@ def render(score: Score) -> Array:
     if gaps:
         gaps = sorted(gaps, key=lambda note: note.start)
         extra = sing(random, singer.like(random), gaps, words(random, singer, gaps), count)
-        track += _sided(effects.echo(np.stack([extra, extra]), 0.3, 0.4, 0.3).mean(0), 0.4) * 0.5
+        answer = effects.echo(np.stack([extra, extra]), 0.3, 0.4, 0.3).mean(0)
+        track += answer * chain.sides(0.4) * 0.5
     return _sent(score, random, track)
