@@ -103,13 +103,10 @@ def gains(parts: Array, estimates: Array) -> tuple[Array, Array]:
     return found, np.square(sounds - basis @ found).sum(0)
 
 
-def report_gains(files: list[str], stems: list[int], parts: Array, estimates: Array) -> None:
+def report_gains(files: list[str], parts: Array, stems: Array, estimates: Array) -> None:
     """Prints the gain of each part in each stem, and what share of the stem's error is no part."""
     found, rest = gains(parts, estimates)
-    truths = np.zeros_like(estimates)
-    for k, part in zip(stems, parts, strict=True):
-        truths[k] += part
-    errors = np.square(truths - estimates, dtype=np.float64).sum((1, 2))
+    errors = np.square(stems - estimates, dtype=np.float64).sum((1, 2))
     print(f"{'gain of the part in':20}" + "".join(f"{name:>8}" for name in STEMS))
     for file, row in zip(files, found, strict=True):
         print(f"{Path(file.partition('=')[2]).stem:20}" + "".join(f"{gain:8.2f}" for gain in row))
@@ -204,7 +201,7 @@ def main() -> None:
             stems[k] += part
         estimates = separate(mixture_of(stems))
         report([score(stems, estimates)], options.json)
-        report_gains(options.parts, indices, parts, estimates)
+        report_gains(options.parts, parts, stems, estimates)
         return
     rows = []
     for seed, stems in songs(options):

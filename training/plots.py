@@ -57,15 +57,8 @@ def spectrogram(axes: plt.Axes, sound: Array, title: str) -> None:
     """Plots the power in dB of the mean of both channels, with a logarithmic frequency axis."""
     axes.set_facecolor("black")
     with np.errstate(divide="ignore"):  # silence is minus infinity, which is not drawn
-        axes.specgram(
-            sound.mean(0),
-            NFFT=2048,
-            noverlap=1024,
-            Fs=RATE_HZ,
-            vmin=-125,
-            vmax=-35,
-            cmap="magma",
-        )
+        scale = {"vmin": -125, "vmax": -35, "cmap": "magma"}
+        axes.specgram(sound.mean(0), NFFT=2048, noverlap=1024, Fs=RATE_HZ, **scale)
     axes.set_yscale("symlog", linthresh=500)
     axes.set(
         ylim=(0, 16_000), yticks=[100, 500, 2_000, 8_000], yticklabels=["100", "500", "2k", "8k"]
@@ -85,11 +78,8 @@ def song(checkpoint: Path, picture: Path, seed: int, seconds: float) -> None:
     for k, name in enumerate(STEMS):
         score = mdx_sdr(stems[k], estimates[k])
         spectrogram(figure.add_subplot(grid[k + 1, 0]), stems[k], f"{name}, true")
-        spectrogram(
-            figure.add_subplot(grid[k + 1, 1]),
-            estimates[k],
-            f"{name}, estimate: {score:.1f} dB SDR",
-        )
+        title = f"{name}, estimate: {score:.1f} dB SDR"
+        spectrogram(figure.add_subplot(grid[k + 1, 1]), estimates[k], title)
     figure.tight_layout()
     figure.savefig(picture, dpi=60)
     # Few colours keep the picture small enough for the repository.

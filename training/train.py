@@ -5,20 +5,11 @@
     python train.py BANK_DIR --work WORK_DIR --cooldown 20000
     python train.py BANK_DIR --work WORK_DIR --export ../Models/demo.safetensors
 
-The first call starts with the weights of `--start`, or with random ones without it. The same call
-resumes from WORK_DIR/state.pt after any interruption: the state is written at the start, every
-three minutes, at the end, and on SIGTERM or SIGINT, and a draw of excerpts depends only on the
-step. With `--start` steps are counted from those of the exported model, so that each continuation
-draws other excerpts.
-WORK_DIR/log.jsonl has loss, learning rate and pace every 20 steps and validation every quarter of
-an hour.
-
-The learning rate rises over the first steps and then stays constant. `--cooldown STEPS` makes it
-fall to zero over the next STEPS steps, the last part of them with excerpts as long as the model's
-segment; then training ends. The state stores the cooldown and the other settings: later calls need
-not repeat them.
-A cooldown as long as the constant part gives the best model; one of a third is nearly as good.
-`--export` writes the moving average of the weights at any time.
+Without `--start` the weights are random. The same call resumes from WORK_DIR/state.pt after any
+interruption; with `--start` steps are counted from those of the exported model, so that each
+continuation draws other excerpts. WORK_DIR/log.jsonl has loss, learning rate and pace every 20
+steps and validation every quarter of an hour. `--export` writes the moving average of the weights
+at any time. README.md describes the schedule and the settings.
 """
 
 from __future__ import annotations

@@ -1,15 +1,4 @@
-"""Sources of the sounds, and which of them are held out.
-
-All are Debian packages, needed to make training data and never to separate:
-
-| package | licence |
-|---|---|
-| fluid-soundfont-gm | MIT |
-| musescore-general-soundfont | MIT, parts CC0 and public domain |
-| sonic-pi-samples | CC0 |
-| flite; festvox-us-slt-hts, festvox-kdlpc16k with festival | the permissive ones of CMU and CSTR |
-| csound-soundfont | LGPL 2.1; held out: scores only, never training |
-"""
+"""Sources of the sounds, and which are held out; README.md has the packages and licences."""
 
 from __future__ import annotations
 

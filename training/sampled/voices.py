@@ -1,7 +1,5 @@
 """Speech of flite and festival, analysed by WORLD once: envelopes, aperiodicity, syllables.
 
-    python -m sampled.voices        # in training/; fills the cache
-
 The analysis takes some minutes and is kept in $XDG_CACHE_HOME/swift-demucs-voices (or
 ~/.cache/...), one file for each voice and RECIPE.
 """
@@ -19,7 +17,6 @@ from pathlib import Path
 import numpy as np
 
 from oscillators import Array
-from sampled.palette import HELD_OUT, TRAINING
 
 RECIPE = 1  # part of the cache's name: raise it when a change below changes the analysis
 LINES = 16  # lines that each voice speaks
@@ -208,16 +205,3 @@ def lines(voice: str) -> tuple[Line, ...]:
             )
             for k in range(LINES)
         )
-
-
-def main() -> None:
-    """Fills the cache."""
-    for voice in TRAINING.voices + HELD_OUT.voices:
-        spoken = lines(voice)
-        seconds = sum(len(line.pitch_hz) for line in spoken) / FRAME_HZ
-        count = sum(len(line.syllables) for line in spoken)
-        print(f"{voice}: {len(spoken)} lines, {seconds:.0f} s, {count} syllables", flush=True)
-
-
-if __name__ == "__main__":
-    main()
