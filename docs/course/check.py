@@ -22,6 +22,7 @@ import numpy as np
 
 import engine
 import htdemucs
+import render
 
 HERE = Path(__file__).resolve().parent
 MINE = Path(os.environ.get("COURSE_MINE") or HERE / "mine.py")
@@ -38,8 +39,8 @@ REFERENCE = {
 def chapters() -> dict[str, str]:
     """The number of the chapter that builds each function."""
     found = {}
-    for path in sorted(HERE.glob("[0-9][0-9]*_*.py")):
-        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+    for path in render.chapters():
+        for node in render.syntax(path.read_text(encoding="utf-8")).body:
             if isinstance(node, ast.FunctionDef) and node.name in REFERENCE:
                 found.setdefault(node.name, path.name.split("_")[0])
     return found

@@ -118,15 +118,14 @@ def mutations() -> None:
     """Runs chapters with a mistake each; their checks must stop them."""
     capstone = render.CAPSTONE.read_text()
     for name, old, new in MUTATIONS:
-        chapter = HERE / f"{name}.py"
-        source = mutated(chapter.read_text(), old, new)
+        chapter = HERE / f"{name}.md"
+        source = chapter.read_text()
+        wrong = mutated(source, old, new)
         module = ModuleType("htdemucs")
         module.__file__ = str(render.CAPSTONE)
         exec(compile(capstone.replace(old, new), "htdemucs.py", "exec"), vars(module))
         with patch.dict(sys.modules, {"htdemucs": module}), patch.object(given, "htdemucs", module):
-            stops(f"{name} with {new!r}", lambda c=chapter, s=source: render.run(c, render.cells(s)), " dB")
-        source = chapter.read_text()
-        wrong = mutated(source, old, new)
+            stops(f"{name} with {new!r}", lambda c=chapter, s=wrong: render.run(c, render.cells(s)), " dB")
         before, after = render.definitions(source), render.definitions(wrong)
         changed = {part for part in after if after[part] != before[part]}
         if changed & set(render.definitions(capstone)):
@@ -140,10 +139,8 @@ def wrong_pages() -> None:
     """Compares true outputs with pages whose numbers are wrong."""
     for name, old, new in WRONG_PAGES:
         text = (HERE / f"{name}.md").read_text()
-        for true, wrong in zip(
-            render.printed_outputs(text), render.printed_outputs(mutated(text, old, new)), strict=True
-        ):
-            if (true != wrong) != bool(render.difference(wrong, true)):
+        for true, wrong in zip(render.cells(text), render.cells(mutated(text, old, new)), strict=True):
+            if (true.output != wrong.output) != bool(render.difference(wrong.output, true.output)):
                 raise SystemExit(f"{name}: {new} in place of {old} was accepted")
 
 
@@ -191,8 +188,8 @@ def written_by_themselves() -> None:
 
 
 def chapters_run(names: tuple[str, ...], **environment: str) -> None:
-    """Runs chapters in a process of their own; their checks must hold, their texts must be the pages'."""
-    call = [sys.executable, HERE / "render.py", *(f"{name}.py" for name in names)]
+    """Runs chapters in a process of their own; their checks must hold."""
+    call = [sys.executable, HERE / "render.py", *(f"{name}.md" for name in names)]
     whole = {**os.environ, **environment}
     done = subprocess.run(call, env=whole, cwd=HERE, capture_output=True, text=True, check=False)
     if done.returncode:
@@ -201,7 +198,8 @@ def chapters_run(names: tuple[str, ...], **environment: str) -> None:
 
 def notebook() -> None:
     """Runs a chapter as a notebook: its picture and its players stand below their cells."""
-    book = jupytext.read(HERE / "05_dconv.py")
+    page = (HERE / "05_dconv.md").read_text()
+    book = jupytext.reads(render.script(render.cells(page)), fmt="py:percent")
     NotebookClient(book, kernel_name="python3", resources={"metadata": {"path": HERE}}).execute()
     outputs = [output for cell in book.cells for output in cell.get("outputs", [])]
     pictures = sum("image/png" in output.get("data", {}) for output in outputs)
@@ -270,7 +268,7 @@ def without_program() -> None:
         none = {"SWIFT_DEMUCS": str(Path(folder) / "none"), "COURSE_WORK": folder}
         chapters_run(WITHOUT_PROGRAM, **none)
         with patch.dict(os.environ, none):
-            chapter = HERE / "12_make_it_fast.py"
+            chapter = HERE / "12_make_it_fast.md"
             stops(
                 "chapter 12 without the program",
                 lambda: render.run(chapter, render.cells(chapter.read_text())),

@@ -1,16 +1,15 @@
-"""Runs a chapter of the course cell by cell and makes its page.
+"""Runs a chapter of the course cell by cell and compares its page with the run.
 
-    python render.py 02_seeing_sound.py            run it, and check that its page is true
-    python render.py 02_seeing_sound.py --write    run it, and write its page, pictures and sounds
+    python render.py 02_seeing_sound.md            run it, and check what the page says is printed
+    python render.py 02_seeing_sound.md --write    run it, and write the outputs, pictures and sounds
+    python render.py --scripts                     write each chapter as a Python file in cells
 
-A chapter is a Python file in cells: `# %%` begins a code cell, `# %% [markdown]` a text whose lines
-are comments. Cells with the tag "answer" are folded away in the page. The output of a code cell
-stands below it.
+A chapter is its page: blocks of ```python are its code, and a block of ```text below one is what the
+code prints.
 
-Without `--write` the page must have the chapter's text and code, and what the run prints. Numbers
-before "dB" may differ a little, because sums in another order round differently: scores, which are
-printed with two decimals, by 0.05 dB, and SNRs, which are printed with none or one, by 2 dB. All other
-numbers are equal. Cells with the tag "varies" print times, or results of a training, and are not compared.
+Numbers before "dB" may differ a little, because sums in another order round differently: scores, which
+are printed with two decimals, by 0.05 dB, and SNRs, which are printed with none or one, by 2 dB. All other
+numbers are equal. Blocks of ```python varies print times, or results of a training, and are not compared.
 With $COURSE_MODEL, or without the program, no outputs are compared: the pages are those of the engine
 with the demo model.
 """
@@ -30,37 +29,74 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 LONGEST_CELL = 30
+CODE = re.compile(r"```python( varies)?\n(.*?)\n```\n(?:\n```text\n(.*?)\n```\n)?", re.DOTALL)
 
 
 @dataclass
 class Cell:
-    """A cell of a chapter: code or text."""
+    """A piece of a page: code with its output, or text."""
 
     source: str
     line: int
     is_text: bool
-    is_answer: bool
-    varies: bool
+    varies: bool = False
     output: str = ""
 
 
-def cells(text: str) -> list[Cell]:
-    """Parses the cells of a chapter in percent format."""
+def cells(page: str) -> list[Cell]:
+    """The pieces of a page."""
     found: list[Cell] = []
-    lines: list[str] = []
-    for number, line in enumerate(text.splitlines(), 1):
-        if line.startswith("# %%"):
-            tags = '"answer"' in line, '"varies"' in line
-            found.append(Cell("", number + 1, "[markdown]" in line, *tags))
-            lines = []
-        elif found:
-            lines.append(re.sub("^# ?", "", line) if found[-1].is_text else line)
-            found[-1].source = "\n".join(lines).strip("\n")
-    return [cell for cell in found if cell.source]
+    end = 0
+    for block in [*CODE.finditer(page), None]:
+        between = page[end : block.start() if block else len(page)]
+        if between.strip():
+            found.append(Cell(between.strip("\n"), page.count("\n", 0, end) + 1, is_text=True))
+        if block:
+            varies, source, output = block.groups(default="")
+            line = page.count("\n", 0, block.start(2)) + 1
+            found.append(Cell(source, line, False, bool(varies), output))
+            end = block.end()
+    return found
+
+
+def page(pieces: list[Cell]) -> str:
+    """The pieces as a page."""
+    parts = []
+    for cell in pieces:
+        tag = " varies" if cell.varies else ""
+        parts.append(cell.source if cell.is_text else f"```python{tag}\n{cell.source}\n```")
+        if cell.output:
+            parts.append(f"```text\n{cell.output}\n```")
+    return "\n\n".join(parts) + "\n"
+
+
+def script(pieces: list[Cell]) -> str:
+    """The pieces as a Python file in cells: text as comments."""
+    parts = []
+    for cell in pieces:
+        if cell.is_text:
+            comment = "\n".join(f"# {line}".rstrip() for line in cell.source.splitlines())
+            parts.append(f"# %% [markdown]\n{comment}\n")
+        else:
+            parts.append(f"# %%\n{cell.source}\n")
+    return "\n".join(parts)
+
+
+def chapters() -> list[Path]:
+    """The pages of all chapters."""
+    return sorted(HERE.glob("[0-9][0-9]*_*.md"))
+
+
+def write_scripts() -> None:
+    """Writes each chapter as a Python file; keeps those that are there, which a reader may have changed."""
+    for chapter in chapters():
+        target = chapter.with_suffix(".py")
+        if not target.exists():
+            target.write_text(script(cells(chapter.read_text(encoding="utf-8"))), encoding="utf-8")
 
 
 def run(chapter: Path, pieces: list[Cell]) -> None:
-    """Runs the code cells in one namespace and keeps their output."""
+    """Runs the code cells in one namespace; their outputs take the place of the page's."""
     names = {"__name__": "__main__", "__file__": str(chapter)}
     for cell in pieces:
         if cell.is_text:
@@ -77,54 +113,6 @@ def run(chapter: Path, pieces: list[Cell]) -> None:
             sys.stderr.write(printed.getvalue())
             raise
         cell.output = printed.getvalue().rstrip()
-
-
-def here(number: str) -> str:
-    """Draws the map of a chapter; returns its caption. Imported late, because it needs COURSE_OUT."""
-    from figures import map
-
-    return map.here(number)
-
-
-def page(chapter: Path, pieces: list[Cell], with_outputs: bool = True) -> str:
-    """The chapter as Markdown."""
-    all_chapters = sorted(HERE.glob("[0-9][0-9]*_*.py"))
-    place = all_chapters.index(chapter)
-    links = ["[contents](README.md)"]
-    if place > 0:
-        links.insert(0, f"[← previous]({all_chapters[place - 1].stem}.md)")
-    if place + 1 < len(all_chapters):
-        links.append(f"[next →]({all_chapters[place + 1].stem}.md)")
-    number = chapter.name.split("_")[0]
-    parts = [
-        f"<!-- Made from {chapter.name} by tools/course --write. Change that file, not this page. -->",
-        " · ".join(links),
-        f"![The whole model, with the parts of this chapter in blue.](figures/map_{number}.png)",
-        f"*You are here: {here(number)}.*",
-    ]
-    is_folded = False
-    for cell in pieces:
-        if cell.is_answer != is_folded:
-            is_folded = cell.is_answer
-            parts.append("<details><summary>Answer</summary>" if is_folded else "</details>")
-        parts.append(cell.source if cell.is_text else f"```python\n{cell.source}\n```")
-        if cell.output and with_outputs:
-            parts.append(f"```text\n{cell.output}\n```")
-    if is_folded:
-        parts.append("</details>")
-    parts.append(" · ".join(links))
-    return "\n\n".join(parts) + "\n"
-
-
-def without_outputs(text: str) -> str:
-    """A page without the outputs of its cells."""
-    return re.sub(r"```text\n.*?\n```\n\n?", "", text, flags=re.DOTALL).rstrip() + "\n"
-
-
-def printed_outputs(text: str) -> list[str]:
-    """The output below each piece of code of a page; empty where there is none."""
-    pattern = r"```python\n.*?\n```\n(?:\n```text\n(.*?)\n```\n)?"
-    return [found[1] or "" for found in re.finditer(pattern, text, re.DOTALL)]
 
 
 NUMBER = re.compile(r"(?<![\w.])(-?\d[\d,]*(?:\.(\d+))?)(?= ?(dB)?)")
@@ -147,25 +135,27 @@ def difference(old: str, new: str) -> str | None:
     return None
 
 
-def compare(target: Path, pieces: list[Cell], chapter: Path) -> None:
-    """Stops if a page has another text or code than its chapter, or other results than its run."""
-    text = target.read_text() if target.exists() else ""
-    if without_outputs(text) != page(chapter, pieces, with_outputs=False):
-        raise SystemExit(f"{target.name} is not up to date; run: tools/course --write")
+def compare(chapter: Path, pieces: list[Cell]) -> None:
+    """Stops if a run printed something else than the page says."""
     import engine
 
     if not engine.IS_DEMO or not engine.find_program():
         return
-    code = [cell for cell in pieces if not cell.is_text]
-    for cell, old in zip(code, printed_outputs(text), strict=True):
-        if not cell.varies and (found := difference(old, cell.output)):
-            raise SystemExit(f"{target.name}: {chapter.name}:{cell.line} prints something else\n{found}")
+    for cell, old in zip(pieces, cells(chapter.read_text(encoding="utf-8")), strict=True):
+        if not cell.varies and (found := difference(old.output, cell.output)):
+            raise SystemExit(f"{chapter.name}:{cell.line} prints something else\n{found}")
+
+
+def syntax(page_or_source: str) -> ast.Module:
+    """The code of a page, or of a Python file."""
+    code = [cell.source for cell in cells(page_or_source) if not cell.is_text]
+    return ast.parse("\n".join(code) if code else page_or_source)
 
 
 def definitions(source: str) -> dict[str, str]:
-    """The functions and classes that a file defines, without docstrings and annotations."""
+    """The functions and classes that a Python file or a page defines, without docstrings and annotations."""
     found = {}
-    for node in ast.parse(source).body:
+    for node in syntax(source).body:
         if not isinstance(node, ast.FunctionDef | ast.ClassDef):
             continue
         for part in ast.walk(node):
@@ -192,7 +182,7 @@ def check_capstone(chapter: Path) -> None:
 
 def check_complete() -> None:
     """Checks that every function and class of htdemucs.py is built in a chapter."""
-    built = {name for path in HERE.glob("[0-9][0-9]*_*.py") for name in definitions(path.read_text())}
+    built = {name for path in chapters() for name in definitions(path.read_text())}
     missing = set(definitions(CAPSTONE.read_text())) - built - {"main"}
     if missing:
         raise SystemExit(f"no chapter builds {', '.join(sorted(missing))} of htdemucs.py")
@@ -203,9 +193,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("chapters", type=Path, nargs="+", metavar="CHAPTER.py")
-    parser.add_argument("--write", action="store_true", help="write pages and pictures")
+    parser.add_argument("chapters", type=Path, nargs="*", metavar="CHAPTER.md")
+    parser.add_argument("--write", action="store_true", help="write outputs, pictures and sounds")
+    parser.add_argument("--scripts", action="store_true", help="write the Python files that are missing")
     options = parser.parse_args()
+    if options.scripts:
+        write_scripts()
+        return
     sys.path.insert(0, str(HERE))
     os.chdir(HERE)
     os.environ["MPLBACKEND"] = "Agg"
@@ -220,11 +214,13 @@ def main() -> None:
         check_capstone(chapter)
         pieces = cells(chapter.read_text())
         run(chapter, pieces)
-        target = chapter.with_suffix(".md")
         if options.write:
-            target.write_text(page(chapter, pieces))
+            from figures import map  # late, because it needs COURSE_OUT
+
+            map.draw(chapter.name.split("_")[0])
+            chapter.write_text(page(pieces))
         else:
-            compare(target, pieces, chapter)
+            compare(chapter, pieces)
         print(f"{chapter.name}: {time.monotonic() - began:.1f} s", flush=True)
 
 

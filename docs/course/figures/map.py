@@ -24,31 +24,30 @@ ARROWS = [
     ("tencoder", "transformer"), ("transformer", "decoder"), ("transformer", "tdecoder"),
     ("decoder", "inverse STFT"), ("inverse STFT", "+"), ("tdecoder", "+"), ("+", "stems"),
 ]  # fmt: skip
-# The boxes that a chapter is about, and the shapes of the traced second there.
+# The boxes that a chapter is about.
 HERE = {
-    "00": (set(BOXES), "two branches, a transformer between them"),
-    "01": ({"stems"}, "stems [4, 2, 44100] beside the true ones"),
-    "02": ({"STFT"}, "[2, 44100] → [4, 2048, 44]"),
-    "03": ({"STFT", "inverse STFT"}, "a way without a network"),
-    "04": ({"encoder", "tencoder"}, "[4, 2048, 44] → [128, 8, 44] and [2, 1, 44100] → [128, 1, 173]"),
-    "05": ({"encoder", "tencoder", "decoder", "tdecoder"}, "inside each layer of the four stacks"),
-    "06": ({"transformer"}, "352 tokens of the spectrogram, 128 channels"),
-    "07": ({"transformer"}, "352 tokens ↔ 173 tokens of the waveform"),
-    "07b": (set(BOXES) - {"song", "stems"}, "the order of everything"),
-    "08": ({"decoder", "tdecoder", "inverse STFT", "+"}, "[128, 8, 44] and [128, 1, 173] → [4, 2, 44100]"),
-    "09": ({"song", "stems"}, "[2, N] → [4, 2, N] for any N"),
-    "10": (set(BOXES) - {"song", "stems"}, "one of these operations is wrong"),
-    "11": (set(BOXES) - {"song", "stems", "STFT", "inverse STFT", "+"}, "where the weights come from"),
-    "12": (set(BOXES) - {"song", "stems"}, "the same numbers in a fraction of the time"),
+    "00": set(BOXES),
+    "01": {"stems"},
+    "02": {"STFT"},
+    "03": {"STFT", "inverse STFT"},
+    "04": {"encoder", "tencoder"},
+    "05": {"encoder", "tencoder", "decoder", "tdecoder"},
+    "06": {"transformer"},
+    "07": {"transformer"},
+    "07b": set(BOXES) - {"song", "stems"},
+    "08": {"decoder", "tdecoder", "inverse STFT", "+"},
+    "09": {"song", "stems"},
+    "10": set(BOXES) - {"song", "stems"},
+    "11": set(BOXES) - {"song", "stems", "STFT", "inverse STFT", "+"},
+    "12": set(BOXES) - {"song", "stems"},
 }  # fmt: skip
 
 
-def here(number: str) -> str:
-    """Draws map_NUMBER.png; returns the text for its caption."""
-    coloured, shapes = HERE[number]
+def draw(number: str) -> None:
+    """Draws map_NUMBER.png."""
     figure, axis = plt.subplots(figsize=(9, 1.9))
     for name, (x, y, width) in BOXES.items():
-        is_here = name in coloured
+        is_here = name in HERE[number]
         axis.add_patch(plt.Rectangle((x, y - 0.25), width, 0.5, fc=GOOD if is_here else "white",
                                      ec=GOOD if is_here else GREY))  # fmt: skip
         axis.text(x + width / 2, y, name, ha="center", va="center", fontsize=8,
@@ -65,4 +64,3 @@ def here(number: str) -> str:
     axis.set_ylim(-0.5, 2.6)
     axis.axis("off")
     save(figure, f"map_{number}")
-    return shapes
