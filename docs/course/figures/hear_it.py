@@ -5,7 +5,7 @@ from __future__ import annotations
 import matplotlib.pyplot as plt
 import numpy as np
 
-from .style import STEMS, save, spectrogram
+from .style import STEMS, draw_spectrogram, save, spectrogram
 
 
 def spectrograms(stems: dict[str, np.ndarray], seconds: tuple[float, float]) -> None:
@@ -16,11 +16,7 @@ def spectrograms(stems: dict[str, np.ndarray], seconds: tuple[float, float]) -> 
     figure, axes = plt.subplots(len(sounds), 1, figsize=(8, 8), sharex=True)
     loudest = spectrogram(sounds["all four together"]).max()
     for axis, (name, sound) in zip(axes, sounds.items(), strict=True):
-        levels = 20 * np.log10(np.maximum(spectrogram(sound) / loudest, 1e-4))
-        axis.imshow(
-            levels, origin="lower", aspect="auto", cmap="magma", vmin=-70, vmax=0,
-            extent=(*seconds, 0, 22.05),
-        )  # fmt: skip
+        draw_spectrogram(axis, sound, loudest, seconds, floor=-70)
         axis.set_ylim(0, 10)
         axis.set_ylabel("kHz")
         axis.set_title(name, loc="left")

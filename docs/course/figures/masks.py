@@ -5,7 +5,7 @@ from __future__ import annotations
 import matplotlib.pyplot as plt
 import numpy as np
 
-from .style import save, spectrogram
+from .style import draw_spectrogram, save, spectrogram
 
 
 def masks(estimates: dict[str, np.ndarray], scores: dict[str, float]) -> None:
@@ -15,12 +15,7 @@ def masks(estimates: dict[str, np.ndarray], scores: dict[str, float]) -> None:
     part = slice(*(44100 * s for s in seconds))
     loudest = spectrogram(list(estimates.values())[-1].mean(0)[part]).max()
     for axis, (name, sound) in zip(axes, estimates.items(), strict=True):
-        magnitude = spectrogram(sound.mean(0)[part])
-        levels = 20 * np.log10(np.maximum(magnitude / loudest, 1e-4))
-        axis.imshow(
-            levels, origin="lower", aspect="auto", cmap="magma", vmin=-60, vmax=0,
-            extent=(*seconds, 0, 22.05),
-        )  # fmt: skip
+        draw_spectrogram(axis, sound.mean(0)[part], loudest, seconds)
         axis.set_ylim(0, 6)
         score = f", {scores[name]:.1f} dB" if name in scores else ""
         axis.set_title(f"{name}{score}", fontsize=8)

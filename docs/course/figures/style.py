@@ -50,14 +50,17 @@ def save(figure: plt.Figure, name: str) -> None:
     picture.save(folder / f"{name}.png", optimize=True)
 
 
-def decibels(x: np.ndarray, floor: float = -80) -> np.ndarray:
-    """Magnitudes in dB below the largest."""
-    x = np.abs(x)
-    return 20 * np.log10(np.maximum(x / max(x.max(), 1e-12), 10 ** (floor / 20)))
-
-
 def spectrogram(sound: np.ndarray, nfft: int = 2048) -> np.ndarray:
     """Magnitudes [frequency, frame] of one channel, for pictures only."""
     hop = nfft // 2
     pieces = np.lib.stride_tricks.sliding_window_view(sound, nfft)[::hop]
     return np.abs(np.fft.rfft(pieces * np.hanning(nfft), axis=1)).T
+
+
+def draw_spectrogram(
+    axis: plt.Axes, sound: np.ndarray, loudest: float, seconds: tuple[float, float], floor: float = -60
+) -> None:
+    """Draws one channel between two places of a song, in dB below the magnitude `loudest`."""
+    levels = 20 * np.log10(np.maximum(spectrogram(sound) / loudest, 1e-4))
+    extent = (*seconds, 0, 22.05)
+    axis.imshow(levels, origin="lower", aspect="auto", cmap="magma", vmin=floor, vmax=0, extent=extent)

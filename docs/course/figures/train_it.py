@@ -5,7 +5,7 @@ from __future__ import annotations
 import matplotlib.pyplot as plt
 import numpy as np
 
-from .style import GOOD, GREY, save, spectrogram
+from .style import GOOD, GREY, draw_spectrogram, save, spectrogram
 
 
 def learning(losses: list[tuple[int, float]], sounds: dict[str, np.ndarray]) -> None:
@@ -22,11 +22,7 @@ def learning(losses: list[tuple[int, float]], sounds: dict[str, np.ndarray]) -> 
     part = slice(2 * 44100, 6 * 44100)
     loudest = spectrogram(list(sounds.values())[-1].mean(0)[part]).max()
     for axis, (name, sound) in zip(axes[1:], sounds.items(), strict=True):
-        levels = 20 * np.log10(np.maximum(spectrogram(sound.mean(0)[part]) / loudest, 1e-4))
-        axis.imshow(
-            levels, origin="lower", aspect="auto", cmap="magma", vmin=-60, vmax=0,
-            extent=(2, 6, 0, 22.05),
-        )  # fmt: skip
+        draw_spectrogram(axis, sound.mean(0)[part], loudest, (2, 6))
         axis.set_ylim(0, 8)
         axis.set_title(name, fontsize=8)
         axis.set_xlabel("seconds")
