@@ -48,7 +48,7 @@ from pathlib import Path
 sys.path.insert(0, sys.argv[1])
 import compare_stems
 one, other = (compare_stems.read(Path(path)) for path in sys.argv[2:4])
-print(min(compare_stems.compare(name, one[name], other[name]).snr_db for name in one))
+print(min(compare_stems.compare_all(one, other).values()))
 """
 
 

@@ -14,7 +14,6 @@ Prints a row for each option and exits with 1 if one fails.
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import io
 import math
@@ -31,7 +30,7 @@ import numpy as np
 import soundfile
 import torch
 
-import native
+import command_line
 import seeded_model as reference
 import wav_file
 
@@ -282,10 +281,7 @@ def check(binary: Path, folder: Path, case: Case) -> tuple[str, bool]:
 
 def main() -> None:
     """Command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--binary", type=Path, default=native.DEFAULT)
+    parser = command_line.parser(__doc__, "binary")
     parser.add_argument("--only", default="", help="cases whose options hold this text")
     options = parser.parse_args()
     torch.set_num_threads(1)

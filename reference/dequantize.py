@@ -8,11 +8,11 @@ transposed convolution, axis 0 of all others. The official loader reads the resu
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 
 import torch
 
+import command_line
 import seeded_model as reference
 import tensor_file
 
@@ -34,9 +34,7 @@ def weights(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
 
 def main() -> None:
     """Command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = command_line.parser(__doc__)
     parser.add_argument("quantised", type=Path)
     parser.add_argument("out", type=Path)
     given = parser.parse_args()

@@ -10,7 +10,6 @@ are small and exact.
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
 import types
@@ -21,6 +20,7 @@ import numpy as np
 import torch
 from torchmetrics.functional.audio import scale_invariant_signal_distortion_ratio
 
+import command_line
 import tensor_file
 
 # Packages that demucs.evaluate imports for training, not needed here.
@@ -113,9 +113,7 @@ def write(name: str, true: dict[str, np.ndarray], found: dict[str, np.ndarray]) 
 
 def main() -> None:
     """Command line."""
-    argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    ).parse_args()
+    command_line.parser(__doc__).parse_args()
     torch.set_num_threads(1)
     random = np.random.default_rng(2040)
 

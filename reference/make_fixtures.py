@@ -10,11 +10,10 @@ versions on the same CPU write the same bytes; another CPU may change the last b
 
 from __future__ import annotations
 
-import argparse
-
 import torch
 
 import block_fixtures
+import command_line
 import layer_fixtures
 import model_fixtures
 import port_fixtures
@@ -33,9 +32,7 @@ GROUPS = {
 
 def main() -> None:
     """Command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = command_line.parser(__doc__)
     parser.add_argument("groups", nargs="*", metavar="GROUP", help=", ".join(GROUPS))
     options = parser.parse_args()
     for group in options.groups:

@@ -10,12 +10,12 @@ file stores the fingerprint of its model.
 
 from __future__ import annotations
 
-import argparse
 import json
 from pathlib import Path
 
 import torch
 
+import command_line
 import seeded_model as reference
 import separate_reference
 import tensor_file
@@ -121,9 +121,7 @@ def fingerprint(path: Path) -> str:
 
 def main() -> None:
     """Command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = command_line.parser(__doc__)
     parser.add_argument("--model", type=Path, default=MODELS / "demo.safetensors")
     parser.add_argument("--track", type=Path, default=MODELS / "demo_track.ogg")
     parser.add_argument("--out", type=Path, default=MODELS / "selftest.safetensors")

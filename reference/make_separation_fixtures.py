@@ -18,7 +18,6 @@ One file, Tests/Fixtures/separation/separation.safetensors:
 
 from __future__ import annotations
 
-import argparse
 import random
 import warnings
 from fractions import Fraction
@@ -26,6 +25,7 @@ from typing import Any
 
 import torch
 
+import command_line
 import draw
 import fixture
 import tensor_file
@@ -131,8 +131,7 @@ def draws(seed: int, maximum: int) -> torch.Tensor:
 
 def main() -> None:
     """Command line."""
-    argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
+    command_line.parser(__doc__).parse_args()
     torch.set_num_threads(1)
     drawn = draw.Draws(fixture.SEED)
     mixes = {

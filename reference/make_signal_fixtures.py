@@ -10,7 +10,6 @@ and the time into float WAV files.
 Usage: make_signal_fixtures.py [--fixtures Tests/Fixtures]
 """
 
-import argparse
 import importlib.metadata
 import platform
 import struct
@@ -26,6 +25,7 @@ from demucs.audio import convert_audio, encode_mp3, save_audio
 from demucs.hdemucs import pad1d
 from demucs.htdemucs import HTDemucs
 
+import command_line
 import draw
 import tensor_file
 
@@ -264,9 +264,7 @@ def write_recordings(folder):
 
 
 def main():
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = command_line.parser(__doc__)
     parser.add_argument("--fixtures", type=Path, default=Path("Tests/Fixtures"))
     fixtures = parser.parse_args().fixtures
     print(versions(), file=sys.stderr)

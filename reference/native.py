@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import subprocess
-import time
 from pathlib import Path
 
-import torch
-
 import compare_stems
+import tensor_file
+from fixture import Tensors
 
 DEFAULT = Path(__file__).resolve().parents[1] / ".build" / "release" / "swift-demucs"
+
+
+def run(binary: Path, *words: str | Path) -> str:
+    """Runs the command; returns its standard output."""
+    command = [str(binary), *map(str, words)]
+    found = subprocess.run(command, capture_output=True, text=True, check=False)
+    if found.returncode != 0:
+        raise SystemExit(f"{' '.join(command)}\nexited with {found.returncode}:\n{found.stderr}")
+    return found.stdout
 
 
 def command(binary: Path, checkpoint: Path, track: Path, out: Path, *options: str) -> list[str]:
@@ -19,7 +27,7 @@ def command(binary: Path, checkpoint: Path, track: Path, out: Path, *options: st
     return [*found, "--float32", "--clip-mode", "none", *options]
 
 
-def stems(out: Path) -> dict[str, torch.Tensor]:
+def stems(out: Path) -> Tensors:
     """The stems of the one track that was separated into a folder."""
     folders = {path.parent for path in out.rglob("*.wav")}
     if len(folders) != 1:
@@ -27,14 +35,13 @@ def stems(out: Path) -> dict[str, torch.Tensor]:
     return compare_stems.read(folders.pop())
 
 
-def separate(
-    binary: Path, checkpoint: Path, track: Path, out: Path, *options: str
-) -> tuple[dict[str, torch.Tensor], float]:
-    """Separates one track to unclipped float32 stems; returns them and the seconds it took."""
-    given = command(binary, checkpoint, track, out, *options)
-    start = time.perf_counter()
-    run = subprocess.run(given, capture_output=True, text=True, check=False)
-    elapsed = time.perf_counter() - start
-    if run.returncode != 0:
-        raise SystemExit(f"{' '.join(given)}\nexited with {run.returncode}:\n{run.stderr}")
-    return stems(out), elapsed
+def separate(binary: Path, checkpoint: Path, track: Path, out: Path, *options: str) -> Tensors:
+    """Separates one track to unclipped float32 stems."""
+    run(*command(binary, checkpoint, track, out, *options))
+    return stems(out)
+
+
+def trace(binary: Path, checkpoint: Path, track: Path, out: Path, *options: str) -> Tensors:
+    """The values inside the network for one chunk of a track."""
+    run(binary, "trace", track, "-n", checkpoint, "-o", out, "-q", *options)
+    return tensor_file.read(out)[0]

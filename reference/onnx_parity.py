@@ -9,8 +9,8 @@ run`, for the worst and the median chunk. For an export with inner values as out
 order of computation.
 
 --stems puts both through `swift-demucs tensors stems` and compares the stems. --pytorch CHECKPOINT
-runs the reference on the same chunks (which needs requirements.txt), compares ONNX
-Runtime and ours with it, and `x` with the official spectrogram. Exits with 1 if an output, or a
+runs the reference on the same chunks, compares ONNX Runtime and ours with it, and `x` with the
+official spectrogram. Exits with 1 if an output, or a
 stem with --stems, is below --min-snr.
 
 The graph may be float32 or float16; its chunk length must be that of the chunks. Its two inputs may
@@ -21,19 +21,21 @@ from __future__ import annotations
 
 import argparse
 import json
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
 import numpy as np
 import onnxruntime
+import torch
 
+import command_line
+import native
+import seeded_model
 from chunks import Chunks
+from core import INPUTS, OUTPUTS, Core
+from fixture import snr
 
-ROOT = Path(__file__).resolve().parents[1]
-DEFAULT_BINARY = ROOT / ".build" / "release" / "swift-demucs"
-OUTPUTS = ("output", "add_67")
 TYPES = {"tensor(float)": np.float32, "tensor(float16)": np.float16}
 
 
@@ -44,13 +46,9 @@ class Binary:
         self.path = path
         self.model = ["-n", model] if model else []
 
-    def __call__(self, *words: str | Path, allowed: tuple[int, ...] = (0,)) -> str:
+    def __call__(self, *words: str | Path) -> str:
         """Runs the command; returns its standard output."""
-        command = [str(self.path), *map(str, words)]
-        run = subprocess.run(command, capture_output=True, text=True, check=False)
-        if run.returncode not in allowed:
-            raise SystemExit(f"{' '.join(command)}\nexited with {run.returncode}:\n{run.stderr}")
-        return run.stdout
+        return native.run(self.path, *words)
 
     def compare(self, first: Path, second: Path, only: list[str]) -> dict[str, float]:
         """SNR in dB of the second against the first, by name, in the order of computation."""
@@ -108,31 +106,19 @@ def save(folder: Path, tensors: dict[str, np.ndarray]) -> None:
         np.save(folder / f"{name}.npy", value)
 
 
-def snr(reference: np.ndarray, value: np.ndarray) -> float:
-    """Signal-to-noise ratio in dB, sums in float64."""
-    reference, value = reference.astype(np.float64), value.astype(np.float64)
-    error = float(np.sum((reference - value) ** 2))
-    return float("inf") if error == 0 else 10 * np.log10(np.sum(reference**2) / error)
-
-
 def run_pytorch(checkpoint: Path, chunks: Chunks, names: list[str], work: Path) -> None:
     """Writes the reference's outputs, and prints the SNR of the spectrogram."""
-    import torch
-
-    import seeded_model
-    from core import Core
-
     model = seeded_model.load(checkpoint)
     core = Core(model, any_length=True)
     spectrograms = []
     for name in names:
         given = chunks.inputs(name)
-        mix, x = (torch.from_numpy(given[key]) for key in ("input", "x"))
+        mix, x = (torch.from_numpy(given[key]) for key in INPUTS)
         with torch.no_grad():
             found = core(mix, x)
             official = model._magnitude(model._spec(mix))
         save(work / name, {key: v.numpy() for key, v in zip(OUTPUTS, found, strict=True)})
-        spectrograms.append(snr(official.numpy(), given["x"]))
+        spectrograms.append(snr(official, x))
     print(f"x against the official spectrogram: {min(spectrograms):.1f} dB at the worst chunk\n")
 
 
@@ -156,14 +142,7 @@ def measure(options: argparse.Namespace, work: Path) -> float:
         names = names[: options.first]
     ours("tensors", "run", chunks.path, *ours.model, "-q")
     for name in names:
-        save(
-            work / "onnx" / name,
-            {
-                key: value
-                for key, value in export(chunks.inputs(name), inner=False).items()
-                if key in OUTPUTS
-            },
-        )
+        save(work / "onnx" / name, export(chunks.inputs(name), inner=False))
     only = [f"{name}/{key}" for name in names for key in OUTPUTS]
     found = {}
     if options.pytorch:
@@ -206,10 +185,8 @@ def stems(options: argparse.Namespace, ours: Binary, chunks: Chunks, work: Path)
         sources["pytorch"] = work / "pytorch"
     for key, folder in sources.items():
         written[key] = work / "stems" / key
-        words = ["--float32", "--clip-mode", "none", "--type", "float32", "-q"]
-        if key == "ours":
-            words.remove("--type")
-            words.remove("float32")
+        words = ["--float32", "--clip-mode", "none", "-q"]
+        words += [] if key == "ours" else ["--type", "float32"]
         ours("tensors", "stems", chunks.path, "--from", folder, "-o", written[key], *words)
     found = {}
     if options.pytorch:
@@ -227,25 +204,17 @@ def stems(options: argparse.Namespace, ours: Binary, chunks: Chunks, work: Path)
 
 def main() -> int:
     """Command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = command_line.parser(__doc__, "binary", "threads")
     parser.add_argument("graph", type=Path)
     parser.add_argument("chunks", type=Path, help="folder of 'tensors prepare'")
     parser.add_argument("-n", "--model", help="the model; default: the one in the manifest")
     parser.add_argument("--stems", action="store_true", help="compare stems too")
     parser.add_argument("--first", type=int, help="number of chunks, without --stems")
     parser.add_argument("--pytorch", type=Path, metavar="CHECKPOINT", help="run the reference too")
-    parser.add_argument("--work", type=Path, help="keep what was made in this folder")
-    parser.add_argument("--binary", type=Path, default=DEFAULT_BINARY)
-    parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--min-snr", type=float, default=60.0, help="dB")
     options = parser.parse_args()
-    if options.work:
-        worst = measure(options, options.work)
-    else:
-        with tempfile.TemporaryDirectory() as folder:
-            worst = measure(options, Path(folder))
+    with tempfile.TemporaryDirectory() as folder:
+        worst = measure(options, Path(folder))
     if worst < options.min_snr:
         print(f"\nworst {worst:.1f} dB, below {options.min_snr:g} dB")
         return 1

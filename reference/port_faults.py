@@ -11,10 +11,8 @@ the model, are replaced while a part of the model runs.
 
 from __future__ import annotations
 
-import argparse
 import copy
 import json
-import subprocess
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -24,11 +22,13 @@ import torch
 import torch.nn.functional as functional
 from torch import nn
 
+import command_line
 import native
 import seeded_model as reference
 import tensor_file
 from chunks import Chunks
 from core import INPUTS
+from trace_reference import trace
 
 Model = reference.HTDemucs
 
@@ -171,9 +171,7 @@ CLASSIC = {
 
 def row(binary: Path, ours: Path, theirs: Path) -> list[str]:
     """Name and SNR of the first wrong value, and the SNR of the core's outputs."""
-    words = ["compare", str(ours), str(theirs), "--bound", "100", "--json"]
-    run = subprocess.run([str(binary), *words], capture_output=True, text=True, check=True)
-    report = json.loads(run.stdout)
+    report = json.loads(native.run(binary, "compare", ours, theirs, "--bound", "100", "--json"))
     found = {entry["name"]: float(entry["snr_db"]) for entry in report["tensors"]}
     first = report.get("first_below")
     values = [found[name] for name in (first or "output", "output", "add_67")]
@@ -182,14 +180,9 @@ def row(binary: Path, ours: Path, theirs: Path) -> list[str]:
 
 def main() -> None:
     """Command line."""
-    from trace_reference import trace
-
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = command_line.parser(__doc__, "binary")
     parser.add_argument("checkpoint", type=Path)
     parser.add_argument("chunk", type=Path, help="folder of one prepared chunk")
-    parser.add_argument("--binary", type=Path, default=native.DEFAULT)
     options = parser.parse_args()
     torch.set_num_threads(1)
     given = Chunks(options.chunk.parent).inputs(options.chunk.name)
@@ -199,8 +192,7 @@ def main() -> None:
     print("|---|---|---|---|---|---|")
     with tempfile.TemporaryDirectory() as folder:
         ours, theirs = Path(folder) / "ours.safetensors", Path(folder) / "theirs.safetensors"
-        words = ["trace", str(options.chunk), "-n", str(options.checkpoint), "-o", str(ours), "-q"]
-        subprocess.run([str(options.binary), *words], check=True, capture_output=True)
+        native.trace(options.binary, options.checkpoint, options.chunk, ours)
         for name, (fault, layer) in FAULTS.items():
             layer = CLASSIC.get(name, layer)
             faulty = copy.deepcopy(model)

@@ -15,12 +15,10 @@ The model is the demo model; bags are a folder with the demo model under two nam
 
 from __future__ import annotations
 
-import argparse
 import math
 import random
 import sys
 import tempfile
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -32,37 +30,22 @@ import torch
 from swift_demucs import api as ours
 from swift_demucs import read
 
+import command_line
 import seeded_model as reference
+from fixture import snr
+from track_parity import ROOT, Prepare, Track, as_is, cut, mono_48k
 
-ROOT = Path(__file__).resolve().parents[1]
-
-Track = tuple[torch.Tensor, int]
-Prepare = Callable[[torch.Tensor], Track]
-
-
-def as_is(wav: torch.Tensor) -> Track:
-    """The track itself."""
-    return wav, 44_100
+RATE = 44_100
 
 
-def mono_48k(wav: torch.Tensor) -> Track:
-    """One channel at 48 kHz."""
-    return julius.resample_frac(wav.mean(0, keepdim=True), 44_100, 48_000), 48_000
-
-
-def at_rate(rate: int) -> Prepare:
+def at_rate(new_rate: int) -> Prepare:
     """Both channels at another rate."""
-    return lambda wav: (julius.resample_frac(wav, 44_100, rate), rate)
+    return lambda wav, rate: (julius.resample_frac(wav, rate, new_rate), new_rate)
 
 
-def cut(seconds: float) -> Prepare:
-    """The beginning of the track."""
-    return lambda wav: (wav[:, : int(seconds * 44_100)], 44_100)
-
-
-def transposed(wav: torch.Tensor) -> Track:
+def transposed(wav: torch.Tensor, rate: int) -> Track:
     """The same samples, interleaved in memory."""
-    return wav.T.contiguous().T, 44_100
+    return wav.T.contiguous().T, rate
 
 
 @dataclass(frozen=True)
@@ -90,18 +73,6 @@ CASES = {
 }
 
 
-def snr(golden: torch.Tensor, found: torch.Tensor) -> float:
-    """SNR in dB; infinite for equal samples, minus infinity for NaN."""
-    if golden.shape != found.shape:
-        return -math.inf
-    noise = float((golden.double() - found.double()).square().sum())
-    if math.isnan(noise):  # min() can skip NaN
-        return -math.inf
-    return (
-        math.inf if noise == 0 else 10 * math.log10(float(golden.double().square().sum()) / noise)
-    )
-
-
 def run(separator: Any, track: Track, calls: list[dict[str, Any]]) -> tuple[list[Any], list[Any]]:
     """Separates twice; returns all signals, and Python's next random numbers."""
     random.seed(7)
@@ -115,7 +86,7 @@ def run(separator: Any, track: Track, calls: list[dict[str, Any]]) -> tuple[list
 
 def compare(case: Case, wav: torch.Tensor, checkpoint: Path) -> tuple[float, bool, str]:
     """Worst SNR, whether everything else is equal, and the number of callbacks as text."""
-    track = case.prepare(wav)
+    track = case.prepare(wav, RATE)
     calls: tuple[list[dict[str, Any]], list[dict[str, Any]]] = ([], [])
     arguments = [{"callback_arg": {"name": "x"}, "callback": each.append} for each in calls]
     with tempfile.TemporaryDirectory() as folder:
@@ -143,15 +114,15 @@ def compare(case: Case, wav: torch.Tensor, checkpoint: Path) -> tuple[float, boo
         for each in calls:
             each.sort(key=lambda call: sorted(map(str, call.items())))
     same = calls[0] == calls[1] and golden_random == found_random
-    worst = min(snr(*pair) for pair in zip(golden, found, strict=True))
+    worst = min(
+        snr(a, b) if a.shape == b.shape else -math.inf for a, b in zip(golden, found, strict=True)
+    )
     return worst, same, f"{len(calls[0])} calls"
 
 
 def main() -> int:
     """Command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = command_line.parser(__doc__)
     parser.add_argument("tracks", type=Path, nargs="+")
     parser.add_argument("--model", type=Path, default=ROOT / "Models" / "demo.safetensors")
     parser.add_argument("--cases", nargs="+", choices=CASES, default=list(CASES), metavar="CASE")
@@ -160,8 +131,8 @@ def main() -> int:
     given = parser.parse_args()
     failed = []
     for path in given.tracks:
-        samples, _ = read(path, sample_rate=44_100, channels=2)
-        wav = torch.from_numpy(np.ascontiguousarray(samples[:, : int(given.seconds * 44_100)]))
+        samples, _ = read(path, sample_rate=RATE, channels=2)
+        wav = torch.from_numpy(np.ascontiguousarray(samples[:, : int(given.seconds * RATE)]))
         print(path.name)
         for name in given.cases:
             worst, same, text = compare(CASES[name], wav, given.model.resolve())

@@ -16,7 +16,6 @@ Run as a script it writes a checkpoint:
 
 from __future__ import annotations
 
-import argparse
 import copy
 import json
 import math
@@ -29,6 +28,7 @@ import numpy as np
 import torch
 from torch import nn
 
+import command_line
 import draw
 import tensor_file
 from roformer_fixtures import reference_class, rule, sections
@@ -192,12 +192,9 @@ def onnx_core(path: Path, threads: int) -> Callable[[torch.Tensor], torch.Tensor
 
 def main() -> None:
     """Command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = command_line.parser(__doc__, "seed")
     parser.add_argument("name", choices=CONFIGURATIONS)
     parser.add_argument("out", type=Path)
-    parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--gain", type=float, default=1.0, help="of the weights")
     given = parser.parse_args()
     save(build(given.name, given.seed, given.gain), given.name, given.out)

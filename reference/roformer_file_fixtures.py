@@ -15,7 +15,6 @@ Usage: roformer_file_fixtures.py CHECKOUT
 
 from __future__ import annotations
 
-import argparse
 import sys
 from pathlib import Path
 from typing import Any
@@ -26,6 +25,7 @@ import yaml
 from ml_collections import ConfigDict
 from torch import nn
 
+import command_line
 import draw
 import tensor_file
 from fixture import ROOT, SEED, Tensors, write
@@ -117,7 +117,7 @@ def make_one(name: str) -> None:
 
 def main() -> None:
     """Writes all fixtures of the group."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = command_line.parser(__doc__)
     parser.add_argument("checkout", type=Path, metavar="CHECKOUT")
     sys.path.insert(0, str(parser.parse_args().checkout))
     for name in FILES:

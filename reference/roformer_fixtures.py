@@ -28,9 +28,10 @@ from typing import Any
 import torch
 from torch import nn
 
+import command_line
 import draw
 import tensor_file
-from fixture import ROOT, SEED, Tensors, batched, float64_snr, in_double, write
+from fixture import SEED, Tensors, batched, float64_snr, in_double, write
 
 GROUP = "roformer"
 
@@ -210,6 +211,7 @@ def make_one(name: str) -> None:
 
 def main() -> None:
     """Writes all fixtures of the group."""
+    command_line.parser(__doc__).parse_args()
     for name in CONFIGURATIONS:
         make_one(name)
 

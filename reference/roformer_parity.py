@@ -22,7 +22,6 @@ from __future__ import annotations
 
 import argparse
 import copy
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -30,9 +29,9 @@ from pathlib import Path
 import soundfile
 import torch
 
+import command_line
 import native
 import roformer_core
-import tensor_file
 from fixture import snr, with_floor
 
 LEAST = {"bfloat16": 40.0, "int8": 36.0}
@@ -43,13 +42,8 @@ def traced(
 ) -> dict[str, torch.Tensor]:
     """`mix` [A, N] and `final` [S, A, N] of our network."""
     out = work / f"{precision}.safetensors"
-    command = [str(given.binary), "trace", str(work / "mix.wav"), "-n", str(checkpoint)]
-    command += ["--only", "mix,final", "--precision", precision]
-    command += ["--threads", str(given.threads), "-o", str(out)]
-    run = subprocess.run(command, capture_output=True, text=True, check=False)
-    if run.returncode != 0:
-        raise SystemExit(f"{' '.join(command)}\nexited with {run.returncode}:\n{run.stderr}")
-    return tensor_file.read(out)[0]
+    words = ["--only", "mix,final", "--precision", precision, "--threads", str(given.threads)]
+    return native.trace(given.binary, checkpoint, work / "mix.wav", out, *words)
 
 
 def write_mix(given: argparse.Namespace, path: Path) -> None:
@@ -99,18 +93,11 @@ def measure(given: argparse.Namespace, name: str, work: Path) -> bool:
 
 def main() -> int:
     """Command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = command_line.parser(__doc__, "audio", "start", "binary", "threads", "seed")
     parser.add_argument("names", nargs="*", help="configurations; all by default")
-    parser.add_argument("--audio", type=Path, required=True, help="a real mix")
-    parser.add_argument("--start", type=float, default=0.0, help="seconds into the mix")
     parser.add_argument("--floor", type=float, default=-60.0, help="dB of the noise (-60)")
     parser.add_argument("--precision", nargs="+", default=["float32"])
-    parser.add_argument("--binary", type=Path, default=native.DEFAULT)
-    parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--gain", type=float, default=1.0, help="of the weights")
-    parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--onnx", action="store_true", help="the core in ONNX Runtime as well")
     parser.add_argument("--double", action="store_true", help="float64 as well")
     parser.add_argument("--min-snr", type=float, default=110.0, help="dB, of float32")

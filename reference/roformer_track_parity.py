@@ -20,12 +20,13 @@ import tempfile
 from pathlib import Path
 
 import torch
+import yaml
 from ml_collections import ConfigDict
 
+import command_line
 import draw
 import native
 import wav_file
-import yaml
 from fixture import SEED, snr, with_floor
 from roformer_core import COMMON
 from roformer_file_fixtures import demixed
@@ -55,25 +56,20 @@ def measure(given: argparse.Namespace, name: str, mix: torch.Tensor, work: Path)
     peak = max(float(stem.abs().max()) for stem in golden.values())
     assert peak < 1, f"stems reach {peak}"
     wav_file.write(track, mix, 44_100)
-    found, _ = native.separate(given.binary, checkpoint, track, work / name)
-    values = {}
-    for stem, expected in golden.items():
-        values[stem] = snr(expected, found[stem])
-        print(f"| {name} | {stem} | {values[stem]:.1f} |", flush=True)
+    found = native.separate(given.binary, checkpoint, track, work / name)
+    values = {stem: snr(expected, found[stem]) for stem, expected in golden.items()}
+    for stem, value in values.items():
+        print(f"| {name} | {stem} | {value:.1f} |", flush=True)
     return min(values.values())
 
 
 def main() -> int:
     """Command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = command_line.parser(__doc__, "audio", "binary")
     parser.add_argument("checkout", type=Path, metavar="CHECKOUT")
-    parser.add_argument("--audio", type=Path, required=True, help="a real mix at 44.1 kHz")
     parser.add_argument("--seconds", type=int, default=40)
     parser.add_argument("--level", type=float, default=0.2, help="the factor for the mix")
     parser.add_argument("--floor", type=float, default=-60.0, help="dB of the added noise (-60)")
-    parser.add_argument("--binary", type=Path, default=native.DEFAULT)
     parser.add_argument("--min-snr", type=float, default=100.0, help="dB")
     given = parser.parse_args()
     sys.path.insert(0, str(given.checkout))

@@ -11,7 +11,6 @@ safetensors file.
 
 from __future__ import annotations
 
-import argparse
 import json
 import random
 from dataclasses import asdict, dataclass
@@ -21,9 +20,12 @@ from unittest import mock
 
 import torch
 
+import command_line
 import seeded_model as reference
 import tensor_file
 import wav_file
+
+PEAK = 0.9
 
 
 @dataclass(frozen=True)
@@ -73,26 +75,33 @@ def separate(
         return separator.separate_tensor(wav, separator.samplerate)[1]
 
 
-def add_options(parser: argparse.ArgumentParser) -> None:
-    """Adds the options of a separation to a parser."""
+def within_one(
+    model: torch.nn.Module, wav: torch.Tensor, rate: int, options: Options
+) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+    """The track, scaled down if its stems would exceed ±1, and the reference's stems."""
+    stems = separate(model, wav, rate, options)
+    peak = max(float(stem.abs().max()) for stem in stems.values())
+    if peak > PEAK:
+        wav = wav * (PEAK / peak)
+        stems = separate(model, wav, rate, options)
+        peak = max(float(stem.abs().max()) for stem in stems.values())
+    assert peak < 1, f"stems reach {peak}: a float32 WAV would clamp them"
+    return wav, stems
+
+
+def main() -> None:
+    """Command line."""
+    parser = command_line.parser(__doc__)
+    parser.add_argument("checkpoint", type=Path)
+    parser.add_argument("track", type=Path)
+    parser.add_argument("out", type=Path, help="folder, or a file that ends in .safetensors")
+    parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--shifts", type=int, default=0)
     parser.add_argument("--seed", type=int, default=0, help="seed of Python's random, for the shifts")
     parser.add_argument("--overlap", type=float, default=0.25)
     parser.add_argument("--segment", type=float, help="seconds")
     parser.add_argument("--no-split", dest="split", action="store_false")
     parser.add_argument("--transition-power", type=float, default=1.0)
-
-
-def main() -> None:
-    """Command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("checkpoint", type=Path)
-    parser.add_argument("track", type=Path)
-    parser.add_argument("out", type=Path, help="folder, or a file that ends in .safetensors")
-    parser.add_argument("--threads", type=int, default=1)
-    add_options(parser)
     given = vars(parser.parse_args())
     torch.set_num_threads(given["threads"])
     options = Options(**{name: given[name] for name in Options.__dataclass_fields__})

@@ -1,0 +1,27 @@
+"""Command lines of the scripts: the docstring as help, and the options that several have."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+import native
+
+SHARED: dict[str, dict[str, Any]] = {
+    "audio": {"type": Path, "required": True, "help": "real music"},
+    "start": {"type": float, "default": 0.0, "help": "seconds into the music"},
+    "binary": {"type": Path, "default": native.DEFAULT, "help": "swift-demucs"},
+    "threads": {"type": int, "default": 2},
+    "seed": {"type": int, "default": 1, "help": "of the weights"},
+}
+
+
+def parser(docstring: str | None, *shared: str) -> argparse.ArgumentParser:
+    """A parser that shows a script's docstring, with some of the shared options."""
+    found = argparse.ArgumentParser(
+        description=docstring, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    for name in shared:
+        found.add_argument(f"--{name}", **SHARED[name])
+    return found
