@@ -21,10 +21,10 @@ The recording has the two outputs, without the batch dimension. The inputs come 
 
 from __future__ import annotations
 
-import argparse
 import copy
 import tempfile
 import warnings
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 
@@ -33,6 +33,7 @@ import onnx
 import onnxruntime
 import torch
 
+import command_line
 import seeded_model as reference
 import tensor_file
 from core import INPUTS, OUTPUTS, Core, core_inputs
@@ -54,6 +55,27 @@ def seeded_inputs(
     return core_inputs(model, noise("onnx", 1, model.audio_channels, length, deviation=0.3))
 
 
+def write_graph(
+    module: torch.nn.Module,
+    inputs: tuple[torch.Tensor, ...],
+    path: Path,
+    input_names: Sequence[str],
+    output_names: Sequence[str],
+) -> None:
+    """Writes an ONNX graph of fixed shapes."""
+    with torch.no_grad(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # one tracing warning per assertion in the reference
+        torch.onnx.export(
+            module.eval(),
+            inputs,
+            str(path),
+            input_names=list(input_names),
+            output_names=list(output_names),
+            opset_version=17,
+            dynamo=False,
+        )
+
+
 def export(
     model: reference.HTDemucs, path: Path, samples: int | None = None, blocks: bool = False
 ) -> None:
@@ -65,17 +87,7 @@ def export(
         core = TracedCore(model, any_length=samples is not None)
         with torch.no_grad():
             names += TracedCore.inner_names(core.run(*inputs))
-    with torch.no_grad(), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # one tracing warning per assertion in the reference
-        torch.onnx.export(
-            core.eval(),
-            inputs,
-            str(path),
-            input_names=list(INPUTS),
-            output_names=names,
-            opset_version=17,
-            dynamo=False,
-        )
+    write_graph(core, inputs, path, INPUTS, names)
 
 
 def halve_weights(path: Path) -> None:
@@ -182,9 +194,7 @@ def record(
 
 def main() -> None:
     """Command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = command_line.parser(__doc__)
     parser.add_argument("checkpoint", type=Path)
     parser.add_argument("graph", type=Path, help="ONNX file to write")
     parser.add_argument("--seconds", type=float, help="length of a chunk; default: the segment")

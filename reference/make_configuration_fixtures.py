@@ -8,17 +8,19 @@ several kinds of numbers.
 weights/types.safetensors: every element type that torch and the safetensors package can store,
 with the metadata of a checkpoint.
 """
-import argparse
-from fractions import Fraction
 import json
+from fractions import Fraction
 from pathlib import Path
 
 import demucs
-from demucs.htdemucs import HTDemucs
 import numpy as np
 import safetensors
-from safetensors.torch import save_file
 import torch
+from demucs.htdemucs import HTDemucs
+from safetensors.torch import save_file
+
+import command_line
+from seeded_model import encode
 
 FOUR = ["drums", "bass", "other", "vocals"]
 SIX = FOUR + ["guitar", "piano"]
@@ -67,18 +69,6 @@ SEGMENTS = [
     (Fraction(1, 3), 44100), (Fraction(10, 7), 22050), (1.1, 10), (0.29, 100), (5.85, 44100),
     (11, 16000), (Fraction(-39, -5), 44100),
 ]
-
-
-def encode(value):
-    """Encode arguments as JSON values, as published checkpoints store them."""
-    if isinstance(value, Fraction):
-        return {"_type": "fraction", "numerator": value.numerator,
-                "denominator": value.denominator}
-    if isinstance(value, dict):
-        return {key: encode(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [encode(item) for item in value]
-    return value
 
 
 def shapes_through(model, samples):
@@ -186,8 +176,7 @@ def write_types(path):
 
 
 def main():
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command_line.parser(__doc__)
     parser.add_argument("--out", type=Path, default=Path("Tests/Fixtures"))
     options = parser.parse_args()
     folder = options.out / "weights"

@@ -14,7 +14,6 @@ because it names storages by their addresses.
 
 from __future__ import annotations
 
-import argparse
 import json
 import math
 import struct
@@ -31,9 +30,11 @@ from onnx import TensorProto, helper, numpy_helper
 from torch import nn
 from torch.nn import functional
 
+import command_line
 import seeded_model as reference
 import tensor_file
 from core import INPUTS, OUTPUTS, Core, core_inputs
+from export_onnx import write_graph
 from fixture import ROOT, noise, snr
 
 FOLDER = ROOT / "weights" / "formats"
@@ -73,17 +74,9 @@ def rounded_model(configuration: dict[str, Any], seed: int = SEED) -> reference.
 
 
 def package(model: reference.HTDemucs, dtype: torch.dtype) -> dict[str, Any]:
-    """Content of a checkpoint as the official `serialize_model` saves it."""
-    arguments, keywords = model._init_args_kwargs
-    state = {name: value.to(dtype) for name, value in model.state_dict().items()}
+    """Content of a checkpoint, with arguments of a training."""
     training = {"epochs": 360, "optim": {"lr": 3e-4, "beta2": 0.999}, "dset": {"shift": None}}
-    return {
-        "klass": type(model),
-        "args": arguments,
-        "kwargs": keywords,
-        "state": state,
-        "training_args": training,
-    }
+    return reference.package(model, dtype, training)
 
 
 def save_legacy(content: Any, path: Path) -> None:
@@ -214,31 +207,16 @@ class Whole(nn.Module):
         return waveform + signal.reshape(waveform.shape)
 
 
-def export(module: nn.Module, inputs: tuple[torch.Tensor, ...], names: Any, path: Path) -> None:
-    """Writes a graph of fixed shapes, as `export_onnx.py` does."""
-    with torch.no_grad(), warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        torch.onnx.export(
-            module.eval(),
-            inputs,
-            str(path),
-            input_names=list(names[0]),
-            output_names=list(names[1]),
-            opset_version=17,
-            dynamo=False,
-        )
-
-
 def save_onnx(model: reference.HTDemucs, core: Path, whole: Path) -> None:
     """Writes both forms of export: the core alone, and the model with its STFT."""
     length = int(model.segment * model.samplerate)
     mix = noise("weights", 1, model.audio_channels, length, deviation=0.3)
-    export(Core(model), core_inputs(model, mix), (INPUTS, OUTPUTS), core)
+    write_graph(Core(model), core_inputs(model, mix), core, INPUTS, OUTPUTS)
     module = Whole(model)
     with torch.no_grad():
         agreement = snr(model(mix), module(mix))
     assert agreement > 90, f"the convolutions are {agreement:.1f} dB from the STFT"
-    export(module, (mix,), (["mix"], ["stems"]), whole)
+    write_graph(module, (mix,), whole, ("mix",), ("stems",))
 
 
 def to_half(tensor: onnx.TensorProto) -> None:
@@ -307,9 +285,7 @@ def save_model(model: reference.HTDemucs, folder: Path) -> None:
 
 def main() -> None:
     """Command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = command_line.parser(__doc__)
     parser.add_argument("--real", type=Path, metavar="FOLDER", help="write 1 GB of large files")
     options = parser.parse_args()
     torch.set_num_threads(1)

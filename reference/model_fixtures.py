@@ -35,7 +35,7 @@ import draw
 import export_onnx
 import seeded_model as reference
 import tensor_file
-from core import Core, core_inputs
+from core import OUTPUTS, core_inputs
 from fixture import (
     ROOT,
     SEED,
@@ -48,6 +48,7 @@ from fixture import (
     unbatched,
     write,
 )
+from trace_reference import TracedCore
 
 GROUP = "models"
 DTYPES = {"half": torch.float16, "bfloat16": torch.bfloat16, "hybrid_half": torch.float16}
@@ -64,39 +65,19 @@ NAMES = [name for name in reference.CONFIGURATIONS if name not in LARGE]
 
 
 def is_kept(path: str, model: reference.HTDemucs) -> bool:
-    """Whether the output of the module at this path is a golden value."""
+    """Whether a traced value is a golden one."""
     parent, _, index = path.rpartition(".")
     if parent in ("decoder", "tdecoder"):
         return int(index) < len(model.get_submodule(parent)) - 1
     layers = ("encoder", "tencoder", "crosstransformer.layers", "crosstransformer.layers_t")
-    return parent in layers or (not parent and "sampler" in path)
+    return parent in layers or "sampler" in path or path == "encoder.0.embedded"
 
 
-def layer_outputs(core: Core, mix: torch.Tensor, x: torch.Tensor) -> Tensors:
-    """Outputs of the core, and of its layers by hooks."""
-    model = core.model
-    found: Tensors = {}
-
-    def keep(path: str, value: Any) -> None:
-        # Decoders also return the input of their transposed convolution.
-        found[path] = value[0] if isinstance(value, tuple) else value
-
-    handles = [
-        module.register_forward_hook(lambda _, __, value, path=path: keep(path, value))
-        for path, module in model.named_modules()
-        if is_kept(path, model)
-    ]
-    if len(model.encoder) > 1 and model.freq_emb is not None:
-        handles.append(
-            model.encoder[1].register_forward_pre_hook(
-                lambda _, given: keep("encoder.0.embedded", given[0])
-            )
-        )
-    with torch.no_grad():
-        found["core.output"], found["core.add_67"] = core(mix, x)
-    for handle in handles:
-        handle.remove()
-    return found
+def layer_outputs(model: reference.HTDemucs, mix: torch.Tensor, x: torch.Tensor) -> Tensors:
+    """Outputs of the core and of its layers."""
+    found = TracedCore(model, any_length=False).run(mix, x)
+    outputs = {f"core.{name}": found[name] for name in OUTPUTS}
+    return outputs | {key: value for key, value in found.items() if is_kept(key, model)}
 
 
 def save_checkpoint(name: str) -> reference.HTDemucs:
@@ -128,15 +109,14 @@ def make_one(name: str) -> None:
         x = core_inputs(model, mix)[1]
         if name != OF_THE_MIX:
             x = batched(draws, "core.x", *x.shape, rule=draw.normal(0.3, 0.1))
-        given += (Core(model), x)
+        given += (x,)
 
     @torch.no_grad()
     def run(double: bool) -> Tensors:
         model, mix, short, *rest = in_double(given) if double else given
         found = {"final": model(mix), "short.final": model(short)}
         if rest:
-            core, x = rest
-            found |= layer_outputs(core, mix, x)
+            found |= layer_outputs(model, mix, rest[0])
         return found
 
     metadata = origin(

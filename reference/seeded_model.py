@@ -16,7 +16,6 @@ Run as a script it writes a named configuration as a checkpoint:
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 import io
 import json
@@ -47,37 +46,9 @@ from demucs.transformer import (
 )
 from torch import nn
 
+import command_line
 import draw
 import tensor_file
-
-__all__ = [
-    "BLSTM",
-    "CONFIGURATIONS",
-    "BagOfModels",
-    "CrossTransformerEncoder",
-    "CrossTransformerEncoderLayer",
-    "DConv",
-    "Demucs",
-    "HDecLayer",
-    "HDemucs",
-    "HEncLayer",
-    "HTDemucs",
-    "LocalState",
-    "MyTransformerEncoderLayer",
-    "ScaledEmbedding",
-    "Separator",
-    "apply_model",
-    "build",
-    "convert_audio",
-    "create_2d_sin_embedding",
-    "create_sin_embedding",
-    "load",
-    "perturb",
-    "save_package",
-    "save_safetensors",
-    "separate_command",
-    "transformer",
-]
 
 # The fused path of nn.MultiheadAttention and nn.TransformerEncoderLayer neither exports to ONNX nor
 # calls hooks; without it all scripts use the same path.
@@ -307,18 +278,22 @@ def save_safetensors(
     return size
 
 
-def save_package(model: HTDemucs, repository: Path, name: str) -> Path:
-    """Writes a checkpoint as `torch.save` does, under the name that the reference's command finds."""
+def package(model: HTDemucs, dtype: torch.dtype, training: dict[str, Any]) -> dict[str, Any]:
+    """Content of a checkpoint as the official `serialize_model` saves it."""
     arguments, keywords = model._init_args_kwargs
-    package = {
+    return {
         "klass": type(model),
         "args": arguments,
         "kwargs": keywords,
-        "state": model.state_dict(),
-        "training_args": {},
+        "state": {name: value.to(dtype) for name, value in model.state_dict().items()},
+        "training_args": training,
     }
+
+
+def save_package(model: HTDemucs, repository: Path, name: str) -> Path:
+    """Writes a checkpoint as `torch.save` does, under the name that the reference's command finds."""
     file = io.BytesIO()
-    torch.save(package, file)
+    torch.save(package(model, torch.float32, {}), file)
     checksum = hashlib.sha256(file.getvalue()).hexdigest()[:8]
     path = repository / f"{name}-{checksum}.th"
     path.write_bytes(file.getvalue())
@@ -334,12 +309,9 @@ def load(path: Path) -> HTDemucs:
 
 def main() -> None:
     """Command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = command_line.parser(__doc__, "seed")
     parser.add_argument("configuration", choices=sorted(CONFIGURATIONS))
     parser.add_argument("checkpoint", type=Path, help="file to write")
-    parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--half", action="store_true", help="store float16")
     options = parser.parse_args()
     model = build(CONFIGURATIONS[options.configuration], options.seed)

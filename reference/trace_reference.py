@@ -13,7 +13,6 @@ and the core's outputs `output` and `add_67`.
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ from typing import Any
 import torch
 from torch import nn
 
+import command_line
 import seeded_model as reference
 import tensor_file
 from chunks import Chunks
@@ -68,7 +68,7 @@ class TracedCore(nn.Module):
         self._before(model.tencoder[0], "xt")
         if len(model.encoder) > 1 and model.freq_emb is not None:
             self._before(model.encoder[1], "encoder.0.embedded")
-        if model.crosstransformer is not None:
+        if getattr(model, "crosstransformer", None) is not None:
             # [1, C, F, T] and [T, 1, C]
             self._wrap("create_2d_sin_embedding", "pos_emb_2d", (0, 3, 2, 1))
             self._wrap("create_sin_embedding", "pos_emb", (1, 0, 2))
@@ -138,9 +138,7 @@ def trace(model: reference.HTDemucs, mix: torch.Tensor, x: torch.Tensor) -> Tens
 
 def main() -> None:
     """Command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = command_line.parser(__doc__)
     parser.add_argument("checkpoint", type=Path)
     parser.add_argument("chunk", type=Path, help="folder of one prepared chunk")
     parser.add_argument("trace", type=Path, help="safetensors file to write")
