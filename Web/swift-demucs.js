@@ -29,7 +29,7 @@ export async function plan(settings, sources) {
   requireSIMD(browser);
   const worker = new EngineWorker();
   try {
-    return await worker.call({ task: "plan", ...moduleFor(browser), settings: { ...settings, sources } }, { cancel: () => worker.close() });
+    return await worker.call({ task: "plan", ...moduleFor(browser), settings: { ...settings, sources: sources.join(",") } }, { cancel: () => worker.close() });
   } finally {
     worker.close();
   }
