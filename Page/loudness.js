@@ -1,6 +1,8 @@
 // Loudness of mixes of the same signals, K-weighted (ITU-R BS.1770-5), without gating: enough to compare two
 // mixes of one excerpt.
 
+import { panMatrix } from "./mix.js";
+
 /** Coefficients `[b0, b1, b2, a1, a2]` of the two filters at a rate; BS.1770 gives them at 48 kHz. */
 function weighting(rate) {
   // High shelf of 4 dB: the head.
@@ -17,7 +19,7 @@ function weighting(rate) {
 }
 
 /** A K-weighted copy of samples. */
-export function weighted(samples, rate) {
+function weighted(samples, rate) {
   let signal = samples;
   for (const [b0, b1, b2, a1, a2] of weighting(rate)) {
     const result = new Float32Array(signal.length);
@@ -30,14 +32,6 @@ export function weighted(samples, rate) {
     signal = result;
   }
   return signal;
-}
-
-/** How much of a stem's left and right channels a StereoPannerNode sends to each side: `[[ll, rl], [lr, rr]]`. */
-function panMatrix(pan) {
-  if (pan === 0) return [[1, 0], [0, 1]];
-  const angle = ((pan < 0 ? pan + 1 : pan) * Math.PI) / 2;
-  const [cos, sin] = [Math.cos(angle), Math.sin(angle)];
-  return pan < 0 ? [[1, cos], [0, sin]] : [[cos, 0], [sin, 1]];
 }
 
 /** The energies of an excerpt of stems, from which the power of any mix of them follows. */

@@ -19,6 +19,23 @@ export function gain(strip, strips) {
   return isHeard ? linear(strip.volume) : 0;
 }
 
+/** How much of a stem's left and right channels each side gets, `[[ll, rl], [lr, rr]]`: as by a StereoPannerNode (Web Audio API, 1.36), pan in −1…1. */
+export function panMatrix(pan) {
+  if (pan === 0) return [[1, 0], [0, 1]];
+  const angle = ((pan < 0 ? pan + 1 : pan) * Math.PI) / 2;
+  const [cos, sin] = [Math.cos(angle), Math.sin(angle)];
+  return pan < 0 ? [[1, cos], [0, sin]] : [[cos, 0], [sin, 1]];
+}
+
+/** Adds a stem's `[left, right]` to the two sides of a mix, with its gain and pan. */
+export function addPanned(sides, [left, right], { gain, pan }) {
+  panMatrix(pan).forEach((shares, side) => {
+    const [a, b] = shares.map((share) => gain * share);
+    const sum = sides[side];
+    for (let i = 0; i < sum.length; i += 1) sum[i] += a * left[i] + b * right[i];
+  });
+}
+
 export class Mix {
   /** The gain at which the original sounds in place of the mix, or null. */
   original = null;

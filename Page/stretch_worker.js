@@ -1,29 +1,12 @@
 // A worker that renders a mix of stems at another speed and pitch for a file: with the code that plays them.
 
+import { addPanned } from "./mix.js";
 import { Stretch } from "./stretch.js";
 import { Tape } from "./tape.js";
 import { encodeFrames } from "./wav.js";
 
 const blockFrames = 4096;
 let render = null;
-
-/** Adds a stem as a browser's StereoPannerNode pans it. */
-function addPanned(sums, [left, right], { gain, pan }, count) {
-  const angle = ((pan < 0 ? pan + 1 : pan) * Math.PI) / 2;
-  const [cosine, sine] = [gain * Math.cos(angle), gain * Math.sin(angle)];
-  for (let i = 0; i < count; i += 1) {
-    if (pan === 0) {
-      sums[0][i] += gain * left[i];
-      sums[1][i] += gain * right[i];
-    } else if (pan < 0) {
-      sums[0][i] += gain * left[i] + cosine * right[i];
-      sums[1][i] += sine * right[i];
-    } else {
-      sums[0][i] += cosine * left[i];
-      sums[1][i] += gain * right[i] + sine * left[i];
-    }
-  }
-}
 
 /** A function that takes a piece and returns the samples that it completes, interleaved. */
 function renderer({ stems, tuning, ...song }) {
@@ -44,7 +27,7 @@ function renderer({ stems, tuning, ...song }) {
       const outputs = stems.map(planes);
       stretch.render(outputs, count);
       const sums = planes();
-      outputs.forEach((output, index) => addPanned(sums, output, stems[index], count));
+      outputs.forEach((output, index) => addPanned(sums, output, stems[index]));
       parts.push(encodeFrames(sums));
       left -= count;
     }
