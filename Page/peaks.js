@@ -8,50 +8,24 @@ export function resolutionFor(pixels, visibleShare) {
 }
 
 /**
- * Lowest and highest value of each pixel column, in −1…1, over all channels.
- *
- * `channels` are the reply's `{min, max}` with values −128…127; `from` and `to` are shares of the
- * whole duration. A column covers every point that it touches, so that no peak is lost when zooming
- * out.
+ * Lowest and highest value of each pixel column over all channels, from point `first` to `end` of the arrays in
+ * `lows` and `highs`; 0 beyond them. A column covers every point that it touches, so that no peak is lost when
+ * zooming out.
  */
-export function columns(channels, from, to, width) {
+function extremes(lows, highs, first, end, width) {
   const low = new Float32Array(width);
   const high = new Float32Array(width);
-  const points = channels[0]?.min.length ?? 0;
-  if (!points) return { low, high };
-  const scale = (to - from) * points / width;
-  for (let column = 0; column < width; column += 1) {
-    const position = from * points + column * scale;
-    const first = Math.max(0, Math.floor(position));
-    const last = Math.min(points, Math.max(first + 1, Math.ceil(position + scale)));
-    let least = first < last ? 127 : 0;
-    let most = first < last ? -128 : 0;
-    for (const { min, max } of channels) {
-      for (let point = first; point < last; point += 1) {
-        if (min[point] < least) least = min[point];
-        if (max[point] > most) most = max[point];
-      }
-    }
-    low[column] = least / 128;
-    high[column] = most / 127;
-  }
-  return { low, high };
-}
-
-/** Lowest and highest sample of each pixel column from frame `first` to `end`, over all planes. */
-export function sampleColumns(planes, first, end, width) {
-  const low = new Float32Array(width);
-  const high = new Float32Array(width);
+  const points = lows[0]?.length ?? 0;
   const scale = (end - first) / width;
   for (let column = 0; column < width; column += 1) {
     const from = Math.max(0, Math.floor(first + column * scale));
-    const to = Math.min(planes[0].length, Math.max(from + 1, Math.ceil(first + (column + 1) * scale)));
+    const to = Math.min(points, Math.max(from + 1, Math.ceil(first + (column + 1) * scale)));
     if (from >= to) continue;
     let [least, most] = [Infinity, -Infinity];
-    for (const plane of planes) {
-      for (let i = from; i < to; i += 1) {
-        if (plane[i] < least) least = plane[i];
-        if (plane[i] > most) most = plane[i];
+    for (let channel = 0; channel < lows.length; channel += 1) {
+      for (let point = from; point < to; point += 1) {
+        if (lows[channel][point] < least) least = lows[channel][point];
+        if (highs[channel][point] > most) most = highs[channel][point];
       }
     }
     low[column] = least;
@@ -59,6 +33,19 @@ export function sampleColumns(planes, first, end, width) {
   }
   return { low, high };
 }
+
+/**
+ * The columns of a waveform, in −1…1: `channels` are the reply's `{min, max}` with values −128…127, `from` and
+ * `to` shares of the whole duration.
+ */
+export function columns(channels, from, to, width) {
+  const points = channels[0]?.min.length ?? 0;
+  const { low, high } = extremes(channels.map(({ min }) => min), channels.map(({ max }) => max), from * points, to * points, width);
+  return { low: low.map((value) => value / 128), high: high.map((value) => value / 127) };
+}
+
+/** The columns of samples from frame `first` to `end`. */
+export const sampleColumns = (planes, first, end, width) => extremes(planes, planes, first, end, width);
 
 /** The largest absolute value of several stems' peaks, with a lower bound: the scale of all stems. */
 export function loudest(stems) {
