@@ -3,59 +3,56 @@
 
 import { readLink } from "./link.js";
 
-const stored = "mixes";
-/** The songs whose mixes are kept: those that were changed last. */
+/** The songs of which something is kept: those that were changed last. */
 const mostSongs = 200;
 
-function fragments() {
-  try {
-    const list = JSON.parse(localStorage.getItem(stored));
-    return Array.isArray(list) ? list.filter((fragment) => typeof fragment === "string") : [];
-  } catch {
-    // Unreadable stored mixes are ignored.
-    return [];
+/** A stored list with one entry for each song: `isEntry(entry)` leaves out what is damaged, `songOf(entry)` is the song. */
+class Memory {
+  constructor(stored, isEntry, songOf) {
+    Object.assign(this, { stored, isEntry, songOf });
+  }
+
+  find(song) {
+    return this.#entries().find((entry) => this.songOf(entry) === song);
+  }
+
+  /** Keeps an entry in place of the song's last one; without one, forgets the song. */
+  replace(song, ...entry) {
+    const others = this.#entries().filter((other) => this.songOf(other) !== song);
+    localStorage.setItem(this.stored, JSON.stringify([...others, ...entry].slice(-mostSongs)));
+  }
+
+  #entries() {
+    try {
+      const list = JSON.parse(localStorage.getItem(this.stored));
+      return Array.isArray(list) ? list.filter(this.isEntry) : [];
+    } catch {
+      // Unreadable stored entries are ignored.
+      return [];
+    }
   }
 }
 
-const others = (song) => fragments().filter((fragment) => readLink(fragment).song !== song);
+/** Fragments of links. */
+const mixes = new Memory("mixes", (entry) => typeof entry === "string", (fragment) => readLink(fragment).song);
+/** Pairs of a song and its settings. */
+const rehearsals = new Memory("rehearsals", Array.isArray, ([song]) => song);
 
 /** Keeps what a song's fragment says about its mix and loop. */
-export function remember(song, fragment) {
-  localStorage.setItem(stored, JSON.stringify([...others(song), fragment].slice(-mostSongs)));
-}
-
-export function forget(song) {
-  localStorage.setItem(stored, JSON.stringify(others(song)));
-  localStorage.setItem(storedRehearsals, JSON.stringify(otherRehearsals(song)));
-}
+export const remember = (song, fragment) => mixes.replace(song, fragment);
 
 /** What is kept of a song: `{ loop, master, strips }`. */
 export function recall(song) {
-  const found = fragments().find((fragment) => readLink(fragment).song === song);
-  const { loop, master, strips } = readLink(found ?? "");
+  const { loop, master, strips } = readLink(mixes.find(song) ?? "");
   return { loop, master, strips };
 }
 
-const storedRehearsals = "rehearsals";
-
-/** Pairs of a song and the settings of its rehearsal. */
-function rehearsals() {
-  try {
-    const list = JSON.parse(localStorage.getItem(storedRehearsals));
-    return Array.isArray(list) ? list.filter(Array.isArray) : [];
-  } catch {
-    // Unreadable stored settings are ignored.
-    return [];
-  }
-}
-
-const otherRehearsals = (song) => rehearsals().filter(([other]) => other !== song);
-
 /** Keeps speed, pitch, beats and sections of a song. */
-export function rememberRehearsal(song, settings) {
-  localStorage.setItem(storedRehearsals, JSON.stringify([...otherRehearsals(song), [song, settings]].slice(-mostSongs)));
-}
+export const rememberRehearsal = (song, settings) => rehearsals.replace(song, [song, settings]);
 
-export function recallRehearsal(song) {
-  return rehearsals().find(([other]) => other === song)?.[1] ?? {};
+export const recallRehearsal = (song) => rehearsals.find(song)?.[1] ?? {};
+
+export function forget(song) {
+  mixes.replace(song);
+  rehearsals.replace(song);
 }
