@@ -140,18 +140,22 @@ export class Download {
     const freeBytes = await this.#storage.freeBytes();
     if (freeBytes !== null && length > freeBytes) throw new StorageFull(length, freeBytes);
     const reader = reply.body.getReader();
-    const gathered = new Piece();
+    let chunks = [];
+    let gathered = 0;
     const store = async () => {
-      if (gathered.size > 0) size = await this.#storage.append(this.#part, gathered.take());
+      const piece = new Blob(chunks);
+      [chunks, gathered] = [[], 0];
+      if (piece.size > 0) size = await this.#storage.append(this.#part, await piece.arrayBuffer());
     };
     try {
       for (;;) {
         const { done, value } = await reader.read();
         if (done) break;
         watch();
-        gathered.add(value);
-        if (gathered.size >= pieceBytes) await store();
-        this.#options.onProgress({ state: "downloading", receivedBytes: size + gathered.size, totalBytes });
+        chunks.push(value);
+        gathered += value.byteLength;
+        if (gathered >= pieceBytes) await store();
+        this.#options.onProgress({ state: "downloading", receivedBytes: size + gathered, totalBytes });
       }
     } catch (error) {
       if (error instanceof TypeError) throw this.#interruption(error.message);
@@ -179,29 +183,5 @@ export class Download {
 
   #unreachable() {
     return new DownloadError(`${this.#options.address} can't be reached.`, { isTransient: true });
-  }
-}
-
-/** Chunks of a stream until they are stored. */
-class Piece {
-  #chunks = [];
-  size = 0;
-
-  add(chunk) {
-    this.#chunks.push(chunk);
-    this.size += chunk.byteLength;
-  }
-
-  /** All bytes; leaves none. */
-  take() {
-    const bytes = new Uint8Array(this.size);
-    let at = 0;
-    for (const chunk of this.#chunks) {
-      bytes.set(chunk, at);
-      at += chunk.byteLength;
-    }
-    this.#chunks = [];
-    this.size = 0;
-    return bytes;
   }
 }

@@ -146,7 +146,7 @@ export class Models {
     if (!globalThis.crypto?.subtle) {
       throw new DownloadError("Published models are checked after the download, which browsers do only on pages with https, or on localhost. Choose the demo model, drop a model's file on this page, or open the page with https.");
     }
-    const sources = base ? [fromMirror(member, base)] : [fromHub(member), fromFirstServer(member)];
+    const sources = base ? [torchFile(member, `${String(base).replace(/\/+$/, "")}/${fileName(member.torchAddress)}`)] : [fromHub(member), torchFile(member, member.torchAddress)];
     const reasons = [];
     for (const source of sources) {
       try {
@@ -186,13 +186,8 @@ const fileName = (address) => address.split("/").at(-1);
 
 const pathsOf = ({ hubAddress, torchAddress }) => [hubAddress, torchAddress].map((address) => `${downloaded}/${fileName(address)}`);
 
-/** The author's first server: files of torch, whose checksums the table has. */
-const fromFirstServer = ({ torchAddress, torchChecksum }) => ({ address: torchAddress, checksum: async () => torchChecksum });
-
-const fromMirror = ({ torchAddress, torchChecksum }, base) => ({
-  address: `${String(base).replace(/\/+$/, "")}/${fileName(torchAddress)}`,
-  checksum: async () => torchChecksum,
-});
+/** A file of torch, of the author's first server or a mirror: the table has its checksum. */
+const torchFile = ({ torchChecksum }, address) => ({ address, checksum: async () => torchChecksum });
 
 /**
  * The Hugging Face hub, which has the same weights as safetensors. Scripts can't read the headers of
