@@ -15,7 +15,8 @@ export function preciseClock(seconds, decimals) {
   return clock(whole) + (decimals ? Math.max(0, seconds - whole).toFixed(decimals).replace(/^[01]/, "") : "");
 }
 
-const count = (number, noun) => `${number} ${noun}${number === 1 ? "" : "s"}`;
+/** "1 song", "2 songs". */
+export const count = (number, noun) => `${number} ${noun}${number === 1 ? "" : "s"}`;
 
 /** "3 minutes 12 seconds", for screen readers. */
 export function spokenTime(seconds) {
@@ -38,10 +39,12 @@ export function roughTime(seconds) {
   return count(Math.floor(minutes / 60), "hour") + (rest ? ` ${count(rest, "minute")}` : "");
 }
 
-/** "−3 dB", with a true minus sign; silence is "−∞ dB". */
+/** "+2", "0" or "−5", with a true minus sign. */
+export const signed = (number) => `${number > 0 ? "+" : number < 0 ? "−" : ""}${Math.abs(number)}`;
+
+/** "−3 dB"; silence is "−∞ dB". */
 export function decibels(value, silence = -Infinity) {
-  if (value <= silence) return "−∞ dB";
-  return `${value > 0 ? "+" : value < 0 ? "−" : ""}${Math.abs(value)} dB`;
+  return value <= silence ? "−∞ dB" : `${signed(value)} dB`;
 }
 
 export function spokenDecibels(value, silence = -Infinity) {

@@ -1,11 +1,11 @@
 // The row above the list of songs: search, order, and what is done with several songs at once.
 
 import { announce, element, setText } from "./dom.js";
+import { count } from "./format.js";
 
 /** The fewest songs for which the row is shown. */
 const leastSongs = 2;
 const armedSeconds = 4;
-const songs = (count) => `${count} song${count === 1 ? "" : "s"}`;
 const hasEnded = ({ state }) => state === "done" || state === "failed" || state === "cancelled";
 
 export class LibraryTools {
@@ -52,10 +52,10 @@ export class LibraryTools {
   }
 
   /** Shows what the row can do with the songs of the list; `hasMore` if others are still loaded. */
-  show(jobs, count, hasMore) {
+  show(jobs, loaded, hasMore) {
     const { library } = this;
     this.#jobs = jobs;
-    this.#root.hidden = count < leastSongs && !library.selected && !library.text;
+    this.#root.hidden = loaded < leastSongs && !library.selected && !library.text;
     setText(this.#empty, library.text.trim() && !jobs.length ? (hasMore ? "Searching" : `No song has “${library.text.trim()}” in its name.`) : "");
     this.select.setAttribute("aria-pressed", library.selected !== null);
     this.selection.hidden = !library.selected;
@@ -64,8 +64,8 @@ export class LibraryTools {
     const ended = jobs.filter(hasEnded).length;
     this.remove.disabled = chosen === 0;
     this.finished.disabled = ended === 0 || hasMore;
-    setText(this.remove, this.#armed?.name === "remove" ? `Press again to delete ${songs(chosen)}` : chosen ? `Delete ${chosen}` : "Delete");
-    setText(this.finished, this.#armed?.name === "finished" ? `Press again to remove ${songs(ended)}` : "Remove finished");
+    setText(this.remove, this.#armed?.name === "remove" ? `Press again to delete ${count(chosen, "song")}` : chosen ? `Delete ${chosen}` : "Delete");
+    setText(this.finished, this.#armed?.name === "finished" ? `Press again to remove ${count(ended, "song")}` : "Remove finished");
   }
 
   /** Removes songs at the second press. */
@@ -76,9 +76,9 @@ export class LibraryTools {
     } else {
       this.#disarm();
       this.library.toggleSelecting();
-      this.removeAll(jobs).then((count) => {
+      this.removeAll(jobs).then((removed) => {
         // Otherwise a reason was announced.
-        if (count === jobs.length) announce(`${songs(count)} removed`);
+        if (removed === jobs.length) announce(`${count(removed, "song")} removed`);
       });
     }
     this.change();

@@ -3,8 +3,8 @@
 
 import { beatsPerBar, transposed } from "./beats.js";
 import { announce, element, setText } from "./dom.js";
-import { clock } from "./format.js";
-import { fastest, isPlain, mostSemitones, percent, signed, slowest } from "./tuning.js";
+import { clock, signed } from "./format.js";
+import { fastest, isPlain, mostSemitones, percent, slowest } from "./tuning.js";
 
 const speedStep = 0.05;
 /** How much faster a loop gets in each turn, up to the song's own speed. */

@@ -2,6 +2,7 @@
 
 import { backend } from "./backend.js";
 import { announce, element, setText } from "./dom.js";
+import { count } from "./format.js";
 import { Problem } from "./problem.js";
 
 const pollSeconds = 2;
@@ -61,9 +62,8 @@ export class Service {
   }
 
   #describe({ engine }) {
-    const threads = `${engine.threads} thread${engine.threads === 1 ? "" : "s"}`;
     const node = document.getElementById("engine");
-    setText(node, [engine.model, engine.precision, threads].filter(Boolean).join(" · "));
+    setText(node, [engine.model, engine.precision, count(engine.threads, "thread")].filter(Boolean).join(" · "));
     const note = document.getElementById("replacement");
     note.hidden = !engine.replaces;
     if (engine.replaces) note.replaceChildren(`The small demo model runs in place of ${engine.replaces}, and its stems are rougher. On the machine of the service, run `, element("code", { textContent: `swift-demucs models fetch ${engine.replaces}` }), " and start it again.");

@@ -1,6 +1,7 @@
 // A WAV file of stems at another speed and pitch, rendered by a worker piece by piece.
 
-import { percent, signed } from "./tuning.js";
+import { signed } from "./format.js";
+import { percent } from "./tuning.js";
 import { wavHeader } from "./wav.js";
 
 /** "Song - mix (70 %, +2).wav" */

@@ -11,6 +11,3 @@ export const isPlain = ({ speed, semitones }) => speed === 1 && semitones === 0;
 
 /** "70 %" for a speed. */
 export const percent = (speed) => `${Math.round(speed * 100)} %`;
-
-/** "+2", "0" or "−5" for semitones, with a true minus sign. */
-export const signed = (semitones) => `${semitones > 0 ? "+" : semitones < 0 ? "−" : ""}${Math.abs(semitones)}`;
