@@ -89,9 +89,7 @@ class FileStorage extends Storage {
     super();
     this.#root = root;
     this.#writer = writer;
-    /** False if everything is lost when the tab is closed. */
-    this.isLasting = true;
-    /** A sentence for the user if it is not. */
+    /** A sentence for the user if everything is lost when the tab is closed. */
     this.words = null;
   }
 
@@ -178,7 +176,6 @@ export class MemoryStorage extends Storage {
 
   constructor() {
     super();
-    this.isLasting = false;
     this.words =
       "This window can't keep files (a private window, or an old browser): songs and models are lost when the tab is closed. " +
       "Save the stems that you want to keep, or open this page in an ordinary window.";
