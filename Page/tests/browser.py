@@ -1,13 +1,12 @@
 """Chromium for the tests of the page."""
 import base64
-import time
 from pathlib import Path
 
 from selenium import webdriver
 from selenium.webdriver.chrome.options import Options
 from selenium.webdriver.chrome.service import Service
 
-from limits import LONGEST_SECONDS
+from limits import LONGEST_SECONDS, wait_until
 
 
 class Browser(webdriver.Chrome):
@@ -62,36 +61,27 @@ class Browser(webdriver.Chrome):
 
     def wait(self, expression: str, *arguments):
         """Waits until a JavaScript expression is true; returns its value."""
-        deadline = time.monotonic() + LONGEST_SECONDS
-        while time.monotonic() < deadline:
-            value = self.execute_script(f"const args = arguments; return {expression}", *arguments)
-            if value:
-                return value
-            time.sleep(0.05)
-        shown = self.execute_script("return document.body.innerText")
-        raise AssertionError(f"after {LONGEST_SECONDS} s still not: {expression} {arguments}\nthe page says:\n{shown}")
+        return wait_until(lambda: self.execute_script(f"const args = arguments; return {expression}", *arguments),
+                          lambda: f"{expression} {arguments}\n{self._words()}")
 
     def wait_equal(self, expression: str, expected):
         """Waits until a JavaScript expression has a value."""
-        deadline = time.monotonic() + LONGEST_SECONDS
-        while (value := self.execute_script(f"return {expression}")) != expected:
-            if time.monotonic() > deadline:
-                raise AssertionError(f"after {LONGEST_SECONDS} s still {value}, not {expected}: {expression}")
-            time.sleep(0.05)
+        value = lambda: self.execute_script(f"return {expression}")
+        wait_until(lambda: value() == expected, lambda: f"{expression} is {value()}, not {expected}")
 
     def saved(self, pattern: str) -> bytes:
         """Waits for a download whose name matches, removes it and returns its bytes."""
-        deadline = time.monotonic() + LONGEST_SECONDS
-        while time.monotonic() < deadline:
-            for file in self.downloads.glob(pattern):
-                # The browser creates an empty file, writes beside it, and renames.
-                if file.suffix != ".crdownload" and file.stat().st_size:
-                    data = file.read_bytes()
-                    file.unlink()
-                    return data
-            time.sleep(0.05)
-        shown = self.execute_script("return document.body.innerText")
-        raise AssertionError(f"no download {pattern}; there are {list(self.downloads.iterdir())}; the page says:\n{shown}")
+        def whole() -> list[Path]:
+            # The browser creates an empty file, writes beside it, and renames.
+            return [file for file in self.downloads.glob(pattern) if file.suffix != ".crdownload" and file.stat().st_size]
+
+        file = wait_until(whole, lambda: f"download {pattern}; there are {list(self.downloads.iterdir())}\n{self._words()}")[0]
+        data = file.read_bytes()
+        file.unlink()
+        return data
+
+    def _words(self) -> str:
+        return f"the page says:\n{self.execute_script('return document.body.innerText')}"
 
     def serious_messages(self) -> list[str]:
         return [entry["message"] for entry in self.get_log("browser") if entry["level"] in ("SEVERE", "WARNING")]

@@ -10,7 +10,7 @@ import urllib.request
 from pathlib import Path
 from typing import Callable
 
-from limits import LONGEST_SECONDS
+from limits import LONGEST_SECONDS, wait_until
 from proxy import Proxy
 
 
@@ -73,6 +73,7 @@ class GatedSubject(BinarySubject):
     """A `gated-service`, whose jobs can be held, behind a proxy, which is what a browser sees; `request` asks the service itself."""
 
     command = []
+    wait_for = staticmethod(wait_until)
 
     def __init__(self, binary: str, *options: str):
         super().__init__(binary, *options)
@@ -110,7 +111,7 @@ class GatedSubject(BinarySubject):
     def separate(self, path: str, **options: str) -> dict:
         """A finished job."""
         job_id = self.begin(path, **options)
-        return self.wait_for(lambda: (job := json.loads(self.request("GET", f"v1/separations/{job_id}")))["state"] == "done" and job)
+        return wait_until(lambda: (job := json.loads(self.request("GET", f"v1/separations/{job_id}")))["state"] == "done" and job)
 
     def clear(self, keeps: Callable[[dict], bool] = lambda job: False) -> None:
         """Ends all faults, and deletes all jobs but those to keep: a running one is cancelled first."""
@@ -127,14 +128,4 @@ class GatedSubject(BinarySubject):
                     pass
             return not jobs
 
-        self.wait_for(is_clear)
-
-    @staticmethod
-    def wait_for(condition: Callable):
-        """Waits until a condition is true; returns its value."""
-        deadline = time.monotonic() + LONGEST_SECONDS
-        while not (value := condition()):
-            if time.monotonic() > deadline:
-                raise AssertionError(f"not within {LONGEST_SECONDS} s")
-            time.sleep(0.02)
-        return value
+        wait_until(is_clear)

@@ -20,7 +20,7 @@ import soundfile
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "Tests/Web"))
 from hosts import PageHost
 
-from limits import LONGEST_SECONDS
+from limits import LONGEST_SECONDS, wait_until
 
 ELEMENT = "element-6066-11e4-a52e-4f735466cecf"
 SONGS = ["song.wav", "song.flac", "song.mp3"]
@@ -67,11 +67,7 @@ class Firefox:
         return reply.get("value")
 
     def wait(self, expression: str):
-        deadline = time.monotonic() + LONGEST_SECONDS
-        while not self.run(f"return Boolean({expression})"):
-            if time.monotonic() > deadline:
-                raise AssertionError(f"after {LONGEST_SECONDS} s still not: {expression}\n{self.run('return document.body.innerText')}")
-            time.sleep(0.1)
+        wait_until(lambda: self.run(f"return Boolean({expression})"), lambda: f"{expression}\n{self.run('return document.body.innerText')}")
 
     def choose_file(self, selector: str, path: str):
         found = self.call("WebDriver:FindElement", {"using": "css selector", "value": selector})["value"][ELEMENT]
