@@ -2,50 +2,21 @@
 
 import { createHash } from "node:crypto";
 import { readFileSync, writeFileSync } from "node:fs";
+import { decodeFrames, encodeFrames, parseHeader, wavHeader } from "../../Page/wav.js";
 
 /** Reads a WAV file of 32-bit floats: `{ channels, sampleRate }`. */
 export function readWAV(path) {
-  const bytes = readFileSync(path);
-  let channelCount = 0;
-  let sampleRate = 0;
-  for (let at = 12; at + 8 <= bytes.length; ) {
-    const name = bytes.toString("latin1", at, at + 4);
-    const size = bytes.readUInt32LE(at + 4);
-    if (name === "fmt ") {
-      channelCount = bytes.readUInt16LE(at + 10);
-      sampleRate = bytes.readUInt32LE(at + 12);
-      if (bytes.readUInt16LE(at + 22) !== 32) throw new Error(`${path} has no samples of 32 bits`);
-    }
-    if (name === "data") {
-      const samples = new Float32Array(bytes.buffer.slice(bytes.byteOffset + at + 8, bytes.byteOffset + at + 8 + size));
-      const count = samples.length / channelCount;
-      const channels = Array.from({ length: channelCount }, (_, channel) => Float32Array.from({ length: count }, (__, index) => samples[index * channelCount + channel]));
-      return { channels, sampleRate };
-    }
-    at += 8 + size + (size % 2);
-  }
-  throw new Error(`${path} has no samples`);
+  const { buffer } = Uint8Array.from(readFileSync(path));
+  const format = parseHeader(buffer, buffer.byteLength);
+  if (!format?.isFloat) throw new Error(`${path} has no float samples`);
+  const { dataOffset, frames, bytesPerFrame, sampleRate } = format;
+  return { channels: decodeFrames(buffer.slice(dataOffset, dataOffset + frames * bytesPerFrame), format), sampleRate };
 }
 
 /** Writes a WAV file of 32-bit floats. */
 export function writeWAV(path, { channels, sampleRate }) {
-  const frameBytes = 4 * channels.length;
-  const dataBytes = frameBytes * channels[0].length;
-  const head = Buffer.alloc(44);
-  head.write("RIFF", 0);
-  head.writeUInt32LE(36 + dataBytes, 4);
-  head.write("WAVEfmt ", 8);
-  head.writeUInt32LE(16, 16);
-  head.writeUInt16LE(3, 20);
-  head.writeUInt16LE(channels.length, 22);
-  head.writeUInt32LE(sampleRate, 24);
-  head.writeUInt32LE(frameBytes * sampleRate, 28);
-  head.writeUInt16LE(frameBytes, 32);
-  head.writeUInt16LE(32, 34);
-  head.write("data", 36);
-  head.writeUInt32LE(dataBytes, 40);
-  const samples = Float32Array.from({ length: dataBytes / 4 }, (_, index) => channels[index % channels.length][Math.floor(index / channels.length)]);
-  writeFileSync(path, Buffer.concat([head, Buffer.from(samples.buffer)]));
+  const head = wavHeader(channels.length, sampleRate, channels[0].length);
+  writeFileSync(path, Buffer.concat([head, encodeFrames(channels).buffer].map((part) => Buffer.from(part))));
 }
 
 /** The ratio of a sound to another's difference from it, in dB. */
