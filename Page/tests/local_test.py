@@ -1,22 +1,21 @@
 """What the tests of the static page have in common."""
-import subprocess
+import unittest
 from pathlib import Path
 
-import soundfile
-
 from browser import Browser
-from browser_test import BrowserTest
+from browser_test import PageUser
 from hosts import PageHost
-from music import SAMPLE_RATE, make_mix
+from music import SAMPLE_RATE
+from songs import Songs
 
 
-class LocalTest(BrowserTest):
+class LocalTest(PageUser, unittest.TestCase):
     """Begins with a first visit: each test has an origin of its own."""
 
-    #: Set by test_local.py: the folder of the static build, the program, a folder for files.
+    #: Set by test_local.py: the folder of the static build, and the program.
     web: Path
     binary: str
-    folder: Path
+    songs: Songs
     #: Whether the host isolates the page from others.
     is_isolated = True
 
@@ -35,7 +34,7 @@ class LocalTest(BrowserTest):
 
     def use_browser(self, flag: str):
         """Goes on in a browser that lacks something until the end of the test."""
-        self.browser = Browser(str(self.folder / "downloads"), flag)
+        self.browser = Browser(str(self.songs.folder / "downloads"), flag)
         self.addCleanup(self.browser.quit)
 
     # The page
@@ -48,11 +47,14 @@ class LocalTest(BrowserTest):
         self.choose("model", "demo")
 
     def page(self, body: str, *arguments):
-        """Runs the body of an asynchronous function with `args` and the page's `stage`, `backend` and `storage`; returns its result."""
+        """Runs the body of an asynchronous function with `args`, the page's `stage`, `backend` and `storage`, and `until`; returns its result."""
         return self.browser.run("""
             const { stage } = await import("./main.js");
             const { backend } = await import("./backend.js");
             const storage = await (await import("./storage.js")).openStorage();
+            const until = async (isTrue) => {
+              while (!(await isTrue())) await new Promise((resolve) => setTimeout(resolve, 5));
+            };
             """ + body, *arguments)
 
     def choose(self, option: str, value: str):
@@ -88,32 +90,19 @@ class LocalTest(BrowserTest):
 
     def wait_until_ready(self, seconds: float):
         """Waits until the song that is open is finished beyond this time."""
-        self.page("while (!(stage.mixer?.job.ready_seconds > args[0])) await new Promise((resolve) => setTimeout(resolve, 5));", seconds)
+        self.page("await until(() => stage.mixer?.job.ready_seconds > args[0])", seconds)
 
     def wait_until_nothing_is_stored(self):
         """Waits until no file of a job is left."""
-        self.page("while ((await storage.list('jobs')).length) await new Promise((resolve) => setTimeout(resolve, 5));")
+        self.page("await until(async () => !(await storage.list('jobs')).length)")
 
-    # Songs
+    # Files
 
     def song(self, name: str, seconds: float, rate: int = SAMPLE_RATE) -> str:
-        """A song at the rate, where it sounds lower or higher, in the format of the name's ending."""
-        path = self.folder / f"songs of {seconds} s, {rate}" / name
-        path.parent.mkdir(exist_ok=True)
-        if not path.exists():
-            mix = make_mix(seconds, 1)
-            if path.stem == "mono":
-                mix = mix.mean(axis=1)
-            soundfile.write(path, mix, rate, subtype="FLOAT" if path.suffix == ".wav" else None)
-        return str(path)
+        return self.songs.song(name, seconds, rate, "FLOAT" if name.endswith(".wav") else None)
 
     def coded(self, name: str, *options: str, source: list[str]) -> str:
-        """A source as ffmpeg codes it with the options."""
-        path = self.folder / name
-        subprocess.run(["ffmpeg", "-nostdin", "-v", "error", "-y", *source, *options, str(path)], check=True)
-        return str(path)
+        return self.songs.coded(name, *source, *options)
 
     def file(self, name: str, content: bytes) -> str:
-        path = self.folder / name
-        path.write_bytes(content)
-        return str(path)
+        return self.songs.file(name, content)

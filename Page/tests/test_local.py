@@ -13,6 +13,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "Tests/Web"))
 from browser import Browser
 from browser_test import named_tests
 from local_test import LocalTest
+from songs import Songs
 
 MODULES = ["test_local_songs", "test_local_page"]
 
@@ -32,7 +33,7 @@ def main():
         browser.prelude = ""
         if options.slow:
             browser.slow_down(options.slow)
-        LocalTest.browser, LocalTest.web, LocalTest.binary, LocalTest.folder = browser, options.web.resolve(), options.binary, Path(folder)
+        LocalTest.browser, LocalTest.web, LocalTest.binary, LocalTest.songs = browser, options.web.resolve(), options.binary, Songs(Path(folder))
         try:
             return 0 if unittest.TextTestRunner(verbosity=2).run(unittest.TestSuite(tests)).wasSuccessful() else 1
         finally:

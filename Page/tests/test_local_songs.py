@@ -30,7 +30,7 @@ class SeparationTests(LocalTest):
         self.assertTrue(2 <= growing["ready"] <= 3, growing)
         self.assertGreater(growing["loudest"], 0)
         # The mixer has what it needs to play.
-        self.page("stage.mixer.toggle(); while (!stage.mixer.isPlaying || stage.mixer.engine.isWaiting) await new Promise((resolve) => setTimeout(resolve, 5));")
+        self.page("stage.mixer.toggle(); await until(() => stage.mixer.isPlaying && !stage.mixer.engine.isWaiting)")
         self.script("release()")
         self.wait_state("done")
         finished = self.page(read)
