@@ -8,8 +8,10 @@ from selenium.webdriver.common.by import By
 from browser import Browser
 
 
-class BrowserTest(unittest.TestCase):
-    #: Set by the program that runs the tests.
+class PageUser:
+    """What tests and pictures do with a page."""
+
+    #: Set by the program that runs them.
     browser: Browser
 
     def wait(self, expression: str, *arguments):
@@ -20,8 +22,15 @@ class BrowserTest(unittest.TestCase):
         """Runs a script with `arguments`."""
         return self.browser.execute_script(text, *arguments)
 
+    def value(self, expression: str, *arguments):
+        """The value of an expression with `arguments`."""
+        return self.script(f"return {expression}", *arguments)
+
     def find(self, selector: str):
         return self.browser.find_element(By.CSS_SELECTOR, selector)
+
+    def click(self, selector: str):
+        self.find(selector).click()
 
     def upload(self, *paths: str):
         self.find("#chooser").send_keys("\n".join(paths))

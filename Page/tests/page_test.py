@@ -2,13 +2,14 @@
 import io
 import json
 import re
+import unittest
 from pathlib import Path
 
 import numpy
 import soundfile
 from selenium.webdriver import ActionChains
 
-from browser_test import BrowserTest
+from browser_test import PageUser
 from songs import Songs
 from subject import GatedSubject
 
@@ -32,7 +33,44 @@ def with_service(*options, is_ready: bool = True):
     return mark
 
 
-class PageTest(BrowserTest):
+class ServicePageUser(PageUser):
+    """What tests and pictures do with the service's page."""
+
+    def page(self, body: str, *arguments):
+        """Runs the body of an asynchronous function with `args`, the page's `stage` and page_scripts.js; returns its result."""
+        return self.browser.run(f"{PAGE_SCRIPTS}\n{{ {body} }}", *arguments)
+
+    def press_button(self, words: str, within: str) -> str:
+        """Presses the button or box with these words; returns what it says then."""
+        nodes = "[...document.querySelectorAll(`${args[1]} button, ${args[1]} label.check`)]"
+        self.wait(f"{nodes}.find(({{ textContent, disabled }}) => textContent === args[0] && !disabled)", words, within)
+        return self.script(f"""
+            const args = arguments;
+            const node = {nodes}.find(({{ textContent }}) => textContent === args[0]);
+            (node.matches('label') ? node.firstChild : node).click();
+            return node.textContent;""", words, within)
+
+    def set_slider(self, label: str, value: float):
+        self.script("""
+            const slider = document.querySelector(`input[aria-label="${arguments[0]}"]`);
+            slider.value = arguments[1];
+            slider.dispatchEvent(new Event('input', { bubbles: true }));""", label, value)
+
+    def wait_for_song(self, title: str):
+        """Waits until a song is open and drawn."""
+        self.wait("document.querySelector('.song h1')?.textContent === args[0] && document.querySelector('.mixer .play')", title)
+        self.page("await until(() => stage.mixer?.board.waveforms.scale)")
+
+    def select_song(self, title: str):
+        self.wait("[...document.querySelectorAll('#queue .name')].some(({ textContent }) => textContent === args[0])", title)
+        self.script("[...document.querySelectorAll('#queue .open')].find((row) => row.querySelector('.name').textContent === arguments[0]).click()", title)
+
+    def open_song(self, title: str):
+        self.select_song(title)
+        self.wait_for_song(title)
+
+
+class PageTest(ServicePageUser, unittest.TestCase):
     """Begins with the page of an empty service, whose sound stands still until a test moves it: see page_start.js."""
 
     #: Set by test_page.py.
@@ -81,14 +119,6 @@ class PageTest(BrowserTest):
     def wait_equal(self, expression: str, expected):
         self.browser.wait_equal(expression, expected)
 
-    def value(self, expression: str, *arguments):
-        """The value of an expression with `arguments`."""
-        return self.script(f"return {expression}", *arguments)
-
-    def page(self, body: str, *arguments):
-        """Runs the body of an asynchronous function with `args`, the page's `stage` and page_scripts.js; returns its result."""
-        return self.browser.run(f"{PAGE_SCRIPTS}\n{{ {body} }}", *arguments)
-
     def mixer(self, expression: str):
         """The value of a property of the mixer, or the result of its method."""
         return self.page(f"return await stage.mixer.{expression}")
@@ -96,27 +126,8 @@ class PageTest(BrowserTest):
     def rows(self) -> int:
         return self.value("document.querySelectorAll('#queue li').length")
 
-    def click(self, selector: str):
-        self.find(selector).click()
-
     def press(self, *keys):
         ActionChains(self.browser).send_keys(*keys).perform()
-
-    def press_button(self, words: str, within: str) -> str:
-        """Presses the button or box with these words; returns what it says then."""
-        nodes = "[...document.querySelectorAll(`${args[1]} button, ${args[1]} label.check`)]"
-        self.wait(f"{nodes}.find(({{ textContent, disabled }}) => textContent === args[0] && !disabled)", words, within)
-        return self.script(f"""
-            const args = arguments;
-            const node = {nodes}.find(({{ textContent }}) => textContent === args[0]);
-            (node.matches('label') ? node.firstChild : node).click();
-            return node.textContent;""", words, within)
-
-    def set_slider(self, label: str, value: float):
-        self.script("""
-            const slider = document.querySelector(`input[aria-label="${arguments[0]}"]`);
-            slider.value = arguments[1];
-            slider.dispatchEvent(new Event('input', { bubbles: true }));""", label, value)
 
     def choose(self, selector: str, value: str):
         self.script("const select = document.querySelector(arguments[0]); select.value = arguments[1]; select.dispatchEvent(new Event('change', { bubbles: true }))", selector, value)
@@ -131,25 +142,12 @@ class PageTest(BrowserTest):
 
     # Songs
 
-    def wait_for_song(self, title: str):
-        """Waits until a song is open and drawn."""
-        self.wait("document.querySelector('.song h1')?.textContent === args[0] && document.querySelector('.mixer .play')", title)
-        self.page("await until(() => stage.mixer?.board.waveforms.scale)")
-
     def separated(self, name: str = "song.wav", seconds: float = 2) -> dict:
         """Uploads a song, and opens it when it is done."""
         self.upload(self.songs.wav(name, seconds))
         self.wait_for_song(Path(name).stem)
         self.wait_state("done")
         return self.subject.jobs()[0]
-
-    def select_song(self, title: str):
-        self.wait("[...document.querySelectorAll('#queue .name')].some(({ textContent }) => textContent === args[0])", title)
-        self.script("[...document.querySelectorAll('#queue .open')].find((row) => row.querySelector('.name').textContent === arguments[0]).click()", title)
-
-    def open_song(self, title: str):
-        self.select_song(title)
-        self.wait_for_song(title)
 
     def play(self):
         """Plays; the sound is scheduled, but its time stands still."""

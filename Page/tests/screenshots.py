@@ -3,10 +3,9 @@ import resource
 from pathlib import Path
 from typing import NamedTuple
 
-from selenium.webdriver.common.by import By
-
 from browser import Browser
 from many_songs import copy_song
+from page_test import ServicePageUser
 from songs import Songs
 from subject import GatedSubject
 
@@ -23,8 +22,10 @@ DARK = View("dark", 1440, 900, True)
 PHONE = View("phone", 390, 844, False)
 LANDSCAPE = View("landscape", 844, 390, True)
 
+LONG_NAME = "A song whose name is much longer than the room that any list has for it, (live at the harbour)"
 
-class Studio:
+
+class Studio(ServicePageUser):
     """Takes pictures of the page of a service, which is a `gated-service`: a song that is seen running is held."""
 
     def __init__(self, browser: Browser, binary: str, folder: Path, songs: Songs):
@@ -41,9 +42,9 @@ class Studio:
         # The same sound would be known already.
         self.service.hold(30)
         self.upload(self.notes("notes.txt"), self.song("Second Thoughts.wav", 151), self.song("Paper Boats.wav", 30))
-        self.browser.wait("document.querySelectorAll('#jobs li').length === 3 && document.body.innerText.includes('58 %')")
+        self.wait("document.querySelectorAll('#jobs li').length === 3 && document.body.innerText.includes('58 %')")
         self.open_song("Harbour Lights")
-        self.run("await stage.mixer.seek(42); stage.mixer.setLoop([30, 65]); stage.mixer.changeVolume(1, -3)")
+        self.page("await stage.mixer.seek(42); stage.mixer.setLoop([30, 65]); stage.mixer.changeVolume(1, -3)")
         for view in (LIGHT, DARK, PHONE):
             self.shoot(f"service-{view.name}", view)
         self.end()
@@ -59,7 +60,7 @@ class Studio:
         self.states_of_other_services()
 
     def states_before_a_song(self) -> None:
-        self.browser.wait("!document.querySelector('#example').hidden")
+        self.wait("!document.querySelector('#example').hidden")
         self.shoot("empty")
         self.script("document.querySelector('.drop details').open = true")
         self.shoot("options")
@@ -69,32 +70,32 @@ class Studio:
         self.shoot("help")
         self.script("document.querySelector('#help-dialog').close()")
         self.upload(self.notes("notes.txt"))
-        self.browser.wait("document.querySelector('#queue li[data-state=failed]')")
+        self.wait("document.querySelector('#queue li[data-state=failed]')")
         self.shoot("refused upload")
         self.script("document.querySelector('#queue li button:last-of-type').click()")
         self.browser.get(self.service.url + "#song=000000000000000000000000")
-        self.browser.wait("document.body.innerText.includes('no longer here')")
+        self.wait("document.body.innerText.includes('no longer here')")
         self.shoot("gone")
         self.browser.get("about:blank")
         self.browser.get(self.service.url)
 
     def states_of_the_queue(self) -> None:
         self.service.hold(10)
-        self.upload(self.song("A song whose name is much longer than the room that any list has for it, (live at the harbour).wav", 90),
+        self.upload(self.song(f"{LONG_NAME}.wav", 90),
                     self.song("Second Thoughts.wav", 90), self.song("Paper Boats.wav", 30), self.song("Undone.wav", 30))
-        self.browser.wait("document.querySelectorAll('#jobs li').length === 4 && document.querySelector('.mixer .play')")
+        self.wait("document.querySelectorAll('#jobs li').length === 4 && document.querySelector('.mixer .play')")
         self.shoot("playing while it computes", prepare="if (!stage.mixer.isPlaying) await stage.mixer.toggle(); await stage.mixer.seek(1)")
-        self.run("await stage.mixer.seek(80)")
+        self.page("await stage.mixer.seek(80)")
         self.shoot("waiting for a part")
-        self.select("Undone")
+        self.select_song("Undone")
         self.shoot("in line")
         self.script("document.querySelector('.mixer .actions .plain').click()")
-        self.browser.wait("document.querySelector('.message:not(#empty)')")
+        self.wait("document.querySelector('.message:not(#empty)')")
         self.shoot("cancelled")
-        self.select("A song whose name")
-        self.browser.wait("document.querySelector('.mixer .actions .plain')")
+        self.select_song(LONG_NAME)
+        self.wait("document.querySelector('.mixer .actions .plain')")
         self.script("document.querySelector('.mixer .actions .plain').click()")
-        self.browser.wait("document.querySelector('.song .facts').textContent.includes('cancelled here')")
+        self.wait("document.querySelector('.song .facts').textContent.includes('cancelled here')")
         self.shoot("part of a cancelled song")
 
     def states_of_a_song(self) -> None:
@@ -102,30 +103,27 @@ class Studio:
         self.until_done("Second Thoughts")
         self.until_done("Paper Boats")
         self.open_song("Second Thoughts")
-        self.browser.wait("document.querySelector('.rehearsal .facts').textContent !== ''")
+        self.wait("document.querySelector('.rehearsal .facts').textContent !== ''")
         self.shoot("done")
-        self.run("await stage.mixer.seek(42); stage.mixer.setLoop([30, 65]); stage.mixer.toggleStrip(3, 'isMuted'); stage.mixer.toggleStrip(1, 'isSolo'); stage.mixer.toggleStrip(0, 'isSolo'); stage.mixer.changeVolume(1, -30)")
+        self.page("await stage.mixer.seek(42); stage.mixer.setLoop([30, 65]); stage.mixer.toggleStrip(3, 'isMuted'); stage.mixer.toggleStrip(1, 'isSolo'); stage.mixer.toggleStrip(0, 'isSolo'); stage.mixer.changeVolume(1, -30)")
         self.shoot("mixed", prepare="if (!stage.mixer.isPlaying) await stage.mixer.toggle()")
-        self.run("await stage.mixer.toggle(); stage.mixer.resetMix()")
+        self.page("await stage.mixer.toggle(); stage.mixer.resetMix()")
+        self.set_slider("Speed", 80)
+        self.set_slider("Pitch", -3)
         self.script("""
             const rehearsal = document.querySelector('.rehearsal');
             rehearsal.querySelector('.more').open = true;
-            for (const [label, value] of [['Speed', 80], ['Pitch', -3]]) {
-              const slider = rehearsal.querySelector(`input[aria-label="${label}"]`);
-              slider.value = value;
-              slider.dispatchEvent(new Event('input', { bubbles: true }));
-            }
             rehearsal.querySelectorAll('.check input').forEach((box) => box.click());
             rehearsal.querySelector('.section').click();""")
         self.shoot("rehearsal")
         self.script("document.querySelector('.rehearsal .more').open = false")
-        self.run("stage.mixer.setLoop(null); await stage.mixer.seek(40); stage.mixer.zoom(16)")
+        self.page("stage.mixer.setLoop(null); await stage.mixer.seek(40); stage.mixer.zoom(16)")
         self.shoot("bars")
-        self.run("stage.mixer.zoom(2000)")
+        self.page("stage.mixer.zoom(2000)")
         self.shoot("samples")
-        self.run("stage.mixer.zoom(1e-6); await stage.mixer.toggleSpectrogram()")
-        self.shoot("spectrogram", prepare="do await new Promise((resolve) => setTimeout(resolve, 100)); while (!stage.mixer.board.spectrograms.isComplete)")
-        self.run("await stage.mixer.toggleSpectrogram()")
+        self.page("stage.mixer.zoom(1e-6); await stage.mixer.toggleSpectrogram()")
+        self.shoot("spectrogram", prepare="await drawn(); await until(() => stage.mixer.board.spectrograms.isComplete)")
+        self.page("await stage.mixer.toggleSpectrogram()")
         self.script("document.querySelector('.menu').open = true")
         self.shoot("downloads")
         self.script("document.querySelector('.menu').open = false")
@@ -145,36 +143,34 @@ class Studio:
         self.script(search % "")
 
     def states_without_the_service(self) -> None:
-        self.service.proxy.reply("/readyz", "503 Service Unavailable", {
-            "type": "urn:swift-demucs:problem:not-ready", "title": "The service is not ready", "status": 503,
-            "detail": "The model 'demo' is being loaded.", "instance": "/readyz"}, "Retry-After: 5\r\n")
+        self.service.reply_not_ready()
         self.browser.refresh()
-        self.browser.wait("!document.querySelector('#banner').hidden")
+        self.wait("!document.querySelector('#banner').hidden")
         self.shoot("getting ready")
         self.service.proxy.reply_no_more("/readyz")
         self.service.hold(10)
         self.upload(self.song("Running.wav", 80))
-        self.browser.wait("document.querySelector('.song h1')?.textContent === 'Running' && document.querySelector('.mixer .play')")
+        self.wait("document.querySelector('.song h1')?.textContent === 'Running' && document.querySelector('.mixer .play')")
         self.service.proxy.cut()
-        self.browser.wait("document.body.innerText.includes('No connection to the service')")
+        self.wait("document.body.innerText.includes('No connection to the service')")
         self.shoot("no connection")
         self.service.proxy.join()
 
     def states_of_other_services(self) -> None:
         self.begin("-n", "hdemucs_mmi", "--offline", is_ready=False)
-        self.browser.wait("!document.querySelector('#banner').hidden")
+        self.wait("!document.querySelector('#banner').hidden")
         self.shoot("no model")
         self.end()
 
         self.begin("--token-file", self.notes("tokens", "open-sesame-open-sesame\n"))
-        self.browser.wait("document.querySelector('#token-dialog').open")
+        self.wait("document.querySelector('#token-dialog').open")
         self.shoot("token")
         self.end()
 
         self.begin()
         resource.prlimit(self.service.process.pid, resource.RLIMIT_FSIZE, (8_000_000, resource.RLIM_INFINITY))
         self.upload(self.song("Paper Boats.wav", 30))
-        self.browser.wait("document.querySelector('#jobs li[data-state=failed]')")
+        self.wait("document.querySelector('#jobs li[data-state=failed]')")
         self.shoot("failed")
         self.end()
 
@@ -184,7 +180,7 @@ class Studio:
         source = self.service
         self.end()
         self.begin(prepare=lambda data: copy_song(source.data, data, 3000))
-        self.browser.wait("document.querySelector('.mixer .play')")
+        self.wait("document.querySelector('.mixer .play')")
         self.shoot("many songs")
         self.end()
 
@@ -196,7 +192,7 @@ class Studio:
         self.service.start(is_ready)
         self.browser.size(LIGHT.width, LIGHT.height)
         self.browser.get(self.service.url)
-        self.browser.wait("document.querySelector('#engine').textContent !== '' || document.querySelector('dialog[open]')")
+        self.wait("document.querySelector('#engine').textContent !== '' || document.querySelector('dialog[open]')")
 
     def end(self) -> None:
         self.browser.get("about:blank")
@@ -209,26 +205,9 @@ class Studio:
             self.browser.dark(view.is_dark)
             self.script("scrollTo(0, 0)")
             # Parts are loaded for the new size, and fade in.
-            self.run(prepare + "; await new Promise((resolve) => setTimeout(resolve, 700))")
+            self.page(prepare + "; await new Promise((resolve) => setTimeout(resolve, 700))")
             file = name if views else f"{name}, {view.name}"
             (self.folder / f"{file}.png").write_bytes(self.browser.screenshot())
 
-    def upload(self, *paths: str) -> None:
-        self.browser.find_element(By.CSS_SELECTOR, "#chooser").send_keys("\n".join(paths))
-
     def until_done(self, title: str) -> None:
-        self.browser.wait("[...document.querySelectorAll('#jobs li[data-state=done] .name')].some(({ textContent }) => textContent === args[0])", title)
-
-    def select(self, title: str) -> None:
-        self.script("[...document.querySelectorAll('#queue .open')].find((row) => row.querySelector('.name').textContent.startsWith(arguments[0])).click()", title)
-
-    def open_song(self, title: str) -> None:
-        self.select(title)
-        self.browser.wait("document.querySelector('.song h1')?.textContent === args[0] && document.querySelector('.mixer .play')", title)
-        self.run("while (!stage.mixer?.board.waveforms.scale) await new Promise((resolve) => setTimeout(resolve, 25))")
-
-    def script(self, text: str, *arguments) -> None:
-        self.browser.execute_script(text, *arguments)
-
-    def run(self, text: str) -> None:
-        self.browser.run(text)
+        self.wait("[...document.querySelectorAll('#jobs li[data-state=done] .name')].some(({ textContent }) => textContent === args[0])", title)

@@ -103,6 +103,12 @@ class GatedSubject(BinarySubject):
         if (answer := self.process.stdout.readline()) != "ok\n":
             raise AssertionError(f"the service answers '{line}' with '{answer}'")
 
+    def reply_not_ready(self) -> None:
+        """Replies as a service that loads its model, until `proxy.reply_no_more("/readyz")`: the demo model is loaded before anybody could look."""
+        self.proxy.reply("/readyz", "503 Service Unavailable", {
+            "type": "urn:swift-demucs:problem:not-ready", "title": "The service is not ready", "status": 503,
+            "detail": "The model 'demo' is being loaded.", "instance": "/readyz"}, "Retry-After: 5\r\n")
+
     def begin(self, path: str, **options: str) -> str:
         """Begins a job with options that the page doesn't offer; returns its identifier."""
         query = urllib.parse.urlencode({"filename": Path(path).name, **options})

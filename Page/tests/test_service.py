@@ -51,10 +51,7 @@ class ServiceTests(PageTest):
     POLL = 2000
 
     def test_a_service_that_gets_ready_says_so(self):
-        # The demo model is loaded before a test could look.
-        self.subject.proxy.reply("/readyz", "503 Service Unavailable", {
-            "type": "urn:swift-demucs:problem:not-ready", "title": "The service is not ready", "status": 503,
-            "detail": "The model 'demo' is being loaded.", "instance": "/readyz"}, "Retry-After: 5\r\n")
+        self.subject.reply_not_ready()
         self.open()
         self.wait("document.querySelector('#banner').innerText.includes('being loaded')")
         self.assertIn(self.POLL, self.value("delays"))
