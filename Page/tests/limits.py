@@ -11,5 +11,5 @@ def wait_until(condition: Callable, fault: Callable[[], str] = lambda: "the cond
     while not (value := condition()):
         if time.monotonic() > deadline:
             raise AssertionError(f"not within {LONGEST_SECONDS} s: {fault()}")
-        time.sleep(0.05)
+        time.sleep(0.02)
     return value
