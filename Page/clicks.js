@@ -37,11 +37,6 @@ export class Clicks {
     this.#output.connect(context.destination);
   }
 
-  /** The clicks alone. */
-  get output() {
-    return this.#output;
-  }
-
   /** Schedules the clicks of what will sound soon. `spans`: see `PieceRun`. */
   schedule(spans) {
     if (!this.#isOn) return;

@@ -95,10 +95,6 @@ export class Engine {
   }
 
   /** `{ speed, semitones, keepsFormants }`. */
-  get tuning() {
-    return this.#tuning;
-  }
-
   set tuning(tuning) {
     const wasPlain = isPlain(this.#tuning);
     this.#tuning = tuning;

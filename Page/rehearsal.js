@@ -3,6 +3,7 @@
 
 import { beatsPerBar, transposed } from "./beats.js";
 import { announce, element, setText } from "./dom.js";
+import { Fader } from "./fader.js";
 import { clock, signed } from "./format.js";
 import { fastest, isPlain, mostSemitones, percent, slowest } from "./tuning.js";
 
@@ -96,14 +97,7 @@ export class Rehearsal {
   /** Shows the settings, and the beats once they are known. */
   update() {
     const { speed, semitones, sections } = this.settings;
-    this.speed.value = Math.round(speed * 100);
-    this.speed.style.setProperty("--at", (speed - slowest) / (fastest - slowest));
-    this.speed.setAttribute("aria-valuetext", percent(speed));
-    setText(this.speedText, percent(speed));
-    this.pitch.value = semitones;
-    this.pitch.style.setProperty("--at", (semitones + mostSemitones) / (2 * mostSemitones));
-    this.pitch.setAttribute("aria-valuetext", `${signed(semitones)} semitones`);
-    setText(this.pitchText, signed(semitones));
+    for (const fader of this.faders) fader.refresh();
     for (const [key, box] of Object.entries(this.boxes)) box.checked = this.settings[key];
     const { bpm, key } = this.beats;
     const facts = [bpm && `${Math.round(bpm * speed)} BPM`, key && transposed(key, semitones)].filter(Boolean);
@@ -121,14 +115,7 @@ export class Rehearsal {
   }
 
   #build(stems) {
-    const slider = (label, min, max, key, scale) => {
-      const input = element("input", { type: "range", min, max, step: 1, "aria-label": label, oninput: () => this.#set({ [key]: Number(input.value) / scale }) });
-      input.addEventListener("dblclick", () => this.#set({ [key]: key === "speed" ? 1 : 0 }));
-      return input;
-    };
-    this.speed = slider("Speed", slowest * 100, fastest * 100, "speed", 100);
-    this.pitch = slider("Pitch", -mostSemitones, mostSemitones, "semitones", 1);
-    [this.speedText, this.pitchText] = [0, 0].map(() => element("span", { className: "value", "aria-hidden": "true" }));
+    this.faders = [["Speed", "speed"], ["Pitch", "semitones"]].map(([label, key]) => new Fader({ label, state: this.settings, key, onChange: () => this.#set({}) }));
     this.facts = element("span", { className: "facts" });
     this.boxes = {};
     const box = (key, words, title) => {
@@ -160,8 +147,7 @@ export class Rehearsal {
       element("div", { className: "choices" }, button("Mix", "Save the mix as a WAV file", () => this.actions.save(null)), ...stems.map((name) => button(name, `Save ${name} as a WAV file`, () => this.actions.save(name)))));
     const group = (heading, ...nodes) => element("div", { className: "group" }, element("h2", { textContent: heading }), element("div", { className: "choices" }, ...nodes));
     this.root = element("section", { className: "rehearsal", "aria-label": "Rehearsal" },
-      element("label", { className: "dial" }, "Speed", this.speed, this.speedText),
-      element("label", { className: "dial" }, "Pitch", this.pitch, this.pitchText),
+      ...this.faders.map(({ label, slider, text }) => element("label", { className: "dial" }, label, slider, text)),
       this.facts,
       element("details", { className: "more" },
         element("summary", { textContent: "Beats, loops, files" }),
