@@ -7,12 +7,12 @@ extension SeparationRequest {
     static let fileFields: [Field] = [
         Field(
             time: "start", of: .track, help: "Start here, in seconds or as 1:02:03.5.",
-            default: "the track's start", value: { $0.start }
+            default: "the track's start", value: \.start
         ) { $1.start = $0 },
         Field(
             time: "duration", of: .track,
             help: "Separate a part of this length, as if the track ended there.",
-            default: "to its end", value: { $0.duration }
+            default: "to its end", value: \.duration
         ) { value, request throws(Expected) in
             if value == 0 { throw Expected("more than 0") }
             request.duration = value
@@ -21,11 +21,11 @@ extension SeparationRequest {
             "downmix", choices: Downmix.allCases,
             of: .track,
             help: "How to reduce more channels than the model takes: first keeps the first ones, "
-                + "average averages all.", value: { $0.downmix }
+                + "average averages all.", value: \.downmix
         ) { $1.downmix = $0 },
         Field(
             "format", choices: Format.allCases, of: .encoding, help: "Container of the files.",
-            value: { $0.format }
+            value: \.format
         ) {
             $1.format = $0
         },
@@ -46,13 +46,13 @@ extension SeparationRequest {
             of: .encoding,
             help: "How to avoid clipping: rescale the stem, clamp its peaks, bend them by tanh, or "
                 + "none.",
-            value: { $0.clipMode }
+            value: \.clipMode
         ) { $1.clipMode = $0 },
         Field(
             "gain", choices: OutputOptions.Gain.allCases,
             help: "Whether `clip-mode` rescale scales each stem by its own gain, or all by a "
                 + "common one, so that they still add up to the track.", default: "stem",
-            value: { $0.gain }
+            value: \.gain
         ) { $1.gain = $0 },
         Field(
             "mp3-bitrate", .text(placeholder: "kbit/s"),

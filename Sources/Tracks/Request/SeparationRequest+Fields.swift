@@ -79,8 +79,8 @@ extension SeparationRequest {
             of: .signals,
             help: "How `two-stems` makes the rest of the track: add sums the other stems into "
                 + "no_<stem>, minus subtracts the stem from the track into minus_<stem>, none writes "
-                + "no rest.", value: { $0.otherMethod }
-        ) { $1.otherMethod = $0 },
+                + "no rest.", value: { $0.otherMethod },
+            set: { $1.otherMethod = $0 }),
         Field(
             "mix", .text(placeholder: "name=a+b"), .list(of: .string), of: .signals,
             list: .repeated,
@@ -108,8 +108,8 @@ extension SeparationRequest {
         Field(
             "output-rate", choices: OutputOptions.Rate.allCases,
             of: .signals, help: "Sample rate of the stems: the model's, or the track's own.",
-            value: { $0.outputRate }
-        ) { $1.outputRate = $0 },
+            value: { $0.outputRate },
+            set: { $1.outputRate = $0 }),
         Field(
             "shifts", .text(placeholder: "n"), .integer(in: SeparationOptions.supportedShifts),
             of: .separation,
