@@ -38,11 +38,13 @@ extension JSON: ExpressibleByDictionaryLiteral, ExpressibleByArrayLiteral,
 }
 
 extension JSON {
-    /// One line of JSON, keys in any order, where there is no `Encodable`. Its numbers are finite.
+    /// One line of JSON, keys in their order, where there is no `Encodable`. Its numbers are finite.
     package var line: String {
         switch self {
         case .object(let fields):
-            let members = fields.map { "\($0.key.quotedAsJSON):\($0.value.line)" }
+            let members = fields.sorted { $0.key < $1.key }.map {
+                "\($0.key.quotedAsJSON):\($0.value.line)"
+            }
             return "{" + members.joined(separator: ",") + "}"
         case .array(let elements):
             return "[" + elements.map { $0.line }.joined(separator: ",") + "]"
