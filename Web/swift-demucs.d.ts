@@ -48,8 +48,19 @@ export interface Plan {
 /** The outputs and the values of all settings for a model of these sources, which needs not be loaded. */
 export function plan(settings: Settings, sources: string[]): Promise<Plan>;
 
-/** Beside these, the properties of `Settings`. */
-export interface SeparateOptions {
+export interface AnalyzeOptions {
+  /** After each segment. */
+  onProgress?(progress: { segmentsDone: number; segmentsTotal: number; fraction: number }): void;
+  /** Before the first segment. */
+  onPlan?(plan: Plan & { samples: number }): void;
+  /** Finished samples of all outputs, in order: the first of them is the track's sample `start`. */
+  onStems?(piece: { start: number; stems: Stems }): void;
+  signal?: AbortSignal;
+  /** A value of `Settings`. */
+  [setting: string]: unknown;
+}
+
+export interface SeparateOptions extends AnalyzeOptions {
   /**
    * First sample of the stems that is wanted: with the same track, options and seed, a separation that was interrupted goes on
    * to the bit. By default 0.
@@ -61,13 +72,6 @@ export interface SeparateOptions {
   analyze?: boolean;
   /** The stems before `start`, all of them: an analysis needs them, as samples or WAV files at the model's rate. */
   finished?: Record<string, Float32Array[] | Blob> | null;
-  /** After each segment. */
-  onProgress?(progress: { segmentsDone: number; segmentsTotal: number; fraction: number }): void;
-  /** Before the first segment. */
-  onPlan?(plan: Plan & { samples: number }): void;
-  /** Finished samples of all outputs, in order: the first of them is the track's sample `start`. */
-  onStems?(piece: { start: number; stems: Stems }): void;
-  signal?: AbortSignal;
 }
 
 /** What `swift-demucs analyze --json` prints of a track. */
@@ -92,9 +96,9 @@ export interface Engine {
   /** Contents of the model's files that the engine ignores. */
   readonly warnings: string[];
   /** Separates a track, one at a time; a WAV file is read from the disk, piece by piece; the browser decodes others. */
-  separate(track: Sound | Blob, options?: SeparateOptions & Settings): Promise<{ stems: Stems; analysis: Analysis | null }>;
+  separate(track: Sound | Blob, options?: SeparateOptions): Promise<{ stems: Stems; analysis: Analysis | null }>;
   /** Tempo, beats and key of a track, which is separated for it; by default without shifts. */
-  analyze(track: Sound | Blob, options?: Omit<SeparateOptions, "start" | "collect" | "analyze" | "finished">): Promise<Analysis>;
+  analyze(track: Sound | Blob, options?: AnalyzeOptions): Promise<Analysis>;
   /** Ends the workers and gives their memory back. */
   close(): void;
 }

@@ -71,6 +71,7 @@ class Engine {
   }
 
   async separate(track, { start = 0, collect = true, analyze = false, finished = null, onProgress, onPlan, onStems, signal, ...settings } = {}) {
+    requireOption(Number.isSafeInteger(start) && start >= 0 && start < 2 ** 31, "start", start, "a whole number from 0");
     if (this.#isBusy) throw new Error("The engine is separating another track; wait for it, or cancel it by its signal.");
     this.#isBusy = true;
     try {

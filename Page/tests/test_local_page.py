@@ -96,6 +96,12 @@ class PageTests(LocalTest):
         self.wait("document.querySelector('[name=model]').value === 'demo.safetensors'")
         self.separate()
         self.assertEqual(self.jobs()[0]["model"], "demo.safetensors")
+        # The stems of such a model are known when it is loaded.
+        self.page("""
+            const song = new File([await backend.example()], "song.ogg");
+            await backend.add(song, { model: "demo.safetensors", "two-stems": "guitar" }, {});""")
+        self.wait_state("failed")
+        self.assertEqual(self.jobs()[0]["error"]["status"], 422)
 
     def test_the_stems_of_a_chosen_model_are_remembered(self):
         self.choose("model", "htdemucs_6s")

@@ -205,6 +205,7 @@ test("options and tracks that don't fit are refused in a sentence", () => withEn
   await refused(track, { shifts: 101 }, /'101.*' is invalid for 'shifts': expected a number from 0 to 100/);
   await refused(track, { overlap: 1 }, /overlap/);
   await refused(track, { seed: -1 }, /seed/);
+  await refused(track, { start: -1 }, /-1 is invalid for start; use a whole number from 0/);
   await refused(track, { pitch: 2 }, /unknown field 'pitch'/);
   await refused(track, { stems: "harp" }, /one of drums, bass, other, vocals/);
   await refused(track, { "two-stems": "bass", stems: ["bass"] }, /can't be combined/);

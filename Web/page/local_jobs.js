@@ -1,12 +1,11 @@
 // The jobs of the local back end: a queue that survives the tab, one song at a time.
 
 import { Events } from "./local_events.js";
-import { Separator, settingsOf } from "./local_separator.js";
+import { planned, Separator } from "./local_separator.js";
 import { Stems } from "./local_stems.js";
 import { inspect } from "./local_track.js";
 import { listModels } from "./models.js";
 import { Problem } from "./problem.js";
-import { plan } from "./swift-demucs.js";
 import { isWaiting } from "./words.js";
 
 /** Unless the options name another. */
@@ -24,16 +23,6 @@ const spareBytes = 50e6;
 function fault(error) {
   const { status, message } = Problem.of(error);
   return { status, detail: message };
-}
-
-/** Names of the stems that a job will have. Throws `Problem`. */
-async function planned(options, sources) {
-  try {
-    const { outputs } = await plan(settingsOf(options), sources);
-    return outputs.map(({ name }) => name);
-  } catch ({ message }) {
-    throw new Problem(422, `${message[0].toUpperCase()}${message.slice(1)}. Choose again under Options.`);
-  }
 }
 
 export class LocalJobs {

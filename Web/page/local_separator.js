@@ -1,8 +1,9 @@
 // Separates a song with the engine in the browser, and hands its pieces to the storage.
 
-import { load } from "./swift-demucs.js";
+import { load, plan } from "./swift-demucs.js";
 import { bytes } from "./format.js";
 import { inspect, soundOf } from "./local_track.js";
+import { Problem } from "./problem.js";
 
 /** Least milliseconds between two changes of the progress. */
 const progressMilliseconds = 200;
@@ -12,7 +13,17 @@ const leastFraction = 0.02;
 const pieceFrames = 1 << 16;
 
 /** The engine's settings in a job's options: the stems are always WAV files. */
-export const settingsOf = ({ model, format, ...settings }) => settings;
+const settingsOf = ({ model, format, ...settings }) => settings;
+
+/** Names of the stems that a job will have. Throws `Problem`. */
+export async function planned(options, sources) {
+  try {
+    const { outputs } = await plan(settingsOf(options), sources);
+    return outputs.map(({ name }) => name);
+  } catch ({ message }) {
+    throw new Problem(422, `${message[0].toUpperCase()}${message.slice(1)}. Choose again under Options.`);
+  }
+}
 
 export class Separator {
   #engine = null;
@@ -28,13 +39,15 @@ export class Separator {
   async separate(song, job, { seed, begun, signal, begin, change }) {
     const facts = await inspect(song);
     const engine = await this.#load(job, change, signal);
-    change({ activity: "Reading the song" });
+    // The sources of a file of the user are known only now.
+    const outputs = job.outputs ?? await planned(job.options, engine.sources);
+    change({ activity: "Reading the song", outputs });
     const sound = await soundOf(song, facts);
     signal.throwIfAborted();
     const { sampleRate } = engine;
     const samples = (sound.header.frames * sampleRate) / sound.sampleRate;
     change({ activity: null, options: { ...job.options, precision: engine.precision }, duration_seconds: samples / sampleRate, stem_rate: sampleRate, piece_frames: pieceFrames });
-    const pieces = new Pieces(engine, Math.ceil(samples), begun, begin, change);
+    const pieces = new Pieces(outputs, engine, Math.ceil(samples), begun, begin, change);
     if (begun?.ready) pieces.show();
     const finished = begun?.ready ? await finishedStems(begun, engine.sources) : null;
     // A piece that can't be stored ends the separation.
@@ -57,10 +70,6 @@ export class Separator {
         // The pieces are kept, not the whole: an hour of four stems has 5 GB.
         collect: false,
         signal: AbortSignal.any([signal, failure.signal]),
-        onPlan: ({ outputs }) => {
-          pieces.names = outputs.map(({ name }) => name);
-          change({ outputs: pieces.names });
-        },
         onProgress: ({ fraction }) => {
           leftOut ??= fraction;
           if (performance.now() < shown + progressMilliseconds) return;
@@ -129,11 +138,8 @@ async function finishedStems(stems, sources) {
 
 /** Turns the engine's pieces into the job's stems. */
 class Pieces {
-  /** Of the stems, in their order. */
-  names = [];
-
-  constructor(engine, samples, stems, begin, change) {
-    Object.assign(this, { engine, samples, stems, begin, change });
+  constructor(names, engine, samples, stems, begin, change) {
+    Object.assign(this, { names, engine, samples, stems, begin, change });
   }
 
   async add(start, outputs) {
