@@ -26,7 +26,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "reference"))
 
-import native
+import program
 import seeded_model as reference
 import torch
 from core import Core, core_inputs
@@ -89,7 +89,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--binary", type=Path, default=native.DEFAULT)
+    parser.add_argument("--binary", type=Path, default=program.default())
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--precision", nargs="+", choices=PRECISIONS, default=PRECISIONS)

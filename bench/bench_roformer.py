@@ -21,7 +21,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "reference"))
 
-import native
+import program
 import roformer_core
 from fixture import noise
 from peer_timers import (
@@ -71,7 +71,7 @@ def main() -> None:
     parser.add_argument(
         "--name", default="mel_band_roformer_kim", choices=roformer_core.CONFIGURATIONS
     )
-    parser.add_argument("--binary", type=Path, default=native.DEFAULT)
+    parser.add_argument("--binary", type=Path, default=program.default())
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--precision", nargs="*", choices=PRECISIONS, default=PRECISIONS)

@@ -20,7 +20,10 @@ import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-DEFAULT_BINARY = ROOT / ".build" / "release" / "swift-demucs"
+sys.path.insert(0, str(ROOT / "reference"))
+
+import program
+
 CHUNKS = (0.5, 1, 2, 4, 7.8)  # seconds
 OVERLAPS = (0, 0.25, 0.5)
 STEMS = ("drums", "bass", "other", "vocals")
@@ -83,7 +86,7 @@ def main() -> None:
     )
     parser.add_argument("--songs", type=int, default=10)
     parser.add_argument("--seconds", type=float, default=12.0)
-    parser.add_argument("--binary", type=Path, default=DEFAULT_BINARY)
+    parser.add_argument("--binary", type=Path, default=program.default())
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         songs = make_songs(Path(folder), options.songs, options.seconds, "formula")

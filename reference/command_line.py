@@ -6,12 +6,12 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-import native
+import program
 
 SHARED: dict[str, dict[str, Any]] = {
     "audio": {"type": Path, "required": True, "help": "real music"},
     "start": {"type": float, "default": 0.0, "help": "seconds into the music"},
-    "binary": {"type": Path, "default": native.DEFAULT, "help": "swift-demucs"},
+    "binary": {"type": Path, "default": program.default(), "help": "swift-demucs"},
     "threads": {"type": int, "default": 2},
     "seed": {"type": int, "default": 1, "help": "of the weights"},
 }

@@ -2,23 +2,12 @@
 
 from __future__ import annotations
 
-import subprocess
 from pathlib import Path
 
 import compare_stems
 import tensor_file
 from fixture import Tensors
-
-DEFAULT = Path(__file__).resolve().parents[1] / ".build" / "release" / "swift-demucs"
-
-
-def run(binary: Path, *words: str | Path) -> str:
-    """Runs the command; returns its standard output."""
-    command = [str(binary), *map(str, words)]
-    found = subprocess.run(command, capture_output=True, text=True, check=False)
-    if found.returncode != 0:
-        raise SystemExit(f"{' '.join(command)}\nexited with {found.returncode}:\n{found.stderr}")
-    return found.stdout
+from program import run
 
 
 def command(binary: Path, checkpoint: Path, track: Path, out: Path, *options: str) -> list[str]:

@@ -97,13 +97,23 @@ struct TensorsTests {
         let other = try run(
             "compare a.safetensors b.safetensors --only x,*coder.? --min-snr 60", exits: 1)
         #expect(other.outputLines.dropFirst().first?.hasPrefix("x ") == true)
-        #expect(other.outputLines.last?.hasPrefix("first below 60 dB: x has ") == true)
-        // Without a minimum the exit code is 0.
-        try run("compare a.safetensors b.safetensors")
+        #expect(other.outputLines.contains { $0.hasPrefix("cliff: x has ") })
+        // The levels of a float32 port are the default.
+        try run("compare a.safetensors b.safetensors", exits: 1)
+        try run("compare a.safetensors b.safetensors --bound -100")
 
-        let json = try run("compare a.safetensors b.safetensors --json --only mix,xt")
+        let json = try run("compare a.safetensors b.safetensors --json --only mix,xt", exits: 1)
         let document = try json.json()
         #expect(document["first_below"] as? String == "mix")
+        let cliff = try #require(document["cliff"] as? [String: Any])
+        #expect(cliff["name"] as? String == "mix")
+        #expect(cliff["fed_snr_db"] as? String == "Infinity")
+        let equal = try run("compare a.safetensors a.safetensors --json").json()
+        #expect(equal["cliff"] is NSNull)
+        let replayed = try run(
+            "compare a.safetensors b.safetensors --replay --only mix,xt", exits: 1)
+        #expect(
+            replayed.outputLines.suffix(2).map { $0.prefix(10) } == ["cliff: mix", "wrong too:"])
         let rows = try #require(document["tensors"] as? [[String: Any]])
         #expect(rows.map { $0["name"] as? String } == ["mix", "xt"])
         #expect(rows[0]["shape"] as? [Int] == [2, 160])

@@ -55,7 +55,7 @@ import Testing
         try fixture.track("b/piano.wav", samples: 10)
         let report = try ComparisonReport(
             reference: TensorCollection(fixture.folder.path("a")),
-            found: TensorCollection(fixture.folder.path("b")), boundSNRDecibels: 60)
+            found: TensorCollection(fixture.folder.path("b")), bound: 60)
         #expect(report.comparisons.map(\.name) == ["bass", "drums", "vocals"])
         #expect(report.comparisons[0].snrDecibels == .infinity)
         // The error is half of the amplitude.
@@ -79,7 +79,7 @@ import Testing
         }
         let report = try ComparisonReport(
             reference: TensorCollection(fixture.chunks), found: TensorCollection(theirs.path),
-            only: [NamePattern("*/output")], boundSNRDecibels: 60)
+            only: [NamePattern("*/output")], bound: 60)
         #expect(report.comparisons.count == description.chunk.count)
         #expect(report.firstBelow == nil && report.missing == [])
         #expect(report.comparisons[0].shape == description.outputs[0].shape)
@@ -93,7 +93,7 @@ import Testing
         #expect(throws: PortingError.self) {
             _ = try ComparisonReport(
                 reference: TensorCollection(golden), found: TensorCollection(other),
-                boundSNRDecibels: 60)
+                bound: 60)
         }
         #expect(throws: PortingError.self) { _ = try TensorCollection(fixture.folder.path("none")) }
         #expect(throws: PortingError.self) { _ = try TensorCollection(fixture.folder.url.path) }

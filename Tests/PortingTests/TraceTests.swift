@@ -44,7 +44,7 @@ import Testing
     ) throws -> ComparisonReport {
         try ComparisonReport(
             reference: reference, found: found, only: only.map(NamePattern.init),
-            boundSNRDecibels: bound)
+            bound: bound)
     }
 
     /// PyTorch's float32 has an SNR of 121 dB or more against its float64 on each of these values.
@@ -170,6 +170,7 @@ import Testing
             trace(), TensorCollection(faulty.checkpoint.path), bound: 100)
         let first = try #require(report.firstBelow)
         #expect(first.name == block)
+        #expect(report.cliffs.first?.comparison.name == block)
         // The changed layer, by the fixture's metadata: one name is a part of the other.
         let layer = try #require(faulty.checkpoint.metadata["layer"])
         #expect(block.hasPrefix(layer) || layer.hasPrefix(block))
