@@ -2,8 +2,10 @@
 
     python port_faults.py model.safetensors chunks/chunk-00000
 
-Traces a prepared chunk with each fault, and compares the trace with ours by `swift-demucs compare`:
-prints the first value below 100 dB, and the SNR of the core's outputs.
+Draws faults and layers, traces a prepared chunk with each one, and compares the trace with ours by
+`swift-demucs compare`: prints the first value that differs from the right reference's, bit by bit,
+and the value that compare names. Then ports with two faults each are exported to ONNX and replayed
+(onnx_trace.py); both values must be named.
 
 Each function changes a model in place. Functions of the reference's modules, which are not part of
 the model, are replaced while a part of the model runs.
@@ -11,11 +13,16 @@ the model, are replaced while a part of the model runs.
 
 from __future__ import annotations
 
+import argparse
 import copy
 import json
+import math
+import subprocess
+import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import torch
@@ -27,7 +34,9 @@ import native
 import seeded_model as reference
 import tensor_file
 from chunks import Chunks
-from core import INPUTS
+from core import INPUTS, OUTPUTS, Core
+from export_onnx import write_graph
+from fixture import Tensors
 from trace_reference import trace
 
 Model = reference.HTDemucs
@@ -143,8 +152,139 @@ def updated_tokens(model: Model, path: str) -> None:
     model.get_submodule(path).register_forward_pre_hook(lambda _, given: (given[0], found.pop()))
 
 
-# Two layers for each fault that can occur in several; the embeddings are made in one place.
-FAULTS: dict[str, tuple[Callable[[Model, str], None], str]] = {
+def relu(model: Model, path: str) -> None:
+    """ReLU instead of GELU in one layer."""
+    layer = model.get_submodule(path)
+    if path.startswith("crosstransformer"):
+        layer.activation = functional.relu
+    else:
+        _while_running(layer, functional, "gelu", lambda x, approximate="none": functional.relu(x))
+
+
+def swapped_gates(model: Model, path: str) -> None:
+    """GLU with the halves of its channels swapped, in one layer."""
+
+    def glu(x: torch.Tensor, dim: int = -1) -> torch.Tensor:
+        gate, value = x.chunk(2, dim)
+        return value * gate.sigmoid()
+
+    _while_running(model.get_submodule(path), functional, "glu", glu)
+
+
+def no_norm_out(model: Model, path: str) -> None:
+    """A transformer layer without its last norm."""
+    model.get_submodule(path).norm_out = None
+
+
+def swapped_sines(model: Model, path: str) -> None:
+    """Cosine and sine exchanged in both embeddings."""
+    _while_running(model.get_submodule(path), torch, "sin", torch.cos)
+
+
+def large_eps(model: Model, path: str) -> None:
+    """An eps of 1e-3 instead of 1e-5 in one norm."""
+    model.get_submodule(path).eps = 1e-3
+
+
+def unbiased_norm(model: Model, path: str) -> None:
+    """A norm's variance with n − 1 instead of n."""
+    norm = model.get_submodule(path)
+
+    def forward(x: torch.Tensor) -> torch.Tensor:
+        axes = (-1,) if isinstance(norm, nn.LayerNorm) else tuple(range(1, x.dim()))
+        mean, variance = (f(axes, keepdim=True) for f in (x.mean, x.var))
+        y = (x - mean) / (variance + norm.eps).sqrt()
+        shape = (1,) * (x.dim() - 1) + (-1,) if len(axes) == 1 else (-1,) + (1,) * (x.dim() - 2)
+        return y * norm.weight.view(shape) + norm.bias.view(shape)
+
+    norm.forward = forward
+
+
+def unit_scale(model: Model, path: str) -> None:
+    """A residual without its LayerScale."""
+    model.get_submodule(path).scale.data.fill_(1)
+
+
+def no_skip(model: Model, path: str) -> None:
+    """A decoder layer that doesn't add its skip."""
+    model.get_submodule(path).register_forward_pre_hook(
+        lambda _, given: (given[0], torch.zeros_like(given[1]), *given[2:])
+    )
+
+
+def undilated(model: Model, path: str) -> None:
+    """A dilation of 1 instead of 2."""
+    convolution = model.get_submodule(path)
+    convolution.dilation = convolution.padding = (1,)
+
+
+def unscaled_attention(model: Model, path: str) -> None:
+    """Queries that are not divided by the square root of their size."""
+    attention = model.get_submodule(path)
+    size = attention.embed_dim
+    for values in (attention.in_proj_weight.data, attention.in_proj_bias.data):
+        values[:size] *= attention.head_dim**0.5
+
+
+def fewer_heads(model: Model, path: str) -> None:
+    """Half the heads, of twice the size."""
+    attention = model.get_submodule(path)
+    attention.num_heads //= 2
+    attention.head_dim *= 2
+
+
+def swapped_queries(model: Model, path: str) -> None:
+    """Queries and keys exchanged."""
+    attention = model.get_submodule(path)
+    for values in (attention.in_proj_weight, attention.in_proj_bias):
+        queries, keys, rest = values.data.chunk(3)
+        values.data = torch.cat([keys, queries, rest])
+
+
+def no_bias(model: Model, path: str) -> None:
+    """A convolution without its bias."""
+    model.get_submodule(path).bias.data.zero_()
+
+
+def flipped_kernel(model: Model, path: str) -> None:
+    """A kernel read from its end."""
+    weight = model.get_submodule(path).weight
+    weight.data = weight.data.flip(2)
+
+
+def coarse_weights(model: Model, path: str) -> None:
+    """Weights in bfloat16."""
+    weight = model.get_submodule(path).weight
+    weight.data = weight.data.bfloat16().float()
+
+
+def negated(model: Model, path: str) -> None:
+    """A layer with the opposite sign."""
+    layer = model.get_submodule(path)
+    layer.register_forward_hook(lambda _, __, value: -value)
+
+
+def halved(model: Model, path: str) -> None:
+    """A layer's output by a constant factor."""
+    model.get_submodule(path).register_forward_hook(lambda _, __, value: value / 2)
+
+
+def shifted(model: Model, path: str) -> None:
+    """A convolution that begins a step later."""
+    model.get_submodule(path).register_forward_hook(lambda _, __, value: value.roll(1, 2))
+
+
+def swapped_channels(model: Model, path: str) -> None:
+    """Channels in pairs in the opposite order: left and right, real and imaginary."""
+    model.get_submodule(path).register_forward_hook(
+        lambda _, __, value: value.unflatten(1, (-1, 2)).flip(2).flatten(1, 2)
+    )
+
+
+Fault = Callable[[Model, str], None]
+
+# The faults of Tests/Fixtures/ports: two layers for each fault that can occur in several.
+FAULTS: dict[str, tuple[Fault, str]] = {
     "tanh_gelu_encoder": (tanh_gelu, "encoder.1"),
     "tanh_gelu_transformer": (tanh_gelu, "crosstransformer.layers_t.1"),
     "layer_norm_out_cross": (layer_norm_out, "crosstransformer.layers.0"),
@@ -161,45 +301,166 @@ FAULTS: dict[str, tuple[Callable[[Model, str], None], str]] = {
     "updated_tokens": (updated_tokens, "crosstransformer.layers_t.2"),
 }
 
-# Other layers for the published model and the demo model, whose cross layers have odd indices.
-CLASSIC = {
-    "layer_norm_out_cross": "crosstransformer.layers.1",
-    "layer_norm_out_self": "crosstransformer.layers_t.2",
-    "updated_tokens": "crosstransformer.layers_t.1",
+
+def layers(*branches: str) -> list[str]:
+    """The layers of branches of the published model."""
+    return [f"{branch}.{index}" for branch in branches for index in range(4)]
+
+
+ENCODERS, DECODERS = layers("encoder", "tencoder"), layers("decoder", "tdecoder")
+CROSS = [
+    f"crosstransformer.{branch}.{index}" for branch in ("layers", "layers_t") for index in (1, 3)
+]
+SELF = [
+    f"crosstransformer.{branch}.{index}" for branch in ("layers", "layers_t") for index in (0, 2, 4)
+]
+ATTENTION = [f"{path}.cross_attn" for path in CROSS] + [f"{path}.self_attn" for path in SELF]
+
+
+def parts(paths: list[str], *names: str) -> list[str]:
+    """Parts of modules."""
+    return [f"{path}.{name}" for path in paths for name in names]
+
+
+# Every fault with the modules of the published model in which it is tried.
+PLACES: dict[Fault, list[str]] = {
+    tanh_gelu: ENCODERS + layers("decoder")[:3] + CROSS + SELF,
+    relu: ENCODERS + CROSS + SELF,
+    swapped_gates: ENCODERS + DECODERS,
+    layer_norm_out: CROSS + SELF,
+    no_norm_out: CROSS + SELF,
+    symmetric_padding: layers("tencoder")[1:],
+    swapped_halves: ["crosstransformer"],
+    wrong_exponent: ["crosstransformer"],
+    swapped_sines: ["crosstransformer"],
+    rows_together: parts(layers("encoder", "decoder"), "dconv"),
+    unscaled_embedding: [""],
+    crop_from_start: layers("tdecoder"),
+    updated_tokens: ["crosstransformer.layers_t.1", "crosstransformer.layers_t.3"],
+    large_eps: parts(ENCODERS + DECODERS, "dconv.layers.0.1", "dconv.layers.1.4")
+    + parts(CROSS + SELF, "norm1", "norm_out"),
+    unbiased_norm: parts(layers("encoder", "decoder"), "dconv.layers.0.1")
+    + parts(CROSS + SELF, "norm1", "norm2"),
+    unit_scale: parts(ENCODERS + DECODERS, "dconv.layers.0.6", "dconv.layers.1.6")
+    + parts(CROSS + SELF, "gamma_1", "gamma_2"),
+    no_skip: DECODERS,
+    undilated: parts(ENCODERS + DECODERS, "dconv.layers.1.0"),
+    unscaled_attention: ATTENTION,
+    fewer_heads: ATTENTION,
+    swapped_queries: ATTENTION,
+    no_bias: parts(ENCODERS, "conv", "rewrite") + parts(DECODERS, "rewrite", "conv_tr"),
+    flipped_kernel: parts(ENCODERS, "conv") + parts(DECODERS, "conv_tr"),
+    coarse_weights: parts(ENCODERS, "conv", "rewrite") + parts(DECODERS, "rewrite", "conv_tr"),
+    negated: [*parts(ENCODERS, "dconv", "conv"), "channel_upsampler", "channel_downsampler_t"],
+    halved: [*parts(ENCODERS, "dconv", "conv"), "channel_upsampler_t", "channel_downsampler"],
+    shifted: parts(ENCODERS, "conv"),
+    swapped_channels: parts(["decoder.3", "tdecoder.3"], "conv_tr"),
 }
 
 
-def row(binary: Path, ours: Path, theirs: Path) -> list[str]:
-    """Name and SNR of the first wrong value, and the SNR of the core's outputs."""
-    report = json.loads(native.run(binary, "compare", ours, theirs, "--bound", "100", "--json"))
-    found = {entry["name"]: float(entry["snr_db"]) for entry in report["tensors"]}
-    first = report.get("first_below")
-    values = [found[name] for name in (first or "output", "output", "add_67")]
-    return [first or "none", *(f"{value:.1f}" for value in values)]
+class Trial:
+    """A right model, and ports of it with faults, on one chunk."""
+
+    def __init__(self, options: argparse.Namespace, work: Path) -> None:
+        torch.set_num_threads(options.threads)
+        given = Chunks(options.chunk.parent).inputs(options.chunk.name)
+        self.inputs = [torch.from_numpy(given[name]) for name in INPUTS]
+        self.model = reference.load(options.checkpoint)
+        self.binary, self.chunk, self.threads = options.binary, options.chunk, options.threads
+        self.ours, self.theirs = work / "ours.safetensors", work / "theirs.safetensors"
+        self.graph = work / "core.onnx"
+        native.trace(options.binary, options.checkpoint, options.chunk, self.ours)
+        self.right = trace(self.model, *self.inputs)
+
+    def port(self, *faults: tuple[Fault, str]) -> Model:
+        """A model with faults."""
+        model = copy.deepcopy(self.model)
+        for fault, place in faults:
+            fault(model, place)
+        return model
+
+    def changed(self, found: Tensors, order: list[str]) -> str:
+        """The first value that a fault changes."""
+        return next(name for name in order if not self.is_right(name, found))
+
+    def is_right(self, name: str, found: Tensors) -> bool:
+        """Whether a value is that of the right model, bit by bit; the trace has final besides."""
+        return name not in found or torch.equal(self.right[name], found[name])
+
+    def compare(self, *options: str) -> dict[str, Any]:
+        """What `swift-demucs compare` says of a port's trace."""
+        command = [str(self.binary), "compare", str(self.ours), str(self.theirs), "--json"]
+        # The exit code is 1 for a wrong port.
+        found = subprocess.run([*command, *options], capture_output=True, text=True, check=False)
+        if found.returncode not in (0, 1):
+            raise SystemExit(found.stderr)
+        return json.loads(found.stdout)
+
+    def named(self, model: Model) -> tuple[str, dict[str, Any]]:
+        """The first value that a port has wrong, and what compare says of the port's trace."""
+        found = trace(model, *self.inputs)
+        tensor_file.write(self.theirs, found, {})
+        report = self.compare()
+        return self.changed(found, [row["name"] for row in report["tensors"]]), report
+
+    def replayed(self, model: Model) -> list[str]:
+        """The values that compare calls wrong after a replay in ONNX Runtime."""
+        core = Core(model, any_length=True)
+        write_graph(core, tuple(self.inputs), self.graph, INPUTS, OUTPUTS)
+        words = [self.graph, self.chunk, "-o", self.theirs, "--ours", self.ours, "--replay"]
+        script = Path(__file__).with_name("onnx_trace.py")
+        subprocess.run([sys.executable, script, *words], check=True, stdout=subprocess.DEVNULL)
+        return [cliff["name"] for cliff in self.compare("--replay")["cliffs"]]
+
+
+def draw_faults(count: int, random: Random) -> list[tuple[Fault, str]]:
+    """Faults and places, each pair once, as many of each fault as there are places and turns."""
+    left = {fault: random.sample(places, len(places)) for fault, places in PLACES.items()}
+    drawn: list[tuple[Fault, str]] = []
+    while len(drawn) < count and any(left.values()):
+        drawn += [(fault, places.pop()) for fault, places in left.items() if places]
+    return drawn[:count]
+
+
+def measure(options: argparse.Namespace, work: Path) -> None:
+    """Prints a row for each port, and how many faults were named."""
+    trial = Trial(options, work)
+    random = Random(options.seed)
+    count = 0
+    print("| fault | in | first wrong value | named | its SNR | what feeds it | output | add_67 |")
+    print("|---|---|---|---|---|---|---|---|")
+    drawn = draw_faults(options.ports, random)
+    for fault, place in drawn:
+        first, report = trial.named(trial.port((fault, place)))
+        cliff = report["cliff"] or {"name": "none", "snr_db": math.nan, "fed_snr_db": math.nan}
+        count += cliff["name"] == first
+        rows = {row["name"]: row["snr_db"] for row in report["tensors"]}
+        levels = [cliff["snr_db"], cliff["fed_snr_db"], rows["output"], rows["add_67"]]
+        cells = [fault.__name__, place, first, cliff["name"], *(f"{float(v):.1f}" for v in levels)]
+        print("| " + " | ".join(cells) + " |", flush=True)
+    print(f"named: {count} of {len(drawn)}")
+    pairs = 0
+    for _ in range(options.pairs):
+        faults = random.sample(drawn, 2)
+        wanted = {trial.named(trial.port(one))[0] for one in faults}
+        found = trial.replayed(trial.port(*faults))
+        pairs += wanted <= set(found)
+        text = " and ".join(f"{fault.__name__} in {place}" for fault, place in faults)
+        print(f"{text}: {', '.join(sorted(wanted))}; replay: {', '.join(found)}", flush=True)
+    if options.pairs:
+        print(f"both named: {pairs} of {options.pairs}")
 
 
 def main() -> None:
     """Command line."""
-    parser = command_line.parser(__doc__, "binary")
+    parser = command_line.parser(__doc__, "binary", "threads", "seed")
     parser.add_argument("checkpoint", type=Path)
     parser.add_argument("chunk", type=Path, help="folder of one prepared chunk")
+    parser.add_argument("--ports", type=int, default=100, help="wrong ports")
+    parser.add_argument("--pairs", type=int, default=20, help="ports with two faults, replayed")
     options = parser.parse_args()
-    torch.set_num_threads(1)
-    given = Chunks(options.chunk.parent).inputs(options.chunk.name)
-    mix, x = (torch.from_numpy(given[name]) for name in INPUTS)
-    model = reference.load(options.checkpoint)
-    print("| fault | in | first value off | its SNR | output | add_67 |")
-    print("|---|---|---|---|---|---|")
     with tempfile.TemporaryDirectory() as folder:
-        ours, theirs = Path(folder) / "ours.safetensors", Path(folder) / "theirs.safetensors"
-        native.trace(options.binary, options.checkpoint, options.chunk, ours)
-        for name, (fault, layer) in FAULTS.items():
-            layer = CLASSIC.get(name, layer)
-            faulty = copy.deepcopy(model)
-            fault(faulty, layer)
-            tensor_file.write(theirs, trace(faulty, mix, x), {})
-            cells = [name, layer, *row(options.binary, ours, theirs)]
-            print("| " + " | ".join(cells) + " |", flush=True)
+        measure(options, Path(folder))
 
 
 if __name__ == "__main__":

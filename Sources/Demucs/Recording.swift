@@ -56,15 +56,16 @@ package struct Recording {
         warnings = first.warnings
     }
 
-    /// Reads a sound file to its end.
+    /// Reads a sound file, or an excerpt of it, to its end.
     ///
-    /// - Throws: `SeparationError.emptyAudio`, `SeparationError.tooLoud`, `AudioError`,
-    ///   `CancellationError`.
+    /// - Throws: `SeparationError.emptyAudio`, `SeparationError.tooLoud`, and for the excerpt;
+    ///   `AudioError`, `CancellationError`.
     package init(
-        _ input: AudioInput, channelCount: Int, sampleRateHz: Int, cancellation: CancellationToken
+        _ input: AudioInput, excerpt: Excerpt? = nil, channelCount: Int, sampleRateHz: Int,
+        cancellation: CancellationToken
     ) throws {
         try self.init(
-            channelCount: channelCount, sampleRateHz: sampleRateHz, cancellation: cancellation,
+            excerpt: excerpt, channelCount: channelCount, sampleRateHz: sampleRateHz, cancellation: cancellation,
             open: { try input.reader() })
     }
 }

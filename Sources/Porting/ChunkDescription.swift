@@ -16,8 +16,10 @@ package struct ChunkDescription: Sendable, Equatable, Codable {
     package struct Source: Sendable, Equatable, Codable {
         package var name: String
         package var sha256: String
-        /// Length of the track in samples, at the model's sample rate.
+        /// Length of the track, or of the excerpt, in samples at the model's sample rate.
         package var samples: Int
+        /// Where the excerpt begins in the track, in seconds; left out for the track's start.
+        package var start: Double?
     }
 
     package struct Model: Sendable, Equatable, Codable {
@@ -215,7 +217,10 @@ package struct ChunkDescription: Sendable, Equatable, Codable {
     /// The first difference from another one, in words; nil if they are equal.
     func difference(from other: ChunkDescription) -> String? {
         let properties: [(differ: Bool, name: String, value: (ChunkDescription) -> String)] = [
-            (source != other.source, "source", { $0.source.name }),
+            (
+                source != other.source, "source",
+                { "\($0.source.name) (\($0.source.samples) samples from \($0.source.start ?? 0) s)" }
+            ),
             (model != other.model, "model", { $0.model.name }),
             (chunk.samples != other.chunk.samples, "chunks of", { "\($0.chunk.samples)" }),
             (chunk != other.chunk, "hop", { "\($0.chunk.hop)" }),

@@ -20,16 +20,19 @@ package struct Preparation {
     /// Reads the track once, for its length and its normalisation.
     ///
     /// - Parameters:
+    ///   - excerpt: the part of the track to use, which is normalised by itself; nil for all.
     ///   - modelName: name of the model, for the description.
     ///   - chunkSeconds: length of a chunk; nil for the model's segment.
-    /// - Throws: `AudioError`; ``PortingError`` for an invalid length or overlap.
+    /// - Throws: `AudioError`; `SeparationError` for an excerpt outside of the track;
+    ///   ``PortingError`` for an invalid length or overlap.
     package init(
-        _ input: AudioInput, modelName: String, configuration: Configuration,
+        _ input: AudioInput, excerpt: Excerpt? = nil, modelName: String,
+        configuration: Configuration,
         chunkSeconds: Double?, overlap: Double, encoding: TensorEncoding,
         cancellation: CancellationToken
     ) throws {
         let recording = try Recording(
-            input, channelCount: configuration.arguments.audioChannels,
+            input, excerpt: excerpt, channelCount: configuration.arguments.audioChannels,
             sampleRateHz: configuration.arguments.samplerate, cancellation: cancellation)
         track = recording.track
         warnings = recording.warnings
@@ -40,7 +43,8 @@ package struct Preparation {
             source: .init(
                 name: FilePath.name(of: input.name),
                 sha256: try input.sha256 { cancellation.isCancelled } ?? "",
-                samples: track.sampleCount),
+                samples: track.sampleCount,
+                start: excerpt.flatMap { $0.startSeconds > 0 ? $0.startSeconds : nil }),
             modelName: modelName, configuration: configuration, plan: plan,
             normalisation: .init(mean: track.statistics.mean, scale: track.statistics.scale),
             encoding: encoding)

@@ -176,7 +176,7 @@ package struct ComparisonReport: Sendable {
                 fedDecibels: fed.compactMap { decibels[$0] }.min() ?? .infinity)
             if !tainted.isDisjoint(with: fed) {
                 tainted.insert(name)
-            } else if !(found >= bound ?? floatDecibels(elements: comparison.shape.reduce(1, *))),
+            } else if !(found >= bound ?? floatDecibels(comparison)),
                 cliff.fallDecibels >= leastFallDecibels
             {
                 tainted.insert(name)
@@ -189,13 +189,19 @@ package struct ComparisonReport: Sendable {
     /// Rounding makes the SNR of a right port fall by less from a layer to the next.
     private static let leastFallDecibels = 6.0
 
-    /// An SNR that every value of a right float32 port has.
+    /// An SNR that every value of a right float32 port has, unless what feeds it has less.
     ///
-    /// The least accurate ones are normalised: runtimes sum in float32, and the error of ONNX
-    /// Runtime's sums grows with the number of elements to the power of 1.5. Measured for the real
-    /// configuration (`reference/onnx_trace.py`): `x` 91.0 dB of 360,448 elements and 68 dB of
-    /// 2.8 million, `tdecoder.3.dconv.layers.0` 87.8 dB of 529,200 and 61.4 dB of 4.1 million.
-    private static func floatDecibels(elements: Int) -> Double {
-        80 - 30 * max(0, log10(Double(elements) / 500_000))
+    /// The least accurate ones are normalised over a whole tensor: runtimes sum in float32, and the
+    /// error of ONNX Runtime's sums grows with the number of elements to the power of 1.5. Measured
+    /// for the real configuration (`reference/onnx_trace.py`): `tencoder.2.dconv.layers.0` 110 dB
+    /// of 132,480 elements, `x` 91 dB of 360,448 and 68 dB of 2.8 million,
+    /// `tdecoder.3.dconv.layers.0` 87.8 dB of 529,200 and 61.4 dB of 4.1 million. All other values
+    /// have more than 115 dB if what feeds them is exact.
+    private static func floatDecibels(_ comparison: TensorComparison) -> Double {
+        let isNormalised =
+            ["x", "xt", "output", "add_67"].contains(FilePath.name(of: comparison.name))
+            || comparison.name.contains(".dconv.layers.")
+        let elements = Double(comparison.shape.reduce(1, *))
+        return min(105, isNormalised ? 80 - 30 * log10(elements / 500_000) : .infinity)
     }
 }

@@ -63,8 +63,8 @@ enum TensorsCommand {
             + "spectrogram: <out>/chunk-00000/input.raw, x.raw and so on.",
         operand: "track", operandHelp: "An audio file.",
         options: [
-            .tensorsOut, .portedName, .repo, .offline, .chunk, .chunkOverlap, .tensorFormat,
-            .tensorType, .threads,
+            .tensorsOut, .portedName, .repo, .offline, .start, .duration, .chunk, .chunkOverlap,
+            .tensorFormat, .tensorType, .threads,
         ] + Option.common
     ) { arguments, console throws(UsageError) in
         let call = PortingCall(arguments, console)
@@ -72,13 +72,15 @@ enum TensorsCommand {
         let encoding = try call.encoding(.raw)
         let seconds = try arguments.finiteNumber(.chunk)
         let overlap = try arguments.finiteNumber(.chunkOverlap) ?? 0.25
+        let excerpt = try arguments.runSettings(of: [Option.start.name, Option.duration.name])
+            .request.excerpt
         return call.run {
             // A mistyped name must not start a download.
             let track = try call.track(arguments.operands[0])
             let backend = try call.backend()
             let model = try call.model()
             let preparation = try Preparation(
-                track, modelName: model.name,
+                track, excerpt: excerpt, modelName: model.name,
                 configuration: try model.configuration, chunkSeconds: seconds, overlap: overlap,
                 encoding: encoding, cancellation: call.cancellation)
             for warning in preparation.warnings { console.warning("\(warning)") }

@@ -36,6 +36,21 @@ struct TensorsTests {
         #expect(folder.paths.count == 1 + 1 + 2 + 6 * 5 + 1 + 2)
     }
 
+    @Test func anExcerptIsATrackOfItsOwn() throws {
+        let words = "tensors prepare song.wav -o part -n cross_first --chunk 0.1001 -q"
+        try run(words + " --start 0.2 --duration 0.15")
+        let manifest = try JSONSerialization.jsonObject(with: folder.data("part/manifest.json"))
+        let source = try #require((manifest as? [String: Any])?["source"] as? [String: Any])
+        #expect(source["samples"] as? Int == 240 && source["start"] as? Double == 0.2)
+        // The same again resumes, and another part doesn't.
+        try run(words + " --start 0.2 --duration 0.15")
+        let other = try run(words + " --start 0.1 --duration 0.15", exits: 1)
+        #expect(other.errors.contains("(240 samples from 0.2 s) in the folder"))
+        let late = try run(words + " --start 9", exits: 1)
+        #expect(late.errors.contains("The excerpt begins at 9.0 s"))
+        #expect(try run(words + " --duration 0", exits: 2).errors.contains("--duration"))
+    }
+
     /// A pipe is read once; its checksum is that of what was read.
     @Test func aNamedPipeHasTheChecksumOfItsBytes() throws {
         func checksum(_ track: String, _ out: String) throws -> String {
