@@ -4,7 +4,6 @@
     python export_onnx.py model.safetensors core-1s.onnx --seconds 1
     python export_onnx.py model.safetensors core-half-weights.onnx --weights float16
     python export_onnx.py model.safetensors core-half.onnx --float16
-    python export_onnx.py model.safetensors core-blocks.onnx --seconds 1 --blocks
     python export_onnx.py model.safetensors core.onnx --inputs base.outputs.safetensors \\
         --record out.safetensors
 
@@ -12,8 +11,6 @@ The graph has the inputs `input` [1, A, N] and `x` [1, 2A, F, T] and the outputs
 F, T] and `add_67` [1, S, A, N], as torch.onnx writes it (not dynamo, opset 17). N is the model's
 segment, or --seconds of sound. --weights float16 stores the weights in half precision and widens
 them in the graph; --float16 makes the whole graph compute in float16, with inputs and outputs.
---blocks adds every value that `swift-demucs trace` names as an output of that name; the input `x`
-then gets another name, because `x` is the normalised spectrogram.
 
 The recording has the two outputs, without the batch dimension. The inputs come from a fixture's
 `mix` and `core.x`; without a fixture they are seeded noise and recorded too.
@@ -38,7 +35,6 @@ import seeded_model as reference
 import tensor_file
 from core import INPUTS, OUTPUTS, Core, core_inputs
 from fixture import noise, origin, sampled
-from trace_reference import TracedCore
 
 # For smaller tensors the additional nodes cost more than the halved weights save.
 HALF_WEIGHT_ELEMENTS = 256
@@ -76,18 +72,10 @@ def write_graph(
         )
 
 
-def export(
-    model: reference.HTDemucs, path: Path, samples: int | None = None, blocks: bool = False
-) -> None:
+def export(model: reference.HTDemucs, path: Path, samples: int | None = None) -> None:
     """Writes the core as an ONNX graph of fixed shapes."""
-    inputs = seeded_inputs(model, samples)
-    names = list(OUTPUTS)
-    core: torch.nn.Module = Core(model, any_length=samples is not None)
-    if blocks:
-        core = TracedCore(model, any_length=samples is not None)
-        with torch.no_grad():
-            names += TracedCore.inner_names(core.run(*inputs))
-    write_graph(core, inputs, path, INPUTS, names)
+    core = Core(model, any_length=samples is not None)
+    write_graph(core, seeded_inputs(model, samples), path, INPUTS, OUTPUTS)
 
 
 def halve_weights(path: Path) -> None:
@@ -200,7 +188,6 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, help="length of a chunk; default: the segment")
     parser.add_argument("--weights", choices=["float32", "float16"], default="float32")
     parser.add_argument("--float16", action="store_true", help="compute in float16 throughout")
-    parser.add_argument("--blocks", action="store_true", help="expose the values inside")
     parser.add_argument("--inputs", type=Path, help="safetensors with `mix` and `core.x`")
     parser.add_argument("--record", type=Path, help="safetensors for ONNX Runtime's outputs")
     options = parser.parse_args()
@@ -210,7 +197,7 @@ def main() -> None:
         return
     model = reference.load(options.checkpoint)
     samples = int(options.seconds * model.samplerate) if options.seconds else None
-    export(model, options.graph, samples, options.blocks)
+    export(model, options.graph, samples)
     if options.weights == "float16":
         halve_weights(options.graph)
     if options.float16:

@@ -4,9 +4,7 @@
     python reference/onnx_parity.py core-1s.onnx chunks -n htdemucs
 
 Prints, for every output, the SNR of ONNX Runtime's tensors against those of `swift-demucs tensors
-run`, for the worst and the median chunk. For an export with inner values as outputs (export_onnx.py
---blocks), also compares those of the first chunk with `swift-demucs trace`, block by block, in the
-order of computation.
+run`, for the worst and the median chunk. onnx_trace.py compares the values inside.
 
 --stems puts both through `swift-demucs tensors stems` and compares the stems. --pytorch CHECKPOINT
 runs the reference on the same chunks, compares ONNX Runtime and ours with it, and `x` with the
@@ -67,15 +65,9 @@ class Export:
             str(path), settings, providers=["CPUExecutionProvider"]
         )
         self.inputs = self.session.get_inputs()
-        self.outputs = [output.name for output in self.session.get_outputs()]
 
-    @property
-    def inner(self) -> list[str]:
-        """Names of the inner outputs; the first two outputs of any export are the core's own."""
-        return self.outputs[2:]
-
-    def __call__(self, given: dict[str, np.ndarray], inner: bool) -> dict[str, np.ndarray]:
-        """Runs the core; returns its outputs under our names, and the inner values if wanted."""
+    def __call__(self, given: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Runs the core; returns its outputs under our names."""
         feed = {}
         for expected in self.inputs:
             name = "input" if len(expected.shape) == 3 else "x"
@@ -86,11 +78,9 @@ class Export:
                     f"{list(value.shape)}: prepare them with --chunk for this length"
                 )
             feed[expected.name] = value
-        wanted = self.outputs if inner else self.outputs[:2]
-        found = self.session.run(wanted, feed)
+        found = self.session.run(None, feed)
         # The spectrogram is the output with five dimensions, in either order of the two.
-        named = {"output" if v.ndim == 5 else "add_67": v for v in found[:2]}
-        named.update(zip(self.inner, found[2:], strict=False))
+        named = {"output" if v.ndim == 5 else "add_67": v for v in found}
         return {name: value.astype(np.float32) for name, value in named.items()}
 
 
@@ -142,7 +132,7 @@ def measure(options: argparse.Namespace, work: Path) -> float:
         names = names[: options.first]
     ours("tensors", "run", chunks.path, *ours.model, "-q")
     for name in names:
-        save(work / "onnx" / name, export(chunks.inputs(name), inner=False))
+        save(work / "onnx" / name, export(chunks.inputs(name)))
     only = [f"{name}/{key}" for name in names for key in OUTPUTS]
     found = {}
     if options.pytorch:
@@ -152,29 +142,9 @@ def measure(options: argparse.Namespace, work: Path) -> float:
     found["ONNX Runtime against ours"] = ours.compare(chunks.path, work / "onnx", only)
     print(f"{len(names)} chunks, SNR in dB of the worst")
     worst = table(found, names)
-    if export.inner:
-        blocks(options, ours, chunks, export, names[0], work)
     if options.stems:
         worst = stems(options, ours, chunks, work)
     return worst
-
-
-def blocks(
-    options: argparse.Namespace,
-    ours: Binary,
-    chunks: Chunks,
-    export: Export,
-    name: str,
-    work: Path,
-) -> None:
-    """Prints the comparison of the inner values of one chunk."""
-    values = export(chunks.inputs(name), inner=True)
-    save(work / "inner", {key: values[key] for key in export.inner})
-    trace = work / "trace.safetensors"
-    ours("trace", chunks.path / name, *ours.model, "-o", trace, "-q")
-    print(f"\nvalues inside {name}")
-    words = ["--only", ",".join(export.inner), "--bound", str(options.min_snr)]
-    print(ours("compare", trace, work / "inner", *words))
 
 
 def stems(options: argparse.Namespace, ours: Binary, chunks: Chunks, work: Path) -> float:

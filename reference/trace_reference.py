@@ -53,11 +53,10 @@ def is_traced(path: str) -> bool:
     return len(parts) == 1 and parts[0].removesuffix("_t") in SAMPLERS
 
 
-class TracedCore(nn.Module):
-    """The core with the values inside as outputs: as a dictionary, or as a tuple for an export."""
+class TracedCore:
+    """The core, and the values inside."""
 
     def __init__(self, model: reference.HTDemucs, any_length: bool = True) -> None:
-        super().__init__()
         self.core = Core(model, any_length)
         self.found: Tensors = {}
         model = self.core.model
@@ -118,16 +117,6 @@ class TracedCore(nn.Module):
         found = {"mix": mix, "mag": x, **self.found}
         found.update(zip(OUTPUTS, outputs, strict=True))
         return found
-
-    def forward(self, mix: torch.Tensor, x: torch.Tensor) -> tuple[torch.Tensor, ...]:
-        """The two outputs, then the values inside in the order of `inner_names`."""
-        found = self.run(mix, x)
-        return tuple(found[name] for name in (*OUTPUTS, *self.inner_names(found)))
-
-    @staticmethod
-    def inner_names(found: Tensors) -> list[str]:
-        """Names of the values that are neither inputs nor outputs of the core."""
-        return [name for name in found if name not in ("mix", "mag", *OUTPUTS)]
 
 
 @torch.no_grad()

@@ -65,7 +65,8 @@ package struct Recording {
         cancellation: CancellationToken
     ) throws {
         try self.init(
-            excerpt: excerpt, channelCount: channelCount, sampleRateHz: sampleRateHz, cancellation: cancellation,
+            excerpt: excerpt, channelCount: channelCount, sampleRateHz: sampleRateHz,
+            cancellation: cancellation,
             open: { try input.reader() })
     }
 }

@@ -219,7 +219,9 @@ package struct ChunkDescription: Sendable, Equatable, Codable {
         let properties: [(differ: Bool, name: String, value: (ChunkDescription) -> String)] = [
             (
                 source != other.source, "source",
-                { "\($0.source.name) (\($0.source.samples) samples from \($0.source.start ?? 0) s)" }
+                {
+                    "\($0.source.name) (\($0.source.samples) samples from \($0.source.start ?? 0) s)"
+                }
             ),
             (model != other.model, "model", { $0.model.name }),
             (chunk.samples != other.chunk.samples, "chunks of", { "\($0.chunk.samples)" }),

@@ -1,0 +1,148 @@
+"""onnx_trace.py and `swift-demucs compare` on exports of a tiny model, right and wrong ones."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+import unittest
+from pathlib import Path
+
+import numpy as np
+import onnx
+import soundfile
+from onnx import numpy_helper
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "reference"))
+
+import export_onnx
+import program
+import seeded_model
+
+SAMPLES = 160
+
+
+class TraceTests(unittest.TestCase):
+    """A chunk of noise, our trace of it, and an export."""
+
+    @classmethod
+    def setUpClass(cls) -> None:
+        cls.folder = tempfile.TemporaryDirectory()
+        cls.addClassCleanup(cls.folder.cleanup)
+        cls.work = Path(cls.folder.name)
+        cls.binary = program.default()
+        model = seeded_model.build(seeded_model.CONFIGURATIONS["cross_first"], seed=1)
+        checkpoint = cls.work / "model.safetensors"
+        seeded_model.save_safetensors(model, checkpoint)
+        noise = np.random.default_rng(1).uniform(-0.5, 0.5, (500, 2))
+        soundfile.write(cls.work / "song.wav", noise, 1600, "FLOAT")
+        cls.chunks = cls.work / "chunks"
+        seconds = str((SAMPLES + 0.5) / 1600)
+        words = [
+            "tensors",
+            "prepare",
+            cls.work / "song.wav",
+            "-o",
+            cls.chunks,
+            "-n",
+            checkpoint,
+            "-q",
+        ]
+        program.run(cls.binary, *words, "--chunk", seconds)
+        cls.ours = cls.work / "ours.safetensors"
+        program.run(cls.binary, "trace", cls.chunks / "chunk-00001", "-o", cls.ours, "-q")
+        cls.graph = cls.work / "core.onnx"
+        export_onnx.export(model, cls.graph, SAMPLES)
+
+    def trace(self, graph: Path, *options: str) -> list[str]:
+        """The lines that the script prints."""
+        script = ROOT / "reference" / "onnx_trace.py"
+        words = [graph, self.chunks / "chunk-00001", "-o", self.work / "theirs.safetensors"]
+        words += ["--ours", self.ours, *options]
+        return subprocess.check_output([sys.executable, script, *words], text=True).splitlines()
+
+    def compare(self, *options: str) -> dict:
+        """What compare says of the trace."""
+        command = [self.binary, "compare", self.ours, self.work / "theirs.safetensors", "--json"]
+        found = subprocess.run([*command, *options], capture_output=True, check=False)
+        report = json.loads(found.stdout)
+        self.assertEqual(found.returncode, 1 if report["cliff"] else 0)
+        return report
+
+    def changed(self, *names: str) -> Path:
+        """The export with other weights in some modules."""
+        model = onnx.load(self.graph)
+        for name in names:
+            tensor = next(t for t in model.graph.initializer if t.name == f"model.{name}.weight")
+            values = numpy_helper.to_array(tensor) * np.float32(1.1)
+            tensor.CopyFrom(numpy_helper.from_array(values, tensor.name))
+        path = self.work / "changed.onnx"
+        onnx.save(model, path)
+        return path
+
+    def nameless(self) -> Path:
+        """The export with numbers for names."""
+        model = onnx.load(self.graph)
+        kept = {value.name for value in (*model.graph.input, *model.graph.output)}
+        names: dict[str, str] = {}
+
+        def number(name: str) -> str:
+            return name if name in kept or not name else names.setdefault(name, str(len(names)))
+
+        for tensor in model.graph.initializer:
+            tensor.name = number(tensor.name)
+        for index, node in enumerate(model.graph.node):
+            node.name = f"node_{index}"
+            node.input[:] = [number(name) for name in node.input]
+            node.output[:] = [number(name) for name in node.output]
+        path = self.work / "nameless.onnx"
+        onnx.save(model, path)
+        return path
+
+    def test_a_right_export_has_every_value_and_no_cliff(self) -> None:
+        for options in ([], ["--replay"]):
+            lines = self.trace(self.graph, *options)
+            self.assertEqual(len(lines), 1, lines)
+            self.assertRegex(lines[0], r"(\d+) of \1 values$")
+            report = self.compare(*options)
+            self.assertIsNone(report["cliff"])
+            missing = [row["name"] for row in report["tensors"] if "found_shape" not in row]
+            self.assertEqual(missing, ["final"])
+
+    def test_values_without_names_are_found_by_values(self) -> None:
+        lines = self.trace(self.nameless())
+        self.assertRegex(lines[-1], r"(\d+) of \1 values$")
+        self.assertIsNone(self.compare()["cliff"])
+
+    def test_a_wrong_layer_is_named(self) -> None:
+        self.trace(self.changed("tencoder.1.rewrite"))
+        self.assertEqual(self.compare()["cliff"]["name"], "tencoder.1.rewrite")
+
+    def test_a_replay_names_both_wrong_layers(self) -> None:
+        graph = self.changed("encoder.0.conv", "decoder.1.rewrite")
+        self.trace(graph)
+        alone = [cliff["name"] for cliff in self.compare()["cliffs"]]
+        self.assertEqual(alone, ["encoder.0.conv"])
+        self.trace(graph, "--replay")
+        both = [cliff["name"] for cliff in self.compare("--replay")["cliffs"]]
+        self.assertEqual(both, ["encoder.0.conv", "decoder.1.rewrite"])
+
+    def test_bad_input_is_named(self) -> None:
+        for words, text in (
+            (["none.onnx", self.chunks / "chunk-00001"], "none.onnx"),
+            ([__file__, self.chunks / "chunk-00001"], "is no ONNX graph"),
+            ([self.graph, self.work / "chunk-00001"], "manifest.json"),
+        ):
+            script = ROOT / "reference" / "onnx_trace.py"
+            command = [sys.executable, script, *words, "-o", self.work / "x", "--ours", self.ours]
+            found = subprocess.run(command, capture_output=True, text=True, check=False)
+            self.assertEqual(found.returncode, 1)
+            self.assertIn(text, found.stderr)
+            self.assertNotIn("Traceback", found.stderr)
+            self.assertFalse((self.work / "x").exists())
+
+
+if __name__ == "__main__":
+    unittest.main()
