@@ -11,12 +11,19 @@ overlap 0.25, in float32. The last column is the mean of the changes.
 from __future__ import annotations
 
 import argparse
+import json
 import statistics
+import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
-from chunk_quality import DEFAULT_BINARY, STEMS, make_songs, separated
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "reference"))
 
+import program
+
+STEMS = ("drums", "bass", "other", "vocals")
 CASES: dict[str, list[str]] = {
     "`--shifts 0`": ["--shifts", "0"],
     "`--shifts 1`, the default": ["--shifts", "1", "--seed", "1"],
@@ -28,6 +35,25 @@ CASES: dict[str, list[str]] = {
     "`--shifts 0 --precision bfloat16`": ["--shifts", "0", "--precision", "bfloat16"],
     "`--shifts 0 --precision int8`": ["--shifts", "0", "--precision", "int8"],
 }
+
+
+def make_songs(folder: Path, count: int, seconds: float) -> list[Path]:
+    """Folders of held-out songs with their mixture and stems."""
+    script = ROOT / "training" / "evaluate.py"
+    options = ["--songs", str(count), "--seconds", str(seconds), "--kind", "sampled"]
+    subprocess.run([sys.executable, script, "--write", folder, *options], check=True)
+    return sorted(folder.iterdir())
+
+
+def separated(binary: Path, song: Path, *options: str) -> dict[str, float]:
+    """The SDR in dB of every stem of a separation with options of `swift-demucs separate`."""
+    with tempfile.TemporaryDirectory() as out:
+        written = ["-o", out, "--float32", "--clip-mode", "none", "-q"]
+        program.run(binary, "separate", song / "mixture.wav", "-n", "demo", *options, *written)
+        stems = Path(out) / "demo" / "mixture"
+        text = program.run(binary, "eval", song, stems, "--metrics", "sdr", "--json")
+    found = json.loads(text)["tracks"][0]["stems"]
+    return {stem: float(found[stem]["sdr"]) for stem in STEMS}
 
 
 def row(name: str, scores: list[dict[str, float]], plain: list[dict[str, float]]) -> str:
@@ -48,10 +74,10 @@ def main() -> None:
     )
     parser.add_argument("--songs", type=int, default=12)
     parser.add_argument("--seconds", type=float, default=12.0)
-    parser.add_argument("--binary", type=Path, default=DEFAULT_BINARY)
+    parser.add_argument("--binary", type=Path, default=program.default())
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        songs = make_songs(Path(folder), options.songs, options.seconds, "sampled")
+        songs = make_songs(Path(folder), options.songs, options.seconds)
         print("| options | " + " | ".join(STEMS) + " | change |")
         print("|---|" + "---|" * (len(STEMS) + 1))
         plain: list[dict[str, float]] = []
