@@ -443,7 +443,9 @@ def measure(options: argparse.Namespace, work: Path) -> None:
         result = (cliff["name"] == first, float(cliff["snr_db"]), outputs)
         found.setdefault(fault, []).append(result)
         verdict = "named" if result[0] else f"NOT NAMED, but {cliff['name']}"
-        print(f"{fault.__name__} in {place}: {first} {verdict} {result[1]:.1f} dB", flush=True)
+        why = cliff.get("explanation") or {"text": "?"}
+        where = f"{fault.__name__} in {place}"
+        print(f"{where}: {first} {verdict}, {result[1]:.1f} dB: {why['text']}", flush=True)
     print("\n| fault | ports | named | SNR of the value | of the worse output |")
     print("|---|---|---|---|---|")
     for fault, results in found.items():

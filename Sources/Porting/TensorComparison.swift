@@ -67,6 +67,8 @@ package struct Cliff: Sendable {
     package let comparison: TensorComparison
     /// The lowest SNR of the values that feed it; ∞ if none does, and for a replayed value.
     package let fedDecibels: Double
+    /// What the port has instead; nil if no simple relation to the right value was found.
+    package fileprivate(set) var explanation: Explanation?
 
     /// The SNR of values that differ in the last bit of a float32.
     private static let roundingDecibels = 144.0
@@ -153,10 +155,23 @@ package struct ComparisonReport: Sendable {
         extra = present.subtracting(reference.names).sorted()
         boundSNRDecibels = bound ?? Self.defaultBoundSNRDecibels
         let compared = comparisons.filter { $0.foundShape != nil }
-        cliffs = Self.cliffs(
+        let feeds = ValueFeeds(all: reference.names, compared: reference.names)
+        cliffs = try Self.cliffs(
             compared, bound: bound,
             feeds: isReplayed
-                ? nil : ValueFeeds(all: reference.names, compared: compared.map(\.name)))
+                ? nil : ValueFeeds(all: reference.names, compared: compared.map(\.name))
+        ).map { cliff in
+            if isCancelled() { throw CancellationError() }
+            let name = cliff.comparison.name
+            var cliff = cliff
+            cliff.explanation = Explanation(
+                of: try found.tensor(name, like: reference),
+                reference: try reference.tensor(name, like: found),
+                feeds: try (feeds.feeds(of: name) ?? []).sorted().map {
+                    try reference.tensor($0, like: found)
+                })
+            return cliff
+        }
     }
 
     /// - Parameter feeds: nil if no value is computed from another found one.

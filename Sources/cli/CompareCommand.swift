@@ -79,6 +79,10 @@ struct CompareReport {
         for cliff in report.cliffs {
             let begins = cliff.comparison.name == report.cliff?.comparison.name
             lines.append((begins ? "cliff: " : "wrong too: ") + text(of: cliff))
+            if let explanation = cliff.explanation {
+                lines.append(
+                    "  it is \(explanation.text): \(explanation.snrDecibels.decibelText) dB")
+            }
         }
         let bound = report.boundSNRDecibels.fixed(0)
         if let first = report.firstBelow {
@@ -161,10 +165,14 @@ struct CompareReport {
         return JSONText.of(document)
     }
 
+    /// `explanation` is null if none was found.
     private func object(_ cliff: Cliff) -> JSONObject {
         [
             "name": cliff.comparison.name, "snr_db": cliff.comparison.snrDecibels,
             "fed_snr_db": cliff.fedDecibels,
+            "explanation": cliff.explanation.map { explanation -> JSONObject in
+                ["text": explanation.text, "snr_db": explanation.snrDecibels]
+            } ?? JSON.null,
         ]
     }
 }

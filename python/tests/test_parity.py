@@ -47,6 +47,7 @@ def test_the_wrong_layer_is_the_message(ours: Dict[str, Any]) -> None:
         parity.assert_parity(ours, wrong(ours, "encoder.1.rewrite"))
     cliff = parity.compare(ours, wrong(ours, "encoder.1.rewrite")).cliff
     assert cliff is not None and abs(cliff.snr_db - 20) < 0.01 and cliff.fed_snr_db == np.inf
+    assert cliff.explanation == "ours \u00d7 0.9"
     parity.assert_parity(ours, wrong(ours, "encoder.1.rewrite"), bound=19)
     parity.assert_parity(ours, wrong(ours, "encoder.1.rewrite"), only="tencoder.*")
 

@@ -53,6 +53,9 @@ class Cliff:
     snr_db: float
     #: The lowest SNR of the values that feed it, in dB; ``inf`` if none does.
     fed_snr_db: float
+    #: What the port has instead, such as "ours, 2 later along the samples"; ``None`` if nothing
+    #: simple.
+    explanation: Optional[str] = None
 
 
 @dataclass(frozen=True)
@@ -77,6 +80,8 @@ class Report:
         for cliff in self.cliffs:
             levels = f"has {cliff.snr_db:.1f} dB, what feeds it {cliff.fed_snr_db:.1f} dB"
             lines.append(f"{cliff.name} {levels}")
+            if cliff.explanation:
+                lines.append(f"  it is {cliff.explanation}")
         return "\n".join(lines)
 
 
@@ -174,4 +179,9 @@ def _row(row: Dict[str, Any]) -> Row:
 
 
 def _cliff(cliff: Dict[str, Any]) -> Cliff:
-    return Cliff(cliff["name"], float(cliff["snr_db"]), float(cliff["fed_snr_db"]))
+    return Cliff(
+        name=cliff["name"],
+        snr_db=float(cliff["snr_db"]),
+        fed_snr_db=float(cliff["fed_snr_db"]),
+        explanation=cliff["explanation"] and cliff["explanation"]["text"],
+    )
