@@ -25,11 +25,11 @@ class PlotReportTests(unittest.TestCase):
         self.addCleanup(holder.cleanup)
         self.folder = Path(holder.name)
 
-    def run_command(self, *words: object) -> str:
+    def run_command(self, *words: object, exits: int = 0) -> str:
         command = [PROGRAM, *map(str, words)]
-        return subprocess.run(
-            command, cwd=self.folder, check=True, stdout=subprocess.PIPE, text=True
-        ).stdout
+        run = subprocess.run(command, cwd=self.folder, stdout=subprocess.PIPE, text=True)
+        self.assertEqual(run.returncode, exits, command)
+        return run.stdout
 
     def write_track(self, name: str) -> None:
         """Stereo noise at the model's 1,600 Hz."""
@@ -73,17 +73,20 @@ class PlotReportTests(unittest.TestCase):
         self.assertIn("bfloat16", page)
         self.assertEqual(page.count('class="bound"'), 4)
 
-    def test_compare_marks_the_first_tensor_below_the_bound(self) -> None:
+    def test_compare_marks_where_the_error_begins(self) -> None:
         self.write_track("song.wav")
         for precision, output in (("float32", "a.safetensors"), ("bfloat16", "b.safetensors")):
             self.run_command(
                 "trace", "song.wav", "-n", MODEL, "--precision", precision, "-o", output
             )
-        page = self.page(self.run_command("compare", "a.safetensors", "b.safetensors", "--json"))
-        self.assertIn("first below 60 dB: ", page)
+        words = ("compare", "a.safetensors", "b.safetensors", "--json")
+        page = self.page(self.run_command(*words, exits=1))
+        self.assertIn(" dB, what feeds it ", page)
         self.assertGreater(page.count("<circle "), 10)
         self.assertIn('class="s0"', page)
         self.assertIn('class="s1"', page)
+        page = self.page(self.run_command(*words, "--bound", "0"))
+        self.assertIn("all at 0 dB or more", page)
 
     def test_quantize_shows_the_layers_that_cost_most(self) -> None:
         self.run_command("quantize", MODEL, "-o", "int8.safetensors", "--report", "q.json", "-q")
