@@ -178,7 +178,9 @@ def no_norm_out(model: Model, path: str) -> None:
 
 def swapped_sines(model: Model, path: str) -> None:
     """Cosine and sine exchanged in both embeddings."""
-    _while_running(model.get_submodule(path), torch, "sin", torch.cos)
+    sine, cosine = torch.sin, torch.cos
+    _while_running(model.get_submodule(path), torch, "sin", cosine)
+    _while_running(model.get_submodule(path), torch, "cos", sine)
 
 
 def large_eps(model: Model, path: str) -> None:
