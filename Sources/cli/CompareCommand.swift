@@ -1,4 +1,4 @@
-// `swift-demucs compare`: compares two sets of tensors and names the first that differs.
+// `swift-demucs compare`: compares two sets of tensors and names the one with the fault.
 
 import Demucs
 import Porting
@@ -85,11 +85,9 @@ struct CompareReport {
             }
         }
         let bound = report.boundSNRDecibels.fixed(0)
-        if let first = report.firstBelow {
-            if report.cliffs.isEmpty {
-                lines.append("first below \(bound) dB: \(first.name) \(level(of: first))")
-            }
-        } else {
+        if let first = report.firstBelow, report.cliffs.isEmpty {
+            lines.append("first below \(bound) dB: \(first.name) \(level(of: first))")
+        } else if report.cliffs.isEmpty {
             let count = report.comparisons.count - report.missing.count
             lines.append("all \(count) at \(bound) dB or more")
         }
