@@ -49,6 +49,12 @@ def _while_running(module: nn.Module, owner: Any, name: str, value: Any) -> None
     module.register_forward_hook(lambda *_: setattr(owner, name, kept))
 
 
+def _after(module: nn.Module, change: Callable[[torch.Tensor], torch.Tensor]) -> None:
+    """Changes what a module computes; inside of it, so that an export has it there too."""
+    plain = module.forward
+    module.forward = lambda *given: change(plain(*given))
+
+
 def _tanh_gelu(x: torch.Tensor) -> torch.Tensor:
     """GELU's approximation with tanh (Hendrycks, Gimpel 2016)."""
     return 0.5 * x * (1 + torch.tanh(0.7978845608028654 * (x + 0.044715 * x**3)))
@@ -262,24 +268,24 @@ def coarse_weights(model: Model, path: str) -> None:
 
 def negated(model: Model, path: str) -> None:
     """A layer with the opposite sign."""
-    layer = model.get_submodule(path)
-    layer.register_forward_hook(lambda _, __, value: -value)
+    _after(model.get_submodule(path), lambda value: -value)
 
 
 def halved(model: Model, path: str) -> None:
     """A layer's output by a constant factor."""
-    model.get_submodule(path).register_forward_hook(lambda _, __, value: value / 2)
+    _after(model.get_submodule(path), lambda value: value / 2)
 
 
 def shifted(model: Model, path: str) -> None:
     """A convolution that begins a step later."""
-    model.get_submodule(path).register_forward_hook(lambda _, __, value: value.roll(1, 2))
+    _after(model.get_submodule(path), lambda value: value.roll(1, 2))
 
 
 def swapped_channels(model: Model, path: str) -> None:
     """Channels in pairs in the opposite order: left and right, real and imaginary."""
-    model.get_submodule(path).register_forward_hook(
-        lambda _, __, value: value.unflatten(1, (-1, 2)).flip(2).flatten(1, 2)
+    _after(
+        model.get_submodule(path),
+        lambda value: value.unflatten(1, (-1, 2)).flip(2).flatten(1, 2),
     )
 
 
@@ -336,7 +342,7 @@ PLACES: dict[Fault, list[str]] = {
     wrong_exponent: ["crosstransformer"],
     swapped_sines: ["crosstransformer"],
     rows_together: parts(layers("encoder", "decoder"), "dconv"),
-    unscaled_embedding: [""],
+    unscaled_embedding: ["freq_emb"],
     crop_from_start: layers("tdecoder"),
     updated_tokens: ["crosstransformer.layers_t.1", "crosstransformer.layers_t.3"],
     large_eps: parts(ENCODERS + DECODERS, "dconv.layers.0.1", "dconv.layers.1.4")
@@ -369,7 +375,7 @@ class Trial:
         self.inputs = [torch.from_numpy(given[name]) for name in INPUTS]
         # Without gradients, because exports take what the faults' functions hold as constants.
         self.model = reference.load(options.checkpoint).requires_grad_(False)
-        self.binary, self.chunk, self.threads = options.binary, options.chunk, options.threads
+        self.binary, self.chunk = options.binary, options.chunk
         self.ours, self.theirs = work / "ours.safetensors", work / "theirs.safetensors"
         self.graph = work / "core.onnx"
         native.trace(options.binary, options.checkpoint, options.chunk, self.ours)
@@ -431,23 +437,23 @@ def spread(values: tuple[float, ...]) -> str:
     return low if low == high else f"{low} to {high}"
 
 
-def measure(options: argparse.Namespace, work: Path) -> None:
-    """Prints a row for each wrong port, a row for each fault, and the replayed ports."""
-    trial = Trial(options, work)
-    random = Random(options.seed)
-    drawn = draw_faults(options.ports, random)
+def try_ports(trial: Trial, drawn: list[tuple[Fault, str]]) -> None:
+    """Prints a line for each wrong port, a row for each fault, and how many were named."""
     found: dict[Fault, list[tuple[bool, float, float]]] = {}
     for fault, place in drawn:
         first, report = trial.named(trial.port((fault, place)))
-        cliff = report["cliff"] or {"name": "none", "snr_db": math.nan}
+        cliff = report["cliff"] or {"name": "none", "snr_db": math.nan, "explanation": None}
         levels = {row["name"]: float(row["snr_db"]) for row in report["tensors"]}
-        outputs = min(levels["output"], levels["add_67"])
-        result = (cliff["name"] == first, float(cliff["snr_db"]), outputs)
+        result = (
+            cliff["name"] == first,
+            float(cliff["snr_db"]),
+            min(levels["output"], levels["add_67"]),
+        )
         found.setdefault(fault, []).append(result)
         verdict = "named" if result[0] else f"NOT NAMED, but {cliff['name']}"
-        why = cliff.get("explanation") or {"text": "?"}
+        text = cliff["explanation"]["text"] if cliff["explanation"] else "no explanation"
         where = f"{fault.__name__} in {place}"
-        print(f"{where}: {first} {verdict}, {result[1]:.1f} dB: {why['text']}", flush=True)
+        print(f"{where}: {first} {verdict}, {result[1]:.1f} dB: {text}", flush=True)
     print("\n| fault | ports | named | SNR of the value | of the worse output |")
     print("|---|---|---|---|---|")
     for fault, results in found.items():
@@ -456,16 +462,18 @@ def measure(options: argparse.Namespace, work: Path) -> None:
         print(f"| {text} | {len(results)} | {sum(named)} | {spread(values)} | {spread(outputs)} |")
     count = sum(result[0] for results in found.values() for result in results)
     print(f"\nnamed: {count} of {len(drawn)}")
-    pairs = 0
-    for _ in range(options.pairs):
-        faults = random.sample(drawn, 2)
+
+
+def try_pairs(trial: Trial, pairs: list[list[tuple[Fault, str]]]) -> None:
+    """Prints a line for each port with two faults, and how often a replay names both."""
+    count = 0
+    for faults in pairs:
         wanted = {trial.named(trial.port(one))[0] for one in faults}
         found = trial.replayed(trial.port(*faults))
-        pairs += wanted <= set(found)
+        count += wanted <= set(found)
         text = " and ".join(f"{fault.__name__} in {place}" for fault, place in faults)
         print(f"{text}: {', '.join(sorted(wanted))}; replay: {', '.join(found)}", flush=True)
-    if options.pairs:
-        print(f"both named: {pairs} of {options.pairs}")
+    print(f"both named: {count} of {len(pairs)}")
 
 
 def main() -> None:
@@ -477,7 +485,11 @@ def main() -> None:
     parser.add_argument("--pairs", type=int, default=20, help="ports with two faults, replayed")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        measure(options, Path(folder))
+        trial = Trial(options, Path(folder))
+        random = Random(options.seed)
+        drawn = draw_faults(options.ports, random)
+        try_ports(trial, drawn)
+        try_pairs(trial, [random.sample(drawn, 2) for _ in range(options.pairs)])
 
 
 if __name__ == "__main__":

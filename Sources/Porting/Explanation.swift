@@ -10,8 +10,9 @@ package struct Explanation: Sendable, Equatable {
     /// The SNR of the port's value against the right one after that, in dB.
     package let snrDecibels: Double
 
-    /// An explanation must raise the SNR by so much: a wrong one gains little.
+    /// An explanation must raise the SNR by so much, and to so much: a wrong one gains less.
     private static let leastGainDecibels = 20.0
+    private static let leastDecibels = 50.0
     /// Of explanations that are as good but for rounding, the first one counts: the simplest.
     private static let roundingDecibels = 3.0
     /// The farthest shift that is tried, in steps of an axis.
@@ -44,7 +45,9 @@ package struct Explanation: Sendable, Equatable {
         let plain =
             found.shape == reference.shape
             ? SignalToNoise(of: found.values, against: reference.values).decibels : 0
-        let good = tried.filter { $0.snrDecibels >= max(0, plain) + Self.leastGainDecibels }
+        let good = tried.filter {
+            $0.snrDecibels >= max(Self.leastDecibels, plain + Self.leastGainDecibels)
+        }
         guard let best = good.map(\.snrDecibels).max(),
             let first = good.first(where: { $0.snrDecibels >= best - Self.roundingDecibels })
         else { return nil }
