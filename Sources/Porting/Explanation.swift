@@ -27,7 +27,7 @@ package struct Explanation: Sendable, Equatable {
     /// - Parameter feeds: right values that feed the value.
     package init?(of found: NamedTensor, reference: NamedTensor, feeds: [NamedTensor]) {
         guard found.values.count == reference.values.count,
-            (found.values + reference.values).allSatisfy(\.isFinite)
+            found.values.allSatisfy(\.isFinite), reference.values.allSatisfy(\.isFinite)
         else { return nil }
         let (found, reference) = (Self.unbatched(found), Self.unbatched(reference))
         let names = Self.axes(of: reference.name, rank: reference.shape.count)

@@ -7,9 +7,9 @@ import System
 extension Option {
     static let bound = Option(
         "bound", value: "dB",
-        help: "A right value has this SNR. (default: that of --min-snr, or of a float32 port: 80 "
-            + "in a network, less for more than 500,000 values that are normalised, and 60 for "
-            + "stems)")
+        help: "A right value has this SNR. (default: that of --min-snr; else 60 for stems, and for "
+            + "values inside a network what a float32 port reaches: 105, less for large values "
+            + "that are normalised)")
     static let replay = Option(
         "replay",
         help: "Each value of the second was computed from the first's own values "
