@@ -18,7 +18,6 @@ have any names: the waveform is the one with three dimensions.
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import tempfile
 from pathlib import Path
@@ -28,7 +27,7 @@ import onnxruntime
 import torch
 
 import command_line
-import native
+import program
 import seeded_model
 from chunks import Chunks
 from core import INPUTS, OUTPUTS, Core
@@ -46,12 +45,12 @@ class Binary:
 
     def __call__(self, *words: str | Path) -> str:
         """Runs the command; returns its standard output."""
-        return native.run(self.path, *words)
+        return program.run(self.path, *words)
 
     def compare(self, first: Path, second: Path, only: list[str]) -> dict[str, float]:
         """SNR in dB of the second against the first, by name, in the order of computation."""
-        text = self("compare", first, second, "--only", ",".join(only), "--json")
-        return {row["name"]: float(row["snr_db"]) for row in json.loads(text)["tensors"]}
+        report = program.compare(self.path, first, second, "--only", ",".join(only))
+        return {row["name"]: float(row["snr_db"]) for row in report["tensors"]}
 
 
 class Export:

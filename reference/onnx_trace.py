@@ -108,9 +108,10 @@ class Place:
         optimiser moves transpositions out of a module."""
         self.shape, self.dtype = array.shape, array.dtype.type
         if self.axes is None and unbatched(array.shape) != unbatched(ours.shape):
+            sample = Sample(ours)
             for axes in orders(array.shape, ours.shape):
                 other = Place(self.value, axes)
-                snr = Sample(ours).likeness(other.ordered(array, ours.shape))[1]
+                snr = sample.likeness(other.ordered(array, ours.shape))[1]
                 if snr > self.snr:
                     self.axes, self.snr = axes, snr
 

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import argparse
 import copy
-import json
 import math
 import subprocess
 import sys
@@ -31,6 +30,7 @@ from torch import nn
 
 import command_line
 import native
+import program
 import seeded_model as reference
 import tensor_file
 from chunks import Chunks
@@ -396,20 +396,11 @@ class Trial:
         """Whether a value is that of the right model, bit by bit; the trace has final besides."""
         return name not in found or torch.equal(self.right[name], found[name])
 
-    def compare(self, *options: str) -> dict[str, Any]:
-        """What `swift-demucs compare` says of a port's trace."""
-        command = [str(self.binary), "compare", str(self.ours), str(self.theirs), "--json"]
-        # The exit code is 1 for a wrong port.
-        found = subprocess.run([*command, *options], capture_output=True, text=True, check=False)
-        if found.returncode not in (0, 1):
-            raise SystemExit(found.stderr)
-        return json.loads(found.stdout)
-
     def named(self, model: Model) -> tuple[str, dict[str, Any]]:
         """The first value that a port has wrong, and what compare says of the port's trace."""
         found = trace(model, *self.inputs)
         tensor_file.write(self.theirs, found, {})
-        report = self.compare()
+        report = program.compare(self.binary, self.ours, self.theirs)
         return self.changed(found, [row["name"] for row in report["tensors"]]), report
 
     def replayed(self, model: Model) -> list[str]:
@@ -419,7 +410,8 @@ class Trial:
         words = [self.graph, self.chunk, "-o", self.theirs, "--ours", self.ours, "--replay"]
         script = Path(__file__).with_name("onnx_trace.py")
         subprocess.run([sys.executable, script, *words], check=True, stdout=subprocess.DEVNULL)
-        return [cliff["name"] for cliff in self.compare("--replay")["cliffs"]]
+        report = program.compare(self.binary, self.ours, self.theirs, "--replay")
+        return [cliff["name"] for cliff in report["cliffs"]]
 
 
 def draw_faults(count: int, random: Random) -> list[tuple[Fault, str]]:

@@ -20,6 +20,8 @@ package struct ChunkDescription: Sendable, Equatable, Codable {
         package var samples: Int
         /// Where the excerpt begins in the track, in seconds; left out for the track's start.
         package var start: Double?
+
+        var text: String { "\(name) (\(samples) samples from \(start ?? 0) s)" }
     }
 
     package struct Model: Sendable, Equatable, Codable {
@@ -217,12 +219,7 @@ package struct ChunkDescription: Sendable, Equatable, Codable {
     /// The first difference from another one, in words; nil if they are equal.
     func difference(from other: ChunkDescription) -> String? {
         let properties: [(differ: Bool, name: String, value: (ChunkDescription) -> String)] = [
-            (
-                source != other.source, "source",
-                {
-                    "\($0.source.name) (\($0.source.samples) samples from \($0.source.start ?? 0) s)"
-                }
-            ),
+            (source != other.source, "source", { $0.source.text }),
             (model != other.model, "model", { $0.model.name }),
             (chunk.samples != other.chunk.samples, "chunks of", { "\($0.chunk.samples)" }),
             (chunk != other.chunk, "hop", { "\($0.chunk.hop)" }),

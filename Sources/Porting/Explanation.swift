@@ -57,8 +57,9 @@ package struct Explanation: Sendable, Equatable {
     private init(_ text: String, signal: Double, noise: Double) {
         self.text = text
         // No port is closer than 120 dB in float32: what fits better fits by chance.
-        let floor = signal * 1e-12
-        snrDecibels = signal > 0 ? 10 * log10(signal / max(noise, floor)) : -.infinity
+        let noise = max(noise, signal * 1e-12)
+        snrDecibels =
+            signal > 0 ? SignalToNoise(signal: signal, noise: noise).decibels : -.infinity
     }
 
     private static func unbatched(_ tensor: NamedTensor) -> NamedTensor {
@@ -124,8 +125,7 @@ package struct Explanation: Sendable, Equatable {
     private static func factors(_ lines: Lines, along name: String) -> [Explanation] {
         guard lines.length >= leastElements, lines.count > 1 else { return [] }
         var (scaled, moved, signal) = (0.0, 0.0, 0.0)
-        for line in 0..<lines.count {
-            let sums = lines.sums(line)
+        for sums in lines.sums {
             signal += sums.ff
             scaled += sums.ff - (sums.rr > 0 ? sums.rf * sums.rf / sums.rr : 0)
             let offset = (sums.f - sums.r) / Double(lines.length)
@@ -145,8 +145,8 @@ package struct Explanation: Sendable, Equatable {
         guard count > 1 else { return [] }
         func moved(_ text: String, _ place: (Int) -> Int) -> Explanation {
             let pairs = (0..<count).map { ($0, place($0)) }.filter { 0..<count ~= $0.1 }
-            let (signal, noise) = lines.difference(pairs)
-            return Explanation(text, signal: signal, noise: noise)
+            let ratio = lines.difference(pairs)
+            return Explanation(text, signal: ratio.signal, noise: ratio.noise)
         }
         var found: [Explanation] = []
         for shift in 1...farthestShift where shift * 4 <= count {
@@ -164,9 +164,10 @@ package struct Explanation: Sendable, Equatable {
 
     /// Ours but for some lines of an axis, a quarter of them at most.
     private static func parts(_ lines: Lines, along name: String) -> [Explanation] {
-        let sums = (0..<lines.count).map(lines.sums)
+        let sums = lines.sums
         let order = sums.indices.sorted { sums[$0].error > sums[$1].error }
-        /// What is left without the first lines: sums from the smallest on, without cancellation.
+        // Energies without the n worst lines, added from the best line on: a difference of two
+        // sums would cancel.
         var left: [(signal: Double, noise: Double)] = [(0, 0)]
         for line in order.reversed() {
             left.append(
@@ -204,10 +205,11 @@ package struct Explanation: Sendable, Equatable {
     /// Ours with its axes in another order.
     private static func orders(_ found: NamedTensor, _ reference: NamedTensor) -> [Explanation] {
         permutations(reference.shape.count).dropFirst().compactMap { axes in
+            // Another shape is another order; the same shape may have been filled in another one.
+            let shape = axes.map { reference.shape[$0] }
+            guard found.shape == shape || found.shape == reference.shape else { return nil }
             let moved = NamedTensor(
                 reference.name, reference.shape, reference.values, permuted: axes)
-            // Another shape is another order; the same shape may have been filled in another one.
-            guard found.shape == moved.shape || found.shape == reference.shape else { return nil }
             let ratio = SignalToNoise(of: found.values, against: moved.values)
             let order = axes.map(String.init).joined(separator: ", ")
             return Explanation(
@@ -232,6 +234,7 @@ private struct Lines {
     private let outer: Int
     private let inner: Int
     let count: Int
+    private(set) var sums: [Sums] = []
 
     /// Elements of a line.
     var length: Int { outer * inner }
@@ -242,6 +245,7 @@ private struct Lines {
         outer = reference.shape[..<axis].reduce(1, *)
         inner = reference.shape[(axis + 1)...].reduce(1, *)
         count = reference.shape[axis]
+        sums = (0..<count).map(sums(of:))
     }
 
     /// Sums over a line of the reference (r), the found values (f), and squared errors.
@@ -254,7 +258,7 @@ private struct Lines {
         var error = 0.0
     }
 
-    func sums(_ line: Int) -> Sums {
+    private func sums(of line: Int) -> Sums {
         var sums = Sums()
         for block in 0..<outer {
             let start = (block * count + line) * inner
@@ -274,7 +278,7 @@ private struct Lines {
     /// The energy of lines of the reference, and of the differences of found lines from them.
     ///
     /// - Parameter pairs: a found line and the line of the reference that it is compared with.
-    func difference(_ pairs: [(Int, Int)]) -> (signal: Double, noise: Double) {
+    func difference(_ pairs: [(Int, Int)]) -> SignalToNoise {
         var ratio = SignalToNoise()
         for (line, other) in pairs {
             for block in 0..<outer {
@@ -285,7 +289,7 @@ private struct Lines {
                 }
             }
         }
-        return (ratio.signal, ratio.noise)
+        return ratio
     }
 }
 

@@ -5,7 +5,7 @@ import System
 /// The values that feed each value of a network, by the reference's names
 /// (`HTDemucs.forward`, `HDemucs.forward`).
 ///
-/// A value that a trace leaves out is stepped over: what it feeds is then fed by its own feeds.
+/// In place of a value that a trace leaves out, its own feeds count.
 struct ValueFeeds {
     private let chunks: [String: Chunk]
 
@@ -138,7 +138,7 @@ struct ValueFeeds {
             // Parts that a layer doesn't have are stepped over.
             let previous = index == 0 ? input : ["\(module).\(parts[index - 1])"]
             guard part.first == "dconv" else { return previous }
-            // Residual layers read the sum of what was before them.
+            // A residual layer reads the sum of the input and the residuals before it.
             let residuals = "\(module).dconv.layers"
             let end = part.count == 1 ? (last(residuals) ?? -1) + 1 : part.last.flatMap(Int.init)
             return previous + (0..<(end ?? 0)).map { "\(residuals).\($0)" }

@@ -84,12 +84,14 @@ struct CompareReport {
                     "  it is \(explanation.text): \(explanation.snrDecibels.decibelText) dB")
             }
         }
-        let bound = report.boundSNRDecibels.fixed(0)
-        if let first = report.firstBelow, report.cliffs.isEmpty {
-            lines.append("first below \(bound) dB: \(first.name) \(level(of: first))")
-        } else if report.cliffs.isEmpty {
-            let count = report.comparisons.count - report.missing.count
-            lines.append("all \(count) at \(bound) dB or more")
+        if report.cliffs.isEmpty {
+            let bound = report.boundSNRDecibels.fixed(0)
+            if let first = report.firstBelow {
+                lines.append("first below \(bound) dB: \(first.name) \(level(of: first))")
+            } else {
+                let count = report.comparisons.count - report.missing.count
+                lines.append("all \(count) at \(bound) dB or more")
+            }
         }
         if !report.missing.isEmpty {
             lines.append("missing: " + shortened(report.missing))

@@ -1,8 +1,9 @@
-"""onnx_trace.py and `swift-demucs compare` on exports of a tiny model, right and wrong ones."""
+"""onnx_trace.py, onnx_parity.py and `swift-demucs compare` on exports of a tiny model, right and wrong ones."""
 
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -128,6 +129,15 @@ class TraceTests(unittest.TestCase):
         self.trace(graph, "--replay")
         both = [cliff["name"] for cliff in self.compare("--replay")["cliffs"]]
         self.assertEqual(both, ["encoder.0.conv", "decoder.1.rewrite"])
+
+    def test_outputs_below_float32_are_measured(self) -> None:
+        graph = self.work / "half.onnx"
+        shutil.copy(self.graph, graph)
+        export_onnx.halve(graph)
+        script = ROOT / "reference" / "onnx_parity.py"
+        words = [graph, self.chunks, "--min-snr", "20"]
+        found = subprocess.check_output([sys.executable, script, *words], text=True)
+        self.assertIn("ONNX Runtime against ours", found)
 
     def test_bad_input_is_named(self) -> None:
         for words, text in (
