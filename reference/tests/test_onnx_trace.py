@@ -1,4 +1,4 @@
-"""onnx_trace.py, onnx_parity.py and `swift-demucs compare` on exports of a tiny model, right and wrong ones."""
+"""onnx_trace.py, onnx_parity.py and compare, on right and wrong exports of a tiny model."""
 
 from __future__ import annotations
 
