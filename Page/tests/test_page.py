@@ -43,7 +43,6 @@ def main():
     parser.add_argument("--smoke", action="store_true", help="only the short set, which touches each part of the page once")
     parser.add_argument("--slow", type=float, metavar="TIMES", help="the page's scripts take this many times as long: no test may depend on speed")
     parser.add_argument("--screenshots", metavar="FOLDER", help="only make the documentation's pictures")
-    parser.add_argument("--states", metavar="FOLDER", help="only make pictures of every state")
     parser.add_argument("tests", nargs="*", help="names of tests or classes; default: all")
     options = parser.parse_args()
     tests = named_tests([f"test_{name}" for name in MODULES], options.tests, parser)
@@ -54,10 +53,9 @@ def main():
         browser = Browser(str(Path(folder) / "downloads"))
         songs = Songs(Path(folder))
         try:
-            for pictures, make in ((options.screenshots, Studio.documentation), (options.states, Studio.states)):
-                if pictures:
-                    make(Studio(browser, options.binary, Path(pictures), songs))
-                    return 0
+            if options.screenshots:
+                Studio(browser).documentation(options.binary, Path(options.screenshots), songs)
+                return 0
             subject = GatedSubject(options.binary)
             subject.start()
             browser.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": (HERE / "page_start.js").read_text()})
