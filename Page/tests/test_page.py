@@ -12,6 +12,7 @@ import unittest
 from pathlib import Path
 
 os.environ.setdefault("SE_OFFLINE", "true")
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "Tests/system"))
 
 from browser import Browser
 from browser_test import named_tests

@@ -9,7 +9,6 @@ import os
 import re
 import signal
 import socket
-import sqlite3
 import struct
 import subprocess
 import time
@@ -21,12 +20,12 @@ from typing import NamedTuple
 LONGEST_SECONDS = 30
 
 
-def wait_until(is_reached: Callable[[], object], state: str, seconds: float = LONGEST_SECONDS) -> None:
+def wait_until(is_reached: Callable[[], object], state: str) -> None:
     """Waits for a state of which there is no event."""
-    deadline = time.monotonic() + seconds
+    deadline = time.monotonic() + LONGEST_SECONDS
     while not is_reached():
         if time.monotonic() > deadline:
-            raise SystemExit(f"error: waited {seconds} s in vain for: {state}")
+            raise SystemExit(f"error: waited {LONGEST_SECONDS} s in vain for: {state}")
         time.sleep(0.005)
 
 
@@ -71,10 +70,10 @@ class Service:
     command: tuple[str, ...] = ("serve",)
 
     def __init__(
-        self, program: str, data: Path, *options: str, log: Path | None = None, model: str = "demo",
+        self, program: str, data: Path, *options: str, log: Path | None = None,
         environment: dict[str, str] | None = None, descriptors: int | None = None,
     ):
-        self.words = [program, *self.command, "-n", model, "--offline", "--data", str(data), *options]
+        self.words = [program, *self.command, "-n", "demo", "--offline", "--data", str(data), *options]
         if descriptors:
             self.words = ["prlimit", f"--nofile={descriptors}", *self.words]
         self.data = data
@@ -133,15 +132,9 @@ class Service:
         finally:
             connection.close()
 
-    def request(
-        self, method: str, target: str, body: bytes | None = None, headers: dict[str, str] | None = None
-    ) -> tuple[int, bytes]:
-        """Sends a request; returns status and body of the reply."""
-        reply = self.fetch(target, headers, method, body)
-        return reply.status, reply.body
-
     def get(self, target: str) -> tuple[int, bytes]:
-        return self.request("GET", target)
+        reply = self.fetch(target)
+        return reply.status, reply.body
 
     def post(self, sound: bytes, query: str = "shifts=0", headers: dict[str, str] | None = None) -> Reply:
         """Uploads a sound."""
@@ -155,21 +148,20 @@ class Service:
     def job(self, identifier: str) -> dict:
         return json.loads(self.get(f"/v1/separations/{identifier}")[1])
 
-    def follow(self, target: str, pattern: bytes, seconds: float = LONGEST_SECONDS) -> bytes:
-        """Reads a stream of events until a pattern has come; returns all that has come until then."""
+    def follow(self, target: str, pattern: bytes) -> None:
+        """Reads a stream of events until a pattern has come."""
         received = b""
-        deadline = time.monotonic() + seconds
+        deadline = time.monotonic() + LONGEST_SECONDS
         with self.ask(self.head("GET", target)) as connection:
             while not re.search(pattern, received):
                 connection.settimeout(max(0.001, deadline - time.monotonic()))
                 if not (piece := connection.recv(1 << 16)):
                     raise SystemExit(f"error: the events of {target} end without {pattern!r}: {received[-1000:]!r}")
                 received += piece
-        return received
 
-    def wait(self, identifier: str, seconds: float = LONGEST_SECONDS) -> dict:
+    def wait(self, identifier: str) -> dict:
         """Waits for the end of a job; returns the job."""
-        self.follow(f"/v1/separations/{identifier}/events", rb'"state":"(done|failed|cancelled)"', seconds)
+        self.follow(f"/v1/separations/{identifier}/events", rb'"state":"(done|failed|cancelled)"')
         return self.job(identifier)
 
     def wait_until_running(self, identifier: str) -> None:
@@ -357,28 +349,3 @@ def replies(stream: bytes) -> list[Reply]:
             body, stream = stream[:count], stream[count:]
         found.append(Reply(status, headers, body))
     return found
-
-
-def multiply_jobs(data: Path, count: int) -> list[str]:
-    """Copies the only job of a stopped service until it has `count` jobs. Returns their ids, oldest first."""
-    with sqlite3.connect(data / "jobs.sqlite") as database:
-        columns = [row[1] for row in database.execute("PRAGMA table_info(jobs)")]
-        row = dict(zip(columns, database.execute("SELECT * FROM jobs").fetchone()))
-        known = row["id"]
-        identifiers = [known]
-        for index in range(1, count):
-            identifier = f"{index:024x}"
-            record = json.loads(row["record"])
-            record["id"] = identifier
-            record["sequence"] = row["sequence"] + index
-            copy = {**row, "id": identifier, "sequence": record["sequence"], "record": json.dumps(record)}
-            database.execute(
-                f"INSERT INTO jobs ({', '.join(copy)}) VALUES ({', '.join('?' * len(copy))})",
-                list(copy.values()))
-            identifiers.append(identifier)
-            folder = data / "results" / identifier
-            folder.mkdir()
-            for file in (data / "results" / known).iterdir():
-                (folder / file.name).hardlink_to(file)
-    database.close()
-    return identifiers

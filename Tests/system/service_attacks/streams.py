@@ -5,7 +5,8 @@ from __future__ import annotations
 import socket
 from contextlib import ExitStack
 
-from service_client import Service, multiply_jobs, replies, tone, wait_until
+from many_songs import copy_song
+from service_client import Service, replies, tone, wait_until
 
 from .attack import Attack, attack, check
 
@@ -51,12 +52,12 @@ def _read_until(connection: socket.socket, text: bytes) -> None:
 def unread_streams(attack: Attack) -> str:
     """Event streams that nobody reads, with thousands of jobs in the list."""
     jobs, count = attack.size(1000, 10_000), attack.size(100, 200)
+    with attack.service(data="one") as source:
+        source.done(tone(0.2), "shifts=0&stems=bass")
+        source.stop()
+    copy_song(source.data, attack.folder / "data", jobs)
     with attack.service() as service, ExitStack() as held:
-        identifier = service.done(tone(0.2), "shifts=0&stems=bass")["id"]
-        service.stop()
-        multiply_jobs(service.data, jobs)
-        service.start()
-        service.get("/v1/separations")
+        identifier = service.fetch("/v1/separations").json["separations"][0]["id"]
         before = service.memory_megabytes
         for _ in range(count):
             held.enter_context(service.ask(service.head("GET", "/v1/events"), receive_bytes=2048))
