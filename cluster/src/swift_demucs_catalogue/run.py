@@ -68,7 +68,7 @@ def run(
             raise ManifestError(str(failure)) from failure
         with writer:
             if pending:
-                start_ray(address)
+                _start_ray(address)
                 _rounds(pending, job, writer, workers)
         return writer
 
@@ -132,7 +132,7 @@ def _kept(
 # Ray
 
 
-def start_ray(address: str | None) -> None:
+def _start_ray(address: str | None) -> None:
     """Joins a cluster, or starts one on this machine."""
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_DATA_DISABLE_PROGRESS_BARS", "1")
