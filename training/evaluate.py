@@ -8,8 +8,7 @@ ESTIMATE_DIR/SEED/{drums,bass,other,vocals}.wav, which any engine may have writt
 SONG_DIR` writes SONG_DIR/SEED/mixture.wav, the input for such an engine, and the true stems;
 `--read SONG_DIR` reads these songs instead of making them again. `--kind` and
 `--held-out-instruments` choose the songs as in generate.py. `--parts drums=a.wav other=b.wav`
-scores the model on a recording whose parts are known, and shows how much of each part is in each
-stem.
+scores the model on a recording whose parts are known.
 
 The score is the signal-to-distortion ratio of the Music Demixing Challenge (Mitsufuji et al.
 2022): one number for a song and stem, 10 log10((sum s^2 + 1e-7) / (sum (s - e)^2 + 1e-7)) over
@@ -89,29 +88,6 @@ def recorded(parts: list[str]) -> tuple[list[int], Array]:
 def read_stems(directory: Path) -> Array:
     """Stems [4, 2, n] from one file each."""
     return recorded([f"{name}={directory / name}.wav" for name in STEMS])[1]
-
-
-def gains(parts: Array, estimates: Array) -> tuple[Array, Array]:
-    """Splits the stems of a recording into what is a scaled part and what is not.
-
-    Returns the gain of each part [part, 2, n] in each stem [stem, 2, n] as [part, stem], by least
-    squares over both channels, and the energy of the rest of each stem [stem].
-    """
-    basis = parts.reshape(len(parts), -1).astype(np.float64).T
-    sounds = estimates.reshape(len(estimates), -1).astype(np.float64).T
-    found = np.linalg.lstsq(basis, sounds, rcond=None)[0]
-    return found, np.square(sounds - basis @ found).sum(0)
-
-
-def report_gains(files: list[str], parts: Array, stems: Array, estimates: Array) -> None:
-    """Prints the gain of each part in each stem, and what share of the stem's error is no part."""
-    found, rest = gains(parts, estimates)
-    errors = np.square(stems - estimates, dtype=np.float64).sum((1, 2))
-    print(f"{'gain of the part in':20}" + "".join(f"{name:>8}" for name in STEMS))
-    for file, row in zip(files, found, strict=True):
-        print(f"{Path(file.partition('=')[2]).stem:20}" + "".join(f"{gain:8.2f}" for gain in row))
-    shares = 100 * rest / np.maximum(errors, SMALL)
-    print(f"{'rest, % of the error':20}" + "".join(f"{share:8.0f}" for share in shares))
 
 
 def score(stems: Array, estimates: Array) -> dict[str, dict[str, float]]:
@@ -201,7 +177,6 @@ def main() -> None:
             stems[k] += part
         estimates = separate(mixture_of(stems))
         report([score(stems, estimates)], options.json)
-        report_gains(options.parts, parts, stems, estimates)
         return
     rows = []
     for seed, stems in songs(options):

@@ -7,9 +7,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
-
-import evaluate
 from song import STEMS
 
 SCRIPT = Path(__file__).parent.parent / "compare_scores.py"
@@ -75,14 +72,3 @@ def test_a_folder_without_scores_is_refused(tmp_path: Path) -> None:
     found = compare(tmp_path, {}, {})
     assert found.returncode == 2
     assert "no scores" in found.stderr
-
-
-def test_gains_tell_parts_of_a_stem_from_what_is_no_part() -> None:
-    """Two stems made of 0.9 and 0.2 of one part, 0.5 of another, and noise of a known energy."""
-    random = np.random.default_rng(1)
-    parts = random.normal(0, 0.1, (2, 2, 44_100)).astype(np.float32)
-    noise = random.normal(0, 0.03, (2, 44_100)).astype(np.float32)
-    estimates = np.stack([0.9 * parts[0] + 0.5 * parts[1] + noise, 0.2 * parts[0]])
-    found, rest = evaluate.gains(parts, estimates)
-    assert np.allclose(found, [[0.9, 0.2], [0.5, 0.0]], atol=0.01)
-    assert np.allclose(rest, [np.square(noise).sum(), 0], rtol=1e-3, atol=1e-4)
