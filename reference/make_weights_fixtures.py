@@ -1,7 +1,6 @@
 """Writes one small seeded model in every format that the readers know.
 
-    python make_weights_fixtures.py                  # the fixtures of the tests
-    python make_weights_fixtures.py --real FOLDER    # the published configuration, to try by hand
+    python make_weights_fixtures.py
 
 The weights are rounded to float16 first, so that every format holds the same values, bit for bit,
 in any element type. Some tensors are made equal: torch.onnx then stores one of them.
@@ -272,32 +271,19 @@ def save_odd_onnx(path: Path, quantized: Path) -> None:
     quantized.write_bytes(helper.make_model(graph, **options).SerializeToString())
 
 
-def save_model(model: reference.HTDemucs, folder: Path) -> None:
-    """Writes one model in every format."""
-    reference.save_safetensors(model, folder / "model.safetensors", torch.float16)
-    torch.save(package(model, torch.float16), folder / "model.th")
-    save_legacy(package(model, torch.float32), folder / "legacy.th")
-    save_ggml(model, folder / "ggml.bin")
-    save_prefixed({"955717e8": model}, folder / "prefixed.safetensors")
-    save_onnx(model, folder / "core.onnx", folder / "whole.onnx")
-    save_half_with_external_data(folder / "core.onnx", folder / "half.onnx", "half.onnx.data")
-
-
 def main() -> None:
     """Command line."""
-    parser = command_line.parser(__doc__)
-    parser.add_argument("--real", type=Path, metavar="FOLDER", help="write 1 GB of large files")
-    options = parser.parse_args()
+    command_line.parser(__doc__).parse_args()
     torch.set_num_threads(1)
-    if options.real:
-        for name in ("htdemucs", "htdemucs_6s"):
-            folder = options.real / name
-            folder.mkdir(parents=True, exist_ok=True)
-            save_model(rounded_model(reference.CONFIGURATIONS[name]), folder)
-        return
     FOLDER.mkdir(parents=True, exist_ok=True)
     model = rounded_model(SMALL)
-    save_model(model, FOLDER)
+    reference.save_safetensors(model, FOLDER / "model.safetensors", torch.float16)
+    torch.save(package(model, torch.float16), FOLDER / "model.th")
+    save_legacy(package(model, torch.float32), FOLDER / "legacy.th")
+    save_ggml(model, FOLDER / "ggml.bin")
+    save_prefixed({"955717e8": model}, FOLDER / "prefixed.safetensors")
+    save_onnx(model, FOLDER / "core.onnx", FOLDER / "whole.onnx")
+    save_half_with_external_data(FOLDER / "core.onnx", FOLDER / "half.onnx", "half.onnx.data")
     save_prefixed(
         {"f7e0c4bc": model, "d12395a8": rounded_model(SMALL, SEED + 1)},
         FOLDER / "several.safetensors",

@@ -1,12 +1,9 @@
 """Separates a track with the official package, from decoded samples to unclamped float32 stems.
 
     python separate_reference.py model.safetensors mix.wav OUT --shifts 2 --seed 1234
-    python separate_reference.py model.safetensors mix.safetensors OUT.safetensors --overlap 0.1
 
-The track is a file that libsndfile decodes (float32 WAV keeps decoders out of a comparison) or a
-safetensors file with `mix` [C, n] and `samplerate` in its metadata. The official `convert_audio`
-and `Separator` process it. The stems are written as OUT/<stem>.wav, or as the tensors of one
-safetensors file.
+The track is a file that libsndfile decodes; float32 WAV keeps decoders out of a comparison. The
+official `convert_audio` and `Separator` process it. The stems are written as OUT/<stem>.wav.
 """
 
 from __future__ import annotations
@@ -22,7 +19,6 @@ import torch
 
 import command_line
 import seeded_model as reference
-import tensor_file
 import wav_file
 
 PEAK = 0.9
@@ -94,7 +90,7 @@ def main() -> None:
     parser = command_line.parser(__doc__)
     parser.add_argument("checkpoint", type=Path)
     parser.add_argument("track", type=Path)
-    parser.add_argument("out", type=Path, help="folder, or a file that ends in .safetensors")
+    parser.add_argument("out", type=Path, metavar="OUT")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--shifts", type=int, default=0)
     parser.add_argument("--seed", type=int, default=0, help="seed of Python's random, for the shifts")
@@ -105,22 +101,12 @@ def main() -> None:
     given = vars(parser.parse_args())
     torch.set_num_threads(given["threads"])
     options = Options(**{name: given[name] for name in Options.__dataclass_fields__})
-    track: Path = given["track"]
-    if track.suffix == ".safetensors":
-        tensors, metadata = tensor_file.read(track)
-        wav, rate = tensors["mix"], int(metadata["samplerate"])
-    else:
-        wav, rate = wav_file.read(track)
+    wav, rate = wav_file.read(given["track"])
     model = reference.load(given["checkpoint"])
     stems = separate(model, wav, rate, options)
-    out: Path = given["out"]
-    if out.suffix == ".safetensors":
-        rate_text = str(model.samplerate)
-        tensor_file.write(out, stems, {"options": options.text(), "samplerate": rate_text})
-    else:
-        for name, stem in stems.items():
-            wav_file.write(out / f"{name}.wav", stem, model.samplerate)
-    print(f"{out}: {', '.join(stems)}")
+    for name, stem in stems.items():
+        wav_file.write(given["out"] / f"{name}.wav", stem, model.samplerate)
+    print(f"{given['out']}: {', '.join(stems)}")
 
 
 if __name__ == "__main__":

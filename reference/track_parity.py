@@ -19,8 +19,8 @@ The default model is the demo model of Models/; a checkpoint of the real size ta
 case.
 
 --bag takes a bag of version 3 instead. Its YAML file (models, weights, segment) comes from the
-official package. Each member is a model of the published size (or of --channels) with seeded, fully
-perturbed weights: time-only Demucs, or Hybrid Demucs with or without `hybrid_old`. The kind of each
+official package. Each member is a model of the published size with seeded, fully perturbed
+weights: time-only Demucs, or Hybrid Demucs with or without `hybrid_old`. The kind of each
 published signature does not matter here; a bag mixes both kinds if the published one is said to.
 """
 
@@ -121,17 +121,16 @@ CASES = {
 }
 
 
-def make_bag(name: str, folder: Path, channels: int | None) -> tuple[Path, reference.BagOfModels]:
+def make_bag(name: str, folder: Path) -> tuple[Path, reference.BagOfModels]:
     """Writes a bag's file and its members; returns the file and the bag of the official package."""
     bag = yaml.safe_load((REMOTE / f"{name}.yaml").read_text())
     (folder / f"{name}.yaml").write_text(yaml.safe_dump(bag))
     members = []
-    changes = {"channels": channels} if channels else {}
     for seed, (signature, configuration) in enumerate(
         zip(bag["models"], BAGS[name], strict=True), start=1
     ):
         path = folder / f"{signature}.safetensors"
-        reference.save_safetensors(reference.build({**configuration, **changes}, seed), path)
+        reference.save_safetensors(reference.build(configuration, seed), path)
         members.append(reference.load(path))
     model = reference.BagOfModels(members, bag.get("weights"), bag.get("segment"))
     return folder / f"{name}.yaml", model
@@ -178,7 +177,6 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=30.0)
     parser.add_argument("--model", type=Path, default=ROOT / "Models" / "demo.safetensors")
     parser.add_argument("--bag", choices=BAGS, help="a bag of version 3 instead of a model")
-    parser.add_argument("--channels", type=int, help="of its members (default: the real ones)")
     parser.add_argument("--cases", nargs="+", choices=CASES, default=list(CASES), metavar="CASE")
     parser.add_argument("--min-snr", type=float, default=100.0, help="dB")
     given = parser.parse_args()
@@ -192,7 +190,7 @@ def main() -> int:
     failed = []
     with tempfile.TemporaryDirectory() as work:
         if given.bag:
-            path, model = make_bag(given.bag, Path(work), given.channels)
+            path, model = make_bag(given.bag, Path(work))
         else:
             path, model = given.model, reference.load(given.model)
         for name in given.cases:
