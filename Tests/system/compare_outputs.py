@@ -11,27 +11,29 @@ two stems, mixes and every output format. They also write the values inside the 
 quantised checkpoints, chunks of tensors, and scores. Prints the cases whose files differ in SHA-256,
 or whose records or scores differ, and fails if there are any.
 
-Needs nothing but Python's standard library. Takes about two minutes on two cores.
+Needs reference/requirements.txt. Takes about two minutes on two cores.
 """
 
 from __future__ import annotations
 
 import argparse
-import array
 import hashlib
 import json
-import random
-import struct
 import subprocess
 import sys
 import tempfile
-import wave
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
-FIXTURES = ROOT / "Tests" / "Fixtures"
+sys.path.insert(0, str(ROOT / "reference"))
+
+import fixture
+import seeded_model
+import torch
+import wav_file
+
 DEMO = str(ROOT / "Models" / "demo.safetensors")
 SONG = str(ROOT / "Models" / "demo_track.ogg")
 
@@ -40,120 +42,28 @@ VOLATILE = {"program", "modified", "checkpoints"}
 
 PRECISIONS = ("float32", "bfloat16", "int8")
 
-Shapes = dict[str, list[int]]
-
-
-# ---- Models with seeded weights
-
-
-def read_header(path: Path) -> dict[str, Any]:
-    """The JSON header of a safetensors file."""
-    with open(path, "rb") as file:
-        (length,) = struct.unpack("<Q", file.read(8))
-        header: dict[str, Any] = json.loads(file.read(length))
-        return header
-
-
-def configuration(name: str) -> tuple[dict[str, str], Shapes]:
-    """Constructor arguments and shapes of a configuration that the fixtures record."""
-    cases = json.loads((FIXTURES / "weights" / "configurations.json").read_text())
-    (case,) = [case for case in cases["configurations"] if case["name"] == name]
-    metadata = {"klass": "demucs.htdemucs.HTDemucs", "args": "[]", "kwargs": case["kwargs"]}
-    return metadata, case["tensors"]
-
-
-def drawn_fixture(name: str) -> tuple[dict[str, str], Shapes]:
-    """Constructor arguments and shapes of a fixture whose weights are drawn."""
-    metadata = read_header(FIXTURES / "models" / f"{name}.safetensors")["__metadata__"]
-    shapes: Shapes = {}
-    for line in metadata["drawn"].split("\n"):
-        shape, _, _, _, *names = line.split(" ")
-        shapes |= dict.fromkeys(names, [int(size) for size in shape.split(",")])
-    # Fixtures draw their inputs too.
-    shapes = {key: shape for key, shape in shapes.items() if key not in ("mix", "input")}
-    return {key: metadata[key] for key in ("klass", "args", "kwargs")}, shapes
-
-
-def exponent(name: str, shape: list[int]) -> int:
-    """The exponent of a tensor's values, so that activations stay near one and nothing is muted."""
-    if name.endswith("scale"):
-        return -3
-    if name.endswith("bias") or ".bias_" in name or name.startswith("freq_emb"):
-        return -4
-    if len(shape) == 1:
-        return -1  # gains of norms
-    inputs = 1
-    for size in shape[1:]:
-        inputs *= size
-    return max(-13, -round(0.5 * (inputs.bit_length() - 1)) - 1)
-
-
-def draw(name: str, shape: list[int]) -> bytes:
-    """Float16 values between 2^e and 2^(e + 1), of random sign except for scales and gains."""
-    count = 1
-    for size in shape:
-        count *= size
-    generator = random.Random(name)
-    field = exponent(name, shape) + 15
-    sign = 0 if name.endswith("scale") or (len(shape) == 1 and field == 14) else 0x80
-    table = bytes((byte & sign) | (field << 2) | (byte & 3) for byte in range(256))
-    values = bytearray(2 * count)
-    values[0::2] = generator.randbytes(count)
-    values[1::2] = generator.randbytes(count).translate(table)
-    return bytes(values)
-
-
-def write_model(path: Path, metadata: dict[str, str], shapes: Shapes) -> None:
-    """Writes a float16 checkpoint in the official layout."""
-    header: dict[str, Any] = {"__metadata__": metadata}
-    place = 0
-    for name, shape in shapes.items():
-        size = 2
-        for length in shape:
-            size *= length
-        header[name] = {"dtype": "F16", "shape": shape, "data_offsets": [place, place + size]}
-        place += size
-    text = json.dumps(header).encode()
-    text += b" " * (-len(text) % 8)
-    with open(path, "wb") as file:
-        file.write(struct.pack("<Q", len(text)) + text)
-        for name, shape in shapes.items():
-            file.write(draw(name, shape))
-
-
-def write_noise(path: Path, seconds: float, channels: int, rate: int) -> None:
-    """A 16-bit WAV file of noise."""
-    generator = random.Random(path.name)
-    samples = array.array(
-        "h", (round(generator.gauss(0, 3000)) for _ in range(round(seconds * rate) * channels))
-    )
-    with wave.open(str(path), "wb") as file:
-        file.setnchannels(channels)
-        file.setsampwidth(2)
-        file.setframerate(rate)
-        file.writeframes(samples.tobytes())
-
 
 # ---- Cases: a name and the arguments of a program that runs in a folder of its own
 
 
+REAL = ("htdemucs", "htdemucs_6s")
 SMALL = ("hybrid", "hybrid_old", "hybrid_decoder", "hybrid_deep", "waveform", "waveform_lstm")
 SMALL_TRANSFORMERS = ("merge", "no_transformer", "norm_everywhere", "kernel_4")
 
 
 def make_inputs(folder: Path) -> None:
     """Writes the models and the sounds."""
-    for name in ("htdemucs", "six sources"):
-        write_model(folder / f"{name.replace(' ', '_')}.safetensors", *configuration(name))
-    for name in SMALL + SMALL_TRANSFORMERS:
-        write_model(folder / f"{name}.safetensors", *drawn_fixture(name))
-    (folder / "merge_copy.safetensors").write_bytes((folder / "merge.safetensors").read_bytes())
+    for name in REAL + SMALL + SMALL_TRANSFORMERS:
+        model = seeded_model.build(seeded_model.CONFIGURATIONS[name], 1)
+        seeded_model.save_safetensors(model, folder / f"{name}.safetensors", torch.float16)
     (folder / "bag.yaml").write_text(
         "models: [merge, no_transformer]\nweights: [[1, 0.25], [0, 2]]\nsegment: 0.2\n"
     )
-    write_noise(folder / "mono.wav", 2.5, 1, 48000)
-    write_noise(folder / "stereo.wav", 2.5, 2, 44100)
-    write_noise(folder / "small.wav", 1.3, 2, 1600)
+    for name, seconds, channels, rate in (
+        ("mono", 2.5, 1, 48000), ("stereo", 2.5, 2, 44100), ("small", 1.3, 2, 1600),
+    ):
+        samples = fixture.noise(name, channels, int(seconds * rate), deviation=0.1)
+        wav_file.write(folder / f"{name}.wav", samples, rate)
 
 
 def cases(inputs: Path) -> Iterator[tuple[str, list[str]]]:
@@ -172,7 +82,7 @@ def cases(inputs: Path) -> Iterator[tuple[str, list[str]]]:
                 f"demo {precision}, {shifts} shifts", DEMO, SONG, *excerpt, *own, "--shifts",
                 shifts, "--float32",
             )
-        for model in ("htdemucs", "six_sources"):
+        for model in REAL:
             yield separate(
                 f"{model} {precision}", f"{model}.safetensors", "stereo.wav", *own, "--shifts",
                 "0", "--float32",
