@@ -9,7 +9,7 @@ import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, List
+from typing import Any, List, Tuple
 
 import numpy as np
 import pytest
@@ -22,8 +22,8 @@ from swift_demucs import Cancellation, Model, _call
 LONG = 30.0
 
 
-def start(code: str) -> subprocess.Popen[str]:
-    """Starts another Python process, with `model` and `noise(seconds)`."""
+def run(code: str) -> Tuple[str, str]:
+    """Output and errors of another Python process, with `model` and `noise(seconds)`."""
     head = f"""
 import os, queue, sys, signal, threading, time
 import numpy as np
@@ -38,10 +38,12 @@ model = swift_demucs.load("demo")
 """
     # With one arena for all threads, the C library's memory is what is in use.
     environment = {**os.environ, "MALLOC_ARENA_MAX": "1"}
-    return subprocess.Popen(
+    done = subprocess.run(
         [sys.executable, "-X", "faulthandler", "-c", head + code, str(MODELS)], env=environment,
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        input="", capture_output=True, text=True, timeout=LONG,
     )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return done.stdout, done.stderr
 
 
 def test_eight_threads_share_a_model(model: Model, music: Any) -> None:
@@ -66,7 +68,7 @@ def test_callbacks_run_in_the_callers_thread(model: Model, music: Any) -> None:
 
 
 def test_a_stream_goes_on_in_another_thread() -> None:
-    process = start(
+    run(
         """
 stream = model.stream([noise(6)], shifts=0, block_frames=10_000, progress=lambda _: None)
 assert next(stream)["bass"].shape == (2, 10_000)
@@ -76,8 +78,6 @@ thread.join(20)
 os._exit(int(thread.is_alive()))
 """
     )
-    _, errors = process.communicate(timeout=LONG)
-    assert process.returncode == 0, errors
 
 
 def test_callbacks_may_use_the_package(model: Model, music: Any) -> None:
@@ -118,7 +118,7 @@ def test_closing_during_a_separation_lets_it_end(music: Any) -> None:
 
 
 def test_ctrl_c_stops_a_separation() -> None:
-    process = start(
+    assert run(
         """
 last = 0.0
 begun = threading.Event()
@@ -136,13 +136,11 @@ except KeyboardInterrupt:
     print("interrupted", last < 1)
 print(model.separate(noise(1)).array.shape)
 """
-    )
-    output, errors = process.communicate(timeout=LONG)
-    assert (process.returncode, output, errors) == (0, "interrupted True\n(4, 2, 44100)\n", "")
+    ) == ("interrupted True\n(4, 2, 44100)\n", "")
 
 
 def test_ctrl_c_again_waits_for_the_library() -> None:
-    process = start(
+    assert run(
         """
 ended = []
 inside, sent, waits = threading.Event(), threading.Event(), queue.SimpleQueue()
@@ -177,9 +175,7 @@ try:
 except KeyboardInterrupt:
     print(*ended)
 """
-    )
-    output, errors = process.communicate(timeout=LONG)
-    assert (process.returncode, output, errors) == (0, "the library has returned\n", "")
+    ) == ("the library has returned\n", "")
 
 
 @pytest.mark.parametrize(
@@ -198,14 +194,12 @@ except KeyboardInterrupt:
     ],
 )
 def test_exit_in_the_middle(code: str) -> None:
-    process = start(code)
-    _, errors = process.communicate(timeout=LONG)
-    assert process.returncode == 0, errors
+    _, errors = run(code)
     assert "Fatal" not in errors and "Exception ignored" not in errors
 
 
 def test_a_forked_child_opens_the_model_again() -> None:
-    process = start(
+    run(
         """
 golden = model.separate(noise(3), seed=1).array
 child = os.fork()
@@ -216,8 +210,6 @@ assert os.waitpid(child, 0)[1] == 0
 assert np.array_equal(model.separate(noise(3), seed=1).array, golden)
 """
     )
-    _, errors = process.communicate(timeout=LONG)
-    assert process.returncode == 0, errors
 
 
 WORKER = """
@@ -319,7 +311,7 @@ def resident():
 
 
 def test_memory_stays_flat_over_separations() -> None:
-    process = start(
+    run(
         RESIDENT
         + """
 cancellation = swift_demucs.Cancellation()
@@ -333,12 +325,10 @@ work(20)
 assert resident() - before < 260_000, resident() - before
 """
     )
-    _, errors = process.communicate(timeout=LONG)
-    assert process.returncode == 0, errors
 
 
 def test_opening_and_closing_leaks_nothing() -> None:
-    process = start(
+    run(
         RESIDENT
         + """
 def work(count):
@@ -354,5 +344,3 @@ while resident() - before >= 1_600_000:
     time.sleep(0.01)
 """
     )
-    _, errors = process.communicate(timeout=LONG)
-    assert process.returncode == 0, errors
