@@ -24,8 +24,11 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+import numpy as np
+import onnx
 import torch
 import torch.nn.functional as functional
+from onnx import numpy_helper
 from torch import nn
 
 import command_line
@@ -330,40 +333,86 @@ def parts(paths: list[str], *names: str) -> list[str]:
     return [f"{path}.{name}" for path in paths for name in names]
 
 
-# Every fault with the modules of the published model in which it is tried.
-PLACES: dict[Fault, list[str]] = {
-    tanh_gelu: ENCODERS + layers("decoder")[:3] + CROSS + SELF,
-    relu: ENCODERS + CROSS + SELF,
-    swapped_gates: ENCODERS + DECODERS,
-    layer_norm_out: CROSS + SELF,
-    no_norm_out: CROSS + SELF,
-    symmetric_padding: layers("tencoder")[1:],
-    swapped_halves: ["crosstransformer"],
-    wrong_exponent: ["crosstransformer"],
-    swapped_sines: ["crosstransformer"],
-    rows_together: parts(layers("encoder", "decoder"), "dconv"),
-    unscaled_embedding: ["freq_emb"],
-    crop_from_start: layers("tdecoder"),
-    updated_tokens: ["crosstransformer.layers_t.1", "crosstransformer.layers_t.3"],
-    large_eps: parts(ENCODERS + DECODERS, "dconv.layers.0.1", "dconv.layers.1.4")
-    + parts(CROSS + SELF, "norm1", "norm_out"),
-    unbiased_norm: parts(layers("encoder", "decoder"), "dconv.layers.0.1")
-    + parts(CROSS + SELF, "norm1", "norm2"),
-    unit_scale: parts(ENCODERS + DECODERS, "dconv.layers.0.6", "dconv.layers.1.6")
-    + parts(CROSS + SELF, "gamma_1", "gamma_2"),
-    no_skip: DECODERS,
-    undilated: parts(ENCODERS + DECODERS, "dconv.layers.1.0"),
-    unscaled_attention: ATTENTION,
-    fewer_heads: ATTENTION,
-    swapped_queries: ATTENTION,
-    no_bias: parts(ENCODERS, "conv", "rewrite") + parts(DECODERS, "rewrite", "conv_tr"),
-    flipped_kernel: parts(ENCODERS, "conv") + parts(DECODERS, "conv_tr"),
-    coarse_weights: parts(ENCODERS, "conv", "rewrite") + parts(DECODERS, "rewrite", "conv_tr"),
-    negated: [*parts(ENCODERS, "dconv", "conv"), "channel_upsampler", "channel_downsampler_t"],
-    halved: [*parts(ENCODERS, "dconv", "conv"), "channel_upsampler_t", "channel_downsampler"],
-    shifted: parts(ENCODERS, "conv"),
-    swapped_channels: parts(["decoder.3", "tdecoder.3"], "conv_tr"),
+# Every fault, with what compare must say of it ({} is the place) and the modules of the published
+# model in which it is tried.
+PLACES: dict[Fault, tuple[str, list[str]]] = {
+    tanh_gelu: (
+        "GELU's tanh approximation in place of GELU",
+        ENCODERS + layers("decoder")[:3] + CROSS + SELF,
+    ),
+    relu: ("ReLU in place of GELU", ENCODERS + CROSS + SELF),
+    swapped_gates: ("the halves of the channels swapped in the GLU", ENCODERS + DECODERS),
+    layer_norm_out: ("LayerNorm's statistics, over channels, in {}.norm_out", CROSS + SELF),
+    no_norm_out: ("without normalisation in {}.norm_out", CROSS + SELF),
+    symmetric_padding: ("zeros on both sides of the samples", layers("tencoder")[1:]),
+    swapped_halves: ("the halves of the channels swapped", ["crosstransformer"]),
+    wrong_exponent: ("another denominator in the exponents", ["crosstransformer"]),
+    swapped_sines: ("cosine and sine exchanged", ["crosstransformer"]),
+    rows_together: (
+        "statistics over all rows, everywhere",
+        parts(layers("encoder", "decoder"), "dconv"),
+    ),
+    unscaled_embedding: ("freq_emb.embedding.weight × 10", ["freq_emb"]),
+    crop_from_start: ("2 later along the samples", layers("tdecoder")),
+    updated_tokens: (
+        "with crosstransformer.layers.",
+        ["crosstransformer.layers_t.1", "crosstransformer.layers_t.3"],
+    ),
+    large_eps: (
+        "an eps of 0.001 in {}",
+        parts(ENCODERS + DECODERS, "dconv.layers.0.1", "dconv.layers.1.4")
+        + parts(CROSS + SELF, "norm1", "norm_out"),
+    ),
+    unbiased_norm: (
+        "the variance with n − 1 in {}",
+        parts(layers("encoder", "decoder"), "dconv.layers.0.1")
+        + parts(CROSS + SELF, "norm1", "norm2"),
+    ),
+    unit_scale: (
+        "without {}.scale",
+        parts(ENCODERS + DECODERS, "dconv.layers.0.6", "dconv.layers.1.6")
+        + parts(CROSS + SELF, "gamma_1", "gamma_2"),
+    ),
+    no_skip: ("without {}", DECODERS),
+    undilated: (
+        "a dilation of 1 in {}.weight",
+        parts(ENCODERS + DECODERS, "dconv.layers.1.0"),
+    ),
+    unscaled_attention: ("queries that are not scaled", ATTENTION),
+    fewer_heads: ("half the heads", ATTENTION),
+    swapped_queries: ("queries and keys exchanged", ATTENTION),
+    no_bias: (
+        "without {}.bias",
+        parts(ENCODERS, "conv", "rewrite") + parts(DECODERS, "rewrite", "conv_tr"),
+    ),
+    flipped_kernel: (
+        "the kernel of {}.weight reversed",
+        parts(ENCODERS, "conv") + parts(DECODERS, "conv_tr"),
+    ),
+    coarse_weights: (
+        "{}.weight in bfloat16",
+        parts(ENCODERS, "conv", "rewrite") + parts(DECODERS, "rewrite", "conv_tr"),
+    ),
+    negated: (
+        "with the opposite sign",
+        [*parts(ENCODERS, "dconv", "conv"), "channel_upsampler", "channel_downsampler_t"],
+    ),
+    halved: (
+        "× 0.5",
+        [*parts(ENCODERS, "dconv", "conv"), "channel_upsampler_t", "channel_downsampler"],
+    ),
+    shifted: ("1 later along", parts(ENCODERS, "conv")),
+    swapped_channels: ("channels swapped in pairs", parts(["decoder.3", "tdecoder.3"], "conv_tr")),
 }
+
+
+def explanation(fault: Fault, place: str) -> str:
+    """What compare must say of a fault in a place."""
+    if fault is no_skip:
+        # The skip of a decoder layer is the output of the encoder layer on its level.
+        branch, index = place.split(".")
+        place = f"{branch.replace('de', 'en')}.{3 - int(index)}"
+    return PLACES[fault][0].format(place)
 
 
 class Trial:
@@ -403,20 +452,70 @@ class Trial:
         report = program.compare(self.binary, self.ours, self.theirs)
         return self.changed(found, [row["name"] for row in report["tensors"]]), report
 
-    def replayed(self, model: Model) -> list[str]:
-        """The values that compare calls wrong after a replay in ONNX Runtime."""
+    def export(self, model: Model) -> None:
+        """Exports a port's core."""
         core = Core(model, any_length=True)
         write_graph(core, tuple(self.inputs), self.graph, INPUTS, OUTPUTS)
-        words = [self.graph, self.chunk, "-o", self.theirs, "--ours", self.ours, "--replay"]
+
+    def traced(self, *options: str) -> Tensors:
+        """The values of the exported core in ONNX Runtime."""
+        words = [self.graph, self.chunk, "-o", self.theirs, "--ours", self.ours, *options]
         script = Path(__file__).with_name("onnx_trace.py")
         subprocess.run([sys.executable, script, *words], check=True, stdout=subprocess.DEVNULL)
+        return tensor_file.read(self.theirs)[0]
+
+    def replayed(self, model: Model) -> list[str]:
+        """The values that compare calls wrong after a replay in ONNX Runtime."""
+        self.export(model)
+        self.traced("--replay")
         report = program.compare(self.binary, self.ours, self.theirs, "--replay")
         return [cliff["name"] for cliff in report["cliffs"]]
 
 
+# Nodes of an exported graph, and what takes their place.
+OTHER_NODES = {
+    "Erf": "Tanh", "Sigmoid": "Tanh", "Add": "Sub", "Mul": "Div", "Div": "Mul", "Sqrt": "Abs",
+}  # fmt: skip
+
+
+def mutate(graph: onnx.GraphProto, random: Random) -> str | None:
+    """Changes one node of a module, or a weight of one; None if nothing of a drawn one fits."""
+    weights = {tensor.name: tensor for tensor in graph.initializer}
+    node = random.choice([n for n in graph.node if n.name.count("/") > 3])
+    attributes = {attribute.name: attribute for attribute in node.attribute}
+    if node.op_type in OTHER_NODES:
+        text = f"{node.op_type} is {OTHER_NODES[node.op_type]}"
+        node.op_type = OTHER_NODES[node.op_type]
+    elif "epsilon" in attributes:
+        attributes["epsilon"].f, text = 1e-3, "eps is 1e-3"
+    elif node.op_type == "Softmax":
+        attributes["axis"].i, text = 1, "Softmax over the queries"
+    elif node.op_type == "Conv" and sum(attributes["pads"].ints) and random.random() < 0.5:
+        pads = attributes["pads"].ints
+        half = len(pads) // 2
+        axis = next(axis for axis in range(half) if pads[axis])
+        pads[axis], pads[axis + half] = pads[axis] - 1, pads[axis + half] + 1
+        text = "padding is one step later"
+    elif len(node.input) > 1 and node.input[1] in weights:
+        tensor = weights[node.input[1]]
+        values = numpy_helper.to_array(tensor).copy()
+        kind = random.choice(["a factor of 1.1", "a zero channel", "values in reverse"])
+        if kind == "a factor of 1.1":
+            values *= np.float32(1.1)
+        elif kind == "a zero channel":
+            values[random.randrange(len(values))] = 0
+        else:
+            values = values[::-1].copy()
+        tensor.CopyFrom(numpy_helper.from_array(values, tensor.name))
+        text = f"{tensor.name} with {kind}"
+    else:
+        return None
+    return f"{node.name}: {text}"
+
+
 def draw_faults(count: int, random: Random) -> list[tuple[Fault, str]]:
     """Faults and places, each pair once, as many of each fault as there are places and turns."""
-    left = {fault: random.sample(places, len(places)) for fault, places in PLACES.items()}
+    left = {fault: random.sample(places, len(places)) for fault, (_, places) in PLACES.items()}
     drawn: list[tuple[Fault, str]] = []
     while len(drawn) < count and any(left.values()):
         drawn += [(fault, places.pop()) for fault, places in left.items() if places]
@@ -431,29 +530,33 @@ def spread(values: tuple[float, ...]) -> str:
 
 def try_ports(trial: Trial, drawn: list[tuple[Fault, str]]) -> None:
     """Prints a line for each wrong port, a row for each fault, and how many were named."""
-    found: dict[Fault, list[tuple[bool, float, float]]] = {}
+    found: dict[Fault, list[tuple[bool, bool, float, float]]] = {}
     for fault, place in drawn:
         first, report = trial.named(trial.port((fault, place)))
         cliff = report["cliff"] or {"name": "none", "snr_db": math.nan, "explanation": None}
+        text = cliff["explanation"]["text"] if cliff["explanation"] else "no explanation"
         levels = {row["name"]: float(row["snr_db"]) for row in report["tensors"]}
         result = (
             cliff["name"] == first,
+            explanation(fault, place) in text,
             float(cliff["snr_db"]),
             min(levels["output"], levels["add_67"]),
         )
         found.setdefault(fault, []).append(result)
         verdict = "named" if result[0] else f"NOT NAMED, but {cliff['name']}"
-        text = cliff["explanation"]["text"] if cliff["explanation"] else "no explanation"
+        verdict += ", explained" if result[1] else ", NOT EXPLAINED"
         where = f"{fault.__name__} in {place}"
-        print(f"{where}: {first} {verdict}, {result[1]:.1f} dB: {text}", flush=True)
-    print("\n| fault | ports | named | SNR of the value | of the worse output |")
-    print("|---|---|---|---|---|")
+        print(f"{where}: {first} {verdict}, {result[2]:.1f} dB: {text}", flush=True)
+    print("\n| fault | ports | named | explained | SNR of the value | of the worse output |")
+    print("|---|---|---|---|---|---|")
     for fault, results in found.items():
         text = (fault.__doc__ or "").split("\n")[0].rstrip(".")
-        named, values, outputs = zip(*results, strict=True)
-        print(f"| {text} | {len(results)} | {sum(named)} | {spread(values)} | {spread(outputs)} |")
-    count = sum(result[0] for results in found.values() for result in results)
-    print(f"\nnamed: {count} of {len(drawn)}")
+        named, explained, values, outputs = zip(*results, strict=True)
+        counts = f"{len(results)} | {sum(named)} | {sum(explained)}"
+        print(f"| {text} | {counts} | {spread(values)} | {spread(outputs)} |")
+    for index, what in enumerate(("named", "explained")):
+        count = sum(result[index] for results in found.values() for result in results)
+        print(f"\n{what}: {count} of {len(drawn)}")
 
 
 def try_pairs(trial: Trial, pairs: list[list[tuple[Fault, str]]]) -> None:
@@ -468,6 +571,44 @@ def try_pairs(trial: Trial, pairs: list[list[tuple[Fault, str]]]) -> None:
     print(f"both named: {count} of {len(pairs)}")
 
 
+def try_graphs(trial: Trial, count: int, random: Random) -> None:
+    """Prints a line for each mutated graph, and how many were named."""
+    trial.export(trial.model)
+    right, path = onnx.load(trial.graph), trial.graph
+    values = trial.traced()
+    order = [
+        row["name"] for row in program.compare(trial.binary, trial.ours, trial.theirs)["tensors"]
+    ]
+    named = tried = 0
+    while tried < count:
+        graph = copy.deepcopy(right)
+        text = mutate(graph.graph, random)
+        if not text:
+            continue
+        onnx.save(graph, path)
+        found = trial.traced()
+        # Runtimes fuse other nodes in another graph, which rounds otherwise.
+        first = next((n for n in order if n in found and snr(values[n], found[n]) < 110), None)
+        if first is None:
+            continue
+        tried += 1
+        report = program.compare(trial.binary, trial.ours, trial.theirs)
+        cliff = report["cliff"] or {"name": "none", "snr_db": math.nan, "explanation": None}
+        named += cliff["name"] == first
+        verdict = "named" if cliff["name"] == first else f"NOT NAMED, but {cliff['name']}"
+        said = cliff["explanation"]["text"] if cliff["explanation"] else "no explanation"
+        print(f"{text}: {first} {verdict}, {float(cliff['snr_db']):.1f} dB: {said}", flush=True)
+    print(f"mutated graphs named: {named} of {tried}")
+
+
+def snr(expected: torch.Tensor, found: torch.Tensor) -> float:
+    """SNR in dB; -inf for values that are not finite."""
+    error = (expected.double() - found.double()).square().sum().item()
+    if not math.isfinite(error):
+        return -math.inf
+    return 10 * math.log10(expected.double().square().sum().item() / max(error, 1e-300))
+
+
 def main() -> None:
     """Command line."""
     parser = command_line.parser(__doc__, "binary", "threads", "seed")
@@ -475,6 +616,7 @@ def main() -> None:
     parser.add_argument("chunk", type=Path, help="folder of one prepared chunk")
     parser.add_argument("--ports", type=int, default=100, help="wrong ports")
     parser.add_argument("--pairs", type=int, default=20, help="ports with two faults, replayed")
+    parser.add_argument("--graphs", type=int, default=20, help="mutations of the exported graph")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         trial = Trial(options, Path(folder))
@@ -482,6 +624,7 @@ def main() -> None:
         drawn = draw_faults(options.ports, random)
         try_ports(trial, drawn)
         try_pairs(trial, [random.sample(drawn, 2) for _ in range(options.pairs)])
+        try_graphs(trial, options.graphs, random)
 
 
 if __name__ == "__main__":

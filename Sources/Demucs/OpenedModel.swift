@@ -157,6 +157,17 @@ package struct OpenedModel: Sendable {
         }
     }
 
+    /// A parameter of the first member, by its name in the state dict.
+    ///
+    /// - Returns: nil if the model doesn't have it.
+    /// - Throws: `WeightsError` unless its elements are floats.
+    package func parameter(
+        named name: String
+    ) throws(WeightsError) -> (shape: [Int], values: [Float])? {
+        guard let stored = checkpoints[0].tensor(named: name) else { return nil }
+        return (stored.shape, try checkpoints[0].floats(stored))
+    }
+
     /// The SHA-256 of each member's checkpoint, 64 hexadecimal digits.
     package var checksums: [String] { checkpoints.map { $0.sha256() } }
 

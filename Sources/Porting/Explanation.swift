@@ -24,14 +24,22 @@ package struct Explanation: Sendable, Equatable {
 
     /// The best explanation of a wrong value; nil if none fits.
     ///
-    /// - Parameter feeds: right values that feed the value.
-    package init?(of found: NamedTensor, reference: NamedTensor, feeds: [NamedTensor]) {
+    /// - Parameters:
+    ///   - feeds: right values that feed the value.
+    ///   - variants: what the value would be with the common mistakes in its formula.
+    package init?(
+        of found: NamedTensor, reference: NamedTensor, feeds: [NamedTensor],
+        variants: [(text: String, values: [Float])] = []
+    ) {
         guard found.values.count == reference.values.count,
             found.values.allSatisfy(\.isFinite), reference.values.allSatisfy(\.isFinite)
         else { return nil }
         let (found, reference) = (Self.unbatched(found), Self.unbatched(reference))
         let names = Self.axes(of: reference.name, rank: reference.shape.count)
-        var tried: [Explanation] = []
+        var tried = variants.map { text, values in
+            let ratio = SignalToNoise(of: found.values, against: values)
+            return Explanation("ours \(text)", signal: ratio.signal, noise: ratio.noise)
+        }
         if found.shape == reference.shape {
             tried += Self.combinations(found, reference, feeds.map(Self.unbatched))
             for axis in reference.shape.indices {

@@ -38,6 +38,9 @@ package struct TensorCollection {
 
     package var names: [String] { entries.keys.sorted() }
 
+    /// The name and the SHA-256 of the model whose values a trace has; nil for other tensors.
+    package private(set) var model: (name: String, checksum: String)?
+
     /// - Throws: ``PortingError``.
     package init(_ path: String) throws(PortingError) {
         self.path = path
@@ -144,6 +147,11 @@ package struct TensorCollection {
         switch FilePath.pathExtension(of: file).lowercased() {
         case "safetensors":
             let checkpoint = try TensorFile.open(file)
+            if let name = checkpoint.metadata["model"],
+                let checksum = checkpoint.metadata["model_sha256"]
+            {
+                model = (name, checksum)
+            }
             let isWhole = checkpoint.tensors.map(\.name) == [stem]
             // Without the file's name if the collection is this single file.
             let inner = isWhole || file == path ? prefix : "\(prefix)\(stem)/"

@@ -1,5 +1,6 @@
 // Comparison of tensors with a reference: of one tensor, and a report of many.
 
+import Demucs
 import Signal
 import System
 
@@ -103,6 +104,9 @@ package struct ComparisonReport: Sendable {
         comparisons.first { $0.foundShape != nil && !($0.snrDecibels >= boundSNRDecibels) }
     }
 
+    /// Names that both have.
+    var compared: Set<String> { Set(comparisons.filter { $0.foundShape != nil }.map(\.name)) }
+
     /// Names that only the reference has.
     package var missing: [String] { comparisons.filter { $0.foundShape == nil }.map(\.name) }
 
@@ -117,12 +121,15 @@ package struct ComparisonReport: Sendable {
     ///   - bound: the SNR of a right value in dB; nil for that of a float32 port.
     ///   - isReplayed: whether each found value was computed from the reference's own values, so
     ///     that no error comes from another layer.
+    ///   - model: opens the model of the reference's values, whose formulas explain wrong ones; nil
+    ///     without a model.
     /// - Throws: ``PortingError`` or `AudioError` for files that can't be read; ``PortingError`` if
     ///   there is nothing to compare.
     package init(
         reference: TensorCollection, found: TensorCollection,
         only patterns: [NamePattern] = [NamePattern("*")], bound: Double? = nil,
-        isReplayed: Bool = false, isCancelled: () -> Bool = { false }
+        isReplayed: Bool = false, model: () throws -> OpenedModel? = { nil },
+        isCancelled: () -> Bool = { false }
     ) throws {
         func matches(_ name: String) -> Bool { patterns.contains { $0.matches(name) } }
         let names = reference.names.filter(matches).map { ($0, ComputationOrder($0)) }
@@ -155,23 +162,21 @@ package struct ComparisonReport: Sendable {
         extra = present.subtracting(reference.names).sorted()
         boundSNRDecibels = bound ?? Self.defaultBoundSNRDecibels
         let compared = comparisons.filter { $0.foundShape != nil }
-        let feeds = ValueFeeds(all: reference.names, compared: reference.names)
-        cliffs = try Self.cliffs(
+        var cliffs = Self.cliffs(
             compared, bound: bound,
             feeds: isReplayed
-                ? nil : ValueFeeds(all: reference.names, compared: compared.map(\.name))
-        ).map { cliff in
-            if isCancelled() { throw CancellationError() }
-            let name = cliff.comparison.name
-            var cliff = cliff
-            cliff.explanation = Explanation(
-                of: try found.tensor(name, like: reference),
-                reference: try reference.tensor(name, like: found),
-                feeds: try (feeds.feeds(of: name) ?? []).sorted().map {
-                    try reference.tensor($0, like: found)
-                })
-            return cliff
+                ? nil : ValueFeeds(all: reference.names, compared: compared.map(\.name)))
+        if !cliffs.isEmpty {
+            let explainer = try Explainer(
+                reference: reference, compared: Set(compared.map(\.name)), model: model())
+            for index in cliffs.indices {
+                if isCancelled() { throw CancellationError() }
+                let name = cliffs[index].comparison.name
+                cliffs[index].explanation = try explainer.explanation(
+                    of: try found.tensor(name, like: reference), isCancelled: isCancelled)
+            }
         }
+        self.cliffs = cliffs
     }
 
     /// - Parameter feeds: nil if no value is computed from another found one.

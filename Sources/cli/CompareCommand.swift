@@ -14,6 +14,11 @@ extension Option {
         "replay",
         help: "Each value of the second was computed from the first's own values "
             + "(reference/onnx_trace.py --replay): name all wrong ones.")
+    static let caseFolder = Option(
+        "case", value: "folder",
+        help: "Write the layer with the fault to a new folder: its input, weights, expected and "
+            + "found output (safetensors and .npy), and case.py, which computes it in NumPy, "
+            + "PyTorch and ONNX Runtime.")
     static let minSNR = Option(
         "min-snr", value: "dB", help: "Exit with 1 if a tensor is missing or below this SNR.")
 }
@@ -28,8 +33,8 @@ enum CompareCommand {
             + "of stems. Tensors only in the second are listed. The exit code is 1 if a value "
             + "inside a network is wrong although what feeds it is right.",
         topics: [
-            "COMPARISON": [.only, .minSNR, .bound, .replay],
-            "OUTPUT": [.json, .version, .help],
+            "COMPARISON": [.only, .minSNR, .bound, .replay, .portedName, .repo, .offline],
+            "OUTPUT": [.caseFolder, .json, .version, .help],
         ],
         examples: [
             "swift-demucs compare trace.safetensors mine.safetensors":
@@ -42,11 +47,24 @@ enum CompareCommand {
         let bound = try arguments.finiteNumber(.bound) ?? minimum
         var isRight = true
         let code = call.run {
+            let reference = try TensorCollection(arguments.operands[0])
+            let found = try TensorCollection(arguments.operands[1])
             let report = try ComparisonReport(
-                reference: TensorCollection(arguments.operands[0]),
-                found: TensorCollection(arguments.operands[1]), only: call.patterns,
-                bound: bound, isReplayed: arguments.has(.replay),
+                reference: reference, found: found, only: call.patterns, bound: bound,
+                isReplayed: arguments.has(.replay),
+                model: { try call.model(of: reference) },
                 isCancelled: { call.cancellation.isCancelled })
+            if let folder = arguments.value(.caseFolder) {
+                let model = try report.cliff.flatMap { _ in try call.model(of: reference) }
+                if let layer = try CaseFolder(
+                    of: report, reference: reference, found: found, model: model)
+                {
+                    try layer.write(to: folder)
+                    console.status("Wrote \(FilePath.joined(folder, "case.py"))")
+                } else {
+                    console.status("No layer is wrong, so there is no case.")
+                }
+            }
             isRight = report.cliffs.isEmpty && report.worstSNRDecibels >= minimum ?? -.infinity
             let text = CompareReport(report: report)
             console.result(arguments.has(.json) ? text.json : text.table)

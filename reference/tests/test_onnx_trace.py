@@ -14,6 +14,7 @@ import numpy as np
 import onnx
 import soundfile
 from onnx import numpy_helper
+from safetensors.numpy import load_file, save_file
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "reference"))
@@ -71,6 +72,29 @@ class TraceTests(unittest.TestCase):
         report = json.loads(found.stdout)
         self.assertEqual(found.returncode, 1 if report["cliff"] else 0)
         return report
+
+    def test_a_case_computes_its_layer(self) -> None:
+        """The programs of `compare --case` in all libraries, for a layer of each kind."""
+        parts = ["conv", "dconv", "dconv.layers.1", "rewrite"]
+        names = ["x", "xt", "encoder.0.embedded", "output", "add_67"]
+        names += [f"{layer}.{part}" for layer in ("encoder.1", "tencoder.1") for part in parts]
+        names += ["encoder.1", "tencoder.1", "decoder.0.rewrite", "decoder.0.conv_tr", "decoder.0"]
+        names += ["tdecoder.0.rewrite", "tdecoder.0.conv_tr", "tdecoder.0"]
+        names += [f"crosstransformer.{name}" for name in ("norm_in", "norm_in_t", "layers.0")]
+        names += ["crosstransformer.layers.0.cross_attn", "crosstransformer.layers_t.1.self_attn"]
+        right = load_file(self.ours)
+        case, wrong = self.work / "case", self.work / "wrong.safetensors"
+        for name in names:
+            save_file({**right, name: -right[name]}, wrong)
+            shutil.rmtree(case, ignore_errors=True)
+            words = [self.binary, "compare", self.ours, wrong, "--case", case, "-q"]
+            subprocess.run(words, stdout=subprocess.DEVNULL, check=False)
+            command = [sys.executable, case / "case.py"]
+            lines = subprocess.check_output(command, text=True).splitlines()
+            levels = {line[:14].strip(): float(line[14:].split()[0]) for line in lines}
+            self.assertAlmostEqual(levels.pop("found"), -6, delta=0.1)
+            self.assertEqual(set(levels), {"NumPy", "ONNX Runtime", "PyTorch"})
+            self.assertGreater(min(levels.values()), 100, name)
 
     def changed(self, *names: str) -> Path:
         """The export with other weights in some modules."""

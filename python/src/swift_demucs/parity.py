@@ -107,12 +107,15 @@ def compare(
     only: Optional[Iterable[str]] = None,
     bound: Optional[float] = None,
     replay: bool = False,
+    model: Union[str, Path, None] = None,
 ) -> Report:
     """Compares a port's values with the reference's, and finds where the error begins.
 
     :param only: patterns of names, such as ``"encoder.*"``.
     :param bound: SNR of a right value in dB; ``None`` is that of a float32 port.
     :param replay: whether each found value was computed from the reference's own values.
+    :param model: name or path of the reference's model, whose formulas explain wrong values; ``None``
+        is that of the reference's file.
 
     Raises :class:`ArgumentError` for traces that can't be read or that have no common value.
     """
@@ -121,6 +124,8 @@ def compare(
         words += ["--only", ",".join([only] if isinstance(only, str) else only)]
     if bound is not None:
         words += ["--bound", str(_arrays.real(bound, "bound"))]
+    if model is not None:
+        words += ["-n", str(model)]
     with tempfile.TemporaryDirectory() as folder:
         paths = [_path(reference, Path(folder, "reference")), _path(found, Path(folder, "found"))]
         report = _run([*paths, *words, "--json"])

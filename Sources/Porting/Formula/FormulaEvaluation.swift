@@ -1,0 +1,198 @@
+// Computes formulas from a trace and a model's weights.
+
+import System
+import WeightsLoader
+
+/// Values and weights from which formulas are computed.
+struct FormulaEvaluation {
+    /// A value of the trace, by its name.
+    let value: (String) throws -> NamedTensor
+    /// A parameter of the model, by its name in the state dict.
+    let weight: (String) throws -> NamedTensor
+
+    /// A grid between two steps.
+    struct State {
+        var grid = Grid(channels: 0, columns: 0) { _, _ in 0 }
+        var kept: [Float] = []
+    }
+
+    /// The grid of a formula.
+    func callAsFunction(_ formula: Formula) throws -> Grid {
+        try formula.steps.reduce(into: start(of: formula)) { try step($1, &$0) }.grid
+    }
+
+    func start(of formula: Formula) throws -> State {
+        var state = State()
+        if let start = formula.start { state.grid = Grid(try value(start)) }
+        return state
+    }
+
+    func step(_ step: Formula.Step, _ state: inout State) throws {
+        let x = state.grid
+        switch step {
+        case .convolution(let layer):
+            state.grid = x.convolved(
+                layer, weight: try changed(layer), bias: try layer.bias.map(parameter))
+        case .transposedConvolution(let layer):
+            state.grid = x.transposed(
+                layer, weight: try changed(layer), bias: try layer.bias.map(parameter))
+        case .padding(let count, let placement):
+            state.grid = x.padded(count: count, placement)
+        case .crop(let isVertical, let start, let count):
+            state.grid = x.cropped(isVertical: isVertical, start: start, count: count)
+        case .norm(let norm):
+            state.grid = x.normalised(
+                norm, gain: try parameter(norm.name + ".weight"),
+                bias: try parameter(norm.name + ".bias"))
+        case .activation(let activation):
+            state.grid.forEachElement { value, _ in Self.activated(activation, value) }
+        case .gate(let gate): state.grid = x.gated(gate)
+        case .scale(let name):
+            let factors = try parameter(name)
+            state.grid.forEachElement { $0 * factors[$1] }
+        case .add(let name): add(Grid(try value(name)).values, to: &state)
+        case .addKept: add(state.kept, to: &state)
+        case .keep: state.kept = x.values
+        case .embedding(let name, let factor):
+            let table = try parameter(name)
+            let row = x.columns
+            for index in x.values.indices {
+                let (channel, frequency) = (index / row / x.rows, index / row % x.rows)
+                state.grid.values[index] +=
+                    Float(factor) * table[frequency * x.channels + channel]
+            }
+        case .attention(let attention): state.grid = try attend(attention, x)
+        case .rows: state.grid = x.exchangingRows()
+        case .transpose(let rows): state.grid = x.transposed(rows: rows)
+        case .reshape(let rows): state.grid = x.reshaped(rows: rows)
+        case .standardise(let kind): state.grid = x.standardised(kind)
+        case .restore(let name):
+            let (mean, deviation) = Grid(try value(name)).statistics()
+            state.grid.forEachElement { value, _ in value * deviation + mean }
+        case .positions(let positions): state.grid = Self.embedding(positions)
+        }
+    }
+
+    private func parameter(_ name: String) throws -> [Float] { try weight(name).values }
+
+    private func add(_ values: [Float], to state: inout State) {
+        for index in values.indices { state.grid.values[index] += values[index] }
+    }
+
+    private static func activated(_ activation: Formula.Activation, _ x: Float) -> Float {
+        switch activation {
+        case .gelu: 0.5 * x * (1 + erff(x * Float(0.5).squareRoot()))
+        case .tanhGELU: 0.5 * x * (1 + tanhf(0.797_884_56 * (x + 0.044715 * x * x * x)))
+        case .sigmoidGELU: x * sigmoid(1.702 * x)
+        case .relu: max(0, x)
+        case .silu: x * sigmoid(x)
+        }
+    }
+
+    // MARK: - Weights
+
+    private func changed(_ layer: Formula.Convolution) throws -> NamedTensor {
+        var weight = try weight(layer.weight)
+        guard let change = layer.change else { return weight }
+        let matrices = weight.shape[0] * weight.shape[1]
+        let taps = weight.values.count / matrices
+        switch change {
+        case .reversed:
+            for matrix in 0..<matrices {
+                weight.values[matrix * taps..<(matrix + 1) * taps].reverse()
+            }
+        case .transposed:
+            var axes = Array(weight.shape.indices)
+            // Outputs and inputs if both are as many, else the axes of a square kernel.
+            if weight.shape[0] == weight.shape[1] {
+                axes.swapAt(0, 1)
+            } else if axes.count == 4 {
+                axes.swapAt(2, 3)
+            }
+            let moved = NamedTensor(weight.name, weight.shape, weight.values, permuted: axes)
+            if moved.shape == weight.shape { weight = moved }
+        case .bfloat16:
+            weight.values = weight.values.map {
+                // Ties to even.
+                let bits = $0.bitPattern
+                return Float(bitPattern: (bits &+ 0x7FFF &+ (bits >> 16 & 1)) & 0xFFFF_0000)
+            }
+        case .float16:
+            weight.values = weight.values.map { Widening.float(fromFloat16: Narrowing.float16($0)) }
+        }
+        return weight
+    }
+
+    // MARK: - Tokens
+
+    private func attend(_ attention: Formula.Attention, _ x: Grid) throws -> Grid {
+        let keys = try attention.keys.first.map(callAsFunction) ?? x
+        let d = x.channels
+        let weight = try weight("\(attention.name).in_proj_weight").values
+        let bias = try parameter("\(attention.name).in_proj_bias")
+        func projected(_ grid: Grid, _ third: Int) -> Grid {
+            let rows = attention.order[third] * d
+            return grid.convolved(
+                Formula.Convolution(""),
+                weight: NamedTensor("", [d, d], Array(weight[rows * d..<(rows + d) * d])),
+                bias: Array(bias[rows..<rows + d]))
+        }
+        let (q, k, v) = (projected(x, 0), projected(keys, 1), projected(keys, 2))
+        let size = d / attention.heads
+        let scaled: Int? =
+            switch attention.scale {
+            case .head: size
+            case .model: d
+            case .none: nil
+            }
+        let factor = 1 / Float(scaled ?? 1).squareRoot()
+        var joined = x
+        for head in 0..<attention.heads {
+            for query in 0..<q.columns {
+                // Scores, their exponentials, then the weighted mean of the values.
+                var scores = [Float](repeating: 0, count: k.columns)
+                for channel in head * size..<(head + 1) * size {
+                    let own = factor * q.values[channel * q.columns + query]
+                    for key in scores.indices {
+                        scores[key] += own * k.values[channel * k.columns + key]
+                    }
+                }
+                let highest = scores.max() ?? 0
+                for key in scores.indices { scores[key] = expf(scores[key] - highest) }
+                let sum = scores.reduce(0, +)
+                for channel in head * size..<(head + 1) * size {
+                    var total: Float = 0
+                    for key in scores.indices {
+                        total += scores[key] * v.values[channel * v.columns + key]
+                    }
+                    joined.values[channel * q.columns + query] = total / sum
+                }
+            }
+        }
+        return joined.convolved(
+            Formula.Convolution(""), weight: try self.weight("\(attention.name).out_proj.weight"),
+            bias: try parameter("\(attention.name).out_proj.bias"))
+    }
+
+    private static func embedding(_ positions: Formula.Positions) -> Grid {
+        let isTwoDimensional = positions.frequencies != nil
+        let freqs = positions.frequencies ?? 1
+        // Channels of the embedding of one axis; half of them are sines.
+        let size = isTwoDimensional ? positions.channels / 2 : positions.channels
+        let half = size / 2
+        return Grid(channels: positions.channels, columns: positions.length) { channel, token in
+            let times = positions.length / freqs
+            let (time, frequency) =
+                positions.isTransposed
+                ? (token % times, token / times) : (token / freqs, token % freqs)
+            let place = channel < size ? time : frequency
+            let inner = channel % size
+            let index = isTwoDimensional ? inner / 2 : inner % half
+            let isLessOne = isTwoDimensional == positions.hasOtherExponent
+            let exponent = Double(index) / Double(isLessOne ? half - 1 : half)
+            let phase = Float(place) / Float(pow(positions.maxPeriod, exponent))
+            let isSine = isTwoDimensional ? inner % 2 == 0 : inner >= half
+            return isSine != positions.swapsSines ? sinf(phase) : cosf(phase)
+        }
+    }
+}

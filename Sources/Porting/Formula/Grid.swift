@@ -1,0 +1,367 @@
+// Values with the axes of a 2-D convolution, and plain operations on them.
+
+import System
+
+/// A value `[batch, channels, rows, columns]`, row-major.
+///
+/// Waveforms and tokens have one row. The frequencies of a DConv are batch items.
+struct Grid {
+    var batch = 1
+    var channels: Int
+    var rows = 1
+    var columns: Int
+    var values: [Float]
+
+    private var positions: Int { rows * columns }
+    var shape: [Int] { [batch, channels, rows, columns] }
+
+    /// A value of a trace, in the reference's order of axes.
+    init(_ tensor: NamedTensor) {
+        let shape = tensor.shape
+        let path = FilePath.name(of: tensor.name).split(separator: ".")
+        values = tensor.values
+        channels = shape[0]
+        columns = shape[shape.count - 1]
+        if path.first == "crosstransformer" {
+            channels = shape[1]
+            columns = shape[0]
+            values = Grid.swapped(values, shape[0], shape[1])
+        } else if path.contains("dconv"), shape.count == 3 {
+            batch = shape[0]
+            channels = shape[1]
+        } else if path == ["output"] || path == ["add_67"] {
+            // Sources and channels.
+            channels = shape[0] * shape[1]
+            rows = shape.count == 4 ? shape[2] : 1
+        } else if shape.count == 3 {
+            rows = shape[1]
+        }
+    }
+
+    private init(like other: Grid, channels: Int, rows: Int, columns: Int) {
+        batch = other.batch
+        self.channels = channels
+        self.rows = rows
+        self.columns = columns
+        values = [Float](repeating: 0, count: batch * channels * rows * columns)
+    }
+
+    init(channels: Int, columns: Int, _ element: (_ channel: Int, _ column: Int) -> Float) {
+        self.channels = channels
+        self.columns = columns
+        values = (0..<channels).flatMap { channel in
+            (0..<columns).map { element(channel, $0) }
+        }
+    }
+
+    /// The value in the reference's order of axes.
+    ///
+    /// - Parameter name: the name of the value.
+    func values(named name: String) -> [Float] {
+        name.hasPrefix("crosstransformer.") ? Grid.swapped(values, channels, columns) : values
+    }
+
+    /// The transpose of a matrix.
+    private static func swapped(_ values: [Float], _ rows: Int, _ columns: Int) -> [Float] {
+        NamedTensor("", [rows, columns], values, permuted: [1, 0]).values
+    }
+
+    // MARK: - Convolutions
+
+    /// - Parameter weight: `[outputs, channels, kernel…]`
+    func convolved(_ layer: Formula.Convolution, weight: NamedTensor, bias: [Float]?) -> Grid {
+        let kernel = Kernel(layer, weight.shape)
+        func length(_ count: Int, _ axis: Int) -> Int {
+            (count + kernel.padding[axis].reduce(0, +) - kernel.dilation[axis]
+                * (kernel.taps[axis] - 1) - 1) / kernel.stride[axis] + 1
+        }
+        let outputs = weight.shape[0]
+        var result = Grid(
+            like: self, channels: outputs, rows: length(rows, 0), columns: length(columns, 1))
+        result.add(bias)
+        for item in 0..<batch {
+            for output in 0..<outputs {
+                for channel in 0..<channels {
+                    for tap in 0..<kernel.taps[0] * kernel.taps[1] {
+                        let factor = weight.values[
+                            (output * channels + channel) * kernel.taps[0] * kernel.taps[1] + tap]
+                        let place = kernel.place(of: tap)
+                        result.add(
+                            factor, of: self, from: item * channels + channel,
+                            to: item * outputs + output, offsets: place, stride: kernel.stride)
+                    }
+                }
+            }
+        }
+        return result
+    }
+
+    /// Adds factor · other[stride · p + offsets] at each position p of a plane.
+    private mutating func add(
+        _ factor: Float, of other: Grid, from source: Int, to target: Int, offsets: [Int],
+        stride: [Int]
+    ) {
+        // Positions whose source is not one of the zeros around it.
+        func range(_ axis: Int, _ count: Int, _ sources: Int) -> Range<Int> {
+            let first = max(0, (-offsets[axis] + stride[axis] - 1) / stride[axis])
+            let end = (sources - offsets[axis] + stride[axis] - 1) / stride[axis]
+            return first..<max(first, min(count, end))
+        }
+        let here = range(1, columns, other.columns)
+        let step = stride[1]
+        for row in range(0, rows, other.rows) {
+            let from =
+                source * other.positions + (row * stride[0] + offsets[0]) * other.columns
+                + offsets[1]
+            let to = target * positions + row * columns
+            // In bounds by the range of columns.
+            values.withUnsafeMutableBufferPointer { values in
+                other.values.withUnsafeBufferPointer { others in
+                    if step == 1 {
+                        for column in here { values[to + column] += factor * others[from + column] }
+                    } else {
+                        for column in here {
+                            values[to + column] += factor * others[from + column * step]
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// - Parameter weight: `[channels, outputs, kernel]`
+    func transposed(_ layer: Formula.Convolution, weight: NamedTensor, bias: [Float]?) -> Grid {
+        let kernel = Kernel(layer, weight.shape)
+        let outputs = weight.shape[1]
+        let taps = kernel.taps[0] * kernel.taps[1]
+        var result = Grid(
+            like: self, channels: outputs,
+            rows: (rows - 1) * kernel.stride[0] + kernel.taps[0],
+            columns: (columns - 1) * kernel.stride[1] + kernel.taps[1])
+        result.add(bias)
+        for item in 0..<batch {
+            for channel in 0..<channels {
+                for output in 0..<outputs {
+                    for tap in 0..<taps {
+                        let factor = weight.values[(channel * outputs + output) * taps + tap]
+                        let (first, step) = (kernel.place(of: tap), kernel.stride)
+                        for row in 0..<rows {
+                            let from = ((item * channels + channel) * rows + row) * columns
+                            let to =
+                                ((item * outputs + output) * result.rows + row * step[0]
+                                    + first[0]) * result.columns + first[1]
+                            for column in 0..<columns {
+                                result.values[to + column * step[1]] +=
+                                    factor * values[from + column]
+                            }
+                        }
+                    }
+                }
+            }
+        }
+        return result
+    }
+
+    /// The taps of a convolution along rows and columns.
+    struct Kernel {
+        let taps: [Int]
+        let stride: [Int]
+        let dilation: [Int]
+        let padding: [[Int]]
+
+        /// - Parameter weight: the weight's shape.
+        init(_ layer: Formula.Convolution, _ weight: [Int]) {
+            func both<Value>(_ value: Value, _ other: Value) -> [Value] {
+                layer.isVertical ? [value, other] : [other, value]
+            }
+            // Matrices of linear layers have no kernel. Stored kernels may have a second axis of one.
+            let sizes = Array(weight.dropFirst(2))
+            if sizes.count == 2, sizes[0] > 1, sizes[1] > 1 {
+                taps = sizes
+                stride = [layer.stride, layer.stride]
+                dilation = [layer.dilation, layer.dilation]
+                padding = [layer.padding, layer.padding]
+            } else {
+                let length = sizes.reduce(1, *)
+                taps = both(length, 1)
+                stride = both(layer.stride, 1)
+                dilation = both(layer.dilation, 1)
+                padding = both(layer.padding, [0, 0])
+            }
+        }
+
+        /// Where a tap lies from the first position on, after the zeros.
+        func place(of tap: Int) -> [Int] {
+            let (row, column) = (tap / taps[1], tap % taps[1])
+            return [
+                row * dilation[0] - padding[0][0], column * dilation[1] - padding[1][0],
+            ]
+        }
+    }
+
+    private mutating func add(_ bias: [Float]?) {
+        if let bias { forEachElement { bias[$1] + $0 } }
+    }
+
+    // MARK: - Elements
+
+    /// Replaces each element by a function of it and its channel.
+    mutating func forEachElement(_ change: (Float, _ channel: Int) -> Float) {
+        for plane in 0..<batch * channels {
+            let channel = plane % channels
+            for index in plane * positions..<(plane + 1) * positions {
+                values[index] = change(values[index], channel)
+            }
+        }
+    }
+
+    /// Mean and sum of squared differences from it of some elements.
+    private func moments(_ indices: some Sequence<Int>) -> (mean: Double, squares: Double, Int) {
+        var (sum, count) = (0.0, 0)
+        for index in indices {
+            sum += Double(values[index])
+            count += 1
+        }
+        let mean = sum / Double(count)
+        let squares = indices.reduce(0.0) {
+            let difference = Double(values[$1]) - mean
+            return $0 + difference * difference
+        }
+        return (mean, squares, count)
+    }
+
+    /// (x − mean) / √(variance + eps), times a gain, plus a bias.
+    ///
+    /// - Parameters:
+    ///   - gain: for each channel.
+    func normalised(_ norm: Formula.Norm, gain: [Float], bias: [Float]) -> Grid {
+        var result = self
+        func normalise(_ indices: some Sequence<Int>) {
+            let (mean, squares, count) = moments(indices)
+            let variance = squares / Double(norm.isUnbiased ? max(1, count - 1) : count)
+            let factor = 1 / (variance + norm.epsilon).squareRoot()
+            for index in indices {
+                result.values[index] = Float((Double(values[index]) - mean) * factor)
+            }
+        }
+        switch norm.over {
+        case .batch: normalise(values.indices)
+        case .groups(let groups):
+            let size = channels / groups * positions
+            for group in 0..<batch * groups { normalise(group * size..<(group + 1) * size) }
+        case .channels:
+            for item in 0..<batch {
+                for position in 0..<positions {
+                    let start = item * channels * positions + position
+                    normalise(
+                        stride(from: start, to: start + channels * positions, by: positions))
+                }
+            }
+        }
+        if norm.isAffine { result.forEachElement { $0 * gain[$1] + bias[$1] } }
+        return result
+    }
+
+    /// Mean and standard deviation of some elements; of all without a range.
+    func statistics(
+        of range: Range<Int>? = nil, isUnbiased: Bool = true
+    ) -> (mean: Float, deviation: Float) {
+        let (mean, squares, count) = moments(range ?? values.indices)
+        let variance = squares / Double(isUnbiased ? count - 1 : count)
+        return (Float(mean), Float(variance.squareRoot()))
+    }
+
+    /// (x − mean) / (1e-5 + std) over all elements.
+    func standardised(_ kind: Formula.Standardisation) -> Grid {
+        var result = self
+        let count = kind == .ofChannels ? positions : values.count
+        for start in stride(from: 0, to: values.count, by: count) {
+            let range = start..<start + count
+            let (mean, deviation) = statistics(of: range, isUnbiased: kind != .biased)
+            let offset = kind == .withoutMean ? 0 : mean
+            for index in range {
+                result.values[index] = (values[index] - offset) / (1e-5 + deviation)
+            }
+        }
+        return result
+    }
+
+    /// a · gate(b) of the halves a, b of the channels.
+    func gated(_ gate: Formula.Gate) -> Grid {
+        var result = Grid(like: self, channels: channels / 2, rows: rows, columns: columns)
+        let half = result.channels * positions
+        for item in 0..<batch {
+            for index in 0..<half {
+                let (a, b) = (
+                    values[2 * item * half + index], values[(2 * item + 1) * half + index]
+                )
+                result.values[item * half + index] =
+                    switch gate {
+                    case .sigmoid: a * sigmoid(b)
+                    case .swapped: b * sigmoid(a)
+                    case .tanh: a * tanhf(b)
+                    }
+            }
+        }
+        return result
+    }
+
+    // MARK: - Places
+
+    /// More columns of zeros.
+    func padded(count: Int, _ placement: Formula.Placement) -> Grid {
+        var result = Grid(like: self, channels: channels, rows: rows, columns: columns + count)
+        let before = [.end: 0, .both: count / 2, .start: count][placement] ?? 0
+        for row in 0..<batch * channels * rows {
+            for column in 0..<columns {
+                result.values[row * result.columns + before + column] =
+                    values[row * columns + column]
+            }
+        }
+        return result
+    }
+
+    func cropped(isVertical: Bool, start: Int, count: Int) -> Grid {
+        var result = Grid(
+            like: self, channels: channels, rows: isVertical ? count : rows,
+            columns: isVertical ? columns : count)
+        for plane in 0..<batch * channels {
+            for row in 0..<result.rows {
+                let from =
+                    (plane * rows + row + (isVertical ? start : 0)) * columns
+                    + (isVertical ? 0 : start)
+                let to = (plane * result.rows + row) * result.columns
+                for column in 0..<result.columns {
+                    result.values[to + column] = values[from + column]
+                }
+            }
+        }
+        return result
+    }
+
+    /// Batch items and rows in place of each other.
+    func exchangingRows() -> Grid {
+        var result = self
+        (result.batch, result.rows) = (rows, batch)
+        let shape = [batch, channels, rows, columns]
+        result.values = NamedTensor("", shape, values, permuted: [2, 1, 0, 3]).values
+        return result
+    }
+
+    /// Columns of one row in the order of the transpose of a matrix with some rows.
+    func transposed(rows: Int) -> Grid {
+        var result = self
+        let shape = [batch * channels, rows, columns / rows]
+        result.values = NamedTensor("", shape, values, permuted: [0, 2, 1]).values
+        return result
+    }
+
+    func reshaped(rows count: Int) -> Grid {
+        var result = self
+        result.columns = positions / count
+        result.rows = count
+        return result
+    }
+}
+
+func sigmoid(_ x: Float) -> Float { 1 / (1 + expf(-x)) }

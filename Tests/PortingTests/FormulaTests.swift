@@ -1,0 +1,101 @@
+import Foundation
+import Porting
+import System
+import TestSupport
+import Testing
+
+/// What `compare` says of PyTorch's golden traces with a mistake in one layer, and the case of it.
+@Suite struct FormulaTests {
+    private let folder = TemporaryFolder()
+    private let reference: TensorCollection
+
+    init() throws {
+        reference = try TensorCollection(Fixture.url("ports/trace.safetensors").path)
+    }
+
+    private func compare(
+        _ fault: String, only pattern: String = "*"
+    ) throws -> (found: TensorCollection, report: ComparisonReport) {
+        let found = try TensorCollection(Fixture.url("ports/\(fault).safetensors").path)
+        let report = try ComparisonReport(
+            reference: reference, found: found, only: [NamePattern(pattern)],
+            model: { try PortedFixture.model() })
+        return (found, report)
+    }
+
+    @Test(arguments: [
+        ("tanh_gelu_encoder", "with GELU's tanh approximation in place of GELU, everywhere"),
+        ("tanh_gelu_transformer", "with GELU's tanh approximation in place of GELU"),
+        (
+            "layer_norm_out_cross",
+            "with LayerNorm's statistics, over channels, in crosstransformer.layers.0.norm_out"
+        ),
+        (
+            "layer_norm_out_self",
+            "with LayerNorm's statistics, over channels, in crosstransformer.layers_t.3.norm_out"
+        ),
+        ("symmetric_padding_first", "with zeros on both sides of the samples"),
+        ("symmetric_padding_second", "with zeros on both sides of the samples"),
+        ("biased_std_spectrogram", "with the biased standard deviation"),
+        ("swapped_halves", "with the halves of the channels swapped"),
+        ("wrong_exponent", "with another denominator in the exponents"),
+        ("rows_together", "with statistics over all rows, everywhere"),
+        ("unscaled_embedding", "with freq_emb.embedding.weight × 10.0"),
+        (
+            "updated_tokens",
+            "with crosstransformer.layers.2 in place of crosstransformer.layers.1"
+        ),
+    ])
+    func mistakesAreNamed(fault: String, text: String) throws {
+        let explanation = try #require(try compare(fault).report.cliff?.explanation)
+        #expect(explanation.text == "ours " + text)
+        #expect(explanation.snrDecibels > 100)
+    }
+
+    /// A port with fewer values has the mistake in a longer formula.
+    @Test func mistakesAreNamedAcrossLayersThatAPortLeavesOut() throws {
+        let report = try compare("symmetric_padding_first", only: "tencoder.1").report
+        let cliff = try #require(report.cliff)
+        #expect(cliff.comparison.name == "tencoder.1")
+        #expect(
+            cliff.explanation?.text
+                == "ours with zeros on both sides of the samples")
+    }
+
+    @Test func aCaseHasAllPartsOfALayer() throws {
+        let (found, report) = try compare("rows_together")
+        let path = folder.path("case")
+        let layer = try #require(
+            try CaseFolder(
+                of: report, reference: reference, found: found, model: PortedFixture.model()))
+        try layer.write(to: path)
+        let expected = try reference.tensor("encoder.0", like: reference)
+        for part in ["expected", "expected.safetensors"] {
+            let collection = try TensorCollection("\(path)/\(part)")
+            #expect(try collection.tensor("encoder.0", like: collection) == expected)
+        }
+        #expect(try TensorCollection("\(path)/input").names == ["x"])
+        #expect(
+            try TensorCollection("\(path)/weights.safetensors").names
+                .contains("encoder.0.dconv.layers.1.4.weight"))
+        let program = try String(contentsOfFile: "\(path)/case.py", encoding: .utf8)
+        #expect(program.contains("y = F.gelu(y)"))
+        let graph = try String(contentsOfFile: "\(path)/case.onnxtxt", encoding: .utf8)
+        #expect(graph.contains("GroupNormalization"))
+        #expect(throws: PortingError.self) { try layer.write(to: path) }
+    }
+
+    @Test func rightValuesAndValuesWithoutAFormulaHaveNoCase() throws {
+        let right = try ComparisonReport(reference: reference, found: reference)
+        #expect(
+            try CaseFolder(of: right, reference: reference, found: reference, model: nil) == nil)
+        let (found, report) = try compare("wrong_exponent")
+        #expect(throws: PortingError.self) {
+            try CaseFolder(
+                of: report, reference: reference, found: found, model: PortedFixture.model())
+        }
+        #expect(throws: PortingError.self) {
+            try CaseFolder(of: report, reference: reference, found: found, model: nil)
+        }
+    }
+}
