@@ -20,6 +20,8 @@ package struct TensorComparison: Sendable, Equatable {
     /// The index of the first element that is not finite, or whose error is larger than
     /// ``tolerance`` times the reference's RMS; nil if there is none.
     package private(set) var firstBad: [Int]?
+    /// The SNR of a right port in the same precision; nil if none is given.
+    package fileprivate(set) var likeDecibels: Double?
 
     /// Largest error of a good element, relative to the reference's RMS: −60 dB.
     package static let tolerance = 1e-3
@@ -119,6 +121,8 @@ package struct ComparisonReport: Sendable {
     /// - Parameters:
     ///   - patterns: patterns of the names to compare.
     ///   - bound: the SNR of a right value in dB; nil for that of a float32 port.
+    ///   - like: the values of a right port in the same precision. A value is right if its SNR is at
+    ///     most 10 dB lower.
     ///   - isReplayed: whether each found value was computed from the reference's own values, so
     ///     that no error comes from another layer.
     ///   - model: opens the model of the reference's values, whose formulas explain wrong ones; nil
@@ -128,7 +132,8 @@ package struct ComparisonReport: Sendable {
     package init(
         reference: TensorCollection, found: TensorCollection,
         only patterns: [NamePattern] = [NamePattern("*")], bound: Double? = nil,
-        isReplayed: Bool = false, model: () throws -> OpenedModel? = { nil },
+        like: TensorCollection? = nil, isReplayed: Bool = false,
+        model: () throws -> OpenedModel? = { nil },
         isCancelled: () -> Bool = { false }
     ) throws {
         func matches(_ name: String) -> Bool { patterns.contains { $0.matches(name) } }
@@ -155,8 +160,15 @@ package struct ComparisonReport: Sendable {
                 continue
             }
             let expected = try reference.tensor(name, like: found)
-            comparisons.append(
-                .init(reference: expected, found: try found.tensor(name, like: reference)))
+            var comparison = TensorComparison(
+                reference: expected, found: try found.tensor(name, like: reference))
+            if let like, like.names.contains(name) {
+                comparison.likeDecibels =
+                    TensorComparison(
+                        reference: expected, found: try like.tensor(name, like: reference)
+                    ).snrDecibels
+            }
+            comparisons.append(comparison)
         }
         self.comparisons = comparisons
         extra = present.subtracting(reference.names).sorted()
@@ -196,9 +208,7 @@ package struct ComparisonReport: Sendable {
                 fedDecibels: fed.compactMap { decibels[$0] }.min() ?? .infinity)
             if !tainted.isDisjoint(with: fed) {
                 tainted.insert(name)
-            } else if !(found >= bound ?? floatDecibels(comparison)),
-                cliff.fallDecibels >= leastFallDecibels
-            {
+            } else if isWrong(cliff, bound: bound) {
                 tainted.insert(name)
                 cliffs.append(cliff)
             }
@@ -206,8 +216,18 @@ package struct ComparisonReport: Sendable {
         return cliffs
     }
 
+    /// Whether a value has an error that is larger than that of a right port.
+    private static func isWrong(_ cliff: Cliff, bound: Double?) -> Bool {
+        let found = cliff.comparison.snrDecibels
+        if let like = cliff.comparison.likeDecibels { return !(found >= like - likeMargin) }
+        return !(found >= bound ?? floatDecibels(cliff.comparison))
+            && cliff.fallDecibels >= leastFallDecibels
+    }
+
     /// Rounding makes the SNR of a right port fall by less from a layer to the next.
     private static let leastFallDecibels = 6.0
+    /// Right ports in one precision differ by less, because they round at other places.
+    private static let likeMargin = 10.0
 
     /// An SNR that every value of a right float32 port has, unless what feeds it has less.
     ///

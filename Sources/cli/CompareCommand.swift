@@ -10,6 +10,11 @@ extension Option {
         help: "A right value has this SNR. (default: that of --min-snr; else 60 for stems, and for "
             + "values inside a network what a float32 port reaches: 105, less for large values "
             + "that are normalised)")
+    static let like = Option(
+        "like", value: "found",
+        help:
+            "The values of a right port in the same precision, such as a trace with --precision: a "
+            + "value is right if its SNR is at most 10 dB lower.")
     static let replay = Option(
         "replay",
         help: "Each value of the second was computed from the first's own values "
@@ -33,7 +38,7 @@ enum CompareCommand {
             + "of stems. Tensors only in the second are listed. The exit code is 1 if a value "
             + "inside a network is wrong although what feeds it is right.",
         topics: [
-            "COMPARISON": [.only, .minSNR, .bound, .replay, .portedName, .repo, .offline],
+            "COMPARISON": [.only, .minSNR, .bound, .like, .replay, .portedName, .repo, .offline],
             "OUTPUT": [.caseFolder, .json, .version, .help],
         ],
         examples: [
@@ -124,6 +129,7 @@ struct CompareReport {
         let fed = cliff.fedDecibels
         return "\(cliff.comparison.name) \(level(of: cliff.comparison))"
             + (fed == .infinity ? "" : ", what feeds it \(fed.decibelText) dB")
+            + (cliff.comparison.likeDecibels.map { ", a right port \($0.decibelText) dB" } ?? "")
     }
 
     private func level(of comparison: TensorComparison) -> String {
@@ -164,7 +170,8 @@ struct CompareReport {
 
     /// An object with a row for each tensor. Infinite decibels are the strings `Infinity` (equal,
     /// or fed by nothing) and `-Infinity` (not comparable). `found_shape` is left out for a missing
-    /// tensor, `first_bad` if no element is bad, `first_below` if all tensors reach the bound.
+    /// tensor, `first_bad` if no element is bad, `like_snr_db` without `--like`, `first_below` if all
+    /// tensors reach the bound.
     /// `cliff` is null if no error begins.
     var json: String {
         let tensors = report.comparisons.map { comparison -> JSONObject in
@@ -172,7 +179,7 @@ struct CompareReport {
                 "name": comparison.name, "snr_db": comparison.snrDecibels,
                 "max_abs": comparison.maxAbsolute, "relative_l2": comparison.relativeL2,
                 "shape": comparison.shape, "found_shape": comparison.foundShape,
-                "first_bad": comparison.firstBad,
+                "first_bad": comparison.firstBad, "like_snr_db": comparison.likeDecibels,
             ]
         }
         let document: JSONObject = [

@@ -106,6 +106,7 @@ def compare(
     *,
     only: Optional[Iterable[str]] = None,
     bound: Optional[float] = None,
+    like: Optional[Trace] = None,
     replay: bool = False,
     model: Union[str, Path, None] = None,
 ) -> Report:
@@ -113,6 +114,8 @@ def compare(
 
     :param only: patterns of names, such as ``"encoder.*"``.
     :param bound: SNR of a right value in dB; ``None`` is that of a float32 port.
+    :param like: values of a right port in the same precision; a value is right if its SNR is at most
+        10 dB lower.
     :param replay: whether each found value was computed from the reference's own values.
     :param model: name or path of the reference's model, whose formulas explain wrong values; ``None``
         is that of the reference's file.
@@ -128,6 +131,8 @@ def compare(
         words += ["-n", str(model)]
     with tempfile.TemporaryDirectory() as folder:
         paths = [_path(reference, Path(folder, "reference")), _path(found, Path(folder, "found"))]
+        if like is not None:
+            words += ["--like", _path(like, Path(folder, "like"))]
         report = _run([*paths, *words, "--json"])
     return Report(
         rows=tuple(_row(row) for row in report["tensors"]),
