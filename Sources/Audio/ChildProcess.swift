@@ -13,7 +13,6 @@ final class ChildProcess {
     ///
     /// - Parameter descriptors: standard input, output, error, and further ones of the program.
     ///   Other descriptors must close themselves (`O_CLOEXEC`).
-    /// - Throws: ``SystemError``.
     init(
         _ path: String, _ arguments: [String], descriptors: [Int32]
     ) throws(SystemError) {

@@ -122,7 +122,6 @@ struct ISOBoxHeader: Equatable {
     /// - Parameters:
     ///   - bytes: the beginning of the box, at least the header if there is room for it.
     ///   - room: bytes from the beginning of the box to the end of its parent.
-    /// - Throws: ``ISOBoxError``.
     init(_ bytes: some Collection<UInt8>, room: Int) throws(ISOBoxError) {
         guard bytes.count >= Self.shortBytes, room >= Self.shortBytes else {
             throw .truncated(type: "", neededBytes: Self.shortBytes, foundBytes: bytes.count)

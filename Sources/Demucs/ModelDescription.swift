@@ -100,8 +100,6 @@ package struct ModelDescription: Sendable {
     }
 
     /// The arguments by name.
-    ///
-    /// - Throws: `ConfigurationError`.
     package func namedArguments() throws(ConfigurationError) -> [String: ArgumentValue] {
         switch configuration {
         case .demucs: try Configuration.named(arguments)

@@ -124,8 +124,6 @@ final class CurlSession {
     }
 
     /// Checks the result of the request.
-    ///
-    /// - Throws: ``ConnectionFailure``.
     func checkResult() throws(ConnectionFailure) {
         if code == CURLE_OK { return }
         let broken = [

@@ -29,7 +29,6 @@ package struct YAMLFile {
         return try YAMLFile(text, path: path)
     }
 
-    /// - Throws: ``YAMLFileError``.
     package init(_ text: String, path: String) throws(YAMLFileError) {
         self.path = path
         do {

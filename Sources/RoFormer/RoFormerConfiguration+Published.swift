@@ -13,7 +13,6 @@ extension RoFormerConfiguration {
         /// `BS-Rofo-SW-Fixed.yaml`, of six stems.
         case sw = "bs_roformer_sw"
 
-        /// - Throws: `ConfigurationError`.
         package func configuration() throws(ConfigurationError) -> RoFormerConfiguration {
             try RoFormerConfiguration(self == .kim ? .melBand : .bandSplit, sections)
         }

@@ -63,7 +63,6 @@ package struct FileNameTemplate: Sendable {
     ///
     /// Two outputs can collide if the text around their ids fits together: with `{track}_{stem}`,
     /// the id `a` with `no_vocals` and the id `a_no` with `vocals`.
-    /// - Throws: `RunError`.
     func checkIDsDecide(outputs: [String], format: OutputFormat) throws(RunError) {
         // No id has a control character.
         let mark: Unicode.Scalar = "\u{1}"

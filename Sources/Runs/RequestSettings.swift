@@ -15,7 +15,6 @@ extension RequestSettings {
     /// Sets fields in their order, and checks the request as far as that needs no model.
     ///
     /// - Returns: names of the fields that are set to something else than false.
-    /// - Throws: `RequestError`.
     package mutating func set(
         _ fields: [(name: String, value: String)]
     ) throws(RequestError) -> [String] {
@@ -32,8 +31,6 @@ extension RequestSettings {
     }
 
     /// Sets the fields of a JSON object.
-    ///
-    /// - Throws: `RequestError`.
     package init(json: String) throws(RequestError) {
         self.init()
         _ = try set(SeparationRequest.fields(ofJSON: json))

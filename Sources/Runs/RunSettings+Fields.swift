@@ -70,8 +70,6 @@ extension RunSettings: RequestSettings {
     ]
 
     /// The settings that fields make.
-    ///
-    /// - Throws: `RequestError`.
     package init(
         fields: [(name: String, value: String)]
     ) throws(RequestError) {
@@ -97,8 +95,6 @@ extension RunSettings: RequestSettings {
     }
 
     /// The settings of a JSON object. A file name template is below the folder of the run.
-    ///
-    /// - Throws: `RunError`.
     package init(json: String) throws(RunError) {
         do throws(RequestError) {
             try self.init(fields: SeparationRequest.fields(ofJSON: json))

@@ -23,8 +23,6 @@ final class DataFolder: Sendable {
     private static let folders = ["uploads", "inputs", "results", "cache", "tmp"]
 
     /// Creates and locks the folder, and removes unfinished files of an earlier run.
-    ///
-    /// - Throws: ``ServiceError``.
     init(_ path: String) throws(ServiceError) {
         let path = FilePath.absolute(path)
         self.path = path
@@ -63,7 +61,6 @@ final class DataFolder: Sendable {
     /// Moves the database and all files that belong to it to another folder.
     ///
     /// - Returns: that folder.
-    /// - Throws: ``ServiceError``.
     func setAside() throws(ServiceError) -> String {
         let first = "\(path)/damaged-\(Int(Timestamp.now))"
         var (aside, number) = (first, 1)

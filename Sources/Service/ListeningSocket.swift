@@ -12,7 +12,6 @@ final class ListeningSocket: Sendable {
     /// - Parameters:
     ///   - host: an address, or `localhost`.
     ///   - port: 0 takes any free port.
-    /// - Throws: ``ServiceError``.
     init(host: String, port: Int) throws(ServiceError) {
         self.host = host
         let text = host == "localhost" ? "127.0.0.1" : host

@@ -165,8 +165,6 @@ final class LoadedModels: Sendable {
         PublishedModel.all.map(\.name) + [ModelStore.demoModel] + LinkedModel.all.map(\.name)
 
     /// The model with a name on this machine, with those that follow it. Nothing is fetched.
-    ///
-    /// - Throws: `Problem`.
     func model(
         _ name: String?, then following: [SeparationRequest.Following]?
     ) throws(Problem) -> InstalledModel {
@@ -194,7 +192,6 @@ final class LoadedModels: Sendable {
     /// The model with a name on this machine; the service's own for nil. Nothing is fetched.
     ///
     /// - Parameter field: the option that names the model, for errors.
-    /// - Throws: `Problem`.
     func model(_ name: String?, field: String = "model") throws(Problem) -> InstalledModel {
         let (readiness, own, known) = state.withLock {
             ($0.readiness, $0.own, name.flatMap { [models = $0.models] in models[$0] })

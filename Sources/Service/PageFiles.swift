@@ -39,8 +39,6 @@ struct PageFile: Sendable {
         .map(PageFile.init)
 
     /// The files of a folder that `tools/build_web` has made.
-    ///
-    /// - Throws: ``ServiceError``.
     static func files(in folder: String) throws(ServiceError) -> [PageFile] {
         do {
             let names = try FilePath.names(in: folder)

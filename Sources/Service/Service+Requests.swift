@@ -176,16 +176,12 @@ extension Service {
     }
 
     /// The job of a request.
-    ///
-    /// - Throws: `Problem`.
     func job(of request: Request) throws(Problem) -> Job {
         try snapshot(of: request).job
     }
 
     /// The job of a request, if it has results: one that is done, or was cancelled after its first
     /// stems.
-    ///
-    /// - Throws: `Problem`.
     func jobWithResults(of request: Request) throws(Problem) -> Job {
         let job = try job(of: request)
         guard job.state == .done || job.state == .cancelled && !job.stems.isEmpty else {

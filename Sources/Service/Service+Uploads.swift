@@ -6,8 +6,6 @@ import System
 
 extension Service {
     /// Prepares to receive a sound, unless the request will certainly be refused.
-    ///
-    /// - Throws: `Problem`.
     func beginUpload(_ request: Request) throws(Problem) {
         if request.route?.operation != .createJob { _ = try wanted(request) }
         let options = try SeparationRequest(fields: optionFields(of: request))

@@ -81,7 +81,6 @@ final class Upload {
     /// Completes the file.
     ///
     /// - Returns: the SHA-256 of the sound.
-    /// - Throws: `Problem`.
     func finish() throws(Problem) -> String {
         if let form {
             self.form = nil

@@ -48,8 +48,6 @@ package struct StoredTensor: Sendable, Equatable {
     }
 
     /// Checks that a tensor's values have the size that its shape and type require.
-    ///
-    /// - Throws: `FormatFailure`.
     static func check(
         _ found: Int, isSizeOf name: String, expectedBytes: Int, at offset: Int
     ) throws(FormatFailure) {

@@ -8,8 +8,6 @@ extension FilePath {
     }
 
     /// Names of a folder's entries as C strings with their zero byte, unsorted.
-    ///
-    /// - Throws: ``SystemError``.
     package static func rawEntries(of folder: String) throws(SystemError) -> [[CChar]] {
         guard let stream = opendir(folder) else { throw .last }
         defer { closedir(stream) }
@@ -28,8 +26,6 @@ extension FilePath {
     }
 
     /// Names of a folder's entries, unsorted. U+FFFD stands for bytes that aren't UTF-8.
-    ///
-    /// - Throws: ``SystemError``.
     package static func names(in folder: String) throws(SystemError) -> [String] {
         try rawEntries(of: folder).map { name in
             name.withUnsafeBufferPointer { String(cString: $0.baseAddress!) }
@@ -42,8 +38,6 @@ extension FilePath {
     }
 
     /// Makes a folder and its parents, unless they exist.
-    ///
-    /// - Throws: ``SystemError``.
     package static func makeFolder(_ path: String) throws(SystemError) {
         if isFolder(path) { return }
         let parent = folder(of: path)

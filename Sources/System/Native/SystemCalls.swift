@@ -36,7 +36,6 @@ package func writeAll(
 /// Fills a buffer from a byte offset of a file.
 ///
 /// - Returns: the number of bytes read, fewer than asked for only at the end of the file.
-/// - Throws: ``SystemError``.
 package func readAll(
     into buffer: UnsafeMutableRawBufferPointer, from descriptor: Int32, at offset: Int
 ) throws(SystemError) -> Int {

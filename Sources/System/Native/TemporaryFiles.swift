@@ -12,7 +12,6 @@ package enum TemporaryFiles {
     /// Makes and locks a file with a name of its own.
     ///
     /// - Parameter folder: "" for the current one.
-    /// - Throws: ``SystemError``.
     fileprivate static func create(
         in folder: String
     ) throws(SystemError) -> (path: String, descriptor: Int32) {
@@ -39,7 +38,6 @@ package enum TemporaryFiles {
     /// closed, even if the process is killed.
     ///
     /// - Parameter folder: nil for the system's folder of temporary files.
-    /// - Throws: ``SystemError``.
     package static func createUnnamed(in folder: String?) throws(SystemError) -> Int32 {
         let file = try create(in: folder ?? FilePath.temporaryFolder)
         unlink(file.path)
@@ -120,7 +118,6 @@ package final class UnfinishedFile {
     private let temporaryPath: String?
     private var isOpen = true
 
-    /// - Throws: ``SystemError``.
     package init(_ path: String) throws(SystemError) {
         target = try OutputTarget(path)
         switch target {

@@ -17,7 +17,6 @@ extension SeparationRequest {
     /// Checks the request as a whole, as far as that needs no model.
     ///
     /// - Parameter given: names of the fields that were set to something else than false.
-    /// - Throws: `RequestError`.
     package func validate(given: [String]) throws(RequestError) {
         for group in SeparationRequest.exclusive {
             let together = group.filter(given.contains)

@@ -6,7 +6,6 @@ extension SeparationRequest {
     /// The request of a JSON object, which a door takes.
     ///
     /// - Parameter scopes: what its fields may decide.
-    /// - Throws: `RequestError`.
     package init(json: String, of scopes: Set<FieldScope>) throws(RequestError) {
         self.init()
         _ = try set(SeparationRequest.fields(ofJSON: json), of: scopes)
@@ -19,7 +18,6 @@ extension SeparationRequest {
     ///   - setOther: sets a field of the door, and returns whether it is a flag; nil if there is none of
     ///     that name.
     /// - Returns: names of the fields that are set to something else than false.
-    /// - Throws: `RequestError`.
     package mutating func set(
         _ fields: [(name: String, value: String)], of scopes: Set<FieldScope>,
         other setOther: (_ name: String, _ value: String) throws(RequestError) -> Bool? = {

@@ -10,8 +10,6 @@
 /// The zip format of the official `.th` checkpoints.
 enum TorchArchive {
     /// Reads the pickle and finds the storages.
-    ///
-    /// - Throws: `FormatFailure`.
     static func read(_ file: FileBytes) throws(FormatFailure) -> CheckpointContents {
         let entries = try ZipArchive(file).entries
         let pickles = entries.values.filter {

@@ -19,8 +19,6 @@ enum TorchLegacy {
     private static let protocolVersion = 1001
 
     /// Reads the pickles and walks over the storages.
-    ///
-    /// - Throws: `FormatFailure`.
     static func read(_ file: FileBytes) throws(FormatFailure) -> CheckpointContents {
         var cursor = ByteCursor(file)
         _ = try Unpickled(&cursor)

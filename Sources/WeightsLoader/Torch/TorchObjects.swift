@@ -35,8 +35,6 @@ struct Unpickled {
     let objects: TorchObjects
 
     /// Runs the pickle at the cursor and moves the cursor to its end.
-    ///
-    /// - Throws: `FormatFailure`.
     init(_ cursor: inout ByteCursor) throws(FormatFailure) {
         var machine = PickleMachine(cursor)
         root = try machine.run()

@@ -24,7 +24,6 @@ struct ONNXStateDict {
     private var source: ONNXTensors
     private var names = Set<String>()
 
-    /// - Throws: `FormatFailure`.
     init(_ graph: ONNXGraph, _ source: ONNXTensors) throws(FormatFailure) {
         self.source = source
         let named = Self.named(graph)
