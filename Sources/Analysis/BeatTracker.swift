@@ -1,5 +1,3 @@
-// Beats and bars.
-
 import System
 
 /// The beats of a track, found by dynamic programming: the sequence of frames whose onsets are strong

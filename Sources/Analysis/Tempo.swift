@@ -1,5 +1,3 @@
-// The tempo of a track from the periods of its onsets.
-
 import System
 
 /// The autocorrelation of an onset envelope, and the tempo that it shows.

@@ -1,5 +1,3 @@
-// Errors and warnings of reading, converting and writing sound files.
-
 import System
 
 /// A sound file could not be read, converted or written.

@@ -1,5 +1,3 @@
-// Kinds of sound files, by file name extension.
-
 import System
 
 /// A kind of sound file by its file name extension. The decoder looks at the content instead.

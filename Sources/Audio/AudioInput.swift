@@ -1,5 +1,3 @@
-// A track to read: a file of any format, an unseekable stream that is spooled to a file, or samples.
-
 import System
 
 /// A track that can be read more than once, by several readers at a time.

@@ -1,5 +1,3 @@
-// Encoding, block by block.
-
 /// A sound file or a stream that is being written.
 ///
 /// A file has a temporary name in the same folder until ``finish()``; without that call no file is

@@ -1,5 +1,3 @@
-// The destination of a written signal.
-
 /// Destination of encoded bytes.
 public enum OutputDestination: Sendable, Equatable {
     /// A file, which appears under this name only when it is complete. Its folder must exist.

@@ -1,5 +1,3 @@
-// The encoders' protocol, and the encoder of PCM.
-
 /// Packs blocks of samples into a container. Failures of the sink are in ``OutputSink/failure``.
 protocol SampleEncoder: AnyObject {
     func append(_ block: EncodedBlock) throws(AudioError)

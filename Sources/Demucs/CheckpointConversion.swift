@@ -1,5 +1,3 @@
-// Conversion of any readable checkpoint to the official safetensors layout.
-
 import HTDemucs
 import Tensor
 import WeightsLoader

@@ -1,5 +1,3 @@
-// The part of a recording that is separated.
-
 import Audio
 import Tracks
 

@@ -1,5 +1,3 @@
-// A separation in progress: audio comes as a whole or in blocks, and signals leave in blocks.
-
 import Audio
 import Signal
 import System

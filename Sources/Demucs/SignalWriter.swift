@@ -1,5 +1,3 @@
-// Writes one signal from separated stems into a file.
-
 import Audio
 import Signal
 import System

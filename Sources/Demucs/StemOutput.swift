@@ -1,5 +1,3 @@
-// Outputs of a separation, with their destinations.
-
 import Audio
 
 /// One signal that a separation writes.

@@ -1,5 +1,3 @@
-// Segments of music or noise for the calibration of a quantisation.
-
 import Audio
 import Demucs
 import System

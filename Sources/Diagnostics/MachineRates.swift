@@ -1,5 +1,3 @@
-// The peak rates of this machine, to compare with a network's rates.
-
 import Layers
 import System
 import Tensor

@@ -1,5 +1,3 @@
-// Errors of scoring a track.
-
 import System
 
 /// Stems that can't be scored.

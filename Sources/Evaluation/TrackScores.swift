@@ -1,5 +1,3 @@
-// The scores of one track's stems.
-
 import Audio
 
 /// A score of an estimate, in dB. Raw values are names in files.

@@ -1,5 +1,3 @@
-// Retries and waits of a download, and its events.
-
 import ModelZoo
 
 /// Retries and waits of a download.

@@ -1,5 +1,3 @@
-// The head of a server's reply.
-
 import CCurl
 import System
 

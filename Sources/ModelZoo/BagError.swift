@@ -1,5 +1,3 @@
-// Errors of a bag of models.
-
 import System
 
 /// A bag of models can't be used.

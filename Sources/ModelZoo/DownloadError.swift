@@ -1,5 +1,3 @@
-// Errors of downloads.
-
 import System
 
 /// A file could not be downloaded.

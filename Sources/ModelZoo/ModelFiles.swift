@@ -1,5 +1,3 @@
-// The files of a model on this machine, from which a separator is made.
-
 import System
 import WeightsLoader
 

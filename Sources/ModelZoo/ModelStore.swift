@@ -1,5 +1,3 @@
-// Finds a model's files by its name: the folders that are searched, and their order.
-
 import System
 
 /// Finds published and local models by name on this machine. The module `ModelDownloads` fetches

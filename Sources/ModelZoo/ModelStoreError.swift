@@ -1,5 +1,3 @@
-// Errors of finding and fetching a named model.
-
 import System
 
 /// A named model can't be found or fetched.

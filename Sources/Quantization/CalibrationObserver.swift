@@ -1,5 +1,3 @@
-// Observers of a calibration: the layers of a model, and the matrix products of each layer.
-
 import HTDemucs
 import Layers
 import Synchronization

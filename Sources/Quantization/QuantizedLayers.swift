@@ -1,5 +1,3 @@
-// The quantised layers of a model: scales, INT8 weights, and corrected biases.
-
 import HTDemucs
 import Layers
 import Signal

@@ -1,5 +1,3 @@
-// The bands of a spectrogram: which bins each band of a RoFormer sees.
-
 import System
 
 /// The bins of each band. The bands of BS-RoFormer follow one another; those of Mel-Band RoFormer

@@ -1,5 +1,3 @@
-// Paths of a track's outputs.
-
 import Demucs
 
 /// A template in the syntax of Python's format strings: `{track}/{stem}.{ext}`, `{{` and `}}` for braces.

@@ -1,5 +1,3 @@
-// The open file of a manifest, and its lines.
-
 import Audio
 import System
 

@@ -1,5 +1,3 @@
-// Settings that hold a request: one table of names for its fields and those of a door.
-
 import Demucs
 
 /// What a caller sets by names: the fields of a request, and those of the door that takes it.

@@ -1,5 +1,3 @@
-// The reports of a run while it goes on.
-
 import Demucs
 import System
 

@@ -1,5 +1,3 @@
-// The model of a run.
-
 import Demucs
 import ModelZoo
 import System

@@ -1,5 +1,3 @@
-// The analysis of a track while its files are written.
-
 import Analysis
 import Demucs
 import Tensor

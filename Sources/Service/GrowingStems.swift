@@ -1,5 +1,3 @@
-// The stems of a running job, as far as they are finished.
-
 import Audio
 import Demucs
 import Signal

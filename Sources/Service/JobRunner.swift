@@ -1,5 +1,3 @@
-// Runs jobs one after the other.
-
 import Audio
 import Demucs
 import System

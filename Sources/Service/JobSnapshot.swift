@@ -1,5 +1,3 @@
-// A job at one moment, as clients see it.
-
 import Synchronization
 import System
 

@@ -1,5 +1,3 @@
-// The libraries of the service, opened when the service starts.
-
 import CServiceLibraries
 import System
 

@@ -1,5 +1,3 @@
-// The listening socket of the service.
-
 import System
 
 /// A socket that listens.

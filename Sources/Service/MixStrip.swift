@@ -1,5 +1,3 @@
-// Gain and pan of a stem in a mix.
-
 import Audio
 import System
 

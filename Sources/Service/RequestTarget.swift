@@ -1,6 +1,5 @@
 // The target of a request: path and query, decoded strictly.
 
-/// A path and a query.
 struct RequestTarget: Sendable, Equatable {
     /// Decoded segments of the path: `["v1", "separations"]`; empty for the root.
     let segments: [String]

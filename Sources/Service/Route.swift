@@ -1,5 +1,3 @@
-// The addresses of the service.
-
 /// An address with its method, and what its requests and replies are; ``OpenAPI`` describes them.
 struct Route: Sendable {
     /// The name is the id of the operation in the description.

@@ -1,5 +1,3 @@
-// The part of the stems that a request asks for: "from" and "to" in seconds.
-
 import System
 
 /// A part of the stems in seconds, by default all.

@@ -1,5 +1,3 @@
-// The tokens of a service's users.
-
 import System
 
 /// The tokens of a file: each line is a token, or `NAME:TOKEN` for a user who has jobs of their own.

@@ -1,5 +1,3 @@
-// The median, for scores and timings.
-
 /// The median of the values that are not NaN: the mean of the middle two if their count is even,
 /// NaN if there are none.
 ///

@@ -1,5 +1,3 @@
-// The format of a written signal.
-
 /// A container with its sample format.
 public struct OutputFormat: Sendable, Equatable {
     /// The container of the samples.

@@ -1,5 +1,3 @@
-// Padding of the signal before the STFT.
-
 /// The index map of a reflection padding that also works for inputs shorter than the padding.
 ///
 /// Reflection leaves out the edge sample, so it needs an input longer than the padding. A shorter

@@ -1,5 +1,3 @@
-// Signal-to-noise ratio (SNR) of a signal against a reference.
-
 /// Energies of a reference and of the differences from it, added up in double precision.
 package struct SignalToNoise: Sendable, Equatable {
     /// Σ reference²

@@ -1,5 +1,3 @@
-// Cancellation of long work.
-
 import Synchronization
 
 /// A flag that any thread can set and that long work checks: a separation does it between two

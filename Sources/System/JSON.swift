@@ -1,6 +1,5 @@
 // A JSON value. ``JSONCursor`` reads it from a text; Native/JSON+Coding.swift writes it.
 
-/// A JSON value.
 package enum JSON: Sendable, Equatable {
     case object([String: JSON])
     case array([JSON])

@@ -1,6 +1,5 @@
 // Schemas of JSON values. Reference: JSON Schema 2020-12, as OpenAPI 3.1 uses it.
 
-/// A schema that describes JSON values.
 package struct JSONSchema: Sendable, Equatable {
     private let keywords: [String: JSON]
 

@@ -1,5 +1,3 @@
-// How far a separation has come.
-
 /// Progress of a separation.
 public struct SeparationProgress: Sendable, Equatable {
     /// A segment that begins or has ended.

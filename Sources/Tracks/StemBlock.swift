@@ -1,5 +1,3 @@
-// Finished samples of a separation.
-
 import Signal
 
 /// The next finished samples of all stems, and the track's samples at the same place.

@@ -1,5 +1,3 @@
-// The rules of a family of models for a track.
-
 import HTDemucs
 
 /// How a family of models treats a track: its format, its segments, and their padding. A family has

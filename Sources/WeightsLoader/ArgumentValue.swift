@@ -1,5 +1,3 @@
-// The Python values of constructor arguments in checkpoints.
-
 import System
 
 /// A constructor argument with Python's types: `True` is not 1, and 4 is not 4.0.

@@ -1,5 +1,3 @@
-// The bytes of a file, from any source.
-
 /// The bytes of a whole file in memory: a buffer of the caller's, or a ``MappedFile``.
 package class FileBytes: @unchecked Sendable {
     // @unchecked: the bytes are read-only.

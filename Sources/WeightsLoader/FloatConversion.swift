@@ -1,5 +1,3 @@
-// Conversion between float32 and the smaller floats that checkpoints store.
-
 /// Exact conversion of stored floats (float32, float16 and bfloat16, little-endian) to float32.
 package enum Widening {
     /// Widens `bytes` into `output`.

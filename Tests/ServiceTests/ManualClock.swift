@@ -1,5 +1,3 @@
-// A clock that tests advance.
-
 import Service
 import Synchronization
 import System

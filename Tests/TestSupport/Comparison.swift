@@ -1,5 +1,3 @@
-// The error of a result against its golden values, in the measures of the tests.
-
 import Foundation
 import Signal
 

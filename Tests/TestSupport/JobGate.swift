@@ -1,5 +1,3 @@
-// A gate at which tests stop jobs of the service.
-
 import System
 
 /// A gate before one segment of every job.

@@ -1,5 +1,3 @@
-// Waits for states of which there are no events.
-
 import Foundation
 
 /// Waits until a state is reached, which is asked for every 2 ms.

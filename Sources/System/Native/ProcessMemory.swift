@@ -1,5 +1,3 @@
-// The memory of this process.
-
 /// Peak resident memory of this process, in bytes; 0 if the system doesn't report it.
 ///
 /// On Linux the peak of `getrusage` includes that of the parent process; the peak in

@@ -1,5 +1,3 @@
-// A part of a track.
-
 /// A part of a track, separated as if it were the whole file; the statistics are the part's own.
 public struct Excerpt: Sendable, Equatable {
     /// Start in seconds, from 0.

@@ -1,5 +1,3 @@
-// How the signals of a track are written.
-
 import Signal
 
 /// Options for writing the signals of a track.

@@ -1,5 +1,3 @@
-// The signals of a separation, and the stems that they are made of.
-
 /// The signal of an output. Sums run over the stems in the model's order, as in the reference.
 public enum StemSignal: Sendable, Equatable {
     /// A stem of the model, `vocals`.

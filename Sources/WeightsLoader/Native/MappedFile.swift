@@ -1,5 +1,3 @@
-// A file mapped into memory, read-only.
-
 import System
 
 /// A read-only memory mapping of a file, released with its last reference.

@@ -1,6 +1,5 @@
 // Detection of ONNX files. Their reader is in Native.
 
-/// The ONNX format of exported graphs.
 enum ONNX {
     /// Whether a file begins like a `ModelProto`: field 1, the IR version, then another field.
     static func isStart(_ bytes: [UInt8]) -> Bool {
