@@ -13,7 +13,6 @@ import Tensor
 package struct FrameSpectra {
     let frameSamples: Int
     let hopSamples: Int
-    /// Bins of a spectrum.
     var bins: Int { fft.bins }
 
     private let fft: RealFFT

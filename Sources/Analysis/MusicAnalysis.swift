@@ -38,7 +38,6 @@ package struct MusicAnalyzer {
         case bass
         case other
 
-        /// Weight of the part's onsets.
         var onsetWeight: Float {
             switch self {
             case .drums: 1

@@ -14,7 +14,6 @@ public enum AudioFile {
     /// Most samples that are held in memory, over all channels: 8 GiB, six hours of stereo.
     private static let maximumValues = 1 << 31
 
-    /// Decodes a whole file.
     package static func read(_ path: String) throws -> DecodedAudio {
         try read(AudioInput(path: path))
     }

@@ -4,7 +4,6 @@ import System
 
 /// The command `ffmpeg`, which is optional.
 package struct FFmpeg: Sendable {
-    /// Path of the command.
     let path: String
 
     package init(path: String) {

@@ -1,7 +1,6 @@
 // Boxes of the ISO base media file format, ISO/IEC 14496-12: a size, a type of four characters, and
 // bytes or more boxes.
 
-/// A box in memory.
 struct ISOBox: Equatable {
     enum Content: Equatable {
         case bytes([UInt8])
@@ -59,7 +58,6 @@ struct ISOBox: Equatable {
 
     // MARK: - Writing
 
-    /// The box as bytes of a file.
     var bytes: [UInt8] {
         let content =
             switch content {

@@ -52,7 +52,6 @@ final class OutputSink {
         discard()
     }
 
-    /// Appends bytes.
     func append(_ bytes: UnsafeRawBufferPointer) {
         hash?.update(bytes)
         transfer(bytes) { System.write(descriptor, $0, $1) }
@@ -63,7 +62,6 @@ final class OutputSink {
         bytes.withUnsafeBytes { append($0) }
     }
 
-    /// Replaces bytes that were written.
     func replace(at offset: Int, _ bytes: UnsafeRawBufferPointer) {
         precondition(canReplace && offset >= 0 && offset + bytes.count <= countBytes)
         hash = nil

@@ -71,7 +71,6 @@ package struct StemFileFormat: Sendable, Equatable {
     }
 }
 
-/// A track of a stem file.
 package struct StemFileTrack: Sendable {
     let name: String
     /// An open WAV file.

@@ -89,7 +89,6 @@ extension CallError {
 }
 
 extension sd_status {
-    /// The status of an error by its cause.
     package init(_ cause: ErrorCause) {
         self =
             switch cause {

@@ -43,7 +43,6 @@ final class LoadedModel: @unchecked Sendable {
     // @unchecked: the strings are written once, in the initialiser.
     let separator: Separator
     let files: ModelFiles
-    /// Where the model was found.
     private let store: ModelStore
     let log: Log
     /// Threads and precision of the model's own engine, for a trace.

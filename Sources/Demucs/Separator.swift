@@ -93,7 +93,6 @@ public final class Separator: Sendable {
             stems: names, networks: workers[0].networks.compactMap(\.self))
     }
 
-    /// The followers that give a wanted stem.
     private static func followers(
         of opened: OpenedModel, _ sources: StemSources, wanted: [String], _ backends: [Backend]
     ) throws -> [Int: Separator] {
@@ -119,7 +118,6 @@ public final class Separator: Sendable {
     /// All stems that the model has, also those that are not loaded.
     package var stems: ModelStems { stemSources.names }
 
-    /// Threads of all workers.
     private var threads: Int { workers.reduce(0) { $0 + $1.backend.threads } }
 
     /// Checks options against this model, as `separate` does.

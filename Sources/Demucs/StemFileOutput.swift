@@ -39,7 +39,6 @@ package final class StemFileWriter: Sendable {
 
     /// Outputs of the mix, then of the stems, each to a temporary file.
     let tracks: [StemOutput]
-    /// Output options of the temporary files.
     let trackOptions: OutputOptions
 
     var path: String { output.path }

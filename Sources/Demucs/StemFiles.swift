@@ -122,7 +122,6 @@ package final class StemFiles: Sendable {
     }
 }
 
-/// Results by writer.
 private final class Results<Value: Sendable>: Sendable {
     let values: Mutex<[Result<Value, any Error>?]>
 

@@ -136,7 +136,6 @@ package final class StemPipeline {
         return Rest(reader: spool.reader(), followers: pipelines)
     }
 
-    /// Sets the segments that the followers are expected to have.
     func expect(segmentsOfFollowers counts: [Int]) { progress.expected = [0] + counts }
 }
 

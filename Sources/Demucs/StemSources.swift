@@ -42,7 +42,6 @@ package struct StemSources: Sendable {
         return first.giving(sources.indices.filter { needed.contains(sources[$0]) })
     }
 
-    /// Whether a follower gives a wanted stem.
     private func gives(_ follower: Follower, _ wanted: [String]) -> Bool {
         follower.names.contains(where: wanted.contains)
     }

@@ -9,7 +9,6 @@ import Tensor
 import WeightsLoader
 
 extension Benchmark {
-    /// A network to measure.
     package enum Network: Sendable {
         /// The files of a model with one checkpoint.
         case checkpoint(ModelFiles)

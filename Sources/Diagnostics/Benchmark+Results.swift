@@ -66,7 +66,6 @@ extension Benchmark {
         /// SDR of each stem in dB, by its name; nil without references.
         package let sdr: [String: Double]?
 
-        /// Seconds of audio processed in a second.
         package var realtimeFactor: Double { audioSeconds / seconds }
     }
 

@@ -9,7 +9,6 @@ import WeightsLoader
 
 /// Times a network on one segment of noise in several precisions, and on a track if one is given.
 package struct Benchmark {
-    /// A track to separate.
     package struct Track {
         let audio: PlanarAudio
         /// The SDR of each stem in dB, by its name.

@@ -5,7 +5,6 @@ import CCurl
 import ModelZoo
 import System
 
-/// An address as libcurl reads it.
 struct Address: Sendable {
     /// The address to request: without user and password, which are never sent.
     let request: String

@@ -12,7 +12,6 @@
 import ModelZoo
 import System
 
-/// A file to be downloaded.
 package struct Download {
     private let source: Address
     /// Final path of the file.

@@ -76,7 +76,6 @@ extension ModelStore {
         }
     }
 
-    /// Source from which a model can be fetched.
     private enum Source {
         /// The bag of a hub repository and its checkpoints.
         case hubBag(HubRepository)

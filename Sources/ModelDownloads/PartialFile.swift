@@ -19,7 +19,6 @@ struct FileOrigin: Codable, Equatable {
     var countBytes: Int?
     /// The file's SHA-256 as the hub states it, in lower case.
     var linkedSHA256: String?
-    /// SHA-256 of the finished file.
     var sha256: String?
 
     private static let sizeLimitBytes = 65_536
@@ -72,13 +71,11 @@ final class PartialFile {
 
     deinit { close(descriptor) }
 
-    /// Appends bytes.
     func append(_ bytes: UnsafeRawBufferPointer) throws(DownloadError) {
         do { try writeAll(bytes, to: descriptor) } catch { throw DownloadError(path: path, error) }
         countBytes += bytes.count
     }
 
-    /// Discards all bytes.
     func truncate() throws(DownloadError) {
         guard countBytes > 0 else { return }
         guard ftruncate(descriptor, 0) == 0, lseek(descriptor, 0, SEEK_SET) == 0 else {
@@ -92,7 +89,6 @@ final class PartialFile {
         if fsync(descriptor) != 0 && errno != EINVAL { throw DownloadError(path: path, .last) }
     }
 
-    /// The SHA-256 of all bytes.
     func checksum(isCancelled: () -> Bool) throws -> String {
         do {
             guard lseek(descriptor, 0, SEEK_SET) == 0 else { throw SystemError.last }

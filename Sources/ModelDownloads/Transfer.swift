@@ -4,7 +4,6 @@
 import CCurl
 import ModelZoo
 
-/// The outcome of a request.
 struct TransferResult {
     /// The head of the last reply; `nil` if none came.
     var head: ReplyHead?

@@ -5,7 +5,6 @@
 
 import System
 
-/// A model of another author.
 package struct LinkedModel: Sendable {
     /// A file at its author's or a mirror's address.
     package struct File: Sendable {

@@ -85,7 +85,6 @@ package struct HubRepository: Sendable, Equatable {
     /// The hub itself; `HF_ENDPOINT` can replace it.
     package static let officialEndpoint = "https://huggingface.co"
 
-    /// Address of a file of the repository.
     package func address(of file: String, at endpoint: String = officialEndpoint) -> String {
         "\(endpoint)/\(identifier)/resolve/main/\(file)"
     }

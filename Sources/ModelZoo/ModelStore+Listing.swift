@@ -61,7 +61,6 @@ extension ModelStore {
         return paths.filter(FilePath.isFile).sorted()
     }
 
-    /// The files in a folder and its subfolders, down to a depth.
     private static func files(below folder: String, depth: Int) -> [String] {
         FilePath.entries(of: folder).flatMap { name in
             let path = "\(folder)/\(name)"
@@ -70,7 +69,6 @@ extension ModelStore {
         }
     }
 
-    /// This package's own cache.
     package var ownCache: String { caches.own }
 
     /// The names of the bags and of the single checkpoints in a folder; sorted.

@@ -1,7 +1,6 @@
 // The published models that this engine runs: names, signatures, checksums.
 // Reference: the files of demucs/remote.
 
-/// A published model.
 package struct PublishedModel: Sendable {
     /// A checkpoint of the model.
     package struct Member: Sendable {
@@ -57,7 +56,6 @@ package struct PublishedModel: Sendable {
             segmentSeconds: segmentSeconds)
     }
 
-    /// The official repository of the model.
     package var hub: HubRepository { HubRepository(model: name) }
 
     private static let fourSources = ["drums", "bass", "other", "vocals"]
@@ -148,7 +146,6 @@ package struct PublishedModel: Sendable {
 
     package static func named(_ name: String) -> PublishedModel? { all.first { $0.name == name } }
 
-    /// The member with a signature, and its model.
     package static func member(_ signature: String) -> (member: Member, model: PublishedModel)? {
         for model in all {
             if let member = model.members.first(where: { $0.signature == signature }) {

@@ -27,7 +27,6 @@ struct YAMLNode: Equatable {
 
     func failure(_ problem: String) -> YAMLFailure { YAMLFailure(line: line, problem: problem) }
 
-    /// The items of a list.
     var items: [YAMLNode]? {
         if case .list(let items) = content { items } else { nil }
     }

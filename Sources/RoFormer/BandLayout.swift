@@ -6,7 +6,6 @@ package struct BandLayout: Sendable, Equatable {
     /// The bins of each band; ascending, at least one in each.
     package let bands: [Range<Int>]
 
-    /// Bins of the spectrogram.
     package let bins: Int
 
     /// The bins of all bands, counted as often as bands have them.

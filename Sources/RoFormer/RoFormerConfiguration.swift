@@ -17,7 +17,6 @@ package struct RoFormerConfiguration: Sendable, Equatable {
     package let kind: Kind
     /// Names of the stems: those of the network, then the residual.
     package let sources: [String]
-    /// Stems that the network gives.
     package let stems: Int
     /// Whether the mixture minus the network's only stem is a stem too.
     package var hasResidual: Bool { sources.count > stems }
@@ -43,7 +42,6 @@ package struct RoFormerConfiguration: Sendable, Equatable {
     /// Channels between these layers.
     package let maskChannels: Int
 
-    /// Channels of all heads.
     package var innerChannels: Int { heads * headSize }
 
     /// Hidden channels of a feed-forward block: `ff_mult` of the reference's `Transformer`.

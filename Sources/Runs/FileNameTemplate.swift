@@ -16,7 +16,6 @@ package struct FileNameTemplate: Sendable {
         _ = try path(track: ("", ""), stem: "", format: .wav(.int16))
     }
 
-    /// The template for the tracks of a model.
     func naming(model: String) -> FileNameTemplate {
         var template = self
         template.model = model

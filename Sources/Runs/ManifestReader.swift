@@ -3,7 +3,6 @@
 import Demucs
 import System
 
-/// A track of a manifest.
 struct ManifestTrack {
     let line: Int
     let id: String
@@ -11,7 +10,6 @@ struct ManifestTrack {
     /// The fields that the track sets, in the order of ``ManifestReader/fields``.
     let options: [(field: SeparationRequest.Field, value: String)]
 
-    /// The value of `stems`.
     var stems: String? { options.first { $0.field.name == "stems" }?.value }
 }
 

@@ -8,7 +8,6 @@ struct PlannedTrack {
     let input: InputTrack
     /// Paths in the order of the outputs; empty for standard output.
     let stemPaths: [String]
-    /// Path of the stem file; nil without one.
     let stemFilePath: String?
     /// The record of a complete result; nil for standard output.
     let record: SeparationRecord.Place?
@@ -21,7 +20,6 @@ struct PlannedTrack {
     /// Paths of all files; the stem file is last.
     var paths: [String] { stemPaths + (stemFilePath.map { [$0] } ?? []) }
 
-    /// The outputs with their destinations.
     func outputs(_ selected: [NamedSignal]) -> [StemOutput] {
         selected.enumerated().map { index, output in
             output.written(

@@ -15,7 +15,6 @@ package struct RunSettings: Sendable {
     package var template = FileNameTemplate()
     /// Folder for temporary files; nil for the default.
     var spoolFolder: String?
-    /// Container and codec of the stem file.
     var stemContainer: StemFileFormat.Container?
     var stemCodec: StemFileFormat.Codec?
     /// The output that is written to standard output, and no files; nil for files.

@@ -61,7 +61,6 @@ package struct SeparationRecord: Codable, Equatable {
     }
 
     var version = currentVersion
-    /// Version of the program.
     var program = SD_VERSION
     let model: Model
     let parameters: SeparationParameters

@@ -177,7 +177,6 @@ package struct SeparationRun {
         track.input.outputs ?? outputs
     }
 
-    /// The stem file of a track; nil without stem files.
     func stemFile(of track: PlannedTrack) -> StemFileOutput? {
         guard let ffmpeg, let path = track.stemFilePath, let format = settings.stemFile else {
             return nil

@@ -50,7 +50,6 @@ package struct TrackFailure {
 }
 
 extension TrackFailure.Class {
-    /// The class of an error by its cause.
     package init(_ cause: ErrorCause) {
         self =
             switch cause {

@@ -52,7 +52,6 @@ struct AccessRules: Sendable {
         return try user(of: request.header("authorization"), tokens)
     }
 
-    /// The user of a request by its token.
     private func user(
         of header: String?, _ tokens: UserTokens
     ) throws(Problem) -> String? {

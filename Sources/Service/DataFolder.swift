@@ -93,7 +93,6 @@ final class DataFolder: Sendable {
     func unfinishedResults(of id: String) -> String { "\(results)/.\(id)" }
     func cache(of id: String) -> String { "\(cache)/\(id)" }
 
-    /// Removes all files of a job.
     func removeFiles(of id: String) {
         unlink(input(id))
         for folder in [results(of: id), unfinishedResults(of: id), cache(of: id)] {

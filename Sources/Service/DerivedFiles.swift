@@ -145,7 +145,6 @@ struct DerivedFiles: Sendable {
         try writer.finish()
     }
 
-    /// Opens a stem for decoding.
     func reader(_ stem: Job.Stem, of job: Job) throws -> any RecordingReader {
         guard let file = try folder.open(folder.results, job.id, stem.file) else {
             throw DerivedFiles.gone
@@ -233,7 +232,6 @@ struct DerivedFiles: Sendable {
         return waveforms?.stemCount == job.stems.count ? waveforms : nil
     }
 
-    /// Stores the waveforms of a job.
     func store(_ waveforms: Waveforms, of id: String) throws {
         mkdir(folder.cache(of: id), 0o700)
         try replaceFile(

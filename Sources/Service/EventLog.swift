@@ -2,7 +2,6 @@
 
 import System
 
-/// The content of an event.
 enum EventContent: Sendable {
     case job(JobSnapshot)
     /// The job with this id was removed.
@@ -147,7 +146,6 @@ final class EventLog: @unchecked Sendable {
     }
 }
 
-/// The stream of events for one client.
 final class EventStream: ByteStream {
     /// The present state as events, and the id of the last event that it includes.
     typealias State = () -> (events: [EventContent], lastEvent: Int)

@@ -8,7 +8,6 @@ struct Job: Codable, Equatable, Sendable {
     enum State: String, Codable, Sendable, CaseIterable {
         case queued, running, done, failed, cancelled
 
-        /// Whether the job has ended.
         var isFinal: Bool { self != .queued && self != .running }
     }
 
@@ -110,7 +109,6 @@ struct Job: Codable, Equatable, Sendable {
     }
 }
 
-/// Progress of a running job.
 struct JobProgress: Equatable, Sendable {
     var fraction = 0.0
     var secondsLeft: Double?

@@ -180,7 +180,6 @@ struct JobIndex {
         finished.values.flatMap(\.elements).sorted().compactMap { jobs[$0.sequence]?.job }
     }
 
-    /// The job that ended first.
     var oldestFinished: Job? {
         finished.values.compactMap(\.first).min().flatMap { jobs[$0.sequence]?.job }
     }

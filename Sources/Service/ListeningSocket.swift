@@ -1,6 +1,5 @@
 import System
 
-/// A socket that listens.
 final class ListeningSocket: Sendable {
     let host: String
     let port: Int

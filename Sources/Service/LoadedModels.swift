@@ -8,7 +8,6 @@ import Synchronization
 import System
 import Tensor
 
-/// A model on this machine.
 struct InstalledModel: Sendable {
     let name: String
     let files: ModelFiles

@@ -38,7 +38,6 @@ final class Metrics: Sendable {
         }
     }
 
-    /// Counts a job that has ended.
     func count(_ job: Job) {
         counters.withLock {
             $0.jobs[job.state.rawValue, default: 0] += 1

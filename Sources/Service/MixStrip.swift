@@ -3,7 +3,6 @@ import System
 
 /// Gain and pan of a stem in a mix.
 struct MixStrip: Sendable, Equatable {
-    /// Linear gain.
     var gain: Float
     /// Pan from -1 (left) to 1 (right).
     var pan: Float = 0

@@ -5,7 +5,6 @@ import Demucs
 import System
 
 enum OpenAPI {
-    /// A parameter of a request.
     struct Parameter: Sendable {
         fileprivate let json: JSON
 
@@ -53,7 +52,6 @@ enum OpenAPI {
         }
     }
 
-    /// A reply to a request.
     struct Response: Sendable {
         fileprivate let json: JSON
 

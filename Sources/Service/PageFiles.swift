@@ -3,7 +3,6 @@
 import CPage
 import System
 
-/// A file of the page.
 struct PageFile: Sendable {
     let name: String
     let bytes: [UInt8]

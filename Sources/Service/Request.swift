@@ -5,9 +5,7 @@ import System
 
 /// A request. Used only by the thread of its connection.
 final class Request {
-    /// The target as sent.
     let rawTarget: String
-    /// The connection's socket.
     let socket: Int32
     /// The library's object for the connection.
     let connection: OpaquePointer
@@ -62,7 +60,6 @@ final class Request {
     /// The body's length by its header; nil without one.
     var announcedBytes: Int? { header("content-length").flatMap { Int($0) } }
 
-    /// Whether a body follows.
     var hasBody: Bool { (announcedBytes ?? 0) > 0 || count("transfer-encoding") > 0 }
 
     /// The bytes of the client's address; empty if the system can't tell.

@@ -5,7 +5,6 @@ import Demucs
 import System
 
 extension SeparationRequest {
-    /// Names of the field with the model.
     private static let modelNames = ["model", "name"]
 
     /// The gain of a job's stems: common, unlike in the command, because the page's mixer sums them.
@@ -75,7 +74,6 @@ extension SeparationRequest {
 // MARK: - The description
 
 extension SeparationRequest {
-    /// The fields of a form or a query.
     static var formSchema: JSONSchema {
         let values = SeparationRequest().values
         var properties = Dictionary(
@@ -91,7 +89,6 @@ extension SeparationRequest {
         return .object.with(["properties": .object(properties.mapValues(\.json))])
     }
 
-    /// The options in the JSON of a job.
     static var jobSchema: JSONSchema {
         let values = SeparationRequest().values
         var properties = Dictionary(

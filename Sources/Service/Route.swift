@@ -94,7 +94,6 @@ struct Route: Sendable {
                 + methods(of: other.route.pattern, target).joined(separator: ", "))
     }
 
-    /// The methods of a path.
     static func methods(of pattern: String, _ target: RequestTarget) -> [String] {
         all.filter { $0.parameters(in: target.segments) != nil }.map(\.method)
             .flatMap { $0 == "GET" ? ["GET", "HEAD"] : [$0] }

@@ -54,7 +54,6 @@ extension Service {
                 count: end - range.lowerBound))
     }
 
-    /// A stem as a file.
     func reply(
         _ request: Request, _ stem: Job.Stem, of job: Job, _ format: SeparationRequest.Format
     ) throws -> Reply {

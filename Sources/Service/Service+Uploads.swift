@@ -48,7 +48,6 @@ extension Service {
         request.upload = upload
     }
 
-    /// The options in a request's query.
     private func optionFields(of request: Request) -> [(name: String, value: String)] {
         request.target.query.filter { $0.name != "filename" }
     }
@@ -168,7 +167,6 @@ extension Service {
 
     // MARK: - Stems in the reply to an upload
 
-    /// The stem and the format in the address.
     private func wanted(
         _ request: Request
     ) throws(Problem) -> (stem: String, format: SeparationRequest.Format) {

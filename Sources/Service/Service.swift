@@ -7,7 +7,6 @@ import ModelZoo
 import Synchronization
 import System
 
-/// Settings of a service.
 package struct ServiceSettings: Sendable {
     package var host = "127.0.0.1"
     /// The port; 0 takes any free one.
@@ -68,7 +67,6 @@ package final class Service: Sendable {
     /// Slots for the work of requests outside the queue.
     let slots: WorkSlots
     let connections: ConnectionTable
-    /// The page's files by their names.
     let pageFiles: [String: SentFile]
     /// The files of the page that separates in the browser, by their names.
     let webFiles: [String: SentFile]
@@ -158,10 +156,8 @@ package final class Service: Sendable {
         listener = try ListeningSocket(host: settings.host, port: settings.port)
     }
 
-    /// The port that the service listens on.
     package var port: Int { listener.port }
 
-    /// Names of the page's files.
     package static var pageFiles: [String] { PageFile.all.map(\.name) }
 
     /// The address of the service, `http://127.0.0.1:8765`.
@@ -266,7 +262,6 @@ package final class Service: Sendable {
         for thread in threads.withLock({ $0 }) { thread.join() }
     }
 
-    /// Repeats an action until the service ends.
     private func repeatUntilEnd(every seconds: Double, _ action: () -> Void) {
         while !isClosing.load(ordering: .relaxed) {
             action()

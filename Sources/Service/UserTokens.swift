@@ -55,7 +55,6 @@ struct UserTokens: Sendable {
             Entry(digest: digest, user: name.map { String(decoding: $0, as: UTF8.self) }))
     }
 
-    /// The number of users.
     var userCount: Int { Set(entries.map(\.user)).count }
 
     private static func isNameByte(_ byte: UInt8) -> Bool {

@@ -5,7 +5,6 @@ import Audio
 import Signal
 import System
 
-/// The waveforms of the stems of a job.
 struct Waveforms {
     /// Samples of a block: 6 ms at 44,100 Hz.
     static let blockSamples = 256

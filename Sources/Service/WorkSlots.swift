@@ -18,7 +18,6 @@ final class WorkSlots: @unchecked Sendable {
     /// Slots for all work; uploads may take one more.
     private let count: Int
     private let condition = Condition()
-    /// Work by its key.
     private var underWay: [String: Work] = [:]
     private var waiting: [Work] = []
     /// Ticket of the request whose turn it is; nil if it has to wait for a slot or a key.

@@ -57,7 +57,6 @@ public enum SampleFormat: String, Sendable, CaseIterable {
     /// 32-bit floats.
     case float32
 
-    /// Size of a sample in bytes.
     package var sampleBytes: Int {
         switch self {
         case .int16: 2

@@ -14,7 +14,6 @@ package struct STFT: Sendable {
     /// Samples from one frame to the next.
     package let hop: Int
 
-    /// Bins that are kept.
     package var bins: Int { fft.bins }
 
     /// How a signal is cut into frames.

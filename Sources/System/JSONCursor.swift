@@ -116,7 +116,6 @@ package struct JSONCursor {
         return value
     }
 
-    /// Reads any value.
     package mutating func value() throws(JSONError) -> JSON {
         skipSpace()
         guard position < text.count else { throw failure("expected a value, found \(found)") }

@@ -1,13 +1,11 @@
 // Numbers as text in messages, reports and names, as C's `printf` writes them.
 
 extension Double {
-    /// The number with a fixed number of decimals.
     package func fixed(_ digits: Int) -> String { printed("f", digits) }
 
     /// The number with one digit before the point, and an exponent: `1.50e-07`.
     package func scientific(_ digits: Int) -> String { printed("e", digits) }
 
-    /// The number rounded to a number of significant digits.
     package func significant(_ digits: Int) -> String { printed("g", digits) }
 
     private func printed(_ form: Unicode.Scalar, _ digits: Int) -> String {

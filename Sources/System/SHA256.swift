@@ -36,7 +36,6 @@ package struct SHA256: Sendable {
         pending.append(contentsOf: rest)
     }
 
-    /// Takes the next bytes.
     package mutating func update(_ bytes: [UInt8]) {
         bytes.withUnsafeBytes { update($0) }
     }

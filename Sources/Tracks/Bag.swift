@@ -7,7 +7,6 @@
 /// A stem is the sum of the members' outputs, each times its weight for that source, divided by the
 /// sum of the weights. A member with no weight in any wanted stem does not run.
 package struct Bag: Sendable {
-    /// A network of the bag.
     package struct Member: Sendable {
         package let rules: TrackRules
         /// The member's weight for each source, `[source]`.
@@ -70,7 +69,6 @@ package struct Bag: Sendable {
         }
     }
 
-    /// Whether the stems need a member.
     package func needs(member index: Int) -> Bool { !contributions(ofMember: index).isEmpty }
 
     /// Rows of the member's output `[source × channel]` that its contributions come from.

@@ -62,7 +62,6 @@ extension SegmentPlan {
         }
     }
 
-    /// Where a segment begins.
     func start(ofSegment index: Int) -> Int { index * strideSamples }
 
     /// The first segment that reaches past a position of the track. Those before it change nothing

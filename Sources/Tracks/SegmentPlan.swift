@@ -65,7 +65,6 @@ package struct SegmentPlan: Sendable {
         self.ends = ends
     }
 
-    /// One segment for a whole track.
     private static func whole(
         _ rules: TrackRules, _ options: SeparationOptions, trackSamples: Int
     ) throws(SeparationError) -> SegmentPlan {

@@ -11,7 +11,6 @@ import Tensor
 struct ShiftedPass {
     /// Index of the network.
     let member: Int
-    /// Index of the shift.
     private let shift: Int
     private let plan: SegmentPlan
     /// Rows of the network's output that are kept; row `source · channels + channel` is a channel of
@@ -71,7 +70,6 @@ struct ShiftedPass {
             rowCount: rows.count, start: firstSample)
     }
 
-    /// Ends a live track.
     mutating func end(trackSamples: Int) {
         self.trackSamples = trackSamples
         // A track that is too short for a reflection has not had its first segment yet.

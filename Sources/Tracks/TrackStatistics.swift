@@ -38,7 +38,6 @@ package struct TrackStatistics: Sendable {
 
     package init() {}
 
-    /// Adds samples of a track.
     package mutating func add(_ audio: PlanarAudio) {
         peak = max(peak, audio.peak)
         let channelCount = Float(audio.channelCount)

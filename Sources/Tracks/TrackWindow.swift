@@ -28,7 +28,6 @@ package struct TrackWindow {
         held = PlanarAudio(channelCount: track.channelCount, sampleRateHz: track.sampleRateHz)
     }
 
-    /// The window of a live track.
     init(liveChannels channelCount: Int, sampleRateHz: Int, normalization: Normalization) {
         self.normalization = normalization
         stream = nil
@@ -44,7 +43,6 @@ package struct TrackWindow {
         held.append(audio)
     }
 
-    /// Ends a live track.
     mutating func endTrack() {
         precondition(stream == nil && sampleCount == nil)
         sampleCount = end
@@ -134,7 +132,6 @@ package struct TrackWindow {
         held[range.lowerBound - base..<range.upperBound - base]
     }
 
-    /// Drops the samples before a position.
     package mutating func forget(before position: Int) {
         let count = min(position - base, held.sampleCount)
         guard count > 0 else { return }

@@ -14,7 +14,6 @@ enum FormatFailure: Error {
 
     init(unsupported problem: String) { self = .unsupported(problem: problem) }
 
-    /// The error for a file.
     func error(_ path: String, _ format: CheckpointFormat) -> WeightsError {
         switch self {
         case .damaged(let problem, let offset):

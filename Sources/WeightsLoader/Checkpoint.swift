@@ -138,7 +138,6 @@ package struct Checkpoint: Sendable {
         return Checkpoint(path: path, format: format, contents: part, files: files)
     }
 
-    /// The tensor of that name, if the file has it.
     package func tensor(named name: String) -> StoredTensor? {
         indices[name].map { tensors[$0] }
     }

@@ -3,7 +3,6 @@
 
 import System
 
-/// The class of a model and the arguments of its constructor.
 package struct ModelArguments: Sendable, Equatable {
     /// Module and class, `demucs.htdemucs.HTDemucs`.
     package let className: String

@@ -137,7 +137,6 @@ package struct ParameterReader: Sendable {
         return scales
     }
 
-    /// The full name of the tensor `name` of this scope.
     package func fullName(_ name: String) -> String { prefix + name }
 
     /// The error for a value of the tensor `name` that INT8 can't hold.

@@ -17,7 +17,6 @@ package struct QuantizationScheme: Sendable, Equatable {
     /// Name of the scheme: symmetric, with a scale for each output channel.
     static let name = "int8-symmetric-per-channel"
     static let metadataKey = "quantization"
-    /// The name of the tensor with the scales of a quantised tensor.
     package static func scaleName(of tensor: String) -> String { tensor + ".scale" }
 
     /// The form of each quantised tensor.

@@ -2,7 +2,6 @@
 
 import System
 
-/// One tensor of a checkpoint.
 package struct StoredTensor: Sendable, Equatable {
     /// The tensor's name in the official state dict, `encoder.0.conv.weight`.
     package let name: String

@@ -8,7 +8,6 @@ struct Command: Sendable {
     /// if optional; empty for none.
     var operand = ""
     var operandHelp = ""
-    /// Completion of the operands in a shell.
     var operandCompletion = Option.Completion.file
     /// The options by their titles in the help, `WHICH STEMS`.
     let topics: KeyValuePairs<String, [Option]>

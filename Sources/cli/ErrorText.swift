@@ -7,7 +7,6 @@ import Service
 import System
 import WeightsLoader
 
-/// The text of an error that ends a command.
 func commandText(of error: any Error) -> String {
     switch error {
     case ModelStoreError.offline(let name, let folders, .requested):

@@ -58,7 +58,6 @@ extension SeparationModel {
     }
 }
 
-/// Shows downloads on the console.
 struct DownloadDisplay {
     private let console: Console
     private let isBarShown: Bool

@@ -14,7 +14,6 @@ struct Option: Sendable, Equatable {
         case folder
         case words([String])
         case wordsOrFile([String])
-        /// Names of commands.
         case commands
     }
 

@@ -6,7 +6,6 @@ import Runs
 import System
 
 struct SeparateCommand {
-    /// The arguments as typed.
     private let arguments: ParsedArguments
     private let settings: RunSettings
     private let console: Console

@@ -44,7 +44,6 @@ struct ServeCommand {
         }
     }
 
-    /// The settings from the options.
     private static func settings(
         _ arguments: ParsedArguments
     ) throws(UsageError) -> ServiceSettings {

@@ -18,7 +18,6 @@ struct StemFolderError: CausedError, CustomStringConvertible {
 /// The stems of one track as files.
 struct StemFolder {
     let path: String
-    /// File names by stem.
     private let files: [String: String]
 
     /// Extensions of the audio files that are read without ffmpeg.

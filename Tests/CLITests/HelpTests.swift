@@ -244,6 +244,7 @@ struct HelpTests {
                 """)
     }
 
+    /// The short help has the first clause of each text of the full one, in the same layout.
     @Test(arguments: [["-h"], ["separate", "-h"], ["track.wav", "-qh"]])
     func shortHelpMatchesTheSnapshot(arguments: [String]) throws {
         let run = try folder.run(arguments)

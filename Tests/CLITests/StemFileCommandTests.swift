@@ -2,7 +2,6 @@ import Foundation
 import TestSupport
 import Testing
 
-/// `--stem-file`.
 struct StemFileCommandTests {
     private let folder = TemporaryFolder()
     private static let ffmpeg = ["/usr/bin", "/usr/local/bin", "/opt/homebrew/bin"]

@@ -3,7 +3,6 @@
 import Foundation
 import Testing
 
-/// A reply.
 struct Answer {
     let status: Int
     /// Headers by lower-case name.

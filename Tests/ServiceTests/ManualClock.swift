@@ -15,7 +15,6 @@ final class ManualClock: Sendable {
 
     private var now: Double { state.withLock { $0.now } }
 
-    /// The clock for a service.
     var clock: ServiceClock {
         ServiceClock(
             now: { self.now }, sinceBoot: { self.now }, wait: { self.wait(on: $0, until: $1) })

@@ -85,7 +85,6 @@ final class RunningService {
         return connection
     }
 
-    /// Uploads a sound.
     func upload(
         _ sound: Data, query: String = "shifts=0", headers: [String] = ["X-Filename: tone.wav"]
     ) throws -> Answer {
@@ -116,7 +115,6 @@ final class RunningService {
     /// Waits until a job has the stems of its first segment, 3 seconds.
     func waitForStems(_ id: String) throws { try waitForText(["\"ready_seconds\":3"], of: id) }
 
-    /// Waits until a job runs.
     func waitUntilRunning(_ id: String) throws { try waitForState(["running"], of: id) }
 
     /// Waits for an event with one of some states of a job, or with its end.

@@ -46,7 +46,6 @@ package struct LaidOut: Equatable, Sendable {
 }
 
 extension Fixture {
-    /// The tensor with its shape.
     package func laidOut(_ name: String) throws -> LaidOut {
         LaidOut(try shape(name), try floats(name))
     }

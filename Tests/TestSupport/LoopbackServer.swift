@@ -2,7 +2,6 @@
 
 import Foundation
 
-/// A request as the server received it.
 package struct Request: Sendable {
     package let method: String
     /// The target after the method: a path, or a whole address if the server is used as a proxy.

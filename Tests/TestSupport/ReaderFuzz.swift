@@ -25,7 +25,6 @@ package struct ReaderFuzz: Sendable, CustomStringConvertible {
 
     package var description: String { fixture }
 
-    /// The undamaged file.
     private func original() throws -> [UInt8] {
         [UInt8](try Data(contentsOf: Fixture.url("weights/\(fixture)")))
     }

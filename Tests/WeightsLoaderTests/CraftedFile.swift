@@ -4,7 +4,6 @@ import Foundation
 import Testing
 import WeightsLoader
 
-/// A temporary file with given bytes.
 final class CraftedFile {
     let path: String
     private let folder: URL

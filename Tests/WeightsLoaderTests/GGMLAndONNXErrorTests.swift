@@ -74,7 +74,6 @@ struct GGMLAndONNXErrorTests {
         return bytes + [UInt8(rest)]
     }
 
-    /// An initialiser.
     private static func initializer(
         _ name: String, shape: [Int], type: Int = 1, rest: [UInt8]
     ) -> [UInt8] {
@@ -93,7 +92,6 @@ struct GGMLAndONNXErrorTests {
         number(1, 8) + field(2, Array("test".utf8)) + field(7, parts.flatMap { $0 })
     }
 
-    /// A model with one initialiser.
     private static func model(
         name: String = "encoder.0.conv.weight", shape: [Int] = [2], type: Int = 1,
         rest: [UInt8]

@@ -2,7 +2,6 @@
 
 import System
 
-/// Values that fields set.
 package protocol FieldValues: Sendable {
     /// The values without any field.
     init()

@@ -10,7 +10,6 @@
 //
 // Reference: https://github.com/sevagh/demucs.cpp.
 
-/// The ggml format of demucs.cpp.
 enum GGML {
     private static let fourSources: UInt32 = 0x646d_6334
     private static let sixSources: UInt32 = 0x646d_6336

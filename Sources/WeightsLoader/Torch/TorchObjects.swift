@@ -57,7 +57,6 @@ struct TorchObjects {
     /// Offset of the pickle's first byte, for messages.
     let offset: Int
     private(set) var made: [Made] = []
-    /// All storages, by key.
     private(set) var storages: [String: TorchStorage] = [:]
     /// Pairs that calls of `OrderedDict` have copied from lists. A list can be recalled from the
     /// memo, so that a few bytes of the pickle could copy many.

@@ -10,7 +10,6 @@ struct TorchPackage {
     private let root: PickleValue
     private let heap: PickleHeap
     private let objects: TorchObjects
-    /// Byte range of each storage, by key.
     private let storageRanges: [String: Range<Int>]
 
     /// Keys of the state dict; of demucs the first.
@@ -140,7 +139,6 @@ struct TorchPackage {
         return last
     }
 
-    /// Strides of a row-major tensor.
     private static func rowMajorStrides(_ shape: [Int]) -> [Int] {
         var stride = 1
         return shape.reversed().map { size in

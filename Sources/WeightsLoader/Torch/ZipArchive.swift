@@ -6,7 +6,6 @@
 //     [zip64 end record, its locator]      if a number doesn't fit below
 //     end record, comment
 
-/// The checked entries of an archive.
 struct ZipArchive {
     /// The first bytes of a non-empty archive.
     static let localHeaderMark = Array("PK\u{03}\u{04}".utf8)
@@ -31,7 +30,6 @@ struct ZipArchive {
         let checksum: UInt32
     }
 
-    /// The entries by name.
     let entries: [String: Entry]
 
     /// Reads the directory.

@@ -12,7 +12,6 @@
 
 import System
 
-/// The state dict of a graph.
 struct ONNXStateDict {
     private var tensors: [StoredTensor] = []
     private var traits = ModelTraits()

@@ -2,7 +2,6 @@
 
 import System
 
-/// Writes a checkpoint as a safetensors file.
 package struct SafetensorsWriter {
     /// A tensor to write.
     package struct Entry {
