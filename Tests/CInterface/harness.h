@@ -19,6 +19,10 @@ static const char *root, *folder;
 // Atomic, because threads use CHECK too.
 static _Atomic int failure_count;
 
+// The message of a call, and its size.
+static _Thread_local char why[SD_MESSAGE_BYTES];
+#define WHY why, sizeof why
+
 #define CHECK(condition, ...)                                                                      \
     do {                                                                                           \
         if (!(condition)) {                                                                        \
@@ -107,12 +111,11 @@ static inline const char *tiny_model(void) {
 }
 
 static inline sd_model *open_tiny(void) {
-    char why[SD_MESSAGE_BYTES];
     sd_open_options options;
     sd_open_options_init(&options);
     options.threads = 2;
     sd_model *model = NULL;
-    sd_status status = sd_open(tiny_model(), &options, &model, why, sizeof why);
+    sd_status status = sd_open(tiny_model(), &options, &model, WHY);
     REQUIRE(status == SD_OK, "%s", why);
     return model;
 }
@@ -194,20 +197,18 @@ static inline sd_status open_stream(sd_model *model, int32_t channels, int32_t r
 // The frames of an output.
 static inline size_t planned_frames(sd_model *model, const call_options *given, size_t frames,
                                     int32_t rate) {
-    char why[SD_MESSAGE_BYTES];
     sd_outputs outputs = {.size = sizeof outputs};
-    OK(sd_plan(model, given->settings, frames, rate, &outputs, why, sizeof why));
+    OK(sd_plan(model, given->settings, frames, rate, &outputs, WHY));
     return outputs.frames;
 }
 
 // Separates noise with the tiny model: [stem][channel][frame].
 static inline float *separate_noise(sd_model *model, size_t frames, uint64_t seed,
                                     const call_options *given) {
-    char why[SD_MESSAGE_BYTES];
     float *samples = noise(frames * CHANNELS, seed);
     float *stems = silence(frames * CHANNELS * STEMS);
     sd_audio mix = audio(samples, frames, CHANNELS, RATE, SD_PLANAR);
-    OK(separate_with(model, &mix, given, stems, frames, SD_PLANAR, NULL, why, sizeof why));
+    OK(separate_with(model, &mix, given, stems, frames, SD_PLANAR, NULL, WHY));
     free(samples);
     return stems;
 }
@@ -215,10 +216,9 @@ static inline float *separate_noise(sd_model *model, size_t frames, uint64_t see
 // A 16-bit WAV file of noise.
 static inline void write_wav(const char *path, size_t frames, int channels, int rate,
                              uint64_t seed) {
-    char why[SD_MESSAGE_BYTES];
     float *samples = noise(frames * (size_t)channels, seed);
     sd_audio signal = audio(samples, frames, channels, rate, SD_PLANAR);
-    REQUIRE(sd_write(&signal, path, NULL, why, sizeof why) == SD_OK, "%s", why);
+    REQUIRE(sd_write(&signal, path, NULL, WHY) == SD_OK, "%s", why);
     free(samples);
 }
 
@@ -236,6 +236,12 @@ static inline int32_t take_track(void *context, const char *event, sd_status sta
         snprintf(last->text, sizeof last->text, "%s", event);
         last->status = status;
     }
+    return 0;
+}
+
+static inline int32_t no_tensor(void *context, const char *name, const int64_t *shape, int32_t rank,
+                                const float *values) {
+    (void)context, (void)name, (void)shape, (void)rank, (void)values;
     return 0;
 }
 

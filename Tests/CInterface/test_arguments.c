@@ -4,7 +4,6 @@
 #include <float.h>
 #include <sys/wait.h>
 
-static char why[SD_MESSAGE_BYTES];
 static sd_model *model;
 
 enum { FRAMES = 400 };
@@ -14,27 +13,25 @@ static const sd_audio mix = {sizeof mix, samples, FRAMES, CHANNELS, RATE, SD_PLA
 
 static sd_status separate(const sd_audio *audio, const char *settings) {
     return sd_separate(model, audio, settings, stems, FRAMES, SD_PLANAR, NULL, NULL, NULL, NULL,
-                       NULL, why, sizeof why);
+                       NULL, WHY);
 }
 
 static sd_status analyze(const sd_audio *audio, const char *settings, sd_event_callback event) {
-    return sd_analyze(model, audio, settings, event, NULL, NULL, NULL, why, sizeof why);
+    return sd_analyze(model, audio, settings, event, NULL, NULL, NULL, WHY);
 }
 
 static sd_status open_with(const char *settings, sd_stream **stream) {
-    return sd_stream_open(model, 2, RATE, settings, NULL, NULL, NULL, NULL, stream, why,
-                          sizeof why);
+    return sd_stream_open(model, 2, RATE, settings, NULL, NULL, NULL, NULL, stream, WHY);
 }
 
 // MARK: Statuses
 
 static sd_status run_into(const char *out, const char *input) {
-    return run_track(model, input, settings_for(out, "\"stems\": \"vocals\""), NULL, why,
-                     sizeof why);
+    return run_track(model, input, settings_for(out, "\"stems\": \"vocals\""), NULL, WHY);
 }
 
 static sd_status run_with(const char *settings, const char *input) {
-    return run_track(model, input, settings, NULL, why, sizeof why);
+    return run_track(model, input, settings, NULL, WHY);
 }
 
 // Opens a model in a child process, because the environment belongs to the process.
@@ -44,7 +41,7 @@ static sd_status open_with_environment(const char *name, const char *value, cons
     if (child == 0) {
         sd_model *opened = NULL;
         setenv(name, value, 1);
-        _exit((int)sd_open(path, NULL, &opened, why, sizeof why));
+        _exit((int)sd_open(path, NULL, &opened, WHY));
     }
     int status = 0;
     waitpid(child, &status, 0);
@@ -64,13 +61,12 @@ static void every_status_but_internal_error_can_be_had(void) {
     const char *input = path_in(folder, "statuses.wav");
     write_wav(input, 100, 2, RATE, 1);
 
-    FAILS(SD_ERROR_ARGUMENT, sd_open("", NULL, &other, why, sizeof why));
-    FAILS(SD_ERROR_MODEL_MISSING, sd_open("no_such_model", NULL, &other, why, sizeof why));
+    FAILS(SD_ERROR_ARGUMENT, sd_open("", NULL, &other, WHY));
+    FAILS(SD_ERROR_MODEL_MISSING, sd_open("no_such_model", NULL, &other, WHY));
     CHECK(strstr(why, "no_such_model"), "the message lacks the name: %s", why);
-    FAILS(SD_ERROR_MODEL_MISSING, sd_open("/no/such.safetensors", NULL, &other, why, sizeof why));
-    FAILS(SD_ERROR_MODEL, sd_open(garbage, NULL, &other, why, sizeof why));
-    FAILS(SD_ERROR_MODEL,
-          sd_open(path_in(root, "Models/selftest.safetensors"), NULL, &other, why, sizeof why));
+    FAILS(SD_ERROR_MODEL_MISSING, sd_open("/no/such.safetensors", NULL, &other, WHY));
+    FAILS(SD_ERROR_MODEL, sd_open(garbage, NULL, &other, WHY));
+    FAILS(SD_ERROR_MODEL, sd_open(path_in(root, "Models/selftest.safetensors"), NULL, &other, WHY));
     CHECK(other == NULL, "a failed call gave a handle");
     const char *never = path_in(folder, "never");
     FAILS(SD_ERROR_INPUT, run_into(never, "/no/such.wav"));
@@ -79,26 +75,24 @@ static void every_status_but_internal_error_can_be_had(void) {
           run_with(settings_for(never, "\"start\": 9, \"stems\": \"vocals\""), input));
     FAILS(SD_ERROR_OUTPUT, run_into("/dev/null/never", input));
     CHECK(!exists(never), "a failed call left a folder");
-    FAILS(SD_ERROR_MODEL_MISSING, sd_fetch("no_such_model", NULL, NULL, NULL, why, sizeof why));
+    FAILS(SD_ERROR_MODEL_MISSING, sd_fetch("no_such_model", NULL, NULL, NULL, WHY));
     sd_status status = open_with("{\"spool\": \"/no/such/folder\"}", &stream);
     if (status == SD_OK)
-        status = sd_stream_push(stream, samples, 1, SD_PLANAR, why, sizeof why);
+        status = sd_stream_push(stream, samples, 1, SD_PLANAR, WHY);
     CHECK(status == SD_ERROR_OUTPUT, "%s: %s", sd_status_text(status), why);
     sd_stream_close(stream);
 
     call_options options = {"{}", .cancellation = sd_cancellation_create()};
     sd_cancellation_cancel(options.cancellation);
-    FAILS(SD_CANCELLED,
-          separate_with(model, &mix, &options, stems, FRAMES, SD_PLANAR, NULL, why, sizeof why));
+    FAILS(SD_CANCELLED, separate_with(model, &mix, &options, stems, FRAMES, SD_PLANAR, NULL, WHY));
     sd_cancellation_free(options.cancellation);
 
     OK(open_with(NULL, &stream));
-    OK(sd_stream_push(stream, samples, 2, SD_PLANAR, why, sizeof why));
-    OK(sd_stream_finish(stream, why, sizeof why));
-    FAILS(SD_ERROR_STATE, sd_stream_push(stream, samples, 2, SD_PLANAR, why, sizeof why));
-    OK(sd_stream_pull(stream, stems, FRAMES, SD_PLANAR, &frames, why, sizeof why));
-    CHECK(sd_stream_pull(stream, stems, FRAMES, SD_PLANAR, &frames, why, sizeof why) == SD_DONE,
-          "%s", why);
+    OK(sd_stream_push(stream, samples, 2, SD_PLANAR, WHY));
+    OK(sd_stream_finish(stream, WHY));
+    FAILS(SD_ERROR_STATE, sd_stream_push(stream, samples, 2, SD_PLANAR, WHY));
+    OK(sd_stream_pull(stream, stems, FRAMES, SD_PLANAR, &frames, WHY));
+    CHECK(sd_stream_pull(stream, stems, FRAMES, SD_PLANAR, &frames, WHY) == SD_DONE, "%s", why);
     sd_stream_close(stream);
 
 #if defined(__x86_64__)
@@ -126,12 +120,6 @@ static void every_status_has_words(void) {
 
 // MARK: NULL and numbers out of range
 
-static int32_t no_tensor(void *context, const char *name, const int64_t *shape, int32_t rank,
-                         const float *values) {
-    (void)context, (void)name, (void)shape, (void)rank, (void)values;
-    return 0;
-}
-
 static int32_t no_event(void *context, const char *event, sd_status status) {
     (void)context, (void)event, (void)status;
     return 0;
@@ -153,61 +141,55 @@ static void null_is_refused_where_something_is_needed(void) {
     const char *tracks[] = {"x", NULL};
     const sd_status argument = SD_ERROR_ARGUMENT;
 
-    FAILS(argument, sd_open(NULL, NULL, &opened, why, sizeof why));
-    FAILS(argument, sd_open(tiny_model(), NULL, NULL, why, sizeof why));
-    FAILS(argument, sd_model_describe(NULL, &info, why, sizeof why));
-    FAILS(argument, sd_model_describe(model, NULL, why, sizeof why));
-    FAILS(argument, sd_plan(NULL, NULL, 1, RATE, &outputs, why, sizeof why));
-    FAILS(argument, sd_plan(model, NULL, 1, RATE, NULL, why, sizeof why));
-    FAILS(argument,
-          separate_with(NULL, &mix, NULL, stems, FRAMES, SD_PLANAR, NULL, why, sizeof why));
+    FAILS(argument, sd_open(NULL, NULL, &opened, WHY));
+    FAILS(argument, sd_open(tiny_model(), NULL, NULL, WHY));
+    FAILS(argument, sd_model_describe(NULL, &info, WHY));
+    FAILS(argument, sd_model_describe(model, NULL, WHY));
+    FAILS(argument, sd_plan(NULL, NULL, 1, RATE, &outputs, WHY));
+    FAILS(argument, sd_plan(model, NULL, 1, RATE, NULL, WHY));
+    FAILS(argument, separate_with(NULL, &mix, NULL, stems, FRAMES, SD_PLANAR, NULL, WHY));
     FAILS(argument, separate(NULL, NULL));
     FAILS(argument, separate(&none, NULL));
-    FAILS(argument,
-          separate_with(model, &mix, NULL, NULL, FRAMES, SD_PLANAR, NULL, why, sizeof why));
-    FAILS(argument, sd_run(NULL, tracks, 1, NULL, NULL, NULL, NULL, NULL, why, sizeof why));
-    FAILS(argument, sd_run(model, NULL, 0, NULL, NULL, NULL, NULL, NULL, why, sizeof why));
-    FAILS(argument, sd_run(model, tracks, 0, NULL, NULL, NULL, NULL, NULL, why, sizeof why));
-    FAILS(argument, sd_run(model, tracks, 2, NULL, NULL, NULL, NULL, NULL, why, sizeof why));
-    FAILS(argument, sd_fetch(NULL, NULL, NULL, NULL, why, sizeof why));
-    OK(sd_models(NULL, NULL, NULL, why, sizeof why));
-    FAILS(argument, open_stream(NULL, 2, RATE, NULL, &stream, why, sizeof why));
+    FAILS(argument, separate_with(model, &mix, NULL, NULL, FRAMES, SD_PLANAR, NULL, WHY));
+    FAILS(argument, sd_run(NULL, tracks, 1, NULL, NULL, NULL, NULL, NULL, WHY));
+    FAILS(argument, sd_run(model, NULL, 0, NULL, NULL, NULL, NULL, NULL, WHY));
+    FAILS(argument, sd_run(model, tracks, 0, NULL, NULL, NULL, NULL, NULL, WHY));
+    FAILS(argument, sd_run(model, tracks, 2, NULL, NULL, NULL, NULL, NULL, WHY));
+    FAILS(argument, sd_fetch(NULL, NULL, NULL, NULL, WHY));
+    OK(sd_models(NULL, NULL, NULL, WHY));
+    FAILS(argument, open_stream(NULL, 2, RATE, NULL, &stream, WHY));
     FAILS(argument, open_with(NULL, NULL));
-    FAILS(argument, sd_stream_push(NULL, samples, 1, SD_PLANAR, why, sizeof why));
-    FAILS(argument, sd_stream_finish(NULL, why, sizeof why));
-    FAILS(argument, sd_stream_pull(NULL, stems, 1, SD_PLANAR, &frames, why, sizeof why));
+    FAILS(argument, sd_stream_push(NULL, samples, 1, SD_PLANAR, WHY));
+    FAILS(argument, sd_stream_finish(NULL, WHY));
+    FAILS(argument, sd_stream_pull(NULL, stems, 1, SD_PLANAR, &frames, WHY));
     OK(open_with(NULL, &stream));
-    FAILS(argument, sd_stream_push(stream, NULL, 1, SD_PLANAR, why, sizeof why));
-    FAILS(argument, sd_stream_pull(stream, NULL, 1, SD_PLANAR, &frames, why, sizeof why));
-    FAILS(argument, sd_stream_pull(stream, stems, 1, SD_PLANAR, NULL, why, sizeof why));
-    FAILS(argument, sd_stream_pull(stream, stems, 0, SD_PLANAR, &frames, why, sizeof why));
+    FAILS(argument, sd_stream_push(stream, NULL, 1, SD_PLANAR, WHY));
+    FAILS(argument, sd_stream_pull(stream, NULL, 1, SD_PLANAR, &frames, WHY));
+    FAILS(argument, sd_stream_pull(stream, stems, 1, SD_PLANAR, NULL, WHY));
+    FAILS(argument, sd_stream_pull(stream, stems, 0, SD_PLANAR, &frames, WHY));
     sd_stream_close(stream);
-    FAILS(argument, sd_read(NULL, 0, 0, no_block, NULL, NULL, NULL, why, sizeof why));
-    FAILS(argument, sd_read("x", 0, 0, NULL, NULL, NULL, NULL, why, sizeof why));
-    FAILS(argument, sd_convert(NULL, 2, RATE, stems, 1, SD_PLANAR, &frames, why, sizeof why));
-    FAILS(argument, sd_convert(&none, 2, RATE, stems, 1, SD_PLANAR, &frames, why, sizeof why));
-    FAILS(argument, sd_convert(&mix, 2, RATE, stems, 1, SD_PLANAR, NULL, why, sizeof why));
-    FAILS(argument, sd_convert(&mix, 2, RATE, stems, 1, SD_PLANAR, &frames, why, sizeof why));
-    FAILS(argument, sd_write(NULL, "x.wav", NULL, why, sizeof why));
-    FAILS(argument, sd_write(&mix, NULL, NULL, why, sizeof why));
-    FAILS(SD_ERROR_INPUT,
-          sd_read("/no/such.wav", 0, 0, no_block, NULL, NULL, NULL, why, sizeof why));
-    FAILS(SD_ERROR_OUTPUT, sd_write(&mix, "/no/such/x.wav", NULL, why, sizeof why));
-    FAILS(argument, sd_quantize(NULL, "x", NULL, NULL, why, sizeof why));
-    FAILS(argument, sd_quantize(tiny_model(), NULL, NULL, NULL, why, sizeof why));
+    FAILS(argument, sd_read(NULL, 0, 0, no_block, NULL, NULL, NULL, WHY));
+    FAILS(argument, sd_read("x", 0, 0, NULL, NULL, NULL, NULL, WHY));
+    FAILS(argument, sd_convert(NULL, 2, RATE, stems, 1, SD_PLANAR, &frames, WHY));
+    FAILS(argument, sd_convert(&none, 2, RATE, stems, 1, SD_PLANAR, &frames, WHY));
+    FAILS(argument, sd_convert(&mix, 2, RATE, stems, 1, SD_PLANAR, NULL, WHY));
+    FAILS(argument, sd_convert(&mix, 2, RATE, stems, 1, SD_PLANAR, &frames, WHY));
+    FAILS(argument, sd_write(NULL, "x.wav", NULL, WHY));
+    FAILS(argument, sd_write(&mix, NULL, NULL, WHY));
+    FAILS(SD_ERROR_INPUT, sd_read("/no/such.wav", 0, 0, no_block, NULL, NULL, NULL, WHY));
+    FAILS(SD_ERROR_OUTPUT, sd_write(&mix, "/no/such/x.wav", NULL, WHY));
+    FAILS(argument, sd_quantize(NULL, "x", NULL, NULL, WHY));
+    FAILS(argument, sd_quantize(tiny_model(), NULL, NULL, NULL, WHY));
     sd_scores scores[1];
-    FAILS(argument,
-          sd_evaluate(NULL, samples, 1, 1, 9, RATE, SD_PLANAR, 1, scores, why, sizeof why));
-    FAILS(argument,
-          sd_evaluate(samples, NULL, 1, 1, 9, RATE, SD_PLANAR, 1, scores, why, sizeof why));
-    FAILS(argument,
-          sd_evaluate(samples, samples, 1, 1, 9, RATE, SD_PLANAR, 1, NULL, why, sizeof why));
-    FAILS(argument, sd_analyze(NULL, &mix, NULL, no_event, NULL, NULL, NULL, why, sizeof why));
+    FAILS(argument, sd_evaluate(NULL, samples, 1, 1, 9, RATE, SD_PLANAR, 1, scores, WHY));
+    FAILS(argument, sd_evaluate(samples, NULL, 1, 1, 9, RATE, SD_PLANAR, 1, scores, WHY));
+    FAILS(argument, sd_evaluate(samples, samples, 1, 1, 9, RATE, SD_PLANAR, 1, NULL, WHY));
+    FAILS(argument, sd_analyze(NULL, &mix, NULL, no_event, NULL, NULL, NULL, WHY));
     FAILS(argument, analyze(NULL, NULL, no_event));
     FAILS(argument, analyze(&mix, NULL, NULL));
-    FAILS(argument, sd_trace(NULL, &mix, 0, 0, NULL, no_tensor, NULL, why, sizeof why));
-    FAILS(argument, sd_trace(model, NULL, 0, 0, NULL, no_tensor, NULL, why, sizeof why));
-    FAILS(argument, sd_trace(model, &mix, 0, 0, NULL, NULL, NULL, why, sizeof why));
+    FAILS(argument, sd_trace(NULL, &mix, 0, 0, NULL, no_tensor, NULL, WHY));
+    FAILS(argument, sd_trace(model, NULL, 0, 0, NULL, no_tensor, NULL, WHY));
+    FAILS(argument, sd_trace(model, &mix, 0, 0, NULL, NULL, NULL, WHY));
 
     // Calls without an effect.
     sd_close(NULL);
@@ -234,7 +216,7 @@ static void null_is_refused_where_something_is_needed(void) {
     } while (0)
 #define OPEN(member, value)                                                                        \
     REFUSES(sd_open_options, sd_open_options_init, member, value,                                  \
-            sd_open(tiny_model(), &options, &opened, why, sizeof why))
+            sd_open(tiny_model(), &options, &opened, WHY))
 #define QUANTIZE(member, value)                                                                    \
     REFUSES(sd_quantize_options, sd_quantize_options_init, member, value,                          \
             sd_quantize(tiny_model(), path_in(folder, "never.safetensors"), &options, NULL, why,   \
@@ -270,9 +252,9 @@ static void numbers_out_of_range_are_refused(void) {
         sd_open_options_init(&options);
         options.stems = index == 0 ? bad_names : index == 1 ? no_name : not_utf8;
         options.stem_count = index == 0 ? 2 : 1;
-        FAILS(SD_ERROR_ARGUMENT, sd_open(tiny_model(), &options, &opened, why, sizeof why));
+        FAILS(SD_ERROR_ARGUMENT, sd_open(tiny_model(), &options, &opened, WHY));
         options.stem_count = SIZE_MAX;
-        FAILS(SD_ERROR_ARGUMENT, sd_open(tiny_model(), &options, &opened, why, sizeof why));
+        FAILS(SD_ERROR_ARGUMENT, sd_open(tiny_model(), &options, &opened, WHY));
     }
 
     MIX(size, 0);
@@ -292,11 +274,11 @@ static void numbers_out_of_range_are_refused(void) {
     MIX(layout, (sd_layout)-1);
 
     call_options odd_options = {"{}", .random = &nonsense};
-    FAILS(SD_ERROR_ARGUMENT, separate_with(model, &mix, &odd_options, stems, FRAMES, SD_PLANAR,
-                                           NULL, why, sizeof why));
+    FAILS(SD_ERROR_ARGUMENT,
+          separate_with(model, &mix, &odd_options, stems, FRAMES, SD_PLANAR, NULL, WHY));
     odd_options = (call_options){"{}", .cancellation = (sd_cancellation *)(void *)model};
-    FAILS(SD_ERROR_ARGUMENT, separate_with(model, &mix, &odd_options, stems, FRAMES, SD_PLANAR,
-                                           NULL, why, sizeof why));
+    FAILS(SD_ERROR_ARGUMENT,
+          separate_with(model, &mix, &odd_options, stems, FRAMES, SD_PLANAR, NULL, WHY));
     // A setting of another function.
     const char *foreign[] = {"{\"flac\": true}", "{\"out\": \"folder\"}", "{\"live\": true}",
                              "{\"start\": 1}"};
@@ -308,8 +290,8 @@ static void numbers_out_of_range_are_refused(void) {
     FAILS(SD_ERROR_ARGUMENT, open_with("{\"live\": true, \"shifts\": 2}", &stream));
     FAILS(SD_ERROR_ARGUMENT, open_with("{\"standard-deviation\": \"inf\"}", &stream));
     const char *never = path_in(folder, "never");
-    FAILS(SD_ERROR_ARGUMENT, sd_write(&mix, never, "{\"gain\": \"common\"}", why, sizeof why));
-    FAILS(SD_ERROR_ARGUMENT, sd_write(&mix, never, "{\"format\": \"raw\"}", why, sizeof why));
+    FAILS(SD_ERROR_ARGUMENT, sd_write(&mix, never, "{\"gain\": \"common\"}", WHY));
+    FAILS(SD_ERROR_ARGUMENT, sd_write(&mix, never, "{\"format\": \"raw\"}", WHY));
     CHECK(!exists(never), "a failed call left a file");
     // Each way in which a text can be wrong.
     const char *settings[] = {
@@ -333,8 +315,7 @@ static void numbers_out_of_range_are_refused(void) {
     CHECK(!exists("separated"), "a refused run left a folder");
     // Two tracks of one name, which would have the same files.
     const char *alike[] = {input, "/no/such/ranges.wav"};
-    FAILS(SD_ERROR_ARGUMENT,
-          sd_run(model, alike, 2, NULL, NULL, NULL, NULL, NULL, why, sizeof why));
+    FAILS(SD_ERROR_ARGUMENT, sd_run(model, alike, 2, NULL, NULL, NULL, NULL, NULL, WHY));
 
     QUANTIZE(size, 0);
     QUANTIZE(calibration_file_count, 1);
@@ -350,20 +331,18 @@ static void numbers_out_of_range_are_refused(void) {
     const uint32_t metrics[] = {0, 4, UINT32_MAX};
     const int32_t counts[] = {0, -1, 65, INT32_MAX};
     for (int index = 0; index < 3; index++)
-        FAILS(SD_ERROR_ARGUMENT, sd_evaluate(samples, samples, 1, 1, 9, RATE, SD_PLANAR,
-                                             metrics[index], scores, why, sizeof why));
+        FAILS(SD_ERROR_ARGUMENT,
+              sd_evaluate(samples, samples, 1, 1, 9, RATE, SD_PLANAR, metrics[index], scores, WHY));
     for (int index = 0; index < 4; index++) {
-        FAILS(SD_ERROR_ARGUMENT, sd_evaluate(samples, samples, counts[index], 1, 9, RATE, SD_PLANAR,
-                                             1, scores, why, sizeof why));
-        FAILS(SD_ERROR_ARGUMENT, sd_evaluate(samples, samples, 1, counts[index], 9, RATE, SD_PLANAR,
-                                             1, scores, why, sizeof why));
+        FAILS(SD_ERROR_ARGUMENT,
+              sd_evaluate(samples, samples, counts[index], 1, 9, RATE, SD_PLANAR, 1, scores, WHY));
+        FAILS(SD_ERROR_ARGUMENT,
+              sd_evaluate(samples, samples, 1, counts[index], 9, RATE, SD_PLANAR, 1, scores, WHY));
     }
     const double odd[] = {-1, 1e9, (double)NAN, (double)INFINITY, -(double)INFINITY, 1e300};
     for (int index = 0; index < 6; index++) {
-        FAILS(SD_ERROR_ARGUMENT,
-              sd_trace(model, &mix, odd[index], 0, NULL, no_tensor, NULL, why, sizeof why));
-        FAILS(SD_ERROR_ARGUMENT,
-              sd_trace(model, &mix, 0, odd[index], NULL, no_tensor, NULL, why, sizeof why));
+        FAILS(SD_ERROR_ARGUMENT, sd_trace(model, &mix, odd[index], 0, NULL, no_tensor, NULL, WHY));
+        FAILS(SD_ERROR_ARGUMENT, sd_trace(model, &mix, 0, odd[index], NULL, no_tensor, NULL, WHY));
     }
 }
 
@@ -384,7 +363,7 @@ static void a_sample_that_is_not_finite_is_named(void) {
     samples[FRAMES + 3] = FLT_MAX;
     FAILS(SD_ERROR_INPUT, separate(&mix, NULL));
     FAILS(SD_ERROR_INPUT, analyze(&mix, NULL, no_event));
-    FAILS(SD_ERROR_INPUT, sd_trace(model, &mix, 0, 0, NULL, no_tensor, NULL, why, sizeof why));
+    FAILS(SD_ERROR_INPUT, sd_trace(model, &mix, 0, 0, NULL, no_tensor, NULL, WHY));
     samples[3] = samples[FRAMES + 3] = 0;
 }
 
@@ -397,18 +376,18 @@ static void a_handle_of_another_kind_is_refused(void) {
     void *others[] = {stream, cancellation, samples, why + 1};
     for (int index = 0; index < 4; index++) {
         sd_model *wrong = others[index];
-        FAILS(SD_ERROR_ARGUMENT, sd_model_describe(wrong, &info, why, sizeof why));
+        FAILS(SD_ERROR_ARGUMENT, sd_model_describe(wrong, &info, WHY));
         FAILS(SD_ERROR_ARGUMENT,
-              separate_with(wrong, &mix, NULL, stems, FRAMES, SD_PLANAR, NULL, why, sizeof why));
+              separate_with(wrong, &mix, NULL, stems, FRAMES, SD_PLANAR, NULL, WHY));
         FAILS(SD_ERROR_ARGUMENT, sd_stream_pull(index == 0 ? (void *)model : others[index], stems,
-                                                1, SD_PLANAR, &frames, why, sizeof why));
+                                                1, SD_PLANAR, &frames, WHY));
         sd_close(wrong);
     }
     sd_cancellation_cancel((void *)model);
     sd_cancellation_free((void *)model);
     sd_stream_close((void *)model);
-    OK(sd_model_describe(model, &info, why, sizeof why));
-    OK(sd_stream_push(stream, samples, 1, SD_PLANAR, why, sizeof why));
+    OK(sd_model_describe(model, &info, WHY));
+    OK(sd_stream_push(stream, samples, 1, SD_PLANAR, WHY));
     sd_stream_close(stream);
     sd_cancellation_free(cancellation);
 }
@@ -459,8 +438,7 @@ static void messages_are_cut_at_a_characters_boundary(void) {
     // The message is empty on success.
     sd_outputs outputs = {.size = sizeof outputs};
     strcpy(why, "old");
-    CHECK(sd_plan(model, NULL, 1, RATE, &outputs, why, sizeof why) == SD_OK && why[0] == 0, "%s",
-          why);
+    CHECK(sd_plan(model, NULL, 1, RATE, &outputs, WHY) == SD_OK && why[0] == 0, "%s", why);
 }
 
 // MARK: Many calls with random arguments

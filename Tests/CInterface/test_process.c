@@ -8,8 +8,6 @@
 #include <signal.h>
 #include <sys/wait.h>
 
-static char why[SD_MESSAGE_BYTES];
-
 enum { FRAMES = 2000, COUNT = FRAMES * CHANNELS * STEMS };
 
 // MARK: Threads
@@ -73,16 +71,16 @@ static int run_child(sd_model *model, sd_stream *stream, sd_cancellation *cancel
     sd_outputs outputs = {.size = sizeof outputs};
     sd_stream *own_stream = NULL;
     const sd_status forked = SD_ERROR_FORKED;
-    FAILS(forked, sd_model_describe(model, &info, why, sizeof why));
-    FAILS(forked, sd_plan(model, NULL, 1, RATE, &outputs, why, sizeof why));
-    FAILS(forked, separate_with(model, &mix, NULL, stems, 1, SD_PLANAR, NULL, why, sizeof why));
+    FAILS(forked, sd_model_describe(model, &info, WHY));
+    FAILS(forked, sd_plan(model, NULL, 1, RATE, &outputs, WHY));
+    FAILS(forked, separate_with(model, &mix, NULL, stems, 1, SD_PLANAR, NULL, WHY));
     const char *track = "x";
-    FAILS(forked, sd_run(model, &track, 1, NULL, NULL, NULL, NULL, NULL, why, sizeof why));
-    FAILS(forked, sd_trace(model, &mix, 0, 0, NULL, (sd_trace_callback)0, NULL, why, sizeof why));
-    FAILS(forked, open_stream(model, 2, RATE, NULL, &own_stream, why, sizeof why));
-    FAILS(forked, sd_stream_push(stream, samples, 1, SD_PLANAR, why, sizeof why));
-    FAILS(forked, sd_stream_finish(stream, why, sizeof why));
-    FAILS(forked, sd_stream_pull(stream, stems, 1, SD_PLANAR, &frames, why, sizeof why));
+    FAILS(forked, sd_run(model, &track, 1, NULL, NULL, NULL, NULL, NULL, WHY));
+    FAILS(forked, sd_trace(model, &mix, 0, 0, NULL, (sd_trace_callback)0, NULL, WHY));
+    FAILS(forked, open_stream(model, 2, RATE, NULL, &own_stream, WHY));
+    FAILS(forked, sd_stream_push(stream, samples, 1, SD_PLANAR, WHY));
+    FAILS(forked, sd_stream_finish(stream, WHY));
+    FAILS(forked, sd_stream_pull(stream, stems, 1, SD_PLANAR, &frames, WHY));
     sd_cancellation_cancel(cancellation);
     sd_stream_close(stream);
     sd_cancellation_free(cancellation);
@@ -104,8 +102,8 @@ static void fork_leaves_both_processes_able_to_work(void) {
     for (int round = 0; round < 5; round++) {
         sd_stream *stream = NULL;
         sd_cancellation *cancellation = sd_cancellation_create();
-        OK(open_stream(model, CHANNELS, RATE, NULL, &stream, why, sizeof why));
-        OK(sd_stream_push(stream, sample, 1, SD_PLANAR, why, sizeof why));
+        OK(open_stream(model, CHANNELS, RATE, NULL, &stream, WHY));
+        OK(sd_stream_push(stream, sample, 1, SD_PLANAR, WHY));
         fflush(NULL);
         pid_t child = fork();
         if (child == 0) {
@@ -121,7 +119,7 @@ static void fork_leaves_both_processes_able_to_work(void) {
         CHECK_EQUAL(again, expected, COUNT, "in the parent after fork");
         free(again);
         // The child cancelled and closed its own copies.
-        OK(sd_stream_finish(stream, why, sizeof why));
+        OK(sd_stream_finish(stream, WHY));
         sd_stream_close(stream);
         sd_cancellation_free(cancellation);
     }
@@ -160,8 +158,8 @@ static void open_and_close(int times) {
         sd_model *model = open_tiny();
         sd_stream *stream = NULL;
         sd_cancellation *cancellation = sd_cancellation_create();
-        OK(open_stream(model, CHANNELS, RATE, NULL, &stream, why, sizeof why));
-        OK(sd_stream_push(stream, sample, 1, SD_PLANAR, why, sizeof why));
+        OK(open_stream(model, CHANNELS, RATE, NULL, &stream, WHY));
+        OK(sd_stream_push(stream, sample, 1, SD_PLANAR, WHY));
         if (index % 10 == 0)
             free(separate_noise(model, 100, 1, NULL));
         sd_stream_close(stream);
@@ -192,12 +190,6 @@ static void a_thousand_models_opened_and_closed_leave_nothing(void) {
 
 // MARK: Output and signals
 
-static int32_t no_tensor(void *context, const char *name, const int64_t *shape, int32_t rank,
-                         const float *values) {
-    (void)context, (void)name, (void)shape, (void)rank, (void)values;
-    return 0;
-}
-
 static void count_line(void *context, sd_log_level level, const char *line) {
     CHECK(*line && !strchr(line, '\n'), "a line: '%s'", line);
     CHECK(level == SD_LOG_INFO || level == SD_LOG_WARNING, "level %d", level);
@@ -216,31 +208,30 @@ static void use_everything(void) {
     open.log = count_line;
     open.log_context = &lines;
     sd_model *model = NULL, *none = NULL;
-    OK(sd_open(tiny_model(), &open, &model, why, sizeof why));
-    sd_open("no_such_model", &open, &none, why, sizeof why);
+    OK(sd_open(tiny_model(), &open, &model, WHY));
+    sd_open("no_such_model", &open, &none, WHY);
     free(separate_noise(model, 1000, 1, NULL));
     const char *input = path_in(folder, "everything.wav");
     write_wav(input, 1000, 2, RATE, 1);
     const char *settings = settings_for(folder, "\"two-stems\": \"vocals\"");
-    OK(run_track(model, input, settings, NULL, why, sizeof why));
+    OK(run_track(model, input, settings, NULL, WHY));
     // A truncated file gives a warning.
     CHECK(truncate(input, 2000) == 0, "%s", input);
     lines = 0;
     track_event last;
-    OK(run_track(model, input, settings, &last, why, sizeof why));
+    OK(run_track(model, input, settings, &last, WHY));
     CHECK(lines == 1 && !strstr(last.text, "\"warnings\":[]"), "%d lines: %s", lines, last.text);
-    run_track(model, tiny_model(), settings, NULL, why, sizeof why);
-    OK(sd_models(NULL, NULL, NULL, why, sizeof why));
+    run_track(model, tiny_model(), settings, NULL, WHY);
+    OK(sd_models(NULL, NULL, NULL, WHY));
     float *samples = noise(1000 * CHANNELS, 1);
     sd_audio mix = audio(samples, 1000, CHANNELS, RATE, SD_PLANAR);
-    OK(sd_trace(model, &mix, 0, 0, NULL, no_tensor, NULL, why, sizeof why));
+    OK(sd_trace(model, &mix, 0, 0, NULL, no_tensor, NULL, WHY));
     sd_quantize_options quantize;
     sd_quantize_options_init(&quantize);
     quantize.log = count_line;
     quantize.log_context = &lines;
     lines = 0;
-    OK(sd_quantize(tiny_model(), path_in(folder, "every.safetensors"), &quantize, NULL, why,
-                   sizeof why));
+    OK(sd_quantize(tiny_model(), path_in(folder, "every.safetensors"), &quantize, NULL, WHY));
     CHECK(lines > 0, "a quantisation says nothing");
     // For one segment, only the first file is read.
     const char *files[] = {input, "/no/such.wav"};
@@ -249,12 +240,10 @@ static void use_everything(void) {
     quantize.calibration_segments = 1;
     quantize.log = count_warning_of_the_track;
     lines = 0;
-    OK(sd_quantize(tiny_model(), path_in(folder, "every.safetensors"), &quantize, NULL, why,
-                   sizeof why));
+    OK(sd_quantize(tiny_model(), path_in(folder, "every.safetensors"), &quantize, NULL, WHY));
     CHECK(lines == 1, "%d warnings about the truncated file", lines);
     sd_scores scores[1];
-    OK(sd_evaluate(samples, samples, 1, 1, 1000, 1000, SD_PLANAR, SD_METRIC_SDR, scores, why,
-                   sizeof why));
+    OK(sd_evaluate(samples, samples, 1, 1, 1000, 1000, SD_PLANAR, SD_METRIC_SDR, scores, WHY));
     free(samples);
     sd_close(model);
 }

@@ -1,7 +1,6 @@
 // Results of separating: samples, order of progress, cancelling; buffers, files and streams.
 #include "harness.h"
 
-static char why[SD_MESSAGE_BYTES];
 static sd_model *model;
 
 // Interleaves the planar samples of `groups` stems.
@@ -30,10 +29,9 @@ static void both_layouts_give_the_same_samples(void) {
             float *mixed = interleaved(planar, 1, CHANNELS, FRAMES);
             float *a = silence(count), *b = silence(count);
             sd_audio mix = audio(planar, FRAMES, CHANNELS, rates[index], SD_PLANAR);
-            OK(separate_with(model, &mix, &given, a, frames, SD_PLANAR, NULL, why, sizeof why));
+            OK(separate_with(model, &mix, &given, a, frames, SD_PLANAR, NULL, WHY));
             mix = audio(mixed, FRAMES, CHANNELS, rates[index], SD_INTERLEAVED);
-            OK(separate_with(model, &mix, &given, b, frames, SD_INTERLEAVED, NULL, why,
-                             sizeof why));
+            OK(separate_with(model, &mix, &given, b, frames, SD_INTERLEAVED, NULL, WHY));
             float *expected = interleaved(a, STEMS, CHANNELS, frames);
             CHECK_EQUAL(expected, b, count, "%d Hz, %d shifts", rates[index], shifts);
             CHECK(a[0] != 0 || a[1] != 0, "silence");
@@ -52,8 +50,7 @@ static void frames_past_the_stems_end_stay_as_they_were(void) {
         float *stems = malloc(count * sizeof *stems);
         for (size_t index = 0; index < count; index++)
             stems[index] = 42;
-        OK(separate_with(model, &mix, &options, stems, CAPACITY, (sd_layout)layout, NULL, why,
-                         sizeof why));
+        OK(separate_with(model, &mix, &options, stems, CAPACITY, (sd_layout)layout, NULL, WHY));
         size_t wrong = 0;
         for (size_t stem = 0; stem < STEMS; stem++)
             for (size_t channel = 0; channel < CHANNELS; channel++)
@@ -69,7 +66,7 @@ static void frames_past_the_stems_end_stay_as_they_were(void) {
         free(stems);
     }
     FAILS(SD_ERROR_ARGUMENT,
-          separate_with(model, &mix, NULL, exact, FRAMES - 1, SD_PLANAR, NULL, why, sizeof why));
+          separate_with(model, &mix, NULL, exact, FRAMES - 1, SD_PLANAR, NULL, WHY));
     free(samples), free(exact);
 }
 
@@ -90,7 +87,7 @@ static float *through_stream(const float *planar, size_t frames, size_t stem_fra
     float *result = silence(rows * stem_frames);
     float *stems = silence(rows * given->capacity);
     sd_stream *stream = NULL;
-    OK(open_stream(model, CHANNELS, given->rate, options, &stream, why, sizeof why));
+    OK(open_stream(model, CHANNELS, given->rate, options, &stream, WHY));
     sd_status status = SD_OK;
     for (size_t first = 0; status == SD_OK;) {
         if (first < frames) {
@@ -101,15 +98,15 @@ static float *through_stream(const float *planar, size_t frames, size_t stem_fra
                        count * sizeof *block);
             float *mixed = interleaved(block, 1, CHANNELS, count);
             OK(sd_stream_push(stream, given->layout == SD_PLANAR ? block : mixed, count,
-                              given->layout, why, sizeof why));
+                              given->layout, WHY));
             free(block), free(mixed);
             first += count;
             if (first == frames)
-                OK(sd_stream_finish(stream, why, sizeof why));
+                OK(sd_stream_finish(stream, WHY));
         }
         size_t count = 0;
-        while ((status = sd_stream_pull(stream, stems, given->capacity, given->layout, &count, why,
-                                        sizeof why)) == SD_OK &&
+        while ((status = sd_stream_pull(stream, stems, given->capacity, given->layout, &count,
+                                        WHY)) == SD_OK &&
                count > 0) {
             for (size_t row = 0; row < rows && written + count <= stem_frames; row++)
                 for (size_t frame = 0; frame < count; frame++) {
@@ -158,8 +155,7 @@ static void a_stream_gives_the_samples_of_a_buffer(void) {
         float *planar = noise(frames * CHANNELS, 8);
         float *expected = silence(stem_frames * CHANNELS * STEMS);
         sd_audio mix = audio(planar, frames, CHANNELS, given->rate, SD_PLANAR);
-        OK(separate_with(model, &mix, &options, expected, stem_frames, SD_PLANAR, NULL, why,
-                         sizeof why));
+        OK(separate_with(model, &mix, &options, expected, stem_frames, SD_PLANAR, NULL, WHY));
         float *stems = through_stream(planar, frames, stem_frames, &options, given);
         CHECK_EQUAL(stems, expected, stem_frames * CHANNELS * STEMS, "case %d, %zu frames",
                     index / 3, frames);
@@ -171,27 +167,27 @@ static void a_stream_called_out_of_turn_says_so(void) {
     float block[2 * CHANNELS] = {0.1f, 0.2f, -0.1f, 0}, stems[CHANNELS * STEMS * 4];
     size_t frames = 77;
     sd_stream *stream = NULL;
-    OK(open_stream(model, CHANNELS, RATE, NULL, &stream, why, sizeof why));
-    OK(sd_stream_push(stream, NULL, 0, SD_PLANAR, why, sizeof why));
-    OK(sd_stream_pull(stream, stems, 4, SD_PLANAR, &frames, why, sizeof why));
+    OK(open_stream(model, CHANNELS, RATE, NULL, &stream, WHY));
+    OK(sd_stream_push(stream, NULL, 0, SD_PLANAR, WHY));
+    OK(sd_stream_pull(stream, stems, 4, SD_PLANAR, &frames, WHY));
     CHECK(frames == 0, "%zu frames before any input", frames);
-    OK(sd_stream_push(stream, block, 2, SD_PLANAR, why, sizeof why));
-    OK(sd_stream_finish(stream, why, sizeof why));
-    FAILS(SD_ERROR_STATE, sd_stream_push(stream, block, 2, SD_PLANAR, why, sizeof why));
-    FAILS(SD_ERROR_STATE, sd_stream_finish(stream, why, sizeof why));
-    OK(sd_stream_pull(stream, stems, 4, SD_PLANAR, &frames, why, sizeof why));
+    OK(sd_stream_push(stream, block, 2, SD_PLANAR, WHY));
+    OK(sd_stream_finish(stream, WHY));
+    FAILS(SD_ERROR_STATE, sd_stream_push(stream, block, 2, SD_PLANAR, WHY));
+    FAILS(SD_ERROR_STATE, sd_stream_finish(stream, WHY));
+    OK(sd_stream_pull(stream, stems, 4, SD_PLANAR, &frames, WHY));
     CHECK(frames == 2, "%zu frames", frames);
     sd_stream_close(stream);
 
     // A refused block doesn't change the stream.
-    OK(open_stream(model, CHANNELS, RATE, NULL, &stream, why, sizeof why));
+    OK(open_stream(model, CHANNELS, RATE, NULL, &stream, WHY));
     float broken[2 * CHANNELS] = {0, NAN, 0, 0};
-    FAILS(SD_ERROR_ARGUMENT, sd_stream_push(stream, broken, 2, SD_PLANAR, why, sizeof why));
-    OK(sd_stream_push(stream, block, 2, SD_PLANAR, why, sizeof why));
+    FAILS(SD_ERROR_ARGUMENT, sd_stream_push(stream, broken, 2, SD_PLANAR, WHY));
+    OK(sd_stream_push(stream, block, 2, SD_PLANAR, WHY));
     sd_stream_close(stream);
 
-    OK(open_stream(model, CHANNELS, RATE, NULL, &stream, why, sizeof why));
-    FAILS(SD_ERROR_ARGUMENT, sd_stream_finish(stream, why, sizeof why));
+    OK(open_stream(model, CHANNELS, RATE, NULL, &stream, WHY));
+    FAILS(SD_ERROR_ARGUMENT, sd_stream_finish(stream, WHY));
     sd_stream_close(stream);
 }
 
@@ -220,7 +216,7 @@ static sd_model *open_bag(void) {
     (void)!symlink(tiny_model(), path_in(folder, "one.safetensors"));
     (void)!symlink(tiny_model(), path_in(folder, "two.safetensors"));
     sd_model *bag = NULL;
-    OK(sd_open(path_in(folder, "bag.yaml"), NULL, &bag, why, sizeof why));
+    OK(sd_open(path_in(folder, "bag.yaml"), NULL, &bag, WHY));
     REQUIRE(bag != NULL, "%s", why);
     return bag;
 }
@@ -284,8 +280,7 @@ static sd_status separate_buffer(const call_options *options) {
     float *samples = noise(FRAMES * CHANNELS, 3), *stems = silence(FRAMES * CHANNELS * STEMS);
     sd_audio mix = audio(samples, FRAMES, CHANNELS, RATE, SD_PLANAR);
     uint64_t seed = 99;
-    sd_status status =
-        separate_with(model, &mix, options, stems, FRAMES, SD_PLANAR, &seed, why, sizeof why);
+    sd_status status = separate_with(model, &mix, options, stems, FRAMES, SD_PLANAR, &seed, WHY);
     if (status != SD_OK)
         CHECK(seed == 99, "a failed call gave a seed");
     free(samples), free(stems);
@@ -302,7 +297,7 @@ static sd_status separate_to_file(const call_options *options) {
     write_wav(input, 1500, 2, RATE, 3);
     remove(output);
     sd_status status = sd_run(model, &input, 1, settings_for(folder, more), NULL, options->progress,
-                              options->context, options->cancellation, why, sizeof why);
+                              options->context, options->cancellation, WHY);
     CHECK(exists(output) == (status == SD_OK), "a cancelled call left %s", output);
     return status;
 }
@@ -311,14 +306,14 @@ static sd_status separate_stream(const call_options *options) {
     enum { FRAMES = 1500 };
     float *samples = noise(FRAMES * CHANNELS, 3), *stems = silence(100 * CHANNELS * STEMS);
     sd_stream *stream = NULL;
-    sd_status status = open_stream(model, CHANNELS, RATE, options, &stream, why, sizeof why);
+    sd_status status = open_stream(model, CHANNELS, RATE, options, &stream, WHY);
     if (status == SD_OK)
-        status = sd_stream_push(stream, samples, FRAMES, SD_PLANAR, why, sizeof why);
+        status = sd_stream_push(stream, samples, FRAMES, SD_PLANAR, WHY);
     if (status == SD_OK)
-        status = sd_stream_finish(stream, why, sizeof why);
+        status = sd_stream_finish(stream, WHY);
     size_t frames = 0;
     while (status == SD_OK)
-        status = sd_stream_pull(stream, stems, 100, SD_PLANAR, &frames, why, sizeof why);
+        status = sd_stream_pull(stream, stems, 100, SD_PLANAR, &frames, WHY);
     if (status == SD_CANCELLED) {
         char again[SD_MESSAGE_BYTES];
         sd_status next =
@@ -341,10 +336,9 @@ static int32_t call_the_stream_again(void *context, const sd_progress *progress)
     nested *inner = context;
     float samples[CHANNELS * STEMS] = {0};
     size_t frames = 0;
-    FAILS(SD_ERROR_STATE,
-          sd_stream_pull(inner->stream, samples, 1, SD_PLANAR, &frames, why, sizeof why));
-    FAILS(SD_ERROR_STATE, sd_stream_push(inner->stream, samples, 1, SD_PLANAR, why, sizeof why));
-    FAILS(SD_ERROR_STATE, sd_stream_finish(inner->stream, why, sizeof why));
+    FAILS(SD_ERROR_STATE, sd_stream_pull(inner->stream, samples, 1, SD_PLANAR, &frames, WHY));
+    FAILS(SD_ERROR_STATE, sd_stream_push(inner->stream, samples, 1, SD_PLANAR, WHY));
+    FAILS(SD_ERROR_STATE, sd_stream_finish(inner->stream, WHY));
     inner->calls++;
     return 0;
 }
@@ -357,12 +351,11 @@ static void calls_within_a_call_on_a_stream_are_refused(void) {
         call_options options = seeded(0, 1, is_live ? ", \"live\": true" : "");
         options.progress = call_the_stream_again;
         options.context = &inner;
-        OK(open_stream(model, CHANNELS, RATE, &options, &inner.stream, why, sizeof why));
-        OK(sd_stream_push(inner.stream, samples, FRAMES, SD_PLANAR, why, sizeof why));
-        OK(sd_stream_finish(inner.stream, why, sizeof why));
+        OK(open_stream(model, CHANNELS, RATE, &options, &inner.stream, WHY));
+        OK(sd_stream_push(inner.stream, samples, FRAMES, SD_PLANAR, WHY));
+        OK(sd_stream_finish(inner.stream, WHY));
         size_t frames = 0, all = 0;
-        while (sd_stream_pull(inner.stream, stems, FRAMES, SD_PLANAR, &frames, why, sizeof why) ==
-               SD_OK)
+        while (sd_stream_pull(inner.stream, stems, FRAMES, SD_PLANAR, &frames, WHY) == SD_OK)
             all += frames;
         CHECK(all == FRAMES && inner.calls > 0, "%zu frames, %d calls", all, inner.calls);
         sd_stream_close(inner.stream);
@@ -466,7 +459,7 @@ static void a_track_that_fails_is_an_event_and_does_not_stop_the_others(void) {
     snprintf(settings, sizeof settings, "{\"out\": \"%s\", \"stems\": \"drums\"}", folder);
     for (int round = 0; round < 2; round++) {
         int counts[5] = {0};
-        OK(sd_run(model, tracks, 2, settings, count_events, NULL, counts, NULL, why, sizeof why));
+        OK(sd_run(model, tracks, 2, settings, count_events, NULL, counts, NULL, WHY));
         CHECK(counts[0] == 1 && counts[2] == 2 && counts[3] == 1 && counts[4] == 1,
               "%d, %d, %d, %d", counts[0], counts[2], counts[3], counts[4]);
         // The second run leaves the track out.
@@ -501,17 +494,16 @@ static void a_trace_is_cancelled_at_each_tensor(void) {
     float *samples = noise(800 * CHANNELS, 3);
     sd_audio mix = audio(samples, 800, CHANNELS, RATE, SD_PLANAR);
     trace_record all = {.stop_at = -1};
-    OK(sd_trace(model, &mix, 0, 0, NULL, take_tensor, &all, why, sizeof why));
+    OK(sd_trace(model, &mix, 0, 0, NULL, take_tensor, &all, WHY));
     int tensors = all.count;
     CHECK(tensors > 10, "%d tensors", tensors);
     for (int index = 0; index < tensors - 1; index++) {
         all = (trace_record){.stop_at = index};
-        FAILS(SD_CANCELLED,
-              sd_trace(model, &mix, 0.1, 0.2, NULL, take_tensor, &all, why, sizeof why));
+        FAILS(SD_CANCELLED, sd_trace(model, &mix, 0.1, 0.2, NULL, take_tensor, &all, WHY));
         CHECK(all.count == index + 1, "went on after tensor %d", index);
     }
     sd_model *bag = open_bag();
-    FAILS(SD_ERROR_MODEL, sd_trace(bag, &mix, 0, 0, NULL, take_tensor, &all, why, sizeof why));
+    FAILS(SD_ERROR_MODEL, sd_trace(bag, &mix, 0, 0, NULL, take_tensor, &all, WHY));
     sd_close(bag);
     free(samples);
 }
