@@ -82,7 +82,12 @@ class Call {
     std::exception_ptr thrown_;
 };
 
-template <typename Body> sd_status run(Body body) { return Call().run(body); }
+// Calls a function of the library, whose last arguments are the buffer of the message.
+template <typename Function, typename... Arguments>
+sd_status call(Function function, Arguments... arguments) {
+    return Call().run(
+        [&](char *message, size_t bytes) { return function(arguments..., message, bytes); });
+}
 
 extern "C" inline int32_t swift_demucs_on_progress(void *context, const sd_progress *progress) {
     return Call::guard([&] { return (*static_cast<const Progress *>(context))(*progress); });
@@ -214,7 +219,7 @@ class Model {
         given.repository = detail::orNull(options.repository);
         given.log = *log_ ? detail::swift_demucs_on_log : nullptr;
         given.log_context = log_.get();
-        detail::run([&](char *message, size_t bytes) {
+        detail::Call().run([&](char *message, size_t bytes) {
             sd_model *model = nullptr;
             sd_status status = sd_open(name.c_str(), &given, &model, message, bytes);
             handle_.reset(model);
@@ -226,9 +231,7 @@ class Model {
     sd_model_info info() const {
         sd_model_info info;
         info.size = sizeof info;
-        detail::run([&](char *message, size_t bytes) {
-            return sd_model_describe(handle_.get(), &info, message, bytes);
-        });
+        detail::call(sd_model_describe, handle_.get(), &info);
         return info;
     }
 
@@ -236,10 +239,8 @@ class Model {
     sd_outputs plan(size_t frames, int32_t sample_rate, const std::string &settings = "") {
         sd_outputs outputs;
         outputs.size = sizeof outputs;
-        detail::run([&](char *message, size_t bytes) {
-            return sd_plan(handle_.get(), detail::orNull(settings), frames, sample_rate, &outputs,
-                           message, bytes);
-        });
+        detail::call(sd_plan, handle_.get(), detail::orNull(settings), frames, sample_rate,
+                     &outputs);
         return outputs;
     }
 
@@ -257,13 +258,10 @@ class Model {
         stems.samples.resize(stems.names.size() * static_cast<size_t>(stems.channels) *
                              stems.frames);
         const sd_audio mix{sizeof mix, samples, frames, channels, sample_rate, layout, 0};
-        detail::run([&](char *message, size_t bytes) {
-            return sd_separate(handle_.get(), &mix, detail::orNull(settings), stems.samples.data(),
-                               stems.frames, SD_PLANAR, nullptr, &stems.seed,
-                               progress ? detail::swift_demucs_on_progress : nullptr,
-                               const_cast<Progress *>(&progress), detail::orNull(cancellation),
-                               message, bytes);
-        });
+        detail::call(sd_separate, handle_.get(), &mix, detail::orNull(settings),
+                     stems.samples.data(), stems.frames, SD_PLANAR, nullptr, &stems.seed,
+                     progress ? detail::swift_demucs_on_progress : nullptr,
+                     const_cast<Progress *>(&progress), detail::orNull(cancellation));
         return stems;
     }
 
@@ -278,12 +276,10 @@ class Model {
                                         return true;
                                     },
                                     progress};
-        detail::run([&](char *message, size_t bytes) {
-            return sd_analyze(handle_.get(), &mix, detail::orNull(settings),
-                              detail::swift_demucs_on_call_event,
-                              progress ? detail::swift_demucs_on_call_progress : nullptr,
-                              &callbacks, detail::orNull(cancellation), message, bytes);
-        });
+        detail::call(sd_analyze, handle_.get(), &mix, detail::orNull(settings),
+                     detail::swift_demucs_on_call_event,
+                     progress ? detail::swift_demucs_on_call_progress : nullptr, &callbacks,
+                     detail::orNull(cancellation));
         return analysis;
     }
 
@@ -292,21 +288,17 @@ class Model {
              const Cancellation *cancellation = nullptr) {
         const auto paths = detail::pointers(tracks);
         detail::Callbacks callbacks{event, progress};
-        detail::run([&](char *message, size_t bytes) {
-            return sd_run(handle_.get(), paths.data(), paths.size(), detail::orNull(settings),
-                          event ? detail::swift_demucs_on_call_event : nullptr,
-                          progress ? detail::swift_demucs_on_call_progress : nullptr, &callbacks,
-                          detail::orNull(cancellation), message, bytes);
-        });
+        detail::call(sd_run, handle_.get(), paths.data(), paths.size(), detail::orNull(settings),
+                     event ? detail::swift_demucs_on_call_event : nullptr,
+                     progress ? detail::swift_demucs_on_call_progress : nullptr, &callbacks,
+                     detail::orNull(cancellation));
     }
 
     void trace(const sd_audio &mix, const Trace &callback, const std::string &names = "",
                double start_seconds = 0, double chunk_seconds = 0) const {
-        detail::run([&](char *message, size_t bytes) {
-            return sd_trace(handle_.get(), &mix, start_seconds, chunk_seconds,
-                            detail::orNull(names), detail::swift_demucs_on_trace,
-                            const_cast<Trace *>(&callback), message, bytes);
-        });
+        detail::call(sd_trace, handle_.get(), &mix, start_seconds, chunk_seconds,
+                     detail::orNull(names), detail::swift_demucs_on_trace,
+                     const_cast<Trace *>(&callback));
     }
 
     sd_model *get() const { return handle_.get(); }
@@ -319,30 +311,23 @@ class Model {
 
 // The published models, an event for each.
 inline void models(const Event &event, const std::string &repository = "") {
-    detail::run([&](char *message, size_t bytes) {
-        return sd_models(detail::orNull(repository),
-                         event ? detail::swift_demucs_on_event : nullptr,
-                         const_cast<Event *>(&event), message, bytes);
-    });
+    detail::call(sd_models, detail::orNull(repository),
+                 event ? detail::swift_demucs_on_event : nullptr, const_cast<Event *>(&event));
 }
 
 // Downloads a model unless it is on this machine.
 inline void fetch(const std::string &model, const Event &event = {},
                   const Cancellation *cancellation = nullptr) {
-    detail::run([&](char *message, size_t bytes) {
-        return sd_fetch(model.c_str(), event ? detail::swift_demucs_on_event : nullptr,
-                        const_cast<Event *>(&event), detail::orNull(cancellation), message, bytes);
-    });
+    detail::call(sd_fetch, model.c_str(), event ? detail::swift_demucs_on_event : nullptr,
+                 const_cast<Event *>(&event), detail::orNull(cancellation));
 }
 
 // Decodes a sound file, block by block; channels and rate of 0 are the file's own.
 inline void read(const std::string &input, const Blocks &callback, int32_t channels = 0,
                  int32_t sample_rate = 0, const Log &log = {}) {
-    detail::run([&](char *message, size_t bytes) {
-        return sd_read(input.c_str(), channels, sample_rate, detail::swift_demucs_on_block,
-                       const_cast<Blocks *>(&callback), log ? detail::swift_demucs_on_log : nullptr,
-                       const_cast<Log *>(&log), message, bytes);
-    });
+    detail::call(sd_read, input.c_str(), channels, sample_rate, detail::swift_demucs_on_block,
+                 const_cast<Blocks *>(&callback), log ? detail::swift_demucs_on_log : nullptr,
+                 const_cast<Log *>(&log));
 }
 
 // The samples of all channels, in `layout`; channels and rate of 0 are those of the audio.
@@ -351,10 +336,7 @@ inline std::vector<float> convert(const sd_audio &audio, int32_t channels, int32
     std::vector<float> samples;
     size_t frames = 0;
     const auto into = [&](float *target) {
-        detail::run([&](char *message, size_t bytes) {
-            return sd_convert(&audio, channels, sample_rate, target, frames, layout, &frames,
-                              message, bytes);
-        });
+        detail::call(sd_convert, &audio, channels, sample_rate, target, frames, layout, &frames);
     };
     into(nullptr);
     samples.resize(static_cast<size_t>(channels > 0 ? channels : audio.channels) * frames);
@@ -364,9 +346,7 @@ inline std::vector<float> convert(const sd_audio &audio, int32_t channels, int32
 
 inline void write(const sd_audio &audio, const std::string &output,
                   const std::string &settings = "") {
-    detail::run([&](char *message, size_t bytes) {
-        return sd_write(&audio, output.c_str(), detail::orNull(settings), message, bytes);
-    });
+    detail::call(sd_write, &audio, output.c_str(), detail::orNull(settings));
 }
 
 // A stream. Its model and its cancellation must outlive it.
@@ -375,7 +355,7 @@ class Stream {
     Stream(Model &model, int32_t channels, int32_t sample_rate, const std::string &settings = "",
            const Progress &progress = {}, const Cancellation *cancellation = nullptr)
         : progress_(new Progress(progress)) {
-        detail::run([&](char *message, size_t bytes) {
+        detail::Call().run([&](char *message, size_t bytes) {
             sd_stream *opened = nullptr;
             sd_status status = sd_stream_open(
                 model.get(), channels, sample_rate, detail::orNull(settings), nullptr,
@@ -387,23 +367,15 @@ class Stream {
     }
 
     void push(const float *samples, size_t frames, sd_layout layout = SD_PLANAR) {
-        detail::run([&](char *message, size_t bytes) {
-            return sd_stream_push(handle_.get(), samples, frames, layout, message, bytes);
-        });
+        detail::call(sd_stream_push, handle_.get(), samples, frames, layout);
     }
 
-    void finish() {
-        detail::run([&](char *message, size_t bytes) {
-            return sd_stream_finish(handle_.get(), message, bytes);
-        });
-    }
+    void finish() { detail::call(sd_stream_finish, handle_.get()); }
 
     // Receives the number of frames in `frames`; false after the last one.
     bool pull(float *stems, size_t capacity, size_t &frames, sd_layout layout = SD_PLANAR) {
-        return detail::run([&](char *message, size_t bytes) {
-                   return sd_stream_pull(handle_.get(), stems, capacity, layout, &frames, message,
-                                         bytes);
-               }) == SD_OK;
+        return detail::call(sd_stream_pull, handle_.get(), stems, capacity, layout, &frames) ==
+               SD_OK;
     }
 
   private:
@@ -426,9 +398,7 @@ inline sd_quantize_report quantize(const std::string &checkpoint, const std::str
     }
     sd_quantize_report report;
     report.size = sizeof report;
-    detail::run([&](char *message, size_t bytes) {
-        return sd_quantize(checkpoint.c_str(), output.c_str(), &given, &report, message, bytes);
-    });
+    detail::call(sd_quantize, checkpoint.c_str(), output.c_str(), &given, &report);
     return report;
 }
 
@@ -437,10 +407,8 @@ inline std::vector<sd_scores> evaluate(const float *references, const float *est
                                        int32_t stem_count, int32_t channels, size_t frames,
                                        int32_t sample_rate, uint32_t metrics = SD_METRIC_ALL) {
     std::vector<sd_scores> scores(stem_count > 0 ? static_cast<size_t>(stem_count) : 1);
-    detail::run([&](char *message, size_t bytes) {
-        return sd_evaluate(references, estimates, stem_count, channels, frames, sample_rate,
-                           SD_PLANAR, metrics, scores.data(), message, bytes);
-    });
+    detail::call(sd_evaluate, references, estimates, stem_count, channels, frames, sample_rate,
+                 SD_PLANAR, metrics, scores.data());
     return scores;
 }
 
