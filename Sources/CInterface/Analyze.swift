@@ -19,9 +19,7 @@ public func sd_analyze(
     attempt(message, message_bytes) {
         let model = try modelHandle.object(model)
         let mix = try BorrowedAudio(mix, "mix")
-        guard event != nil else {
-            throw CallError(SD_ERROR_ARGUMENT, "event is NULL, expected a function")
-        }
+        _ = try required(event, "event", "a function")
         let plan = try PlannedRequest(
             SeparationRequest(json: settingsText(settings), of: [.separation]), of: model)
         let events = try EventCallback(event, context, within: cancellation)

@@ -100,9 +100,7 @@ public func sd_evaluate(
     _ message: UnsafeMutablePointer<CChar>?, _ message_bytes: Int
 ) -> sd_status {
     attempt(message, message_bytes) {
-        guard let scores else {
-            throw CallError(SD_ERROR_ARGUMENT, "scores is NULL, expected one for each stem")
-        }
+        let scores = try required(scores, "scores", "one for each stem")
         try CallError.require((1...64).contains(stem_count), "stem_count", stem_count, "1 to 64")
         try PlanarAudio.validate(channelCount: Int(channels), sampleRateHz: Int(sample_rate))
         try checkFrames(frames, rows: Int(stem_count * channels), "the stems")
@@ -148,9 +146,7 @@ public func sd_trace(
     attempt(message, message_bytes) {
         let model = try modelHandle.object(model)
         let mix = try BorrowedAudio(mix, "mix")
-        guard let callback else {
-            throw CallError(SD_ERROR_ARGUMENT, "callback is NULL, expected a function")
-        }
+        let callback = try required(callback, "callback", "a function")
         let patterns = NamePattern.list(try optionalText(names, "names") ?? "*")
         let opened = try OpenedModel(porting: model.files, needsCore: false)
         let backend = try Backend(

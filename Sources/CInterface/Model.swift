@@ -157,9 +157,7 @@ public func sd_open(
     _ message_bytes: Int
 ) -> sd_status {
     attempt(message, message_bytes) {
-        guard let result else {
-            throw CallError(SD_ERROR_ARGUMENT, "result is NULL, expected a place for the handle")
-        }
+        let result = try required(result, "result", "a place for the handle")
         let name = try text(model, "model")
         let options = try sd_open_options.read(options, "options", or: sd_open_options_init)
         let store = try ModelStore(
@@ -190,9 +188,7 @@ public func sd_model_describe(
 ) -> sd_status {
     attempt(message, message_bytes) {
         let model = try modelHandle.object(model)
-        guard let info else {
-            throw CallError(SD_ERROR_ARGUMENT, "info is NULL, expected a structure")
-        }
+        let info = try required(info, "info", "a structure")
         try model.information.write(to: info, "info")
     }
 }

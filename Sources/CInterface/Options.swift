@@ -24,9 +24,7 @@ extension SizedStructure {
     /// - Parameter name: name of the argument in messages.
     /// - Throws: `SD_ERROR_ARGUMENT` for NULL, or a size that no version of the structure has.
     static func read(_ pointer: UnsafePointer<Self>?, _ name: String) throws(CallError) -> Self {
-        guard let pointer else {
-            throw CallError(SD_ERROR_ARGUMENT, "\(name) is NULL, expected a structure")
-        }
+        let pointer = try required(pointer, name, "a structure")
         try checkSize(pointer.pointee.size, name)
         return pointer.pointee
     }
@@ -62,13 +60,21 @@ extension SizedStructure {
     }
 }
 
+/// An argument that may not be NULL.
+func required<Value>(
+    _ value: Value?, _ name: String, _ expected: String
+) throws(CallError) -> Value {
+    guard let value else {
+        throw CallError(SD_ERROR_ARGUMENT, "\(name) is NULL, expected \(expected)")
+    }
+    return value
+}
+
 /// A C string.
 ///
 /// - Throws: `SD_ERROR_ARGUMENT` for NULL and for bytes that are not UTF-8.
 func text(_ string: UnsafePointer<CChar>?, _ name: String) throws(CallError) -> String {
-    guard let string else {
-        throw CallError(SD_ERROR_ARGUMENT, "\(name) is NULL, expected a string")
-    }
+    let string = try required(string, name, "a string")
     guard let text = String(validatingCString: string) else {
         throw CallError(
             SD_ERROR_ARGUMENT, "\(name) is not UTF-8: '\(String(cString: string))'")

@@ -32,9 +32,7 @@ public func sd_read(
 ) -> sd_status {
     attempt(message, message_bytes) {
         let path = try text(input, "input")
-        guard let callback else {
-            throw CallError(SD_ERROR_ARGUMENT, "callback is NULL, expected a function")
-        }
+        let callback = try required(callback, "callback", "a function")
         let reader = try AudioInput(path: path).reader()
         var (conversion, newChannels, newRateHz) = try conversion(
             channels: reader.channelCount, rateHz: reader.sampleRateHz, to: channels, sample_rate)
@@ -68,9 +66,7 @@ public func sd_convert(
 ) -> sd_status {
     attempt(message, message_bytes) {
         let audio = try BorrowedAudio(audio, "audio")
-        guard let frames else {
-            throw CallError(SD_ERROR_ARGUMENT, "frames is NULL, expected a place for the number")
-        }
+        let frames = try required(frames, "frames", "a place for the number")
         var (conversion, newChannels, newRateHz) = try conversion(
             channels: audio.channels, rateHz: audio.sampleRateHz, to: channels, sample_rate)
         let needed = Resampler.outputCount(

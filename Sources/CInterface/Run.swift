@@ -80,16 +80,15 @@ public func sd_run(
 ) -> sd_status {
     attempt(message, message_bytes) {
         let model = try modelHandle.object(model)
-        guard let paths = try texts(tracks, track_count, "tracks") else {
-            throw CallError(SD_ERROR_ARGUMENT, "tracks is NULL, expected at least one path")
-        }
+        let paths = try required(
+            try texts(tracks, track_count, "tracks"), "tracks", "at least one path")
         let events = try EventCallback(event, context, within: cancellation)
         let callbacks = RunCallbacks(
             events: events,
             segments: CallProgress(
                 progress, context, of: model.separator, cancelling: events.token),
             model: model)
-        let settings = try RunSettings(json: try optionalText(settings, "settings") ?? "{}")
+        let settings = try RunSettings(json: settingsText(settings))
         // Bytes, because equal texts may be the names of different files.
         var known: Set<[UInt8]> = []
         let inputs = paths.filter { known.insert(Array($0.utf8)).inserted }

@@ -102,9 +102,7 @@ struct StemBuffer {
         _ stems: UnsafeMutablePointer<Float>?, capacity: Int, layout: sd_layout, channels: Int,
         rows: Int
     ) throws(CallError) {
-        guard let stems else {
-            throw CallError(SD_ERROR_ARGUMENT, "outputs is NULL, expected a buffer")
-        }
+        let stems = try required(stems, "outputs", "a buffer")
         try checkFrames(capacity, rows: rows, "capacity")
         self.stems = stems
         self.layout = try SampleLayout(layout, "layout")

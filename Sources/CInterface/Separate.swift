@@ -7,6 +7,7 @@ import Audio
 import CSwiftDemucs
 import Demucs
 import Signal
+import System
 
 extension sd_outputs: SizedStructure {}
 
@@ -18,9 +19,7 @@ public func sd_plan(
 ) -> sd_status {
     attempt(message, message_bytes) {
         let model = try modelHandle.object(model)
-        guard let outputs else {
-            throw CallError(SD_ERROR_ARGUMENT, "outputs is NULL, expected a structure")
-        }
+        let outputs = try required(outputs, "outputs", "a structure")
         let rateHz = Int(sample_rate)
         try PlanarAudio.validate(channelCount: 1, sampleRateHz: rateHz)
         // Longer than any recording, and small enough to be multiplied by a rate.
@@ -56,7 +55,9 @@ public func sd_separate(
         let mix = try BorrowedAudio(mix, "mix")
         let plan = try PlannedRequest(
             SeparationRequest(json: settingsText(settings), of: [.signals, .separation]), of: model)
-        let call = try CallProgress(progress, context, of: plan.separator, within: cancellation)
+        let call = try CallProgress(
+            progress, context, of: plan.separator,
+            cancelling: CancellationToken(within: cancellation))
         let generator = try ShiftGenerator(random, plan.options)
         let buffer = try StemBuffer(
             outputs, capacity: capacity, layout: layout,

@@ -95,15 +95,6 @@ struct CallProgress: @unchecked Sendable {
     /// stop other calls with that cancellation.
     let token: CancellationToken
 
-    /// - Parameter token: cancels the call; nil for one of the caller's cancellation.
-    init(
-        _ function: sd_progress_callback?, _ context: UnsafeMutableRawPointer?,
-        of separator: Separator, within cancellation: OpaquePointer?
-    ) throws(CallError) {
-        try self.init(
-            function, context, of: separator, cancelling: CancellationToken(within: cancellation))
-    }
-
     init(
         _ function: sd_progress_callback?, _ context: UnsafeMutableRawPointer?,
         of separator: Separator, cancelling token: CancellationToken

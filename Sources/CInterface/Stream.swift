@@ -8,6 +8,7 @@ import CSwiftDemucs
 import Demucs
 import HTDemucs
 import Synchronization
+import System
 
 /// The object behind an `sd_stream`.
 final class OpenStream {
@@ -93,16 +94,16 @@ public func sd_stream_open(
     _ message: UnsafeMutablePointer<CChar>?, _ message_bytes: Int
 ) -> sd_status {
     attempt(message, message_bytes) {
-        guard let result else {
-            throw CallError(SD_ERROR_ARGUMENT, "result is NULL, expected a place for the handle")
-        }
+        let result = try required(result, "result", "a place for the handle")
         let model = try modelHandle.object(model)
         let settings = try StreamSettings(json: settingsText(settings))
         let plan = try PlannedRequest(settings.request, of: model)
         let stream = try OpenStream(
             plan, settings, channels: Int(channels), sampleRateHz: Int(sample_rate),
             generator: ShiftGenerator(random, plan.options),
-            call: CallProgress(progress, context, of: plan.separator, within: cancellation))
+            call: CallProgress(
+                progress, context, of: plan.separator,
+                cancelling: CancellationToken(within: cancellation)))
         result.pointee = streamHandle.open(stream)
     }
 }
@@ -153,10 +154,7 @@ public func sd_stream_pull(
     call(message, message_bytes) {
         let stream = try streamHandle.object(stream)
         return try stream.call {
-            guard let frames else {
-                throw CallError(
-                    SD_ERROR_ARGUMENT, "frames is NULL, expected a place for the number")
-            }
+            let frames = try required(frames, "frames", "a place for the number")
             let buffer = try StemBuffer(
                 outputs, capacity: capacity, layout: layout, channels: stream.channels,
                 rows: stream.rowCount)
