@@ -23,9 +23,7 @@ package struct ConfigurationFile: Sendable, Equatable {
 
     /// The SHA-256 of the sections, 64 hexadecimal digits.
     package var checksum: String {
-        var digest = SHA256()
-        digest.update(Array((ArgumentValue.object(sections).json ?? "").utf8))
-        return digest.hexadecimal
+        SHA256(of: Array((ArgumentValue.object(sections).json ?? "").utf8)).hexadecimal
     }
 
     /// - Throws: ``YAMLFileError``; ``WeightsError`` if the file can't be read.

@@ -235,8 +235,6 @@ enum FileChecksum {
     }
 
     static func of(text: String) -> String {
-        var checksum = SHA256()
-        checksum.update(Array(text.utf8))
-        return checksum.hexadecimal
+        SHA256(of: Array(text.utf8)).hexadecimal
     }
 }

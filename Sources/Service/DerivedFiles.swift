@@ -109,10 +109,9 @@ struct DerivedFiles: Sendable {
         _ job: Job, strips: [MixStrip], _ range: TimeRange, format: SeparationRequest.Format,
         for request: Request
     ) throws -> (file: (descriptor: Int32, bytes: Int), tag: String) {
-        var hash = SHA256()
         let numbers = strips.map { "\($0.gain) \($0.pan)" }
-        hash.update(Array("\(job.key) \(numbers)\(range.key) \(format.rawValue)".utf8))
-        let tag = String(hash.hexadecimal.prefix(32))
+        let text = "\(job.key) \(numbers)\(range.key) \(format.rawValue)"
+        let tag = String(SHA256(of: Array(text.utf8)).hexadecimal.prefix(32))
         let file = try part(job, range, "mix-\(tag).\(format.rawValue)", for: request) { path in
             try mix(
                 job, Array(zip(job.stems, strips)), range, to: path, format: format, for: request)

@@ -7,16 +7,6 @@ struct PageFile: Sendable {
     let name: String
     let bytes: [UInt8]
 
-    init(name: String, bytes: [UInt8]) {
-        self.name = name
-        self.bytes = bytes
-    }
-
-    private init(_ file: page_file) {
-        name = String(cString: file.name)
-        bytes = Array(UnsafeBufferPointer(start: file.bytes, count: file.count))
-    }
-
     /// Media type, by the ending.
     var type: String {
         switch name.split(separator: ".").last {
@@ -34,8 +24,11 @@ struct PageFile: Sendable {
     }
 
     /// The files of the folder `Page`; a test compares them.
-    static let all = UnsafeBufferPointer(start: page_files, count: page_file_count)
-        .map(PageFile.init)
+    static let all = UnsafeBufferPointer(start: page_files, count: page_file_count).map { file in
+        PageFile(
+            name: String(cString: file.name),
+            bytes: Array(UnsafeBufferPointer(start: file.bytes, count: file.count)))
+    }
 
     /// The files of a folder that `tools/build_web` has made.
     static func files(in folder: String) throws(ServiceError) -> [PageFile] {
@@ -70,9 +63,7 @@ struct SentFile: Sendable {
         type = file.type
         bytes = file.bytes
         gzip = Gzip.compressed(file.bytes, level: 9, libraries)
-        var hash = SHA256()
-        hash.update(file.bytes)
-        tag = String(hash.hexadecimal.prefix(32))
+        tag = String(SHA256(of: file.bytes).hexadecimal.prefix(32))
     }
 
     func reply(_ request: Request) -> Reply {

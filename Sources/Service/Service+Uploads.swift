@@ -113,10 +113,8 @@ extension Service {
         var equal = options
         equal.model = nil
         equal.precision = nil
-        var hash = SHA256()
-        hash.update(Array("\(settings.version) \(digest) \(model.identity) \(precision) ".utf8))
-        hash.update(JSON.bytes(of: equal))
-        let key = hash.hexadecimal
+        let source = "\(settings.version) \(digest) \(model.identity) \(precision) "
+        let key = SHA256(of: Array(source.utf8) + JSON.bytes(of: equal)).hexadecimal
         func job(_ sequence: Int) -> Job {
             Job(
                 id: id, sequence: sequence, name: name, created: Timestamp.now, options: options,

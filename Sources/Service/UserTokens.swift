@@ -81,9 +81,7 @@ struct UserTokens: Sendable {
     }
 
     private static func digest(_ bytes: some Sequence<UInt8>) -> [UInt8] {
-        var hash = SHA256()
-        hash.update(Array(bytes))
-        return hash.digest
+        SHA256(of: Array(bytes)).digest
     }
 
     /// Whether users of this machine other than the file's owner and group may read or change it.

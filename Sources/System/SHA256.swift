@@ -17,7 +17,11 @@ package struct SHA256: Sendable {
         pending.reserveCapacity(SHA256.blockBytes)
     }
 
-    /// Takes the next bytes.
+    package init(of bytes: [UInt8]) {
+        self.init()
+        update(bytes)
+    }
+
     package mutating func update(_ bytes: UnsafeRawBufferPointer) {
         countBytes &+= UInt64(bytes.count)
         var rest = bytes[...]

@@ -87,9 +87,7 @@ struct ContainerTests {
                     try writer.append(PlanarAudio(tone))
                     let written = try writer.finish()
                     let file = try folder.data("stem")
-                    var hash = SHA256()
-                    hash.update(Array(file))
-                    #expect(written == (file.count, hash.hexadecimal))
+                    #expect(written == (file.count, SHA256(of: Array(file)).hexadecimal))
                     return file
                 })
         }

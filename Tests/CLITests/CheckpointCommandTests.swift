@@ -36,9 +36,7 @@ struct CheckpointCommandTests {
         #expect(report["dtypes"] as? [String: Int] == ["F16": 273])
         #expect((report["tensors"] as? [Any])?.count == 273)
         #expect((report["arguments"] as? [String: Any])?["t_heads"] as? Int == 2)
-        var digest = SHA256()
-        digest.update([UInt8](try Data(contentsOf: URL(fileURLWithPath: file))))
-        #expect(report["sha256"] as? String == digest.hexadecimal)
+        #expect(report["sha256"] as? String == (try SHA256.hexadecimal(ofFile: file)))
     }
 
     @Test func inspectShowsOneOfSeveralModels() throws {

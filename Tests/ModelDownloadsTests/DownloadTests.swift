@@ -15,9 +15,7 @@ import WeightsLoader
 
     init() throws {
         data = Data((0..<300_000).map { UInt8(truncatingIfNeeded: $0 &* $0 >> 7) })
-        var hash = SHA256()
-        data.withUnsafeBytes { hash.update($0) }
-        checksum = hash.hexadecimal
+        checksum = SHA256(of: Array(data)).hexadecimal
     }
 
     /// A policy with short waits between retries.

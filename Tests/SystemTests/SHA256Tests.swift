@@ -20,9 +20,7 @@ struct SHA256Tests {
 
     @Test(arguments: vectors)
     func digestsArePublishedOnes(message: String, digest: String) {
-        var hash = SHA256()
-        hash.update(Array(message.utf8))
-        #expect(hash.hexadecimal == digest)
+        #expect(SHA256(of: Array(message.utf8)).hexadecimal == digest)
     }
 
     @Test func aMillionLettersGiveTheStandardsDigest() {
@@ -35,8 +33,7 @@ struct SHA256Tests {
 
     @Test func piecesOfAnySizeGiveTheSameDigest() {
         let message = (0..<1000).map { UInt8(truncatingIfNeeded: $0 * 7) }
-        var whole = SHA256()
-        whole.update(message)
+        let whole = SHA256(of: message)
         for size in [1, 3, 55, 56, 63, 64, 65, 127, 128, 129, 999] {
             var hash = SHA256()
             for start in stride(from: 0, to: message.count, by: size) {
