@@ -32,48 +32,32 @@ package struct Problem: Error, Codable, Equatable, Sendable {
         /// The `type` of the document.
         var type: String { "urn:swift-demucs:problem:\(rawValue)" }
 
-        var status: Int {
-            switch self {
-            case .badRequest: 400
-            case .unauthorized: 401
-            case .forbidden: 403
-            case .notFound: 404
-            case .methodNotAllowed: 405
-            case .conflict: 409
-            case .tooLarge: 413
-            case .notASound: 415
-            case .rangeNotSatisfiable: 416
-            case .wrongHost: 421
-            case .invalidOption, .tooMuchWork, .noRoom, .unusableSound: 422
-            case .queueFull, .tooManyRequests: 429
-            case .noModel, .notReady, .busy, .diskFull: 503
-            case .failed: 500
-            }
-        }
+        var status: Int { reply.status }
+        var title: String { reply.title }
 
-        var title: String {
+        private var reply: (status: Int, title: String) {
             switch self {
-            case .badRequest: "The request is malformed"
-            case .unauthorized: "A token is needed"
-            case .forbidden: "The request comes from another site"
-            case .notFound: "Not found"
-            case .methodNotAllowed: "The method does not fit the address"
-            case .conflict: "The job is not in a state for this"
-            case .tooLarge: "The file is too large"
-            case .notASound: "The file is not a sound file"
-            case .rangeNotSatisfiable: "The range is outside the file"
-            case .wrongHost: "The service does not answer for this host"
-            case .invalidOption: "An option is invalid"
-            case .tooMuchWork: "The job is too much work"
-            case .noRoom: "The results would not fit"
-            case .unusableSound: "The sound can't be separated"
-            case .queueFull: "The queue is full"
-            case .tooManyRequests: "Too many requests are waiting"
-            case .noModel: "The model is missing"
-            case .notReady: "The service is not ready"
-            case .busy: "The service is busy"
-            case .diskFull: "The disk is full"
-            case .failed: "The separation failed"
+            case .badRequest: (400, "The request is malformed")
+            case .unauthorized: (401, "A token is needed")
+            case .forbidden: (403, "The request comes from another site")
+            case .notFound: (404, "Not found")
+            case .methodNotAllowed: (405, "The method does not fit the address")
+            case .conflict: (409, "The job is not in a state for this")
+            case .tooLarge: (413, "The file is too large")
+            case .notASound: (415, "The file is not a sound file")
+            case .rangeNotSatisfiable: (416, "The range is outside the file")
+            case .wrongHost: (421, "The service does not answer for this host")
+            case .invalidOption: (422, "An option is invalid")
+            case .tooMuchWork: (422, "The job is too much work")
+            case .noRoom: (422, "The results would not fit")
+            case .unusableSound: (422, "The sound can't be separated")
+            case .queueFull: (429, "The queue is full")
+            case .tooManyRequests: (429, "Too many requests are waiting")
+            case .noModel: (503, "The model is missing")
+            case .notReady: (503, "The service is not ready")
+            case .busy: (503, "The service is busy")
+            case .diskFull: (503, "The disk is full")
+            case .failed: (500, "The separation failed")
             }
         }
     }
