@@ -3,27 +3,12 @@
 /// The jobs by their sequence numbers, and sorted sets of these numbers for each question: no
 /// question looks at all jobs.
 struct JobIndex {
-    /// Orders jobs by their ends.
-    struct End: Comparable {
-        let runSeconds: Double
+    /// Orders jobs by a number, then by their sequence.
+    struct Rank<Number: Comparable>: Comparable {
+        let number: Number
         let sequence: Int
 
-        static func < (one: End, other: End) -> Bool {
-            (one.runSeconds, one.sequence) < (other.runSeconds, other.sequence)
-        }
-    }
-
-    /// Orders waiting jobs.
-    struct Place: Comparable {
-        let number: Int
-        let sequence: Int
-
-        init(_ job: Job) {
-            number = job.place ?? job.sequence
-            sequence = job.sequence
-        }
-
-        static func < (one: Place, other: Place) -> Bool {
+        static func < (one: Rank, other: Rank) -> Bool {
             (one.number, one.sequence) < (other.number, other.sequence)
         }
     }
@@ -36,11 +21,10 @@ struct JobIndex {
     private var jobs: [Int: JobSnapshot] = [:]
     private var sequences: [String: Int] = [:]
     private var owned: [String?: SortedArray<Int>] = [:]
-    private var finished: [String?: SortedArray<End>] = [:]
+    private var finished: [String?: SortedArray<Rank<Double>>] = [:]
     /// Jobs with results, by what the results depend on.
     private var results: [ResultKey: SortedArray<Int>] = [:]
-    /// Waiting jobs of each user.
-    private var waiting: [String?: SortedArray<Place>] = [:]
+    private var waiting: [String?: SortedArray<Rank<Int>>] = [:]
     /// Waiting jobs in the order in which they will run.
     private(set) var queue: [Int] = []
     private(set) var running = SortedArray<Int>()
@@ -77,7 +61,7 @@ struct JobIndex {
     /// each, and so on, where running jobs count. Jobs of the same turn keep their places.
     private func turns() -> [Int] {
         let owners = running.elements.compactMap { jobs[$0]?.job }.map(\.owner)
-        var turns: [(number: Int, place: Place)] = []
+        var turns: [(number: Int, place: Rank<Int>)] = []
         for (owner, places) in waiting {
             let first = owners.count { $0 == owner }
             for (index, place) in places.elements.enumerated() {
@@ -105,7 +89,7 @@ struct JobIndex {
         }
         counts[job.state, default: 0] += 1
         switch job.state {
-        case .queued: waiting[job.owner, default: SortedArray()].insert(Place(job))
+        case .queued: waiting[job.owner, default: SortedArray()].insert(JobIndex.place(of: job))
         case .running: running.insert(job.sequence)
         case .done, .failed, .cancelled:
             finished[job.owner, default: SortedArray()].insert(JobIndex.end(of: job))
@@ -127,7 +111,7 @@ struct JobIndex {
     /// Removes a job from the orders of its state.
     private mutating func leave(_ job: Job) {
         counts[job.state, default: 0] -= 1
-        waiting[job.owner]?.remove(Place(job))
+        waiting[job.owner]?.remove(JobIndex.place(of: job))
         if waiting[job.owner]?.isEmpty == true { waiting[job.owner] = nil }
         running.remove(job.sequence)
         finished[job.owner]?.remove(JobIndex.end(of: job))
@@ -137,8 +121,12 @@ struct JobIndex {
         if results[key]?.isEmpty == true { results[key] = nil }
     }
 
-    private static func end(of job: Job) -> End {
-        End(runSeconds: job.finishedRunSeconds ?? 0, sequence: job.sequence)
+    private static func end(of job: Job) -> Rank<Double> {
+        Rank(number: job.finishedRunSeconds ?? 0, sequence: job.sequence)
+    }
+
+    private static func place(of job: Job) -> Rank<Int> {
+        Rank(number: job.place ?? job.sequence, sequence: job.sequence)
     }
 
     // MARK: - Questions
