@@ -10,7 +10,7 @@ package struct StemFileOutput: Sendable {
     package let format: StemFileFormat
     /// The four stems, with the names that DJ software shows.
     package let parts: [NamedSignal]
-    private let ffmpeg: FFmpeg
+    fileprivate let ffmpeg: FFmpeg
 
     /// - Parameters:
     ///   - path: path of the file, which appears when it is complete. Its folder must exist.
@@ -21,15 +21,6 @@ package struct StemFileOutput: Sendable {
         self.format = format
         self.parts = parts
         self.ffmpeg = ffmpeg
-    }
-
-    fileprivate func encode(
-        _ tracks: [StemFileTrack], isMono: Bool, sampleFormat: SampleFormat, tags: AudioTags?,
-        source: AudioInput, spool: Spool
-    ) throws -> (count: Int, sha256: String) {
-        try ffmpeg.writeStemFile(
-            tracks, isMono: isMono, sampleFormat: sampleFormat, format: format, tags: tags,
-            source: source, to: path, spool: spool)
     }
 }
 
@@ -110,10 +101,11 @@ package final class StemFileWriter: Sendable {
         _ reports: ArraySlice<TrackReport.Output>, tags: AudioTags?, cancellation: CancellationToken
     ) throws -> TrackReport.Output {
         try cancellation.check()
-        let written = try output.encode(
+        let written = try output.ffmpeg.writeStemFile(
             zip(tracks, descriptors).map { StemFileTrack(name: $0.name, descriptor: $1) },
             isMono: shape.channelCount == 1,
-            sampleFormat: trackOptions.format.storedFormat, tags: tags, source: source,
+            sampleFormat: trackOptions.format.storedFormat, format: output.format, tags: tags,
+            source: source, to: path,
             spool: Spool(folder: trackOptions.spoolFolder) { cancellation.isCancelled })
         return TrackReport.Output(
             name: output.format.fileExtension, path: output.path,
