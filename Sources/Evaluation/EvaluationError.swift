@@ -19,9 +19,5 @@ package enum EvaluationError: Error, Equatable, CustomStringConvertible {
 }
 
 extension EvaluationError: CausedError {
-    package var cause: ErrorCause {
-        switch self {
-        case .noStems, .mismatch: .unsuitable
-        }
-    }
+    package var cause: ErrorCause { .unsuitable }
 }

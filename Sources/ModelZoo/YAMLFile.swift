@@ -58,9 +58,5 @@ extension YAMLFileError: DescribedError {
 }
 
 extension YAMLFileError: CausedError {
-    package var cause: ErrorCause {
-        switch self {
-        case .tooLong, .invalid: .model
-        }
-    }
+    package var cause: ErrorCause { .model }
 }

@@ -66,13 +66,5 @@ package enum RunError: Error, Equatable, CustomStringConvertible {
 }
 
 extension RunError: CausedError {
-    package var cause: ErrorCause {
-        switch self {
-        case .request, .stemsNotLoaded, .invalidTemplate, .sharedFile,
-            .sharedFileOfTrack, .trackReplaced,
-            .ffmpegMissing, .tooFewStems, .stemsOfFile, .manifest, .manifestUnreadable,
-            .trackRequest:
-            .argument
-        }
-    }
+    package var cause: ErrorCause { .argument }
 }
