@@ -54,9 +54,9 @@ package final class SeparationStream {
     ///   number of channels, and if no temporary file can be made.
     package init(
         _ separator: Separator, into signals: [StemOutput.Signal]? = nil, channelCount: Int,
-        sampleRateHz: Int, normalization: Normalization?, rate: OutputOptions.Rate,
-        spoolFolder: String?, options: SeparationOptions, random: PythonRandom? = nil,
-        cancellation: CancellationToken
+        sampleRateHz: Int, normalization: Normalization?, rate: OutputOptions.Rate = .model,
+        spoolFolder: String? = nil, options: SeparationOptions, random: PythonRandom? = nil,
+        cancellation: CancellationToken = CancellationToken()
     ) throws {
         let model = separator.model
         var random = random ?? PythonRandom(seed: options.seedOrDrawn())

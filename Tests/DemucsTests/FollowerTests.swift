@@ -3,7 +3,6 @@
 import Audio
 import Demucs
 import ModelZoo
-import System
 import TestSupport
 import Testing
 import Tracks
@@ -85,8 +84,7 @@ import Tracks
         func stream(_ normalization: Normalization?) throws -> SeparationStream {
             try SeparationStream(
                 separator, channelCount: 2, sampleRateHz: 1600, normalization: normalization,
-                rate: .model, spoolFolder: nil, options: options,
-                cancellation: CancellationToken())
+                options: options)
         }
         let spooled = try stream(nil)
         try spooled.append(track)

@@ -3,7 +3,6 @@
 
 import Demucs
 import ModelZoo
-import System
 import TestSupport
 import Testing
 
@@ -75,8 +74,7 @@ import Testing
                 let stream = try SeparationStream(
                     separator, channelCount: track.channelCount, sampleRateHz: 44_100,
                     normalization: Normalization(mean: 0.5, standardDeviation: 2),
-                    rate: .model, spoolFolder: nil, options: SeparationOptions(),
-                    cancellation: CancellationToken())
+                    options: SeparationOptions())
                 var stems = PlanarAudio(channelCount: whole.count, sampleRateHz: 44_100)
                 for start in stride(from: 0, to: samples, by: blockSamples) {
                     try stream.append(track[start..<min(start + blockSamples, samples)])

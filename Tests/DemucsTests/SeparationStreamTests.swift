@@ -19,8 +19,7 @@ struct SeparationStreamTests {
     ) throws -> PlanarAudio {
         let stream = try SeparationStream(
             separator, channelCount: track.channelCount, sampleRateHz: track.sampleRateHz,
-            normalization: live, rate: rate, spoolFolder: nil, options: options,
-            cancellation: CancellationToken())
+            normalization: live, rate: rate, options: options)
         let model = separator.model
         var stems = PlanarAudio(
             channelCount: model.sources.count * model.audioChannels,
@@ -92,8 +91,7 @@ struct SeparationStreamTests {
                 try SeparationStream(
                     separator, channelCount: 2, sampleRateHz: 1_600,
                     normalization: Normalization(mean: 0, standardDeviation: 1),
-                    rate: .model, spoolFolder: nil, options: options,
-                    cancellation: CancellationToken())
+                    options: options)
             }
         }
     }
@@ -103,8 +101,7 @@ struct SeparationStreamTests {
         let stream = try SeparationStream(
             separator, channelCount: 2, sampleRateHz: 1_600,
             normalization: isLive ? Normalization(mean: 0, standardDeviation: 1) : nil,
-            rate: .model, spoolFolder: nil, options: SeparationOptions(),
-            cancellation: CancellationToken())
+            options: SeparationOptions())
         #expect(throws: SeparationError.emptyAudio(channels: 2, samples: 0)) { try stream.end() }
     }
 }
