@@ -90,8 +90,7 @@ struct ReadingErrorTests {
         let path = try folder.write(data, "bad.rf64")
         let error = #expect(throws: AudioError.self) { try AudioFile.read(path) }
         guard case .notFinite(path, let found, let seconds, let channel)? = error else {
-            Issue.record("unexpected error: \(String(describing: error))")
-            return
+            throw UnexpectedError(error)
         }
         #expect(found.bitPattern == value.bitPattern)
         #expect(seconds == 0.01)

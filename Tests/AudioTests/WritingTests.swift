@@ -114,10 +114,7 @@ struct WritingTests {
         let error = #expect(throws: AudioError.self) {
             try AudioFile.write(buffer, to: folder.path("stem.wav"))
         }
-        guard case .invalidAudio? = error else {
-            Issue.record("unexpected error: \(String(describing: error))")
-            return
-        }
+        guard case .invalidAudio? = error else { throw UnexpectedError(error) }
         #expect(try folder.contents == [])
     }
 

@@ -106,8 +106,7 @@ struct FileFailureTests {
         try space.add(Int.max / 2, in: folder.url.path)
         let error = try #require(throws: SeparationError.self) { try space.check() }
         guard case .notEnoughSpace(_, let needed, let free) = error else {
-            Issue.record("\(error)")
-            return
+            throw UnexpectedError(error)
         }
         #expect(needed == 1000 + Int.max / 2)
         #expect(free < needed)
@@ -124,10 +123,7 @@ struct FileFailureTests {
                 input, into: [try outputs()[1], stem],
                 output: .init(clipMode: mode, spoolFolder: folder.url.path))
         }
-        guard case .writeFailed = error else {
-            Issue.record("\(error)")
-            return
-        }
+        guard case .writeFailed = error else { throw UnexpectedError(error) }
         #expect(try folder.contents.filter { $0.hasSuffix(".part") } == [])
     }
 

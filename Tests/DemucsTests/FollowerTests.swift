@@ -125,8 +125,7 @@ import Tracks
             try OpenedModel(Self.followed(Self.demucs, [(stem, second)]))
         }
         guard case .invalidOption("then", _, let allowed) = error else {
-            Issue.record("\(String(describing: error))")
-            return
+            throw UnexpectedError(error)
         }
         #expect(allowed.contains(problem))
     }

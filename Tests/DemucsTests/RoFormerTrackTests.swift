@@ -114,10 +114,7 @@ import Testing
         let error = #expect(throws: SeparationError.self) {
             try separator("target").validate(options)
         }
-        guard case .invalidOption(let option, _, _) = error else {
-            Issue.record("\(String(describing: error))")
-            return
-        }
+        guard case .invalidOption(let option, _, _) = error else { throw UnexpectedError(error) }
         #expect(option == name)
     }
 

@@ -188,7 +188,9 @@ import WeightsLoader
             reply.body = Data(repeating: 1, count: reply.body.count)
         }
         let error = failure(server, checksum: checksum)
-        guard case .wrongChecksum(_, let found, let expected) = error else { return record(error) }
+        guard case .wrongChecksum(_, let found, let expected) = error else {
+            throw UnexpectedError(error)
+        }
         #expect(found != expected && expected == checksum)
         #expect(folder.files == ["file.lock"])
         #expect(server.requests.count == 1)
@@ -225,7 +227,7 @@ import WeightsLoader
             } else {
                 let error = failure(hub)
                 guard case .wrongChecksum(let url, _, let expected) = error else {
-                    return record(error)
+                    throw UnexpectedError(error)
                 }
                 #expect(url == hub.address + "/file" && expected == checksum)
             }
@@ -240,7 +242,7 @@ import WeightsLoader
         let error = #expect(throws: DownloadError.self) {
             try download(server, check: { throw WeightsError.fileEmpty(path: $0) })
         }
-        guard case .wrongContent = error else { return record(error) }
+        guard case .wrongContent = error else { throw UnexpectedError(error) }
         try download(server)
         #expect(try folder.data("file") == data)
     }
@@ -353,7 +355,7 @@ import WeightsLoader
             .text(429, [("Retry-After", "Fri, 01 Jan 2100 00:00:00 GMT")])
         }
         let error = failure(server)
-        guard case .tooManyRequests(_, let seconds?) = error else { return record(error) }
+        guard case .tooManyRequests(_, let seconds?) = error else { throw UnexpectedError(error) }
         let expected = Date(timeIntervalSince1970: 4_102_444_800).timeIntervalSinceNow
         #expect(abs(seconds - expected) < 60)
     }
@@ -364,21 +366,23 @@ import WeightsLoader
                 reply.stallAfterBytes = index == 0 ? stall : 0
             }
             let error = failure(server, policy: Self.patience(attempts: 2, stallSeconds: 0.2))
-            guard case .stalled(_, 0.2, _) = error else { return record(error) }
+            guard case .stalled(_, 0.2, _) = error else { throw UnexpectedError(error) }
         }
     }
 
     @Test func aServerThatDripsFailsTheDownload() throws {
         let server = try server { reply, _ in reply.drips = true }
         let error = failure(server, policy: Self.patience(attempts: 1, stallSeconds: 2))
-        guard case .tooSlow(_, 4, _) = error else { return record(error) }
+        guard case .tooSlow(_, 4, _) = error else { throw UnexpectedError(error) }
     }
 
     @Test func anUnreachableServerIsReported() throws {
         let server = try LoopbackServer { _, _ in .text(200) }
         server.stop()
         let error = failure(server)
-        guard case .unreachable(server.address + "/file", _) = error else { return record(error) }
+        guard case .unreachable(server.address + "/file", _) = error else {
+            throw UnexpectedError(error)
+        }
     }
 
     @Test func sizesThatDisagreeAreReported() throws {
@@ -430,7 +434,7 @@ import WeightsLoader
                 limitBytes: 10
             ).run(policy: Self.policy, isCancelled: { false }, report: { _ in })
         }
-        guard case .unwritable = error else { return record(error) }
+        guard case .unwritable = error else { throw UnexpectedError(error) }
         #expect(server.requests.isEmpty)
     }
 
@@ -499,7 +503,7 @@ import WeightsLoader
         let server = try LoopbackServer { _, _ in Reply(rawBytes: Data(reply.utf8)) }
         let error = failure(server, policy: Self.patience(attempts: 2))
         guard case .interrupted(server.address + "/file", 0, nil, let reason) = error else {
-            return record(error)
+            throw UnexpectedError(error)
         }
         #expect(!reason.isEmpty)
         #expect(server.requests.count == 2)
@@ -522,7 +526,7 @@ import WeightsLoader
         let error = #expect(throws: DownloadError.self) {
             _ = try Download(url: address, destination: folder.path("file"), limitBytes: 10)
         }
-        guard case .insecureAddress = error else { return record(error) }
+        guard case .insecureAddress = error else { throw UnexpectedError(error) }
     }
 
     @Test(arguments: ["http://localhost:9/x", "http://[::1]:9/x", "HTTP://127.1.2.3:9/x"])
@@ -556,6 +560,6 @@ import WeightsLoader
         try download(server)
         try FileManager.default.removeItem(atPath: folder.path("file"))
         let error = failure(server)
-        guard case .wrongChecksum(_, _, checksum) = error else { return record(error) }
+        guard case .wrongChecksum(_, _, checksum) = error else { throw UnexpectedError(error) }
     }
 }

@@ -70,12 +70,9 @@ struct BagFileTests {
     ]
 
     @Test(arguments: mistakes)
-    func mistakesNameTheirLine(text: String, line: Int) {
+    func mistakesNameTheirLine(text: String, line: Int) throws {
         let error = #expect(throws: YAMLFileError.self) { try bag(text) }
-        guard case .invalid("bag.yaml", line, _) = error else {
-            Issue.record("\(String(describing: error))")
-            return
-        }
+        guard case .invalid("bag.yaml", line, _) = error else { throw UnexpectedError(error) }
     }
 
     @Test func aFileWithoutModelsIsNotABag() {

@@ -111,8 +111,7 @@ struct ModelStoreTests {
             _ = try store(variables).find("htdemucs_ft")
         }
         guard case .notFound("htdemucs_ft", _, ["04573f0d"]) = error else {
-            Issue.record("\(String(describing: error))")
-            return
+            throw UnexpectedError(error)
         }
         try touch("\(Self.own)/checkpoints/04573f0d-f3cf25b2.th")
         let files = try store(variables).find("htdemucs_ft")
@@ -200,10 +199,7 @@ struct ModelStoreTests {
     @Test(arguments: ["", ".", "..", "a b", "é", "hf://", "hf://a/b/c", "hf:///b", "hf://../x"])
     func impossibleNamesAreReported(name: String) throws {
         let error = #expect(throws: ModelStoreError.self) { _ = try store().find(name) }
-        guard case .invalidName(name, _) = error else {
-            Issue.record("\(String(describing: error))")
-            return
-        }
+        guard case .invalidName(name, _) = error else { throw UnexpectedError(error) }
     }
 
     @Test func aRepositoryHasToBeAFolder() throws {

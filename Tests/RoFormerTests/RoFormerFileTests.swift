@@ -124,8 +124,7 @@ import WeightsLoader
         #expect(try plan(60).segmentSamples == 60 * rate)
         let error = #expect(throws: SeparationError.self) { try plan(3600) }
         guard case .invalidOption("segment", "3600.0", let allowed) = error else {
-            Issue.record("\(String(describing: error))")
-            return
+            throw UnexpectedError(error)
         }
         #expect(allowed.contains("at most \(longest) seconds"), "\(allowed)")
     }

@@ -76,8 +76,7 @@ struct SegmentPlanTests {
             try self.plan(.init(segmentSeconds: 3600), configuration)
         }
         guard case .invalidOption("segment", "3600.0", _) = error else {
-            Issue.record("\(String(describing: error))")
-            return
+            throw UnexpectedError(error)
         }
         #expect(throws: ConfigurationError.self) {
             try configuration.inBag(ofSegmentSeconds: 3600)
@@ -105,10 +104,7 @@ struct SegmentPlanTests {
     ])
     func optionsOutOfRangeAreNamed(options: SeparationOptions, name: String) throws {
         let error = try #require(throws: SeparationError.self) { try plan(options) }
-        guard case .invalidOption(name, _, _) = error else {
-            Issue.record("\(error)")
-            return
-        }
+        guard case .invalidOption(name, _, _) = error else { throw UnexpectedError(error) }
     }
 
     @Test func aWholeTrackHasToFitIntoTheTrainingLength() throws {
