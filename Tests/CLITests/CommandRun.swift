@@ -125,6 +125,13 @@ struct CommandRun {
     var outputLines: [Substring] { output.split(separator: "\n") }
     var errorLines: [Substring] { errors.split(separator: "\n") }
 
+    /// The JSON objects of stdout, one in each line.
+    func events(_ kind: String? = nil) throws -> [[String: Any]] {
+        try outputLines.map { line in
+            try #require(try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any])
+        }.filter { kind == nil || $0["event"] as? String == kind }
+    }
+
     /// stdout as JSON.
     func json<Value>(as type: Value.Type = [String: Any].self) throws -> Value {
         let value = try JSONSerialization.jsonObject(with: outputBytes)
@@ -162,6 +169,10 @@ extension TemporaryFolder {
         try CommandRun(
             ["-c", line, CommandRun.executable.path] + arguments, in: url,
             executable: URL(fileURLWithPath: "/bin/sh"), exits: code)
+    }
+
+    func json(_ name: String) throws -> [String: Any] {
+        try #require(try JSONSerialization.jsonObject(with: data(name)) as? [String: Any])
     }
 
     /// Writes a float32 WAV file with a quiet sawtooth.

@@ -18,13 +18,6 @@ struct ManifestTests {
             ["--manifest", manifest, "-n", "cross_first", "-o", "out"] + more, exits: code)
     }
 
-    private func results(_ run: CommandRun) throws -> [[String: Any]] {
-        try run.outputLines.map { line in
-            try #require(try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any])
-        }
-        .filter { $0["event"] as? String == "result" }
-    }
-
     @Test func idsNameTheStems() throws {
         try folder.write(
             """
@@ -67,7 +60,7 @@ struct ManifestTests {
             {"id": "theirs", "path": "a.wav", "overlap": null}
 
             """, "list.jsonl")
-        let results = try results(run("list.jsonl", ["--json", "--shifts=2", "--seed=3"]))
+        let results = try run("list.jsonl", ["--json", "--shifts=2", "--seed=3"]).events("result")
         #expect(results.map { $0["id"] as? String } == ["own", "seeded", "theirs"])
         #expect(results.map { $0["duration_seconds"] as? Double } == [0.2, 0.4375, 0.4375])
         #expect(results.map { $0["seed"] as? UInt64 } == [nil, .max, 3])
@@ -89,7 +82,7 @@ struct ManifestTests {
         try folder.write(lines.reversed()[..<10].joined(), "some.jsonl")
         func shard(_ index: Int, _ name: String) throws -> Set<String> {
             let run = try run(name, ["--shard=\(index)/3", "--dry-run", "--json"])
-            return Set(try results(run).compactMap { $0["id"] as? String })
+            return Set(try run.events("result").compactMap { $0["id"] as? String })
         }
         let shards = try (0..<3).map { try shard($0, "all.jsonl") }
         #expect(shards.map(\.count).reduce(0, +) == 20)
@@ -112,7 +105,7 @@ struct ManifestTests {
             """, "list.jsonl")
         try run("list.jsonl", exits: 1)
         let run = try run("list.jsonl", ["--json", "--skip-existing"], exits: 1)
-        let results = try results(run)
+        let results = try run.events("result")
         #expect(results.map { $0["status"] as? String } == ["skipped", "failed", "failed"])
         #expect(
             results.map { $0["error_class"] as? String } == [nil, "unreadable", "unreadable"])
@@ -149,7 +142,7 @@ struct ManifestTests {
         // Less than any track takes.
         let options = ["--json", "--skip-existing", "--timeout=0.000001"]
         let run = try run("list.jsonl", options, exits: 1)
-        let results = try results(run)
+        let results = try run.events("result")
         #expect(results.map { $0["status"] as? String } == ["failed", "skipped"])
         #expect(results[0]["error_class"] as? String == "timeout")
         #expect(run.errors.contains("long: took longer than the 1e-06 s of the time limit"))
@@ -166,7 +159,8 @@ struct ManifestTests {
             """, "list.jsonl")
         let options = ["--json", "--skip-existing", "--quarantine-after=2"]
         func status(_ more: [String] = [], exits code: Int32) throws -> String? {
-            try results(run("list.jsonl", options + more, exits: code)).last?["status"] as? String
+            try run("list.jsonl", options + more, exits: code).events("result").last?["status"]
+                as? String
         }
         #expect(try status(exits: 1) == "failed")
         #expect(try status(exits: 1) == "failed")
@@ -185,7 +179,7 @@ struct ManifestTests {
             {"id": "y", "path": "b.wav", "stems": "rest"}
 
             """, "list.jsonl")
-        let found = try results(run("list.jsonl", ["--json", "--stems=drums"]))
+        let found = try run("list.jsonl", ["--json", "--stems=drums"]).events("result")
         let stems = found.map { track in
             (track["outputs"] as? [[String: Any]])?.compactMap { $0["stem"] as? String }
         }
@@ -213,7 +207,7 @@ struct ManifestTests {
             exec 3>&-
             wait $!
             """
-        let found = try results(folder.shell(script, exits: 1))
+        let found = try folder.shell(script, exits: 1).events("result")
         #expect(found.map { $0["id"] as? String } == ["x", "y", "z"])
         #expect(found.map { $0["status"] as? String } == ["done", "failed", "done"])
         #expect(folder.paths.contains("out/cross_first/z/rest.wav"))
@@ -242,7 +236,8 @@ struct ManifestTests {
             {"id": "y", "path": "a.wav", "duration": 0.1}
 
             """, "list.jsonl")
-        let found = try results(run("list.jsonl", ["--json", "--max-duration=0.11"], exits: 1))
+        let found = try run("list.jsonl", ["--json", "--max-duration=0.11"], exits: 1).events(
+            "result")
         #expect(found.map { $0["error_class"] as? String } == ["too_long", nil])
     }
 
@@ -262,7 +257,7 @@ struct ManifestTests {
             kill($0.processIdentifier, SIGKILL)
         }
         let run = try run("list.jsonl", ["--quarantine-after=1", "--json"])
-        #expect(try results(run).first?["status"] as? String == "quarantined")
-        #expect(try results(run).first?["error_class"] as? String == "internal")
+        #expect(try run.events("result").first?["status"] as? String == "quarantined")
+        #expect(try run.events("result").first?["error_class"] as? String == "internal")
     }
 }

@@ -9,11 +9,6 @@ struct QuantizeTests {
 
     private let folder = TemporaryFolder()
 
-    private func report() throws -> [String: Any] {
-        let data = try folder.data("layers.json")
-        return try #require(try JSONSerialization.jsonObject(with: data) as? [String: Any])
-    }
-
     @Test func theFileIsWrittenAndRuns() throws {
         try folder.writeTrack("music.wav")
         let made = try folder.run(
@@ -25,7 +20,7 @@ struct QuantizeTests {
         let checkpoint = try Checkpoint.open(path)
         #expect(checkpoint.isQuantized)
 
-        let report = try report()
+        let report = try folder.json("layers.json")
         #expect(report["bytes"] as? Int == checkpoint.countBytes)
         let layers = try #require(report["layers"] as? [[String: Any]])
         #expect(layers.contains { $0["form"] as? String == "int8" })
@@ -46,7 +41,8 @@ struct QuantizeTests {
             "quantize", Self.model, "-o", "int8.safetensors", "--calibrate", "a.wav,b.wav",
             "--calibrate", "more", "--calibrate", "d,e.wav", "--samples", "4", "--report",
             "layers.json", "-q")
-        let calibration = try #require(try report()["calibration"] as? [String: Any])
+        let calibration = try #require(
+            try folder.json("layers.json")["calibration"] as? [String: Any])
         #expect(calibration["files"] as? Int == 4)
         #expect(calibration["segments"] as? Int == 4)
     }
@@ -57,7 +53,8 @@ struct QuantizeTests {
         try folder.run(
             "quantize", Self.model, "-o", "int8.safetensors", "--calibrate", "a.wav,b.wav,c.wav",
             "--samples", "1", "--report", "layers.json", "-q")
-        let calibration = try #require(try report()["calibration"] as? [String: Any])
+        let calibration = try #require(
+            try folder.json("layers.json")["calibration"] as? [String: Any])
         #expect(calibration["files"] as? Int == 1)
         #expect(calibration["segments"] as? Int == 1)
     }
@@ -93,7 +90,7 @@ struct QuantizeTests {
         try folder.run(
             "quantize", Self.model, "-o", "out.safetensors", "--precision", "float32",
             "--report", "layers.json", "-q")
-        let report = try report()
+        let report = try folder.json("layers.json")
         #expect((report["snr_db"] as? Double ?? 0) >= 30)
         let layers = try #require(report["layers"] as? [[String: Any]])
         #expect(layers.allSatisfy { $0["form"] as? String != "int8" })

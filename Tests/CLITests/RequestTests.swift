@@ -18,19 +18,10 @@ import Testing
             models: Fixture.bundledModels.path, exits: request.outputs.isEmpty ? 2 : 0)
         if request.outputs.isEmpty {
             #expect(run.errors.contains(request.refusal), "\(run.errors)")
+            #expect(request.fields.contains { run.errors.contains("'--\($0.name)") })
         } else {
-            #expect(try outputs(of: run.output) == request.outputs)
+            let outputs = try run.events("track").first?["outputs"] as? [[String: Any]] ?? []
+            #expect(outputs.compactMap { $0["stem"] as? String } == request.outputs)
         }
-    }
-
-    /// Names of the stems in the event of the track.
-    private func outputs(of lines: String) throws -> [String] {
-        for line in lines.split(separator: "\n") {
-            let event = try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any]
-            guard event?["event"] as? String == "track" else { continue }
-            let outputs = event?["outputs"] as? [[String: Any]] ?? []
-            return outputs.compactMap { $0["stem"] as? String }
-        }
-        return []
     }
 }

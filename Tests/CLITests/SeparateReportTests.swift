@@ -7,19 +7,13 @@ import Testing
 struct SeparateReportTests {
     private let folder = TemporaryFolder()
 
-    private func events(_ run: CommandRun) throws -> [[String: Any]] {
-        try run.outputLines.map { line in
-            try #require(try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any])
-        }
-    }
-
     @Test func jsonLinesDescribeTheRun() throws {
         try folder.writeTrack("good \"1\".wav")
         try folder.write("text", "bad.wav")
         let run = try folder.run(
             "bad.wav", "good \"1\".wav", "-n", "cross_first", "--json", "--seed=9", "--quiet",
             exits: 1)
-        let events = try events(run)
+        let events = try run.events()
         let kinds = events.map { $0["event"] as? String }
         #expect(kinds.first == "start" && kinds.last == "manifest")
         #expect(kinds.contains("progress"))
@@ -57,9 +51,9 @@ struct SeparateReportTests {
     @Test func progressCountsUpToTheEnd() throws {
         try folder.writeTrack("a.wav")
         let run = try folder.run("a.wav", "-qn", "cross_first", "--json", "--shifts=2", "--dry-run")
-        #expect(try events(run).map { $0["event"] as? String } == ["start", "track", "manifest"])
+        #expect(try run.events().map { $0["event"] as? String } == ["start", "track", "manifest"])
         let real = try folder.run("a.wav", "-qn", "cross_first", "--json", "--shifts=2")
-        let steps = try events(real).filter { $0["event"] as? String == "progress" }
+        let steps = try real.events("progress")
         let done = steps.compactMap { $0["segments_done"] as? Int }
         let total = try #require(steps.first?["segments_total"] as? Int)
         #expect(done == Array(0...total))

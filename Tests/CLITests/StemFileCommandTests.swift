@@ -96,11 +96,7 @@ struct StemFileCommandTests {
         try folder.writeTrack("music/two/b.wav", samples: 400, rateHz: 4000)
         let run = try folder.run(
             "music", "-n", "base", "-o", "out", "--stem-file=mka", "--stems=none", "--json")
-        let events = try run.outputLines.compactMap {
-            try JSONSerialization.jsonObject(with: Data($0.utf8)) as? [String: Any]
-        }
-        let outputs = events.filter { $0["event"] as? String == "track" }
-            .compactMap { $0["outputs"] as? [[String: Any]] }
+        let outputs = try run.events("track").compactMap { $0["outputs"] as? [[String: Any]] }
         #expect(
             outputs.map { $0.map { $0["path"] as? String } } == [
                 ["out/base/one/b.stem.mka"], ["out/base/two/b.stem.mka"],

@@ -39,8 +39,8 @@ struct TensorsTests {
     @Test func anExcerptIsATrackOfItsOwn() throws {
         let words = "tensors prepare song.wav -o part -n cross_first --chunk 0.1001 -q"
         try run(words + " --start 0.2 --duration 0.15")
-        let manifest = try JSONSerialization.jsonObject(with: folder.data("part/manifest.json"))
-        let source = try #require((manifest as? [String: Any])?["source"] as? [String: Any])
+        let source = try #require(
+            try folder.json("part/manifest.json")["source"] as? [String: Any])
         #expect(source["samples"] as? Int == 240 && source["start"] as? Double == 0.2)
         // The same again resumes, and another part doesn't.
         try run(words + " --start 0.2 --duration 0.15")
@@ -55,9 +55,7 @@ struct TensorsTests {
     @Test func aNamedPipeHasTheChecksumOfItsBytes() throws {
         func checksum(_ track: String, _ out: String) throws -> String {
             try run("tensors prepare \(track) -o \(out) -n cross_first -q")
-            let manifest = try JSONSerialization.jsonObject(
-                with: folder.data("\(out)/manifest.json"))
-            let source = (manifest as? [String: Any])?["source"] as? [String: Any]
+            let source = try folder.json("\(out)/manifest.json")["source"] as? [String: Any]
             return try #require(source?["sha256"] as? String)
         }
         let expected = try checksum("song.wav", "whole")
