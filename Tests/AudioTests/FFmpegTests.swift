@@ -14,17 +14,6 @@ struct FFmpegTests {
         video = try folder.write("\0\0\0\u{18}ftypisom, or so", "-i http: 'x'.mp4")
     }
 
-    private func ffmpeg(_ script: String) throws -> FFmpeg {
-        let text = try folder.write("#!/bin/sh\n\(script)\n", "script")
-        // `install` writes the program: a child process of another test may hold this process's open
-        // files for a moment, and a file that is open for writing can't be started (ETXTBSY).
-        let install = try Process.run(
-            URL(fileURLWithPath: "/usr/bin/env"),
-            arguments: ["install", "-m", "755", text, folder.path("ffmpeg")])
-        install.waitUntilExit()
-        return FFmpeg(path: folder.path("ffmpeg"))
-    }
-
     /// Opens the video with a script for ffmpeg.
     @discardableResult
     private func open(
@@ -32,7 +21,7 @@ struct FFmpegTests {
         isCancelled: @escaping () -> Bool = { false }
     ) throws -> AudioInput {
         let spool = Spool(folder: folder.url.path, limits: limits, isCancelled: isCancelled)
-        return try AudioInput(path: video, spool: spool, ffmpeg: ffmpeg(script))
+        return try AudioInput(path: video, spool: spool, ffmpeg: folder.ffmpeg(script))
     }
 
     /// Sets `file` to the last argument, the path of the output.
@@ -160,7 +149,7 @@ struct FFmpegTests {
 
     @Test
     func fileThatLibsndfileDecodesNeedsNoFFmpeg() throws {
-        let ffmpeg = try ffmpeg("exit 1")
+        let ffmpeg = try folder.ffmpeg("exit 1")
         _ = try AudioInput(path: Recording.flac.path, spool: Spool(), ffmpeg: ffmpeg)
     }
 
@@ -245,7 +234,7 @@ struct FFmpegTests {
 
     @Test
     func pipeThatLibsndfileDoesNotDecodeGoesToFFmpeg() throws {
-        let ffmpeg = try ffmpeg(
+        let ffmpeg = try folder.ffmpeg(
             "grep -q ftyp /dev/stdin && { \(Self.output) cat '\(Recording.floatWAV.path)' > $file; }"
         )
         let descriptor = Conduit.holding(try Data(contentsOf: URL(fileURLWithPath: video)))

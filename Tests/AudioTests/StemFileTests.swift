@@ -37,15 +37,6 @@ struct StemFileTests {
             source: nil, to: path, spool: Spool(folder: folder.url.path, isCancelled: isCancelled))
     }
 
-    private func script(_ text: String) throws -> FFmpeg {
-        let source = try folder.write("#!/bin/sh\n\(text)\n", "script")
-        let install = try Process.run(
-            URL(fileURLWithPath: "/usr/bin/env"),
-            arguments: ["install", "-m", "755", source, folder.path("ffmpeg")])
-        install.waitUntilExit()
-        return FFmpeg(path: folder.path("ffmpeg"))
-    }
-
     /// Expects that neither a stem file nor a temporary file is left.
     private func expectNothingLeft() throws {
         let left = try folder.contents.filter { $0.hasSuffix(".mp4") || $0.hasSuffix(".part") }
@@ -91,14 +82,14 @@ struct StemFileTests {
     @Test
     func aFailureHasItsReasonAndLeavesNoFiles() throws {
         #expect(throws: AudioError.encodingFailed(path: path, reason: "Unknown encoder 'alac'")) {
-            try write(script("echo \"Unknown encoder 'alac'\" >&2; exit 1"))
+            try write(folder.ffmpeg("echo \"Unknown encoder 'alac'\" >&2; exit 1"))
         }
         #expect(throws: AudioError.encodingFailed(path: path, reason: "it ended with status 3")) {
-            try write(script("exit 3"))
+            try write(folder.ffmpeg("exit 3"))
         }
         #expect(
             throws: AudioError.writeFailed(path: path, reason: "No space left on device")
-        ) { try write(script("echo 'av_write: No space left on device' >&2; exit 1")) }
+        ) { try write(folder.ffmpeg("echo 'av_write: No space left on device' >&2; exit 1")) }
         let error = #expect(throws: AudioError.self) {
             try write(FFmpeg(path: folder.path("none")))
         }
@@ -108,7 +99,7 @@ struct StemFileTests {
 
     @Test(arguments: ["exit 0", "printf nonsense > /dev/fd/1", "cat /dev/fd/0 > /dev/fd/1"])
     func outputThatIsNoMovieIsAnError(text: String) throws {
-        let error = #expect(throws: AudioError.self) { try write(script(text)) }
+        let error = #expect(throws: AudioError.self) { try write(folder.ffmpeg(text)) }
         #expect(error?.description.contains("its MP4 file: ") == true)
         try expectNothingLeft()
     }
@@ -118,7 +109,7 @@ struct StemFileTests {
         let mark = folder.path("started")
         #expect(throws: CancellationError.self) {
             try write(
-                script("echo > '\(mark)'; exec sleep 60"),
+                folder.ffmpeg("echo > '\(mark)'; exec sleep 60"),
                 isCancelled: { FilePath.countBytes(mark) > 0 })
         }
         try expectNothingLeft()

@@ -46,9 +46,13 @@ extension AudioWriter {
 }
 
 extension TemporaryFolder {
-    /// The bytes of a file in the folder.
-    func data(_ name: String) throws -> Data {
-        try Data(contentsOf: url.appendingPathComponent(name))
+    /// Makes a shell script in the place of ffmpeg.
+    func ffmpeg(_ script: String) throws -> FFmpeg {
+        let text = try write("#!/bin/sh\n\(script)\n", "script")
+        // `install` writes the program: a child process of another test may hold this process's open
+        // files for a moment, and a file that is open for writing can't be started (ETXTBSY).
+        try Process.run(["install", "-m", "755", text, path("ffmpeg")])
+        return FFmpeg(path: path("ffmpeg"))
     }
 }
 

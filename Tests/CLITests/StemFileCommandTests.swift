@@ -18,12 +18,11 @@ struct StemFileCommandTests {
     /// A stream of a file as ffmpeg decodes it to 16 bits.
     private func samples(_ name: String, stream: Int) throws -> Data {
         let ffmpeg = try #require(Self.ffmpeg)
-        let process = try Process.run(
-            URL(fileURLWithPath: ffmpeg),
-            arguments: ["-v", "error", "-i", folder.url(name).path, "-map", "0:a:\(stream)"]
-                + ["-f", "s16le", "-y", folder.url("samples").path])
-        process.waitUntilExit()
-        #expect(process.terminationStatus == 0)
+        let code = try Process.run([
+            ffmpeg, "-v", "error", "-i", folder.path(name), "-map", "0:a:\(stream)", "-f", "s16le",
+            "-y", folder.path("samples"),
+        ])
+        #expect(code == 0)
         return try folder.data("samples")
     }
 

@@ -25,10 +25,6 @@ struct AcceptanceTests {
         (answer.object["type"] as? String)?.split(separator: ":").last.map(String.init) ?? ""
     }
 
-    private func files(_ service: RunningService, _ folder: String) throws -> [String] {
-        try FileManager.default.contentsOfDirectory(atPath: service.folder.path("data/\(folder)"))
-    }
-
     @Test func plansThatCannotBeRunAreRefusedBeforeTheQueue() throws {
         let service = try RunningService()
         try service.waitUntilReady()
@@ -54,7 +50,7 @@ struct AcceptanceTests {
             }
         }
         #expect(try service.get("/v1/separations").object["separations"] as? [String] == [])
-        #expect(try files(service, "inputs").isEmpty)
+        #expect(try service.files("inputs").isEmpty)
         // Twenty times the default is accepted.
         let longest = try service.upload(sound, query: "shifts=20")
         #expect(longest.status == 202, "\(longest.text)")
@@ -92,7 +88,7 @@ struct AcceptanceTests {
         #expect(refused.status == 422, "\(refused.text)")
         #expect(kind(refused) == "no-room")
         #expect(refused.detail.contains("1.4 MB") && refused.detail.contains("1.0 MB"))
-        #expect(try files(service, "inputs").isEmpty)
+        #expect(try service.files("inputs").isEmpty)
         let id = try service.doneJob(sound, query: "shifts=0&format=mp3")
         service.advance(by: 3)
         #expect(try service.get("/v1/separations/\(id)/stems/bass.mp3").status == 200)
@@ -126,7 +122,7 @@ struct AcceptanceTests {
         #expect(kind(refused) == "no-room")
         #expect(refused.detail.contains("are free"))
         for word in ["clip", "folder", "--"] { #expect(!refused.detail.contains(word)) }
-        #expect(try files(service, "inputs").isEmpty)
+        #expect(try service.files("inputs").isEmpty)
     }
 
     @Test func aFileWithHardlyAnythingToDecodeIsRefused() throws {

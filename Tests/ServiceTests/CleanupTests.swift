@@ -22,7 +22,7 @@ struct CleanupTests {
         first.end()
         let database = folder.path("data/jobs.sqlite")
         // As if the time of day had jumped by years after the job.
-        try Python.run(
+        try python(
             """
             import json, sqlite3, sys
             database = sqlite3.connect(sys.argv[1])
@@ -36,7 +36,7 @@ struct CleanupTests {
         #expect(try second.get("/v1/separations/\(id)").status == 200)
         second.end()
         // The time for which the service runs does count, over several runs.
-        try Python.run(
+        try python(
             """
             import sqlite3, sys
             database = sqlite3.connect(sys.argv[1])

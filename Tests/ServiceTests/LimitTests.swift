@@ -244,13 +244,10 @@ struct LimitTests {
 
     /// Eight seconds of silence in stereo, in a file of a few hundred bytes.
     private func silence(in folder: TemporaryFolder) throws -> Data {
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-        process.arguments =
-            "ffmpeg -nostdin -loglevel fatal -f lavfi -i anullsrc -t 8 -c:a alac -y"
-            .split(separator: " ").map(String.init) + [folder.path("song.m4a")]
-        try process.run()
-        process.waitUntilExit()
+        try Process.run([
+            "ffmpeg", "-nostdin", "-loglevel", "fatal", "-f", "lavfi", "-i", "anullsrc", "-t", "8",
+            "-c:a", "alac", "-y", folder.path("song.m4a"),
+        ])
         return try Data(contentsOf: folder.url("song.m4a"))
     }
 

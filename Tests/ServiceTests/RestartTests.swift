@@ -32,7 +32,7 @@ struct RestartTests {
         let id = try first.job(Sound.tone(seconds: 0.1))
         try first.delete(id)
         first.end()
-        try Python.run(
+        try python(
             """
             import json, sqlite3, sys
             database = sqlite3.connect(sys.argv[1])
@@ -210,16 +210,8 @@ struct RestartTests {
     }
 }
 
-/// Programs for tests.
-enum Python {
-    static func run(_ script: String, _ arguments: String...) throws {
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-        process.arguments = ["python3", "-c", script] + arguments
-        try process.run()
-        process.waitUntilExit()
-        try #require(process.terminationStatus == 0)
-    }
+func python(_ script: String, _ arguments: String...) throws {
+    try #require(try Process.run(["python3", "-c", script] + arguments) == 0)
 }
 
 /// Another process that holds the lock of a service's database, so that nothing can be stored.

@@ -10,7 +10,7 @@ struct TransferTests {
     private func unpacked(_ bytes: Data) throws -> Data {
         let folder = TemporaryFolder()
         let path = try folder.write(bytes, "text.gz")
-        try Python.run(
+        try python(
             "import gzip, sys; open(sys.argv[2], 'wb').write(gzip.open(sys.argv[1]).read())", path,
             folder.path("text"))
         return try Data(contentsOf: folder.url("text"))
