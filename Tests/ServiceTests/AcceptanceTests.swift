@@ -26,8 +26,7 @@ struct AcceptanceTests {
     }
 
     @Test func plansThatCannotBeRunAreRefusedBeforeTheQueue() throws {
-        let service = try RunningService()
-        try service.waitUntilReady()
+        let service = try RunningService().whenReady()
         let sound = Sound.tone()
         let fast = Sound.wav(channels: [[Float](repeating: 0.1, count: 9600)], rate: 96_000)
         for (sound, query, kind, word) in [
@@ -112,7 +111,7 @@ struct AcceptanceTests {
             $0.limits.seconds = 1e7
             $0.limits.bodyBytes = 1 << 30
         }
-        try service.waitUntilReady()
+        try service.whenReady()
         let seconds = try AcceptanceTests.secondsBeyondTheDisk()
         let sound = Sound.wav(
             channels: [[Float](repeating: 0.1, count: seconds * 1000)], rate: 1000)

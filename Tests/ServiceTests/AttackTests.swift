@@ -151,8 +151,7 @@ struct AttackTests {
     }
 
     @Test func aQueryOfManyFieldsGetsAReply() throws {
-        let service = try RunningService()
-        try service.waitUntilReady()
+        let service = try RunningService().whenReady()
         let body = Sound.tone(seconds: 0.2)
         for count in [100, 260, 330, 500, 900] {
             let fields = Array(repeating: "shifts=0", count: count).joined(separator: "&")

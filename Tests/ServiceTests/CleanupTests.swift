@@ -57,7 +57,7 @@ struct CleanupTests {
             $0.limits.finished = 3
             $0.tokenFile = tokens
         }
-        try service.waitUntilReady()
+        try service.whenReady()
         func cancelledJob(_ token: String) throws -> String {
             let headers = ["Authorization: Bearer \(token)"]
             let id = try service.job(Sound.tone(seconds: 0.02), headers: headers)

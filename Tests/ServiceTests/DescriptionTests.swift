@@ -97,7 +97,7 @@ struct DescriptionTests {
 
     @Test func fieldsHaveTheLimitsOfTheDescription() throws {
         let service = try RunningService { $0.jobs = 0 }
-        try service.waitUntilReady()
+        try service.whenReady()
         let options = SchemaChecker(document: try description(service)).resolved([
             "$ref": "#/components/schemas/Options"
         ])
@@ -128,7 +128,7 @@ struct DescriptionTests {
 
     @Test func aJobsOptionsMakeAnEqualJob() throws {
         let service = try RunningService { $0.jobs = 0 }
-        try service.waitUntilReady()
+        try service.whenReady()
         let sound = Sound.tone(seconds: 0.1)
         for query in [
             "", "stems=bass,drums&mix=low=bass%2Bdrums&residual=1&seed=18446744073709551615",

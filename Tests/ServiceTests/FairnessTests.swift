@@ -21,7 +21,7 @@ struct FairnessTests {
             $0.tokenFile = path
             change(&$0)
         }
-        try service.waitUntilReady()
+        try service.whenReady()
         return service
     }
 
@@ -88,8 +88,7 @@ struct FairnessTests {
     }
 
     @Test func withoutTokensAddressesTakeTurns() throws {
-        let service = try RunningService(in: folder) { $0.limits.workSlots = 1 }
-        try service.waitUntilReady()
+        let service = try RunningService(in: folder) { $0.limits.workSlots = 1 }.whenReady()
         let id = try service.doneJob(Sound.tone(seconds: 0.2))
         let mixes = try fill(service, id, "bass")
         let other = try Connection(port: service.port, from: "127.0.0.2")

@@ -133,8 +133,7 @@ struct JobTests {
     }
 
     @Test func invalidOptionsNameTheFieldAndWhatIsExpected() throws {
-        let service = try RunningService()
-        try service.waitUntilReady()
+        let service = try RunningService().whenReady()
         for (query, word) in [
             ("shifts=x", "'shifts'"), ("shifts=101", "0 to 100"), ("overlap=1", "overlap"),
             ("stems=harp", "drums, bass, other, vocals"), ("two-stems=harp", "'two-stems'"),

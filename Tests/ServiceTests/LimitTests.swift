@@ -9,7 +9,7 @@ import Testing
 struct LimitTests {
     @Test func bodiesBeyondTheLimitAreRefused() throws {
         let service = try RunningService { $0.limits.bodyBytes = 100_000 }
-        try service.waitUntilReady()
+        try service.whenReady()
         let big = Data(repeating: 0, count: 3_000_000)
         let announced = try service.upload(big)
         #expect(announced.status == 413)
@@ -27,7 +27,7 @@ struct LimitTests {
 
     @Test func aBodyThatNeverEndsIsCutOff() throws {
         let service = try RunningService { $0.limits.bodyBytes = 100_000 }
-        try service.waitUntilReady()
+        try service.whenReady()
         let connection = try service.open(
             "/v1/separations", "Transfer-Encoding: chunked", method: "POST")
         let chunk = Data("100000\r\n".utf8) + Data(count: 1 << 20) + Data("\r\n".utf8)
@@ -38,8 +38,7 @@ struct LimitTests {
     }
 
     @Test func slowClientsLoseTheirConnections() throws {
-        let service = try RunningService(clock: ManualClock())
-        try service.waitUntilReady()
+        let service = try RunningService(clock: ManualClock()).whenReady()
         let silent = try Connection(port: service.port)
         let trickling = try Connection(port: service.port)
         let uploading = try service.open(
@@ -73,7 +72,7 @@ struct LimitTests {
             $0.limits.channels = 2
             $0.limits.sampleRateHz = 48_000
         }
-        try service.waitUntilReady()
+        try service.whenReady()
         let long = try service.upload(Sound.tone(seconds: 3))
         #expect(long.status == 413)
         #expect(long.detail.contains("2 seconds"))
@@ -85,8 +84,7 @@ struct LimitTests {
     }
 
     @Test func whatIsNoSoundIsRefusedAtOnce() throws {
-        let service = try RunningService()
-        try service.waitUntilReady()
+        let service = try RunningService().whenReady()
         let wav = Sound.tone()
         let bad: [(String, Data, Int)] = [
             ("nothing", Data(), 400), ("a text", Data("hello, world".utf8), 415),
@@ -116,8 +114,7 @@ struct LimitTests {
     }
 
     @Test func anIncompleteFormIsRefused() throws {
-        let service = try RunningService()
-        try service.waitUntilReady()
+        let service = try RunningService().whenReady()
         let whole = Form.body([("shifts", "0")], file: Sound.tone(seconds: 0.1))
         for body in [
             Form.body([("shifts", "0")], file: nil), Data(whole.dropLast(10)), Data("--x".utf8),
@@ -137,12 +134,11 @@ struct LimitTests {
 
     @Test func theSmallModelInPlaceOfTheWantedOneIsNamed() throws {
         let service = try RunningService { $0.modelName = "htdemucs" }
-        try service.waitUntilReady()
+        try service.whenReady()
         #expect(try service.get("/readyz").text.contains("'swift-demucs models fetch htdemucs'"))
         let engine = try service.get("/v1/models").object["engine"] as? [String: Any]
         #expect(engine?["replaces"] as? String == "htdemucs")
-        let other = try RunningService()
-        try other.waitUntilReady()
+        let other = try RunningService().whenReady()
         #expect(try other.get("/readyz").text.hasSuffix("ready\n"))
     }
 
@@ -204,8 +200,7 @@ struct LimitTests {
     }
 
     @Test func aFieldThatArrivesInPiecesKeepsItsCharacters() throws {
-        let service = try RunningService()
-        try service.waitUntilReady()
+        let service = try RunningService().whenReady()
         let value = "ÄöüñÅçßé"
         let body = Form.body([("stems", value)], file: Sound.tone(seconds: 0.1))
         let found = try #require(body.range(of: Data(value.utf8)))
@@ -234,8 +229,7 @@ struct LimitTests {
     private static let m4a = Data("\0\0\0\u{18}ftypM4A \0\0\0\0M4A isom".utf8)
 
     @Test func theRefusalOfM4ANamesTheRemedy() throws {
-        let service = try RunningService()
-        try service.waitUntilReady()
+        let service = try RunningService().whenReady()
         let answer = try service.upload(Self.m4a, headers: ["X-Filename: song.m4a"])
         #expect(answer.status == 415)
         #expect(answer.detail.contains("the operator of the service can allow ffmpeg"))
@@ -260,7 +254,7 @@ struct LimitTests {
                 $0.allowsFFmpeg = true
                 change(&$0)
             }
-            try service.waitUntilReady()
+            try service.whenReady()
             return try service.upload(sound, headers: ["X-Filename: song.m4a"])
         }
         #expect(try answer { _ in }.status == 202)

@@ -19,7 +19,7 @@ struct ListTests {
 
     @Test func theListIsSearchedSortedAndPaged() throws {
         let service = try RunningService { $0.jobs = 0 }
-        try service.waitUntilReady()
+        try service.whenReady()
         for (name, seconds) in [("Night train.wav", 0.3), ("day.wav", 0.1), ("a night.wav", 0.2)] {
             _ = try upload(service, name, seconds)
         }
@@ -47,8 +47,7 @@ struct ListTests {
             }
         }
         do {
-            let service = try RunningService(in: folder) { $0.jobs = 0 }
-            try service.waitUntilReady()
+            let service = try RunningService(in: folder) { $0.jobs = 0 }.whenReady()
             ids = try (1...4).map { try upload(service, "\($0).wav") }
             func move(_ index: Int, _ query: String = "") throws -> Answer {
                 try service.request("PUT", "/v1/separations/\(ids[index])/place\(query)")

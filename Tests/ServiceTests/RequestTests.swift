@@ -6,8 +6,7 @@ import Testing
 
 @Suite struct RequestTests {
     @Test func theServiceAgreesWithTheOtherDoors() throws {
-        let service = try RunningService()
-        try service.waitUntilReady()
+        let service = try RunningService().whenReady()
         let sound = Sound.tone()
         for request in RequestCase.all {
             let fields = request.fields.map { ($0.name, $0.value) }

@@ -220,7 +220,7 @@ struct ResultTests {
 
     @Test func aJobWithoutStemsHasNoFiles() throws {
         let service = try RunningService { $0.jobs = 0 }
-        try service.waitUntilReady()
+        try service.whenReady()
         let id = try service.job(Sound.tone())
         for part in ["stems/bass.wav", "stems.zip", "mix", "peaks", "analysis"] {
             let answer = try service.get("/v1/separations/\(id)/\(part)")

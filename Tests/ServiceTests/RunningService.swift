@@ -142,9 +142,11 @@ final class RunningService {
     }
 
     /// Waits until the model is loaded.
-    func waitUntilReady() throws {
+    @discardableResult
+    func whenReady() throws -> RunningService {
         service?.waitUntilLoaded()
         #expect(try get("/readyz").status == 200)
+        return self
     }
 
     /// Names in a folder of the service's data.

@@ -41,7 +41,7 @@ struct UserTests {
         let anna = bearer("anna-has-this-token")
         let ben = bearer("ben-has-another-token")
         let nobody = bearer("somebody-without-name")
-        try service.waitUntilReady()
+        try service.whenReady()
         let sound = Sound.tone(seconds: 0.2)
         func upload(_ token: String) throws -> (id: String, isCached: Bool) {
             let job = try service.upload(sound, headers: [token]).object
@@ -75,8 +75,7 @@ struct UserTests {
     @Test func aUserGetsOnlyOwnEvents() throws {
         let folder = TemporaryFolder()
         let path = try tokenFile(folder)
-        let service = try RunningService(in: folder) { $0.tokenFile = path }
-        try service.waitUntilReady()
+        let service = try RunningService(in: folder) { $0.tokenFile = path }.whenReady()
         func events(_ token: String) throws -> Connection {
             try service.open("/v1/events", bearer(token))
         }
