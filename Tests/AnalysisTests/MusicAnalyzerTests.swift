@@ -4,6 +4,7 @@ import Analysis
 import Signal
 import System
 import Tensor
+import TestSupport
 import Testing
 import Tracks
 
@@ -26,11 +27,11 @@ private struct Score {
     var stems: PlanarAudio {
         let count = Int((times.last! + 1) * Double(Score.rateHz))
         var rows = [[Float]](repeating: [Float](repeating: 0, count: count), count: 4)
-        var random = Noise()
+        var random = SplitMix64(seed: 1)
         for (beat, time) in times.enumerated() {
             let start = Int(time * Double(Score.rateHz))
             for offset in 0..<2000 where start + offset < count {
-                rows[0][start + offset] += gain * random.next() * exp(-Float(offset) / 300)
+                rows[0][start + offset] += gain * random.float() * exp(-Float(offset) / 300)
             }
             let chord = chords[beat / 4 % chords.count]
             let end = beat + 1 < beats ? Int(times[beat + 1] * Double(Score.rateHz)) : count
@@ -66,16 +67,6 @@ private struct Score {
             analyzer.append(StemBlock(stems: stems[range], mixture: mixture[range]))
         }
         return analyzer.finish()
-    }
-}
-
-/// White noise between -1 and 1.
-private struct Noise {
-    private var state: UInt32 = 1
-
-    mutating func next() -> Float {
-        state = state &* 1_664_525 &+ 1_013_904_223
-        return Float(Int32(bitPattern: state)) / Float(Int32.max)
     }
 }
 

@@ -2,6 +2,7 @@
 
 import CKernels
 import Foundation
+import TestSupport
 import Testing
 
 @Suite struct PlainElementwiseTests {
@@ -36,7 +37,7 @@ import Testing
     }
 
     @Test func affineMapsAndWhatStandsOnThem() {
-        var numbers = SeededNumbers(seed: 1)
+        var numbers = SplitMix64(seed: 1)
         for (rows, cols) in Matrix.sizes {
             let x = Matrix(rows, 2 * cols, &numbers)
             let before = Matrix(rows, cols, &numbers)
@@ -80,7 +81,7 @@ import Testing
 
     /// Compares with the formulas of nn.LSTM in double.
     @Test func stepOfALongShortTermMemory() {
-        var numbers = SeededNumbers(seed: 9)
+        var numbers = SplitMix64(seed: 9)
         func sigmoid(_ x: Double) -> Double { 1 / (1 + exp(-x)) }
         for (rows, cols) in Matrix.sizes {
             let gates = Matrix(rows, 4 * cols, &numbers)
@@ -138,7 +139,7 @@ import Testing
     }
 
     @Test func roundingIsToNearestAndEven() {
-        var numbers = SeededNumbers(seed: 2)
+        var numbers = SplitMix64(seed: 2)
         let x = [1 + 0x1p-8, 1 + 0x3p-8, -0x1p-130, 0, -0.0] + numbers.floats(96)
         var out = [UInt16](repeating: 7, count: x.count + 2)
         plain.bf16_round(1, x.count, x, x.count, &out, x.count)
@@ -150,7 +151,7 @@ import Testing
     }
 
     @Test func rowsInBFloat16AreAdded() {
-        var numbers = SeededNumbers(seed: 12)
+        var numbers = SplitMix64(seed: 12)
         for (rows, cols) in Matrix.sizes {
             let (x, before) = (Matrix(rows, cols, &numbers), Matrix(rows, cols, gap: 1, &numbers))
             var rounded = [UInt16](repeating: 0, count: rows * cols)
@@ -167,7 +168,7 @@ import Testing
     }
 
     @Test func rowsAreScaledAndAdded() {
-        var numbers = SeededNumbers(seed: 3)
+        var numbers = SplitMix64(seed: 3)
         for (rows, cols) in Matrix.sizes {
             let (x, y) = (Matrix(rows, cols, &numbers), Matrix(rows, cols, gap: 1, &numbers))
             let factor = numbers.floats(max(1, rows))
@@ -195,7 +196,7 @@ import Testing
     }
 
     @Test func gatheredTapsAreADilatedConvolutionsSum() {
-        var numbers = SeededNumbers(seed: 4)
+        var numbers = SplitMix64(seed: 4)
         for (length, first, rows, dilation) in [
             (9, 0, 9, 1), (9, 0, 9, 2), (9, 3, 4, 2), (3, 0, 3, 4), (1, 0, 1, 1),
         ] {

@@ -3,6 +3,7 @@
 // version.
 
 import CKernels
+import TestSupport
 import Testing
 
 var plain: kernel_table { kernels_plain().pointee }
@@ -29,10 +30,10 @@ struct Matrix {
     /// Uniform numbers in −scale ..< scale around an offset.
     init(
         _ rows: Int, _ cols: Int, gap: Int = 2, scale: Float = 3, offset: Float = 0,
-        _ numbers: inout SeededNumbers
+        _ numbers: inout SplitMix64
     ) {
         var drawn = numbers
-        self.init(rows, cols, gap: gap) { _, _ in offset + scale * drawn.unit() }
+        self.init(rows, cols, gap: gap) { _, _ in offset + scale * drawn.float() }
         numbers = drawn
     }
 
@@ -72,28 +73,8 @@ func bfloat16(_ x: Float) -> UInt16 {
 
 func widened(_ bits: UInt16) -> Float { Float(bitPattern: UInt32(bits) << 16) }
 
-/// Deterministic random numbers (SplitMix64), so that a failure can be reproduced.
-struct SeededNumbers {
-    private var state: UInt64
-
-    init(seed: Int) {
-        state = UInt64(truncatingIfNeeded: seed) &* 0x9E37_79B9_7F4A_7C15
-    }
-
-    private mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-        return z ^ (z >> 31)
-    }
-
-    /// A uniform number in −1 ..< 1.
-    mutating func unit() -> Float {
-        Float(Int64(bitPattern: next()) >> 40) / Float(1 << 23)
-    }
-
-    mutating func floats(_ count: Int, scale: Float = 1, offset: Float = 0) -> [Float] {
-        (0..<count).map { _ in offset + scale * unit() }
+extension SplitMix64 {
+    mutating func floats(_ count: Int, scale: Float, offset: Float = 0) -> [Float] {
+        floats(count).map { offset + scale * $0 }
     }
 }

@@ -2,6 +2,7 @@
 
 import CKernels
 import Foundation
+import TestSupport
 import Testing
 
 @Suite struct PlainProductTests {
@@ -64,7 +65,7 @@ import Testing
     @Test func productsOfInt8WeightsAgreeWithALoopInDouble() {
         for product in Self.products {
             let b = product.b
-            var numbers = SeededNumbers(seed: 5)
+            var numbers = SplitMix64(seed: 5)
             let quantized = b.floats.map { $0.isNaN ? 0 : Int8($0 * 42) }
             let scales = numbers.floats(max(1, b.cols), scale: 0.004, offset: 0.01)
             withPacked(plain.qc8w_packed_bytes(b.rows, b.cols), b) { packed in
@@ -88,7 +89,7 @@ import Testing
     // MARK: - Quantised rows
 
     @Test func rowsAreQuantisedToTheNearestStep() {
-        var numbers = SeededNumbers(seed: 6)
+        var numbers = SplitMix64(seed: 6)
         for cols in [1, 3, 4, 33, 2048] {
             let x = numbers.floats(cols, scale: 3)
             var (quantized, rowScale) = ([Int8](repeating: 99, count: cols + 8), [Float(0)])
@@ -141,7 +142,7 @@ import Testing
         ) -> Void
 
     @Test func eachRowAndSegmentHasItsScale() {
-        var numbers = SeededNumbers(seed: 7)
+        var numbers = SplitMix64(seed: 7)
         // The row is longer than QD8_SEGMENT, so it has two row scales.
         let row = numbers.floats(2048) + numbers.floats(52, scale: 1000)
         let exact = row.map { Double($0) }.reduce(0, +)
@@ -155,7 +156,7 @@ import Testing
 
     /// With the identity as B, the product is the row as it was quantised.
     @Test func segmentsOfFourteenBitsShareAScale() {
-        var numbers = SeededNumbers(seed: 9)
+        var numbers = SplitMix64(seed: 9)
         let row = numbers.floats(40) + numbers.floats(60, scale: 1000)
         let identity = row.indices.flatMap { k in row.indices.map { Int8($0 == k ? 1 : 0) } }
         let largest = row.map { abs($0) }.max() ?? 0
@@ -201,7 +202,7 @@ import Testing
     /// Both ways to quantise B, with a quantised A: the error is at most half a step of each
     /// number.
     @Test func quantisedProductsLoseHalfAStepOfEachNumber() {
-        var numbers = SeededNumbers(seed: 8)
+        var numbers = SplitMix64(seed: 8)
         let (inner, columns, first) = (64, 9, 4)
         let (b, offset) = (Matrix(columns, inner, scale: 1, &numbers), numbers.floats(inner))
         let a = (0..<inner).map { Int8($0 * 37 % 255 - 127) }

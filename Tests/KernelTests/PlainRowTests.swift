@@ -2,11 +2,12 @@
 
 import CKernels
 import Foundation
+import TestSupport
 import Testing
 
 @Suite struct PlainRowTests {
     @Test func momentsAddUp() {
-        var numbers = SeededNumbers(seed: 1)
+        var numbers = SplitMix64(seed: 1)
         for (rows, cols) in Matrix.sizes {
             for offset: Float in [0, 1e5] {
                 let x = Matrix(rows, cols, offset: offset, &numbers)
@@ -25,9 +26,9 @@ import Testing
     }
 
     @Test func layerNormNormalisesEachRow() {
-        var numbers = SeededNumbers(seed: 2)
+        var numbers = SplitMix64(seed: 2)
         for (rows, cols) in Matrix.sizes {
-            let (gain, bias) = (numbers.floats(cols, offset: 1), numbers.floats(cols))
+            let (gain, bias) = (numbers.floats(cols, scale: 1, offset: 1), numbers.floats(cols))
             // Numbers around zero, far from zero, and equal ones, with only epsilon under the root.
             for (scale, offset) in [(3, 0), (1, -1000), (0, 0.1)] as [(Float, Float)] {
                 let x = Matrix(rows, cols, scale: scale, offset: offset, &numbers)
@@ -166,11 +167,11 @@ import Testing
 
     @Test func stepsOverTilesMakeOneSoftmax() {
         for cols in [1, 2, 3, 17, 129] {
-            var numbers = SeededNumbers(seed: cols)
+            var numbers = SplitMix64(seed: UInt64(cols))
             let tiles = (0..<4).map { tile in
                 Matrix(3, cols, gap: tile) { row, _ in
                     // Maxima rise from tile to tile, fall, or do neither.
-                    [Float(5 * tile), Float(-5 * tile), 0][row] + 4 * numbers.unit()
+                    [Float(5 * tile), Float(-5 * tile), 0][row] + 4 * numbers.float()
                 }
             }
             for kind in Kind.allCases { expectSoftmax(kind, tiles, slope: 0.37) }
@@ -178,15 +179,15 @@ import Testing
     }
 
     @Test func hugeAndEqualNumbersStayFinite() {
-        var numbers = SeededNumbers(seed: 11)
+        var numbers = SplitMix64(seed: 11)
         // The rows: a first tile far below all others; equal numbers; numbers far below zero;
         // numbers far above zero, where exponentials overflow.
         let tiles = [
             Matrix(4, 19) { row, _ in
-                [-1e30, 3, -1e4 + numbers.unit(), 1e4 + numbers.unit()][row]
+                [-1e30, 3, -1e4 + numbers.float(), 1e4 + numbers.float()][row]
             },
             Matrix(4, 19) { row, _ in
-                [numbers.unit(), 3, -1e4 + numbers.unit(), 500 * numbers.unit()][row]
+                [numbers.float(), 3, -1e4 + numbers.float(), 500 * numbers.float()][row]
             },
             Matrix(4, 19) { row, _ in [-1e30, 3, -1e30, -500][row] },
         ]

@@ -2,6 +2,7 @@
 // Fourier transforms as a whole.
 
 import CKernels
+import TestSupport
 import Testing
 
 @Suite struct PlainTransformTests {
@@ -27,7 +28,7 @@ import Testing
 
     @Test(arguments: [1, 4, 7, 9])
     func winogradsInputTransforms(_ count: Int) {
-        var numbers = SeededNumbers(seed: count)
+        var numbers = SplitMix64(seed: UInt64(count))
         let (freqs, cols, tiles) = (3, 5, (count + 3) / 4)
         let (x, plane) = (Matrix(freqs * count, cols, gap: 0, &numbers), tiles * cols)
         func value(_ freq: Int, _ place: Int, _ col: Int) -> Double {
@@ -69,7 +70,7 @@ import Testing
 
     @Test(arguments: [1, 4, 7, 9])
     func winogradsOutputTransforms(_ count: Int) {
-        var numbers = SeededNumbers(seed: count)
+        var numbers = SplitMix64(seed: UInt64(count))
         let (cols, tiles) = (5, (count + 3) / 4)
         let m = Matrix(24 * tiles, cols, gap: 0, &numbers)
         func exact(_ weights: [Double], _ row: Int, _ col: Int) -> Double {

@@ -2,6 +2,7 @@
 // backend.
 
 import CKernels
+import TestSupport
 import Testing
 
 /// C = A·B + bias or C += A·B, with A in separate segments, for the columns from `column` on of a
@@ -22,7 +23,7 @@ struct Product {
         (self.rows, self.columns, self.column, self.first) = (rows, columns, column, first)
         (self.lengths, self.lda, self.accumulate) = (lengths, lda, accumulate)
         let inner = lengths.reduce(first, +)
-        var numbers = SeededNumbers(seed: rows + 31 * columns + 1009 * inner)
+        var numbers = SplitMix64(seed: UInt64(rows + 31 * columns + 1009 * inner))
         let span = lda * max(0, rows - 1) + 5
         a = numbers.floats(lengths.reduce(8) { $0 + $1 + span }, scale: 3)
         b = Matrix(inner, column + columns, &numbers)

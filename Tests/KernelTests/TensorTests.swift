@@ -1,6 +1,7 @@
 // Tensors and their memory pool.
 
 import Tensor
+import TestSupport
 import Testing
 
 @Suite struct TensorTests {
@@ -50,11 +51,11 @@ import Testing
 
     @Test func livingTensorsNeverOverlap() {
         var living: [Tensor] = []
-        var numbers = SeededNumbers(seed: 5)
+        var numbers = SplitMix64(seed: 5)
         for round in 0..<400 {
             // Some tensors are freed, so that later ones come from the pool.
             if round % 3 == 2 { living.remove(at: (round * 7) % living.count) }
-            living.append(backend.tensor([1 + Int(abs(numbers.unit()) * 300)]))
+            living.append(backend.tensor([1 + Int(abs(numbers.float()) * 300)]))
             #expect(address(living[living.count - 1]) % 64 == 0)
         }
         let ranges = living.map { address($0)..<address($0) + UInt($0.count) * 4 }
