@@ -16,8 +16,7 @@ struct TemporaryFileTests {
             "song.wav", ".swift-demucs-1.wav", "swift-demucs-1.part", ".swift-demucs-dir.part",
         ]
         for name in kept.dropLast() { _ = try folder.write(Data([1]), name) }
-        try FileManager.default.createDirectory(
-            at: folder.url(kept[3]), withIntermediateDirectories: false)
+        try folder.makeFolder(kept[3])
         for name in ["0", "abc", ""] {
             _ = try folder.write(Data([1]), ".swift-demucs-\(name).part")
         }

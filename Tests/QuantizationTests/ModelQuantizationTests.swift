@@ -32,11 +32,10 @@ import WeightsLoader
         let model = try quantization.run(
             mixes: [Self.mix(channels), Self.mix(channels, seed: 8)], precision: precision,
             cancellation: CancellationToken())
-        let url = FileManager.default.temporaryDirectory
-            .appendingPathComponent("swift-demucs-\(UUID().uuidString).safetensors")
-        defer { try? FileManager.default.removeItem(at: url) }
-        try model.write(to: url.path)
-        return (try Checkpoint.open(url.path), try Data(contentsOf: url), model)
+        let folder = TemporaryFolder()
+        let path = folder.path("int8.safetensors")
+        try model.write(to: path)
+        return (try Checkpoint.open(path), try folder.data("int8.safetensors"), model)
     }
 
     private static func outputAxis(of tensor: String) -> Int {

@@ -1,20 +1,16 @@
 // Temporary safetensors files with given, mostly damaged, content.
 
 import Foundation
+import TestSupport
 import Testing
 import WeightsLoader
 
 final class CraftedFile {
     let path: String
-    private let folder: URL
+    let folder = TemporaryFolder()
 
     init(_ bytes: [UInt8], name: String = "crafted.safetensors") throws {
-        folder = FileManager.default.temporaryDirectory
-            .appendingPathComponent("swift-demucs-" + UUID().uuidString)
-        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-        let url = folder.appendingPathComponent(name)
-        try Data(bytes).write(to: url)
-        path = url.path
+        path = try folder.write(Data(bytes), name)
     }
 
     /// A file with this header, its correct length before it, and `data` after it.
@@ -26,10 +22,6 @@ final class CraftedFile {
     convenience init(metadata: [String: String]) throws {
         let json = try JSONSerialization.data(withJSONObject: ["__metadata__": metadata])
         try self.init(header: String(decoding: json, as: UTF8.self))
-    }
-
-    deinit {
-        try? FileManager.default.removeItem(at: folder)
     }
 
     static func bytes(header: String, data: [UInt8] = []) -> [UInt8] {
@@ -47,12 +39,7 @@ final class CraftedFile {
 
     /// The error that opening the file gives; nil if it opens.
     func openingError() -> WeightsError? {
-        do {
-            _ = try open()
-            return nil
-        } catch {
-            return error as? WeightsError
-        }
+        weightsError { _ = try open() }
     }
 
     /// The problem in the error of opening the file, without its path.
@@ -60,5 +47,15 @@ final class CraftedFile {
         let error = try #require(openingError())
         #expect(error.path == path)
         return String(error.description.dropFirst(path.count + 2))
+    }
+}
+
+/// The error of `body`; nil if it succeeds.
+func weightsError(_ body: () throws -> Void) -> WeightsError? {
+    do {
+        try body()
+        return nil
+    } catch {
+        return error as? WeightsError
     }
 }

@@ -1,6 +1,7 @@
 // Crafted demucs.cpp and ONNX files that the readers refuse.
 
 import Foundation
+import TestSupport
 import Testing
 import WeightsLoader
 
@@ -194,18 +195,15 @@ struct GGMLAndONNXErrorTests {
     func externalDataOutOfRangeAreRefused(entries: [(String, String)], problem: String) throws {
         let file = try CraftedFile(
             Self.model(rest: Self.external([("location", "data")] + entries)))
-        let folder = URL(fileURLWithPath: file.path).deletingLastPathComponent()
-        try Data([0, 0, 0x80, 0x3F, 0, 0, 0, 0x40]).write(to: folder.appendingPathComponent("data"))
+        try file.folder.write(Data([0, 0, 0x80, 0x3F, 0, 0, 0, 0x40]), "data")
         let error = try #require(file.openingError())
         #expect(error.description.contains(problem), "\(error)")
     }
 
     @Test func externalDataAreReadBesideTheGraph() throws {
         let file = try CraftedFile(Self.model(rest: Self.external([("location", "data")])))
-        let data = URL(fileURLWithPath: file.path).deletingLastPathComponent()
-            .appendingPathComponent("data").path
-        #expect(file.openingError() == .fileMissing(path: data))
-        try Data([0, 0, 0x80, 0x3F, 0, 0, 0, 0x40]).write(to: URL(fileURLWithPath: data))
+        #expect(file.openingError() == .fileMissing(path: file.folder.path("data")))
+        try file.folder.write(Data([0, 0, 0x80, 0x3F, 0, 0, 0, 0x40]), "data")
         let checkpoint = try file.open()
         #expect(try checkpoint.floats(checkpoint.tensors[0]) == [1, 2])
     }

@@ -104,11 +104,6 @@ struct ModelArgumentsTests {
     }
 
     private static func error(_ file: CraftedFile) -> WeightsError? {
-        do {
-            _ = try file.open().modelArguments(ofClasses: [className])
-            return nil
-        } catch {
-            return error as? WeightsError
-        }
+        weightsError { _ = try file.open().modelArguments(ofClasses: [className]) }
     }
 }
