@@ -69,11 +69,6 @@ struct SeparateOutputTests {
         #expect(isNear(both, try samples("a.wav")))
     }
 
-    @Test func twoStemsLeaveTheOtherOut() throws {
-        try run("two", "--two-stems=vocals", "--other-method=none")
-        #expect(names("two") == ["vocals.wav"])
-    }
-
     @Test func mixesAndTheResidualComeBesides() throws {
         try run("all", "--mix", "karaoke=drums+bass+other", "--mix=low=bass+drums", "--residual")
         #expect(
@@ -85,11 +80,6 @@ struct SeparateOutputTests {
         #expect(isNear(try samples("all/base/a/karaoke.wav"), karaoke))
         let everything = try sum(["karaoke", "vocals", "residual"].map { "all/base/a/\($0).wav" })
         #expect(isNear(everything, try samples("a.wav")))
-    }
-
-    @Test func aMixIsWrittenAloneIfItIsNamedAsAStem() throws {
-        try run("one", "--mix", "low=bass+drums", "--stems", "low")
-        #expect(names("one") == ["low.wav"])
     }
 
     @Test func anExcerptIsSeparatedAsIfThereWereNoMore() throws {

@@ -150,17 +150,4 @@ struct SeparateTests {
         let offline = try folder.run(["a.wav", "--dry-run", "--offline"], models: models)
         #expect(offline.output.contains("separated/demo/a/vocals.wav"))
     }
-
-    @Test func anInterruptedRunLeavesNothingUnfinished() throws {
-        try folder.writeTrack("long.wav", samples: 200_000)
-        let run = try folder.run(
-            "long.wav", "-n", "cross_first", "--shifts=100", "-o", "out",
-            interruptedAt: "Separating", exits: 130)
-        #expect(
-            run.errorLines.last
-                == "error: interrupted while separating long.wav; run the same command to separate it"
-        )
-        #expect(run.output.isEmpty)
-        #expect(folder.paths == ["a.wav", "long.wav"])
-    }
 }

@@ -135,12 +135,9 @@ struct JobTests {
     @Test func invalidOptionsNameTheFieldAndWhatIsExpected() throws {
         let service = try RunningService().whenReady()
         for (query, word) in [
-            ("shifts=x", "'shifts'"), ("shifts=101", "0 to 100"), ("overlap=1", "overlap"),
-            ("stems=harp", "drums, bass, other, vocals"), ("two-stems=harp", "'two-stems'"),
-            ("mix=a", "karaoke=drums"), ("mix=..%2Fa=drums", "'mix'"), ("format=ogg", "wav, flac"),
+            ("shifts=x", "'shifts'"), ("mix=..%2Fa=drums", "'mix'"), ("format=ogg", "wav, flac"),
             ("model=../demo", "'model'"), ("model=hf://x/y", "'model'"), ("nonsense=1", "nonsense"),
-            ("model=htdemucs", "models fetch htdemucs"), ("gain=common&clip-mode=none", "'gain'"),
-            ("precision=float16", "float32"), ("stems=bass&two-stems=bass", "combined"),
+            ("model=htdemucs", "models fetch htdemucs"),
         ] {
             let answer = try service.upload(Sound.tone(seconds: 0.1), query: query)
             #expect(answer.status == 422, "\(query)")

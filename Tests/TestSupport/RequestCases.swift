@@ -58,6 +58,7 @@ package struct RequestCase: Sendable, CustomStringConvertible {
         taken("then=drums=demo mix=beat=drums_drums+drums_bass stems=beat", ["beat"]),
         refused("stems=harp", "one of drums, bass, other, vocals"),
         refused("stems=bass,bass", "each once"),
+        refused("stems=bass,,drums", "each once"),
         refused("stems=bass two-stems=bass", "can't be combined with"),
         refused("segment=1 no-split", "can't be combined with"),
         refused("int24 float32", "can't be combined with"),
