@@ -246,150 +246,18 @@ struct HelpTests {
 
     /// The short help has the first clause of each text of the full one, in the same layout.
     @Test(arguments: [["-h"], ["separate", "-h"], ["track.wav", "-qh"]])
-    func shortHelpMatchesTheSnapshot(arguments: [String]) throws {
+    func shortHelpHasTheFirstClauses(arguments: [String]) throws {
         let run = try folder.run(arguments)
         #expect(run.errors.isEmpty)
+        #expect(run.outputLines.allSatisfy { $0.count <= 80 })
+        func unwrapped(_ help: String) -> String {
+            help.replacing("\n" + String(repeating: " ", count: 26), with: " ")
+        }
+        let full = try unwrapped(folder.run("--help").output)
+        let entries = try #require(full.split(separator: "EXAMPLES:").first)
+            .replacing(/(?m)(^  .*?[^.])[.:;] .*$/) { $0.1 + "." }
         #expect(
-            run.output == """
-                OVERVIEW: Separate music into stems: drums, bass, vocals and whatever else the
-                model has.
-
-                USAGE: swift-demucs [separate] [<options>] <track> ...
-
-                ARGUMENTS:
-                  <track> ...             Audio files, folders to search for them, patterns
-                                          ('*', '?', '[...]'), or - for standard input.
-
-                MODEL:
-                  -n, --name <model>      The model.
-                  --member <name>         Which model to use from a file that holds several.
-                  --config <file>         The YAML file of a model whose checkpoint doesn't have
-                                          its configuration.
-                  --repo <folder>         A folder to search for models first.
-                  --offline               Never download anything.
-                  --list-models           List the names that --name accepts, or those in
-                                          --repo, and exit.
-                  -s, --sig <signature>   Not supported.
-
-                WHICH STEMS:
-                  --stems <list>          Write only these stems, separated by commas.
-                  --two-stems <stem>      Write only this stem and the rest of the track.
-                  --other-method <none|add|minus>
-                                          How --two-stems makes the rest of the track.
-                  --mix <name=a+b>        Also write a sum of stems under a new name, such as
-                                          karaoke=drums+bass+other, or the track minus stems,
-                                          such as rest=mixture-vocals.
-                  --residual              Also write 'residual', the track minus the sum of all
-                                          stems.
-                  --then <stem=model>     Separate a stem further by another model, such as
-                                          drums=drumsep, into drums_kick, drums_snare and so on.
-
-                SEPARATION:
-                  --shifts <n>            Average over this many passes with random shifts in
-                                          time.
-                  --seed <n>              Seed of the shifts, a whole number, to repeat a run.
-                  --overlap <fraction>    Fraction of each segment that overlaps the next one.
-                  --segment <seconds>     Length of a segment in seconds, decimals allowed.
-                  --no-split              Separate a short track as a whole, without segments.
-                  --transition-power <power>
-                                          Power of the triangular weights of overlapping
-                                          segments, at least 1.
-                  --start <time>          Start here, in seconds or as 1:02:03.5.
-                  --duration <time>       Separate a part of this length, as if the track ended
-                                          there.
-                  --downmix <first|average>
-                                          How to reduce more channels than the model takes.
-                  --precision <float32|bfloat16|int8|auto>
-                                          Numbers to compute with.
-
-                FILES:
-                  -o, --out <folder>      The output folder.
-                  --filename <template>   Names of the files below the model's folder, with
-                                          {track}, {trackext}, {stem}, {ext} and {model}.
-                  --int24                 Write 24-bit samples.
-                  --float32               Write 32-bit floating-point samples.
-                  --clip-mode <rescale|clamp|tanh|none>
-                                          How to avoid clipping.
-                  --gain <stem|common>    Whether --clip-mode rescale scales each stem by its
-                                          own gain, or all by a common one, so that they still
-                                          add up to the track.
-                  --flac                  Write FLAC files.
-                  --mp3                   Write MP3 files.
-                  --mp3-bitrate <kbit/s>  Bit rate of MP3 files, 8 to 320.
-                  --mp3-preset <2|3|4|5|6|7>
-                                          Preset of the MP3 encoder, from 2 (best) to 7
-                                          (fastest).
-                  --stem-file <mp4|mka>   Also write a stem file for DJ software, which holds
-                                          the track and four stems.
-                  --stem-codec <alac|aac|flac>
-                                          Codec of the stem file.
-                  --output-rate <model|input>
-                                          Sample rate of the stems.
-                  --no-tags               Leave out the track's title, artist and other tags.
-                  --analyze               Also find the tempo and the key, for the record and
-                                          the result of the track.
-                  --stdout <stem>         Write this stem of a single track to standard output,
-                                          as WAV, and no file.
-                  --raw                   Write samples without a header (with --stdout).
-                  --skip-existing         Skip tracks that are done already, with this model and
-                                          these options.
-                  --force                 Separate all tracks, even with --skip-existing.
-                  --spool <folder>        Folder for temporary files.
-
-                MANY TRACKS:
-                  --manifest <file>       Separate the tracks that a file lists, as JSON lines
-                                          with id, path and options of their own, or - for
-                                          standard input.
-                  --shard <i/n>           Separate part i of n of the manifest, counted from 0.
-                  --follow                Separate each track of the manifest as soon as its
-                                          line arrives, until its end.
-                  --timeout <seconds>     Give up on a track after this time.
-                  --max-duration <time>   Refuse a track, or an excerpt, longer than this time.
-                  --quarantine-after <n>  Don't try a track of the manifest again that has
-                                          failed n times.
-
-                RUNNING:
-                  -d, --device <cpu>      Where to compute.
-                  --threads <n>           Number of threads, 1 to 1024.
-                  -j, --jobs <n>          Segments to compute in parallel, 0 to 1024, each on
-                                          its share of --threads.
-                  --all-formats           Decode every format that libsndfile knows, such as W64
-                                          or ADPCM, without ffmpeg.
-                  --dry-run               Print which files would be written, and write nothing.
-                  --json                  Write events as lines of JSON.
-                  -q, --quiet             Print warnings and errors only.
-                  -v, --verbose           Print which model and kernels run, and the startup
-                                          time.
-                  --version               Show the version, the instruction set, and the kernels
-                                          or BLAS core in use.
-                  -h, --help              Show this help.
-
-                COMMANDS:
-                  serve                   Run a service with a web page, by default for this
-                                          machine alone.
-                  models                  List the published models and where they are.
-                  analyze                 Print the tempo, the beats and the key of tracks,
-                                          found in their separated stems.
-                  eval                    Score separated stems against the true ones.
-                  selftest                Compare the results of every set of kernels that this
-                                          machine can run with PyTorch's.
-                  inspect                 Show a checkpoint's format, configuration, tensors and
-                                          checksum.
-                  convert                 Write a checkpoint in the official safetensors layout.
-                  quantize                Write a model with INT8 weights.
-                  bench                   Measure speed, memory and accuracy of a model on this
-                                          machine.
-                  tensors                 Take a track through the network in chunks of raw
-                                          tensors, here or in another runtime.
-                  trace                   Write the values inside the network for one chunk,
-                                          with the reference's names and order of axes.
-                  compare                 Compare tensors or stems one by one, in the order of
-                                          computation, and name the one with the fault.
-                  help                    Show the help of a command.
-                  completions             Print completions of all commands and options for a
-                                          shell.
-                  manual                  Print the manual as a man page, for 'man -l -'.
-
+            unwrapped(run.output) == entries + """
                 'swift-demucs --help' shows all details, with examples.
 
                 """)
