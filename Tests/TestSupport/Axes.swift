@@ -54,9 +54,7 @@ extension Fixture {
     package func channelsLast(_ name: String) throws -> LaidOut {
         try laidOut(name).channelsLast
     }
-}
 
-extension Fixture {
     /// Compares `actual`, in the reference's order of axes, with the golden tensor of that name;
     /// only at the stored positions if the fixture stores every n-th value, as `name[::step]`.
     ///

@@ -12,7 +12,7 @@ enum FixtureCopies {
         .appendingPathComponent("Fixtures")
 
     private static let folder: URL = {
-        atexit { FixtureCopies.remove() }
+        atexit { try? FileManager.default.removeItem(at: FixtureCopies.folder) }
         return FileManager.default.temporaryDirectory
             .appendingPathComponent("swift-demucs-fixtures-\(UUID().uuidString)")
     }()
@@ -66,9 +66,5 @@ enum FixtureCopies {
         try file.data.write(to: url)
         made.insert(relative)
         return true
-    }
-
-    private static func remove() {
-        try? FileManager.default.removeItem(at: folder)
     }
 }
