@@ -428,7 +428,19 @@ class Trial:
         self.ours, self.theirs = work / "ours.safetensors", work / "theirs.safetensors"
         self.graph = work / "core.onnx"
         native.trace(options.binary, options.checkpoint, options.chunk, self.ours)
-        self.right = trace(self.model, *self.inputs)
+        self.like: list[str] = []
+        self.casts = options.bfloat16
+        if self.casts:
+            like = work / "like.safetensors"
+            words = (options.checkpoint, options.chunk, like, "--precision", "bfloat16")
+            native.trace(options.binary, *words)
+            self.like = ["--like", str(like)]
+        self.right = self.trace(self.model)
+
+    def trace(self, model: Model) -> Tensors:
+        """The values of a port."""
+        with torch.autocast("cpu", torch.bfloat16, enabled=self.casts):
+            return {name: value.float() for name, value in trace(model, *self.inputs).items()}
 
     def port(self, *faults: tuple[Fault, str]) -> Model:
         """A model with faults."""
@@ -447,9 +459,9 @@ class Trial:
 
     def named(self, model: Model) -> tuple[str, dict[str, Any]]:
         """The first value that a port has wrong, and what compare says of the port's trace."""
-        found = trace(model, *self.inputs)
+        found = self.trace(model)
         tensor_file.write(self.theirs, found, {})
-        report = program.compare(self.binary, self.ours, self.theirs)
+        report = program.compare(self.binary, self.ours, self.theirs, *self.like)
         return self.changed(found, [row["name"] for row in report["tensors"]]), report
 
     def export(self, model: Model) -> None:
@@ -614,6 +626,7 @@ def main() -> None:
     parser = command_line.parser(__doc__, "binary", "threads", "seed")
     parser.add_argument("checkpoint", type=Path)
     parser.add_argument("chunk", type=Path, help="folder of one prepared chunk")
+    parser.add_argument("--bfloat16", action="store_true", help="ports of PyTorch's autocast")
     parser.add_argument("--ports", type=int, default=100, help="wrong ports")
     parser.add_argument("--pairs", type=int, default=20, help="ports with two faults, replayed")
     parser.add_argument("--graphs", type=int, default=20, help="mutations of the exported graph")

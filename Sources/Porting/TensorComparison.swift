@@ -122,7 +122,7 @@ package struct ComparisonReport: Sendable {
     ///   - patterns: patterns of the names to compare.
     ///   - bound: the SNR of a right value in dB; nil for that of a float32 port.
     ///   - like: the values of a right port in the same precision. A value is right if its SNR is at
-    ///     most 10 dB lower.
+    ///     most 10 dB lower than there, or than the median there: ports keep other layers in float32.
     ///   - isReplayed: whether each found value was computed from the reference's own values, so
     ///     that no error comes from another layer.
     ///   - model: opens the model of the reference's values, whose formulas explain wrong ones; nil
@@ -173,9 +173,10 @@ package struct ComparisonReport: Sendable {
         self.comparisons = comparisons
         extra = present.subtracting(reference.names).sorted()
         boundSNRDecibels = bound ?? Self.defaultBoundSNRDecibels
+        let levels = comparisons.compactMap(\.likeDecibels).sorted()
         let compared = comparisons.filter { $0.foundShape != nil }
         var cliffs = Self.cliffs(
-            compared, bound: bound,
+            compared, bound: bound, median: levels.isEmpty ? nil : levels[levels.count / 2],
             feeds: isReplayed
                 ? nil : ValueFeeds(all: reference.names, compared: compared.map(\.name)))
         if !cliffs.isEmpty {
@@ -191,9 +192,11 @@ package struct ComparisonReport: Sendable {
         self.cliffs = cliffs
     }
 
-    /// - Parameter feeds: nil if no value is computed from another found one.
+    /// - Parameters:
+    ///   - median: of the SNRs of a right port in the same precision.
+    ///   - feeds: nil if no value is computed from another found one.
     private static func cliffs(
-        _ comparisons: [TensorComparison], bound: Double?, feeds: ValueFeeds?
+        _ comparisons: [TensorComparison], bound: Double?, median: Double?, feeds: ValueFeeds?
     ) -> [Cliff] {
         var decibels: [String: Double] = [:]
         /// Values that are wrong, or computed from a wrong one.
@@ -208,7 +211,7 @@ package struct ComparisonReport: Sendable {
                 fedDecibels: fed.compactMap { decibels[$0] }.min() ?? .infinity)
             if !tainted.isDisjoint(with: fed) {
                 tainted.insert(name)
-            } else if isWrong(cliff, bound: bound) {
+            } else if isWrong(cliff, bound: bound, median: median) {
                 tainted.insert(name)
                 cliffs.append(cliff)
             }
@@ -217,9 +220,14 @@ package struct ComparisonReport: Sendable {
     }
 
     /// Whether a value has an error that is larger than that of a right port.
-    private static func isWrong(_ cliff: Cliff, bound: Double?) -> Bool {
+    ///
+    /// - Parameter median: of the SNRs of a right port in the same precision.
+    private static func isWrong(_ cliff: Cliff, bound: Double?, median: Double?) -> Bool {
         let found = cliff.comparison.snrDecibels
-        if let like = cliff.comparison.likeDecibels { return !(found >= like - likeMargin) }
+        if let median {
+            let like = cliff.comparison.likeDecibels ?? median
+            return !(found >= min(like, median) - likeMargin)
+        }
         return !(found >= bound ?? floatDecibels(cliff.comparison))
             && cliff.fallDecibels >= leastFallDecibels
     }

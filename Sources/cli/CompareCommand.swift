@@ -14,7 +14,8 @@ extension Option {
         "like", value: "found",
         help:
             "The values of a right port in the same precision, such as a trace with --precision: a "
-            + "value is right if its SNR is at most 10 dB lower.")
+            + "value is right if its SNR is at most 10 dB lower than there, or than the median there."
+    )
     static let replay = Option(
         "replay",
         help: "Each value of the second was computed from the first's own values "

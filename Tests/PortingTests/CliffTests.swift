@@ -14,10 +14,19 @@ import Testing
     /// Compares the golden trace with one whose values have noise at an SNR in dB.
     private func compare(
         _ noisy: [String: Double], leavingOut missing: [String] = [], bound: Double? = nil,
-        isReplayed: Bool = false
+        like: [String: Double]? = nil, isReplayed: Bool = false
     ) throws -> ComparisonReport {
+        let right = try like.map { try port(in: "like", $0) }
+        return try ComparisonReport(
+            reference: TensorCollection(golden), found: port(in: "found", noisy, missing),
+            bound: bound, like: right, isReplayed: isReplayed)
+    }
+
+    private func port(
+        in name: String, _ noisy: [String: Double], _ missing: [String] = []
+    ) throws -> TensorCollection {
         let reference = try TensorCollection(golden)
-        let found = folder.path("found")
+        let found = folder.path(name)
         try? FileManager.default.removeItem(atPath: found)
         try FileManager.default.createDirectory(
             atPath: found, withIntermediateDirectories: true)
@@ -32,9 +41,7 @@ import Testing
             try TensorFile.write(
                 tensor, to: "\(found)/\(name).npy", TensorEncoding(.npy, .float32))
         }
-        return try ComparisonReport(
-            reference: reference, found: TensorCollection(found), bound: bound,
-            isReplayed: isReplayed)
+        return try TensorCollection(found)
     }
 
     @Test func equalValuesHaveNoCliff() throws {
@@ -75,6 +82,16 @@ import Testing
         let report = try compare(["x": 60, "encoder.0.conv": 45], bound: 50)
         #expect(report.cliff?.comparison.name == "encoder.0.conv")
         #expect(abs(try #require(report.cliff).fedDecibels - 60) < 0.1)
+    }
+
+    @Test func aRightPortOfThePrecisionSetsTheBounds() throws {
+        let names = try compare([:]).comparisons.map(\.name)
+        let like = Dictionary(uniqueKeysWithValues: names.map { ($0, 50.0) })
+        #expect(try compare(like, like: like).cliff == nil)
+        #expect(try compare(like.merging(["encoder.0": 42]) { $1 }, like: like).cliff == nil)
+        let report = try compare(like.merging(["encoder.0": 35]) { $1 }, like: like)
+        #expect(report.cliffs.map(\.comparison.name) == ["encoder.0"])
+        #expect(abs(try #require(report.cliff?.comparison.likeDecibels) - 50) < 0.1)
     }
 
     @Test func valuesThatAPortLeavesOutAreSteppedOver() throws {

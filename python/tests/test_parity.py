@@ -49,7 +49,18 @@ def test_the_wrong_layer_is_the_message(ours: Dict[str, Any]) -> None:
     assert cliff is not None and abs(cliff.snr_db - 20) < 0.01 and cliff.fed_snr_db == np.inf
     assert cliff.explanation == "ours \u00d7 0.9"
     parity.assert_parity(ours, wrong(ours, "encoder.1.rewrite"), bound=19)
+    parity.assert_parity(
+        ours, wrong(ours, "encoder.1.rewrite"), like=wrong(ours, "encoder.1.rewrite")
+    )
     parity.assert_parity(ours, wrong(ours, "encoder.1.rewrite"), only="tencoder.*")
+
+
+def test_the_model_explains_a_wrong_layer(ours: Dict[str, Any]) -> None:
+    a, b = np.split(ours["tencoder.1.rewrite"], 2)
+    swapped = b / (1 + np.exp(-a))
+    cliff = parity.compare(ours, {**ours, "tencoder.1": swapped}, model="demo").cliff
+    assert cliff is not None and cliff.name == "tencoder.1"
+    assert cliff.explanation == "ours with the halves of the channels swapped in the GLU"
 
 
 def test_a_replay_names_every_wrong_layer(ours: Dict[str, Any]) -> None:
