@@ -411,7 +411,7 @@ def explanation(fault: Fault, place: str) -> str:
     if fault is no_skip:
         # The skip of a decoder layer is the output of the encoder layer on its level.
         branch, index = place.split(".")
-        place = f"{branch.replace('de', 'en')}.{3 - int(index)}"
+        place = f"{branch.replace('decoder', 'encoder')}.{3 - int(index)}"
     return PLACES[fault][0].format(place)
 
 

@@ -34,15 +34,16 @@ struct Explainer {
             feeds: try (feeds.feeds(of: found.name) ?? []).sorted().map {
                 try reference.tensor($0, like: reference)
             },
-            variants: try variants(of: right, isCancelled: isCancelled))
+            variants: try variants(of: found, right, isCancelled: isCancelled))
     }
 
-    /// What a value would be with each common mistake in its formula; none without the model's
+    /// The difference from each common mistake in the value's formula; none without the model's
     /// floats, and for values without a formula.
     private func variants(
-        of right: NamedTensor, isCancelled: () -> Bool
-    ) throws -> [(text: String, values: [Float])] {
+        of found: NamedTensor, _ right: NamedTensor, isCancelled: () -> Bool
+    ) throws -> [(text: String, ratio: SignalToNoise)] {
         guard
+            found.values.count == right.values.count,
             let layer = try LayerFormula(
                 of: right.name, in: reference, compared: compared, model: model)
         else { return [] }
@@ -57,24 +58,33 @@ struct Explainer {
             state.grid.values(named: FilePath.name(of: right.name))
         }
         let plain = values(states[states.count - 1])
-        guard SignalToNoise(of: plain, against: right.values).decibels >= Self.leastDecibels else {
+        guard plain.count == right.values.count,
+            SignalToNoise(of: plain, against: right.values).decibels >= Self.leastDecibels
+        else {
             return []
         }
-        return try formula.variants(neighbours: layer.neighbours).map { variant in
+        return try formula.variants(neighbours: layer.neighbours).compactMap { variant in
             if isCancelled() { throw CancellationError() }
             var state = states[variant.firstStep]
-            if variant.formula.start != formula.start {
-                state = try evaluation.start(of: variant.formula)
-            }
-            for step in variant.formula.steps[variant.firstStep...] {
-                try evaluation.step(step, &state)
+            do {
+                if variant.formula.start != formula.start {
+                    state = try evaluation.start(of: variant.formula)
+                }
+                for step in variant.formula.steps[variant.firstStep...] {
+                    try evaluation.step(step, &state)
+                }
+            } catch is PortingError {
+                // Impossible for this model, such as more heads than channels.
+                return nil
             }
             let changed = values(state)
-            // The rounding errors of the plain steps cancel.
-            return (
-                variant.text,
-                right.values.indices.map { right.values[$0] + (changed[$0] - plain[$0]) }
-            )
+            var ratio = SignalToNoise()
+            for index in right.values.indices {
+                // The rounding errors of the plain steps cancel.
+                let value = right.values[index] + (changed[index] - plain[index])
+                ratio.add(found.values[index], reference: value)
+            }
+            return (variant.text, ratio)
         }
     }
 
@@ -104,12 +114,10 @@ struct LayerFormula {
         guard let model, let configuration = try? model.configuration, !model.isQuantized else {
             return nil
         }
-        var shapes: [String: [Int]] = [:]
-        for other in reference.names where other.hasPrefix(prefix) {
-            let inner = String(other.dropFirst(prefix.count))
-            if !inner.contains("/") {
-                shapes[inner] = Array(try reference.shape(other).unbatched)
-            }
+        let inner = reference.names.filter { $0.hasPrefix(prefix) }
+            .map { String($0.dropFirst(prefix.count)) }.filter { !$0.contains("/") }
+        let shapes = try inner.reduce(into: [String: [Int]]()) {
+            $0[$1] = Grid.shape(of: $1, stored: try reference.shape(prefix + $1))
         }
         let formulas = NetworkFormulas(
             configuration, shapes: shapes,
@@ -121,7 +129,7 @@ struct LayerFormula {
         evaluation = FormulaEvaluation(
             value: {
                 let tensor = try reference.tensor(prefix + $0, like: reference)
-                return NamedTensor($0, Array(tensor.shape.unbatched), tensor.values)
+                return NamedTensor($0, shapes[$0] ?? [], tensor.values)
             },
             weight: { name in
                 guard let (shape, values) = try model.parameter(named: name) else {

@@ -26,19 +26,19 @@ package struct Explanation: Sendable, Equatable {
     ///
     /// - Parameters:
     ///   - feeds: right values that feed the value.
-    ///   - variants: what the value would be with the common mistakes in its formula.
+    ///   - variants: the differences of `found` from the value with each common mistake in its
+    ///     formula.
     package init?(
         of found: NamedTensor, reference: NamedTensor, feeds: [NamedTensor],
-        variants: [(text: String, values: [Float])] = []
+        variants: [(text: String, ratio: SignalToNoise)] = []
     ) {
         guard found.values.count == reference.values.count,
             found.values.allSatisfy(\.isFinite), reference.values.allSatisfy(\.isFinite)
         else { return nil }
         let (found, reference) = (Self.unbatched(found), Self.unbatched(reference))
         let names = Self.axes(of: reference.name, rank: reference.shape.count)
-        var tried = variants.map { text, values in
-            let ratio = SignalToNoise(of: found.values, against: values)
-            return Explanation("ours \(text)", signal: ratio.signal, noise: ratio.noise)
+        var tried = variants.map { text, ratio in
+            Explanation("ours \(text)", signal: ratio.signal, noise: ratio.noise)
         }
         if found.shape == reference.shape {
             tried += Self.combinations(found, reference, feeds.map(Self.unbatched))

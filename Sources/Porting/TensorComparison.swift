@@ -232,8 +232,9 @@ package struct ComparisonReport: Sendable {
             && cliff.fallDecibels >= leastFallDecibels
     }
 
-    /// Rounding makes the SNR of a right port fall by less from a layer to the next.
-    private static let leastFallDecibels = 6.0
+    /// Rounding makes the SNR of a right port fall by less from a layer to the next: by 6.4 dB at
+    /// most, in ONNX Runtime with 7.8 s of music.
+    private static let leastFallDecibels = 10.0
     /// Right ports in one precision differ by less, because they round at other places.
     private static let likeMargin = 10.0
 

@@ -1,4 +1,4 @@
-"""onnx_trace.py, onnx_parity.py and compare, on right and wrong exports of a tiny model."""
+"""onnx_trace.py, run_core.py and compare, on right and wrong exports of a tiny model."""
 
 from __future__ import annotations
 
@@ -158,10 +158,13 @@ class TraceTests(unittest.TestCase):
         graph = self.work / "half.onnx"
         shutil.copy(self.graph, graph)
         export_onnx.halve(graph)
-        script = ROOT / "reference" / "onnx_parity.py"
-        words = [graph, self.chunks, "--min-snr", "20"]
-        found = subprocess.check_output([sys.executable, script, *words], text=True)
-        self.assertIn("ONNX Runtime against ours", found)
+        theirs = self.work / "outputs"
+        script = ROOT / "reference" / "run_core.py"
+        subprocess.check_call([sys.executable, script, graph, self.chunks, "-o", theirs])
+        program.run(self.binary, "tensors", "run", self.chunks, "-q")
+        report = program.compare(self.binary, self.chunks, theirs, "--only", "*output,*add_67")
+        levels = [float(row["snr_db"]) for row in report["tensors"]]
+        self.assertTrue(all(30 < level < 80 for level in levels), levels)
 
     def test_bad_input_is_named(self) -> None:
         for words, text in (

@@ -43,8 +43,9 @@ package struct CaseFolder {
                 problem: "is a constant (docs/MODEL.md, section 7): no layer has it wrong")
         }
         self.layer = layer
-        expected = try reference.tensor(name, like: found).renamed(layer.name)
-        self.found = try found.tensor(name, like: reference).renamed(layer.name)
+        expected = try layer.evaluation.value(layer.name)
+        let tensor = try found.tensor(name, like: reference)
+        self.found = NamedTensor(layer.name, Array(tensor.shape.unbatched), tensor.values)
     }
 
     /// Writes the case.
@@ -93,12 +94,6 @@ package struct CaseFolder {
                 to: FilePath.joined(path, "\(tensor.name).npy"))
         }
         try TensorFile.write((header.bytes() ?? []) + values, to: "\(path).safetensors")
-    }
-}
-
-extension NamedTensor {
-    fileprivate func renamed(_ name: String) -> NamedTensor {
-        NamedTensor(name, Array(shape.unbatched), values)
     }
 }
 

@@ -19,9 +19,6 @@ struct CaseProgram {
         self.expected = expected
     }
 
-    /// Whether a value is stored as tokens, [token, channel].
-    private static func isTokens(_ name: String) -> Bool { name.hasPrefix("crosstransformer.") }
-
     /// The taps of a convolution along rows and columns, and its zeros: left, right, top, bottom.
     private func sizes(
         _ layer: Formula.Convolution
@@ -34,18 +31,28 @@ struct CaseProgram {
         )
     }
 
+    /// The section of docs/MODEL.md with the formula.
+    private var section: Int {
+        switch expected.name.prefix(while: { $0 != "." }) {
+        case "encoder", "tencoder": 5
+        case "decoder", "tdecoder": 6
+        case "x", "xt", "output", "add_67": 4
+        default: 7
+        }
+    }
+
     // MARK: - PyTorch
 
     /// The program, with the formula in PyTorch.
     var python: String {
         let shape = Grid(expected)
         let natural =
-            Self.isTokens(expected.name)
+            Grid.isTokens(expected.name)
             ? "y.reshape(\(shape.channels), \(shape.columns)).T"
             : "y.reshape(\(list(expected.shape)))"
         let lines = (torch(formula, "y") + ["return \(natural)"]).map { "    \($0)" }
         return """
-            \"\"\"\(expected.name) of HTDemucs, in NumPy, PyTorch and ONNX Runtime.
+            \"\"\"\(expected.name) of HTDemucs (docs/MODEL.md, section \(section)), in three libraries.
 
             Prints the SNR of each, and of the output found by a port, against the expected output. Needs
             NumPy; PyTorch, ONNX and ONNX Runtime where they are installed. Writes case.onnx. Inside, values
@@ -70,7 +77,11 @@ struct CaseProgram {
 
 
             def show(what, found):
-                error = np.asarray(found, np.float64).reshape(expected.shape) - expected
+                found = np.asarray(found, np.float64)
+                if found.size != expected.size:
+                    print(f"{what:14} has the shape {found.shape}, expected {expected.shape}")
+                    return
+                error = found.reshape(expected.shape) - expected
                 snr = 10 * np.log10(np.sum(expected**2) / max(np.sum(error**2), 1e-300))
                 print(f"{what:14} {snr:6.1f} dB")
 
@@ -105,7 +116,7 @@ struct CaseProgram {
 
     private func torchInput(_ name: String) -> String {
         guard let grid = inputs[name]?.grid else { return "" }
-        let transposed = Self.isTokens(name) ? ".T" : ""
+        let transposed = Grid.isTokens(name) ? ".T" : ""
         return "x[\"\(name)\"]\(transposed).reshape(\(list(grid.shape)))"
     }
 
@@ -181,7 +192,7 @@ struct CaseProgram {
         var graph = Graph()
         var y = onnx(formula, &graph)
         let grid = Grid(expected)
-        if Self.isTokens(expected.name) {
+        if Grid.isTokens(expected.name) {
             y = graph.reshape(y, [grid.channels, grid.columns])
             y = graph.add("Transpose", "perm = [1, 0]", [y])
         } else {
@@ -202,7 +213,7 @@ struct CaseProgram {
         guard let grid = inputs[name]?.grid else { return "" }
         let value = "\"\(name)\""
         let natural =
-            Self.isTokens(name) ? graph.add("Transpose", "perm = [1, 0]", [value]) : value
+            Grid.isTokens(name) ? graph.add("Transpose", "perm = [1, 0]", [value]) : value
         return graph.reshape(natural, grid.shape)
     }
 

@@ -27,44 +27,57 @@ struct FormulaEvaluation {
         return state
     }
 
+    /// - Throws: ``PortingError`` for a value or a weight whose shape doesn't fit; the errors of
+    ///   reading them.
     func step(_ step: Formula.Step, _ state: inout State) throws {
         let x = state.grid
         switch step {
         case .convolution(let layer):
+            let weight = try changed(layer)
+            try require(weight.shape.count > 1 && weight.shape[1] == x.channels, layer.weight)
             state.grid = x.convolved(
-                layer, weight: try changed(layer), bias: try layer.bias.map(parameter))
+                layer, weight: weight,
+                bias: try layer.bias.map { try parameter($0, weight.shape[0]) })
         case .transposedConvolution(let layer):
+            let weight = try changed(layer)
+            try require(weight.shape.count > 2 && weight.shape[0] == x.channels, layer.weight)
             state.grid = x.transposed(
-                layer, weight: try changed(layer), bias: try layer.bias.map(parameter))
+                layer, weight: weight,
+                bias: try layer.bias.map { try parameter($0, weight.shape[1]) })
         case .padding(let count, let placement):
             state.grid = x.padded(count: count, placement)
         case .crop(let isVertical, let start, let count):
+            try require(start + count <= (isVertical ? x.rows : x.columns), "the crop")
             state.grid = x.cropped(isVertical: isVertical, start: start, count: count)
         case .norm(let norm):
             state.grid = x.normalised(
-                norm, gain: try parameter(norm.name + ".weight"),
-                bias: try parameter(norm.name + ".bias"))
+                norm, gain: try parameter(norm.name + ".weight", x.channels),
+                bias: try parameter(norm.name + ".bias", x.channels))
         case .activation(let activation):
             state.grid.forEachElement { value, _ in Self.activated(activation, value) }
         case .gate(let gate): state.grid = x.gated(gate)
         case .scale(let name):
-            let factors = try parameter(name)
+            let factors = try parameter(name, x.channels)
             state.grid.forEachElement { $0 * factors[$1] }
-        case .add(let name): add(Grid(try value(name)).values, to: &state)
-        case .addKept: add(state.kept, to: &state)
+        case .add(let name): try add(Grid(try value(name)).values, name, to: &state)
+        case .addKept: try add(state.kept, "the residual", to: &state)
         case .keep: state.kept = x.values
         case .embedding(let name, let factor):
-            let table = try parameter(name)
-            let row = x.columns
+            let table = try parameter(name, x.rows * x.channels)
             for index in x.values.indices {
-                let (channel, frequency) = (index / row / x.rows, index / row % x.rows)
+                let plane = index / x.columns
+                let (channel, frequency) = (plane / x.rows, plane % x.rows)
                 state.grid.values[index] +=
                     Float(factor) * table[frequency * x.channels + channel]
             }
         case .attention(let attention): state.grid = try attend(attention, x)
         case .rows: state.grid = x.exchangingRows()
-        case .transpose(let rows): state.grid = x.transposed(rows: rows)
-        case .reshape(let rows): state.grid = x.reshaped(rows: rows)
+        case .transpose(let rows):
+            try require(rows > 0 && x.rows == 1 && x.columns % rows == 0, "the order of tokens")
+            state.grid = x.transposed(rows: rows)
+        case .reshape(let rows):
+            try require(rows > 0 && x.rows * x.columns % rows == 0, "the number of frequencies")
+            state.grid = x.reshaped(rows: rows)
         case .standardise(let kind): state.grid = x.standardised(kind)
         case .restore(let name):
             let (mean, deviation) = Grid(try value(name)).statistics()
@@ -73,9 +86,22 @@ struct FormulaEvaluation {
         }
     }
 
-    private func parameter(_ name: String) throws -> [Float] { try weight(name).values }
+    /// A parameter of a number of elements.
+    private func parameter(_ name: String, _ count: Int) throws -> [Float] {
+        let values = try weight(name).values
+        try require(values.count == count, name)
+        return values
+    }
 
-    private func add(_ values: [Float], to state: inout State) {
+    private func require(_ fits: Bool, _ name: String) throws {
+        if !fits {
+            throw PortingError.unusable(
+                path: name, problem: "doesn't fit the values; give the model that they are from")
+        }
+    }
+
+    private func add(_ values: [Float], _ name: String, to state: inout State) throws {
+        try require(values.count == state.grid.values.count, name)
         for index in values.indices { state.grid.values[index] += values[index] }
     }
 
@@ -128,8 +154,9 @@ struct FormulaEvaluation {
     private func attend(_ attention: Formula.Attention, _ x: Grid) throws -> Grid {
         let keys = try attention.keys.first.map(callAsFunction) ?? x
         let d = x.channels
-        let weight = try weight("\(attention.name).in_proj_weight").values
-        let bias = try parameter("\(attention.name).in_proj_bias")
+        try require(keys.channels == d && attention.heads <= d, attention.name)
+        let weight = try parameter("\(attention.name).in_proj_weight", 3 * d * d)
+        let bias = try parameter("\(attention.name).in_proj_bias", 3 * d)
         func projected(_ grid: Grid, _ third: Int) -> Grid {
             let rows = attention.order[third] * d
             return grid.convolved(
@@ -169,9 +196,10 @@ struct FormulaEvaluation {
                 }
             }
         }
+        let output = try parameter("\(attention.name).out_proj.weight", d * d)
         return joined.convolved(
-            Formula.Convolution(""), weight: try self.weight("\(attention.name).out_proj.weight"),
-            bias: try parameter("\(attention.name).out_proj.bias"))
+            Formula.Convolution(""), weight: NamedTensor("", [d, d], output),
+            bias: try parameter("\(attention.name).out_proj.bias", d))
     }
 
     private static func embedding(_ positions: Formula.Positions) -> Grid {

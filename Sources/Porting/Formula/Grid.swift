@@ -15,27 +15,42 @@ struct Grid {
     private var positions: Int { rows * columns }
     var shape: [Int] { [batch, channels, rows, columns] }
 
-    /// A value of a trace, in the reference's order of axes.
+    /// A value of a trace, in the reference's order of axes: ``shape(of:stored:)``.
     init(_ tensor: NamedTensor) {
         let shape = tensor.shape
-        let path = FilePath.name(of: tensor.name).split(separator: ".")
         values = tensor.values
         channels = shape[0]
         columns = shape[shape.count - 1]
-        if path.first == "crosstransformer" {
+        if Self.isTokens(tensor.name) {
             channels = shape[1]
             columns = shape[0]
-            values = Grid.swapped(values, shape[0], shape[1])
-        } else if path.contains("dconv"), shape.count == 3 {
-            batch = shape[0]
-            channels = shape[1]
-        } else if path == ["output"] || path == ["add_67"] {
+            values = Self.swapped(values, shape[0], shape[1])
+        } else if tensor.name == "output" || tensor.name == "add_67" {
             // Sources and channels.
             channels = shape[0] * shape[1]
             rows = shape.count == 4 ? shape[2] : 1
+        } else if tensor.name.contains(".dconv"), shape.count == 3 {
+            batch = shape[0]
+            channels = shape[1]
         } else if shape.count == 3 {
             rows = shape[1]
         }
+    }
+
+    /// Whether a value is `[token, channel]`.
+    static func isTokens(_ name: String) -> Bool { name.hasPrefix("crosstransformer.") }
+
+    /// The shape of a value without its batch, which may be missing; nil for an impossible shape.
+    static func shape(of name: String, stored: [Int]) -> [Int]? {
+        let rank: Int =
+            switch name.prefix(while: { $0 != "." }) {
+            case "output": 4
+            case "add_67", "final", "x", "mag", "encoder", "decoder": 3
+            default: 2
+            }
+        let sizes = stored.unbatched
+        guard sizes.count <= rank, !sizes.contains(0) else { return nil }
+        return [Int](repeating: 1, count: rank - sizes.count) + sizes
     }
 
     private init(like other: Grid, channels: Int, rows: Int, columns: Int) {
@@ -58,7 +73,7 @@ struct Grid {
     ///
     /// - Parameter name: the name of the value.
     func values(named name: String) -> [Float] {
-        name.hasPrefix("crosstransformer.") ? Grid.swapped(values, channels, columns) : values
+        Self.isTokens(name) ? Self.swapped(values, channels, columns) : values
     }
 
     /// The transpose of a matrix.

@@ -225,7 +225,9 @@ struct NetworkFormulas {
         let arguments = configuration.arguments
         switch rest.first {
         case "pos_emb", "pos_emb_2d":
-            guard let shape = shapes[name], arguments.tWeightPosEmbed == 1 else { return nil }
+            guard let shape = shapes[name], shape[1] == configuration.transformerChannels,
+                arguments.tWeightPosEmbed == 1
+            else { return nil }
             return Formula(
                 steps: [
                     .positions(

@@ -114,11 +114,11 @@ def compare(
 
     :param only: patterns of names, such as ``"encoder.*"``.
     :param bound: SNR of a right value in dB; ``None`` is that of a float32 port.
-    :param like: values of a right port in the same precision; a value is right if its SNR is at most
-        10 dB lower than there, or than the median there.
+    :param like: values of a right port in the same precision; a value is right if its SNR is at
+        most 10 dB lower than there, or than the median there.
     :param replay: whether each found value was computed from the reference's own values.
-    :param model: name or path of the reference's model, whose formulas explain wrong values; ``None``
-        is that of the reference's file.
+    :param model: name or path of the reference's model, whose formulas explain wrong values;
+        ``None`` is that of the reference's file.
 
     Raises :class:`ArgumentError` for traces that can't be read or that have no common value.
     """
