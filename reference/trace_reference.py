@@ -46,9 +46,7 @@ def is_traced(path: str) -> bool:
     if parts[0] == TRANSFORMER:
         inner = parts[1:]
         if inner and inner[0] in ("layers", "layers_t"):
-            return len(inner) == 2 or (
-                len(inner) == 3 and inner[2] in ("self_attn", "cross_attn")
-            )
+            return len(inner) == 2 or (len(inner) == 3 and inner[2] in ("self_attn", "cross_attn"))
         return inner in (["norm_in"], ["norm_in_t"])
     return len(parts) == 1 and parts[0].removesuffix("_t") in SAMPLERS
 
@@ -131,11 +129,14 @@ def main() -> None:
     parser.add_argument("checkpoint", type=Path)
     parser.add_argument("chunk", type=Path, help="folder of one prepared chunk")
     parser.add_argument("trace", type=Path, help="safetensors file to write")
+    parser.add_argument("--bfloat16", action="store_true", help="run in PyTorch's autocast")
     options = parser.parse_args()
     torch.set_num_threads(1)
     given = Chunks(options.chunk.parent).inputs(options.chunk.name)
     mix, x = (torch.from_numpy(given[name]) for name in INPUTS)
-    found = trace(reference.load(options.checkpoint), mix, x)
+    with torch.autocast("cpu", torch.bfloat16, enabled=options.bfloat16):
+        values = trace(reference.load(options.checkpoint), mix, x)
+    found = {name: value.float() for name, value in values.items()}
     size = tensor_file.write(options.trace, found, {"versions": tensor_file.versions()})
     print(f"{options.trace}: {len(found)} tensors, {size:,} bytes")
 
