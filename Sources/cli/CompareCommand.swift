@@ -57,6 +57,7 @@ enum CompareCommand {
             let found = try TensorCollection(arguments.operands[1])
             let report = try ComparisonReport(
                 reference: reference, found: found, only: call.patterns, bound: bound,
+                like: arguments.value(.like).map { try TensorCollection($0) },
                 isReplayed: arguments.has(.replay),
                 model: { try call.model(of: reference) },
                 isCancelled: { call.cancellation.isCancelled })
