@@ -109,7 +109,9 @@ struct CompareReport {
                     "  it is \(explanation.text): \(explanation.snrDecibels.decibelText) dB")
             }
         }
-        if report.cliffs.isEmpty {
+        if report.cliffs.isEmpty, report.comparisons.contains(where: { $0.likeDecibels != nil }) {
+            lines.append("no value is worse than a right port's by more than 10 dB")
+        } else if report.cliffs.isEmpty {
             let bound = report.boundSNRDecibels.fixed(0)
             if let first = report.firstBelow {
                 lines.append("first below \(bound) dB: \(first.name) \(level(of: first))")
