@@ -87,8 +87,8 @@ class TraceTests(unittest.TestCase):
         for name in names:
             save_file({**right, name: -right[name]}, wrong)
             shutil.rmtree(case, ignore_errors=True)
-            words = [self.binary, "compare", self.ours, wrong, "--case", case, "-q"]
-            subprocess.run(words, stdout=subprocess.DEVNULL, check=False)
+            words = [self.binary, "compare", self.ours, wrong, "--case", case]
+            subprocess.run(words, capture_output=True, check=False)
             command = [sys.executable, case / "case.py"]
             lines = subprocess.check_output(command, text=True).splitlines()
             levels = {line[:14].strip(): float(line[14:].split()[0]) for line in lines}
