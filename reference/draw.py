@@ -23,10 +23,12 @@ line for all tensors of one shape and rule: `24,3 uniform -0.1 0.1 conv.bias rew
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-import torch
+
+if TYPE_CHECKING:
+    import torch
 
 GOLDEN_GAMMA = 0x9E3779B97F4A7C15
 MASK = 2**64 - 1
@@ -74,8 +76,8 @@ def words(seed: int, name: str, count: int) -> np.ndarray:
         return z ^ (z >> np.uint64(31))
 
 
-def tensor(seed: int, name: str, shape: tuple[int, ...], rule: Rule) -> torch.Tensor:
-    """The float32 tensor of a name."""
+def array(seed: int, name: str, shape: tuple[int, ...], rule: Rule) -> np.ndarray:
+    """The float32 array of a name."""
     word = words(seed, name, math.prod(shape))
     if rule.kind == "uniform":
         u = (word >> np.uint64(40)).astype(np.float64) * 2.0**-24
@@ -89,7 +91,26 @@ def tensor(seed: int, name: str, shape: tuple[int, ...], rule: Rule) -> torch.Te
             j = np.arange(count, dtype=np.float64)
             gain = 0.1 + 0.9 * (1.0 - np.abs(2.0 * j / count - 1.0))
             values = (values.reshape(-1, count) * gain).reshape(-1)
-    return torch.from_numpy(values.astype(np.float32).reshape(shape))
+    return values.astype(np.float32).reshape(shape)
+
+
+def tensor(seed: int, name: str, shape: tuple[int, ...], rule: Rule) -> torch.Tensor:
+    """The float32 tensor of a name."""
+    # Here, so that the golden pack draws without PyTorch.
+    import torch
+
+    return torch.from_numpy(array(seed, name, shape, rule))
+
+
+def arrays(seed: int, text: str) -> dict[str, np.ndarray]:
+    """The arrays that a fixture's metadata describe."""
+    found = {}
+    for line in text.splitlines():
+        shape, kind, a, b, *names = line.split(" ")
+        sizes = tuple(map(int, shape.split(",")))
+        for name in names:
+            found[name] = array(seed, name, sizes, Rule(kind, float(a), float(b)))
+    return found
 
 
 class Draws:
@@ -113,14 +134,3 @@ class Draws:
             key = f"{','.join(map(str, shape))} {rule.kind} {rule.a:g} {rule.b:g}"
             names.setdefault(key, []).append(name)
         return "\n".join(" ".join([key, *names[key]]) for key in sorted(names))
-
-    @staticmethod
-    def tensors(seed: int, text: str) -> dict[str, torch.Tensor]:
-        """The tensors that a fixture's metadata describe."""
-        found = {}
-        for line in text.splitlines():
-            shape, kind, a, b, *names = line.split(" ")
-            sizes = tuple(map(int, shape.split(",")))
-            for name in names:
-                found[name] = tensor(seed, name, sizes, Rule(kind, float(a), float(b)))
-        return found

@@ -4,11 +4,12 @@ the reference's outputs, their origin, and the rules of the drawn tensors (see d
 from __future__ import annotations
 
 import atexit
+import contextlib
 import copy
 import json
 import math
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +48,33 @@ def capture(root: nn.Module, path: str, arguments: tuple[Any, ...]) -> tuple[lis
     handle.remove()
     assert len(seen) == 1, f"{path} ran {len(seen)} times"
     return seen[0]
+
+
+@contextlib.contextmanager
+def keep_outputs(
+    model: nn.Module, names: Iterable[str], entering: dict[str, str]
+) -> Iterator[Tensors]:
+    """Keeps the outputs of the modules among some names while the model runs, and what enters the
+    modules of `entering`."""
+    found: Tensors = {}
+    modules = dict(model.named_modules())
+
+    def keeper(name: str) -> Callable[..., None]:
+        def keep(_: nn.Module, given: tuple[Any, ...], value: Any = None) -> None:
+            found[name] = (given[0] if name in entering else value).clone()
+
+        return keep
+
+    handles = [
+        modules[entering[name]].register_forward_pre_hook(keeper(name))
+        if name in entering
+        else modules[name].register_forward_hook(keeper(name))
+        for name in names
+        if name in entering or name in modules
+    ]
+    yield found
+    for handle in handles:
+        handle.remove()
 
 
 def snr(reference: torch.Tensor, value: torch.Tensor) -> float:
@@ -144,8 +172,8 @@ def write(
 def read(path: Path) -> tuple[Tensors, dict[str, str]]:
     """Tensors of a fixture, with the drawn ones, and its metadata."""
     tensors, metadata = tensor_file.read(path)
-    drawn = draw.Draws.tensors(int(metadata.get("seed", 0)), metadata.get("drawn", ""))
-    return {**tensors, **drawn}, metadata
+    drawn = draw.arrays(int(metadata.get("seed", 0)), metadata.get("drawn", ""))
+    return {**tensors, **{name: torch.from_numpy(a) for name, a in drawn.items()}}, metadata
 
 
 def complete(relative: str) -> Path:

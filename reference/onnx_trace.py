@@ -5,11 +5,11 @@
     python onnx_trace.py core.onnx chunks/chunk-00000 -o theirs.safetensors
     swift-demucs compare ours.safetensors theirs.safetensors
 
-Runs any ONNX graph of the core on a prepared chunk in ONNX Runtime, with the values inside as
-outputs. A value of the graph is found by the path of its module, which torch.onnx writes into names
-(or, with dynamo, into the metadata of nodes); else by its shape and its values, from the inputs on:
-it is the one that correlates most with ours. Values that can't be found are listed. Our trace is
-read from --ours, or made by `swift-demucs trace`. Needs no PyTorch.
+Runs any ONNX graph of the core, of HTDemucs or of a RoFormer, in ONNX Runtime, with the values inside
+as outputs. The chunk is one of `tensors prepare`, or our trace of one. A value of the graph is found
+by the path of its module, which torch.onnx writes into names (or, with dynamo, into the metadata of
+nodes); else by its shape and its values, from the inputs on: it is the one that correlates most with
+ours. Values that can't be found are listed. Needs no PyTorch.
 
 --replay cuts the graph at all values found, and gives our values to the nodes that read them. Each
 value is then what the graph's layer makes of our input, so that a wrong layer doesn't hide the next
@@ -38,7 +38,6 @@ from safetensors.numpy import load_file, save_file
 
 import command_line
 import program
-from chunks import Chunks
 
 Values = dict[str, np.ndarray]
 
@@ -46,16 +45,23 @@ Values = dict[str, np.ndarray]
 ROOTS = {
     "encoder", "tencoder", "decoder", "tdecoder", "crosstransformer", "channel_upsampler",
     "channel_upsampler_t", "channel_downsampler", "channel_downsampler_t",
+    "band_split", "layers", "final_norm", "mask_estimators",
 }  # fmt: skip
-# Values that enter a module, by the module.
-ENTERING = {"x": "encoder.0", "xt": "tencoder.0", "encoder.0.embedded": "encoder.1"}
+# Values that enter a module, by the module; x is that of either family.
+ENTERING = {
+    "x": ("encoder.0", "band_split"),
+    "xt": ("tencoder.0",),
+    "encoder.0.embedded": ("encoder.1",),
+}
 # Embeddings, by the module whose output they are added to.
 ADDED = {
     "crosstransformer.pos_emb_2d": "crosstransformer.norm_in",
     "crosstransformer.pos_emb": "crosstransformer.norm_in_t",
 }
-# The core's inputs and outputs have any names and order: their dimensions tell them apart.
-RANKS = {"mix": 3, "mag": 4, "output": 5, "add_67": 4}
+# The core's outputs have any names and order: their dimensions tell them apart.
+OUTPUT_RANKS = {"output": 5, "add_67": 4}
+# Values outside of a graph that doesn't take them.
+HOST = {"mix", "stft_repr", "final"}
 TYPES = {
     "tensor(float)": np.float32,
     "tensor(float16)": np.float16,
@@ -69,6 +75,11 @@ LEAST_CORRELATION = 0.5
 SAMPLED_ELEMENTS = 4_096
 # Values that are computed at once; the values between them take several times as much.
 BATCH_BYTES = 1 << 29
+
+
+def inputs_of(ours: Values) -> tuple[str, str]:
+    """What a graph may take, by its dimensions: HTDemucs takes both, a RoFormer one of them."""
+    return ("stft_repr", "x") if "band_split" in ours else ("mix", "mag")
 
 
 def module_path(scopes: list[str]) -> str | None:
@@ -131,8 +142,10 @@ class Place:
 class Graph:
     """An ONNX graph of the core: its values, and the modules that make them."""
 
-    def __init__(self, path: Path, threads: int) -> None:
+    def __init__(self, path: Path, ours: Values, threads: int) -> None:
         self.path = path
+        # The values that may be inputs, with the batch.
+        self.given = {name: ours[name][np.newaxis] for name in inputs_of(ours)}
         self.threads = threads
         try:
             self.model = onnx.load(path)
@@ -237,12 +250,15 @@ class Graph:
 
     def place(self, name: str) -> Place | None:
         """The place of one of the reference's values."""
-        if name in RANKS:
-            ends = self.inputs if name in ("mix", "mag") else self.outputs
-            found = [value for value in ends if self.rank(value) == RANKS[name]]
+        given = [value for value in self.inputs if self.input_name(value) == name]
+        if given:
+            return Place(given[0])
+        if name in OUTPUT_RANKS:
+            found = [value for value in self.outputs if self.rank(value) == OUTPUT_RANKS[name]]
             return Place(found[0]) if len(found) == 1 else None
         if name in ENTERING:
-            value = self._entering(ENTERING[name])
+            found = (self._entering(module) for module in ENTERING[name])
+            value = next((value for value in found if value), None)
         elif name in ADDED:
             value = self._added(self._leaving(ADDED[name]))
         else:
@@ -283,11 +299,11 @@ class Graph:
 
     # Values by their shapes and values.
 
-    def find(self, names: list[str], ours: Values, given: Values) -> dict[str, Place]:
+    def find(self, names: list[str], ours: Values) -> dict[str, Place]:
         """The places of values that are like ours; each is the first of equal ones."""
         found: dict[str, Place] = {}
         samples = {name: Sample(ours[name]) for name in names}
-        for value, array in self._values({ours[name].size for name in names}, given):
+        for value, array in self._values({ours[name].size for name in names}):
             for name, sample in samples.items():
                 for axes in orders(array.shape, sample.shape):
                     place = Place(value, axes)
@@ -298,7 +314,7 @@ class Graph:
                         found[name] = place
         return found
 
-    def _values(self, sizes: set[int], given: Values) -> Iterator[tuple[str, np.ndarray]]:
+    def _values(self, sizes: set[int]) -> Iterator[tuple[str, np.ndarray]]:
         """All values that may have one of some sizes, in the order of computation."""
         values = []
         for value in self.producers:
@@ -306,40 +322,44 @@ class Graph:
             # Dimensions of other types are names of unknown sizes.
             if not all(isinstance(n, int) for n in shape) or math.prod(shape) in sizes:
                 values.append(value)
-        return self._run(self.model, values, self.feed(given), optimises=False)
+        return self._run(self.model, values, self.feed(), optimises=False)
 
     # Running.
 
-    def feed(self, given: Values) -> Values:
-        """The graph's inputs for a chunk."""
+    def input_name(self, value: str) -> str | None:
+        """The name of what an input takes, which has as many dimensions."""
+        return next((n for n, array in self.given.items() if array.ndim == self.rank(value)), None)
+
+    def feed(self) -> Values:
+        """The graph's inputs."""
         found = {}
         for value in self.whole.get_inputs():
-            name = next((n for n in ("mix", "mag") if RANKS[n] == len(value.shape)), None)
-            if name is None or value.type not in TYPES:
+            name = self.input_name(value.name)
+            if name is None:
+                shapes = " or ".join(f"{n} {[*array.shape]}" for n, array in self.given.items())
                 raise SystemExit(
                     f"{self.path}: the input {value.name} is {value.type} {value.shape}, expected "
-                    "a waveform [1, channels, samples] or a spectrogram [1, 2·channels, "
-                    "frequencies, frames]"
+                    f"{shapes}"
                 )
-            array = given[name]
+            array = self.given[name]
             sizes = zip(value.shape, array.shape, strict=True)
             if any(isinstance(size, int) and size != actual for size, actual in sizes):
                 raise SystemExit(
                     f"{self.path}: the input {value.name} has the shape {value.shape}, the chunk "
-                    f"{list(array.shape)}: prepare chunks of this length ('--chunk')"
+                    f"{list(array.shape)}: make chunks of this length ('--chunk')"
                 )
             found[value.name] = array.astype(TYPES[value.type])
         return found
 
-    def run(self, places: dict[str, Place], ours: Values, given: Values) -> Values:
+    def run(self, places: dict[str, Place], ours: Values) -> Values:
         """The graph's values at some places, as ONNX Runtime optimises it."""
-        return self._named(self.model, places, ours, self.feed(given))
+        return self._named(self.model, places, ours, self.feed())
 
-    def replay(self, places: dict[str, Place], ours: Values, given: Values) -> Values:
+    def replay(self, places: dict[str, Place], ours: Values) -> Values:
         """The same, but nodes that read the value of a place get ours instead."""
         model = onnx.ModelProto()
         model.CopyFrom(self.model)
-        feed = self.feed(given)
+        feed = self.feed()
         cuts: dict[str, str] = {}
         for name, place in places.items():
             value = place.value
@@ -427,35 +447,38 @@ class Sample:
 
 def trace(options: argparse.Namespace, ours: Values) -> tuple[Values, list[str]]:
     """The values found, and the names of the other ones."""
-    chunk = Chunks(options.chunk.parent).inputs(options.chunk.name)
-    given = {"mix": chunk["input"], "mag": chunk["x"]}
-    graph = Graph(options.graph, options.threads)
-    names = [name for name in ours if name != "final"]
+    graph = Graph(options.graph, ours, options.threads)
+    fed = {graph.input_name(value) for value in graph.inputs}
+    names = [name for name in ours if name not in HOST or name in fed]
     found = {name: graph.place(name) for name in names}
     places = {name: place for name, place in found.items() if place}
     rest = [name for name in names if name not in places]
-    places.update(graph.find(rest, ours, given))
+    places.update(graph.find(rest, ours))
     for name in rest:
         if name in places:
             place = places[name]
             print(f"{name}: {place.value}, correlation {place.correlation:.3f}")
-    values = graph.run(places, ours, given)
+    values = graph.run(places, ours)
     if options.replay:
-        values = graph.replay(places, ours, given)
+        values = graph.replay(places, ours)
     return values, [name for name in rest if name not in places]
 
 
 def write(options: argparse.Namespace) -> int:
     """Writes the trace."""
     with tempfile.TemporaryDirectory() as folder:
-        path = options.ours or Path(folder) / "ours.safetensors"
-        if not options.ours:
+        path = options.chunk
+        if path.suffix != ".safetensors":
+            path = Path(folder) / "ours.safetensors"
             model = ["-n", options.name] if options.name else []
             program.run(options.binary, "trace", options.chunk, "-o", path, "-q", *model)
         try:
             ours = load_file(path)
         except SafetensorError as error:
             raise SystemExit(f"{path}: {error}; expected a trace of 'swift-demucs trace'") from None
+    for name in inputs_of(ours):
+        if name not in ours:
+            raise SystemExit(f"{path}: has no '{name}'; expected a trace with all values")
     values, missing = trace(options, ours)
     # The file gets its name when it is complete.
     unfinished = options.output.with_name(f".{options.output.name}.unfinished")
@@ -471,9 +494,8 @@ def main() -> int:
     """Command line."""
     parser = command_line.parser(__doc__, "binary", "threads")
     parser.add_argument("graph", type=Path, help="ONNX file of the core")
-    parser.add_argument("chunk", type=Path, help="a chunk of 'tensors prepare': folder/chunk-00000")
+    parser.add_argument("chunk", type=Path, help="folder/chunk-00000, or our trace of a chunk")
     parser.add_argument("-o", "--output", type=Path, required=True, help="safetensors to write")
-    parser.add_argument("--ours", type=Path, help="our trace of the chunk")
     parser.add_argument("-n", "--name", help="the model; default: the one of the chunks")
     parser.add_argument("--replay", action="store_true", help="our input for every layer")
     options = parser.parse_args()

@@ -471,7 +471,7 @@ class Trial:
 
     def traced(self, *options: str) -> Tensors:
         """The values of the exported core in ONNX Runtime."""
-        words = [self.graph, self.chunk, "-o", self.theirs, "--ours", self.ours, *options]
+        words = [self.graph, self.ours, "-o", self.theirs, *options]
         script = Path(__file__).with_name("onnx_trace.py")
         subprocess.run([sys.executable, script, *words], check=True, stdout=subprocess.DEVNULL)
         return tensor_file.read(self.theirs)[0]

@@ -60,8 +60,11 @@ CONFIGURATIONS: dict[str, tuple[str, dict[str, Any], int]] = {
 }
 
 
-def build(name: str, seed: int, gain: float = 1.0, flash: bool = True) -> nn.Module:
+def build(
+    name: str, seed: int, gain: float = 1.0, flash: bool = True, draws: draw.Draws | None = None
+) -> nn.Module:
     """The model of a configuration with drawn parameters; `flash` uses PyTorch's fused attention."""
+    draws = draws or draw.Draws(seed)
     of_class, arguments, _ = CONFIGURATIONS[name]
     model = reference_class(of_class)(**arguments, attn_dropout=0.0, flash_attn=flash).eval()
     for key, value in model.named_parameters():
@@ -69,7 +72,7 @@ def build(name: str, seed: int, gain: float = 1.0, flash: bool = True) -> nn.Mod
             continue
         shape = tuple(value.shape)
         drawn = draw.normal(gain / math.sqrt(3 * shape[1])) if len(shape) == 2 else rule(key, shape)
-        value.data = draw.tensor(seed, key, shape, drawn)
+        value.data = draws(key, *shape, rule=drawn)
     return model
 
 

@@ -8,6 +8,9 @@ configuration, and `<name>.outputs.safetensors`:
     mix              [A, N]           a whole number of hops (drawn)
     final            [S, A, N]        the model's output for `mix`
 
+and those of DETAILED the values inside, as `swift-demucs trace` names them. `faults.outputs` has
+values of `bands_deep` with a mistake.
+
 The reference is audio-separator 0.47.1 (MIT). Its package imports the whole application, so only
 its modules of the two classes are loaded. Needs requirements-roformer.txt, in an environment of its
 own.
@@ -22,6 +25,7 @@ import json
 import math
 import sys
 import types
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +35,18 @@ from torch import nn
 import command_line
 import draw
 import tensor_file
-from fixture import SEED, Tensors, batched, float64_snr, in_double, write
+from fixture import (
+    ROOT,
+    SEED,
+    Tensors,
+    batched,
+    float64_snr,
+    in_double,
+    keep_outputs,
+    read,
+    unbatched,
+    write,
+)
 
 GROUP = "roformer"
 
@@ -113,6 +128,17 @@ CONFIGURATIONS: dict[str, tuple[str, dict[str, Any], int]] = {
 }
 
 
+# Patterns of the values inside. Of `mel` those that it has in another way.
+DETAILED = {"bands_deep": ("*",), "mel": ("x", "layers.0.0", "layers.0.1.layers.0.0")}
+
+
+# Mistakes of ports, for `faults.outputs`: value/fault.
+FAULTS = (
+    "queries that are not scaled", "no rotations", "rotations of halves", "exchanged", "no gates",
+    "tanh GELU", "LayerNorm", "no bias", "no gamma",
+)  # fmt: skip
+
+
 def reference_class(name: str) -> type[nn.Module]:
     """A class of the reference, without the imports of its packages."""
     if "audio_separator" not in sys.modules:
@@ -155,6 +181,35 @@ def build(name: str, arguments: dict[str, Any], draws: draw.Draws) -> nn.Module:
     return model
 
 
+@torch.no_grad()
+def trace(model: nn.Module, mix: torch.Tensor) -> Tensors:
+    """The values that `swift-demucs trace` gives, for a mix [1, A, N]."""
+    names = [
+        path
+        for path, module in model.named_modules()
+        if type(module).__name__
+        in ("BandSplit", "Transformer", "Attention", "FeedForward", "MaskEstimator")
+    ]
+    make = torch.stft
+
+    def stft(*arguments: Any, **keywords: Any) -> torch.Tensor:
+        value = make(*arguments, **keywords)
+        # [channel, freq, time, 2]: frequencies outermost, as the reference reads them.
+        numbers = torch.view_as_real(value).movedim(0, 1).flatten(0, 1)
+        found["stft_repr"] = numbers
+        return value
+
+    with keep_outputs(model, [*names, "final_norm", "x"], {"x": "band_split"}) as found:
+        torch.stft = stft
+        try:
+            stems = model(mix)
+        finally:
+            torch.stft = make
+    # The reference drops the dimension of a single stem.
+    found["final"] = stems.reshape(-1, *mix.shape[1:])
+    return found
+
+
 def sections(
     arguments: dict[str, Any], *, chunk: int, target: str | None = None
 ) -> dict[str, dict[str, Any]]:
@@ -173,6 +228,11 @@ def sections(
             "batch_size": 1,
         },
     }
+
+
+def is_kept(name: str, key: str) -> bool:
+    """Whether a value of a configuration is a golden one."""
+    return key == "final" or any(fnmatch(key, pattern) for pattern in DETAILED.get(name, ()))
 
 
 def make_one(name: str) -> None:
@@ -199,9 +259,8 @@ def make_one(name: str) -> None:
     @torch.no_grad()
     def run(double: bool) -> Tensors:
         used, given = in_double((model, mix)) if double else (model, mix)
-        # The reference drops the dimension of a single stem.
-        stems = arguments.get("num_stems", 1)
-        return {"final": used(given).reshape(stems, channels, length)}
+        found = trace(used, given)
+        return {key: unbatched(value) for key, value in found.items() if is_kept(name, key)}
 
     snr = float64_snr(run)
     write(
@@ -209,11 +268,56 @@ def make_one(name: str) -> None:
     )
 
 
+def wrong(fault: str, model: nn.Module) -> str:
+    """Makes a mistake of ports in one block of `bands_deep`; the value that it changes first."""
+    attention, feed_forward = model.layers[0][0].layers[1]
+    weight = attention.to_qkv.weight.data
+    inner = weight.shape[0] // 3
+    queries, keys, values = weight.split(inner)
+    if fault == "queries that are not scaled":
+        attention.attend.scale = 1.0
+    elif fault == "no rotations":
+        attention.rotary_embed = None
+    elif fault == "rotations of halves":
+        # The reference turns neighbours: those of another order are one of each half.
+        order = torch.arange(inner).reshape(attention.heads, 2, -1).transpose(1, 2).flatten()
+        attention.to_qkv.weight.data = torch.cat([queries[order], keys[order], values])
+    elif fault == "exchanged":
+        attention.to_qkv.weight.data = torch.cat([keys, queries, values])
+    elif fault == "no gates":
+        attention.to_gates.weight.data.zero_()
+        attention.to_gates.bias.data.fill_(100)
+    elif fault == "tanh GELU":
+        feed_forward.net[2] = nn.GELU(approximate="tanh")
+    elif fault == "LayerNorm":
+        feed_forward.net[0].register_forward_pre_hook(lambda _, x: x[0] - x[0].mean(-1, True))
+    elif fault == "no bias":
+        feed_forward.net[4].bias.data.zero_()
+    elif fault == "no gamma":
+        model.final_norm.gamma.data.fill_(1)
+        return "final_norm"
+    block = feed_forward if fault in ("tanh GELU", "LayerNorm", "no bias") else attention
+    return next(name for name, module in model.named_modules() if module is block)
+
+
+def make_faults() -> None:
+    """Writes the value that each fault changes first."""
+    of_class, arguments, hops = CONFIGURATIONS["bands_deep"]
+    mix = read(ROOT / GROUP / "bands_deep.outputs.safetensors")[0]["mix"][None]
+    found = {}
+    for fault in FAULTS:
+        model = build(of_class, arguments, draw.Draws(SEED))
+        name = wrong(fault, model)
+        found[f"{name}/{fault}"] = unbatched(trace(model, mix)[name])
+    write(GROUP, "faults.outputs", found, {"command": "python reference/roformer_fixtures.py"})
+
+
 def main() -> None:
     """Writes all fixtures of the group."""
     command_line.parser(__doc__).parse_args()
     for name in CONFIGURATIONS:
         make_one(name)
+    make_faults()
 
 
 if __name__ == "__main__":

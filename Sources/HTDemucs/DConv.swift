@@ -65,12 +65,8 @@ package struct DConv: Sendable {
         var rows = layout
         if case .spectrogram = layout { rows = .rows }
         for index in layers.indices {
-            let name = "dconv.layers.\(index)"
-            let before = probe.wants(name) ? x.floats : nil
-            apply(layers[index...index], x, on: backend)
-            // In the reference the layer's output is the residual, without x.
-            if let before {
-                probe(name, rows, backend.tensor(x.shape, zip(x.floats, before).map(-)))
+            probe.residual("dconv.layers.\(index)", rows, of: x, on: backend) {
+                apply(layers[index...index], x, on: backend)
             }
         }
         probe("dconv", rows, x)

@@ -88,8 +88,12 @@ package struct Probe {
         case rows
         /// `[1, time, channel]` or `[time, channel]`; the reference's `[channel, time]`.
         case waveform
-        /// `[token, channel]` in both.
+        /// `[…, channel]` in both.
         case tokens
+        /// `[frame, band, channel]`; the reference's `[band, frame, channel]`.
+        case bandSequences
+        /// `[freq, time, 2 · channel]`; the reference's `[freq · channel, time, 2]`.
+        case complexNumbers
         /// `[time · freq, channel]` with `freqs` frequencies; the reference's
         /// `[channel, freq · time]`.
         case positions(freqs: Int)
@@ -115,19 +119,33 @@ package struct Probe {
     }
 
     /// A probe of a part of the module.
-    func scope(_ name: String) -> Probe {
+    package func scope(_ name: String) -> Probe {
         Probe(module: fullName(name), isWanted: isWanted, take: take)
     }
 
     func wants(_ name: String) -> Bool { isWanted(fullName(name)) }
 
     /// Takes the value of a part of the module if it is wanted; else the value is not computed.
-    func callAsFunction(_ name: String, _ layout: Layout, _ x: @autoclosure () -> Tensor) {
+    package func callAsFunction(
+        _ name: String, _ layout: Layout, _ x: @autoclosure () -> Tensor
+    ) {
         if wants(name) { take(fullName(name), x(), layout) }
     }
 
+    /// Runs a part of the module that adds a residual to x in place. In the reference the part's
+    /// output is the residual, which the probe takes.
+    package func residual(
+        _ name: String, _ layout: Layout, of x: Tensor, on backend: Backend, _ run: () -> Void
+    ) {
+        let before = wants(name) ? x.floats : nil
+        run()
+        if let before {
+            self(name, layout, backend.tensor(x.shape, zip(x.floats, before).map(-)))
+        }
+    }
+
     /// Takes the module's own output if it is wanted.
-    func output(_ layout: Layout, _ x: Tensor) {
+    package func output(_ layout: Layout, _ x: Tensor) {
         if isWanted(module) { take(module, x, layout) }
     }
 

@@ -58,8 +58,9 @@ struct Explainer {
             state.grid.values(named: FilePath.name(of: right.name))
         }
         let plain = values(states[states.count - 1])
-        guard plain.count == right.values.count,
-            SignalToNoise(of: plain, against: right.values).decibels >= Self.leastDecibels
+        let (found, right) = (layer.sample(found), layer.sample(right))
+        guard plain.count == right.count,
+            SignalToNoise(of: plain, against: right).decibels >= Self.leastDecibels
         else {
             return []
         }
@@ -79,10 +80,10 @@ struct Explainer {
             }
             let changed = values(state)
             var ratio = SignalToNoise()
-            for index in right.values.indices {
+            for index in right.indices {
                 // The rounding errors of the plain steps cancel.
-                let value = right.values[index] + (changed[index] - plain[index])
-                ratio.add(found.values[index], reference: value)
+                let value = right[index] + (changed[index] - plain[index])
+                ratio.add(found[index], reference: value)
             }
             return (variant.text, ratio)
         }
@@ -98,6 +99,8 @@ struct LayerFormula {
     let evaluation: FormulaEvaluation
     /// The value's name, without a chunk.
     let name: String
+    /// Those of a RoFormer's value.
+    private let sequences: RoFormerSequences?
     private let shapes: [String: [Int]]
 
     /// - Parameters:
@@ -111,25 +114,37 @@ struct LayerFormula {
     ) throws {
         let own = FilePath.name(of: name)
         let prefix = String(name.dropLast(own.count))
-        guard let model, let configuration = try? model.configuration, !model.isQuantized else {
-            return nil
-        }
+        guard let model, !model.isQuantized else { return nil }
         let inner = reference.names.filter { $0.hasPrefix(prefix) }
             .map { String($0.dropFirst(prefix.count)) }.filter { !$0.contains("/") }
         let shapes = try inner.reduce(into: [String: [Int]]()) {
             $0[$1] = Grid.shape(of: $1, stored: try reference.shape(prefix + $1))
         }
-        let formulas = NetworkFormulas(
-            configuration, shapes: shapes,
-            compared: Set(compared.filter { $0.hasPrefix(prefix) }.map(FilePath.name)))
-        guard let formula = formulas.formula(of: own) else { return nil }
+        let present = Set(compared.filter { $0.hasPrefix(prefix) }.map(FilePath.name))
+        let (formula, sequences): (Formula?, RoFormerSequences?) =
+            switch model.configurations[0] {
+            case .demucs(let configuration):
+                (
+                    NetworkFormulas(configuration, shapes: shapes, compared: present)
+                        .formula(of: own), nil
+                )
+            case .roformer(let configuration):
+                (
+                    RoFormerFormulas(configuration: configuration, compared: present)
+                        .formula(of: own), RoFormerSequences(of: own)
+                )
+            }
+        guard let formula else { return nil }
         self.formula = formula
         self.name = own
+        self.sequences = sequences
         self.shapes = shapes
         evaluation = FormulaEvaluation(
             value: {
-                let tensor = try reference.tensor(prefix + $0, like: reference)
-                return NamedTensor($0, shapes[$0] ?? [], tensor.values)
+                let tensor = NamedTensor(
+                    $0, shapes[$0] ?? [],
+                    try reference.tensor(prefix + $0, like: reference).values)
+                return sequences?(tensor) ?? tensor
             },
             weight: { name in
                 guard let (shape, values) = try model.parameter(named: name) else {
@@ -138,6 +153,11 @@ struct LayerFormula {
                 }
                 return NamedTensor(name, shape, values)
             })
+    }
+
+    /// The elements of a value that the formula gives.
+    func sample(_ tensor: NamedTensor) -> [Float] {
+        sequences?(NamedTensor(name, shapes[name] ?? [], tensor.values)).values ?? tensor.values
     }
 
     /// Values that a port may read in place of one: with another index, or without the embedding.

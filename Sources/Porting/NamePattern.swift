@@ -41,7 +41,7 @@ package struct NamePattern: Sendable, Equatable {
     }
 }
 
-/// The reference's names in the order in which `HTDemucs.forward` computes them.
+/// The reference's names in the order in which the network's `forward` computes them.
 ///
 /// Files often store tensors alphabetically; errors spread in the order of computation.
 package struct ComputationOrder: Comparable {
@@ -52,8 +52,11 @@ package struct ComputationOrder: Comparable {
 
     /// Modules of the same stage; layers of the two branches alternate.
     private static let stages = [
-        ["mix", "input", "mag", "x", "xt"], encoders, ["channel_upsampler", "channel_upsampler_t"],
-        [transformer], ["channel_downsampler", "channel_downsampler_t"], decoders,
+        ["mix", "input", "mag", "stft_repr", "x", "xt"], encoders,
+        ["channel_upsampler", "channel_upsampler_t"], [transformer],
+        ["channel_downsampler", "channel_downsampler_t"], decoders,
+        // Those of a RoFormer.
+        ["band_split"], ["layers"], ["final_norm"], ["mask_estimators"],
         ["output", "add_67", "final"],
     ]
     private static let encoders = ["tencoder", "encoder"]
@@ -96,7 +99,9 @@ package struct ComputationOrder: Comparable {
             }
             return [stage, 2]
         }
-        guard encoders.contains(first) || decoders.contains(first) else { return [stage, branch] }
+        guard encoders.contains(first) || decoders.contains(first) else {
+            return [stage, branch] + rest.compactMap { Int($0) }
+        }
         guard let layer = rest.first.flatMap(Int.init) else { return unknown }
         let parts = encoders.contains(first) ? encoderParts : decoderParts
         return [stage, layer, branch] + within(rest.dropFirst(), parts)

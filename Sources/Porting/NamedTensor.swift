@@ -28,6 +28,13 @@ package struct NamedTensor: Sendable, Equatable {
             self.init(name, Array(shape.suffix(2)), values, permuted: [1, 0])
         case .tokens:
             self.init(name, shape, values)
+        case .bandSequences:
+            self.init(name, shape, values, permuted: [1, 0, 2])
+        case .complexNumbers:
+            let channels = shape[2] / 2
+            self.init(
+                name, [shape[0], shape[1], channels, 2], values, permuted: [0, 2, 1, 3])
+            self.shape = [shape[0] * channels, shape[1], 2]
         case .positions(let freqs):
             let channels = x.shape[1]
             let times = x.shape[0] / freqs

@@ -10,8 +10,8 @@ import Tensor
 ///
 /// Besides the values of ``Probe``: `mix` `[A, N]`, the chunk; `mag` `[2A, F, T]`, its spectrogram
 /// with complex numbers as channels; `output` `[S, 2A, F, T]` and `add_67` `[S, A, N]`, the core's
-/// outputs; `final` `[S, A, N]`, the stems. A model on the waveform alone has only `mix` and
-/// `final` of these; a RoFormer has no other values.
+/// outputs; `final` `[S, A, N]`, the stems. A model on the waveform alone and a RoFormer have only
+/// `mix` and `final` of these.
 package struct Trace {
     private let input: NamedTensor
     /// Spectrogram of the chunk, the core's input; nil for a model without a core.
@@ -23,9 +23,9 @@ package struct Trace {
     ///
     /// - Parameters:
     ///   - input: `[1, A, N]`
-    ///   - x: `[1, 2A, F, T]`
+    ///   - x: `[1, 2A, F, T]`; nil for a model without a core.
     ///   - origin: source of the inputs, for the file's metadata.
-    package init(input: NamedTensor, x: NamedTensor, origin: String) {
+    package init(input: NamedTensor, x: NamedTensor?, origin: String) {
         self.input = input
         self.x = x
         self.origin = origin

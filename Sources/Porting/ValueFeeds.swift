@@ -3,7 +3,7 @@
 import System
 
 /// The values that feed each value of a network, by the reference's names
-/// (`HTDemucs.forward`, `HDemucs.forward`).
+/// (`HTDemucs.forward`, `HDemucs.forward`, `BSRoformer.forward`).
 ///
 /// In place of a value that a trace leaves out, its own feeds count.
 struct ValueFeeds {
@@ -58,6 +58,7 @@ struct ValueFeeds {
         }
 
         private func has(_ name: String) -> Bool { all.contains(name) }
+        private var isRoFormer: Bool { has("band_split") }
 
         /// The last layer of a list of layers; nil if no value of the list is there.
         private func last(_ list: String) -> Int? {
@@ -71,9 +72,16 @@ struct ValueFeeds {
             let path = name.split(separator: ".").map(String.init)
             return switch path.first {
             case "mix", "input": []
-            case "mag", "xt": ["mix"]
+            case "mag", "xt", "stft_repr": ["mix"]
             // The spectrogram, or the waveform of a network without one.
-            case "x": ["mag"]
+            case "x": [isRoFormer ? "stft_repr" : "mag"]
+            case "band_split": ["x"]
+            case "layers": axial(path.dropFirst().compactMap { Int($0) })
+            case "final_norm": last("layers").map { ["layers.\($0).1"] } ?? []
+            case "mask_estimators":
+                has("final_norm") ? ["final_norm"] : last("layers").map { ["layers.\($0).1"] } ?? []
+            case "final" where isRoFormer:
+                ["stft_repr"] + (0...(last("mask_estimators") ?? 0)).map { "mask_estimators.\($0)" }
             case "encoder", "tencoder": encoder(path[0], path.dropFirst())
             case "channel_upsampler": last("encoder").map { ["encoder.\($0)"] } ?? []
             case "channel_upsampler_t": last("tencoder").map { ["tencoder.\($0)"] } ?? []
@@ -90,6 +98,24 @@ struct ValueFeeds {
                     : ["output", "add_67"]
             default: nil
             }
+        }
+
+        /// A transformer of a RoFormer, [layer, axis], or the residual of one of its blocks,
+        /// [layer, axis, layer, block].
+        private func axial(_ path: [Int]) -> [String]? {
+            guard path.count == 2 || path.count == 4 else { return nil }
+            let module = "layers.\(path[0]).\(path[1])"
+            var input = path[1] == 1 ? "layers.\(path[0]).0" : "layers.\(path[0] - 1).1"
+            if path[..<2] == [0, 0] { input = "band_split" }
+            let blocks = (0...(last("\(module).layers") ?? 0)).flatMap { layer in
+                [0, 1].map { (place: [layer, $0], name: "\(module).layers.\(layer).\($0)") }
+            }
+            // Each adds to the tokens that the next one reads.
+            return [input]
+                + blocks.filter {
+                    path.count == 2 || $0.place.lexicographicallyPrecedes(path[2...])
+                }
+                .map(\.name)
         }
 
         private func encoder(_ branch: String, _ rest: ArraySlice<String>) -> [String]? {

@@ -43,6 +43,24 @@ struct BandSplit: Sendable {
         }
         return withExtendedLifetime(spectrogram) { tokens }
     }
+
+    /// The numbers of the bands, which are normalised each: the bands' bins, one band after the other.
+    ///
+    /// - Parameter spectrogram: `[freq, time, 2 · channel]`
+    /// - Returns: `[frame, numbers of all bands]`
+    func numbers(_ spectrogram: Tensor, on backend: Backend) -> Tensor {
+        let (frames, numbers) = (spectrogram.shape[1], spectrogram.shape[2])
+        let result = backend.tensor(Shape(frames, layout.binsOfAllBands * numbers))
+        var place = result.pointer
+        for frame in 0..<frames {
+            for bin in layout.bands.joined() {
+                place.update(
+                    from: spectrogram.pointer + (bin * frames + frame) * numbers, count: numbers)
+                place += numbers
+            }
+        }
+        return withExtendedLifetime(spectrogram) { result }
+    }
 }
 
 /// The complex mask of each bin of each frame, for one stem.
@@ -57,14 +75,13 @@ struct MaskEstimator: Sendable {
     /// Multiplies a spectrogram by the masks of its bands, averaged where bands overlap.
     ///
     /// - Parameters:
-    ///   - tokens: `[frame, band, channel]`
     ///   - spectrogram: `[freq, time, 2 · channel]`
+    ///   - masks: `[frame, numbers of all bands]`
     ///   - bandCounts: the number of bands that have each bin.
     /// - Returns: `[freq, time, 2 · channel]`
     func masked(
-        _ spectrogram: Tensor, by tokens: Tensor, bandCounts: [Int], on backend: Backend
+        _ spectrogram: Tensor, by masks: Tensor, bandCounts: [Int], on backend: Backend
     ) -> Tensor {
-        let masks = masks(tokens, numbers: spectrogram.shape[2], on: backend)
         let (frames, numbers) = (spectrogram.shape[1], spectrogram.shape[2])
         // The places of each bin in a frame's masks.
         var places = [[Int]](repeating: [], count: layout.bins)
@@ -96,15 +113,17 @@ struct MaskEstimator: Sendable {
     }
 
     /// The masks of all bands, one after the other: `[frame, numbers of all bands]`.
-    private func masks(_ tokens: Tensor, numbers: Int, on backend: Backend) -> Tensor {
+    ///
+    /// - Parameter tokens: `[frame, band, channel]`
+    func callAsFunction(_ tokens: Tensor, on backend: Backend) -> Tensor {
         let (frames, channels) = (tokens.shape[0], tokens.shape[2])
-        let masks = backend.tensor(Shape(frames, layout.binsOfAllBands * numbers))
         var columns: [Int] = []
         var next = 0
-        for band in layout.bands {
+        for band in bands {
             columns.append(next)
-            next += band.count * numbers
+            next += band.last!.outputs / 2
         }
+        let masks = backend.tensor(Shape(frames, next))
         let tiling = Tiling(frames, longest: Tiling.tokenRows)
         // Not a power of two: such rows would compete for the same sets of the cache.
         let widest = (bands.flatMap { $0.map(\.outputs) }.max() ?? 0) + 16

@@ -28,7 +28,8 @@ package struct RoFormer: Sendable {
     ///
     /// - Parameters:
     ///   - mix: `[audioChannels, samples]`, at least one sample.
-    ///   - observer: notified after each block; may stop the pass.
+    ///   - observer: notified after each block; may stop the pass. Its probe takes `stft_repr`, `x`
+    ///     (the numbers of all bands), and the outputs of modules.
     /// - Returns: `[sources, audioChannels, samples]`: the network's stems, then the residual if the
     ///   configuration names one.
     /// - Throws: the observer's error, at the next block of the network.
@@ -36,11 +37,15 @@ package struct RoFormer: Sendable {
         _ mix: Tensor, observer: some ForwardObserver
     ) throws(CancellationError) -> Tensor {
         let backend = backend.until(observer.cancellation)
+        let probe = observer.probe
         let samples = mix.shape[1]
         let z = stft.forward(mix, on: backend)  // [freq, time, 2 · channel]
+        probe?("stft_repr", .complexNumbers, z)
         try observer.completed(.stft)
 
+        probe?("x", .tokens, bandSplit.numbers(z, on: backend))
         let x = bandSplit(z, on: backend)  // [frame, band, channel]
+        probe?("band_split", .tokens, x)
         try observer.completed(.bandSplit)
         let (frames, bands) = (x.shape[0], x.shape[1])
         let (alongTime, alongBands) = (
@@ -48,18 +53,24 @@ package struct RoFormer: Sendable {
             AxialSequences.alongBands(frames: frames, bands: bands)
         )
         for (index, layer) in layers.enumerated() {
-            layer.time(x, alongTime, on: backend)
+            layer.time(
+                x, alongTime, probe?.scope("layers.\(index).0"), .bandSequences, on: backend)
             try observer.completed(.transformer(index, alongTime: true))
-            layer.band(x, alongBands, on: backend)
+            layer.band(x, alongBands, probe?.scope("layers.\(index).1"), .tokens, on: backend)
             try observer.completed(.transformer(index, alongTime: false))
         }
-        if let finalNorm { normalise(x, finalNorm, on: backend) }
+        if let finalNorm {
+            normalise(x, finalNorm, on: backend)
+            probe?("final_norm", .tokens, x)
+        }
 
         let channels = configuration.audioChannels
         let stems = backend.keptTensor(Shape(configuration.sources.count, channels, samples))
         let bandCounts = configuration.layout.bandCounts()
         for (index, maskEstimator) in maskEstimators.enumerated() {
-            let masked = maskEstimator.masked(z, by: x, bandCounts: bandCounts, on: backend)
+            let masks = maskEstimator(x, on: backend)  // [frame, numbers of all bands]
+            probe?("mask_estimators.\(index)", .tokens, masks)
+            let masked = maskEstimator.masked(z, by: masks, bandCounts: bandCounts, on: backend)
             let stem = stft.inverse(masked, samples: samples, on: backend)  // [channel, sample]
             (stems.pointer + index * stem.count).update(from: stem.pointer, count: stem.count)
             withExtendedLifetime(stem) {}
@@ -94,15 +105,25 @@ struct Transformer: Sendable {
 
     /// Runs the transformer in place.
     ///
-    /// - Parameter x: `[frame, band, channel]`
-    func callAsFunction(_ x: Tensor, _ sequences: AxialSequences, on backend: Backend) {
+    /// - Parameters:
+    ///   - x: `[frame, band, channel]`
+    ///   - layout: that of x for the probe.
+    func callAsFunction(
+        _ x: Tensor, _ sequences: AxialSequences, _ probe: Probe?, _ layout: Probe.Layout,
+        on backend: Backend
+    ) {
         let rotary = RotaryEmbedding(
             frequencies: frequencies, positions: sequences.tokens, on: backend)
-        for layer in layers {
-            layer.attention(x, sequences, rotary, on: backend)
-            layer.feedForward(x, on: backend)
+        for (index, layer) in layers.enumerated() {
+            func run(_ part: Int, _ block: () -> Void) {
+                guard let probe else { return block() }
+                probe.residual("layers.\(index).\(part)", layout, of: x, on: backend, block)
+            }
+            run(0) { layer.attention(x, sequences, rotary, on: backend) }
+            run(1) { layer.feedForward(x, on: backend) }
         }
         if let norm { normalise(x, norm, on: backend) }
+        probe?.output(layout, x)
     }
 }
 

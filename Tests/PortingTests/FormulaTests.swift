@@ -52,6 +52,44 @@ import Testing
         #expect(explanation.snrDecibels > 100)
     }
 
+    /// One value of PyTorch's with a mistake, in place of the right one.
+    @Test(arguments: [
+        ("queries that are not scaled", "with queries that are not scaled"),
+        ("no rotations", "without rotations"),
+        ("rotations of halves", "with rotations of the halves of a head in place of pairs"),
+        ("exchanged", "with queries and keys exchanged"),
+        ("no gates", "without gates"),
+        ("tanh GELU", "with GELU's tanh approximation in place of GELU"),
+        (
+            "LayerNorm",
+            "with LayerNorm, which subtracts the mean, in layers.0.0.layers.1.1.net.0"
+        ),
+        ("no bias", "without layers.0.0.layers.1.1.net.4.bias"),
+        ("no gamma", "without gamma in final_norm"),
+    ])
+    func mistakesOfARoFormerAreNamed(fault: String, text: String) throws {
+        let golden = Fixture.url("roformer/bands_deep.outputs.safetensors").path
+        let right = try TensorCollection(golden)
+        let faults = try TensorCollection(Fixture.url("roformer/faults.outputs.safetensors").path)
+        let key = try #require(faults.names.first { $0.hasSuffix("/\(fault)") })
+        let wrong = try faults.tensor(key, like: faults)
+        let name = String(key.dropLast(fault.count + 1))
+        let port = folder.path("port")
+        try FilePath.makeFolder(port)
+        for value in right.names {
+            try TensorFile.write(
+                value == name ? wrong : right.tensor(value, like: right),
+                to: "\(port)/\(value).npy", TensorEncoding(.npy, .float32))
+        }
+        let report = try ComparisonReport(
+            reference: right, found: TensorCollection(port),
+            model: { try PortedFixture.roformer("bands_deep") })
+        let cliff = try #require(report.cliff)
+        #expect(cliff.comparison.name == name)
+        #expect(cliff.explanation?.text == "ours " + text)
+        #expect((cliff.explanation?.snrDecibels ?? 0) > 100)
+    }
+
     /// A port with fewer values has the mistake in a longer formula.
     @Test func mistakesAreNamedAcrossLayersThatAPortLeavesOut() throws {
         let report = try compare("symmetric_padding_first", only: "tencoder.1").report

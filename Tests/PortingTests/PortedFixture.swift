@@ -29,6 +29,13 @@ struct PortedFixture {
             porting: ModelFiles(checkpoint: Fixture.url("models/\(name).safetensors").path))
     }
 
+    /// A model of Tests/Fixtures/roformer.
+    static func roformer(_ name: String) throws -> OpenedModel {
+        try OpenedModel(
+            porting: ModelFiles(checkpoint: Fixture.url("roformer/\(name).safetensors").path),
+            needsCore: false)
+    }
+
     /// Writes noise of rising level, with an offset, as a float32 WAV at 1,600 Hz.
     ///
     /// - Returns: path of the file.

@@ -76,6 +76,63 @@ import Testing
         #expect(compared.count >= 8, "\(compared)")
     }
 
+    private func roformerTrace(_ name: String, _ golden: Fixture) throws -> TensorCollection {
+        let model = try PortedFixture.roformer(name)
+        let path = folder.path("roformer.safetensors")
+        _ = try Trace(
+            input: NamedTensor("mix", [1] + golden.shape("mix"), golden.floats("mix")), x: nil,
+            origin: "fixture"
+        ).write(
+            [NamePattern("*")], of: model.network(on: backend), model: model, to: path,
+            cancellation: CancellationToken())
+        return try TensorCollection(path)
+    }
+
+    @Test(arguments: ["bands_deep", "mel"])
+    func valuesOfARoFormerAreTheReferences(_ name: String) throws {
+        let golden = try Fixture("roformer/\(name).outputs")
+        let report = try compare(
+            TensorCollection(golden.checkpoint.path), roformerTrace(name, golden),
+            bound: Self.bound)
+        #expect(report.firstBelow == nil, "\(String(describing: report.firstBelow))")
+        #expect(report.missing == [])
+        #expect(report.cliffs.isEmpty)
+    }
+
+    /// Each value of a RoFormer with the opposite sign; the values after it are right but for it.
+    @Test func anyValueOfARoFormerCanBeNamed() throws {
+        let golden = try Fixture("roformer/bands_deep.outputs")
+        let right = try roformerTrace("bands_deep", golden)
+        let names = try compare(right, right, bound: 100).comparisons.map(\.name)
+        #expect(
+            names.prefix(7) + names.suffix(3) == [
+                "mix", "stft_repr", "x", "band_split", "layers.0.0.layers.0.0",
+                "layers.0.0.layers.0.1", "layers.0.0.layers.1.0", "final_norm",
+                "mask_estimators.0", "final",
+            ])
+        let port = folder.path("port")
+        try FileManager.default.createDirectory(atPath: port, withIntermediateDirectories: true)
+        func write(_ name: String, sign: Float) throws {
+            var tensor = try right.tensor(name, like: right)
+            tensor.values = tensor.values.map { sign * $0 }
+            try TensorFile.write(
+                tensor, to: "\(port)/\(name).npy", TensorEncoding(.npy, .float32))
+        }
+        for name in names { try write(name, sign: 1) }
+        for name in names {
+            try write(name, sign: -1)
+            let cliffs = try compare(right, TensorCollection(port), bound: 100).cliffs
+            #expect(cliffs.map(\.comparison.name) == [name])
+            try write(name, sign: 1)
+        }
+        // Wrong values that follow from a wrong one are not named.
+        for name in ["layers.0.0.layers.1.1", "layers.0.0", "layers.0.1", "mask_estimators.0"] {
+            try write(name, sign: -1)
+        }
+        let cliffs = try compare(right, TensorCollection(port), bound: 100).cliffs
+        #expect(cliffs.map(\.comparison.name) == ["layers.0.0.layers.1.1"])
+    }
+
     @Test func aPatternTakesWhatItMatchesAndNothingElse() throws {
         #expect(
             try trace(only: "crosstransformer.layers.?").names

@@ -61,8 +61,7 @@ class TraceTests(unittest.TestCase):
     def trace(self, graph: Path, *options: str) -> list[str]:
         """The lines that the script prints."""
         script = ROOT / "reference" / "onnx_trace.py"
-        words = [graph, self.chunks / "chunk-00001", "-o", self.work / "theirs.safetensors"]
-        words += ["--ours", self.ours, *options]
+        words = [graph, self.ours, "-o", self.work / "theirs.safetensors", *options]
         return subprocess.check_output([sys.executable, script, *words], text=True).splitlines()
 
     def compare(self, *options: str) -> dict:
@@ -167,13 +166,16 @@ class TraceTests(unittest.TestCase):
         self.assertTrue(all(30 < level < 80 for level in levels), levels)
 
     def test_bad_input_is_named(self) -> None:
+        part = self.work / "part.safetensors"
+        program.run(self.binary, "trace", self.chunks / "chunk-00001", "-o", part, "--only", "mix")
         for words, text in (
-            (["none.onnx", self.chunks / "chunk-00001"], "none.onnx"),
-            ([__file__, self.chunks / "chunk-00001"], "is no ONNX graph"),
+            (["none.onnx", self.ours], "none.onnx"),
+            ([__file__, self.ours], "is no ONNX graph"),
             ([self.graph, self.work / "chunk-00001"], "manifest.json"),
+            ([self.graph, part], "part.safetensors: has no 'mag'"),
         ):
             script = ROOT / "reference" / "onnx_trace.py"
-            command = [sys.executable, script, *words, "-o", self.work / "x", "--ours", self.ours]
+            command = [sys.executable, script, *words, "-o", self.work / "x"]
             found = subprocess.run(command, capture_output=True, text=True, check=False)
             self.assertEqual(found.returncode, 1)
             self.assertIn(text, found.stderr)

@@ -37,6 +37,10 @@ package struct CaseFolder {
                     : "is not computed by a formula of docs/MODEL.md, sections 4 to 7, or the "
                         + "trace lacks what feeds it; expected a float model of HTDemucs")
         }
+        guard !Grid.isSequences(layer.name) else {
+            throw PortingError.unusable(
+                path: name, problem: "is a value of a RoFormer, whose layers have no case")
+        }
         guard layer.formula.start != nil else {
             throw PortingError.unusable(
                 path: name,

@@ -176,7 +176,8 @@ struct CaseProgram {
         case .standardise: return ["\(y) = (\(y) - \(y).mean()) / (1e-5 + \(y).std())"]
         case .restore(let name):
             return ["\(y) = \(y) * x[\"\(name)\"].std() + x[\"\(name)\"].mean()"]
-        case .positions: return []
+        // CaseFolder refuses them.
+        case .positions, .rmsNorm, .rotaryAttention: return []
         }
     }
 
@@ -270,7 +271,7 @@ struct CaseProgram {
             let scaled = graph.add("Mul", [table, graph.constant(factor)])
             return graph.add("Add", [y, graph.add("Unsqueeze", [scaled, graph.constant([2])])])
         case .attention(let attention): return onnx(attention, y, &graph)
-        case .keep, .addKept, .positions: return y
+        case .keep, .addKept, .positions, .rmsNorm, .rotaryAttention: return y
         case .rows: return graph.add("Transpose", "perm = [2, 1, 0, 3]", [y])
         case .transpose(let rows):
             let matrix = graph.reshape(y, [0, 0, rows, -1])

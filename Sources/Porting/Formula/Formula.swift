@@ -42,6 +42,8 @@ struct Formula: Equatable {
         /// x · std + mean of another value.
         case restore(String)
         case positions(Positions)
+        case rmsNorm(RMSNorm)
+        case rotaryAttention(RotaryAttention)
     }
 
     enum Placement { case end, both, start }
@@ -102,6 +104,35 @@ struct Formula: Equatable {
         var scale = Scale.head
 
         enum Scale { case head, model, none }
+    }
+
+    /// x / ‖x‖ · √channels, times a gain.
+    struct RMSNorm: Equatable {
+        /// The module, with `gamma`.
+        var name: String
+        /// Of the mean square.
+        var epsilon = 0.0
+        var isCentred = false
+        var isScaled = true
+        var isAffine = true
+    }
+
+    /// A RoFormer's attention, with rotated queries and keys, and a gate for each head.
+    struct RotaryAttention: Equatable {
+        /// The module, with `to_qkv`, `to_gates`, `to_out.0` and `rotary_embed.freqs`.
+        var name: String
+        var heads: Int
+        /// Channels of a head.
+        var size: Int
+        /// The thirds of `to_qkv` that make queries, keys and values.
+        var order = [0, 1, 2]
+        var isScaled = true
+        var rotation = Rotation.pairs
+        var gate = Activation?.some(.sigmoid)
+
+        /// Which channels of a head turn together: neighbours, or one of each half.
+        enum Rotation { case pairs, halves, none, ofQueries }
+        enum Activation { case sigmoid, tanh }
     }
 
     struct Positions: Equatable {

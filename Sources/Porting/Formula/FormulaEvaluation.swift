@@ -83,6 +83,9 @@ struct FormulaEvaluation {
             let (mean, deviation) = Grid(try value(name)).statistics()
             state.grid.forEachElement { value, _ in value * deviation + mean }
         case .positions(let positions): state.grid = Self.embedding(positions)
+        case .rmsNorm(let norm):
+            state.grid = x.normalised(norm, gain: try parameter("\(norm.name).gamma", x.channels))
+        case .rotaryAttention(let attention): state.grid = try attend(attention, x)
         }
     }
 
@@ -172,34 +175,44 @@ struct FormulaEvaluation {
             case .model: d
             case .none: nil
             }
-        let factor = 1 / Float(scaled ?? 1).squareRoot()
-        var joined = x
-        for head in 0..<attention.heads {
-            for query in 0..<q.columns {
-                // Scores, their exponentials, then the weighted mean of the values.
-                var scores = [Float](repeating: 0, count: k.columns)
-                for channel in head * size..<(head + 1) * size {
-                    let own = factor * q.values[channel * q.columns + query]
-                    for key in scores.indices {
-                        scores[key] += own * k.values[channel * k.columns + key]
-                    }
-                }
-                let highest = scores.max() ?? 0
-                for key in scores.indices { scores[key] = expf(scores[key] - highest) }
-                let sum = scores.reduce(0, +)
-                for channel in head * size..<(head + 1) * size {
-                    var total: Float = 0
-                    for key in scores.indices {
-                        total += scores[key] * v.values[channel * v.columns + key]
-                    }
-                    joined.values[channel * q.columns + query] = total / sum
-                }
-            }
-        }
+        let joined = q.attending(
+            to: k, v, size: size, factor: 1 / Float(scaled ?? 1).squareRoot())
         let output = try parameter("\(attention.name).out_proj.weight", d * d)
         return joined.convolved(
             Formula.Convolution(""), weight: NamedTensor("", [d, d], output),
             bias: try parameter("\(attention.name).out_proj.bias", d))
+    }
+
+    private func attend(_ attention: Formula.RotaryAttention, _ x: Grid) throws -> Grid {
+        let (name, d) = (attention.name, x.channels)
+        let inner = attention.heads * attention.size
+        let weight = try parameter("\(name).to_qkv.weight", 3 * inner * d)
+        let frequencies = try parameter("\(name).rotary_embed.freqs", attention.size / 2)
+        func linear(_ grid: Grid, _ weight: [Float], _ bias: [Float]? = nil) -> Grid {
+            grid.convolved(
+                Formula.Convolution(""),
+                weight: NamedTensor("", [weight.count / grid.channels, grid.channels], weight),
+                bias: bias)
+        }
+        func projected(_ third: Int, isRotated: Bool) -> Grid {
+            let rows = attention.order[third] * inner
+            let grid = linear(x, Array(weight[rows * d..<(rows + inner) * d]))
+            return isRotated && attention.rotation != .none
+                ? grid.rotated(frequencies, byHalves: attention.rotation == .halves) : grid
+        }
+        var joined = projected(0, isRotated: true).attending(
+            to: projected(1, isRotated: attention.rotation != .ofQueries),
+            projected(2, isRotated: false), size: attention.size,
+            factor: attention.isScaled ? 1 / Float(attention.size).squareRoot() : 1)
+        if let gate = attention.gate {
+            let gates = linear(
+                x, try parameter("\(name).to_gates.weight", attention.heads * d),
+                try parameter("\(name).to_gates.bias", attention.heads))
+            joined.multiply(
+                by: gates.values.map { gate == .sigmoid ? sigmoid($0) : tanhf($0) },
+                size: attention.size)
+        }
+        return linear(joined, try parameter("\(name).to_out.0.weight", d * inner))
     }
 
     private static func embedding(_ positions: Formula.Positions) -> Grid {

@@ -55,6 +55,7 @@ extension Formula {
             switch (step, steps[index]) {
             case (.activation, .activation), (.gate, .gate): true
             case (.norm(let a), .norm(let b)): a.over == b.over
+            case (.rmsNorm, .rmsNorm): true
             default: false
             }
         }
@@ -127,6 +128,8 @@ extension Formula {
                 Change("with another denominator in the exponents", .positions(other)),
                 Change("with the tokens in the order of the frequencies", .positions(transposed)),
             ]
+        case .rmsNorm(let norm): return changes(of: norm)
+        case .rotaryAttention(let attention): return changes(of: attention)
         case .transpose: return [Change("with the tokens in the order of the frequencies")]
         case .addKept: return [Change("without the residual")]
         case .crop: return [Change("with GELU after the crop", step, .activation(.gelu))]
@@ -193,6 +196,44 @@ extension Formula {
                     $0.over = .groups(groups)
                 }
             }
+    }
+
+    private func changes(of norm: RMSNorm) -> [Change] {
+        let place = " in \(norm.name)"
+        func change(_ text: String, _ change: (inout RMSNorm) -> Void) -> Change {
+            var other = norm
+            change(&other)
+            return Change(text, .rmsNorm(other), place: place)
+        }
+        return [
+            Change("without normalisation", place: place),
+            change("without gamma") { $0.isAffine = false },
+            change("without the factor √channels") { $0.isScaled = false },
+            change("with LayerNorm, which subtracts the mean,") { $0.isCentred = true },
+        ]
+            + [1e-2, 1e-3, 1e-4, 1e-5].map { epsilon in
+                change("with an eps of \(epsilon)") { $0.epsilon = epsilon }
+            }
+    }
+
+    private func changes(of attention: RotaryAttention) -> [Change] {
+        func change(_ text: String, _ change: (inout RotaryAttention) -> Void) -> Change {
+            var other = attention
+            change(&other)
+            return Change(text, .rotaryAttention(other))
+        }
+        return [
+            change("with queries that are not scaled") { $0.isScaled = false },
+            change("with queries and keys exchanged") { $0.order = [1, 0, 2] },
+            change("with keys and values exchanged") { $0.order = [0, 2, 1] },
+            change("without rotations") { $0.rotation = .none },
+            change("with rotations of the halves of a head in place of pairs") {
+                $0.rotation = .halves
+            },
+            change("with rotated queries and keys that are not") { $0.rotation = .ofQueries },
+            change("without gates") { $0.gate = nil },
+            change("with tanh in place of the gates' sigmoid") { $0.gate = .tanh },
+        ]
     }
 
     private func changes(

@@ -21,7 +21,12 @@ struct Grid {
         values = tensor.values
         channels = shape[0]
         columns = shape[shape.count - 1]
-        if Self.isTokens(tensor.name) {
+        if Self.isSequences(tensor.name) {
+            batch = shape[0]
+            channels = shape[2]
+            columns = shape[1]
+            values = NamedTensor("", shape, values, permuted: [0, 2, 1]).values
+        } else if Self.isTokens(tensor.name) {
             channels = shape[1]
             columns = shape[0]
             values = Self.swapped(values, shape[0], shape[1])
@@ -40,12 +45,18 @@ struct Grid {
     /// Whether a value is `[token, channel]`.
     static func isTokens(_ name: String) -> Bool { name.hasPrefix("crosstransformer.") }
 
+    /// Whether a value is `[sequence, token, channel]`: those of a RoFormer.
+    static func isSequences(_ name: String) -> Bool {
+        ["layers", "band_split", "final_norm"].contains(name.prefix { $0 != "." })
+    }
+
     /// The shape of a value without its batch, which may be missing; nil for an impossible shape.
     static func shape(of name: String, stored: [Int]) -> [Int]? {
         let rank: Int =
             switch name.prefix(while: { $0 != "." }) {
             case "output": 4
             case "add_67", "final", "x", "mag", "encoder", "decoder": 3
+            case _ where isSequences(name): 3
             default: 2
             }
         let sizes = stored.unbatched
@@ -73,7 +84,10 @@ struct Grid {
     ///
     /// - Parameter name: the name of the value.
     func values(named name: String) -> [Float] {
-        Self.isTokens(name) ? Self.swapped(values, channels, columns) : values
+        if Self.isSequences(name) {
+            return NamedTensor("", [batch, channels, columns], values, permuted: [0, 2, 1]).values
+        }
+        return Self.isTokens(name) ? Self.swapped(values, channels, columns) : values
     }
 
     /// The transpose of a matrix.
@@ -318,6 +332,86 @@ struct Grid {
                     }
             }
         }
+        return result
+    }
+
+    // MARK: - Attention
+
+    /// Attention of the columns of each batch item: softmax(factor · q · k) · v in groups of `size`
+    /// channels, where q are these values.
+    func attending(to k: Grid, _ v: Grid, size: Int, factor: Float) -> Grid {
+        var joined = self
+        for plane in stride(from: 0, to: batch * channels, by: size) {
+            for query in 0..<columns {
+                // Scores, their exponentials, then the weighted mean of the values.
+                var scores = [Float](repeating: 0, count: k.columns)
+                for channel in plane..<plane + size {
+                    let own = factor * values[channel * columns + query]
+                    for key in scores.indices {
+                        scores[key] += own * k.values[channel * k.columns + key]
+                    }
+                }
+                let highest = scores.max() ?? 0
+                for key in scores.indices { scores[key] = expf(scores[key] - highest) }
+                let sum = scores.reduce(0, +)
+                for channel in plane..<plane + size {
+                    var total: Float = 0
+                    for key in scores.indices {
+                        total += scores[key] * v.values[channel * v.columns + key]
+                    }
+                    joined.values[channel * columns + query] = total / sum
+                }
+            }
+        }
+        return joined
+    }
+
+    /// Rotary positions: pair i of each head turns by column · frequencies[i].
+    func rotated(_ frequencies: [Float], byHalves: Bool) -> Grid {
+        var result = self
+        let pairs = frequencies.count
+        for pair in 0..<batch * channels / 2 {
+            let (head, index) = (pair / pairs * 2 * pairs, pair % pairs)
+            let first = head + (byHalves ? index : 2 * index)
+            let second = first + (byHalves ? pairs : 1)
+            for column in 0..<columns {
+                let angle = Float(column) * frequencies[index]
+                let (a, b) = (values[first * columns + column], values[second * columns + column])
+                result.values[first * columns + column] = a * cosf(angle) - b * sinf(angle)
+                result.values[second * columns + column] = b * cosf(angle) + a * sinf(angle)
+            }
+        }
+        return result
+    }
+
+    /// Multiplies each group of `size` channels by a factor for each column.
+    mutating func multiply(by factors: [Float], size: Int) {
+        for index in values.indices {
+            let plane = index / columns
+            values[index] *= factors[plane / size * columns + index % columns]
+        }
+    }
+
+    /// A RoFormer's norm of the channels of each position.
+    func normalised(_ norm: Formula.RMSNorm, gain: [Float]) -> Grid {
+        var result = self
+        for item in 0..<batch {
+            for position in 0..<positions {
+                let start = item * channels * positions + position
+                let indices = stride(
+                    from: start, to: start + channels * positions, by: positions)
+                let mean = norm.isCentred ? moments(indices).mean : 0
+                let squares = indices.reduce(0.0) {
+                    $0 + (Double(values[$1]) - mean) * (Double(values[$1]) - mean)
+                }
+                let divisor = norm.isScaled ? squares / Double(channels) + norm.epsilon : squares
+                for index in indices {
+                    result.values[index] = Float(
+                        (Double(values[index]) - mean) / max(1e-12, divisor.squareRoot()))
+                }
+            }
+        }
+        if norm.isAffine { result.forEachElement { $0 * gain[$1] } }
         return result
     }
 

@@ -1,0 +1,192 @@
+"""Makes the golden pack, by which a port is checked without PyTorch, real weights or swift-demucs.
+
+    python golden_pack.py -o swift-demucs-golden.zip
+    python golden_pack.py -o tiny.zip htdemucs_tiny hdemucs_tiny
+
+Seeded models of each family, of published and of tiny sizes. For each the pack has the rules that draw
+its weights, a chunk of noise as the network's input, some hundred elements of each value inside the
+network as PyTorch computes them, and the SNR that float16 and bfloat16 (PyTorch's autocast) and INT8
+(ours) reach there. `check.py` in the pack makes the checkpoints and checks a port.
+
+`swift-demucs trace` makes the spectrogram that the core takes; the script fails if a value of ours in
+float32 differs from PyTorch's. RoFormers need the environment of requirements.txt with the packages
+of requirements-roformer.txt.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import shutil
+import sys
+import tempfile
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+
+import command_line
+import draw
+import native
+import seeded_model
+import tensor_file
+import wav_file
+from fixture import SEED, Tensors, keep_outputs, sampled, snr, unbatched
+from trace_reference import TracedCore
+
+# Configuration in seeded_model.py, and seconds of the chunk.
+DEMUCS = {
+    "htdemucs": ("htdemucs", 0.5),
+    "htdemucs_tiny": ("base", 0.4875),
+    "hdemucs": ("hdemucs", 0.5),
+    "hdemucs_tiny": ("hybrid", 0.25),
+    "demucs": ("demucs", 0.5),
+    "demucs_tiny": ("waveform", 0.25),
+}
+# Configuration in roformer_core.py or, for the tiny ones, in roformer_fixtures.py.
+ROFORMERS = {
+    "bs_roformer": ("bs_roformer_ep_317", 0.2),
+    "bs_roformer_tiny": ("bands", 0.01),
+    "mel_band_roformer": ("mel_band_roformer_kim", 0.2),
+    "mel_band_roformer_tiny": ("mel", 0.03),
+}
+# Elements of a value.
+MOST_ELEMENTS = 1_000
+# SNR that PyTorch's autocast, and ours against PyTorch, have at least.
+FLOAT32_DECIBELS = 90.0
+
+Run = Callable[[Tensors], Tensors]
+
+
+def demucs(name: str, checkpoint: Path) -> tuple[draw.Draws, int, Run]:
+    """Writes a checkpoint; returns its draws, its rate, and PyTorch's values for ours."""
+    draws = draw.Draws(SEED)
+    model = seeded_model.build(seeded_model.CONFIGURATIONS[name], SEED, draws)
+    seeded_model.save_safetensors(model, checkpoint)
+
+    def run(ours: Tensors) -> Tensors:
+        if "mag" in ours:
+            return TracedCore(model).run(ours["mix"][None], ours["mag"][None])
+        with keep_outputs(model, ours, {"x": "encoder.0"}) as found:
+            found["final"] = model(ours["mix"][None])
+        return found
+
+    return draws, model.samplerate, run
+
+
+def roformer(name: str, checkpoint: Path) -> tuple[draw.Draws, int, Run]:
+    """The same for a RoFormer."""
+    import roformer_core
+    import roformer_fixtures
+
+    draws = draw.Draws(SEED)
+    if name in roformer_core.CONFIGURATIONS:
+        model = roformer_core.build(name, SEED, flash=False, draws=draws)
+        roformer_core.save(model, name, checkpoint)
+    else:
+        of_class, arguments, hops = roformer_fixtures.CONFIGURATIONS[name]
+        model = roformer_fixtures.build(of_class, arguments, draws)
+        chunk = hops * arguments["stft_hop_length"]
+        sections = roformer_fixtures.sections(arguments, chunk=chunk)
+        metadata = {"klass": of_class, "args": "[]", "kwargs": json.dumps(sections)}
+        tensor_file.write(checkpoint, dict(model.state_dict()), metadata)
+    return draws, 44_100, lambda ours: roformer_fixtures.trace(model, ours["mix"][None])
+
+
+def step(shape: torch.Size) -> int:
+    """The step of some elements that touches all rows and columns."""
+    found = max(1, math.prod(shape) // MOST_ELEMENTS)
+    while math.gcd(found, math.prod(shape[1:])) != 1:
+        found += 1
+    return found
+
+
+def levels(golden: Tensors, found: Tensors) -> dict[str, float]:
+    """The SNR of each value in dB."""
+    return {
+        name: round(snr(value.flatten(), found[name].float().flatten()), 1)
+        for name, value in golden.items()
+    }
+
+
+@torch.no_grad()
+def add(name: str, binary: Path, out: Path) -> None:
+    """Writes the files of one model to a folder."""
+    configuration, seconds = {**DEMUCS, **ROFORMERS}[name]
+    with tempfile.TemporaryDirectory() as temporary:
+        work = Path(temporary)
+        checkpoint = work / "model.safetensors"
+        draws, rate, run = (demucs if name in DEMUCS else roformer)(configuration, checkpoint)
+        tensors, metadata = tensor_file.read(checkpoint)
+        mix = draw.tensor(SEED, "mix", (2, int(seconds * rate) + 1), draw.swell(0.3, 0.1))
+        wav_file.write(work / "mix.wav", mix, rate)
+
+        def trace(precision: str) -> Tensors:
+            words = ["--chunk", str(seconds), "--precision", precision]
+            return native.trace(binary, checkpoint, work / "mix.wav", work / precision, *words)
+
+        ours = trace("float32")
+        int8 = trace("int8")
+    values = {key: unbatched(value) for key, value in run(ours).items() if key in ours}
+    golden = {key: values[key] for key in ours if key in values}
+    found = {"float32": ours, "int8": int8}
+    for dtype in ("float16", "bfloat16"):
+        with torch.autocast("cpu", getattr(torch, dtype)):
+            found[dtype] = {key: unbatched(value) for key, value in run(ours).items()}
+    reached = {precision: levels(golden, values) for precision, values in found.items()}
+    worst = min(reached["float32"].items(), key=lambda item: item[1])
+    if worst[1] < FLOAT32_DECIBELS:
+        raise SystemExit(f"{name}: ours has {worst[1]} dB at {worst[0]}")
+    steps = {key: step(value.shape) for key, value in golden.items()}
+    described = {"levels": {}, "shapes": {}}
+    for key, value in golden.items():
+        stored = key if steps[key] == 1 else f"{key}[::{steps[key]}]"
+        described["shapes"][stored] = list(value.shape)
+        described["levels"][stored] = {
+            precision: FLOAT32_DECIBELS if precision == "float32" else reached[precision][key]
+            for precision in reached
+        }
+    texts = {key: json.dumps(value) for key, value in described.items()}
+    inputs = {key: golden[key] for key in ("mix", "mag", "stft_repr", "x") if key in golden}
+    kept = {key: value for key, value in tensors.items() if key not in draws.found}
+    tensor_file.write(
+        out / "weights.safetensors",
+        kept,
+        {**metadata, "seed": str(draws.seed), "drawn": draws.text()},
+    )
+    tensor_file.write(out / "chunk.safetensors", inputs or {"mix": ours["mix"]}, {})
+    tensor_file.write(out / "values.safetensors", sampled(golden, steps), texts)
+    least = {p: min(level.values()) for p, level in reached.items()}
+    print(f"{name}: {len(golden)} values; least SNR in dB: {least}; float32 at {worst[0]}")
+
+
+def main() -> int:
+    """Command line."""
+    names = [*DEMUCS, *ROFORMERS]
+    parser = command_line.parser(__doc__, "binary")
+    parser.add_argument("names", nargs="*", help="models; all by default: " + ", ".join(names))
+    parser.add_argument("-o", "--output", type=Path, required=True, help="zip file to write")
+    given = parser.parse_args()
+    unknown = set(given.names) - set(names)
+    if unknown:
+        raise SystemExit(f"golden_pack.py: no model {', '.join(unknown)}; {', '.join(names)}")
+    with tempfile.TemporaryDirectory() as folder:
+        pack = Path(folder)
+        for source, target in (("golden_check.py", "check.py"), ("draw.py", "draw.py")):
+            shutil.copy(Path(__file__).with_name(source), pack / target)
+        for name in given.names or names:
+            add(name, given.binary, pack / name)
+        unfinished = given.output.with_name(f".{given.output.name}.unfinished")
+        with zipfile.ZipFile(unfinished, "w", zipfile.ZIP_DEFLATED) as archive:
+            for path in sorted(path for path in pack.rglob("*") if path.is_file()):
+                # Without times, so that equal content gives equal bytes.
+                info = zipfile.ZipInfo(f"golden/{path.relative_to(pack)}")
+                archive.writestr(info, path.read_bytes(), zipfile.ZIP_DEFLATED)
+        unfinished.replace(given.output)
+    print(f"{given.output}: {given.output.stat().st_size:,} bytes")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
