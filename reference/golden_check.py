@@ -1,12 +1,12 @@
-"""Checks a port against golden values of a seeded model: the part of the golden pack that a porter runs.
+"""Checks a port against golden values of a seeded model.
 
     python check.py weights htdemucs htdemucs.safetensors     # the model's checkpoint, float32
     python check.py compare htdemucs theirs.safetensors       # or a folder of .npy
     python check.py compare htdemucs theirs --precision float16
 
 Run the port on MODEL/chunk.safetensors, and write any of the values that MODEL/values.safetensors
-names, in its shapes. Prints the SNR of each, and exits with 1 if one is lower than a right port's in
-the precision. Needs NumPy and safetensors.
+names. Prints the SNR of each, and exits with 1 if one is lower than a right port's in the precision.
+Needs NumPy and safetensors.
 """
 
 from __future__ import annotations
@@ -70,7 +70,8 @@ def compare(folder: Path, path: Path, precision: str) -> bool:
             print(f"{name}: has the shape {list(found.shape)}, expected {shape}")
             wrong += 1
             continue
-        level, least = snr(values, found.reshape(-1)[:: int(step or 1)]), levels[key][precision]
+        level = snr(values.reshape(-1), found.reshape(-1)[:: int(step or 1)])
+        least = levels[key][precision]
         is_right = level >= least - MARGIN
         print(f"{name:40} {level:7.1f} dB{'' if is_right else f', a right port {least:.1f}'}")
         wrong += not is_right
@@ -91,7 +92,8 @@ def main() -> int:
         part = commands.add_parser(command)
         part.add_argument("model", choices=models)
         part.add_argument(argument, type=Path)
-    part.add_argument("--precision", default="float32", choices=("float16", "bfloat16", "int8"))
+    precisions = ("float32", "float16", "bfloat16", "int8")
+    part.add_argument("--precision", default="float32", choices=precisions)
     given = parser.parse_args()
     if given.command == "weights":
         weights(HERE / given.model, given.out)

@@ -35,25 +35,26 @@ import wav_file
 from fixture import SEED, Tensors, keep_outputs, sampled, snr, unbatched
 from trace_reference import TracedCore
 
-# Configuration in seeded_model.py, and seconds of the chunk.
+# Configuration in seeded_model.py, and samples of the chunk.
 DEMUCS = {
-    "htdemucs": ("htdemucs", 0.5),
-    "htdemucs_tiny": ("base", 0.4875),
-    "hdemucs": ("hdemucs", 0.5),
-    "hdemucs_tiny": ("hybrid", 0.25),
-    "demucs": ("demucs", 0.5),
-    "demucs_tiny": ("waveform", 0.25),
+    "htdemucs": ("htdemucs", 22_050),
+    "htdemucs_tiny": ("base", 1_950),
+    "hdemucs": ("hdemucs", 22_050),
+    "hdemucs_tiny": ("hybrid", 400),
+    "demucs": ("demucs", 22_050),
+    "demucs_tiny": ("waveform", 400),
 }
-# Configuration in roformer_core.py or, for the tiny ones, in roformer_fixtures.py.
+# Configuration in roformer_core.py or, for the tiny ones, in roformer_fixtures.py; a whole number of
+# hops, to which the reference cuts its stems.
 ROFORMERS = {
-    "bs_roformer": ("bs_roformer_ep_317", 0.2),
-    "bs_roformer_tiny": ("bands", 0.01),
-    "mel_band_roformer": ("mel_band_roformer_kim", 0.2),
-    "mel_band_roformer_tiny": ("mel", 0.03),
+    "bs_roformer": ("bs_roformer_ep_317", 20 * 441),
+    "bs_roformer_tiny": ("bands", 33 * 20),
+    "mel_band_roformer": ("mel_band_roformer_kim", 20 * 441),
+    "mel_band_roformer_tiny": ("mel", 24 * 55),
 }
 # Elements of a value.
 MOST_ELEMENTS = 1_000
-# SNR that PyTorch's autocast, and ours against PyTorch, have at least.
+# SNR of each value that a right float32 port has, and ours.
 FLOAT32_DECIBELS = 90.0
 
 Run = Callable[[Tensors], Tensors]
@@ -104,8 +105,9 @@ def step(shape: torch.Size) -> int:
 
 def levels(golden: Tensors, found: Tensors) -> dict[str, float]:
     """The SNR of each value in dB."""
+    # Ours may have the residual after the network's stems.
     return {
-        name: round(snr(value.flatten(), found[name].float().flatten()), 1)
+        name: round(snr(value.flatten(), found[name].float().flatten()[: value.numel()]), 1)
         for name, value in golden.items()
     }
 
@@ -113,23 +115,23 @@ def levels(golden: Tensors, found: Tensors) -> dict[str, float]:
 @torch.no_grad()
 def add(name: str, binary: Path, out: Path) -> None:
     """Writes the files of one model to a folder."""
-    configuration, seconds = {**DEMUCS, **ROFORMERS}[name]
+    configuration, samples = {**DEMUCS, **ROFORMERS}[name]
     with tempfile.TemporaryDirectory() as temporary:
         work = Path(temporary)
         checkpoint = work / "model.safetensors"
         draws, rate, run = (demucs if name in DEMUCS else roformer)(configuration, checkpoint)
         tensors, metadata = tensor_file.read(checkpoint)
-        mix = draw.tensor(SEED, "mix", (2, int(seconds * rate) + 1), draw.swell(0.3, 0.1))
+        mix = draw.tensor(SEED, "mix", (2, samples), draw.swell(0.3, 0.1))
         wav_file.write(work / "mix.wav", mix, rate)
 
         def trace(precision: str) -> Tensors:
-            words = ["--chunk", str(seconds), "--precision", precision]
-            return native.trace(binary, checkpoint, work / "mix.wav", work / precision, *words)
+            words = ["--chunk", str((samples + 0.5) / rate), "--precision", precision]
+            out = work / f"{precision}.safetensors"
+            return native.trace(binary, checkpoint, work / "mix.wav", out, *words)
 
         ours = trace("float32")
         int8 = trace("int8")
-    values = {key: unbatched(value) for key, value in run(ours).items() if key in ours}
-    golden = {key: values[key] for key in ours if key in values}
+    golden = {key: unbatched(value) for key, value in run(ours).items() if key in ours}
     found = {"float32": ours, "int8": int8}
     for dtype in ("float16", "bfloat16"):
         with torch.autocast("cpu", getattr(torch, dtype)):
@@ -148,14 +150,15 @@ def add(name: str, binary: Path, out: Path) -> None:
             for precision in reached
         }
     texts = {key: json.dumps(value) for key, value in described.items()}
-    inputs = {key: golden[key] for key in ("mix", "mag", "stft_repr", "x") if key in golden}
+    entering = ("mix", "mag") if name in DEMUCS else ("mix", "stft_repr", "x")
+    inputs = {key: ours[key] for key in entering if key in ours}
     kept = {key: value for key, value in tensors.items() if key not in draws.found}
     tensor_file.write(
         out / "weights.safetensors",
         kept,
         {**metadata, "seed": str(draws.seed), "drawn": draws.text()},
     )
-    tensor_file.write(out / "chunk.safetensors", inputs or {"mix": ours["mix"]}, {})
+    tensor_file.write(out / "chunk.safetensors", inputs, {})
     tensor_file.write(out / "values.safetensors", sampled(golden, steps), texts)
     least = {p: min(level.values()) for p, level in reached.items()}
     print(f"{name}: {len(golden)} values; least SNR in dB: {least}; float32 at {worst[0]}")

@@ -302,7 +302,7 @@ def wrong(fault: str, model: nn.Module) -> str:
 
 def make_faults() -> None:
     """Writes the value that each fault changes first."""
-    of_class, arguments, hops = CONFIGURATIONS["bands_deep"]
+    of_class, arguments, _ = CONFIGURATIONS["bands_deep"]
     mix = read(ROOT / GROUP / "bands_deep.outputs.safetensors")[0]["mix"][None]
     found = {}
     for fault in FAULTS:

@@ -45,7 +45,7 @@ package struct TensorEncoding: Sendable, Equatable, Codable {
     /// - Throws: ``PortingError`` for a finite value outside the range of float16.
     func bytes(_ tensor: NamedTensor, path: String) throws(PortingError) -> [UInt8] {
         guard element == .float16 else {
-            return tensor.values.map(\.bitPattern.littleEndian).withUnsafeBytes { [UInt8]($0) }
+            return tensor.values.map { $0.bitPattern.littleEndian }.withUnsafeBytes { [UInt8]($0) }
         }
         let rounded = tensor.values.map(Narrowing.float16)
         for (value, bits) in zip(tensor.values, rounded)
@@ -55,7 +55,7 @@ package struct TensorEncoding: Sendable, Equatable, Codable {
                 problem: "\(tensor.name) has the value \(value), which float16 can't hold; write "
                     + "float32")
         }
-        return rounded.map(\.littleEndian).withUnsafeBytes { [UInt8]($0) }
+        return rounded.map { $0.littleEndian }.withUnsafeBytes { [UInt8]($0) }
     }
 }
 

@@ -58,16 +58,16 @@ package struct QuantizedModel {
                 entry(.int8, bytes(quantized)),
                 .init(
                     QuantizationScheme.scaleName(of: tensor.name), shape: [scales.count],
-                    .float32, bytes: bytes(scales.map(\.bitPattern.littleEndian))),
+                    .float32, bytes: bytes(scales.map { $0.bitPattern.littleEndian })),
             ]
         }
         if let bias = replacements.floats[tensor.name] {
-            return [entry(.float32, bytes(bias.map(\.bitPattern.littleEndian)))]
+            return [entry(.float32, bytes(bias.map { $0.bitPattern.littleEndian }))]
         }
         if isWeight(tensor.name, shape), tensor.elementType == .float32 {
             let float16 = try checkpoint.floats(tensor).map(Narrowing.float16)
             let isFinite = float16.allSatisfy { $0 & 0x7C00 != 0x7C00 }
-            if isFinite { return [entry(.float16, bytes(float16.map(\.littleEndian)))] }
+            if isFinite { return [entry(.float16, bytes(float16.map { $0.littleEndian }))] }
         }
         return [.init(tensor, shape: shape)]
     }

@@ -171,7 +171,7 @@ class TraceTests(unittest.TestCase):
         for words, text in (
             (["none.onnx", self.ours], "none.onnx"),
             ([__file__, self.ours], "is no ONNX graph"),
-            ([self.graph, self.work / "chunk-00001"], "manifest.json"),
+            ([self.graph, self.work / "chunk-00001"], "there is no such file"),
             ([self.graph, part], "part.safetensors: has no 'mag'"),
         ):
             script = ROOT / "reference" / "onnx_trace.py"
