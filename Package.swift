@@ -86,8 +86,8 @@ let package = Package(
         .target(
             name: "Porting",
             dependencies: [
-                "Demucs", "HTDemucs", "Audio", "ModelZoo", "Signal", "WeightsLoader", "Tensor",
-                "System",
+                "Demucs", "HTDemucs", "RoFormer", "Layers", "Audio", "ModelZoo", "Signal",
+                "WeightsLoader", "Tensor", "System",
             ]),
         .target(
             name: "CInterface",

@@ -3,6 +3,7 @@
 import Demucs
 import Signal
 import System
+import Tensor
 
 /// Explains wrong values of a port.
 struct Explainer {
@@ -152,7 +153,7 @@ struct LayerFormula {
                         path: model.name, problem: "has no parameter '\(name)'")
                 }
                 return NamedTensor(name, shape, values)
-            })
+            }, backend: try Backend(threads: countAvailableCores()))
     }
 
     /// The elements of a value that the formula gives.

@@ -1,6 +1,7 @@
 // Computes formulas from a trace and a model's weights.
 
 import System
+import Tensor
 import WeightsLoader
 
 /// Values and weights from which formulas are computed.
@@ -9,6 +10,8 @@ struct FormulaEvaluation {
     let value: (String) throws -> NamedTensor
     /// A parameter of the model, by its name in the state dict.
     let weight: (String) throws -> NamedTensor
+    /// Computes the products.
+    let backend: Backend
 
     /// A grid between two steps.
     struct State {
@@ -37,13 +40,13 @@ struct FormulaEvaluation {
             try require(weight.shape.count > 1 && weight.shape[1] == x.channels, layer.weight)
             state.grid = x.convolved(
                 layer, weight: weight,
-                bias: try layer.bias.map { try parameter($0, weight.shape[0]) })
+                bias: try layer.bias.map { try parameter($0, weight.shape[0]) }, on: backend)
         case .transposedConvolution(let layer):
             let weight = try changed(layer)
             try require(weight.shape.count > 2 && weight.shape[0] == x.channels, layer.weight)
             state.grid = x.transposed(
                 layer, weight: weight,
-                bias: try layer.bias.map { try parameter($0, weight.shape[1]) })
+                bias: try layer.bias.map { try parameter($0, weight.shape[1]) }, on: backend)
         case .padding(let count, let placement):
             state.grid = x.padded(count: count, placement)
         case .crop(let isVertical, let start, let count):
@@ -165,7 +168,7 @@ struct FormulaEvaluation {
             return grid.convolved(
                 Formula.Convolution(""),
                 weight: NamedTensor("", [d, d], Array(weight[rows * d..<(rows + d) * d])),
-                bias: Array(bias[rows..<rows + d]))
+                bias: Array(bias[rows..<rows + d]), on: backend)
         }
         let (q, k, v) = (projected(x, 0), projected(keys, 1), projected(keys, 2))
         let size = d / attention.heads
@@ -176,11 +179,11 @@ struct FormulaEvaluation {
             case .none: nil
             }
         let joined = q.attending(
-            to: k, v, size: size, factor: 1 / Float(scaled ?? 1).squareRoot())
+            to: k, v, size: size, factor: 1 / Float(scaled ?? 1).squareRoot(), on: backend)
         let output = try parameter("\(attention.name).out_proj.weight", d * d)
         return joined.convolved(
             Formula.Convolution(""), weight: NamedTensor("", [d, d], output),
-            bias: try parameter("\(attention.name).out_proj.bias", d))
+            bias: try parameter("\(attention.name).out_proj.bias", d), on: backend)
     }
 
     private func attend(_ attention: Formula.RotaryAttention, _ x: Grid) throws -> Grid {
@@ -192,7 +195,7 @@ struct FormulaEvaluation {
             grid.convolved(
                 Formula.Convolution(""),
                 weight: NamedTensor("", [weight.count / grid.channels, grid.channels], weight),
-                bias: bias)
+                bias: bias, on: backend)
         }
         func projected(_ third: Int, isRotated: Bool) -> Grid {
             let rows = attention.order[third] * inner
@@ -203,7 +206,7 @@ struct FormulaEvaluation {
         var joined = projected(0, isRotated: true).attending(
             to: projected(1, isRotated: attention.rotation != .ofQueries),
             projected(2, isRotated: false), size: attention.size,
-            factor: attention.isScaled ? 1 / Float(attention.size).squareRoot() : 1)
+            factor: attention.isScaled ? 1 / Float(attention.size).squareRoot() : 1, on: backend)
         if let gate = attention.gate {
             let gates = linear(
                 x, try parameter("\(name).to_gates.weight", attention.heads * d),

@@ -1,6 +1,8 @@
 // Values with the axes of a 2-D convolution, and plain operations on them.
 
+import Layers
 import System
+import Tensor
 
 /// A value `[batch, channels, rows, columns]`, row-major.
 ///
@@ -97,8 +99,38 @@ struct Grid {
 
     // MARK: - Convolutions
 
+    /// A · W, where `fill` writes each row of A.
+    private static func product(
+        rows: Int, _ weight: WeightMatrix, on backend: Backend,
+        _ fill: (_ row: Int, _ target: UnsafeMutablePointer<Float>) -> Void
+    ) -> [Float] {
+        let (inner, columns) = (weight.inner, weight.columns)
+        return [Float](unsafeUninitializedCapacity: rows * columns) { result, count in
+            let result = result.baseAddress!
+            let tiling = Tiling(rows, longest: Tiling.tokenRows)
+            backend.forEachTile(of: tiling, scratch: tiling.length * inner) { range, scratch in
+                for row in range { fill(row, scratch + (row - range.lowerBound) * inner) }
+                weight.multiply(
+                    rows: range.count, scratch, lda: inner,
+                    into: result + range.lowerBound * columns, ldc: columns, on: backend)
+            }
+            count = rows * columns
+        }
+    }
+
+    /// - Parameter values: `[outputs, inputs]`
+    private static func matrix(
+        _ values: [Float], outputs: Int, on backend: Backend
+    ) -> WeightMatrix {
+        WeightMatrix(
+            linear: LayerWeights(.floats(values), activations: .float32),
+            inputs: values.count / outputs, outputs: 0..<outputs, on: backend)
+    }
+
     /// - Parameter weight: `[outputs, channels, kernel…]`
-    func convolved(_ layer: Formula.Convolution, weight: NamedTensor, bias: [Float]?) -> Grid {
+    func convolved(
+        _ layer: Formula.Convolution, weight: NamedTensor, bias: [Float]?, on backend: Backend
+    ) -> Grid {
         let kernel = Kernel(layer, weight.shape)
         func length(_ count: Int, _ axis: Int) -> Int {
             (count + kernel.padding[axis].reduce(0, +) - kernel.dilation[axis]
@@ -107,88 +139,75 @@ struct Grid {
         let outputs = weight.shape[0]
         var result = Grid(
             like: self, channels: outputs, rows: length(rows, 0), columns: length(columns, 1))
-        result.add(bias)
-        for item in 0..<batch {
-            for output in 0..<outputs {
-                for channel in 0..<channels {
-                    for tap in 0..<kernel.taps[0] * kernel.taps[1] {
-                        let factor = weight.values[
-                            (output * channels + channel) * kernel.taps[0] * kernel.taps[1] + tap]
-                        let place = kernel.place(of: tap)
-                        result.add(
-                            factor, of: self, from: item * channels + channel,
-                            to: item * outputs + output, offsets: place, stride: kernel.stride)
+        let (size, width) = (result.positions, result.columns)
+        let (down, right) = (kernel.stride[0], kernel.stride[1])
+        let places = kernel.places
+        // A row of A has the elements under the kernel at one position.
+        let products = values.withUnsafeBufferPointer { values in
+            Self.product(
+                rows: batch * size, Self.matrix(weight.values, outputs: outputs, on: backend),
+                on: backend
+            ) { row, target in
+                let (item, position) = (row / size, row % size)
+                for (tap, place) in places.enumerated() {
+                    let y = position / width * down + place.row
+                    let x = position % width * right + place.column
+                    let isInside = y >= 0 && y < rows && x >= 0 && x < columns
+                    for channel in 0..<channels {
+                        target[channel * places.count + tap] =
+                            isInside
+                            ? values[((item * channels + channel) * rows + y) * columns + x] : 0
                     }
                 }
             }
         }
+        result.values =
+            NamedTensor("", [batch, size, outputs], products, permuted: [0, 2, 1]).values
+        result.add(bias)
         return result
     }
 
-    /// Adds factor · other[stride · p + offsets] at each position p of a plane.
-    private mutating func add(
-        _ factor: Float, of other: Grid, from source: Int, to target: Int, offsets: [Int],
-        stride: [Int]
-    ) {
-        // Positions whose source is not one of the zeros around it.
-        func range(_ axis: Int, _ count: Int, _ sources: Int) -> Range<Int> {
-            let first = max(0, (-offsets[axis] + stride[axis] - 1) / stride[axis])
-            let end = (sources - offsets[axis] + stride[axis] - 1) / stride[axis]
-            return first..<max(first, min(count, end))
-        }
-        let here = range(1, columns, other.columns)
-        let step = stride[1]
-        for row in range(0, rows, other.rows) {
-            let from =
-                source * other.positions + (row * stride[0] + offsets[0]) * other.columns
-                + offsets[1]
-            let to = target * positions + row * columns
-            // In bounds by the range of columns.
-            values.withUnsafeMutableBufferPointer { values in
-                other.values.withUnsafeBufferPointer { others in
-                    if step == 1 {
-                        for column in here { values[to + column] += factor * others[from + column] }
-                    } else {
-                        for column in here {
-                            values[to + column] += factor * others[from + column * step]
-                        }
-                    }
-                }
-            }
-        }
-    }
-
     /// - Parameter weight: `[channels, outputs, kernel]`
-    func transposed(_ layer: Formula.Convolution, weight: NamedTensor, bias: [Float]?) -> Grid {
+    func transposed(
+        _ layer: Formula.Convolution, weight: NamedTensor, bias: [Float]?, on backend: Backend
+    ) -> Grid {
         let kernel = Kernel(layer, weight.shape)
         let outputs = weight.shape[1]
-        let taps = kernel.taps[0] * kernel.taps[1]
+        let places = kernel.places
         var result = Grid(
             like: self, channels: outputs,
             rows: (rows - 1) * kernel.stride[0] + kernel.taps[0],
             columns: (columns - 1) * kernel.stride[1] + kernel.taps[1])
         result.add(bias)
-        for item in 0..<batch {
-            for channel in 0..<channels {
-                for output in 0..<outputs {
-                    for tap in 0..<taps {
-                        let factor = weight.values[(channel * outputs + output) * taps + tap]
-                        let (first, step) = (kernel.place(of: tap), kernel.stride)
-                        for row in 0..<rows {
-                            let from = ((item * channels + channel) * rows + row) * columns
-                            let to =
-                                ((item * outputs + output) * result.rows + row * step[0]
-                                    + first[0]) * result.columns + first[1]
-                            for column in 0..<columns {
-                                result.values[to + column * step[1]] +=
-                                    factor * values[from + column]
-                            }
-                        }
-                    }
+        let (size, width) = (positions, outputs * places.count)
+        let matrix = NamedTensor("", [channels, width], weight.values, permuted: [1, 0])
+        let products = tokens(on: backend, by: matrix.values, outputs: width)
+        for row in 0..<batch * size {
+            let (item, position) = (row / size, row % size)
+            for output in 0..<outputs {
+                for (tap, place) in places.enumerated() {
+                    let y = position / columns * kernel.stride[0] + place.row
+                    let x = position % columns * kernel.stride[1] + place.column
+                    result.values[
+                        ((item * outputs + output) * result.rows + y) * result.columns + x] +=
+                        products[row * width + output * places.count + tap]
                 }
             }
         }
         return result
+    }
+
+    /// A linear layer of the channels of each position: `[batch · positions, outputs]`.
+    private func tokens(on backend: Backend, by weight: [Float], outputs: Int) -> [Float] {
+        let size = positions
+        return values.withUnsafeBufferPointer { values in
+            Self.product(
+                rows: batch * size, Self.matrix(weight, outputs: outputs, on: backend), on: backend
+            ) { row, target in
+                let first = row / size * channels * size + row % size
+                for channel in 0..<channels { target[channel] = values[first + channel * size] }
+            }
+        }
     }
 
     /// The taps of a convolution along rows and columns.
@@ -219,12 +238,14 @@ struct Grid {
             }
         }
 
-        /// Where a tap lies from the first position on, after the zeros.
-        func place(of tap: Int) -> [Int] {
-            let (row, column) = (tap / taps[1], tap % taps[1])
-            return [
-                row * dilation[0] - padding[0][0], column * dilation[1] - padding[1][0],
-            ]
+        /// Where each tap lies from the first position on, after the zeros.
+        var places: [(row: Int, column: Int)] {
+            (0..<taps[0] * taps[1]).map { tap in
+                (
+                    tap / taps[1] * dilation[0] - padding[0][0],
+                    tap % taps[1] * dilation[1] - padding[1][0]
+                )
+            }
         }
     }
 
@@ -339,31 +360,47 @@ struct Grid {
 
     /// Attention of the columns of each batch item: softmax(factor · q · k) · v in groups of `size`
     /// channels, where q are these values.
-    func attending(to k: Grid, _ v: Grid, size: Int, factor: Float) -> Grid {
+    func attending(
+        to k: Grid, _ v: Grid, size: Int, factor: Float, on backend: Backend
+    ) -> Grid {
         var joined = self
-        for plane in stride(from: 0, to: batch * channels, by: size) {
-            for query in 0..<columns {
-                // Scores, their exponentials, then the weighted mean of the values.
-                var scores = [Float](repeating: 0, count: k.columns)
-                for channel in plane..<plane + size {
-                    let own = factor * values[channel * columns + query]
-                    for key in scores.indices {
-                        scores[key] += own * k.values[channel * k.columns + key]
-                    }
+        for first in stride(from: 0, to: batch * channels, by: size) {
+            let (queries, keys) = (head(first, size), k.head(first, size))
+            // [query, key], then the weighted means of the values, [query, channel].
+            var weights = queries.tokens(
+                on: backend,
+                by: NamedTensor("", [size, k.columns], keys.values, permuted: [1, 0]).values,
+                outputs: k.columns)
+            for row in stride(from: 0, to: weights.count, by: k.columns) {
+                let range = row..<row + k.columns
+                let highest = range.reduce(-Float.infinity) { max($0, factor * weights[$1]) }
+                for index in range { weights[index] = expf(factor * weights[index] - highest) }
+                let sum = range.reduce(Float(0)) { $0 + weights[$1] }
+                for index in range { weights[index] /= sum }
+            }
+            let means = weights.withUnsafeBufferPointer { weights in
+                Self.product(
+                    rows: columns,
+                    Self.matrix(v.head(first, size).values, outputs: size, on: backend),
+                    on: backend
+                ) { row, target in
+                    target.update(
+                        from: weights.baseAddress! + row * k.columns, count: k.columns)
                 }
-                let highest = scores.max() ?? 0
-                for key in scores.indices { scores[key] = expf(scores[key] - highest) }
-                let sum = scores.reduce(0, +)
-                for channel in plane..<plane + size {
-                    var total: Float = 0
-                    for key in scores.indices {
-                        total += scores[key] * v.values[channel * v.columns + key]
-                    }
-                    joined.values[channel * columns + query] = total / sum
+            }
+            for channel in 0..<size {
+                for query in 0..<columns {
+                    joined.values[(first + channel) * columns + query] =
+                        means[query * size + channel]
                 }
             }
         }
         return joined
+    }
+
+    /// Some channels, from one of all batch items on.
+    private func head(_ first: Int, _ size: Int) -> Grid {
+        Grid(channels: size, columns: columns) { values[(first + $0) * columns + $1] }
     }
 
     /// Rotary positions: pair i of each head turns by column · frequencies[i].
