@@ -158,7 +158,7 @@ public func sd_trace(
             chunkSeconds: chunk_seconds == 0 ? nil : chunk_seconds, model: opened, on: backend,
             cancellation: token)
         _ = try trace.run(
-            patterns, on: opened.network(on: backend), model: opened, cancellation: token
+            patterns, of: opened, on: backend, cancellation: token
         ) { tensor in
             let shape = tensor.shape.map(Int64.init)
             if callback(context, tensor.name, shape, Int32(shape.count), tensor.values) != 0 {

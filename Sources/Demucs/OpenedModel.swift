@@ -141,12 +141,18 @@ package struct OpenedModel: Sendable {
 
     /// Loads a member's network.
     ///
+    /// - Parameter replacements: tensors that replace stored ones of the same shape.
     /// - Throws: `WeightsError`.
     package func network(
-        ofMember index: Int = 0, on backend: Backend
+        ofMember index: Int = 0, replacing replacements: ParameterReader.Replacements = .init(),
+        on backend: Backend
     ) throws -> ModelNetwork {
-        try configurations[index].network(checkpoints[index].parameters(), on: backend)
+        try configurations[index].network(
+            checkpoints[index].parameters(replacing: replacements), on: backend)
     }
+
+    /// The names of the first member's parameters in the state dict.
+    package var parameterNames: [String] { checkpoints[0].tensors.map(\.name) }
 
     /// Loads the networks of the members that run; `nil` for the other members.
     ///

@@ -33,17 +33,19 @@ package struct CrossTransformerEncoder: Sendable {
         let (backend, probe) = (pass.backend, pass.probe)
         var (x, xt) = (spectrogram, waveform)
         let times = x.shape[0] / freqs
-        let positions = positions(freqs: freqs, times: times, length: xt.shape[0], on: backend)
-        probe?(
-            "pos_emb_2d", .tokens,
-            backend.tensor(x.shape, byFreqAndTime(freqs: freqs, times: times)))
-        probe?("norm_in", .tokens, embed(x, normIn, nil, on: backend))
-        x = embed(x, normIn, positions.spectrogram, on: backend)
-        probe?(
-            "pos_emb", .tokens,
-            backend.tensor(xt.shape, byTime(length: xt.shape[0])))
-        probe?("norm_in_t", .tokens, embed(xt, normInTime, nil, on: backend))
-        xt = embed(xt, normInTime, positions.waveform, on: backend)
+        if let probe {
+            x = embed(
+                x, normIn, byFreqAndTime(freqs: freqs, times: times), suffixes: ("_2d", ""), probe,
+                on: backend)
+            xt = embed(
+                xt, normInTime, byTime(length: xt.shape[0]), suffixes: ("", "_t"), probe,
+                on: backend)
+        } else {
+            let positions = positions(
+                freqs: freqs, times: times, length: xt.shape[0], on: backend)
+            x = embed(x, normIn, positions.spectrogram, on: backend)
+            xt = embed(xt, normInTime, positions.waveform, on: backend)
+        }
 
         for (index, (layer, layerTime)) in zip(layers, layersTime).enumerated() {
             let (own, time) = (pass.scope("layers.\(index)"), pass.scope("layers_t.\(index)"))
@@ -93,6 +95,21 @@ package struct CrossTransformerEncoder: Sendable {
     private func byTime(length: Int) -> [Float] {
         PositionalEmbedding.oneDimensional(
             length: length, channels: channels, maxPeriod: maxPeriod)
+    }
+
+    /// The same with a probe, which takes the positions before they are weighted.
+    private func embed(
+        _ x: Tensor, _ norm: LayerNorm, _ positions: [Float],
+        suffixes: (positions: String, norm: String), _ probe: Probe, on backend: Backend
+    ) -> Tensor {
+        let positions = backend.tensor(x.shape, positions)
+        probe("pos_emb" + suffixes.positions, .tokens, positions)
+        let result = embed(x, norm, nil, on: backend)
+        probe("norm_in" + suffixes.norm, .tokens, result)
+        for index in 0..<result.count {
+            result.pointer[index] += positionWeight * positions.pointer[index]
+        }
+        return withExtendedLifetime(positions) { result }
     }
 
     /// norm(x) + positions, or norm(x) alone.

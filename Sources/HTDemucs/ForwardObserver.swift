@@ -74,10 +74,10 @@ package enum NetworkBlock: Hashable, Sendable, CustomStringConvertible {
 }
 
 /// Takes intermediate values out of a forward pass, under the reference's names of the modules that
-/// computed them.
+/// computed them, and may change them: like a forward hook on the module.
 ///
-/// A pass without a probe does no extra work. Fused layers never store some values; if the probe
-/// wants them, they are computed again, apart from the pass.
+/// A pass without a probe fuses layers and does no extra work; with one, every layer stores its
+/// values.
 package struct Probe {
     /// The layout of a tensor here and in the reference.
     package enum Layout: Sendable {
@@ -107,8 +107,9 @@ package struct Probe {
     /// - Parameters:
     ///   - module: the module whose values these are; "" for the whole network.
     ///   - isWanted: whether to take the value of a name.
-    ///   - take: called with each wanted value, in the order of computation. It must read the
-    ///     tensor before it returns, because the pass changes the tensor afterwards.
+    ///   - take: called with each wanted value, in the order of computation. The pass goes on with
+    ///     what it leaves in the tensor. It must read the tensor before it returns, because the pass
+    ///     changes the tensor afterwards.
     package init(
         module: String = "", isWanted: @escaping (_ name: String) -> Bool,
         take: @escaping (_ name: String, _ x: Tensor, _ layout: Layout) -> Void
@@ -133,14 +134,18 @@ package struct Probe {
     }
 
     /// Runs a part of the module that adds a residual to x in place. In the reference the part's
-    /// output is the residual, which the probe takes.
+    /// output is the residual, which the probe takes and may change.
     package func residual(
         _ name: String, _ layout: Layout, of x: Tensor, on backend: Backend, _ run: () -> Void
     ) {
         let before = wants(name) ? x.floats : nil
         run()
-        if let before {
-            self(name, layout, backend.tensor(x.shape, zip(x.floats, before).map(-)))
+        guard let before else { return }
+        let plain = zip(x.floats, before).map(-)
+        let residual = backend.tensor(x.shape, plain)
+        self(name, layout, residual)
+        for (index, value) in residual.floats.enumerated() where value != plain[index] {
+            x.pointer[index] = before[index] + value
         }
     }
 

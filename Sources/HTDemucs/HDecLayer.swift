@@ -47,15 +47,17 @@ package struct HDecLayer: Sendable {
         if let body { x = rewritten(x, body, in: pass) }
         let y = x
         let whole = convTranspose.outputLength(isFrequency ? y.shape[0] : y.shape[1])
-        probe?("conv_tr", layout, transpose(y, keeping: 0..<whole, activates: false, on: backend))
         let kept = padding..<(isFrequency ? whole - padding : min(whole, padding + length))
         // A probe takes the output before the skip is added.
         let fused = probe == nil ? nextSkip : nil
         let output: Tensor
-        if let norm2 {
-            // The norm's statistics include the ends that are cropped.
+        if norm2 != nil || probe != nil {
+            // The norm's statistics, and what a probe takes, include the ends that are cropped.
             let uncropped = transpose(y, keeping: 0..<whole, activates: false, on: backend)
-            let affine = norm2.affine(normalizing: uncropped, on: backend)
+            probe?("conv_tr", layout, uncropped)
+            let affine =
+                norm2?.affine(normalizing: uncropped, on: backend)
+                ?? .identity(convTranspose.outputs, on: backend)
             output = crop(uncropped, to: kept, affine, skip: fused, on: backend)
         } else {
             output = transpose(
@@ -69,12 +71,11 @@ package struct HDecLayer: Sendable {
     }
 
     private func rewritten(_ x: Tensor, _ body: Body, in pass: ForwardPass) -> Tensor {
-        let (backend, probe) = (pass.backend, pass.probe)
-        guard isFrequency, body.rewrite.norm == nil, probe == nil, let dconv = body.dconv,
+        let backend = pass.backend
+        guard isFrequency, body.rewrite.norm == nil, pass.probe == nil, let dconv = body.dconv,
             dconv.isFusible
         else {
-            probe?("rewrite", layout, body.rewrite.convolve(x, on: backend))
-            let y = body.rewrite(x, on: backend)
+            let y = body.rewrite(x, layout, in: pass)
             body.dconv?(y, layout: layout, in: pass)
             return y
         }

@@ -42,14 +42,20 @@ package struct HEncLayer: Sendable {
     ) -> Tensor {
         let (backend, probe) = (pass.backend, pass.probe)
         if inject == nil, probe == nil, let body, body.isFusible {
-            return x.shape[0] > 1 ? rows(x, body, on: backend) : signal(x, body, on: backend)
+            return x.shape[0] > 1 ? rows(x, body, on: backend) : signal(x, body, in: pass)
         }
-        probe?("conv", layout, convolve(x, inject: nil, activates: false, on: backend))
+        // A probe takes the convolution's output as it is.
+        let isFused = probe == nil
         let activates = body != nil && body?.norm1 == nil
-        var y = convolve(x, inject: inject, activates: activates, on: backend)
+        var y = convolve(
+            x, inject: isFused ? inject : nil, activates: isFused && activates, on: backend)
+        if let probe {
+            probe("conv", layout, y)
+            if let inject { backend.add(inject, to: y, 0..<y.count) }
+        }
         if let body {
-            if let norm1 = body.norm1 {
-                let affine = norm1.affine(normalizing: y, on: backend)
+            let affine = body.norm1?.affine(normalizing: y, on: backend)
+            if let affine = isFused ? affine : affine ?? .identity(conv.outputs, on: backend) {
                 backend.forEachTile(
                     of: y.count / conv.outputs, longest: Tiling.signalRows
                 ) { range in
@@ -59,18 +65,18 @@ package struct HEncLayer: Sendable {
                 }
             }
             body.dconv?(y, layout: layout, in: pass)
-            probe?("rewrite", layout, body.rewrite.convolve(y, on: backend))
-            y = body.rewrite(y, on: backend)
+            y = body.rewrite(y, layout, in: pass)
         }
         probe?.output(layout, y)
         return y
     }
 
     /// The layer on a waveform: the gate follows DConv on each tile while it is in the cache.
-    private func signal(_ x: Tensor, _ body: Body, on backend: Backend) -> Tensor {
+    private func signal(_ x: Tensor, _ body: Body, in pass: ForwardPass) -> Tensor {
+        let backend = pass.backend
         let y = convolve(x, inject: nil, activates: true, on: backend)
         guard let dconv = body.dconv, !dconv.layers.isEmpty else {
-            return body.rewrite(y, on: backend)
+            return body.rewrite(y, layout, in: pass)
         }
         let times = y.shape[1]
         let result = backend.tensor(y.shape)

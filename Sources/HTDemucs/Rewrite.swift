@@ -13,8 +13,12 @@ struct Rewrite: Sendable {
     let bias: ChannelAffine
     let norm: GroupNorm?
 
-    func callAsFunction(_ x: Tensor, on backend: Backend) -> Tensor {
-        if let norm { return normed(x, norm, on: backend) }
+    /// - Parameters:
+    ///   - layout: that of x for the probe, which takes the convolution's output as `rewrite`.
+    ///   - pass: in the scope of the layer.
+    func callAsFunction(_ x: Tensor, _ layout: Probe.Layout, in pass: ForwardPass) -> Tensor {
+        let backend = pass.backend
+        if norm != nil || pass.probe != nil { return unfused(x, layout, in: pass) }
         let (freqs, times) = (x.shape[0], x.shape[1])
         let result = backend.tensor(Shape(freqs, times, channels))
         let (groups, tiling) = (conv.rowGroups(freqs), Self.tiling(times))
@@ -73,12 +77,16 @@ struct Rewrite: Sendable {
         }
     }
 
-    /// The version with a norm, whose statistics need all values before the gate can start.
-    private func normed(_ x: Tensor, _ norm: GroupNorm, on backend: Backend) -> Tensor {
+    /// The version with all values before the gate: for a norm's statistics, or a probe.
+    private func unfused(_ x: Tensor, _ layout: Probe.Layout, in pass: ForwardPass) -> Tensor {
+        let backend = pass.backend
         let (freqs, times) = (x.shape[0], x.shape[1])
         let result = backend.tensor(Shape(freqs, times, channels))
         let wide = convolve(x, on: backend)
-        let affine = norm.affine(normalizing: wide, on: backend)
+        pass.probe?("rewrite", layout, wide)
+        let affine =
+            norm?.affine(normalizing: wide, on: backend)
+            ?? .identity(conv.outputs, on: backend)
         backend.forEachTile(of: freqs * times, longest: Tiling.signalRows) { range in
             backend.kernels.f32_affine_glu(
                 range.count, channels, affine.scale.pointer, affine.shift.pointer,
@@ -89,7 +97,7 @@ struct Rewrite: Sendable {
     }
 
     /// The convolution with its bias, without norm and gate: `[freq, time, 2 · channels]`.
-    func convolve(_ x: Tensor, on backend: Backend) -> Tensor {
+    private func convolve(_ x: Tensor, on backend: Backend) -> Tensor {
         let (freqs, times) = (x.shape[0], x.shape[1])
         let (groups, tiling) = (conv.rowGroups(freqs), Self.tiling(times))
         let outputs = conv.outputs

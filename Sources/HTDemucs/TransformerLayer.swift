@@ -72,9 +72,24 @@ package struct TransformerLayer: Sendable {
     ) {
         let (backend, probe) = (pass.backend, pass.probe)
         let part = isCross ? "cross_attn" : "self_attn"
-        if let probe { trace(probe.scope(part), queries, keysValues, on: backend) }
+        let heads =
+            probe.map { weights(of: $0.scope(part), queries, keysValues, on: backend) } ?? []
+        let keptKeysValues = heads.isEmpty ? nil : keysValues
         let attended = attention.attend(consume queries, consume keysValues, on: backend)
-        probe?(part, .tokens, attention.output(attended, on: backend))
+        if let keptKeysValues {
+            for (head, weights) in heads {
+                attention.attend(weights, head, keptKeysValues, into: attended, on: backend)
+            }
+        }
+        // A probe takes the projection with its bias; else both are added while in the cache.
+        let projected = probe.map { probe in
+            let projected = attention.output(attended, on: backend)
+            probe(part, .tokens, projected)
+            let gamma = ChannelAffine(
+                scale: gamma1.scale.floats,
+                shift: [Float](repeating: 0, count: gamma1.channels), on: backend)
+            return (values: projected, gamma: gamma)
+        }
         let channels = attention.channels
         let tiling = Tiling(x.shape[0], longest: Tiling.tokenRows)
         // Not a power of two: such rows would compete for the same sets of the cache.
@@ -86,10 +101,15 @@ package struct TransformerLayer: Sendable {
             let tokens = x.pointer + range.lowerBound * channels
             let narrow = scratch
             let wide = scratch + tiling.length * channels
-            attention.output.weight.multiply(
-                rows: rows, attended.pointer + range.lowerBound * channels, lda: channels,
-                into: narrow, ldc: channels, on: backend)
-            add(gamma1, rows, narrow, to: tokens, on: backend)
+            if let projected {
+                let source = projected.values.pointer + range.lowerBound * channels
+                add(projected.gamma, rows, source, to: tokens, on: backend)
+            } else {
+                attention.output.weight.multiply(
+                    rows: rows, attended.pointer + range.lowerBound * channels, lda: channels,
+                    into: narrow, ldc: channels, on: backend)
+                add(gamma1, rows, narrow, to: tokens, on: backend)
+            }
 
             let normalised = linear1.weight.operand(in: narrow, ld: channels)
             feedForwardNorm.normalise(rows: rows, tokens, into: normalised, on: backend)
@@ -106,14 +126,14 @@ package struct TransformerLayer: Sendable {
         probe?.output(.tokens, x)
     }
 
-    /// Gives the probe the attention weights of the heads that it wants.
-    private func trace(
-        _ probe: Probe, _ queries: Tensor, _ keysValues: Tensor, on backend: Backend
-    ) {
-        for head in 0..<attention.heads {
-            probe(
-                "weights.\(head)", .tokens,
-                attention.weights(head, queries, keysValues, on: backend))
+    /// The attention weights of the heads that the probe wants, as it leaves them.
+    private func weights(
+        of probe: Probe, _ queries: Tensor, _ keysValues: Tensor, on backend: Backend
+    ) -> [(head: Int, weights: Tensor)] {
+        (0..<attention.heads).filter { probe.wants("weights.\($0)") }.map { head in
+            let weights = attention.weights(head, queries, keysValues, on: backend)
+            probe("weights.\(head)", .tokens, weights)
+            return (head, weights)
         }
     }
 

@@ -26,6 +26,11 @@ package struct ChannelAffine: Sendable {
         self.init(scale: Array(repeating: 1, count: bias.count), shift: bias, on: backend)
     }
 
+    /// Changes nothing, for kernels that apply another function after it.
+    package static func identity(_ channels: Int, on backend: Backend) -> ChannelAffine {
+        ChannelAffine(bias: [Float](repeating: 0, count: channels), on: backend)
+    }
+
     package var channels: Int { scale.count }
 
     /// x · scale + shift, or GELU of it, on the calling thread.

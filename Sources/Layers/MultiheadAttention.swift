@@ -90,7 +90,7 @@ package struct MultiheadAttention: Sendable {
     /// The attention weights of one head, softmax(Q·Kᵀ / √d), one row for each query. Every row
     /// sums to one.
     ///
-    /// `attend` never stores these weights; they are computed separately, in float32, for a trace.
+    /// `attend` never stores these weights; they are computed separately, in float32, for a probe.
     ///
     /// - Parameters:
     ///   - queries: `[tokens, channels]`, projected.
@@ -123,6 +123,29 @@ package struct MultiheadAttention: Sendable {
             for other in 0..<others { row[other] /= sum }
         }
         return result
+    }
+
+    /// Attention of one head with given weights.
+    ///
+    /// - Parameters:
+    ///   - weights: `[tokens, others]`
+    ///   - keysValues: `[others, 2 · channels]`, projected: keys, then values.
+    ///   - attended: `[tokens, channels]`, of which the head's channels change.
+    package func attend(
+        _ weights: Tensor, _ head: Int, _ keysValues: Tensor, into attended: Tensor,
+        on backend: Backend
+    ) {
+        let size = channels / heads
+        let others = keysValues.shape[0]
+        backend.parallelFor(weights.shape[0]) { token in
+            let row = attended.pointer + token * channels + head * size
+            row.update(repeating: 0, count: size)
+            for other in 0..<others {
+                let weight = weights.pointer[token * others + other]
+                let value = keysValues.pointer + (2 * other + 1) * channels + head * size
+                for channel in 0..<size { row[channel] += weight * value[channel] }
+            }
+        }
     }
 
     /// The keys and values of all heads as packed operands.

@@ -43,6 +43,29 @@ package struct NamedTensor: Sendable, Equatable {
         }
     }
 
+    /// Writes the values to the tensor that they were taken from.
+    func write(to x: Tensor, _ layout: Probe.Layout) {
+        let engine: NamedTensor =
+            switch layout {
+            case .spectrogram: NamedTensor(name, shape, values, permuted: [1, 2, 0])
+            case .rows: NamedTensor(name, shape, values, permuted: [0, 2, 1])
+            case .waveform: NamedTensor(name, shape, values, permuted: [1, 0])
+            case .tokens: self
+            case .bandSequences: NamedTensor(name, shape, values, permuted: [1, 0, 2])
+            case .complexNumbers:
+                NamedTensor(
+                    name, [x.shape[0], shape[0] / x.shape[0], x.shape[1], 2], values,
+                    permuted: [0, 2, 1, 3])
+            case .positions(let freqs):
+                NamedTensor(
+                    name, [shape[0], freqs, shape[1] / freqs], values, permuted: [2, 1, 0])
+            }
+        engine.values.withUnsafeBufferPointer {
+            x.pointer.update(from: $0.baseAddress!, count: $0.count)
+        }
+        withExtendedLifetime(x) {}
+    }
+
     /// Dimension `i` of the result is dimension `order[i]` of `shape`.
     ///
     /// PyTorch: `torch.Tensor.permute(order).contiguous()`.

@@ -5,6 +5,7 @@ import Demucs
 import HTDemucs
 import System
 import Tensor
+import WeightsLoader
 
 /// Writes the intermediate values of the network for one chunk, under the reference's names.
 ///
@@ -18,6 +19,8 @@ package struct Trace {
     private let x: NamedTensor?
     private let origin: String
     package let warnings: [AudioWarning]
+    /// Changes of values and weights.
+    package var edits: [Edit] = []
 
     /// A trace for inputs of the core.
     ///
@@ -120,18 +123,16 @@ package struct Trace {
     ///
     /// - Parameter attention: heads whose attention weights are written too, `[tokens, others]`.
     /// - Returns: the names of the values written.
-    /// - Throws: ``PortingError``, for example `noMatch`; `CancellationError`.
+    /// - Throws: ``PortingError``, for example `noMatch`; `WeightsError`; `CancellationError`.
     package func write(
-        _ patterns: [NamePattern], attention: [AttentionHead] = [],
-        of network: ModelNetwork, model: OpenedModel, to path: String,
-        cancellation: CancellationToken
+        _ patterns: [NamePattern], attention: [AttentionHead] = [], of model: OpenedModel,
+        on backend: Backend, to path: String, cancellation: CancellationToken
     ) throws -> [String] {
         let writer = try TraceWriter(
             path,
             metadata: ["source": origin, "model": model.name, "model_sha256": model.checksum])
         try run(
-            patterns, attention: attention, on: network, model: model,
-            cancellation: cancellation,
+            patterns, attention: attention, of: model, on: backend, cancellation: cancellation,
             sink: { tensor throws(PortingError) in try writer.append(tensor) })
         try writer.finish()
         return writer.names
@@ -143,71 +144,75 @@ package struct Trace {
     /// - Parameters:
     ///   - attention: heads whose attention weights are passed too.
     ///   - sink: called with each value; stops the trace by throwing.
-    /// - Throws: ``PortingError``, for example `noMatch`; `CancellationError`.
+    /// - Throws: ``PortingError``, for example `noMatch`; `WeightsError`; `CancellationError`.
     package func run(
-        _ patterns: [NamePattern], attention: [AttentionHead] = [],
-        on network: ModelNetwork, model: OpenedModel, cancellation: CancellationToken,
+        _ patterns: [NamePattern], attention: [AttentionHead] = [], of model: OpenedModel,
+        on backend: Backend, cancellation: CancellationToken,
         sink: @escaping (NamedTensor) throws(PortingError) -> Void
     ) throws {
-        let observer = TraceObserver(patterns, attention, cancellation, sink)
-        try observer.give("mix", input)
-        guard let x, let network = network.hybrid else {
-            try giveStems(of: network, to: observer)
+        let observer = TraceObserver(patterns, attention, edits, cancellation, sink)
+        let network = try model.network(replacing: observer.weights(of: model), on: backend)
+        let input = try observer.give("mix", input)
+        guard var x, let network = network.hybrid else {
+            let mix = network.backend.tensor(Array(input.shape.dropFirst()), input.values)
+            let stems = try observer.watch { try network.forward(mix, observer: observer) }
+            _ = try observer.give(
+                "final", NamedTensor("final", [1] + Array(stems.shape), stems.floats))
             return try observer.finish()
         }
         let configuration = try model.configuration
-        try observer.give("mag", x)
+        x = try observer.give("mag", x)
         let spectrogram = configuration.spectrogram(on: network.backend)
         let (mix, z) = spectrogram.engineInputs(input, x)
         let core = try observer.watch { try network.core(mix, z, observer: observer) }
-        let outputs = spectrogram.outputs(
-            core.x, core.xt, sources: configuration.arguments.sources.count)
-        for output in outputs { try observer.give(output.name, output) }
+        let outputs = try spectrogram.outputs(
+            core.x, core.xt, sources: configuration.arguments.sources.count
+        ).map { try observer.give($0.name, $0) }
         var stems = outputs[1]
         stems.values = spectrogram.stems(outputs[0], outputs[1])
-        try observer.give("final", stems)
+        _ = try observer.give("final", stems)
         try observer.finish()
-    }
-
-    /// Runs a model without a core, and passes on its stems as `final`.
-    private func giveStems(of network: ModelNetwork, to observer: TraceObserver) throws {
-        let mix = network.backend.tensor(Array(input.shape.dropFirst()), input.values)
-        let stems = try observer.watch { try network.forward(mix, observer: observer) }
-        try observer.give("final", NamedTensor("final", [1] + Array(stems.shape), stems.floats))
     }
 }
 
-/// Passes the values that match a pattern to a sink.
+/// Makes the edits of values, and passes those that match a pattern to a sink.
 private final class TraceObserver: ForwardObserver {
     private let patterns: [NamePattern]
     private let attention: [AttentionHead]
+    private let edits: [Edit]
     private let cancellation: CancellationToken
     private let sink: (NamedTensor) throws(PortingError) -> Void
-    /// The names of all values, for the error if none matches.
+    /// The names of all values and of the parameters, for errors.
     private var names: [String] = []
+    private var parameters: [String] = []
     private var hasGiven = false
     /// An error of the probe, which can't throw.
     private var failure: PortingError?
 
     init(
-        _ patterns: [NamePattern], _ attention: [AttentionHead],
+        _ patterns: [NamePattern], _ attention: [AttentionHead], _ edits: [Edit],
         _ cancellation: CancellationToken,
         _ sink: @escaping (NamedTensor) throws(PortingError) -> Void
     ) {
         self.patterns = patterns
         self.attention = attention
+        self.edits = edits
         self.cancellation = cancellation
         self.sink = sink
     }
 
     var probe: Probe? {
         Probe(
-            isWanted: {
-                self.failure == nil && !self.cancellation.isCancelled && self.wants($0)
+            isWanted: { name in
+                let isWanted = self.wants(name)
+                return self.failure == nil && !self.cancellation.isCancelled
+                    && (isWanted || self.edits.contains { $0.matches(name) })
             },
             take: { name, x, layout in
+                var tensor = NamedTensor(name, x, layout)
                 do throws(PortingError) {
-                    try self.sink(NamedTensor(name, x, layout))
+                    if try self.edits.apply(to: &tensor) { tensor.write(to: x, layout) }
+                    if self.wants(name) { try self.sink(tensor) }
                 } catch {
                     self.failure = error
                 }
@@ -232,26 +237,48 @@ private final class TraceObserver: ForwardObserver {
         try cancellation.check()
     }
 
-    /// Passes on a value if its name matches, without its batch dimension.
-    func give(_ name: String, _ tensor: NamedTensor) throws {
+    /// Edits a value with a batch dimension, and passes it on without that if its name matches.
+    ///
+    /// - Returns: the value with its batch dimension.
+    func give(_ name: String, _ tensor: NamedTensor) throws -> NamedTensor {
         try check()
-        if wants(name) {
-            try sink(NamedTensor(name, Array(tensor.shape.dropFirst()), tensor.values))
-        }
+        var given = NamedTensor(name, Array(tensor.shape.dropFirst()), tensor.values)
+        _ = try edits.apply(to: &given)
+        if wants(name) { try sink(given) }
+        return NamedTensor(tensor.name, tensor.shape, given.values)
     }
 
-    /// - Throws: ``PortingError`` if no name matched; `CancellationError`.
+    /// The parameters that edits change.
+    ///
+    /// - Throws: `WeightsError` for weights that are no floats.
+    func weights(of model: OpenedModel) throws -> ParameterReader.Replacements {
+        var replacements = ParameterReader.Replacements()
+        if edits.isEmpty { return replacements }
+        parameters = model.parameterNames
+        for name in parameters where edits.contains(where: { $0.matches(name) }) {
+            guard let (shape, values) = try model.parameter(named: name) else { continue }
+            var tensor = NamedTensor(name, shape, values)
+            _ = try edits.apply(to: &tensor)
+            replacements.floats[name] = tensor.values
+        }
+        return replacements
+    }
+
+    /// - Throws: ``PortingError`` if no name matched a pattern or an edit; `CancellationError`.
     func finish() throws {
         if !hasGiven { throw PortingError.noMatch(patterns: patterns, names: names) }
+        for edit in edits where !(names + parameters).contains(where: edit.matches) {
+            throw PortingError.noMatch(patterns: [edit.pattern], names: names + parameters)
+        }
         try check()
     }
 
     private func wants(_ name: String) -> Bool {
         let isWanted: Bool
+        names.append(name)
         if AttentionHead.isName(name) {
             isWanted = attention.contains { $0.matches(name) }
         } else {
-            names.append(name)
             isWanted = patterns.contains { $0.matches(name) }
         }
         hasGiven = hasGiven || isWanted

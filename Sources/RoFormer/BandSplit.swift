@@ -12,9 +12,14 @@ struct BandSplit: Sendable {
     /// `to_features.{band}`
     let bands: [(norm: RMSNorm, linear: Linear)]
 
-    /// - Parameter spectrogram: `[freq, time, 2 · channel]`
+    /// - Parameters:
+    ///   - spectrogram: `[freq, time, 2 · channel]`
+    ///   - numbers: those of the bands, `[frame, numbers of all bands]`, in place of the
+    ///     spectrogram's; nil for these.
     /// - Returns: `[frame, band, channel]`
-    func callAsFunction(_ spectrogram: Tensor, on backend: Backend) -> Tensor {
+    func callAsFunction(
+        _ spectrogram: Tensor, numbers given: Tensor? = nil, on backend: Backend
+    ) -> Tensor {
         let (frames, numbers) = (spectrogram.shape[1], spectrogram.shape[2])
         let channels = bands[0].linear.outputs
         let tokens = backend.tensor(Shape(frames, bands.count, channels))
@@ -26,7 +31,14 @@ struct BandSplit: Sendable {
             let (band, range) = (index / tiling.tiles, tiling[index % tiling.tiles])
             let (norm, linear) = bands[band]
             let gathered = scratch + tiling.length * widest
-            for (place, bin) in layout.bands[band].enumerated() {
+            if let given {
+                let first = bands[..<band].reduce(0) { $0 + $1.linear.inputs }
+                for (row, frame) in range.enumerated() {
+                    (gathered + row * linear.inputs).update(
+                        from: given.pointer + frame * given.shape[1] + first, count: linear.inputs)
+                }
+            }
+            for (place, bin) in layout.bands[band].enumerated() where given == nil {
                 let row = spectrogram.pointer + (bin * frames + range.lowerBound) * numbers
                 for frame in 0..<range.count {
                     (gathered + frame * linear.inputs + place * numbers).update(
@@ -41,7 +53,7 @@ struct BandSplit: Sendable {
                 into: tokens.pointer + (range.lowerBound * bands.count + band) * channels,
                 ldc: bands.count * channels, on: backend)
         }
-        return withExtendedLifetime(spectrogram) { tokens }
+        return withExtendedLifetime((spectrogram, given)) { tokens }
     }
 
     /// The numbers of the bands, which are normalised each: the bands' bins, one band after the other.

@@ -43,8 +43,12 @@ package struct RoFormer: Sendable {
         probe?("stft_repr", .complexNumbers, z)
         try observer.completed(.stft)
 
-        probe?("x", .tokens, bandSplit.numbers(z, on: backend))
-        let x = bandSplit(z, on: backend)  // [frame, band, channel]
+        let numbers = probe.map { probe in
+            let numbers = bandSplit.numbers(z, on: backend)
+            probe("x", .tokens, numbers)
+            return numbers
+        }
+        let x = bandSplit(z, numbers: numbers, on: backend)  // [frame, band, channel]
         probe?("band_split", .tokens, x)
         try observer.completed(.bandSplit)
         let (frames, bands) = (x.shape[0], x.shape[1])

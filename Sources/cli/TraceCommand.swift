@@ -14,6 +14,11 @@ extension Option {
         help: "Also write the attention weights of this head of a layer of the transformer, "
             + "layers.0:0 or layers_t.1:3, [tokens, tokens read]; several are separated by commas. "
             + "(default: none)")
+    static let edit = Option(
+        "edit", value: "name=change",
+        help: "Change a value or a parameter before the network goes on: zero, set:X, scale:K, "
+            + "quantise:BITS, permute:AXIS (in a random order) or permute:AXIS:I,J,…; the name may "
+            + "have * and ?. Can be repeated.")
 }
 
 enum TraceCommand {
@@ -24,12 +29,15 @@ enum TraceCommand {
         operand: "track",
         operandHelp: "An audio file, or a chunk of 'tensors prepare': <folder>/chunk-00000.",
         options: [
-            .outFile, .only, .attention, .start, .chunk, .portedName, .repo, .offline, .precision,
+            .outFile, .only, .attention, .edit, .start, .chunk, .portedName, .repo, .offline,
+            .precision,
             .threads,
         ] + Option.common,
         examples: [
             "swift-demucs trace song.flac -n demo --chunk 1 --only 'encoder.*' -o trace.safetensors":
                 "Outputs of the spectrogram's encoder layers for the first second.",
+            "swift-demucs trace song.flac -n demo --chunk 1 --only final --edit tdecoder.3=zero "
+                + "-o edited.safetensors": "The stems without the waveform branch.",
             "swift-demucs trace song.flac -n demo --chunk 1 --only final --attention layers.0:2 "
                 + "-o trace.safetensors":
                 "The stems, and which tokens the third head of the first layer reads.",
@@ -45,6 +53,12 @@ enum TraceCommand {
         if isChunk, let option = [.chunk, .start].first(where: arguments.has) {
             throw .onlyFor(option, "audio files")
         }
+        var edits: [Edit] = []
+        for text in arguments.values(.edit) {
+            do { edits.append(try Edit(text)) } catch {
+                throw .invalidValue(.edit, value: text, allowed: Edit.forms)
+            }
+        }
         return call.run {
             // Opens the track before the model, which may have to be downloaded.
             let audio = isChunk ? nil : try call.track(track)
@@ -55,16 +69,17 @@ enum TraceCommand {
             }
             let backend = try call.backend(
                 precision.precision(isQuantized: model.isQuantized))
-            let trace =
+            var trace =
                 try audio.map {
                     try Trace(
                         $0, startSeconds: start ?? 0, chunkSeconds: seconds, model: model,
                         on: backend, cancellation: call.cancellation)
                 } ?? Trace(chunk: track, model: model)
             for warning in trace.warnings { console.warning("\(warning)") }
+            trace.edits = edits
             let names = try trace.write(
-                call.patterns, attention: heads ?? [], of: model.network(on: backend),
-                model: model, to: out, cancellation: call.cancellation)
+                call.patterns, attention: heads ?? [], of: model, on: backend, to: out,
+                cancellation: call.cancellation)
             console.status("\(names.count) \(names.count == 1 ? "tensor" : "tensors")")
             console.result(out)
         }

@@ -28,7 +28,7 @@ import Testing
             input: NamedTensor("input", [1] + fixture.shape("mix"), fixture.floats("mix")),
             x: NamedTensor("x", [1] + fixture.shape(mag), fixture.floats(mag)), origin: "fixture"
         ).write(
-            [NamePattern(only)], of: model.network(on: backend), model: model, to: path,
+            [NamePattern(only)], of: model, on: backend, to: path,
             cancellation: CancellationToken())
         return try TensorCollection(path)
     }
@@ -83,7 +83,7 @@ import Testing
             input: NamedTensor("mix", [1] + golden.shape("mix"), golden.floats("mix")), x: nil,
             origin: "fixture"
         ).write(
-            [NamePattern("*")], of: model.network(on: backend), model: model, to: path,
+            [NamePattern("*")], of: model, on: backend, to: path,
             cancellation: CancellationToken())
         return try TensorCollection(path)
     }
@@ -147,7 +147,7 @@ import Testing
             origin: "fixture"
         ).write(
             [], attention: AttentionHead.list("layers.0:1", of: model),
-            of: model.network(on: backend), model: model, to: folder.path("weights.safetensors"),
+            of: model, on: backend, to: folder.path("weights.safetensors"),
             cancellation: CancellationToken())
         #expect(names == ["crosstransformer.layers.0.cross_attn.weights.1"])
     }
@@ -163,7 +163,7 @@ import Testing
         ).write(
             [NamePattern("crosstransformer.norm_in*")],
             attention: AttentionHead.list("layers.0:1,layers_t.1:0", of: model),
-            of: model.network(on: backend), model: model, to: path,
+            of: model, on: backend, to: path,
             cancellation: CancellationToken())
         let heads = [
             "crosstransformer.layers.0.cross_attn.weights.1",

@@ -1,0 +1,144 @@
+// Changes of values and weights of a network, to measure and to hear what they do.
+
+import System
+import Tensor
+import Tracks
+
+/// A change of a value inside a network, or of a parameter: `tdecoder.3=zero`.
+///
+/// Of a value it does what a forward hook on the module does in PyTorch: the pass goes on with the
+/// changed value.
+package struct Edit: Sendable, Equatable {
+    package let pattern: NamePattern
+    package let change: Change
+
+    package enum Change: Sendable, Equatable {
+        /// Every element becomes a number.
+        case set(Float)
+        case scale(Float)
+        /// The indices of an axis in another order; nil for that of Python's
+        /// `random.Random(0).shuffle`.
+        case permute(axis: Int, order: [Int]?)
+        /// Rounded to integers of `bits` bits, symmetrically, with a scale for each index of the
+        /// first axis, or one for a vector.
+        case quantise(bits: Int)
+    }
+
+    package static let forms =
+        "NAME=zero, NAME=set:X, NAME=scale:K, NAME=permute:AXIS, NAME=permute:AXIS:I,J,… or "
+        + "NAME=quantise:BITS with 2 to 16 bits"
+
+    /// Reads an edit.
+    ///
+    /// - Throws: ``PortingError/invalidOption(name:value:allowed:)``.
+    package init(_ text: String) throws(PortingError) {
+        let invalid = PortingError.invalidOption(name: "edit", value: text, allowed: Self.forms)
+        let parts = text.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+        guard parts.count == 2, !parts[0].isEmpty else { throw invalid }
+        pattern = NamePattern(String(parts[0]))
+        let words = parts[1].split(separator: ":", omittingEmptySubsequences: false).map(
+            String.init)
+        let number = words.count == 2 ? Float(words[1]).flatMap { $0.isFinite ? $0 : nil } : nil
+        switch (words[0], number) {
+        case ("zero", nil) where words.count == 1: change = .set(0)
+        case ("set", let number?): change = .set(number)
+        case ("scale", let number?): change = .scale(number)
+        case ("quantise", _):
+            guard words.count == 2, let bits = Int(words[1]), (2...16).contains(bits) else {
+                throw invalid
+            }
+            change = .quantise(bits: bits)
+        case ("permute", _):
+            guard words.count == 2 || words.count == 3, let axis = Int(words[1]), axis >= 0 else {
+                throw invalid
+            }
+            var order: [Int]?
+            if words.count == 3 {
+                let places = words[2].split(separator: ",", omittingEmptySubsequences: false)
+                order = places.compactMap { Int($0) }
+                guard order?.count == places.count else { throw invalid }
+            }
+            change = .permute(axis: axis, order: order)
+        default: throw invalid
+        }
+    }
+
+    /// Whether the edit is one of a value or parameter. A pattern matches attention weights only if
+    /// it names them: they are as many as pairs of tokens.
+    func matches(_ name: String) -> Bool {
+        (!AttentionHead.isName(name) || pattern.text.contains(".weights."))
+            && pattern.matches(name)
+    }
+
+    /// Changes an array, row-major, in the reference's order of axes.
+    ///
+    /// - Throws: ``PortingError`` for an axis or an order that the shape doesn't have.
+    func apply(to tensor: inout NamedTensor) throws(PortingError) {
+        switch change {
+        case .set(let value):
+            tensor.values = [Float](repeating: value, count: tensor.values.count)
+        case .scale(let factor): tensor.values = tensor.values.map { $0 * factor }
+        case .permute(let axis, let order): try permute(&tensor, axis, order)
+        case .quantise(let bits):
+            let largest = Float(1 << (bits - 1) - 1)
+            let size = tensor.shape.dropFirst(tensor.shape.count > 1 ? 1 : 0).reduce(1, *)
+            for start in stride(from: 0, to: tensor.values.count, by: size) {
+                let range = start..<start + size
+                let step = range.reduce(Float(0)) { max($0, abs(tensor.values[$1])) } / largest
+                guard step > 0, step.isFinite else { continue }
+                for index in range {
+                    let integer = (tensor.values[index] / step).rounded(.toNearestOrEven)
+                    tensor.values[index] = integer * step
+                }
+            }
+        }
+    }
+
+    private func permute(
+        _ tensor: inout NamedTensor, _ axis: Int, _ order: [Int]?
+    ) throws(PortingError) {
+        let shape = tensor.shape
+        guard axis < shape.count else {
+            throw .invalidOption(
+                name: "edit", value: "\(pattern.text)=permute:\(axis)",
+                allowed: "an axis of \(tensor.name), which has the shape \(shape)")
+        }
+        let order = order ?? Self.shuffled(shape[axis])
+        guard order.sorted() == Array(0..<shape[axis]) else {
+            throw .invalidOption(
+                name: "edit", value: "\(pattern.text)=permute:\(axis):…",
+                allowed: "each of 0 to \(shape[axis] - 1) once, the indices of axis \(axis) of "
+                    + tensor.name)
+        }
+        let inner = shape[(axis + 1)...].reduce(1, *)
+        let before = tensor.values
+        for (row, start) in stride(from: 0, to: before.count, by: inner).enumerated() {
+            let from = (row / shape[axis] * shape[axis] + order[row % shape[axis]]) * inner
+            tensor.values.replaceSubrange(start..<start + inner, with: before[from..<from + inner])
+        }
+    }
+
+    /// Python: `order = list(range(count)); random.Random(0).shuffle(order)`.
+    private static func shuffled(_ count: Int) -> [Int] {
+        var random = PythonRandom(seed: 0)
+        var order = Array(0..<count)
+        for index in stride(from: count - 1, to: 0, by: -1) {
+            order.swapAt(index, random.integer(upTo: index))
+        }
+        return order
+    }
+}
+
+extension [Edit] {
+    /// Makes all edits of a name.
+    ///
+    /// - Returns: whether there is one.
+    func apply(to tensor: inout NamedTensor) throws(PortingError) -> Bool {
+        var isEdited = false
+        for edit in self where edit.matches(tensor.name) {
+            try edit.apply(to: &tensor)
+            isEdited = true
+        }
+        return isEdited
+    }
+}
