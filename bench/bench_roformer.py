@@ -8,8 +8,8 @@ The weights are seeded (reference/roformer_core.py), and the chunk is noise of t
 with both transforms; ONNX Runtime and OpenVINO only the core, from the bands' numbers to the masks.
 
 All runtimes alternate, --runs times after one turn as warm-up. Prints medians and ranges, and how
-many times as fast as each peer ours is, as Markdown. Needs requirements-roformer.txt in an environment
-of its own, and onnx, onnxscript, onnxruntime and openvino.
+many times as fast as each peer ours is, as Markdown. Needs requirements-roformer.txt
+and onnxscript.
 """
 
 from __future__ import annotations

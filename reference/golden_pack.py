@@ -9,8 +9,7 @@ network as PyTorch computes them, and the SNR that float16 and bfloat16 (PyTorch
 (ours) reach there. `check.py` in the pack makes the checkpoints and checks a port.
 
 `swift-demucs trace` makes the spectrogram that the core takes; the script fails if a value of ours in
-float32 differs from PyTorch's. RoFormers need the environment of requirements.txt with the packages
-of requirements-roformer.txt.
+float32 differs from PyTorch's. RoFormers need requirements-roformer.txt.
 """
 
 from __future__ import annotations

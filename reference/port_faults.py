@@ -450,8 +450,8 @@ class Trial:
         return model
 
     def changed(self, found: Tensors, order: list[str]) -> str:
-        """The first value that a fault changes."""
-        return next(name for name in order if not self.is_right(name, found))
+        """The first value that a fault changes; none for weights in bfloat16 that were so before."""
+        return next((name for name in order if not self.is_right(name, found)), "none")
 
     def is_right(self, name: str, found: Tensors) -> bool:
         """Whether a value is that of the right model, bit by bit; the trace has final besides."""

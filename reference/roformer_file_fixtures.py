@@ -7,7 +7,7 @@ with its YAML file, and the stems of a track.
         demix.<stem>               of `demix` in ZFTurbo's Music-Source-Separation-Training (MIT)
         demix.<stem>.<samples>     the same for the first samples of `mix`: fewer than a chunk's
 
-It runs the classes of audio-separator. Needs requirements-roformer.txt, in an environment of its own, and a
+It runs the classes of audio-separator. Needs requirements-roformer.txt, and a
 checkout of https://github.com/ZFTurbo/Music-Source-Separation-Training at commit ccc011a.
 
 Usage: roformer_file_fixtures.py CHECKOUT

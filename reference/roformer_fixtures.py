@@ -12,8 +12,7 @@ and those of DETAILED the values inside, as `swift-demucs trace` names them. `fa
 values of `bands_deep` with a mistake.
 
 The reference is audio-separator 0.47.1 (MIT). Its package imports the whole application, so only
-its modules of the two classes are loaded. Needs requirements-roformer.txt, in an environment of its
-own.
+its modules of the two classes are loaded. Needs requirements-roformer.txt.
 
 Usage: roformer_fixtures.py
 """

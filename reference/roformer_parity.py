@@ -14,8 +14,7 @@ same `mix`. Prints the SNR of the worst stem: ours against PyTorch float32 in ea
 PyTorch and ours against PyTorch float64. Exits with 1 if ours in float32 is below --min-snr, bfloat16
 below 40 dB or INT8 below 36 dB.
 
-Needs requirements-roformer.txt, in an environment of its own; --onnx also onnx, onnxscript and
-onnxruntime.
+Needs requirements-roformer.txt; --onnx also onnxscript.
 """
 
 from __future__ import annotations

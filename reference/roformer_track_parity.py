@@ -8,7 +8,7 @@ published sizes. The weights are seeded. Both programs separate the first 40 s o
 with the noise that roformer_parity.py explains. Prints the SNR of ours for each stem, and exits
 with 1 if one is below --min-snr.
 
-Needs requirements-roformer.txt and soundfile, in an environment of its own, and a checkout of
+Needs requirements-roformer.txt, and a checkout of
 https://github.com/ZFTurbo/Music-Source-Separation-Training at commit ccc011a.
 """
 

@@ -46,16 +46,18 @@ package struct HEncLayer: Sendable {
         }
         // A probe takes the convolution's output as it is.
         let isFused = probe == nil
-        let activates = body != nil && body?.norm1 == nil
         var y = convolve(
-            x, inject: isFused ? inject : nil, activates: isFused && activates, on: backend)
+            x, inject: isFused ? inject : nil,
+            activates: isFused && body != nil && body?.norm1 == nil, on: backend)
         if let probe {
             probe("conv", layout, y)
             if let inject { backend.add(inject, to: y, 0..<y.count) }
         }
         if let body {
-            let affine = body.norm1?.affine(normalizing: y, on: backend)
-            if let affine = isFused ? affine : affine ?? .identity(conv.outputs, on: backend) {
+            if body.norm1 != nil || !isFused {
+                let affine =
+                    body.norm1?.affine(normalizing: y, on: backend)
+                    ?? .identity(conv.outputs, on: backend)
                 backend.forEachTile(
                     of: y.count / conv.outputs, longest: Tiling.signalRows
                 ) { range in

@@ -25,9 +25,10 @@ struct Explainer {
 
     /// The best explanation of a wrong value; nil if none fits.
     ///
+    /// - Parameter likeDecibels: the SNR of a right port in the same precision; nil for float32.
     /// - Throws: ``PortingError`` for values that can't be read; `CancellationError`.
     func explanation(
-        of found: NamedTensor, isCancelled: () -> Bool
+        of found: NamedTensor, likeDecibels: Double?, isCancelled: () -> Bool
     ) throws -> Explanation? {
         let right = try reference.tensor(found.name, like: reference)
         return Explanation(
@@ -35,7 +36,8 @@ struct Explainer {
             feeds: try (feeds.feeds(of: found.name) ?? []).sorted().map {
                 try reference.tensor($0, like: reference)
             },
-            variants: try variants(of: found, right, isCancelled: isCancelled))
+            variants: try variants(of: found, right, isCancelled: isCancelled),
+            likeDecibels: likeDecibels)
     }
 
     /// The difference from each common mistake in the value's formula; none without the model's

@@ -13,6 +13,9 @@ package struct Explanation: Sendable, Equatable {
     /// An explanation must raise the SNR by so much, and to so much: a wrong one gains less.
     private static let leastGainDecibels = 20.0
     private static let leastDecibels = 50.0
+    /// The same for ports that round: less than what a right port in the precision has.
+    private static let leastGainOfRounded = 10.0
+    private static let marginOfRounded = 6.0
     /// Of explanations that are as good but for rounding, the first one counts: the simplest.
     private static let roundingDecibels = 3.0
     /// The farthest shift that is tried, in steps of an axis.
@@ -28,9 +31,10 @@ package struct Explanation: Sendable, Equatable {
     ///   - feeds: right values that feed the value.
     ///   - variants: the differences of `found` from the value with each common mistake in its
     ///     formula.
+    ///   - likeDecibels: the SNR of a right port in the same precision; nil for float32.
     package init?(
         of found: NamedTensor, reference: NamedTensor, feeds: [NamedTensor],
-        variants: [(text: String, ratio: SignalToNoise)] = []
+        variants: [(text: String, ratio: SignalToNoise)] = [], likeDecibels: Double? = nil
     ) {
         guard found.values.count == reference.values.count,
             found.values.allSatisfy(\.isFinite), reference.values.allSatisfy(\.isFinite)
@@ -53,9 +57,13 @@ package struct Explanation: Sendable, Equatable {
         let plain =
             found.shape == reference.shape
             ? SignalToNoise(of: found.values, against: reference.values).decibels : 0
-        let good = tried.filter {
-            $0.snrDecibels >= max(Self.leastDecibels, plain + Self.leastGainDecibels)
+        var least = max(Self.leastDecibels, plain + Self.leastGainDecibels)
+        if let likeDecibels {
+            let rounded = max(
+                likeDecibels - Self.marginOfRounded, plain + Self.leastGainOfRounded)
+            least = min(least, rounded)
         }
+        let good = tried.filter { $0.snrDecibels >= least }
         guard let best = good.map(\.snrDecibels).max(),
             let first = good.first(where: { $0.snrDecibels >= best - Self.roundingDecibels })
         else { return nil }

@@ -186,7 +186,8 @@ package struct ComparisonReport: Sendable {
                 if isCancelled() { throw CancellationError() }
                 let name = cliffs[index].comparison.name
                 cliffs[index].explanation = try explainer.explanation(
-                    of: try found.tensor(name, like: reference), isCancelled: isCancelled)
+                    of: try found.tensor(name, like: reference),
+                    likeDecibels: cliffs[index].comparison.likeDecibels, isCancelled: isCancelled)
             }
         }
         self.cliffs = cliffs

@@ -56,6 +56,9 @@ MUTATIONS = [
     ("08_back_to_sound", "y if is_last else gelu(y)", "gelu(y)"),
     ("08_back_to_sound", "y[:, :, edge : edge + length]", "y[:, :, :length]"),
     ("08_back_to_sound", "+= window(nfft) ** 2", "+= window(nfft)"),
+    # Large inputs don't show these.
+    ("04_two_encoders", "ddof=1)", "ddof=0)"),
+    ("09_whole_songs", "mono = track.mean(0, dtype=np.float64)", "mono = track.astype(np.float64)"),
 ]  # fmt: skip
 # A page, a number or a sentence in it, and what takes its place.
 WRONG_PAGES = [

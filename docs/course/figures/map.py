@@ -34,7 +34,7 @@ HERE = {
     "05": {"encoder", "tencoder", "decoder", "tdecoder"},
     "06": {"transformer"},
     "07": {"transformer"},
-    "07b": set(BOXES) - {"song", "stems"},
+    "08b": set(BOXES) - {"song", "stems"},
     "08": {"decoder", "tdecoder", "inverse STFT", "+"},
     "09": {"song", "stems"},
     "10": set(BOXES) - {"song", "stems"},
