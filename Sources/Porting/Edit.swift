@@ -9,6 +9,8 @@ import Tracks
 /// Of a value it does what a forward hook on the module does in PyTorch: the pass goes on with the
 /// changed value.
 package struct Edit: Sendable, Equatable {
+    /// As it was given.
+    package let text: String
     package let pattern: NamePattern
     package let change: Change
 
@@ -35,6 +37,7 @@ package struct Edit: Sendable, Equatable {
         let invalid = PortingError.invalidOption(name: "edit", value: text, allowed: Self.forms)
         let parts = text.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
         guard parts.count == 2, !parts[0].isEmpty else { throw invalid }
+        self.text = text
         pattern = NamePattern(String(parts[0]))
         let words = parts[1].split(separator: ":", omittingEmptySubsequences: false).map(
             String.init)
@@ -100,13 +103,13 @@ package struct Edit: Sendable, Equatable {
         let shape = tensor.shape
         guard axis < shape.count else {
             throw .invalidOption(
-                name: "edit", value: "\(pattern.text)=permute:\(axis)",
+                name: "edit", value: text,
                 allowed: "an axis of \(tensor.name), which has the shape \(shape)")
         }
         let order = order ?? Self.shuffled(shape[axis])
         guard order.sorted() == Array(0..<shape[axis]) else {
             throw .invalidOption(
-                name: "edit", value: "\(pattern.text)=permute:\(axis):…",
+                name: "edit", value: text,
                 allowed: "each of 0 to \(shape[axis] - 1) once, the indices of axis \(axis) of "
                     + tensor.name)
         }

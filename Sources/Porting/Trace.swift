@@ -128,9 +128,9 @@ package struct Trace {
         _ patterns: [NamePattern], attention: [AttentionHead] = [], of model: OpenedModel,
         on backend: Backend, to path: String, cancellation: CancellationToken
     ) throws -> [String] {
-        let writer = try TraceWriter(
-            path,
-            metadata: ["source": origin, "model": model.name, "model_sha256": model.checksum])
+        var metadata = ["source": origin, "model": model.name, "model_sha256": model.checksum]
+        if !edits.isEmpty { metadata["edits"] = edits.map(\.text).joined(separator: " ") }
+        let writer = try TraceWriter(path, metadata: metadata)
         try run(
             patterns, attention: attention, of: model, on: backend, cancellation: cancellation,
             sink: { tensor throws(PortingError) in try writer.append(tensor) })

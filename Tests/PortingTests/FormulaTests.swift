@@ -52,6 +52,30 @@ import Testing
         #expect(explanation.snrDecibels > 100)
     }
 
+    /// The values of a port, and of a right one, in bfloat16.
+    @Test func mistakesOfARoundedPortAreNamed() throws {
+        func rounded(_ collection: TensorCollection, _ name: String) throws -> TensorCollection {
+            let path = folder.path(name)
+            try FilePath.makeFolder(path)
+            for name in collection.names {
+                var tensor = try collection.tensor(name, like: collection)
+                tensor.values = tensor.values.map {
+                    Float(bitPattern: ($0.bitPattern + 0x8000) & 0xFFFF_0000)
+                }
+                try TensorFile.write(
+                    tensor, to: "\(path)/\(name).npy", TensorEncoding(.npy, .float32))
+            }
+            return try TensorCollection(path)
+        }
+        let fault = try TensorCollection(Fixture.url("ports/rows_together.safetensors").path)
+        let report = try ComparisonReport(
+            reference: reference, found: rounded(fault, "port"), like: rounded(reference, "like"),
+            model: { try PortedFixture.model() })
+        #expect(
+            report.cliff?.explanation?.text
+                == "ours with statistics over all rows, everywhere")
+    }
+
     /// One value of PyTorch's with a mistake, in place of the right one.
     @Test(arguments: [
         ("queries that are not scaled", "with queries that are not scaled"),

@@ -25,9 +25,8 @@ def array(random: Random, *shape: int) -> np.ndarray:
 
 
 def weights(random: Random, **shapes: tuple[int, ...]) -> htdemucs.Module:
-    """A module with such weights; a dot in a name is written as `_of_`."""
-    names = {key.replace("_of_", "."): shape for key, shape in shapes.items()}
-    return htdemucs.Module({name: array(random, *shape) for name, shape in names.items()})
+    """A module with such weights."""
+    return htdemucs.Module({name: array(random, *shape) for name, shape in shapes.items()})
 
 
 def affine(random: Random, channels: int) -> htdemucs.Module:
@@ -53,7 +52,7 @@ CALLS: dict[str, Callable[[Random], tuple]] = {
     "positions_1d": lambda r: (int(r.integers(1, 5)), 6, 10000.0),
     "positions_2d": lambda r: (2, int(r.integers(1, 5)), 8, 10000.0),
     "attention": lambda r: (
-        weights(r, in_proj_weight=(12, 4), in_proj_bias=(12,), out_proj_of_weight=(4, 4), out_proj_of_bias=(4,)),
+        weights(r, in_proj_weight=(12, 4), in_proj_bias=(12,), **{"out_proj.weight": (4, 4), "out_proj.bias": (4,)}),
         array(r, 3, 4), array(r, 2, 4), 2,
     ),
     "standardise": lambda r: (array(r, 2, 3),),
