@@ -37,6 +37,14 @@ package struct TensorComparison: Sendable, Equatable {
         self.foundShape = foundShape
     }
 
+    /// The SNR that a right port in the same precision may have, which may keep another layer in
+    /// float32; nil if no such port is given.
+    ///
+    /// - Parameter median: of its values.
+    fileprivate func level(median: Double?) -> Double? {
+        median.map { min(likeDecibels ?? $0, $0) }
+    }
+
     package init(reference: NamedTensor, found: NamedTensor) {
         self.init(reference.name, shape: reference.shape, foundShape: found.shape)
         guard isComparable else { return }
@@ -175,8 +183,9 @@ package struct ComparisonReport: Sendable {
         boundSNRDecibels = bound ?? Self.defaultBoundSNRDecibels
         let levels = comparisons.compactMap(\.likeDecibels).sorted()
         let compared = comparisons.filter { $0.foundShape != nil }
+        let median = levels.isEmpty ? nil : levels[levels.count / 2]
         var cliffs = Self.cliffs(
-            compared, bound: bound, median: levels.isEmpty ? nil : levels[levels.count / 2],
+            compared, bound: bound, median: median,
             feeds: isReplayed
                 ? nil : ValueFeeds(all: reference.names, compared: compared.map(\.name)))
         if !cliffs.isEmpty {
@@ -187,7 +196,8 @@ package struct ComparisonReport: Sendable {
                 let name = cliffs[index].comparison.name
                 cliffs[index].explanation = try explainer.explanation(
                     of: try found.tensor(name, like: reference),
-                    likeDecibels: cliffs[index].comparison.likeDecibels, isCancelled: isCancelled)
+                    likeDecibels: cliffs[index].comparison.level(median: median),
+                    isCancelled: isCancelled)
             }
         }
         self.cliffs = cliffs
@@ -225,9 +235,8 @@ package struct ComparisonReport: Sendable {
     /// - Parameter median: of the SNRs of a right port in the same precision.
     private static func isWrong(_ cliff: Cliff, bound: Double?, median: Double?) -> Bool {
         let found = cliff.comparison.snrDecibels
-        if let median {
-            let like = cliff.comparison.likeDecibels ?? median
-            return !(found >= min(like, median) - likeMargin)
+        if let level = cliff.comparison.level(median: median) {
+            return !(found >= level - likeMargin)
         }
         return !(found >= bound ?? floatDecibels(cliff.comparison))
             && cliff.fallDecibels >= leastFallDecibels

@@ -22,7 +22,8 @@ import Testing
         let model = try PortedFixture.model()
         var trace = Trace(
             input: try NamedTensor("input", [1] + golden.shape("mix"), golden.floats("mix")),
-            x: try NamedTensor("x", [1] + golden.shape("mag"), golden.floats("mag")), origin: "fixture")
+            x: try NamedTensor("x", [1] + golden.shape("mag"), golden.floats("mag")),
+            origin: "fixture")
         trace.edits = try edits.map(Edit.init)
         var found: [String: NamedTensor] = [:]
         try trace.run(
@@ -83,7 +84,8 @@ import Testing
         let model = try PortedFixture.roformer("bands_deep")
         func final(_ edits: [String]) throws -> [Float] {
             var trace = Trace(
-                input: try NamedTensor("mix", [1] + golden.shape("mix"), golden.floats("mix")), x: nil,
+                input: try NamedTensor("mix", [1] + golden.shape("mix"), golden.floats("mix")),
+                x: nil,
                 origin: "fixture")
             trace.edits = try edits.map(Edit.init)
             var found: [Float] = []
