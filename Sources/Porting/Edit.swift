@@ -27,7 +27,7 @@ package struct Edit: Sendable, Equatable {
     }
 
     package static let forms =
-        "NAME=zero, NAME=set:X, NAME=scale:K, NAME=permute:AXIS, NAME=permute:AXIS:I,J,… or "
+        "NAME=zero, NAME=set:X, NAME=scale:K, NAME=permute:AXIS, NAME=permute:AXIS:2,0,1 or "
         + "NAME=quantise:BITS with 2 to 16 bits"
 
     /// Reads an edit.

@@ -17,8 +17,8 @@ extension Option {
     static let edit = Option(
         "edit", value: "name=change",
         help: "Change a value or a parameter before the network goes on: zero, set:X, scale:K, "
-            + "quantise:BITS, permute:AXIS (in a random order) or permute:AXIS:I,J,…; the name may "
-            + "have * and ?. Can be repeated.")
+            + "quantise:BITS, permute:AXIS (in a random order) or permute:AXIS:2,0,1 (in this "
+            + "order); the name may have * and ?. Can be repeated.")
 }
 
 enum TraceCommand {

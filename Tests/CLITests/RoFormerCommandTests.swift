@@ -41,6 +41,24 @@ struct RoFormerCommandTests {
         #expect(run.errors.contains("is a RoFormer; give a model of demucs"))
     }
 
+    @Test func aTraceHasTheEditsOfItsOptions() throws {
+        try folder.writeTrack("song.wav", rateHz: 44_100)
+        let command = ["trace", "song.wav", "-n", model, "--only", "final", "-q", "-o"]
+        try folder.run(
+            command + [
+                "a.safetensors", "--edit", "band_split=scale:2", "--edit", "mask_est*=zero",
+            ])
+        let file = try Checkpoint.open(folder.url("a.safetensors").path)
+        #expect(file.metadata["edits"] == "band_split=scale:2 mask_est*=zero")
+        let stems = try file.floats(#require(file.tensor(named: "final")))
+        #expect(stems[..<1280].allSatisfy { $0 == 0 } && stems[1280...].contains { $0 != 0 })
+        let wrong = try folder.run(command + ["b.safetensors", "--edit", "final=half"], exits: 2)
+        #expect(wrong.errors.contains("'final=half' is invalid for '--edit"))
+        let none = try folder.run(command + ["b.safetensors", "--edit", "x.9=zero"], exits: 1)
+        #expect(none.errors.contains("Nothing matches 'x.9'"))
+        #expect(!FileManager.default.fileExists(atPath: folder.url("b.safetensors").path))
+    }
+
     @Test func aQuantizedModelIsMeasuredInEveryPrecision() throws {
         let quantized = folder.url("int8.safetensors").path
         let run = try folder.run("quantize", model, "-o", quantized, "-q")
