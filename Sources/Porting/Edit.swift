@@ -77,6 +77,7 @@ package struct Edit: Sendable, Equatable {
     ///
     /// - Throws: ``PortingError`` for an axis or an order that the shape doesn't have.
     func apply(to tensor: inout NamedTensor) throws(PortingError) {
+        if tensor.values.isEmpty { return }
         switch change {
         case .set(let value):
             tensor.values = [Float](repeating: value, count: tensor.values.count)

@@ -137,7 +137,9 @@ struct LayerFormula {
                         .formula(of: own), RoFormerSequences(of: own)
                 )
             }
-        guard let formula else { return nil }
+        guard let formula, (formula.reads + [own]).allSatisfy({ shapes[$0] != nil }) else {
+            return nil
+        }
         self.formula = formula
         self.name = own
         self.sequences = sequences

@@ -212,7 +212,7 @@ private final class TraceObserver: ForwardObserver {
                 var tensor = NamedTensor(name, x, layout)
                 do throws(PortingError) {
                     if try self.edits.apply(to: &tensor) { tensor.write(to: x, layout) }
-                    if self.wants(name) { try self.sink(tensor) }
+                    if self.isChosen(name) { try self.sink(tensor) }
                 } catch {
                     self.failure = error
                 }
@@ -273,16 +273,17 @@ private final class TraceObserver: ForwardObserver {
         try check()
     }
 
+    /// Notes a value that the network has; whether to pass it on.
     private func wants(_ name: String) -> Bool {
-        let isWanted: Bool
         names.append(name)
-        if AttentionHead.isName(name) {
-            isWanted = attention.contains { $0.matches(name) }
-        } else {
-            isWanted = patterns.contains { $0.matches(name) }
-        }
-        hasGiven = hasGiven || isWanted
-        return isWanted
+        let isChosen = isChosen(name)
+        hasGiven = hasGiven || isChosen
+        return isChosen
+    }
+
+    private func isChosen(_ name: String) -> Bool {
+        AttentionHead.isName(name)
+            ? attention.contains { $0.matches(name) } : patterns.contains { $0.matches(name) }
     }
 }
 

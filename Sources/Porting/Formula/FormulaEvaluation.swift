@@ -160,7 +160,7 @@ struct FormulaEvaluation {
     private func attend(_ attention: Formula.Attention, _ x: Grid) throws -> Grid {
         let keys = try attention.keys.first.map(callAsFunction) ?? x
         let d = x.channels
-        try require(keys.channels == d && attention.heads <= d, attention.name)
+        try require(keys.channels == d && d % attention.heads == 0, attention.name)
         let weight = try parameter("\(attention.name).in_proj_weight", 3 * d * d)
         let bias = try parameter("\(attention.name).in_proj_bias", 3 * d)
         func projected(_ grid: Grid, _ third: Int) -> Grid {

@@ -22,23 +22,15 @@ struct NetworkFormulas {
         layers = configuration.layers.count
     }
 
-    /// How a value is computed.
-    ///
-    /// - Returns: nil for inputs, for the layers that only version 3 has, and if the trace lacks a
-    ///   value that feeds this one.
-    func formula(of name: String) -> Formula? {
-        guard let formula = direct(name), formula.reads.allSatisfy({ shapes[$0] != nil }) else {
-            return nil
-        }
-        return formula
-    }
-
     /// A value, or the steps that give it.
     private func value(_ name: String) -> Formula {
-        (compared.contains(name) ? nil : direct(name)) ?? Formula(start: name, steps: [])
+        (compared.contains(name) ? nil : formula(of: name)) ?? Formula(start: name, steps: [])
     }
 
-    private func direct(_ name: String) -> Formula? {
+    /// How a value is computed.
+    ///
+    /// - Returns: nil for inputs, and for the layers that only version 3 has.
+    func formula(of name: String) -> Formula? {
         let path = name.split(separator: ".").map(String.init)
         switch path.first {
         case "x": return Formula(start: "mag", steps: [.standardise()])

@@ -71,7 +71,7 @@ struct RoFormerSequences {
     private static let mostTokens = 1_000
 
     private static func isAlongTime(_ name: String) -> Bool {
-        name.hasPrefix("layers.") && name.split(separator: ".")[2] == "0"
+        name.hasPrefix("layers.") && name.split(separator: ".").dropFirst(2).first == "0"
     }
 
     /// The sequences of a value, `[sequence, token, channel]`.
