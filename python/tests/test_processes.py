@@ -324,8 +324,8 @@ for _ in range(3):
     before = resident()
     work(10)
     grown.append(resident() - before)
-# A leak grows in each round, what is mapped once in one of them. 13 kB for each separation; the stems
-# of a single one have 1.4 MB.
+# A leak grows in each round, what is mapped once in one of them. 13 kB for each separation; the
+# stems of a single one have 1.4 MB.
 assert min(grown) < 130_000, grown
 """
     )
