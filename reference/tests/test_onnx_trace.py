@@ -20,6 +20,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "reference"))
 
 import export_onnx
+import fixture
 import program
 import seeded_model
 
@@ -81,12 +82,28 @@ class TraceTests(unittest.TestCase):
         names += ["tdecoder.0.rewrite", "tdecoder.0.conv_tr", "tdecoder.0"]
         names += [f"crosstransformer.{name}" for name in ("norm_in", "norm_in_t", "layers.0")]
         names += ["crosstransformer.layers.0.cross_attn", "crosstransformer.layers_t.1.self_attn"]
-        right = load_file(self.ours)
+        self.check_cases(self.ours, names)
+
+    def test_a_case_computes_its_layer_of_a_roformer(self) -> None:
+        """The same for tokens, an attention, a feed-forward block and whole transformers."""
+        for model, norm in (("bands_deep", "final_norm"), ("mel", "layers.1.1")):
+            checkpoint = fixture.complete(f"roformer/{model}.safetensors")
+            noise = np.random.default_rng(1).uniform(-0.5, 0.5, (4_000, 2))
+            soundfile.write(self.work / "noise.wav", noise, 44_100, "FLOAT")
+            ours = self.work / f"{model}.safetensors"
+            words = ["-n", checkpoint, "-o", ours, "--chunk", "0.03", "-q"]
+            program.run(self.binary, "trace", self.work / "noise.wav", *words)
+            names = ["layers.0.0", "layers.0.1.layers.0.0", "layers.0.0.layers.0.1", norm]
+            self.check_cases(ours, names, "-n", str(checkpoint))
+
+    def check_cases(self, ours: Path, names: list[str], *options: str) -> None:
+        """Runs the case of each value with the opposite sign."""
+        right = load_file(ours)
         case, wrong = self.work / "case", self.work / "wrong.safetensors"
         for name in names:
             save_file({**right, name: -right[name]}, wrong)
             shutil.rmtree(case, ignore_errors=True)
-            words = [self.binary, "compare", self.ours, wrong, "--case", case]
+            words = [self.binary, "compare", ours, wrong, "--case", case, *options]
             subprocess.run(words, capture_output=True, check=False)
             command = [sys.executable, case / "case.py"]
             lines = subprocess.check_output(command, text=True).splitlines()

@@ -35,11 +35,8 @@ package struct CaseFolder {
                 problem: model == nil
                     ? "has no known model; name it with -n"
                     : "is not computed by a formula of docs/MODEL.md, sections 4 to 7, or the "
-                        + "trace lacks what feeds it; expected a float model of HTDemucs")
-        }
-        guard !Grid.isSequences(layer.name) else {
-            throw PortingError.unusable(
-                path: name, problem: "is a value of a RoFormer, whose layers have no case")
+                        + "trace lacks what feeds it; expected a float model of HTDemucs, or a "
+                        + "value inside a transformer of a RoFormer")
         }
         guard layer.formula.start != nil else {
             throw PortingError.unusable(
@@ -49,7 +46,10 @@ package struct CaseFolder {
         self.layer = layer
         expected = try layer.evaluation.value(layer.name)
         let tensor = try found.tensor(name, like: reference)
-        self.found = NamedTensor(layer.name, Array(tensor.shape.unbatched), tensor.values)
+        self.found =
+            report.cliff?.comparison.isComparable == true
+            ? NamedTensor(layer.name, expected.shape, layer.sample(tensor))
+            : NamedTensor(layer.name, Array(tensor.shape.unbatched), tensor.values)
     }
 
     /// Writes the case.
@@ -110,6 +110,12 @@ extension Formula {
                 [layer.weight] + (layer.bias.map { [$0] } ?? [])
             case .norm(let norm): [norm.name + ".weight", norm.name + ".bias"]
             case .scale(let name), .embedding(let name, _): [name]
+            case .rmsNorm(let norm): ["\(norm.name).gamma"]
+            case .rotaryAttention(let attention):
+                [
+                    "to_qkv.weight", "to_gates.weight", "to_gates.bias", "to_out.0.weight",
+                    "rotary_embed.freqs",
+                ].map { "\(attention.name).\($0)" }
             case .attention(let attention):
                 ["in_proj_weight", "in_proj_bias", "out_proj.weight", "out_proj.bias"]
                     .map { "\(attention.name).\($0)" } + attention.keys.flatMap(\.parameters)

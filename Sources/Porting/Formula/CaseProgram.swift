@@ -31,14 +31,19 @@ struct CaseProgram {
         )
     }
 
-    /// The section of docs/MODEL.md with the formula.
-    private var section: Int {
-        switch expected.name.prefix(while: { $0 != "." }) {
-        case "encoder", "tencoder": 5
-        case "decoder", "tdecoder": 6
-        case "x", "xt", "output", "add_67": 4
-        default: 7
+    /// Where the formula is written.
+    private var source: String {
+        if Grid.isSequences(expected.name) {
+            return "of a RoFormer (some of its sequences; BSRoformer of audio-separator)"
         }
+        let section =
+            switch expected.name.prefix(while: { $0 != "." }) {
+            case "encoder", "tencoder": 5
+            case "decoder", "tdecoder": 6
+            case "x", "xt", "output", "add_67": 4
+            default: 7
+            }
+        return "of HTDemucs (docs/MODEL.md, section \(section))"
     }
 
     // MARK: - PyTorch
@@ -47,12 +52,16 @@ struct CaseProgram {
     var python: String {
         let shape = Grid(expected)
         let natural =
-            Grid.isTokens(expected.name)
-            ? "y.reshape(\(shape.channels), \(shape.columns)).T"
-            : "y.reshape(\(list(expected.shape)))"
+            if Grid.isSequences(expected.name) {
+                "y[:, :, 0].mT"
+            } else if Grid.isTokens(expected.name) {
+                "y.reshape(\(shape.channels), \(shape.columns)).T"
+            } else {
+                "y.reshape(\(list(expected.shape)))"
+            }
         let lines = (torch(formula, "y") + ["return \(natural)"]).map { "    \($0)" }
         return """
-            \"\"\"\(expected.name) of HTDemucs (docs/MODEL.md, section \(section)), in three libraries.
+            \"\"\"\(expected.name) \(source), in three libraries.
 
             Prints the SNR of each, and of the output found by a port, against the expected output. Needs
             NumPy; PyTorch, ONNX and ONNX Runtime where they are installed. Writes case.onnx. Inside, values
@@ -67,6 +76,7 @@ struct CaseProgram {
 
 
             def layer(x, w):
+                import torch
                 import torch.nn.functional as F
 
             \(lines.joined(separator: "\n"))
@@ -116,6 +126,7 @@ struct CaseProgram {
 
     private func torchInput(_ name: String) -> String {
         guard let grid = inputs[name]?.grid else { return "" }
+        if Grid.isSequences(name) { return "x[\"\(name)\"].mT[:, :, None]" }
         let transposed = Grid.isTokens(name) ? ".T" : ""
         return "x[\"\(name)\"]\(transposed).reshape(\(list(grid.shape)))"
     }
@@ -176,8 +187,27 @@ struct CaseProgram {
         case .standardise: return ["\(y) = (\(y) - \(y).mean()) / (1e-5 + \(y).std())"]
         case .restore(let name):
             return ["\(y) = \(y) * x[\"\(name)\"].std() + x[\"\(name)\"].mean()"]
-        // CaseFolder refuses them.
-        case .positions, .rmsNorm, .rotaryAttention: return []
+        case .positions: return []
+        case .rmsNorm(let norm):
+            let gamma = "w[\"\(norm.name).gamma\"]"
+            return [
+                "\(y) = F.normalize(\(y), dim=1) * len(\(gamma)) ** 0.5 * \(gamma)[:, None, None]"
+            ]
+        case .rotaryAttention(let attention):
+            let name = attention.name
+            return [
+                "t = \(y)[:, :, 0].mT",
+                "z = F.linear(t, w[\"\(name).to_qkv.weight\"]).unflatten(2, (3, \(attention.heads), -1))",
+                "q, k, v = z.permute(2, 0, 3, 1, 4)",
+                "turns = torch.arange(t.shape[1])[:, None] * w[\"\(name).rotary_embed.freqs\"]",
+                "c, s = (f(turns.repeat_interleave(2, 1)) for f in (torch.cos, torch.sin))",
+                "q, k = (z * c + torch.stack((-z[..., 1::2], z[..., ::2]), -1).flatten(-2) * s "
+                    + "for z in (q, k))",
+                "g = F.linear(t, w[\"\(name).to_gates.weight\"], w[\"\(name).to_gates.bias\"])",
+                "z = F.scaled_dot_product_attention(q, k, v) * g.sigmoid().mT[..., None]",
+                "z = F.linear(z.transpose(1, 2).flatten(2), w[\"\(name).to_out.0.weight\"])",
+                "\(y) = z.mT[:, :, None]",
+            ]
         }
     }
 
@@ -193,7 +223,10 @@ struct CaseProgram {
         var graph = Graph()
         var y = onnx(formula, &graph)
         let grid = Grid(expected)
-        if Grid.isTokens(expected.name) {
+        if Grid.isSequences(expected.name) {
+            y = graph.add("Squeeze", [y, graph.constant([2])])
+            y = graph.add("Transpose", "perm = [0, 2, 1]", [y])
+        } else if Grid.isTokens(expected.name) {
             y = graph.reshape(y, [grid.channels, grid.columns])
             y = graph.add("Transpose", "perm = [1, 0]", [y])
         } else {
@@ -213,6 +246,10 @@ struct CaseProgram {
     private func onnxInput(_ name: String, _ graph: inout Graph) -> String {
         guard let grid = inputs[name]?.grid else { return "" }
         let value = "\"\(name)\""
+        if Grid.isSequences(name) {
+            return graph.reshape(
+                graph.add("Transpose", "perm = [0, 2, 1]", [value]), grid.shape)
+        }
         let natural =
             Grid.isTokens(name) ? graph.add("Transpose", "perm = [1, 0]", [value]) : value
         return graph.reshape(natural, grid.shape)
@@ -271,7 +308,15 @@ struct CaseProgram {
             let scaled = graph.add("Mul", [table, graph.constant(factor)])
             return graph.add("Add", [y, graph.add("Unsqueeze", [scaled, graph.constant([2])])])
         case .attention(let attention): return onnx(attention, y, &graph)
-        case .keep, .addKept, .positions, .rmsNorm, .rotaryAttention: return y
+        case .keep, .addKept, .positions: return y
+        case .rmsNorm(let norm):
+            let length = graph.add("ReduceL2", [y, graph.constant([1])])
+            let root = Double(weights["\(norm.name).gamma"]?[0] ?? 1).squareRoot()
+            let scaled = graph.add(
+                "Mul", [graph.add("Div", [y, length]), graph.constant(root)])
+            return graph.add(
+                "Mul", [scaled, graph.reshape("\"\(norm.name).gamma\"", [-1, 1, 1])])
+        case .rotaryAttention(let attention): return onnx(attention, y, &graph)
         case .rows: return graph.add("Transpose", "perm = [2, 1, 0, 3]", [y])
         case .transpose(let rows):
             let matrix = graph.reshape(y, [0, 0, rows, -1])
@@ -330,6 +375,81 @@ struct CaseProgram {
             [graph.reshape(weighted, [1, channels, 1, -1]), kernel, "\"\(name).out_proj.bias\""])
     }
 
+    private func onnx(
+        _ attention: Formula.RotaryAttention, _ y: String, _ graph: inout Graph
+    ) -> String {
+        let (name, heads) = (attention.name, attention.heads)
+        let tokens = graph.add(
+            "Transpose", "perm = [0, 2, 1]", [graph.add("Squeeze", [y, graph.constant([2])])])
+        func linear(_ x: String, _ weight: String, _ graph: inout Graph) -> String {
+            graph.add(
+                "MatMul",
+                [x, graph.add("Transpose", "perm = [1, 0]", ["\"\(name).\(weight)\""])])
+        }
+        let projected = graph.reshape(
+            linear(tokens, "to_qkv.weight", &graph), [0, 0, 3, heads, attention.size])
+        // [batch, head, token, channel]
+        let parts = graph.thirds(
+            graph.add("Transpose", "perm = [2, 0, 3, 1, 4]", [projected])
+        ).map { graph.add("Squeeze", [$0, graph.constant([0])]) }
+        let count = inputs.values.first { $0.shape.count == 3 }?.shape[1] ?? 0
+        let positions = graph.add(
+            "Range", [0, Double(count), 1].map { graph.constant($0) })
+        let turns = graph.add(
+            "Mul",
+            [
+                graph.reshape(positions, [-1, 1, 1]),
+                graph.reshape("\"\(name).rotary_embed.freqs\"", [1, -1, 1]),
+            ])
+        let (cosines, sines) = (graph.add("Cos", [turns]), graph.add("Sin", [turns]))
+        func rotated(_ x: String, _ graph: inout Graph) -> String {
+            let (a, b) = graph.halves(graph.reshape(x, [0, 0, 0, -1, 2]), axis: 4)
+            func mixed(_ op: String, _ x: String, _ y: String, _ graph: inout Graph) -> String {
+                graph.add(
+                    op, [graph.add("Mul", [x, cosines]), graph.add("Mul", [y, sines])])
+            }
+            let pairs = [mixed("Sub", a, b, &graph), mixed("Add", b, a, &graph)]
+            return graph.reshape(graph.add("Concat", "axis = 4", pairs), [0, 0, 0, -1])
+        }
+        let keys = graph.add("Transpose", "perm = [0, 1, 3, 2]", [rotated(parts[1], &graph)])
+        let scores = graph.add(
+            "Mul",
+            [
+                graph.add("MatMul", [rotated(parts[0], &graph), keys]),
+                graph.constant(1 / Double(attention.size).squareRoot()),
+            ])
+        let attended = graph.add(
+            "MatMul", [graph.add("Softmax", "axis = -1", [scores]), parts[2]])
+        let gates = graph.add(
+            "Sigmoid",
+            [
+                graph.add(
+                    "Add",
+                    [linear(tokens, "to_gates.weight", &graph), "\"\(name).to_gates.bias\""])
+            ])
+        let gated = graph.add(
+            "Mul",
+            [
+                attended,
+                graph.add(
+                    "Unsqueeze",
+                    [
+                        graph.add("Transpose", "perm = [0, 2, 1]", [gates]),
+                        graph.constant([3]),
+                    ]),
+            ])
+        let joined = graph.reshape(
+            graph.add("Transpose", "perm = [0, 2, 1, 3]", [gated]), [0, 0, -1])
+        return graph.add(
+            "Unsqueeze",
+            [
+                graph.add(
+                    "Transpose", "perm = [0, 2, 1]",
+                    [linear(joined, "to_out.0.weight", &graph)]),
+                graph.constant([2]),
+            ])
+    }
+
     private func list(_ numbers: [Int]) -> String {
         numbers.map(String.init).joined(separator: ", ")
     }
@@ -367,9 +487,9 @@ struct CaseProgram {
             add("Reshape", [value, constant(shape)])
         }
 
-        mutating func halves(_ value: String) -> (String, String) {
+        mutating func halves(_ value: String, axis: Int = 1) -> (String, String) {
             let name = "v\(nodes.count)"
-            append("\(name)a, \(name)b", "Split", "axis = 1, num_outputs = 2", [value])
+            append("\(name)a, \(name)b", "Split", "axis = \(axis), num_outputs = 2", [value])
             return ("\(name)a", "\(name)b")
         }
 
