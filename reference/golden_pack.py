@@ -85,11 +85,9 @@ def roformer(name: str, checkpoint: Path) -> tuple[draw.Draws, int, Run]:
         model = roformer_core.build(name, SEED, flash=False, draws=draws)
         roformer_core.save(model, name, checkpoint)
     else:
-        of_class, arguments, hops = roformer_fixtures.CONFIGURATIONS[name]
+        of_class, arguments, _ = roformer_fixtures.CONFIGURATIONS[name]
         model = roformer_fixtures.build(of_class, arguments, draws)
-        chunk = hops * arguments["stft_hop_length"]
-        sections = roformer_fixtures.sections(arguments, chunk=chunk)
-        metadata = {"klass": of_class, "args": "[]", "kwargs": json.dumps(sections)}
+        metadata = roformer_fixtures.description(name)
         tensor_file.write(checkpoint, dict(model.state_dict()), metadata)
     return draws, 44_100, lambda ours: roformer_fixtures.trace(model, ours["mix"][None])
 

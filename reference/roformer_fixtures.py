@@ -229,6 +229,13 @@ def sections(
     }
 
 
+def description(name: str) -> dict[str, str]:
+    """The metadata of a configuration's checkpoint: its class and its sections."""
+    of_class, arguments, hops = CONFIGURATIONS[name]
+    given = sections(arguments, chunk=hops * arguments["stft_hop_length"])
+    return {"klass": of_class, "args": "[]", "kwargs": json.dumps(given)}
+
+
 def is_kept(name: str, key: str) -> bool:
     """Whether a value of a configuration is a golden one."""
     return key == "final" or any(fnmatch(key, pattern) for pattern in DETAILED.get(name, ()))
@@ -243,9 +250,7 @@ def make_one(name: str) -> None:
         "command": "python reference/roformer_fixtures.py",
         "seed": str(SEED),
         "versions": tensor_file.versions(),
-        "klass": of_class,
-        "args": "[]",
-        "kwargs": json.dumps(sections(arguments, chunk=hops * arguments["stft_hop_length"])),
+        **description(name),
     }
     freqs = {key: value for key, value in model.state_dict().items() if key.endswith("freqs")}
     write(GROUP, name, freqs, metadata, draws)

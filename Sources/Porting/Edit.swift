@@ -137,6 +137,7 @@ extension [Edit] {
     /// Makes all edits of a name.
     ///
     /// - Returns: whether there is one.
+    @discardableResult
     func apply(to tensor: inout NamedTensor) throws(PortingError) -> Bool {
         var isEdited = false
         for edit in self where edit.matches(tensor.name) {

@@ -243,7 +243,7 @@ private final class TraceObserver: ForwardObserver {
     func give(_ name: String, _ tensor: NamedTensor) throws -> NamedTensor {
         try check()
         var given = NamedTensor(name, Array(tensor.shape.dropFirst()), tensor.values)
-        _ = try edits.apply(to: &given)
+        try edits.apply(to: &given)
         if wants(name) { try sink(given) }
         return NamedTensor(tensor.name, tensor.shape, given.values)
     }
@@ -258,7 +258,7 @@ private final class TraceObserver: ForwardObserver {
         for name in parameters where edits.contains(where: { $0.matches(name) }) {
             guard let (shape, values) = try model.parameter(named: name) else { continue }
             var tensor = NamedTensor(name, shape, values)
-            _ = try edits.apply(to: &tensor)
+            try edits.apply(to: &tensor)
             replacements.floats[name] = tensor.values
         }
         return replacements

@@ -37,12 +37,13 @@ struct BandSplit: Sendable {
                     (gathered + row * linear.inputs).update(
                         from: given.pointer + frame * given.shape[1] + first, count: linear.inputs)
                 }
-            }
-            for (place, bin) in layout.bands[band].enumerated() where given == nil {
-                let row = spectrogram.pointer + (bin * frames + range.lowerBound) * numbers
-                for frame in 0..<range.count {
-                    (gathered + frame * linear.inputs + place * numbers).update(
-                        from: row + frame * numbers, count: numbers)
+            } else {
+                for (place, bin) in layout.bands[band].enumerated() {
+                    let row = spectrogram.pointer + (bin * frames + range.lowerBound) * numbers
+                    for frame in 0..<range.count {
+                        (gathered + frame * linear.inputs + place * numbers).update(
+                            from: row + frame * numbers, count: numbers)
+                    }
                 }
             }
             let normalised = linear.weight.operand(in: scratch, ld: linear.inputs)

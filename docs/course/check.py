@@ -135,9 +135,9 @@ def report(functions: dict[str, Callable]) -> int:
             try:
                 snr = worst_snr(functions[name], recorded[name])
                 shown = "wrong shape" if np.isnan(snr) else f"{min(snr, 150):.0f} dB"
-                mistake = next(small.mistakes(functions[name], REFERENCE[name]), None)
-                if snr >= engine.MINIMUM_SNR_DB and mistake:
-                    snr, shown = float("nan"), mistake
+                if snr >= engine.MINIMUM_SNR_DB:
+                    mistake = next(small.mistakes(functions[name], REFERENCE[name]), None)
+                    snr, shown = (float("nan"), mistake) if mistake else (snr, shown)
             except Exception as error:  # the reader's mistake, of any kind
                 snr, shown = float("nan"), f"{type(error).__name__}: {error}"
             is_right = snr >= engine.MINIMUM_SNR_DB

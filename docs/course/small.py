@@ -74,19 +74,24 @@ def run(function: Callable, arguments: tuple) -> tuple[np.ndarray, ...]:
     return tuple(map(np.asarray, found if isinstance(found, tuple) else (found,)))
 
 
+def shown(argument: object) -> str:
+    """An argument in a message."""
+    if isinstance(argument, np.ndarray):
+        return np.array2string(argument, precision=4, threshold=20)
+    return "…" if isinstance(argument, htdemucs.Module | SimpleNamespace) else repr(argument)
+
+
 def mistakes(function: Callable, reference: Callable) -> Iterator[str]:
     """What a function has wrong, in words, for each small input where it differs from the true one."""
     random = np.random.default_rng(1)
     for _ in range(TRIALS if function.__name__ in CALLS else 0):
         arguments = CALLS[function.__name__](random)
         for found, true in zip(run(function, arguments), run(reference, arguments), strict=True):
-            shown = ", ".join(np.array2string(a, precision=4, threshold=20) if isinstance(a, np.ndarray) else "…"
-                              if isinstance(a, htdemucs.Module | SimpleNamespace) else repr(a) for a in arguments)  # fmt: skip
+            call = f"{function.__name__}({', '.join(map(shown, arguments))})"
             if found.shape != true.shape:
-                yield f"{function.__name__}({shown}) has the shape {found.shape}, expected {true.shape}"
+                yield f"{call} has the shape {found.shape}, expected {true.shape}"
             elif not (snr := engine.snr_db(true, found)) >= engine.MINIMUM_SNR_DB:
-                gives = f"gives {found.ravel()[:6]}, expected {true.ravel()[:6]} ({snr:.0f} dB)"
-                yield f"{function.__name__}({shown}) {gives}"
+                yield f"{call} gives {found.ravel()[:6]}, expected {true.ravel()[:6]} ({snr:.0f} dB)"
 
 
 def try_small(*functions: Callable) -> None:

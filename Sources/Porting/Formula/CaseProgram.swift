@@ -392,9 +392,9 @@ struct CaseProgram {
         let parts = graph.thirds(
             graph.add("Transpose", "perm = [2, 0, 3, 1, 4]", [projected])
         ).map { graph.add("Squeeze", [$0, graph.constant([0])]) }
-        let count = inputs.values.first { $0.shape.count == 3 }?.shape[1] ?? 0
+        // One for each token of a sequence.
         let positions = graph.add(
-            "Range", [0, Double(count), 1].map { graph.constant($0) })
+            "Range", [0, Double(expected.shape[1]), 1].map { graph.constant($0) })
         let turns = graph.add(
             "Mul",
             [

@@ -165,10 +165,8 @@ struct FormulaEvaluation {
         let bias = try parameter("\(attention.name).in_proj_bias", 3 * d)
         func projected(_ grid: Grid, _ third: Int) -> Grid {
             let rows = attention.order[third] * d
-            return grid.convolved(
-                Formula.Convolution(""),
-                weight: NamedTensor("", [d, d], Array(weight[rows * d..<(rows + d) * d])),
-                bias: Array(bias[rows..<rows + d]), on: backend)
+            return linear(
+                grid, Array(weight[rows * d..<(rows + d) * d]), bias: Array(bias[rows..<rows + d]))
         }
         let (q, k, v) = (projected(x, 0), projected(keys, 1), projected(keys, 2))
         let size = d / attention.heads
@@ -180,10 +178,17 @@ struct FormulaEvaluation {
             }
         let joined = q.attending(
             to: k, v, size: size, factor: 1 / Float(scaled ?? 1).squareRoot(), on: backend)
-        let output = try parameter("\(attention.name).out_proj.weight", d * d)
-        return joined.convolved(
-            Formula.Convolution(""), weight: NamedTensor("", [d, d], output),
-            bias: try parameter("\(attention.name).out_proj.bias", d), on: backend)
+        return linear(
+            joined, try parameter("\(attention.name).out_proj.weight", d * d),
+            bias: try parameter("\(attention.name).out_proj.bias", d))
+    }
+
+    /// - Parameter weight: `[outputs, channels]`
+    private func linear(_ x: Grid, _ weight: [Float], bias: [Float]? = nil) -> Grid {
+        x.convolved(
+            Formula.Convolution(""),
+            weight: NamedTensor("", [weight.count / x.channels, x.channels], weight), bias: bias,
+            on: backend)
     }
 
     private func attend(_ attention: Formula.RotaryAttention, _ x: Grid) throws -> Grid {
@@ -191,12 +196,6 @@ struct FormulaEvaluation {
         let inner = attention.heads * attention.size
         let weight = try parameter("\(name).to_qkv.weight", 3 * inner * d)
         let frequencies = try parameter("\(name).rotary_embed.freqs", attention.size / 2)
-        func linear(_ grid: Grid, _ weight: [Float], _ bias: [Float]? = nil) -> Grid {
-            grid.convolved(
-                Formula.Convolution(""),
-                weight: NamedTensor("", [weight.count / grid.channels, grid.channels], weight),
-                bias: bias, on: backend)
-        }
         func projected(_ third: Int, isRotated: Bool) -> Grid {
             let rows = attention.order[third] * inner
             let grid = linear(x, Array(weight[rows * d..<(rows + inner) * d]))
@@ -210,7 +209,7 @@ struct FormulaEvaluation {
         if let gate = attention.gate {
             let gates = linear(
                 x, try parameter("\(name).to_gates.weight", attention.heads * d),
-                try parameter("\(name).to_gates.bias", attention.heads))
+                bias: try parameter("\(name).to_gates.bias", attention.heads))
             joined.multiply(
                 by: gates.values.map { gate == .sigmoid ? sigmoid($0) : tanhf($0) },
                 size: attention.size)

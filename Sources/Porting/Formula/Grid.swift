@@ -118,6 +118,18 @@ struct Grid {
         }
     }
 
+    /// A · W for a row-major A.
+    private static func product(
+        _ a: [Float], _ weight: WeightMatrix, on backend: Backend
+    ) -> [Float] {
+        let inner = weight.inner
+        return a.withUnsafeBufferPointer { a in
+            product(rows: a.count / inner, weight, on: backend) { row, target in
+                target.update(from: a.baseAddress! + row * inner, count: inner)
+            }
+        }
+    }
+
     /// - Parameter values: `[outputs, inputs]`
     private static func matrix(
         _ values: [Float], outputs: Int, on backend: Backend
@@ -180,8 +192,12 @@ struct Grid {
             columns: (columns - 1) * kernel.stride[1] + kernel.taps[1])
         result.add(bias)
         let (size, width) = (positions, outputs * places.count)
-        let matrix = NamedTensor("", [channels, width], weight.values, permuted: [1, 0])
-        let products = tokens(on: backend, by: matrix.values, outputs: width)
+        let inputs = NamedTensor("", [batch, channels, size], values, permuted: [0, 2, 1])
+        let products = Self.product(
+            inputs.values,
+            Self.matrix(
+                Self.swapped(weight.values, channels, width), outputs: width, on: backend),
+            on: backend)
         for row in 0..<batch * size {
             let (item, position) = (row / size, row % size)
             for output in 0..<outputs {
@@ -195,19 +211,6 @@ struct Grid {
             }
         }
         return result
-    }
-
-    /// A linear layer of the channels of each position: `[batch · positions, outputs]`.
-    private func tokens(on backend: Backend, by weight: [Float], outputs: Int) -> [Float] {
-        let size = positions
-        return values.withUnsafeBufferPointer { values in
-            Self.product(
-                rows: batch * size, Self.matrix(weight, outputs: outputs, on: backend), on: backend
-            ) { row, target in
-                let first = row / size * channels * size + row % size
-                for channel in 0..<channels { target[channel] = values[first + channel * size] }
-            }
-        }
     }
 
     /// The taps of a convolution along rows and columns.
@@ -365,12 +368,15 @@ struct Grid {
     ) -> Grid {
         var joined = self
         for first in stride(from: 0, to: batch * channels, by: size) {
-            let (queries, keys) = (head(first, size), k.head(first, size))
+            func head(_ grid: Grid) -> [Float] {
+                Array(grid.values[first * grid.columns..<(first + size) * grid.columns])
+            }
             // [query, key], then the weighted means of the values, [query, channel].
-            var weights = queries.tokens(
-                on: backend,
-                by: NamedTensor("", [size, k.columns], keys.values, permuted: [1, 0]).values,
-                outputs: k.columns)
+            var weights = Self.product(
+                Self.swapped(head(self), size, columns),
+                Self.matrix(
+                    Self.swapped(head(k), size, k.columns), outputs: k.columns, on: backend),
+                on: backend)
             for row in stride(from: 0, to: weights.count, by: k.columns) {
                 let range = row..<row + k.columns
                 let highest = range.reduce(-Float.infinity) { max($0, factor * weights[$1]) }
@@ -378,29 +384,13 @@ struct Grid {
                 let sum = range.reduce(Float(0)) { $0 + weights[$1] }
                 for index in range { weights[index] /= sum }
             }
-            let means = weights.withUnsafeBufferPointer { weights in
-                Self.product(
-                    rows: columns,
-                    Self.matrix(v.head(first, size).values, outputs: size, on: backend),
-                    on: backend
-                ) { row, target in
-                    target.update(
-                        from: weights.baseAddress! + row * k.columns, count: k.columns)
-                }
-            }
-            for channel in 0..<size {
-                for query in 0..<columns {
-                    joined.values[(first + channel) * columns + query] =
-                        means[query * size + channel]
-                }
-            }
+            let means = Self.product(
+                weights, Self.matrix(head(v), outputs: size, on: backend), on: backend)
+            joined.values.replaceSubrange(
+                first * columns..<(first + size) * columns,
+                with: Self.swapped(means, columns, size))
         }
         return joined
-    }
-
-    /// Some channels, from one of all batch items on.
-    private func head(_ first: Int, _ size: Int) -> Grid {
-        Grid(channels: size, columns: columns) { values[(first + $0) * columns + $1] }
     }
 
     /// Rotary positions: pair i of each head turns by column · frequencies[i].
@@ -437,14 +427,13 @@ struct Grid {
                 let start = item * channels * positions + position
                 let indices = stride(
                     from: start, to: start + channels * positions, by: positions)
-                let mean = norm.isCentred ? moments(indices).mean : 0
-                let squares = indices.reduce(0.0) {
-                    $0 + (Double(values[$1]) - mean) * (Double(values[$1]) - mean)
-                }
-                let divisor = norm.isScaled ? squares / Double(channels) + norm.epsilon : squares
+                let (mean, squares, count) = moments(indices)
+                let offset = norm.isCentred ? mean : 0
+                let energy = norm.isCentred ? squares : squares + Double(count) * mean * mean
+                let divisor = norm.isScaled ? energy / Double(count) + norm.epsilon : energy
                 for index in indices {
                     result.values[index] = Float(
-                        (Double(values[index]) - mean) / max(1e-12, divisor.squareRoot()))
+                        (Double(values[index]) - offset) / max(1e-12, divisor.squareRoot()))
                 }
             }
         }
