@@ -86,14 +86,14 @@ let package = Package(
         .target(
             name: "Porting",
             dependencies: [
-                "Demucs", "HTDemucs", "RoFormer", "Layers", "Audio", "ModelZoo", "Signal",
+                "Demucs", "Tracks", "HTDemucs", "RoFormer", "Layers", "Audio", "ModelZoo", "Signal",
                 "WeightsLoader", "Tensor", "System",
             ]),
         .target(
             name: "CInterface",
             dependencies: [
                 "Runs", "Analysis", "Demucs", "ModelDownloads", "Diagnostics", "Quantization",
-                "Porting",
+                "Porting", "Tracks",
                 "Evaluation", "HTDemucs", "Audio", "ModelZoo", "Signal", "WeightsLoader", "Tensor",
                 "System", "CSwiftDemucs",
             ],
@@ -109,7 +109,8 @@ let package = Package(
             name: "CLI",
             dependencies: [
                 "Runs", "Demucs", "ModelDownloads", "Diagnostics", "Quantization", "Porting",
-                "Analysis", "Evaluation", "Service", "ModelZoo", "WeightsLoader", "HTDemucs",
+                "Analysis", "Evaluation", "Service", "ModelZoo", "WeightsLoader", "Tracks",
+                "HTDemucs",
                 "Signal", "Tensor", "System", "CSwiftDemucs",
             ],
             // The wheel's library holds the command too, so the program's `main` is a target of its own.
@@ -170,7 +171,8 @@ let package = Package(
             name: "AnalysisTests",
             dependencies: ["Analysis", "Tracks", "Signal", "Tensor", "System", "TestSupport"]),
         .testTarget(
-            name: "PortingTests", dependencies: ["Porting", "Demucs", "ModelZoo", "TestSupport"]),
+            name: "PortingTests",
+            dependencies: ["Porting", "Tracks", "Demucs", "ModelZoo", "TestSupport"]),
         .testTarget(
             name: "ModelZooTests",
             dependencies: ["ModelZoo", "WeightsLoader", "System", "TestSupport"]),

@@ -19,16 +19,14 @@ onmessage = ({ data }) => {
 };
 
 const tasks = {
-  async open({ id, moduleURL, threads, isShared, precision, files, weights, segmentSeconds }) {
+  async open({ id, moduleURL, threads, isShared, ...model }) {
     engine = await Engine.start(moduleURL, threads, isShared);
-    const totalBytes = files.reduce((sum, { blob }) => sum + blob.size, 0);
+    const totalBytes = model.files.reduce((sum, { blob }) => sum + blob.size, 0);
     let receivedBytes = 0;
-    for (const [index, file] of files.entries()) {
-      precision = await engine.addMember(file, { members: files.length, precision, segmentSeconds, weights: weights?.[index] ?? [] }, (count) => {
-        receivedBytes += count;
-        postMessage({ id, event: { state: "loading", receivedBytes, totalBytes } });
-      });
-    }
+    await engine.addMembers(model, (count) => {
+      receivedBytes += count;
+      postMessage({ id, event: { state: "loading", receivedBytes, totalBytes } });
+    });
     const description = engine.left(engine.exports.describe());
     engine.channelCount = description.audioChannels;
     return { ...description, memory: isShared ? engine.memory : null, cancellation: engine.exports.cancellation() };
@@ -38,7 +36,16 @@ const tasks = {
     // Before anything is awaited: the message that cancels this task may come meanwhile.
     engine.cancellation[0] = 0;
     const parts = finished && await Promise.all(finished.map(samplesOf));
+    await engine.observe(options, (event, transfer) => postMessage({ id, event }, transfer));
     return engine.separate(await samplesOf(sound), sound.sampleRate, { ...options, finished: parts && joined(parts) }, (event, transfer) => postMessage({ id, event }, transfer));
+  },
+
+  /** Posts the parameters of each file whose names match. */
+  async parameters({ id, patterns }) {
+    engine.value = (value) => postMessage({ id, event: { value } }, [value.values.buffer]);
+    for (const { blob } of engine.model.files) {
+      engine.checked(await engine.withFile(blob, (at) => engine.withText(patterns, (textAt, count) => engine.exports.parameters(at, blob.size, textAt, count))));
+    }
   },
 
   /** Needs no model. */
@@ -107,6 +114,12 @@ class Engine {
   imports(module) {
     const page = {
       progress: (done, total) => this.report({ segmentsDone: done, segmentsTotal: total, fraction: done / total }),
+      block: (at, count) => this.block?.(new TextDecoder().decode(this.bytes(at, count).slice())),
+      value: (nameAt, nameCount, shapeAt, rank, at, count) => this.value({
+        name: new TextDecoder().decode(this.bytes(nameAt, nameCount).slice()),
+        shape: Array.from(new Int32Array(this.memory.buffer, shapeAt, rank)),
+        values: this.floats(at, count).slice(),
+      }),
       read: (channel, start, count, at) => this.floats(at, count).set(this.track.read(channel, start, count)),
       // A browser writes neither random numbers nor text to shared memory, and reads no text from it.
       random: (at, count) => this.bytes(at, count).set(crypto.getRandomValues(new Uint8Array(count))),
@@ -190,8 +203,8 @@ class Engine {
     return this.left(this.withText(JSON.stringify(settings), (at, count) => this.exports.plan(at, count)));
   }
 
-  /** Loads a network of the model, and returns the precision. The file is in memory only meanwhile. */
-  async addMember({ name, blob }, { members, precision, segmentSeconds, weights }, progress) {
+  /** Calls `body` with the place of a file's bytes in memory. */
+  async withFile(blob, body, progress = () => {}) {
     const at = this.allocate(blob.size);
     let end = at;
     const reader = blob.stream().getReader();
@@ -202,16 +215,47 @@ class Engine {
       end += value.length;
       progress(value.length);
     }
-    const needs = this.left(this.withText(name, (nameAt, count) => this.exports.openMember(nameAt, count, at, blob.size, segmentSeconds ?? 0)));
-    precision ??= needs.isQuantized ? "int8" : null;
-    const chosen = choosePrecision(neededMemory(needs, members), precision, self);
-    const loaded = this.withMemory(8 * weights.length, (weightsAt) => {
-      new Float64Array(this.memory.buffer, weightsAt, weights.length).set(weights);
-      return this.exports.loadMember(precisions.indexOf(chosen), weightsAt, weights.length);
-    });
+    const result = body(at);
     this.exports.release(at);
-    this.checked(loaded);
+    return result;
+  }
+
+  /** Loads the networks of a model: `{ files, precision, weights, segmentSeconds }`. */
+  async addMembers(model, progress) {
+    for (const [index, file] of model.files.entries()) {
+      model.precision = await this.addMember(file, { ...model, weights: model.weights?.[index] ?? [] }, progress);
+    }
+    this.model = model;
+  }
+
+  /** Loads a network of the model, and returns the precision. The file is in memory only meanwhile. */
+  async addMember({ name, blob }, { files, precision, segmentSeconds, weights }, progress) {
+    let chosen;
+    this.checked(await this.withFile(blob, (at) => {
+      const needs = this.left(this.withText(name, (nameAt, count) => this.exports.openMember(nameAt, count, at, blob.size, segmentSeconds ?? 0)));
+      precision ??= needs.isQuantized ? "int8" : null;
+      chosen = choosePrecision(neededMemory(needs, files.length), precision, self);
+      return this.withMemory(8 * weights.length, (weightsAt) => {
+        new Float64Array(this.memory.buffer, weightsAt, weights.length).set(weights);
+        return this.exports.loadMember(precisions.indexOf(chosen), weightsAt, weights.length);
+      });
+    }, progress));
     return chosen;
+  }
+
+  /**
+   * Sets the edits of the next separation and the values that it posts. `reduce` is the address of a module whose `reduce(value)`
+   * returns what is posted in place of a value: `{ result, transfer }`.
+   */
+  async observe({ edits, values, reduce, timesBlocks }, report) {
+    const change = reduce ? (await import(reduce)).reduce : (value) => ({ result: value, transfer: [value.values.buffer] });
+    this.value = (value) => {
+      const { result, transfer } = change(value);
+      report({ value: result }, transfer);
+    };
+    this.block = timesBlocks ? (name) => report({ block: name, milliseconds: performance.now() }) : null;
+    const mustLoad = this.checked(this.withText(edits.join("\n"), (at, count) => this.withText(values, (valuesAt, valueCount) => this.exports.observe(at, count, valuesAt, valueCount))));
+    if (mustLoad) await this.addMembers(this.model, () => {});
   }
 
   /** A number that ends the work under way once it is not 0. */

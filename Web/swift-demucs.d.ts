@@ -72,6 +72,26 @@ export interface SeparateOptions extends AnalyzeOptions {
   analyze?: boolean;
   /** The stems before `start`, all of them: an analysis needs them, as samples or WAV files at the model's rate. */
   finished?: Record<string, Float32Array[] | Blob> | null;
+  /**
+   * Changes of values and parameters inside the network, as `swift-demucs trace --edit` takes them: "tdecoder.3=zero". Such a
+   * separation is slower. Changed parameters load the model again.
+   */
+  edits?: string[];
+  /** Patterns of names, separated by commas: these values go to `onValue`, of each segment and member. By default none. */
+  values?: string;
+  onValue?(value: Value): void;
+  /** Address of a module whose function `reduce(value)` makes `{ result, transfer }` of each value, in the engine's worker: `onValue` gets the result. */
+  reduce?: string | URL | null;
+  /** After each block of the network, with `performance.now()` of the engine's worker. */
+  onBlock?(name: string, milliseconds: number): void;
+}
+
+/** A value inside the network or a parameter, row-major, in PyTorch's order of axes without the batch. */
+export interface Value {
+  /** The name of its module, or "mix", "mag", "x", "xt", "output", "add_67", "final" (docs/parity.md). */
+  name: string;
+  shape: number[];
+  values: Float32Array;
 }
 
 /** What `swift-demucs analyze --json` prints of a track. */
@@ -97,6 +117,8 @@ export interface Engine {
   readonly warnings: string[];
   /** Separates a track, one at a time; a WAV file is read from the disk, piece by piece; the browser decodes others. */
   separate(track: Sound | Blob, options?: SeparateOptions): Promise<{ stems: Stems; analysis: Analysis | null }>;
+  /** The parameters whose names match, as they are in the model's file. */
+  parameters(patterns?: string): Promise<Record<string, Value>>;
   /** Tempo, beats and key of a track, which is separated for it; by default without shifts. */
   analyze(track: Sound | Blob, options?: AnalyzeOptions): Promise<Analysis>;
   /** Ends the workers and gives their memory back. */

@@ -70,7 +70,7 @@ class Engine {
     return [...this.#description.warnings];
   }
 
-  async separate(track, { start = 0, collect = true, analyze = false, finished = null, onProgress, onPlan, onStems, signal, ...settings } = {}) {
+  async separate(track, { start = 0, collect = true, analyze = false, finished = null, edits = [], values = "", reduce = null, onProgress, onPlan, onStems, onValue, onBlock, signal, ...settings } = {}) {
     requireOption(Number.isSafeInteger(start) && start >= 0 && start < 2 ** 31, "start", start, "a whole number from 0");
     if (this.#isBusy) throw new Error("The engine is separating another track; wait for it, or cancel it by its signal.");
     this.#isBusy = true;
@@ -81,11 +81,15 @@ class Engine {
       const before = analyze && start > 0 ? await this.#finishedBefore(start, finished) : null;
       const stems = {};
       let names = [];
-      const analysis = await this.#worker.call({ task: "separate", sound, finished: before, settings, start, analyze }, {
+      const analysis = await this.#worker.call({ task: "separate", sound, finished: before, settings, start, analyze, edits, values, reduce: reduce && String(reduce), timesBlocks: Boolean(onBlock) }, {
         signal,
         cancel: () => this.#cancel(),
-        onEvent: ({ plan, start: place, rows, ...progress }) => {
-          if (plan) {
+        onEvent: ({ plan, start: place, rows, value, block, ...progress }) => {
+          if (value) {
+            onValue?.(value);
+          } else if (block) {
+            onBlock(block, progress.milliseconds);
+          } else if (plan) {
             names = plan.outputs.map(({ name }) => name);
             if (collect) Object.assign(stems, this.#named(names, () => new Float32Array(plan.samples - start)));
             onPlan?.(plan);
@@ -106,6 +110,12 @@ class Engine {
   async analyze(track, { shifts = 0, ...options } = {}) {
     const { analysis } = await this.separate(track, { shifts, ...options, collect: false, analyze: true });
     return analysis;
+  }
+
+  async parameters(patterns = "*") {
+    const found = {};
+    await this.#worker.call({ task: "parameters", patterns }, { onEvent: ({ value }) => { found[value.name] = value; }, cancel: () => {} });
+    return found;
   }
 
   /** The sounds of all stems before `start`, in the order of the sources. */

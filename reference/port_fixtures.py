@@ -65,6 +65,9 @@ EDITS = (
     "crosstransformer.layers_t.2=quantise:6",
     "encoder.0.conv.weight=quantise:3",
     "crosstransformer.layers.1.gamma_1.scale=scale:3",
+    "encoder.0.skip=zero",
+    "tencoder.1.skip=scale:2",
+    "output=phase:mag",
 )
 
 
@@ -105,6 +108,12 @@ def edit(model: reference.HTDemucs, text: str) -> reference.HTDemucs:
         parameters[name].copy_(changed(change, parameters[name]))
     elif name == "xt":
         model.tencoder[0].register_forward_pre_hook(lambda _, given: changed(change, given[0]))
+    elif name.endswith(".skip"):
+        encoder, level, _ = name.split(".")
+        layers = getattr(model, encoder.replace("en", "de"))
+        layers[len(layers) - 1 - int(level)].register_forward_pre_hook(
+            lambda _, given: (given[0], changed(change, given[1]), *given[2:])
+        )
     elif name.endswith("pos_emb"):
         make = reference.transformer.create_sin_embedding
         port_faults._while_running(
@@ -121,6 +130,23 @@ def edit(model: reference.HTDemucs, text: str) -> reference.HTDemucs:
     else:
         modules[name].register_forward_hook(hook)
     return model
+
+
+@torch.no_grad()
+def edited_trace(
+    model: reference.HTDemucs, text: str, mix: torch.Tensor, x: torch.Tensor
+) -> Tensors:
+    """The values of a pass with an edit."""
+    if text != "output=phase:mag":
+        return trace(edit(model, text), mix, x)
+    found = trace(model, mix, x)
+    numbers = [
+        torch.complex(value[..., 0::2, :, :], value[..., 1::2, :, :])
+        for value in (found["output"], x)
+    ]
+    turned = torch.view_as_real(torch.polar(numbers[0].abs(), numbers[1].angle()))
+    found["output"] = turned.movedim(-1, 2).reshape(found["output"].shape)
+    return found
 
 
 def is_kept(name: str) -> bool:
@@ -155,7 +181,7 @@ def make() -> None:
         fault(faulty, layer)
         found = {key: value for key, value in trace(faulty, mix, x).items() if is_kept(key)}
         write(GROUP, name, found, origin(GROUP, checkpoint=f"{MODEL}.safetensors", layer=layer))
-    edited = {text: trace(edit(model, text), mix, x) for text in EDITS}
+    edited = {text: edited_trace(model, text, mix, x) for text in EDITS}
     write(
         GROUP,
         "edits",

@@ -13,6 +13,7 @@ import Porting
 import Quantization
 import System
 import Tensor
+import Tracks
 import WeightsLoader
 
 // MARK: - Quantising

@@ -94,9 +94,11 @@ package struct Probe {
         case bandSequences
         /// `[freq, time, 2 · channel]`; the reference's `[freq · channel, time, 2]`.
         case complexNumbers
-        /// `[time · freq, channel]` with `freqs` frequencies; the reference's
-        /// `[channel, freq · time]`.
-        case positions(freqs: Int)
+        /// `[time, freq, channel]`; the reference's `[channel, freq · time]`.
+        case positions
+        /// `[freq, time, source, channel]`, one frequency for a waveform; the reference's
+        /// `[source, channel, freq, time]` or `[source, channel, time]`.
+        case stems
     }
 
     /// The name of the module whose values these are; "" for the whole network.
@@ -147,6 +149,14 @@ package struct Probe {
         for (index, value) in residual.floats.enumerated() where value != plain[index] {
             x.pointer[index] = before[index] + value
         }
+    }
+
+    /// x for a skip, which a probe takes as `….skip`: it may change the skip without x.
+    func skip(_ name: String, _ layout: Layout, _ x: Tensor, on backend: Backend) -> Tensor {
+        guard wants("\(name).skip") else { return x }
+        let copy = backend.tensor(x.shape, x.floats)
+        take(fullName("\(name).skip"), copy, layout)
+        return copy
     }
 
     /// Takes the module's own output if it is wanted.

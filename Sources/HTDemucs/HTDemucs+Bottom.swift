@@ -21,6 +21,11 @@ extension HTDemucs {
         return (x, xt)
     }
 
+    /// Tokens `[time · freq, channel]` as `[time, freq, channel]`.
+    private func positions(_ tokens: Tensor, freqs: Int) -> Tensor {
+        tokens.reshaped(Shape(tokens.shape[0] / freqs, freqs, tokens.shape[1]))
+    }
+
     /// The transformer between its 1×1 convolutions. Without a transformer the reference skips the
     /// convolutions too, although their weights exist.
     ///
@@ -41,7 +46,7 @@ extension HTDemucs {
         if let samplers {
             tokens = samplers.up(tokens, on: backend)  // [336 · 8, 512]
             tokensTime = samplers.upTime(tokensTime, on: backend)  // [1344, 512]
-            probe?("channel_upsampler", .positions(freqs: freqs), tokens)
+            probe?("channel_upsampler", .positions, positions(tokens, freqs: freqs))
             probe?("channel_upsampler_t", .waveform, tokensTime)
         }
         (tokens, tokensTime) = try crosstransformer(
@@ -49,7 +54,7 @@ extension HTDemucs {
         if let samplers {
             tokens = samplers.down(tokens, on: backend)  // [336 · 8, 384]
             tokensTime = samplers.downTime(tokensTime, on: backend)  // [1344, 384]
-            probe?("channel_downsampler", .positions(freqs: freqs), tokens)
+            probe?("channel_downsampler", .positions, positions(tokens, freqs: freqs))
             probe?("channel_downsampler_t", .waveform, tokensTime)
         }
         let channels = tokens.shape[1]

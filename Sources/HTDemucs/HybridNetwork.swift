@@ -53,17 +53,40 @@ extension HybridNetwork {
     package func forward(
         _ mix: Tensor, observer: some ForwardObserver = CancellationToken()
     ) throws(CancellationError) -> Tensor {
-        let samples = mix.shape[1]
-        let mix = extended(mix)  // [2, 343980]
+        // [2, 343980]
+        try forward(extended(mix), z: nil, samples: mix.shape[1], observer: observer)
+    }
 
-        let z = branches.stft.forward(mix, on: backend)  // [2048, 336, 4]
+    /// The same without padding.
+    ///
+    /// - Parameters:
+    ///   - z: the spectrogram of `mix` where it was computed before, as ``core(_:_:observer:)`` takes
+    ///     it.
+    ///   - samples: samples of the result, from the beginning.
+    ///   - observer: its probe also takes `mix`, `mag`, the core's outputs and `final`.
+    package func forward(
+        _ mix: Tensor, z: consuming Tensor?, samples: Int, observer: some ForwardObserver
+    ) throws(CancellationError) -> Tensor {
+        let probe = observer.probe
+        probe?("mix", .tokens, mix)
+        let z = z ?? branches.stft.forward(mix, on: backend)  // [2048, 336, 4]
+        probe?("mag", .spectrogram, z)
         try observer.completed(.stft)
         // [2048, 336, 16], [1, 343980, 8]
         let (x, xt) = try core(mix, consume z, observer: observer)
+        probe?("output", .stems, bySource(x))
+        probe?("add_67", .stems, bySource(xt))
         let waveforms = branches.stft.inverse(x, samples: mix.shape[1], on: backend)  // [8, 343980]
         let stems = sum(waveforms, xt, samples: samples)  // [4, 2, samples]
+        probe?("final", .tokens, stems)
         try observer.completed(.istft)
         return stems
+    }
+
+    /// `[freq, time, sources · channel]` as `[freq, time, source, channel]`.
+    private func bySource(_ x: Tensor) -> Tensor {
+        let sources = configuration.arguments.sources.count
+        return x.reshaped([x.shape[0], x.shape[1], sources, x.shape[2] / sources])
     }
 
     /// The core: the network between the two transforms, as other runtimes run it.

@@ -36,7 +36,7 @@ struct EncoderLevel: Sendable {
             xt = waveform(xt, in: pass.scope("tencoder.\(index)"))
             try pass.completed(.tencoder(index))
             if hasWaveformOutput {
-                skipTime = Skip(xt, on: pass.backend)
+                skipTime = skip(of: xt, "tencoder.\(index)", .waveform, in: pass)
             } else {
                 inject = xt
             }
@@ -47,8 +47,15 @@ struct EncoderLevel: Sendable {
         skips.append(
             LevelSkips(
                 times: x.shape[1], timesOfWaveform: xt.shape[1],
-                skip: Skip(x, on: pass.backend), skipTime: skipTime))
+                skip: skip(of: x, "encoder.\(index)", .spectrogram, in: pass),
+                skipTime: skipTime))
         return (x, xt)
+    }
+
+    private func skip(
+        of x: Tensor, _ name: String, _ layout: Probe.Layout, in pass: ForwardPass
+    ) -> Skip {
+        Skip(pass.probe?.skip(name, layout, x, on: pass.backend) ?? x, on: pass.backend)
     }
 
     /// Adds the embedding of each frequency to x in place. A probe takes the result as

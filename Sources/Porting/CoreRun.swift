@@ -3,6 +3,7 @@
 import Demucs
 import System
 import Tensor
+import Tracks
 
 #if canImport(FoundationEssentials)
     import FoundationEssentials
@@ -54,7 +55,7 @@ package struct CoreRun {
         for index in missing {
             try cancellation.check()
             let inputs = try description.inputs(ofChunk: folder.folder(index))
-            let (mix, z) = spectrogram.engineInputs(inputs[0], inputs[1])
+            let (mix, z) = CoreSpectrogram.engineInputs(inputs[0], inputs[1], on: backend)
             let (x, xt) = try network.core(mix, z, observer: cancellation)
             for output in spectrogram.outputs(x, xt, sources: description.model.sources.count) {
                 try TensorFile.write(output, to: file(output.name, index), description.encoding)

@@ -3,6 +3,7 @@
 
 import Signal
 import Tensor
+import Tracks
 
 /// The transforms of a model's chunks. Tensors have the reference's order of axes. A: audio
 /// channels, N: samples, F: frequencies, T: frames, S: sources.
@@ -32,7 +33,9 @@ package struct CoreSpectrogram {
     /// - Parameters:
     ///   - input: `[1, A, N]`
     ///   - x: `[1, 2A, F, T]`
-    func engineInputs(_ input: NamedTensor, _ x: NamedTensor) -> (mix: Tensor, z: Tensor) {
+    static func engineInputs(
+        _ input: NamedTensor, _ x: NamedTensor, on backend: Backend
+    ) -> (mix: Tensor, z: Tensor) {
         let z = NamedTensor(x.name, Array(x.shape.dropFirst()), x.values, permuted: [1, 2, 0])
         return (
             backend.tensor(Array(input.shape.dropFirst()), input.values),

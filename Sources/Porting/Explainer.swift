@@ -4,6 +4,7 @@ import Demucs
 import Signal
 import System
 import Tensor
+import Tracks
 
 /// Explains wrong values of a port.
 struct Explainer {

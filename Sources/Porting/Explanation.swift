@@ -2,6 +2,7 @@
 
 import Signal
 import System
+import Tracks
 
 /// A simple relation of a port's wrong value to the right one.
 package struct Explanation: Sendable, Equatable {

@@ -6,6 +6,7 @@
 //     N bytes    a Python dictionary: 'descr', 'fortran_order', 'shape'; spaces, a line feed
 //     the rest   the elements
 
+import Tracks
 import WeightsLoader
 
 /// An `.npy` file with a valid header.

@@ -1,6 +1,7 @@
 // Errors of tensor files, folders of chunks, and invalid options.
 
 import System
+import Tracks
 
 /// An error in writing, reading or comparing tensors. Messages name the path, the value found and
 /// the value expected.

@@ -4,6 +4,7 @@ import Audio
 import Demucs
 import System
 import Tensor
+import Tracks
 
 /// Makes stems from the core's outputs: inverse transform, sum, overlap-add, denormalisation and
 /// encoding, chunk after chunk.

@@ -2,6 +2,7 @@
 
 import Audio
 import System
+import Tracks
 import WeightsLoader
 
 /// Named tensors in a file or a folder, read on demand.

@@ -3,6 +3,7 @@
 import Demucs
 import Signal
 import System
+import Tracks
 
 /// Comparison of a tensor with its reference, with sums in double precision.
 package struct TensorComparison: Sendable, Equatable {

@@ -1,5 +1,6 @@
 // The encoding of a file with one tensor, and its header.
 
+import Tracks
 import WeightsLoader
 
 /// A container and the type of its elements.

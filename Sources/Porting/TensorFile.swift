@@ -1,6 +1,7 @@
 // Files of one tensor: raw, .npy or safetensors.
 
 import System
+import Tracks
 import WeightsLoader
 
 /// Reads and writes files of one tensor.
@@ -138,4 +139,9 @@ package enum TensorFile {
             initialized = count
         }
     }
+}
+
+extension [Int] {
+    /// A shape without leading dimensions of one.
+    var unbatched: ArraySlice<Int> { drop { $0 == 1 } }
 }

@@ -5,6 +5,7 @@ import Demucs
 import HTDemucs
 import System
 import Tensor
+import Tracks
 import WeightsLoader
 
 /// Writes the intermediate values of the network for one chunk, under the reference's names.
@@ -12,7 +13,7 @@ import WeightsLoader
 /// Besides the values of ``Probe``: `mix` `[A, N]`, the chunk; `mag` `[2A, F, T]`, its spectrogram
 /// with complex numbers as channels; `output` `[S, 2A, F, T]` and `add_67` `[S, A, N]`, the core's
 /// outputs; `final` `[S, A, N]`, the stems. A model on the waveform alone and a RoFormer have only
-/// `mix` and `final` of these.
+/// `mix` and `final` of these. Attention weights and skips are written if a pattern names them.
 package struct Trace {
     private let input: NamedTensor
     /// Spectrogram of the chunk, the core's input; nil for a model without a core.
@@ -121,18 +122,18 @@ package struct Trace {
 
     /// Runs the network and writes the values that match a pattern, in the order of computation.
     ///
-    /// - Parameter attention: heads whose attention weights are written too, `[tokens, others]`.
     /// - Returns: the names of the values written.
-    /// - Throws: ``PortingError``, for example `noMatch`; `WeightsError`; `CancellationError`.
+    /// - Throws: ``PortingError``, for example `noMatch`; `SeparationError` for an edit that doesn't
+    ///   fit its value; `WeightsError`; `CancellationError`.
     package func write(
-        _ patterns: [NamePattern], attention: [AttentionHead] = [], of model: OpenedModel,
-        on backend: Backend, to path: String, cancellation: CancellationToken
+        _ patterns: [NamePattern], of model: OpenedModel, on backend: Backend, to path: String,
+        cancellation: CancellationToken
     ) throws -> [String] {
         var metadata = ["source": origin, "model": model.name, "model_sha256": model.checksum]
         if !edits.isEmpty { metadata["edits"] = edits.map(\.text).joined(separator: " ") }
         let writer = try TraceWriter(path, metadata: metadata)
         try run(
-            patterns, attention: attention, of: model, on: backend, cancellation: cancellation,
+            patterns, of: model, on: backend, cancellation: cancellation,
             sink: { tensor throws(PortingError) in try writer.append(tensor) })
         try writer.finish()
         return writer.names
@@ -141,149 +142,50 @@ package struct Trace {
     /// Runs the network and passes the values that match a pattern to `sink`, in the order of
     /// computation.
     ///
-    /// - Parameters:
-    ///   - attention: heads whose attention weights are passed too.
-    ///   - sink: called with each value; stops the trace by throwing.
-    /// - Throws: ``PortingError``, for example `noMatch`; `WeightsError`; `CancellationError`.
+    /// - Parameter sink: called with each value; stops the trace by throwing.
+    /// - Throws: as ``write(_:of:on:to:cancellation:)``.
     package func run(
-        _ patterns: [NamePattern], attention: [AttentionHead] = [], of model: OpenedModel,
-        on backend: Backend, cancellation: CancellationToken,
+        _ patterns: [NamePattern], of model: OpenedModel, on backend: Backend,
+        cancellation: CancellationToken,
         sink: @escaping (NamedTensor) throws(PortingError) -> Void
     ) throws {
-        let observer = TraceObserver(patterns, attention, edits, cancellation, sink)
-        let network = try model.network(replacing: observer.weights(of: model), on: backend)
-        let input = try observer.give("mix", input)
-        guard var x, let network = network.hybrid else {
-            let mix = network.backend.tensor(Array(input.shape.dropFirst()), input.values)
-            let stems = try observer.watch { try network.forward(mix, observer: observer) }
-            _ = try observer.give(
-                "final", NamedTensor("final", [1] + Array(stems.shape), stems.floats))
-            return try observer.finish()
+        var failure: PortingError?
+        let observer = TraceObserver(patterns, edits, cancellation: cancellation) { tensor in
+            do throws(PortingError) { try sink(tensor) } catch { failure = error }
+            return failure == nil
         }
-        let configuration = try model.configuration
-        x = try observer.give("mag", x)
-        let spectrogram = configuration.spectrogram(on: network.backend)
-        let (mix, z) = spectrogram.engineInputs(input, x)
-        let core = try observer.watch { try network.core(mix, z, observer: observer) }
-        let outputs = try spectrogram.outputs(
-            core.x, core.xt, sources: configuration.arguments.sources.count
-        ).map { try observer.give($0.name, $0) }
-        var stems = outputs[1]
-        stems.values = spectrogram.stems(outputs[0], outputs[1])
-        _ = try observer.give("final", stems)
-        try observer.finish()
-    }
-}
-
-/// Makes the edits of values, and passes those that match a pattern to a sink.
-private final class TraceObserver: ForwardObserver {
-    private let patterns: [NamePattern]
-    private let attention: [AttentionHead]
-    private let edits: [Edit]
-    private let cancellation: CancellationToken
-    private let sink: (NamedTensor) throws(PortingError) -> Void
-    /// The names of all values and of the parameters, for errors.
-    private var names: [String] = []
-    private var parameters: [String] = []
-    private var hasGiven = false
-    /// An error of the probe, which can't throw.
-    private var failure: PortingError?
-
-    init(
-        _ patterns: [NamePattern], _ attention: [AttentionHead], _ edits: [Edit],
-        _ cancellation: CancellationToken,
-        _ sink: @escaping (NamedTensor) throws(PortingError) -> Void
-    ) {
-        self.patterns = patterns
-        self.attention = attention
-        self.edits = edits
-        self.cancellation = cancellation
-        self.sink = sink
-    }
-
-    var probe: Probe? {
-        Probe(
-            isWanted: { name in
-                let isWanted = self.wants(name)
-                return self.failure == nil && !self.cancellation.isCancelled
-                    && (isWanted || self.edits.contains { $0.matches(name) })
-            },
-            take: { name, x, layout in
-                var tensor = NamedTensor(name, x, layout)
-                do throws(PortingError) {
-                    if try self.edits.apply(to: &tensor) { tensor.write(to: x, layout) }
-                    if self.isChosen(name) { try self.sink(tensor) }
-                } catch {
-                    self.failure = error
-                }
-            })
-    }
-
-    func completed(_ block: NetworkBlock) throws(CancellationError) {
-        if failure != nil { throw CancellationError() }
-        try cancellation.check()
-    }
-
-    /// Runs the network; throws the error of the probe, which stops it, in place of the cancellation.
-    func watch<Value>(_ run: () throws -> Value) throws -> Value {
-        let value = Result { try run() }
-        try check()
-        return try value.get()
-    }
-
-    /// Throws the error of the probe.
-    func check() throws {
+        let network = try model.network(replacing: weights(of: model), on: backend)
+        let pass = Result { try forward(network, observer) }
+        if let error = observer.failure { throw error }
         if let failure { throw failure }
-        try cancellation.check()
+        try pass.get()
+        if let (patterns, names) = observer.unmatched(parameters: model.parameterNames) {
+            throw PortingError.noMatch(patterns: patterns, names: names)
+        }
     }
 
-    /// Edits a value with a batch dimension, and passes it on without that if its name matches.
-    ///
-    /// - Returns: the value with its batch dimension.
-    func give(_ name: String, _ tensor: NamedTensor) throws -> NamedTensor {
-        try check()
-        var given = NamedTensor(name, Array(tensor.shape.dropFirst()), tensor.values)
-        try edits.apply(to: &given)
-        if wants(name) { try sink(given) }
-        return NamedTensor(tensor.name, tensor.shape, given.values)
+    private func forward(_ network: ModelNetwork, _ observer: TraceObserver) throws {
+        guard let x, let hybrid = network.hybrid else {
+            let mix = network.backend.tensor(Array(input.shape.dropFirst()), input.values)
+            _ = try network.forward(mix, observer: observer)
+            return
+        }
+        let (mix, z) = CoreSpectrogram.engineInputs(input, x, on: network.backend)
+        _ = try hybrid.forward(mix, z: z, samples: mix.shape[1], observer: observer)
     }
 
     /// The parameters that edits change.
     ///
     /// - Throws: `WeightsError` for weights that are no floats.
-    func weights(of model: OpenedModel) throws -> ParameterReader.Replacements {
+    private func weights(of model: OpenedModel) throws -> ParameterReader.Replacements {
         var replacements = ParameterReader.Replacements()
-        if edits.isEmpty { return replacements }
-        parameters = model.parameterNames
-        for name in parameters where edits.contains(where: { $0.matches(name) }) {
+        for name in model.parameterNames where edits.contains(where: { $0.pattern.selects(name) }) {
             guard let (shape, values) = try model.parameter(named: name) else { continue }
             var tensor = NamedTensor(name, shape, values)
             try edits.apply(to: &tensor)
             replacements.floats[name] = tensor.values
         }
         return replacements
-    }
-
-    /// - Throws: ``PortingError`` if no name matched a pattern or an edit; `CancellationError`.
-    func finish() throws {
-        if !hasGiven { throw PortingError.noMatch(patterns: patterns, names: names) }
-        for edit in edits where !(names + parameters).contains(where: edit.matches) {
-            throw PortingError.noMatch(patterns: [edit.pattern], names: names + parameters)
-        }
-        try check()
-    }
-
-    /// Notes a value that the network has; whether to pass it on.
-    private func wants(_ name: String) -> Bool {
-        names.append(name)
-        let isChosen = isChosen(name)
-        hasGiven = hasGiven || isChosen
-        return isChosen
-    }
-
-    private func isChosen(_ name: String) -> Bool {
-        AttentionHead.isName(name)
-            ? attention.contains { $0.matches(name) } : patterns.contains { $0.matches(name) }
     }
 }
 

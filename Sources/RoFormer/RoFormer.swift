@@ -39,6 +39,7 @@ package struct RoFormer: Sendable {
         let backend = backend.until(observer.cancellation)
         let probe = observer.probe
         let samples = mix.shape[1]
+        probe?("mix", .tokens, mix)
         let z = stft.forward(mix, on: backend)  // [freq, time, 2 · channel]
         probe?("stft_repr", .complexNumbers, z)
         try observer.completed(.stft)
@@ -84,6 +85,7 @@ package struct RoFormer: Sendable {
             let (stem, residual) = (stems.pointer, stems.pointer + mix.count)
             for index in 0..<mix.count { residual[index] = mix.pointer[index] - stem[index] }
         }
+        probe?("final", .tokens, stems)
         return withExtendedLifetime((mix, stems)) { stems }
     }
 

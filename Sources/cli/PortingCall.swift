@@ -6,6 +6,7 @@ import ModelZoo
 import Porting
 import System
 import Tensor
+import Tracks
 
 struct PortingCall {
     let arguments: ParsedArguments

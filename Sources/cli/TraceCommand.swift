@@ -3,6 +3,7 @@
 import Demucs
 import Porting
 import System
+import Tracks
 
 extension Option {
     static let only = Option(
@@ -17,8 +18,9 @@ extension Option {
     static let edit = Option(
         "edit", value: "name=change",
         help: "Change a value or a parameter before the network goes on: zero, set:X, scale:K, "
-            + "quantise:BITS, permute:AXIS (in a random order) or permute:AXIS:2,0,1 (in this "
-            + "order); the name may have * and ?. Can be repeated.")
+            + "quantise:BITS, permute:AXIS (in a random order), permute:AXIS:2,0,1 (in this order) "
+            + "or phase:OTHER (output=phase:mag); the name may have * and ?. Skips are "
+            + "encoder.N.skip and tencoder.N.skip. Can be repeated.")
 }
 
 enum TraceCommand {
@@ -65,7 +67,7 @@ enum TraceCommand {
             let model = try call.model(
                 defaultName: isChunk ? Trace.modelName(ofChunk: track) : nil, needsCore: false)
             let heads = try arguments.value(.attention).map {
-                try AttentionHead.list($0, of: model)
+                try NamePattern.attention($0, of: model)
             }
             let backend = try call.backend(
                 precision.precision(isQuantized: model.isQuantized))
@@ -78,7 +80,7 @@ enum TraceCommand {
             for warning in trace.warnings { console.warning("\(warning)") }
             trace.edits = edits
             let names = try trace.write(
-                call.patterns, attention: heads ?? [], of: model, on: backend, to: out,
+                call.patterns + (heads ?? []), of: model, on: backend, to: out,
                 cancellation: call.cancellation)
             console.status("\(names.count) \(names.count == 1 ? "tensor" : "tensors")")
             console.result(out)

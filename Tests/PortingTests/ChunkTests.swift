@@ -8,6 +8,7 @@ import Porting
 import Tensor
 import TestSupport
 import Testing
+import Tracks
 
 @Suite struct ChunkTests {
     let fixture: PortedFixture

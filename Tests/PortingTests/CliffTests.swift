@@ -5,6 +5,7 @@ import System
 import Tensor
 import TestSupport
 import Testing
+import Tracks
 
 /// Where `compare` says that an error begins, in the values of PyTorch's golden trace.
 @Suite struct CliffTests {

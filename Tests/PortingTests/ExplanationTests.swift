@@ -2,6 +2,7 @@ import HTDemucs
 import Porting
 import TestSupport
 import Testing
+import Tracks
 
 /// What `compare` says of a wrong value, for values that are wrong in known ways.
 @Suite struct ExplanationTests {

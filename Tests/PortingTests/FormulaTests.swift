@@ -3,6 +3,7 @@ import Porting
 import System
 import TestSupport
 import Testing
+import Tracks
 
 /// What `compare` says of PyTorch's golden traces with a mistake in one layer, and the case of it.
 @Suite struct FormulaTests {

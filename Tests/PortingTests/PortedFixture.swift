@@ -8,6 +8,7 @@ import Porting
 import System
 import Tensor
 import TestSupport
+import Tracks
 import WeightsLoader
 
 /// A folder for a track, its chunks and its stems.

@@ -6,6 +6,7 @@ import Porting
 import Tensor
 import TestSupport
 import Testing
+import Tracks
 
 @Suite struct StemAssemblyErrorTests {
     let fixture: PortedFixture

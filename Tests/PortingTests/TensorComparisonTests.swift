@@ -5,6 +5,7 @@ import Porting
 import Tensor
 import TestSupport
 import Testing
+import Tracks
 
 @Suite struct TensorComparisonTests {
     let fixture: PortedFixture

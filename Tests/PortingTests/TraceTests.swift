@@ -6,6 +6,7 @@ import System
 import Tensor
 import TestSupport
 import Testing
+import Tracks
 
 @Suite struct TraceTests {
     let backend: Backend
@@ -146,8 +147,8 @@ import Testing
             x: NamedTensor("x", [1] + golden.shape("mag"), golden.floats("mag")),
             origin: "fixture"
         ).write(
-            [], attention: AttentionHead.list("layers.0:1", of: model),
-            of: model, on: backend, to: folder.path("weights.safetensors"),
+            NamePattern.attention("layers.0:1", of: model), of: model, on: backend,
+            to: folder.path("weights.safetensors"),
             cancellation: CancellationToken())
         #expect(names == ["crosstransformer.layers.0.cross_attn.weights.1"])
     }
@@ -161,8 +162,8 @@ import Testing
             x: NamedTensor("x", [1] + golden.shape("mag"), golden.floats("mag")),
             origin: "fixture"
         ).write(
-            [NamePattern("crosstransformer.norm_in*")],
-            attention: AttentionHead.list("layers.0:1,layers_t.1:0", of: model),
+            [NamePattern("crosstransformer.norm_in*")]
+                + NamePattern.attention("layers.0:1,layers_t.1:0", of: model),
             of: model, on: backend, to: path,
             cancellation: CancellationToken())
         let heads = [
@@ -187,7 +188,7 @@ import Testing
     func aHeadThatTheModelDoesNotHaveIsAnErrorThatListsThem(_ text: String) throws {
         let model = try PortedFixture.model("cross_first")
         #expect {
-            try AttentionHead.list(text, of: model)
+            try NamePattern.attention(text, of: model)
         } throws: { error in
             "\(error)".contains("layers_t.3 and a head of 0 to 1")
         }

@@ -21,6 +21,7 @@ extension TimeDemucs {
         let pass = ForwardPass(on: backend, observer: observer)
         let backend = pass.backend
         let samples = mix.shape[1]
+        pass.probe?("mix", .tokens, mix)
         let statistics = configuration.arguments.normalize ? monoStatistics(mix) : nil
         try pass.completed(.normalisation)
         let valid = validLength(samples)
@@ -34,7 +35,9 @@ extension TimeDemucs {
             x = encode(x, in: pass.scope("encoder.\(level)"))
             // [1, 971092, 64] … [1, 947, 2048]
             try pass.completed(.encoder(level))
-            if level < encoder.count - 1 { skips.append(Skip(x, on: backend)) }
+            guard level < encoder.count - 1 else { continue }
+            let skip = pass.probe?.skip("encoder.\(level)", .waveform, x, on: backend) ?? x
+            skips.append(Skip(skip, on: backend))
         }
         if let lstm {
             let skip = Skip(x, on: backend)
@@ -57,6 +60,7 @@ extension TimeDemucs {
             try pass.completed(.decoder(index))
         }
         let stems = downsampled(x, samples: samples, lead: lead, statistics)
+        pass.probe?("final", .tokens, stems)
         try pass.completed(.resample)
         return stems
     }

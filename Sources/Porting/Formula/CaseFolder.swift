@@ -2,6 +2,7 @@
 
 import Demucs
 import System
+import Tracks
 
 /// Writes a layer of a port as a case that anybody can reproduce.
 ///

@@ -1,5 +1,7 @@
 // A formula as an ONNX graph in ONNX's text format, and as a Python program around it.
 
+import Tracks
+
 /// The texts of a case: `case.onnxtxt` and `case.py`.
 struct CaseProgram {
     private let formula: Formula

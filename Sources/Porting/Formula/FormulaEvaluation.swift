@@ -2,6 +2,7 @@
 
 import System
 import Tensor
+import Tracks
 import WeightsLoader
 
 /// Values and weights from which formulas are computed.

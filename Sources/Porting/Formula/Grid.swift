@@ -3,6 +3,7 @@
 import Layers
 import System
 import Tensor
+import Tracks
 
 /// A value `[batch, channels, rows, columns]`, row-major.
 ///

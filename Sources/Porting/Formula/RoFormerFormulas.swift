@@ -2,6 +2,7 @@
 
 import RoFormer
 import System
+import Tracks
 
 /// The formulas of a RoFormer's values. Each spans one transformer, whose sequences don't depend on
 /// each other, so that some of them are enough.

@@ -97,6 +97,37 @@ public func loadMember(
 @_expose(wasm, "describe") @_cdecl("web_describe")
 public func describe() -> Int { leave(loadedEngine().description) }
 
+/// Sets the edits of the passes to come, and the values that they give the page.
+///
+/// - Parameters:
+///   - edits: separated by line feeds.
+///   - values: name patterns, separated by commas.
+/// - Returns: 1 if the model must be loaded again, because other parameters are edited now; its files
+///   are opened and loaded like those of another model then.
+@_expose(wasm, "observe") @_cdecl("web_observe")
+public func observe(
+    _ edits: UnsafePointer<UInt8>, _ editCount: Int, _ values: UnsafePointer<UInt8>,
+    _ valueCount: Int
+) -> Int {
+    status { () throws(AnyError) in
+        try loadedEngine().observe(
+            edits: string(edits, editCount), values: string(values, valueCount)) ? 1 : 0
+    }
+}
+
+/// Gives the page the parameters of a file in memory whose names match, as `float32`.
+@_expose(wasm, "parameters") @_cdecl("web_parameters")
+public func parameters(
+    _ file: UnsafeRawPointer, _ count: Int, _ patterns: UnsafePointer<UInt8>, _ patternCount: Int
+) -> Int {
+    status { () throws(AnyError) in
+        try WebEngine.giveParameters(
+            of: UnsafeRawBufferPointer(start: file, count: count),
+            NamePattern.list(string(patterns, patternCount)))
+        return 0
+    }
+}
+
 // MARK: - A track
 
 /// Begins to separate a track. Leaves the plan, with `samples`: those of each output.

@@ -24,6 +24,8 @@ final class WebEngine {
     private var backend: Backend?
     private var networks: [LoadedNetwork] = []
     private var members: [Bag.Member] = []
+    private var inspection = Inspection()
+    private var parameterNames: [String] = []
     private var pipeline: TrackPipeline?
     /// The outputs of the track under way.
     private var rows: SignalRows?
@@ -72,6 +74,7 @@ final class WebEngine {
             }
         }
         self.warnings += warnings
+        parameterNames += checkpoint.tensors.map { $0.name }
         opened = (checkpoint, configuration)
         let needs: JSON = [
             "parameters": .integer(checkpoint.tensors.reduce(0) { $0 + $1.count }),
@@ -97,9 +100,11 @@ final class WebEngine {
         } catch {
             throw error.erased
         }
+        let replacements = try inspection.replacements(in: checkpoint)
         do {
             networks.append(
-                try configuration.network(parameters: checkpoint.parameters(), backend: backend))
+                try configuration.network(
+                    parameters: checkpoint.parameters(replacing: replacements), backend: backend))
         } catch {
             throw error.erased
         }
@@ -130,6 +135,34 @@ final class WebEngine {
             "warnings": .array(warnings.map(JSON.text)),
         ]
         return description.line
+    }
+
+    /// Sets the edits of the passes to come, and the values that they give the page.
+    ///
+    /// - Returns: whether the model must be loaded again; it is empty then.
+    func observe(edits: String, values: String) throws(AnyError) -> Bool {
+        let wanted = try Inspection(edits: edits, values: values)
+        let before = inspection.edits(of: parameterNames)
+        inspection = wanted
+        if wanted.edits(of: parameterNames) == before { return false }
+        (pipeline, networks, members, warnings, parameterNames) = (nil, [], [], [], [])
+        return true
+    }
+
+    /// Gives the page the parameters of a file.
+    static func giveParameters(
+        of bytes: UnsafeRawBufferPointer, _ patterns: [NamePattern]
+    ) throws(AnyError) {
+        do {
+            let checkpoint = try Checkpoint.read(FileBytes(bytes), path: "model")
+            for tensor in checkpoint.tensors
+            where patterns.contains(where: { $0.matches(tensor.name) }) {
+                Inspection.give(
+                    NamedTensor(tensor.name, tensor.shape, try checkpoint.floats(tensor)))
+            }
+        } catch {
+            throw error.erased
+        }
     }
 
     // MARK: - A track
@@ -180,12 +213,10 @@ final class WebEngine {
         }
         var random = PythonRandom(seed: options.seedOrDrawn())
         let (networks, cancellation) = (networks, cancellation)
+        let (inspection, parameterNames) = (inspection, parameterNames)
         @Sendable func forward(_ member: Int, _ mix: Tensor) throws(AnyError) -> Tensor {
-            do {
-                return try networks[member].forward(mix, observer: cancellation)
-            } catch {
-                throw error.erased
-            }
+            try inspection.forward(
+                networks[member], mix, parameterNames: parameterNames, cancellation)
         }
         pipeline = try TrackPipeline(
             track, bag: bag, options: options, random: &random, backend: backend,
@@ -295,6 +326,7 @@ enum WebError: CausedError, DescribedError {
     case tooFewChannels(found: Int, needed: Int)
     case startAfterEnd(start: Int, samples: Int)
     case notFinite
+    case noMatch(pattern: String)
 
     var description: String {
         switch self {
@@ -305,6 +337,8 @@ enum WebError: CausedError, DescribedError {
             "The track has \(found) channels, and the model needs 1, \(needed) or more."
         case .startAfterEnd(let start, let samples):
             "The value \(start) is invalid for start: the track has \(samples) samples."
+        case .noMatch(let pattern):
+            "No value and no parameter of the model has a name like \(pattern)."
         case .notFinite: "The track has samples that are not finite numbers; decode it again."
         }
     }
@@ -312,6 +346,7 @@ enum WebError: CausedError, DescribedError {
     var cause: ErrorCause {
         switch self {
         case .membersDiffer: .model
+        case .noMatch: .argument
         case .tooFewChannels, .startAfterEnd: .unsuitable
         case .notFinite: .input
         }

@@ -1,9 +1,5 @@
 // Changes of values and weights of a network, to measure and to hear what they do.
 
-import System
-import Tensor
-import Tracks
-
 /// A change of a value inside a network, or of a parameter: `tdecoder.3=zero`.
 ///
 /// Of a value it does what a forward hook on the module does in PyTorch: the pass goes on with the
@@ -24,24 +20,30 @@ package struct Edit: Sendable, Equatable {
         /// Rounded to integers of `bits` bits, symmetrically, with a scale for each index of the
         /// first axis, or one for a vector.
         case quantise(bits: Int)
+        /// Complex numbers as channels get the phases of an earlier value, which may have fewer
+        /// channels and then serves all sources.
+        case phase(of: String)
     }
 
     package static let forms =
-        "NAME=zero, NAME=set:X, NAME=scale:K, NAME=permute:AXIS, NAME=permute:AXIS:2,0,1 or "
-        + "NAME=quantise:BITS with 2 to 16 bits"
+        "NAME=zero, NAME=set:X, NAME=scale:K, NAME=permute:AXIS, NAME=permute:AXIS:2,0,1, "
+        + "NAME=quantise:BITS with 2 to 16 bits, or NAME=phase:OTHER, such as output=phase:mag"
 
-    /// Reads an edit.
+    /// Reads an edit, `NAME=CHANGE`.
     ///
-    /// - Throws: ``PortingError/invalidOption(name:value:allowed:)``.
-    package init(_ text: String) throws(PortingError) {
-        let invalid = PortingError.invalidOption(name: "edit", value: text, allowed: Self.forms)
+    /// - Throws: ``SeparationError/invalidOption(name:value:allowed:)``.
+    package init(_ text: String) throws(SeparationError) {
+        let invalid = SeparationError.invalidOption(
+            name: "edit", value: text, allowed: Self.forms)
         let parts = text.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
         guard parts.count == 2, !parts[0].isEmpty else { throw invalid }
         self.text = text
         pattern = NamePattern(String(parts[0]))
         let words = parts[1].split(separator: ":", omittingEmptySubsequences: false).map(
             String.init)
-        let number = words.count == 2 ? Float(words[1]).flatMap { $0.isFinite ? $0 : nil } : nil
+        let number =
+            words.count == 2
+            ? Double(words[1]).map { Float($0) }.flatMap { $0.isFinite ? $0 : nil } : nil
         switch (words[0], number) {
         case ("zero", nil) where words.count == 1: change = .set(0)
         case ("set", let number?): change = .set(number)
@@ -62,21 +64,20 @@ package struct Edit: Sendable, Equatable {
                 guard order?.count == places.count else { throw invalid }
             }
             change = .permute(axis: axis, order: order)
+        case ("phase", _):
+            guard words.count == 2, !words[1].isEmpty else { throw invalid }
+            change = .phase(of: words[1])
         default: throw invalid
         }
     }
 
-    /// Whether the edit is one of a value or parameter. A pattern matches attention weights only if
-    /// it names them: they are as many as pairs of tokens.
-    func matches(_ name: String) -> Bool {
-        (!AttentionHead.isName(name) || pattern.text.contains(".weights."))
-            && pattern.matches(name)
-    }
-
     /// Changes an array, row-major, in the reference's order of axes.
     ///
-    /// - Throws: ``PortingError`` for an axis or an order that the shape doesn't have.
-    func apply(to tensor: inout NamedTensor) throws(PortingError) {
+    /// - Parameter others: the values that phases are taken from, as far as they were computed.
+    /// - Throws: ``SeparationError`` for an axis, an order or phases that don't fit the shape.
+    func apply(
+        to tensor: inout NamedTensor, others: [NamedTensor] = []
+    ) throws(SeparationError) {
         if tensor.values.isEmpty { return }
         switch change {
         case .set(let value):
@@ -95,12 +96,40 @@ package struct Edit: Sendable, Equatable {
                     tensor.values[index] = integer * step
                 }
             }
+        case .phase(let name): try copyPhases(&tensor, of: name, others)
+        }
+    }
+
+    /// Both are `[… channels, freq, time]`, a channel of real parts before one of imaginary parts.
+    private func copyPhases(
+        _ tensor: inout NamedTensor, of name: String, _ others: [NamedTensor]
+    ) throws(SeparationError) {
+        let plane = tensor.shape.suffix(2).reduce(1, *)
+        guard let other = others.first(where: { $0.name == name }), tensor.shape.count > 2,
+            other.shape.suffix(2) == tensor.shape.suffix(2),
+            tensor.values.count % other.values.count == 0, other.values.count % (2 * plane) == 0
+        else {
+            throw .invalidOption(
+                name: "edit", value: text,
+                allowed: "a spectrogram that is computed before \(tensor.name), of its "
+                    + "frequencies and frames, such as output=phase:mag")
+        }
+        for start in stride(from: 0, to: tensor.values.count, by: 2 * plane) {
+            let from = start % other.values.count
+            for place in 0..<plane {
+                let (re, im) = (other.values[from + place], other.values[from + plane + place])
+                let (a, b) = (tensor.values[start + place], tensor.values[start + plane + place])
+                let magnitude = (re * re + im * im).squareRoot()
+                let gain = magnitude > 0 ? (a * a + b * b).squareRoot() / magnitude : 0
+                tensor.values[start + place] = re * gain
+                tensor.values[start + plane + place] = im * gain
+            }
         }
     }
 
     private func permute(
         _ tensor: inout NamedTensor, _ axis: Int, _ order: [Int]?
-    ) throws(PortingError) {
+    ) throws(SeparationError) {
         let shape = tensor.shape
         guard axis < shape.count else {
             throw .invalidOption(
@@ -138,10 +167,12 @@ extension [Edit] {
     ///
     /// - Returns: whether there is one.
     @discardableResult
-    func apply(to tensor: inout NamedTensor) throws(PortingError) -> Bool {
+    package func apply(
+        to tensor: inout NamedTensor, others: [NamedTensor] = []
+    ) throws(SeparationError) -> Bool {
         var isEdited = false
-        for edit in self where edit.matches(tensor.name) {
-            try edit.apply(to: &tensor)
+        for edit in self where edit.pattern.selects(tensor.name) {
+            try edit.apply(to: &tensor, others: others)
             isEdited = true
         }
         return isEdited

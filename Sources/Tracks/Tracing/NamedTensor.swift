@@ -21,25 +21,26 @@ package struct NamedTensor: Sendable, Equatable {
         let (shape, values) = (Array(x.shape), x.floats)
         switch layout {
         case .spectrogram:
-            self.init(name, shape, values, permuted: [2, 0, 1])
+            self.init(name, shape, values, permuted: Self.axes(2, 0, 1))
         case .rows:
-            self.init(name, shape, values, permuted: [0, 2, 1])
+            self.init(name, shape, values, permuted: Self.axes(0, 2, 1))
         case .waveform:
-            self.init(name, Array(shape.suffix(2)), values, permuted: [1, 0])
+            self.init(name, Array(shape.suffix(2)), values, permuted: Self.axes(1, 0))
         case .tokens:
             self.init(name, shape, values)
         case .bandSequences:
-            self.init(name, shape, values, permuted: [1, 0, 2])
+            self.init(name, shape, values, permuted: Self.axes(1, 0, 2))
         case .complexNumbers:
             let channels = shape[2] / 2
             self.init(
-                name, [shape[0], shape[1], channels, 2], values, permuted: [0, 2, 1, 3])
+                name, [shape[0], shape[1], channels, 2], values, permuted: Self.axes(0, 2, 1, 3))
             self.shape = [shape[0] * channels, shape[1], 2]
-        case .positions(let freqs):
-            let channels = x.shape[1]
-            let times = x.shape[0] / freqs
-            self.init(name, [times, freqs, channels], values, permuted: [2, 1, 0])
-            self.shape = [channels, freqs * times]
+        case .positions:
+            self.init(name, shape, values, permuted: Self.axes(2, 1, 0))
+            self.shape = [shape[2], shape[1] * shape[0]]
+        case .stems:
+            self.init(name, shape, values, permuted: Self.axes(2, 3, 0, 1))
+            if shape[0] == 1 { self.shape.remove(at: 2) }
         }
     }
 
@@ -47,18 +48,22 @@ package struct NamedTensor: Sendable, Equatable {
     func write(to x: Tensor, _ layout: Probe.Layout) {
         let engine: NamedTensor =
             switch layout {
-            case .spectrogram: NamedTensor(name, shape, values, permuted: [1, 2, 0])
-            case .rows: NamedTensor(name, shape, values, permuted: [0, 2, 1])
-            case .waveform: NamedTensor(name, shape, values, permuted: [1, 0])
+            case .spectrogram: NamedTensor(name, shape, values, permuted: Self.axes(1, 2, 0))
+            case .rows: NamedTensor(name, shape, values, permuted: Self.axes(0, 2, 1))
+            case .waveform: NamedTensor(name, shape, values, permuted: Self.axes(1, 0))
             case .tokens: self
-            case .bandSequences: NamedTensor(name, shape, values, permuted: [1, 0, 2])
+            case .bandSequences: NamedTensor(name, shape, values, permuted: Self.axes(1, 0, 2))
             case .complexNumbers:
                 NamedTensor(
                     name, [x.shape[0], shape[0] / x.shape[0], x.shape[1], 2], values,
-                    permuted: [0, 2, 1, 3])
-            case .positions(let freqs):
+                    permuted: Self.axes(0, 2, 1, 3))
+            case .positions:
                 NamedTensor(
-                    name, [shape[0], freqs, shape[1] / freqs], values, permuted: [2, 1, 0])
+                    name, [shape[0], x.shape[1], x.shape[0]], values, permuted: Self.axes(2, 1, 0))
+            case .stems:
+                NamedTensor(
+                    name, [x.shape[2], x.shape[3], x.shape[0], x.shape[1]], values,
+                    permuted: Self.axes(2, 3, 0, 1))
             }
         engine.values.withUnsafeBufferPointer {
             x.pointer.update(from: $0.baseAddress!, count: $0.count)
@@ -79,6 +84,17 @@ package struct NamedTensor: Sendable, Equatable {
         self.name = name
         self.shape = order.map { shape[$0] }
         self.values = Self.gathered(values, self.shape, order.map { strides[$0] })
+    }
+
+    /// An order of two to four axes. Embedded Swift 6.3.1 takes the wrong one of several literals of
+    /// arrays in a `switch`.
+    @inline(never)
+    private static func axes(_ a: Int, _ b: Int, _ c: Int? = nil, _ d: Int? = nil) -> [Int] {
+        var order: [Int] = []
+        for axis in (0..<4).map({ $0 == 0 ? a : $0 == 1 ? b : $0 == 2 ? c : d }) {
+            if let axis { order.append(axis) }
+        }
+        return order
     }
 
     /// The elements at multiples of `strides`, in row-major order of `shape`.
@@ -108,9 +124,4 @@ package struct NamedTensor: Sendable, Equatable {
             count = values.count
         }
     }
-}
-
-extension [Int] {
-    /// A shape without leading dimensions of one.
-    var unbatched: ArraySlice<Int> { drop { $0 == 1 } }
 }

@@ -1,45 +1,4 @@
-// Patterns of tensor names, and the names' order of computation.
-
-/// A name pattern in which `*` stands for any characters and `?` for one character.
-package struct NamePattern: Sendable, Equatable {
-    package let text: String
-    private let characters: [Character]
-
-    package init(_ text: String) {
-        self.text = text
-        characters = Array(text)
-    }
-
-    /// Reads a list of patterns separated by commas.
-    package static func list(_ text: String) -> [NamePattern] {
-        text.split(separator: ",").map { NamePattern(String($0)) }
-    }
-
-    package func matches(_ name: String) -> Bool {
-        let name = Array(name)
-        var (place, at) = (0, 0)
-        /// The position of the last star in the pattern, and the end of its match in the name.
-        var star: (place: Int, at: Int)?
-        while at < name.count {
-            if place < characters.count, characters[place] == "*" {
-                star = (place, at)
-                place += 1
-            } else if place < characters.count,
-                characters[place] == "?" || characters[place] == name[at]
-            {
-                place += 1
-                at += 1
-            } else if let last = star {
-                star = (last.place, last.at + 1)
-                place = last.place + 1
-                at = last.at + 1
-            } else {
-                return false
-            }
-        }
-        return characters[place...].allSatisfy { $0 == "*" }
-    }
-}
+// The reference's names in the order of computation.
 
 /// The reference's names in the order in which the network's `forward` computes them.
 ///

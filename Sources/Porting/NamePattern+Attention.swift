@@ -1,31 +1,24 @@
 // Selection of attention weights for a trace: one head of one layer of the transformer.
 
 import Demucs
+import Tracks
 
-/// An attention head of a transformer layer, `layers.0:2` in an option.
-///
-/// The name of its weights is that of the layer's attention with a suffix,
-/// `crosstransformer.layers.0.self_attn.weights.2`. They are a matrix of tokens × tokens, so large
-/// that name patterns never match them.
-package struct AttentionHead: Sendable, Equatable {
-    /// `layers.0`, or `layers_t.0` for the waveform's tokens.
-    let layer: String
-    let head: Int
-
-    /// Reads a list of heads separated by commas.
+extension NamePattern {
+    /// Reads a list of heads separated by commas, `layers.0:2,layers_t.0:1`: patterns of their
+    /// attention weights, such as `crosstransformer.layers.0.self_attn.weights.2`.
     ///
     /// - Throws: ``PortingError`` for a layer or a head that the model doesn't have, and for a model of
     ///   another family than demucs.
-    package static func list(
+    package static func attention(
         _ text: String, of model: OpenedModel
-    ) throws(PortingError) -> [AttentionHead] {
+    ) throws(PortingError) -> [NamePattern] {
         let configuration = try model.configuration
         let layers = configuration.arguments.tLayers
         let names = ["layers", "layers_t"].flatMap { branch in
             (0..<layers).map { "\(branch).\($0)" }
         }
         let heads = 0..<configuration.arguments.tHeads
-        var result: [AttentionHead] = []
+        var result: [NamePattern] = []
         for part in text.split(separator: ",", omittingEmptySubsequences: false) {
             let pieces = part.split(separator: ":", omittingEmptySubsequences: false)
             guard pieces.count == 2, names.contains(String(pieces[0])), let head = Int(pieces[1]),
@@ -39,15 +32,8 @@ package struct AttentionHead: Sendable, Equatable {
                             + "\(names.joined(separator: ", ")) and a head of 0 to "
                             + "\(heads.upperBound - 1)")
             }
-            result.append(AttentionHead(layer: String(pieces[0]), head: head))
+            result.append(NamePattern("crosstransformer.\(pieces[0]).*.weights.\(head)"))
         }
         return result
-    }
-
-    /// Whether a probe's name belongs to the attention weights of a head.
-    static func isName(_ name: String) -> Bool { name.contains(".weights.") }
-
-    func matches(_ name: String) -> Bool {
-        name.hasPrefix("crosstransformer.\(layer).") && name.hasSuffix(".weights.\(head)")
     }
 }
