@@ -68,7 +68,7 @@ WRONG_PAGES = [
     ("06_tokens_and_attention", "85 GFLOP", "86 GFLOP"),
     ("07_the_branches_talk", "(173, 352)", "(352, 173)"),
 ]
-# Chapters that run with another model: one that scores stems, and those whose pictures ask for it.
+# Chapters that run with another model: one that scores stems, and those of the transformer.
 OTHER_MODEL = ("01_how_good_is_it", "06_tokens_and_attention", "07_the_branches_talk")
 # Chapters that run without the program: one with a separation, and one with the trace.
 WITHOUT_PROGRAM = ("01_how_good_is_it", "05_dconv")
