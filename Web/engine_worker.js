@@ -29,7 +29,7 @@ const tasks = {
     });
     const description = engine.left(engine.exports.describe());
     engine.channelCount = description.audioChannels;
-    return { ...description, memory: isShared ? engine.memory : null, cancellation: engine.exports.cancellation() };
+    return { ...description, architecture: engine.architecture, memory: isShared ? engine.memory : null, cancellation: engine.exports.cancellation() };
   },
 
   async separate({ id, sound, finished, ...options }) {
@@ -233,6 +233,7 @@ class Engine {
     let chosen;
     this.checked(await this.withFile(blob, (at) => {
       const needs = this.left(this.withText(name, (nameAt, count) => this.exports.openMember(nameAt, count, at, blob.size, segmentSeconds ?? 0)));
+      this.architecture ??= { ...needs.architecture, segmentSeconds: needs.segmentSeconds };
       precision ??= needs.isQuantized ? "int8" : null;
       chosen = choosePrecision(neededMemory(needs, files.length), precision, self);
       return this.withMemory(8 * weights.length, (weightsAt) => {

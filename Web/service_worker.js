@@ -28,7 +28,7 @@ function isolated(reply) {
 /** The name in `files` that a request asks for, or null. */
 function pageFile(url) {
   if (!url.startsWith(scope)) return null;
-  const name = new URL(url).pathname.slice(new URL(scope).pathname.length) || "index.html";
+  const name = new URL(url).pathname.slice(new URL(scope).pathname.length).replace(/(^|\/)$/, "$1index.html");
   return name in files ? name : null;
 }
 

@@ -106,6 +106,16 @@ export interface Analysis {
   key: string | null;
 }
 
+export interface Architecture {
+  nfft: number;
+  /** Attention heads of the transformer. */
+  heads: number;
+  /** Longest segment. */
+  segmentSeconds: number;
+  /** Of the parameters, by their names in PyTorch's state dict. */
+  shapes: Record<string, number[]>;
+}
+
 export interface Engine {
   /** Names of the stems. */
   readonly sources: string[];
@@ -113,6 +123,8 @@ export interface Engine {
   readonly sampleRate: number;
   readonly precision: Precision;
   readonly threads: number;
+  /** Of the model, or of the first of a bag. */
+  readonly architecture: Architecture;
   /** Contents of the model's files that the engine ignores. */
   readonly warnings: string[];
   /** Separates a track, one at a time; a WAV file is read from the disk, piece by piece; the browser decodes others. */

@@ -66,6 +66,10 @@ class Engine {
     return this.#description.threads;
   }
 
+  get architecture() {
+    return this.#description.architecture;
+  }
+
   get warnings() {
     return [...this.#description.warnings];
   }

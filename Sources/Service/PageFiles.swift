@@ -30,14 +30,18 @@ struct PageFile: Sendable {
             bytes: Array(UnsafeBufferPointer(start: file.bytes, count: file.count)))
     }
 
-    /// The files of a folder that `tools/build_web` has made.
+    /// The files of a folder that `tools/build_web` has made, and of the folders in it.
     static func files(in folder: String) throws(ServiceError) -> [PageFile] {
         do {
             let names = try FilePath.names(in: folder)
             guard names.contains("index.html") else {
                 throw ServiceError.notAWebFolder(path: folder, reason: "there is no index.html")
             }
-            return try names.map { PageFile(name: $0, bytes: try readFile("\(folder)/\($0)")) }
+            let paths = try names.flatMap { name in
+                guard FilePath.isFolder("\(folder)/\(name)") else { return [name] }
+                return try FilePath.names(in: "\(folder)/\(name)").map { "\(name)/\($0)" }
+            }
+            return try paths.map { PageFile(name: $0, bytes: try readFile("\(folder)/\($0)")) }
         } catch let error as ServiceError {
             throw error
         } catch {

@@ -141,6 +141,11 @@ extension Route {
             "GET", "/", .page, "The page", needsToken: false,
             OpenAPI.Response.pageFile("The page.", "text/html", .string)),
         Route(
+            "GET", "/explain/{file}", .explainer,
+            "The network, to open, change and hear in the browser", needsToken: false,
+            parameters: [.path("file", .string)],
+            [307: OpenAPI.Response("It is in the folder of --web.")]),
+        Route(
             "GET", "/{file}", .pageFile, "A file of the page", needsToken: false,
             parameters: [.path("file", .string)],
             OpenAPI.Response.pageFile("The file.", "*/*", .string)),
@@ -148,6 +153,11 @@ extension Route {
             "GET", "/web/{file}", .webFile,
             "The page that separates in the browser, or a file of it", needsToken: false,
             parameters: [.path("file", .string)],
+            OpenAPI.Response.pageFile("The file.", "*/*", .string)),
+        Route(
+            "GET", "/web/{folder}/{file}", .webFolderFile,
+            "A file of its explainer or of the example's stems", needsToken: false,
+            parameters: [.path("folder", .string), .path("file", .string)],
             OpenAPI.Response.pageFile("The file.", "*/*", .string)),
     ]
 

@@ -6,7 +6,7 @@ struct Route: Sendable {
         case analysis, removeJobs, moveJob, separateNow, separateNowByPut, models, alive, ready,
             metrics, description,
             example
-        case page, pageFile, webFile
+        case page, pageFile, webFile, webFolderFile, explainer
     }
 
     /// The method; GET includes HEAD.

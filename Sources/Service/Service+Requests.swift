@@ -135,6 +135,11 @@ extension Service {
         case .example: try exampleTrack(request)
         case .page, .pageFile: try page(request, request.parameters["file"] ?? "index.html")
         case .webFile: try webFile(request, request.parameters["file"] ?? "")
+        case .webFolderFile:
+            try webFile(
+                request,
+                "\(request.parameters["folder"] ?? "")/\(request.parameters["file"] ?? "")")
+        case .explainer: try explainer()
         }
     }
 
@@ -162,11 +167,23 @@ extension Service {
         return file.reply(request)
     }
 
+    /// The explainer runs the engine in the browser, so it lies beside that.
+    private func explainer() throws(Problem) -> Reply {
+        guard webFiles["explain/index.html"] != nil else {
+            throw Problem(
+                .notFound,
+                "The explainer needs the engine for browsers: start the service with --web and the "
+                    + "folder that tools/build_web makes.")
+        }
+        return Reply(307, headers: [(name: "Location", value: "../web/explain/")])
+    }
+
     /// A file of the page that separates in the browser. Isolated from other pages, it gets shared
     /// memory; its policy is in its own head, because engine and models need more than the service's
     /// page.
     private func webFile(_ request: Request, _ name: String) throws(Problem) -> Reply {
-        guard let file = webFiles[name.isEmpty ? "index.html" : name] else {
+        let isFolder = name.isEmpty || name.hasSuffix("/")
+        guard let file = webFiles[isFolder ? "\(name)index.html" : name] else {
             throw Problem(.notFound, "There is nothing at this address.")
         }
         var reply = file.reply(request)

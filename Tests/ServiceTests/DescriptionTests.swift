@@ -14,6 +14,7 @@ struct DescriptionTests {
     @Test func everyAddressAnswersAsDescribed() throws {
         let web = TemporaryFolder()
         _ = try web.write("<!doctype html>", "index.html")
+        _ = try web.write("<!doctype html>", "explain/index.html")
         let service = try RunningService { $0.webFolder = web.url.path }
         let document = try description(service)
         let checker = SchemaChecker(document: document)
@@ -26,9 +27,13 @@ struct DescriptionTests {
         for (path, method, operation) in operations.sorted(by: {
             ($0.method, $0.path) > ($1.method, $1.path)
         }) {
-            let files = ["/{file}": "style.css", "/web/{file}": "index.html"]
+            let files = [
+                "/{file}": "style.css", "/web/{file}": "index.html",
+                "/web/{folder}/{file}": "index.html", "/explain/{file}": "",
+            ]
             let file = files[path] ?? "bass.wav"
             let target = path.replacing("{id}", with: id).replacing("{file}", with: file)
+                .replacing("{folder}", with: "explain")
             let responses = try #require(operation["responses"] as? [String: [String: Any]])
             let described = responses.mapValues { checker.resolved($0) }
             // A stream of events has no end: EventTests read them.
@@ -36,6 +41,10 @@ struct DescriptionTests {
             if good?["text/event-stream"] != nil { continue }
             let body = operation["requestBody"] == nil ? nil : Sound.tone(seconds: 0.5)
             let answer = try service.request(method.uppercased(), target, body: body)
+            if path.hasPrefix("/explain/") {
+                #expect(answer.status == 307)
+                continue
+            }
             // The job does not wait any more.
             if path.hasSuffix("/place") {
                 #expect(answer.status == 409)

@@ -46,6 +46,24 @@ struct WebFolderTests {
         #expect(try service.get("/v1/models").object["has_web"] as? Bool == false)
     }
 
+    @Test func theExplainerLiesInAFolderOfIt() throws {
+        let folder = try webFolder()
+        _ = try folder.write("<!doctype html><title>explainer</title>", "explain/index.html")
+        _ = try folder.write("export {};", "explain/main.js")
+        let service = try RunningService { $0.webFolder = folder.url.path }
+        let place = try service.get("/explain/")
+        #expect(place.status == 307)
+        #expect(place.headers["location"] == "../web/explain/")
+        let page = try service.get("/web/explain/")
+        #expect(page.text.contains("<title>explainer</title>"))
+        #expect(page.headers["cross-origin-embedder-policy"] == "require-corp")
+        #expect(try service.get("/web/explain/main.js").headers["content-type"] == "text/javascript")
+        #expect(try service.get("/web/explain/none.js").status == 404)
+        let without = try RunningService().get("/explain/")
+        #expect(without.status == 404)
+        #expect(without.text.contains("--web"))
+    }
+
     @Test func aFolderWithoutThePageIsRefused() throws {
         let folder = TemporaryFolder()
         let error = #expect(throws: ServiceError.self) {

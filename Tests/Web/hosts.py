@@ -58,7 +58,9 @@ class PageHost(Host):
     def answer(self, handler) -> None:
         path = handler.path.split("?")[0]
         self.requests.append(path)
-        file = self.folder / (path.strip("/") or "index.html")
+        file = self.folder / path.strip("/")
+        if file.is_dir():
+            file /= "index.html"
         content = file.read_bytes() if file.is_file() else b""
         handler.send_response(200 if file.is_file() else 404)
         handler.send_header("Content-Type", self.TYPES.get(file.suffix, "application/octet-stream"))

@@ -59,7 +59,8 @@ public func cancellation() -> UnsafeMutablePointer<Int32> { cancellation_flag() 
 
 // MARK: - The model
 
-/// Reads the header of a file that lies in memory. Leaves `{parameters, segmentSeconds, isQuantized}`.
+/// Reads the header of a file that lies in memory. Leaves `{parameters, segmentSeconds, isQuantized,
+/// architecture: {nfft, heads, shapes}}`.
 ///
 /// - Parameter segmentSeconds: that of a bag; 0 for none.
 @_expose(wasm, "openMember") @_cdecl("web_open_member")

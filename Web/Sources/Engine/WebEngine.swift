@@ -76,7 +76,16 @@ final class WebEngine {
         self.warnings += warnings
         parameterNames += checkpoint.tensors.map { $0.name }
         opened = (checkpoint, configuration)
+        var shapes: [String: JSON] = [:]
+        for tensor in checkpoint.tensors {
+            shapes[tensor.name] = .array(tensor.shape.map { .integer($0) })
+        }
         let needs: JSON = [
+            "architecture": [
+                "nfft": .integer(configuration.arguments.nfft),
+                "heads": .integer(configuration.arguments.tHeads),
+                "shapes": .object(shapes),
+            ],
             "parameters": .integer(checkpoint.tensors.reduce(0) { $0 + $1.count }),
             "segmentSeconds": .number(
                 Double(configuration.segmentSamples) / Double(configuration.arguments.samplerate)),
