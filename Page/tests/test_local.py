@@ -15,7 +15,7 @@ from browser_test import named_tests
 from local_test import LocalTest
 from songs import Songs
 
-MODULES = ["test_local_songs", "test_local_page"]
+MODULES = ["test_local_songs", "test_local_page", "test_explain"]
 
 
 def main():

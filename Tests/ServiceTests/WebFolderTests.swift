@@ -57,7 +57,8 @@ struct WebFolderTests {
         let page = try service.get("/web/explain/")
         #expect(page.text.contains("<title>explainer</title>"))
         #expect(page.headers["cross-origin-embedder-policy"] == "require-corp")
-        #expect(try service.get("/web/explain/main.js").headers["content-type"] == "text/javascript")
+        #expect(
+            try service.get("/web/explain/main.js").headers["content-type"] == "text/javascript")
         #expect(try service.get("/web/explain/none.js").status == 404)
         let without = try RunningService().get("/explain/")
         #expect(without.status == 404)

@@ -29,6 +29,8 @@ function instance(module) {
   const page = {
     progress: () => {},
     read: () => {},
+    block: () => {},
+    value: () => {},
     random: (at, count) => new Uint8Array(memory.buffer, at, count).fill(7),
     print: (at, count) => {
       engine.line = Buffer.from(new Uint8Array(memory.buffer, at, count)).toString();

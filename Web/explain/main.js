@@ -20,7 +20,6 @@ const modelEndings = /\.(safetensors|th|onnx|ggml|bin|npz|h5)$/i;
 
 class Page {
   state = readState();
-  /** Edits that were toggled off stay away. */
   #map = new NetworkMap(byID("network"), (name) => this.open(name === this.state.block ? null : name));
   #lab = null;
   #listen = null;
@@ -48,6 +47,16 @@ class Page {
 
   piece() {
     return this.#piece;
+  }
+
+  /** `{ changed, unchanged }`: samples by the names of the stems. */
+  get stems() {
+    return { changed: this.#changed ?? this.#plain.stems, unchanged: this.#plain.stems };
+  }
+
+  /** Where the sound is, in seconds of the piece. */
+  get time() {
+    return this.#listen.time;
   }
 
   /** Runs what may fail, and says why. */
@@ -179,7 +188,7 @@ class Page {
     const values = await this.#lab.pictures(piece, shown, change);
     if (turn !== this.#turn) return;
     if (this.#map.isEmpty) {
-      this.#map.show(networkOf(values, this.#lab.architecture), this.#lab.architecture);
+      this.#map.show(networkOf(values, this.#lab.architecture));
       this.#map.isEmpty = false;
     }
     this.#map.update(values, this.#plain.shares);
@@ -353,4 +362,5 @@ class Page {
   }
 }
 
-await new Page().start();
+export const page = new Page();
+await page.start();

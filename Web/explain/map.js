@@ -33,7 +33,7 @@ export class NetworkMap {
   }
 
   /** Draws the network of a model. */
-  show(network, { heads }) {
+  show(network) {
     this.#network = network;
     this.#blocks = {};
     this.#root.style.setProperty("--steps", network.steps);
@@ -48,7 +48,6 @@ export class NetworkMap {
       this.#blocks[block.name] = { block, button, canvas, facts, value: null };
       return button;
     }));
-    this.#root.dataset.heads = heads;
     this.#drawLines();
   }
 

@@ -173,7 +173,7 @@ export const puzzles = [
     question: "The decoders get two things: what the transformer hands down, and the skips of the encoders. One of them is set to zero everywhere. Which loss is worse for the demo model?",
     chapter: "08_back_to_sound.md",
     block: "decoder.0",
-    edits: ["channel_downsampler=zero", "channel_downsampler_t=zero"],
+    edits: ["*coder.?.skip=zero"],
     kind: "choice",
     options: [
       { words: "The skips" },
@@ -183,7 +183,7 @@ export const puzzles = [
     ],
     right: 0,
     wrong: 1,
-    explanation: "Without skips the stems are nearly silent: drums −28 dB, bass −31 dB, other −12 dB, vocals −41 dB, all with an SDR of 0 dB (seconds 16 to 20, measured in PyTorch). The transformer says what should be there, at 256 samples a step; the details come across the skips.",
+    explanation: "Without skips the stems are nearly silent: drums −28 dB, bass −31 dB, other −12 dB, vocals −41 dB, all with an SDR of 0 dB (seconds 16 to 20). The transformer says what should be there, at 256 samples a step; the details come across the skips.",
   },
   {
     id: "overlap",

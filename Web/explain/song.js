@@ -3,6 +3,8 @@
 import { inspect, soundOf } from "../local_track.js";
 import { decodeFrames } from "../wav.js";
 
+const demoStems = ["drums", "bass", "other", "vocals"];
+
 /** A song whose pieces can be read: `{ name, seconds, piece(start, seconds), truth }`. */
 export class Song {
   #sound;
@@ -17,7 +19,8 @@ export class Song {
   static async demo() {
     const song = await Song.open(await fetched("../demo_track.ogg"), "The demo track");
     let stems = null;
-    song.truth = (sources) => (stems ??= Promise.all(sources.map(async (name) => Song.open(await fetched(`../demo_stems/${name}.ogg`), name))).catch(() => null));
+    song.truth = async (sources) => (sources.every((name) => demoStems.includes(name))
+      ? (stems ??= Promise.all(sources.map(async (name) => Song.open(await fetched(`../demo_stems/${name}.ogg`), name)))) : null);
     return song;
   }
 

@@ -1,0 +1,293 @@
+"""Tests of the explainer: blocks that open, changes that are heard, puzzles, and its state in the address."""
+import time
+from pathlib import Path
+
+import numpy
+
+from hosts import PageHost
+from local_test import LocalTest
+from test_local_page import AXE
+
+ROOT = Path(__file__).resolve().parents[2]
+#: The loudest difference of the stems from those of the unchanged network.
+DIFFERENCE = """
+    const { page } = await import("/explain/main.js");
+    const { changed, unchanged } = page.stems;
+    return Math.max(...Object.keys(changed).map((name) => Math.max(...changed[name].map((channel, side) =>
+      channel.reduce((most, sample, index) => Math.max(most, Math.abs(sample - unchanged[name][side][index])), 0)))));
+"""
+
+
+class ExplainTests(LocalTest):
+    def visit(self, fragment: str = "#start=20"):
+        self.browser.get("about:blank")
+        self.browser.get(f"{self.host.address}/explain/{fragment}")
+        self.wait("document.body.dataset.runs")
+        self.script("window.violations = []; addEventListener('securitypolicyviolation', (event) => violations.push(`${event.violatedDirective} ${event.blockedURI}`))")
+
+    def runs(self) -> int:
+        return int(self.value("document.body.dataset.runs"))
+
+    def after_run(self, act):
+        before = self.runs()
+        act()
+        self.wait("Number(document.body.dataset.runs) > args[0]", before)
+
+    def press(self, words: str, place: str = "#changes"):
+        self.script("[...document.querySelectorAll(`${arguments[0]} button`)].find((button) => button.textContent === arguments[1]).click()", place, words)
+
+    def make(self, edit: str):
+        """Types a change and makes it."""
+        self.find(".other input").send_keys(edit)
+        self.after_run(lambda: self.click(".other button"))
+
+    def difference(self) -> float:
+        return self.browser.run(DIFFERENCE)
+
+    def scores(self) -> list[str]:
+        return self.value("[...document.querySelectorAll('.stem .facts')].map((each) => each.textContent)")
+
+    def open_block(self, name: str):
+        self.script("const button = [...document.querySelectorAll('.block')].find((each) => each.getAttribute('aria-label').startsWith(`${arguments[0]}:`)); if (button.ariaExpanded !== 'true') button.click()", name)
+        self.wait("document.querySelector('#block h2')?.textContent === args[0]", name)
+
+    def follow(self, step: int, point: list[int] | None = None) -> tuple[float, float]:
+        """The sum of a step at a point, and the engine's number."""
+        self.script("document.querySelector('.result').replaceChildren(); const choice = document.querySelector('.follower select'); choice.value = String(arguments[0]); choice.dispatchEvent(new Event('change'))", step)
+        self.wait("document.querySelector('.sum')")
+        if point:
+            self.script("document.querySelector('.result').replaceChildren(); const fields = document.querySelectorAll('.places input'); arguments[0].forEach((place, axis) => { fields[axis].value = place < 0 ? Number(fields[axis].max) + 1 + place : place; }); fields[0].dispatchEvent(new Event('change'))", point)
+            self.wait("document.querySelector('.sum')")
+        words = self.find(".sum").text.replace("−", "-").rstrip(".").split(". The engine: ")
+        return float(words[0].removeprefix("Sum: ")), float(words[1])
+
+    def check_follow(self, name: str, point: list[int] | None = None):
+        for step in range(self.value("document.querySelectorAll('.follower option').length")):
+            ours, engine = self.follow(step, point)
+            # A residual of a layer is a difference of numbers of about 1.
+            self.assertAlmostEqual(ours, engine, delta=1e-6 + 1e-4 * abs(engine), msg=f"{name} step {step} at {point}")
+
+    # Blocks
+
+    def test_every_block_opens_and_its_numbers_add_up(self):
+        names = self.value("[...document.querySelectorAll('.block')].map((each) => each.getAttribute('aria-label').split(':')[0])")
+        self.assertEqual(len(names), 27)
+        for name in names:
+            self.open_block(name)
+            if name in ("mix", "output", "add_67"):
+                continue
+            self.wait("document.querySelector('.sum')")
+            self.check_follow(name)
+        # The first and the last places, where convolutions and frames are padded.
+        for name in ("mag", "encoder.0", "tencoder.1", "decoder.0", "tdecoder.3", "final", "crosstransformer.layers_t.1"):
+            self.open_block(name)
+            self.wait("document.querySelector('.sum')")
+            axes = self.value("document.querySelectorAll('.places input').length")
+            for end in (0, -1):
+                self.check_follow(name, [end] * axes)
+        self.assertEqual(self.value("violations"), [])
+
+    def test_a_point_of_the_picture_is_followed_by_a_click_and_stays_in_the_address(self):
+        self.open_block("encoder.1")
+        self.wait("document.querySelector('.sum')")
+        self.click(".large")
+        self.wait("location.hash.includes('at=16,')")
+        at = self.value("location.hash.match(/at=([0-9,]+)/)[1]")
+        self.visit(f"#start=20&block=encoder.1&at={at}")
+        self.wait("document.querySelector('.sum')")
+        self.assertEqual(",".join(self.value("[...document.querySelectorAll('.places input')].map((field) => field.value)")), at)
+
+    def test_another_model_has_its_own_picture(self):
+        before = self.runs()
+        # A browser plays no sound of 1,600 Hz.
+        data = (ROOT / "Tests/Fixtures/models/half.safetensors").read_bytes()
+        size = int.from_bytes(data[:8], "little")
+        header = data[8:8 + size].replace(b'\\"samplerate\\": 1600', b'\\"samplerate\\": 16000')
+        self.upload(self.file("small.safetensors", len(header).to_bytes(8, "little") + header + data[8 + size:]))
+        self.wait("document.querySelector('#model-facts').textContent.includes('small')")
+        self.wait("Number(document.body.dataset.runs) > args[0]", before)
+        names = self.value("[...document.querySelectorAll('.block')].map((each) => each.getAttribute('aria-label').split(':')[0])")
+        self.assertIn("crosstransformer.layers.0", names)
+        self.assertNotIn("encoder.3", names)
+        for name in names:
+            self.open_block(name)
+            if name not in ("mix", "output", "add_67"):
+                self.wait("document.querySelector('.sum')")
+                self.check_follow(name)
+
+    # Changes
+
+    def test_each_change_is_heard_and_undone(self):
+        self.wait("document.querySelector('.stem .facts').textContent.startsWith('SDR')")
+        plain = self.scores()
+        groups = self.value("[...document.querySelectorAll('#changes [role=group]')].map((group) => [...group.querySelectorAll('button')].map((button) => button.textContent))")
+        for words in [words for group in groups for words in group if words != "One segment"]:
+            with self.subTest(change=words):
+                self.after_run(lambda: self.press(words))
+                self.assertGreater(self.difference(), 1e-4)
+                self.assertTrue(all("SNR" in score and "was" in score for score in self.scores()), self.scores())
+                self.after_run(lambda: self.click("#clear"))
+                self.assertEqual(self.difference(), 0)
+                self.assertEqual(self.scores(), plain)
+
+    def test_changes_of_a_block_are_heard(self):
+        for name, words in [("encoder.1", "Set to zero"), ("encoder.0", "Cut its skip"), ("encoder.2", "Throw its detail away"), ("tdecoder.1", "Weights in 3 bits"),
+                            ("crosstransformer.layers.0", "LayerScale × 0"), ("crosstransformer.layers_t.1", "Head 0 off"), ("output", "The mixture's phases")]:
+            with self.subTest(block=name, change=words):
+                self.open_block(name)
+                self.wait("[...document.querySelectorAll('#block button')].some((button) => button.textContent === args[0])", words)
+                self.after_run(lambda: self.press(words, "#block"))
+                self.assertGreater(self.difference(), 1e-6)
+                self.assertIn("edit=", self.value("location.hash"))
+                self.after_run(lambda: self.press(words, "#block"))
+                self.assertEqual(self.difference(), 0)
+
+    def test_what_changes_nothing_is_not_heard(self):
+        self.make("*=scale:1")
+        # A pass that gives its values sums in another order.
+        self.assertLess(self.difference(), 1e-5)
+        self.after_run(lambda: self.click("#clear"))
+        # Heads in another order, with their rows of the projections.
+        layer, size = "crosstransformer.layers.0.self_attn", 128
+        heads = numpy.arange(size).reshape(4, -1)[[2, 0, 3, 1]].ravel()
+        rows = ",".join(str(part * size + row) for part in range(3) for row in heads)
+        for edit in (f"{layer}.in_proj_weight=permute:0:{rows}", f"{layer}.in_proj_bias=permute:0:{rows}"):
+            self.script("document.querySelector('.other input').value = arguments[0]", edit)
+            self.after_run(lambda: self.click(".other button"))
+        self.assertGreater(self.difference(), 1e-4)
+        self.script("document.querySelector('.other input').value = arguments[0]", f"{layer}.out_proj.weight=permute:1:{','.join(map(str, heads))}")
+        self.after_run(lambda: self.click(".other button"))
+        self.assertLess(self.difference(), 1e-5)
+
+    def test_a_change_that_cannot_be_made_is_refused_and_the_others_stay(self):
+        self.make("encoder.1=zero")
+        for edit, words in [("encoder.77=zero", "No value and no parameter"), ("encoder.1=loud", "invalid for edit"), ("mix=permute:9", "an axis of mix")]:
+            self.find(".other input").send_keys(edit)
+            self.click(".other button")
+            self.wait("document.querySelector('#status.error')?.textContent.includes(args[0])", words)
+            self.assertEqual(self.value("[...document.querySelectorAll('.made code')].map((each) => each.textContent)"), ["encoder.1=zero"])
+        self.assertGreater(self.difference(), 1e-4)
+
+    def test_the_sound_goes_on_from_the_same_place(self):
+        self.click("#play")
+        self.wait("document.querySelector('#play').textContent === 'Pause'")
+        time_of = "const { page } = await import('/explain/main.js'); return page.time"
+        self.wait("Number(getComputedStyle(document.body).getPropertyValue('--place')) > 0.1")
+        before, begin = self.browser.run(time_of), time.monotonic()
+        self.after_run(lambda: self.press("No cross-attention"))
+        gone = time.monotonic() - begin
+        after = self.browser.run(time_of)
+        self.assertLess((after - before) % 4, gone + 0.5)
+        for key, version in (("a", "unchanged"), ("a", "changed"), ("d", "difference")):
+            self.find("body").send_keys(key)
+            self.wait("document.querySelector('#versions :checked').value === args[0]", version)
+        self.find("body").send_keys(" ")
+        self.wait("document.querySelector('#play').textContent === 'Play'")
+
+    # The address, songs, and other ways in
+
+    def test_an_address_opens_its_state(self):
+        self.visit("#start=8&block=crosstransformer.layers.1&edit=*attn=zero&edit=encoder.3.conv.weight=quantise:4&segment=2&overlap=0&puzzle=skips")
+        self.assertEqual(self.value("[...document.querySelectorAll('.made code')].map((each) => each.textContent)"), ["*attn=zero", "encoder.3.conv.weight=quantise:4"])
+        self.assertEqual(self.find("#block h2").text, "crosstransformer.layers.1")
+        self.assertEqual(self.find("#puzzles h3").text, "Two ways to the decoder")
+        self.assertEqual(self.find("#start-words").text, "8.0 s")
+        self.assertGreater(self.difference(), 1e-4)
+        self.assertIn("&edit=*attn=zero&", self.value("location.hash"))
+
+    def test_an_embedded_block_is_alone(self):
+        self.visit("#start=20&block=tencoder.0&embed")
+        self.wait("document.querySelector('.sum')")
+        self.assertFalse(self.find("#network").is_displayed())
+        self.assertTrue(self.find("#block").is_displayed())
+        self.assertTrue(self.find("#play").is_displayed())
+        # In the frame of a page of another origin, which is not isolated.
+        (self.songs.folder / "other").mkdir(exist_ok=True)
+        (self.songs.folder / "other/index.html").write_text(f'<!doctype html><link rel="icon" href="data:,"><iframe src="{self.host.address}/explain/#block=encoder.1&amp;embed" width="600" height="700"></iframe>')
+        other = PageHost(self.songs.folder / "other")
+        other.start()
+        self.addCleanup(other.stop)
+        self.browser.get(f"{other.address.replace('127.0.0.1', 'localhost')}/")
+        self.browser.switch_to.frame(self.find("iframe"))
+        self.wait("document.querySelector('.sum')")
+        self.browser.switch_to.default_content()
+
+    def test_a_song_of_ones_own_flows_through(self):
+        before = self.runs()
+        self.upload(self.song("my song.wav", 6))
+        self.wait("document.querySelector('#song-name').textContent === 'my song.wav'")
+        self.wait("Number(document.body.dataset.runs) > args[0]", before)
+        self.after_run(lambda: self.press("No attention"))
+        self.assertTrue(all(score.startswith("SNR") for score in self.scores()), self.scores())
+        self.upload(self.file("notes.txt", b"la la la " * 100))
+        self.wait("document.querySelector('#status.error')?.textContent.includes(\"can't decode\")")
+        self.assertEqual(self.find("#song-name").text, "my song.wav")
+
+    def test_it_works_without_a_network_after_a_visit(self):
+        self.browser.run("await navigator.serviceWorker.ready")
+        self.host.stop()
+        try:
+            self.visit()
+            self.after_run(lambda: self.press("All skips cut"))
+            self.assertGreater(self.difference(), 1e-4)
+        finally:
+            self.host.start()
+
+    # Puzzles
+
+    def test_each_puzzle_is_solved_rightly_and_wrongly(self):
+        for slug in self.value("[...document.querySelectorAll('[data-puzzle]')].map((button) => button.dataset.puzzle)"):
+            with self.subTest(puzzle=slug):
+                self.script("document.querySelector(`[data-puzzle=${arguments[0]}]`).click()", slug)
+                for answer, right in (("wrong", "false"), ("right", "true")):
+                    self.browser.run("""
+                        const { puzzles } = await import("/explain/puzzles.js");
+                        const puzzle = puzzles.find(({ id }) => id === args[0]);
+                        const answer = puzzle[args[1]];
+                        if (puzzle.kind === "choice") document.querySelectorAll(".options input")[answer].click();
+                        else if (puzzle.kind === "code") document.querySelector(".code textarea").value = answer;
+                        else [...document.querySelectorAll(".cell")].forEach((cell, index) => (cell.ariaPressed === "true") !== answer.includes(index) && cell.click());
+                        document.querySelector(".puzzle").requestSubmit();
+                    """, slug, answer)
+                    self.wait("document.querySelector('.verdict').dataset.right === args[0]", right)
+                    self.assertGreater(len(self.find(".verdict").text), 20)
+                self.assertEqual(self.value("document.querySelector(`[data-puzzle=${arguments[0]}]`).className", slug), "chip-button solved")
+        self.assertEqual(self.value("violations"), [])
+
+    def test_code_that_never_ends_is_ended(self):
+        self.script("document.querySelector('[data-puzzle=shift]').click()")
+        self.find(".code textarea").send_keys("(() => { for (;;) {} })()")
+        self.click(".puzzle [type=submit]")
+        self.wait("document.querySelector('.verdict').textContent.includes('did not end')")
+
+    # For everyone
+
+    def test_axe_finds_nothing(self):
+        self.open_block("crosstransformer.layers.1")
+        self.wait("document.querySelector('.heads canvas')")
+        self.script("document.querySelector('[data-puzzle=query]').click()")
+        self.after_run(lambda: self.press("4 bits"))
+        for width, height in ((1440, 900), (390, 844)):
+            self.browser.size(width, height)
+            for is_dark in (False, True):
+                self.browser.dark(is_dark)
+                if not self.value("'axe' in window"):
+                    self.script(AXE.read_text())
+                found = self.browser.run("return await axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'best-practice'] })")
+                problems = [f"{width} {is_dark} {item['id']}: {node['html'][:120]} {node['failureSummary']}" for item in found["violations"] for node in item["nodes"][:1]]
+                self.assertEqual(problems, [])
+                self.assertLessEqual(self.value("document.documentElement.scrollWidth"), self.value("innerWidth"))
+        self.browser.dark(False)
+        # The page's policy forbids styles that axe tries to set.
+        self.browser.serious_messages()
+
+    def test_the_keyboard_goes_through_the_picture(self):
+        self.script("document.querySelector('.block.mag').focus()")
+        for key, name in (("\ue014", "encoder.0"), ("\ue014", "encoder.1"), ("\ue015", "tencoder.1"), ("\ue012", "tencoder.0")):
+            self.browser.switch_to.active_element.send_keys(key)
+            self.assertEqual(self.value("document.activeElement.getAttribute('aria-label').split(':')[0]"), name)
+        self.browser.switch_to.active_element.send_keys("\ue007")
+        self.wait("document.querySelector('#block h2')?.textContent === 'tencoder.0'")
+        self.browser.switch_to.active_element.send_keys("\ue00c")
+        self.wait("document.querySelector('#block').hidden")
+        self.assertEqual(self.value("document.activeElement.getAttribute('aria-label').split(':')[0]"), "tencoder.0")
