@@ -42,6 +42,7 @@ const tasks = {
 
   /** Posts the parameters of each file whose names match. */
   async parameters({ id, patterns }) {
+    engine.cancellation[0] = 0;
     engine.value = (value) => postMessage({ id, event: { value } }, [value.values.buffer]);
     for (const { blob } of engine.model.files) {
       engine.checked(await engine.withFile(blob, (at) => engine.withText(patterns, (textAt, count) => engine.exports.parameters(at, blob.size, textAt, count))));
@@ -173,9 +174,11 @@ class Engine {
   /** Calls `body` with memory, and gives it back. */
   withMemory(count, body) {
     const at = this.allocate(count);
-    const result = body(at);
-    this.exports.release(at);
-    return result;
+    try {
+      return body(at);
+    } finally {
+      this.exports.release(at);
+    }
   }
 
   /** Calls `body` with the place and the length of a text in memory. */
@@ -206,26 +209,30 @@ class Engine {
   /** Calls `body` with the place of a file's bytes in memory. */
   async withFile(blob, body, progress = () => {}) {
     const at = this.allocate(blob.size);
-    let end = at;
-    const reader = blob.stream().getReader();
-    for (;;) {
-      const { value, done } = await reader.read();
-      if (done) break;
-      this.bytes(end, value.length).set(value);
-      end += value.length;
-      progress(value.length);
+    try {
+      let end = at;
+      const reader = blob.stream().getReader();
+      for (;;) {
+        const { value, done } = await reader.read();
+        if (done) break;
+        this.bytes(end, value.length).set(value);
+        end += value.length;
+        progress(value.length);
+      }
+      return body(at);
+    } finally {
+      this.exports.release(at);
     }
-    const result = body(at);
-    this.exports.release(at);
-    return result;
   }
 
   /** Loads the networks of a model: `{ files, precision, weights, segmentSeconds }`. */
   async addMembers(model, progress) {
+    this.isLoaded = false;
     for (const [index, file] of model.files.entries()) {
       model.precision = await this.addMember(file, { ...model, weights: model.weights?.[index] ?? [] }, progress);
     }
     this.model = model;
+    this.isLoaded = true;
   }
 
   /** Loads a network of the model, and returns the precision. The file is in memory only meanwhile. */
@@ -255,7 +262,7 @@ class Engine {
       report({ value: result }, transfer);
     };
     this.block = timesBlocks ? (name) => report({ block: name, milliseconds: performance.now() }) : null;
-    const mustLoad = this.checked(this.withText(edits.join("\n"), (at, count) => this.withText(values, (valuesAt, valueCount) => this.exports.observe(at, count, valuesAt, valueCount))));
+    const mustLoad = this.checked(this.withText(edits.join("\n"), (at, count) => this.withText(values, (valuesAt, valueCount) => this.exports.observe(at, count, valuesAt, valueCount, this.isLoaded ? 1 : 0))));
     if (mustLoad) await this.addMembers(this.model, () => {});
   }
 

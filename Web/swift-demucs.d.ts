@@ -82,7 +82,7 @@ export interface SeparateOptions extends AnalyzeOptions {
   onValue?(value: Value): void;
   /** Address of a module whose function `reduce(value)` makes `{ result, transfer }` of each value, in the engine's worker: `onValue` gets the result. */
   reduce?: string | URL | null;
-  /** After each block of the network, with `performance.now()` of the engine's worker. */
+  /** At the begin of each pass, "begin", and after each block of the network, with `performance.now()` of the engine's worker. */
   onBlock?(name: string, milliseconds: number): void;
 }
 
@@ -112,7 +112,7 @@ export interface Architecture {
   heads: number;
   /** Longest segment. */
   segmentSeconds: number;
-  /** Of the parameters, by their names in PyTorch's state dict. */
+  /** Shapes of the parameters by their names in PyTorch's state dict. */
   shapes: Record<string, number[]>;
 }
 
@@ -123,13 +123,13 @@ export interface Engine {
   readonly sampleRate: number;
   readonly precision: Precision;
   readonly threads: number;
-  /** Of the model, or of the first of a bag. */
+  /** The architecture of the model, or of a bag's first one. */
   readonly architecture: Architecture;
   /** Contents of the model's files that the engine ignores. */
   readonly warnings: string[];
   /** Separates a track, one at a time; a WAV file is read from the disk, piece by piece; the browser decodes others. */
   separate(track: Sound | Blob, options?: SeparateOptions): Promise<{ stems: Stems; analysis: Analysis | null }>;
-  /** The parameters whose names match, as they are in the model's file. */
+  /** The parameters whose names match, as they are in the model's file, a bag's first one. */
   parameters(patterns?: string): Promise<Record<string, Value>>;
   /** Tempo, beats and key of a track, which is separated for it; by default without shifts. */
   analyze(track: Sound | Blob, options?: AnalyzeOptions): Promise<Analysis>;

@@ -76,23 +76,22 @@ class Engine {
 
   async separate(track, { start = 0, collect = true, analyze = false, finished = null, edits = [], values = "", reduce = null, onProgress, onPlan, onStems, onValue, onBlock, signal, ...settings } = {}) {
     requireOption(Number.isSafeInteger(start) && start >= 0 && start < 2 ** 31, "start", start, "a whole number from 0");
-    if (this.#isBusy) throw new Error("The engine is separating another track; wait for it, or cancel it by its signal.");
-    this.#isBusy = true;
-    try {
+    return this.#alone(async () => {
       // Our page gives sounds that it has opened.
       const sound = track instanceof Blob ? await opened(track) : track;
       if (!sound.header) requireSamples(sound.channels, sound.sampleRate);
       const before = analyze && start > 0 ? await this.#finishedBefore(start, finished) : null;
       const stems = {};
       let names = [];
-      const analysis = await this.#worker.call({ task: "separate", sound, finished: before, settings, start, analyze, edits, values, reduce: reduce && String(reduce), timesBlocks: Boolean(onBlock) }, {
+      const analysis = await this.#worker.call({ task: "separate", sound, finished: before, settings, start, analyze, edits, values, reduce: reduce && new URL(reduce, globalThis.location?.href).href, timesBlocks: Boolean(onBlock) }, {
         signal,
         cancel: () => this.#cancel(),
-        onEvent: ({ plan, start: place, rows, value, block, ...progress }) => {
-          if (value) {
-            onValue?.(value);
-          } else if (block) {
-            onBlock(block, progress.milliseconds);
+        onEvent: (event) => {
+          const { plan, start: place, rows, ...progress } = event;
+          if ("value" in event) {
+            onValue?.(event.value);
+          } else if ("block" in event) {
+            onBlock(event.block, event.milliseconds);
           } else if (plan) {
             names = plan.outputs.map(({ name }) => name);
             if (collect) Object.assign(stems, this.#named(names, () => new Float32Array(plan.samples - start)));
@@ -106,9 +105,7 @@ class Engine {
         },
       });
       return { stems, analysis };
-    } finally {
-      this.#isBusy = false;
-    }
+    });
   }
 
   async analyze(track, { shifts = 0, ...options } = {}) {
@@ -116,10 +113,23 @@ class Engine {
     return analysis;
   }
 
-  async parameters(patterns = "*") {
-    const found = {};
-    await this.#worker.call({ task: "parameters", patterns }, { onEvent: ({ value }) => { found[value.name] = value; }, cancel: () => {} });
-    return found;
+  parameters(patterns = "*") {
+    return this.#alone(async () => {
+      const found = {};
+      await this.#worker.call({ task: "parameters", patterns }, { onEvent: ({ value }) => { found[value.name] ??= value; }, cancel: () => {} });
+      return found;
+    });
+  }
+
+  /** Runs what the engine does one at a time. */
+  async #alone(work) {
+    if (this.#isBusy) throw new Error("The engine is separating another track; wait for it, or cancel it by its signal.");
+    this.#isBusy = true;
+    try {
+      return await work();
+    } finally {
+      this.#isBusy = false;
+    }
   }
 
   /** The sounds of all stems before `start`, in the order of the sources. */

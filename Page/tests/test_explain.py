@@ -53,11 +53,11 @@ class ExplainTests(LocalTest):
 
     def follow(self, step: int, point: list[int] | None = None) -> tuple[float, float]:
         """The sum of a step at a point, and the engine's number."""
-        self.script("document.querySelector('.result').replaceChildren(); const choice = document.querySelector('.follower select'); choice.value = String(arguments[0]); choice.dispatchEvent(new Event('change'))", step)
-        self.wait("document.querySelector('.sum')")
+        self.script("document.querySelector('.sum').textContent = ''; const choice = document.querySelector('.follower select'); choice.value = String(arguments[0]); choice.dispatchEvent(new Event('change'))", step)
+        self.wait("document.querySelector('.sum')?.textContent")
         if point:
-            self.script("document.querySelector('.result').replaceChildren(); const fields = document.querySelectorAll('.places input'); arguments[0].forEach((place, axis) => { fields[axis].value = place < 0 ? Number(fields[axis].max) + 1 + place : place; }); fields[0].dispatchEvent(new Event('change'))", point)
-            self.wait("document.querySelector('.sum')")
+            self.script("document.querySelector('.sum').textContent = ''; const fields = document.querySelectorAll('.places input'); arguments[0].forEach((place, axis) => { fields[axis].value = place < 0 ? Number(fields[axis].max) + 1 + place : place; }); fields[0].dispatchEvent(new Event('change'))", point)
+            self.wait("document.querySelector('.sum')?.textContent")
         words = self.find(".sum").text.replace("−", "-").rstrip(".").split(". The engine: ")
         return float(words[0].removeprefix("Sum: ")), float(words[1])
 
@@ -76,12 +76,12 @@ class ExplainTests(LocalTest):
             self.open_block(name)
             if name in ("mix", "output", "add_67"):
                 continue
-            self.wait("document.querySelector('.sum')")
+            self.wait("document.querySelector('.sum')?.textContent")
             self.check_follow(name)
         # The first and the last places, where convolutions and frames are padded.
         for name in ("mag", "encoder.0", "tencoder.1", "decoder.0", "tdecoder.3", "final", "crosstransformer.layers_t.1"):
             self.open_block(name)
-            self.wait("document.querySelector('.sum')")
+            self.wait("document.querySelector('.sum')?.textContent")
             axes = self.value("document.querySelectorAll('.places input').length")
             for end in (0, -1):
                 self.check_follow(name, [end] * axes)
@@ -89,31 +89,68 @@ class ExplainTests(LocalTest):
 
     def test_a_point_of_the_picture_is_followed_by_a_click_and_stays_in_the_address(self):
         self.open_block("encoder.1")
-        self.wait("document.querySelector('.sum')")
+        self.wait("document.querySelector('.sum')?.textContent")
         self.click(".large")
         self.wait("location.hash.includes('at=16,')")
         at = self.value("location.hash.match(/at=([0-9,]+)/)[1]")
         self.visit(f"#start=20&block=encoder.1&at={at}")
-        self.wait("document.querySelector('.sum')")
+        self.wait("document.querySelector('.sum')?.textContent")
         self.assertEqual(",".join(self.value("[...document.querySelectorAll('.places input')].map((field) => field.value)")), at)
 
-    def test_another_model_has_its_own_picture(self):
-        before = self.runs()
-        # A browser plays no sound of 1,600 Hz.
-        data = (ROOT / "Tests/Fixtures/models/half.safetensors").read_bytes()
-        size = int.from_bytes(data[:8], "little")
-        header = data[8:8 + size].replace(b'\\"samplerate\\": 1600', b'\\"samplerate\\": 16000')
-        self.upload(self.file("small.safetensors", len(header).to_bytes(8, "little") + header + data[8 + size:]))
-        self.wait("document.querySelector('#model-facts').textContent.includes('small')")
-        self.wait("Number(document.body.dataset.runs) > args[0]", before)
-        names = self.value("[...document.querySelectorAll('.block')].map((each) => each.getAttribute('aria-label').split(':')[0])")
-        self.assertIn("crosstransformer.layers.0", names)
-        self.assertNotIn("encoder.3", names)
-        for name in names:
-            self.open_block(name)
-            if name not in ("mix", "output", "add_67"):
-                self.wait("document.querySelector('.sum')")
-                self.check_follow(name)
+    def test_other_models_have_their_own_pictures(self):
+        for fixture, last in [("half", "crosstransformer.layers.0"), ("hybrid_half", "encoder.2")]:
+            with self.subTest(model=fixture):
+                # A browser plays no sound of 1,600 Hz.
+                data = (ROOT / f"Tests/Fixtures/models/{fixture}.safetensors").read_bytes()
+                size = int.from_bytes(data[:8], "little")
+                header = data[8:8 + size].replace(b'\\"samplerate\\": 1600', b'\\"samplerate\\": 16000')
+                model = self.file(f"small_{fixture}.safetensors", len(header).to_bytes(8, "little") + header + data[8 + size:])
+                self.after_run(lambda: self.upload(model))
+                self.wait("document.querySelector('#model-facts').textContent.includes(args[0])", f"small_{fixture}")
+                names = self.value("[...document.querySelectorAll('.block')].map((each) => each.getAttribute('aria-label').split(':')[0])")
+                self.assertIn(last, names)
+                self.assertNotIn("encoder.3", names)
+                followed = 0
+                for name in names:
+                    self.open_block(name)
+                    if self.value("document.querySelector('.follower') !== null"):
+                        self.wait("document.querySelector('.sum').textContent")
+                        self.check_follow(name)
+                        followed += 1
+                self.assertGreaterEqual(followed, 4, names)
+
+    def test_a_model_that_cannot_be_opened_leaves_the_old_one(self):
+        self.make("encoder.1=zero")
+        for name, content, words in [("notes.safetensors", b"la la la " * 99, "notes.safetensors"), ("tone.th", b"", "tone.th")]:
+            self.upload(self.file(name, content))
+            self.wait("document.querySelector('#status.error')?.textContent.includes(args[0])", words)
+            self.assertIn("demo", self.find("#model-facts").text)
+        self.after_run(lambda: self.press("Level 0 cut"))
+        self.assertGreater(self.difference(), 1e-4)
+        self.browser.get("about:blank")
+        self.browser.get(f"{self.host.address}/explain/#model=typo")
+        self.wait("document.querySelector('#status.error')?.textContent.includes('typo')")
+        self.script("const choice = document.querySelector('#model'); choice.value = 'demo'; choice.dispatchEvent(new Event('change'))")
+        self.wait("document.body.dataset.runs")
+
+    def test_presses_before_and_during_runs_end_in_the_last_state(self):
+        self.browser.get("about:blank")
+        self.browser.get(f"{self.host.address}/explain/#start=20")
+        self.wait("document.querySelector('#changes button')")
+        for words in ("No attention", "4 bits", "No attention", "Level 1 cut", "4 bits"):
+            self.press(words)
+        self.script("const start = document.querySelector('#start'); start.value = 8; start.dispatchEvent(new Event('change'))")
+        self.wait("document.querySelector('#start-words').textContent === '8.0 s' && document.querySelector('#status').textContent.startsWith('Changed')")
+        self.wait("document.body.dataset.runs && document.querySelector('#puzzles h2')")
+        self.assertEqual(self.value("[...document.querySelectorAll('.made code')].map((each) => each.textContent)"), ["*coder.1.skip=zero"])
+        self.wait("document.querySelector('.stem .facts').textContent.includes('SDR')")
+        self.assertFalse(self.value("document.querySelector('#play').disabled"))
+
+    def test_the_link_to_the_network_keeps_the_changes(self):
+        self.make("encoder.1=zero")
+        self.script("document.querySelector('.skip').click()")
+        self.assertEqual(self.value("document.activeElement.id"), "network")
+        self.assertEqual(self.value("document.querySelectorAll('.made li').length"), 1)
 
     # Changes
 
@@ -131,7 +168,7 @@ class ExplainTests(LocalTest):
                 self.assertEqual(self.scores(), plain)
 
     def test_changes_of_a_block_are_heard(self):
-        for name, words in [("encoder.1", "Set to zero"), ("encoder.0", "Cut its skip"), ("encoder.2", "Throw its detail away"), ("tdecoder.1", "Weights in 3 bits"),
+        for name, words in [("encoder.1", "Set to zero"), ("encoder.0", "Cut its skip"), ("encoder.2", "Keep 2 bits"), ("tdecoder.1", "Weights in 3 bits"),
                             ("crosstransformer.layers.0", "LayerScale × 0"), ("crosstransformer.layers_t.1", "Head 0 off"), ("output", "The mixture's phases")]:
             with self.subTest(block=name, change=words):
                 self.open_block(name)
@@ -161,11 +198,12 @@ class ExplainTests(LocalTest):
 
     def test_a_change_that_cannot_be_made_is_refused_and_the_others_stay(self):
         self.make("encoder.1=zero")
-        for edit, words in [("encoder.77=zero", "No value and no parameter"), ("encoder.1=loud", "invalid for edit"), ("mix=permute:9", "an axis of mix")]:
+        for edit, words in [("encoder.77=zero", "No value and no parameter"), ("encoder.1=loud", "invalid for edit"), ("mix=permute:9", "an axis of mix"), ("encoder.0.conv.weight=permute:9", "an axis of encoder.0.conv.weight, which has 4"), ("encoder.0.conv.weight=permute:9", "an axis")]:
             self.find(".other input").send_keys(edit)
             self.click(".other button")
             self.wait("document.querySelector('#status.error')?.textContent.includes(args[0])", words)
             self.assertEqual(self.value("[...document.querySelectorAll('.made code')].map((each) => each.textContent)"), ["encoder.1=zero"])
+            self.script("document.querySelector('#status').textContent = ''")
         self.assertGreater(self.difference(), 1e-4)
 
     def test_the_sound_goes_on_from_the_same_place(self):
@@ -197,7 +235,7 @@ class ExplainTests(LocalTest):
 
     def test_an_embedded_block_is_alone(self):
         self.visit("#start=20&block=tencoder.0&embed")
-        self.wait("document.querySelector('.sum')")
+        self.wait("document.querySelector('.sum')?.textContent")
         self.assertFalse(self.find("#network").is_displayed())
         self.assertTrue(self.find("#block").is_displayed())
         self.assertTrue(self.find("#play").is_displayed())
@@ -209,7 +247,7 @@ class ExplainTests(LocalTest):
         self.addCleanup(other.stop)
         self.browser.get(f"{other.address.replace('127.0.0.1', 'localhost')}/")
         self.browser.switch_to.frame(self.find("iframe"))
-        self.wait("document.querySelector('.sum')")
+        self.wait("document.querySelector('.sum')?.textContent")
         self.browser.switch_to.default_content()
 
     def test_a_song_of_ones_own_flows_through(self):

@@ -171,7 +171,10 @@ package struct Trace {
             return
         }
         let (mix, z) = CoreSpectrogram.engineInputs(input, x, on: network.backend)
-        _ = try hybrid.forward(mix, z: z, samples: mix.shape[1], observer: observer)
+        // A changed mix has another spectrogram.
+        let isChanged = edits.contains { $0.pattern.selects("mix") }
+        _ = try hybrid.forward(
+            mix, z: isChanged ? nil : z, samples: mix.shape[1], observer: observer)
     }
 
     /// The parameters that edits change.

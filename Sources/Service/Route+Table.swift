@@ -141,9 +141,12 @@ extension Route {
             "GET", "/", .page, "The page", needsToken: false,
             OpenAPI.Response.pageFile("The page.", "text/html", .string)),
         Route(
-            "GET", "/explain/{file}", .explainer,
+            "GET", "/explain", .explainer,
             "The network, to open, change and hear in the browser", needsToken: false,
-            parameters: [.path("file", .string)],
+            [307: OpenAPI.Response("It is in the folder of --web.")], refusals: [.notFound]),
+        Route(
+            "GET", "/explain/{file}", .explainer, "The same, with an empty name",
+            needsToken: false, parameters: [.path("file", .string)],
             [307: OpenAPI.Response("It is in the folder of --web.")]),
         Route(
             "GET", "/{file}", .pageFile, "A file of the page", needsToken: false,

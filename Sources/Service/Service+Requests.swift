@@ -139,7 +139,7 @@ extension Service {
             try webFile(
                 request,
                 "\(request.parameters["folder"] ?? "")/\(request.parameters["file"] ?? "")")
-        case .explainer: try explainer()
+        case .explainer: try explainer(request)
         }
     }
 
@@ -168,14 +168,20 @@ extension Service {
     }
 
     /// The explainer runs the engine in the browser, so it lies beside that.
-    private func explainer() throws(Problem) -> Reply {
+    private func explainer(_ request: Request) throws(Problem) -> Reply {
+        let name = request.parameters["file"]
+        guard name == nil || name == "" else {
+            throw Problem(.notFound, "There is nothing at this address.")
+        }
         guard webFiles["explain/index.html"] != nil else {
             throw Problem(
                 .notFound,
                 "The explainer needs the engine for browsers: start the service with --web and the "
                     + "folder that tools/build_web makes.")
         }
-        return Reply(307, headers: [(name: "Location", value: "../web/explain/")])
+        // Relative, for a proxy that hands the service out under another path.
+        let place = name == nil ? "web/explain/" : "../web/explain/"
+        return Reply(307, headers: [(name: "Location", value: place)])
     }
 
     /// A file of the page that separates in the browser. Isolated from other pages, it gets shared

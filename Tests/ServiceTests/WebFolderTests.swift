@@ -54,6 +54,8 @@ struct WebFolderTests {
         let place = try service.get("/explain/")
         #expect(place.status == 307)
         #expect(place.headers["location"] == "../web/explain/")
+        #expect(try service.get("/explain").headers["location"] == "web/explain/")
+        #expect(try service.get("/explain/main.js").status == 404)
         let page = try service.get("/web/explain/")
         #expect(page.text.contains("<title>explainer</title>"))
         #expect(page.headers["cross-origin-embedder-policy"] == "require-corp")

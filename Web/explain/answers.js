@@ -1,4 +1,4 @@
-// What a line of code in a puzzle must do: each test calls it with random inputs and compares it with maths.js.
+// How a line of code in a puzzle must do: each test calls it with random inputs and compares it with maths.js.
 
 import { groupNorm, hann, istft, softmax, stft } from "./maths.js";
 
@@ -121,6 +121,7 @@ export function judgeCode(source, test) {
   try {
     answer = new Function(tests[test].parameters, `"use strict"; return (${expression}\n);`);
   } catch (error) {
+    if (error instanceof EvalError) return { isRight: false, words: "This host forbids the check of code: its header Content-Security-Policy must not reach answer_worker.js." };
     return { isRight: false, words: `This is not an expression of JavaScript: ${error.message}.` };
   }
   const words = tests[test].run(answer);

@@ -2,6 +2,17 @@
 
 import { element } from "../dom.js";
 
+/** A button that makes an edit, or undoes it; `refreshEdits` shows which are made. */
+export function editButton(page, words, edit) {
+  const button = element("button", { type: "button", className: "chip-button", "aria-pressed": "false", onclick: () => page.toggleEdit(edit) }, words);
+  button.dataset.edit = edit;
+  return button;
+}
+
+export function refreshEdits(root, { edits }) {
+  for (const button of root.querySelectorAll("[data-edit]")) button.setAttribute("aria-pressed", String(edits.includes(button.dataset.edit)));
+}
+
 /** Groups of `[words, edit]`. */
 const groups = (levels) => [
   ["Branches", [["Without the waveform's branch", "add_67=zero"], ["Without the spectrogram's branch", "output=zero"], ["The mixture's phases", "output=phase:mag"]]],
@@ -13,44 +24,36 @@ const groups = (levels) => [
 
 export class Changes {
   #root;
-  #desk;
   #list = element("ul", { className: "made", "aria-label": "Changes made" });
-  #segment;
+  #cuts;
+  #page;
 
-  /** `desk` has `state`, `toggleEdit(edit)`, `hasEdit(edit)`, `setSegment(segment, overlap)` and `clear()`. */
-  constructor(root, desk, levels, segmentSeconds) {
+  /** `page` has `toggleEdit(edit)`, `setSegment(segment, overlap)` and `clear()`. */
+  constructor(root, page, levels, segmentSeconds) {
     this.#root = root;
-    this.#desk = desk;
-    const chip = (words, edit) => {
-      const button = element("button", { type: "button", className: "chip-button", "aria-pressed": "false", onclick: () => desk.toggleEdit(edit) }, words);
-      button.dataset.edit = edit;
-      return button;
-    };
+    this.#page = page;
     const cuts = [[null, null, "One segment"], [segmentSeconds / 2, 0, "Two, hard cut"], [segmentSeconds / 2, 0.25, "Two, overlapped"], [segmentSeconds / 4, 0, "Four, hard cuts"]];
-    this.#segment = cuts.map(([segment, overlap, words]) => {
-      const button = element("button", { type: "button", className: "chip-button", onclick: () => desk.setSegment(segment, overlap) }, words);
+    this.#cuts = cuts.map(([segment, overlap, words]) => {
+      const button = element("button", { type: "button", className: "chip-button", onclick: () => page.setSegment(segment, overlap) }, words);
       button.dataset.segment = `${segment},${overlap}`;
       return button;
     });
     const field = element("input", { type: "text", placeholder: "encoder.1=scale:0.5", "aria-label": "Any other change: NAME=zero, set:X, scale:K, permute:AXIS or quantise:BITS", spellcheck: false, autocapitalize: "none" });
     const form = element("form", { className: "other", onsubmit: (event) => {
       event.preventDefault();
-      if (field.value.trim()) desk.toggleEdit(field.value.trim());
+      if (field.value.trim()) page.toggleEdit(field.value.trim());
       field.value = "";
-    } }, field, element("button", { type: "submit", className: "plain" }, "Make it"));
+    } }, field, element("button", { type: "submit", className: "plain" }, "Apply"));
+    const group = (title, buttons) => element("div", { className: "buttons", role: "group", "aria-label": title }, element("span", { className: "facts" }, title), ...buttons);
     root.replaceChildren(
-      element("div", { className: "head" }, element("h2", {}, "Change it and hear it"), element("button", { type: "button", id: "clear", className: "plain", onclick: () => desk.clear() }, "Undo all")),
-      this.#list,
-      ...groups(levels).map(([title, chips]) => element("div", { className: "buttons", role: "group", "aria-label": title }, element("span", { className: "facts" }, title), ...chips.map(([words, edit]) => chip(words, edit)))),
-      element("div", { className: "buttons", role: "group", "aria-label": "Segments" }, element("span", { className: "facts" }, "Segments"), ...this.#segment),
-      form);
+      element("div", { className: "head" }, element("h2", {}, "Change it and hear it"), element("button", { type: "button", id: "clear", className: "plain", onclick: () => page.clear() }, "Undo all")),
+      this.#list, ...groups(levels).map(([title, chips]) => group(title, chips.map(([words, edit]) => editButton(page, words, edit)))), group("Segments", this.#cuts), form);
   }
 
-  refresh() {
-    const { edits, segment, overlap } = this.#desk.state;
-    for (const button of this.#root.querySelectorAll("[data-edit]")) button.setAttribute("aria-pressed", String(this.#desk.hasEdit(button.dataset.edit)));
-    for (const button of this.#segment) button.setAttribute("aria-pressed", String(button.dataset.segment === `${segment},${overlap}`));
-    this.#list.replaceChildren(...edits.map((edit) => element("li", {}, element("code", {}, edit), element("button", { type: "button", className: "quiet", "aria-label": `Undo ${edit}`, onclick: () => this.#desk.toggleEdit(edit) }, "×"))));
-    document.getElementById("clear").hidden = edits.length === 0 && segment === null;
+  refresh(state) {
+    refreshEdits(this.#root, state);
+    for (const button of this.#cuts) button.setAttribute("aria-pressed", String(button.dataset.segment === `${state.segment},${state.overlap}`));
+    this.#list.replaceChildren(...state.edits.map((edit) => element("li", {}, element("code", {}, edit), element("button", { type: "button", className: "quiet", "aria-label": `Undo ${edit}`, onclick: () => this.#page.toggleEdit(edit) }, "×"))));
+    document.getElementById("clear").hidden = state.edits.length === 0 && state.segment === null;
   }
 }

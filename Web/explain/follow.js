@@ -26,8 +26,13 @@ function channelsFirst(value) {
 const rowOf = ({ shape: [channels, rows, times], values }, row) => Array.from({ length: channels }, (_, channel) =>
   (row === null ? values.subarray(channel * rows, (channel + 1) * rows) : values.subarray((channel * rows + row) * times, (channel * rows + row + 1) * times)));
 
+const mapped = ({ shape, values }, change) => ({ shape, values: values.map(change) });
+
 /** Element by element: x + y of one shape. */
 const added = (x, y) => ({ shape: x.shape, values: x.values.map((value, place) => value + y.values[place]) });
+
+/** The parameters of a module by their names in it. */
+const within = (parameters, prefix) => Object.fromEntries(Object.entries(parameters).filter(([key]) => key.startsWith(prefix)).map(([key, value]) => [key.slice(prefix.length), value]));
 
 /** A sum as it is shown: `terms` are `{ name, input, weight }`. */
 const sumOf = (terms, bias = 0) => ({ terms, bias, sum: terms.reduce((total, { input, weight }) => total + input * weight, bias) });
@@ -180,6 +185,8 @@ const strideOf = (shape) => shape[2] / 2;
  * @param architecture of the engine's model (swift-demucs.d.ts)
  */
 export function stepsOf(name, { shapes, nfft, heads }) {
+  // Norms around the convolutions, and a level where the branches meet, are in Demucs v3 alone.
+  if ([`${name}.norm1.weight`, `${name}.norm2.weight`].some((norm) => /coder/.test(name) && norm in shapes)) return [];
   const [kind, level] = [name.split(".")[0], Number(name.split(".").at(-1))];
   if (name === "mag") {
     return [{
@@ -202,6 +209,7 @@ const axesOf = (kind) => (kind[0] === "t" ? ["channel", "place in time"] : ["cha
 const placeWords = (kind, freq, waveform) => (kind[0] === "t" ? waveform : freq);
 
 function encoderSteps(name, level, kind, shapes) {
+  if (!(`${name}.rewrite.weight` in shapes)) return [];
   const stem = kind[0] === "t" ? "xt" : "x";
   const embedded = level === 1 && kind === "encoder" && "freq_emb.embedding.weight" in shapes;
   const before = level ? `${kind}.${level - 1}${embedded ? ".embedded" : ""}` : stem;
@@ -212,7 +220,11 @@ function encoderSteps(name, level, kind, shapes) {
     value: `${name}.conv`, axes: axesOf(kind), needs: [before], weights: `${name}.conv.*`,
     follow: (point, values, w) => convolved(planes(values[before]), w[`${name}.conv.weight`], w[`${name}.conv.bias`], point, { stride, padding }),
   };
-  return [conv, ...dconvSteps(name, kind, shapes, [`${name}.conv`], (values) => planes(values[`${name}.conv`]), gelu), rewriteStep(name, kind, shapes, [`${name}.dconv`], (values) => channelsFirst(values[`${name}.dconv`])), gateStep(name, kind, name)];
+  const dconv = dconvSteps(name, kind, shapes, [`${name}.conv`], (values) => planes(values[`${name}.conv`]), gelu);
+  const rewrite = dconv.length
+    ? rewriteStep(name, kind, shapes, [`${name}.dconv`], (values) => channelsFirst(values[`${name}.dconv`]))
+    : rewriteStep(name, kind, shapes, [`${name}.conv`], (values) => mapped(planes(values[`${name}.conv`]), gelu));
+  return [conv, ...dconv, rewrite, gateStep(name, kind, name)];
 }
 
 function decoderSteps(name, level, kind, shapes) {
@@ -227,13 +239,16 @@ function decoderSteps(name, level, kind, shapes) {
     return added(skipped, { values: values[before].values });
   };
   const steps = [];
+  if (!(`${name}.rewrite.weight` in shapes)) return steps;
   if (level || `${first}.weight` in shapes) steps.push(rewriteStep(name, kind, shapes, [before, skip], input));
-  steps.push(...dconvSteps(name, kind, shapes, [`${name}.rewrite`], (values) => gates(planes(values[`${name}.rewrite`])), (value) => value));
+  const gate = (values) => gates(planes(values[`${name}.rewrite`]));
+  const dconv = dconvSteps(name, kind, shapes, [`${name}.rewrite`], gate, (value) => value);
+  steps.push(...dconv);
   const stride = strideOf(shapes[`${name}.conv_tr.weight`]);
   steps.push({
     label: "Transposed convolution", formula: placeWords(kind, `y[c, ${stride}f + j, t] += W[i, c, j] · x[i, f, t], then + b[c]`, `y[c, ${stride}t + j] += W[i, c, j] · x[i, t], then + b[c]`),
-    value: `${name}.conv_tr`, axes: axesOf(kind), needs: [`${name}.dconv`], weights: `${name}.conv_tr.*`,
-    follow: (point, values, w) => transposed(channelsFirst(values[`${name}.dconv`]), w[`${name}.conv_tr.weight`], w[`${name}.conv_tr.bias`], point, stride),
+    value: `${name}.conv_tr`, axes: axesOf(kind), needs: [dconv.length ? `${name}.dconv` : `${name}.rewrite`], weights: `${name}.conv_tr.*`,
+    follow: (point, values, w) => transposed(dconv.length ? channelsFirst(values[`${name}.dconv`]) : gate(values), w[`${name}.conv_tr.weight`], w[`${name}.conv_tr.bias`], point, stride),
   });
   return steps;
 }
@@ -273,8 +288,7 @@ function dconvSteps(name, kind, shapes, needs, input, activation) {
       for (const earlier of layers.slice(0, layer)) {
         rowOf(channelsFirst(values[`${name}.dconv.layers.${earlier}`]), row).forEach((numbers, c) => numbers.forEach((number, t) => { signal[c][t] += number; }));
       }
-      const parts = Object.fromEntries(Object.entries(w).map(([key, value]) => [key.slice(`${name}.dconv.layers.${layer}.`.length), value]));
-      return residual(signal, parts, 2 ** layer, channel, time);
+      return residual(signal, within(w, `${name}.dconv.layers.${layer}.`), 2 ** layer, channel, time);
     },
   }));
 }
@@ -291,10 +305,8 @@ function attentionSteps(name, level, shapes, heads) {
     label: isCross ? "Cross-attention" : "Self-attention", formula: `o = Wₒ · Σⱼ softmax(q · kⱼ / √d) · vⱼ + bₒ, ${isCross ? "k and v from the other branch" : "k and v from the same tokens"}`,
     value: `${name}.${part}`, axes: ["token", "channel"], needs: [...new Set([...names(branch), ...names(other)])], weights: `${name}.*`,
     follow: (point, values, w) => {
-      const prefix = `${name}.${part}.`;
-      const parts = Object.fromEntries(Object.entries(w).filter(([key]) => key.startsWith(prefix)).map(([key, value]) => [key.slice(prefix.length), value]));
       const norm = (which) => ({ weight: w[`${name}.${which}.weight`], bias: w[`${name}.${which}.bias`] });
-      return attended(tokens(values, branch), tokens(values, other), parts, [norm("norm1"), norm(isCross ? "norm2" : "norm1")], heads, point);
+      return attended(tokens(values, branch), tokens(values, other), within(w, `${name}.${part}.`), [norm("norm1"), norm(isCross ? "norm2" : "norm1")], heads, point);
     },
   }];
 }

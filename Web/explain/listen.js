@@ -11,7 +11,7 @@ function bufferOf(channels, sampleRate) {
   return buffer;
 }
 
-export const differenceOf = (one, other) => one.map((channel, index) => channel.map((value, sample) => value - other[index][sample]));
+const differenceOf = (one, other) => one.map((channel, index) => channel.map((value, sample) => value - other[index][sample]));
 
 export class Listen {
   #names;
@@ -99,9 +99,9 @@ export class Listen {
     await this.#engine.play(this.time * this.#sampleRate);
   }
 
-  seek(seconds) {
-    this.#restSeconds = seconds;
-    this.#engine?.seek(seconds * this.#sampleRate);
-    this.onState();
+  close() {
+    this.onState = () => {};
+    this.#engine?.close();
+    this.#context?.close();
   }
 }

@@ -1,57 +1,62 @@
 // The explainer: the network at work on a piece of music, opened, changed and heard.
 
-import { announce, element, oncePerFrame, setText } from "../dom.js";
 import { colourOf } from "../colours.js";
+import { element, oncePerFrame, setText } from "../dom.js";
 import { workOffline } from "../offline.js";
 import { load } from "../swift-demucs.js";
 import { BlockView } from "./block.js";
 import { Changes } from "./changes.js";
 import { decibels, redrawShades } from "./draw.js";
-import { Lab, ratioDecibels } from "./lab.js";
 import { Listen, versions } from "./listen.js";
 import { NetworkMap } from "./map.js";
 import { networkOf, shown } from "./network.js";
-import { puzzles, showPuzzle } from "./puzzles.js";
+import { PieceRuns, ratioDecibels } from "./piece_runs.js";
+import { PuzzleList } from "./puzzle_list.js";
 import { Song } from "./song.js";
 import { readState, writeState } from "./state.js";
 
 const byID = (id) => document.getElementById(id);
-const modelEndings = /\.(safetensors|th|onnx|ggml|bin|npz|h5)$/i;
+const modelEndings = /\.(safetensors|th|ckpt|ggml|bin)$/i;
+const nothing = { edits: [], segment: null, overlap: null };
+const isChange = ({ edits, segment }) => edits.length > 0 || segment !== null;
+const changeOf = ({ edits, segment, overlap }) => ({ edits: [...edits], segment, overlap });
 
 class Page {
   state = readState();
   #map = new NetworkMap(byID("network"), (name) => this.open(name === this.state.block ? null : name));
-  #lab = null;
+  #song = null;
+  /** The model's: all null until one is open. */
+  #runs = null;
   #listen = null;
   #block = null;
   #changes = null;
-  #song = null;
-  #piece = null;
-  #plain = null;
+  /** The unchanged network on a piece: `{ piece, stems, shares, truth }`. */
+  #scene = null;
+  /** The stems of the last change that could be made, and that change. */
   #changed = null;
-  #truth = null;
-  /** A number for each run: an older one that ends late shows nothing. */
-  #turn = 0;
+  #made = nothing;
+  #hasPicture = false;
+  /** Numbers of the newest opening and the newest run: what an older one brings late is dropped. */
+  #opening = 0;
+  #run = 0;
+  #isTouched = false;
 
   async start() {
     document.body.classList.toggle("embedded", this.state.isEmbedded);
     this.#listenToControls();
-    await this.#try(async () => {
-      const [song] = await Promise.all([Song.demo(), this.#openModel(this.state.model)]);
-      await this.#openSong(song);
-    });
-    // Whole values are first asked for by a click.
-    workOffline(async () => !this.#piece).catch(() => {});
+    // On a host without the headers for threads, this reloads the page, unless something was pressed by then.
+    workOffline(async () => !this.#isTouched).then((words) => setText(byID("notice"), words ?? ""));
     this.#listModels();
+    await this.#try(() => this.#open({ model: this.state.model }));
   }
 
-  piece() {
-    return this.#piece;
+  get piece() {
+    return this.#scene.piece;
   }
 
   /** `{ changed, unchanged }`: samples by the names of the stems. */
   get stems() {
-    return { changed: this.#changed ?? this.#plain.stems, unchanged: this.#plain.stems };
+    return { changed: this.#changed ?? this.#scene.stems, unchanged: this.#scene.stems };
   }
 
   /** Where the sound is, in seconds of the piece. */
@@ -80,163 +85,191 @@ class Page {
 
   // The model and the piece
 
-  async #openModel(model) {
+  /** Opens a model, a song, or another piece, whichever are given; what is open stays until all of it has succeeded. */
+  async #open({ model = null, song = null, start = this.state.start }) {
+    const turn = (this.#opening += 1);
+    const isNewest = () => turn === this.#opening;
+    this.#runs?.stop();
+    const engine = model ? await this.#load(model, isNewest) : null;
+    try {
+      const runs = engine ? new PieceRuns(engine) : this.#runs;
+      const newSong = song ?? this.#song ?? (await Song.demo());
+      const { segmentSeconds } = runs.architecture;
+      const last = Math.max(0, newSong.seconds - segmentSeconds);
+      const begin = Math.min(start, last);
+      const piece = await newSong.piece(begin, segmentSeconds);
+      const unchanged = await runs.unchanged(piece);
+      if (!isNewest()) throw new DOMException("Another one was opened.", "AbortError");
+      if (engine) this.#useModel(engine, runs, model);
+      this.#song = newSong;
+      this.#scene = { piece, ...unchanged, truth: null };
+      this.state.start = begin;
+      setText(byID("song-name"), newSong.name);
+      Object.assign(byID("start"), { max: String(last), value: String(begin) });
+      setText(byID("start-words"), `${begin.toFixed(1)} s`);
+    } catch (error) {
+      if (engine !== null && this.#engine !== engine) engine.close();
+      throw error;
+    }
+    this.#showSound();
+    await this.#change();
+    this.puzzles ??= new PuzzleList(byID("puzzles"), this);
+    await this.#findTruth(this.#scene);
+  }
+
+  #engine = null;
+
+  async #load(model, isNewest) {
     const name = typeof model === "string" ? model : model.name;
     this.#say(`Loading ${name} …`);
-    const engine = await load(model, {
-      onProgress: ({ receivedBytes, totalBytes, state }) => totalBytes && this.#say(`${state === "loading" ? "Loading" : "Downloading"} ${name}, ${Math.floor((100 * receivedBytes) / totalBytes)} %`),
-    });
-    this.#lab?.close();
-    this.#lab = new Lab(engine);
-    setText(byID("model-facts"), `${name} · ${engine.precision} · ${engine.threads} ${engine.threads === 1 ? "thread" : "threads"}`);
+    try {
+      const engine = await load(model, {
+        onProgress: ({ receivedBytes, totalBytes, state }) => isNewest() && totalBytes && this.#say(`${state === "loading" ? "Loading" : "Downloading"} ${name}, ${Math.floor((100 * receivedBytes) / totalBytes)} %`),
+      });
+      if (Object.keys(engine.architecture.shapes).some((key) => key.startsWith("tencoder."))) return engine;
+      engine.close();
+    } catch (error) {
+      byID("model").value = this.state.model;
+      throw error;
+    }
+    throw new Error(`${name} has no spectrogram and waveform beside each other: open a model of the class HTDemucs or HDemucs.`);
+  }
+
+  #useModel(engine, runs, model) {
+    const isFirst = this.#engine === null;
+    this.#runs?.close();
+    this.#listen?.close();
+    [this.#engine, this.#runs, this.#hasPicture] = [engine, runs, false];
+    if (!isFirst) Object.assign(this.state, nothing, { block: null, at: null, step: 0 });
+    this.#made = nothing;
+    this.state.model = model;
+    setText(byID("model-facts"), `${typeof model === "string" ? model : model.name} · ${engine.precision} · ${engine.threads} ${engine.threads === 1 ? "thread" : "threads"}`);
     this.#listen = new Listen(engine.sources, engine.sampleRate);
     this.#listen.onState = () => this.#showPlayer();
-    this.#block = new BlockView(byID("block"), this.#lab, this);
-    const levels = Object.keys(engine.architecture.shapes).filter((key) => /^encoder\.\d+\.conv\.weight$/.test(key)).length;
-    this.#changes = new Changes(byID("changes"), this, levels, engine.architecture.segmentSeconds);
-    this.#map.isEmpty = true;
+    this.#block?.close();
+    this.#block = new BlockView(byID("block"), runs, this);
+    const { shapes, segmentSeconds } = engine.architecture;
+    const levels = Object.keys(shapes).filter((key) => /^encoder\.\d+\.conv\.weight$/.test(key)).length;
+    this.#changes = new Changes(byID("changes"), this, levels, segmentSeconds);
     this.#showStems();
   }
 
-  async #openSong(song) {
-    this.#song = song;
-    setText(byID("song-name"), song.name);
-    const last = Math.max(0, song.seconds - this.#lab.architecture.segmentSeconds);
-    this.state.start = Math.min(this.state.start, last);
-    Object.assign(byID("start"), { max: String(last), value: String(this.state.start) });
-    await this.#openPiece();
-  }
-
-  async #openPiece() {
-    const turn = (this.#turn += 1);
-    setText(byID("start-words"), `${this.state.start.toFixed(1)} s`);
-    this.#piece = await this.#song.piece(this.state.start, this.#lab.architecture.segmentSeconds);
-    this.#block.close();
-    this.#plain = await this.#lab.plain(this.#piece);
-    if (turn !== this.#turn) return;
-    this.#changed = null;
-    this.#showSound();
-    await this.#run();
-    this.#showPuzzles();
-    await this.#findTruth();
-  }
-
   /** The true stems of the piece, of the demo track. */
-  async #findTruth() {
-    this.#truth = null;
-    const piece = this.#piece;
-    const songs = await this.#song.truth(this.#lab.sources);
+  async #findTruth(scene) {
+    const songs = await this.#song.truth(this.#runs.sources);
     if (!songs) return;
-    const pieces = await Promise.all(songs.map((song) => song.piece(this.state.start, this.#lab.architecture.segmentSeconds)));
-    if (piece !== this.#piece) return;
-    this.#truth = Object.fromEntries(pieces.map(({ channels }, index) => [this.#lab.sources[index], channels]));
+    const pieces = await Promise.all(songs.map((song) => song.piece(this.state.start, this.#runs.architecture.segmentSeconds)));
+    scene.truth = Object.fromEntries(pieces.map(({ channels }, index) => [this.#runs.sources[index], channels]));
     this.#showScores();
   }
 
   // Changes
 
-  hasEdit(edit) {
-    return this.state.edits.includes(edit);
-  }
-
-  get #isChanged() {
-    return this.state.edits.length > 0 || this.state.segment !== null;
-  }
-
   toggleEdit(edit) {
     const { edits } = this.state;
-    // One value or weight is changed in one way.
-    const [name, change] = [edit.slice(0, edit.indexOf("=")), edit.slice(edit.indexOf("=") + 1)];
-    const others = edits.filter((made) => !(made.startsWith(`${name}=`) && made.slice(name.length + 1).split(":")[0] === change.split(":")[0]));
-    this.state.edits = edits.includes(edit) ? edits.filter((made) => made !== edit) : [...others, edit];
-    return this.#try(() => this.#run());
+    // Another number of the same change takes the place of the first.
+    const kindOf = (text) => text.split(":")[0];
+    this.state.edits = edits.includes(edit) ? edits.filter((made) => made !== edit) : [...edits.filter((made) => kindOf(made) !== kindOf(edit)), edit];
+    return this.#try(() => this.#change());
   }
 
   setSegment(segment, overlap) {
     Object.assign(this.state, { segment, overlap });
-    return this.#try(() => this.#run());
+    return this.#try(() => this.#change());
   }
 
   clear() {
-    Object.assign(this.state, { edits: [], segment: null, overlap: null });
-    return this.#try(() => this.#run());
+    Object.assign(this.state, nothing);
+    return this.#try(() => this.#change());
   }
 
-  /** Separates with the changes of the state, and shows and plays what comes. */
-  async #run() {
-    const turn = (this.#turn += 1);
-    const begin = performance.now();
+  /** Makes edits in place of the others, on a piece of the song. */
+  hear(edits, start) {
+    Object.assign(this.state, nothing, { edits: [...edits] });
+    return this.#try(() => (start === this.state.start ? this.#change() : this.#open({ start })));
+  }
+
+  /** Separates with the changes of the state, and shows and plays what comes; goes back to the last change if this one can't be made. */
+  async #change() {
+    const turn = (this.#run += 1);
+    const isNewest = () => turn === this.#run;
+    const [scene, runs, change, begin] = [this.#scene, this.#runs, changeOf(this.state), performance.now()];
+    runs.stop();
     this.#showState();
     this.#say("Separating …");
-    const [piece, change] = [this.#piece, { ...this.state }];
-    let stems = this.#plain.stems;
+    let stems = scene.stems;
     try {
-      if (this.#isChanged) stems = await this.#lab.changed(piece, change);
+      if (isChange(change)) stems = await runs.changed(scene.piece, change);
     } catch (error) {
-      // A change that can't be made is none; the rest stays.
-      if (error.name !== "AbortError") this.state.edits = this.state.edits.slice(0, -1);
-      this.#showState();
+      if (error.name === "AbortError" || !isNewest()) return;
+      Object.assign(this.state, this.#made);
+      await this.#change();
       throw error;
     }
-    if (turn !== this.#turn) return;
-    this.#changed = this.#isChanged ? stems : null;
-    await this.#listen.set(stems, this.#plain.stems);
+    if (!isNewest()) return;
+    this.#made = change;
+    this.#changed = isChange(change) ? stems : null;
+    await this.#listen.set(stems, scene.stems);
     this.#showScores();
     const seconds = (performance.now() - begin) / 1000;
+    // For measurements and tests: when a change was heard, and how many are shown.
     document.body.dataset.changeSeconds = seconds.toFixed(3);
-    this.#say(this.#isChanged ? `Changed in ${seconds.toFixed(1)} s. Press A to compare with the unchanged network.` : `The network on ${this.#listen.seconds.toFixed(1)} s of music. Open a block, or change one.`);
-    const values = await this.#lab.pictures(piece, shown, change);
-    if (turn !== this.#turn) return;
-    if (this.#map.isEmpty) {
-      this.#map.show(networkOf(values, this.#lab.architecture));
-      this.#map.isEmpty = false;
-    }
-    this.#map.update(values, this.#plain.shares);
+    this.#say(this.#changed ? `Changed in ${seconds.toFixed(1)} s. Press A to compare with the unchanged network.` : `The network on ${this.#listen.seconds.toFixed(1)} s of music. Open a block, or change one.`);
+    const values = await runs.pictures(scene.piece, shown, change);
+    if (!isNewest()) return;
+    if (!this.#hasPicture) this.#map.show(networkOf(values, runs.architecture));
+    this.#hasPicture = true;
+    this.#map.update(values, scene.shares);
     this.#showState();
-    // For tests: how many runs have ended.
+    this.#block.update();
     document.body.dataset.runs = String(Number(document.body.dataset.runs ?? 0) + 1);
   }
 
   // What is shown
 
-  #showState() {
+  writeState() {
     writeState(this.state);
-    this.#changes.refresh();
-    const open = this.#map.find(this.state.block);
+  }
+
+  #showState() {
+    this.writeState();
+    this.#changes.refresh(this.state);
+    const open = this.#hasPicture ? this.#map.find(this.state.block) : null;
     this.#map.mark(this.state.block, (name) => this.state.edits.some((edit) => edit.startsWith(`${name}.`) || edit.startsWith(`${name}=`)));
-    document.body.classList.toggle("opened", Boolean(open));
-    if (open) this.#block.open(open, this.#plain?.shares[open.block.name], this.state.at);
+    if (open) this.#block.open(open, this.#scene.shares[open.block.name]);
     else this.#block.close();
   }
 
   open(name) {
-    Object.assign(this.state, { block: name, at: null });
+    Object.assign(this.state, { block: name, at: null, step: 0 });
     this.#showState();
     if (name) this.#block.focus();
   }
 
   onClose() {
+    if (this.state.isEmbedded) return;
     const { block } = this.state;
     this.open(null);
     this.#map.find(block)?.button.focus();
   }
 
-  onPoint(point) {
-    this.state.at = point;
-    writeState(this.state);
+  onFollow(step, at) {
+    Object.assign(this.state, { step, at });
+    this.writeState();
   }
 
   #showSound() {
     byID("play").disabled = false;
-    this.#listen.set(this.#plain.stems, this.#plain.stems);
-    document.body.dataset.sound = String(Math.round(performance.now()));
+    this.#changed = null;
+    this.#listen.set(this.#scene.stems, this.#scene.stems);
+    document.body.dataset.sound ??= String(Math.round(performance.now()));
   }
 
   #showStems() {
     byID("versions").replaceChildren(...versions.map((version) => element("label", {}, element("input", {
       type: "radio", name: "version", value: version, checked: version === "changed", onchange: () => { this.#listen.version = version; },
     }), { changed: "Changed", unchanged: "Unchanged", difference: "Difference" }[version])));
-    byID("stems").replaceChildren(...this.#lab.sources.map((name, index) => {
+    byID("stems").replaceChildren(...this.#runs.sources.map((name, index) => {
       const button = element("button", { type: "button", className: "stem", "aria-pressed": "true", onclick: () => this.#listen.toggleMute(name) }, element("span", { className: "chip" }), element("span", {}, name), element("span", { className: "facts" }));
       button.style.setProperty("--stem", colourOf(name, index));
       button.dataset.stem = name;
@@ -244,19 +277,18 @@ class Page {
     }));
   }
 
-  /** SDR against the true stems, or else how near the unchanged stems are. */
+  /** SDR against the true stems, and how near the unchanged stems are. */
   #showScores() {
-    if (!this.#plain) return;
+    const { stems, truth } = this.#scene;
     for (const button of byID("stems").children) {
       const name = button.dataset.stem;
-      const plain = this.#plain.stems[name];
       const changed = this.#changed?.[name];
       const parts = [];
-      if (this.#truth) {
-        const [before, now] = [plain, changed ?? plain].map((stem) => ratioDecibels(this.#truth[name], stem));
+      if (truth) {
+        const [before, now] = [stems[name], changed ?? stems[name]].map((stem) => ratioDecibels(truth[name], stem));
         parts.push(changed ? `SDR ${decibels(now)}, was ${decibels(before)}` : `SDR ${decibels(before)}`);
       }
-      if (changed) parts.push(`SNR ${decibels(ratioDecibels(plain, changed))}`);
+      if (changed) parts.push(`SNR ${decibels(ratioDecibels(stems[name], changed))}`);
       setText(button.lastChild, parts.join(" · "));
     }
   }
@@ -275,70 +307,33 @@ class Page {
     if (isPlaying) this.#drawPlace();
   });
 
-  #showPuzzles() {
-    const root = byID("puzzles");
-    if (root.childElementCount) return;
-    const space = element("div", {});
-    const solved = new Set();
-    const show = (puzzle) => {
-      this.state.puzzle = puzzle?.id ?? null;
-      writeState(this.state);
-      for (const button of list.querySelectorAll("button")) button.setAttribute("aria-pressed", String(button.dataset.puzzle === this.state.puzzle));
-      if (!puzzle) return space.replaceChildren();
-      const form = element("div", {});
-      showPuzzle(form, puzzle, { onSolved: () => {
-        solved.add(puzzle.id);
-        list.querySelector(`[data-puzzle="${puzzle.id}"]`).classList.add("solved");
-        announce(`${solved.size} of ${puzzles.length} puzzles solved`);
-      } });
-      const links = [puzzle.block && element("button", { type: "button", className: "plain", onclick: () => this.open(puzzle.block) }, `Open ${puzzle.block}`), puzzle.edits && element("button", { type: "button", className: "plain", onclick: () => this.#tryEdits(puzzle.edits) }, "Hear it")];
-      space.replaceChildren(element("h3", {}, puzzle.title), form, element("div", { className: "actions" }, ...links.filter(Boolean)), element("p", { className: "facts" }, "The course: ", element("code", {}, `docs/course/${puzzle.chapter}`)));
-    };
-    const list = element("ol", { className: "buttons" }, ...puzzles.map((puzzle) => {
-      const button = element("button", { type: "button", className: "chip-button", "aria-pressed": "false", onclick: () => show(this.state.puzzle === puzzle.id ? null : puzzle) }, puzzle.title);
-      button.dataset.puzzle = puzzle.id;
-      return element("li", {}, button);
-    }));
-    root.replaceChildren(element("h2", {}, "Puzzles"), list, space);
-    const wanted = puzzles.find(({ id }) => id === this.state.puzzle);
-    if (wanted) show(wanted);
-  }
-
-  #tryEdits(edits) {
-    Object.assign(this.state, { edits: edits.every((edit) => this.hasEdit(edit)) ? [] : [...edits], segment: null, overlap: null });
-    return this.#try(() => this.#run());
-  }
-
   // Controls
 
-  async #listModels() {
-    const names = ["demo", "htdemucs", "hdemucs_mmi"];
-    if (!names.includes(this.state.model)) names.push(this.state.model);
+  #listModels() {
+    const names = [...new Set(["demo", "htdemucs", "hdemucs_mmi", this.state.model])];
     byID("model").replaceChildren(...names.map((name) => element("option", { value: name, selected: name === this.state.model }, name)));
-  }
-
-  async #change(model) {
-    if (this.#listen.isPlaying) await this.#listen.toggle();
-    this.state.model = typeof model === "string" ? model : "demo";
-    Object.assign(this.state, { block: null, at: null, edits: [], segment: null, overlap: null });
-    await this.#openModel(model);
-    await this.#openSong(this.#song);
   }
 
   #openFile(file) {
     if (!file) return;
-    return this.#try(() => (modelEndings.test(file.name) ? this.#change(file) : Song.open(file).then((song) => this.#openSong(song))));
+    return this.#try(async () => this.#open(modelEndings.test(file.name) ? { model: file } : { song: await Song.open(file) }));
   }
 
   #listenToControls() {
+    for (const kind of ["pointerdown", "keydown", "drop"]) addEventListener(kind, () => { this.#isTouched = true; }, { once: true });
     byID("play").addEventListener("click", () => this.#try(() => this.#listen.toggle()));
     byID("choose").addEventListener("click", () => byID("chooser").click());
-    byID("chooser").addEventListener("change", ({ target }) => this.#openFile(target.files[0]));
-    byID("model").addEventListener("change", ({ target }) => this.#try(() => this.#change(target.value)));
+    byID("chooser").addEventListener("change", ({ target }) => {
+      this.#openFile(target.files[0]);
+      target.value = "";
+    });
+    byID("model").addEventListener("change", ({ target }) => this.#try(() => this.#open({ model: target.value })));
     byID("start").addEventListener("input", ({ target }) => setText(byID("start-words"), `${Number(target.value).toFixed(1)} s`));
-    byID("start").addEventListener("change", ({ target }) => {
-      this.state.start = Number(target.value);
-      this.#try(() => this.#openPiece());
+    byID("start").addEventListener("change", ({ target }) => this.#try(() => this.#open({ start: Number(target.value) })));
+    document.querySelector(".skip").addEventListener("click", (event) => {
+      // The address keeps the state.
+      event.preventDefault();
+      byID("network").focus();
     });
     addEventListener("dragover", (event) => event.preventDefault());
     addEventListener("drop", (event) => {
@@ -348,16 +343,16 @@ class Page {
     addEventListener("hashchange", () => location.reload());
     document.addEventListener("theme", redrawShades);
     document.addEventListener("keydown", (event) => {
-      if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input, textarea, select")) return;
-      const key = event.key.toLowerCase();
+      if (!this.#scene || event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input:not([type=radio]), textarea, select")) return;
+      const toggle = (version) => { this.#listen.version = this.#listen.version === version ? "changed" : version; };
       const actions = {
-        " ": () => !event.target.closest("button") && this.#try(() => this.#listen.toggle()),
-        a: () => { this.#listen.version = this.#listen.version === "unchanged" ? "changed" : "unchanged"; },
-        d: () => { this.#listen.version = this.#listen.version === "difference" ? "changed" : "difference"; },
-        escape: () => this.state.block && this.onClose(),
+        " ": () => (event.target.closest("button") ? false : void this.#try(() => this.#listen.toggle())),
+        a: () => toggle("unchanged"),
+        d: () => toggle("difference"),
+        escape: () => (this.state.block ? this.onClose() : false),
       };
-      if (!actions[key] || !this.#listen || actions[key]() === false) return;
-      event.preventDefault();
+      const action = actions[event.key.toLowerCase()];
+      if (action && action() !== false) event.preventDefault();
     });
   }
 }

@@ -73,12 +73,8 @@ export class NetworkMap {
     for (const [name, { button }] of Object.entries(this.#blocks)) {
       button.setAttribute("aria-expanded", String(name === open));
       button.classList.toggle("edited", edited(name));
+      button.setAttribute("aria-description", edited(name) ? "changed" : "");
     }
-  }
-
-  /** The playhead of all pictures, 0 to 1. */
-  set place(place) {
-    this.#root.style.setProperty("--place", place);
   }
 
   /** Arrow keys go from block to block. */

@@ -73,51 +73,14 @@ export function istft(frames, length, nfft) {
   return sum.map((value, place) => value / weight[place]);
 }
 
-/**
- * Convolution along time, `torch.nn.functional.conv1d`.
- * @param x [inputs][time]
- * @param weight [outputs][inputs][taps]
- * @param bias [outputs], or null
- * @returns [outputs][⌊(time + 2 · padding − dilation · (taps − 1) − 1) / stride⌋ + 1]
- */
-export function conv1d(x, weight, bias, { stride = 1, padding = 0, dilation = 1 } = {}) {
-  const taps = weight[0][0].length;
-  const length = Math.floor((x[0].length + 2 * padding - dilation * (taps - 1) - 1) / stride) + 1;
-  return weight.map((rows, output) => Float64Array.from({ length }, (_, p) =>
-    rows.reduce((total, row, input) => {
-      for (let j = 0; j < taps; j += 1) total += row[j] * (x[input][p * stride - padding + j * dilation] ?? 0);
-      return total;
-    }, bias?.[output] ?? 0)));
-}
-
-/**
- * Transposed convolution, `torch.nn.functional.conv_transpose1d`: y[o][stride · p + j − padding] += Σ x[i][p] weight[i][o][j].
- * @param x [inputs][time]
- * @param weight [inputs][outputs][taps]
- * @param bias [outputs], or null
- * @returns [outputs][(time − 1) · stride + taps − 2 · padding]
- */
-export function convTranspose1d(x, weight, bias, { stride = 1, padding = 0 } = {}) {
-  const taps = weight[0][0].length;
-  const length = (x[0].length - 1) * stride + taps - 2 * padding;
-  return weight[0].map((_, output) => {
-    const y = new Float64Array(length).fill(bias?.[output] ?? 0);
-    x.forEach((row, input) => row.forEach((value, p) => {
-      for (let j = 0; j < taps; j += 1) {
-        const place = stride * p + j - padding;
-        if (place >= 0 && place < length) y[place] += value * weight[input][output][j];
-      }
-    }));
-    return y;
-  });
-}
-
 /** (x − mean) / √(variance + eps) over all numbers of `rows`; the variance is divided by their count. */
 function standardise(rows, eps) {
-  const all = rows.flatMap((row) => [...row]);
-  const mean = all.reduce((total, value) => total + value, 0) / all.length;
-  const variance = all.reduce((total, value) => total + (value - mean) ** 2, 0) / all.length;
-  return rows.map((row) => Float64Array.from(row, (value) => (value - mean) / Math.sqrt(variance + eps)));
+  let [count, sum, squares] = [0, 0, 0];
+  for (const row of rows) for (const value of row) [count, sum] = [count + 1, sum + value];
+  const mean = sum / count;
+  for (const row of rows) for (const value of row) squares += (value - mean) ** 2;
+  const scale = 1 / Math.sqrt(squares / count + eps);
+  return rows.map((row) => Float64Array.from(row, (value) => (value - mean) * scale));
 }
 
 /** GroupNorm of `x` [channel][time], `torch.nn.functional.group_norm`; `weight` and `bias` [channel] may be left out. */
@@ -156,7 +119,3 @@ export const gelu = (x) => 0.5 * x * (1 + erf(x * Math.SQRT1_2));
 
 /** 1 / (1 + exp(−x)), `torch.sigmoid`. */
 export const sigmoid = (x) => 1 / (1 + Math.exp(-x));
-
-/** x[c] · sigmoid(x[c + C]) of `x` [2C][time], `torch.nn.functional.glu(x, 0)`. */
-export const glu = (x) =>
-  x.slice(0, x.length / 2).map((row, channel) => row.map((value, time) => value * sigmoid(x[x.length / 2 + channel][time])));

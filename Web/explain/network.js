@@ -13,14 +13,13 @@ const words = {
   tencoder: "encoder of the waveform: a convolution along time, DConv, a gate",
   layers: "tokens of the spectrogram, after attention and feed-forward",
   layers_t: "tokens of the waveform, after attention and feed-forward",
-  decoder: "decoder of the spectrogram: adds the skip, and a transposed convolution along frequency",
-  tdecoder: "decoder of the waveform: adds the skip, and a transposed convolution along time",
+  decoder: "decoder of the spectrogram: adds the skip, rewrites, DConv, then a transposed convolution along frequency",
+  tdecoder: "decoder of the waveform: adds the skip, rewrites, DConv, then a transposed convolution along time",
 };
 
 /** Chapters of the course by the kind of a block. */
 const chapters = {
-  mix: "09_whole_songs.md", mag: "02_seeing_sound.md", encoder: "04_two_encoders.md", tencoder: "04_two_encoders.md", layers: "06_tokens_and_attention.md",
-  layers_t: "07_the_branches_talk.md", decoder: "08_back_to_sound.md", tdecoder: "08_back_to_sound.md", output: "08_back_to_sound.md", add_67: "08_back_to_sound.md", final: "08_back_to_sound.md",
+  mix: "09_whole_songs.md", mag: "02_seeing_sound.md", encoder: "04_two_encoders.md", tencoder: "04_two_encoders.md", decoder: "08_back_to_sound.md", tdecoder: "08_back_to_sound.md", output: "08_back_to_sound.md", add_67: "08_back_to_sound.md", final: "08_back_to_sound.md",
 };
 
 /** "encoder" of encoder.1, "layers_t" of crosstransformer.layers_t.0. */
@@ -52,11 +51,11 @@ export function networkOf(values, { shapes }) {
   const blocks = names.map((name) => {
     const [kind, row, step] = [kindOf(name), rowOf(name), stepOf(name)];
     const own = Object.entries(shapes).filter(([key]) => key.startsWith(`${name}.`));
+    const isCross = own.some(([key]) => key.includes(".cross_attn."));
     return {
-      name, kind, row, step, words: words[kind], chapter: chapters[kind],
+      name, kind, row, step, isCross, words: words[kind], chapter: chapters[kind] ?? (isCross ? "07_the_branches_talk.md" : "06_tokens_and_attention.md"),
       parameters: own.reduce((sum, [, shape]) => sum + shape.reduce((a, b) => a * b, 1), 0),
       skip: kind.endsWith("encoder") && names.includes(name.replace("encoder", "decoder")) ? end - step : null,
-      isCross: own.some(([key]) => key.includes(".cross_attn.")),
     };
   });
   return { blocks, steps: end + 2 };
@@ -64,13 +63,17 @@ export function networkOf(values, { shapes }) {
 
 /**
  * Each block's share of a pass.
- * @param times `[block of the network, milliseconds]` in their order, from the engine's clock
+ * @param times `[block of the network, milliseconds]` in their order, from "begin" on; of a bag's several passes they add up
  */
-export function sharesOf(times, start) {
+export function sharesOf(times) {
   const shares = {};
-  let [last, layer] = [start, 0];
-  const total = times.at(-1)[1] - start;
+  let [last, layer] = [0, 0];
+  const total = times.at(-1)[1] - times[0][1];
   for (const [block, now] of times) {
+    if (block === "begin") {
+      [last, layer] = [now, 0];
+      continue;
+    }
     const name = { stft: "mag", istft: "final" }[block] ?? (block === "crosstransformer" ? `crosstransformer.layers.${layer++}` : block);
     shares[name] = (shares[name] ?? 0) + (now - last) / total;
     last = now;

@@ -9,24 +9,31 @@ const demoStems = ["drums", "bass", "other", "vocals"];
 export class Song {
   #sound;
 
-  constructor(name, sound, truth) {
+  constructor(name, sound) {
     this.name = name;
     this.#sound = sound;
-    this.truth = truth;
+  }
+
+  /** The true stems of these sources as songs, or null if they are not known. */
+  async truth() {
+    return null;
   }
 
   /** The bundled track; its true stems are fetched when they are asked for. */
   static async demo() {
     const song = await Song.open(await fetched("../demo_track.ogg"), "The demo track");
-    let stems = null;
-    song.truth = async (sources) => (sources.every((name) => demoStems.includes(name))
-      ? (stems ??= Promise.all(sources.map(async (name) => Song.open(await fetched(`../demo_stems/${name}.ogg`), name)))) : null);
+    const stems = {};
+    song.truth = async (sources) => {
+      if (!sources.every((name) => demoStems.includes(name))) return null;
+      for (const name of sources) stems[name] ??= await Song.open(await fetched(`../demo_stems/${name}.ogg`), name);
+      return sources.map((name) => stems[name]);
+    };
     return song;
   }
 
   /** Throws if the browser can't decode the file. */
   static async open(file, name = file.name) {
-    return new Song(name, await soundOf(file, await inspect(file)), async () => null);
+    return new Song(name, await soundOf(file, await inspect(file)));
   }
 
   get seconds() {
@@ -50,4 +57,3 @@ async function fetched(path) {
   const blob = await reply.blob();
   return new File([blob], path.split("/").at(-1), { type: blob.type });
 }
-

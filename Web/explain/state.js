@@ -1,13 +1,15 @@
 // The page's state in its address, so that it can be linked: #start=8&block=encoder.1&edit=encoder.1=zero
 
-/** `{ model, start, block, at, edits, segment, overlap, puzzle, isEmbedded }` of an address's fragment. Code is never in it. */
+/** `{ model, start, block, step, at, edits, segment, overlap, puzzle, isEmbedded }` of an address's fragment. Code is never in it. */
 export function readState(fragment = location.hash) {
   const fields = new URLSearchParams(fragment.replace(/^#/, ""));
   const number = (name) => (fields.has(name) && Number.isFinite(Number(fields.get(name))) ? Number(fields.get(name)) : null);
   return {
-    model: fields.get("model") ?? "demo",
-    start: Math.max(0, number("start") ?? 20),
+    // A name: a link loads no model from an address.
+    model: fields.get("model")?.match(/^[\w.-]+$/)?.[0] ?? "demo",
+    start: Math.max(0, number("start") ?? 16),
     block: fields.get("block"),
+    step: number("step") ?? 0,
     at: fields.get("at")?.split(",").map(Number).filter(Number.isInteger) ?? null,
     edits: fields.getAll("edit"),
     segment: number("segment"),
@@ -17,11 +19,13 @@ export function readState(fragment = location.hash) {
   };
 }
 
-export function fragmentOf({ model, start, block, at, edits, segment, overlap, puzzle, isEmbedded }) {
+export function fragmentOf({ model, start, block, step, at, edits, segment, overlap, puzzle, isEmbedded }) {
   const fields = [];
-  if (model !== "demo") fields.push(["model", model]);
+  // A file of the reader's can't be linked.
+  if (typeof model === "string" && model !== "demo") fields.push(["model", model]);
   fields.push(["start", String(Number(start.toFixed(2)))]);
   if (block) fields.push(["block", block]);
+  if (block && step) fields.push(["step", step]);
   if (at) fields.push(["at", at.join(",")]);
   for (const edit of edits) fields.push(["edit", edit]);
   if (segment !== null) fields.push(["segment", segment]);

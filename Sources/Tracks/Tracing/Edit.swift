@@ -134,7 +134,7 @@ package struct Edit: Sendable, Equatable {
         guard axis < shape.count else {
             throw .invalidOption(
                 name: "edit", value: text,
-                allowed: "an axis of \(tensor.name), which has the shape \(shape)")
+                allowed: "an axis of \(tensor.name), which has \(shape.count), counted from 0")
         }
         let order = order ?? Self.shuffled(shape[axis])
         guard order.sorted() == Array(0..<shape[axis]) else {

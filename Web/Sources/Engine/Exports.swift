@@ -103,16 +103,18 @@ public func describe() -> Int { leave(loadedEngine().description) }
 /// - Parameters:
 ///   - edits: separated by line feeds.
 ///   - values: name patterns, separated by commas.
+///   - isLoaded: 1 if all files of the model are loaded, 0 if loading them has failed.
 /// - Returns: 1 if the model must be loaded again, because other parameters are edited now; its files
 ///   are opened and loaded like those of another model then.
 @_expose(wasm, "observe") @_cdecl("web_observe")
 public func observe(
     _ edits: UnsafePointer<UInt8>, _ editCount: Int, _ values: UnsafePointer<UInt8>,
-    _ valueCount: Int
+    _ valueCount: Int, _ isLoaded: Int
 ) -> Int {
     status { () throws(AnyError) in
         try loadedEngine().observe(
-            edits: string(edits, editCount), values: string(values, valueCount)) ? 1 : 0
+            edits: string(edits, editCount), values: string(values, valueCount),
+            isLoaded: isLoaded != 0) ? 1 : 0
     }
 }
 

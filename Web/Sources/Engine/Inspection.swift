@@ -58,12 +58,14 @@ struct Inspection: Sendable {
             Self.give($0)
             return true
         }
+        PageObserver.tell("begin")
         let stems: Tensor
         do {
             stems = try network.forward(mix, observer: PageObserver(trace))
         } catch {
             throw trace.failure?.erased ?? error.erased
         }
+        if let failure = trace.failure { throw failure.erased }
         if let unmatched = trace.unmatched(parameters: parameterNames) {
             throw WebError.noMatch(pattern: unmatched.patterns[0].text).erased
         }
@@ -97,10 +99,14 @@ private final class PageObserver: ForwardObserver {
     var probe: Probe? { trace.probe }
 
     func completed(_ block: NetworkBlock) throws(CancellationError) {
-        let name = Array(block.description.utf8)
+        Self.tell(block.description)
+        try trace.completed(block)
+    }
+
+    static func tell(_ block: String) {
+        let name = Array(block.utf8)
         name.withUnsafeBufferPointer { name in
             if let first = name.baseAddress { page_block(first, Int32(name.count)) }
         }
-        try trace.completed(block)
     }
 }

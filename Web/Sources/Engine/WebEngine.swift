@@ -148,12 +148,13 @@ final class WebEngine {
 
     /// Sets the edits of the passes to come, and the values that they give the page.
     ///
+    /// - Parameter isLoaded: whether the model is complete.
     /// - Returns: whether the model must be loaded again; it is empty then.
-    func observe(edits: String, values: String) throws(AnyError) -> Bool {
+    func observe(edits: String, values: String, isLoaded: Bool) throws(AnyError) -> Bool {
         let wanted = try Inspection(edits: edits, values: values)
         let before = inspection.edits(of: parameterNames)
         inspection = wanted
-        if wanted.edits(of: parameterNames) == before { return false }
+        if isLoaded, wanted.edits(of: parameterNames) == before { return false }
         (pipeline, networks, members, warnings, parameterNames) = (nil, [], [], [], [])
         return true
     }

@@ -13,7 +13,7 @@ PAGE_FUNCTION(progress) void page_progress(int32_t done, int32_t total);
 PAGE_FUNCTION(read)
 void page_read(int32_t channel, int32_t start, int32_t count, float *_Nonnull samples);
 
-/* Tells that a block of the network is done, by the name of its module. */
+/* Tells that a pass begins, "begin", or that a block of the network is done, by the name of its module. */
 PAGE_FUNCTION(block) void page_block(const uint8_t *_Nonnull name, int32_t count);
 
 /* Gives the page a value of the network or a parameter, row-major, to copy. */
