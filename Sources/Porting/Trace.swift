@@ -172,9 +172,11 @@ package struct Trace {
         }
         let (mix, z) = CoreSpectrogram.engineInputs(input, x, on: network.backend)
         // A changed mix has another spectrogram.
-        let isChanged = edits.contains { $0.pattern.selects("mix") }
+        var edited = NamedTensor("mix", Array(mix.shape), input.values)
+        try edits.apply(to: &edited)
         _ = try hybrid.forward(
-            mix, z: isChanged ? nil : z, samples: mix.shape[1], observer: observer)
+            mix, z: edited.values == input.values ? z : nil, samples: mix.shape[1],
+            observer: observer)
     }
 
     /// The parameters that edits change.
