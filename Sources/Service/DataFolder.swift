@@ -251,7 +251,7 @@ final class DataFolder: Sendable {
     static func sync(_ path: String) {
         let descriptor = System.open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { return }
-        fsync(descriptor)
+        synchronise(descriptor)
         close(descriptor)
     }
 }

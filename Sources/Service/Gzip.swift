@@ -31,7 +31,9 @@ enum Gzip {
             else { return false }
             let entry = zip.entry_new()
             defer { zip.entry_free(entry) }
-            zip.entry_set_filetype(entry, UInt32(S_IFREG))
+            // Apple's systems have the name twice, in two types.
+            let kind: mode_t = S_IFREG
+            zip.entry_set_filetype(entry, UInt32(kind))
             return zip.write_header(archive, entry) == ARCHIVE_OK
                 && zip.write_data(archive, bytes, bytes.count) == bytes.count
                 && zip.write_close(archive) == ARCHIVE_OK

@@ -93,7 +93,7 @@ final class Upload {
             decodeFields()
         }
         // An accepted sound must survive a crash of the machine.
-        if problem == nil, fsync(descriptor) != 0 { fail(.unstored(.last)) }
+        if problem == nil, synchronise(descriptor) != 0 { fail(.unstored(.last)) }
         if let problem { throw problem }
         if countBytes == 0 {
             throw Problem(

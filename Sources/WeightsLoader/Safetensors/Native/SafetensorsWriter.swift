@@ -70,7 +70,7 @@ package struct SafetensorsWriter {
                 for entry in entries {
                     try values(entry).withUnsafeBytes { try writeAll($0, to: descriptor) }
                 }
-                try retryingInterrupted { fsync(descriptor) }
+                try retryingInterrupted { synchronise(descriptor) }
             }
         } catch let error as SystemError {
             throw WeightsError.fileUnwritable(path: path, reason: "\(error)")

@@ -1,0 +1,15 @@
+// Writing a file through to its disk.
+
+/// Writes a file's bytes to its disk, so that they survive a loss of power.
+///
+/// On Darwin `fsync` stops at the disk's own cache; `F_FULLFSYNC` does not. File systems without it
+/// have `fsync` alone.
+///
+/// - Returns: 0, or -1 with the error in `errno`.
+@discardableResult
+package func synchronise(_ descriptor: Int32) -> Int32 {
+    #if canImport(Darwin)
+        if fcntl(descriptor, F_FULLFSYNC) == 0 { return 0 }
+    #endif
+    return fsync(descriptor)
+}
