@@ -86,7 +86,9 @@ final class PartialFile {
 
     /// Waits until all bytes are on the disk, so that the file is never shorter under its final name.
     func synchronize() throws(DownloadError) {
-        if synchronise(descriptor) != 0 && errno != EINVAL { throw DownloadError(path: path, .last) }
+        if synchronise(descriptor) != 0 && errno != EINVAL {
+            throw DownloadError(path: path, .last)
+        }
     }
 
     func checksum(isCancelled: () -> Bool) throws -> String {

@@ -1,5 +1,6 @@
-// What the overlay of Apple's SDK adds to the C headers: macros with casts, variadic functions, and the mathematics of Float.
-// Bodies are never run.
+// swift-format-ignore-file: AlwaysUseLowerCamelCase
+// What the overlay of Apple's SDK adds to the C headers: macros with casts, variadic functions, and
+// the mathematics of Float. Bodies are never run.
 
 @_exported import Darwin
 
