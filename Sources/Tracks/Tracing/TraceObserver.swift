@@ -37,6 +37,7 @@ package final class TraceObserver: ForwardObserver {
             isWanted: { name in
                 self.names.append(name)
                 return self.failure == nil && !self.isStopped
+                    && self.cancellation?.isCancelled != true
                     && (self.isSelected(name) || self.isKept(name)
                         || self.edits.contains { $0.pattern.selects(name) })
             },
