@@ -36,14 +36,10 @@ class RangedStem {
   }
 
   async read(first, count) {
-    const { channels, sampleRate } = this.format;
+    const { sampleRate } = this.format;
     const planes = decodeFrames(await this.bytes(first, count), this.format);
     if (this.factor !== 1) for (const plane of planes) plane.forEach((sample, frame) => { plane[frame] = sample * this.factor; });
-    // A mono buffer would be 3 dB softer in a panner's centre than a stereo one.
-    const buffer = new AudioBuffer({ length: Math.max(1, planes[0].length), numberOfChannels: 2, sampleRate });
-    buffer.copyToChannel(planes[0], 0);
-    buffer.copyToChannel(planes[channels > 1 ? 1 : 0], 1);
-    return buffer;
+    return stereoBuffer(planes, sampleRate);
   }
 }
 
@@ -65,6 +61,13 @@ class DecodedStem {
   async read(first, count) {
     return excerpt(this.buffer, first, count);
   }
+}
+
+/** A buffer of the first two planes, or of one twice: a mono buffer would be 3 dB softer in a panner's centre than a stereo one. */
+export function stereoBuffer(planes, sampleRate) {
+  const buffer = new AudioBuffer({ length: Math.max(1, planes[0].length), numberOfChannels: 2, sampleRate });
+  for (const side of [0, 1]) buffer.copyToChannel(planes[Math.min(side, planes.length - 1)], side);
+  return buffer;
 }
 
 /** A stereo copy of a part of a buffer. */

@@ -43,7 +43,10 @@ const tasks = {
   /** Posts the parameters of each file whose names match. */
   async parameters({ id, patterns }) {
     engine.cancellation[0] = 0;
-    engine.value = (value) => postMessage({ id, event: { value } }, [value.values.buffer]);
+    engine.value = (value) => {
+      const { result, transfer } = copied(value);
+      postMessage({ id, event: { value: result } }, transfer);
+    };
     for (const { blob } of engine.model.files) {
       engine.checked(await engine.withFile(blob, (at) => engine.withText(patterns, (textAt, count) => engine.exports.parameters(at, blob.size, textAt, count))));
     }
@@ -119,7 +122,7 @@ class Engine {
       value: (nameAt, nameCount, shapeAt, rank, at, count) => this.value({
         name: new TextDecoder().decode(this.bytes(nameAt, nameCount).slice()),
         shape: Array.from(new Int32Array(this.memory.buffer, shapeAt, rank)),
-        values: this.floats(at, count).slice(),
+        values: this.floats(at, count),
       }),
       read: (channel, start, count, at) => this.floats(at, count).set(this.track.read(channel, start, count)),
       // A browser writes neither random numbers nor text to shared memory, and reads no text from it.
@@ -256,7 +259,7 @@ class Engine {
    * returns what is posted in place of a value: `{ result, transfer }`.
    */
   async observe({ edits, values, reduce, timesBlocks }, report) {
-    const change = reduce ? (await import(reduce)).reduce : (value) => ({ result: value, transfer: [value.values.buffer] });
+    const change = reduce ? (await import(reduce)).reduce : copied;
     this.value = (value) => {
       const { result, transfer } = change(value);
       report({ value: result }, transfer);
@@ -298,6 +301,12 @@ class Engine {
     this.track = null;
     return analyze ? this.left(this.exports.analysis()) : null;
   }
+}
+
+/** A value whose numbers lie in the engine's memory, to be posted. */
+function copied(value) {
+  const values = value.values.slice();
+  return { result: { ...value, values }, transfer: [values.buffer] };
 }
 
 const precisions = ["float32", "bfloat16", "int8"];

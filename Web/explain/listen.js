@@ -1,15 +1,9 @@
 // The stems of a piece in a loop: as the changed network makes them, as the unchanged one does, or their difference.
 
 import { Engine } from "../engine.js";
+import { stereoBuffer } from "../pieces.js";
 
 export const versions = ["changed", "unchanged", "difference"];
-
-/** A stereo buffer of one or two channels. */
-function bufferOf(channels, sampleRate) {
-  const buffer = new AudioBuffer({ length: channels[0].length, numberOfChannels: 2, sampleRate });
-  for (const side of [0, 1]) buffer.copyToChannel(channels[Math.min(side, channels.length - 1)], side);
-  return buffer;
-}
 
 const differenceOf = (one, other) => one.map((channel, index) => channel.map((value, sample) => value - other[index][sample]));
 
@@ -65,7 +59,7 @@ export class Listen {
   set(changed, unchanged) {
     const isSame = changed === unchanged;
     this.#buffers = [changed, unchanged, null].flatMap((stems) => this.#names.map((name) =>
-      bufferOf(stems ? stems[name] : isSame ? changed[name].map(({ length }) => new Float32Array(length)) : differenceOf(changed[name], unchanged[name]), this.#sampleRate)));
+      stereoBuffer(stems ? stems[name] : isSame ? changed[name].map(({ length }) => new Float32Array(length)) : differenceOf(changed[name], unchanged[name]), this.#sampleRate)));
     const [wasPlaying, time] = [this.isPlaying, Math.min(this.time, this.seconds)];
     this.#engine?.close();
     this.#engine = null;

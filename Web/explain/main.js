@@ -2,6 +2,7 @@
 
 import { colourOf } from "../colours.js";
 import { element, oncePerFrame, setText } from "../dom.js";
+import { acceptFiles } from "../drop.js";
 import { workOffline } from "../offline.js";
 import { load } from "../swift-demucs.js";
 import { BlockView } from "./block.js";
@@ -26,6 +27,7 @@ class Page {
   #map = new NetworkMap(byID("network"), (name) => this.open(name === this.state.block ? null : name));
   #song = null;
   /** The model's: all null until one is open. */
+  #engine = null;
   #runs = null;
   #listen = null;
   #block = null;
@@ -36,6 +38,7 @@ class Page {
   #changed = null;
   #made = nothing;
   #hasPicture = false;
+  #puzzles = null;
   /** Numbers of the newest opening and the newest run: what an older one brings late is dropped. */
   #opening = 0;
   #run = 0;
@@ -113,11 +116,9 @@ class Page {
     }
     this.#showSound();
     await this.#change();
-    this.puzzles ??= new PuzzleList(byID("puzzles"), this);
+    this.#puzzles ??= new PuzzleList(byID("puzzles"), this);
     await this.#findTruth(this.#scene);
   }
-
-  #engine = null;
 
   async #load(model, isNewest) {
     const name = typeof model === "string" ? model : model.name;
@@ -322,11 +323,7 @@ class Page {
   #listenToControls() {
     for (const kind of ["pointerdown", "keydown", "drop"]) addEventListener(kind, () => { this.#isTouched = true; }, { once: true });
     byID("play").addEventListener("click", () => this.#try(() => this.#listen.toggle()));
-    byID("choose").addEventListener("click", () => byID("chooser").click());
-    byID("chooser").addEventListener("change", ({ target }) => {
-      this.#openFile(target.files[0]);
-      target.value = "";
-    });
+    acceptFiles(([file]) => this.#openFile(file));
     byID("model").addEventListener("change", ({ target }) => this.#try(() => this.#open({ model: target.value })));
     byID("start").addEventListener("input", ({ target }) => setText(byID("start-words"), `${Number(target.value).toFixed(1)} s`));
     byID("start").addEventListener("change", ({ target }) => this.#try(() => this.#open({ start: Number(target.value) })));
@@ -334,11 +331,6 @@ class Page {
       // The address keeps the state.
       event.preventDefault();
       byID("network").focus();
-    });
-    addEventListener("dragover", (event) => event.preventDefault());
-    addEventListener("drop", (event) => {
-      event.preventDefault();
-      this.#openFile(event.dataTransfer.files[0]);
     });
     addEventListener("hashchange", () => location.reload());
     document.addEventListener("theme", redrawShades);
