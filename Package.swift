@@ -3,9 +3,12 @@ import PackageDescription
 
 let package = Package(
     name: "swift-demucs",
-    platforms: [.macOS(.v15)],
+    // The first with the module Synchronization.
+    platforms: [.macOS(.v15), .iOS(.v18)],
     products: [
         .library(name: "Demucs", targets: ["Demucs"]),
+        // Samples in, stems out: needs no library that the system doesn't have.
+        .library(name: "DemucsEngine", targets: ["DemucsEngine"]),
         .library(name: "ModelDownloads", targets: ["ModelDownloads"]),
         .library(name: "swiftdemucs", type: .dynamic, targets: ["CInterface"]),
         // The wheel's: with the command in it, so that Swift's runtime is in the wheel once.
@@ -14,7 +17,9 @@ let package = Package(
     ],
     targets: [
         .target(name: "CKernels"),
-        .systemLibrary(name: "COpenBLAS"),
+        .target(
+            name: "CBLAS",
+            linkerSettings: [.linkedFramework("Accelerate", .when(platforms: [.macOS, .iOS]))]),
         .systemLibrary(
             name: "CSndFile", pkgConfig: "sndfile",
             providers: [.apt(["libsndfile1-dev"]), .brew(["libsndfile"])]),
@@ -33,7 +38,7 @@ let package = Package(
         // Carries the files of the folder Page.
         .target(name: "CPage"),
         .target(
-            name: "Tensor", dependencies: ["System", "CKernels", "COpenBLAS"],
+            name: "Tensor", dependencies: ["System", "CKernels", "CBLAS"],
             exclude: ["Embedded"]),
         .target(name: "Signal", dependencies: ["Tensor", "System", "CKernels"]),
         .target(name: "Layers", dependencies: ["Tensor", "System", "CKernels"]),
@@ -50,19 +55,27 @@ let package = Package(
         .target(
             name: "Quantization",
             dependencies: [
-                "Demucs", "HTDemucs", "Layers", "Signal", "WeightsLoader", "Tensor", "System",
+                "DemucsEngine", "HTDemucs", "Layers", "Signal", "WeightsLoader", "Tensor", "System",
                 "CKernels",
             ]),
         .target(
             name: "Tracks",
             dependencies: ["HTDemucs", "Signal", "Tensor", "System"],
             exclude: ["Embedded"]),
-        .target(name: "Audio", dependencies: ["Signal", "System", "CSndFile", "CLAME"]),
+        .target(
+            name: "DemucsEngine",
+            dependencies: [
+                "RoFormer", "Tracks", "HTDemucs", "ModelZoo", "Signal", "WeightsLoader", "Tensor",
+                "System",
+            ]),
+        .target(
+            name: "Audio",
+            dependencies: ["DemucsEngine", "Signal", "System", "CSndFile", "CLAME"]),
         .target(
             name: "Demucs",
             dependencies: [
-                "RoFormer", "Tracks", "HTDemucs", "Audio", "ModelZoo", "Signal", "WeightsLoader",
-                "Tensor", "System",
+                "DemucsEngine", "Audio", "ModelZoo", "HTDemucs", "Signal", "WeightsLoader",
+                "Tensor", "Tracks", "System",
             ]),
         .target(
             name: "ModelDownloads",
@@ -120,7 +133,8 @@ let package = Package(
 
         // Reads fixtures and compares tensors; only for the tests.
         .target(
-            name: "TestSupport", dependencies: ["WeightsLoader", "Signal", "Tensor", "System"],
+            name: "TestSupport",
+            dependencies: ["DemucsEngine", "WeightsLoader", "Signal", "Tensor", "System"],
             path: "Tests/TestSupport"),
         // Compares every set of kernels with the plain one, from Swift and under emulation.
         .target(name: "CKernelTester", dependencies: ["CKernels"], path: "Tests/CKernelTester"),
@@ -154,8 +168,11 @@ let package = Package(
         .testTarget(
             name: "QuantizationTests",
             dependencies: [
-                "Quantization", "Demucs", "HTDemucs", "Layers", "Tensor", "TestSupport",
+                "Quantization", "DemucsEngine", "HTDemucs", "Layers", "Tensor", "TestSupport",
             ]),
+        .testTarget(
+            name: "DemucsEngineTests",
+            dependencies: ["DemucsEngine", "ModelZoo", "System", "TestSupport"]),
         .testTarget(
             name: "TracksTests",
             dependencies: ["Tracks", "HTDemucs", "Signal", "Tensor", "System", "TestSupport"]),
@@ -204,6 +221,21 @@ if Context.environment["SWIFT_DEMUCS_WARNINGS"] == "error" {
             ["all", "extra", "shadow", "conversion"].map { .enableWarning($0) }
             + [.treatAllWarnings(as: .error)]
     }
+}
+
+// Where libsndfile, LAME and the headers of other libraries are not installed: `DemucsEngine`, and the tests of what it consists of.
+if Context.environment["SWIFT_DEMUCS_ONLY_ENGINE"] != nil {
+    var left: Set = ["CSndFile", "CLAME", "CCurl", "CServiceLibraries", "CPage"]
+    func needsLeft(_ target: Target) -> Bool {
+        target.dependencies.contains {
+            if case .byNameItem(let name, _) = $0 { left.contains(name) } else { false }
+        }
+    }
+    while let next = package.targets.first(where: { !left.contains($0.name) && needsLeft($0) }) {
+        left.insert(next.name)
+    }
+    package.targets.removeAll { left.contains($0.name) }
+    package.products.removeAll { $0.name != "DemucsEngine" }
 }
 
 // The optimiser takes half of the compile time of tests. Only those that compute references in long loops gain by it.

@@ -89,17 +89,17 @@ struct Chroma {
 private func dot(_ a: [Float], _ b: [Float]) -> Float { zip(a, b).reduce(0) { $0 + $1.0 * $1.1 } }
 
 /// A major or minor key.
-public struct MusicalKey: Sendable, Equatable, CustomStringConvertible {
+package struct MusicalKey: Sendable, Equatable, CustomStringConvertible {
     /// Semitones above C, 0 to 11.
-    public let tonic: Int
-    public let isMinor: Bool
+    package let tonic: Int
+    package let isMinor: Bool
 
     private static let names = [
         "C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B",
     ]
 
     /// `F# minor`
-    public var description: String { "\(Self.names[tonic]) \(isMinor ? "minor" : "major")" }
+    package var description: String { "\(Self.names[tonic]) \(isMinor ? "minor" : "major")" }
 
     /// How well the twelve pitch classes fit a key, from its tonic on, as listeners judged them.
     /// (Krumhansl and Kessler 1982; Krumhansl 1990, "Cognitive Foundations of Musical Pitch", p. 30.)

@@ -6,16 +6,16 @@ import Tensor
 import Tracks
 
 /// Tempo, beats and key of a track.
-public struct MusicAnalysis: Sendable, Equatable {
+package struct MusicAnalysis: Sendable, Equatable {
     /// Beats per minute with two decimals; nil for a track of less than four seconds, or without
     /// onsets.
-    public let beatsPerMinute: Double?
+    package let beatsPerMinute: Double?
     /// Times of the beats in seconds from the track's beginning, ascending.
-    public let beats: [Double]
+    package let beats: [Double]
     /// Times of the first beat of each bar of four.
-    public let downbeats: [Double]
+    package let downbeats: [Double]
     /// nil for a track without pitches.
-    public let key: MusicalKey?
+    package let key: MusicalKey?
 
     init(
         beatsPerMinute: Double? = nil, beats: [Double] = [], downbeats: [Double] = [],

@@ -31,9 +31,7 @@ public enum AudioError: Error, Equatable, Sendable, DescribedError {
     case tooLong(path: String, limitSeconds: Double)
     /// A sample is NaN or infinite. Channels count from 0.
     case notFinite(path: String, value: Float, seconds: Double, channel: Int)
-    /// A model wants more channels than a recording of several channels has.
-    case tooFewChannels(found: Int, needed: Int)
-    /// Audio in memory that is not valid: `problem` continues "The audio …".
+    /// Audio to write that is not valid: `problem` continues "The audio …".
     case invalidAudio(problem: String)
     /// The file can't be created at its path.
     case unwritable(path: String, reason: String)
@@ -103,10 +101,6 @@ public enum AudioError: Error, Equatable, Sendable, DescribedError {
             return
                 "\(path): the sample at \(Self.time(seconds)) in channel \(channel + 1) is \(value), "
                 + "expected a finite number. Repair or export the file again."
-        case .tooFewChannels(let found, let needed):
-            return
-                "The recording has \(found) channels, the model needs \(needed). "
-                + "Only mono is spread over more channels."
         case .invalidAudio(let problem):
             return "The audio \(problem)."
         case .unwritable(let path, let reason):
@@ -144,7 +138,7 @@ extension AudioError: CausedError {
         case .unreadable: .inputAccess
         case .empty, .notAudio, .ffmpegMissing, .nothingDecodable, .implausibleHeader: .notAudio
         case .tooLong: .tooLong
-        case .tooFewChannels, .invalidAudio: .unsuitable
+        case .invalidAudio: .unsuitable
         case .copyTooLarge: .noRoom
         case .unwritable, .writeFailed: .output
         case .readerGone, .encodingFailed: .encoding
@@ -160,7 +154,7 @@ extension AudioError: CausedError {
         case .unsupportedOutput(_, let problem): "\(problem). Choose another format or rate."
         case .notFound, .isFolder, .notAFile, .tooManyFiles, .empty, .notAudio, .ffmpegMissing,
             .copyTooLarge,
-            .changed, .nothingDecodable, .implausibleHeader, .tooLong, .notFinite, .tooFewChannels,
+            .changed, .nothingDecodable, .implausibleHeader, .tooLong, .notFinite,
             .invalidAudio, .readerGone, .encodingFailed, .outputNotFinite:
             nil
         }
@@ -178,34 +172,5 @@ extension AudioError {
     package static func unwritable(path: String, _ error: SystemError) -> AudioError {
         error.isTooManyFiles
             ? .tooManyFiles(path: path) : .unwritable(path: path, reason: error.description)
-    }
-}
-
-/// A problem of a file that could still be read.
-public enum AudioWarning: Equatable, Sendable, CustomStringConvertible {
-    /// The file ends, or can't be decoded further, before its announced length.
-    ///
-    /// `announcedSeconds` is nil if the container doesn't announce a length but marks its end, and
-    /// that mark is missing; `reason` is the decoder's own text, if there is one.
-    case truncated(path: String, decodedSeconds: Double, announcedSeconds: Double?, reason: String?)
-    /// ffmpeg reported an error and still decoded the file.
-    case damaged(path: String, reason: String)
-
-    /// One line.
-    public var description: String {
-        switch self {
-        case .damaged(let path, let reason):
-            return "\(path): is damaged (ffmpeg: \(reason)). Using what could be decoded."
-        case .truncated(let path, let decoded, let announced, let reason):
-            let detail = reason.map { " (\($0))" } ?? ""
-            guard let announced else {
-                return
-                    "\(path): is cut short: its end is missing\(detail). "
-                    + "Using the decoded \(AudioError.time(decoded))."
-            }
-            return
-                "\(path): is cut short: \(AudioError.time(decoded)) of the announced "
-                + "\(AudioError.time(announced)) could be decoded\(detail). Using the decoded part."
-        }
     }
 }

@@ -1,5 +1,7 @@
 // Reads and writes whole sound files.
 
+import DemucsEngine
+
 /// The content of a sound file.
 public struct DecodedAudio: Sendable, Equatable {
     /// The samples as decoded: the file's own rate, all its channels.
@@ -54,7 +56,9 @@ public enum AudioFile {
         _ audio: PlanarAudio, to path: String, format: OutputFormat = OutputFormat(),
         clip: ClipMode = .rescale, tags: AudioTags? = nil
     ) throws(AudioError) {
-        try audio.validate(checksSamples: false)
+        if let problem = audio.problem(checksSamples: false) {
+            throw .invalidAudio(problem: problem)
+        }
         let writer = try AudioWriter(
             to: .file(path), channelCount: audio.channelCount, sampleRateHz: audio.sampleRateHz,
             sampleCount: audio.sampleCount, format: format,

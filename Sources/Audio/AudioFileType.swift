@@ -1,17 +1,17 @@
 import System
 
 /// A kind of sound file by its file name extension. The decoder looks at the content instead.
-public struct AudioFileType: Sendable, Equatable {
-    public let name: String
+package struct AudioFileType: Sendable, Equatable {
+    package let name: String
 
     /// File name extensions without the dot, in lower case.
-    public let extensions: [String]
+    package let extensions: [String]
 
     /// Whether decoding needs ffmpeg.
-    public let needsFFmpeg: Bool
+    package let needsFFmpeg: Bool
 
     /// All kinds of sound files that are looked for in folders.
-    public static let all =
+    package static let all =
         [
             AudioFileType("WAV, RF64", "wav", "wave", "rf64", "bwf"),
             AudioFileType("AIFF", "aif", "aiff", "aifc"),
@@ -36,7 +36,7 @@ public struct AudioFileType: Sendable, Equatable {
     }
 
     /// The kind by a file's extension; nil if that is not one of a sound file.
-    public init?(ofFile path: String) {
+    package init?(ofFile path: String) {
         let ending = FilePath.pathExtension(of: path).lowercased()
         guard let type = Self.all.first(where: { $0.extensions.contains(ending) }) else {
             return nil

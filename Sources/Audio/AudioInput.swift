@@ -1,34 +1,28 @@
+import DemucsEngine
 import System
 
-/// A track that can be read more than once, by several readers at a time.
+/// The file behind a track, held open: removing or replacing it does not change the track.
 ///
-/// Holds its file open: removing or replacing the file does not change the track. Decoding needs a
-/// seekable file, so unseekable input (pipes) and the output of ffmpeg, which decodes the formats
-/// that libsndfile doesn't know, are spooled to a temporary file without a name, which is freed
-/// with this value. Samples need no file and no decoder.
-public struct AudioInput: Sendable {
-    /// The path as it was given, or "standard input".
-    public let name: String
+/// Decoding needs a seekable file, so unseekable input (pipes) and the output of ffmpeg, which
+/// decodes the formats that libsndfile doesn't know, are spooled to a temporary file without a name,
+/// which is freed with this value.
+struct SoundFile: RecordingSource {
+    /// What libsndfile decodes.
+    let decoded: InputFile
+    /// The file before decoding by ffmpeg; `decoded` where libsndfile decodes it.
+    let original: InputFile
+    let tags: AudioTags
 
-    /// Title, artist and so on, as far as the file states them.
-    public let tags: AudioTags
+    func reader() throws -> any RecordingReader { try AudioReader(file: decoded) }
 
-    private let content: Content
+    func checkUnchanged() throws { try decoded.checkUnchanged() }
+}
 
-    private enum Content {
-        /// - original: the file before decoding by ffmpeg; `decoded` where libsndfile decodes it.
-        case file(_ decoded: InputFile, original: InputFile)
-        case samples(@Sendable () -> any RecordingReader)
-    }
+extension AudioInput {
+    /// Title, artist and so on, as far as the file states them; none for samples.
+    public var tags: AudioTags { file?.tags ?? AudioTags() }
 
-    /// A track of samples, without tags.
-    ///
-    /// - Parameter open: returns a reader at the beginning of the track; all samples finite.
-    package init(name: String, samples open: @escaping @Sendable () -> any RecordingReader) {
-        self.name = name
-        tags = AudioTags()
-        content = .samples(open)
-    }
+    private var file: SoundFile? { source as? SoundFile }
 
     /// Opens a track and reads its header.
     ///
@@ -66,6 +60,7 @@ public struct AudioInput: Sendable {
     /// Takes over an open descriptor.
     package init(descriptor: Int32, name: String, spool: Spool, ffmpeg: FFmpeg?) throws {
         let original = try spool.file(descriptor, name: name)
+        let file: SoundFile
         do {
             let unlisted = AudioError.notAudio(
                 path: name,
@@ -73,31 +68,20 @@ public struct AudioInput: Sendable {
             guard spool.allFormats || original.hasListedFormat else { throw unlisted }
             let reader = try AudioReader(file: original)
             guard spool.allFormats || reader.hasListedFormat else { throw unlisted }
-            tags = reader.tags
-            content = .file(original, original: original)
+            file = SoundFile(decoded: original, original: original, tags: reader.tags)
         } catch {
             guard case AudioError.notAudio(_, let reason) = error else { throw error }
             guard let ffmpeg else { throw AudioError.ffmpegMissing(path: name, reason: reason) }
             let decoded = try ffmpeg.decode(original, to: spool)
-            tags = try AudioReader(file: decoded).tags
-            content = .file(decoded, original: original)
+            file = SoundFile(
+                decoded: decoded, original: original, tags: try AudioReader(file: decoded).tags)
         }
-        self.name = name
-    }
-
-    /// A new reader at the start of the track.
-    ///
-    /// - Throws: ``AudioError/changed(path:)`` if the file was written to since it was opened.
-    package func reader() throws(AudioError) -> any RecordingReader {
-        switch content {
-        case .file(let decoded, _): try AudioReader(file: decoded)
-        case .samples(let open): open()
-        }
+        self.init(name: name, source: file)
     }
 
     /// Descriptor of the original file, with all of its tags and pictures; nil for samples.
     var sourceDescriptor: Int32? {
-        if case .file(_, let original) = content { original.descriptor } else { nil }
+        file?.original.descriptor
     }
 
     /// The SHA-256 of the original file, or of the bytes of a pipe, in hexadecimal digits; nil for samples.
@@ -113,11 +97,6 @@ public struct AudioInput: Sendable {
         } catch let failure as SystemError {
             throw AudioError.unreadable(path: name, failure)
         }
-    }
-
-    /// - Throws: ``AudioError/changed(path:)`` if the file was written to since it was opened.
-    package func checkUnchanged() throws(AudioError) {
-        if case .file(let decoded, _) = content { try decoded.checkUnchanged() }
     }
 
     /// Opens a file whose name is not UTF-8, as old archives leave them behind: Swift has put U+FFFD

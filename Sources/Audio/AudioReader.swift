@@ -1,24 +1,7 @@
 // Decoding, block by block, through libsndfile.
 
 import CSndFile
-
-/// Audio that is read from its beginning to its end, block by block.
-package protocol RecordingReader: AnyObject {
-    var sampleRateHz: Int { get }
-    var channelCount: Int { get }
-    /// Samples of each channel that are worth reserving memory for.
-    var plausibleSamples: Int { get }
-    /// The next samples; `nil` at the end.
-    func next() throws -> PlanarAudio?
-    /// Problems that did not stop the reading, known once all of the recording has been read.
-    var warnings: [AudioWarning] { get }
-    /// The error of a recording without samples.
-    var emptyError: any Error { get }
-}
-
-extension RecordingReader {
-    package var warnings: [AudioWarning] { [] }
-}
+import DemucsEngine
 
 /// A sound file that is being decoded, at its own rate and with all its channels.
 ///
@@ -109,19 +92,12 @@ package final class AudioReader: RecordingReader {
             return nil
         }
         try checkFinite(count * channelCount)
-        let channels = block.withUnsafeBufferPointer { block in
-            (0..<channelCount).map { channel in
-                [Float](unsafeUninitializedCapacity: count) { samples, initialised in
-                    for index in 0..<count {
-                        samples.initializeElement(
-                            at: index, to: block[index * channelCount + channel])
-                    }
-                    initialised = count
-                }
-            }
-        }
         decodedSamples += count
-        return PlanarAudio(channels: channels, sampleRateHz: sampleRateHz)
+        return block.withUnsafeBufferPointer {
+            PlanarAudio(
+                interleaved: UnsafeBufferPointer(rebasing: $0[..<(count * channelCount)]),
+                channelCount: channelCount, sampleRateHz: sampleRateHz)
+        }
     }
 
     /// Title, artist and so on, as far as the file states them.

@@ -1,9 +1,3 @@
-// Types of other modules that appear in the interface of this one.
+// The interface of this module has types of the engine.
 
-@_exported import enum Signal.ClipMode
-@_exported import enum Signal.Downmix
-@_exported import enum Signal.IntegerRounding
-@_exported import struct Signal.MP3Settings
-@_exported import struct Signal.OutputFormat
-@_exported import struct Signal.PlanarAudio
-@_exported import enum Signal.SampleFormat
+@_exported import DemucsEngine

@@ -77,7 +77,7 @@ struct PlannedRequest {
         try separator.validate(options)
     }
 
-    var signals: [StemOutput.Signal] { outputs.map(\.signal) }
+    var signals: [StemSignal] { outputs.map(\.signal) }
 
     /// Channels of all outputs.
     var rowCount: Int { outputs.count * separator.model.audioChannels }

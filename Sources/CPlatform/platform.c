@@ -15,6 +15,9 @@
 #if defined(__linux__)
 #include <malloc.h>
 #endif
+#if defined(__APPLE__)
+#include <TargetConditionals.h>
+#endif
 
 #if !defined(__wasm__)
 
@@ -51,6 +54,17 @@ size_t stack_limit_bytes(void) {
         return PTRDIFF_MAX;
     return (size_t)limit.rlim_cur;
 }
+
+#if defined(__APPLE__)
+#if TARGET_OS_IPHONE
+/* Of os/proc.h, which is not among the open headers. */
+size_t os_proc_available_memory(void);
+
+size_t bytes_below_limit(void) { return os_proc_available_memory(); }
+#else
+size_t bytes_below_limit(void) { return SIZE_MAX; }
+#endif
+#endif
 
 #if defined(__GLIBC__)
 static ssize_t write_others_lines(void *context, const char *text, size_t count) {

@@ -1,62 +1,12 @@
-// The public asynchronous functions, which are stopped by cancelling their task. Each runs its
-// blocking counterpart on its own thread.
+// The public asynchronous functions of files, which are stopped by cancelling their task. Each runs
+// its blocking counterpart on its own thread.
 
 import Audio
-import ModelZoo
-import System
-import Tensor
+import DemucsEngine
+import Signal
+import Tracks
 
 extension Separator {
-    /// Loads a model: a checkpoint, or a bag of several.
-    ///
-    /// - Parameters:
-    ///   - files: the model's files, as `ModelStore` finds them.
-    ///   - stems: names of the stems that are wanted; `nil` wants all. Only the models of a bag that
-    ///     have a weight in one of them are loaded and run; with shifts, the stems are the same as
-    ///     without this limit.
-    ///   - threads: how many cores to use; `nil` takes all that this process may run on. Results are
-    ///     the same, bit for bit, for any number.
-    ///   - segmentsInParallel: how many segments of a track run at once, sharing the threads; no
-    ///     more than there are threads. Each takes the memory of a forward pass. Results are the
-    ///     same, bit for bit, for any number.
-    ///   - precision: the precision of matrix products. Only float32 gives the reference's samples.
-    /// - Throws: `WeightsError`, `ConfigurationError`, `BagError`, ``SeparationError`` for the number
-    ///   of threads or segments and unknown stems; the errors of ``EngineInformation/init()``.
-    public static func load(
-        _ files: ModelFiles, stems: [String]? = nil, threads: Int? = nil,
-        segmentsInParallel: Int = 1, precision: Precision = .float32
-    ) async throws -> Separator {
-        try await onOwnThread { _ in
-            try Separator(
-                OpenedModel(files), stems: stems, threads: threads,
-                segmentsInParallel: segmentsInParallel, precision: precision)
-        }
-    }
-
-    /// Separates a track in memory; cancelling the task stops the work.
-    ///
-    /// A track of another rate or number of channels is converted first: mono is doubled, further
-    /// channels are left out. Stems have the model's rate and channels.
-    ///
-    /// - Parameters:
-    ///   - input: a file, audio in memory, or pieces: see `AudioInput`.
-    ///   - excerpt: the part to separate; `nil` for all of it.
-    ///   - options: how the track is cut into segments.
-    ///   - progress: called before the first and after each segment, on a thread of the engine.
-    /// - Throws: ``SeparationError``; `AudioError` for a track that can't be read or converted;
-    ///   `CancellationError`.
-    public func separate(
-        _ input: AudioInput, excerpt: Excerpt? = nil,
-        options: SeparationOptions = SeparationOptions(),
-        progress: @escaping @Sendable (SeparationProgress) -> Void = { _ in }
-    ) async throws -> Separation {
-        try await onOwnThread { cancellation in
-            try self.separate(
-                input, excerpt: excerpt, options: options, cancellation: cancellation,
-                progress: { if !$0.isBegin { progress($0) } })
-        }
-    }
-
     /// Separates a track into files; cancelling the task stops the work.
     ///
     /// The track is read twice: once for its length and statistics, once for its segments. Stems
@@ -71,20 +21,36 @@ extension Separator {
     ///   - outputs: at least one; folders have to exist.
     ///   - output: how signals are written.
     ///   - options: how the track is cut into segments.
-    ///   - progress: called before the first and after each segment, on a thread of the engine.
     /// - Throws: ``SeparationError``, `AudioError`, `CancellationError`. Files that were complete by
     ///   then stay.
     @discardableResult
     public func separate(
         _ input: AudioInput, excerpt: Excerpt? = nil, into outputs: [StemOutput],
         output: OutputOptions = OutputOptions(),
-        options: SeparationOptions = SeparationOptions(),
-        progress: @escaping @Sendable (SeparationProgress) -> Void = { _ in }
+        options: SeparationOptions = SeparationOptions()
     ) async throws -> TrackReport {
         try await onOwnThread { cancellation in
             try self.separate(
                 input, excerpt: excerpt, into: outputs, output: output, options: options,
-                cancellation: cancellation, progress: { if !$0.isBegin { progress($0) } })
+                cancellation: cancellation)
+        }
+    }
+
+    /// Separates a track into files, and tells how far it is.
+    ///
+    /// The work begins with the iteration and ends with it: cancelling the task stops it, and the
+    /// sequence throws `CancellationError`. The last element is the report.
+    ///
+    /// The parameters and errors are those of ``separate(_:excerpt:into:output:options:)``.
+    public func updates(
+        of input: AudioInput, excerpt: Excerpt? = nil, into outputs: [StemOutput],
+        output: OutputOptions = OutputOptions(),
+        options: SeparationOptions = SeparationOptions()
+    ) -> some AsyncSequence<SeparationUpdate<TrackReport>, any Error> & Sendable {
+        updates { cancellation, progress in
+            try self.separate(
+                input, excerpt: excerpt, into: outputs, output: output, options: options,
+                cancellation: cancellation, progress: progress)
         }
     }
 }
@@ -132,27 +98,5 @@ extension AudioFile {
         try await onOwnThread { _ in
             try write(audio, to: path, format: format, clip: clip, tags: tags)
         }
-    }
-}
-
-/// Runs blocking work on its own thread, because it would block the few threads that run tasks.
-///
-/// - Parameter work: receives a token that is cancelled with the task.
-package func onOwnThread<Value: Sendable>(
-    _ work: @escaping @Sendable (CancellationToken) throws -> Value
-) async throws -> Value {
-    let cancellation = CancellationToken()
-    return try await withTaskCancellationHandler {
-        try await withCheckedThrowingContinuation { continuation in
-            let thread = SystemThread {
-                continuation.resume(with: Result { try work(cancellation) })
-            }
-            guard let thread else {
-                return continuation.resume(throwing: SystemError(code: EAGAIN))
-            }
-            thread.detach()
-        }
-    } onCancel: {
-        cancellation.cancel()
     }
 }

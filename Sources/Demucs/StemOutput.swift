@@ -1,15 +1,14 @@
 import Audio
+import Tracks
 
 /// One signal that a separation writes.
 public struct StemOutput: Sendable, Equatable {
-    public typealias Signal = StemSignal
-
     /// Name of the signal in the report and in messages.
     public var name: String
-    public var signal: Signal
+    public var signal: StemSignal
     public var destination: OutputDestination
 
-    public init(name: String, signal: Signal, to destination: OutputDestination) {
+    public init(name: String, signal: StemSignal, to destination: OutputDestination) {
         self.name = name
         self.signal = signal
         self.destination = destination

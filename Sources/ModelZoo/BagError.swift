@@ -3,13 +3,17 @@ import System
 /// A bag of models can't be used.
 public enum BagError: Error, Equatable, Sendable {
     // Its file
+    /// The YAML file lists no models.
     case modelsMissing(path: String)
 
     // Its members, once they are loaded
+    /// The list of models is empty.
     case empty(name: String)
     /// Two members of a bag have different values of `property`.
     case membersDiffer(name: String, property: String, first: String, other: String)
+    /// A model has not one weight for each source.
     case weightCount(name: String, found: Int, sources: [String])
+    /// The weights of a source add up to zero.
     case zeroWeights(name: String, source: String)
 }
 

@@ -5,23 +5,29 @@ public enum DownloadError: Error, Equatable, Sendable {
     // The connection to the server
     /// libcurl, which all downloads use, is not installed or can't be used.
     case libraryUnusable(reason: String)
+    /// No connection to the server.
     case unreachable(url: String, reason: String)
     /// In every try, fewer bytes arrived than announced, or the connection broke.
     case interrupted(url: String, receivedBytes: Int, expectedBytes: Int?, reason: String)
+    /// No byte arrived for so long.
     case stalled(url: String, seconds: Double, receivedBytes: Int)
     /// The server sends a byte now and then, which is too slow for a model.
     case tooSlow(url: String, seconds: Double, receivedBytes: Int)
+    /// The address is neither HTTPS nor of this machine.
     case insecureAddress(url: String)
+    /// The server redirects to such an address.
     case insecureRedirect(url: String, target: String)
 
     // The server's answer
     /// The server replied with any status but 200, 206, 416 and 429.
     case refused(url: String, status: Int)
+    /// Status 429; the server may say when to try again.
     case tooManyRequests(url: String, retryAfterSeconds: Double?)
 
     // The received bytes
     case wrongSize(url: String, foundBytes: Int, expectedBytes: Int)
     case tooLarge(url: String, foundBytes: Int, limitBytes: Int)
+    /// The SHA-256 is not the known one.
     case wrongChecksum(url: String, found: String, expected: String)
     /// The bytes are not a file of the expected kind.
     case wrongContent(url: String, problem: String)

@@ -2,6 +2,7 @@ import System
 
 /// A named model can't be found or fetched.
 public enum ModelStoreError: Error, Equatable, Sendable {
+    /// A text that no name, address or path of a model can be.
     case invalidName(name: String, problem: String)
     /// The repository is not a folder.
     case repositoryMissing(path: String)

@@ -42,7 +42,9 @@ package struct YAMLFile {
 
 /// The YAML file of a model can't be used.
 public enum YAMLFileError: Error, Equatable, Sendable {
+    /// A file too long for a configuration.
     case tooLong(path: String, foundBytes: Int, limitBytes: Int)
+    /// Text outside the part of YAML that configurations use.
     case invalid(path: String, line: Int, problem: String)
 }
 

@@ -1,7 +1,7 @@
 // Quantisation of a model with float weights: calibration, rounding with GPTQ and corrected biases.
 // docs/int8.md describes these steps.
 
-import Demucs
+import DemucsEngine
 import HTDemucs
 import Layers
 import System

@@ -89,7 +89,7 @@ final class GrowingStems: StemObserver, @unchecked Sendable {
     func append(_ block: StemBlock) throws {
         let blocks = sources.indices.map { sources[$0].append(block) }
         for (index, audio) in blocks.enumerated() {
-            try write(GrowingStems.interleaved(audio), index)
+            try write(audio.interleaved, index)
         }
         shared.withLock { shared in
             guard var part = shared.take() else { return }
@@ -111,16 +111,6 @@ final class GrowingStems: StemObserver, @unchecked Sendable {
     }
 
     private static var unwritable: AudioError { .unwritable(path: "the results", .last) }
-
-    private static func interleaved(_ audio: PlanarAudio) -> [Float] {
-        let (channels, count) = (audio.channelCount, audio.sampleCount)
-        return [Float](unsafeUninitializedCapacity: channels * count) { samples, initialized in
-            for (channel, plane) in audio.channels.enumerated() {
-                for sample in 0..<count { samples[sample * channels + channel] = plane[sample] }
-            }
-            initialized = channels * count
-        }
-    }
 
     // MARK: - The end
 

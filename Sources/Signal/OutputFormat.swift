@@ -74,12 +74,12 @@ public struct MP3Settings: Sendable, Equatable {
     public var preset: Int
 
     /// The rates of MPEG-1, 2 and 2.5. LAME would resample any other rate.
-    public static let supportedRatesHz = [
+    package static let supportedRatesHz = [
         8_000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000,
     ]
-    public static let supportedChannels = 1...2
-    public static let supportedBitRates = 8...320
-    public static let supportedPresets = 2...7
+    package static let supportedChannels = 1...2
+    package static let supportedBitRates = 8...320
+    package static let supportedPresets = 2...7
 
     /// The defaults are the reference's.
     public init(bitRateKilobitsPerSecond: Int = 320, preset: Int = 2) {

@@ -34,6 +34,39 @@ public struct PlanarAudio: Sendable, Equatable {
         self.sampleRateHz = sampleRateHz
     }
 
+    /// Channels from interleaved samples.
+    ///
+    /// - Parameters:
+    ///   - samples: `[sample, channel]`, row-major; samples of an incomplete last row are left out.
+    ///   - channelCount: positive.
+    public init(
+        interleaved samples: UnsafeBufferPointer<Float>, channelCount: Int, sampleRateHz: Int
+    ) {
+        let count = samples.count / channelCount
+        channels = (0..<channelCount).map { channel in
+            [Float](unsafeUninitializedCapacity: count) { values, initialised in
+                for index in 0..<count {
+                    values.initializeElement(
+                        at: index, to: samples[index * channelCount + channel])
+                }
+                initialised = count
+            }
+        }
+        self.sampleRateHz = sampleRateHz
+    }
+
+    /// The samples of all channels, `[sample, channel]`, row-major.
+    public var interleaved: [Float] {
+        [Float](unsafeUninitializedCapacity: channelCount * sampleCount) { values, initialised in
+            for (index, channel) in channels.enumerated() {
+                for sample in 0..<sampleCount {
+                    values[sample * channelCount + index] = channel[sample]
+                }
+            }
+            initialised = channelCount * sampleCount
+        }
+    }
+
     /// Channels from a flat array.
     ///
     /// - Parameter values: `[channel, sample]`, row-major.

@@ -2,8 +2,8 @@
 
 import System
 
-/// The kernels or the matrix products that are needed, or that the environment forces, can't run.
-public enum BackendError: Error, Equatable, Sendable, CustomStringConvertible {
+/// The kernels or the matrix products that the environment forces can't run.
+public enum BackendError: Error, Equatable, Sendable, DescribedError {
     /// No shared library of these names could be opened.
     case libraryNotFound(names: [String], reason: String)
     /// The library lacks a function that is needed.

@@ -9,7 +9,7 @@ import System
 /// Our own kernels on packed weights are chosen where the CPU has vector instructions that they
 /// use: they reach the CPU's peak rate at this model's shapes, faster than OpenBLAS (SPEED.md), take
 /// the taps of a convolution in one call and need no library. BLAS is chosen where our kernels are
-/// plain C, and on Apple platforms, whose matrix unit only Accelerate can use.
+/// plain C, if there is one, and on Apple platforms, whose matrix unit only Accelerate can use.
 package enum GEMMBackend: Sendable, CustomStringConvertible {
     package enum Kind: String, CaseIterable, Sendable {
         case packed, blas
@@ -23,7 +23,8 @@ package enum GEMMBackend: Sendable, CustomStringConvertible {
 
     static func selected(for instructions: InstructionSet) throws(BackendError) -> GEMMBackend {
         guard let value = InstructionSet.forced(by: environmentVariable) else {
-            return try of(BLAS.isFaster(than: instructions) ? .blas : .packed, for: instructions)
+            let blas = BLAS.isFaster(than: instructions) ? try? of(.blas, for: instructions) : nil
+            return blas ?? .packed
         }
         guard let kind = Kind(rawValue: value) else { throw .unknownProducts(value: value) }
         return try of(kind, for: instructions)

@@ -10,6 +10,10 @@ public enum SeparationError: Error, Equatable, Sendable {
     case longerThanAllowed(limitSeconds: Double)
     /// The audio has no channels or no samples.
     case emptyAudio(channels: Int, samples: Int)
+    /// Audio in memory that is not valid: `problem` continues "The audio …".
+    case invalidAudio(problem: String)
+    /// A model wants more channels than a recording of several channels has.
+    case tooFewChannels(found: Int, needed: Int)
     /// The samples are finite, but their mean or standard deviation is not.
     case tooLoud
     /// A buffer of a sequence differs from the first in its channels or its rate.
@@ -27,6 +31,8 @@ public enum SeparationError: Error, Equatable, Sendable {
     case notEnoughMemory(neededBytes: Int, freeBytes: Int)
     /// A temporary file could not be made, written or read.
     case spoolFailed(folder: String, reason: String)
+    /// This process or the system has too many open files to make a temporary one.
+    case tooManyFiles(folder: String)
 }
 
 extension SeparationError: DescribedError {
@@ -44,6 +50,11 @@ extension SeparationError: DescribedError {
         case .emptyAudio(let channels, let samples):
             "The audio has \(channels) channels of \(samples) samples; at least one of each is "
                 + "needed."
+        case .invalidAudio(let problem):
+            "The audio \(problem)."
+        case .tooFewChannels(let found, let needed):
+            "The recording has \(found) channels, the model needs \(needed). Only mono is spread over "
+                + "more channels."
         case .tooLoud:
             "The samples are so large that their mean or standard deviation is not a finite number. "
                 + "Scale the recording to samples within ±1."
@@ -70,6 +81,9 @@ extension SeparationError: DescribedError {
         case .spoolFailed(let folder, let reason):
             "A temporary file in \(folder) could not be used (\(reason)). Check the space on its "
                 + "disk, or choose another folder for temporary files."
+        case .tooManyFiles(let folder):
+            "A temporary file in \(folder) can't be made, because too many files are open. Close some, "
+                + "or raise the limit with 'ulimit -n'."
         }
     }
 
@@ -102,10 +116,11 @@ extension SeparationError: CausedError {
         switch self {
         case .invalidOption, .buffersDiffer: .argument
         case .trackTooLong, .longerThanAllowed: .tooLong
-        case .emptyAudio, .excerptOutside: .unsuitable
+        case .emptyAudio, .excerptOutside, .invalidAudio, .tooFewChannels: .unsuitable
         case .tooLoud, .inputChanged: .input
         case .notEnoughMemory: .engine
         case .folderUnusable, .notEnoughSpace, .spoolFailed: .output
+        case .tooManyFiles: .tooManyFiles
         }
     }
 
@@ -116,7 +131,8 @@ extension SeparationError: CausedError {
             "\(SeparationError.megabytes(neededBytes)) are needed, and "
                 + "\(SeparationError.megabytes(freeBytes)) are free"
         case .invalidOption, .buffersDiffer, .trackTooLong, .longerThanAllowed, .emptyAudio,
-            .excerptOutside, .tooLoud, .inputChanged, .notEnoughMemory:
+            .excerptOutside, .invalidAudio, .tooFewChannels, .tooLoud, .inputChanged,
+            .notEnoughMemory, .tooManyFiles:
             nil
         }
     }

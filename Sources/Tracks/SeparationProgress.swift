@@ -12,6 +12,7 @@ public struct SeparationProgress: Sendable, Equatable {
 
     /// Segments that went through the network, over all shifts and models of a bag.
     public let segmentsDone: Int
+    /// All segments; 0 while the length of a live track is unknown.
     public let segmentsTotal: Int
     /// The segment by which this progress differs from the one before; `nil` before the first.
     package let segment: Segment?
@@ -32,9 +33,11 @@ public struct SeparationProgress: Sendable, Equatable {
     /// Length of the track.
     public var audioSecondsTotal: Double { Double(trackSamples ?? 0) / Double(sampleRateHz) }
 
-    /// The finished share of the track, in seconds of audio.
-    public var audioSecondsDone: Double {
-        segmentsTotal > 0
-            ? audioSecondsTotal * Double(segmentsDone) / Double(segmentsTotal) : 0
+    /// The finished share of the work, 0…1; 0 while the number of segments is unknown.
+    public var fractionCompleted: Double {
+        segmentsTotal > 0 ? Double(segmentsDone) / Double(segmentsTotal) : 0
     }
+
+    /// The finished share of the track, in seconds of audio.
+    public var audioSecondsDone: Double { audioSecondsTotal * fractionCompleted }
 }

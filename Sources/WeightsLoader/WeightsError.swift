@@ -6,9 +6,12 @@ import System
 /// An error in a checkpoint, or in writing one.
 public enum WeightsError: Error, Equatable, Sendable {
     // The file
+    /// No file exists at the path.
     case fileMissing(path: String)
     case fileEmpty(path: String)
+    /// The system refuses to open or read the file.
     case fileUnreadable(path: String, reason: String)
+    /// The file could not be created or written; nothing is left of it.
     case fileUnwritable(path: String, reason: String)
 
     // The format
@@ -20,24 +23,33 @@ public enum WeightsError: Error, Equatable, Sendable {
     case unsupported(path: String, format: CheckpointFormat, problem: String)
 
     // The tensors that a model needs
+    /// A tensor of integers where the model has weights.
     case notFloats(path: String, tensor: String, found: ElementType)
     /// `similar`: unread tensors of the file, the most similar names first.
     case tensorMissing(path: String, tensor: String, unasked: Int, similar: [String])
+    /// The model has no parameters of these names.
     case tensorsUnused(path: String, tensors: [String])
+    /// The configuration asks for another shape.
     case shapeMismatch(path: String, tensor: String, found: [Int], expected: [Int])
     /// Invalid scales of a tensor of INT8 weights.
     case scalesInvalid(path: String, tensor: String, problem: String)
+    /// A value is beyond the range of the type that it is written in.
     case notStorable(path: String, tensor: String, value: Float, type: ElementType)
 
     // The metadata
+    /// The file states no class or no arguments.
     case metadataMissing(path: String, keys: [String])
+    /// A value of the metadata that the model can't be made with.
     case metadataInvalid(path: String, key: String, problem: String)
+    /// The class of the model is none that this engine has.
     case otherModel(path: String, found: String, expected: [String])
     /// A checkpoint of tensors alone, whose shapes don't determine its model.
     case configurationMissing(path: String, className: String)
 
     // Files of several models
+    /// A file of several models, of which `ModelFiles.submodel` has to name one.
     case severalModels(path: String, submodels: [String])
+    /// No model of the name is in the file.
     case submodelMissing(path: String, name: String, submodels: [String])
 }
 

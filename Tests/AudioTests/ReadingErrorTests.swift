@@ -19,7 +19,7 @@ struct ReadingErrorTests {
     }
 
     @Test func stereoIsNotSpreadOverMoreChannels() {
-        #expect(throws: AudioError.tooFewChannels(found: 2, needed: 4)) {
+        #expect(throws: SeparationError.tooFewChannels(found: 2, needed: 4)) {
             try AudioConversion(fromChannels: 2, rateHz: 44_100, toChannels: 4, rateHz: 44_100)
         }
     }

@@ -51,6 +51,12 @@ open class JSONDecoder {
     }
 }
 
+public struct URL: Sendable {
+    public var isFileURL: Bool { true }
+    public var path: String { "" }
+    public var absoluteString: String { "" }
+}
+
 public protocol LocalizedError: Error {
     var errorDescription: String? { get }
 }

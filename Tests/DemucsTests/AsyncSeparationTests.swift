@@ -1,7 +1,6 @@
 import Audio
 import Demucs
 import Foundation
-import Synchronization
 import TestSupport
 import Testing
 
@@ -36,13 +35,20 @@ struct AsyncSeparationTests {
         #expect(try await AudioFile.read(path).buffer == track)
         let model = Fixture.url("models/cross_first.safetensors").path
         let separator = try await Separator.load(ModelFiles(checkpoint: model), threads: 1)
-        let steps = Mutex<[SeparationProgress]>([])
-        let ofFile = try await separator.separate(
-            AudioInput.open(path), into: outputs("file"), options: Self.options,
-            progress: { step in steps.withLock { $0.append(step) } })
-        let counts = steps.withLock { $0.map(\.segmentsDone) }
+        let updates = separator.updates(
+            of: try await AudioInput.open(URL(fileURLWithPath: path)), into: outputs("file"),
+            options: Self.options)
+        var counts: [Int] = []
+        var report: TrackReport?
+        for try await update in updates {
+            switch update {
+            case .progress(let step): counts.append(step.segmentsDone)
+            case .finished(let value): report = value
+            }
+        }
+        let ofFile = try #require(report)
         #expect(counts.count > 1)
-        #expect(counts == Array(0...steps.withLock { $0[0].segmentsTotal }))
+        #expect(counts == Array(0..<counts.count))
         let ofPieces = try await separator.separate(
             AudioInput.collect(pieces(of: track)), into: outputs("pieces"),
             options: Self.options)
@@ -59,7 +65,7 @@ struct AsyncSeparationTests {
             .buffersDiffer(
                 channels: channels, rateHz: rateHz, expectedChannels: 2, expectedRateHz: 1600)
         }
-        let notFinite = AudioError.invalidAudio(
+        let notFinite = SeparationError.invalidAudio(
             problem: "has nan at sample 1 of channel 0, expected a finite number")
         let cases: [(PlanarAudio, String)] = [
             (NoiseTrack.buffer(samples: 10, channels: 1), "\(differs(channels: 1, rateHz: 1600))"),
@@ -88,34 +94,15 @@ struct AsyncSeparationTests {
     @Test func cancellingTheTaskLeavesNoFiles() async throws {
         let separator = try NoiseTrack.model()
         let track = NoiseTrack.buffer(samples: 100_000)
-        await expectCancellation { progress in
-            _ = try await separator.separate(
-                AudioInput.collect(pieces(of: track)), into: outputs("cancelled"),
-                options: SeparationOptions(shifts: 1), progress: progress)
+        let input = try await AudioInput.collect(pieces(of: track))
+        let work = Task {
+            let updates = separator.updates(of: input, into: outputs("cancelled"))
+            for try await case .progress(let step) in updates where step.segmentsDone == 2 {
+                withUnsafeCurrentTask { $0?.cancel() }
+            }
         }
+        await #expect(throws: CancellationError.self) { try await work.value }
+        // The work has ended when the sequence throws.
         #expect(try folder.contents == [])
     }
-}
-
-/// Cancels a task after the second segment of its separation, which waits until that is done.
-func expectCancellation(
-    of separate:
-        @escaping @Sendable (_ progress: @escaping @Sendable (SeparationProgress) -> Void)
-        async throws -> Void
-) async {
-    let (begun, cancelled) = (DispatchSemaphore(value: 0), DispatchSemaphore(value: 0))
-    let task = Task {
-        try await separate { progress in
-            guard progress.segmentsDone == 2 else { return }
-            begun.signal()
-            cancelled.wait()
-        }
-    }
-    // Not a task, which might have to wait for a thread until the work is done.
-    Thread.detachNewThread {
-        begun.wait()
-        task.cancel()
-        cancelled.signal()
-    }
-    await #expect(throws: CancellationError.self) { try await task.value }
 }

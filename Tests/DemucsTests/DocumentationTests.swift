@@ -39,14 +39,14 @@ struct DocumentationTests {
     }
 
     static let articles =
-        files(in: "Sources/Demucs/Demucs.docc", withSuffix: ".md")
+        files(in: "Sources", withSuffix: ".md")
         + files(in: "docs", withSuffix: ".md") + [package.appendingPathComponent("README.md")]
     static let inArticles = articles.flatMap(snippets)
     static let inComments = files(in: "Sources", withSuffix: ".swift").flatMap(snippets)
 
     @Test(arguments: inArticles + inComments)
     func aSnippetIsAPartOfOneExample(snippet: Snippet) throws {
-        let examples = Self.files(in: "Examples/Sources", withSuffix: ".swift")
+        let examples = Self.files(in: "Examples", withSuffix: ".swift")
         let isFound = try examples.contains { url in
             Self.lines(try String(contentsOf: url, encoding: .utf8)).contains(snippet.lines)
         }

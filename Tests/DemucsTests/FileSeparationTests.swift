@@ -6,35 +6,12 @@ import System
 import TestSupport
 import Testing
 
-/// Shared parts of the tests of files: noise in a file, and a small model.
-enum NoiseTrack {
-    /// A loud track whose channels differ, between `amplitude` / 2 and its negative.
-    static func buffer(
-        samples: Int, channels: Int = 2, rateHz: Int = 1600, amplitude: Float = 3
-    ) -> PlanarAudio {
-        var random = SplitMix64(seed: 11)
-        return PlanarAudio(
-            channels: (0..<channels).map { _ in
-                random.floats(samples).map { $0 * amplitude / 2 }
-            }, sampleRateHz: rateHz)
-    }
-
+extension NoiseTrack {
     /// Both stems of the model.
     static func outputs(_ path: (_ stem: String) -> String) -> [StemOutput] {
         ["drums", "rest"].map {
             StemOutput(name: $0, signal: .stem($0), to: .file(path($0)))
         }
-    }
-
-    static func model(
-        _ name: String = "cross_first", stems: [String]? = nil, threads: Int = 1,
-        segmentsInParallel: Int = 1
-    ) throws -> Separator {
-        try Separator(
-            OpenedModel(
-                ModelFiles(checkpoint: Fixture.url("models/\(name).safetensors").path)),
-            stems: stems,
-            threads: threads, segmentsInParallel: segmentsInParallel)
     }
 }
 
@@ -56,7 +33,7 @@ struct FileSeparationTests {
         return try AudioInput(path: path)
     }
 
-    private func outputs(_ signals: [(String, StemOutput.Signal)]) -> [StemOutput] {
+    private func outputs(_ signals: [(String, StemSignal)]) -> [StemOutput] {
         signals.map { name, signal in
             StemOutput(name: name, signal: signal, to: .file(folder.path("\(name).out")))
         }

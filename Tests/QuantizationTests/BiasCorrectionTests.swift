@@ -1,7 +1,7 @@
 // Bias correction: biases compensate for the mean of a layer's rounding errors, b' = b + Σ E[x]·(w
 // − ŵ).
 
-import Demucs
+import DemucsEngine
 import Layers
 import Quantization
 import System

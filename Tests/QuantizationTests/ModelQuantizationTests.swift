@@ -1,6 +1,6 @@
 // Quantises float weights into a file, and builds a network from it.
 
-import Demucs
+import DemucsEngine
 import Foundation
 import HTDemucs
 import Layers

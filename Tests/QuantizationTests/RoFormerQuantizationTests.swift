@@ -1,6 +1,6 @@
 // Quantises tiny RoFormers into files, and builds networks from the files.
 
-import Demucs
+import DemucsEngine
 import HTDemucs
 import Quantization
 import System

@@ -1,8 +1,8 @@
-// Audio in memory: load a model, separate a buffer, and stop halfway.
+// Audio in memory: load a model, separate a buffer, watch the work, and stop it halfway.
 //
 //     swift run -c release SeparateBuffer ../Models/demo.safetensors
 
-import Demucs
+import DemucsEngine
 import Foundation
 
 /// Three seconds of two detuned tones with a click twice a second.
@@ -39,22 +39,22 @@ func run() async throws {
         print("\(stem.name): \(stem.audio.sampleCount) samples, peak \(peak)")
     }
 
-    // The progress callback may feed a stream. Here the task is cancelled after its first segment.
-    let (steps, continuation) = AsyncStream.makeStream(of: SeparationProgress.self)
     let manyShifts = SeparationOptions(shifts: 10, seed: 42)
-    let work = Task {
-        try await separator.separate(track, options: manyShifts) { continuation.yield($0) }
+    for try await update in separator.updates(of: track, options: options) {
+        switch update {
+        case .progress(let step): print("\(Int(100 * step.fractionCompleted)) %")
+        case .finished(let separation): print("\(separation.stems.count) stems")
+        }
     }
-    for await step in steps where step.segmentsDone == 1 {
-        work.cancel()
-        break
-    }
+
+    let work = Task { try await separator.separate(track, options: manyShifts) }
+    work.cancel()
     do {
         _ = try await work.value
         print("error: the separation went on although it was cancelled")
         exit(1)
     } catch is CancellationError {
-        print("Cancelled after the first segment")
+        print("Cancelled")
     }
 }
 

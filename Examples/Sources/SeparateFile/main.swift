@@ -30,9 +30,14 @@ func separateFile() async throws -> TrackReport {
     output.gain = .common
 
     let track = try await AudioInput.open(trackPath)
-    return try await separator.separate(track, into: outputs, output: output) { step in
-        print("\(Int(step.audioSecondsDone)) of \(Int(step.audioSecondsTotal)) s")
+    for try await update in separator.updates(of: track, into: outputs, output: output) {
+        switch update {
+        case .progress(let step):
+            print("\(Int(step.audioSecondsDone)) of \(Int(step.audioSecondsTotal)) s")
+        case .finished(let report): return report
+        }
     }
+    throw CancellationError()
 }
 
 let work = Task { try await separateFile() }

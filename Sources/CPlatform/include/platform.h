@@ -38,6 +38,11 @@ const char *_Nullable path_of_binary(const void *_Nonnull address);
 /* Bytes that the main thread's stack may have; PTRDIFF_MAX without a limit. */
 size_t stack_limit_bytes(void);
 
+#if defined(__APPLE__)
+/* Bytes that this process may still get before the system ends it: iOS limits apps; SIZE_MAX without a limit. */
+size_t bytes_below_limit(void);
+#endif
+
 /* Drops the lines of libmpg123, which libsndfile decodes MP3 with, from the standard error of this process:
  * it writes hundreds about a damaged file. Where the C library can't, nothing changes. */
 void drop_decoder_messages(void);

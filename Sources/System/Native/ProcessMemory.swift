@@ -26,8 +26,8 @@ package func restartPeakResidentBytes() {
 }
 
 /// Memory that this process can still get without ending another one, in bytes: what the system calls
-/// available and the free swap, or less if the process's control group has less left; nil if the system
-/// doesn't tell.
+/// available and the free swap, or less if the process's control group has less left; on iOS, what is left
+/// of an app's limit; nil if the system doesn't tell.
 package func availableMemoryBytes() -> Int? {
     #if os(Linux)
         func text(_ path: String) -> String? {
@@ -69,6 +69,8 @@ package func availableMemoryBytes() -> Int? {
             }
         }
         return free
+    #elseif canImport(Darwin)
+        return Int(exactly: bytes_below_limit())
     #else
         return nil
     #endif

@@ -1,50 +1,32 @@
 // Single-precision matrix products: OpenBLAS where it is installed, Accelerate on Apple platforms.
 
+import CBLAS
 import CKernels
 import System
 
-#if canImport(Accelerate)
-    import Accelerate
-#else
-    import COpenBLAS
-#endif
+/// A BLAS of the system: Accelerate, or OpenBLAS, opened at run time and run on one thread, because the
+/// pool splits the work and OpenBLAS's own threads scale badly on shapes as small as these.
+package struct BLAS: Sendable {
+    let name: String
 
-#if canImport(Accelerate)
+    /// The kernels that it runs with, by OpenBLAS's own name (`SkylakeX`, `Haswell`, …).
+    let core: String
 
-    /// The BLAS of Accelerate. Compiles on Apple platforms; untested there.
-    package struct BLAS: Sendable {
-        let name = "Accelerate"
-        let core = "Apple"
+    private let cblasSgemm: cblas_sgemm_function
+
+    #if canImport(Darwin)
 
         /// Whether BLAS is faster than our own kernels: only it can use the CPU's matrix unit.
         static func isFaster(than instructions: InstructionSet) -> Bool { true }
 
-        init(isa: InstructionSet) throws(BackendError) {}
-
-        func sgemm(
-            m: Int, n: Int, k: Int,
-            a: UnsafePointer<Float>, lda: Int,
-            b: UnsafePointer<Float>, ldb: Int, accumulate: Bool, c: UnsafeMutablePointer<Float>,
-            ldc: Int
-        ) {
-            cblas_sgemm(
-                CblasRowMajor, CblasNoTrans, CblasNoTrans, Int32(m), Int32(n), Int32(k), 1, a,
-                Int32(lda), b, Int32(ldb),
-                accumulate ? 1 : 0, c, Int32(ldc))
+        /// Compiles on Apple platforms; untested there.
+        init(isa: InstructionSet) throws(BackendError) {
+            name = "Accelerate"
+            core = "Apple"
+            cblasSgemm = accelerate_sgemm
         }
-    }
 
-#else
-
-    /// OpenBLAS, opened at run time and run on one thread: the pool splits the work, because
-    /// OpenBLAS's own threads scale badly on shapes as small as these.
-    package struct BLAS: Sendable {
-        let name = "OpenBLAS"
-
-        /// The kernels that OpenBLAS runs with, by its own name (`SkylakeX`, `Haswell`, …).
-        let core: String
-
-        private let cblasSgemm: cblas_sgemm_function
+    #else
 
         private static let libraryNames = ["libopenblas.so.0", "libopenblas.so"]
 
@@ -81,20 +63,21 @@ import System
             let coreName = unsafeBitCast(
                 try symbol("openblas_get_corename"), to: openblas_get_corename_function.self)
             setThreads(1)
+            name = "OpenBLAS"
             core = coreName().map { String(cString: $0) } ?? "unknown"
         }
 
-        func sgemm(
-            m: Int, n: Int, k: Int,
-            a: UnsafePointer<Float>, lda: Int,
-            b: UnsafePointer<Float>, ldb: Int, accumulate: Bool, c: UnsafeMutablePointer<Float>,
-            ldc: Int
-        ) {
-            cblasSgemm(
-                Int32(CBLAS_ROW_MAJOR), Int32(CBLAS_NO_TRANS), Int32(CBLAS_NO_TRANS),
-                Int32(m), Int32(n), Int32(k), 1, a, Int32(lda), b, Int32(ldb),
-                accumulate ? 1 : 0, c, Int32(ldc))
-        }
-    }
+    #endif
 
-#endif
+    func sgemm(
+        m: Int, n: Int, k: Int,
+        a: UnsafePointer<Float>, lda: Int,
+        b: UnsafePointer<Float>, ldb: Int, accumulate: Bool, c: UnsafeMutablePointer<Float>,
+        ldc: Int
+    ) {
+        cblasSgemm(
+            Int32(CBLAS_ROW_MAJOR), Int32(CBLAS_NO_TRANS), Int32(CBLAS_NO_TRANS),
+            Int32(m), Int32(n), Int32(k), 1, a, Int32(lda), b, Int32(ldb),
+            accumulate ? 1 : 0, c, Int32(ldc))
+    }
+}

@@ -18,12 +18,14 @@ public struct OutputOptions: Sendable, Equatable {
         case input
     }
 
+    /// Container and sample format of the files.
     public var format: OutputFormat
     /// How signals beyond full scale are brought into range. `rescale` needs the peak first, so its
     /// signals are spooled.
     public var clipMode: ClipMode
     /// Whether signals share a gain; `common` needs the clip mode `rescale`.
     public var gain: Gain
+    /// Sample rate of the files.
     public var rate: Rate
     /// Channels that are used of a recording with more channels than the model.
     public var downmix: Downmix

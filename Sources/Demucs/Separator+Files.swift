@@ -1,0 +1,69 @@
+// Separates a track into files.
+
+import Audio
+import DemucsEngine
+import Signal
+import System
+import Tracks
+
+extension Separator {
+    /// Separates a track into files. Blocks until the files are complete.
+    ///
+    /// ``separate(_:excerpt:into:output:options:)`` describes parameters and errors.
+    /// - Parameters:
+    ///   - stemFile: a stem file to write too, which the report lists last; `outputs` may be empty
+    ///     then.
+    ///   - maximumSeconds: longest track, or excerpt of it, to accept; `nil` for any length.
+    ///   - observer: sees the stems as they are finished, on the calling thread.
+    ///   - cancellation: stops the work within a fraction of a segment once it is cancelled. Complete
+    ///     files stay.
+    ///   - progress: called before the first segment, and when each begins and has ended, on the
+    ///     calling thread.
+    package func separate(
+        _ input: AudioInput, excerpt: Excerpt? = nil, into outputs: [StemOutput],
+        stemFile: StemFileOutput? = nil, output: OutputOptions = OutputOptions(),
+        options: SeparationOptions = SeparationOptions(), maximumSeconds: Double? = nil,
+        observer: (any StemObserver)? = nil,
+        cancellation: CancellationToken = CancellationToken(),
+        progress: (SeparationProgress) -> Void = { _ in }
+    ) throws -> TrackReport {
+        try excerpt?.validate()
+        try options.validate()
+        try SeparationError.require(
+            output.gain != .common || output.clipMode == .rescale, "gain",
+            output.gain.rawValue, "stem, unless the clip mode is rescale")
+        let needed = try stems(
+            for: outputs.map(\.signal) + (stemFile?.parts.map(\.signal) ?? []))
+        let recording = try recording(
+            excerpt: excerpt, downmix: output.downmix, maximumSeconds: maximumSeconds,
+            cancellation: cancellation, open: input.reader)
+        let isInputRate = output.rate == .input
+        let shape = SignalShape(
+            channelCount: model.audioChannels, modelRateHz: model.sampleRateHz,
+            sampleRateHz: isInputRate ? recording.sampleRateHz : model.sampleRateHz,
+            sampleCount: isInputRate ? recording.sampleCount : recording.track.sampleCount)
+        let files = try StemFiles(
+            outputs,
+            stemFile: stemFile.map {
+                try StemFileWriter($0, shape: shape, options: output, source: input)
+            }, stems: needed, shape: shape, options: output,
+            tags: output.copiesTags ? input.tags : nil, threads: threads)
+        let seed = options.seedOrDrawn()
+        var random = PythonRandom(seed: seed)
+        let pipeline = try pipeline(
+            recording.track, stems: needed, options: options, random: &random,
+            spoolFolder: output.spoolFolder, cancellation: cancellation)
+        try observer?.begin(
+            ObservedTrack(stems: needed, shape: shape, statistics: recording.track.statistics))
+        while let block = try pipeline.next(progress: progress) {
+            try observer?.append(block)
+            try files.append(block)
+        }
+        try input.checkUnchanged()
+        return TrackReport(
+            seed: options.shifts > 0 ? seed : nil,
+            durationSeconds: Double(recording.sampleCount) / Double(recording.sampleRateHz),
+            sampleRateHz: recording.sampleRateHz, channelCount: recording.channelCount,
+            warnings: recording.warnings, outputs: try files.finish(cancellation: cancellation))
+    }
+}

@@ -1,0 +1,17 @@
+// `import DemucsEngine` is enough for a user of the library: it exports all of ModelZoo and Tracks, and
+// of other modules the types that appear in the interface.
+
+@_exported import ModelZoo
+@_exported import Tracks
+
+@_exported import enum HTDemucs.ConfigurationError
+@_exported import enum Signal.ClipMode
+@_exported import enum Signal.Downmix
+@_exported import enum Signal.IntegerRounding
+@_exported import struct Signal.MP3Settings
+@_exported import struct Signal.OutputFormat
+@_exported import struct Signal.PlanarAudio
+@_exported import enum Signal.SampleFormat
+@_exported import enum Tensor.BackendError
+@_exported import enum Tensor.Precision
+@_exported import enum WeightsLoader.WeightsError

@@ -1,0 +1,46 @@
+// Results of a separation.
+
+import Signal
+import Tracks
+
+/// One separated source.
+public struct Stem: Sendable, Equatable {
+    /// The source's name in the model, `vocals`.
+    public let name: String
+    /// Samples of the stem: as long as the track, with the model's channels and rate.
+    public let audio: PlanarAudio
+
+    public init(name: String, audio: PlanarAudio) {
+        self.name = name
+        self.audio = audio
+    }
+}
+
+/// What a separation tells while it runs.
+public enum SeparationUpdate<Result: Sendable>: Sendable {
+    /// How far it is: before the first segment, and after each.
+    case progress(SeparationProgress)
+    /// What it has made; the last update.
+    case finished(Result)
+}
+
+/// A track that was separated in memory.
+public struct Separation: Sendable, Equatable {
+    /// The stems, in the order of the model's sources.
+    public let stems: [Stem]
+    /// The seed of the shifts' offsets: given in the options, or drawn. `nil` without shifts.
+    public let seed: UInt64?
+    /// Problems of the track that did not stop the separation.
+    public let warnings: [AudioWarning]
+
+    public init(stems: [Stem], seed: UInt64? = nil, warnings: [AudioWarning] = []) {
+        self.stems = stems
+        self.seed = seed
+        self.warnings = warnings
+    }
+
+    /// The audio of a source; `nil` if the model has no source of that name.
+    public subscript(name: String) -> PlanarAudio? {
+        stems.first { $0.name == name }?.audio
+    }
+}
