@@ -29,6 +29,8 @@ extension Benchmark {
         package let operations: Double
         package let peakOperationsPerSecond: Double
         package let memoryBytesPerSecond: Double
+        /// Time of a parallel loop that does nothing.
+        package let loopSeconds: Double
         /// Peak memory of the process from loading the network to the end of the runs; up to it
         /// where the system can't reset the peak.
         package let peakResidentBytes: Int

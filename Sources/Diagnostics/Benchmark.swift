@@ -127,7 +127,7 @@ package struct Benchmark {
             audioSeconds: Double(rules.segmentSamples) / Double(rules.sampleRateHz),
             operations: configuration.segmentOperations,
             peakOperationsPerSecond: rates.operationsPerSecond,
-            memoryBytesPerSecond: rates.memoryBytesPerSecond,
+            memoryBytesPerSecond: rates.memoryBytesPerSecond, loopSeconds: rates.loopSeconds,
             peakResidentBytes: peakBytes, estimatedPeakBytes: estimatedBytes,
             worstSNRDecibels: .infinity,
             blocks: clock.times(configuration, precision), track: nil)

@@ -1,14 +1,17 @@
 import Layers
+import Signal
 import System
 import Tensor
 
-/// Peak rates of a machine: the best of several passes with all threads of a backend.
+/// Rates of a machine with all threads of a backend: the best of several passes.
 struct MachineRates {
     /// Operations a second of the engine's own GEMM, on operands that stay in a core's level-1 and
     /// level-2 caches; in INT8 of the product INT8 × INT8.
     let operationsPerSecond: Double
     /// Bytes a second of vector sums larger than any cache: two streams are read, one is written.
     let memoryBytesPerSecond: Double
+    /// Median seconds of a parallel loop that does nothing, with an index for each thread.
+    let loopSeconds: Double
 
     /// Seconds that each measurement takes.
     private static let measuredSeconds = 0.2
@@ -16,6 +19,8 @@ struct MachineRates {
     init(_ backend: Backend) {
         operationsPerSecond = Self.operationsPerSecond(backend)
         memoryBytesPerSecond = Self.memoryBytesPerSecond(backend)
+        loopSeconds = median(
+            Self.passSeconds { backend.parallelFor(backend.threads) { _ in } })
     }
 
     private static func memoryBytesPerSecond(_ backend: Backend) -> Double {
@@ -56,14 +61,19 @@ struct MachineRates {
 
     /// The highest rate of a repeated pass: `work` divided by the pass's time.
     private static func best(of work: Double, _ pass: () -> Void) -> Double {
+        work / (passSeconds(pass).min() ?? .infinity)
+    }
+
+    /// The time of each of at least one pass.
+    private static func passSeconds(_ pass: () -> Void) -> [Double] {
         let start = ContinuousClock.now
-        var best = 0.0
+        var seconds: [Double] = []
         repeat {
             let begun = ContinuousClock.now
             pass()
-            best = max(best, work / begun.secondsSince)
+            seconds.append(begun.secondsSince)
         } while start.secondsSince < measuredSeconds
-        return best
+        return seconds
     }
 }
 

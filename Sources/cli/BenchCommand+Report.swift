@@ -159,6 +159,7 @@ struct BenchReport {
             "gflops": measurement.operationsPerSecond / 1e9,
             "share_of_peak": measurement.shareOfPeak,
             "memory_bytes_per_second": measurement.memoryBytesPerSecond,
+            "loop_microseconds": measurement.loopSeconds * 1e6,
             "peak_rss_bytes": measurement.peakResidentBytes,
             "estimated_rss_bytes": measurement.estimatedPeakBytes,
             "snr_db": measurement.worstSNRDecibels,

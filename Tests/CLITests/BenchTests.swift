@@ -25,7 +25,9 @@ struct BenchTests {
         #expect(rows.map { $0["widened_from"] as? String } == [nil, nil, nil, "float16"])
         for row in rows {
             #expect(row["threads"] as? Int == 2)
-            for key in ["load_seconds", "realtime_factor", "gflops", "share_of_peak"] {
+            for key in [
+                "load_seconds", "realtime_factor", "gflops", "share_of_peak", "loop_microseconds",
+            ] {
                 #expect((row[key] as? Double ?? 0) > 0, "\(key)")
             }
             let seconds = try #require(row["seconds_per_segment"] as? [String: Double])
