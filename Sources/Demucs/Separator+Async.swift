@@ -10,8 +10,8 @@ extension Separator {
     /// Separates a track into files; cancelling the task stops the work.
     ///
     /// The track is read twice: once for its length and statistics, once for its segments. Stems
-    /// are encoded as they leave the network. With the clip mode `rescale` they wait in temporary
-    /// files for their peak: 4 bytes for each sample of each output. Files appear under their names
+    /// are encoded as they leave the network. With the clip mode `rescale` they are also kept in
+    /// temporary files, 4 bytes for each sample of each output, and encoded again if they clip. Files appear under their names
     /// when they are complete.
     ///
     /// Only the models that the outputs need run; samples are the same as if all did.

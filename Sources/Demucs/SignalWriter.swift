@@ -2,7 +2,8 @@ import Audio
 import Signal
 import System
 
-/// Writes a signal block by block: finds the peak, and either encodes at once or spools until the peak is known.
+/// Writes a signal block by block: finds the peak, and encodes at once, so that encoding runs beside the
+/// network. A signal that may have to be rescaled is spooled too, and encoded again if its peak is too high.
 ///
 /// Used by one thread at a time, not always the same one.
 final class SignalWriter: @unchecked Sendable {
@@ -34,9 +35,9 @@ final class SignalWriter: @unchecked Sendable {
             spool = try SampleSpool(
                 in: output.spoolFolder(options), channelCount: shape.channelCount,
                 sampleRateHz: shape.sampleRateHz)
-        } else {
-            writer = try makeWriter(divisor: 1)
         }
+        // A stream takes no bytes back.
+        if spool == nil || output.path != nil { writer = try makeWriter(divisor: 1) }
     }
 
     private func makeWriter(divisor: Float) throws(AudioError) -> AudioWriter {
@@ -65,12 +66,15 @@ final class SignalWriter: @unchecked Sendable {
         if let spool {
             let divisor = options.clipMode.divisor(peak: commonPeak ?? peak)
             gain = 1 / divisor
-            let writer = try makeWriter(divisor: divisor)
-            self.writer = writer
-            let reader = spool.reader()
-            while let block = try reader.next() {
-                try cancellation.check()
-                try writer.append(block)
+            if divisor != 1 { writer = nil }
+            if writer == nil {
+                let writer = try makeWriter(divisor: divisor)
+                self.writer = writer
+                let reader = spool.reader()
+                while let block = try reader.next() {
+                    try cancellation.check()
+                    try writer.append(block)
+                }
             }
             self.spool = nil
         }
@@ -84,6 +88,7 @@ final class SignalWriter: @unchecked Sendable {
 
     private func put(_ audio: PlanarAudio) throws {
         peak = max(peak, audio.peak)
+        if options.clipMode.divisor(peak: peak) != 1 { writer = nil }
         try spool?.append(audio)
         try writer?.append(audio)
     }

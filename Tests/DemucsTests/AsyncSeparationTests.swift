@@ -96,10 +96,10 @@ struct AsyncSeparationTests {
         let track = NoiseTrack.buffer(samples: 100_000)
         let input = try await AudioInput.collect(pieces(of: track))
         let work = Task {
-            let updates = separator.updates(of: input, into: outputs("cancelled"))
-            for try await case .progress(let step) in updates where step.segmentsDone == 2 {
-                withUnsafeCurrentTask { $0?.cancel() }
-            }
+            // Far more than can be done before the first update arrives.
+            let updates = separator.updates(
+                of: input, into: outputs("cancelled"), options: SeparationOptions(shifts: 100))
+            for try await _ in updates { withUnsafeCurrentTask { $0?.cancel() } }
         }
         await #expect(throws: CancellationError.self) { try await work.value }
         // The work has ended when the sequence throws.

@@ -108,6 +108,29 @@ struct FileSeparationTests {
         #expect(try folder.contents.filter { $0.hasSuffix(".part") } == [])
     }
 
+    /// A file that is encoded while the peak is not known yet, and kept or encoded again.
+    @Test(arguments: [false, true], [OutputFormat.wav(.int16), OutputFormat(container: .flac)])
+    func aSignalThatClipsLateOrNeverIsThatOfTheWholeStem(clips: Bool, format: OutputFormat) throws {
+        var track = NoiseTrack.buffer(samples: 6_000, amplitude: 0.05)
+        if clips {
+            for sample in 5_500..<5_700 {
+                for channel in 0..<2 { track.channels[channel][sample] *= 100 }
+            }
+        }
+        let input = try AudioInput(track)
+        let options = SeparationOptions(shifts: 0)
+        let report = try separator.separate(
+            input, into: bothStems, output: OutputOptions(format: format), options: options)
+        #expect(report.outputs.contains { $0.gain < 1 } == clips)
+        for stem in try separator.separate(input, options: options).stems {
+            let expected = folder.path("expected")
+            try AudioFile.write(stem.audio, to: expected, format: format)
+            #expect(
+                try report.outputs.first { $0.name == stem.name }?.sha256
+                    == SHA256.hexadecimal(ofFile: expected))
+        }
+    }
+
     @Test(arguments: [(2, 2), (3, 5), (8, 8)])
     func segmentsInParallelGiveTheSameFiles(workers: Int, threads: Int) throws {
         let input = try write(NoiseTrack.buffer(samples: 5000))
