@@ -40,7 +40,8 @@ struct BenchReport {
     /// The titles of the columns, then a row for each precision.
     private var rows: [[String]] {
         let hasScores = measurements.contains { $0.track?.sdr != nil }
-        return [Self.columns + (hasScores ? ["SDR dB"] : [])] + measurements.map(row)
+        let titles: [String] = Self.columns + (hasScores ? ["SDR dB"] : [])
+        return [titles] + measurements.map(row)
     }
 
     private func name(_ measurement: Benchmark.Measurement) -> String {

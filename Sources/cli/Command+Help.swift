@@ -80,7 +80,7 @@ extension Command {
         let label = "  \(name)"
         let text = wrapped(help, indent: helpColumn)
         guard label.count < helpColumn - 1, let first = text.first else { return [label] + text }
-        return [label + first.dropFirst(label.count)] + text.dropFirst()
+        return [label + String(first.dropFirst(label.count))] + Array(text.dropFirst())
     }
 
     private static func wrapped(_ text: String, indent: Int) -> [String] {

@@ -145,11 +145,9 @@ struct FFmpegInputTests {
     private static func alias(_ path: String) -> [UInt8] {
         var path = Array(path.utf8)
         if path.count % 2 == 1 { path.append(0) }
-        let head = [UInt8](repeating: 0, count: 10 + 1 + 27 + 12 + 1 + 63 + 16 + 4 + 16)
-        return box(
-            "alis",
-            [0, 0, 0, 0] + head + bigEndian(2, 2) + bigEndian(path.count, 2) + path
-                + [0xFF, 0xFF, 0, 0])
+        let head = [UInt8](repeating: 0, count: 4 + 10 + 1 + 27 + 12 + 1 + 63 + 16 + 4 + 16)
+        let tagged: [UInt8] = path + [0xFF, 0xFF, 0, 0]
+        return box("alis", head + bigEndian(2, 2) + bigEndian(path.count, 2) + tagged)
     }
 
     private static func box(_ type: String, _ content: [UInt8]) -> [UInt8] {

@@ -140,7 +140,8 @@ import Testing
 
     @Test func roundingIsToNearestAndEven() {
         var numbers = SplitMix64(seed: 2)
-        let x = [1 + 0x1p-8, 1 + 0x3p-8, -0x1p-130, 0, -0.0] + numbers.floats(96)
+        let edges: [Float] = [1 + 0x1p-8, 1 + 0x3p-8, -0x1p-130, 0, -0.0]
+        let x = edges + numbers.floats(96)
         var out = [UInt16](repeating: 7, count: x.count + 2)
         plain.bf16_round(1, x.count, x, x.count, &out, x.count)
         #expect(out.dropLast(2) == x.map(bfloat16)[...])

@@ -74,9 +74,9 @@ import Testing
         let (cols, tiles) = (5, (count + 3) / 4)
         let m = Matrix(24 * tiles, cols, gap: 0, &numbers)
         func exact(_ weights: [Double], _ row: Int, _ col: Int) -> Double {
-            (0..<24).reduce(0) { sum, point in
-                sum + weights[point / 6] * Self.output[row % 4][point % 6]
-                    * m[point * tiles + row / 4, col]
+            (0..<24).reduce(0.0) { (sum: Double, point: Int) -> Double in
+                let weight = weights[point / 6] * Self.output[row % 4][point % 6]
+                return sum + weight * m[point * tiles + row / 4, col]
             }
         }
         var out = Matrix(2 * count, cols) { _, _ in .nan }

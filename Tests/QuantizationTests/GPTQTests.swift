@@ -51,7 +51,9 @@ struct GPTQTests {
         let (inner, columns) = (37, 5)
         let weights = noise(inner * columns)
         let scales = (0..<columns).map { 0.01 + 0.003 * Float($0) }
-        let diagonal = (0..<inner * inner).map { Float($0 % (inner + 1) == 0 ? 1 + $0 : 0) }
+        let diagonal: [Float] = (0..<inner * inner).map { (index: Int) -> Float in
+            index % (inner + 1) == 0 ? Float(1 + index) : 0
+        }
         let backend = try Backend(threads: 2)
         let quantized = GPTQ(squares: diagonal, order: inner, on: backend)
             .quantized(weights, scales: scales, on: backend)
@@ -63,9 +65,10 @@ struct GPTQTests {
         let (inner, columns, rows, sources) = (100, 33, 300, 20)
         let mixing = noise(sources * inner)
         let drawn = noise(rows * sources)
-        let x = (0..<rows * inner).map { index in
-            (0..<sources).reduce(Float(0)) {
-                $0 + drawn[index / inner * sources + $1] * mixing[$1 * inner + index % inner]
+        let x: [Float] = (0..<rows * inner).map { (index: Int) -> Float in
+            let (row, column) = (index / inner, index % inner)
+            return (0..<sources).reduce(Float(0)) { (sum: Float, source: Int) -> Float in
+                sum + drawn[row * sources + source] * mixing[source * inner + column]
             }
         }
         let weights = noise(inner * columns)

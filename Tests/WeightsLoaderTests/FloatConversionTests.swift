@@ -30,7 +30,8 @@ struct WideningTests {
                     into: UnsafeMutableBufferPointer(rebasing: buffer[1..<count + 1]))
             }
         }
-        #expect(output == [-7] + expected.map(Float.init) + [-7])
+        let filled: [Float] = expected.map { Float($0) }
+        #expect(output == [-7] + filled + [-7])
     }
 
     private static func widen(_ values: [UInt16], of type: ElementType) -> [Float] {

@@ -172,10 +172,10 @@ struct TorchErrorTests {
             Self.text("storage") + Array("ctorch\nFloatStorage\n".utf8) + Self.text("0")
             + Self.text("cpu") + [UInt8(ascii: "K"), UInt8(whole.count)]
         let huge: [UInt8] = [0x8A, 8] + [UInt8](repeating: 0xFF, count: 7) + [0x7F]
-        let tensor =
-            Array("ctorch._utils\n_rebuild_tensor_v2\n((".utf8) + storage
-            + Array("tQK\0(K\u{02}K\u{01}K\u{03}t(K\u{01}".utf8) + huge
-            + Array("K\u{02}t".utf8) + [0x89] + Array("}tR".utf8)
+        let sizes: [UInt8] = Array("tQK\0(K\u{02}K\u{01}K\u{03}t(K\u{01}".utf8) + huge
+        let end: [UInt8] = Array("K\u{02}t".utf8) + [0x89] + Array("}tR".utf8)
+        let tensor: [UInt8] =
+            Array("ctorch._utils\n_rebuild_tensor_v2\n((".utf8) + storage + sizes + end
         var entries = ZipEntries(try Self.bytes("views.th"))
         entries.list[Self.index(entries.list, "data.pkl")].content =
             Array("}".utf8) + Self.text("odd") + tensor + Array("s.".utf8)
