@@ -11,8 +11,8 @@ extension Separator {
     ///
     /// The track is read twice: once for its length and statistics, once for its segments. Stems
     /// are encoded as they leave the network. With the clip mode `rescale` they are also kept in
-    /// temporary files, 4 bytes for each sample of each output, and encoded again if they clip. Files appear under their names
-    /// when they are complete.
+    /// temporary files, 4 bytes for each sample of each output, and encoded again if they clip.
+    /// Files appear under their names when they are complete.
     ///
     /// Only the models that the outputs need run; samples are the same as if all did.
     /// - Parameters:
