@@ -52,7 +52,9 @@ final class ThreadPool: Sendable {
             // the file of its call, and its length even where `-file-prefix-map` shortens the path.
             #sourceLocation(file:"ThreadPool.run",line:51)
             withoutActuallyEscaping(body) { body in
-                shared.start(Loop(count: count, cancellation: cancellation, body: body))
+                shared.start(
+                    Loop(count: count, cancellation: cancellation, body: body),
+                    workers: workers.count)
                 shared.work(thread: 0)
                 shared.finish()
             }
@@ -75,14 +77,11 @@ private final class Shared: @unchecked Sendable {
     /// Grows by one with every loop; workers watch it.
     private let generation = Atomic<Int>(0)
     private let nextIndex = Atomic<Int>(0)
-    /// Workers in the present loop, plus ``closed`` while no other may enter. The end of a loop waits
-    /// for those that entered, not for those that still sleep or that the system has set aside.
-    private let entered = Atomic<Int>(Shared.closed)
-    private static let closed = 1 << 20
+    private let busyWorkers = Atomic<Int>(0)
     private let stopped = Atomic<Bool>(false)
 
-    /// The present loop. The caller writes it while `entered` is `closed` and no worker is left;
-    /// workers read it after they have entered. So the atomics order every access.
+    /// The present loop. The caller writes it before `generation` grows and after `busyWorkers` has
+    /// reached zero; workers read it in between. So the atomics order every access.
     private var loop: Loop?
 
     private let callers = Mutex<Void>(())
@@ -96,10 +95,10 @@ private final class Shared: @unchecked Sendable {
         callers.withLock { _ in body() }
     }
 
-    func start(_ loop: Loop) {
+    func start(_ loop: Loop, workers: Int) {
         self.loop = loop
         nextIndex.store(0, ordering: .relaxed)
-        entered.subtract(Self.closed, ordering: .releasing)
+        busyWorkers.store(workers, ordering: .relaxed)
         wakeWorkers()
     }
 
@@ -119,11 +118,10 @@ private final class Shared: @unchecked Sendable {
         }
     }
 
-    /// Closes the loop, and waits until no worker runs it any more.
+    /// Waits until no worker runs the loop any more.
     func finish() {
-        entered.add(Self.closed, ordering: .relaxed)
         var spins = 0
-        while entered.load(ordering: .acquiring) != Self.closed {
+        while busyWorkers.load(ordering: .acquiring) > 0 {
             spins += 1
             if spins < Self.spins { cpu_relax() } else { yieldThread() }
         }
@@ -141,9 +139,8 @@ private final class Shared: @unchecked Sendable {
         while true {
             seen = awaitGeneration(after: seen)
             if stopped.load(ordering: .relaxed) { return }
-            // A worker that comes late finds the loop closed, or is in time for the next one.
-            if entered.add(1, ordering: .acquiring).oldValue < Self.closed { work(thread: thread) }
-            entered.subtract(1, ordering: .releasing)
+            work(thread: thread)
+            busyWorkers.subtract(1, ordering: .releasing)
         }
     }
 
