@@ -90,6 +90,11 @@ final class SignalWriter: @unchecked Sendable {
         peak = max(peak, audio.peak)
         if options.clipMode.divisor(peak: peak) != 1 { writer = nil }
         try spool?.append(audio)
-        try writer?.append(audio)
+        do {
+            try writer?.append(audio)
+        } catch AudioError.outputNotFinite where spool != nil {
+            // Reported when the signal ends: until then, a growing job shows what it has.
+            writer = nil
+        }
     }
 }
