@@ -92,8 +92,9 @@ final class SignalWriter: @unchecked Sendable {
         try spool?.append(audio)
         do {
             try writer?.append(audio)
-        } catch AudioError.outputNotFinite where spool != nil {
+        } catch {
             // Reported when the signal ends: until then, a growing job shows what it has.
+            guard spool != nil, case .outputNotFinite = error else { throw error }
             writer = nil
         }
     }
