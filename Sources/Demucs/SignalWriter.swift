@@ -93,7 +93,7 @@ final class SignalWriter: @unchecked Sendable {
         do {
             try writer?.append(audio)
         } catch {
-            // Reported when the signal ends: until then, a growing job shows what it has.
+            // Reported when the signal ends: a growing job shows its finished part until then.
             guard spool != nil, case .outputNotFinite = error else { throw error }
             writer = nil
         }

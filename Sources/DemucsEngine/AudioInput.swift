@@ -1,4 +1,4 @@
-// What is separated, and how it is read. The module Audio makes tracks of sound files.
+// The track to separate, and how it is read. The module Audio makes tracks of sound files.
 
 import Signal
 
@@ -24,7 +24,7 @@ extension RecordingReader {
 package protocol RecordingSource: Sendable {
     /// A new reader at the start of the track.
     func reader() throws -> any RecordingReader
-    /// - Throws: an error that names the track, if it is not what it was when it was opened.
+    /// - Throws: an error that names the track, if it has changed since it was opened.
     func checkUnchanged() throws
 }
 

@@ -16,11 +16,11 @@ public struct Stem: Sendable, Equatable {
     }
 }
 
-/// What a separation tells while it runs.
+/// A step of a separation that is under way.
 public enum SeparationUpdate<Result: Sendable>: Sendable {
     /// How far it is: before the first segment, and after each.
     case progress(SeparationProgress)
-    /// What it has made; the last update.
+    /// The result; the last update.
     case finished(Result)
 }
 

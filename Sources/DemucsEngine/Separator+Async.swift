@@ -94,9 +94,10 @@ extension Separator {
                     } else {
                         try await onOwnThread(cancellation) { cancellation in
                             try StemBlocks(
-                                self.stream(
+                                self.begin(
                                     input, excerpt: excerpt, options: options,
-                                    cancellation: cancellation))
+                                    seed: options.seedOrDrawn(), cancellation: cancellation
+                                ).stream)
                         }
                     }
                 opened = blocks

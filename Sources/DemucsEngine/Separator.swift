@@ -143,13 +143,9 @@ public final class Separator: Sendable {
         cancellation: CancellationToken = CancellationToken(),
         progress: (SeparationProgress) -> Void = { _ in }
     ) throws -> Separation {
-        try options.validate()
-        let recording = try recording(
-            excerpt: excerpt, cancellation: cancellation, open: input.reader)
         let seed = options.seedOrDrawn()
-        let stream = try SeparationStream(
-            self, of: recording, options: options, random: PythonRandom(seed: seed),
-            cancellation: cancellation)
+        let (stream, recording) = try begin(
+            input, excerpt: excerpt, options: options, seed: seed, cancellation: cancellation)
         var rows = PlanarAudio(
             channelCount: model.sources.count * model.audioChannels,
             sampleRateHz: model.sampleRateHz, capacity: recording.track.sampleCount)
@@ -160,17 +156,20 @@ public final class Separator: Sendable {
             warnings: recording.warnings)
     }
 
-    /// A stream of all stems of a track that has been read once.
-    func stream(
-        _ input: AudioInput, excerpt: Excerpt?, options: SeparationOptions,
+    /// Reads a track once, and starts the stream of all its stems.
+    ///
+    /// - Parameter seed: of the shifts' offsets.
+    func begin(
+        _ input: AudioInput, excerpt: Excerpt?, options: SeparationOptions, seed: UInt64,
         cancellation: CancellationToken
-    ) throws -> SeparationStream {
+    ) throws -> (stream: SeparationStream, recording: Recording) {
         try options.validate()
         let recording = try recording(
             excerpt: excerpt, cancellation: cancellation, open: input.reader)
-        return try SeparationStream(
-            self, of: recording, options: options,
-            random: PythonRandom(seed: options.seedOrDrawn()), cancellation: cancellation)
+        let stream = try SeparationStream(
+            self, of: recording, options: options, random: PythonRandom(seed: seed),
+            cancellation: cancellation)
+        return (stream, recording)
     }
 
     /// Stems from rows `[stem · channels + channel]`.

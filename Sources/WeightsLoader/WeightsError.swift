@@ -41,7 +41,7 @@ public enum WeightsError: Error, Equatable, Sendable {
     case metadataMissing(path: String, keys: [String])
     /// A value of the metadata that the model can't be made with.
     case metadataInvalid(path: String, key: String, problem: String)
-    /// The class of the model is none that this engine has.
+    /// The engine has no model of this class.
     case otherModel(path: String, found: String, expected: [String])
     /// A checkpoint of tensors alone, whose shapes don't determine its model.
     case configurationMissing(path: String, className: String)

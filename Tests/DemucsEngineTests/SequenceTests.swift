@@ -13,19 +13,6 @@ struct SequenceTests {
         separator = try NoiseTrack.model()
     }
 
-    /// The track in pieces of increasing length, the first one empty.
-    private var pieces: AsyncStream<PlanarAudio> {
-        AsyncStream { continuation in
-            var (start, length) = (0, 0)
-            while start < track.sampleCount {
-                let end = min(start + length, track.sampleCount)
-                continuation.yield(track[start..<end])
-                (start, length) = (end, length + 171)
-            }
-            continuation.finish()
-        }
-    }
-
     private func joined(_ blocks: [[Stem]]) -> [Stem] {
         separator.model.sources.enumerated().map { index, name in
             var audio = PlanarAudio(channels: [[], []], sampleRateHz: track.sampleRateHz)
@@ -89,8 +76,10 @@ struct SequenceTests {
         #expect(blocks.count > 2)
         #expect(joined(blocks) == whole)
         #expect(try await joined(again) == whole)
-        let arrived = try await separator.stems(of: pieces, options: options)
-            .reduce(into: [[Stem]]()) { $0.append($1) }
+        let arrived = try await separator.stems(
+            of: NoiseTrack.pieces(of: track), options: options
+        )
+        .reduce(into: [[Stem]]()) { $0.append($1) }
         #expect(joined(arrived) == whole)
     }
 

@@ -14,19 +14,6 @@ struct AsyncSeparationTests {
 
     private static let options = SeparationOptions(shifts: 1, seed: 8)
 
-    /// The track in pieces of increasing length.
-    private func pieces(of track: PlanarAudio) -> AsyncStream<PlanarAudio> {
-        AsyncStream { continuation in
-            var (start, length) = (0, 0)
-            while start < track.sampleCount {
-                let end = min(start + length, track.sampleCount)
-                continuation.yield(track[start..<end])
-                (start, length) = (end, length + 171)
-            }
-            continuation.finish()
-        }
-    }
-
     @Test func piecesAndMemoryGiveTheFilesOfTheWholeTrack() async throws {
         // Longer than a block of the temporary file.
         let track = NoiseTrack.buffer(samples: 20_000, amplitude: 0.5)
@@ -50,7 +37,7 @@ struct AsyncSeparationTests {
         #expect(counts.count > 1)
         #expect(counts == Array(0..<counts.count))
         let ofPieces = try await separator.separate(
-            AudioInput.collect(pieces(of: track)), into: outputs("pieces"),
+            AudioInput.collect(NoiseTrack.pieces(of: track)), into: outputs("pieces"),
             options: Self.options)
         let ofMemory = try await separator.separate(
             AudioInput(track), into: outputs("memory"), options: Self.options)
@@ -94,7 +81,7 @@ struct AsyncSeparationTests {
     @Test func cancellingTheTaskLeavesNoFiles() async throws {
         let separator = try NoiseTrack.model()
         let track = NoiseTrack.buffer(samples: 100_000)
-        let input = try await AudioInput.collect(pieces(of: track))
+        let input = try await AudioInput.collect(NoiseTrack.pieces(of: track))
         let work = Task {
             // Far more than can be done before the first update arrives.
             let updates = separator.updates(

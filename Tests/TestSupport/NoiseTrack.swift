@@ -14,6 +14,19 @@ package enum NoiseTrack {
             }, sampleRateHz: rateHz)
     }
 
+    /// A track in pieces of increasing length, the first one empty.
+    package static func pieces(of track: PlanarAudio) -> AsyncStream<PlanarAudio> {
+        AsyncStream { continuation in
+            var (start, length) = (0, 0)
+            while start < track.sampleCount {
+                let end = min(start + length, track.sampleCount)
+                continuation.yield(track[start..<end])
+                (start, length) = (end, length + 171)
+            }
+            continuation.finish()
+        }
+    }
+
     package static func model(
         _ name: String = "cross_first", stems: [String]? = nil, threads: Int = 1,
         segmentsInParallel: Int = 1
