@@ -12,8 +12,11 @@ struct StreamSettings: RequestSettings {
     var request = SeparationRequest()
     var isLive = false
     /// Of a live stream's mono mix at the model's rate.
-    var mean: Float = 0
-    var standardDeviation: Float = 0.1
+    var mean: Float?
+    var standardDeviation: Float?
+    private var lookaheadSeconds: Double?
+    private var hopSeconds: Double?
+    private var windowSeconds: Double?
     var spoolFolder: String?
 
     static let fields: [RequestField<Self>] = [
@@ -33,15 +36,49 @@ struct StreamSettings: RequestSettings {
                     value, "a positive finite number"
                 ) { $0 > 0 && $0.isFinite }
             }),
+        seconds("lookahead", \.lookaheadSeconds, help: "Seconds heard after a block of stems."),
+        seconds("hop", \.hopSeconds, help: "Seconds of a block of stems."),
+        seconds("window", \.windowSeconds, help: "Seconds heard for a block of stems."),
         RequestField(
             "spool", .text(placeholder: "folder"), .string, help: "Folder of the temporary file.",
             parse: { $1.spoolFolder = $0 }),
     ]
 
-    private static func number(
-        _ text: String, _ expected: String, _ isValid: (Float) -> Bool
-    ) throws(SeparationRequest.Expected) -> Float {
-        guard let value = Float(text), isValid(value) else {
+    /// The statistics of a live stream; nil to measure them.
+    var normalization: Normalization? {
+        let isMeasured = !isLive || (live != nil && mean == nil && standardDeviation == nil)
+        return isMeasured
+            ? nil
+            : Normalization(mean: mean ?? 0, standardDeviation: standardDeviation ?? 0.1)
+    }
+
+    /// The look-ahead of a live stream; nil for whole segments.
+    var live: LiveOptions? {
+        guard isLive, [lookaheadSeconds, hopSeconds, windowSeconds].contains(where: { $0 != nil })
+        else { return nil }
+        let preset = LiveOptions.balanced
+        return LiveOptions(
+            lookaheadSeconds: lookaheadSeconds ?? preset.lookaheadSeconds,
+            hopSeconds: hopSeconds ?? preset.hopSeconds,
+            windowSeconds: windowSeconds)
+    }
+
+    private static func seconds(
+        _ name: String, _ place: WritableKeyPath<Self, Double?> & Sendable, help: String
+    ) -> RequestField<Self> {
+        RequestField(
+            name, .text(placeholder: "seconds"), .number, help: help,
+            parse: { value, settings throws(SeparationRequest.Expected) in
+                settings[keyPath: place] = try number(value, "a number of seconds from 0") {
+                    $0 >= 0 && $0.isFinite
+                }
+            })
+    }
+
+    private static func number<Number: BinaryFloatingPoint & LosslessStringConvertible>(
+        _ text: String, _ expected: String, _ isValid: (Number) -> Bool
+    ) throws(SeparationRequest.Expected) -> Number {
+        guard let value = Number(text), isValid(value) else {
             throw SeparationRequest.Expected(expected)
         }
         return value

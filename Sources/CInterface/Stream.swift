@@ -31,9 +31,7 @@ final class OpenStream {
         self.call = call
         stream = try SeparationStream(
             plan.separator, into: plan.signals, channelCount: channels, sampleRateHz: sampleRateHz,
-            normalization: settings.isLive
-                ? Normalization(
-                    mean: settings.mean, standardDeviation: settings.standardDeviation) : nil,
+            normalization: settings.normalization, live: settings.live,
             rate: plan.request.outputRate, spoolFolder: settings.spoolFolder,
             options: plan.options, random: generator.random, cancellation: call.token)
         generator.giveBack(stream.random)

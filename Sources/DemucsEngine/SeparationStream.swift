@@ -5,16 +5,17 @@ import Tracks
 /// Separates a recording, or audio that arrives in blocks, into signals, in constant memory.
 ///
 /// HTDemucs normalises a track by statistics of the whole track. If they are given, the stream is
-/// live: signals leave about one segment after their samples arrive. Otherwise blocks are spooled to
-/// a temporary file until the track ends. Used by one thread at a time.
+/// live: signals leave about one segment after their samples arrive, or earlier with
+/// ``LiveOptions``, which need no statistics. Otherwise blocks are spooled to a temporary file until
+/// the track ends. Used by one thread at a time.
 package final class SeparationStream {
     private enum State {
         /// Waiting for the track's end.
         case spooling(SampleSpool)
         /// Converting and separating each block.
-        case live(AudioConversion, TrackPipeline)
+        case live(AudioConversion, any LiveSeparation)
         /// All input of a live track has arrived.
-        case endedLive(TrackPipeline)
+        case endedLive(any LiveSeparation)
         /// All input has arrived, and the statistics are known.
         case ended(StemPipeline)
     }
@@ -45,6 +46,7 @@ package final class SeparationStream {
     ///   - sampleRateHz: rate of the blocks.
     ///   - normalization: statistics of the whole track's mono mix at the model's rate, for a live
     ///     stream; `nil` measures them.
+    ///   - live: for a live stream with a look-ahead, which has no shifts and no overlap.
     ///   - rate: of the signals. That of the input gives signals as long as the blocks.
     ///   - spoolFolder: folder of the temporary file; `nil` for the system's. Live streams have no
     ///     file.
@@ -53,7 +55,8 @@ package final class SeparationStream {
     ///   channels, and if no temporary file can be made.
     package init(
         _ separator: Separator, into signals: [StemSignal]? = nil, channelCount: Int,
-        sampleRateHz: Int, normalization: Normalization?, rate: OutputOptions.Rate = .model,
+        sampleRateHz: Int, normalization: Normalization?, live: LiveOptions? = nil,
+        rate: OutputOptions.Rate = .model,
         spoolFolder: String? = nil, options: SeparationOptions, random: PythonRandom? = nil,
         cancellation: CancellationToken = CancellationToken()
     ) throws {
@@ -62,13 +65,21 @@ package final class SeparationStream {
         try PlanarAudio.validate(channelCount: channelCount, sampleRateHz: sampleRateHz)
         try separator.validate(options)
         try normalization?.validate()
+        if live != nil { try options.validateLookahead() }
         let signals = signals ?? model.sources.map { .stem($0) }
         let stems = try separator.stems(for: signals)
         let conversion = try AudioConversion(
             fromChannels: channelCount, rateHz: sampleRateHz, toChannels: model.audioChannels,
             rateHz: model.sampleRateHz)
         state =
-            if let normalization {
+            if let live {
+                .live(
+                    conversion,
+                    LivePipeline(
+                        try separator.livePasses(
+                            live, stems: stems, normalization: normalization),
+                        of: separator, cancellation))
+            } else if let normalization {
                 .live(
                     conversion,
                     try separator.livePipeline(

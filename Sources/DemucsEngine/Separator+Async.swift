@@ -112,15 +112,18 @@ extension Separator {
     ///
     /// HTDemucs normalises a track by its mean and standard deviation. If they are given, stems leave
     /// about one segment after their samples arrive, and nothing is written to the disk: a live
-    /// stream. Otherwise the pieces wait in a temporary file until they end.
+    /// stream. With `live`, they leave as soon as its look-ahead has arrived, normalised by what
+    /// arrived so far, unless `normalization` is given. Otherwise the pieces wait in a temporary file
+    /// until they end.
     ///
     /// - Parameters:
     ///   - pieces: buffers of one rate and number of channels; all samples finite.
     ///   - normalization: the mean and the standard deviation of the track; `nil` measures them.
-    ///   - options: how the track is cut into segments.
+    ///   - live: how long stems wait for what follows them; `nil` for whole segments.
+    ///   - options: how the track is cut into segments; nothing of it with `live`.
     /// - Throws: ``SeparationError``, `CancellationError`, the errors of `pieces`.
     public func stems<Pieces: AsyncSequence & Sendable>(
-        of pieces: Pieces, normalization: Normalization? = nil,
+        of pieces: Pieces, normalization: Normalization? = nil, live: LiveOptions? = nil,
         options: SeparationOptions = SeparationOptions()
     ) -> some AsyncSequence<[Stem], any Error> & Sendable where Pieces.Element == PlanarAudio {
         ProducedSequence {
@@ -150,7 +153,7 @@ extension Separator {
                             SeparationStream(
                                 self, channelCount: piece.channelCount,
                                 sampleRateHz: piece.sampleRateHz, normalization: normalization,
-                                options: options, cancellation: cancellation))
+                                live: live, options: options, cancellation: cancellation))
                     try blocks.stream.append(piece)
                     opened = blocks
                 }

@@ -275,14 +275,38 @@ public final class Separator: Sendable {
         _ normalization: Normalization, stems: [String], options: SeparationOptions,
         random: inout PythonRandom, cancellation: CancellationToken
     ) throws -> TrackPipeline {
-        try SeparationError.require(
-            followers.isEmpty, "then", followers.count,
-            "left out for a live stream: further models need the whole stem")
-        return try TrackPipeline(
-            live: stemSources.firstBag(for: stems), normalization: normalization, options: options,
+        try TrackPipeline(
+            live: liveBag(stems), normalization: normalization, options: options,
             random: &random,
             backend: workers[0].backend, workers: networks(cancellation),
             cancellation: cancellation)
+    }
+
+    /// The passes of a live track with a look-ahead.
+    ///
+    /// - Parameters:
+    ///   - stems: names of the wanted stems, in the model's order; `nil` for all.
+    ///   - normalization: statistics of the whole track; `nil` for those of what has arrived.
+    /// - Throws: `SeparationError.invalidOption`.
+    package func livePasses(
+        _ options: LiveOptions, stems: [String]? = nil, normalization: Normalization? = nil
+    ) throws -> LivePasses {
+        let bag = try liveBag(stems ?? model.sources)
+        return LivePasses(bag, try LivePlan(options, for: bag), normalization: normalization)
+    }
+
+    /// What live passes with a look-ahead run on.
+    var backend: Backend { workers[0].backend }
+
+    package func network(_ cancellation: CancellationToken) -> TrackPipeline.Network {
+        networks(cancellation)[0]
+    }
+
+    private func liveBag(_ stems: [String]) throws -> Bag {
+        try SeparationError.require(
+            followers.isEmpty, "then", followers.count,
+            "left out for a live stream: further models need the whole stem")
+        return stemSources.firstBag(for: stems)
     }
 
     /// The loaded networks of every worker.

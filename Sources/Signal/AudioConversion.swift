@@ -25,10 +25,11 @@ package struct AudioConversion: Sendable {
     /// - Parameters:
     ///   - rateHz: rates of the recording and of the model, positive.
     ///   - downmix: for a recording with more channels than wanted.
+    ///   - isEndless: as of ``ResamplingStream``.
     /// - Returns: nil if there are several channels, but fewer than wanted.
     package init?(
         channels channelCount: Int, rateHz: Int, toChannels newChannelCount: Int,
-        rateHz newRateHz: Int, downmix: Downmix = .first
+        rateHz newRateHz: Int, downmix: Downmix = .first, isEndless: Bool = false
     ) {
         guard channelCount == 1 || channelCount >= newChannelCount else { return nil }
         self.channelCount = channelCount
@@ -38,7 +39,8 @@ package struct AudioConversion: Sendable {
             channelCount == 1 || newChannelCount == 1
             || (downmix == .average && channelCount > newChannelCount)
         resampling = ResamplingStream(
-            Resampler(from: rateHz, to: newRateHz), channelCount: isMono ? 1 : newChannelCount)
+            Resampler(from: rateHz, to: newRateHz), channelCount: isMono ? 1 : newChannelCount,
+            isEndless: isEndless)
     }
 
     /// Converts the next block of the recording.

@@ -5,6 +5,7 @@
 /// Memory: the input samples that later outputs still need.
 package struct ResamplingStream: Sendable {
     private let resampler: Resampler
+    private let isEndless: Bool
     /// Samples from position `base` on; empty until the first block has come.
     private var input: PlanarAudio
     /// Position in the signal of the first sample of `input`; below 0 the first sample is repeated.
@@ -13,8 +14,11 @@ package struct ResamplingStream: Sendable {
     private var inputCount = 0
     private var outputCount = 0
 
-    package init(_ resampler: Resampler, channelCount: Int) {
+    /// - Parameter isEndless: whether the signal may go on for days. The length of its result is then
+    ///   that of its filters and not the reference's, which float32 rounds.
+    package init(_ resampler: Resampler, channelCount: Int, isEndless: Bool = false) {
         self.resampler = resampler
+        self.isEndless = isEndless
         input = PlanarAudio(channelCount: channelCount, sampleRateHz: resampler.oldHz)
         base = resampler.inputRange(for: 0..<1).lowerBound
     }
@@ -38,7 +42,7 @@ package struct ResamplingStream: Sendable {
         return outputs(
             upTo: min(
                 limit, resampler.outputCount(reachingInto: inputCount),
-                resampler.outputCount(inputCount: inputCount)))
+                isEndless ? limit : resampler.outputCount(inputCount: inputCount)))
     }
 
     /// Gives the outputs at the end of the signal, whose filters reach past it.

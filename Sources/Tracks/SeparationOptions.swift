@@ -43,6 +43,20 @@ public struct SeparationOptions: Sendable, Equatable {
     /// Every shift keeps about one segment of every stem in memory.
     package static let supportedShifts = 0...100
 
+    /// Refuses what a live separation with a look-ahead has no use for.
+    ///
+    /// - Throws: `SeparationError.invalidOption`.
+    package func validateLookahead() throws(SeparationError) {
+        let use = "left out for a live stream with a look-ahead"
+        try SeparationError.require(shifts <= 1, "shifts", shifts, "at most 1: " + use)
+        try SeparationError.require(split, "split", split, "on: " + use)
+        try SeparationError.require(overlap == nil, "overlap", overlap ?? 0, use)
+        try SeparationError.require(
+            segmentSeconds == nil, "segment", segmentSeconds ?? 0, use + ", which has a window")
+        try SeparationError.require(
+            transitionPower == 1, "transition-power", transitionPower, use)
+    }
+
     /// Checks everything that does not depend on a model.
     ///
     /// - Throws: `SeparationError.invalidOption`.

@@ -26,6 +26,8 @@ public struct Normalization: Sendable {
             scale >= 0 && scale.isFinite, "standard-deviation", scale, "a number from 0")
     }
 
+    var isFinite: Bool { mean.isFinite && scale.isFinite }
+
     /// Leaves samples as they are: the sum of 1 and 1e-8 is 1 in float32.
     static let identity = Normalization(mean: 0, standardDeviation: 1)
 }

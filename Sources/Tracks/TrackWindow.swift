@@ -12,7 +12,8 @@ import Tensor
 package struct TrackWindow {
     /// Length of the whole track; `nil` for a live track that has not ended.
     package private(set) var sampleCount: Int?
-    private let normalization: Normalization
+    /// Applied to the segments that are cut.
+    var normalization: Normalization
     /// Source of the samples; `nil` for a live track, whose samples are appended.
     private let stream: TrackStream?
     /// The samples from position `base`.

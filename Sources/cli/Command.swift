@@ -53,6 +53,7 @@ struct Command: Sendable {
         SeparateCommand.command,
         ServeCommand.command,
         ModelsCommand.command,
+        LiveCommand.command,
         AnalyzeCommand.command,
         EvalCommand.command,
         SelfTestCommand.command,

@@ -64,7 +64,8 @@ extension UsageError {
         switch error.withValueAsGiven({ arguments.values[$0]?.last }) {
         case .invalidValue(let field, let value, let expected):
             let expected = expected.replacing(/`([^`]+)`/) { "'--\($0.output.1)'" }
-            guard let option = SeparateCommand.command.options.first(where: { $0.name == field })
+            let options = SeparateCommand.command.options + LiveCommand.command.options
+            guard let option = options.first(where: { $0.name == field })
             else {
                 self.init("The value '\(value)' is invalid for \(field): expected \(expected)")
                 return

@@ -191,6 +191,8 @@ struct HelpTests {
                                           machine alone.
                   models                  List the published models and where they are; fetch
                                           and verify models.
+                  live                    Play a mix of the stems while the music arrives, a
+                                          constant delay later.
                   analyze                 Print the tempo, the beats and the key of tracks,
                                           found in their separated stems.
                   eval                    Score separated stems against the true ones: SDR as in

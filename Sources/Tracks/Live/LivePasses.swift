@@ -1,0 +1,207 @@
+// The live counterpart of `TrackPipeline`: stems of a track that is still to come, after a constant
+// delay.
+
+import Signal
+import Tensor
+
+/// The next samples of a live separation.
+package struct LiveBlock: Sendable {
+    /// The stems, without the passes that came too late, and the track at the same place.
+    package let samples: StemBlock
+    /// Share of each sample that the stems lack and the track has to fill, 0 to 1; all 0 if no pass
+    /// was late.
+    package let missing: [Float]
+
+    package init(samples: StemBlock, missing: [Float]) {
+        self.samples = samples
+        self.missing = missing
+    }
+}
+
+/// A run of the networks over a window.
+package struct LivePass: @unchecked Sendable {
+    // @unchecked: the tensors are passed on and not kept.
+    let number: Int
+    let normalization: Normalization
+    /// The window of each member that runs, `[channels, samples]`.
+    package let mixes: [(member: Int, mix: Tensor)]
+}
+
+/// Cuts windows out of what has arrived, and puts the networks' outputs together.
+///
+/// All decisions depend on positions in the track, so results do not depend on the blocks in which
+/// it arrives. Memory is that of a window and a delay. Used by one thread at a time.
+package struct LivePasses {
+    package let plan: LivePlan
+    private let bag: Bag
+    private let normalization: Normalization?
+    private var window: TrackWindow
+    /// Statistics of the samples before ``measuredEnd``.
+    private var statistics = TrackStatistics()
+    private var measuredEnd = 0
+    /// Number of passes that were cut or given up.
+    private var begunPasses = 0
+    /// Number of passes that were added or given up.
+    package private(set) var settledPasses = 0
+    /// Number of passes that were given up.
+    package private(set) var missedPasses = 0
+    /// Weighted stems `[stem · channels + channel][sample]` from ``takenSamples`` on, and the sums of
+    /// their weights.
+    private var sums: PlanarAudio
+    private var weights: [Float] = []
+    private var takenSamples = 0
+
+    /// - Parameter normalization: statistics of the whole track; `nil` for those of what has arrived
+    ///   when a pass begins, whose limit is the whole track's.
+    package init(_ bag: Bag, _ plan: LivePlan, normalization: Normalization? = nil) {
+        self.plan = plan
+        self.bag = bag
+        self.normalization = bag.normalises ? normalization : .identity
+        window = TrackWindow(
+            liveChannels: bag.channelCount, sampleRateHz: bag.sampleRateHz,
+            normalization: .identity)
+        sums = PlanarAudio(
+            channelCount: bag.stems.count * bag.channelCount, sampleRateHz: bag.sampleRateHz)
+    }
+
+    /// Takes the next samples, at the networks' rate and channels; all finite.
+    package mutating func append(_ audio: PlanarAudio) { window.append(audio) }
+
+    /// Ends the track: silence follows.
+    package mutating func endTrack() { window.endTrack() }
+
+    /// Samples that no later pass changes and that have not been taken yet.
+    package var finishedSamples: Int {
+        min(plan.start(ofPass: settledPasses), window.sampleCount ?? Int.max) - takenSamples
+    }
+
+    /// Whether all samples of a track that has ended were taken.
+    package var hasEnded: Bool { takenSamples == window.sampleCount }
+
+    /// Whether all samples of the next pass have arrived.
+    package var hasReadyPass: Bool {
+        guard let trackEnd = window.sampleCount else {
+            return plan.inputEnd(ofPass: begunPasses) <= window.end
+        }
+        return plan.start(ofPass: begunPasses) < trackEnd
+    }
+
+    /// Begins the next pass, which must be ready.
+    ///
+    /// - Throws: `SeparationError.tooLoud`.
+    package mutating func beginPass(on backend: Backend) throws(SeparationError) -> LivePass {
+        precondition(hasReadyPass)
+        let end = plan.inputEnd(ofPass: begunPasses)
+        if normalization == nil { measure(upTo: min(end, window.end)) }
+        let normalization = normalization ?? statistics.normalization
+        guard normalization.isFinite else { throw .tooLoud }
+        window.normalization = normalization
+        let mixes = bag.members.indices.filter(bag.needs(member:)).map { member in
+            let mix = backend.keptTensor([bag.channelCount, plan.windowSamples[member]])
+            window.read(from: end - plan.windowSamples[member], into: mix)
+            return (member, mix)
+        }
+        begunPasses += 1
+        forget()
+        return LivePass(
+            number: begunPasses - 1, normalization: normalization, mixes: mixes)
+    }
+
+    /// The progress when a network begins or has ended its part of a pass.
+    package func progress(
+        of pass: LivePass, member: Int, hasEnded: Bool, networkRuns: Int
+    ) -> SeparationProgress {
+        SeparationProgress(
+            segmentsDone: networkRuns, segmentsTotal: 0,
+            segment: SeparationProgress.Segment(
+                member: member, shift: 0, offsetSamples: plan.start(ofPass: pass.number),
+                hasEnded: hasEnded),
+            trackSamples: nil, sampleRateHz: bag.sampleRateHz)
+    }
+
+    /// Adds the outputs of a pass; passes are added in their order. The outputs of a pass that was
+    /// given up have no effect.
+    ///
+    /// - Parameter outputs: of each mix of the pass, `[sources, channels, samples]`.
+    package mutating func add(_ pass: LivePass, _ outputs: [Tensor]) {
+        if pass.number < settledPasses { return }
+        precondition(pass.number == settledPasses && outputs.count == pass.mixes.count)
+        let start = plan.start(ofPass: pass.number) - takenSamples
+        let weights = plan.weights(ofPass: pass.number)
+        extend(to: start + plan.passSamples)
+        for (index, weight) in weights.enumerated() { self.weights[start + index] += weight }
+        for (output, run) in zip(outputs, pass.mixes) {
+            let samples = run.mix.shape[1]
+            precondition(output.shape[1] == bag.channelCount && output.shape[2] == samples)
+            let first = samples - plan.lookaheadSamples - plan.passSamples
+            for part in bag.contributions(ofMember: run.member) {
+                let share = part.weight / bag.totals[part.stem]
+                let (scale, mean) = (
+                    share * pass.normalization.scale, share * pass.normalization.mean
+                )
+                for channel in 0..<bag.channelCount {
+                    // `passSamples` samples from here on end within the row.
+                    let row = part.source * bag.channelCount + channel
+                    let values = output.pointer + (row * samples + first)
+                    sums.channels[part.stem * bag.channelCount + channel]
+                        .withUnsafeMutableBufferPointer { sum in
+                            for (index, weight) in weights.enumerated() {
+                                sum[start + index] += weight * (values[index] * scale + mean)
+                            }
+                        }
+                }
+            }
+            withExtendedLifetime(output) {}
+        }
+        settledPasses += 1
+    }
+
+    /// Gives up the oldest pass that was not added: the stems lack its samples.
+    package mutating func giveUpPass() {
+        if normalization == nil {
+            measure(upTo: min(plan.inputEnd(ofPass: settledPasses), window.end))
+        }
+        settledPasses += 1
+        missedPasses += 1
+        begunPasses = max(begunPasses, settledPasses)
+    }
+
+    /// The next finished samples.
+    package mutating func take(_ count: Int) -> LiveBlock {
+        precondition(count <= finishedSamples)
+        extend(to: count)
+        let block = LiveBlock(
+            samples: StemBlock(
+                stems: sums[0..<count], mixture: window.samples(takenSamples..<takenSamples + count)
+            ),
+            // Two weights of a fade add up to 1 but for their rounding.
+            missing: weights[..<count].map { $0 > 1 - 1e-5 ? 0 : 1 - $0 })
+        sums.removeFirst(count)
+        weights.removeFirst(count)
+        takenSamples += count
+        forget()
+        return block
+    }
+
+    /// Measures samples in their order.
+    private mutating func measure(upTo end: Int) {
+        guard end > measuredEnd else { return }
+        statistics.add(window.samples(measuredEnd..<end))
+        measuredEnd = end
+    }
+
+    private mutating func forget() {
+        let longest = plan.windowSamples.max() ?? 0
+        let needed = min(takenSamples, plan.inputEnd(ofPass: begunPasses) - longest)
+        window.forget(before: normalization == nil ? min(needed, measuredEnd) : needed)
+    }
+
+    private mutating func extend(to count: Int) {
+        let missing = count - weights.count
+        guard missing > 0 else { return }
+        weights.append(contentsOf: repeatElement(0, count: missing))
+        sums.append(
+            PlanarAudio(
+                channelCount: sums.channelCount, sampleRateHz: sums.sampleRateHz, zeros: missing))
+    }
+}

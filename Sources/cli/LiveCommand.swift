@@ -1,0 +1,253 @@
+// `swift-demucs live`: plays a mix of the stems while the music arrives.
+
+import Audio
+import Demucs
+import ModelZoo
+import Signal
+import System
+import Tensor
+import Tracks
+
+extension Option {
+    static let preset = Option(
+        "preset", values: LivePreset.allCases.map(\.rawValue),
+        help: "Delay and quality: fast, balanced or best. (default: balanced)")
+    static let lookahead = Option(
+        "lookahead", value: "s",
+        help: "Seconds to hear after a block before its stems. (default: the preset's)")
+    static let hop = Option(
+        "hop", value: "s",
+        help: "Seconds of a block, and the time that its stems may take. (default: the preset's)")
+    static let window = Option(
+        "window", value: "s",
+        help:
+            "Seconds that the model hears for a block; at most its segment. (default: the preset's)"
+    )
+    static let soloStem = Option("stem", value: "name", help: "Play only this stem.")
+    static let mute = Option(
+        "mute", value: "name", help: "Play all stems but this one. Can be repeated.")
+    static let wait = Option(
+        "wait", help: "Wait for every block of stems, for files: nothing is missing.")
+    static let printDelay = Option(
+        "print-delay", help: "Print the delay in samples of the input's rate, and exit.")
+    static let rawRate = Option(
+        "raw", value: "hz",
+        help:
+            "Read and write stereo samples of this rate without a header: interleaved little-endian "
+            + "float32. (default: WAV)")
+    static let inputDevice = Option(
+        "input", value: "device",
+        help: "Record from a sound device of ALSA, or of PipeWire through it: default, pipewire, "
+            + "hw:1. (default: standard input)")
+    static let outputDevice = Option(
+        "output", value: "device",
+        help:
+            "Play on a sound device of ALSA, or of PipeWire through it. (default: standard output)")
+}
+
+enum LivePreset: String, CaseIterable {
+    // The one that listens longest comes first.
+    case best, balanced, fast
+
+    var options: LiveOptions {
+        switch self {
+        case .best: .best
+        case .balanced: .balanced
+        case .fast: .fast
+        }
+    }
+}
+
+struct LiveCommand {
+    private let arguments: ParsedArguments
+    private let console: Console
+    private let threads: Int
+    private let precision: PrecisionChoice
+    private let preset: LivePreset
+    private let options: LiveOptions
+    private let rawRateHz: Int?
+
+    /// Share of the hop that a pass may take without a warning.
+    private static let safeShare = 0.8
+
+    static let command = Command(
+        name: "live",
+        overview: "Play a mix of the stems while the music arrives, a constant delay later.",
+        topics: [
+            "MODEL": [.name, .repo, .offline, .precision, .threads],
+            "STEMS": [.soloStem, .mute],
+            "DELAY": [.preset, .lookahead, .hop, .window, .wait, .printDelay],
+            "SOUND": [.rawRate, .inputDevice, .outputDevice],
+            "OUTPUT": Option.common,
+        ],
+        exclusive: [
+            [.soloStem, .mute], [.rawRate, .inputDevice], [.wait, .inputDevice],
+            [.rawRate, .outputDevice],
+        ],
+        examples: [
+            "ffmpeg -v error -i song.mp3 -f wav - | swift-demucs live --mute vocals | ffplay -v error -":
+                "Karaoke from any file or stream.",
+            "swift-demucs live --input default --output default --stem drums":
+                "The drums of what a microphone or another program plays.",
+            "swift-demucs live -n demo --wait --stem bass < song.wav > bass.wav":
+                "A file, without missing a block.",
+        ]
+    ) { arguments, console throws(UsageError) in
+        try LiveCommand(arguments, console).run()
+    }
+
+    init(_ arguments: ParsedArguments, _ console: Console) throws(UsageError) {
+        self.arguments = arguments
+        self.console = console
+        threads = try arguments.threads()
+        precision = try arguments.precisionChoice()
+        preset = try arguments.choice(.preset, of: LivePreset.allCases) ?? .balanced
+        rawRateHz = try arguments.number(.rawRate, in: 1...PlanarAudio.highestRateHz)
+        var options = preset.options
+        if let seconds = try arguments.finiteNumber(.lookahead) {
+            options.lookaheadSeconds = seconds
+        }
+        if let seconds = try arguments.finiteNumber(.hop) { options.hopSeconds = seconds }
+        if let seconds = try arguments.finiteNumber(.window) { options.windowSeconds = seconds }
+        self.options = options
+    }
+
+    private func run() -> ExitCode {
+        let display = LiveDisplay(console)
+        let interruption = Interruption.cancellation(onResize: {}, onCancel: display.restore)
+        return console.reporting {
+            defer { display.restore() }
+            if arguments.value(.outputDevice) == nil, !arguments.has(.printDelay),
+                isatty(STDOUT_FILENO) == 1
+            {
+                throw UsageError(
+                    "Standard output is a terminal; redirect it, or play the sound with "
+                        + "'\(Option.outputDevice.usage)'")
+            }
+            let separator = try separator(interruption)
+            let gains = try gains(separator.model.sources)
+            let options =
+                arguments.has(.window) ? options : options.fitting(separator.model)
+            var input = try LiveInput(
+                device: arguments.value(.inputDevice), rawRateHz: rawRateHz, separator.model)
+            let controls = LiveControls(separator.model.sources, gains)
+            var mix = LiveMixer(
+                channelCount: separator.model.audioChannels,
+                sampleRateHz: separator.model.sampleRateHz)
+            let filter: LiveFilter
+            do {
+                if !arguments.has(.wait), !arguments.has(.printDelay) {
+                    try checkSpeed(separator, options, interruption)
+                }
+                filter = try LiveFilter(
+                    separator, options, channelCount: input.channelCount,
+                    sampleRateHz: input.sampleRateHz, isWaiting: arguments.has(.wait),
+                    rowCount: separator.model.audioChannels, cancellation: interruption
+                ) { block in
+                    controls.show(block)
+                    return mix.mix(block, gains: controls.gains)
+                }
+            } catch let error as SeparationError {
+                throw UsageError(error, arguments) ?? error
+            }
+            defer { filter.stop() }
+            if arguments.has(.printDelay) {
+                console.result("\(filter.delaySamples)")
+                return .done
+            }
+            let output = try LiveOutput(
+                device: arguments.value(.outputDevice), isRaw: rawRateHz != nil,
+                channelCount: separator.model.audioChannels, sampleRateHz: input.sampleRateHz)
+            let seconds = Double(filter.delaySamples) / Double(input.sampleRateHz)
+            let isOver = CancellationToken(within: interruption)
+            display.begin(controls, delaySeconds: seconds, filter, ends: isOver)
+            do {
+                while let block = try input.next(isOver) {
+                    try output.write(try filter.process(block))
+                }
+                if !isOver.isCancelled { try output.write(try filter.finish()) }
+                output.finish()
+            } catch AudioError.readerGone {
+                // Who listens has heard enough.
+            }
+            display.restore()
+            return report(filter, input.sampleRateHz, wasInterrupted: interruption.isCancelled)
+        }
+    }
+
+    private func report(
+        _ filter: LiveFilter, _ rateHz: Int, wasInterrupted: Bool
+    ) -> ExitCode {
+        if filter.invalidSamples > 0 {
+            console.warning(
+                "\(filter.invalidSamples) samples were not finite and became silence")
+        }
+        if filter.missedPasses > 0 {
+            console.warning(
+                "\(filter.missedPasses) of \(filter.passCount) blocks came too late; the input was "
+                    + "played in their place")
+        }
+        return wasInterrupted ? .interrupted : .done
+    }
+
+    private func separator(_ cancellation: CancellationToken) throws -> Separator {
+        let files = try arguments.modelStore().model(
+            named: arguments.value(.name), console: console, cancellation: cancellation)
+        let model = try OpenedModel(files)
+        model.warnings.forEach(console.warning)
+        return try Separator(
+            model, threads: threads,
+            precision: precision.precision(isQuantized: model.isQuantized))
+    }
+
+    /// The gain of each stem at the start.
+    private func gains(_ stems: [String]) throws -> [Float] {
+        for (option, name) in [Option.soloStem, .mute].flatMap({ option in
+            arguments.values(option).map { (option, $0) }
+        }) where !stems.contains(name) {
+            throw UsageError.invalidValue(
+                option, value: name, allowed: "one of " + stems.joined(separator: ", "))
+        }
+        let muted = arguments.values(.mute)
+        let solo = arguments.value(.soloStem)
+        return stems.map { stem in (solo ?? stem) == stem && !muted.contains(stem) ? 1 : 0 }
+    }
+
+    /// Measures whether the machine can hold the hop, before the sound starts.
+    private func checkSpeed(
+        _ separator: Separator, _ options: LiveOptions, _ cancellation: CancellationToken
+    ) throws {
+        let seconds = try separator.livePassSeconds(options, cancellation: cancellation)
+        let text =
+            "a block of \(options.hopSeconds.fixed(2)) s takes \(seconds.fixed(2)) s here"
+        guard seconds > Self.safeShare * options.hopSeconds else {
+            return console.status("Live: \(text)")
+        }
+        let other = try LivePreset.allCases.first { other in
+            guard other != preset else { return false }
+            let options = other.options.fitting(separator.model)
+            let seconds = try separator.livePassSeconds(options, cancellation: cancellation)
+            return seconds <= Self.safeShare * options.hopSeconds
+        }
+        let hop = (seconds / Self.safeShare * 10).rounded(.up) / 10
+        let remedy =
+            other.map { "'--preset \($0.rawValue)' holds" }
+            ?? "try '--hop \(hop.fixed(1))', '--precision int8' or a shorter '--window'"
+        guard seconds > options.hopSeconds else {
+            return console.warning(
+                "\(text), which leaves little time for other programs; \(remedy)")
+        }
+        throw UsageError(
+            "This machine is too slow for these blocks: \(text); \(remedy). "
+                + "'\(Option.wait.long)' takes the time it needs, for files")
+    }
+}
+
+extension LiveOptions {
+    /// With a window that is no longer than the model's segment.
+    fileprivate func fitting(_ model: ModelInformation) -> LiveOptions {
+        var options = self
+        if let window = windowSeconds, window > model.segmentSeconds { options.windowSeconds = nil }
+        return options
+    }
+}

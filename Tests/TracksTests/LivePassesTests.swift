@@ -1,0 +1,153 @@
+import HTDemucs
+import Signal
+import Tensor
+import TestSupport
+import Testing
+import Tracks
+
+/// Windows, weights and missing passes, with a network that returns its input.
+struct LivePassesTests {
+    private let backend: Backend
+    private let bag: Bag
+    /// 100 samples a second: hops of 50 samples with fades of 10, a look-ahead of 30.
+    private let plan: LivePlan
+
+    init() throws {
+        backend = try Backend(threads: 1)
+        bag = try Bag(PositionNetwork.configuration().trackRules)
+        plan = try LivePlan(
+            LiveOptions(lookaheadSeconds: 0.3, hopSeconds: 0.5, windowSeconds: 1.5), for: bag)
+    }
+
+    /// Two stems like the mix.
+    private func copies(_ pass: LivePass) -> [Tensor] {
+        pass.mixes.map { run in
+            let output = backend.tensor([2, run.mix.shape[0], run.mix.shape[1]])
+            for source in 0..<2 {
+                (output.pointer + source * run.mix.count).update(
+                    from: run.mix.pointer, count: run.mix.count)
+            }
+            return output
+        }
+    }
+
+    /// The stems and the missing shares of a track that arrives in blocks; the passes of `late` are
+    /// given up.
+    private func separated(
+        _ track: PlanarAudio, blockSamples: Int, late: Set<Int> = []
+    ) throws -> (stems: PlanarAudio, mixture: PlanarAudio, missing: [Float], missed: Int) {
+        var passes = LivePasses(bag, plan)
+        var result = (
+            stems: PlanarAudio(channelCount: 4, sampleRateHz: 100),
+            mixture: PlanarAudio(channelCount: 2, sampleRateHz: 100), missing: [Float]()
+        )
+        func drain() throws {
+            while passes.hasReadyPass {
+                if late.contains(passes.settledPasses) {
+                    passes.giveUpPass()
+                } else {
+                    let pass = try passes.beginPass(on: backend)
+                    passes.add(pass, copies(pass))
+                }
+            }
+            let block = passes.take(passes.finishedSamples)
+            result.stems.append(block.samples.stems)
+            result.mixture.append(block.samples.mixture)
+            result.missing += block.missing
+        }
+        for start in stride(from: 0, to: track.sampleCount, by: blockSamples) {
+            passes.append(track[start..<min(start + blockSamples, track.sampleCount)])
+            try drain()
+        }
+        passes.endTrack()
+        try drain()
+        #expect(passes.hasEnded)
+        return (result.stems, result.mixture, result.missing, passes.missedPasses)
+    }
+
+    @Test(arguments: [1, 7, 64, 441, 4096])
+    func aNetworkThatReturnsItsInputGivesTheTrack(blockSamples: Int) throws {
+        let track = NoiseTrack.buffer(samples: 1_234, rateHz: 100)
+        let found = try separated(track, blockSamples: blockSamples)
+        #expect(found.mixture == track)
+        #expect(found.missing.allSatisfy { $0 == 0 } && found.missed == 0)
+        for (stem, channel) in [(0, 0), (1, 1), (2, 0), (3, 1)] {
+            #expect(
+                Comparison(
+                    actual: found.stems.channels[stem], expected: track.channels[channel]
+                ).snrDecibels > 120)
+        }
+    }
+
+    /// The pass before a missing one fades out, and the one after it fades in.
+    @Test func theTrackFillsWhatALatePassLeaves() throws {
+        let track = NoiseTrack.buffer(samples: 400, rateHz: 100)
+        let found = try separated(track, blockSamples: 10, late: [2, 3, 5])
+        #expect(found.missed == 3)
+        #expect(found.missing[..<100].allSatisfy { $0 == 0 })
+        for (index, sample) in (100..<110).enumerated() {
+            #expect(abs(found.missing[sample] - Float(index + 1) / 11) < 1e-5)
+            #expect(abs(found.missing[sample + 100] - Float(10 - index) / 11) < 1e-5)
+        }
+        #expect(found.missing[110..<200].allSatisfy { $0 == 1 })
+        #expect(found.missing[210..<250].allSatisfy { $0 == 0 })
+        #expect(found.missing[260..<300].allSatisfy { $0 == 1 })
+        let filled = found.missing.indices.map {
+            found.stems.channels[0][$0] + found.missing[$0] * track.channels[0][$0]
+        }
+        #expect(Comparison(actual: filled, expected: track.channels[0]).snrDecibels > 120)
+    }
+
+    /// Each window ends with the look-ahead of its block, and is normalised by what arrived before.
+    @Test func windowsAreNormalisedByWhatHasArrived() throws {
+        let track = NoiseTrack.buffer(samples: 400, rateHz: 100)
+        var passes = LivePasses(bag, plan)
+        passes.append(track)
+        for number in 0..<3 {
+            let mix = try passes.beginPass(on: backend).mixes[0].mix
+            let end = 50 * number + 50 + 10 + 30
+            var statistics = TrackStatistics()
+            statistics.add(track[0..<end])
+            let (mean, scale) = (statistics.mean, statistics.standardDeviation + 1e-8)
+            #expect(mix.shape == [2, 150])
+            for sample in 0..<150 {
+                let position = end - 150 + sample
+                let expected =
+                    position < 0 ? 0 : (track.channels[1][position] - mean) / scale
+                #expect(mix.pointer[150 + sample] == expected)
+            }
+        }
+    }
+
+    @Test func theDelayIsTheLookaheadTheFadeAndTwoHops() {
+        #expect(plan.delaySamples == 30 + 10 + 2 * 50)
+    }
+
+    @Test(
+        arguments: [
+            (-0.1, 0.5, nil), (0, 0, nil), (0, 0.04, nil), (1.5, 0.5, nil), (0.5, 0.5, 1),
+            (0.5, 0.5, 2.1), (.nan, 0.5, nil), (0, .infinity, nil),
+        ] as [(Double, Double, Double?)])
+    func lengthsThatDoNotFitAreRefused(lookahead: Double, hop: Double, window: Double?) {
+        #expect(throws: SeparationError.self) {
+            try LivePlan(
+                LiveOptions(
+                    lookaheadSeconds: lookahead, hopSeconds: hop, windowSeconds: window),
+                for: bag)
+        }
+    }
+
+    @Test func gainsMoveWithoutAStep() {
+        let ones = [[Float]](repeating: [Float](repeating: 1, count: 100), count: 2)
+        let audio = PlanarAudio(channels: ones, sampleRateHz: 1_000)
+        let block = LiveBlock(
+            samples: StemBlock(stems: audio, mixture: audio),
+            missing: [Float](repeating: 0, count: 100))
+        var mixer = LiveMixer(channelCount: 1, sampleRateHz: 1_000)
+        #expect(mixer.mix(block, gains: [1, 0]).channels[0].allSatisfy { $0 == 1 })
+        let faded = mixer.mix(block, gains: [0, 0]).channels[0]
+        for (index, sample) in faded.enumerated() {
+            #expect(abs(sample - max(0, 1 - Float(index + 1) / 20)) < 1e-5)
+        }
+    }
+}
