@@ -87,6 +87,14 @@ package indirect enum ModelNetwork: Sendable {
         }
     }
 
+    /// See ``SeparationNetwork/withoutPadding()``.
+    func withoutPadding() -> ModelNetwork {
+        switch self {
+        case .demucs(let network): .demucs(network.withoutPadding())
+        case .roformer: self
+        }
+    }
+
     /// Memory that a forward pass takes besides the weights, in bytes: that of a pass which computes
     /// nothing.
     ///

@@ -298,8 +298,12 @@ public final class Separator: Sendable {
     /// What live passes with a look-ahead run on.
     var backend: Backend { workers[0].backend }
 
+    /// The networks for windows of live passes, which stay as short as they are.
     package func network(_ cancellation: CancellationToken) -> TrackPipeline.Network {
-        networks(cancellation)[0]
+        let networks = workers[0].networks.map { $0?.withoutPadding() }
+        return { [memory] member, mix in
+            try Self.run(networks[member], member, mix, memory, passes: 1, cancellation)
+        }
     }
 
     private func liveBag(_ stems: [String]) throws -> Bag {
@@ -313,13 +317,20 @@ public final class Separator: Sendable {
     private func networks(_ cancellation: CancellationToken) -> [TrackPipeline.Network] {
         workers.map { worker in
             { [memory, workers] member, mix in
-                guard let network = worker.networks[member] else {
-                    preconditionFailure("only members that are loaded run")
-                }
-                try memory.check(network, member, mix.shape, passes: workers.count)
-                return try network.forward(mix, observer: cancellation)
+                try Self.run(
+                    worker.networks[member], member, mix, memory, passes: workers.count,
+                    cancellation)
             }
         }
+    }
+
+    private static func run(
+        _ network: ModelNetwork?, _ member: Int, _ mix: Tensor, _ memory: MemoryCheck, passes: Int,
+        _ cancellation: CancellationToken
+    ) throws -> Tensor {
+        guard let network else { preconditionFailure("only members that are loaded run") }
+        try memory.check(network, member, mix.shape, passes: passes)
+        return try network.forward(mix, observer: cancellation)
     }
 }
 

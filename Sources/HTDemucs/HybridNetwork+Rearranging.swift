@@ -28,7 +28,7 @@ extension HybridNetwork {
     func extended(_ mix: Tensor) -> Tensor {
         let (channels, samples) = (mix.shape[0], mix.shape[1])
         let wanted = configuration.segmentSamples
-        guard configuration.arguments.useTrainSegment, samples < wanted else { return mix }
+        guard properties.padsToSegment, samples < wanted else { return mix }
         let result = backend.zeros(Shape(channels, wanted))
         backend.parallelFor(channels) { channel in
             (result.pointer + channel * wanted).update(

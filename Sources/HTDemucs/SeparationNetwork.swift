@@ -31,12 +31,15 @@ package protocol SeparationNetwork: Sendable {
 package struct NetworkProperties: Sendable {
     let configuration: Configuration
     fileprivate(set) var backend: Backend
+    /// Whether `use_train_segment` pads short mixes.
+    fileprivate(set) var padsToSegment: Bool
     fileprivate(set) var warnings: [String] = []
     fileprivate(set) var parameterCount = 0
 
     init(_ reader: StateDictReader) {
         configuration = reader.configuration
         backend = reader.backend
+        padsToSegment = configuration.arguments.useTrainSegment
     }
 }
 
@@ -59,6 +62,16 @@ extension SeparationNetwork {
     package func running(on backend: Backend) -> Self {
         var copy = self
         copy.properties.backend = backend
+        return copy
+    }
+}
+
+extension SeparationNetwork {
+    /// This network, with shared weights, for mixes that are shorter than a training segment and stay
+    /// so: less work, and not what the reference does.
+    package func withoutPadding() -> Self {
+        var copy = self
+        copy.properties.padsToSegment = false
         return copy
     }
 }

@@ -26,6 +26,10 @@ extension Option {
     static let soloStem = Option("stem", value: "name", help: "Play only this stem.")
     static let mute = Option(
         "mute", value: "name", help: "Play all stems but this one. Can be repeated.")
+    static let stemChannels = Option(
+        "channels", value: "names",
+        help: "Instead of a mix, write every stem on channels of its own, in this order: "
+            + "drums,bass,other,vocals.")
     static let wait = Option(
         "wait", help: "Wait for every block of stems, for files: nothing is missing.")
     static let printDelay = Option(
@@ -75,13 +79,13 @@ struct LiveCommand {
         overview: "Play a mix of the stems while the music arrives, a constant delay later.",
         topics: [
             "MODEL": [.name, .repo, .offline, .precision, .threads],
-            "STEMS": [.soloStem, .mute],
+            "STEMS": [.soloStem, .mute, .stemChannels],
             "DELAY": [.preset, .lookahead, .hop, .window, .wait, .printDelay],
             "SOUND": [.rawRate, .inputDevice, .outputDevice],
             "OUTPUT": Option.common,
         ],
         exclusive: [
-            [.soloStem, .mute], [.rawRate, .inputDevice], [.wait, .inputDevice],
+            [.soloStem, .mute, .stemChannels], [.rawRate, .inputDevice], [.wait, .inputDevice],
             [.rawRate, .outputDevice],
         ],
         examples: [
@@ -128,8 +132,10 @@ struct LiveCommand {
             let gains = try gains(separator.model.sources)
             let options =
                 arguments.has(.window) ? options : options.fitting(separator.model)
-            var input = try LiveInput(
+            let input = try LiveInput(
                 device: arguments.value(.inputDevice), rawRateHz: rawRateHz, separator.model)
+            let rows = try stemRows(separator.model)
+            let channelCount = rows?.count ?? separator.model.audioChannels
             let controls = LiveControls(separator.model.sources, gains)
             var mix = LiveMixer(
                 channelCount: separator.model.audioChannels,
@@ -142,8 +148,14 @@ struct LiveCommand {
                 filter = try LiveFilter(
                     separator, options, channelCount: input.channelCount,
                     sampleRateHz: input.sampleRateHz, isWaiting: arguments.has(.wait),
-                    rowCount: separator.model.audioChannels, cancellation: interruption
+                    rowCount: channelCount, cancellation: interruption
                 ) { block in
+                    if let rows {
+                        let stems = block.filledStems
+                        return PlanarAudio(
+                            channels: rows.map { stems.channels[$0] },
+                            sampleRateHz: stems.sampleRateHz)
+                    }
                     controls.show(block)
                     return mix.mix(block, gains: controls.gains)
                 }
@@ -157,10 +169,12 @@ struct LiveCommand {
             }
             let output = try LiveOutput(
                 device: arguments.value(.outputDevice), isRaw: rawRateHz != nil,
-                channelCount: separator.model.audioChannels, sampleRateHz: input.sampleRateHz)
+                channelCount: channelCount, sampleRateHz: input.sampleRateHz)
             let seconds = Double(filter.delaySamples) / Double(input.sampleRateHz)
             let isOver = CancellationToken(within: interruption)
-            display.begin(controls, delaySeconds: seconds, filter, ends: isOver)
+            if rows == nil {
+                display.begin(controls, delaySeconds: seconds, filter, ends: isOver)
+            }
             do {
                 while let block = try input.next(isOver) {
                     try output.write(try filter.process(block))
@@ -211,6 +225,21 @@ struct LiveCommand {
         let muted = arguments.values(.mute)
         let solo = arguments.value(.soloStem)
         return stems.map { stem in (solo ?? stem) == stem && !muted.contains(stem) ? 1 : 0 }
+    }
+
+    /// The rows of all stems in the order of `--channels`; nil without it.
+    private func stemRows(_ model: ModelInformation) throws(UsageError) -> [Int]? {
+        guard let names = arguments.value(.stemChannels)?.split(separator: ",").map(String.init)
+        else { return nil }
+        guard names.sorted() == model.sources.sorted() else {
+            throw .invalidValue(
+                .stemChannels, value: names.joined(separator: ","),
+                allowed: "all stems of the model, " + model.sources.joined(separator: ","))
+        }
+        return names.flatMap { name in
+            let first = (model.sources.firstIndex(of: name) ?? 0) * model.audioChannels
+            return Array(first..<first + model.audioChannels)
+        }
     }
 
     /// Measures whether the machine can hold the hop, before the sound starts.

@@ -8,14 +8,14 @@ import System
 /// Blocks of sound, as soon as they arrive.
 struct LiveInput {
     /// Samples of a block: short enough to add little to the delay.
-    static let blockSamples = 1024
+    static let blockSamples = 256
 
     private enum Source {
-        case stream(WAVStream)
+        case stream(SoundStream)
         case device(SoundDevice)
     }
 
-    private var source: Source
+    private let source: Source
     let channelCount: Int
     let sampleRateHz: Int
 
@@ -24,7 +24,6 @@ struct LiveInput {
     ///   - rawRateHz: rate of stereo samples without a header; nil for WAV.
     /// - Throws: `AudioError`, `SoundDeviceError`.
     init(device: String?, rawRateHz: Int?, _ model: ModelInformation) throws {
-        let name = "standard input"
         if let device {
             source = .device(
                 try SoundDevice(
@@ -33,24 +32,20 @@ struct LiveInput {
             (channelCount, sampleRateHz) = (model.audioChannels, model.sampleRateHz)
             return
         }
-        let stream =
-            try rawRateHz.map {
-                WAVStream(rawFrom: STDIN_FILENO, name: name, channelCount: 2, sampleRateHz: $0)
-            } ?? WAVStream(from: STDIN_FILENO, name: name)
+        let stream = try SoundStream(
+            from: STDIN_FILENO, name: "standard input", rawRateHz: rawRateHz)
         source = .stream(stream)
         (channelCount, sampleRateHz) = (stream.channelCount, stream.sampleRateHz)
     }
 
     /// The next samples; nil at the end, and after a cancellation.
-    mutating func next(_ cancellation: CancellationToken) throws -> PlanarAudio? {
+    func next(_ cancellation: CancellationToken) throws -> PlanarAudio? {
         switch source {
-        case .stream(var stream):
+        case .stream(let stream):
             // A source may be silent for hours; `read` alone would not see the cancellation.
             var state = pollfd(fd: STDIN_FILENO, events: Int16(POLLIN), revents: 0)
             while poll(&state, 1, 100) == 0 { if cancellation.isCancelled { return nil } }
-            let block = try stream.next(atMost: Self.blockSamples)
-            source = .stream(stream)
-            return block
+            return stream.next(Self.blockSamples)
         case .device(let device):
             return cancellation.isCancelled ? nil : try device.read(Self.blockSamples)
         }

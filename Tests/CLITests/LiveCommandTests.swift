@@ -47,6 +47,10 @@ struct LiveCommandTests {
         let both = try samples(run("--wait"))
         #expect(both == zip(drums, rest).map { $0 + $1 })
         #expect(try samples(run("--wait", "--mute", "rest")) == drums)
+        let all = try samples(run("--wait", "--channels", "rest,drums"))
+        let frames = stride(from: 0, to: all.count, by: 4)
+        #expect(frames.flatMap { all[$0..<$0 + 2] } == rest)
+        #expect(frames.flatMap { all[$0 + 2..<$0 + 4] } == drums)
         let none = try samples(run("--wait", "--mute", "rest", "--mute", "drums"))
         #expect(none.allSatisfy { $0 == 0 })
     }
@@ -70,6 +74,7 @@ struct LiveCommandTests {
                 "The value 'choir' is invalid for '--stem <name>': expected one of"
             ),
             (["--stem", "drums", "--mute", "bass"], "'--stem' can't be combined with '--mute'"),
+            (["--channels", "drums"], "expected all stems of the model, drums,rest"),
             (["--hop", "0"], "'--hop <s>'"),
             (["--window", "9"], "'--window <s>'"),
             (["--lookahead", "-1"], "'--lookahead <s>'"),
@@ -86,7 +91,7 @@ struct LiveCommandTests {
         }
         try folder.write(Data("ID3 is no header".utf8), "song.mp3")
         let run = try run("--wait", input: "song.mp3", exits: 1)
-        #expect(run.errors.contains("standard input: it doesn't begin with a WAV header. Convert"))
+        #expect(run.errors.contains("a stream must be WAV, AU or Ogg"))
     }
 
     @Test func keysChangeTheGains() {

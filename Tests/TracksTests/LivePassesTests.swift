@@ -54,6 +54,14 @@ struct LivePassesTests {
             result.stems.append(block.samples.stems)
             result.mixture.append(block.samples.mixture)
             result.missing += block.missing
+            // Two stems share what is missing.
+            for (index, row) in block.filledStems.channels.enumerated() {
+                let track = block.samples.mixture.channels[index % 2]
+                for (sample, missing) in block.missing.enumerated() {
+                    let stem = block.samples.stems.channels[index][sample]
+                    #expect(row[sample] == stem + missing * 0.5 * track[sample])
+                }
+            }
         }
         for start in stride(from: 0, to: track.sampleCount, by: blockSamples) {
             passes.append(track[start..<min(start + blockSamples, track.sampleCount)])

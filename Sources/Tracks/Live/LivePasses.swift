@@ -16,6 +16,20 @@ package struct LiveBlock: Sendable {
         self.samples = samples
         self.missing = missing
     }
+
+    /// The stems; where they are missing, each has its share of the track.
+    package var filledStems: PlanarAudio {
+        var stems = samples.stems
+        let channelCount = samples.mixture.channelCount
+        let share = Float(channelCount) / Float(stems.channelCount)
+        for sample in missing.indices where missing[sample] > 0 {
+            for row in stems.channels.indices {
+                stems.channels[row][sample] +=
+                    missing[sample] * share * samples.mixture.channels[row % channelCount][sample]
+            }
+        }
+        return stems
+    }
 }
 
 /// A run of the networks over a window.
