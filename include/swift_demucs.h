@@ -470,6 +470,10 @@ sd_status sd_write(const sd_audio *audio, const char *output, const char *settin
  *     "standard-deviation" (default: 0.1) of the mono mix at the model's rate. Stems come about one
  *     segment after their samples went in; nothing is written to the disk. With the numbers of the
  *     whole track, the samples are those of sd_separate too.
+ *     With "lookahead", "hop" or "window", in seconds, stems come much earlier and differ a little
+ *     (docs/live.md): the model hears the last "window" seconds (default: its segment) for each block
+ *     of "hop" seconds, which leaves once "lookahead" more seconds were heard. Both numbers may then
+ *     be left out, for those of what has arrived.
  */
 typedef struct sd_stream sd_stream;
 

@@ -23,7 +23,7 @@ package final class LiveFilter: @unchecked Sendable {
 
     /// Samples by which the result is later than its input.
     package let delaySamples: Int
-    private let rowCount: Int
+    package let rowCount: Int
     private let sampleRateHz: Int
     private let isWaiting: Bool
     private let mix: Mix

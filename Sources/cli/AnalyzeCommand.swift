@@ -60,7 +60,9 @@ struct AnalyzeCommand {
                 }
                 return .trackFailed
             }
-            let separator = try separator(cancellation)
+            let separator = try Separator(
+                arguments, threads: threads, precision, console: console,
+                cancellation: cancellation)
             for track in found.tracks {
                 do {
                     display.begin(label: track.path)
@@ -89,16 +91,6 @@ struct AnalyzeCommand {
             }
             return failures == 0 ? .done : .trackFailed
         }
-    }
-
-    private func separator(_ cancellation: CancellationToken) throws -> Separator {
-        let files = try arguments.modelStore().model(
-            named: arguments.value(.name), console: console, cancellation: cancellation)
-        let model = try OpenedModel(files)
-        model.warnings.forEach(console.warning)
-        return try Separator(
-            model, threads: threads,
-            precision: precision.precision(isQuantized: model.isQuantized))
     }
 
     private static func json(_ path: String, _ analysis: MusicAnalysis) -> String {

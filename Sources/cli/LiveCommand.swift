@@ -118,7 +118,7 @@ struct LiveCommand {
 
     private func run() -> ExitCode {
         let display = LiveDisplay(console)
-        let interruption = Interruption.cancellation(onResize: {}, onCancel: display.restore)
+        let interruption = Interruption.cancellation(onCancel: display.restore)
         return console.reporting {
             defer { display.restore() }
             if arguments.value(.outputDevice) == nil, !arguments.has(.printDelay),
@@ -128,37 +128,18 @@ struct LiveCommand {
                     "Standard output is a terminal; redirect it, or play the sound with "
                         + "'\(Option.outputDevice.usage)'")
             }
-            let separator = try separator(interruption)
-            let gains = try gains(separator.model.sources)
+            let separator = try Separator(
+                arguments, threads: threads, precision, console: console,
+                cancellation: interruption)
             let options =
                 arguments.has(.window) ? options : options.fitting(separator.model)
+            let controls = LiveControls(
+                separator.model.sources, try gains(separator.model.sources))
             let input = try LiveInput(
                 device: arguments.value(.inputDevice), rawRateHz: rawRateHz, separator.model)
-            let rows = try stemRows(separator.model)
-            let channelCount = rows?.count ?? separator.model.audioChannels
-            let controls = LiveControls(separator.model.sources, gains)
-            var mix = LiveMixer(
-                channelCount: separator.model.audioChannels,
-                sampleRateHz: separator.model.sampleRateHz)
             let filter: LiveFilter
             do {
-                if !arguments.has(.wait), !arguments.has(.printDelay) {
-                    try checkSpeed(separator, options, interruption)
-                }
-                filter = try LiveFilter(
-                    separator, options, channelCount: input.channelCount,
-                    sampleRateHz: input.sampleRateHz, isWaiting: arguments.has(.wait),
-                    rowCount: channelCount, cancellation: interruption
-                ) { block in
-                    if let rows {
-                        let stems = block.filledStems
-                        return PlanarAudio(
-                            channels: rows.map { stems.channels[$0] },
-                            sampleRateHz: stems.sampleRateHz)
-                    }
-                    controls.show(block)
-                    return mix.mix(block, gains: controls.gains)
-                }
+                filter = try self.filter(separator, options, input, controls, interruption)
             } catch let error as SeparationError {
                 throw UsageError(error, arguments) ?? error
             }
@@ -167,31 +148,65 @@ struct LiveCommand {
                 console.result("\(filter.delaySamples)")
                 return .done
             }
-            let output = try LiveOutput(
-                device: arguments.value(.outputDevice), isRaw: rawRateHz != nil,
-                channelCount: channelCount, sampleRateHz: input.sampleRateHz)
-            let seconds = Double(filter.delaySamples) / Double(input.sampleRateHz)
             let isOver = CancellationToken(within: interruption)
-            if rows == nil {
-                display.begin(controls, delaySeconds: seconds, filter, ends: isOver)
+            if !arguments.has(.stemChannels) {
+                display.begin(
+                    controls,
+                    delaySeconds: Double(filter.delaySamples) / Double(input.sampleRateHz), filter,
+                    ends: isOver)
             }
-            do {
-                while let block = try input.next(isOver) {
-                    try output.write(try filter.process(block))
-                }
-                if !isOver.isCancelled { try output.write(try filter.finish()) }
-                output.finish()
-            } catch AudioError.readerGone {
-                // Who listens has heard enough.
-            }
+            try play(input, filter, isOver)
             display.restore()
-            return report(filter, input.sampleRateHz, wasInterrupted: interruption.isCancelled)
+            report(filter)
+            return interruption.isCancelled ? .interrupted : .done
         }
     }
 
-    private func report(
-        _ filter: LiveFilter, _ rateHz: Int, wasInterrupted: Bool
-    ) -> ExitCode {
+    /// The filter from the input to the mix, or to the stems of `--channels`.
+    private func filter(
+        _ separator: Separator, _ options: LiveOptions, _ input: LiveInput,
+        _ controls: LiveControls, _ cancellation: CancellationToken
+    ) throws -> LiveFilter {
+        let model = separator.model
+        let rows = try stemRows(model)
+        if !arguments.has(.wait), !arguments.has(.printDelay) {
+            try checkSpeed(separator, options, cancellation)
+        }
+        var mixer = LiveMixer(
+            channelCount: model.audioChannels, sampleRateHz: model.sampleRateHz)
+        return try LiveFilter(
+            separator, options, channelCount: input.channelCount,
+            sampleRateHz: input.sampleRateHz, isWaiting: arguments.has(.wait),
+            rowCount: rows?.count ?? model.audioChannels, cancellation: cancellation
+        ) { block in
+            if let rows {
+                let stems = block.filledStems
+                return PlanarAudio(
+                    channels: rows.map { stems.channels[$0] }, sampleRateHz: stems.sampleRateHz)
+            }
+            controls.show(block)
+            return mixer.mix(block, gains: controls.gains)
+        }
+    }
+
+    private func play(
+        _ input: LiveInput, _ filter: LiveFilter, _ isOver: CancellationToken
+    ) throws {
+        let output = try LiveOutput(
+            device: arguments.value(.outputDevice), isRaw: rawRateHz != nil,
+            channelCount: filter.rowCount, sampleRateHz: input.sampleRateHz)
+        do {
+            while let block = try input.next(isOver) {
+                try output.write(try filter.process(block))
+            }
+            if !isOver.isCancelled { try output.write(try filter.finish()) }
+            output.finish()
+        } catch AudioError.readerGone {
+            // Who listens has heard enough.
+        }
+    }
+
+    private func report(_ filter: LiveFilter) {
         if filter.invalidSamples > 0 {
             console.warning(
                 "\(filter.invalidSamples) samples were not finite and became silence")
@@ -201,17 +216,6 @@ struct LiveCommand {
                 "\(filter.missedPasses) of \(filter.passCount) blocks came too late; the input was "
                     + "played in their place")
         }
-        return wasInterrupted ? .interrupted : .done
-    }
-
-    private func separator(_ cancellation: CancellationToken) throws -> Separator {
-        let files = try arguments.modelStore().model(
-            named: arguments.value(.name), console: console, cancellation: cancellation)
-        let model = try OpenedModel(files)
-        model.warnings.forEach(console.warning)
-        return try Separator(
-            model, threads: threads,
-            precision: precision.precision(isQuantized: model.isQuantized))
     }
 
     /// The gain of each stem at the start.

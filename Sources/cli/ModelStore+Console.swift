@@ -58,6 +58,24 @@ extension SeparationModel {
     }
 }
 
+extension Separator {
+    /// Loads the model of `--name`.
+    ///
+    /// - Throws: the errors of finding, fetching and loading it.
+    convenience init(
+        _ arguments: ParsedArguments, threads: Int, _ precision: PrecisionChoice,
+        console: Console, cancellation: CancellationToken
+    ) throws {
+        let model = try OpenedModel(
+            arguments.modelStore().model(
+                named: arguments.value(.name), console: console, cancellation: cancellation))
+        model.warnings.forEach(console.warning)
+        try self.init(
+            model, threads: threads,
+            precision: precision.precision(isQuantized: model.isQuantized))
+    }
+}
+
 struct DownloadDisplay {
     private let console: Console
     private let isBarShown: Bool

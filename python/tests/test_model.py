@@ -253,6 +253,22 @@ def test_streams_give_the_samples_of_separate(model: Model, music: Any) -> None:
         assert np.array_equal(whole, golden[name])
 
 
+def test_a_look_ahead_gives_the_same_stems_for_blocks_of_any_size(model: Model, music: Any) -> None:
+    settings = {"live": True, "lookahead": 0.1, "hop": 0.2, "window": 1.0}
+
+    def stems(size: int) -> Any:
+        blocks = (music[:, start : start + size] for start in range(0, music.shape[1], size))
+        found = [block["drums"] for block in model.stream(blocks, **settings)]
+        return np.concatenate(found, axis=1)
+
+    whole = stems(music.shape[1])
+    assert whole.shape == music.shape and np.isfinite(whole).all() and whole.any()
+    assert np.array_equal(whole, stems(777))
+    for name, value in ("hop", 0), ("window", 0.1), ("lookahead", 9):
+        with pytest.raises(swift_demucs.ArgumentError, match=name):
+            list(model.stream([music], **{**settings, name: value}))
+
+
 def test_live_streams_give_stems_before_the_end(model: Model, music: Any) -> None:
     mono = music.mean(0)
     statistics = {"mean": mono.mean(), "standard_deviation": mono.std(ddof=1)}
