@@ -26,8 +26,8 @@ import swift_demucs
 # Look-ahead, hop and window in seconds; 0 is the window that the model was trained on.
 LOOKAHEADS = [(look, 0.5, 0) for look in (0, 0.5, 1, 2, 3, 4)]
 WINDOWS = [(0.25, 0.25, window) for window in (1, 1.5, 2, 3)]
-HOPS = [(0.5, 0.5, 2), (0, 0.25, 2), (0.1, 0.1, 2), (0, 0.1, 2), (0.05, 0.1, 1.5), (0, 0.1, 1), (0, 0.05, 1)]
-# A preset is the shortest delay that loses at most so many dB and leaves half of the hop.
+HOPS = [(0.5, 0.5, 2), (0, 0.25, 2), (0.1, 0.1, 2), (0, 0.1, 2), (0.05, 0.1, 1.5), (0.1, 0.1, 1), (0, 0.1, 1), (0, 0.05, 1), (0, 0.05, 0.5)]
+# A preset is the shortest delay that loses at most so many dB and leaves two thirds of the hop.
 RULES = {"best": 0.3, "balanced": 0.5, "fast": 1.0}
 
 
@@ -121,7 +121,7 @@ def main() -> None:
             flush=True,
         )
     for name, loss in RULES.items():
-        allowed = [point for point in points if reference - point.sdr <= loss and point.seconds < 0.5 * point.hop]
+        allowed = [point for point in points if reference - point.sdr <= loss and point.seconds <= point.hop / 3]
         chosen = min(allowed, key=lambda point: (point.delay, point.seconds), default=None)
         print(f"\n{name}, within {loss} dB: {chosen}")
     if options.out:
