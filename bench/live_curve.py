@@ -26,9 +26,9 @@ import swift_demucs
 # Look-ahead, hop and window in seconds; 0 is the window that the model was trained on.
 LOOKAHEADS = [(look, 0.5, 0) for look in (0, 0.5, 1, 2, 3, 4)]
 WINDOWS = [(0.25, 0.25, window) for window in (1, 1.5, 2, 3)]
-HOPS = [(0.5, 0.5, 2), (0, 0.25, 2), (0.1, 0.1, 2), (0, 0.1, 2), (0.05, 0.1, 1.5), (0.1, 0.1, 1), (0, 0.1, 1), (0, 0.05, 1), (0, 0.05, 0.5)]
-# A preset is the shortest delay that loses at most so many dB and leaves two thirds of the hop.
-RULES = {"best": 0.3, "balanced": 0.5, "fast": 1.0}
+HOPS = [(0.5, 0.5, 2), (0, 0.25, 2), (0.1, 0.1, 2), (0, 0.1, 2), (0.05, 0.1, 1.5), (0.1, 0.1, 1), (0, 0.1, 1), (0.05, 0.05, 1), (0, 0.05, 1), (0, 0.05, 0.5)]
+# A preset loses at most so many dB, takes at most this share of its hop, and has the shortest delay or the best SDR.
+RULES = {"fast": (1.0, 0.5, "delay"), "balanced": (0.5, 0.25, "delay"), "best": (0.3, 0.1, "sdr")}
 
 
 @dataclass
@@ -120,9 +120,9 @@ def main() -> None:
             f"| {snr:.1f} | {seconds:.3f} |",
             flush=True,
         )
-    for name, loss in RULES.items():
-        allowed = [point for point in points if reference - point.sdr <= loss and point.seconds <= point.hop / 3]
-        chosen = min(allowed, key=lambda point: (point.delay, point.seconds), default=None)
+    for name, (loss, share, aim) in RULES.items():
+        allowed = [p for p in points if reference - p.sdr <= loss and p.seconds <= share * p.hop]
+        chosen = min(allowed, key=lambda p: p.delay if aim == "delay" else -p.sdr, default=None)
         print(f"\n{name}, within {loss} dB: {chosen}")
     if options.out:
         draw(points, reference, options.out)
@@ -141,7 +141,7 @@ def draw(points: list[Point], reference: float, path: Path) -> None:
         chosen = sorted((point.delay, point.sdr) for point in points if point.window == window)
         axes.plot(*zip(*chosen, strict=True), "o", label=f"window of {window:g} s")
     axes.axhline(reference, color="grey", linestyle="--", label="offline")
-    axes.set(xlabel="delay (s)", ylabel="SDR, mean of all stems (dB)", xlim=(0, None))
+    axes.set(xlabel="delay (s)", ylabel="SDR, mean of all stems (dB)", xlim=(0, None), ylim=(None, reference + 0.1))
     axes.legend()
     figure.tight_layout()
     figure.savefig(path, metadata={"Date": None})
