@@ -1,6 +1,6 @@
 """Measures how the quality of live separation falls with its delay, and what each point costs.
 
-    python bench/live_curve.py songs/*/ -o docs/images/live.svg
+    python bench/live_curve.py songs/*/ -o docs/images/live.png
     python bench/live_curve.py songs/*/ --model htdemucs.safetensors --against-offline
 
 Each folder holds `mixture.wav` and true stems, `drums.wav` and so on, as `training/evaluate.py --write`
@@ -132,8 +132,7 @@ def draw(points: list[Point], reference: float, path: Path) -> None:
     """SDR against the delay, a colour for each window."""
     import matplotlib
 
-    matplotlib.use("svg")
-    matplotlib.rcParams["svg.hashsalt"] = "live"
+    matplotlib.use("agg")
     from matplotlib import pyplot
 
     figure, axes = pyplot.subplots(figsize=(7, 4))
@@ -144,7 +143,7 @@ def draw(points: list[Point], reference: float, path: Path) -> None:
     axes.set(xlabel="delay (s)", ylabel="SDR, mean of all stems (dB)", xlim=(0, None), ylim=(None, reference + 0.1))
     axes.legend()
     figure.tight_layout()
-    figure.savefig(path, metadata={"Date": None})
+    figure.savefig(path, dpi=120)
 
 
 if __name__ == "__main__":

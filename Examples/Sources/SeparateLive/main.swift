@@ -1,4 +1,4 @@
-// Stems while the music plays: pieces go in, blocks of stems come out about one segment later.
+// Stems while the music plays: pieces go in, blocks of stems come out soon after.
 //
 //     swift run -c release SeparateLive ../Models/demo.safetensors
 
@@ -23,10 +23,8 @@ let pieces = AsyncStream<PlanarAudio> { continuation in
 }
 
 let separator = try await Separator.load(ModelFiles(checkpoint: checkpoint))
-// Typical of pop music.
-let normalization = Normalization(mean: 0, standardDeviation: 0.15)
 var seconds = 0.0
-for try await block in separator.stems(of: pieces, normalization: normalization) {
+for try await block in separator.stems(of: pieces, live: .balanced) {
     seconds += block[0].audio.durationSeconds
     print("\(seconds) s: \(block.map(\.name).joined(separator: ", "))")
 }
