@@ -18,7 +18,8 @@ package final class LiveFilter: @unchecked Sendable {
     /// Makes the rows of the result from stems, at the networks' rate.
     package typealias Mix = (LiveBlock) -> PlanarAudio
 
-    /// Samples of a block to wait for less than they last, so that a clock that drifts is followed.
+    /// Share of a block's length by which the next one is due later. A little less than all of it
+    /// follows a source whose clock is fast.
     private static let pace = 0.999
 
     /// Samples by which the result is later than its input.
@@ -49,8 +50,6 @@ package final class LiveFilter: @unchecked Sendable {
     private var failure: (any Error)?
     private var isStopped = false
     private var isRunning = true
-    /// Seconds of the last pass; 0 before its end.
-    private var lastPassSeconds = 0.0
     /// Whether the pass that runs was given up.
     private let isGivenUp = Atomic(false)
 
@@ -105,9 +104,6 @@ package final class LiveFilter: @unchecked Sendable {
 
     /// Number of passes whose stems were added or given up.
     package var passCount: Int { condition.withLock { passes.settledPasses } }
-
-    /// Seconds that the last pass took; 0 before the first one has ended.
-    package var passSeconds: Double { condition.withLock { lastPassSeconds } }
 
     /// Takes the next samples, and gives as many of the result.
     ///
@@ -221,13 +217,10 @@ package final class LiveFilter: @unchecked Sendable {
 
     private func serve(_ backend: Backend, _ network: TrackPipeline.Network) {
         while let pass = nextPass(on: backend) {
-            let begun = secondsOfClock()
             let result = Result { try pass.mixes.map { try network($0.member, $0.mix) } }
             condition.withLock {
                 switch result {
-                case .success(let outputs):
-                    lastPassSeconds = secondsOfClock() - begun
-                    passes.add(pass, outputs)
+                case .success(let outputs): passes.add(pass, outputs)
                 case .failure(let error):
                     let isExpected = isGivenUp.load(ordering: .relaxed) && !cancellation.isCancelled
                     if !(isExpected && error is CancellationError) { failure = error }

@@ -50,7 +50,7 @@ package final class LiveControls: Sendable {
     package func press(_ key: Character) -> Bool {
         state.withLock { state in
             switch key {
-            case "q", "\u{3}": return false
+            case "q": return false
             case "0": state.gains = state.gains.map { _ in 1 }
             case "s":
                 let chosen = state.chosen
@@ -111,12 +111,20 @@ final class LiveDisplay: Sendable {
         guard console.isTerminal, !console.isQuiet else { return }
         // Standard input is the sound.
         let terminal = open("/dev/tty", O_RDONLY | O_NONBLOCK | O_CLOEXEC)
-        state.withLock { state in
-            guard terminal >= 0, tcgetattr(terminal, &state.former) == 0 else { return }
+        let isOpen = state.withLock { state in
+            // The system stops a job in the background that touches the terminal.
+            guard terminal >= 0, tcgetpgrp(terminal) == getpgrp(),
+                tcgetattr(terminal, &state.former) == 0
+            else { return false }
             state.terminal = terminal
             var keys = state.former
             keys.c_lflag &= ~tcflag_t(ICANON | ECHO)
             tcsetattr(terminal, TCSANOW, &keys)
+            return true
+        }
+        guard isOpen else {
+            if terminal >= 0 { close(terminal) }
+            return
         }
         console.status(
             "Keys: 1 to \(controls.stems.count) mute a stem, s plays the last one alone, + and - "
