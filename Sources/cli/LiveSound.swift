@@ -40,6 +40,7 @@ struct LiveInput {
 
     /// The next samples; nil at the end, and after a cancellation.
     func next(_ cancellation: CancellationToken) throws -> PlanarAudio? {
+        if cancellation.isCancelled { return nil }
         switch source {
         case .stream(let stream):
             // A source may be silent for hours; `read` alone would not see the cancellation.
@@ -47,7 +48,7 @@ struct LiveInput {
             while poll(&state, 1, 100) == 0 { if cancellation.isCancelled { return nil } }
             return stream.next(Self.blockSamples)
         case .device(let device):
-            return cancellation.isCancelled ? nil : try device.read(Self.blockSamples)
+            return try device.read(Self.blockSamples)
         }
     }
 }
