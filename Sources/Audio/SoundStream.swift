@@ -9,7 +9,6 @@ import System
 package final class SoundStream {
     package let channelCount: Int
     package let sampleRateHz: Int
-    private let name: String
     private let handle: OpaquePointer
 
     /// Reads the header.
@@ -32,7 +31,6 @@ package final class SoundStream {
                 reason: libraryReason(nil)
                     + "; a stream must be WAV, AU or Ogg, as 'ffmpeg -i song.mp3 -f wav -' makes")
         }
-        self.name = name
         self.handle = handle
         channelCount = Int(info.channels)
         sampleRateHz = Int(info.samplerate)

@@ -119,7 +119,7 @@ extension Separator {
     /// - Parameters:
     ///   - pieces: buffers of one rate and number of channels; all samples finite.
     ///   - normalization: the mean and the standard deviation of the track; `nil` measures them.
-    ///   - live: how long stems wait for what follows them; `nil` for whole segments.
+    ///   - live: the look-ahead, hop and window; `nil` for whole segments.
     ///   - options: how the track is cut into segments; nothing of it with `live`.
     /// - Throws: ``SeparationError``, `CancellationError`, the errors of `pieces`.
     public func stems<Pieces: AsyncSequence & Sendable>(

@@ -286,7 +286,7 @@ public final class Separator: Sendable {
     ///
     /// - Parameters:
     ///   - stems: names of the wanted stems, in the model's order; `nil` for all.
-    ///   - normalization: statistics of the whole track; `nil` for those of what has arrived.
+    ///   - normalization: statistics of the whole track; `nil` for running statistics.
     /// - Throws: `SeparationError.invalidOption`.
     package func livePasses(
         _ options: LiveOptions, stems: [String]? = nil, normalization: Normalization? = nil

@@ -67,23 +67,23 @@ struct LiveOutput {
                 playingOn: $0, channelCount: channelCount, sampleRateHz: sampleRateHz)
         }
         guard device == nil, !isRaw else { return }
-        try write(
-            WAVHeader(channelCount: channelCount, sampleRateHz: sampleRateHz, format: .float32)
-                .bytes(sampleCount: nil))
+        let header = WAVHeader(
+            channelCount: channelCount, sampleRateHz: sampleRateHz, format: .float32)
+        try header.bytes(sampleCount: nil).withUnsafeBytes(write)
     }
 
     func write(_ audio: PlanarAudio) throws {
         let samples = audio.interleaved
         if let device { return try device.write(samples, count: audio.sampleCount) }
-        try samples.withUnsafeBytes { try write(Array($0)) }
+        try samples.withUnsafeBytes(write)
     }
 
     /// Waits until everything was played.
     func finish() { device?.drain() }
 
-    private func write(_ bytes: [UInt8]) throws {
+    private func write(_ bytes: UnsafeRawBufferPointer) throws {
         do {
-            try bytes.withUnsafeBytes { try writeAll($0, to: STDOUT_FILENO) }
+            try writeAll(bytes, to: STDOUT_FILENO)
         } catch let error as SystemError {
             let path = "standard output"
             throw error.code == EPIPE

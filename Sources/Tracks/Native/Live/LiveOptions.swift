@@ -2,8 +2,7 @@
 
 /// How far a live separation hears past the stems that it gives, and how often its networks run.
 ///
-/// The networks run on the last ``windowSeconds`` of what has arrived, once for each
-/// ``hopSeconds``, and give the stems of a block that ends ``lookaheadSeconds`` before the newest
+/// The networks run on the newest ``windowSeconds`` of the track, once for each ``hopSeconds``, and give the stems of a block that ends ``lookaheadSeconds`` before the newest
 /// sample. A longer look-ahead gives better stems later; a shorter hop gives them earlier and costs
 /// more passes.
 public struct LiveOptions: Sendable, Equatable {

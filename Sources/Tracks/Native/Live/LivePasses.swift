@@ -41,7 +41,7 @@ package struct LivePass: @unchecked Sendable {
     package let mixes: [(member: Int, mix: Tensor)]
 }
 
-/// Cuts windows out of what has arrived, and puts the networks' outputs together.
+/// Cuts windows out of a live track, and puts the networks' outputs together.
 ///
 /// All decisions depend on positions in the track, so results do not depend on the blocks in which
 /// it arrives. Memory is that of a window and a delay. Used by one thread at a time.
@@ -65,8 +65,8 @@ package struct LivePasses {
     private var weights: [Float] = []
     private var takenSamples = 0
 
-    /// - Parameter normalization: statistics of the whole track; `nil` for those of what has arrived
-    ///   when a pass begins, whose limit is the whole track's.
+    /// - Parameter normalization: statistics of the whole track; `nil` for running statistics, whose
+    ///   limit is the whole track's.
     package init(_ bag: Bag, _ plan: LivePlan, normalization: Normalization? = nil) {
         self.plan = plan
         self.bag = bag
