@@ -84,7 +84,7 @@ struct LiveOutput {
     private func write(_ bytes: UnsafeRawBufferPointer) throws {
         do {
             try writeAll(bytes, to: STDOUT_FILENO)
-        } catch let error as SystemError {
+        } catch {
             let path = "standard output"
             throw error.code == EPIPE
                 ? AudioError.readerGone(path: path)
