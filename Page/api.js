@@ -44,7 +44,10 @@ export function addressOf({ job, kind, stem, format, strips = [], part }) {
 }
 
 export class ServiceBackend {
-  isLocal = false;
+  worksHere = false;
+  place = "service";
+  otherPlace = "web/?service";
+  words = { waiting: "Waiting to upload", adding: null, automatic: "As the service runs" };
   #token = sessionStorage.getItem(stored);
   #asking = null;
 
@@ -56,8 +59,8 @@ export class ServiceBackend {
     await this.#request("readyz");
   }
 
-  async example() {
-    return (await this.#request("demo_track.ogg")).blob();
+  async example(path) {
+    return (await this.#request(path)).blob();
   }
 
   list({ limit, after = null }) {
@@ -147,6 +150,10 @@ export class ServiceBackend {
     const type = reply.headers.get("Content-Type") ?? "";
     saveBlob(await new Response(reply.body.pipeThrough(counter), { headers: { "Content-Type": type } }).blob(), file.name);
     return true;
+  }
+
+  async convert(sound, format) {
+    return (await this.#request(`v1/convert/mix.${format}`, { method: "POST", body: sound })).blob();
   }
 
   follow(handlers) {

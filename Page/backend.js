@@ -2,11 +2,13 @@
 // but `linkTo` resolves with what it says, or throws `Problem`, `TypeError` without a connection, or `AbortError`. Jobs, models,
 // waveforms and analyses have the form that the service's description gives them (openapi.json).
 //
-// isLocal                                   whether songs are separated in this browser
+// worksHere                                 whether this device separates the songs, and has to stay awake
+// place, otherPlace                         the choice under "Separated" that it is, and the address of the page with the other one
+// words                                     of a song that waits to be added, of one that is added (null: as a share), of the automatic precision
 // models()                                  the engine and its models
 // checkReady()                              nothing, if songs can be separated now
 // addModel(file), removeModel(name)         nothing; only of a back end whose `models()` have `model_endings`, which says what it takes
-// example()                                 the example song, a Blob
+// example(path)                             the example song demo_track.ogg, or a true stem of it, demo_stems/drums.ogg: a Blob
 // list({ limit, after })                    jobs, newest first: `{ separations, next, last_event }`
 // job(id)                                   a job
 // add(file, options, { onProgress, signal }) the new job; `onProgress` gets the share sent, 0…1
@@ -20,6 +22,7 @@
 // linkTo(file)                              the address of a file of exports.js, or null if a plain link can't reach it
 // save(file, onProgress)                    whether the browser has the whole file; otherwise it goes on saving.
 //                                           `onProgress(received, total)` has a total of 0 if it is not known
+// convert(sound, format)                    a WAV file, a Blob, in another of a job's formats
 // follow({ begin, onOpen, onEvent, onLost }) tells of all jobs as long as the page is open. `begin` loads the present state and resolves
 //                                           with the last event that it includes; `onOpen` is called at each connection, before its
 //                                           first event; `onEvent` with type and data; `onLost` when a connection ends or fails, with

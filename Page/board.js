@@ -1,15 +1,19 @@
 // The drawn part of the mixer: ruler, loop edges, strips with their waveforms or spectrograms, and master,
-// all in one window of the song.
+// all in one window of the song. On a phone the strips are lines, below one waveform of the mix.
 
 import { colourOf } from "./colours.js";
 import { element } from "./dom.js";
 import { LoopHandles } from "./loop_handles.js";
 import { Master } from "./master.js";
 import { Pointer } from "./pointer.js";
+import { residualName } from "./presets.js";
 import { Ruler } from "./ruler.js";
-import { longestWindowSeconds, Spectrograms } from "./spectrograms.js";
 import { StripView } from "./strip.js";
+import { MixView } from "./wave.js";
 import { Waveforms } from "./waveforms.js";
+
+/** The spectrogram of a longer window would fetch too much sound for one image. */
+const longestWindowSeconds = 900;
 
 export class Board {
   isSpectrogram = false;
@@ -17,15 +21,18 @@ export class Board {
   #isDrawn = true;
   #isClosed = false;
   #hover = null;
+  /** The gain of each stem in what sounds. */
+  #gains = [];
 
   /**
    * `actions`: `seek(seconds)`, `mixChanged()`, `loopChanged()` once at the end of a drag, `timeShown(seconds)` in
    * each frame, `windowChanged()`, `saveStem(stem)`; `stemFile(stem)` is a stem as a file.
    */
-  constructor({ job, mix, loop, beats, timeline, player, actions }) {
-    Object.assign(this, { mix, loop, beats, timeline, player, actions });
+  constructor({ job, mix, loop, grid, timeline, player, actions }) {
+    Object.assign(this, { mix, loop, grid, timeline, player, actions });
     this.waveforms = new Waveforms(job, player, () => this.redraw(true));
-    this.stripViews = job.stems.map((stem, index) => new StripView({
+    // A residual comes last. It is heard by a preset and in the original, without a strip of its own.
+    this.stripViews = job.stems.filter(({ name }, index) => name !== residualName || index === 0).map((stem, index) => new StripView({
       name: stem.name,
       index,
       colour: colourOf(stem.name, index),
@@ -34,6 +41,7 @@ export class Board {
       onDownload: () => actions.saveStem(stem),
       file: () => actions.stemFile(stem),
     }));
+    this.mixView = new MixView("wave whole");
     this.master = new Master(mix.master, () => actions.mixChanged());
     this.ruler = new Ruler();
     this.handles = new LoopHandles({
@@ -48,7 +56,7 @@ export class Board {
       },
       moved: () => actions.loopChanged(),
     });
-    this.root = element("div", { className: "strips" }, this.ruler.root, ...this.stripViews.map((view) => view.root), this.master.root, this.handles.root);
+    this.root = element("div", { className: "strips" }, this.ruler.root, this.mixView.canvas, ...this.stripViews.map((view) => view.root), this.master.root, this.handles.root);
     this.root.style.setProperty("--count", this.stripViews.length);
     this.hint = element("p", { className: "note", hidden: true, textContent: "Zoom in to 15 minutes or less to see the spectrogram." });
     this.pointer = new Pointer(this.root, ".wave, .ruler", this.#gestures());
@@ -73,7 +81,9 @@ export class Board {
 
   /** Shows which stems sound. */
   showHeard(gains) {
-    gains.forEach(([gain], index) => this.stripViews[index].setHeard(gain > 0));
+    this.#gains = gains.map(([gain]) => gain);
+    this.stripViews.forEach((view, index) => view.setHeard(this.#gains[index] > 0));
+    this.mixView.invalidate();
     this.redraw();
   }
 
@@ -84,7 +94,7 @@ export class Board {
   }
 
   connectMeters(engine) {
-    engine.stemOutputs.forEach((node, index) => this.stripViews[index].meter.connect(node));
+    this.stripViews.forEach((view, index) => view.meter.connect(engine.stemOutputs[index]));
     this.master.meter.connect(engine.output);
   }
 
@@ -105,7 +115,7 @@ export class Board {
     this.isSpectrogram = !this.isSpectrogram;
     this.actions.windowChanged();
     if (this.isSpectrogram && !this.spectrograms) {
-      const pieces = await this.player.pieces();
+      const [pieces, { Spectrograms }] = await Promise.all([this.player.pieces(), import("./spectrograms.js")]);
       if (this.#isClosed) return;
       this.spectrograms = new Spectrograms(pieces, this.stripViews.map((view) => view.colour), (stem) => {
         this.stripViews[stem].invalidate();
@@ -117,10 +127,14 @@ export class Board {
 
   /** Draws in the next animation frame; `isStale` also redraws the waveforms. */
   redraw(isStale = false) {
-    if (isStale) this.stripViews.forEach((view) => view.invalidate());
+    if (isStale) this.#invalidate();
     if (!this.#isDrawn) return;
     this.#isDrawn = false;
     requestAnimationFrame(() => this.#frame());
+  }
+
+  #invalidate() {
+    for (const view of [this.mixView, ...this.stripViews]) view.invalidate();
   }
 
   #frame() {
@@ -129,14 +143,17 @@ export class Board {
     const { timeline, player } = this;
     const loop = this.loop.edges;
     const { time, isPlaying } = player;
-    if (isPlaying && timeline.follow(time)) this.stripViews.forEach((view) => view.invalidate());
+    if (isPlaying && timeline.follow(time)) this.#invalidate();
     const isSpectrogram = this.isSpectrogram && timeline.span <= longestWindowSeconds;
     this.hint.hidden = !this.isSpectrogram || isSpectrogram;
-    this.waveforms.load(this.stripViews[0].canvas.clientWidth * (window.devicePixelRatio || 1) || 1000, timeline);
+    this.waveforms.load(this.ruler.canvas.clientWidth * (window.devicePixelRatio || 1) || 1000, timeline);
     const ink = getComputedStyle(this.root).color;
     const scene = { timeline, position: time, hover: this.#hover, loop, ink, scale: this.waveforms.scale ?? 1, spectrograms: isSpectrogram ? this.spectrograms : null };
-    this.stripViews.forEach((view, index) => view.draw({ ...scene, index, wave: this.waveforms.of(index, timeline) }));
-    this.ruler.draw({ ...scene, beats: this.beats, loopStart: this.loop.begun });
+    const waves = this.mix.names.map((_, index) => this.waveforms.of(index, timeline));
+    this.stripViews.forEach((view, index) => view.draw({ ...scene, index, wave: waves[index] }));
+    // A mix is louder than its loudest stem, by about 3 dB.
+    this.mixView.draw({ ...scene, waves, gains: this.#gains, scale: scene.scale * Math.SQRT2, spectrograms: null });
+    this.ruler.draw({ ...scene, grid: this.grid, loopStart: this.loop.begun });
     this.handles.place(timeline, loop);
     this.actions.timeShown(time);
     if (this.#showLevels() || isPlaying) this.redraw();
@@ -167,6 +184,7 @@ export class Board {
       },
       // The sound changes once, when the pointer is released.
       selected: () => actions.loopChanged(),
+      isZoomed: () => timeline.isZoomed,
       zoom: (factor, anchor) => this.zoom(factor, anchor),
       scroll: (share) => {
         timeline.scroll(share * timeline.span);

@@ -53,6 +53,17 @@ export function announce(sentence) {
   document.getElementById("announcer").textContent = sentence;
 }
 
+const shownMilliseconds = 8000;
+let shown = null;
+
+/** Shows and announces a sentence for a while; an empty one takes it away. */
+export function say(sentence) {
+  setText(document.getElementById("said"), sentence);
+  if (sentence) announce(sentence);
+  clearTimeout(shown);
+  shown = setTimeout(() => setText(document.getElementById("said"), ""), shownMilliseconds);
+}
+
 /** Lets the browser save what is at an address. */
 export function saveLink(href, name) {
   element("a", { download: name, href }).click();

@@ -1,9 +1,9 @@
 // The menu of a finished song's files: the mix, single stems, all stems, in any format, whole or as the loop.
 
-import { backend } from "./backend.js";
 import { colourOf } from "./colours.js";
 import { announce, element, icon, setText } from "./dom.js";
 import { bytes } from "./format.js";
+import { failureWords } from "./words.js";
 
 export class DownloadMenu {
   #status = element("p", { className: "facts" });
@@ -18,22 +18,27 @@ export class DownloadMenu {
     const format = element("select", { "aria-label": "Format of the stems", onchange: () => { exports.format = format.value; } },
       ...exports.formats.map((name) => element("option", { value: name, textContent: upper(name) })));
     format.value = exports.format;
-    this.loop = check("Loop only", (isOn) => { exports.isLoopOnly = isOn; });
+    // What is heard is saved, unless one of these is unticked.
+    this.loop = check("Loop only", (isOn) => { exports.isWhole = !isOn; }, true);
+    this.tuning = check("", (isOn) => { exports.isUntuned = !isOn; }, true);
+    this.clicks = check("", (isOn) => { exports.isWithoutClicks = !isOn; }, true);
     this.tags = check("Tempo and key in the names", (isOn) => { exports.isTagged = isOn; });
     const stems = job.stems.map((stem, index) => {
       const chip = element("span", { className: "chip" });
       chip.style.setProperty("--stem", colourOf(stem.name, index));
       return entry(() => this.save(exports.stem(stem)), chip, stem.name, bytes(stem.bytes));
     });
+    this.zip = entry(() => this.save(exports.zip()), icon("zip"), "All stems", "zip");
     this.root = element("details", { className: "menu", ontoggle: () => this.#open() },
       element("summary", { className: "plain" }, icon("save"), element("span", { textContent: "Download" })),
-      element("div", { className: "sheet" },
+      // A press on its words leaves the focus in it, and so the sheet open.
+      element("div", { className: "sheet", tabIndex: -1 },
         element("h2", { textContent: "The mix as you hear it" }),
         element("div", { className: "choices" }, ...mixes),
         element("div", { className: "sheet-head" }, element("h2", { textContent: "Stems" }), exports.formats.length > 1 ? format : null),
         ...stems,
-        entry(() => this.save(exports.zip()), icon("zip"), "All stems", "zip"),
-        this.loop, this.tags, this.#bar, this.#status));
+        this.zip,
+        this.loop, this.tuning, this.clicks, this.tags, this.#bar, this.#status));
     this.root.addEventListener("keydown", (event) => {
       if (event.key !== "Escape" || !this.root.open) return;
       this.root.open = false;
@@ -48,19 +53,25 @@ export class DownloadMenu {
   async save(file) {
     this.#say(`Preparing ${file.name}`, 0);
     try {
-      const isSaved = await backend.save(file, (received, total) => this.#say(`Saving ${file.name}, ${bytes(received)}${total ? ` of ${bytes(total)}` : ""}`, total ? received / total : 0));
+      const isSaved = await this.exports.save(file, (received, total) => this.#say(`Saving ${file.name}, ${bytes(received)}${total ? ` of ${bytes(total)}` : ""}`, total ? received / total : 0));
       this.#say(isSaved ? `${file.name} is saved` : `The browser saves ${file.name}`, 1);
       announce(this.#status.textContent);
     } catch (error) {
-      this.#say(error.message, 1);
-      announce(error.message);
+      this.#say(failureWords(error), 1);
+      announce(failureWords(error));
     }
   }
 
   /** Offers what can be chosen now. */
   #open() {
-    this.loop.hidden = this.exports.song.loop() === null;
-    this.tags.hidden = this.exports.music === null;
+    const { exports } = this;
+    this.loop.hidden = exports.song.loop.edges === null;
+    this.tuning.hidden = exports.tuningWords === null;
+    setText(this.tuning.lastChild, `At ${exports.tuningWords} semitones`);
+    this.clicks.hidden = exports.clickWords === null;
+    setText(this.clicks.lastChild, `The mix with ${exports.clickWords}`);
+    this.tags.hidden = exports.music === null;
+    setText(this.zip.lastChild, exports.tuningWords ? "zip, own speed" : "zip");
   }
 
   #say(sentence, fraction) {
@@ -70,8 +81,8 @@ export class DownloadMenu {
   }
 }
 
-function check(words, onChange) {
-  const box = element("input", { type: "checkbox", onchange: () => onChange(box.checked) });
+function check(words, onChange, checked = false) {
+  const box = element("input", { type: "checkbox", checked, onchange: () => onChange(box.checked) });
   return element("label", { className: "check" }, box, element("span", { textContent: words }));
 }
 

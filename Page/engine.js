@@ -24,6 +24,8 @@ export class Engine {
   #tuning = plainTuning;
   #wasWaiting = false;
   #lastPosition = 0;
+  /** Seconds that the browser doesn't know of, as of a Bluetooth loudspeaker. */
+  extraLatency = 0;
   /** Called when a turn of the loop has ended. */
   onTurn = () => {};
 
@@ -59,9 +61,23 @@ export class Engine {
     return this.#pieces.frames;
   }
 
-  /** The song's frame that is playing now. */
+  /** The song's frame that is heard now: what is sent to the output arrives after `latency` seconds. */
   get position() {
-    return this.#run ? this.#run.positionAt(this.#nowFrame()) : this.#restFrame;
+    return this.#positionAt(this.#heardFrame());
+  }
+
+  /** From the clock of the context to the ear. */
+  get latency() {
+    return (this.#context.outputLatency || 0) + this.extraLatency;
+  }
+
+  /** The frame that is sent to the output now. */
+  get #sent() {
+    return this.#positionAt(this.#nowFrame());
+  }
+
+  #positionAt(now) {
+    return this.#run ? this.#run.positionAt(now) : this.#restFrame;
   }
 
   /** True while playing waits for sound to arrive. */
@@ -88,7 +104,7 @@ export class Engine {
   }
 
   set loop(loop) {
-    const position = this.position;
+    const position = this.#sent;
     this.#loop = loop && { start: Math.max(0, Math.round(loop.start)), end: Math.min(this.frames, Math.round(loop.end)) };
     // Sound ahead was scheduled with the old loop.
     if (this.isPlaying) this.play(position);
@@ -107,8 +123,8 @@ export class Engine {
     }
   }
 
-  /** Plays from a frame, after a bar of clicks of so many seconds. Resolves when the sound is scheduled. */
-  async play(from = this.position, countInSeconds = 0) {
+  /** Plays from a frame, counted in if the grid counts. Resolves when the sound is scheduled. */
+  async play(from = this.#sent, isCounted = false) {
     const request = (this.#request += 1);
     let frame = Math.max(0, Math.min(this.frames, Math.round(from)));
     if (frame >= this.frames) frame = this.#loop?.start ?? 0;
@@ -119,11 +135,13 @@ export class Engine {
     try {
       // Loaded when it is needed: most songs are played as they are.
       const Run = isPlain(this.#tuning) ? PieceRun : (await import("./stretch_run.js")).StretchRun;
-      const run = await Run.open({ context: this.#context, pieces: this.#pieces, names: this.#names, frame, loop: this.#loop, tuning: this.#tuning });
+      const { grid } = this.clicks;
+      const count = isCounted ? grid?.countIn(frame / this.#rate) : null;
+      const loop = this.#loop && { ...this.#loop, gap: grid?.countsTurns ? Math.ceil((grid.countIn(this.#loop.start / this.#rate)?.lead ?? 0) * this.#rate) : 0 };
+      const run = await Run.open({ context: this.#context, pieces: this.#pieces, names: this.#names, frame, loop, tuning: this.#tuning, isCounted: Boolean(count) });
       if (request !== this.#request) return run.stop();
       this.#run = run;
-      if (countInSeconds) this.clicks.countIn(countInSeconds, leadSeconds);
-      const at = this.#nowFrame() + Math.ceil((leadSeconds + countInSeconds) * this.#rate);
+      const at = this.#nowFrame() + Math.ceil((leadSeconds + (count?.lead ?? 0) / this.#tuning.speed) * this.#rate);
       this.#fades = this.#strips.map(({ gain }) => this.#fadeIn(gain, at, frame > 0));
       await run.start(at, this.#fades);
       if (request !== this.#request) return;
@@ -166,6 +184,10 @@ export class Engine {
     return Math.round(this.#context.currentTime * this.#rate);
   }
 
+  #heardFrame() {
+    return this.#nowFrame() - Math.round(this.latency * this.#rate);
+  }
+
   #ramp(parameter, value, seconds = rampSeconds) {
     const now = this.#context.currentTime;
     parameter.cancelScheduledValues(now);
@@ -187,13 +209,13 @@ export class Engine {
   #tick() {
     const run = this.#run;
     if (!run) return;
-    if (run.isOverAt(this.#nowFrame())) {
+    if (run.isOverAt(this.#heardFrame())) {
       this.pause();
       return;
     }
     run.pump().catch((error) => run === this.#run && this.#fail(error));
     this.clicks.schedule(run.spans);
-    const { position } = this;
+    const position = this.#sent;
     if (this.#loop && position < this.#lastPosition && position >= this.#loop.start) this.onTurn();
     this.#lastPosition = position;
     if (this.isWaiting === this.#wasWaiting) return;

@@ -39,6 +39,20 @@ export function roughTime(seconds) {
   return count(Math.floor(minutes / 60), "hour") + (rest ? ` ${count(rest, "minute")}` : "");
 }
 
+const naturals = { C: 0, D: 2, E: 4, F: 5, G: 7, A: 9, B: 11 };
+/** The names of keys by the circle of fifths: those with the fewest accidentals. */
+const tonics = {
+  major: ["C", "D♭", "D", "E♭", "E", "F", "F♯", "G", "A♭", "A", "B♭", "B"],
+  minor: ["C", "C♯", "D", "E♭", "E", "F", "F♯", "G", "G♯", "A", "B♭", "B"],
+};
+
+/** "B♭ minor" for "Bb minor" or "A# minor", moved by semitones. */
+export function keyWords(key, semitones = 0) {
+  const [tonic, mode] = key.split(" ");
+  const number = naturals[tonic[0]] + ({ "#": 1, b: -1 }[tonic[1]] ?? 0) + Math.round(semitones);
+  return `${tonics[mode][((number % 12) + 12) % 12]} ${mode}`;
+}
+
 /** "+2", "0" or "−5", with a true minus sign. */
 export const signed = (number) => `${number > 0 ? "+" : number < 0 ? "−" : ""}${Math.abs(number)}`;
 

@@ -11,7 +11,8 @@ export function listen(mixer, help) {
   let isTaken = false;
   document.addEventListener("pointerdown", (event) => {
     isPointer = true;
-    clicked = event.target.closest("button, summary, a");
+    clicked = event.target.closest("button, summary, a, label, input, select");
+    clicked = clicked?.control ?? clicked;
   }, { capture: true });
   document.addEventListener("focusin", (event) => {
     clicked = isPointer ? event.target : null;
@@ -25,7 +26,8 @@ export function listen(mixer, help) {
     isPointer = false;
     if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
     const target = event.target;
-    if (target.matches("input:not([type=range]), select, textarea")) return;
+    // What is typed stays in its field; a box or a list that a click has left the focus on takes no keys.
+    if (target.matches("input:not([type=range], [type=checkbox]), textarea") || (target.matches("select") && target !== clicked)) return;
     if (event.key === "?") {
       help();
       return;
@@ -33,11 +35,11 @@ export function listen(mixer, help) {
     const desk = mixer();
     if (!desk) return;
     const isSlider = target.matches("input[type=range]:not(.position), .loop-handle");
-    const digit = /^(?:Digit|Numpad)([1-6])$/.exec(event.code)?.[1];
+    const digit = /^(?:Digit|Numpad)([1-9])$/.exec(event.code)?.[1];
     const strip = desk.stripViews.findIndex(({ root }) => root.contains(target));
     const actions = {
       " ": () => {
-        if (target !== clicked && target.closest("button, summary, a")) return false;
+        if (target !== clicked && target.closest("button, summary, a, input[type=checkbox]")) return false;
         isTaken = true;
         if (!event.repeat) desk.toggle();
       },
@@ -48,11 +50,9 @@ export function listen(mixer, help) {
       Home: () => !isSlider && desk.seek(0),
       End: () => !isSlider && desk.seek(desk.timeline.duration),
       l: () => desk.stepLoop(),
-      L: () => desk.stepLoop(),
       "[": () => desk.setLoopEdge(0),
       "]": () => desk.setLoopEdge(1),
       o: () => desk.compare(),
-      O: () => desk.compare(),
       "<": () => desk.rehearsal.changeSpeed(-1),
       ">": () => desk.rehearsal.changeSpeed(1),
       ",": () => desk.rehearsal.changePitch(-1),
@@ -62,7 +62,7 @@ export function listen(mixer, help) {
       "+": () => desk.zoom(2),
       "-": () => desk.zoom(1 / 2),
     };
-    const action = digit ? () => desk.toggleStrip(Number(digit) - 1, event.shiftKey ? "isSolo" : "isMuted") : actions[event.key];
+    const action = digit ? () => desk.toggleStrip(Number(digit) - 1, event.shiftKey ? "isSolo" : "isMuted") : actions[event.key.length === 1 ? event.key.toLowerCase() : event.key];
     if (action && action() !== false) event.preventDefault();
   });
 }

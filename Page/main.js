@@ -1,7 +1,7 @@
 // The page's main module: connects the service's jobs with the queue and the stage.
 
 import { backend } from "./backend.js";
-import { announce, oncePerFrame } from "./dom.js";
+import { announce, oncePerFrame, say } from "./dom.js";
 import { acceptFiles } from "./drop.js";
 import { title } from "./format.js";
 import { Jobs } from "./jobs.js";
@@ -13,9 +13,10 @@ import { forget, recall, remember } from "./memory.js";
 import { Options } from "./options.js";
 import { Queue } from "./queue.js";
 import { Service } from "./service.js";
+import { keepAwake } from "./session.js";
 import { Stage } from "./stage.js";
 import { Uploads } from "./uploads.js";
-import { isWaiting, mayHelpToRetry, problemWords, quarters, quarterWords, stateWords } from "./words.js";
+import { failureWords, isWaiting, mayHelpToRetry, problemWords, quarters, quarterWords, stateWords } from "./words.js";
 
 /** The song on stage, and the place and mix that it opens with. */
 let openId = null;
@@ -24,6 +25,10 @@ let saved = null;
 const show = oncePerFrame(showNow);
 
 const exampleButton = document.getElementById("example");
+/** The list of songs, where it is a drawer: a popover that its button opens, and Escape or a press outside closes. */
+const drawer = document.getElementById("songs");
+const drawerButton = document.getElementById("songs-button");
+const exampleName = "Example song.ogg";
 /** How long the service keeps results; null is for ever. */
 let keepSeconds = null;
 let isConnected = true;
@@ -36,6 +41,7 @@ const service = new Service((reply) => {
   uploads.bodyLimitBytes = reply.limits.body_bytes;
   keepSeconds = reply.limits.keep_seconds ?? null;
   exampleButton.hidden = !reply.has_example;
+  document.getElementById("lanes").disabled = !reply.has_example;
   show();
 });
 
@@ -44,6 +50,8 @@ export const uploads = new Uploads({
   onJob: (job) => {
     // Events about the job may have come first, and are newer.
     if (!jobs.get(job.id)) jobs.apply(job);
+    // Its stems together reach +0.9 dB.
+    if (job.name === exampleName) remember(job.id, writeLink({ song: job.id, master: -2 }));
     if (!stage.mixer?.isPlaying && !isWaiting(jobs.get(openId)?.state)) open(job.id);
   },
 });
@@ -74,10 +82,7 @@ const actions = {
     if (!jobs.get(item.id)) return;
     open(item.id);
     showNow();
-    // On a narrow screen the song may be out of view.
-    const place = document.getElementById("stage");
-    const { top } = place.getBoundingClientRect();
-    if (top < 0 || top > innerHeight / 2) place.scrollIntoView();
+    scrollTo(0, 0);
   },
   remove: (item) => (item.file ? uploads.remove(item) : remove(item)),
   cancel: (job) => remove(job),
@@ -86,6 +91,7 @@ const actions = {
   canRetry: (item) => (item.state === "cancelled" || mayHelpToRetry(item.error)) && (Boolean(item.file) || uploads.canRetry(item.id)),
   choose: () => document.getElementById("chooser").click(),
   loadOlder: () => jobs.loadOlder(),
+  show,
   select: (job, isRange) => {
     library.select(job.id, library.arrange(jobs.list()), isRange);
     showNow();
@@ -99,6 +105,7 @@ export const stage = new Stage(actions);
 
 /** Opens a song as its user left it; Back returns to the one before. */
 function open(id) {
+  drawer.hidePopover();
   if (id === openId) return;
   if (stage.mixer?.job.id === openId) showLink(stage.mixer.fragment);
   place(id, openId !== null);
@@ -113,7 +120,7 @@ function openNext() {
 function place(id, isNew) {
   openId = id;
   saved = recall(id);
-  showLink(writeLink({ song: id, loop: saved.loop }), isNew);
+  showLink(writeLink({ song: id, time: saved.time, loop: saved.loop }), isNew);
   show();
 }
 
@@ -127,8 +134,8 @@ function openShown() {
   const hasMix = link.loop !== null || Object.keys(link.strips).length > 0;
   if (hasMix && !link.isOwn) remember(link.song, location.hash);
   openId = link.song;
-  // The latest mix counts, not that of an older entry of the history.
-  saved = { ...link, ...recall(openId) };
+  // The latest mix and place count, not those of an older entry of the history; but a link from elsewhere leads to its place.
+  saved = { ...link, ...recall(openId), ...(link.time && !link.isOwn ? { time: link.time } : {}) };
   show();
 }
 
@@ -138,7 +145,7 @@ async function remove(job) {
     const cancelled = await backend.remove(job.id);
     if (cancelled) return cancelled;
   } catch (error) {
-    if (error.status !== 404) return announce(error.message);
+    if (error.status !== 404) return say(failureWords(error));
   }
   jobs.remove(job.id);
   return null;
@@ -153,7 +160,7 @@ async function sooner(job) {
     const moved = await backend.move(job.id, next.id);
     announce(`${title(job.name)}: ${stateWords(moved)}`);
   } catch (error) {
-    announce(error.message);
+    say(failureWords(error));
   }
 }
 
@@ -176,6 +183,8 @@ async function removeAll(list) {
 /** Uploads songs, and stores files of models if the back end takes them. */
 async function addFiles(files) {
   const isModel = ({ name }) => options.modelEndings.some((ending) => name.toLowerCase().endsWith(ending));
+  // Uploads are seen in the list.
+  if (drawerButton.checkVisibility()) drawer.showPopover();
   uploads.add(files.filter((file) => !isModel(file)), options.fields);
   for (const file of files.filter(isModel)) {
     if (await changeModels(() => backend.addModel(file))) options.select(file.name);
@@ -188,8 +197,8 @@ async function changeModels(change) {
     await service.refresh();
     return true;
   } catch (error) {
-    announce(error.message);
-    options.say(error.message);
+    say(failureWords(error));
+    options.say(failureWords(error));
     return false;
   }
 }
@@ -202,6 +211,8 @@ function retry(job) {
 /** Announces quarters of the progress and ends of jobs to screen readers. */
 function announceChange(job, before) {
   const name = title(job.name);
+  // A model may have been fetched for it.
+  if (job.state === "done" && job.model === options.engine?.replaces) service.refresh();
   if (job.state === "done" && before.state !== "done") announce(`${name} is done`);
   else if (job.state === "failed" && before.state !== "failed") announce(`${name} failed. ${problemWords(job.error, job.name)}`);
   else if (job.state === "running" && quarters(job.fraction) > quarters(before.fraction)) announce(`${name}, ${quarterWords[quarters(job.fraction)]}`);
@@ -214,14 +225,17 @@ function showNow() {
   const list = jobs.list().map(known);
   const shown = library.arrange(list);
   tools.show(shown, list.length, jobs.hasOlder);
-  queue.show({ uploads: [...uploads.items].reverse(), jobs: shown, openId, hasOlder: jobs.hasOlder, isFiltered: library.text !== "", selected: library.selected });
   if (library.needsAll && jobs.hasOlder) jobs.loadOlder();
   const job = jobs.get(openId);
   if (job) stage.show(known(job), saved);
   else if (jobs.isMissing(openId)) stage.showGone(keepSeconds);
   else if (openId) jobs.find(openId);
   else if (jobs.isLoaded) stage.showEmpty();
+  const canRepeat = job?.state === "done" && job.model === options.engine?.model && uploads.canRetry(openId);
+  options.offerBetter(canRepeat && ((model) => uploads.retry(openId, { ...options.fields, model })));
+  queue.show({ uploads: [...uploads.items].reverse(), jobs: shown, openId, hasOlder: jobs.hasOlder, isFiltered: library.text !== "", selected: library.selected });
   const running = list.find(({ state }) => state === "running");
+  keepAwake("a song is separated", backend.worksHere && running !== undefined);
   document.title = running ? `${Math.floor(running.fraction * 100)} % · ${title(running.name)}` : job ? `${title(job.name)} · swift-demucs` : "swift-demucs";
 }
 
@@ -236,14 +250,9 @@ addEventListener("popstate", () => {
   openShown();
 });
 
-exampleButton.addEventListener("click", async () => {
-  exampleButton.disabled = true;
-  try {
-    uploads.add([new File([await backend.example()], "Example song.ogg", { type: "audio/ogg" })], options.exampleFields);
-  } catch (error) {
-    announce(error.message);
-  }
-  exampleButton.disabled = false;
+document.getElementById("options").addEventListener("change", show);
+exampleButton.addEventListener("click", () => {
+  backend.example("demo_track.ogg").then((song) => addFiles([new File([song], exampleName, { type: song.type })]), (error) => say(failureWords(error)));
 });
 
 const help = document.getElementById("help-dialog");

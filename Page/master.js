@@ -40,9 +40,11 @@ export class Master {
 
   #show() {
     const isClipped = this.#peak > 1;
+    const words = isClipped ? `${toDecibels(this.#peak).toFixed(1)} dB over` : "Clip";
     this.clip.classList.toggle("lit", isClipped);
     this.clip.disabled = !isClipped;
-    relabel(this.clip, isClipped ? "The mix has clipped; press to clear" : "No clipping");
+    setText(this.clip, words);
+    relabel(this.clip, isClipped ? `${words}: too loud for loudspeakers; files are safe. Press to clear` : "No clipping");
     setText(this.peak, this.#peak > 0 ? decibels(Number(toDecibels(this.#peak).toFixed(1))) : "");
   }
 }

@@ -38,13 +38,13 @@ const mixes = new Memory("mixes", (entry) => typeof entry === "string", (fragmen
 /** Pairs of a song and its settings. */
 const rehearsals = new Memory("rehearsals", Array.isArray, ([song]) => song);
 
-/** Keeps what a song's fragment says about its mix and loop. */
+/** Keeps what a song's fragment says about its place, mix and loop. */
 export const remember = (song, fragment) => mixes.replace(song, fragment);
 
-/** What is kept of a song: `{ loop, master, strips }`. */
+/** What is kept of a song: `{ time, loop, master, strips }`. */
 export function recall(song) {
-  const { loop, master, strips } = readLink(mixes.find(song) ?? "");
-  return { loop, master, strips };
+  const { song: _, ...kept } = readLink(mixes.find(song) ?? "");
+  return kept;
 }
 
 /** Keeps speed, pitch, beats and sections of a song. */

@@ -5,7 +5,8 @@ import { residualName } from "./presets.js";
 export const silenceDecibels = -48;
 export const loudestDecibels = 6;
 
-const linear = (decibels) => (decibels <= silenceDecibels ? 0 : 10 ** (decibels / 20));
+/** A gain in decibels as a factor; the lowest is silence. */
+export const linear = (decibels) => (decibels <= silenceDecibels ? 0 : 10 ** (decibels / 20));
 
 /** The strip of a stem. One that is no part of the plain mix (`isPart` is false: a sum of other stems, which would sound twice; the residual) is muted at first. */
 export const newStrip = (isPart = true) => ({ volume: 0, pan: 0, isMuted: !isPart, isSolo: false, isPart });

@@ -2,48 +2,47 @@
 // sound, the drawing, the address bar and the browser's memory.
 
 import { backend } from "./backend.js";
-import { Beats } from "./beats.js";
 import { Board } from "./board.js";
-import { announce, element, saveBlob, setText } from "./dom.js";
+import { announce, element, say, setText } from "./dom.js";
 import { decibels, title } from "./format.js";
 import { Exports } from "./exports.js";
 import { SongHeader } from "./header.js";
-import { reachOfLink, showLink, shownLink, writeLink } from "./link.js";
-import { Loop } from "./loop.js";
-import { Excerpt, matchingGain } from "./loudness.js";
-import { recallRehearsal, remember, rememberRehearsal } from "./memory.js";
+import { reachOfLink, showLink, shownLink } from "./link.js";
 import { toDecibels } from "./meters.js";
-import { loudestDecibels, Mix, silenceDecibels } from "./mix.js";
+import { linear, loudestDecibels, silenceDecibels } from "./mix.js";
 import { Player } from "./player.js";
 import { Practice } from "./practice.js";
 import { applyPreset, isPreset } from "./presets.js";
 import { Rehearsal } from "./rehearsal.js";
+import { Song } from "./song.js";
 import { Timeline } from "./timeline.js";
 import { Transport } from "./transport.js";
-import { sumsWords, waitWords } from "./words.js";
+import { failureWords, sumsWords, waitWords } from "./words.js";
 
 /** Length of the sound around the playhead in which mix and original are made equally loud. */
 const comparedSeconds = 6;
 
 export class Mixer {
-  #loop;
   #linkTimer = null;
-  #noteTimer = null;
   #isClosed = false;
+  #keepsPlace = () => this.#keep();
+  /** Whether each turn was counted in when the sound was scheduled. */
+  #countsTurns = false;
+  #correction = null;
 
   /** `saved` is the place and mix that it opens with; `actions.cancel(job)` stops a running separation. */
   constructor(job, saved, actions) {
     this.job = job;
     this.actions = actions;
-    this.mix = new Mix(job.stems, saved);
     this.timeline = new Timeline(job.duration_seconds);
-    this.beats = new Beats(this.timeline.duration);
-    this.#loop = new Loop(this.timeline.duration, saved?.loop, (seconds) => (this.rehearsal.settings.snaps ? this.beats.snap(seconds) : seconds));
-    this.player = new Player(job, Math.min(saved?.time ?? 0, this.timeline.duration), {
+    this.song = new Song(job, this.timeline.duration, saved);
+    this.mix = this.song.mix;
+    this.player = new Player(job, this.song.startTime, {
       onState: (error) => this.#onPlayer(error),
       onOpen: (engine) => {
         this.board.connectMeters(engine);
         engine.onTurn = () => this.rehearsal.turn();
+        engine.clicks.grid = this.song.grid;
         this.#applyRehearsal();
       },
     });
@@ -53,14 +52,19 @@ export class Mixer {
     this.#applyRehearsal();
     this.#update();
     this.#loadAnalysis();
+    // A page that is reloaded, or that a phone puts away, may not come back.
+    addEventListener("pagehide", this.#keepsPlace);
+    document.addEventListener("visibilitychange", this.#keepsPlace);
   }
 
   close() {
+    removeEventListener("pagehide", this.#keepsPlace);
+    document.removeEventListener("visibilitychange", this.#keepsPlace);
+    this.song.keep(this.time);
     this.#isClosed = true;
     this.player.close();
     this.board.close();
     clearTimeout(this.#linkTimer);
-    clearTimeout(this.#noteTimer);
   }
 
   /** Shows a newer state of the same job. */
@@ -95,7 +99,7 @@ export class Mixer {
 
   toggle() {
     if (!this.isPlaying) this.root.classList.add("waiting");
-    return this.player.toggle((seconds) => this.rehearsal.countInSeconds(seconds));
+    return this.player.toggle();
   }
 
   async seek(seconds) {
@@ -125,34 +129,34 @@ export class Mixer {
 
   /** The loop in seconds, `[start, end]` or null. */
   get loop() {
-    return this.#loop.edges;
+    return this.song.loop.edges;
   }
 
   setLoop(edges) {
-    this.#loop.set(edges);
+    this.song.loop.set(edges);
     this.#onLoop();
   }
 
   /** Sets the loop's start, then its end, then removes the loop. */
   stepLoop() {
-    const words = this.#loop.step(this.time);
+    const words = this.song.loop.step(this.time);
     this.#onLoop();
     announce(words);
   }
 
   /** Sets an edge of the loop (0 or 1) at the playhead. */
   setLoopEdge(edge) {
-    this.#loop.setEdge(edge, this.time);
+    this.song.loop.setEdge(edge, this.time);
     this.#onLoop();
-    announce(this.#loop.words);
+    announce(this.song.loop.words);
   }
 
   #onLoop() {
-    this.#loop.tidy();
+    this.song.loop.tidy();
     this.player.loop = this.loop;
     this.#update();
     this.redraw();
-    this.#saveMix();
+    this.#keep();
   }
 
   // Mix
@@ -203,7 +207,7 @@ export class Mixer {
       const gain = this.mix.original === null ? await this.#matchingGain() : null;
       this.mix.original = gain;
       const level = gain && Number(toDecibels(gain).toFixed(1));
-      this.say(gain === null ? "Your mix" : level ? `The original, at ${decibels(level)} to be as loud as your mix` : "The original");
+      say(gain === null ? "Your mix" : level ? `The original, at ${decibels(level)} to be as loud as your mix` : "The original");
     } catch (error) {
       return this.#onPlayer(error);
     }
@@ -214,7 +218,7 @@ export class Mixer {
   async #matchingGain() {
     const [from, to] = [this.time - comparedSeconds / 2, this.time + comparedSeconds / 2];
     const { rate } = this.player;
-    const part = await this.player.excerpt(from, to);
+    const [part, { Excerpt, matchingGain }] = await Promise.all([this.player.excerpt(from, to), import("./loudness.js")]);
     const cut = (plane) => plane.subarray(Math.max(0, Math.round((from - part.from) * rate)), Math.round((to - part.from) * rate));
     return matchingGain(new Excerpt(part.stems.map((planes) => planes.map(cut)), rate), this.mix.gains, this.mix.originalGains);
   }
@@ -225,7 +229,7 @@ export class Mixer {
     this.board.refresh();
     this.#applyMix();
     this.#update();
-    this.#saveMix();
+    this.#keep();
   }
 
   #applyMix() {
@@ -240,7 +244,7 @@ export class Mixer {
   async #loadAnalysis() {
     if (this.job.state !== "done") return;
     try {
-      this.beats.analysis = this.exports.analysis = await backend.analysis(this.job.id);
+      this.song.grid.analysis = await backend.analysis(this.job.id);
       this.rehearsal.update();
       this.#applyRehearsal();
     } catch {
@@ -249,50 +253,30 @@ export class Mixer {
   }
 
   #applyRehearsal() {
-    this.player.tuning = this.rehearsal.tuning;
+    const { rehearsal: settings, grid, tuning } = this.song;
+    this.player.tuning = tuning;
     if (this.engine) {
-      this.engine.clicks.isOn = this.rehearsal.settings.isClicking;
-      this.engine.clicks.beats = this.beats.list;
+      // Clicks that were scheduled on other beats are taken back.
+      if (this.#correction !== settings.correction) this.engine.clicks.stop();
+      this.#correction = settings.correction;
+      this.engine.clicks.isOn = settings.isClicking;
+      this.engine.clicks.volume = linear(settings.clickVolume);
+      this.engine.extraLatency = this.player.output.delay;
+      // The silence before each turn is scheduled with the loop.
+      if (this.#countsTurns !== grid.countsTurns) this.player.loop = this.loop;
+      this.#countsTurns = grid.countsTurns;
     }
     this.redraw();
-  }
-
-  #rehearsalChanged() {
-    this.#applyRehearsal();
-    rememberRehearsal(this.job.id, this.rehearsal.settings);
-  }
-
-  /** Saves a stem, or the mix if `name` is null, at the present speed and pitch. */
-  async #saveStretched(name) {
-    const { tuning } = this.rehearsal;
-    const { levels } = this.player;
-    const strips = name ? this.names.map((each) => [Number(each === name), 0]) : this.mix.heard.map(([gain, pan]) => [gain * this.mix.masterGain, pan]);
-    const gains = strips.map(([gain, pan], index) => [gain * levels[index], pan]);
-    // Loaded when it is needed, as few files are saved like this.
-    const { stretchedFile, stretchedName } = await import("./stretch_file.js");
-    const file = stretchedName(title(this.job.name), name ?? "mix", tuning);
-    try {
-      const pieces = await this.player.pieces();
-      saveBlob(await stretchedFile(pieces, this.names, gains, tuning, (share) => setText(this.note, `Preparing ${file}, ${Math.floor(share * 100)} %`)), file);
-      this.say(`The browser saves ${file}`);
-    } catch (error) {
-      this.#onPlayer(error);
-    }
   }
 
   // Links
 
   get fragment() {
-    return writeLink({ ...this.#kept, time: this.time });
+    return this.song.linkTo(this.time);
   }
 
-  /** What the browser keeps of the song. */
-  get #kept() {
-    return { song: this.job.id, loop: this.loop, master: this.mix.master.volume, names: this.names, strips: this.strips };
-  }
-
-  #saveMix() {
-    remember(this.job.id, writeLink(this.#kept));
+  #keep() {
+    this.song.keep(this.time);
     this.#saveLink();
   }
 
@@ -309,27 +293,19 @@ export class Mixer {
     showLink(this.fragment);
     try {
       await navigator.clipboard.writeText(location.href);
-      this.say(`Link copied, with this mix and position. ${reachOfLink()}`);
+      say(`Link copied, with this mix and position. ${reachOfLink()}`);
     } catch {
-      this.say(`The link is in the address bar, with this mix and position. ${reachOfLink()}`);
+      say(`The link is in the address bar, with this mix and position. ${reachOfLink()}`);
     }
-  }
-
-  /** Shows and announces a sentence for a while. */
-  say(sentence) {
-    setText(this.note, sentence);
-    announce(sentence);
-    clearTimeout(this.#noteTimer);
-    this.#noteTimer = setTimeout(() => setText(this.note, ""), 8000);
   }
 
   // Elements
 
   #build() {
     const { job } = this;
-    this.exports = new Exports(job, { loop: () => this.loop, levels: () => this.mix.levels });
+    this.exports = new Exports(job, this.song, this.player);
     this.board = new Board({
-      job, mix: this.mix, loop: this.#loop, beats: this.beats, timeline: this.timeline, player: this.player,
+      job, mix: this.mix, loop: this.song.loop, grid: this.song.grid, timeline: this.timeline, player: this.player,
       actions: {
         seek: (seconds) => this.seek(seconds),
         mixChanged: () => this.#changed(),
@@ -337,7 +313,7 @@ export class Mixer {
         timeShown: (time) => this.transport.showTime(time),
         windowChanged: () => this.#update(),
         saveStem: (stem) => this.#saveStem(stem),
-        stemFile: (stem) => this.exports.stem(stem),
+        stemFile: (stem) => this.exports.stem(stem, true),
       },
     });
     this.transport = new Transport(this.timeline.duration, this);
@@ -347,23 +323,22 @@ export class Mixer {
       reset: () => this.resetMix(),
       compare: () => this.compare(),
     });
-    this.rehearsal = new Rehearsal(this.names, this.beats, recallRehearsal(job.id), {
-      change: () => this.#rehearsalChanged(),
-      loop: () => this.loop,
+    this.rehearsal = new Rehearsal(this.song, this.player.output, {
+      change: () => {
+        this.#applyRehearsal();
+        this.#keep();
+      },
       setLoop: (edges) => {
         this.setLoop(edges);
         this.seek(edges[0]);
       },
       time: () => this.time,
-      save: (name) => this.#saveStretched(name),
     });
     this.header = new SongHeader(job, this.exports, { share: () => this.#share(), cancel: this.actions.cancel });
-    this.note = element("p", { className: "said" });
     this.wait = element("p", { className: "said", role: "status" });
     const sums = sumsWords(job.stems);
     this.root = element("section", { className: "mixer", "aria-label": `Mixer: ${title(job.name)}` },
       this.header.root,
-      this.note,
       this.wait,
       this.transport.root,
       this.rehearsal.root,
@@ -377,25 +352,25 @@ export class Mixer {
   async #saveStem(stem) {
     try {
       const file = this.exports.stem(stem);
-      this.say(`Preparing ${file.name}`);
-      await backend.save(file, () => {});
-      this.say("");
+      say(`Preparing ${file.name}`);
+      await this.exports.save(file, () => {});
+      say("");
     } catch (error) {
-      this.say(error.message);
+      say(failureWords(error));
     }
   }
 
   #onPlayer(error) {
-    if (error) this.say(error instanceof TypeError ? "The sound could not be fetched. Press play to try again." : error.message);
+    if (error) say(error instanceof TypeError ? "The sound could not be fetched. Press play to try again." : error.message);
     this.#update();
     this.redraw();
-    if (this.engine) this.#saveLink();
+    if (this.engine) this.#keep();
   }
 
   #update() {
     this.root.classList.toggle("waiting", this.player.isWaiting);
     setText(this.wait, this.player.isWaiting && this.job.state === "running" ? waitWords : "");
-    this.transport.update({ isPlaying: this.isPlaying, loop: this.#loop, timeline: this.timeline, isSpectrogram: this.board.isSpectrogram });
+    this.transport.update({ isPlaying: this.isPlaying, loop: this.song.loop, timeline: this.timeline, isSpectrogram: this.board.isSpectrogram });
     this.rehearsal.update();
     this.practice.update({ isOriginal: this.mix.original !== null, isChanged: this.mix.isChanged });
   }

@@ -20,6 +20,7 @@ export class Options {
   #summary = document.getElementById("options-summary");
   #stored = document.getElementById("stored-models");
   #note = document.getElementById("options-note");
+  #better = document.getElementById("replacement");
   /** Endings of the model files that the back end takes. */
   modelEndings = [];
 
@@ -27,7 +28,7 @@ export class Options {
   constructor(actions) {
     this.actions = actions;
     // The browser's own page is at web/ of a service that has it.
-    this.#form.elements.where.addEventListener("change", () => location.assign(backend.isLocal ? "../" : "web/?service"));
+    this.#form.elements.where.addEventListener("change", () => location.assign(backend.otherPlace));
     this.#form.addEventListener("change", () => {
       // Also empty choices, of which not each is the first one.
       localStorage.setItem(stored, JSON.stringify(Object.fromEntries(fieldNames.map((name) => [name, this.#form.elements[name].value]))));
@@ -40,9 +41,7 @@ export class Options {
   offer({ engine, models, precisions, formats, has_web: hasWeb, model_endings: modelEndings = [] }) {
     this.modelEndings = modelEndings;
     document.getElementById("where").hidden = !hasWeb;
-    // The engine in the browser has no residual.
-    document.getElementById("original").hidden = backend.isLocal;
-    this.#form.elements.where.value = backend.isLocal ? "browser" : "service";
+    this.#form.elements.where.value = backend.place;
     this.models = models.filter((model) => model.is_installed);
     this.engine = engine;
     const { model, precision, format } = this.#form.elements;
@@ -52,7 +51,7 @@ export class Options {
       return size ? `${name}, ${bytes(size)} to download once` : name;
     };
     fill(model, [["", engine.model ? words(engine.model) : "The service's own"], ...this.models.filter(({ name }) => name !== engine.model).map(({ name }) => [name, words(name)])]);
-    fill(precision, [["", `${backend.isLocal ? "Automatic" : "As the service runs"}${engine.precision ? ` (${engine.precision})` : ""}`], ...precisions.map((name) => [name, precisionWords[name] ?? name])]);
+    fill(precision, [["", `${backend.words.automatic}${engine.precision ? ` (${engine.precision})` : ""}`], ...precisions.map((name) => [name, precisionWords[name] ?? name])]);
     fill(format, formats.map((name) => [name, formatWords[name] ?? name]));
     this.#restore();
     this.#summarise();
@@ -72,12 +71,16 @@ export class Options {
     if (sentence) this.#form.parentElement.open = true;
   }
 
-  /** The options of the example song, which the small model separates at once. */
-  get exampleFields() {
-    if (!backend.isLocal) return this.fields;
-    const { "two-stems": stem, ...fields } = this.fields;
-    const stems = this.models?.find(({ name }) => name === "demo")?.stems ?? [];
-    return { ...fields, ...(stems.includes(stem) && { "two-stems": stem }), model: "demo" };
+  /** Says that a small model runs in place of a better one, and offers that; `repeat(model)` separates the open song again. */
+  offerBetter(repeat) {
+    const name = this.fields.model ? null : this.engine?.replaces;
+    const [words, button] = this.#better.children;
+    this.#better.hidden = !name;
+    const size = this.models?.find((model) => model.name === name)?.download_bytes;
+    setText(words, `A small model separates your songs. ${name} gives cleaner stems: ${size ? `${bytes(size)}, fetched once.` : `on the machine of the service, run “swift-demucs models fetch ${name}” and start it again.`}`);
+    button.hidden = !size;
+    setText(button, repeat ? `Separate again with ${name}` : `Use ${name}`);
+    button.onclick = () => (repeat ? repeat(name) : this.select(name));
   }
 
   #listStored() {
@@ -93,7 +96,7 @@ export class Options {
     const fields = {};
     for (const name of fieldNames) {
       const { value } = this.#form.elements[name];
-      if (value !== "" && (name !== "residual" || !backend.isLocal)) fields[name] = value;
+      if (value !== "") fields[name] = value;
     }
     return fields;
   }

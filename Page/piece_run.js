@@ -10,7 +10,7 @@ const aheadSeconds = 8;
 const mostSpans = 32;
 
 export class PieceRun {
-  /** What is scheduled: `count` frames of the song from `frame` on sound from frame `at` of the context on. */
+  /** What is scheduled: `count` frames of the song from `frame` on sound from frame `at` of the context on, at a speed, and counted in or not. */
   spans = [];
   #sources = [];
   #fades;
@@ -23,14 +23,14 @@ export class PieceRun {
   #isStopped = false;
 
   /** Resolves when the first piece is there. */
-  static async open({ context, pieces, frame, loop }) {
-    const run = new PieceRun(context, pieces, frame, loop);
+  static async open({ context, pieces, frame, loop, isCounted }) {
+    const run = new PieceRun(context, pieces, frame, loop, isCounted);
     await run.#cut();
     return run;
   }
 
-  constructor(context, pieces, frame, loop) {
-    Object.assign(this, { context, pieces, loop });
+  constructor(context, pieces, frame, loop, isCounted) {
+    Object.assign(this, { context, pieces, loop, isCounted });
     this.#nextFrame = frame;
   }
 
@@ -111,10 +111,15 @@ export class PieceRun {
       source.onended = () => this.#sources.splice(this.#sources.indexOf(source), 1);
       this.#sources.push(source);
     }
-    this.spans.push({ at: this.#nextAt, frame, count, speed: 1 });
-    if (this.spans.length > mostSpans) this.spans.shift();
+    this.spans.push({ at: this.#nextAt, frame, count, speed: 1, isCounted: this.isCounted });
     this.#nextAt += count;
     this.#nextFrame = next;
+    this.isCounted = next <= frame && this.loop.gap > 0;
+    if (this.isCounted) {
+      this.spans.push({ at: this.#nextAt, frame: next, count: 0, speed: 1 });
+      this.#nextAt += this.loop.gap;
+    }
+    this.spans.splice(0, this.spans.length - mostSpans);
     this.#isComplete = next >= this.pieces.frames;
   }
 

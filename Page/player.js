@@ -7,19 +7,32 @@ import { plainTuning } from "./tuning.js";
 /** One audio context for the page: browsers allow only a few. */
 let context = null;
 
-function contextAt(sampleRate) {
+export function contextAt(sampleRate) {
   if (context?.sampleRate !== sampleRate) {
     context?.close();
+    // Otherwise an iPhone is silent while its ringer is off.
+    if (navigator.audioSession) navigator.audioSession.type = "playback";
     context = new AudioContext({ sampleRate });
   }
   return context;
 }
+
+/** What the page knows of the loudspeaker, for all songs: `delay` in seconds, beyond what the browser knows. */
+const output = {
+  get delay() {
+    return Number(localStorage.getItem("sound delay")) || 0;
+  },
+  set delay(seconds) {
+    localStorage.setItem("sound delay", String(seconds));
+  },
+};
 
 /** Time in which a song that was opened while it was separated gets the level of its files. */
 const settleSeconds = 2;
 
 export class Player {
   engine = null;
+  output = output;
   #job;
   #onState;
   #onOpen;
@@ -87,15 +100,15 @@ export class Player {
     return this.#opening;
   }
 
-  /** Plays, from the loop's start if the position is outside the loop, after a count-in of `countIn(seconds)`; or pauses. */
-  async toggle(countIn = () => 0) {
+  /** Plays, from the loop's start if the position is outside the loop, counted in if the grid counts; or pauses. */
+  async toggle() {
     if (this.isPlaying) return this.engine.pause();
     try {
       await this.open();
       if (this.#isClosed) return;
       const { position, loop } = this.engine;
       const from = loop && (position < loop.start || position >= loop.end) ? loop.start : position;
-      await this.engine.play(from, countIn(from / this.rate));
+      await this.engine.play(from, true);
     } catch (error) {
       this.#opening = null;
       this.#onState(error);

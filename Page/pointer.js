@@ -1,5 +1,5 @@
 // Mouse, pen and touch on the stems: a click seeks, a drag selects a loop, Ctrl with the wheel or
-// two fingers zoom, one finger scrolls a zoomed song or, on the ruler, selects a loop.
+// two fingers zoom, one finger scrolls a zoomed song or selects a loop: on the ruler, and on the waveform of the mix.
 
 const dragPixels = 6;
 
@@ -31,7 +31,8 @@ export class Pointer {
   #down(event, box, surface) {
     if (event.button !== 0) return;
     surface.setPointerCapture(event.pointerId);
-    const scrolls = event.pointerType === "touch" && !surface.matches(".ruler");
+    const loops = surface.matches(this.actions.isZoomed() ? ".ruler" : ".ruler, .whole");
+    const scrolls = event.pointerType === "touch" && !loops;
     this.#active.set(event.pointerId, { from: event.clientX, x: event.clientX, share: this.#share(event, box), scrolls });
     this.#isDrag = this.#active.size > 1;
     this.#spread = this.#distance();

@@ -1,8 +1,7 @@
 // The row of presets above the stems, the comparison with the original, and the way back to the plain mix.
 
-import { backend } from "./backend.js";
 import { element, setText } from "./dom.js";
-import { presetsOf } from "./presets.js";
+import { presetsOf, residualName } from "./presets.js";
 
 const stored = "my instrument";
 const usualInstrument = "bass";
@@ -19,12 +18,12 @@ export class Practice {
       localStorage.setItem(stored, this.mine.value);
       this.#offer();
       actions.apply(this.#presets().find(({ id }) => id === "mine"));
-    } }, ...names.map((name) => element("option", { value: name, textContent: name })));
+    } }, ...names.filter((name) => name !== residualName).map((name) => element("option", { value: name, textContent: name })));
     this.mine.value = [localStorage.getItem(stored), usualInstrument, names[0]].find((name) => names.includes(name));
     this.compare = element("button", { type: "button", className: "chip-button", textContent: "Original", title: "Hear the original as loud as your mix (O)", "aria-pressed": "false", onclick: () => actions.compare() });
     this.reset = element("button", { type: "button", className: "chip-button", textContent: "Reset mix", onclick: () => actions.reset() });
     this.root = element("div", { className: "practice" }, this.presets, element("div", { className: "presets" },
-      hasOriginal ? this.compare : element("span", { className: "facts", textContent: "Original not kept", title: backend.isLocal ? "The engine in the browser keeps the stems alone. With the service, the original can be compared." : "To compare with the original, choose Original: Kept under Options, and separate the song again." }),
+      hasOriginal ? this.compare : element("span", { className: "facts", textContent: "Original not kept", title: "To compare with the original, choose Original: Kept under Options, and separate the song again." }),
       this.reset));
     this.#offer();
   }
@@ -36,7 +35,7 @@ export class Practice {
   #offer() {
     this.#buttons.clear();
     const buttons = this.#presets().map((preset) => {
-      const button = element("button", { type: "button", className: "chip-button", textContent: preset.words, "aria-pressed": "false", onclick: () => this.actions.apply(preset) });
+      const button = element("button", { type: "button", className: "chip-button", textContent: preset.words, title: preset.title, "aria-pressed": "false", onclick: () => this.actions.apply(preset) });
       this.#buttons.set(preset, button);
       return button;
     });

@@ -69,7 +69,7 @@ class Row {
     const isArmed = this.#armed !== null;
     setText(this.words, isArmed ? "Press again to delete" : uploadWords(item) ?? stateWords(item));
     this.words.title = state === "failed" ? this.words.textContent : "";
-    const isMoving = (state === "uploading" && !backend.isLocal) || state === "running";
+    const isMoving = (state === "uploading" && backend.words.adding === null) || state === "running";
     const percent = Math.floor(item.fraction * 100);
     setText(this.percent, isMoving ? `${percent} %` : "");
     this.bar.hidden = !isMoving;
@@ -90,9 +90,9 @@ class Row {
 }
 
 function uploadWords(item) {
-  if (item.state === "waiting") return backend.isLocal ? "Waiting" : "Waiting to upload";
+  if (item.state === "waiting") return backend.words.waiting;
   if (item.state === "decoding") return "Converting to WAV in the browser";
-  if (item.state === "uploading" && backend.isLocal) return "Reading the file";
+  if (item.state === "uploading" && backend.words.adding) return backend.words.adding;
   if (item.state === "uploading") return item.fraction < 1 ? "Uploading" : "Almost there";
   if (item.state === "delayed") return item.words;
   if (item.state === "failed" && item.file) return problemWords(item.error, item.name);
@@ -192,7 +192,7 @@ export class Queue {
       if (wanted.has(id)) continue;
       if (root.contains(document.activeElement)) {
         const next = root.nextElementSibling ?? root.previousElementSibling;
-        (next?.querySelector("button.open") ?? document.getElementById("choose")).focus();
+        (next?.querySelector("button.open") ?? [...document.querySelectorAll("#choose, #choose-first")].find(({ offsetParent }) => offsetParent))?.focus();
       }
       root.remove();
       this.#rows.delete(id);

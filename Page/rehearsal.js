@@ -1,134 +1,110 @@
-// The controls of a rehearsal: speed, pitch, the click and its beats, loops that get faster, sections, and files
-// at this speed.
+// The controls of a rehearsal, in one row: speed, key, loop and click.
 
-import { beatsPerBar, transposed } from "./beats.js";
 import { announce, element, setText } from "./dom.js";
 import { Fader } from "./fader.js";
-import { clock, signed } from "./format.js";
-import { fastest, isPlain, mostSemitones, percent, slowest } from "./tuning.js";
+import { clock, keyWords, signed } from "./format.js";
+import { metres, mostCountedBars } from "./grid.js";
+import { fastest, mostSemitones, percent, slowest } from "./tuning.js";
 
 const speedStep = 0.05;
 /** How much faster a loop gets in each turn, up to the song's own speed. */
 const turnStep = 0.05;
 const letters = ["A", "B", "C"];
+const countWords = (bars) => (bars ? `Count-in: ${bars} ${bars === 1 ? "bar" : "bars"}` : "No count-in");
+const within = (value, low, high) => Math.round(Math.min(high, Math.max(low, value)) * 100) / 100;
 
 export class Rehearsal {
-  /** What is kept for a song. */
-  settings = { speed: 1, semitones: 0, keepsFormants: true, isClicking: false, countsIn: false, snaps: false, getsFaster: false, sections: [null, null, null], correction: {} };
-
-  /**
-   * `stems` are names, `beats` a `Beats`. `actions`: `change()` after each change, `loop()` and `setLoop(edges)`,
-   * `time()`, `save(name)` with a stem's name or null for the mix.
-   */
-  constructor(stems, beats, saved, actions) {
-    this.beats = beats;
-    this.actions = actions;
-    this.settings = { ...this.settings, ...saved };
-    beats.correction = this.settings.correction;
-    this.#build(stems);
+  /** `song` is a `Song`, `delay` the state of the fader for the delay of the loudspeaker. `actions`: `change()` after each change, `setLoop(edges)`, `time()`. */
+  constructor(song, delay, actions) {
+    Object.assign(this, { song, grid: song.grid, actions });
+    this.#build(delay);
     this.update();
   }
 
-  get tuning() {
-    const { speed, semitones, keepsFormants } = this.settings;
-    return { speed, semitones, keepsFormants };
-  }
-
-  /** Seconds of a count-in before a time of the song, one bar long; 0 without. */
-  countInSeconds(time) {
-    const interval = this.beats.intervalAt(time);
-    return this.settings.countsIn && interval ? (beatsPerBar * interval) / this.settings.speed : 0;
-  }
-
   changeSpeed(steps) {
-    this.#set({ speed: Math.round(Math.min(fastest, Math.max(slowest, this.settings.speed + steps * speedStep)) * 100) / 100 });
-    announce(`Speed ${percent(this.settings.speed)}`);
+    this.#set({ speed: within(this.song.rehearsal.speed + steps * speedStep, slowest, fastest) });
+    announce(`Speed ${percent(this.song.rehearsal.speed)}`);
   }
 
   changePitch(semitones) {
-    this.#set({ semitones: Math.min(mostSemitones, Math.max(-mostSemitones, this.settings.semitones + semitones)) });
-    announce(`Pitch ${signed(this.settings.semitones)} semitones`);
+    this.#set({ semitones: within(this.song.rehearsal.semitones + semitones, -mostSemitones, mostSemitones) });
+    announce(`Pitch ${signed(this.song.rehearsal.semitones)} semitones`);
   }
 
   toggleClick() {
-    if (!this.beats.bpm) return;
-    this.#set({ isClicking: !this.settings.isClicking });
-    announce(`Click ${this.settings.isClicking ? "on" : "off"}`);
+    if (!this.grid.bpm) return;
+    this.#set({ isClicking: !this.song.rehearsal.isClicking });
+    announce(`Click ${this.song.rehearsal.isClicking ? "on" : "off"}`);
   }
 
   /** A turn of the loop has ended. */
   turn() {
-    const { getsFaster, speed } = this.settings;
-    if (getsFaster && speed < 1) this.#set({ speed: Math.min(1, Math.round((speed + turnStep) * 100) / 100) });
+    const { getsFaster, speed } = this.song.rehearsal;
+    if (getsFaster && speed < 1) this.#set({ speed: Math.min(1, within(speed + turnStep, slowest, fastest)) });
   }
 
   tap() {
-    if (!this.beats.tap(this.actions.time())) return;
-    this.#set({ correction: this.beats.correction });
-    announce(`${Math.round(this.beats.bpm)} beats per minute`);
+    if (!this.grid.tap(this.actions.time())) return;
+    this.#correct();
+    announce(`${Math.round(this.grid.bpm)} beats per minute`);
   }
 
   /** Keeps the loop as a section, or plays the section that is kept. */
   section(index) {
-    const sections = [...this.settings.sections];
+    const sections = [...this.song.rehearsal.sections];
     if (sections[index]) return this.actions.setLoop(sections[index]);
-    sections[index] = this.actions.loop();
+    sections[index] = this.song.loop.edges;
     if (!sections[index]) return announce("Set a loop first, then keep it as a section");
     this.#set({ sections });
     announce(`Section ${letters[index]} kept`);
   }
 
   #forget(index) {
-    this.#set({ sections: this.settings.sections.map((edges, each) => (each === index ? null : edges)) });
+    this.#set({ sections: this.song.rehearsal.sections.map((edges, each) => (each === index ? null : edges)) });
     announce(`Section ${letters[index]} removed`);
   }
 
   #set(changes) {
-    Object.assign(this.settings, changes);
+    this.song.rehearse(changes);
     this.update();
     this.actions.change();
   }
 
-  #scale(factor) {
-    this.beats.scale(factor);
-    this.#set({ correction: this.beats.correction });
+  /** Keeps what was changed of the grid; `change` changes it. */
+  #correct(change = () => {}) {
+    change();
+    this.#set({ correction: this.grid.correction });
   }
 
   /** Shows the settings, and the beats once they are known. */
   update() {
-    const { speed, semitones, sections } = this.settings;
+    const { song, grid } = this;
+    const { rehearsal: settings } = song;
     for (const fader of this.faders) fader.refresh();
-    for (const [key, box] of Object.entries(this.boxes)) box.checked = this.settings[key];
-    const { bpm, key } = this.beats;
-    const facts = [bpm && `${Math.round(bpm * speed)} BPM`, key && transposed(key, semitones)].filter(Boolean);
-    setText(this.facts, facts.join(" · "));
-    for (const node of this.beatNodes) node.disabled = !bpm;
-    const loop = this.actions.loop();
+    for (const [key, button] of Object.entries(this.toggles)) button.setAttribute("aria-pressed", settings[key]);
+    this.count.value = Number(settings.countsIn);
+    this.metre.value = grid.metre;
+    setText(this.facts, [grid.bpm && `${Math.round(grid.bpm * settings.speed)} BPM`, grid.found.key && keyWords(grid.found.key, settings.semitones)].filter(Boolean).join(" · "));
+    for (const node of this.beatNodes) node.disabled = !grid.bpm;
+    this.asFound.disabled = Object.keys(settings.correction).length === 0;
+    const loop = song.loop.edges;
     this.sections.forEach((button, index) => {
-      const edges = sections[index];
+      const edges = settings.sections[index];
       button.setAttribute("aria-pressed", Boolean(edges && loop && edges[0] === loop[0] && edges[1] === loop[1]));
       button.title = edges ? `Section ${letters[index]}: ${clock(edges[0])} to ${clock(edges[1])}. Delete, or a long press, removes it` : `Keep the loop as section ${letters[index]}`;
       button.classList.toggle("kept", Boolean(edges));
     });
-    this.files.hidden = isPlain(this.tuning);
-    setText(this.filesWords, `Save at ${percent(speed)}, ${signed(semitones)} semitones`);
   }
 
-  #build(stems) {
-    this.faders = [["Speed", "speed"], ["Pitch", "semitones"]].map(([label, key]) => new Fader({ label, state: this.settings, key, onChange: () => this.#set({}) }));
-    this.facts = element("span", { className: "facts" });
-    this.boxes = {};
-    const box = (key, words, title) => {
-      this.boxes[key] = element("input", { type: "checkbox", onchange: () => this.#set({ [key]: this.boxes[key].checked }) });
-      return element("label", { className: "check", title }, this.boxes[key], words);
-    };
-    const button = (textContent, title, onclick) => element("button", { type: "button", className: "chip-button", textContent, title, onclick });
-    const beatButtons = [
-      button("Half", "Half as many beats", () => this.#scale(0.5)),
-      button("Double", "Twice as many beats", () => this.#scale(2)),
-    ];
+  #build(delay) {
+    const fader = (label, key, state = this.song.rehearsal) => new Fader({ label, state, key, onChange: () => this.#set({}) });
+    const [speed, pitch, volume, late] = (this.faders = [fader("Speed", "speed"), fader("Pitch", "semitones"), fader("Click volume", "clickVolume"), fader("Sound delay", "delay", delay)]);
+    const button = (textContent, title, onclick, properties = {}) => element("button", { type: "button", className: "chip-button", textContent, title, onclick, ...properties });
+    this.toggles = {};
+    const toggle = (key, words, title) => (this.toggles[key] = button(words, title, () => this.#set({ [key]: !this.song.rehearsal[key] }), { "aria-pressed": "false" }));
+    const select = (label, options, onchange) => element("select", { "aria-label": label, title: label, onchange }, ...options.map(([value, textContent]) => element("option", { value, textContent })));
     this.sections = letters.map((letter, index) => {
-      const node = element("button", { type: "button", className: "chip-button section", textContent: letter, "aria-label": `Section ${letter}`, onclick: () => this.section(index) });
+      const node = button(letter, "", () => this.section(index), { "aria-label": `Section ${letter}` });
       node.addEventListener("keydown", ({ key }) => ["Delete", "Backspace"].includes(key) && this.#forget(index));
       node.addEventListener("contextmenu", (event) => {
         event.preventDefault();
@@ -136,25 +112,31 @@ export class Rehearsal {
       });
       return node;
     });
-    const checks = [
-      box("isClicking", "Click", "A click on each beat (C)"),
-      box("countsIn", "Count-in", "A bar of clicks before the sound"),
-      box("snaps", "Snap to bars", "Edges of loops lie on bars"),
-    ];
-    this.beatNodes = [...checks.map((label) => label.firstChild), ...beatButtons];
-    this.filesWords = element("h2");
-    this.files = element("div", { className: "group", hidden: true }, this.filesWords,
-      element("div", { className: "choices" }, button("Mix", "Save the mix as a WAV file", () => this.actions.save(null)), ...stems.map((name) => button(name, `Save ${name} as a WAV file`, () => this.actions.save(name)))));
-    const group = (heading, ...nodes) => element("div", { className: "group" }, element("h2", { textContent: heading }), element("div", { className: "choices" }, ...nodes));
+    this.facts = element("span", { className: "facts" });
+    this.count = select("Count-in", Array.from({ length: mostCountedBars + 1 }, (_, bars) => [bars, countWords(bars)]), () => this.#set({ countsIn: Number(this.count.value) }));
+    this.metre = select("Metre", metres.map((metre) => [metre, metre]), () => this.#correct(() => { this.grid.correction = { ...this.grid.correction, metre: this.metre.value }; }));
+    this.asFound = button("As found", "Beats and bars as they were found, without your changes", () => this.#set({ correction: {} }));
+    const moves = [["1 ◂", -1, "Bar 1 begins a beat earlier"], ["1 ▸", 1, "Bar 1 begins a beat later"]].map(([words, beats, title]) => button(words, title, () => this.#correct(() => this.grid.moveBars(beats)), { "aria-label": title }));
+    const scales = [["Half tempo", 0.5, "Half as many beats"], ["Double tempo", 2, "Twice as many beats"]].map(([words, factor, title]) => button(words, title, () => this.#correct(() => this.grid.scale(factor))));
+    const click = toggle("isClicking", "Click", "A click on each beat (C)");
+    const snaps = toggle("snaps", "Snap to bars", "Edges of loops lie on bars");
+    const turns = toggle("countsTurns", "Count in each turn", "The count-in comes before each turn of a loop");
+    this.beatNodes = [click, this.count, this.metre, ...moves, snaps, turns, ...scales];
+    const tool = (label, ...nodes) => element("div", { className: "tool", role: "group", "aria-label": label }, ...nodes);
+    const heading = (textContent) => element("h2", { textContent });
+    const dial = ({ label, slider, text }) => element("label", { className: "dial" }, label, slider, text);
     this.root = element("section", { className: "rehearsal", "aria-label": "Rehearsal" },
-      ...this.faders.map(({ label, slider, text }) => element("label", { className: "dial" }, label, slider, text)),
+      tool("Speed", heading("Speed"), speed.root),
+      tool("Key", heading("Key"), pitch.root),
+      tool("Loop", heading("Loop"), ...this.sections, snaps),
+      tool("Click", click, this.count, this.metre, ...moves),
       this.facts,
       element("details", { className: "more" },
-        element("summary", { textContent: "Beats, loops, files" }),
-        element("div", { className: "groups" },
-          group("Voice", box("keepsFormants", "Keep its colour", "Formants stay where they are when the pitch moves")),
-          group("Beats", ...checks, ...beatButtons, button("Tap", "Tap the beats (T): four or more, the first on the first beat of a bar", () => this.tap())),
-          group("Loop", box("getsFaster", `${percent(turnStep)} faster each turn`, "Up to 100 %"), ...this.sections),
-          this.files)));
+        element("summary", { textContent: "More" }),
+        element("div", { className: "presets" },
+          toggle("keepsFormants", "Natural voices", "Voices keep their colour when the pitch moves: their formants stay"),
+          toggle("getsFaster", `${percent(turnStep)} faster each turn`, "Up to 100 %"), turns,
+          button("Tap", "Tap the beats (T): four or more, the first on the first beat of a bar", () => this.tap()), ...scales, this.asFound,
+          dial(volume), dial(late))));
   }
 }

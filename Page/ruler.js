@@ -1,10 +1,12 @@
-// The ruler above the stems: times, beats, the loop, and the time under the pointer.
+// The ruler above the stems: times, bars, the loop, and the time under the pointer.
 
-import { drawBeats } from "./beats.js";
 import { element } from "./dom.js";
 import { preciseClock } from "./format.js";
+import { drawGrid } from "./grid.js";
 
 const pixelsPerMark = 80;
+/** Height of the row of bars. */
+const barRow = 14;
 
 export class Ruler {
   #context;
@@ -16,8 +18,10 @@ export class Ruler {
     this.#context = this.canvas.getContext("2d");
   }
 
-  draw({ timeline, beats, loop, loopStart, hover, position, ink }) {
+  draw({ timeline, grid, loop, loopStart, hover, position, ink }) {
     const ratio = window.devicePixelRatio || 1;
+    const hasBars = grid.bars.length > 0;
+    this.root.classList.toggle("barred", hasBars);
     const width = Math.round(this.canvas.clientWidth * ratio);
     const height = Math.round(this.canvas.clientHeight * ratio);
     if (!width) return;
@@ -28,7 +32,7 @@ export class Ruler {
     const context = this.#context;
     const at = (time) => Math.round(timeline.share(time) * width);
     context.clearRect(0, 0, width, height);
-    drawBeats(context, beats, { timeline, width, height, ratio, ink });
+    drawGrid(context, grid, { timeline, width, height, ratio, ink });
     context.fillStyle = ink;
     if (loop) {
       context.globalAlpha = 0.9;
@@ -39,26 +43,26 @@ export class Ruler {
     }
     context.font = `${12 * ratio}px system-ui, sans-serif`;
     context.textBaseline = "middle";
-    const label = (time, alpha, decimals) => {
-      const text = preciseClock(time, decimals);
-      const x = Math.min(width - context.measureText(text).width - 2 * ratio, at(time) + 5 * ratio);
+    const row = height - (hasBars ? barRow * ratio : 0);
+    const widthOf = (text) => context.measureText(text).width + 7 * ratio;
+    const label = (text, x, alpha) => {
       context.globalAlpha = alpha;
-      context.fillText(text, x, height / 2 - 2 * ratio);
-      return [x - 6 * ratio, context.measureText(text).width + 12 * ratio];
+      context.fillText(text, x + 5 * ratio, row / 2 - 2 * ratio);
     };
     const times = timeline.ticks(width / ratio / pixelsPerMark);
     // As many decimals as tell neighbouring marks apart.
     const decimals = times.length > 1 ? Math.max(0, Math.ceil(-Math.log10(times[1] - times[0]) - 1e-6)) : 1;
     for (const time of times) {
       context.globalAlpha = 0.25;
-      context.fillRect(at(time), height / 4, ratio, height / 2);
-      label(time, 0.68, decimals);
+      context.fillRect(at(time), row / 4, ratio, row / 2);
+      const text = preciseClock(time, decimals);
+      if (at(time) + widthOf(text) <= width) label(text, at(time), 0.68);
     }
     if (hover === null) return;
     // The time under the pointer replaces the marks that it would overlap.
     const text = preciseClock(hover, Math.max(1, decimals));
-    const wide = context.measureText(text).width + 12 * ratio;
-    context.clearRect(Math.min(at(hover), width - wide), 0, wide, height - 4 * ratio);
-    label(hover, 1, Math.max(1, decimals));
+    const x = Math.min(at(hover), width - widthOf(text));
+    context.clearRect(x, 0, widthOf(text), row - 4 * ratio);
+    label(text, x, 1);
   }
 }

@@ -1,7 +1,7 @@
 // The back end's state (connected, starting, without a model), shown in the banner and the header.
 
 import { backend } from "./backend.js";
-import { announce, element, setText } from "./dom.js";
+import { announce, setText } from "./dom.js";
 import { count } from "./format.js";
 import { Problem } from "./problem.js";
 
@@ -64,9 +64,6 @@ export class Service {
   #describe({ engine }) {
     const node = document.getElementById("engine");
     setText(node, [engine.model, engine.precision, count(engine.threads, "thread")].filter(Boolean).join(" · "));
-    const note = document.getElementById("replacement");
-    note.hidden = !engine.replaces;
-    if (engine.replaces) note.replaceChildren(`The small demo model runs in place of ${engine.replaces}, and its stems are rougher. On the machine of the service, run `, element("code", { textContent: `swift-demucs models fetch ${engine.replaces}` }), " and start it again.");
     node.title = [engine.version && `swift-demucs ${engine.version}`, engine.instruction_set].filter(Boolean).join(", ");
   }
 

@@ -4,8 +4,6 @@
 
 import { bands, highestHz, lowestHz, spectrumFrames } from "./spectrum.js";
 
-/** A longer window would fetch too much sound for one image. */
-export const longestWindowSeconds = 900;
 /** Frames of a request at most: 8 MB of 16-bit stereo. */
 const chunkFrames = 1 << 21;
 /** Requests at once: one is fetched while another is transformed. */

@@ -1,11 +1,15 @@
 // The main region of the page: the open song in any state, or the welcome.
 
 import { colourOf } from "./colours.js";
-import { element, icon, setText } from "./dom.js";
+import { element, icon, say, setText } from "./dom.js";
 import { roughTime, title } from "./format.js";
 import { readLink } from "./link.js";
-import { Mixer } from "./mixer.js";
-import { isWaiting, stateWords } from "./words.js";
+import { stopLanes } from "./lanes.js";
+import { residualName } from "./presets.js";
+import { failureWords, isWaiting, stateWords } from "./words.js";
+
+/** The class of the mixer, which is loaded with the first song. */
+let Mixer = null;
 
 /** A running song opens in the mixer when this much of it can be heard. */
 const leastSeconds = 2;
@@ -21,7 +25,7 @@ export class Stage {
   #shown = null;
   mixer = null;
 
-  /** `cancel(job)`, `retry(job)`, `choose()`. */
+  /** `cancel(job)`, `retry(job)`, `choose()`; `show()` shows the page again. */
   constructor(actions) {
     this.actions = actions;
   }
@@ -38,13 +42,14 @@ export class Stage {
     const reason = keepSeconds === null ? "It was deleted." : `Songs are kept for ${roughTime(keepSeconds)}.`;
     if (this.#shown === `gone ${reason}`) return;
     this.#clear(`gone ${reason}`);
-    this.#root.append(this.#message("This song is no longer here", `${reason} Drop it to separate it again.`,
+    this.#root.append(this.#message("This song is no longer here", `${reason} Choose its file to separate it again.`,
       element("button", { type: "button", className: "primary", textContent: "Choose files", onclick: () => this.actions.choose() })));
   }
 
   /** Shows a job; `saved` is the place and mix that it opens with. */
   show(job, saved) {
     const kind = isAudible(job) ? "mixer" : isWaiting(job.state) ? "progress" : job.state;
+    if (kind === "mixer" && !Mixer) return this.#loadMixer();
     // The part of a cancelled song is a song of its own length.
     const shown = `${kind} ${kind === "mixer" && job.state === "cancelled" ? "part" : ""} ${job.id}`;
     if (this.#shown !== shown) {
@@ -65,6 +70,15 @@ export class Stage {
     if (kind === "mixer") this.mixer.update(job);
   }
 
+  async #loadMixer() {
+    try {
+      ({ Mixer } = await import("./mixer.js"));
+      this.actions.show();
+    } catch (error) {
+      say(failureWords(error));
+    }
+  }
+
   /** Forgets the shown song, so that it can be opened again. */
   reset() {
     this.#clear(null);
@@ -75,6 +89,7 @@ export class Stage {
     this.mixer?.close();
     this.mixer = null;
     this.#empty.hidden = true;
+    stopLanes();
     for (const child of [...this.#root.children]) if (child !== this.#empty) child.remove();
   }
 
@@ -82,7 +97,7 @@ export class Stage {
     this.words = element("p", { className: "facts" });
     this.percent = element("p", { className: "big-percent" });
     this.fills = [];
-    const strips = (job.outputs ?? []).map((name, index) => {
+    const strips = (job.outputs ?? []).filter((name) => name !== residualName).map((name, index) => {
       const fill = element("div", { className: "growing" });
       this.fills.push(fill);
       const strip = element("div", { className: "strip pending" },

@@ -12,7 +12,7 @@ const coarse = 8;
 
 export class DrumStretcher {
   #window;
-  #finder = new OnsetFinder();
+  #finder = new OnsetFinder({ growth: 2.5, decay: 0.9, riseBlocks: 4 });
   /** The input that would continue the last frame. */
   #following = null;
   #kept = null;

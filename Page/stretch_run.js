@@ -33,19 +33,20 @@ export class StretchRun {
   #tuning;
   /** The worklet's last report: from frame `at` of the context on, the tape moves on from `place`, or waits there. */
   #clock;
+  #startAt = 0;
   #sent = new Set();
   #isPumping = false;
   #isStopped = false;
 
-  static async open({ context, pieces, names, frame, loop, tuning }) {
+  static async open({ context, pieces, names, frame, loop, tuning, isCounted }) {
     await prepare(context);
-    const run = new StretchRun(context, pieces, names, frame, loop, tuning);
+    const run = new StretchRun(context, pieces, names, frame, loop, tuning, isCounted);
     await run.pump();
     return run;
   }
 
-  constructor(context, pieces, names, frame, loop, tuning) {
-    Object.assign(this, { context, pieces });
+  constructor(context, pieces, names, frame, loop, tuning, isCounted) {
+    Object.assign(this, { context, pieces, isCounted });
     const song = { frames: pieces.frames, pieceFrames: pieces.pieceFrames, from: frame, loop };
     this.#tape = new Tape(song);
     this.#tuning = tuning;
@@ -54,6 +55,7 @@ export class StretchRun {
   }
 
   start(at, fades) {
+    this.#startAt = at;
     this.#node = new AudioWorkletNode(this.context, "stretch", {
       numberOfInputs: 0,
       numberOfOutputs: fades.length,
@@ -93,11 +95,16 @@ export class StretchRun {
     const spans = [];
     const { speed } = this.#tuning;
     const end = this.#placeAt(this.#now) + aheadSeconds * this.context.sampleRate;
+    let isCounted = this.isCounted && this.#now < this.#startAt;
     for (let place = this.#placeAt(this.#now); place < end; ) {
+      const gap = this.#tape.silentFrames(place);
+      isCounted ||= gap > 0;
+      place += gap;
       const frame = this.#tape.songFrame(place);
       const count = Math.min(end - place, (this.#tape.loop?.end ?? this.pieces.frames) - frame);
       if (count <= 0) break;
-      spans.push({ at: this.#clock.at + (place - this.#clock.place) / speed, frame, count, speed });
+      spans.push({ at: this.#clock.at + (place - this.#clock.place) / speed, frame, count, speed, isCounted });
+      isCounted = false;
       place += count;
     }
     return spans;
@@ -139,6 +146,7 @@ export class StretchRun {
 
   #placeAt(now) {
     const { at, place, isWaiting } = this.#clock;
-    return place + (isWaiting ? 0 : Math.max(0, now - at) * this.#tuning.speed);
+    // What is heard may be older than the last report, and never older than the start.
+    return place + (isWaiting ? 0 : (Math.max(now, this.#startAt) - at) * this.#tuning.speed);
   }
 }

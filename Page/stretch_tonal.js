@@ -10,6 +10,10 @@
 // Left and right are the real and the imaginary part of one complex signal. With W its transform, bins k
 // and size − k hold both channels: their power is (|W[k]|² + |W[size − k]|²) / 2, and a rotation Z of both
 // channels is Z·W[k] and conj(Z)·W[size − k]. So both channels turn alike, and the stereo image stays.
+//
+// An attack would sound at another time in each frame that has it. So frames within a hop of its time are as far from
+// it in the input, and frames before them leave it out. Regions that grow with it take the input's phases anew (Röbel,
+// "A new approach to transient processing in the phase vocoder", 2003); the others continue: held tones don't break.
 
 import { SpectralEnvelope } from "./envelope.js";
 import { Fourier } from "./fft.js";
@@ -20,10 +24,14 @@ const windowSum = 1.5;
 /** A peak of the window's transform is like a Gaussian one, whose logarithm bends by this much in a bin: 1.4 to 1.6, by the peak's place. */
 const bend = 1.5;
 
+/** A region has so many times the energy of the frame before if an attack begins in it. */
+const growth = 2;
+
 export class TonalStretcher {
   #fourier;
   #window;
   #envelope;
+  #finder;
   #isFirst = true;
   #power;
   /** Spectra of the present frame of the input, of that one hop before, and of the last frame of the output. */
@@ -31,10 +39,12 @@ export class TonalStretcher {
   #back;
   #last;
 
-  constructor(size) {
+  /** `finder`, if not null, finds the attacks that are kept. */
+  constructor(size, finder) {
     this.size = size;
     this.hop = size / 4;
-    this.reach = size / 2 + this.hop;
+    this.reach = size;
+    this.#finder = finder;
     this.#fourier = new Fourier(size);
     this.#envelope = new SpectralEnvelope(this.#fourier);
     this.#window = Float64Array.from({ length: size }, (_, i) => 0.5 - 0.5 * Math.cos((2 * Math.PI * i) / size));
@@ -57,14 +67,14 @@ export class TonalStretcher {
   make(read, centre, { pitch, step, keepsFormants }) {
     const { size, frame } = this;
     const { left, right } = frame;
-    const first = Math.round(centre) - size / 2;
-    this.#analyse(read, first, this.#now);
+    const { first, end, endBefore } = this.#place(read, centre, step);
+    this.#analyse(read, first, end, this.#now);
     if (this.#isFirst) {
       this.#last.left.set(this.#now.left);
       this.#last.right.set(this.#now.right);
     } else {
-      this.#analyse(read, first - this.hop, this.#back);
-      this.#lock(step);
+      this.#analyse(read, first - this.hop, endBefore, this.#back);
+      this.#lock(step, endBefore < end);
     }
     this.#isFirst = false;
     left.set(this.#last.left);
@@ -82,8 +92,23 @@ export class TonalStretcher {
     }
   }
 
-  #analyse(read, first, { left, right }) {
+  /** Where the frame for a sample of the input begins, and where it and the frame one hop earlier end: at attacks that sound later. */
+  #place(read, centre, step) {
+    const { hop, reach, size } = this;
+    if (this.#isFirst) this.#finder?.reset(centre - reach);
+    this.#finder?.advance(read, centre - reach, centre + reach);
+    // At the input's own speed every frame has an attack at its time.
+    const onsets = step === 1 ? [] : (this.#finder?.onsets.map(({ at }) => at) ?? []);
+    const [end, endBefore] = [hop, 0].map((ahead) => onsets.find((at) => (at - centre) / step > ahead) ?? Infinity);
+    const nearest = onsets.reduce((best, at) => (Math.abs(at - centre) < Math.abs(best - centre) ? at : best), centre - reach);
+    const away = Math.abs(nearest - centre);
+    const distance = away / step <= hop ? away / step : Math.max(hop, away);
+    return { first: Math.round(nearest + Math.sign(centre - nearest) * distance) - size / 2, end, endBefore };
+  }
+
+  #analyse(read, first, end, { left, right }) {
     read(first, this.size, left, right);
+    for (const plane of [left, right]) plane.fill(0, Math.max(0, end - first));
     for (let i = 0; i < this.size; i += 1) {
       left[i] *= this.#window[i];
       right[i] *= this.#window[i];
@@ -92,7 +117,7 @@ export class TonalStretcher {
   }
 
   /** Rotates the present frame, region by region, into `#last`. */
-  #lock(step) {
+  #lock(step, isAttack) {
     const { size } = this;
     const power = this.#power;
     const { left, right } = this.#now;
@@ -106,12 +131,12 @@ export class TonalStretcher {
       if (power[k] <= power[k - 1] || power[k] <= power[k + 1] || power[k] <= power[k - 2] || power[k] <= (power[k + 2] ?? 0)) continue;
       // A peak: the region of the peak before ends in the valley between both.
       if (peak) {
-        this.#rotate(start, valley, this.#glide(peak) * (1 - step));
+        this.#rotate(start, valley, this.#glide(peak) * (1 - step), isAttack);
         start = valley;
       }
       peak = valley = k;
     }
-    this.#rotate(start, half, peak ? this.#glide(peak) * (1 - step) : 0);
+    this.#rotate(start, half, peak ? this.#glide(peak) * (1 - step) : 0, isAttack);
     for (const k of [0, half]) {
       this.#last.left[k] = left[k];
       this.#last.right[k] = right[k];
@@ -144,25 +169,27 @@ export class TonalStretcher {
     return (glide * Math.PI ** 2) / (8 * bend);
   }
 
-  /** Rotates bins `first` to `end` by what makes them continue the last frame best, and by an angle. */
-  #rotate(first, end, angle) {
+  /** Rotates bins `first` to `end` by what makes them continue the last frame best, and by an angle, unless an attack begins in them. */
+  #rotate(first, end, angle, isAttack) {
     const { size } = this;
     const { left, right } = this.#now;
     const { left: a, right: b } = this.#last;
     const { left: c, right: d } = this.#back;
     let real = 0;
     let imaginary = 0;
+    let growing = 0;
     for (let k = first; k < end; k += 1) {
       const m = size - k;
+      growing += this.#power[k] - growth * (c[k] ** 2 + d[k] ** 2 + c[m] ** 2 + d[m] ** 2);
       real += a[k] * c[k] + b[k] * d[k] + a[m] * c[m] + b[m] * d[m];
       imaginary += b[k] * c[k] - a[k] * d[k] + a[m] * d[m] - b[m] * c[m];
     }
     const length = Math.hypot(real, imaginary);
-    if (length > 1e-30) {
+    if (length > 1e-30 && !(isAttack && growing > 0)) {
       real /= length;
       imaginary /= length;
     } else {
-      [real, imaginary] = [1, 0];
+      [real, imaginary, angle] = [1, 0, 0];
     }
     const [cosine, sine] = [Math.cos(angle), Math.sin(angle)];
     [real, imaginary] = [real * cosine - imaginary * sine, real * sine + imaginary * cosine];

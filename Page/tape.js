@@ -3,21 +3,36 @@
 export class Tape {
   #pieces = new Map();
 
-  /** `from` is the first sample that is played; pieces before it may be missing. `loop` is `{ start, end }` or null. */
+  /** `from` is the first sample that is played; pieces before it may be missing. `loop` is `{ start, end, gap }`, with samples of silence before each turn, or null. */
   constructor({ frames, pieceFrames, from = 0, loop = null }) {
     Object.assign(this, { frames, pieceFrames, from, loop: loop && from < loop.end ? loop : null });
   }
 
-  /** The sample of the song at a place of the tape. */
+  /** The sample of the song at a place of the tape; in the silence before a turn, its first one. */
   songFrame(place) {
-    if (!this.loop || place < this.loop.end) return place;
-    const { start, end } = this.loop;
-    return start + ((place - end) % (end - start));
+    return this.#isTurning(place) ? this.loop.start + Math.max(0, this.#turned(place) - (this.loop.gap ?? 0)) : place;
+  }
+
+  /** Samples of silence from a place on. */
+  silentFrames(place) {
+    return this.#isTurning(place) ? Math.max(0, (this.loop.gap ?? 0) - this.#turned(place)) : 0;
+  }
+
+  #isTurning(place) {
+    return this.loop !== null && place >= this.loop.end;
+  }
+
+  /** Samples since the last end of the loop. */
+  #turned(place) {
+    const { start, end, gap = 0 } = this.loop;
+    return (place - end) % (end - start + gap);
   }
 
   /** Calls `use(frame, count, offset)` for each part of [first, end) that lies in one piece of the song. */
   #parts(first, end, use) {
     for (let place = Math.max(0, first); place < end; ) {
+      place += this.silentFrames(place);
+      if (place >= end) return;
       const frame = this.songFrame(place);
       if (frame >= this.frames) return;
       const limit = this.loop ? this.loop.end : this.frames;

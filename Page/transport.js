@@ -2,13 +2,15 @@
 
 import { element, iconButton, relabel, setIcon, setText } from "./dom.js";
 import { clock, spokenTime } from "./format.js";
+import { showState, takeControls } from "./session.js";
 
 export class Transport {
   #shownSecond = null;
 
-  /** `actions`: `toggle()`, `seek(seconds)`, `stepLoop()`, `zoom(factor)`, `toggleSpectrogram()`. */
+  /** `actions` is the mixer. */
   constructor(duration, actions) {
-    this.duration = duration;
+    Object.assign(this, { duration, actions });
+    takeControls(actions);
     this.play = iconButton("play", "Play", () => actions.toggle(), { className: "play" });
     this.elapsed = element("span", { className: "time" });
     this.remaining = element("span", { className: "time" });
@@ -31,11 +33,13 @@ export class Transport {
     const second = Math.floor(time);
     if (second === this.#shownSecond) return;
     this.#shownSecond = second;
+    showState(this.actions);
     this.position.setAttribute("aria-valuetext", `${spokenTime(time)} of ${spokenTime(this.duration)}`);
   }
 
   /** Shows what the buttons do now; `loop` is a `Loop`. */
   update({ isPlaying, loop, timeline, isSpectrogram }) {
+    showState(this.actions);
     setIcon(this.play, isPlaying ? "pause" : "play");
     relabel(this.play, isPlaying ? "Pause" : "Play");
     this.loop.setAttribute("aria-pressed", Boolean(loop.edges));

@@ -1,6 +1,6 @@
 // Speed and pitch as a song's user sets them.
 
-export const slowest = 0.5;
+export const slowest = 0.25;
 export const fastest = 1.5;
 export const mostSemitones = 12;
 

@@ -3,6 +3,8 @@
 import { backend } from "./backend.js";
 import { decodableSeconds, decodeToWAV, longestMinutes, modelRate, TooLong } from "./convert.js";
 import { bytes } from "./format.js";
+import { Problem } from "./problem.js";
+import { leastSeconds, noSongWords } from "./words.js";
 
 /** Attempts after a lost connection, before the upload fails. */
 const mostAttempts = 4;
@@ -53,10 +55,10 @@ export class Uploads {
     return this.#files.has(id);
   }
 
-  /** Sends a job's file again. */
-  retry(id) {
+  /** Sends a job's file again, with its options or others. */
+  retry(id, others) {
     const { file, options } = this.#files.get(id);
-    this.add([file], options);
+    this.add([file], others ?? options);
   }
 
   retryItem(item) {
@@ -87,6 +89,11 @@ export class Uploads {
     };
     try {
       const job = await backend.add(item.sound, item.options, { onProgress, signal: item.stop.signal });
+      if ((job.duration_seconds ?? leastSeconds) < leastSeconds) {
+        // It is cancelled first, then removed.
+        while (await backend.remove(job.id));
+        throw new Problem(400, noSongWords);
+      }
       this.#files.set(job.id, { file: item.file, options: item.options });
       this.#items = this.#items.filter((other) => other !== item);
       this.onJob(job);
@@ -112,14 +119,14 @@ export class Uploads {
         this.#next();
       }, (error.retryAfterSeconds ?? 1) * 1000);
     } else if (error.status === unsupportedMediaType && item.sound === item.file) {
-      await this.#decode(item, error.message);
+      await this.#decode(item);
     } else {
       this.#refuse(item, error.message, error.status ?? null);
     }
   }
 
-  /** Decodes a file in the browser, because the service can't read it: `sentence` is its reason. */
-  async #decode(item, sentence) {
+  /** Decodes a file in the browser, because the service can't read it. */
+  async #decode(item) {
     item.state = "decoding";
     this.onChange();
     try {
@@ -128,8 +135,7 @@ export class Uploads {
       item.state = "waiting";
       this.#checkSize(item);
     } catch (error) {
-      const isTooLong = error instanceof TooLong;
-      this.#refuse(item, isTooLong ? `${sentence} The browser can convert it only up to ${longestMinutes(modelRate)} minutes.` : sentence);
+      this.#refuse(item, error instanceof TooLong ? `The service can't read this format, and the browser can convert only ${longestMinutes(modelRate)} minutes of it.` : noSongWords);
     }
   }
 }

@@ -29,6 +29,13 @@ export function problemWords(problem, name = "") {
   return /^(is|has|ends|can't|can|does|was|holds|contains)\b/.test(rest) ? `It ${rest}` : rest.charAt(0).toUpperCase() + rest.slice(1);
 }
 
+/** What went wrong, for an error of a back end: without a connection, browsers have words of their own, which say nothing. */
+export const failureWords = (error) => (error instanceof TypeError ? "No connection to the service. Try again when it is there." : error.message);
+
+export const noSongWords = "No song can be read in this file: it is broken, or of an unknown format.";
+/** Of a song: a shorter sound is left of a broken file. */
+export const leastSeconds = 1;
+
 /** Whether the same song may succeed later: the service, not the sound, was the reason. */
 export const mayHelpToRetry = (problem) => !problem?.status || problem.status >= 500 || problem.status === 408 || problem.status === 429;
 

@@ -42,15 +42,17 @@ const pause = (seconds, signal) =>
     }, { once: true });
   });
 
+/** What sentences say of an address. */
+export const hostOf = (address) => new URL(address, globalThis.location?.href).host;
+
 /** The error for a reply that is not the file; null for one that is. */
-function refusal(reply, address) {
-  const { status } = reply;
+function refusal({ status }, host) {
   if (status === 200 || status === 206) return null;
-  if (status === 404 || status === 410) return new DownloadError(`${address} is not there (${status}).`);
-  if (status === 401 || status === 403) return new DownloadError(`${address} is refused (${status}).`);
-  if (status === 429) return new DownloadError(`${address} is refused for now: too many requests (429). Try again later.`, { isTransient: true });
-  if (status >= 500) return new DownloadError(`The server of ${address} failed (${status}). Try again later.`, { isTransient: true });
-  return new DownloadError(`${address} was answered with status ${status}; expected 200 or 206.`);
+  if (status === 404 || status === 410) return new DownloadError(`${host} doesn't have the file (${status}).`);
+  if (status === 401 || status === 403) return new DownloadError(`${host} refuses the file (${status}).`);
+  if (status === 429) return new DownloadError(`${host} has too many requests for now (429).`, { isTransient: true });
+  if (status >= 500) return new DownloadError(`${host} has failed (${status}).`, { isTransient: true });
+  return new DownloadError(`${host} answered with status ${status}; expected 200 or 206.`);
 }
 
 export class Download {
@@ -118,7 +120,7 @@ export class Download {
       const reply = await fetch(address, { headers, signal: stop.signal, cache: "no-store", ...anonymous });
       // No bytes after `start`: the file is complete, or another one, which its checksum will tell.
       if (reply.status === 416 && start > 0) return;
-      const refused = refusal(reply, address);
+      const refused = refusal(reply, hostOf(address));
       if (refused) throw refused;
       await this.#receive(reply, start, watch);
     } catch (error) {
@@ -172,16 +174,16 @@ export class Download {
     const file = await this.#storage.file(this.#part);
     onProgress({ state: "verifying", receivedBytes: file.size, totalBytes: file.size });
     if (!(await hasChecksum(file, sha256))) {
-      throw new DownloadError(`${address} sent a file whose SHA-256 doesn't begin with ${sha256}. It was removed; try again later.`, { isWrong: true });
+      throw new DownloadError(`${hostOf(address)} sent a file whose SHA-256 doesn't begin with ${sha256}. It was removed; try again later.`, { isWrong: true });
     }
     await this.#storage.rename(this.#part, this.#path);
   }
 
   #interruption(reason) {
-    return new DownloadError(`The download of ${this.#options.address} broke off (${reason}). Start it again to go on from there.`, { isTransient: true });
+    return new DownloadError(`The download from ${hostOf(this.#options.address)} broke off (${reason}). Start it again to go on from there.`, { isTransient: true });
   }
 
   #unreachable() {
-    return new DownloadError(`${this.#options.address} can't be reached.`, { isTransient: true });
+    return new DownloadError(`${hostOf(this.#options.address)} can't be reached.`, { isTransient: true });
   }
 }

@@ -2,7 +2,7 @@
 // of the user. models.json, which tools/web_lists makes from the native program's table, lists the
 // published ones.
 
-import { anonymous, Download, DownloadError } from "./download.js";
+import { anonymous, Download, DownloadError, hostOf } from "./download.js";
 import { openStorage } from "./storage.js";
 
 const demo = {
@@ -133,7 +133,7 @@ export class Models {
         onProgress({ state: progress.state, receivedBytes: sum(received), totalBytes: sum(totals) });
       };
       const file = await exclusively(`${downloaded}/${member.signature}`, signal, async () => {
-        return (await this.#find(member)) ?? this.#download(member, report, signal, base);
+        return (await this.#find(member)) ?? this.#download(model.name, member, report, signal, base);
       });
       received[index] = totals[index] = file.blob.size;
       files.push(file);
@@ -142,7 +142,7 @@ export class Models {
   }
 
   /** Downloads a checkpoint from the first address that has it, and returns its stored file. */
-  async #download(member, onProgress, signal, base) {
+  async #download(name, member, onProgress, signal, base) {
     if (!globalThis.crypto?.subtle) {
       throw new DownloadError("Published models are checked after the download, which browsers do only on pages with https, or on localhost. Choose the demo model, drop a model's file on this page, or open the page with https.");
     }
@@ -159,7 +159,7 @@ export class Models {
         reasons.push(error.message);
       }
     }
-    throw new DownloadError([...reasons, "Check the network, or drop a file of the model on this page."].join(" "));
+    throw new DownloadError([`${name} was not fetched.`, ...reasons, "Nothing is lost: try again when the network is there, or drop a file of the model on this page."].join(" "));
   }
 
   /** The stored file of a checkpoint, `{ name, blob }`, or undefined. */
@@ -204,10 +204,10 @@ const fromHub = ({ hubAddress }) => ({
       if (reply.ok) text = await reply.text();
     } catch {
       signal?.throwIfAborted();
-      throw new DownloadError(`${address} can't be reached.`);
+      throw new DownloadError(`${hostOf(address)} can't be reached.`);
     }
     const digits = /^oid sha256:([0-9a-f]{64})$/m.exec(text)?.[1];
-    if (!digits) throw new DownloadError(`${address} doesn't have the checksum of the model.`);
+    if (!digits) throw new DownloadError(`${hostOf(address)} doesn't have the checksum of the model.`);
     return digits;
   },
 });

@@ -100,9 +100,13 @@ export interface Analysis {
   tempo_bpm: number | null;
   /** Times of the beats in seconds, ascending. */
   beats: number[];
-  /** Times of the first beat of each bar of four. */
+  /** Times of the first beat of each bar. */
   downbeats: number[];
-  /** Such as "F# minor"; null for a track without pitches. */
+  /** A guess, such as "4/4"; null without beats. */
+  metre: string | null;
+  /** How clearly `downbeats` are the first beats of the bars, 0 to 1; null without beats. */
+  downbeat_confidence: number | null;
+  /** Such as "Bb major" or "F# minor"; null for a track without pitches. */
   key: string | null;
 }
 

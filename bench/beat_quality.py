@@ -25,7 +25,10 @@ import generate
 from oscillators import RATE_HZ
 from song import SCALES, Song, compose
 
-NAMES = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
+NAMES = {
+    "major": ("C", "Db", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B"),
+    "minor": ("C", "C#", "D", "Eb", "E", "F", "F#", "G", "G#", "A", "Bb", "B"),
+}
 TOLERANCE_SECONDS = 0.07
 
 
@@ -85,8 +88,8 @@ def main() -> None:
         true = [song.at(k // 4, 4 * (k % 4)) / RATE_HZ for k in range(count)]
         true = [time for time in true if time < given.seconds]
         key = key_of(song)
-        name, mode = (found["key"] or "? ?").split()
-        found_key = (NAMES.index(name) if name in NAMES else -1, mode)
+        name, mode = (found["key"] or "? major").split()
+        found_key = (NAMES[mode].index(name) if name in NAMES[mode] else -1, mode)
         tempo = found["tempo_bpm"] or 0.0
         tempi.append(abs(tempo / song.beats_per_minute - 1) <= 0.04)
         beats.append(f_measure(found["beats"], true))
@@ -95,7 +98,7 @@ def main() -> None:
         related += found_key != key and is_related(found_key, key)
         print(
             f"| {seed} | {song.beats_per_minute:.1f} | {tempo:.1f} | {beats[-1]:.2f} "
-            f"| {bars[-1]:.2f} | {NAMES[key[0]]} {key[1]} | {found['key']} |",
+            f"| {bars[-1]:.2f} | {NAMES[key[1]][key[0]]} {key[1]} | {found['key']} |",
             flush=True,
         )
     print()

@@ -1,27 +1,27 @@
 #!/usr/bin/env node
 // Measures the page's change of speed and pitch: the code that the page runs, in node.
 //
-//     node bench/stretch_quality.mjs [--drums FILE.wav] [--write FOLDER]
+//     node bench/stretch_quality.mjs [--drums FILE.wav] [--plucked FILE.wav]... [--write FOLDER]
 //
-// Prints three tables. Tones: the SNR of a chirp and of a harmonic tone against what they should have
+// Prints three tables, and a fourth with --plucked. Tones: the SNR of a chirp and of a harmonic tone against what they should have
 // become, in blocks of 93 ms (a block's amplitude and phase are fitted: both are free). Drums: where attacks
-// begin, against the map of times, found by correlation with the attacks of the input. Stems: the drift between
-// two stems of every kind, and the share of real time that a stem takes. `--drums` measures the attacks of a
-// recording too; `--write` keeps all sounds as WAV files.
+// begin, against the map of times, found by correlation with the attacks of the input. Plucked: what sounds
+// before the attacks of recordings that are quiet before them. Stems: the drift between two stems of every kind, and the share of real time
+// that a stem takes. `--drums` measures the attacks of a recording too; `--write` keeps all sounds as WAV files.
 
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { parseArgs } from "node:util";
 
 const page = new URL("../Page/", import.meta.url);
 const { Stretch } = await import(new URL("stretch.js", page));
 const { decodeFrames, encodeFrames, parseHeader, wavHeader } = await import(new URL("wav.js", page));
 
-const { values: options } = parseArgs({ options: { drums: { type: "string" }, write: { type: "string" } } });
+const { values: options } = parseArgs({ options: { drums: { type: "string" }, plucked: { type: "string", multiple: true, default: [] }, write: { type: "string" } } });
 const rate = 44100;
 const quantum = 128;
 const seconds = 6;
-const settings = [[0.5, 0], [0.7, 0], [0.85, 0], [1, 0], [1.2, 0], [1.5, 0], [1, -5], [1, 3], [1, 12], [0.7, 2]];
+const settings = [[0.25, 0], [0.5, 0], [0.7, 0], [0.85, 0], [1, 0], [1.2, 0], [1.5, 0], [1, -5], [1, 3], [1, 12], [0.7, 2]];
 
 /** Stretches stems [left, right] to their end. */
 function stretched(names, stems, tuning) {
@@ -163,22 +163,38 @@ function misses(input, output, attacks, speed) {
   });
 }
 
-const recordings = { "drum kit": kit() };
-if (options.drums) {
-  const bytes = readFileSync(options.drums);
-  const buffer = bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length);
+/** The first `length` seconds of a WAV file, and its attacks. */
+function recorded(file, length = Infinity) {
+  const { buffer } = Uint8Array.from(readFileSync(file));
   const format = parseHeader(buffer, buffer.byteLength);
   const all = decodeFrames(buffer.slice(format.dataOffset), format);
-  const planes = [0, 1].map((channel) => all[Math.min(channel, all.length - 1)].subarray(0, 30 * rate));
-  recordings.recording = { planes, attacks: attacksOf(planes[0]) };
+  const planes = [0, 1].map((channel) => all[Math.min(channel, all.length - 1)].subarray(0, length * rate));
+  return { planes, attacks: attacksOf(planes[0]) };
 }
-table(["speed", "sound", "attacks", "median miss", "largest miss", "within 5 ms", "not found"], [0.5, 0.7, 0.85, 1.2, 1.5].flatMap((speed) => Object.entries(recordings).map(([name, { planes, attacks }]) => {
+
+const recordings = { "drum kit": kit(), ...(options.drums && { recording: recorded(options.drums, 30) }) };
+table(["speed", "sound", "attacks", "median miss", "largest miss", "within 5 ms", "not found"], [0.25, 0.5, 0.7, 0.85, 1.2, 1.5].flatMap((speed) => Object.entries(recordings).map(([name, { planes, attacks }]) => {
   const [output] = stretched(["drums"], [planes], { speed, semitones: 0 });
   keep(`${name} ${speed * 100} %`, output);
   const all = misses(planes[0], output[0], attacks, speed);
   const found = all.filter((miss) => !Number.isNaN(miss)).map(Math.abs).sort((a, b) => a - b);
   return [`${speed * 100} %`, name, attacks.length, `${found[found.length >> 1].toFixed(2)} ms`, `${found.at(-1).toFixed(2)} ms`, found.filter((miss) => miss <= 5).length, all.length - found.length];
 })));
+
+// Plucked strings
+
+const decibels = (ratio) => 10 * Math.log10(ratio);
+/** The energy from 45 to 12 ms before an attack, as a share of that of the 33 ms after it. */
+function echoBefore(plane, time) {
+  const energy = (from, end) => plane.subarray((time + from) * rate, (time + end) * rate).reduce((sum, value) => sum + value ** 2, 1e-9);
+  return energy(-0.045, -0.012) / energy(0, 0.033);
+}
+if (options.plucked.length) table(["sound", "attacks", "original", "25 %", "50 %", "70 %", "85 %"], options.plucked.map((file) => {
+  const { planes, attacks } = recorded(file);
+  const clear = attacks.filter((time) => time > 0.1 && decibels(echoBefore(planes[0], time)) < -20);
+  const mean = (plane, speed) => `${decibels(clear.reduce((sum, time) => sum + echoBefore(plane, time / speed), 0) / clear.length).toFixed(1)} dB`;
+  return [basename(file), clear.length, mean(planes[0], 1), ...[0.25, 0.5, 0.7, 0.85].map((speed) => mean(stretched(["other"], [planes], { speed, semitones: 0 })[0][0], speed))];
+}));
 
 // Stems
 

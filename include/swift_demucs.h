@@ -399,8 +399,9 @@ sd_status sd_run(sd_model *model, const char *const *tracks, size_t track_count,
  *
  * settings: those that tune the separation, as of sd_separate. Without shifts, the same track always
  *     gives the same beats.
- * event: takes one event "analysis" with "tempo_bpm", "beats" and "downbeats" in seconds, and "key" such
- *     as "F# minor"; null or empty for what was not found.
+ * event: takes one event "analysis" with "tempo_bpm", "beats" and "downbeats" in seconds, "metre" such as
+ *     "4/4", "downbeat_confidence" from 0 to 1, and "key" such as "Bb major"; null or empty for what was
+ *     not found.
  * progress, cancellation: as of sd_separate.
  *
  * Errors: ARGUMENT, INPUT (the samples are too large), CANCELLED, FORKED. */

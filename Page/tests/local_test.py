@@ -43,8 +43,8 @@ class LocalTest(PageUser, unittest.TestCase):
         self.browser.get(f"{self.host.address}/")
         self.wait("document.querySelector('#engine').textContent")
         self.script("window.violations = []; addEventListener('securitypolicyviolation', (event) => violations.push(`${event.violatedDirective} ${event.blockedURI}`))")
-        # The demo model needs no download.
-        self.choose("model", "demo")
+        # Four stems; one test is about the original.
+        self.choose("residual", "")
 
     def page(self, body: str, *arguments):
         """Runs the body of an asynchronous function with `args`, the page's `stage`, `backend` and `storage`, and `until`; returns its result."""

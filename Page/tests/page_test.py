@@ -87,8 +87,9 @@ class PageTest(ServicePageUser, unittest.TestCase):
         else:
             self.use_service(*[option(self) if callable(option) else option for option in options], is_ready=is_ready)
         self.browser.size(1440, 900)
+        # The page of the test before would keep its song when it is left.
+        self.script("if (location.protocol === 'http:') { Storage.prototype.setItem = () => {}; localStorage.clear(); }")
         self.browser.get("about:blank")
-        self.browser.execute_cdp_cmd("Storage.clearDataForOrigin", {"origin": self.subject.url.rstrip("/"), "storageTypes": "local_storage"})
         self.browser.serious_messages()
         self.open()
 
@@ -125,6 +126,15 @@ class PageTest(ServicePageUser, unittest.TestCase):
 
     def rows(self) -> int:
         return self.value("document.querySelectorAll('#queue li').length")
+
+    def point(self, selector: str, x: float = 0.5, y: float = 0.5) -> list[float]:
+        """A place in an element, in shares of its size."""
+        return self.script("const { left, top, width, height } = document.querySelector(arguments[0]).getBoundingClientRect(); return [left + arguments[1] * width, top + arguments[2] * height]", selector, x, y)
+
+    def touch(self, *points: list[float]):
+        """A finger comes down at the first point, goes on to the others, and leaves."""
+        for kind, place in [("touchStart", points[0]), *(("touchMove", point) for point in points[1:]), ("touchEnd", None)]:
+            self.browser.execute_cdp_cmd("Input.dispatchTouchEvent", {"type": kind, "touchPoints": [{"x": place[0], "y": place[1]}] if place else []})
 
     def press(self, *keys):
         ActionChains(self.browser).send_keys(*keys).perform()

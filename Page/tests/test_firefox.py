@@ -125,7 +125,7 @@ def main():
         try:
             firefox.call("WebDriver:Navigate", {"url": host.address})
             firefox.wait("document.querySelector('#engine').textContent")
-            firefox.run("document.querySelector('[name=model]').value = 'demo'; document.querySelector('#options').dispatchEvent(new Event('change'))")
+            firefox.run("document.querySelector('[name=residual]').value = ''; document.querySelector('#options').dispatchEvent(new Event('change'))")
             for name in SONGS:
                 separate(firefox, Path(folder) / name)
             threads = firefox.run("return document.querySelector('#engine').textContent")

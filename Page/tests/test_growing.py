@@ -31,7 +31,8 @@ class GrowingTests(PageTest):
             found.first = Math.max(...max.slice(0, Math.ceil(max.length / 12)));
             found.last = max.at(-1);
             mixer.seek(11);
-            found.words = document.querySelector(".mixer").innerText;
+            await until(() => mixer.wait.textContent);
+            found.words = mixer.wait.innerText;
             found.state = mixer.job.state;
             return found;""")
         self.assertGreater(found["time"], 0.05)

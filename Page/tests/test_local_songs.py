@@ -69,6 +69,7 @@ class SeparationTests(LocalTest):
 
     def test_downloads(self):
         self.choose("two-stems", "vocals")
+        self.choose("residual", "true")
         self.separate()
         self.script("document.querySelector('.menu summary').click()")
         for button in self.browser.find_elements(By.CSS_SELECTOR, ".menu .sheet button"):
@@ -79,10 +80,12 @@ class SeparationTests(LocalTest):
         self.assertLess(numpy.abs(mix - vocals - rest).max(), 1e-6)
         with zipfile.ZipFile(io.BytesIO(self.browser.saved("song.zip"))) as archive:
             self.assertIsNone(archive.testzip())
-            self.assertEqual(archive.namelist(), ["vocals.wav", "no_vocals.wav"])
+            self.assertEqual(archive.namelist(), ["vocals.wav", "no_vocals.wav", "residual.wav"])
             self.assertTrue(all(file.compress_type == zipfile.ZIP_DEFLATED for file in archive.infolist()))
-            zipped = soundfile.read(io.BytesIO(archive.read("vocals.wav")))[0]
+            zipped, residual = (soundfile.read(io.BytesIO(archive.read(f"{name}.wav")))[0] for name in ("vocals", "residual"))
         self.assertTrue(numpy.array_equal(zipped, vocals))
+        self.assertGreater(numpy.abs(residual).max(), 1e-4)
+        self.assertLess(numpy.abs(vocals + rest + residual - soundfile.read(self.song("song.wav", 4))[0]).max(), 1e-6)
 
     def test_each_format_reaches_the_engine_at_its_own_rate(self):
         for row, (name, rate) in enumerate([("song.flac", 44100), ("song.ogg", 48000), ("song.mp3", 22050), ("mono.wav", 32000)]):
@@ -124,7 +127,7 @@ class SeparationTests(LocalTest):
         self.assertEqual(found["beats"], sorted(found["beats"]))
         self.assertTrue(0 < len(found["downbeats"]) < len(found["beats"]) < 20 * 4)
         self.assertRegex(found["key"], r"^[A-G]#? (major|minor)$")
-        self.browser.wait_equal("document.querySelector('.rehearsal .facts').textContent", f"{round(found['tempo_bpm'])} BPM · {found['key']}")
+        self.browser.wait_equal("document.querySelector('.rehearsal .facts').textContent", f"{round(found['tempo_bpm'])} BPM · {found['key'].replace('b ', '♭ ').replace('# ', '♯ ')}")
 
     def test_a_cancelled_song_keeps_what_is_finished_until_it_is_removed(self):
         self.hold_pieces(2)
@@ -189,7 +192,6 @@ class SeparationTests(LocalTest):
             self.browser.get(f"{self.host.address}/")
             self.wait("document.querySelector('#banner').innerText.includes('open in another tab')")
             # Songs that are chosen here wait, too.
-            self.script("const { model } = document.querySelector('#options').elements; model.add(new Option('demo')); model.value = 'demo'")
             self.upload(self.song("song.wav", 4))
             self.wait_state("waiting")
             self.browser.switch_to.window(first)

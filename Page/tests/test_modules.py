@@ -1,15 +1,16 @@
 """The page's modules, and what is loaded of them."""
 import re
+from pathlib import Path
 
 from page_test import HERE, PageTest, smoke
 
 
-def with_imports(name: str) -> set[str]:
-    """A module of the page, and those that it imports."""
-    found, left = set(), {name}
+def with_imports(*names: str, folder: Path = HERE.parent) -> set[str]:
+    """Modules of the page, and those that they import at once."""
+    found, left = set(), set(names)
     while left:
         found |= left
-        left = {imported for module in left for imported in re.findall(r'^import .* from "\./(.+)";$', (HERE.parent / module).read_text(), re.MULTILINE)} - found
+        left = {imported for module in left for imported in re.findall(r'^import .* from "\./(.+)";$', (folder / module).read_text(), re.MULTILINE)} - found
     return found
 
 

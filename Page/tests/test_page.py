@@ -21,7 +21,7 @@ from screenshots import Studio
 from songs import Songs
 from subject import GatedSubject
 
-MODULES = ["modules", "queue", "sound", "growing", "rehearsal", "mixer", "links", "practice", "library", "many_songs", "service", "accessibility"]
+MODULES = ["modules", "queue", "sound", "growing", "rehearsal", "tasks", "mixer", "phone", "links", "practice", "library", "many_songs", "service", "accessibility"]
 
 
 class TimedResult(unittest.TextTestResult):

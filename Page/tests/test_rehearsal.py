@@ -3,7 +3,7 @@ import io
 
 import numpy
 import soundfile
-from selenium.webdriver import ActionChains
+from selenium.webdriver.common.keys import Keys
 
 from page_test import SongTest, smoke
 
@@ -26,6 +26,15 @@ class RehearsalTests(SongTest):
         const tuning = { speed: 0.7, semitones: 2, keepsFormants: true };
     """
 
+    #: Records when clicks and stems begin, in seconds of the context.
+    RECORD = """
+        window.begun = { clicks: [], stems: [] };
+        const { start } = AudioBufferSourceNode.prototype;
+        AudioBufferSourceNode.prototype.start = function (when) {
+          begun[this.buffer.duration < 0.05 ? "clicks" : "stems"].push(when);
+          return start.call(this, when);
+        };"""
+
     def setUp(self):
         super().setUp()
         self.wait("document.querySelector('.rehearsal .facts').textContent !== ''")
@@ -33,6 +42,20 @@ class RehearsalTests(SongTest):
 
     def facts(self) -> str:
         return self.find(".rehearsal .facts").text
+
+    def values(self) -> list[str]:
+        """Speed and pitch as they are shown."""
+        return self.value("[...document.querySelectorAll('.tool .value')].map(({ value }) => value)")
+
+    def counted(self, place: float) -> tuple[list[float], float]:
+        """The clicks of a count before a place, in seconds of the song's time, and the bar line where it ends."""
+        self.mixer(f"seek({place})")
+        self.script("begun.clicks = []; begun.stems = []")
+        self.play()
+        self.page("await sound.advance(2.5)")
+        begun = self.value("begun")
+        self.click(".play")
+        return [when - begun["stems"][0] + place for when in begun["clicks"]], next(bar for bar in self.saved_analysis()["downbeats"] if bar > place - 0.03)
 
     @smoke
     def test_what_plays_is_what_the_stretcher_makes_in_one_clock(self):
@@ -46,7 +69,8 @@ class RehearsalTests(SongTest):
     def test_a_file_has_the_speed_and_pitch_that_sound(self):
         self.set_slider("Speed", 70)
         self.set_slider("Pitch", 2)
-        self.script("[...document.querySelectorAll('.rehearsal .group button')].find(({ title }) => title === 'Save the mix as a WAV file').click()")
+        self.click(".menu summary")
+        self.press_button("WAV", ".sheet")
         sound, rate = soundfile.read(io.BytesIO(self.browser.saved("song - mix (70*.wav")))
         frames = self.page("return (await stage.mixer.player.pieces()).frames")
         self.assertEqual([len(sound), rate], [int(frames / 0.7), self.job["stem_rate"]])
@@ -58,7 +82,7 @@ class RehearsalTests(SongTest):
         # As on pages without https.
         self.script("Object.defineProperty(BaseAudioContext.prototype, 'audioWorklet', { get: () => undefined, configurable: true })")
         self.click(".play")
-        self.wait("document.querySelector('.mixer').innerText.includes('pages with https, or on localhost')")
+        self.wait("document.querySelector('#said').textContent.includes('pages with https, or on localhost')")
         self.set_slider("Speed", 100)
         self.play()
 
@@ -66,7 +90,7 @@ class RehearsalTests(SongTest):
         self.play()
         before = self.page("await sound.advance(0.5); return stage.mixer.time")
         self.set_slider("Speed", 50)
-        self.wait_equal("document.querySelector('.rehearsal .dial .value').textContent", "50 %")
+        self.assertEqual(self.values()[0], "50 %")
         self.page("await until(() => !stage.mixer.engine.isWaiting)")
         heard = self.page("await sound.advance(0.8); return loudest((await hear()).samples)")
         self.assertGreater(heard, 0.02)
@@ -78,7 +102,7 @@ class RehearsalTests(SongTest):
                 const rendered = await render(1.4, 0, (engine) => {
                   engine.output.disconnect();
                   engine.tuning = { speed: args[0], semitones: 0, keepsFormants: true };
-                  engine.clicks.beats = [0.1, 0.4, 0.6].map((time) => ({ time, isDownbeat: false }));
+                  engine.clicks.grid = { clicks: [0.1, 0.4, 0.6].map((time) => ({ time, strength: 1 })) };
                   engine.clicks.isOn = true;
                 });
                 const found = [];
@@ -92,24 +116,18 @@ class RehearsalTests(SongTest):
     def test_tempo_and_key_follow_speed_and_pitch_and_are_remembered(self):
         analysis = self.saved_analysis()
         self.assertIn(f"{round(analysis['tempo_bpm'])} BPM", self.facts())
-        self.assertIn(analysis["key"], self.facts())
         self.press("<", "<", "<", "<", ".")
-        notes = ["C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B"]
-        note, mode = analysis["key"].split()
-        self.assertEqual(self.facts(), f"{round(analysis['tempo_bpm'] * 0.8)} BPM · {notes[(notes.index(note) + 1) % 12]} {mode}")
-        self.press_button("Double", ".rehearsal")
-        self.assertIn(f"{round(analysis['tempo_bpm'] * 1.6)} BPM", self.facts())
+        key = self.page("return (await import('/format.js')).keyWords(args[0], 1)", analysis["key"])
+        self.assertEqual(self.facts(), f"{round(analysis['tempo_bpm'] * 0.8)} BPM · {key}")
+        self.press_button("Double tempo", ".rehearsal")
+        doubled = f"{round(analysis['tempo_bpm'] * 1.6)} BPM"
+        self.assertIn(doubled, self.facts())
         self.browser.refresh()
-        self.wait("document.querySelector('.rehearsal .facts')?.textContent.includes(args[0])", f"{round(analysis['tempo_bpm'] * 1.6)} BPM")
-        self.assertEqual(self.value("[...document.querySelectorAll('.rehearsal .dial .value')].map(({ textContent }) => textContent)"), ["80 %", "+1"])
-
-    def test_loops_lie_on_bars_if_asked_to(self):
-        self.press_button("Snap to bars", ".rehearsal")
-        ruler = self.find(".ruler")
-        width = ruler.size["width"]
-        ActionChains(self.browser).move_to_element_with_offset(ruler, int(-width * 0.2), 0).click_and_hold().move_by_offset(int(width * 0.4), 0).release().perform()
-        for edge in self.mixer("loop"):
-            self.assertLess(min(abs(edge - bar) for bar in self.saved_analysis()["downbeats"]), 1e-6)
+        self.wait("document.querySelector('.rehearsal .facts')?.textContent.includes(args[0])", doubled)
+        self.assertEqual(self.values(), ["80 %", "+1"])
+        self.script("document.querySelector('.rehearsal .more').open = true")
+        self.press_button("As found", ".rehearsal")
+        self.assertNotIn(doubled, self.facts())
 
     def test_a_loop_gets_faster_turn_by_turn_and_sections_keep_loops(self):
         self.set_slider("Speed", 90)
@@ -121,7 +139,7 @@ class RehearsalTests(SongTest):
             const seen = [];
             for (let turn = 0; turn < 3; turn += 1) {
               await sound.advance(0.5);
-              seen.push(document.querySelector('.rehearsal .dial .value').textContent);
+              seen.push(document.querySelector('.tool .value').value);
               await sound.advance(0.3);
             }
             return seen;""")
@@ -130,15 +148,49 @@ class RehearsalTests(SongTest):
         self.press_button("A", ".rehearsal")
         self.assertEqual(self.mixer("loop"), [2, 2.8])
 
-    def test_a_count_in_comes_before_the_sound(self):
-        self.press_button("Count-in", ".rehearsal")
-        self.play()
+    @smoke
+    def test_a_count_ends_on_the_next_bar_line(self):
+        self.script(self.RECORD)
+        self.choose("select[aria-label='Count-in']", "1")
         beats = self.saved_analysis()["beats"]
-        bar = 4 * (beats[1] - beats[0])
-        before, after = self.page("""
-            await sound.advance(0.75 * args[0]);
-            const before = stage.mixer.time;
-            await sound.advance(0.5 * args[0]);
-            return [before, stage.mixer.time];""", bar)
-        self.assertEqual(before, 0)
-        self.assertAlmostEqual(after, 0.25 * bar, delta=0.1 * bar)
+        for place in (0, beats[6] + 0.2):
+            clicks, bar = self.counted(place)
+            self.assertEqual(len(clicks), 4, (place, clicks))
+            for click, expected in zip(clicks, range(-4, 0)):
+                self.assertAlmostEqual(click, bar + expected * (beats[7] - beats[6]), delta=0.04)
+
+    def test_each_turn_is_counted_in_at_any_speed(self):
+        bars = self.saved_analysis()["downbeats"]
+        self.choose("select[aria-label='Count-in']", "1")
+        self.press_button("Count in each turn", ".rehearsal")
+        for speed in (100, 80):
+            self.set_slider("Speed", speed)
+            self.page("stage.mixer.setLoop(args[0]); await stage.mixer.seek(args[0][0])", bars[:2])
+            self.play()
+            turn = (bars[1] - bars[0]) * 100 / speed
+            # A bar is counted, one sounds, and so on.
+            times = self.page("const times = []; for (const share of [0.5, 1, 1, 1]) { await sound.advance(share * args[0]); times.push(stage.mixer.time); } return times", turn)
+            middle = (bars[0] + bars[1]) / 2
+            for time, expected in zip(times, [bars[0], middle, bars[0], middle]):
+                self.assertAlmostEqual(time, expected, delta=0.06, msg=f"{speed} % {times}")
+            self.click(".play")
+
+    def test_the_playhead_and_taps_are_what_is_heard(self):
+        self.play()
+        self.page("await sound.advance(1)")
+        before = self.mixer("time")
+        self.set_slider("Sound delay", 200)
+        self.assertAlmostEqual(self.mixer("time"), before - 0.2, delta=0.001)
+        heard, bar = self.page("""
+            const heard = stage.mixer.time;
+            for (let tap = 0; tap < 4; tap += 1) {
+              stage.mixer.rehearsal.tap();
+              await sound.advance(0.4);
+            }
+            return [heard, stage.mixer.song.grid.correction.bar];""")
+        self.assertAlmostEqual(bar, heard, delta=0.02)
+
+    def test_pitch_is_typed_in_cents(self):
+        self.click("input[aria-label='Pitch, typed']")
+        self.press("-0.3", Keys.ENTER)
+        self.assertEqual([self.mixer("song.tuning.semitones"), self.values()[1]], [-0.3, "−0.3"])

@@ -7,8 +7,6 @@ import System
 enum BeatTracker {
     /// How much a deviation from the period costs, against the strength of onsets (Ellis's α).
     private static let tightness: Float = 100
-    /// Beats of a bar. Other metres are counted in fours too.
-    static let beatsPerBar = 4
 
     /// The frames of the beats.
     static func beats(_ envelope: OnsetEnvelope, beatsPerMinute: Double) -> [Int] {
@@ -39,14 +37,11 @@ enum BeatTracker {
         return beats.reversed()
     }
 
-    /// The index of the first beat that begins a bar: chords change there.
-    ///
-    /// - Parameter changes: the change of harmony at each beat.
-    static func firstDownbeat(changes: [Float]) -> Int {
-        let means = (0..<min(beatsPerBar, changes.count)).map { phase -> Float in
-            let values = stride(from: phase, to: changes.count, by: beatsPerBar).map { changes[$0] }
-            return values.reduce(0, +) / Float(values.count)
+    /// The frames of the beats, and of the middles between them.
+    static func halfBeats(_ beats: [Int]) -> [Int] {
+        beats.indices.flatMap { index in
+            index + 1 < beats.count
+                ? [beats[index], (beats[index] + beats[index + 1]) / 2] : [beats[index]]
         }
-        return means.indices.max { means[$0] < means[$1] } ?? 0
     }
 }

@@ -60,29 +60,28 @@ struct Chroma {
         return zip(frames, sums).map { frame, sum in frame.map { $0 / (sum + floor) } }
     }
 
-    /// How much the chord of each span differs from that of the span before: one minus the cosine of
-    /// their angle, over the spans with a mean of 0 and a standard deviation of 1.
+    /// How much the chords after each half beat differ from those before it: one minus the cosine of
+    /// the angle between the sums of two beats.
     ///
     /// - Parameters:
     ///   - frames: ``normalized``.
-    ///   - starts: the first frame of each span, ascending.
-    static func changes(of frames: [[Float]], at starts: [Int]) -> [Float] {
-        let spans = starts.indices.map { index -> [Float] in
-            let first = min(starts[index], frames.count - 1)
-            let end = index + 1 < starts.count ? starts[index + 1] : frames.count
-            let span = frames[first..<max(first + 1, min(end, frames.count))]
-            return (0..<12).map { pitchClass in span.reduce(0) { $0 + $1[pitchClass] } }
+    ///   - halfBeats: frames of ``OnsetStrength``, ascending.
+    static func changes(of frames: [[Float]], at halfBeats: [Int]) -> [Float] {
+        let ratio = OnsetStrength.framesPerSecond / framesPerSecond
+        let places = halfBeats.map { min(($0 + ratio - 1) / ratio, frames.count) }
+        func sum(_ range: Range<Int>) -> [Float] {
+            (0..<12).map { pitchClass in
+                frames[range].reduce(0) { $0 + $1[pitchClass] }
+            }
         }
-        let changes = spans.indices.map { index -> Float in
+        return places.indices.map { index -> Float in
             guard index > 0 else { return 0 }
-            let (now, before) = (spans[index], spans[index - 1])
-            let lengths = dot(now, now).squareRoot() * dot(before, before).squareRoot()
-            return 1 - dot(now, before) / max(lengths, 1e-12)
+            let before = sum(places[max(0, index - 4)]..<places[index])
+            let after = sum(
+                places[index]..<(index + 4 < places.count ? places[index + 4] : frames.count))
+            let lengths = (dot(before, before) * dot(after, after)).squareRoot()
+            return lengths > 1e-12 ? 1 - dot(before, after) / lengths : 0
         }
-        let mean = changes.reduce(0, +) / Float(max(1, changes.count))
-        let variance =
-            changes.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / Float(max(1, changes.count))
-        return changes.map { ($0 - mean) / (variance.squareRoot() + 1e-9) }
     }
 }
 
@@ -94,12 +93,18 @@ package struct MusicalKey: Sendable, Equatable, CustomStringConvertible {
     package let tonic: Int
     package let isMinor: Bool
 
-    private static let names = [
-        "C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B",
+    /// Of the two spellings the one with fewer sharps or flats, by the circle of fifths.
+    private static let majorNames = [
+        "C", "Db", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B",
+    ]
+    private static let minorNames = [
+        "C", "C#", "D", "Eb", "E", "F", "F#", "G", "G#", "A", "Bb", "B",
     ]
 
-    /// `F# minor`
-    package var description: String { "\(Self.names[tonic]) \(isMinor ? "minor" : "major")" }
+    /// `Bb major`, `F# minor`
+    package var description: String {
+        isMinor ? "\(Self.minorNames[tonic]) minor" : "\(Self.majorNames[tonic]) major"
+    }
 
     /// How well the twelve pitch classes fit a key, from its tonic on, as listeners judged them.
     /// (Krumhansl and Kessler 1982; Krumhansl 1990, "Cognitive Foundations of Musical Pitch", p. 30.)

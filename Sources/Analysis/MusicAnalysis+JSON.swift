@@ -7,7 +7,8 @@ extension MusicAnalysis {
     package var fields: [String: JSON] {
         [
             "tempo_bpm": JSON(beatsPerMinute), "beats": .array(beats.map(JSON.number)),
-            "downbeats": .array(downbeats.map(JSON.number)), "key": JSON(key?.description),
+            "downbeats": .array(downbeats.map(JSON.number)), "metre": JSON(metre),
+            "downbeat_confidence": JSON(downbeatConfidence), "key": JSON(key?.description),
         ]
     }
 }

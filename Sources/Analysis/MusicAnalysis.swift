@@ -1,34 +1,44 @@
-// Tempo, beats and key of a track, from its separated stems.
+// Tempo, beats, bars and key of a track, from its separated stems.
 
 import Signal
 import System
 import Tensor
 import Tracks
 
-/// Tempo, beats and key of a track.
+/// Tempo, beats, bars and key of a track.
 package struct MusicAnalysis: Sendable, Equatable {
     /// Beats per minute with two decimals; nil for a track of less than four seconds, or without
     /// onsets.
     package let beatsPerMinute: Double?
     /// Times of the beats in seconds from the track's beginning, ascending.
     package let beats: [Double]
-    /// Times of the first beat of each bar of four.
+    /// Times of the first beat of each bar.
     package let downbeats: [Double]
+    /// Beats of a bar, a guess; nil without beats.
+    package let beatsPerBar: Int?
+    /// How clearly ``downbeats`` are the first beats of the bars, and not others: 0 to 1, with two
+    /// decimals; nil without beats.
+    package let downbeatConfidence: Double?
     /// nil for a track without pitches.
     package let key: MusicalKey?
 
     init(
         beatsPerMinute: Double? = nil, beats: [Double] = [], downbeats: [Double] = [],
-        key: MusicalKey? = nil
+        beatsPerBar: Int? = nil, downbeatConfidence: Double? = nil, key: MusicalKey? = nil
     ) {
         self.beatsPerMinute = beatsPerMinute
         self.beats = beats
         self.downbeats = downbeats
+        self.beatsPerBar = beatsPerBar
+        self.downbeatConfidence = downbeatConfidence
         self.key = key
     }
+
+    /// `4/4`; nil without beats.
+    package var metre: String? { beatsPerBar.map { "\($0)/4" } }
 }
 
-/// Takes the stems of a track as they are separated; memory for a thousand numbers a second.
+/// Takes the stems of a track as they are separated; memory for 1,400 numbers a second.
 package struct MusicAnalyzer {
     /// The stems by the name of their source: beats come from the drums, and some from the bass and
     /// the other instruments; the key comes from the latter two. A model without these sources gives
@@ -136,16 +146,37 @@ package struct MusicAnalyzer {
             return MusicAnalysis(beatsPerMinute: nil, beats: [], downbeats: [], key: key)
         }
         let beats = BeatTracker.beats(envelope, beatsPerMinute: tempo)
-        let times = beats.map { Double($0) / Double(OnsetStrength.framesPerSecond) }
-        let starts = times.map { Int($0 * Double(Chroma.framesPerSecond)) }
-        let parts = notes.map { Chroma.changes(of: $0.frames, at: starts) }
-        let changes = starts.indices.map { beat in parts.reduce(0) { $0 + $1[beat] } }
-        let first = BeatTracker.firstDownbeat(changes: changes)
+        let halfBeats = BeatTracker.halfBeats(beats)
+        let bars = Bars(evidence(of: notes.map { $0.frames }, at: halfBeats))
+        let times = stride(from: bars.first % 2, to: halfBeats.count, by: 2).map {
+            Double(halfBeats[$0]) / Double(OnsetStrength.framesPerSecond)
+        }
         return MusicAnalysis(
             beatsPerMinute: (tempo * 100).rounded() / 100, beats: times,
-            downbeats: stride(from: first, to: times.count, by: BeatTracker.beatsPerBar).map {
+            downbeats: stride(from: bars.first / 2, to: times.count, by: bars.beatsPerBar).map {
                 times[$0]
-            }, key: key)
+            }, beatsPerBar: bars.beatsPerBar, downbeatConfidence: bars.confidence, key: key)
+    }
+
+    /// How much each half beat looks like the first of a bar, with a mean of 0: bars begin with a
+    /// kick, a note of the bass and a new chord, and without a snare. The weights come from generated
+    /// songs (bench/downbeats.py, of other seeds).
+    ///
+    /// - Parameters:
+    ///   - chromas: of the bass and the other instruments, normalised.
+    ///   - halfBeats: frames of ``OnsetStrength``.
+    private func evidence(of chromas: [[[Float]]], at halfBeats: [Int]) -> [Float] {
+        let (drums, bass) = (onsets[0], onsets[1])
+        let signs = [
+            (2, drums.lows.strongest(near: halfBeats)),
+            (-0.25, drums.middles.strongest(near: halfBeats)),
+            (0.3, bass.lows.strongest(near: halfBeats)),
+            (1, Chroma.changes(of: chromas[0], at: halfBeats)),
+            (2, Chroma.changes(of: chromas[1], at: halfBeats)),
+        ].map { (weight: Float($0.0), values: $0.1.standardized) }
+        return halfBeats.indices.map { index in
+            signs.reduce(0) { $0 + $1.weight * $1.values[index] }
+        }
     }
 
     /// - Parameter notes: the normalised chroma of each part with notes, and its weight.

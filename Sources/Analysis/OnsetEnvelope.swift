@@ -15,6 +15,9 @@ struct OnsetStrength {
     /// Frequencies between which the bands lie, in Hz.
     private static let range = 30.0...16_000.0
     private static let compression: Float = 0.1
+    /// Bands up to 150 Hz, and from there to 3 kHz.
+    private static let lowBands = 0..<1
+    private static let middleBands = 2..<20
 
     private var spectra: FrameSpectra
     /// A triangle for each band: its first bin, and its weights, which sum to one.
@@ -22,6 +25,9 @@ struct OnsetStrength {
     private var previous: [Float]?
     /// The strength of each frame so far; that of the first one is zero.
     private(set) var values: [Float] = []
+    /// The same of the bands of kicks and of basses alone, and of those of snares.
+    private(set) var lows: [Float] = []
+    private(set) var middles: [Float] = []
 
     init(sampleRateHz: Int, backend: Backend) {
         spectra = FrameSpectra(
@@ -48,8 +54,14 @@ struct OnsetStrength {
             return log1pf(OnsetStrength.compression * sum)
         }
         let rises = zip(energies, previous ?? energies).map { max(0, $0 - $1) }
-        values.append(rises.reduce(0, +) / Float(rises.count))
+        values.append(OnsetStrength.mean(rises[...]))
+        lows.append(OnsetStrength.mean(rises[OnsetStrength.lowBands]))
+        middles.append(OnsetStrength.mean(rises[OnsetStrength.middleBands]))
         previous = energies
+    }
+
+    private static func mean(_ values: ArraySlice<Float>) -> Float {
+        values.reduce(0, +) / Float(values.count)
     }
 
     /// Triangles whose corners are equally far apart on the mel scale (O'Shaughnessy 1987).

@@ -34,7 +34,8 @@ public func sd_analyze(
             "analysis",
             [
                 "tempo_bpm": fields["tempo_bpm"], "beats": fields["beats"],
-                "downbeats": fields["downbeats"], "key": fields["key"],
+                "downbeats": fields["downbeats"], "metre": fields["metre"],
+                "downbeat_confidence": fields["downbeat_confidence"], "key": fields["key"],
             ])
         try events.token.check()
     }

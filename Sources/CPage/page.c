@@ -58,6 +58,9 @@ static const unsigned char fft_js[] = {
 static const unsigned char format_js[] = {
 #embed "../../Page/format.js"
 };
+static const unsigned char grid_js[] = {
+#embed "../../Page/grid.js"
+};
 static const unsigned char header_js[] = {
 #embed "../../Page/header.js"
 };
@@ -69,6 +72,9 @@ static const unsigned char jobs_js[] = {
 };
 static const unsigned char keys_js[] = {
 #embed "../../Page/keys.js"
+};
+static const unsigned char lanes_js[] = {
+#embed "../../Page/lanes.js"
 };
 static const unsigned char library_js[] = {
 #embed "../../Page/library.js"
@@ -148,11 +154,23 @@ static const unsigned char queue_js[] = {
 static const unsigned char rehearsal_js[] = {
 #embed "../../Page/rehearsal.js"
 };
+static const unsigned char render_file_js[] = {
+#embed "../../Page/render_file.js"
+};
+static const unsigned char render_worker_js[] = {
+#embed "../../Page/render_worker.js"
+};
 static const unsigned char ruler_js[] = {
 #embed "../../Page/ruler.js"
 };
 static const unsigned char service_js[] = {
 #embed "../../Page/service.js"
+};
+static const unsigned char session_js[] = {
+#embed "../../Page/session.js"
+};
+static const unsigned char song_js[] = {
+#embed "../../Page/song.js"
 };
 static const unsigned char spectrograms_js[] = {
 #embed "../../Page/spectrograms.js"
@@ -169,17 +187,11 @@ static const unsigned char stretch_js[] = {
 static const unsigned char stretch_drums_js[] = {
 #embed "../../Page/stretch_drums.js"
 };
-static const unsigned char stretch_file_js[] = {
-#embed "../../Page/stretch_file.js"
-};
 static const unsigned char stretch_run_js[] = {
 #embed "../../Page/stretch_run.js"
 };
 static const unsigned char stretch_tonal_js[] = {
 #embed "../../Page/stretch_tonal.js"
-};
-static const unsigned char stretch_worker_js[] = {
-#embed "../../Page/stretch_worker.js"
 };
 static const unsigned char stretch_worklet_js[] = {
 #embed "../../Page/stretch_worklet.js"
@@ -242,10 +254,12 @@ static const struct page_file files[] = {
     FILE("feed.js", feed_js),
     FILE("fft.js", fft_js),
     FILE("format.js", format_js),
+    FILE("grid.js", grid_js),
     FILE("header.js", header_js),
     FILE("index.html", index_html),
     FILE("jobs.js", jobs_js),
     FILE("keys.js", keys_js),
+    FILE("lanes.js", lanes_js),
     FILE("library.js", library_js),
     FILE("library_tools.js", library_tools_js),
     FILE("link.js", link_js),
@@ -272,17 +286,19 @@ static const struct page_file files[] = {
     FILE("problem.js", problem_js),
     FILE("queue.js", queue_js),
     FILE("rehearsal.js", rehearsal_js),
+    FILE("render_file.js", render_file_js),
+    FILE("render_worker.js", render_worker_js),
     FILE("ruler.js", ruler_js),
     FILE("service.js", service_js),
+    FILE("session.js", session_js),
+    FILE("song.js", song_js),
     FILE("spectrograms.js", spectrograms_js),
     FILE("spectrum.js", spectrum_js),
     FILE("stage.js", stage_js),
     FILE("stretch.js", stretch_js),
     FILE("stretch_drums.js", stretch_drums_js),
-    FILE("stretch_file.js", stretch_file_js),
     FILE("stretch_run.js", stretch_run_js),
     FILE("stretch_tonal.js", stretch_tonal_js),
-    FILE("stretch_worker.js", stretch_worker_js),
     FILE("stretch_worklet.js", stretch_worklet_js),
     FILE("strip.js", strip_js),
     FILE("style.css", style_css),

@@ -56,11 +56,7 @@ struct DerivedFiles: Sendable {
             let path = folder.newPart()
             defer { unlink(path) }
             try make(path)
-            guard
-                let file = DataFolder.regularFile(
-                    try DataFolder.checked(open(path, O_RDONLY | O_CLOEXEC)))
-            else { throw DerivedFiles.gone }
-            return file
+            return try opened(path)
         }
     }
 
@@ -124,24 +120,59 @@ struct DerivedFiles: Sendable {
         to path: String, format: SeparationRequest.Format, for request: Request
     ) throws {
         let parts = parts.filter { $0.strip.gain != 0 || parts.count == 1 }
-        // The first pass finds the peak: a sum beyond full scale is scaled down, not clipped.
+        try write(
+            to: path, job.options.outputFormat(format),
+            canClip: parts.count > 1 || parts.contains(where: { $0.strip.canRaisePeak })
+        ) { body in try forEachBlock(job, parts, range, for: request, body) }
+    }
+
+    /// Writes a sound, which is scaled down if it is beyond full scale: a first pass finds its peak.
+    ///
+    /// - Parameters:
+    ///   - canClip: whether the sound may be beyond full scale.
+    ///   - forEachBlock: calls its argument with all blocks of the sound, each time the same ones.
+    private func write(
+        to path: String, _ format: OutputFormat, canClip: Bool,
+        _ forEachBlock: ((PlanarAudio) throws -> Void) throws -> Void
+    ) throws {
         var peak: Float = 0
-        if parts.count > 1 || parts.contains(where: { $0.strip.canRaisePeak }) {
-            try forEachBlock(job, parts, range, for: request) { peak = max(peak, $0.peak) }
-        }
+        if canClip { try forEachBlock { peak = max(peak, $0.peak) } }
         var writer: AudioWriter?
-        try forEachBlock(job, parts, range, for: request) { block in
+        try forEachBlock { block in
             if writer == nil {
                 writer = try AudioWriter(
                     to: .file(path), channelCount: block.channelCount,
-                    sampleRateHz: block.sampleRateHz, sampleCount: nil,
-                    format: job.options.outputFormat(format), clip: .rescale,
-                    divisor: max(peak, 1), rounding: .nearest)
+                    sampleRateHz: block.sampleRateHz, sampleCount: nil, format: format,
+                    clip: .rescale, divisor: max(peak, 1), rounding: .nearest)
             }
             try writer?.append(block)
         }
         guard let writer else { throw DerivedFiles.gone }
         try writer.finish()
+    }
+
+    /// Opens a sound in another format.
+    func converted(
+        _ input: JobInput, to format: SeparationRequest.Format, for request: Request
+    ) throws -> (descriptor: Int32, bytes: Int) {
+        let path = folder.newPart()
+        defer { unlink(path) }
+        try write(to: path, SeparationRequest().outputFormat(format), canClip: true) { body in
+            let reader = try input.audio.reader()
+            while let block = try reader.next() {
+                try slots.check(request)
+                try body(block)
+            }
+        }
+        return try opened(path)
+    }
+
+    private func opened(_ path: String) throws -> (descriptor: Int32, bytes: Int) {
+        guard
+            let file = DataFolder.regularFile(
+                try DataFolder.checked(open(path, O_RDONLY | O_CLOEXEC)))
+        else { throw DerivedFiles.gone }
+        return file
     }
 
     func reader(_ stem: Job.Stem, of job: Job) throws -> any RecordingReader {
@@ -281,8 +312,11 @@ struct DerivedFiles: Sendable {
         "tempo_bpm": .number.orNull.about(
             "Beats per minute; null for less than four seconds, or without onsets."),
         "beats": .list(of: .number).about("Times in seconds."),
-        "downbeats": .list(of: .number).about("The first beat of each bar of four."),
-        "key": .string.orNull.about("Such as F# minor; null without pitches."),
+        "downbeats": .list(of: .number).about("The first beat of each bar."),
+        "metre": .string.orNull.about("A guess, such as 4/4; null without beats."),
+        "downbeat_confidence": .number.orNull.about(
+            "How clearly these are the downbeats, 0 to 1; null without beats."),
+        "key": .string.orNull.about("Such as Bb major or F# minor; null without pitches."),
     ])
 
     /// Reads and closes a file; what can't be read is missing at the end.

@@ -120,6 +120,9 @@ extension Route {
             takesSound: true, parameters: [.shared("file")], OpenAPI.Response.sound,
             refusals: [.conflict]),
         Route(
+            "POST", "/v1/convert/{file}", .convert, "A sound in the format of the address",
+            takesSound: true, parameters: [.path("file", .string)], OpenAPI.Response.sound),
+        Route(
             "GET", "/v1/models", .models, "The engine, its models and limits",
             [200: .json("The models.", "Models")]),
         Route(
@@ -137,6 +140,10 @@ extension Route {
         Route(
             "GET", "/demo_track.ogg", .example, "The track that comes with the program",
             OpenAPI.Response.file("audio/ogg"), refusals: [.notFound]),
+        Route(
+            "GET", "/demo_stems/{file}", .exampleStem, "A true stem of that track, drums.ogg",
+            parameters: [.path("file", .string)], OpenAPI.Response.file("audio/ogg"),
+            refusals: [.notFound]),
         Route(
             "GET", "/", .page, "The page", needsToken: false,
             OpenAPI.Response.pageFile("The page.", "text/html", .string)),

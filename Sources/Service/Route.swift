@@ -3,9 +3,10 @@ struct Route: Sendable {
     /// The name is the id of the operation in the description.
     enum Operation: String, Sendable {
         case listJobs, createJob, showJob, deleteJob, jobEvents, allEvents, stem, zip, mix, peaks
-        case analysis, removeJobs, moveJob, separateNow, separateNowByPut, models, alive, ready,
+        case analysis, removeJobs, moveJob, separateNow, separateNowByPut, convert, models, alive,
+            ready,
             metrics, description,
-            example
+            example, exampleStem
         case page, pageFile, webFile, webFolderFile, explainer
     }
 

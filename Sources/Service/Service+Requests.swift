@@ -116,6 +116,7 @@ extension Service {
         case .peaks: try peaks(request)
         case .analysis: try analysis(request)
         case .separateNow, .separateNowByPut: try separateNow(request)
+        case .convert: try convert(request)
         case .models:
             .json(
                 models.json(
@@ -132,7 +133,7 @@ extension Service {
                     isReady: models.readiness == .ready),
                 type: "text/plain; version=0.0.4")
         case .description: try page(request, "openapi.json")
-        case .example: try exampleTrack(request)
+        case .example, .exampleStem: try exampleTrack(request)
         case .page, .pageFile: try page(request, request.parameters["file"] ?? "index.html")
         case .webFile: try webFile(request, request.parameters["file"] ?? "")
         case .webFolderFile:

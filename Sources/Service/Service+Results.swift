@@ -161,16 +161,23 @@ extension Service {
             name: fileName)
     }
 
-    /// The track that is installed with the program, for a first try on the page.
+    /// The track that is installed with the program, for a first try on the page; or one of its
+    /// true stems, which lie beside it.
     func exampleTrack(_ request: Request) throws -> Reply {
-        guard let example,
+        let names = ["drums.ogg", "bass.ogg", "other.ogg", "vocals.ogg"]
+        let stem = request.parameters["file"]
+        guard let example, stem.map({ names.contains($0) }) ?? true,
             let file = DataFolder.regularFile(
-                try DataFolder.checked(open(example, O_RDONLY | O_CLOEXEC)))
+                try DataFolder.checked(
+                    open(
+                        stem.map { "\(FilePath.folder(of: example))/demo_stems/\($0)" } ?? example,
+                        O_RDONLY | O_CLOEXEC)))
         else {
-            throw Problem(.notFound, "This installation has no example track.")
+            throw Problem(.notFound, "This installation has no such example.")
         }
         return FileReply.reply(
-            request, file, type: "audio/ogg", tag: "example-\(file.bytes)", name: "demo_track.ogg")
+            request, file, type: "audio/ogg", tag: "example-\(file.bytes)",
+            name: stem ?? "demo_track.ogg")
     }
 
     /// Points of a waveform, by default and at most.

@@ -104,10 +104,7 @@ extension Service {
         let id = Job.newID()
         let name = Job.label(upload.fileName)
         let facts = try slots.run(id, isUpload: true, for: request) {
-            try JobInput(
-                path: upload.path, name: name, in: folder, settings,
-                isCancelled: { [slots] in slots.isOver(request) }
-            ).check(settings.limits, goOn: { try slots.check(request) })
+            try input(upload, name, for: request).facts
         }
         let plan = try JobPlan(options, outputs, facts, model, settings.limits)
         var equal = options
@@ -163,7 +160,31 @@ extension Service {
         }
     }
 
-    // MARK: - Stems in the reply to an upload
+    /// Opens and checks an uploaded sound.
+    private func input(
+        _ upload: Upload, _ name: String, for request: Request
+    ) throws -> (sound: JobInput, facts: JobInput.Facts) {
+        let sound = try JobInput(
+            path: upload.path, name: name, in: folder, settings,
+            isCancelled: { [slots] in slots.isOver(request) })
+        return (sound, try sound.check(settings.limits, goOn: { try slots.check(request) }))
+    }
+
+    // MARK: - Sounds in the reply to an upload
+
+    /// An uploaded sound in another format, such as one that the page has made.
+    func convert(_ request: Request) throws -> Reply {
+        let (stem, format) = try wanted(request)
+        guard let upload = request.upload else { throw Problem(.badRequest, "There is no sound.") }
+        let digest = try upload.finish()
+        let file = try slots.run("\(digest).\(format)", for: request) {
+            let input = try input(upload, Job.label(upload.fileName), for: request)
+            return try derivedFiles.converted(input.sound, to: format, for: request)
+        }
+        return FileReply.reply(
+            request, file, type: format.mediaType, tag: "\(digest)-\(format.rawValue)",
+            name: "\(stem).\(format.rawValue)")
+    }
 
     private func wanted(
         _ request: Request

@@ -1,4 +1,4 @@
-// `swift-demucs analyze`: prints tempo, beats and key of tracks.
+// `swift-demucs analyze`: prints tempo, beats, bars and key of tracks.
 
 import Analysis
 import Demucs
@@ -11,7 +11,7 @@ extension Option {
         "json",
         help:
             "Print a line of JSON for each track: path, tempo_bpm, beats and downbeats in seconds, "
-            + "key.")
+            + "metre, downbeat_confidence, key.")
 }
 
 struct AnalyzeCommand {
@@ -30,7 +30,7 @@ struct AnalyzeCommand {
             + Option.common,
         examples: [
             "swift-demucs analyze song.flac":
-                "The beats per minute, the key, and the number of beats and bars.",
+                "The beats per minute, the metre, the key, and the number of beats and bars.",
             "swift-demucs analyze -n demo --json music > beats.jsonl":
                 "Times of all beats of all songs in a folder, with the bundled model.",
         ]
@@ -99,11 +99,14 @@ struct AnalyzeCommand {
         return String(decoding: JSON.object(fields).bytes, as: UTF8.self)
     }
 
-    /// `song.flac: 121.8 beats per minute, D minor, 240 beats in 60 bars`
+    /// `song.flac: 121.8 beats per minute, 4/4 (confidence 0.93), D minor, 240 beats in 60 bars`
     private static func line(_ path: String, _ analysis: MusicAnalysis) -> String {
         let tempo = analysis.beatsPerMinute.map { "\($0.fixed(1)) beats per minute" } ?? "no tempo"
+        let bars = analysis.metre.map {
+            "\($0) (confidence \((analysis.downbeatConfidence ?? 0).fixed(2)))"
+        }
         let key = analysis.key?.description ?? "no key"
-        return "\(path): \(tempo), \(key), \(analysis.beats.count) beats in "
+        return "\(path): \(tempo), \(bars ?? "no metre"), \(key), \(analysis.beats.count) beats in "
             + "\(analysis.downbeats.count) bars"
     }
 }

@@ -17,11 +17,17 @@ private struct Score {
     /// Seconds before the first beat.
     var lead = 0.35
     var beats = 48
+    var beatsPerBar = 4
+    /// Beats of each bar with a kick, counted from 0.
+    var kicks: Set<Int> = []
     /// MIDI notes of a bar, bar after bar.
     var chords = [[48, 52, 55], [53, 57, 60], [55, 59, 62], [48, 52, 55]]
     var gain: Float = 0.5
 
     var times: [Double] { (0..<beats).map { lead + Double($0) * 60 / beatsPerMinute } }
+
+    /// Times of the first beats of the bars.
+    var bars: [Double] { stride(from: 0, to: beats, by: beatsPerBar).map { times[$0] } }
 
     /// `[source · channel][sample]`, one channel for each source.
     var stems: PlanarAudio {
@@ -33,7 +39,12 @@ private struct Score {
             for offset in 0..<2000 where start + offset < count {
                 rows[0][start + offset] += gain * random.float() * exp(-Float(offset) / 300)
             }
-            let chord = chords[beat / 4 % chords.count]
+            for offset in 0..<8000
+            where kicks.contains(beat % beatsPerBar) && start + offset < count {
+                let seconds = Float(offset) / Float(Score.rateHz)
+                rows[0][start + offset] += gain * sin(2 * .pi * 60 * seconds) * exp(-20 * seconds)
+            }
+            let chord = chords[beat / beatsPerBar % chords.count]
             let end = beat + 1 < beats ? Int(times[beat + 1] * Double(Score.rateHz)) : count
             for sample in start..<min(end, count) {
                 let seconds = Double(sample) / Double(Score.rateHz)
@@ -83,25 +94,47 @@ struct MusicAnalyzerTests {
         #expect(analysis.beats.count <= score.beats + 3)
     }
 
-    @Test func barsBeginWhereChordsChange() throws {
-        let score = Score()
-        let downbeats = try score.analysis().downbeats
-        let expected = stride(from: 0, to: score.beats, by: 4).map { score.times[$0] }
-        for time in expected {
-            #expect(downbeats.contains { abs($0 - time) < 0.03 })
+    /// Chords change on the first beat; in the third case only the kick tells it.
+    @Test(
+        arguments: [
+            (4, [], 4), (4, [0, 2], 4), (4, [0], 1), (3, [], 4), (3, [0], 4), (3, [0], 1),
+        ] as [(Int, Set<Int>, Int)])
+    func barsBeginWithKicksAndNewChords(beatsPerBar: Int, kicks: Set<Int>, chords: Int) throws {
+        var score = Score(beatsPerBar: beatsPerBar, kicks: kicks)
+        score.chords = Array(score.chords.prefix(chords))
+        let analysis = try score.analysis()
+        #expect(analysis.metre == "\(beatsPerBar)/4")
+        for time in score.bars {
+            #expect(analysis.downbeats.contains { abs($0 - time) < 0.03 })
         }
-        #expect(downbeats.count <= expected.count + 1)
+        #expect(analysis.downbeats.count <= score.bars.count + 1)
+        #expect(try #require(analysis.downbeatConfidence) > 0.5)
+    }
+
+    @Test func withoutAccentsBarsHaveFourBeatsAndLittleConfidence() throws {
+        var score = Score()
+        score.chords = [[48, 52, 55]]
+        for kicks in [[], [0, 2]] as [Set<Int>] {
+            score.kicks = kicks
+            let analysis = try score.analysis()
+            #expect(analysis.metre == "4/4")
+            #expect(try #require(analysis.downbeatConfidence) < 0.3)
+        }
     }
 
     @Test(arguments: 0..<12)
     func keysAreFoundInEveryTransposition(semitones: Int) throws {
         let major = [[48, 52, 55], [53, 57, 60], [55, 59, 62], [48, 52, 55]]
         let minor = [[48, 51, 55], [53, 56, 60], [55, 59, 62], [48, 51, 55]]
+        let majorNames = ["C", "Db", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B"]
+        let minorNames = ["C", "C#", "D", "Eb", "E", "F", "F#", "G", "G#", "A", "Bb", "B"]
         for (chords, isMinor) in [(major, false), (minor, true)] {
             var score = Score(beats: 16)
             score.chords = chords.map { $0.map { $0 + semitones } }
             let key = try #require(try score.analysis().key)
             #expect(key.tonic == semitones && key.isMinor == isMinor, "\(key)")
+            let name = (isMinor ? minorNames : majorNames)[semitones]
+            #expect("\(key)" == "\(name) \(isMinor ? "minor" : "major")")
         }
     }
 
@@ -116,7 +149,7 @@ struct MusicAnalyzerTests {
     @Test func silenceHasNeitherTempoNorKey() throws {
         let analysis = try Score(gain: 0).analysis()
         #expect(analysis.beatsPerMinute == nil && analysis.key == nil)
-        #expect(analysis.beats.isEmpty && analysis.downbeats.isEmpty)
+        #expect(analysis.beats.isEmpty && analysis.downbeats.isEmpty && analysis.metre == nil)
     }
 
     @Test func anExcerptOfThreeSecondsHasNoTempo() throws {

@@ -28,7 +28,8 @@ struct DescriptionTests {
             ($0.method, $0.path) > ($1.method, $1.path)
         }) {
             let files = [
-                "/{file}": "style.css", "/web/{file}": "index.html",
+                "/{file}": "style.css", "/demo_stems/{file}": "bass.ogg",
+                "/web/{file}": "index.html",
                 "/web/{folder}/{file}": "index.html", "/explain/{file}": "",
             ]
             let file = files[path] ?? "bass.wav"

@@ -132,6 +132,19 @@ struct JobTests {
         #expect(none.detail.contains("harp"))
     }
 
+    @Test func aSoundIsConverted() throws {
+        let service = try RunningService()
+        let wav = try service.request("POST", "/v1/convert/loud.wav", body: Sound.tone())
+        #expect(Sound.samples(wav.body).count == 2 * 44_100)
+        let flac = try service.request("POST", "/v1/convert/mix.flac", body: Sound.tone())
+        #expect(flac.body.starts(with: Data("fLaC".utf8)))
+        #expect(
+            try service.request("POST", "/v1/convert/mix.txt", body: Sound.tone()).status == 404)
+        let noise = try service.request("POST", "/v1/convert/mix.mp3", body: Data("words".utf8))
+        #expect(noise.status == 415)
+        #expect(try service.files("uploads").isEmpty)
+    }
+
     @Test func invalidOptionsNameTheFieldAndWhatIsExpected() throws {
         let service = try RunningService().whenReady()
         for (query, word) in [

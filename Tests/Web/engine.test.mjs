@@ -116,6 +116,7 @@ test("a track's tempo, beats and key are those of the native program", () => wit
   const found = await engine.analyze(track);
   assert.deepEqual(Object.keys(found).sort(), Object.keys(native).sort());
   assert.equal(found.key, native.key);
+  assert.equal(found.metre, native.metre);
   assert.ok(native.tempo_bpm > 0);
   // The stems differ by a millionth, which may move a beat by a frame of 10 ms.
   assert.ok(Math.abs(found.tempo_bpm - native.tempo_bpm) < 0.1, `${found.tempo_bpm} ${native.tempo_bpm}`);

@@ -3,7 +3,7 @@
 import { capabilities } from "./capabilities.js";
 import { saveBlob } from "./dom.js";
 import { title } from "./format.js";
-import { defaultModel } from "./local_jobs.js";
+import { standardModel, wantedModel } from "./local_jobs.js";
 import { mixdown } from "./local_mix.js";
 import { zip } from "./local_zip.js";
 import { keepModelFile, listModels, removeModel } from "./models.js";
@@ -17,15 +17,19 @@ const modelEndings = [".th", ".pt", ".safetensors", ".bin", ".ggml"];
 const pauseSeconds = 1;
 
 export class LocalBackend {
-  isLocal = true;
+  worksHere = true;
+  place = "browser";
+  otherPlace = "../";
+  words = { waiting: "Waiting", adding: "Reading the file", automatic: "Automatic" };
   /** A promise of the jobs, rejected with a `Problem` as long as songs can't be separated in this tab. */
   opened;
 
   models() {
     return this.#answer(async () => {
       const models = await listModels();
+      const model = standardModel(models);
       return {
-        engine: { model: defaultModel, precision: null, threads: capabilities().threads },
+        engine: { model, replaces: model === wantedModel ? null : wantedModel, precision: null, threads: capabilities().threads },
         models: models.map(({ name, kind, sources, downloadBytes, storedBytes, isStored }) =>
           ({ name, stems: sources ?? [], is_installed: true, download_bytes: isStored ? 0 : downloadBytes, stored_bytes: kind === "demo" ? 0 : storedBytes })),
         precisions, formats: ["wav"], model_endings: modelEndings,
@@ -49,9 +53,9 @@ export class LocalBackend {
     return this.#answer(() => removeModel(name));
   }
 
-  example() {
+  example(path) {
     return this.#answer(async () => {
-      const reply = await fetch("demo_track.ogg");
+      const reply = await fetch(path);
       if (!reply.ok) throw new Error("The host of this page has no example song.");
       return reply.blob();
     });
@@ -120,6 +124,11 @@ export class LocalBackend {
       saveBlob(blob, name);
       return true;
     });
+  }
+
+  /** Jobs have WAV files alone. */
+  async convert(sound) {
+    return sound;
   }
 
   async follow({ begin, onOpen, onEvent, onLost }) {

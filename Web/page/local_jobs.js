@@ -6,10 +6,11 @@ import { Stems } from "./local_stems.js";
 import { inspect } from "./local_track.js";
 import { listModels } from "./models.js";
 import { Problem } from "./problem.js";
-import { isWaiting } from "./words.js";
+import { isWaiting, leastSeconds, noSongWords } from "./words.js";
 
-/** Unless the options name another. */
-export const defaultModel = "htdemucs";
+/** The model of all songs whose options name none, once it is stored; the small one separates at once. */
+export const wantedModel = "htdemucs";
+export const standardModel = (models) => (models.find(({ name }) => name === wantedModel)?.isStored ? wantedModel : "demo");
 
 const folder = "jobs";
 /** Float samples in stereo at 44,100 Hz. */
@@ -65,13 +66,15 @@ export class LocalJobs {
 
   /** Stores a song and queues its separation. Throws `Problem`, or the reason of `signal`; then nothing is stored. */
   async add(file, chosen, signal) {
-    const options = { model: defaultModel, ...chosen };
     const facts = await inspect(file);
-    const model = (await listModels()).find(({ name }) => name === options.model);
+    if (facts.seconds < leastSeconds) throw new Problem(422, noSongWords);
+    const models = await listModels();
+    const options = { model: standardModel(models), ...chosen };
+    const model = models.find(({ name }) => name === options.model);
     if (!model) throw new Problem(422, `There is no model ${options.model}. Choose another one under Options.`);
     // The sources of a file of the user are known only when it is loaded.
     const outputs = model.sources && await planned(options, model.sources);
-    if (Number.isFinite(facts.seconds)) await this.#checkRoom(file.size + facts.seconds * (outputs ?? usualOutputs).length * stemBytesPerSecond);
+    if (Number.isFinite(facts.seconds)) await this.#checkRoom(file.size + facts.seconds * ((outputs ?? usualOutputs).length + Number(Boolean(options.residual))) * stemBytesPerSecond);
     const id = [...crypto.getRandomValues(new Uint8Array(12))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
     try {
       await this.#storage.appendFile(this.#path(id, "song"), file, signal);

@@ -3,7 +3,10 @@
 import { load, plan } from "./swift-demucs.js";
 import { bytes } from "./format.js";
 import { inspect, soundOf } from "./local_track.js";
+import { residualName } from "./presets.js";
 import { Problem } from "./problem.js";
+import { decodeFrames } from "./wav.js";
+import { leastSeconds, noSongWords } from "./words.js";
 
 /** Least milliseconds between two changes of the progress. */
 const progressMilliseconds = 200;
@@ -13,7 +16,7 @@ const leastFraction = 0.02;
 const pieceFrames = 1 << 16;
 
 /** The engine's settings in a job's options: the stems are always WAV files. */
-const settingsOf = ({ model, format, ...settings }) => settings;
+const settingsOf = ({ model, format, residual, ...settings }) => settings;
 
 /** Names of the stems that a job will have. Throws `Problem`. */
 export async function planned(options, sources) {
@@ -46,8 +49,11 @@ export class Separator {
     signal.throwIfAborted();
     const { sampleRate } = engine;
     const samples = (sound.header.frames * sampleRate) / sound.sampleRate;
+    if (samples < leastSeconds * sampleRate) throw new Problem(422, noSongWords);
     change({ activity: null, options: { ...job.options, precision: engine.precision }, duration_seconds: samples / sampleRate, stem_rate: sampleRate, piece_frames: pieceFrames });
-    const pieces = new Pieces(outputs, engine, Math.ceil(samples), begun, begin, change);
+    // Of a song at another rate, only the engine has the samples that the stems belong to.
+    const original = job.options.residual && sound.sampleRate === sampleRate ? sound : null;
+    const pieces = new Pieces(outputs, original, engine, Math.ceil(samples), begun, begin, change);
     if (begun?.ready) pieces.show();
     const finished = begun?.ready ? await finishedStems(begun, engine.sources) : null;
     // A piece that can't be stored ends the separation.
@@ -136,15 +142,28 @@ async function finishedStems(stems, sources) {
   return Object.fromEntries(sources.map((name, index) => [name, files[index]]));
 }
 
+/** What a piece of the stems leaves out of the song. */
+async function residualOf({ file, header }, start, stems) {
+  const [first, end] = [start, start + stems[0][0].length].map((frame) => header.dataOffset + frame * header.bytesPerFrame);
+  const song = decodeFrames(await file.slice(first, end).arrayBuffer(), header);
+  return stems[0].map((_, channel) => {
+    const left = (song[channel] ?? song[0]).slice();
+    for (const planes of stems) planes[channel].forEach((sample, frame) => { left[frame] -= sample; });
+    return left;
+  });
+}
+
 /** Turns the engine's pieces into the job's stems. */
 class Pieces {
-  constructor(names, engine, samples, stems, begin, change) {
-    Object.assign(this, { names, engine, samples, stems, begin, change });
+  /** `original` is the song, of which the residual is kept; or null. */
+  constructor(names, original, engine, samples, stems, begin, change) {
+    Object.assign(this, { names, original, engine, samples, stems, begin, change });
   }
 
   async add(start, outputs) {
     const planes = this.names.map((name) => outputs[name]);
-    this.stems ??= await this.begin({ names: this.names, channels: planes[0].length, sampleRate: this.engine.sampleRate, samples: this.samples, pieces: [] });
+    if (this.original) planes.push(await residualOf(this.original, start, planes));
+    this.stems ??= await this.begin({ names: this.original ? [...this.names, residualName] : this.names, channels: planes[0].length, sampleRate: this.engine.sampleRate, samples: this.samples, pieces: [] });
     await this.stems.add(start, planes);
     this.show();
   }

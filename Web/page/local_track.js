@@ -5,6 +5,7 @@ import { decodableSeconds, decodeToWAV, longestMinutes, modelRate, TooLong } fro
 import { headerBytes, rateOf, tagBytes } from "./local_rate.js";
 import { Problem } from "./problem.js";
 import { parseHeader } from "./wav.js";
+import { noSongWords } from "./words.js";
 
 /** Rates that an OfflineAudioContext takes in every browser. */
 const contextRates = [8000, 96000];
@@ -15,7 +16,7 @@ export async function inspect(file) {
   const header = parseHeader(start.buffer, file.size);
   const sampleRate = header?.sampleRate ?? rateOf(start) ?? modelRate;
   const seconds = header ? header.frames / sampleRate : await readable(decodableSeconds(file, contextRate(sampleRate)), sampleRate);
-  if (!(seconds > 0)) throw new Problem(422, "This file has no sound.");
+  if (!(seconds > 0)) throw new Problem(422, noSongWords);
   return { seconds, sampleRate, header };
 }
 
@@ -50,6 +51,6 @@ async function readable(result, rate) {
   } catch (error) {
     throw new Problem(422, error instanceof TooLong
       ? `This song is too long for the browser to decode: ${longestMinutes(contextRate(rate))} minutes are the most. Convert it to WAV, which may have any length.`
-      : "This browser can't decode the file. Convert it to WAV, FLAC or MP3, and drop it again.");
+      : noSongWords);
   }
 }

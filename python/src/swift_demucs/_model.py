@@ -64,15 +64,19 @@ def _shifts(settings: Dict[str, Any], seed: Seed) -> Iterator[Tuple[bytes, Any]]
 
 @dataclass(frozen=True)
 class Analysis:
-    """The tempo, the beats and the key of a track."""
+    """The tempo, the beats, the bars and the key of a track."""
 
     #: Beats per minute; None for less than four seconds, or without onsets.
     tempo_bpm: Optional[float]
     #: Times of the beats in seconds, ascending.
     beats: Tuple[float, ...]
-    #: Times of the first beat of each bar of four.
+    #: Times of the first beat of each bar.
     downbeats: Tuple[float, ...]
-    #: Such as ``F# minor``; None for a track without pitches.
+    #: A guess, such as ``4/4``; None without beats.
+    metre: Optional[str]
+    #: How clearly ``downbeats`` are the first beats of the bars, 0 to 1; None without beats.
+    downbeat_confidence: Optional[float]
+    #: Such as ``Bb major`` or ``F# minor``; None for a track without pitches.
     key: Optional[str]
 
 
@@ -309,6 +313,8 @@ class Model:
                     tempo_bpm=event["tempo_bpm"],
                     beats=tuple(event["beats"]),
                     downbeats=tuple(event["downbeats"]),
+                    metre=event["metre"],
+                    downbeat_confidence=event["downbeat_confidence"],
                     key=event["key"],
                 )
             )
