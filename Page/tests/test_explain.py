@@ -257,7 +257,7 @@ class ExplainTests(LocalTest):
         self.after_run(lambda: self.press("No attention"))
         self.assertTrue(all(score.startswith("SNR") for score in self.scores()), self.scores())
         self.upload(self.file("notes.txt", b"la la la " * 100))
-        self.wait("document.querySelector('#status.error')?.textContent.includes(\"can't decode\")")
+        self.wait("document.querySelector('#status.error')?.textContent.includes('No song can be read')")
         self.assertEqual(self.find("#song-name").text, "my song.wav")
 
     def test_it_works_without_a_network_after_a_visit(self):
