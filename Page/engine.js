@@ -61,14 +61,9 @@ export class Engine {
     return this.#pieces.frames;
   }
 
-  /** The song's frame that is heard now: what is sent to the output arrives after `latency` seconds. */
+  /** The song's frame that is heard now: what is sent to the output arrives later. */
   get position() {
     return this.#positionAt(this.#heardFrame());
-  }
-
-  /** From the clock of the context to the ear. */
-  get latency() {
-    return (this.#context.outputLatency || 0) + this.extraLatency;
   }
 
   /** The frame that is sent to the output now. */
@@ -184,8 +179,9 @@ export class Engine {
     return Math.round(this.#context.currentTime * this.#rate);
   }
 
+  /** The frame of the context that reaches the ear now. */
   #heardFrame() {
-    return this.#nowFrame() - Math.round(this.latency * this.#rate);
+    return this.#nowFrame() - Math.round(((this.#context.outputLatency || 0) + this.extraLatency) * this.#rate);
   }
 
   #ramp(parameter, value, seconds = rampSeconds) {

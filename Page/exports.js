@@ -72,7 +72,10 @@ export class Exports {
     // Loaded when it is needed, as few files are saved like this.
     const { renderedFile } = await import("./render_file.js");
     const pieces = await player.pieces();
-    const strips = file.strips.map((strip) => ({ ...strip, index: song.mix.names.indexOf(strip.name) })).map((strip) => ({ ...strip, gain: strip.gain * player.levels[strip.index] }));
+    const strips = file.strips.map(({ name, gain, pan }) => {
+      const index = song.mix.names.indexOf(name);
+      return { name, index, gain: gain * player.levels[index], pan };
+    });
     const bytes = Math.floor(pieces.frames / file.sound.tuning.speed) * 8;
     const blob = await renderedFile({ pieces, strips, part: file.part ?? [0, pieces.frames / pieces.sampleRate], ...file.sound }, (share) => onProgress(share * bytes, bytes));
     saveBlob(file.format === "wav" ? blob : await backend.convert(blob, file.format), file.name);
