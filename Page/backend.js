@@ -19,17 +19,18 @@
 // read(id, stem, from, end)                 bytes of a stem's WAV file, `{ bytes, total }`, when they are there; `total` is the file's
 //                                           length, or null if the back end can't read parts
 // whole(id, stem)                           the file of a stem, an ArrayBuffer
-// linkTo(file)                              the address of a file of exports.js, or null if a plain link can't reach it
-// save(file, onProgress)                    whether the browser has the whole file; otherwise it goes on saving.
-//                                           `onProgress(received, total)` has a total of 0 if it is not known
+// linkTo(file)                              the address of a file of downloads.js, or null if a plain link can't reach it
+// prepare(link)                             nothing, when such an address answers
+// blob(file, onProgress)                    such a file, a Blob; `onProgress(received, total)` has a total of 0 if it is not known
 // convert(sound, format)                    a WAV file, a Blob, in another of a job's formats
 // follow({ begin, onOpen, onEvent, onLost }) tells of all jobs as long as the page is open. `begin` loads the present state and resolves
 //                                           with the last event that it includes; `onOpen` is called at each connection, before its
 //                                           first event; `onEvent` with type and data; `onLost` when a connection ends or fails, with
 //                                           the problem or null
 
-import { ServiceBackend } from "./api.js";
+import { ServiceBackend } from "./songs/api.js";
 
+/** @type {ServiceBackend & { addModel?: (file: File) => Promise<unknown>, removeModel?: (name: string) => Promise<unknown> }} */
 export let backend = new ServiceBackend();
 
 /** Takes another back end, before the page begins. */

@@ -1,4 +1,7 @@
-// Creates elements without markup in strings: text can never become HTML.
+// The page's elements, made without markup in strings, so that text can never become HTML; the stems' colours; and files that are
+// dropped, chosen or pasted.
+
+import { residualName } from "./sound/mix.js";
 
 /** An element: properties by name, `aria-*`, `data-*` and `role` as attributes, `on…` as listeners. */
 export function element(tag, properties = {}, ...children) {
@@ -95,4 +98,65 @@ export function oncePerFrame(work) {
     timer = setTimeout(run, hiddenMilliseconds);
     requestAnimationFrame(run);
   };
+}
+
+// The stems' colours, from Okabe and Ito's palette for colour-blind people. Nothing else on the
+// page has a colour.
+
+const known = {
+  drums: "#009e73",
+  bass: "#d55e00",
+  other: "#cc79a7",
+  vocals: "#56b4e9",
+  guitar: "#e69f00",
+  piano: "#0072b2",
+};
+const spare = Object.values(known);
+/** What the stems leave out has no colour. */
+const neutral = "#8a8a85";
+
+/** The colour of a stem; a mix named by the user gets one by its position. */
+export function colourOf(name, index) {
+  if (name === residualName) return neutral;
+  return known[name] ?? known[name.replace(/^(no|minus)_/, "")] ?? spare[index % spare.length];
+}
+
+/** `onFiles(files)` gets the added files. */
+export function acceptFiles(onFiles) {
+  const chooser = document.getElementById("chooser");
+  for (const button of document.querySelectorAll("#choose, #choose-first, #add")) button.addEventListener("click", () => chooser.click());
+  chooser.addEventListener("change", () => {
+    onFiles([...chooser.files]);
+    // So that the same file can be chosen again.
+    chooser.value = "";
+  });
+
+  let depth = 0;
+  const hasFiles = (event) => [...(event.dataTransfer?.types ?? [])].includes("Files");
+  const over = (isOver) => document.body.classList.toggle("dragging", isOver);
+  document.addEventListener("dragenter", (event) => {
+    if (!hasFiles(event)) return;
+    depth += 1;
+    over(true);
+  });
+  document.addEventListener("dragleave", (event) => {
+    if (!hasFiles(event)) return;
+    depth -= 1;
+    if (depth <= 0) over(false);
+  });
+  document.addEventListener("dragover", (event) => {
+    if (!hasFiles(event)) return;
+    event.preventDefault();
+    event.dataTransfer.dropEffect = "copy";
+  });
+  document.addEventListener("drop", (event) => {
+    if (!hasFiles(event)) return;
+    event.preventDefault();
+    depth = 0;
+    over(false);
+    onFiles([...event.dataTransfer.files]);
+  });
+  document.addEventListener("paste", (event) => {
+    if (event.clipboardData?.files.length) onFiles([...event.clipboardData.files]);
+  });
 }

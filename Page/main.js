@@ -1,22 +1,17 @@
 // The page's main module: connects the service's jobs with the queue and the stage.
 
 import { backend } from "./backend.js";
-import { announce, oncePerFrame, say } from "./dom.js";
-import { acceptFiles } from "./drop.js";
-import { title } from "./format.js";
-import { Jobs } from "./jobs.js";
-import { Library } from "./library.js";
-import { LibraryTools } from "./library_tools.js";
-import { listen } from "./keys.js";
-import { shownLink, showLink, writeLink } from "./link.js";
-import { forget, recall, remember } from "./memory.js";
-import { Options } from "./options.js";
-import { Queue } from "./queue.js";
-import { Service } from "./service.js";
-import { keepAwake } from "./session.js";
-import { Stage } from "./stage.js";
-import { Uploads } from "./uploads.js";
-import { failureWords, isWaiting, mayHelpToRetry, problemWords, quarters, quarterWords, stateWords } from "./words.js";
+import { acceptFiles, announce, oncePerFrame, say } from "./dom.js";
+import { listen } from "./mixer/input.js";
+import { Jobs } from "./songs/jobs.js";
+import { Library, LibraryTools } from "./songs/library.js";
+import { forget, recall, remember, showLink, shownLink, writeLink } from "./songs/memory.js";
+import { Options, Service } from "./songs/options.js";
+import { Queue } from "./songs/queue.js";
+import { Stage } from "./songs/stage.js";
+import { Uploads } from "./songs/uploads.js";
+import { keepAwake } from "./sound/player.js";
+import { failureWords, isWaiting, mayHelpToRetry, problemWords, quarters, quarterWords, stateWords, title } from "./words.js";
 
 /** The song on stage, and the place and mix that it opens with. */
 let openId = null;

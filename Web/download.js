@@ -10,7 +10,7 @@ const attempts = 5;
 const firstPauseSeconds = 1;
 const stallSeconds = 30;
 
-/** Options of a request that tells other hosts nothing about the user or the page. */
+/** @type {RequestInit} Options of a request that tells other hosts nothing about the user or the page. */
 export const anonymous = { credentials: "omit", referrerPolicy: "no-referrer" };
 
 /** A file could not be downloaded; the message is a sentence for the user. */
@@ -67,7 +67,7 @@ export class Download {
    * "downloading", "waiting" (before another attempt) and "verifying"; `totalBytes` is null if the
    * server doesn't say.
    */
-  constructor(storage, path, { address, sha256, signal, onProgress = () => {} }) {
+  constructor(storage, path, { address, sha256, signal, onProgress = (progress) => {} }) {
     this.#storage = storage;
     this.#path = path;
     this.#part = `${path}.part`;

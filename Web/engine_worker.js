@@ -78,7 +78,7 @@ function errorOf(error) {
 
 /** A sound whose samples the engine reads: from a file, or from memory in the same form. */
 async function samplesOf({ file, header, channels }) {
-  if (header) return new (await import("./local_wav.js")).WAVSamples(file, header);
+  if (header) return new (await import("./browser/track.js")).WAVSamples(file, header);
   return {
     channelCount: channels.length,
     sampleCount: channels[0].length,
@@ -109,10 +109,13 @@ class Engine {
     return engine;
   }
 
+  channelCount = 0;
+  architecture = null;
+
   constructor(module, memory) {
     this.memory = memory;
     this.lastLine = "";
-    this.exports = new WebAssembly.Instance(module, this.imports(module)).exports;
+    this.exports = /** @type {any} */ (new WebAssembly.Instance(module, this.imports(module)).exports);
   }
 
   imports(module) {
@@ -210,7 +213,7 @@ class Engine {
   }
 
   /** Calls `body` with the place of a file's bytes in memory. */
-  async withFile(blob, body, progress = () => {}) {
+  async withFile(blob, body, progress = (count) => {}) {
     const at = this.allocate(blob.size);
     try {
       let end = at;

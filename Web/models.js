@@ -76,7 +76,7 @@ export class Models {
    * an estimate until each file has begun. `base` is an address that has the published files under
    * their names, "955717e8-8726e21a.th", in place of the published addresses.
    */
-  async open(name, { onProgress = () => {}, signal, base } = {}) {
+  async open(name, { onProgress = (progress) => {}, signal = undefined, base = null } = {}) {
     const model = this.#list.find((other) => other.name === name);
     if (model) return this.#openPublished(model, onProgress, signal, base);
     const blob = name === demo.name ? await this.#demoFile(signal) : await this.#storage.file(`${own}/${name}`);
@@ -85,7 +85,7 @@ export class Models {
   }
 
   /** Keeps a file of the user under its name, which `open` takes, and returns the name. */
-  async keep(file, { signal } = {}) {
+  async keep(file, { signal = undefined } = {}) {
     if (this.#list.some(({ name }) => name === file.name) || file.name === demo.name) {
       throw new Error(`The file ${file.name} has the name of a model of the list; rename it.`);
     }

@@ -8,7 +8,7 @@ const reloaded = "swift-demucs reloaded for isolation";
  *
  * Returns null, or a sentence if the page won't work offline.
  */
-export async function workOffline(mayReload = () => true) {
+export async function workOffline(mayReload = async () => true) {
   if (crossOriginIsolated) sessionStorage.removeItem(reloaded);
   if (!("serviceWorker" in navigator)) {
     return "This browser or window can't keep the page for use without a network. Open it over https:// in an ordinary window.";

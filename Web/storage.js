@@ -44,7 +44,7 @@ const copiedBytes = 1 << 22;
 
 /** What both kinds of storage do with their few primitives. */
 class Storage {
-  /** Appends a file of the user, piece by piece. Throws the reason of `signal` before a piece. */
+  /** @this {any} Appends a file of the user, piece by piece. Throws the reason of `signal` before a piece. */
   async appendFile(path, file, signal) {
     for (let at = 0; at < file.size; at += copiedBytes) {
       signal?.throwIfAborted();
@@ -52,17 +52,17 @@ class Storage {
     }
   }
 
-  /** The file's bytes from `start` to `end`. */
+  /** @this {any} The file's bytes from `start` to `end`. */
   async read(path, start, end) {
     return (await this.file(path)).slice(start, end).arrayBuffer();
   }
 
-  /** The file's size in bytes; 0 if there is none. */
+  /** @this {any} The file's size in bytes; 0 if there is none. */
   async size(path) {
     return (await this.file(path))?.size ?? 0;
   }
 
-  /** The value of a JSON file; null if it is missing or damaged. Throws if it can't be read. */
+  /** @this {any} The value of a JSON file; null if it is missing or damaged. Throws if it can't be read. */
   async readJSON(path) {
     const text = (await (await this.file(path))?.text()) ?? "";
     try {
@@ -72,7 +72,7 @@ class Storage {
     }
   }
 
-  /** Replaces a JSON file: whenever the tab is closed, its old or its new value is there. */
+  /** @this {any} Replaces a JSON file: whenever the tab is closed, its old or its new value is there. */
   async writeJSON(path, value) {
     const unfinished = `${path}.new`;
     await this.truncate(unfinished, 0);

@@ -3,7 +3,7 @@
 import { capabilities, requireSIMD } from "./capabilities.js";
 
 /** Models, options and results are described in swift-demucs.d.ts. */
-export async function load(model, { precision = null, threads = null, onProgress, signal } = {}) {
+export async function load(model, { precision = null, threads = null, onProgress = null, signal = undefined } = {}) {
   requireOption(precision === null || precisions.includes(precision), "precision", precision, precisions.join(", "));
   requireOption(threads === null || (Number.isInteger(threads) && threads > 0), "threads", threads, "a whole number from 1");
   const browser = capabilities();
@@ -74,7 +74,7 @@ class Engine {
     return [...this.#description.warnings];
   }
 
-  async separate(track, { start = 0, collect = true, analyze = false, finished = null, edits = [], values = "", reduce = null, onProgress, onPlan, onStems, onValue, onBlock, signal, ...settings } = {}) {
+  async separate(track, { start = 0, collect = true, analyze = false, finished = null, edits = [], values = "", reduce = null, onProgress = null, onPlan = null, onStems = null, onValue = null, onBlock = null, signal = undefined, ...settings } = {}) {
     requireOption(Number.isSafeInteger(start) && start >= 0 && start < 2 ** 31, "start", start, "a whole number from 0");
     return this.#alone(async () => {
       // Our page gives sounds that it has opened.
@@ -109,7 +109,7 @@ class Engine {
   }
 
   async analyze(track, { shifts = 0, ...options } = {}) {
-    const { analysis } = await this.separate(track, { shifts, ...options, collect: false, analyze: true });
+    const { analysis } = await this.separate(track, /** @type {any} */ ({ shifts, ...options, collect: false, analyze: true }));
     return analysis;
   }
 
@@ -202,7 +202,7 @@ class EngineWorker {
   }
 
   /** The result of a task. `cancel` asks the worker to end it: the call ends when the worker has. */
-  call(message, { signal, cancel, onEvent }) {
+  call(message, { signal = undefined, cancel, onEvent = null }) {
     if (this.#failure) return Promise.reject(this.#failure);
     if (signal?.aborted) return Promise.reject(cancelled());
     return new Promise((resolve, reject) => {
@@ -236,7 +236,7 @@ class EngineWorker {
 
 /** The sound of a file: the worker reads it piece by piece. */
 async function opened(file) {
-  const { inspect, soundOf } = await import("./local_track.js");
+  const { inspect, soundOf } = await import("./browser/track.js");
   return soundOf(file, await inspect(file));
 }
 
@@ -245,7 +245,7 @@ const cancelled = () => new DOMException("The work was cancelled.", "AbortError"
 /** The model's files: of a name, an address, a file, or its bytes. */
 async function openModel(model, options) {
   if (model instanceof ArrayBuffer || ArrayBuffer.isView(model)) return { files: [{ name: "model", blob: new Blob([model]) }] };
-  if (model instanceof Blob) return { files: [{ name: model.name ?? "model", blob: model }] };
+  if (model instanceof Blob) return { files: [{ name: /** @type {any} */ (model).name ?? "model", blob: model }] };
   if (typeof model === "string" && !model.includes("/")) return (await import("./models.js")).openNamedModel(model, options);
   return { files: [await fetched(new URL(model, globalThis.location?.href), options)] };
 }

@@ -32,8 +32,9 @@ class EngineBuild(BuildHookInterface):
             for folder in sorted(path for path in (root / "Tests").iterdir() if path.is_dir()):
                 if folder.name not in ("Fixtures", "system"):
                     build_data["force_include"][str(folder)] = f"engine/Tests/{folder.name}"
-            for file in sorted(path for path in (root / "Page").iterdir() if path.is_file()):
-                build_data["force_include"][str(file)] = f"engine/Page/{file.name}"
+            for file in sorted(path for path in (root / "Page").rglob("*.*") if path.is_file()):
+                if "tests" not in file.parts:
+                    build_data["force_include"][str(file)] = f"engine/{file.relative_to(root)}"
             return
         packed = Path(self.root) / "engine"
         engine = packed if packed.is_dir() else Path(self.root).parent

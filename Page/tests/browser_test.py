@@ -1,6 +1,8 @@
 """What all tests of pages have in common."""
 import argparse
+import importlib.util
 import unittest
+from pathlib import Path
 from typing import Iterator
 
 from selenium.webdriver.common.by import By
@@ -31,6 +33,18 @@ class PageUser:
 
     def click(self, selector: str):
         self.find(selector).click()
+
+    def check_access(self, what: str):
+        """Compares the page with rules of accessibility, by axe-core; its package has Python code, too, which is not used."""
+        self.wait("document.getAnimations().every((each) => !(each instanceof CSSTransition))")
+        self.script((Path(importlib.util.find_spec("axe_playwright_python").origin).parent / "axe.min.js").read_text())
+        found = self.browser.execute_async_script("axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'best-practice'] }).then(arguments[0])")
+        problems = [
+            f"{what}: {item['id']}: {node['html'][:120]} {node['failureSummary']} {[[related['html'][:120] for related in check['relatedNodes']] for check in node['any']]}"
+            for item in found["violations"] for node in item["nodes"][:1]
+        ]
+        assert not problems, problems
+        assert self.value("document.documentElement.scrollWidth <= innerWidth"), f"{what} is wider than the window"
 
     def upload(self, *paths: str):
         self.find("#chooser").send_keys("\n".join(paths))

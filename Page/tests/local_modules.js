@@ -3,14 +3,14 @@
 const bytesOf = (...parts) => Uint8Array.from(parts.flatMap((part) => (typeof part === "string" ? [...part].map((letter) => letter.charCodeAt(0)) : part)));
 const zeros = (count) => new Array(count).fill(0);
 
-const { ServiceBackend } = await import("/api.js");
-const { LocalBackend } = await import("/local_backend.js");
+const { ServiceBackend } = await import("/songs/api.js");
+const { LocalBackend } = await import("/browser/backend.js");
 await test("both back ends have the same methods", () => {
   const [service, local] = [ServiceBackend, LocalBackend].map(({ prototype }) => Object.getOwnPropertyNames(prototype).sort());
   equal(local.filter((name) => !["addModel", "removeModel"].includes(name)), service, "methods");
 });
 
-const { rateOf, tagBytes } = await import("/local_rate.js");
+const { rateOf, tagBytes } = await import("/browser/track.js");
 await test("rates of formats by their headers", () => {
   equal(rateOf(bytesOf("fLaC", [0, 0, 0, 34], zeros(10), [0x17, 0x70, 0x00], zeros(20))), 96000, "FLAC");
   equal(rateOf(bytesOf([0xff, 0xfb, 0x90, 0x00])), 44100, "MP3");
@@ -32,7 +32,7 @@ await test("tags before the sound are passed over", () => {
   equal([tagBytes(bytesOf("ID3")), tagBytes(bytesOf("fLaC", zeros(20)))], [0, 0], "none");
 });
 
-const { crc32, zip } = await import("/local_zip.js");
+const { crc32, zip } = await import("/browser/zip.js");
 await test("the check value of CRC-32", () => {
   equal(crc32(bytesOf("123456789")), 0xcbf43926, "whole");
   equal(crc32(bytesOf("6789"), crc32(bytesOf("12345"))), 0xcbf43926, "in two parts");
@@ -58,7 +58,7 @@ await test("a browser that can't compress gives an archive of stored files", asy
   equal(new TextDecoder().decode(archive.subarray(30, 40)), "a.wavsound", "name and content");
 });
 
-const { Waveform } = await import("/local_waveform.js");
+const { Waveform } = await import("/browser/stems.js");
 await test("a waveform of pieces is that of the whole", () => {
   const samples = Float32Array.from({ length: 1000 }, (_, i) => Math.sin(i / 7) * (i / 1000));
   const whole = new Waveform(1, 1000);

@@ -1,6 +1,6 @@
 // Tests of the page's pure modules, after module_tests.js.
 
-const format = await import("/format.js");
+const format = await import("/words.js");
 await test("times are written as clocks show them", () => {
   equal([0, 9.99, 59.9999999, 192, 3661, -4].map(format.clock), ["0:00", "0:09", "1:00", "3:12", "1:01:01", "0:00"], "clock");
   equal([8.2, 61, 119, 3900, 86400, 2592000].map(format.roughTime), ["8 seconds", "1 minute", "2 minutes", "1 hour 5 minutes", "24 hours", "30 days"], "roughTime");
@@ -18,7 +18,7 @@ await test("a title is a file name without the ending of a sound file", () => {
   equal(["a.b.mp3", "song.FLAC", "notes.txt", ".mp3"].map(format.title), ["a.b", "song", "notes.txt", ".mp3"], "title");
 });
 
-const wav = await import("/wav.js");
+const wav = await import("/sound/wav.js");
 const header = ({ encoding = 1, channels = 2, bits = 16, extra = 0, dataBytes, extensible = false, odd = false }) => {
   const parts = [];
   const text = (string) => parts.push(...string.split("").map((letter) => letter.charCodeAt(0)));
@@ -59,7 +59,7 @@ await test("samples of 16, 24 and 32 bits and floats become −1…1", () => {
   equal(decode([0, 0, 0x80, 0x3f], 32, true), [1], "float");
 });
 
-const { Pieces } = await import("/pieces.js");
+const { Pieces } = await import("/sound/pieces.js");
 await test("a piece that is read when its job ends is read again from the job's files, also after a lost connection", async () => {
   const usual = globalThis.fetch;
   const file = (value) => new Blob([wav.wavHeader(1, 44100, 1000), new Float32Array(1000).fill(value)]);
@@ -90,7 +90,7 @@ await test("a piece that is read when its job ends is read again from the job's 
   }
 });
 
-const peaks = await import("/peaks.js");
+const peaks = await import("/mixer/waveforms.js");
 await test("columns keep every peak when zoomed out, and repeat points when zoomed in", () => {
   const channels = [{ min: [0, -128, 0, 0], max: [0, 0, 0, 127] }];
   const out = peaks.columns(channels, 0, 1, 2);
@@ -102,7 +102,7 @@ await test("the resolution follows zoom and width", () => {
   equal([peaks.resolutionFor(1000, 1), peaks.resolutionFor(1000, 0.3), peaks.resolutionFor(4000, 0.01)], [1200, 4800, 19200], "points");
 });
 
-const mix = await import("/mix.js");
+const mix = await import("/sound/mix.js");
 const strip = (changes) => ({ ...mix.newStrip(), ...changes });
 const controls = ({ isPart, ...rest }) => rest;
 await test("solos add up, mute wins, the lowest volume is silence", () => {
@@ -112,7 +112,7 @@ await test("solos add up, mute wins, the lowest volume is silence", () => {
   const withSum = (changes) => [strip({}), strip({}), sum(changes)];
   equal([{}, { isSolo: true }, { isMuted: false }].map((changes) => withSum(changes).map((one, _, all) => mix.gain(one, all))), [[1, 1, 0], [0, 0, 1], [1, 1, 1]], "sums");
 });
-const { addressOf } = await import("/api.js");
+const { addressOf } = await import("/songs/api.js");
 await test("files of a song have addresses", () => {
   const stems = [{ name: "a", is_part: true, url: "v1/separations/7/stems/a.wav" }, { name: "b", is_part: true }];
   const { levels } = new mix.Mix(stems, { strips: { a: strip({ pan: -50 }), b: strip({ isMuted: true }) }, master: -6 });
@@ -121,7 +121,7 @@ await test("files of a song have addresses", () => {
   equal(addressOf({ job: "7", kind: "stem", stem: stems[0], format: "flac", part: null }), "v1/separations/7/stems/a.flac", "stem");
 });
 
-const link = await import("/link.js");
+const link = await import("/songs/memory.js");
 await test("a link gives back what it was made of", () => {
   const state = { song: "ab 1/&#", time: 42.5, loop: [10, 20.25], names: ["drums", "my & mix"], strips: [strip({ volume: -3, pan: 40, isSolo: true }), strip({ isMuted: true })] };
   const read = link.readLink(link.writeLink(state));
@@ -133,7 +133,7 @@ await test("links that make no sense are harmless", () => {
   equal([link.readLink("#").song, link.readLink("#t=-5").time, link.readLink("#loop=1").loop], [null, 0, null], "empty");
 });
 
-const { Timeline } = await import("/timeline.js");
+const { Timeline } = await import("/mixer/ruler.js");
 await test("zoom keeps what is under the pointer and stays inside the song", () => {
   const line = new Timeline(100);
   line.zoom(4, 0.25);
@@ -151,7 +151,7 @@ await test("the page turns when the playhead leaves it", () => {
   equal([line.follow(5), line.follow(9.7), Math.round(line.start * 10)], [false, true, 93], "follow");
 });
 
-const { EventParser } = await import("/feed.js");
+const { EventParser } = await import("/songs/api.js");
 await test("events arrive whole however the stream is cut", () => {
   const parser = new EventParser();
   const text = ': hello\n\nid: 7\nevent: job\ndata: {"a":\ndata: 1}\n\n';
@@ -159,7 +159,7 @@ await test("events arrive whole however the stream is cut", () => {
   equal([events, parser.lastId], [[{ type: "job", data: '{"a":\n1}' }], "7"], "events");
 });
 
-const { spectrogram, bands } = await import("/spectrum.js");
+const { spectrogram, bands } = await import("/mixer/spectrum.js");
 await test("a tone lights its own band of the spectrogram, at its own loudness", () => {
   const rate = 44100;
   const hertz = 1000;
@@ -171,7 +171,7 @@ await test("a tone lights its own band of the spectrogram, at its own loudness",
   if (column[loudest] < 250 || column[bands - 1] > 20) throw new Error(`levels ${column[loudest]} and ${column[bands - 1]}`);
 });
 
-const { presetsOf, applyPreset, isPreset } = await import("/presets.js");
+const { presetsOf, applyPreset, isPreset } = await import("/sound/mix.js");
 await test("presets are those that the stems allow, and one alone sounds what the stems leave out", () => {
   const sounding = (id, names, mine) => {
     const strips = names.map((name) => strip({ isPart: name !== "residual", isMuted: name === "drums" }));
@@ -185,7 +185,7 @@ await test("presets are those that the stems allow, and one alone sounds what th
   equal(presetsOf(["vocals", "no_vocals"], "vocals").map(({ id }) => id), ["all", "karaoke", "mine"], "two stems");
 });
 
-const { Loop } = await import("/loop.js");
+const { Loop } = await import("/mixer/song.js");
 await test("the edges of a loop stay in order and inside the song, on the grid unless they are exact", () => {
   const loop = new Loop(10, null, Math.round);
   loop.select(7.4, 2.2);
@@ -204,7 +204,7 @@ await test("the edges of a loop stay in order and inside the song, on the grid u
   equal(loop.edges, null, "a click");
 });
 
-const { Library } = await import("/library.js");
+const { Library } = await import("/songs/library.js");
 await test("songs in line stand first as they run, then the finished ones in the chosen order", () => {
   const job = (name, state, queue_position = null, duration_seconds = 0) => ({ id: name, name, state, queue_position, duration_seconds });
   const jobs = [job("late", "queued", 2), job("b 10", "done", null, 30), job("next", "queued", 1), job("now", "running"), job("b 9", "done", null, 50), job("A", "failed")];
@@ -222,7 +222,7 @@ await test("songs in line stand first as they run, then the finished ones in the
   equal([...library.selected].sort(), ["b 10", "next", "now"], "a range");
 });
 
-const { Excerpt, matchingGain } = await import("/loudness.js");
+const { Excerpt, matchingGain } = await import("/sound/mix.js");
 await test("loudness is K-weighted as in ITU-R BS.1770", () => {
   const tone = (hertz) => Float32Array.from({ length: 48000 }, (_, i) => Math.sin((2 * Math.PI * hertz * i) / 48000));
   const level = (hertz) => new Excerpt([[tone(hertz), tone(hertz)]], 48000).power([[1, 0]]) / 48000;
@@ -246,7 +246,7 @@ await test("a job's state is written in words", () => {
   equal([0, 0.24, 0.25, 0.99, 1].map(words.quarters), [0, 0, 1, 3, 4], "quarters");
 });
 
-const { Fourier } = await import("/fft.js");
+const { Fourier } = await import("/stretch/fft.js");
 await test("a transform and its inverse give the signal back", () => {
   const fourier = new Fourier(8);
   const [real, imaginary] = [Float64Array.of(1, 2, 0, -1, 3, 0, 0, 1), Float64Array.of(0, 1, 0, 0, 0, -2, 0, 0)];
@@ -257,7 +257,7 @@ await test("a transform and its inverse give the signal back", () => {
   equal([...real, ...imaginary].map((value) => Math.round(value * 1e9) / 1e9 + 0), before, "back");
 });
 
-const { kindOf, Stretch } = await import("/stretch.js");
+const { kindOf, Stretch } = await import("/stretch/stretch.js");
 /** Stretches one stem, given as a function of the sample, in uneven steps. */
 const stretched = (name, shape, frames, tuning, from = 0, firstStep = 100) => {
   const samples = Float64Array.from({ length: frames }, (_, i) => shape(i));
@@ -359,7 +359,7 @@ await test("a voice that is moved up keeps its formants if it is asked to", () =
   if (Math.abs(kept / 900 - 1) > 0.1) throw new Error(`kept at ${kept} Hz`);
 });
 
-const { Tape } = await import("/tape.js");
+const { Tape } = await import("/stretch/stretch.js");
 await test("a tape repeats its loop and is silent outside of the song", () => {
   const tape = new Tape({ frames: 10, pieceFrames: 4, from: 0, loop: { start: 2, end: 6 } });
   for (const index of [0, 1, 2]) tape.put(index, [[0, 1].map(() => Float32Array.from({ length: 4 }, (_, i) => index * 4 + i + 1))]);
@@ -376,7 +376,7 @@ await test("a tape repeats its loop and is silent outside of the song", () => {
   equal([5, 6, 7, 8, 13].map((place) => counted.songFrame(place)), [5, 2, 2, 2, 2], "places");
 });
 
-const { Grid } = await import("/grid.js");
+const { Grid } = await import("/practice/grid.js");
 const gridOf = (changes = {}) => {
   const grid = new Grid(20);
   // Bars from 0.6 s on, after a pickup of one beat.

@@ -35,8 +35,8 @@ const lead = Math.ceil(0.03 * rate);
 const fade = Math.ceil(0.015 * rate);
 /** Renders the page's engine offline; `prepare(engine)` turns its controls before it plays from a frame. */
 const render = async (seconds, from, prepare = () => {}) => {
-  const { Engine } = await import("/engine.js");
-  const { Pieces } = await import("/pieces.js");
+  const { Engine } = await import("/sound/engine.js");
+  const { Pieces } = await import("/sound/pieces.js");
   const { job } = stage.mixer;
   const context = new AudioContext({ sampleRate: rate, seconds });
   const engine = new Engine(context, await Pieces.open(job), job.stems.map(({ name }) => name));

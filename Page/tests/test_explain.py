@@ -6,7 +6,6 @@ import numpy
 
 from hosts import PageHost
 from local_test import LocalTest
-from test_local_page import AXE
 
 ROOT = Path(__file__).resolve().parents[2]
 #: The loudest difference of the stems from those of the unchanged network.
@@ -308,12 +307,7 @@ class ExplainTests(LocalTest):
             self.browser.size(width, height)
             for is_dark in (False, True):
                 self.browser.dark(is_dark)
-                if not self.value("'axe' in window"):
-                    self.script(AXE.read_text())
-                found = self.browser.run("return await axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'best-practice'] })")
-                problems = [f"{width} {is_dark} {item['id']}: {node['html'][:120]} {node['failureSummary']}" for item in found["violations"] for node in item["nodes"][:1]]
-                self.assertEqual(problems, [])
-                self.assertLessEqual(self.value("document.documentElement.scrollWidth"), self.value("innerWidth"))
+                self.check_access(f"{width} {is_dark}")
         self.browser.dark(False)
         # The page's policy forbids styles that axe tries to set.
         self.browser.serious_messages()

@@ -1,7 +1,6 @@
 """Tests of the static page: what it refuses, its options, its hosts, and the service that hands it out."""
 import base64
 import gzip
-import importlib.util
 import io
 from pathlib import Path
 
@@ -13,8 +12,6 @@ from local_test import LocalTest
 from music import SAMPLE_RATE
 from subject import BinarySubject
 from test_modules import with_imports
-
-AXE = Path(importlib.util.find_spec("axe_playwright_python").origin).parent / "axe.min.js"
 
 
 class RefusalTests(LocalTest):
@@ -143,7 +140,7 @@ class PageTests(LocalTest):
 
     def test_the_page_with_a_song_weighs_at_most_130_kB(self):
         """Without the engine, the models and what is loaded when it is needed; each module by itself."""
-        modules = [self.web / name for name in with_imports("local_main.js", "main.js", "mixer.js", folder=self.web)]
+        modules = [self.web / name for name in with_imports("browser/main.js", "main.js", "mixer/mixer.js", folder=self.web)]
         others = [path for path in self.web.iterdir() if path.suffix in (".html", ".css", ".svg", ".webmanifest", ".json")]
         weight = sum(len(gzip.compress(path.read_bytes(), 9)) for path in [*modules, *others])
         self.assertLess(weight, 130_000)
@@ -159,19 +156,13 @@ class PageTests(LocalTest):
         self.hold_pieces(2)
         self.upload(self.song("song.wav", 6))
         self.wait("document.querySelector('.strip canvas')")
-        self.check_access("running")
-        self.script("release()")
-        self.check_access("done")
-
-    def check_access(self, state: str):
-        self.wait_state(state)
-        self.script("document.querySelector('#options').closest('details').open = true")
-        for width in (1440, 390):
-            self.browser.size(width, 844)
-            self.script(AXE.read_text())
-            found = self.browser.execute_async_script("axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa'] }).then(arguments[0])")
-            self.assertEqual([(rule["id"], [node["html"] for node in rule["nodes"]]) for rule in found["violations"]], [], f"{state}, {width}")
-            self.assertTrue(self.script("return document.documentElement.scrollWidth <= innerWidth"), f"{state}, {width}")
+        for state in ("running", "done"):
+            self.wait_state(state)
+            self.script("document.querySelector('#options').closest('details').open = true")
+            for width in (1440, 390):
+                self.browser.size(width, 844)
+                self.check_access(f"{state}, {width}")
+            self.script("release()")
 
     def test_pure_modules(self):
         passed = self.browser.run_module_tests(Path(__file__).parent / "local_modules.js")
@@ -214,7 +205,7 @@ class PlainHostTests(LocalTest):
         self.host.stop()
         self.visit()
         self.click("#lanes button[value=bass]")
-        self.page("const { playing } = await import('/lanes.js'); await until(() => playing.size === 1)")
+        self.page("const { playing } = await import('/songs/stage.js'); await until(() => playing.size === 1)")
         self.separate()
         self.host.start()
 

@@ -115,7 +115,7 @@ class MixerTests(SongTest):
         self.open_song("mixed")
         self.assertEqual(self.mixer("names"), ["drums", "bass", "other", "vocals", "karaoke"])
         self.assertIn("karaoke is a sum of other stems", self.words())
-        gains = lambda: self.page("const { gain } = await import('/mix.js'); return stage.mixer.strips.map((strip) => gain(strip, stage.mixer.strips))")
+        gains = lambda: self.page("const { gain } = await import('/sound/mix.js'); return stage.mixer.strips.map((strip) => gain(strip, stage.mixer.strips))")
         self.assertEqual(gains(), [1, 1, 1, 1, 0])
         plain, page = self.page("""
             const { job } = stage.mixer;

@@ -1,5 +1,6 @@
 """The page's modules, and what is loaded of them."""
 import re
+from os.path import dirname, normpath
 from pathlib import Path
 
 from page_test import HERE, PageTest, smoke
@@ -10,7 +11,7 @@ def with_imports(*names: str, folder: Path = HERE.parent) -> set[str]:
     found, left = set(), set(names)
     while left:
         found |= left
-        left = {imported for module in left for imported in re.findall(r'^import .* from "\./(.+)";$', (folder / module).read_text(), re.MULTILINE)} - found
+        left = {normpath(f"{dirname(module)}/{path}".lstrip("/")) for module in left for path in re.findall(r'^import .* from "(.+)";$', (folder / module).read_text(), re.MULTILINE)} - found
     return found
 
 

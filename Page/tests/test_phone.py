@@ -34,6 +34,14 @@ class PhoneTests(SongTest):
                 return data.filter((value, index) => index % 4 === 3 && value > 20).length / (data.length / 4);""")
             self.assertGreater(painted, 0.05)
 
+    def test_the_tab_key_goes_from_above_to_below(self):
+        self.resize(*UPRIGHT)
+        reached = []
+        while "Speed" not in reached and len(reached) < 60:
+            self.press(Keys.TAB)
+            reached.append(self.value("document.activeElement.getAttribute('aria-label')"))
+        self.assertIn("Mute vocals", reached)
+
     def test_the_master_is_in_view_on_a_laptop(self):
         self.subject.separate(self.songs.wav("whole.wav", 8), residual="true")
         self.open_song("whole")

@@ -186,7 +186,7 @@ class PracticeTests(SongTest):
             const { mixer } = stage;
             await mixer.toggleSpectrogram();
             await until(() => mixer.board.spectrograms?.isComplete);
-            const { bands, spectrogram } = await import("/spectrum.js");
+            const { bands, spectrogram } = await import("/mixer/spectrum.js");
             const { canvas: { width }, canvas, start, hop } = mixer.board.spectrograms.picture(1);
             const [left, right] = (await decodeStems())[1];
             const read = (first, count) => Float32Array.from({ length: count }, (_, i) => ((left[first + i] ?? 0) + (right[first + i] ?? 0)) / 2);

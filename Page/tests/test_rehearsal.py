@@ -11,7 +11,7 @@ from page_test import SongTest, smoke
 class RehearsalTests(SongTest):
     #: What `Stretch` makes of the job's stems, rendered on the page's own thread: `[left, right]` of their sum.
     STRETCHED = """
-        const { Stretch } = await import("/stretch.js");
+        const { Stretch } = await import("/stretch/stretch.js");
         const stretched = async (tuning, from, count) => {
           const stems = await decodeStems();
           const stretch = new Stretch(stage.mixer.names, (stem, first, length, ...planes) => planes.forEach((plane, channel) => {
@@ -117,7 +117,7 @@ class RehearsalTests(SongTest):
         analysis = self.saved_analysis()
         self.assertIn(f"{round(analysis['tempo_bpm'])} BPM", self.facts())
         self.press("<", "<", "<", "<", ".")
-        key = self.page("return (await import('/format.js')).keyWords(args[0], 1)", analysis["key"])
+        key = self.page("return (await import('/words.js')).keyWords(args[0], 1)", analysis["key"])
         self.assertEqual(self.facts(), f"{round(analysis['tempo_bpm'] * 0.8)} BPM · {key}")
         self.press_button("Double tempo", ".rehearsal")
         doubled = f"{round(analysis['tempo_bpm'] * 1.6)} BPM"

@@ -95,6 +95,10 @@ package struct Problem: Error, Codable, Equatable, Sendable {
         "instance": .string,
     ]).about("RFC 9457.")
 
+    static let nothingHere = Problem(
+        .notFound,
+        "There is nothing at this address. The addresses are described in /openapi.json.")
+
     static let tooManyFiles = Problem(
         .busy, "The service has too many open files. Try again in a few seconds.")
 

@@ -169,6 +169,12 @@ extension Route {
             "A file of its explainer or of the example's stems", needsToken: false,
             parameters: [.path("folder", .string), .path("file", .string)],
             OpenAPI.Response.pageFile("The file.", "*/*", .string)),
+        // After all other addresses of two parts.
+        Route(
+            "GET", "/{folder}/{file}", .pageFolderFile, "A module of the page",
+            needsToken: false,
+            parameters: [.path("folder", .string), .path("file", .string)],
+            OpenAPI.Response.pageFile("The file.", "*/*", .string)),
     ]
 
     private static func events(_ state: String) -> OpenAPI.Response {

@@ -7,7 +7,7 @@ struct Route: Sendable {
             ready,
             metrics, description,
             example, exampleStem
-        case page, pageFile, webFile, webFolderFile, explainer
+        case page, pageFile, pageFolderFile, webFile, webFolderFile, explainer
     }
 
     /// The method; GET includes HEAD.
@@ -83,20 +83,20 @@ struct Route: Sendable {
             route.parameters(in: target.segments).map { (route: route, parameters: $0) }
         }
         if let found = fitting.first(where: { $0.route.method == method }) { return found }
-        // The page's files are not counted as addresses for methods other than GET.
-        guard let other = fitting.first else {
-            throw Problem(
-                .notFound,
-                "There is nothing at this address. The addresses are described in /openapi.json.")
-        }
+        let methods = methods(of: target)
+        if methods.isEmpty { throw .nothingHere }
         throw Problem(
             .methodNotAllowed,
             "The address does not take \(method.prefix(20)), expected "
-                + methods(of: other.route.pattern, target).joined(separator: ", "))
+                + methods.joined(separator: ", "))
     }
 
-    static func methods(of pattern: String, _ target: RequestTarget) -> [String] {
-        all.filter { $0.parameters(in: target.segments) != nil }.map(\.method)
-            .flatMap { $0 == "GET" ? ["GET", "HEAD"] : [$0] }
+    /// The methods that an address takes; a file of the page is no address but for GET.
+    static func methods(of target: RequestTarget) -> [String] {
+        all.filter { route in
+            ![.pageFile, .pageFolderFile].contains(route.operation)
+                && route.parameters(in: target.segments) != nil
+        }
+        .flatMap { $0.method == "GET" ? ["GET", "HEAD"] : [$0.method] }
     }
 }

@@ -87,7 +87,7 @@ extension Service {
 
     /// Reply with the methods of an address, for pages of allowed origins.
     private func preflight(_ request: Request) -> Reply {
-        let methods = Route.methods(of: request.target.path, request.target) + ["OPTIONS"]
+        let methods = Route.methods(of: request.target) + ["OPTIONS"]
         let list = Set(methods).sorted().joined(separator: ", ")
         return Reply(
             204,
@@ -135,11 +135,9 @@ extension Service {
         case .description: try page(request, "openapi.json")
         case .example, .exampleStem: try exampleTrack(request)
         case .page, .pageFile: try page(request, request.parameters["file"] ?? "index.html")
+        case .pageFolderFile: try page(request, pathInFolder(request))
         case .webFile: try webFile(request, request.parameters["file"] ?? "")
-        case .webFolderFile:
-            try webFile(
-                request,
-                "\(request.parameters["folder"] ?? "")/\(request.parameters["file"] ?? "")")
+        case .webFolderFile: try webFile(request, pathInFolder(request))
         case .explainer: try explainer(request)
         }
     }
@@ -161,19 +159,19 @@ extension Service {
         }
     }
 
+    private func pathInFolder(_ request: Request) -> String {
+        "\(request.parameters["folder"] ?? "")/\(request.parameters["file"] ?? "")"
+    }
+
     private func page(_ request: Request, _ name: String) throws(Problem) -> Reply {
-        guard let file = pageFiles[name] else {
-            throw Problem(.notFound, "There is nothing at this address.")
-        }
+        guard let file = pageFiles[name] else { throw .nothingHere }
         return file.reply(request)
     }
 
     /// The explainer runs the engine in the browser, so it lies beside that.
     private func explainer(_ request: Request) throws(Problem) -> Reply {
         let name = request.parameters["file"]
-        guard name == nil || name == "" else {
-            throw Problem(.notFound, "There is nothing at this address.")
-        }
+        guard name == nil || name == "" else { throw .nothingHere }
         guard webFiles["explain/index.html"] != nil else {
             throw Problem(
                 .notFound,
@@ -191,7 +189,7 @@ extension Service {
     private func webFile(_ request: Request, _ name: String) throws(Problem) -> Reply {
         let isFolder = name.isEmpty || name.hasSuffix("/")
         guard let file = webFiles[isFolder ? "\(name)index.html" : name] else {
-            throw Problem(.notFound, "There is nothing at this address.")
+            throw .nothingHere
         }
         var reply = file.reply(request)
         reply.headers.append(("Cross-Origin-Embedder-Policy", "require-corp"))

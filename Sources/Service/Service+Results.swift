@@ -166,15 +166,11 @@ extension Service {
     func exampleTrack(_ request: Request) throws -> Reply {
         let names = ["drums.ogg", "bass.ogg", "other.ogg", "vocals.ogg"]
         let stem = request.parameters["file"]
-        guard let example, stem.map({ names.contains($0) }) ?? true,
-            let file = DataFolder.regularFile(
-                try DataFolder.checked(
-                    open(
-                        stem.map { "\(FilePath.folder(of: example))/demo_stems/\($0)" } ?? example,
-                        O_RDONLY | O_CLOEXEC)))
-        else {
-            throw Problem(.notFound, "This installation has no such example.")
-        }
+        let missing = Problem(.notFound, "This installation has no such example.")
+        guard let example, stem.map({ names.contains($0) }) ?? true else { throw missing }
+        let path = stem.map { "\(FilePath.folder(of: example))/demo_stems/\($0)" } ?? example
+        let descriptor = try DataFolder.checked(open(path, O_RDONLY | O_CLOEXEC))
+        guard let file = DataFolder.regularFile(descriptor) else { throw missing }
         return FileReply.reply(
             request, file, type: "audio/ogg", tag: "example-\(file.bytes)",
             name: stem ?? "demo_track.ogg")

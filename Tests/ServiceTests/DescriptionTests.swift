@@ -31,10 +31,11 @@ struct DescriptionTests {
                 "/{file}": "style.css", "/demo_stems/{file}": "bass.ogg",
                 "/web/{file}": "index.html",
                 "/web/{folder}/{file}": "index.html", "/explain/{file}": "",
+                "/{folder}/{file}": "mix.js",
             ]
             let file = files[path] ?? "bass.wav"
             let target = path.replacing("{id}", with: id).replacing("{file}", with: file)
-                .replacing("{folder}", with: "explain")
+                .replacing("{folder}", with: path.hasPrefix("/web") ? "explain" : "sound")
             let responses = try #require(operation["responses"] as? [String: [String: Any]])
             let described = responses.mapValues { checker.resolved($0) }
             // A stream of events has no end: EventTests read them.
@@ -192,9 +193,9 @@ struct DescriptionTests {
 
     @Test func thePageHasAllItsFiles() throws {
         let folder = Fixture.url("../../Page").standardized.path
-        // The folder's only directory has the tests of the page.
-        let names = try FileManager.default.contentsOfDirectory(atPath: folder)
-            .filter { $0 != "tests" }
+        // The folder tests has the tests of the page.
+        let names = try FileManager.default.subpathsOfDirectory(atPath: folder)
+            .filter { $0.contains(".") && !$0.hasPrefix("tests/") }
         #expect(Set(names) == Set(Service.pageFiles), "run tools/page_list")
         let service = try RunningService()
         for name in names {

@@ -14,8 +14,8 @@ export function show(value) {
   if (typeof value === "string") return `"${value}"`;
   if (typeof value === "function") return "a function";
   if (Array.isArray(value) || ArrayBuffer.isView(value)) {
-    const shown = Array.from(value).slice(0, 12).map(show);
-    return `[${shown.join(", ")}${value.length > 12 ? ", …" : ""}]`;
+    const values = Array.from(/** @type {any} */ (value));
+    return `[${values.slice(0, 12).map(show).join(", ")}${values.length > 12 ? ", …" : ""}]`;
   }
   if (!value || typeof value !== "object") return String(value);
   return `{ ${Object.entries(value).map(([key, part]) => `${key}: ${show(part)}`).join(", ")} }`;
@@ -96,7 +96,7 @@ export const tests = {
       inputs: { s },
       right: s.map((score) => score - Math.max(...s)),
       accepts: (scores) => {
-        const powers = Array.isArray(scores) || ArrayBuffer.isView(scores) ? Array.from(scores, (score) => Math.exp(score)) : [];
+        const powers = Array.isArray(scores) || ArrayBuffer.isView(scores) ? Array.from(/** @type {any} */ (scores), (score) => Math.exp(score)) : [];
         const sum = powers.reduce((a, b) => a + b, 0);
         return powers.length === 4 && sum > 0 && powers.every((power, i) => isNear(power / sum, weights[i]));
       },

@@ -13,7 +13,7 @@ export function refreshEdits(root, { edits }) {
   for (const button of root.querySelectorAll("[data-edit]")) button.setAttribute("aria-pressed", String(edits.includes(button.dataset.edit)));
 }
 
-/** Groups of `[words, edit]`. */
+/** @returns {[string, string[][]][]} groups of `[words, edit]` by their titles */
 const groups = (levels) => [
   ["Branches", [["Without the waveform's branch", "add_67=zero"], ["Without the spectrogram's branch", "output=zero"], ["The mixture's phases", "output=phase:mag"]]],
   ["Skips", [["All skips cut", "*coder.?.skip=zero"], ...Array.from({ length: levels }, (_, level) => [`Level ${level} cut`, `*coder.${level}.skip=zero`])]],

@@ -181,8 +181,7 @@ const strideOf = (shape) => shape[2] / 2;
  * Each has `label`, `formula`, `value`, the name of the value whose number is followed, `axes` of it, `needs`, the names of the values
  * that it is made of, `weights`, a pattern of parameters or null, and `follow(point, values, weights)`, which returns
  * `{ terms, bias, sum, notes }`.
- *
- * @param architecture of the engine's model (swift-demucs.d.ts)
+ * The last argument is the architecture of the engine's model (swift-demucs.d.ts).
  */
 export function stepsOf(name, { shapes, nfft, heads }) {
   // Norms around the convolutions, and a level where the branches meet, are in Demucs v3 alone.

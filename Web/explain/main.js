@@ -1,8 +1,6 @@
 // The explainer: the network at work on a piece of music, opened, changed and heard.
 
-import { colourOf } from "../colours.js";
-import { element, oncePerFrame, setText } from "../dom.js";
-import { acceptFiles } from "../drop.js";
+import { acceptFiles, colourOf, element, oncePerFrame, setText } from "../dom.js";
 import { workOffline } from "../offline.js";
 import { load } from "../swift-demucs.js";
 import { BlockView } from "./block.js";
@@ -290,7 +288,7 @@ class Page {
         parts.push(changed ? `SDR ${decibels(now)}, was ${decibels(before)}` : `SDR ${decibels(before)}`);
       }
       if (changed) parts.push(`SNR ${decibels(ratioDecibels(stems[name], changed))}`);
-      setText(button.lastChild, parts.join(" · "));
+      setText(button.lastElementChild, parts.join(" · "));
     }
   }
 
@@ -304,7 +302,7 @@ class Page {
   /** The playhead of all pictures, as long as the sound plays. */
   #drawPlace = oncePerFrame(() => {
     const { time, seconds, isPlaying } = this.#listen;
-    document.body.style.setProperty("--place", seconds ? time / seconds : 0);
+    document.body.style.setProperty("--place", String(seconds ? time / seconds : 0));
     if (isPlaying) this.#drawPlace();
   });
 

@@ -104,7 +104,7 @@ export function softmax(row) {
 }
 
 /** The error function, to the precision of a double: 2 / √π · exp(−x²) Σ 2ᵏ x²ᵏ⁺¹ / (1 · 3 · … · (2k + 1)). */
-export function erf(x) {
+function erf(x) {
   if (Math.abs(x) > 6) return Math.sign(x);
   let [term, sum] = [x, x];
   for (let k = 1; Math.abs(term) > 1e-17 * Math.abs(sum); k += 1) {

@@ -49,7 +49,7 @@ export class PieceRuns {
   }
 
   /** Separates a piece, `{ channels, sampleRate }`. `onValue` gets pictures of values, or with `isWhole` all of their numbers. */
-  #separate(signal, piece, { edits = [], segment = null, overlap = null } = {}, { values = "", isWhole = false, onValue, onBlock } = {}) {
+  #separate(signal, piece, { edits = [], segment = null, overlap = null } = {}, { values = "", isWhole = false, onValue = null, onBlock = null } = {}) {
     const settings = { shifts: 0, overlap: overlap ?? 0, ...(segment === null ? {} : { segment }) };
     return this.#engine.separate(piece, { ...settings, edits, values, reduce: isWhole ? null : reduceURL, onValue, onBlock, signal });
   }

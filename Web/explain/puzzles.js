@@ -309,7 +309,7 @@ const fields = { choice: choiceField, draw: drawField, code: codeField };
 const triesBeforeHelp = 2;
 
 /** Draws a puzzle into `container`, in place of what is there. `onSolved(puzzle)` is called once, at the first right answer. */
-export function showPuzzle(container, puzzle, { onSolved } = {}) {
+export function showPuzzle(container, puzzle, { onSolved = null } = {}) {
   const field = fields[puzzle.kind](puzzle);
   const verdict = element("p", { className: "verdict", role: "status" });
   let [isBusy, isSolved, tries] = [false, false, 0];

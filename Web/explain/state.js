@@ -19,7 +19,7 @@ export function readState(fragment = location.hash) {
   };
 }
 
-export function fragmentOf({ model, start, block, step, at, edits, segment, overlap, puzzle, isEmbedded }) {
+function fragmentOf({ model, start, block, step, at, edits, segment, overlap, puzzle, isEmbedded }) {
   const fields = [];
   // A file of the reader's can't be linked.
   if (typeof model === "string" && model !== "demo") fields.push(["model", model]);

@@ -1,0 +1,170 @@
+// The controls above the stems (the song's title with its progress or its files; the row that plays, seeks, loops and zooms), and the
+// slider with a value that strips and rehearsals have.
+
+import { element, icon, iconButton, relabel, setIcon, setText } from "../dom.js";
+import { fastest, loudestDecibels, mostSemitones, percent, plainTuning, silenceDecibels, slowest } from "../sound/mix.js";
+import { showState, takeControls } from "../sound/player.js";
+import { clock, decibels, pan, signed, spokenDecibels, spokenPan, spokenTime, stateWords, title } from "../words.js";
+import { DownloadMenu } from "./downloads.js";
+
+/** A finger that has gone so far sideways moves a slider; one that goes up or down scrolls the page. */
+const dragPixels = 6;
+
+const milliseconds = (seconds) => `${Math.round(seconds * 1000)} ms`;
+
+/** The slider shows the value times `scale`, and so is it typed if `isTyped`. */
+const kinds = {
+  volume: { min: silenceDecibels, max: loudestDecibels, step: 1, title: "Volume", text: (value) => decibels(value, silenceDecibels), spoken: (value) => spokenDecibels(value, silenceDecibels) },
+  pan: { min: -100, max: 100, step: 5, title: "Pan", text: pan, spoken: spokenPan },
+  speed: { min: slowest, max: fastest, step: 1, scale: 100, isTyped: true, title: "Speed: slide, type, or press < and >", text: percent, spoken: percent },
+  semitones: { min: -mostSemitones, max: mostSemitones, step: 1, isTyped: true, title: "Semitones: slide, press comma and point, or type cents as 0.3", text: signed, spoken: (value) => `${signed(value)} semitones` },
+  clickVolume: { min: -24, max: 12, step: 1, text: decibels, spoken: spokenDecibels },
+  delay: { min: 0, max: 0.5, step: 10, scale: 1000, title: "How late the loudspeaker is, as over Bluetooth: the playhead and taps wait for it", text: milliseconds, spoken: milliseconds },
+};
+
+export class Fader {
+  label; state; key; kind;
+  #finger = null;
+
+  /** Changes `state[key]`, of which `key` names a kind; a double click resets it, as on a mixing desk. */
+  constructor({ label, state, key, onChange }) {
+    Object.assign(this, { label, state, key, kind: kinds[key] });
+    const { min, max, step, title, isTyped, scale = 1 } = this.kind;
+    this.slider = element("input", { type: "range", min: min * scale, max: max * scale, step, "aria-label": label, title });
+    // The slider itself speaks its value.
+    this.text = isTyped
+      ? element("input", { className: "value", inputMode: "decimal", autocomplete: "off", "aria-label": `${label}, typed`, title, onclick: () => this.text.select(), onchange: () => this.#type(set) })
+      : element("span", { className: "value", "aria-hidden": "true" });
+    this.root = element("div", { className: key === "pan" ? "fader pan" : "fader" }, this.slider, this.text);
+    const set = (value) => {
+      this.state[this.key] = value;
+      this.refresh();
+      onChange();
+    };
+    this.slider.addEventListener("input", () => (this.#finger ? this.refresh() : set(Number(this.slider.value) / scale)));
+    this.slider.addEventListener("dblclick", () => set(plainTuning[key] ?? 0));
+    this.#followFinger(set);
+    this.refresh();
+  }
+
+  /** Moves the slider by as much as a finger does. The browser's own slider jumps to the finger, also when that scrolls the page. */
+  #followFinger(set) {
+    const { slider, kind: { min, max, step, scale = 1 } } = this;
+    slider.addEventListener("pointerdown", ({ pointerType, clientX: x }) => {
+      this.#finger = pointerType === "touch" ? { x, value: this.state[this.key], isDrag: false } : null;
+    });
+    slider.addEventListener("pointermove", ({ clientX: x }) => {
+      const finger = this.#finger;
+      if (finger?.isDrag === false && Math.abs(x - finger.x) > dragPixels) Object.assign(finger, { x, isDrag: true });
+      if (!finger?.isDrag) return;
+      const value = finger.value + ((x - finger.x) / slider.clientWidth) * (max - min);
+      set(Math.min(max, Math.max(min, (Math.round((value * scale) / step) * step) / scale)));
+    });
+    slider.addEventListener("pointercancel", () => this.#finger?.isDrag && set(this.#finger.value));
+    // A tap ends with events of a mouse, the last of which is a click.
+    for (const end of ["pointercancel", "click", "keydown"]) slider.addEventListener(end, () => { this.#finger = null; });
+  }
+
+  /** Shows the value, also after others have changed it. */
+  refresh() {
+    const value = this.state[this.key];
+    const { min, max, text, spoken, scale = 1 } = this.kind;
+    this.slider.value = Math.round(value * scale);
+    this.slider.setAttribute("aria-valuetext", spoken(value));
+    this.slider.style.setProperty("--at", (value - min) / (max - min));
+    if (this.kind.isTyped) this.text.value = text(value);
+    else setText(this.text, text(value));
+  }
+
+  #type(set) {
+    const { min, max, scale = 1 } = this.kind;
+    const value = Number.parseFloat(this.text.value.replace("−", "-").replace(",", ".")) / scale;
+    if (Number.isNaN(value)) return this.refresh();
+    set(Math.min(max, Math.max(min, Math.round(value * 100) / 100)));
+    // The keys are the mixer's again.
+    this.text.blur();
+  }
+}
+
+export class Transport {
+  duration; actions;
+  #shownSecond = null;
+
+  /** `actions` is the mixer. */
+  constructor(duration, actions) {
+    Object.assign(this, { duration, actions });
+    takeControls(actions);
+    this.play = iconButton("play", "Play", () => actions.toggle(), { className: "play" });
+    this.elapsed = element("span", { className: "time" });
+    this.remaining = element("span", { className: "time" });
+    this.position = element("input", { type: "range", className: "position", min: 0, max: duration, step: 0.01, "aria-label": "Position", oninput: () => actions.seek(Number(this.position.value)) });
+    this.loop = iconButton("loop", "Loop from here (L)", () => actions.stepLoop(), { "aria-pressed": "false" });
+    this.zoomOut = iconButton("zoom-out", "Zoom out (−)", () => actions.zoom(1 / 2));
+    this.zoomIn = iconButton("zoom-in", "Zoom in (+)", () => actions.zoom(2));
+    this.spectrum = iconButton("spectrum", "Spectrogram", () => actions.toggleSpectrogram(), { "aria-pressed": "false" });
+    this.root = element("div", { className: "transport" },
+      this.play, this.elapsed, this.position, this.remaining, this.loop,
+      element("div", { className: "view" }, this.zoomOut, this.zoomIn, this.spectrum));
+  }
+
+  /** Shows the place in the song; called in each frame while it plays. */
+  showTime(time) {
+    setText(this.elapsed, clock(time));
+    setText(this.remaining, `−${clock(this.duration - time)}`);
+    this.position.value = time;
+    this.position.style.setProperty("--at", time / this.duration);
+    const second = Math.floor(time);
+    if (second === this.#shownSecond) return;
+    this.#shownSecond = second;
+    showState(this.actions);
+    this.position.setAttribute("aria-valuetext", `${spokenTime(time)} of ${spokenTime(this.duration)}`);
+  }
+
+  /** Shows what the buttons do now; `loop` is a `Loop`. */
+  update({ isPlaying, loop, timeline, isSpectrogram }) {
+    showState(this.actions);
+    setIcon(this.play, isPlaying ? "pause" : "play");
+    relabel(this.play, isPlaying ? "Pause" : "Play");
+    this.loop.setAttribute("aria-pressed", Boolean(loop.edges));
+    this.loop.classList.toggle("half", loop.begun !== null);
+    relabel(this.loop, loop.edges ? "Clear the loop (L)" : loop.begun === null ? "Loop from here (L)" : "Loop to here (L)");
+    this.zoomOut.disabled = !timeline.isZoomed;
+    this.zoomIn.disabled = timeline.isClosest;
+    this.spectrum.setAttribute("aria-pressed", isSpectrogram);
+  }
+}
+
+export class SongHeader {
+  #facts = element("p", { className: "facts" });
+  #actions = element("div", { className: "actions" });
+  #fill = element("span", { className: "fill" });
+  #progress = element("div", { className: "progress-line" }, this.#fill);
+
+  /** `share()`, `cancel(job)`; `exports` are the files of the song. */
+  constructor(job, exports, calls) {
+    this.exports = exports;
+    this.calls = calls;
+    this.root = element("header", { className: "song" },
+      element("div", {}, element("h1", { textContent: title(job.name), title: job.name }), this.#facts),
+      this.#actions,
+      this.#progress);
+    this.update(job);
+  }
+
+  update(job) {
+    const isRunning = job.state === "running";
+    setText(this.#facts, isRunning ? `${stateWords(job)} · ${Math.floor(job.fraction * 100)} %` : [clock(job.duration_seconds), job.state === "cancelled" ? "cancelled here" : null, job.model, job.options?.precision].filter(Boolean).join(" · "));
+    this.#progress.hidden = !isRunning;
+    this.#fill.style.transform = `scaleX(${job.fraction})`;
+    if (this.#actions.dataset.state === job.state) return;
+    this.#actions.dataset.state = job.state;
+    if (isRunning) this.#actions.replaceChildren(plainButton("close", "Cancel", () => this.calls.cancel(job)));
+    else {
+      this.menu = new DownloadMenu(job, this.exports);
+      this.#actions.replaceChildren(plainButton("link", "Share", () => this.calls.share()), this.menu.root);
+    }
+  }
+}
+
+const plainButton = (picture, text, onclick) =>
+  element("button", { type: "button", className: "plain", onclick }, icon(picture), element("span", { textContent: text }));

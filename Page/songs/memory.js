@@ -1,0 +1,119 @@
+// What the page keeps of a song: its place, loop and mixer as the fragment of a link, which is never sent to a server, and in the
+// browser the settings of its rehearsal, too.
+
+import { loudestDecibels, silenceDecibels } from "../sound/mix.js";
+
+const within = (text, low, high) => {
+  const number = Number(text);
+  return Number.isFinite(number) ? Math.min(high, Math.max(low, number)) : 0;
+};
+
+/** `#song=ID&t=42.5&loop=10,20&master=-2&mix.vocals=-3,40,ms`: volumes in decibels, pan in percent, mute and solo. */
+export function writeLink({ song, time = 0, loop = null, master = 0, names = [], strips = [] }) {
+  if (!song) return "";
+  const parts = [`song=${encodeURIComponent(song)}`];
+  if (time > 0) parts.push(`t=${Number(time.toFixed(2))}`);
+  if (loop) parts.push(`loop=${loop.map((edge) => Number(edge.toFixed(3))).join(",")}`);
+  if (master) parts.push(`master=${master}`);
+  names.forEach((name, index) => {
+    const { volume, pan, isMuted, isSolo, isPart } = strips[index];
+    if (!volume && !pan && isMuted !== isPart && !isSolo) return;
+    parts.push(`mix.${encodeURIComponent(name)}=${volume},${pan},${isMuted ? "m" : ""}${isSolo ? "s" : ""}`);
+  });
+  return `#${parts.join("&")}`;
+}
+
+/** Shows a link to the present place in the address bar; `isNew` keeps the place before for Back. */
+export function showLink(fragment, isNew = false) {
+  const change = isNew ? "pushState" : "replaceState";
+  // The state tells entries of the page's own from links that were pasted.
+  history[change]({ isOwn: true }, "", fragment || location.pathname + location.search);
+}
+
+/** The place and mix of the address bar; `isOwn` if the page itself has put it there. */
+export function shownLink() {
+  return { ...readLink(location.hash), isOwn: history.state?.isOwn === true };
+}
+
+/** Parses the fragment of `writeLink`; invalid parts are left out. `strips` maps names to controls of strips. */
+export function readLink(fragment) {
+  const fields = new URLSearchParams(fragment.replace(/^#/, ""));
+  const volume = (text) => Math.round(within(text, silenceDecibels, loudestDecibels));
+  const state = { song: fields.get("song"), time: within(fields.get("t") ?? 0, 0, 1e6), loop: null, master: volume(fields.get("master") ?? 0), strips: {} };
+  const edges = (fields.get("loop") ?? "").split(",").map((edge) => within(edge, 0, 1e6));
+  if (edges.length === 2 && edges[1] > edges[0]) state.loop = edges;
+  for (const [key, value] of fields) {
+    if (!key.startsWith("mix.")) continue;
+    const [decibels = "", pan = "", flags = ""] = value.split(",");
+    state.strips[key.slice(4)] = {
+      volume: volume(decibels),
+      pan: Math.round(within(pan, -100, 100)),
+      isMuted: flags.includes("m"),
+      isSolo: flags.includes("s"),
+    };
+  }
+  return state;
+}
+
+/** Where a link to the song works. */
+export function reachOfLink() {
+  return /^(localhost|127\.|\[::1\])/.test(location.hostname)
+    ? "It works on this computer only, as long as the song is kept."
+    : "It works for everyone who can open this page, as long as the song is kept.";
+}
+
+/** The songs of which something is kept: those that were changed last. */
+const mostSongs = 200;
+
+/** A stored list with one entry for each song: `isEntry(entry)` leaves out what is damaged, `songOf(entry)` is the song. */
+class Memory {
+  stored; isEntry; songOf;
+
+  constructor(stored, isEntry, songOf) {
+    Object.assign(this, { stored, isEntry, songOf });
+  }
+
+  find(song) {
+    return this.#entries().find((entry) => this.songOf(entry) === song);
+  }
+
+  /** Keeps an entry in place of the song's last one; without one, forgets the song. */
+  replace(song, ...entry) {
+    const others = this.#entries().filter((other) => this.songOf(other) !== song);
+    localStorage.setItem(this.stored, JSON.stringify([...others, ...entry].slice(-mostSongs)));
+  }
+
+  #entries() {
+    try {
+      const list = JSON.parse(localStorage.getItem(this.stored));
+      return Array.isArray(list) ? list.filter(this.isEntry) : [];
+    } catch {
+      // Unreadable stored entries are ignored.
+      return [];
+    }
+  }
+}
+
+/** Fragments of links. */
+const mixes = new Memory("mixes", (entry) => typeof entry === "string", (fragment) => readLink(fragment).song);
+/** Pairs of a song and its settings. */
+const rehearsals = new Memory("rehearsals", Array.isArray, ([song]) => song);
+
+/** Keeps what a song's fragment says about its place, mix and loop. */
+export const remember = (song, fragment) => mixes.replace(song, fragment);
+
+/** What is kept of a song: `{ time, loop, master, strips }`. */
+export function recall(song) {
+  const { song: _, ...kept } = readLink(mixes.find(song) ?? "");
+  return kept;
+}
+
+/** Keeps speed, pitch, beats and sections of a song. */
+export const rememberRehearsal = (song, settings) => rehearsals.replace(song, [song, settings]);
+
+export const recallRehearsal = (song) => rehearsals.find(song)?.[1] ?? {};
+
+export function forget(song) {
+  mixes.replace(song);
+  rehearsals.replace(song);
+}
