@@ -1,4 +1,5 @@
-/* AVX-512 kernels with the bfloat16 products of AVX512-BF16. CPUs with it always have VNNI too. */
+/* AVX-512 kernels with the bfloat16 products of AVX512-BF16. CPUs with it always have VNNI too. Intel's have a
+ * VDPBF16PS that does less than FMA, so they are left to avx512vnni (SPEED.md). */
 #include "ckernels.h"
 
 #if defined(__x86_64__)
@@ -24,7 +25,8 @@
 #pragma clang attribute pop
 
 const kernel_table *kernels_avx512bf16(void) {
-    return cpu_has_avx512vnni() && __builtin_cpu_supports("avx512bf16") ? &table__avx512bf16 : NULL;
+    const bool is_fast = __builtin_cpu_supports("avx512bf16") && !__builtin_cpu_is("intel");
+    return cpu_has_avx512vnni() && is_fast ? &table__avx512bf16 : NULL;
 }
 
 #endif
