@@ -5,8 +5,10 @@ import System
 ///
 /// Reference: Ellis 2007, "Beat tracking by dynamic programming", Journal of New Music Research 36 (1).
 enum BeatTracker {
-    /// How much a deviation from the period costs, against the strength of onsets (Ellis's α).
-    private static let tightness: Float = 100
+    /// How much a deviation from the period costs, against the strength of onsets (Ellis's α). With
+    /// half as much, one generated song in ten changes from the beats to the off-beats; with three
+    /// times as much, songs are lost whose tempo rises by a tenth in half a minute.
+    private static let tightness: Float = 200
 
     /// The frames of the beats.
     static func beats(_ envelope: OnsetEnvelope, beatsPerMinute: Double) -> [Int] {
