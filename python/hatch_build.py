@@ -32,8 +32,9 @@ class EngineBuild(BuildHookInterface):
             for folder in sorted(path for path in (root / "Tests").iterdir() if path.is_dir()):
                 if folder.name not in ("Fixtures", "system"):
                     build_data["force_include"][str(folder)] = f"engine/Tests/{folder.name}"
-            for file in sorted(path for path in (root / "Page").rglob("*.*") if path.is_file()):
-                if "tests" not in file.parts:
+            page = root / "Page"
+            for file in sorted(path for path in page.rglob("*.*") if path.is_file()):
+                if "tests" not in file.relative_to(page).parts:
                     build_data["force_include"][str(file)] = f"engine/{file.relative_to(root)}"
             return
         packed = Path(self.root) / "engine"
