@@ -71,10 +71,13 @@ export class Exports {
   async save(file, onProgress) {
     // A link leaves the transfer to the browser, under the name that the service gives.
     const link = file.sound || file.isNamed ? null : backend.linkTo(file);
-    if (link) await backend.prepare(link);
-    if (link) saveLink(link, file.name);
-    else saveBlob(await this.blob(file, onProgress), file.name);
-    return link === null;
+    if (!link) {
+      saveBlob(await this.blob(file, onProgress), file.name);
+      return true;
+    }
+    await backend.prepare(link);
+    saveLink(link, file.name);
+    return false;
   }
 
   /** A file, as a Blob; see `backend.blob`. */
@@ -202,7 +205,7 @@ export class DownloadMenu {
   /** Hands the mix to another program or person. */
   send() {
     const { exports } = this;
-    const file = exports.mix(exports.formats.find((format) => format === "mp3") ?? "wav");
+    const file = exports.mix(exports.formats.includes("mp3") ? "mp3" : "wav");
     return this.#show(file, async (onProgress) => {
       const made = JSON.stringify(file);
       if (this.#ready.made !== made) {
