@@ -296,46 +296,35 @@ def roofline(row: dict[str, Any], layers: list[dict[str, Any]]) -> str:
 def compare_page(report: dict[str, Any]) -> tuple[str, list[str]]:
     """The tensors of `compare --json`."""
     tensors = [tensor for tensor in report["tensors"] if "found_shape" in tensor]
-    bound = number(report["bound_db"])
-    values = [number(tensor["snr_db"]) for tensor in tensors]
+    values = [number(tensor.get("own_snr_db", tensor["snr_db"])) for tensor in tensors]
     # Equal tensors have no finite SNR; they lie at the top.
-    greatest = max((value for value in values if math.isfinite(value)), default=bound) + 10
-    cliffs = {cliff["name"]: cliff for cliff in report["cliffs"]}
-    first = report.get("first_below")
-    named = cliffs or {first}
+    greatest = max((value for value in values if math.isfinite(value)), default=100) + 10
+    wrong = {tensor["name"] for tensor in report["wrong"]}
     dots = [
         Point(
             place, max(0, min(value, greatest)), f"{tensor['name']}: {decibels(value, 1)} dB",
-            0 if value >= bound and tensor["name"] not in cliffs else 1,
-            tensor["name"] if tensor["name"] in named else "",
+            int(tensor["name"] in wrong), tensor["name"] if tensor["name"] in wrong else "",
         )
         for place, (tensor, value) in enumerate(zip(tensors, values), 1)
     ]
+    bounds = [(place, tensor["bound_db"]) for place, tensor in enumerate(tensors, 1)]
     plot = points(
         ("tensor, in the order of computation", "SNR, dB"), dots,
-        "SNR of each tensor. A port goes wrong at the values that have their names; hold the "
-        "pointer over a point for its name. Equal tensors lie at the top, those below 0 dB at the "
-        "bottom.",
-        bound=[(0, bound), (len(dots), bound)],
+        "SNR of each tensor, from the port's own inputs if the model is known. Wrong ones have their "
+        "names and right ones lie above the line; hold the pointer over a point for its name. Equal "
+        "tensors lie at the top, those below 0 dB at the bottom.",
+        bound=bounds,
     )
     rows = [["tensor", "SNR dB", "shape"]]
     for tensor, value in zip(tensors, values):
         rows.append([tensor["name"], decibels(value, 1), "×".join(map(str, tensor["shape"]))])
-    lines = [cliff_text(cliff) for cliff in cliffs.values()]
-    if not lines:
-        below = f"first below {bound:.0f} dB: {first}"
-        lines = [below if first else f"all at {bound:.0f} dB or more"]
-    summary = [f"<p>{escape(line)}</p>" for line in lines]
+    lines = [
+        f"wrong: {tensor['name']} has {decibels(number(tensor['snr_db']), 1)} dB"
+        for tensor in report["wrong"]
+    ]
+    count = f"{report['compared']} of {report['expected']} compared"
+    summary = [f"<p>{escape(line)}</p>" for line in lines or [f"{count}, all right"]]
     return f"Comparison of {len(dots)} tensors", [*summary, plot, table(rows)]
-
-
-def cliff_text(cliff: dict[str, Any]) -> str:
-    """Where an error begins, in words."""
-    snr, fed = (decibels(number(cliff[key]), 1) for key in ("snr_db", "fed_snr_db"))
-    text = f"{cliff['name']} has {snr} dB, what feeds it {fed}"
-    if cliff["explanation"]:
-        text += f"; it is {cliff['explanation']['text']}"
-    return text
 
 
 def quantize_page(report: dict[str, Any]) -> tuple[str, list[str]]:

@@ -57,6 +57,9 @@ def write_graph(
     path: Path,
     input_names: Sequence[str],
     output_names: Sequence[str],
+    *,
+    opset: int = 17,
+    dynamo: bool = False,
 ) -> None:
     """Writes an ONNX graph of fixed shapes."""
     with torch.no_grad(), warnings.catch_warnings():
@@ -67,8 +70,9 @@ def write_graph(
             str(path),
             input_names=list(input_names),
             output_names=list(output_names),
-            opset_version=17,
-            dynamo=False,
+            opset_version=opset,
+            dynamo=dynamo,
+            verbose=False,
         )
 
 

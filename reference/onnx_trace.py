@@ -1,19 +1,19 @@
 """The values inside an exported core, under the names that `swift-demucs trace` gives them.
 
-    swift-demucs tensors prepare song.wav -o chunks -n htdemucs --chunk 1
-    swift-demucs trace chunks/chunk-00000 -o ours.safetensors
-    python onnx_trace.py core.onnx chunks/chunk-00000 -o theirs.safetensors
-    swift-demucs compare ours.safetensors theirs.safetensors
+    swift-demucs trace song.wav -n htdemucs --start 30 --chunk 1 -o ours.safetensors
+    python onnx_trace.py core.onnx ours.safetensors -o theirs.safetensors
+    swift-demucs compare ours.safetensors theirs.safetensors -n htdemucs
 
-Runs any ONNX graph of the core, of HTDemucs or of a RoFormer, in ONNX Runtime, with the values inside
-as outputs. The chunk is one of `tensors prepare`, or our trace of one. A value of the graph is found
-by the path of its module, which torch.onnx writes into names (or, with dynamo, into the metadata of
-nodes); else by its shape and its values, from the inputs on: it is the one that correlates most with
-ours. Values that can't be found are listed. Needs no PyTorch.
+Runs any ONNX graph of the core, of HTDemucs or of a RoFormer, in ONNX Runtime, with the values
+inside as outputs. The chunk is our trace of one, or a chunk of `tensors prepare`. A value of the
+graph is found by the path of its module, which torch.onnx writes into names (or, with dynamo, into
+the metadata of nodes); else by its size and its values. Values that the graph doesn't have are
+listed: an optimiser computes some in another form. Needs no PyTorch.
 
---replay cuts the graph at all values found, and gives our values to the nodes that read them. Each
-value is then what the graph's layer makes of our input, so that a wrong layer doesn't hide the next
-one; `compare --replay` names them all.
+A part of the network takes and gives values by their names in our trace:
+
+    python onnx_trace.py layer.onnx ours.safetensors -o theirs.safetensors \\
+        --input x=encoder.0.embedded --output y=encoder.1
 """
 
 from __future__ import annotations
@@ -22,9 +22,11 @@ import argparse
 import ast
 import itertools
 import math
+import os
+import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,14 +34,12 @@ import numpy as np
 import onnx
 import onnxruntime
 from google.protobuf.message import DecodeError
-from onnxruntime.capi.onnxruntime_pybind11_state import Fail, InvalidArgument, InvalidGraph
+from onnxruntime.capi import onnxruntime_pybind11_state as ort
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
-import command_line
-import program
-
 Values = dict[str, np.ndarray]
+Shape = tuple[int, ...]
 
 # The first parts of the reference's module paths: exporters put wrappers before them.
 ROOTS = {
@@ -49,37 +49,86 @@ ROOTS = {
 }  # fmt: skip
 # Values that enter a module, by the module; x is that of either family.
 ENTERING = {
-    "x": ("encoder.0", "band_split"),
-    "xt": ("tencoder.0",),
-    "encoder.0.embedded": ("encoder.1",),
-}
+    "x": ("encoder.0", "band_split"), "xt": ("tencoder.0",), "encoder.0.embedded": ("encoder.1",),
+}  # fmt: skip
 # Embeddings, by the module whose output they are added to.
 ADDED = {
     "crosstransformer.pos_emb_2d": "crosstransformer.norm_in",
     "crosstransformer.pos_emb": "crosstransformer.norm_in_t",
 }
-# The core's outputs have any names and order: their dimensions tell them apart.
-OUTPUT_RANKS = {"output": 5, "add_67": 4}
+# The core's outputs have any names and order: their sizes tell them apart.
+OUTPUTS = ("output", "add_67")
 # Values outside of a graph that doesn't take them.
 HOST = {"mix", "stft_repr", "final"}
+# The axis of time in an input of the core, from the end.
+TIME_AXES = {"mix": -1, "mag": -1, "stft_repr": -2, "x": -2}
 TYPES = {
-    "tensor(float)": np.float32,
-    "tensor(float16)": np.float16,
-    "tensor(double)": np.float64,
-}
+    "tensor(float)": np.float32, "tensor(float16)": np.float16, "tensor(double)": np.float64,
+}  # fmt: skip
+ERRORS = (
+    OSError, DecodeError, ort.Fail, ort.InvalidArgument, ort.InvalidGraph, ort.NotImplemented,
+    ort.RuntimeException,
+)  # fmt: skip
 # What torch.onnx calls the paths of modules in the metadata of a node.
 SCOPES = "pkg.torch.onnx.name_scopes"
-# Values of different layers correlate less; a value of a faulty layer correlates at least so much,
-# unless its elements are in another order.
+# A value with this SNR is ours: no other value of the graph is so much like it.
+SURE_DECIBELS = 40
+# Readers that gain or lose so much tell whether they expect our value; rounding changes less.
+GAIN_DECIBELS = 6
+# Values of different layers correlate less.
 LEAST_CORRELATION = 0.5
 SAMPLED_ELEMENTS = 4_096
+# Orders of more axes aren't tried: twelve have half a billion.
+MOST_AXES = 5
 # Values that are computed at once; the values between them take several times as much.
 BATCH_BYTES = 1 << 29
+# The name of an input that replaces a value ends with it.
+CUT = "/ours"
+OTHER_FORM = "not in the graph: it computes this in another form"
+NOT_FOUND = "not found"
 
 
-def inputs_of(ours: Values) -> tuple[str, str]:
-    """What a graph may take, by its dimensions: HTDemucs takes both, a RoFormer one of them."""
-    return ("stft_repr", "x") if "band_split" in ours else ("mix", "mag")
+class TraceError(Exception):
+    """Why a graph can't be traced, in a sentence."""
+
+
+@dataclass
+class Traced:
+    """The values of a graph, under the reference's names and in its axes."""
+
+    values: Values
+    # Why other values are missing.
+    missing: dict[str, str]
+    # The value of the graph and its correlation with ours.
+    found_by_value: dict[str, str]
+    # The names in the graph; a value that several outputs have together has none.
+    nodes: dict[str, str]
+
+
+@dataclass
+class Place:
+    """Where one of the reference's values is in the graph."""
+
+    value: str
+    # With ours, of a value that was found by it; None: found by its name.
+    correlation: float | None = None
+    # The order in which the reference has the value's axes, without those of one; None: the same.
+    axes: Shape | None = None
+    # The graph's shape and type.
+    shape: Shape = ()
+    dtype: type = np.float32
+
+    def ordered(self, array: np.ndarray, shape: Shape) -> np.ndarray:
+        """The graph's value in the reference's axes."""
+        return (array.squeeze().transpose(self.axes) if self.axes else array).reshape(shape)
+
+    def restored(self, ours: np.ndarray) -> np.ndarray:
+        """Our value in the axes and the type of the graph's."""
+        if self.axes:
+            shape = unbatched(self.shape)
+            ours = ours.reshape([shape[axis] for axis in self.axes])
+            ours = ours.transpose(np.argsort(self.axes))
+        return np.ascontiguousarray(ours.reshape(self.shape), self.dtype)
 
 
 def module_path(scopes: list[str]) -> str | None:
@@ -100,57 +149,22 @@ def is_inside(path: str | None, module: str) -> bool:
     return path is not None and (path == module or path.startswith(module + "."))
 
 
-@dataclass
-class Place:
-    """Where one of the reference's values is in the graph."""
-
-    value: str
-    # The order in which the reference has the value's axes, without those of one; None: the same.
-    axes: tuple[int, ...] | None = None
-    # With ours, of a value that was found by it.
-    correlation: float = 1
-    snr: float = -math.inf
-    # The graph's shape and type.
-    shape: tuple[int, ...] = ()
-    dtype: type = np.float32
-
-    def settle(self, array: np.ndarray, ours: np.ndarray) -> None:
-        """Takes the shape of the value, and the order of axes in which it is most like ours: an
-        optimiser moves transpositions out of a module."""
-        self.shape, self.dtype = array.shape, array.dtype.type
-        if self.axes is None and unbatched(array.shape) != unbatched(ours.shape):
-            sample = Sample(ours)
-            for axes in orders(array.shape, ours.shape):
-                other = Place(self.value, axes)
-                snr = sample.likeness(other.ordered(array, ours.shape))[1]
-                if snr > self.snr:
-                    self.axes, self.snr = axes, snr
-
-    def ordered(self, array: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-        """The graph's value in the reference's axes."""
-        if self.axes:
-            array = array.squeeze().transpose(self.axes)
-        return array.reshape(shape) if array.size == math.prod(shape) else array
-
-    def restored(self, ours: np.ndarray) -> np.ndarray:
-        """Our value in the axes and the type of the graph's."""
-        if self.axes:
-            ours = ours.squeeze().transpose(np.argsort(self.axes))
-        return np.ascontiguousarray(ours.reshape(self.shape), self.dtype)
-
-
 class Graph:
     """An ONNX graph of the core: its values, and the modules that make them."""
 
-    def __init__(self, path: Path, ours: Values, threads: int) -> None:
-        self.path = path
-        # The values that may be inputs, with the batch.
-        self.given = {name: ours[name][np.newaxis] for name in inputs_of(ours)}
-        self.threads = threads
+    def __init__(
+        self, path: Path, ours: Values, inputs: Mapping[str, str], outputs: Mapping[str, str],
+        threads: int,
+    ) -> None:  # fmt: skip
+        self.path, self.ours, self.threads = path, ours, threads
+        self.samples = {name: Sample(array) for name, array in ours.items()}
+        self.places: dict[str, Place] = {}
+        # Values of the graph that were taken for ours, by our names.
+        self.refuted: dict[str, set[str]] = {}
         try:
             self.model = onnx.load(path)
         except DecodeError:
-            raise SystemExit(f"{path}: is no ONNX graph") from None
+            raise TraceError(f"{path}: is no ONNX graph") from None
         graph = self.model.graph
         self.nodes = list(graph.node)
         self.constants = {tensor.name: tensor for tensor in graph.initializer}
@@ -165,50 +179,152 @@ class Graph:
                 self.readers.setdefault(name, []).append(number)
         self.paths = [self._path(node) for node in self.nodes]
         # Every value is an output of this session, which tells their types.
-        self.whole = self._session(self.model, [name for name in self.producers if name], False)
-        self.inputs = [value.name for value in self.whole.get_inputs()]
-        self.types = {
-            value.name: value
-            for value in (*self.whole.get_inputs(), *self.whole.get_outputs())
+        whole = self._session([name for name in self.producers if name], {}, False)
+        self.inputs = {value.name: value for value in whole.get_inputs()}
+        self.shapes: dict[str, list[int | str]] = {
+            value.name: value.shape
+            for value in (*self.inputs.values(), *whole.get_outputs())
             if value.type in TYPES and value.name not in self.constants
         }
+        for kind, pairs, own in (("input", inputs, self.inputs), ("output", outputs, self.outputs)):
+            for value, name in pairs.items():
+                if value not in own:
+                    known = f"its {kind}s are {', '.join(own)}"
+                    raise TraceError(f"{path}: has no {kind} '{value}'; {known}")
+                if name not in ours:
+                    raise TraceError(f"our trace has no '{name}'; it has {', '.join(ours)}")
+        # The graph's inputs, and our names for them.
+        self.feed: Values = {}
+        self.given: dict[str, Place] = {}
+        for value in self.inputs:
+            name, place = self._taken(value, inputs.get(value))
+            self.given[name] = place
+            self.feed[value] = place.restored(ours[name])
+        self.ends = {name: value for value, name in outputs.items()}
+        if not inputs and not outputs:
+            self._find_ends()
 
     @staticmethod
     def _path(node: onnx.NodeProto) -> str | None:
         for entry in node.metadata_props:
             if entry.key == SCOPES:
                 return module_path(ast.literal_eval(entry.value)[:-1])
-        # Optimisers rename the nodes that they make, but not the values that these compute.
-        return module_path(node.output[0].strip("/").split("/")[:-1])
+        # Optimisers rename the nodes that they make, but not the values that these compute; where a
+        # reordered copy has another name, the node has it.
+        paths = (module_path(n.strip("/").split("/")[:-1]) for n in (node.output[0], node.name))
+        return next((path for path in paths if path), None)
+
+    # Inputs and outputs.
+
+    def _taken(self, value: str, named: str | None) -> tuple[str, Place]:
+        """What an input takes: our value of its size, and of its shape if several have the size."""
+        node = self.inputs[value]
+        names = [named] if named else inputs_of(self.ours)
+        found = []
+        for name in names:
+            sizes = self.ours[name].shape
+            # Dimensions without numbers are as ours.
+            whole = (1,) * (len(node.shape) - len(sizes)) + sizes
+            pairs = itertools.zip_longest(node.shape, whole, fillvalue=0)
+            shape = tuple(size if isinstance(size, int) else actual for size, actual in pairs)
+            axes = list(orders(shape, sizes))
+            if axes and node.type in TYPES:
+                place = Place(value, axes=axes[0], shape=shape, dtype=TYPES[node.type])
+                found.append((unbatched(shape) == unbatched(sizes), name, place))
+        if not found:
+            raise TraceError(f"{self.path}: {self._refusal(value, names)}")
+        return max(found, key=lambda choice: choice[0])[1:]
+
+    def _refusal(self, value: str, names: list[str]) -> str:
+        """Why an input takes none of our values."""
+        shape = self.inputs[value].shape
+        text = f"the input {value} is {self.inputs[value].type} {shape}"
+        for name in names:
+            sizes = self.ours[name].shape
+            batch, rest = shape[: -len(sizes)], shape[-len(sizes) :]
+            different = [axis for axis, size in enumerate(sizes) if [size] != rest[axis : axis + 1]]
+            if not different and batch:
+                return f"{text}, a batch of {batch[0]}: export the graph with a batch of 1"
+            if different == [len(sizes) + TIME_AXES.get(name, 0)]:
+                here = f"the chunk has {name} {[*sizes]}"
+                return f"{text}, {here}: make chunks of this length ('--chunk')"
+        expected = " or ".join(f"{name} {[*self.ours[name].shape]}" for name in names)
+        return f"{text}, expected {expected}; a part of the network needs '--input {value}=NAME'"
+
+    def _find_ends(self) -> None:
+        """Finds the core's outputs by their sizes; a node joins those of single sources."""
+        arrays: Values = {}
+        for name in OUTPUTS:
+            ours = self.ours.get(name, np.empty(0))
+            shape = unbatched(ours.shape)
+            found = [v for v in self.outputs if unbatched(self.shapes.get(v, ())) == shape]
+            if not found and ours.size:
+                arrays = arrays or dict(self._run(self.outputs))
+                found = [v for v, array in arrays.items() if array.size == ours.size]
+                parts = {v: array for v, array in arrays.items() if array.size == ours[0].size}
+                if not found and len(parts) == len(ours):
+                    found = [self._joined(name, parts)]
+            if found:
+                self.ends[name] = found[0]
+
+    def _joined(self, name: str, parts: Values) -> str:
+        """A new value of outputs in the order of the sources that they are like."""
+        ordered: list[str] = []
+        for source in self.ours[name]:
+            sample = Sample(source)
+            likeness = {v: closest(a, sample) for v, a in parts.items() if v not in ordered}
+            ordered.append(max(likeness, key=lambda value: (likeness[value] or ())[:2]))
+        joined = name + CUT
+        self.producers[joined] = len(self.nodes)
+        for value in ordered:
+            self.readers.setdefault(value, []).append(len(self.nodes))
+        self.nodes.append(onnx.helper.make_node("Concat", ordered, [joined], axis=0))
+        self.paths.append(None)
+        self.shapes[joined] = [*self.ours[name].shape]
+        return joined
+
+    # Running.
 
     def _session(
-        self, model: onnx.ModelProto, outputs: list[str], optimises: bool
+        self, outputs: Iterable[str], cuts: Mapping[str, str], optimises: bool
     ) -> onnxruntime.InferenceSession:
-        """A session of the part of a graph that makes some values."""
+        """A session of the part of the graph that makes some values. Nodes that read a value of
+        `cuts` get our value of its name, by an input whose name ends with CUT."""
         needed = set(outputs)
-        nodes: set[int] = set()
+        numbers: set[int] = set()
         stack = list(outputs)
         while stack:
             number = self.producers.get(stack.pop())
-            if number is None or number in nodes:
+            if number is None or number in numbers:
                 continue
-            nodes.add(number)
-            node = model.graph.node[number]
+            numbers.add(number)
+            node = self.nodes[number]
             bodies = [inner for attribute in node.attribute for inner in attribute.g.node]
-            read = [name for reader in (node, *bodies) for name in reader.input]
-            needed.update(read)
+            read = {name for name in node.input if name not in cuts}
+            read.update(name for inner in bodies for name in inner.input)
+            needed |= read
             stack += read
-        part = onnx.ModelProto()
-        part.CopyFrom(model)
-        for kept, values in (
-            (part.graph.node, [model.graph.node[number] for number in sorted(nodes)]),
-            (part.graph.initializer, [t for t in model.graph.initializer if t.name in needed]),
-            (part.graph.input, [v for v in model.graph.input if v.name in needed]),
-            # ONNX Runtime infers their types.
-            (part.graph.output, [onnx.ValueInfoProto(name=name) for name in outputs]),
-        ):
-            del kept[:]
-            kept.extend(values)
+        part = onnx.ModelProto(
+            ir_version=self.model.ir_version,
+            opset_import=self.model.opset_import,
+            functions=self.model.functions,
+        )
+        graph, whole = part.graph, self.model.graph
+        graph.name = whole.name
+        graph.value_info.extend(whole.value_info)
+        graph.initializer.extend(t for t in whole.initializer if t.name in needed)
+        graph.input.extend(v for v in whole.input if v.name in needed)
+        # ONNX Runtime infers their types.
+        graph.output.extend(onnx.ValueInfoProto(name=name) for name in outputs)
+        graph.node.extend(self.nodes[number] for number in sorted(numbers))
+        used: set[str] = set()
+        for node in graph.node:
+            used.update(name for name in node.input if name in cuts)
+            node.input[:] = [name + CUT if name in cuts else name for name in node.input]
+        for value in used:
+            place = self.places[cuts[value]]
+            kind = onnx.helper.np_dtype_to_tensor_dtype(np.dtype(place.dtype))
+            graph.input.append(onnx.helper.make_tensor_value_info(value + CUT, kind, place.shape))
         settings = onnxruntime.SessionOptions()
         settings.intra_op_num_threads = self.threads
         settings.log_severity_level = 3
@@ -219,53 +335,60 @@ class Graph:
         )
 
     def _run(
-        self, model: onnx.ModelProto, values: Iterable[str], feed: Values, optimises: bool = True
+        self, values: Iterable[str], cuts: Mapping[str, str] = {}, optimises: bool = True
     ) -> Iterator[tuple[str, np.ndarray]]:
-        """The values that nodes of a graph make, a part at a time."""
-        part: list[str] = []
+        """Some values of the graph, computed from ours at the cuts."""
+        parts: list[list[str]] = [[]]
         count = 0
         for value in values:
-            shape = self.types[value].shape
-            size = 4 * math.prod(n for n in shape if isinstance(n, int))
-            if part and count + size > BATCH_BYTES:
-                yield from self._part(model, part, feed, optimises)
-                part, count = [], 0
-            part.append(value)
-            count += size
-        yield from self._part(model, part, feed, optimises)
-
-    def _part(
-        self, model: onnx.ModelProto, values: list[str], feed: Values, optimises: bool
-    ) -> Iterator[tuple[str, np.ndarray]]:
-        if values:
-            session = self._session(model, values, optimises)
-            given = {value.name: feed[value.name] for value in session.get_inputs()}
-            yield from zip(values, session.run(values, given), strict=True)
-
-    def rank(self, value: str) -> int:
-        """The number of a value's dimensions; 0 for constants and other types than floats."""
-        return len(self.types[value].shape) if value in self.types else 0
+            if value in self.constants:
+                yield value, onnx.numpy_helper.to_array(self.constants[value])
+            elif value in self.feed:
+                yield value, self.feed[value]
+            else:
+                size = 4 * math.prod(n for n in self.shapes[value] if isinstance(n, int))
+                if parts[-1] and count + size > BATCH_BYTES:
+                    parts.append([])
+                    count = 0
+                parts[-1].append(value)
+                count += size
+        for part in filter(None, parts):
+            session = self._session(part, cuts, optimises)
+            given = {}
+            for name in (value.name for value in session.get_inputs()):
+                ours = cuts.get(name.removesuffix(CUT))
+                own = name in self.feed or not ours
+                given[name] = (
+                    self.feed[name] if own else self.places[ours].restored(self.ours[ours])
+                )
+            yield from zip(part, session.run(part, given), strict=True)
 
     # Values by the paths of modules.
 
+    def _fits(self, value: str, size: int) -> bool:
+        """Whether a value may have a number of elements; constants and other types don't count."""
+        shape = self.shapes.get(value)
+        # Dimensions of other types are names of unknown sizes.
+        known = shape is not None and all(isinstance(n, int) for n in shape)
+        return math.prod(shape) == size if known else shape is not None
+
     def place(self, name: str) -> Place | None:
-        """The place of one of the reference's values."""
-        given = [value for value in self.inputs if self.input_name(value) == name]
-        if given:
-            return Place(given[0])
-        if name in OUTPUT_RANKS:
-            found = [value for value in self.outputs if self.rank(value) == OUTPUT_RANKS[name]]
-            return Place(found[0]) if len(found) == 1 else None
+        """The place of one of the reference's values by its name."""
+        size = self.ours[name].size
+        if name in self.given:
+            return self.given[name]
+        if name in self.ends:
+            return Place(self.ends[name])
         if name in ENTERING:
-            found = (self._entering(module) for module in ENTERING[name])
+            found = (self._entering(module, size) for module in ENTERING[name])
             value = next((value for value in found if value), None)
         elif name in ADDED:
-            value = self._added(self._leaving(ADDED[name]))
+            value = self._added(self._leaving(ADDED[name], size))
         else:
-            value = self._leaving(name)
+            value = self._leaving(name, size)
         return Place(value) if value else None
 
-    def _leaving(self, module: str) -> str | None:
+    def _leaving(self, module: str, size: int) -> str | None:
         """The last value of a module that nodes outside of it read."""
         for number in range(len(self.nodes) - 1, -1, -1):
             if not is_inside(self.paths[number], module):
@@ -273,19 +396,18 @@ class Graph:
             for value in self.nodes[number].output:
                 readers = [self.paths[n] for n in self.readers.get(value, [])]
                 leaves = value in self.outputs or not all(is_inside(p, module) for p in readers)
-                if leaves and value in self.types:
+                if leaves and self._fits(value, size):
                     return value
         return None
 
-    def _entering(self, module: str) -> str | None:
+    def _entering(self, module: str, size: int) -> str | None:
         """The value from outside that the first node of a module reads."""
         for number, node in enumerate(self.nodes):
             if is_inside(self.paths[number], module):
                 for value in node.input:
                     made = self.producers.get(value)
-                    if value in self.types and (
-                        made is None or not is_inside(self.paths[made], module)
-                    ):
+                    outside = made is None or not is_inside(self.paths[made], module)
+                    if outside and self._fits(value, size):
                         return value
         return None
 
@@ -297,130 +419,177 @@ class Graph:
                 return next((name for name in node.input if name != value), None)
         return None
 
-    # Values by their shapes and values.
+    # Values by their sizes and values.
 
-    def find(self, names: list[str], ours: Values) -> dict[str, Place]:
-        """The places of values that are like ours; each is the first of equal ones."""
+    def find(self, names: Collection[str], confirmed: Collection[str]) -> dict[str, Place]:
+        """The places of values that are like ours, where the graph gets ours at confirmed places;
+        each is the first of equal ones."""
         found: dict[str, Place] = {}
-        samples = {name: Sample(ours[name]) for name in names}
-        for value, array in self._values({ours[name].size for name in names}):
-            for name, sample in samples.items():
-                for axes in orders(array.shape, sample.shape):
-                    place = Place(value, axes)
-                    here = place.ordered(array, sample.shape)
-                    place.correlation, place.snr = sample.likeness(here)
-                    best = found[name].snr + 1e-6 if name in found else -math.inf
-                    if place.correlation >= LEAST_CORRELATION and place.snr > best:
-                        found[name] = place
+        best: dict[str, float] = {}
+        sizes = {self.ours[name].size for name in names}
+        made = [value for value in self.shapes if value not in self.feed]
+        values = [value for value in made if any(self._fits(value, size) for size in sizes)]
+        values += [v for v, tensor in self.constants.items() if math.prod(tensor.dims) in sizes]
+        for value, array in self._run(values, self._cuts(confirmed), optimises=False):
+            for name in names:
+                likeness = closest(array, self.samples[name])
+                if not likeness or value in self.refuted.get(name, ()):
+                    continue
+                snr, correlation, axes = likeness
+                if correlation >= LEAST_CORRELATION and snr > best.get(name, -math.inf) + 1e-6:
+                    best[name] = snr
+                    place = Place(value, correlation, axes, array.shape, array.dtype.type)
+                    found[name] = place
         return found
 
-    def _values(self, sizes: set[int]) -> Iterator[tuple[str, np.ndarray]]:
-        """All values that may have one of some sizes, in the order of computation."""
-        values = []
-        for value in self.producers:
-            shape = self.types[value].shape if value in self.types else [0]
-            # Dimensions of other types are names of unknown sizes.
-            if not all(isinstance(n, int) for n in shape) or math.prod(shape) in sizes:
-                values.append(value)
-        return self._run(self.model, values, self.feed(), optimises=False)
+    # Which places are right.
 
-    # Running.
+    def _cuts(self, names: Iterable[str]) -> dict[str, str]:
+        """The graph's values at places, with our names for them."""
+        return {self.places[name].value: name for name in names}
 
-    def input_name(self, value: str) -> str | None:
-        """The name of what an input takes, which has as many dimensions."""
-        return next((n for n, array in self.given.items() if array.ndim == self.rank(value)), None)
-
-    def feed(self) -> Values:
-        """The graph's inputs."""
+    def measure(self, names: Iterable[str], cuts: Iterable[str] = ()) -> Values:
+        """The graph's values at places, in our axes; a value of another size has no place."""
+        wanted: dict[str, list[str]] = {}
+        for name in names:
+            wanted.setdefault(self.places[name].value, []).append(name)
         found = {}
-        for value in self.whole.get_inputs():
-            name = self.input_name(value.name)
-            if name is None:
-                shapes = " or ".join(f"{n} {[*array.shape]}" for n, array in self.given.items())
-                raise SystemExit(
-                    f"{self.path}: the input {value.name} is {value.type} {value.shape}, expected "
-                    f"{shapes}"
-                )
-            array = self.given[name]
-            sizes = zip(value.shape, array.shape, strict=True)
-            if any(isinstance(size, int) and size != actual for size, actual in sizes):
-                raise SystemExit(
-                    f"{self.path}: the input {value.name} has the shape {value.shape}, the chunk "
-                    f"{list(array.shape)}: make chunks of this length ('--chunk')"
-                )
-            found[value.name] = array.astype(TYPES[value.type])
-        return found
-
-    def run(self, places: dict[str, Place], ours: Values) -> Values:
-        """The graph's values at some places, as ONNX Runtime optimises it."""
-        return self._named(self.model, places, ours, self.feed())
-
-    def replay(self, places: dict[str, Place], ours: Values) -> Values:
-        """The same, but nodes that read the value of a place get ours instead."""
-        model = onnx.ModelProto()
-        model.CopyFrom(self.model)
-        feed = self.feed()
-        cuts: dict[str, str] = {}
-        for name, place in places.items():
-            value = place.value
-            if value not in self.producers or value in cuts or value in self.outputs:
-                continue
-            # A value of another size is wrong; what reads it can't take ours.
-            if math.prod(place.shape) != ours[name].size:
-                continue
-            cuts[value] = f"{value}/ours"
-            feed[cuts[value]] = array = place.restored(ours[name])
-            kind = onnx.helper.np_dtype_to_tensor_dtype(array.dtype)
-            model.graph.input.append(
-                onnx.helper.make_tensor_value_info(cuts[value], kind, array.shape)
-            )
-        for node in model.graph.node:
-            for index, name in enumerate(node.input):
-                node.input[index] = cuts.get(name, name)
-        return self._named(model, places, ours, feed)
-
-    def _named(
-        self, model: onnx.ModelProto, places: dict[str, Place], ours: Values, feed: Values
-    ) -> Values:
-        """The values of places under the reference's names and in its axes."""
-        names: dict[str, list[str]] = {}
-        for name, place in places.items():
-            names.setdefault(place.value, []).append(name)
-        made = [value for value in names if value in self.types and value in self.producers]
-        others = [value for value in names if value not in made]
-        found = {}
-        for value, array in itertools.chain(
-            ((value, self._given(value, feed)) for value in others),
-            self._run(model, made, feed),
-        ):
-            for name in names[value]:
-                places[name].settle(array, ours[name])
-                ordered = places[name].ordered(array, ours[name].shape)
+        for value, array in self._run(wanted, self._cuts(cuts)):
+            for name in wanted[value]:
+                place = self.places[name]
+                if not place.shape:
+                    likeness = closest(array, self.samples[name])
+                    if not likeness:
+                        del self.places[name]
+                        continue
+                    place.axes = likeness[2]
+                    place.shape, place.dtype = array.shape, array.dtype.type
+                ordered = place.ordered(array, self.ours[name].shape)
                 found[name] = np.ascontiguousarray(ordered, np.float32)
         return found
 
-    def _given(self, value: str, feed: Values) -> np.ndarray:
-        """An input or a constant of the graph."""
-        if value in self.constants:
-            return onnx.numpy_helper.to_array(self.constants[value])
-        return feed[value]
+    def levels(self, values: Values) -> dict[str, float]:
+        """The SNR of values."""
+        return {name: self.samples[name].likeness(array)[0] for name, array in values.items()}
+
+    def check(self, names: Collection[str], confirmed: set[str]) -> Values:
+        """The graph's values at new places; adds right places to the confirmed ones, and removes
+        the others.
+
+        A place is right if its value is ours, computed from the graph's inputs or from ours at all
+        other places. Any other value is wrong or misread, which its readers tell: the confirmed
+        values after it, computed from the graph's value and from ours. Readers of a wrong value
+        get better with ours. If they get worse, they expect another form of it."""
+        values = self.measure(names)
+        levels = self.levels(values)
+        if any(level < SURE_DECIBELS for level in levels.values()):
+            alone = self.levels(self.measure(values, list(self.places)))
+            levels = {name: max(level, alone[name]) for name, level in levels.items()}
+        known = self.given.keys() | self.ends.keys()
+        unsure = {n for n, level in levels.items() if n not in known and level < SURE_DECIBELS}
+        confirmed |= values.keys() - unsure
+        order = {value: number for number, value in enumerate(self.producers)}
+        for name in sorted(unsure, key=lambda name: order.get(self.places[name].value, -1)):
+            place = self.places[name]
+            gain = self._gain(name, confirmed)
+            # Without a verdict a name counts, but a likeness doesn't.
+            if gain > (-GAIN_DECIBELS if place.correlation is None else GAIN_DECIBELS):
+                confirmed.add(name)
+            else:
+                self.refuted.setdefault(name, set()).add(place.value)
+                del self.places[name], values[name]
+        return values
+
+    def _gain(self, name: str, confirmed: Collection[str]) -> float:
+        """By how many decibels our value brings its readers nearer to ours."""
+        readers = self._next(self.places[name].value, self._cuts(confirmed))
+        own, given = (
+            sum(min(max(level, 0), 120) for level in self.levels(values).values())
+            for values in (
+                self.measure(readers, confirmed),
+                self.measure(readers, {*confirmed, name}),
+            )
+        )
+        return (given - own) / max(len(readers), 1)
+
+    def _next(self, value: str, cuts: Mapping[str, str]) -> list[str]:
+        """The first of our values that are computed from a value of the graph."""
+        found, seen, stack = [], {value}, [value]
+        while stack:
+            for number in self.readers.get(stack.pop(), []):
+                made = set(self.nodes[number].output) - seen
+                seen |= made
+                found += [cuts[value] for value in made if value in cuts]
+                stack += made - cuts.keys()
+        return found
+
+    def trace(self, is_part: bool) -> Traced:
+        """All values of the reference that are in the graph."""
+        names = [name for name in self.ours if name not in HOST or name in self.given]
+        by_name = {name: self.place(name) for name in names}
+        self.places = {name: place for name, place in by_name.items() if place}
+        confirmed: set[str] = set()
+        values = self.check(list(self.places), confirmed)
+        count = 0
+        # Our values at the places of one search show more places to the next one.
+        while count < len(confirmed):
+            count = len(confirmed)
+            found = self.find([name for name in names if name not in self.places], confirmed)
+            self.places |= found
+            values |= self.check(found, confirmed)
+        missing = {}
+        for name in names:
+            if name not in values and not is_part:
+                place = by_name[name]
+                is_refuted = place is not None and place.value in self.refuted.get(name, ())
+                missing[name] = OTHER_FORM if is_refuted else NOT_FOUND
+        texts = {
+            name: f"{place.value}, correlation {place.correlation:.3f}"
+            for name, place in self.places.items()
+            if place.correlation is not None
+        }
+        nodes = {n: p.value for n, p in self.places.items() if not p.value.endswith(CUT)}
+        return Traced({n: values[n] for n in names if n in values}, missing, texts, nodes)
 
 
-def unbatched(shape: tuple[int, ...]) -> tuple[int, ...]:
+def inputs_of(ours: Values) -> list[str]:
+    """What a graph may take: HTDemucs takes both, a RoFormer one of them."""
+    return ["stft_repr", "x"] if "band_split" in ours else ["mix", "mag"]
+
+
+def unbatched(shape: Iterable[int | str]) -> tuple[int, ...]:
     """A shape without its dimensions of one."""
     return tuple(size for size in shape if size != 1)
 
 
-def orders(shape: tuple[int, ...], wanted: tuple[int, ...]) -> Iterator[tuple[int, ...] | None]:
+def orders(shape: Shape, wanted: Shape) -> Iterator[Shape | None]:
     """The orders of axes that give a shape, without dimensions of one; None leaves them."""
     shape, wanted = unbatched(shape), unbatched(wanted)
     if math.prod(shape) != math.prod(wanted):
         return
-    yield None
-    if sorted(shape) == sorted(wanted):
-        for axes in itertools.permutations(range(len(shape))):
-            if axes != tuple(range(len(shape))) and tuple(shape[a] for a in axes) == wanted:
-                yield axes
+    # The same axes, of which one shape has some in parts.
+    bounds, others = ({*itertools.accumulate(sizes, int.__mul__)} for sizes in (shape, wanted))
+    if bounds <= others or others <= bounds:
+        yield None
+    if shape == wanted or len(shape) > MOST_AXES:
+        return
+    # Real and imaginary parts, which the reference has as channels, may be an axis.
+    split = (*wanted[:-3], wanted[-3] // 2, 2, *wanted[-2:]) if len(wanted) > 2 else wanted
+    for order in {wanted, unbatched(split)}:
+        if sorted(shape) == sorted(order):
+            for axes in itertools.permutations(range(len(shape))):
+                if tuple(shape[axis] for axis in axes) == order:
+                    yield axes
+
+
+def closest(array: np.ndarray, sample: Sample) -> tuple[float, float, Shape | None] | None:
+    """The SNR and the correlation of an array in the order of axes that is most like ours, and
+    the order: an optimiser moves transpositions out of a module. None for another shape."""
+    found = []
+    for axes in orders(array.shape, sample.shape):
+        here = Place("", axes=axes).ordered(array, sample.shape)
+        found.append((*sample.likeness(here), axes))
+    return max(found, key=lambda likeness: likeness[0], default=None)
 
 
 class Sample:
@@ -434,83 +603,108 @@ class Sample:
         self.energy = float(self.values @ self.values)
 
     def likeness(self, array: np.ndarray) -> tuple[float, float]:
-        """The correlation with an array of the same shape, and its SNR in dB."""
+        """The SNR in dB of an array of the same shape, and its correlation."""
         found = array[self.index].astype(np.float64)
         scale = math.sqrt(float(found @ found) * self.energy)
         if not 0 < scale < math.inf:
-            return 0, -math.inf
+            return -math.inf, 0
         error = found - self.values
         noise = float(error @ error)
         snr = 10 * math.log10(self.energy / noise) if noise else math.inf
-        return abs(float(found @ self.values)) / scale, snr
+        return snr, abs(float(found @ self.values)) / scale
 
 
-def trace(options: argparse.Namespace, ours: Values) -> tuple[Values, list[str]]:
-    """The values found, and the names of the other ones."""
-    graph = Graph(options.graph, ours, options.threads)
-    fed = {graph.input_name(value) for value in graph.inputs}
-    names = [name for name in ours if name not in HOST or name in fed]
-    found = {name: graph.place(name) for name in names}
-    places = {name: place for name, place in found.items() if place}
-    rest = [name for name in names if name not in places]
-    places.update(graph.find(rest, ours))
-    for name in rest:
-        if name in places:
-            place = places[name]
-            print(f"{name}: {place.value}, correlation {place.correlation:.3f}")
-    values = graph.run(places, ours)
-    if options.replay:
-        values = graph.replay(places, ours)
-    return values, [name for name in rest if name not in places]
-
-
-def write(options: argparse.Namespace) -> int:
-    """Writes the trace."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = options.chunk
-        if path.suffix != ".safetensors":
-            path = Path(folder) / "ours.safetensors"
-            model = ["-n", options.name] if options.name else []
-            program.run(options.binary, "trace", options.chunk, "-o", path, "-q", *model)
-        try:
-            ours = load_file(path)
-        except SafetensorError as error:
-            raise SystemExit(f"{path}: {error}; expected a trace of 'swift-demucs trace'") from None
-    for name in inputs_of(ours):
+def trace_graph(
+    graph: Path,
+    ours: dict[str, np.ndarray],
+    *,
+    inputs: Mapping[str, str] = {},
+    outputs: Mapping[str, str] = {},
+    threads: int = 2,
+) -> Traced:
+    """The values inside a graph for the chunk of our trace. `inputs` and `outputs` give our names
+    for those of a part of the network, by their names in the graph."""
+    for name in [] if inputs else inputs_of(ours):
         if name not in ours:
-            raise SystemExit(f"{path}: has no '{name}'; expected a trace with all values")
-    values, missing = trace(options, ours)
-    # The file gets its name when it is complete.
-    unfinished = options.output.with_name(f".{options.output.name}.unfinished")
-    save_file(values, unfinished, {"source": options.graph.name})
-    unfinished.replace(options.output)
-    print(f"{options.output}: {len(values)} of {len(values) + len(missing)} values")
-    if missing:
-        print(f"not found: {', '.join(missing)}")
-    return 0
+            raise TraceError(f"our trace has no '{name}'; expected a trace with all values")
+    try:
+        traced = Graph(graph, ours, inputs, outputs, threads).trace(is_part=bool(inputs))
+    except ERRORS as error:
+        raise TraceError(f"{graph}: {error}") from None
+    for value, name in outputs.items():
+        if traced.nodes.get(name) != value:
+            shape = [*ours[name].shape]
+            raise TraceError(f"{graph}: the output {value} hasn't the shape of {name}, {shape}")
+    return traced
+
+
+def default_program() -> str:
+    """The program of SWIFT_DEMUCS; else the one built here; else the one of PATH."""
+    built = Path(__file__).resolve().parents[1] / ".build" / "release" / "swift-demucs"
+    return os.environ.get("SWIFT_DEMUCS") or (str(built) if built.exists() else "swift-demucs")
+
+
+def our_trace(options: argparse.Namespace, folder: str) -> Values:
+    """Our values of the chunk."""
+    path = options.chunk
+    if path.suffix != ".safetensors":
+        path = Path(folder) / "ours.safetensors"
+        model = ["-n", options.name] if options.name else []
+        command = [options.binary, "trace", options.chunk, "-o", path, "-q", *model]
+        try:
+            found = subprocess.run(command, capture_output=True, text=True, check=False)
+        except OSError as error:
+            hint = "name the program by --binary or SWIFT_DEMUCS"
+            raise TraceError(f"{options.binary}: {error.strerror}; {hint}") from None
+        if found.returncode:
+            raise TraceError(found.stderr.strip())
+    try:
+        return load_file(path)
+    except SafetensorError as error:
+        raise TraceError(f"{path}: {error}; expected a trace of 'swift-demucs trace'") from None
+
+
+def pair(text: str) -> tuple[str, str]:
+    """`y=encoder.1`: a name in the graph and the one in our trace."""
+    value, _, name = text.rpartition("=")
+    if not (value and name):
+        raise argparse.ArgumentTypeError(f"invalid pair '{text}', expected GRAPH=OURS")
+    return value, name
 
 
 def main() -> int:
     """Command line."""
-    parser = command_line.parser(__doc__, "binary", "threads")
-    parser.add_argument("graph", type=Path, help="ONNX file of the core")
-    parser.add_argument("chunk", type=Path, help="folder/chunk-00000, or our trace of a chunk")
-    parser.add_argument("-o", "--output", type=Path, required=True, help="safetensors to write")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("graph", type=Path, help="ONNX file of the core, or of a part")
+    parser.add_argument("chunk", type=Path, help="our trace of a chunk, or folder/chunk-00000")
+    parser.add_argument("-o", dest="path", type=Path, required=True, help="safetensors to write")
     parser.add_argument("-n", "--name", help="the model; default: the one of the chunks")
-    parser.add_argument("--replay", action="store_true", help="our input for every layer")
+    for end in ("input", "output"):
+        parser.add_argument(
+            f"--{end}", type=pair, action="append", default=[], metavar="GRAPH=OURS",
+            help=f"our name for an {end} of a part",
+        )  # fmt: skip
+    parser.add_argument("--binary", default=default_program(), help="swift-demucs")
+    parser.add_argument("--threads", type=int, default=2)
     options = parser.parse_args()
+    ends = {"inputs": dict(options.input), "outputs": dict(options.output)}
     try:
-        return write(options)
-    except (
-        OSError,
-        KeyError,
-        DecodeError,
-        SafetensorError,
-        Fail,
-        InvalidArgument,
-        InvalidGraph,
-    ) as error:
+        with tempfile.TemporaryDirectory() as folder:
+            ours = our_trace(options, folder)
+        traced = trace_graph(options.graph, ours, **ends, threads=options.threads)
+        # The file gets its name when it is complete.
+        unfinished = options.path.with_name(f".{options.path.name}.unfinished")
+        save_file(traced.values, unfinished, {"source": options.graph.name})
+        unfinished.replace(options.path)
+    except (OSError, TraceError) as error:
         raise SystemExit(f"onnx_trace.py: {error}") from None
+    for name, text in (traced.found_by_value | traced.missing).items():
+        print(f"{name}: {text}")
+    count = len(traced.values)
+    print(f"{options.path}: {count} of {count + len(traced.missing)} values")
+    return 0
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 The model is `cross_first` of Tests/Fixtures/models. `trace.safetensors` has every value inside its
 core (see trace_reference.py) for a chunk whose length no stride divides. `{fault}.safetensors` has
-the values of the blocks up to the first decoders, with a fault of port_faults.py in one layer,
+the values of the blocks up to the first decoders, with a fault that ports have had in one layer,
 which the metadata name. `edits.safetensors` has `{edit}/output` and `{edit}/add_67` for the edits of
 `swift-demucs trace --edit`: forward hooks on the modules, or changes of parameters.
 """
@@ -11,13 +11,14 @@ from __future__ import annotations
 
 import copy
 import random
+from collections.abc import Callable
 from typing import Any
 
 import torch
+import torch.nn.functional as functional
 from torch import nn
 
 import draw
-import port_faults
 import seeded_model as reference
 from core import OUTPUTS, core_inputs
 from fixture import (
@@ -38,6 +39,140 @@ MODEL = "cross_first"
 # 4 divides neither this length nor that of the next layer, and both lack at least two samples: a
 # single zero can't be split between both sides.
 SAMPLES = 69
+
+
+Model = reference.HTDemucs
+
+
+def _while_running(module: nn.Module, owner: Any, name: str, value: Any) -> None:
+    """Replaces `owner.name` whenever `module` runs."""
+    kept = getattr(owner, name)
+    module.register_forward_pre_hook(lambda *_: setattr(owner, name, value))
+    module.register_forward_hook(lambda *_: setattr(owner, name, kept))
+
+
+def _tanh_gelu(x: torch.Tensor) -> torch.Tensor:
+    """GELU's approximation with tanh (Hendrycks, Gimpel 2016)."""
+    return 0.5 * x * (1 + torch.tanh(0.7978845608028654 * (x + 0.044715 * x**3)))
+
+
+def tanh_gelu(model: Model, path: str) -> None:
+    """GELU by its tanh approximation in one layer."""
+    layer = model.get_submodule(path)
+    if path.startswith("crosstransformer"):
+        layer.activation = _tanh_gelu
+    else:
+        _while_running(layer, functional, "gelu", lambda x, approximate="none": _tanh_gelu(x))
+
+
+def layer_norm_out(model: Model, path: str) -> None:
+    """LayerNorm in place of GroupNorm(1) at the end of a transformer layer."""
+    layer = model.get_submodule(path)
+    norm = nn.LayerNorm(layer.norm_out.num_channels)
+    norm.load_state_dict(layer.norm_out.state_dict())
+    layer.norm_out = norm
+
+
+def symmetric_padding(model: Model, path: str) -> None:
+    """Zeros on both sides of a waveform, as in "same" padding, instead of on the right."""
+    layer = model.get_submodule(path)
+
+    def pad(_: nn.Module, given: tuple[Any, ...]) -> tuple[Any, ...]:
+        x, *rest = given
+        missing = -x.shape[-1] % layer.stride
+        return (functional.pad(x, (missing // 2, missing - missing // 2)), *rest)
+
+    layer.register_forward_pre_hook(pad)
+
+
+def biased_std(model: Model, path: str) -> None:
+    """Standard deviation with n instead of n − 1 for one input: `x` or `xt`."""
+    wanted = {"x": (1, 2, 3), "xt": (1, 2)}[path]
+    original = torch.Tensor.std
+
+    def std(x: torch.Tensor, *arguments: Any, dim: Any = None, **keywords: Any) -> torch.Tensor:
+        if dim == wanted:
+            keywords["unbiased"] = False
+        return original(x, *arguments, dim=dim, **keywords)
+
+    _while_running(model, torch.Tensor, "std", std)
+
+
+def swapped_halves(model: Model, path: str) -> None:
+    """Frequency in the first half of the 2-D embedding's channels, time in the second."""
+    make = reference.transformer.create_2d_sin_embedding
+
+    def swapped(*arguments: Any, **keywords: Any) -> torch.Tensor:
+        made = make(*arguments, **keywords)
+        return torch.cat(made.chunk(2, dim=1)[::-1], dim=1)
+
+    _while_running(model.get_submodule(path), reference.transformer, make.__name__, swapped)
+
+
+def wrong_exponent(model: Model, path: str) -> None:
+    """i / (d/2) instead of i / (d/2 − 1) in the exponents of the 1-D embedding."""
+    make = reference.transformer.create_sin_embedding
+
+    def made(length: int, dim: int, shift: int = 0, device: Any = "cpu", max_period: float = 1e4):
+        position = shift + torch.arange(length, device=device).view(-1, 1, 1)
+        index = torch.arange(dim // 2, device=device).view(1, 1, -1)
+        phase = position / (max_period ** (index / (dim // 2)))
+        return torch.cat([torch.cos(phase), torch.sin(phase)], dim=-1)
+
+    _while_running(model.get_submodule(path), reference.transformer, make.__name__, made)
+
+
+def rows_together(model: Model, path: str) -> None:
+    """Norms of a DConv with statistics over all frequency rows at once, instead of for each row."""
+    for norm in model.get_submodule(path).modules():
+        if isinstance(norm, nn.GroupNorm):
+            plain = norm.forward
+
+            def together(x: torch.Tensor, plain: Any = plain) -> torch.Tensor:
+                rows, channels, times = x.shape
+                y = plain(x.transpose(0, 1).reshape(1, channels, rows * times))
+                return y.view(channels, rows, times).transpose(0, 1)
+
+            norm.forward = together
+
+
+def unscaled_embedding(model: Model, path: str) -> None:
+    """The frequency embedding times its scale of 10, but not times its weight of 0.2."""
+    model.freq_emb_scale = 1.0
+
+
+def crop_from_start(model: Model, path: str) -> None:
+    """A transposed convolution cut at its end only, instead of from its third sample on."""
+    model.get_submodule(path).pad = 0
+
+
+def updated_tokens(model: Model, path: str) -> None:
+    """A cross layer reads the other branch's tokens after that branch's layer, not before it."""
+    found: list[torch.Tensor] = []
+    other = model.get_submodule(path.replace("layers_t", "layers"))
+    other.register_forward_hook(lambda _, __, value: found.append(value))
+    model.get_submodule(path).register_forward_pre_hook(lambda _, given: (given[0], found.pop()))
+
+
+Fault = Callable[[Model, str], None]
+
+# Two layers for each fault that can occur in several.
+FAULTS: dict[str, tuple[Fault, str]] = {
+    "tanh_gelu_encoder": (tanh_gelu, "encoder.1"),
+    "tanh_gelu_transformer": (tanh_gelu, "crosstransformer.layers_t.1"),
+    "layer_norm_out_cross": (layer_norm_out, "crosstransformer.layers.0"),
+    "layer_norm_out_self": (layer_norm_out, "crosstransformer.layers_t.3"),
+    "symmetric_padding_first": (symmetric_padding, "tencoder.0"),
+    "symmetric_padding_second": (symmetric_padding, "tencoder.1"),
+    "biased_std_spectrogram": (biased_std, "x"),
+    "biased_std_waveform": (biased_std, "xt"),
+    "swapped_halves": (swapped_halves, "crosstransformer"),
+    "wrong_exponent": (wrong_exponent, "crosstransformer"),
+    "rows_together": (rows_together, "encoder.0.dconv"),
+    "unscaled_embedding": (unscaled_embedding, "encoder.0.embedded"),
+    "crop_from_start": (crop_from_start, "tdecoder.0"),
+    "updated_tokens": (updated_tokens, "crosstransformer.layers_t.2"),
+}
 
 
 def chunk(model: reference.HTDemucs, draws: draw.Draws) -> tuple[torch.Tensor, torch.Tensor]:
@@ -87,7 +222,9 @@ def changed(change: str, value: torch.Tensor) -> torch.Tensor:
         if len(words) > 1:
             order = [int(word) for word in words[1].split(",")]
         return value.index_select(axis, torch.tensor(order))
-    step = value.abs().amax(tuple(range(1, value.ndim)), keepdim=True) / (2 ** (int(words[0]) - 1) - 1)
+    step = value.abs().amax(tuple(range(1, value.ndim)), keepdim=True) / (
+        2 ** (int(words[0]) - 1) - 1
+    )
     return torch.round(value / step) * step
 
 
@@ -116,7 +253,7 @@ def edit(model: reference.HTDemucs, text: str) -> reference.HTDemucs:
         )
     elif name.endswith("pos_emb"):
         make = reference.transformer.create_sin_embedding
-        port_faults._while_running(
+        _while_running(
             model.crosstransformer,
             reference.transformer,
             "create_sin_embedding",
@@ -176,7 +313,7 @@ def make() -> None:
     found = run(False)
     assert torch.equal(found.pop("mix"), mix[0])
     write(GROUP, "trace", found, metadata, draws)
-    for name, (fault, layer) in port_faults.FAULTS.items():
+    for name, (fault, layer) in FAULTS.items():
         faulty = copy.deepcopy(model)
         fault(faulty, layer)
         found = {key: value for key, value in trace(faulty, mix, x).items() if is_kept(key)}

@@ -104,7 +104,13 @@ package struct Probe {
     /// The name of the module whose values these are; "" for the whole network.
     private let module: String
     private let isWanted: (_ name: String) -> Bool
-    private let take: (_ name: String, _ x: Tensor, _ layout: Layout) -> Void
+    private let take: Take
+
+    /// Takes a value: its name, the tensor, its layout, and the energy of the rounding errors that
+    /// it has besides its own: a residual is the difference of two sums that were rounded.
+    package typealias Take = (
+        _ name: String, _ x: Tensor, _ layout: Layout, _ rounding: Double
+    ) -> Void
 
     /// - Parameters:
     ///   - module: the module whose values these are; "" for the whole network.
@@ -114,7 +120,7 @@ package struct Probe {
     ///     changes the tensor afterwards.
     package init(
         module: String = "", isWanted: @escaping (_ name: String) -> Bool,
-        take: @escaping (_ name: String, _ x: Tensor, _ layout: Layout) -> Void
+        take: @escaping Take
     ) {
         self.module = module
         self.isWanted = isWanted
@@ -132,7 +138,7 @@ package struct Probe {
     package func callAsFunction(
         _ name: String, _ layout: Layout, _ x: @autoclosure () -> Tensor
     ) {
-        if wants(name) { take(fullName(name), x(), layout) }
+        if wants(name) { take(fullName(name), x(), layout, 0) }
     }
 
     /// Runs a part of the module that adds a residual to x in place. In the reference the part's
@@ -145,7 +151,9 @@ package struct Probe {
         guard let before else { return }
         let plain = zip(x.floats, before).map(-)
         let residual = backend.tensor(x.shape, plain)
-        self(name, layout, residual)
+        // A float32 differs from the number that it stands for by up to 2^-24 of it.
+        let energy = before.reduce(0) { $0 + Double($1) * Double($1) }
+        take(fullName(name), residual, layout, energy * 0x1p-48)
         for (index, value) in residual.floats.enumerated() where value != plain[index] {
             x.pointer[index] = before[index] + value
         }
@@ -155,13 +163,13 @@ package struct Probe {
     func skip(_ name: String, _ layout: Layout, _ x: Tensor, on backend: Backend) -> Tensor {
         guard wants("\(name).skip") else { return x }
         let copy = backend.tensor(x.shape, x.floats)
-        take(fullName("\(name).skip"), copy, layout)
+        take(fullName("\(name).skip"), copy, layout, 0)
         return copy
     }
 
     /// Takes the module's own output if it is wanted.
     package func output(_ layout: Layout, _ x: Tensor) {
-        if isWanted(module) { take(module, x, layout) }
+        if isWanted(module) { take(module, x, layout, 0) }
     }
 
     private func fullName(_ name: String) -> String {

@@ -35,6 +35,19 @@ package struct ComputationOrder: Comparable {
         key = Self.numbers(pieces.dropLast().joined(separator: "/")) + Self.place(path)
     }
 
+    /// Whether a network has values of such a name, without a chunk.
+    static func isOfNetwork(_ name: String) -> Bool {
+        let path = name.split(separator: ".", omittingEmptySubsequences: false).map(String.init)
+        return !path.contains("") && place(path).first != stages.count
+    }
+
+    /// The number of a layer, a head or a chunk in a name: digits alone, up to 4,095. No network has
+    /// more layers.
+    private static func index(_ text: some StringProtocol) -> Int? {
+        text.allSatisfy { ("0"..."9").contains($0) }
+            ? Int(text).flatMap { $0 < 4_096 ? $0 : nil } : nil
+    }
+
     package static func < (a: ComputationOrder, b: ComputationOrder) -> Bool {
         for (left, right) in zip(a.key, b.key) where left != right { return left < right }
         if a.key.count != b.key.count { return a.key.count > b.key.count }
@@ -52,16 +65,16 @@ package struct ComputationOrder: Comparable {
             if let place = rest.first.flatMap(embeddings.firstIndex) { return [stage, 0, place] }
             let part = rest.dropFirst()
             if let branch = rest.first.flatMap(transformerLayers.firstIndex),
-                let layer = part.first.flatMap(Int.init)
+                let layer = part.first.flatMap({ index($0) })
             {
                 return [stage, 1, layer, branch] + within(part.dropFirst(), transformerParts)
             }
-            return [stage, 2]
+            return rest.isEmpty ? [stage, 2] : unknown
         }
         guard encoders.contains(first) || decoders.contains(first) else {
-            return [stage, branch] + rest.compactMap { Int($0) }
+            return [stage, branch] + rest.compactMap { index($0) }
         }
-        guard let layer = rest.first.flatMap(Int.init) else { return unknown }
+        guard let layer = rest.first.flatMap({ index($0) }) else { return unknown }
         let parts = encoders.contains(first) ? encoderParts : decoderParts
         return [stage, layer, branch] + within(rest.dropFirst(), parts)
     }
@@ -72,10 +85,10 @@ package struct ComputationOrder: Comparable {
         guard let first = part.first else { return [parts.count + 1] }
         if first == "embedded" { return [parts.count + 2] }
         return [parts.firstIndex(of: first) ?? parts.count]
-            + part.dropFirst().compactMap { Int($0) }
+            + part.dropFirst().compactMap { index($0) }
     }
 
     private static func numbers(_ text: String) -> [Int] {
-        text.split { !$0.isNumber }.compactMap { Int($0) }
+        text.split { !("0"..."9").contains($0) }.compactMap { Int($0) }
     }
 }

@@ -9,19 +9,22 @@
 import Tracks
 import WeightsLoader
 
-/// An `.npy` file with a valid header.
+/// An `.npy` file, or one in an `.npz` file, with a valid header.
 struct NPY {
     let element: ElementType
     let shape: [Int]
     /// Whether the first dimension is the contiguous one.
     private let isColumnMajor: Bool
-    /// The offset of the elements.
-    private let dataStart: Int
-    private let file: MappedFile
+    private let isBigEndian: Bool
+    /// The bytes of the elements.
+    private let byteRange: Range<Int>
+    private let file: FileBytes
 
-    /// Supported values of 'descr'.
+    /// Supported values of 'descr' without the order of the bytes.
     private static let elements: [String: ElementType] = [
-        "<f4": .float32, "<f2": .float16, "<f8": .float64,
+        "f4": .float32, "f2": .float16, "f8": .float64,
+        // bfloat16 of the package ml_dtypes, whose elements NumPy doesn't know.
+        "V2": .bfloat16,
     ]
     private static let magic: [UInt8] = [0x93] + Array("NUMPY".utf8)
     /// Alignment of the elements within the file.
@@ -44,14 +47,20 @@ struct NPY {
         return magic + [1, 0, UInt8(length & 0xFF), UInt8(length >> 8)] + Array(text.utf8)
     }
 
-    /// Reads and checks the header.
+    /// Reads and checks the header of a file.
     ///
     /// - Parameter expected: the expected contents, for the message about an empty file.
     /// - Throws: ``PortingError``, also for elements that aren't floats.
     init(_ path: String, expected: String) throws(PortingError) {
+        let file = try TensorFile.map(path, expected: expected)
+        try self.init(file, 0..<file.countBytes, path: path)
+    }
+
+    /// Reads and checks the header of an array in a part of a file.
+    init(_ file: FileBytes, _ part: Range<Int>, path: String) throws(PortingError) {
         func failure(_ problem: String) -> PortingError { .damaged(path, problem) }
-        file = try TensorFile.map(path, expected: expected)
-        let start = file.withBytes(0..<min(12, file.countBytes)) { [UInt8]($0) }
+        self.file = file
+        let start = file.withBytes(part.prefix(12)) { [UInt8]($0) }
         guard start.count >= 10, start.starts(with: NPY.magic) else {
             throw failure("it doesn't begin like an .npy file")
         }
@@ -62,18 +71,26 @@ struct NPY {
         let prefix = isShort ? 10 : 12
         guard start.count >= prefix else { throw failure("it ends within its header") }
         let length = start[8..<prefix].reversed().reduce(0) { $0 << 8 | Int($1) }
-        let limit = min(NPY.headerLimitBytes, file.countBytes - prefix)
+        let limit = min(NPY.headerLimitBytes, part.count - prefix)
         guard length <= limit else {
             throw failure(
                 "it states a header of \(length) bytes, where at most \(limit) are possible")
         }
-        dataStart = prefix + length
-        let header = file.withBytes(prefix..<dataStart) { String(decoding: $0, as: UTF8.self) }
+        let header = file.withBytes(part.lowerBound + prefix..<part.lowerBound + prefix + length) {
+            String(decoding: $0, as: UTF8.self)
+        }
+        byteRange = part.lowerBound + prefix + length..<part.upperBound
         let descr = NPY.value(of: "descr", in: header) ?? "unknown"
-        guard let element = NPY.elements[descr] else {
-            throw failure("its elements are '\(descr)', expected '<f4', '<f2' or '<f8'")
+        guard let order = descr.first, "<>|=".contains(order),
+            let element = NPY.elements[String(descr.dropFirst())]
+        else {
+            throw .unusable(
+                path: path,
+                problem: "has elements of the type \(descr.quoted), which can't be compared; write "
+                    + "float32, float16, float64 or bfloat16 (ml_dtypes)")
         }
         self.element = element
+        isBigEndian = order == ">"
         switch NPY.value(of: "fortran_order", in: header) {
         case "False": isColumnMajor = false
         case "True": isColumnMajor = true
@@ -92,10 +109,10 @@ struct NPY {
             bound = product
             bytes *= size
         }
-        guard bytes == file.countBytes - dataStart else {
+        guard bytes == byteRange.count else {
             throw .unusable(
                 path: path,
-                problem: "has \(file.countBytes) bytes, expected \(dataStart + bytes): "
+                problem: "has \(part.count) bytes, expected \(prefix + length + bytes): "
                     + "\(descr) \(sizes)")
         }
     }
@@ -105,14 +122,14 @@ struct NPY {
     /// - Parameter shape: the file's shape; leading dimensions of one may differ.
     func tensor(_ name: String, shape: [Int]) -> NamedTensor {
         let count = shape.reduce(1, *)
-        let values = file.withBytes(dataStart..<file.countBytes) { bytes in
-            guard element == .float64 else {
-                return TensorFile.widened(bytes, element, count)
+        let values = file.withBytes(byteRange) { bytes in
+            guard isBigEndian else { return TensorFile.widened(bytes, element, count) }
+            var swapped = [UInt8](bytes)
+            let size = element.bits / 8
+            for start in stride(from: 0, to: swapped.count, by: size) {
+                swapped[start..<start + size].reverse()
             }
-            return (0..<count).map { index in
-                let bits = bytes.loadUnaligned(fromByteOffset: 8 * index, as: UInt64.self)
-                return Float(Double(bitPattern: UInt64(littleEndian: bits)))
-            }
+            return swapped.withUnsafeBytes { TensorFile.widened($0, element, count) }
         }
         guard isColumnMajor else { return NamedTensor(name, shape, values) }
         // A column-major array is a row-major array with its dimensions reversed.

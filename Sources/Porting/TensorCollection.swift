@@ -18,6 +18,8 @@ package struct TensorCollection {
     private enum Entry {
         case stored(Checkpoint, StoredTensor)
         case npy(String)
+        /// An array of an `.npz` file.
+        case packed(NPY, path: String)
         case raw(String, ChunkDescription?)
         case sound(String)
 
@@ -25,7 +27,7 @@ package struct TensorCollection {
         var file: String {
             switch self {
             case .stored(let checkpoint, _): checkpoint.path
-            case .npy(let path), .raw(let path, _), .sound(let path): path
+            case .npy(let path), .packed(_, let path), .raw(let path, _), .sound(let path): path
             }
         }
     }
@@ -38,6 +40,8 @@ package struct TensorCollection {
     private static let depthLimit = 4
 
     package var names: [String] { entries.keys.sorted() }
+
+    func has(_ name: String) -> Bool { entries[name] != nil }
 
     /// The name and the SHA-256 of the model whose values a trace has; nil for other tensors.
     package private(set) var model: (name: String, checksum: String)?
@@ -60,7 +64,8 @@ package struct TensorCollection {
         if entries.isEmpty {
             throw .unusable(
                 path: path,
-                problem: "contains neither tensors (.safetensors, .npy, .raw) nor sound files")
+                problem: "contains neither tensors (.safetensors, .npy, .npz, .raw) nor sound files"
+            )
         }
     }
 
@@ -77,6 +82,7 @@ package struct TensorCollection {
         case .npy(let path):
             let array = try NPY(path, expected: "an array")
             return array.tensor(name, shape: array.shape)
+        case .packed(let array, _): return array.tensor(name, shape: array.shape)
         case .raw(let path, let description):
             return try raw(name, path, description, like: other)
         case .sound(let path):
@@ -93,6 +99,7 @@ package struct TensorCollection {
         switch entries[name] {
         case .stored(_, let stored): stored.shape
         case .raw(_, let description): description?.shape(of: name) ?? []
+        case .packed(let array, _): array.shape
         case .npy, .sound: try tensor(name, like: self).shape
         case nil: []
         }
@@ -145,6 +152,11 @@ package struct TensorCollection {
         file: String, prefix: String, description: ChunkDescription?
     ) throws(PortingError) {
         let stem = FilePath.stem(of: file)
+        /// What comes before the names of a file's tensors: nothing if the collection is this file, or
+        /// if its only tensor is named like it.
+        func inner(_ names: [String]) -> String {
+            names == [stem] || file == path ? prefix : "\(prefix)\(stem)/"
+        }
         switch FilePath.pathExtension(of: file).lowercased() {
         case "safetensors":
             let checkpoint = try TensorFile.open(file)
@@ -153,13 +165,26 @@ package struct TensorCollection {
             {
                 model = (name, checksum)
             }
-            let isWhole = checkpoint.tensors.map(\.name) == [stem]
-            // Without the file's name if the collection is this single file.
-            let inner = isWhole || file == path ? prefix : "\(prefix)\(stem)/"
+            let inner = inner(checkpoint.tensors.map(\.name))
             for stored in checkpoint.tensors {
                 try insert(.stored(checkpoint, stored), inner + stored.name)
             }
         case "npy": try insert(.npy(file), prefix + stem)
+        case "npz":
+            let bytes = try TensorFile.map(file, expected: "arrays")
+            var found: [ZipArchive.Entry] = []
+            do throws(FormatFailure) {
+                found = try ZipArchive(bytes).entries.values.filter { $0.name.hasSuffix(".npy") }
+            } catch .damaged(let problem, _) {
+                throw .unusable(path: file, problem: problem.printable())
+            } catch {
+                throw .unusable(path: file, problem: "is no .npz file")
+            }
+            let names = found.map { String($0.name.dropLast(4)) }
+            for (entry, name) in zip(found, names) {
+                let array = try NPY(bytes, entry.byteRange, path: "\(file)/\(entry.name)")
+                try insert(.packed(array, path: file), inner(names) + name)
+            }
         case "raw": try insert(.raw(file, description), prefix + stem)
         case let ending where Self.soundExtensions.contains(ending):
             try insert(.sound(file), prefix + stem)
@@ -181,6 +206,45 @@ package struct TensorCollection {
     private static func description(above file: String) -> ChunkDescription? {
         let folder = FilePath.folder(of: file)
         return description(in: folder) ?? description(in: FilePath.parent(of: folder))
+    }
+}
+
+// MARK: - Names in another spelling
+
+extension TensorCollection {
+    /// The same tensors under the names of another collection, where they differ from these by
+    /// separators (`encoder_0`, `encoder/0`) or by a prefix that all names share (`net.encoder.0`).
+    ///
+    /// - Returns: the collection, and its own names by the other collection's.
+    func respelled(like other: TensorCollection) -> (
+        found: TensorCollection, renamed: [String: String]
+    ) {
+        var byWords: [[Substring]: [String]] = [:]
+        for name in other.names where !has(name) {
+            byWords[Self.words(name), default: []].append(name)
+        }
+        // Ours and theirs, by what stands before our name.
+        var matches: [[Substring]: [String: String]] = [:]
+        for name in names where !other.has(name) {
+            let words = Self.words(name)
+            for count in 0..<min(words.count, Self.mostWordsBefore) {
+                if let ours = byWords[Array(words.dropFirst(count))], ours.count == 1 {
+                    matches[Array(words.prefix(count)), default: [:]][ours[0]] = name
+                }
+            }
+        }
+        let renamed = matches.values.max { $0.count < $1.count } ?? [:]
+        var found = self
+        for (ours, theirs) in renamed {
+            found.entries[ours] = found.entries.removeValue(forKey: theirs)
+        }
+        return (found, renamed)
+    }
+
+    private static let mostWordsBefore = 5
+
+    private static func words(_ name: String) -> [Substring] {
+        name.split { "./_:".contains($0) }
     }
 }
 

@@ -4,6 +4,7 @@ import Demucs
 import Signal
 import System
 import Tracks
+import WeightsLoader
 
 /// Comparison of a tensor with its reference, with sums in double precision.
 package struct TensorComparison: Sendable, Equatable {
@@ -21,8 +22,20 @@ package struct TensorComparison: Sendable, Equatable {
     /// The index of the first element that is not finite, or whose error is larger than
     /// ``tolerance`` times the reference's RMS; nil if there is none.
     package private(set) var firstBad: [Int]?
-    /// The SNR of a right port in the same precision; nil if none is given.
-    package fileprivate(set) var likeDecibels: Double?
+    /// The SNR in dB against what the engine computes from the port's own inputs; nil for a tensor
+    /// that wasn't judged so.
+    package fileprivate(set) var ownDecibels: Double?
+    /// The SNR in dB that a right value has.
+    package fileprivate(set) var boundDecibels = 0.0
+    package fileprivate(set) var isWrong = false
+    /// What is special about the values: NaN, infinite, zeros, ours rounded to another type.
+    package private(set) var remark: String?
+    /// Whether the values are ours, rounded to a type of 16 bits.
+    package private(set) var isRounded = false
+    /// Whether all values are finite.
+    fileprivate private(set) var isFinite = true
+    /// The type of 16 bits that all values fit.
+    fileprivate private(set) var type: RoundedType?
 
     /// Largest error of a good element, relative to the reference's RMS: −60 dB.
     package static let tolerance = 1e-3
@@ -36,14 +49,6 @@ package struct TensorComparison: Sendable, Equatable {
         self.name = name
         self.shape = shape
         self.foundShape = foundShape
-    }
-
-    /// The SNR that a right port in the same precision may have, which may keep another layer in
-    /// float32; nil if no such port is given.
-    ///
-    /// - Parameter median: of its values.
-    fileprivate func level(median: Double?) -> Double? {
-        median.map { min(likeDecibels ?? $0, $0) }
     }
 
     package init(reference: NamedTensor, found: NamedTensor) {
@@ -61,6 +66,28 @@ package struct TensorComparison: Sendable, Equatable {
         // Negated, so that NaN counts as bad.
         firstBad = errors.enumerated().first { !($0.element <= bound) }
             .map { Self.index($0.offset, in: reference.shape) }
+        describe(found.values, reference.values, shape: reference.shape)
+    }
+
+    private mutating func describe(_ found: [Float], _ reference: [Float], shape: [Int]) {
+        func count(_ isSpecial: (Float) -> Bool) -> String? {
+            guard let first = found.firstIndex(where: isSpecial) else { return nil }
+            let place = Self.index(first, in: shape).map(String.init).joined(separator: ", ")
+            return "\(found.count(where: isSpecial)), the first at [\(place)]"
+        }
+        if let count = count(\.isNaN) {
+            (remark, isFinite) = ("NaN: \(count)", false)
+        } else if let count = count(\.isInfinite) {
+            (remark, isFinite) = ("infinite: \(count); float16 ends at 65,504", false)
+        } else if found.allSatisfy({ $0 == 0 }), reference.contains(where: { $0 != 0 }) {
+            remark = "all zeros"
+        } else {
+            type = RoundedType(found)
+            if let type, found != reference {
+                isRounded = found == reference.map(type.rounded)
+                remark = (isRounded ? "ours rounded to " : "in ") + type.rawValue
+            }
+        }
     }
 
     private static func index(_ offset: Int, in shape: [Int]) -> [Int] {
@@ -74,80 +101,52 @@ package struct TensorComparison: Sendable, Equatable {
     }
 }
 
-/// A value that is wrong although everything that it is computed from is right.
-package struct Cliff: Sendable {
-    package let comparison: TensorComparison
-    /// The lowest SNR of the values that feed it; ∞ if none does, and for a replayed value.
-    package let fedDecibels: Double
-    /// What the port has instead; nil if no simple relation to the right value was found.
-    package fileprivate(set) var explanation: Explanation?
-
-    /// The SNR of values that differ in the last bit of a float32.
-    private static let roundingDecibels = 144.0
-
-    /// How far the SNR falls from what feeds the value.
-    var fallDecibels: Double {
-        min(fedDecibels, Self.roundingDecibels) - comparison.snrDecibels
-    }
-}
-
 /// Comparisons of all tensors of a reference, in the order of computation.
 package struct ComparisonReport: Sendable {
     package let comparisons: [TensorComparison]
     /// Names that only the other side has.
     package let extra: [String]
-    package let boundSNRDecibels: Double
-    /// The values at which an error begins, in the order of computation. For tensors that are
-    /// no values of a network it is unknown where an error begins, and none is here.
-    package let cliffs: [Cliff]
+    /// Names of the other side that are ours in another spelling, by ours.
+    package let renamed: [String: String]
+    /// Whether values of a network were judged by what it computes from the port's own inputs.
+    package let isJudged: Bool
 
-    /// The default bound: the outputs and the stems of a float32 port lie above it.
-    package static let defaultBoundSNRDecibels = 60.0
+    /// The default bound of tensors that no network computes: the outputs and the stems of a float32
+    /// port lie above it.
+    package static let defaultBoundDecibels = 60.0
 
-    /// The cliff with the largest fall.
-    package var cliff: Cliff? {
-        cliffs.max { $0.fallDecibels < $1.fallDecibels }
-    }
+    /// The wrong values in the order of computation.
+    package var wrong: [TensorComparison] { comparisons.filter(\.isWrong) }
 
-    /// The first tensor below the bound. Missing tensors don't count, because a port may write
-    /// fewer values.
-    package var firstBelow: TensorComparison? {
-        comparisons.first { $0.foundShape != nil && !($0.snrDecibels >= boundSNRDecibels) }
-    }
-
-    /// Names that both have.
-    var compared: Set<String> { Set(comparisons.filter { $0.foundShape != nil }.map(\.name)) }
+    /// Comparisons of tensors that both have.
+    package var compared: [TensorComparison] { comparisons.filter { $0.foundShape != nil } }
 
     /// Names that only the reference has.
     package var missing: [String] { comparisons.filter { $0.foundShape == nil }.map(\.name) }
-
-    /// The lowest SNR in dB; −∞ if a tensor is missing.
-    package var worstSNRDecibels: Double { comparisons.map(\.snrDecibels).min() ?? .infinity }
 
     /// Compares every tensor of `reference` with the found tensor of the same name, one pair at a
     /// time.
     ///
     /// - Parameters:
     ///   - patterns: patterns of the names to compare.
-    ///   - bound: the SNR of a right value in dB; nil for that of a float32 port.
+    ///   - bound: the SNR of a right value in dB; nil for that of rounding errors, and for 60 dB
+    ///     outside of networks.
+    ///   - needsAll: whether a missing tensor is wrong. Otherwise a port may write fewer values.
     ///   - like: the values of a right port in the same precision. A value is right if its SNR is at
     ///     most 10 dB lower than there, or than the median there: ports keep other layers in float32.
-    ///   - isReplayed: whether each found value was computed from the reference's own values, so
-    ///     that no error comes from another layer.
-    ///   - model: opens the model of the reference's values, whose formulas explain wrong ones; nil
-    ///     without a model.
+    ///   - judge: judges the values of its network; nil for plain comparisons.
     /// - Throws: ``PortingError`` or `AudioError` for files that can't be read; ``PortingError`` if
-    ///   there is nothing to compare.
+    ///   there is nothing to compare; `CancellationError`.
     package init(
         reference: TensorCollection, found: TensorCollection,
         only patterns: [NamePattern] = [NamePattern("*")], bound: Double? = nil,
-        like: TensorCollection? = nil, isReplayed: Bool = false,
-        model: () throws -> OpenedModel? = { nil },
+        needsAll: Bool = false, like: TensorCollection? = nil, judge: LayerJudge? = nil,
         isCancelled: () -> Bool = { false }
     ) throws {
         func matches(_ name: String) -> Bool { patterns.contains { $0.matches(name) } }
         let names = reference.names.filter(matches).map { ($0, ComputationOrder($0)) }
             .sorted { $0.1 < $1.1 }
+        let (found, renamed) = found.respelled(like: reference)
         let present = Set(found.names.filter(matches))
         if names.isEmpty {
             throw PortingError.noMatch(patterns: patterns, names: reference.names)
@@ -158,7 +157,7 @@ package struct ComparisonReport: Sendable {
             throw PortingError.unusable(
                 path: found.path,
                 problem: "has none of the \(names.count) tensors of \(reference.path); it has "
-                    + others)
+                    + others.printable())
         }
         var comparisons: [TensorComparison] = []
         for (name, _) in names {
@@ -168,109 +167,57 @@ package struct ComparisonReport: Sendable {
                     .init(name, shape: try reference.shape(name), foundShape: nil))
                 continue
             }
-            let expected = try reference.tensor(name, like: found)
-            var comparison = TensorComparison(
-                reference: expected, found: try found.tensor(name, like: reference))
-            if let like, like.names.contains(name) {
-                comparison.likeDecibels =
-                    TensorComparison(
-                        reference: expected, found: try like.tensor(name, like: reference)
-                    ).snrDecibels
+            comparisons.append(
+                TensorComparison(
+                    reference: try reference.tensor(name, like: found),
+                    found: try found.tensor(name, like: reference)))
+        }
+        let rounded = comparisons.compactMap { tensor in tensor.type.map { (tensor.name, $0) } }
+        // One layer that rounds in a port of float32 is a mistake; a port in half precision keeps
+        // norms and sums in float32.
+        let isHalf = 3 * rounded.count >= comparisons.count(where: { $0.foundShape != nil })
+        let types = Dictionary(uniqueKeysWithValues: isHalf ? rounded : [])
+        let verdicts =
+            try judge?.verdicts(
+                on: found, inputs: reference, like: like?.respelled(like: reference).found,
+                bound: bound, types: types) ?? [:]
+        var isBroken = false
+        for index in comparisons.indices {
+            let verdict = verdicts[comparisons[index].name]
+            comparisons[index].judge(verdict, bound: bound, needsAll: needsAll)
+            // What is computed from NaN or infinity has them too.
+            if !comparisons[index].isFinite, verdict != nil {
+                if isBroken { comparisons[index].isWrong = false }
+                isBroken = true
             }
-            comparisons.append(comparison)
         }
         self.comparisons = comparisons
+        self.renamed = renamed
+        isJudged = judge != nil
         extra = present.subtracting(reference.names).sorted()
-        boundSNRDecibels = bound ?? Self.defaultBoundSNRDecibels
-        let levels = comparisons.compactMap(\.likeDecibels).sorted()
-        let compared = comparisons.filter { $0.foundShape != nil }
-        let median = levels.isEmpty ? nil : levels[levels.count / 2]
-        var cliffs = Self.cliffs(
-            compared, bound: bound, median: median,
-            feeds: isReplayed
-                ? nil : ValueFeeds(all: reference.names, compared: compared.map(\.name)))
-        if !cliffs.isEmpty {
-            let explainer = try Explainer(
-                reference: reference, compared: Set(compared.map(\.name)), model: model())
-            for index in cliffs.indices {
-                if isCancelled() { throw CancellationError() }
-                let name = cliffs[index].comparison.name
-                cliffs[index].explanation = try explainer.explanation(
-                    of: try found.tensor(name, like: reference),
-                    likeDecibels: cliffs[index].comparison.level(median: median),
-                    isCancelled: isCancelled)
-            }
-        }
-        self.cliffs = cliffs
     }
+}
 
-    /// - Parameters:
-    ///   - median: of the SNRs of a right port in the same precision.
-    ///   - feeds: nil if no value is computed from another found one.
-    private static func cliffs(
-        _ comparisons: [TensorComparison], bound: Double?, median: Double?, feeds: ValueFeeds?
-    ) -> [Cliff] {
-        var decibels: [String: Double] = [:]
-        /// Values that are wrong, or computed from a wrong one.
-        var tainted: Set<String> = []
-        var cliffs: [Cliff] = []
-        for comparison in comparisons {
-            let (name, found) = (comparison.name, comparison.snrDecibels)
-            decibels[name] = found
-            guard let fed = feeds == nil ? [] : feeds?.feeds(of: name) else { continue }
-            let cliff = Cliff(
-                comparison: comparison,
-                fedDecibels: fed.compactMap { decibels[$0] }.min() ?? .infinity)
-            if !tainted.isDisjoint(with: fed) {
-                tainted.insert(name)
-            } else if isWrong(cliff, bound: bound, median: median) {
-                tainted.insert(name)
-                cliffs.append(cliff)
-            }
-        }
-        return cliffs
-    }
-
-    /// Whether a value has an error that is larger than that of a right port.
+extension TensorComparison {
+    /// Decides whether the value is wrong.
     ///
-    /// - Parameter median: of the SNRs of a right port in the same precision.
-    private static func isWrong(_ cliff: Cliff, bound: Double?, median: Double?) -> Bool {
-        let found = cliff.comparison.snrDecibels
-        if let level = cliff.comparison.level(median: median) {
-            return !(found >= level - likeMargin)
+    /// - Parameter verdict: nil for a tensor that no network computes.
+    fileprivate mutating func judge(
+        _ verdict: LayerJudge.Verdict?, bound: Double?, needsAll: Bool
+    ) {
+        boundDecibels = verdict?.boundDecibels ?? bound ?? ComparisonReport.defaultBoundDecibels
+        ownDecibels = verdict?.decibels
+        guard foundShape != nil else {
+            isWrong = needsAll
+            return
         }
-        return !(found >= bound ?? floatDecibels(cliff.comparison))
-            && cliff.fallDecibels >= leastFallDecibels
-    }
-
-    /// Rounding makes the SNR of a right port fall by less from a layer to the next: by 6.4 dB at
-    /// most, in ONNX Runtime with 7.8 s of music.
-    private static let leastFallDecibels = 10.0
-    /// Right ports in one precision differ by less, because they round at other places.
-    private static let likeMargin = 10.0
-
-    /// An SNR that every value of a right float32 port has, unless what feeds it has less.
-    ///
-    /// The least accurate values are normalised over a whole tensor: runtimes sum in float32, and
-    /// the error of ONNX Runtime's sums grows with the number of elements to the power of 1.5.
-    /// Measured for the real configuration, each for exact inputs (`reference/onnx_trace.py
-    /// --replay`): `x` 91 dB of 360,448 elements and 68 dB of 2.8 million,
-    /// `tdecoder.3.dconv.layers.0` 88 dB of 529,200 and 61 dB of 4.1 million,
-    /// `crosstransformer.layers.1` 95 dB of 1.4 million. All other values have more than 115 dB.
-    private static func floatDecibels(_ comparison: TensorComparison) -> Double {
-        let path = FilePath.name(of: comparison.name).split(separator: ".")
-        let atHalfAMillion: Double? =
-            if ["x", "xt", "output", "add_67"].contains(path.first)
-                || path.dropLast().contains("dconv")
-            {
-                80
-            } else if path.first == "crosstransformer", path.count == 3 {
-                105
-            } else {
-                nil
-            }
-        guard let level = atHalfAMillion else { return 105 }
-        let elements = Double(comparison.shape.reduce(1, *))
-        return min(105, level - 30 * log10(elements / 500_000))
+        let isClose = snrDecibels >= boundDecibels
+        guard let verdict else {
+            isWrong = !isClose
+            return
+        }
+        // An input is given, and may be given in the port's precision.
+        let isGiven = ForcedPass.inputNames.contains(FilePath.name(of: name))
+        isWrong = !(verdict.isRight || isGiven && (isClose || isRounded))
     }
 }

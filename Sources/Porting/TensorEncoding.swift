@@ -30,7 +30,7 @@ package struct TensorEncoding: Sendable, Equatable, Codable {
     }
 
     /// The header of a file with one tensor: all bytes before the elements.
-    func header(_ name: String, _ shape: [Int]) -> [UInt8] {
+    package func header(_ name: String, _ shape: [Int]) -> [UInt8] {
         switch container {
         case .raw: return []
         case .npy: return NPY.header(element, shape)

@@ -102,8 +102,12 @@ package enum TensorFile {
     static func open(_ path: String) throws(PortingError) -> Checkpoint {
         do {
             return try Checkpoint.open(path)
+        } catch .fileEmpty {
+            throw .damaged(path, "it has 0 bytes; write it again")
+        } catch .damaged(_, _, let offset, let problem) {
+            throw .damaged(path, "\(problem.printable()) (byte \(offset)); write it again")
         } catch {
-            throw .damaged(path, error.problem)
+            throw .unusable(path: path, problem: error.problem)
         }
     }
 
@@ -111,11 +115,14 @@ package enum TensorFile {
         _ checkpoint: Checkpoint, _ stored: StoredTensor
     ) throws(PortingError) -> [Float] {
         do {
-            return try checkpoint.floats(stored)
+            guard stored.elementType == .float64 else { return try checkpoint.floats(stored) }
+            return checkpoint.withBytes(of: stored) { widened($0, .float64, stored.count) }
         } catch {
-            throw .damaged(
-                checkpoint.path,
-                "'\(stored.name)' contains \(stored.elementType.rawValue), expected floats")
+            throw .unusable(
+                path: checkpoint.path,
+                problem:
+                    "has \(stored.name.quoted) as \(stored.elementType.rawValue), which can't be "
+                    + "compared; write F32, F16, BF16 or F64")
         }
     }
 
@@ -129,13 +136,21 @@ package enum TensorFile {
         }
     }
 
+    /// Floats of 16, 32 or 64 bits as float32.
     static func widened(
         _ bytes: UnsafeRawBufferPointer, _ type: ElementType, _ count: Int
     ) -> [Float] {
         [Float](unsafeUninitializedCapacity: count) { buffer, initialized in
             // The caller has checked the length against the shape.
             let output = UnsafeMutableBufferPointer(rebasing: buffer[..<count])
-            Widening.widen(bytes, of: type, into: output)
+            if type == .float64 {
+                for index in 0..<count {
+                    let bits = bytes.loadUnaligned(fromByteOffset: 8 * index, as: UInt64.self)
+                    output[index] = Float(Double(bitPattern: UInt64(littleEndian: bits)))
+                }
+            } else {
+                Widening.widen(bytes, of: type, into: output)
+            }
             initialized = count
         }
     }

@@ -23,6 +23,19 @@ package struct Trace {
     /// Changes of values and weights.
     package var edits: [Edit] = []
 
+    /// A trace for the mix in a port's values.
+    ///
+    /// - Throws: ``PortingError`` for values without a `mix` of the model's channels.
+    package init(valuesIn path: String, model: OpenedModel) throws {
+        let values = try TensorCollection(path)
+        let mix = try values.tensor("mix", like: values)
+        self.init(
+            input: NamedTensor(
+                "mix", try mix.shapeOfMix(channels: model.rules.audioChannels, path: path),
+                mix.values),
+            x: nil, origin: "mix of \(FilePath.name(of: path))")
+    }
+
     /// A trace for inputs of the core.
     ///
     /// - Parameters:
@@ -167,7 +180,11 @@ package struct Trace {
     private func forward(_ network: ModelNetwork, _ observer: TraceObserver) throws {
         guard let x, let hybrid = network.hybrid else {
             let mix = network.backend.tensor(Array(input.shape.dropFirst()), input.values)
-            _ = try network.forward(mix, observer: observer)
+            if let hybrid = network.hybrid {
+                _ = try hybrid.forward(mix, z: nil, samples: mix.shape[1], observer: observer)
+            } else {
+                _ = try network.forward(mix, observer: observer)
+            }
             return
         }
         let (mix, z) = CoreSpectrogram.engineInputs(input, x, on: network.backend)

@@ -1,7 +1,7 @@
 // A bounds-checked cursor over a file, for the readers of binary formats, and their errors.
 
 /// An error of a format's reader; `Checkpoint.open` adds the file's path and format.
-enum FormatFailure: Error {
+package enum FormatFailure: Error {
     case damaged(problem: String, offset: Int)
     /// An undamaged file that is not supported.
     case unsupported(problem: String)

@@ -47,34 +47,22 @@ struct PortingCall {
         return model
     }
 
-    /// The model whose values a trace has: that of `--name`, else that of the trace if it is here.
+    /// A judge of the values of the model of `--name`; nil without the option.
     ///
-    /// - Throws: ``PortingError`` if the trace is of another model than `--name`.
-    func model(of trace: TensorCollection) throws -> OpenedModel? {
-        if arguments.has(.name) {
-            let model = try model(needsCore: false)
-            if let traced = trace.model, traced.checksum != model.checksum {
-                throw PortingError.modelDiffers(
-                    path: trace.path, prepared: "a model with the SHA-256 \(traced.checksum)",
-                    found: model.checksum)
-            }
-            return model
+    /// - Throws: ``PortingError`` if the trace is of another model.
+    func judge(
+        _ trace: TensorCollection, _ precision: PrecisionChoice, threads: Int
+    ) throws -> LayerJudge? {
+        guard arguments.has(.name) else { return nil }
+        let model = try model(needsCore: false)
+        if let traced = trace.model, traced.checksum != model.checksum {
+            throw PortingError.modelDiffers(
+                path: trace.path, prepared: "a model with the SHA-256 \(traced.checksum)",
+                found: model.checksum)
         }
-        guard let traced = trace.model else { return nil }
-        var store = try arguments.modelStore()
-        store.offlineReason = store.offlineReason ?? .requested
-        guard
-            let files = try? store.fetch(
-                traced.name, console: console, cancellation: cancellation),
-            let model = try? OpenedModel(porting: files, named: traced.name, needsCore: false),
-            model.checksum == traced.checksum
-        else {
-            console.status(
-                "The trace's model \(traced.name) is not here. Name it with -n to look for mistakes "
-                    + "in its formulas.")
-            return nil
-        }
-        return model
+        return try LayerJudge(
+            model, threads: threads, precision: precision.precision(isQuantized: false),
+            cancellation: cancellation)
     }
 
     func backend(_ precision: Precision = .float32) throws -> Backend {

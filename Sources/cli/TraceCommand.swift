@@ -29,7 +29,9 @@ enum TraceCommand {
         overview: "Write the values inside the network for one chunk, with the reference's "
             + "names and order of axes.",
         operand: "track",
-        operandHelp: "An audio file, or a chunk of 'tensors prepare': <folder>/chunk-00000.",
+        operandHelp:
+            "An audio file, a chunk of 'tensors prepare': <folder>/chunk-00000, or a port's values with "
+            + "their 'mix', to trace that: .safetensors, .npz, or a folder of .npy.",
         options: [
             .outFile, .only, .attention, .edit, .start, .chunk, .portedName, .repo, .offline,
             .precision,
@@ -51,8 +53,13 @@ enum TraceCommand {
         let start = try arguments.runSettings(of: [Option.start.name]).request.start
         let precision = try arguments.precisionChoice()
         let track = arguments.operands[0]
-        let isChunk = FilePath.isFolder(track)
-        if isChunk, let option = [.chunk, .start].first(where: arguments.has) {
+        let isFolder = FilePath.isFolder(track)
+        let isValues =
+            isFolder
+            ? FilePath.isFile(FilePath.joined(track, "mix.npy"))
+            : ["safetensors", "npz"].contains(FilePath.pathExtension(of: track))
+        let isChunk = isFolder && !isValues
+        if isChunk || isValues, let option = [.chunk, .start].first(where: arguments.has) {
             throw .onlyFor(option, "audio files")
         }
         var edits: [Edit] = []
@@ -63,7 +70,7 @@ enum TraceCommand {
         }
         return call.run {
             // Opens the track before the model, which may have to be downloaded.
-            let audio = isChunk ? nil : try call.track(track)
+            let audio = isChunk || isValues ? nil : try call.track(track)
             let model = try call.model(
                 defaultName: isChunk ? Trace.modelName(ofChunk: track) : nil, needsCore: false)
             let heads = try arguments.value(.attention).map {
@@ -76,7 +83,9 @@ enum TraceCommand {
                     try Trace(
                         $0, startSeconds: start ?? 0, chunkSeconds: seconds, model: model,
                         on: backend, cancellation: call.cancellation)
-                } ?? Trace(chunk: track, model: model)
+                }
+                ?? (isValues
+                    ? Trace(valuesIn: track, model: model) : Trace(chunk: track, model: model))
             for warning in trace.warnings { console.warning("\(warning)") }
             trace.edits = edits
             let names = try trace.write(

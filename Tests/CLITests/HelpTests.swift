@@ -211,7 +211,7 @@ struct HelpTests {
                   trace                   Write the values inside the network for one chunk,
                                           with the reference's names and order of axes.
                   compare                 Compare tensors or stems one by one, in the order of
-                                          computation, and name the one with the fault.
+                                          computation, and name the wrong ones.
                   help                    Show the help of a command.
                   completions             Print completions of all commands and options for a
                                           shell.

@@ -55,7 +55,7 @@ import Tracks
     @Test func everyValueIsTheReferences() throws {
         let report = try compare(
             TensorCollection(golden.checkpoint.path), trace(), bound: Self.bound)
-        #expect(report.firstBelow == nil, "\(String(describing: report.firstBelow))")
+        #expect(report.wrong.isEmpty, "\(report.wrong)")
         #expect(report.missing == [])
         #expect(report.comparisons.count == golden.names.count)
         // The stems are not a value of the core.
@@ -71,7 +71,7 @@ import Tracks
         let report = try compare(
             TensorCollection(golden.checkpoint.path), ours, only: name == "mono" ? ["*"] : blocks,
             bound: Self.bound)
-        #expect(report.firstBelow == nil, "\(String(describing: report.firstBelow))")
+        #expect(report.wrong.isEmpty, "\(report.wrong)")
         let compared = report.comparisons.map(\.name).filter { !report.missing.contains($0) }
         // Two encoders and decoders, at least one transformer layer in each branch.
         #expect(compared.count >= 8, "\(compared)")
@@ -95,13 +95,11 @@ import Tracks
         let report = try compare(
             TensorCollection(golden.checkpoint.path), roformerTrace(name, golden),
             bound: Self.bound)
-        #expect(report.firstBelow == nil, "\(String(describing: report.firstBelow))")
+        #expect(report.wrong.isEmpty, "\(report.wrong)")
         #expect(report.missing == [])
-        #expect(report.cliffs.isEmpty)
     }
 
-    /// Each value of a RoFormer with the opposite sign; the values after it are right but for it.
-    @Test func anyValueOfARoFormerCanBeNamed() throws {
+    @Test func valuesOfARoFormerComeInTheOrderOfComputation() throws {
         let golden = try Fixture("roformer/bands_deep.outputs")
         let right = try roformerTrace("bands_deep", golden)
         let names = try compare(right, right, bound: 100).comparisons.map(\.name)
@@ -111,27 +109,6 @@ import Tracks
                 "layers.0.0.layers.0.1", "layers.0.0.layers.1.0", "final_norm",
                 "mask_estimators.0", "final",
             ])
-        let port = folder.path("port")
-        try FileManager.default.createDirectory(atPath: port, withIntermediateDirectories: true)
-        func write(_ name: String, sign: Float) throws {
-            var tensor = try right.tensor(name, like: right)
-            tensor.values = tensor.values.map { sign * $0 }
-            try TensorFile.write(
-                tensor, to: "\(port)/\(name).npy", TensorEncoding(.npy, .float32))
-        }
-        for name in names { try write(name, sign: 1) }
-        for name in names {
-            try write(name, sign: -1)
-            let cliffs = try compare(right, TensorCollection(port), bound: 100).cliffs
-            #expect(cliffs.map(\.comparison.name) == [name])
-            try write(name, sign: 1)
-        }
-        // Wrong values that follow from a wrong one are not named.
-        for name in ["layers.0.0.layers.1.1", "layers.0.0", "layers.0.1", "mask_estimators.0"] {
-            try write(name, sign: -1)
-        }
-        let cliffs = try compare(right, TensorCollection(port), bound: 100).cliffs
-        #expect(cliffs.map(\.comparison.name) == ["layers.0.0.layers.1.1"])
     }
 
     @Test func aPatternTakesWhatItMatchesAndNothingElse() throws {
@@ -220,31 +197,6 @@ import Tracks
         ("crop_from_start", "tdecoder.0"),
         ("updated_tokens", "crosstransformer.layers_t.2"),
     ]
-
-    @Test(arguments: faults)
-    func aFaultIsLocatedInItsBlock(_ fault: String, _ block: String) throws {
-        let faulty = try Fixture("ports/\(fault)")
-        let report = try compare(
-            trace(), TensorCollection(faulty.checkpoint.path), bound: 100)
-        let first = try #require(report.firstBelow)
-        #expect(first.name == block)
-        #expect(report.cliffs.first?.comparison.name == block)
-        // The changed layer, by the fixture's metadata: one name is a part of the other.
-        let layer = try #require(faulty.checkpoint.metadata["layer"])
-        #expect(block.hasPrefix(layer) || layer.hasPrefix(block))
-    }
-
-    /// If a port's file has no embeddings, their faults show in the first layer of their branch.
-    @Test(arguments: [
-        ("swapped_halves", "crosstransformer.layers.0"),
-        ("wrong_exponent", "crosstransformer.layers.0"),
-    ])
-    func aFaultOfAnEmbeddingShowsInTheFirstLayerToo(_ fault: String, _ block: String) throws {
-        let report = try compare(
-            trace(), TensorCollection(try Fixture("ports/\(fault)").checkpoint.path),
-            only: ["*encoder.?", "crosstransformer.layers*", "decoder.?"], bound: 100)
-        #expect(report.firstBelow?.name == block)
-    }
 
     @Test func valuesOfAnyFileComeInTheOrderOfComputation() {
         let order = [

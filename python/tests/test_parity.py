@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any, Dict
 
 import numpy as np
 import pytest
+from conftest import MODELS
+from safetensors.numpy import save_file
 
 import swift_demucs
 from swift_demucs import Model, parity
@@ -28,11 +33,12 @@ def test_a_name_loads_the_model(ours: Dict[str, Any], track: Path) -> None:
     assert all(np.array_equal(found[name], ours[name]) for name in found)
 
 
-def test_equal_traces_have_no_cliff(ours: Dict[str, Any]) -> None:
+def test_equal_traces_have_nothing_wrong(ours: Dict[str, Any]) -> None:
     report = parity.assert_parity(ours, ours)
     assert [row.name for row in report.rows][:2] == ["mix", "mag"]
     assert all(row.snr_db == np.inf and row.found_shape == row.shape for row in report.rows)
-    assert report.cliff is None and report.cliffs == () and report.extra == ()
+    assert report.wrong == () and report.extra == () and report.compared == report.expected
+    assert parity.assert_parity(ours, ours, model="demo").rows[5].own_snr_db == np.inf
 
 
 def test_a_port_may_have_some_values_with_a_batch(ours: Dict[str, Any]) -> None:
@@ -45,28 +51,91 @@ def test_a_port_may_have_some_values_with_a_batch(ours: Dict[str, Any]) -> None:
 def test_the_wrong_layer_is_the_message(ours: Dict[str, Any]) -> None:
     with pytest.raises(AssertionError, match=r"^encoder\.1\.rewrite is wrong\nvalue .*SNR dB"):
         parity.assert_parity(ours, wrong(ours, "encoder.1.rewrite"))
-    cliff = parity.compare(ours, wrong(ours, "encoder.1.rewrite")).cliff
-    assert cliff is not None and abs(cliff.snr_db - 20) < 0.01 and cliff.fed_snr_db == np.inf
-    assert cliff.explanation == "ours \u00d7 0.9"
+    found = parity.compare(ours, wrong(ours, "encoder.1.rewrite")).wrong
+    assert [value.name for value in found] == ["encoder.1.rewrite"]
+    assert abs(found[0].snr_db - 20) < 0.01 and found[0].own_snr_db is None
     parity.assert_parity(ours, wrong(ours, "encoder.1.rewrite"), bound=19)
-    parity.assert_parity(
-        ours, wrong(ours, "encoder.1.rewrite"), like=wrong(ours, "encoder.1.rewrite")
-    )
     parity.assert_parity(ours, wrong(ours, "encoder.1.rewrite"), only="tencoder.*")
 
 
-def test_the_model_explains_a_wrong_layer(ours: Dict[str, Any]) -> None:
-    a, b = np.split(ours["tencoder.1.rewrite"], 2)
-    swapped = b / (1 + np.exp(-a))
-    cliff = parity.compare(ours, {**ours, "tencoder.1": swapped}, model="demo").cliff
-    assert cliff is not None and cliff.name == "tencoder.1"
-    assert cliff.explanation == "ours with the halves of the channels swapped in the GLU"
+def ported(ours: Dict[str, Any], functions: Dict[str, Any], *names: str) -> Dict[str, Any]:
+    """Some values of a port with mistakes: those of the network in NumPy."""
+    from swift_demucs import htdemucs, mistakes
+
+    configuration, module = htdemucs.load(MODELS / "demo.safetensors")
+    module.seen = {}
+    with mistakes.replaced(functions, htdemucs):
+        htdemucs.forward(module, ours["mix"].copy(), configuration)
+    return {name: module.seen[name].reshape(ours[name].shape) for name in names or ours}
 
 
-def test_a_replay_names_every_wrong_layer(ours: Dict[str, Any]) -> None:
-    both = wrong(wrong(ours, "encoder.0.conv"), "encoder.0.rewrite")
-    names = [cliff.name for cliff in parity.compare(ours, both, replay=True).cliffs]
-    assert names == ["encoder.0.conv", "encoder.0.rewrite"]
+def test_each_mistake_of_a_port_is_explained(ours: Dict[str, Any]) -> None:
+    from swift_demucs import mistakes
+
+    phrase = "the halves of the channels swapped in the GLU"
+    port = ported(ours, mistakes.MISTAKES[phrase])
+    found = parity.compare(ours, port, model="demo").wrong
+    assert found[0].name == "tencoder.0.dconv.layers.0"
+    assert all(phrase in str(value.explanation) for value in found)
+    louder = {**ours, "encoder.1.rewrite": ours["encoder.1.rewrite"] * np.float32(0.9)}
+    first = parity.compare(ours, louder, model="demo").wrong[0]
+    assert first.name == "encoder.1.rewrite" and str(first.explanation).startswith(
+        "ours \u00d7 0.9"
+    )
+
+
+@pytest.mark.parametrize("phrase", ["n for n \u2212 1", "√(std² + 1e-5)", "std + 1e-5 added back"])
+def test_a_mistake_that_rounding_hides_is_told_by_its_formula(
+    ours: Dict[str, Any], phrase: str
+) -> None:
+    from swift_demucs import mistakes
+
+    names = [key for key in mistakes.MISTAKES if phrase in key]
+    found = parity.compare(ours, ported(ours, mistakes.MISTAKES[names[0]]), model="demo").wrong
+    assert {value.name for value in found} <= {"x", "xt", "output", "add_67"} and found
+    assert all(phrase in str(value.explanation) for value in found)
+
+
+def test_the_command_writes_a_case(
+    ours: Dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from swift_demucs import mistakes
+
+    port = ported(ours, mistakes.MISTAKES["half the heads"])
+    np.savez(tmp_path / "port.npz", **port)
+    case = tmp_path / "case"
+    assert parity.main(["demo", str(tmp_path / "port.npz"), "--case", str(case)]) == 1
+    printed = capsys.readouterr().out
+    assert "wrong: crosstransformer.layers.0.self_attn has" in printed
+    assert "  it is ours with half the heads" in printed
+    run = subprocess.run([sys.executable, case / "case.py"], capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
+    levels = dict(line.rsplit("  ", 1) for line in run.stdout.splitlines())
+    assert float(levels["NumPy"].split()[0]) > 100 > float(levels["found"].split()[0])
+    assert parity.main(["demo", str(tmp_path / "port.npz"), "--case", str(case)]) == 2
+    assert "is not empty" in capsys.readouterr().err
+    np.savez(tmp_path / "right.npz", **ours)
+    assert parity.main(["demo", str(tmp_path / "right.npz"), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["wrong"] == []
+    assert parity.main(["demo", str(tmp_path / "none.onnx")]) == 2
+
+
+def test_arrays_of_other_types_are_read(ours: Dict[str, Any], tmp_path: Path) -> None:
+    np.savez(tmp_path / "doubles.npz", **{k: v.astype(np.float64) for k, v in ours.items()})
+    assert parity.compare(ours, tmp_path / "doubles.npz").compared == len(ours)
+    np.save(tmp_path / "x.npy", ours["x"].astype(">f4"))
+    assert parity.compare(ours, tmp_path / "x.npy").wrong == ()
+    bits = (ours["x"].view(np.uint32) >> 16).astype(np.uint16)
+    np.save(tmp_path / "x.npy", bits.view("V2"))
+    assert parity.compare(ours, tmp_path / "x.npy", bound=40).wrong == ()
+    np.save(tmp_path / "x.npy", ours["x"].astype(np.int32))
+    with pytest.raises(swift_demucs.ArgumentError, match=r"x\.npy: has elements of the type .<i4"):
+        parity.compare(ours, tmp_path / "x.npy")
+    np.savez_compressed(tmp_path / "packed.npz", x=ours["x"])
+    with pytest.raises(swift_demucs.ArgumentError, match=r"numpy\.savez store"):
+        parity.compare(ours, tmp_path / "packed.npz")
+    save_file({"x": ours["x"].astype(np.float64)}, tmp_path / "x.safetensors")
+    assert parity.compare(ours, tmp_path / "x.safetensors").wrong == ()
 
 
 def test_files_and_folders_are_traces(ours: Dict[str, Any], tmp_path: Path) -> None:

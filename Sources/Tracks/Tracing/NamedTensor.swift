@@ -45,7 +45,7 @@ package struct NamedTensor: Sendable, Equatable {
     }
 
     /// Writes the values to the tensor that they were taken from.
-    func write(to x: Tensor, _ layout: Probe.Layout) {
+    package func write(to x: Tensor, _ layout: Probe.Layout) {
         let engine: NamedTensor =
             switch layout {
             case .spectrogram: NamedTensor(name, shape, values, permuted: Self.axes(1, 2, 0))

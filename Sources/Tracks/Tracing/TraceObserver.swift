@@ -41,7 +41,7 @@ package final class TraceObserver: ForwardObserver {
                     && (self.isSelected(name) || self.isKept(name)
                         || self.edits.contains { $0.pattern.selects(name) })
             },
-            take: { name, x, layout in
+            take: { name, x, layout, _ in
                 var tensor = NamedTensor(name, x, layout)
                 do throws(SeparationError) {
                     if try self.edits.apply(to: &tensor, others: self.kept) {

@@ -1,4 +1,4 @@
-// The directory of a zip archive with uncompressed entries, as `torch.save` writes it.
+// The directory of a zip archive with uncompressed entries, as `torch.save` and `numpy.savez` write it.
 // Reference: PKWARE's APPNOTE.TXT 6.3.10, sections 4.3.6 to 4.3.16 and 4.5.3.
 //
 //     local header, name, extra, bytes     for each entry
@@ -6,7 +6,7 @@
 //     [zip64 end record, its locator]      if a number doesn't fit below
 //     end record, comment
 
-struct ZipArchive {
+package struct ZipArchive {
     /// The first bytes of a non-empty archive.
     static let localHeaderMark = Array("PK\u{03}\u{04}".utf8)
     private static let localMark: UInt32 = 0x0403_4b50
@@ -23,20 +23,20 @@ struct ZipArchive {
     /// The most entries of an archive. A published model has about 540.
     static let entryLimit = 65_536
 
-    struct Entry {
-        let name: String
+    package struct Entry {
+        package let name: String
         /// The entry's byte range within the file.
-        let byteRange: Range<Int>
+        package let byteRange: Range<Int>
         let checksum: UInt32
     }
 
-    let entries: [String: Entry]
+    package let entries: [String: Entry]
 
     /// Reads the directory.
     ///
     /// - Throws: `FormatFailure` unless every entry is uncompressed, lies within the file and shares
     ///   no byte with another.
-    init(_ file: FileBytes) throws(FormatFailure) {
+    package init(_ file: FileBytes) throws(FormatFailure) {
         let directory = try ZipArchive.directory(file)
         var cursor = ByteCursor(file, directory.byteRange)
         var found: [Entry] = []
@@ -142,7 +142,8 @@ struct ZipArchive {
         guard flags & 1 == 0, method == 0, packed == size else {
             throw FormatFailure(
                 "the zip entry \"\(name)\" is compressed or encrypted (method \(method), "
-                    + "flags \(flags)); torch stores entries as they are", at: offset)
+                    + "flags \(flags)); torch.save and numpy.savez store entries as they are",
+                at: offset)
         }
         guard let local = Int(exactly: local), local <= limit, let size = Int(exactly: size) else {
             throw FormatFailure(

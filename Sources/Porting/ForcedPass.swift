@@ -1,0 +1,203 @@
+// A forward pass that goes on with a port's values, so that each layer reads what the port's read.
+
+import Demucs
+import HTDemucs
+import Signal
+import System
+import Tensor
+import Tracks
+
+/// Values of a network for one chunk, by the network's names.
+struct ChunkValues {
+    private let collection: TensorCollection
+    /// `chunk-00003/`, or nothing.
+    private let prefix: String
+    /// The network's names of the inputs of `tensors prepare`.
+    private let isPrepared: Bool
+
+    init(_ collection: TensorCollection, prefix: String) {
+        self.collection = collection
+        self.prefix = prefix
+        isPrepared =
+            collection.has("\(prefix)\(CoreTensor.input)") && !collection.has("\(prefix)mix")
+    }
+
+    private static let prepared = ["mix": CoreTensor.input, "mag": CoreTensor.x]
+
+    /// The name in the collection; nil if it has no such value.
+    func name(_ value: String) -> String? {
+        if isPrepared, value == CoreTensor.x { return nil }
+        let name = prefix + (isPrepared ? Self.prepared[value] ?? value : value)
+        return collection.has(name) ? name : nil
+    }
+
+    func callAsFunction(_ value: String, like other: TensorCollection) throws -> NamedTensor? {
+        try name(value).map { try collection.tensor($0, like: other) }
+    }
+}
+
+/// What the engine computes for a value from a port's inputs, and how far the port's value is from it.
+struct ForcedValue {
+    /// The port's value against the engine's.
+    let ratio: SignalToNoise
+    /// The energy of rounding errors that the engine's value has besides its own.
+    let rounding: Double
+    /// Some of the engine's elements.
+    let sample: [Float]
+}
+
+/// Compares each value with a port's, then goes on with the port's.
+///
+/// A value that the port lacks stays the engine's own, computed from the port's last ones.
+final class ForcedPass: ForwardObserver {
+    private let port: ChunkValues
+    /// The chunk's inputs, for a port that lacks them.
+    private let inputs: ChunkValues
+    private let collections: (port: TensorCollection, inputs: TensorCollection)
+    private let addsNoise: Bool
+    let cancellation: CancellationToken?
+
+    private(set) var values: [String: ForcedValue] = [:]
+    /// The names of the network's values in the order of computation.
+    private(set) var names: [String] = []
+    /// Values that the port lacks, although values after them are there.
+    private(set) var hasLacking = false
+    private var lacks = false
+    private var failure: (any Error)?
+
+    private static let mostSampled = 1 << 16
+    static let inputNames: Set = ["mix", "input", "mag", "stft_repr"]
+
+    /// - Parameter addsNoise: whether values that the port lacks get noise, for the rounding errors
+    ///   that its own may have.
+    init(
+        port: TensorCollection, inputs: TensorCollection, prefix: String,
+        addsNoise: Bool = false, cancellation: CancellationToken
+    ) {
+        self.port = ChunkValues(port, prefix: prefix)
+        self.inputs = ChunkValues(inputs, prefix: prefix)
+        collections = (port, inputs)
+        self.addsNoise = addsNoise
+        self.cancellation = cancellation
+    }
+
+    var probe: Probe? { Probe(isWanted: isWanted, take: take) }
+
+    func completed(_ block: NetworkBlock) throws(CancellationError) {
+        if failure != nil { throw CancellationError() }
+        try cancellation?.check()
+    }
+
+    /// Runs the network on the port's mix.
+    ///
+    /// - Parameter channels: of the mix.
+    /// - Throws: ``PortingError`` without a mix or for values that can't be read; `CancellationError`.
+    func run(_ network: ModelNetwork, channels: Int) throws {
+        guard
+            let input = try port("mix", like: collections.inputs)
+                ?? inputs("mix", like: collections.port)
+        else {
+            throw PortingError.unusable(
+                path: collections.inputs.path,
+                problem: "has no 'mix', which the network runs on; give a trace with it")
+        }
+        let shape = try input.shapeOfMix(channels: channels, path: collections.inputs.path)
+            .dropFirst()
+        let mix = network.backend.tensor(Array(shape), input.values)
+        do {
+            if let hybrid = network.hybrid {
+                _ = try hybrid.forward(mix, z: nil, samples: mix.shape[1], observer: self)
+            } else {
+                _ = try network.forward(mix, observer: self)
+            }
+        } catch {
+            throw failure ?? error
+        }
+    }
+
+    private func isWanted(_ name: String) -> Bool {
+        guard failure == nil, cancellation?.isCancelled != true else { return false }
+        let isThere = port.name(name) != nil
+        // Changes of skips and of attention are no values of their own.
+        guard isThere || !(name.hasSuffix(".skip") || name.contains(".weights.")) else {
+            return false
+        }
+        names.append(name)
+        let isInput = Self.inputNames.contains(name)
+        if !isThere, !isInput { lacks = true }
+        if isThere, lacks { hasLacking = true }
+        return isThere || isInput || addsNoise
+    }
+
+    private func take(_ name: String, _ x: Tensor, _ layout: Probe.Layout, _ rounding: Double) {
+        var own = NamedTensor(name, x, layout)
+        let shape = own.shape
+        do {
+            if let found = try port(name, like: collections.inputs) {
+                // The pass began with the port's mix, which nothing is computed into.
+                if name == "mix", let given = try inputs(name, like: collections.port) {
+                    own = given
+                }
+                guard found.shape.unbatched == own.shape.unbatched else { return }
+                let ratio = SignalToNoise(of: found.values, against: own.values)
+                let step = max(1, own.values.count / Self.mostSampled)
+                let sample = stride(from: 0, to: own.values.count, by: step).map { own.values[$0] }
+                values[name] = ForcedValue(ratio: ratio, rounding: rounding, sample: sample)
+                // NaN would spread over all that follows.
+                guard found.values.allSatisfy(\.isFinite) else { return }
+                own = found
+            } else if Self.inputNames.contains(name) {
+                guard try isSameMix(), let given = try inputs(name, like: collections.port),
+                    given.shape.unbatched == own.shape.unbatched
+                else { return }
+                own.values = given.values
+            } else if addsNoise {
+                addNoise(LayerJudge.floatDecibels(name, own.shape), to: &own.values)
+            }
+            own.shape = shape
+            own.write(to: x, layout)
+        } catch {
+            failure = error
+        }
+    }
+
+    /// Whether the port was given our mix, so that our spectrogram is its spectrogram.
+    private func isSameMix() throws -> Bool {
+        guard let found = try port("mix", like: collections.inputs),
+            let given = try inputs("mix", like: collections.port)
+        else { return true }
+        return found.values == given.values
+    }
+
+    /// Adds the same number to each element or takes it away, at random.
+    private func addNoise(_ decibels: Double, to values: inout [Float]) {
+        let energy = values.reduce(0) { $0 + Double($1) * Double($1) }
+        let size = Float(
+            (energy / Double(max(1, values.count)) * pow(10, -decibels / 10)).squareRoot())
+        var state: UInt64 = 0x9E37_79B9_7F4A_7C15
+        for index in values.indices {
+            // Xorshift (Marsaglia 2003).
+            state ^= state << 13
+            state ^= state >> 7
+            state ^= state << 17
+            values[index] += state & 1 == 0 ? size : -size
+        }
+    }
+}
+
+extension NamedTensor {
+    /// The shape of a mix, `[1, channels, samples]`.
+    ///
+    /// - Throws: ``PortingError`` for another shape.
+    func shapeOfMix(channels: Int, path: String) throws(PortingError) -> [Int] {
+        let samples = shape.last ?? 0
+        guard samples > 0, channels * samples == values.count,
+            Array(shape.dropLast()).unbatched == [channels].unbatched
+        else {
+            throw .unusable(
+                path: path,
+                problem: "'mix' has the shape \(shape), expected [\(channels), samples]")
+        }
+        return [1, channels, samples]
+    }
+}

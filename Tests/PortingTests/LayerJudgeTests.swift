@@ -1,0 +1,223 @@
+import Demucs
+import Foundation
+import HTDemucs
+import Porting
+import System
+import Tensor
+import TestSupport
+import Testing
+import Tracks
+
+/// Which values of a port `compare` calls wrong, judged by the engine from the port's own inputs.
+@Suite struct LayerJudgeTests {
+    private let folder = TemporaryFolder()
+    private let backend: Backend
+
+    init() throws { backend = try Backend(threads: 2) }
+
+    /// The trace of a model for noise, with edits: each changes one value, and all that follow are
+    /// computed from the changed one, as in a port.
+    private func trace(
+        _ model: OpenedModel, _ edits: [String] = [], _ file: String = "port.safetensors",
+        on other: Backend? = nil
+    ) throws -> TensorCollection {
+        var random = SplitMix64(seed: 3)
+        let rules = model.configurations[0].trackRules
+        let (channels, samples) = (rules.audioChannels, min(rules.segmentSamples, 1_400))
+        let mix = (0..<channels * samples).map { _ in random.float() }
+        var trace = Trace(
+            input: NamedTensor("mix", [1, channels, samples], mix), x: nil, origin: "noise")
+        trace.edits = try edits.map { try Edit($0) }
+        let path = folder.path(file)
+        _ = try trace.write(
+            [NamePattern("*")], of: model, on: other ?? backend, to: path,
+            cancellation: CancellationToken())
+        return try TensorCollection(path)
+    }
+
+    /// The values as a folder of arrays, each changed by `change`; nil leaves it out.
+    private func port(
+        _ values: TensorCollection, _ change: (NamedTensor) -> NamedTensor?
+    ) throws -> TensorCollection {
+        let path = folder.path("folder")
+        try? FileManager.default.removeItem(atPath: path)
+        try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+        for name in values.names {
+            guard let tensor = try change(values.tensor(name, like: values)) else { continue }
+            let file = URL(fileURLWithPath: "\(path)/\(tensor.name).npy")
+            let header = try TensorEncoding(.npy, .float32).header(tensor.name, tensor.shape)
+            let bytes = tensor.values.withUnsafeBytes { Array($0) }
+            try Data(header + bytes).write(to: file)
+        }
+        return try TensorCollection(path)
+    }
+
+    private func report(
+        _ model: OpenedModel, _ ours: TensorCollection, _ port: TensorCollection,
+        only: String = "*", bound: Double? = nil, like: TensorCollection? = nil,
+        precision: Precision = .float32
+    ) throws -> ComparisonReport {
+        try ComparisonReport(
+            reference: ours, found: port, only: [NamePattern(only)], bound: bound, like: like,
+            judge: LayerJudge(
+                model, threads: 2, precision: precision, cancellation: CancellationToken()))
+    }
+
+    private func wrong(
+        _ model: OpenedModel, _ ours: TensorCollection, _ port: TensorCollection
+    ) throws -> [String] {
+        try report(model, ours, port).wrong.map(\.name)
+    }
+
+    /// A model of each family.
+    static let models = [
+        "models/cross_first", "models/six_sources", "models/merge", "models/mono",
+        "roformer/bands_deep", "roformer/mel",
+    ]
+
+    private func model(_ name: String) throws -> OpenedModel {
+        try OpenedModel(
+            porting: .init(checkpoint: Fixture.url("\(name).safetensors").path), needsCore: false)
+    }
+
+    /// Each value of a port is changed alone: a thousandth louder, which is 60 dB.
+    @Test(arguments: models)
+    func anyWrongValueIsNamedAlone(_ name: String) throws {
+        let model = try model(name)
+        let ours = try trace(model, "ours.safetensors")
+        #expect(try wrong(model, ours, ours) == [])
+        for value in ours.names where value != "mix" {
+            let found = try wrong(model, ours, trace(model, ["\(value)=scale:1.001"]))
+            #expect(found == [value], "\(value): \(found)")
+        }
+    }
+
+    private func trace(_ model: OpenedModel, _ file: String) throws -> TensorCollection {
+        try trace(model, [], file, on: nil)
+    }
+
+    @Test func everyWrongValueOfAPortIsNamedInTheOrderOfComputation() throws {
+        let model = try model("models/cross_first")
+        let edits = ["encoder.0.conv=scale:0.5", "tencoder.0=scale:2", "decoder.0=scale:1.01"]
+        let found = try wrong(model, trace(model, "ours.safetensors"), trace(model, edits))
+        #expect(found == ["tencoder.0", "encoder.0.conv", "decoder.0"])
+    }
+
+    /// PyTorch's values of all and of single blocks, and those of ports with a fault.
+    @Test func portsInPyTorchAreJudgedByTheirFault() throws {
+        let model = try model("models/cross_first")
+        let golden = try TensorCollection(Fixture.url("ports/trace.safetensors").path)
+        #expect(try wrong(model, golden, golden) == [])
+        for (fault, block) in TraceTests.faults {
+            let port = try TensorCollection(Fixture.url("ports/\(fault).safetensors").path)
+            let found = try report(model, golden, port)
+            #expect(found.wrong.map(\.name) == [block], "\(fault)")
+        }
+    }
+
+    @Test(arguments: ["*coder.?", "output", "crosstransformer.layers*"])
+    func valuesThatAPortLeavesOutAreSteppedOver(_ only: String) throws {
+        let model = try model("models/cross_first")
+        let ours = try trace(model, "ours.safetensors")
+        let pattern = NamePattern(only)
+        #expect(try wrong(model, ours, port(ours) { pattern.matches($0.name) ? $0 : nil }) == [])
+        let edited = try trace(model, ["tencoder.0.dconv=scale:1.01", "output=scale:1.01"])
+        let found = try wrong(
+            model, ours, port(edited) { pattern.matches($0.name) ? $0 : nil })
+        #expect(
+            found == (only == "output" ? ["output"] : only.hasPrefix("c") ? found : ["tencoder.0"]))
+    }
+
+    @Test func aPortInAnotherPrecisionIsJudgedByThatPrecision() throws {
+        let model = try model("models/cross_first")
+        let ours = try trace(model, "ours.safetensors")
+        let coarse = try Backend(threads: 2, precision: .bfloat16)
+        let like = try trace(model, [], "like.safetensors", on: coarse)
+        let right = try report(model, ours, like, precision: .bfloat16)
+        #expect(right.wrong.isEmpty, "\(right.wrong)")
+        #expect(try report(model, ours, like, like: like).wrong.isEmpty)
+        #expect(!(try report(model, ours, like).wrong.isEmpty))
+        let edits = ["decoder.0=scale:1.2"]
+        let port = try trace(model, edits, "port.safetensors", on: coarse)
+        #expect(try report(model, ours, port, like: like).wrong.map(\.name) == ["decoder.0"])
+        #expect(
+            try report(model, ours, port, precision: .bfloat16).wrong.map(\.name) == ["decoder.0"])
+        #expect(try report(model, ours, port, bound: 10).wrong.isEmpty)
+    }
+
+    @Test func theFirstValueThatIsNotFiniteIsNamed() throws {
+        let model = try model("models/cross_first")
+        let ours = try trace(model, "ours.safetensors")
+        for (value, remark) in [
+            (Float.nan, "NaN: 1, the first at [0, 0, 2]"),
+            (-.infinity, "infinite: 1, the first at [0, 0, 2]; float16 ends at 65,504"),
+        ] {
+            let broken = try port(ours) {
+                var tensor = $0
+                if ["encoder.0", "encoder.1", "decoder.0"].contains(tensor.name) {
+                    tensor.values[2] = value
+                }
+                return tensor
+            }
+            let wrong = try report(model, ours, broken).wrong
+            #expect(wrong.map(\.name) == ["encoder.0"])
+            #expect(wrong.first?.remark == remark)
+        }
+    }
+
+    @Test func anInputInHalfPrecisionIsNoFault() throws {
+        let model = try model("models/cross_first")
+        let ours = try trace(model, "ours.safetensors")
+        let rounded = try port(ours) {
+            $0.name == "mix"
+                ? NamedTensor($0.name, $0.shape, $0.values.map { Float(Float16($0)) }) : nil
+        }
+        let found = try report(model, ours, rounded)
+        #expect(found.wrong.isEmpty && found.comparisons[0].isRounded)
+        #expect(found.comparisons[0].remark == "ours rounded to float16")
+        let louder = try port(ours) {
+            $0.name == "mix" ? NamedTensor($0.name, $0.shape, $0.values.map { $0 * 1.1 }) : nil
+        }
+        #expect(try wrong(model, ours, louder) == ["mix"])
+    }
+
+    @Test(arguments: ["net.core.", ""])
+    func namesInAnotherSpellingAreMatched(_ prefix: String) throws {
+        let model = try model("models/cross_first")
+        let ours = try trace(model, "ours.safetensors")
+        let port = try port(trace(model, ["encoder.0.conv=scale:2"])) {
+            NamedTensor(prefix + $0.name.replacing(".", with: "_"), $0.shape, $0.values)
+        }
+        let found = try report(model, ours, port)
+        #expect(found.wrong.map(\.name) == ["encoder.0.conv"])
+        #expect(found.missing == [] && found.extra == [] && !found.renamed.isEmpty)
+    }
+
+    /// Names that no network has, in both files, are compared and end.
+    @Test func strangeNamesAreThoseOfNoNetwork() throws {
+        let model = try model("models/cross_first")
+        let names = [
+            "encoder.-1", "encoder.9223372036854775807", "decoder.-9223372036854775808",
+            "encoder.0.dconv.layers.300000000", "crosstransformer.layers_t.4096.x", "encoder.٣",
+            "layers.0.0.layers.-3.0", "mask_estimators.3000000000", "encoder.", "x\u{1b}]0;a\u{7}",
+        ]
+        let ours = try trace(model, "ours.safetensors")
+        let both = try port(ours) { $0 }
+        for name in names {
+            let tensor = NamedTensor(name, [2, 3], [1, 2, 3, 4, 5, 6])
+            let header = try TensorEncoding(.npy, .float32).header(name, tensor.shape)
+            let bytes = tensor.values.withUnsafeBytes { Array($0) }
+            try Data(header + bytes).write(
+                to: URL(fileURLWithPath: "\(both.path)/\(name).npy"))
+        }
+        let collection = try TensorCollection(both.path)
+        #expect(try report(model, collection, collection).wrong.isEmpty)
+    }
+
+    @Test func aTraceWithoutTheMixIsRefused() throws {
+        let model = try model("models/cross_first")
+        let ours = try trace(model, "ours.safetensors")
+        let part = try port(ours) { $0.name == "encoder.0" ? $0 : nil }
+        #expect(throws: PortingError.self) { _ = try report(model, part, part) }
+    }
+}

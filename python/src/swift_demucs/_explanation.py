@@ -1,0 +1,388 @@
+"""What a port has in place of a wrong value.
+
+The block that holds the value runs on the port's values, with a function of the network in NumPy
+replaced by a mistake (mistakes.py). The mistake that gives the port's value, but for rounding, is
+the explanation.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import math
+import threading
+import time
+import types
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple, Union
+
+import numpy as np
+from safetensors import safe_open
+
+from . import _roformer, htdemucs, mistakes
+
+Array = Any
+Functions = Mapping[str, Callable[..., Any]]
+
+#: What a float32 port's rounding leaves; a layer that ends in another format rounds a few elements
+#: the other way. Above the cap an SNR says nothing.
+ROUNDING_DB, FORMAT_DB, CAP_DB = 100.0, 80.0, 150.0
+#: An explanation's least gain over the right formula; and in a port that rounds, which may miss the
+#: level of a right one by SLACK_DB.
+GAIN_DB, ROUNDED_GAIN_DB, SLACK_DB = 20.0, 10.0, 6.0
+#: The first of the mistakes that are this close to the best is the explanation.
+TIE_DB = 3.0
+# Sums over a whole input: those of float32 leave 90 dB, most of it a factor that may lie near a
+# mistake's. A port with exact sums equals the mistake.
+_SUMS, _SUMS_DB, _EQUAL_DB = ("x", "xt", "output", "add_67"), 60.0, 130.0
+
+# Functions whose result is the value with the name of their module.
+_RETURNING = {
+    "encode", "decode", "dconv", "conv", "conv_transpose", "attention", "transformer_layer",
+    "layer_norm", "transformer", "rotary_attention", "feed_forward",
+}  # fmt: skip
+# Slow functions that give the same in each pass.
+_CONSTANT = {"standardise", "positions_1d", "positions_2d"}
+# What shapes that don't fit and missing parameters raise.
+_UNFIT = (ValueError, LookupError, ArithmeticError, TypeError)
+# Functions are replaced for all threads.
+_LOCK = threading.Lock()
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """A formula that gives a port's value."""
+
+    #: Such as "ours with half the heads in crosstransformer.layers.0.self_attn".
+    text: str
+    snr_db: float
+    #: The right formula's.
+    own_snr_db: float
+    #: The module with the mistake, the value's name if that is all of the block.
+    module: str
+    #: The mistake, of `mistakes.MISTAKES`; empty if the port's value is ours in another form.
+    phrase: str
+
+
+@dataclass(frozen=True)
+class Network:
+    """A model that the formulas describe."""
+
+    library: types.ModuleType
+    mistakes: Mapping[str, Functions]
+    configuration: Any
+    module: htdemucs.Module
+    #: The value that enters the network, and its number of axes.
+    start: Tuple[str, int]
+    #: The arguments of the configuration.
+    arguments: Any
+
+    @staticmethod
+    def open(path: Union[str, Path]) -> Optional[Network]:
+        """The network of a checkpoint; None for a model without formulas: v3, INT8, five layers."""
+        if Path(path).suffix != ".safetensors":
+            return None
+        with safe_open(path, "numpy") as file:
+            metadata = file.metadata() or {}
+        klass = metadata.get("klass", "").rpartition(".")[2]
+        arguments = json.loads(metadata.get("kwargs", "{}"))
+        if "quantization" in metadata:
+            return None
+        if klass == "HTDemucs" and all(arguments.get(n, v[0]) in v for n, v in _SUPPORTED.items()):
+            return Network(htdemucs, mistakes.MISTAKES, *htdemucs.load(path), ("mix", 2), arguments)
+        if klass in ("BSRoformer", "MelBandRoformer"):
+            config, module = _roformer.load(path, arguments["model"])
+            start = ("band_split", 3)
+            return Network(_roformer, _roformer.MISTAKES, config, module, start, vars(config))
+        return None
+
+
+# Arguments of HTDemucs that htdemucs.py doesn't read, and those of which it has a part; each with
+# the reference's default first.
+_SUPPORTED: Dict[str, Sequence[Any]] = {
+    "depth": (4, 3, 2, 1), "cac": (True,), "rewrite": (True,), "multi_freqs": (None, []),
+    "norm_starts": range(4, 100), "dconv_depth": (2,), "dconv_mode": (1, 3), "num_subbands": (1,),
+    "t_emb": ("sin",), "t_norm_first": (True,), "t_norm_in": (True,), "t_norm_in_group": (False,),
+    "t_group_norm": (False,), "t_norm_out": (True,), "t_layer_scale": (True,), "t_gelu": (True,),
+    "t_sparse_self_attn": (False,), "t_sparse_cross_attn": (False,), "kernel_size": (8,),
+}  # fmt: skip
+
+
+def snr_db(reference: Array, value: Array) -> float:
+    """10·log10(Σ reference² / Σ error²), at most CAP_DB; minus infinity if one isn't finite."""
+    reference = np.asarray(reference, np.float64)
+    error, power = (float(np.square(x).sum()) for x in (reference - value, reference))
+    if not (np.isfinite(error) and np.isfinite(power)):
+        return -np.inf
+    return min(10 * (math.log10(max(power, 1e-300)) - math.log10(max(error, 1e-300))), CAP_DB)
+
+
+def state(found: Array, right: Array) -> Optional[str]:
+    """Why a value has no SNR, such as "has 1 NaN, the first at [0, 0, 0]"; None for another."""
+    found = np.asarray(found)
+    for broken, text in (
+        (np.isnan(found), "has {:,} NaN, the first at {}"),
+        (np.isinf(found), "has {:,} infinite elements, the first at {}: float16 ends at 65,504"),
+    ):
+        if broken.any():
+            return text.format(broken.sum(), np.argwhere(broken)[0].tolist())
+    return "is all zeros" if not found.any() and np.any(right) else None
+
+
+# ---- passes ----
+class _Ended(Exception):
+    """A pass has come to its value."""
+
+
+@dataclass
+class _Block:
+    """A wrong value, and the port's values from which it is computed."""
+
+    network: Network
+    name: str
+    found: Array
+    values: Mapping[str, Array]
+    constants: Dict[Tuple[str, int], Any] = field(default_factory=dict)
+
+    def kept(self, function: str, place: str) -> Optional[Array]:
+        """The port's value in place of a call that doesn't hold the wrong value."""
+        name = "mag" if function == "stft" else place
+        holds = self.name.startswith(f"{name}.") and not self.name.endswith(".embedded")
+        value = self.values.get(name) if function in (*_RETURNING, "stft") else None
+        if value is None or name == self.name or holds:
+            return None
+        is_wave = name.startswith(("tencoder", "tdecoder", "channel_"))
+        value = unbatched(value, 2 if is_wave or name.startswith("crosstransformer") else 3)
+        if is_wave:
+            return value[:, None].copy()
+        return value.swapaxes(0, 1).copy() if function == "dconv" else value.copy()
+
+
+def _run(name: str, function: Callable[..., Any], given: Any, more: Any) -> Any:
+    return function(*given, **more)
+
+
+def unbatched(value: Array, axes: int) -> Array:
+    """A value without leading axes of one element."""
+    return value.reshape(value.shape[value.ndim - axes :]) if value.ndim > axes else value
+
+
+class _Pass(Dict[str, Array]):
+    """A pass up to the wrong value, with some functions replaced everywhere or in one place.
+
+    It is the dictionary of a trace for the network's modules, and puts the port's values in place
+    of those that it gets. `calls` are the functions that ran, and where.
+    """
+
+    def __init__(
+        self, block: _Block, functions: Optional[Functions] = None, only: Optional[str] = None
+    ) -> None:
+        super().__init__()
+        self.block, self.functions, self.only = block, functions or {}, only
+        self.calls: List[Tuple[str, str]] = []
+        self.stack, self.last = [("", "")], ""
+
+    def __setitem__(self, name: str, x: Array) -> None:
+        super().__setitem__(name, x)
+        if name == self.block.name:
+            raise _Ended
+        theirs = self.block.values.get(name)
+        if theirs is not None and theirs.size == x.size:
+            x[...] = theirs.reshape(x.shape)
+
+    def run(self) -> Optional[Array]:
+        """The value, in the port's shape; None if the functions don't fit."""
+        network, block = self.block.network, self.block
+        start, axes = network.start
+        given = unbatched(block.values[start], axes).copy()
+        wrapped = {
+            name: self.wrapped(name, function)
+            for name, function in vars(network.library).items()
+            if isinstance(function, types.FunctionType)
+        }
+        try:
+            with mistakes.replaced(wrapped, network.library), np.errstate(all="ignore"):
+                module = htdemucs.Module(network.module.tensors, "", self)
+                network.library.forward(module, given, network.configuration)
+        except _Ended:
+            if self[block.name].size == block.found.size:
+                return np.asarray(self[block.name], np.float64).reshape(block.found.shape)
+        except _UNFIT:
+            pass
+        return None
+
+    def wrapped(self, name: str, right: Callable[..., Any]) -> Callable[..., Any]:
+        """A function that notes its call and may be replaced, or skipped for the port's value."""
+        wrong = self.functions.get(name, right)
+
+        def call(*given: Any, **more: Any) -> Any:
+            has_module = bool(given) and isinstance(given[0], htdemucs.Module)
+            place = given[0].name if has_module else self.place(name)
+            kept = self.block.kept(name, place)
+            function = wrong if self.only is None or _is_in(place, self.only) else right
+            if kept is None:
+                self.calls.append((name, place))
+                self.stack.append((name, place))
+                run = self.constant if name in _CONSTANT else _run
+                kept = run(name, function, given, more)
+                self.stack.pop()
+            else:
+                super(_Pass, self).__setitem__(place, kept)
+            self.last = place
+            return kept
+
+        return call
+
+    def constant(self, name: str, function: Callable[..., Any], given: Any, more: Any) -> Any:
+        """The result of a function of the inputs alone: of an earlier pass, unless it is wrong."""
+        if function is self.functions.get(name) or "mag" not in self.block.values:
+            return function(*given, **more)
+        key = name, [called for called, _ in self.calls].count(name)
+        if key not in self.block.constants:
+            self.block.constants[key] = function(*given, **more)
+        return copy.deepcopy(self.block.constants[key])
+
+    def place(self, name: str) -> str:
+        """The module that calls a function that gets none."""
+        caller, module = self.stack[-1]
+        if name == "normalise" and caller == "transformer_layer":
+            return f"{module}.norm_out"
+        # Such as layers.0 of a DConv after its layers.0.1.
+        inner = self.last.rpartition(".")[0]
+        return inner if module and inner.startswith(module) else module
+
+
+# ---- explanations ----
+def explain(
+    network: Network,
+    name: str,
+    values: Mapping[str, Array],
+    ours_shape: Optional[Tuple[int, ...]] = None,
+    like_db: Optional[float] = None,
+    hint: Optional[str] = None,
+    seconds: float = 30,
+) -> Optional[Explanation]:
+    """What a port has in place of a value.
+
+    - Parameters:
+      - name: the wrong value.
+      - values: the port's, and `mix` and `mag` of the chunk. Missing ones are computed.
+      - ours_shape: the right value's shape, in which relations count axes.
+      - like_db: the SNR of a right port that rounds as this one does, against ours.
+      - hint: a mistake that the port makes elsewhere, which is tried first.
+      - seconds: after which no further mistake is tried.
+    """
+    values = {key: np.asarray(value, np.float32) for key, value in values.items()}
+    found = values[name]
+    if network.start[0] not in values or not np.isfinite(found).all():
+        return None
+    if ours_shape is not None and np.prod(ours_shape) == found.size:
+        found = found.reshape(ours_shape)
+    block = _Block(network, name, found, values)
+    end = time.monotonic() + seconds
+    best: Optional[Explanation] = None
+    with _LOCK:
+        first = _Pass(block)
+        own = first.run()
+        own_db = -np.inf if own is None else snr_db(own, found)
+        if own_db > CAP_DB - ROUNDED_GAIN_DB:
+            return None
+        gain = GAIN_DB if like_db is None else ROUNDED_GAIN_DB
+        is_sum = name in _SUMS and own_db > _SUMS_DB
+        level = _EQUAL_DB if is_sum else ROUNDING_DB
+        level = level if like_db is None else min(level, like_db - SLACK_DB)
+        least = min(max(level, own_db + gain), CAP_DB)
+        known = {text: found for text, found in network.mistakes.items() if text == hint}
+        for some in (known, network.mistakes):
+            best = best or _best(_tried(block, first.calls, some, own_db, end), least)
+    if best is None and own is not None and not is_sum:
+        related = relations(own, found)
+        best = _best((Explanation(f"ours {t}", db, own_db, name, "") for t, db in related), least)
+    return best
+
+
+def _best(candidates: Iterator[Explanation], least: float) -> Optional[Explanation]:
+    """The first of those that are as good as the best."""
+    good: List[Explanation] = []
+    for candidate in candidates:
+        is_format = "a layer in" in candidate.text or "step in" in candidate.text
+        level = max(FORMAT_DB, candidate.own_snr_db + GAIN_DB) if is_format else least
+        if candidate.snr_db >= min(level, least):
+            good.append(candidate)
+        if candidate.snr_db >= CAP_DB - TIE_DB:
+            break
+    level = max((candidate.snr_db for candidate in good), default=0) - TIE_DB
+    return next((candidate for candidate in good if candidate.snr_db >= level), None)
+
+
+def _tried(
+    block: _Block, calls: Sequence[Tuple[str, str]], mistakes: Mapping[str, Functions],
+    own_db: float, end: float,
+) -> Iterator[Explanation]:  # fmt: skip
+    """Each mistake, everywhere in the block and in each place."""
+    for phrase, functions in mistakes.items():
+        places = sorted({place for name, place in calls if name in functions}, key=len)
+        groups = _modules(places)
+        levels: Dict[Optional[str], float] = {}
+        for only in [None, *groups, *places] if len(places) > 1 else places:
+            if time.monotonic() > end:
+                return
+            value = _Pass(block, functions, only).run()
+            levels[only] = -np.inf if value is None else snr_db(value, block.found)
+            if levels[only] == own_db and only is None:
+                break
+        # A mistake that changes something in one place alone is there.
+        same = [place for place in places if levels.get(place, 1) == levels.get(None, 0)]
+        for only in [*same[:1], *(place for place in levels if place not in same)]:
+            where = " everywhere" if only is None else f" in {only.rstrip('.')}" if only else ""
+            module = (only or block.name).rstrip(".")
+            yield Explanation(f"ours with {phrase}{where}", levels[only], own_db, module, phrase)
+
+
+def _modules(places: Sequence[str]) -> List[str]:
+    """The innermost modules with several of the places, but not all, such as an encoder's DConv."""
+    parts = [place.split(".") for place in places]
+    names = {".".join(part[:end]) + "." for part in parts for end in range(1, len(part))}
+    names = {name for name in names if not name.endswith(".layers.")}
+    found = {tuple(p for p in places if _is_in(p, name)): name for name in sorted(names, key=len)}
+    return [name for inside, name in found.items() if 1 < len(inside) < len(places)]
+
+
+def _is_in(place: str, only: str) -> bool:
+    """Whether a place is the one, or within the module if `only` ends with a dot."""
+    return place == only or (only.endswith(".") and place.startswith(only))
+
+
+# ---- the right value in another form ----
+def relations(right: Array, found: Array) -> Iterator[Tuple[str, float]]:
+    """Forms of the right value, and the SNR of a port's value against each."""
+    yield "with the opposite sign", snr_db(-right, found)
+    factor = float((right * found).sum() / max(np.square(right).sum(), 1e-300))
+    for digits in range(1, 10):
+        rounded = float(f"{factor:.{digits}g}")
+        if snr_db(right * rounded, found) > snr_db(right * factor, found) - TIE_DB / 2:
+            yield f"× {rounded:.{digits}g}", snr_db(right * rounded, found)  # noqa: RUF001
+            break
+    for axis, count in enumerate(right.shape):
+        along = f"along axis {axis}"
+        r, f = np.moveaxis(right, axis, 0), np.moveaxis(found, axis, 0)
+        if count % 2 == 0:
+            pairs = r.reshape(-1, 2, *r.shape[1:])[:, ::-1].reshape(r.shape)
+            yield f"with neighbours exchanged in pairs {along}", snr_db(pairs, f)
+            yield f"with the halves exchanged {along}", snr_db(np.roll(r, count // 2, axis=0), f)
+        yield f"reversed {along}", snr_db(r[::-1], f)
+        for by in range(1, min(9, count // 2)):
+            yield f"{by} later {along}", snr_db(r[:-by], f[by:])
+            yield f"{by} earlier {along}", snr_db(r[by:], f[:-by])
+        for other in range(axis):
+            swapped = right.swapaxes(other, axis).reshape(found.shape)
+            yield f"with the axes {other} and {axis} in the other order", snr_db(swapped, found)
+    for axis, count in enumerate(right.shape):
+        r, f = (np.moveaxis(x, axis, 0).reshape(count, -1) for x in (right, found))
+        wrong = np.square(r - f).sum(1) > np.square(r).sum() / count * 10 ** (-ROUNDING_DB / 10)
+        for end, lines in (("first", wrong), ("last", wrong[::-1])):
+            number = int(np.argmin(lines))  # of wrong ones before the first right one
+            kept = slice(number, None) if end == "first" else slice(None, count - number)
+            if 0 < number <= count // 4:
+                yield f"but for the {end} {number} along axis {axis}", snr_db(r[kept], f[kept])

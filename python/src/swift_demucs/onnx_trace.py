@@ -1,0 +1,1 @@
+../../../reference/onnx_trace.py
