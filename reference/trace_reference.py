@@ -3,8 +3,7 @@
     python trace_reference.py model.safetensors chunks/chunk-00000 trace.safetensors
 
 Hooks on the real modules, and around the two functions that make position embeddings, collect every
-value while the core runs on a prepared chunk. `swift-demucs compare trace.safetensors
-OURS.safetensors` shows the first value in which another implementation differs.
+value while the core runs on a prepared chunk, for `swift-demucs compare`.
 
 Names are the modules' paths, and: `mix`, `mag` (its spectrogram, complex as channels), `x` and `xt`
 (both normalised), `encoder.0.embedded`, `crosstransformer.pos_emb_2d`, `crosstransformer.pos_emb`,

@@ -9,14 +9,17 @@ import Tracks
 
 /// Values of a network for one chunk, by the network's names.
 struct ChunkValues {
-    private let collection: TensorCollection
+    let collection: TensorCollection
+    /// Gives the shapes of raw files.
+    private let other: TensorCollection
     /// `chunk-00003/`, or nothing.
     private let prefix: String
-    /// The network's names of the inputs of `tensors prepare`.
+    /// Whether the names of the inputs are those of `tensors prepare`.
     private let isPrepared: Bool
 
-    init(_ collection: TensorCollection, prefix: String) {
+    init(_ collection: TensorCollection, prefix: String, like other: TensorCollection) {
         self.collection = collection
+        self.other = other
         self.prefix = prefix
         isPrepared =
             collection.has("\(prefix)\(CoreTensor.input)") && !collection.has("\(prefix)mix")
@@ -31,19 +34,32 @@ struct ChunkValues {
         return collection.has(name) ? name : nil
     }
 
-    func callAsFunction(_ value: String, like other: TensorCollection) throws -> NamedTensor? {
+    func callAsFunction(_ value: String) throws -> NamedTensor? {
         try name(value).map { try collection.tensor($0, like: other) }
     }
 }
 
 /// What the engine computes for a value from a port's inputs, and how far the port's value is from it.
 struct ForcedValue {
-    /// The port's value against the engine's.
-    let ratio: SignalToNoise
+    /// The port's value against the engine's, where both are finite.
+    private(set) var ratio = SignalToNoise()
+    /// Whether the port has NaN or infinity where the engine computes a finite number.
+    private(set) var isBroken = false
     /// The energy of rounding errors that the engine's value has besides its own.
     let rounding: Double
     /// Some of the engine's elements.
     let sample: [Float]
+
+    private static let mostSampled = 1 << 16
+
+    init(_ found: [Float], own: [Float], rounding: Double) {
+        self.rounding = rounding
+        let step = max(1, own.count / Self.mostSampled)
+        sample = stride(from: 0, to: own.count, by: step).map { own[$0] }
+        for (found, own) in zip(found, own) where own.isFinite {
+            if found.isFinite { ratio.add(found, reference: own) } else { isBroken = true }
+        }
+    }
 }
 
 /// Compares each value with a port's, then goes on with the port's.
@@ -53,30 +69,24 @@ final class ForcedPass: ForwardObserver {
     private let port: ChunkValues
     /// The chunk's inputs, for a port that lacks them.
     private let inputs: ChunkValues
-    private let collections: (port: TensorCollection, inputs: TensorCollection)
     private let addsNoise: Bool
     let cancellation: CancellationToken?
 
     private(set) var values: [String: ForcedValue] = [:]
-    /// The names of the network's values in the order of computation.
-    private(set) var names: [String] = []
-    /// Values that the port lacks, although values after them are there.
-    private(set) var hasLacking = false
-    private var lacks = false
+    /// Whether the port lacks a value and has a later one.
+    private(set) var hasGaps = false
+    private var isInGap = false
     private var failure: (any Error)?
 
-    private static let mostSampled = 1 << 16
     static let inputNames: Set = ["mix", "input", "mag", "stft_repr"]
 
     /// - Parameter addsNoise: whether values that the port lacks get noise, for the rounding errors
     ///   that its own may have.
     init(
-        port: TensorCollection, inputs: TensorCollection, prefix: String,
-        addsNoise: Bool = false, cancellation: CancellationToken
+        port: ChunkValues, inputs: ChunkValues, addsNoise: Bool, cancellation: CancellationToken
     ) {
-        self.port = ChunkValues(port, prefix: prefix)
-        self.inputs = ChunkValues(inputs, prefix: prefix)
-        collections = (port, inputs)
+        self.port = port
+        self.inputs = inputs
         self.addsNoise = addsNoise
         self.cancellation = cancellation
     }
@@ -93,16 +103,13 @@ final class ForcedPass: ForwardObserver {
     /// - Parameter channels: of the mix.
     /// - Throws: ``PortingError`` without a mix or for values that can't be read; `CancellationError`.
     func run(_ network: ModelNetwork, channels: Int) throws {
-        guard
-            let input = try port("mix", like: collections.inputs)
-                ?? inputs("mix", like: collections.port)
-        else {
+        let path = inputs.collection.path
+        guard let input = try port("mix") ?? inputs("mix") else {
             throw PortingError.unusable(
-                path: collections.inputs.path,
-                problem: "has no 'mix', which the network runs on; give a trace with it")
+                path: path, problem: "has no 'mix', which the network runs on; give a trace with it"
+            )
         }
-        let shape = try input.shapeOfMix(channels: channels, path: collections.inputs.path)
-            .dropFirst()
+        let shape = try input.shapeOfMix(channels: channels, path: path).dropFirst()
         let mix = network.backend.tensor(Array(shape), input.values)
         do {
             if let hybrid = network.hybrid {
@@ -122,37 +129,29 @@ final class ForcedPass: ForwardObserver {
         guard isThere || !(name.hasSuffix(".skip") || name.contains(".weights.")) else {
             return false
         }
-        names.append(name)
         let isInput = Self.inputNames.contains(name)
-        if !isThere, !isInput { lacks = true }
-        if isThere, lacks { hasLacking = true }
+        if !isThere, !isInput { isInGap = true }
+        if isThere, isInGap { hasGaps = true }
         return isThere || isInput || addsNoise
     }
 
     private func take(_ name: String, _ x: Tensor, _ layout: Probe.Layout, _ rounding: Double) {
         var own = NamedTensor(name, x, layout)
         let shape = own.shape
+        func fits(_ tensor: NamedTensor) -> Bool { tensor.shape.unbatched == shape.unbatched }
         do {
-            if let found = try port(name, like: collections.inputs) {
+            if let found = try port(name), fits(found) {
                 // The pass began with the port's mix, which nothing is computed into.
-                if name == "mix", let given = try inputs(name, like: collections.port) {
-                    own = given
-                }
-                guard found.shape.unbatched == own.shape.unbatched else { return }
-                let ratio = SignalToNoise(of: found.values, against: own.values)
-                let step = max(1, own.values.count / Self.mostSampled)
-                let sample = stride(from: 0, to: own.values.count, by: step).map { own.values[$0] }
-                values[name] = ForcedValue(ratio: ratio, rounding: rounding, sample: sample)
-                // NaN would spread over all that follows.
-                guard found.values.allSatisfy(\.isFinite) else { return }
+                if name == "mix", let given = try inputs(name), fits(given) { own = given }
+                values[name] = ForcedValue(found.values, own: own.values, rounding: rounding)
                 own = found
             } else if Self.inputNames.contains(name) {
-                guard try isSameMix(), let given = try inputs(name, like: collections.port),
-                    given.shape.unbatched == own.shape.unbatched
-                else { return }
-                own.values = given.values
-            } else if addsNoise {
-                addNoise(LayerJudge.floatDecibels(name, own.shape), to: &own.values)
+                guard try isSameMix(), let given = try inputs(name), fits(given) else { return }
+                own = given
+            } else {
+                isInGap = true
+                guard addsNoise else { return }
+                addNoise(LayerJudge.leastFloat32Decibels(name, shape), to: &own.values)
             }
             own.shape = shape
             own.write(to: x, layout)
@@ -163,9 +162,7 @@ final class ForcedPass: ForwardObserver {
 
     /// Whether the port was given our mix, so that our spectrogram is its spectrogram.
     private func isSameMix() throws -> Bool {
-        guard let found = try port("mix", like: collections.inputs),
-            let given = try inputs("mix", like: collections.port)
-        else { return true }
+        guard let found = try port("mix"), let given = try inputs("mix") else { return true }
         return found.values == given.values
     }
 

@@ -56,28 +56,28 @@ package struct LayerJudge {
         bound: Double?, types: [String: RoundedType]
     ) throws -> [String: Verdict] {
         var found: [String: Verdict] = [:]
-        for prefix in Set((port.names + inputs.names).map(Self.prefix)).sorted()
-        where Self.isNetwork(inputs, prefix) {
-            let pass = try forced(network, port, inputs, prefix)
-            let values = ChunkValues(port, prefix: prefix)
+        let networks = inputs.names.filter { ComputationOrder.isOfNetwork(FilePath.name(of: $0)) }
+        for prefix in Set(networks.map(Self.prefix)).sorted() {
+            let values = ChunkValues(port, prefix: prefix, like: inputs)
+            let given = ChunkValues(inputs, prefix: prefix, like: port)
+            let pass = try forced(network, values, given)
             var likeLevels: [String: Double] = [:]
             if let like {
-                let right = try forced(network, like, inputs, prefix)
+                let right = try forced(
+                    network, ChunkValues(like, prefix: prefix, like: inputs), given)
                 for (name, value) in right.values { likeLevels[name] = value.ratio.decibels }
             }
             let sorted = likeLevels.values.sorted()
             let median = sorted.isEmpty ? nil : sorted[sorted.count / 2]
             var noisy: ForcedPass?
-            let isInexact = rounded != nil || pass.hasLacking
+            let isInexact = rounded != nil || pass.hasGaps
             if isInexact, bound == nil, like == nil {
-                noisy = try forced(
-                    rounded ?? network, port, inputs, prefix,
-                    addsNoise: pass.hasLacking)
+                noisy = try forced(rounded ?? network, values, given, addsNoise: pass.hasGaps)
             }
             for (name, value) in pass.values {
                 guard let own = values.name(name) else { continue }
                 let shape = try port.shape(own)
-                var least = bound ?? Self.floatDecibels(name, shape)
+                var least = bound ?? Self.leastFloat32Decibels(name, shape)
                 if bound == nil, let median {
                     least = min(likeLevels[name] ?? median, median) - Self.margin
                 } else if bound == nil {
@@ -89,21 +89,20 @@ package struct LayerJudge {
                 }
                 let allowed = value.ratio.signal * pow(10, -least / 10) + value.rounding
                 found[own] = Verdict(
-                    decibels: value.ratio.noise.isFinite ? value.ratio.decibels : -.infinity,
+                    decibels: value.isBroken ? -.infinity : value.ratio.decibels,
                     boundDecibels: least,
-                    isRight: value.ratio.noise <= allowed || value.ratio.noise == 0)
+                    isRight: !value.isBroken && value.ratio.noise <= allowed)
             }
         }
         return found
     }
 
     private func forced(
-        _ network: ModelNetwork, _ port: TensorCollection, _ inputs: TensorCollection,
-        _ prefix: String, addsNoise: Bool = false
+        _ network: ModelNetwork, _ port: ChunkValues, _ inputs: ChunkValues,
+        addsNoise: Bool = false
     ) throws -> ForcedPass {
         let pass = ForcedPass(
-            port: port, inputs: inputs, prefix: prefix, addsNoise: addsNoise,
-            cancellation: cancellation)
+            port: port, inputs: inputs, addsNoise: addsNoise, cancellation: cancellation)
         try pass.run(network, channels: model.rules.audioChannels)
         return pass
     }
@@ -111,14 +110,6 @@ package struct LayerJudge {
     /// `chunk-00003/`, or nothing.
     private static func prefix(of name: String) -> String {
         String(name.dropLast(FilePath.name(of: name).count))
-    }
-
-    /// Whether a chunk's tensors are values of a network, and not stems.
-    private static func isNetwork(_ inputs: TensorCollection, _ prefix: String) -> Bool {
-        inputs.names.contains {
-            Self.prefix(of: $0) == prefix
-                && ComputationOrder.isOfNetwork(String($0.dropFirst(prefix.count)))
-        }
     }
 
     /// Right ports in one precision differ by less, because they round at other places.
@@ -132,12 +123,12 @@ package struct LayerJudge {
     /// elements and 68 dB of 2.8 million, `tdecoder.3.dconv.layers.0` 88 dB of 529,200 and 61 dB of
     /// 4.1 million, `crosstransformer.layers.4` 94 dB of 1.4 million. All other values have more than
     /// 110 dB.
-    static func floatDecibels(_ name: String, _ shape: [Int]) -> Double {
+    static func leastFloat32Decibels(_ name: String, _ shape: [Int]) -> Double {
         let path = FilePath.name(of: name).split(separator: ".")
         var elements = shape.reduce(1, *)
         let atHalfAMillion: Double
         if ["x", "xt", "output", "add_67"].contains(path.first) {
-            // Sums over a whole input; formulas tell mistakes below (python -m swift_demucs.parity).
+            // Smaller mistakes are found only by their formulas (python -m swift_demucs.parity).
             atHalfAMillion = 75
         } else if path.dropLast().contains("dconv") {
             atHalfAMillion = 80

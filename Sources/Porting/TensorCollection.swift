@@ -18,8 +18,8 @@ package struct TensorCollection {
     private enum Entry {
         case stored(Checkpoint, StoredTensor)
         case npy(String)
-        /// An array of an `.npz` file.
-        case packed(NPY, path: String)
+        /// An array in a part of an `.npz` file.
+        case packed(FileBytes, Range<Int>, path: String)
         case raw(String, ChunkDescription?)
         case sound(String)
 
@@ -27,7 +27,7 @@ package struct TensorCollection {
         var file: String {
             switch self {
             case .stored(let checkpoint, _): checkpoint.path
-            case .npy(let path), .packed(_, let path), .raw(let path, _), .sound(let path): path
+            case .npy(let path), .packed(_, _, let path), .raw(let path, _), .sound(let path): path
             }
         }
     }
@@ -79,10 +79,9 @@ package struct TensorCollection {
         switch entries[name] {
         case .stored(let checkpoint, let stored):
             return NamedTensor(name, stored.shape, try TensorFile.floats(checkpoint, stored))
-        case .npy(let path):
-            let array = try NPY(path, expected: "an array")
+        case .npy, .packed:
+            let array = try array(name)
             return array.tensor(name, shape: array.shape)
-        case .packed(let array, _): return array.tensor(name, shape: array.shape)
         case .raw(let path, let description):
             return try raw(name, path, description, like: other)
         case .sound(let path):
@@ -99,9 +98,19 @@ package struct TensorCollection {
         switch entries[name] {
         case .stored(_, let stored): stored.shape
         case .raw(_, let description): description?.shape(of: name) ?? []
-        case .packed(let array, _): array.shape
-        case .npy, .sound: try tensor(name, like: self).shape
+        case .npy, .packed: try array(name).shape
+        case .sound: try tensor(name, like: self).shape
         case nil: []
+        }
+    }
+
+    /// The array with a name.
+    private func array(_ name: String) throws(PortingError) -> NPY {
+        switch entries[name] {
+        case .npy(let path): try NPY(path, expected: "an array")
+        case .packed(let bytes, let part, let path):
+            try NPY(bytes, part, path: "\(path), \(name).npy")
+        default: throw .tensorMissing(path, name, found: names)
         }
     }
 
@@ -182,8 +191,7 @@ package struct TensorCollection {
             }
             let names = found.map { String($0.name.dropLast(4)) }
             for (entry, name) in zip(found, names) {
-                let array = try NPY(bytes, entry.byteRange, path: "\(file)/\(entry.name)")
-                try insert(.packed(array, path: file), inner(names) + name)
+                try insert(.packed(bytes, entry.byteRange, path: file), inner(names) + name)
             }
         case "raw": try insert(.raw(file, description), prefix + stem)
         case let ending where Self.soundExtensions.contains(ending):
@@ -233,7 +241,10 @@ extension TensorCollection {
                 }
             }
         }
-        let renamed = matches.values.max { $0.count < $1.count } ?? [:]
+        // Of prefixes that fit as many names the shortest counts.
+        let renamed =
+            matches.max { ($0.value.count, -$0.key.count) < ($1.value.count, -$1.key.count) }?.value
+            ?? [:]
         var found = self
         for (ours, theirs) in renamed {
             found.entries[ours] = found.entries.removeValue(forKey: theirs)

@@ -32,8 +32,6 @@ package struct TensorComparison: Sendable, Equatable {
     package private(set) var remark: String?
     /// Whether the values are ours, rounded to a type of 16 bits.
     package private(set) var isRounded = false
-    /// Whether all values are finite.
-    fileprivate private(set) var isFinite = true
     /// The type of 16 bits that all values fit.
     fileprivate private(set) var type: RoundedType?
 
@@ -76,9 +74,9 @@ package struct TensorComparison: Sendable, Equatable {
             return "\(found.count(where: isSpecial)), the first at [\(place)]"
         }
         if let count = count(\.isNaN) {
-            (remark, isFinite) = ("NaN: \(count)", false)
+            remark = "NaN: \(count)"
         } else if let count = count(\.isInfinite) {
-            (remark, isFinite) = ("infinite: \(count); float16 ends at 65,504", false)
+            remark = "infinite: \(count); float16 ends at 65,504"
         } else if found.allSatisfy({ $0 == 0 }), reference.contains(where: { $0 != 0 }) {
             remark = "all zeros"
         } else {
@@ -181,15 +179,9 @@ package struct ComparisonReport: Sendable {
             try judge?.verdicts(
                 on: found, inputs: reference, like: like?.respelled(like: reference).found,
                 bound: bound, types: types) ?? [:]
-        var isBroken = false
         for index in comparisons.indices {
-            let verdict = verdicts[comparisons[index].name]
-            comparisons[index].judge(verdict, bound: bound, needsAll: needsAll)
-            // What is computed from NaN or infinity has them too.
-            if !comparisons[index].isFinite, verdict != nil {
-                if isBroken { comparisons[index].isWrong = false }
-                isBroken = true
-            }
+            comparisons[index].judge(
+                verdicts[comparisons[index].name], bound: bound, needsAll: needsAll)
         }
         self.comparisons = comparisons
         self.renamed = renamed

@@ -1,4 +1,4 @@
-// `swift-demucs compare`: compares two sets of tensors and names the one with the fault.
+// `swift-demucs compare`: compares two sets of tensors and names the wrong ones.
 
 import Demucs
 import Porting
@@ -21,7 +21,7 @@ extension Option {
         "name", short: "n", value: "model",
         help:
             "Judge the values inside this model: compute each by the engine from the second's own "
-            + "values before it. (default: plain SNRs)")
+            + "values before it; 'own dB' is the SNR against that. (default: plain SNRs)")
 }
 
 enum CompareCommand {
@@ -153,7 +153,7 @@ struct CompareReport {
 
     /// The right value with the least above its bound.
     private var closest: TensorComparison? {
-        report.compared.min { margin($0) < margin($1) }
+        report.compared.filter { !$0.isRounded }.min { margin($0) < margin($1) }
     }
 
     private func margin(_ comparison: TensorComparison) -> Double {
@@ -169,8 +169,11 @@ struct CompareReport {
         {
             return remark.hasPrefix("all") ? "is \(remark)" : "has \(remark)"
         }
-        let own = comparison.ownDecibels.map { ", \($0.decibelText) dB from its own inputs" } ?? ""
-        return "has \(comparison.snrDecibels.decibelText) dB\(own), expected "
+        func level(_ decibels: Double) -> String {
+            decibels.isFinite ? "\(decibels.decibelText) dB" : decibels > 0 ? "no error" : "no SNR"
+        }
+        let own = comparison.ownDecibels.map { ", \(level($0)) from its own inputs" } ?? ""
+        return "has \(level(comparison.snrDecibels))\(own), expected "
             + "\(comparison.boundDecibels.fixed(0)) dB"
             + (comparison.remark.map { ", \($0)" } ?? "")
     }

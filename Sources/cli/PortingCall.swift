@@ -61,7 +61,7 @@ struct PortingCall {
                 found: model.checksum)
         }
         return try LayerJudge(
-            model, threads: threads, precision: precision.precision(isQuantized: false),
+            model, threads: threads, precision: precision.precision(isQuantized: model.isQuantized),
             cancellation: cancellation)
     }
 

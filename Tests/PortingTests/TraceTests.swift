@@ -180,24 +180,6 @@ import Tracks
         #expect(!FileManager.default.fileExists(atPath: folder.path("ours.safetensors")))
     }
 
-    /// The faults of port_faults.py, and the first block that each changes.
-    static let faults = [
-        ("tanh_gelu_encoder", "encoder.1"),
-        ("tanh_gelu_transformer", "crosstransformer.layers_t.1"),
-        ("layer_norm_out_cross", "crosstransformer.layers.0"),
-        ("layer_norm_out_self", "crosstransformer.layers_t.3"),
-        ("symmetric_padding_first", "tencoder.0"),
-        ("symmetric_padding_second", "tencoder.1"),
-        ("biased_std_spectrogram", "x"),
-        ("biased_std_waveform", "xt"),
-        ("swapped_halves", "crosstransformer.pos_emb_2d"),
-        ("wrong_exponent", "crosstransformer.pos_emb"),
-        ("rows_together", "encoder.0"),
-        ("unscaled_embedding", "encoder.0.embedded"),
-        ("crop_from_start", "tdecoder.0"),
-        ("updated_tokens", "crosstransformer.layers_t.2"),
-    ]
-
     @Test func valuesOfAnyFileComeInTheOrderOfComputation() {
         let order = [
             "mix", "mag", "x", "xt", "tencoder.0.conv", "tencoder.0.dconv.layers.0",

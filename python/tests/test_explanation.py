@@ -1,12 +1,10 @@
 """Mistakes in the network, and what the explanation says of the first wrong value."""
 
-# ruff: noqa: E501, RUF001
+# ruff: noqa: RUF001
 
 from __future__ import annotations
 
 import collections
-import random
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -16,59 +14,7 @@ import pytest
 pytest.importorskip("scipy")
 from swift_demucs import _explanation, htdemucs, mistakes
 
-REPOSITORY = Path(__file__).resolve().parents[2]
-FIXTURES = REPOSITORY / "Tests" / "Fixtures"
 SAMPLES = 12_001  # which no stride divides
-
-# Mistakes that are the same function somewhere: in a layer of one row, of eight channels, of one
-# missing sample, with one zero on each side, or of a single step.
-SAME = {
-    "zeros on both sides of the samples, more before": (
-        "zeros on both sides of the samples",
-        "zeros before the samples",
-    ),
-    "no LayerScale in layers.0": ("no LayerScale",),
-    "no LayerScale in layers.1": ("no LayerScale",),
-    "one zero less before the signal": ("all zeros after the signal",),
-    "one zero more before the signal": ("all zeros before the signal",),
-    "every step in bfloat16": ("a layer in bfloat16",),
-    "every step in float16": ("a layer in float16",),
-    "each channel's statistics in all rows (BatchNorm)": (
-        "each channel's statistics (InstanceNorm)",
-    ),
-    "8 groups": ("each channel's statistics (InstanceNorm)",),
-}
-# The demo model's weights are float16.
-WITHOUT_EFFECT = {"weights in float16"}
-
-# The first wrong value of a file, and what it is.
-PORTS = {
-    "biased_std_spectrogram": ("x", "n for n − 1 in the inputs' norm"),
-    "biased_std_waveform": ("xt", "n for n − 1 in the inputs' norm"),
-    "crop_from_start": ("tdecoder.0", "a crop from the start in tdecoder.0"),
-    "layer_norm_out_cross": ("crosstransformer.layers.0", "each token's statistics (LayerNorm) in crosstransformer.layers.0.norm_out"),
-    "layer_norm_out_self": ("crosstransformer.layers_t.3", "each token's statistics (LayerNorm) in crosstransformer.layers_t.3.norm_out"),
-    "rows_together": ("encoder.0", "the statistics of all rows together everywhere"),
-    "swapped_halves": ("crosstransformer.pos_emb_2d", "frequency before time in the 2-D embedding's channels"),
-    "symmetric_padding_first": ("tencoder.0", "zeros on both sides of the samples in tencoder.0"),
-    "symmetric_padding_second": ("tencoder.1", "zeros on both sides of the samples in tencoder.1"),
-    "tanh_gelu_encoder": ("encoder.1", "GELU's tanh approximation in place of GELU everywhere"),
-    "tanh_gelu_transformer": ("crosstransformer.layers_t.1", "GELU's tanh approximation in place of GELU in crosstransformer.layers_t.1"),
-    "unscaled_embedding": ("encoder.0.embedded", "the embedding of the frequencies × 10"),
-    "updated_tokens": ("crosstransformer.layers_t.2", "the spectrogram's tokens from after their layer in crosstransformer.layers_t.2"),
-    "wrong_exponent": ("crosstransformer.pos_emb", "d / 2, not d / 2 − 1, in the 1-D embedding's exponent"),
-}  # fmt: skip
-ROFORMER = {
-    "queries that are not scaled": "scores that are not scaled",
-    "no rotations": "no rotations",
-    "rotations of halves": "rotations of the halves of a head",
-    "exchanged": "queries and keys exchanged",
-    "no gates": "no gates",
-    "tanh GELU": "GELU's tanh approximation in place of GELU",
-    "LayerNorm": "LayerNorm, which subtracts the mean,",
-    "no bias": "no bias",
-    "no gamma": "no gamma",
-}
 
 
 class Ended(Exception):
@@ -135,28 +81,36 @@ def port(checkpoint: Path) -> Model:
     return Model(checkpoint)
 
 
-@pytest.mark.parametrize("mistake", [m for m in mistakes.MISTAKES if m not in WITHOUT_EFFECT])
-def test_a_mistake_in_one_call_is_explained_by_its_own_phrase(port: Model, mistake: str) -> None:
-    draw = random.Random(mistake)
-    for _ in range(20):
-        function, wrong = draw.choice(sorted(mistakes.MISTAKES[mistake].items()))
-        at = -2 if function == "window" else draw.randrange(port.totals[function])
-        try:
-            found = port.trace({function: port.counted(function, wrong, at)}, port.right)
-            name = list(found)[-1]
-            own = _explanation.snr_db(port.right[name], found[name])
-        except (ValueError, LookupError):
-            continue  # shapes that don't fit there
-        if own < 120:
-            break
-    else:
-        pytest.fail("changes no value")
+# A mistake in a call of each kind of function, by its number; reference/port_faults.py tries all.
+CALLS = {
+    "a window that ends at zero on both sides": ("window", -2),
+    "no mean in the inputs' norm": ("standardise", 1),
+    "zeros before the samples": ("encode", 2),
+    "a dilation of 1": ("conv", 9),
+    "no bias": ("conv", 3),
+    "the variance with n − 1": ("normalise", 5),
+    "an eps of 0.001": ("normalise", 8),
+    "no LayerScale": ("dconv", 4),
+    "tanh in place of the GLU's sigmoid": ("glu", 3),
+    "no skip": ("decode", 2),
+    "a crop one step late": ("decode", 1),
+    "positions from 1 on": ("positions_1d", 0),
+    "half the heads": ("attention", 1),
+    "a softmax over the queries": ("attention", 2),
+    "γ₁ and γ₂ exchanged": ("transformer_layer", 1),
+    "the inverse STFT one sample late": ("istft", 0),
+}
+
+
+@pytest.mark.parametrize("mistake", CALLS)
+def test_a_mistake_in_one_call_is_explained_by_its_phrase(port: Model, mistake: str) -> None:
+    function, at = CALLS[mistake]
+    wrong = mistakes.MISTAKES[mistake][function]
+    found = port.trace({function: port.counted(function, wrong, at)}, port.right)
+    name = list(found)[-1]
     explanation = port.explain(name, found[name])
-    assert explanation is not None, (name, own)
-    phrases = [f"ours with {phrase}" for phrase in (mistake, *SAME.get(mistake, ()))]
-    starts = tuple(f"{phrase} {word}" for phrase in phrases for word in ("in ", "everywhere"))
-    assert explanation.text in phrases or explanation.text.startswith(starts)
-    assert explanation.own_snr_db == pytest.approx(own, abs=1)
+    assert explanation is not None and explanation.phrase == mistake, name
+    assert explanation.own_snr_db < 110
 
 
 def test_a_mistake_in_a_module_is_told_from_one_in_a_single_layer(port: Model) -> None:
@@ -212,55 +166,3 @@ def test_missing_values_are_computed(port: Model) -> None:
     given["encoder.0"], given["tencoder.0"] = value["encoder.0"], value["tencoder.0"]
     explanation = _explanation.explain(port.network, "encoder.0", given)
     assert explanation.text == "ours with tanh in place of the GLU's sigmoid everywhere"
-
-
-def test_values_without_a_ratio_are_described() -> None:
-    right = np.ones((2, 3))
-    broken = right.copy()
-    broken[1, 2] = np.nan
-    assert _explanation.state(broken, right) == "has 1 NaN, the first at [1, 2]"
-    broken[1, 2] = np.inf
-    assert "infinite" in _explanation.state(broken, right)
-    assert _explanation.state(0 * right, right) == "is all zeros"
-    assert _explanation.state(right, right) is None
-
-
-@pytest.mark.skipif(not FIXTURES.is_dir(), reason="needs a checkout")
-class TestPyTorch:
-    """Values of the reference's classes with faults; reference/ completes drawn tensors."""
-
-    @pytest.fixture(scope="class")
-    def fixture(self) -> Any:
-        pytest.importorskip("torch")
-        sys.path.insert(0, str(REPOSITORY / "reference"))
-        return pytest.importorskip("fixture")
-
-    def network(self, fixture: Any, name: str) -> Any:
-        return _explanation.Network.open(fixture.complete(f"{name}.safetensors"))
-
-    def read(self, fixture: Any, name: str) -> dict[str, Any]:
-        tensors, _ = fixture.read(FIXTURES / f"{name}.safetensors")
-        return {key: value.numpy() for key, value in tensors.items()}
-
-    def test_ports(self, fixture: Any) -> None:
-        network = self.network(fixture, "models/cross_first")
-        truth = self.read(fixture, "ports/trace")
-        for fault, (name, text) in PORTS.items():
-            found = self.read(fixture, f"ports/{fault}")
-            given = {"mix": truth["mix"], "mag": truth["mag"], **found}
-            explanation = _explanation.explain(network, name, given)
-            assert explanation and explanation.text == f"ours with {text}", fault
-
-    def test_roformers(self, fixture: Any) -> None:
-        network = self.network(fixture, "roformer/bands_deep")
-        truth = self.read(fixture, "roformer/bands_deep.outputs")
-        for key, value in self.read(fixture, "roformer/faults.outputs").items():
-            name, _, fault = key.partition("/")
-            explanation = _explanation.explain(network, name, {**truth, name: value})
-            assert explanation.text.startswith(f"ours with {ROFORMER[fault]} in {name}"), key
-
-    def test_models_without_formulas_are_none(self, fixture: Any) -> None:
-        for name in ("hybrid", "kernel_4", "norm_everywhere", "dconv_depth_3", "merge"):
-            assert self.network(fixture, f"models/{name}") is None
-        for name in ("base", "mono", "context_2", "no_transformer", "six_sources"):
-            assert self.network(fixture, f"models/{name}") is not None

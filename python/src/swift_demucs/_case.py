@@ -6,7 +6,7 @@ import contextlib
 import importlib
 import json
 import shutil
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterator, List, Mapping, Sequence, Set, Tuple
 
@@ -108,17 +108,11 @@ class _Read(Dict[str, Any]):
         return super().__getitem__(name)
 
 
-@dataclass
 class _Layer:
-    """The function of the network that computes a value, and all that it takes."""
+    """The function of the network that computes a value, and all that it takes.
 
-    function: str
-    module: str
-    arguments: Sequence[Any]
-    value: Any
-    tensors: Mapping[str, Any]
-    #: The port's values that change the value.
-    reads: Sequence[str]
+    `reads` are the port's values that change the value.
+    """
 
     def __init__(self, network: _explanation.Network, name: str, values: Mapping[str, Any]) -> None:
         tensors = _Read(network.module.tensors)
@@ -142,17 +136,20 @@ class _Layer:
         """Whether a value changes the layer's."""
         changed = {**block.values, key: block.values[key] * np.float32(1.5) + np.float32(0.1)}
         found = _explanation._Pass(replace(block, values=changed, constants={})).run()
-        return found is None or not np.array_equal(found, self.value)
+        return found is None or self.value is None or not np.array_equal(found, self.value)
 
 
 @contextlib.contextmanager
 def _new_folder(folder: Path) -> Iterator[None]:
     """A folder that is removed if its contents can't be written."""
+    was_there = folder.is_dir()
     folder.mkdir(parents=True, exist_ok=True)
     try:
         yield
     except BaseException:
         shutil.rmtree(folder)
+        if was_there:
+            folder.mkdir()
         raise
 
 

@@ -14,6 +14,7 @@ import threading
 import time
 import types
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple, Union
 
@@ -36,6 +37,34 @@ TIE_DB = 3.0
 # Sums over a whole input: those of float32 leave 90 dB, most of it a factor that may lie near a
 # mistake's. A port with exact sums equals the mistake.
 _SUMS, _SUMS_DB, _EQUAL_DB = ("x", "xt", "output", "add_67"), 60.0, 130.0
+
+
+# Mistakes in the transformers of a RoFormer.
+def _without(part: str, name: str, right: Callable[..., Any]) -> Functions:
+    return {name: lambda m, *x: right(mistakes.changed(m, mistakes.constant(0, part)(m)), *x)}
+
+
+_attention, _norm = (
+    partial(partial, _roformer.rotary_attention),
+    partial(partial, _roformer.rms_norm),
+)
+_ROFORMER: Dict[str, Functions] = {
+    "no norm": {"rms_norm": lambda m, x: x + 0},
+    "no gamma": {"rms_norm": _norm(gamma=False)},
+    "no factor √channels": {"rms_norm": _norm(root=False)},
+    "LayerNorm, which subtracts the mean,": {"rms_norm": _norm(mean=True)},
+    **{f"an eps of {eps:g}": {"rms_norm": _norm(eps=eps)} for eps in (1e-2, 1e-3, 1e-4, 1e-5)},
+    "scores that are not scaled": {"rotary_attention": _attention(scaled=False)},
+    "queries and keys exchanged": {"rotary_attention": _attention(order=(1, 0, 2))},
+    "keys and values exchanged": {"rotary_attention": _attention(order=(0, 2, 1))},
+    "no rotations": {"rotary_attention": _attention(turned="")},
+    "rotated queries and keys that are not": {"rotary_attention": _attention(turned="q")},
+    "rotations of the halves of a head": {"rotate": partial(_roformer.rotate, halves=True)},
+    "no gates": {"rotary_attention": _attention(gate=lambda y: y * 0 + 1)},
+    "tanh in place of the gates' sigmoid": {"rotary_attention": _attention(gate=np.tanh)},
+    "no bias": _without("bias", "linear", htdemucs.linear),
+    **{text: found for text, found in mistakes.MISTAKES.items() if [*found] == ["gelu"]},
+}
 
 # Functions whose result is the value with the name of their module.
 _RETURNING = {
@@ -94,7 +123,7 @@ class Network:
         if klass in ("BSRoformer", "MelBandRoformer"):
             config, module = _roformer.load(path, arguments["model"])
             start = ("band_split", 3)
-            return Network(_roformer, _roformer.MISTAKES, config, module, start, vars(config))
+            return Network(_roformer, _ROFORMER, config, module, start, vars(config))
         return None
 
 
@@ -116,18 +145,6 @@ def snr_db(reference: Array, value: Array) -> float:
     if not (np.isfinite(error) and np.isfinite(power)):
         return -np.inf
     return min(10 * (math.log10(max(power, 1e-300)) - math.log10(max(error, 1e-300))), CAP_DB)
-
-
-def state(found: Array, right: Array) -> Optional[str]:
-    """Why a value has no SNR, such as "has 1 NaN, the first at [0, 0, 0]"; None for another."""
-    found = np.asarray(found)
-    for broken, text in (
-        (np.isnan(found), "has {:,} NaN, the first at {}"),
-        (np.isinf(found), "has {:,} infinite elements, the first at {}: float16 ends at 65,504"),
-    ):
-        if broken.any():
-            return text.format(broken.sum(), np.argwhere(broken)[0].tolist())
-    return "is all zeros" if not found.any() and np.any(right) else None
 
 
 # ---- passes ----
@@ -293,8 +310,13 @@ def explain(
         level = _EQUAL_DB if is_sum else ROUNDING_DB
         level = level if like_db is None else min(level, like_db - SLACK_DB)
         least = min(max(level, own_db + gain), CAP_DB)
-        known = {text: found for text, found in network.mistakes.items() if text == hint}
-        for some in (known, network.mistakes):
+        fitting = {
+            text: functions
+            for text, functions in network.mistakes.items()
+            if "standardise" in functions or not is_sum
+        }
+        known = {text: functions for text, functions in fitting.items() if text == hint}
+        for some in (known, fitting):
             best = best or _best(_tried(block, first.calls, some, own_db, end), least)
     if best is None and own is not None and not is_sum:
         related = relations(own, found)

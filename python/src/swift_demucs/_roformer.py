@@ -1,4 +1,4 @@
-"""The transformers of Band-Split and Mel-Band RoFormer in NumPy, and mistakes of ports in them.
+"""The transformers of Band-Split and Mel-Band RoFormer in NumPy.
 
 The reference is audio-separator 0.47.1. Shapes: S sequences, T tokens, C channels.
 """
@@ -8,23 +8,32 @@ from __future__ import annotations
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, Callable, Dict, Mapping, Tuple, Union
+from typing import Any, Callable, Mapping, Tuple, Union
 
 import numpy as np
 from safetensors import safe_open
 from scipy.special import expit
 
-from . import mistakes
-from .htdemucs import Module, gelu, linear
+if __package__:
+    from .htdemucs import Module, gelu, linear
+else:  # beside a case
+    from htdemucs import Module, gelu, linear  # type: ignore[import-not-found, no-redef]
 
 Array = Any
+
+
+class Configuration(SimpleNamespace):
+    """The numbers of a network's layers."""
+
+    def __init__(self, arguments: Mapping[str, Any]) -> None:
+        super().__init__(**arguments)
 
 
 def load(path: Union[str, Path], arguments: Mapping[str, Any]) -> Tuple[Any, Module]:
     """The configuration and the weights of a checkpoint, of which the transformers are read."""
     depths = [arguments.get(f"{axis}_transformer_depth", 2) for axis in ("time", "freq")]
     heads = arguments.get("heads", 8)
-    config = SimpleNamespace(depth=arguments["depth"], depths=depths, heads=heads)
+    config = Configuration({"depth": arguments["depth"], "depths": depths, "heads": heads})
     with safe_open(path, "numpy") as file:
         names = [name for name in file.keys() if name.startswith(("layers.", "final_norm."))]  # noqa: SIM118
         return config, Module({name: file.get_tensor(name).astype("f4") for name in names})
@@ -85,27 +94,3 @@ def forward(m: Module, x: Array, config: Any) -> Array:
         x = transformer(m / f"layers.{i}.0", x.swapaxes(0, 1), config.depths[0], config.heads)
         x = transformer(m / f"layers.{i}.1", x.swapaxes(0, 1), config.depths[1], config.heads)
     return m.see("final_norm", rms_norm(m / "final_norm", x)) if "final_norm.gamma" in m else x
-
-
-def _without(part: str, name: str, right: Callable[..., Any]) -> Dict[str, Callable[..., Any]]:
-    return {name: lambda m, *x: right(mistakes.changed(m, mistakes.constant(0, part)(m)), *x)}
-
-
-_attention, _norm = partial(partial, rotary_attention), partial(partial, rms_norm)
-MISTAKES: Dict[str, Dict[str, Callable[..., Any]]] = {
-    "no norm": {"rms_norm": lambda m, x: x + 0},
-    "no gamma": {"rms_norm": _norm(gamma=False)},
-    "no factor √channels": {"rms_norm": _norm(root=False)},
-    "LayerNorm, which subtracts the mean,": {"rms_norm": _norm(mean=True)},
-    **{f"an eps of {eps:g}": {"rms_norm": _norm(eps=eps)} for eps in (1e-2, 1e-3, 1e-4, 1e-5)},
-    "scores that are not scaled": {"rotary_attention": _attention(scaled=False)},
-    "queries and keys exchanged": {"rotary_attention": _attention(order=(1, 0, 2))},
-    "keys and values exchanged": {"rotary_attention": _attention(order=(0, 2, 1))},
-    "no rotations": {"rotary_attention": _attention(turned="")},
-    "rotated queries and keys that are not": {"rotary_attention": _attention(turned="q")},
-    "rotations of the halves of a head": {"rotate": partial(rotate, halves=True)},
-    "no gates": {"rotary_attention": _attention(gate=lambda y: y * 0 + 1)},
-    "tanh in place of the gates' sigmoid": {"rotary_attention": _attention(gate=np.tanh)},
-    "no bias": _without("bias", "linear", linear),
-    **{text: found for text, found in mistakes.MISTAKES.items() if [*found] == ["gelu"]},
-}

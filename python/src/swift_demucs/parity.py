@@ -67,6 +67,11 @@ class Row:
     #: What is special about the port's elements, such as "NaN: 1, the first at [0, 0, 0]".
     remark: Optional[str]
 
+    @property
+    def level_db(self) -> float:
+        """The SNR that is judged."""
+        return self.snr_db if self.own_snr_db is None else self.own_snr_db
+
 
 @dataclass(frozen=True)
 class Wrong:
@@ -125,13 +130,16 @@ class Report:
             lines.append(f"wrong: {wrong.name} has {wrong.snr_db:.1f} dB{own}{remark}")
             if wrong.explanation:
                 lines.append(f"  it is {wrong.explanation}: {wrong.explanation_db:.1f} dB")
-        rows = [row for row in self.rows if row.found_shape is not None]
+        rows = [
+            row
+            for row in self.rows
+            if row.found_shape is not None and "ours rounded" not in (row.remark or "")
+        ]
         lines.append(f"{self.compared} of {self.expected} compared")
         if not self.wrong and rows:
-            worst = min(rows, key=lambda row: (row.own_snr_db or row.snr_db) - row.bound_db)
-            level = worst.snr_db if worst.own_snr_db is None else worst.own_snr_db
+            worst = min(rows, key=lambda row: row.level_db - row.bound_db)
             lines[-1] += (
-                f", all right; the closest to its bound: {worst.name} has {level:.1f} dB, "
+                f", all right; the closest to its bound: {worst.name} has {worst.level_db:.1f} dB, "
                 f"expected {worst.bound_db:.0f} dB"
             )
         return "\n".join(lines)
@@ -285,8 +293,11 @@ class _Explainer:
         theirs = {name: ours for ours, name in report.renamed.items()}
         self.values = {theirs.get(name, name): value for name, value in _values(port).items()}
         # The chunk's inputs, for a port that lacks them.
-        for name, value in _values(reference).items():
-            if name.rpartition("/")[2] in ("mix", "mag", "input", "x", "band_split"):
+        ours = _values(reference)
+        for name, value in ours.items():
+            chunk, slash, own = name.rpartition("/")
+            is_prepared = f"{chunk}{slash}input" in ours
+            if own in ("mix", "mag", "input", "band_split") or (own == "x" and is_prepared):
                 self.values.setdefault(name, value)
         self.formulas = importlib.import_module("._explanation", __package__)
         with tempfile.TemporaryDirectory() as folder:
@@ -507,6 +518,7 @@ def _document(report: Report) -> Dict[str, Any]:
         "expected": report.expected,
         "tensors": [finite(asdict(row)) for row in report.rows],
         "extra": list(report.extra),
+        "renamed": dict(report.renamed),
     }
 
 
