@@ -36,8 +36,8 @@ import Tracks
     }
 
     /// A `.npy` file, also of values that aren't finite.
-    private static func bytes(_ tensor: NamedTensor) throws -> Data {
-        let header = try TensorEncoding(.npy, .float32).header(tensor.name, tensor.shape)
+    private static func bytes(_ tensor: NamedTensor) -> Data {
+        let header = TensorEncoding(.npy, .float32).header(tensor.name, tensor.shape)
         return Data(header + tensor.values.withUnsafeBytes { Array($0) })
     }
 
