@@ -67,7 +67,7 @@ TYPES = {
 }  # fmt: skip
 ERRORS = (
     OSError, DecodeError, ort.Fail, ort.InvalidArgument, ort.InvalidGraph, ort.NotImplemented,
-    ort.RuntimeException,
+    ort.RuntimeException, onnx.checker.ValidationError,
 )  # fmt: skip
 # What torch.onnx calls the paths of modules in the metadata of a node.
 SCOPES = "pkg.torch.onnx.name_scopes"

@@ -14,23 +14,29 @@ struct ChunkValues {
     private let other: TensorCollection
     /// `chunk-00003/`, or nothing.
     private let prefix: String
-    /// Whether the names of the inputs are those of `tensors prepare`.
-    private let isPrepared: Bool
+    /// Names of the inputs in `tensors prepare`, where `x` is the spectrogram.
+    private var inputNames: [String: String] = [:]
 
     init(_ collection: TensorCollection, prefix: String, like other: TensorCollection) {
         self.collection = collection
         self.other = other
         self.prefix = prefix
-        isPrepared =
-            collection.has("\(prefix)\(CoreTensor.input)") && !collection.has("\(prefix)mix")
+        guard collection.has("\(prefix)\(CoreTensor.input)"), !collection.has("\(prefix)mix") else {
+            return
+        }
+        inputNames["mix"] = CoreTensor.input
+        // A chunk of `tensors prepare` has nothing from inside the network.
+        let chunk: Set = [CoreTensor.input, CoreTensor.x, CoreTensor.output, CoreTensor.waveform]
+        let own = collection.names.filter { $0.hasPrefix(prefix) }
+        if own.allSatisfy({ chunk.contains(String($0.dropFirst(prefix.count))) }) {
+            inputNames["mag"] = CoreTensor.x
+        }
     }
-
-    private static let prepared = ["mix": CoreTensor.input, "mag": CoreTensor.x]
 
     /// The name in the collection; nil if it has no such value.
     func name(_ value: String) -> String? {
-        if isPrepared, value == CoreTensor.x { return nil }
-        let name = prefix + (isPrepared ? Self.prepared[value] ?? value : value)
+        if value == CoreTensor.x, inputNames["mag"] != nil { return nil }
+        let name = prefix + (inputNames[value] ?? value)
         return collection.has(name) ? name : nil
     }
 

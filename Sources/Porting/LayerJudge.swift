@@ -48,12 +48,12 @@ package struct LayerJudge {
     /// - Parameters:
     ///   - like: a right port in the same precision.
     ///   - bound: the SNR in dB of a right value; nil for that of rounding errors.
-    ///   - types: of the values of a port in half precision.
+    ///   - type: of a port in half precision; its norms and sums may be in float32.
     /// - Returns: verdicts by the names in the collections.
     /// - Throws: ``PortingError``, `AudioError`, `CancellationError`.
     func verdicts(
         on port: TensorCollection, inputs: TensorCollection, like: TensorCollection?,
-        bound: Double?, types: [String: RoundedType]
+        bound: Double?, type: RoundedType?
     ) throws -> [String: Verdict] {
         var found: [String: Verdict] = [:]
         let networks = inputs.names.filter { ComputationOrder.isOfNetwork(FilePath.name(of: $0)) }
@@ -79,15 +79,17 @@ package struct LayerJudge {
                 let shape = try port.shape(own)
                 var least = bound ?? Self.leastFloat32Decibels(name, shape)
                 if bound == nil, let median {
-                    least = min(likeLevels[name] ?? median, median) - Self.margin
+                    least = min(least, min(likeLevels[name] ?? median, median) - Self.margin)
                 } else if bound == nil {
-                    if let type = types[own] { least = min(least, type.leastDecibels) }
+                    if let type { least = min(least, type.leastDecibels) }
                     if let other = noisy?.values[name] {
                         let level = SignalToNoise(of: other.sample, against: value.sample)
                         least = min(least, level.decibels - Self.margin)
                     }
                 }
-                let allowed = value.ratio.signal * pow(10, -least / 10) + value.rounding
+                let allowed =
+                    value.ratio.signal * pow(10, -least / 10)
+                    + (value.rounding.isFinite ? value.rounding : 0)
                 found[own] = Verdict(
                     decibels: value.isBroken ? -.infinity : value.ratio.decibels,
                     boundDecibels: least,
@@ -128,8 +130,12 @@ package struct LayerJudge {
         var elements = shape.reduce(1, *)
         let atHalfAMillion: Double
         if ["x", "xt", "output", "add_67"].contains(path.first) {
-            // Smaller mistakes are found only by their formulas (python -m swift_demucs.parity).
-            atHalfAMillion = 75
+            // Of one source: all have the statistics of the input. Smaller mistakes are found only by
+            // their formulas (python -m swift_demucs.parity).
+            if ["output", "add_67"].contains(path.first) {
+                elements = shape.unbatched.dropFirst().reduce(1, *)
+            }
+            return min(105, 76 - 20 * log10(Double(max(1, elements)) / 500_000))
         } else if path.dropLast().contains("dconv") {
             atHalfAMillion = 80
             // Every row of a spectrogram has its own statistics.
@@ -153,7 +159,7 @@ enum RoundedType: String {
         func fits(_ rounded: (Float) -> Float) -> Bool { values.allSatisfy { $0 == rounded($0) } }
         // Zeros and a few small integers fit by chance.
         guard Set(values.prefix(1 << 16)).count > 64 else { return nil }
-        guard let type = [RoundedType.float16, .bfloat16].first(where: { fits($0.rounded) }) else {
+        guard let type = [RoundedType.bfloat16, .float16].first(where: { fits($0.rounded) }) else {
             return nil
         }
         self = type

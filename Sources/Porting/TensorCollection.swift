@@ -43,6 +43,13 @@ package struct TensorCollection {
 
     func has(_ name: String) -> Bool { entries[name] != nil }
 
+    /// The tensors whose names fit.
+    func filtered(_ fits: (String) -> Bool) -> TensorCollection {
+        var found = self
+        found.entries = entries.filter { fits($0.key) }
+        return found
+    }
+
     /// The name and the SHA-256 of the model whose values a trace has; nil for other tensors.
     package private(set) var model: (name: String, checksum: String)?
 
@@ -231,20 +238,25 @@ extension TensorCollection {
         for name in other.names where !has(name) {
             byWords[Self.words(name), default: []].append(name)
         }
-        // Ours and theirs, by what stands before our name.
-        var matches: [[Substring]: [String: String]] = [:]
+        // Ours and theirs, by what stands before our name; a name that two fit is none.
+        var matches: [[Substring]: [String: [String]]] = [:]
         for name in names where !other.has(name) {
             let words = Self.words(name)
             for count in 0..<min(words.count, Self.mostWordsBefore) {
                 if let ours = byWords[Array(words.dropFirst(count))], ours.count == 1 {
-                    matches[Array(words.prefix(count)), default: [:]][ours[0]] = name
+                    matches[Array(words.prefix(count)), default: [:]][ours[0], default: []].append(
+                        name)
                 }
             }
         }
-        // Of prefixes that fit as many names the shortest counts.
-        let renamed =
-            matches.max { ($0.value.count, -$0.key.count) < ($1.value.count, -$1.key.count) }?.value
-            ?? [:]
+        let clear = matches.mapValues { $0.filter { $0.value.count == 1 }.mapValues { $0[0] } }
+        // A prefix is one that most names have: others are values of another kind.
+        let equal = names.count(where: other.has)
+        let largest = clear.filter { !$0.key.isEmpty }.map(\.value.count).max() ?? 0
+        let prefixed = clear.filter { !$0.key.isEmpty && $0.value.count == largest }
+        let plain = clear[[]] ?? [:]
+        let hasPrefix = prefixed.count == 1 && largest > max(equal, plain.count)
+        let renamed = hasPrefix ? prefixed.first?.value ?? [:] : plain
         var found = self
         for (ours, theirs) in renamed {
             found.entries[ours] = found.entries.removeValue(forKey: theirs)

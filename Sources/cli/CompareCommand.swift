@@ -33,7 +33,7 @@ enum CompareCommand {
         operandHelp:
             "Files of tensors (.safetensors, .npy, .npz, .raw), folders of them, or folders "
             + "of stems. Tensors only in the second are listed. The exit code is 1 if a tensor is "
-            + "wrong.",
+            + "wrong, 2 for files that can't be compared.",
         topics: [
             "COMPARISON": [
                 .comparedName, .only, .minSNR, .bound, .like, .precision, .threads, .repo, .offline,
@@ -73,6 +73,8 @@ enum CompareCommand {
                         + "judges each value by the port's own inputs.")
             }
         }
+        // 1 is for wrong tensors alone.
+        if code == .trackFailed { return .wrongUsage }
         return code == .done && !isRight ? .trackFailed : code
     }
 }
@@ -124,10 +126,11 @@ struct CompareReport {
         var lines = report.wrong.filter { $0.foundShape != nil }.map { wrong in
             "wrong: \(wrong.name.printable()) \(level(of: wrong))"
         }
-        for comparison in report.compared where comparison.isRounded && !comparison.isWrong {
+        let rounded = report.compared.filter { $0.isRounded && !$0.isWrong }
+        if let first = rounded.first, let remark = first.remark {
             lines.append(
-                "\(comparison.name.printable()) is \(comparison.remark ?? ""): compare with --like, the "
-                    + "trace of a right port in that precision")
+                "\(rounded.count) like \(first.name.printable()) \(rounded.count == 1 ? "is" : "are") "
+                    + "\(remark): compare with --like, the trace of a right port in that precision")
         }
         let compared = report.compared
         lines.append("\(compared.count) of \(report.comparisons.count) compared")

@@ -214,7 +214,7 @@ struct UsageTests {
         none.wav: there is no such file. Check the path.
         1 $ tensors run c
         c/manifest.json: is missing; expected the manifest of 'tensors prepare'
-        1 $ compare none.npy track.wav
+        2 $ compare none.npy track.wav
         none.npy: is missing; expected a file of tensors, a folder of them or a folder of stems
         3 $ trace track.wav -o t -n none
         …

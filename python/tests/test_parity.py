@@ -114,6 +114,14 @@ def test_the_command_writes_a_case(
     assert float(levels["NumPy"].split()[0]) > 100 > float(levels["found"].split()[0])
     assert parity.main(["demo", str(tmp_path / "port.npz"), "--case", str(case)]) == 2
     assert "is not empty" in capsys.readouterr().err
+    # A case of each kind of layer computes it, with the weights that it reads.
+    for name in ("encoder.0", "crosstransformer.norm_in", "tdecoder.2", "output"):
+        np.savez(tmp_path / "port.npz", **{**ours, name: ours[name] * np.float32(1.1)})
+        folder = tmp_path / name
+        assert parity.main(["demo", str(tmp_path / "port.npz"), "--case", str(folder)]) == 1
+        run = subprocess.run([sys.executable, folder / "case.py"], capture_output=True, text=True)
+        assert "NumPy  150.0 dB\nfound  20.0 dB" in run.stdout, (name, run)
+    capsys.readouterr()
     np.savez(tmp_path / "right.npz", **ours)
     assert parity.main(["demo", str(tmp_path / "right.npz"), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["wrong"] == []

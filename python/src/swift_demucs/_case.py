@@ -8,7 +8,7 @@ import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterator, List, Mapping, Sequence, Set, Tuple
+from typing import Any, Callable, Iterator, List, Mapping, Sequence, Tuple
 
 import numpy as np
 
@@ -96,18 +96,6 @@ class _Frames(_explanation._Pass):
         return call
 
 
-class _Read(Dict[str, Any]):
-    """Tensors of a model, and the names of those that were read."""
-
-    def __init__(self, tensors: Mapping[str, Any]) -> None:
-        super().__init__(tensors)
-        self.names: Set[str] = set()
-
-    def __getitem__(self, name: str) -> Any:
-        self.names.add(name)
-        return super().__getitem__(name)
-
-
 class _Layer:
     """The function of the network that computes a value, and all that it takes.
 
@@ -115,22 +103,23 @@ class _Layer:
     """
 
     def __init__(self, network: _explanation.Network, name: str, values: Mapping[str, Any]) -> None:
-        tensors = _Read(network.module.tensors)
-        module = htdemucs.Module(tensors)
         values = {key: np.asarray(value, np.float32) for key, value in values.items()}
-        block = _explanation._Block(replace(network, module=module), name, values[name], values)
+        block = _explanation._Block(network, name, values[name], values)
         frames = _Frames(block)
         with _explanation._LOCK:
             self.value = frames.run()
             if self.value is None:
-                raise errors.ArgumentError(f"{name}: the network in NumPy doesn't compute it")
+                raise errors.ArgumentError(
+                    f"{name}: the network in NumPy gives another size: no case"
+                )
             self.reads = [key for key in values if key in frames or key == network.start[0]]
             self.reads = [key for key in self.reads if key != name and self._depends(block, key)]
         self.function, self.arguments = frames.frames[-1]
         modules = [x.name for x in self.arguments if isinstance(x, htdemucs.Module)]
         self.module = modules[0] if modules else ""
         start = f"{self.module}." if self.module else ""
-        self.tensors = {key: tensors[key] for key in sorted(tensors.names) if key.startswith(start)}
+        tensors = network.module.tensors
+        self.tensors = {key: tensors[key] for key in sorted(tensors) if key.startswith(start)}
 
     def _depends(self, block: _explanation._Block, key: str) -> bool:
         """Whether a value changes the layer's."""
@@ -174,7 +163,7 @@ def write(
             np.save(folder / "inputs" / f"{key}.npy", values[key])
         np.save(folder / "expected.npy", np.asarray(layer.value, np.float32))
         np.save(folder / "found.npy", values[name])
-        np.savez(folder / "weights.npz", **layer.tensors)
+        np.savez(folder / "weights.npz", **layer.tensors)  # type: ignore[arg-type]
         arguments: List[Tuple[str, Any]] = []
         for given in layer.arguments:
             if isinstance(given, np.ndarray):
