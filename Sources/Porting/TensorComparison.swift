@@ -28,7 +28,7 @@ package struct TensorComparison: Sendable, Equatable {
     /// The SNR in dB that a right value has.
     package fileprivate(set) var boundDecibels = 0.0
     package fileprivate(set) var isWrong = false
-    /// What is special about the values: NaN, infinite, zeros, ours rounded to another type.
+    /// What is special about the values, such as "has 1 NaN, the first at [0, 0, 0]".
     package private(set) var remark: String?
     /// Whether the values are ours, rounded to a type of 16 bits.
     package private(set) var isRounded = false
@@ -68,22 +68,22 @@ package struct TensorComparison: Sendable, Equatable {
     }
 
     private mutating func describe(_ found: [Float], _ reference: [Float], shape: [Int]) {
-        func count(_ isSpecial: (Float) -> Bool) -> String? {
-            guard let first = found.firstIndex(where: isSpecial) else { return nil }
-            let place = Self.index(first, in: shape).map(String.init).joined(separator: ", ")
-            return "\(found.count(where: isSpecial)), the first at [\(place)]"
+        func place(_ isSpecial: (Float) -> Bool) -> String? {
+            found.firstIndex(where: isSpecial).map { first in
+                "the first at [\(Self.index(first, in: shape).map(String.init).joined(separator: ", "))]"
+            }
         }
-        if let count = count(\.isNaN) {
-            remark = "NaN: \(count)"
-        } else if let count = count(\.isInfinite) {
-            remark = "infinite: \(count); float16 ends at 65,504"
+        if let place = place(\.isNaN) {
+            remark = "has \(found.count(where: \.isNaN)) NaN, \(place)"
+        } else if let place = place(\.isInfinite) {
+            remark = "is infinite: float16 ends at 65,504; \(place)"
         } else if found.allSatisfy({ $0 == 0 }), reference.contains(where: { $0 != 0 }) {
-            remark = "all zeros"
+            remark = "is all zeros"
         } else {
             type = RoundedType(found)
             if let type, found != reference {
                 isRounded = found == reference.map(type.rounded)
-                remark = (isRounded ? "ours rounded to " : "in ") + type.rawValue
+                remark = (isRounded ? "is ours rounded to " : "fits ") + type.rawValue
             }
         }
     }

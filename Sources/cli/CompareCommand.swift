@@ -128,9 +128,10 @@ struct CompareReport {
         }
         let rounded = report.compared.filter { $0.isRounded && !$0.isWrong }
         if let first = rounded.first, let remark = first.remark {
+            let others = rounded.count > 1 ? ", as \(rounded.count - 1) others" : ""
             lines.append(
-                "\(rounded.count) like \(first.name.printable()) \(rounded.count == 1 ? "is" : "are") "
-                    + "\(remark): compare with --like, the trace of a right port in that precision")
+                "\(first.name.printable()) \(remark)\(others): compare with --like, the trace of a "
+                    + "right port in that precision")
         }
         let compared = report.compared
         lines.append("\(compared.count) of \(report.comparisons.count) compared")
@@ -168,9 +169,10 @@ struct CompareReport {
         guard comparison.isComparable else {
             return "has the shape \(comparison.foundShape ?? []), expected \(comparison.shape)"
         }
-        if let remark = comparison.remark, !comparison.snrDecibels.isFinite || remark == "all zeros"
+        if let remark = comparison.remark,
+            !comparison.snrDecibels.isFinite || remark == "is all zeros"
         {
-            return remark.hasPrefix("all") ? "is \(remark)" : "has \(remark)"
+            return remark
         }
         func level(_ decibels: Double) -> String {
             decibels.isFinite ? "\(decibels.decibelText) dB" : decibels > 0 ? "no error" : "no SNR"

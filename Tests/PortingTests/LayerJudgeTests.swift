@@ -173,8 +173,8 @@ import Tracks
         let model = try model("models/cross_first")
         let ours = try trace(model, [], "ours.safetensors")
         for (value, remark) in [
-            (Float.nan, "NaN: 1, the first at [0, 0, 2]"),
-            (-.infinity, "infinite: 1, the first at [0, 0, 2]; float16 ends at 65,504"),
+            (Float.nan, "has 1 NaN, the first at [0, 0, 2]"),
+            (-.infinity, "is infinite: float16 ends at 65,504; the first at [0, 0, 2]"),
         ] {
             let broken = try port(ours) {
                 var tensor = $0
@@ -210,7 +210,7 @@ import Tracks
         }
         let found = try report(model, ours, rounded)
         #expect(found.wrong.isEmpty && found.comparisons[0].isRounded)
-        #expect(found.comparisons[0].remark == "ours rounded to float16")
+        #expect(found.comparisons[0].remark == "is ours rounded to float16")
         let louder = try port(ours) {
             $0.name == "mix" ? NamedTensor($0.name, $0.shape, $0.values.map { $0 * 1.1 }) : nil
         }

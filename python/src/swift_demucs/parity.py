@@ -65,7 +65,7 @@ class Row:
     found_shape: Optional[Tuple[int, ...]]
     #: Index of the first element that is off by more than 0.001 of the value's RMS.
     first_bad: Optional[Tuple[int, ...]]
-    #: What is special about the port's elements, such as "NaN: 1, the first at [0, 0, 0]".
+    #: What is special about the port's elements, such as "has 1 NaN, the first at [0, 0, 0]".
     remark: Optional[str]
 
     @property
@@ -127,8 +127,12 @@ class Report:
             own = (
                 "" if wrong.own_snr_db is None else f", {wrong.own_snr_db:.1f} from its own inputs"
             )
-            remark = f" ({remarks[wrong.name]})" if remarks[wrong.name] else ""
-            lines.append(f"wrong: {wrong.name} has {wrong.snr_db:.1f} dB{own}{remark}")
+            remark = remarks[wrong.name]
+            if remark and not np.isfinite(wrong.snr_db):
+                lines.append(f"wrong: {wrong.name} {remark}")
+                continue
+            more = f" ({remark})" if remark else ""
+            lines.append(f"wrong: {wrong.name} has {wrong.snr_db:.1f} dB{own}{more}")
             if wrong.explanation:
                 lines.append(f"  it is {wrong.explanation}: {wrong.explanation_db:.1f} dB")
         rows = [
