@@ -82,6 +82,8 @@ final class ForcedPass: ForwardObserver {
     /// Whether the port lacks a value and has a later one.
     private(set) var hasGaps = false
     private var isInGap = false
+    /// The energy of the rounding errors of the means that `x` and `xt` subtract.
+    private var ofMeans: [String: Double] = [:]
     private var failure: (any Error)?
 
     static let inputNames: Set = ["mix", "input", "mag", "stft_repr"]
@@ -149,7 +151,8 @@ final class ForcedPass: ForwardObserver {
             if let found = try port(name), fits(found) {
                 // The pass began with the port's mix, which nothing is computed into.
                 if name == "mix", let given = try inputs(name), fits(given) { own = given }
-                values[name] = ForcedValue(found.values, own: own.values, rounding: rounding)
+                values[name] = ForcedValue(
+                    found.values, own: own.values, rounding: rounding + (ofMeans[name] ?? 0))
                 own = found
             } else if Self.inputNames.contains(name) {
                 guard try isSameMix(), let given = try inputs(name), fits(given) else { return }
@@ -158,6 +161,9 @@ final class ForcedPass: ForwardObserver {
                 isInGap = true
                 guard addsNoise else { return }
                 addNoise(LayerJudge.leastFloat32Decibels(name, shape), to: &own.values)
+            }
+            if let normalised = ["mix": "xt", "mag": "x"][name] {
+                ofMeans[normalised] = Self.roundingOfMean(own.values)
             }
             own.shape = shape
             own.write(to: x, layout)
@@ -170,6 +176,17 @@ final class ForcedPass: ForwardObserver {
     private func isSameMix() throws -> Bool {
         guard let found = try port("mix"), let given = try inputs("mix") else { return true }
         return found.values == given.values
+    }
+
+    /// The energy that is left of a constant signal: where the mean cancels the signal, its rounding
+    /// error is divided by 1e-5. A sum in float32 may be off by some of the last bits, here by eight.
+    private static func roundingOfMean(_ values: [Float]) -> Double {
+        let count = Double(max(1, values.count))
+        let sum = values.reduce(0) { $0 + Double($1) }
+        let energy = values.reduce(0) { $0 + Double($1) * Double($1) }
+        let variance = max(0, energy / count - (sum / count) * (sum / count))
+        let scale = 1 / (1e-5 + variance.squareRoot())
+        return energy * 0x1p-42 * scale * scale
     }
 
     /// Adds the same number to each element or takes it away, at random.
