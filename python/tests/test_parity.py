@@ -128,6 +128,41 @@ def test_the_command_writes_a_case(
     assert parity.main(["demo", str(tmp_path / "none.onnx")]) == 2
 
 
+def graph(path: Path, bias: bool) -> str:
+    """One layer of the network, a convolution, as an ONNX graph."""
+    onnx = pytest.importorskip("onnx")
+    from swift_demucs import htdemucs
+
+    _, module = htdemucs.load(MODELS / "demo.safetensors")
+    tensors = {key: module[f"channel_upsampler_t.{key}"] for key in ("weight", "bias")[: 1 + bias]}
+    shapes = [[1, tensors["weight"].shape[side], 173] for side in (1, 0)]
+    ends = [
+        onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, shape)
+        for name, shape in zip("ab", shapes)
+    ]
+    node = onnx.helper.make_node("Conv", ["a", *tensors], ["b"])
+    constants = [onnx.numpy_helper.from_array(value, key) for key, value in tensors.items()]
+    made = onnx.helper.make_graph([node], "layer", ends[:1], ends[1:], constants)
+    opset = [onnx.helper.make_opsetid("", 17)]
+    onnx.save(onnx.helper.make_model(made, opset_imports=opset, ir_version=9), path)
+    return str(path)
+
+
+def test_a_part_of_the_network_is_checked_as_a_graph(
+    track: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["--input", "a=tencoder.3", "--output", "b=channel_upsampler_t", "--chunk", "1"]
+    right = graph(tmp_path / "right.onnx", bias=True)
+    assert parity.main(["demo", right, *words]) == 0
+    assert "2 of 124 compared, all right" in capsys.readouterr().out
+    words += ["--audio", str(track), "--start", "1", "--case", str(tmp_path / "case")]
+    assert parity.main(["demo", graph(tmp_path / "wrong.onnx", bias=False), *words]) == 1
+    assert "it is ours with no bias in channel_upsampler_t" in capsys.readouterr().out
+    assert (tmp_path / "case" / "graph.onnx").is_file()
+    assert parity.main(["demo", right, "--input", "a"]) == 2
+    assert parity.main(["demo", right, "--chunk", "0"]) == 2
+
+
 def test_arrays_of_other_types_are_read(ours: Dict[str, Any], tmp_path: Path) -> None:
     np.savez(tmp_path / "doubles.npz", **{k: v.astype(np.float64) for k, v in ours.items()})
     assert parity.compare(ours, tmp_path / "doubles.npz").compared == len(ours)
