@@ -363,7 +363,7 @@ def quantize_page(report: dict[str, Any]) -> tuple[str, list[str]]:
 # The key that only the reports of one command have.
 PAGES: dict[str, Callable[[dict[str, Any]], tuple[str, list[str]]]] = {
     "medians": eval_page,
-    "bound_db": compare_page,
+    "wrong": compare_page,
     "source_bytes": quantize_page,
 }
 
