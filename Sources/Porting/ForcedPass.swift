@@ -120,11 +120,7 @@ final class ForcedPass: ForwardObserver {
         let shape = try input.shapeOfMix(channels: channels, path: path).dropFirst()
         let mix = network.backend.tensor(Array(shape), input.values)
         do {
-            if let hybrid = network.hybrid {
-                _ = try hybrid.forward(mix, z: nil, samples: mix.shape[1], observer: self)
-            } else {
-                _ = try network.forward(mix, observer: self)
-            }
+            try network.forwardUnpadded(mix, observer: self)
         } catch {
             throw failure ?? error
         }

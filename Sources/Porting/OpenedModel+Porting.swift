@@ -86,6 +86,15 @@ extension OpenedModel {
 }
 
 extension ModelNetwork {
+    /// Runs the network on a mix of any length, `[channels, samples]`, without padding.
+    func forwardUnpadded(_ mix: Tensor, observer: some ForwardObserver) throws {
+        if let hybrid {
+            _ = try hybrid.forward(mix, z: nil, samples: mix.shape[1], observer: observer)
+        } else {
+            _ = try forward(mix, observer: observer)
+        }
+    }
+
     /// The network if it has a core; else nil.
     var hybrid: (any HybridNetwork)? {
         switch self {

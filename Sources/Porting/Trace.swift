@@ -180,12 +180,7 @@ package struct Trace {
     private func forward(_ network: ModelNetwork, _ observer: TraceObserver) throws {
         guard let x, let hybrid = network.hybrid else {
             let mix = network.backend.tensor(Array(input.shape.dropFirst()), input.values)
-            if let hybrid = network.hybrid {
-                _ = try hybrid.forward(mix, z: nil, samples: mix.shape[1], observer: observer)
-            } else {
-                _ = try network.forward(mix, observer: observer)
-            }
-            return
+            return try network.forwardUnpadded(mix, observer: observer)
         }
         let (mix, z) = CoreSpectrogram.engineInputs(input, x, on: network.backend)
         // A changed mix has another spectrogram.
