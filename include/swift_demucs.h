@@ -24,8 +24,8 @@
  *
  * ERRORS. A function that can fail returns an sd_status and takes `message` and `message_bytes`: a
  * buffer of the caller's, which receives a sentence in UTF-8 that says what failed, the value
- * found, the value expected and what to do. The text is cut at a character's boundary to fit, and
- * always ends with a zero byte. `message` may be NULL. On success it becomes the empty string.
+ * found, the value expected and what to do. The text has no control characters, is cut at a
+ * character's boundary to fit, and always ends with a zero byte. `message` may be NULL. On success it becomes the empty string.
  * Results are written on success alone; buffers of samples may be partly overwritten by a failed
  * call.
  *
@@ -113,7 +113,10 @@ typedef enum sd_status {
     /* The environment asks for kernels that this CPU lacks, or a BLAS is needed and missing. */
     SD_ERROR_ENGINE = 10,
     /* A defect of this library; please report the message. */
-    SD_ERROR_INTERNAL = 11
+    SD_ERROR_INTERNAL = 11,
+    /* sd_run: at least one track failed; the message is the error of the first. The events have the
+     * status of each track, and the others are done. */
+    SD_TRACKS_FAILED = 12
 } sd_status;
 
 /* A buffer of so many bytes holds every message but those with very long file names. */
@@ -361,7 +364,8 @@ sd_status sd_plan(sd_model *model, const char *settings, size_t frames, int32_t 
  * cancellation: may be NULL.
  *
  * Memory: a few segments, for audio of any length.
- * Errors: ARGUMENT, INPUT (the samples are too large), MODEL_MISSING, MODEL, CANCELLED, FORKED. */
+ * Errors: ARGUMENT, INPUT (the samples are too large), MODEL_MISSING, MODEL, ENGINE (the outputs don't
+ * fit into memory), CANCELLED, FORKED. */
 sd_status sd_separate(sd_model *model, const sd_audio *mix, const char *settings, float *outputs,
                       size_t capacity, sd_layout layout, sd_random *random, uint64_t *seed,
                       sd_progress_callback progress, void *context, sd_cancellation *cancellation,
@@ -385,12 +389,12 @@ sd_status sd_separate(sd_model *model, const sd_audio *mix, const char *settings
  * progress: takes the segments of each track; may be NULL.
  * cancellation: may be NULL.
  *
- * All settings, and whether two files would have the same path, are checked before the first track.
- * A track that fails doesn't stop the others, nor does it make the call fail. Each file appears when
- * it is complete, and replaces what was there. The hidden folder .swift-demucs gets a record of each
+ * All settings are checked before the first track. A track whose files an earlier one has fails.
+ * A track that fails doesn't stop the others: the call ends with SD_TRACKS_FAILED. Each file appears
+ * when it is complete, and replaces what was there. The hidden folder .swift-demucs gets a record of each
  * track, by which "skip-existing" recognises it.
  *
- * Errors: ARGUMENT, MODEL (its files have changed), OUTPUT, CANCELLED, FORKED. */
+ * Errors: ARGUMENT, MODEL (its files have changed), OUTPUT, CANCELLED, FORKED, SD_TRACKS_FAILED. */
 sd_status sd_run(sd_model *model, const char *const *tracks, size_t track_count,
                  const char *settings, sd_event_callback event, sd_progress_callback progress,
                  void *context, sd_cancellation *cancellation, char *message, size_t message_bytes);
@@ -445,6 +449,7 @@ sd_status sd_convert(const sd_audio *audio, int32_t channels, int32_t sample_rat
  *
  * output: appears under this name when it is complete, and replaces what was there.
  * settings: "format", "flac", "mp3", "int24", "float32", "clip-mode", "mp3-bitrate", "mp3-preset".
+ *     Without a format, the name has to end in .wav, .flac or .mp3, which says it.
  *
  * Errors: ARGUMENT, OUTPUT. */
 sd_status sd_write(const sd_audio *audio, const char *output, const char *settings, char *message,
@@ -486,7 +491,8 @@ typedef struct sd_stream sd_stream;
  * random, progress, context, cancellation: as of sd_separate; they must outlive the stream. Progress is
  *     reported by sd_stream_pull.
  *
- * Errors: ARGUMENT, OUTPUT (no temporary file), MODEL_MISSING, MODEL, FORKED. */
+ * Errors: ARGUMENT, OUTPUT (no temporary file), MODEL_MISSING, MODEL, ENGINE (a block of all outputs
+ * doesn't fit into memory), FORKED. */
 sd_status sd_stream_open(sd_model *model, int32_t channels, int32_t sample_rate,
                          const char *settings, sd_random *random, sd_progress_callback progress,
                          void *context, sd_cancellation *cancellation, sd_stream **result,

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import program
 
@@ -25,3 +27,15 @@ def parser(docstring: str | None, *shared: str) -> argparse.ArgumentParser:
     for name in shared:
         found.add_argument(f"--{name}", **SHARED[name])
     return found
+
+
+def run(main: Callable[[], int | None]) -> NoReturn:
+    """Runs a script. Bad input ends it with a sentence; `python -X dev` shows the traceback."""
+    try:
+        sys.exit(main())
+    except Exception as error:
+        if sys.flags.dev_mode:
+            raise
+        text = " ".join(str(error).split())[:500]
+        command = " ".join([Path(sys.argv[0]).name, *sys.argv[1:]])
+        raise SystemExit(f"{command}: {type(error).__name__}: {text}") from None

@@ -17,7 +17,6 @@ from __future__ import annotations
 import json
 import math
 import shutil
-import sys
 import tempfile
 import zipfile
 from collections.abc import Callable
@@ -189,4 +188,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    command_line.run(main)

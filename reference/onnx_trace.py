@@ -19,10 +19,10 @@ A part of the network takes and gives values by their names in our trace:
 from __future__ import annotations
 
 import argparse
-import ast
 import itertools
 import math
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -161,16 +161,14 @@ class Graph:
         self.places: dict[str, Place] = {}
         # Values of the graph that were taken for ours, by our names.
         self.refuted: dict[str, set[str]] = {}
-        try:
-            self.model = onnx.load(path)
-        except DecodeError:
-            raise TraceError(f"{path}: is no ONNX graph") from None
+        self.model = read_graph(path)
         graph = self.model.graph
         self.nodes = list(graph.node)
         self.constants = {tensor.name: tensor for tensor in graph.initializer}
         for node in self.nodes:
-            if node.op_type == "Constant" and node.attribute[0].name == "value":
-                self.constants[node.output[0]] = node.attribute[0].t
+            for attribute in node.attribute:
+                if node.op_type == "Constant" and attribute.name == "value":
+                    self.constants[node.output[0]] = attribute.t
         self.outputs = [value.name for value in graph.output]
         self.producers = {name: n for n, node in enumerate(self.nodes) for name in node.output}
         self.readers: dict[str, list[int]] = {}
@@ -208,7 +206,7 @@ class Graph:
     def _path(node: onnx.NodeProto) -> str | None:
         for entry in node.metadata_props:
             if entry.key == SCOPES:
-                return module_path(ast.literal_eval(entry.value)[:-1])
+                return module_path(re.findall("'([^']*)'", entry.value)[:-1])
         # Optimisers rename the nodes that they make, but not the values that these compute; where a
         # reordered copy has another name, the node has it.
         paths = (module_path(n.strip("/").split("/")[:-1]) for n in (node.output[0], node.name))
@@ -612,6 +610,18 @@ class Sample:
         noise = float(error @ error)
         snr = 10 * math.log10(self.energy / noise) if noise else math.inf
         return snr, abs(float(found @ self.values)) / scale
+
+
+def read_graph(path: Path) -> onnx.ModelProto:
+    """A graph with its external data, of which every node and tensor is complete."""
+    try:
+        model = onnx.load(path)
+        onnx.checker.check_model(path)
+        return model
+    except DecodeError:
+        raise TraceError(f"{path}: is no ONNX graph") from None
+    except (OSError, ValueError, onnx.checker.ValidationError) as error:
+        raise TraceError(f"{path}: {' '.join(str(error).split())}") from None
 
 
 def trace_graph(

@@ -95,4 +95,4 @@ def write(chunks: Chunks, out: Path, ranks: list[int], run: Run) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    command_line.run(main)

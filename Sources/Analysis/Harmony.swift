@@ -106,6 +106,11 @@ package struct MusicalKey: Sendable, Equatable, CustomStringConvertible {
         isMinor ? "\(Self.minorNames[tonic]) minor" : "\(Self.majorNames[tonic]) major"
     }
 
+    /// `Bb`, `F#m`, as in tags.
+    package var symbol: String {
+        isMinor ? "\(Self.minorNames[tonic])m" : Self.majorNames[tonic]
+    }
+
     /// How well the twelve pitch classes fit a key, from its tonic on, as listeners judged them.
     /// (Krumhansl and Kessler 1982; Krumhansl 1990, "Cognitive Foundations of Musical Pitch", p. 30.)
     private static let major: [Float] = [

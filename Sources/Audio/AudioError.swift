@@ -35,6 +35,8 @@ public enum AudioError: Error, Equatable, Sendable, DescribedError {
     case invalidAudio(problem: String)
     /// The file can't be created at its path.
     case unwritable(path: String, reason: String)
+    /// The disk can't hold a file of this name: `problem` completes "because of …".
+    case unusableName(path: String, problem: String)
     /// Writing failed; no file is left behind.
     case writeFailed(path: String, reason: String)
     /// The stream's reader has closed it before the end, as `head` does.
@@ -50,13 +52,15 @@ public enum AudioError: Error, Equatable, Sendable, DescribedError {
     public var description: String {
         switch self {
         case .notFound(let path):
-            // In a String, this character replaces bytes that are not UTF-8.
-            let isRepaired = path.unicodeScalars.contains("\u{FFFD}")
+            // A program that gives bytes that are not UTF-8 as text has replaced them by this character.
+            let isReplaced = path.unicodeScalars.contains("\u{FFFD}")
             return
                 "\(path): there is no such file. "
-                + (isRepaired
-                    ? "Its path is not valid UTF-8, and no file or several fit: rename it."
-                    : "Check the path.")
+                + (path.utf8.contains(0)
+                    ? "Its path has a zero byte."
+                    : isReplaced
+                        ? "Its path was not valid UTF-8: rename the file, or name its folder."
+                        : "Check the path.")
         case .isFolder(let path):
             return "\(path): is a folder, expected a sound file. Name the files inside it."
         case .notAFile(let path):
@@ -106,6 +110,10 @@ public enum AudioError: Error, Equatable, Sendable, DescribedError {
         case .unwritable(let path, let reason):
             return
                 "\(path): cannot be written (\(reason)). Check that its folder exists and is writable."
+        case .unusableName(let path, let problem):
+            return
+                "\(path): the disk can't hold this name because of \(problem). Rename it, or use "
+                + "safe-names, which replaces such characters."
         case .writeFailed(let path, let reason):
             return
                 "\(path): writing failed (\(reason)). "
@@ -140,7 +148,7 @@ extension AudioError: CausedError {
         case .tooLong: .tooLong
         case .invalidAudio: .unsuitable
         case .copyTooLarge: .noRoom
-        case .unwritable, .writeFailed: .output
+        case .unwritable, .writeFailed, .unusableName: .output
         case .readerGone, .encodingFailed: .encoding
         case .unsupportedOutput: .argument
         case .outputNotFinite: .modelResult
@@ -153,7 +161,7 @@ extension AudioError: CausedError {
             reason
         case .unsupportedOutput(_, let problem): "\(problem). Choose another format or rate."
         case .notFound, .isFolder, .notAFile, .tooManyFiles, .empty, .notAudio, .ffmpegMissing,
-            .copyTooLarge,
+            .copyTooLarge, .unusableName,
             .changed, .nothingDecodable, .implausibleHeader, .tooLong, .notFinite,
             .invalidAudio, .readerGone, .encodingFailed, .outputNotFinite:
             nil
@@ -170,7 +178,18 @@ extension AudioError {
 
     /// The error of a file that can't be created.
     package static func unwritable(path: String, _ error: SystemError) -> AudioError {
-        error.isTooManyFiles
-            ? .tooManyFiles(path: path) : .unwritable(path: path, reason: error.description)
+        if error.isTooManyFiles { return .tooManyFiles(path: path) }
+        let name = FilePath.name(of: path)
+        if error.code == ENAMETOOLONG {
+            return .unusableName(path: path, problem: "its length of \(name.utf8.count) bytes")
+        }
+        // Systems give these codes for names that they refuse.
+        if [ENOENT, EINVAL, EILSEQ, EIO].contains(error.code),
+            FilePath.isFolder(FilePath.folder(of: path)),
+            let problem = FilePath.problem(ofName: name)
+        {
+            return .unusableName(path: path, problem: problem)
+        }
+        return .unwritable(path: path, reason: error.description)
     }
 }

@@ -1,6 +1,8 @@
 // Reads and writes whole sound files.
 
 import DemucsEngine
+import Signal
+import System
 
 /// The content of a sound file.
 public struct DecodedAudio: Sendable, Equatable {
@@ -53,17 +55,58 @@ public enum AudioFile {
     ///
     /// Demucs: `demucs.audio.save_audio`.
     package static func write(
-        _ audio: PlanarAudio, to path: String, format: OutputFormat = OutputFormat(),
+        _ audio: PlanarAudio, to path: String, format: OutputFormat? = nil,
         clip: ClipMode = .rescale, tags: AudioTags? = nil
     ) throws(AudioError) {
         if let problem = audio.problem(checksSamples: false) {
             throw .invalidAudio(problem: problem)
         }
+        let format = try OutputFormat(format, ofFile: path)
         let writer = try AudioWriter(
             to: .file(path), channelCount: audio.channelCount, sampleRateHz: audio.sampleRateHz,
             sampleCount: audio.sampleCount, format: format,
             clip: clip, divisor: clip.divisor(peak: audio.peak), tags: tags)
         try writer.append(audio)
         try writer.finish()
+    }
+}
+
+extension OutputFormat {
+    /// The format of a file: the given one, or else that of the name's extension.
+    ///
+    /// - Parameters:
+    ///   - sampleFormat: of a format that isn't given.
+    ///   - mp3: of a format that isn't given.
+    /// - Throws: ``AudioError/unsupportedOutput(path:problem:)`` if name and format contradict each
+    ///   other, or neither says a format.
+    package init(
+        _ given: OutputFormat?, ofFile path: String, sampleFormat: SampleFormat = .int16,
+        mp3: MP3Settings = MP3Settings()
+    ) throws(AudioError) {
+        let containers: [Container] = [.wav, .flac, .mp3(mp3)]
+        let fileExtension = FilePath.pathExtension(of: path).lowercased()
+        let named = containers.lazy.map { OutputFormat(container: $0, sampleFormat: sampleFormat) }
+            .first { $0.fileExtension == fileExtension }
+        guard let format = given ?? named else {
+            throw .unsupportedOutput(
+                path: path,
+                problem: "its name doesn't end in .wav, .flac or .mp3, and no format is given")
+        }
+        if let named, named.fileExtension != format.fileExtension {
+            throw .unsupportedOutput(
+                path: path,
+                problem: "its name ends in .\(named.fileExtension), and the format is "
+                    + format.fileExtension.uppercased())
+        }
+        self = format
+    }
+}
+
+extension AudioInput {
+    /// The status of the original file; nil for samples.
+    package var fileStatus: stat? {
+        var status = stat()
+        guard let descriptor = sourceDescriptor, fstat(descriptor, &status) == 0 else { return nil }
+        return status
     }
 }

@@ -1,4 +1,6 @@
+import CSndFile
 import DemucsEngine
+import Synchronization
 import System
 
 /// The file behind a track, held open: removing or replacing it does not change the track.
@@ -6,16 +8,63 @@ import System
 /// Decoding needs a seekable file, so unseekable input (pipes) and the output of ffmpeg, which
 /// decodes the formats that libsndfile doesn't know, are spooled to a temporary file without a name,
 /// which is freed with this value.
-struct SoundFile: RecordingSource {
+final class SoundFile: RecordingSource {
     /// What libsndfile decodes.
-    let decoded: InputFile
+    let decoded: DecodedFile
     /// The file before decoding by ffmpeg; `decoded` where libsndfile decodes it.
     let original: InputFile
     let tags: AudioTags
 
-    func reader() throws -> any RecordingReader { try AudioReader(file: decoded) }
+    /// What ffmpeg made of a file after libsndfile had failed in the middle of it.
+    private let repaired = Mutex<DecodedFile?>(nil)
+    private let repair: (@Sendable (FFmpeg.KnownDamage) throws -> DecodedFile)?
 
-    func checkUnchanged() throws { try decoded.checkUnchanged() }
+    init(
+        _ decoded: DecodedFile, original: InputFile, tags: AudioTags,
+        repair: (@Sendable (FFmpeg.KnownDamage) throws -> DecodedFile)? = nil
+    ) {
+        self.decoded = decoded
+        self.original = original
+        self.tags = tags
+        self.repair = repair
+    }
+
+    func reader() throws -> any RecordingReader {
+        try AudioReader(decoded) { [self] damage in
+            try repaired.withLock { repaired in
+                if repaired == nil { repaired = try repair?(damage) }
+                return repaired
+            }
+        }
+    }
+
+    func checkUnchanged() throws { try decoded.file.checkUnchanged() }
+}
+
+/// A file as libsndfile decodes it.
+struct DecodedFile: Sendable {
+    let file: InputFile
+    /// Its samples, if they aren't compressed.
+    let plain: PlainSound?
+    let pieces: SoundPieces
+    /// Problems of the decoder that made the file.
+    let warnings: [AudioWarning]
+
+    /// A file that ffmpeg has made.
+    init(_ file: InputFile, _ warnings: AudioWarning...) {
+        self.file = file
+        plain = PlainSound(of: file)
+        pieces = SoundPieces(whole: file)
+        self.warnings = warnings
+    }
+
+    /// A file as it was found.
+    init(found file: InputFile) {
+        self.file = file
+        plain = PlainSound(of: file)
+        pieces = plain == nil ? SoundPieces(of: file) : SoundPieces(whole: file)
+        warnings = []
+    }
 }
 
 extension AudioInput {
@@ -34,9 +83,9 @@ extension AudioInput {
     package init(path: String, spool: Spool = Spool(), ffmpeg: FFmpeg? = .onPath) throws {
         // Without O_NONBLOCK, opening a named pipe would wait for a writer and could not be cancelled.
         let flags = O_RDONLY | O_NONBLOCK | O_CLOEXEC
-        let opened = open(path, flags)
+        let descriptor = FilePath.withCString(path) { open($0, flags) }
         let failure = SystemError.last
-        guard let descriptor = opened >= 0 ? opened : Self.openRepairedName(path, flags) else {
+        guard descriptor >= 0 else {
             throw failure.code == ENOENT
                 ? AudioError.notFound(path: path)
                 : AudioError.unreadable(path: path, failure)
@@ -64,17 +113,40 @@ extension AudioInput {
         do {
             let unlisted = AudioError.notAudio(
                 path: name,
-                reason: "it is not PCM or float WAV or AIFF, FLAC, Ogg Vorbis, Opus or MP3")
-            guard spool.allFormats || original.hasListedFormat else { throw unlisted }
-            let reader = try AudioReader(file: original)
+                reason:
+                    "it is not PCM or float WAV, AIFF, AU, W64 or CAF, FLAC, Ogg Vorbis, Opus or MP3"
+            )
+            let found = DecodedFile(found: original)
+            guard spool.allFormats || found.plain != nil || original.hasListedFormat else {
+                throw unlisted
+            }
+            let reader = try AudioReader(found)
             guard spool.allFormats || reader.hasListedFormat else { throw unlisted }
-            file = SoundFile(decoded: original, original: original, tags: reader.tags)
+            let repair = ffmpeg.map { ffmpeg in
+                { @Sendable damage in try ffmpeg.decode(original, damage: damage, to: spool) }
+            }
+            let tags = AudioTags(of: found)
+            // Ogg has times, so ffmpeg can keep them; libsndfile passes over what is damaged.
+            if let repair, let damage = found.pieces.damage, damage.seconds == nil,
+                found.pieces.pieces.count == 1
+            {
+                file = SoundFile(
+                    try repair(
+                        FFmpeg.KnownDamage(
+                            reason: "byte \(damage.offset)", totalSeconds: damage.totalSeconds)),
+                    original: original,
+                    tags: tags)
+            } else {
+                file = SoundFile(found, original: original, tags: tags, repair: repair)
+            }
         } catch {
             guard case AudioError.notAudio(_, let reason) = error else { throw error }
             guard let ffmpeg else { throw AudioError.ffmpegMissing(path: name, reason: reason) }
             let decoded = try ffmpeg.decode(original, to: spool)
+            _ = try AudioReader(decoded)
             file = SoundFile(
-                decoded: decoded, original: original, tags: try AudioReader(file: decoded).tags)
+                decoded, original: original,
+                tags: AudioTags(of: decoded).completed(by: try ffmpeg.tags(of: original, spool)))
         }
         self.init(name: name, source: file)
     }
@@ -98,22 +170,21 @@ extension AudioInput {
             throw AudioError.unreadable(path: name, failure)
         }
     }
+}
 
-    /// Opens a file whose name is not UTF-8, as old archives leave them behind: Swift has put U+FFFD
-    /// where the name on disk has other bytes.
-    ///
-    /// - Returns: a descriptor; nil unless exactly one name in the folder reads like this.
-    private static func openRepairedName(_ path: String, _ flags: Int32) -> Int32? {
-        let name = FilePath.name(of: path)
-        let folder = FilePath.folder(of: path)
-        guard name.unicodeScalars.contains("\u{FFFD}"),
-            let entries = try? FilePath.rawEntries(of: folder)
-        else { return nil }
-        let names = entries.filter { entry in
-            entry.withUnsafeBufferPointer { String(cString: $0.baseAddress!) } == name
+extension AudioTags {
+    /// The tags of a file that libsndfile decodes.
+    init(of decoded: DecodedFile) {
+        self.init()
+        var info = SF_INFO()
+        let cursor = InputCursor(decoded.file, decoded.pieces.pieces[0])
+        // AU, W64 and CAF, whose samples are read without libsndfile's readers of their headers, have none.
+        let isPlain =
+            FileChunks(of: decoded.file).map { [.wav, .aiff].contains($0.container) } ?? false
+        guard isPlain || decoded.plain == nil, let handle = cursor.openDecoder(&info) else {
+            return
         }
-        guard names.count == 1 else { return nil }
-        let descriptor = open("\(folder)/".utf8CString.dropLast() + names[0], flags)
-        return descriptor >= 0 ? descriptor : nil
+        self.init(of: handle, in: decoded.file)
+        sf_close(handle)
     }
 }

@@ -5,8 +5,9 @@ import DemucsEngine
 
 /// A sound file that is being decoded, at its own rate and with all its channels.
 ///
-/// WAV and AIFF of PCM or floats, FLAC, Ogg Vorbis, Opus, MP3. Encoder delay is trimmed where the file
-/// states it. Used by one thread at a time.
+/// PCM or floats in WAV, AIFF, AU, W64 and CAF; FLAC, Ogg Vorbis, Opus, MP3. Encoder delay is trimmed where
+/// the file states it. Files that `cat` has joined are read one after the other. Nothing that is lost in the
+/// middle of a file brings what follows forward. Used by one thread at a time.
 package final class AudioReader: RecordingReader {
     package let path: String
     package let sampleRateHz: Int
@@ -17,10 +18,17 @@ package final class AudioReader: RecordingReader {
     /// Samples of each channel that have been decoded.
     private var decodedSamples = 0
 
-    private let file: InputFile
-    private let cursor: InputCursor
-    private let handle: OpaquePointer
-    private let announced: AnnouncedLength
+    let file: InputFile
+    private let pieces: SoundPieces
+    private let repair: (FFmpeg.KnownDamage) throws -> DecodedFile?
+    private var decoder: SoundDecoder?
+    private var nextPiece = 1
+    private var foundWarnings: [AudioWarning]
+    /// Bytes of another file that follow samples without compression.
+    private let bytesOfNextFile: Int
+
+    /// Reads the file that ffmpeg has made of a damaged one, from where the decoder failed.
+    private var successor: AudioReader?
 
     /// The decoder's error text, if there is one.
     private(set) var decoderError: String?
@@ -33,35 +41,40 @@ package final class AudioReader: RecordingReader {
 
     /// Reads the header of an open file.
     ///
+    /// - Parameter repair: decodes the file by ffmpeg, which goes on after errors; nil if there is none.
     /// - Throws: every ``AudioError`` of reading but `nothingDecodable`, `tooLong` and `notFinite`.
-    init(file: InputFile) throws(AudioError) {
+    init(
+        _ decoded: DecodedFile,
+        repair: @escaping (FFmpeg.KnownDamage) throws -> DecodedFile? = { _ in nil }
+    ) throws(AudioError) {
+        let (file, plain) = (decoded.file, decoded.plain)
         try file.checkUnchanged()
-        var info = SF_INFO()
-        let cursor = InputCursor(file)
-        let path = file.path
-        guard let handle = cursor.openDecoder(&info) else {
-            throw .notAudio(path: path, reason: libraryReason(nil))
-        }
-        self.path = path
+        path = file.path
         self.file = file
-        self.cursor = cursor
-        self.handle = handle
-        sampleRateHz = Int(info.samplerate)
-        channelCount = Int(info.channels)
-        announced = AnnouncedLength(of: file, format: info.format, frames: Int(info.frames))
+        pieces = decoded.pieces
+        foundWarnings = decoded.warnings
+        self.repair = repair
+        bytesOfNextFile = plain?.nextFile.map { file.sizeBytes - $0 } ?? 0
+        if let plain {
+            (sampleRateHz, channelCount, hasListedFormat) =
+                (plain.sampleRateHz, plain.channelCount, true)
+        } else {
+            let decoder = SoundDecoder(file, pieces.pieces[0], isStated: pieces.statesFrames)
+            guard let decoder else {
+                throw .notAudio(path: file.path, reason: libraryReason(nil))
+            }
+            (sampleRateHz, channelCount) = (decoder.sampleRateHz, decoder.channelCount)
+            hasListedFormat = isListedFormat(decoder.format)
+            self.decoder = decoder
+        }
         block = []
-        hasListedFormat = isListedFormat(info.format)
-        // From here on deinit closes the handle, even if this throws.
         if let problem = PlanarAudio.problem(
             channelCount: channelCount, sampleRateHz: sampleRateHz)
         {
             throw .implausibleHeader(path: path, problem: problem)
         }
         block = [Float](repeating: 0, count: Self.blockSamples * channelCount)
-    }
-
-    deinit {
-        sf_close(handle)
+        if let plain { decoder = SoundDecoder(file, plain) }
     }
 
     /// The announced length, but never more than the file's size makes plausible.
@@ -69,10 +82,10 @@ package final class AudioReader: RecordingReader {
         // The densest coder in use (speech at 8 kbit/s) packs some 50 samples into a byte.
         let (most, overflow) = file.sizeBytes.multipliedReportingOverflow(by: 50)
         let bound = min(overflow ? Int.max : most, 1 << 26) / channelCount
-        switch announced {
+        switch decoder?.announced {
         case .samples(let count, _): return min(count, bound)
         case .bytes(_, let present): return min(present / channelCount, bound)
-        case .endMissing, .unknown: return 0
+        case .endMissing, .unknown, nil: return 0
         }
     }
 
@@ -80,34 +93,111 @@ package final class AudioReader: RecordingReader {
     ///
     /// - Returns: `nil` at the end, or where decoding can't go on.
     /// - Throws: `notFinite` for the first sample that is NaN or infinite; `changed` at the end, if
-    ///   the file was written to since the track was opened.
-    package func next() throws(AudioError) -> PlanarAudio? {
-        let count = Int(sf_readf_float(handle, &block, sf_count_t(Self.blockSamples)))
-        if decoderError == nil, sf_error(handle) != SF_ERR_NO_ERROR {
-            decoderError = libraryReason(handle)
-        }
-        if let failure = cursor.failure { decoderError = failure }
-        guard count > 0 else {
-            try file.checkUnchanged()
+    ///   the file was written to since the track was opened; the errors of repairing.
+    package func next() throws -> PlanarAudio? {
+        if let successor {
+            if let audio = try successor.next() {
+                decodedSamples += audio.sampleCount
+                return audio
+            }
+            decoder.map(endPiece)
             return nil
         }
-        try checkFinite(count * channelCount)
-        decodedSamples += count
-        return block.withUnsafeBufferPointer {
-            PlanarAudio(
-                interleaved: UnsafeBufferPointer(rebasing: $0[..<(count * channelCount)]),
-                channelCount: channelCount, sampleRateHz: sampleRateHz)
+        while let decoder {
+            if decoder.failure == nil {
+                let count = decoder.read(into: &block, Self.blockSamples)
+                decoderError = decoderError ?? decoder.failure
+                if count > 0 {
+                    try checkFinite(count * channelCount)
+                    decodedSamples += count
+                    return block.withUnsafeBufferPointer {
+                        PlanarAudio(
+                            interleaved: UnsafeBufferPointer(
+                                rebasing: $0[..<(count * channelCount)]),
+                            channelCount: channelCount, sampleRateHz: sampleRateHz)
+                    }
+                }
+            }
+            try file.checkUnchanged()
+            if let failure = decoder.failure, pieces.pieces.count == 1, try goOnRepaired(failure) {
+                return try next()
+            }
+            endPiece(decoder)
+        }
+        try file.checkUnchanged()
+        return nil
+    }
+
+    /// Goes on where the decoder failed, by another decoder.
+    private func goOnRepaired(_ reason: String) throws -> Bool {
+        let total =
+            if case .samples(let count, _) = decoder?.announced {
+                Double(count) / Double(sampleRateHz)
+            } else { Double?.none }
+        guard
+            let repaired = try repair(
+                FFmpeg.KnownDamage(reason: reason, totalSeconds: decodedSamples == 0 ? total : nil))
+        else { return false }
+        let successor = try AudioReader(repaired)
+        guard successor.sampleRateHz == sampleRateHz, successor.channelCount == channelCount,
+            try successor.skip(decodedSamples) == decodedSamples
+        else { return false }
+        self.successor = successor
+        return true
+    }
+
+    /// Keeps the warnings about a part that has ended, and opens the next one.
+    private func endPiece(_ ended: SoundDecoder) {
+        let damage = pieces.damage.flatMap {
+            $0.filledSeconds == nil ? "it is damaged at byte \($0.offset)" : nil
+        }
+        let count = successor == nil ? ended.decodedSamples : decodedSamples
+        if let warning = ended.announced.warning(
+            path: path, decodedSamples: count, sampleRateHz: sampleRateHz,
+            reason: ended.failure ?? damage)
+        {
+            foundWarnings.append(warning)
+        } else if let damage {
+            foundWarnings.append(
+                .truncated(
+                    path: path, decodedSeconds: Double(decodedSamples) / Double(sampleRateHz),
+                    announcedSeconds: nil, reason: damage))
+        }
+        decoder = nil
+        if bytesOfNextFile > 0 { foundWarnings.append(unread(bytesOfNextFile)) }
+        guard nextPiece < pieces.pieces.count else { return }
+        let rest = pieces.pieces[nextPiece...]
+        decoder = SoundDecoder(file, rest.first ?? [], isStated: pieces.statesFrames)
+        nextPiece += 1
+        if decoder?.sampleRateHz != sampleRateHz || decoder?.channelCount != channelCount {
+            decoder = nil
+            let bytes = rest.joined().reduce(0) { $0 + $1.count }
+            foundWarnings.append(unread(bytes))
         }
     }
 
-    /// Title, artist and so on, as far as the file states them.
-    var tags: AudioTags { AudioTags(of: handle, in: file) }
+    private func unread(_ bytes: Int) -> AudioWarning {
+        .unread(
+            path: path, bytes: bytes, afterSeconds: Double(decodedSamples) / Double(sampleRateHz))
+    }
+
+    /// Passes over samples without decoding them, where that is exact.
+    package func skip(_ count: Int) throws -> Int {
+        guard successor == nil, pieces.pieces.count == 1, let decoder else { return 0 }
+        let passed = decoder.skip(count)
+        decodedSamples += passed
+        return passed
+    }
 
     package var warnings: [AudioWarning] {
-        let truncation = announced.warning(
-            path: path, decodedSamples: decodedSamples, sampleRateHz: sampleRateHz,
-            reason: decoderError)
-        return file.warnings + (truncation.map { [$0] } ?? [])
+        var warnings = foundWarnings + (successor?.warnings ?? [])
+        if let damage = pieces.damage, let filled = damage.filledSeconds {
+            warnings.append(
+                .damaged(
+                    path: path, reason: "byte \(damage.offset)", atSeconds: damage.seconds,
+                    filledSeconds: filled))
+        }
+        return warnings
     }
 
     package var emptyError: any Error {

@@ -36,8 +36,13 @@ package final class AudioWriter {
         if let problem = format.problem(channelCount: channelCount, sampleRateHz: sampleRateHz) {
             throw .unsupportedOutput(path: destination.name, problem: problem)
         }
-        sink = try OutputSink(destination)
         let stored = format.storedFormat
+        if clip == .off, stored != .float32 {
+            throw .unsupportedOutput(
+                path: destination.name,
+                problem: "only float32 keeps samples beyond ±1, as the clip mode 'off' wants")
+        }
+        sink = try OutputSink(destination)
         switch format.container {
         case .wav:
             let header = WAVHeader(
@@ -104,6 +109,12 @@ package final class AudioWriter {
         if let failure = sink.failure { throw failure }
         writtenSamples += samples.count
     }
+
+    /// Samples, counted in all channels, that ±1 limited with the clip mode `none`.
+    package var limitedSamples: Int { block.limitedSamples }
+
+    /// Replaces the tags, before the end of a file whose first tags left room. Tags of a stream stay.
+    package func replaceTags(_ tags: AudioTags) { encoder.replaceTags(tags) }
 
     /// Completes the file and gives it its name.
     ///

@@ -11,6 +11,9 @@ struct EncodedBlock {
     private var integers: [Int32]
     private var shortIntegers: [Int16]
 
+    /// Samples, counted in all channels and blocks, that ±1 limited with the clip mode `none`.
+    private(set) var limitedSamples = 0
+
     /// Samples of each channel that are in the block.
     private(set) var samples = 0
 
@@ -79,6 +82,10 @@ struct EncodedBlock {
         floats.withUnsafeMutableBufferPointer { floats in
             let used = UnsafeMutableBufferPointer(rebasing: floats[..<values])
             clip.apply(to: used, divisor: divisor)
+            if clip == .none {
+                for sample in used where abs(sample) > 1 { limitedSamples += 1 }
+            }
+            if clip == .off && format == .float32 { return }
             for index in used.indices { used[index] = min(max(used[index], -1), 1) }
         }
         switch (format, rounding) {

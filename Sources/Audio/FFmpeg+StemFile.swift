@@ -201,8 +201,11 @@ extension FFmpeg {
                 }
             }
             for (field, utf8) in tags?.texts ?? [] {
+                // ffmpeg writes a tempo to MP4 under its name there only.
+                let isTempo = format.container == .mka && field.ffmpeg == "tmpo"
                 output += [
-                    "-metadata", "\(field.ffmpeg)=\(String(decoding: utf8, as: UTF8.self))",
+                    "-metadata",
+                    "\(isTempo ? "BPM" : field.ffmpeg)=\(String(decoding: utf8, as: UTF8.self))",
                 ]
             }
             guard let cover = source?.cover else { return }

@@ -17,28 +17,90 @@ package struct FFmpeg: Sendable {
             .first { access($0, X_OK) == 0 }.map(FFmpeg.init)
     }
 
+    /// Damage that another decoder has found.
+    struct KnownDamage {
+        let reason: String
+        /// Length of the whole file, if no sound comes before the damage.
+        let totalSeconds: Double?
+    }
+
+    /// Longer losses are the beginning of a broadcast, whose times begin anywhere.
+    private static let longestLossAtStart = 60.0
+
     /// Decodes the first sound stream of a file at its own rate and with its own channels, to floats
     /// in a temporary WAV file.
     ///
+    /// - Parameter known: the damage that another decoder has found.
     /// - Throws: ``AudioError/notAudio(path:reason:)`` with the first line that ffmpeg printed;
     ///   ``AudioError/copyTooLarge(path:limitBytes:)``; the errors of the spool's `refuse`;
     ///   `CancellationError`.
-    func decode(_ input: InputFile, to spool: Spool) throws -> InputFile {
+    func decode(
+        _ input: InputFile, damage known: KnownDamage? = nil, to spool: Spool
+    ) throws -> DecodedFile {
         if let refuse = spool.limits.refuse, let properties = try properties(of: input, spool) {
             try refuse(properties)
             let seconds = min(properties.announcedSeconds ?? 0, spool.limits.seconds ?? .infinity)
             let bytes = seconds * Double(properties.sampleRateHz * properties.channelCount * 4)
             try spool.checkRoom(for: Int(min(bytes, 1e18)), name: input.path)
         }
+        // ADTS states no time: what follows damage would come too early.
+        let damage = SoundPieces(of: input).damage
         let limits = spool.limits
         // A second and a byte more are written, so that a sound beyond the limits is noticed.
+        let seconds = [limits.seconds.map { $0 + 1 }, damage?.seconds].compactMap(\.self).min()
         let options =
-            (limits.seconds.map { ["-t", "\($0 + 1)"] } ?? [])
+            (seconds.map { ["-t", "\($0)"] } ?? [])
             + (limits.bytes.map { ["-fs", "\($0 + 1)"] } ?? [])
         let (output, result) = try convert(input, Self.quiet, options, spool)
-        return try InputFile(
-            descriptor: output, path: input.path,
-            warnings: result.complaint.map { [.damaged(path: input.path, reason: $0)] } ?? [])
+        let plain = try InputFile(descriptor: output, path: input.path)
+        func length(_ file: InputFile) -> Double {
+            PlainSound(of: file).map { Double($0.sampleCount) / Double($0.sampleRateHz) } ?? 0
+        }
+        if let end = input.announcedEnd, end > input.sizeBytes {
+            let reason = "it has \(input.sizeBytes) of \(end) bytes"
+            return DecodedFile(
+                plain,
+                .truncated(
+                    path: input.path, decodedSeconds: length(plain), announcedSeconds: nil,
+                    reason: reason))
+        }
+        if let damage, damage.seconds != nil {
+            return DecodedFile(
+                plain,
+                .truncated(
+                    path: input.path, decodedSeconds: length(plain), announcedSeconds: nil,
+                    reason: "it is damaged at byte \(damage.offset)"))
+        }
+        guard let reason = result.complaint.map({ "ffmpeg: \($0)" }) ?? known?.reason else {
+            return DecodedFile(plain)
+        }
+        // ffmpeg closes holes unless its samples have to keep their times. That would do harm to sound
+        // whose times are wrong, so only damaged sound is decoded like this.
+        // The times of Vorbis packets are off by up to a block where blocks change their length.
+        let head = input.bytes(at: 0, count: 1 << 16)
+        let isVorbis = ["vorbis", "VORBIS"].contains { head.firstRange(of: Array($0.utf8)) != nil }
+        let keepsTimes = "aresample=async=1:min_hard_comp=\(isVorbis ? 0.05 : 0.01)"
+        func copy(_ filter: String) throws -> InputFile? {
+            let again = try? convert(input, Self.quiet, ["-af", filter] + options, spool)
+            try spool.checkCancellation()
+            return try again.map { try InputFile(descriptor: $0.output, path: input.path) }
+        }
+        var filled = try copy(keepsTimes)
+        // The times of the first sound that is left begin at 0, whatever was lost before it.
+        let missing = (known?.totalSeconds ?? 0) - length(filled ?? plain)
+        let isAtStart = missing > 0.01 && missing < Self.longestLossAtStart
+        if isAtStart { filled = try copy("\(keepsTimes),adelay=\(missing * 1_000):all=1") }
+        let lost = filled.map { length($0) - length(plain) } ?? 0
+        // A decoder that knows better has found no damage where ffmpeg has lost nothing.
+        if lost <= 0, result.complaint == nil { return DecodedFile(plain) }
+        let used = lost > 0 ? filled ?? plain : plain
+        let place = lost > 0 ? isAtStart ? 0 : plain.firstDifference(from: used) : nil
+        return DecodedFile(
+            used,
+            .damaged(
+                path: input.path, reason: reason,
+                atSeconds: place.map { length(plain) * Double($0) / Double(plain.sizeBytes) },
+                filledSeconds: max(0, lost)))
     }
 
     /// The properties of a file's first sound stream, by decoding a little of it; nil if that
@@ -49,7 +111,7 @@ package struct FFmpeg: Sendable {
             try spool.checkCancellation()
             return nil
         }
-        let reader = try AudioReader(file: InputFile(descriptor: output, path: input.path))
+        let reader = try AudioReader(DecodedFile(InputFile(descriptor: output, path: input.path)))
         return SoundProperties(
             channelCount: reader.channelCount, sampleRateHz: reader.sampleRateHz,
             announcedSeconds: result.announcedSeconds)
@@ -66,7 +128,7 @@ package struct FFmpeg: Sendable {
             .notAudio(path: input.path, reason: "ffmpeg: \(reason)")
         }
         let copy = "the decoded copy of \(input.path)"
-        let output = try TemporaryFiles.createUnnamed(in: spool.folder, for: copy)
+        let output = try spool.unnamedFile(for: copy)
         do {
             let result = try run(
                 first + Self.input("file:/dev/stdin") + ["-map", "0:a:0", "-c:a", "pcm_f32le"]

@@ -10,23 +10,17 @@ final class InputFile: Sendable {
     let path: String
     let descriptor: Int32
     let sizeBytes: Int
-
-    /// Problems of the decoder that made the file.
-    let warnings: [AudioWarning]
     private let version: [Int]
 
     /// Takes over an open descriptor, which is closed even if this fails.
     ///
     /// - Throws: ``AudioError`` `unreadable`, `isFolder`, `notAFile` or `empty`.
-    init(
-        descriptor: Int32, path: String, warnings: [AudioWarning] = []
-    ) throws(AudioError) {
+    init(descriptor: Int32, path: String) throws(AudioError) {
         var status = stat()
         let failed = fstat(descriptor, &status) != 0
         let reason = SystemError.last.description
         self.path = path
         self.descriptor = descriptor
-        self.warnings = warnings
         version = Self.version(status)
         sizeBytes = failed ? 0 : Int(status.st_size)
         // From here on deinit closes the descriptor, even if this throws.
@@ -50,6 +44,25 @@ final class InputFile: Sendable {
         }
     }
 
+    /// The offset of the first byte that differs from another file's, after the headers; nil if one file
+    /// is the beginning of the other.
+    func firstDifference(from other: InputFile) -> Int? {
+        let (size, step) = (min(sizeBytes, other.sizeBytes), 1 << 18)
+        // The headers state different lengths.
+        for offset in stride(from: 4_096, to: size, by: step) {
+            let count = min(step, size - offset)
+            let (ours, theirs) = (
+                bytes(at: offset, count: count), other.bytes(at: offset, count: count)
+            )
+            if ours != theirs {
+                return zip(ours, theirs).enumerated().first { $1.0 != $1.1 }.map {
+                    offset + $0.offset
+                }
+            }
+        }
+        return nil
+    }
+
     /// - Throws: ``AudioError/changed(path:)`` if the file was written to since it was opened.
     func checkUnchanged() throws(AudioError) {
         var status = stat()
@@ -64,23 +77,27 @@ final class InputFile: Sendable {
     }
 }
 
-/// One reader's place in an ``InputFile``, through which libsndfile sees the file.
+/// One decoder's place in the bytes that it sees of an ``InputFile``.
 final class InputCursor {
     private let file: InputFile
+    private let spans: [ByteSpan]
+    private let sizeBytes: Int
     private var offset = 0
 
     /// The system's reason for the last read that failed.
     private(set) var failure: String?
 
-    init(_ file: InputFile) {
+    init(_ file: InputFile, _ spans: [ByteSpan]) {
         self.file = file
+        self.spans = spans
+        sizeBytes = spans.reduce(0) { $0 + $1.count }
     }
 
     /// Opens a decoder that reads through this cursor, which must outlive it.
     func openDecoder(_ info: inout SF_INFO) -> OpaquePointer? {
         // libsndfile passes this cursor, the user data below, back to the functions.
         var functions = SF_VIRTUAL_IO(
-            get_filelen: { InputCursor.from($0).file.sizeBytes.asCount },
+            get_filelen: { InputCursor.from($0).sizeBytes.asCount },
             seek: { InputCursor.from($2).seek(Int($0), from: $1).asCount },
             read: { InputCursor.from($2).read(into: $0, count: Int($1)).asCount },
             write: { _, _, _ in 0 },
@@ -94,25 +111,43 @@ final class InputCursor {
     }
 
     private func seek(_ distance: Int, from origin: Int32) -> Int {
-        let start = origin == SEEK_SET ? 0 : origin == SEEK_CUR ? offset : file.sizeBytes
+        let start = origin == SEEK_SET ? 0 : origin == SEEK_CUR ? offset : sizeBytes
         let (target, overflow) = start.addingReportingOverflow(distance)
         guard !overflow, target >= 0 else { return -1 }
         offset = target
         return target
     }
 
-    private func read(into buffer: UnsafeMutableRawPointer?, count: Int) -> Int {
-        guard let buffer, count > 0 else { return 0 }
-        do throws(SystemError) {
-            let got = try readAll(
-                into: UnsafeMutableRawBufferPointer(start: buffer, count: count),
-                from: file.descriptor, at: offset)
-            offset += got
-            return got
-        } catch {
-            failure = error.description
-            return 0
+    private func read(into pointer: UnsafeMutableRawPointer?, count: Int) -> Int {
+        guard let pointer, count > 0 else { return 0 }
+        let buffer = UnsafeMutableRawBufferPointer(start: pointer, count: count)
+        var (done, start) = (0, 0)
+        for span in spans where done < count {
+            let skipped = offset - start
+            start += span.count
+            guard skipped < span.count else { continue }
+            let wanted = UnsafeMutableRawBufferPointer(
+                rebasing: buffer[done..<min(count, done + span.count - skipped)])
+            switch span {
+            case .bytes(let bytes):
+                wanted.copyBytes(from: bytes[skipped..<skipped + wanted.count])
+            case .file(let range):
+                do throws(SystemError) {
+                    let got = try readAll(
+                        into: wanted, from: file.descriptor, at: range.lowerBound + skipped)
+                    if got < wanted.count {
+                        offset += got
+                        return done + got
+                    }
+                } catch {
+                    failure = error.description
+                    return 0
+                }
+            }
+            offset += wanted.count
+            done += wanted.count
         }
+        return done
     }
 }
 

@@ -11,6 +11,7 @@ final class MP3Encoder: SampleEncoder {
     private let sink: OutputSink
     private let lame: lame_t
     private let channelCount: Int
+    private let tags: AudioTags?
 
     /// Position of the information frame in the file.
     private let firstFrame: Int
@@ -26,6 +27,7 @@ final class MP3Encoder: SampleEncoder {
         self.lame = lame
         self.sink = sink
         self.channelCount = channelCount
+        self.tags = tags
         if let tags { sink.append(ID3Tag.bytes(tags)) }
         firstFrame = sink.countBytes
         // From here on deinit closes the encoder, even if this throws.
@@ -76,6 +78,13 @@ final class MP3Encoder: SampleEncoder {
         sink.replace(at: firstFrame, Array(frame.prefix(count)))
     }
 
+    func replaceTags(_ tags: AudioTags) {
+        guard sink.canReplace, let old = self.tags,
+            let fitted = tags.fitted(to: old, size: { ID3Tag.bytes($0).count })
+        else { return }
+        sink.replace(at: 0, ID3Tag.bytes(fitted))
+    }
+
     /// Writes the bytes that LAME puts into a buffer.
     private func emit(
         room: Int, _ encode: (UnsafeMutablePointer<UInt8>?) -> Int32
@@ -89,17 +98,24 @@ final class MP3Encoder: SampleEncoder {
     }
 }
 
-/// Tags before the first frame of an MP3. Reference: ID3 tag version 2.4.0, main structure and
+/// Tags before the first frame of an MP3, and in a chunk of a WAV file. Reference: ID3 tag version 2.4.0, main structure and
 /// native frames, id3.org.
 enum ID3Tag {
     /// The bytes of a tag, all texts in UTF-8; empty without tags.
     static func bytes(_ tags: AudioTags) -> [UInt8] {
-        let frames = tags.texts.flatMap { field, utf8 in
-            // 3: UTF-8. A comment has a language (XXX: unknown) and an empty description before it.
-            let content = [3] + (field.id3 == "COMM" ? Array("XXX\0".utf8) : []) + utf8
-            return Array(field.id3.utf8) + size(content.count) + [0, 0] + content
+        if tags.isEmpty { return [] }
+        func frame(_ name: String, _ content: [UInt8]) -> [UInt8] {
+            Array(name.utf8) + size(content.count) + [0, 0] + content
         }
-        guard !frames.isEmpty else { return [] }
+        var frames = tags.texts.flatMap { field, utf8 in
+            // 3: UTF-8. A comment has a language (XXX: unknown) and an empty description before it.
+            frame(field.id3[0], [3] + (field.id3[0] == "COMM" ? Array("XXX\0".utf8) : []) + utf8)
+        }
+        if let picture = tags.picture {
+            // The second 3 is the front cover, and an empty description follows.
+            frames += frame("APIC", [3] + Array(picture.type.utf8) + [0, 3, 0] + picture.bytes)
+        }
+        frames += [UInt8](repeating: 0, count: tags.roomBytes)
         return Array("ID3".utf8) + [4, 0, 0] + size(frames.count) + frames
     }
 

@@ -6,12 +6,15 @@ protocol SampleEncoder: AnyObject {
     ///
     /// - Parameter sampleCount: samples of each channel that were appended.
     func finish(sampleCount: Int) throws(AudioError)
+
+    /// Replaces the tags, if those at the beginning left room.
+    func replaceTags(_ tags: AudioTags)
 }
 
 /// Writes samples unchanged, after a WAV header or without one.
 final class PCMEncoder: SampleEncoder {
     private let sink: OutputSink
-    private let header: WAVHeader?
+    private var header: WAVHeader?
     private let announcedSamples: Int?
 
     /// - Parameters:
@@ -37,6 +40,8 @@ final class PCMEncoder: SampleEncoder {
         guard let header else { return }
         // Chunks have an even number of bytes.
         if sink.countBytes % 2 == 1 { sink.append([0]) }
+        // After samples of unknown number it would be taken for samples.
+        if announcedSamples != nil || sink.canReplace { sink.append(header.end) }
         if sampleCount == announcedSamples { return }
         if sink.canReplace {
             sink.replace(at: 0, header.bytes(sampleCount: sampleCount))
@@ -45,5 +50,12 @@ final class PCMEncoder: SampleEncoder {
                 path: sink.name,
                 reason: "\(sampleCount) of the announced \(announcedSamples) samples came")
         }
+    }
+
+    func replaceTags(_ tags: AudioTags) {
+        guard let old = header?.tags,
+            let fitted = tags.fitted(to: old, size: { ID3Tag.bytes($0).count })
+        else { return }
+        header?.tags = fitted
     }
 }

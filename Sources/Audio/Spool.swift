@@ -11,14 +11,14 @@ package struct SoundProperties: Sendable {
 }
 
 /// Limits of temporary copies: a small file may hold days of silence, which would fill the disk.
-package struct SpoolLimits {
+package struct SpoolLimits: Sendable {
     /// ffmpeg decodes little more than this; nil for any length.
     package var seconds: Double?
     /// Most bytes of a copy; nil for any number. The copy that ffmpeg makes of an hour of stereo
     /// takes 1.3 GB.
     package var bytes: Int?
     /// Refuses a sound, by an error of its own, before ffmpeg decodes all of it; nil for none.
-    package var refuse: ((SoundProperties) throws -> Void)?
+    package var refuse: (@Sendable (SoundProperties) throws -> Void)?
     /// ffmpeg is killed when it has written nothing for this long. Large files get a second more
     /// for each 20 MB, because ffmpeg may have to read to their end, for example in a video whose
     /// sound ends early.
@@ -26,7 +26,7 @@ package struct SpoolLimits {
 
     package init(
         seconds: Double? = nil, bytes: Int? = nil,
-        refuse: ((SoundProperties) throws -> Void)? = nil
+        refuse: (@Sendable (SoundProperties) throws -> Void)? = nil
     ) {
         self.seconds = seconds
         self.bytes = bytes
@@ -36,21 +36,26 @@ package struct SpoolLimits {
 
 /// How a track is opened: the folder and the limits of temporary copies, a check for cancellation while
 /// they are made, and what libsndfile may decode.
-package struct Spool {
+package struct Spool: Sendable {
     let folder: String?
+    /// Folder for copies where the system's folder takes none; nil for none.
+    let otherFolder: String?
     let limits: SpoolLimits
     /// Whether libsndfile decodes every format that it knows, and not only the listed ones.
     let allFormats: Bool
-    private let isCancelled: () -> Bool
+    private let isCancelled: @Sendable () -> Bool
 
     /// - Parameters:
     ///   - folder: nil for the system's folder of temporary files.
+    ///   - otherFolder: taken where no file can be made in the system's folder.
     ///   - isCancelled: called while a copy is made; `true` ends it with `CancellationError`.
     package init(
-        folder: String? = nil, limits: SpoolLimits = SpoolLimits(), allFormats: Bool = false,
-        isCancelled: @escaping () -> Bool = { false }
+        folder: String? = nil, otherFolder: String? = nil, limits: SpoolLimits = SpoolLimits(),
+        allFormats: Bool = false,
+        isCancelled: @escaping @Sendable () -> Bool = { false }
     ) {
         self.folder = folder
+        self.otherFolder = otherFolder
         self.limits = limits
         self.allFormats = allFormats
         self.isCancelled = isCancelled
@@ -68,7 +73,7 @@ package struct Spool {
             return try InputFile(descriptor: descriptor, path: name)
         }
         defer { close(descriptor) }
-        let copy = try TemporaryFiles.createUnnamed(in: folder, for: "the copy of \(name)")
+        let copy = try unnamedFile(for: "the copy of \(name)")
         do {
             try transfer(from: descriptor, to: copy, name: name)
         } catch {
@@ -76,6 +81,18 @@ package struct Spool {
             throw error
         }
         return try InputFile(descriptor: copy, path: name)
+    }
+
+    /// A file for a copy.
+    ///
+    /// - Throws: ``AudioError/unwritable(path:reason:)``.
+    func unnamedFile(for name: String) throws(AudioError) -> Int32 {
+        if folder == nil, let otherFolder,
+            access(FilePath.temporaryFolder, W_OK | X_OK) != 0
+        {
+            return try TemporaryFiles.createUnnamed(in: otherFolder, for: name)
+        }
+        return try TemporaryFiles.createUnnamed(in: folder, for: name)
     }
 
     private func transfer(from source: Int32, to copy: Int32, name: String) throws {
@@ -136,7 +153,7 @@ extension TemporaryFiles {
         do {
             return try createUnnamed(in: folder)
         } catch {
-            throw .unwritable(path: name, error)
+            throw .unwritable(path: "\(name), in \(folder ?? FilePath.temporaryFolder)", error)
         }
     }
 }

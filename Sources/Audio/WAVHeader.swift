@@ -9,8 +9,9 @@
 /// | `ds64` or `JUNK` | only with `hasLongSizes`: the 64-bit sizes, or room for them |
 /// | `fmt ` | format (1 integer, 3 float), channels, rate, bytes per second and frame, bits |
 /// | `fact` | only for floats: samples of each channel |
-/// | `LIST` | only with tags: `INFO` and a chunk of text for each |
+/// | `LIST` | only with tags: `INFO` and a chunk of text for each that has an ID there |
 /// | `data` | size of the samples, which follow |
+/// | `id3 ` | after the samples, only with a cover or a text that `INFO` has no ID for: all tags as in an MP3 file |
 package struct WAVHeader {
     package var channelCount: Int
     package var sampleRateHz: Int
@@ -35,7 +36,9 @@ package struct WAVHeader {
 
     /// Whether the sizes of a file with so many samples in each channel need 64 bits.
     package func needsLongSizes(sampleCount: Int) -> Bool {
-        let headerBytes = 12 + 8 + Self.longSizesBytes + chunks(factSamples: 0).count + 8
+        let headerBytes =
+            12 + 8 + Self.longSizesBytes + chunks(factSamples: 0).count + 8
+            + end.count
         let (dataBytes, overflow) = sampleCount.multipliedReportingOverflow(by: frameBytes)
         return overflow || dataBytes > Int(UInt32.max) - headerBytes - 1
     }
@@ -53,6 +56,7 @@ package struct WAVHeader {
         let dataBytes = sampleCount.map { $0 * frameBytes }
         let riffBytes = dataBytes.map {
             4 + (hasLongSizes ? 8 + Self.longSizesBytes : 0) + chunks.count + 8 + $0 + $0 % 2
+                + end.count
         }
         var header = Array((isLong ? "RF64" : "RIFF").utf8)
         header += .little(isLong ? unknown : riffBytes.map(UInt32.init) ?? unknown)
@@ -80,26 +84,41 @@ package struct WAVHeader {
         return chunks
     }
 
+    /// The chunk after the samples, where a large picture delays no player; empty without it.
+    package var end: [UInt8] {
+        guard let tags,
+            tags.picture != nil || tags.roomBytes > 0
+                || tags.texts.contains(where: { $0.field.info == nil })
+        else { return [] }
+        var end: [UInt8] = []
+        end.append(chunk: "id3 ", ID3Tag.bytes(tags))
+        return end
+    }
+
     private static let longSizesBytes = 28
 
     private var formatFields: [UInt8] {
-        .little(UInt16(format == .float32 ? 3 : 1)) + .little(UInt16(channelCount))
+        let sampleFields: [UInt8] =
+            .little(UInt16(frameBytes)) + .little(UInt16(8 * format.sampleBytes))
+        return .little(UInt16(format == .float32 ? 3 : 1)) + .little(UInt16(channelCount))
             + .little(UInt32(sampleRateHz)) + .little(UInt32(sampleRateHz * frameBytes))
-            + .little(UInt16(frameBytes)) + .little(UInt16(8 * format.sampleBytes))
+            // Other formats than PCM end with the size of further fields, which floats don't have.
+            + sampleFields + (format == .float32 ? [0, 0] : [])
     }
 
     private var infoList: [UInt8]? {
-        let texts = tags?.texts ?? []
+        let texts = (tags?.texts ?? []).compactMap { text in text.field.info.map { ($0, text.utf8) }
+        }
         guard !texts.isEmpty else { return nil }
         return texts.reduce(into: Array("INFO".utf8)) { list, text in
-            list.append(chunk: text.field.info, text.utf8 + [0])
+            list.append(chunk: text.0, text.1 + [0])
         }
     }
 }
 
 extension [UInt8] {
     /// A number as little-endian bytes.
-    fileprivate static func little(_ value: some FixedWidthInteger) -> [UInt8] {
+    static func little(_ value: some FixedWidthInteger) -> [UInt8] {
         Swift.withUnsafeBytes(of: value.littleEndian) { Array($0) }
     }
 

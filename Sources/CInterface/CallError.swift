@@ -58,12 +58,13 @@ func attempt(
     }
 }
 
-/// Writes as many characters as fit, and a terminating zero byte.
+/// Writes as many characters as fit, and a terminating zero byte. Names of files may have control
+/// characters, which must not reach a terminal, and zero bytes, which would end the text.
 private func write(_ text: String, to message: UnsafeMutablePointer<CChar>?, _ capacity: Int) {
     // A size_t above Int.max arrives as a negative number; no buffer is that large.
     guard let message, capacity > 0 else { return }
     var count = 0
-    for scalar in text.unicodeScalars {
+    for scalar in text.withoutHiddenCharacters.unicodeScalars {
         let bytes = Array(String(scalar).utf8)
         if count + bytes.count >= capacity { break }
         for byte in bytes {
@@ -122,6 +123,7 @@ public func sd_status_text(_ status: sd_status) -> UnsafePointer<CChar>? {
         case SD_ERROR_FORKED: "handle opened before fork"
         case SD_ERROR_ENGINE: "engine can't run on this machine"
         case SD_ERROR_INTERNAL: "internal error"
+        case SD_TRACKS_FAILED: "at least one track failed"
         default: "unknown status"
         }
     return text.cString

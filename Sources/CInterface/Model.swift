@@ -26,9 +26,9 @@ struct Log: @unchecked Sendable {
         self.context = context
     }
 
-    func info(_ line: String) { callback?(context, SD_LOG_INFO, line) }
+    func info(_ line: String) { callback?(context, SD_LOG_INFO, line.withoutHiddenCharacters) }
     func warning(_ line: some CustomStringConvertible) {
-        callback?(context, SD_LOG_WARNING, line.description)
+        callback?(context, SD_LOG_WARNING, line.description.withoutHiddenCharacters)
     }
 }
 

@@ -99,8 +99,14 @@ public func sd_write(
     attempt(message, message_bytes) {
         let audio = try BorrowedAudio(audio, "audio")
         let path = try text(output, "output")
-        let request = try SeparationRequest(json: settingsText(settings), of: [.encoding])
-        let (format, clip) = (request.outputFormat(request.format), request.clipMode)
+        var request = SeparationRequest()
+        let given = try request.set(
+            SeparationRequest.fields(ofJSON: settingsText(settings)), of: [.encoding])
+        let hasFormat = ["format", "flac", "mp3"].contains(where: given.contains)
+        let format = try OutputFormat(
+            hasFormat ? request.outputFormat(request.format) : nil, ofFile: path,
+            sampleFormat: request.sampleFormat, mp3: request.mp3)
+        let clip = request.clipMode
         var peak: Float = 0
         if clip == .rescale {
             let reader = audio.reader()

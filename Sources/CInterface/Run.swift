@@ -42,10 +42,19 @@ struct EventCallback: @unchecked Sendable {
 // MARK: - Separating
 
 /// Gives the events and the progress of a run to the caller, and its warnings to the model's log.
-private struct RunCallbacks: RunReporter {
+private final class RunCallbacks: RunReporter, @unchecked Sendable {
+    // @unchecked: called on the thread of the caller's call.
     let events: EventCallback
     let segments: CallProgress
     let model: LoadedModel
+    /// The error of the first track that failed.
+    private(set) var firstError: String?
+
+    init(events: EventCallback, segments: CallProgress, model: LoadedModel) {
+        self.events = events
+        self.segments = segments
+        self.model = model
+    }
 
     var takesEvents: Bool { events.function != nil }
     var isReaderGone: Bool { false }
@@ -60,12 +69,12 @@ private struct RunCallbacks: RunReporter {
     }
 
     func warning(_ text: String) { model.log.warning(text) }
+    func error(_ text: String) { firstError = firstError ?? text }
 
     // Texts for people, which the events have too.
     func file(_ path: String) {}
     func status(_ text: String) {}
     func detail(_ text: String) {}
-    func error(_ text: String) {}
     func begin(label: String) {}
     func end() {}
     func interrupted(_ label: String, done: Int, of count: Int?) {}
@@ -96,7 +105,13 @@ public func sd_run(
             of: inputs.map { InputTrack(file: $0) }, nil,
             with: try model.modelOfRun(settings.request), settings: settings,
             reporter: callbacks, cancellation: callbacks.events.token)
-        if try run.run(problems: []) == .interrupted { throw CancellationError() }
+        switch try run.run(problems: []) {
+        case .done: break
+        case .interrupted: throw CancellationError()
+        case .trackFailed, .pipeClosed:
+            throw CallError(
+                SD_TRACKS_FAILED, callbacks.firstError ?? "the reader of a file has closed it")
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 import Audio
 import CSwiftDemucs
 import Demucs
+import System
 
 /// Layout of samples in memory.
 enum SampleLayout {
@@ -127,6 +128,23 @@ struct StemBuffer {
                 }
             }
         }
+    }
+}
+
+/// Refuses outputs that don't fit into memory, before the system ends the process.
+///
+/// - Parameters:
+///   - rows: channels of all outputs.
+///   - heldBytes: memory of this process that may already be a part of the outputs'.
+/// - Throws: `SeparationError.notEnoughMemory`.
+package func checkMemory(
+    rows: Int, frames: Int, heldBytes: Int = 0, freeBytes: Int? = availableMemoryBytes()
+) throws(SeparationError) {
+    let (bytes, overflow) = frames.multipliedReportingOverflow(
+        by: rows * MemoryLayout<Float>.stride)
+    let needed = overflow ? .max : bytes
+    if let freeBytes, needed - heldBytes > freeBytes {
+        throw .notEnoughMemory(neededBytes: needed, freeBytes: freeBytes)
     }
 }
 

@@ -70,6 +70,8 @@ public func sd_separate(
         try CallError.require(
             capacity >= frames, "capacity", capacity,
             "at least the \(frames) frames of an output: see sd_plan")
+        try plan.checkBlocks(ofFrames: frames)
+        try checkMemory(rows: plan.rowCount, frames: frames, heldBytes: peakResidentBytes())
         // All shifts are drawn: the state moves on even if a callback stops the separation.
         generator.giveBack(stream.random)
         var written = 0

@@ -87,9 +87,15 @@ struct StreamSettings: RequestSettings {
 
 /// The JSON of a C string; an empty object for NULL.
 ///
-/// - Throws: `SD_ERROR_ARGUMENT`.
-func settingsText(_ settings: UnsafePointer<CChar>?) throws(CallError) -> String {
-    try optionalText(settings, "settings") ?? "{}"
+/// - Throws: `SD_ERROR_ARGUMENT`; `RequestError` for a text with a zero byte (`\\u0000`), which would end a
+///   name early.
+func settingsText(_ settings: UnsafePointer<CChar>?) throws -> String {
+    let json = try optionalText(settings, "settings") ?? "{}"
+    for (name, value) in try SeparationRequest.fields(ofJSON: json) where value.utf8.contains(0) {
+        throw RequestError.invalidValue(
+            field: name, value: value, expected: "a text without a zero byte")
+    }
+    return json
 }
 
 /// A request for samples in memory, resolved for a model.
@@ -118,6 +124,16 @@ struct PlannedRequest {
 
     /// Channels of all outputs.
     var rowCount: Int { outputs.count * separator.model.audioChannels }
+
+    /// Checks that a block of all outputs fits into memory: a segment, or a shorter track.
+    ///
+    /// - Throws: `SeparationError.notEnoughMemory`.
+    func checkBlocks(ofFrames frames: Int = .max) throws(SeparationError) {
+        let model = separator.model
+        try checkMemory(
+            rows: rowCount,
+            frames: min(frames, Int(model.segmentSeconds * Double(model.sampleRateHz))))
+    }
 
     var options: SeparationOptions { request.separation }
 }

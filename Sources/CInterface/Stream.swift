@@ -27,6 +27,7 @@ final class OpenStream {
         _ plan: PlannedRequest, _ settings: StreamSettings, channels: Int, sampleRateHz: Int,
         generator: ShiftGenerator, call: CallProgress
     ) throws {
+        try plan.checkBlocks()
         self.generator = generator
         self.call = call
         stream = try SeparationStream(

@@ -7,6 +7,8 @@
 #if !defined(__wasm__)
 #include <dlfcn.h>
 #include <sched.h>
+#include <signal.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -41,6 +43,28 @@ int count_available_cores(void) {
 #endif
     long cores_online = sysconf(_SC_NPROCESSORS_ONLN);
     return cores_online > 0 ? (int)cores_online : 1;
+}
+
+bool signal_is_ignored(int number) {
+    struct sigaction action;
+    return sigaction(number, NULL, &action) == 0 && action.sa_handler == SIG_IGN;
+}
+
+static ptrdiff_t limit_bytes(int resource) {
+    struct rlimit limit;
+    return getrlimit(resource, &limit) == 0 && limit.rlim_cur < PTRDIFF_MAX
+               ? (ptrdiff_t)limit.rlim_cur
+               : -1;
+}
+
+ptrdiff_t address_limit_bytes(void) { return limit_bytes(RLIMIT_AS); }
+
+ptrdiff_t data_limit_bytes(void) { return limit_bytes(RLIMIT_DATA); }
+
+float *placeholder_memory(void) {
+    /* Pages of zeros take no memory until they are written. */
+    static _Alignas(64) float memory[1 << 20];
+    return memory;
 }
 
 const char *path_of_binary(const void *address) {

@@ -25,7 +25,7 @@ extension AudioFile {
 
     /// Writes a sound file, as ``write(_:to:format:clip:tags:)`` to a path.
     public static func write(
-        _ audio: PlanarAudio, to url: URL, format: OutputFormat = OutputFormat(),
+        _ audio: PlanarAudio, to url: URL, format: OutputFormat? = nil,
         clip: ClipMode = .rescale, tags: AudioTags? = nil
     ) async throws {
         try await write(audio, to: url.filePath, format: format, clip: clip, tags: tags)

@@ -18,8 +18,9 @@ extension Separator {
     /// - Parameters:
     ///   - input: a file, audio in memory, or pieces: see `AudioInput`.
     ///   - excerpt: the part to separate; `nil` for all of it.
-    ///   - outputs: at least one; folders have to exist.
-    ///   - output: how signals are written.
+    ///   - outputs: at least one, with names and files of their own, none of them the input; folders
+    ///     have to exist.
+    ///   - output: how signals are written. Names that end in .wav, .flac or .mp3 must fit the format.
     ///   - options: how the track is cut into segments.
     /// - Throws: ``SeparationError``, `AudioError`, `CancellationError`. Files that were complete by
     ///   then stay.
@@ -87,12 +88,13 @@ extension AudioFile {
     /// - Parameters:
     ///   - audio: at least one channel, all equally long.
     ///   - path: its folder must exist. An existing file is replaced.
-    ///   - format: the container, and how a sample is stored.
+    ///   - format: the container, and how a sample is stored; `nil` for the one that the name's
+    ///     extension says: WAV or FLAC of 16 bits, or MP3.
     ///   - clip: how samples beyond full scale are brought into range.
     ///   - tags: title, artist and so on; `nil` for none.
     /// - Throws: `AudioError`.
     public static func write(
-        _ audio: PlanarAudio, to path: String, format: OutputFormat = OutputFormat(),
+        _ audio: PlanarAudio, to path: String, format: OutputFormat? = nil,
         clip: ClipMode = .rescale, tags: AudioTags? = nil
     ) async throws {
         try await onOwnThread { _ in

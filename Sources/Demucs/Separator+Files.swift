@@ -42,12 +42,15 @@ extension Separator {
             channelCount: model.audioChannels, modelRateHz: model.sampleRateHz,
             sampleRateHz: isInputRate ? recording.sampleRateHz : model.sampleRateHz,
             sampleCount: isInputRate ? recording.sampleCount : recording.track.sampleCount)
+        var tags = output.copiesTags ? input.tags : nil
+        let findsTags = tags != nil && observer?.findsTags == true
+        if findsTags { tags?.roomBytes = AudioTags.roomForFoundBytes }
         let files = try StemFiles(
             outputs,
             stemFile: stemFile.map {
                 try StemFileWriter($0, shape: shape, options: output, source: input)
-            }, stems: needed, shape: shape, options: output,
-            tags: output.copiesTags ? input.tags : nil, threads: threads)
+            }, of: input, stems: needed, shape: shape, options: output,
+            tags: tags, threads: threads)
         let seed = options.seedOrDrawn()
         var random = PythonRandom(seed: seed)
         let pipeline = try pipeline(
@@ -60,10 +63,20 @@ extension Separator {
             try files.append(block)
         }
         try input.checkUnchanged()
+        if findsTags, var found = tags {
+            found.roomBytes = 0
+            observer?.addTags(to: &found)
+            tags = found
+        }
+        let written = try files.finish(tags: findsTags ? tags : nil, cancellation: cancellation)
+        let limited = written.filter { $0.limitedSamples > 0 }.map {
+            AudioWarning.limited(
+                output: $0.path.map(FilePath.name) ?? $0.name, samples: $0.limitedSamples)
+        }
         return TrackReport(
             seed: options.shifts > 0 ? seed : nil,
             durationSeconds: Double(recording.sampleCount) / Double(recording.sampleRateHz),
             sampleRateHz: recording.sampleRateHz, channelCount: recording.channelCount,
-            warnings: recording.warnings, outputs: try files.finish(cancellation: cancellation))
+            warnings: recording.warnings + limited, outputs: written)
     }
 }

@@ -10,7 +10,7 @@ final class SignalWriter: @unchecked Sendable {
     private let output: StemOutput
     private let options: OutputOptions
     private let shape: SignalShape
-    private let tags: AudioTags?
+    private var tags: AudioTags?
     private var source: SignalSource
     private var spool: SampleSpool?
     private var writer: AudioWriter?
@@ -44,7 +44,8 @@ final class SignalWriter: @unchecked Sendable {
         try AudioWriter(
             to: output.destination, channelCount: shape.channelCount,
             sampleRateHz: shape.sampleRateHz, sampleCount: shape.sampleCount,
-            format: options.format, clip: options.clipMode, divisor: divisor, tags: tags)
+            format: options.format, clip: options.clipMode, divisor: divisor,
+            tags: tags?.titled(output.name))
     }
 
     /// Takes the next samples.
@@ -60,8 +61,16 @@ final class SignalWriter: @unchecked Sendable {
 
     /// Completes the file.
     ///
-    /// - Parameter commonPeak: peak of all signals, if they share a gain.
-    func finish(commonPeak: Float?, cancellation: CancellationToken) throws -> TrackReport.Output {
+    /// - Parameters:
+    ///   - commonPeak: peak of all signals, if they share a gain.
+    ///   - tags: in the place of those that the signal began with; `nil` for these.
+    func finish(
+        commonPeak: Float?, tags newTags: AudioTags?, cancellation: CancellationToken
+    ) throws -> TrackReport.Output {
+        if let newTags, tags != nil {
+            tags = newTags
+            writer?.replaceTags(newTags.titled(output.name))
+        }
         var gain: Float = 1
         if let spool {
             let divisor = options.clipMode.divisor(peak: commonPeak ?? peak)
@@ -83,7 +92,7 @@ final class SignalWriter: @unchecked Sendable {
         return TrackReport.Output(
             name: output.name, path: output.path, peak: peak, gain: gain,
             durationSeconds: Double(shape.sampleCount) / Double(shape.sampleRateHz),
-            sha256: written.sha256, bytes: written.count)
+            sha256: written.sha256, bytes: written.count, limitedSamples: writer.limitedSamples)
     }
 
     private func put(_ audio: PlanarAudio) throws {

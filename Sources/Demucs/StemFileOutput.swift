@@ -56,6 +56,8 @@ package final class StemFileWriter: Sendable {
         self.source = source
         var trackOptions = options
         trackOptions.format = .wav(output.format.storedFormat(options.format.sampleFormat))
+        // Its codecs store integers.
+        if trackOptions.clipMode == .off { trackOptions.clipMode = .none }
         trackOptions.spoolFolder = options.spoolFolder ?? FilePath.folder(of: output.path)
         self.trackOptions = trackOptions
         let parts = [NamedSignal(Self.mixName, .mixture)] + output.parts
@@ -111,6 +113,7 @@ package final class StemFileWriter: Sendable {
             name: output.format.fileExtension, path: output.path,
             peak: reports.reduce(0) { max($0, $1.peak) }, gain: reports.first?.gain ?? 1,
             durationSeconds: Double(shape.sampleCount) / Double(shape.sampleRateHz),
-            sha256: written.sha256, bytes: written.count)
+            sha256: written.sha256, bytes: written.count,
+            limitedSamples: reports.reduce(0) { $0 + $1.limitedSamples })
     }
 }

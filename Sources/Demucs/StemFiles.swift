@@ -19,13 +19,16 @@ package final class StemFiles: Sendable {
     /// - Parameters:
     ///   - outputs: at least one, or a stem file.
     ///   - stemFile: a stem file of the same track.
+    ///   - input: the track, which no file may replace; `nil` for none.
     ///   - stems: names of the stems in a block, in their order.
     ///   - shape: channels, rates and length of every signal.
     ///   - tags: title, artist and so on; `nil` for none.
-    /// - Throws: `SeparationError` if there is no room or nothing can be written, `AudioError`.
+    /// - Throws: `SeparationError` if there is no room, nothing can be written or two outputs have one
+    ///   name; `AudioError`, also for a file that two outputs have or that is the track.
     package init(
-        _ outputs: [StemOutput], stemFile: StemFileWriter? = nil, stems: [String],
-        shape: SignalShape, options: OutputOptions, tags: AudioTags? = nil, threads: Int
+        _ outputs: [StemOutput], stemFile: StemFileWriter? = nil, of input: AudioInput? = nil,
+        stems: [String], shape: SignalShape, options: OutputOptions, tags: AudioTags? = nil,
+        threads: Int
     ) throws {
         if let output = outputs.first,
             let problem = options.format.problem(
@@ -33,6 +36,17 @@ package final class StemFiles: Sendable {
         {
             throw AudioError.unsupportedOutput(path: output.destination.name, problem: problem)
         }
+        for path in outputs.compactMap(\.path) {
+            _ = try OutputFormat(options.format, ofFile: path)
+        }
+        var names: Set<String> = []
+        for name in outputs.map(\.name) {
+            try SeparationError.require(
+                names.insert(name).inserted, "name", name, "another name for each output")
+        }
+        try Self.checkFiles(
+            outputs.map(\.destination) + (stemFile.map { [.file($0.path)] } ?? []),
+            of: input)
         var space = DiskSpace()
         for output in outputs {
             try output.reserve(&space, shape: shape, options: options)
@@ -55,6 +69,44 @@ package final class StemFiles: Sendable {
         self.threads = threads
     }
 
+    /// Checks that each output has a file of its own, and none replaces the track.
+    ///
+    /// - Throws: `AudioError.unwritable`.
+    private static func checkFiles(
+        _ destinations: [OutputDestination], of input: AudioInput?
+    ) throws(AudioError) {
+        let track = input?.fileStatus?.file
+        var files: Set<[UInt64]> = []
+        var newPaths: [AnyHashable: [String]] = [:]
+        for destination in destinations {
+            let problem: String?
+            if let file = destination.existingFile {
+                problem =
+                    file == track
+                    ? "it is the track itself" : files.insert(file).inserted ? nil : sharedFile
+            } else if case .file(let path) = destination {
+                let folder = FilePath.folder(of: path)
+                let place = FilePath.joined(
+                    FilePath.resolved(folder) ?? folder, FilePath.name(of: path))
+                let key = NameComparison.widestKey(place)
+                // How the disk compares names is only tried out if it matters.
+                let isShared = newPaths[key].map { others in
+                    let names = NameComparison(probing: folder)
+                    return others.contains { names.key($0) == names.key(place) }
+                }
+                newPaths[key, default: []].append(place)
+                problem =
+                    path.utf8.contains(0)
+                    ? "its path has a zero byte" : isShared == true ? sharedFile : nil
+            } else {
+                problem = nil
+            }
+            if let problem { throw .unwritable(path: destination.name, reason: problem) }
+        }
+    }
+
+    private static let sharedFile = "it is the file of another output, too"
+
     /// Takes the next samples.
     package func append(_ block: StemBlock) throws {
         try forEachWriter { try $0.append(block) }
@@ -62,20 +114,25 @@ package final class StemFiles: Sendable {
 
     /// Completes all files. Complete files stay even if a later one fails.
     ///
+    /// - Parameter newTags: in the place of those that the files began with; `nil` for these.
     /// - Throws: `SeparationError`, `AudioError`, `CancellationError`.
     @discardableResult
-    package func finish(cancellation: CancellationToken) throws -> [TrackReport.Output] {
+    package func finish(
+        tags newTags: AudioTags? = nil, cancellation: CancellationToken
+    ) throws -> [TrackReport.Output] {
         try forEachWriter { try $0.end() }
         let commonPeak =
             options.gain == .common ? writers.reduce(0) { max($0, $1.peak) } : nil
         let reports = try forEachWriter { writer in
             try cancellation.check()
-            return try writer.finish(commonPeak: commonPeak, cancellation: cancellation)
+            return try writer.finish(
+                commonPeak: commonPeak, tags: newTags, cancellation: cancellation)
         }
         guard let stemFile else { return reports }
         let count = reports.count - stemFile.tracks.count
         return reports.prefix(count) + [
-            try stemFile.finish(reports[count...], tags: tags, cancellation: cancellation)
+            try stemFile.finish(
+                reports[count...], tags: newTags ?? tags, cancellation: cancellation)
         ]
     }
 
@@ -127,6 +184,27 @@ private final class Results<Value: Sendable>: Sendable {
 
     init(count: Int) {
         values = Mutex([Result<Value, any Error>?](repeating: nil, count: count))
+    }
+}
+
+extension stat {
+    /// Equal for all paths and descriptors of a file; `nil` for a device, which keeps no bytes.
+    fileprivate var file: [UInt64]? {
+        st_mode & S_IFMT == S_IFCHR
+            ? nil
+            : [UInt64(truncatingIfNeeded: st_dev), UInt64(truncatingIfNeeded: st_ino)]
+    }
+}
+
+extension OutputDestination {
+    /// The file that is there; `nil` for none and for a device.
+    fileprivate var existingFile: [UInt64]? {
+        switch self {
+        case .file(let path): return FilePath.status(path)?.file
+        case .descriptor(let number):
+            var status = stat()
+            return fstat(number, &status) == 0 ? status.file : nil
+        }
     }
 }
 
@@ -188,7 +266,10 @@ package struct DiskSpace {
     /// - Throws: `SeparationError.folderUnusable` unless files can be made there.
     package mutating func add(_ bytes: Int, in folder: String) throws(SeparationError) {
         guard let status = FilePath.status(folder), access(folder, W_OK | X_OK) == 0 else {
-            throw .folderUnusable(folder: folder, reason: SystemError.last.description)
+            let reason = SystemError.last.description
+            throw .folderUnusable(
+                folder: folder,
+                reason: folder.utf8.contains(0) ? "its path has a zero byte" : reason)
         }
         needs[status.st_dev, default: (folder, 0)].bytes += bytes
     }

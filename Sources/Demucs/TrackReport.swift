@@ -15,6 +15,8 @@ public struct TrackReport: Sendable, Equatable {
         /// SHA-256 of the file, in hexadecimal digits.
         public let sha256: String
         public let bytes: Int
+        /// Samples, counted in all channels, that were limited to ±1 by the clip mode `none`.
+        public let limitedSamples: Int
     }
 
     /// The seed of the shifts' offsets; `nil` without shifts.

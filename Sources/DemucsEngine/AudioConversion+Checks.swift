@@ -9,12 +9,13 @@ extension AudioConversion {
     ///   fewer than wanted.
     package init(
         fromChannels channelCount: Int, rateHz: Int, toChannels newChannelCount: Int,
-        rateHz newRateHz: Int, downmix: Downmix = .first, isEndless: Bool = false
+        rateHz newRateHz: Int, downmix: Downmix = .first, speakers: [Speaker]? = nil,
+        isEndless: Bool = false
     ) throws(SeparationError) {
         guard
             let conversion = AudioConversion(
                 channels: channelCount, rateHz: rateHz, toChannels: newChannelCount,
-                rateHz: newRateHz, downmix: downmix, isEndless: isEndless)
+                rateHz: newRateHz, downmix: downmix, speakers: speakers, isEndless: isEndless)
         else { throw .tooFewChannels(found: channelCount, needed: newChannelCount) }
         self = conversion
     }

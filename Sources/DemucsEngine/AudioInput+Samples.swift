@@ -42,6 +42,8 @@ extension AudioInput {
             try spool.append(piece)
             spooled = spool
         }
+        // A sequence such as AsyncStream just ends when its task is cancelled.
+        try Task.checkCancellation()
         guard let spool = spooled else {
             throw SeparationError.emptyAudio(channels: 0, samples: 0)
         }

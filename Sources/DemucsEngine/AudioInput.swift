@@ -4,12 +4,20 @@ import Signal
 
 /// Audio that is read from its beginning to its end, block by block.
 package protocol RecordingReader: AnyObject {
+    /// Name of the recording in warnings.
+    var name: String { get }
+    /// The loudspeakers of the channels; nil for the usual ones.
+    var speakers: [Speaker]? { get }
     var sampleRateHz: Int { get }
     var channelCount: Int { get }
     /// Samples of each channel that are worth reserving memory for.
     var plausibleSamples: Int { get }
     /// The next samples; `nil` at the end.
     func next() throws -> PlanarAudio?
+    /// Passes over samples without reading them, where that is exact.
+    ///
+    /// - Returns: samples that were passed, at most `count`.
+    func skip(_ count: Int) throws -> Int
     /// Problems that did not stop the reading, known once all of the recording has been read.
     var warnings: [AudioWarning] { get }
     /// The error of a recording without samples.
@@ -17,7 +25,10 @@ package protocol RecordingReader: AnyObject {
 }
 
 extension RecordingReader {
+    package var name: String { "the audio" }
+    package var speakers: [Speaker]? { nil }
     package var warnings: [AudioWarning] { [] }
+    package func skip(_ count: Int) -> Int { 0 }
 }
 
 /// Where the samples of a track are.

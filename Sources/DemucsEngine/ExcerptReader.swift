@@ -25,6 +25,9 @@ final class ExcerptReader {
         range = try excerpt?.samples(rateHz: reader.sampleRateHz) ?? 0..<Int.max
     }
 
+    var name: String { reader.name }
+    var speakers: [Speaker]? { reader.speakers }
+
     /// Channels and rate of the recording.
     var channelCount: Int { reader.channelCount }
     var sampleRateHz: Int { reader.sampleRateHz }
@@ -39,13 +42,14 @@ final class ExcerptReader {
     /// The error of a recording without samples.
     var emptyError: any Error { reader.emptyError }
 
-    /// The next samples of the excerpt. The samples before it are decoded too: seeking is not exact
-    /// in every format.
+    /// The next samples of the excerpt. The samples before it are decoded too where seeking is not
+    /// exact.
     ///
     /// - Returns: nil at the end.
     /// - Throws: `SeparationError.excerptOutside`, `SeparationError.longerThanAllowed`, the errors of
     ///   the reader.
     func next() throws -> PlanarAudio? {
+        if position == 0, range.lowerBound > 0 { position = try reader.skip(range.lowerBound) }
         while position < range.upperBound {
             guard let block = try reader.next() else {
                 isAtEnd = true

@@ -86,7 +86,7 @@ package final class LiveFilter: @unchecked Sendable {
         }
         let running = (network ?? separator.network)(token)
         guard let thread = SystemThread({ self.serve(separator.backend, running) }) else {
-            throw SystemError(code: EAGAIN)
+            throw SystemError.noThread
         }
         thread.detach()
     }

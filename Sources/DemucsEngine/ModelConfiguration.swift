@@ -99,11 +99,17 @@ package indirect enum ModelNetwork: Sendable {
     /// nothing.
     ///
     /// - Parameter shape: `[audioChannels, samples]` of its mix.
-    package func passBytes(_ shape: Shape) -> Int {
+    package func passBytes(_ shape: Shape) -> Int { pass(shape).peakBytes }
+
+    /// Makes sure that there is memory for a forward pass; false if the system refuses it.
+    func reserve(_ shape: Shape) -> Bool { backend.reserve(like: pass(shape)) }
+
+    /// The memory of a pass that computes nothing.
+    private func pass(_ shape: Shape) -> Backend {
         let dry = backend.dry()
         let mix = dry.keptTensor(shape)
         let stems = try? running(on: dry).forward(mix, observer: CancellationToken())
-        return withExtendedLifetime((mix, stems)) { dry.peakBytes }
+        return withExtendedLifetime((mix, stems)) { dry }
     }
 
     /// - Parameter mix: `[audioChannels, samples]`

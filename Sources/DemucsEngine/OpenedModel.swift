@@ -4,6 +4,7 @@
 
 import HTDemucs
 import ModelZoo
+import System
 import Tensor
 import Tracks
 import WeightsLoader
@@ -32,6 +33,8 @@ package struct OpenedModel: Sendable {
     /// - Throws: `WeightsError`, `ConfigurationError`; `BagError` if members differ or the weights
     ///   don't fit them.
     package init(_ files: ModelFiles) throws {
+        try MemoryCheck.checkLoading(
+            fileBytes: files.checkpoints.reduce(0) { $0 + FilePath.countBytes($1) })
         var checkpoints: [Checkpoint] = []
         var configurations: [ModelConfiguration] = []
         var warnings: [String] = []

@@ -13,13 +13,11 @@ package func onOwnThread<Value: Sendable>(
 ) async throws -> Value {
     return try await withTaskCancellationHandler {
         try await withCheckedThrowingContinuation { continuation in
-            let thread = SystemThread {
+            let body = { @Sendable in
                 continuation.resume(with: Result { try work(cancellation) })
             }
-            guard let thread else {
-                return continuation.resume(throwing: SystemError(code: EAGAIN))
-            }
-            thread.detach()
+            // Where the system refuses to start a thread, the work is done on the task's.
+            if let thread = SystemThread(body) { thread.detach() } else { body() }
         }
     } onCancel: {
         cancellation.cancel()

@@ -36,7 +36,8 @@ package struct Recording {
             TrackStream(
                 try AudioConversion(
                     fromChannels: reader.channelCount, rateHz: reader.sampleRateHz,
-                    toChannels: channelCount, rateHz: sampleRateHz, downmix: downmix),
+                    toChannels: channelCount, rateHz: sampleRateHz, downmix: downmix,
+                    speakers: reader.speakers),
                 next: reader.next)
         }
         func reader() throws -> ExcerptReader {
@@ -52,7 +53,11 @@ package struct Recording {
         self.sampleRateHz = first.sampleRateHz
         self.channelCount = first.channelCount
         sampleCount = first.recordedSamples
-        warnings = first.warnings
+        // A mono model gets the mean of all channels.
+        let isCut = downmix == .first && channelCount > 1 && first.channelCount > channelCount
+        let leftOut = AudioWarning.channelsLeftOut(
+            path: first.name, channelCount: first.channelCount, used: channelCount)
+        warnings = first.warnings + (isCut ? [leftOut] : [])
     }
 
     /// Reads a sound file, or an excerpt of it, to its end.

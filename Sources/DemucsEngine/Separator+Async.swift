@@ -139,6 +139,8 @@ extension Separator {
                         if opened.stream.hasEnded { return nil }
                     }
                     guard let piece = try await arriving.next() else {
+                        // A sequence such as AsyncStream just ends when its task is cancelled.
+                        try Task.checkCancellation()
                         guard let opened else {
                             throw SeparationError.emptyAudio(channels: 0, samples: 0)
                         }
@@ -193,7 +195,7 @@ extension Separator {
             if let thread {
                 thread.detach()
             } else {
-                continuation.finish(throwing: SystemError(code: EAGAIN))
+                continuation.finish(throwing: SystemError.noThread)
             }
             return {
                 // The task of its own is not cancelled, so it waits until the work has ended.

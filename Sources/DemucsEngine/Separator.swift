@@ -345,6 +345,17 @@ package final class MemoryCheck: Sendable {
         self.freeBytes = freeBytes
     }
 
+    /// Refuses a model whose weights the machine, or a limit of this process, has no memory for.
+    ///
+    /// - Parameter fileBytes: size of its checkpoints. Weights of 16 bits are widened to 32; a limit of
+    ///   addresses counts what is freed meanwhile, too.
+    /// - Throws: `SeparationError.notEnoughMemory`.
+    static func checkLoading(fileBytes: Int) throws(SeparationError) {
+        let needed = (bytesBelowLimits() == nil ? 2 : 8) * fileBytes
+        guard let free = availableMemoryBytes(), needed > free else { return }
+        throw .notEnoughMemory(neededBytes: needed, freeBytes: free)
+    }
+
     /// - Parameter passes: passes that run at once.
     /// - Throws: `SeparationError.notEnoughMemory`.
     package func check(
@@ -353,8 +364,13 @@ package final class MemoryCheck: Sendable {
         try checked.withLock { checked throws(SeparationError) in
             guard shape[1] > checked[member] ?? 0 else { return }
             let needed = passes * network.passBytes(shape)
-            if let free = freeBytes(), needed > free {
+            let free = freeBytes()
+            if let free, needed > free {
                 throw .notEnoughMemory(neededBytes: needed, freeBytes: free)
+            }
+            // A process with a limit may not get what the machine has.
+            if bytesBelowLimits() != nil, !network.reserve(shape) {
+                throw .notEnoughMemory(neededBytes: needed, freeBytes: free ?? 0)
             }
             checked[member] = shape[1]
         }

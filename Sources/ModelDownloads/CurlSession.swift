@@ -128,12 +128,13 @@ final class CurlSession {
         if code == CURLE_OK { return }
         let broken = [
             CURLE_GOT_NOTHING, CURLE_RECV_ERROR, CURLE_SEND_ERROR, CURLE_PARTIAL_FILE,
-            CURLE_OPERATION_TIMEDOUT, CURLE_WEIRD_SERVER_REPLY, CURLE_HTTP2, CURLE_HTTP2_STREAM,
+            CURLE_OPERATION_TIMEDOUT, CURLE_HTTP2, CURLE_HTTP2_STREAM,
         ]
         // 4xx and 5xx: a proxy refuses the connection to the server.
         let isRefusedByProxy = ccurl_number(curl, handle, CURLINFO_HTTP_CONNECTCODE) >= 400
         throw ConnectionFailure(
-            isInterruption: broken.contains(code) && !isRefusedByProxy, reason: text(code))
+            isInterruption: broken.contains(code) && !isRefusedByProxy,
+            isInvalidReply: code == CURLE_WEIRD_SERVER_REPLY, reason: text(code))
     }
 
     /// The absolute address that the last reply redirects to.
@@ -176,5 +177,8 @@ func openCurl() throws(DownloadError) -> Curl {
 struct ConnectionFailure: Error {
     /// Whether the connection broke after a server was reached: the same request may succeed later.
     let isInterruption: Bool
+    /// Whether the reply's head is invalid, such as `Content-Length: -5`, which RFC 9112 (6.3) calls
+    /// an unrecoverable error.
+    var isInvalidReply = false
     let reason: String
 }

@@ -69,25 +69,29 @@ package struct Download {
         _ policy: DownloadPolicy, _ isCancelled: () -> Bool, _ report: (DownloadEvent) -> Void
     ) throws {
         let file = try PartialFile(partPath)
-        // Bytes of another or unknown address can't be resumed.
-        if FileOrigin(of: partPath)?.url != address { try file.truncate() }
         var mayStartAfresh = true
         var fruitless = 0
+        // Not the bytes before a try: a server that always sends the file from its start could
+        // break off after more and after fewer bytes in turn.
+        var most = 0
         while true {
+            if !isResumable(file) { try file.truncate() }
             let before = file.countBytes
+            most = max(most, before)
             do {
                 let origin = try transfer(into: file, policy, isCancelled, report)
                 try finish(file, origin, isCancelled, report)
                 return
             } catch let error as DownloadError {
                 switch error {
-                case .wrongChecksum, .wrongSize, .wrongContent, .tooLarge:
+                case .wrongChecksum, .wrongSize, .wrongContent, .tooLarge, .refused(_, 416):
                     // Bytes of an earlier request may be wrong: one more try without them.
                     guard before > 0, mayStartAfresh else {
                         discardPart()
                         throw error
                     }
                     mayStartAfresh = false
+                    most = 0
                     try file.truncate()
                     continue
                 // The same request may succeed later.
@@ -98,7 +102,8 @@ package struct Download {
                 case .unreachable where before > 0: break
                 default: throw error
                 }
-                fruitless = file.countBytes > before ? 1 : fruitless + 1
+                fruitless = file.countBytes > most ? 1 : fruitless + 1
+                most = max(most, file.countBytes)
                 var delay = policy.delaySeconds(afterAttempts: fruitless)
                 if case .tooManyRequests(_, let asked?) = error { delay = max(delay, asked) }
                 guard fruitless < policy.attempts, delay <= policy.longestDelaySeconds
@@ -107,6 +112,18 @@ package struct Download {
                 try Download.wait(delay, isCancelled)
             }
         }
+    }
+
+    /// Whether the bytes are of this address, and need no others, or those of a later reply surely
+    /// fit: an etag shows that they are of the same file, or a mixture is refused at the end.
+    private func isResumable(_ file: PartialFile) -> Bool {
+        guard let origin = FileOrigin(of: partPath), origin.url == address else { return false }
+        return origin.etag != nil || isChecksumKnown(origin)
+            || origin.countBytes == file.countBytes
+    }
+
+    private func isChecksumKnown(_ origin: FileOrigin?) -> Bool {
+        checksum != nil || origin?.linkedSHA256 != nil
     }
 
     private func discardPart() {
@@ -167,9 +184,10 @@ package struct Download {
         if head.status == 206 {
             // The range must belong to the file that the first bytes came from.
             let total = head.range?.total
+            let hasBoth = old?.etag != nil && origin.etag != nil
             let isSame =
                 head.range?.first == file.countBytes
-                && (old?.etag == nil || origin.etag == nil || old?.etag == origin.etag)
+                && (hasBoth ? old?.etag == origin.etag : isChecksumKnown(old))
                 && (old?.countBytes == nil || total == nil || old?.countBytes == total)
             guard isSame else {
                 throw DownloadError.wrongContent(
@@ -205,10 +223,6 @@ package struct Download {
         guard let head = result.head else { throw withoutReply(result, file) }
         switch head.status {
         case 200, 206: break
-        case 416:
-            throw DownloadError.wrongSize(
-                url: address, foundBytes: file.countBytes,
-                expectedBytes: head.range?.total ?? result.linkedBytes ?? 0)
         case 429:
             throw DownloadError.tooManyRequests(
                 url: address, retryAfterSeconds: head.retryAfterSeconds)
@@ -236,6 +250,9 @@ package struct Download {
     private func withoutReply(_ result: TransferResult, _ file: PartialFile) -> DownloadError {
         let failure = result.failure as? ConnectionFailure
         let reason = failure?.reason ?? "no reply came"
+        if failure?.isInvalidReply == true {
+            return .wrongContent(url: address, problem: "an invalid HTTP reply (\(reason))")
+        }
         return failure?.isInterruption == true
             ? .interrupted(
                 url: address, receivedBytes: file.countBytes, expectedBytes: nil, reason: reason)
@@ -260,7 +277,7 @@ package struct Download {
                 throw DownloadError.wrongChecksum(url: address, found: found, expected: expected)
             }
         }
-        if checksum == nil && origin.linkedSHA256 == nil {
+        if !isChecksumKnown(origin) {
             do {
                 try check(partPath)
             } catch {

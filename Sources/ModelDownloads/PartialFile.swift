@@ -27,7 +27,7 @@ struct FileOrigin: Codable, Equatable {
 
     /// Reads the record of a file; `nil` if it is missing or damaged.
     init?(of file: String) {
-        guard let file = try? MappedFile(FileOrigin.recordPath(of: file)),
+        guard let file = try? ReadFile(FileOrigin.recordPath(of: file)),
             file.countBytes <= FileOrigin.sizeLimitBytes,
             let origin = try? JSONDecoder().decode(
                 FileOrigin.self, from: file.withBytes(0..<file.countBytes) { Data($0) })

@@ -8,11 +8,13 @@ struct ReplyHead {
     let bodyBytes: Int?
     /// First byte and total size of a reply with status 206.
     let range: (first: Int, total: Int?)?
+    /// The etag if it is strong: only then equal etags mean equal bytes (RFC 9110, 8.8.3).
     let etag: String?
     /// The hub's own etag of the file, sent before the redirect to a storage server: the SHA-256 of
     /// large files.
     let linkedETag: String?
     let linkedBytes: Int?
+    /// A date is measured against the server's own clock: this machine's may be wrong.
     let retryAfterSeconds: Double?
 
     /// - Parameter fields: header fields by lower-case name.
@@ -22,10 +24,12 @@ struct ReplyHead {
         let isPlain = (fields["content-encoding"] ?? "identity").lowercased() == "identity"
         bodyBytes = isPlain ? ReplyHead.count(fields["content-length"]) : nil
         range = fields["content-range"].flatMap(ReplyHead.range)
-        etag = fields["etag"].flatMap(ReplyHead.unquoted)
-        linkedETag = fields["x-linked-etag"].flatMap(ReplyHead.unquoted)
+        etag = fields["etag"].flatMap(ReplyHead.strong)
+        linkedETag = fields["x-linked-etag"].flatMap(ReplyHead.strong)
         linkedBytes = ReplyHead.count(fields["x-linked-size"])
-        retryAfterSeconds = fields["retry-after"].flatMap { ReplyHead.delay($0, curl) }
+        retryAfterSeconds = fields["retry-after"].flatMap {
+            ReplyHead.delay($0, at: fields["date"] ?? "", curl)
+        }
     }
 
     /// Whether a text is a complete SHA-256.
@@ -47,20 +51,19 @@ struct ReplyHead {
         return (first, count(String(parts[3])))
     }
 
-    /// `abc` for `"abc"` and `W/"abc"`.
-    private static func unquoted(_ text: String) -> String? {
-        let strong = text.hasPrefix("W/") ? text.dropFirst(2) : text[...]
-        let value = strong.trimmed { $0 == "\"" }
-        return value.isEmpty || value.count > 512 ? nil : value
+    /// `abc` for `"abc"`; nil for the weak `W/"abc"`.
+    private static func strong(_ text: String) -> String? {
+        let value = text[...].trimmed { $0 == "\"" }
+        return value.isEmpty || value.count > 512 || text.hasPrefix("W/") ? nil : value
     }
 
-    /// Parses a number of seconds, or a date.
-    private static func delay(_ text: String, _ curl: Curl) -> Double? {
+    /// Parses a number of seconds, or a date, from which the reply's own date is subtracted.
+    private static func delay(_ text: String, at date: String, _ curl: Curl) -> Double? {
         if let seconds = Double(text) {
             return seconds.isFinite && seconds >= 0 ? seconds : nil
         }
-        let date = curl.pointee.getdate(text, nil)
-        return date < 0 ? nil : max(0, Double(date - time(nil)))
+        let (end, now) = (curl.pointee.getdate(text, nil), curl.pointee.getdate(date, nil))
+        return end < 0 || now < 0 ? nil : max(0, Double(end - now))
     }
 }
 

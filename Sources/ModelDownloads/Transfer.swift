@@ -205,9 +205,9 @@ extension Transfer {
         }
         do {
             if bytes.count > limitBytes - min(limitBytes, file.countBytes) {
-                throw DownloadError.wrongSize(
+                throw DownloadError.tooLarge(
                     url: address.text, foundBytes: file.countBytes + bytes.count,
-                    expectedBytes: limitBytes)
+                    limitBytes: limitBytes)
             }
             try file.append(bytes)
         } catch {

@@ -52,7 +52,7 @@ package struct CacheFolders: Sendable {
     /// The folder in huggingface_hub's cache with the newest known files of a repository.
     func snapshot(of repository: HubRepository) -> String? {
         let folder = "\(huggingFaceHub)/models--\(repository.namespace)--\(repository.repository)"
-        guard let file = try? MappedFile("\(folder)/refs/main"),
+        guard let file = try? ReadFile("\(folder)/refs/main"),
             let text = file.withBytes(
                 0..<min(file.countBytes, 128), { String(validating: $0, as: UTF8.self) })
         else { return nil }

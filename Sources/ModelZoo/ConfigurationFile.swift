@@ -44,18 +44,40 @@ extension YAMLNode {
         case .list(let items): .array(items.map(\.argument))
         case .mapping(let entries): .object(entries.mapValues(\.argument))
         case .scalar(let text, isQuoted: true): .string(text)
-        case .scalar(let text, isQuoted: false): Self.plain(text, number)
+        case .scalar(let text, isQuoted: false): Self.plain(text)
         }
     }
 
-    private static func plain(_ text: String, _ number: Double?) -> ArgumentValue {
+    private static func plain(_ text: String) -> ArgumentValue {
         switch text {
         case "", "~", "null", "Null", "NULL": .null
         case "true", "True", "TRUE", "yes", "Yes", "YES", "on", "On", "ON": .bool(true)
         case "false", "False", "FALSE", "no", "No", "NO", "off", "Off", "OFF": .bool(false)
         default:
-            Int(text).map(ArgumentValue.integer) ?? number.map(ArgumentValue.number)
+            integer(text).map(ArgumentValue.integer) ?? float(text).map(ArgumentValue.number)
                 ?? .string(text)
         }
+    }
+
+    /// A whole number of YAML 1.1: `131_712`, `0x1f`, `0b101`, and `017` for 15.
+    private static func integer(_ text: String) -> Int? {
+        let sign = text.hasPrefix("-") ? "-" : ""
+        let digits = text.dropFirst(text.hasPrefix("+") || !sign.isEmpty ? 1 : 0)
+        guard digits.first.map({ "0123456789".contains($0) }) ?? false else { return nil }
+        let bare = digits.filter { $0 != "_" }
+        if bare.hasPrefix("0x") { return Int(sign + bare.dropFirst(2), radix: 16) }
+        if bare.hasPrefix("0b") { return Int(sign + bare.dropFirst(2), radix: 2) }
+        return Int(sign + bare, radix: bare.hasPrefix("0") ? 8 : 10)
+    }
+
+    /// A float of YAML 1.1, which has a point, and a sign in its exponent: `1e-5` is a text.
+    private static func float(_ text: String) -> Double? {
+        let parts = text.split(
+            maxSplits: 1, omittingEmptySubsequences: false, whereSeparator: { "eE".contains($0) })
+        guard parts[0].contains("."), !"_eE".contains(text.prefix(1)),
+            parts.count == 1 || "+-".contains(parts[1].prefix(1)),
+            let value = YAMLNode.finite(text.filter { $0 != "_" })
+        else { return nil }
+        return value
     }
 }

@@ -19,7 +19,7 @@ public enum DownloadError: Error, Equatable, Sendable {
     case insecureRedirect(url: String, target: String)
 
     // The server's answer
-    /// The server replied with any status but 200, 206, 416 and 429.
+    /// The server replied with any status but 200, 206 and 429.
     case refused(url: String, status: Int)
     /// Status 429; the server may say when to try again.
     case tooManyRequests(url: String, retryAfterSeconds: Double?)
@@ -72,11 +72,13 @@ extension DownloadError: DescribedError {
             }
         case .tooManyRequests(let url, let seconds):
             "\(url) is refused for now: too many requests (429); try again "
-                + (seconds.map { "in \(Self.text($0)) s" } ?? "later")
+                + (seconds.map {
+                    $0 <= 86_400 ? "in \(Self.text($0)) s" : "later than in a day"
+                } ?? "later")
         case .wrongSize(let url, let found, let expected):
             "\(url) has \(found) bytes where \(expected) were expected; try again later"
         case .tooLarge(let url, let found, let limit):
-            "\(url) has \(found) bytes; expected at most \(limit)"
+            "\(url) has \(found) bytes or more; expected at most \(limit)"
         case .wrongChecksum(let url, let found, let expected):
             "\(url) arrived with the SHA-256 \(found) where \(expected) was expected; it was "
                 + "discarded, try again later"

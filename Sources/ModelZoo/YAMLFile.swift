@@ -17,7 +17,7 @@ package struct YAMLFile {
 
     /// - Throws: ``YAMLFileError``; ``WeightsError`` if the file can't be read.
     package static func read(_ path: String) throws -> YAMLFile {
-        let file = try MappedFile(path)
+        let file = try ReadFile(path)
         guard file.countBytes <= sizeLimitBytes else {
             throw YAMLFileError.tooLong(
                 path: path, foundBytes: file.countBytes, limitBytes: sizeLimitBytes)

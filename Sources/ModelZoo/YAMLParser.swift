@@ -10,8 +10,11 @@
 //     model:                                       mappings in mappings
 //       freqs_per_bands: !!python/tuple            block lists, as yaml.dump writes them; a tuple is
 //       - 2                                        a list
+//     instruments: &id001 [vocals, other]          anchors and aliases, as yaml.dump writes a value
+//     stems: *id001                                that it meets twice
+//     ...                                          the end
 //
-// Everything else (anchors, other tags, mappings in lists, multi-line text) is an error that names its
+// Everything else (other tags, mappings in flow lists, multi-line text) is an error that names its
 // line.
 
 /// A value and the line that it begins on.
@@ -27,6 +30,17 @@ struct YAMLNode: Equatable {
 
     func failure(_ problem: String) -> YAMLFailure { YAMLFailure(line: line, problem: problem) }
 
+    /// Number of scalars, lists and mappings, and how deep they are nested.
+    var extent: (count: Int, depth: Int) {
+        let inner: [YAMLNode] =
+            switch content {
+            case .scalar: []
+            case .list(let items): items
+            case .mapping(let entries): Array(entries.values)
+            }
+        return inner.map(\.extent).reduce((1, 0)) { ($0.0 + $1.count, max($0.1, $1.depth + 1)) }
+    }
+
     var items: [YAMLNode]? {
         if case .list(let items) = content { items } else { nil }
     }
@@ -38,8 +52,12 @@ struct YAMLNode: Equatable {
 
     /// A finite decimal number, not quoted.
     var number: Double? {
-        guard case .scalar(let text, isQuoted: false) = content,
-            text.allSatisfy({ $0.isASCII && ($0.isNumber || "+-.eE".contains($0)) }),
+        guard case .scalar(let text, isQuoted: false) = content else { return nil }
+        return Self.finite(text)
+    }
+
+    static func finite(_ text: String) -> Double? {
+        guard text.allSatisfy({ $0.isASCII && ($0.isNumber || "+-.eE".contains($0)) }),
             let value = Double(text), value.isFinite
         else { return nil }
         return value
@@ -65,10 +83,14 @@ struct YAMLFailure: Error, Equatable {
 struct YAMLParser {
     /// Limit of the nesting; bags need two levels, configurations three.
     private static let depthLimit = 8
+    /// Limit of the values that aliases repeat: nested ones could repeat billions.
+    private static let repeatedLimit = 65_536
 
     private let characters: [Unicode.Scalar]
     private var position = 0
     private var line = 1
+    private var anchors: [String: YAMLNode] = [:]
+    private var repeatedCount = 0
 
     init(_ text: String) {
         var characters = Array(text.unicodeScalars)
@@ -87,6 +109,10 @@ struct YAMLParser {
             skipBlank()
         }
         let entries = try entries(column: 0, depth: 0)
+        if isDocumentEnd {
+            for _ in 0..<3 { advance() }
+            skipBlank()
+        }
         guard next() == nil else { throw failure("a key was expected at the start of the line") }
         return entries
     }
@@ -99,9 +125,10 @@ struct YAMLParser {
     ) throws(YAMLFailure) -> [String: YAMLNode] {
         guard depth <= Self.depthLimit else { throw failure("mappings are nested too deeply") }
         var entries: [String: YAMLNode] = [:]
-        while next() != nil, self.column == column {
+        while next() != nil, self.column == column, !isDocumentEnd {
             let keyLine = line
             let key = try plain(isInFlow: false, isKey: true)
+            if key == "<<" { throw failure("merging of mappings (<<) is not read") }
             guard take(":"), isBlank(0) else {
                 throw failure("the key '\(key)' must be followed by ': '")
             }
@@ -114,24 +141,24 @@ struct YAMLParser {
         return entries
     }
 
-    /// Reads the value after a key: a scalar or a flow list on the same line, or a block list or a
-    /// mapping below.
+    /// Reads the value after a key or an item's dash: a scalar or a flow list on the same line, or a
+    /// block list or a mapping below.
     ///
-    /// - Parameter column: column of the key; a mapping is indented further, a list may not be.
+    /// - Parameter column: the least column of a list below; a mapping is indented further.
     private mutating func value(below column: Int, depth: Int) throws(YAMLFailure) -> YAMLNode {
+        skipBlank(acrossLines: false)
+        let tagged = try tagged(depth) { parser throws(YAMLFailure) in
+            try parser.value(below: column, depth: depth + 1)
+        }
+        if let tagged { return tagged }
         let start = line
-        skipBlank(acrossLines: false)
-        let isTuple = takeTupleTag()
-        skipBlank(acrossLines: false)
         guard next() == nil || next() == "\n" else {
             let node = try flowNode(depth: depth, isInFlow: false)
-            if isTuple, node.items == nil { throw failure(Self.tupleProblem) }
             try endLine()
             return node
         }
         skipBlank()
         if isItem, self.column >= column { return try blockList(depth: depth) }
-        if isTuple { throw failure(Self.tupleProblem) }
         guard next() != nil, self.column > column else {
             return YAMLNode(content: .scalar("", isQuoted: false), line: start)
         }
@@ -140,7 +167,46 @@ struct YAMLParser {
             content: .mapping(try entries(column: self.column, depth: depth)), line: first)
     }
 
-    private static let tupleProblem = "a list was expected after !!python/tuple"
+    /// Reads a value with an anchor or PyYAML's tag of tuples; nil if neither comes next.
+    private mutating func tagged(
+        _ depth: Int, _ read: (inout YAMLParser) throws(YAMLFailure) -> YAMLNode
+    ) throws(YAMLFailure) -> YAMLNode? {
+        guard depth <= Self.depthLimit else { throw failure("values are nested too deeply") }
+        if takeTupleTag() {
+            let node = try read(&self)
+            if node.items == nil { throw failure("a list was expected after !!python/tuple") }
+            return node
+        }
+        guard take("&") else { return nil }
+        let anchor = try anchorName()
+        guard isBlank(0) else { throw failure("a space was expected after an anchor") }
+        let node = try read(&self)
+        anchors[anchor] = node
+        return node
+    }
+
+    private mutating func anchorName() throws(YAMLFailure) -> String {
+        let name = characters[position...].prefix {
+            $0.isASCII && $0.properties.isAlphabetic || "0123456789-_".unicodeScalars.contains($0)
+        }
+        position += name.count
+        guard !name.isEmpty else { throw failure("a name was expected after & or *") }
+        return String(String.UnicodeScalarView(name))
+    }
+
+    /// The value of an anchor before this place.
+    private mutating func alias(depth: Int) throws(YAMLFailure) -> YAMLNode {
+        let name = try anchorName()
+        guard let node = anchors[name] else {
+            throw failure("no anchor &\(name) precedes *\(name)")
+        }
+        let extent = node.extent
+        repeatedCount += extent.count
+        guard repeatedCount <= Self.repeatedLimit, depth + extent.depth <= Self.depthLimit else {
+            throw failure("aliases repeat too many values, or nest them too deeply")
+        }
+        return node
+    }
 
     /// PyYAML's tag of Python's tuples.
     private mutating func takeTupleTag() -> Bool {
@@ -160,20 +226,24 @@ struct YAMLParser {
         while isItem, self.column == column {
             advance()
             skipBlank(acrossLines: false)
-            if isItem {
-                items.append(try blockList(depth: depth + 1))
-            } else {
-                items.append(try flowNode(depth: depth + 1, isInFlow: false))
-                try endLine()
-            }
+            items.append(
+                isItem
+                    ? try blockList(depth: depth + 1)
+                    : try value(below: column + 1, depth: depth + 1))
             skipBlank()
         }
         return YAMLNode(content: .list(items), line: start)
     }
 
-    /// Reads a flow list or a scalar.
+    /// Reads a flow list, a scalar or an alias.
     private mutating func flowNode(depth: Int, isInFlow: Bool) throws(YAMLFailure) -> YAMLNode {
         guard depth <= Self.depthLimit else { throw failure("lists are nested too deeply") }
+        skipBlank(acrossLines: false)
+        let tagged = try tagged(depth) { parser throws(YAMLFailure) in
+            try parser.flowNode(depth: depth + 1, isInFlow: isInFlow)
+        }
+        if let tagged { return tagged }
+        if take("*") { return try alias(depth: depth) }
         let start = line
         if next() == "'" || next() == "\"" {
             return YAMLNode(content: .scalar(try quoted(), isQuoted: true), line: start)
@@ -257,6 +327,11 @@ struct YAMLParser {
 
     /// Whether the `- ` of a block list's item comes next.
     private var isItem: Bool { next() == "-" && isBlank(1) }
+
+    /// Whether the mark of a document's end comes next.
+    private var isDocumentEnd: Bool {
+        (0..<3).allSatisfy { next($0) == "." } && isBlank(3) && column == 0
+    }
 
     private var column: Int {
         position - (characters[..<position].lastIndex(of: "\n").map { $0 + 1 } ?? 0)

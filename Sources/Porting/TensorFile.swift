@@ -126,9 +126,9 @@ package enum TensorFile {
         }
     }
 
-    static func map(_ path: String, expected: String) throws(PortingError) -> MappedFile {
+    static func map(_ path: String, expected: String) throws(PortingError) -> ReadFile {
         do {
-            return try MappedFile(path)
+            return try ReadFile(path)
         } catch .fileEmpty {
             throw .damaged(path, "it has 0 bytes, expected \(expected)")
         } catch {

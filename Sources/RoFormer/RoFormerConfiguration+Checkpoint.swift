@@ -14,7 +14,7 @@ extension RoFormerConfiguration.Kind {
 
     /// The kind whose tensors a checkpoint has; nil for models of other families.
     package init?(of checkpoint: Checkpoint) {
-        guard checkpoint.tensor(named: "band_split.to_features.0.0.gamma") != nil else {
+        guard checkpoint.tensor(named: OfficialNames.roFormerAnchor) != nil else {
             return nil
         }
         // The transformers of Mel-Band RoFormer have norms of their own.

@@ -31,13 +31,23 @@ struct PlannedTrack {
     /// Checks that no name is too long for a file, and that no file would replace the track or a
     /// file of another track.
     ///
-    /// - Parameter others: files of other tracks, each with its track.
-    /// - Throws: `AudioError.unwritable`.
-    func checkPaths(others: [FileIdentity: String]) throws(AudioError) {
+    /// - Parameters:
+    ///   - others: files of other tracks, each with its track.
+    ///   - names: how the disk compares names.
+    ///   - folder: the folder of all files.
+    /// - Throws: `AudioError.unwritable`, `AudioError.unusableName`.
+    func checkPaths(
+        others: [FileIdentity: String], _ names: NameComparison, below folder: String
+    ) throws(AudioError) {
         let track = input.file
         for path in paths {
             if FilePath.name(of: path).utf8.count > FilePath.longestNameBytes {
-                throw .unwritable(path: path, reason: "\(SystemError(code: ENAMETOOLONG))")
+                throw .unwritable(path: path, SystemError(code: ENAMETOOLONG))
+            }
+            if let other = names.otherName(at: path, below: folder) {
+                throw .unwritable(
+                    path: path,
+                    reason: "on this disk it is '\(other)', which may be of another track")
             }
             guard let file = FilePath.status(path)?.file else { continue }
             if file == track {
@@ -64,6 +74,9 @@ struct OutputPlan {
     /// The folder of all files, unless a template leads out of it; nil for standard output.
     let folder: String?
 
+    /// Tracks that would be written to the files of another one, and are left out.
+    private(set) var shared: [(track: InputTrack, error: RunError)] = []
+
     /// The format of the files. An extension in the template overrides the settings.
     let format: OutputFormat
 
@@ -71,13 +84,14 @@ struct OutputPlan {
     private let names: [String]
     private let template: FileNameTemplate
     private let stemFile: StemFileFormat?
+    private let hasSafeNames: Bool
 
     /// - Parameters:
     ///   - names: names of the outputs.
     ///   - otherNames: names of outputs that only some tracks of a manifest have.
     ///   - modelFolder: the value of `{model}`, `htdemucs`.
-    /// - Throws: `RunError` if two tracks, or two outputs of a track, would be written to the same
-    ///   file, if an output would replace a track, and for a template with an unknown extension.
+    /// - Throws: `RunError` if two outputs of a track would be written to the same file, if an output
+    ///   would replace a track, and for a template with an unknown extension.
     init(
         _ inputs: [InputTrack], names: [String], otherNames: [String], modelFolder: String,
         isManifest: Bool, settings: RunSettings
@@ -88,27 +102,50 @@ struct OutputPlan {
         self.names = names
         template = settings.template.naming(model: modelFolder)
         stemFile = settings.stemFile
+        hasSafeNames = settings.hasSafeNames
         if isManifest {
             try template.checkIDsDecide(
                 outputs: names + otherNames.filter { !names.contains($0) }, format: format)
         }
-        var owners: [[UInt8]: (input: InputTrack, output: Int)] = [:]
+        try addTracks(inputs)
+        try checkInputsRemain(inputs)
+    }
+
+    /// Plans the tracks, but those whose files another one has.
+    private mutating func addTracks(_ inputs: [InputTrack]) throws(RunError) {
+        typealias Owner = (input: InputTrack, output: Int, path: String)
+        var owners: [[UInt8]: Owner] = [:]
+        var similar: [AnyHashable: Owner] = [:]
+        // How the disk compares names is only tried out if it matters.
+        var comparison: NameComparison?
         for input in inputs {
             let track = try planned(input)
+            var sharing: RunError?
             for (output, path) in track.paths.enumerated() {
-                if let owner = owners.updateValue((input, output), forKey: FilePath.key(path)) {
-                    if owner.input == input {
-                        let labels = names + (stemFile.map { [$0.fileExtension] } ?? [])
-                        throw .sharedFileOfTrack(labels[owner.output], labels[output], path: path)
-                    }
-                    throw .sharedFile(
+                let (key, wideKey) = (FilePath.key(path), NameComparison.widestKey(path))
+                var owner = owners[key]
+                if owner == nil, let other = similar[wideKey] {
+                    let names = comparison ?? NameComparison(probing: folder ?? "")
+                    comparison = names
+                    if names.key(other.path) == names.key(path) { owner = other }
+                }
+                guard let owner else {
+                    owners[key] = (input, output, path)
+                    similar[wideKey] = similar[wideKey] ?? (input, output, path)
+                    continue
+                }
+                if owner.input == input {
+                    let labels = names + (stemFile.map { [$0.fileExtension] } ?? [])
+                    throw .sharedFileOfTrack(labels[owner.output], labels[output], path: path)
+                }
+                sharing =
+                    sharing
+                    ?? .sharedFile(
                         owner.input.path, input.path, path: path,
                         isStemFile: output >= names.count)
-                }
             }
-            tracks.append(track)
+            if let sharing { shared.append((input, sharing)) } else { tracks.append(track) }
         }
-        try checkInputsRemain(inputs)
     }
 
     /// - Throws: `RunError` if a file of a track would replace a track.
@@ -130,20 +167,38 @@ struct OutputPlan {
     ///
     /// - Throws: never for a template that `init` has used.
     func planned(_ input: InputTrack) throws(RunError) -> PlannedTrack {
-        let folder = FilePath.joined(self.folder ?? "", input.relativeFolder)
+        let folder = FilePath.joined(
+            self.folder ?? "",
+            input.relativeFolder.split(separator: "/").map { written(String($0)) }
+                .joined(separator: "/"))
+        let track = (name: written(input.nameParts.name), ending: input.nameParts.ending)
         let names = input.outputs?.map(\.name) ?? names
         let paths = try names.map { name throws(RunError) in
             FilePath.joined(
-                folder, try template.path(track: input.nameParts, stem: name, format: format))
+                folder, try template.path(track: track, stem: name, format: format))
         }
         let stemFilePath = stemFile.map {
-            FilePath.joined(folder, "\(input.nameParts.name).\($0.fileExtension)")
+            FilePath.joined(folder, "\(track.name).\($0.fileExtension)")
         }
         return PlannedTrack(
             input: input, stemPaths: paths, stemFilePath: stemFilePath,
             record: (paths.first ?? stemFilePath).map {
-                SeparationRecord.Place(of: input, in: out, firstOutput: $0)
+                SeparationRecord.Place(
+                    named: written(input.id ?? input.fileName), in: out, firstOutput: $0)
             })
+    }
+
+    /// The name of a track or folder in the names of its files.
+    private func written(_ name: String) -> String {
+        // A name that is not UTF-8 can't be part of one that is.
+        let text = name.unicodeScalars.reduce(into: "") { text, scalar in
+            if let byte = scalar.byte {
+                text += "%\(String(byte, radix: 16, uppercase: true))"
+            } else {
+                text.unicodeScalars.append(scalar)
+            }
+        }
+        return hasSafeNames ? FilePath.safe(text) : text
     }
 
     /// Plans audio for standard output, without files.
@@ -152,6 +207,7 @@ struct OutputPlan {
         folder = nil
         out = ""
         names = []
+        hasSafeNames = false
         template = settings.template
         stemFile = nil
         tracks = [PlannedTrack(input: input, stemPaths: [], stemFilePath: nil, record: nil)]
@@ -237,6 +293,6 @@ struct OutputFolder {
     }
 
     private static func unwritable(_ path: String, _ code: Int32) -> AudioError {
-        .unwritable(path: path, reason: "\(SystemError(code: code))")
+        .unwritable(path: path, SystemError(code: code))
     }
 }

@@ -26,6 +26,12 @@ extension RunSettings: RequestSettings {
                 }
             }),
         Field(
+            flag: "safe-names",
+            help:
+                "Replace characters in the names of files that Windows, USB sticks (exFAT) and network "
+                + "disks (SMB) refuse, such as ? and :, by _."
+        ) { $1.hasSafeNames = $0 },
+        Field(
             "stem-file", choices: StemFileFormat.Container.allCases,
             help:
                 "Also write a stem file for DJ software, which holds the track and four stems: mp4 "
@@ -45,6 +51,10 @@ extension RunSettings: RequestSettings {
         Field(flag: "force", help: "Separate all tracks, even with `skip-existing`.") {
             $1.isForced = $0
         },
+        Field(
+            "failed", .text(placeholder: "file"), .string,
+            help: "Write the paths of the tracks that failed to this file, one a line.",
+            parse: { $1.failedList = $0 }),
         Field(
             "spool", .text(placeholder: "folder"), .string,
             help: "Folder for temporary files: samples until the peak is known, audio decoded by "

@@ -13,6 +13,10 @@ package struct RunSettings: Sendable {
     /// Whether the files are in a folder of the model, below ``folder``.
     package var hasModelFolder = true
     package var template = FileNameTemplate()
+    /// Whether characters that some file systems refuse are replaced in the names of files.
+    var hasSafeNames = false
+    /// File that lists the tracks that failed; nil for none.
+    var failedList: String?
     /// Folder for temporary files; nil for the default.
     var spoolFolder: String?
     var stemContainer: StemFileFormat.Container?

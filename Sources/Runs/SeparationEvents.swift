@@ -114,12 +114,13 @@ package struct SeparationEvents {
         reporter.event(JSONText.of(["event": event] + fields(), []), failure: failure)
     }
 
-    package func start(tracks: Int?) {
+    /// - Parameter skipped: folders that a search has left out.
+    package func start(tracks: Int?, skipped: [String] = []) {
         write(
             "start",
             [
                 "version": SD_VERSION, "model": model, "parameters": parameters,
-                "tracks": tracks,
+                "tracks": tracks, "skipped_folders": skipped.isEmpty ? nil : skipped,
             ])
     }
 
@@ -134,15 +135,15 @@ package struct SeparationEvents {
             ])
     }
 
-    /// A name that is no track.
-    package mutating func failed(_ name: String, _ text: String) {
+    /// A name that is no track, or a track that can't be separated beside the others.
+    package mutating func failed(_ name: String, _ text: String, _ cause: ErrorCause = .argument) {
         reporter.error(text)
-        ended(Track(name, .failed, ["error": text]))
+        ended(Track(name, .failed, ["error": text]), cause)
     }
 
-    mutating func ended(_ track: Track) {
+    mutating func ended(_ track: Track, _ cause: ErrorCause? = nil) {
         counts[track.status, default: 0] += 1
-        let cause = track.status == .interrupted ? .cancelled : track.failure?.cause
+        let cause = track.status == .interrupted ? .cancelled : track.failure?.cause ?? cause
         if isManifest {
             write("result", failure: cause, track.fields)
         } else {

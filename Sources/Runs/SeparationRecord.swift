@@ -9,6 +9,9 @@ import System
 package struct SeparationRecord: Codable, Equatable {
     static let currentVersion = 1
 
+    /// The folder of the records in the folder of a run.
+    static let folderName = ".swift-demucs"
+
     /// The checkpoints by content, and how they are combined.
     struct Model: Codable, Equatable {
         /// SHA-256 of each file, in the order of the bag, then of the models that follow.
@@ -84,25 +87,28 @@ extension SeparationRecord {
         private let formerPath: String
         /// Path of the record of the track's failures.
         let failurePath: String
+        /// Names the work on the track.
+        let claimName: String
 
         /// The path is `OUT/.swift-demucs/song.mp3-29ca0592b85eda6b.json`: the name of the track,
         /// and a checksum of the first stem's path below the output folder. So the folder may be
         /// moved.
         ///
         /// - Parameters:
+        ///   - name: the id or the file name of the track.
         ///   - folder: the folder of the run.
         ///   - output: the path of the first stem, which begins with `folder`.
-        init(of input: InputTrack, in folder: String, firstOutput output: String) {
+        init(named name: String, in folder: String, firstOutput output: String) {
             let below = output.utf8.dropFirst(folder.utf8.count)
             let relative = String(
                 decoding: below.drop { $0 == UInt8(ascii: "/") }, as: UTF8.self)
             let checksum = FileChecksum.of(text: relative).prefix(16)
-            let name = input.id ?? input.fileName
-            let hidden = FilePath.joined(folder, ".swift-demucs")
+            claimName = String(checksum)
+            let hidden = FilePath.joined(folder, SeparationRecord.folderName)
             path = FilePath.joined(hidden, Self.name(name, "-\(checksum).json"))
             failurePath = FilePath.joined(hidden, Self.name(name, "-\(checksum).failed.json"))
             formerPath = FilePath.joined(
-                FilePath.folder(of: output), Self.name("." + input.fileName, ".swift-demucs.json"))
+                FilePath.folder(of: output), Self.name("." + name, ".swift-demucs.json"))
         }
 
         /// A name with an ending. In a long name, a checksum replaces the last part.
@@ -122,8 +128,10 @@ extension SeparationRecord {
             SeparationRecord(at: path) ?? SeparationRecord(at: formerPath)
         }
 
-        /// Removes records that killed runs have not finished.
-        func removeLeftovers() { TemporaryFiles.removeLeftovers(in: FilePath.folder(of: path)) }
+        /// Whether the record was written after a time in nanoseconds since 1970.
+        func isNewer(than time: Int) -> Bool {
+            FilePath.status(path).map { $0.modifiedNanoseconds > time } ?? false
+        }
 
         /// Writes the record atomically. Errors are ignored: without a record the track is separated
         /// again next time.

@@ -60,13 +60,14 @@ extension SeparationRun {
         let path = track.input.path
         let before = FilePath.status(path)
         let spool = Spool(
-            folder: settings.output.spoolFolder, allFormats: settings.takesAllFormats
+            folder: settings.output.spoolFolder, otherFolder: folder?.path,
+            allFormats: settings.takesAllFormats
         ) { cancellation.isCancelled }
         let input =
             track.input.isStandardInput
             ? try AudioInput(standardInput: spool) : try AudioInput(path: path, spool: spool)
         let checksum = track.isRecorded ? PendingChecksums(of: [path], self.cancellation) : nil
-        try track.checkPaths(others: finishedFiles)
+        try track.checkPaths(others: finishedFiles, names, below: settings.folder)
         try folder?.checkDisk()
         let folders = try track.folders.map { try OutputFolder(making: $0) }
         for folder in folders { TemporaryFiles.removeLeftovers(in: folder.path) }
@@ -94,7 +95,7 @@ extension SeparationRun {
                 })
         }
         for warning in report.warnings { reporter.warning("\(warning)") }
-        let analysis = analyzer?.finish()
+        let analysis = analyzer?.analysis
         record(track, report, analysis, checksum, unchangedSince: before)
         return (report, analysis)
     }

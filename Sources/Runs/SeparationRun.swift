@@ -32,6 +32,19 @@ package struct SeparationRun {
     /// The files of finished tracks, each with its track: a disk that ignores case, or a link, may
     /// give two tracks the same file. Those of a manifest might not fit into memory.
     private(set) var finishedFiles: [FileIdentity: String] = [:]
+    /// How the disk of the folder compares names.
+    private(set) var names = NameComparison.exact
+    private let start = ContinuousClock.now
+    private let startNanoseconds = RunClock.nanoseconds()
+    /// Tracks that another run is separating.
+    private var deferred: [PlannedTrack] = []
+    /// Folders whose leftovers of killed runs have been removed.
+    private var sweptFolders: Set<String> = []
+    /// Tracks in a row for which the disk had no room.
+    private var refusals = 0
+    private var notes = ProgressNotes()
+    /// Paths of the tracks that failed, if they are listed.
+    private(set) var failedPaths: [String] = []
 
     /// Plans the files.
     ///
@@ -79,17 +92,20 @@ package struct SeparationRun {
                 format: plan.format, precision: precision))
     }
 
-    /// - Parameter problems: operands that name no track.
+    /// - Parameters:
+    ///   - problems: operands that name no track.
+    ///   - skipped: folders that a search has left out.
     /// - Throws: errors of loading the model and making its folder, before the first track.
     package mutating func run(
-        problems: [(operand: String, text: String)]
+        problems: [(operand: String, text: String)], skipped: [String] = []
     ) throws -> RunOutcome {
-        let start = ContinuousClock.now
+        let problems = problems + plan.shared.map { ($0.track.path, "\($0.error)") }
         // Each result line of a manifest names the checkpoints.
         if manifest != nil, reporter.takesEvents { _ = identity() }
-        events.start(tracks: trackCount.map { $0 + problems.count })
+        events.start(tracks: trackCount.map { $0 + problems.count }, skipped: skipped)
         for problem in problems {
             events.failed(problem.operand, problem.text)
+            failedPaths.append(problem.operand)
         }
         defer { folder?.removeIfEmpty() }
         if let manifest {
@@ -102,19 +118,21 @@ package struct SeparationRun {
                 if try !run(track) { break }
             }
         }
+        try runDeferred()
         return end(seconds: (ContinuousClock.now - start).seconds)
     }
 
     /// Separates a track, unless it is finished, quarantined or only planned.
     ///
     /// - Returns: whether the run continues.
-    private mutating func run(_ track: PlannedTrack) throws -> Bool {
-        trackNumber += 1
+    private mutating func run(_ track: PlannedTrack, isLast: Bool = false) throws -> Bool {
+        if !isLast { trackNumber += 1 }
         if cancellation.isCancelled {
             events.ended(interrupted(track))
             return false
         }
         if let record = recordOfSameResult(track) {
+            sweep(track)
             report(track, status: .skipped, record)
             keepFiles(of: track)
         } else if let failure = quarantine(track) {
@@ -123,18 +141,70 @@ package struct SeparationRun {
             report(track, status: .planned)
         } else {
             if track.isRecorded { beginIdentity() }
-            let label = trackCount.map { $0 > 1 ? "\(trackNumber)/\($0)" : "" } ?? "\(trackNumber)"
-            // All records of a run are in one folder.
-            if separator == nil { track.record?.removeLeftovers() }
             let separator = try loadedSeparator()
+            guard let claim = claim(track) else {
+                reporter.detail(
+                    "\(track.input.label): another run separates it; it is left for later")
+                deferred.append(track)
+                return true
+            }
+            defer { claim.end() }
+            let label = trackCount.map { $0 > 1 ? "\(trackNumber)/\($0)" : "" } ?? "\(trackNumber)"
             let failures = countTry(track)
             let result = separate(track, label: label, with: separator)
             recordOutcome(result, track, after: failures)
             events.ended(result)
+            if result.status == .failed, settings.failedList != nil {
+                failedPaths.append(track.input.path)
+            }
             if result.status == .done { keepFiles(of: track) }
             if isPipeClosed || events.count(.interrupted) > 0 { return false }
+            if let note = notes.next(
+                done: trackNumber, of: trackCount, separated: events.count(.done),
+                seconds: (ContinuousClock.now - start).seconds)
+            {
+                reporter.status(note)
+            }
+            refusals = result.failure?.kind == .noRoom ? refusals + 1 : 0
+            if refusals == Self.mostRefusals {
+                reporter.error(
+                    "stopped: the files of \(refusals) tracks in a row could not be written. Make room "
+                        + "on the disk and run the same command again")
+                return false
+            }
         }
         return true
+    }
+
+    /// A full disk refuses all tracks; a name that it can't hold refuses one.
+    private static let mostRefusals = 10
+
+    // MARK: - Other runs in the same folder
+
+    /// Keeps other runs from separating the track at the same time; nil if one already does.
+    private func claim(_ track: PlannedTrack) -> TrackClaim? {
+        guard track.isRecorded, let place = track.record else { return TrackClaim() }
+        return TrackClaim(place)
+    }
+
+    /// Separates the tracks that other runs were separating, unless they are done now.
+    private mutating func runDeferred() throws {
+        while !deferred.isEmpty {
+            let waiting = deferred
+            deferred = []
+            for track in waiting {
+                if try !run(track, isLast: true) { return }
+            }
+            if deferred.count == waiting.count { usleep(200_000) }
+        }
+    }
+
+    /// Removes what killed runs left in the folders of a track.
+    private mutating func sweep(_ track: PlannedTrack) {
+        let folders = track.folders + (track.record.map { [FilePath.folder(of: $0.path)] } ?? [])
+        for folder in folders where sweptFolders.insert(folder).inserted {
+            TemporaryFiles.removeLeftovers(in: folder)
+        }
     }
 
     private mutating func keepFiles(of track: PlannedTrack) {
@@ -149,8 +219,9 @@ package struct SeparationRun {
     /// The record of a track that an earlier run finished with the same result; nil for all others
     /// and if such tracks are not left out.
     private mutating func recordOfSameResult(_ track: PlannedTrack) -> SeparationRecord? {
-        guard settings.skipsExisting, !settings.isForced,
-            let record = track.record?.read(),
+        guard let place = track.record, let record = place.read(),
+            // Another run may have finished the track since this one began.
+            settings.skipsExisting && !settings.isForced || place.isNewer(than: startNanoseconds),
             record.covers(
                 track, model: identity(), parameters: parameters(of: track),
                 seed: request(of: track).shifts > 0 ? request(of: track).seed : nil),
@@ -250,6 +321,7 @@ package struct SeparationRun {
         reporter.detail("Engine \(loaded.engineDescription)")
         // An unwritable folder ends the run before the first track.
         folder = try plan.folder.map { try OutputFolder(making: $0) }
+        if let folder { names = NameComparison(probing: folder.path) }
         if settings.request.shifts > 0 { reporter.status("Seed \(seed)") }
         separator = loaded
         return loaded
@@ -295,6 +367,7 @@ package struct SeparationRun {
                         + (names.isEmpty ? "" : ": " + names.joined(separator: ", ")))
             }
         }
+        if let path = settings.failedList { writeFailed(to: path) }
         events.manifest(outcome)
         return outcome
     }

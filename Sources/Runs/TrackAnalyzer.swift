@@ -18,6 +18,13 @@ package final class TrackAnalyzer: StemObserver {
 
     package func append(_ block: StemBlock) { analyzer?.append(block) }
 
-    /// The analysis of the stems; nil before the separation.
-    package func finish() -> MusicAnalysis? { analyzer?.finish() }
+    /// The analysis of the stems, made at the first call; nil before the separation.
+    package private(set) lazy var analysis = analyzer?.finish()
+
+    package let findsTags = true
+
+    package func addTags(to tags: inout AudioTags) {
+        if let tempo = analysis?.beatsPerMinute { tags.beatsPerMinute = "\(Int(tempo.rounded()))" }
+        if let key = analysis?.key { tags.key = key.symbol }
+    }
 }

@@ -27,11 +27,8 @@ package struct InputTrack: Equatable {
         return (id ?? parts.name, parts.ending)
     }
 
-    /// Whether the file or stream exists, as far as its path tells: invalid UTF-8 in a name was
-    /// repaired, so that nothing is at the path, but `AudioInput` may still find the file.
-    package var isThere: Bool {
-        isStandardInput || file != nil || path.unicodeScalars.contains("\u{FFFD}")
-    }
+    /// Whether the file or stream exists.
+    package var isThere: Bool { isStandardInput || file != nil }
 
     /// The file itself, whatever its path; nil for standard input and where no file is.
     var file: FileIdentity? { isStandardInput ? nil : FilePath.status(path)?.file }
@@ -61,7 +58,13 @@ package struct TrackDiscovery {
     /// Number of files that were found, also again.
     private var fileCount = 0
 
-    package init(_ operands: [String]) {
+    /// Folders with files of this program that a search has left out.
+    package private(set) var skippedFolders: [String] = []
+    private let outputFolders: [FileIdentity]
+
+    /// - Parameter outputFolders: folders of the run's files, which a search leaves out.
+    package init(_ operands: [String], outputFolders: [String] = []) {
+        self.outputFolders = outputFolders.compactMap { FilePath.status($0)?.file }
         for operand in operands { add(operand) }
     }
 
@@ -110,9 +113,12 @@ package struct TrackDiscovery {
         guard glob(pattern, GLOB_NOSORT, nil, &found) == 0, let list = found.gl_pathv else {
             return []
         }
-        // Invalid UTF-8 in names is repaired here; `AudioInput` still finds the file.
-        return (0..<Int(found.gl_pathc)).compactMap { list[$0].map { String(cString: $0) } }
-            .sorted(by: inByteOrder)
+        return (0..<Int(found.gl_pathc)).compactMap { index in
+            list[index].map {
+                FilePath.text(ofBytes: UnsafeRawBufferPointer(start: $0, count: strlen($0)))
+            }
+        }
+        .sorted(by: inByteOrder)
     }
 
     private static func inByteOrder(_ first: String, _ second: String) -> Bool {
@@ -124,7 +130,9 @@ package struct TrackDiscovery {
     private mutating func addFolder(_ folder: String) {
         let countBefore = fileCount + problems.count
         var open: [FileIdentity] = []
-        walk(folder, relative: "", &open)
+        // An output folder that is named itself is searched.
+        let isOutput = FilePath.status(folder).map { outputFolders.contains($0.file) } ?? false
+        walk(folder, relative: "", isOutput ? [] : outputFolders, &open)
         if fileCount + problems.count == countBefore {
             problems.append(
                 (folder, "\(folder): no audio files found; name files of other types themselves"))
@@ -133,12 +141,15 @@ package struct TrackDiscovery {
 
     /// Adds the audio files of a folder, then those of its subfolders.
     ///
-    /// - Parameter open: the folders that contain this one; links to them are not followed.
-    private mutating func walk(_ folder: String, relative: String, _ open: inout [FileIdentity]) {
+    /// - Parameters:
+    ///   - skipped: folders that are left out.
+    ///   - open: the folders that contain this one; links to them are not followed.
+    private mutating func walk(
+        _ folder: String, relative: String, _ skipped: [FileIdentity], _ open: inout [FileIdentity]
+    ) {
         guard let file = FilePath.status(folder)?.file, !open.contains(file) else { return }
         open.append(file)
         defer { open.removeLast() }
-        // Invalid UTF-8 in names is repaired here; `AudioInput` still finds the file.
         let entries: [String]
         do {
             entries = try FilePath.names(in: folder).sorted(by: TrackDiscovery.inByteOrder)
@@ -149,15 +160,22 @@ package struct TrackDiscovery {
         var folders: [String] = []
         for name in entries where name.utf8.first != UInt8(ascii: ".") {
             let path = FilePath.joined(folder, name)
-            if FilePath.isFolder(path) {
-                folders.append(name)
+            if let status = FilePath.status(path), status.st_mode & S_IFMT == S_IFDIR {
+                // Stems are no songs. A folder that is named itself is searched.
+                let records = FilePath.joined(path, SeparationRecord.folderName)
+                if skipped.contains(status.file) || FilePath.isFolder(records) {
+                    skippedFolders.append(path)
+                } else {
+                    folders.append(name)
+                }
             } else if AudioFileType(ofFile: name) != nil {
                 add(InputTrack(path: path, relativeFolder: relative))
             }
         }
         for name in folders {
             walk(
-                FilePath.joined(folder, name), relative: FilePath.joined(relative, name), &open)
+                FilePath.joined(folder, name), relative: FilePath.joined(relative, name), skipped,
+                &open)
         }
     }
 }

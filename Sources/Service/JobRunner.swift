@@ -156,7 +156,7 @@ struct JobInput {
     /// - Throws: `AudioError`, `Problem`, `CancellationError`.
     init(
         path: String, name: String, in folder: DataFolder, _ settings: ServiceSettings,
-        isCancelled: @escaping () -> Bool
+        isCancelled: @escaping @Sendable () -> Bool
     ) throws {
         let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW)
         guard descriptor >= 0 else {

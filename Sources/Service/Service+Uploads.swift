@@ -164,9 +164,11 @@ extension Service {
     private func input(
         _ upload: Upload, _ name: String, for request: Request
     ) throws -> (sound: JobInput, facts: JobInput.Facts) {
+        // The sound is opened and read on the request's own thread.
+        nonisolated(unsafe) let ownRequest = request
         let sound = try JobInput(
             path: upload.path, name: name, in: folder, settings,
-            isCancelled: { [slots] in slots.isOver(request) })
+            isCancelled: { [slots] in slots.isOver(ownRequest) })
         return (sound, try sound.check(settings.limits, goOn: { try slots.check(request) }))
     }
 

@@ -6,6 +6,8 @@ public enum Downmix: String, Sendable, CaseIterable {
     case first
     /// The mean of all channels, in every channel of the model.
     case average
+    /// A mix by the loudspeakers of the channels; the mean of all if these are unknown.
+    case layout
 }
 
 /// Converts a recording that arrives in blocks: channels first, then the rate, as the reference
@@ -20,24 +22,32 @@ package struct AudioConversion: Sendable {
     package let newRateHz: Int
     /// Whether all new channels are equal, so that only one of them is resampled.
     private let isMono: Bool
+    /// Factors `[new channel][channel]` of a mix by loudspeakers; nil for other conversions.
+    private let gains: [[Float]]?
     private var resampling: ResamplingStream
 
     /// - Parameters:
     ///   - rateHz: rates of the recording and of the model, positive.
     ///   - downmix: for a recording with more channels than wanted.
+    ///   - speakers: those of the recording's channels; nil for the usual ones.
     ///   - isEndless: as of ``ResamplingStream``.
     /// - Returns: nil if there are several channels, but fewer than wanted.
     package init?(
         channels channelCount: Int, rateHz: Int, toChannels newChannelCount: Int,
-        rateHz newRateHz: Int, downmix: Downmix = .first, isEndless: Bool = false
+        rateHz newRateHz: Int, downmix: Downmix = .first, speakers: [Speaker]? = nil,
+        isEndless: Bool = false
     ) {
         guard channelCount == 1 || channelCount >= newChannelCount else { return nil }
         self.channelCount = channelCount
         self.newChannelCount = newChannelCount
         self.newRateHz = newRateHz
+        let layout = speakers ?? Speaker.layout(channelCount: channelCount)
+        gains =
+            downmix == .layout && newChannelCount <= 2 && layout?.count == channelCount
+            ? layout?.gains(channelCount: newChannelCount) : nil
         isMono =
             channelCount == 1 || newChannelCount == 1
-            || (downmix == .average && channelCount > newChannelCount)
+            || (downmix != .first && channelCount > newChannelCount && gains == nil)
         resampling = ResamplingStream(
             Resampler(from: rateHz, to: newRateHz), channelCount: isMono ? 1 : newChannelCount,
             isEndless: isEndless)
@@ -49,7 +59,9 @@ package struct AudioConversion: Sendable {
     package mutating func convert(_ block: PlanarAudio) -> PlanarAudio {
         precondition(block.channelCount == channelCount)
         let channels =
-            isMono ? [Self.mean(block.channels)] : Array(block.channels.prefix(newChannelCount))
+            gains?.map { Self.sum(block.channels, $0) }
+            ?? (isMono
+                ? [Self.mean(block.channels)] : Array(block.channels.prefix(newChannelCount)))
         return spread(
             resampling.append(PlanarAudio(channels: channels, sampleRateHz: block.sampleRateHz)))
     }
@@ -65,6 +77,14 @@ package struct AudioConversion: Sendable {
         return PlanarAudio(
             channels: Array(repeating: audio.channels[0], count: newChannelCount),
             sampleRateHz: audio.sampleRateHz)
+    }
+
+    private static func sum(_ channels: [[Float]], _ gains: [Float]) -> [Float] {
+        var sum = [Float](repeating: 0, count: channels[0].count)
+        for (channel, gain) in zip(channels, gains) where gain != 0 {
+            for index in sum.indices { sum[index] += gain * channel[index] }
+        }
+        return sum
     }
 
     private static func mean(_ channels: [[Float]]) -> [Float] {

@@ -12,6 +12,8 @@ public enum ClipMode: String, Sendable, CaseIterable {
     case tanh
     /// Samples stay as they are, and every sample format limits them to ±1.
     case none
+    /// Samples stay as they are, also beyond ±1: for float32 alone.
+    case off
 
     /// The divisor of a signal whose largest magnitude is `peak`; 1 where nothing is rescaled.
     package func divisor(peak: Float) -> Float {
@@ -33,7 +35,7 @@ public enum ClipMode: String, Sendable, CaseIterable {
             for index in samples.indices {
                 samples[index] = Float(System.tanh(Double(samples[index])))
             }
-        case .none:
+        case .none, .off:
             break
         }
     }

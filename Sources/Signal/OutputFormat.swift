@@ -8,7 +8,7 @@ public struct OutputFormat: Sendable, Equatable {
         case flac
         /// MPEG-1/2 layer III of a constant bit rate.
         case mp3(MP3Settings)
-        /// Interleaved little-endian float32 without a header, limited to ±1 as in a WAV file.
+        /// Interleaved little-endian float32 without a header, limited as in a WAV file.
         case rawFloat32
     }
 

@@ -98,9 +98,9 @@ package final class Backend: Sendable {
         threadPool = other.threadPool
         self.cancellation = cancellation
         isDry = dry || other.isDry
-        storagePool = dry ? StoragePool() : other.storagePool
-        keptPool = dry ? StoragePool() : other.keptPool
-        scratch = dry ? ScratchSpace(threads: threads) : other.scratch
+        storagePool = dry ? StoragePool(isReal: false) : other.storagePool
+        keptPool = dry ? StoragePool(isReal: false) : other.keptPool
+        scratch = dry ? ScratchSpace(threads: threads, isReal: false) : other.scratch
     }
 
     /// This backend, with its threads and memory, for work that ends within a tile once a token is
@@ -117,6 +117,13 @@ package final class Backend: Sendable {
     package var peakBytes: Int {
         (storagePool.peakFloats + keptPool.peakFloats + scratch.peakFloats)
             * MemoryLayout<Float>.stride
+    }
+
+    /// Makes sure that there is memory for a pass that took as much as that of a dry backend; false if the
+    /// system refuses.
+    package func reserve(like dry: Backend) -> Bool {
+        storagePool.reserve(dry.storagePool.peakFloats) && keptPool.reserve(dry.keptPool.peakFloats)
+            && scratch.pool.reserve(dry.scratch.peakFloats)
     }
 
     /// The kernels in use (`avx512bf16`, `avx2`, `neondot`, `plain` and so on).
@@ -210,13 +217,14 @@ package final class Backend: Sendable {
 /// split the free memory.
 private final class ScratchSpace: Sendable {
     private let blocks: Mutex<[Storage]>
-    private let pool = StoragePool()
+    let pool: StoragePool
     private let threads: Int
 
     var peakFloats: Int { pool.peakFloats }
 
-    init(threads: Int) {
+    init(threads: Int, isReal: Bool = true) {
         self.threads = threads
+        pool = StoragePool(isReal: isReal)
         blocks = Mutex([])
     }
 

@@ -34,8 +34,10 @@ package final class StoragePool: Sendable {
     }
 
     private let state = Mutex(State())
+    private let isReal: Bool
 
-    package init() {}
+    /// - Parameter isReal: false for blocks that are only counted, and never read or written.
+    package init(isReal: Bool = true) { self.isReal = isReal }
 
     /// Most floats in use at once, gaps between them included.
     var peakFloats: Int { state.withLock { $0.regions.reduce(0) { $0 + $1.peakFloats } } }
@@ -45,8 +47,20 @@ package final class StoragePool: Sendable {
         // Whole cache lines, so that two tensors never share one.
         let needed = (max(count, 1) + 15) / 16 * 16
         return state.withLock { state in
-            let index = state.smallestFree(atLeast: needed) ?? state.addRegion(atLeast: needed)
+            let index =
+                state.smallestFree(atLeast: needed)
+                ?? state.addRegion(atLeast: needed, isReal: isReal)
+            // Whoever loads or runs a network has checked that there is room: see `reserve`.
+            guard let index else { fatalError("out of memory: \(4 * needed) bytes") }
             return state.cut(index, to: needed)
+        }
+    }
+
+    /// Makes sure that blocks of `count` floats together can be allocated; false if the system refuses.
+    func reserve(_ count: Int) -> Bool {
+        state.withLock { state in
+            state.smallestFree(atLeast: count) != nil
+                || state.addRegion(atLeast: count, isReal: isReal) != nil
         }
     }
 }
@@ -80,9 +94,9 @@ extension StoragePool.State {
 
     /// Maps a new region of at least `needed` floats.
     ///
-    /// - Returns: the index of the free block that covers the region.
-    fileprivate mutating func addRegion(atLeast needed: Int) -> Int {
-        let region = Region(atLeast: needed)
+    /// - Returns: the index of the free block that covers the region; nil if the system refuses.
+    fileprivate mutating func addRegion(atLeast needed: Int, isReal: Bool) -> Int? {
+        guard let region = Region(atLeast: needed, isReal: isReal) else { return nil }
         regions.append((region, 0))
         blocks.append(
             Storage(base: region.base, capacity: region.capacity, region: region))

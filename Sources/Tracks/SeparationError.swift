@@ -75,9 +75,9 @@ extension SeparationError: DescribedError {
                 + "\(SeparationError.megabytes(neededBytes)) are needed. Make room, or choose "
                 + "another folder for temporary files or a clip mode that needs none (clamp, none)."
         case .notEnoughMemory(let neededBytes, let freeBytes):
-            "The model needs \(SeparationError.megabytes(neededBytes)) of memory for a segment, and "
+            "The model needs \(SeparationError.megabytes(neededBytes)) of memory, and "
                 + "\(SeparationError.megabytes(freeBytes)) are free. Use another model, fewer jobs "
-                + "at once, a shorter segment, or a machine with more memory."
+                + "at once, a shorter segment, or a machine or a limit (ulimit) with more memory."
         case .spoolFailed(let folder, let reason):
             "A temporary file in \(folder) could not be used (\(reason)). Check the space on its "
                 + "disk, or choose another folder for temporary files."

@@ -123,7 +123,7 @@ package final class TrackPipeline {
         segmentsTotal = passes.reduce(0) { $0 + ($1.segmentCount ?? 0) }
         segmentsDone = passes.reduce(0) { $0 + $1.addedSegments }
         givenSamples = start
-        self.workers = try SegmentWorkers(workers, cancellation: cancellation)
+        self.workers = SegmentWorkers(workers, cancellation: cancellation)
     }
 
     deinit { workers.stop() }

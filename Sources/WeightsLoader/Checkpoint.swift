@@ -102,8 +102,15 @@ package struct Checkpoint: Sendable {
                 files: [file] + contents.externalFiles,
                 submodels: prefixes.count > 1 ? prefixes.map { String($0.dropLast()) } : [])
         } catch {
+            // A file that has become shorter is parsed as a damaged one.
+            try file.checkUnchanged()
             throw error.error(path, format)
         }
+    }
+
+    /// - Throws: ``WeightsError/fileUnreadable(path:reason:)`` if a file has changed since it was opened.
+    func checkUnchanged() throws(WeightsError) {
+        for file in files { try file.checkUnchanged() }
     }
 
     private init(
@@ -151,13 +158,15 @@ package struct Checkpoint: Sendable {
             throw .notFloats(
                 path: path, tensor: tensor.name, found: tensor.elementType)
         }
-        return withBytes(of: tensor) { bytes in
+        let floats = withBytes(of: tensor) { bytes in
             [Float](unsafeUninitializedCapacity: tensor.count) { buffer, initialized in
                 let output = UnsafeMutableBufferPointer(rebasing: buffer[..<tensor.count])
                 Widening.widen(bytes, of: tensor.elementType, into: output)
                 initialized = tensor.count
             }
         }
+        try checkUnchanged()
+        return floats
     }
 
     /// Calls `body` with the raw bytes of a tensor of this checkpoint, row-major and little-endian.

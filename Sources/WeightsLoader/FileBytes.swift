@@ -1,4 +1,4 @@
-/// The bytes of a whole file in memory: a buffer of the caller's, or a ``MappedFile``.
+/// The bytes of a whole file in memory: a buffer of the caller's, or a ``ReadFile``.
 package class FileBytes: @unchecked Sendable {
     // @unchecked: the bytes are read-only.
     let bytes: UnsafeRawBufferPointer
@@ -13,9 +13,16 @@ package class FileBytes: @unchecked Sendable {
         _ range: Range<Int>, _ body: (UnsafeRawBufferPointer) throws(Failure) -> Result
     ) throws(Failure) -> Result {
         precondition(range.lowerBound >= 0 && range.upperBound <= countBytes)
+        prepare(range)
         defer { withExtendedLifetime(self) {} }
         return try body(UnsafeRawBufferPointer(rebasing: bytes[range]))
     }
+
+    /// Makes sure that the bytes of `range` are in memory.
+    func prepare(_ range: Range<Int>) {}
+
+    /// - Throws: ``WeightsError/fileUnreadable(path:reason:)`` if the file has changed since it was opened.
+    package func checkUnchanged() throws(WeightsError) {}
 
     /// Tells the file that `range` will hardly be read again.
     func release(_ range: Range<Int>) {}

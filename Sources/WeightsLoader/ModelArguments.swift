@@ -10,6 +10,8 @@ package struct ModelArguments: Sendable, Equatable {
     package let positional: [ArgumentValue]
     /// `kwargs`: arguments by name.
     package let keyword: [String: ArgumentValue]
+    /// Names of the arguments that neither the file nor its tensors show, in the order of messages.
+    package var assumed: [String] = []
 
     package init(
         className: String, positional: [ArgumentValue], keyword: [String: ArgumentValue]

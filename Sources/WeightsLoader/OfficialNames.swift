@@ -4,14 +4,22 @@
 
 import System
 
-enum OfficialNames {
+package enum OfficialNames {
     /// A tensor that every HTDemucs has.
     static let anchor = "encoder.0.conv.weight"
+    /// A tensor that every RoFormer has.
+    package static let roFormerAnchor = "band_split.to_features.0.0.gamma"
 
     /// The first components that a parameter's name can have.
     static let roots: Set<Substring> = [
         "encoder", "decoder", "tencoder", "tdecoder", "freq_emb", "channel_upsampler",
         "channel_upsampler_t", "channel_downsampler", "channel_downsampler_t", "crosstransformer",
+    ]
+
+    /// The last components of the parameters that graphs name: not those of a value that becomes a
+    /// parameter only by a Cast, such as `weight_half`.
+    static let leaves: Set<Substring> = [
+        "weight", "bias", "scale", "in_proj_weight", "in_proj_bias",
     ]
 
     /// Whether a parameter could have this name.
@@ -23,9 +31,16 @@ enum OfficialNames {
     /// The prefixes of the official names, one for each model in the file, sorted, each ending with
     /// a dot. Empty if a model's names have no prefix, or if there is no model.
     static func prefixes(of tensors: [StoredTensor]) -> [String] {
-        let anchors = tensors.map { $0.name }.filter { $0.hasSuffix("." + anchor) }
-        guard !tensors.contains(where: { $0.name == anchor }) else { return [] }
-        return anchors.map { String($0.dropLast(anchor.count)) }.sorted()
+        let anchors = [anchor, roFormerAnchor]
+        guard !tensors.contains(where: { anchors.contains($0.name) }) else { return [] }
+        return tensors.compactMap { tensor in
+            anchors.first { tensor.name.hasSuffix("." + $0) }
+                .map { String(tensor.name.dropLast($0.count)) }
+        }.filter { prefix in
+            // Other files have RoFormers among other tensors, such as the vectors of the self-test.
+            tensors.contains { $0.name == prefix + anchor }
+                || tensors.allSatisfy { $0.name.hasPrefix(prefix) }
+        }.sorted()
     }
 
     /// The tensors with the prefix removed from the names that have it.

@@ -168,6 +168,7 @@ package struct ParameterReader: Sendable {
     ///   one.
     package func finish() throws(WeightsError) {
         guard case .checkpoint(let checkpoint, _) = source else { return }
+        try checkpoint.checkUnchanged()
         let unused = unaskedNames(of: checkpoint)
         guard unused.isEmpty else {
             throw .tensorsUnused(path: checkpoint.path, tensors: unused)

@@ -64,7 +64,7 @@ struct TensorPart: Sendable, Equatable {
     var file = 0
     /// The bytes that hold the values.
     var byteRange: Range<Int>
-    /// Whether each value is stored as a protobuf varint, in its low 16 bits.
+    /// Whether each value is stored as a protobuf varint, in its low bits.
     var isVarints = false
     /// Sizes and strides in elements, outermost first; nil if the range has exactly the values in
     /// row-major order. All strides stay inside the range.
@@ -84,14 +84,14 @@ struct TensorPart: Sendable, Equatable {
     ///
     /// - Parameters:
     ///   - stored: the bytes of `byteRange`.
-    ///   - elementBytes: 1, 2, 4 or 8; 2 where the values are varints.
+    ///   - elementBytes: 1, 2, 4 or 8.
     ///   - output: memory for all values.
     func copy(
         _ stored: UnsafeRawBufferPointer, elementBytes: Int,
         to output: UnsafeMutableRawBufferPointer
     ) {
         guard isVarints else { return gather(stored, elementBytes: elementBytes, to: output) }
-        let decoded = TensorPart.decodedVarints(stored)
+        let decoded = TensorPart.decodedVarints(stored, elementBytes)
         decoded.withUnsafeBytes { gather($0, elementBytes: elementBytes, to: output) }
     }
 
@@ -138,12 +138,15 @@ struct TensorPart: Sendable, Equatable {
         }
     }
 
-    /// The low 16 bits of each varint, little-endian.
-    private static func decodedVarints(_ stored: UnsafeRawBufferPointer) -> [UInt8] {
+    /// The low bytes of each varint, little-endian.
+    private static func decodedVarints(
+        _ stored: UnsafeRawBufferPointer, _ elementBytes: Int
+    ) -> [UInt8] {
         var decoded: [UInt8] = []
         ProtobufReader.forEachVarint(in: stored) { value in
-            decoded.append(UInt8(truncatingIfNeeded: value))
-            decoded.append(UInt8(truncatingIfNeeded: value >> 8))
+            for byte in 0..<elementBytes {
+                decoded.append(UInt8(truncatingIfNeeded: value >> (8 * byte)))
+            }
         }
         return decoded
     }

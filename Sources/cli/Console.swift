@@ -16,6 +16,8 @@ struct Console: Sendable {
 
     /// Prints a line of the result to stdout. The first failure stays: ``checked(_:)`` reports it.
     func result(_ line: String) {
+        // Programs get names as they are.
+        let line = isatty(STDOUT_FILENO) == 1 ? shown(line) : line
         results.failure.withLock { failure in
             if failure == nil { failure = write(line + "\n", to: STDOUT_FILENO) }
         }
@@ -85,9 +87,15 @@ struct Console: Sendable {
         return isKnown ? Int(size.ws_col) : 80
     }
 
-    /// File names are untrusted: line breaks and control characters must not reach a terminal.
+    /// File names are untrusted: control characters, and those that turn or hide text, must not reach
+    /// a terminal.
+    private func shown(_ text: String) -> String {
+        text.split(separator: "\n", omittingEmptySubsequences: false)
+            .map(\.withoutHiddenCharacters).joined(separator: "\n")
+    }
+
     private func oneLine(_ text: String) -> String {
-        text.split(whereSeparator: \.isNewline).joined(separator: " ").withoutControlCharacters
+        text.split(whereSeparator: \.isNewline).joined(separator: " ").withoutHiddenCharacters
     }
 
     /// - Returns: the failure, which messages ignore: the files matter more than what is said about
@@ -98,13 +106,5 @@ struct Console: Sendable {
             do throws(SystemError) { try writeAll(bytes, to: descriptor) } catch { return error }
             return nil
         }
-    }
-}
-
-extension String {
-    /// The text with U+FFFD instead of control characters.
-    var withoutControlCharacters: String {
-        guard unicodeScalars.contains(where: \.isControl) else { return self }
-        return String(UnicodeScalarView(unicodeScalars.map { $0.isControl ? "\u{FFFD}" : $0 }))
     }
 }

@@ -70,7 +70,7 @@ struct InspectCommand {
             return "  \(tensor.name) \(tensor.elementType.rawValue) [\(shape)]"
         }
         // Names are untrusted: no control characters may reach a terminal.
-        return lines.map(\.withoutControlCharacters).joined(separator: "\n")
+        return lines.map(\.withoutHiddenCharacters).joined(separator: "\n")
     }
 
     /// Where the arguments are from, if they are not in the checkpoint.

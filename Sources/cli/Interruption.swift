@@ -5,7 +5,13 @@ import Demucs
 import System
 
 enum Interruption {
-    /// A token that SIGINT or SIGTERM cancels. The next such signal ends the process.
+    /// The signals that end a process. SIGHUP comes when a terminal closes; `nohup` ignores it from the
+    /// start on.
+    private static var ending: [Int32] {
+        [SIGINT, SIGTERM] + (signal_is_ignored(SIGHUP) ? [] : [SIGHUP])
+    }
+
+    /// A token that SIGINT, SIGTERM or SIGHUP cancels. The next such signal ends the process.
     ///
     /// Must be called before other threads start: they inherit the blocked signals.
     /// - Parameters:
@@ -16,7 +22,7 @@ enum Interruption {
         onCancel: @escaping @Sendable () -> Void = {}
     ) -> CancellationToken {
         let token = CancellationToken()
-        handle([SIGINT, SIGTERM, SIGWINCH]) { signal in
+        handle(ending + [SIGWINCH]) { signal in
             if signal == SIGWINCH { return onResize() }
             if token.isCancelled { _exit(ExitCode.interrupted.rawValue) }
             token.cancel()
@@ -25,11 +31,11 @@ enum Interruption {
         return token
     }
 
-    /// Lets SIGINT and SIGTERM end the process with a message, for commands that write no files.
+    /// Lets SIGINT, SIGTERM and SIGHUP end the process with a message, for commands that write no files.
     ///
     /// Must be called before other threads start.
     static func endsProcess(_ console: Console) {
-        handle([SIGINT, SIGTERM]) { _ in
+        handle(ending) { _ in
             console.error("interrupted")
             _exit(ExitCode.interrupted.rawValue)
         }

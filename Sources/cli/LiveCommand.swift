@@ -33,7 +33,8 @@ extension Option {
     static let wait = Option(
         "wait", help: "Wait for every block of stems, for files: nothing is missing.")
     static let printDelay = Option(
-        "print-delay", help: "Print the delay in samples of the input's rate, and exit.")
+        "print-delay",
+        help: "Print the delay in samples of the rate of --raw, or of the model's, and exit.")
     static let rawRate = Option(
         "raw", value: "hz",
         help:
@@ -135,8 +136,11 @@ struct LiveCommand {
                 arguments.has(.window) ? options : options.fitting(separator.model)
             let controls = LiveControls(
                 separator.model.sources, try gains(separator.model.sources))
-            let input = try LiveInput(
-                device: arguments.value(.inputDevice), rawRateHz: rawRateHz, separator.model)
+            let input =
+                arguments.has(.printDelay)
+                ? nil
+                : try LiveInput(
+                    device: arguments.value(.inputDevice), rawRateHz: rawRateHz, separator.model)
             let filter: LiveFilter
             do {
                 filter = try self.filter(separator, options, input, controls, interruption)
@@ -144,7 +148,7 @@ struct LiveCommand {
                 throw UsageError(error, arguments) ?? error
             }
             defer { filter.stop() }
-            if arguments.has(.printDelay) {
+            guard let input else {
                 console.result("\(filter.delaySamples)")
                 return .done
             }
@@ -163,8 +167,10 @@ struct LiveCommand {
     }
 
     /// The filter from the input to the mix, or to the stems of `--channels`.
+    ///
+    /// - Parameter input: nil where only the delay is wanted.
     private func filter(
-        _ separator: Separator, _ options: LiveOptions, _ input: LiveInput,
+        _ separator: Separator, _ options: LiveOptions, _ input: LiveInput?,
         _ controls: LiveControls, _ cancellation: CancellationToken
     ) throws -> LiveFilter {
         let model = separator.model
@@ -175,8 +181,9 @@ struct LiveCommand {
         var mixer = LiveMixer(
             channelCount: model.audioChannels, sampleRateHz: model.sampleRateHz)
         return try LiveFilter(
-            separator, options, channelCount: input.channelCount,
-            sampleRateHz: input.sampleRateHz, isWaiting: arguments.has(.wait),
+            separator, options, channelCount: input?.channelCount ?? model.audioChannels,
+            sampleRateHz: input?.sampleRateHz ?? rawRateHz ?? model.sampleRateHz,
+            isWaiting: arguments.has(.wait),
             rowCount: rows?.count ?? model.audioChannels, cancellation: cancellation
         ) { block in
             if let rows {

@@ -44,6 +44,8 @@ extension ParsedArguments {
     ) throws(UsageError) -> RunSettings {
         let fields = names.flatMap { name in
             (values[name] ?? []).map { (name: name, value: $0) }
+                // Raw samples are floats, which decides what `clip-mode` may be.
+                + (name == "float32" && has(.raw) ? [(name: name, value: "true")] : [])
         }
         do throws(RequestError) { return try RunSettings(fields: fields) } catch {
             throw UsageError(error, self)
@@ -88,14 +90,9 @@ extension UsageError {
     init(_ error: RunError, _ arguments: ParsedArguments = ParsedArguments()) {
         switch error {
         case .request(let error): self.init(error, arguments)
-        case .stemsNotLoaded: self.init("\(error)")
+        case .stemsNotLoaded, .sharedFile: self.init("\(error)")
         case .invalidTemplate(let text, let expected):
             self = .invalidValue(.filename, value: text, allowed: expected)
-        case .sharedFile(let first, let second, let path, let isStemFile):
-            self.init(
-                "'\(first)' and '\(second)' would both be written to '\(path)'; separate them in "
-                    + "two runs with different '\(Option.out.long)' folders"
-                    + (isStemFile ? "" : ", or change '\(Option.filename.long)'"))
         case .sharedFileOfTrack(let first, let second, let path):
             self.init(
                 "'\(first)' and '\(second)' would both be written to '\(path)'; include {stem} in "

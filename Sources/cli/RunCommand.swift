@@ -22,7 +22,8 @@ private func arguments() -> [String] {
     guard var next = program_arguments() else { return CommandLine.arguments }
     var words: [String] = []
     while let word = next.pointee {
-        words.append(String(cString: word))
+        words.append(
+            FilePath.text(ofBytes: UnsafeRawBufferPointer(start: word, count: strlen(word))))
         next += 1
     }
     return words

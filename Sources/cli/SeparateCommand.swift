@@ -62,7 +62,17 @@ struct SeparateCommand {
             let manifest = try arguments.value(.manifest).map {
                 try TrackManifest($0, settings: settings, cancellation: cancellation)
             }
-            let found = TrackDiscovery(arguments.operands)
+            let found = TrackDiscovery(
+                arguments.operands,
+                outputFolders: [
+                    settings.folder,
+                    FilePath.joined(
+                        settings.folder,
+                        FilePath.stem(of: arguments.value(.name) ?? ModelStore.defaultModel)),
+                ])
+            for folder in found.skippedFolders {
+                reporter.status("Skipping \(folder): it has files of swift-demucs")
+            }
             if arguments.has(.stdout) { try checkStandardOutput(found) }
             // A mistyped name must not start a download.
             if manifest == nil, !found.tracks.contains(where: \.isThere) {
@@ -73,7 +83,7 @@ struct SeparateCommand {
                 with: SeparationModel(
                     arguments, settings.request, console: console, cancellation: cancellation),
                 settings: settings, reporter: reporter, cancellation: cancellation)
-            return try ExitCode(run.run(problems: found.problems))
+            return try ExitCode(run.run(problems: found.problems, skipped: found.skippedFolders))
         } catch {
             return report(error)
         }

@@ -28,6 +28,7 @@ extension Option {
             + "programs that keep a model loaded. Lines are not checked before.")
     static let maxDuration = Option(field: "max-duration")
     static let timeout = Option(field: "timeout")
+    static let failed = Option(field: "failed")
     static let quarantineAfter = Option(
         "quarantine-after", value: "n",
         help: "Don't try a track of the manifest again that has failed n times. (default: try "
@@ -66,6 +67,7 @@ extension Option {
 
     static let out = Option(field: "out", short: "o")
     static let filename = Option(field: "filename")
+    static let safeNames = Option(field: "safe-names")
     static let int24 = Option(field: "int24")
     static let float32 = Option(field: "float32")
     static let clipMode = Option(field: "clip-mode")
@@ -122,13 +124,14 @@ extension SeparateCommand {
                 .duration, .downmix, .precision,
             ],
             "FILES": [
-                .out, .filename, .int24, .float32, .clipMode, .gain, .flac, .mp3, .mp3Bitrate,
+                .out, .filename, .safeNames, .int24, .float32, .clipMode, .gain, .flac, .mp3,
+                .mp3Bitrate,
                 .mp3Preset, .stemFile, .stemCodec, .outputRate, .noTags, .analyze, .stdout, .raw,
                 .skipExisting,
                 .force, .spool,
             ],
             "MANY TRACKS": [
-                .manifest, .shard, .follow, .timeout, .maxDuration, .quarantineAfter,
+                .manifest, .shard, .follow, .timeout, .maxDuration, .quarantineAfter, .failed,
             ],
             "RUNNING": [
                 .device, .threads, .jobs, .allFormats, .dryRun, .jsonLines, .quiet, .verbose,

@@ -1,5 +1,7 @@
 import Audio
 import Foundation
+import Synchronization
+import System
 import TestSupport
 import Testing
 
@@ -106,12 +108,9 @@ struct InputTests {
     func waitingForAPipeCanBeCancelled() throws {
         let path = folder.path("pipe.wav")
         #expect(mkfifo(path, 0o600) == 0)
-        var checks = 0
+        let checks = Atomic(0)
         #expect(throws: CancellationError.self) {
-            let spool = Spool {
-                checks += 1
-                return checks > 3
-            }
+            let spool = Spool { checks.add(1, ordering: .relaxed).newValue > 3 }
             _ = try AudioInput(path: path, spool: spool)
         }
     }
@@ -127,28 +126,34 @@ struct InputTests {
     func aMissingSpoolFolderIsAnError() {
         #expect(
             throws: AudioError.unwritable(
-                path: "the copy of standard input", reason: "No such file or directory")
+                path: "the copy of standard input, in \(folder.path("none"))",
+                reason: "No such file or directory")
         ) { try pipe(holding: Recording.flac.data, Spool(folder: folder.path("none"))) }
     }
 
-    /// The file is found only if no other name in its folder reads the same.
     @Test
-    func fileWhoseNameIsNoTextIsFound() throws {
+    func filesWhoseNamesAreNoTextAreTold() throws {
         let data = try Recording.flac.data
-        let path = folder.path("b\u{FFFD}se.flac")
-        for (index, byte) in [UInt8(0xE4), 0xF6].enumerated() {
-            let name = Array(folder.path("b").utf8) + [byte] + Array("se.flac\0".utf8)
-            let descriptor = name.withUnsafeBytes {
-                open($0.baseAddress!.assumingMemoryBound(to: CChar.self), O_WRONLY | O_CREAT, 0o600)
-            }
+        for byte in [UInt8(0xE4), 0xF6] {
+            let name = Array(folder.path("b").utf8) + [byte] + Array("se.flac".utf8)
+            let path = FilePath.text(ofBytes: name)
+            #expect(FilePath.bytes(of: path) == name)
+            let descriptor = FilePath.withCString(path) { open($0, O_WRONLY | O_CREAT, 0o600) }
             // Some file systems refuse such names.
             guard descriptor >= 0 else { return }
             try FileHandle(fileDescriptor: descriptor, closeOnDealloc: true).write(contentsOf: data)
-            if index == 0 { #expect(try AudioFile.read(path).buffer.sampleCount == 22_050) }
+            #expect(try AudioFile.read(path).buffer.sampleCount == 22_050)
+            #expect(path.withoutHiddenCharacters.contains("b\\x\(byte == 0xE4 ? "E4" : "F6")se"))
         }
-        let error = #expect(throws: AudioError.self) { try AudioFile.read(path) }
-        #expect(error == .notFound(path: path))
-        #expect(error?.description.contains("not valid UTF-8") == true)
+        #expect(try FilePath.names(in: folder.url.path).count == 2)
+        let replaced = #expect(throws: AudioError.self) {
+            try AudioFile.read(folder.path("b\u{FFFD}se.flac"))
+        }
+        #expect(replaced?.description.contains("was not valid UTF-8") == true)
+        let cut = #expect(throws: AudioError.self) {
+            try AudioFile.read(folder.url.path + "/b\0.flac")
+        }
+        #expect(cut?.description.contains("zero byte") == true)
     }
 
     @Test

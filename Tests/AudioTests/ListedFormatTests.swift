@@ -32,6 +32,11 @@ struct ListedFormatTests {
         ("int24.aiff", SF_FORMAT_AIFF | SF_FORMAT_PCM_24),
         ("little.aiff", SF_FORMAT_AIFF | SF_FORMAT_PCM_16 | SF_ENDIAN_LITTLE),
         ("float.aiff", SF_FORMAT_AIFF | SF_FORMAT_FLOAT),
+        ("int16.w64", SF_FORMAT_W64 | SF_FORMAT_PCM_16),
+        ("float.caf", SF_FORMAT_CAF | SF_FORMAT_FLOAT),
+        ("little.caf", SF_FORMAT_CAF | SF_FORMAT_PCM_24 | SF_ENDIAN_LITTLE),
+        ("double.au", SF_FORMAT_AU | SF_FORMAT_DOUBLE),
+        ("int8.caf", SF_FORMAT_CAF | SF_FORMAT_PCM_S8),
         ("flac.ogg", SF_FORMAT_FLAC | SF_FORMAT_PCM_16),
     ])
     func listedFormatsAreDecoded(_ name: String, _ format: Int) throws {
@@ -46,9 +51,9 @@ struct ListedFormatTests {
         ("alaw.wav", SF_FORMAT_WAVEX | SF_FORMAT_ALAW),
         ("ima.aiff", SF_FORMAT_AIFF | SF_FORMAT_IMA_ADPCM),
         ("ulaw.aiff", SF_FORMAT_AIFF | SF_FORMAT_ULAW),
-        ("pcm.w64", SF_FORMAT_W64 | SF_FORMAT_PCM_16),
-        ("pcm.caf", SF_FORMAT_CAF | SF_FORMAT_PCM_16),
-        ("pcm.au", SF_FORMAT_AU | SF_FORMAT_PCM_16), ("pcm.voc", SF_FORMAT_VOC | SF_FORMAT_PCM_U8),
+        ("ulaw.w64", SF_FORMAT_W64 | SF_FORMAT_ULAW),
+        ("alac.caf", SF_FORMAT_CAF | SF_FORMAT_ALAC_16),
+        ("ulaw.au", SF_FORMAT_AU | SF_FORMAT_ULAW), ("pcm.voc", SF_FORMAT_VOC | SF_FORMAT_PCM_U8),
         ("pcm.mat", SF_FORMAT_MAT5 | SF_FORMAT_PCM_16),
         ("pcm.sds", SF_FORMAT_SDS | SF_FORMAT_PCM_16),
     ])

@@ -15,7 +15,7 @@ struct StemFileTests {
     @discardableResult
     private func write(
         _ ffmpeg: FFmpeg, channels: Int = 2, names: [String] = ["Mix", "D", "B", "O", "V"],
-        format: StemFileFormat = Self.alac, isCancelled: @escaping () -> Bool = { false }
+        format: StemFileFormat = Self.alac, isCancelled: @escaping @Sendable () -> Bool = { false }
     ) throws -> (count: Int, sha256: String) {
         var files: [FileHandle] = []
         defer { for file in files { try? file.close() } }

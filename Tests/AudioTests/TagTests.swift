@@ -13,6 +13,7 @@ struct TagTests {
 
     private static let fields: [WritableKeyPath<AudioTags, String?> & Sendable] = [
         \.title, \.artist, \.album, \.date, \.comment, \.trackNumber, \.genre, \.copyright,
+        \.albumArtist, \.composer, \.discNumber, \.beatsPerMinute, \.key,
     ]
 
     private func rewritten(_ tags: AudioTags?, as format: OutputFormat) throws -> AudioTags {
@@ -33,7 +34,7 @@ struct TagTests {
         #expect(try rewritten(tags, as: format) == tags)
     }
 
-    @Test(arguments: tagged, 0..<8)
+    @Test(arguments: tagged, 0..<13)
     func eachTagStandsAlone(format: OutputFormat, index: Int) throws {
         var tags = AudioTags()
         tags[keyPath: Self.fields[index]] = "1999"
@@ -59,6 +60,129 @@ struct TagTests {
         let read = try rewritten(tags, as: format)
         #expect(read.comment == nil || tags.comment?.hasPrefix(read.comment ?? "") == true)
         #expect(try AudioFile.read(folder.path("stem")).buffer.sampleCount == 3_000)
+    }
+
+    private static let jpeg = [0xFF, 0xD8, 0xFF, 0xE0] + (0..<70_000).map { UInt8($0 % 251) }
+
+    @Test(arguments: tagged)
+    func theCoverComesBack(format: OutputFormat) throws {
+        var tags = AudioTags()
+        tags.cover = Self.jpeg
+        #expect(try rewritten(tags, as: format) == tags)
+        #expect(try AudioFile.read(folder.path("stem")).buffer.sampleCount == 3_000)
+        tags.cover = Array("GIF89a".utf8)
+        #expect(try rewritten(tags, as: format) == AudioTags())
+        tags.cover = Self.jpeg + [UInt8](repeating: 0, count: 16_000_000)
+        #expect(try rewritten(tags, as: format) == AudioTags())
+    }
+
+    /// As the tempo, which is known after the last sample.
+    @Test(arguments: tagged)
+    func tagsCanBeReplacedWhereThereIsRoom(format: OutputFormat) throws {
+        var tags = AudioTags()
+        tags.title = "Title"
+        tags.key = "C"
+        for room in [0, AudioTags.roomForFoundBytes] {
+            tags.roomBytes = room
+            let writer = try AudioWriter(.file(folder.path("stem")), format, tags: tags)
+            try writer.append(PlanarAudio(TestSignal.tone(samples: 3_000)))
+            var found = tags
+            found.beatsPerMinute = "128"
+            found.key = "F#m"
+            writer.replaceTags(found)
+            try writer.finish()
+            (found.roomBytes, tags.roomBytes) = (0, 0)
+            let read = try AudioInput(path: folder.path("stem")).tags
+            #expect(read == (room == 0 ? tags : found))
+            #expect(try AudioFile.read(folder.path("stem")).buffer.sampleCount == 3_000)
+        }
+    }
+
+    @Test func theTitleNamesThePart() {
+        var tags = AudioTags()
+        #expect(tags.titled("vocals") == tags)
+        tags.title = "Song"
+        #expect(tags.titled("vocals").title == "Song (vocals)")
+    }
+
+    /// Files of other programs: `source` of ID3 2.2, 2.3 and 2.4, and of what ffmpeg makes of it.
+    @Test(arguments: [
+        ("mp3", ["-id3v2_version", "3"]), ("mp3", ["-id3v2_version", "4"]), ("flac", []),
+        ("ogg", ["-c:a", "libvorbis"]), ("opus", []), ("m4a", ["-c:a", "aac"]),
+        ("aiff", ["-write_id3v2", "1"]), ("wav", []),
+    ])
+    func tagsOfFFmpegsFilesAreRead(ending: String, options: [String]) throws {
+        guard FFmpeg.onPath != nil else { return }
+        let path = folder.path("song.\(ending)")
+        let picture = try folder.write(Self.onePixel, "cover.png")
+        let hasCover = ["mp3", "flac", "m4a", "aiff"].contains(ending)
+        let texts = [
+            "title=Lied ♫", "album_artist=Alle", "composer=Bach", "disc=2/3", "genre=Jazz",
+        ]
+        try Process.run(
+            ["ffmpeg", "-loglevel", "error", "-i", Recording.int16WAV.path]
+                + (hasCover ? ["-i", picture, "-map", "0:a", "-map", "1:v", "-c:v", "copy"] : [])
+                + (hasCover ? ["-disposition:v", "attached_pic"] : [])
+                + texts.flatMap { ["-metadata", $0] } + options + [path])
+        let tags = try AudioInput(path: path).tags
+        #expect(tags.title == "Lied ♫" && tags.genre == "Jazz")
+        // ffmpeg writes no more to a WAV file.
+        if ending == "wav" { return }
+        #expect(tags.albumArtist == "Alle" && tags.composer == "Bach" && tags.discNumber == "2/3")
+        #expect(tags.cover == (hasCover ? Array(Self.onePixel) : nil))
+    }
+
+    /// A PNG file of one white pixel.
+    private static let onePixel = Data(
+        base64Encoded:
+            "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGP4DwABAQEAG7buVgAAAABJRU5E"
+            + "rkJggg==")!
+
+    /// A frame's name, its content, and what becomes of it: ID3 2.2 and 2.3 with their peculiarities.
+    @Test func oldID3TagsAreRead() throws {
+        let utf16: [UInt8] = [1, 0xFF, 0xFE, 0x41, 0, 0xD6, 0, 0, 0]
+        let cover = Array(Self.onePixel)
+        let old = frame("TP2", utf16, 2) + frame("PIC", Array("\0PNG\u{3}a\0".utf8) + cover, 2)
+        var tags = try AudioInput(path: song(tagged: old, version: 2)).tags
+        #expect(tags.albumArtist == "AÖ" && tags.cover == cover)
+        let back = frame("APIC", Array("\0image/png\0\u{4}\0".utf8) + cover, 3)
+        let front = frame("APIC", Array("\0image/jpeg\0\u{3}\0".utf8) + Self.jpeg.prefix(99), 3)
+        tags = try AudioInput(
+            path: song(tagged: frame("TBPM", utf16, 3) + back + front, version: 3)
+        ).tags
+        #expect(tags.beatsPerMinute == "AÖ" && tags.cover == Array(Self.jpeg.prefix(99)))
+    }
+
+    @Test func brokenTagsAreIgnored() throws {
+        var tags = AudioTags()
+        for field in Self.fields { tags[keyPath: field] = "text" }
+        tags.cover = Array(Self.jpeg.prefix(300))
+        // The tags of an MP3 file are those of the chunk in WAV; its decoder prints what it thinks of them.
+        for format in [OutputFormat.wav(.int16), .flac] {
+            _ = try rewritten(tags, as: format)
+            let whole = try folder.data("stem")
+            let start = whole.range(of: Data("ID3".utf8))?.lowerBound ?? 42
+            // Sizes and flags of all blocks and frames are among these bytes.
+            for place in start + 4..<start + 400 {
+                var data = whole
+                data[place] = 0xFF
+                _ = try? AudioInput(path: folder.write(data, "broken")).tags
+            }
+        }
+    }
+
+    private func frame(_ name: String, _ content: [UInt8], _ version: Int) -> [UInt8] {
+        let size = withUnsafeBytes(of: UInt32(content.count).bigEndian, Array.init)
+        return Array(name.utf8) + size.suffix(version == 2 ? 3 : 4) + (version == 2 ? [] : [0, 0])
+            + content
+    }
+
+    /// A file with an ID3 tag before its sound.
+    private func song(tagged frames: [UInt8], version: UInt8) throws -> String {
+        let size = [21, 14, 7, 0].map { UInt8(frames.count >> $0 & 0x7F) }
+        return try folder.write(
+            Data(Array("ID3".utf8) + [version, 0, 0] + size + frames) + Recording.untaggedMP3.data,
+            "tagged.mp3")
     }
 
     /// ffmpeg's chunk for the track number; libsndfile writes and reads ITRK.

@@ -63,7 +63,8 @@ struct TemporaryFileTests {
         #expect(try folder.contents == [])
         #expect(write(descriptor, "abc", 3) == 3)
         #expect(
-            throws: AudioError.unwritable(path: "a copy", reason: "No such file or directory")
+            throws: AudioError.unwritable(
+                path: "a copy, in \(folder.path("none"))", reason: "No such file or directory")
         ) {
             _ = try TemporaryFiles.createUnnamed(in: folder.path("none"), for: "a copy")
         }

@@ -41,11 +41,14 @@ struct WAVHeaderTests {
         let end = bytes.count + sampleCount * 2 * format.sampleBytes
         truncate(path, off_t(end))
         let whole = try AudioInput(path: path).reader()
-        #expect(try whole.next() != nil)
+        #expect(try whole.skip(sampleCount - 1) == sampleCount - 1)
+        #expect(try whole.next()?.sampleCount == 1)
+        #expect(try whole.next() == nil)
         #expect(whole.warnings == [])
         truncate(path, off_t(end - 1_000_000))
         let short = try AudioInput(path: path).reader()
-        #expect(try short.next() != nil)
+        #expect(try short.skip(sampleCount) < sampleCount)
+        #expect(try short.next() == nil)
         #expect(short.warnings.count == 1)
     }
 

@@ -262,12 +262,13 @@ static inline sd_status run_track(sd_model *model, const char *input, const char
     *last = (track_event){"", SD_OK};
     sd_status status =
         sd_run(model, &input, 1, settings, take_track, NULL, last, NULL, message, bytes);
-    if (status == SD_OK && last->status != SD_OK) {
+    if (status == SD_TRACKS_FAILED && last->status != SD_OK) {
         size_t count = strlen(last->text) < bytes ? strlen(last->text) : bytes - 1;
         memcpy(message, last->text, count);
         message[count] = 0;
+        return last->status;
     }
-    return status == SD_OK ? last->status : status;
+    return status;
 }
 
 #endif

@@ -139,14 +139,17 @@ void aLogThatThrowsComesOutOfTheCall() {
     Model model(tinyModel(), open);
     const std::string settings = R"({"stems": "vocals", "out": ")" + inFolder("run") + R"("})";
     int tracks = 0, calls = 0;
-    model.run(
-        {input, "/no/such.wav"}, settings,
-        [&](const std::string &event, sd_status status) {
-            tracks += event.find(R"("event":"track")") != std::string::npos;
-            CHECK(status == SD_OK || status == SD_ERROR_INPUT, event);
-            return true;
-        },
-        [&](const sd_progress &) { return ++calls > 0; });
+    const auto run = [&] {
+        model.run(
+            {input, "/no/such.wav"}, settings,
+            [&](const std::string &event, sd_status status) {
+                tracks += event.find(R"("event":"track")") != std::string::npos;
+                CHECK(status == SD_OK || status == SD_ERROR_INPUT, event);
+                return true;
+            },
+            [&](const sd_progress &) { return ++calls > 0; });
+    };
+    CHECK(thrown<Error>(run).status == SD_TRACKS_FAILED, "a track failed");
     CHECK(lines.size() == 1 && tracks == 2 && calls > 0, std::to_string(lines.size()));
     const auto throwing_event = [](const std::string &event, sd_status) -> bool {
         throw Surprise(event);

@@ -459,7 +459,9 @@ static void a_track_that_fails_is_an_event_and_does_not_stop_the_others(void) {
     snprintf(settings, sizeof settings, "{\"out\": \"%s\", \"stems\": \"drums\"}", folder);
     for (int round = 0; round < 2; round++) {
         int counts[5] = {0};
-        OK(sd_run(model, tracks, 2, settings, count_events, NULL, counts, NULL, WHY));
+        sd_status status =
+            sd_run(model, tracks, 2, settings, count_events, NULL, counts, NULL, WHY);
+        CHECK(status == SD_TRACKS_FAILED && strstr(why, tracks[0]), "%d: %s", (int)status, why);
         CHECK(counts[0] == 1 && counts[2] == 2 && counts[3] == 1 && counts[4] == 1,
               "%d, %d, %d, %d", counts[0], counts[2], counts[3], counts[4]);
         // The second run leaves the track out.
@@ -468,6 +470,11 @@ static void a_track_that_fails_is_an_event_and_does_not_stop_the_others(void) {
                  "{\"out\": \"%s\", \"stems\": \"drums\", \"skip-existing\": true}", folder);
     }
     CHECK(exists(path_in(folder, "model/one of two/drums.wav")), "no file");
+    // Without events, the status tells it.
+    const char *hidden = "/no/\x1b[2Jsuch.wav";
+    CHECK(sd_run(model, &hidden, 1, settings, NULL, NULL, NULL, NULL, WHY) == SD_TRACKS_FAILED &&
+              strstr(why, "/no/\\u{1B}[2Jsuch.wav"),
+          "%s", why);
 }
 
 // MARK: Tracing

@@ -43,6 +43,17 @@ struct RequestTests {
         }
     }
 
+    @Test func outputsThatMemoryDoesNotHoldAreRefused() throws {
+        try checkMemory(rows: 4, frames: 100, freeBytes: 1_600)
+        try checkMemory(rows: 4, frames: 101, heldBytes: 16, freeBytes: 1_600)
+        try checkMemory(rows: 4, frames: 1 << 40, freeBytes: nil)
+        for (frames, needed) in [(101, 1_616), (Int.max, .max)] {
+            #expect(
+                throws: SeparationError.notEnoughMemory(neededBytes: needed, freeBytes: 1_600)
+            ) { try checkMemory(rows: 4, frames: frames, freeBytes: 1_600) }
+        }
+    }
+
     private func check(_ request: RequestCase, _ answer: Answer, _ door: String) {
         if request.outputs.isEmpty {
             #expect(answer.status == SD_ERROR_ARGUMENT, "\(door), \(request): \(answer.message)")

@@ -90,9 +90,10 @@ struct HelpTests {
                                           track's start)
                   --duration <time>       Separate a part of this length, as if the track ended
                                           there. (default: to its end)
-                  --downmix <first|average>
+                  --downmix <first|average|layout>
                                           How to reduce more channels than the model takes:
-                                          first keeps the first ones, average averages all.
+                                          first keeps the first ones, average averages all,
+                                          layout mixes all by their loudspeakers (ITU-R BS.775).
                                           (default: first)
                   --precision <float32|bfloat16|int8|auto>
                                           Numbers to compute with: float32 matches the
@@ -109,11 +110,16 @@ struct HelpTests {
                   --filename <template>   Names of the files below the model's folder, with
                                           {track}, {trackext}, {stem}, {ext} and {model}.
                                           (default: {track}/{stem}.{ext})
+                  --safe-names            Replace characters in the names of files that Windows,
+                                          USB sticks (exFAT) and network disks (SMB) refuse,
+                                          such as ? and :, by _.
                   --int24                 Write 24-bit samples. (default: 16 bits)
                   --float32               Write 32-bit floating-point samples.
-                  --clip-mode <rescale|clamp|tanh|none>
+                  --clip-mode <rescale|clamp|tanh|none|off>
                                           How to avoid clipping: rescale the stem, clamp its
-                                          peaks, bend them by tanh, or none. (default: rescale)
+                                          peaks, bend them by tanh, or none, which limits
+                                          samples to ±1. off keeps samples beyond ±1, with
+                                          --float32. (default: rescale)
                   --gain <stem|common>    Whether --clip-mode rescale scales each stem by its
                                           own gain, or all by a common one, so that they still
                                           add up to the track. (default: stem)
@@ -166,6 +172,8 @@ struct HelpTests {
                                           (default: any length)
                   --quarantine-after <n>  Don't try a track of the manifest again that has
                                           failed n times. (default: try again)
+                  --failed <file>         Write the paths of the tracks that failed to this
+                                          file, one a line.
 
                 RUNNING:
                   -d, --device <cpu>      Where to compute; only cpu is supported.

@@ -23,10 +23,17 @@ struct LiveCommandTests {
     }
 
     /// The samples of a WAV file without known sizes, or of raw output.
-    private func samples(_ run: CommandRun, headerBytes: Int = 56) -> [Float] {
+    private func samples(_ run: CommandRun, headerBytes: Int = 58) -> [Float] {
         Data(run.outputBytes.dropFirst(headerBytes)).withUnsafeBytes {
             Array($0.bindMemory(to: Float.self))
         }
+    }
+
+    @Test func theDelayNeedsNoInput() throws {
+        try folder.write(Data(), "empty")
+        #expect(try run("--print-delay", input: "empty").output == "\(Self.delay)\n")
+        let delay = try run("--print-delay", "--raw", "3200", input: "empty").output
+        #expect((Int(delay.dropLast()) ?? 0) > 2 * Self.delay)
     }
 
     @Test func theOutputIsLaterByThePrintedDelay() throws {

@@ -242,6 +242,7 @@ import Testing
                 return Reply(body: Data("models: [aa]".utf8))
             }
             var reply = Reply.file(checkpoint, request)
+            reply.headers.append(("ETag", "\"version 1\""))
             if index == 1 { reply.stallAfterBytes = 1000 }
             return reply
         }

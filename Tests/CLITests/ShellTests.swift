@@ -29,7 +29,7 @@ struct ShellTests {
         .enabled(if: isInstalled("bash")),
         arguments: [
             (["swift-demucs", "--cli"], "--clip-mode"),
-            (["swift-demucs", "song.wav", "--clip-mode", ""], "rescale clamp tanh none"),
+            (["swift-demucs", "song.wav", "--clip-mode", ""], "rescale clamp tanh none off"),
             (["swift-demucs", "--clip-mode", "=", "re"], "rescale"),
             (["swift-demucs", "-n", "htdemucs_"], "htdemucs_ft htdemucs_6s"),
             (["swift-demucs", "mod"], "models"),

@@ -90,7 +90,7 @@ struct TerminalTests {
         let terminal = try PseudoTerminal(
             ["\u{1B}[2J\u{7}.wav", "-n", "cross_first", "--shifts=0"], in: folder.url, columns: 80)
         #expect(terminal.wait() == 0)
-        #expect(terminal.text.contains("Separating \u{FFFD}[2J\u{FFFD}.wav"))
+        #expect(terminal.text.contains("Separating \\u{1B}[2J\\u{7}.wav"))
         #expect(!terminal.text.contains("\u{1B}[2J"))
     }
 }

@@ -56,9 +56,6 @@ struct UsageTests {
         Two outputs would be called 'Drums'; rename the one in '--mix <name=a+b>'
         $ track.wav -n cross_first --stdout=piano
         The value 'piano' is invalid for '--stdout <stem>': expected one of drums, rest
-        $ track.wav ./track.flac -n cross_first -o x
-        'track.wav' and './track.flac' would both be written to 'x/cross_first/track/drums.wav'; \
-        separate them in two runs with different '--out' folders, or change '--filename'
         $ track.wav --filename={track}/{name}.{ext}
         The value '{track}/{name}.{ext}' is invalid for '--filename <template>': expected only the \
         fields {model}, {track}, {trackext}, {stem}, {ext}; write '{{' or '}}' for a brace

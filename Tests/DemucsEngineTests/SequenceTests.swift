@@ -66,6 +66,32 @@ struct SequenceTests {
         await #expect(throws: CancellationError.self) { try await whole.value }
     }
 
+    /// Pieces that end because their task is cancelled, as those of an `AsyncStream` do.
+    private struct CutPieces: AsyncSequence, AsyncIteratorProtocol {
+        var pieces: [PlanarAudio]
+
+        mutating func next() async -> PlanarAudio? {
+            if !pieces.isEmpty { return pieces.removeFirst() }
+            withUnsafeCurrentTask { $0?.cancel() }
+            return nil
+        }
+
+        func makeAsyncIterator() -> CutPieces { self }
+    }
+
+    @Test(arguments: [0, 1])
+    func piecesOfACancelledTaskAreNoTrack(count: Int) async throws {
+        let pieces = CutPieces(pieces: Array(repeating: track, count: count))
+        let collected = Task { try await AudioInput.collect(pieces) }
+        await #expect(throws: CancellationError.self) { try await collected.value }
+        for normalization in [nil, Normalization(mean: 0, standardDeviation: 1)] {
+            let separated = Task {
+                for try await _ in separator.stems(of: pieces, normalization: normalization) {}
+            }
+            await #expect(throws: CancellationError.self) { try await separated.value }
+        }
+    }
+
     @Test func blocksJoinToTheStems() async throws {
         let input = try AudioInput(track)
         let whole = try await separator.separate(input, options: options).stems

@@ -78,6 +78,48 @@ struct AsyncSeparationTests {
         #expect(try folder.contents == [])
     }
 
+    @Test func aNameWithoutAFormatSaysIt() async throws {
+        let audio = NoiseTrack.buffer(samples: 2_000, rateHz: 44_100, amplitude: 0.5)
+        for (name, magic) in [("a.wav", "RIFF"), ("a.FLAC", "fLaC"), ("temporary", "fLaC")] {
+            let format = name == "temporary" ? OutputFormat(container: .flac) : nil
+            try await AudioFile.write(audio, to: folder.path(name), format: format)
+            #expect(try folder.data(name).starts(with: Data(magic.utf8)))
+        }
+        try await AudioFile.write(audio, to: folder.path("a.Mp3"))
+        // A frame, or ID3.
+        #expect([0xFF, 0x49].contains(try folder.data("a.Mp3").first))
+        let known = try folder.contents
+        let cases: [(String, OutputFormat?, String)] = [
+            ("b.ogg", nil, "doesn't end in .wav, .flac or .mp3, and no format is given"),
+            ("b.mp3", .wav(.int16), "ends in .mp3, and the format is WAV"),
+            ("b\0.wav", nil, "can't hold this name"),
+        ]
+        for (name, format, text) in cases {
+            await #expect {
+                try await AudioFile.write(
+                    audio, to: "\(folder.url.path)/\(name)", format: format)
+            } throws: { $0 is AudioError && "\($0)".contains(text) }
+        }
+        #expect(try folder.contents == known)
+    }
+
+    @Test func aZeroByteInAPathIsRefused() async throws {
+        let path = folder.path("track.wav")
+        try await AudioFile.write(NoiseTrack.buffer(samples: 10), to: path)
+        await #expect {
+            try await AudioInput.open("\(path)\0.flac")
+        } throws: { "\($0)".contains("zero byte") }
+        let model = Fixture.url("models/cross_first.safetensors").path
+        await #expect {
+            try await Separator.load(ModelFiles(checkpoint: "\(model)\0.th"))
+        } throws: { "\($0)".contains("cross_first") }
+        let pieces = NoiseTrack.pieces(of: NoiseTrack.buffer(samples: 10))
+        await #expect {
+            try await AudioInput.collect(pieces, spoolFolder: "\(folder.url.path)/spool\0x")
+        } throws: { "\($0)".contains("zero byte") }
+        #expect(try folder.contents == ["track.wav"])
+    }
+
     @Test func cancellingTheTaskLeavesNoFiles() async throws {
         let separator = try NoiseTrack.model()
         let track = NoiseTrack.buffer(samples: 100_000)

@@ -98,6 +98,49 @@ struct FileFailureTests {
         #expect(try folder.contents == ["track.wav"])
     }
 
+    private static let paths = [
+        (["track.wav"], "it is the track itself"),
+        (["a/..//./track.wav"], "it is the track itself"),
+        (["hard.wav"], "it is the track itself"),
+        (["link.wav"], "it is the track itself"),
+        (["x.wav", "a/../x.wav"], "the file of another output"),
+        (["a/x.wav", "link/.//x.wav"], "the file of another output"),
+        (["x\0.wav"], "a zero byte"), (["x\0/y.wav"], "a zero byte"),
+        (["x.MP3"], "its name ends in .mp3, and the format is WAV"),
+    ]
+
+    @Test(arguments: paths)
+    func anOutputReplacesNeitherTheTrackNorAnother(paths: [String], reason: String) throws {
+        let files = FileManager.default
+        let base = folder.url.path
+        try files.createDirectory(atPath: "\(base)/a", withIntermediateDirectories: true)
+        try files.createSymbolicLink(atPath: "\(base)/link", withDestinationPath: "a")
+        try files.createSymbolicLink(atPath: "\(base)/link.wav", withDestinationPath: "track.wav")
+        try files.linkItem(atPath: input.name, toPath: "\(base)/hard.wav")
+        let before = try folder.contents
+        var steps = 0
+        let outputs = paths.enumerated().map {
+            StemOutput(name: "\($0)", signal: .stem("drums"), to: .file("\(base)/\($1)"))
+        }
+        let error = #expect(throws: AudioError.self) {
+            try separator.separate(input, into: outputs) { _ in steps += 1 }
+        }
+        #expect(error?.description.contains(reason) == true, "\(error as Any)")
+        #expect(steps == 0)
+        #expect(try folder.contents == before)
+    }
+
+    @Test func twoOutputsOfOneNameAreRefused() throws {
+        let outputs = ["a", "b"].map {
+            StemOutput(name: "drums", signal: .stem("drums"), to: .file(folder.path("\($0).wav")))
+        }
+        #expect(
+            throws: SeparationError.invalidOption(
+                name: "name", value: "drums", allowed: "another name for each output")
+        ) { try separator.separate(input, into: outputs) }
+        #expect(try folder.contents == ["track.wav"])
+    }
+
     @Test func aDiskThatIsTooSmallIsRefusedBeforeTheWork() throws {
         var space = DiskSpace()
         try space.add(1000, in: folder.url.path)

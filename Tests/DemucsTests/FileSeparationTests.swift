@@ -25,10 +25,9 @@ struct FileSeparationTests {
 
     /// Writes a track as float32, which stores samples up to ±1 exactly.
     private func write(
-        _ buffer: PlanarAudio, _ name: String = "track.wav",
-        format: OutputFormat = .wav(.float32)
+        _ buffer: PlanarAudio, format: OutputFormat = .wav(.float32)
     ) throws -> AudioInput {
-        let path = folder.path(name)
+        let path = folder.path("track.\(format.fileExtension)")
         try AudioFile.write(buffer, to: path, format: format, clip: .none)
         return try AudioInput(path: path)
     }
@@ -84,7 +83,7 @@ struct FileSeparationTests {
     }
 
     /// Files equal those of a separation in memory, byte for byte.
-    @Test(arguments: ClipMode.allCases, SampleFormat.allCases)
+    @Test(arguments: [ClipMode.rescale, .clamp, .tanh, .none], SampleFormat.allCases)
     func clipModesAreThoseOfWholeStems(clip: ClipMode, format: SampleFormat) throws {
         let input = try write(NoiseTrack.buffer(samples: 2000, amplitude: 2))
         let options = SeparationOptions(shifts: 2, seed: 3)
@@ -193,6 +192,48 @@ struct FileSeparationTests {
         }
     }
 
+    @Test func theClipModeOffKeepsWhatNoneLimitsWithAWarning() throws {
+        let input = try write(NoiseTrack.buffer(samples: 1500, amplitude: 2))
+        let options = SeparationOptions(shifts: 0)
+        let whole = try separator.separate(input, options: options)
+        _ = try separator.separate(
+            input, into: bothStems, output: float32(.off), options: options)
+        #expect(try channels("drums") == whole["drums"]?.channels)
+        let report = try separator.separate(
+            input, into: bothStems, output: float32(), options: options)
+        for stem in whole.stems {
+            let count = stem.audio.channels.joined().count { abs($0) > 1 }
+            let warning = AudioWarning.limited(output: "\(stem.name).out", samples: count)
+            #expect(report.warnings.contains(warning) == (count > 0))
+        }
+        #expect(!report.warnings.isEmpty)
+    }
+
+    /// An observer that finds a tempo in the stems.
+    private final class Finder: StemObserver {
+        let findsTags = true
+        func begin(_ track: ObservedTrack) {}
+        func append(_ block: StemBlock) {}
+        func addTags(to tags: inout AudioTags) { tags.beatsPerMinute = "93" }
+    }
+
+    /// A signal that clips is encoded again, others keep their first file.
+    @Test(arguments: [false, true], [OutputFormat.wav(.int16), OutputFormat(container: .flac)])
+    func foundTagsAndTheStemsNameAreWritten(clips: Bool, format: OutputFormat) throws {
+        var tags = AudioTags()
+        (tags.title, tags.beatsPerMinute) = ("Song", "100")
+        let path = folder.path("tagged.wav")
+        try AudioFile.write(
+            NoiseTrack.buffer(samples: 1500, amplitude: clips ? 2 : 0.01), to: path,
+            format: .wav(.float32), clip: .off, tags: tags)
+        let report = try separator.separate(
+            try AudioInput(path: path), into: bothStems, output: OutputOptions(format: format),
+            options: .init(shifts: 0), observer: Finder())
+        #expect(report.outputs.contains { $0.gain < 1 } == clips)
+        (tags.title, tags.beatsPerMinute) = ("Song (drums)", "93")
+        #expect(try AudioInput(path: folder.path("drums.out")).tags == tags)
+    }
+
     @Test(arguments: [1_000, 1_600, 2_205, 44_100])
     func stemsAtTheInputsRateAreAsLongAsTheInput(rateHz: Int) throws {
         for samples in [rateHz * 2 / 3, rateHz * 2 / 3 + 1] {
@@ -215,9 +256,12 @@ struct FileSeparationTests {
         let buffer = NoiseTrack.buffer(samples: 900, channels: 3, amplitude: 0.9)
         var output = float32()
         output.downmix = downmix
-        _ = try separator.separate(
+        let report = try separator.separate(
             try write(buffer), into: outputs([("mix", .mixtureMinus(["drums"]))]), output: output,
             options: .init(shifts: 0))
+        let leftOut = AudioWarning.channelsLeftOut(
+            path: folder.path("track.wav"), channelCount: 3, used: 2)
+        #expect(report.warnings.contains(leftOut) == (downmix == .first))
         let mean = (0..<900).map { index in
             buffer.channels.reduce(0) { $0 + $1[index] } / 3
         }

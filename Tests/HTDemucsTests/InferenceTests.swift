@@ -46,6 +46,29 @@ struct InferenceTests {
                 == Configuration(expected))
     }
 
+    @Test func assumedArgumentsAreAWarning() throws {
+        func warnings(
+            _ name: String, _ overriding: [String: ArgumentValue] = [:]
+        ) throws -> [String] {
+            try Configuration.read(from: Self.open(name), overriding: overriding).warnings
+        }
+        let all = "the file states no arguments of its model; assumed: "
+        let sources = "sources = [\"drums\", \"bass\", \"other\", \"vocals\"], "
+        #expect(
+            try warnings(
+                "prefixed.safetensors", ["t_heads": .integer(2), "norm_groups": .integer(2)]) == [
+                    all + sources
+                        + "segment = Fraction(39, 5), samplerate = 44100, freq_emb = 0.2, emb_scale = 10.0, "
+                        + "t_max_period = 10000.0"
+                ])
+        // A graph shows more.
+        #expect(
+            try warnings("core.onnx") == [
+                all + sources + "samplerate = 44100, t_max_period = 10000.0"
+            ])
+        #expect(try warnings("model.safetensors").isEmpty)
+    }
+
     @Test func sixSourcesHaveTheirStandardNames() throws {
         var unseen = Self.unseen
         unseen["t_heads"] = nil

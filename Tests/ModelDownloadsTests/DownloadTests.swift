@@ -183,6 +183,54 @@ import WeightsLoader
         #expect(try folder.data("file") == data)
     }
 
+    /// The file on the server changed between two parts of the same size.
+    @Test(arguments: [
+        [nil, nil], ["W/\"abc\"", "W/\"abc\""], ["W/\"abc\"", "\"abc\""], [nil, "\"abc\""],
+        ["\"abc\"", nil], ["\"abc\"", "W/\"abc\""],
+    ])
+    func partsThatMayBeOfDifferentFilesAreNotJoined(etags: [String?]) throws {
+        let old = Data(repeating: 1, count: data.count)
+        let server = try LoopbackServer { request, index in
+            let etag = etags[min(index, 1)]
+            var reply = Reply.file(
+                index == 0 ? old : data, request, headers: etag.map { [("ETag", $0)] } ?? [])
+            if index == 0 { reply.cutAfterBytes = 70_000 }
+            return reply
+        }
+        try download(server)
+        let isStrong = etags[0]?.hasPrefix("\"") ?? false
+        #expect(server.requests.map(\.firstByte) == (isStrong ? [nil, 70_000, nil] : [nil, nil]))
+        #expect(try folder.data("file") == data)
+    }
+
+    @Test func triesEndIfNoneBringsMoreThanAllBefore() throws {
+        let server = try LoopbackServer { _, index in
+            var reply = Reply(body: data)
+            reply.cutAfterBytes = index % 2 == 0 ? 70_000 : 140_000
+            return reply
+        }
+        guard case .interrupted = failure(server) else { throw UnexpectedError(nil) }
+        #expect(server.requests.count == 4)
+    }
+
+    @Test func aRefusedRangeIsFetchedFromTheStart() throws {
+        let server = try server(etag: "\"abc\"") { reply, index in
+            if index < 3 { reply.cutAfterBytes = 70_000 }
+            if index == 1 { reply = .text(416, [("Content-Range", "bytes */\(data.count)")]) }
+            if index == 3 { reply = .text(416) }
+        }
+        #expect(failure(server) == .refused(url: server.address + "/file", status: 416))
+        #expect(server.requests.map(\.firstByte) == [nil, 70_000, nil, 70_000])
+    }
+
+    @Test(arguments: ["-5", "abc"])
+    func anInvalidLengthIsRefusedAtOnce(length: String) throws {
+        let head = "HTTP/1.1 200 OK\r\nContent-Length: \(length)\r\n\r\nabc"
+        let server = try LoopbackServer { _, _ in Reply(rawBytes: Data(head.utf8)) }
+        guard case .wrongContent = failure(server) else { throw UnexpectedError(nil) }
+        #expect(server.requests.count == 1)
+    }
+
     @Test func wrongBytesAreDiscarded() throws {
         let server = try server { reply, _ in
             reply.body = Data(repeating: 1, count: reply.body.count)
@@ -352,12 +400,26 @@ import WeightsLoader
 
     @Test func aServerMayNameTheTimeToTryAgain() throws {
         let server = try LoopbackServer { _, _ in
-            .text(429, [("Retry-After", "Fri, 01 Jan 2100 00:00:00 GMT")])
+            .text(
+                429,
+                [
+                    ("Date", "Thu, 31 Dec 2099 23:00:00 GMT"),
+                    ("Retry-After", "Fri, 01 Jan 2100 00:00:00 GMT"),
+                ])
         }
-        let error = failure(server)
-        guard case .tooManyRequests(_, let seconds?) = error else { throw UnexpectedError(error) }
-        let expected = Date(timeIntervalSince1970: 4_102_444_800).timeIntervalSinceNow
-        #expect(abs(seconds - expected) < 60)
+        #expect(
+            failure(server)
+                == .tooManyRequests(url: server.address + "/file", retryAfterSeconds: 3600))
+    }
+
+    @Test func aDateWithoutTheServersTimeEndsNoTries() throws {
+        let server = try server { reply, index in
+            if index == 0 { reply = .text(429, [("Retry-After", "Fri, 31 Dec 9999 23:59:59 GMT")]) }
+        }
+        try download(server)
+        #expect(server.requests.count == 2)
+        let error = DownloadError.tooManyRequests(url: "x", retryAfterSeconds: 251_606_541_291)
+        #expect(error.description.hasSuffix("try again later than in a day"))
     }
 
     @Test func aSilentServerFailsTheDownload() throws {
@@ -405,7 +467,9 @@ import WeightsLoader
         let server = try LoopbackServer { _, _ in
             Reply(body: data, announcedBytes: announcedBytes)
         }
-        failure(server, limitBytes: 200_000)
+        guard case .tooLarge = failure(server, limitBytes: 200_000) else {
+            throw UnexpectedError(nil)
+        }
     }
 
     @Test func aFullDiskIsReported() throws {

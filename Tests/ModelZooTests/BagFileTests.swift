@@ -55,7 +55,7 @@ struct BagFileTests {
         ("models: [a/b]", 1), ("models: ['.a']", 1), ("models: ['']", 1), ("models: [a b]", 1),
         ("\nmodels: [a", 2), ("models: [a,,b]", 1), ("models: [a}", 1), ("models: 'a", 1),
         ("models: {a: b}", 1), ("models: [a]]", 1), ("models: [a] b", 1), ("models: *a", 1),
-        ("models: &x [a]", 1), ("models: !!str a", 1), ("models: |\n  a", 1),
+        ("models: &x[a]", 1), ("models: !!str a", 1), ("models: |\n  a", 1),
         ("models: \"\\x\"", 1),
         ("models: [a]\nmodels: [b]", 2), ("models: [a]\nx", 2), ("models: [a]\n x: 1", 2),
         ("models:\n  x: 1", 2), ("models:\n- a\n  - b", 3), ("models:[a]", 1), ("- a\n- b", 1),
@@ -66,6 +66,7 @@ struct BagFileTests {
         ("models: [a]\nweights: [[nan]]", 2), ("models: [a]\nweights: [[0x10]]", 2),
         ("models: [a]\nsegment: 0", 2), ("models: [a]\nsegment: -1", 2),
         ("models: [a]\nsegment: [1]", 2), ("models: [a]\n---\nmodels: [b]", 2),
+        ("models: [a]\n...\nmodels: [b]", 3),
         ("<html>\n<body>", 1), ("{\"models\": [\"a\"]}", 1), ("\u{0}", 1),
     ]
 

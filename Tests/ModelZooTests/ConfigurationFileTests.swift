@@ -47,10 +47,64 @@ import WeightsLoader
             ])
     }
 
+    /// PyYAML writes a value that it meets twice once.
+    @Test func aliasesRepeatTheValueOfTheirAnchor() throws {
+        let found = try sections(
+            """
+            model:
+              bands: &id001 !!python/tuple
+              - 2
+              - &four 4
+              same: *id001
+              lists: [&a [1, 2], *a, *four]
+              deeper:
+              - *id001
+              - &id002
+                - 8
+              - *id002
+            training: &t
+              instruments: &i [vocals]   # the stems
+            again: *t
+            ...
+            """)
+        let bands = ArgumentValue.array([.integer(2), .integer(4)])
+        let pair = ArgumentValue.array([.integer(1), .integer(2)])
+        let training = ArgumentValue.object(["instruments": .array([.string("vocals")])])
+        #expect(
+            found == [
+                "model": .object([
+                    "bands": bands, "same": bands, "lists": .array([pair, pair, .integer(4)]),
+                    "deeper": .array([bands, .array([.integer(8)]), .array([.integer(8)])]),
+                ]),
+                "training": training, "again": training,
+            ])
+    }
+
+    static let numbers: [(text: String, value: ArgumentValue)] = [
+        ("131_712", .integer(131_712)), ("'131712'", .string("131712")), ("017", .integer(15)),
+        ("-0x1f", .integer(-31)), ("09", .string("09")), ("1.5", .number(1.5)),
+        ("1_0.5", .number(10.5)), ("1e-5", .string("1e-5")), ("1.0e5", .string("1.0e5")),
+        ("-1.0e+2", .number(-100)),
+    ]
+
+    @Test(arguments: numbers)
+    func numbersAreThoseOfYAML1(text: String, value: ArgumentValue) throws {
+        #expect(try sections("a: \(text)") == ["a": value])
+    }
+
+    @Test func aliasesOfAliasesAreLimited() {
+        let wide = (1..<20).map { "a\($0): &a\($0) [*a\($0 - 1), *a\($0 - 1)]\n" }.joined()
+        #expect(throws: YAMLFileError.self) { try sections("a0: &a0 [1]\n" + wide) }
+        let items = [String](repeating: "*b", count: 300).joined(separator: ", ")
+        let many = "b: &b [\([String](repeating: "1", count: 300).joined(separator: ", "))]\n"
+        #expect(throws: YAMLFileError.self) { try sections(many + "c: [\(items)]") }
+    }
+
     static let mistakes: [(text: String, line: Int)] = [
         ("a:\n  b: 1\n c: 2", 3), ("a:\n  b: 1\n  b: 2", 3), ("a: 1\n  b: 2", 2),
         ("a:\n  - b: 1", 2), ("a: !!python/tuple 3\n", 1), ("a: !!python/tuple\nb: 1", 2),
         ("a: !!python/name:b", 1), ("a:\n  b:\n  - 1\n   - 2", 4), ("a: {b: 1}", 1),
+        ("a: *b", 1), ("a: &b [*b]", 1), ("a: &b\n  c: 1\nd:\n  <<: *b", 4), ("a: & 1", 1),
     ]
 
     @Test(arguments: mistakes)

@@ -48,6 +48,18 @@ import WeightsLoader
         #expect(network.parameterCount == checkpoint.tensors.reduce(0) { $0 + $1.count })
     }
 
+    /// Lightning puts a prefix before all names.
+    @Test func aPrefixOfAllTensorsIsRemoved() throws {
+        let whole = try Checkpoint.open(path("target"))
+        var raw = RawCheckpoint(whole)
+        for index in raw.tensors.indices {
+            raw.tensors[index].name = "model." + raw.tensors[index].name
+        }
+        let checkpoint = try raw.open()
+        #expect(RoFormerConfiguration.Kind(of: checkpoint) == .bandSplit)
+        #expect(Set(checkpoint.tensors.map(\.name)) == Set(whole.tensors.map(\.name)))
+    }
+
     /// A YAML file needs only what shapes don't show.
     @Test(arguments: ["target", "two_stems", "mel_target"])
     func shapesShowTheRest(_ name: String) throws {

@@ -36,18 +36,18 @@ struct GrowingTests {
 
         // A WAV file of floats, whose header has the whole length.
         let stem = "\(address)/stems/bass.wav"
-        let head = try service.get(stem, ["Range: bytes=0-55"])
+        let head = try service.get(stem, ["Range: bytes=0-57"])
         #expect(head.status == 206)
-        let total = 56 + 5 * 44_100 * 8
-        #expect(head.headers["content-range"] == "bytes 0-55/\(total)")
+        let total = 58 + 5 * 44_100 * 8
+        #expect(head.headers["content-range"] == "bytes 0-57/\(total)")
         #expect(stems[1]["bytes"] as? Int == total)
-        #expect(little(head.body, 52) == UInt32(total - 56))
-        let second = try service.get(stem, ["Range: bytes=56-\(56 + 44_100 * 8 - 1)"])
+        #expect(little(head.body, 54) == UInt32(total - 58))
+        let second = try service.get(stem, ["Range: bytes=58-\(58 + 44_100 * 8 - 1)"])
         #expect(second.body.count == 44_100 * 8)
         // A range ends where the finished part does, and begins in it.
         let rest = try service.get(stem, ["Range: bytes=1000-"])
         #expect(rest.status == 206)
-        #expect(rest.body.count == 3 * 44_100 * 8 + 56 - 1000)
+        #expect(rest.body.count == 3 * 44_100 * 8 + 58 - 1000)
         let beyond = try service.get(stem, ["Range: bytes=\(total - 8)-"])
         #expect(beyond.status == 409)
         #expect(beyond.detail.contains("finished up to"))
@@ -85,7 +85,7 @@ struct GrowingTests {
             #expect(stems[0]["url"] as? String == "\(address)/stems/drums.wav")
             let stem = try service.get("\(address)/stems/drums.wav")
             #expect(stem.body.count == stems[0]["bytes"] as? Int)
-            #expect(stem.body.count == 56 + 3 * 44_100 * 8)
+            #expect(stem.body.count == 58 + 3 * 44_100 * 8)
             for part in ["stems/bass.flac", "stems.zip", "mix?bass=0", "peaks", "analysis"] {
                 #expect(try service.get("\(address)/\(part)").status == 200, "\(part)")
             }

@@ -44,15 +44,46 @@ struct ConversionTests {
                 == [[1, 2], [1, 2]])
     }
 
+    @Test func theLayoutMixesByTheLoudspeakers() throws {
+        func mixed(_ count: Int, to channels: Int, _ speakers: [Speaker]? = nil) throws -> [[Float]]
+        {
+            // One channel after the other has a sample of 1.
+            let units = (0..<count).map { channel in
+                (0..<count).map { $0 == channel ? 1 : 0 as Float }
+            }
+            return try convert(
+                units, rateHz: 44_100, toChannels: channels, downmix: .layout, speakers: speakers)
+        }
+        let half = Float(0.5).squareRoot()
+        #expect(
+            try mixed(6, to: 2) == [[1, 0, half, 0, half, 0], [0, 1, half, 0, 0, half]])
+        #expect(
+            try mixed(7, to: 2)[0] == [1, 0, half, 0, 0.5, half, 0])
+        #expect(try mixed(3, to: 1) == [[0.5, 0.5, half]])
+        #expect(
+            try mixed(6, to: 2, Speaker.vorbisLayout(channelCount: 6))[1]
+                == [0, half, 1, 0, half, 0])
+        for count in 3...8 {
+            let (one, other) = (
+                Speaker.layout(channelCount: count), Speaker.vorbisLayout(channelCount: count)
+            )
+            #expect(one?.count == count && other?.count == count)
+            #expect(Set(one ?? []) == Set(other ?? []))
+        }
+        // Nobody knows the speakers of nine channels.
+        #expect(try mixed(9, to: 2)[0].allSatisfy { abs($0 - 1 / 9) < 1e-6 })
+        #expect(try mixed(2, to: 2) == [[1, 0], [0, 1]])
+    }
+
     /// Converts a recording to 44.1 kHz, block by block.
     private func convert(
         _ recording: [[Float]], rateHz: Int, toChannels channels: Int, downmix: Downmix = .first,
-        blockSamples: Int = 1
+        speakers: [Speaker]? = nil, blockSamples: Int = 1
     ) throws -> [[Float]] {
         var conversion = try #require(
             AudioConversion(
                 channels: recording.count, rateHz: rateHz, toChannels: channels, rateHz: 44_100,
-                downmix: downmix))
+                downmix: downmix, speakers: speakers))
         let recording = PlanarAudio(channels: recording, sampleRateHz: rateHz)
         var output = PlanarAudio(channelCount: channels, sampleRateHz: 44_100)
         for start in stride(from: 0, to: recording.sampleCount, by: blockSamples) {

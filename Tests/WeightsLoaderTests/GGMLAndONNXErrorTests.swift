@@ -121,6 +121,10 @@ struct GGMLAndONNXErrorTests {
         (model(rest: field(4, [0, 0, 0, 0]) + field(4, [0, 0, 0, 0])), "come in several pieces"),
         (model(type: 10, rest: field(5, [1, 0x80])), "takes 2 bytes"),
         (
+            model(type: 10, rest: field(4, [0, 0, 0, 0])),
+            "has its values in float_data, but values of its type must be in int32_data"
+        ),
+        (
             model(name: "conv.weight", rest: field(9, [0, 0, 0, 0, 0, 0, 0, 0])),
             "no initialiser's name ends in encoder.0.conv.weight"
         ),
@@ -198,6 +202,56 @@ struct GGMLAndONNXErrorTests {
         try file.folder.write(Data([0, 0, 0x80, 0x3F, 0, 0, 0, 0x40]), "data")
         let error = try #require(file.openingError())
         #expect(error.description.contains(problem), "\(error)")
+    }
+
+    private static let halves: [UInt8] = [0, 0x3C, 0, 0x40]
+
+    /// Values as ONNX Runtime reads them.
+    @Test(arguments: [
+        (10, field(5, varint(0x3C00) + varint(0x4000)), halves),
+        (10, field(5, [0]) + field(9, halves), halves),
+        // Without `data_location`, `external_data` has no meaning.
+        (10, field(13, field(1, Array("location".utf8))) + field(9, halves), halves),
+        (3, field(5, varint(-1) + varint(2)), [0xFF, 2]),
+        (
+            7, field(7, varint(-2) + varint(1)),
+            [0xFE] + [UInt8](repeating: 0xFF, count: 7)
+                + [1, 0, 0, 0, 0, 0, 0, 0]
+        ),
+        (12, field(11, varint(0xFFFF_FFFF) + varint(1)), [0xFF, 0xFF, 0xFF, 0xFF, 1, 0, 0, 0]),
+        (11, field(10, [UInt8](1...16)), [UInt8](1...16)),
+    ])
+    func valuesAreReadFromTheFieldOfTheirType(type: Int, rest: [UInt8], bytes: [UInt8]) throws {
+        let checkpoint = try CraftedFile(Self.model(type: type, rest: rest)).open()
+        #expect(checkpoint.withBytes(of: checkpoint.tensors[0]) { Array($0) } == bytes)
+    }
+
+    @Test func weightsAreFoundThroughCastAndIdentity() throws {
+        func node(_ operation: String, _ input: String, _ output: String) -> [UInt8] {
+            let fields = [(1, input), (2, output), (4, operation)]
+            return Self.field(1, fields.flatMap { Self.field($0.0, Array($0.1.utf8)) })
+        }
+        let name = "model.encoder.0.conv.weight"
+        let file = try CraftedFile(
+            Self.graph([
+                Self.initializer(
+                    name + "_half", shape: [2], type: 10, rest: Self.field(9, Self.halves)),
+                node("Cast", name + "_half", "copy"), node("Identity", "copy", name),
+            ]))
+        let checkpoint = try file.open()
+        #expect(checkpoint.tensors.map(\.name) == ["encoder.0.conv.weight"])
+        #expect(try checkpoint.floats(checkpoint.tensors[0]) == [1, 2])
+    }
+
+    @Test func manyExternalFilesAreToBeSavedAsOne() throws {
+        let parts = (0..<17).map {
+            Self.initializer(
+                "encoder.\($0).conv.weight", shape: [2],
+                rest: Self.external([("location", "data\($0)")]))
+        }
+        let file = try CraftedFile(Self.graph(parts))
+        for index in 0..<17 { try file.folder.write(Data(count: 8), "data\(index)") }
+        #expect(try file.problem().hasSuffix("in one file (all_tensors_to_one_file=True)"))
     }
 
     @Test func externalDataAreReadBesideTheGraph() throws {

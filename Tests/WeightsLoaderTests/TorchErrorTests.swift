@@ -164,25 +164,48 @@ struct TorchErrorTests {
         #expect(message.contains("ordered dictionaries of more than 400000 pairs"), "\(message)")
     }
 
-    @Test func anAxisOfOneElementMayHaveAnyStride() throws {
+    /// `views.th` with one tensor, a view of the storage of "whole".
+    private static func view(shape: [Int], strides: [Int]) throws -> CraftedFile {
+        func tuple(_ values: [Int]) -> [UInt8] {
+            Array("(".utf8)
+                + values.flatMap { value in
+                    [0x8A, 8] + (0..<8).map { UInt8(truncatingIfNeeded: value >> (8 * $0)) }
+                } + Array("t".utf8)
+        }
+        let storage =
+            text("storage") + Array("ctorch\nFloatStorage\n".utf8) + text("0") + text("cpu")
+            + [UInt8(ascii: "K"), 24]
+        let tensor =
+            Array("ctorch._utils\n_rebuild_tensor_v2\n((".utf8) + storage + Array("tQK\0".utf8)
+            + tuple(shape) + tuple(strides) + [0x89] + Array("}tR".utf8)
+        var entries = ZipEntries(try bytes("views.th"))
+        entries.list[index(entries.list, "data.pkl")].content =
+            Array("}".utf8) + text("view") + tensor + Array("s.".utf8)
+        return try CraftedFile(entries.archive)
+    }
+
+    @Test(arguments: [
+        // An axis of size 1 takes no step.
+        ([2, 1, 3], [1, Int.max, 2], [0, 2, 4, 1, 3, 5]),
+        // Expanded axes.
+        ([2, 3], [0, 1], [0, 1, 2, 0, 1, 2]), ([2, 2], [5, 0], [0, 0, 5, 5]),
+        ([30], [0], [Int](repeating: 0, count: 30)), ([2, 3], [1, 1], [0, 1, 2, 1, 2, 3]),
+    ])
+    func viewsMayStepInAnyWay(shape: [Int], strides: [Int], indices: [Int]) throws {
         let original = try CraftedFile(try Self.bytes("views.th")).open()
         let whole = try original.floats(try #require(original.tensor(named: "whole")))
-        // Size (2, 1, 3), strides (1, Int.max, 2): an axis of size 1 takes no step.
-        let storage =
-            Self.text("storage") + Array("ctorch\nFloatStorage\n".utf8) + Self.text("0")
-            + Self.text("cpu") + [UInt8(ascii: "K"), UInt8(whole.count)]
-        let huge: [UInt8] = [0x8A, 8] + [UInt8](repeating: 0xFF, count: 7) + [0x7F]
-        let sizes: [UInt8] = Array("tQK\0(K\u{02}K\u{01}K\u{03}t(K\u{01}".utf8) + huge
-        let end: [UInt8] = Array("K\u{02}t".utf8) + [0x89] + Array("}tR".utf8)
-        let tensor: [UInt8] =
-            Array("ctorch._utils\n_rebuild_tensor_v2\n((".utf8) + storage + sizes + end
-        var entries = ZipEntries(try Self.bytes("views.th"))
-        entries.list[Self.index(entries.list, "data.pkl")].content =
-            Array("}".utf8) + Self.text("odd") + tensor + Array("s.".utf8)
-        let checkpoint = try CraftedFile(entries.archive).open()
-        let odd = try #require(checkpoint.tensor(named: "odd"))
-        #expect(odd.shape == [2, 1, 3])
-        #expect(try checkpoint.floats(odd) == [0, 2, 4, 1, 3, 5].map { whole[$0] })
+        let checkpoint = try Self.view(shape: shape, strides: strides).open()
+        let view = try #require(checkpoint.tensor(named: "view"))
+        #expect(view.shape == shape)
+        #expect(try checkpoint.floats(view) == indices.map { whole[$0] })
+    }
+
+    @Test(arguments: [
+        ([1 << 25], [0]), ([1 << 20, 1 << 20], [0, 0]), ([2, 24], [1, 1]), ([2], [-1]),
+    ])
+    func viewsThatAreTooLargeOrLeaveTheStorageAreRefused(shape: [Int], strides: [Int]) throws {
+        let problem = try Self.view(shape: shape, strides: strides).problem()
+        #expect(problem.contains("of a storage of 24 elements"), "\(problem)")
     }
 
     /// BINUNICODE with a text of ASCII.

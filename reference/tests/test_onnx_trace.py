@@ -268,6 +268,24 @@ class TraceTests(unittest.TestCase):
             self.assertRegex(lines[0], r"theirs.safetensors: (\d+) of \1 values$")
             self.assertEqual(load_file(theirs).keys(), self.ours.keys() - {"final"})
 
+    def test_invalid_graphs_end_in_a_sentence(self) -> None:
+        constant = onnx.helper.make_node("Constant", [], ["c"])
+        nameless = onnx.helper.make_node("Relu", ["input"], [])
+        scopes = [onnx.helper.make_node("Relu", ["input"], [f"s{n}"]) for n in range(3)]
+        for node, value in zip(scopes, ("5", "[" * 5_000 + "]" * 5_000, "exit()"), strict=True):
+            node.metadata_props.add(key="pkg.torch.onnx.name_scopes", value=value)
+        for index, (nodes, fails) in enumerate(
+            (([constant], True), ([nameless], True), (scopes, False))
+        ):
+            model = onnx.load(self.graph)
+            model.graph.node.extend(nodes)
+            path = self.work / f"invalid{index}.onnx"
+            onnx.save(model, path)
+            command = [sys.executable, SCRIPT, path, self.path, "-o", self.work / "y"]
+            found = subprocess.run(command, capture_output=True, text=True, check=False)
+            self.assertEqual(found.returncode, int(fails), found.stderr)
+            self.assertNotIn("Traceback", found.stderr)
+
     def test_bad_input_is_named(self) -> None:
         part = self.work / "part.safetensors"
         program.run(self.binary, "trace", self.chunks / "chunk-00001", "-o", part, "--only", "mix")

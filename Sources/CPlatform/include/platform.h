@@ -27,6 +27,16 @@ void add_and_wake(int32_t *_Nonnull number);
 /* The number of cores that this process may run on. */
 int count_available_cores(void);
 
+/* Whether this process ignores a signal. */
+_Bool signal_is_ignored(int number);
+
+/* The limits of this process for its addresses and its data, in bytes; -1 without a limit. */
+ptrdiff_t address_limit_bytes(void);
+ptrdiff_t data_limit_bytes(void);
+
+/* Four megabytes that nobody reads, for programs that count what memory a computation would take. */
+float *_Nonnull placeholder_memory(void);
+
 /* The arguments of `main`, the program's name first, with a NULL at the end. NULL if the C library
  * doesn't tell (musl). */
 char *_Nullable *_Nullable program_arguments(void);

@@ -6,7 +6,7 @@ extension Configuration {
     /// Reads the configuration from the arguments of the class's constructor.
     ///
     /// - Returns: the configuration, and a line of warning for each argument that the reference's
-    ///   class doesn't have. The reference drops such arguments too.
+    ///   class doesn't have, which the reference drops too, and one for assumed arguments.
     /// - Throws: ``ConfigurationError``.
     package static func read(
         _ arguments: ModelArguments
@@ -14,8 +14,18 @@ extension Configuration {
         let table = try ArgumentTable(arguments)
         try table.refuseUnsupported()
         let configuration = try Configuration(table.hyperparameters())
-        let warnings = table.unknown.map {
+        var warnings = table.unknown.map {
             "unknown argument \($0) of the model's class; ignored, as the reference does"
+        }
+        if !arguments.assumed.isEmpty {
+            var values = arguments.keyword
+            var all = configuration.arguments
+            try all.forEachInteger { key, value, _ in values[key] = .integer(value) }
+            try all.forEachNumber { key, value, _ in values[key] = .number(value) }
+            let assumed = arguments.assumed.map { "\($0) = \(values[$0] ?? .null)" }
+            warnings.append(
+                "the file states no arguments of its model; assumed: "
+                    + assumed.joined(separator: ", "))
         }
         return (configuration, warnings)
     }

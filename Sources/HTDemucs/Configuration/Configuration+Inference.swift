@@ -57,11 +57,14 @@ extension Configuration {
     ) throws(WeightsError) -> ModelArguments {
         var inference = try Inference(checkpoint)
         for (name, value) in overriding { inference.arguments[name] = value }
+        let assumed = inference.assumed
         try inference.nameSources()
         inference.measureSegment()
-        return ModelArguments(
+        var arguments = ModelArguments(
             className: inference.architecture.className, positional: [],
             keyword: inference.arguments)
+        arguments.assumed = assumed
+        return arguments
     }
 }
 
@@ -194,6 +197,16 @@ private struct Inference {
     }
 
     // MARK: - Arguments that depend on given ones
+
+    /// The arguments that shapes don't show, unless the caller or the file gives them.
+    var assumed: [String] {
+        var names = ["sources", "segment", "samplerate", "norm_groups", "freq_emb", "emb_scale"]
+        if arguments["t_hidden_scale"] != nil { names += ["t_heads", "t_max_period"] }
+        return names.filter {
+            arguments[$0] == nil && ($0 != "segment" || checkpoint.traits.segmentSamples == nil)
+                && ($0 != "emb_scale" || arguments["freq_emb"] != .integer(0))
+        }
+    }
 
     /// Sets the standard names of the sources, unless the caller or the file gives names.
     mutating func nameSources() throws(WeightsError) {

@@ -35,6 +35,12 @@ package struct SystemError: Error, Equatable, Sendable, CustomStringConvertible 
         self.text = text
     }
 
+    /// No thread can be started.
+    package static let noThread = SystemError(
+        code: EAGAIN,
+        "no thread can be started: raise the limit of processes ('ulimit -u', 'pids.max' of a container)"
+    )
+
     /// The reason why the last call of this thread failed.
     package static var last: SystemError { SystemError(code: errno) }
 

@@ -27,7 +27,7 @@ extension FilePath {
     /// The status of the file or folder at a path, links followed; nil if nothing is there.
     package static func status(_ path: String) -> stat? {
         var status = stat()
-        return stat(path, &status) == 0 ? status : nil
+        return withCString(path) { stat($0, &status) } == 0 ? status : nil
     }
 
     package static func isFolder(_ path: String) -> Bool {

@@ -7,29 +7,22 @@ extension FilePath {
         return String(cString: folder)
     }
 
-    /// Names of a folder's entries as C strings with their zero byte, unsorted.
-    package static func rawEntries(of folder: String) throws(SystemError) -> [[CChar]] {
-        guard let stream = opendir(folder) else { throw .last }
+    /// Names of a folder's entries, unsorted; those that aren't UTF-8 as ``text(ofBytes:)`` has them.
+    package static func names(in folder: String) throws(SystemError) -> [String] {
+        guard let stream = withCString(folder, { opendir($0) }) else { throw .last }
         defer { closedir(stream) }
-        var names: [[CChar]] = []
+        var names: [String] = []
         while let entry = readdir(stream) {
             // Read in place, not from a copy: an entry may be shorter than its declared type. The
             // name ends with its zero byte, inside the record that the system gave.
             let name = withUnsafePointer(to: &entry.pointee.d_name) { pointer in
                 pointer.withMemoryRebound(to: CChar.self, capacity: 1) {
-                    Array(UnsafeBufferPointer(start: $0, count: strlen($0) + 1))
+                    text(ofBytes: UnsafeRawBufferPointer(start: $0, count: strlen($0)))
                 }
             }
-            if name != [46, 0] && name != [46, 46, 0] { names.append(name) }
+            if name != "." && name != ".." { names.append(name) }
         }
         return names
-    }
-
-    /// Names of a folder's entries, unsorted. U+FFFD stands for bytes that aren't UTF-8.
-    package static func names(in folder: String) throws(SystemError) -> [String] {
-        try rawEntries(of: folder).map { name in
-            name.withUnsafeBufferPointer { String(cString: $0.baseAddress!) }
-        }
     }
 
     /// Names of a folder's entries, sorted; empty if the folder can't be read.

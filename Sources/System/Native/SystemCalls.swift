@@ -55,7 +55,7 @@ package func readAll(
 /// - Throws: ``SystemError``, the errors of `body`.
 func withFile<Value>(_ path: String, _ body: (_ descriptor: Int32) throws -> Value) throws -> Value
 {
-    let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+    let descriptor = FilePath.withCString(path) { open($0, O_RDONLY | O_CLOEXEC) }
     guard descriptor >= 0 else { throw SystemError.last }
     defer { close(descriptor) }
     return try body(descriptor)

@@ -144,6 +144,3 @@ package final class Condition: @unchecked Sendable {
 
 /// Lets other threads run.
 package func yieldThread() { sched_yield() }
-
-/// The cores that this process may run on.
-package func countAvailableCores() -> Int { Int(count_available_cores()) }

@@ -9,6 +9,9 @@ package enum TemporaryFiles {
     private static let prefix = ".swift-demucs-"
     private static let suffix = ".part"
 
+    /// The name of a temporary file.
+    static func name(_ text: String) -> String { prefix + text + suffix }
+
     /// Makes and locks a file with a name of its own.
     ///
     /// - Parameter folder: "" for the current one.
@@ -18,20 +21,46 @@ package enum TemporaryFiles {
         while true {
             // A short random name, because the final name may already be as long as the system
             // allows.
-            let name = prefix + String(UInt64.random(in: .min ... .max), radix: 16) + suffix
+            let name = name(String(UInt64.random(in: .min ... .max), radix: 16))
             let path = FilePath.joined(folder, name)
-            let descriptor = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0o666)
-            guard descriptor >= 0 else { throw .last }
-            // Another process that removes leftovers may have found the file before it was locked:
-            // then it is gone, or soon will be. On a file system without locks, no process can take
-            // it for a leftover.
-            let isLocked = flock(descriptor, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK
-            var status = stat()
-            if isLocked, fstat(descriptor, &status) == 0, status.st_nlink > 0 {
-                return (path, descriptor)
-            }
+            if let descriptor = try lock(path, O_EXCL) { return (path, descriptor) }
+        }
+    }
+
+    /// Makes and locks a file.
+    ///
+    /// - Returns: its descriptor; nil if another process has locked it.
+    private static func lock(_ path: String, _ flags: Int32 = 0) throws(SystemError) -> Int32? {
+        if path.utf8.contains(0) { throw SystemError(code: EINVAL, "its path has a zero byte") }
+        let descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC | flags, 0o666)
+        guard descriptor >= 0 else { throw .last }
+        // Another process that removes leftovers may have found the file before it was locked: then it is
+        // gone, or soon will be. On a file system without locks, no process can take it for a leftover.
+        let isLocked = flock(descriptor, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK
+        var status = stat()
+        if isLocked, fstat(descriptor, &status) == 0, status.st_nlink > 0 { return descriptor }
+        close(descriptor)
+        return nil
+    }
+
+    /// Work that one process does at a time, by a locked file that ends with the process.
+    package struct Claim {
+        fileprivate let path: String
+        fileprivate let descriptor: Int32
+
+        package func end() {
+            unlink(path)
             close(descriptor)
         }
+    }
+
+    /// Claims work of a name in a folder.
+    ///
+    /// - Returns: nil if another process has claimed it.
+    /// - Throws: ``SystemError`` if no file can be made.
+    package static func claim(_ text: String, in folder: String) throws(SystemError) -> Claim? {
+        let path = FilePath.joined(folder, name(text))
+        return try lock(path).map { Claim(path: path, descriptor: $0) }
     }
 
     /// Creates a file for reading and writing without a name. It is freed when its descriptor is
@@ -83,6 +112,7 @@ package enum OutputTarget {
     /// - Throws: ``SystemError`` for everything else: a folder, a block device, a socket, a link to
     ///   nothing.
     package init(_ path: String) throws(SystemError) {
+        if path.utf8.contains(0) { throw SystemError(code: EINVAL, "its name has a zero byte") }
         guard let status = FilePath.status(path) else {
             let failure = SystemError.last
             var link = stat()

@@ -28,23 +28,24 @@ final class SegmentWorkers: @unchecked Sendable {
     private var isStopped = false
     private var runningWorkers = 0
 
+    /// Runs the segments on the caller's thread, because no other could be started.
+    private var ownNetwork: TrackPipeline.Network?
+    private let cancellation: CancellationToken
+
     /// Starts the workers; fewer if the system refuses to start as many threads.
     ///
     /// - Parameter networks: one for each worker; each is used by one thread at a time.
-    /// - Throws: ``SystemError`` if no thread starts.
-    init(
-        _ networks: [TrackPipeline.Network], cancellation: CancellationToken
-    ) throws(SystemError) {
+    init(_ networks: [TrackPipeline.Network], cancellation: CancellationToken) {
         count = networks.count
+        self.cancellation = cancellation
         for network in networks {
             condition.withLock { runningWorkers += 1 }
             let thread = SystemThread { self.serve(network, cancellation: cancellation) }
             guard let thread else {
-                let isAlone = condition.withLock {
+                condition.withLock {
                     runningWorkers -= 1
-                    return runningWorkers == 0
+                    if runningWorkers == 0 { ownNetwork = network }
                 }
-                if isAlone { throw SystemError(code: EAGAIN) }
                 return
             }
             thread.detach()
@@ -65,7 +66,16 @@ final class SegmentWorkers: @unchecked Sendable {
     ///
     /// - Throws: the network's error, or `CancellationError`.
     func next() throws(AnyError) -> Tensor {
-        try condition.withLock {
+        if let ownNetwork, let job = nextJob() {
+            taken += 1
+            do {
+                try cancellation.check()
+                return try ownNetwork(job.member, job.mix)
+            } catch {
+                throw error.erased
+            }
+        }
+        return try condition.withLock {
             precondition(taken < submitted)
             while true {
                 if let result = results.removeValue(forKey: taken) {

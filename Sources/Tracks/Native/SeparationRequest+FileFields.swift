@@ -21,7 +21,8 @@ extension SeparationRequest {
             "downmix", choices: Downmix.allCases,
             of: .track,
             help: "How to reduce more channels than the model takes: first keeps the first ones, "
-                + "average averages all.", value: \.downmix
+                + "average averages all, layout mixes all by their loudspeakers (ITU-R BS.775).",
+            value: \.downmix
         ) { $1.downmix = $0 },
         Field(
             "format", choices: Format.allCases, of: .encoding, help: "Container of the files.",
@@ -42,10 +43,10 @@ extension SeparationRequest {
             value: { .bool($0.sampleFormat == .float32) },
             set: { if $0 { $1.sampleFormat = .float32 } }),
         Field(
-            "clip-mode", choices: [ClipMode.rescale, .clamp, .tanh, .none],
+            "clip-mode", choices: [ClipMode.rescale, .clamp, .tanh, .none, .off],
             of: .encoding,
             help: "How to avoid clipping: rescale the stem, clamp its peaks, bend them by tanh, or "
-                + "none.",
+                + "none, which limits samples to ±1. off keeps samples beyond ±1, with `float32`.",
             value: \.clipMode
         ) { $1.clipMode = $0 },
         Field(

@@ -27,6 +27,13 @@ extension SeparationRequest {
                 field: "gain", value: gain.rawValue,
                 expected: "stem, because `clip-mode \(clipMode.rawValue)` has no gain")
         }
+        if clipMode == .off, format != .wav || sampleFormat != .float32 {
+            throw .invalidValue(
+                field: "clip-mode", value: clipMode.rawValue,
+                expected:
+                    "rescale, clamp, tanh or none, because only WAV of `float32` keeps samples "
+                    + "beyond ±1")
+        }
         do throws(SeparationError) {
             try separation.validate()
             try excerpt?.validate()

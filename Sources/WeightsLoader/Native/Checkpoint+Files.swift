@@ -7,8 +7,8 @@ extension Checkpoint {
     ///
     /// - Throws: ``WeightsError`` if the file can't be read, is damaged or not supported.
     package static func open(_ path: String) throws(WeightsError) -> Checkpoint {
-        try read(MappedFile(path), path: path) { name throws(WeightsError) in
-            try MappedFile(FilePath.sibling(name, of: path))
+        try read(ReadFile(path), path: path) { name throws(WeightsError) in
+            try ReadFile(FilePath.sibling(name, of: path))
         }
     }
 

@@ -12,6 +12,9 @@ struct TorchPackage {
     private let objects: TorchObjects
     private let storageRanges: [String: Range<Int>]
 
+    /// The most elements of a view that repeats elements: 64 MB of float32.
+    private static let expandedLimit = 1 << 24
+
     /// Keys of the state dict; of demucs the first.
     private static let stateKeys = ["state", "state_dict", "model_state_dict", "model"]
 
@@ -108,8 +111,9 @@ struct TorchPackage {
             view.shape, view.elementType, of: name, at: objects.offset)
         let count = bits / view.elementType.bits
         let available = size / elementBytes
-        // A view with more elements than its storage would repeat values, as no weights do.
-        guard view.offset >= 0, view.offset <= available, count <= available,
+        // A view may repeat elements: an expanded axis has the stride 0.
+        guard view.offset >= 0, view.offset <= available,
+            count <= max(available, Self.expandedLimit),
             let last = Self.lastElement(view), last < available || count == 0
         else {
             throw objects.failure(

@@ -63,11 +63,14 @@ def numpy_of(value: Any, name: str) -> Tuple[npt.NDArray[Any], Callable[[Array],
         ) from error
 
 
-def samples_of(value: Any, name: str) -> Tuple[Array, int, Callable[[Array], Any]]:
+def samples_of(
+    value: Any, name: str, is_block: bool = False
+) -> Tuple[Array, int, Callable[[Array], Any]]:
     """Samples ``[channels, frames]``, their layout for the C library, and a function for results.
 
     A mono signal may have one dimension. float32 arrays in C order, and transposes of such arrays
     ``[frames, channels]``, are not copied. The function is that of :func:`numpy_of`.
+    Only a block of a stream may have fewer frames than channels.
     """
     array, kind = numpy_of(value, name)
     if array.dtype.kind != "f":
@@ -77,16 +80,19 @@ def samples_of(value: Any, name: str) -> Tuple[Array, int, Callable[[Array], Any
         )
     if array.ndim == 1:
         array = array[np.newaxis]
-    if array.ndim != 2 or 0 in array.shape:
-        raise errors.ArgumentError(
-            f"{name} has the shape {list(array.shape)}, expected [channels, frames]; "
-            "for an array [frames, channels]: samples.T"
-        )
-    if array.shape[0] > 64:
-        raise errors.ArgumentError(
-            f"{name} has the shape {list(array.shape)}, which is {array.shape[0]} channels, "
-            "expected at most 64; for an array [frames, channels]: samples.T"
-        )
+    problem = "expected [channels, frames]"
+    if 0 in array.shape:
+        problem += "; it is empty"
+    elif array.ndim == 3 and len(array) == 1:
+        problem += "; for a batch of one: wav[0]"
+    elif array.ndim == 2 and array.shape[0] > 64:
+        problem = "expected at most 64 channels; for an array [frames, channels]: samples.T"
+    elif array.ndim == 2 and (is_block or array.shape[0] <= array.shape[1]):
+        problem = ""
+    elif array.ndim == 2:
+        problem += "; for an array [frames, channels]: samples.T"
+    if problem:
+        raise errors.ArgumentError(f"{name} has the shape {list(array.shape)}, {problem}")
     array = array.astype(np.float32, copy=False)
     if not (array.dtype.isnative and array.flags.aligned):
         array = np.array(array, dtype=np.float32)

@@ -59,8 +59,8 @@ def separate_files(
     """Separates sound files into stem files, in flat memory: a result per file, in their order.
 
     A file that fails does not stop the others; its result has the error: of reading or writing it,
-    or of an option that does not suit it, such as a ``start`` after its end. A path that is given
-    twice is separated once, and has the same result twice.
+    of an option that does not suit it, such as a ``start`` after its end, or that an earlier file
+    has its outputs. A path that is given twice is separated once, and has the same result twice.
 
     :param settings: the command's options, with underscores. Beside those of
         :meth:`Model.separate` there are ``filename`` (a pattern for the path of each file below
@@ -69,7 +69,7 @@ def separate_files(
         Models of ``then`` must be on this machine.
 
     Raises :class:`ArgumentError` before it starts: for an unknown stem, an invalid option, two
-    outputs with the same path, and an output that would replace an input. Raises
+    outputs of a file with the same path, and an output that would replace an input. Raises
     :class:`Cancelled`, which keeps complete files, and :class:`StateError` for a closed model.
     """
     _progress.check(progress)

@@ -29,7 +29,7 @@ PROGRAM = FOLDER / "bin" / "swift-demucs"
 MESSAGE_BYTES = 4096
 RANDOM_WORDS = 624
 
-OK, DONE = 0, 1
+OK, DONE, TRACKS_FAILED = 0, 1, 12
 PLANAR, INTERLEAVED = 0, 1
 
 PRECISIONS = {"default": 0, "float32": 1, "bfloat16": 2, "int8": 3, "auto": 4}
@@ -247,13 +247,14 @@ def defaults(options: Any, initialiser: str) -> Any:
 
 
 def invoke(name: str, *arguments: Any, path: Optional[str] = None) -> int:
-    """Calls a function of the C library; returns its status, ``OK`` or ``DONE``.
+    """Calls a function of the C library; returns its status, ``OK``, ``DONE`` or
+    ``TRACKS_FAILED``, whose tracks have their errors.
 
     Raises the :class:`swift_demucs.Error` of any other status; `path` is the file in that error.
     """
     message = ctypes.create_string_buffer(MESSAGE_BYTES)
     status: int = getattr(library(), name)(*arguments, message, MESSAGE_BYTES)
-    if status in (OK, DONE):
+    if status in (OK, DONE, TRACKS_FAILED):
         return status
     raise errors.of_status(status, message.value.decode("utf-8", "replace"), path)
 

@@ -383,7 +383,7 @@ class Model:
                 self._calling(callbacks, progress, cancellation)
             )
             try:
-                array, layout, kind = _arrays.samples_of(next(blocks), "block 0")
+                array, layout, kind = _arrays.samples_of(next(blocks), "block 0", True)
             except StopIteration:
                 raise errors.ArgumentError(
                     "the stream has no block, expected at least one"
@@ -424,7 +424,7 @@ class Model:
             for index, block in enumerate(blocks, 1):
                 # Nothing yet, unless the stream is live.
                 yield from pulled()
-                array, layout, _ = _arrays.samples_of(block, f"block {index}")
+                array, layout, _ = _arrays.samples_of(block, f"block {index}", True)
                 if array.shape[0] != channels:
                     raise errors.ArgumentError(
                         f"block {index} has {array.shape[0]} channels, expected {channels} as in "

@@ -17,8 +17,6 @@ Path_ = Union[str, bytes, "os.PathLike[Any]"]
 
 logger = logging.getLogger("swift_demucs")
 
-SUFFIXES = {".wav": "wav", ".flac": "flac", ".mp3": "mp3"}
-
 
 def _log(_context: Any, level: int, message: bytes) -> None:
     text = message.decode("utf-8", "replace")
@@ -92,21 +90,18 @@ def write(
 
     :param settings: ``int24``, ``float32``, ``mp3_bitrate``, ``mp3_preset``; ``clip_mode`` brings
         samples beyond ±1 into range: ``rescale`` divides all by 1.01 times the peak if that is
-        above one, ``clamp`` and ``tanh`` change single samples, ``none`` leaves them to the format.
+        above one, ``clamp`` and ``tanh`` change single samples, ``none`` leaves them to the
+        format, and ``off`` keeps them, with ``float32``. ``format`` (``wav``, ``flac``, ``mp3``)
+        is for names with another extension.
 
     The file gets its name only when it is complete.
 
     Raises :class:`OutputError`.
     """
     text = errors.path_text(path)
-    suffix = Path(text).suffix.lower()
-    if suffix not in SUFFIXES:
-        raise errors.ArgumentError(
-            f"the name {text!r} ends in {suffix!r}, expected one of {', '.join(SUFFIXES)}", text
-        )
     array, layout, _ = _arrays.samples_of(samples, "samples")
     audio = _arrays.audio(array, layout, _arrays.rate(sample_rate))
-    given = _settings.encode({"format": SUFFIXES[suffix], **settings})
+    given = _settings.encode(settings)
     with _call.token(None) as token:
         _call.Callbacks().invoke(token, "sd_write", byref(audio), text.encode(), given, path=text)
     return Path(text)

@@ -84,6 +84,10 @@ class Separation(Mapping[str, Any]):
     def __len__(self) -> int:
         return len(self._names)
 
+    # Comparing arrays gives no truth value, so a separation equals only itself.
+    __eq__ = object.__eq__
+    __hash__ = object.__hash__
+
     def __dir__(self) -> List[str]:
         return sorted({*super().__dir__(), *self._names})
 
@@ -121,6 +125,7 @@ class Separation(Mapping[str, Any]):
         Raises :class:`OutputError`.
         """
         _arrays.one_of(gain, "gain", {"stem": 0, "common": 1})
+        _arrays.one_of(format, "format", {"wav": 0, "flac": 1, "mp3": 2})
         array = self._numpy()
         chosen = self._names if stems is None else tuple(stems)
         signals = {name: array[self._index(name)] for name in chosen}
@@ -130,8 +135,6 @@ class Separation(Mapping[str, Any]):
             signals = {name: signal / divisor for name, signal in signals.items()}
             settings["clip_mode"] = "none"
         base = Path(errors.path_text(folder))
-        if f".{format}" not in _recordings.SUFFIXES:
-            raise errors.ArgumentError(f"format is {format!r}, expected wav, flac or mp3")
         try:
             base.mkdir(parents=True, exist_ok=True)
         except OSError as error:

@@ -250,10 +250,6 @@ def save_audio(
     """
     text = errors.path_text(path)
     suffix = Path(text).suffix.lower()
-    if suffix not in _recordings.SUFFIXES:
-        raise errors.ArgumentError(
-            f"Invalid suffix for path: {suffix}; expected .wav, .flac or .mp3", text
-        )
     if not Path(text).parent.is_dir():
         raise FileNotFoundError(errno.ENOENT, "The folder is missing", str(Path(text).parent))
     bits = 16

@@ -37,6 +37,7 @@ struct ONNXTensors {
     private(set) var externalFiles: [FileBytes] = []
     private var externalIndices: [String: Int] = [:]
 
+    /// Each file stays open.
     private static let externalLimit = 16
 
     init(
@@ -57,22 +58,62 @@ struct ONNXTensors {
         }
         let offset = initializer.offset
         let expected = try StoredTensor.bits(initializer.shape, type, of: name, at: offset) / 8
-        var part = TensorPart(byteRange: initializer.plain ?? 0..<0)
+        let field = Self.typedField(of: initializer.typeCode)
+        let raw = initializer.values[9]
+        var part = TensorPart(byteRange: raw ?? initializer.values[field] ?? 0..<0)
         var found = part.byteRange.count
-        if let external = initializer.external {
-            part = try locate(external, expectedBytes: expected, tensor: name)
+        if initializer.isExternal {
+            part = try locate(initializer.external, expectedBytes: expected, tensor: name)
             found = expected
-        } else if let varints = initializer.varints, initializer.plain == nil, type.bits == 16 {
-            let count = file.withBytes(varints) { $0.count { $0 < 0x80 } }
-            found = 2 * count
-            part = TensorPart(
-                byteRange: varints, isVarints: true,
-                axes: [TensorPart.Axis(size: count, stride: 1)])
+        } else if raw == nil, initializer.values[field] == nil,
+            let other = initializer.values.keys.min()
+        {
+            throw FormatFailure(
+                "\(name.quoted) has its values in \(Self.fieldNames[other] ?? "another field"), "
+                    + "but values of its type must be in \(Self.fieldNames[field] ?? "raw_data")",
+                at: offset)
+        } else if raw == nil, [5, 7, 11].contains(field) {
+            let count = file.withBytes(part.byteRange) { $0.count { $0 < 0x80 } }
+            found = count * type.bits / 8
+            part.isVarints = true
+            part.axes = [TensorPart.Axis(size: count, stride: 1)]
         }
         try StoredTensor.check(found, isSizeOf: name, expectedBytes: expected, at: offset)
         return StoredTensor(
             name: name, elementType: type, shape: initializer.shape, parts: [part])
     }
+
+    /// The bytes of a small constant; nil for a large or invalid one.
+    mutating func bytes(_ constant: ONNXGraph.Initializer) -> [UInt8]? {
+        // A varint has up to ten bytes.
+        guard constant.values.values.allSatisfy({ $0.count <= 10 * CheckpointContents.rankLimit }),
+            let tensor = try? stored(constant, name: constant.name),
+            let part = tensor.parts.first,
+            tensor.countBytes <= 8 * CheckpointContents.rankLimit
+        else { return nil }
+        var bytes = [UInt8](repeating: 0, count: tensor.countBytes)
+        (part.file == 0 ? file : externalFiles[part.file - 1]).withBytes(part.byteRange) { stored in
+            bytes.withUnsafeMutableBytes {
+                part.copy(stored, elementBytes: tensor.elementType.bits / 8, to: $0)
+            }
+        }
+        return bytes
+    }
+
+    /// The field of `TensorProto` for values of a type, apart from `raw_data`.
+    private static func typedField(of typeCode: Int) -> Int {
+        switch typeCode {
+        case 1, 14: 4
+        case 7: 7
+        case 11: 10
+        case 12, 13: 11
+        default: 5
+        }
+    }
+
+    private static let fieldNames = [
+        4: "float_data", 5: "int32_data", 7: "int64_data", 10: "double_data", 11: "uint64_data",
+    ]
 
     /// The file at `location` and the range of `offset` and `length` in it.
     private mutating func locate(
@@ -100,7 +141,9 @@ struct ONNXTensors {
         }
         if externalIndices[location] == nil {
             guard externalFiles.count < Self.externalLimit else {
-                throw invalid("more than \(Self.externalLimit) files of external data")
+                throw invalid(
+                    "more than \(Self.externalLimit) files of external data; save the graph again "
+                        + "with all tensors in one file (all_tensors_to_one_file=True)")
             }
             // Links are followed: they are made by the user, for example in the Hugging Face cache.
             do {

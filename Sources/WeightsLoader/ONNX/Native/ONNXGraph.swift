@@ -41,17 +41,16 @@ struct ONNXGraph {
         var name = ""
         var shape: [Int] = []
         var typeCode = 0
-        /// Byte range of `raw_data`, or of the single packed run of `float_data`.
-        var plain: Range<Int>?
-        /// `int32_data`: 16-bit values as varints.
-        var varints: Range<Int>?
-        var integers: [Int] = []
+        /// Byte ranges of `raw_data` and of the fields with typed values, by the field's number.
+        var values: [Int: Range<Int>] = [:]
+        /// Whether `data_location` says that the values are in another file.
+        var isExternal = false
         /// `external_data`: location, offset and length as text.
-        var external: [String: String]?
+        var external: [String: String] = [:]
 
-        /// Whether this can be a parameter and not a factor or an index: floats with at least one
-        /// axis.
-        var isFloatArray: Bool { !shape.isEmpty && [1, 10, 11, 16].contains(typeCode) }
+        var isFloat: Bool { [1, 10, 11, 16].contains(typeCode) }
+        /// Whether this can be a parameter and not a factor or an index.
+        var isFloatArray: Bool { !shape.isEmpty && isFloat }
     }
 
     /// `ValueInfoProto`; dynamic sizes are 0.
@@ -69,7 +68,7 @@ struct ONNXGraph {
     /// The most inputs and outputs of all nodes together.
     private static let linkLimit = 131_072
     private static let nameLimitBytes = 512
-    /// The most elements of an integer constant that is read: shapes and scalars.
+    /// The most dilations, and the most entries of `external_data`.
     private static let integerLimit = 8
 
     private let file: FileBytes
@@ -151,24 +150,18 @@ struct ONNXGraph {
                 try field.appendIntegers(
                     to: &tensor.shape, limit: CheckpointContents.rankLimit + 1, file)
             case 2: tensor.typeCode = try field.integer()
-            case 4, 5, 9:
-                let isVarints = field.number == 5
-                guard (isVarints ? tensor.varints : tensor.plain) == nil,
-                    case .bytes(let range) = field.value
+            case 4, 5, 7, 9, 10, 11:
+                guard tensor.values[field.number] == nil, case .bytes(let range) = field.value
                 else {
                     throw FormatFailure(
                         "the values of \"\(tensor.name)\" come in several pieces", at: field.offset)
                 }
-                if isVarints { tensor.varints = range } else { tensor.plain = range }
-            case 7:
-                try field.appendIntegers(to: &tensor.integers, limit: Self.integerLimit, file)
+                tensor.values[field.number] = range
             case 8: tensor.name = try name(field)
             case 13:
                 let (key, value) = try pair(field.bytes())
-                if tensor.external?.count ?? 0 < Self.integerLimit {
-                    tensor.external = tensor.external ?? [:]
-                    tensor.external?[key] = value
-                }
+                if tensor.external.count < Self.integerLimit { tensor.external[key] = value }
+            case 14: tensor.isExternal = try field.integer() == 1
             default: continue
             }
         }

@@ -8,7 +8,8 @@
 //     a DConv's LayerScale             Mul, a size of 1 added
 //     freq_emb                         Expand at the top: × emb_scale, transposed, [1, C, F, 1]
 //
-// Equal tensors are stored once and shared through Identity.
+// Equal tensors are stored once and shared through Identity; weights stored in half precision are
+// widened by Cast.
 
 import System
 
@@ -16,7 +17,7 @@ struct ONNXStateDict {
     private var tensors: [StoredTensor] = []
     private var traits = ModelTraits()
 
-    /// Initialisers and constants by the names that nodes use, Identity resolved.
+    /// Initialisers and constants by the names that nodes use, Identity and Cast resolved.
     private let values: [String: ONNXGraph.Initializer]
     /// The prefix of the official names: `model.` or empty.
     private let prefix: String
@@ -40,7 +41,10 @@ struct ONNXStateDict {
 
         for name in named.names where name.hasPrefix(prefix) {
             let official = String(name.dropFirst(prefix.count))
-            if OfficialNames.isParameter(official), let value = values[name] {
+            if OfficialNames.isParameter(official),
+                OfficialNames.leaves.contains(official.split(separator: ".").last ?? ""),
+                let value = values[name]
+            {
                 try add(value, official)
             }
         }
@@ -65,7 +69,9 @@ struct ONNXStateDict {
         for node in graph.nodes {
             guard let output = node.outputs.first else { continue }
             if node.operation == "Constant", let value = node.value { add(output, value) }
-            if node.operation == "Identity", let value = node.inputs.first.flatMap({ values[$0] }) {
+            if let value = node.inputs.first.flatMap({ values[$0] }),
+                node.operation == "Identity" || node.operation == "Cast" && value.isFloat
+            {
                 add(output, value)
             }
         }
@@ -259,7 +265,9 @@ struct ONNXStateDict {
             other.operation == "Mul" && other.inputs.contains(where: outputs.contains)
         }
         let factor = product?.inputs.compactMap { values[$0] }.first
-        if let factor = factor.flatMap(scalar) { traits.arguments["freq_emb"] = .number(factor) }
+        if let factor, let factor = scalar(factor) {
+            traits.arguments["freq_emb"] = .number(factor)
+        }
     }
 
     // MARK: - Constants
@@ -302,25 +310,27 @@ struct ONNXStateDict {
     }
 
     /// The first integers of a constant.
-    private func integers(_ value: ONNXGraph.Initializer) -> [Int] {
-        guard value.integers.isEmpty, let plain = value.plain else { return value.integers }
-        let count = min(plain.count / 8, CheckpointContents.rankLimit)
-        return (0..<count).map {
-            Int(clamping: source.file.littleEndian(Int64.self, at: plain.lowerBound + 8 * $0))
+    private mutating func integers(_ value: ONNXGraph.Initializer) -> [Int] {
+        guard value.typeCode == 7, let bytes = source.bytes(value) else { return [] }
+        return bytes.withUnsafeBytes { bytes in
+            stride(from: 0, to: bytes.count, by: 8).map {
+                Int(Int64(littleEndian: bytes.loadUnaligned(fromByteOffset: $0, as: Int64.self)))
+            }
         }
     }
 
     /// A single float as the shortest decimal that rounds to the stored value: 0.2 for
     /// 0.20000000298.
-    private func scalar(_ value: ONNXGraph.Initializer) -> Double? {
-        guard let plain = value.plain, value.shape.allSatisfy({ $0 == 1 }) else { return nil }
-        let (file, offset) = (source.file, plain.lowerBound)
+    private mutating func scalar(_ value: ONNXGraph.Initializer) -> Double? {
+        guard value.shape.allSatisfy({ $0 == 1 }), let bytes = source.bytes(value) else {
+            return nil
+        }
+        let bits = bytes.reversed().reduce(0 as UInt64) { $0 << 8 | UInt64($1) }
         let isFloat16 = value.typeCode == 10
         let stored: Float
-        switch (value.typeCode, plain.count) {
-        case (1, 4): stored = Float(bitPattern: file.littleEndian(UInt32.self, at: offset))
-        case (10, 2):
-            stored = Widening.float(fromFloat16: file.littleEndian(UInt16.self, at: offset))
+        switch value.typeCode {
+        case 1: stored = Float(bitPattern: UInt32(truncatingIfNeeded: bits))
+        case 10: stored = Widening.float(fromFloat16: UInt16(truncatingIfNeeded: bits))
         default: return nil
         }
         guard stored.isFinite else { return nil }

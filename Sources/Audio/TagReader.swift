@@ -1,0 +1,258 @@
+// Tags that libsndfile doesn't read, such as pictures. Reference: ID3 tag versions 2.2, 2.3 and 2.4, id3.org;
+// RFC 9639 (FLAC), 8.6 and 8.8; Vorbis I specification, 5; RFC 3533 (Ogg), 6; RFC 7845 (Opus), 5.2.
+
+import System
+
+/// Reads ID3 tags in MP3, WAV and AIFF files, the metadata of FLAC, and the comments of Ogg. Broken tags
+/// are left out, and so is what is large: a file may not choose how much memory and time they take.
+struct TagReader {
+    private(set) var tags = AudioTags()
+    private var isFrontCover = false
+
+    /// Most bytes of a tag that are read: a picture of 16 MB in base64, and texts.
+    private static let mostBytes = 24 << 20
+
+    init(_ file: InputFile) {
+        if file.bytes(at: 0, count: 4).elementsEqual("OggS".utf8) {
+            let packet = Self.secondPacket(of: file)[...]
+            for name in ["\u{3}vorbis", "OpusTags"] where packet.starts(with: name.utf8) {
+                addComments(packet.dropFirst(name.utf8.count))
+            }
+            return
+        }
+        addID3(file, at: 0)
+        var window = FileWindow(file)
+        let start = window.endOfTags(from: 0)
+        if file.bytes(at: start, count: 4).elementsEqual("fLaC".utf8) {
+            addFLAC(file, at: start + 4)
+        }
+        if let chunk = FileChunks(of: file)?.chunks().first(where: {
+            $0.name.lowercased() == "id3 "
+        }) {
+            addID3(file, at: chunk.start)
+        }
+    }
+
+    /// The first text of a tag stays.
+    private mutating func add(_ text: String?, as isName: (AudioTags.Field) -> Bool) {
+        guard let text, !text.isEmpty, let field = AudioTags.fields.first(where: isName),
+            tags[keyPath: field.text] == nil
+        else { return }
+        tags[keyPath: field.text] = text
+    }
+
+    /// Adds a picture that follows its description, which no container limits to a position.
+    ///
+    /// - Parameter kind: 3 for the front cover, which goes before others.
+    private mutating func addPicture(_ bytes: ArraySlice<UInt8>, kind: UInt8?) {
+        guard tags.cover == nil || kind == 3 && !isFrontCover else { return }
+        let places = bytes.indices.prefix(1_024)
+        guard let start = places.first(where: { AudioTags.pictureType(of: bytes[$0...]) != nil })
+        else { return }
+        tags.cover = Array(bytes[start...])
+        isFrontCover = kind == 3
+    }
+
+    // MARK: - FLAC and Ogg
+
+    private mutating func addFLAC(_ file: InputFile, at offset: Int) {
+        var offset = offset
+        for _ in 0..<100 {
+            let head = file.bytes(at: offset, count: 4)
+            guard head.count == 4 else { return }
+            let count = Int(head[1...].number(isBigEndian: true))
+            if [4, 6].contains(head[0] & 0x7F) {
+                let content = file.bytes(at: offset + 4, count: count)
+                if head[0] & 0x7F == 4 { addComments(content[...]) } else { addPicture(content) }
+            }
+            if head[0] & 0x80 != 0 { return }
+            offset += 4 + count
+        }
+    }
+
+    /// - Parameter block: the content of a FLAC picture block, which begins with a kind of four bytes.
+    private mutating func addPicture(_ block: [UInt8]) {
+        addPicture(block[...], kind: block.dropFirst(3).first)
+    }
+
+    /// Adds Vorbis comments.
+    private mutating func addComments(_ bytes: ArraySlice<UInt8>) {
+        var rest = bytes
+        func next() -> ArraySlice<UInt8>? {
+            let count = Int(rest.prefix(4).number(isBigEndian: false))
+            guard rest.count >= 4, count <= rest.count - 4 else { return nil }
+            defer { rest = rest.dropFirst(4 + count) }
+            return rest.dropFirst(4).prefix(count)
+        }
+        // The program's name, then the number of comments.
+        guard next() != nil else { return }
+        rest = rest.dropFirst(4)
+        while let comment = next() {
+            guard let equals = comment.firstIndex(of: UInt8(ascii: "=")) else { continue }
+            let name = String(decoding: comment[..<equals], as: UTF8.self).uppercased()
+            let value = comment[(equals + 1)...]
+            if name == "METADATA_BLOCK_PICTURE" {
+                addPicture(Self.base64(value))
+            } else {
+                add(AudioTags.text(Array(value))) { $0.vorbis.contains(name) }
+            }
+        }
+    }
+
+    /// The bytes of a text in base64, up to the first character of another kind.
+    private static func base64(_ text: ArraySlice<UInt8>) -> [UInt8] {
+        var digits = [UInt8](repeating: 64, count: 256)
+        let alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+        for (value, digit) in alphabet.utf8.enumerated() { digits[Int(digit)] = UInt8(value) }
+        var (bytes, bits, count) = ([UInt8](), UInt32(0), 0)
+        for character in text {
+            let digit = digits[Int(character)]
+            if digit == 64 { break }
+            bits = bits << 6 | UInt32(digit)
+            count += 6
+            if count >= 8 {
+                count -= 8
+                bytes.append(UInt8(truncatingIfNeeded: bits >> count))
+            }
+        }
+        return bytes
+    }
+
+    /// The second packet of the first stream of an Ogg file, which holds its comments.
+    private static func secondPacket(of file: InputFile) -> [UInt8] {
+        var (packet, ended, offset) = ([UInt8](), 0, 0)
+        let stream = file.bytes(at: 14, count: 4)
+        // A page has up to 65,025 bytes.
+        for _ in 0..<2_000 where packet.count < mostBytes {
+            let head = file.bytes(at: offset, count: 27 + 255)
+            guard head.count > 27, head.starts(with: "OggS".utf8) else { break }
+            let sizes = head[27...].prefix(Int(head[26])).map(Int.init)
+            offset += 27 + sizes.count
+            let page = file.bytes(at: offset, count: sizes.reduce(0, +))
+            offset += page.count
+            guard head[14..<18].elementsEqual(stream) else { continue }
+            var rest = page[...]
+            for size in sizes {
+                if ended == 1 { packet += rest.prefix(size) }
+                rest = rest.dropFirst(size)
+                // A packet goes on after 255 bytes.
+                if size < 255 { ended += 1 }
+                if ended == 2 { return packet }
+            }
+        }
+        return []
+    }
+
+    // MARK: - ID3
+
+    private mutating func addID3(_ file: InputFile, at offset: Int) {
+        let head = file.bytes(at: offset, count: 10)
+        guard head.count == 10, head.starts(with: "ID3".utf8), (2...4).contains(head[3])
+        else { return }
+        let (version, flags) = (head[3], head[5])
+        let count = min(Self.size(head[6...]), Self.mostBytes, file.sizeBytes - offset - 10)
+        var tag = file.bytes(at: offset + 10, count: count)[...]
+        if version < 4, flags & 0x80 != 0 { tag = Self.synchronised(tag) }
+        if version > 2, flags & 0x40 != 0 {
+            // The size of an extended header; that of version 2.3 leaves itself out.
+            let bytes = tag.prefix(4)
+            tag = tag.dropFirst(
+                version == 4 ? Self.size(bytes) : 4 + Int(bytes.number(isBigEndian: true)))
+        }
+        let nameBytes = version == 2 ? 3 : 4
+        let headBytes = version == 2 ? 6 : 10
+        // Zeros pad a tag. Real ones have up to a hundred frames.
+        for _ in 0..<10_000 where tag.count > headBytes && tag.first != 0 {
+            let head = Array(tag.prefix(headBytes))
+            let sizeBytes = head[nameBytes..<2 * nameBytes]
+            let size =
+                version == 4 ? Self.size(sizeBytes) : Int(sizeBytes.number(isBigEndian: true))
+            tag = tag.dropFirst(headBytes)
+            guard size <= tag.count else { return }
+            var content = tag.prefix(size)
+            tag = tag.dropFirst(size)
+            let form = version == 2 ? 0 : head[9]
+            // Compressed and encrypted frames are left out; a group and a length are passed over.
+            if form & (version == 4 ? 0x0C : 0xC0) != 0 { continue }
+            if form & (version == 4 ? 0x40 : 0x20) != 0 { content = content.dropFirst() }
+            if version == 4, form & 1 != 0 { content = content.dropFirst(4) }
+            if version == 4, form & 2 != 0 { content = Self.synchronised(content) }
+            addFrame(String(decoding: head[..<nameBytes], as: UTF8.self), Array(content))
+        }
+    }
+
+    private mutating func addFrame(_ name: String, _ content: [UInt8]) {
+        guard let encoding = content.first else { return }
+        if name == "APIC" || name == "PIC" {
+            // The encoding, a type of three letters or up to a zero byte, and the kind.
+            let type = name == "PIC" ? 3 : content.dropFirst().firstIndex(of: 0) ?? 0
+            addPicture(content[...], kind: content.dropFirst(type + 1).first)
+        } else if name.hasPrefix("COM") {
+            // A language and a description go before a comment; programs' own have one.
+            let strings = Self.strings(content.dropFirst(4), encoding)
+            if strings.count > 1, strings[0].isEmpty {
+                add(strings[1]) { $0.id3.contains(name) }
+            }
+        } else {
+            add(Self.strings(content.dropFirst(), encoding).first) { $0.id3.contains(name) }
+        }
+    }
+
+    /// The texts in a frame, which zeros separate.
+    private static func strings(_ bytes: ArraySlice<UInt8>, _ encoding: UInt8) -> [String] {
+        guard encoding == 1 || encoding == 2 else {
+            return bytes.split(separator: 0, omittingEmptySubsequences: false)
+                .map { AudioTags.text(Array($0)) ?? "" }
+        }
+        let bytes = Array(bytes)
+        let units = stride(from: 0, to: bytes.count - 1, by: 2).map {
+            UInt16(bytes[$0]) << 8 | UInt16(bytes[$0 + 1])
+        }
+        // Each text may begin with a mark of its order of bytes.
+        var isSwapped = false
+        return units.split(separator: 0, omittingEmptySubsequences: false).map { units in
+            let hasMark = units.first == 0xFEFF || units.first == 0xFFFE
+            if hasMark { isSwapped = units.first == 0xFFFE }
+            let text = units.dropFirst(hasMark ? 1 : 0).map { isSwapped ? $0.byteSwapped : $0 }
+            return AudioTags.text(Array(String(decoding: text, as: UTF16.self).utf8)) ?? ""
+        }
+    }
+
+    /// A size with seven bits in each byte.
+    private static func size(_ bytes: ArraySlice<UInt8>) -> Int {
+        bytes.reduce(0) { $0 << 7 | Int($1 & 0x7F) }
+    }
+
+    /// The bytes without the zeros that keep decoders from taking them for a frame.
+    private static func synchronised(_ bytes: ArraySlice<UInt8>) -> ArraySlice<UInt8> {
+        var (result, last) = ([UInt8](), UInt8(0))
+        for byte in bytes {
+            if !(last == 0xFF && byte == 0) { result.append(byte) }
+            last = byte
+        }
+        return result[...]
+    }
+}
+
+extension FFmpeg {
+    /// The tags of a file that libsndfile doesn't decode; none where ffmpeg fails. It writes them to a FLAC
+    /// file with next to no sound.
+    ///
+    /// - Throws: `CancellationError`, and for the temporary file.
+    func tags(of input: InputFile, _ spool: Spool) throws -> AudioTags {
+        // A picture that it can't copy makes it fail. A film is no picture: `V` are streams without those.
+        for pictures in [["-map", "0:v?", "-map", "-0:V?", "-c:v", "copy"], []] {
+            let output = try TemporaryFiles.createUnnamed(
+                in: spool.folder, for: "the tags of \(input.path)")
+            let result = try? run(
+                Self.quiet + Self.input("file:/dev/stdin") + ["-map", "0:a:0"] + pictures
+                    + ["-c:a", "flac", "-ac", "1", "-frames:a", "1", "-f", "flac"]
+                    + ["-y", "file:/dev/stdout"],
+                descriptors: [input.descriptor, output], spool)
+            let file = try? InputFile(descriptor: output, path: input.path)
+            try spool.checkCancellation()
+            if result?.status == 0, let file { return TagReader(file).tags }
+        }
+        return AudioTags()
+    }
+}

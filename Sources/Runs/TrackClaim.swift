@@ -1,0 +1,98 @@
+// Several runs that share an output folder: each track is separated by one of them.
+
+import System
+
+/// A track that this run separates, and no other. The claim ends with the process, even if that is killed.
+struct TrackClaim {
+    private let claim: TemporaryFiles.Claim?
+    private let folder: String
+
+    /// No claim: the work on a track that leaves no record can't be shared.
+    init() { (claim, folder) = (nil, "") }
+
+    /// Claims a track; nil if another run has claimed it.
+    ///
+    /// A folder in which no file can be made, or a file system without locks, makes no claims.
+    init?(_ place: SeparationRecord.Place) {
+        folder = FilePath.folder(of: place.path)
+        // The folder above it was made before the first track: it is gone where its disk is.
+        mkdir(folder, 0o777)
+        do throws(SystemError) {
+            guard let claim = try TemporaryFiles.claim(place.claimName, in: folder) else {
+                return nil
+            }
+            self.claim = claim
+        } catch {
+            claim = nil
+        }
+    }
+
+    func end() {
+        guard let claim else { return }
+        claim.end()
+        // rmdir fails for a folder that has records.
+        rmdir(folder)
+    }
+}
+
+/// The time of day.
+enum RunClock {
+    /// Nanoseconds since 1970.
+    static func nanoseconds() -> Int {
+        var time = timespec()
+        clock_gettime(CLOCK_REALTIME, &time)
+        return Int(time.tv_sec) * 1_000_000_000 + Int(time.tv_nsec)
+    }
+
+    /// The local time of day, `14:32`.
+    static func timeOfDay() -> String {
+        var now = time(nil)
+        var parts = tm()
+        localtime_r(&now, &parts)
+        func digits(_ number: Int32) -> String { (number < 10 ? "0" : "") + "\(number)" }
+        return "\(digits(parts.tm_hour)):\(digits(parts.tm_min))"
+    }
+}
+
+/// Lines about the progress of a long run.
+struct ProgressNotes {
+    private var lastSeconds = 0.0
+
+    /// Time between two lines.
+    private static let interval = 600.0
+
+    /// A line, if the last one was ten minutes ago: `14:32: 30 of 2,000, about 5 h left`.
+    ///
+    /// - Parameters:
+    ///   - done: tracks that have been passed; `count` is nil for a manifest that is followed.
+    ///   - separated: tracks of these that took time.
+    ///   - seconds: time since the run began.
+    mutating func next(
+        done: Int, of count: Int?, separated: Int, seconds: Double,
+        timeOfDay: String = RunClock.timeOfDay()
+    ) -> String? {
+        guard seconds - lastSeconds >= Self.interval, separated > 0 else { return nil }
+        lastSeconds = seconds
+        guard let count else { return "\(timeOfDay): \(done) tracks" }
+        let left = seconds / Double(separated) * Double(count - done)
+        let time = left < 5_400 ? "\(Int(left / 60) + 1) min" : "\(Int((left / 3_600).rounded())) h"
+        return "\(timeOfDay): \(Self.grouped(done)) of \(Self.grouped(count)), about \(time) left"
+    }
+
+    private static func grouped(_ number: Int) -> String {
+        number < 1_000
+            ? "\(number)" : grouped(number / 1_000) + "," + "\(number % 1_000 + 1_000)".dropFirst()
+    }
+}
+
+extension SeparationRun {
+    /// Writes the paths of the tracks that failed, one a line.
+    func writeFailed(to path: String) {
+        let lines = failedPaths.map { FilePath.bytes(of: $0) + [UInt8(ascii: "\n")] }
+        do {
+            try replaceFile(at: path, with: lines.joined())
+        } catch {
+            reporter.error("\(path): the list of failed tracks can't be written (\(error))")
+        }
+    }
+}
