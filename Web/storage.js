@@ -19,7 +19,8 @@ export class StorageFull extends Error {
   }
 }
 
-const megabytes = (bytes) => (bytes / 1e6).toFixed(bytes < 1e7 ? 1 : 0);
+/** Rounded up: "0.0 MB more are needed" would be no reason. */
+const megabytes = (bytes) => bytes < 1e7 ? (Math.ceil(bytes / 1e5) / 10).toFixed(1) : Math.ceil(bytes / 1e6).toFixed(0);
 
 let opened = null;
 

@@ -40,7 +40,7 @@ package struct SeparationRun {
     private var deferred: [PlannedTrack] = []
     /// Folders whose leftovers of killed runs have been removed.
     private var sweptFolders: Set<String> = []
-    /// Tracks in a row for which the disk had no room.
+    /// Tracks for which the disk had no room since one was done.
     private var refusals = 0
     private var notes = ProgressNotes()
     /// Paths of the tracks that failed, if they are listed.
@@ -165,7 +165,8 @@ package struct SeparationRun {
             {
                 reporter.status(note)
             }
-            refusals = result.failure?.kind == .noRoom ? refusals + 1 : 0
+            if result.status == .done { refusals = 0 }
+            if result.failure?.kind == .noRoom { refusals += 1 }
             if refusals == Self.mostRefusals {
                 reporter.error(
                     "stopped: the files of \(refusals) tracks in a row could not be written. Make room "

@@ -55,8 +55,10 @@ enum RunClock {
 }
 
 /// Lines about the progress of a long run.
-struct ProgressNotes {
+package struct ProgressNotes {
     private var lastSeconds = 0.0
+
+    package init() {}
 
     /// Time between two lines.
     private static let interval = 600.0
@@ -67,7 +69,7 @@ struct ProgressNotes {
     ///   - done: tracks that have been passed; `count` is nil for a manifest that is followed.
     ///   - separated: tracks of these that took time.
     ///   - seconds: time since the run began.
-    mutating func next(
+    package mutating func next(
         done: Int, of count: Int?, separated: Int, seconds: Double,
         timeOfDay: String = RunClock.timeOfDay()
     ) -> String? {

@@ -81,6 +81,34 @@ struct BatchTests {
         #expect(folder.paths.allSatisfy { !$0.hasPrefix("out") }, "\(folder.paths)")
     }
 
+    @Test func aFullDiskEndsTheRunAfterTenTracks() throws {
+        let run = try folder.shell(
+            "ulimit -f 2 && exec \"$0\" music -qn cross_first -o out", exits: 1)
+        #expect(run.errorLines.filter { $0.contains("File too large") }.count == 10)
+        #expect(run.errors.contains("stopped: the files of 10 tracks in a row"), "\(run.errors)")
+    }
+
+    @Test func runsThatShareAFolderShareTheWork() throws {
+        let arguments = ["music", "-n", "cross_first", "-o", "shared", "--skip-existing"]
+        var second: CommandRun?
+        let first = try CommandRun(arguments, in: folder.url, exits: 1, at: "Separating 2/") { _ in
+            second = try folder.run(arguments, exits: 1)
+        }
+        let lines = first.errorLines + (second?.errorLines ?? [])
+        let songs = try stems("shared").count / 2
+        #expect(lines.filter { $0.hasPrefix("Done") }.count == songs)
+        #expect(lines.filter { $0.hasPrefix("Already done") }.count == songs)
+        #expect(!folder.paths.contains { $0.hasSuffix(".part") })
+    }
+
+    @Test func aLimitOfMemoryIsAnError() throws {
+        for limit in ["-v 120000", "-v 200000", "-d 40000"] {
+            let run = try folder.shell(
+                "ulimit \(limit) && exec \"$0\" music/00.wav -qn cross_first -o out", exits: 1)
+            #expect(run.errors.contains("MB of memory, and"), "\(limit): \(run.errors)")
+        }
+    }
+
     @Test(.enabled(if: geteuid() != 0)) func anUnwritableFolderIsReported() throws {
         try FileManager.default.createDirectory(
             at: folder.url("fixed"), withIntermediateDirectories: false,

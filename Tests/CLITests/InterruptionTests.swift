@@ -11,7 +11,7 @@ struct InterruptionTests {
         try folder.writeTrack("long.wav", samples: 200_000)
     }
 
-    @Test(arguments: [SIGINT, SIGTERM])
+    @Test(arguments: [SIGINT, SIGTERM, SIGHUP])
     func finishedTracksStayAndTheRestCanBeDoneLater(signal: Int32) throws {
         let arguments = [
             "a.wav", "long.wav", "-n", "cross_first", "--shifts=100", "-o", "out",
@@ -31,6 +31,15 @@ struct InterruptionTests {
                 "out/cross_first/a/drums.wav", "out/cross_first/a/rest.wav",
                 "out/.swift-demucs", "out/.swift-demucs/a.wav-18d5a1c6142e14dd.json",
             ])
+    }
+
+    @Test func aRunThatIgnoresHangupsGoesOn() throws {
+        let command = "trap '' HUP; exec \"$0\" long.wav -n cross_first --shifts=2"
+        let run = try CommandRun(
+            ["-c", command, CommandRun.executable.path], in: folder.url,
+            executable: URL(fileURLWithPath: "/bin/sh"), exits: 0, at: "Separating"
+        ) { kill($0.processIdentifier, SIGHUP) }
+        #expect(run.errors.contains("Done"))
     }
 
     @Test func theManifestRecordsAnInterruption() throws {

@@ -13,7 +13,7 @@ package struct NameComparison {
     /// Compares names by the bytes, as most file systems of Linux do.
     package static let exact = NameComparison(foldsCase: false, foldsForm: false)
 
-    private init(foldsCase: Bool, foldsForm: Bool) {
+    package init(foldsCase: Bool, foldsForm: Bool) {
         self.foldsCase = foldsCase
         self.foldsForm = foldsForm
     }
