@@ -146,9 +146,9 @@ extension AudioError: CausedError {
         case .unreadable: .inputAccess
         case .empty, .notAudio, .ffmpegMissing, .nothingDecodable, .implausibleHeader: .notAudio
         case .tooLong: .tooLong
-        case .invalidAudio: .unsuitable
+        case .invalidAudio, .unusableName: .unsuitable
         case .copyTooLarge: .noRoom
-        case .unwritable, .writeFailed, .unusableName: .output
+        case .unwritable, .writeFailed: .output
         case .readerGone, .encodingFailed: .encoding
         case .unsupportedOutput: .argument
         case .outputNotFinite: .modelResult

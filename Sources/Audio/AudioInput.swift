@@ -32,7 +32,14 @@ final class SoundFile: RecordingSource {
     func reader() throws -> any RecordingReader {
         try AudioReader(decoded) { [self] damage in
             try repaired.withLock { repaired in
-                if repaired == nil { repaired = try repair?(damage) }
+                if repaired == nil, let repair {
+                    do { repaired = try repair(damage) } catch let error as CancellationError {
+                        throw error
+                    } catch {
+                        // The sound before the damage is left.
+                        return nil
+                    }
+                }
                 return repaired
             }
         }
@@ -127,18 +134,20 @@ extension AudioInput {
             }
             let tags = AudioTags(of: found)
             // Ogg has times, so ffmpeg can keep them; libsndfile passes over what is damaged.
-            if let repair, let damage = found.pieces.damage, damage.seconds == nil,
+            var whole: DecodedFile?
+            if found.pieces.guessedSamples != nil {
+                whole = try? repair?(
+                    FFmpeg.KnownDamage(reason: "its length is not stated", totalSeconds: nil))
+            }
+            if let damage = found.pieces.damage, damage.seconds == nil,
                 found.pieces.pieces.count == 1
             {
-                file = SoundFile(
-                    try repair(
-                        FFmpeg.KnownDamage(
-                            reason: "byte \(damage.offset)", totalSeconds: damage.totalSeconds)),
-                    original: original,
-                    tags: tags)
-            } else {
-                file = SoundFile(found, original: original, tags: tags, repair: repair)
+                whole = try? repair?(
+                    FFmpeg.KnownDamage(
+                        reason: "byte \(damage.offset)", totalSeconds: damage.totalSeconds))
+                try spool.checkCancellation()
             }
+            file = SoundFile(whole ?? found, original: original, tags: tags, repair: repair)
         } catch {
             guard case AudioError.notAudio(_, let reason) = error else { throw error }
             guard let ffmpeg else { throw AudioError.ffmpegMissing(path: name, reason: reason) }

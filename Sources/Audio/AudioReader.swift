@@ -59,7 +59,9 @@ package final class AudioReader: RecordingReader {
             (sampleRateHz, channelCount, hasListedFormat) =
                 (plain.sampleRateHz, plain.channelCount, true)
         } else {
-            let decoder = SoundDecoder(file, pieces.pieces[0], isStated: pieces.statesFrames)
+            let decoder = SoundDecoder(
+                file, pieces.pieces[0], isStated: pieces.statesFrames,
+                guessed: pieces.guessedSamples)
             guard let decoder else {
                 throw .notAudio(path: file.path, reason: libraryReason(nil))
             }
@@ -154,7 +156,7 @@ package final class AudioReader: RecordingReader {
         let count = successor == nil ? ended.decodedSamples : decodedSamples
         if let warning = ended.announced.warning(
             path: path, decodedSamples: count, sampleRateHz: sampleRateHz,
-            reason: ended.failure ?? damage)
+            reason: successor == nil ? ended.failure ?? damage : nil)
         {
             foundWarnings.append(warning)
         } else if let damage {
@@ -167,7 +169,10 @@ package final class AudioReader: RecordingReader {
         if bytesOfNextFile > 0 { foundWarnings.append(unread(bytesOfNextFile)) }
         guard nextPiece < pieces.pieces.count else { return }
         let rest = pieces.pieces[nextPiece...]
-        decoder = SoundDecoder(file, rest.first ?? [], isStated: pieces.statesFrames)
+        // After an error in a part, the next one would come too early.
+        if ended.failure == nil {
+            decoder = SoundDecoder(file, rest.first ?? [], isStated: pieces.statesFrames)
+        }
         nextPiece += 1
         if decoder?.sampleRateHz != sampleRateHz || decoder?.channelCount != channelCount {
             decoder = nil

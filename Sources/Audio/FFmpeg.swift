@@ -4,7 +4,7 @@ import System
 
 /// The command `ffmpeg`, which is optional.
 package struct FFmpeg: Sendable {
-    let path: String
+    package let path: String
 
     package init(path: String) {
         self.path = path

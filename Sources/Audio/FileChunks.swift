@@ -53,7 +53,7 @@ struct FileChunks {
         let last: [UInt8] = [0x8C, 0xD1, 0x00, 0xC0, 0x4F, 0x8E, 0xDB, 0x8A]
         return bytes.suffix(8).elementsEqual(last) || bytes.suffix(8).elementsEqual(firstW64)
     }
-    /// As above, for the name of the file's first chunk.
+    /// The same for the first chunk of the file, `riff`.
     private static let firstW64: [UInt8] = [0xA5, 0xD6, 0x28, 0xDB, 0x04, 0xC1, 0x00, 0x00]
 
     /// Offset of the first chunk.
@@ -128,17 +128,19 @@ extension InputFile {
             switch chunks.container {
             case .w64: return Int(exactly: head.field(16, 8))
             case .caf:
-                guard let data = chunks.chunks(until: "data").last else { return nil }
-                return data.countBytes == Int.max ? nil : data.start + data.countBytes
+                guard let data = chunks.chunks(until: "data").last, data.name == "data" else {
+                    return nil
+                }
+                let end = chunks.end(of: data, countBytes: data.countBytes)
+                return end == Int.max ? nil : end
             case .wav, .aiff, .other: break
             }
             // An AVI of more than a gigabyte consists of several lists.
-            var end = 0
-            while let part = chunks.chunk(at: end), ["RIFF", "FORM", "RIFX"].contains(part.name),
-                !PlainSound.isPlaceholder(part.countBytes), part.countBytes > 0
-            {
-                end = chunks.end(of: part, countBytes: part.countBytes)
+            let parts = chunks.chunks(from: 0).prefix {
+                ["RIFF", "FORM", "RIFX"].contains($0.name) && $0.countBytes > 0
+                    && !PlainSound.isPlaceholder($0.countBytes)
             }
+            let end = parts.last.map { chunks.end(of: $0, countBytes: $0.countBytes) }
             // The last byte may be one that makes the size even.
             return end == sizeBytes + 1 ? nil : end
         }

@@ -45,12 +45,29 @@ struct FileWindow {
                 // The size leaves out the header, which is there before the fields.
                 end += 32 + Int(tag.field(12, 4))
             } else if tag.starts(with: "LYRICSBEGIN".utf8) {
-                return self.end
+                // Lyrics3: the text ends with "LYRICS200", or "LYRICSEND" in version 1.
+                let text = slice(end, 1 << 16)
+                let mark = ["LYRICS200", "LYRICSEND"].compactMap {
+                    text.firstRange(of: Array($0.utf8))
+                }
+                end = mark.first.map { end + $0.upperBound } ?? self.end
             } else {
                 break
             }
         }
         return min(end, self.end)
+    }
+
+    /// The offset of the first byte that is not zero.
+    mutating func endOfZeros(from offset: Int) -> Int {
+        var offset = offset
+        while offset < end, !slice(offset, 1).isEmpty {
+            if let index = held[(offset - base)...].firstIndex(where: { $0 != 0 }) {
+                return base + index
+            }
+            offset = base + held.count
+        }
+        return end
     }
 
     /// The offset of a byte; the file's end if there is none.

@@ -122,7 +122,8 @@ final class InputCursor {
         guard let pointer, count > 0 else { return 0 }
         let buffer = UnsafeMutableRawBufferPointer(start: pointer, count: count)
         var (done, start) = (0, 0)
-        for span in spans where done < count {
+        for span in spans {
+            if done == count { break }
             let skipped = offset - start
             start += span.count
             guard skipped < span.count else { continue }

@@ -14,7 +14,8 @@ extension InputFile {
         guard head.count == 4 else { return false }
         if head == Array("fLaC".utf8) || start == 0 && head == Array("OggS".utf8) { return true }
         // The sync word of a frame of MPEG audio, and a layer.
-        return head[0] == 0xFF && head[1] & 0xE0 == 0xE0 && head[1] & 6 != 0
+        let frame = bytes(at: window.endOfZeros(from: start), count: 2)
+        return frame.count == 2 && frame[0] == 0xFF && frame[1] & 0xE0 == 0xE0 && frame[1] & 6 != 0
     }
 }
 

@@ -90,22 +90,31 @@ struct PlainSound {
         // Recorders fill the last block of a disk.
         if rest < 1 << 16, file.bytes(at: end, count: rest).allSatisfy({ $0 == 0 }) { return .tags }
         guard let tail else { return .samples }
-        var offset = tail.offset
-        for chunk in tail.chunks.chunks(from: offset) {
+        // Some programs leave out the byte that makes an odd size even.
+        let starts = tail.offset == end + 1 ? [tail.offset, end] : [tail.offset]
+        let tails = starts.map { Self.tail(of: file, at: $0, tail.chunks) }
+        return tails.first { if case .samples = $0 { false } else { true } } ?? .samples
+    }
+
+    private static func tail(of file: InputFile, at start: Int, _ chunks: FileChunks) -> Tail {
+        var offset = start
+        for chunk in chunks.chunks(from: offset) {
             if file.isTag(at: offset) { break }
             if files.contains(chunk.name) { return .file(offset) }
-            offset = tail.chunks.end(of: chunk, countBytes: chunk.countBytes)
+            offset = chunks.end(of: chunk, countBytes: chunk.countBytes)
             // A chunk that is cut short is one only if its name is known: samples can look alike.
             if offset > file.sizeBytes + 1, !tagChunks.contains(chunk.name) { return .samples }
         }
-        return offset > tail.offset && (file.sizeBytes - offset <= 8 || file.isTag(at: offset))
+        return offset > start && (file.sizeBytes - offset <= 8 || file.isTag(at: offset))
             ? .tags : .samples
     }
 
     /// Names at the beginning of a file of chunks.
     private static let files: Set = ["RIFF", "RF64", "RIFX", "FORM", "riff", "caff"]
     private static let tagChunks: Set = [
-        "LIST", "id3 ", "ID3 ", "bext", "iXML", "cue ", "smpl", "ANNO",
+        "LIST", "id3 ", "ID3 ", "bext", "iXML", "cue ", "smpl", "ANNO", "afsp", "cart", "acid",
+        "inst",
+        "axml", "chna", "PAD ", "JUNK", "minf", "elm1", "umid", "_PMX", "fact", "PEAK",
     ]
 
     // MARK: - Containers

@@ -56,12 +56,15 @@ struct MPEGFrame {
     /// Whether both can be frames of one stream.
     func isLike(_ other: MPEGFrame) -> Bool {
         versionAndLayer == other.versionAndLayer && sampleRateHz == other.sampleRateHz
+            && (isADTS || isMono == other.isMono)
     }
+
+    private var isMono: Bool { header[3] >> 6 == 3 }
 
     /// The number of frames in a Xing, Info or VBRI header, which is a frame without sound.
     ///
     /// - Returns: the number, if there is one, and its offset in the frame; nil for another frame.
-    func statedFrames(_ frame: [UInt8]) -> (count: Int?, offset: Int)? {
+    func statedFrames(_ frame: [UInt8]) -> (count: Int?, offset: Int, isVBRI: Bool)? {
         guard !isADTS else { return nil }
         // The name follows the frame's header and side information: 9, 17 or 32 bytes by version
         // and channels.
@@ -71,11 +74,12 @@ struct MPEGFrame {
                 // The lowest flag says that the number follows.
                 let hasCount = frame[place + 7] & 1 == 1
                 return (
-                    hasCount ? Int(frame.field(place + 8, 4, isBigEndian: true)) : nil, place + 8
+                    hasCount ? Int(frame.field(place + 8, 4, isBigEndian: true)) : nil, place + 8,
+                    false
                 )
             }
             if place == 36, name.elementsEqual("VBRI".utf8) {
-                return (Int(frame.field(place + 14, 4, isBigEndian: true)), place + 14)
+                return (Int(frame.field(place + 14, 4, isBigEndian: true)), place + 14, true)
             }
         }
         return nil
@@ -95,8 +99,11 @@ struct MPEGWalk {
     /// The number of frames by the file's header, and the number's offset.
     var stated: (count: Int, offset: Int)?
     private(set) var seconds = 0.0
+    private(set) var samples = 0
 
     private var last: MPEGFrame?
+    /// Whether decoders guess the length, and stop there: frames of different sizes without a number.
+    private(set) var isGuessed = false
     private var soundBytes = 0
     /// Silent frames, and the place of the last of them in `spans`.
     private var filled = 0
@@ -107,8 +114,11 @@ struct MPEGWalk {
     init(from offset: Int) { keptFrom = offset }
 
     mutating func add(_ frame: MPEGFrame) {
+        // Frames of one bit rate differ by a byte.
+        if stated == nil, let last, abs(frame.countBytes - last.countBytes) > 4 { isGuessed = true }
         frames += 1
         soundBytes += frame.countBytes
+        samples += frame.samples
         seconds += Double(frame.samples) / Double(frame.sampleRateHz)
         last = frame
     }
@@ -126,7 +136,8 @@ struct MPEGWalk {
     mutating func replace(_ range: Range<Int>) -> Double {
         leaveOut(range)
         endOfGap = spans.count
-        return fill(Int((Double(range.count * frames) / Double(soundBytes)).rounded()))
+        let count = Double(range.count) * Double(frames) / Double(soundBytes)
+        return fill(Int(min(count, Self.mostSilentFrames).rounded()))
     }
 
     /// Corrects the silent frames by the number in the header, where frames differ in size.
@@ -138,6 +149,9 @@ struct MPEGWalk {
         else { return nil }
         return fill(stated.count - frames)
     }
+
+    /// Twenty minutes, which are held in memory.
+    private static let mostSilentFrames = 46_000.0
 
     private mutating func fill(_ count: Int) -> Double {
         guard let last else { return 0 }
@@ -183,11 +197,14 @@ enum FLACFrame {
         // A tag of ID3 version 1.
         if bytes.matches("TAG", at: end - 128) { end -= 128 }
         // Real frames are shorter than this.
-        let tail = bytes.slice(max(range.lowerBound, end - (1 << 18)), min(range.count, 1 << 18))
-        let frameEnd = tail.count - (range.upperBound - end)
-        for start in tail.indices.reversed()
-        where start + 10 < frameEnd && tail[start] == 0xFF && tail[start + 1] & 0xFE == 0xF8 {
-            let frame = Array(tail[start..<frameEnd])
+        let first = max(range.lowerBound, end - (1 << 18))
+        let tail = bytes.slice(first, end - first)
+        // A crafted tail could have thousands of sync words.
+        let syncs = tail.indices.dropLast(10).reversed().lazy.filter {
+            tail[$0] == 0xFF && tail[$0 + 1] & 0xFE == 0xF8
+        }
+        for start in syncs.prefix(64) {
+            let frame = Array(tail[start...])
             guard let sample = endSample(frame, block),
                 Checksum.crc16.of(frame.dropLast(2))
                     == UInt32(frame.suffix(2).reduce(0) { $0 << 8 | UInt32($1) })

@@ -34,6 +34,9 @@ struct SoundPieces {
     private(set) var pieces: [[ByteSpan]] = []
     /// The first damage.
     private(set) var damage: Damage?
+    /// Samples of an MP3 whose length decoders guess, because its frames differ in size and no header that
+    /// they read counts them.
+    private(set) var guessedSamples: Int?
     /// Whether an MP3 states the number of its frames.
     private(set) var statesFrames = false
 
@@ -44,8 +47,12 @@ struct SoundPieces {
             scanOgg(&bytes)
         } else if bytes.matches("fLaC", at: start) {
             scanFLAC(&bytes, from: start)
-        } else if let frame = MPEGFrame(bytes.slice(start, 7)) {
-            scanFrames(&bytes, from: start, like: frame)
+        } else {
+            // Some programs write zeros between a tag and the sound.
+            let first = bytes.endOfZeros(from: start)
+            if let frame = MPEGFrame(bytes.slice(first, 7)) {
+                scanFrames(&bytes, from: first, like: frame)
+            }
         }
         if pieces.isEmpty { pieces = [[.file(0..<file.sizeBytes)]] }
     }
@@ -129,11 +136,13 @@ struct SoundPieces {
         // The signature, and a STREAMINFO block of 34 bytes that is not the last or is.
         let signatures = [0, 0x80].map { Array("fLaC".utf8) + [$0, 0, 0, 34] as [UInt8] }
         var starts = [first]
-        for signature in signatures { starts += bytes.places(of: signature, from: first + 8) }
-        starts.sort()
+        for place in signatures.flatMap({ bytes.places(of: $0, from: first + 8) }).sorted()
+        where place >= starts[starts.count - 1] + 42 {
+            starts.append(place)
+        }
         for (index, start) in starts.enumerated() {
             let end = index + 1 < starts.count ? starts[index + 1] : bytes.end
-            let head = bytes.slice(start, 42)
+            let head = bytes.slice(start, min(42, end - start))
             guard head.count == 42 else { continue }
             let total = head.field(21, 5, isBigEndian: true) & 0xF_FFFF_FFFF
             let block = head.field(10, 2, isBigEndian: true)
@@ -161,7 +170,7 @@ struct SoundPieces {
         func frame(_ offset: Int, _ bytes: inout FileWindow) -> MPEGFrame? {
             MPEGFrame(bytes.slice(offset, 7)).flatMap { $0.isLike(model) ? $0 : nil }
         }
-        var walk = MPEGWalk(from: 0)
+        var walk = MPEGWalk(from: bytes.endOfTags(from: 0) == first ? 0 : first)
         var offset = first
         while offset < bytes.end {
             let afterTags = bytes.endOfTags(from: offset)
@@ -174,8 +183,10 @@ struct SoundPieces {
                         pieces.append(walk.spans(to: offset))
                         walk = MPEGWalk(from: offset)
                     }
-                    walk.stated = stated.count.map { ($0, offset + stated.offset) }
-                    statesFrames = statesFrames || stated.count != nil
+                    if let count = stated.count, !stated.isVBRI {
+                        walk.stated = (count, offset + stated.offset)
+                        statesFrames = true
+                    }
                 } else {
                     walk.add(frame)
                 }
@@ -197,7 +208,9 @@ struct SoundPieces {
                 offset = next
             }
         }
-        if let added = walk.addMissing() { damage?.filledSeconds? += added }
+        // The end of a file that is cut short is not part of the damage.
+        if offset == bytes.end, let added = walk.addMissing() { damage?.filledSeconds? += added }
+        guessedSamples = walk.isGuessed && pieces.isEmpty ? walk.samples : nil
         if walk.frames > 0 {
             pieces.append(walk.spans(to: bytes.end - offset < 4_096 ? bytes.end : offset))
         }

@@ -242,8 +242,7 @@ extension FFmpeg {
     func tags(of input: InputFile, _ spool: Spool) throws -> AudioTags {
         // A picture that it can't copy makes it fail. A film is no picture: `V` are streams without those.
         for pictures in [["-map", "0:v?", "-map", "-0:V?", "-c:v", "copy"], []] {
-            let output = try TemporaryFiles.createUnnamed(
-                in: spool.folder, for: "the tags of \(input.path)")
+            let output = try spool.unnamedFile(for: "the tags of \(input.path)")
             let result = try? run(
                 Self.quiet + Self.input("file:/dev/stdin") + ["-map", "0:a:0"] + pictures
                     + ["-c:a", "flac", "-ac", "1", "-frames:a", "1", "-f", "flac"]

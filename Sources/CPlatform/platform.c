@@ -50,16 +50,19 @@ bool signal_is_ignored(int number) {
     return sigaction(number, NULL, &action) == 0 && action.sa_handler == SIG_IGN;
 }
 
-static ptrdiff_t limit_bytes(int resource) {
-    struct rlimit limit;
-    return getrlimit(resource, &limit) == 0 && limit.rlim_cur < PTRDIFF_MAX
-               ? (ptrdiff_t)limit.rlim_cur
-               : -1;
+static ptrdiff_t bytes_of(const struct rlimit *limit) {
+    return limit->rlim_cur < PTRDIFF_MAX ? (ptrdiff_t)limit->rlim_cur : -1;
 }
 
-ptrdiff_t address_limit_bytes(void) { return limit_bytes(RLIMIT_AS); }
+ptrdiff_t address_limit_bytes(void) {
+    struct rlimit limit;
+    return getrlimit(RLIMIT_AS, &limit) == 0 ? bytes_of(&limit) : -1;
+}
 
-ptrdiff_t data_limit_bytes(void) { return limit_bytes(RLIMIT_DATA); }
+ptrdiff_t data_limit_bytes(void) {
+    struct rlimit limit;
+    return getrlimit(RLIMIT_DATA, &limit) == 0 ? bytes_of(&limit) : -1;
+}
 
 float *placeholder_memory(void) {
     /* Pages of zeros take no memory until they are written. */

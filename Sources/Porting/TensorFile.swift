@@ -116,7 +116,9 @@ package enum TensorFile {
     ) throws(PortingError) -> [Float] {
         do {
             guard stored.elementType == .float64 else { return try checkpoint.floats(stored) }
-            return checkpoint.withBytes(of: stored) { widened($0, .float64, stored.count) }
+            let floats = checkpoint.withBytes(of: stored) { widened($0, .float64, stored.count) }
+            try checkpoint.checkUnchanged()
+            return floats
         } catch {
             throw .unusable(
                 path: checkpoint.path,

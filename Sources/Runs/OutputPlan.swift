@@ -115,7 +115,7 @@ struct OutputPlan {
     private mutating func addTracks(_ inputs: [InputTrack]) throws(RunError) {
         typealias Owner = (input: InputTrack, output: Int, path: String)
         var owners: [[UInt8]: Owner] = [:]
-        var similar: [AnyHashable: Owner] = [:]
+        var similar: [AnyHashable: [Owner]] = [:]
         // How the disk compares names is only tried out if it matters.
         var comparison: NameComparison?
         for input in inputs {
@@ -124,14 +124,14 @@ struct OutputPlan {
             for (output, path) in track.paths.enumerated() {
                 let (key, wideKey) = (FilePath.key(path), NameComparison.widestKey(path))
                 var owner = owners[key]
-                if owner == nil, let other = similar[wideKey] {
+                if owner == nil, let others = similar[wideKey] {
                     let names = comparison ?? NameComparison(probing: folder ?? "")
                     comparison = names
-                    if names.key(other.path) == names.key(path) { owner = other }
+                    owner = others.first { names.key($0.path) == names.key(path) }
                 }
                 guard let owner else {
                     owners[key] = (input, output, path)
-                    similar[wideKey] = similar[wideKey] ?? (input, output, path)
+                    similar[wideKey, default: []].append((input, output, path))
                     continue
                 }
                 if owner.input == input {

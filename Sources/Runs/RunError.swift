@@ -38,7 +38,8 @@ package enum RunError: Error, Equatable, CustomStringConvertible {
             "the file name template '\(text)' is invalid: expected \(expected)"
         case .sharedFile(let first, let second, let path, let isStemFile):
             "'\(second)' and '\(first)' would both be written to '\(path)'; "
-                + (isStemFile || !Self.differInExtension(first, second)
+                + (isStemFile
+                    || FilePath.pathExtension(of: first) == FilePath.pathExtension(of: second)
                     ? "separate them in two runs with different folders"
                     : "the file name template '{track}.{trackext}/{stem}.{ext}' keeps both")
         case .sharedFileOfTrack(let first, let second, let path):
@@ -64,12 +65,6 @@ package enum RunError: Error, Equatable, CustomStringConvertible {
             "\(name): the manifest can't be read (\(reason)); expected a file of JSON lines"
         case .trackRequest(let place, let error): "\(place): \(error)"
         }
-    }
-}
-
-extension RunError {
-    private static func differInExtension(_ first: String, _ second: String) -> Bool {
-        FilePath.pathExtension(of: first) != FilePath.pathExtension(of: second)
     }
 }
 

@@ -70,7 +70,6 @@ extension SeparationRun {
         try track.checkPaths(others: finishedFiles, names, below: settings.folder)
         try folder?.checkDisk()
         let folders = try track.folders.map { try OutputFolder(making: $0) }
-        for folder in folders { TemporaryFiles.removeLeftovers(in: folder.path) }
         defer {
             for folder in folders.reversed() { folder.removeIfEmpty() }
         }

@@ -111,15 +111,15 @@ package struct SeparationRun {
         if let manifest {
             var tracks = try manifest.tracks(settings, of: model.stems)
             while let input = try tracks.next() {
-                if try !run(plan.planned(input)) { break }
+                if try !run(plan.planned(input)) { return end() }
             }
         } else {
             for track in plan.tracks {
-                if try !run(track) { break }
+                if try !run(track) { return end() }
             }
         }
         try runDeferred()
-        return end(seconds: (ContinuousClock.now - start).seconds)
+        return end()
     }
 
     /// Separates a track, unless it is finished, quarantined or only planned.
@@ -149,6 +149,7 @@ package struct SeparationRun {
                 return true
             }
             defer { claim.end() }
+            sweep(track)
             let label = trackCount.map { $0 > 1 ? "\(trackNumber)/\($0)" : "" } ?? "\(trackNumber)"
             let failures = countTry(track)
             let result = separate(track, label: label, with: separator)
@@ -347,7 +348,8 @@ package struct SeparationRun {
 
     // MARK: - Summary
 
-    private func end(seconds: Double) -> RunOutcome {
+    private func end() -> RunOutcome {
+        let seconds = (ContinuousClock.now - start).seconds
         let failed = events.count(.failed)
         let outcome: RunOutcome =
             events.count(.interrupted) > 0 || cancellation.isCancelled
@@ -368,7 +370,7 @@ package struct SeparationRun {
                         + (names.isEmpty ? "" : ": " + names.joined(separator: ", ")))
             }
         }
-        if let path = settings.failedList { writeFailed(to: path) }
+        if !settings.isDryRun, let path = settings.failedList { writeFailed(to: path) }
         events.manifest(outcome)
         return outcome
     }

@@ -16,15 +16,16 @@ struct TrackClaim {
     init?(_ place: SeparationRecord.Place) {
         folder = FilePath.folder(of: place.path)
         // The folder above it was made before the first track: it is gone where its disk is.
-        mkdir(folder, 0o777)
-        do throws(SystemError) {
-            guard let claim = try TemporaryFiles.claim(place.claimName, in: folder) else {
-                return nil
-            }
-            self.claim = claim
-        } catch {
-            claim = nil
+        // Another run may remove it, while it is empty, before the claim is in it.
+        var made: TemporaryFiles.Claim?
+        for _ in 0..<3 where made == nil {
+            mkdir(folder, 0o777)
+            do throws(SystemError) {
+                made = try TemporaryFiles.claim(place.claimName, in: folder)
+                if made == nil { return nil }
+            } catch {}
         }
+        claim = made
     }
 
     func end() {

@@ -131,8 +131,8 @@ package struct TrackDiscovery {
         let countBefore = fileCount + problems.count
         var open: [FileIdentity] = []
         // An output folder that is named itself is searched.
-        let isOutput = FilePath.status(folder).map { outputFolders.contains($0.file) } ?? false
-        walk(folder, relative: "", isOutput ? [] : outputFolders, &open)
+        let root = FilePath.status(folder)?.file
+        walk(folder, relative: "", outputFolders.filter { $0 != root }, &open)
         if fileCount + problems.count == countBefore {
             problems.append(
                 (folder, "\(folder): no audio files found; name files of other types themselves"))

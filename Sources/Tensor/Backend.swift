@@ -171,6 +171,7 @@ package final class Backend: Sendable {
 
     private func copied(_ values: [Float], to tensor: Tensor) -> Tensor {
         precondition(tensor.count == values.count)
+        if isDry { return tensor }
         withExtendedLifetime(tensor) {
             tensor.pointer.update(from: values, count: values.count)
         }

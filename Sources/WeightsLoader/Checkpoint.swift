@@ -109,7 +109,7 @@ package struct Checkpoint: Sendable {
     }
 
     /// - Throws: ``WeightsError/fileUnreadable(path:reason:)`` if a file has changed since it was opened.
-    func checkUnchanged() throws(WeightsError) {
+    package func checkUnchanged() throws(WeightsError) {
         for file in files { try file.checkUnchanged() }
     }
 

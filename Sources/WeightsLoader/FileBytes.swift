@@ -14,12 +14,14 @@ package class FileBytes: @unchecked Sendable {
     ) throws(Failure) -> Result {
         precondition(range.lowerBound >= 0 && range.upperBound <= countBytes)
         prepare(range)
-        defer { withExtendedLifetime(self) {} }
+        defer { withExtendedLifetime(self) { endUse() } }
         return try body(UnsafeRawBufferPointer(rebasing: bytes[range]))
     }
 
-    /// Makes sure that the bytes of `range` are in memory.
+    /// Makes sure that the bytes of `range` are in memory until ``endUse()``.
     func prepare(_ range: Range<Int>) {}
+
+    func endUse() {}
 
     /// - Throws: ``WeightsError/fileUnreadable(path:reason:)`` if the file has changed since it was opened.
     package func checkUnchanged() throws(WeightsError) {}

@@ -118,6 +118,13 @@ struct ArgumentParser {
         if count > command.operandCount.upperBound {
             throw .unexpectedOperand(arguments.operands[command.operandCount.upperBound])
         }
+        for (name, values) in arguments.values {
+            // Such a path names a track only.
+            if let value = values.first(where: { $0.unicodeScalars.contains { $0.byte != nil } }) {
+                throw UsageError(
+                    "The value '\(value)' of '--\(name)' is not valid UTF-8: use another name")
+            }
+        }
         return arguments
     }
 

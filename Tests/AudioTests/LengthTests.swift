@@ -175,6 +175,28 @@ struct LengthTests {
         }
     }
 
+    /// A second signature in the first header, a file of a variable bit rate without a header of its
+    /// length, and zeros before the first frame.
+    @Test func headersThatMisleadAreNotFollowed() throws {
+        var flac = try Recording.flac.data
+        flac.replaceSubrange(26..<34, with: Data("fLaC\0\0\0\u{22}".utf8))
+        #expect(try read(flac).audio.sampleCount == Recording.flac.sampleCount)
+        let mp3 = try Recording.untaggedMP3.data
+        let plain = try read(mp3).audio
+        #expect(try read(Data(repeating: 0, count: 700) + mp3).audio == plain)
+        guard let ffmpeg = Self.ffmpeg else { return }
+        let path = folder.path("variable.mp3")
+        let process = Process()
+        process.executableURL = URL(fileURLWithPath: ffmpeg.path)
+        process.arguments = [
+            "-v", "error", "-i", Self.demoTrack, "-t", "8", "-q:a", "9", "-write_xing", "0",
+            "-id3v2_version", "0", path,
+        ]
+        try process.run()
+        process.waitUntilExit()
+        #expect(try AudioFile.read(path).buffer.durationSeconds >= 8)
+    }
+
     // MARK: - Damage
 
     /// What follows damage stays at its time, or is left out; the warning has the place.

@@ -97,14 +97,21 @@ struct SeparateFilesTests {
         let options = ["-n", "cross_first", "--stems=drums", "--shifts=0"]
         try folder.run([".", "--failed", "list"] + options)
         #expect(try Data(contentsOf: folder.url("list")).isEmpty)
-        try make("b.wav")
+        try folder.writeTrack("b.wav")
         let run = try folder.run([".", "-o", "other", "--dry-run"] + options)
         #expect(run.errors.contains("Skipping ./separated: it has files of swift-demucs"))
         #expect(
             run.outputLines == [
                 "other/cross_first/a/drums.wav", "other/cross_first/b/drums.wav",
             ])
-        #expect(try folder.run(["separated", "--dry-run"] + options).outputLines.count == 1)
+        let stems = try folder.run(["separated/cross_first", "--dry-run"] + options)
+        #expect(stems.outputLines.count == 1)
+        // Songs and stems in one folder.
+        for _ in 0..<2 {
+            #expect(
+                try folder.run([".", "-o", ".", "--skip-existing"] + options).errors.contains(
+                    "of 2"))
+        }
     }
 
     @Test func failedTracksAreListed() throws {

@@ -18,7 +18,8 @@ package struct NameComparison {
         self.foldsForm = foldsForm
     }
 
-    /// Tries it out in a folder, or in the nearest one above it that exists; exact where no file can be made.
+    /// Makes a file in a folder, or in the nearest one above it that exists, and looks for it under other
+    /// names; exact where no file can be made.
     package init(probing folder: String) {
         var folder = folder.isEmpty ? "." : folder
         while !FilePath.isFolder(folder), folder != FilePath.folder(of: folder) {
@@ -85,15 +86,13 @@ extension FilePath {
         return devices.contains(base) ? "'\(base)', which is a device of Windows" : nil
     }
 
-    /// The name with `_` in place of what ``problem(ofName:)`` names. Names that are made of it stay
-    /// within what a file system holds.
+    /// The name with `_` in place of what ``problem(ofName:)`` names.
     package static func safe(_ name: String) -> String {
         var safe = String(
             String.UnicodeScalarView(name.unicodeScalars.map { isRefused($0) ? "_" : $0 }))
-        while let last = safe.unicodeScalars.last, last == "." || last == " " {
+        if let last = safe.unicodeScalars.last, last == "." || last == " " {
             safe.unicodeScalars.removeLast()
             safe += "_"
-            if problem(ofName: safe) == nil { break }
         }
         return problem(ofName: safe) == nil ? safe : "_" + safe
     }

@@ -14,6 +14,8 @@ package final class ReadFile: FileBytes, @unchecked Sendable {
     private struct State {
         /// Whether each part of the file is in memory.
         var isRead: [Bool]
+        /// Readers at work, who may need what another one releases.
+        var users = 0
         /// Why a part could not be read.
         var failure: String?
     }
@@ -75,11 +77,12 @@ package final class ReadFile: FileBytes, @unchecked Sendable {
 
     /// Reads what is not in memory yet. What can't be read is zero, which ``checkUnchanged()`` reports.
     override func prepare(_ range: Range<Int>) {
-        guard !range.isEmpty, let base = UnsafeMutableRawPointer(mutating: bytes.baseAddress) else {
-            return
-        }
+        guard let base = UnsafeMutableRawPointer(mutating: bytes.baseAddress) else { return }
         state.withLock { state in
-            let parts = range.lowerBound / Self.partBytes...(range.upperBound - 1) / Self.partBytes
+            state.users += 1
+            let parts =
+                range.lowerBound / Self.partBytes..<(range.upperBound + Self.partBytes - 1)
+                / Self.partBytes
             for part in parts where !state.isRead[part] {
                 let start = part * Self.partBytes
                 let wanted = min(Self.partBytes, bytes.count - start)
@@ -96,6 +99,8 @@ package final class ReadFile: FileBytes, @unchecked Sendable {
         }
     }
 
+    override func endUse() { state.withLock { $0.users -= 1 } }
+
     /// Drops the whole parts of `range` from memory; a later use reads them again. Weights are read once;
     /// without this they would stay in memory beside the network until the last tensor is read.
     override func release(_ range: Range<Int>) {
@@ -105,6 +110,7 @@ package final class ReadFile: FileBytes, @unchecked Sendable {
             return
         }
         state.withLock { state in
+            guard state.users == 0 else { return }
             madvise(base + first * Self.partBytes, (end - first) * Self.partBytes, MADV_DONTNEED)
             for part in first..<end { state.isRead[part] = false }
         }

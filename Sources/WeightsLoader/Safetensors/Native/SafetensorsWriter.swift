@@ -129,7 +129,9 @@ package struct SafetensorsWriter {
         case .bytes(let bytes): return bytes
         }
         guard asFloat16, tensor.elementType != .float16 else {
-            return checkpoint.withBytes(of: tensor) { Array($0) }
+            let bytes = checkpoint.withBytes(of: tensor) { Array($0) }
+            try checkpoint.checkUnchanged()
+            return bytes
         }
         let floats = try checkpoint.floats(tensor)
         var bytes: [UInt8] = []
