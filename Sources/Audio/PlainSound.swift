@@ -38,11 +38,12 @@ struct PlainSound {
 
     /// - Parameters:
     ///   - start: offset of the first sample.
-    ///   - announced: bytes of the samples by the header; nil for a placeholder.
+    ///   - announced: bytes of the samples by the header.
+    ///   - isPlaceholder: whether programs write that number when they don't know the length.
     ///   - tail: the chunks that may follow the samples; nil if nothing does.
     private init?(
         of file: InputFile, width: Int, isFloat: Bool, isUnsigned: Bool = false, isBigEndian: Bool,
-        channels: Int, rate: Double, start: Int, announced: Int?,
+        channels: Int, rate: Double, start: Int, announced: Int,
         isPlaceholder: Bool, tail: (chunks: FileChunks, offset: Int)?
     ) {
         let codecs =
@@ -59,7 +60,7 @@ struct PlainSound {
         sampleRateHz = Int(rate)
         bytes = start..<max(start, file.sizeBytes)
         announcedBytes = announced
-        guard let announced, announced <= bytes.count else {
+        guard announced <= bytes.count else {
             if isPlaceholder { announcedBytes = nil }
             return
         }

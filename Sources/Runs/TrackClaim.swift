@@ -15,9 +15,9 @@ struct TrackClaim {
     /// A folder in which no file can be made, or a file system without locks, makes no claims.
     init?(_ place: SeparationRecord.Place) {
         folder = FilePath.folder(of: place.path)
-        // The folder above it was made before the first track: it is gone where its disk is.
-        // Another run may remove it, while it is empty, before the claim is in it.
         var made: TemporaryFiles.Claim?
+        // Another run may remove the folder, while it is empty, before the claim is in it. The folder above was
+        // made before the first track; it is missing where its disk was removed.
         for _ in 0..<3 where made == nil {
             mkdir(folder, 0o777)
             do throws(SystemError) {
@@ -33,69 +33,5 @@ struct TrackClaim {
         claim.end()
         // rmdir fails for a folder that has records.
         rmdir(folder)
-    }
-}
-
-/// The time of day.
-enum RunClock {
-    /// Nanoseconds since 1970.
-    static func nanoseconds() -> Int {
-        var time = timespec()
-        clock_gettime(CLOCK_REALTIME, &time)
-        return Int(time.tv_sec) * 1_000_000_000 + Int(time.tv_nsec)
-    }
-
-    /// The local time of day, `14:32`.
-    static func timeOfDay() -> String {
-        var now = time(nil)
-        var parts = tm()
-        localtime_r(&now, &parts)
-        func digits(_ number: Int32) -> String { (number < 10 ? "0" : "") + "\(number)" }
-        return "\(digits(parts.tm_hour)):\(digits(parts.tm_min))"
-    }
-}
-
-/// Lines about the progress of a long run.
-package struct ProgressNotes {
-    private var lastSeconds = 0.0
-
-    package init() {}
-
-    /// Time between two lines.
-    private static let interval = 600.0
-
-    /// A line, if the last one was ten minutes ago: `14:32: 30 of 2,000, about 5 h left`.
-    ///
-    /// - Parameters:
-    ///   - done: tracks that have been passed; `count` is nil for a manifest that is followed.
-    ///   - separated: tracks of these that took time.
-    ///   - seconds: time since the run began.
-    package mutating func next(
-        done: Int, of count: Int?, separated: Int, seconds: Double,
-        timeOfDay: String = RunClock.timeOfDay()
-    ) -> String? {
-        guard seconds - lastSeconds >= Self.interval, separated > 0 else { return nil }
-        lastSeconds = seconds
-        guard let count else { return "\(timeOfDay): \(done) tracks" }
-        let left = seconds / Double(separated) * Double(count - done)
-        let time = left < 5_400 ? "\(Int(left / 60) + 1) min" : "\(Int((left / 3_600).rounded())) h"
-        return "\(timeOfDay): \(Self.grouped(done)) of \(Self.grouped(count)), about \(time) left"
-    }
-
-    private static func grouped(_ number: Int) -> String {
-        number < 1_000
-            ? "\(number)" : grouped(number / 1_000) + "," + "\(number % 1_000 + 1_000)".dropFirst()
-    }
-}
-
-extension SeparationRun {
-    /// Writes the paths of the tracks that failed, one a line.
-    func writeFailed(to path: String) {
-        let lines = failedPaths.map { FilePath.bytes(of: $0) + [UInt8(ascii: "\n")] }
-        do {
-            try replaceFile(at: path, with: lines.joined())
-        } catch {
-            reporter.error("\(path): the list of failed tracks can't be written (\(error))")
-        }
     }
 }

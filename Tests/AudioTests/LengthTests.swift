@@ -251,7 +251,7 @@ struct LengthTests {
 
     @Test func filesThatFFmpegReadsAreSaidToBeCut() throws {
         guard let ffmpeg = Self.ffmpeg else { return }
-        // A list of chunks that announces more than there is, around a WAV file that ffmpeg decodes.
+        // AU of µ-law whose header announces more than there is.
         var data =
             Data(".snd".utf8)
             + Data([0, 0, 0, 24, 0, 0, 0x40, 0, 0, 0, 0, 1, 0, 0, 0x1F, 0x40, 0, 0, 0, 1])

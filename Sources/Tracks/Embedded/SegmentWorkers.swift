@@ -14,7 +14,7 @@ final class SegmentWorkers {
     private var waiting: (member: Int, mix: Tensor)?
 
     /// - Parameter networks: the first one runs all segments.
-    init(_ networks: [TrackPipeline.Network], cancellation: CancellationToken) throws(AnyError) {
+    init(_ networks: [TrackPipeline.Network], cancellation: CancellationToken) {
         network = networks[0]
         self.cancellation = cancellation
     }
