@@ -15,15 +15,6 @@ extension Unicode.Scalar {
         default: isControl
         }
     }
-
-    /// The first of 256 characters, at the end of the last private plane, that stand for a byte of a file
-    /// name that is not UTF-8.
-    static let firstOfBytes: UInt32 = 0x10_FF00
-
-    /// The byte that the character stands for; nil for other characters.
-    package var byte: UInt8? {
-        value < Self.firstOfBytes + 0x80 ? nil : UInt8(exactly: value - Self.firstOfBytes)
-    }
 }
 
 extension String {
@@ -48,24 +39,9 @@ extension StringProtocol {
     package var quoted: String { "\"\(printable(limit: 200))\"" }
 
     package func printable(limit: Int = 1000) -> String {
-        String(String.UnicodeScalarView(unicodeScalars.prefix(limit))).withoutHiddenCharacters
-            + (unicodeScalars.count > limit ? "…" : "")
-    }
-
-    /// The text with `\u{202E}` in the place of each character that is hidden, and `\xFC` of each byte that is not
-    /// UTF-8.
-    package var withoutHiddenCharacters: String {
-        guard unicodeScalars.contains(where: { $0.isHidden || $0.byte != nil }) else {
-            return String(self)
+        let printable = unicodeScalars.prefix(limit).map { scalar in
+            scalar.isHidden ? "\u{FFFD}" : Character(scalar)
         }
-        return unicodeScalars.reduce(into: "") { text, scalar in
-            if let byte = scalar.byte {
-                text += "\\x\(String(byte, radix: 16, uppercase: true))"
-            } else if scalar.isHidden {
-                text += "\\u{\(String(scalar.value, radix: 16, uppercase: true))}"
-            } else {
-                text.unicodeScalars.append(scalar)
-            }
-        }
+        return String(printable) + (unicodeScalars.count > limit ? "…" : "")
     }
 }
