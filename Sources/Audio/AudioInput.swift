@@ -116,6 +116,7 @@ extension AudioInput {
     /// Takes over an open descriptor.
     package init(descriptor: Int32, name: String, spool: Spool, ffmpeg: FFmpeg?) throws {
         let original = try spool.file(descriptor, name: name)
+        let found = DecodedFile(found: original)
         let file: SoundFile
         do {
             let unlisted = AudioError.notAudio(
@@ -123,35 +124,22 @@ extension AudioInput {
                 reason:
                     "it is not PCM or float WAV, AIFF, AU, W64 or CAF, FLAC, Ogg Vorbis, Opus or MP3"
             )
-            let found = DecodedFile(found: original)
             guard spool.allFormats || found.plain != nil || original.hasListedFormat else {
                 throw unlisted
             }
             let reader = try AudioReader(found)
             guard spool.allFormats || reader.hasListedFormat else { throw unlisted }
             let repair = ffmpeg.map { ffmpeg in
-                { @Sendable damage in try ffmpeg.decode(original, damage: damage, to: spool) }
+                { @Sendable damage in try ffmpeg.decode(found, damage: damage, to: spool) }
             }
             let tags = AudioTags(of: found)
-            // Ogg has times, so ffmpeg can keep them; libsndfile passes over what is damaged.
-            var whole: DecodedFile?
-            if found.pieces.guessedSamples != nil {
-                whole = try? repair?(
-                    FFmpeg.KnownDamage(reason: "its length is not stated", totalSeconds: nil))
-            }
-            if let damage = found.pieces.damage, damage.seconds == nil,
-                found.pieces.pieces.count == 1
-            {
-                whole = try? repair?(
-                    FFmpeg.KnownDamage(
-                        reason: "byte \(damage.offset)", totalSeconds: damage.totalSeconds))
-                try spool.checkCancellation()
-            }
+            let whole = found.pieces.damageOfWhole.flatMap { damage in try? repair?(damage) }
+            try spool.checkCancellation()
             file = SoundFile(whole ?? found, original: original, tags: tags, repair: repair)
         } catch {
             guard case AudioError.notAudio(_, let reason) = error else { throw error }
             guard let ffmpeg else { throw AudioError.ffmpegMissing(path: name, reason: reason) }
-            let decoded = try ffmpeg.decode(original, to: spool)
+            let decoded = try ffmpeg.decode(found, to: spool)
             _ = try AudioReader(decoded)
             file = SoundFile(
                 decoded, original: original,

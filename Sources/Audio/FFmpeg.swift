@@ -35,8 +35,9 @@ package struct FFmpeg: Sendable {
     ///   ``AudioError/copyTooLarge(path:limitBytes:)``; the errors of the spool's `refuse`;
     ///   `CancellationError`.
     func decode(
-        _ input: InputFile, damage known: KnownDamage? = nil, to spool: Spool
+        _ found: DecodedFile, damage known: KnownDamage? = nil, to spool: Spool
     ) throws -> DecodedFile {
+        let input = found.file
         if let refuse = spool.limits.refuse, let properties = try properties(of: input, spool) {
             try refuse(properties)
             let seconds = min(properties.announcedSeconds ?? 0, spool.limits.seconds ?? .infinity)
@@ -44,7 +45,7 @@ package struct FFmpeg: Sendable {
             try spool.checkRoom(for: Int(min(bytes, 1e18)), name: input.path)
         }
         // ADTS states no time: what follows damage would come too early.
-        let damage = SoundPieces(of: input).damage
+        let damage = found.pieces.damage
         let limits = spool.limits
         // A second and a byte more are written, so that a sound beyond the limits is noticed.
         let seconds = [limits.seconds.map { $0 + 1 }, damage?.seconds].compactMap(\.self).min()

@@ -57,6 +57,17 @@ struct SoundPieces {
         if pieces.isEmpty { pieces = [[.file(0..<file.sizeBytes)]] }
     }
 
+    /// The reason to decode all of the file by ffmpeg, if it is there: libsndfile passes over damage in Ogg,
+    /// whose times ffmpeg keeps, and stops where it guesses the end of an MP3.
+    var damageOfWhole: FFmpeg.KnownDamage? {
+        if guessedSamples != nil {
+            return FFmpeg.KnownDamage(reason: "its length is not stated", totalSeconds: nil)
+        }
+        guard let damage, damage.seconds == nil, pieces.count == 1 else { return nil }
+        return FFmpeg.KnownDamage(
+            reason: "byte \(damage.offset)", totalSeconds: damage.totalSeconds)
+    }
+
     /// The whole of a file that is taken as it is.
     init(whole file: InputFile) { pieces = [[.file(0..<file.sizeBytes)]] }
 

@@ -76,8 +76,8 @@ package final class StemFiles: Sendable {
         _ destinations: [OutputDestination], of input: AudioInput?
     ) throws(AudioError) {
         let track = input?.fileStatus?.file
-        var files: Set<[UInt64]> = []
-        var newPaths: [AnyHashable: [String]] = [:]
+        var files: Set<FileIdentity> = []
+        var newPaths = NewPaths<Void>()
         for destination in destinations {
             let problem: String?
             if let file = destination.existingFile {
@@ -88,16 +88,10 @@ package final class StemFiles: Sendable {
                 let folder = FilePath.folder(of: path)
                 let place = FilePath.joined(
                     FilePath.resolved(folder) ?? folder, FilePath.name(of: path))
-                let key = NameComparison.widestKey(place)
-                // How the disk compares names is only tried out if it matters.
-                let isShared = newPaths[key].map { others in
-                    let names = NameComparison(probing: folder)
-                    return others.contains { names.key($0) == names.key(place) }
-                }
-                newPaths[key, default: []].append(place)
+                let isShared = newPaths.insert(place, (), probing: folder) != nil
                 problem =
                     path.utf8.contains(0)
-                    ? "its path has a zero byte" : isShared == true ? sharedFile : nil
+                    ? "its path has a zero byte" : isShared ? sharedFile : nil
             } else {
                 problem = nil
             }
@@ -187,24 +181,19 @@ private final class Results<Value: Sendable>: Sendable {
     }
 }
 
-extension stat {
-    /// Equal for all paths and descriptors of a file; `nil` for a device, which keeps no bytes.
-    fileprivate var file: [UInt64]? {
-        st_mode & S_IFMT == S_IFCHR
-            ? nil
-            : [UInt64(truncatingIfNeeded: st_dev), UInt64(truncatingIfNeeded: st_ino)]
-    }
-}
-
 extension OutputDestination {
     /// The file that is there; `nil` for none and for a device.
-    fileprivate var existingFile: [UInt64]? {
+    fileprivate var existingFile: FileIdentity? {
+        var status = stat()
         switch self {
-        case .file(let path): return FilePath.status(path)?.file
+        case .file(let path):
+            guard let found = FilePath.status(path) else { return nil }
+            status = found
         case .descriptor(let number):
-            var status = stat()
-            return fstat(number, &status) == 0 ? status.file : nil
+            guard fstat(number, &status) == 0 else { return nil }
         }
+        // A device keeps no bytes: several outputs may have it.
+        return status.st_mode & S_IFMT == S_IFCHR ? nil : status.file
     }
 }
 

@@ -351,7 +351,10 @@ package final class MemoryCheck: Sendable {
     ///   addresses counts what is freed meanwhile, too.
     /// - Throws: `SeparationError.notEnoughMemory`.
     static func checkLoading(fileBytes: Int) throws(SeparationError) {
-        let needed = (bytesBelowLimits() == nil ? 2 : 8) * fileBytes
+        // The C library reserves 64 MB of addresses for each thread, which starts later, beside its stack.
+        let needed =
+            bytesBelowLimits() == nil
+            ? 2 * fileBytes : 8 * fileBytes + countAvailableCores() * 72_000_000
         guard let free = availableMemoryBytes(), needed > free else { return }
         throw .notEnoughMemory(neededBytes: needed, freeBytes: free)
     }

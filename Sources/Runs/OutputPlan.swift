@@ -113,27 +113,13 @@ struct OutputPlan {
 
     /// Plans the tracks, but those whose files another one has.
     private mutating func addTracks(_ inputs: [InputTrack]) throws(RunError) {
-        typealias Owner = (input: InputTrack, output: Int, path: String)
-        var owners: [[UInt8]: Owner] = [:]
-        var similar: [AnyHashable: [Owner]] = [:]
-        // How the disk compares names is only tried out if it matters.
-        var comparison: NameComparison?
+        var owners = NewPaths<(input: InputTrack, output: Int)>()
         for input in inputs {
             let track = try planned(input)
             var sharing: RunError?
             for (output, path) in track.paths.enumerated() {
-                let (key, wideKey) = (FilePath.key(path), NameComparison.widestKey(path))
-                var owner = owners[key]
-                if owner == nil, let others = similar[wideKey] {
-                    let names = comparison ?? NameComparison(probing: folder ?? "")
-                    comparison = names
-                    owner = others.first { names.key($0.path) == names.key(path) }
-                }
-                guard let owner else {
-                    owners[key] = (input, output, path)
-                    similar[wideKey, default: []].append((input, output, path))
-                    continue
-                }
+                let owner = owners.insert(path, (input, output), probing: folder ?? "")
+                guard let owner else { continue }
                 if owner.input == input {
                     let labels = names + (stemFile.map { [$0.fileExtension] } ?? [])
                     throw .sharedFileOfTrack(labels[owner.output], labels[output], path: path)

@@ -179,16 +179,3 @@ package struct TrackDiscovery {
         }
     }
 }
-
-/// A file or folder, equal for different paths to it.
-struct FileIdentity: Hashable {
-    fileprivate let device: UInt64
-    fileprivate let number: UInt64
-}
-
-extension stat {
-    var file: FileIdentity {
-        FileIdentity(
-            device: UInt64(truncatingIfNeeded: st_dev), number: UInt64(truncatingIfNeeded: st_ino))
-    }
-}

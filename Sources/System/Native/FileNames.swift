@@ -74,6 +74,35 @@ package struct NameComparison {
     }
 }
 
+/// Paths of files that are to be made, each with its owner.
+package struct NewPaths<Owner> {
+    private var owners: [AnyHashable: [(path: String, owner: Owner)]] = [:]
+    private var comparisons: [String: NameComparison] = [:]
+
+    package init() {}
+
+    /// Adds a path, unless the disk takes it for one that was added before.
+    ///
+    /// - Parameter folder: where to try out how the disk compares names, if that matters.
+    /// - Returns: the owner of the other path; nil for none.
+    package mutating func insert(_ path: String, _ owner: Owner, probing folder: String) -> Owner? {
+        let key = NameComparison.widestKey(path)
+        let others = owners[key] ?? []
+        if let other = others.first(where: { FilePath.key($0.path) == FilePath.key(path) }) {
+            return other.owner
+        }
+        if !others.isEmpty {
+            let names = comparisons[folder] ?? NameComparison(probing: folder)
+            comparisons[folder] = names
+            if let other = others.first(where: { names.key($0.path) == names.key(path) }) {
+                return other.owner
+            }
+        }
+        owners[key, default: []].append((path, owner))
+        return nil
+    }
+}
+
 extension FilePath {
     /// What Windows, exFAT and SMB refuse in a name, in words; nil for a name that all systems hold.
     package static func problem(ofName name: String) -> String? {

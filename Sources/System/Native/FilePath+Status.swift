@@ -50,7 +50,20 @@ extension FilePath {
     }
 }
 
+/// A file or folder, equal for different paths to it.
+package struct FileIdentity: Hashable, Sendable {
+    private let device: UInt64
+    private let number: UInt64
+
+    fileprivate init(_ status: stat) {
+        device = UInt64(truncatingIfNeeded: status.st_dev)
+        number = UInt64(truncatingIfNeeded: status.st_ino)
+    }
+}
+
 extension stat {
+    package var file: FileIdentity { FileIdentity(self) }
+
     /// Time of the last change of the content, in nanoseconds since 1970.
     package var modifiedNanoseconds: Int {
         #if canImport(Darwin)

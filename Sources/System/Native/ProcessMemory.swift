@@ -50,7 +50,7 @@ package func availableMemoryBytes() -> Int? {
             free = min(free ?? .max, max(0, limit - used + (cache.flatMap { Int($0) } ?? 0)))
         }
         // Arrays, threads and the libraries need some of what a limit leaves, too.
-        let belowLimits = bytesBelowLimits().map { max(0, $0 - 1 << 26) }
+        let belowLimits = bytesBelowLimits().map { max(0, $0 - 1 << 27) }
         return [free, belowLimits].compactMap(\.self).min()
     #elseif canImport(Darwin)
         return Int(exactly: bytes_below_limit())

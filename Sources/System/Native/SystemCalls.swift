@@ -67,8 +67,10 @@ func withFile<Value>(_ path: String, _ body: (_ descriptor: Int32) throws -> Val
 package func forEachPiece(
     of descriptor: Int32, _ body: (UnsafeRawBufferPointer) throws -> Void
 ) throws {
-    let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 20, alignment: 16)
-    defer { buffer.deallocate() }
+    // Unlike Swift's own allocations, this one may fail.
+    guard let memory = malloc(1 << 20) else { throw SystemError(code: ENOMEM) }
+    defer { free(memory) }
+    let buffer = UnsafeMutableRawBufferPointer(start: memory, count: 1 << 20)
     while true {
         let count = try retryingInterrupted { read(descriptor, buffer.baseAddress!, buffer.count) }
         if count == 0 { return }
