@@ -1,6 +1,5 @@
 import CSndFile
 import DemucsEngine
-import Synchronization
 import System
 
 /// The file behind a track, held open: removing or replacing it does not change the track.
@@ -15,35 +14,13 @@ final class SoundFile: RecordingSource {
     let original: InputFile
     let tags: AudioTags
 
-    /// What ffmpeg made of a file after libsndfile had failed in the middle of it.
-    private let repaired = Mutex<DecodedFile?>(nil)
-    private let repair: (@Sendable (FFmpeg.KnownDamage) throws -> DecodedFile)?
-
-    init(
-        _ decoded: DecodedFile, original: InputFile, tags: AudioTags,
-        repair: (@Sendable (FFmpeg.KnownDamage) throws -> DecodedFile)? = nil
-    ) {
+    init(_ decoded: DecodedFile, original: InputFile, tags: AudioTags) {
         self.decoded = decoded
         self.original = original
         self.tags = tags
-        self.repair = repair
     }
 
-    func reader() throws -> any RecordingReader {
-        try AudioReader(decoded) { [self] damage in
-            try repaired.withLock { repaired in
-                if repaired == nil, let repair {
-                    do { repaired = try repair(damage) } catch let error as CancellationError {
-                        throw error
-                    } catch {
-                        // The sound before the damage is left.
-                        return nil
-                    }
-                }
-                return repaired
-            }
-        }
-    }
+    func reader() throws -> any RecordingReader { try AudioReader(decoded) }
 
     func checkUnchanged() throws { try decoded.file.checkUnchanged() }
 }
@@ -53,7 +30,7 @@ struct DecodedFile: Sendable {
     let file: InputFile
     /// Its samples, if they aren't compressed.
     let plain: PlainSound?
-    let pieces: SoundPieces
+    let parts: SoundParts
     /// Problems of the decoder that made the file.
     let warnings: [AudioWarning]
 
@@ -61,7 +38,7 @@ struct DecodedFile: Sendable {
     init(_ file: InputFile, _ warnings: AudioWarning...) {
         self.file = file
         plain = PlainSound(of: file)
-        pieces = SoundPieces(whole: file)
+        parts = SoundParts(whole: file)
         self.warnings = warnings
     }
 
@@ -69,7 +46,7 @@ struct DecodedFile: Sendable {
     init(found file: InputFile) {
         self.file = file
         plain = PlainSound(of: file)
-        pieces = plain == nil ? SoundPieces(of: file) : SoundPieces(whole: file)
+        parts = plain == nil ? SoundParts(of: file) : SoundParts(whole: file)
         warnings = []
     }
 }
@@ -129,13 +106,7 @@ extension AudioInput {
             }
             let reader = try AudioReader(found)
             guard spool.allFormats || reader.hasListedFormat else { throw unlisted }
-            let repair = ffmpeg.map { ffmpeg in
-                { @Sendable damage in try ffmpeg.decode(found, damage: damage, to: spool) }
-            }
-            let tags = AudioTags(of: found)
-            let whole = found.pieces.damageOfWhole.flatMap { damage in try? repair?(damage) }
-            try spool.checkCancellation()
-            file = SoundFile(whole ?? found, original: original, tags: tags, repair: repair)
+            file = SoundFile(found, original: original, tags: AudioTags(of: found))
         } catch {
             guard case AudioError.notAudio(_, let reason) = error else { throw error }
             guard let ffmpeg else { throw AudioError.ffmpegMissing(path: name, reason: reason) }
@@ -174,7 +145,7 @@ extension AudioTags {
     init(of decoded: DecodedFile) {
         self.init()
         var info = SF_INFO()
-        let cursor = InputCursor(decoded.file, decoded.pieces.pieces[0])
+        let cursor = InputCursor(decoded.file, decoded.parts.parts[0].spans)
         // AU, W64 and CAF, whose samples are read without libsndfile's readers of their headers, have none.
         let isPlain =
             FileChunks(of: decoded.file).map { [.wav, .aiff].contains($0.container) } ?? false

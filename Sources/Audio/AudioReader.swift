@@ -19,16 +19,17 @@ package final class AudioReader: RecordingReader {
     private var decodedSamples = 0
 
     let file: InputFile
-    private let pieces: SoundPieces
-    private let repair: (FFmpeg.KnownDamage) throws -> DecodedFile?
+    private let parts: SoundParts
     private var decoder: SoundDecoder?
-    private var nextPiece = 1
+    private var nextPart = 1
+    /// Samples of silence before the part that follows damage.
+    private var silence = 0
+    /// Samples before the part that doesn't follow damage, less its beginning by its own time.
+    private var origin = 0
+    private var damage: SoundParts.Damage?
     private var foundWarnings: [AudioWarning]
     /// Bytes of another file that follow samples without compression.
     private let bytesOfNextFile: Int
-
-    /// Reads the file that ffmpeg has made of a damaged one, from where the decoder failed.
-    private var successor: AudioReader?
 
     /// The decoder's error text, if there is one.
     private(set) var decoderError: String?
@@ -41,27 +42,22 @@ package final class AudioReader: RecordingReader {
 
     /// Reads the header of an open file.
     ///
-    /// - Parameter repair: decodes the file by ffmpeg, which goes on after errors; nil if there is none.
     /// - Throws: every ``AudioError`` of reading but `nothingDecodable`, `tooLong` and `notFinite`.
-    init(
-        _ decoded: DecodedFile,
-        repair: @escaping (FFmpeg.KnownDamage) throws -> DecodedFile? = { _ in nil }
-    ) throws(AudioError) {
+    init(_ decoded: DecodedFile) throws(AudioError) {
         let (file, plain) = (decoded.file, decoded.plain)
         try file.checkUnchanged()
         path = file.path
         self.file = file
-        pieces = decoded.pieces
+        parts = decoded.parts
+        damage = parts.damage
         foundWarnings = decoded.warnings
-        self.repair = repair
         bytesOfNextFile = plain?.nextFile.map { file.sizeBytes - $0 } ?? 0
         if let plain {
             (sampleRateHz, channelCount, hasListedFormat) =
                 (plain.sampleRateHz, plain.channelCount, true)
         } else {
             let decoder = SoundDecoder(
-                file, pieces.pieces[0], isStated: pieces.statesFrames,
-                guessed: pieces.guessedSamples)
+                file, parts.parts[0].spans, isStated: parts.statesFrames)
             guard let decoder else {
                 throw .notAudio(path: file.path, reason: libraryReason(nil))
             }
@@ -77,6 +73,7 @@ package final class AudioReader: RecordingReader {
         }
         block = [Float](repeating: 0, count: Self.blockSamples * channelCount)
         if let plain { decoder = SoundDecoder(file, plain) }
+        place(parts.parts[0])
     }
 
     /// The announced length, but never more than the file's size makes plausible.
@@ -97,13 +94,14 @@ package final class AudioReader: RecordingReader {
     /// - Throws: `notFinite` for the first sample that is NaN or infinite; `changed` at the end, if
     ///   the file was written to since the track was opened; the errors of repairing.
     package func next() throws -> PlanarAudio? {
-        if let successor {
-            if let audio = try successor.next() {
-                decodedSamples += audio.sampleCount
-                return audio
-            }
-            decoder.map(endPiece)
-            return nil
+        if silence > 0 {
+            let count = min(silence, Self.blockSamples)
+            silence -= count
+            decodedSamples += count
+            return PlanarAudio(
+                channels: [[Float]](
+                    repeating: [Float](repeating: 0, count: count), count: channelCount),
+                sampleRateHz: sampleRateHz)
         }
         while let decoder {
             if decoder.failure == nil {
@@ -121,65 +119,74 @@ package final class AudioReader: RecordingReader {
                 }
             }
             try file.checkUnchanged()
-            if let failure = decoder.failure, pieces.pieces.count == 1, try goOnRepaired(failure) {
-                return try next()
-            }
-            endPiece(decoder)
+            endPart(decoder)
+            if silence > 0 { return try next() }
         }
         try file.checkUnchanged()
         return nil
     }
 
-    /// Goes on where the decoder failed, by another decoder.
-    private func goOnRepaired(_ reason: String) throws -> Bool {
-        let total =
-            if case .samples(let count, _) = decoder?.announced {
-                Double(count) / Double(sampleRateHz)
-            } else { Double?.none }
-        guard
-            let repaired = try repair(
-                FFmpeg.KnownDamage(reason: reason, totalSeconds: decodedSamples == 0 ? total : nil))
-        else { return false }
-        let successor = try AudioReader(repaired)
-        guard successor.sampleRateHz == sampleRateHz, successor.channelCount == channelCount,
-            try successor.skip(decodedSamples) == decodedSamples
-        else { return false }
-        self.successor = successor
-        return true
-    }
-
     /// Keeps the warnings about a part that has ended, and opens the next one.
-    private func endPiece(_ ended: SoundDecoder) {
-        let damage = pieces.damage.flatMap {
-            $0.filledSeconds == nil ? "it is damaged at byte \($0.offset)" : nil
-        }
-        let count = successor == nil ? ended.decodedSamples : decodedSamples
-        if let warning = ended.announced.warning(
-            path: path, decodedSamples: count, sampleRateHz: sampleRateHz,
-            reason: successor == nil ? ended.failure ?? damage : nil)
-        {
-            foundWarnings.append(warning)
-        } else if let damage {
-            foundWarnings.append(
-                .truncated(
-                    path: path, decodedSeconds: Double(decodedSamples) / Double(sampleRateHz),
-                    announcedSeconds: nil, reason: damage))
-        }
+    private func endPart(_ ended: SoundDecoder) {
+        let seconds = Double(decodedSamples) / Double(sampleRateHz)
         decoder = nil
         if bytesOfNextFile > 0 { foundWarnings.append(unread(bytesOfNextFile)) }
-        guard nextPiece < pieces.pieces.count else { return }
-        let rest = pieces.pieces[nextPiece...]
-        // After an error in a part, the next one would come too early.
-        if ended.failure == nil {
-            decoder = SoundDecoder(file, rest.first ?? [], isStated: pieces.statesFrames)
+        while decoder == nil, nextPart < parts.parts.count {
+            let part = parts.parts[nextPart]
+            nextPart += 1
+            // After an error in a part, one without a time would come too early.
+            if ended.failure == nil || part.isContinued {
+                decoder = SoundDecoder(file, part.spans, isStated: parts.statesFrames)
+            }
+            if decoder?.sampleRateHz != sampleRateHz || decoder?.channelCount != channelCount {
+                decoder = nil
+            }
+            if decoder != nil {
+                place(part)
+                if part.isContinued { return }
+            } else if !part.isContinued {
+                let rest = parts.parts[(nextPart - 1)...].flatMap(\.spans)
+                foundWarnings.append(unread(rest.reduce(0) { $0 + $1.count }))
+                nextPart = parts.parts.count
+            }
         }
-        nextPiece += 1
-        if decoder?.sampleRateHz != sampleRateHz || decoder?.channelCount != channelCount {
-            decoder = nil
-            let bytes = rest.joined().reduce(0) { $0 + $1.count }
-            foundWarnings.append(unread(bytes))
+        var reason = ended.failure
+        if decoder == nil, let damage, damage.filledSeconds == nil {
+            reason = reason ?? "it is damaged at byte \(damage.offset)"
+        }
+        if let warning = ended.announced.warning(
+            path: path, decodedSamples: ended.decodedSamples, sampleRateHz: sampleRateHz,
+            reason: reason)
+        {
+            foundWarnings.append(warning)
+        } else if let reason {
+            foundWarnings.append(
+                .truncated(
+                    path: path, decodedSeconds: seconds, announcedSeconds: nil, reason: reason))
         }
     }
+
+    /// Puts silence before a part that follows damage, so that it begins at its own time.
+    private func place(_ part: SoundParts.Part) {
+        guard let end = part.endSeconds, case .samples(let count, _) = decoder?.announced else {
+            return
+        }
+        let start = Int((end * Double(sampleRateHz)).rounded()) - count
+        guard part.isContinued else {
+            origin = decodedSamples - start
+            return
+        }
+        // Times that are far apart are wrong.
+        let lost = origin + start - decodedSamples
+        guard (0..<Self.longestLossSeconds * sampleRateHz).contains(lost) else { return }
+        silence = lost
+        guard var damage else { return }
+        damage.seconds = damage.seconds ?? Double(decodedSamples) / Double(sampleRateHz)
+        damage.filledSeconds = (damage.filledSeconds ?? 0) + Double(lost) / Double(sampleRateHz)
+        self.damage = damage
+    }
+
+    private static let longestLossSeconds = 20 * 60
 
     private func unread(_ bytes: Int) -> AudioWarning {
         .unread(
@@ -188,15 +195,15 @@ package final class AudioReader: RecordingReader {
 
     /// Passes over samples without decoding them, where that is exact.
     package func skip(_ count: Int) throws -> Int {
-        guard successor == nil, pieces.pieces.count == 1, let decoder else { return 0 }
+        guard parts.parts.count == 1, let decoder else { return 0 }
         let passed = decoder.skip(count)
         decodedSamples += passed
         return passed
     }
 
     package var warnings: [AudioWarning] {
-        var warnings = foundWarnings + (successor?.warnings ?? [])
-        if let damage = pieces.damage, let filled = damage.filledSeconds {
+        var warnings = foundWarnings
+        if let damage, let filled = damage.filledSeconds {
             warnings.append(
                 .damaged(
                     path: path, reason: "byte \(damage.offset)", atSeconds: damage.seconds,

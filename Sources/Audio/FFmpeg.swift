@@ -17,26 +17,13 @@ package struct FFmpeg: Sendable {
             .first { access($0, X_OK) == 0 }.map(FFmpeg.init)
     }
 
-    /// Damage that another decoder has found.
-    struct KnownDamage {
-        let reason: String
-        /// Length of the whole file, if no sound comes before the damage.
-        let totalSeconds: Double?
-    }
-
-    /// Longer losses are the beginning of a broadcast, whose times begin anywhere.
-    private static let longestLossAtStart = 60.0
-
     /// Decodes the first sound stream of a file at its own rate and with its own channels, to floats
     /// in a temporary WAV file.
     ///
-    /// - Parameter known: the damage that another decoder has found.
     /// - Throws: ``AudioError/notAudio(path:reason:)`` with the first line that ffmpeg printed;
     ///   ``AudioError/copyTooLarge(path:limitBytes:)``; the errors of the spool's `refuse`;
     ///   `CancellationError`.
-    func decode(
-        _ found: DecodedFile, damage known: KnownDamage? = nil, to spool: Spool
-    ) throws -> DecodedFile {
+    func decode(_ found: DecodedFile, to spool: Spool) throws -> DecodedFile {
         let input = found.file
         if let refuse = spool.limits.refuse, let properties = try properties(of: input, spool) {
             try refuse(properties)
@@ -45,7 +32,7 @@ package struct FFmpeg: Sendable {
             try spool.checkRoom(for: Int(min(bytes, 1e18)), name: input.path)
         }
         // ADTS states no time: what follows damage would come too early.
-        let damage = found.pieces.damage
+        let damage = found.parts.damage
         let limits = spool.limits
         // A second and a byte more are written, so that a sound beyond the limits is noticed.
         let seconds = [limits.seconds.map { $0 + 1 }, damage?.seconds].compactMap(\.self).min()
@@ -57,22 +44,19 @@ package struct FFmpeg: Sendable {
         func length(_ file: InputFile) -> Double {
             PlainSound(of: file).map { Double($0.sampleCount) / Double($0.sampleRateHz) } ?? 0
         }
-        if let end = input.announcedEnd, end > input.sizeBytes {
-            let reason = "it has \(input.sizeBytes) of \(end) bytes"
-            return DecodedFile(
+        func truncated(_ reason: String) -> DecodedFile {
+            DecodedFile(
                 plain,
                 .truncated(
                     path: input.path, decodedSeconds: length(plain), announcedSeconds: nil,
                     reason: reason))
         }
-        if let damage, damage.seconds != nil {
-            return DecodedFile(
-                plain,
-                .truncated(
-                    path: input.path, decodedSeconds: length(plain), announcedSeconds: nil,
-                    reason: "it is damaged at byte \(damage.offset)"))
+        if let end = input.announcedEnd, end > input.sizeBytes {
+            return truncated("it has \(input.sizeBytes) of \(end) bytes")
         }
-        guard let reason = result.complaint.map({ "ffmpeg: \($0)" }) ?? known?.reason else {
+        let place = damage.map { "damaged at byte \($0.offset)" }
+        if let place, damage?.seconds != nil { return truncated("it is \(place)") }
+        guard let reason = result.complaint.map({ "ffmpeg: \($0)" }) ?? place else {
             return DecodedFile(plain)
         }
         // ffmpeg closes holes unless its samples have to keep their times. That would do harm to sound
@@ -81,26 +65,20 @@ package struct FFmpeg: Sendable {
         let head = input.bytes(at: 0, count: 1 << 16)
         let isVorbis = ["vorbis", "VORBIS"].contains { head.firstRange(of: Array($0.utf8)) != nil }
         let keepsTimes = "aresample=async=1:min_hard_comp=\(isVorbis ? 0.05 : 0.01)"
-        func copy(_ filter: String) throws -> InputFile? {
-            let again = try? convert(input, Self.quiet, ["-af", filter] + options, spool)
-            try spool.checkCancellation()
-            return try again.map { try InputFile(descriptor: $0.output, path: input.path) }
-        }
-        var filled = try copy(keepsTimes)
-        // The times of the first sound that is left begin at 0, whatever was lost before it.
-        let missing = (known?.totalSeconds ?? 0) - length(filled ?? plain)
-        let isAtStart = missing > 0.01 && missing < Self.longestLossAtStart
-        if isAtStart { filled = try copy("\(keepsTimes),adelay=\(missing * 1_000):all=1") }
+        let again = try? convert(input, Self.quiet, ["-af", keepsTimes] + options, spool)
+        try spool.checkCancellation()
+        let filled = try again.map { try InputFile(descriptor: $0.output, path: input.path) }
         let lost = filled.map { length($0) - length(plain) } ?? 0
-        // A decoder that knows better has found no damage where ffmpeg has lost nothing.
-        if lost <= 0, result.complaint == nil { return DecodedFile(plain) }
+        if lost <= 0, result.complaint == nil {
+            return place.map { truncated("it is \($0)") } ?? DecodedFile(plain)
+        }
         let used = lost > 0 ? filled ?? plain : plain
-        let place = lost > 0 ? isAtStart ? 0 : plain.firstDifference(from: used) : nil
+        let first = lost > 0 ? plain.firstDifference(from: used) : nil
         return DecodedFile(
             used,
             .damaged(
                 path: input.path, reason: reason,
-                atSeconds: place.map { length(plain) * Double($0) / Double(plain.sizeBytes) },
+                atSeconds: first.map { length(plain) * Double($0) / Double(plain.sizeBytes) },
                 filledSeconds: max(0, lost)))
     }
 

@@ -64,13 +64,20 @@ struct PlainSound {
             if isPlaceholder { announcedBytes = nil }
             return
         }
-        switch Self.tail(of: file, after: start + announced, tail) {
-        case .tags: bytes = start..<start + announced
-        case .file(let offset):
-            bytes = start..<start + announced
-            nextFile = offset
-        case .samples: if isPlaceholder { announcedBytes = nil }
+        // Sizes of 32 bits leave out what doesn't fit.
+        for size in stride(from: announced, through: bytes.count, by: 1 << 32) {
+            switch Self.tail(
+                of: file, after: start + size,
+                tail.map { ($0.chunks, $0.offset + size - announced) })
+            {
+            case .samples: continue
+            case .file(let offset): nextFile = offset
+            case .tags: break
+            }
+            bytes = start..<start + size
+            return
         }
+        if isPlaceholder { announcedBytes = nil }
     }
 
     // MARK: - The end of the samples
@@ -110,8 +117,10 @@ struct PlainSound {
             ? .tags : .samples
     }
 
-    /// Names at the beginning of a file of chunks.
-    private static let files: Set = ["RIFF", "RF64", "RIFX", "FORM", "riff", "caff"]
+    /// Names at the beginning of a file of chunks, and of chunks with samples.
+    private static let files: Set = [
+        "RIFF", "RF64", "RIFX", "FORM", "riff", "caff", "data", "SSND",
+    ]
     private static let tagChunks: Set = [
         "LIST", "id3 ", "ID3 ", "bext", "iXML", "cue ", "smpl", "ANNO", "afsp", "cart", "acid",
         "inst",

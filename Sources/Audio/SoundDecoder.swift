@@ -19,10 +19,8 @@ final class SoundDecoder {
 
     /// Opens a part by the header in it; nil if libsndfile refuses it.
     ///
-    /// - Parameters:
-    ///   - isStated: whether an MP3 states the number of its frames.
-    ///   - guessed: samples of an MP3 whose length libsndfile guesses.
-    init?(_ file: InputFile, _ spans: [ByteSpan], isStated: Bool, guessed: Int? = nil) {
+    /// - Parameter isStated: whether an MP3 states the number of its frames.
+    init?(_ file: InputFile, _ spans: [ByteSpan], isStated: Bool) {
         var info = SF_INFO()
         cursor = InputCursor(file, spans)
         guard let handle = cursor.openDecoder(&info) else { return nil }
@@ -30,8 +28,7 @@ final class SoundDecoder {
         format = info.format
         (sampleRateHz, channelCount) = (Int(info.samplerate), Int(info.channels))
         announced = AnnouncedLength(
-            format: info.format, frames: guessed ?? Int(info.frames),
-            isStated: isStated || guessed != nil)
+            format: info.format, frames: Int(info.frames), isStated: isStated)
         // Seeking in the others is not exact.
         seekable = Int(format) & SF_FORMAT_TYPEMASK == SF_FORMAT_FLAC ? Int(info.frames) : 0
     }

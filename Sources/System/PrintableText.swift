@@ -5,12 +5,14 @@ extension Unicode.Scalar {
     /// standard library's table of all categories would be 13 KB of the engine for browsers.
     package var isControl: Bool { value < 0x20 || (0x7F...0x9F).contains(value) }
 
-    /// Whether this character is unseen and changes how others are shown: a control character, a line
-    /// separator, a mark that turns the direction of writing (Unicode Annex 9), or one without width.
+    /// Whether this character is unseen, and may change how others are shown: a control character, a line
+    /// separator, or one of Unicode's Default_Ignorable_Code_Point (Annex 44), such as the marks that turn the
+    /// direction of writing.
     package var isHidden: Bool {
         switch value {
-        case 0xAD, 0x61C, 0x180E, 0x200B...0x200F, 0x2028...0x202E, 0x2060...0x206F, 0xFEFF,
-            0xFFF9...0xFFFB, 0xE0000...0xE007F:
+        case 0xAD, 0x34F, 0x61C, 0x115F...0x1160, 0x17B4...0x17B5, 0x180B...0x180F, 0x200B...0x200F,
+            0x2028...0x202E, 0x2060...0x206F, 0x3164, 0xFE00...0xFE0F, 0xFEFF, 0xFFA0,
+            0xFFF0...0xFFFB, 0x1BCA0...0x1BCA3, 0x1D173...0x1D17A, 0xE0000...0xE0FFF:
             true
         default: isControl
         }

@@ -1,0 +1,274 @@
+// Frames of MPEG audio and ADTS: their headers, as far as their lengths need them.
+
+import System
+
+/// The header of a frame of MPEG audio (ISO/IEC 11172-3, 13818-3) or ADTS (13818-7).
+struct MPEGFrame {
+    let countBytes: Int
+    let samples: Int
+    let sampleRateHz: Int
+    let isADTS: Bool
+    private let header: [UInt8]
+    private let versionAndLayer: UInt8
+
+    /// - Parameter bytes: the first 4 bytes of the frame, or 7 for ADTS.
+    init?(_ bytes: [UInt8]) {
+        guard bytes.count >= 4, bytes[0] == 0xFF, bytes[1] & 0xE0 == 0xE0 else { return nil }
+        header = Array(bytes.prefix(4))
+        let (version, layer) = (Int(bytes[1] >> 3 & 3), Int(bytes[1] >> 1 & 3))
+        versionAndLayer = bytes[1] & 0x1E
+        isADTS = layer == 0
+        if isADTS {
+            let rate = Int(bytes[2] >> 2 & 15)
+            guard bytes.count == 7, bytes[1] & 0xF0 == 0xF0, rate < Self.aacRates.count else {
+                return nil
+            }
+            sampleRateHz = Self.aacRates[rate]
+            samples = 1_024 * (Int(bytes[6] & 3) + 1)
+            countBytes = Int(bytes[3] & 3) << 11 | Int(bytes[4]) << 3 | Int(bytes[5] >> 5)
+            guard countBytes > 7 else { return nil }
+            return
+        }
+        let (rate, bitRate) = (Int(bytes[2] >> 2 & 3), Int(bytes[2] >> 4))
+        guard version != 1, rate < 3, 1..<15 ~= bitRate else { return nil }
+        let isVersion1 = version == 3
+        sampleRateHz = [44_100, 48_000, 32_000][rate] >> [2, 0, 1, 0][version]
+        let rates = Self.kilobits[isVersion1 ? 3 - layer : layer == 3 ? 3 : 4]
+        samples = layer == 3 ? 384 : layer == 1 && !isVersion1 ? 576 : 1_152
+        let slot = layer == 3 ? 4 : 1
+        let padding = Int(bytes[2] >> 1 & 1)
+        countBytes = (samples / 8 / slot * rates[bitRate] * 1_000 / sampleRateHz + padding) * slot
+    }
+
+    /// Bit rates in kbit/s: layers I, II and III of version 1, layers I and II of version 2.
+    private static let kilobits = [
+        [0, 32, 64, 96, 128, 160, 192, 224, 256, 288, 320, 352, 384, 416, 448],
+        [0, 32, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384],
+        [0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320],
+        [0, 32, 48, 56, 64, 80, 96, 112, 128, 144, 160, 176, 192, 224, 256],
+        [0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160],
+    ]
+    private static let aacRates = [
+        96_000, 88_200, 64_000, 48_000, 44_100, 32_000, 24_000, 22_050, 16_000, 12_000, 11_025,
+        8_000, 7_350,
+    ]
+
+    /// Whether both can be frames of one stream.
+    func isLike(_ other: MPEGFrame) -> Bool {
+        versionAndLayer == other.versionAndLayer && sampleRateHz == other.sampleRateHz
+            && (isADTS || isMono == other.isMono)
+    }
+
+    private var isMono: Bool { header[3] >> 6 == 3 }
+
+    var seconds: Double { Double(samples) / Double(sampleRateHz) }
+
+    var isLayer3: Bool { versionAndLayer & 6 == 2 }
+    private var isVersion1: Bool { versionAndLayer & 0x18 == 0x18 }
+    /// Bytes of the side information of layer III.
+    private var sideBytes: Int { isVersion1 ? isMono ? 17 : 32 : isMono ? 9 : 17 }
+
+    /// The side information of layer III: its place in a frame, how many bytes before the frame's own samples its
+    /// first ones begin, and side information of a frame that has that number and no samples.
+    func sideInformation(
+        _ frame: [UInt8]
+    ) -> (range: Range<Int>, samplesBegin: Int, silent: [UInt8]) {
+        let start = header[1] & 1 == 1 ? 4 : 6
+        guard isLayer3, frame.count > start + 2 else { return (start..<start, 0, []) }
+        let begin = frame.field(start, 2, isBigEndian: true) >> (isVersion1 ? 7 : 8)
+        let silent = [frame[start], isVersion1 ? frame[start + 1] & 0x80 : 0]
+        return (
+            start..<start + sideBytes, Int(begin),
+            silent + [UInt8](repeating: 0, count: sideBytes - 2)
+        )
+    }
+
+    /// The most bytes before a frame that belong to it.
+    static let longestReservoir = 511
+
+    /// What a Xing, Info or VBRI header states, which is a frame without sound.
+    struct Header {
+        let frames: Int?
+        /// The number's offset in the frame.
+        let offset: Int
+        /// Whether the number of bytes follows.
+        var hasBytes = false
+        var isVBRI = false
+    }
+
+    /// The header in a frame; nil in another frame.
+    func header(in frame: [UInt8]) -> Header? {
+        guard isLayer3 else { return nil }
+        // The name follows the frame's header and side information: 9, 17 or 32 bytes by version
+        // and channels.
+        for place in [13, 21, 36] where frame.count >= place + 18 {
+            let name = frame[place..<place + 4]
+            if name.elementsEqual("Xing".utf8) || name.elementsEqual("Info".utf8) {
+                // The lowest flags say which numbers follow.
+                let flags = frame[place + 7]
+                let count = Int(frame.field(place + 8, 4, isBigEndian: true))
+                return Header(
+                    frames: flags & 1 == 1 ? count : nil, offset: place + 8,
+                    hasBytes: flags & 2 == 2)
+            }
+            if place == 36, name.elementsEqual("VBRI".utf8) {
+                let count = Int(frame.field(place + 14, 4, isBigEndian: true))
+                return Header(frames: count, offset: place + 14, isVBRI: true)
+            }
+        }
+        return nil
+    }
+
+    /// A Xing header for a number of frames and a silent frame, of whose sound nothing is left; empty for other
+    /// layers than III.
+    func header(stating frames: Int) -> [UInt8] {
+        // Bit rate 9 has room in all formats: at least 64 kbit/s.
+        let head = [header[0], header[1] | 1, header[2] & 0x0C | 0x90, header[3]]
+        guard isLayer3, let count = MPEGFrame(head)?.countBytes else { return [] }
+        // libmpg123 leaves out the encoder's delay and its own, 529 samples, at the start, and the encoder's
+        // padding less 529 at the end. Both have 12 bits behind 21 bytes of text and settings.
+        let delays = UInt32(samples - 529) << 12 | 529
+        let text =
+            head + [UInt8](repeating: 0, count: sideBytes) + Array("Xing".utf8) + [0, 0, 0, 1]
+            + UInt32(truncatingIfNeeded: frames + 1).bigEndianBytes
+            + Array("swift-dem".utf8) + [UInt8](repeating: 0, count: 12)
+            + delays.bigEndianBytes[1...]
+        return text + [UInt8](repeating: 0, count: count - text.count) + silent
+    }
+
+    /// A frame without sound: nothing but zeros after a header without padding and checksum.
+    var silent: [UInt8] {
+        let head = [header[0], header[1] | 1, header[2] & ~2, header[3]]
+        let count = MPEGFrame(head)?.countBytes ?? countBytes
+        return head + [UInt8](repeating: 0, count: count - 4)
+    }
+}
+
+/// One file of MPEG audio, walked from frame to frame. Frames state no time: silent frames take the place of lost
+/// ones.
+struct MPEGStream {
+    private(set) var frames = 0
+    private(set) var seconds = 0.0
+    private(set) var damage: SoundParts.Damage?
+
+    /// The number of frames by the file's header, the number's offset, and whether that of bytes follows.
+    private var stated: (count: Int, offset: Int, hasBytes: Bool)?
+    private var firstOffset = 0
+    private var last: MPEGFrame?
+    private var soundBytes = 0
+    private var isCut = false
+    /// The place in `spans` of the last silent frames, and the bytes of samples that follow them.
+    private var endOfGap = 0
+    /// Before the first frame there may have been others.
+    private var keptSinceGap: Int? = 0
+    private var spans: [ByteSpan] = []
+    private var keptFrom: Int
+
+    init(from offset: Int) { keptFrom = offset }
+
+    /// Adds a frame. After a gap, one whose samples begin in a lost frame is silenced: decoders would make noise of
+    /// it. Its other bytes stay, because they may belong to the next frames.
+    mutating func add(_ frame: MPEGFrame, _ bytes: [UInt8], at offset: Int) {
+        if let kept = keptSinceGap, kept < MPEGFrame.longestReservoir {
+            let side = frame.sideInformation(bytes)
+            keptSinceGap = kept + frame.countBytes - side.range.upperBound
+            if side.samplesBegin > kept {
+                cut(offset + side.range.lowerBound..<offset + side.range.upperBound)
+                spans.append(.bytes(side.silent))
+                damage?.filledSeconds? += frame.seconds
+            }
+        }
+        if frames == 0 { firstOffset = offset }
+        frames += 1
+        soundBytes += frame.countBytes
+        seconds += frame.seconds
+        last = frame
+    }
+
+    /// Adds the frame that states the number of frames.
+    mutating func addHeader(_ header: MPEGFrame.Header, _ range: Range<Int>) {
+        if let count = header.frames, !header.isVBRI {
+            stated = (count, range.lowerBound + header.offset, header.hasBytes)
+            keptSinceGap = nil
+        } else {
+            cut(range)
+        }
+    }
+
+    /// Whether decoders know the length.
+    var statesFrames: Bool { stated != nil || last?.isLayer3 == true }
+
+    mutating func leaveOut(_ range: Range<Int>) {
+        // The tags before the first frame stay: they are read.
+        if frames > 0 { cut(range) }
+    }
+
+    private mutating func cut(_ range: Range<Int>) {
+        if range.lowerBound < keptFrom {
+            // The last frame was silenced.
+            spans.removeLast()
+            if case .file(let before)? = spans.popLast() { keptFrom = before.lowerBound }
+        }
+        spans.append(.file(keptFrom..<range.lowerBound))
+        keptFrom = range.upperBound
+    }
+
+    /// Replaces the last frame, which is damaged, and what follows it by as many silent frames as they held.
+    mutating func replaceLast(_ range: Range<Int>) {
+        guard let last else { return }
+        let lost = Double(range.count - last.countBytes) * Double(frames) / Double(soundBytes)
+        cut(range)
+        endOfGap = spans.count
+        keptSinceGap = 0
+        frames -= 1
+        seconds -= last.seconds
+        soundBytes -= last.countBytes
+        damage =
+            damage
+            ?? SoundParts.Damage(offset: range.lowerBound, seconds: seconds, filledSeconds: 0)
+        fill(1 + Int(max(0, min(lost, Self.mostSilentFrames)).rounded()))
+    }
+
+    /// Notes that the last frame is not complete.
+    mutating func isCut(at offset: Int) {
+        isCut = true
+        if stated == nil, damage == nil {
+            damage = SoundParts.Damage(offset: offset, seconds: seconds)
+        }
+    }
+
+    /// Adds silent frames up to the number in the header: bytes were missing, or frames differ in size.
+    mutating func addMissing() {
+        guard let stated, damage != nil, frames < stated.count, !isCut else { return }
+        fill(min(stated.count - frames, Int(Self.mostSilentFrames)))
+    }
+
+    /// Twenty minutes, which are held in memory.
+    private static let mostSilentFrames = 46_000.0
+
+    private mutating func fill(_ count: Int) {
+        guard let last else { return }
+        let silence = [[UInt8]](repeating: last.silent, count: count).flatMap(\.self)
+        spans.insert(.bytes(silence), at: endOfGap)
+        frames += count
+        soundBytes += silence.count
+        seconds += Double(count) * last.seconds
+        damage?.filledSeconds? += Double(count) * last.seconds
+    }
+
+    /// What a decoder sees of the file, with the number of its frames: decoders guess it otherwise, and stop there.
+    /// A number that is too large stays, because it tells of a file that is cut short. The number of bytes is
+    /// always set right: libmpg123 prints a message about another one.
+    func spans(to end: Int) -> [ByteSpan] {
+        let spans = spans + [.file(keptFrom..<end)]
+        guard let stated else {
+            let header = last?.header(stating: frames) ?? []
+            return spans.replacing(firstOffset..<firstOffset, by: header)
+        }
+        let count = stated.count < frames - 1 ? frames : stated.count
+        var numbers = UInt32(truncatingIfNeeded: count).bigEndianBytes
+        let bytes = spans.reduce(0) { $0 + $1.count }
+        if stated.hasBytes { numbers += UInt32(truncatingIfNeeded: bytes).bigEndianBytes }
+        return spans.replacing(stated.offset..<stated.offset + numbers.count, by: numbers)
+    }
+}

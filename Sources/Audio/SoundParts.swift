@@ -1,0 +1,185 @@
+// The parts of a compressed file, found before it is decoded: files joined by `cat`, headers that count
+// too few samples, and damage. Decoders pass over all three without a word.
+
+import System
+
+/// Bytes that a decoder sees.
+enum ByteSpan {
+    case file(Range<Int>)
+    /// Bytes in place of some of the file's.
+    case bytes([UInt8])
+
+    var count: Int {
+        switch self {
+        case .file(let range): range.count
+        case .bytes(let bytes): bytes.count
+        }
+    }
+}
+
+/// The parts of a file that are decoded one after the other.
+struct SoundParts {
+    struct Part {
+        let spans: [ByteSpan]
+        /// The time at which the part ends, if it states it.
+        var endSeconds: Double?
+        /// Whether the part goes on with the part before it after damage, at its own time.
+        var isContinued = false
+    }
+
+    /// Damage between two places of a file.
+    struct Damage: Equatable {
+        let offset: Int
+        /// Time before the damage; nil if the time of what follows it is known only when it is decoded.
+        var seconds: Double?
+        /// Silence that takes the place of what is lost; nil if the sound ends there instead.
+        var filledSeconds: Double?
+    }
+
+    private(set) var parts: [Part] = []
+    /// The first damage.
+    private(set) var damage: Damage?
+    /// Whether decoders know the length of an MP3.
+    private(set) var statesFrames = false
+    /// Seconds of the parts of FLAC and MP3.
+    private var seconds = 0.0
+
+    init(of file: InputFile) {
+        var bytes = FileWindow(file)
+        let start = bytes.endOfTags(from: 0)
+        if bytes.matches("OggS", at: 0) {
+            let chain = OggChain(&bytes)
+            (parts, damage) = (chain.parts, chain.damage)
+            if damage == nil { addRest(&bytes, from: chain.end) }
+        } else if bytes.matches("fLaC", at: start) {
+            scanFLAC(&bytes, from: start)
+        } else {
+            // Some programs write zeros between a tag and the sound.
+            let first = bytes.endOfZeros(from: start)
+            if let frame = MPEGFrame(bytes.slice(first, 7)) {
+                scanFrames(&bytes, from: first, like: frame)
+            }
+        }
+        if parts.isEmpty { parts = Self(whole: file).parts }
+    }
+
+    /// The whole of a file that is taken as it is.
+    init(whole file: InputFile) { parts = [Part(spans: [.file(0..<file.sizeBytes)])] }
+
+    /// Keeps the first damage, and the sum of what is filled.
+    private mutating func note(_ other: Damage?, after seconds: Double) {
+        guard var other else { return }
+        other.seconds = other.seconds.map { $0 + seconds }
+        if let filled = damage?.filledSeconds {
+            damage?.filledSeconds = filled + (other.filledSeconds ?? 0)
+        }
+        damage = damage ?? other
+    }
+
+    /// Adds what follows the sound as a part of its own: another file, or no sound at all.
+    private mutating func addRest(_ bytes: inout FileWindow, from offset: Int) {
+        let start = bytes.endOfTags(from: offset)
+        // A frame that is cut short, and the rest of a block, are neither.
+        guard !parts.isEmpty, bytes.end - start >= 4_096,
+            bytes.slice(start, 4_096).contains(where: { $0 != 0 })
+        else { return }
+        parts.append(Part(spans: [.file(start..<bytes.end)]))
+    }
+
+    private mutating func scanFLAC(_ bytes: inout FileWindow, from first: Int) {
+        var offset = first
+        while let stream = FLACStream(&bytes, at: offset) {
+            parts.append(Part(spans: stream.spans))
+            note(stream.damage, after: seconds)
+            seconds += stream.seconds
+            offset = bytes.endOfTags(from: stream.end)
+        }
+        addRest(&bytes, from: offset)
+    }
+
+    /// Walks from frame to frame of MPEG audio or ADTS. In ADTS there are no silent frames, so the sound ends
+    /// before the damage.
+    private mutating func scanFrames(
+        _ bytes: inout FileWindow, from first: Int, like model: MPEGFrame
+    ) {
+        func frame(_ offset: Int, _ bytes: inout FileWindow) -> MPEGFrame? {
+            MPEGFrame(bytes.slice(offset, 7)).flatMap { $0.isLike(model) ? $0 : nil }
+        }
+        var stream = MPEGStream(from: bytes.endOfTags(from: 0) == first ? 0 : first)
+        var (offset, last) = (first, first)
+        while offset < bytes.end {
+            let afterTags = bytes.endOfTags(from: offset)
+            if afterTags > offset {
+                stream.leaveOut(offset..<afterTags)
+                offset = afterTags
+            } else if let frame = frame(offset, &bytes) {
+                let content = bytes.slice(offset, frame.countBytes)
+                if let header = frame.header(in: content) {
+                    if stream.frames > 0 {
+                        finish(&stream, to: offset)
+                        stream = MPEGStream(from: offset)
+                    }
+                    stream.addHeader(header, offset..<offset + frame.countBytes)
+                } else {
+                    stream.add(frame, content, at: offset)
+                }
+                last = offset
+                offset += frame.countBytes
+            } else {
+                // Any bytes may look like a header: two in a row are a frame. Where bytes are missing, the next
+                // one is within the last frame.
+                var next = last + 3
+                repeat {
+                    next = bytes.place(of: 0xFF, from: next + 1)
+                } while next < bytes.end
+                    && frame(next, &bytes).flatMap({ frame(next + $0.countBytes, &bytes) }) == nil
+                guard next < bytes.end else { break }
+                if stream.frames > 0 {
+                    if model.isADTS {
+                        damage = Damage(offset: offset, seconds: stream.seconds)
+                        return
+                    }
+                    stream.replaceLast(last..<next)
+                }
+                offset = next
+            }
+        }
+        if offset > bytes.end { stream.isCut(at: last) }
+        finish(&stream, to: bytes.end - offset < 4_096 ? bytes.end : offset)
+        addRest(&bytes, from: offset)
+    }
+
+    /// Adds one of the MP3 files that are joined.
+    private mutating func finish(_ stream: inout MPEGStream, to end: Int) {
+        guard stream.frames > 0 else { return }
+        stream.addMissing()
+        statesFrames = stream.statesFrames
+        parts.append(Part(spans: stream.spans(to: end)))
+        note(stream.damage, after: seconds)
+        seconds += stream.seconds
+    }
+}
+
+extension [ByteSpan] {
+    /// Adds bytes of the file, to the last span if they follow it.
+    mutating func append(_ span: ByteSpan, joins: Bool) {
+        if joins, case .file(let last)? = self.last, case .file(let range) = span,
+            last.upperBound == range.lowerBound
+        {
+            self[count - 1] = .file(last.lowerBound..<range.upperBound)
+        } else {
+            append(span)
+        }
+    }
+
+    /// The spans with other bytes in the place of some of the file's.
+    func replacing(_ range: Range<Int>, by bytes: [UInt8]) -> [ByteSpan] {
+        flatMap { span in
+            guard case .file(let all) = span, all.contains(range.lowerBound) else { return [span] }
+            return [
+                .file(all.lowerBound..<range.lowerBound), .bytes(bytes),
+                .file(range.upperBound..<all.upperBound),
+            ]
+        }
+    }
+}
