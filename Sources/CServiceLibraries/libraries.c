@@ -124,11 +124,6 @@ int64_t http_received_bytes(int socket) {
 #endif
 }
 
-unsigned int http_port(const struct http_library *library, struct MHD_Daemon *daemon) {
-    const union MHD_DaemonInfo *info = library->get_daemon_info(daemon, MHD_DAEMON_INFO_BIND_PORT);
-    return info ? info->port : 0;
-}
-
 uint64_t http_size_unknown(void) { return MHD_SIZE_UNKNOWN; }
 
 ssize_t http_end_of_stream(void) { return MHD_CONTENT_READER_END_OF_STREAM; }

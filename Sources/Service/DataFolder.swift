@@ -58,10 +58,10 @@ final class DataFolder: Sendable {
         }
     }
 
-    /// Moves the database and all files that belong to it to another folder.
+    /// Moves entries of the folder, by their paths in it, to another folder there.
     ///
     /// - Returns: that folder.
-    func setAside() throws(ServiceError) -> String {
+    func setAside(_ entries: [String]) throws(ServiceError) -> String {
         let first = "\(path)/damaged-\(Int(Timestamp.now))"
         var (aside, number) = (first, 1)
         // A second one may come within the same second.
@@ -70,19 +70,21 @@ final class DataFolder: Sendable {
             aside = "\(first)-\(number)"
         }
         do throws(SystemError) {
-            try FilePath.makeFolder(aside)
-            for name in ["inputs", "results", "jobs.sqlite", "jobs.sqlite-wal", "jobs.sqlite-shm"] {
-                if rename("\(path)/\(name)", "\(aside)/\(name)") != 0, errno != ENOENT {
+            for entry in entries {
+                try FilePath.makeFolder(FilePath.folder(of: "\(aside)/\(entry)"))
+                if rename("\(path)/\(entry)", "\(aside)/\(entry)") != 0, errno != ENOENT {
                     throw SystemError.last
                 }
             }
-            DataFolder.removeContents(of: cache)
             try makeFolders()
         } catch {
             throw .folderUnusable(path: path, reason: error.description)
         }
         return aside
     }
+
+    /// The files of the database.
+    static let databaseFiles = ["jobs.sqlite", "jobs.sqlite-wal", "jobs.sqlite-shm"]
 
     func newUpload() -> String { "\(uploads)/\(Job.newID())" }
     func newPart() -> String { "\(temporary)/\(Job.newID())" }
@@ -100,20 +102,34 @@ final class DataFolder: Sendable {
         }
     }
 
-    /// Removes files that belong to no job.
+    /// Removes the files that the stored jobs need no more.
     ///
-    /// - Parameters:
-    ///   - waiting: ids of jobs whose sounds are needed.
-    ///   - done: ids of jobs with results.
-    func removeOrphans(waiting: Set<String>, done: Set<String>) {
-        for name in FilePath.entries(of: inputs) where !waiting.contains(name) {
-            DataFolder.remove("\(inputs)/\(name)")
-        }
-        for folder in [results, cache] {
-            for name in FilePath.entries(of: folder) where !done.contains(name) {
-                DataFolder.remove("\(folder)/\(name)")
+    /// - Parameter jobs: all jobs, as they were stored.
+    /// - Returns: the sounds and results that may be of jobs that the database has lost.
+    func removeUnneeded(_ jobs: [Job]) -> [String] {
+        let jobs = Dictionary(jobs.map { ($0.id, $0) }) { $1 }
+        var lost: [String] = []
+        for name in FilePath.entries(of: inputs) {
+            switch jobs[name]?.state.isFinal {
+            case false?: break
+            case true?: DataFolder.remove(input(name))
+            case nil: lost.append("inputs/\(name)")
             }
         }
+        for name in FilePath.entries(of: results) where jobs[name]?.stems.isEmpty ?? true {
+            let isWaiting = jobs[name]?.state.isFinal == false
+            // An older database takes a job for a waiting one that was done, and has no sound any more.
+            let isLost = isWaiting ? !FilePath.isFile(input(name)) : jobs[name] == nil
+            if isLost, !name.hasPrefix(".") {
+                lost.append("results/\(name)")
+            } else {
+                DataFolder.remove(results(of: name))
+            }
+        }
+        for name in FilePath.entries(of: cache) where jobs[name]?.stems.isEmpty ?? true {
+            DataFolder.remove(cache(of: name))
+        }
+        return lost
     }
 
     /// Opens a file of a job without following links.

@@ -44,7 +44,7 @@ final class HTTPServer: @unchecked Sendable {
 
     /// Starts to accept connections.
     ///
-    /// - Throws: ``ServiceError/cannotListen(host:port:reason:)``.
+    /// - Throws: ``ServiceError/cannotStart(reason:)``.
     func start() throws(ServiceError) {
         let context = Unmanaged.passUnretained(self).toOpaque()
         func item(
@@ -73,9 +73,8 @@ final class HTTPServer: @unchecked Sendable {
             http_start(http, listener.isIPv6 ? 1 : 0, requestArrived, context, options)
         }
         guard daemon != nil else {
-            throw .cannotListen(
-                host: listener.host, port: listener.port,
-                reason: "libmicrohttpd could not be started")
+            // The codes of a thread that can't be made.
+            throw .cannotStart([EAGAIN, ENOMEM].contains(errno) ? .noThread : .last)
         }
     }
 

@@ -126,11 +126,13 @@ extension Job {
             job.started = nil
         }
         if job.state == .queued, !FilePath.isFile(folder.input(id)) {
-            job.fail("The sound of the job is not in the data folder any more.")
+            job.fail(Job.soundIsMissing)
         }
         if !FilePath.isFolder(folder.results(of: id)) {
             if job.state == .done {
-                job.fail("The results of the job are not in the data folder any more.")
+                job.fail(
+                    "The results of the job are not in the data folder any more. Upload the sound again."
+                )
             }
             job.stems = []
         }
@@ -141,8 +143,11 @@ extension Job {
         state = .failed
         finished = finished ?? Timestamp.now
         stems = []
-        error = Problem(.failed, text + " Upload the sound again.")
+        error = Problem(.failed, text)
     }
+
+    static let soundIsMissing =
+        "The sound of the job is not in the data folder any more. Upload it again."
 
     /// Describes the results of an equal job, whose files were copied.
     mutating func takeResults(of known: Job) {

@@ -12,7 +12,8 @@ final class JobDatabase: @unchecked Sendable {
 
     /// Opens the database, or creates it.
     ///
-    /// - Throws: ``ServiceError/database(path:reason:)``, also for a damaged database.
+    /// - Throws: ``ServiceError/database(path:reason:)``,
+    ///   ``ServiceError/databaseDamaged(path:reason:)``.
     init(_ libraries: ServiceLibraries, path: String) throws(ServiceError) {
         sql = libraries.sql
         self.path = path
@@ -25,7 +26,7 @@ final class JobDatabase: @unchecked Sendable {
             try run("PRAGMA journal_mode = WAL")
             try run("PRAGMA synchronous = FULL")
             guard try texts("PRAGMA quick_check(1)") == ["ok"] else {
-                throw .database(path: path, reason: "it is damaged")
+                throw .databaseDamaged(path: path, reason: "it is damaged")
             }
             try run(
                 "CREATE TABLE IF NOT EXISTS jobs (id TEXT PRIMARY KEY, sequence INTEGER NOT NULL, "
@@ -56,12 +57,12 @@ final class JobDatabase: @unchecked Sendable {
 
     /// All jobs, in the order of the queue.
     ///
-    /// - Throws: ``ServiceError/database(path:reason:)``, also for a record that can't be read.
+    /// - Throws: ``ServiceError/databaseDamaged(path:reason:)`` for a record that can't be read.
     func jobs() throws(ServiceError) -> [Job] {
         var jobs: [Job] = []
         for text in try texts("SELECT record FROM jobs ORDER BY sequence") {
             guard let job = JSON.value(Job.self, from: text), Job.isID(job.id) else {
-                throw .database(path: path, reason: "a record can't be read")
+                throw .databaseDamaged(path: path, reason: "a record can't be read")
             }
             jobs.append(job)
         }
@@ -81,6 +82,8 @@ final class JobDatabase: @unchecked Sendable {
             "INSERT INTO jobs (id, sequence, state, record) VALUES (?1, ?2, ?3, ?4) "
                 + "ON CONFLICT (id) DO UPDATE SET state = ?3, record = ?4",
             .text(job.id), .number(job.sequence), .text(job.state.rawValue), .text(record))
+        // So that a copy of the one file has all jobs that have ended. If it fails, the next one does it.
+        if job.state.isFinal { try? run("PRAGMA wal_checkpoint(PASSIVE)") }
     }
 
     /// - Throws: ``ServiceError/database(path:reason:)``.
@@ -147,7 +150,11 @@ final class JobDatabase: @unchecked Sendable {
     }
 
     private func failure() -> ServiceError {
-        let reason = handle.flatMap { sql.errmsg($0) }.map { String(cString: $0) }
-        return .database(path: path, reason: reason ?? "no memory")
+        guard let handle else { return .database(path: path, reason: "no memory") }
+        let reason = sql.errmsg(handle).map { String(cString: $0) } ?? "unknown"
+        // All other codes tell of the machine, such as a full disk or too many open files.
+        return [SQLITE_ERROR, SQLITE_CORRUPT, SQLITE_NOTADB].contains(sql.errcode(handle))
+            || FilePath.isFolder(path)
+            ? .databaseDamaged(path: path, reason: reason) : .database(path: path, reason: reason)
     }
 }

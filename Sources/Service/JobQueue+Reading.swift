@@ -61,6 +61,10 @@ extension JobQueue {
         condition.withLock { jobs.finishedBeyond(limit) }
     }
 
+    var hasUnfinished: Bool {
+        condition.withLock { !jobs.queue.isEmpty || !jobs.running.isEmpty }
+    }
+
     func counts() -> [Job.State: Int] { condition.withLock { jobs.counts } }
 
     /// - Throws: `Problem` if no job of a user would be accepted now. A user always has his share of

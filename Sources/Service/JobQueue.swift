@@ -23,10 +23,14 @@ final class JobQueue: @unchecked Sendable {
     let events: EventLog
     private let folder: DataFolder
     private let metrics: Metrics
+    private let machine: MachineState
+    private let log: ServiceSettings.Log
     let mostQueued: Int
     /// A user's share of the queue's places.
     let ownPlaces: Int
     let runClock: RunClock
+    /// Entries of the data folder of which the database knows nothing.
+    let lost: [String]
     /// Held during a change of a job's state, which takes as long as the disk does. Taken before the
     /// condition, which is held for moments only: readers never wait for the disk.
     private let database: Mutex<JobDatabase>
@@ -36,6 +40,9 @@ final class JobQueue: @unchecked Sendable {
     var runs: [Int: Run] = [:]
     /// Jobs whose state is older in the database than here, because its disk was full.
     private var unsaved: Set<Int> = []
+    /// Waiting jobs that the machine has ended. The others come first: one that only this job lacks
+    /// something for would keep all of them waiting.
+    private var turnsOver: Set<Int> = []
     var lastSequence = 0
     var isClosing = false
 
@@ -47,28 +54,29 @@ final class JobQueue: @unchecked Sendable {
     /// - Throws: ``ServiceError/database(path:reason:)``.
     init(
         _ database: JobDatabase, folder: DataFolder, events: EventLog, metrics: Metrics,
-        mostQueued: Int, ownPlaces: Int, clock: ServiceClock
+        machine: MachineState, ownPlaces: Int, _ settings: ServiceSettings
     ) throws(ServiceError) {
         self.database = Mutex(database)
         self.folder = folder
         self.events = events
         self.metrics = metrics
-        self.mostQueued = mostQueued
+        self.machine = machine
+        log = settings.log
+        mostQueued = settings.limits.queue
         self.ownPlaces = ownPlaces
-        runClock = RunClock(earlierSeconds: try database.runSeconds(), clock)
-        var (waiting, done): (Set<String>, Set<String>) = ([], [])
-        for stored in try database.jobs() {
+        runClock = RunClock(earlierSeconds: try database.runSeconds(), settings.clock)
+        let jobs = try database.jobs()
+        lost = folder.removeUnneeded(jobs)
+        for stored in jobs {
             var job = stored.resumed(in: folder)
             lastSequence = max(lastSequence, job.sequence)
             if job != stored {
                 stamp(&job)
                 try database.save(job)
+                logFailure(of: job)
             }
-            if !job.state.isFinal { waiting.insert(job.id) }
-            if !job.stems.isEmpty { done.insert(job.id) }
-            jobs.update(job)
+            self.jobs.update(job)
         }
-        folder.removeOrphans(waiting: waiting, done: done)
     }
 
     // MARK: - Changes by clients
@@ -190,8 +198,10 @@ final class JobQueue: @unchecked Sendable {
     }
 
     private func startFirst(_ database: JobDatabase) -> (Job, CancellationToken)? {
-        let first = condition.withLock {
-            isClosing ? nil : jobs.queue.first.flatMap { jobs[$0] }
+        let first = condition.withLock { () -> JobSnapshot? in
+            if isClosing { return nil }
+            if turnsOver.isSuperset(of: jobs.queue) { turnsOver = [] }
+            return jobs.queue.first { !turnsOver.contains($0) }.flatMap { jobs[$0] }
         }
         guard var job = first?.job else { return nil }
         job.state = .running
@@ -253,10 +263,13 @@ final class JobQueue: @unchecked Sendable {
     }
 
     /// Ends a running job that a client has cancelled, or puts it back into the queue if the service
-    /// ends.
+    /// ends or the machine is at fault.
     ///
-    /// - Parameter job: with the stems that were finished before a client cancelled it.
-    func putBack(_ job: Job) {
+    /// - Parameters:
+    ///   - job: with the stems that were finished before a client cancelled it.
+    ///   - isTurnOver: whether the other waiting jobs come first.
+    func putBack(_ job: Job, isTurnOver: Bool = false) {
+        if isTurnOver { condition.withLock { _ = turnsOver.insert(job.sequence) } }
         var waiting = job
         waiting.state = .queued
         waiting.started = nil
@@ -313,11 +326,15 @@ final class JobQueue: @unchecked Sendable {
     ///   and needs its sound.
     @discardableResult
     private func store(_ job: Job, _ database: JobDatabase) -> Bool {
-        let isStored = (try? database.save(job)) != nil
-        condition.withLock {
-            if isStored { unsaved.remove(job.sequence) } else { unsaved.insert(job.sequence) }
+        do {
+            try database.save(job)
+            condition.withLock { _ = unsaved.remove(job.sequence) }
+            return true
+        } catch {
+            condition.withLock { _ = unsaved.insert(job.sequence) }
+            machine.requestFailed(Problem(error))
+            return false
         }
-        return isStored
     }
 
     /// Removes the files that a job no longer needs once its end is stored.
@@ -347,7 +364,15 @@ final class JobQueue: @unchecked Sendable {
     private func show(_ job: Job) {
         let former = jobs[job.sequence]?.job.state
         for changed in jobs.update(job) { events.publish(.job(changed), of: changed.job) }
-        if job.state.isFinal, former?.isFinal != true { metrics.count(job) }
+        if job.state.isFinal, former?.isFinal != true {
+            metrics.count(job)
+            logFailure(of: job)
+        }
         condition.broadcast()
+    }
+
+    private func logFailure(of job: Job) {
+        guard job.state == .failed, let error = job.error else { return }
+        log("Job \(job.id) has failed (\(error.kind.rawValue)): \(error.detail)")
     }
 }

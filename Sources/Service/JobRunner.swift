@@ -10,11 +10,14 @@ struct JobRunner: Sendable {
     let derivedFiles: DerivedFiles
     let metrics: Metrics
     let settings: ServiceSettings
+    let machine: MachineState
 
     /// Runs jobs until the queue is closed. Jobs stay queued until the service's own model is loaded:
     /// only then is its name known.
     func run() {
-        while let (job, cancellation) = queue.startNext(isReady: { models.readiness == .ready }) {
+        while let (job, cancellation) = queue.startNext(isReady: {
+            models.readiness == .ready && machine.takesJobs
+        }) {
             var job = job
             do {
                 if let known = queue.done(key: job.key, owner: job.owner),
@@ -25,6 +28,7 @@ struct JobRunner: Sendable {
                     try separate(&job, cancellation)
                 }
                 job.state = .done
+                machine.worked()
             } catch is CancellationError {
                 // A client or the end of the service cancelled the job.
                 if queue.isCancelRequested(job) { keepFinishedPart(of: &job) }
@@ -32,11 +36,18 @@ struct JobRunner: Sendable {
                 queue.putBack(job)
                 continue
             } catch {
-                job.state = .failed
-                job.error = Problem(error)
+                let problem = Problem(error)
                 // The stems may have been complete, as when only their analysis failed.
                 job.stems = []
                 job.stemRateHz = nil
+                if problem.isOfMachine {
+                    DataFolder.remove(folder.unfinishedResults(of: job.id))
+                    machine.failed(problem)
+                    queue.putBack(job, isTurnOver: true)
+                    continue
+                }
+                job.state = .failed
+                job.error = problem
             }
             job.finished = Timestamp.now
             queue.finish(job)
@@ -112,6 +123,7 @@ struct JobRunner: Sendable {
                 if !progress.isBegin {
                     let now = Timestamp.uptime
                     if progress.segmentsDone > 0 {
+                        machine.worked()
                         metrics.countSegment(seconds: now - lastSegment)
                     }
                     lastSegment = now
@@ -160,6 +172,7 @@ struct JobInput {
     ) throws {
         let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW)
         guard descriptor >= 0 else {
+            if errno == ENOENT { throw Problem(.failed, Job.soundIsMissing) }
             throw AudioError.unreadable(path: name, .last)
         }
         let limits = settings.limits.ofCopies(

@@ -35,6 +35,8 @@ package enum ServiceError: Error, DescribedError {
     case libraryMissing(name: String, package: String, reason: String)
     /// The server can't listen at its address.
     case cannotListen(host: String, port: Int, reason: String)
+    /// The server or its jobs can't run: the system has no room for their threads.
+    case cannotStart(SystemError)
     /// The host is neither an address nor `localhost`.
     case notAnAddress(host: String)
     /// Other machines could use the service without a token.
@@ -47,8 +49,10 @@ package enum ServiceError: Error, DescribedError {
     case notAWebFolder(path: String, reason: String)
     /// Another service uses the data folder.
     case folderInUse(path: String)
-    /// The database failed.
+    /// The database can't be used now, as on a full disk.
     case database(path: String, reason: String)
+    /// The content of the database is damaged, or of another program.
+    case databaseDamaged(path: String, reason: String)
 
     package var description: String {
         switch self {
@@ -57,6 +61,7 @@ package enum ServiceError: Error, DescribedError {
                 + "apt install \(package)"
         case .cannotListen(let host, let port, let reason):
             "Can't listen at \(host), port \(port) (\(reason)). Choose another port."
+        case .cannotStart(let error): "The service can't be started (\(error))."
         case .notAnAddress(let host):
             "The value '\(host)' is invalid for the host: expected an address such as "
                 + "127.0.0.1, 0.0.0.0 or ::1."
@@ -75,6 +80,8 @@ package enum ServiceError: Error, DescribedError {
             "\(path): is in use by another service. Stop it, or choose another data folder."
         case .database(let path, let reason):
             "\(path): the database failed (\(reason)). If its disk is full, make room."
+        case .databaseDamaged(let path, let reason):
+            "\(path): the database can't be used (\(reason))."
         }
     }
 }
@@ -82,10 +89,10 @@ package enum ServiceError: Error, DescribedError {
 extension ServiceError: CausedError {
     package var cause: ErrorCause {
         switch self {
-        case .libraryMissing: .engine
+        case .libraryMissing, .cannotStart: .engine
         case .cannotListen, .notAnAddress, .notAWebFolder, .tokenNeeded: .argument
         case .tokenUnusable: .input
-        case .folderUnusable, .folderInUse, .database: .output
+        case .folderUnusable, .folderInUse, .database, .databaseDamaged: .output
         }
     }
 }

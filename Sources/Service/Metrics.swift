@@ -57,7 +57,7 @@ final class Metrics: Sendable {
 
     /// - Parameter states: number of jobs in each state.
     func text(
-        states: [Job.State: Int], connections: Int, isReady: Bool
+        states: [Job.State: Int], connections: Int, isReady: Bool, hasFault: Bool
     ) -> String {
         let counters = counters.withLock { $0 }
         var lines: [String] = []
@@ -73,6 +73,9 @@ final class Metrics: Sendable {
             add(name, type, help, [("", "\(value)")])
         }
         add("ready", "gauge", "Whether the model is loaded.", isReady ? 1 : 0)
+        add(
+            "machine_fault", "gauge", "Whether jobs wait for room, memory or files.",
+            hasFault ? 1 : 0)
         add("uptime_seconds", "gauge", "Seconds since the start.", Timestamp.uptime - began)
         add(
             "jobs", "gauge", "Jobs by state.",

@@ -26,6 +26,8 @@ package struct Problem: Error, Codable, Equatable, Sendable {
         case noModel = "no-model"
         case notReady = "not-ready"
         case busy
+        case tooManyFiles = "too-many-files"
+        case noResources = "no-resources"
         case diskFull = "disk-full"
         case failed
 
@@ -56,6 +58,8 @@ package struct Problem: Error, Codable, Equatable, Sendable {
             case .noModel: (503, "The model is missing")
             case .notReady: (503, "The service is not ready")
             case .busy: (503, "The service is busy")
+            case .tooManyFiles: (503, "Too many files are open")
+            case .noResources: (503, "The machine lacks memory or threads")
             case .diskFull: (503, "The disk is full")
             case .failed: (500, "The separation failed")
             }
@@ -75,7 +79,7 @@ package struct Problem: Error, Codable, Equatable, Sendable {
     var retryAfterSeconds: Int? {
         switch kind {
         case .queueFull: 30
-        case .notReady, .busy, .tooManyRequests: 5
+        case .notReady, .busy, .tooManyFiles, .tooManyRequests: 5
         default: nil
         }
     }
@@ -100,7 +104,7 @@ package struct Problem: Error, Codable, Equatable, Sendable {
         "There is nothing at this address. The addresses are described in /openapi.json.")
 
     static let tooManyFiles = Problem(
-        .busy, "The service has too many open files. Try again in a few seconds.")
+        .tooManyFiles, "The service has too many open files. Try again in a few seconds.")
 
     /// The problem of a file that the service could not write.
     static func unstored(_ error: SystemError) -> Problem {
@@ -136,7 +140,7 @@ extension Problem {
             return
         }
         if case SeparationError.notEnoughMemory = error {
-            self.init(.noRoom, "\(error)")
+            self.init(.noResources, "\(error)")
             return
         }
         let caused = error as? any CausedError
@@ -148,6 +152,8 @@ extension Problem {
         case .notAudio: self.init(.notASound, text)
         case .noRoom: self.init(.noRoom, text)
         case .tooManyFiles: self = .tooManyFiles
+        case .system where [EAGAIN, ENOMEM].contains((error as? SystemError)?.code):
+            self.init(.noResources, "The machine of the service lacks memory or threads (\(text)).")
         case .inputAccess, .output, .system:
             // Paths of the service are not for its clients.
             self.init(

@@ -68,6 +68,13 @@ extension Service {
         } catch {
             let problem = Problem(error)
             metrics.count(problem)
+            machine.requestFailed(problem)
+            if problem.kind.status >= 500 {
+                let cause = error is Problem ? problem.detail : "\(error)"
+                settings.log(
+                    "\(request.method) \(request.target.path) has failed "
+                        + "(\(problem.kind.rawValue)): \(cause)")
+            }
             reply = .problem(problem, path: request.target.path)
         }
         guard var reply else { return nil }
@@ -130,7 +137,7 @@ extension Service {
             .text(
                 metrics.text(
                     states: queue.counts(), connections: connections.count,
-                    isReady: models.readiness == .ready),
+                    isReady: models.readiness == .ready, hasFault: machine.problem != nil),
                 type: "text/plain; version=0.0.4")
         case .description: try page(request, "openapi.json")
         case .example, .exampleStem: try exampleTrack(request)
@@ -147,6 +154,9 @@ extension Service {
     private func ready(_ request: Request) -> Reply {
         switch models.readiness {
         case .ready:
+            if let problem = machine.problem {
+                return .problem(problem, path: request.target.path)
+            }
             guard let wanted = models.replacedModel else { return .text("ready\n") }
             return .text(
                 "ready, with the small model '\(ModelStore.demoModel)' in place of '\(wanted)': "

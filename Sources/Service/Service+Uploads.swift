@@ -142,7 +142,7 @@ extension Service {
     private func acceptCopy(of known: Job, as make: (_ sequence: Int) -> Job) throws -> Job? {
         let runner = JobRunner(
             queue: queue, models: models, folder: folder, derivedFiles: derivedFiles,
-            metrics: metrics, settings: settings)
+            metrics: metrics, settings: settings, machine: machine)
         let id = make(0).id
         guard runner.copyResults(of: known, to: id) else { return nil }
         do {

@@ -32,6 +32,7 @@ package struct ServiceSettings: Sendable {
     package var limits = ServiceLimits()
     package var clock = ServiceClock.system
     package var gate: Gate = { _, _ in }
+    package var log: Log = { _ in }
     package var threads: Int
     package var precision = PrecisionChoice.ofModel
     package var version: String
@@ -47,6 +48,9 @@ package struct ServiceSettings: Sendable {
 }
 
 extension ServiceSettings {
+    /// Takes a line for the owner of the service.
+    package typealias Log = @Sendable (_ line: String) -> Void
+
     /// Called by each job before each of its segments, counted from 0, when the stems of the earlier
     /// ones can be read. Tests let the job wait here until it may go on or is cancelled.
     package typealias Gate = @Sendable (_ segment: Int, _ cancellation: CancellationToken) -> Void
@@ -61,6 +65,7 @@ package final class Service: Sendable {
     let eventLog: EventLog
     let queue: JobQueue
     let models: LoadedModels
+    let machine: MachineState
     let metrics: Metrics
     let derivedFiles: DerivedFiles
     let clock: ServiceClock
@@ -126,8 +131,9 @@ package final class Service: Sendable {
         metrics = Metrics()
         clock = settings.clock
         eventLog = EventLog(clock)
+        machine = MachineState(folder, settings)
         queue = try Service.openQueue(
-            libraries, folder, eventLog, metrics,
+            libraries, folder, eventLog, metrics, machine,
             ownPlaces: rules.share(of: settings.limits.queue) ?? 1, settings, &warnings)
         self.warnings = warnings
         models = LoadedModels(
@@ -171,26 +177,36 @@ package final class Service: Sendable {
     /// Waits until the model is loaded, or has failed.
     package func waitUntilLoaded() { models.waitUntilLoaded() }
 
-    /// Opens the jobs of an earlier run. A damaged database is moved aside.
+    /// Opens the jobs of an earlier run. A damaged database is moved aside, and so are files that the
+    /// database does not know.
     private static func openQueue(
         _ libraries: ServiceLibraries, _ folder: DataFolder, _ eventLog: EventLog,
-        _ metrics: Metrics, ownPlaces: Int,
+        _ metrics: Metrics, _ machine: MachineState, ownPlaces: Int,
         _ settings: ServiceSettings, _ warnings: inout [String]
     ) throws(ServiceError) -> JobQueue {
         func open() throws(ServiceError) -> JobQueue {
             try JobQueue(
                 JobDatabase(libraries, path: folder.database), folder: folder, events: eventLog,
-                metrics: metrics, mostQueued: settings.limits.queue, ownPlaces: ownPlaces,
-                clock: settings.clock)
+                metrics: metrics, machine: machine, ownPlaces: ownPlaces, settings)
         }
-        do {
-            return try open()
+        do throws(ServiceError) {
+            // SQLite would remove the newest jobs, which the log has, if their database is missing.
+            if FilePath.countBytes(folder.database) == 0,
+                FilePath.countBytes("\(folder.database)-wal") > 0
+            {
+                throw .databaseDamaged(path: folder.database, reason: "it is missing or empty")
+            }
+            let queue = try open()
+            if !queue.lost.isEmpty {
+                warnings.append(
+                    "\(folder.database): the database knows nothing of \(queue.lost.count) sounds and "
+                        + "results: it is lost, or older than they are. They are kept aside in "
+                        + "\(try folder.setAside(queue.lost)).")
+            }
+            return queue
         } catch {
-            // A full disk is not a damaged database.
-            guard FilePath.countBytes(folder.database) > 0,
-                TemporaryFiles.freeBytes(in: folder.path) ?? .max > 1 << 20
-            else { throw error }
-            let aside = try folder.setAside()
+            guard case .databaseDamaged = error else { throw error }
+            let aside = try folder.setAside(["inputs", "results"] + DataFolder.databaseFiles)
             warnings.append(
                 "\(error) Its jobs and their files are kept aside in \(aside); the service begins "
                     + "with no jobs.")
@@ -229,21 +245,27 @@ package final class Service: Sendable {
         self.server.withLock { $0 = server }
         let runner = JobRunner(
             queue: queue, models: models, folder: folder, derivedFiles: derivedFiles,
-            metrics: metrics, settings: settings)
-        run { [models, queue] in
-            models.loadOwn()
-            queue.tick()
-        }
-        for _ in 0..<settings.jobs { run { runner.run() } }
-        run { [unowned self] in keepTime() }
-        run { [unowned self] in
-            repeatUntilEnd(every: 0.5) { cleanUp() }
-            queue.saveClock()
+            metrics: metrics, settings: settings, machine: machine)
+        do throws(ServiceError) {
+            try run { [models, queue] in
+                models.loadOwn()
+                queue.tick()
+            }
+            for _ in 0..<settings.jobs { try run { runner.run() } }
+            try run { [unowned self] in keepTime() }
+            try run { [unowned self] in
+                repeatUntilEnd(every: 0.5) { cleanUp() }
+                queue.saveClock()
+            }
+        } catch {
+            stop()
+            throw error
         }
     }
 
-    private func run(_ body: @escaping @Sendable () -> Void) {
-        if let thread = SystemThread(body) { threads.withLock { $0.append(thread) } }
+    private func run(_ body: @escaping @Sendable () -> Void) throws(ServiceError) {
+        guard let thread = SystemThread(body) else { throw .cannotStart(.noThread) }
+        threads.withLock { $0.append(thread) }
     }
 
     /// Ends the service: the running job stops within its segment and is queued again.
@@ -293,13 +315,14 @@ package final class Service: Sendable {
             queue.saveAgain()
             cleanup.run()
         }
+        machine.look(hasJobs: queue.hasUnfinished)
     }
 
     /// Does the periodic work that is due. Tests call it after they have advanced the clock.
     package func doDueWork() {
         connections.closeLate()
+        cleanUp()
         slots.tick()
         queue.tick()
-        cleanUp()
     }
 }

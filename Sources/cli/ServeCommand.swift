@@ -222,6 +222,7 @@ extension ServeCommand {
         ) { arguments, console throws(UsageError) in
             var settings = try ServeCommand.settings(arguments)
             settings.gate = gate
+            settings.log = { console.error($0) }
             return ServeCommand(arguments: arguments, console: console).run(settings)
         }
     }

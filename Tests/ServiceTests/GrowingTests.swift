@@ -156,22 +156,4 @@ struct GrowingTests {
         #expect(try #require(job["tempo_bpm"] as? Double) == analysis["tempo_bpm"] as? Double)
         #expect(try #require(job["key"] as? String) == analysis["key"] as? String)
     }
-
-    @Test func aJobWhoseAnalysisFailsHasNoStems() throws {
-        let gate = JobGate(before: 0)
-        let service = try RunningService(gate: gate)
-        let id = try service.job(Sound.tone(), query: "shifts=0&analyze=1")
-        try service.waitUntilRunning(id)
-        // A file where the folder of the analysis would be.
-        _ = try service.folder.write(Data([1]), "data/cache/\(id)")
-        gate.open()
-        let job = try service.finished(id)
-        #expect(job["state"] as? String == "failed")
-        #expect((job["stems"] as? [Any])?.isEmpty == true)
-        #expect(job["stem_rate"] is NSNull)
-        service.end()
-        for name in ["results", "cache", "inputs"] {
-            #expect(try service.files(name).isEmpty, "\(name)")
-        }
-    }
 }

@@ -13,7 +13,7 @@ struct ProblemTests {
     private static let kinds: [ErrorCause: Problem.Kind] = [
         .argument: .invalidOption, .unsuitable: .unusableSound, .tooLong: .unusableSound,
         .input: .unusableSound, .inputAccess: .diskFull, .notAudio: .notASound, .noRoom: .noRoom,
-        .tooManyFiles: .busy,
+        .tooManyFiles: .tooManyFiles,
         .output: .diskFull, .encoding: .failed, .modelResult: .failed, .modelName: .noModel,
         .modelMissing: .noModel, .model: .noModel, .engine: .failed,
         .system: .diskFull, .cancelled: .badRequest, .internal: .failed,
@@ -39,10 +39,12 @@ struct ProblemTests {
         #expect(Problem(needed).detail.contains("2.0 MB on the disk"))
     }
 
-    @Test func tooManyOpenFilesAreBusy() {
+    @Test func tooManyOpenFilesAreNoFullDisk() {
         let error = SystemError(code: EMFILE)
-        #expect(Problem(error).kind == .busy)
-        #expect(Problem(AudioError.unreadable(path: "/secret", error)).kind == .busy)
-        #expect(Problem(AudioError.unwritable(path: "/secret", error)).kind == .busy)
+        let errors: [any Error] = [
+            error, AudioError.unreadable(path: "/secret", error),
+            AudioError.unwritable(path: "/secret", error),
+        ]
+        #expect(errors.allSatisfy { Problem($0).kind == .tooManyFiles })
     }
 }

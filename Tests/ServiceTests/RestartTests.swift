@@ -1,5 +1,6 @@
 import Foundation
 import Service
+import Synchronization
 import TestSupport
 import Testing
 
@@ -91,6 +92,82 @@ struct RestartTests {
             #expect(kept.count == count)
         }
         _ = try service.doneJob(Sound.tone(seconds: 0.5))
+    }
+
+    /// Each way changes a copy of the folder, which is that of a killed service.
+    @Test func songsOutliveTheirDatabase() throws {
+        let folder = TemporaryFolder()
+        let gate = JobGate(before: 0)
+        let service = try RunningService(in: folder, gate: gate)
+        let done = try service.job(Sound.tone(seconds: 0.5))
+        try service.waitUntilRunning(done)
+        try python(
+            "import sqlite3, sys; a, b = map(sqlite3.connect, sys.argv[1:]); a.backup(b); b.close()",
+            folder.path("data/jobs.sqlite"), folder.path("data/older"))
+        gate.open()
+        try service.finished(done)
+        gate.hold(before: 0)
+        let running = try service.job(Sound.tone())
+        try service.waitUntilRunning(running)
+        for (way, knows, isSaid) in [
+            ("true", [done, running], false), ("rm jobs.sqlite-wal", [done], true),
+            ("truncate -s 4152 jobs.sqlite-wal", [done], true), ("rm jobs.sqlite", [], true),
+            ("truncate -s 0 jobs.sqlite", [], true), ("mv jobs.sqlite renamed", [], true),
+            ("rm jobs.sqlite*", [], true), ("rm jobs.sqlite-*; cp older jobs.sqlite", [], true),
+        ] {
+            let copy = TemporaryFolder()
+            let data = copy.path("data")
+            let shell = "cp -a '\(folder.path("data"))' '\(data)'; cd '\(data)'; \(way)"
+            try #require(try Process.run(["sh", "-c", shell]) == 0)
+            for isSaid in [isSaid, false] {
+                let second = try RunningService(in: copy) { $0.jobs = 0 }
+                let warnings = second.service?.warnings ?? []
+                #expect(warnings.contains { $0.contains("kept aside") } == isSaid, "\(way)")
+                let paths = try FileManager.default.subpathsOfDirectory(atPath: data)
+                for file in ["results/\(done)/3.wav", "inputs/\(running)"] {
+                    let isKnown = knows.contains { file.contains($0) }
+                    #expect(paths.contains(file) == isKnown, "\(way): \(paths)")
+                    #expect(paths.contains { $0.hasSuffix(file) }, "\(way): \(paths)")
+                }
+                second.end()
+            }
+        }
+    }
+
+    @Test func aFaultOfTheMachineFailsNoJob() throws {
+        let lines = Mutex<[String]>([])
+        let service = try RunningService(clock: ManualClock()) {
+            $0.log = { line in lines.withLock { $0.append(line) } }
+        }
+        let done = try service.doneJob(Sound.tone(seconds: 0.2))
+        // Nothing can be stored in a file that stands in the place of a folder.
+        let (temporary, aside) = (service.folder.path("data/tmp"), service.folder.path("aside"))
+        try FileManager.default.moveItem(atPath: temporary, toPath: aside)
+        _ = try service.folder.write(Data(), "data/tmp")
+        let ids = try [200.0, 300].map { try service.job(Sound.tone(pitchHz: $0)) }
+        for _ in 0..<3 {
+            try waitUntil("the job waits again") {
+                try service.get("/readyz").status == 503
+                    && service.get("/metrics").text.contains("queue_length 2\n")
+            }
+            service.advance(by: 31)
+        }
+        #expect(try service.get("/readyz").detail.contains("Not a directory"))
+        #expect(try service.get("/metrics").text.contains("swift_demucs_machine_fault 1\n"))
+        #expect(try service.get("/v1/separations/\(done)/stems/bass.flac?to=0.1").status == 503)
+        #expect(Set(try service.files("inputs")) == Set(ids))
+        try FileManager.default.removeItem(atPath: temporary)
+        try FileManager.default.moveItem(atPath: aside, toPath: temporary)
+        _ = try service.folder.write(Data("no sound".utf8), "data/inputs/\(ids[1])")
+        service.advance(by: 31)
+        let states = try ids.map { try service.finished($0)["state"] as? String }
+        #expect(states == ["done", "failed"])
+        #expect(try service.get("/readyz").status == 200)
+        let said = lines.withLock { $0 }
+        for (text, count) in [
+            ("No jobs run (disk-full): ", 1), ("bass.flac has failed (disk-full): ", 1),
+            ("Jobs run again.", 1), ("Job \(ids[1]) has failed (not-a-sound): ", 1), ("", 4),
+        ] { #expect(said.count { text.isEmpty || $0.contains(text) } == count, "\(said)") }
     }
 
     @Test func aFolderHasOneService() throws {

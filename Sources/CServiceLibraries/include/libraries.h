@@ -16,7 +16,6 @@
     USE(start_daemon)                                                                              \
     USE(stop_daemon)                                                                               \
     USE(quiesce_daemon)                                                                            \
-    USE(get_daemon_info)                                                                           \
     USE(get_connection_info)                                                                       \
     USE(set_connection_option)                                                                     \
     USE(get_connection_values)                                                                     \
@@ -33,19 +32,16 @@
 #define SQL_FUNCTIONS(USE)                                                                         \
     USE(open_v2)                                                                                   \
     USE(close_v2)                                                                                  \
-    USE(exec)                                                                                      \
     USE(prepare_v2)                                                                                \
     USE(bind_text)                                                                                 \
     USE(bind_int64)                                                                                \
     USE(step)                                                                                      \
     USE(finalize)                                                                                  \
     USE(column_text)                                                                               \
-    USE(column_int64)                                                                              \
-    USE(errmsg)                                                                                    \
-    USE(errstr)
+    USE(errcode)                                                                                   \
+    USE(errmsg)
 
 #define ZIP_FUNCTIONS(USE)                                                                         \
-    USE(error_string)                                                                              \
     USE(write_new)                                                                                 \
     USE(write_free)                                                                                \
     USE(write_fail)                                                                                \
@@ -104,8 +100,6 @@ void http_set_timeout(const struct http_library *, struct MHD_Connection *, unsi
 int http_socket(const struct http_library *, struct MHD_Connection *);
 /* Number of bytes that the other side of a socket has received; -1 if the system can't tell. */
 int64_t http_received_bytes(int socket);
-/* The daemon's port, or 0. */
-unsigned int http_port(const struct http_library *, struct MHD_Daemon *);
 
 /* Values of macros with casts, which Swift can't import. */
 uint64_t http_size_unknown(void);

@@ -6,6 +6,7 @@ import io
 import shutil
 import sqlite3
 import subprocess
+import time
 import zipfile
 
 from service_client import LONGEST_SECONDS, Reply, Service, tone, wait_until
@@ -20,13 +21,13 @@ def _is_disk_full(reply: Reply) -> bool:
 
 @attack("full-disk")
 def full_disk(attack: Attack) -> str:
-    """A disk of 40 MB that fills while receiving, separating, packing and mixing."""
-    disk = attack.folder / "disk"
+    """A disk of 40 MB that fills while receiving, separating, packing and mixing, and as jobs run."""
+    disk = attack.folder / "data"
     disk.mkdir()
     if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=40m", "tmpfs", disk], capture_output=True).returncode:
         raise LeftOut("a small file system can't be mounted here")
     try:
-        with attack.service(data="disk/data", log=attack.folder / "log") as service:
+        with attack.gated_service(log=attack.folder / "log") as service:
             done = service.done(tone(10))["id"]
             # Receiving: the body is larger than the room on the disk.
             reply = service.post(tone(240))
@@ -36,6 +37,8 @@ def full_disk(attack: Attack) -> str:
             check(reply.status == 422 and reply.kind == "no-room", f"no room for the results: {reply}")
             service.wait_until_empty("inputs", "uploads", "tmp")
             wait_until(lambda: service.unnamed_megabytes == 0, "no open file of a refused sound")
+            service.hold()
+            waiting = [service.upload(tone(2, pitch))[1]["id"] for pitch in (300, 400)]
             # Packing and mixing: new files do not fit; existing stems are still served.
             filler = disk / "filler"
             with filler.open("wb", buffering=0) as file:
@@ -51,14 +54,22 @@ def full_disk(attack: Attack) -> str:
             check(zipfile.ZipFile(io.BytesIO(body)).testzip() is None, "the archive is broken")
             reply = service.post(tone(1))
             check(_is_disk_full(reply), f"upload on a full disk: {reply}")
+            service.open()
+            wait_until(lambda: service.get("/readyz")[0] == 503, "a service that takes no jobs")
+            states = {service.job(identifier)["state"] for identifier in waiting}
+            check(states <= {"queued", "running"}, f"jobs on a full disk: {states}")
             filler.unlink()
+            # The service looks again after 30 s, as long as anything is waited for here.
+            time.sleep(LONGEST_SECONDS)
+            for identifier in waiting:
+                check(service.wait(identifier)["state"] == "done", "a job failed for the full disk")
             service.done(tone(1))
             check(service.get(f"/v1/separations/{done}/mix")[0] == 200, "no mix when there is room again")
     finally:
         subprocess.run(["umount", disk], check=True)
     return (
-        "503 'disk-full' while receiving, packing and mixing; 422 'no-room' for results that don't fit; goes "
-        "on when there is room"
+        "503 'disk-full' while receiving, packing and mixing; 422 'no-room' for results that don't fit; jobs "
+        "wait, and go on when there is room"
     )
 
 
