@@ -14,7 +14,7 @@ struct AccessRules: Sendable {
     let isLoopback: Bool
 
     /// A user's part of a limit that all users share; at least one. Without tokens there is one user.
-    func share(of limit: Int?) -> Int? { limit.map { max(1, $0 / (tokens?.userCount ?? 1)) } }
+    func share(of limit: Int) -> Int { max(1, limit / max(1, tokens?.userCount ?? 1)) }
 
     /// - Returns: the name of the user by the token; nil for the user without a name.
     /// - Throws: `Problem` for a request that another site may have caused, or for a missing or
@@ -49,18 +49,20 @@ struct AccessRules: Sendable {
                     + "'Authorization: Bearer'.")
         }
         guard needsToken, let tokens else { return nil }
-        return try user(of: request.header("authorization"), tokens)
+        return try user(
+            of: request.header("authorization"), tokens,
+            mayRead: request.target.segments == ["metrics"])
     }
 
     private func user(
-        of header: String?, _ tokens: UserTokens
+        of header: String?, _ tokens: UserTokens, mayRead isMetrics: Bool
     ) throws(Problem) -> String? {
         let parts = (header ?? "").split(separator: " ", maxSplits: 1)
         guard parts.count == 2, parts[0].lowercased() == "bearer" else {
             throw Problem(
                 .unauthorized, "The request has no token. Send 'Authorization: Bearer <token>'.")
         }
-        return try tokens.user(with: parts[1])
+        return try tokens.user(with: parts[1], isMetrics: isMetrics)
     }
 
     private func isAllowed(host: String) -> Bool {

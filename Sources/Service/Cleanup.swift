@@ -10,6 +10,7 @@ struct Cleanup {
     private var nextMeasurement = 0.0
     private var nextClockSave = 0.0
     private var nextSizeReport = 0.0
+    private var nextEstimate = 0.0
 
     /// Time after which the age of jobs is stored.
     private static let clockSeconds = 60.0
@@ -36,6 +37,10 @@ struct Cleanup {
         if now >= nextClockSave {
             queue.saveClock()
             nextClockSave = now + Cleanup.clockSeconds
+        }
+        if now >= nextEstimate {
+            queue.estimate()
+            nextEstimate = now + Cleanup.measureSeconds
         }
         if now >= nextSizeReport {
             let start = Timestamp.uptime

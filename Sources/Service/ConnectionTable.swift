@@ -19,6 +19,8 @@ package struct ServiceLimits: Sendable {
     /// Requests that may compute at once, outside the queue.
     package var workSlots = countAvailableCores()
     package var connections = 4096
+    /// Connections of a client's address.
+    package var connectionsOfAddress = 256
     /// Memory of a connection, which limits the head of a request.
     package var headerBytes = 32 << 10
     /// Idle time after which a connection is closed.
@@ -46,6 +48,15 @@ final class ConnectionTable: @unchecked Sendable {
         case reply(since: Double, bytes: Int)
         /// A stream of events, which may be silent.
         case events
+        /// Closed in favour of a newer one; its thread has not ended yet.
+        case givenUp
+    }
+
+    private struct Entry {
+        var phase: Phase
+        let address: String
+        /// Rises from connection to connection.
+        let number: Int
     }
 
     let limits: ServiceLimits
@@ -53,7 +64,8 @@ final class ConnectionTable: @unchecked Sendable {
     private let countReceived: @Sendable (Int32) -> Int?
     private let clock: ServiceClock
     private let condition = Condition()
-    private var phases: [Int32: Phase] = [:]
+    private var entries: [Int32: Entry] = [:]
+    private var lastNumber = 0
 
     init(
         limits: ServiceLimits, clock: ServiceClock,
@@ -64,7 +76,7 @@ final class ConnectionTable: @unchecked Sendable {
         self.countReceived = countReceived
     }
 
-    var count: Int { condition.withLock { phases.count } }
+    var count: Int { condition.withLock { entries.count } }
 
     /// Waits until every reply is sent, but not longer than `seconds`.
     func waitForReplies(atMost seconds: Double) {
@@ -78,16 +90,61 @@ final class ConnectionTable: @unchecked Sendable {
 
     /// Whether there is a request whose reply is not sent yet.
     private var isReplying: Bool {
-        phases.values.contains { phase in
-            switch phase {
+        entries.values.contains { entry in
+            switch entry.phase {
             case .work, .reply, .events: true
-            case .head, .body: false
+            case .head, .body, .givenUp: false
             }
         }
     }
 
+    /// Takes a new connection. If there are too many of its address, or too many at all, the oldest of
+    /// them without a full request is given up.
     func opened(_ socket: Int32) {
-        set(socket, .head(deadline: clock.now() + limits.headSeconds))
+        let address = ConnectionTable.address(of: socket)
+        condition.withLock {
+            lastNumber += 1
+            let own = Entry(
+                phase: .head(deadline: clock.now() + limits.headSeconds), address: address,
+                number: lastNumber)
+            entries[socket] = own
+            guard let rivals = rivals(of: own) else { return }
+            let idle = rivals.filter { if case .head = $0.value.phase { true } else { false } }
+            guard let oldest = idle.min(by: { $0.value.number < $1.value.number })?.key else {
+                return
+            }
+            entries[oldest]?.phase = .givenUp
+            shutdown(oldest, Int32(SHUT_RDWR))
+        }
+    }
+
+    /// Whether older connections have all places of the service, or of the client's address.
+    func isBeyondLimits(_ socket: Int32) -> Bool {
+        condition.withLock { entries[socket].flatMap(rivals) != nil }
+    }
+
+    /// The older connections that have all places of an address, or of the service; nil if they don't.
+    private func rivals(of own: Entry) -> [Int32: Entry]? {
+        let older = entries.filter { _, entry in
+            if case .givenUp = entry.phase { return false }
+            return entry.number < own.number
+        }
+        let ofAddress = older.filter { $0.value.address == own.address }
+        if ofAddress.count >= limits.connectionsOfAddress { return ofAddress }
+        return older.count >= limits.connections ? older : nil
+    }
+
+    /// The bytes of the client's address; empty if the system can't tell.
+    static func address(of socket: Int32) -> String {
+        var storage = sockaddr_storage()
+        var size = socklen_t(MemoryLayout<sockaddr_storage>.size)
+        return withUnsafeMutableBytes(of: &storage) { bytes in
+            let name = bytes.baseAddress!.assumingMemoryBound(to: sockaddr.self)
+            guard getpeername(socket, name, &size) == 0 else { return "" }
+            // The addresses in `sockaddr_in` and `sockaddr_in6`.
+            let range = Int32(name.pointee.sa_family) == AF_INET6 ? 8..<24 : 4..<8
+            return bytes[range].map { "\($0)" }.joined(separator: ".")
+        }
     }
 
     func requestBegan(_ socket: Int32, hasBody: Bool) {
@@ -96,8 +153,8 @@ final class ConnectionTable: @unchecked Sendable {
 
     func received(_ socket: Int32, _ count: Int) {
         condition.withLock {
-            guard case .body(let since, let bytes) = phases[socket] else { return }
-            phases[socket] = .body(since: since, bytes: bytes + count)
+            guard case .body(let since, let bytes) = entries[socket]?.phase else { return }
+            entries[socket]?.phase = .body(since: since, bytes: bytes + count)
         }
     }
 
@@ -121,7 +178,7 @@ final class ConnectionTable: @unchecked Sendable {
 
     func closed(_ socket: Int32) {
         condition.withLock {
-            phases[socket] = nil
+            entries[socket] = nil
             condition.broadcast()
         }
     }
@@ -130,9 +187,9 @@ final class ConnectionTable: @unchecked Sendable {
     func closeLate() {
         let now = clock.now()
         condition.withLock {
-            for (socket, phase) in phases {
+            for (socket, entry) in entries {
                 let isLate =
-                    switch phase {
+                    switch entry.phase {
                     case .head(let deadline): now > deadline
                     case .body(let since, let bytes):
                         now - since > limits.headSeconds
@@ -140,7 +197,7 @@ final class ConnectionTable: @unchecked Sendable {
                     case .reply(let since, let bytes):
                         now - since > Double(limits.idleSeconds)
                             && isSlow(socket, since: since, bytes, now)
-                    case .work, .events: false
+                    case .work, .events, .givenUp: false
                     }
                 // Under the lock: the library closes a socket only after it was removed from the
                 // table.
@@ -156,13 +213,13 @@ final class ConnectionTable: @unchecked Sendable {
     ) -> Bool {
         guard let received = countReceived(socket) else { return false }
         if Double(received - bytes) < (now - since) * limits.bytesPerSecond { return true }
-        phases[socket] = .reply(since: now, bytes: received)
+        entries[socket]?.phase = .reply(since: now, bytes: received)
         return false
     }
 
     private func set(_ socket: Int32, _ phase: Phase) {
         condition.withLock {
-            phases[socket] = phase
+            entries[socket]?.phase = phase
             condition.broadcast()
         }
     }

@@ -150,7 +150,7 @@ final class DataFolder: Sendable {
     ///
     /// - Throws: `Problem` if too many files are open.
     static func checked(_ descriptor: Int32) throws(Problem) -> Int32 {
-        if descriptor < 0, SystemError.last.isTooManyFiles { throw .tooManyFiles }
+        if descriptor < 0, SystemError.last.isTooManyFiles { throw Problem(SystemError.last) }
         return descriptor
     }
 

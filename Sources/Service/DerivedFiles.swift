@@ -120,8 +120,15 @@ struct DerivedFiles: Sendable {
         to path: String, format: SeparationRequest.Format, for request: Request
     ) throws {
         let parts = parts.filter { $0.strip.gain != 0 || parts.count == 1 }
+        guard let named = parts.first?.stem ?? job.stems.first else { throw DerivedFiles.gone }
+        var tags = try sound(named, of: job).tags
+        // The stem's title is the song's with the stem's name.
+        let ending = " (\(named.name))"
+        if parts.count != 1, let title = tags.title, title.hasSuffix(ending) {
+            tags.title = String(title.dropLast(ending.count))
+        }
         try write(
-            to: path, job.options.outputFormat(format),
+            to: path, job.options.outputFormat(format), tags,
             canClip: parts.count > 1 || parts.contains(where: { $0.strip.canRaisePeak })
         ) { body in try forEachBlock(job, parts, range, for: request, body) }
     }
@@ -132,7 +139,7 @@ struct DerivedFiles: Sendable {
     ///   - canClip: whether the sound may be beyond full scale.
     ///   - forEachBlock: calls its argument with all blocks of the sound, each time the same ones.
     private func write(
-        to path: String, _ format: OutputFormat, canClip: Bool,
+        to path: String, _ format: OutputFormat, _ tags: AudioTags, canClip: Bool,
         _ forEachBlock: ((PlanarAudio) throws -> Void) throws -> Void
     ) throws {
         var peak: Float = 0
@@ -143,7 +150,7 @@ struct DerivedFiles: Sendable {
                 writer = try AudioWriter(
                     to: .file(path), channelCount: block.channelCount,
                     sampleRateHz: block.sampleRateHz, sampleCount: nil, format: format,
-                    clip: .rescale, divisor: max(peak, 1), rounding: .nearest)
+                    clip: .rescale, divisor: max(peak, 1), rounding: .nearest, tags: tags)
             }
             try writer?.append(block)
         }
@@ -157,7 +164,9 @@ struct DerivedFiles: Sendable {
     ) throws -> (descriptor: Int32, bytes: Int) {
         let path = folder.newPart()
         defer { unlink(path) }
-        try write(to: path, SeparationRequest().outputFormat(format), canClip: true) { body in
+        try write(
+            to: path, SeparationRequest().outputFormat(format), input.audio.tags, canClip: true
+        ) { body in
             let reader = try input.audio.reader()
             while let block = try reader.next() {
                 try slots.check(request)
@@ -175,14 +184,17 @@ struct DerivedFiles: Sendable {
         return file
     }
 
-    func reader(_ stem: Job.Stem, of job: Job) throws -> any RecordingReader {
+    private func reader(_ stem: Job.Stem, of job: Job) throws -> any RecordingReader {
+        try sound(stem, of: job).reader()
+    }
+
+    private func sound(_ stem: Job.Stem, of job: Job) throws -> AudioInput {
         guard let file = try folder.open(folder.results, job.id, stem.file) else {
             throw DerivedFiles.gone
         }
         return try AudioInput(
             descriptor: file.descriptor, name: stem.name, spool: Spool(folder: folder.temporary),
-            ffmpeg: nil
-        ).reader()
+            ffmpeg: nil)
     }
 
     /// Sums a part of stems, block by block.

@@ -94,12 +94,13 @@ final class HTTPServer: @unchecked Sendable {
     // MARK: - Requests
 
     fileprivate func arrived(
-        _ request: Request, _ connection: OpaquePointer, method: String, version: String,
-        _ data: UnsafePointer<CChar>?, _ count: UnsafeMutablePointer<Int>
+        _ request: Request, _ connection: OpaquePointer, method: String,
+        version: UnsafePointer<CChar>, _ data: UnsafePointer<CChar>?,
+        _ count: UnsafeMutablePointer<Int>
     ) -> MHD_Result {
         if !request.isBegun {
             request.isBegun = true
-            request.setHead(method: method, version: version, headers: headers(of: connection))
+            readHead(of: request, connection, method, version)
             connections.requestBegan(request.socket, hasBody: request.hasBody)
             guard var reply = handlers.begin(request) else { return .YES }
             if request.hasBody {
@@ -123,23 +124,45 @@ final class HTTPServer: @unchecked Sendable {
             request.refusal ?? handlers.finish(request), to: request, on: connection)
     }
 
-    private func headers(of connection: OpaquePointer) -> [(name: String, value: String)] {
+    /// Headers as the library's callback gets them.
+    private struct Head {
         var headers: [(name: String, value: String)] = []
-        withUnsafeMutablePointer(to: &headers) { list in
+        /// The end of the last line in the library's memory.
+        var end: UnsafePointer<CChar>
+        var isPlain: Bool
+    }
+
+    /// The lines of a head lie one behind the other in the library's memory. It has written a zero over
+    /// each CR and each LF, takes lines without CR, and moves lines that continue others; texts end at a
+    /// zero that the client has sent. So lines that are not two bytes apart are not those of the client.
+    private func readHead(
+        of request: Request, _ connection: OpaquePointer, _ method: String,
+        _ version: UnsafePointer<CChar>
+    ) {
+        var head = Head(
+            end: version + strlen(version),
+            isPlain: request.targetEnd.map { version == $0 + 1 } ?? true)
+        withUnsafeMutablePointer(to: &head) { head in
             _ = libraries.http.get_connection_values(
                 connection, .HEADER_KIND,
-                { list, _, name, value in
-                    guard let list, let name else { return .YES }
-                    list.assumingMemoryBound(to: [(name: String, value: String)].self).pointee
-                        .append(
-                            (
-                                String(cString: name).lowercased(),
-                                value.map { String(cString: $0) } ?? ""
-                            ))
+                { context, _, name, value in
+                    guard let context, let name else { return .YES }
+                    let text = value ?? name + strlen(name)
+                    let head = context.assumingMemoryBound(to: Head.self)
+                    head.pointee.isPlain = head.pointee.isPlain && name == head.pointee.end + 2
+                    head.pointee.end = text + strlen(text)
+                    head.pointee.headers.append(
+                        (String(cString: name).lowercased(), String(cString: text)))
                     return .YES
-                }, UnsafeMutableRawPointer(list))
+                }, UnsafeMutableRawPointer(head))
         }
-        return headers
+        // The end of the last line, and the empty one.
+        let isEnded = (0..<4).allSatisfy { head.end[$0] == 0 }
+        // Later versions refuse such heads themselves.
+        let isChecked = libraries.http.get_version().map { $0[0] } == CChar(UInt8(ascii: "0"))
+        request.setHead(
+            method: method, version: String(cString: version), headers: head.headers,
+            isPlain: !isChecked || head.isPlain && isEnded)
     }
 
     /// Passes a reply to the library.
@@ -239,8 +262,8 @@ private let requestStarted:
                 http_socket($0, connection)
             }
             let request = Request(
-                rawTarget: target.map { String(cString: $0) } ?? "", socket: socket,
-                connection: connection)
+                rawTarget: target.map { String(cString: $0) } ?? "",
+                targetEnd: target.map { $0 + strlen($0) }, socket: socket, connection: connection)
             if let target { hideFields(of: target) }
             return Unmanaged.passRetained(request).toOpaque()
         }
@@ -263,7 +286,7 @@ private let requestArrived: MHD_AccessHandlerCallback = {
     let server = Unmanaged<HTTPServer>.fromOpaque(context).takeUnretainedValue()
     return server.arrived(
         Unmanaged<Request>.fromOpaque(request).takeUnretainedValue(), connection,
-        method: String(cString: method), version: String(cString: version), data, count)
+        method: String(cString: method), version: version, data, count)
 }
 
 private let requestEnded: MHD_RequestCompletedCallback = { context, _, slot, _ in

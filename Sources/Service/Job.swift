@@ -161,7 +161,8 @@ extension Job {
 
     /// - Parameter queuePosition: position in the queue, from 1; nil for jobs that are not queued.
     func json(_ progress: JobProgress, queuePosition: Int?) -> JSON {
-        let address = "/v1/separations/\(id)"
+        // Relative to the service's address, which may have a path in front of it.
+        let address = "v1/separations/\(id)"
         // Stems that are not complete are WAV files.
         let format =
             state == .done ? options.format.rawValue : SeparationRequest.Format.wav.rawValue
@@ -187,7 +188,7 @@ extension Job {
             "channels": .integer(channels),
             "outputs": outputs.map { .array($0.map(JSON.text)) } ?? .null,
             "stems": .array(stems), "warnings": .array(warnings.map(JSON.text)),
-            "error": error?.json(instance: address) ?? .null, "cached": .bool(isCached),
+            "error": error?.json(instance: "/\(address)") ?? .null, "cached": .bool(isCached),
             "tempo_bpm": JSON(tempoBPM), "key": JSON(musicalKey),
         ]
     }
@@ -198,7 +199,9 @@ extension Job {
         "name": .string.about("The file's name."), "created": .time, "started": .time.orNull,
         "finished": .time.orNull, "model": .string, "options": .reference("GivenOptions"),
         "queue_position": .integer.orNull.about("1 is the next; of queued jobs."),
-        "fraction": .number.with(["minimum": 0, "maximum": 1]), "seconds_left": .number.orNull,
+        "fraction": .number.with(["minimum": 0, "maximum": 1]),
+        "seconds_left": .number.orNull.about(
+            "Estimated, of running and queued jobs: until the end of the job."),
         "ready_seconds": .number.orNull.about(
             "Of a running job: the finished part of the stems, which can be read by ranges."),
         "piece_frames": .integer.orNull.about(
@@ -230,7 +233,7 @@ extension Job.Stem {
         "gain": .number.orNull.about(
             "The factor from the separated samples to those of the file: 1 until the job is done. "
                 + "Null for jobs of older versions."),
-        "bytes": .integer, "url": .string,
+        "bytes": .integer, "url": .string.about("Relative to the address of the service."),
         "is_part": .boolean.about(
             "False for a sum that repeats other stems: silent in a mix unless asked for."),
     ])

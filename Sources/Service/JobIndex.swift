@@ -29,6 +29,8 @@ struct JobIndex {
     private(set) var queue: [Int] = []
     private(set) var running = SortedArray<Int>()
     private(set) var counts: [Job.State: Int] = [:]
+    /// Seconds that pass for each second of waiting sound; nil before a job has ended.
+    var workPerSecond: Double?
 
     subscript(sequence: Int) -> JobSnapshot? { jobs[sequence] }
 
@@ -47,14 +49,34 @@ struct JobIndex {
         // A job that has ended moves nobody, of which a start loads thousands.
         if job.state.isFinal, former?.job.state.isFinal ?? true { return [snapshot] }
         queue = turns()
+        let changed = estimate().filter { $0.job.sequence != job.sequence }
+        return (jobs[job.sequence].map { [$0] } ?? []) + changed
+    }
+
+    /// Gives the waiting jobs their positions, and the time until each will have ended.
+    ///
+    /// - Returns: the snapshots with another position.
+    @discardableResult
+    mutating func estimate() -> [JobSnapshot] {
+        func seconds(_ job: Job) -> Double? {
+            workPerSecond.map { $0 * (job.durationSeconds ?? 0) }
+        }
+        let busy = running.elements.compactMap { jobs[$0] }
+            .map { $0.progress.secondsLeft ?? seconds($0.job) ?? 0 }
+        var left = busy.reduce(0, +) / Double(max(1, busy.count))
         var changed: [JobSnapshot] = []
         for (index, sequence) in queue.enumerated() {
-            guard let former = jobs[sequence], former.queuePosition != index + 1 else { continue }
-            let snapshot = JobSnapshot(former.job, queuePosition: index + 1)
+            guard let former = jobs[sequence] else { continue }
+            let own = seconds(former.job)
+            left += own ?? 0
+            let progress = JobProgress(secondsLeft: own.map { _ in left })
+            let isMoved = former.queuePosition != index + 1
+            guard isMoved || former.progress != progress else { continue }
+            let snapshot = JobSnapshot(former.job, progress, queuePosition: index + 1)
             jobs[sequence] = snapshot
-            if sequence != job.sequence { changed.append(snapshot) }
+            if isMoved { changed.append(snapshot) }
         }
-        return (jobs[job.sequence].map { [$0] } ?? []) + changed
+        return changed
     }
 
     /// The order in which jobs will run. Users take turns: the first job of each, then the second of

@@ -112,4 +112,12 @@ extension JobQueue {
     /// Wakes waiting requests and runners, so that they check whether their clients are connected
     /// and whether jobs may start.
     func tick() { condition.withLock { condition.broadcast() } }
+
+    /// Estimates anew when the waiting jobs will have ended.
+    func estimate() {
+        condition.withLock {
+            jobs.workPerSecond = metrics.workPerSecond.map { $0 / Double(max(1, runners)) }
+            jobs.estimate()
+        }
+    }
 }

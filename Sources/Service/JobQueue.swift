@@ -22,10 +22,11 @@ final class JobQueue: @unchecked Sendable {
 
     let events: EventLog
     private let folder: DataFolder
-    private let metrics: Metrics
+    let metrics: Metrics
     private let machine: MachineState
     private let log: ServiceSettings.Log
     let mostQueued: Int
+    let runners: Int
     /// A user's share of the queue's places.
     let ownPlaces: Int
     let runClock: RunClock
@@ -63,6 +64,7 @@ final class JobQueue: @unchecked Sendable {
         self.machine = machine
         log = settings.log
         mostQueued = settings.limits.queue
+        runners = settings.jobs
         self.ownPlaces = ownPlaces
         runClock = RunClock(earlierSeconds: try database.runSeconds(), settings.clock)
         let jobs = try database.jobs()

@@ -50,6 +50,11 @@ final class Metrics: Sendable {
         }
     }
 
+    /// Seconds of work for a second of sound; nil before a job is done.
+    var workPerSecond: Double? {
+        counters.withLock { $0.audioSeconds > 0 ? $0.workSeconds / $0.audioSeconds : nil }
+    }
+
     /// Notes the size of the data folder, which takes too long to measure for each reader.
     func measured(dataBytes: Int) { counters.withLock { $0.dataBytes = dataBytes } }
 

@@ -103,18 +103,6 @@ package struct Problem: Error, Codable, Equatable, Sendable {
         .notFound,
         "There is nothing at this address. The addresses are described in /openapi.json.")
 
-    static let tooManyFiles = Problem(
-        .tooManyFiles, "The service has too many open files. Try again in a few seconds.")
-
-    /// The problem of a file that the service could not write.
-    static func unstored(_ error: SystemError) -> Problem {
-        error.isTooManyFiles
-            ? tooManyFiles
-            : Problem(
-                .diskFull,
-                "The service can't store the sound (\(error)). Its owner has to make room.")
-    }
-
     /// The problem of an invalid option or field.
     static func option(_ name: String, value: String, expected: String) -> Problem {
         Problem(
@@ -130,15 +118,6 @@ extension Problem {
             self = problem
             return
         }
-        if case SeparationError.notEnoughSpace(_, let needed, let free) = error {
-            // More helpful than the text of its cause.
-            self.init(
-                .diskFull,
-                "The stems need \(SeparationError.megabytes(needed)) on the disk of the service while "
-                    + "they are made, and \(SeparationError.megabytes(free)) are free. Separate a "
-                    + "part of the song, or ask the owner of the service to make room.")
-            return
-        }
         if case SeparationError.notEnoughMemory = error {
             self.init(.noResources, "\(error)")
             return
@@ -151,7 +130,9 @@ extension Problem {
         case .unsuitable, .tooLong, .input: self.init(.unusableSound, text)
         case .notAudio: self.init(.notASound, text)
         case .noRoom: self.init(.noRoom, text)
-        case .tooManyFiles: self = .tooManyFiles
+        case .tooManyFiles:
+            self.init(
+                .tooManyFiles, "The service has too many open files. Try again in a few seconds.")
         case .system where [EAGAIN, ENOMEM].contains((error as? SystemError)?.code):
             self.init(.noResources, "The machine of the service lacks memory or threads (\(text)).")
         case .inputAccess, .output, .system:

@@ -6,6 +6,8 @@ import System
 /// A request. Used only by the thread of its connection.
 final class Request {
     let rawTarget: String
+    /// The end of the target in the library's memory.
+    let targetEnd: UnsafePointer<CChar>?
     let socket: Int32
     /// The library's object for the connection.
     let connection: OpaquePointer
@@ -13,6 +15,8 @@ final class Request {
     fileprivate(set) var version = ""
     /// Headers in their order, names in lower case.
     fileprivate(set) var headers: [(name: String, value: String)] = []
+    /// Whether all programs would find the same lines in the head.
+    private var isPlain = true
     var target = RequestTarget.root
     /// Receiver of the body; nil if no body is expected.
     var upload: Upload?
@@ -37,13 +41,20 @@ final class Request {
     var status: Int?
     let began = Timestamp.uptime
 
-    init(rawTarget: String, socket: Int32, connection: OpaquePointer) {
+    init(
+        rawTarget: String, targetEnd: UnsafePointer<CChar>?, socket: Int32,
+        connection: OpaquePointer
+    ) {
         self.rawTarget = rawTarget
+        self.targetEnd = targetEnd
         self.socket = socket
         self.connection = connection
     }
 
-    func setHead(method: String, version: String, headers: [(name: String, value: String)]) {
+    func setHead(
+        method: String, version: String, headers: [(name: String, value: String)], isPlain: Bool
+    ) {
+        self.isPlain = isPlain
         self.method = method
         self.version = version
         self.headers = headers
@@ -61,19 +72,6 @@ final class Request {
     var announcedBytes: Int? { header("content-length").flatMap { Int($0) } }
 
     var hasBody: Bool { (announcedBytes ?? 0) > 0 || count("transfer-encoding") > 0 }
-
-    /// The bytes of the client's address; empty if the system can't tell.
-    var address: String {
-        var storage = sockaddr_storage()
-        var size = socklen_t(MemoryLayout<sockaddr_storage>.size)
-        return withUnsafeMutableBytes(of: &storage) { bytes in
-            let name = bytes.baseAddress!.assumingMemoryBound(to: sockaddr.self)
-            guard getpeername(socket, name, &size) == 0 else { return "" }
-            // The addresses in `sockaddr_in` and `sockaddr_in6`.
-            let range = Int32(name.pointee.sa_family) == AF_INET6 ? 8..<24 : 4..<8
-            return bytes[range].map { "\($0)" }.joined(separator: ".")
-        }
-    }
 
     /// Whether the client has closed its connection.
     var isAbandoned: Bool {
@@ -93,6 +91,12 @@ final class Request {
 
     /// - Throws: `Problem` for a head that two programs could parse differently.
     func checkHead() throws(Problem) {
+        guard isPlain else {
+            throw Problem(
+                .badRequest,
+                "The head of the request has a zero byte, a line that ends without CR, or one that "
+                    + "continues another. End each line with CR and LF.")
+        }
         if count("content-length") > 1 {
             throw Problem(.badRequest, "The request has several Content-Length headers.")
         }

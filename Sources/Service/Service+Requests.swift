@@ -19,7 +19,7 @@ extension Service {
                         + "\(RequestTarget.mostBytes). Send options as fields of a form.")
             }
             request.target = try RequestTarget(request.rawTarget)
-            if connections.count > settings.limits.connections {
+            if connections.isBeyondLimits(request.socket) {
                 throw Problem(.busy, "There are too many connections. Try again later.")
             }
             if request.method == "OPTIONS" {
@@ -28,7 +28,9 @@ extension Service {
             }
             let found = try Route.find(request.method, request.target)
             request.user = try rules.check(request, needsToken: found.route.needsToken)
-            request.turnKey = rules.tokens == nil ? request.address : request.user ?? ""
+            request.turnKey =
+                rules.tokens == nil
+                ? ConnectionTable.address(of: request.socket) : request.user ?? ""
             request.route = found.route
             request.parameters = found.parameters
             if found.route.takesSound {

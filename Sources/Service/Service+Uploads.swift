@@ -84,7 +84,7 @@ extension Service {
             throw Problem(.notFound, "The job was removed.")
         }
         return .json(
-            snapshot.bytes, status: 202, headers: [("Location", "/v1/separations/\(job.id)")])
+            snapshot.bytes, status: 202, headers: [("Location", "separations/\(job.id)")])
     }
 
     /// Creates a job from a complete request.
@@ -127,9 +127,9 @@ extension Service {
         {
             return found
         }
-        try plan.checkRoom(in: folder, quotaBytes: rules.share(of: settings.quotaBytes))
+        try plan.checkRoom(in: folder, quotaBytes: settings.quotaBytes)
         guard rename(upload.path, folder.input(id)) == 0 else {
-            throw Problem.unstored(.last)
+            throw Problem(SystemError.last)
         }
         DataFolder.sync(folder.inputs)
         do { return try queue.accept(job) } catch {

@@ -134,7 +134,7 @@ package final class Service: Sendable {
         machine = MachineState(folder, settings)
         queue = try Service.openQueue(
             libraries, folder, eventLog, metrics, machine,
-            ownPlaces: rules.share(of: settings.limits.queue) ?? 1, settings, &warnings)
+            ownPlaces: rules.share(of: settings.limits.queue), settings, &warnings)
         self.warnings = warnings
         models = LoadedModels(
             store: store, ownName: settings.modelName, precision: settings.precision,

@@ -52,7 +52,7 @@ final class Upload {
         }
         // Last, because a refused request must leave no file.
         descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0o600)
-        guard descriptor >= 0 else { throw Problem.unstored(.last) }
+        guard descriptor >= 0 else { throw Problem(SystemError.last) }
     }
 
     deinit { discard() }
@@ -93,7 +93,7 @@ final class Upload {
             decodeFields()
         }
         // An accepted sound must survive a crash of the machine.
-        if problem == nil, synchronise(descriptor) != 0 { fail(.unstored(.last)) }
+        if problem == nil, synchronise(descriptor) != 0 { fail(Problem(SystemError.last)) }
         if let problem { throw problem }
         if countBytes == 0 {
             throw Problem(
@@ -125,7 +125,7 @@ final class Upload {
         countBytes += bytes.count
         if countBytes > limitBytes { return fail(Upload.tooLarge(limitBytes)) }
         hash.update(bytes)
-        do { try writeAll(bytes, to: descriptor) } catch { fail(.unstored(error)) }
+        do { try writeAll(bytes, to: descriptor) } catch { fail(Problem(error)) }
     }
 
     static func tooLarge(_ limitBytes: Int) -> Problem {

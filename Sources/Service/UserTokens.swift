@@ -1,12 +1,14 @@
 import System
 
 /// The tokens of a file: each line is a token, or `NAME:TOKEN` for a user who has jobs of their own.
-/// The lines without a name belong to one user, who has no name.
+/// The lines without a name belong to one user, who has no name. `/metrics:TOKEN` belongs to no user.
 struct UserTokens: Sendable {
     private struct Entry {
         /// SHA-256 of the token.
         let digest: [UInt8]
         let user: String?
+        /// Whether it is good for the metrics alone.
+        let isForMetrics: Bool
     }
 
     private var entries: [Entry] = []
@@ -35,7 +37,10 @@ struct UserTokens: Sendable {
         let colon = line.firstIndex(of: UInt8(ascii: ":"))
         let name = colon.map { line[..<$0] }
         let token = colon.map { line[($0 + 1)...] } ?? line
-        if let name, !(1...64).contains(name.count) || !name.allSatisfy(UserTokens.isNameByte) {
+        let isForMetrics = name.map { $0.elementsEqual("/metrics".utf8) } ?? false
+        if let name, !isForMetrics,
+            !(1...64).contains(name.count) || !name.allSatisfy(UserTokens.isNameByte)
+        {
             throw Fault(
                 text:
                     "has no valid name before ':', expected 1 to 64 letters, digits, '.', '_' or '-'"
@@ -52,10 +57,12 @@ struct UserTokens: Sendable {
             throw Fault(text: "repeats the token of another line")
         }
         entries.append(
-            Entry(digest: digest, user: name.map { String(decoding: $0, as: UTF8.self) }))
+            Entry(
+                digest: digest, user: name.map { String(decoding: $0, as: UTF8.self) },
+                isForMetrics: isForMetrics))
     }
 
-    var userCount: Int { Set(entries.map(\.user)).count }
+    var userCount: Int { Set(entries.filter { !$0.isForMetrics }.map(\.user)).count }
 
     private static func isNameByte(_ byte: UInt8) -> Bool {
         switch byte {
@@ -67,8 +74,8 @@ struct UserTokens: Sendable {
 
     /// The name of the user with a token; nil for the user without a name.
     ///
-    /// - Throws: `Problem` for a token that is not in the file.
-    func user(with token: Substring) throws(Problem) -> String? {
+    /// - Throws: `Problem` for a token that is not in the file, or not for this request.
+    func user(with token: Substring, isMetrics: Bool) throws(Problem) -> String? {
         let digest = UserTokens.digest(token.utf8)
         var found: Entry?
         // Digests are compared to the end, and all of them: the time doesn't depend on the content.
@@ -77,6 +84,9 @@ struct UserTokens: Sendable {
             if difference == 0 { found = entry }
         }
         guard let found else { throw Problem(.unauthorized, "The token is wrong.") }
+        guard isMetrics || !found.isForMetrics else {
+            throw Problem(.unauthorized, "The token is for /metrics alone.")
+        }
         return found.user
     }
 

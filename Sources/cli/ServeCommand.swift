@@ -95,6 +95,7 @@ struct ServeCommand {
         try set(\.limits.bodyBytes, size(.maxBody))
         try set(\.limits.seconds, time(.maxLength, suchAs: "4h"))
         try set(\.limits.queue, count(.maxQueue, upTo: 100_000))
+        try set(\.limits.connectionsOfAddress, count(.maxConnections, upTo: 4096))
         try set(\.limits.finished, count(.maxFinished, upTo: 1_000_000))
         try set(\.limits.work, count(.maxWork, upTo: 1_000_000))
         settings.tokenFile = arguments.value(.tokenFile)
@@ -189,6 +190,11 @@ extension Option {
     fileprivate static let maxFinished = Option(
         "max-finished", value: "n",
         help: "Finished jobs to keep; older ones are removed. (default: 10000)")
+    fileprivate static let maxConnections = Option(
+        "max-connections", value: "n",
+        help:
+            "Connections of a client's address. Behind a proxy, whose address all clients share, 4096 "
+            + "is right. (default: 256)")
     fileprivate static let maxWork = Option(
         "max-work", value: "n",
         help: "The most work of a job, as a multiple of the default options' work for the same "
@@ -209,7 +215,9 @@ extension ServeCommand {
                     .host, .port, .data, .serveJobs, .keep, .diskQuota, .cacheQuota, .web, .threads,
                 ],
                 "ACCESS": [.tokenFile, .allowHost, .allowOrigin, .allowFFmpeg],
-                "LIMITS": [.maxBody, .maxLength, .maxQueue, .maxFinished, .maxWork],
+                "LIMITS": [
+                    .maxBody, .maxLength, .maxQueue, .maxFinished, .maxWork, .maxConnections,
+                ],
                 "OTHER": [.quiet, .verbose, .version, .help],
             ], exclusive: [[.quiet, .verbose]],
             examples: [

@@ -9,13 +9,22 @@ struct AttackTests {
     @Test func fileNamesAreLabelsAndNeverPaths() throws {
         let service = try RunningService()
         for name in [
-            "../../../../tmp/owned.wav", "/etc/passwd", "..", "", "a%00b.wav", "..%2F..%2Fx",
+            "../../../../tmp/owned.wav", "/etc/passwd", "..", ".", "", "a%00b.wav", "..%2F..%2Fx",
+            "C:\\a\\b.wav", "%E2%80%AEvaw.exe", "%ff%fe.wav", String(repeating: "a", count: 1000),
+            "%D7%A9%D7%9C%D7%95%D7%9D.wav", "\";.wav", "-rf.wav", "%F0%9F%8E%B5.wav",
         ] {
             let answer = try service.upload(
                 Sound.tone(seconds: 0.2), headers: ["X-Filename: \(name)"])
             #expect(answer.status == 202)
             let label = answer.object["name"] as? String ?? "/"
-            #expect(!label.contains("/") && label != "..", "\(label)")
+            #expect(Set(label).isDisjoint(with: "/\\\r\n\0\u{202E}"), "\(label)")
+            #expect(label != ".." && label != "." && (1...210).contains(label.utf8.count))
+            let id = try #require(answer.object["id"] as? String)
+            try service.finished(id)
+            let stem = try service.get("/v1/separations/\(id)/stems/bass.wav")
+            let disposition = try #require(stem.headers["content-disposition"])
+            #expect(disposition.hasPrefix("attachment; filename=\""))
+            #expect(disposition.filter { $0 == "\"" }.count == 2)
         }
         #expect(!FileManager.default.fileExists(atPath: "/tmp/owned.wav"))
     }
@@ -37,9 +46,13 @@ struct AttackTests {
     @Test func otherHostsAreRefused() throws {
         let service = try RunningService()
         for host in [
-            "evil.example", "evil.example:\(service.port)", "localhost.evil.example", "x@y", "",
+            "evil.example", "evil.example:\(service.port)", "localhost.evil.example", "x@y",
+            "0x7f.1",
+            "",
         ] {
-            let answer = try service.request("GET", "/v1/separations", host: host)
+            let answer = try service.request(
+                "GET", "/v1/separations", ["X-Forwarded-Host: 127.0.0.1:\(service.port)"],
+                host: host)
             #expect(answer.status == 421 || answer.status == 400, "\(host)")
         }
         for host in ["localhost", "LOCALHOST:80", "127.0.0.1:1", "[::1]:8765"] {
@@ -57,9 +70,13 @@ struct AttackTests {
             #expect(answer.status == 403, "\(origin)")
             #expect(answer.headers["access-control-allow-origin"] == nil)
         }
-        let marked = try service.upload(
-            Sound.tone(seconds: 0.1), headers: ["Sec-Fetch-Site: cross-site"])
-        #expect(marked.status == 403)
+        let id = try service.job(Sound.tone(seconds: 0.1))
+        for header in ["Sec-Fetch-Site: cross-site", "Sec-Fetch-Site: same-site", "Origin: null"] {
+            #expect(try service.upload(Sound.tone(seconds: 0.1), headers: [header]).status == 403)
+            let deletion = try service.request("DELETE", "/v1/separations/\(id)", [header])
+            #expect(deletion.status == 403, "\(header)")
+        }
+        #expect(try service.finished(id)["state"] as? String == "done")
         let own = try service.get("/v1/models", ["Origin: http://127.0.0.1:\(service.port)"])
         #expect(own.status == 200)
         #expect(own.headers["access-control-allow-origin"] == nil)
@@ -77,6 +94,8 @@ struct AttackTests {
             [], ["Authorization: Bearer wrong"], ["Authorization: Bearer correct-horse-batterz"],
             ["Authorization: Bearer"], ["Authorization: Basic correct-horse-battery"],
             ["Authorization: Bearer correct-horse-battery-and-more"],
+            ["Cookie: token=correct-horse-battery"], ["X-Forwarded-For: 127.0.0.1"],
+            ["Authorization: Bearer wrong", "Authorization: Bearer correct-horse-battery"],
         ] {
             for target in ["/v1/separations", "/metrics", "/v1/models", "/v1/events"] {
                 let answer = try service.get(target, header)
@@ -113,9 +132,6 @@ struct AttackTests {
         try service.finished(id)
         let stem = try service.get("/v1/separations/\(id)/stems/bass.wav")
         #expect(stem.headers["set-cookie"] == nil)
-        let disposition = try #require(stem.headers["content-disposition"])
-        #expect(disposition.hasPrefix("attachment; filename=\""))
-        #expect(disposition.filter { $0 == "\"" }.count == 2)
         #expect(stem.headers["x-content-type-options"] == "nosniff")
     }
 
@@ -134,17 +150,38 @@ struct AttackTests {
 
     @Test func requestsThatTwoServersReadDifferentlyAreRefused() throws {
         let service = try RunningService()
-        for lines in [
-            ["Content-Length: 5", "Content-Length: 6"], ["Content-Length: 5", "Content-Length: 5"],
-            ["Content-Length: 5", "Transfer-Encoding: chunked"], ["Transfer-Encoding: gzip"],
-            ["Content-Length: -1"], ["Content-Length: 1e3"],
-        ] {
+        let hidden = "0\r\n\r\nGET /v1/models HTTP/1.1\r\nHost: localhost\r\n\r\n"
+        func answer(_ text: String) throws -> String {
             let connection = try Connection(port: service.port)
-            let head = (["POST /v1/separations HTTP/1.1", "Host: localhost"] + lines)
-                .joined(separator: "\r\n")
-            connection.send(Data("\(head)\r\n\r\nhello".utf8))
-            let answer = Answer(connection.receiveAll())
-            #expect(answer.map { $0.status == 400 } ?? true, "\(lines): \(answer?.status ?? 0)")
+            connection.send(Data(text.utf8))
+            return String(decoding: connection.receiveAll(), as: UTF8.self)
+        }
+        for lines in [
+            "Content-Length: 4|Transfer-Encoding: chunked", "Content-Length: 4|Content-Length: 5",
+            "Transfer-Encoding: chunked|Content-Length: 4", "Content-Length: 4|Content-Length: 4",
+            "Transfer-Encoding: chunked, identity", "Transfer-Encoding: identity, chunked",
+            "Transfer-Encoding: xchunked", "Transfer-Encoding: gzip", "Transfer-Encoding : chunked",
+            "Transfer-Encoding: chunked|Transfer-Encoding: identity", "Content-Length: -1",
+            "Transfer-Encoding:\u{B}chunked", "Content-Length : 4", "Content-Length: +4",
+            "Content-Length: 4,4", "Content-Length: 0x4", "Content-Length: 1e1", "Content-Length:",
+            "Content-Length: 99999999999999999999", "X-A: b| Content-Length: 4",
+        ] {
+            let head = "POST /v1/separations HTTP/1.1|Host: localhost|Connection: close|\(lines)||"
+            let found = try answer(head.replacing("|", with: "\r\n") + hidden)
+            #expect(found.isEmpty || found.hasPrefix("HTTP/1.1 4"), "\(lines): \(found)")
+            #expect(!found.contains("\"models\""), "\(lines)")
+        }
+        // The same with lines that end or continue in two ways.
+        let head = "GET /livez HTTP/1.1|Host: localhost|X-A: b|Connection: close||"
+        for (part, other) in [
+            ("", ""), ("livez", "livez\0/x"), ("b|", "b\n"), ("1.1|", "1.1\n"), ("b|", "b|\t c|"),
+            ("localhost|", "localhost| :1|"), ("b|", "b\0c|"), ("close||", "close| x||"),
+            ("1.1|", "1.1\0|"), ("close||", "close|\n\(head)"),
+        ] {
+            let text = part.isEmpty ? head : head.replacing(part, with: other)
+            let found = try answer(text.replacing("|", with: "\r\n"))
+            let status = part.isEmpty ? "HTTP/1.1 200" : "HTTP/1.1 400"
+            #expect(found.hasPrefix(status), "\(text.debugDescription): \(found)")
         }
         #expect(try service.request("PUT", "/v1/separations").status == 405)
         #expect(try service.request("BREW", "/livez").status == 405)
@@ -217,5 +254,10 @@ struct AttackTests {
         // Removing the job removes the link, not its target.
         #expect(try service.request("DELETE", "/v1/separations/\(id)").status == 204)
         #expect(FileManager.default.fileExists(atPath: secret))
+        service.end()
+        let folder = service.folder.path("data/results")
+        try FileManager.default.removeItem(atPath: folder)
+        try FileManager.default.createSymbolicLink(atPath: folder, withDestinationPath: "/etc")
+        #expect(throws: ServiceError.self) { _ = try RunningService(in: service.folder) }
     }
 }

@@ -11,7 +11,7 @@ struct JobTests {
         let answer = try service.upload(Sound.tone())
         #expect(answer.status == 202)
         let id = try #require(answer.object["id"] as? String)
-        #expect(answer.headers["location"] == "/v1/separations/\(id)")
+        #expect(answer.headers["location"] == "separations/\(id)")
         #expect(answer.object["name"] as? String == "tone.wav")
         let job = try service.finished(id)
         #expect(job["state"] as? String == "done")
@@ -22,7 +22,7 @@ struct JobTests {
         let stems = try #require(job["stems"] as? [[String: Any]])
         #expect(stems.map { $0["name"] as? String } == ["drums", "bass", "other", "vocals"])
         for stem in stems {
-            let file = try service.get(try #require(stem["url"] as? String))
+            let file = try service.get("/" + (try #require(stem["url"] as? String)))
             #expect(file.status == 200)
             #expect(file.body.count == stem["bytes"] as? Int)
             #expect(Sound.samples(file.body).count == 2 * 44_100)
@@ -76,7 +76,7 @@ struct JobTests {
         let urls = (job["stems"] as? [[String: Any]] ?? []).compactMap { $0["url"] as? String }
         #expect(urls.count == 6)
         #expect(urls.allSatisfy { $0.hasSuffix(".flac") })
-        #expect(try service.get(urls[4]).body.starts(with: Data("fLaC".utf8)))
+        #expect(try service.get("/\(urls[4])").body.starts(with: Data("fLaC".utf8)))
     }
 
     @Test func theSameBytesAndOptionsAreFoundAgain() throws {
@@ -95,6 +95,11 @@ struct JobTests {
         #expect(try service.delete(first).status == 204)
         #expect(try service.get("/v1/separations/\(first)").status == 404)
         #expect(try service.get("/v1/separations/\(second)/stems/bass.wav").status == 200)
+        // A result whose files are gone is made again.
+        try FileManager.default.removeItem(
+            at: service.folder.url("data/results/\(second)"))
+        #expect(try service.get("/v1/separations/\(second)/stems.zip").status == 404)
+        #expect(try service.upload(sound).object["cached"] as? Bool == false)
     }
 
     @Test func cancellingEndsARunningJobAndAWaitingOne() throws {

@@ -55,6 +55,22 @@ struct LimitTests {
         #expect(silent.receiveAll().isEmpty)
     }
 
+    @Test func anAddressHasSomeConnections() throws {
+        let service = try RunningService { $0.limits.connectionsOfAddress = 3 }.whenReady()
+        let silent = try (0..<3).map { _ in try Connection(port: service.port) }
+        #expect(try service.get("/livez").status == 200)
+        // The oldest one made room.
+        #expect(silent[0].receiveAll().isEmpty)
+        silent[2].send("GET", "/livez", ["Connection: close"])
+        #expect(Answer(silent[2].receiveAll())?.status == 200)
+        let streams = try (0..<3).map { _ in try service.open("/v1/events") }
+        for stream in streams { _ = stream.receive(until: "event: state") }
+        #expect(try service.get("/livez").status == 503)
+        let other = try Connection(port: service.port, from: "127.0.0.2")
+        other.send("GET", "/livez", ["Connection: close"])
+        #expect(Answer(other.receiveAll())?.status == 200)
+    }
+
     @Test func aFullQueueRefusesJobs() throws {
         let service = try RunningService(gate: JobGate(before: 0)) { $0.limits.queue = 2 }
         try service.waitUntilRunning(service.job(Sound.tone()))

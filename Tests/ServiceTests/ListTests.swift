@@ -69,13 +69,20 @@ struct ListTests {
 
     @Test func endedJobsAreRemovedTogether() throws {
         let gate = JobGate()
-        let service = try RunningService(gate: gate)
+        let service = try RunningService(clock: ManualClock(), gate: gate)
         let done = try service.doneJob(Sound.tone(seconds: 0.2))
         gate.hold(before: 0)
         let running = try upload(service, "running.wav")
         try service.waitUntilRunning(running)
         let waiting = try upload(service, "waiting.wav")
         let cancelled = try upload(service, "cancelled.wav")
+        // The end of each waiting job is estimated by those that are done.
+        service.advance(by: 3)
+        let times = try [waiting, cancelled].map {
+            try #require(
+                try service.get("/v1/separations/\($0)").object["seconds_left"] as? Double)
+        }
+        #expect(times[0] > 0 && times[1] > times[0])
         try service.delete(cancelled)
         func statuses() throws -> [Int] {
             try [done, running, waiting, cancelled].map {

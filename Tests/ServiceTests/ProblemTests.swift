@@ -36,7 +36,7 @@ struct ProblemTests {
         let needed = SeparationError.notEnoughSpace(
             folder: "/secret", neededBytes: 2_000_000, freeBytes: 1_000_000)
         #expect(Problem(needed).kind == .diskFull)
-        #expect(Problem(needed).detail.contains("2.0 MB on the disk"))
+        #expect(Problem(needed).detail.contains("2.0 MB are needed"))
     }
 
     @Test func tooManyOpenFilesAreNoFullDisk() {

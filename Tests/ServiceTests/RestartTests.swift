@@ -113,7 +113,11 @@ struct RestartTests {
             ("true", [done, running], false), ("rm jobs.sqlite-wal", [done], true),
             ("truncate -s 4152 jobs.sqlite-wal", [done], true), ("rm jobs.sqlite", [], true),
             ("truncate -s 0 jobs.sqlite", [], true), ("mv jobs.sqlite renamed", [], true),
-            ("rm jobs.sqlite*", [], true), ("rm jobs.sqlite-*; cp older jobs.sqlite", [], true),
+            ("rm jobs.sqlite*", [], true), ("rm jobs.sqlite*; mkdir jobs.sqlite", [], true),
+            (
+                "python3 -c 'import sqlite3; d = sqlite3.connect(\"jobs.sqlite\"); "
+                    + "d.execute(\"UPDATE jobs SET record = 1\"); d.commit()'", [], true
+            ), ("rm jobs.sqlite-*; cp older jobs.sqlite", [], true),
         ] {
             let copy = TemporaryFolder()
             let data = copy.path("data")

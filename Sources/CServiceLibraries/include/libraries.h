@@ -16,6 +16,7 @@
     USE(start_daemon)                                                                              \
     USE(stop_daemon)                                                                               \
     USE(quiesce_daemon)                                                                            \
+    USE(get_version)                                                                               \
     USE(get_connection_info)                                                                       \
     USE(set_connection_option)                                                                     \
     USE(get_connection_values)                                                                     \

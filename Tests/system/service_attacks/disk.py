@@ -1,15 +1,13 @@
-"""Attacks on the data folder: a full disk, damaged files."""
+"""Attacks on the data folder: a full disk."""
 
 from __future__ import annotations
 
 import io
-import shutil
-import sqlite3
 import subprocess
 import time
 import zipfile
 
-from service_client import LONGEST_SECONDS, Reply, Service, tone, wait_until
+from service_client import LONGEST_SECONDS, Reply, tone, wait_until
 
 from .attack import Attack, LeftOut, attack, check
 
@@ -71,47 +69,3 @@ def full_disk(attack: Attack) -> str:
         "503 'disk-full' while receiving, packing and mixing; 422 'no-room' for results that don't fit; jobs "
         "wait, and go on when there is room"
     )
-
-
-@attack("damaged-files")
-def damaged_files(attack: Attack) -> str:
-    """Removed results, a damaged record, a database of random bytes, a folder that is a link."""
-    with attack.service() as service:
-        data = service.data
-        sound = tone(2)
-        job = service.done(sound)
-        shutil.rmtree(data / "results" / job["id"])
-        check(service.get(f"/v1/separations/{job['id']}/stems.zip")[0] == 404, "a ZIP of removed files")
-        again = service.done(sound)
-        check(again["cached"] is False, "a removed result was reused")
-        service.stop()
-        with sqlite3.connect(data / "jobs.sqlite") as database:
-            database.execute("UPDATE jobs SET record = 'damaged'")
-        database.close()
-        service.start()
-        check(not service.fetch("/v1/separations").json["separations"], "a damaged record gives a job")
-        check(len(list(data.glob("damaged-*/jobs.sqlite"))) == 1, "the damaged database was not set aside")
-        service.stop()
-        (data / "jobs.sqlite").write_bytes(attack.draw.randbytes(20_000))
-        for extra in data.glob("jobs.sqlite-*"):
-            extra.unlink()
-        service.start()
-        service.done(sound)
-        service.stop()
-        shutil.rmtree(data / "results")
-        (data / "results").symlink_to("/etc")
-        refusal = _refusal(service)
-        check("error" in refusal, f"'results' is a link: {refusal}")
-        refusal = _refusal(attack.service("--disk-quota", "1kB", data="tiny"))
-        check("quota" in refusal, f"--disk-quota 1kB: {refusal}")
-    return (
-        "a removed result is made again; a damaged database is set aside; a linked folder and a quota below one "
-        "result are refused at the start"
-    )
-
-
-def _refusal(service: Service) -> str:
-    """The messages of a service that refuses to start."""
-    run = subprocess.run([*service.words, "--port", "0"], capture_output=True, text=True, timeout=LONGEST_SECONDS)
-    check(run.returncode not in (0, -9), f"the service starts: {run.stderr}")
-    return run.stderr

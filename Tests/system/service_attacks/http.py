@@ -1,4 +1,4 @@
-"""Attacks on HTTP itself: ranges, methods, framing, heads, pipelines, expectations."""
+"""Attacks on HTTP itself: methods, framing, heads, pipelines, expectations."""
 
 from __future__ import annotations
 
@@ -7,30 +7,6 @@ import gzip
 from service_client import replies, tone
 
 from .attack import Attack, attack, check
-
-
-@attack("ranges")
-def ranges(attack: Attack) -> str:
-    """Ranges of numbers that no integer holds, and conditions that are weak, lists or dates."""
-    with attack.service() as service:
-        url = service.done(tone(0.2))["stems"][0]["url"]
-        whole = service.fetch(url)
-        tag = whole.headers["etag"]
-        for value in (f"bytes=0-{10**15}", f"bytes=-{10**15}"):
-            reply = service.fetch(url, {"Range": value})
-            check(reply[0::2] == (206, whole.body), f"{value}: {reply.status}")
-        # RFC 9110: a server ignores a range that it can't read.
-        ignored = (f"bytes={2**64}-", f"bytes=0-{2**70}", f"bytes=-{2**70}", "bytes=--1", "bytes=", "bytes", "bytes=1")
-        for value in ignored:
-            reply = service.fetch(url, {"Range": value})
-            check(reply.status == 416 or reply[0::2] == (200, whole.body), f"{value}: {reply.status}")
-        for condition in (f"W/{tag}", "Thu, 01 Jan 1970 00:00:00 GMT"):
-            reply = service.fetch(url, {"Range": "bytes=0-9", "If-Range": condition})
-            check(reply.status == 200, f"If-Range {condition}: {reply.status}")
-        for condition, status in (("*", 304), (f'"a", {tag}', 304), (f"W/{tag}", 304), ('"a"', 200)):
-            reply = service.fetch(url, {"If-None-Match": condition})
-            check(reply.status == status, f"If-None-Match {condition}: {reply.status}")
-    return f"{len(ignored)} ranges ignored or refused (416); conditions right"
 
 
 @attack("methods")
@@ -91,49 +67,6 @@ def methods(attack: Attack) -> str:
         f"HEAD of {len(targets)} addresses has no body; 7 methods get 405; other forms and versions get 400, "
         "505 or no reply"
     )
-
-
-@attack("smuggling")
-def smuggling(attack: Attack) -> str:
-    """Bodies whose length two servers could read differently."""
-    hidden = b"GET /v1/models HTTP/1.1\r\nHost: localhost\r\n\r\n"
-    lines = (
-        ("Content-Length: 4", "Transfer-Encoding: chunked"),
-        ("Transfer-Encoding: chunked", "Content-Length: 4"),
-        ("Content-Length: 4", "Content-Length: 5"),
-        ("Content-Length: 4", "Content-Length: 4"),
-        ("Transfer-Encoding: chunked, identity",),
-        ("Transfer-Encoding: identity, chunked",),
-        ("Transfer-Encoding: xchunked",),
-        ("Transfer-Encoding: gzip",),
-        ("Transfer-Encoding : chunked",),
-        ("Transfer-Encoding: chunked", "Transfer-Encoding: identity"),
-        ("Transfer-Encoding:\x0bchunked",),
-        ("Content-Length : 4",),
-        ("Content-Length: -1",),
-        ("Content-Length: +4",),
-        ("Content-Length: 4,4",),
-        ("Content-Length: 0x4",),
-        ("Content-Length: 1e1",),
-        (f"Content-Length: {'9' * 20}",),
-        ("Content-Length:",),
-        ("X-A: b\r\n Content-Length: 4",),
-    )
-    with attack.service() as service:
-        for some in lines:
-            request = service.head("POST", "/v1/separations?shifts=0", *some) + b"0\r\n\r\n" + hidden
-            found = replies(service.exchange(request))
-            statuses = [reply.status for reply in found]
-            check(not any(b'"models"' in reply.body for reply in found), f"{some}: the hidden request was answered")
-            check(all(400 <= status < 500 for status in statuses), f"{some}: {statuses}")
-        for name, request in {
-            "a bare line feed": service.head("GET", "/livez", "X-A: b\nX-C: d", "Connection: close"),
-            "a NUL": service.head("GET", "/livez", "X-A: b\0c", "Connection: close"),
-        }.items():
-            found = replies(service.exchange(request))
-            check(len(found) <= 1 and all(reply.status in (200, 400) for reply in found), f"{name}: {found}")
-        check(service.get("/v1/separations")[1].count(b'"id"') == 0, "a job was made")
-    return f"{len(lines)} ambiguous lengths: refused with 400 or closed, the hidden request is never answered"
 
 
 @attack("chunking")

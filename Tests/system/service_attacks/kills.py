@@ -21,7 +21,7 @@ def _check_accepted(service: Service, accepted: list[str], when: str) -> None:
         job = service.job(identifier)
         check(job.get("state") in ("queued", "running", "done"), f"{when}: {job}")
         for stem in job["stems"] if job["state"] == "done" else ():
-            status, body = service.get(stem["url"])
+            status, body = service.get(f"/{stem['url']}")
             check(
                 (status, len(body)) == (200, STEM_BYTES) == (200, stem["bytes"]),
                 f"{when}: {stem['url']} has status {status}, {len(body)} bytes",

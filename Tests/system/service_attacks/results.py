@@ -21,7 +21,7 @@ def deletion(attack: Attack) -> str:
         job = service.done(tone(30))
         base = f"/v1/separations/{job['id']}"
         stem = job["stems"][0]
-        request = service.head("GET", stem["url"], "Connection: close")
+        request = service.head("GET", f"/{stem['url']}", "Connection: close")
         with service.ask(request, receive_bytes=4096) as connection:
             beginning = connection.recv(2000)
             statuses: Counter[int] = Counter()
