@@ -125,6 +125,9 @@ final class ConnectionTable: @unchecked Sendable {
 
     /// The older connections that have all places of an address, or of the service; nil if they don't.
     private func rivals(of own: Entry) -> [Int32: Entry]? {
+        guard entries.count > min(limits.connectionsOfAddress, limits.connections) else {
+            return nil
+        }
         let older = entries.filter { _, entry in
             if case .givenUp = entry.phase { return false }
             return entry.number < own.number

@@ -166,11 +166,6 @@ final class DataFolder: Sendable {
         return (descriptor, Int(status.st_size))
     }
 
-    /// Most bytes of a temporary copy: the free space, and no more than the quota.
-    func roomForCopy(quotaBytes: Int?) -> Int {
-        min(TemporaryFiles.freeBytes(in: temporary) ?? .max, quotaBytes ?? .max)
-    }
-
     /// Bytes of all files; a file with several hard links counts once.
     func countBytes() -> Int {
         var bytes = 0.0

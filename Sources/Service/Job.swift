@@ -126,13 +126,11 @@ extension Job {
             job.started = nil
         }
         if job.state == .queued, !FilePath.isFile(folder.input(id)) {
-            job.fail(Job.soundIsMissing)
+            job.fail("The sound of the job is not in the data folder any more.")
         }
         if !FilePath.isFolder(folder.results(of: id)) {
             if job.state == .done {
-                job.fail(
-                    "The results of the job are not in the data folder any more. Upload the sound again."
-                )
+                job.fail("The results of the job are not in the data folder any more.")
             }
             job.stems = []
         }
@@ -143,11 +141,8 @@ extension Job {
         state = .failed
         finished = finished ?? Timestamp.now
         stems = []
-        error = Problem(.failed, text)
+        error = Problem(.failed, text + " Upload the sound again.")
     }
-
-    static let soundIsMissing =
-        "The sound of the job is not in the data folder any more. Upload it again."
 
     /// Describes the results of an equal job, whose files were copied.
     mutating func takeResults(of known: Job) {
@@ -180,7 +175,7 @@ extension Job {
             "created": time(created), "started": time(started), "finished": time(finished),
             "model": .text(model), "options": options.json, "queue_position": JSON(queuePosition),
             "fraction": .number(state == .done ? 1 : progress.fraction),
-            "seconds_left": JSON(progress.secondsLeft),
+            "seconds_left": state.isFinal ? .null : JSON(progress.secondsLeft),
             "ready_seconds": state == .running ? JSON(progress.readySeconds) : .null,
             "piece_frames": state == .running ? .integer(GrowingStems.pieceFrames) : .null,
             "duration_seconds": JSON(durationSeconds),

@@ -172,16 +172,22 @@ struct JobInput {
     ) throws {
         let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW)
         guard descriptor >= 0 else {
-            if errno == ENOENT { throw Problem(.failed, Job.soundIsMissing) }
+            if errno == ENOENT { throw Problem(.failed, "The sound has gone. Upload it again.") }
             throw AudioError.unreadable(path: name, .last)
         }
-        let limits = settings.limits.ofCopies(
-            bytes: folder.roomForCopy(quotaBytes: settings.quotaBytes))
+        let quota = settings.quotaBytes ?? .max
+        let free = TemporaryFiles.freeBytes(in: folder.temporary) ?? .max
+        let limits = settings.limits.ofCopies(bytes: min(quota, free))
         do {
             audio = try AudioInput(
                 descriptor: descriptor, name: name,
                 spool: Spool(folder: folder.temporary, limits: limits, isCancelled: isCancelled),
                 ffmpeg: settings.allowsFFmpeg ? .onPath : nil)
+        } catch AudioError.copyTooLarge where free < quota {
+            throw Problem(
+                .diskFull,
+                "The service has no room for a copy of the sound: "
+                    + "\(SeparationError.megabytes(free)) are free. Its owner has to make room.")
         } catch AudioError.ffmpegMissing(_, let reason) {
             let remedy =
                 settings.allowsFFmpeg

@@ -93,7 +93,10 @@ final class LoadedModels: Sendable {
                 $0.models[model.name] = model
             }
             _ = try separator(model, precision(of: model, .ofModel))
-            changeOwn { $0.readiness = .ready }
+            changeOwn {
+                $0.readiness = .ready
+                $0.failure = nil
+            }
         } catch {
             changeOwn {
                 $0.readiness = .failed
@@ -153,7 +156,8 @@ final class LoadedModels: Sendable {
     /// The problem of requests after the service's own model could not be loaded. The reason names
     /// files, and is only for the owner of the service.
     var noModel: Problem {
-        Problem(
+        if let fault = failure.map(Problem.init), fault.isOfMachine { return fault }
+        return Problem(
             .noModel,
             "The model '\(ownName)' is missing or damaged. The messages of the service tell its owner "
                 + "the reason.")

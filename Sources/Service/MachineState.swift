@@ -12,8 +12,8 @@ extension Problem {
 
 final class MachineState: Sendable {
     private struct Fault {
-        var problem: Problem
-        var nextLook: Double
+        let problem: Problem
+        let nextLook: Double
         /// Whether a job may show that the fault has gone.
         var isTried = false
     }
@@ -22,9 +22,8 @@ final class MachineState: Sendable {
     private let folder: DataFolder
     private let settings: ServiceSettings
 
-    static let lookSeconds = 30.0
-    /// Bytes that must fit on the disk.
-    private static let leastBytes = 1 << 20
+    /// Time between two looks.
+    static let seconds = 30.0
 
     init(_ folder: DataFolder, _ settings: ServiceSettings) {
         self.folder = folder
@@ -39,7 +38,7 @@ final class MachineState: Sendable {
 
     /// Notes the fault of the machine that has ended a job, or kept its state from the database.
     func failed(_ problem: Problem) {
-        let nextLook = settings.clock.now() + MachineState.lookSeconds
+        let nextLook = settings.clock.now() + MachineState.seconds
         let isNew = fault.withLock { fault in
             defer { fault = Fault(problem: problem, nextLook: nextLook) }
             return fault?.problem.kind != problem.kind
@@ -47,7 +46,7 @@ final class MachineState: Sendable {
         if isNew {
             settings.log(
                 "No jobs run (\(problem.kind.rawValue)): \(problem.detail) The service looks again "
-                    + "every \(Int(MachineState.lookSeconds)) s.")
+                    + "every \(Int(MachineState.seconds)) s.")
         }
     }
 
@@ -62,22 +61,23 @@ final class MachineState: Sendable {
     func look(hasJobs: Bool) {
         let now = settings.clock.now()
         guard fault.withLock({ $0.map { now >= $0.nextLook } ?? false }) else { return }
-        if let found = found() {
-            failed(found)
-        } else if hasJobs {
-            fault.withLock { $0?.isTried = true }
-        } else {
-            worked()
+        if let found = found() { return failed(found) }
+        fault.withLock {
+            $0 = $0.map {
+                Fault(problem: $0.problem, nextLook: now + MachineState.seconds, isTried: true)
+            }
         }
+        if !hasJobs { worked() }
     }
 
-    /// Notes that a job has made stems.
+    /// Notes that a job has made stems. One that began before the fault shows nothing.
     func worked() {
-        let hadFault = fault.withLock { fault in
-            defer { fault = nil }
-            return fault != nil
+        let isOver = fault.withLock { fault in
+            guard fault?.isTried == true else { return false }
+            fault = nil
+            return true
         }
-        if hadFault { settings.log("Jobs run again.") }
+        if isOver { settings.log("Jobs run again.") }
     }
 
     /// What the machine lacks for any job.
@@ -85,9 +85,8 @@ final class MachineState: Sendable {
         do {
             let file = try TemporaryFiles.createUnnamed(in: folder.temporary)
             defer { close(file) }
-            try [UInt8](repeating: 0, count: MachineState.leastBytes).withUnsafeBytes {
-                try writeAll($0, to: file)
-            }
+            // As much as a short song's files may take.
+            try [UInt8](repeating: 0, count: 1 << 20).withUnsafeBytes { try writeAll($0, to: file) }
             return nil
         } catch {
             return Problem(error)

@@ -247,9 +247,14 @@ package final class Service: Sendable {
             queue: queue, models: models, folder: folder, derivedFiles: derivedFiles,
             metrics: metrics, settings: settings, machine: machine)
         do throws(ServiceError) {
-            try run { [models, queue] in
-                models.loadOwn()
-                queue.tick()
+            try run { [unowned self] in
+                // What a machine lacks for the model it may have later.
+                repeatUntilEnd(every: MachineState.seconds) {
+                    if models.readiness == .loading || models.noModel.isOfMachine {
+                        models.loadOwn()
+                    }
+                    queue.tick()
+                }
             }
             for _ in 0..<settings.jobs { try run { runner.run() } }
             try run { [unowned self] in keepTime() }

@@ -1,6 +1,7 @@
 import Demucs
 import Foundation
 import Service
+import Synchronization
 import TestSupport
 import Testing
 
@@ -117,6 +118,12 @@ struct LimitTests {
             #expect(!answer.detail.contains(service.folder.url.path))
         }
         #expect(try service.files("inputs").isEmpty)
+        for (header, body, status) in [
+            ("Expect: 100-continue", wav, 202),
+            ("Content-Encoding: gzip", Data([0x1F, 0x8B, 8]), 415),
+            ("Content-Type: application/x-www-form-urlencoded", Data("file=abc".utf8), 415),
+            ("Content-Type: multipart/mixed; boundary=b", wav, 400), ("Expect: 999-x", wav, 202),
+        ] { #expect(try service.upload(body, headers: [header]).status == status, "\(header)") }
         for folder in ["audio", "malformed"] {
             let path = Fixture.url(folder).path
             for name in (try? FileManager.default.contentsOfDirectory(atPath: path)) ?? [] {
@@ -132,14 +139,21 @@ struct LimitTests {
     @Test func anIncompleteFormIsRefused() throws {
         let service = try RunningService().whenReady()
         let whole = Form.body([("shifts", "0")], file: Sound.tone(seconds: 0.1))
+        let end = Form.body([], file: nil)
+        let many = (0..<200).map { ("a\($0)", "1") }
         for body in [
             Form.body([("shifts", "0")], file: nil), Data(whole.dropLast(10)), Data("--x".utf8),
-            Data(),
+            Data(), end, whole.dropLast(end.count) + whole, Sound.tone(seconds: 0.1),
+            Form.body(many, file: Data([1])),
+            Form.body([("stems", String(repeating: "a", count: 1 << 20))], file: Data([1])),
         ] {
             let answer = try service.request("POST", "/v1/separations", [Form.type], body: body)
             #expect(answer.status == 400, "\(answer.text)")
         }
-        for boundary in ["", "; boundary=", "; boundary=x", "; boundary=\"\""] {
+        for boundary in [
+            "", "; boundary=", "; boundary=x", "; boundary=\"\"", "; boundary", "; boundary=\u{7F}",
+            "; boundary=" + String(repeating: "b", count: 5000),
+        ] {
             let answer = try service.request(
                 "POST", "/v1/separations", ["Content-Type: multipart/form-data\(boundary)"],
                 body: whole)
@@ -178,6 +192,23 @@ struct LimitTests {
         let problem = try #require(service.service?.modelProblem)
         #expect("\(problem)".contains("/nowhere/none.safetensors"))
         #expect(try service.get("/livez").status == 200)
+    }
+
+    @Test func aMachineGetsTheMemoryForTheModelLater() throws {
+        let tries = Mutex(0)
+        let service = try RunningService(
+            clock: ManualClock(),
+            beforeModel: {
+                tries.withLock { $0 += 1 }
+                if tries.withLock({ $0 }) > 1 { return }
+                throw SeparationError.notEnoughMemory(neededBytes: 9_000_000, freeBytes: 1_000_000)
+            })
+        service.service?.waitUntilLoaded()
+        #expect(try service.get("/readyz").detail.contains("9.0 MB of memory"))
+        try waitUntil("the model is loaded") {
+            service.advance(by: 31)
+            return try service.get("/readyz").status == 200
+        }
     }
 
     @Test func repliesNameNoPathOfTheServer() throws {

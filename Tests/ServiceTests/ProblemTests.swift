@@ -47,4 +47,9 @@ struct ProblemTests {
         ]
         #expect(errors.allSatisfy { Problem($0).kind == .tooManyFiles })
     }
+
+    @Test func missingThreadsAreNamed() {
+        #expect(Problem(SystemError.noThread).kind == .noResources)
+        #expect(ServiceError.cannotStart(.noThread).description.contains("ulimit -u"))
+    }
 }

@@ -19,12 +19,12 @@ final class RunningService {
     ///   - model: the path of the service's model.
     ///   - clock: a clock that the test advances; nil for the system's.
     ///   - gate: stops jobs; nil for none.
-    ///   - download: signalled when the model may be found; nil for at once.
     ///   - change: changes the settings.
+    ///   - beforeModel: called each time before the model is found.
     init(
         in folder: TemporaryFolder? = nil, model: String? = nil, clock: ManualClock? = nil,
-        gate: JobGate? = nil, download: DispatchSemaphore? = nil,
-        _ change: (inout ServiceSettings) -> Void = { _ in }
+        gate: JobGate? = nil, _ change: (inout ServiceSettings) -> Void = { _ in },
+        beforeModel: @escaping @Sendable () throws -> Void = {}
     ) throws {
         self.folder = folder ?? TemporaryFolder()
         let models = Fixture.bundledModels.path
@@ -39,7 +39,7 @@ final class RunningService {
         let service = try Service(
             settings, store: ModelStore(isOffline: true, bundledFolders: [models], environment: [:])
         ) {
-            download?.wait()
+            try beforeModel()
             return ModelFiles(checkpoint: path)
         }
         try service.start()

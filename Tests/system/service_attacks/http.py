@@ -1,8 +1,6 @@
-"""Attacks on HTTP itself: methods, framing, heads, pipelines, expectations."""
+"""Attacks on HTTP itself: methods, framing, pipelines."""
 
 from __future__ import annotations
-
-import gzip
 
 from service_client import replies, tone
 
@@ -17,20 +15,9 @@ def methods(attack: Attack) -> str:
         # Made first: a client that has ended its side of the connection counts as gone while they are made.
         for name in ("mix?vocals=0", "peaks"):
             service.get(f"{base}/{name}")
-        targets = (
-            "/",
-            "/livez",
-            "/metrics",
-            "/v1/models",
-            "/v1/separations",
-            base,
-            f"{base}/stems/bass.wav",
-            f"{base}/stems.zip",
-            f"{base}/mix?vocals=0",
-            f"{base}/peaks",
-            "/v1/events",
-            "/nothing",
-        )
+        parts = ("", "/stems/bass.wav", "/stems.zip", "/mix?vocals=0", "/peaks")
+        targets = ["/", "/livez", "/metrics", "/v1/models", "/v1/separations", "/v1/events", "/nothing"]
+        targets += [base + part for part in parts]
         for target in targets:
             head, _, body = service.exchange(service.head("HEAD", target)).partition(b"\r\n\r\n")
             status = int(head.split(b" ")[1])
@@ -41,13 +28,8 @@ def methods(attack: Attack) -> str:
             check(not body or is_last, f"HEAD {target}: {len(body)} bytes of a body")
             check(service.fetch(target, method="OPTIONS").status == 204, f"OPTIONS {target}")
         for method, target in (
-            ("TRACE", "/"),
-            ("PATCH", base),
-            ("PUT", base),
-            ("PATCH", "/v1/separations"),
-            ("BREW", "/livez"),
-            ("get", "/livez"),
-            ("POST", "/livez"),
+            ("TRACE", "/"), ("PATCH", base), ("PUT", base), ("PATCH", "/v1/separations"), ("BREW", "/livez"),
+            ("get", "/livez"), ("POST", "/livez"),
         ):
             status = service.fetch(target, method=method).status
             check(status == 405, f"{method} {target}: {status}")
@@ -100,26 +82,6 @@ def chunking(attack: Attack) -> str:
     return f"{len(bodies)} broken bodies: {', '.join(seen)}; no file left"
 
 
-@attack("headers")
-def headers(attack: Attack) -> str:
-    """Heads of megabytes, 20,000 headers, long addresses."""
-    with attack.service() as service:
-        before = service.memory_megabytes
-        seen = []
-        for name, request, expected in (
-            ("8 MB in a header", service.head("GET", "/livez", "X-A: " + "a" * 8_000_000), {431}),
-            ("20,000 headers", service.head("GET", "/livez", *["X-A: b"] * 20_000), {431}),
-            ("an address of 100 kB", service.head("GET", "/livez?" + "a" * 100_000), {414}),
-        ):
-            statuses = {reply.status for reply in replies(service.exchange(request))}
-            # A client that still sends when the service closes may lose the reply.
-            check(statuses <= expected, f"{name}: {statuses}")
-            seen.append(", ".join(map(str, statuses)) or "closed")
-        grown = service.memory_megabytes - before
-        check(grown < 20 or attack.is_sanitized, f"the memory has grown by {grown:.0f} MB")
-    return f"{', '.join(seen)}; memory grows by {max(0, grown):.0f} MB"
-
-
 @attack("pipelining")
 def pipelining(attack: Attack) -> str:
     """Pipelined requests, thousands on one connection, HTTP/1.0."""
@@ -145,33 +107,3 @@ def pipelining(attack: Attack) -> str:
             found = replies(service.exchange(request))
             check([reply.status for reply in found] == [status], f"{request!r}: {found}")
     return f"5 pipelined requests answered in order; {count} requests on a connection; HTTP/1.0 needs no Host"
-
-
-@attack("expect")
-def expect(attack: Attack) -> str:
-    """Expectations, encodings and types of bodies."""
-    with attack.service("--max-body", "1MB") as service:
-        sound = tone(0.2)
-        waits = ("Expect: 100-continue", "Connection: close")
-        head = service.head("POST", "/v1/separations?shifts=0", f"Content-Length: {len(sound)}", *waits)
-        with service.ask(head) as connection:
-            check(b" 100 " in connection.recv(1000), "no 100 before the body")
-            connection.sendall(sound)
-            check(b" 202 " in connection.recv(1000), "no 202 after the body")
-        head = service.head("POST", "/v1/separations", "Content-Length: 9999999999", *waits)
-        with service.ask(head) as connection:
-            check(b" 413 " in connection.recv(1000), "a body beyond the limit was expected")
-        statuses = []
-        for named, body, expected in (
-            ({"Expect": "999-x"}, sound, {202, 417}),
-            ({"Content-Encoding": "gzip"}, gzip.compress(sound), {415}),
-            ({"Content-Type": "application/x-www-form-urlencoded"}, b"shifts=0&file=abc", {415}),
-            ({"Content-Type": "multipart/mixed; boundary=b"}, sound, {400, 415}),
-        ):
-            reply = service.post(body, headers=named)
-            check(reply.status in expected, f"{named}: {reply.status} {reply.body!r}")
-            statuses.append(str(reply.status))
-    return (
-        "100 and 202; 413 before the body; unknown expectation, gzip, URL-encoded, multipart/mixed: "
-        f"{', '.join(statuses)}"
-    )

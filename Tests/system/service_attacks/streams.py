@@ -15,7 +15,7 @@ from .attack import Attack, attack, check
 def idle_streams(attack: Attack) -> str:
     """Hundreds of event streams with nothing to tell."""
     count = attack.size(400, 1500)
-    with attack.service() as service:
+    with attack.service("--max-connections", "4096") as service:
         service.done(tone(0.2))
         held = []
         for _ in range(count):
