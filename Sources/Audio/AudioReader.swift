@@ -150,43 +150,40 @@ package final class AudioReader: RecordingReader {
                 nextPart = parts.parts.count
             }
         }
-        var reason = ended.failure
-        if decoder == nil, let damage, damage.filledSeconds == nil {
-            reason = reason ?? "it is damaged at byte \(damage.offset)"
+        let end = damage.flatMap {
+            decoder == nil && $0.filledSeconds == nil ? "it is damaged at byte \($0.offset)" : nil
         }
         if let warning = ended.announced.warning(
             path: path, decodedSamples: ended.decodedSamples, sampleRateHz: sampleRateHz,
-            reason: reason)
+            reason: ended.failure ?? end)
         {
             foundWarnings.append(warning)
-        } else if let reason {
+        } else if let end {
             foundWarnings.append(
                 .truncated(
-                    path: path, decodedSeconds: seconds, announcedSeconds: nil, reason: reason))
+                    path: path, decodedSeconds: seconds, announcedSeconds: nil, reason: end))
         }
     }
 
     /// Puts silence before a part that follows damage, so that it begins at its own time.
     private func place(_ part: SoundParts.Part) {
-        guard let end = part.endSeconds, case .samples(let count, _) = decoder?.announced else {
-            return
-        }
+        // Headers may state times beyond all numbers.
+        guard let end = part.endSeconds, end < 1e9,
+            case .samples(let count, _) = decoder?.announced
+        else { return }
         let start = Int((end * Double(sampleRateHz)).rounded()) - count
         guard part.isContinued else {
             origin = decodedSamples - start
             return
         }
-        // Times that are far apart are wrong.
         let lost = origin + start - decodedSamples
-        guard (0..<Self.longestLossSeconds * sampleRateHz).contains(lost) else { return }
+        guard (0..<SoundParts.longestLossSeconds * sampleRateHz).contains(lost) else { return }
         silence = lost
         guard var damage else { return }
         damage.seconds = damage.seconds ?? Double(decodedSamples) / Double(sampleRateHz)
         damage.filledSeconds = (damage.filledSeconds ?? 0) + Double(lost) / Double(sampleRateHz)
         self.damage = damage
     }
-
-    private static let longestLossSeconds = 20 * 60
 
     private func unread(_ bytes: Int) -> AudioWarning {
         .unread(

@@ -7,7 +7,9 @@ import System
 struct FLACStream {
     /// Signature and STREAMINFO, without the other metadata: none of it is needed for decoding.
     private var head: [UInt8]
+    /// Most samples in a block.
     private let blockSamples: Int
+    private let hasOneBlockSize: Bool
     private let channelCount: Int
     private let bits: Int
     private let sampleRateHz: Int
@@ -31,6 +33,8 @@ struct FLACStream {
         head = bytes.slice(start, 42)
         guard head.count == 42, Self.isSignature(head[0..<8]) else { return nil }
         blockSamples = Int(head.field(10, 2, isBigEndian: true))
+        hasOneBlockSize =
+            head.field(8, 2, isBigEndian: true) == head.field(10, 2, isBigEndian: true)
         let format = head.field(18, 8, isBigEndian: true)
         sampleRateHz = Int(format >> 44)
         channelCount = Int(format >> 41 & 7) + 1
@@ -58,7 +62,7 @@ struct FLACStream {
     var spans: [ByteSpan] {
         var head = head
         head[4] = 0x80
-        if statedSamples > 0, samples > statedSamples {
+        if samples > statedSamples {
             head[21] = head[21] & 0xF0 | UInt8(samples >> 32 & 0xF)
             head.replaceSubrange(22..<26, with: UInt32(truncatingIfNeeded: samples).bigEndianBytes)
         }
@@ -68,9 +72,11 @@ struct FLACStream {
     /// Bits of a frame's header that all frames of the stream share.
     fileprivate func owns(_ frame: FLACFrame) -> Bool { frame.channelCount == channelCount }
 
-    /// The number of the first sample by a frame's header, which counts samples or blocks.
-    private func start(of frame: FLACFrame) -> Int {
-        frame.countsSamples ? frame.number : frame.number * blockSamples
+    /// The number of the first sample by a frame's header, which counts samples or blocks of one size; in old streams
+    /// with blocks of several sizes the header says neither.
+    private func start(of frame: FLACFrame, expected: Int) -> Int {
+        frame.countsSamples
+            ? frame.number : hasOneBlockSize ? frame.number * blockSamples : expected
     }
 
     // MARK: - The walk
@@ -79,25 +85,20 @@ struct FLACStream {
         var offset = end
         var current = FLACFrame(bytes.slice(offset, 16), in: self)
         if current == nil { (offset, current, _) = next(&bytes, after: offset) }
-        // The sample at which the next frame begins.
-        var expected = 0
-        // A part of a broadcast begins anywhere.
-        if let current, start(of: current) > Self.longestLossSeconds * sampleRateHz {
-            expected = start(of: current)
-        }
+        // The sample at which the next frame begins. A part of a broadcast begins anywhere.
+        var expected = current.map { start(of: $0, expected: 0) } ?? 0
+        if expected < Self.longestLossSeconds * sampleRateHz { expected = 0 }
         while let frame = current {
-            fill(expected..<max(expected, start(of: frame)), before: offset, like: frame)
+            let start = start(of: frame, expected: expected)
+            fill(expected..<max(expected, start), before: offset, like: frame)
             let next = next(&bytes, after: offset)
             if next.isRight {
                 frames.append(.file(offset..<next.offset), joins: true)
                 samples += frame.samples
-                expected = start(of: frame) + frame.samples
             } else {
-                expected = start(of: frame)
-                if damage == nil || next.frame == nil {
-                    damage = damage ?? SoundParts.Damage(offset: offset, seconds: seconds)
-                }
+                damage = damage ?? SoundParts.Damage(offset: offset, seconds: seconds)
             }
+            expected = start + (next.isRight ? frame.samples : 0)
             (offset, current) = (next.offset, next.frame)
             // What follows another stream's end keeps its time.
             if current == nil, Self.isSignature(bytes.slice(offset, 8)[...]),
@@ -122,7 +123,9 @@ struct FLACStream {
     ) -> (offset: Int, frame: FLACFrame?, isRight: Bool) {
         var (remainder, wasRight) = (UInt32(0), false)
         var offset = start
-        while case let block = bytes.slice(offset, 1 << 16), !block.isEmpty, offset - start < most {
+        while case let block = bytes.slice(offset, min(1 << 16, most - (offset - start))),
+            !block.isEmpty
+        {
             for (index, byte) in block.enumerated() {
                 let place = offset + index
                 // The remainder of a frame with its checksum is 0.
@@ -163,6 +166,7 @@ struct FLACStream {
     private mutating func fill(_ lost: Range<Int>, before offset: Int, like frame: FLACFrame) {
         guard !lost.isEmpty else { return }
         damage = damage ?? SoundParts.Damage(offset: offset, seconds: seconds)
+        guard lost.count <= SoundParts.longestLossSeconds * sampleRateHz else { return }
         var silence: [UInt8] = []
         var start = lost.lowerBound
         while start < lost.upperBound {

@@ -36,6 +36,9 @@ struct SoundParts {
         var filledSeconds: Double?
     }
 
+    /// Times that are farther apart are wrong.
+    static let longestLossSeconds = 20 * 60
+
     private(set) var parts: [Part] = []
     /// The first damage.
     private(set) var damage: Damage?
