@@ -51,27 +51,32 @@ package struct FFmpeg: Sendable {
                     path: input.path, decodedSeconds: length(plain), announcedSeconds: nil,
                     reason: reason))
         }
-        if let end = input.announcedEnd, end > input.sizeBytes {
-            return truncated("it has \(input.sizeBytes) of \(end) bytes")
+        let place = damage.map { "it is damaged at byte \($0.offset)" }
+        if let place, damage?.seconds != nil { return truncated(place) }
+        let missing = input.announcedEnd.flatMap { end in
+            end > input.sizeBytes ? "it has \(input.sizeBytes) of \(end) bytes" : nil
         }
-        let place = damage.map { "damaged at byte \($0.offset)" }
-        if let place, damage?.seconds != nil { return truncated("it is \(place)") }
-        guard let reason = result.complaint.map({ "ffmpeg: \($0)" }) ?? place else {
-            return DecodedFile(plain)
+        // ffmpeg says nothing of holes in ASF (WMA).
+        let head = input.bytes(at: 0, count: 1 << 16)
+        let isASF = head.starts(with: [0x30, 0x26, 0xB2, 0x75])
+        let hole = isASF ? "its packets have gaps" : nil
+        guard let reason = result.complaint.map({ "ffmpeg: \($0)" }) ?? place ?? hole else {
+            return missing.map(truncated) ?? DecodedFile(plain)
         }
         // ffmpeg closes holes unless its samples have to keep their times. That would do harm to sound
         // whose times are wrong, so only damaged sound is decoded like this.
-        // The times of Vorbis packets are off by up to a block where blocks change their length.
-        let head = input.bytes(at: 0, count: 1 << 16)
+        // The times of Vorbis packets are off by up to a block where blocks change their length, those of ASF
+        // are rounded.
         let isVorbis = ["vorbis", "VORBIS"].contains { head.firstRange(of: Array($0.utf8)) != nil }
-        let keepsTimes = "aresample=async=1:min_hard_comp=\(isVorbis ? 0.05 : 0.01)"
+        let keepsTimes = "aresample=async=1:min_hard_comp=\(isVorbis || isASF ? 0.05 : 0.01)"
         let again = try? convert(input, Self.quiet, ["-af", keepsTimes] + options, spool)
         try spool.checkCancellation()
         let filled = try again.map { try InputFile(descriptor: $0.output, path: input.path) }
         let lost = filled.map { length($0) - length(plain) } ?? 0
-        if lost <= 0, result.complaint == nil {
-            return place.map { truncated("it is \($0)") } ?? DecodedFile(plain)
+        if lost <= 0, let cause = missing ?? (result.complaint == nil ? place : nil) {
+            return truncated(cause)
         }
+        if lost <= 0, result.complaint == nil { return DecodedFile(plain) }
         let used = lost > 0 ? filled ?? plain : plain
         let first = lost > 0 ? plain.firstDifference(from: used) : nil
         return DecodedFile(
