@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Times of the explainer in headless Chromium: from a first visit to sound, and from a change to its sound; memory of the tab.
 
-    python3 -m venv v && v/bin/pip install -r Page/tests/requirements.txt
+    python3 -m venv v && v/bin/pip install -r Tests/Page/requirements.txt
     v/bin/python bench/explain.py dist/web [--runs 5]
 
 The host is on this machine and isolates the page, as `swift-demucs serve --web` does. A first visit has an empty cache.
@@ -16,7 +16,7 @@ from pathlib import Path
 
 os.environ.setdefault("SE_OFFLINE", "true")
 ROOT = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(ROOT / folder) for folder in ("bench", "Page/tests", "Tests/Web")]
+sys.path[:0] = [str(ROOT / folder) for folder in ("bench", "Tests/Page", "Tests/Web")]
 
 from bench_web import largest_renderer
 from browser import Browser

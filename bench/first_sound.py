@@ -7,7 +7,7 @@
 Starts the service with a model, opens the page in headless Chromium, and presses play as soon as the
 mixer is there: a new browser and a new data folder for each run. Prints medians with ranges, as
 Markdown. --model takes a name or a file; without --model it is the bundled one. Needs
-Page/tests/requirements.txt.
+Tests/Page/requirements.txt.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from pathlib import Path
 os.environ.setdefault("SE_OFFLINE", "true")
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT / "Page/tests"))
+sys.path.insert(0, str(ROOT / "Tests/Page"))
 
 from browser import Browser
 from subject import BinarySubject

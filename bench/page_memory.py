@@ -7,7 +7,7 @@
 
 The song repeats the demo track. The service separates it with the bundled model; then a new browser
 opens it, shows the spectrogram and plays for --play minutes. Prints the resident set of the tab's
-process as it plays, and its peak. Needs Page/tests/requirements.txt.
+process as it plays, and its peak. Needs Tests/Page/requirements.txt.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ import numpy
 import soundfile
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT / "Page/tests"))
+sys.path.insert(0, str(ROOT / "Tests/Page"))
 
 from bench_web import largest_renderer
 from browser import Browser

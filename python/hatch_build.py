@@ -27,15 +27,12 @@ class EngineBuild(BuildHookInterface):
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         """Builds the engine before hatchling collects the files."""
         if self.target_name == "sdist":
-            # Package.swift names the tests too; their data would double the size.
+            # The tests that Package.swift names; the data of tests would double the size.
             root = Path(self.root).parent
+            names = re.findall(r'\w+(?=")', (root / "Package.swift").read_text())
             for folder in sorted(path for path in (root / "Tests").iterdir() if path.is_dir()):
-                if folder.name not in ("Fixtures", "system"):
+                if folder.name in names:
                     build_data["force_include"][str(folder)] = f"engine/Tests/{folder.name}"
-            page = root / "Page"
-            for file in sorted(path for path in page.rglob("*.*") if path.is_file()):
-                if "tests" not in file.relative_to(page).parts:
-                    build_data["force_include"][str(file)] = f"engine/{file.relative_to(root)}"
             return
         packed = Path(self.root) / "engine"
         engine = packed if packed.is_dir() else Path(self.root).parent

@@ -195,9 +195,8 @@ struct DescriptionTests {
 
     @Test func thePageHasAllItsFiles() throws {
         let folder = Fixture.url("../../Page").standardized.path
-        // The folder tests has the tests of the page.
         let names = try FileManager.default.subpathsOfDirectory(atPath: folder)
-            .filter { $0.contains(".") && !$0.hasPrefix("tests/") }
+            .filter { $0.contains(".") }
         #expect(Set(names) == Set(Service.pageFiles), "run tools/page_list")
         let service = try RunningService()
         for name in names {

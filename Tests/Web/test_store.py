@@ -7,7 +7,7 @@ import tempfile
 import unittest
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "Page/tests"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "Tests/Page"))
 
 from browser import Browser
 from hosts import ModelHost, Page, PageHost, torch_file

@@ -6,7 +6,7 @@ from pathlib import Path
 from page_test import HERE, PageTest, smoke
 
 
-def with_imports(*names: str, folder: Path = HERE.parent) -> set[str]:
+def with_imports(*names: str, folder: Path = HERE.parents[1] / "Page") -> set[str]:
     """Modules of the page, and those that they import at once."""
     found, left = set(), set(names)
     while left:
