@@ -2,8 +2,11 @@
 // would flash.
 {
   const root = document.documentElement;
-  const chosen = localStorage.getItem("theme");
-  if (chosen) root.dataset.theme = chosen;
+  // This script can't use kept.js. A storage that is full or forbidden keeps nothing.
+  try {
+    const chosen = localStorage.getItem("theme");
+    if (["light", "dark"].includes(chosen)) root.dataset.theme = chosen;
+  } catch {}
 
   const publish = () => document.dispatchEvent(new Event("theme"));
   const system = matchMedia("(prefers-color-scheme: dark)");
@@ -12,7 +15,9 @@
     if (!event.target.closest("#theme")) return;
     const isDark = root.dataset.theme ? root.dataset.theme === "dark" : system.matches;
     root.dataset.theme = isDark ? "light" : "dark";
-    localStorage.setItem("theme", root.dataset.theme);
     publish();
+    try {
+      localStorage.setItem("theme", root.dataset.theme);
+    } catch {}
   });
 }

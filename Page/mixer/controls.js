@@ -2,7 +2,7 @@
 // slider with a value that strips and rehearsals have.
 
 import { element, icon, iconButton, relabel, setIcon, setText } from "../dom.js";
-import { fastest, loudestDecibels, mostSemitones, percent, plainTuning, silenceDecibels, slowest } from "../sound/mix.js";
+import { fastest, longestDelay, loudestClick, loudestDecibels, mostSemitones, percent, plainTuning, quietestClick, silenceDecibels, slowest } from "../sound/mix.js";
 import { showState, takeControls } from "../sound/player.js";
 import { clock, decibels, pan, signed, spokenDecibels, spokenPan, spokenTime, stateWords, title } from "../words.js";
 import { DownloadMenu } from "./downloads.js";
@@ -18,8 +18,8 @@ const kinds = {
   pan: { min: -100, max: 100, step: 5, title: "Pan", text: pan, spoken: spokenPan },
   speed: { min: slowest, max: fastest, step: 1, scale: 100, isTyped: true, title: "Speed: slide, type, or press < and >", text: percent, spoken: percent },
   semitones: { min: -mostSemitones, max: mostSemitones, step: 1, isTyped: true, title: "Semitones: slide, press comma and point, or type cents as 0.3", text: signed, spoken: (value) => `${signed(value)} semitones` },
-  clickVolume: { min: -24, max: 12, step: 1, text: decibels, spoken: spokenDecibels },
-  delay: { min: 0, max: 0.5, step: 10, scale: 1000, title: "How late the loudspeaker is, as over Bluetooth: the playhead and taps wait for it", text: milliseconds, spoken: milliseconds },
+  clickVolume: { min: quietestClick, max: loudestClick, step: 1, text: decibels, spoken: spokenDecibels },
+  delay: { min: 0, max: longestDelay, step: 10, scale: 1000, title: "How late the loudspeaker is, as over Bluetooth: the playhead and taps wait for it", text: milliseconds, spoken: milliseconds },
 };
 
 export class Fader {

@@ -1,8 +1,8 @@
 // A song as its user has left it: mix, loop, place and rehearsal. The browser keeps it; a link has all but the rehearsal.
 
 import { Grid } from "../practice/grid.js";
-import { recallRehearsal, remember, rememberRehearsal, writeLink } from "../songs/memory.js";
-import { Mix, plainTuning } from "../sound/mix.js";
+import { recallRehearsal, remember, writeLink } from "../songs/memory.js";
+import { Mix } from "../sound/mix.js";
 import { spokenTime } from "../words.js";
 
 // The part of a song that repeats: its two edges, set one after the other, dragged or moved by keys.
@@ -22,13 +22,13 @@ export class Loop {
   constructor(duration, edges = null, snap = (seconds) => seconds) {
     this.duration = duration;
     this.snap = snap;
-    if (edges?.[1] <= duration + 0.01) this.edges = edges;
+    this.set(edges);
   }
 
-  /** Sets both edges, or clears the loop. */
+  /** Sets both edges, or clears the loop: also for edges that aren't in the song. */
   set(edges) {
     this.begun = null;
-    this.edges = edges;
+    this.edges = edges?.[1] <= this.duration + 0.01 ? edges : null;
     this.tidy();
   }
 
@@ -92,10 +92,6 @@ export class Loop {
   }
 }
 
-const plainRehearsal = {
-  ...plainTuning, isClicking: false, clickVolume: 0, countsIn: 0, countsTurns: false, snaps: false, getsFaster: false, sections: [null, null, null], correction: /** @type {any} */ ({}),
-};
-
 export class Song {
   /** `saved` has the place, the loop and the mix that the song opens with: see `readLink`. */
   constructor(job, duration, saved) {
@@ -105,8 +101,8 @@ export class Song {
     this.grid = new Grid(duration);
     this.loop = new Loop(duration, saved?.loop, (seconds) => (this.rehearsal.snaps ? this.grid.snap(seconds) : seconds));
     this.startTime = Math.min(saved?.time ?? 0, duration);
-    this.rehearsal = { ...plainRehearsal };
-    this.rehearse(recallRehearsal(job.id));
+    this.rehearsal = recallRehearsal(job.id);
+    this.rehearse({});
   }
 
   /** `{ speed, semitones, keepsFormants }`. */
@@ -118,7 +114,7 @@ export class Song {
   /** Changes settings of the rehearsal. */
   rehearse(changes) {
     Object.assign(this.rehearsal, changes);
-    this.grid.countedBars = Number(this.rehearsal.countsIn);
+    this.grid.countedBars = this.rehearsal.countsIn;
     this.grid.countsTurns = this.rehearsal.countsTurns;
     this.grid.correction = this.rehearsal.correction;
   }
@@ -131,7 +127,6 @@ export class Song {
 
   /** Keeps everything in the browser, with the place to go on from. */
   keep(time) {
-    remember(this.id, this.linkTo(time));
-    rememberRehearsal(this.id, this.rehearsal);
+    remember(this.id, this.linkTo(time), this.rehearsal);
   }
 }

@@ -2,6 +2,7 @@
 // original and the way back to the plain mix.
 
 import { announce, element, setText } from "../dom.js";
+import { keep, kept } from "../kept.js";
 import { Fader } from "../mixer/controls.js";
 import { fastest, mostSemitones, percent, presetsOf, residualName, slowest } from "../sound/mix.js";
 import { clock, keyWords, signed } from "../words.js";
@@ -85,7 +86,7 @@ export class Rehearsal {
     const { rehearsal: settings } = song;
     for (const fader of this.faders) fader.refresh();
     for (const [key, button] of Object.entries(this.toggles)) button.setAttribute("aria-pressed", settings[key]);
-    this.count.value = Number(settings.countsIn);
+    this.count.value = settings.countsIn;
     this.metre.value = grid.metre;
     setText(this.facts, [grid.bpm && `${Math.round(grid.bpm * settings.speed)} BPM`, grid.found.key && keyWords(grid.found.key, settings.semitones)].filter(Boolean).join(" · "));
     for (const node of this.beatNodes) node.disabled = !grid.bpm;
@@ -144,7 +145,6 @@ export class Rehearsal {
   }
 }
 
-const stored = "my instrument";
 const usualInstrument = "bass";
 
 export class Practice {
@@ -156,11 +156,11 @@ export class Practice {
     this.actions = actions;
     this.presets = element("div", { className: "presets", role: "group", "aria-label": "Presets" });
     this.mine = element("select", { "aria-label": "My instrument", title: "My instrument", onchange: () => {
-      localStorage.setItem(stored, this.mine.value);
+      keep("my instrument", this.mine.value);
       this.#offer();
       actions.apply(this.#presets().find(({ id }) => id === "mine"));
     } }, ...names.filter((name) => name !== residualName).map((name) => element("option", { value: name, textContent: name })));
-    this.mine.value = [localStorage.getItem(stored), usualInstrument, names[0]].find((name) => names.includes(name));
+    this.mine.value = [kept("my instrument"), usualInstrument, names[0]].find((name) => names.includes(name));
     this.compare = element("button", { type: "button", className: "chip-button", textContent: "Original", title: "Hear the original as loud as your mix (O)", "aria-pressed": "false", onclick: () => actions.compare() });
     this.reset = element("button", { type: "button", className: "chip-button", textContent: "Reset mix", onclick: () => actions.reset() });
     this.root = element("div", { className: "practice" }, this.presets, element("div", { className: "presets" },

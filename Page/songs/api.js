@@ -1,8 +1,8 @@
 // The service as the page's back end (backend.js), by HTTP: with a token if one is required, and problem documents as errors.
 
+import { keep, kept } from "../kept.js";
 import { Problem } from "../words.js";
 
-const stored = "swift-demucs token";
 /** Also for a `Retry-After` that is no number. */
 const leastRetrySeconds = 1;
 const [partialContent, unauthorized, noContent] = [206, 401, 204];
@@ -45,7 +45,7 @@ export class ServiceBackend {
   place = "service";
   otherPlace = "web/?service";
   words = { waiting: "Waiting to upload", adding: null, automatic: "As the service runs" };
-  #token = sessionStorage.getItem(stored);
+  #token = kept("token");
   #asking = null;
 
   models() {
@@ -183,7 +183,7 @@ export class ServiceBackend {
     if (this.#token !== refused) return;
     this.#asking ??= askForToken(refused !== null).then((answer) => {
       this.#token = answer;
-      sessionStorage.setItem(stored, answer);
+      keep("token", answer);
       this.#asking = null;
     });
     await this.#asking;

@@ -1,6 +1,7 @@
 // What the page keeps of a song: its place, loop and mixer as the fragment of a link, which is never sent to a server, and in the
 // browser the settings of its rehearsal, too.
 
+import { keep, kept, rehearsal } from "../kept.js";
 import { loudestDecibels, silenceDecibels } from "../sound/mix.js";
 
 const within = (text, low, high) => {
@@ -65,55 +66,23 @@ export function reachOfLink() {
 /** The songs of which something is kept: those that were changed last. */
 const mostSongs = 200;
 
-/** A stored list with one entry for each song: `isEntry(entry)` leaves out what is damaged, `songOf(entry)` is the song. */
-class Memory {
-  stored; isEntry; songOf;
+const find = (song) => kept("songs").find(([other]) => other === song) ?? [song, "", null];
 
-  constructor(stored, isEntry, songOf) {
-    Object.assign(this, { stored, isEntry, songOf });
-  }
-
-  find(song) {
-    return this.#entries().find((entry) => this.songOf(entry) === song);
-  }
-
-  /** Keeps an entry in place of the song's last one; without one, forgets the song. */
-  replace(song, ...entry) {
-    const others = this.#entries().filter((other) => this.songOf(other) !== song);
-    localStorage.setItem(this.stored, JSON.stringify([...others, ...entry].slice(-mostSongs)));
-  }
-
-  #entries() {
-    try {
-      const list = JSON.parse(localStorage.getItem(this.stored));
-      return Array.isArray(list) ? list.filter(this.isEntry) : [];
-    } catch {
-      // Unreadable stored entries are ignored.
-      return [];
-    }
-  }
+/** Puts an entry in place of the song's last one; without room, the older half of all songs goes. */
+function replace(song, ...entry) {
+  let list = [...kept("songs").filter(([other]) => other !== song), ...entry].slice(-mostSongs);
+  while (!keep("songs", list) && list.length > 1) list = list.slice(Math.ceil(list.length / 2));
 }
 
-/** Fragments of links. */
-const mixes = new Memory("mixes", (entry) => typeof entry === "string", (fragment) => readLink(fragment).song);
-/** Pairs of a song and its settings. */
-const rehearsals = new Memory("rehearsals", Array.isArray, ([song]) => song);
+/** Keeps what a song's fragment says about its place, mix and loop, and the settings of its rehearsal. */
+export const remember = (song, fragment, settings = find(song)[2]) => replace(song, [song, fragment, settings]);
 
-/** Keeps what a song's fragment says about its place, mix and loop. */
-export const remember = (song, fragment) => mixes.replace(song, fragment);
-
-/** What is kept of a song: `{ time, loop, master, strips }`. */
+/** What is kept of a song's fragment: `{ time, loop, master, strips }`. */
 export function recall(song) {
-  const { song: _, ...kept } = readLink(mixes.find(song) ?? "");
-  return kept;
+  const { song: _, ...state } = readLink(find(song)[1]);
+  return state;
 }
 
-/** Keeps speed, pitch, beats and sections of a song. */
-export const rememberRehearsal = (song, settings) => rehearsals.replace(song, [song, settings]);
+export const recallRehearsal = (song) => rehearsal(find(song)[2]);
 
-export const recallRehearsal = (song) => rehearsals.find(song)?.[1] ?? {};
-
-export function forget(song) {
-  mixes.replace(song);
-  rehearsals.replace(song);
-}
+export const forget = (song) => replace(song);

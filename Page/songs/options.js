@@ -3,6 +3,7 @@
 
 import { backend } from "../backend.js";
 import { announce, element, iconButton, setText } from "../dom.js";
+import { keep, kept } from "../kept.js";
 import { bytes, count, Problem } from "../words.js";
 
 const pollSeconds = 2;
@@ -76,7 +77,6 @@ export class Service {
   }
 }
 
-const stored = "options";
 const fieldNames = ["model", "precision", "two-stems", "shifts", "format", "residual"];
 
 const precisionWords = {
@@ -103,7 +103,7 @@ export class Options {
     this.#form.elements.where.addEventListener("change", () => location.assign(backend.otherPlace));
     this.#form.addEventListener("change", () => {
       // Also empty choices, of which not each is the first one.
-      localStorage.setItem(stored, JSON.stringify(Object.fromEntries(fieldNames.map((name) => [name, this.#form.elements[name].value]))));
+      keep("options", Object.fromEntries(fieldNames.map((name) => [name, this.#form.elements[name].value])));
       this.#fillStems();
       this.#summarise();
     });
@@ -184,12 +184,7 @@ export class Options {
   }
 
   #restore() {
-    let saved = {};
-    try {
-      saved = JSON.parse(localStorage.getItem(stored)) ?? {};
-    } catch {
-      // Unreadable stored options are ignored.
-    }
+    const saved = kept("options");
     for (const name of fieldNames) {
       // The stems are those of the model, which comes first.
       if (name === "two-stems") this.#fillStems();

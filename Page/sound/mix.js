@@ -36,6 +36,10 @@ export const isPreset = (preset, names, strips) =>
 export const slowest = 0.25;
 export const fastest = 1.5;
 export const mostSemitones = 12;
+/** Volumes of the click, in decibels, and delays of a loudspeaker, in seconds. */
+export const quietestClick = -24;
+export const loudestClick = 12;
+export const longestDelay = 0.5;
 
 export const plainTuning = { speed: 1, semitones: 0, keepsFormants: true };
 

@@ -1,6 +1,7 @@
 // The sound of a song: its pieces and the engine, which open when it is first played; the system's media controls (lock screen, headset,
 // keyboard), and a screen that stays on.
 
+import { keep, kept } from "../kept.js";
 import { title } from "../words.js";
 import { Engine } from "./engine.js";
 import { plainTuning } from "./mix.js";
@@ -23,10 +24,10 @@ export function contextAt(sampleRate) {
 /** What the page knows of the loudspeaker, for all songs: `delay` in seconds, beyond what the browser knows. */
 const output = {
   get delay() {
-    return Number(localStorage.getItem("sound delay")) || 0;
+    return kept("sound delay");
   },
   set delay(seconds) {
-    localStorage.setItem("sound delay", String(seconds));
+    keep("sound delay", seconds);
   },
 };
 

@@ -16,6 +16,9 @@ static const unsigned char dom_js[] = {
 static const unsigned char index_html[] = {
 #embed "../../Page/index.html"
 };
+static const unsigned char kept_js[] = {
+#embed "../../Page/kept.js"
+};
 static const unsigned char logo_svg[] = {
 #embed "../../Page/logo.svg"
 };
@@ -147,6 +150,7 @@ static const struct page_file files[] = {
     FILE("backend.js", backend_js),
     FILE("dom.js", dom_js),
     FILE("index.html", index_html),
+    FILE("kept.js", kept_js),
     FILE("logo.svg", logo_svg),
     FILE("main.js", main_js),
     FILE("mixer/board.js", mixer_board_js),

@@ -1,6 +1,8 @@
 """Links to a song, the browser's history, and what the browser remembers of each song."""
 import json
 
+from selenium.webdriver import ActionChains
+
 from page_test import SongTest, smoke
 
 
@@ -39,12 +41,12 @@ class LinkTests(SongTest):
         listed, one = "/v1/separations?limit=100", f"/v1/separations/{self.job['id']}"
         self.subject.proxy.reply(listed, "200 OK", {**jobs, "separations": []})
         self.subject.proxy.reply(one, "503 Service Unavailable", {"title": "Busy", "status": 503, "detail": "Too many connections."})
-        self.script("localStorage.setItem('mixes', JSON.stringify([arguments[0]]))", f"song={self.job['id']}&loop=2-6")
+        self.script("localStorage.setItem('songs', JSON.stringify([arguments]))", self.job["id"], f"song={self.job['id']}&loop=2-6")
         first = len(self.subject.proxy.requests)
         self.open(f"#song={self.job['id']}")
         self.subject.wait_for(lambda: self.requests_since(first).count(one) >= 2)
         self.assertNotIn("no longer here", self.words())
-        self.assertIn(self.job["id"], self.value("localStorage.getItem('mixes')"))
+        self.assertIn(self.job["id"], self.value("localStorage.getItem('songs')"))
         self.subject.proxy.reply_no_more(one)
         self.wait_for_song("song")
 
@@ -60,6 +62,25 @@ class LinkTests(SongTest):
         self.open()
         self.open_song("song")
         self.assertEqual(self.mixer(self.TURNED), turned)
+
+    def test_a_storage_that_others_have_damaged_or_filled_keeps_no_song_from_playing(self):
+        self.separated("other.wav")
+        for damage in (None, 0, 1e308, "x", [[]], "full"):
+            with self.subTest(damage=damage):
+                # The page that is left can't keep its own.
+                self.script("""
+                    const [song, damage] = arguments;
+                    localStorage.clear();
+                    for (const key of ["options", "my instrument", "sound delay", "theme"]) localStorage[key] = JSON.stringify(damage);
+                    localStorage.songs = JSON.stringify([damage, [song, `song=${song}`, { speed: damage, sections: damage, countsIn: damage, correction: damage }]]);
+                    if (damage === "full") for (let size = 1 << 24; size >= 1; size /= 2) try { localStorage[size] = "x".repeat(size); } catch {}
+                    Storage.prototype.setItem = () => {};""", self.job["id"], damage)
+                self.open()
+                for name in ("song", "other"):
+                    ActionChains(self.browser).click(self.find(f"#jobs .open:has([title^='{name}'])")).perform()
+                    self.wait_for_song(name)
+                    self.play()
+                    self.press(">")
 
     def test_back_opens_the_song_before(self):
         turned = self.turn()

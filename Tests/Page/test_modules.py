@@ -6,7 +6,10 @@ from pathlib import Path
 from page_test import HERE, PageTest, smoke
 
 
-def with_imports(*names: str, folder: Path = HERE.parents[1] / "Page") -> set[str]:
+PAGE = HERE.parents[1] / "Page"
+
+
+def with_imports(*names: str, folder: Path = PAGE) -> set[str]:
     """Modules of the page, and those that they import at once."""
     found, left = set(), set(names)
     while left:
@@ -20,6 +23,10 @@ class ModuleTests(PageTest):
     def test_pure_modules(self):
         passed = self.browser.run_module_tests(HERE / "modules.js")
         self.assertGreater(len(passed), 15)
+
+    def test_two_scripts_alone_use_the_storage(self):
+        users = {path.name for path in PAGE.rglob("*.js") if re.search("(local|session)Storage", path.read_text())}
+        self.assertEqual(users, {"kept.js", "theme.js"})
 
     def test_the_page_has_less_than_100_kB_on_the_way(self):
         sizes = self.value("performance.getEntries().filter(({ name, entryType }) => entryType === 'navigation' || /\\.(js|css|svg)$/.test(name)).map(({ encodedBodySize }) => encodedBodySize)")
