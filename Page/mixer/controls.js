@@ -89,6 +89,7 @@ export class Fader {
 export class Transport {
   duration; actions;
   #shownSecond = null;
+  #isHeld = false;
 
   /** `actions` is the mixer. */
   constructor(duration, actions) {
@@ -97,7 +98,8 @@ export class Transport {
     this.play = iconButton("play", "Play", () => actions.toggle(), { className: "play" });
     this.elapsed = element("span", { className: "time" });
     this.remaining = element("span", { className: "time" });
-    this.position = element("input", { type: "range", className: "position", min: 0, max: duration, step: 0.01, "aria-label": "Position", oninput: () => actions.seek(Number(this.position.value)) });
+    this.position = element("input", { type: "range", className: "position", min: 0, max: duration, step: 0.01, "aria-label": "Position", oninput: () => this.#isHeld || actions.seek(Number(this.position.value)) });
+    this.#followFinger();
     this.loop = iconButton("loop", "Loop from here (L)", () => actions.stepLoop(), { "aria-pressed": "false" });
     this.zoomOut = iconButton("zoom-out", "Zoom out (−)", () => actions.zoom(1 / 2));
     this.zoomIn = iconButton("zoom-in", "Zoom in (+)", () => actions.zoom(2));
@@ -107,10 +109,23 @@ export class Transport {
       element("div", { className: "view" }, this.zoomOut, this.zoomIn, this.spectrum));
   }
 
+  /** A finger seeks where it leaves the slider. One that goes up or down scrolls the page, and leaves the place as it was. */
+  #followFinger() {
+    const { position, actions } = this;
+    for (const type of ["pointerdown", "pointerup", "pointercancel"]) {
+      position.addEventListener(type, ({ pointerType }) => {
+        if (this.#isHeld && type === "pointerup") actions.seek(Number(position.value));
+        this.#isHeld = type === "pointerdown" && pointerType === "touch";
+        this.showTime(actions.time);
+      });
+    }
+  }
+
   /** Shows the place in the song; called in each frame while it plays. */
   showTime(time) {
     setText(this.elapsed, clock(time));
     setText(this.remaining, `−${clock(this.duration - time)}`);
+    if (this.#isHeld) return;
     this.position.value = time;
     this.position.style.setProperty("--at", time / this.duration);
     const second = Math.floor(time);

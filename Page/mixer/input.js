@@ -73,6 +73,8 @@ export function listen(mixer, help) {
 // two fingers zoom, one finger scrolls a zoomed song or selects a loop: on the ruler, and on the waveform of the mix.
 
 const dragPixels = 6;
+/** How far a finger has gone up or down, which is to scroll the page. */
+const risen = ({ pointerType, clientY }, { y }) => (pointerType === "touch" ? Math.abs(clientY - y) : 0);
 
 export class Pointer {
   #active = new Map();
@@ -104,7 +106,7 @@ export class Pointer {
     surface.setPointerCapture(event.pointerId);
     const loops = surface.matches(this.actions.isZoomed() ? ".ruler" : ".ruler, .whole");
     const scrolls = event.pointerType === "touch" && !loops;
-    this.#active.set(event.pointerId, { from: event.clientX, x: event.clientX, share: this.#share(event, box), scrolls });
+    this.#active.set(event.pointerId, { from: event.clientX, y: event.clientY, x: event.clientX, share: this.#share(event, box), scrolls });
     this.#isDrag = this.#active.size > 1;
     this.#spread = this.#distance();
   }
@@ -115,7 +117,7 @@ export class Pointer {
     if (!finger) return;
     const moved = event.clientX - finger.x;
     finger.x = event.clientX;
-    if (Math.abs(event.clientX - finger.from) > dragPixels) this.#isDrag = true;
+    if (Math.abs(event.clientX - finger.from) > Math.max(dragPixels, risen(event, finger))) this.#isDrag = true;
     if (this.#active.size === 2) {
       const spread = this.#distance();
       const middle = [...this.#active.values()].reduce((sum, { x }) => sum + x, 0) / 2;
@@ -134,6 +136,8 @@ export class Pointer {
     if (!finger) return;
     if (this.#isDrag) {
       if (!finger.scrolls) this.actions.selected();
+    } else if (risen(event, finger) > dragPixels) {
+      return;
     } else if (event.shiftKey) {
       this.actions.extend(this.#share(event, box));
     } else {

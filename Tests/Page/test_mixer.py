@@ -167,8 +167,10 @@ class MixerTests(SongTest):
 
     @smoke
     def test_a_phone_has_everything_within_its_width(self):
+        self.set_slider("Speed", 150)
         for width in (390, 320):
             self.resize(width)
+            self.assertEqual(self.value("[...document.querySelectorAll('.value')].filter(({ scrollWidth, clientWidth }) => scrollWidth > clientWidth).length"), 0)
             wide = self.script("""
                 return [...document.querySelectorAll('body *')].filter((node) => node.offsetParent && node.getBoundingClientRect().right > innerWidth + 0.5 && !node.closest('.sheet, .unseen, .skip'))
                   .map((node) => `${node.tagName}.${node.className}`)""")

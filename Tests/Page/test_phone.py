@@ -55,15 +55,23 @@ class PhoneTests(SongTest):
         self.resize(390, 600)
         slider = self.find(".strip .fader input")
         x, y = self.point(".strip .fader input", 0.9)
-        self.touch([x, y])
-        self.touch(*([x + step % 2, y - 20 * step] for step in range(8)))
-        self.wait("scrollY > 20")
-        self.assertEqual([self.mixer("strips[0].volume"), slider.get_property("value")], [0, "0"])
-        x, y = self.point(".strip .fader input", 0.9)
         self.touch(*([x - step, y] for step in (0, 8, 20, 8 + slider.size["width"] / 3)))
         self.assertEqual([self.mixer("strips[0].volume"), slider.get_property("value")], [-18, "-18"])
         slider.send_keys(Keys.ARROW_RIGHT)
         self.assertEqual(self.mixer("strips[0].volume"), -17)
+
+        x, y = self.point(".position", 0.25)
+        self.touch([x, y], [x + 20, y], [x + self.find(".position").size["width"] / 2, y])
+        self.assertAlmostEqual(self.mixer("time"), 6, delta=0.5)
+
+    def test_a_finger_that_goes_up_scrolls_and_changes_nothing(self):
+        self.resize(390, 600)
+        for selector in (".strip .fader input", ".position", ".ruler", ".whole"):
+            self.script("scrollTo(0, 0)")
+            x, y = self.point(selector, 0.9)
+            self.touch(*([x + step % 2, y - 20 * step] for step in range(8)))
+            self.wait("scrollY > 20")
+            self.assertEqual([self.mixer(part) for part in ("time", "loop", "strips[0].volume")], [0, None, 0], selector)
 
     def test_the_list_of_songs_is_a_drawer(self):
         other = self.subject.separate(self.songs.wav("other.wav"))
