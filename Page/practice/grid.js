@@ -4,8 +4,8 @@
 /** Taps that are further apart begin a new count. */
 const longestTapSeconds = 2;
 const leastTaps = 4;
-/** Tempos within this share of each other are the same. */
-const tolerance = 0.08;
+/** Factors by which a tempo that was found may be wrong, as of rhythms of three against two or four; and how far taps may be from it. */
+const wrongFactors = [[1, 0.08], [2, 0.08], [1 / 2, 0.08], [3 / 4, 0.03], [4 / 3, 0.03], [2 / 3, 0.03], [3 / 2, 0.03]];
 /** What nobody has changed. `factor` 2 doubles the beats and 0.5 leaves out every second; `shift` moves them; `bar` is a first beat; `steady` replaces them. */
 const asFound = { factor: 1, shift: 0, bar: null, steady: null };
 
@@ -66,11 +66,11 @@ export class Beats {
     if (this.#taps.length < leastTaps) return false;
     const steady = steadyBeat(this.#taps);
     const base = this.found.tempo_bpm ? 60 / this.found.tempo_bpm : null;
-    const factor = [0.5, 1, 2].find((each) => base && Math.abs(base / each / steady.interval - 1) < tolerance);
+    const [factor] = wrongFactors.find(([each, tolerance]) => base && Math.abs(base / each / steady.interval - 1) < tolerance) ?? [];
     const tapped = { ...this.correction, ...asFound, bar: steady.first };
     if (factor) {
-      // The tempo is right, or twice or half what it should be: the beats that were found follow the band.
-      this.correction = { ...tapped, factor, bar: null };
+      // The beats that were found follow the band.
+      this.correction = { ...tapped, factor };
       const misses = this.#taps.map((tap) => tap - this.nearest(tap)).sort((a, b) => a - b);
       this.correction = { ...tapped, factor, shift: misses[misses.length >> 1] };
     } else {
@@ -86,17 +86,18 @@ export class Beats {
 
   update() {
     const { factor, shift, bar, steady } = this.#correction;
-    let times = steady ? this.#steadyTimes(steady) : this.found.beats;
-    for (let left = factor; left > 1; left /= 2) times = times.flatMap((time, i) => (i + 1 < times.length ? [time, (time + times[i + 1]) / 2] : [time]));
+    const found = steady ? this.#steadyTimes(steady) : this.found.beats;
     const first = bar === null ? this.found.downbeats[0] : bar - shift;
-    const nearestIndex = (list) => list.reduce((best, time, i) => (Math.abs(time - first) < Math.abs(list[best] - first) ? i : best), 0);
-    for (let left = factor; left < 1; left *= 2) {
-      const keep = nearestIndex(times) % 2;
-      times = times.filter((_, i) => i % 2 === keep);
-    }
-    const all = times.map((time) => time + shift);
+    const start = found.reduce((best, time, i) => (Math.abs(time - first) < Math.abs(found[best] - first) ? i : best), 0);
+    // The beat that begins a bar stays; the others lie at equal shares of those that were found.
+    const [before, after] = [start, found.length - 1 - start].map((beats) => Math.floor(beats * factor + 1e-6));
+    const all = Array.from({ length: Math.max(0, before + 1 + after) }, (_, i) => {
+      const place = start + (i - before) / factor;
+      const whole = Math.min(found.length - 1, Math.floor(place + 1e-6));
+      return found[whole] + (place - whole) * ((found[whole + 1] ?? found[whole]) - found[whole]) + shift;
+    });
     this.times = all.filter((time) => time >= 0 && time <= this.#duration);
-    this.first = nearestIndex(times) - Math.max(0, all.indexOf(this.times[0]));
+    this.first = before - Math.max(0, all.indexOf(this.times[0]));
     const tempo = steady ? 60 / steady.interval : this.found.tempo_bpm;
     this.bpm = tempo ? tempo * factor : null;
   }

@@ -121,7 +121,7 @@ export class Rehearsal {
     this.metre = select("Metre", metres.map((metre) => [metre, metre]), () => this.#correct(() => { this.grid.correction = { ...this.grid.correction, metre: this.metre.value }; }));
     this.asFound = button("As found", "Beats and bars as they were found, without your changes", () => this.#set({ correction: {} }));
     const moves = [["1 ◂", -1, "Bar 1 begins a beat earlier"], ["1 ▸", 1, "Bar 1 begins a beat later"]].map(([words, beats, title]) => button(words, title, () => this.#correct(() => this.grid.moveBars(beats)), { "aria-label": title }));
-    const scales = [["Half tempo", 0.5, "Half as many beats"], ["Double tempo", 2, "Twice as many beats"]].map(([words, factor, title]) => button(words, title, () => this.#correct(() => this.grid.scale(factor))));
+    const scales = [["Half tempo", 1 / 2, "Half as many beats"], ["¾ tempo", 3 / 4, "Three beats in place of four"], ["⁴⁄₃ tempo", 4 / 3, "Four beats in place of three"], ["Double tempo", 2, "Twice as many beats"]].map(([words, factor, title]) => button(words, title, () => this.#correct(() => this.grid.scale(factor))));
     const click = toggle("isClicking", "Click", "A click on each beat (C)");
     const snaps = toggle("snaps", "Snap to bars", "Edges of loops lie on bars");
     const turns = toggle("countsTurns", "Count in each turn", "The count-in comes before each turn of a loop");

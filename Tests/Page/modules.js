@@ -404,6 +404,9 @@ await test("beats are halved, doubled and tapped, and found again", () => {
   equal([grid.bpm, ...rounded([...grid.times.slice(0, 2), grid.snap(0.7)])], [60, 0.6, 1.6, 0.6], "half");
   equal([4.15, 4.65, 5.15, 5.65].map((time) => grid.tap(time)), [false, false, false, true], "taps");
   equal([grid.bpm, ...rounded([grid.nearest(9), grid.snap(4.3)])], [120, 9.15, 4.15], "moved");
+  grid.scale(1.5);
+  equal([grid.bpm, ...rounded(grid.times.slice(0, 4))], [90, 0.6, 1.27, 1.93, 2.6], "three for four");
+  equal([4, 4.67, 5.33, 6].map((time) => grid.tap(time)).at(-1) && [grid.bpm, ...rounded([grid.nearest(9.2), grid.snap(4.3)])], [90, 9.33, 4], "tapped");
   equal([2, 2.7, 3.4, 4.1].map((time) => grid.tap(time)).at(-1), true, "another tempo");
   equal([Math.round(grid.bpm * 100) / 100, ...rounded([grid.nearest(9)])], [85.71, 9], "steady");
   grid.correction = {};

@@ -143,6 +143,8 @@ class SongTasks(Presses, SongTest):
         self.assertEqual(self.value("document.querySelector('.sheet').offsetParent !== null && [...document.querySelectorAll('.sheet label')].at(-1).firstChild.checked"), True)
 
     def test_bar_1_is_moved_by_a_beat_and_back(self):
+        self.mouse(".more button", "¾ tempo")
+        self.assertAlmostEqual(self.mixer("song.grid.bpm"), 0.75 * self.saved_analysis()["tempo_bpm"])
         bars = self.mixer("song.grid.bars")
         self.mouse("button[aria-label='Bar 1 begins a beat later']")
         beats = self.saved_analysis()["beats"]
