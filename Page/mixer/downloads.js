@@ -13,8 +13,9 @@ import { bytes, clock, failureWords, keyWords, signed, title } from "../words.js
 
 /** The formats of a service; another back end names its own in the job. */
 const serviceFormats = ["wav", "flac", "mp3"];
-/** Times in the names of files have no colons: Windows refuses them. */
-const timeWords = (seconds) => clock(seconds).replaceAll(":", ".");
+const formatWords = { wav16: "WAV, 16 bits" };
+/** "0m05s", "1h02m03s": names of files have no colons, which Windows refuses. */
+const timeWords = (seconds) => clock(seconds).split(":").map((part, i, { length }) => part + "hms"[3 - length + i]).join("");
 
 export class Exports {
   job; song; player;
@@ -55,7 +56,7 @@ export class Exports {
 
   /** A stem as it is heard, or plain: the samples of its file. */
   stem(stem, isAsFound = false) {
-    return this.#file({ kind: "stem", stem, strips: [{ name: stem.name, gain: 1, pan: 0 }], format: this.format }, stem.name, this.format, { isAsFound });
+    return this.#file({ kind: "stem", stem, strips: [{ name: stem.name, gain: 1, pan: 0 }], format: this.format }, stem.name, this.format.replace("16", ""), { isAsFound });
   }
 
   zip() {
@@ -64,7 +65,7 @@ export class Exports {
 
   /** The mix as it sounds now. */
   mix(format) {
-    return this.#file({ kind: "mix", strips: this.song.mix.levels, format }, "mix", format, { hasClicks: !this.isWithoutClicks });
+    return this.#file({ kind: "mix", strips: this.song.mix.levels, format }, "mix", format.replace("16", ""), { hasClicks: !this.isWithoutClicks });
   }
 
   /** Saves a file; resolves with whether the browser has all of it, or goes on saving. */
@@ -159,7 +160,7 @@ export class DownloadMenu {
 
   constructor(job, exports) {
     this.exports = exports;
-    const upper = (format) => format.toUpperCase();
+    const upper = (format) => formatWords[format] ?? format.toUpperCase();
     const mixes = exports.formats.map((format) =>
       element("button", { type: "button", className: "plain", textContent: upper(format), "aria-label": `Download the mix as ${upper(format)}`, onclick: () => this.save(exports.mix(format)) }));
     const format = element("select", { "aria-label": "Format of the stems", onchange: () => { exports.format = format.value; } },
@@ -205,7 +206,7 @@ export class DownloadMenu {
   /** Hands the mix to another program or person. */
   send() {
     const { exports } = this;
-    const file = exports.mix(exports.formats.includes("mp3") ? "mp3" : "wav");
+    const file = exports.mix(exports.formats.at(-1));
     return this.#show(file, async (onProgress) => {
       const made = JSON.stringify(file);
       if (this.#ready.made !== made) {

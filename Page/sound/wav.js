@@ -69,22 +69,22 @@ export function decodeFrames(buffer, format) {
   return planes;
 }
 
-/** The head of a WAV file with float samples. */
-export function wavHeader(channels, sampleRate, frames) {
+/** The head of a WAV file with float samples, or those of 16 bits. */
+export function wavHeader(channels, sampleRate, frames, bits = 32) {
   const view = new DataView(new ArrayBuffer(44));
   const tag = (at, text) => [...text].forEach((letter, index) => view.setUint8(at + index, letter.charCodeAt(0)));
-  const bytesPerFrame = 4 * channels;
+  const bytesPerFrame = (bits / 8) * channels;
   const bytes = frames * bytesPerFrame;
   tag(0, "RIFF");
   view.setUint32(4, Math.min(mostBytes, 36 + bytes), true);
   tag(8, "WAVEfmt ");
   view.setUint32(16, 16, true);
-  view.setUint16(20, float, true);
+  view.setUint16(20, bits === 32 ? float : pcm, true);
   view.setUint16(22, channels, true);
   view.setUint32(24, sampleRate, true);
   view.setUint32(28, sampleRate * bytesPerFrame, true);
   view.setUint16(32, bytesPerFrame, true);
-  view.setUint16(34, 32, true);
+  view.setUint16(34, bits, true);
   tag(36, "data");
   view.setUint32(40, Math.min(mostBytes, bytes), true);
   return view.buffer;
@@ -97,6 +97,18 @@ export function encodeFrames(planes) {
     for (let frame = 0, at = channel; frame < plane.length; frame += 1, at += planes.length) samples[at] = plane[frame];
   });
   return samples;
+}
+
+/** The same file with samples of 16 bits; a sound beyond full scale gets quieter as a whole, so that it isn't clipped. */
+export async function to16Bits(file) {
+  const { channels, sampleRate, frames, bytesPerFrame } = parseHeader(await file.slice(0, 44).arrayBuffer(), file.size);
+  const parts = /** @type {BlobPart[]} */ ([wavHeader(channels, sampleRate, frames, 16)]);
+  const places = Array.from({ length: Math.ceil(frames / framesPerStep) }, (_, step) => 44 + step * framesPerStep * bytesPerFrame);
+  const samples = async (at) => new Float32Array(await file.slice(at, at + framesPerStep * bytesPerFrame).arrayBuffer());
+  let peak = 1;
+  for (const at of places) peak = (await samples(at)).reduce((most, sample) => Math.max(most, Math.abs(sample)), peak);
+  for (const at of places) parts.push(new Blob([Int16Array.from(await samples(at), (sample) => Math.round((sample / peak) * 0x7fff))]));
+  return new Blob(parts, { type: "audio/wav" });
 }
 
 // Sounds that the browser decodes, as WAV files.

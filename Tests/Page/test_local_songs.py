@@ -72,12 +72,17 @@ class SeparationTests(LocalTest):
         self.choose("residual", "true")
         self.separate()
         self.script("document.querySelector('.menu summary').click()")
-        for button in self.browser.find_elements(By.CSS_SELECTOR, ".menu .sheet button"):
+        buttons = self.browser.find_elements(By.CSS_SELECTOR, ".menu .sheet button")
+        buttons.pop(1).click()
+        small = soundfile.SoundFile(io.BytesIO(self.browser.saved("song - mix.wav")))
+        for button in buttons:
             button.click()
         mix, vocals, rest = (soundfile.read(io.BytesIO(self.browser.saved(f"song - {name}.wav")))[0] for name in ("mix", "vocals", "no_vocals"))
         self.assertEqual(len(vocals), 4 * SAMPLE_RATE)
         # Rounding of float32 alone.
         self.assertLess(numpy.abs(mix - vocals - rest).max(), 1e-6)
+        self.assertEqual(small.subtype, "PCM_16")
+        self.assertLess(numpy.abs(mix - small.read()).max(), 1 / 32768)
         with zipfile.ZipFile(io.BytesIO(self.browser.saved("song.zip"))) as archive:
             self.assertIsNone(archive.testzip())
             self.assertEqual(archive.namelist(), ["vocals.wav", "no_vocals.wav", "residual.wav"])

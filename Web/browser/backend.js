@@ -3,7 +3,7 @@
 import { capabilities } from "../capabilities.js";
 import { keepModelFile, listModels, removeModel } from "../models.js";
 import { addPanned } from "../sound/mix.js";
-import { encodeFrames, wavHeader } from "../sound/wav.js";
+import { encodeFrames, to16Bits, wavHeader } from "../sound/wav.js";
 import { precisions } from "../swift-demucs.js";
 import { isWaiting, Problem, title } from "../words.js";
 import { standardModel, wantedModel } from "./jobs.js";
@@ -114,20 +114,19 @@ export class LocalBackend {
 
   async prepare() {}
 
-  blob({ job, kind, stem, strips, part }, onProgress) {
+  blob({ job, kind, stem, strips, part, format }, onProgress) {
     return this.#answer(async (jobs) => {
       const stems = await finished(jobs, job);
       const samples = stems.part(part);
-      const entries = () => Promise.all(stems.shape.names.map(async (each) => ({ name: `${each}.wav`, blob: await stems.wavOf(each, samples) })));
-      const blob = kind === "stem" ? await stems.wavOf(stem.name, samples) : kind === "mix" ? await mixdown(stems, strips, samples) : await zip(await entries());
+      const entries = () => Promise.all(stems.shape.names.map(async (each) => ({ name: `${each}.wav`, blob: await this.convert(await stems.wavOf(each, samples), format) })));
+      const blob = kind === "zip" ? await zip(await entries()) : await this.convert(await (kind === "stem" ? stems.wavOf(stem.name, samples) : mixdown(stems, strips, samples)), format);
       onProgress(blob.size, blob.size);
       return blob;
     });
   }
 
-  /** Jobs have WAV files alone. */
-  async convert(sound) {
-    return sound;
+  async convert(sound, format) {
+    return format === "wav16" ? to16Bits(sound) : sound;
   }
 
   async follow({ begin, onOpen, onEvent, onLost }) {

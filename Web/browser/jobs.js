@@ -109,7 +109,7 @@ export class LocalJobs {
     }
     const job = {
       id, state: "queued", name: file.name, created: new Date().toISOString(), model: model.name, options, outputs, fraction: 0, seconds_left: null,
-      duration_seconds: Number.isFinite(facts.seconds) ? facts.seconds : null, sample_rate: facts.sampleRate, stems: [], warnings: [], formats: ["wav"],
+      duration_seconds: Number.isFinite(facts.seconds) ? facts.seconds : null, sample_rate: facts.sampleRate, stems: [], warnings: [],
     };
     // A separation that is interrupted goes on with the same offsets.
     const turn = Math.max(Date.now(), ...this.#inLine().map((waiting) => this.#record(waiting.id).turn + 1));
@@ -185,7 +185,7 @@ export class LocalJobs {
 
   #shown(job) {
     const waiting = this.#inLine().map(({ id }) => id);
-    return { ...job, queue_position: job.state === "queued" ? waiting.indexOf(job.id) + 1 : null };
+    return { ...job, formats: ["wav", "wav16"], queue_position: job.state === "queued" ? waiting.indexOf(job.id) + 1 : null };
   }
 
   #inLine() {
