@@ -7,7 +7,8 @@
 // words                                     of a song that waits to be added, of one that is added (null: as a share), of the automatic precision
 // models()                                  the engine and its models
 // checkReady()                              nothing, if songs can be separated now
-// addModel(file), removeModel(name)         nothing; only of a back end whose `models()` have `model_endings`, which says what it takes
+// fetchModel(name, onProgress), addModel(file), removeModel(name)
+//                                           when the model's file is there (`onProgress(received, total)`), kept or removed; only of a back end whose `models()` have `model_endings`, which says what it takes
 // example(path)                             the example song demo_track.ogg, or a true stem of it, demo_stems/drums.ogg: a Blob
 // list({ limit, after })                    jobs, newest first: `{ separations, next, last_event }`
 // job(id)                                   a job
@@ -30,7 +31,7 @@
 
 import { ServiceBackend } from "./songs/api.js";
 
-/** @type {ServiceBackend & { addModel?: (file: File) => Promise<unknown>, removeModel?: (name: string) => Promise<unknown> }} */
+/** @type {ServiceBackend & { fetchModel?: (name: string, onProgress: (received: number, total: number) => void) => Promise<unknown>, addModel?: (file: File) => Promise<unknown>, removeModel?: (name: string) => Promise<unknown> }} */
 export let backend = new ServiceBackend();
 
 /** Takes another back end, before the page begins. */

@@ -30,7 +30,10 @@ let isConnected = true;
 /** Requests that leave a browser's connections for others. */
 const requestsAtOnce = 3;
 
-const options = new Options({ removeModel: (name) => changeModels(() => backend.removeModel(name)) });
+const options = new Options({
+  fetchModel: (name, onProgress) => changeModels(() => backend.fetchModel(name, onProgress)),
+  removeModel: (name) => changeModels(() => backend.removeModel(name)),
+});
 const service = new Service((reply) => {
   options.offer(reply);
   uploads.bodyLimitBytes = reply.limits.body_bytes;
@@ -84,6 +87,8 @@ const actions = {
   sooner,
   retry: (item) => (item.file ? uploads.retryItem(item) : retry(item)),
   canRetry: (item) => (item.state === "cancelled" || mayHelpToRetry(item.error)) && (Boolean(item.file) || uploads.canRetry(item.id)),
+  /** For a song whose model could not be fetched, how to separate it with the one that is there, `{ words, separate }`; or null. */
+  instead: (job) => (options.toDownload(job.model) && uploads.canRetry(job.id) ? { words: `With ${options.engine.replaces ? "the small model" : options.engine.model}`, separate: () => retry(job, { ...options.fields, model: options.engine.model }) } : null),
   choose: () => document.getElementById("chooser").click(),
   loadOlder: () => jobs.loadOlder(),
   show,
@@ -198,8 +203,8 @@ async function changeModels(change) {
   }
 }
 
-function retry(job) {
-  uploads.retry(job.id);
+function retry(job, others) {
+  uploads.retry(job.id, others);
   remove(job);
 }
 
@@ -245,6 +250,8 @@ addEventListener("popstate", () => {
   openShown();
 });
 
+// Songs that are not sent yet are lost with the page.
+addEventListener("beforeunload", (event) => uploads.items.some(({ state }) => isWaiting(state)) && event.preventDefault());
 document.getElementById("options").addEventListener("change", show);
 exampleButton.addEventListener("click", () => {
   backend.example("demo_track.ogg").then((song) => addFiles([new File([song], exampleName, { type: song.type })]), (error) => say(failureWords(error)));

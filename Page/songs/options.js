@@ -96,7 +96,7 @@ export class Options {
   /** Endings of the model files that the back end takes. */
   modelEndings = [];
 
-  /** `actions.removeModel(name)` removes a model that the browser has stored. */
+  /** `actions`: `fetchModel(name, onProgress)` resolves with whether the model is there, `removeModel(name)` removes one that the browser has stored. */
   constructor(actions) {
     this.actions = actions;
     // The browser's own page is at web/ of a service that has it.
@@ -118,10 +118,7 @@ export class Options {
     this.engine = engine;
     const { model, precision, format } = this.#form.elements;
     const fill = (select, choices) => select.replaceChildren(...choices.map(([value, text]) => element("option", { value, textContent: text })));
-    const words = (name) => {
-      const size = this.models.find((other) => other.name === name)?.download_bytes;
-      return size ? `${name}, ${bytes(size)} to download once` : name;
-    };
+    const words = (name) => (this.toDownload(name) ? `${name}, ${bytes(this.toDownload(name))} to download once` : name);
     fill(model, [["", engine.model ? words(engine.model) : "The service's own"], ...this.models.filter(({ name }) => name !== engine.model).map(({ name }) => [name, words(name)])]);
     fill(precision, [["", `${backend.words.automatic}${engine.precision ? ` (${engine.precision})` : ""}`], ...precisions.map((name) => [name, precisionWords[name] ?? name])]);
     fill(format, formats.map((name) => [name, formatWords[name] ?? name]));
@@ -143,16 +140,31 @@ export class Options {
     if (sentence) this.#form.parentElement.open = true;
   }
 
-  /** Says that a small model runs in place of a better one, and offers that; `repeat(model)` separates the open song again. */
+  /** Says that a small model runs in place of a better one, and offers to fetch that; `repeat(model)` separates the open song again. */
   offerBetter(repeat) {
     const name = this.fields.model ? null : this.engine?.replaces;
-    const [words, button] = this.#better.children;
+    const [words, button, bar] = this.#better.children;
+    if (!bar.hidden) return;
     this.#better.hidden = !name;
-    const size = this.models?.find((model) => model.name === name)?.download_bytes;
+    const size = this.toDownload(name);
     setText(words, `A small model separates your songs. ${name} gives cleaner stems: ${size ? `${bytes(size)}, fetched once.` : `on the machine of the service, run “swift-demucs models fetch ${name}” and start it again.`}`);
     button.hidden = !size;
     setText(button, repeat ? `Separate again with ${name}` : `Use ${name}`);
-    button.onclick = () => (repeat ? repeat(name) : this.select(name));
+    button.onclick = async () => {
+      [button.hidden, bar.hidden] = [true, false];
+      const isThere = await this.actions.fetchModel(name, (received, total) => {
+        setText(words, `Fetching ${name}, ${bytes(received)} of ${bytes(total)}. Until it is there, the small model separates your songs.`);
+        bar.value = received / total;
+      });
+      bar.hidden = true;
+      if (isThere) repeat?.(name);
+      this.offerBetter(repeat);
+    };
+  }
+
+  /** The bytes that have to be fetched before a model separates songs, if the back end knows. */
+  toDownload(name) {
+    return this.models?.find((model) => model.name === name)?.download_bytes;
   }
 
   #listStored() {
@@ -165,12 +177,7 @@ export class Options {
 
   /** Fields of the upload's form, without defaults, which the service sets. */
   get fields() {
-    const fields = {};
-    for (const name of fieldNames) {
-      const { value } = this.#form.elements[name];
-      if (value !== "") fields[name] = value;
-    }
-    return fields;
+    return Object.fromEntries(fieldNames.map((name) => [name, this.#form.elements[name].value]).filter(([, value]) => value !== ""));
   }
 
   #fillStems() {

@@ -24,7 +24,7 @@ export class Stage {
   #shown = null;
   mixer = null;
 
-  /** `cancel(job)`, `retry(job)`, `choose()`; `show()` shows the page again. */
+  /** `cancel(job)`, `retry(job)`, `instead(job)`, `choose()`; `show()` shows the page again. */
   constructor(actions) {
     this.actions = actions;
   }
@@ -126,11 +126,13 @@ export class Stage {
   #ended(job) {
     const isFailed = job.state === "failed";
     const canRetry = this.actions.canRetry(job);
+    const instead = isFailed && this.actions.instead(job);
     return this.#message(isFailed ? `${title(job.name)} could not be separated` : `${title(job.name)} was cancelled`,
       isFailed ? stateWords(job) : "No results were kept.",
       canRetry
         ? element("button", { type: "button", className: "primary", textContent: "Try again", onclick: () => this.actions.retry(job) })
-        : element("button", { type: "button", className: "primary", textContent: isFailed ? "Choose another file" : "Choose files", onclick: () => this.actions.choose() }));
+        : element("button", { type: "button", className: "primary", textContent: isFailed ? "Choose another file" : "Choose files", onclick: () => this.actions.choose() }),
+      ...(instead ? [element("button", { type: "button", className: "plain", textContent: instead.words, onclick: instead.separate })] : []));
   }
 
   #message(heading, sentence, ...buttons) {

@@ -110,7 +110,7 @@ export class Uploads {
     const isLost = error instanceof TypeError && item.attempts < mostAttempts;
     if (isLost || error.retryAfterSeconds) {
       item.state = "delayed";
-      item.words = isLost ? "Connection lost. Trying again." : `${error.message} Trying again by itself.`;
+      item.words = isLost ? "Connection lost. Trying again." : `${error.message} Trying again by itself, as long as this page is open.`;
       setTimeout(() => {
         if (item.state !== "delayed") return;
         item.state = "waiting";

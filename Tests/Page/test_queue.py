@@ -140,7 +140,7 @@ class QueueTests(PageTest):
         # The service itself would ask for half a minute.
         self.subject.proxy.reply("/v1/separations", "429 Too Many Requests", {"status": 429, "detail": "1 job is waiting. Try again when it is done."}, "Retry-After: 1\r\n")
         self.upload(self.songs.wav("song.wav"))
-        self.wait("document.body.innerText.includes('1 job is waiting. Try again when it is done. Trying again by itself.')")
+        self.wait("document.body.innerText.includes('1 job is waiting. Try again when it is done. Trying again by itself, as long as this page is open.')")
         self.subject.proxy.reply_no_more("/v1/separations")
         self.wait_state("done")
 
@@ -192,8 +192,12 @@ class QueueTests(PageTest):
         self.upload(self.songs.text("large.wav", "nothing to hear here\n" * 1_000_000))
         self.wait_state("uploading")
         self.wait("/^[1-9]\\d? %$/.test(document.querySelector('#queue .percent').textContent)")
+        # The browser asks before the page is closed or left.
+        asks = "!dispatchEvent(new Event('beforeunload', { cancelable: true }))"
+        self.assertTrue(self.value(asks))
         self.click("#queue li button:last-of-type")
         self.wait("document.querySelectorAll('#queue li').length === 0")
+        self.assertFalse(self.value(asks))
         self.subject.proxy.release("/v1/separations")
         self.assertEqual(self.subject.jobs(), [])
 

@@ -1,7 +1,7 @@
 // The engine in the browser as the page's back end (backend.js).
 
 import { capabilities } from "../capabilities.js";
-import { keepModelFile, listModels, removeModel } from "../models.js";
+import { keepModelFile, listModels, openNamedModel, removeModel } from "../models.js";
 import { addPanned } from "../sound/mix.js";
 import { encodeFrames, to16Bits, wavHeader } from "../sound/wav.js";
 import { precisions } from "../swift-demucs.js";
@@ -45,6 +45,10 @@ export class LocalBackend {
 
   addModel(file) {
     return this.#answer(() => keepModelFile(file));
+  }
+
+  fetchModel(name, onProgress) {
+    return this.#answer(() => openNamedModel(name, { onProgress: ({ receivedBytes, totalBytes }) => onProgress(receivedBytes, totalBytes) }));
   }
 
   removeModel(name) {
