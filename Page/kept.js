@@ -16,10 +16,9 @@ const text = (value) => (typeof value === "string" ? value : null);
 const record = (checks) => (value) => Object.fromEntries(Object.entries(checks).map(([key, check]) => [key, check(value?.[key])]));
 const edges = (value) => (Array.isArray(value) && value.length === 2 && value.every(Number.isFinite) && value[0] >= 0 && value[0] < value[1] ? value : null);
 
-const steady = record({ interval: number(0.02, 2, null), first: number(-most, most, null) });
 const correction = record({
   factor: number(0.25, 4, 1), shift: number(-most, most, 0), bar: number(-most, most, null), moved: whole(-most, most),
-  steady: (value) => (Object.values(steady(value)).includes(null) ? null : value),
+  steady: (value) => (number(0.02, 2, 0)(value?.interval) && Number.isFinite(value.first) ? value : null),
   metre: (value) => (metres.includes(value) ? value : null),
 });
 

@@ -3,6 +3,7 @@
 
 import { backend } from "../backend.js";
 import { announce, element, say, setText } from "../dom.js";
+import { keep } from "../kept.js";
 import { Practice, Rehearsal } from "../practice/rehearsal.js";
 import { reachOfLink, showLink, shownLink } from "../songs/memory.js";
 import { applyPreset, Excerpt, isPreset, linear, loudestDecibels, matchingGain, silenceDecibels } from "../sound/mix.js";
@@ -321,6 +322,7 @@ export class Mixer {
     });
     this.rehearsal = new Rehearsal(this.song, this.player.output, {
       change: () => {
+        keep("sound delay", this.player.output.delay);
         this.#applyRehearsal();
         this.#keep();
       },

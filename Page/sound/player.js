@@ -1,7 +1,7 @@
 // The sound of a song: its pieces and the engine, which open when it is first played; the system's media controls (lock screen, headset,
 // keyboard), and a screen that stays on.
 
-import { keep, kept } from "../kept.js";
+import { kept } from "../kept.js";
 import { title } from "../words.js";
 import { Engine } from "./engine.js";
 import { plainTuning } from "./mix.js";
@@ -22,14 +22,7 @@ export function contextAt(sampleRate) {
 }
 
 /** What the page knows of the loudspeaker, for all songs: `delay` in seconds, beyond what the browser knows. */
-const output = {
-  get delay() {
-    return kept("sound delay");
-  },
-  set delay(seconds) {
-    keep("sound delay", seconds);
-  },
-};
+const output = { delay: kept("sound delay") };
 
 /** Time in which a song that was opened while it was separated gets the level of its files. */
 const settleSeconds = 2;
