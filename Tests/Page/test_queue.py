@@ -1,6 +1,5 @@
 """Songs on their way into the list, in line, and out of it."""
 import base64
-import resource
 from pathlib import Path
 
 import numpy
@@ -124,16 +123,19 @@ class QueueTests(PageTest):
 
     @with_service()
     def test_a_failed_separation_can_be_tried_again(self):
-        # As on a full disk: the song of 0.7 MB is stored, and the service fails at the stems of its first segment, of 0.9 MB each.
-        limit = lambda size: resource.prlimit(self.subject.process.pid, resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
-        limit(800_000)
-        self.upload(self.songs.wav("song.wav", 4))
-        self.wait_state("failed")
-        self.assertIn("The service can't use its files (File too large).", self.find("main").text)
-        limit(resource.RLIM_INFINITY)
+        self.subject.hold(0)
+        self.upload(self.songs.wav("first.wav"), self.songs.wav("song.wav", 3))
+        # Somebody has tidied up the data folder.
+        self.subject.wait_for(lambda: len(self.subject.jobs()) == 2)
+        job = next(job for job in self.subject.jobs() if job["state"] == "queued")
+        (self.subject.data / "inputs" / job["id"]).unlink()
+        self.subject.open()
+        self.wait("document.querySelector('#queue li[data-state=failed]')")
+        self.click("#queue li[data-state=failed]")
+        self.wait("document.querySelector('main .message:not(#empty) .primary')")
         self.click("main .message:not(#empty) .primary")
         self.wait("document.querySelector('.mixer .play')")
-        self.wait("document.querySelectorAll('#queue li').length === 1")
+        self.wait("document.querySelectorAll('#queue li[data-state=done]').length === 2")
 
     def test_a_full_queue_is_waited_for(self):
         self.expected_messages = "Failed to load resource.* 429"
