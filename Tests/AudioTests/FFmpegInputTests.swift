@@ -39,6 +39,21 @@ struct FFmpegInputTests {
         try AudioFile.read(AudioInput(path: path, ffmpeg: ffmpeg)).buffer
     }
 
+    /// Packets that state their times; those of ASF are rounded to milliseconds.
+    @Test(arguments: ["wmav2 -f asf", "flac -f ogg", "aac -f mp4"])
+    func damageBringsNothingForward(_ format: String) throws {
+        let track = Fixture.bundledModels.appendingPathComponent("demo_track.ogg").path
+        #expect(try convert("-i \(track) -t 8 -c:a \(format) whole"))
+        let whole = try read(folder.path("whole"))
+        var data = try Data(contentsOf: URL(fileURLWithPath: folder.path("whole")))
+        let middle = data.count * 45 / 100
+        data.replaceSubrange(middle..<middle + 5_000, with: Data(repeating: 0x55, count: 5_000))
+        let damaged = try AudioFile.read(
+            AudioInput(path: folder.write(data, "damaged"), ffmpeg: ffmpeg))
+        #expect((0..<64).contains(damaged.buffer.sampleCount - whole.sampleCount))
+        #expect(damaged.warnings.first?.description.contains("is damaged at ") == true)
+    }
+
     // MARK: - References to other files
 
     /// A file that refers to another one.
