@@ -36,55 +36,46 @@ public struct AudioTags: Sendable, Equatable {
     struct Field: Sendable {
         let text: WritableKeyPath<AudioTags, String?> & Sendable
         /// libsndfile's constant `SF_STR_…`; nil for a tag that it doesn't read.
-        var sndFile: Int?
+        let sndFile: Int?
         /// The chunk in a WAV file's list of type INFO.
-        var info: String?
+        let info: String?
         /// The frame of ID3 version 2.4, then those of versions 2.3 and 2.2.
         let id3: [String]
         /// The name in Vorbis comments, then others that are read.
         let vorbis: [String]
         /// ffmpeg's key.
         let ffmpeg: String
+
+        /// - Parameters:
+        ///   - id3: the frames, with spaces between them.
+        ///   - vorbis: the names, with commas between them.
+        init(
+            _ text: WritableKeyPath<AudioTags, String?> & Sendable, _ sndFile: Int?,
+            _ info: String?, _ id3: String, _ vorbis: String, _ ffmpeg: String
+        ) {
+            (self.text, self.sndFile, self.info, self.ffmpeg) = (text, sndFile, info, ffmpeg)
+            self.id3 = id3.split(separator: " ").map(String.init)
+            self.vorbis = vorbis.split(separator: ",").map(String.init)
+        }
     }
 
     static let fields = [
+        Field(\.title, SF_STR_TITLE, "INAM", "TIT2 TT2", "TITLE", "title"),
+        Field(\.artist, SF_STR_ARTIST, "IART", "TPE1 TP1", "ARTIST", "artist"),
+        Field(\.album, SF_STR_ALBUM, "IPRD", "TALB TAL", "ALBUM", "album"),
+        Field(\.date, SF_STR_DATE, "ICRD", "TDRC TYER TYE", "DATE,YEAR", "date"),
+        Field(\.comment, SF_STR_COMMENT, "ICMT", "COMM COM", "COMMENT,DESCRIPTION", "comment"),
+        Field(\.trackNumber, SF_STR_TRACKNUMBER, "ITRK", "TRCK TRK", "TRACKNUMBER", "track"),
+        Field(\.genre, SF_STR_GENRE, "IGNR", "TCON TCO", "GENRE", "genre"),
+        Field(\.copyright, SF_STR_COPYRIGHT, "ICOP", "TCOP TCR", "COPYRIGHT", "copyright"),
         Field(
-            text: \.title, sndFile: SF_STR_TITLE, info: "INAM", id3: ["TIT2", "TT2"],
-            vorbis: ["TITLE"], ffmpeg: "title"),
-        Field(
-            text: \.artist, sndFile: SF_STR_ARTIST, info: "IART", id3: ["TPE1", "TP1"],
-            vorbis: ["ARTIST"], ffmpeg: "artist"),
-        Field(
-            text: \.album, sndFile: SF_STR_ALBUM, info: "IPRD", id3: ["TALB", "TAL"],
-            vorbis: ["ALBUM"], ffmpeg: "album"),
-        Field(
-            text: \.date, sndFile: SF_STR_DATE, info: "ICRD", id3: ["TDRC", "TYER", "TYE"],
-            vorbis: ["DATE", "YEAR"], ffmpeg: "date"),
-        Field(
-            text: \.comment, sndFile: SF_STR_COMMENT, info: "ICMT", id3: ["COMM", "COM"],
-            vorbis: ["COMMENT", "DESCRIPTION"], ffmpeg: "comment"),
-        Field(
-            text: \.trackNumber, sndFile: SF_STR_TRACKNUMBER, info: "ITRK", id3: ["TRCK", "TRK"],
-            vorbis: ["TRACKNUMBER"], ffmpeg: "track"),
-        Field(
-            text: \.genre, sndFile: SF_STR_GENRE, info: "IGNR", id3: ["TCON", "TCO"],
-            vorbis: ["GENRE"], ffmpeg: "genre"),
-        Field(
-            text: \.copyright, sndFile: SF_STR_COPYRIGHT, info: "ICOP", id3: ["TCOP", "TCR"],
-            vorbis: ["COPYRIGHT"], ffmpeg: "copyright"),
-        Field(
-            text: \.albumArtist, id3: ["TPE2", "TP2"],
-            vorbis: ["ALBUMARTIST", "ALBUM ARTIST", "ALBUM_ARTIST"], ffmpeg: "album_artist"),
-        Field(
-            text: \.composer, id3: ["TCOM", "TCM"], vorbis: ["COMPOSER"], ffmpeg: "composer"),
-        Field(text: \.discNumber, id3: ["TPOS", "TPA"], vorbis: ["DISCNUMBER"], ffmpeg: "disc"),
+            \.albumArtist, nil, nil, "TPE2 TP2", "ALBUMARTIST,ALBUM ARTIST,ALBUM_ARTIST",
+            "album_artist"),
+        Field(\.composer, nil, nil, "TCOM TCM", "COMPOSER", "composer"),
+        Field(\.discNumber, nil, nil, "TPOS TPA", "DISCNUMBER", "disc"),
         // The name in MP4, to which ffmpeg knows no other.
-        Field(
-            text: \.beatsPerMinute, id3: ["TBPM", "TBP"], vorbis: ["BPM", "TBPM", "TMPO"],
-            ffmpeg: "tmpo"),
-        Field(
-            text: \.key, id3: ["TKEY", "TKE"], vorbis: ["INITIALKEY", "KEY", "TKEY"],
-            ffmpeg: "initialkey"),
+        Field(\.beatsPerMinute, nil, nil, "TBPM TBP", "BPM,TBPM,TMPO", "tmpo"),
+        Field(\.key, nil, nil, "TKEY TKE", "INITIALKEY,KEY,TKEY", "initialkey"),
     ]
 
     /// Longest text that is kept. No container could hold all texts if each had any length.
