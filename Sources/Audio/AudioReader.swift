@@ -22,8 +22,9 @@ package final class AudioReader: RecordingReader {
     private let parts: SoundParts
     private var decoder: SoundDecoder?
     private var nextPart = 1
-    /// Samples of silence before the part that follows damage.
+    /// Samples of silence before the part that follows damage, and seconds of silence that may be added.
     private var silence = 0
+    private var silenceLeft = SoundParts.longestLossSeconds
     /// Samples before the part that doesn't follow damage, less its beginning by its own time.
     private var origin = 0
     private var damage: SoundParts.Damage?
@@ -177,7 +178,8 @@ package final class AudioReader: RecordingReader {
             return
         }
         let lost = origin + start - decodedSamples
-        guard (0..<SoundParts.longestLossSeconds * sampleRateHz).contains(lost) else { return }
+        guard (0...silenceLeft * sampleRateHz).contains(lost) else { return }
+        silenceLeft -= lost / sampleRateHz
         silence = lost
         guard var damage else { return }
         damage.seconds = damage.seconds ?? Double(decodedSamples) / Double(sampleRateHz)

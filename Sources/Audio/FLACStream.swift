@@ -7,9 +7,10 @@ import System
 struct FLACStream {
     /// Signature and STREAMINFO, without the other metadata: none of it is needed for decoding.
     private var head: [UInt8]
-    /// Most samples in a block.
-    private let blockSamples: Int
-    private let hasOneBlockSize: Bool
+    /// Samples of the first block, and whether frames count samples; nil while it is unknown. STREAMINFO and a bit
+    /// in the frames say it, too, but not always the truth.
+    private var blockSamples = 0
+    private var countsSamples: Bool?
     private let channelCount: Int
     private let bits: Int
     private let sampleRateHz: Int
@@ -25,16 +26,19 @@ struct FLACStream {
 
     var seconds: Double { Double(samples) / Double(sampleRateHz) }
 
-    /// Bytes that may be read to tell frames from bytes that look like one: a crafted file could have millions.
-    private var allowedBytes = 1 << 28
+    /// Bytes that may be read to tell frames from bytes that look like one, and seconds of silence that may be
+    /// added. A crafted file could ask for all there are.
+    private(set) var limits: Limits
+    struct Limits {
+        var bytes = 1 << 28
+        var silence: Double
+    }
 
     /// nil if no stream begins at the offset.
-    init?(_ bytes: inout FileWindow, at start: Int) {
+    init?(_ bytes: inout FileWindow, at start: Int, _ limits: Limits) {
+        self.limits = limits
         head = bytes.slice(start, 42)
         guard head.count == 42, Self.isSignature(head[0..<8]) else { return nil }
-        blockSamples = Int(head.field(10, 2, isBigEndian: true))
-        hasOneBlockSize =
-            head.field(8, 2, isBigEndian: true) == head.field(10, 2, isBigEndian: true)
         let format = head.field(18, 8, isBigEndian: true)
         sampleRateHz = Int(format >> 44)
         channelCount = Int(format >> 41 & 7) + 1
@@ -72,11 +76,9 @@ struct FLACStream {
     /// Bits of a frame's header that all frames of the stream share.
     fileprivate func owns(_ frame: FLACFrame) -> Bool { frame.channelCount == channelCount }
 
-    /// The number of the first sample by a frame's header, which counts samples or blocks of one size; in old streams
-    /// with blocks of several sizes the header says neither.
-    private func start(of frame: FLACFrame, expected: Int) -> Int {
-        frame.countsSamples
-            ? frame.number : hasOneBlockSize ? frame.number * blockSamples : expected
+    /// The number of the first sample by a frame's header, which counts samples or blocks of one size.
+    private func start(of frame: FLACFrame) -> Int {
+        countsSamples ?? frame.countsSamples ? frame.number : frame.number * blockSamples
     }
 
     // MARK: - The walk
@@ -86,12 +88,17 @@ struct FLACStream {
         var current = FLACFrame(bytes.slice(offset, 16), in: self)
         if current == nil { (offset, current, _) = next(&bytes, after: offset) }
         // The sample at which the next frame begins. A part of a broadcast begins anywhere.
-        var expected = current.map { start(of: $0, expected: 0) } ?? 0
+        blockSamples = current?.samples ?? 0
+        var expected = current.map { start(of: $0) } ?? 0
         if expected < Self.longestLossSeconds * sampleRateHz { expected = 0 }
         while let frame = current {
-            let start = start(of: frame, expected: expected)
+            let start = start(of: frame)
             fill(expected..<max(expected, start), before: offset, like: frame)
             let next = next(&bytes, after: offset)
+            if next.isRight, let following = next.frame, countsSamples == nil {
+                let step = following.number - frame.number
+                countsSamples = step == 1 ? false : step == frame.samples ? true : nil
+            }
             if next.isRight {
                 frames.append(.file(offset..<next.offset), joins: true)
                 samples += frame.samples
@@ -158,27 +165,30 @@ struct FLACStream {
     ) -> Bool {
         // A frame that isn't compressed has up to a bit more a sample.
         let most = 64 + frame.samples * channelCount * (bits + 1) / 8
-        allowedBytes -= most
-        return allowedBytes > 0 && next(&bytes, after: offset, within: most).isRight
+        limits.bytes -= most
+        return limits.bytes > 0 && next(&bytes, after: offset, within: most).isRight
     }
 
     /// Adds frames of silence in the place of lost ones.
     private mutating func fill(_ lost: Range<Int>, before offset: Int, like frame: FLACFrame) {
         guard !lost.isEmpty else { return }
         damage = damage ?? SoundParts.Damage(offset: offset, seconds: seconds)
-        guard lost.count <= SoundParts.longestLossSeconds * sampleRateHz else { return }
+        let length = Double(lost.count) / Double(sampleRateHz)
+        guard length <= limits.silence else { return }
+        limits.silence -= length
         var silence: [UInt8] = []
         var start = lost.lowerBound
         while start < lost.upperBound {
             let count = min(max(blockSamples, 16), lost.upperBound - start)
-            let number = frame.countsSamples ? start : start / max(blockSamples, 1)
+            let isCount = countsSamples ?? frame.countsSamples
+            let number = isCount ? start : start / max(blockSamples, 1)
             silence += frame.silent(number, count, bytes: (channelCount * (8 + bits) + 7) / 8)
             start += count
         }
         frames.append(.bytes(silence))
         samples += lost.count
         let filled = damage?.filledSeconds ?? 0
-        damage?.filledSeconds = filled + Double(lost.count) / Double(sampleRateHz)
+        damage?.filledSeconds = filled + length
     }
 }
 

@@ -32,30 +32,35 @@ struct FileWindow {
     /// The offset after the tags that begin at an offset; the offset itself where none does. In a
     /// stream of frames, they belong to its end.
     mutating func endOfTags(from offset: Int) -> Int {
-        var end = offset
-        while end < self.end {
+        var (end, next) = (offset, offset)
+        var hasLyrics = false
+        // A size beyond the file is none of a tag.
+        while next <= self.end {
+            end = next
             let tag = slice(end, 16)
             if tag.starts(with: "ID3".utf8), tag.count >= 10 {
                 // The size has seven bits per byte and leaves out the tag's header and footer.
                 let size = tag[6..<10].reduce(0) { $0 << 7 | Int($1 & 0x7F) }
-                end += 10 + size + (tag[5] & 0x10 != 0 ? 10 : 0)
+                next += 10 + size + (tag[5] & 0x10 != 0 ? 10 : 0)
             } else if tag.starts(with: "TAG".utf8) {
-                end += 128
+                next += 128
             } else if tag.starts(with: "APETAGEX".utf8), tag.count == 16 {
                 // The size leaves out the header, which is there before the fields.
-                end += 32 + Int(tag.field(12, 4))
-            } else if tag.starts(with: "LYRICSBEGIN".utf8) {
+                next += 32 + Int(tag.field(12, 4))
+            } else if tag.starts(with: "LYRICSBEGIN".utf8), !hasLyrics {
                 // Lyrics3: the text ends with "LYRICS200", or "LYRICSEND" in version 1.
                 let text = slice(end, 1 << 16)
                 let mark = ["LYRICS200", "LYRICSEND"].compactMap {
                     text.firstRange(of: Array($0.utf8))
                 }
-                end = mark.first.map { end + $0.upperBound } ?? self.end
+                guard let found = mark.first else { break }
+                hasLyrics = true
+                next += found.upperBound
             } else {
                 break
             }
         }
-        return min(end, self.end)
+        return end
     }
 
     /// The offset of the first byte that is not zero.

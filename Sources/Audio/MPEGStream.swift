@@ -74,7 +74,7 @@ struct MPEGFrame {
         _ frame: [UInt8]
     ) -> (range: Range<Int>, samplesBegin: Int, silent: [UInt8]) {
         let start = header[1] & 1 == 1 ? 4 : 6
-        guard isLayer3, frame.count > start + 2 else { return (start..<start, 0, []) }
+        guard isLayer3, frame.count >= start + sideBytes else { return (start..<start, 0, []) }
         let begin = frame.field(start, 2, isBigEndian: true) >> (isVersion1 ? 7 : 8)
         let silent = [frame[start], isVersion1 ? frame[start + 1] & 0x80 : 0]
         return (
@@ -147,128 +147,140 @@ struct MPEGFrame {
 /// One file of MPEG audio, walked from frame to frame. Frames state no time: silent frames take the place of lost
 /// ones.
 struct MPEGStream {
+    /// Frames of sound that are not lost, and their length.
     private(set) var frames = 0
     private(set) var seconds = 0.0
     private(set) var damage: SoundParts.Damage?
 
     /// The number of frames by the file's header, the number's offset, and whether that of bytes follows.
     private var stated: (count: Int, offset: Int, hasBytes: Bool)?
-    private var firstOffset = 0
+    private let model: MPEGFrame
     private var last: MPEGFrame?
     private var soundBytes = 0
+    private var silencedSeconds = 0.0
+    /// Whether the last frame is not complete.
     private var isCut = false
-    /// The place in `spans` of the last silent frames, and the bytes of samples that follow them.
-    private var endOfGap = 0
-    /// Before the first frame there may have been others.
+    /// Bytes of samples since the last gap. Before the first frame there may have been others.
     private var keptSinceGap: Int? = 0
-    private var spans: [ByteSpan] = []
-    private var keptFrom: Int
 
-    init(from offset: Int) { keptFrom = offset }
+    /// What is kept, but for the last frame, and its bytes.
+    private var spans: [ByteSpan] = []
+    private var lastSpans: [ByteSpan] = []
+    /// The place in `spans` of the first frame, and places of lost frames, with estimates of their number.
+    private var firstIndex = 0
+    private var gaps: [(index: Int, frames: Double)] = []
+
+    /// - Parameter tags: bytes before the first frame, which are read as tags.
+    init(like model: MPEGFrame, after tags: Range<Int>) {
+        self.model = model
+        if !tags.isEmpty { spans = [.file(tags)] }
+    }
 
     /// Adds a frame. After a gap, one whose samples begin in a lost frame is silenced: decoders would make noise of
     /// it. Its other bytes stay, because they may belong to the next frames.
+    ///
+    /// - Parameter bytes: the frame, shorter at the end of the file.
     mutating func add(_ frame: MPEGFrame, _ bytes: [UInt8], at offset: Int) {
+        commit()
+        if frames == 0, gaps.isEmpty { firstIndex = spans.count }
+        let end = offset + bytes.count
+        lastSpans = [.file(offset..<end)]
         if let kept = keptSinceGap, kept < MPEGFrame.longestReservoir {
             let side = frame.sideInformation(bytes)
-            keptSinceGap = kept + frame.countBytes - side.range.upperBound
+            keptSinceGap = kept + max(0, bytes.count - side.range.upperBound)
             if side.samplesBegin > kept {
-                cut(offset + side.range.lowerBound..<offset + side.range.upperBound)
-                spans.append(.bytes(side.silent))
-                damage?.filledSeconds? += frame.seconds
+                let (start, rest) = (side.range.lowerBound, side.range.upperBound)
+                lastSpans = [
+                    .file(offset..<offset + start), .bytes(side.silent), .file(offset + rest..<end),
+                ]
+                silencedSeconds += frame.seconds
             }
         }
-        if frames == 0 { firstOffset = offset }
+        isCut = bytes.count < frame.countBytes
+        if isCut, stated == nil, damage == nil {
+            damage = SoundParts.Damage(offset: offset, seconds: seconds)
+        }
         frames += 1
         soundBytes += frame.countBytes
         seconds += frame.seconds
         last = frame
     }
 
-    /// Adds the frame that states the number of frames.
-    mutating func addHeader(_ header: MPEGFrame.Header, _ range: Range<Int>) {
-        if let count = header.frames, !header.isVBRI {
-            stated = (count, range.lowerBound + header.offset, header.hasBytes)
-            keptSinceGap = nil
-        } else {
-            cut(range)
-        }
+    /// Adds the frame that states the number of frames. One that states none is left out.
+    mutating func addHeader(_ header: MPEGFrame.Header, _ bytes: [UInt8], at offset: Int) {
+        guard let count = header.frames, !header.isVBRI else { return }
+        stated = (count, offset + header.offset, header.hasBytes)
+        keptSinceGap = nil
+        spans.append(.file(offset..<offset + bytes.count))
+        firstIndex = spans.count
     }
+
+    /// Whether there are fewer frames than the header states.
+    var isIncomplete: Bool { stated.map { $0.count > frames } ?? false }
 
     /// Whether decoders know the length.
-    var statesFrames: Bool { stated != nil || last?.isLayer3 == true }
+    var statesFrames: Bool { stated != nil || model.isLayer3 }
 
-    mutating func leaveOut(_ range: Range<Int>) {
-        // The tags before the first frame stay: they are read.
-        if frames > 0 { cut(range) }
-    }
-
-    private mutating func cut(_ range: Range<Int>) {
-        if range.lowerBound < keptFrom {
-            // The last frame was silenced.
-            spans.removeLast()
-            if case .file(let before)? = spans.popLast() { keptFrom = before.lowerBound }
+    /// Leaves out the last frame, which is damaged, and what follows it up to the next frame.
+    mutating func addGap(_ range: Range<Int>) {
+        let lostBytes = last.map { range.count - $0.countBytes } ?? range.count
+        if let last {
+            frames -= 1
+            seconds -= last.seconds
+            soundBytes -= last.countBytes
         }
-        spans.append(.file(keptFrom..<range.lowerBound))
-        keptFrom = range.upperBound
-    }
-
-    /// Replaces the last frame, which is damaged, and what follows it by as many silent frames as they held.
-    mutating func replaceLast(_ range: Range<Int>) {
-        guard let last else { return }
-        let lost = Double(range.count - last.countBytes) * Double(frames) / Double(soundBytes)
-        cut(range)
-        endOfGap = spans.count
+        let frameBytes = frames > 0 ? Double(soundBytes) / Double(frames) : Double(model.countBytes)
+        lastSpans = []
+        // Without its last frame.
+        gaps.append((spans.count, max(0, Double(lostBytes) / frameBytes) + (last == nil ? 0 : 1)))
+        last = nil
         keptSinceGap = 0
-        frames -= 1
-        seconds -= last.seconds
-        soundBytes -= last.countBytes
-        damage =
-            damage
-            ?? SoundParts.Damage(offset: range.lowerBound, seconds: seconds, filledSeconds: 0)
-        fill(1 + Int(max(0, min(lost, Self.mostSilentFrames)).rounded()))
-    }
-
-    /// Notes that the last frame is not complete.
-    mutating func isCut(at offset: Int) {
-        isCut = true
-        if stated == nil, damage == nil {
-            damage = SoundParts.Damage(offset: offset, seconds: seconds)
-        }
-    }
-
-    /// Adds silent frames up to the number in the header: bytes were missing, or frames differ in size.
-    mutating func addMissing() {
-        guard let stated, damage != nil, frames < stated.count, !isCut else { return }
-        fill(min(stated.count - frames, Int(Self.mostSilentFrames)))
-    }
-
-    /// Twenty minutes, which are held in memory.
-    private static let mostSilentFrames = 46_000.0
-
-    private mutating func fill(_ count: Int) {
-        guard let last else { return }
-        let silence = [[UInt8]](repeating: last.silent, count: count).flatMap(\.self)
-        spans.insert(.bytes(silence), at: endOfGap)
-        frames += count
-        soundBytes += silence.count
-        seconds += Double(count) * last.seconds
-        damage?.filledSeconds? += Double(count) * last.seconds
+        damage = damage ?? SoundParts.Damage(offset: range.lowerBound, seconds: seconds)
     }
 
     /// What a decoder sees of the file, with the number of its frames: decoders guess it otherwise, and stop there.
     /// A number that is too large stays, because it tells of a file that is cut short. The number of bytes is
     /// always set right: libmpg123 prints a message about another one.
-    func spans(to end: Int) -> [ByteSpan] {
-        let spans = spans + [.file(keptFrom..<end)]
+    ///
+    /// - Parameter silence: seconds of silence that may be added.
+    mutating func finish(_ silence: inout Double) -> [ByteSpan] {
+        commit()
+        let known = isCut ? nil : stated.map { max(0, $0.count - frames) }
+        var left = known ?? Int.max
+        var counts = gaps.map { gap in
+            let count = min(Int(gap.frames.rounded()), left)
+            left -= count
+            return count
+        }
+        // The header knows how many are missing.
+        if known != nil, !counts.isEmpty { counts[counts.count - 1] += left }
+        for (gap, count) in zip(gaps, counts).reversed() {
+            let count = min(count, Int(silence / model.seconds))
+            silence -= Double(count) * model.seconds
+            let bytes = [[UInt8]](repeating: model.silent, count: count).flatMap(\.self)
+            spans.insert(.bytes(bytes), at: gap.index)
+            frames += count
+            seconds += Double(count) * model.seconds
+            let filled = damage?.filledSeconds ?? silencedSeconds
+            damage?.filledSeconds = filled + Double(count) * model.seconds
+        }
         guard let stated else {
-            let header = last?.header(stating: frames) ?? []
-            return spans.replacing(firstOffset..<firstOffset, by: header)
+            spans.insert(.bytes(model.header(stating: frames)), at: firstIndex)
+            return spans
         }
         let count = stated.count < frames - 1 ? frames : stated.count
         var numbers = UInt32(truncatingIfNeeded: count).bigEndianBytes
         let bytes = spans.reduce(0) { $0 + $1.count }
         if stated.hasBytes { numbers += UInt32(truncatingIfNeeded: bytes).bigEndianBytes }
         return spans.replacing(stated.offset..<stated.offset + numbers.count, by: numbers)
+    }
+
+    private mutating func commit() {
+        // The place of the first frame, and those of gaps, stay between spans.
+        let joins = spans.count > firstIndex && spans.count > gaps.last?.index ?? 0
+        for (number, span) in lastSpans.enumerated() {
+            spans.append(span, joins: joins || number > 0)
+        }
+        lastSpans = []
     }
 }

@@ -39,15 +39,15 @@ struct OggChain {
         var opusSamples: Int {
             var (samples, offset, isBeginning) = (0, 27 + Int(bytes[26]), bytes[5] & 1 == 0)
             for size in bytes[27..<offset] {
-                if isBeginning, size > 1 {
+                if isBeginning, size > 0 {
                     let configuration = Int(bytes[offset] >> 3)
                     let frame =
                         configuration < 12
                         ? [480, 960, 1_920, 2_880][configuration & 3]
                         : configuration < 16
                             ? 480 << (configuration & 1) : 120 << (configuration & 3)
-                    samples +=
-                        frame * [1, 2, 2, Int(bytes[offset + 1] & 63)][Int(bytes[offset] & 3)]
+                    let count = size > 1 ? Int(bytes[offset + 1] & 63) : 0
+                    samples += frame * [1, 2, 2, count][Int(bytes[offset] & 3)]
                 }
                 isBeginning = size < 255
                 offset += Int(size)
@@ -121,6 +121,8 @@ struct OggChain {
     }
 
     private var link: Link?
+    /// Whether the sound ends, because it is not known how much is lost.
+    private var isOver = false
 
     /// Bytes that may be read to find pages after damage: a crafted file could have millions that look like one.
     private var allowedBytes = 1 << 28
@@ -145,12 +147,20 @@ struct OggChain {
     }
 
     private mutating func add(_ page: Page, at offset: Int) {
+        if !page.isFirst, page.serial == link?.first.serial, page.number == link?.number {
+            // The same page once more.
+            beginPart(at: offset + page.count, after: offset)
+            return
+        }
         if page.isFirst {
             // Streams that begin together belong to one link.
             if link?.isBeginning == true {
                 link?.missingHeaders = nil
             } else {
                 finishPart(at: offset)
+                if let link, !link.hasEnded { damage = damage ?? SoundParts.Damage(offset: offset) }
+                // What follows a link without its headers would come too early.
+                if let link, link.isAfterDamage, link.missingHeaders != 0 { isOver = true }
                 link = Link(page, at: offset)
             }
         } else {
@@ -162,14 +172,11 @@ struct OggChain {
             link?.endOfHeaders = offset + page.count
         }
         guard page.serial == old.first.serial else { return }
-        if !page.isFirst, let end = page.endSample, end > 0 {
-            // A part of a broadcast begins with the headers and any page.
-            let isBroadcast = old.endSample == 0 && old.seconds(end) ?? 60 >= 60
-            let isMissing = page.number != (old.number + 1) & 0xFFFF_FFFF && !isBroadcast
+        if !page.isFirst, let end = page.endSample, end > 0, old.endSample > 0 {
+            let isMissing = page.number != (old.number + 1) & 0xFFFF_FFFF
             // Opus that is made of damaged sound has holes in its times, at which decoders stop. A packet from
             // the last page may end here; it has up to 120 ms.
-            let isHole =
-                old.isOpus && old.endSample > 0 && end - old.endSample > page.opusSamples + 5_760
+            let isHole = old.isOpus && end - old.endSample > page.opusSamples + 5_760
             if isMissing || isHole, offset > old.partStart { beginPart(at: offset, after: offset) }
         }
         link?.number = page.number
@@ -199,7 +206,7 @@ struct OggChain {
     }
 
     private mutating func finishPart(at end: Int) {
-        guard let link, end > link.partStart else { return }
+        guard let link, end > link.partStart, !isOver else { return }
         // Headers alone, and sound without headers, are no part.
         guard
             link.isAfterDamage

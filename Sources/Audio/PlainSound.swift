@@ -61,7 +61,10 @@ struct PlainSound {
         bytes = start..<max(start, file.sizeBytes)
         announcedBytes = announced
         guard announced <= bytes.count else {
-            if isPlaceholder { announcedBytes = nil }
+            if isPlaceholder {
+                announcedBytes = nil
+                leaveOutTags(of: file, tail?.chunks)
+            }
             return
         }
         // Sizes of 32 bits leave out what doesn't fit.
@@ -78,7 +81,29 @@ struct PlainSound {
             return
         }
         if isPlaceholder { announcedBytes = nil }
+        leaveOutTags(of: file, tail?.chunks)
     }
+
+    /// Ends the samples before chunks and tags at the end of the file, where no size tells.
+    private mutating func leaveOutTags(of file: InputFile, _ chunks: FileChunks?) {
+        var end = bytes.upperBound
+        if file.isTag(at: end - 128) { end -= 128 }
+        let first = max(bytes.lowerBound, end - Self.longestTagBytes)
+        let rest = file.bytes(at: first, count: end - first)
+        // Chunks begin at even places, and reach to the end of the file.
+        for offset in stride(from: first % 2, to: rest.count - 8, by: 2) {
+            let name = String(decoding: rest[offset..<offset + 4], as: UTF8.self)
+            guard let chunks, Self.tagChunks.contains(name),
+                case .tags = Self.tail(of: file, at: first + offset, chunks)
+            else { continue }
+            end = first + offset
+            break
+        }
+        bytes = bytes.lowerBound..<max(bytes.lowerBound, end)
+    }
+
+    /// Covers are larger than texts.
+    private static let longestTagBytes = 1 << 20
 
     // MARK: - The end of the samples
 
@@ -94,7 +119,10 @@ struct PlainSound {
     ) -> Tail {
         let rest = file.sizeBytes - end
         guard rest > 8 else { return .tags }
-        if file.isTag(at: end) { return .tags }
+        var bytes = FileWindow(file)
+        let afterTags = bytes.endOfTags(from: end)
+        if afterTags > end { return bytes.end - afterTags > 8 ? .file(end) : .tags }
+        if bytes.matches("fLaC", at: end) || bytes.matches("OggS", at: end) { return .file(end) }
         // Recorders fill the last block of a disk.
         if rest < 1 << 16, file.bytes(at: end, count: rest).allSatisfy({ $0 == 0 }) { return .tags }
         guard let tail else { return .samples }
@@ -125,6 +153,7 @@ struct PlainSound {
         "LIST", "id3 ", "ID3 ", "bext", "iXML", "cue ", "smpl", "ANNO", "afsp", "cart", "acid",
         "inst",
         "axml", "chna", "PAD ", "JUNK", "minf", "elm1", "umid", "_PMX", "fact", "PEAK",
+        "NAME", "AUTH", "(c) ", "info", "strg",
     ]
 
     // MARK: - Containers
@@ -145,8 +174,11 @@ struct PlainSound {
         else { return nil }
         // Formats that need more than a number name it in their subformat.
         let kind = tag == 0xFFFE ? field(24, 2) : tag
-        let width = (bits + 7) / 8
-        guard kind == 1 || kind == 3, block == channels * width else { return nil }
+        let width = channels > 0 ? block / channels : 0
+        // Samples may have more bytes than they need, and begin at the highest bit.
+        guard kind == 1 || kind == 3, block == channels * width, width * 8 >= bits else {
+            return nil
+        }
         var announced = data.countBytes
         var isPlaceholder =
             chunks.container == .w64 ? announced > 1 << 62 : Self.isPlaceholder(announced)

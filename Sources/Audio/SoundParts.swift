@@ -36,7 +36,7 @@ struct SoundParts {
         var filledSeconds: Double?
     }
 
-    /// Times that are farther apart are wrong.
+    /// Most silence in a file. Times that are farther apart are wrong.
     static let longestLossSeconds = 20 * 60
 
     private(set) var parts: [Part] = []
@@ -44,6 +44,8 @@ struct SoundParts {
     private(set) var damage: Damage?
     /// Whether decoders know the length of an MP3.
     private(set) var statesFrames = false
+    /// Seconds of silence that may still be added to FLAC and MP3.
+    private var silence = Double(longestLossSeconds)
     /// Seconds of the parts of FLAC and MP3.
     private var seconds = 0.0
 
@@ -58,10 +60,7 @@ struct SoundParts {
             scanFLAC(&bytes, from: start)
         } else {
             // Some programs write zeros between a tag and the sound.
-            let first = bytes.endOfZeros(from: start)
-            if let frame = MPEGFrame(bytes.slice(first, 7)) {
-                scanFrames(&bytes, from: first, like: frame)
-            }
+            scanFrames(&bytes, from: bytes.endOfZeros(from: start), after: start)
         }
         if parts.isEmpty { parts = Self(whole: file).parts }
     }
@@ -91,7 +90,9 @@ struct SoundParts {
 
     private mutating func scanFLAC(_ bytes: inout FileWindow, from first: Int) {
         var offset = first
-        while let stream = FLACStream(&bytes, at: offset) {
+        var limits = FLACStream.Limits(silence: silence)
+        while let stream = FLACStream(&bytes, at: offset, limits) {
+            limits = stream.limits
             parts.append(Part(spans: stream.spans))
             note(stream.damage, after: seconds)
             seconds += stream.seconds
@@ -100,64 +101,92 @@ struct SoundParts {
         addRest(&bytes, from: offset)
     }
 
+    /// The first frame of MPEG audio or ADTS, and its offset: where two in a row are alike. Its own header may be
+    /// damaged.
+    private static func firstFrame(
+        _ bytes: inout FileWindow, from first: Int, after tags: Int
+    ) -> (model: MPEGFrame, offset: Int)? {
+        let frame = MPEGFrame(bytes.slice(first, 7))
+        guard frame != nil || tags > 0 else { return nil }
+        var offset = first
+        while offset < min(first + 1 << 16, bytes.end) {
+            if let model = MPEGFrame(bytes.slice(offset, 7)) {
+                let next = MPEGFrame(bytes.slice(offset + model.countBytes, 7))
+                if next.map(model.isLike) == true { return (model, offset) }
+            }
+            offset = bytes.place(of: 0xFF, from: offset + 1)
+        }
+        return frame.map { ($0, first) }
+    }
+
     /// Walks from frame to frame of MPEG audio or ADTS. In ADTS there are no silent frames, so the sound ends
     /// before the damage.
-    private mutating func scanFrames(
-        _ bytes: inout FileWindow, from first: Int, like model: MPEGFrame
-    ) {
+    private mutating func scanFrames(_ bytes: inout FileWindow, from first: Int, after tags: Int) {
+        guard let (model, start) = Self.firstFrame(&bytes, from: first, after: tags) else { return }
         func frame(_ offset: Int, _ bytes: inout FileWindow) -> MPEGFrame? {
             MPEGFrame(bytes.slice(offset, 7)).flatMap { $0.isLike(model) ? $0 : nil }
         }
-        var stream = MPEGStream(from: bytes.endOfTags(from: 0) == first ? 0 : first)
-        var (offset, last) = (first, first)
+        var stream = MPEGStream(like: model, after: 0..<(tags == first ? tags : 0))
+        var offset = start
+        if start > first, !model.isADTS { stream.addGap(first..<start) }
+        // The last frame, unless tags follow it.
+        var last: Int?
         while offset < bytes.end {
             let afterTags = bytes.endOfTags(from: offset)
             if afterTags > offset {
-                stream.leaveOut(offset..<afterTags)
-                offset = afterTags
+                (offset, last) = (afterTags, nil)
             } else if let frame = frame(offset, &bytes) {
                 let content = bytes.slice(offset, frame.countBytes)
                 if let header = frame.header(in: content) {
                     if stream.frames > 0 {
-                        finish(&stream, to: offset)
-                        stream = MPEGStream(from: offset)
+                        finish(&stream)
+                        stream = MPEGStream(like: model, after: 0..<0)
                     }
-                    stream.addHeader(header, offset..<offset + frame.countBytes)
+                    stream.addHeader(header, content, at: offset)
+                    last = nil
                 } else {
                     stream.add(frame, content, at: offset)
+                    last = offset
                 }
-                last = offset
                 offset += frame.countBytes
             } else {
+                // A file of another kind.
+                if let other = MPEGFrame(bytes.slice(offset, 7)),
+                    MPEGFrame(bytes.slice(offset + other.countBytes, 7)).map(other.isLike) == true
+                {
+                    break
+                }
                 // Any bytes may look like a header: two in a row are a frame. Where bytes are missing, the next
                 // one is within the last frame.
-                var next = last + 3
+                var next = last.map { $0 + 3 } ?? offset - 1
                 repeat {
                     next = bytes.place(of: 0xFF, from: next + 1)
                 } while next < bytes.end
                     && frame(next, &bytes).flatMap({ frame(next + $0.countBytes, &bytes) }) == nil
-                guard next < bytes.end else { break }
-                if stream.frames > 0 {
+                guard next < bytes.end, let found = frame(next, &bytes) else { break }
+                if let last {
                     if model.isADTS {
                         damage = Damage(offset: offset, seconds: stream.seconds)
                         return
                     }
-                    stream.replaceLast(last..<next)
+                    // Bytes between two files are no sound, unless some is missing.
+                    let header = found.header(in: bytes.slice(next, found.countBytes))
+                    if header == nil || stream.isIncomplete {
+                        stream.addGap(last..<next)
+                    }
                 }
-                offset = next
+                (offset, last) = (next, nil)
             }
         }
-        if offset > bytes.end { stream.isCut(at: last) }
-        finish(&stream, to: bytes.end - offset < 4_096 ? bytes.end : offset)
+        finish(&stream)
         addRest(&bytes, from: offset)
     }
 
     /// Adds one of the MP3 files that are joined.
-    private mutating func finish(_ stream: inout MPEGStream, to end: Int) {
+    private mutating func finish(_ stream: inout MPEGStream) {
         guard stream.frames > 0 else { return }
-        stream.addMissing()
         statesFrames = stream.statesFrames
-        parts.append(Part(spans: stream.spans(to: end)))
+        parts.append(Part(spans: stream.finish(&silence)))
         note(stream.damage, after: seconds)
         seconds += stream.seconds
     }
