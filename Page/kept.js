@@ -18,7 +18,7 @@ const edges = (value) => (Array.isArray(value) && value.length === 2 && value.ev
 
 const correction = record({
   factor: number(0.25, 4, 1), shift: number(-most, most, 0), bar: number(-most, most, null), moved: whole(-most, most),
-  steady: (value) => (number(0.02, 2, 0)(value?.interval) && Number.isFinite(value.first) ? value : null),
+  steady: (value) => (number(0.02, 2, 0)(value?.interval) && number(-most, most, null)(value.first) !== null ? value : null),
   metre: (value) => (metres.includes(value) ? value : null),
 });
 

@@ -250,8 +250,9 @@ addEventListener("popstate", () => {
   openShown();
 });
 
-// Songs that are not sent yet are lost with the page.
-addEventListener("beforeunload", (event) => uploads.items.some(({ state }) => isWaiting(state)) && event.preventDefault());
+// Songs that are not sent are lost with the page, also those that can be sent again.
+const isUnsent = ({ state, error }) => isWaiting(state) || (state === "failed" && mayHelpToRetry(error));
+addEventListener("beforeunload", (event) => uploads.items.some(isUnsent) && event.preventDefault());
 document.getElementById("options").addEventListener("change", show);
 exampleButton.addEventListener("click", () => {
   backend.example("demo_track.ogg").then((song) => addFiles([new File([song], exampleName, { type: song.type })]), (error) => say(failureWords(error)));

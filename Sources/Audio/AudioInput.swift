@@ -108,6 +108,7 @@ extension AudioInput {
             guard spool.allFormats || reader.hasListedFormat else { throw unlisted }
             file = SoundFile(found, original: original, tags: AudioTags(of: found))
         } catch {
+            try original.checkUnchanged()
             guard case AudioError.notAudio(_, let reason) = error else { throw error }
             guard let ffmpeg else { throw AudioError.ffmpegMissing(path: name, reason: reason) }
             let decoded = try ffmpeg.decode(found, to: spool)

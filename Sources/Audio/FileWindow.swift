@@ -49,13 +49,15 @@ struct FileWindow {
                 next += 32 + Int(tag.field(12, 4))
             } else if tag.starts(with: "LYRICSBEGIN".utf8), !hasLyrics {
                 // Lyrics3: the text ends with "LYRICS200", or "LYRICSEND" in version 1.
-                let text = slice(end, 1 << 16)
-                let mark = ["LYRICS200", "LYRICSEND"].compactMap {
-                    text.firstRange(of: Array($0.utf8))
-                }
-                guard let found = mark.first else { break }
+                let most = min(end + (1 << 16), self.end)
+                var place = end + 10
+                repeat {
+                    place = self.place(of: UInt8(ascii: "L"), from: place + 1)
+                } while place < most && !matches("LYRICS200", at: place)
+                    && !matches("LYRICSEND", at: place)
+                guard place < most else { break }
                 hasLyrics = true
-                next += found.upperBound
+                next = place + 9
             } else {
                 break
             }

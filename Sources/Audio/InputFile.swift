@@ -1,6 +1,7 @@
 // An open regular file: its raw bytes, and libsndfile's view of them.
 
 import CSndFile
+import Synchronization
 import System
 
 /// A regular file that is open for reading until the object is freed. Any number of threads may
@@ -11,6 +12,8 @@ final class InputFile: Sendable {
     let descriptor: Int32
     let sizeBytes: Int
     private let version: [Int]
+    /// Why a read failed.
+    private let failure = Mutex<SystemError?>(nil)
 
     /// Takes over an open descriptor, which is closed even if this fails.
     ///
@@ -39,8 +42,17 @@ final class InputFile: Sendable {
     func bytes(at offset: Int, count: Int) -> [UInt8] {
         guard offset >= 0 && offset < sizeBytes else { return [] }
         return [UInt8](unsafeUninitializedCapacity: count) { buffer, initialised in
-            let bytes = UnsafeMutableRawBufferPointer(buffer)
-            initialised = (try? readAll(into: bytes, from: descriptor, at: offset)) ?? 0
+            initialised = read(into: UnsafeMutableRawBufferPointer(buffer), at: offset)
+        }
+    }
+
+    /// Reads bytes, fewer at the end of the file. ``checkUnchanged()`` throws the error of a read that fails.
+    fileprivate func read(into bytes: UnsafeMutableRawBufferPointer, at offset: Int) -> Int {
+        do throws(SystemError) {
+            return try readAll(into: bytes, from: descriptor, at: offset)
+        } catch {
+            failure.withLock { $0 = error }
+            return 0
         }
     }
 
@@ -63,8 +75,10 @@ final class InputFile: Sendable {
         return nil
     }
 
-    /// - Throws: ``AudioError/changed(path:)`` if the file was written to since it was opened.
+    /// - Throws: ``AudioError/changed(path:)`` if the file was written to since it was opened,
+    ///   ``AudioError/unreadable(path:reason:)`` if it could not be read.
     func checkUnchanged() throws(AudioError) {
+        if let failure = failure.withLock({ $0 }) { throw .unreadable(path: path, failure) }
         var status = stat()
         guard fstat(descriptor, &status) == 0, Self.version(status) == version else {
             throw .changed(path: path)
@@ -83,9 +97,6 @@ final class InputCursor {
     private let spans: [ByteSpan]
     private let sizeBytes: Int
     private var offset = 0
-
-    /// The system's reason for the last read that failed.
-    private(set) var failure: String?
 
     init(_ file: InputFile, _ spans: [ByteSpan]) {
         self.file = file
@@ -133,16 +144,10 @@ final class InputCursor {
             case .bytes(let bytes):
                 wanted.copyBytes(from: bytes[skipped..<skipped + wanted.count])
             case .file(let range):
-                do throws(SystemError) {
-                    let got = try readAll(
-                        into: wanted, from: file.descriptor, at: range.lowerBound + skipped)
-                    if got < wanted.count {
-                        offset += got
-                        return done + got
-                    }
-                } catch {
-                    failure = error.description
-                    return 0
+                let got = file.read(into: wanted, at: range.lowerBound + skipped)
+                if got < wanted.count {
+                    offset += got
+                    return done + got
                 }
             }
             offset += wanted.count

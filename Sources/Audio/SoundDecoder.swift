@@ -61,7 +61,6 @@ final class SoundDecoder {
     func read(into block: inout [Float], _ samples: Int) -> Int {
         let count = Int(sf_readf_float(handle, &block, sf_count_t(samples)))
         if sf_error(handle) != SF_ERR_NO_ERROR { failure = libraryReason(handle) }
-        failure = cursor.failure ?? failure
         decodedSamples += max(0, count)
         return count
     }

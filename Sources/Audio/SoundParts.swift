@@ -109,7 +109,7 @@ struct SoundParts {
         let frame = MPEGFrame(bytes.slice(first, 7))
         guard frame != nil || tags > 0 else { return nil }
         var offset = first
-        while offset < min(first + 1 << 16, bytes.end) {
+        while offset < min(first + (1 << 16), bytes.end) {
             if let model = MPEGFrame(bytes.slice(offset, 7)) {
                 let next = MPEGFrame(bytes.slice(offset + model.countBytes, 7))
                 if next.map(model.isLike) == true { return (model, offset) }

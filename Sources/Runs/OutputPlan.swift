@@ -157,7 +157,11 @@ struct OutputPlan {
             self.folder ?? "",
             input.relativeFolder.split(separator: "/").map { written(String($0)) }
                 .joined(separator: "/"))
-        let track = (name: written(input.nameParts.name), ending: input.nameParts.ending)
+        var track = (name: written(input.nameParts.name), ending: input.nameParts.ending)
+        if let id = input.id, track.name != id {
+            // The tracks of a manifest aren't compared with each other: different ids stay different.
+            track.name += "-\(FileChecksum.of(text: id).prefix(8))"
+        }
         let names = input.outputs?.map(\.name) ?? names
         let paths = try names.map { name throws(RunError) in
             FilePath.joined(
@@ -170,7 +174,8 @@ struct OutputPlan {
             input: input, stemPaths: paths, stemFilePath: stemFilePath,
             record: (paths.first ?? stemFilePath).map {
                 SeparationRecord.Place(
-                    named: written(input.id ?? input.fileName), in: out, firstOutput: $0)
+                    named: input.id == nil ? written(input.fileName) : track.name, in: out,
+                    firstOutput: $0)
             })
     }
 

@@ -79,6 +79,14 @@ package struct SeparationRecord: Codable, Equatable {
 extension SeparationRecord {
     // MARK: - On the disk
 
+    /// The files of all records in the folder of a run, by name.
+    static func outputs(in folder: String) -> [String: [File]] {
+        let hidden = FilePath.joined(folder, folderName)
+        let records = FilePath.entries(of: hidden).filter { $0.hasSuffix(".json") }
+            .compactMap { SeparationRecord(at: FilePath.joined(hidden, $0)) }
+        return Dictionary(grouping: records.flatMap { $0.outputs.map(\.file) }, by: \.name)
+    }
+
     /// The paths of a track's record.
     struct Place {
         let path: String

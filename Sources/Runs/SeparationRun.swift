@@ -99,6 +99,7 @@ package struct SeparationRun {
     package mutating func run(
         problems: [(operand: String, text: String)], skipped: [String] = []
     ) throws -> RunOutcome {
+        if !settings.isDryRun, let path = settings.failedList { try checkFailedList(path) }
         let problems = problems + plan.shared.map { ($0.track.path, "\($0.error)") }
         // Each result line of a manifest names the checkpoints.
         if manifest != nil, reporter.takesEvents { _ = identity() }
@@ -131,10 +132,8 @@ package struct SeparationRun {
             events.ended(interrupted(track))
             return false
         }
-        if let record = recordOfSameResult(track) {
-            sweep(track)
-            report(track, status: .skipped, record)
-            keepFiles(of: track)
+        if skip(track) {
+            return true
         } else if let failure = quarantine(track) {
             events.ended(quarantined(track, failure))
         } else if settings.isDryRun {
@@ -149,6 +148,8 @@ package struct SeparationRun {
                 return true
             }
             defer { claim.end() }
+            // Another run may have finished the track just before the claim.
+            if skip(track) { return true }
             sweep(track)
             let label = trackCount.map { $0 > 1 ? "\(trackNumber)/\($0)" : "" } ?? "\(trackNumber)"
             let failures = countTry(track)
@@ -175,6 +176,15 @@ package struct SeparationRun {
                 return false
             }
         }
+        return true
+    }
+
+    /// Reports a track that is done, if such tracks are left out.
+    private mutating func skip(_ track: PlannedTrack) -> Bool {
+        guard let record = recordOfSameResult(track) else { return false }
+        sweep(track)
+        report(track, status: .skipped, record)
+        keepFiles(of: track)
         return true
     }
 
@@ -351,7 +361,7 @@ package struct SeparationRun {
     private func end() -> RunOutcome {
         let seconds = (ContinuousClock.now - start).seconds
         let failed = events.count(.failed)
-        let outcome: RunOutcome =
+        var outcome: RunOutcome =
             events.count(.interrupted) > 0 || cancellation.isCancelled
             ? .interrupted : isPipeClosed ? .pipeClosed : failed == 0 ? .done : .trackFailed
         if events.count > 1 || manifest != nil, !settings.isDryRun {
@@ -370,7 +380,11 @@ package struct SeparationRun {
                         + (names.isEmpty ? "" : ": " + names.joined(separator: ", ")))
             }
         }
-        if !settings.isDryRun, let path = settings.failedList { writeFailed(to: path) }
+        if !settings.isDryRun, let path = settings.failedList, !writeFailed(to: path),
+            outcome == .done
+        {
+            outcome = .trackFailed
+        }
         events.manifest(outcome)
         return outcome
     }

@@ -61,6 +61,8 @@ package struct TrackDiscovery {
     /// Folders with files of this program that a search has left out.
     package private(set) var skippedFolders: [String] = []
     private let outputFolders: [FileIdentity]
+    /// The files of the records in the folder that is searched, by name.
+    private var recorded: [String: [SeparationRecord.File]] = [:]
 
     /// - Parameter outputFolders: folders of the run's files, which a search leaves out.
     package init(_ operands: [String], outputFolders: [String] = []) {
@@ -130,13 +132,21 @@ package struct TrackDiscovery {
     private mutating func addFolder(_ folder: String) {
         let countBefore = fileCount + problems.count
         var open: [FileIdentity] = []
-        // An output folder that is named itself is searched.
+        // An output folder that is named itself is searched, but for the files of its records.
         let root = FilePath.status(folder)?.file
+        recorded = SeparationRecord.outputs(in: folder)
         walk(folder, relative: "", outputFolders.filter { $0 != root }, &open)
         if fileCount + problems.count == countBefore {
             problems.append(
                 (folder, "\(folder): no audio files found; name files of other types themselves"))
         }
+    }
+
+    /// Whether a file is a stem that a run has written, also one with another model.
+    private func isRecorded(_ path: String) -> Bool {
+        guard let files = recorded[FilePath.name(of: path)], let status = FilePath.status(path)
+        else { return false }
+        return files.contains { $0.isSame(as: status) }
     }
 
     /// Adds the audio files of a folder, then those of its subfolders.
@@ -168,7 +178,7 @@ package struct TrackDiscovery {
                 } else {
                     folders.append(name)
                 }
-            } else if AudioFileType(ofFile: name) != nil {
+            } else if AudioFileType(ofFile: name) != nil, !isRecorded(path) {
                 add(InputTrack(path: path, relativeFolder: relative))
             }
         }

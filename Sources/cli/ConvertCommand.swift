@@ -31,7 +31,7 @@ enum ConvertCommand {
             .split(separator: ",", omittingEmptySubsequences: false).map(String.init)
         return console.reporting(failure: .modelUnusable) {
             let checkpoint = try Checkpoint.open(
-                arguments.operands[0], member: arguments.value(.member))
+                arguments.operands[0], member: arguments.value(.member), toWrite: output)
             let conversion = try CheckpointConversion(checkpoint, sources: sources)
             conversion.description.warnings.forEach(console.warning)
             try conversion.write(to: output, asFloat16: arguments.has(.float16))

@@ -1,6 +1,7 @@
 // `swift-demucs inspect`: shows the content of a checkpoint.
 
 import Demucs
+import System
 import WeightsLoader
 
 struct InspectCommand {
@@ -124,7 +125,18 @@ struct InspectCommand {
 
 extension Checkpoint {
     /// Opens a checkpoint, or one model of a file with several.
-    static func open(_ path: String, member: String?) throws -> Checkpoint {
+    ///
+    /// - Parameter output: the file that is made of it.
+    /// - Throws: `WeightsError`, also if the output is the checkpoint.
+    static func open(
+        _ path: String, member: String?, toWrite output: String? = nil
+    ) throws -> Checkpoint {
+        if let output, let file = FilePath.status(path)?.file,
+            FilePath.status(output)?.file == file
+        {
+            throw WeightsError.fileUnwritable(
+                path: output, reason: "it is the checkpoint itself; write to another file")
+        }
         let checkpoint = try Checkpoint.open(path)
         guard let member else { return checkpoint }
         return try checkpoint.submodel(member)

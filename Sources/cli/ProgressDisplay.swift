@@ -28,7 +28,7 @@ final class ProgressDisplay: Sendable {
     }
 
     func begin(label: String) {
-        track.withLock { $0 = Track(label: label) }
+        track.withLock { $0 = Track(label: label.withoutHiddenCharacters) }
     }
 
     /// - Returns: the seconds left; nil until there is an estimate.

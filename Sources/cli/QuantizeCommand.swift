@@ -39,7 +39,7 @@ struct QuantizeCommand {
                 try Self.checkWritable(path)
             }
             let checkpoint = try Checkpoint.open(
-                arguments.operands[0], member: arguments.value(.member))
+                arguments.operands[0], member: arguments.value(.member), toWrite: output)
             let description = try ModelDescription(of: checkpoint)
             description.warnings.forEach(console.warning)
             let rules = description.configuration.trackRules

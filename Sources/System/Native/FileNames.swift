@@ -6,6 +6,8 @@ package struct NameComparison {
     private let foldsCase: Bool
     /// Whether the two encodings of `é` are one name, as on APFS and HFS+.
     private let foldsForm: Bool
+    /// Whether a folder lists names as they were given.
+    private var keepsNames = true
 
     /// Whether different names may be one file.
     package var folds: Bool { foldsCase || foldsForm }
@@ -29,15 +31,17 @@ package struct NameComparison {
         func path(_ letter: String, _ form: String) -> String {
             FilePath.joined(folder, TemporaryFiles.name("\(letter)\(number)\(form)"))
         }
-        let probe = path("a", "\u{E9}")
+        let probe = path("A", "\u{E9}")
         let descriptor = open(probe, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
         guard descriptor >= 0 else {
             self = .exact
             return
         }
         close(descriptor)
-        foldsCase = FilePath.status(path("A", "\u{E9}")) != nil
-        foldsForm = FilePath.status(path("a", "e\u{301}")) != nil
+        foldsCase = FilePath.status(path("a", "\u{E9}")) != nil
+        foldsForm = FilePath.status(path("A", "e\u{301}")) != nil
+        let names = (try? FilePath.names(in: folder)) ?? []
+        keepsNames = names.contains { $0.utf8.elementsEqual(FilePath.name(of: probe).utf8) }
         unlink(probe)
     }
 
@@ -58,7 +62,7 @@ package struct NameComparison {
     ///
     /// - Parameter folder: the part of the path that is taken as it is.
     package func otherName(at path: String, below folder: String) -> String? {
-        guard folds else { return nil }
+        guard folds, keepsNames else { return nil }
         var known = path.hasPrefix(folder + "/") ? folder : FilePath.folder(of: path)
         for name in path.utf8.dropFirst(known.utf8.count).split(separator: UInt8(ascii: "/")) {
             let name = String(decoding: name, as: UTF8.self)
