@@ -472,14 +472,10 @@ sd_status sd_write(const sd_audio *audio, const char *output, const char *settin
  * HTDemucs normalises a track by the mean and the standard deviation of all of it. Two ways:
  *   - By default the samples are those of sd_separate. Blocks wait in a temporary file (4 bytes a
  *     sample) until sd_stream_finish; stems come after it.
- *   - A live stream ("live": true) is given both numbers beforehand: "mean" (default: 0) and
- *     "standard-deviation" (default: 0.1) of the mono mix at the model's rate. Stems come about one
- *     segment after their samples went in; nothing is written to the disk. With the numbers of the
- *     whole track, the samples are those of sd_separate too.
- *     With "lookahead", "hop" or "window", in seconds, stems come much earlier and differ a little
- *     (docs/live.md): the model hears the last "window" seconds (default: its segment) for each block
- *     of "hop" seconds, which leaves once "lookahead" more seconds were heard. Both numbers may then
- *     be left out, for those of what has arrived.
+ *   - In a live stream ("live": true) stems come after a constant delay and differ a little
+ *     (docs/live.md); nothing is written to the disk. The model hears the last "window" seconds
+ *     (default: its segment) for each block of "hop" seconds (default: 0.1), which leaves once
+ *     "lookahead" more seconds (default: 0) were heard.
  */
 typedef struct sd_stream sd_stream;
 

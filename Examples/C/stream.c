@@ -1,11 +1,10 @@
 /*
  * Separates raw samples from standard input into a file of raw samples for each stem.
  *
- *     stream MODEL RATE CHANNELS FOLDER [MEAN DEVIATION] <samples
+ *     stream MODEL RATE CHANNELS FOLDER [HOP] <samples
  *
- * Samples are interleaved float32 in the machine's byte order. With the mean and the standard
- * deviation of the mono mix, stems are written while input still arrives (a live stream); without
- * them, after its end.
+ * Samples are interleaved float32 in the machine's byte order. With a hop in
+ * seconds, stems are written while input still arrives (a live stream); without it, after its end.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -40,14 +39,12 @@ int main(int argc, char **argv) {
     float *block = NULL, *samples = NULL;
     FILE **files = NULL;
 
-    if (argc != 5 && argc != 7) {
-        fprintf(stderr, "usage: %s MODEL RATE CHANNELS FOLDER [MEAN DEVIATION]\n", argv[0]);
+    if (argc != 5 && argc != 6) {
+        fprintf(stderr, "usage: %s MODEL RATE CHANNELS FOLDER [HOP]\n", argv[0]);
         return 2;
     }
-    if (argc == 7)
-        snprintf(settings, sizeof settings,
-                 "{\"live\": true, \"mean\": \"%.40s\", \"standard-deviation\": \"%.40s\"}",
-                 argv[5], argv[6]);
+    if (argc == 6)
+        snprintf(settings, sizeof settings, "{\"live\": true, \"hop\": \"%.40s\"}", argv[5]);
     channels = (size_t)atoi(argv[3]);
     status = sd_open(argv[1], NULL, &model, why, sizeof why);
     info.size = sizeof info;

@@ -11,9 +11,6 @@ struct StreamSettings: RequestSettings {
     static let scopes: Set<FieldScope> = [.signals, .separation]
     var request = SeparationRequest()
     var isLive = false
-    /// Of a live stream's mono mix at the model's rate.
-    var mean: Float?
-    var standardDeviation: Float?
     private var lookaheadSeconds: Double?
     private var hopSeconds: Double?
     private var windowSeconds: Double?
@@ -23,19 +20,6 @@ struct StreamSettings: RequestSettings {
         RequestField(flag: "live", help: "Give stems before the stream has ended.") {
             $1.isLive = $0
         },
-        RequestField(
-            "mean", .text(placeholder: "number"), .number, help: "Mean of the mono mix.",
-            parse: { value, settings throws(SeparationRequest.Expected) in
-                settings.mean = try number(value, "a finite number") { $0.isFinite }
-            }),
-        RequestField(
-            "standard-deviation", .text(placeholder: "number"), .number,
-            help: "Standard deviation of the mono mix.",
-            parse: { value, settings throws(SeparationRequest.Expected) in
-                settings.standardDeviation = try number(
-                    value, "a positive finite number"
-                ) { $0 > 0 && $0.isFinite }
-            }),
         seconds("lookahead", \.lookaheadSeconds, help: "Seconds heard after a block of stems."),
         seconds("hop", \.hopSeconds, help: "Seconds of a block of stems."),
         seconds("window", \.windowSeconds, help: "Seconds heard for a block of stems."),
@@ -44,18 +28,9 @@ struct StreamSettings: RequestSettings {
             parse: { $1.spoolFolder = $0 }),
     ]
 
-    /// The statistics of a live stream; nil to measure them.
-    var normalization: Normalization? {
-        let isMeasured = !isLive || (live != nil && mean == nil && standardDeviation == nil)
-        return isMeasured
-            ? nil
-            : Normalization(mean: mean ?? 0, standardDeviation: standardDeviation ?? 0.1)
-    }
-
-    /// The look-ahead of a live stream; nil for whole segments.
+    /// The look-ahead of a live stream; nil for another one.
     var live: LiveOptions? {
-        guard isLive, [lookaheadSeconds, hopSeconds, windowSeconds].contains(where: { $0 != nil })
-        else { return nil }
+        guard isLive else { return nil }
         let preset = LiveOptions.balanced
         return LiveOptions(
             lookaheadSeconds: lookaheadSeconds ?? preset.lookaheadSeconds,
@@ -69,19 +44,11 @@ struct StreamSettings: RequestSettings {
         RequestField(
             name, .text(placeholder: "seconds"), .number, help: help,
             parse: { value, settings throws(SeparationRequest.Expected) in
-                settings[keyPath: place] = try number(value, "a number of seconds from 0") {
-                    $0 >= 0 && $0.isFinite
+                guard let number = Double(value), number >= 0, number.isFinite else {
+                    throw SeparationRequest.Expected("a number of seconds from 0")
                 }
+                settings[keyPath: place] = number
             })
-    }
-
-    private static func number<Number: BinaryFloatingPoint & LosslessStringConvertible>(
-        _ text: String, _ expected: String, _ isValid: (Number) -> Bool
-    ) throws(SeparationRequest.Expected) -> Number {
-        guard let value = Number(text), isValid(value) else {
-            throw SeparationRequest.Expected(expected)
-        }
-        return value
     }
 }
 

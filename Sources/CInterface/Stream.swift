@@ -32,8 +32,7 @@ final class OpenStream {
         self.call = call
         stream = try SeparationStream(
             plan.separator, into: plan.signals, channelCount: channels, sampleRateHz: sampleRateHz,
-            normalization: settings.normalization, live: settings.live,
-            rate: plan.request.outputRate, spoolFolder: settings.spoolFolder,
+            live: settings.live, rate: plan.request.outputRate, spoolFolder: settings.spoolFolder,
             options: plan.options, random: generator.random, cancellation: call.token)
         generator.giveBack(stream.random)
         rowCount = plan.rowCount

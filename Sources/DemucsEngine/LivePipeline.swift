@@ -5,23 +5,10 @@ import System
 import Tensor
 import Tracks
 
-/// A separation whose track is still to come.
-protocol LiveSeparation: AnyObject {
-    /// Takes the next samples, at the networks' rate and channels.
-    func append(_ audio: PlanarAudio)
-
-    func endTrack()
-
-    /// The next finished samples; `nil` after the last, or if more are needed.
-    func next(progress: (SeparationProgress) -> Void) throws -> StemBlock?
-}
-
-extension TrackPipeline: LiveSeparation {}
-
 /// Runs each pass with a look-ahead when its samples have arrived, and waits for it.
 ///
 /// Used by one thread at a time.
-package final class LivePipeline: LiveSeparation {
+final class LivePipeline {
     /// Most samples of a block.
     private static let blockSamples = 1 << 15
 
@@ -40,11 +27,13 @@ package final class LivePipeline: LiveSeparation {
         self.cancellation = cancellation
     }
 
-    package func append(_ audio: PlanarAudio) { passes.append(audio) }
+    /// Takes the next samples, at the networks' rate and channels.
+    func append(_ audio: PlanarAudio) { passes.append(audio) }
 
-    package func endTrack() { passes.endTrack() }
+    func endTrack() { passes.endTrack() }
 
-    package func next(progress: (SeparationProgress) -> Void) throws -> StemBlock? {
+    /// The next finished samples; `nil` after the last, or if more are needed.
+    func next(progress: (SeparationProgress) -> Void) throws -> StemBlock? {
         while passes.finishedSamples == 0 {
             guard passes.hasReadyPass else { return nil }
             let pass = try passes.beginPass(on: backend)

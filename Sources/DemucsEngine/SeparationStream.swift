@@ -4,18 +4,17 @@ import Tracks
 
 /// Separates a recording, or audio that arrives in blocks, into signals, in constant memory.
 ///
-/// HTDemucs normalises a track by statistics of the whole track. If they are given, the stream is
-/// live: signals leave about one segment after their samples arrive, or earlier with
-/// ``LiveOptions``, which need no statistics. Otherwise blocks are spooled to a temporary file until
-/// the track ends. Used by one thread at a time.
+/// HTDemucs normalises a track by statistics of the whole track, so blocks are spooled to a temporary
+/// file until the track ends. With ``LiveOptions`` the stream is live: signals leave as soon as the
+/// look-ahead has arrived, normalised by what has arrived so far. Used by one thread at a time.
 package final class SeparationStream {
     private enum State {
         /// Waiting for the track's end.
         case spooling(SampleSpool)
         /// Converting and separating each block.
-        case live(AudioConversion, any LiveSeparation)
+        case live(AudioConversion, LivePipeline)
         /// All input of a live track has arrived.
-        case endedLive(any LiveSeparation)
+        case endedLive(LivePipeline)
         /// All input has arrived, and the statistics are known.
         case ended(StemPipeline)
     }
@@ -27,8 +26,8 @@ package final class SeparationStream {
     private let stems: [String]
     private let rate: OutputOptions.Rate
     private let options: SeparationOptions
-    /// Generator of the shifts' offsets. Once the stream has ended (a live stream: from the start)
-    /// it has the state of Python's generator after the reference's separation.
+    /// Generator of the shifts' offsets. Once the stream has ended it has the state of Python's
+    /// generator after the reference's separation; a live stream draws nothing.
     package private(set) var random: PythonRandom
     private let cancellation: CancellationToken
     private let spoolFolder: String?
@@ -44,9 +43,7 @@ package final class SeparationStream {
     ///   - signals: what to make of the stems; `nil` for the stems themselves.
     ///   - channelCount: channels of the blocks.
     ///   - sampleRateHz: rate of the blocks.
-    ///   - normalization: statistics of the whole track's mono mix at the model's rate, for a live
-    ///     stream; `nil` measures them.
-    ///   - live: for a live stream with a look-ahead, which has no shifts and no overlap.
+    ///   - live: for a live stream, which has no shifts and no overlap.
     ///   - rate: of the signals. That of the input gives signals as long as the blocks.
     ///   - spoolFolder: folder of the temporary file; `nil` for the system's. Live streams have no
     ///     file.
@@ -55,16 +52,14 @@ package final class SeparationStream {
     ///   channels, and if no temporary file can be made.
     package init(
         _ separator: Separator, into signals: [StemSignal]? = nil, channelCount: Int,
-        sampleRateHz: Int, normalization: Normalization?, live: LiveOptions? = nil,
+        sampleRateHz: Int, live: LiveOptions? = nil,
         rate: OutputOptions.Rate = .model,
         spoolFolder: String? = nil, options: SeparationOptions, random: PythonRandom? = nil,
         cancellation: CancellationToken = CancellationToken()
     ) throws {
         let model = separator.model
-        var random = random ?? PythonRandom(seed: options.seedOrDrawn())
         try PlanarAudio.validate(channelCount: channelCount, sampleRateHz: sampleRateHz)
         try separator.validate(options)
-        try normalization?.validate()
         if live != nil { try options.validateLookahead() }
         let signals = signals ?? model.sources.map { .stem($0) }
         let stems = try separator.stems(for: signals)
@@ -76,15 +71,7 @@ package final class SeparationStream {
                 .live(
                     conversion,
                     LivePipeline(
-                        try separator.livePasses(
-                            live, stems: stems, normalization: normalization),
-                        of: separator, cancellation))
-            } else if let normalization {
-                .live(
-                    conversion,
-                    try separator.livePipeline(
-                        normalization, stems: stems, options: options, random: &random,
-                        cancellation: cancellation))
+                        try separator.livePasses(live, stems: stems), of: separator, cancellation))
             } else {
                 .spooling(
                     try SampleSpool(
@@ -99,7 +86,7 @@ package final class SeparationStream {
         self.separator = separator
         self.spoolFolder = spoolFolder
         self.options = options
-        self.random = random
+        self.random = random ?? PythonRandom(seed: options.seedOrDrawn())
         self.cancellation = cancellation
     }
 

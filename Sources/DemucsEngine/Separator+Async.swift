@@ -110,20 +110,17 @@ extension Separator {
 
     /// Separates audio while it arrives, and gives its stems block by block.
     ///
-    /// HTDemucs normalises a track by its mean and standard deviation. If they are given, stems leave
-    /// about one segment after their samples arrive, and nothing is written to the disk: a live
-    /// stream. With `live`, they leave as soon as its look-ahead has arrived, normalised by what
-    /// arrived so far, unless `normalization` is given. Otherwise the pieces wait in a temporary file
-    /// until they end.
+    /// HTDemucs normalises a track by the statistics of all of it, so the pieces wait in a temporary
+    /// file until they end. With `live`, stems leave as soon as its look-ahead has arrived, normalised
+    /// by what has arrived so far, and nothing is written to the disk.
     ///
     /// - Parameters:
     ///   - pieces: buffers of one rate and number of channels; all samples finite.
-    ///   - normalization: the mean and the standard deviation of the track; `nil` measures them.
-    ///   - live: the look-ahead, hop and window; `nil` for whole segments.
+    ///   - live: the look-ahead, hop and window; `nil` for the exact stems after the end.
     ///   - options: how the track is cut into segments; nothing of it with `live`.
     /// - Throws: ``SeparationError``, `CancellationError`, the errors of `pieces`.
     public func stems<Pieces: AsyncSequence & Sendable>(
-        of pieces: Pieces, normalization: Normalization? = nil, live: LiveOptions? = nil,
+        of pieces: Pieces, live: LiveOptions? = nil,
         options: SeparationOptions = SeparationOptions()
     ) -> some AsyncSequence<[Stem], any Error> & Sendable where Pieces.Element == PlanarAudio {
         ProducedSequence {
@@ -154,8 +151,8 @@ extension Separator {
                         ?? StemBlocks(
                             SeparationStream(
                                 self, channelCount: piece.channelCount,
-                                sampleRateHz: piece.sampleRateHz, normalization: normalization,
-                                live: live, options: options, cancellation: cancellation))
+                                sampleRateHz: piece.sampleRateHz, live: live, options: options,
+                                cancellation: cancellation))
                     try blocks.stream.append(piece)
                     opened = blocks
                 }

@@ -268,31 +268,16 @@ public final class Separator: Sendable {
             cancellation: cancellation)
     }
 
-    /// Starts the separation of a live track.
-    ///
-    /// - Parameter stems: names of the wanted stems, in the model's order.
-    func livePipeline(
-        _ normalization: Normalization, stems: [String], options: SeparationOptions,
-        random: inout PythonRandom, cancellation: CancellationToken
-    ) throws -> TrackPipeline {
-        try TrackPipeline(
-            live: liveBag(stems), normalization: normalization, options: options,
-            random: &random,
-            backend: workers[0].backend, workers: networks(cancellation),
-            cancellation: cancellation)
-    }
-
     /// The passes of a live track with a look-ahead.
     ///
-    /// - Parameters:
-    ///   - stems: names of the wanted stems, in the model's order; `nil` for all.
-    ///   - normalization: statistics of the whole track; `nil` for running statistics.
+    /// - Parameter stems: names of the wanted stems, in the model's order; `nil` for all.
     /// - Throws: `SeparationError.invalidOption`.
-    package func livePasses(
-        _ options: LiveOptions, stems: [String]? = nil, normalization: Normalization? = nil
-    ) throws -> LivePasses {
-        let bag = try liveBag(stems ?? model.sources)
-        return LivePasses(bag, try LivePlan(options, for: bag), normalization: normalization)
+    package func livePasses(_ options: LiveOptions, stems: [String]? = nil) throws -> LivePasses {
+        try SeparationError.require(
+            followers.isEmpty, "then", followers.count,
+            "left out for a live stream: further models need the whole stem")
+        let bag = try stemSources.firstBag(for: stems ?? model.sources)
+        return LivePasses(bag, try LivePlan(options, for: bag))
     }
 
     /// What live passes with a look-ahead run on.
@@ -304,13 +289,6 @@ public final class Separator: Sendable {
         return { [memory] member, mix in
             try Self.run(networks[member], member, mix, memory, passes: 1, cancellation)
         }
-    }
-
-    private func liveBag(_ stems: [String]) throws -> Bag {
-        try SeparationError.require(
-            followers.isEmpty, "then", followers.count,
-            "left out for a live stream: further models need the whole stem")
-        return stemSources.firstBag(for: stems)
     }
 
     /// The loaded networks of every worker.

@@ -54,14 +54,6 @@ extension SegmentPlan {
         return border
     }
 
-    /// How far before a segment of a live track samples may still be needed, once its end is known.
-    func reachSamples(ofSegmentPaddedTo padded: Int) -> Int {
-        switch ends {
-        case .context: padded / 2
-        case .reflected(let border, _): border + 1
-        }
-    }
-
     func start(ofSegment index: Int) -> Int { index * strideSamples }
 
     /// The first segment that reaches past a position of the track. Those before it change nothing
@@ -71,10 +63,8 @@ extension SegmentPlan {
     }
 
     /// Samples that are finished once the outputs of this many segments are added.
-    ///
-    /// - Parameter count: samples of the track; nil for a live track that has not ended.
-    func finishedSamples(afterSegments number: Int, trackSamples count: Int?) -> Int {
-        min(start(ofSegment: number), count ?? Int.max)
+    func finishedSamples(afterSegments number: Int, trackSamples count: Int) -> Int {
+        min(start(ofSegment: number), count)
     }
 
     package func segmentCount(forTrackSamples count: Int) -> Int {

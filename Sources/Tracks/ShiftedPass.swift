@@ -20,11 +20,11 @@ struct ShiftedPass {
     private let sourceCount: Int
     private let channelCount: Int
     /// Samples before the track: zeros of a shift, or a reflection of the track.
-    private var leadSamples: Int
+    private let leadSamples: Int
     /// Samples of the reflection at each end of the track.
-    private var borderSamples: Int
-    /// Length of the track; `nil` for a live track that has not ended.
-    private var trackSamples: Int?
+    private let borderSamples: Int
+    /// Length of the track.
+    private let trackSamples: Int
     private var overlapAdd: OverlapAdd
     /// Samples before the first wanted one that are still to be dropped from the output.
     private var leadLeft: Int
@@ -38,12 +38,11 @@ struct ShiftedPass {
     /// - Parameters:
     ///   - rows: rows of the network's output that are kept.
     ///   - zeros: samples of silence before the track.
-    ///   - trackSamples: `nil` for a live track.
     ///   - start: first sample of the track that is wanted. Segments that end before it are left
     ///     out; all later sums have the addends of a pass over the whole track, in their order.
     init(
         member: Int, shift: Int, plan: SegmentPlan, rules: TrackRules, rows: [Int],
-        zeros: Int, trackSamples: Int?, startingAt start: Int
+        zeros: Int, trackSamples: Int, startingAt start: Int
     ) {
         self.member = member
         self.shift = shift
@@ -52,11 +51,8 @@ struct ShiftedPass {
         sourceCount = rules.sources.count
         channelCount = rules.audioChannels
         self.trackSamples = trackSamples
-        borderSamples = plan.borderSamples(forTrackSamples: trackSamples ?? Int.max)
+        borderSamples = plan.borderSamples(forTrackSamples: trackSamples)
         leadSamples = zeros + borderSamples
-        let sampleCount = trackSamples.map {
-            zeros + $0 + 2 * plan.borderSamples(forTrackSamples: $0)
-        }
         let position = leadSamples + start
         let first =
             start == 0 ? 0 : plan.firstSegment(reachingPast: position)
@@ -66,50 +62,27 @@ struct ShiftedPass {
         takenSamples = start
         leadLeft = position - firstSample
         overlapAdd = OverlapAdd(
-            segmentSamples: plan.segmentSamples, trackSamples: sampleCount ?? Int.max,
-            rowCount: rows.count, start: firstSample)
+            segmentSamples: plan.segmentSamples,
+            trackSamples: leadSamples + trackSamples + borderSamples, rowCount: rows.count,
+            start: firstSample)
     }
 
-    mutating func end(trackSamples: Int) {
-        self.trackSamples = trackSamples
-        // A track that is too short for a reflection has not had its first segment yet.
-        let missing = borderSamples - plan.borderSamples(forTrackSamples: trackSamples)
-        borderSamples -= missing
-        leadSamples -= missing
-        leadLeft = min(leadLeft, leadSamples)
-    }
+    /// Length of the lead, the track and the reflection after it.
+    private var sampleCount: Int { leadSamples + trackSamples + borderSamples }
 
-    /// Length of the lead, the track and the reflection after it; `nil` for a live track that has not
-    /// ended.
-    private var sampleCount: Int? { trackSamples.map { leadSamples + $0 + borderSamples } }
-
-    /// Number of segments that begin before the track ends; `nil` for a live track that has not
-    /// ended.
-    var segmentCount: Int? {
-        trackSamples.map { plan.segmentCount(forTrackSamples: leadSamples + $0) }
-    }
+    /// Number of segments that begin before the track ends.
+    var segmentCount: Int { plan.segmentCount(forTrackSamples: leadSamples + trackSamples) }
 
     /// The network's input for a segment, with the context around a short one.
     private func input(of segment: Int) -> (start: Int, padLeft: Int, count: Int, padded: Int) {
         let start = plan.start(ofSegment: segment)
-        let count = min(plan.segmentSamples, (sampleCount ?? Int.max) - start)
+        let count = min(plan.segmentSamples, sampleCount - start)
         let padded = plan.inputSamples(forSegmentSamples: count)
         let padLeft = if case .context = plan.ends { (padded - count) / 2 } else { 0 }
         return (start - leadSamples, padLeft, count, padded)
     }
 
-    var hasSegments: Bool { cutSegments < segmentCount ?? Int.max }
-
-    /// Whether the next segment can be cut: a live track must have all samples of it, or have
-    /// ended. If the track is reflected at its ends, it must be long enough for that, and the segment
-    /// can't be the last.
-    func canCutSegment(from window: TrackWindow) -> Bool {
-        let input = input(of: cutSegments)
-        let end = input.start - input.padLeft + input.padded
-        if trackSamples != nil { return true }
-        if case .context = plan.ends { return end <= window.end }
-        return max(end, 2 * borderSamples) < window.end
-    }
+    var hasSegments: Bool { cutSegments < segmentCount }
 
     /// Samples of the track that are finished once the outputs of all cut segments are added.
     var coveredSamples: Int {
@@ -120,13 +93,10 @@ struct ShiftedPass {
     }
 
     /// First sample of the track that the next segment and later ones need. A short segment starts
-    /// earlier by half of the samples that it lacks; any segment of a live track may become short.
+    /// earlier by half of the samples that it lacks.
     var firstNeededSample: Int {
         guard hasSegments else { return Int.max }
         let input = input(of: cutSegments)
-        guard let trackSamples else {
-            return input.start - plan.reachSamples(ofSegmentPaddedTo: input.padded)
-        }
         return min(input.start - input.padLeft, trackSamples - 1 - borderSamples)
     }
 
@@ -158,7 +128,7 @@ struct ShiftedPass {
             at: input.start + leadSamples, count: input.count,
             weights: plan.segmentWeights(
                 isFirst: addedSegments == 0,
-                isLast: sampleCount.map(plan.segmentCount(forTrackSamples:)) == addedSegments + 1),
+                isLast: plan.segmentCount(forTrackSamples: sampleCount) == addedSegments + 1),
             finishing: plan.finishedSamples(
                 afterSegments: addedSegments + 1, trackSamples: sampleCount)
         ) { row in
@@ -182,7 +152,7 @@ struct ShiftedPass {
 
     /// Samples of the track that are ready to be taken.
     var finishedSamples: Int {
-        min(overlapAdd.finishedSamples, (trackSamples ?? Int.max) - takenSamples)
+        min(overlapAdd.finishedSamples, trackSamples - takenSamples)
     }
 
     mutating func take(_ count: Int, addingTo audio: inout PlanarAudio) {

@@ -57,70 +57,25 @@ package final class TrackPipeline {
     ///     bits as in a separation of the whole track.
     /// - Throws: `SeparationError` for options that don't fit the networks or the track; the error of
     ///   opening the track; `SystemError` if no thread starts.
-    package convenience init(
+    package init(
         _ track: Track, bag: Bag, options: SeparationOptions, random: inout PythonRandom,
         backend: Backend, workers: [Network], cancellation: CancellationToken,
         startingAt start: Int = 0
     ) throws(AnyError) {
         precondition((0..<track.sampleCount).contains(start))
-        let passes: [ShiftedPass]
         do {
             passes = try TrackPipeline.passes(
                 bag, options, &random, trackSamples: track.sampleCount, startingAt: start)
         } catch {
             throw error.erased
         }
-        let normalization = bag.normalises ? track.statistics.normalization : .identity
-        try self.init(
-            passes, TrackWindow(track, normalization: normalization), normalization: normalization,
-            bag: bag, options: options, backend: backend, workers: workers,
-            cancellation: cancellation, startingAt: start)
-    }
-
-    /// Starts the separation of a track that is still to come: ``append(_:)`` takes its samples.
-    ///
-    /// - Parameter normalization: statistics of the whole track.
-    /// - Throws: `SeparationError` for options that don't fit the networks, or need the track's
-    ///   length: more than one shift, and no splitting; `SystemError` if no thread starts.
-    package convenience init(
-        live bag: Bag, normalization: Normalization, options: SeparationOptions,
-        random: inout PythonRandom, backend: Backend, workers: [Network],
-        cancellation: CancellationToken
-    ) throws(AnyError) {
-        let passes: [ShiftedPass]
-        do {
-            try SeparationError.require(
-                options.shifts <= 1, "shifts", options.shifts, "at most 1 for a live stream")
-            try SeparationError.require(
-                options.split, "split", options.split, "on for a live stream")
-            passes = try TrackPipeline.passes(
-                bag, options, &random, trackSamples: nil, startingAt: 0)
-        } catch {
-            throw error.erased
-        }
-        let normalization = bag.normalises ? normalization : .identity
-        try self.init(
-            passes,
-            TrackWindow(
-                liveChannels: bag.channelCount, sampleRateHz: bag.sampleRateHz,
-                normalization: normalization),
-            normalization: normalization, bag: bag, options: options, backend: backend,
-            workers: workers, cancellation: cancellation, startingAt: 0)
-    }
-
-    private init(
-        _ passes: [ShiftedPass], _ window: TrackWindow, normalization: Normalization, bag: Bag,
-        options: SeparationOptions, backend: Backend, workers: [Network],
-        cancellation: CancellationToken, startingAt start: Int
-    ) throws(AnyError) {
-        self.passes = passes
-        self.window = window
-        self.normalization = normalization
+        normalization = bag.normalises ? track.statistics.normalization : .identity
+        window = try TrackWindow(track, normalization: normalization)
         self.bag = bag
         self.options = options
         self.backend = backend
         self.cancellation = cancellation
-        segmentsTotal = passes.reduce(0) { $0 + ($1.segmentCount ?? 0) }
+        segmentsTotal = passes.reduce(0) { $0 + $1.segmentCount }
         segmentsDone = passes.reduce(0) { $0 + $1.addedSegments }
         givenSamples = start
         self.workers = SegmentWorkers(workers, cancellation: cancellation)
@@ -128,20 +83,7 @@ package final class TrackPipeline {
 
     deinit { workers.stop() }
 
-    /// Takes the next samples of a live track, at the networks' rate and channels.
-    package func append(_ audio: PlanarAudio) {
-        window.append(audio)
-    }
-
-    /// Ends a live track.
-    package func endTrack() {
-        window.endTrack()
-        for index in passes.indices { passes[index].end(trackSamples: window.end) }
-        segmentsTotal = passes.reduce(0) { $0 + ($1.segmentCount ?? 0) }
-    }
-
-    /// The next finished samples of the wanted stems; `nil` after the last, or if a live track has
-    /// too few samples for the next segment.
+    /// The next finished samples of the wanted stems; `nil` after the last.
     ///
     /// - Parameter progress: called before the first segment, and when each begins and has ended. A
     ///   worker's next segment is queued before its last one has ended, but its begin is reported
@@ -161,8 +103,7 @@ package final class TrackPipeline {
 
     /// Runs the passes side by side until all of them have finished samples.
     ///
-    /// - Returns: the number of samples; `nil` if there are no more segments, or too few samples
-    ///   for the next.
+    /// - Returns: the number of samples; `nil` if there are no more segments.
     private func advance(_ progress: (SeparationProgress) -> Void) throws(AnyError) -> Int? {
         while true {
             if let count = passes.map({ $0.finishedSamples }).min(), count > 0 {
@@ -215,18 +156,16 @@ package final class TrackPipeline {
     }
 
     /// The passes of every member that contributes to a wanted stem, member by member.
-    ///
-    /// - Parameter trackSamples: `nil` for a live track.
     private static func passes(
-        _ bag: Bag, _ options: SeparationOptions, _ random: inout PythonRandom, trackSamples: Int?,
+        _ bag: Bag, _ options: SeparationOptions, _ random: inout PythonRandom, trackSamples: Int,
         startingAt start: Int
     ) throws(SeparationError) -> [ShiftedPass] {
-        let plans = try bag.plans(options, trackSamples: trackSamples ?? 0)
+        let plans = try bag.plans(options, trackSamples: trackSamples)
         return plans.enumerated().flatMap { index, plan -> [ShiftedPass] in
             let member = bag.members[index]
             // Members that don't run draw offsets too, so that the others' offsets stay the same.
             let leads = leads(
-                member.rules, plan, options, trackSamples: trackSamples ?? 0, &random)
+                member.rules, plan, options, trackSamples: trackSamples, &random)
             let rows = bag.rows(ofMember: index)
             if rows.isEmpty { return [] }
             return leads.enumerated().map { shift, lead in
@@ -260,11 +199,10 @@ package final class TrackPipeline {
     }
 
     /// Index of the pass that cuts the next segment: among those with segments left, the one with
-    /// the fewest finished samples. `nil` for none, or if a live track has too few samples for it.
+    /// the fewest finished samples; `nil` for none.
     private func nextPass() -> Int? {
         passes.indices.filter { passes[$0].hasSegments }
             .min { passes[$0].coveredSamples < passes[$1].coveredSamples }
-            .flatMap { passes[$0].canCutSegment(from: window) ? $0 : nil }
     }
 
     /// Stems from the outputs of all passes: `[stem · channels + channel][count]`.

@@ -5,7 +5,7 @@ import Signal
 
 /// Normalisation: channels reach the network as `(x - mean) / scale`, stems leave it as
 /// `x * scale + mean`.
-public struct Normalization: Sendable {
+package struct Normalization: Sendable {
     /// Mean of the track's mono mix.
     let mean: Float
     /// Standard deviation of the mono mix plus 1e-8, which keeps silence finite.
@@ -14,16 +14,9 @@ public struct Normalization: Sendable {
     /// - Parameters:
     ///   - mean: of the mono mix of the whole track at the model's rate, finite.
     ///   - standardDeviation: of the same, finite and at least 0.
-    public init(mean: Float, standardDeviation: Float) {
+    package init(mean: Float, standardDeviation: Float) {
         self.mean = mean
         scale = standardDeviation + 1e-8
-    }
-
-    /// - Throws: `SeparationError.invalidOption`.
-    package func validate() throws(SeparationError) {
-        try SeparationError.require(mean.isFinite, "mean", mean, "a finite number")
-        try SeparationError.require(
-            scale >= 0 && scale.isFinite, "standard-deviation", scale, "a number from 0")
     }
 
     var isFinite: Bool { mean.isFinite && scale.isFinite }

@@ -288,7 +288,7 @@ static void numbers_out_of_range_are_refused(void) {
     FAILS(SD_ERROR_ARGUMENT, analyze(&mix, "{\"stems\": \"vocals\"}", no_event));
     FAILS(SD_ERROR_ARGUMENT, open_with("{\"start\": 1}", &stream));
     FAILS(SD_ERROR_ARGUMENT, open_with("{\"live\": true, \"shifts\": 2}", &stream));
-    FAILS(SD_ERROR_ARGUMENT, open_with("{\"standard-deviation\": \"inf\"}", &stream));
+    FAILS(SD_ERROR_ARGUMENT, open_with("{\"live\": true, \"hop\": \"inf\"}", &stream));
     const char *never = path_in(folder, "never");
     FAILS(SD_ERROR_ARGUMENT, sd_write(&mix, never, "{\"gain\": \"common\"}", WHY));
     FAILS(SD_ERROR_ARGUMENT, sd_write(&mix, never, "{\"format\": \"raw\"}", WHY));
@@ -509,7 +509,7 @@ static call_options odd_options(sd_cancellation *cancellation) {
     const char *text = ONE_OF((const char *[]){
         "{}", "{}", "{\"shifts\": 3, \"overlap\": 0.999}", "{\"residual\": true}", "[1]",
         "{\"two-stems\": \"vocals\", \"output-rate\": \"input\"}", "{\"segment\": 0.1}",
-        "{\"live\": true, \"mean\": 1e-30}", "{\"format\": \"mp3\", \"mp3-bitrate\": 8}"});
+        "{\"live\": true, \"hop\": 1e-30}", "{\"format\": \"mp3\", \"mp3-bitrate\": 8}"});
     call_options given = {"", NULL, NULL, NULL, NULL};
     snprintf(given.settings, sizeof given.settings, "%s", text);
     static sd_random state;

@@ -80,10 +80,9 @@ import Tracks
         let separator = try Separator(
             OpenedModel(Self.followed(Self.demucs, [("drums", Self.demucs)])), threads: 1)
         let whole = try separator.separate(AudioInput(track), options: options)
-        func stream(_ normalization: Normalization?) throws -> SeparationStream {
+        func stream(_ live: LiveOptions?) throws -> SeparationStream {
             try SeparationStream(
-                separator, channelCount: 2, sampleRateHz: 1600, normalization: normalization,
-                options: options)
+                separator, channelCount: 2, sampleRateHz: 1600, live: live, options: options)
         }
         let spooled = try stream(nil)
         try spooled.append(track)
@@ -91,9 +90,7 @@ import Tracks
         var stems = PlanarAudio(channelCount: 8, sampleRateHz: 1600)
         while let block = try spooled.next() { stems.append(block) }
         #expect(stems.channels == whole.stems.flatMap(\.audio.channels))
-        #expect(throws: SeparationError.self) {
-            try stream(Normalization(mean: 0, standardDeviation: 1))
-        }
+        #expect(throws: SeparationError.self) { try stream(.balanced) }
     }
 
     /// As a running library does: the loaded weights are shared.

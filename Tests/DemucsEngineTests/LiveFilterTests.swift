@@ -73,7 +73,7 @@ struct LiveFilterTests {
         #expect(delay == 80 + 16 + 2 * 80)
         let found = try result(live, track, blocks: [500])
         let stream = try SeparationStream(
-            separator, channelCount: channels, sampleRateHz: 1_600, normalization: nil,
+            separator, channelCount: channels, sampleRateHz: 1_600,
             live: options, options: SeparationOptions())
         var stems = PlanarAudio(channelCount: stemRows, sampleRateHz: 1_600)
         try stream.append(track)
@@ -177,7 +177,7 @@ struct LiveFilterTests {
         ] {
             #expect(throws: SeparationError.self) {
                 try SeparationStream(
-                    separator, channelCount: 2, sampleRateHz: 1_600, normalization: nil,
+                    separator, channelCount: 2, sampleRateHz: 1_600,
                     live: self.options, options: options)
             }
         }

@@ -84,9 +84,9 @@ struct SequenceTests {
         let pieces = CutPieces(pieces: Array(repeating: track, count: count))
         let collected = Task { try await AudioInput.collect(pieces) }
         await #expect(throws: CancellationError.self) { try await collected.value }
-        for normalization in [nil, Normalization(mean: 0, standardDeviation: 1)] {
+        for live in [nil, LiveOptions(lookaheadSeconds: 0, hopSeconds: 0.1)] {
             let separated = Task {
-                for try await _ in separator.stems(of: pieces, normalization: normalization) {}
+                for try await _ in separator.stems(of: pieces, live: live) {}
             }
             await #expect(throws: CancellationError.self) { try await separated.value }
         }
@@ -110,12 +110,11 @@ struct SequenceTests {
     }
 
     @Test func liveStemsComeBeforeTheEnd() async throws {
-        let normalization = Normalization(mean: 0.01, standardDeviation: 0.2)
         let (sequence, continuation) = AsyncStream.makeStream(of: PlanarAudio.self)
         continuation.yield(track[0..<12_000])
         var blocks: [[Stem]] = []
         let stems = separator.stems(
-            of: sequence, normalization: normalization, options: SeparationOptions(shifts: 0))
+            of: sequence, live: LiveOptions(lookaheadSeconds: 0, hopSeconds: 0.1))
         for try await block in stems {
             blocks.append(block)
             if blocks.count == 1 {
@@ -127,14 +126,13 @@ struct SequenceTests {
     }
 
     @Test func unusablePiecesAndNumbersAreRefused() async throws {
-        func reason(_ pieces: [PlanarAudio], _ normalization: Normalization? = nil) async -> String
-        {
+        func reason(_ pieces: [PlanarAudio], _ live: LiveOptions? = nil) async -> String {
             let stream = AsyncStream { continuation in
                 for piece in pieces { continuation.yield(piece) }
                 continuation.finish()
             }
             do {
-                for try await _ in separator.stems(of: stream, normalization: normalization) {}
+                for try await _ in separator.stems(of: stream, live: live) {}
                 return "no error"
             } catch {
                 return error.localizedDescription
@@ -143,14 +141,12 @@ struct SequenceTests {
         #expect(await reason([]).contains("0 channels of 0 samples"))
         let other = NoiseTrack.buffer(samples: 10, channels: 1)
         #expect(await reason([track, other]).contains("A buffer has 1 channels"))
-        #expect(
-            await reason([track, other], Normalization(mean: 0, standardDeviation: 1))
-                .contains("A buffer has 1 channels"))
+        let live = LiveOptions(lookaheadSeconds: 0, hopSeconds: 0.1)
+        #expect(await reason([track, other], live).contains("A buffer has 1 channels"))
         let odd = PlanarAudio(channels: [[0, .nan], [0, 0]], sampleRateHz: 1600)
         #expect(await reason([odd]).contains("has nan at sample 1 of channel 0"))
         #expect(
-            await reason([track], Normalization(mean: 0, standardDeviation: -1))
-                .contains("standard-deviation"))
+            await reason([track], LiveOptions(lookaheadSeconds: 0, hopSeconds: 0)).contains("hop"))
     }
 
     @Test func interleavedSamplesAreTheSameAudio() {

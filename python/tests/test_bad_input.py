@@ -52,7 +52,7 @@ def bad(value: float) -> Any:
         (lambda m: m.separate(np.zeros((70, 100), np.float32)), ArgumentError, "at most 64"),
         (lambda m: list(m.stream([None])), TypeError, "block 0"),
         (lambda m: m.stream([ZEROS], block_frames=0), ArgumentError, "block_frames"),
-        (lambda m: list(m.stream([ZEROS], standard_deviation=0)), ArgumentError, "deviation"),
+        (lambda m: list(m.stream([ZEROS], live=True, hop=0)), ArgumentError, "hop"),
         (lambda m: list(m.stream([ZEROS], spool="/no/such")), swift_demucs.OutputError,
          "temporary file"),
         (lambda m: m.trace(ZEROS, names="no.such.*"), ArgumentError, "no.such"),

@@ -352,9 +352,8 @@ class Model:
         Yields blocks of stems by name, of at most ``block_frames`` frames. HTDemucs normalises a
         track by its mean and its standard deviation, so blocks wait in a temporary file (in the
         folder ``spool``) until the last one has come; the stems then equal those of
-        :meth:`separate`. With ``live=True``, and these two numbers of the mono mix as ``mean`` and
-        ``standard_deviation``, stems come about one segment after their samples, and nothing is
-        written to the disk.
+        :meth:`separate`. With ``live=True`` stems come after a constant delay and differ a little,
+        and nothing is written to the disk; ``lookahead``, ``hop`` and ``window`` are in seconds.
 
         The other arguments are those of :meth:`separate`. Raises its errors, and
         :class:`OutputError` for the temporary file.

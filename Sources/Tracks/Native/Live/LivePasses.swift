@@ -48,7 +48,6 @@ package struct LivePass: @unchecked Sendable {
 package struct LivePasses {
     package let plan: LivePlan
     private let bag: Bag
-    private let normalization: Normalization?
     private var window: TrackWindow
     /// Statistics of the samples before ``measuredEnd``.
     private var statistics = TrackStatistics()
@@ -65,12 +64,9 @@ package struct LivePasses {
     private var weights: [Float] = []
     private var takenSamples = 0
 
-    /// - Parameter normalization: statistics of the whole track; `nil` for running statistics, whose
-    ///   limit is the whole track's.
-    package init(_ bag: Bag, _ plan: LivePlan, normalization: Normalization? = nil) {
+    package init(_ bag: Bag, _ plan: LivePlan) {
         self.plan = plan
         self.bag = bag
-        self.normalization = bag.normalises ? normalization : .identity
         window = TrackWindow(
             liveChannels: bag.channelCount, sampleRateHz: bag.sampleRateHz,
             normalization: .identity)
@@ -106,8 +102,8 @@ package struct LivePasses {
     package mutating func beginPass(on backend: Backend) throws(SeparationError) -> LivePass {
         precondition(hasReadyPass)
         let end = plan.inputEnd(ofPass: begunPasses)
-        if normalization == nil { measure(upTo: min(end, window.end)) }
-        let normalization = normalization ?? statistics.normalization
+        measure(upTo: min(end, window.end))
+        let normalization = bag.normalises ? statistics.normalization : .identity
         guard normalization.isFinite else { throw .tooLoud }
         window.normalization = normalization
         let mixes = bag.members.indices.filter(bag.needs(member:)).map { member in
@@ -172,9 +168,7 @@ package struct LivePasses {
 
     /// Gives up the oldest pass that was not added: the stems lack its samples.
     package mutating func giveUpPass() {
-        if normalization == nil {
-            measure(upTo: min(plan.inputEnd(ofPass: settledPasses), window.end))
-        }
+        measure(upTo: min(plan.inputEnd(ofPass: settledPasses), window.end))
         settledPasses += 1
         missedPasses += 1
         begunPasses = max(begunPasses, settledPasses)
@@ -207,7 +201,7 @@ package struct LivePasses {
     private mutating func forget() {
         let longest = plan.windowSamples.max() ?? 0
         let needed = min(takenSamples, plan.inputEnd(ofPass: begunPasses) - longest)
-        window.forget(before: normalization == nil ? min(needed, measuredEnd) : needed)
+        window.forget(before: min(needed, measuredEnd))
     }
 
     private mutating func extend(to count: Int) {
