@@ -42,8 +42,8 @@ package final class LiveFilter: @unchecked Sendable {
     private let begin = ContinuousClock.now
     /// The time by which the last block's result must be given, in seconds of the clock.
     private var dueSeconds = -Double.infinity
-    /// Number of samples that were not finite and became 0.
-    package private(set) var invalidSamples = 0
+    /// What became silence of the input.
+    package private(set) var inputGuard = LiveGuard()
 
     private let condition = Condition()
     private var passes: LivePasses
@@ -107,9 +107,9 @@ package final class LiveFilter: @unchecked Sendable {
 
     /// Takes the next samples, and gives as many of the result.
     ///
-    /// - Throws: the errors of the networks, `SeparationError.tooLoud`, `CancellationError`.
+    /// - Throws: the errors of the networks, `CancellationError`.
     package func process(_ block: PlanarAudio) throws -> PlanarAudio {
-        let block = finite(block)
+        let block = inputGuard.cleaned(block)
         let now = secondsOfClock()
         dueSeconds = max(dueSeconds + block.durationSeconds * Self.pace, now)
         inputSamples += block.sampleCount
@@ -195,22 +195,6 @@ package final class LiveFilter: @unchecked Sendable {
         }
     }
 
-    /// Samples that are not finite would spoil the statistics of all later passes.
-    private func finite(_ block: PlanarAudio) -> PlanarAudio {
-        guard
-            !block.peak.isFinite || block.channels.contains(where: { $0.contains(where: \.isNaN) })
-        else { return block }
-        var block = block
-        for channel in block.channels.indices {
-            for index in block.channels[channel].indices
-            where !block.channels[channel][index].isFinite {
-                block.channels[channel][index] = 0
-                invalidSamples += 1
-            }
-        }
-        return block
-    }
-
     private func secondsOfClock() -> Double { (ContinuousClock.now - begin).seconds }
 
     // MARK: - The networks' thread
@@ -239,11 +223,9 @@ package final class LiveFilter: @unchecked Sendable {
             while !isStopped, failure == nil {
                 if passes.hasReadyPass {
                     isGivenUp.store(false, ordering: .relaxed)
-                    do { return try passes.beginPass(on: backend) } catch { failure = error }
-                    condition.broadcast()
-                } else {
-                    condition.wait()
+                    return passes.beginPass(on: backend)
                 }
+                condition.wait()
             }
             return nil
         }

@@ -36,7 +36,7 @@ final class LivePipeline {
     func next(progress: (SeparationProgress) -> Void) throws -> StemBlock? {
         while passes.finishedSamples == 0 {
             guard passes.hasReadyPass else { return nil }
-            let pass = try passes.beginPass(on: backend)
+            let pass = passes.beginPass(on: backend)
             passes.add(pass, try outputs(of: pass, progress))
         }
         return passes.take(min(passes.finishedSamples, Self.blockSamples)).samples
@@ -75,7 +75,7 @@ extension Separator {
         }
         passes.append(PlanarAudio(channels: noise, sampleRateHz: model.sampleRateHz))
         let seconds = try (0..<4).map { _ in
-            let pass = try passes.beginPass(on: backend)
+            let pass = passes.beginPass(on: backend)
             let begin = ContinuousClock.now
             passes.add(pass, try pass.mixes.map { try network($0.member, $0.mix) })
             return (ContinuousClock.now - begin).seconds

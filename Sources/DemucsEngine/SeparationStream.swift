@@ -32,6 +32,8 @@ package final class SeparationStream {
     private let cancellation: CancellationToken
     private let spoolFolder: String?
     private var state: State
+    /// What became silence of a live stream's input.
+    package private(set) var liveGuard = LiveGuard()
     /// Samples of each channel that arrived.
     private var inputSamples = 0
     /// The signals; `nil` once they are complete.
@@ -127,7 +129,8 @@ package final class SeparationStream {
         }
     }
 
-    /// Takes the next block, whose samples must be finite. The stream must not have ended.
+    /// Takes the next block, whose samples must be finite. In a live stream, samples beyond ±32 become
+    /// silence. The stream must not have ended.
     ///
     /// - Throws: `SeparationError` `buffersDiffer` or `spoolFailed`.
     package func append(_ block: PlanarAudio) throws {
@@ -135,7 +138,7 @@ package final class SeparationStream {
         switch state {
         case .spooling(let spool): try spool.append(block)
         case .live(var conversion, let pipeline):
-            pipeline.append(conversion.convert(block))
+            pipeline.append(conversion.convert(liveGuard.cleaned(block)))
             state = .live(conversion, pipeline)
         case .endedLive, .ended: preconditionFailure("the stream has ended")
         }

@@ -214,9 +214,11 @@ struct LiveCommand {
     }
 
     private func report(_ filter: LiveFilter) {
-        if filter.invalidSamples > 0 {
+        if let seconds = filter.inputGuard.firstSeconds {
             console.warning(
-                "\(filter.invalidSamples) samples were not finite and became silence")
+                "\(filter.inputGuard.removedSamples) samples were not finite or beyond "
+                    + "±\(Int(LiveGuard.limit)) and became silence, the first at "
+                    + "\(seconds.fixed(3)) s")
         }
         if filter.missedPasses > 0 {
             console.warning(

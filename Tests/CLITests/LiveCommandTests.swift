@@ -52,12 +52,19 @@ struct LiveCommandTests {
         let drums = try samples(run("--wait", "--stem", "drums"))
         let rest = try samples(run("--wait", "--stem", "rest"))
         let both = try samples(run("--wait"))
-        #expect(both == zip(drums, rest).map { $0 + $1 })
         #expect(try samples(run("--wait", "--mute", "rest")) == drums)
         let all = try samples(run("--wait", "--channels", "rest,drums"))
-        let frames = stride(from: 0, to: all.count, by: 4)
-        #expect(frames.flatMap { all[$0..<$0 + 2] } == rest)
-        #expect(frames.flatMap { all[$0 + 2..<$0 + 4] } == drums)
+        // The output of a seeded network is often louder than the track, which limits it.
+        let quiet = drums.indices.filter {
+            abs(drums[$0]) < 0.1 && abs(rest[$0]) < 0.1 && abs(both[$0]) < 0.1
+        }
+        #expect(quiet.count > 100)
+        for index in quiet {
+            let frame = 4 * (index / 2) + index % 2
+            #expect(both[index] == drums[index] + rest[index])
+            #expect((all[frame], all[frame + 2]) == (rest[index], drums[index]))
+        }
+        #expect(both.allSatisfy { abs($0) <= track.peak })
         let none = try samples(run("--wait", "--mute", "rest", "--mute", "drums"))
         #expect(none.allSatisfy { $0 == 0 })
     }
@@ -116,7 +123,8 @@ struct LiveCommandTests {
         #expect(!controls.press("q"))
         let loud = PlanarAudio(channels: [[1], [1], [0], [0]], sampleRateHz: 1)
         controls.show(
-            LiveBlock(samples: StemBlock(stems: loud, mixture: loud), missing: [0]))
+            LiveBlock(
+                samples: StemBlock(stems: loud, mixture: loud), missing: [0], peaks: [loud.peak]))
         #expect(controls.line == "1 drums █  2 bass ▁")
     }
 }

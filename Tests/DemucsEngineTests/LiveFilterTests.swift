@@ -140,10 +140,11 @@ struct LiveFilterTests {
         #expect(filter.missedPasses == missed)
     }
 
-    @Test func samplesThatAreNotFiniteBecomeSilence() throws {
+    @Test(arguments: [Float.nan, .infinity, -33, 1e10, 3e38])
+    func samplesFarBeyondFullScaleBecomeSilence(_ value: Float) throws {
         var track = NoiseTrack.buffer(samples: 1_000)
-        track.channels[0][500] = .nan
-        track.channels[1][501] = .infinity
+        track.channels[0][500] = value
+        track.channels[1][501] = -value
         var clean = track
         clean.channels[0][500] = 0
         clean.channels[1][501] = 0
@@ -151,7 +152,29 @@ struct LiveFilterTests {
         #expect(
             try result(filter, track, blocks: [100])
                 == result(self.filter(.stems), clean, blocks: [100]))
-        #expect(filter.invalidSamples == 2)
+        #expect(filter.inputGuard.removedSamples == 2)
+        #expect(filter.inputGuard.firstSeconds == 500.0 / 1_600)
+        let stream = try SeparationStream(
+            separator, channelCount: 2, sampleRateHz: 1_600, live: options,
+            options: SeparationOptions())
+        track.channels[0][500] = value.isNaN ? 1e10 : value
+        try stream.append(track)
+        #expect(stream.liveGuard.removedSamples == 2)
+    }
+
+    /// The largest sample that is kept: stems are no louder than 6 dB above it, and later they are as without it.
+    @Test func aLoudSampleIsForgotten() throws {
+        let clean = NoiseTrack.buffer(samples: 120_000)
+        var loud = clean
+        loud.channels[0][1_000] = LiveGuard.limit
+        let found = try result(filter(.stems), loud, blocks: [4_000])
+        let expected = try result(filter(.stems), clean, blocks: [4_000])
+        #expect(found.peak <= 2 * LiveGuard.limit)
+        for (stem, wanted) in zip(found.channels, expected.channels) {
+            let tail = Comparison(
+                actual: Array(stem[100_000...]), expected: Array(wanted[100_000...]))
+            #expect(tail.snrDecibels > 25, "\(tail)")
+        }
     }
 
     @Test func silenceStaysSilent() throws {

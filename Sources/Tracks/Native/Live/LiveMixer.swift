@@ -15,7 +15,8 @@ package struct LiveMixer: Sendable {
         largestStep = Float(1 / (Self.rampSeconds * Double(sampleRateHz)))
     }
 
-    /// The sum of the stems, each times its gain; the track itself where they are missing.
+    /// The sum of the stems, each times its gain; the track itself where they are missing. It is no louder
+    /// than the track so far, times the highest gain above 1.
     ///
     /// - Parameter targets: the gain of each stem, which its samples reach within 20 ms.
     /// - Returns: `[channel][sample]`.
@@ -34,7 +35,8 @@ package struct LiveMixer: Sendable {
                 for stem in targets.indices {
                     sum += current[stem] * stems[stem * channelCount + channel][index]
                 }
-                mix.channels[channel][index] = sum
+                let limit = block.peaks[index] * max(1, current.max() ?? 1)
+                mix.channels[channel][index] = min(max(sum, -limit), limit)
             }
         }
         gains = current

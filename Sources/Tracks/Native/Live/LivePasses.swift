@@ -11,10 +11,13 @@ package struct LiveBlock: Sendable {
     /// Share of each sample that the stems lack and the track has to fill, 0 to 1; all 0 if no pass
     /// was late.
     package let missing: [Float]
+    /// The largest magnitude of the track up to each sample.
+    package let peaks: [Float]
 
-    package init(samples: StemBlock, missing: [Float]) {
+    package init(samples: StemBlock, missing: [Float], peaks: [Float]) {
         self.samples = samples
         self.missing = missing
+        self.peaks = peaks
     }
 
     /// The stems; where they are missing, each has its share of the track.
@@ -50,8 +53,11 @@ package struct LivePasses {
     private let bag: Bag
     private var window: TrackWindow
     /// Statistics of the samples before ``measuredEnd``.
-    private var statistics = TrackStatistics()
+    private var statistics: LiveStatistics
     private var measuredEnd = 0
+    /// The largest magnitude of these samples, and that of each sample from ``takenSamples`` on.
+    private var peak: Float = 0
+    private var peaks: [Float] = []
     /// Number of passes that were cut or given up.
     private var begunPasses = 0
     /// Number of passes that were added or given up.
@@ -67,6 +73,7 @@ package struct LivePasses {
     package init(_ bag: Bag, _ plan: LivePlan) {
         self.plan = plan
         self.bag = bag
+        statistics = LiveStatistics(sampleRateHz: bag.sampleRateHz)
         window = TrackWindow(
             liveChannels: bag.channelCount, sampleRateHz: bag.sampleRateHz,
             normalization: .identity)
@@ -74,7 +81,8 @@ package struct LivePasses {
             channelCount: bag.stems.count * bag.channelCount, sampleRateHz: bag.sampleRateHz)
     }
 
-    /// Takes the next samples, at the networks' rate and channels; all finite.
+    /// Takes the next samples, at the networks' rate and channels, of which a ``LiveGuard`` has left
+    /// what it lets pass.
     package mutating func append(_ audio: PlanarAudio) { window.append(audio) }
 
     /// Ends the track: silence follows.
@@ -97,14 +105,11 @@ package struct LivePasses {
     }
 
     /// Begins the next pass, which must be ready.
-    ///
-    /// - Throws: `SeparationError.tooLoud`.
-    package mutating func beginPass(on backend: Backend) throws(SeparationError) -> LivePass {
+    package mutating func beginPass(on backend: Backend) -> LivePass {
         precondition(hasReadyPass)
         let end = plan.inputEnd(ofPass: begunPasses)
         measure(upTo: min(end, window.end))
         let normalization = bag.normalises ? statistics.normalization : .identity
-        guard normalization.isFinite else { throw .tooLoud }
         window.normalization = normalization
         let mixes = bag.members.indices.filter(bag.needs(member:)).map { member in
             let mix = backend.keptTensor([bag.channelCount, plan.windowSamples[member]])
@@ -180,21 +185,38 @@ package struct LivePasses {
         extend(to: count)
         let block = LiveBlock(
             samples: StemBlock(
-                stems: sums[0..<count], mixture: window.samples(takenSamples..<takenSamples + count)
+                stems: stems(count), mixture: window.samples(takenSamples..<takenSamples + count)
             ),
             // Two weights of a fade add up to 1 but for their rounding.
-            missing: weights[..<count].map { $0 > 1 - 1e-5 ? 0 : 1 - $0 })
+            missing: weights[..<count].map { $0 > 1 - 1e-5 ? 0 : 1 - $0 },
+            peaks: Array(peaks[..<count]))
         sums.removeFirst(count)
         weights.removeFirst(count)
+        peaks.removeFirst(count)
         takenSamples += count
         forget()
         return block
     }
 
+    /// The first stems. After a loud sample, a network may make more of them than there is: 6 dB above the track is
+    /// the most.
+    private func stems(_ count: Int) -> PlanarAudio {
+        var stems = sums[0..<count]
+        for row in stems.channels.indices {
+            for index in 0..<count {
+                let most = 2 * peaks[index]
+                stems.channels[row][index] = min(max(stems.channels[row][index], -most), most)
+            }
+        }
+        return stems
+    }
+
     /// Measures samples in their order.
     private mutating func measure(upTo end: Int) {
         guard end > measuredEnd else { return }
-        statistics.add(window.samples(measuredEnd..<end))
+        let samples = window.samples(measuredEnd..<end)
+        statistics.add(samples)
+        peak = max(peak, samples.peak)
         measuredEnd = end
     }
 
@@ -208,6 +230,7 @@ package struct LivePasses {
         let missing = count - weights.count
         guard missing > 0 else { return }
         weights.append(contentsOf: repeatElement(0, count: missing))
+        peaks.append(contentsOf: repeatElement(peak, count: missing))
         sums.append(
             PlanarAudio(
                 channelCount: sums.channelCount, sampleRateHz: sums.sampleRateHz, zeros: missing))
