@@ -101,9 +101,11 @@ extension AudioInput {
                 reason:
                     "it is not PCM or float WAV, AIFF, AU, W64 or CAF, FLAC, Ogg Vorbis, Opus or MP3"
             )
-            guard spool.allFormats || found.plain != nil || original.hasListedFormat else {
-                throw unlisted
-            }
+            // A damaged header may hide that a file is an MP3.
+            guard
+                spool.allFormats || found.plain != nil || found.parts.statesFrames
+                    || original.hasListedFormat
+            else { throw unlisted }
             let reader = try AudioReader(found)
             guard spool.allFormats || reader.hasListedFormat else { throw unlisted }
             file = SoundFile(found, original: original, tags: AudioTags(of: found))

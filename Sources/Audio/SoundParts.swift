@@ -106,8 +106,11 @@ struct SoundParts {
     private static func firstFrame(
         _ bytes: inout FileWindow, from first: Int, after tags: Int
     ) -> (model: MPEGFrame, offset: Int)? {
-        let frame = MPEGFrame(bytes.slice(first, 7))
-        guard frame != nil || tags > 0 else { return nil }
+        let head = bytes.slice(first, 7)
+        let frame = MPEGFrame(head)
+        guard tags > 0 || head.count == 7 && head[0] == 0xFF && head[1] & 0xE0 == 0xE0 else {
+            return nil
+        }
         var offset = first
         while offset < min(first + (1 << 16), bytes.end) {
             if let model = MPEGFrame(bytes.slice(offset, 7)) {

@@ -112,9 +112,19 @@ struct LengthTests {
 
     @Test func anotherFileAfterTheSamplesIsSaid() throws {
         let file = Container.wav.file(Self.samples, size: 40_000)
-        let (audio, warnings) = try read(file + file)
-        #expect(audio.sampleCount == 10_000)
-        #expect(warnings.first?.contains("40044 bytes after the sound") == true, "\(warnings)")
+        for other in try [file, Recording.taggedMP3.data, Recording.flac.data, Recording.opus.data]
+        {
+            let (audio, warnings) = try read(file + other)
+            #expect(audio.sampleCount == 10_000)
+            #expect(warnings.first?.contains("\(other.count) bytes after the sound") == true)
+        }
+    }
+
+    @Test(arguments: [0xFFFF_FFFF, 0x7FFF_FFFF, 0, 20_000, 80_000])
+    func tagsBehindAnUnknownSizeAreNoSound(_ size: UInt64) throws {
+        let tag = Data("LIST\u{18}\0\0\0INFOINAM\u{0C}\0\0\0A long title".utf8)
+        let file = Container.wav.file(Self.samples, size: size) + tag
+        #expect(try read(file).audio.sampleCount == 10_000)
     }
 
     /// A file that would take hours to read has a hole of zeros before the excerpt.
@@ -159,6 +169,18 @@ struct LengthTests {
         #expect(audio.sampleCount == first.sampleCount)
         #expect(warnings.count == 1, "\(warnings)")
         #expect(warnings.last?.contains("bytes after the sound") == true, "\(warnings)")
+    }
+
+    /// Tags and bytes between the files are no sound, whatever they state.
+    @Test(arguments: [
+        "TAG+", "ID3\u{3}\0\0\u{7F}\u{7F}\u{7F}\u{7F}", "LYRICSBEGIN", "\r\n", "\0\0\0",
+    ])
+    func bytesBetweenFilesAreNoSound(_ text: String) throws {
+        let mp3 = try Recording.taggedMP3.data
+        let tag = Data(("TAG" + String(repeating: " ", count: 125)).utf8)
+        let (audio, warnings) = try read(mp3 + tag + Data(text.utf8) + Data(count: 200) + mp3)
+        #expect(audio.sampleCount == 2 * Recording.taggedMP3.sampleCount)
+        #expect(warnings == [])
     }
 
     @Test func countsThatAreTooSmallAreSetRight() throws {
@@ -228,6 +250,25 @@ struct LengthTests {
         for (samples, expected) in zip(audio.channels, whole.channels) {
             #expect(samples[..<(rest / 2)] == expected[..<(rest / 2)])
             #expect(samples[rest...].elementsEqual(expected[rest...] + expected))
+        }
+    }
+
+    /// One bit of the header of an MP3's first frame, and of FLAC's block sizes; and MP3 that ends in a header.
+    @Test func damagedHeadersLoseNothing() throws {
+        let mp3 = try Recording.untaggedMP3.data
+        let plain = try read(mp3).audio
+        for (byte, bit) in [(1, 1), (1, 3), (2, 2), (2, 4), (3, 7)] {
+            var data = mp3
+            data[byte] ^= 1 << UInt8(bit)
+            #expect(try read(data).audio.sampleCount == plain.sampleCount, "\(byte), \(bit)")
+        }
+        for byte in 8..<12 {
+            var flac = try Recording.flac.data
+            flac[byte] ^= 0x40
+            #expect(try read(flac).audio == AudioFile.read(Recording.flac.path).buffer)
+        }
+        #expect(throws: AudioError.self) {
+            try read(Data([0xFF, 0xFB, 0x90, 0] + [UInt8](repeating: 0xFF, count: 10)))
         }
     }
 

@@ -37,6 +37,16 @@ struct ManifestTests {
         #expect(again.errors.contains("Already done: artist.song.1\nAlready done: 7\n"))
     }
 
+    @Test func differentIDsStayDifferentWithSafeNames() throws {
+        try folder.write(
+            """
+            {"id": "a?", "path": "a.wav"}
+            {"id": "a:", "path": "b.wav"}
+            """, "list.jsonl")
+        try run("list.jsonl", ["--safe-names"])
+        #expect(folder.paths.filter { $0.hasSuffix("drums.wav") }.count == 2, "\(folder.paths)")
+    }
+
     @Test(arguments: ["file", "pipe"])
     func byteOrderMarksEmptyLinesAndLineEndsOfWindowsAreAccepted(source: String) throws {
         let text =

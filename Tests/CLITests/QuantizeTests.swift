@@ -70,6 +70,15 @@ struct QuantizeTests {
         #expect(!folder.exists("a.safetensors"))
     }
 
+    @Test(arguments: ["quantize", "convert"])
+    func theCheckpointIsNotReplaced(command: String) throws {
+        try FileManager.default.copyItem(
+            atPath: Self.model, toPath: folder.path("model.safetensors"))
+        let run = try folder.run(
+            [command, "model.safetensors", "-o", "./model.safetensors"], exits: 3)
+        #expect(run.errors.contains("it is the checkpoint itself"))
+    }
+
     @Test func aFolderWithoutMusicIsRefused() throws {
         try folder.write("text", "empty/notes.txt")
         let run = try folder.run(

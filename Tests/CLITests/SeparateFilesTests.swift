@@ -121,6 +121,27 @@ struct SeparateFilesTests {
             [".", "-n", "cross_first", "--stems=drums", "--failed", "list"], exits: 1)
         #expect(
             try String(contentsOf: folder.url("list"), encoding: .utf8) == "./b.wav\n", "\(run)")
+        // The list replaces nothing but a list.
+        try folder.write(#"{"path": "a.wav"}"#, "songs.jsonl")
+        let stem = "separated/cross_first/a/drums.wav"
+        for path in ["a.wav", "songs.jsonl", stem, "missing/list"] {
+            let before = try? Data(contentsOf: folder.url(path))
+            let run = try folder.run(
+                ["a.wav", "-n", "cross_first", "--stems=drums", "--failed", path], exits: 2)
+            #expect(run.errors.contains("'--failed <file>'"), "\(run.errors)")
+            let after = try? Data(contentsOf: folder.url(path))
+            #expect(after == before)
+        }
+    }
+
+    @Test func stemsOfAnotherModelAreNoSongs() throws {
+        try folder.writeTrack("music/a.wav")
+        for model in ["cross_first", "base"] {
+            let run = try folder.run(["music", "-o", "music", "-n", model, "--shifts=0"])
+            #expect(!run.errors.contains("2 of 2"), "\(run.errors)")
+        }
+        let stems = folder.paths.filter { $0.hasPrefix("music/base/") && $0.hasSuffix(".wav") }
+        #expect(stems.count == 4, "\(stems)")
     }
 
     @Test func aTrackIsNeverReplaced() throws {
