@@ -10,7 +10,7 @@ final class DataFolder: Sendable {
 
     /// Request bodies that are being received.
     var uploads: String { "\(path)/uploads" }
-    /// Sounds of queued and running jobs, by the jobs' ids.
+    /// Sounds of queued, running and failed jobs, by the jobs' ids.
     var inputs: String { "\(path)/inputs" }
     /// A folder of stems for each finished job.
     var results: String { "\(path)/results" }
@@ -60,27 +60,45 @@ final class DataFolder: Sendable {
 
     /// Moves entries of the folder, by their paths in it, to another folder there.
     ///
-    /// - Returns: that folder.
+    /// - Returns: that folder; also the one in a folder of entries that is another file system.
     func setAside(_ entries: [String]) throws(ServiceError) -> String {
-        let first = "\(path)/damaged-\(Int(Timestamp.now))"
-        var (aside, number) = (first, 1)
+        let first = "damaged-\(Int(Timestamp.now))"
+        var (name, number) = (first, 1)
         // A second one may come within the same second.
-        while FilePath.status(aside) != nil {
+        while [path, inputs, results].contains(where: { FilePath.status("\($0)/\(name)") != nil }) {
             number += 1
-            aside = "\(first)-\(number)"
+            name = "\(first)-\(number)"
         }
         do throws(SystemError) {
-            for entry in entries {
-                try FilePath.makeFolder(FilePath.folder(of: "\(aside)/\(entry)"))
-                if rename("\(path)/\(entry)", "\(aside)/\(entry)") != 0, errno != ENOENT {
-                    throw SystemError.last
-                }
-            }
-            try makeFolders()
+            var places: Set<String> = []
+            for entry in entries { places.insert(try move(entry, to: name)) }
+            return places.sorted().joined(separator: " and ")
         } catch {
             throw .folderUnusable(path: path, reason: error.description)
         }
-        return aside
+    }
+
+    /// - Returns: the folder that has the entry now; beside it if its own folder is mounted.
+    private func move(_ entry: String, to name: String) throws(SystemError) -> String {
+        let (own, last) = (FilePath.folder(of: "\(path)/\(entry)"), FilePath.name(of: entry))
+        for (aside, target) in [("\(path)/\(name)", entry), ("\(own)/\(name)", last)] {
+            let folder = FilePath.folder(of: "\(aside)/\(target)")
+            try FilePath.makeFolder(folder)
+            if rename("\(path)/\(entry)", "\(aside)/\(target)") == 0 || errno == ENOENT {
+                return aside
+            }
+            guard errno == EXDEV else { throw .last }
+            for empty in [folder, aside] { rmdir(empty) }
+        }
+        throw SystemError(code: EXDEV)
+    }
+
+    /// The sounds and results of all jobs, by their paths in the folder. Other entries, as the
+    /// `lost+found` of a disk, stay where they are.
+    var songs: [String] {
+        ["inputs", "results"].flatMap { folder in
+            FilePath.entries(of: "\(path)/\(folder)").filter(Job.isID).map { "\(folder)/\($0)" }
+        }
     }
 
     /// The files of the database.
@@ -95,10 +113,22 @@ final class DataFolder: Sendable {
     func unfinishedResults(of id: String) -> String { "\(results)/.\(id)" }
     func cache(of id: String) -> String { "\(cache)/\(id)" }
 
+    /// Removes the files of a job that a client or the retention removes.
     func removeFiles(of id: String) {
         unlink(input(id))
         for folder in [results(of: id), unfinishedResults(of: id), cache(of: id)] {
             DataFolder.remove(folder)
+        }
+    }
+
+    /// Removes the files that a stored job needs no more. A sound goes when its client has cancelled the
+    /// job, or when the results are there; results stay until the job is removed.
+    func removeUnneeded(of job: Job) {
+        guard job.state.isFinal else { return }
+        DataFolder.remove(unfinishedResults(of: job.id))
+        if job.stems.isEmpty { DataFolder.remove(cache(of: job.id)) }
+        if job.state == .cancelled || job.state == .done && FilePath.isFolder(results(of: job.id)) {
+            DataFolder.remove(input(job.id))
         }
     }
 
@@ -107,29 +137,21 @@ final class DataFolder: Sendable {
     /// - Parameter jobs: all jobs, as they were stored.
     /// - Returns: the sounds and results that may be of jobs that the database has lost.
     func removeUnneeded(_ jobs: [Job]) -> [String] {
+        for job in jobs { removeUnneeded(of: job) }
         let jobs = Dictionary(jobs.map { ($0.id, $0) }) { $1 }
-        var lost: [String] = []
-        for name in FilePath.entries(of: inputs) {
-            switch jobs[name]?.state.isFinal {
-            case false?: break
-            case true?: DataFolder.remove(input(name))
-            case nil: lost.append("inputs/\(name)")
-            }
-        }
-        for name in FilePath.entries(of: results) where jobs[name]?.stems.isEmpty ?? true {
-            let isWaiting = jobs[name]?.state.isFinal == false
-            // An older database takes a job for a waiting one that was done, and has no sound any more.
-            let isLost = isWaiting ? !FilePath.isFile(input(name)) : jobs[name] == nil
-            if isLost, !name.hasPrefix(".") {
-                lost.append("results/\(name)")
-            } else {
-                DataFolder.remove(results(of: name))
-            }
+        for name in FilePath.entries(of: results)
+        where name.hasPrefix(".") && Job.isID(String(name.dropFirst())) {
+            DataFolder.remove(results(of: name))
         }
         for name in FilePath.entries(of: cache) where jobs[name]?.stems.isEmpty ?? true {
             DataFolder.remove(cache(of: name))
         }
-        return lost
+        return songs.filter { entry in
+            guard let job = jobs[FilePath.name(of: entry)] else { return true }
+            if entry.hasPrefix("inputs/") || !job.stems.isEmpty { return false }
+            // An older database takes a job for a waiting one that was done, and has no sound any more.
+            return job.state.isFinal || !FilePath.isFile(input(job.id))
+        }
     }
 
     /// Opens a file of a job without following links.
@@ -176,7 +198,7 @@ final class DataFolder: Sendable {
     /// Bytes of each job's results.
     func resultBytes() -> [String: Int] {
         var sizes: [String: Int] = [:]
-        for id in FilePath.entries(of: results) {
+        for id in FilePath.entries(of: results) where Job.isID(id) {
             var bytes = 0.0
             DataFolder.add(&bytes, below: "\(results)/\(id)")
             sizes[id] = Int(bytes)

@@ -118,7 +118,7 @@ struct JobProgress: Equatable, Sendable {
 
 extension Job {
     /// The job after a restart of the service: a running one waits again, and one whose files are
-    /// missing has failed.
+    /// missing has failed, until a start finds them.
     func resumed(in folder: DataFolder) -> Job {
         var job = self
         if job.state == .running {
@@ -126,22 +126,25 @@ extension Job {
             job.started = nil
         }
         if job.state == .queued, !FilePath.isFile(folder.input(id)) {
-            job.fail("The sound of the job is not in the data folder any more.")
+            job.fail(missing: "The sound")
         }
         if !FilePath.isFolder(folder.results(of: id)) {
             if job.state == .done {
-                job.fail("The results of the job are not in the data folder any more.")
+                job.fail(missing: "The folder of results")
             }
             job.stems = []
         }
         return job
     }
 
-    private mutating func fail(_ text: String) {
+    private mutating func fail(missing file: String) {
         state = .failed
         finished = finished ?? Timestamp.now
         stems = []
-        error = Problem(.failed, text + " Upload the sound again.")
+        error = Problem(
+            .failed,
+            "\(file) of the job is not in the data folder any more. Put it back and start the service "
+                + "again, or upload the sound again.")
     }
 
     /// Describes the results of an equal job, whose files were copied.

@@ -50,7 +50,8 @@ final class JobQueue: @unchecked Sendable {
     /// Shortest time between two reports of a job's progress.
     private static let progressSeconds = 0.2
 
-    /// Loads the jobs of an earlier run: those that were running are queued again.
+    /// Loads the jobs of an earlier run: those that were running are queued again. Nothing is stored: files
+    /// that are missing now may be back at the next start, as those of a disk that was not mounted.
     ///
     /// - Throws: ``ServiceError/database(path:reason:)``.
     init(
@@ -74,7 +75,6 @@ final class JobQueue: @unchecked Sendable {
             lastSequence = max(lastSequence, job.sequence)
             if job != stored {
                 stamp(&job)
-                try database.save(job)
                 logFailure(of: job)
             }
             self.jobs.update(job)
@@ -170,7 +170,7 @@ final class JobQueue: @unchecked Sendable {
     }
 
     private func removeFinal(_ job: Job, _ database: JobDatabase) throws {
-        // The row first: a row without files would be wrong, while files without a row are removed
+        // The row first: a row without files would be wrong, while files without a row are set aside
         // at the next start.
         try database.remove(job.id)
         condition.withLock {
@@ -300,7 +300,7 @@ final class JobQueue: @unchecked Sendable {
             }
             return isStored ? job : nil
         }
-        if let stored { removeUnneededFiles(of: stored) }
+        if let stored { folder.removeUnneeded(of: stored) }
     }
 
     /// Starts no more jobs, and cancels the running ones.
@@ -319,7 +319,7 @@ final class JobQueue: @unchecked Sendable {
             condition.withLock { unsaved.compactMap { jobs[$0]?.job } }
                 .filter { store($0, database) }
         }
-        for job in stored { removeUnneededFiles(of: job) }
+        for job in stored { folder.removeUnneeded(of: job) }
     }
 
     /// Stores a job.
@@ -336,17 +336,6 @@ final class JobQueue: @unchecked Sendable {
             condition.withLock { _ = unsaved.insert(job.sequence) }
             machine.requestFailed(Problem(error))
             return false
-        }
-    }
-
-    /// Removes the files that a job no longer needs once its end is stored.
-    private func removeUnneededFiles(of job: Job) {
-        // A running job has stems too.
-        guard job.state.isFinal else { return }
-        if job.stems.isEmpty {
-            folder.removeFiles(of: job.id)
-        } else {
-            DataFolder.remove(folder.input(job.id))
         }
     }
 

@@ -206,7 +206,7 @@ package final class Service: Sendable {
             return queue
         } catch {
             guard case .databaseDamaged = error else { throw error }
-            let aside = try folder.setAside(["inputs", "results"] + DataFolder.databaseFiles)
+            let aside = try folder.setAside(folder.songs + DataFolder.databaseFiles)
             warnings.append(
                 "\(error) Its jobs and their files are kept aside in \(aside); the service begins "
                     + "with no jobs.")

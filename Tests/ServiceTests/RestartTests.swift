@@ -18,9 +18,18 @@ struct RestartTests {
         service.end()
         // The running job has not ended, and keeps its sound.
         #expect(try service.files("inputs").contains(running))
-        let second = try RunningService(in: folder)
-        for id in [running, waiting] {
-            #expect(try second.finished(id)["state"] as? String == "done")
+        var second = service
+        // The disk of the files is not mounted at the next start.
+        for (state, change) in [
+            ("failed", "mkdir x; mv inputs results x"), ("done", "rm -r inputs results; mv x/* ."),
+        ] {
+            second.end()
+            let script = "cd '\(folder.path("data"))'; \(change)"
+            try #require(try Process.run(["sh", "-c", script]) == 0)
+            second = try RunningService(in: folder)
+            for id in [done, running, waiting] {
+                #expect(try second.finished(id)["state"] as? String == state)
+            }
         }
         #expect(try second.get("/v1/separations/\(done)/stems/bass.wav").body == before)
         let length = try second.get("/v1/separations/\(running)/stems/bass.wav").body.count
