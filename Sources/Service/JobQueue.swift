@@ -44,11 +44,16 @@ final class JobQueue: @unchecked Sendable {
     /// Waiting jobs that the machine has ended. The others come first: one that only this job lacks
     /// something for would keep all of them waiting.
     private var turnsOver: Set<Int> = []
+    /// How often the machine has ended a job, by its sequence number, and how many jobs were done then.
+    private var machineEnds: [Int: (count: Int, doneCount: Int)] = [:]
+    private var doneCount = 0
     var lastSequence = 0
     var isClosing = false
 
     /// Shortest time between two reports of a job's progress.
     private static let progressSeconds = 0.2
+    /// How often the machine may end a job while it can run others.
+    private static let mostMachineEnds = 5
 
     /// Loads the jobs of an earlier run: those that were running are queued again. Nothing is stored: files
     /// that are missing now may be back at the next start, as those of a disk that was not mounted.
@@ -283,6 +288,17 @@ final class JobQueue: @unchecked Sendable {
         }
     }
 
+    /// Notes that the machine has ended a job, and returns whether it has done so again and again, with
+    /// other jobs done in between: then the job needs more than the machine has.
+    func isTooMuchForMachine(_ job: Job) -> Bool {
+        condition.withLock {
+            let (count, earlier) = machineEnds[job.sequence] ?? (0, -1)
+            guard earlier != doneCount else { return false }
+            machineEnds[job.sequence] = (count + 1, doneCount)
+            return count + 1 >= JobQueue.mostMachineEnds
+        }
+    }
+
     /// Stores the state of a job that ran.
     ///
     /// - Parameter cancel: changes the state, if a client has cancelled the job.
@@ -296,6 +312,8 @@ final class JobQueue: @unchecked Sendable {
             let isStored = store(job, database)
             condition.withLock {
                 runs[job.sequence] = nil
+                if job.state == .done { doneCount += 1 }
+                if job.state.isFinal { machineEnds[job.sequence] = nil }
                 show(job)
             }
             return isStored ? job : nil

@@ -40,7 +40,7 @@ struct JobRunner: Sendable {
                 // The stems may have been complete, as when only their analysis failed.
                 job.stems = []
                 job.stemRateHz = nil
-                if problem.isOfMachine {
+                if problem.isOfMachine, !queue.isTooMuchForMachine(job) {
                     DataFolder.remove(folder.unfinishedResults(of: job.id))
                     machine.failed(problem)
                     queue.putBack(job, isTurnOver: true)
@@ -172,7 +172,10 @@ struct JobInput {
     ) throws {
         let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW)
         guard descriptor >= 0 else {
-            if errno == ENOENT { throw Problem(.failed, "The sound has gone. Upload it again.") }
+            // Also if a link is in its place.
+            if [ENOENT, ELOOP].contains(errno) {
+                throw Problem(.failed, "The sound has gone. Upload it again.")
+            }
             throw AudioError.unreadable(path: name, .last)
         }
         let quota = settings.quotaBytes ?? .max

@@ -1,6 +1,7 @@
 import Foundation
 import Service
 import Synchronization
+import System
 import TestSupport
 import Testing
 
@@ -137,11 +138,11 @@ struct RestartTests {
         let (temporary, aside) = (service.folder.path("data/tmp"), service.folder.path("aside"))
         try FileManager.default.moveItem(atPath: temporary, toPath: aside)
         _ = try service.folder.write(Data(), "data/tmp")
-        let ids = try [200.0, 300].map { try service.job(Sound.tone(pitchHz: $0)) }
+        let ids = try [200.0, 300, 400].map { try service.job(Sound.tone(pitchHz: $0)) }
         for _ in 0..<3 {
             try waitUntil("the job waits again") {
                 try service.get("/readyz").status == 503
-                    && service.get("/metrics").text.contains("queue_length 2\n")
+                    && service.get("/metrics").text.contains("queue_length 3\n")
             }
             service.advance(by: 31)
         }
@@ -152,15 +153,47 @@ struct RestartTests {
         try FileManager.default.removeItem(atPath: temporary)
         try FileManager.default.moveItem(atPath: aside, toPath: temporary)
         _ = try service.folder.write(Data("no sound".utf8), "data/inputs/\(ids[1])")
+        let link = service.folder.path("data/inputs/\(ids[2])")
+        try FileManager.default.removeItem(atPath: link)
+        try FileManager.default.createSymbolicLink(atPath: link, withDestinationPath: "/dev/null")
         service.advance(by: 31)
         let states = try ids.map { try service.finished($0)["state"] as? String }
-        #expect(states == ["done", "failed"])
+        #expect(states == ["done", "failed", "failed"])
         #expect(try service.get("/readyz").status == 200)
         let said = lines.withLock { $0 }
         for (text, count) in [
             ("No jobs run (disk-full): ", 1), ("bass.flac has failed (disk-full): ", 1),
-            ("Jobs run again.", 1), ("Job \(ids[1]) has failed (not-a-sound): ", 1), ("", 4),
+            ("Jobs run again.", 1), ("Job \(ids[1]) has failed (not-a-sound): ", 1), ("", 5),
         ] { #expect(said.count { text.isEmpty || $0.contains(text) } == count, "\(said)") }
+    }
+
+    @Test func aJobThatNeedsTooMuchFailsAtLast() throws {
+        let service = try RunningService(clock: ManualClock()) { settings in
+            let data = settings.dataFolder
+            // The large sound never finds the folder of its results.
+            settings.gate = { _, _ in
+                for id in FilePath.entries(of: "\(data)/inputs")
+                where FilePath.countBytes("\(data)/inputs/\(id)") > 100_000 {
+                    try? FileManager.default.removeItem(atPath: "\(data)/results/.\(id)")
+                }
+            }
+        }
+        let large = try service.job(Sound.tone())
+        var doneCount = 0
+        func count(_ state: String) throws -> Int {
+            try service.get("/v1/separations?state=\(state)").object["total"] as? Int ?? 0
+        }
+        while try count("failed") == 0, doneCount < 20 {
+            doneCount += 1
+            _ = try service.job(Sound.tone(seconds: 0.2, pitchHz: Double(300 + doneCount)))
+            try waitUntil("the small sound is done") {
+                service.advance(by: 31)
+                return try count("done") == doneCount
+            }
+        }
+        #expect((4..<20).contains(doneCount))
+        #expect(try service.get("/readyz").status == 200)
+        #expect(try service.files("inputs") == [large])
     }
 
     @Test func aFolderHasOneService() throws {
