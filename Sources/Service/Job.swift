@@ -93,6 +93,20 @@ struct Job: Codable, Equatable, Sendable {
             && text.utf8.allSatisfy { (48...57).contains($0) || (97...102).contains($0) }
     }
 
+    /// Whether all numbers and names of files are in their ranges. A damaged record may have any, and some
+    /// would end the process, or lead out of the data folder.
+    var isPlausible: Bool {
+        // Up to the year 9999.
+        let seconds = [created, started, finished, finishedRunSeconds, durationSeconds, tempoBPM]
+        let counts = [sequence, place ?? 0, inputBytes] + stems.map(\.bytes)
+        let factors = stems.flatMap { stem -> [Double] in [stem.peak, stem.gain ?? 1] }
+        return seconds.allSatisfy { (0...253_402_300_799).contains($0 ?? 0) }
+            && counts.allSatisfy { (0...1 << 53).contains($0) }
+            && [sampleRateHz, rateHz, channels].allSatisfy { (1...1 << 30).contains($0) }
+            && factors.allSatisfy { $0.magnitude <= Double(Float.greatestFiniteMagnitude) }
+            && stems.allSatisfy { !$0.file.isEmpty && !$0.file.contains("/") }
+    }
+
     /// The last part of a client's file name, without control characters.
     static func label(_ fileName: String?) -> String {
         let last = (fileName ?? "").split { $0 == "/" || $0 == "\\" }.last.map(String.init) ?? ""

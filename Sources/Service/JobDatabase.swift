@@ -61,7 +61,9 @@ final class JobDatabase: @unchecked Sendable {
     func jobs() throws(ServiceError) -> [Job] {
         var jobs: [Job] = []
         for text in try texts("SELECT record FROM jobs ORDER BY sequence") {
-            guard let job = JSON.value(Job.self, from: text), Job.isID(job.id) else {
+            guard let job = JSON.value(Job.self, from: text), Job.isID(job.id),
+                job.isPlausible
+            else {
                 throw .databaseDamaged(path: path, reason: "a record can't be read")
             }
             jobs.append(job)
@@ -91,11 +93,13 @@ final class JobDatabase: @unchecked Sendable {
         try run("DELETE FROM jobs WHERE id = ?1", .text(id))
     }
 
-    /// Seconds for which the service has run with this database.
+    /// Seconds for which the service has run with this database; 0 if the value is impossible, so that no
+    /// job looks old.
     ///
     /// - Throws: ``ServiceError/database(path:reason:)``.
     func runSeconds() throws(ServiceError) -> Double {
-        try texts("SELECT seconds FROM clock").first.flatMap(Double.init) ?? 0
+        let seconds = try texts("SELECT seconds FROM clock").first.flatMap(Double.init) ?? 0
+        return (0...1e10).contains(seconds) ? seconds : 0
     }
 
     /// - Throws: ``ServiceError/database(path:reason:)``.

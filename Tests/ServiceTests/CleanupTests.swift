@@ -21,7 +21,7 @@ struct CleanupTests {
         let id = try first.doneJob(Sound.tone(seconds: 0.2))
         first.end()
         let database = folder.path("data/jobs.sqlite")
-        // As if the time of day had jumped by years after the job.
+        // As if the time of day had jumped by years after the job. The other clock is damaged.
         try python(
             """
             import json, sqlite3, sys
@@ -29,6 +29,7 @@ struct CleanupTests {
             [[text]] = database.execute("SELECT record FROM jobs")
             record = json.loads(text) | {"created": 5.0, "started": 6.0, "finished": 7.0}
             database.execute("UPDATE jobs SET record = ?", (json.dumps(record),))
+            database.execute("UPDATE clock SET seconds = 9223372036854775807")
             database.commit()
             """, database)
         let second = try RunningService(in: folder) { $0.keepSeconds = 3600 }

@@ -103,11 +103,18 @@ struct RestartTests {
             ("rm -f jobs.sqlite-*; cp older jobs.sqlite", [], false),
             ("rm -f jobs.sqlite-*; cp lock jobs.sqlite; seq 99 >> jobs.sqlite", [], true),
             ("rm -rf jobs.sqlite*; mkdir jobs.sqlite", [], true),
-            (
-                "python3 -c 'import sqlite3; d = sqlite3.connect(\"jobs.sqlite\"); "
-                    + "d.execute(\"UPDATE jobs SET record = 1\"); d.commit()'", [], false
-            ),
-        ] {
+        ]
+            + [
+                ("", "1"), (".created", "1e300"), (".sequence", "2 ** 63 - 1"), (".channels", "0"),
+                (".stemRateHz", "-2 ** 63"), (".stems[0].file", "\"../../lock\""),
+            ].map { field, value in
+                (
+                    "python3 -c 'import sqlite3; d = sqlite3.connect(\"jobs.sqlite\"); d.execute(\""
+                        + "UPDATE jobs SET record = json_set(record, ?, ?)\", "
+                        + "(\"$\(field)\", \(value))); d.commit()'", [], false
+                )
+            }
+        {
             let copy = TemporaryFolder()
             let data = copy.path("data")
             try #require(try Process.run(["cp", "-a", folder.path("data"), data]) == 0)
