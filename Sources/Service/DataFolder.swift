@@ -50,9 +50,12 @@ final class DataFolder: Sendable {
     deinit { close(lock) }
 
     private func makeFolders() throws(SystemError) {
+        for name in DataFolder.databaseFiles + DataFolder.folders
+        where DataFolder.isLink("\(path)/\(name)") {
+            throw SystemError(code: ELOOP)
+        }
         for name in DataFolder.folders {
             let folder = "\(path)/\(name)"
-            if DataFolder.isLink(folder) { throw SystemError(code: ELOOP) }
             try FilePath.makeFolder(folder)
             chmod(folder, 0o700)
         }

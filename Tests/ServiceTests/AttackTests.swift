@@ -255,9 +255,13 @@ struct AttackTests {
         #expect(try service.request("DELETE", "/v1/separations/\(id)").status == 204)
         #expect(FileManager.default.fileExists(atPath: secret))
         service.end()
-        let folder = service.folder.path("data/results")
-        try FileManager.default.removeItem(atPath: folder)
-        try FileManager.default.createSymbolicLink(atPath: folder, withDestinationPath: "/etc")
-        #expect(throws: ServiceError.self) { _ = try RunningService(in: service.folder) }
+        for name in ["results", "jobs.sqlite"] {
+            let path = service.folder.path("data/\(name)")
+            try FileManager.default.moveItem(atPath: path, toPath: "\(secret)-\(name)")
+            try FileManager.default.createSymbolicLink(
+                atPath: path, withDestinationPath: "\(secret)-\(name)")
+            #expect(throws: ServiceError.self) { _ = try RunningService(in: service.folder) }
+            try FileManager.default.removeItem(atPath: path)
+        }
     }
 }
