@@ -72,9 +72,13 @@ extension JobQueue {
     func checkRoom(for owner: String?) throws(Problem) {
         try condition.withLock { () throws(Problem) in
             if isClosing { throw Problem(.busy, "The service is ending. Try again later.") }
-            guard jobs.queue.count < mostQueued || jobs.countWaiting(of: owner) < ownPlaces else {
+            let (count, own) = (jobs.queue.count, jobs.countWaiting(of: owner))
+            guard count < mostQueued || own < ownPlaces else {
+                let share = "\(own) of them are yours, and your share is \(ownPlaces). "
                 throw Problem(
-                    .queueFull, "\(mostQueued) jobs are waiting. Try again when some are done.")
+                    .queueFull,
+                    "\(count) jobs are waiting, and the queue takes \(mostQueued). "
+                        + (ownPlaces < mostQueued ? share : "") + "Try again when some are done.")
             }
         }
     }

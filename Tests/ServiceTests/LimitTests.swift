@@ -81,6 +81,7 @@ struct LimitTests {
         let refused = try service.upload(Sound.tone(pitchHz: 302))
         #expect(refused.status == 429)
         #expect(refused.headers["retry-after"] != nil)
+        #expect(refused.detail.contains("2 jobs are waiting, and the queue takes 2. Try"))
     }
 
     @Test func longSoundsAndManyChannelsAreRefused() throws {
