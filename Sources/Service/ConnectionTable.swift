@@ -66,6 +66,7 @@ final class ConnectionTable: @unchecked Sendable {
     private let condition = Condition()
     private var entries: [Int32: Entry] = [:]
     private var lastNumber = 0
+    private var nextRefusalLog = 0.0
 
     init(
         limits: ServiceLimits, clock: ServiceClock,
@@ -98,8 +99,8 @@ final class ConnectionTable: @unchecked Sendable {
         }
     }
 
-    /// Takes a new connection. If there are too many of its address, or too many at all, the oldest of
-    /// them without a full request is given up.
+    /// Takes a new connection. If there are too many of its address, or too many at all, one of them
+    /// without a full request is given up: the oldest without a head, or else the slowest upload.
     func opened(_ socket: Int32) {
         let address = ConnectionTable.address(of: socket)
         condition.withLock {
@@ -109,12 +110,28 @@ final class ConnectionTable: @unchecked Sendable {
                 number: lastNumber)
             entries[socket] = own
             guard let rivals = rivals(of: own) else { return }
-            let idle = rivals.filter { if case .head = $0.value.phase { true } else { false } }
-            guard let oldest = idle.min(by: { $0.value.number < $1.value.number })?.key else {
-                return
-            }
-            entries[oldest]?.phase = .givenUp
-            shutdown(oldest, Int32(SHUT_RDWR))
+            let found = rivals.min { worth(of: $0.value) < worth(of: $1.value) }
+            guard let found, worth(of: found.value) < .infinity else { return }
+            entries[found.key]?.phase = .givenUp
+            shutdown(found.key, Int32(SHUT_RDWR))
+        }
+    }
+
+    /// A connection with the least worth is given up: first by age, then by the rate of its upload. One that
+    /// has just begun gets time to become fast.
+    private func worth(of entry: Entry) -> Double {
+        if case .head = entry.phase { return -1 / Double(entry.number) }
+        guard case .body(let since, let bytes) = entry.phase else { return .infinity }
+        let firstBytes = limits.headSeconds * limits.bytesPerSecond
+        return (Double(bytes) + firstBytes) / max(clock.now() - since, 1e-3)
+    }
+
+    /// Whether to log a refusal for too many connections: one a minute.
+    func isRefusalLogged() -> Bool {
+        condition.withLock {
+            let isDue = clock.now() >= nextRefusalLog
+            if isDue { nextRefusalLog = clock.now() + 60 }
+            return isDue
         }
     }
 
@@ -222,6 +239,7 @@ final class ConnectionTable: @unchecked Sendable {
 
     private func set(_ socket: Int32, _ phase: Phase) {
         condition.withLock {
+            if case .givenUp = entries[socket]?.phase { return }
             entries[socket]?.phase = phase
             condition.broadcast()
         }

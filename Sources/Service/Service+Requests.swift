@@ -71,7 +71,7 @@ extension Service {
             let problem = Problem(error)
             metrics.count(problem)
             machine.requestFailed(problem)
-            if problem.kind.status >= 500 {
+            if problem.kind.status >= 500, problem.kind != .busy || connections.isRefusalLogged() {
                 let cause = error is Problem ? problem.detail : "\(error)"
                 settings.log(
                     "\(request.method) \(request.target.path) has failed "
