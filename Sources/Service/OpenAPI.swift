@@ -133,7 +133,8 @@ enum OpenAPI {
             "description":
                 "Separates music into stems. Jobs are kept: they go on after a restart.",
         ],
-        "servers": [["url": "http://127.0.0.1:8765"]],
+        // Relative to the address of the description, which may have a path in front of it.
+        "servers": [["url": "./"]],
         // A service without a file of tokens asks for none.
         "security": [["token": []], [:]],
         "paths": .object(

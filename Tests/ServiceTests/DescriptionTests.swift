@@ -19,6 +19,7 @@ struct DescriptionTests {
         let document = try description(service)
         let checker = SchemaChecker(document: document)
         let paths = try #require(document["paths"] as? [String: [String: [String: Any]]])
+        #expect(document["servers"] as? [[String: String]] == [["url": "./"]])
         let id = try service.doneJob(Sound.tone(seconds: 0.5))
         let operations = paths.flatMap { path, methods in
             methods.map { (path: path, method: $0, operation: $1) }
