@@ -94,7 +94,7 @@ final class HTTPServer: @unchecked Sendable {
     // MARK: - Requests
 
     fileprivate func arrived(
-        _ request: Request, _ connection: OpaquePointer, method: String,
+        _ request: Request, _ connection: OpaquePointer, method: UnsafePointer<CChar>,
         version: UnsafePointer<CChar>, _ data: UnsafePointer<CChar>?,
         _ count: UnsafeMutablePointer<Int>
     ) -> MHD_Result {
@@ -136,12 +136,13 @@ final class HTTPServer: @unchecked Sendable {
     /// each CR and each LF, takes lines without CR, and moves lines that continue others; texts end at a
     /// zero that the client has sent. So lines that are not two bytes apart are not those of the client.
     private func readHead(
-        of request: Request, _ connection: OpaquePointer, _ method: String,
+        of request: Request, _ connection: OpaquePointer, _ method: UnsafePointer<CChar>,
         _ version: UnsafePointer<CChar>
     ) {
         var head = Head(
             end: version + strlen(version),
-            isPlain: request.targetEnd.map { version == $0 + 1 } ?? true)
+            isPlain: request.targetEnd.map { version == $0 + 1 } ?? true
+                && request.targetStart.map { $0 == method + strlen(method) + 1 } ?? true)
         withUnsafeMutablePointer(to: &head) { head in
             _ = libraries.http.get_connection_values(
                 connection, .HEADER_KIND,
@@ -149,7 +150,10 @@ final class HTTPServer: @unchecked Sendable {
                     guard let context, let name else { return .YES }
                     let text = value ?? name + strlen(name)
                     let head = context.assumingMemoryBound(to: Head.self)
-                    head.pointee.isPlain = head.pointee.isPlain && name == head.pointee.end + 2
+                    // The space may begin the first line, or stand before the colon.
+                    head.pointee.isPlain =
+                        head.pointee.isPlain && name == head.pointee.end + 2
+                        && strpbrk(name, " \t") == nil
                     head.pointee.end = text + strlen(text)
                     head.pointee.headers.append(
                         (String(cString: name).lowercased(), String(cString: text)))
@@ -161,7 +165,8 @@ final class HTTPServer: @unchecked Sendable {
         // Later versions refuse such heads themselves.
         let isChecked = libraries.http.get_version().map { $0[0] } == CChar(UInt8(ascii: "0"))
         request.setHead(
-            method: method, version: String(cString: version), headers: head.headers,
+            method: String(cString: method), version: String(cString: version),
+            headers: head.headers,
             isPlain: !isChecked || head.isPlain && isEnded)
     }
 
@@ -263,7 +268,8 @@ private let requestStarted:
             }
             let request = Request(
                 rawTarget: target.map { String(cString: $0) } ?? "",
-                targetEnd: target.map { $0 + strlen($0) }, socket: socket, connection: connection)
+                targetStart: target, targetEnd: target.map { $0 + strlen($0) }, socket: socket,
+                connection: connection)
             if let target { hideFields(of: target) }
             return Unmanaged.passRetained(request).toOpaque()
         }
@@ -286,7 +292,7 @@ private let requestArrived: MHD_AccessHandlerCallback = {
     let server = Unmanaged<HTTPServer>.fromOpaque(context).takeUnretainedValue()
     return server.arrived(
         Unmanaged<Request>.fromOpaque(request).takeUnretainedValue(), connection,
-        method: String(cString: method), version: version, data, count)
+        method: method, version: version, data, count)
 }
 
 private let requestEnded: MHD_RequestCompletedCallback = { context, _, slot, _ in

@@ -6,8 +6,8 @@ import System
 /// A request. Used only by the thread of its connection.
 final class Request {
     let rawTarget: String
-    /// The end of the target in the library's memory.
-    let targetEnd: UnsafePointer<CChar>?
+    /// The target in the library's memory, and its end.
+    let targetStart, targetEnd: UnsafePointer<CChar>?
     let socket: Int32
     /// The library's object for the connection.
     let connection: OpaquePointer
@@ -42,10 +42,11 @@ final class Request {
     let began = Timestamp.uptime
 
     init(
-        rawTarget: String, targetEnd: UnsafePointer<CChar>?, socket: Int32,
-        connection: OpaquePointer
+        rawTarget: String, targetStart: UnsafePointer<CChar>?, targetEnd: UnsafePointer<CChar>?,
+        socket: Int32, connection: OpaquePointer
     ) {
         self.rawTarget = rawTarget
+        self.targetStart = targetStart
         self.targetEnd = targetEnd
         self.socket = socket
         self.connection = connection
@@ -94,8 +95,8 @@ final class Request {
         guard isPlain else {
             throw Problem(
                 .badRequest,
-                "The head of the request has a zero byte, a line that ends without CR, or one that "
-                    + "continues another. End each line with CR and LF.")
+                "The head of the request has a zero byte, a line that ends without CR or continues "
+                    + "another, or a name with a space. End each line with CR and LF.")
         }
         if count("content-length") > 1 {
             throw Problem(.badRequest, "The request has several Content-Length headers.")

@@ -172,7 +172,8 @@ struct AttackTests {
         for (part, other) in [
             ("", ""), ("livez", "livez\0/x"), ("b|", "b\n"), ("1.1|", "1.1\n"), ("b|", "b|\t c|"),
             ("localhost|", "localhost| :1|"), ("b|", "b\0c|"), ("close||", "close| x||"),
-            ("1.1|", "1.1\0|"), ("close||", "close|\n\(head)"),
+            ("1.1|", "1.1\0|"), ("close||", "close|\n\(head)"), ("GET", "G\0ET"),
+            ("1.1|", "1.1| X: a|"), ("X-A", "X-A "),
         ] {
             let text = part.isEmpty ? head : head.replacing(part, with: other)
             let found = try answer(text.replacing("|", with: "\r\n"))
