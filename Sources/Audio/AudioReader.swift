@@ -93,7 +93,7 @@ package final class AudioReader: RecordingReader {
     ///
     /// - Returns: `nil` at the end, or where decoding can't go on.
     /// - Throws: `notFinite` for the first sample that is NaN or infinite; `changed` at the end, if
-    ///   the file was written to since the track was opened; the errors of repairing.
+    ///   the file was written to since the track was opened; `unreadable` if the disk fails.
     package func next() throws -> PlanarAudio? {
         if silence > 0 {
             let count = min(silence, Self.blockSamples)

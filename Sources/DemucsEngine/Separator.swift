@@ -276,7 +276,7 @@ public final class Separator: Sendable {
         try SeparationError.require(
             followers.isEmpty, "then", followers.count,
             "left out for a live stream: further models need the whole stem")
-        let bag = try stemSources.firstBag(for: stems ?? model.sources)
+        let bag = stemSources.firstBag(for: stems ?? model.sources)
         return LivePasses(bag, try LivePlan(options, for: bag))
     }
 

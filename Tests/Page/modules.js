@@ -135,7 +135,7 @@ await test("settings of a rehearsal that are damaged are plain, and the others s
   const good = { ...rehearsal(), speed: 0.8, semitones: -3, countsIn: 2, sections: [[0, 4], null, null], correction: { factor: 2, shift: 0.1, bar: 1, moved: -1, steady: { interval: 0.7, first: 2 }, metre: "3/4" } };
   equal(rehearsal(good), good, "good");
   for (const [key, plain] of Object.entries(rehearsal())) for (const damage of [undefined, null, -1e9, 1e308, "x", [], [[4, 2]]]) equal(rehearsal({ ...good, [key]: damage }), { ...good, [key]: plain }, `${key} ${damage}`);
-  equal(rehearsal({ correction: { factor: 0, shift: "1", moved: 0.5, steady: { interval: 0, first: 0 }, metre: "0/4" } }).correction, { factor: 1, shift: 0, bar: null, moved: 0, steady: null, metre: null }, "correction");
+  for (const steady of [{ interval: 0, first: 0 }, { interval: 0.3, first: -3e25 }]) equal(rehearsal({ correction: { factor: 0, shift: "1", moved: 0.5, steady, metre: "0/4" } }).correction, { factor: 1, shift: 0, bar: null, moved: 0, steady: null, metre: null }, "correction");
 });
 await test("links that make no sense are harmless", () => {
   equal(link.readLink("#song=a&t=NaN&loop=5,1&mix.x=1e99,-900,q").strips.x, controls(strip({ volume: 6, pan: -100 })), "clamped");
