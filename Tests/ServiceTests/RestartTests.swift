@@ -96,7 +96,15 @@ struct RestartTests {
         gate.hold(before: 0)
         let running = try service.job(Sound.tone())
         try service.waitUntilRunning(running)
-        for (way, knows, isSaidAgain) in [
+        let damaged = [
+            ("", "1"), (".created", "1e300"), (".sequence", "2 ** 63 - 1"), (".channels", "0"),
+            (".stemRateHz", "-2 ** 63"), (".stems[0].file", "\"../../lock\""),
+        ].map { field, value in
+            "python3 -c 'import sqlite3; d = sqlite3.connect(\"jobs.sqlite\"); d.execute(\""
+                + "UPDATE jobs SET record = json_set(record, ?, ?)\", "
+                + "(\"$\(field)\", \(value))); d.commit()'"
+        }
+        let ways: [(String, knows: [String], isSaidAgain: Bool)] = [
             ("rm -f jobs.sqlite-wal", [done], false), ("rm -f jobs.sqlite", [], false),
             ("truncate -s 4152 jobs.sqlite-wal", [done], false), ("mv jobs.sqlite x", [], false),
             (": > jobs.sqlite", [], false), ("rm jobs.sqlite*", [], false),
@@ -104,17 +112,7 @@ struct RestartTests {
             ("rm -f jobs.sqlite-*; cp lock jobs.sqlite; seq 99 >> jobs.sqlite", [], true),
             ("rm -rf jobs.sqlite*; mkdir jobs.sqlite", [], true),
         ]
-            + [
-                ("", "1"), (".created", "1e300"), (".sequence", "2 ** 63 - 1"), (".channels", "0"),
-                (".stemRateHz", "-2 ** 63"), (".stems[0].file", "\"../../lock\""),
-            ].map { field, value in
-                (
-                    "python3 -c 'import sqlite3; d = sqlite3.connect(\"jobs.sqlite\"); d.execute(\""
-                        + "UPDATE jobs SET record = json_set(record, ?, ?)\", "
-                        + "(\"$\(field)\", \(value))); d.commit()'", [], false
-                )
-            }
-        {
+        for (way, knows, isSaidAgain) in ways + damaged.map({ ($0, [], false) }) {
             let copy = TemporaryFolder()
             let data = copy.path("data")
             try #require(try Process.run(["cp", "-a", folder.path("data"), data]) == 0)
