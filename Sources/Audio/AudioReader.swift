@@ -22,9 +22,9 @@ package final class AudioReader: RecordingReader {
     private let parts: SoundParts
     private var decoder: SoundDecoder?
     private var nextPart = 1
-    /// Samples of silence before the part that follows damage, and seconds of silence that may be added.
+    /// Samples of silence before the part that follows damage, and those that may still be added.
     private var silence = 0
-    private var silenceLeft = SoundParts.longestLossSeconds
+    private var silenceLeft: Int
     /// Samples before the part that doesn't follow damage, less its beginning by its own time.
     private var origin = 0
     private var damage: SoundParts.Damage?
@@ -67,11 +67,13 @@ package final class AudioReader: RecordingReader {
             self.decoder = decoder
         }
         block = []
+        silenceLeft = 0
         if let problem = PlanarAudio.problem(
             channelCount: channelCount, sampleRateHz: sampleRateHz)
         {
             throw .implausibleHeader(path: path, problem: problem)
         }
+        silenceLeft = SoundParts.longestLossSeconds * sampleRateHz
         block = [Float](repeating: 0, count: Self.blockSamples * channelCount)
         if let plain { decoder = SoundDecoder(file, plain) }
         place(parts.parts[0])
@@ -144,7 +146,7 @@ package final class AudioReader: RecordingReader {
             }
             if decoder != nil {
                 place(part)
-                if part.isContinued { return }
+                if part.isContinued, decoder != nil { return }
             } else if !part.isContinued {
                 let rest = parts.parts[(nextPart - 1)...].flatMap(\.spans)
                 foundWarnings.append(unread(rest.reduce(0) { $0 + $1.count }))
@@ -177,9 +179,14 @@ package final class AudioReader: RecordingReader {
             origin = decodedSamples - start
             return
         }
-        let lost = origin + start - decodedSamples
-        guard (0...silenceLeft * sampleRateHz).contains(lost) else { return }
-        silenceLeft -= lost / sampleRateHz
+        let lost = max(0, origin + start - decodedSamples)
+        guard lost <= silenceLeft else {
+            // The rest would come too early.
+            decoder = nil
+            nextPart = parts.parts.count
+            return
+        }
+        silenceLeft -= lost
         silence = lost
         guard var damage else { return }
         damage.seconds = damage.seconds ?? Double(decodedSamples) / Double(sampleRateHz)

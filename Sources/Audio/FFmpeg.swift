@@ -38,7 +38,7 @@ package struct FFmpeg: Sendable {
         let seconds = [limits.seconds.map { $0 + 1 }, damage?.seconds].compactMap(\.self).min()
         let options =
             (seconds.map { ["-t", "\($0)"] } ?? [])
-            + (limits.bytes.map { ["-fs", "\($0 + 1)"] } ?? [])
+            + (limits.bytes.map { ["-fs", "\($0 &+ ($0 < .max ? 1 : 0))"] } ?? [])
         let (output, result) = try convert(input, Self.quiet, options, spool)
         let plain = try InputFile(descriptor: output, path: input.path)
         func length(_ file: InputFile) -> Double {
@@ -69,9 +69,11 @@ package struct FFmpeg: Sendable {
         // are rounded.
         let isVorbis = ["vorbis", "VORBIS"].contains { head.firstRange(of: Array($0.utf8)) != nil }
         let keepsTimes = "aresample=async=1:min_hard_comp=\(isVorbis || isASF ? 0.05 : 0.01)"
-        let again = try? convert(input, Self.quiet, ["-af", keepsTimes] + options, spool)
-        try spool.checkCancellation()
-        let filled = try again.map { try InputFile(descriptor: $0.output, path: input.path) }
+        var filled: InputFile?
+        do {
+            let again = try convert(input, Self.quiet, ["-af", keepsTimes] + options, spool)
+            filled = try InputFile(descriptor: again.output, path: input.path)
+        } catch AudioError.notAudio {}
         let lost = filled.map { length($0) - length(plain) } ?? 0
         if lost <= 0, let cause = missing ?? (result.complaint == nil ? place : nil) {
             return truncated(cause)

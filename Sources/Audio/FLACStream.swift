@@ -93,7 +93,8 @@ struct FLACStream {
         if expected < Self.longestLossSeconds * sampleRateHz { expected = 0 }
         while let frame = current {
             let start = start(of: frame)
-            fill(expected..<max(expected, start), before: offset, like: frame)
+            // Where too much is lost, the rest would come too early.
+            guard fill(expected..<max(expected, start), before: offset, like: frame) else { break }
             let next = next(&bytes, after: offset)
             if next.isRight, let following = next.frame, countsSamples == nil {
                 let step = following.number - frame.number
@@ -111,7 +112,7 @@ struct FLACStream {
             if current == nil, Self.isSignature(bytes.slice(offset, 8)[...]),
                 expected < statedSamples
             {
-                fill(expected..<statedSamples, before: offset, like: frame)
+                _ = fill(expected..<statedSamples, before: offset, like: frame)
             }
         }
         end = offset
@@ -170,12 +171,19 @@ struct FLACStream {
     }
 
     /// Adds frames of silence in the place of lost ones.
-    private mutating func fill(_ lost: Range<Int>, before offset: Int, like frame: FLACFrame) {
-        guard !lost.isEmpty else { return }
+    ///
+    /// - Returns: whether the limits allow it.
+    private mutating func fill(
+        _ lost: Range<Int>, before offset: Int, like frame: FLACFrame
+    ) -> Bool {
+        guard !lost.isEmpty else { return true }
         damage = damage ?? SoundParts.Damage(offset: offset, seconds: seconds)
         let length = Double(lost.count) / Double(sampleRateHz)
-        guard length <= limits.silence else { return }
+        guard length <= limits.silence else { return false }
         limits.silence -= length
+        // Blocks may have a sample each.
+        limits.bytes -= lost.count / max(blockSamples, 16) * (24 + channelCount * (8 + bits) / 8)
+        guard limits.bytes > 0 else { return false }
         var silence: [UInt8] = []
         var start = lost.lowerBound
         while start < lost.upperBound {
@@ -189,6 +197,7 @@ struct FLACStream {
         samples += lost.count
         let filled = damage?.filledSeconds ?? 0
         damage?.filledSeconds = filled + length
+        return true
     }
 }
 

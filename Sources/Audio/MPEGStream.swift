@@ -242,10 +242,12 @@ struct MPEGStream {
     /// A number that is too large stays, because it tells of a file that is cut short. The number of bytes is
     /// always set right: libmpg123 prints a message about another one.
     ///
-    /// - Parameter silence: seconds of silence that may be added.
-    mutating func finish(_ silence: inout Double) -> [ByteSpan] {
+    /// - Parameters:
+    ///   - silence: seconds of silence that may be added.
+    ///   - isWhole: whether the frames reach to the end of the file, or to another header.
+    mutating func finish(_ silence: inout Double, isWhole: Bool) -> [ByteSpan] {
         commit()
-        let known = isCut ? nil : stated.map { max(0, $0.count - frames) }
+        let known = isCut || !isWhole ? nil : stated.map { max(0, $0.count - frames) }
         var left = known ?? Int.max
         var counts = gaps.map { gap in
             let count = min(Int(gap.frames.rounded()), left)

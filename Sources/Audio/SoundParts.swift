@@ -1,5 +1,5 @@
 // The parts of a compressed file, found before it is decoded: files joined by `cat`, headers that count
-// too few samples, and damage. Decoders pass over all three without a word.
+// too few samples, and damage. Decoders report none of the three.
 
 import System
 
@@ -142,7 +142,7 @@ struct SoundParts {
                 let content = bytes.slice(offset, frame.countBytes)
                 if let header = frame.header(in: content) {
                     if stream.frames > 0 {
-                        finish(&stream)
+                        finish(&stream, isWhole: true)
                         stream = MPEGStream(like: model, after: 0..<0)
                     }
                     stream.addHeader(header, content, at: offset)
@@ -181,15 +181,15 @@ struct SoundParts {
                 (offset, last) = (next, nil)
             }
         }
-        finish(&stream)
+        finish(&stream, isWhole: offset >= bytes.end)
         addRest(&bytes, from: offset)
     }
 
     /// Adds one of the MP3 files that are joined.
-    private mutating func finish(_ stream: inout MPEGStream) {
+    private mutating func finish(_ stream: inout MPEGStream, isWhole: Bool) {
         guard stream.frames > 0 else { return }
         statesFrames = stream.statesFrames
-        parts.append(Part(spans: stream.finish(&silence)))
+        parts.append(Part(spans: stream.finish(&silence, isWhole: isWhole)))
         note(stream.damage, after: seconds)
         seconds += stream.seconds
     }

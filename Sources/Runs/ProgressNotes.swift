@@ -68,14 +68,18 @@ extension SeparationRun {
             throw invalid("this one will be a stem")
         }
         let descriptor = FilePath.withCString(path) {
-            open($0, O_RDWR | O_CREAT | O_CLOEXEC, 0o666)
+            open($0, O_RDWR | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0o666)
         }
         guard descriptor >= 0 else { throw invalid("\(SystemError.last)") }
         defer { close(descriptor) }
-        // Sound and models have zeros, a manifest begins with a brace.
+        var status = stat()
+        guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
+            throw invalid("this one is no regular file")
+        }
+        // Sound and models have zeros, a manifest begins with an object of JSON.
         var head = [UInt8](repeating: 0, count: 4_096)
         let count = max(0, read(descriptor, &head, head.count))
-        if head[..<count].contains(0) || head[..<count].first == UInt8(ascii: "{") {
+        if head[..<count].contains(0) || head[..<count].starts(with: "{\"".utf8) {
             throw invalid("this one is no list of paths")
         }
     }

@@ -30,12 +30,12 @@ package struct LiveMixer: Sendable {
                 let step = targets[stem] - current[stem]
                 current[stem] += min(max(step, -largestStep), largestStep)
             }
+            let limit = block.peaks[index] * max(1, current.max() ?? 1)
             for channel in 0..<channelCount {
                 var sum = missing == 0 ? 0 : missing * mix.channels[channel][index]
                 for stem in targets.indices {
                     sum += current[stem] * stems[stem * channelCount + channel][index]
                 }
-                let limit = block.peaks[index] * max(1, current.max() ?? 1)
                 mix.channels[channel][index] = min(max(sum, -limit), limit)
             }
         }

@@ -11,7 +11,7 @@ package struct LiveBlock: Sendable {
     /// Share of each sample that the stems lack and the track has to fill, 0 to 1; all 0 if no pass
     /// was late.
     package let missing: [Float]
-    /// The largest magnitude of the track up to each sample.
+    /// For each sample, the largest magnitude of the track up to the end of the window of its pass.
     package let peaks: [Float]
 
     package init(samples: StemBlock, missing: [Float], peaks: [Float]) {
