@@ -65,6 +65,14 @@ struct FileWindow {
         return end
     }
 
+    /// A frame of MPEG audio or ADTS at an offset. Any bytes may look like its header: two in a row are one.
+    mutating func frame(at offset: Int) -> MPEGFrame? {
+        MPEGFrame(slice(offset, 7)).flatMap { frame in
+            let next = MPEGFrame(slice(offset + frame.countBytes, 7))
+            return next.map(frame.isLike) == true ? frame : nil
+        }
+    }
+
     /// The offset of the first byte that is not zero.
     mutating func endOfZeros(from offset: Int) -> Int {
         var offset = offset

@@ -256,15 +256,23 @@ struct MPEGStream {
         }
         // The header knows how many are missing.
         if known != nil, !counts.isEmpty { counts[counts.count - 1] += left }
-        for (gap, count) in zip(gaps, counts).reversed() {
-            let count = min(count, Int(silence / model.seconds))
-            silence -= Double(count) * model.seconds
-            let bytes = [[UInt8]](repeating: model.silent, count: count).flatMap(\.self)
-            spans.insert(.bytes(bytes), at: gap.index)
-            frames += count
-            seconds += Double(count) * model.seconds
-            let filled = damage?.filledSeconds ?? silencedSeconds
-            damage?.filledSeconds = filled + Double(count) * model.seconds
+        for index in counts.indices.reversed() {
+            counts[index] = min(counts[index], Int(silence / model.seconds))
+            silence -= Double(counts[index]) * model.seconds
+        }
+        // Built anew, because a file may have millions of gaps.
+        var (filled, done) = ([ByteSpan](), 0)
+        for (gap, count) in zip(gaps, counts) {
+            let silent = repeatElement(model.silent, count: count).joined()
+            filled += spans[done..<gap.index] + [.bytes(Array(silent))]
+            done = gap.index
+        }
+        spans = filled + spans[done...]
+        if !gaps.isEmpty {
+            let lost = counts.reduce(0, +)
+            frames += lost
+            seconds += Double(lost) * model.seconds
+            damage?.filledSeconds = silencedSeconds + Double(lost) * model.seconds
         }
         guard let stated else {
             spans.insert(.bytes(model.header(stating: frames)), at: firstIndex)

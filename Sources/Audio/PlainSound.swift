@@ -120,10 +120,11 @@ struct PlainSound {
         var bytes = FileWindow(file)
         let afterTags = bytes.endOfTags(from: end)
         if afterTags > end { return bytes.end - afterTags > 8 ? .file(end) : .tags }
-        let frame = MPEGFrame(bytes.slice(end, 7))
-        let next = frame.flatMap { MPEGFrame(bytes.slice(end + $0.countBytes, 7)) }
-        if let frame, next.map(frame.isLike) == true { return .file(end) }
-        if bytes.matches("fLaC", at: end) || bytes.matches("OggS", at: end) { return .file(end) }
+        if bytes.frame(at: end) != nil || bytes.matches("fLaC", at: end)
+            || bytes.matches("OggS", at: end)
+        {
+            return .file(end)
+        }
         // Recorders fill the last block of a disk.
         if rest < 1 << 16, file.bytes(at: end, count: rest).allSatisfy({ $0 == 0 }) { return .tags }
         guard let tail else { return .samples }

@@ -113,10 +113,7 @@ struct SoundParts {
         }
         var offset = first
         while offset < min(first + (1 << 16), bytes.end) {
-            if let model = MPEGFrame(bytes.slice(offset, 7)) {
-                let next = MPEGFrame(bytes.slice(offset + model.countBytes, 7))
-                if next.map(model.isLike) == true { return (model, offset) }
-            }
+            if let model = bytes.frame(at: offset) { return (model, offset) }
             offset = bytes.place(of: 0xFF, from: offset + 1)
         }
         return frame.map { ($0, first) }
@@ -154,18 +151,12 @@ struct SoundParts {
                 offset += frame.countBytes
             } else {
                 // A file of another kind.
-                if let other = MPEGFrame(bytes.slice(offset, 7)),
-                    MPEGFrame(bytes.slice(offset + other.countBytes, 7)).map(other.isLike) == true
-                {
-                    break
-                }
-                // Any bytes may look like a header: two in a row are a frame. Where bytes are missing, the next
-                // one is within the last frame.
+                if bytes.frame(at: offset) != nil { break }
+                // Where bytes are missing, the next frame is within the last one.
                 var next = last.map { $0 + 3 } ?? offset - 1
                 repeat {
                     next = bytes.place(of: 0xFF, from: next + 1)
-                } while next < bytes.end
-                    && frame(next, &bytes).flatMap({ frame(next + $0.countBytes, &bytes) }) == nil
+                } while next < bytes.end && bytes.frame(at: next).map(model.isLike) != true
                 guard next < bytes.end, let found = frame(next, &bytes) else { break }
                 if let last {
                     if model.isADTS {

@@ -19,8 +19,6 @@ package struct Normalization: Sendable {
         scale = standardDeviation + 1e-8
     }
 
-    var isFinite: Bool { mean.isFinite && scale.isFinite }
-
     /// Leaves samples as they are: the sum of 1 and 1e-8 is 1 in float32.
     static let identity = Normalization(mean: 0, standardDeviation: 1)
 }
