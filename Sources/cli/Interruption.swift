@@ -41,6 +41,17 @@ enum Interruption {
         }
     }
 
+    /// Ends the process half a second later if it still runs then: a read or a write that waits can't be
+    /// cancelled.
+    static func endProcessSoon(_ code: ExitCode) {
+        let thread = SystemThread {
+            usleep(500_000)
+            _exit(code.rawValue)
+        }
+        guard let thread else { _exit(code.rawValue) }
+        thread.detach()
+    }
+
     private static func handle(
         _ numbers: [Int32], _ action: @escaping @Sendable (Int32) -> Void
     ) {

@@ -119,7 +119,10 @@ struct LiveCommand {
 
     private func run() -> ExitCode {
         let display = LiveDisplay(console)
-        let interruption = Interruption.cancellation(onCancel: display.restore)
+        let interruption = Interruption.cancellation(onCancel: {
+            Interruption.endProcessSoon(.interrupted)
+            display.restore()
+        })
         return console.reporting {
             defer { display.restore() }
             if arguments.value(.outputDevice) == nil, !arguments.has(.printDelay),
@@ -156,8 +159,11 @@ struct LiveCommand {
             if !arguments.has(.stemChannels) {
                 display.begin(
                     controls,
-                    delaySeconds: Double(filter.delaySamples) / Double(input.sampleRateHz), filter,
-                    ends: isOver)
+                    delaySeconds: Double(filter.delaySamples) / Double(input.sampleRateHz), filter
+                ) {
+                    isOver.cancel()
+                    Interruption.endProcessSoon(.done)
+                }
             }
             try play(input, filter, isOver)
             display.restore()
@@ -175,7 +181,7 @@ struct LiveCommand {
     ) throws -> LiveFilter {
         let model = separator.model
         let rows = try stemRows(model)
-        if !arguments.has(.wait), !arguments.has(.printDelay) {
+        if !arguments.has(.wait), !arguments.has(.printDelay), !console.isQuiet {
             try checkSpeed(separator, options, cancellation)
         }
         var mixer = LiveMixer(
@@ -255,7 +261,8 @@ struct LiveCommand {
         }
     }
 
-    /// Measures whether the machine can hold the hop, before the sound starts.
+    /// Measures whether the machine can hold the hop, before the sound starts, and says it: the machine may only be
+    /// busy for a moment.
     private func checkSpeed(
         _ separator: Separator, _ options: LiveOptions, _ cancellation: CancellationToken
     ) throws {
@@ -275,13 +282,12 @@ struct LiveCommand {
         let remedy =
             other.map { "'--preset \($0.rawValue)' holds" }
             ?? "try '--hop \(hop.fixed(1))', '--precision int8' or a shorter '--window'"
-        guard seconds > options.hopSeconds else {
-            return console.warning(
-                "\(text), which leaves little time for other programs; \(remedy)")
-        }
-        throw UsageError(
-            "This machine is too slow for these blocks: \(text); \(remedy). "
-                + "'\(Option.wait.long)' takes the time it needs, for files")
+        let isTooSlow = seconds > options.hopSeconds
+        console.warning(
+            text
+                + (isTooSlow
+                    ? ", so many will be late" : ", which leaves little time for other programs")
+                + "; \(remedy)")
     }
 }
 

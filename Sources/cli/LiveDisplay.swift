@@ -103,10 +103,10 @@ final class LiveDisplay: Sendable {
 
     /// Begins to show and to read, if there is a terminal.
     ///
-    /// - Parameter isOver: cancelled by the key that ends the sound.
+    /// - Parameter end: called by the key that ends the sound, when the terminal is given back.
     func begin(
         _ controls: LiveControls, delaySeconds: Double, _ filter: LiveFilter,
-        ends isOver: CancellationToken
+        end: @escaping @Sendable () -> Void
     ) {
         guard console.isTerminal, !console.isQuiet else { return }
         // Standard input is the sound.
@@ -136,7 +136,8 @@ final class LiveDisplay: Sendable {
                 if poll(&waiting, 1, 100) > 0, read(terminal, &key, 1) == 1,
                     !controls.press(Character(UnicodeScalar(key)))
                 {
-                    isOver.cancel()
+                    self.restore()
+                    end()
                 }
                 self.state.withLock { state in
                     guard state.terminal >= 0 else { return }

@@ -85,4 +85,47 @@ struct InterruptionTests {
         let run = try folder.run(["selftest"], models: nil, interruptedAt: "Testing", exits: 130)
         #expect(run.errorLines.last == "error: interrupted")
     }
+
+    #if os(Linux)
+        /// `live` waits for the rest of what has arrived, or for the reader of its output.
+        @Test(arguments: [
+            (SIGTERM, [], 0), (SIGINT, [], 20), (SIGTERM, ["--raw", "1600"], 3),
+            (SIGINT, ["--raw", "1600"], 8 * (2_560 + 100)),
+            (SIGTERM, ["--raw", "1600"], 8 * 40_000),
+        ])
+        func oneSignalEndsLiveSound(signal: Int32, arguments: [String], inputBytes: Int) throws {
+            let process = CommandRun.process(
+                ["live", "-n", "cross_first", "--wait", "--hop", "0.05"] + arguments,
+                in: folder.url)
+            let (input, output) = (Pipe(), Pipe())
+            (process.standardInput, process.standardOutput) = (input, output)
+            try process.run()
+            defer { if process.isRunning { kill(process.processIdentifier, SIGKILL) } }
+            let status = "/proc/\(process.processIdentifier)/status"
+            try waitUntil("the program waits for signals") {
+                try !String(contentsOfFile: status, encoding: .utf8)
+                    .contains("SigBlk:\t0000000000000000")
+            }
+            let writer = input.fileHandleForWriting.fileDescriptor
+            #expect(fcntl(writer, F_SETFL, O_NONBLOCK) == 0)
+            let header = WAVFile.bytes(float32: [0, 0], channels: 2, rateHz: 1600)
+            var bytes =
+                arguments.isEmpty ? [UInt8](header) : [UInt8](repeating: 0, count: inputBytes)
+            bytes = Array(bytes.prefix(inputBytes))
+            // A reader that stands still lets the program take no more than the pipes hold.
+            try waitUntil("the program has taken the input") {
+                bytes.removeFirst(max(0, write(writer, bytes, bytes.count)))
+                return bytes.isEmpty || bytesHeld(output) >= 65_536
+            }
+            kill(process.processIdentifier, signal)
+            try waitUntil("the program has ended") { !process.isRunning }
+            #expect(process.terminationReason == .exit && process.terminationStatus == 130)
+        }
+
+        private func bytesHeld(_ pipe: Pipe) -> Int32 {
+            var count: Int32 = 0
+            ioctl(pipe.fileHandleForReading.fileDescriptor, UInt(FIONREAD), &count)
+            return count
+        }
+    #endif
 }

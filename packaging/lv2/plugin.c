@@ -1,9 +1,12 @@
 /* swift-demucs as an LV2 plug-in: stereo in, four stems and their mix out, later by a constant delay.
  *
- * The model runs in a process of its own, `swift-demucs live --channels`. Two threads move samples
- * between it and two rings; the host's callback only copies from and to the rings, without locks,
- * allocation or files. Where the process is late, it gives the input in place of the stems; where it
- * gives nothing in time, because it has ended or the system stands still, the callback does.
+ * The model runs in a process of its own, `swift-demucs live --channels`. A thread moves samples between it
+ * and two rings, and starts it again when it has ended; only this thread knows the process and its
+ * descriptors. The host's callback copies from and to the rings, without locks, allocation or files.
+ *
+ * While the host plays, the process keeps time, and the input takes the place of stems that are late. While
+ * it renders (freewheel), the process and the callback wait for all stems (`--wait`); if none come, the rest
+ * of the render is silence.
  */
 
 #define _GNU_SOURCE
@@ -11,8 +14,8 @@
 #include <fcntl.h>
 #include <lv2/core/lv2.h>
 #include <math.h>
+#include <poll.h>
 #include <pthread.h>
-#include <semaphore.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdatomic.h>
@@ -21,23 +24,40 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #define PREFIX "urn:swift-demucs:lv2:"
 
 enum { STEMS = 4, IN = 2, OUT = 2 * STEMS };
-/* Frames that the rings hold, and by which the process may be later than its input: the longest block
- * of a host that plays. */
-enum { RING = 1 << 17, SLACK = 2048 };
+/* In frames: what the program reads at once (LiveInput.blockSamples), the longest block of a host that
+ * plays, and a fade between stems and the input. */
+enum { READ = 256, LONGEST = 2048, FADE = 256 };
+/* Frames by which the plug-in is later than the program: with them, a program that keeps time has always
+ * given the stems of the longest block and of a fade after it. */
+enum { SLACK = LONGEST + FADE + READ };
+/* Milliseconds: how long anything is waited for, how late a process that plays may be, and pauses before the
+ * program is started again. */
+enum { PATIENCE = 10000, LATEST = 2000, FIRST_PAUSE = 100, LONGEST_PAUSE = 30000 };
 
-enum port { PORT_IN = 0, PORT_STEM = 2, PORT_MIX = 10, PORT_GAIN = 12, PORT_FREEWHEEL = 16, PORT_LATENCY, PORTS };
+enum port {
+    PORT_IN = 0,
+    PORT_STEM = 2,
+    PORT_MIX = 10,
+    PORT_GAIN = 12,
+    PORT_FREEWHEEL = 16,
+    PORT_LATENCY,
+    PORT_LATE,
+    PORT_RUNNING,
+    PORTS
+};
 
-/* Frames from one thread to another. */
-struct ring {
-    float *samples;
-    size_t channels;
-    _Atomic size_t written, read;
+/* A running `swift-demucs live`. */
+struct process {
+    pid_t id; /* 0: none. */
+    int to, from;
 };
 
 struct plugin {
@@ -45,54 +65,69 @@ struct plugin {
     char program[4096], model[4096];
     const char *preset;
     double rate;
-    size_t latency, position;
-    float gains[STEMS];
-    /* The last `latency` frames of the input. */
-    float *line;
-    struct ring input, output;
-    /* Frames that the callback has filled and the process will still give. */
-    size_t owed;
-    sem_t arrived, given;
-    pthread_t threads[2];
-    pid_t process;
-    int to_process, from_process;
-    _Atomic bool stops, has_ended;
+    /* In frames: of the program, of the plug-in, and by which stems may be late. */
+    size_t delay, latency, latest;
+    /* The callback's. `presence` is the share of the stems in the last frame, `peak` the
+     * input's so far. */
+    float gains[STEMS], presence, peak;
+    size_t late_blocks;
+    bool render_failed;
+    /* Rings: frame k lies at k modulo the size. Output k belongs to input k - latency. */
+    float *input, *output;
+    size_t input_size, output_size;
+    /* The frame that the callback is at. Stems are there from `first` to `given`. */
+    _Atomic size_t position, first, given;
+    /* Frames that any process has given, so that a wait sees progress. */
+    _Atomic size_t received;
+    /* What the callback wants, and what the stems from `first` on are for: 0 to play, 1 to render. */
+    _Atomic int renders, serves_render;
+    /* The thread's. */
+    struct process process;
+    size_t fed, to_skip;
+    bool is_ready, thread_runs;
+    pthread_t thread;
+    int wake;
+    _Atomic bool stops, is_running;
 };
 
 extern char **environ;
 
-static size_t held(struct ring *ring) {
-    return atomic_load_explicit(&ring->written, memory_order_acquire) -
-           atomic_load_explicit(&ring->read, memory_order_acquire);
+static long milliseconds(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-/* The frame at a position of the ring. */
-static float *frame(struct ring *ring, size_t position) {
-    return ring->samples + position % RING * ring->channels;
-}
-
-static void advance(_Atomic size_t *position, size_t frames) {
-    atomic_fetch_add_explicit(position, frames, memory_order_release);
-}
+static void rest(long microseconds) { nanosleep(&(struct timespec){0, microseconds * 1000}, NULL); }
 
 /* ---- The process ---- */
 
-/* Starts `swift-demucs live` with the ends of two pipes. */
-static bool start_process(struct plugin *plugin, bool prints_delay) {
+/* Starts `swift-demucs live` with the ends of two pipes; an id of 0 if that fails. */
+static struct process start_process(const struct plugin *plugin, const char *option) {
+    struct process process = {0, -1, -1};
     int in[2], out[2];
     if (pipe2(in, O_CLOEXEC))
-        return false;
+        return process;
     if (pipe2(out, O_CLOEXEC)) {
         close(in[0]);
         close(in[1]);
-        return false;
+        return process;
     }
     char rate[32];
     snprintf(rate, sizeof rate, "%.0f", plugin->rate);
-    const char *words[] = {plugin->program, "live", "--quiet", "-n", plugin->model,
-                           "--preset", plugin->preset, "--raw", rate,
-                           "--channels", "drums,bass,other,vocals",
-                           prints_delay ? "--print-delay" : NULL, NULL};
+    const char *words[] = {plugin->program,
+                           "live",
+                           "--quiet",
+                           "-n",
+                           plugin->model,
+                           "--preset",
+                           plugin->preset,
+                           "--raw",
+                           rate,
+                           "--channels",
+                           "drums,bass,other,vocals",
+                           option,
+                           NULL};
     posix_spawn_file_actions_t actions;
     posix_spawnattr_t attributes;
     sigset_t signals;
@@ -103,94 +138,202 @@ static bool start_process(struct plugin *plugin, bool prints_delay) {
     posix_spawnattr_init(&attributes);
     posix_spawnattr_setsigmask(&attributes, &signals);
     posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK);
-    int code = posix_spawnp(&plugin->process, plugin->program, &actions, &attributes,
+    int code = posix_spawnp(&process.id, plugin->program, &actions, &attributes,
                             (char *const *)words, environ);
     posix_spawn_file_actions_destroy(&actions);
     posix_spawnattr_destroy(&attributes);
     close(in[0]);
     close(out[1]);
-    plugin->to_process = in[1];
-    plugin->from_process = out[0];
-    if (code == 0)
-        return true;
-    fprintf(stderr, "swift-demucs.lv2: %s: %s\n", plugin->program, strerror(code));
-    close(in[1]);
-    close(out[0]);
-    return false;
-}
-
-/* Waits for the process, whose pipes are closed or that was told to end. */
-static int end_process(struct plugin *plugin) {
-    int status = 0;
-    while (waitpid(plugin->process, &status, 0) < 0 && errno == EINTR) {
+    if (code) {
+        fprintf(stderr, "swift-demucs.lv2: %s: %s\n", plugin->program, strerror(code));
+        close(in[1]);
+        close(out[0]);
+        process.id = 0;
+        return process;
     }
-    return status;
+    process.to = in[1];
+    process.from = out[0];
+    fcntl(process.to, F_SETFL, O_NONBLOCK);
+    fcntl(process.from, F_SETFL, O_NONBLOCK);
+    return process;
 }
 
-/* The delay in frames that the program states; 0 if it refuses the model or the rate. */
-static size_t stated_delay(struct plugin *plugin) {
-    if (!start_process(plugin, true))
-        return 0;
-    close(plugin->to_process);
+/* Closes the pipes and waits for the end, `patience` milliseconds before and after it is forced.
+ *
+ * Returns the exit status; -1 if there is none. Afterwards, nothing of the process is known. */
+static int end_process(struct process *process, long patience) {
+    if (process->id == 0)
+        return -1;
+    close(process->to);
+    close(process->from);
+    int status = 0;
+    pid_t ended = 0;
+    for (int forced = 0; forced < 2 && ended == 0; forced++) {
+        long end = milliseconds() + (forced ? PATIENCE : patience);
+        /* The id is surely ours while `waitpid` knows it as a child that runs. */
+        while ((ended = waitpid(process->id, &status, WNOHANG)) == 0 && milliseconds() < end)
+            rest(500);
+        if (ended == 0 && !forced)
+            kill(process->id, SIGKILL);
+    }
+    *process = (struct process){0, -1, -1};
+    return ended > 0 ? status : -1;
+}
+
+/* The delay in frames that the program states; 0 if it refuses the model or the rate, or says nothing. */
+static size_t stated_delay(const struct plugin *plugin) {
+    struct process process = start_process(plugin, "--print-delay");
     char text[64] = "";
     size_t count = 0;
-    ssize_t got;
-    while (count < sizeof text - 1 &&
-           (got = read(plugin->from_process, text + count, sizeof text - 1 - count)) > 0)
-        count += (size_t)got;
-    close(plugin->from_process);
-    return end_process(plugin) == 0 ? strtoul(text, NULL, 10) : 0;
-}
-
-/* Moves the input to the process. */
-static void *feed(void *context) {
-    struct plugin *plugin = context;
-    struct ring *ring = &plugin->input;
-    while (!plugin->stops) {
-        sem_wait(&plugin->arrived);
-        for (size_t count; !plugin->stops && (count = held(ring)) > 0;) {
-            size_t start = ring->read, left = RING - start % RING;
-            size_t bytes = (count < left ? count : left) * IN * sizeof(float);
-            char *samples = (char *)frame(ring, start);
-            for (size_t done = 0; done < bytes;) {
-                ssize_t sent = write(plugin->to_process, samples + done, bytes - done);
-                if (sent < 0 && errno != EINTR) {
-                    plugin->has_ended = true;
-                    sem_post(&plugin->given);
-                    return NULL;
-                }
-                done += sent > 0 ? (size_t)sent : 0;
-            }
-            advance(&ring->read, bytes / IN / sizeof(float));
-        }
+    long end = milliseconds() + PATIENCE;
+    for (long left; process.id && count < sizeof text - 1 && (left = end - milliseconds()) > 0;) {
+        struct pollfd waiting = {process.from, POLLIN, 0};
+        if (poll(&waiting, 1, (int)left) <= 0)
+            continue;
+        ssize_t got = read(process.from, text + count, sizeof text - 1 - count);
+        if (got == 0 || (got < 0 && errno != EINTR && errno != EAGAIN))
+            break;
+        count += got > 0 ? (size_t)got : 0;
     }
-    return NULL;
+    return end_process(&process, end - milliseconds()) == 0 ? strtoul(text, NULL, 10) : 0;
 }
 
-/* Moves stems from the process into the ring. */
-static void *collect(void *context) {
+/* ---- The thread ---- */
+
+/* Bytes of a frame of the program's output that were read. */
+struct partial {
+    float samples[OUT];
+    size_t bytes;
+};
+
+/* Starts the program.
+ *
+ * For a render, it goes on with the stems that are needed next. To play, it gets silence first: when it
+ * answers, it has loaded the model, and begins with the input of that moment. Its time would begin late
+ * with what has arrived since. */
+static void begin(struct plugin *plugin) {
+    int renders = plugin->renders;
+    plugin->process = start_process(plugin, renders ? "--wait" : NULL);
+    plugin->is_ready = renders;
+    plugin->to_skip = plugin->delay; /* The program begins with silence. */
+    if (renders) {
+        size_t needed = plugin->position;
+        /* The callback waits for stems from its block on; after the end of a process, for the next ones. */
+        if (plugin->serves_render != renders)
+            plugin->given = needed > plugin->latency + LONGEST ? needed - LONGEST : plugin->latency;
+        plugin->fed = plugin->given - plugin->latency;
+        plugin->first = 0;
+    } else if (plugin->process.id) {
+        static const float silence[READ * IN];
+        plugin->to_skip += READ;
+        if (write(plugin->process.to, silence, sizeof silence) < 0)
+            plugin->to_skip = 0; /* It has ended, as reading will show. */
+    }
+    plugin->serves_render = renders;
+}
+
+/* Gives input to the program; false if it takes no more for ever. */
+static bool feed(struct plugin *plugin) {
+    for (size_t position = plugin->position; plugin->is_ready && plugin->fed < position;) {
+        size_t at = plugin->fed % plugin->input_size, count = position - plugin->fed;
+        size_t left = plugin->input_size - at;
+        /* PIPE_BUF or less is written whole or not at all. */
+        size_t most = 4096 / (IN * sizeof(float));
+        count = count < left ? count : left;
+        count = count < most ? count : most;
+        ssize_t sent =
+            write(plugin->process.to, plugin->input + at * IN, count * IN * sizeof(float));
+        if (sent < 0)
+            return errno == EAGAIN || errno == EINTR;
+        plugin->fed += count;
+    }
+    return true;
+}
+
+/* Takes stems from the program; false if it gives no more. */
+static bool collect(struct plugin *plugin, struct partial *partial) {
+    float samples[1024 * OUT];
+    memcpy(samples, partial->samples, partial->bytes);
+    ssize_t got = read(plugin->process.from, (char *)samples + partial->bytes,
+                       sizeof samples - partial->bytes);
+    if (got <= 0)
+        return got < 0 && (errno == EAGAIN || errno == EINTR);
+    size_t bytes = partial->bytes + (size_t)got, count = bytes / sizeof partial->samples;
+    partial->bytes = bytes % sizeof partial->samples;
+    memcpy(partial->samples, samples + count * OUT, partial->bytes);
+    if (!plugin->is_ready) {
+        plugin->fed = plugin->position;
+        /* In this order: the callback sees none of the stems between. */
+        plugin->first = plugin->fed + plugin->latency;
+        plugin->given = plugin->fed + plugin->latency;
+        plugin->is_ready = true;
+    }
+    size_t skipped = count < plugin->to_skip ? count : plugin->to_skip;
+    plugin->to_skip -= skipped;
+    size_t given = plugin->given, position = plugin->position;
+    for (size_t i = skipped; i < count; i++, given++)
+        /* A frame that is past must not replace one that is to come. */
+        if (given + LONGEST >= position)
+            memcpy(plugin->output + given % plugin->output_size * OUT, samples + i * OUT,
+                   sizeof partial->samples);
+    plugin->given = given;
+    plugin->received += count;
+    plugin->is_running = true;
+    return true;
+}
+
+/* Whether the program could give more stems of the input that it has. */
+static bool owes(const struct plugin *plugin) {
+    return !plugin->is_ready || plugin->given + READ <= plugin->fed + SLACK + plugin->to_skip;
+}
+
+/* Keeps a program running, and moves samples to and from it. */
+static void *serve(void *context) {
     struct plugin *plugin = context;
-    struct ring *ring = &plugin->output;
-    size_t part = 0; /* Bytes of an incomplete frame. */
+    struct partial partial = {.bytes = 0};
+    long pause = FIRST_PAUSE, next_start = milliseconds(), began = 0, last = 0;
     while (!plugin->stops) {
-        size_t start = ring->written, left = RING - start % RING, room = RING - held(ring);
-        if (room == 0) { /* The host stands still. */
-            usleep(2000);
+        long now = milliseconds();
+        if (plugin->process.id == 0 && now >= next_start) {
+            partial.bytes = 0;
+            begin(plugin);
+            began = last = now;
+            /* A program that ends again and again is started less and less often. */
+            next_start = now + pause;
+            pause = 2 * pause < LONGEST_PAUSE ? 2 * pause : LONGEST_PAUSE;
             continue;
         }
-        size_t frame_bytes = OUT * sizeof(float);
-        ssize_t got = read(plugin->from_process, (char *)frame(ring, start) + part,
-                           (room < left ? room : left) * frame_bytes - part);
-        if (got == 0 || (got < 0 && errno != EINTR))
-            break;
-        part += got > 0 ? (size_t)got : 0;
-        advance(&ring->written, part / frame_bytes);
-        /* The rest of the frame is where the next one goes on. */
-        part %= frame_bytes;
-        sem_post(&plugin->given);
+        bool runs = plugin->process.id != 0, is_ready = runs && plugin->is_ready;
+        bool has_input = is_ready && plugin->fed < plugin->position;
+        struct pollfd events[] = {
+            {plugin->wake, POLLIN, 0},
+            {runs ? plugin->process.from : -1, POLLIN, 0},
+            {has_input ? plugin->process.to : -1, POLLOUT, 0},
+        };
+        poll(events, 3, runs ? 1000 : (int)(next_start - now));
+        eventfd_read(plugin->wake, &(eventfd_t){0});
+        if (!runs)
+            continue;
+        bool lives = feed(plugin) && (!events[1].revents || collect(plugin, &partial));
+        now = milliseconds();
+        if (events[1].revents || !owes(plugin))
+            last = now;
+        bool is_late = is_ready && plugin->given + plugin->latest < plugin->position;
+        bool is_wanted = plugin->renders == plugin->serves_render;
+        if (lives && is_wanted && !is_late && now - last < PATIENCE)
+            continue;
+        if (is_wanted)
+            fprintf(stderr, "swift-demucs.lv2: %s %s; it is started again\n", plugin->program,
+                    lives ? "gives no stems in time" : "has ended");
+        plugin->is_running = false;
+        end_process(&plugin->process, 0);
+        if (!is_wanted)
+            next_start = now;
+        else if (now - began > PATIENCE)
+            pause = FIRST_PAUSE;
     }
-    plugin->has_ended = true;
-    sem_post(&plugin->given);
+    plugin->is_running = false;
+    end_process(&plugin->process, 0);
     return NULL;
 }
 
@@ -198,9 +341,10 @@ static void *collect(void *context) {
 
 static void cleanup(LV2_Handle instance) {
     struct plugin *plugin = instance;
-    free(plugin->line);
-    free(plugin->input.samples);
-    free(plugin->output.samples);
+    if (plugin->wake >= 0)
+        close(plugin->wake);
+    free(plugin->input);
+    free(plugin->output);
     free(plugin);
 }
 
@@ -225,14 +369,15 @@ static LV2_Handle instantiate(const LV2_Descriptor *descriptor, double rate, con
     plugin->preset = strrchr(descriptor->URI, ':') + 1;
     plugin->rate = rate;
     find_program(plugin, bundle);
-    size_t delay = stated_delay(plugin);
-    plugin->latency = delay + SLACK;
-    plugin->input.channels = IN;
-    plugin->output.channels = OUT;
-    plugin->line = calloc(plugin->latency * IN, sizeof(float));
-    plugin->input.samples = calloc(RING * IN, sizeof(float));
-    plugin->output.samples = calloc(RING * OUT, sizeof(float));
-    if (delay == 0 || !plugin->line || !plugin->input.samples || !plugin->output.samples) {
+    plugin->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    plugin->delay = stated_delay(plugin);
+    plugin->latency = plugin->delay + SLACK;
+    plugin->latest = (size_t)(rate * LATEST / 1000);
+    plugin->input_size = plugin->latency + plugin->latest + 2 * LONGEST;
+    plugin->output_size = plugin->latency + 2 * LONGEST;
+    plugin->input = calloc(plugin->input_size * IN, sizeof(float));
+    plugin->output = calloc(plugin->output_size * OUT, sizeof(float));
+    if (plugin->delay == 0 || plugin->wake < 0 || !plugin->input || !plugin->output) {
         fprintf(stderr, "swift-demucs.lv2: can't run %s with the model %s at %.0f Hz\n",
                 plugin->program, plugin->model, rate);
         cleanup(plugin);
@@ -246,58 +391,39 @@ static void connect_port(LV2_Handle instance, uint32_t port, void *data) {
         ((struct plugin *)instance)->ports[port] = data;
 }
 
+static bool wants_render(const struct plugin *plugin) {
+    const float *freewheel = plugin->ports[PORT_FREEWHEEL];
+    return freewheel && *freewheel > 0;
+}
+
 static void activate(LV2_Handle instance) {
     struct plugin *plugin = instance;
-    memset(plugin->line, 0, plugin->latency * IN * sizeof(float));
-    memset(plugin->output.samples, 0, SLACK * OUT * sizeof(float));
-    plugin->input.written = plugin->input.read = plugin->output.read = 0;
-    plugin->output.written = SLACK;
-    plugin->position = plugin->owed = 0;
-    plugin->stops = false;
+    memset(plugin->input, 0, plugin->input_size * IN * sizeof(float));
+    memset(plugin->output, 0, plugin->output_size * OUT * sizeof(float));
+    plugin->position = plugin->first = plugin->given = plugin->received = 0;
+    plugin->renders = wants_render(plugin);
+    plugin->serves_render = -1;
+    plugin->late_blocks = 0;
+    plugin->render_failed = plugin->stops = plugin->is_running = false;
+    plugin->presence = 1;
+    plugin->peak = 0;
     for (int stem = 0; stem < STEMS; stem++)
         plugin->gains[stem] = 1;
-    sem_init(&plugin->arrived, 0, 0);
-    sem_init(&plugin->given, 0, 0);
-    plugin->has_ended = !start_process(plugin, false);
-    if (plugin->has_ended)
-        return;
     /* Signals go to the host's threads; a closed pipe is an error of `write` then. */
     sigset_t all, former;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &former);
-    bool runs = pthread_create(&plugin->threads[0], NULL, feed, plugin) == 0;
-    if (runs && pthread_create(&plugin->threads[1], NULL, collect, plugin)) {
-        plugin->stops = true;
-        sem_post(&plugin->arrived);
-        pthread_join(plugin->threads[0], NULL);
-        runs = false;
-    }
+    plugin->thread_runs = pthread_create(&plugin->thread, NULL, serve, plugin) == 0;
     pthread_sigmask(SIG_SETMASK, &former, NULL);
-    if (!runs) {
-        kill(plugin->process, SIGKILL);
-        end_process(plugin);
-        close(plugin->to_process);
-        close(plugin->from_process);
-        plugin->process = 0;
-        plugin->has_ended = true;
-    }
 }
 
 static void deactivate(LV2_Handle instance) {
     struct plugin *plugin = instance;
     plugin->stops = true;
-    if (plugin->process) {
-        kill(plugin->process, SIGKILL);
-        end_process(plugin);
-        sem_post(&plugin->arrived);
-        pthread_join(plugin->threads[0], NULL);
-        pthread_join(plugin->threads[1], NULL);
-        close(plugin->to_process);
-        close(plugin->from_process);
-        plugin->process = 0;
-    }
-    sem_destroy(&plugin->arrived);
-    sem_destroy(&plugin->given);
+    eventfd_write(plugin->wake, 1);
+    if (plugin->thread_runs)
+        pthread_join(plugin->thread, NULL);
+    plugin->thread_runs = false;
 }
 
 /* The gain that a port states in dB; -60 and less is silence. */
@@ -308,78 +434,119 @@ static float gain(const struct plugin *plugin, int stem) {
     return *decibels <= -60 ? 0 : powf(10, fminf(*decibels, 12) / 20);
 }
 
-/* A sample of the input; 0 for one that is not finite, and without a connection. */
+/* A sample of the input; 0 without a connection, and for what LiveGuard makes silence. */
 static float input_sample(const struct plugin *plugin, int channel, uint32_t at) {
     const float *samples = plugin->ports[PORT_IN + channel];
-    return samples && isfinite(samples[at]) ? samples[at] : 0;
+    return samples && fabsf(samples[at]) <= 32 ? samples[at] : 0;
 }
 
-/* Writes a frame of stems and their mix; `stems` is NULL where only the input of the same place is
- * there, `original`, which the stems share. */
+/* Writes a frame of stems and their mix: `presence` of the stems, and for the rest the input of the same
+ * place, `original`, which the stems share. */
 static void put(struct plugin *plugin, uint32_t at, const float *stems, const float *original,
-                const float *targets) {
-    float step = (float)(1 / (0.02 * plugin->rate)); /* As LiveMixer. */
-    float mix[2] = {0, 0};
+                float presence, const float *targets) {
+    float step = (float)(1 / (0.02 * plugin->rate)); /* As LiveMixer; so is the limit. */
+    float mix[2] = {0, 0}, highest = 1;
     for (int stem = 0; stem < STEMS; stem++) {
         float *current = &plugin->gains[stem];
         *current += fminf(fmaxf(targets[stem] - *current, -step), step);
+        highest = fmaxf(highest, *current);
         for (int channel = 0; channel < 2; channel++) {
             int row = 2 * stem + channel;
-            float sample = stems ? stems[row] : original[channel] / STEMS;
+            float sample = presence * stems[row] + (1 - presence) * original[channel] / STEMS;
             mix[channel] += *current * sample;
             if (plugin->ports[PORT_STEM + row])
                 plugin->ports[PORT_STEM + row][at] = sample;
         }
     }
-    for (int channel = 0; channel < 2; channel++)
+    float limit = plugin->peak * highest;
+    for (int channel = 0; channel < 2; channel++) {
         if (plugin->ports[PORT_MIX + channel])
-            plugin->ports[PORT_MIX + channel][at] = mix[channel];
+            plugin->ports[PORT_MIX + channel][at] = fminf(fmaxf(mix[channel], -limit), limit);
+    }
 }
 
-/* A part of a block, shorter than the rings. */
-static void run_part(struct plugin *plugin, uint32_t from, uint32_t count, bool waits) {
-    struct ring *input = &plugin->input, *output = &plugin->output;
+/* Waits until there are all stems up to a frame; false if none came for a while. */
+static bool wait_for(const struct plugin *plugin, size_t frame) {
+    size_t received = plugin->received;
+    for (long end = milliseconds() + PATIENCE; plugin->serves_render != 1 || plugin->given < frame;
+         rest(200)) {
+        if (plugin->received != received)
+            end = milliseconds() + PATIENCE;
+        received = plugin->received;
+        if (!plugin->thread_runs || milliseconds() > end) {
+            fprintf(
+                stderr,
+                "swift-demucs.lv2: no stems came for %d s; the rest of this render is silence\n",
+                PATIENCE / 1000);
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool are_alike(const float *stems) {
+    bool alike = stems[0] != 0;
+    for (int stem = 1; stem < STEMS; stem++)
+        alike = alike && stems[0] == stems[2 * stem] && stems[1] == stems[2 * stem + 1];
+    return alike;
+}
+
+/* A part of a block.
+ *
+ * Returns whether all its stems were there. */
+static bool run_part(struct plugin *plugin, uint32_t from, uint32_t count, bool renders) {
+    static const float silence[OUT];
+    size_t position = plugin->position;
     float targets[STEMS];
     for (int stem = 0; stem < STEMS; stem++)
         targets[stem] = gain(plugin, stem);
-    /* A full ring means that the process stands still for seconds: its stems would be misplaced. */
-    if (RING - held(input) < count)
-        plugin->has_ended = true;
-    for (uint32_t i = 0; i < count && !plugin->has_ended; i++)
-        for (int channel = 0; channel < IN; channel++)
-            frame(input, input->written + i)[channel] = input_sample(plugin, channel, from + i);
-    if (!plugin->has_ended)
-        advance(&input->written, count);
-    sem_post(&plugin->arrived);
-    while (waits && !plugin->has_ended && held(output) < count + plugin->owed)
-        sem_wait(&plugin->given);
-    size_t ready = held(output), late = ready < plugin->owed ? ready : plugin->owed;
-    advance(&output->read, late);
-    plugin->owed -= late;
-    ready -= late;
+    for (uint32_t i = 0; i < count; i++)
+        for (int channel = 0; channel < IN; channel++) {
+            float sample = input_sample(plugin, channel, from + i);
+            plugin->input[(position + i) % plugin->input_size * IN + (size_t)channel] = sample;
+            plugin->peak = fmaxf(plugin->peak, fabsf(sample));
+        }
+    plugin->position = position + count;
+    eventfd_write(plugin->wake, 1);
+    plugin->render_failed =
+        renders && (plugin->render_failed || !wait_for(plugin, position + count));
+    /* In this order: `first` moves ahead before `given` does. */
+    size_t given = plugin->given, first = plugin->first;
+    bool is_complete = !plugin->render_failed;
     for (uint32_t i = 0; i < count; i++) {
-        float *place = plugin->line + (plugin->position + i) % plugin->latency * IN;
-        float original[IN] = {place[0], place[1]};
-        for (int channel = 0; channel < IN; channel++)
-            place[channel] = input_sample(plugin, channel, from + i);
-        const float *stems = i < ready ? frame(output, output->read + i) : NULL;
-        put(plugin, from + i, stems, original, targets);
+        size_t at = position + i;
+        const float *stems = plugin->output + at % plugin->output_size * OUT;
+        const float *original =
+            plugin->input + (at + plugin->input_size - plugin->latency) % plugin->input_size * IN;
+        bool is_there = renders || (at >= first && at < given);
+        float most = is_there ? (float)(given - at) / FADE : 0;
+        plugin->presence = renders ? 1 : fminf(plugin->presence + 1.0F / FADE, fminf(most, 1));
+        /* Nothing is late before the first input. Stems for which the program was late are all alike. */
+        if (at >= plugin->latency && (!is_there || are_alike(stems)))
+            is_complete = false;
+        if (plugin->render_failed)
+            stems = original = silence;
+        put(plugin, from + i, stems, original, plugin->presence, targets);
     }
-    plugin->position = (plugin->position + count) % plugin->latency;
-    if (ready > count)
-        ready = count;
-    advance(&output->read, ready);
-    plugin->owed += count - ready;
+    return is_complete;
+}
+
+static void state(const struct plugin *plugin, enum port port, float value) {
+    if (plugin->ports[port])
+        *plugin->ports[port] = value;
 }
 
 static void run(LV2_Handle instance, uint32_t count) {
     struct plugin *plugin = instance;
-    const float *freewheel = plugin->ports[PORT_FREEWHEEL];
-    bool waits = freewheel && *freewheel > 0;
-    if (plugin->ports[PORT_LATENCY])
-        *plugin->ports[PORT_LATENCY] = (float)plugin->latency;
-    for (uint32_t from = 0; from < count; from += SLACK)
-        run_part(plugin, from, count - from < SLACK ? count - from : SLACK, waits);
+    bool renders = wants_render(plugin), is_complete = true;
+    plugin->renders = renders;
+    for (uint32_t from = 0; from < count; from += LONGEST)
+        is_complete &=
+            run_part(plugin, from, count - from < LONGEST ? count - from : LONGEST, renders);
+    plugin->late_blocks += !is_complete;
+    state(plugin, PORT_LATENCY, (float)plugin->latency);
+    state(plugin, PORT_LATE, (float)plugin->late_blocks);
+    state(plugin, PORT_RUNNING, plugin->is_running && !plugin->render_failed);
 }
 
 static const LV2_Descriptor descriptors[] = {
