@@ -10,6 +10,10 @@ let package = Package(
         // Samples in, stems out: needs no library that the system doesn't have.
         .library(name: "DemucsEngine", targets: ["DemucsEngine"]),
         .library(name: "ModelDownloads", targets: ["ModelDownloads"]),
+        // Tempo, beats, bars and key: `import Analysis`.
+        .library(name: "DemucsAnalysis", targets: ["Analysis"]),
+        // Models with INT8 weights: `import Quantization`.
+        .library(name: "DemucsQuantization", targets: ["Quantization"]),
         .library(name: "swiftdemucs", type: .dynamic, targets: ["CInterface"]),
         // The wheel's: with the command in it, so that Swift's runtime is in the wheel once.
         .library(name: "swiftdemucs-wheel", type: .dynamic, targets: ["CInterface", "CLI"]),
@@ -55,8 +59,8 @@ let package = Package(
         .target(
             name: "Quantization",
             dependencies: [
-                "DemucsEngine", "HTDemucs", "Layers", "Signal", "WeightsLoader", "Tensor", "System",
-                "CKernels",
+                "DemucsEngine", "HTDemucs", "Layers", "Signal", "Tracks", "WeightsLoader", "Tensor",
+                "System", "CKernels",
             ]),
         .target(
             name: "Tracks",
@@ -94,7 +98,9 @@ let package = Package(
             ]),
         .target(
             name: "Analysis",
-            dependencies: ["Tracks", "Audio", "Signal", "Tensor", "System", "CKernels"]),
+            dependencies: [
+                "Audio", "DemucsEngine", "Tracks", "Signal", "Tensor", "System", "CKernels",
+            ]),
         .target(name: "Evaluation", dependencies: ["Audio", "Signal", "System"]),
         .target(
             name: "Porting",
@@ -180,7 +186,10 @@ let package = Package(
             name: "AudioTests", dependencies: ["Audio", "Signal", "System", "TestSupport"]),
         .testTarget(
             name: "DemucsTests",
-            dependencies: ["Demucs", "ModelZoo", "System", "TestSupport"]),
+            dependencies: [
+                "Analysis", "Demucs", "ModelDownloads", "ModelZoo", "Quantization", "System",
+                "TestSupport",
+            ]),
         .testTarget(
             name: "EvaluationTests",
             dependencies: ["Evaluation", "TestSupport"]),

@@ -76,6 +76,8 @@ extern "C" {
 /* The version of this header: major * 1,000,000 + minor * 1,000 + patch. */
 #define SD_VERSION "0.1.0"
 #define SD_VERSION_NUMBER 1000
+#define SD_VERSION_MAJOR 0
+#define SD_VERSION_MINOR 1
 
 /* The library's version: SD_VERSION and SD_VERSION_NUMBER of the header that it was built with.
  * A program built with an older header of the same soname runs unchanged. */

@@ -88,10 +88,11 @@ struct Chroma {
 private func dot(_ a: [Float], _ b: [Float]) -> Float { zip(a, b).reduce(0) { $0 + $1.0 * $1.1 } }
 
 /// A major or minor key.
-package struct MusicalKey: Sendable, Equatable, CustomStringConvertible {
+public struct MusicalKey: Sendable, Equatable, CustomStringConvertible {
     /// Semitones above C, 0 to 11.
-    package let tonic: Int
-    package let isMinor: Bool
+    public let tonic: Int
+    /// Whether it is a minor key, else a major one.
+    public let isMinor: Bool
 
     /// Of the two spellings the one with fewer sharps or flats, by the circle of fifths.
     private static let majorNames = [
@@ -102,12 +103,12 @@ package struct MusicalKey: Sendable, Equatable, CustomStringConvertible {
     ]
 
     /// `Bb major`, `F# minor`
-    package var description: String {
+    public var description: String {
         isMinor ? "\(Self.minorNames[tonic]) minor" : "\(Self.majorNames[tonic]) major"
     }
 
     /// `Bb`, `F#m`, as in tags.
-    package var symbol: String {
+    public var symbol: String {
         isMinor ? "\(Self.minorNames[tonic])m" : Self.majorNames[tonic]
     }
 

@@ -6,21 +6,21 @@ import Tensor
 import Tracks
 
 /// Tempo, beats, bars and key of a track.
-package struct MusicAnalysis: Sendable, Equatable {
+public struct MusicAnalysis: Sendable, Equatable {
     /// Beats per minute with two decimals; nil for a track of less than four seconds, or without
     /// onsets.
-    package let beatsPerMinute: Double?
+    public let beatsPerMinute: Double?
     /// Times of the beats in seconds from the track's beginning, ascending.
-    package let beats: [Double]
+    public let beats: [Double]
     /// Times of the first beat of each bar.
-    package let downbeats: [Double]
+    public let downbeats: [Double]
     /// Beats of a bar, a guess; nil without beats.
-    package let beatsPerBar: Int?
+    public let beatsPerBar: Int?
     /// How clearly ``downbeats`` are the first beats of the bars, and not others: 0 to 1, with two
     /// decimals; nil without beats.
-    package let downbeatConfidence: Double?
-    /// nil for a track without pitches.
-    package let key: MusicalKey?
+    public let downbeatConfidence: Double?
+    /// The key; nil for a track without pitches.
+    public let key: MusicalKey?
 
     init(
         beatsPerMinute: Double? = nil, beats: [Double] = [], downbeats: [Double] = [],
@@ -35,7 +35,7 @@ package struct MusicAnalysis: Sendable, Equatable {
     }
 
     /// `4/4`; nil without beats.
-    package var metre: String? { beatsPerBar.map { "\($0)/4" } }
+    public var metre: String? { beatsPerBar.map { "\($0)/4" } }
 }
 
 /// Takes the stems of a track as they are separated; memory for 1,400 numbers a second.

@@ -139,7 +139,7 @@ public enum AudioError: Error, Equatable, Sendable, DescribedError {
 }
 
 extension AudioError: CausedError {
-    package var cause: ErrorCause {
+    public var cause: ErrorCause {
         switch self {
         case .notFound, .isFolder, .notAFile, .changed, .notFinite: .input
         case .tooManyFiles: .tooManyFiles
@@ -155,7 +155,7 @@ extension AudioError: CausedError {
         }
     }
 
-    package var reason: String? {
+    public var reason: String? {
         switch self {
         case .unreadable(_, let reason), .unwritable(_, let reason), .writeFailed(_, let reason):
             reason

@@ -5,16 +5,25 @@ import System
 
 /// Texts of a file's tags, in any script, and its cover; nil for a tag that the file doesn't have.
 public struct AudioTags: Sendable, Equatable {
+    /// The name of the track or the stem.
     public var title: String?
+    /// Who performs it.
     public var artist: String?
+    /// The album.
     public var album: String?
+    /// The day or the year, as the file has it.
     public var date: String?
+    /// Any text.
     public var comment: String?
     /// The number as written in the file, such as "3" or "3/12".
     public var trackNumber: String?
+    /// The genre.
     public var genre: String?
+    /// Whose rights it has.
     public var copyright: String?
+    /// Who made the album.
     public var albumArtist: String?
+    /// Who wrote the music.
     public var composer: String?
     /// The number as written in the file, such as "1" or "1/2".
     public var discNumber: String?
@@ -30,6 +39,7 @@ public struct AudioTags: Sendable, Equatable {
     /// Enough for a tempo and a key.
     package static let roomForFoundBytes = 64
 
+    /// No tags.
     public init() {}
 
     /// A tag and its names in libsndfile, WAV, MP3, FLAC and ffmpeg.

@@ -38,27 +38,17 @@ public func sd_quantize(
         let token =
             options.cancellation == nil
             ? CancellationToken() : try cancellationHandle.object(options.cancellation)
-        let backend = try Backend(threads: try threads(options.threads) ?? countAvailableCores())
+        let threads = try threads(options.threads) ?? countAvailableCores()
         let log = Log(options.log, options.log_context)
 
-        let source = try Checkpoint.open(path)
-        let description = try ModelDescription(of: source)
-        description.warnings.forEach(log.warning)
-        let rules = description.configuration.trackRules
-        let segments =
-            if let tracks {
-                try CalibrationSegments(
-                    of: tracks, count: Int(options.calibration_segments), for: rules, on: backend,
-                    cancellation: token)
-            } else {
-                CalibrationSegments(noiseFor: rules)
-            }
-        segments.warnings.forEach(log.warning)
-        let quantization = try ModelQuantization(
-            source, description, calibration: segments.description, threads: backend.threads)
-        let model = try quantization.run(
-            mixes: segments.mixes, precision: precision, cancellation: token,
-            report: { log.info($0) })
+        let source = try Checkpoint.open(path, member: nil, toWrite: output)
+        let model = try ModelQuantization.quantize(
+            source, tracks: tracks?.count ?? 0, segments: Int(options.calibration_segments),
+            precision: precision, threads: threads, cancellation: token, warn: log.warning,
+            report: { log.info($0) }
+        ) { index in
+            try AudioInput(path: tracks?[index] ?? "", spool: Spool { token.isCancelled })
+        }.model
         try model.write(to: output)
         try sd_quantize_report(
             size: 0, bytes: Int64(model.countBytes), source_bytes: Int64(source.countBytes),

@@ -32,6 +32,19 @@ extension AudioFile {
     }
 }
 
+extension Separator {
+    /// Separates a track into a folder, as ``separate(_:excerpt:intoFolder:output:options:)`` of a path.
+    @discardableResult
+    public func separate(
+        _ input: AudioInput, excerpt: Excerpt? = nil, intoFolder url: URL,
+        output: OutputOptions = OutputOptions(),
+        options: SeparationOptions = SeparationOptions()
+    ) async throws -> TrackReport {
+        try await separate(
+            input, excerpt: excerpt, intoFolder: url.filePath, output: output, options: options)
+    }
+}
+
 extension OutputDestination {
     /// A file, which appears under this name only when it is complete. Its folder must exist.
     public static func file(_ url: URL) -> OutputDestination { .file(url.filePath) }

@@ -4,6 +4,7 @@
 import Audio
 import DemucsEngine
 import Signal
+import System
 import Tracks
 
 extension Separator {
@@ -35,6 +36,24 @@ extension Separator {
                 input, excerpt: excerpt, into: outputs, output: output, options: options,
                 cancellation: cancellation)
         }
+    }
+
+    /// Separates a track into a folder: a file for each stem, `vocals.wav`.
+    ///
+    /// As ``separate(_:excerpt:into:output:options:)``, but the folder is made if there is none.
+    @discardableResult
+    public func separate(
+        _ input: AudioInput, excerpt: Excerpt? = nil, intoFolder folder: String,
+        output: OutputOptions = OutputOptions(),
+        options: SeparationOptions = SeparationOptions()
+    ) async throws -> TrackReport {
+        do throws(SystemError) { try FilePath.makeFolder(folder) } catch {
+            throw AudioError.unwritable(path: folder, reason: "\(error)")
+        }
+        return try await separate(
+            input, excerpt: excerpt,
+            into: StemOutput.all(of: model, in: folder, format: output.format), output: output,
+            options: options)
     }
 
     /// Separates a track into files, and tells how far it is.

@@ -1,7 +1,7 @@
 import System
 
 /// A problem of a track that could still be separated.
-public enum AudioWarning: Equatable, Sendable, CustomStringConvertible {
+public enum AudioWarning: Equatable, Sendable, Codable, CustomStringConvertible {
     /// The file ends, or can't be decoded further, before its announced length.
     ///
     /// `announcedSeconds` is nil if the container doesn't announce a length but marks its end, and

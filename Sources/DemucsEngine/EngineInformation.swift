@@ -8,6 +8,15 @@ public struct EngineInformation: Sendable, Equatable {
     /// (`OpenBLAS SkylakeX`).
     public let products: String
 
+    /// Whether this is a release build; a debug build is thirty times slower.
+    public static var isOptimized: Bool {
+        #if DEBUG
+            false
+        #else
+            true
+        #endif
+    }
+
     /// Inspects this machine.
     ///
     /// - Throws: `BackendError` if the environment forces kernels or products that can't run here.

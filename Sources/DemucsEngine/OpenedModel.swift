@@ -202,7 +202,7 @@ package struct OpenedModel: Sendable {
 }
 
 /// The stems of a loaded model, and the format of its audio.
-public struct ModelInformation: Sendable, Equatable {
+public struct ModelInformation: Sendable, Equatable, Codable {
     /// The published name, or the file's name without extension.
     public let name: String
     /// Names of the model's stems that are separated, in the model's order.
@@ -220,4 +220,28 @@ public struct ModelInformation: Sendable, Equatable {
     public let memberCount: Int
     /// Number of parameters in all loaded checkpoints.
     public let parameterCount: Int
+
+    /// Information that no model gave, for tests and previews.
+    public init(
+        name: String, sources: [String], sampleRateHz: Int = 44_100, audioChannels: Int = 2,
+        segmentSeconds: Double = 7.8, warnings: [String] = [], memberCount: Int = 1,
+        parameterCount: Int = 0
+    ) {
+        self.name = name
+        self.sources = sources
+        self.sampleRateHz = sampleRateHz
+        self.audioChannels = audioChannels
+        self.segmentSeconds = segmentSeconds
+        self.warnings = warnings
+        self.memberCount = memberCount
+        self.parameterCount = parameterCount
+    }
+
+    /// The sum of all stems but one: karaoke for `vocals`.
+    ///
+    /// - Throws: `SeparationError.invalidOption` for a stem that the model doesn't have.
+    public func allBut(_ stem: String) throws(SeparationError) -> StemSignal {
+        try SeparationError.requireStems([stem], of: sources)
+        return .sum(sources.filter { $0 != stem })
+    }
 }

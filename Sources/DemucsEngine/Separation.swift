@@ -10,6 +10,7 @@ public struct Stem: Sendable, Equatable {
     /// Samples of the stem: as long as the track, with the model's channels and rate.
     public let audio: PlanarAudio
 
+    /// A stem that no separation gave, for tests and previews.
     public init(name: String, audio: PlanarAudio) {
         self.name = name
         self.audio = audio
@@ -33,6 +34,7 @@ public struct Separation: Sendable, Equatable {
     /// Problems of the track that did not stop the separation.
     public let warnings: [AudioWarning]
 
+    /// A result that no separation gave, for tests and previews.
     public init(stems: [Stem], seed: UInt64? = nil, warnings: [AudioWarning] = []) {
         self.stems = stems
         self.seed = seed
@@ -42,5 +44,31 @@ public struct Separation: Sendable, Equatable {
     /// The audio of a source; `nil` if the model has no source of that name.
     public subscript(name: String) -> PlanarAudio? {
         stems.first { $0.name == name }?.audio
+    }
+
+    /// The audio of a source.
+    ///
+    /// - Throws: `SeparationError.invalidOption`, which names the sources, if there is none of that name.
+    public func stem(_ name: String) throws(SeparationError) -> PlanarAudio {
+        try SeparationError.requireStems([name], of: stems.map(\.name))
+        return self[name]!
+    }
+
+    /// The sum of all stems but one: karaoke for `vocals`.
+    ///
+    /// - Throws: as ``stem(_:)``.
+    public func allBut(_ name: String) throws(SeparationError) -> PlanarAudio {
+        var sum = try stem(name)
+        for channel in sum.channels.indices {
+            for index in sum.channels[channel].indices { sum.channels[channel][index] = 0 }
+            for stem in stems where stem.name != name {
+                sum.channels[channel].withUnsafeMutableBufferPointer { samples in
+                    for index in samples.indices {
+                        samples[index] += stem.audio.channels[channel][index]
+                    }
+                }
+            }
+        }
+        return sum
     }
 }

@@ -37,6 +37,14 @@ public final class Separator: Sendable {
         let networks: [ModelNetwork?]
     }
 
+    /// In a debug build, says once on standard error that it is slow.
+    private static let warnOfDebugBuild: Void = {
+        guard !EngineInformation.isOptimized else { return }
+        let text =
+            "swift-demucs: this is a debug build, thirty times slower than one with '-c release'\n"
+        Array(text.utf8).withUnsafeBytes { try? writeAll($0, to: STDERR_FILENO) }
+    }()
+
     /// Loads the weights of a model. Blocks until they are loaded.
     ///
     /// ``load(_:stems:threads:segmentsInParallel:precision:)`` describes parameters and errors.
@@ -63,6 +71,7 @@ public final class Separator: Sendable {
 
     /// Loads a model that runs on given backends of one precision; each runs one segment at a time.
     package init(_ opened: OpenedModel, stems: [String]? = nil, backends: [Backend]) throws {
+        _ = Self.warnOfDebugBuild
         stemSources = opened.stemSources
         let wanted = stems ?? stemSources.names.all
         try SeparationError.requireStems(wanted, of: stemSources.names.all)

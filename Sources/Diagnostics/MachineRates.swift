@@ -1,4 +1,5 @@
 import Layers
+import Quantization
 import Signal
 import System
 import Tensor

@@ -4,6 +4,7 @@
 import Audio
 import Demucs
 import ModelZoo
+import Quantization
 import Signal
 import System
 import Tensor

@@ -40,7 +40,7 @@ extension BagError: DescribedError {
 }
 
 extension BagError: CausedError {
-    package var cause: ErrorCause {
+    public var cause: ErrorCause {
         switch self {
         case .modelsMissing, .empty, .membersDiffer, .weightCount, .zeroWeights: .model
         }

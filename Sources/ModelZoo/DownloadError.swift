@@ -25,7 +25,9 @@ public enum DownloadError: Error, Equatable, Sendable {
     case tooManyRequests(url: String, retryAfterSeconds: Double?)
 
     // The received bytes
+    /// More or fewer bytes arrived than announced.
     case wrongSize(url: String, foundBytes: Int, expectedBytes: Int)
+    /// The server announces more bytes than any model has.
     case tooLarge(url: String, foundBytes: Int, limitBytes: Int)
     /// The SHA-256 is not the known one.
     case wrongChecksum(url: String, found: String, expected: String)
@@ -33,7 +35,9 @@ public enum DownloadError: Error, Equatable, Sendable {
     case wrongContent(url: String, problem: String)
 
     // The written file
+    /// The disk has no room for the file.
     case diskFull(path: String, neededBytes: Int?)
+    /// The file can't be written.
     case unwritable(path: String, reason: String)
 }
 
@@ -101,7 +105,7 @@ extension DownloadError: DescribedError {
 }
 
 extension DownloadError: CausedError {
-    package var cause: ErrorCause {
+    public var cause: ErrorCause {
         switch self {
         case .libraryUnusable: .engine
         case .unreachable, .interrupted, .stalled, .tooSlow, .insecureAddress, .insecureRedirect,

@@ -79,7 +79,7 @@ extension ModelStoreError: DescribedError {
 }
 
 extension ModelStoreError: CausedError {
-    package var cause: ErrorCause {
+    public var cause: ErrorCause {
         switch self {
         case .invalidName, .repositoryMissing: .modelName
         case .notFound, .packed, .offline, .notFetched, .invalidEndpoint, .bundledFileMissing:

@@ -1,7 +1,8 @@
 // The published models that this engine runs: names, signatures, checksums.
 // Reference: the files of demucs/remote.
 
-package struct PublishedModel: Sendable {
+/// A published model: it is downloaded by its name.
+public struct PublishedModel: Sendable {
     /// A checkpoint of the model.
     package struct Member: Sendable {
         package let signature: String
@@ -26,16 +27,19 @@ package struct PublishedModel: Sendable {
         }
     }
 
-    package let name: String
+    /// The name by which it is found and downloaded.
+    public let name: String
     package let members: [Member]
     /// Weights of the sources of each member, `[member][source]`; nil for all ones.
     package let weights: [[Double]]?
-    package let sources: [String]
+    /// Names of the stems, in the model's order.
+    public let sources: [String]
     /// Segment length of the bag in seconds; nil for that of its members.
     package let segmentSeconds: Double?
     /// Rounded size of the download, shown to users; nil if unknown.
-    package let approximateMegabytes: Int?
-    package let summary: String
+    public let approximateMegabytes: Int?
+    /// Half a sentence in English.
+    public let summary: String
 
     private init(
         name: String, members: [Member], weights: [[Double]]? = nil, sources: [String],
@@ -60,7 +64,8 @@ package struct PublishedModel: Sendable {
 
     private static let fourSources = ["drums", "bass", "other", "vocals"]
 
-    package static let all = [
+    /// All published models that this engine runs.
+    public static let all = [
         PublishedModel(
             name: "htdemucs",
             members: [

@@ -60,5 +60,5 @@ extension YAMLFileError: DescribedError {
 }
 
 extension YAMLFileError: CausedError {
-    package var cause: ErrorCause { .model }
+    public var cause: ErrorCause { .model }
 }

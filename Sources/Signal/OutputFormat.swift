@@ -12,11 +12,13 @@ public struct OutputFormat: Sendable, Equatable {
         case rawFloat32
     }
 
+    /// The kind of file.
     public var container: Container
 
     /// Sample format of WAV and FLAC; the other containers have a fixed one.
     public var sampleFormat: SampleFormat
 
+    /// WAV with integers of 16 bits by default.
     public init(container: Container = .wav, sampleFormat: SampleFormat = .int16) {
         self.container = container
         self.sampleFormat = sampleFormat

@@ -77,6 +77,7 @@ public struct PlanarAudio: Sendable, Equatable {
         self.sampleRateHz = sampleRateHz
     }
 
+    /// Number of channels.
     public var channelCount: Int { channels.count }
 
     /// Samples of each channel.

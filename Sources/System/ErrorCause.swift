@@ -2,7 +2,7 @@
 // causes to their own answers, so that none lists the types of errors.
 
 /// The cause of an error: as many as the doors tell apart.
-package enum ErrorCause: String, CaseIterable, Sendable {
+public enum ErrorCause: String, CaseIterable, Sendable {
     /// An invalid option, or options that exclude each other.
     case argument
     /// Valid data that don't suit the call, such as an excerpt after the end of the track.
@@ -25,6 +25,7 @@ package enum ErrorCause: String, CaseIterable, Sendable {
     case modelResult
     /// An invalid name or folder of a model.
     case modelName
+    /// No model of that name is on this machine, or it can't be downloaded.
     case modelMissing
     /// A file of a model can't be used.
     case model
@@ -34,6 +35,7 @@ package enum ErrorCause: String, CaseIterable, Sendable {
     case tooManyFiles
     /// A system call failed, without a file to name.
     case system
+    /// The work was stopped.
     case cancelled
     /// A fault of this program.
     case `internal`
@@ -50,7 +52,7 @@ package enum ErrorCause: String, CaseIterable, Sendable {
 }
 
 /// An error that knows its cause. Every error that leaves its module is one.
-package protocol CausedError: Error {
+public protocol CausedError: Error {
     /// An exhaustive `switch` without `default`, so that a new case has to choose.
     var cause: ErrorCause { get }
     /// The failure without the paths of this machine, for readers elsewhere; nil if the description
@@ -59,9 +61,9 @@ package protocol CausedError: Error {
 }
 
 extension CausedError {
-    package var reason: String? { nil }
+    public var reason: String? { nil }
 }
 
 extension CancellationError: CausedError {
-    package var cause: ErrorCause { .cancelled }
+    public var cause: ErrorCause { .cancelled }
 }

@@ -32,7 +32,7 @@ public enum BackendError: Error, Equatable, Sendable, DescribedError {
 }
 
 extension BackendError: CausedError {
-    package var cause: ErrorCause {
+    public var cause: ErrorCause {
         switch self {
         case .libraryNotFound, .symbolNotFound, .unknownProducts, .instructionSetMissing: .engine
         }

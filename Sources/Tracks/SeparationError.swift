@@ -112,7 +112,7 @@ extension SeparationError: DescribedError {
 }
 
 extension SeparationError: CausedError {
-    package var cause: ErrorCause {
+    public var cause: ErrorCause {
         switch self {
         case .invalidOption, .buffersDiffer: .argument
         case .trackTooLong, .longerThanAllowed: .tooLong
@@ -124,7 +124,7 @@ extension SeparationError: CausedError {
         }
     }
 
-    package var reason: String? {
+    public var reason: String? {
         switch self {
         case .folderUnusable(_, let reason), .spoolFailed(_, let reason): reason
         case .notEnoughSpace(_, let neededBytes, let freeBytes):

@@ -22,6 +22,7 @@ public struct SeparationOptions: Sendable, Equatable {
     /// Power of the triangular weights of overlapping segments, at least 1.
     public var transitionPower: Double
 
+    /// The reference's defaults.
     public init(
         shifts: Int = 1, seed: UInt64? = nil, overlap: Double? = nil,
         segmentSeconds: Double? = nil, split: Bool = true, transitionPower: Double = 1

@@ -8,6 +8,7 @@ public enum WeightsError: Error, Equatable, Sendable {
     // The file
     /// No file exists at the path.
     case fileMissing(path: String)
+    /// The file has no bytes.
     case fileEmpty(path: String)
     /// The system refuses to open or read the file.
     case fileUnreadable(path: String, reason: String)
@@ -140,7 +141,7 @@ extension WeightsError: DescribedError {
 }
 
 extension WeightsError: CausedError {
-    package var cause: ErrorCause {
+    public var cause: ErrorCause {
         switch self {
         case .fileMissing: .modelMissing
         // A checkpoint that can't be written too: its caller works on models, not on tracks.

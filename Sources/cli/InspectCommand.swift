@@ -122,23 +122,3 @@ struct InspectCommand {
             .map { ($0.key, $0.value.count) }.sorted { $0.0 < $1.0 }
     }
 }
-
-extension Checkpoint {
-    /// Opens a checkpoint, or one model of a file with several.
-    ///
-    /// - Parameter output: the file that is made of it.
-    /// - Throws: `WeightsError`, also if the output is the checkpoint.
-    static func open(
-        _ path: String, member: String?, toWrite output: String? = nil
-    ) throws -> Checkpoint {
-        if let output, let file = FilePath.status(path)?.file,
-            FilePath.status(output)?.file == file
-        {
-            throw WeightsError.fileUnwritable(
-                path: output, reason: "it is the checkpoint itself; write to another file")
-        }
-        let checkpoint = try Checkpoint.open(path)
-        guard let member else { return checkpoint }
-        return try checkpoint.submodel(member)
-    }
-}

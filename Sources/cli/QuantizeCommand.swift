@@ -40,26 +40,21 @@ struct QuantizeCommand {
             }
             let checkpoint = try Checkpoint.open(
                 arguments.operands[0], member: arguments.value(.member), toWrite: output)
-            let description = try ModelDescription(of: checkpoint)
-            description.warnings.forEach(console.warning)
-            let rules = description.configuration.trackRules
-            let segments =
-                try calibrationTracks.map { tracks in
-                    try CalibrationSegments(
-                        of: tracks, count: segmentCount, for: rules,
-                        on: Backend(threads: threads), cancellation: cancellation)
-                } ?? CalibrationSegments(noiseFor: rules)
-            for warning in segments.warnings { console.warning("\(warning)") }
-            let quantization = try ModelQuantization(
-                checkpoint, description, calibration: segments.description, threads: threads)
+            let tracks = calibrationTracks ?? []
             var display: CountDisplay?
-            let model = try quantization.run(
-                mixes: segments.mixes, precision: precision,
-                measuresLayers: arguments.has(.report), cancellation: cancellation,
-                report: { show($0, on: &display) })
+            let (model, calibration) = try ModelQuantization.quantize(
+                checkpoint, tracks: tracks.count, segments: segmentCount, precision: precision,
+                measuresLayers: arguments.has(.report), threads: threads,
+                cancellation: cancellation, warn: console.warning,
+                report: { show($0, on: &display) }
+            ) { index in
+                try AudioInput(
+                    path: tracks[index], spool: Spool { [cancellation] in cancellation.isCancelled }
+                )
+            }
             try model.write(to: output)
             let report = QuantizationReport(
-                model: model, source: checkpoint, calibration: segments.description)
+                model: model, source: checkpoint, calibration: calibration)
             console.result(report.table)
             console.result(output)
             if let path = arguments.value(.report) {

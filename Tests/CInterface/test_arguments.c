@@ -116,6 +116,8 @@ static void every_status_has_words(void) {
     }
     CHECK(strcmp(sd_version(), SD_VERSION) == 0, "%s and %s", sd_version(), SD_VERSION);
     CHECK(sd_version_number() == SD_VERSION_NUMBER, "%d", sd_version_number());
+    CHECK(sd_version_number() / 1000 == SD_VERSION_MAJOR * 1000 + SD_VERSION_MINOR, "%d.%d",
+          SD_VERSION_MAJOR, SD_VERSION_MINOR);
 }
 
 // MARK: NULL and numbers out of range

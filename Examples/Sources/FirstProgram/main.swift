@@ -1,4 +1,4 @@
-// The shortest program: the vocals of a song, and the song without them.
+// The shortest program: the stems of a song, in a folder.
 //
 //     swift run -c release FirstProgram htdemucs song.mp3
 
@@ -13,17 +13,9 @@ guard words.count == 3 else {
 }
 
 do {
-    let files = try await ModelStore().model(named: words[1]) { event in print(event) }
-    let separator = try await Separator.load(files)
+    let separator = try await Separator.load(named: words[1]) { event in print(event) }
     let track = try await AudioInput.open(words[2])
-    try await separator.separate(
-        track,
-        into: [
-            StemOutput(name: "vocals", signal: .stem("vocals"), to: .file("vocals.wav")),
-            StemOutput(
-                name: "karaoke", signal: .sum(["drums", "bass", "other"]),
-                to: .file("karaoke.wav")),
-        ])
+    try await separator.separate(track, intoFolder: "stems")
 } catch {
     print("error: \(error)")
     exit(1)

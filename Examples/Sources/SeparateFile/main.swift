@@ -14,15 +14,14 @@ let modelName = CommandLine.arguments[1]
 let (trackPath, folder) = (CommandLine.arguments[2], CommandLine.arguments[3])
 
 func separateFile() async throws -> TrackReport {
-    let files = try await ModelStore().model(named: modelName) { event in print(event) }
-    let separator = try await Separator.load(files)
+    let separator = try await Separator.load(named: modelName) { event in print(event) }
 
     try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
     let outputs = [
         StemOutput(
             name: "vocals", signal: .stem("vocals"), to: .file("\(folder)/vocals.flac")),
         StemOutput(
-            name: "karaoke", signal: .sum(["drums", "bass", "other"]),
+            name: "karaoke", signal: try separator.model.allBut("vocals"),
             to: .file("\(folder)/karaoke.flac")),
     ]
     var output = OutputOptions(format: OutputFormat(container: .flac))

@@ -46,7 +46,7 @@ extension ConfigurationError: DescribedError {
 }
 
 extension ConfigurationError: CausedError {
-    package var cause: ErrorCause {
+    public var cause: ErrorCause {
         switch self {
         case .unsupported, .wrongType, .invalid, .missing, .tooManyPositional, .givenTwice, .file:
             .model

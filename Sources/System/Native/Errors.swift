@@ -24,9 +24,9 @@ extension Error {
 }
 
 /// A failed system call.
-package struct SystemError: Error, Equatable, Sendable, CustomStringConvertible {
+public struct SystemError: Error, Equatable, Sendable, CustomStringConvertible {
     /// The value of `errno`.
-    package let code: Int32
+    public let code: Int32
     private let text: String?
 
     /// - Parameter text: the reason, if it says more than `strerror`.
@@ -44,20 +44,20 @@ package struct SystemError: Error, Equatable, Sendable, CustomStringConvertible 
     /// The reason why the last call of this thread failed.
     package static var last: SystemError { SystemError(code: errno) }
 
-    package var description: String { text ?? String(cString: strerror(code)) }
+    public var description: String { text ?? String(cString: strerror(code)) }
 
     /// Whether this process or the system has too many open files.
     package var isTooManyFiles: Bool { code == EMFILE || code == ENFILE }
 }
 
 extension SystemError: CausedError {
-    package var cause: ErrorCause { isTooManyFiles ? .tooManyFiles : .system }
-    package var reason: String? { description }
+    public var cause: ErrorCause { isTooManyFiles ? .tooManyFiles : .system }
+    public var reason: String? { description }
 }
 
 extension ErrorCause {
     /// The cause of any error.
-    package init(of error: any Error) {
+    public init(of error: any Error) {
         self = (error as? any CausedError)?.cause ?? .internal
     }
 }

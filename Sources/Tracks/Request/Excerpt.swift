@@ -5,6 +5,7 @@ public struct Excerpt: Sendable, Equatable {
     /// Length in seconds, positive; `nil` goes on to the end.
     public var durationSeconds: Double?
 
+    /// Times in seconds; `nil` to the end of the track.
     public init(startSeconds: Double = 0, durationSeconds: Double? = nil) {
         self.startSeconds = startSeconds
         self.durationSeconds = durationSeconds

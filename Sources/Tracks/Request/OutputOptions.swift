@@ -34,6 +34,7 @@ public struct OutputOptions: Sendable, Equatable {
     /// Whether the title, the artist and the other tags of the input are written too.
     public var copiesTags: Bool
 
+    /// The reference's defaults.
     public init(
         format: OutputFormat = .init(), clipMode: ClipMode = .rescale, gain: Gain = .perStem,
         rate: Rate = .model, downmix: Downmix = .first, spoolFolder: String? = nil,

@@ -23,6 +23,7 @@ public struct LiveOptions: Sendable, Equatable {
     public static let best = LiveOptions(
         lookaheadSeconds: 0.5, hopSeconds: 0.5, windowSeconds: 2)
 
+    /// Times in seconds; `nil` for the model's segment as window.
     public init(lookaheadSeconds: Double, hopSeconds: Double, windowSeconds: Double? = nil) {
         self.lookaheadSeconds = lookaheadSeconds
         self.hopSeconds = hopSeconds

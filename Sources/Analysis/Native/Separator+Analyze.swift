@@ -1,13 +1,27 @@
 // The analysis of a track that is separated for it.
 
-import Analysis
 import Audio
-import Demucs
+import DemucsEngine
 import System
 import Tensor
 import Tracks
 
 extension Separator {
+    /// Separates a track and finds its tempo, beats, bars and key in the stems; cancelling the task stops
+    /// the work.
+    ///
+    /// The parameters and errors are those of `separate(_:excerpt:options:)`.
+    public func analyze(
+        _ input: AudioInput, excerpt: Excerpt? = nil,
+        options: SeparationOptions = SeparationOptions()
+    ) async throws -> MusicAnalysis {
+        try await onOwnThread { cancellation in
+            try self.analyze(
+                input, excerpt: excerpt, options: options, cancellation: cancellation
+            ).analysis
+        }
+    }
+
     /// Separates a track and analyses its stems. Blocks until the analysis is complete.
     ///
     /// - Parameters:

@@ -1,5 +1,4 @@
-import Audio
-import Demucs
+import DemucsEngine
 import System
 import Tensor
 import WeightsLoader
@@ -22,26 +21,25 @@ package struct CalibrationSegments: Sendable {
     /// read, at equal distances in the list.
     ///
     /// - Parameters:
-    ///   - paths: at least one sound file.
+    ///   - tracks: number of sound files, at least one, of which `open` opens each.
     ///   - count: number of segments in all.
     /// - Throws: `AudioError`, `SeparationError.emptyAudio`, `CancellationError`.
     package init(
-        of paths: [String], count: Int, for rules: TrackRules, on backend: Backend,
-        cancellation: CancellationToken
+        of tracks: Int, count: Int, for rules: TrackRules, on backend: Backend,
+        cancellation: CancellationToken, open: (Int) throws -> AudioInput
     ) throws {
         let samples = rules.segmentSamples
-        let fileCount = min(paths.count, count)
-        let paths = (0..<fileCount).map { paths[$0 * paths.count / fileCount] }
+        let fileCount = min(tracks, count)
         var mixes: [[Float]] = []
         var warnings: [AudioWarning] = []
-        for (index, path) in paths.enumerated() {
+        for index in 0..<fileCount {
             let recording = try Recording(
-                AudioInput(path: path, spool: Spool { cancellation.isCancelled }),
+                open(index * tracks / fileCount),
                 channelCount: rules.audioChannels, sampleRateHz: rules.sampleRateHz,
                 cancellation: cancellation)
             warnings += recording.warnings
             let track = recording.track
-            let segments = (index + 1) * count / paths.count - index * count / paths.count
+            let segments = (index + 1) * count / fileCount - index * count / fileCount
             let room = max(0, track.sampleCount - samples)
             // Segments begin in the middles of equal parts.
             let starts = (0..<segments).map { room * (2 * $0 + 1) / (2 * segments) }
@@ -55,7 +53,7 @@ package struct CalibrationSegments: Sendable {
         self.mixes = mixes
         self.warnings = warnings
         description = [
-            "files": .integer(paths.count), "segments": .integer(mixes.count),
+            "files": .integer(fileCount), "segments": .integer(mixes.count),
             "segment_samples": .integer(samples),
         ]
     }
