@@ -342,7 +342,7 @@ typedef struct sd_outputs {
 
 /* Plans a separation: checks the settings, and tells which outputs sd_separate or a stream gives.
  *
- * settings: those of sd_separate and of sd_stream_open.
+ * settings: those of sd_separate, except "no-normalization", and of sd_stream_open.
  * frames, sample_rate: of the track.
  *
  * Errors: ARGUMENT, MODEL_MISSING and MODEL (of a model that follows), FORKED. */
@@ -353,7 +353,8 @@ sd_status sd_plan(sd_model *model, const char *settings, size_t frames, int32_t 
  *
  * mix: at least one frame; all samples finite.
  * settings: those that choose signals, such as "two-stems", or tune the separation, such as "shifts"
- *     (docs/c-interface.md lists them).
+ *     (docs/c-interface.md lists them); and "no-normalization", which gives the model the samples as
+ *     they are, not normalised by the mean and the standard deviation of the whole track.
  * outputs: receives the signals that sd_plan lists, in its order; by default the stems of
  *     sd_model_info. Output o begins at outputs + o * channels * capacity. Within an output, channel c
  *     begins at c * capacity (planar), or frame f at f * channels (interleaved).

@@ -53,19 +53,21 @@ public func sd_separate(
     attempt(message, message_bytes) {
         let model = try modelHandle.object(model)
         let mix = try BorrowedAudio(mix, "mix")
-        let plan = try PlannedRequest(
-            SeparationRequest(json: settingsText(settings), of: [.signals, .separation]), of: model)
+        let settings = try BufferSettings(json: settingsText(settings))
+        let plan = try PlannedRequest(settings.request, of: model)
+        var options = plan.options
+        options.normalises = settings.normalises
         let call = try CallProgress(
             progress, context, of: plan.separator,
             cancelling: CancellationToken(within: cancellation))
-        let generator = try ShiftGenerator(random, plan.options)
+        let generator = try ShiftGenerator(random, options)
         let buffer = try StemBuffer(
             outputs, capacity: capacity, layout: layout,
             channels: plan.separator.model.audioChannels, rows: plan.rowCount)
         let recording = try plan.separator.recording(cancellation: call.token) { mix.reader() }
         let stream = try SeparationStream(
             plan.separator, of: recording, into: plan.signals, rate: plan.request.outputRate,
-            options: plan.options, random: generator.random, cancellation: call.token)
+            options: options, random: generator.random, cancellation: call.token)
         let frames = stream.sampleCount ?? 0
         try CallError.require(
             capacity >= frames, "capacity", capacity,
@@ -79,6 +81,6 @@ public func sd_separate(
             buffer.write(block, at: written)
             written += block.sampleCount
         }
-        seed?.pointee = plan.options.shifts > 0 ? generator.seed ?? 0 : 0
+        seed?.pointee = options.shifts > 0 ? generator.seed ?? 0 : 0
     }
 }

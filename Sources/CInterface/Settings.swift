@@ -52,6 +52,19 @@ struct StreamSettings: RequestSettings {
     }
 }
 
+/// The settings of `sd_separate`.
+struct BufferSettings: RequestSettings {
+    static let scopes: Set<FieldScope> = [.signals, .separation]
+    var request = SeparationRequest()
+    var normalises = true
+
+    static let fields: [RequestField<Self>] = [
+        RequestField(
+            flag: "no-normalization", help: "Leave the samples as they are, as apply_model does."
+        ) { $1.normalises = !$0 }
+    ]
+}
+
 /// The JSON of a C string; an empty object for NULL.
 ///
 /// - Throws: `SD_ERROR_ARGUMENT`; `RequestError` for a text with a zero byte (`\\u0000`), which would end a

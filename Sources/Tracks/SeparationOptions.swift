@@ -21,6 +21,9 @@ public struct SeparationOptions: Sendable, Equatable {
     public var split: Bool
     /// Power of the triangular weights of overlapping segments, at least 1.
     public var transitionPower: Double
+    /// Whether a track is normalised by its own mean and standard deviation, if the model wants that:
+    /// `apply_model` of the reference does not, `Separator` does.
+    package var normalises = true
 
     /// The reference's defaults.
     public init(

@@ -69,7 +69,8 @@ package final class TrackPipeline {
         } catch {
             throw error.erased
         }
-        normalization = bag.normalises ? track.statistics.normalization : .identity
+        normalization =
+            bag.normalises && options.normalises ? track.statistics.normalization : .identity
         window = try TrackWindow(track, normalization: normalization)
         self.bag = bag
         self.options = options

@@ -20,8 +20,7 @@ struct SeparateCommand {
         }
         if arguments.has(.raw) && !arguments.has(.stdout) { throw .needs(.raw, .stdout) }
         if let device = arguments.value(.device), device != "cpu" {
-            throw .invalidValue(
-                .device, value: device, allowed: "cpu, the only supported device")
+            console.warning("the device '\(device)' is ignored: everything runs on the CPU")
         }
         var settings = try arguments.runSettings()
         settings.isRaw = arguments.has(.raw)

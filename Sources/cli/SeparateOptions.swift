@@ -95,7 +95,7 @@ extension Option {
 
     static let device = Option(
         "device", short: "d", values: ["cpu"],
-        help: "Where to compute; only cpu is supported.")
+        help: "Ignored: everything runs on the CPU.")
     static let jobs = Option(
         "jobs", short: "j", value: "n",
         help: "Segments to compute in parallel, 0 to 1024, each on its share of --threads; 0 and 1 "

@@ -70,6 +70,19 @@ static void frames_past_the_stems_end_stay_as_they_were(void) {
     free(samples), free(exact);
 }
 
+static void a_track_is_separated_without_its_normalisation(void) {
+    enum { FRAMES = 500, COUNT = FRAMES * CHANNELS * STEMS };
+    call_options given = seeded(0, 0, ", \"no-normalization\": true"), usual = seeded(0, 0, "");
+    float *samples = noise(FRAMES * CHANNELS, 5), *stems = silence(COUNT);
+    sd_audio mix = audio(samples, FRAMES, CHANNELS, RATE, SD_PLANAR);
+    OK(separate_with(model, &mix, &given, stems, FRAMES, SD_PLANAR, NULL, WHY));
+    float *normalised = separate_noise(model, FRAMES, 5, &usual);
+    CHECK(memcmp(stems, normalised, COUNT * sizeof *stems) != 0, "the same stems");
+    sd_stream *stream = NULL;
+    FAILS(SD_ERROR_ARGUMENT, open_stream(model, CHANNELS, RATE, &given, &stream, WHY));
+    free(samples), free(stems), free(normalised);
+}
+
 // MARK: Streams
 
 typedef struct stream_case {
@@ -519,6 +532,7 @@ int main(int argc, char **argv) {
     const test tests[] = {
         TEST(both_layouts_give_the_same_samples),
         TEST(frames_past_the_stems_end_stay_as_they_were),
+        TEST(a_track_is_separated_without_its_normalisation),
         TEST(a_stream_gives_the_samples_of_a_buffer),
         TEST(a_stream_called_out_of_turn_says_so),
         TEST(progress_tells_each_segments_begin_and_end),

@@ -176,7 +176,7 @@ struct HelpTests {
                                           file, one a line.
 
                 RUNNING:
-                  -d, --device <cpu>      Where to compute; only cpu is supported.
+                  -d, --device <cpu>      Ignored: everything runs on the CPU.
                   --threads <n>           Number of threads, 1 to 1024. Results do not depend on
                                           it. (default: all available cores)
                   -j, --jobs <n>          Segments to compute in parallel, 0 to 1024, each on

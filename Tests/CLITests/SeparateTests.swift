@@ -33,6 +33,13 @@ struct SeparateTests {
         #expect(run.errors.isEmpty)
     }
 
+    @Test func anotherDeviceIsIgnoredWithALine() throws {
+        let run = try folder.run("a.wav", "-qn", "cross_first", "-d", "cuda", "--shifts=0")
+        #expect(
+            run.errors
+                == "warning: the device 'cuda' is ignored: everything runs on the CPU\n")
+    }
+
     @Test func valuesMayBeAttached() throws {
         try folder.writeTrack("-a.wav")
         let run = try folder.run("-qncross_first", "-o=out", "--shifts=0", "--", "-a.wav")

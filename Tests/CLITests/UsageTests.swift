@@ -37,9 +37,6 @@ struct UsageTests {
         most the 0.25 seconds that the model was trained on
         $ track.wav --threads 0
         The value '0' is invalid for '--threads <n>': expected a whole number from 1 to 1024
-        $ track.wav -d cuda
-        The value 'cuda' is invalid for '--device <cpu>': expected cpu, the only supported \
-        device
         $ track.wav --gain=common --clip-mode=clamp
         The value 'common' is invalid for '--gain <stem|common>': expected stem, because '--clip-mode \
         clamp' has no gain
