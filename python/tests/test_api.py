@@ -195,7 +195,9 @@ import sys, types
 import numpy as np
 
 class Tensor:
+    device = "cpu"
     def __init__(self, array): self.array = array
+    def to(self, device): return self
     def detach(self): return self
     def cpu(self): return self
     def numpy(self): return self.array

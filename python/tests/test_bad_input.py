@@ -41,7 +41,7 @@ def bad(value: float) -> Any:
         (lambda m: m.separate(ZEROS, mix={"x": [1]}), TypeError, "mix"),
         (lambda m: m.separate(ZEROS, seed="x"), ArgumentError, "seed"),
         (lambda m: m.separate(np.zeros((2, 500_000), "f4"), no_split=True), ArgumentError, "split"),
-        (lambda m: m.separate(ZEROS, order="x"), ArgumentError, "unknown field 'order'"),
+        (lambda m: m.separate(ZEROS, order="x"), TypeError, "unknown setting 'order'"),
         (lambda m: m.separate(ZEROS, stems=["flute"]), ArgumentError, "one of drums"),
         (lambda m: m.separate(ZEROS, progress=7), TypeError, "function"),
         (lambda m: m.separate(ZEROS, progress=lambda: None), TypeError, "argument"),

@@ -240,6 +240,23 @@ def test_a_bar_is_shown_where_asked_for(
     assert "6.0/6.0 s" in capsys.readouterr().err
 
 
+def test_a_peak_far_above_full_scale_is_mentioned(
+    model: Model, music: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    model.separate(10 * music[:, :9], shifts=0)
+    assert not caplog.records
+    model.separate(30_000 * music[:, :20_000], shifts=0)
+    assert "far above full scale" in caplog.text
+
+
+def test_a_notebook_shows_players(model: Model, music: Any) -> None:
+    with model.separate(music[:, ::2], 22_050, shifts=0, output_rate="input") as stems:
+        shown = stems._repr_html_()
+        assert shown.count("<audio controls src='data:audio/mpeg;base64,") == len(stems)
+        assert "<td>vocals</td>" in shown
+    assert stems._repr_html_() == repr(stems)
+
+
 def test_streams_give_the_samples_of_separate(model: Model, music: Any) -> None:
     def blocks() -> Any:
         for start in range(0, music.shape[1], 10_000):

@@ -7,7 +7,7 @@
         stems.write("stems")
         voice = stems.vocals  # float32 [channels, frames]
 
-:mod:`swift_demucs.api` has the functions of ``demucs.api``.
+The modules ``api``, ``apply``, ``pretrained`` and ``separate`` have the functions of demucs.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 import math
 import sys
-from typing import Any, Callable, Tuple
+from typing import Any, Callable, Protocol, Tuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -13,11 +13,20 @@ import numpy.typing as npt
 from . import _library, errors
 
 Array = npt.NDArray[np.float32]
+# Arrays or tensors.
+Samples = TypeVar("Samples")
 
 
 def as_torch(array: Array) -> Any:
     """A torch tensor in the same memory."""
     return sys.modules["torch"].from_numpy(array)
+
+
+class Tensor(Protocol):
+    """A torch tensor, for the types of callers."""
+
+    def detach(self) -> Any:
+        """The same samples without their gradient."""
 
 
 def as_numpy(array: Array) -> Array:
@@ -47,7 +56,7 @@ def numpy_of(value: Any, name: str) -> Tuple[npt.NDArray[Any], Callable[[Array],
     The function makes torch tensors of NumPy arrays if the value was a tensor.
     """
     if is_torch(value):
-        return value.detach().cpu().numpy(), as_torch
+        return value.detach().cpu().numpy(), lambda array: as_torch(array).to(value.device)
     if isinstance(value, np.ndarray):
         return value, as_numpy
     if isinstance(value, (str, bytes)) or value is None:

@@ -54,7 +54,7 @@ def separate_files(
     *,
     progress: _progress.ProgressOption = None,
     cancellation: Optional[_call.Cancellation] = None,
-    **settings: Any,
+    **settings: _settings.Unpack[_settings.FileSettings],
 ) -> List[FileResult]:
     """Separates sound files into stem files, in flat memory: a result per file, in their order.
 
@@ -72,6 +72,7 @@ def separate_files(
     outputs of a file with the same path, and an output that would replace an input. Raises
     :class:`Cancelled`, which keeps complete files, and :class:`StateError` for a closed model.
     """
+    _settings.check(settings, _settings.FileSettings)
     _progress.check(progress)
     if isinstance(paths, (str, bytes, os.PathLike)):
         paths = [paths]
@@ -245,7 +246,7 @@ def quantize(
     *,
     calibration: Sequence[Path_] = (),
     calibration_segments: int = 50,
-    precision: str = "int8",
+    precision: _settings.Precision = "int8",
     threads: Optional[int] = None,
     cancellation: Optional[_call.Cancellation] = None,
 ) -> QuantizeReport:

@@ -20,7 +20,9 @@ from typing import (
     List,
     Optional,
     Tuple,
+    TypeVar,
     Union,
+    overload,
 )
 
 import numpy as np
@@ -34,8 +36,13 @@ if TYPE_CHECKING:
     import random
 
     from ._files import FileResult
+    from ._settings import SeparateOptions, Unpack
 
     Seed = Union[int, random.Random, None]
+
+Tensor = TypeVar("Tensor", bound=_arrays.Tensor)
+# Far above full scale, and above the peaks of a track with a deviation of 1.
+HIGH_PEAK = 50
 
 
 def _names(outputs: _library.Outputs) -> Tuple[str, ...]:
@@ -92,7 +99,7 @@ class Model:
         model: Path_ = "htdemucs",
         *,
         stems: Optional[Iterable[str]] = None,
-        precision: str = "default",
+        precision: _settings.Precision = "default",
         threads: Optional[int] = None,
         jobs: int = 1,
         repository: Optional[Path_] = None,
@@ -103,7 +110,7 @@ class Model:
         if isinstance(stems, str):
             raise TypeError(f"stems is {stems!r}, expected a list of names")
         self._stems = None if stems is None else tuple(stems)
-        self._precision = precision
+        self._precision: _settings.Precision = precision
         self._precision_number = _arrays.one_of(precision, "precision", _library.PRECISIONS)
         self._threads = 0 if threads is None else _arrays.integer(threads, "threads", 1, 1024)
         self._jobs = _arrays.integer(jobs, "jobs", 1, 1024)
@@ -214,16 +221,27 @@ class Model:
             )
             yield token, handle, callback
 
+    @overload
+    def separate(
+        self, source: Tensor, sample_rate: Optional[int] = ..., **options: Unpack[SeparateOptions]
+    ) -> Separation[Tensor]: ...
+
+    @overload
+    def separate(
+        self, source: Any, sample_rate: Optional[int] = ..., **options: Unpack[SeparateOptions]
+    ) -> Separation[Array]: ...
+
     def separate(
         self,
         source: Any,
         sample_rate: Optional[int] = None,
         *,
         seed: Seed = None,
+        normalize: bool = True,
         progress: _progress.ProgressOption = None,
         cancellation: Optional[_call.Cancellation] = None,
-        **settings: Any,
-    ) -> Separation:
+        **settings: Unpack[_settings.SeparateSettings],
+    ) -> Separation[Any]:
         """Separates a sound file, or samples ``[channels, frames]`` with full scale 1.
 
         :param source: a path; or float32 samples in a NumPy array, a torch tensor, or anything with
@@ -232,6 +250,7 @@ class Model:
         :param seed: seed of the shifts, as for ``random.seed(seed)``; or a ``random.Random``, which
             draws them and ends in the same state as with demucs, unless the caller draws from it
             meanwhile; ``None`` draws a seed.
+        :param normalize: whether the track is normalised by its mean and its standard deviation.
         :param progress: a function that takes a :class:`Progress`, or whether to show a bar;
             ``None`` shows one in a terminal. If the function raises, the separation stops.
         :param settings: the command's options, with underscores: which signals to make
@@ -241,12 +260,14 @@ class Model:
 
         Raises :class:`ArgumentError`, :class:`InputError`, :class:`Cancelled`, :class:`StateError`.
         """
+        _settings.check(settings, _settings.SeparateSettings)
         _progress.check(progress)
         title, array, input_rate, layout, kind = self._source(source, sample_rate, cancellation)
         callbacks = _call.Callbacks()
         outputs = _library.Outputs()
+        planned = _settings.encode(settings)
         with (
-            _shifts(settings, seed) as (given, generator),
+            _shifts({**settings, "no_normalization": not normalize}, seed) as (given, generator),
             self._calling(callbacks, progress, cancellation, lambda: title) as (
                 token,
                 handle,
@@ -254,7 +275,7 @@ class Model:
             ),
         ):
             mix = _arrays.audio(array, layout, input_rate)
-            _library.invoke("sd_plan", handle, given, mix.frames, input_rate, byref(outputs))
+            _library.invoke("sd_plan", handle, planned, mix.frames, input_rate, byref(outputs))
             stems = np.empty((outputs.count, outputs.channels, outputs.frames), np.float32)
             drawn = c_uint64()
             callbacks.invoke(
@@ -285,6 +306,11 @@ class Model:
             return title, array, input_rate, _library.PLANAR, _arrays.as_numpy
         array, layout, kind = _arrays.samples_of(source, "source")
         input_rate = self.sample_rate if sample_rate is None else _arrays.rate(sample_rate)
+        if (peak := max(array.max(), -array.min())) > HIGH_PEAK:
+            _recordings.logger.warning(
+                "the samples have a peak of %.0f, far above full scale, which is 1; for 16-bit "
+                "integers: samples / 32768", peak,
+            )  # fmt: skip
         return None, array, input_rate, layout, kind
 
     def analyze(
@@ -292,9 +318,10 @@ class Model:
         source: Any,
         sample_rate: Optional[int] = None,
         *,
+        seed: Optional[int] = None,
         progress: _progress.ProgressOption = None,
         cancellation: Optional[_call.Cancellation] = None,
-        **settings: Any,
+        **settings: Unpack[_settings.TuningSettings],
     ) -> Analysis:
         """Finds the tempo, the beats and the key of a track, which is separated for it.
 
@@ -303,6 +330,7 @@ class Model:
 
         Raises :class:`ArgumentError`, :class:`InputError`, :class:`Cancelled`, :class:`StateError`.
         """
+        _settings.check(settings, _settings.TuningSettings)
         _progress.check(progress)
         title, array, input_rate, layout, _ = self._source(source, sample_rate, cancellation)
         found: List[Analysis] = []
@@ -321,7 +349,7 @@ class Model:
 
         callbacks = _call.Callbacks()
         callback = _call.event_callback(callbacks, take)
-        given = _settings.encode({"shifts": 0, **settings})
+        given = _settings.encode({"shifts": 0, "seed": seed, **settings})
         with self._calling(callbacks, progress, cancellation, lambda: title) as call:
             token, handle, report = call
             mix = _arrays.audio(array, layout, input_rate)
@@ -345,7 +373,7 @@ class Model:
         seed: Seed = None,
         progress: _progress.ProgressOption = False,
         cancellation: Optional[_call.Cancellation] = None,
-        **settings: Any,
+        **settings: Unpack[_settings.StreamSettings],
     ) -> Iterator[Dict[str, Any]]:
         """Separates blocks of samples ``[channels, frames]`` in flat memory.
 
@@ -358,11 +386,12 @@ class Model:
         The other arguments are those of :meth:`separate`. Raises its errors, and
         :class:`OutputError` for the temporary file.
         """
+        _settings.check(settings, _settings.StreamSettings)
         _progress.check(progress)
         capacity = _arrays.integer(block_frames, "block_frames", 1, 10_000_000)
         input_rate = self.sample_rate if sample_rate is None else _arrays.rate(sample_rate)
         return self._stream(
-            iter(blocks), input_rate, settings, capacity, seed, progress, cancellation
+            iter(blocks), input_rate, {**settings}, capacity, seed, progress, cancellation
         )
 
     def _stream(
@@ -477,22 +506,30 @@ class Model:
         return values
 
     def separate_files(
-        self, paths: Iterable[Path_], out: Path_ = "separated", **options: Any
+        self,
+        paths: Iterable[Path_],
+        out: Path_ = "separated",
+        **options: Unpack[_settings.FileOptions],
     ) -> List[FileResult]:
         """See :func:`swift_demucs.separate_files`."""
         from . import _files
 
         return _files.separate_files(self, paths, out, **options)
 
-    async def separate_async(self, source: Any, *arguments: Any, **options: Any) -> Separation:
+    async def separate_async(
+        self, source: Any, sample_rate: Optional[int] = None, **options: Unpack[SeparateOptions]
+    ) -> Separation[Any]:
         """:meth:`separate` in another thread; cancelling the task stops it."""
         from . import _async
 
-        stems: Separation = await _async.run(self.separate, source, *arguments, **options)
+        stems: Separation[Any] = await _async.run(self.separate, source, sample_rate, **options)
         return stems
 
     async def separate_files_async(
-        self, paths: Iterable[Path_], out: Path_ = "separated", **options: Any
+        self,
+        paths: Iterable[Path_],
+        out: Path_ = "separated",
+        **options: Unpack[_settings.FileOptions],
     ) -> List[FileResult]:
         """:meth:`separate_files` in another thread; cancelling the task stops it."""
         from . import _async, _files
@@ -503,19 +540,22 @@ class Model:
         return results
 
     def stream_async(
-        self, blocks: Union[Iterable[Any], AsyncIterable[Any]], *arguments: Any, **options: Any
+        self,
+        blocks: Union[Iterable[Any], AsyncIterable[Any]],
+        sample_rate: Optional[int] = None,
+        **options: Unpack[_settings.StreamOptions],
     ) -> AsyncIterator[Dict[str, Any]]:
         """:meth:`stream` in another thread; the blocks may come from an async iterator."""
         from . import _async
 
-        return _async.stream(self.stream, blocks, *arguments, **options)
+        return _async.stream(self.stream, blocks, sample_rate, **options)
 
 
 def load(
     model: Path_ = "htdemucs",
     *,
     stems: Optional[Iterable[str]] = None,
-    precision: str = "default",
+    precision: _settings.Precision = "default",
     threads: Optional[int] = None,
     jobs: int = 1,
     repository: Optional[Path_] = None,

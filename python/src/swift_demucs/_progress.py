@@ -7,7 +7,7 @@ import dataclasses
 import sys
 from typing import Any, Callable, Iterator, Optional, Union
 
-from . import _call, _library
+from . import _call, _library, _recordings
 
 
 @dataclasses.dataclass(frozen=True)
@@ -75,11 +75,13 @@ def reporting(
         yield None
         return
     try:
-        import tqdm
+        from tqdm.auto import tqdm
     except ImportError:
+        if progress:
+            _recordings.logger.warning("no progress bar, because tqdm is not installed")
         yield None
         return
-    with tqdm.tqdm(
+    with tqdm(
         total=0.0,
         unit="s",
         bar_format="{l_bar}{bar}| {n:.1f}/{total:.1f} s [{elapsed}<{remaining}]",

@@ -84,7 +84,7 @@ def write(
     path: Path_,
     samples: Any,
     sample_rate: int,
-    **settings: Any,
+    **settings: _settings.Unpack[_settings.WriteSettings],
 ) -> Path:
     """Writes samples ``[channels, frames]`` as WAV, FLAC or MP3, by the name's extension.
 
@@ -98,6 +98,7 @@ def write(
 
     Raises :class:`OutputError`.
     """
+    _settings.check(settings, _settings.WriteSettings)
     text = errors.path_text(path)
     array, layout, _ = _arrays.samples_of(samples, "samples")
     audio = _arrays.audio(array, layout, _arrays.rate(sample_rate))

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import base64
+import html
+import tempfile
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterable, Iterator, List, Mapping, Optional, Tuple
 
-from . import _arrays, _recordings, errors
-from ._arrays import Array
+from . import _arrays, _recordings, _settings, errors
+from ._arrays import Array, Samples
 
 
-class Separation(Mapping[str, Any]):
+class Separation(Mapping[str, Samples]):
     """Stems by name: ``stems["vocals"]`` or ``stems.vocals``, each ``[channels, frames]``.
 
-    Used as a context manager, a separation releases its samples at the end of the block.
+    Used as a context manager, a separation releases its samples at the end of the block. A notebook
+    shows it as a player for each stem.
     """
 
     def __init__(
@@ -21,12 +25,12 @@ class Separation(Mapping[str, Any]):
         names: Tuple[str, ...],
         sample_rate: int,
         seed: int,
-        mixture: Callable[[], Any],
-        kind: Callable[[Array], Any] = _arrays.as_numpy,
+        mixture: Callable[[], Samples],
+        kind: Callable[[Array], Samples],
     ) -> None:
         self._array: Optional[Array] = array
         self._names = names
-        self._mixture: Optional[Callable[[], Any]] = mixture
+        self._mixture: Optional[Callable[[], Samples]] = mixture
         self._kind = kind
         #: Sample rate of the stems, in Hz.
         self.sample_rate = sample_rate
@@ -39,12 +43,12 @@ class Separation(Mapping[str, Any]):
         return self._names
 
     @property
-    def array(self) -> Any:
+    def array(self) -> Samples:
         """All stems: ``[stem, channels, frames]``."""
         return self._kind(self._numpy())
 
     @property
-    def mixture(self) -> Any:
+    def mixture(self) -> Samples:
         """The track as it was separated: with the stems' channels, rate and length."""
         self._numpy()
         assert self._mixture is not None
@@ -60,10 +64,10 @@ class Separation(Mapping[str, Any]):
             return self._names.index(name)
         raise KeyError(f"no stem {name!r}; there are {', '.join(self._names)}")
 
-    def __getitem__(self, name: str) -> Any:
+    def __getitem__(self, name: str) -> Samples:
         return self._kind(self._numpy()[self._index(name)])
 
-    def __getattr__(self, name: str) -> Any:
+    def __getattr__(self, name: str) -> Samples:
         # A copy has no attributes yet while it is made.
         names = self.__dict__.get("_names", ())
         if not name.startswith("_") and name in names:
@@ -97,7 +101,19 @@ class Separation(Mapping[str, Any]):
         seconds = self._array.shape[2] / self.sample_rate
         return f"<Separation of {', '.join(self._names)}: {seconds:.2f} s at {self.sample_rate} Hz>"
 
-    def mix(self, *names: str) -> Any:
+    def _repr_html_(self) -> str:
+        if self._array is None:
+            return repr(self)
+        with tempfile.TemporaryDirectory() as folder:
+            files = self.write(folder, format="mp3", mp3_bitrate=128)
+            players = [
+                f"<tr><td>{html.escape(name)}</td><td><audio controls src='data:audio/mpeg;base64,"
+                f"{base64.b64encode(file.read_bytes()).decode()}'></audio></td></tr>"
+                for name, file in files.items()
+            ]
+        return f"<table>{''.join(players)}</table>"
+
+    def mix(self, *names: str) -> Samples:
         """The sum of some stems: ``stems.mix("drums", "bass", "other")``."""
         if not names:
             raise errors.ArgumentError("no stem to mix, expected at least one name")
@@ -114,7 +130,7 @@ class Separation(Mapping[str, Any]):
         stems: Optional[Iterable[str]] = None,
         format: str = "wav",
         gain: str = "stem",
-        **settings: Any,
+        **settings: _settings.Unpack[_settings.EncodingSettings],
     ) -> Dict[str, Path]:
         """Writes each stem as ``folder/NAME.wav``; the folder is made if it is missing.
 
@@ -151,7 +167,7 @@ class Separation(Mapping[str, Any]):
         self._array = None
         self._mixture = None
 
-    def __enter__(self) -> Separation:
+    def __enter__(self) -> Separation[Samples]:
         return self
 
     def __exit__(self, *_: object) -> None:

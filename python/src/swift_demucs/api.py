@@ -46,14 +46,81 @@ Callback = Callable[[Dict[str, Any]], object]
 
 
 class SeparatorModel:
-    """Properties of a separator's model, with the reference's names."""
+    """A model with the reference's names; ``engine`` is this package's. It stays on the CPU."""
 
     def __init__(self, model: _model.Model) -> None:
+        self.engine = model
         self.sources: List[str] = list(model.stems)
         self.samplerate: int = model.sample_rate
         self.audio_channels: int = model.channels
         self.segment: float = model.segment_seconds
         self.max_allowed_segment: float = model.segment_seconds
+
+    def to(self, device: Any) -> SeparatorModel:
+        """The model itself."""
+        ignore(device)
+        return self
+
+    def cuda(self) -> SeparatorModel:
+        """The model itself."""
+        return self.to("cuda")
+
+    def cpu(self) -> SeparatorModel:
+        """The model itself."""
+        return self
+
+    eval = cpu
+
+
+def ignore(device: Any) -> None:
+    """Logs that a device other than the CPU is not used."""
+    if device is not None and str(device) != "cpu":
+        _recordings.logger.info("device %s is ignored: everything runs on the CPU", device)
+
+
+def load(name: str, repo: Optional[Path], jobs: int = 1) -> SeparatorModel:
+    """The model of a name; a missing one is downloaded, unless ``repo`` is given.
+
+    Raises :class:`LoadModelError`.
+    """
+    if not isinstance(name, (str, os.PathLike)):
+        raise TypeError(f"model is {name!r}, expected a name")
+    try:
+        return SeparatorModel(
+            _model.load(
+                name, precision="float32", jobs=jobs, repository=repo, download=repo is None
+            )
+        )
+    except errors.ModelError as error:
+        raise LoadModelError(str(error), error.path) from error
+
+
+def reporter(
+    callback: Optional[Callback],
+    callback_arg: Dict[Any, Any],
+    bar: Optional[Callable[[_progress.Progress], object]],
+) -> _progress.ProgressOption:
+    """A function that reports to a bar, and to a callback with the reference's dictionary."""
+    if callback is None and bar is None:
+        return False
+
+    def report(progress: _progress.Progress) -> None:
+        if bar is not None:
+            bar(progress)
+        if callback is not None:
+            callback(
+                {
+                    **callback_arg,
+                    "models": progress.member_count,
+                    "model_idx_in_bag": progress.member,
+                    "shift_idx": progress.shift,
+                    "segment_offset": progress.segment_offset,
+                    "state": "end" if progress.has_ended else "start",
+                    "progress": progress.fraction,
+                }
+            )
+
+    return report
 
 
 class Separator:
@@ -98,10 +165,9 @@ class Separator:
             callback_arg=callback_arg,
         )
         self._engine_jobs = self._wanted_jobs()
-        self._engine = self._load()
-        self._model = SeparatorModel(self._engine)
-        self._samplerate = self._engine.sample_rate
-        self._audio_channels = self._engine.channels
+        self._model = self._load()
+        self._samplerate = self._model.samplerate
+        self._audio_channels = self._model.audio_channels
 
     def update_parameter(
         self,
@@ -122,8 +188,7 @@ class Separator:
             "callback_arg": callback_arg,
         }  # fmt: skip
         given = {name: value for name, value in given.items() if value is not NotProvided}
-        if given.get("device") is not None and str(device) != "cpu":
-            _recordings.logger.info("device %s is ignored: everything runs on the CPU", device)
+        ignore(given.get("device"))
         if given.get("callback") is not None and not callable(callback):
             raise TypeError(
                 f"callback is {callback!r}, expected a function that takes a dict, or None"
@@ -135,19 +200,8 @@ class Separator:
     def _wanted_jobs(self) -> int:
         return max(1, _arrays.integer(self._arguments["jobs"], "jobs", 0, 1024))
 
-    def _load(self) -> _model.Model:
-        if not isinstance(self._name, (str, os.PathLike)):
-            raise TypeError(f"model is {self._name!r}, expected a name")
-        try:
-            return _model.load(
-                self._name,
-                precision="float32",
-                jobs=self._engine_jobs,
-                repository=self._repo,
-                download=self._repo is None,
-            )
-        except errors.ModelError as error:
-            raise LoadModelError(str(error), error.path) from error
+    def _load(self) -> SeparatorModel:
+        return load(self._name, self._repo, self._engine_jobs)
 
     def separate_tensor(self, wav: Any, sr: Optional[int] = None) -> Tuple[Any, Dict[str, Any]]:
         """Separates samples ``[channels, frames]``, float32 with full scale 1.
@@ -157,51 +211,28 @@ class Separator:
         """
         if self._wanted_jobs() != self._engine_jobs:
             self._engine_jobs = self._wanted_jobs()
-            self._engine.close()
-            self._engine = self._load()
+            self._model.engine.close()
+            self._model = self._load()
         array, layout, kind = _arrays.samples_of(wav, "wav")
         rate = self._samplerate if sr is None else _arrays.rate(sr, "sr")
         if rate != self._samplerate:
             array = _recordings.convert(array, layout, rate, self._audio_channels, self._samplerate)
             wav = kind(array)
         with _progress.reporting(bool(self._arguments["progress"]), self._samplerate) as bar:
-            stems = self._engine.separate(
+            stems = self._model.engine.separate(
                 array,
                 shifts=self._arguments["shifts"],
-                seed=random,  # type: ignore[arg-type]
+                seed=random,  # type: ignore[call-overload]
                 overlap=self._arguments["overlap"],
                 no_split=not self._arguments["split"],
                 segment=self._arguments["segment"],
-                progress=self._reporter(array.shape[1], bar),
+                progress=reporter(
+                    self._arguments["callback"],
+                    {**(self._arguments["callback_arg"] or {}), "audio_length": array.shape[1]},
+                    bar,
+                ),
             )
         return wav, {name: kind(stem) for name, stem in stems.items()}
-
-    def _reporter(
-        self, length: int, bar: Optional[Callable[[_progress.Progress], object]]
-    ) -> _progress.ProgressOption:
-        callback = self._arguments["callback"]
-        if callback is None and bar is None:
-            return False
-        given = dict(self._arguments["callback_arg"] or {})
-
-        def report(progress: _progress.Progress) -> None:
-            if bar is not None:
-                bar(progress)
-            if callback is not None:
-                callback(
-                    {
-                        **given,
-                        "audio_length": length,
-                        "models": progress.member_count,
-                        "model_idx_in_bag": progress.member,
-                        "shift_idx": progress.shift,
-                        "segment_offset": progress.segment_offset,
-                        "state": "end" if progress.has_ended else "start",
-                        "progress": progress.fraction,
-                    }
-                )
-
-        return report
 
     def separate_audio_file(self, file: Union[str, Path]) -> Tuple[Any, Dict[str, Any]]:
         """Separates a sound file; returns its samples at the model's rate and the stems by name.
@@ -256,10 +287,8 @@ def save_audio(
     if suffix != ".mp3":
         bits = _arrays.integer(bits_per_sample, "bits_per_sample", 1, 64)
     if _arrays.flag(as_float, "as_float") and suffix == ".wav":
-        sample_format = {"float32": True}
-    elif bits in (16, 24):
-        sample_format = {"int24": bits == 24}
-    else:
+        bits = 32
+    elif bits not in (16, 24):
         raise errors.ArgumentError(
             f"Invalid bits_per_sample: {bits_per_sample}; expected 16 or 24, or as_float=True"
         )
@@ -270,7 +299,8 @@ def save_audio(
         clip_mode="none" if clip is None else clip,
         mp3_bitrate=bitrate,
         mp3_preset=preset,
-        **sample_format,
+        float32=bits == 32,
+        int24=bits == 24,
     )
 
 

@@ -1,0 +1,64 @@
+"""``demucs.apply`` (demucs 4.1.0), on this engine."""
+
+from __future__ import annotations
+
+import random
+from typing import Any, Dict, Optional, Union
+
+import numpy as np
+
+from . import _arrays, _model, _progress, api, errors
+from ._arrays import Samples
+
+__all__ = ["apply_model"]
+
+
+def apply_model(
+    model: Union[api.SeparatorModel, _model.Model],
+    mix: Samples,
+    shifts: int = 1,
+    split: bool = True,
+    overlap: float = 0.25,
+    transition_power: float = 1.0,
+    progress: bool = False,
+    device: Any = None,
+    num_workers: int = 0,
+    segment: Optional[float] = None,
+    pool: Any = None,
+    lock: Any = None,
+    callback: Optional[api.Callback] = None,
+    callback_arg: Optional[Dict[Any, Any]] = None,
+) -> Samples:
+    """Separates a batch of tracks ``[batch, channels, frames]`` at the model's rate.
+
+    Returns ``[batch, sources, channels, frames]``, an array or a tensor as ``mix`` is. The tracks
+    are not normalised. As in the reference, all tracks of a batch get the same shifts, which
+    :mod:`random` draws. ``callback`` is called for one track after the other, as that of
+    :class:`swift_demucs.api.Separator`. ``device``, ``num_workers``, ``pool`` and ``lock`` are
+    accepted and have no effect.
+
+    Raises :class:`ArgumentError`, and what ``callback`` raises.
+    """
+    api.ignore(device)
+    engine = model.engine if isinstance(model, api.SeparatorModel) else model
+    tracks, kind = _arrays.numpy_of(mix, "mix")
+    if tracks.ndim != 3 or tracks.shape[1] != engine.channels or 0 in tracks.shape:
+        raise errors.ArgumentError(
+            f"mix has the shape {list(tracks.shape)}, expected [batch, {engine.channels}, frames]; "
+            "for one track: mix[None]"
+        )
+    state = random.getstate()
+    stems = []
+    with _progress.reporting(bool(progress), engine.sample_rate) as bar:
+        report = api.reporter(callback, callback_arg or {}, bar)
+        for track in tracks:
+            # The reference draws once for all tracks.
+            random.setstate(state)
+            found = engine.separate(
+                track, seed=random, normalize=False, progress=report, shifts=shifts,
+                overlap=overlap, no_split=not split, segment=segment,
+                transition_power=transition_power,
+            )  # type: ignore[call-overload]  # fmt: skip
+            stems.append(found.array)
+    result: Samples = kind(np.stack(stems))
+    return result
