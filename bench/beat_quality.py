@@ -2,10 +2,10 @@
 
     python bench/beat_quality.py --songs 50
 
-Generates held-out songs of the kind `formula` (training/generate.py), whose scores are known, and
-analyses each mixture. Beats and bars are compared as usual: F-measure, with a tolerance of 70 ms. A
-tempo is right within 4 %. A key counts as related if it is the relative key, the parallel key, or a
-fifth away. Dorian counts as minor and Mixolydian as major.
+Generates held-out songs (training/generate.py), whose scores are known and all in 4/4, and analyses
+each mixture. Beats and bars are compared as usual: F-measure, with a tolerance of 70 ms. A tempo is
+right within 4 %. A key counts as related if it is the relative key, the parallel key, or a fifth
+away. Dorian counts as minor and Mixolydian as major.
 """
 
 from __future__ import annotations
@@ -21,9 +21,11 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "training"))
 
-import generate
-from oscillators import RATE_HZ
-from song import SCALES, Song, compose
+from generate import generate, write_wav
+from packs import FIRST_HELD_OUT_SEED
+from sampled.palette import TRAINING
+from sampled.score import SCALES, Score, compose
+from stems import RATE_HZ, mixture_of
 
 NAMES = {
     "major": ("C", "Db", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B"),
@@ -44,7 +46,7 @@ def f_measure(found: list[float], true: list[float]) -> float:
     return 2 * hits / max(1, len(found) + len(true))
 
 
-def key_of(song: Song) -> tuple[int, str]:
+def key_of(song: Score) -> tuple[int, str]:
     """Tonic and mode of a song's key."""
     return song.key, "minor" if song.scale in (SCALES["minor"], SCALES["dorian"]) else "major"
 
@@ -77,12 +79,11 @@ def main() -> None:
     tempi, beats, bars, exact, related = [], [], [], 0, 0
     print("| seed | tempo | found | beats | bars | key | found |")
     print("|---|---|---|---|---|---|---|")
-    for seed in range(generate.FIRST_HELD_OUT_SEED, generate.FIRST_HELD_OUT_SEED + given.songs):
-        song = compose(seed, round(given.seconds * RATE_HZ))
+    for seed in range(FIRST_HELD_OUT_SEED, FIRST_HELD_OUT_SEED + given.songs):
+        song = compose(seed, round(given.seconds * RATE_HZ), TRAINING)
         with tempfile.TemporaryDirectory() as folder:
             track = Path(folder) / "mixture.wav"
-            stems = generate.generate(seed, given.seconds, "formula")
-            generate.write_wav(track, generate.mixture_of(stems))
+            write_wav(track, mixture_of(generate(seed, given.seconds)))
             found = analyze(given.program, given.model, track)
         count = int(given.seconds / song.beat_seconds) + 1
         true = [song.at(k // 4, 4 * (k % 4)) / RATE_HZ for k in range(count)]

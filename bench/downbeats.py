@@ -2,12 +2,12 @@
 
     python bench/downbeats.py --songs 50
 
-Generates held-out songs of the sampled kind (training/generate.py), which are all in 4/4, separates
-them with the demo model and analyses the stems. Bars are right if the downbeats and the true bar
-lines coincide: at least 90 % of those of which there are fewer lie within 70 ms of the others, so
-that a song whose tempo is found twice or half as fast can be right. A setting finds the same if its
-metre is equal, and 90 % of those of which there are more coincide. With --waltzes, the last beat of
-each bar is cut out of the mixture, which leaves 3/4. Needs the Python package of swift-demucs and
+Generates held-out songs (training/generate.py), which are all in 4/4, separates them with the demo
+model and analyses the stems. Bars are right if the downbeats and the true bar lines coincide: at
+least 90 % of those of which there are fewer lie within 70 ms of the others, so that a song whose
+tempo is found twice or half as fast can be right. A setting finds the same if its metre is equal,
+and 90 % of those of which there are more coincide. With --waltzes, the last beat of each bar is cut
+out of the mixture, which leaves 3/4. Needs the Python package of swift-demucs and
 training/packages.txt.
 """
 
@@ -25,10 +25,11 @@ import swift_demucs
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "training"))
 
-import generate
-from oscillators import RATE_HZ
+from generate import generate
+from packs import FIRST_HELD_OUT_SEED
 from sampled.palette import TRAINING
-from sampled.score import compose_sampled
+from sampled.score import compose
+from stems import RATE_HZ, mixture_of
 
 TOLERANCE_SECONDS = 0.07
 CLEAR = 0.5  # a confidence
@@ -43,8 +44,8 @@ SETTINGS = (
 
 def song(seed: int, seconds: float, is_waltz: bool) -> tuple[np.ndarray, list[float], float]:
     """The mixture [2, n] of a song, the times of its bar lines, and its beats per minute."""
-    score = compose_sampled(seed, round(seconds * RATE_HZ), TRAINING)
-    mixture = generate.mixture_of(generate.generate(seed, seconds))
+    score = compose(seed, round(seconds * RATE_HZ), TRAINING)
+    mixture = mixture_of(generate(seed, seconds))
     last = 12 if is_waltz else 16  # sixteenths
     bars = range(int(score.length_samples / (16 * score.step_samples)) + 1)
     parts = [mixture[:, score.at(bar, 0) : score.at(bar, last)] for bar in bars]
@@ -71,7 +72,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--songs", type=int, default=50)
-    parser.add_argument("--first", type=int, default=generate.FIRST_HELD_OUT_SEED, help="a seed")
+    parser.add_argument("--first", type=int, default=FIRST_HELD_OUT_SEED, help="a seed")
     parser.add_argument("--seconds", type=float, default=30)
     parser.add_argument("--waltzes", action="store_true")
     parser.add_argument("--settings", type=int, default=len(SETTINGS), help="the first so many")

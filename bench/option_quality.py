@@ -40,7 +40,7 @@ CASES: dict[str, list[str]] = {
 def make_songs(folder: Path, count: int, seconds: float) -> list[Path]:
     """Folders of held-out songs with their mixture and stems."""
     script = ROOT / "training" / "evaluate.py"
-    options = ["--songs", str(count), "--seconds", str(seconds), "--kind", "sampled"]
+    options = ["--songs", str(count), "--seconds", str(seconds)]
     subprocess.run([sys.executable, script, "--write", folder, *options], check=True)
     return sorted(folder.iterdir())
 

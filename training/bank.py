@@ -1,11 +1,9 @@
-"""Keeps generated songs on disk, so that training reads excerpts instead of waiting for synthesis.
+"""Makes songs for a training: packs of 50 songs with their true stems (packs.py).
 
-    python bank.py BANK_DIR --songs 1500 --seconds 20
+    python bank.py BANK_DIR --songs 1000
 
-Every fifth seed is a song of the formula kind; the others are sampled. Each song is a file named by
-its seed, with stems [4, 2, n] in 16-bit integers. Files appear one after the other, each of them
-complete, so training may start on the first few while the rest are being made. Existing songs are
-kept.
+Packs appear one after the other, each of them complete and named by its first seed. Packs that are
+there already are kept, so the same call goes on after an interruption.
 """
 
 from __future__ import annotations
@@ -13,38 +11,10 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-import numpy as np
+from generate import generate
+from packs import FIRST_HELD_OUT_SEED, write_pack
 
-from generate import FIRST_HELD_OUT_SEED, generate
-from oscillators import Array
-
-# Leaves headroom: a single stem may be louder than the mixture, whose peak is below one.
-FULL_SCALE = 16_384.0
-FORMULA_EVERY = 5
-
-
-def kind_of(seed: int) -> str:
-    """The kind of a seed's song in a bank."""
-    return "sampled" if seed % FORMULA_EVERY else "formula"
-
-
-def store(path: Path, stems: Array) -> None:
-    """Writes the stems of a song; readers see the complete file or none."""
-    pending = path.with_suffix(".pending")
-    with pending.open("wb") as file:
-        np.save(file, np.clip(np.rint(stems * FULL_SCALE), -32_768, 32_767).astype(np.int16))
-    pending.rename(path)
-
-
-def songs(directory: Path) -> list[Path]:
-    """The songs of a bank, in the order of their seeds."""
-    return sorted(directory.glob("*.npy"))
-
-
-def excerpt(path: Path, stem: int, start: int, count: int) -> Array:
-    """Part of a stem of a song [2, count] in float32; nothing else of the file is read."""
-    part = np.load(path, mmap_mode="r")[stem, :, start : start + count]
-    return part.astype(np.float32) / np.float32(FULL_SCALE)
+SONGS_OF_A_PACK = 50
 
 
 def main() -> None:
@@ -62,11 +32,11 @@ def main() -> None:
         parser.error(
             f"seeds from {FIRST_HELD_OUT_SEED:,} up are held out, the last one was {last - 1:,}"
         )
-    options.directory.mkdir(parents=True, exist_ok=True)
-    for seed in range(options.first_seed, last):
-        path = options.directory / f"{seed:07d}.npy"
+    for first in range(options.first_seed, last, SONGS_OF_A_PACK):
+        path = options.directory / f"{first:07d}.tar"
         if not path.exists():
-            store(path, generate(seed, options.seconds, kind_of(seed)))
+            seeds = range(first, min(last, first + SONGS_OF_A_PACK))
+            write_pack(path, ((seed, generate(seed, options.seconds)) for seed in seeds))
             print(path, flush=True)
 
 

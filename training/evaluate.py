@@ -6,9 +6,9 @@
 The first form separates with the official package (no shifts, overlap 0.25). The second reads
 ESTIMATE_DIR/SEED/{drums,bass,other,vocals}.wav, which any engine may have written. `--write
 SONG_DIR` writes SONG_DIR/SEED/mixture.wav, the input for such an engine, and the true stems;
-`--read SONG_DIR` reads these songs instead of making them again. `--kind` and
-`--held-out-instruments` choose the songs as in generate.py. `--parts drums=a.wav other=b.wav`
-scores the model on a recording whose parts are known.
+`--read SONG_DIR` reads these songs instead of making them again. `--held-out-instruments` is that
+of generate.py. `--parts drums=a.wav other=b.wav` scores the model on a recording whose parts are
+known.
 
 The score is the signal-to-distortion ratio of the Music Demixing Challenge (Mitsufuji et al.
 2022): one number for a song and stem, 10 log10((sum s^2 + 1e-7) / (sum (s - e)^2 + 1e-7)) over
@@ -25,19 +25,9 @@ from pathlib import Path
 
 import numpy as np
 
-from generate import FIRST_HELD_OUT_SEED, KINDS, generate, mixture_of, write_wav
-from oscillators import RATE_HZ, Array
-from song import STEMS
-
-SMALL = 1e-7
-SILENT = 1e-6  # mean square
-
-
-def mdx_sdr(truth: Array, estimate: Array) -> float:
-    """Global signal-to-distortion ratio in dB of one stem of one song."""
-    truth, estimate = truth.astype(np.float64), estimate.astype(np.float64)
-    distortion = np.square(truth - estimate).sum()
-    return float(10 * np.log10((np.square(truth).sum() + SMALL) / (distortion + SMALL)))
+from generate import generate, write_wav
+from packs import FIRST_HELD_OUT_SEED
+from stems import RATE_HZ, SILENT, STEMS, Array, mdx_sdr, mixture_of
 
 
 class Separation:
@@ -45,12 +35,12 @@ class Separation:
 
     def __init__(self, checkpoint: Path) -> None:
         import torch
-
-        from reference import apply_model, load
+        from demucs.apply import apply_model
+        from demucs.hf import load_safetensors_model
 
         torch.set_num_threads(1)
         torch.set_flush_denormal(True)
-        self.model = load(checkpoint)
+        self.model = load_safetensors_model(checkpoint).eval()
         self.apply = apply_model
         self.tensor = torch.from_numpy
 
@@ -131,7 +121,7 @@ def songs(options: argparse.Namespace) -> Iterator[tuple[int, Array]]:
             yield seed, read_stems(options.read / str(seed))
         else:
             held_out = options.held_out_instruments
-            yield seed, generate(seed, options.seconds, options.kind, held_out_instruments=held_out)
+            yield seed, generate(seed, options.seconds, held_out_instruments=held_out)
 
 
 def write_songs(songs: Iterator[tuple[int, Array]], directory: Path) -> None:
@@ -153,7 +143,6 @@ def main() -> None:
         "--write", type=Path, metavar="SONG_DIR", help="write the songs, score nothing"
     )
     parser.add_argument("--read", type=Path, metavar="SONG_DIR", help="score these songs")
-    parser.add_argument("--kind", choices=KINDS, default="sampled")
     parser.add_argument("--held-out-instruments", action="store_true")
     parser.add_argument(
         "--parts", nargs="+", metavar="STEM=FILE", help="score MODEL on this recording"

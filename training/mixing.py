@@ -1,119 +1,193 @@
-"""Training batches: excerpts of the songs of a bank, augmented and remixed.
+"""Training batches: excerpts of songs, changed and remixed on the training's device.
 
-In half of the excerpts each stem comes from another song. Stems are played faster or slower (pitch
-and tempo together), equalised, scaled, left out, flipped in sign and swapped in channels; some
-examples are narrowed. With the same bank, the batch of a step depends only on the step, so an
-interruption does not change the training.
+All songs stay there in 16 bits, and each change is one operation for a whole batch. In half of the
+excerpts each stem comes from another song. Stems are played faster or slower (pitch and tempo
+together), equalised, put into a room, driven, turned, scaled, left out, flipped in sign and swapped
+in channels; some examples lose their treble, as old or lossy recordings, or their width.
 """
 
 from __future__ import annotations
 
-from pathlib import Path
+import math
 
-import numpy as np
 import torch
-from scipy import fft
 
-from bank import excerpt, songs
-from oscillators import RATE_HZ, Array, Generator
-from song import STEMS
+from packs import FULL_SCALE
+from stems import RATE_HZ, STEMS, Array
 
 REMIXED = 0.5  # shares of excerpts or stems
 PACED = 0.4
 EQUALISED = 0.5
+DULL = 0.1
+WET = 0.14
+DRIVEN = 0.1
+TURNED = 0.33
 SCALED = 0.6
 LEFT_OUT = (0.07, 0.07, 0.07, 0.2)  # vocals more often: nearly all songs have them
 NARROWED = 0.12
 PACE_SEMITONES = 4.0
-MARGIN = 2048  # samples on both sides, for the resampler's edges
-REFRESH_STEPS = 50
-_OCTAVES = np.linspace(-5, 4.4, 128)  # around 1 kHz
+ROOM_SECONDS = 0.8  # longest response of a room
+MARGIN = 2048  # samples before an excerpt, for the edge of the transform
+OVERSAMPLING = 4  # before linear interpolation: images of 16 kHz are below -40 dB
+BUMPS = 3  # of an equaliser
+LEVELS_DB = (-9.0, 5.0)
 
 
-def _curve(random: Generator) -> Array:
-    """Equaliser curve, a gain in dB over _OCTAVES: a tilt and three bumps."""
-    gain = np.clip(random.normal(0, 0.5), -1.2, 1.2) * _OCTAVES
-    for _ in range(3):
-        bump = (_OCTAVES - random.uniform(-4.5, 4)) / random.uniform(0.4, 1.6)
-        gain += np.clip(random.normal(0, 3), -7, 7) * np.exp(-(bump**2))
-    return gain
+class Songs:
+    """Songs one after the other on a device.
 
-
-def changed(sound: Array, count: int, pace: float, curve: Array | None) -> Array:
-    """Changes pace and equaliser of a longer sound [2, m] in one transform; returns [2, count].
-
-    `sound` has MARGIN more samples before and after the result.
+    `sound` [4, 2, samples of all songs] is in 16 bits; `starts` and `lengths` [songs] in samples.
     """
-    if pace == 1.0 and curve is None:
-        return sound[:, MARGIN : MARGIN + count]
-    m = sound.shape[1]
-    spectrum = fft.rfft(sound, axis=1)
-    if curve is not None:
-        octaves = np.log2(np.maximum(np.arange(spectrum.shape[1]) * (RATE_HZ / m), 1) / 1000)
-        gain = np.interp(octaves, _OCTAVES, curve)
-        spectrum *= np.exp(gain * (np.log(10) / 20)).astype(np.float32)
-    size = round(m / pace)
-    keep = min(spectrum.shape[1], size // 2 + 1)
-    moved = np.zeros((2, size // 2 + 1), dtype=spectrum.dtype)
-    moved[:, :keep] = spectrum[:, :keep]
-    result = fft.irfft(moved, size, axis=1) * np.float32(size / m)
-    first = round(MARGIN * size / m)
-    return result[:, first : first + count].astype(np.float32)
+
+    def __init__(self, stems: list[Array], device: torch.device) -> None:
+        self.lengths = torch.tensor([song.shape[2] for song in stems])
+        self.starts = self.lengths.cumsum(0) - self.lengths
+        total = int(self.lengths.sum())
+        self.sound = torch.empty(len(STEMS), 2, total, dtype=torch.int16, device=device)
+        for start, song in zip(self.starts.tolist(), stems, strict=True):
+            self.sound[:, :, start : start + song.shape[2]] = torch.from_numpy(song)
+        self.lengths, self.starts = self.lengths.to(device), self.starts.to(device)
+
+    def excerpts(self, song: torch.Tensor, place: torch.Tensor, count: int) -> torch.Tensor:
+        """Excerpts [batch, 4, 2, count]; silence follows the end of a song.
+
+        `song` [batch, 4] is an index, `place` [batch, 4] a share 0...1 of the way to the end.
+        """
+        device = self.sound.device
+        length = self.lengths[song][..., None]
+        first = (place[..., None] * (length - count).clamp(min=0)).long()
+        at = first + torch.arange(count, device=device)
+        within = (at < length)[:, :, None]
+        at = (self.starts[song][..., None] + torch.minimum(at, length - 1))[:, :, None]
+        stem = torch.arange(len(STEMS), device=device)[:, None, None]
+        channel = torch.arange(2, device=device)[:, None]
+        return self.sound[stem, channel, at] * within * (FULL_SCALE / 32_768)
+
+
+def transform_samples(least: int) -> int:
+    """The smallest length with a fast Fourier transform: a power of two times 1, 3, 5, 7 or 9."""
+    return min(odd << max(0, math.ceil(math.log2(least / odd))) for odd in (1, 3, 5, 7, 9))
+
+
+def equaliser(hertz: torch.Tensor, tilt: torch.Tensor, bumps: torch.Tensor) -> torch.Tensor:
+    """Gain [..., bins] of a tilt in dB per octave [...] around 1 kHz, and of bumps [..., n, 3].
+
+    A bump has a centre in octaves from 1 kHz, a width in octaves, and a height in dB.
+    """
+    octaves = torch.log2(hertz.clamp(min=30) / 1000)
+    gain_db = tilt[..., None] * octaves
+    for centre, width, height in (bump.unbind(-1) for bump in bumps.unbind(-2)):
+        bump = (octaves - centre[..., None]) / width[..., None]
+        gain_db = gain_db + height[..., None] * torch.exp(-(bump**2))
+    return torch.exp(gain_db * (math.log(10) / 20))
+
+
+def room(noise: torch.Tensor, seconds: torch.Tensor, level_db: torch.Tensor) -> torch.Tensor:
+    """Noise [..., n] that falls by 60 dB in `seconds` [...], of energy `level_db` [...]."""
+    t = torch.arange(noise.shape[-1], device=noise.device) / RATE_HZ
+    fall = noise * torch.exp(-6.9 * t / seconds[..., None])
+    level = 10 ** (level_db / 20) / fall.square().sum(-1).sqrt()
+    return fall * level[..., None]
+
+
+def played(spectrum: torch.Tensor, samples: int, pace: torch.Tensor, count: int) -> torch.Tensor:
+    """Plays sounds at their own pace: [batch, stem, 2, count] of their spectra.
+
+    `samples` is the length of the sounds, `pace` [batch, stem] above one is faster and higher. The
+    result begins MARGIN samples after the start.
+    """
+    size = OVERSAMPLING * samples
+    fine = torch.fft.irfft(spectrum, size) * OVERSAMPLING
+    steps = MARGIN + torch.arange(count, device=pace.device, dtype=torch.float64)
+    # Double precision: an error of 0.01 samples at 10 kHz would be noise at -44 dB.
+    position = OVERSAMPLING * pace.double()[..., None] * steps
+    left = position.long()
+    share = (position - left).float()[:, :, None]
+    left = left[:, :, None].expand(*spectrum.shape[:3], count)
+    return torch.lerp(fine.gather(-1, left), fine.gather(-1, (left + 1).clamp(max=size - 1)), share)
+
+
+def driven(sound: torch.Tensor, drive: torch.Tensor) -> torch.Tensor:
+    """Soft clipping that keeps the peak of each stem [batch, stem, 2, n]; `drive` [batch, stem]."""
+    peak = sound.abs().amax((-1, -2), keepdim=True).clamp(min=1e-4)
+    drive = drive[..., None, None]
+    return torch.tanh(sound / peak * drive) * (peak / torch.tanh(drive))
+
+
+def turned(sound: torch.Tensor, angle: torch.Tensor) -> torch.Tensor:
+    """Turns left and right [batch, stem, 2, n] by angles [batch, stem], which keeps the energy."""
+    left, right = sound.unbind(2)
+    cosine, sine = torch.cos(angle)[..., None], torch.sin(angle)[..., None]
+    return torch.stack([left * cosine - right * sine, left * sine + right * cosine], 2)
+
+
+def narrowed(stems: torch.Tensor, width: torch.Tensor) -> torch.Tensor:
+    """Scales the difference of the channels of whole examples [batch, 4, 2, n] by width [batch]."""
+    middle = stems.mean(2, keepdim=True)
+    return torch.lerp(middle, stems, width[:, None, None, None])
 
 
 class Batches:
-    """Draws batches from a bank, which may grow during training."""
+    """Draws batches from songs with a generator on the same device."""
 
-    def __init__(self, directory: Path, device: torch.device) -> None:
-        self.directory = directory
-        self.device = device
-        self.paths = songs(directory)
-        self.refreshed = 0
-        if not self.paths:
-            raise SystemExit(f"{directory}: no songs; make some with bank.py first")
+    def __init__(self, songs: Songs, random: torch.Generator) -> None:
+        self.songs, self.random = songs, random
+        self.device = songs.sound.device
 
-    def _excerpt(self, random: Generator, count: int) -> Array:
-        """Stems [4, 2, count] of one example."""
-        remixed = random.random() < REMIXED
-        song = int(random.integers(len(self.paths)))
-        place = random.random()
-        pace = self._pace(random)
-        stems = np.zeros((len(STEMS), 2, count), dtype=np.float32)
-        for k in range(len(STEMS)):
-            if remixed:
-                song, place = int(random.integers(len(self.paths))), random.random()
-                pace = self._pace(random)
-            curve = _curve(random) if random.random() < EQUALISED else None
-            whole = np.load(self.paths[song], mmap_mode="r").shape[2]
-            # A size with small factors, for a fast transform.
-            needed = fft.next_fast_len(int((count + 2 * MARGIN) * pace) + 8, real=True)
-            start = int(place * max(1, whole - needed))
-            read = excerpt(self.paths[song], k, start, needed)
-            read = np.pad(read, ((0, 0), (0, needed - read.shape[1])))
-            stem = changed(read, count, pace, curve)
-            if random.random() < 0.5:
-                stem = stem[::-1]
-            gain = 10 ** (random.uniform(-9, 5) / 20) if random.random() < SCALED else 1.0
-            gain *= -1.0 if random.random() < 0.5 else 1.0
-            gain *= 0.0 if random.random() < LEFT_OUT[k] else 1.0
-            stems[k] = np.float32(gain) * stem
-        if random.random() < NARROWED:  # as in old records, down to one channel
-            middle = stems.mean(1, keepdims=True)
-            stems = middle + np.float32(random.uniform(0, 0.6)) * (stems - middle)
-        return stems
+    def _uniform(self, low: float, high: float, *shape: int) -> torch.Tensor:
+        drawn = torch.rand(shape, device=self.device, generator=self.random)
+        return low + (high - low) * drawn
 
-    @staticmethod
-    def _pace(random: Generator) -> float:
-        """Draws a pace: one, or up to PACE_SEMITONES faster or slower."""
-        if random.random() >= PACED:
-            return 1.0
-        return float(2 ** (random.uniform(-PACE_SEMITONES, PACE_SEMITONES) / 12))
+    def _normal(self, *shape: int) -> torch.Tensor:
+        return torch.randn(shape, device=self.device, generator=self.random)
 
-    def draw(self, step: int, batch: int, seconds: float) -> torch.Tensor:
-        """Draws the batch of a step: stems [batch, 4, 2, n]."""
-        if step - self.refreshed >= REFRESH_STEPS:
-            self.paths, self.refreshed = songs(self.directory), step
-        random = np.random.default_rng([7, step])
-        count = int(seconds * RATE_HZ)
-        stems = np.stack([self._excerpt(random, count) for _ in range(batch)])
-        return torch.from_numpy(stems).to(self.device)
+    def _some(self, share: float, drawn: torch.Tensor, plain: float) -> torch.Tensor:
+        """Values drawn in a share of the elements, and `plain` in the others."""
+        chosen = self._uniform(0, 1, *drawn.shape) < share
+        return torch.where(chosen, drawn, torch.full_like(drawn, plain))
+
+    def _response(self, samples: int, pace: torch.Tensor) -> torch.Tensor:
+        """Gains [batch, 4, 1 or 2, bins] of equaliser, low pass and room, complex."""
+        each = pace.shape
+        hertz = torch.arange(samples // 2 + 1, device=self.device) * (RATE_HZ / samples)
+        tilt = (0.5 * self._normal(*each)).clamp(-1.2, 1.2)
+        centre = self._uniform(-4.5, 4, *each, BUMPS)
+        width = self._uniform(0.4, 1.6, *each, BUMPS)
+        height = (3 * self._normal(*each, BUMPS)).clamp(-7, 7)
+        used = self._some(EQUALISED, torch.ones(each, device=self.device), 0)
+        bumps = torch.stack([centre, width, height * used[..., None]], -1)
+        gain = equaliser(hertz, tilt * used, bumps)
+        # Treble above half the sample rate, after a faster pace, would fold.
+        edge_hz = self._some(DULL, self._uniform(9_000, 17_000, each[0], 1), RATE_HZ)
+        edge_hz = torch.minimum(edge_hz, RATE_HZ / 2 / pace)[..., None]
+        gain = (gain * torch.sigmoid((edge_hz - hertz) / 60))[:, :, None]
+        noise = self._normal(*each, 2, int(ROOM_SECONDS * RATE_HZ))
+        seconds = self._uniform(0.15, ROOM_SECONDS, *each, 1)
+        level_db = self._some(WET, self._uniform(-20, -5, *each, 1), -math.inf)
+        return gain * (1 + torch.fft.rfft(room(noise, seconds, level_db), samples))
+
+    @torch.no_grad()
+    def draw(self, batch: int, count: int) -> torch.Tensor:
+        """Draws a batch: stems [batch, 4, 2, count] in float32, whose sum is the mixture."""
+        each = (batch, len(STEMS))
+        song = self._uniform(0, len(self.songs.lengths), *each).long()
+        place = self._uniform(0, 1, *each)
+        pace = self._uniform(-PACE_SEMITONES, PACE_SEMITONES, *each)
+        pace = 2 ** (self._some(PACED, pace, 0) / 12)
+        remixed = self._uniform(0, 1, batch, 1) < REMIXED
+        song, place, pace = (torch.where(remixed, x, x[:, :1]) for x in (song, place, pace))
+        longest = 2 ** (PACE_SEMITONES / 12)
+        samples = transform_samples(int((count + 2 * MARGIN) * longest))
+        sound = self.songs.excerpts(song, place, samples)
+        spectrum = torch.fft.rfft(sound) * self._response(samples, pace)
+        stems = played(spectrum, samples, pace, count)
+        drive = self._some(DRIVEN, self._uniform(1, 4, *each), 0)
+        stems = torch.where(drive[..., None, None] > 0, driven(stems, drive.clamp(min=1)), stems)
+        swapped = self._uniform(0, 1, *each, 1, 1) < 0.5
+        stems = torch.where(swapped, stems.flip(2), stems)
+        stems = turned(stems, self._some(TURNED, self._uniform(-0.6, 0.6, *each), 0))
+        level = 10 ** (self._some(SCALED, self._uniform(*LEVELS_DB, *each), 0) / 20)
+        level = level * self._some(0.5, torch.full(each, -1.0, device=self.device), 1)
+        level = level * (self._uniform(0, 1, *each) >= torch.tensor(LEFT_OUT, device=self.device))
+        stems = stems * level[..., None, None]
+        return narrowed(stems, self._some(NARROWED, self._uniform(0, 0.6, batch), 1))

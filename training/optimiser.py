@@ -1,4 +1,4 @@
-"""The optimiser of the training, and the moving average of the weights."""
+"""The optimiser of the training."""
 
 from __future__ import annotations
 
@@ -6,21 +6,6 @@ from typing import Any
 
 import torch
 from torch import nn
-
-
-class Average:
-    """Exponential moving average of a model's parameters, fast at first and slow later."""
-
-    def __init__(self, model: nn.Module, decay: float) -> None:
-        self.decay = decay
-        self.values = {name: value.detach().clone() for name, value in model.named_parameters()}
-
-    @torch.no_grad()
-    def update(self, model: nn.Module, step: int) -> None:
-        """Moves the average towards the model's present parameters."""
-        share = 1 - min(self.decay, (1 + step) / (10 + step))
-        for name, value in model.named_parameters():
-            self.values[name].lerp_(value, share)
 
 
 class Optimiser:

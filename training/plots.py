@@ -1,6 +1,6 @@
 """Draws the plots of the model card: training curve, spectrograms of true and estimated stems.
 
-python plots.py curve WORK_DIR/log.jsonl ../docs/images/training_curve.png
+python plots.py curve OUT_DIR/log.jsonl ../docs/images/training_curve.png
 python plots.py song ../Models/demo.safetensors ../docs/images/spectrograms.png --seed 1000000
 """
 
@@ -17,34 +17,24 @@ from PIL import Image
 mpl.use("Agg")
 import matplotlib.pyplot as plt
 
-from evaluate import Separation, mdx_sdr
-from generate import FIRST_HELD_OUT_SEED, generate, mixture_of
-from oscillators import RATE_HZ, Array
-from song import STEMS
+from evaluate import Separation
+from generate import generate
+from packs import FIRST_HELD_OUT_SEED
+from stems import RATE_HZ, STEMS, Array, mdx_sdr, mixture_of
 
 
 def curve(log: Path, picture: Path) -> None:
     """Plots the loss of training and validation, and the SDR in validation, over the steps."""
     entries = [json.loads(line) for line in log.read_text().splitlines()]
-    losses = [(entry["step"], entry["loss"]) for entry in entries if "loss" in entry]
-    checks = [(entry["step"], entry["validation"]) for entry in entries if "validation" in entry]
-    if not checks:
-        raise SystemExit(f"{log}: no validation yet; it comes every quarter of an hour")
+    steps = [entry["step"] for entry in entries]
+    checks = [entry["validation"] for entry in entries]
     figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4))
-    left.plot(*zip(*losses, strict=True), color="0.75", linewidth=0.8)
-    values = np.array([loss for _, loss in losses])
-    span = min(10, len(values))
-    mean = np.convolve(values, np.ones(span) / span, mode="valid")
-    left.plot([step for step, _ in losses][span - 1 :], mean, label="training")
-    left.plot(
-        [step for step, _ in checks], [v["loss"] for _, v in checks], "o-", label="validation"
-    )
+    left.plot(steps, [entry["loss"] for entry in entries], color="0.75", label="training")
+    left.plot(steps, [check["loss"] for check in checks], label="validation")
     left.set(xlabel="step", ylabel="L1 loss relative to the mixture's level", ylim=(0, None))
     for name in STEMS:
-        right.plot(
-            [step for step, _ in checks], [v["sdr"][name] for _, v in checks], "o-", label=name
-        )
-    right.set(xlabel="step", ylabel="SDR in dB, 15 validation songs, moving average of weights")
+        right.plot(steps, [check["sdr"].get(name, np.nan) for check in checks], label=name)
+    right.set(xlabel="step", ylabel="SDR in dB, validation songs, moving average of weights")
     right.yaxis.label.set_size(8)
     for axes in (left, right):
         axes.legend(loc="lower right")

@@ -1,193 +1,250 @@
-"""Trains the demo model on a bank of generated songs; resumes an interrupted training.
+"""Trains the demo model on packs of songs (bank.py), on one GPU or on a CPU.
 
-    python bank.py BANK_DIR &
-    python train.py BANK_DIR --work WORK_DIR --start ../Models/demo.safetensors
-    python train.py BANK_DIR --work WORK_DIR --cooldown 20000
-    python train.py BANK_DIR --work WORK_DIR --export ../Models/demo.safetensors
+    python train.py PACK... --work WORK_DIR --out OUT_DIR --minutes 9.5 --total 38
 
-Without `--start` the weights are random. The same call resumes from WORK_DIR/state.pt after any
-interruption; with `--start` steps are counted from those of the exported model, so that each
-continuation draws other excerpts. WORK_DIR/log.jsonl has loss, learning rate and pace every 20
-steps and validation every quarter of an hour. `--export` writes the moving average of the weights
-at any time. README.md describes the schedule and the settings.
+A call lasts at most --minutes and ends with its state in WORK_DIR/state.pt; the same call goes on
+from there. --total is the length of all calls together: over its second half the learning rate
+falls to zero. OUT_DIR gets model.safetensors (the moving average of the weights, in the layout of
+the official checkpoints) and log.jsonl after every minute. With --start a training begins with the
+weights of an exported model. SIGTERM ends a call at once, with its state. README.md says which
+songs are for validation.
 """
 
 from __future__ import annotations
 
 import argparse
-import copy
+import io
 import json
 import math
-import os
+import pickle
 import signal
 import sys
 import time
-from concurrent.futures import Future, ThreadPoolExecutor
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from safetensors import safe_open
+from demucs.htdemucs import HTDemucs
 from torch import nn
-from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from loss import waveform_loss
-from mixing import Batches
-from optimiser import Average, Optimiser
-from reference import HTDemucs, load, save_safetensors
-from song import STEMS
-from validation import Validation
+import checkpoint
+from mixing import Batches, Songs
+from optimiser import Optimiser
+from packs import read_packs, whole_file
+from stems import RATE_HZ, SILENT, STEMS, mdx_sdr
 
-CONFIGURATION: dict[str, Any] = {
-    "sources": list(STEMS),
-    "channels": 16,
-    "bottom_channels": 128,
-    "dconv_mode": 3,
-    "t_layers": 3,
-    "t_heads": 4,
-    "segment": Fraction(4),
-}
-# Ways to compute attention. On a CPU plain matrix products are faster than the first.
-ATTENTION = [SDPBackend.FLASH_ATTENTION, SDPBackend.MATH]
-LONG_SHARE = 0.28  # share of the cooldown with excerpts as long as the model's segment
-STATE_SECONDS = 180.0
-VALIDATION_SECONDS = 900.0
-LOG_STEPS = 20
+BATCH = 64  # excerpts of a step
+RATE = 2e-3  # highest learning rate
 WARM_UP_STEPS = 100
-# Settings that the state stores, with their values in a new training.
-SETTINGS = {
-    "batch": 2,
-    "long_batch": 2,
-    "rate": 1.5e-3,
-}
-SECONDS = 2.0  # length of an excerpt before the end of the cooldown
+CHANNELS = 24  # of the first layer
+BOTTOM_CHANNELS = 192  # of the transformer
+SEGMENT_SECONDS = 4  # of the model, and of an excerpt
 DECAY = 0.999  # of the moving average of the weights
 LARGEST_NORM = 0.2  # of the gradient
+QUIET = 0.01  # standard deviation of a mixture below which an excerpt counts for less
+REPORT_SECONDS = 60.0
+VALIDATION_EVERY = 25  # seeds that it divides are for validation
+VALIDATION_SONGS = 16  # at most
 
 
-def rate_at(step: int, cooled: float, peak: float) -> float:
-    """Learning rate of a step since the start: a linear rise, then constant, then a linear fall
-    during the cooldown.
+class Network(HTDemucs):
+    """HTDemucs whose Fourier transforms stay in float32 in a training with bfloat16."""
+
+    def _spec(self, x: torch.Tensor) -> torch.Tensor:
+        with torch.autocast(x.device.type, enabled=False):
+            return super()._spec(x.float())
+
+    def _ispec(self, z: torch.Tensor, length: int | None = None, scale: int = 0) -> torch.Tensor:
+        with torch.autocast(z.device.type, enabled=False):
+            return super()._ispec(z.to(torch.complex64), length, scale)
+
+
+def configuration(channels: int, bottom: int) -> dict[str, Any]:
+    """The arguments of HTDemucs that differ from its defaults, except for the segment."""
+    return {
+        "sources": list(STEMS), "channels": channels, "bottom_channels": bottom,
+        "dconv_mode": 3, "t_layers": 3, "t_heads": 4,
+    }  # fmt: skip
+
+
+def build(keywords: dict[str, Any], device: torch.device) -> Network:
+    """A model with random weights."""
+    return Network(**keywords, segment=Fraction(SEGMENT_SECONDS)).to(device)
+
+
+def waveform_loss(estimate: torch.Tensor, stems: torch.Tensor) -> torch.Tensor:
+    """Mean absolute error of stems [batch, 4, 2, n] relative to the level of each mixture.
+
+    HTDemucs normalises each mixture, and the SDR is independent of level. Without the division,
+    loud excerpts would dominate the gradient.
     """
-    return peak * max(0.0, min(1.0, (step + 1) / WARM_UP_STEPS, 1 - cooled))
+    level = stems.sum(1).std((1, 2)).clamp(min=QUIET)[:, None, None, None]
+    return ((estimate - stems) / level).abs().mean()
+
+
+def rate_at(step: int, progress: float, peak: float) -> float:
+    """Learning rate: a linear rise over the first steps, then constant, then a linear fall over
+    the second half of the training; `progress` is the share of its time that is over.
+    """
+    return peak * max(0.0, min(1.0, (step + 1) / WARM_UP_STEPS, 2 * (1 - progress)))
 
 
 class Training:
-    """A training run: model, optimiser, average of the weights, step and cooldown."""
+    """A training: model, optimiser, average of the weights, random numbers, steps, seconds, log."""
 
     def __init__(self, options: argparse.Namespace) -> None:
         self.options = options
         self.device = torch.device(options.device)
+        self.keywords = configuration(options.channels, options.bottom)
         torch.manual_seed(1)
-        self.model = self.build()
-        self.optimiser = Optimiser(self.model, options.rate)
-        self.average = Average(self.model, DECAY)
-        # One copy for each worker, with shared parameters and its own gradients.
-        self.replicas = [self.model]
-        for _ in range(options.workers - 1):
-            replica = copy.deepcopy(self.model)
-            for mine, shared in zip(replica.parameters(), self.model.parameters(), strict=True):
-                mine.data = shared.data
-            self.replicas.append(replica)
-        self.pool = ThreadPoolExecutor(options.workers, initializer=settle_thread)
-        self.step = 0
-        self.first = 0  # the step at which the training began
-        self.rate = 0.0
-        self.cooldown: list[int] | None = None  # first step and number of steps
-        self.coming: Future[torch.Tensor] | None = None  # the next step's excerpts
+        self.model = build(self.keywords, self.device).train()
+        self.step = self.first = 0  # steps in all, and those of the model of --start
+        self.seconds = 0.0  # of all calls before this one
+        self.log: list[dict[str, Any]] = []
+        self.losses: list[torch.Tensor] = []  # since the last report
         self.path = options.work / "state.pt"
+        state = self._read_state()
+        if options.start and not state:
+            self._begin_with(options.start)
+        self.random = torch.Generator(self.device).manual_seed(7 + self.step)
+        self.optimiser = Optimiser(self.model, options.rate)
+        self.average = {name: value.clone() for name, value in self.model.state_dict().items()}
+        if state:
+            self.model.load_state_dict(state["model"])
+            self.optimiser.load(state["optimiser"])
+            for name in ("average", "step", "first", "seconds", "log"):
+                setattr(self, name, state[name])
+            self.random.set_state(state["random"].cpu())
 
-    def build(self) -> HTDemucs:
-        """A model with random weights."""
-        return HTDemucs(**CONFIGURATION).to(self.device)
-
-    def start(self, checkpoint: Path) -> None:
-        """Takes the weights of an exported model, read from a file."""
-        self.model.load_state_dict(load(checkpoint).state_dict())
-        self.average = Average(self.model, DECAY)
-        with safe_open(checkpoint, "pt") as file:
-            self.step = self.first = int((file.metadata() or {}).get("training_steps", 0))
-
-    def load(self, state: dict[str, Any]) -> None:
-        """Restores everything from a state."""
-        self.model.load_state_dict(state["model"])
-        self.optimiser.load(state["optimiser"])
-        self.average.values = state["average"]
-        self.step = state["step"]
-        self.first = state["first"]
-        self.cooldown = state["cooldown"]
-
-    def save(self) -> None:
-        """Writes the state; the previous one stays until the new one is complete."""
-        pending = self.path.with_suffix(".pending")
-        torch.save(
-            {
-                "model": self.model.state_dict(),
-                "optimiser": self.optimiser.state(),
-                "average": self.average.values,
-                "step": self.step,
-                "first": self.first,
-                "cooldown": self.cooldown,
-                "settings": {name: getattr(self.options, name) for name in SETTINGS},
-            },
-            pending,
+    def _begin_with(self, path: Path) -> None:
+        """Takes the weights of an exported model, and counts on from its steps."""
+        weights, metadata = checkpoint.read(path)
+        mine, theirs = (
+            {name: value.shape for name, value in state.items()}
+            for state in (self.model.state_dict(), weights)
         )
-        pending.rename(self.path)
+        if mine != theirs:
+            found = json.loads(metadata.get("kwargs", "{}"))
+            raise SystemExit(
+                f"{path}: {found.get('channels')} channels, {found.get('bottom_channels')} at the "
+                f"bottom; expected {self.options.channels} and {self.options.bottom}, with the "
+                "same layers: give its --channels and --bottom, or another model"
+            )
+        self.model.load_state_dict(weights)
+        self.step = self.first = int(metadata.get("training_steps", 0))
 
-    def averaged(self) -> HTDemucs:
-        """A model with the averaged weights, in evaluation mode."""
-        model = self.build()
-        model.load_state_dict(self.average.values)
-        return model.eval()
+    def _read_state(self) -> dict[str, Any] | None:
+        """The state of an earlier call, if there is one."""
+        if not self.path.exists():
+            return None
+        content = io.BytesIO(self.path.read_bytes())
+        try:
+            state = torch.load(content, map_location=self.device, weights_only=True)
+            keywords = state["keywords"]
+        except (*checkpoint.DAMAGE, OSError, EOFError, pickle.UnpicklingError):
+            raise SystemExit(
+                f"{self.path}: damaged: remove it; "
+                f"--start {self.options.out / 'model.safetensors'} has the last minute's average"
+            ) from None
+        if keywords != self.keywords:
+            raise SystemExit(
+                f"{self.path}: {keywords['channels']} channels, {keywords['bottom_channels']} at "
+                f"the bottom; expected {self.options.channels} and {self.options.bottom}: give "
+                "the options of the first call, or another --work"
+            )
+        return state
 
-    def gradient(self, model: HTDemucs, stems: torch.Tensor) -> float:
-        """Computes the gradient of the loss on some excerpts into a model; returns the loss."""
-        device = self.device.type
-        with sdpa_kernel(ATTENTION[device == "cpu" :]):
-            with torch.autocast(device, torch.bfloat16, enabled=self.options.bfloat16):
-                estimate = model(stems.sum(1))
-            loss = waveform_loss(estimate.float(), stems)
-            model.zero_grad()
-            loss.backward()
-        return float(loss.detach())
-
-    def cooled(self, step: int) -> float:
-        """Share of the cooldown completed before a step; 0 before the cooldown, 1 at its end."""
-        if self.cooldown is None:
-            return 0.0
-        return (step - self.cooldown[0]) / self.cooldown[1]
-
-    def excerpts(self, batches: Batches, step: int) -> torch.Tensor:
-        """Draws the excerpts of a step [batch, 4, 2, n]."""
+    def advance(self, batches: Batches, progress: float) -> None:
+        """Trains one step at a share 0...1 of the training's time."""
         options = self.options
-        if self.cooled(step) >= 1 - LONG_SHARE:
-            return batches.draw(step, options.long_batch, float(CONFIGURATION["segment"]))
-        return batches.draw(step, options.batch, SECONDS)
-
-    def advance(self, batches: Batches) -> float:
-        """Trains one step; returns its loss."""
-        options = self.options
-        self.rate = rate_at(self.step - self.first, self.cooled(self.step), options.rate)
-        stems = self.coming.result() if self.coming else self.excerpts(batches, self.step)
-        losses = list(self.pool.map(self.gradient, self.replicas, stems.chunk(options.workers)))
-        # Another thread draws while this one changes the weights, so that two cores stay busy.
-        self.coming = self.pool.submit(self.excerpts, batches, self.step + 1)
-        for replica in self.replicas[1:]:
-            for mine, other in zip(self.model.parameters(), replica.parameters(), strict=True):
-                mine.grad += other.grad
-        for mine in self.model.parameters():
-            mine.grad /= options.workers
+        self.rate = rate_at(self.step - self.first, progress, options.rate)
+        stems = batches.draw(options.batch, SEGMENT_SECONDS * RATE_HZ)
+        with self._precision():
+            estimate = self.model(stems.sum(1))
+        loss = waveform_loss(estimate.float(), stems)
+        self.model.zero_grad(set_to_none=True)
+        loss.backward()
         nn.utils.clip_grad_norm_(self.model.parameters(), LARGEST_NORM)
         self.optimiser.step(self.rate)
         self.step += 1
-        self.average.update(self.model, self.step - self.first)
-        return float(np.mean(losses))
+        steps = self.step - self.first
+        share = 1 - min(DECAY, (1 + steps) / (10 + steps))  # fast at first and slow later
+        with torch.no_grad():
+            for name, value in self.model.state_dict().items():
+                self.average[name].lerp_(value, share)
+        self.losses.append(loss.detach())
+        # Waits for the step before, so that the clock is right and the device always has work.
+        float(self.losses[max(0, len(self.losses) - 2)])
+
+    def _precision(self) -> torch.autocast:
+        """Computes in bfloat16 where PyTorch finds it safe, on a GPU."""
+        kind = self.device.type
+        return torch.autocast(kind, torch.bfloat16, enabled=kind == "cuda")
+
+    @torch.no_grad()
+    def validate(self, songs: list[np.ndarray]) -> dict[str, Any]:
+        """Mean loss, and median SDR of each stem, of the averaged weights on validation songs.
+
+        The excerpt of a song is its middle.
+        """
+        model = build(self.keywords, self.device).eval()
+        model.load_state_dict(self.average)
+        count = SEGMENT_SECONDS * RATE_HZ
+        losses: list[float] = []
+        scores: dict[str, list[float]] = {name: [] for name in STEMS}
+        for song in songs:
+            truth = Songs([song], self.device).excerpts(
+                torch.zeros(1, 4, dtype=torch.long, device=self.device),
+                torch.full((1, 4), 0.5, device=self.device),
+                count,
+            )
+            with self._precision():
+                estimate = model(truth.sum(1)).float()
+            losses.append(float(waveform_loss(estimate, truth)))
+            pairs = zip(STEMS, truth[0].cpu().numpy(), estimate[0].cpu().numpy(), strict=True)
+            for name, reference, guess in pairs:
+                if np.square(reference).mean() > SILENT:
+                    scores[name].append(mdx_sdr(reference, guess))
+        medians = {name: round(float(np.median(x)), 2) for name, x in scores.items() if x}
+        return {"loss": round(float(np.mean(losses)), 5), "sdr": medians}
+
+    def report(self, songs: list[np.ndarray], seconds: float, pace: float) -> None:
+        """Validates, and writes log, model and state; `seconds` is the length of all calls."""
+        loss = float(torch.stack(self.losses).mean())
+        if not math.isfinite(loss):
+            raise SystemExit(
+                f"{self.path}: the loss is {loss} after {self.step} steps; the state of the last "
+                "report is kept: call again with a lower --rate"
+            )
+        entry = {"step": self.step, "minutes": round(seconds / 60, 2), "loss": round(loss, 5)}
+        entry |= {"rate": self.rate, "excerpts_per_second": round(pace, 2)}
+        self.log.append({**entry, "validation": self.validate(songs)})
+        self.losses = []
+        print(json.dumps(self.log[-1]), flush=True)
+        with whole_file(self.options.out / "log.jsonl") as file:
+            file.write("".join(json.dumps(line) + "\n" for line in self.log).encode())
+        segment = {"_type": "fraction", "numerator": SEGMENT_SECONDS, "denominator": 1}
+        kwargs = json.dumps({**self.keywords, "segment": segment})
+        metadata = {"klass": "demucs.htdemucs.HTDemucs", "args": "[]", "kwargs": kwargs}
+        metadata["training_steps"] = str(self.step)
+        checkpoint.write(self.options.out / "model.safetensors", self.average, metadata)
+        state = {
+            "keywords": self.keywords, "model": self.model.state_dict(),
+            "optimiser": self.optimiser.state(), "average": self.average, "step": self.step,
+            "first": self.first, "seconds": seconds, "log": self.log,
+            "random": self.random.get_state(),
+        }  # fmt: skip
+        memory = io.BytesIO()
+        torch.save(state, memory)  # into a file it would turn "no space" into another error
+        with whole_file(self.path) as file:
+            file.write(memory.getbuffer())
 
 
-def run(training: Training, options: argparse.Namespace) -> None:
-    """Trains until the last step or a signal."""
+def run(training: Training, batches: Batches, held_out: list[np.ndarray], began: float) -> None:
+    """Trains until the time is over, the last step, or a signal; `began` is a monotonic time."""
+    options = training.options
     stopped = False
 
     def stop(*_: object) -> None:
@@ -196,139 +253,84 @@ def run(training: Training, options: argparse.Namespace) -> None:
 
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
-    batches = Batches(options.bank, training.device)
-    validation = Validation(options.work, float(CONFIGURATION["segment"]))
-    log = (options.work / "log.jsonl").open("a")
-
-    def note(entry: dict[str, Any]) -> None:
-        line = json.dumps({"step": training.step, **entry})
-        print(line, flush=True)
-        print(line, file=log, flush=True)
-
-    training.save()
-    losses: list[float] = []
-    began = saved = validated = time.monotonic()
-    for model in training.replicas:
-        model.train()
-    while training.cooled(training.step) < 1 and training.step < options.steps and not stopped:
-        losses.append(training.advance(batches))
+    end = min(60 * options.minutes, 60 * options.total - training.seconds)
+    marked = time.monotonic()
+    cost = 0.0  # seconds of the longest report: those that the last one will take
+    while True:
         now = time.monotonic()
-        if training.step % LOG_STEPS == 0:
-            pace = len(losses) / (now - began)
-            entry = {"loss": float(np.mean(losses)), "rate": training.rate}
-            note({**entry, "steps_per_second": round(pace, 3)})
-            losses, began = [], now
-        if now - saved > STATE_SECONDS:
-            training.save()
-            saved = time.monotonic()
-        if now - validated > VALIDATION_SECONDS:
-            note({"validation": validation.measure(training.averaged())})
-            validated = time.monotonic()
-            losses, began = [], validated
-    training.save()
-    if not stopped:
-        note({"validation": validation.measure(training.averaged())})
+        spent = now - began + cost
+        seconds = training.seconds + spent
+        is_over = stopped or spent >= end or training.step >= options.steps
+        if training.losses and (is_over or now - marked >= REPORT_SECONDS):
+            pace = len(training.losses) * options.batch / (now - marked)
+            training.report(held_out, seconds, pace)
+            marked = time.monotonic()
+            cost = max(cost, marked - now)
+        if is_over:
+            return
+        training.advance(batches, seconds / (60 * options.total))
 
 
-def settle_thread() -> None:
-    """Per-thread settings of PyTorch: operators use no other threads, denormal numbers are zero.
-
-    Workers that synchronise once a step cost far less than operators whose threads synchronise at
-    the end of each, above all if other processes share the cores.
-    """
-    torch.set_num_threads(1)
-    torch.set_flush_denormal(True)
-
-
-def settle() -> None:
-    """Restarts the process with environment variables that are read only at its start.
-
-    The allocator keeps freed memory: otherwise each step maps and clears the same memory again.
-    Waiting threads sleep: if other processes share the cores, spinning makes a step several times
-    slower.
-    """
-    wanted = {
-        "MALLOC_MMAP_THRESHOLD_": "4294967296",
-        "MALLOC_TRIM_THRESHOLD_": "17179869184",
-        "OMP_WAIT_POLICY": "passive",
-        "GOMP_SPINCOUNT": "0",
-    }
-    if any(os.environ.get(name) != value for name, value in wanted.items()):
-        os.environ.update(wanted)
-        os.execv(sys.executable, [sys.executable, *sys.argv])
+def parse() -> argparse.Namespace:
+    """The command line's options."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("packs", type=Path, nargs="+", metavar="PACK")
+    parser.add_argument("--work", type=Path, required=True, metavar="DIR", help="for the state")
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="model and log")
+    parser.add_argument("--minutes", type=float, required=True, help="of this call, at most")
+    parser.add_argument("--total", type=float, required=True, help="minutes of all calls")
+    parser.add_argument("--start", type=Path, metavar="MODEL", help="begin with its weights")
+    parser.add_argument("--steps", type=int, default=sys.maxsize, help="end after so many in all")
+    parser.add_argument("--rate", type=float, default=RATE, help="highest learning rate")
+    parser.add_argument("--batch", type=int, default=BATCH, help="excerpts of a step")
+    parser.add_argument("--channels", type=int, default=CHANNELS, help="of the first layer")
+    parser.add_argument("--bottom", type=int, default=BOTTOM_CHANNELS, help="of the transformer")
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    options = parser.parse_args()
+    for name in ("minutes", "total", "batch", "rate", "channels", "bottom"):
+        if getattr(options, name) <= 0:
+            parser.error(f"--{name} is {getattr(options, name)}; expected more than 0")
+    if options.device.startswith("cuda") and not torch.cuda.is_available():
+        parser.error(f"--device {options.device}: PyTorch finds no GPU; give cpu")
+    return options
 
 
 def main() -> None:
     """Command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("bank", type=Path, metavar="BANK_DIR")
-    parser.add_argument("--work", type=Path, required=True, metavar="WORK_DIR")
-    parser.add_argument(
-        "--steps", type=int, default=sys.maxsize, help="stop after this many steps in total"
-    )
-    parser.add_argument(
-        "--cooldown", type=int, metavar="STEPS", help="let the rate fall to zero over so many steps"
-    )
-    parser.add_argument("--start", type=Path, metavar="FILE", help="begin with an exported model")
-    parser.add_argument(
-        "--export", type=Path, metavar="FILE", help="write the averaged weights, do not train"
-    )
-    for name, what in {
-        "batch": "excerpts of a step",
-        "long_batch": "excerpts of a step at the end of the cooldown",
-        "rate": "highest learning rate",
-    }.items():
-        parser.add_argument(
-            "--" + name.replace("_", "-"),
-            type=type(SETTINGS[name]),
-            help=f"{what} (default: as before, at first {SETTINGS[name]})",
-        )
-    parser.add_argument(
-        "--bfloat16", action="store_true", help="compute in bfloat16 where PyTorch finds it safe"
-    )
-    parser.add_argument(
-        "--workers", type=int, help="threads that share a batch; a core each, one with a GPU"
-    )
-    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
-    options = parser.parse_args()
-    settle()
-    options.work.mkdir(parents=True, exist_ok=True)
-    path = options.work / "state.pt"
-    state = None
-    if path.exists():
-        state = torch.load(path, map_location=options.device, weights_only=True)
-    known = {**SETTINGS, **(state["settings"] if state else {})}
-    for name in SETTINGS:
-        if getattr(options, name) is None:
-            setattr(options, name, known[name])
-    batches = math.gcd(options.batch, options.long_batch)
-    if options.workers is None:
-        options.workers = math.gcd(batches, os.cpu_count() or 1) if options.device == "cpu" else 1
-    if options.workers < 1 or batches % options.workers:
-        parser.error(
-            f"{options.workers} workers; expected a number that divides both batches, "
-            f"{options.batch} and {options.long_batch}"
-        )
-    settle_thread()
-    # Otherwise attention on a CPU converts bfloat16 to float32 and back.
-    torch.backends.cuda.allow_fp16_bf16_reduction_math_sdp(True)
-    training = Training(options)
-    if state:
-        training.load(state)
-    elif options.export:
-        parser.error(f"{training.path}: no such file; nothing was trained in {options.work}")
-    elif options.start:
-        training.start(options.start)
-    if options.cooldown and training.cooldown is None:
-        training.cooldown = [training.step, options.cooldown]
-    if options.export:
-        note = {"training_steps": str(training.step)}
-        size = save_safetensors(training.averaged().cpu(), options.export, torch.float16, note)
-        print(f"{options.export}: {size:,} bytes after {training.step:,} steps")
-        return
-    run(training, options)
+    began = time.monotonic()
+    options = parse()
+    torch.backends.cudnn.benchmark = True
+    torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = True
+    try:
+        for folder in (options.work, options.out):
+            folder.mkdir(parents=True, exist_ok=True)
+        training = Training(options)
+        if training.seconds >= 60 * options.total:
+            raise SystemExit(
+                f"{training.path}: has all {options.total:g} minutes of --total: "
+                f"{options.out / 'model.safetensors'} is ready"
+            )
+        songs = read_packs(options.packs)
+        held_out = [stems for seed, stems in songs if seed % VALIDATION_EVERY == 0]
+        others = [stems for seed, stems in songs if seed % VALIDATION_EVERY]
+        if not held_out or not others:
+            raise SystemExit(
+                f"{', '.join(map(str, options.packs))}: {len(others)} songs for training and "
+                f"{len(held_out)} for validation (seeds that {VALIDATION_EVERY} divides); "
+                "expected some of both: add a pack"
+            )
+        batches = Batches(Songs(others, training.device), training.random)
+        del songs, others  # of which the device has a copy
+        run(training, batches, held_out[:VALIDATION_SONGS], began)
+    except torch.OutOfMemoryError:
+        raise SystemExit(
+            f"--batch {options.batch}: not enough memory on {options.device}: "
+            "give fewer excerpts, or fewer packs"
+        ) from None
+    except OSError as error:
+        raise SystemExit(f"{error.filename}: {error.strerror}: give a path that is there") from None
 
 
 if __name__ == "__main__":

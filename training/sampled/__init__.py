@@ -1,1 +1,11 @@
-"""Music of sampled instruments, synthesisers and singing vocoders, with its true stems."""
+"""Music of sampled instruments, synthesisers and singing vocoders, with its true stems.
+
+libfluidsynth reads sound fonts with the libsndfile that was loaded first. It is loaded here, with
+Debian's, because soundfile's libsndfile decodes them to other bits.
+"""
+
+import contextlib
+import ctypes
+
+with contextlib.suppress(OSError):  # soundfont.py says what is missing
+    ctypes.CDLL("libfluidsynth.so.3")

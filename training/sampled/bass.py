@@ -1,4 +1,4 @@
-"""Basses of the sampled kind: played, driven, plucked strings, and many kinds of synthesiser."""
+"""Basses: played, driven, plucked strings, and many kinds of synthesiser."""
 
 from __future__ import annotations
 
@@ -6,19 +6,18 @@ from dataclasses import dataclass
 
 import numpy as np
 
-import bass as formula_bass
 import effects
-from oscillators import Array, Generator, envelope, hertz, samples, times
+from oscillators import Array, Generator, envelope, hertz, partials, samples, times
 from sampled import chain, synthesiser
-from sampled.score import Score, pick
+from sampled.score import Score, Section, pick
 from sampled.soundfont import ATTACK_TIMECENTS, FILTER_CENTS, Note, sound_font
 
 PROGRAMS = {
     "upright": (32,), "fingered": (33, 37), "picked": (34,), "fretless": (35,), "slap": (36, 37),
     "driven": (33, 34), "bowed": (43,),
 }  # fmt: skip
-# Step and length in sixteenths, and note as in `formula_bass.keys`; also s seventh, a approach to
-# the next root.
+LOWEST = 28  # MIDI note of a bass's lowest string
+# Step and length in sixteenths, and note as in `keys`.
 LINES: dict[str, tuple[tuple[tuple[float, float, str], ...], ...]] = {
     "eighths": (
         tuple((k, 2, "r") for k in range(0, 16, 2)),
@@ -66,6 +65,18 @@ class Played:
     loud: float
 
 
+def keys(score: Score, section: Section, bar: int) -> dict[str, int]:
+    """The MIDI notes of a bar, by the letters of LINES.
+
+    r root, t third, f fifth, o octave, s seventh, a approach to the next bar's root.
+    """
+    first, third, fifth = (score.degree(degree, 0) for degree in score.chord(section, bar)[:3])
+    root = LOWEST + (first - LOWEST) % 12
+    following = LOWEST + (score.degree(score.chord(section, bar + 1)[0], 0) - LOWEST) % 12
+    return {"r": root, "t": root + third - first, "f": root + fifth - first, "o": root + 12,
+            "s": root + 10, "a": following - 1}  # fmt: skip
+
+
 def line(score: Score, random: Generator) -> list[Played]:
     """Draws the whole bass line."""
     chosen: dict[str, tuple] = {}
@@ -77,9 +88,7 @@ def line(score: Score, random: Generator) -> list[Played]:
         if section.name not in chosen:
             family = base if random.random() < 0.6 else pick(random, score.style.lines)
             chosen[section.name] = LINES[family][random.integers(len(LINES[family]))]
-        keys = formula_bass.keys(score, section, bar)
-        approach = formula_bass.keys(score, section, bar + 1)["r"] - 1
-        keys |= {"s": keys["r"] + 10, "a": approach}
+        notes_of_bar = keys(score, section, bar)
         for step, length, what in chosen[section.name]:
             if random.random() < 0.03:
                 continue
@@ -87,7 +96,7 @@ def line(score: Score, random: Generator) -> list[Played]:
             held = max(600, int(length * score.step_samples * legato))
             loud = random.uniform(0.75, 1.0) * (0.8 + 0.2 * section.intensity)
             if start < score.length_samples:
-                notes.append(Played(start, held, keys[what] + octave, loud))
+                notes.append(Played(start, held, notes_of_bar[what] + octave, loud))
     notes.sort(key=lambda note: note.start)
     ends = [note.start for note in notes[1:]] + [score.length_samples]
     return [
@@ -232,13 +241,54 @@ def _sampled(score: Score, kind: str, notes: list[Played], random: Generator) ->
     return track
 
 
-def _string(score: Score, notes: list[Played], random: Generator) -> Array:
-    """The plucked string of the formula music."""
-    instrument = formula_bass.Instrument(random)
-    instrument.kind = "string"
+class String:
+    """A plucked string, its settings drawn once for a song."""
+
+    def __init__(self, random: Generator) -> None:
+        self.random = random
+        # Numbers that nothing uses any more; without them each seed would have another song.
+        random.choice(5)
+        random.random(4)
+        random.choice(4)
+        random.random(3)
+        self.pluck = random.uniform(0.15, 0.35)
+        self.pickup = random.uniform(0.08, 0.28)
+        self.finger_hz = float(np.exp(random.uniform(*np.log([350, 1200]))))
+        self.loss = random.uniform(2.0, 9.0)
+        self.body_hz = random.uniform(90, 220)
+
+    def note(self, note: int, held: int) -> Array:
+        """One note [n], `held` samples long before its release, synthesised from its modes.
+
+        A string that is plucked at one place and picked up by its velocity at another has modes of
+        level sin(pi n pluck) sin(pi n pickup) / n; the width of the finger damps the high modes.
+        The modes are a little sharp, because the string is stiff; the higher ones decay faster.
+        """
+        f, count = float(hertz(note)), held + samples(0.08)
+        t = times(count)
+        numbers = partials(f, 40)
+        pluck = self.pluck * self.random.uniform(0.95, 1.05)
+        level = np.sin(np.pi * numbers * pluck) * np.sin(np.pi * numbers * self.pickup) / numbers
+        level *= 1 / np.sqrt(1 + (numbers * f / self.finger_hz) ** 4)
+        level *= 1 + 0.6 * np.exp(-((np.log2(numbers * f / self.body_hz) / 0.5) ** 2))
+        level /= np.sqrt(np.square(level).sum())
+        tone = np.zeros(count, dtype=np.float32)
+        for number, gain in zip(numbers, level, strict=True):
+            if abs(gain) < 1e-3:
+                continue
+            pitch = number * f * np.sqrt(1 + 8e-5 * number**2)
+            rate = 0.5 + self.loss * (number * f / 500)
+            fall = np.exp(np.float32(-rate) * t)
+            tone += np.float32(gain) * np.sin(np.float32(2 * np.pi * pitch) * t) * fall
+        return tone * envelope(count, 0.002, 2.0, 0.5, 0.03, held)
+
+
+def _plucked(score: Score, notes: list[Played], random: Generator) -> Array:
+    """A line on a plucked string."""
+    string = String(random)
     track = np.zeros((2, score.length_samples), dtype=np.float32)
     for note in notes:
-        tone = instrument.note(note.key, note.held)[: score.length_samples - note.start]
+        tone = string.note(note.key, note.held)[: score.length_samples - note.start]
         track[:, note.start : note.start + len(tone)] += np.float32(note.loud) * tone
     return track
 
@@ -251,7 +301,7 @@ def render(score: Score) -> Array:
     if not notes:
         return np.zeros((2, score.length_samples), dtype=np.float32)
     if kind == "string":
-        track = _string(score, notes, random)
+        track = _plucked(score, notes, random)
     elif kind in PROGRAMS:
         track = _sampled(score, kind, notes, random)
     else:

@@ -1,4 +1,4 @@
-"""Drums of the sampled kind: pieces of a kit, each tuned, shaped, placed and sent to a room."""
+"""Drums: pieces of a kit, each tuned, shaped, placed and sent to a room."""
 
 from __future__ import annotations
 
@@ -6,10 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-import drums as formula_drums
 import effects
 from oscillators import Array, Generator, samples
-from sampled import chain
+from sampled import chain, drum_synthesiser
 from sampled.palette import one_shot
 from sampled.score import Score, pick
 from sampled.soundfont import COARSE_SEMITONES, DRUM_BANK, Note, sound_font
@@ -103,7 +102,7 @@ class Kit:
         self.side = float(random.choice([-1, 1]))
         self.spread = random.uniform(0.3, 1.1)
         self.wet = random.uniform(0.3, 1.0)
-        self.synthesised = formula_drums.synthesised_kit(random) if self.family == "formula" else {}
+        self.synthesised = drum_synthesiser.kit(random) if self.family == "synth" else {}
         self.pieces: dict[str, Piece] = {}
 
     def _takes(self, name: str) -> list[Array]:
@@ -112,7 +111,7 @@ class Kit:
         table = {"studio": STUDIO, "machine": MACHINE}.get(self.family, {})
         # Pieces for which a machine has no sounds come from a font.
         if name in self.synthesised:
-            return [np.repeat(take[None], 2, axis=0) for take in self.synthesised[name][0]]
+            return [np.repeat(take[None], 2, axis=0) for take in self.synthesised[name]]
         if name in table:
             choice = table[name][self.random.integers(len(table[name]))]
             sound = one_shot(choice)[:, : samples(SECONDS.get(name, 1.2))]
@@ -173,7 +172,7 @@ def _groove(score: Score, random: Generator, name: str, kit: Kit) -> list[tuple[
     """The bar that a section repeats."""
     kicks, snares, cymbals = GROOVES[score.style.groove]
     hits = _bar(random, kicks[random.integers(len(kicks))], "kick")
-    electronic = kit.family in ("machine", "808", "electronic", "formula")
+    electronic = kit.family in ("machine", "808", "electronic", "synth")
     back = {"snare": 6.0, "clap": 4.0 if electronic else 0.4, "side": 0.8}
     snare = pick(random, back)
     text = snares[random.integers(len(snares))]
@@ -251,7 +250,7 @@ def render(score: Score, hits: list[Hit]) -> Array:
     count = score.length_samples
     dry = np.zeros((2, count), dtype=np.float32)
     sent = np.zeros((2, count), dtype=np.float32)
-    exact = kit.family in ("machine", "808", "electronic", "formula")
+    exact = kit.family in ("machine", "808", "electronic", "synth")
     loose = random.uniform(0, 0.002) if exact else random.uniform(0.002, 0.009)
     steady = random.uniform(0.85, 1.0) if exact else random.uniform(0.65, 0.95)
     starts = [(max(0, score.at(h.bar, h.step) + samples(random.normal(0, loose))), h) for h in hits]

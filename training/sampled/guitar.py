@@ -9,9 +9,8 @@ import numpy as np
 import effects
 from oscillators import Array, Generator, samples
 from sampled import chain
-from sampled.score import Score
+from sampled.score import Score, Section
 from sampled.soundfont import FILTER_CENTS, FINE_CENTS, Note, SoundFont, sound_font
-from song import Section
 
 OPEN_STRINGS = (40, 45, 50, 55, 59, 64)
 STEEL, NYLON, CLEAN, JAZZ, MUTED = 25, 24, 27, 26, 28

@@ -7,16 +7,16 @@ so that the stems still add up to the mixture.
 from __future__ import annotations
 
 import io
-from pathlib import Path
 
 import numpy as np
 from scipy import ndimage, signal
 
 import effects
 from oscillators import RATE_HZ, Array, Generator, samples
+from packs import write_vorbis
 from sampled import bass, chain, drums, other, vocals
 from sampled.score import Score
-from song import STEMS
+from stems import STEMS
 
 LEVELS_DB = {"drums": 1.5, "bass": 0.0, "other": -0.5, "vocals": 1.0}
 SPREAD_DB = 2.5
@@ -48,18 +48,6 @@ def limiter(mixture: Array, ceiling: float) -> Array:
     curve = np.interp(np.arange(len(quiet)), np.arange(len(slow)) * 64 + 32.0, slow)
     gain = ndimage.uniform_filter1d(np.minimum(held, np.exp(-curve)), LOOK_AHEAD)
     return np.minimum(gain, wanted).astype(np.float32)
-
-
-def write_vorbis(file: Path | io.BytesIO, sound: Array, compression: float = 0.4) -> None:
-    """Writes [2, n] as Ogg Vorbis."""
-    import soundfile
-
-    with soundfile.SoundFile(
-        file, "w", RATE_HZ, 2, format="OGG", subtype="VORBIS", compression_level=compression
-    ) as writer:
-        # In blocks, because libsndfile keeps a whole write on its stack.
-        for start in range(0, sound.shape[1], RATE_HZ):
-            writer.write(sound[:, start : start + RATE_HZ].T)
 
 
 def coded(stem: Array, quality: float, top_hz: float) -> Array:

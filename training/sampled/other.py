@@ -1,4 +1,4 @@
-"""All other instruments of the sampled kind: two to five layers, each a part and a sound."""
+"""All other instruments: two to five layers, each a part and a sound."""
 
 from __future__ import annotations
 
@@ -10,9 +10,8 @@ import effects
 from oscillators import Array, Generator, envelope, hertz, samples, times
 from sampled import chain, guitar, synthesiser
 from sampled.palette import one_shot
-from sampled.score import Score, pick_many
+from sampled.score import Score, pick_many, voicing
 from sampled.soundfont import ATTACK_TIMECENTS, FILTER_CENTS, Note, sound_font
-from song import voicing
 
 GUITARS = frozenset(
     ("power", "crunch", "strum", "clean", "picking", "nylon", "chops", "skank", "jazz_guitar")

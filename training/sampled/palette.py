@@ -31,7 +31,7 @@ TRAINING = Palette(
     drum_fonts=(FLUID, MUSESCORE),
     kits=frozenset(
         ("acoustic", "electronic", "808", "jazz", "brush", "orchestra", "latin", "studio",
-         "machine", "formula")
+         "machine", "synth")
     ),
     voices=("flite:slt", "flite:rms", "flite:kal16", "festival:cmu_us_slt_arctic_hts",
             "festival:ked_diphone"),

@@ -1,4 +1,8 @@
-"""The score of a song of the sampled kind: a `song.Song` with a style."""
+"""The score of a song: style, tempo, key, chords, and sections with the stems that play.
+
+Each part draws from its own generator, seeded by the song and the part's name, so a change in one
+part does not change the others.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +11,21 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from oscillators import RATE_HZ, Generator
+from oscillators import Generator
 from sampled.palette import Palette
 from sampled.styles import SHARES, STYLES, Style
-from song import PROGRESSIONS, SCALES, STEMS, Section, Song
+from stems import RATE_HZ, STEMS
 
+STEPS = 16  # sixteenths of a bar
+SCALES = {
+    "major": (0, 2, 4, 5, 7, 9, 11), "minor": (0, 2, 3, 5, 7, 8, 10),
+    "dorian": (0, 2, 3, 5, 7, 9, 10), "mixolydian": (0, 2, 4, 5, 7, 9, 10),
+}  # fmt: skip
+# Degrees of the scale, one chord for each bar.
+PROGRESSIONS = (
+    (0, 4, 5, 3), (0, 5, 3, 4), (5, 3, 0, 4), (0, 3, 4, 3), (0, 3, 0, 4), (0, 2, 3, 4),
+    (1, 4, 0, 5), (0, 6, 3, 0), (0, 6, 5, 4), (0, 0, 3, 4), (3, 4, 2, 5), (0, 4, 1, 3),
+)  # fmt: skip
 # Probability that a stem is silent in a section.
 SILENT = {"drums": 0.10, "bass": 0.11, "other": 0.05, "vocals": 0.20}
 PLANS = (
@@ -27,9 +41,29 @@ INTENSITY = {
 
 
 @dataclass(frozen=True)
-class Score(Song):
-    """Properties of a sampled song that all parts share."""
+class Section:
+    """A stretch of bars in which the same stems play."""
 
+    name: str
+    first_bar: int
+    bars: int
+    active: frozenset[str]
+    progression: tuple[int, ...]
+    intensity: float
+
+
+@dataclass(frozen=True)
+class Score:
+    """Properties of a song that all parts share."""
+
+    seed: int
+    length_samples: int
+    beats_per_minute: float
+    key: int
+    scale: tuple[int, ...]
+    swing: float
+    sevenths: bool
+    sections: tuple[Section, ...]
     style_name: str
     palette: Palette
 
@@ -37,6 +71,35 @@ class Score(Song):
     def style(self) -> Style:
         """The style."""
         return STYLES[self.style_name]
+
+    def generator(self, part: str) -> Generator:
+        """Random generator of one part."""
+        return np.random.default_rng([self.seed, zlib.crc32(part.encode())])
+
+    @property
+    def beat_seconds(self) -> float:
+        """Length of a beat in seconds."""
+        return 60 / self.beats_per_minute
+
+    @property
+    def step_samples(self) -> float:
+        """Length of a sixteenth in samples, before swing."""
+        return self.beat_seconds / 4 * RATE_HZ
+
+    def at(self, bar: int, step: float) -> int:
+        """The sample at which a step of a bar begins; odd steps come late by the swing."""
+        late = self.swing if int(step) % 2 else 0.0
+        return round((bar * STEPS + step + late) * self.step_samples)
+
+    def degree(self, degree: int, base: int) -> int:
+        """MIDI note of a scale degree (also outside of 0...6) over a base note."""
+        octave, index = divmod(degree, 7)
+        return base + self.key + self.scale[index] + 12 * octave
+
+    def chord(self, section: Section, bar: int) -> list[int]:
+        """Scale degrees of the chord of a bar."""
+        root = section.progression[(bar - section.first_bar) % len(section.progression)]
+        return [root, root + 2, root + 4] + ([root + 6] if self.sevenths else [])
 
     def bars(self, stem: str) -> list[tuple[Section, int]]:
         """The bars in which a stem plays, with their sections."""
@@ -47,6 +110,12 @@ class Score(Song):
             for bar in range(section.first_bar, section.first_bar + section.bars)
             if self.at(bar, 0) < self.length_samples
         ]
+
+
+def voicing(score: Score, degrees: list[int], lowest: int) -> list[int]:
+    """MIDI notes of a chord, each moved by octaves to lie at or above `lowest`, sorted."""
+    notes = [score.degree(degree, 0) for degree in degrees]
+    return sorted(lowest + (note - lowest) % 12 for note in notes)
 
 
 def pick(random: Generator, weights: dict[str, float]) -> str:
@@ -75,7 +144,7 @@ def _active(random: Generator, name: str) -> frozenset[str]:
     return frozenset(set(STEMS) - silent)
 
 
-def compose_sampled(seed: int, length_samples: int, palette: Palette) -> Score:
+def compose(seed: int, length_samples: int, palette: Palette) -> Score:
     """Draws a song of a length in samples."""
     random = np.random.default_rng([seed, zlib.crc32(b"sampled")])
     name = pick(random, SHARES)

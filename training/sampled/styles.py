@@ -115,7 +115,7 @@ STYLES: dict[str, Style] = {
         layer_count=(2, 3),
     ),
     "pop": Style(
-        (86, 130), "pop", {"machine": 3, "studio": 2, "acoustic": 2, "electronic": 2, "formula": 1},
+        (86, 130), "pop", {"machine": 3, "studio": 2, "acoustic": 2, "electronic": 2, "synth": 1},
         {"swept": 4, "sub": 3, "fingered": 3, "pluck": 2, "reese": 1},
         {"eighths": 3, "long": 3, "kick": 3, "riff": 2, "octaves": 1},
         {"piano": 3, "pad": 3, "synth_pluck": 3, "clean": 2, "strings": 2, "supersaw": 2,
@@ -157,7 +157,7 @@ STYLES: dict[str, Style] = {
         scales=("minor",), layer_count=(2, 3), favours={"bass": 2},
     ),
     "house": Style(
-        (116, 130), "house", {"machine": 5, "electronic": 3, "808": 2, "formula": 1},
+        (116, 130), "house", {"machine": 5, "electronic": 3, "808": 2, "synth": 1},
         {"swept": 6, "sub": 2, "fm": 2, "pluck": 3, "slap": 0.5, "acid": 1.5},
         {"offbeat": 5, "octaves": 3, "riff": 3, "syncopated": 2},
         {"stabs": 4, "piano": 2, "pad": 3, "synth_pluck": 3, "strings": 2, "organ": 1,
@@ -165,7 +165,7 @@ STYLES: dict[str, Style] = {
         {"sung": 6, "chops": 2, "spoken": 1, "none": 1}, level_db=(-13, -8.5), pump=0.7,
     ),
     "techno": Style(
-        (122, 146), "house", {"machine": 6, "electronic": 2, "formula": 2},
+        (122, 146), "house", {"machine": 6, "electronic": 2, "synth": 2},
         {"acid": 5, "swept": 3, "sub": 2, "reese": 2, "fm": 2}, {"sixteenths": 5, "offbeat": 4,
         "riff": 3}, {"stabs": 4, "synth_pluck": 4, "pad": 3, "texture": 2, "synth_lead": 2},
         {"chops": 2, "spoken": 2, "sung": 3, "none": 2}, level_db=(-12, -8), pump=0.7,
@@ -185,7 +185,7 @@ STYLES: dict[str, Style] = {
         level_db=(-11, -7.5), pump=0.4, scales=("minor",), layer_count=(1, 3),
     ),
     "synthwave": Style(
-        (80, 118), "pop", {"electronic": 5, "machine": 2, "formula": 2, "power": 1},
+        (80, 118), "pop", {"electronic": 5, "machine": 2, "synth": 2, "power": 1},
         {"swept": 7, "fm": 2, "pluck": 2, "acid": 0.5}, {"sixteenths": 4, "eighths": 5,
         "octaves": 4}, {"pad": 4, "synth_pluck": 5, "synth_lead": 3, "supersaw": 2, "stabs": 1,
         "solo": 1, "bells": 1}, {"sung": 7, "none": 1}, pump=0.4, rooms=(0.8, 2.2),

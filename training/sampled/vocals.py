@@ -1,4 +1,4 @@
-"""Vocals of the sampled kind: lead, doubles, harmonies, choir, ad-libs, rap, shouts, speech."""
+"""Vocals: lead, doubles, harmonies, choir, ad-libs, rap, shouts, speech."""
 
 from __future__ import annotations
 
@@ -7,13 +7,11 @@ from dataclasses import replace
 import numpy as np
 
 import effects
-import vocals as formula_vocals
 from oscillators import RATE_HZ, Array, Generator, samples
-from sampled import chain
-from sampled.score import Score, pick
+from sampled import chain, formants
+from sampled.score import Score, Section, pick, voicing
 from sampled.singer import Singer, Sung, Words, sing, words
 from sampled.soundfont import Note, sound_font
-from song import Section, voicing
 
 RANGE_SEMITONES = 17
 RHYTHMS = ((2, 2, 4, 2, 2, 4), (3, 3, 2, 4, 4), (4, 4, 8), (2, 2, 2, 2, 4, 4), (1, 1, 2, 4, 2, 6),
@@ -222,7 +220,7 @@ def render(score: Score) -> Array:
     if manner == "none" or not bars:
         return np.zeros((2, count), dtype=np.float32)
     if random.random() < 0.04:
-        return formula_vocals.render(score)
+        return formants.render(score)
     if manner == "choir":
         return _sent(score, random, _choir(score, random))
     singer = Singer.drawn(random, score.palette.voices)

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import bank
-from generate import FIRST_HELD_OUT_SEED, KINDS, generate, mixture_of
+from generate import generate
+from packs import FIRST_HELD_OUT_SEED
 from sampled import drums, mix, palette, score, soundfont, styles, synthesiser
-from song import STEMS
+from stems import STEMS, mixture_of
 
 SECONDS = 5.0
 ROOT = Path(__file__).parent.parent
@@ -19,9 +19,9 @@ SEEDS = (3, 9, 1_000_004)
 
 
 @pytest.fixture(scope="module")
-def songs() -> dict[tuple[int, str], np.ndarray]:
-    """Some songs of both kinds."""
-    return {(seed, kind): generate(seed, SECONDS, kind) for seed in SEEDS for kind in KINDS}
+def songs() -> dict[int, np.ndarray]:
+    """Some songs."""
+    return {seed: generate(seed, SECONDS) for seed in SEEDS}
 
 
 def digest(stems: np.ndarray) -> str:
@@ -29,23 +29,22 @@ def digest(stems: np.ndarray) -> str:
     return hashlib.sha256(stems.tobytes()).hexdigest()
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_a_seed_gives_the_same_bits_in_another_process_and_order(songs, kind):
+def test_a_seed_gives_the_same_bits_in_another_process_and_order(songs):
     """Songs that were rendered before do not change synthesisers or generators."""
     code = (
         "import hashlib; from generate import generate\n"
-        f"for stem in generate({SEEDS[-1]}, {SECONDS}, {kind!r}):\n"
+        f"for stem in generate({SEEDS[-1]}, {SECONDS}):\n"
         "    print(hashlib.sha256(stem.tobytes()).hexdigest())"
     )
     alone = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, check=True, capture_output=True, text=True
     ).stdout.split()
-    again = generate(SEEDS[-1], SECONDS, kind)
-    for stem, wanted, *found in zip(STEMS, alone, songs[SEEDS[-1], kind], again, strict=True):
+    again = generate(SEEDS[-1], SECONDS)
+    for stem, wanted, *found in zip(STEMS, alone, songs[SEEDS[-1]], again, strict=True):
         assert [digest(stems) for stems in found] == [wanted, wanted], stem
 
 
-def test_seeds_kinds_and_instruments_give_different_songs(songs):
+def test_seeds_and_instruments_give_different_songs(songs):
     """No two songs are equal."""
     found = {digest(stems) for stems in songs.values()}
     found.add(digest(generate(SEEDS[0], SECONDS, held_out_instruments=True)))
@@ -84,20 +83,6 @@ def test_the_bank_refuses_held_out_seeds(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_every_fifth_song_of_a_bank_is_made_of_formulas():
-    """Seeds keep their kinds, so that a bank may grow."""
-    assert [bank.kind_of(seed) for seed in (0, 3, 995, 998)] == ["formula", "sampled"] * 2
-
-
-def test_the_bank_keeps_stems(tmp_path, songs):
-    """The largest error is half a step of 16 bits."""
-    stems = songs[SEEDS[0], "sampled"]
-    bank.store(tmp_path / "song.npy", stems)
-    for k, stem in enumerate(stems):
-        stored = bank.excerpt(tmp_path / "song.npy", k, 100, stem.shape[1] - 100)
-        assert np.abs(stored - stem[:, 100:]).max() <= 0.501 / bank.FULL_SCALE
-
-
 def test_held_out_sounds_are_not_among_those_of_training():
     """Fonts, kits and voices have nothing in common."""
     for name in ("fonts", "kits", "voices"):
@@ -106,7 +91,7 @@ def test_held_out_sounds_are_not_among_those_of_training():
         assert held_out
         assert not ours & held_out
     for seed in range(30):
-        song = score.compose_sampled(seed, 44_100, palette.TRAINING)
+        song = score.compose(seed, 44_100, palette.TRAINING)
         assert drums.Kit(song, song.generator("kit")).family != "power"
 
 
@@ -117,7 +102,7 @@ def test_every_style_names_what_exists():
     synthesised = {"swept", "sub", "pluck", "reese", "fm", "808", "acid", "wobble", "string"}
     for name, style in styles.STYLES.items():
         assert style.tempo[0] < style.tempo[1], name
-        assert set(style.kits) <= set(drums.PROGRAMS) | {"studio", "machine", "formula"}, name
+        assert set(style.kits) <= set(drums.PROGRAMS) | {"studio", "machine", "synth"}, name
         assert set(style.basses) <= set(bass.PROGRAMS) | synthesised, name
         assert set(style.lines) <= set(bass.LINES), name
         layers = set(other.LAYERS) | other.SYNTHESISED | other.GUITARS

@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from song import STEMS
+from stems import STEMS
 
 SCRIPT = Path(__file__).parent.parent / "compare_scores.py"
 
@@ -44,15 +44,37 @@ def test_a_better_model_passes_with_its_table(tmp_path: Path) -> None:
     assert rows[3].endswith("| 5.25 → 5.60 | +0.35 |")
 
 
+def test_the_scores_replace_their_rows_in_a_page(tmp_path: Path) -> None:
+    """The page of the models has each row once; other lines stay."""
+    page = tmp_path / "README.md"
+    page.write_text((SCRIPT.parents[1] / "Models/README.md").read_text())
+    before = page.read_text().splitlines()
+    measures = {"sdr": dict(zip(STEMS, (6, 5, 4, 7), strict=True)), "mixture": {"bass": -5.0}}
+    folder = tmp_path / "after"
+    folder.mkdir()
+    for name in ("sampled", "heldout", "multitrack"):
+        (folder / f"{name}.json").write_text(json.dumps({"medians": measures}))
+    command = [sys.executable, str(SCRIPT), str(folder), str(folder), "--write", str(page)]
+    subprocess.run(command, check=True, capture_output=True)
+    changed = [line for line in page.read_text().splitlines() if line not in before]
+    row = "| 6.00 | 5.00 | 4.00 | 7.00 | 5.50 |"
+    assert changed == [
+        f"| sampled instruments and singing vocoders {row}",
+        "| the same, the mixture itself | – | -5.00 | – | – | -5.00 |",
+        f"| held-out instruments and voice {row}",
+        f"| one recording, without vocals {row}",
+    ]
+
+
 def test_a_model_that_is_worse_on_one_kind_of_songs_fails(tmp_path: Path) -> None:
     """A gain on other songs does not make up for it."""
     found = compare(
         tmp_path,
-        {"sampled": [6.0, 5.0, 4.0, 6.0], "formula": [7.0, 6.0, 5.0, 5.0]},
-        {"sampled": [7.0, 6.0, 5.0, 7.0], "formula": [7.0, 6.0, 4.9, 5.0]},
+        {"sampled": [6.0, 5.0, 4.0, 6.0], "heldout": [7.0, 6.0, 5.0, 5.0]},
+        {"sampled": [7.0, 6.0, 5.0, 7.0], "heldout": [7.0, 6.0, 4.9, 5.0]},
     )
     assert found.returncode == 1
-    assert "worse: formula: the mean fell by 0.03 dB" in found.stdout
+    assert "worse: heldout: the mean fell by 0.03 dB" in found.stdout
 
 
 def test_int8_may_not_cost_more_than_its_limit(tmp_path: Path) -> None:

@@ -1,93 +1,211 @@
-"""Training: excerpts, schedule, and resuming with the same result."""
+"""Training: three steps, resumed and exported; bad states and models."""
 
+import argparse
+import itertools
 import json
+import math
+import os
+import resource
+import signal
 import subprocess
-import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
+from conftest import noise_songs
 
-import bank
-import mixing
-from generate import generate
+import packs
 
 torch = pytest.importorskip("torch")
 train = pytest.importorskip("train")
-loss = pytest.importorskip("loss")
-reference = pytest.importorskip("reference")
-ROOT = Path(__file__).parent.parent
+checkpoint = pytest.importorskip("checkpoint")
+ROOT = Path(__file__).parents[2]
+PROGRAM = Path(os.environ.get("SWIFT_DEMUCS", ROOT / ".build/release/swift-demucs"))
+torch.set_num_threads(1)
+TINY = ("--channels", "8", "--bottom", "32", "--batch", "1")
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory) -> Path:
-    """A bank of two songs, and a song for validation."""
+    """A pack of two songs, one of them for validation, and a training of three steps."""
     folder = tmp_path_factory.mktemp("training")
-    (folder / "bank").mkdir()
-    for seed in (0, 5):
-        bank.store(folder / "bank" / f"{seed:07d}.npy", generate(seed, 6.0, "formula"))
+    packs.write_pack(folder / "songs.tar", noise_songs((25, 26), 4.5))
+    call(folder, "whole", "--steps", "3")
     return folder
 
 
-def call(folder: Path, work: str, *options: str) -> list[dict]:
-    """Runs train.py; returns its log."""
-    directory = folder / work
-    directory.mkdir(exist_ok=True)
-    np.save(directory / "validation.npy", generate(2_000_000, 5.0, "formula")[None])
-    command = [sys.executable, "train.py", str(folder / "bank"), "--work", str(directory)]
-    subprocess.run([*command, "--workers", "1", *options], cwd=ROOT, check=True)
-    log = directory / "log.jsonl"
-    return [json.loads(line) for line in log.read_text().splitlines()]
+@pytest.fixture(autouse=True)
+def handlers():
+    """Restores what a training has done to the process."""
+    kept = {one: signal.getsignal(one) for one in (signal.SIGTERM, signal.SIGINT)}
+    yield
+    for one, handler in kept.items():
+        signal.signal(one, handler)
 
 
-def weights(folder: Path, work: str) -> dict:
-    """The state that a run has written."""
+def call(folder: Path, work: str, *options: str) -> None:
+    """Runs train.py's command line."""
+    command = [str(folder / "songs.tar"), "--work", str(folder / work), "--out", str(folder / work)]
+    times = ["--minutes", "60", "--total", "10000"]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            "sys.argv", ["train.py", *command, *times, "--device", "cpu", *TINY, *options]
+        )
+        train.main()
+
+
+def refusal(folder: Path, work: str, *options: str) -> str:
+    """The line with which train.py ends."""
+    with pytest.raises(SystemExit) as found:
+        call(folder, work, *options)
+    assert "\n" not in str(found.value)
+    return str(found.value)
+
+
+def state(folder: Path, work: str) -> dict:
+    """The state that a training has written."""
     return torch.load(folder / work / "state.pt", weights_only=True)
 
 
-def test_an_interrupted_training_ends_with_the_same_weights(folder):
-    """Four steps in one run, and three and one in two runs, give the same bits."""
-    call(folder, "whole", "--steps", "4")
+def test_a_resumed_training_ends_with_the_same_weights(folder):
+    """Three steps in one call, and two and one in two calls, give the same bits."""
+    call(folder, "parts", "--steps", "2")
     call(folder, "parts", "--steps", "3")
-    call(folder, "parts", "--steps", "4")
-    whole, parts = weights(folder, "whole"), weights(folder, "parts")
-    assert whole["step"] == parts["step"] == 4
-    for name, value in whole["model"].items():
-        assert torch.equal(value, parts["model"][name]), name
-    for name, value in whole["average"].items():
-        assert torch.equal(value, parts["average"][name]), name
+    whole, parts = state(folder, "whole"), state(folder, "parts")
+    assert whole["step"] == parts["step"] == 3
+    assert torch.equal(whole["random"], parts["random"])
+    for part in ("model", "average"):
+        for name, value in whole[part].items():
+            assert torch.equal(value, parts[part][name]), name
+    log = [json.loads(line) for line in (folder / "parts/log.jsonl").read_text().splitlines()]
+    assert [entry["step"] for entry in log] == [2, 3]
+    assert set(log[-1]["validation"]["sdr"]) == {"drums", "bass", "other", "vocals"}
 
 
-def test_a_cooldown_is_remembered_and_ends(folder):
-    """A cooldown that began after a step and was interrupted ends in a call without --cooldown."""
-    call(folder, "cooled", "--steps", "1")
-    call(folder, "cooled", "--cooldown", "2", "--steps", "2")
-    assert weights(folder, "cooled")["cooldown"] == [1, 2]
-    call(folder, "cooled")
-    assert weights(folder, "cooled")["step"] == 3
+def test_the_export_loads_in_the_package_and_in_the_program(folder, tmp_path):
+    """Both separate 5 s of noise; they differ by less than a thousandth of the peak."""
+    import soundfile
+
+    evaluate = pytest.importorskip("evaluate")
+    model = folder / "whole/model.safetensors"
+    average = state(folder, "whole")["average"]
+    separate = evaluate.Separation(model)
+    for name, value in separate.model.state_dict().items():
+        assert torch.equal(value, average[name].half().float()), name
+    sound = noise_songs((3,), 5.0)[0][1].sum(0)
+    soundfile.write(tmp_path / "noise.wav", sound.T, 44_100, subtype="FLOAT")
+    command = [PROGRAM, "-q", "-n", model, "--shifts", "0", "--float32", "--clip-mode", "none"]
+    subprocess.run([*command, "-o", tmp_path, tmp_path / "noise.wav"], check=True)
+    expected = separate(sound)
+    for name, truth in zip(train.STEMS, expected, strict=True):
+        found = soundfile.read(tmp_path / f"model/noise/{name}.wav", dtype="float32")[0].T
+        assert abs(found - truth).max() < 1e-3 * abs(expected).max(), name
 
 
-def test_settings_are_remembered_and_steps_go_on(folder):
-    """A call without settings uses the state's; an exported model's steps are counted on."""
-    call(folder, "first", "--steps", "1", "--batch", "1", "--long-batch", "1", "--rate", "1e-3")
-    call(folder, "first", "--steps", "2")
-    settings = weights(folder, "first")["settings"]
-    assert (settings["batch"], settings["rate"]) == (1, 1e-3)
-    exported = folder / "exported.safetensors"
-    call(folder, "first", "--export", str(exported))
-    call(folder, "second", "--start", str(exported), "--steps", "3", "--batch", "1")
-    state = weights(folder, "second")
-    assert (state["first"], state["step"]) == (2, 3)
+def test_a_second_training_goes_on_from_an_exported_model(folder):
+    """Steps and weights add up, and the random numbers are others."""
+    call(folder, "second", "--start", str(folder / "whole/model.safetensors"), "--steps", "4")
+    second = state(folder, "second")
+    assert (second["first"], second["step"]) == (3, 4)
+    assert not torch.equal(second["random"], state(folder, "whole")["random"])
 
 
-def test_workers_divide_the_batches(folder):
-    """Unequal shares of a batch would be averaged with equal weights."""
-    command = [sys.executable, "train.py", str(folder / "bank"), "--work", str(folder / "odd")]
-    result = subprocess.run(
-        [*command, "--batch", "3", "--workers", "2"], cwd=ROOT, capture_output=True, text=True
+def test_a_signal_ends_a_call_with_its_state(folder, monkeypatch):
+    """SIGTERM after the first step."""
+    advance = train.Training.advance
+
+    def interrupted(*arguments):
+        advance(*arguments)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    monkeypatch.setattr(train.Training, "advance", interrupted)
+    call(folder, "signal", "--steps", "3")
+    assert state(folder, "signal")["step"] == 1
+
+
+def test_a_training_ends_with_its_minutes_and_then_says_so(folder, monkeypatch):
+    """A clock that counts a minute whenever it is asked; the rate falls in the second half."""
+    clock = itertools.count(0, 60)
+    monkeypatch.setattr(train.time, "monotonic", lambda: float(next(clock)))
+    monkeypatch.setattr(train, "WARM_UP_STEPS", 1)
+    call(folder, "timed", "--total", "12")
+    log = [json.loads(line) for line in (folder / "timed/log.jsonl").read_text().splitlines()]
+    assert log[-2]["minutes"] < 12 <= log[-1]["minutes"]
+    assert state(folder, "timed")["seconds"] == 60 * log[-1]["minutes"]
+    assert log[0]["rate"] == train.RATE
+    assert log[-1]["rate"] < train.RATE / 2
+    before = (folder / "timed/model.safetensors").read_bytes()
+    assert "has all 12 minutes of --total" in refusal(folder, "timed", "--total", "12")
+    assert (folder / "timed/model.safetensors").read_bytes() == before
+
+
+def test_bad_states_models_and_packs_are_refused_in_one_line(folder):
+    """Each line names the file and what to do."""
+    found = refusal(folder, "whole", "--channels", "16")
+    assert found.startswith(
+        f"{folder / 'whole/state.pt'}: 8 channels, 32 at the bottom; expected 16"
     )
-    assert result.returncode == 2
-    assert "2 workers; expected a number that divides both batches, 3 and 2" in result.stderr
+    (folder / "damaged").mkdir()
+    (folder / "damaged/state.pt").write_bytes((folder / "whole/state.pt").read_bytes()[:5000])
+    assert "state.pt: damaged: remove it" in refusal(folder, "damaged")
+    demo = ROOT / "Models/demo.safetensors"
+    found = refusal(folder, "new", "--start", str(demo))
+    assert f"{demo}: " in found
+    assert "expected 8 and 32" in found
+    cut = folder / "cut.safetensors"
+    cut.write_bytes((folder / "whole/model.safetensors").read_bytes()[:-100])
+    assert "cut.safetensors: damaged" in refusal(folder, "new", "--start", str(cut))
+    assert "nowhere.safetensors: No such file" in refusal(
+        folder, "new", "--start", str(folder / "nowhere.safetensors")
+    )
+    assert "nowhere/songs.tar: No such file" in refusal(folder / "nowhere", "new")
+    (folder / "plain").mkdir()
+    packs.write_pack(folder / "plain/songs.tar", noise_songs((26,), 1.0))
+    assert "1 songs for training and 0 for validation" in refusal(folder / "plain", "new")
+    assert not (folder / "new/state.pt").exists()
+
+
+def test_without_space_the_last_state_and_model_stay(folder):
+    """The limit of a file's size stands for a full disk."""
+    call(folder, "full", "--steps", "1")
+    names = ("model.safetensors", "state.pt")
+    before = {name: (folder / "full" / name).read_bytes() for name in names}
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, hard))
+    try:
+        found = refusal(folder, "full", "--steps", "2")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert "model.safetensors: not written: File too large; free some space" in found
+    assert {name: (folder / "full" / name).read_bytes() for name in names} == before
+    assert not list((folder / "full").glob("*.pending"))
+
+
+def test_a_loss_that_is_no_number_ends_a_call_before_anything_is_written(folder, monkeypatch):
+    """The averaged weights and the state of the last report stay."""
+    call(folder, "broken", "--steps", "1")
+    before = (folder / "broken/state.pt").read_bytes()
+    monkeypatch.setattr(train, "waveform_loss", lambda estimate, _: (estimate * math.nan).mean())
+    found = refusal(folder, "broken", "--steps", "2")
+    assert "state.pt: the loss is nan after 2 steps" in found
+    assert (folder / "broken/state.pt").read_bytes() == before
+
+
+def test_the_demo_model_can_be_started_from_and_the_default_has_its_size(tmp_path):
+    """The present model's own configuration; and 5.3 M parameters, 10.5 MB in float16."""
+    path = ROOT / "Models/demo.safetensors"
+    weights, metadata = checkpoint.read(path)
+    keywords = json.loads(metadata["kwargs"])
+    options = argparse.Namespace(
+        device="cpu", channels=keywords["channels"], bottom=keywords["bottom_channels"],
+        start=path, work=tmp_path, out=tmp_path, rate=1e-3,
+    )  # fmt: skip
+    started = train.Training(options)
+    assert started.step == int(metadata["training_steps"])
+    for name, value in started.average.items():
+        assert torch.equal(value, weights[name]), name
+    default = train.configuration(train.CHANNELS, train.BOTTOM_CHANNELS)
+    model = train.build(default, torch.device("cpu"))
+    assert 5.2e6 < sum(value.numel() for value in model.parameters()) < 5.4e6
 
 
 def test_the_waveform_loss_is_the_error_relative_to_the_mixture():
@@ -95,48 +213,17 @@ def test_the_waveform_loss_is_the_error_relative_to_the_mixture():
     random = torch.Generator().manual_seed(3)
     stems = 0.1 * torch.randn(2, 4, 2, 10_000, generator=random)
     error = stems.flip(-1) / 10
-    expected = (error.abs().mean((1, 2, 3)) / stems.sum(1).std((1, 2))).mean()
-    assert float(loss.waveform_loss(stems + error, stems)) == pytest.approx(float(expected), 1e-4)
-    half = float(loss.waveform_loss(stems + error / 2, stems))
-    assert half == pytest.approx(float(expected) / 2, rel=1e-3)
-    louder = float(loss.waveform_loss(4 * (stems + error), 4 * stems))
-    assert louder == pytest.approx(float(expected), rel=1e-4)
+    expected = float((error.abs().mean((1, 2, 3)) / stems.sum(1).std((1, 2))).mean())
+    assert float(train.waveform_loss(stems + error, stems)) == pytest.approx(expected, 1e-4)
+    half = float(train.waveform_loss(stems + error / 2, stems))
+    assert half == pytest.approx(expected / 2, rel=1e-3)
+    louder = float(train.waveform_loss(4 * (stems + error), 4 * stems))
+    assert louder == pytest.approx(expected, rel=1e-4)
 
 
 def test_the_rate_rises_stays_and_falls():
     """The rate in the three parts of the schedule."""
     assert train.rate_at(0, 0.0, 1.0) == pytest.approx(1 / train.WARM_UP_STEPS)
-    assert train.rate_at(10_000, 0.0, 1.0) == 1.0
-    assert train.rate_at(20_000, 0.75, 1.0) == pytest.approx(0.25)
+    assert train.rate_at(10_000, 0.5, 1.0) == 1.0
+    assert train.rate_at(20_000, 0.875, 1.0) == pytest.approx(0.25)
     assert train.rate_at(20_000, 1.0, 1.0) == 0.0
-
-
-def test_a_batch_depends_on_its_step_alone(folder):
-    """The same step gives the same batch, also after other draws; the next step another one."""
-    batches = mixing.Batches(folder / "bank", torch.device("cpu"))
-    first = batches.draw(3, 2, 1.0)
-    other = batches.draw(4, 2, 1.0)
-    assert first.shape == (2, 4, 2, 44_100)
-    assert torch.equal(first, mixing.Batches(folder / "bank", torch.device("cpu")).draw(3, 2, 1.0))
-    assert not torch.equal(first, other)
-
-
-def test_changing_pace_moves_pitch_and_keeps_level():
-    """A tone of 1000 Hz played a fifth faster has 1500 Hz and the same level."""
-    count, pace = 44_100, 1.5
-    needed = int((count + 2 * mixing.MARGIN) * pace) + 8
-    tone = np.sin(2 * np.pi * 1000 * np.arange(needed) / 44_100).astype(np.float32)
-    moved = mixing.changed(np.stack([tone, -tone]), count, pace, None)
-    assert moved.shape == (2, count)
-    assert np.argmax(np.abs(np.fft.rfft(moved[0]))) == pytest.approx(1500, abs=1)
-    assert np.square(moved[0]).mean() == pytest.approx(0.5, rel=0.01)
-
-
-def test_an_equaliser_curve_changes_its_band_alone():
-    """6 dB at all frequencies is a factor of two."""
-    sound = np.random.default_rng(2).normal(0, 0.1, (2, 44_100 + 2 * mixing.MARGIN))
-    sound = sound.astype(np.float32)
-    curve = np.full(128, 20 * np.log10(2))
-    louder = mixing.changed(sound, 44_100, 1.0, curve)
-    plain = mixing.changed(sound, 44_100, 1.0, None)
-    assert np.allclose(louder, 2 * plain, atol=1e-4)

@@ -1,4 +1,4 @@
-"""The singing voice: a buzzing source and noise through moving formants.
+"""A synthesised singing voice: a buzzing source and noise through moving formants.
 
 A lead line, sometimes doubled by a harmony: pitch with portamento, vibrato and jitter; a vowel
 for each syllable; consonants as bursts of noise, as a murmur or as a stop; breaths before
@@ -14,8 +14,8 @@ import numpy as np
 from scipy import fft, ndimage
 
 import effects
-from oscillators import RATE_HZ, Array, Generator, hertz, oscillate, partials, samples, wavetable
-from song import Section, Song
+from oscillators import RATE_HZ, TABLE_SAMPLES, Array, Generator, hertz, partials, samples
+from sampled.score import Score, Section
 
 HOP = 256
 FRAME = 1024
@@ -63,7 +63,7 @@ class Throat:
     tilt: float  # exponent of the fall of the source's partials
 
 
-def _phrase(song: Song, section: Section, bar: int, random: Generator, lowest: int, last: int
+def _phrase(score: Score, section: Section, bar: int, random: Generator, lowest: int, last: int
             ) -> tuple[list[Syllable], int]:  # fmt: skip
     """Two bars of melody, and the scale degree on which it ends."""
     step = float(random.choice([0, 0, 2, 4]))
@@ -76,20 +76,20 @@ def _phrase(song: Song, section: Section, bar: int, random: Generator, lowest: i
         length = min(length, end - step)
         degree += int(random.choice([-3, -2, -1, -1, 0, 1, 1, 2, 3]))
         if step % 8 == 0:
-            chord = song.chord(section, bar + int(step // 16))
+            chord = score.chord(section, bar + int(step // 16))
             degree = min(
                 (c + 7 * o for c in chord for o in range(-4, 3)), key=lambda d: abs(d - degree)
             )
-        while song.degree(degree, MIDDLE) > lowest + 17:
+        while score.degree(degree, MIDDLE) > lowest + 17:
             degree -= 3
-        while song.degree(degree, MIDDLE) < lowest:
+        while score.degree(degree, MIDDLE) < lowest:
             degree += 3
         held = random.random() < 0.15 and syllables
         syllables.append(
             Syllable(
-                start=song.at(bar, step),
-                end=song.at(bar, step + length),
-                note=float(song.degree(degree, MIDDLE)),
+                start=score.at(bar, step),
+                end=score.at(bar, step + length),
+                note=float(score.degree(degree, MIDDLE)),
                 vowel=syllables[-1].vowel if held else int(random.integers(len(VOWELS))),
                 consonant=None
                 if held or random.random() < 0.1
@@ -99,6 +99,17 @@ def _phrase(song: Song, section: Section, bar: int, random: Generator, lowest: i
         )
         step += length
     return syllables, degree
+
+
+def _buzz(pitch_hz: Array, numbers: Array, amplitudes: Array, phase: float) -> Array:
+    """A tone [n] from partials at a pitch for each sample; `phase` is in periods."""
+    spectrum = np.zeros(TABLE_SAMPLES // 2 + 1, dtype=np.complex128)
+    turn = np.exp(1j * (0.6 * numbers**0.5))
+    spectrum[1 : 1 + len(numbers)] = amplitudes * turn * (TABLE_SAMPLES / 2)
+    table = fft.irfft(spectrum, TABLE_SAMPLES).astype(np.float32)
+    position = np.cumsum(pitch_hz, dtype=np.float64) * (TABLE_SAMPLES / RATE_HZ)
+    position += phase * TABLE_SAMPLES
+    return table[position.astype(np.int64) & (TABLE_SAMPLES - 1)]
 
 
 def _filtered(sound: Array, spectrum_gain: Array) -> Array:
@@ -188,28 +199,29 @@ def _sing(syllables: list[Syllable], count: int, throat: Throat, random: Generat
     frequency = np.interp(np.arange(count), at, pitch)
     loudness = voiced * (1 + 0.15 * onset * wobble)
     numbers = partials(float(pitch.max()), 70)
-    table = wavetable(numbers**-throat.tilt, 0.6 * numbers**0.5)
-    source = oscillate(table, frequency, count, random.random())
+    source = _buzz(frequency, numbers, numbers**-throat.tilt, random.random())
     source *= np.interp(np.arange(count), at, loudness).astype(np.float32)
     hiss = random.standard_normal(count).astype(np.float32)
     return _filtered(source, gain) + _filtered(hiss, noise)
 
 
-def _harmony(song: Song, syllables: list[Syllable], move: int, random: Generator) -> list[Syllable]:
+def _harmony(
+    score: Score, syllables: list[Syllable], move: int, random: Generator
+) -> list[Syllable]:
     """A harmony: the same syllables `move` degrees of the scale away, a little early or late."""
-    scale = {song.degree(degree, MIDDLE): degree for degree in range(-35, 29)}
+    scale = {score.degree(degree, MIDDLE): degree for degree in range(-35, 29)}
     result = []
     for syllable in syllables:
         late = samples(random.normal(0, 0.012))
-        note = song.degree(scale[int(syllable.note)] + move, MIDDLE)
+        note = score.degree(scale[int(syllable.note)] + move, MIDDLE)
         start, end = max(0, syllable.start + late), max(1, syllable.end + late)
         result.append(Syllable(start, end, float(note), syllable.vowel, syllable.consonant, False))
     return result
 
 
-def render(song: Song) -> Array:
+def render(score: Score) -> Array:
     """The vocal stem [2, n]."""
-    random = song.generator("vocals")
+    random = score.generator("vocals")
     high = random.random() < 0.5
     lowest = int(random.integers(56, 61)) if high else int(random.integers(45, 51))
     size = random.uniform(1.05, 1.22) if high else random.uniform(0.88, 1.02)
@@ -227,15 +239,15 @@ def render(song: Song) -> Array:
     lead: list[Syllable] = []
     backed: list[Syllable] = []
     degree = 0
-    for section in song.sections:
+    for section in score.sections:
         if "vocals" not in section.active:
             continue
         for bar in range(section.first_bar, section.first_bar + section.bars, 2):
-            phrase, degree = _phrase(song, section, bar, random, lowest, degree)
+            phrase, degree = _phrase(score, section, bar, random, lowest, degree)
             lead += phrase
             if section.name == "chorus":
                 backed += phrase
-    count = song.length_samples
+    count = score.length_samples
     lead = [syllable for syllable in lead if syllable.start < count]
     backed = [syllable for syllable in backed if syllable.start < count]
     track = np.zeros((2, count), dtype=np.float32)
@@ -244,11 +256,11 @@ def render(song: Song) -> Array:
         track += _sing(lead, count, throat(), random) * np.array([[1 - pan], [1 + pan]], np.float32)
     if backed and random.random() < 0.6:
         for side, move in ((-0.6, 2), (0.6, int(random.choice([-3, 4])))):
-            voice = _sing(_harmony(song, backed, move, random), count, throat(), random)
+            voice = _sing(_harmony(score, backed, move, random), count, throat(), random)
             track += 0.35 * voice * np.array([[1 - side], [1 + side]], dtype=np.float32)
     track = effects.high_pass(track, 90)
     track = effects.equalise(track, random, 1.5)
     track = effects.compress(track, random.uniform(1.5, 4.0), 0.12)
     if random.random() < 0.4:
-        track = effects.echo(track, song.beat_seconds * 0.75, 0.4, random.uniform(0.08, 0.25))
+        track = effects.echo(track, score.beat_seconds * 0.75, 0.4, random.uniform(0.08, 0.25))
     return effects.reverb(track, random, random.uniform(0.4, 1.6), random.uniform(0.03, 0.15))

@@ -1,0 +1,27 @@
+"""The stems of a song: their names in order, their sample rate, their sum."""
+
+from __future__ import annotations
+
+import numpy as np
+
+Array = np.ndarray
+
+RATE_HZ = 44_100
+STEMS = ("drums", "bass", "other", "vocals")
+SILENT = 1e-6  # mean square below which a stem has no score
+SMALL = 1e-7
+
+
+def mixture_of(stems: Array) -> Array:
+    """The sum of stems [4, 2, n] in float32, one after the other."""
+    mixture = stems[0].copy()
+    for stem in stems[1:]:
+        mixture += stem
+    return mixture
+
+
+def mdx_sdr(truth: Array, estimate: Array) -> float:
+    """Global signal-to-distortion ratio in dB of a stem; evaluate.py has the formula."""
+    truth, estimate = truth.astype(np.float64), estimate.astype(np.float64)
+    distortion = np.square(truth - estimate).sum()
+    return float(10 * np.log10((np.square(truth).sum() + SMALL) / (distortion + SMALL)))
