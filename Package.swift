@@ -215,7 +215,7 @@ let package = Package(
         .testTarget(
             name: "CLITests",
             dependencies: [
-                "CLI", "swift-demucs", "Demucs", "ModelZoo", "WeightsLoader", "System",
+                "CLI", "swift-demucs", "Demucs", "ModelZoo", "Tracks", "WeightsLoader", "System",
                 "TestSupport",
             ]),
     ],
@@ -230,6 +230,22 @@ if Context.environment["SWIFT_DEMUCS_WARNINGS"] == "error" {
             ["all", "extra", "shadow", "conversion"].map { .enableWarning($0) }
             + [.treatAllWarnings(as: .error)]
     }
+}
+
+// `tools/test Layers`: the tests of one module, and what they need.
+if let name = Context.environment["SWIFT_DEMUCS_ONLY_TESTS"] {
+    var needed: Set<String> = []
+    func need(_ name: String) {
+        guard needed.insert(name).inserted else { return }
+        for case .byNameItem(let other, _) in package.targets.first(where: { $0.name == name })?
+            .dependencies ?? []
+        {
+            need(other)
+        }
+    }
+    need(name)
+    package.targets.removeAll { !needed.contains($0.name) }
+    package.products = []
 }
 
 // Where libsndfile, LAME and the headers of other libraries are not installed: `DemucsEngine`, and the tests of what it consists of.

@@ -10,11 +10,6 @@ import WeightsLoader
 extension ModelStore {
     /// The files of a model; missing files of a published model are fetched.
     ///
-    /// ```swift
-    /// let files = try await ModelStore().model(named: modelName) { event in print(event) }
-    /// let separator = try await Separator.load(files)
-    /// ```
-    ///
     /// - Parameters:
     ///   - name: a published name, a signature, `hf://…`, or the path of a checkpoint or a bag.
     ///   - policy: retries and waits of downloads.

@@ -5,6 +5,10 @@ import Demucs
 extension Separator {
     /// Loads a model by its name; missing files of a published one are downloaded first.
     ///
+    /// ```swift
+    /// let separator = try await Separator.load(named: modelName) { event in print(event) }
+    /// ```
+    ///
     /// - Parameters:
     ///   - name: one of `PublishedModel.all`, a signature, `hf://…`, or the path of a checkpoint or a bag.
     ///   - store: where models are searched for; `nil` for the usual folders.

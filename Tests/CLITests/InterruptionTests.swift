@@ -124,7 +124,7 @@ struct InterruptionTests {
 
         private func bytesHeld(_ pipe: Pipe) -> Int32 {
             var count: Int32 = 0
-            ioctl(pipe.fileHandleForReading.fileDescriptor, UInt(FIONREAD), &count)
+            _ = ioctl(pipe.fileHandleForReading.fileDescriptor, UInt(FIONREAD), &count)
             return count
         }
     #endif

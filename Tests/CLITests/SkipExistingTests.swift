@@ -1,6 +1,7 @@
 import Foundation
 import TestSupport
 import Testing
+import Tracks
 
 /// The conditions under which `--skip-existing` skips a track.
 struct SkipExistingTests {
@@ -31,12 +32,31 @@ struct SkipExistingTests {
         #expect(try folder.data(stem) == before)
     }
 
+    /// Options of a request that change the files, each with a value that does.
+    private static let changing = [
+        "shifts": ["--shifts=0"], "overlap": ["--overlap=0.5"], "segment": ["--segment=0.2"],
+        "no-split": ["--no-split"], "transition-power": ["--transition-power=2"],
+        "precision": ["--precision=bfloat16"], "then": ["--then=drums=cross_first"],
+        "start": ["--start=0.1"], "duration": ["--duration=0.2"], "downmix": ["--downmix=layout"],
+        "stems": ["--stems=drums"], "two-stems": ["--two-stems=drums"],
+        "other-method": ["--two-stems=drums", "--other-method=none"],
+        "mix": ["--mix=both=drums+rest"], "residual": ["--residual"], "flac": ["--flac"],
+        "mp3": ["--mp3"], "mp3-bitrate": ["--mp3", "--mp3-bitrate=128"],
+        "mp3-preset": ["--mp3", "--mp3-preset=7"], "int24": ["--int24"], "float32": ["--float32"],
+        "clip-mode": ["--clip-mode=clamp"], "gain": ["--gain=common"],
+        "output-rate": ["--output-rate=input"], "no-tags": ["--no-tags"],
+    ]
+
+    /// Options of a request that change no file; the seed has tests of its own, and `format` is `--flac` at
+    /// other doors.
+    private static let keeping: Set = ["seed", "analyze", "format"]
+
     @Test func optionsThatChangeTheSamplesSeparateAgain() throws {
-        for options in [
-            ["--shifts=0"], ["--overlap=0.5"], ["--segment=0.2"], ["--int24"], ["--float32"],
-            ["--clip-mode=clamp"], ["--gain=common"], ["--stems=drums"], ["--start=0.1"],
-            ["--duration=0.2"], ["--two-stems=drums"], ["--precision=bfloat16"],
-        ] {
+        let names = SeparationRequest.fields.map(\.name)
+        #expect(
+            Set(names) == Self.keeping.union(Self.changing.keys),
+            "a new option belongs into one of the lists")
+        for options in Self.changing.values {
             #expect(
                 try run(["--dry-run"] + options).errors == "Would separate a.wav\n", "\(options)")
         }
