@@ -25,6 +25,8 @@ class PhoneTests(SongTest):
         for size in (UPRIGHT, SIDEWAYS):
             self.resize(*size)
             self.assertEqual(self.hidden(".song h1, .ruler, .whole, .strip:not(.master) .controls", ".transport"), [], size)
+            if size == UPRIGHT:
+                self.assertEqual(self.hidden(".practice button:nth-child(2)"), [], "Karaoke")
             lines = self.script("const title = document.querySelector('.song h1'); return Math.round(title.offsetHeight / parseFloat(getComputedStyle(title).lineHeight))")
             self.assertEqual(lines, 2 if size == UPRIGHT else 1)
             painted = self.page("""
