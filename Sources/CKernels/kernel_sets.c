@@ -6,7 +6,8 @@
 const char *kernel_set_name(ptrdiff_t index) {
 #define NAME(set) #set,
 #if defined(__wasm__)
-    static const char *const names[] = {"plain", WASM_KERNEL_SETS(NAME)};
+    /* A module has one set, which nothing chooses. */
+    static const char *const names[] = {WASM_KERNEL_SETS(NAME)};
 #else
     static const char *const names[] = {"plain", X86_KERNEL_SETS(NAME) ARM_KERNEL_SETS(NAME)};
 #endif
@@ -14,8 +15,10 @@ const char *kernel_set_name(ptrdiff_t index) {
 }
 
 const kernel_table *kernel_set(const char *name) {
+#if !defined(__wasm__)
     if (strcmp(name, "plain") == 0)
         return kernels_plain();
+#endif
 #define FIND(set)                                                                                  \
     if (strcmp(name, #set) == 0)                                                                   \
         return kernels_##set();

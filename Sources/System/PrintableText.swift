@@ -47,3 +47,10 @@ extension StringProtocol {
         return String(printable) + (unicodeScalars.count > limit ? "…" : "")
     }
 }
+
+extension String {
+    /// The text with the letters A to Z in lower case, for names that some disks take for the same.
+    package var foldedASCII: String {
+        String(decoding: utf8.map { $0 &- 65 < 26 ? $0 + 32 : $0 }, as: UTF8.self)
+    }
+}

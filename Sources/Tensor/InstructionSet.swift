@@ -17,11 +17,15 @@ package struct InstructionSet: Sendable, CustomStringConvertible {
     /// The sets that this CPU and build can run; a set follows those whose instructions it has.
     package static var available: [InstructionSet] { names.compactMap(InstructionSet.init) }
 
-    /// The plain kernels, which run everywhere.
-    package static var plain: InstructionSet { InstructionSet(kernels: kernels_plain().pointee) }
+    #if !hasFeature(Embedded)
+        /// The plain kernels, which run everywhere.
+        package static var plain: InstructionSet {
+            InstructionSet(kernels: kernels_plain().pointee)
+        }
+    #endif
 
     /// The fastest set that this CPU and build can run.
-    package static var best: InstructionSet { available.last ?? plain }
+    package static var best: InstructionSet { available[available.count - 1] }
 
     /// Forces a set of kernels, for tests and measurements.
     package static let environmentVariable = "SWIFT_DEMUCS_ISA"

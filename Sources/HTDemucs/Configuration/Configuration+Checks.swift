@@ -186,7 +186,7 @@ extension Configuration.Hyperparameters {
                     allowed: "a source's name becomes a file's, and this one \(problem)")
             }
             // Some file systems do not distinguish upper and lower case.
-            guard seen.insert(name.lowercased()).inserted else {
+            guard seen.insert(name.foldedASCII).inserted else {
                 throw .invalid(
                     key: key, found: Self.quoted(name),
                     allowed: "two sources may not share a name")

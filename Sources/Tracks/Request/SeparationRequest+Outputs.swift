@@ -1,6 +1,8 @@
 // The signals that a request asks for: stems, sums of stems, the residual.
 // Reference: `--two-stems` in demucs/separate.py.
 
+import System
+
 extension SeparationRequest {
     package static let residualName = "residual"
     /// Value of `stems` that asks for none.
@@ -38,7 +40,7 @@ extension SeparationRequest {
         }
         var names: Set<String> = []
         // Some file systems are case-insensitive.
-        for output in outputs where !names.insert(output.name.lowercased()).inserted {
+        for output in outputs where !names.insert(output.name.foldedASCII).inserted {
             throw .sameName(output.name)
         }
         return outputs

@@ -29,6 +29,19 @@ char *getenv(const char *name) {
 void arc4random_buf(void *bytes, size_t count);
 void arc4random_buf(void *bytes, size_t count) { page_random(bytes, (int32_t)count); }
 
+/* What Swift asks its tables of Unicode, which would be a tenth of the module: no scalar has another form, or is a
+ * part of another character. So texts are compared by their scalars. */
+#define SAYS(type, name, parameters, answer)                                                       \
+    type _swift_stdlib_##name parameters;                                                          \
+    type _swift_stdlib_##name parameters { return (type)(answer); }
+SAYS(uint16_t, getNormData, (uint32_t scalar), 0 & scalar)
+SAYS(uint32_t, getDecompositionEntry, (uint32_t scalar), UINT32_MAX | scalar)
+SAYS(uint32_t, getComposition, (uint32_t first, uint32_t second), UINT32_MAX | first | second)
+SAYS(uint8_t, getGraphemeBreakProperty, (uint32_t scalar), UINT8_MAX | scalar)
+SAYS(uint8_t, isExtendedPictographic, (uint32_t scalar), 0 & scalar)
+SAYS(uint8_t, isInCB_Consonant, (uint32_t scalar), 0 & scalar)
+const uint8_t *const _swift_stdlib_nfd_decompositions;
+
 /* Swift's text before a trap, a line at a time. */
 int putchar(int character);
 int putchar(int character) {
