@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Runs the examples of the documents: every block of sh, python and c in README.md, SPEED.md, docs, Models and cluster.
+"""Runs the examples of the documents: every block of sh, python and c in README.md, SPEED.md, docs and Models.
 
 Usage: Tests/system/test_docs.py [--list] [--binary PATH] [--library FOLDER] [--python PATH] [DOCUMENT...]
 
@@ -183,7 +183,7 @@ def main() -> None:
     parser.add_argument("--python", type=Path, help="an interpreter with the package (default: one is made, with dist's wheel)")
     options = parser.parse_args()
     documents = [path.resolve() for path in options.documents] or [
-        ROOT / "README.md", ROOT / "SPEED.md", ROOT / "Models/README.md", ROOT / "cluster/README.md",
+        ROOT / "README.md", ROOT / "SPEED.md", ROOT / "Models/README.md",
         *(path for path in sorted((ROOT / "docs").rglob("*.md")) if path.parent.name != "course")]
     found = [block for document in documents for block in blocks(document)]
     if options.list:
