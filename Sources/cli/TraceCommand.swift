@@ -19,8 +19,9 @@ extension Option {
         "edit", value: "name=change",
         help: "Change a value or a parameter before the network goes on: zero, set:X, scale:K, "
             + "quantise:BITS, permute:AXIS (in a random order), permute:AXIS:2,0,1 (in this order) "
-            + "or phase:OTHER (output=phase:mag); the name may have * and ?. Skips are "
-            + "encoder.N.skip and tencoder.N.skip. Can be repeated.")
+            + "or phase:OTHER (output=phase:mag); the name may have * and ?, and indices that "
+            + "change alone: encoder.1[2,*,0]. Skips are encoder.N.skip and tencoder.N.skip. "
+            + "Can be repeated.")
 }
 
 enum TraceCommand {

@@ -60,6 +60,19 @@ import Tracks
         #expect(try values(same, only: "*") == plain)
     }
 
+    @Test func anEditWithIndicesChangesNothingElse() throws {
+        let plain = try #require(values([], only: "encoder.1")["encoder.1"])
+        let edited = try #require(
+            values(["encoder.1[2,*,1]=zero"], only: "encoder.1")["encoder.1"])
+        let (frames, plane) = (plain.shape[2], plain.shape[1] * plain.shape[2])
+        for (index, value) in edited.values.enumerated() {
+            let isChosen = index / plane == 2 && index % frames == 1
+            #expect(value == (isChosen ? 0 : plain.values[index]))
+        }
+        let channels = (0..<8).map { "encoder.1[\($0)]=zero" }
+        #expect(try values(channels) == values(["encoder.1=zero"]))
+    }
+
     /// Other sums of the same numbers than those of the fused attention.
     @Test func unchangedAttentionWeightsGiveTheSameOutput() throws {
         let plain = try #require(values([])["output"])
@@ -108,12 +121,15 @@ import Tracks
     @Test(arguments: [
         "encoder.0", "=zero", "x=", "x=one", "x=zero:1", "x=scale", "x=scale:nan", "x=set:1:2",
         "x=permute", "x=permute:-1", "x=permute:0:a", "x=quantise:1", "x=quantise:17",
+        "x[=zero", "x[]=zero", "x[1=zero", "x[-1]=zero", "[0]=zero",
     ])
     func textThatIsNoEditIsRefused(_ text: String) {
         #expect(throws: SeparationError.self) { try Edit(text) }
     }
 
-    @Test(arguments: ["encoder.9=zero", "x=permute:3", "xt=permute:0:0,0"])
+    @Test(arguments: [
+        "encoder.9=zero", "x=permute:3", "xt=permute:0:0,0", "x[9999]=zero", "xt[0,0,0]=zero",
+    ])
     func anEditThatTheModelDoesNotHaveIsAnError(_ text: String) throws {
         #expect(throws: (any Error).self) { try values([text]) }
     }

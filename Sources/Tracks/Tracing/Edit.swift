@@ -8,6 +8,8 @@ package struct Edit: Sendable, Equatable {
     /// As it was given.
     package let text: String
     package let pattern: NamePattern
+    /// The indices that change, of the first axes; nil is all of an axis.
+    private let place: [Int?]
     package let change: Change
 
     package enum Change: Sendable, Equatable {
@@ -27,7 +29,8 @@ package struct Edit: Sendable, Equatable {
 
     package static let forms =
         "NAME=zero, NAME=set:X, NAME=scale:K, NAME=permute:AXIS, NAME=permute:AXIS:2,0,1, "
-        + "NAME=quantise:BITS with 2 to 16 bits, or NAME=phase:OTHER, such as output=phase:mag"
+        + "NAME=quantise:BITS with 2 to 16 bits, or NAME=phase:OTHER, such as output=phase:mag; "
+        + "at some indices only: NAME[2,*,0]=zero"
 
     /// Reads an edit, `NAME=CHANGE`.
     ///
@@ -36,9 +39,17 @@ package struct Edit: Sendable, Equatable {
         let invalid = SeparationError.invalidOption(
             name: "edit", value: text, allowed: Self.forms)
         let parts = text.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
-        guard parts.count == 2, !parts[0].isEmpty else { throw invalid }
+        let target = parts[0].split(
+            separator: "[", maxSplits: 1, omittingEmptySubsequences: false)
+        let indices =
+            target.count == 1
+            ? [] : target[1].dropLast().split(separator: ",", omittingEmptySubsequences: false)
+        place = indices.map { Int($0) }
+        guard parts.count == 2, !target[0].isEmpty, target.count == 1 || target[1].last == "]",
+            zip(indices, place).allSatisfy({ $0 == "*" || ($1 ?? -1) >= 0 })
+        else { throw invalid }
         self.text = text
-        pattern = NamePattern(String(parts[0]))
+        pattern = NamePattern(String(target[0]))
         let words = parts[1].split(separator: ":", omittingEmptySubsequences: false).map(
             String.init)
         let number =
@@ -74,11 +85,33 @@ package struct Edit: Sendable, Equatable {
     /// Changes an array, row-major, in the reference's order of axes.
     ///
     /// - Parameter others: the values that phases are taken from, as far as they were computed.
-    /// - Throws: ``SeparationError`` for an axis, an order or phases that don't fit the shape.
+    /// - Throws: ``SeparationError`` for indices, an axis, an order or phases that don't fit the
+    ///   shape.
     func apply(
         to tensor: inout NamedTensor, others: [NamedTensor] = []
     ) throws(SeparationError) {
         if tensor.values.isEmpty { return }
+        let (before, shape) = (tensor.values, tensor.shape)
+        guard place.count <= shape.count, zip(place, shape).allSatisfy({ ($0 ?? 0) < $1 }) else {
+            throw .invalidOption(
+                name: "edit", value: text,
+                allowed: "indices below \(shape.map { "\($0)" }.joined(separator: ", ")), the axes "
+                    + "of \(tensor.name)")
+        }
+        try change(&tensor, others)
+        let inner = shape.indices.map { shape[($0 + 1)...].reduce(1, *) }
+        for (axis, wanted) in place.enumerated() {
+            guard let wanted else { continue }
+            for index in before.indices where index / inner[axis] % shape[axis] != wanted {
+                tensor.values[index] = before[index]
+            }
+        }
+    }
+
+    /// Changes all of an array.
+    private func change(
+        _ tensor: inout NamedTensor, _ others: [NamedTensor]
+    ) throws(SeparationError) {
         switch change {
         case .set(let value):
             tensor.values = [Float](repeating: value, count: tensor.values.count)
