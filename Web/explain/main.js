@@ -12,7 +12,7 @@ import { networkOf, shown } from "./network.js";
 import { PieceRuns, ratioDecibels } from "./piece_runs.js";
 import { PuzzleList } from "./puzzle_list.js";
 import { Song } from "./song.js";
-import { readState, writeState } from "./state.js";
+import { fragmentOf, readState, writeState } from "./state.js";
 
 const byID = (id) => document.getElementById(id);
 const modelEndings = /\.(safetensors|th|ckpt|ggml|bin)$/i;
@@ -58,6 +58,10 @@ class Page {
   /** `{ changed, unchanged }`: samples by the names of the stems. */
   get stems() {
     return { changed: this.#changed ?? this.#scene.stems, unchanged: this.#scene.stems };
+  }
+
+  get seconds() {
+    return this.#runs.architecture.segmentSeconds;
   }
 
   /** Where the sound is, in seconds of the piece. */
@@ -139,7 +143,7 @@ class Page {
     this.#runs?.close();
     this.#listen?.close();
     [this.#engine, this.#runs, this.#hasPicture] = [engine, runs, false];
-    if (!isFirst) Object.assign(this.state, nothing, { block: null, at: null, step: 0 });
+    if (!isFirst) Object.assign(this.state, nothing, { block: null, at: null, step: null, trail: [] });
     this.#made = nothing;
     this.state.model = model;
     setText(byID("model-facts"), `${typeof model === "string" ? model : model.name} · ${engine.precision} · ${engine.threads} ${engine.threads === 1 ? "thread" : "threads"}`);
@@ -234,13 +238,13 @@ class Page {
     this.writeState();
     this.#changes.refresh(this.state);
     const open = this.#hasPicture ? this.#map.find(this.state.block) : null;
-    this.#map.mark(this.state.block, (name) => this.state.edits.some((edit) => edit.startsWith(`${name}.`) || edit.startsWith(`${name}=`)));
+    this.#map.mark(this.state.block, (name) => this.state.edits.some((edit) => [".", "=", "["].some((end) => edit.startsWith(name + end))));
     if (open) this.#block.open(open, this.#scene.shares[open.block.name]);
     else this.#block.close();
   }
 
   open(name) {
-    Object.assign(this.state, { block: name, at: null, step: 0 });
+    Object.assign(this.state, { block: name, at: null, step: null, trail: [] });
     this.#showState();
     if (name) this.#block.focus();
   }
@@ -252,9 +256,26 @@ class Page {
     this.#map.find(block)?.button.focus();
   }
 
+  /** Follows a number that was chosen by hand, or keeps the place that a followed one was found to have. */
   onFollow(step, at) {
-    Object.assign(this.state, { step, at });
-    this.writeState();
+    const isFound = this.state.at === null || String(this.state.at) === String(at);
+    Object.assign(this.state, { step, at, trail: isFound ? this.state.trail : [] });
+    this.#showState();
+  }
+
+  /** The address that opens a number of a block, with these changes. */
+  addressOf(block, step, at, trail) {
+    return fragmentOf({ ...this.state, block, step, at, trail });
+  }
+
+  /** A link that differs in the number alone opens it here; the browser's way back too. */
+  #followAddress() {
+    const next = readState();
+    const { block, step, at, trail } = next;
+    if (this.addressOf(block, step, at, trail) !== fragmentOf(next)) return location.reload();
+    Object.assign(this.state, { block, step, at, trail });
+    this.#showState();
+    this.#block.focus();
   }
 
   #showSound() {
@@ -330,7 +351,7 @@ class Page {
       event.preventDefault();
       byID("network").focus();
     });
-    addEventListener("hashchange", () => location.reload());
+    addEventListener("hashchange", () => this.#followAddress());
     document.addEventListener("theme", redrawShades);
     document.addEventListener("keydown", (event) => {
       if (!this.#scene || event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input:not([type=radio]), textarea, select")) return;

@@ -91,10 +91,6 @@ export function groupNorm(x, groups, weight, bias, eps = 1e-5) {
     .map((row, channel) => row.map((value) => value * (weight?.[channel] ?? 1) + (bias?.[channel] ?? 0)));
 }
 
-/** LayerNorm of a token `row` [channel], `torch.nn.functional.layer_norm`; `weight` and `bias` [channel] may be left out. */
-export const layerNorm = (row, weight, bias, eps = 1e-5) =>
-  standardise([row], eps)[0].map((value, channel) => value * (weight?.[channel] ?? 1) + (bias?.[channel] ?? 0));
-
 /** Weights of the scores `row`: exp(row[j]) / Σ exp(row[k]), `torch.softmax(row, 0)`. */
 export function softmax(row) {
   const largest = row.reduce((a, b) => Math.max(a, b), -Infinity);

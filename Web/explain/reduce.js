@@ -8,7 +8,8 @@ const rangeDecibels = 60;
 /**
  * Mean magnitudes: time across, and frequencies, or channels where there are none, up.
  * @param {{ name: string, shape: number[], values: Float32Array }} value
- * @returns {{ result: { name, shape, rms, least, most, picture: { columns, rows, shades: Uint8Array } }, transfer }} a shade is 0 to 255
+ * @returns {{ result: { name, shape, rms, least, most, picture: { columns, rows, shades: Uint8Array, softest, loudest } }, transfer }} a shade is 0 to 255, from
+ *   `softest` to `loudest`, in decibels
  */
 export function reduce({ name, shape, values }) {
   const [count, height, width] = axes(name, shape);
@@ -43,7 +44,7 @@ export function reduce({ name, shape, values }) {
     const [row, column] = [Math.floor(cell / columns), cell % columns];
     shades[(rows - 1 - row) * columns + column] = 255 * Math.max(0, shade);
   });
-  return { result: { name, shape, rms: Math.sqrt(squares / values.length), least, most, picture: { columns, rows, shades } }, transfer: [shades.buffer] };
+  return { result: { name, shape, rms: Math.sqrt(squares / values.length), least, most, picture: { columns, rows, shades, softest, loudest } }, transfer: [shades.buffer] };
 }
 
 const turned = (name) => name.startsWith("crosstransformer.") && !name.includes(".weights.");

@@ -1,6 +1,6 @@
 // The page's state in its address, so that it can be linked: #start=8&block=encoder.1&edit=encoder.1=zero
 
-/** `{ model, start, block, step, at, edits, segment, overlap, puzzle, isEmbedded }` of an address's fragment. Code is never in it. */
+/** `{ model, start, block, step, at, trail, edits, segment, overlap, puzzle, isEmbedded }` of an address's fragment. Code is never in it. */
 export function readState(fragment = location.hash) {
   const fields = new URLSearchParams(fragment.replace(/^#/, ""));
   const number = (name) => (fields.has(name) && Number.isFinite(Number(fields.get(name))) ? Number(fields.get(name)) : null);
@@ -9,8 +9,9 @@ export function readState(fragment = location.hash) {
     model: fields.get("model")?.match(/^[\w.-]+$/)?.[0] ?? "demo",
     start: Math.max(0, number("start") ?? 16),
     block: fields.get("block"),
-    step: number("step") ?? 0,
-    at: fields.get("at")?.split(",").map(Number).filter(Number.isInteger) ?? null,
+    step: number("step"),
+    at: placeOf(fields.get("at")),
+    trail: fields.getAll("from").map((part) => part.split(":")).map(([block, step, at]) => ({ block, step: Number(step), at: placeOf(at) })),
     edits: fields.getAll("edit"),
     segment: number("segment"),
     overlap: number("overlap"),
@@ -19,14 +20,18 @@ export function readState(fragment = location.hash) {
   };
 }
 
-function fragmentOf({ model, start, block, step, at, edits, segment, overlap, puzzle, isEmbedded }) {
+const placeOf = (text) => text?.split(",").map(Number).filter(Number.isInteger) ?? null;
+
+/** The fragment of an address that opens a state. */
+export function fragmentOf({ model, start, block, step, at, trail, edits, segment, overlap, puzzle, isEmbedded }) {
   const fields = [];
   // A file of the reader's can't be linked.
   if (typeof model === "string" && model !== "demo") fields.push(["model", model]);
   fields.push(["start", String(Number(start.toFixed(2)))]);
   if (block) fields.push(["block", block]);
-  if (block && step) fields.push(["step", step]);
+  if (block && step !== null) fields.push(["step", step]);
   if (at) fields.push(["at", at.join(",")]);
+  for (const part of trail) fields.push(["from", `${part.block}:${part.step}:${part.at}`]);
   for (const edit of edits) fields.push(["edit", edit]);
   if (segment !== null) fields.push(["segment", segment]);
   if (overlap !== null) fields.push(["overlap", overlap]);
