@@ -6,9 +6,11 @@
 
 Each case constructs both `Separator`s with the same arguments, seeds Python's `random`, and
 separates the track twice without seeding again, so that the generator's state must agree too.
-Prints the worst SNR over both runs and all stems, and whether the callbacks had the same values.
+Prints the worst SNR over both runs and all stems, and whether the callbacks had the same values, in any
+order.
 Exits with 1 for a case below --min-snr, or one that differs. For mono and for other rates, the
-converted input is compared too. The cases of `apply_model` give it a batch of two tracks.
+converted input is compared too. The cases of `apply_model` give it a batch of two tracks, without
+callbacks.
 
 The model is the demo model; bags are a folder with the demo model under two names.
 """

@@ -1,4 +1,4 @@
-"""Compares the scores of two models, and fails if the second one is worse anywhere.
+"""Compares the scores of two models, and fails if a mean of the second one is lower.
 
     python compare_scores.py OUT_DIR/scores/before OUT_DIR/scores/after [--write README.md]
 

@@ -261,8 +261,8 @@ struct LiveCommand {
         }
     }
 
-    /// Measures whether the machine can hold the hop, before the sound starts, and says it: the machine may only be
-    /// busy for a moment.
+    /// Measures whether the machine can hold the hop, before the sound starts. If not, it only warns: the machine
+    /// may be busy for a moment.
     private func checkSpeed(
         _ separator: Separator, _ options: LiveOptions, _ cancellation: CancellationToken
     ) throws {

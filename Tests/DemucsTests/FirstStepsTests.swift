@@ -35,6 +35,11 @@ struct FirstStepsTests {
         let separation = try await separator.separate(AudioInput(track), options: options)
         #expect(try separation.stem("drums") == separation["drums"])
         #expect(try separation.allBut("drums") == separation["rest"])
+        let three = Separation(
+            stems: [Float](arrayLiteral: 1, 2, 4).map {
+                Stem(name: "\(Int($0))", audio: PlanarAudio(channels: [[$0, -$0]], sampleRateHz: 8))
+            })
+        #expect(try three.allBut("2").channels == [[5, -5]])
         #expect(try separator.model.allBut("drums") == .sum(["rest"]))
         let unknown = SeparationError.invalidOption(
             name: "stems", value: "choir", allowed: "one of drums, rest")

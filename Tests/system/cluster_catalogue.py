@@ -116,12 +116,13 @@ def test(folder: Path, program: str) -> None:
             return subprocess.Popen(words, stdout=output, stderr=messages)
 
     def wait_for(count: int, run: subprocess.Popen[bytes]) -> None:
-        while len(list(stems.glob("*/result.json"))) < count:
-            require(run.poll() is None, f"ended early: {errors.read_text()}")
+        end = time.monotonic() + 600
+        while len(list(stems.glob("*/result.json"))) < count or not processes(folder):
+            require(run.poll() is None and time.monotonic() < end, f"{count} results: {errors.read_text()}")
             time.sleep(0.02)
 
     def results(run: subprocess.Popen[bytes], code: int) -> dict[str, dict]:
-        require(run.wait() == code, f"exit code {run.returncode}: {errors.read_text()}")
+        require(run.wait(900) == code, f"exit code {run.returncode}: {errors.read_text()}")
         return {row["id"]: row for row in map(json.loads, (folder / "results").read_text().splitlines())}
 
     try:

@@ -214,6 +214,9 @@ def mistake(function: Callable, reference: Callable, recorded: Iterable[tuple] =
     for arguments, *pair in results():
         arrays = [x for x in arguments if isinstance(x, np.ndarray)]
         sizes = {n for x in arrays for n in (x.size, *x.shape, *(x.size // n for n in x.shape))} - {1}
+        true_count, count = (len(x) if isinstance(x, tuple) else 1 for x in pair)
+        if count != true_count:
+            return f"the result has {count} parts, expected {true_count}"
         for true, found in zip(*(map(np.asarray, x if isinstance(x, tuple) else (x,)) for x in pair), strict=True):
             if found.shape != true.shape:
                 return f"the result has the shape {found.shape}, expected {true.shape}"
@@ -231,4 +234,4 @@ def try_small(*functions: Callable) -> None:
     for function in functions:
         if text := mistake(function, getattr(htdemucs, function.__name__)):
             raise engine.CourseError(f"wrong for a small input: {text}")
-        print(f"{function.__name__:50} right for {TRIALS} small inputs")
+        print(f"{function.__name__:50} right for small inputs")

@@ -2,7 +2,8 @@
  *
  * The model runs in a process of its own, `swift-demucs live --channels`. A thread moves samples between it
  * and two rings, and starts it again when it has ended; only this thread knows the process and its
- * descriptors. The host's callback copies from and to the rings, without locks, allocation or files.
+ * descriptors. The host's callback copies from and to the rings without locks, allocation or files, and
+ * wakes the thread.
  *
  * While the host plays, the process keeps time, and the input takes the place of stems that are late. While
  * it renders (freewheel), the process and the callback wait for all stems (`--wait`); if none come, the rest
@@ -79,7 +80,8 @@ struct plugin {
     _Atomic size_t position, first, given;
     /* Frames that any process has given, so that a wait sees progress. */
     _Atomic size_t received;
-    /* What the callback wants, and what the stems from `first` on are for: 0 to play, 1 to render. */
+    /* What the callback wants, and what the stems from `first` on are for: 0 to play, 1 to render, -1 before
+     * the first block. */
     _Atomic int renders, serves_render;
     /* The thread's. */
     struct process process;
@@ -170,7 +172,7 @@ static int end_process(struct process *process, long patience) {
     pid_t ended = 0;
     for (int forced = 0; forced < 2 && ended == 0; forced++) {
         long end = milliseconds() + (forced ? PATIENCE : patience);
-        /* The id is surely ours while `waitpid` knows it as a child that runs. */
+        /* Only an id that `waitpid` knows as a child that runs is killed. */
         while ((ended = waitpid(process->id, &status, WNOHANG)) == 0 && milliseconds() < end)
             rest(500);
         if (ended == 0 && !forced)
@@ -208,9 +210,9 @@ struct partial {
 
 /* Starts the program.
  *
- * For a render, it goes on with the stems that are needed next. To play, it gets silence first: when it
- * answers, it has loaded the model, and begins with the input of that moment. Its time would begin late
- * with what has arrived since. */
+ * For a render, it goes on with the stems that are needed next. To play, it gets silence first, and when
+ * it answers, the input from that moment on: with the input that had arrived while it loaded the model, it
+ * would always be as late as that took. */
 static void begin(struct plugin *plugin) {
     int renders = plugin->renders;
     plugin->process = start_process(plugin, renders ? "--wait" : NULL);
@@ -294,7 +296,12 @@ static void *serve(void *context) {
     long pause = FIRST_PAUSE, next_start = milliseconds(), began = 0, last = 0;
     while (!plugin->stops) {
         long now = milliseconds();
-        if (plugin->process.id == 0 && now >= next_start) {
+        bool is_wanted = plugin->renders == plugin->serves_render;
+        if (plugin->process.id == 0 && !is_wanted) {
+            next_start = now;
+            pause = FIRST_PAUSE;
+        }
+        if (plugin->process.id == 0 && plugin->renders >= 0 && now >= next_start) {
             partial.bytes = 0;
             begin(plugin);
             began = last = now;
@@ -310,7 +317,7 @@ static void *serve(void *context) {
             {runs ? plugin->process.from : -1, POLLIN, 0},
             {has_input ? plugin->process.to : -1, POLLOUT, 0},
         };
-        poll(events, 3, runs ? 1000 : (int)(next_start - now));
+        poll(events, 3, runs || plugin->renders < 0 ? 1000 : (int)(next_start - now));
         eventfd_read(plugin->wake, &(eventfd_t){0});
         if (!runs)
             continue;
@@ -319,7 +326,6 @@ static void *serve(void *context) {
         if (events[1].revents || !owes(plugin))
             last = now;
         bool is_late = is_ready && plugin->given + plugin->latest < plugin->position;
-        bool is_wanted = plugin->renders == plugin->serves_render;
         if (lives && is_wanted && !is_late && now - last < PATIENCE)
             continue;
         if (is_wanted)
@@ -327,9 +333,7 @@ static void *serve(void *context) {
                     lives ? "gives no stems in time" : "has ended");
         plugin->is_running = false;
         end_process(&plugin->process, 0);
-        if (!is_wanted)
-            next_start = now;
-        else if (now - began > PATIENCE)
+        if (now - began > PATIENCE)
             pause = FIRST_PAUSE;
     }
     plugin->is_running = false;
@@ -391,18 +395,12 @@ static void connect_port(LV2_Handle instance, uint32_t port, void *data) {
         ((struct plugin *)instance)->ports[port] = data;
 }
 
-static bool wants_render(const struct plugin *plugin) {
-    const float *freewheel = plugin->ports[PORT_FREEWHEEL];
-    return freewheel && *freewheel > 0;
-}
-
 static void activate(LV2_Handle instance) {
     struct plugin *plugin = instance;
     memset(plugin->input, 0, plugin->input_size * IN * sizeof(float));
     memset(plugin->output, 0, plugin->output_size * OUT * sizeof(float));
     plugin->position = plugin->first = plugin->given = plugin->received = 0;
-    plugin->renders = wants_render(plugin);
-    plugin->serves_render = -1;
+    plugin->renders = plugin->serves_render = -1;
     plugin->late_blocks = 0;
     plugin->render_failed = plugin->stops = plugin->is_running = false;
     plugin->presence = 1;
@@ -444,7 +442,7 @@ static float input_sample(const struct plugin *plugin, int channel, uint32_t at)
  * place, `original`, which the stems share. */
 static void put(struct plugin *plugin, uint32_t at, const float *stems, const float *original,
                 float presence, const float *targets) {
-    float step = (float)(1 / (0.02 * plugin->rate)); /* As LiveMixer; so is the limit. */
+    float step = (float)(1 / (0.02 * plugin->rate)); /* As LiveMixer. */
     float mix[2] = {0, 0}, highest = 1;
     for (int stem = 0; stem < STEMS; stem++) {
         float *current = &plugin->gains[stem];
@@ -458,6 +456,7 @@ static void put(struct plugin *plugin, uint32_t at, const float *stems, const fl
                 plugin->ports[PORT_STEM + row][at] = sample;
         }
     }
+    /* As LiveMixer's limit, but by all input so far, of which the last is not heard yet. */
     float limit = plugin->peak * highest;
     for (int channel = 0; channel < 2; channel++) {
         if (plugin->ports[PORT_MIX + channel])
@@ -474,10 +473,8 @@ static bool wait_for(const struct plugin *plugin, size_t frame) {
             end = milliseconds() + PATIENCE;
         received = plugin->received;
         if (!plugin->thread_runs || milliseconds() > end) {
-            fprintf(
-                stderr,
-                "swift-demucs.lv2: no stems came for %d s; the rest of this render is silence\n",
-                PATIENCE / 1000);
+            fprintf(stderr,
+                    "swift-demucs.lv2: no stems come; the rest of this render is silence\n");
             return false;
         }
     }
@@ -485,7 +482,7 @@ static bool wait_for(const struct plugin *plugin, size_t frame) {
 }
 
 static bool are_alike(const float *stems) {
-    bool alike = stems[0] != 0;
+    bool alike = stems[0] != 0 || stems[1] != 0;
     for (int stem = 1; stem < STEMS; stem++)
         alike = alike && stems[0] == stems[2 * stem] && stems[1] == stems[2 * stem + 1];
     return alike;
@@ -534,6 +531,11 @@ static bool run_part(struct plugin *plugin, uint32_t from, uint32_t count, bool 
 static void state(const struct plugin *plugin, enum port port, float value) {
     if (plugin->ports[port])
         *plugin->ports[port] = value;
+}
+
+static bool wants_render(const struct plugin *plugin) {
+    const float *freewheel = plugin->ports[PORT_FREEWHEEL];
+    return freewheel && *freewheel > 0;
 }
 
 static void run(LV2_Handle instance, uint32_t count) {

@@ -3,7 +3,7 @@
 
 MANIFEST is a file or URL of JSON lines, as for swift-demucs --manifest. OUT is a folder that all nodes share. Tracks
 and OUT may be on any storage that fsspec knows, such as s3://bucket/stems or sftp://host/stems. Options that are not
-listed here go to swift-demucs, such as -n htdemucs_ft --flac; paths in them must be absolute.
+listed here come last and go to swift-demucs, such as -n htdemucs_ft --flac; paths in them must be absolute.
 
 Writes OUT/MODEL/ID/STEM.EXT for each track, and OUT/MODEL/ID/result.json when all its stems are complete. The same
 command again separates only the tracks that have no such file for the same checkpoints and parameters. Prints the

@@ -73,7 +73,7 @@ def test_an_unknown_setting_is_a_type_error(model: Model, tmp_path: Path) -> Non
     call: Any = model.separate
     with pytest.raises(TypeError, match="'shift'; did you mean 'shifts'"):
         call("x.wav", shift=1)
-    with pytest.raises(TypeError, match="'order'; expected one of mix, "):
+    with pytest.raises(TypeError, match="'order'; expected one of cancellation, "):
         call("x.wav", order=1)
     with pytest.raises(TypeError, match="'flacs'; did you mean 'flac'"):
         swift_demucs.separate_files(model, [], tmp_path, **{"flacs": True})  # type: ignore

@@ -1,4 +1,4 @@
-"""Effects that only the sampled kind needs: transients, drive, amplifiers, ducking, tuning."""
+"""Effects of single instruments: transients, drive, amplifiers, ducking, tuning."""
 
 from __future__ import annotations
 

@@ -29,8 +29,8 @@ char *getenv(const char *name) {
 void arc4random_buf(void *bytes, size_t count);
 void arc4random_buf(void *bytes, size_t count) { page_random(bytes, (int32_t)count); }
 
-/* What Swift asks its tables of Unicode, which would be a tenth of the module: no scalar has another form, or is a
- * part of another character. So texts are compared by their scalars. */
+/* Answers in place of Swift's tables of Unicode, which would be a tenth of the module: no scalar has another form, and
+ * none continues a character. So texts are compared by their scalars. (Each parameter is used, or compilers warn.) */
 #define SAYS(type, name, parameters, answer)                                                       \
     type _swift_stdlib_##name parameters;                                                          \
     type _swift_stdlib_##name parameters { return (type)(answer); }

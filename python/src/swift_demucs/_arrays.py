@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import functools
 import math
 import sys
 from typing import Any, Callable, Protocol, Tuple, TypeVar
@@ -17,9 +18,9 @@ Array = npt.NDArray[np.float32]
 Samples = TypeVar("Samples")
 
 
-def as_torch(array: Array) -> Any:
-    """A torch tensor in the same memory."""
-    return sys.modules["torch"].from_numpy(array)
+def as_torch(array: Array, device: Any) -> Any:
+    """A torch tensor on a device; on the CPU in the same memory."""
+    return sys.modules["torch"].from_numpy(array).to(device)
 
 
 class Tensor(Protocol):
@@ -56,7 +57,7 @@ def numpy_of(value: Any, name: str) -> Tuple[npt.NDArray[Any], Callable[[Array],
     The function makes torch tensors of NumPy arrays if the value was a tensor.
     """
     if is_torch(value):
-        return value.detach().cpu().numpy(), lambda array: as_torch(array).to(value.device)
+        return value.detach().cpu().numpy(), functools.partial(as_torch, device=value.device)
     if isinstance(value, np.ndarray):
         return value, as_numpy
     if isinstance(value, (str, bytes)) or value is None:

@@ -72,7 +72,7 @@ def separate_files(
     outputs of a file with the same path, and an output that would replace an input. Raises
     :class:`Cancelled`, which keeps complete files, and :class:`StateError` for a closed model.
     """
-    _settings.check(settings, _settings.FileSettings)
+    _settings.check(settings, _settings.FileOptions)
     _progress.check(progress)
     if isinstance(paths, (str, bytes, os.PathLike)):
         paths = [paths]

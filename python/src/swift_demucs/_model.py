@@ -260,7 +260,7 @@ class Model:
 
         Raises :class:`ArgumentError`, :class:`InputError`, :class:`Cancelled`, :class:`StateError`.
         """
-        _settings.check(settings, _settings.SeparateSettings)
+        _settings.check(settings, _settings.SeparateOptions)
         _progress.check(progress)
         title, array, input_rate, layout, kind = self._source(source, sample_rate, cancellation)
         callbacks = _call.Callbacks()
@@ -386,7 +386,7 @@ class Model:
         The other arguments are those of :meth:`separate`. Raises its errors, and
         :class:`OutputError` for the temporary file.
         """
-        _settings.check(settings, _settings.StreamSettings)
+        _settings.check(settings, _settings.StreamOptions)
         _progress.check(progress)
         capacity = _arrays.integer(block_frames, "block_frames", 1, 10_000_000)
         input_rate = self.sample_rate if sample_rate is None else _arrays.rate(sample_rate)

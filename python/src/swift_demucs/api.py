@@ -245,7 +245,7 @@ class Separator:
             )
         except errors.Error as error:
             raise LoadAudioError(str(error), str(file)) from error
-        wav = _arrays.as_torch(array) if "torch" in sys.modules else array
+        wav = _arrays.as_torch(array, "cpu") if "torch" in sys.modules else array
         return self.separate_tensor(wav, self._samplerate)
 
     @property
