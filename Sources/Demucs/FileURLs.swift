@@ -40,8 +40,11 @@ extension Separator {
         output: OutputOptions = OutputOptions(),
         options: SeparationOptions = SeparationOptions()
     ) async throws -> TrackReport {
-        try await separate(
-            input, excerpt: excerpt, intoFolder: url.filePath, output: output, options: options)
+        guard url.isFileURL else {
+            throw AudioError.unwritable(path: url.absoluteString, reason: "it is no file URL")
+        }
+        return try await separate(
+            input, excerpt: excerpt, intoFolder: url.path, output: output, options: options)
     }
 }
 

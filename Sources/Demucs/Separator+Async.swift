@@ -47,13 +47,21 @@ extension Separator {
         output: OutputOptions = OutputOptions(),
         options: SeparationOptions = SeparationOptions()
     ) async throws -> TrackReport {
+        try Task.checkCancellation()
+        let isNew = !FilePath.isFolder(folder)
         do throws(SystemError) { try FilePath.makeFolder(folder) } catch {
             throw AudioError.unwritable(path: folder, reason: "\(error)")
         }
-        return try await separate(
-            input, excerpt: excerpt,
-            into: StemOutput.all(of: model, in: folder, format: output.format), output: output,
-            options: options)
+        do {
+            return try await separate(
+                input, excerpt: excerpt,
+                into: StemOutput.all(of: model, in: folder, format: output.format), output: output,
+                options: options)
+        } catch {
+            // Of an empty folder; one with files stays.
+            if isNew { rmdir(folder) }
+            throw error
+        }
     }
 
     /// Separates a track into files, and tells how far it is.

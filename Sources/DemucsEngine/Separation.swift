@@ -56,9 +56,15 @@ public struct Separation: Sendable, Equatable {
 
     /// The sum of all stems but one: karaoke for `vocals`.
     ///
-    /// - Throws: as ``stem(_:)``.
+    /// - Throws: as ``stem(_:)``; `SeparationError.invalidAudio` for stems of several shapes.
     public func allBut(_ name: String) throws(SeparationError) -> PlanarAudio {
         var sum = try stem(name)
+        let isAlike = stems.allSatisfy {
+            $0.audio.channels.map(\.count) == sum.channels.map(\.count)
+        }
+        guard isAlike else {
+            throw .invalidAudio(problem: "has stems of different lengths or channels")
+        }
         for channel in sum.channels.indices {
             for index in sum.channels[channel].indices { sum.channels[channel][index] = 0 }
             for stem in stems where stem.name != name {

@@ -13,7 +13,7 @@ extension Separator {
     ///   - checkpoint: a file with float weights, in any supported format.
     ///   - path: the file to write, another one than the checkpoint.
     ///   - music: tracks like those to be separated, for the calibration; none: noise.
-    ///   - segments: how many segments of the music are used, spread over the tracks.
+    ///   - segments: 1 to 10,000; how many segments of the music are used, spread over the tracks.
     ///   - threads: how many cores to use; `nil` takes all.
     /// - Returns: SNR in dB of the worst stem against float32, measured on two of the segments.
     /// - Throws: `WeightsError`, `ConfigurationError`, `SeparationError`, the errors of reading the music,
@@ -23,7 +23,8 @@ extension Separator {
         _ checkpoint: String, to path: String, calibratedOn music: [AudioInput] = [],
         segments: Int = 50, threads: Int? = nil
     ) async throws -> Double {
-        try SeparationError.require(segments >= 1, "segments", segments, "a number from 1")
+        try SeparationError.require(
+            (1...10_000).contains(segments), "segments", segments, "a number from 1 to 10000")
         try SeparationError.require(
             threads.map(supportedThreads.contains) ?? true, "threads", threads ?? 0,
             "a number from 1 to 1024")

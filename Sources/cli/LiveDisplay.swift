@@ -133,20 +133,20 @@ final class LiveDisplay: Sendable {
             while self.state.withLock({ $0.terminal >= 0 }) {
                 var key: UInt8 = 0
                 var waiting = pollfd(fd: terminal, events: Int16(POLLIN), revents: 0)
-                if poll(&waiting, 1, 100) > 0, read(terminal, &key, 1) == 1,
-                    !controls.press(Character(UnicodeScalar(key)))
-                {
-                    self.restore()
-                    end()
+                if poll(&waiting, 1, 100) > 0 {
+                    // A terminal that is gone gives nothing for ever.
+                    if read(terminal, &key, 1) != 1 { return }
+                    if !controls.press(Character(UnicodeScalar(key))) {
+                        self.restore()
+                        return end()
+                    }
                 }
-                self.state.withLock { state in
-                    guard state.terminal >= 0 else { return }
-                    let missed = filter.missedPasses
-                    let text =
-                        controls.line + "  delay \(delaySeconds.fixed(1)) s"
-                        + (missed > 0 ? "  late \(missed)" : "")
-                    self.console.redraw(String(text.prefix(self.console.columns - 1)))
-                }
+                let missed = filter.missedPasses
+                let text =
+                    controls.line + "  delay \(delaySeconds.fixed(1)) s"
+                    + (missed > 0 ? "  late \(missed)" : "")
+                // Without the lock, as a terminal that stands still takes nothing.
+                self.console.redraw(String(text.prefix(self.console.columns - 1)))
             }
         }
         thread?.detach()
@@ -154,12 +154,13 @@ final class LiveDisplay: Sendable {
 
     /// Gives the terminal back.
     func restore() {
-        state.withLock { state in
-            guard state.terminal >= 0 else { return }
+        let isRestored = state.withLock { state in
+            guard state.terminal >= 0 else { return false }
             tcsetattr(state.terminal, TCSANOW, &state.former)
             close(state.terminal)
             state.terminal = -1
-            console.redraw("")
+            return true
         }
+        if isRestored { console.redraw("") }
     }
 }

@@ -30,6 +30,25 @@ struct FirstStepsTests {
         }
     }
 
+    @Test func aRefusedSeparationLeavesNoFolder() async throws {
+        let separator = try await Separator.load(named: "cross_first", from: store(), threads: 1)
+        let late = Excerpt(startSeconds: 100)
+        await #expect(throws: SeparationError.self) {
+            try await separator.separate(
+                AudioInput(track), excerpt: late, intoFolder: folder.path("none"))
+        }
+        for place in ["a\0b", "\(folder.path("a"))\0b"] {
+            await #expect(throws: AudioError.self) {
+                try await separator.separate(AudioInput(track), intoFolder: place)
+            }
+        }
+        await #expect(throws: AudioError.self) {
+            try await separator.separate(
+                AudioInput(track), intoFolder: try #require(URL(string: "http://x/y")))
+        }
+        #expect(folder.paths == [])
+    }
+
     @Test func stemsAreTakenByNameAndLeftOut() async throws {
         let separator = try await Separator.load(named: "cross_first", from: store(), threads: 1)
         let separation = try await separator.separate(AudioInput(track), options: options)
@@ -37,12 +56,15 @@ struct FirstStepsTests {
         #expect(try separation.allBut("drums") == separation["rest"])
         let three = Separation(
             stems: [Float](arrayLiteral: 1, 2, 4).map {
-                Stem(name: "\(Int($0))", audio: PlanarAudio(channels: [[$0, -$0]], sampleRateHz: 8))
+                Stem(
+                    name: "\(Int($0))", audio: PlanarAudio(channels: [[$0, -$0]], sampleRateHz: 8))
             })
         #expect(try three.allBut("2").channels == [[5, -5]])
         #expect(try separator.model.allBut("drums") == .sum(["rest"]))
         let unknown = SeparationError.invalidOption(
             name: "stems", value: "choir", allowed: "one of drums, rest")
+        let uneven = Separation(stems: three.stems + separation.stems)
+        #expect(throws: SeparationError.self) { try uneven.allBut("2") }
         #expect(throws: unknown) { try separation.stem("choir") }
         #expect(throws: unknown) { try separation.allBut("choir") }
         #expect(throws: unknown) { try separator.model.allBut("choir") }

@@ -36,6 +36,8 @@ enum { STEMS = 4, IN = 2, OUT = 2 * STEMS };
 /* In frames: what the program reads at once (LiveInput.blockSamples), the longest block of a host that
  * plays, and a fade between stems and the input. */
 enum { READ = 256, LONGEST = 2048, FADE = 256 };
+/* Seconds of delay that are believed. */
+enum { LONGEST_DELAY = 60 };
 /* Frames by which the plug-in is later than the program: with them, a program that keeps time has always
  * given the stems of the longest block and of a fade after it. */
 enum { SLACK = LONGEST + FADE + READ };
@@ -179,7 +181,7 @@ static int end_process(struct process *process, long patience) {
             kill(process->id, SIGKILL);
     }
     *process = (struct process){0, -1, -1};
-    return ended > 0 ? status : -1;
+    return ended > 0 ? status & 0xFFFF : -1;
 }
 
 /* The delay in frames that the program states; 0 if it refuses the model or the rate, or says nothing. */
@@ -197,7 +199,13 @@ static size_t stated_delay(const struct plugin *plugin) {
             break;
         count += got > 0 ? (size_t)got : 0;
     }
-    return end_process(&process, end - milliseconds()) == 0 ? strtoul(text, NULL, 10) : 0;
+    /* A host that ignores SIGCHLD leaves no exit status. */
+    if (end_process(&process, end - milliseconds()) > 0)
+        return 0;
+    char *rest_of_text;
+    unsigned long delay = strtoul(text, &rest_of_text, 10);
+    bool is_number = text[0] >= '0' && text[0] <= '9' && !strcmp(rest_of_text, "\n");
+    return is_number && (double)delay <= LONGEST_DELAY * plugin->rate ? delay : 0;
 }
 
 /* ---- The thread ---- */
@@ -326,11 +334,12 @@ static void *serve(void *context) {
         if (events[1].revents || !owes(plugin))
             last = now;
         bool is_late = is_ready && plugin->given + plugin->latest < plugin->position;
-        if (lives && is_wanted && !is_late && now - last < PATIENCE)
+        bool is_ahead = is_ready && plugin->given > plugin->fed + SLACK;
+        if (lives && is_wanted && !is_late && !is_ahead && now - last < PATIENCE)
             continue;
         if (is_wanted)
             fprintf(stderr, "swift-demucs.lv2: %s %s; it is started again\n", plugin->program,
-                    lives ? "gives no stems in time" : "has ended");
+                    lives ? "does not keep time" : "has ended");
         plugin->is_running = false;
         end_process(&plugin->process, 0);
         if (now - began > PATIENCE)

@@ -6,15 +6,14 @@ and OUT may be on any storage that fsspec knows, such as s3://bucket/stems or sf
 listed here come last and go to swift-demucs, such as -n htdemucs_ft --flac; paths in them must be absolute.
 
 Writes OUT/MODEL/ID/STEM.EXT for each track, and OUT/MODEL/ID/result.json when all its stems are complete. The same
-command again separates only the tracks that have no such file for the same checkpoints and parameters. Prints the
-result of each track as a line of JSON.
+command again separates only the tracks that have no such file for the same line, checkpoints and parameters; it does
+not look at the stems. Prints the result of each track as a line of JSON.
 
 Exit code: 1 if a track failed, 2 if the run can't start or go on, 130 if it was interrupted.
 """
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import json
 import os
@@ -26,6 +25,7 @@ import tempfile
 import threading
 import time
 import uuid
+from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from collections import Counter
 from collections.abc import Callable, Iterator
 from hashlib import file_digest, sha256
@@ -202,7 +202,7 @@ class Worker:
 
     def _process(self, track: Values) -> Values:
         commit = f"{track['folder']}/result.json"
-        with contextlib.suppress(FileNotFoundError):
+        with contextlib.suppress(FileNotFoundError, ValueError, AttributeError):  # A damaged result is none.
             known: Values = json.loads(attempt(self._out, commit, lambda system, path: system.cat_file(path)))
             if known.get("request") == track["request"]:
                 return {**known, "status": "skipped"}
@@ -257,9 +257,9 @@ def plan(manifest: str, seed: str, command: list[str]) -> list[Values]:
             del event["parameters"]["precision"]
         if "://" not in line["path"]:
             line["path"] = str(Path.cwd() / line["path"])
-        line["seed"] = str(line.get("seed") or seed)
+        line |= {"id": event["id"], "seed": str(line.get("seed") or seed)}
         folder = f"{Path(event['outputs'][0]['path']).parts[1]}/{line['id']}"
-        request = json.dumps([event["checkpoint_sha256"], event["parameters"], line["seed"]], sort_keys=True)
+        request = json.dumps([event["checkpoint_sha256"], event["parameters"], line], sort_keys=True)
         tracks.append({"line": line, "folder": folder, "request": sha256(request.encode()).hexdigest()})
     return tracks
 
@@ -307,7 +307,7 @@ def final_results(tracks: list[Values], tries: int, threads: int, arguments: tup
 
 def main() -> int:
     """Separates the catalogue of the command line; returns the exit code."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = ArgumentParser(description=__doc__, formatter_class=RawDescriptionHelpFormatter, allow_abbrev=False)
     parser.add_argument("manifest", metavar="MANIFEST")
     parser.add_argument("out", metavar="OUT")
     parser.add_argument("--address", help="address of a Ray cluster (default: RAY_ADDRESS, or this machine alone)")

@@ -32,6 +32,8 @@ extension FilePath {
 
     /// Makes a folder and its parents, unless they exist.
     package static func makeFolder(_ path: String) throws(SystemError) {
+        // The system would make the folder of the part before it.
+        if path.utf8.contains(0) { throw SystemError(code: EINVAL, "its path has a zero byte") }
         if isFolder(path) { return }
         let parent = folder(of: path)
         if status(parent) == nil, parent != path { try makeFolder(parent) }

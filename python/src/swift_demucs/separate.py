@@ -5,6 +5,7 @@ swift_demucs.separate.main(["--mp3", "--two-stems", "vocals", "-n", "htdemucs", 
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 from typing import Optional, Sequence
@@ -22,7 +23,16 @@ def main(opts: Optional[Sequence[str]] = None) -> None:
     """
     sys.stdout.flush()
     sys.stderr.flush()
-    code = subprocess.run([PROGRAM, *(sys.argv[1:] if opts is None else opts)]).returncode
+    if isinstance(opts, str):
+        raise TypeError(f"the arguments are {opts!r}, expected a list of texts")
+    command = subprocess.Popen([PROGRAM, *(sys.argv[1:] if opts is None else opts)])
+    try:
+        code = command.wait()
+    except KeyboardInterrupt:
+        # In a notebook only this process gets the signal; the command removes its unfinished files.
+        command.send_signal(signal.SIGINT)
+        command.wait()
+        raise
     if code:
         raise SystemExit(code)
 
