@@ -11,19 +11,19 @@ import Signal
 #endif
 
 extension AudioInput {
-    /// Opens a track and reads its header, as ``open(_:spoolFolder:)`` of a path.
+    /// Opens a track and reads its header, as ``open(_:spoolFolder:)`` of a path, with its errors.
     public static func open(_ url: URL, spoolFolder: URL? = nil) async throws -> AudioInput {
         try await open(url.filePath, spoolFolder: spoolFolder?.filePath)
     }
 }
 
 extension AudioFile {
-    /// Decodes a whole file, as ``read(_:)`` of a path.
+    /// Decodes a whole file, as ``read(_:)`` of a path, with its errors.
     public static func read(_ url: URL) async throws -> DecodedAudio {
         try await read(url.filePath)
     }
 
-    /// Writes a sound file, as ``write(_:to:format:clip:tags:)`` to a path.
+    /// Writes a sound file, as ``write(_:to:format:clip:tags:)`` to a path, with its errors.
     public static func write(
         _ audio: PlanarAudio, to url: URL, format: OutputFormat? = nil,
         clip: ClipMode = .rescale, tags: AudioTags? = nil

@@ -8,7 +8,7 @@ extension AudioInput {
     /// A track in memory.
     ///
     /// - Parameter audio: at least one channel and one sample.
-    /// - Throws: `AudioError.invalidAudio`, also for a sample that is not finite;
+    /// - Throws: `SeparationError.invalidAudio`, also for a sample that is not finite;
     ///   ``SeparationError/emptyAudio(channels:samples:)``.
     public init(_ audio: PlanarAudio) throws {
         guard audio.sampleCount > 0 else {

@@ -23,8 +23,9 @@ extension Separator {
     ///   - precision: the precision of matrix products; `nil` takes INT8 for a model with INT8 weights
     ///     and float32, which alone gives the reference's samples, for all others.
     ///     ``EngineInformation/fastestPrecision`` is the fastest of verified quality.
-    /// - Throws: `WeightsError`, `ConfigurationError`, `BagError`, ``SeparationError`` for the number
-    ///   of threads or segments and unknown stems; the errors of ``EngineInformation/init()``.
+    /// - Throws: `WeightsError`, `ConfigurationError`, `YAMLFileError`, `BagError`,
+    ///   ``SeparationError`` for the number of threads or segments and unknown stems; the errors of
+    ///   ``EngineInformation/init()``.
     public static func load(
         _ files: ModelFiles, stems: [String]? = nil, threads: Int? = nil,
         segmentsInParallel: Int = 1, precision: Precision? = nil

@@ -14,8 +14,8 @@ extension ModelStore {
     ///   - name: a published name, a signature, `hf://…`, or the path of a checkpoint or a bag.
     ///   - policy: retries and waits of downloads.
     ///   - progress: called with each event of a download, on its own thread.
-    /// - Throws: `ModelStoreError`; `BagError` and `WeightsError` if a bag's file can't be used;
-    ///   `CancellationError`.
+    /// - Throws: `ModelStoreError`; `BagError`, `YAMLFileError` and `WeightsError` if a bag's file
+    ///   can't be used; `CancellationError`.
     public func model(
         named name: String, policy: DownloadPolicy = DownloadPolicy(),
         progress: @escaping @Sendable (DownloadEvent) -> Void = { _ in }

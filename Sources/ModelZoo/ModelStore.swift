@@ -57,8 +57,8 @@ public struct ModelStore: Sendable {
 
     /// The model's files, if all of them are on this machine.
     ///
-    /// - Throws: ``ModelStoreError`` if a file is missing; ``BagError`` and ``WeightsError`` if a
-    ///   bag's file can't be used.
+    /// - Throws: ``ModelStoreError`` if a file is missing; ``BagError``, ``YAMLFileError`` and
+    ///   `WeightsError` if a bag's file can't be used.
     public func find(_ name: String) throws -> ModelFiles {
         switch try ModelName(name, isFile: FilePath.isFile) {
         case .path(let path): try files(at: path)
