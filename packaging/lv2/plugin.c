@@ -334,7 +334,7 @@ static void *serve(void *context) {
         if (events[1].revents || !owes(plugin))
             last = now;
         bool is_late = is_ready && plugin->given + plugin->latest < plugin->position;
-        bool is_ahead = is_ready && plugin->given > plugin->fed + SLACK;
+        bool is_ahead = is_ready && plugin->given > plugin->fed + SLACK + plugin->to_skip;
         if (lives && is_wanted && !is_late && !is_ahead && now - last < PATIENCE)
             continue;
         if (is_wanted)
