@@ -58,21 +58,19 @@ public struct Separation: Sendable, Equatable {
     ///
     /// - Throws: as ``stem(_:)``; `SeparationError.invalidAudio` for stems of several shapes.
     public func allBut(_ name: String) throws(SeparationError) -> PlanarAudio {
-        var sum = try stem(name)
+        let left = try stem(name)
         let isAlike = stems.allSatisfy {
-            $0.audio.channels.map(\.count) == sum.channels.map(\.count)
+            $0.audio.channels.map(\.count) == left.channels.map(\.count)
         }
         guard isAlike else {
             throw .invalidAudio(problem: "has stems of different lengths or channels")
         }
-        for channel in sum.channels.indices {
-            for index in sum.channels[channel].indices { sum.channels[channel][index] = 0 }
-            for stem in stems where stem.name != name {
-                sum.channels[channel].withUnsafeMutableBufferPointer { samples in
-                    for index in samples.indices {
-                        samples[index] += stem.audio.channels[channel][index]
-                    }
-                }
+        var sum = PlanarAudio(
+            channelCount: left.channelCount, sampleRateHz: left.sampleRateHz,
+            zeros: left.sampleCount)
+        for stem in stems where stem.name != name {
+            for (channel, samples) in stem.audio.channels.enumerated() {
+                for index in samples.indices { sum.channels[channel][index] += samples[index] }
             }
         }
         return sum

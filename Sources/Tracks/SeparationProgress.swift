@@ -23,26 +23,6 @@ public struct SeparationProgress: Sendable, Equatable {
     package let trackSamples: Int?
     let sampleRateHz: Int
 
-    /// The progress of a track.
-    ///
-    /// - Parameter trackSamples: length of the track at `sampleRateHz`.
-    public init(segmentsDone: Int, segmentsTotal: Int, trackSamples: Int, sampleRateHz: Int) {
-        self.init(
-            segmentsDone: segmentsDone, segmentsTotal: segmentsTotal, segment: nil,
-            trackSamples: trackSamples, sampleRateHz: sampleRateHz)
-    }
-
-    init(
-        segmentsDone: Int, segmentsTotal: Int, segment: Segment?, trackSamples: Int?,
-        sampleRateHz: Int
-    ) {
-        self.segmentsDone = segmentsDone
-        self.segmentsTotal = segmentsTotal
-        self.segment = segment
-        self.trackSamples = trackSamples
-        self.sampleRateHz = sampleRateHz
-    }
-
     /// The progress among the segments of several separations.
     package func with(segmentsDone: Int, segmentsTotal: Int) -> SeparationProgress {
         SeparationProgress(
@@ -60,6 +40,17 @@ public struct SeparationProgress: Sendable, Equatable {
 
     /// The finished share of the track, in seconds of audio.
     public var audioSecondsDone: Double { audioSecondsTotal * fractionCompleted }
+}
+
+extension SeparationProgress {
+    /// The progress of a track.
+    ///
+    /// - Parameter trackSamples: length of the track at `sampleRateHz`.
+    public init(segmentsDone: Int, segmentsTotal: Int, trackSamples: Int, sampleRateHz: Int) {
+        self.init(
+            segmentsDone: segmentsDone, segmentsTotal: segmentsTotal, segment: nil,
+            trackSamples: trackSamples, sampleRateHz: sampleRateHz)
+    }
 }
 
 #if !hasFeature(Embedded)

@@ -136,7 +136,7 @@ def varied(arguments: tuple, trial: int, random: Random) -> tuple:
     """The arguments of a trial: silence, a constant row, then arrays from quiet to loud."""
     scale = np.float32(10 ** random.uniform(-3, 1) if trial > 1 else trial)
 
-    def change(x: object) -> object:
+    def scaled(x: object) -> object:
         if not isinstance(x, np.ndarray):
             return x
         x = scale * x
@@ -144,7 +144,7 @@ def varied(arguments: tuple, trial: int, random: Random) -> tuple:
             x[:, 0] = 0.5
         return x
 
-    return tuple(map(change, arguments))
+    return tuple(map(scaled, arguments))
 
 
 def run(function: Callable, arguments: tuple) -> object:
@@ -166,7 +166,6 @@ def shown(argument: object) -> str:
 
 def change(true: np.ndarray, found: np.ndarray, sizes: set[int]) -> str:
     """The simple change that makes the true value the wrong one; nothing if there is none."""
-
     if not np.isfinite(found).all():
         return "is NaN or infinite"
     true, found = true.astype(np.float64), found.astype(np.float64)

@@ -181,7 +181,7 @@ static int end_process(struct process *process, long patience) {
             kill(process->id, SIGKILL);
     }
     *process = (struct process){0, -1, -1};
-    return ended > 0 ? status & 0xFFFF : -1;
+    return ended > 0 ? status : -1;
 }
 
 /* The delay in frames that the program states; 0 if it refuses the model or the rate, or says nothing. */

@@ -91,6 +91,7 @@ package struct Edit: Sendable, Equatable {
         to tensor: inout NamedTensor, others: [NamedTensor] = []
     ) throws(SeparationError) {
         if tensor.values.isEmpty { return }
+        if place.isEmpty { return try changeAll(of: &tensor, others) }
         let (before, shape) = (tensor.values, tensor.shape)
         guard place.count <= shape.count, zip(place, shape).allSatisfy({ ($0 ?? 0) < $1 }) else {
             throw .invalidOption(
@@ -98,7 +99,7 @@ package struct Edit: Sendable, Equatable {
                 allowed: "indices below \(shape.map { "\($0)" }.joined(separator: ", ")), the axes "
                     + "of \(tensor.name)")
         }
-        try change(&tensor, others)
+        try changeAll(of: &tensor, others)
         let inner = shape.indices.map { shape[($0 + 1)...].reduce(1, *) }
         for (axis, wanted) in place.enumerated() {
             guard let wanted else { continue }
@@ -109,8 +110,8 @@ package struct Edit: Sendable, Equatable {
     }
 
     /// Changes all of an array.
-    private func change(
-        _ tensor: inout NamedTensor, _ others: [NamedTensor]
+    private func changeAll(
+        of tensor: inout NamedTensor, _ others: [NamedTensor]
     ) throws(SeparationError) {
         switch change {
         case .set(let value):
