@@ -1,15 +1,6 @@
 /* bfloat16 products of the sets that cannot multiply bfloat16: they widen it to float32 in
  * registers. */
-#include "simd_bfloat16.h"
-
-static inline bf16_vec rounded(vec x) {
-    return __builtin_convertvector(round_to_bf16(x) >> 16, bf16_vec);
-}
-
-static inline void store_two_rounded(uint16_t *p, vec first, vec second) {
-    store_bf16(p, rounded(first));
-    store_bf16(p + WIDTH, rounded(second));
-}
+#include "bf16_generic.h"
 
 /* The kind of product bf16; simd_products.h describes its parameters. */
 typedef float bf16_element;
@@ -50,14 +41,6 @@ static inline void bf16a_copy(bf16_element *row, ptrdiff_t k, const uint16_t *x,
         uint32_t bits = (uint32_t)x[i] << 16;
         memcpy(row + i, &bits, sizeof bits);
     }
-}
-
-static inline ptrdiff_t bf16_pack_blocks(ptrdiff_t count, ptrdiff_t n, const float *source,
-                                         ptrdiff_t inner_stride, ptrdiff_t column_stride,
-                                         uint16_t *panel, ptrdiff_t width) {
-    (void)count, (void)n, (void)source, (void)inner_stride, (void)column_stride;
-    (void)panel, (void)width;
-    return 0;
 }
 
 static inline bf16_vec upper_bits(vec x) {

@@ -1,6 +1,10 @@
 /* The instruction sets by name. */
 #include "ckernels.h"
 
+#if defined(__x86_64__)
+#include "x86_features.h"
+#endif
+
 #include <string.h>
 
 const char *kernel_set_name(ptrdiff_t index) {
@@ -12,6 +16,16 @@ const char *kernel_set_name(ptrdiff_t index) {
     static const char *const names[] = {"plain", X86_KERNEL_SETS(NAME) ARM_KERNEL_SETS(NAME)};
 #endif
     return index < (ptrdiff_t)(sizeof names / sizeof *names) ? names[index] : NULL;
+}
+
+const char *kernel_set_obstacle(const char *name) {
+#if defined(__x86_64__)
+    if (strcmp(name, "avx512amx") == 0)
+        return kernels_avx512amx_obstacle();
+#else
+    (void)name;
+#endif
+    return NULL;
 }
 
 const kernel_table *kernel_set(const char *name) {

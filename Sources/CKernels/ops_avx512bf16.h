@@ -1,6 +1,5 @@
-/* bfloat16 products with AVX512-BF16: VDPBF16PS adds two products, of two neighbours in a row of A
- * and, for each column, two rows of B. */
-#include "simd_bfloat16.h"
+/* bfloat16 products with AVX512-BF16: VDPBF16PS adds two products. */
+#include "bf16_pairs.h"
 
 static inline bf16_vec rounded(vec x) {
     __m256bh bf16 = _mm512_cvtneps_pbh((__m512)x);
@@ -14,10 +13,7 @@ static inline void store_two_rounded(uint16_t *p, vec first, vec second) {
     memcpy(p, &v, sizeof v);
 }
 
-/* The kind of product bf16; simd_products.h describes its parameters. */
-typedef int32_t bf16_element;
 typedef __m512bh bf16_operand;
-enum { bf16_STEP = 2, bf16_CHUNK = 512, bf16a_DIRECT = 192, bf16_STORED_ROWS = 2 };
 
 static inline bf16_operand bf16_load_operand(const uint16_t *b) {
     return (__m512bh)_mm512_loadu_si512(b);
@@ -29,14 +25,6 @@ static inline bf16_operand bf16_broadcast(const bf16_element *a) {
 
 static inline vec bf16_multiply_add(bf16_operand a, bf16_operand b, vec sum) {
     return (vec)_mm512_dpbf16_ps((__m512)sum, a, b);
-}
-
-static inline void f32a_copy(bf16_element *row, ptrdiff_t k, const float *x, ptrdiff_t n) {
-    round_row(n, x, (uint16_t *)row + k);
-}
-
-static inline void bf16a_copy(bf16_element *row, ptrdiff_t k, const uint16_t *x, ptrdiff_t n) {
-    memcpy((uint16_t *)row + k, x, sizeof(uint16_t) * (size_t)n);
 }
 
 static inline ptrdiff_t bf16_pack_blocks(ptrdiff_t count, ptrdiff_t n, const float *source,
@@ -70,13 +58,4 @@ static inline ptrdiff_t bf16_pack_blocks(ptrdiff_t count, ptrdiff_t n, const flo
                 store_transposed(pairs, (float *)(void *)(panel + k * width + 2 * j), width);
             }
     return k;
-}
-
-static inline void bf16_store_rows(uint16_t *panel, ptrdiff_t width, ptrdiff_t j, const vec *rows) {
-    (void)width;
-    vec_bits pairs, upper;
-    memcpy(&pairs, rows, sizeof pairs);
-    memcpy(&upper, rows + 1, sizeof upper);
-    pairs = (pairs >> 16) | upper;
-    memcpy(panel + 2 * j, &pairs, sizeof pairs);
 }

@@ -54,6 +54,7 @@ static void KERNEL(GEMM)(ptrdiff_t rows, ptrdiff_t count, const gemm_segment *se
     ptrdiff_t to = count > 0 ? segments[count - 1].first + segments[count - 1].count : 0;
     to = (to + KIND(STEP) - 1) / KIND(STEP) * KIND(STEP);
     KIND(element) copied[BLOCK_ROWS * KIND(STRIDE)];
+    tile_use tiles = {0};
     for (ptrdiff_t row = 0; row < rows; row += BLOCK_ROWS, c += BLOCK_ROWS * ldc) {
         ptrdiff_t n = rows - row < BLOCK_ROWS ? rows - row : BLOCK_ROWS;
         ptrdiff_t k = from;
@@ -72,12 +73,16 @@ static void KERNEL(GEMM)(ptrdiff_t rows, ptrdiff_t count, const gemm_segment *se
             } else if (end > k) {
                 FORM(fill)(copied, n, count, segments, row, lda, k, end);
             }
+#if KIND(TILES)
+            use_tiles(&tiles, (end - k) / KIND(STEP));
+#endif
             KIND(panels)
             (block, n, columns, k, end - k, packed, padded, adding ? NULL : bias, c, ldc, adding);
             adding = 1;
             k = end;
         } while (k < to);
     }
+    release_tiles(&tiles);
 }
 
 #undef FORM

@@ -77,6 +77,7 @@ static void KERNEL(qd14_qc8w_gemm)(ptrdiff_t rows, ptrdiff_t count, const gemm_s
     plane_blocks blocks;
     quantized_view view = view_of(&blocks.high);
     view.low = HAS_PLANES ? blocks.low : NULL;
+    tile_use tiles = {0};
     for (ptrdiff_t row = 0; row < rows; row += BLOCK_ROWS) {
         const ptrdiff_t n = rows - row < BLOCK_ROWS ? rows - row : BLOCK_ROWS;
         int adding = accumulate;
@@ -92,10 +93,13 @@ static void KERNEL(qd14_qc8w_gemm)(ptrdiff_t rows, ptrdiff_t count, const gemm_s
                     f32_fill(copied, 1, count, segments, row + r, lda, from, from + length);
                 quantize_planes(x, length, &blocks, r, lead);
             }
-            int8_columns(view, n, whole_groups(lead + length) / GROUP, matrix, from - lead, scales,
-                         bias, c + row * ldc, ldc, adding);
+            const ptrdiff_t groups = whole_groups(lead + length) / GROUP;
+            use_tiles(&tiles, groups);
+            int8_columns(view, n, groups, matrix, from - lead, scales, bias, c + row * ldc, ldc,
+                         adding);
             adding = 1;
             from += length;
         } while (from < end);
     }
+    release_tiles(&tiles);
 }

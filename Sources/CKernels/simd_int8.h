@@ -20,9 +20,17 @@ static inline vec group_row(group_vec groups, int i) {
     return __builtin_convertvector((bytes << (24 - 8 * (i % 4))) >> 24, vec);
 }
 
+/* C = bias, 0 or C, + row_scale * scale * sum, for WIDTH columns from column j on. */
+ALWAYS_INLINE void int8_finish(vec_int sum, float row_scale, const float *scales, const float *bias,
+                               float *c, ptrdiff_t j, int accumulate) {
+    vec before = accumulate ? load(c + j) : bias ? load(bias + j) : (vec)0;
+    store(c + j, fma(__builtin_convertvector(sum, vec), row_scale * load(scales + j), before));
+}
+
 /* Number of a panel's elements in an operand. */
 enum { OPERAND = GROUP * WIDTH };
 
+#if !int8_TILES
 /* sum[rows][vectors] += rows of A, `stride` elements apart, times the groups of a panel. */
 ALWAYS_INLINE void int8_add_products(const int rows, const int vectors, const q_element *a,
                                      ptrdiff_t stride, ptrdiff_t groups, const q_packed *panel,
@@ -69,20 +77,50 @@ ALWAYS_INLINE void int8_tile(const int rows, const int vectors, quantized_view v
 #pragma clang loop unroll(full)
     for (int r = 0; r < rows; r++)
 #pragma clang loop unroll(full)
-        for (int v = 0; v < vectors; v++) {
-            vec factor = view.row_scales[row + r] * load(scales + v * WIDTH);
-            vec before = accumulate ? load(c + r * ldc + v * WIDTH)
-                         : bias     ? load(bias + v * WIDTH)
-                                    : (vec)0;
-            store(c + r * ldc + v * WIDTH,
-                  fma(__builtin_convertvector(sum[r][v], vec), factor, before));
-        }
+        for (int v = 0; v < vectors; v++)
+            int8_finish(sum[r][v], view.row_scales[row + r], scales, bias, c + r * ldc, v * WIDTH,
+                        accumulate);
 }
+#endif
 
 typedef quantized_view int8_block;
 typedef q_packed int8_packed;
 typedef float int8_beside; /* scales */
 #define PRODUCT int8
+#if int8_TILES
+#include "amx_rows.inc.h"
+
+static inline vec_int load_sums(const int32_t *p) {
+    vec_int v;
+    memcpy(&v, p, sizeof v);
+    return v;
+}
+
+/* The sums of all rows of a plane of A. */
+static void int8_plane(const int vectors, const q_element *a, ptrdiff_t stride, ptrdiff_t rows,
+                       ptrdiff_t groups, const q_packed *panel, int32_t *sums) {
+    int8_multiply_tiles(vectors, rows, (const char *)a, stride, groups, (const char *)panel,
+                        (char *)sums);
+}
+
+/* All rows of the block, as int8_tile multiplies them. */
+ALWAYS_INLINE void int8_rows(const int vectors, quantized_view view, ptrdiff_t rows,
+                             ptrdiff_t groups, const q_packed *panel, const float *scales,
+                             const float *bias, float *c, ptrdiff_t ldc, int accumulate) {
+    int32_t sums[2][BLOCK_ROWS * PANEL];
+    int8_plane(vectors, view.rows, view.stride, rows, groups, panel, sums[0]);
+    if (view.low)
+        int8_plane(vectors, view.low->rows[0], QUANTIZED_COLUMNS, rows, groups, panel, sums[1]);
+    for (ptrdiff_t r = 0; r < rows; r++)
+        for (int v = 0; v < vectors; v++) {
+            vec_int sum = load_sums(sums[0] + r * PANEL + v * WIDTH) + view.start[r];
+            if (view.low)
+                sum = (sum << LOW_BITS) + load_sums(sums[1] + r * PANEL + v * WIDTH) +
+                      view.low->start[r];
+            int8_finish(sum, view.row_scales[r], scales, bias, c + r * ldc, v * WIDTH, accumulate);
+        }
+}
+#endif
 #include "simd_panel.inc.h"
 #undef PRODUCT
 
@@ -152,6 +190,7 @@ static void KERNEL(qd8_qc8w_gemm)(ptrdiff_t rows, ptrdiff_t count, const gemm_se
         count = 1;
     }
     quantized_block block;
+    tile_use tiles = {0};
     for (ptrdiff_t row = 0; row < rows; row += BLOCK_ROWS) {
         ptrdiff_t n = rows - row < BLOCK_ROWS ? rows - row : BLOCK_ROWS;
         int adding = accumulate;
@@ -164,13 +203,16 @@ static void KERNEL(qd8_qc8w_gemm)(ptrdiff_t rows, ptrdiff_t count, const gemm_se
                 const float *a = (const float *)segments[s].a + done + row * lda;
                 for (ptrdiff_t r = 0; r < n; r++)
                     quantize_row(a + r * lda, length, &block, r, lead);
-                int8_columns(view_of(&block), n, whole_groups(lead + length) / GROUP, matrix,
-                             from - lead, scales, bias, c + row * ldc, ldc, adding);
+                const ptrdiff_t groups = whole_groups(lead + length) / GROUP;
+                use_tiles(&tiles, groups);
+                int8_columns(view_of(&block), n, groups, matrix, from - lead, scales, bias,
+                             c + row * ldc, ldc, adding);
                 adding = 1;
                 done += length;
             } while (done < segments[s].count);
         }
     }
+    release_tiles(&tiles);
 }
 
 static void KERNEL(q8_qc8w_gemm)(ptrdiff_t rows, ptrdiff_t first, ptrdiff_t count,
@@ -179,6 +221,7 @@ static void KERNEL(q8_qc8w_gemm)(ptrdiff_t rows, ptrdiff_t first, ptrdiff_t coun
                                  ptrdiff_t columns, const float *scales, float *c, ptrdiff_t ldc,
                                  int accumulate) {
     const quantized_columns matrix = columns_of(b, column, columns);
+    tile_use tiles = {0};
     for (ptrdiff_t row = 0; row < rows; row += BLOCK_ROWS) {
         ptrdiff_t n = rows - row < BLOCK_ROWS ? rows - row : BLOCK_ROWS;
         int adding = accumulate;
@@ -188,6 +231,7 @@ static void KERNEL(q8_qc8w_gemm)(ptrdiff_t rows, ptrdiff_t first, ptrdiff_t coun
             const signed char *bytes = quantized + row * lda + done;
             const ptrdiff_t groups = whole_groups(length) / GROUP;
             float *target = c + row * ldc;
+            use_tiles(&tiles, groups);
             if (MULTIPLIES_BYTES_IN_PLACE) {
                 int32_t start[BLOCK_ROWS];
                 for (ptrdiff_t r = 0; r < n; r++)
@@ -207,6 +251,7 @@ static void KERNEL(q8_qc8w_gemm)(ptrdiff_t rows, ptrdiff_t first, ptrdiff_t coun
             done += length;
         } while (done < count);
     }
+    release_tiles(&tiles);
 }
 
 static void KERNEL(q8_rows)(ptrdiff_t rows, ptrdiff_t cols, const float *x, ptrdiff_t ldx,

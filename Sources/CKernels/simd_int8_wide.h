@@ -25,7 +25,7 @@ static void add_scaled(ptrdiff_t rows, ptrdiff_t n, const float *buffer, ptrdiff
 
 /* Number of blocks of rows that use a widened part of a panel: widening then takes a twentieth of
  * the time of the products. */
-enum { WIDE_BLOCKS = 4 };
+enum { WIDE_BLOCKS = 192 / BLOCK_ROWS };
 
 /* Widens `count` rows of a panel, a whole number of groups, to the bfloat16 layout of bf16_pack. */
 static void widen_to_bf16(ptrdiff_t count, ptrdiff_t width, const uint8_t *panel, uint16_t *out) {
@@ -61,6 +61,7 @@ static void KERNEL(bf16_qc8w_gemm)(ptrdiff_t rows, ptrdiff_t count, const gemm_s
     bf16_element copied[WIDE_BLOCKS][BLOCK_ROWS * bf16_STRIDE];
     uint16_t wide[bf16_CHUNK * PANEL];
     float buffer[BLOCK_ROWS * PANEL];
+    tile_use tiles = {0};
     for (ptrdiff_t row = 0; row < rows; row += WIDE_BLOCKS * BLOCK_ROWS) {
         ptrdiff_t k = from;
         int adding = accumulate;
@@ -73,6 +74,7 @@ static void KERNEL(bf16_qc8w_gemm)(ptrdiff_t rows, ptrdiff_t count, const gemm_s
                 zero_ends(copied[i], n, length / bf16_STEP);
                 f32a_fill(copied[i], n, count, segments, begin, lda, k, k + length);
             }
+            use_tiles(&tiles, length / bf16_STEP);
             for (ptrdiff_t column = 0; column < columns; column += PANEL) {
                 const quantized_panel panel = panel_at(matrix, column);
                 const ptrdiff_t width = panel.width;
@@ -90,6 +92,7 @@ static void KERNEL(bf16_qc8w_gemm)(ptrdiff_t rows, ptrdiff_t count, const gemm_s
             k += length;
         } while (k < to);
     }
+    release_tiles(&tiles);
 }
 
 static void widen_to_f32(ptrdiff_t count, ptrdiff_t width, const uint8_t *panel, float *out) {

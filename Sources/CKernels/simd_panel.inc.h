@@ -6,9 +6,11 @@
  *   block    rows of A;
  *   packed   element type of a panel;
  *   beside   element type of a tile's additional operand: the next panel, or the columns' scales;
- *   tile     computes C for a number of rows and one or two vectors of columns.
+ *   tile     computes C for a number of rows and one or two vectors of columns; or TILES, defined
+ *            as 1, and `rows`, which does it for all rows of the block.
  */
 
+#if !KIND(TILES)
 /* All rows of the block, in tiles with fixed numbers of rows. */
 ALWAYS_INLINE void KIND(rows)(const int vectors, KIND(block) block, ptrdiff_t rows, ptrdiff_t inner,
                               const KIND(packed) * panel, const KIND(beside) * beside,
@@ -25,6 +27,7 @@ ALWAYS_INLINE void KIND(rows)(const int vectors, KIND(block) block, ptrdiff_t ro
     if (row < rows)
         KIND(tile)(1, vectors, block, row, inner, panel, beside, bias, c, ldc, accumulate);
 }
+#endif
 
 /* Multiplies the block by one panel of at most two vectors of columns. */
 static void KIND(panel)(KIND(block) block, ptrdiff_t rows, ptrdiff_t inner, ptrdiff_t columns,

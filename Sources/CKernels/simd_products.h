@@ -8,8 +8,23 @@
 
 #include "simd_vector.h"
 
+#ifndef ROWS_OF_BLOCKS
+#define ROWS_OF_BLOCKS 48
+#endif
+
 /* Columns of a panel of B, and rows of a block of A, a multiple of a tile's rows. */
-enum { PANEL = 2 * WIDTH, BLOCK_ROWS = 48 };
+enum { PANEL = 2 * WIDTH, BLOCK_ROWS = ROWS_OF_BLOCKS };
+
+#if !bf16_TILES
+/* The set has no tiles to configure (amx_tiles.h). */
+typedef struct {
+    int is_used;
+} tile_use;
+
+static inline void use_tiles(tile_use *now, ptrdiff_t elements) { (void)now, (void)elements; }
+
+static inline void release_tiles(const tile_use *now) { (void)now; }
+#endif
 
 /* Each kind defines
  *   element       type of A's elements as operands;

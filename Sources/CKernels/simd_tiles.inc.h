@@ -24,6 +24,28 @@ static inline ptrdiff_t KIND(at)(ptrdiff_t row, ptrdiff_t element) {
 #endif
 }
 
+typedef KIND(packed) KIND(beside);
+
+#if KIND(TILES)
+#include "amx_rows.inc.h"
+
+/* All rows of the block, as the register tiles of other sets multiply them. */
+ALWAYS_INLINE void KIND(rows)(const int vectors, KIND(block) block, ptrdiff_t rows, ptrdiff_t inner,
+                              const KIND(packed) * panel, const KIND(beside) * next,
+                              const float *bias, float *c, ptrdiff_t ldc, int accumulate) {
+    (void)next;
+    float sums[BLOCK_ROWS * PANEL];
+    KIND(multiply_tiles)
+    (vectors, rows, (const char *)block.rows, block.stride * (ptrdiff_t)sizeof *block.rows,
+     inner / KIND(STEP), (const char *)panel, (char *)sums);
+    for (ptrdiff_t r = 0; r < rows; r++)
+        for (int v = 0; v < vectors; v++) {
+            float *to = c + r * ldc + v * WIDTH;
+            vec before = accumulate ? load(to) : bias ? load(bias + v * WIDTH) : (vec)0;
+            store(to, before + load(sums + r * PANEL + v * WIDTH));
+        }
+}
+#else
 /* Bytes of the next panel that a tile prefetches at each step: the tiles of a block together
  * prefetch the whole panel. */
 enum { KIND(AHEAD) = (int)sizeof(KIND(packed)) * KIND(STEP) * PANEL * ROWS / BLOCK_ROWS };
@@ -77,8 +99,8 @@ ALWAYS_INLINE void KIND(tile)(const int rows, const int vectors, KIND(block) blo
             store(to, accumulate ? load(to) + sum[r][v] : sum[r][v]);
         }
 }
+#endif
 
-typedef KIND(packed) KIND(beside);
 #include "simd_panel.inc.h"
 
 /* All columns of `rows` rows of C, for the block's inner positions from B's row `k` on. */

@@ -10,6 +10,9 @@ static inline int cpu_has_avx512(void) {
            __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
 }
 
+/* Why the kernels on tiles are not offered although the CPU has tiles; else NULL. */
+const char *kernels_avx512amx_obstacle(void);
+
 static inline int cpu_has_avx512vnni(void) {
     return cpu_has_avx512() && __builtin_cpu_supports("avx512vnni");
 }

@@ -4,6 +4,8 @@ import Tensor
 public struct EngineInformation: Sendable, Equatable {
     /// The kernels chosen for this CPU, such as `avx512`.
     public let instructionSet: String
+    /// Why the fastest kernels are not chosen, if the CPU could run them; else nil.
+    package let obstacle: String?
     /// The GEMM backend: our own kernels (`packed`), or a BLAS with the CPU core that it detected
     /// (`OpenBLAS SkylakeX`).
     public let products: String
@@ -23,6 +25,7 @@ public struct EngineInformation: Sendable, Equatable {
     public init() throws {
         let backend = try Backend(threads: 1)
         instructionSet = backend.instructionSet
+        obstacle = InstructionSet.names.compactMap(InstructionSet.obstacle).first
         products = backend.productsDescription
         fastestPrecision = backend.fastestPrecision
     }

@@ -125,6 +125,14 @@ public final class Separator: Sendable {
 
     package var precision: Precision { workers[0].backend.precision }
 
+    /// A warning if another precision is as accurate and faster on this CPU; else nil.
+    package var precisionWarning: String? {
+        let backend = workers[0].backend
+        guard precision == .bfloat16, backend.fastestPrecision == .float32 else { return nil }
+        return "bfloat16 is no faster than float32 on this CPU (\(backend.instructionSet)); "
+            + "the precision auto takes the faster one"
+    }
+
     /// All stems that the model has, also those that are not loaded.
     package var stems: ModelStems { stemSources.names }
 

@@ -327,7 +327,10 @@ package struct SeparationRun {
         let loaded = try model.separator ?? load()
         try loaded.validate(settings.request.separation)
         try manifest?.validateSegments { try loaded.validate($0) }
-        if model.separator == nil { loaded.model.warnings.forEach(reporter.warning) }
+        if model.separator == nil {
+            loaded.model.warnings.forEach(reporter.warning)
+            loaded.precisionWarning.map(reporter.warning)
+        }
         for checkpoint in model.files.allCheckpoints { reporter.detail("Checkpoint \(checkpoint)") }
         reporter.detail("Stems \(loaded.model.sources.joined(separator: ", "))")
         reporter.detail("Engine \(loaded.engineDescription)")

@@ -11,7 +11,8 @@ public enum BackendError: Error, Equatable, Sendable, DescribedError {
     /// `SWIFT_DEMUCS_PRODUCTS` has an unknown value.
     case unknownProducts(value: String)
     /// `SWIFT_DEMUCS_ISA` names kernels that are unknown or can't run on this CPU.
-    case instructionSetMissing(value: String, available: [String])
+    /// `reason` says why a set is left out whose instructions the CPU has.
+    case instructionSetMissing(value: String, available: [String], reason: String? = nil)
 
     public var description: String {
         switch self {
@@ -24,9 +25,9 @@ public enum BackendError: Error, Equatable, Sendable, DescribedError {
         case .unknownProducts(let value):
             "the environment variable SWIFT_DEMUCS_PRODUCTS is '\(value)'; use packed or blas, or "
                 + "unset it"
-        case .instructionSetMissing(let value, let available):
+        case .instructionSetMissing(let value, let available, let reason):
             "the environment variable SWIFT_DEMUCS_ISA is '\(value)', which this CPU and build can't "
-                + "run; use one of \(available.joined(separator: ", ")), or unset it"
+                + "run\(reason.map { " (\($0))" } ?? ""); use one of \(available.joined(separator: ", ")), or unset it"
         }
     }
 }

@@ -57,13 +57,19 @@ package struct InstructionSet: Sendable, CustomStringConvertible {
 
     /// The set that runs: `SWIFT_DEMUCS_ISA` if it is set, else the best.
     ///
-    /// - Throws: ``BackendError/instructionSetMissing(value:available:)``.
+    /// - Throws: ``BackendError/instructionSetMissing(value:available:reason:)``.
     package static func selected() throws(BackendError) -> InstructionSet {
         guard let value = forced(by: environmentVariable) else { return best }
         guard let forced = InstructionSet(named: value) else {
-            throw .instructionSetMissing(value: value, available: available.map { $0.name })
+            throw .instructionSetMissing(
+                value: value, available: available.map { $0.name }, reason: obstacle(to: value))
         }
         return forced
+    }
+
+    /// Why a set is left out although the CPU has its instructions; nil if there is no such reason.
+    package static func obstacle(to name: String) -> String? {
+        kernel_set_obstacle(name).map { String(cString: $0) }
     }
 
     /// The value of an environment variable that forces kernels; nil if it is empty or not set.

@@ -59,6 +59,7 @@ struct CommandLineTool {
         return console.reporting(failure: .wrongUsage) {
             let engine = try EngineInformation()
             console.result("instruction set: \(engine.instructionSet)")
+            engine.obstacle.map { console.warning($0) }
             console.result("matrix products: \(engine.products)")
             return .done
         }

@@ -1,5 +1,6 @@
 #include "kernel_tester.h"
 
+#include "emulated_amx.h"
 #include "tester.h"
 
 #include <stdio.h>
@@ -10,50 +11,119 @@ int is_decided(const test_run *run) { return run->is_quiet && run->failures > 0;
 
 /* ---- Memory ---- */
 
-/* Number of guard bytes around a matrix: more than a vector of any set. */
+/* Number of guard bytes on one side of a matrix: more than a vector of any set. On the other side is a page that can't be
+ * read, where pages exist. */
 enum { MARGIN = 160 };
 static const uint32_t GUARD = 0x7FC12345; /* a NaN, and so is its upper part as bfloat16 */
 
 typedef struct block {
     struct block *next;
+    void *pages;
+    size_t bytes;
 } block;
 
-void *allocate(test_run *run, size_t bytes) {
-    const size_t header = 64;
-    block *memory = malloc(header + bytes);
-    if (!memory)
+/* Memory with unreadable pages around it; NULL without pages. */
+static char *map_pages(test_run *run, size_t bytes);
+
+static block *add_block(test_run *run, size_t bytes) {
+    block *added = malloc(sizeof(block) + bytes);
+    if (!added)
         abort();
-    memory->next = run->blocks;
-    run->blocks = memory;
-    return (char *)memory + header;
+    *added = (block){run->blocks, NULL, 0};
+    run->blocks = added;
+    return added;
 }
+
+void *allocate(test_run *run, size_t bytes) { return add_block(run, bytes) + 1; }
+
+#if defined(__wasm__)
+static char *map_pages(test_run *run, size_t bytes) { return allocate(run, bytes); }
+
+static void unmap(const block *block) { (void)block; }
+
+static int runs(test_run *run, void (*test)(test_run *)) {
+    test(run);
+    return 1;
+}
+#else
+#include <setjmp.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+static char *map_pages(test_run *run, size_t bytes) {
+    const size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    const size_t inner = (bytes + page - 1) / page * page;
+    char *pages = mmap(NULL, inner + 2 * page, PROT_NONE, MAP_PRIVATE | MAP_ANON, -1, 0);
+    if (pages == MAP_FAILED || mprotect(pages + page, inner, PROT_READ | PROT_WRITE) != 0)
+        abort();
+    block *added = add_block(run, 0);
+    added->pages = pages;
+    added->bytes = inner + 2 * page;
+    /* In turn at the end of the pages and at their beginning. */
+    return run->mapped++ % 2 == 0 ? pages + page + inner - bytes : pages + page;
+}
+
+static void unmap(const block *block) {
+    if (block->pages)
+        munmap(block->pages, block->bytes);
+}
+
+static _Thread_local sigjmp_buf *_Nullable running;
+
+static void leave(int signal_number) {
+    if (running)
+        siglongjmp(*running, 1);
+    signal(signal_number, SIG_DFL);
+    raise(signal_number);
+}
+
+/* Runs a test; 0 if it touched memory that can't be read or written. */
+static int runs(test_run *run, void (*test)(test_run *)) {
+    static const int SIGNALS[] = {SIGSEGV, SIGBUS};
+    struct sigaction old[2], leaving = {.sa_handler = leave};
+    sigjmp_buf place;
+    for (int i = 0; i < 2; i++)
+        sigaction(SIGNALS[i], &leaving, &old[i]);
+    running = &place;
+    const int is_complete = sigsetjmp(place, 1) == 0;
+    if (is_complete)
+        test(run);
+    running = NULL;
+    for (int i = 0; i < 2; i++)
+        sigaction(SIGNALS[i], &old[i], NULL);
+    return is_complete;
+}
+#endif
 
 void release(test_run *run) {
     while (run->blocks) {
         block *next = ((block *)run->blocks)->next;
+        unmap(run->blocks);
         free(run->blocks);
         run->blocks = next;
     }
 }
 
+/* Bytes from the first element to the last one, in whole units of the guard. */
 static size_t bytes_of(const matrix *m) {
-    return (size_t)(2 * MARGIN + (m->rows * m->ld * m->size + 3) / 4 * 4);
+    const ptrdiff_t elements = m->rows > 0 ? (m->rows - 1) * m->ld + m->cols : 0;
+    return (size_t)((elements * m->size + 3) / 4 * 4);
 }
 
 matrix blank(test_run *run, ptrdiff_t rows, ptrdiff_t cols, ptrdiff_t gap, ptrdiff_t size) {
     matrix m = {.rows = rows, .cols = cols, .ld = cols + gap, .size = size};
-    m.memory = allocate(run, bytes_of(&m));
-    for (size_t i = 0; i < bytes_of(&m); i += sizeof GUARD)
+    const ptrdiff_t before = run->mapped % 2 == 0 ? MARGIN : 0;
+    m.memory = (unsigned char *)map_pages(run, bytes_of(&m) + MARGIN);
+    for (size_t i = 0; i < bytes_of(&m) + MARGIN; i += sizeof GUARD)
         memcpy(m.memory + i, &GUARD, sizeof GUARD);
-    m.first = m.memory + MARGIN;
+    m.first = m.memory + before;
     return m;
 }
 
 matrix copy(test_run *run, const matrix *m) {
-    matrix result = *m;
-    result.memory = allocate(run, bytes_of(m));
-    memcpy(result.memory, m->memory, bytes_of(m));
-    result.first = result.memory + MARGIN;
+    matrix result = blank(run, m->rows, m->cols, m->ld - m->cols, m->size);
+    memcpy(result.first, m->first, bytes_of(m));
     return result;
 }
 
@@ -182,9 +252,11 @@ static int is_guard(const matrix *m, const void *from, const void *to) {
 static int is_intact(const matrix *m) {
     const unsigned char *row = m->first;
     int result = is_guard(m, m->memory, row);
-    for (ptrdiff_t r = 0; r < m->rows; r++, row += m->ld * m->size)
+    for (ptrdiff_t r = 0; r + 1 < m->rows; r++, row += m->ld * m->size)
         result = result && is_guard(m, row + m->cols * m->size, row + m->ld * m->size);
-    return result && is_guard(m, row, m->memory + bytes_of(m));
+    if (m->rows > 0)
+        row += m->cols * m->size;
+    return result && is_guard(m, row, m->memory + bytes_of(m) + MARGIN);
 }
 
 void expect_matrix(test_run *run, const matrix *found, const matrix *plain, const double *bounds) {
@@ -220,7 +292,8 @@ static int run_case(void (*test)(test_run *), const char *kernel, const kernel_t
     test_run run = {
         .table = table, .plain = kernels_plain(), .kernel = kernel, .is_quiet = is_quiet};
     state = 1;
-    test(&run);
+    expect(&run, runs(&run, test), "touched memory outside its operands", 0, 0, 0, 0);
+    expect(&run, emulated_tiles_are_released(), "left tiles in use", 0, 0, 0, 0);
     release(&run);
     return run.failures;
 }

@@ -19,8 +19,9 @@ typedef struct {
     const kernel_table *table, *plain;
     const char *kernel;
     int failures, is_quiet;
-    /* Memory of the current size. */
+    /* Memory of the current size, and how many matrices there have been. */
     void *blocks;
+    size_t mapped;
 } test_run;
 
 /* Every kernel of the list has a case: if one is missing, the program does not link. */
@@ -40,8 +41,8 @@ KERNEL_LIST(DECLARE_CASE)
     for (int i = 0; i < 2; i++)                                                                    \
         for (const kernel_table *t = i == 0 ? run->table : run->plain; t; t = NULL)
 
-/* `rows` x `cols` elements of `size` bytes, surrounded by memory that must not change. That memory
- * is full of NaN, so that a kernel that reads it gives NaN. */
+/* `rows` x `cols` elements of `size` bytes. Around them is memory that must not change and is full of NaN, so that a kernel
+ * that reads it gives NaN; in turn before the first element or after the last one, memory that can't be read. */
 typedef struct {
     ptrdiff_t rows, cols, ld, size;
     void *first;

@@ -249,7 +249,8 @@ struct HelpTests {
                   TMPDIR                  Folder for standard input and audio decoded by ffmpeg.
                   SWIFT_DEMUCS_ISA        The instruction set to compute with, instead of the
                                           best that the CPU has: plain, avx2, avxvnni, avx512,
-                                          avx512vnni, avx512bf16, neon, neondot, neonbf16.
+                                          avx512vnni, avx512bf16, avx512amx, neon, neondot,
+                                          neonbf16.
 
                 """)
     }

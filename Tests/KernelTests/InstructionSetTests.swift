@@ -53,7 +53,7 @@ import Testing
             do {
                 _ = try Backend(threads: 1)
                 exit(EXIT_FAILURE)
-            } catch BackendError.instructionSetMissing(let value, let available) {
+            } catch BackendError.instructionSetMissing(let value, let available, _) {
                 let error = BackendError.instructionSetMissing(value: value, available: available)
                 let isComplete =
                     value == "sse9" && available.contains("plain")
@@ -71,7 +71,7 @@ import Testing
                 do {
                     _ = try InstructionSet.selected()
                     exit(EXIT_FAILURE)
-                } catch BackendError.instructionSetMissing(let value, _) {
+                } catch BackendError.instructionSetMissing(let value, _, _) {
                     guard value == name else { exit(EXIT_FAILURE) }
                 }
             }

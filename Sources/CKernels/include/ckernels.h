@@ -48,6 +48,12 @@ const char *_Nullable kernel_set_name(ptrdiff_t index);
 /* The kernels of the set of that name; NULL if there is none, or this build or CPU lacks it. */
 const kernel_table *_Nullable kernel_set(const char *name);
 
+/* Why a set is left out although the CPU has its instructions; NULL if there is no such reason. */
+const char *_Nullable kernel_set_obstacle(const char *name);
+
+/* Whether small products of two sets are equal, in bfloat16 within the bound of gemm_kernel. */
+bool products_agree(const kernel_table *first, const kernel_table *second);
+
 /* Hint for the CPU in a spin loop. */
 static inline void cpu_relax(void) {
 #if defined(__x86_64__)

@@ -255,8 +255,8 @@ typedef struct gemm_segment {
  *                   by bf16_pack; sums are float32.
  *   bf16_gemm       A is bfloat16 and is not copied: `lda` and the positions and counts of the
  *                   segments are even, and A is 4-byte aligned. The last segment's count may be odd
- *                   if a column of zeros follows it in A. The result has the bits of
- *                   f32_bf16w_gemm.
+ *                   if a column of zeros follows it in A. With one segment the
+ *                   result has the bits of f32_bf16w_gemm; with more, sums may be divided elsewhere.
  * Bound: 2 (inner + 4) u |C|. Plain rounds each product and each sum; SIMD sets round only the
  * sums, AVX512-BF16 the sums of pairs. BFMMLA of Arm rounds to odd, with an error of up to 2 u, but
  * only once for the sum of a pair and once for adding that sum: inner / 2 + 1 pairs, because a pair

@@ -10,7 +10,8 @@
     SET(avxvnni)    /* AVX2, FMA and AVX-VNNI */                                                   \
     SET(avx512)     /* AVX-512 F, BW, DQ, VL */                                                    \
     SET(avx512vnni) /* avx512 and AVX512-VNNI */                                                   \
-    SET(avx512bf16) /* avx512vnni and AVX512-BF16 */
+    SET(avx512bf16) /* avx512vnni and AVX512-BF16 */                                               \
+    SET(avx512amx)  /* avx512bf16, AMX-TILE, AMX-BF16 and AMX-INT8 */
 
 #define ARM_KERNEL_SETS(SET)                                                                       \
     SET(neon)                                                                                      \
