@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import statistics
 import subprocess
@@ -18,15 +19,17 @@ PRECISIONS = ("float32", "bfloat16", "int8")
 Timer = Callable[[], float]
 
 
-def timed(run: Callable[[], object]) -> Timer:
-    """Timer of a call, in seconds."""
+class timed:
+    """Timer of a call, in seconds; `run` makes the call and returns its outputs."""
 
-    def timer() -> float:
+    def __init__(self, run: Callable[[], object]) -> None:
+        self.run = run
+
+    def __call__(self) -> float:
+        """Makes the call once."""
         start = time.perf_counter()
-        run()
+        self.run()
         return time.perf_counter() - start
-
-    return timer
 
 
 def pytorch(
@@ -34,16 +37,16 @@ def pytorch(
 ) -> Timer:
     """Timer of a forward pass in PyTorch, in float32 or with bfloat16 autocast."""
 
-    def run() -> None:
+    def run() -> tuple[torch.Tensor, ...]:
         torch.set_num_threads(threads)
         with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=bfloat16):
-            module(*inputs)
+            return module(*inputs)
 
     return timed(run)
 
 
 def onnx_runtime(graph: Path, inputs: list[np.ndarray], threads: int) -> Timer:
-    """Timer of ONNX Runtime in float32; inputs in the graph's order."""
+    """Timer of ONNX Runtime in the graph's precision; inputs in the graph's order."""
     import onnxruntime
 
     settings = onnxruntime.SessionOptions()
@@ -54,6 +57,17 @@ def onnx_runtime(graph: Path, inputs: list[np.ndarray], threads: int) -> Timer:
     return timed(lambda: session.run(None, given))
 
 
+def onnx_runtime_int8(graph: Path) -> Path:
+    """The graph with ONNX Runtime's dynamic quantisation: INT8 weights, activations at run time."""
+    from onnxruntime.quantization import QuantType, quantize_dynamic
+
+    quantized = graph.with_suffix(".dynamic.onnx")
+    logging.disable(logging.WARNING)  # it prints every shape that it can't infer
+    quantize_dynamic(graph, quantized, weight_type=QuantType.QInt8)
+    logging.disable(logging.NOTSET)
+    return quantized
+
+
 def open_vino(graph: Path, inputs: list[np.ndarray], threads: int, precision: str) -> Timer:
     """Timer of OpenVINO on the CPU, with the precision hint `f32` or `bf16`."""
     import openvino
@@ -62,7 +76,23 @@ def open_vino(graph: Path, inputs: list[np.ndarray], threads: int, precision: st
     settings = {"INFERENCE_PRECISION_HINT": precision, "INFERENCE_NUM_THREADS": threads}
     compiled = runtime.compile_model(runtime.read_model(graph), "CPU", settings)
     request = compiled.create_infer_request()
-    return timed(lambda: request.infer(inputs))
+    return timed(lambda: list(request.infer(inputs).values()))
+
+
+def open_vino_int8(graph: Path, segments: list[list[np.ndarray]]) -> Path:
+    """The graph with NNCF's post-training quantisation for transformers, calibrated on segments."""
+    import nncf
+    import openvino
+
+    quantized = nncf.quantize(
+        openvino.Core().read_model(graph),
+        nncf.Dataset(segments),
+        subset_size=len(segments),
+        model_type=nncf.ModelType.TRANSFORMER,
+    )
+    path = graph.with_suffix(".xml")
+    openvino.save_model(quantized, path, compress_to_fp16=False)
+    return path
 
 
 def ours(

@@ -248,10 +248,28 @@ static void f32_column_magnitudes__plain(ptrdiff_t rows, ptrdiff_t cols, const f
 #define KERNEL(name) name##__plain
 #include "kernel_variants.h"
 
+#if !defined(__wasm__)
+static double peak_pass__plain(int kind, ptrdiff_t passes) {
+    static const float a[8][64], b[64][16];
+    float c[8][16];
+    const gemm_segment segment = {a, 0, 64};
+    for (ptrdiff_t i = 0; i < passes; i++)
+        f32_gemm__plain(8, 1, &segment, 64, (packed_matrix){(void *)(uintptr_t)b, 64, 16}, 0, 16,
+                        NULL, c[0], 16, 0);
+    (void)kind;
+    return (double)passes * 2 * 8 * 64 * 16;
+}
+#endif
+
 const kernel_table *kernels_plain(void) {
 #define TABLE_ENTRY(name, family) .name = KERNEL(name),
+#if defined(__wasm__)
+#define PEAK
+#else
+#define PEAK .peak_pass = peak_pass__plain,
+#endif
     /* Plain matrices may be cut at any column; 16 floats are a cache line. */
     static const kernel_table table = {
-        .name = "plain", .panel_columns = 16, KERNEL_LIST(TABLE_ENTRY)};
+        .name = "plain", .panel_columns = 16, PEAK KERNEL_LIST(TABLE_ENTRY)};
     return &table;
 }

@@ -57,6 +57,8 @@ ALWAYS_INLINE void affine_glu_add(const int coarse, ptrdiff_t rows, ptrdiff_t co
             vec v = fma(load(x + r * ldx + c), a, b);
             vec g = fma(load(x + r * ldx + cols + c), gate_a, gate_b);
             float *target = out + r * ldo + c;
+            if (c == 0)
+                prefetch_row(target + 16 * ldo, cols);
             store(target, fma(factor, v * sigmoid(coarse, g), load(target)));
         }
     }

@@ -31,16 +31,25 @@ ALWAYS_INLINE void int8_finish(vec_int sum, float row_scale, const float *scales
 enum { OPERAND = GROUP * WIDTH };
 
 #if !int8_TILES
-/* sum[rows][vectors] += rows of A, `stride` elements apart, times the groups of a panel. */
+/* Elements of the next panel that a tile prefetches at each step: the tiles of a block together prefetch all of it. */
+enum { INT8_AHEAD = 2 * OPERAND * ROWS / BLOCK_ROWS };
+
+/* sum[rows][vectors] += rows of A, `stride` elements apart, times the groups of a panel. `ahead` is the tile's part of the
+ * next panel; NULL for none. */
 ALWAYS_INLINE void int8_add_products(const int rows, const int vectors, const q_element *a,
                                      ptrdiff_t stride, ptrdiff_t groups, const q_packed *panel,
-                                     vec_int sum[ROWS][2]) {
+                                     const q_packed *ahead, vec_int sum[ROWS][2]) {
 #if int8_QUADS
+    (void)ahead;
     int8_multiply_quads(rows, vectors, a, stride, groups, panel, sum);
 #else
     for (ptrdiff_t g = 0; g < groups; g++, a += GROUP, panel += vectors * OPERAND) {
         q_operand b0 = load_q_operand(panel);
         q_operand b1 = load_q_operand(panel + (vectors > 1 ? OPERAND : 0));
+        if (rows == ROWS && ahead) {
+            __builtin_prefetch(ahead, 0, 2);
+            ahead += INT8_AHEAD;
+        }
 #pragma clang loop unroll(full)
         for (int r = 0; r < rows; r++) {
             sum[r][0] = dot(sum[r][0], b0, a + r * stride);
@@ -63,8 +72,10 @@ ALWAYS_INLINE void int8_tile(const int rows, const int vectors, quantized_view v
         for (int v = 0; v < vectors; v++)
             sum[r][v] = (vec_int)view.start[row + r];
     c += row * ldc;
+    /* Panels follow one another where A has all rows of B; elsewhere the address is only useless. */
+    const q_packed *next = panel + groups * vectors * OPERAND;
     int8_add_products(rows, vectors, view.rows + row * view.stride, view.stride, groups, panel,
-                      sum);
+                      WIDENS_PANELS ? NULL : next + row / ROWS * groups * INT8_AHEAD, sum);
     if (view.low) {
 #pragma clang loop unroll(full)
         for (int r = 0; r < rows; r++)
@@ -72,7 +83,7 @@ ALWAYS_INLINE void int8_tile(const int rows, const int vectors, quantized_view v
             for (int v = 0; v < vectors; v++)
                 sum[r][v] = (sum[r][v] << LOW_BITS) + (vec_int)view.low->start[row + r];
         int8_add_products(rows, vectors, view.low->rows[row], QUANTIZED_COLUMNS, groups, panel,
-                          sum);
+                          NULL, sum);
     }
 #pragma clang loop unroll(full)
     for (int r = 0; r < rows; r++)
@@ -259,6 +270,8 @@ static void KERNEL(q8_rows)(ptrdiff_t rows, ptrdiff_t cols, const float *x, ptrd
     const ptrdiff_t padded = (cols + 3) & -4;
     for (ptrdiff_t r = 0; r < rows; r++, x += ldx, quantized += ldo) {
         float inverse;
+        if (r + 4 < rows)
+            prefetch_row(x + 4 * ldx, cols);
         row_scales[r] = scale_of(x, cols, 127, &inverse);
         if (inverse == 0) {
             memset(quantized, 0, (size_t)padded);

@@ -50,6 +50,8 @@ static void KERNEL(qc8w_pack_rows)(packed_matrix to, ptrdiff_t column, ptrdiff_t
         const ptrdiff_t n = columns - begin < WIDTH ? columns - begin : WIDTH;
         const ptrdiff_t first = begin % PANEL;
         const quantized_panel panel = panel_at(matrix, begin - first);
+        for (ptrdiff_t j = begin + WIDTH; j < columns && j < begin + 2 * WIDTH; j++)
+            prefetch_row(b + j * ldb, to.inner);
         for (ptrdiff_t j = 0; j < n; j++)
             scales[begin + j] = quantize_column(b + (begin + j) * ldb, offset, to.inner, bytes[j]);
         for (ptrdiff_t j = n; j < WIDTH; j++)
@@ -111,7 +113,9 @@ static void KERNEL(qc8w_pack_scaled)(packed_matrix to, ptrdiff_t first, ptrdiff_
     const quantized_columns matrix = columns_of(to, 0, to.columns);
     for (ptrdiff_t column = 0; column < to.columns; column += PANEL) {
         const quantized_panel panel = panel_at(matrix, column);
-        for (ptrdiff_t k = 0; k < count; k += GROUP)
+        for (ptrdiff_t k = 0; k < count; k += GROUP) {
+            for (ptrdiff_t i = k + 2 * GROUP; column == 0 && i < count && i < k + 3 * GROUP; i++)
+                prefetch_row(b + i * ldb, to.columns);
             for (ptrdiff_t j = 0; j < panel.width; j += WIDTH) {
                 group_vec groups = 0;
                 const ptrdiff_t n = panel.columns - j < WIDTH ? panel.columns - j : WIDTH;
@@ -125,5 +129,6 @@ static void KERNEL(qc8w_pack_scaled)(packed_matrix to, ptrdiff_t first, ptrdiff_
                 }
                 memcpy(panel.bytes + (first + k) * panel.width + GROUP * j, &groups, sizeof groups);
             }
+        }
     }
 }

@@ -27,8 +27,15 @@
 
 #include "kernel_variants.h"
 
+#if defined(__wasm__)
+#define PEAK
+#else
+#include "simd_peak.h"
+#define PEAK .peak_pass = KERNEL(peak_pass),
+#endif
+
 #define TABLE_ENTRY(name, family) .name = KERNEL(name),
 #define TEXT_(name) #name
 #define TEXT(name) TEXT_(name)
 static const kernel_table KERNEL(table) = {
-    .name = TEXT(SUFFIX), .panel_columns = PANEL, ABILITIES KERNEL_LIST(TABLE_ENTRY)};
+    .name = TEXT(SUFFIX), .panel_columns = PANEL, PEAK ABILITIES KERNEL_LIST(TABLE_ENTRY)};

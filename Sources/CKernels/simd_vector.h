@@ -93,6 +93,12 @@ static inline void store_first(float *p, vec v, ptrdiff_t n) {
 
 static inline vec fma(vec a, vec b, vec c) { return FMA(a, b, c); }
 
+/* Loads a row of floats into the cache ahead of its use, where the CPU would notice too late that it is next. */
+static inline void prefetch_row(const float *row, ptrdiff_t n) {
+    for (ptrdiff_t i = 0; i < n; i += 16)
+        __builtin_prefetch(row + i);
+}
+
 typedef float vec4 __attribute__((ext_vector_type(4)));
 
 #define PLUS(a, b) ((a) + (b))

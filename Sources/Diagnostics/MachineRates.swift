@@ -1,13 +1,11 @@
-import Layers
-import Quantization
 import Signal
 import System
 import Tensor
 
 /// Rates of a machine with all threads of a backend: the best of several passes.
 struct MachineRates {
-    /// Operations a second of the engine's own GEMM, on operands that stay in a core's level-1 and
-    /// level-2 caches; in INT8 of the product INT8 × INT8.
+    /// Operations a second of the inner loop of the engine's products on operands in the level-1
+    /// cache: the rate of the multipliers. In INT8 that of INT8 × INT8.
     let operationsPerSecond: Double
     /// Bytes a second of vector sums larger than any cache: two streams are read, one is written.
     let memoryBytesPerSecond: Double
@@ -38,27 +36,22 @@ struct MachineRates {
     }
 
     private static func operationsPerSecond(_ backend: Backend) -> Double {
-        // 128 columns are four float32 panels with AVX-512; B takes 64 KiB in bfloat16.
-        let (rows, inner, columns) = (96, 256, 128)
-        var draws = SeededDraws("peak")
-        let values = draws.next(inner * columns, in: -1...1)
-        let weights =
-            backend.precision == .int8
-            ? LayerWeights(
-                .quantized(
-                    values.map { Int8($0 * 127) },
-                    scales: [Float](repeating: 1 / 127, count: columns)), activations: .int8)
-            : .floats(values, on: backend)
-        let b = WeightMatrix(linear: weights, inputs: inner, outputs: 0..<columns, on: backend)
-        let a = backend.tensor([rows, inner], draws.next(rows * inner, in: -1...1))
-        let products = 16 * backend.threads
-        return best(of: Double(products) * 2 * Double(rows * inner * columns)) {
-            backend.parallelFor(products, scratch: rows * columns) { _, c in
-                b.multiply(
-                    rows: rows, a.pointer, lda: inner, into: c, ldc: columns, on: backend)
+        let kind: Int32 =
+            switch backend.precision {
+            case .float32: 0
+            case .bfloat16: 1
+            case .int8: 2
+            }
+        let operations = backend.kernels.peak_pass(kind, passes) * Double(backend.threads)
+        return best(of: operations) {
+            backend.parallelFor(backend.threads) { _ in
+                _ = backend.kernels.peak_pass(kind, passes)
             }
         }
     }
+
+    /// Passes of the peak's loop: about a millisecond.
+    private static let passes = 1000
 
     /// The highest rate of a repeated pass: `work` divided by the pass's time.
     private static func best(of work: Double, _ pass: () -> Void) -> Double {

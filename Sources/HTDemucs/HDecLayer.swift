@@ -34,14 +34,16 @@ package struct HDecLayer: Sendable {
     ///     not used in the spectrogram branch.
     ///   - nextSkip: the next level's skip, in the shape of the output, which is added while the
     ///     output is in the cache; nil for none.
+    ///   - statistics: those of the network's input, with which the outermost layer denormalises its
+    ///     output, in the same pass as its bias.
     ///   - returnsInner: whether to return the input of the transposed convolution too: after a
     ///     merge the waveform decoder starts from it.
-    ///   - pass: its probe takes the output without the skip.
+    ///   - pass: its probe takes the output without the skip, normalised.
     /// - Returns: the output, `[freq · stride, time, outputs]` or `[1, length, outputs]`, and the
     ///   input of the transposed convolution if `returnsInner`.
     package func callAsFunction(
         _ x: consuming Tensor, length: Int = 0, nextSkip: Skip? = nil,
-        returnsInner: Bool = false, in pass: ForwardPass
+        statistics: InputStatistics? = nil, returnsInner: Bool = false, in pass: ForwardPass
     ) -> (output: Tensor, inner: Tensor?) {
         let (backend, probe) = (pass.backend, pass.probe)
         if let body { x = rewritten(x, body, in: pass) }
@@ -50,23 +52,26 @@ package struct HDecLayer: Sendable {
         let kept = padding..<(isFrequency ? whole - padding : min(whole, padding + length))
         // A probe takes the output before the skip is added.
         let fused = probe == nil ? nextSkip : nil
+        let statistics = isLast ? statistics : nil
         let output: Tensor
         if norm2 != nil || probe != nil {
             // The norm's statistics, and what a probe takes, include the ends that are cropped.
-            let uncropped = transpose(y, keeping: 0..<whole, activates: false, on: backend)
+            let uncropped = transpose(
+                y, keeping: 0..<whole, convTransposeBias, activates: false, on: backend)
             probe?("conv_tr", layout, uncropped)
             let affine =
                 norm2?.affine(normalizing: uncropped, on: backend)
                 ?? .identity(convTranspose.outputs, on: backend)
             output = crop(uncropped, to: kept, affine, skip: fused, on: backend)
+            probe?.output(layout, output)
+            if let statistics { statistics.denormalise(output, on: backend) }
         } else {
+            let bias = statistics?.denormalising(convTransposeBias, on: backend)
             output = transpose(
-                y, keeping: kept, activates: !isLast, skip: fused, on: backend)
+                y, keeping: kept, bias ?? convTransposeBias, activates: !isLast, skip: fused,
+                on: backend)
         }
-        if let probe {
-            probe.output(layout, output)
-            nextSkip?.add(to: output, on: backend)
-        }
+        if probe != nil { nextSkip?.add(to: output, on: backend) }
         return (output, returnsInner ? y : nil)
     }
 
@@ -103,11 +108,11 @@ package struct HDecLayer: Sendable {
         return y
     }
 
-    /// The transposed convolution with its bias at the positions `kept`, then GELU if `activates`,
+    /// The transposed convolution with a bias at the positions `kept`, then GELU if `activates`,
     /// then the sum with the skip.
     private func transpose(
-        _ y: Tensor, keeping kept: Range<Int>, activates: Bool, skip: Skip? = nil,
-        on backend: Backend
+        _ y: Tensor, keeping kept: Range<Int>, _ bias: ChannelAffine, activates: Bool,
+        skip: Skip? = nil, on backend: Backend
     ) -> Tensor {
         let (freqs, times) = (y.shape[0], y.shape[1])
         let outputs = convTranspose.outputs
@@ -121,7 +126,7 @@ package struct HDecLayer: Sendable {
                     on: backend)
                 for row in (group * stride..<(group + 1) * stride).clamped(to: kept) {
                     let first = (row - kept.lowerBound) * times * outputs
-                    convTransposeBias.apply(
+                    bias.apply(
                         rows: times, scratch + (row - group * stride) * outputs,
                         ld: convTranspose.groupFloats, into: result.pointer + first,
                         activates: activates, on: backend)
@@ -139,7 +144,7 @@ package struct HDecLayer: Sendable {
             let first = groups.lowerBound * stride
             let rows = (first..<groups.upperBound * stride).clamped(to: kept)
             let start = (rows.lowerBound - kept.lowerBound) * outputs
-            convTransposeBias.apply(
+            bias.apply(
                 rows: rows.count, scratch + (rows.lowerBound - first) * outputs,
                 into: result.pointer + start, activates: activates, on: backend)
             skip?.add(to: result, start..<start + rows.count * outputs, on: backend)

@@ -117,12 +117,12 @@ extension HybridNetwork {
         }
         (x, xt) = try bottom(consume x, consume xt, skips: skips.removeLast(), in: pass)
         for level in branches.decoder {
-            (x, xt) = try level(consume x, consume xt, skips: &skips, in: pass)
+            (x, xt) = try level(
+                consume x, consume xt, skips: &skips, statistics: (statistics, statisticsTime),
+                in: pass)
             // [32, 336, 192] … [2048, 336, 16], [1, 5375, 192] … [1, 343980, 8]
         }
 
-        denormalise(x, statistics)
-        denormalise(xt, statisticsTime)
         try pass.completed(.normalisation)
         return (x, xt)
     }

@@ -88,16 +88,19 @@ struct DecoderLevel: Sendable {
     ///   - xt: the waveform branch with this level's skip, `[1, time, channel]`.
     ///   - skips: those of the inputs of the encoder levels from the outermost to this one; the last
     ///     one is removed.
+    ///   - statistics: those of the network's inputs, with which the outermost level denormalises its
+    ///     outputs.
     /// - Returns: tensors in the shapes of the encoder level's inputs, with the next level's skips:
     ///   these are added while the outputs are in the cache.
     func callAsFunction(
         _ x: consuming Tensor, _ xt: consuming Tensor, skips: inout [LevelSkips],
-        in pass: ForwardPass
+        statistics: (x: InputStatistics, xt: InputStatistics), in pass: ForwardPass
     ) throws(CancellationError) -> (x: Tensor, xt: Tensor) {
         var (x, xt) = (x, xt)
         var inputs = skips.removeLast()
         let output = spectrogram(
             consume x, length: inputs.times, nextSkip: inputs.skip.take(),
+            statistics: statistics.x,
             returnsInner: waveform.map { $0.layer.body == nil } ?? false,
             in: pass.scope("decoder.\(index)"))
         x = output.output
@@ -107,7 +110,7 @@ struct DecoderLevel: Sendable {
         xt =
             waveform.layer(
                 consume xt, length: inputs.timesOfWaveform, nextSkip: inputs.skipTime.take(),
-                in: pass.scope("tdecoder.\(waveform.index)")
+                statistics: statistics.xt, in: pass.scope("tdecoder.\(waveform.index)")
             ).output
         try pass.completed(.tdecoder(waveform.index))
         return (x, xt)

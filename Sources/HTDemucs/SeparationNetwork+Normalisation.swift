@@ -5,7 +5,7 @@ import Layers
 import Tensor
 
 /// Mean and standard deviation of an input of the network.
-struct InputStatistics {
+package struct InputStatistics: Sendable {
     let mean: Float
     let standardDeviation: Float
 
@@ -20,21 +20,28 @@ struct InputStatistics {
         self.mean = Float(mean)
         standardDeviation = Float(variance.squareRoot())
     }
+
+    /// x · std + mean, in place; without an epsilon, as in the reference.
+    func denormalise(_ x: Tensor, on backend: Backend) {
+        backend.forEachTile(of: x.count, longest: 1 << 16) { range in
+            let values = x.pointer
+            for index in range {
+                values[index] = values[index] * standardDeviation + mean
+            }
+        }
+    }
+
+    /// An affine map of channels followed by x · std + mean.
+    func denormalising(_ affine: ChannelAffine, on backend: Backend) -> ChannelAffine {
+        ChannelAffine(
+            scale: affine.scale.floats.map { $0 * standardDeviation },
+            shift: affine.shift.floats.map { $0 * standardDeviation + mean }, on: backend)
+    }
 }
 
 extension SeparationNetwork {
     /// Elements in a tile of a pass over a whole tensor.
     static var tileElements: Int { 1 << 16 }
-
-    /// x · std + mean, in place; without an epsilon, as in the reference.
-    func denormalise(_ x: Tensor, _ statistics: InputStatistics) {
-        backend.forEachTile(of: x.count, longest: Self.tileElements) { range in
-            let values = x.pointer
-            for index in range {
-                values[index] = values[index] * statistics.standardDeviation + statistics.mean
-            }
-        }
-    }
 
     /// `[channel, time]` → `[1, time, channel]`
     func channelsLast(_ mix: Tensor) -> Tensor {

@@ -87,8 +87,8 @@ struct BenchReport {
 
     /// The roofline (Williams, Waterman, Patterson 2009): a block takes at least as long as its
     /// arithmetic at the peak rate of the cores, and as its compulsory traffic at the rate of the
-    /// memory. The longer time is its bound; the last column is the bound's share of the measured
-    /// time.
+    /// memory. The longer time is its bound. The column "products" is the arithmetic's share of the
+    /// measured time, the last one the bound's.
     private func blockRows(_ measurement: Benchmark.Measurement) -> [[String]] {
         let total = blockSeconds(measurement)
         let rows = measurement.blocks.map { block in
@@ -101,12 +101,14 @@ struct BenchReport {
                 (block.operations / 1e9).fixed(2),
                 (block.operations / block.seconds / 1e9).fixed(1),
                 (block.bytes / 1e6).fixed(1),
+                (arithmetic / block.seconds * 100).fixed(0) + " %",
                 arithmetic > traffic ? "arithmetic" : "memory",
                 (max(arithmetic, traffic) / block.seconds * 100).fixed(0) + " %",
             ]
         }
         let heading = [
-            name(measurement), "ms", "share", "GFLOP", "GFLOP/s", "MB", "bound", "of bound",
+            name(measurement), "ms", "share", "GFLOP", "GFLOP/s", "MB", "products", "bound",
+            "of bound",
         ]
         return [heading] + rows
     }

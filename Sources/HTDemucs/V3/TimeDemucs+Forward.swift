@@ -151,7 +151,7 @@ extension TimeDemucs {
         resample(
             padded, from: inputs.lowerBound, with: downsampler, first: lead,
             into: result.reshaped(Shape(rows, samples)))
-        if let statistics { denormalise(result, statistics) }
+        if let statistics { statistics.denormalise(result, on: backend) }
         return result
     }
 
