@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Runs the examples of the documents: every block of sh, python and c in README.md, SPEED.md, docs and Models.
+"""Runs the examples of the documents: every block of sh, python, c and cpp in README.md, SPEED.md, docs and Models.
 
 Usage: Tests/system/test_docs.py [--list] [--binary PATH] [--library FOLDER] [--python PATH] [DOCUMENT...]
 
-Shell blocks run in bash, Python blocks in an interpreter that has the package; C programs are compiled and linked. The
+Shell blocks run in bash, Python blocks in an interpreter that has the package; C and C++ programs are compiled and linked. The
 blocks of a document share a folder with song.mp3, song.wav, a.flac, b.wav, a folder music with two tracks, and the demo
 model under the name htdemucs. There is no network. Swift code is compiled as a part of Examples
 (Tests/DemucsTests/DocumentationTests.swift), and tools/course runs the course.
@@ -61,7 +61,7 @@ def blocks(document: Path) -> list[Block]:
         if end == len(lines):
             raise SystemExit(f"error: {document}:{number + 1}: the block does not end; add a line ```")
         mark = MARK.match(lines[number - 1].strip()) if number else None
-        if fence[1] in ("sh", "python", "c"):
+        if fence[1] in ("sh", "python", "c", "cpp"):
             indent = len(lines[number]) - len(lines[number].lstrip())
             text = "".join(f"{line[indent:]}\n" for line in lines[number + 1:end])
             found.append(Block(document, number + 1, fence[1], text, mark[1] if mark else None))
@@ -129,10 +129,11 @@ class Bench:
         elif block.language == "python":
             self.check([str(self.options.python), "-c", block.text], folder)
         else:
-            source = folder / "block.c"
+            source = folder / f"block.{block.language}"
             source.write_text(block.text)
+            compiler = {"c": ["cc", "-std=c11"], "cpp": ["c++", "-std=c++17"]}[block.language]
             self.check(
-                ["cc", "-std=c11", "-Wall", "-Wextra", "-Werror", f"-I{ROOT / 'include'}", str(source), "-o", "block",
+                [*compiler, "-Wall", "-Wextra", "-Werror", f"-I{ROOT / 'include'}", str(source), "-o", "block",
                  f"-L{self.folder / 'lib'}", "-lswiftdemucs"], folder)
 
 
