@@ -6,33 +6,33 @@
  *
  *     char why[SD_MESSAGE_BYTES];
  *     sd_model *model;
- *     if (sd_open("htdemucs", NULL, &model, why, sizeof why) != SD_OK) { puts(why); return 1; }
- *     sd_audio mix = {sizeof mix, samples, frames, 2, 44100, SD_INTERLEAVED, 0};
+ *     if (sd_open("htdemucs", NULL, NULL, NULL, &model, why, sizeof why) != SD_OK) { puts(why); return 1; }
+ *     sd_audio mix = {samples, frames, 2, 44100, SD_INTERLEAVED};
  *     if (sd_separate(model, &mix, NULL, stems, frames, SD_INTERLEAVED, NULL, NULL, NULL, NULL, NULL,
  *                     why, sizeof why))
  *         puts(why);
  *     sd_close(model);
  *
- * SETTINGS. What to make of a track is one text at every function that separates or writes: an object
- * of JSON, or NULL for the defaults. Its keys are the command's options without their dashes, and have
- * their values: strings, numbers, true or false; stems, mix and then may be arrays.
+ * SETTINGS. What a function shall do is one text: an object of JSON, or NULL for the defaults. Its keys
+ * are the command's options without their dashes, and have their values: strings, numbers, true or
+ * false; stems, mix and then may be arrays.
  *
  *     {"two-stems": "vocals", "shifts": 2, "seed": 1, "output-rate": "input"}
  *
  * docs/c-interface.md lists the keys. Each function says which of them have an effect for it, and
  * refuses the others.
  *
+ * EVENTS. What a function found is one text, too: an object of JSON in one line, which a callback
+ * takes. Its "event" says what it is.
+ *
  * ERRORS. A function that can fail returns an sd_status and takes `message` and `message_bytes`: a
  * buffer of the caller's, which receives a sentence in UTF-8 that says what failed, the value
  * found, the value expected and what to do. The text has no control characters, is cut at a
- * character's boundary to fit, and always ends with a zero byte. `message` may be NULL. On success it becomes the empty string.
- * Results are written on success alone; buffers of samples may be partly overwritten by a failed
- * call.
+ * character's boundary to fit, and always ends with a zero byte. `message` may be NULL. On success it
+ * becomes the empty string. Results are written on success alone; buffers of samples may be partly
+ * overwritten by a failed call.
  *
- * STRUCTURES. Each begins with `size`, which the caller sets to sizeof the structure: later
- * versions of the library append members and go on to accept the sizes of today. The sd_..._init
- * functions set `size` and the defaults. Where such options are taken, NULL means the defaults; other
- * pointers may be NULL only where that is said, and are refused otherwise.
+ * POINTERS may be NULL only where that is said, and are refused otherwise.
  *
  * THREADS. Any number of models, streams and cancellations may exist at once, in any threads.
  *   - An sd_model may be used by any number of threads at once. Their calls share its threads.
@@ -49,10 +49,9 @@
  * when it forked.
  *
  * PROCESS. The library prints nothing, handles no signals (its threads block them), and never ends
- * the process. libmpg123,
- * which libsndfile decodes MP3 with, may print warnings about damaged MP3 files. With
- * SD_PRECISION_FLOAT32, and equal seeds, equal input gives the same bits on the same machine, for
- * any number of threads and jobs.
+ * the process. libmpg123, which libsndfile decodes MP3 with, may print warnings about damaged MP3
+ * files. With the precision float32, and equal seeds, equal input gives the same bits on the same
+ * machine, for any number of threads and jobs.
  *
  * ENVIRONMENT. Read while a model is opened, listed or fetched: SWIFT_DEMUCS_MODELS, HF_HUB_CACHE,
  * HF_HOME, TORCH_HOME and XDG_CACHE_HOME (where models are looked for), HF_HUB_OFFLINE and
@@ -150,7 +149,6 @@ void sd_cancellation_free(sd_cancellation *cancellation);
 
 /* How far a separation has come. */
 typedef struct sd_progress {
-    size_t size;
     /* segments_done / segments_total, 0 to 1; 0 while the length of a live stream is unknown. */
     double fraction;
     /* Segments that went through a network, over all shifts and the models of a bag. */
@@ -193,88 +191,58 @@ typedef int32_t (*sd_event_callback)(void *context, const char *event, sd_status
 /* A loaded model and the threads that it runs on. */
 typedef struct sd_model sd_model;
 
-/* Type of the weights and of the operands of matrix products. Sums are always float32. */
-typedef enum sd_precision {
-    /* INT8 for files with INT8 weights, FLOAT32 for all others. */
-    SD_PRECISION_DEFAULT = 0,
-    /* The samples of the reference, demucs 4.1.0: SNR 117 dB or more against PyTorch. */
-    SD_PRECISION_FLOAT32 = 1,
-    /* Half the memory, and twice the speed on CPUs with AVX512-BF16 (FEAT_BF16 of arm64 is used
-     * too, unmeasured): about 40 dB. */
-    SD_PRECISION_BFLOAT16 = 2,
-    /* A quarter of the memory, and faster still on CPUs with VNNI: about 35 dB. */
-    SD_PRECISION_INT8 = 3,
-    /* INT8 for files with INT8 weights; BFLOAT16 on CPUs that multiply it; else FLOAT32. */
-    SD_PRECISION_AUTO = 4
-} sd_precision;
-
-typedef struct sd_open_options {
-    size_t size;
-    /* Names of the stems wanted; NULL for all. Of a bag, only the models that the wanted stems need
-     * are loaded; samples are the same. */
-    const char *const *stems;
-    size_t stem_count;
-    /* Number of cores to use, 1 to 1024; 0 for all that this process may run on. */
-    int32_t threads;
-    /* Segments of a track that run at once, sharing the threads. Each takes the memory of a forward
-     * pass. At least 1. */
-    int32_t jobs;
-    sd_precision precision;
-    /* A folder of models that is searched first; NULL for none. */
-    const char *repository;
-    /* Takes warnings about the model, and about files that it separates; NULL for none. */
-    sd_log_callback log;
-    void *log_context;
-} sd_open_options;
-
-void sd_open_options_init(sd_open_options *options);
-
 /* Opens a model.
  *
  * model: the path of a checkpoint (.safetensors, .th, .onnx, ggml's .bin) or of a bag (.yaml); or
  *     a name such as "htdemucs", "htdemucs_ft", "demo", a signature, or hf://... Names are
- *     looked for in `repository`, the caches of Hugging Face, torch and swift-demucs, and
+ *     looked for in "repo", the caches of Hugging Face, torch and swift-demucs, and
  *     ../share/swift-demucs/models beside this library.
+ * settings:
+ *     "stems"      the stems wanted. Of a bag, only the models that they need are loaded; samples
+ *                  are the same. (default: all)
+ *     "threads"    number of cores to use, 1 to 1024 (default: all that this process may run on)
+ *     "jobs"       segments of a track that run at once, sharing the threads. Each takes the memory
+ *                  of a forward pass. (default: 1)
+ *     "precision"  type of the weights and of the operands of matrix products; sums are always
+ *                  float32. (default: int8 for files with INT8 weights, float32 for all others)
+ *                  float32   the samples of the reference, demucs 4.1.0: SNR 117 dB or more against
+ *                            PyTorch
+ *                  bfloat16  half the memory, and twice the speed on CPUs with AVX512-BF16 (FEAT_BF16
+ *                            of arm64 is used too, unmeasured): about 40 dB
+ *                  int8      a quarter of the memory, and faster still on CPUs with VNNI: about 35 dB
+ *                  auto      int8 for files with INT8 weights; bfloat16 on CPUs that multiply it;
+ *                            else float32
+ *     "repo"       a folder of models that is searched first
+ * log: takes warnings about the model, and about files that it separates; NULL for none.
+ * context: of the log.
  * result: receives the handle, which sd_close frees.
  *
  * Errors: ARGUMENT, MODEL_MISSING, MODEL, ENGINE. */
-sd_status sd_open(const char *model, const sd_open_options *options, sd_model **result,
-                  char *message, size_t message_bytes);
+sd_status sd_open(const char *model, const char *settings, sd_log_callback log, void *context,
+                  sd_model **result, char *message, size_t message_bytes);
 
 /* Frees a model. Its calls must have returned and its streams must be closed. NULL does nothing. */
 void sd_close(sd_model *model);
 
-typedef struct sd_model_info {
-    size_t size;
-    /* The published name, or the file's name without extension. Strings last until sd_close. */
-    const char *name;
-    /* Names of the stems that the model gives, in their order. */
-    const char *const *stems;
-    int32_t stem_count;
-    /* Of the stems, and of the audio that the model takes in; other audio is converted. */
-    int32_t channels;
-    int32_t sample_rate;
-    /* Number of checkpoints; more than one for a bag. */
-    int32_t member_count;
-    /* Weights of all loaded checkpoints, in numbers. */
-    int64_t parameter_count;
-    /* Default length of a segment, which for HTDemucs is also the longest. */
-    double segment_seconds;
-    /* Instruction set, matrix products, precision and threads, for people to read. */
-    const char *engine;
-} sd_model_info;
-
-/* Describes a model. Set info->size first.
+/* Describes a model by one event "loaded":
+ *     "name"             the published name, or the file's name without extension
+ *     "stems"            names of the stems that the model gives, in their order
+ *     "channels", "sample_rate_hz"  of the stems, and of the audio that the model takes in; other
+ *                        audio is converted
+ *     "member_count"     number of checkpoints; more than one for a bag
+ *     "parameter_count"  weights of all loaded checkpoints, in numbers
+ *     "segment_seconds"  default length of a segment, which for HTDemucs is also the longest
+ *     "engine"           instruction set, matrix products, precision and threads, for people to read
  *
- * Errors: ARGUMENT, FORKED. */
-sd_status sd_model_describe(const sd_model *model, sd_model_info *info, char *message,
-                            size_t message_bytes);
+ * Errors: ARGUMENT, CANCELLED, FORKED. */
+sd_status sd_model_describe(const sd_model *model, sd_event_callback event, void *context,
+                            char *message, size_t message_bytes);
 
 /* Lists the published models: an event "model" for each, with the members of the models in
  * "swift-demucs models --json"; then the models of other authors that sd_fetch knows: an event
  * "linked" for each, with those of the linked models, and "files".
  *
- * repository: as in sd_open_options; NULL for none.
+ * repository: a folder of models that is searched first; NULL for none.
  *
  * Errors: ARGUMENT, MODEL, CANCELLED. */
 sd_status sd_models(const char *repository, sd_event_callback event, void *context, char *message,
@@ -306,7 +274,6 @@ typedef enum sd_layout {
 
 /* Full scale is 1. */
 typedef struct sd_audio {
-    size_t size;
     const float *samples;
     /* Samples of each channel. */
     size_t frames;
@@ -315,8 +282,6 @@ typedef struct sd_audio {
     /* In Hz, 1,000 to 768,000. */
     int32_t sample_rate;
     sd_layout layout;
-    /* 0; for later versions. */
-    int32_t reserved;
 } sd_audio;
 
 /* The state of Python's random: the second member of random.getstate(), its last number apart. */
@@ -325,29 +290,16 @@ typedef struct sd_random {
     int32_t position;
 } sd_random;
 
-/* What a call makes of a track; set size first. */
-typedef struct sd_outputs {
-    size_t size;
-    /* Names of the outputs, in their order: stems, their parts, sums, the residual. Strings last until
-     * sd_close. */
-    const char *const *names;
-    int32_t count;
-    /* Of each output. */
-    int32_t channels;
-    int32_t sample_rate;
-    /* 0; for later versions. */
-    int32_t reserved;
-    size_t frames;
-} sd_outputs;
-
 /* Plans a separation: checks the settings, and tells which outputs sd_separate or a stream gives.
  *
  * settings: those of sd_separate, except "no-normalization", and of sd_stream_open.
  * frames, sample_rate: of the track.
+ * event: takes one event "plan" with "outputs", the names of stems, their parts, sums and the residual
+ *     in their order; and "channels", "sample_rate_hz" and "frames" of each output.
  *
- * Errors: ARGUMENT, MODEL_MISSING and MODEL (of a model that follows), FORKED. */
+ * Errors: ARGUMENT, MODEL_MISSING and MODEL (of a model that follows), CANCELLED, FORKED. */
 sd_status sd_plan(sd_model *model, const char *settings, size_t frames, int32_t sample_rate,
-                  sd_outputs *outputs, char *message, size_t message_bytes);
+                  sd_event_callback event, void *context, char *message, size_t message_bytes);
 
 /* Separates audio in memory.
  *
@@ -355,8 +307,7 @@ sd_status sd_plan(sd_model *model, const char *settings, size_t frames, int32_t 
  * settings: those that choose signals, such as "two-stems", or tune the separation, such as "shifts"
  *     (docs/c-interface.md lists them); and "no-normalization", which gives the model the samples as
  *     they are, not normalised by the mean and the standard deviation of the whole track.
- * outputs: receives the signals that sd_plan lists, in its order; by default the stems of
- *     sd_model_info. Output o begins at outputs + o * channels * capacity. Within an output, channel c
+ * outputs: receives the signals that sd_plan lists, in its order; by default all stems. Output o begins at outputs + o * channels * capacity. Within an output, channel c
  *     begins at c * capacity (planar), or frame f at f * channels (interleaved).
  * capacity: frames that each output has room for, at least those of sd_plan.
  * layout: of the outputs.
@@ -529,70 +480,44 @@ void sd_stream_close(sd_stream *stream);
  * Quantising
  */
 
-typedef struct sd_quantize_options {
-    size_t size;
-    /* Sound files to calibrate on; NULL for noise. */
-    const char *const *calibration_files;
-    size_t calibration_file_count;
-    /* Segments of those files in all, 1 to 10,000. If there are more files than segments, one segment
-     * is taken from each of as many files, at equal distances in the list. (default: 50) */
-    int32_t calibration_segments;
-    /* What the file will run in: INT8 (the default), or FLOAT32 or BFLOAT16 with INT8 weights. */
-    sd_precision precision;
-    /* As in sd_open_options. */
-    int32_t threads;
-    sd_log_callback log;
-    void *log_context;
-    sd_cancellation *cancellation;
-} sd_quantize_options;
-
-void sd_quantize_options_init(sd_quantize_options *options);
-
-typedef struct sd_quantize_report {
-    size_t size;
-    /* Sizes of the new file and of the old one. */
-    int64_t bytes;
-    int64_t source_bytes;
-    /* SNR in dB of the worst stem against the float32 model, on the calibration. */
-    double snr;
-} sd_quantize_report;
-
 /* Writes a checkpoint with INT8 weights, at about a quarter of the size.
  *
  * checkpoint: the path of a checkpoint with float weights.
  * output: a .safetensors file, which appears when it is complete.
- * report: set report->size first; may be NULL.
+ * tracks: sound files to calibrate on; NULL, and 0 of them, for noise.
+ * settings:
+ *     "samples"    segments of those files in all, 1 to 10,000. If there are more files than segments,
+ *                  one segment is taken from each of as many files, at equal distances in the list.
+ *                  (default: 50)
+ *     "precision"  what the file will run in: int8 (default), or float32 or bfloat16 with INT8 weights
+ *     "threads"    as for sd_open
+ * event: takes one event "quantized" with "bytes" and "source_bytes", the sizes of the new file and of
+ *     the old one, and "snr_db", the SNR of the worst stem against the float32 model on the
+ *     calibration, which is left out if it is infinite. May be NULL.
+ * log, cancellation: may be NULL.
+ * context: of both callbacks.
  *
  * Errors: ARGUMENT, MODEL, INPUT, OUTPUT, CANCELLED, ENGINE. */
-sd_status sd_quantize(const char *checkpoint, const char *output,
-                      const sd_quantize_options *options, sd_quantize_report *report, char *message,
-                      size_t message_bytes);
+sd_status sd_quantize(const char *checkpoint, const char *output, const char *const *tracks,
+                      size_t track_count, const char *settings, sd_event_callback event,
+                      sd_log_callback log, void *context, sd_cancellation *cancellation,
+                      char *message, size_t message_bytes);
 
 /* ---------------------------------------------------------------------------------------------
  * Evaluating
  */
 
-/* What sd_evaluate computes; combine with |. */
-enum { SD_METRIC_SDR = 1, SD_METRIC_SI_SDR = 2, SD_METRIC_ALL = 3 };
-
-/* Scores of a stem in dB; NaN where not asked for or undefined, infinite for a perfect estimate. */
-typedef struct sd_scores {
-    /* As in the Music Demixing Challenges. */
-    double sdr;
-    /* Scale-invariant. */
-    double si_sdr;
-} sd_scores;
-
-/* Scores estimates of stems against the true ones.
+/* Scores estimates of stems against the true ones, in dB: NaN where undefined, infinite for a perfect
+ * estimate.
  *
  * references, estimates: [stem][channel][frame] or [stem][frame][channel], by `layout`.
- * metrics: SD_METRIC_...
- * scores: one for each stem.
+ * sdr: receives the SDR of each stem, as in the Music Demixing Challenges.
+ * si_sdr: receives the scale-invariant SDR of each stem. One of the two may be NULL.
  *
  * Errors: ARGUMENT, ENGINE. */
 sd_status sd_evaluate(const float *references, const float *estimates, int32_t stem_count,
                       int32_t channels, size_t frames, int32_t sample_rate, sd_layout layout,
-                      uint32_t metrics, sd_scores *scores, char *message, size_t message_bytes);
+                      double *sdr, double *si_sdr, char *message, size_t message_bytes);
 
 /* ---------------------------------------------------------------------------------------------
  * Tracing

@@ -4,8 +4,8 @@
  *     separate MODEL SETTINGS INPUT...
  *
  * MODEL is a file or a name such as htdemucs or demo. SETTINGS are JSON, such as
- * '{"stems": "vocals", "flac": true, "out": "stems"}' or '{}'. Prints the events of the tracks, and
- * the progress. Ctrl-C stops, and leaves no unfinished file.
+ * '{"stems": "vocals", "flac": true, "out": "stems"}' or '{}'. Prints the model, the events of the
+ * tracks, and the progress. Ctrl-C stops, and leaves no unfinished file.
  */
 #include <signal.h>
 #include <stdio.h>
@@ -30,7 +30,7 @@ static int32_t show_progress(void *context, const sd_progress *progress) {
 static int32_t show_event(void *context, const char *event, sd_status status) {
     if (status != SD_OK)
         ++*(int *)context;
-    if (strstr(event, "\"event\":\"track\"") != NULL)
+    if (strstr(event, "\"event\":\"progress\"") == NULL)
         printf("%s\n", event);
     return interrupted;
 }
@@ -43,8 +43,6 @@ static void show_line(void *context, sd_log_level level, const char *line) {
 int main(int argc, char **argv) {
     char why[SD_MESSAGE_BYTES];
     sd_model *model = NULL;
-    sd_model_info info;
-    sd_open_options opening;
     sd_status status;
     int failed = 0;
 
@@ -52,17 +50,13 @@ int main(int argc, char **argv) {
         fprintf(stderr, "usage: %s MODEL SETTINGS INPUT...\n", argv[0]);
         return 2;
     }
-    sd_open_options_init(&opening);
-    opening.log = show_line;
-    status = sd_open(argv[1], &opening, &model, why, sizeof why);
+    status = sd_open(argv[1], NULL, show_line, NULL, &model, why, sizeof why);
     if (status != SD_OK) {
         fprintf(stderr, "error: %s\n", why);
         return 1;
     }
-    info.size = sizeof info;
-    status = sd_model_describe(model, &info, why, sizeof why);
+    status = sd_model_describe(model, show_event, &failed, why, sizeof why);
     if (status == SD_OK) {
-        fprintf(stderr, "%s: %s\n", info.name, info.engine);
         signal(SIGINT, interrupt);
         status = sd_run(model, (const char *const *)(argv + 3), (size_t)(argc - 3), argv[2],
                         show_event, show_progress, &failed, NULL, why, sizeof why);

@@ -8,21 +8,45 @@
  */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <swift_demucs.h>
 
-enum { BLOCK = 4096 };
+enum { BLOCK = 4096, STEMS = 32 };
+
+typedef struct outputs {
+    size_t channels, count;
+    char *names[STEMS], text[2048];
+} outputs;
+
+/* Takes {"channels":2,"event":"plan","frames":0,"outputs":["drums","bass"],"sample_rate_hz":44100}. A
+ * program with a JSON library would read it with that. */
+static int32_t take_plan(void *context, const char *event, sd_status status) {
+    outputs *all = context;
+    const char *channels = strstr(event, "\"channels\":"), *names = strstr(event, "\"outputs\":[");
+    char *name;
+    (void)status;
+    if (channels == NULL || names == NULL)
+        return 1;
+    all->channels = (size_t)atoi(channels + strlen("\"channels\":"));
+    snprintf(all->text, sizeof all->text, "%s", names + strlen("\"outputs\":["));
+    all->text[strcspn(all->text, "]")] = 0;
+    for (name = strtok(all->text, "\","); name != NULL && all->count < STEMS;
+         name = strtok(NULL, "\","))
+        all->names[all->count++] = name;
+    return 0;
+}
 
 /* Writes all stems that are ready. */
-static sd_status write_stems(sd_stream *stream, FILE **files, size_t stems, size_t channels,
-                             float *samples, char *why, size_t why_bytes) {
+static sd_status write_stems(sd_stream *stream, FILE **files, const outputs *all, float *samples,
+                             char *why, size_t why_bytes) {
     sd_status status;
     size_t frames, stem;
     while ((status = sd_stream_pull(stream, samples, BLOCK, SD_INTERLEAVED, &frames, why,
                                     why_bytes)) == SD_OK &&
            frames > 0)
-        for (stem = 0; stem < stems; stem++)
-            if (fwrite(samples + stem * channels * BLOCK, sizeof *samples * channels, frames,
-                       files[stem]) != frames) {
+        for (stem = 0; stem < all->count; stem++)
+            if (fwrite(samples + stem * all->channels * BLOCK, sizeof *samples * all->channels,
+                       frames, files[stem]) != frames) {
                 snprintf(why, why_bytes, "a stem can't be written; is the disk full?");
                 return SD_ERROR_OUTPUT;
             }
@@ -33,11 +57,11 @@ int main(int argc, char **argv) {
     char why[SD_MESSAGE_BYTES] = "", path[4096], settings[200] = "{}";
     sd_model *model = NULL;
     sd_stream *stream = NULL;
-    sd_model_info info;
+    outputs all = {0, 0, {NULL}, ""};
     sd_status status;
-    size_t channels, stems = 0, stem, frames;
+    size_t channels, stem, frames;
     float *block = NULL, *samples = NULL;
-    FILE **files = NULL;
+    FILE *files[STEMS] = {NULL};
 
     if (argc != 5 && argc != 6) {
         fprintf(stderr, "usage: %s MODEL RATE CHANNELS FOLDER [HOP]\n", argv[0]);
@@ -46,25 +70,22 @@ int main(int argc, char **argv) {
     if (argc == 6)
         snprintf(settings, sizeof settings, "{\"live\": true, \"hop\": \"%.40s\"}", argv[5]);
     channels = (size_t)atoi(argv[3]);
-    status = sd_open(argv[1], NULL, &model, why, sizeof why);
-    info.size = sizeof info;
+    status = sd_open(argv[1], NULL, NULL, NULL, &model, why, sizeof why);
     if (status == SD_OK)
-        status = sd_model_describe(model, &info, why, sizeof why);
+        status = sd_plan(model, settings, 0, atoi(argv[2]), take_plan, &all, why, sizeof why);
     if (status == SD_OK)
         status = sd_stream_open(model, (int32_t)channels, atoi(argv[2]), settings, NULL, NULL, NULL,
                                 NULL, &stream, why, sizeof why);
     if (status == SD_OK) {
-        stems = (size_t)info.stem_count;
-        files = calloc(stems, sizeof *files);
         block = malloc(BLOCK * channels * sizeof *block);
-        samples = malloc(stems * (size_t)info.channels * BLOCK * sizeof *samples);
-        if (files == NULL || block == NULL || samples == NULL) {
+        samples = malloc(all.count * all.channels * BLOCK * sizeof *samples);
+        if (block == NULL || samples == NULL) {
             fprintf(stderr, "error: no memory\n");
             return 1;
         }
     }
-    for (stem = 0; status == SD_OK && stem < stems; stem++) {
-        snprintf(path, sizeof path, "%s/%s.f32", argv[4], info.stems[stem]);
+    for (stem = 0; status == SD_OK && stem < all.count; stem++) {
+        snprintf(path, sizeof path, "%s/%s.f32", argv[4], all.names[stem]);
         files[stem] = fopen(path, "wb");
         if (files[stem] == NULL) {
             snprintf(why, sizeof why, "%.900s can't be written; does its folder exist?", path);
@@ -75,20 +96,18 @@ int main(int argc, char **argv) {
     while (status == SD_OK && (frames = fread(block, sizeof *block * channels, BLOCK, stdin)) > 0) {
         status = sd_stream_push(stream, block, frames, SD_INTERLEAVED, why, sizeof why);
         if (status == SD_OK)
-            status =
-                write_stems(stream, files, stems, (size_t)info.channels, samples, why, sizeof why);
+            status = write_stems(stream, files, &all, samples, why, sizeof why);
     }
     if (status == SD_OK)
         status = sd_stream_finish(stream, why, sizeof why);
     if (status == SD_OK)
-        status = write_stems(stream, files, stems, (size_t)info.channels, samples, why, sizeof why);
+        status = write_stems(stream, files, &all, samples, why, sizeof why);
     if (status != SD_DONE)
         fprintf(stderr, "error: %s\n", why);
 
-    for (stem = 0; files != NULL && stem < stems; stem++)
+    for (stem = 0; stem < STEMS; stem++)
         if (files[stem] != NULL && fclose(files[stem]) != 0)
             status = SD_ERROR_OUTPUT;
-    free(files);
     free(block);
     free(samples);
     sd_stream_close(stream);

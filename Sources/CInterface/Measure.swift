@@ -21,39 +21,38 @@ import WeightsLoader
 @c @implementation
 public func sd_quantize(
     _ checkpoint: UnsafePointer<CChar>?, _ output: UnsafePointer<CChar>?,
-    _ options: UnsafePointer<sd_quantize_options>?,
-    _ report: UnsafeMutablePointer<sd_quantize_report>?, _ message: UnsafeMutablePointer<CChar>?,
-    _ message_bytes: Int
+    _ tracks: UnsafePointer<UnsafePointer<CChar>?>?, _ track_count: Int,
+    _ settings: UnsafePointer<CChar>?, _ event: sd_event_callback?, _ log: sd_log_callback?,
+    _ context: UnsafeMutableRawPointer?, _ cancellation: OpaquePointer?,
+    _ message: UnsafeMutablePointer<CChar>?, _ message_bytes: Int
 ) -> sd_status {
     attempt(message, message_bytes) {
         let (path, output) = (try text(checkpoint, "checkpoint"), try text(output, "output"))
-        let options = try sd_quantize_options.read(options, "options", or: sd_quantize_options_init)
-        if let report { try sd_quantize_report.checkSize(report.pointee.size, "report") }
-        let precision = try options.quantizedPrecision()
-        let tracks = try texts(
-            options.calibration_files, options.calibration_file_count, "calibration_files")
-        try CallError.require(
-            (1...10_000).contains(options.calibration_segments), "calibration_segments",
-            options.calibration_segments, "1 to 10,000")
-        let token =
-            options.cancellation == nil
-            ? CancellationToken() : try cancellationHandle.object(options.cancellation)
-        let threads = try threads(options.threads) ?? countAvailableCores()
-        let log = Log(options.log, options.log_context)
+        let tracks = try texts(tracks, track_count, "tracks") ?? []
+        let settings = try ModelSettings(settings, of: ["precision", "samples", "threads"])
+        let name = settings.request.precision ?? Precision.int8.rawValue
+        guard let precision = Precision(rawValue: name) else {
+            throw RequestError.invalidValue(
+                field: "precision", value: name, expected: "int8, float32 or bfloat16")
+        }
+        let events = try EventCallback(event, context, within: cancellation)
+        let log = Log(log, context)
 
         let source = try Checkpoint.open(path, member: nil, toWrite: output)
         let model = try ModelQuantization.quantize(
-            source, tracks: tracks?.count ?? 0, segments: Int(options.calibration_segments),
-            precision: precision, threads: threads, cancellation: token, warn: log.warning,
-            report: { log.info($0) }
+            source, tracks: tracks.count, segments: settings.calibrationSegments,
+            precision: precision, threads: settings.threads ?? countAvailableCores(),
+            cancellation: events.token, warn: log.warning, report: { log.info($0) }
         ) { index in
-            try AudioInput(path: tracks?[index] ?? "", spool: Spool { token.isCancelled })
+            try AudioInput(path: tracks[index], spool: Spool { events.token.isCancelled })
         }.model
         try model.write(to: output)
-        try sd_quantize_report(
-            size: 0, bytes: Int64(model.countBytes), source_bytes: Int64(source.countBytes),
-            snr: model.snrDecibels
-        ).write(to: report, "report")
+        events.send(
+            "quantized",
+            [
+                "bytes": model.countBytes, "source_bytes": source.countBytes,
+                "snr_db": model.snrDecibels.isFinite ? model.snrDecibels : nil,
+            ])
     }
 }
 
@@ -70,36 +69,25 @@ extension Log {
     }
 }
 
-extension sd_quantize_options {
-    fileprivate func quantizedPrecision() throws(CallError) -> Precision {
-        let precisions: [Precision?] = [.int8, .float32, .bfloat16, .int8, nil]
-        guard let precision = try choice(precision, "precision", precisions) else {
-            throw CallError(
-                SD_ERROR_ARGUMENT, "precision is AUTO, expected INT8, BFLOAT16 or FLOAT32")
-        }
-        return precision
-    }
-}
-
 // MARK: - Evaluating
 
 @c @implementation
 public func sd_evaluate(
     _ references: UnsafePointer<Float>?, _ estimates: UnsafePointer<Float>?, _ stem_count: Int32,
     _ channels: Int32, _ frames: Int, _ sample_rate: Int32, _ layout: sd_layout,
-    _ metrics: UInt32, _ scores: UnsafeMutablePointer<sd_scores>?,
+    _ sdr: UnsafeMutablePointer<Double>?, _ si_sdr: UnsafeMutablePointer<Double>?,
     _ message: UnsafeMutablePointer<CChar>?, _ message_bytes: Int
 ) -> sd_status {
     attempt(message, message_bytes) {
-        let scores = try required(scores, "scores", "one for each stem")
+        var wanted: [(metric: Score, scores: UnsafeMutablePointer<Double>)] = []
+        if let sdr { wanted.append((.sdr, sdr)) }
+        if let si_sdr { wanted.append((.scaleInvariantSDR, si_sdr)) }
+        try CallError.require(
+            !wanted.isEmpty, "sdr", "NULL, as si_sdr is", "a place for one of them")
         try CallError.require((1...64).contains(stem_count), "stem_count", stem_count, "1 to 64")
         try PlanarAudio.validate(channelCount: Int(channels), sampleRateHz: Int(sample_rate))
         try checkFrames(frames, rows: Int(stem_count * channels), "the stems")
         try CallError.require(frames > 0, "frames", frames, "at least 1")
-        let known = Score.metrics
-        try CallError.require(
-            metrics != 0 && metrics >> known.count == 0, "metrics", metrics,
-            "a sum of SD_METRIC_SDR and SD_METRIC_SI_SDR")
         let layout = try SampleLayout(layout, "layout")
         func stems(_ samples: UnsafePointer<Float>?, _ name: String) throws -> [PlanarAudio] {
             try (0..<Int(stem_count)).map { stem in
@@ -114,13 +102,9 @@ public func sd_evaluate(
             .enumerated().map { index, pair in
                 StemPair(name: "\(index)", reference: pair.0, estimate: pair.1)
             }
-        let result = try TrackScores(
-            pairs,
-            metrics: Set(known.indices.filter { metrics >> $0 & 1 == 1 }.map { known[$0] }))
+        let result = try TrackScores(pairs, metrics: Set(wanted.map(\.metric)))
         for (index, stem) in result.stems.enumerated() {
-            func value(_ score: Score) -> Double { stem.values[score] ?? .nan }
-            scores[index] = sd_scores(
-                sdr: value(.sdr), si_sdr: value(.scaleInvariantSDR))
+            for (metric, scores) in wanted { scores[index] = stem.values[metric] ?? .nan }
         }
     }
 }

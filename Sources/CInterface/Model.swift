@@ -32,15 +32,9 @@ struct Log: @unchecked Sendable {
     }
 }
 
-/// Names in C's memory.
-private struct NameList: @unchecked Sendable {
-    // @unchecked: written once.
-    let pointers: UnsafeMutableBufferPointer<UnsafePointer<CChar>?>
-}
-
 /// The object behind an `sd_model`.
 final class LoadedModel: @unchecked Sendable {
-    // @unchecked: the strings are written once, in the initialiser.
+    // @unchecked: all is constant or locked.
     let separator: Separator
     let files: ModelFiles
     private let store: ModelStore
@@ -54,58 +48,23 @@ final class LoadedModel: @unchecked Sendable {
     private let followed = Mutex<(then: [SeparationRequest.Following], separator: Separator)?>(nil)
     let isQuantized: Bool
     private let givenName: String
-    private let name: UnsafeMutablePointer<CChar>
-    private let engine: UnsafeMutablePointer<CChar>
-    /// Lists of names that live as long as the model.
-    private let nameLists = Mutex<[[String]: NameList]>([:])
 
     /// - Parameter name: the name or path that the caller gave.
-    init(_ store: ModelStore, named givenName: String, _ options: sd_open_options) throws {
-        let files = try store.find(givenName)
-        let threads = try CInterface.threads(options.threads)
-        try CallError.require(options.jobs >= 1, "jobs", options.jobs, "a number from 1")
-        let choices: [PrecisionChoice] = [
-            .ofModel, .fixed(.float32), .fixed(.bfloat16), .fixed(.int8), .fastest,
-        ]
+    init(
+        _ store: ModelStore, named givenName: String, _ settings: ModelSettings, log: Log
+    ) throws {
+        files = try store.find(givenName)
         let opened = try OpenedModel(files)
-        let precision = try choice(options.precision, "precision", choices)
-            .precision(isQuantized: opened.isQuantized)
-        separator = try Separator(
-            opened, stems: try texts(options.stems, options.stem_count, "stems"), threads: threads,
-            segmentsInParallel: Int(options.jobs), precision: precision)
         isQuantized = opened.isQuantized
-        self.files = files
+        threads = settings.threads
+        precision = try settings.request.precisionChoice.precision(isQuantized: isQuantized)
+        separator = try Separator(
+            opened, stems: settings.request.stems, threads: threads,
+            segmentsInParallel: settings.segmentsInParallel, precision: precision)
         self.store = store
         self.givenName = givenName
-        self.threads = threads
-        self.precision = precision
-        log = Log(options.log, options.log_context)
-        name = strdup(separator.model.name)
-        engine = strdup(separator.engineDescription)
+        self.log = log
         separator.model.warnings.forEach(log.warning)
-    }
-
-    deinit {
-        nameLists.withLock { lists in
-            for list in lists.values {
-                for name in list.pointers { free(UnsafeMutableRawPointer(mutating: name)) }
-                list.pointers.deallocate()
-            }
-        }
-        free(engine)
-        free(name)
-    }
-
-    /// Names as C strings that live as long as the model; equal names give equal pointers.
-    func lastingNames(_ names: [String]) -> UnsafePointer<UnsafePointer<CChar>?>? {
-        nameLists.withLock { lists in
-            if let list = lists[names] { return UnsafePointer(list.pointers.baseAddress) }
-            let pointers = UnsafeMutableBufferPointer<UnsafePointer<CChar>?>.allocate(
-                capacity: names.count)
-            _ = pointers.initialize(from: names.map { UnsafePointer(strdup($0)) })
-            lists[names] = NameList(pointers: pointers)
-            return UnsafePointer(pointers.baseAddress)
-        }
     }
 
     /// The loaded model of a request, with those that separate its stems further.
@@ -138,31 +97,32 @@ final class LoadedModel: @unchecked Sendable {
         }
     }
 
-    var information: sd_model_info {
+    var description: JSONObject {
         let model = separator.model
-        return sd_model_info(
-            size: MemoryLayout<sd_model_info>.size, name: name,
-            stems: lastingNames(model.sources),
-            stem_count: Int32(model.sources.count), channels: Int32(model.audioChannels),
-            sample_rate: Int32(model.sampleRateHz), member_count: Int32(model.memberCount),
-            parameter_count: Int64(model.parameterCount), segment_seconds: model.segmentSeconds,
-            engine: engine)
+        return [
+            "name": model.name, "stems": model.sources, "channels": model.audioChannels,
+            "sample_rate_hz": model.sampleRateHz, "member_count": model.memberCount,
+            "parameter_count": model.parameterCount, "segment_seconds": model.segmentSeconds,
+            "engine": separator.engineDescription,
+        ]
     }
 }
 
 @c @implementation
 public func sd_open(
-    _ model: UnsafePointer<CChar>?, _ options: UnsafePointer<sd_open_options>?,
+    _ model: UnsafePointer<CChar>?, _ settings: UnsafePointer<CChar>?, _ log: sd_log_callback?,
+    _ context: UnsafeMutableRawPointer?,
     _ result: UnsafeMutablePointer<OpaquePointer?>?, _ message: UnsafeMutablePointer<CChar>?,
     _ message_bytes: Int
 ) -> sd_status {
     attempt(message, message_bytes) {
         let result = try required(result, "result", "a place for the handle")
         let name = try text(model, "model")
-        let options = try sd_open_options.read(options, "options", or: sd_open_options_init)
-        let store = try ModelStore(
-            ofLibraryWith: try optionalText(options.repository, "repository"))
-        result.pointee = modelHandle.open(try LoadedModel(store, named: name, options))
+        let settings = try ModelSettings(
+            settings, of: ["jobs", "precision", "repo", "stems", "threads"])
+        let store = try ModelStore(ofLibraryWith: settings.repository)
+        result.pointee = modelHandle.open(
+            try LoadedModel(store, named: name, settings, log: Log(log, context)))
     }
 }
 
@@ -183,13 +143,14 @@ public func sd_close(_ model: OpaquePointer?) { modelHandle.close(model) }
 
 @c @implementation
 public func sd_model_describe(
-    _ model: OpaquePointer?, _ info: UnsafeMutablePointer<sd_model_info>?,
+    _ model: OpaquePointer?, _ event: sd_event_callback?, _ context: UnsafeMutableRawPointer?,
     _ message: UnsafeMutablePointer<CChar>?, _ message_bytes: Int
 ) -> sd_status {
     attempt(message, message_bytes) {
         let model = try modelHandle.object(model)
-        let info = try required(info, "info", "a structure")
-        try model.information.write(to: info, "info")
+        let events = try EventCallback(required(event, "event", "a function"), context)
+        events.send("loaded", model.description)
+        try events.token.check()
     }
 }
 

@@ -43,9 +43,9 @@ public func sd_read(
             let samples = audio.channels.flatMap { $0 }
             let result = samples.withUnsafeBufferPointer { samples in
                 var block = sd_audio(
-                    size: MemoryLayout<sd_audio>.size, samples: samples.baseAddress,
-                    frames: audio.sampleCount, channels: Int32(newChannels),
-                    sample_rate: Int32(newRateHz), layout: SD_PLANAR, reserved: 0)
+                    samples: samples.baseAddress, frames: audio.sampleCount,
+                    channels: Int32(newChannels), sample_rate: Int32(newRateHz),
+                    layout: SD_PLANAR)
                 return callback(context, &block)
             }
             if result != 0 { throw CancellationError() }

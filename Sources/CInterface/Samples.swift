@@ -11,7 +11,14 @@ enum SampleLayout {
     case interleaved
 
     init(_ layout: sd_layout, _ name: String) throws(CallError) {
-        self = try choice(layout, name, [.planar, .interleaved])
+        switch layout {
+        case SD_PLANAR: self = .planar
+        case SD_INTERLEAVED: self = .interleaved
+        default:
+            throw CallError(
+                SD_ERROR_ARGUMENT,
+                "\(name) is \(layout.rawValue), expected SD_PLANAR or SD_INTERLEAVED")
+        }
     }
 
     /// Offset of a channel's first sample, and the stride between its samples.
@@ -30,7 +37,7 @@ struct BorrowedAudio {
 
     /// - Throws: `SD_ERROR_ARGUMENT`, also for a sample that is not finite.
     init(_ audio: UnsafePointer<sd_audio>?, _ name: String) throws {
-        let audio = try sd_audio.read(audio, name)
+        let audio = try required(audio, name, "a structure").pointee
         try self.init(
             audio.samples, frames: audio.frames, channels: Int(audio.channels),
             sampleRateHz: Int(audio.sample_rate),

@@ -9,17 +9,15 @@ import Demucs
 import Signal
 import System
 
-extension sd_outputs: SizedStructure {}
-
 @c @implementation
 public func sd_plan(
     _ model: OpaquePointer?, _ settings: UnsafePointer<CChar>?, _ frames: Int,
-    _ sample_rate: Int32, _ outputs: UnsafeMutablePointer<sd_outputs>?,
+    _ sample_rate: Int32, _ event: sd_event_callback?, _ context: UnsafeMutableRawPointer?,
     _ message: UnsafeMutablePointer<CChar>?, _ message_bytes: Int
 ) -> sd_status {
     attempt(message, message_bytes) {
         let model = try modelHandle.object(model)
-        let outputs = try required(outputs, "outputs", "a structure")
+        let events = try EventCallback(required(event, "event", "a function"), context)
         let rateHz = Int(sample_rate)
         try PlanarAudio.validate(channelCount: 1, sampleRateHz: rateHz)
         // Longer than any recording, and small enough to be multiplied by a rate.
@@ -29,16 +27,17 @@ public func sd_plan(
             StreamSettings(json: settingsText(settings)).request, of: model)
         let information = plan.separator.model
         let isInputRate = plan.request.outputRate == .input
-        try sd_outputs(
-            size: 0, names: model.lastingNames(plan.outputs.map(\.name)),
-            count: Int32(plan.outputs.count), channels: Int32(information.audioChannels),
-            sample_rate: isInputRate ? sample_rate : Int32(information.sampleRateHz),
-            reserved: 0,
-            frames: isInputRate
-                ? frames
-                : Resampler.outputCount(
-                    inputCount: frames, from: rateHz, to: information.sampleRateHz)
-        ).write(to: outputs, "outputs")
+        events.send(
+            "plan",
+            [
+                "outputs": plan.outputs.map(\.name), "channels": information.audioChannels,
+                "sample_rate_hz": isInputRate ? rateHz : information.sampleRateHz,
+                "frames": isInputRate
+                    ? frames
+                    : Resampler.outputCount(
+                        inputCount: frames, from: rateHz, to: information.sampleRateHz),
+            ])
+        try events.token.check()
     }
 }
 

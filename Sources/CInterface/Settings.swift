@@ -65,6 +65,35 @@ struct BufferSettings: RequestSettings {
     ]
 }
 
+/// The settings of `sd_open` and `sd_quantize`.
+struct ModelSettings {
+    private(set) var request = SeparationRequest()
+    private(set) var threads: Int?
+    private(set) var segmentsInParallel = 1
+    private(set) var repository: String?
+    private(set) var calibrationSegments = 50
+
+    /// - Parameter names: the settings that have an effect.
+    init(_ settings: UnsafePointer<CChar>?, of names: Set<String>) throws {
+        for (name, value) in try SeparationRequest.fields(ofJSON: settingsText(settings)) {
+            func number(_ range: ClosedRange<Int>) throws -> Int {
+                if let number = Int(value), range.contains(number) { return number }
+                throw RequestError.invalidValue(
+                    field: name, value: value,
+                    expected: "a number from \(range.lowerBound) to \(range.upperBound)")
+            }
+            guard names.contains(name) else { throw RequestError.unknownField(name) }
+            switch name {
+            case "threads": threads = try number(Separator.supportedThreads)
+            case "jobs": segmentsInParallel = try number(Separator.supportedThreads)
+            case "repo": repository = value
+            case "samples": calibrationSegments = try number(1...10_000)
+            default: _ = try request.set([(name, value)], of: [.signals, .separation])
+            }
+        }
+    }
+}
+
 /// The JSON of a C string; an empty object for NULL.
 ///
 /// - Throws: `SD_ERROR_ARGUMENT`; `RequestError` for a text with a zero byte (`\\u0000`), which would end a
@@ -143,7 +172,6 @@ struct CallProgress: @unchecked Sendable {
         guard let function, let segment = event.segment else { return }
         let total = event.segmentsTotal
         var value = sd_progress(
-            size: MemoryLayout<sd_progress>.size,
             fraction: total > 0 ? Double(event.segmentsDone) / Double(total) : 0,
             segments_done: Int64(event.segmentsDone), segments_total: Int64(total),
             track_frames: Int64(event.trackSamples ?? 0),

@@ -111,11 +111,8 @@ static inline const char *tiny_model(void) {
 }
 
 static inline sd_model *open_tiny(void) {
-    sd_open_options options;
-    sd_open_options_init(&options);
-    options.threads = 2;
     sd_model *model = NULL;
-    sd_status status = sd_open(tiny_model(), &options, &model, WHY);
+    sd_status status = sd_open(tiny_model(), "{\"threads\": 2}", NULL, NULL, &model, WHY);
     REQUIRE(status == SD_OK, "%s", why);
     return model;
 }
@@ -140,7 +137,7 @@ static inline float *silence(size_t count) { return calloc(count + 1, sizeof(flo
 
 static inline sd_audio audio(const float *samples, size_t frames, int32_t channels, int32_t rate,
                              sd_layout layout) {
-    return (sd_audio){sizeof(sd_audio), samples, frames, channels, rate, layout, 0};
+    return (sd_audio){samples, frames, channels, rate, layout};
 }
 
 // The first index at which two buffers differ in bits; `count` if there is none.
@@ -194,12 +191,24 @@ static inline sd_status open_stream(sd_model *model, int32_t channels, int32_t r
                           with->context, with->cancellation, stream, message, bytes);
 }
 
+static inline int32_t no_event(void *context, const char *event, sd_status status) {
+    (void)context, (void)event, (void)status;
+    return 0;
+}
+
+// context: receives the number "frames" of an event.
+static inline int32_t take_frames(void *context, const char *event, sd_status status) {
+    const char *member = strstr(event, "\"frames\":");
+    *(size_t *)context = member ? strtoull(member + strlen("\"frames\":"), NULL, 10) : 0;
+    return status != SD_OK;
+}
+
 // The frames of an output.
 static inline size_t planned_frames(sd_model *model, const call_options *given, size_t frames,
                                     int32_t rate) {
-    sd_outputs outputs = {.size = sizeof outputs};
-    OK(sd_plan(model, given->settings, frames, rate, &outputs, WHY));
-    return outputs.frames;
+    size_t planned = 0;
+    OK(sd_plan(model, given->settings, frames, rate, take_frames, &planned, WHY));
+    return planned;
 }
 
 // Separates noise with the tiny model: [stem][channel][frame].

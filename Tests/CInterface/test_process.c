@@ -66,13 +66,11 @@ static int run_child(sd_model *model, sd_stream *stream, sd_cancellation *cancel
                      const float *expected) {
     static float samples[CHANNELS], stems[CHANNELS * STEMS];
     sd_audio mix = audio(samples, 1, CHANNELS, RATE, SD_PLANAR);
-    sd_model_info info = {.size = sizeof info};
     size_t frames = 0;
-    sd_outputs outputs = {.size = sizeof outputs};
     sd_stream *own_stream = NULL;
     const sd_status forked = SD_ERROR_FORKED;
-    FAILS(forked, sd_model_describe(model, &info, WHY));
-    FAILS(forked, sd_plan(model, NULL, 1, RATE, &outputs, WHY));
+    FAILS(forked, sd_model_describe(model, no_event, NULL, WHY));
+    FAILS(forked, sd_plan(model, NULL, 1, RATE, no_event, NULL, WHY));
     FAILS(forked, separate_with(model, &mix, NULL, stems, 1, SD_PLANAR, NULL, WHY));
     const char *track = "x";
     FAILS(forked, sd_run(model, &track, 1, NULL, NULL, NULL, NULL, NULL, WHY));
@@ -167,7 +165,7 @@ static void open_and_close(int times) {
         sd_close(model);
         // Failing calls must free their memory.
         sd_model *none = NULL;
-        sd_open(path_in(root, "Models/selftest.safetensors"), NULL, &none, NULL, 0);
+        sd_open(path_in(root, "Models/selftest.safetensors"), NULL, NULL, NULL, &none, NULL, 0);
     }
 }
 
@@ -203,13 +201,9 @@ static void count_warning_of_the_track(void *context, sd_log_level level, const 
 // Calls most functions, also with errors and warnings.
 static void use_everything(void) {
     int lines = 0;
-    sd_open_options open;
-    sd_open_options_init(&open);
-    open.log = count_line;
-    open.log_context = &lines;
     sd_model *model = NULL, *none = NULL;
-    OK(sd_open(tiny_model(), &open, &model, WHY));
-    sd_open("no_such_model", &open, &none, WHY);
+    OK(sd_open(tiny_model(), NULL, count_line, &lines, &model, WHY));
+    sd_open("no_such_model", NULL, count_line, &lines, &none, WHY);
     free(separate_noise(model, 1000, 1, NULL));
     const char *input = path_in(folder, "everything.wav");
     write_wav(input, 1000, 2, RATE, 1);
@@ -226,24 +220,18 @@ static void use_everything(void) {
     float *samples = noise(1000 * CHANNELS, 1);
     sd_audio mix = audio(samples, 1000, CHANNELS, RATE, SD_PLANAR);
     OK(sd_trace(model, &mix, 0, 0, NULL, no_tensor, NULL, WHY));
-    sd_quantize_options quantize;
-    sd_quantize_options_init(&quantize);
-    quantize.log = count_line;
-    quantize.log_context = &lines;
+    const char *quantized = path_in(folder, "every.safetensors");
     lines = 0;
-    OK(sd_quantize(tiny_model(), path_in(folder, "every.safetensors"), &quantize, NULL, WHY));
+    OK(sd_quantize(tiny_model(), quantized, NULL, 0, NULL, NULL, count_line, &lines, NULL, WHY));
     CHECK(lines > 0, "a quantisation says nothing");
     // For one segment, only the first file is read.
     const char *files[] = {input, "/no/such.wav"};
-    quantize.calibration_files = files;
-    quantize.calibration_file_count = 2;
-    quantize.calibration_segments = 1;
-    quantize.log = count_warning_of_the_track;
     lines = 0;
-    OK(sd_quantize(tiny_model(), path_in(folder, "every.safetensors"), &quantize, NULL, WHY));
+    OK(sd_quantize(tiny_model(), quantized, files, 2, "{\"samples\": 1}", NULL,
+                   count_warning_of_the_track, &lines, NULL, WHY));
     CHECK(lines == 1, "%d warnings about the truncated file", lines);
-    sd_scores scores[1];
-    OK(sd_evaluate(samples, samples, 1, 1, 1000, 1000, SD_PLANAR, SD_METRIC_SDR, scores, WHY));
+    double sdr;
+    OK(sd_evaluate(samples, samples, 1, 1, 1000, 1000, SD_PLANAR, &sdr, NULL, WHY));
     free(samples);
     sd_close(model);
 }

@@ -20,7 +20,8 @@ static void find(void *library, const char *name, void *function) {
 static void *load_use_and_unload(void *unused) {
     (void)unused;
     char why[SD_MESSAGE_BYTES] = "can't be loaded";
-    sd_status (*open)(const char *, const sd_open_options *, sd_model **, char *, size_t);
+    sd_status (*open)(const char *, const char *, sd_log_callback, void *, sd_model **, char *,
+                      size_t);
     sd_status (*separate)(sd_model *, const sd_audio *, const char *, float *, size_t, sd_layout,
                           sd_random *, uint64_t *, sd_progress_callback, void *, sd_cancellation *,
                           char *, size_t);
@@ -32,9 +33,9 @@ static void *load_use_and_unload(void *unused) {
     find(library, "sd_separate", &separate);
     find(library, "sd_close", &close);
     float samples[1000] = {0.1f}, stems[4000];
-    sd_audio mix = {sizeof mix, samples, 500, 2, 1600, SD_PLANAR, 0};
+    sd_audio mix = {samples, 500, 2, 1600, SD_PLANAR};
     sd_model *model = NULL;
-    if (open(model_path, NULL, &model, why, sizeof why) != SD_OK)
+    if (open(model_path, NULL, NULL, NULL, &model, why, sizeof why) != SD_OK)
         return "sd_open";
     if (separate(model, &mix, NULL, stems, 500, SD_PLANAR, NULL, NULL, NULL, NULL, NULL, why,
                  sizeof why) != SD_OK)

@@ -7,9 +7,23 @@ import Testing
 
 /// The C interface takes and refuses the requests that every door takes and refuses.
 struct RequestTests {
-    /// Names of the outputs in the events of a run.
+    /// Names of the outputs in the events of a call.
     private final class Outputs {
         var names: [String] = []
+    }
+
+    /// Takes the names from the members of an event; nil leaves them as they are.
+    private static func take(
+        _ event: UnsafePointer<CChar>?, _ context: UnsafeMutableRawPointer?,
+        _ names: ([String: Any]) -> [String]?
+    ) -> Int32 {
+        guard let context, let event,
+            let members = try? JSONSerialization.jsonObject(
+                with: Data(String(cString: event).utf8)) as? [String: Any],
+            let found = names(members)
+        else { return 0 }
+        Unmanaged<Outputs>.fromOpaque(context).takeUnretainedValue().names = found
+        return 0
     }
 
     private typealias Answer = (status: sd_status, message: String, outputs: [String])
@@ -21,7 +35,7 @@ struct RequestTests {
             Data(contentsOf: Fixture.url("audio/encoded/quiet_none_16.wav")), "track.wav")
         var model: OpaquePointer?
         let path = Fixture.bundledModels.appendingPathComponent("demo.safetensors").path
-        try #require(sd_open(path, nil, &model, nil, 0) == SD_OK)
+        try #require(sd_open(path, nil, nil, nil, &model, nil, 0) == SD_OK)
         defer { sd_close(model) }
         for request in RequestCase.all {
             check(request, try run(model, track, request), "sd_run")
@@ -92,13 +106,15 @@ struct RequestTests {
     /// Plans the outputs in memory.
     private func plan(_ model: OpaquePointer?, _ request: RequestCase) throws -> Answer {
         let settings = try json(request)
-        var outputs = sd_outputs()
-        outputs.size = MemoryLayout<sd_outputs>.size
-        let (status, message) = call { sd_plan(model, settings, 44_100, 44_100, &outputs, $0, $1) }
-        let names = (0..<Int(outputs.count)).compactMap { index in
-            (outputs.names?[index]).map { String(cString: $0) }
+        let outputs = Outputs()
+        let (status, message) = call {
+            sd_plan(
+                model, settings, 44_100, 44_100,
+                { context, event, _ in
+                    Self.take(event, context) { members in members["outputs"] as? [String] }
+                }, Unmanaged.passUnretained(outputs).toOpaque(), $0, $1)
         }
-        return (status, message, names)
+        return (status, message, outputs.names)
     }
 
     /// Plans the files of a request.
@@ -113,15 +129,11 @@ struct RequestTests {
                 return sd_run(
                     model, &tracks, 1, settings,
                     { context, event, _ in
-                        guard let context, let event,
-                            let members = try? JSONSerialization.jsonObject(
-                                with: Data(String(cString: event).utf8)) as? [String: Any],
-                            members["event"] as? String == "track"
-                        else { return 0 }
-                        let files = members["outputs"] as? [[String: Any]] ?? []
-                        Unmanaged<Outputs>.fromOpaque(context).takeUnretainedValue().names =
-                            files.compactMap { $0["stem"] as? String }
-                        return 0
+                        Self.take(event, context) { members in
+                            guard members["event"] as? String == "track" else { return nil }
+                            let files = members["outputs"] as? [[String: Any]] ?? []
+                            return files.compactMap { $0["stem"] as? String }
+                        }
                     }, nil, Unmanaged.passUnretained(outputs).toOpaque(), nil, message, count)
             }
         }

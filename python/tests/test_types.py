@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 import swift_demucs
-from swift_demucs import Model, _library, _settings
+from swift_demucs import Model, _call, _library, _settings
 from swift_demucs._library import PROGRAM
 
 # Options that are arguments of this package's functions, or that only the command has.
@@ -86,7 +86,8 @@ def test_the_settings_are_those_of_the_engine(model: Model, tmp_path: Path) -> N
     assert options.keys() - COMMAND_ONLY == {name.replace("_", "-") for name in hints} - {"format"}
     flags = {name for name, kind in hints.items() if "bool" in str(kind)}
     assert flags == {name for name in hints if options.get(name.replace("_", "-")) == ""}
-    assert set(typing.get_args(_settings.Precision)) == set(_library.PRECISIONS)
+    precisions = re.search(r"--precision <(.*)>", text)[1].split("|")  # type: ignore[index]
+    assert set(typing.get_args(_settings.Precision)) == {"default", *precisions}
     names = hints.keys() | _settings.StreamSettings.__optional_keys__
     silence = np.zeros((2, 9), np.float32)
     audio = swift_demucs._arrays.audio(silence, _library.PLANAR, 44_100)
@@ -105,11 +106,7 @@ def test_the_settings_are_those_of_the_engine(model: Model, tmp_path: Path) -> N
         return known
 
     with model._use() as handle:
-        planned = taken(
-            lambda given: _library.invoke(
-                "sd_plan", handle, given, 9, 44_100, byref(_library.Outputs())
-            )
-        )
+        planned = taken(lambda given: _call.event("sd_plan", handle, given, 9, 44_100))
     written = taken(lambda given: _library.invoke("sd_write", byref(audio), path, given))
     assert planned == {*_settings.StreamSettings.__optional_keys__, "seed"}
     assert written == set(_settings.WriteSettings.__optional_keys__)

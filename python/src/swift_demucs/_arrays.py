@@ -162,8 +162,7 @@ def rate(value: Any, name: str = "sample_rate") -> int:
     return integer(value, name, 1_000, 768_000)
 
 
-def one_of(value: Any, name: str, values: dict[str, int]) -> int:
-    """Looks up the number of a named choice."""
-    if isinstance(value, str) and value in values:
-        return values[value]
-    raise errors.ArgumentError(f"{name} is {value!r}, expected one of {', '.join(values)}")
+def one_of(value: Any, name: str, *values: str) -> None:
+    """Checks that a value is one of some words."""
+    if value not in values:
+        raise errors.ArgumentError(f"{name} is {value!r}, expected one of {', '.join(values)}")

@@ -249,6 +249,14 @@ def event_callback(callbacks: Callbacks, take: Callable[[Dict[str, Any], int], o
     return _library.EventCallback(guarded)
 
 
+def event(name: str, *arguments: Any) -> Dict[str, Any]:
+    """Calls a function of the C library that gives one event at once, and returns the event."""
+    events: List[Dict[str, Any]] = []
+    callback = event_callback(Callbacks(), lambda event, _status: events.append(event))
+    _library.invoke(name, *arguments, callback, None)
+    return events[0]
+
+
 class Handle:
     """A handle of the C library, freed when it is closed and no call uses it."""
 

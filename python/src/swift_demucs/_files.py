@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import math
 import os
-from ctypes import byref
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Dict, Iterable, List, Mapping, Optional, Sequence, Tuple
 
@@ -259,24 +259,20 @@ def quantize(
     :param precision: in which the file will be run: ``int8``, ``float32`` or ``bfloat16``.
     """
     source, target = errors.path_text(checkpoint), errors.path_text(output)
-    options = _library.defaults(_library.QuantizeOptions, "sd_quantize_options_init")
-    if calibration:
-        files = _library.strings([errors.path_text(path) for path in calibration], "a file")
-        options.calibration_files, options.calibration_file_count = files, len(calibration)
-    options.calibration_segments = _arrays.integer(
-        calibration_segments, "calibration_segments", 1, 10_000
-    )
-    options.precision = _arrays.one_of(precision, "precision", _library.PRECISIONS)
-    options.threads = 0 if threads is None else _arrays.integer(threads, "threads", 1, 1024)
-    options.log = _recordings.log
-    report = _library.QuantizeReport()
+    paths = [errors.path_text(path) for path in calibration]
+    tracks = _library.strings(paths, "a file") if paths else None
+    given = {"samples": calibration_segments, "threads": threads}
+    settings = _settings.encode({**given, "precision": _settings.precision(precision)})
+    found: Dict[str, Any] = {}
+    callbacks = _call.Callbacks()
+    callback = _call.event_callback(callbacks, lambda event, _status: found.update(event))
     with _call.token(cancellation) as token:
-        options.cancellation = token.handle
-        _call.Callbacks().invoke(
-            token, "sd_quantize", source.encode(), target.encode(), byref(options), byref(report),
-            path=source,
+        callbacks.invoke(
+            token, "sd_quantize", source.encode(), target.encode(), tracks, len(paths), settings,
+            callback, _recordings.log, None, token.handle, path=source,
         )  # fmt: skip
-    return QuantizeReport(Path(target), report.bytes, report.source_bytes, report.snr)
+    snr = found.get("snr_db", math.inf)
+    return QuantizeReport(Path(target), found["bytes"], found["source_bytes"], snr)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -332,13 +328,15 @@ def evaluate(
             f"the references have the shape {list(true.shape[1:])} and the estimates "
             f"{list(found.shape[1:])}, expected the same [channels, frames]"
         )
-    wanted = 0
+    scores = {metric: np.full(len(names), np.nan) for metric in ("sdr", "si_sdr")}
     for metric in metrics:
-        wanted |= _arrays.one_of(metric, "metrics", _library.METRICS)
-    scores = (_library.Scores * len(names))()
+        _arrays.one_of(metric, "metrics", *scores)
+    places = [
+        values.ctypes.data if metric in metrics else None for metric, values in scores.items()
+    ]
     with _call.token(None) as token:
         _call.Callbacks().invoke(
             token, "sd_evaluate", true.ctypes.data, found.ctypes.data, len(names), *true.shape[1:],
-            rate, _library.PLANAR, wanted, scores,
+            rate, _library.PLANAR, *places,
         )  # fmt: skip
-    return {name: Scores(score.sdr, score.si_sdr) for name, score in zip(names, scores)}
+    return {name: Scores(*map(float, pair)) for name, *pair in zip(names, *scores.values())}

@@ -32,22 +32,11 @@ RANDOM_WORDS = 624
 OK, DONE, TRACKS_FAILED = 0, 1, 12
 PLANAR, INTERLEAVED = 0, 1
 
-PRECISIONS = {"default": 0, "float32": 1, "bfloat16": 2, "int8": 3, "auto": 4}
-METRICS = {"sdr": 1, "si_sdr": 2}
 
-
-class _Sized(ctypes.Structure):
-    """A structure that begins with its own size."""
-
-    def __init__(self, **members: Any) -> None:
-        super().__init__(size=ctypes.sizeof(type(self)), **members)
-
-
-class Progress(_Sized):
+class Progress(ctypes.Structure):
     """`sd_progress`."""
 
     _fields_ = (
-        ("size", c_size_t),
         ("fraction", c_double),
         ("segments_done", c_int64),
         ("segments_total", c_int64),
@@ -60,17 +49,15 @@ class Progress(_Sized):
     )
 
 
-class Audio(_Sized):
+class Audio(ctypes.Structure):
     """`sd_audio`."""
 
     _fields_ = (
-        ("size", c_size_t),
         ("samples", c_void_p),
         ("frames", c_size_t),
         ("channels", c_int32),
         ("sample_rate", c_int32),
         ("layout", c_int32),
-        ("reserved", c_int32),
     )
 
 
@@ -83,100 +70,17 @@ TraceCallback = ctypes.CFUNCTYPE(
 )
 
 
-class OpenOptions(_Sized):
-    """`sd_open_options`."""
-
-    _fields_ = (
-        ("size", c_size_t),
-        ("stems", POINTER(c_char_p)),
-        ("stem_count", c_size_t),
-        ("threads", c_int32),
-        ("jobs", c_int32),
-        ("precision", c_int32),
-        ("repository", c_char_p),
-        ("log", LogCallback),
-        ("log_context", c_void_p),
-    )
-
-
-class ModelInfo(_Sized):
-    """`sd_model_info`."""
-
-    _fields_ = (
-        ("size", c_size_t),
-        ("name", c_char_p),
-        ("stems", POINTER(c_char_p)),
-        ("stem_count", c_int32),
-        ("channels", c_int32),
-        ("sample_rate", c_int32),
-        ("member_count", c_int32),
-        ("parameter_count", c_int64),
-        ("segment_seconds", c_double),
-        ("engine", c_char_p),
-    )
-
-
 class Random(ctypes.Structure):
     """`sd_random`."""
 
     _fields_ = (("words", c_uint32 * RANDOM_WORDS), ("position", c_int32))
 
 
-class Outputs(_Sized):
-    """`sd_outputs`."""
-
-    _fields_ = (
-        ("size", c_size_t),
-        ("names", POINTER(c_char_p)),
-        ("count", c_int32),
-        ("channels", c_int32),
-        ("sample_rate", c_int32),
-        ("reserved", c_int32),
-        ("frames", c_size_t),
-    )
-
-
-class QuantizeOptions(_Sized):
-    """`sd_quantize_options`."""
-
-    _fields_ = (
-        ("size", c_size_t),
-        ("calibration_files", POINTER(c_char_p)),
-        ("calibration_file_count", c_size_t),
-        ("calibration_segments", c_int32),
-        ("precision", c_int32),
-        ("threads", c_int32),
-        ("log", LogCallback),
-        ("log_context", c_void_p),
-        ("cancellation", c_void_p),
-    )
-
-
-class QuantizeReport(_Sized):
-    """`sd_quantize_report`."""
-
-    _fields_ = (
-        ("size", c_size_t),
-        ("bytes", c_int64),
-        ("source_bytes", c_int64),
-        ("snr", c_double),
-    )
-
-
-class Scores(ctypes.Structure):
-    """`sd_scores`."""
-
-    _fields_ = (
-        ("sdr", c_double),
-        ("si_sdr", c_double),
-    )
-
-
 # Arguments of the functions that return a status, without the message and its size at the end.
 _FUNCTIONS: Any = {
-    "sd_open": (c_char_p, POINTER(OpenOptions), POINTER(c_void_p)),
-    "sd_model_describe": (c_void_p, POINTER(ModelInfo)),
-    "sd_plan": (c_void_p, c_char_p, c_size_t, c_int32, POINTER(Outputs)),
+    "sd_open": (c_char_p, c_char_p, LogCallback, c_void_p, POINTER(c_void_p)),
+    "sd_model_describe": (c_void_p, EventCallback, c_void_p),
+    "sd_plan": (c_void_p, c_char_p, c_size_t, c_int32, EventCallback, c_void_p),
     "sd_separate": (
         c_void_p, POINTER(Audio), c_char_p, c_void_p, c_size_t, c_int32, POINTER(Random),
         POINTER(c_uint64), ProgressCallback, c_void_p, c_void_p,
@@ -202,9 +106,12 @@ _FUNCTIONS: Any = {
     "sd_stream_push": (c_void_p, c_void_p, c_size_t, c_int32),
     "sd_stream_finish": (c_void_p,),
     "sd_stream_pull": (c_void_p, c_void_p, c_size_t, c_int32, POINTER(c_size_t)),
-    "sd_quantize": (c_char_p, c_char_p, POINTER(QuantizeOptions), POINTER(QuantizeReport)),
+    "sd_quantize": (
+        c_char_p, c_char_p, POINTER(c_char_p), c_size_t, c_char_p, EventCallback, LogCallback,
+        c_void_p, c_void_p,
+    ),
     "sd_evaluate": (
-        c_void_p, c_void_p, c_int32, c_int32, c_size_t, c_int32, c_int32, c_uint32, POINTER(Scores),
+        c_void_p, c_void_p, c_int32, c_int32, c_size_t, c_int32, c_int32, c_void_p, c_void_p,
     ),
     "sd_trace": (
         c_void_p, POINTER(Audio), c_double, c_double, c_char_p, TraceCallback, c_void_p,
@@ -230,20 +137,9 @@ def library() -> ctypes.CDLL:
         function = getattr(found, name)
         function.restype = None
         function.argtypes = (c_void_p,)
-    for name in ("open", "quantize"):
-        function = getattr(found, f"sd_{name}_options_init")
-        function.restype = None
-        function.argtypes = (c_void_p,)
     found.sd_cancellation_create.restype = c_void_p
     found.sd_version.restype = c_char_p
     return found
-
-
-def defaults(options: Any, initialiser: str) -> Any:
-    """Makes a structure of options with the library's defaults."""
-    value = options()
-    getattr(library(), initialiser)(ctypes.byref(value))
-    return value
 
 
 def invoke(name: str, *arguments: Any, path: Optional[str] = None) -> int:

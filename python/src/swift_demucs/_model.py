@@ -45,10 +45,6 @@ Tensor = TypeVar("Tensor", bound=_arrays.Tensor)
 HIGH_PEAK = 50
 
 
-def _names(outputs: _library.Outputs) -> Tuple[str, ...]:
-    return tuple(outputs.names[index].decode() for index in range(outputs.count))
-
-
 @contextlib.contextmanager
 def _shifts(settings: Dict[str, Any], seed: Seed) -> Iterator[Tuple[bytes, Any]]:
     """The C library's settings, and its copy of a generator given as ``seed``, which moves on."""
@@ -107,13 +103,9 @@ class Model:
     ) -> None:
         """See :func:`swift_demucs.load`."""
         self._model = errors.path_text(model)
-        if isinstance(stems, str):
-            raise TypeError(f"stems is {stems!r}, expected a list of names")
-        self._stems = None if stems is None else tuple(stems)
-        self._precision: _settings.Precision = precision
-        self._precision_number = _arrays.one_of(precision, "precision", _library.PRECISIONS)
-        self._threads = 0 if threads is None else _arrays.integer(threads, "threads", 1, 1024)
-        self._jobs = _arrays.integer(jobs, "jobs", 1, 1024)
+        self._options = {"precision": precision, "threads": threads, "jobs": jobs, "stems": stems}
+        if stems is not None and not isinstance(stems, str):
+            self._options["stems"] = tuple(stems)
         self._repository = None if repository is None else errors.path_text(repository)
         self._lock = threading.Lock()
         try:
@@ -128,43 +120,33 @@ class Model:
         self._describe()
 
     def _open(self) -> _call.Handle:
-        options = _library.defaults(_library.OpenOptions, "sd_open_options_init")
-        if self._stems is not None:
-            names = _library.strings(self._stems, "a stem")
-            options.stems, options.stem_count = names, len(self._stems)
-        options.threads = self._threads
-        options.jobs = self._jobs
-        options.precision = self._precision_number
-        if self._repository is not None:
-            options.repository = self._repository.encode()
-        options.log = _recordings.log
+        precision = _settings.precision(self._options["precision"])
+        options = {**self._options, "precision": precision, "repo": self._repository}
         handle = c_void_p()
         _library.invoke(
-            "sd_open", self._model.encode(), byref(options), byref(handle), path=self._model
-        )
+            "sd_open", self._model.encode(), _settings.encode(options), _recordings.log, None,
+            byref(handle), path=self._model,
+        )  # fmt: skip
         return _call.Handle(handle, "sd_close")
 
     def _describe(self) -> None:
-        info = _library.ModelInfo()
         with self._handle.use("model") as handle:
-            _library.invoke("sd_model_describe", handle, byref(info))
-            #: The published name, or the file's name without extension.
-            self.name: str = info.name.decode()
-            #: Names of the stems that the model gives, in their order.
-            self.stems: Tuple[str, ...] = tuple(
-                info.stems[index].decode() for index in range(info.stem_count)
-            )
-            #: Channels of the model's input and of the stems; other audio is converted.
-            self.channels: int = info.channels
-            #: Sample rate of the model's input and of the stems, in Hz; other audio is converted.
-            self.sample_rate: int = info.sample_rate
-            #: Number of checkpoints; more than one for a bag.
-            self.member_count: int = info.member_count
-            self.parameter_count: int = info.parameter_count
-            #: Longest and default length of a segment, in seconds.
-            self.segment_seconds: float = info.segment_seconds
-            #: Instruction set, matrix products, precision and threads, as text for people.
-            self.engine: str = info.engine.decode()
+            info = _call.event("sd_model_describe", handle)
+        #: The published name, or the file's name without extension.
+        self.name: str = info["name"]
+        #: Names of the stems that the model gives, in their order.
+        self.stems: Tuple[str, ...] = tuple(info["stems"])
+        #: Channels of the model's input and of the stems; other audio is converted.
+        self.channels: int = info["channels"]
+        #: Sample rate of the model's input and of the stems, in Hz; other audio is converted.
+        self.sample_rate: int = info["sample_rate_hz"]
+        #: Number of checkpoints; more than one for a bag.
+        self.member_count: int = info["member_count"]
+        self.parameter_count: int = info["parameter_count"]
+        #: Longest and default length of a segment, in seconds.
+        self.segment_seconds: float = info["segment_seconds"]
+        #: Instruction set, matrix products, precision and threads, as text for people.
+        self.engine: str = info["engine"]
 
     @contextlib.contextmanager
     def _use(self) -> Iterator[Any]:
@@ -178,14 +160,7 @@ class Model:
     def __getstate__(self) -> Dict[str, Any]:
         if self._handle.is_closed:
             raise errors.StateError("the model is closed; open another one")
-        return {
-            "model": self._model,
-            "stems": self._stems,
-            "precision": self._precision,
-            "threads": self._threads or None,
-            "jobs": self._jobs,
-            "repository": self._repository,
-        }
+        return {"model": self._model, "repository": self._repository, **self._options}
 
     def __setstate__(self, state: Dict[str, Any]) -> None:
         self.__init__(**state)  # type: ignore[misc]
@@ -264,7 +239,6 @@ class Model:
         _progress.check(progress)
         title, array, input_rate, layout, kind = self._source(source, sample_rate, cancellation)
         callbacks = _call.Callbacks()
-        outputs = _library.Outputs()
         planned = _settings.encode(settings)
         with (
             _shifts({**settings, "no_normalization": not normalize}, seed) as (given, generator),
@@ -275,15 +249,15 @@ class Model:
             ),
         ):
             mix = _arrays.audio(array, layout, input_rate)
-            _library.invoke("sd_plan", handle, planned, mix.frames, input_rate, byref(outputs))
-            stems = np.empty((outputs.count, outputs.channels, outputs.frames), np.float32)
+            plan = _call.event("sd_plan", handle, planned, mix.frames, input_rate)
+            names, frames = tuple(plan["outputs"]), plan["frames"]
+            stems = np.empty((len(names), plan["channels"], frames), np.float32)
             drawn = c_uint64()
             callbacks.invoke(
-                token, "sd_separate", handle, byref(mix), given, stems.ctypes.data, outputs.frames,
+                token, "sd_separate", handle, byref(mix), given, stems.ctypes.data, frames,
                 _library.PLANAR, generator, byref(drawn), report, None, token.handle,
             )  # fmt: skip
-            names = _names(outputs)
-        stem_rate = outputs.sample_rate
+        stem_rate = plan["sample_rate_hz"]
         return Separation(
             stems,
             names,
@@ -422,9 +396,7 @@ class Model:
                 "sd_stream_open", model, channels, input_rate, given, generator, report, None,
                 token.handle, byref(opened),
             )  # fmt: skip
-            outputs = _library.Outputs()
-            _library.invoke("sd_plan", model, given, 0, input_rate, byref(outputs))
-            names = _names(outputs)
+            names = _call.event("sd_plan", model, given, 0, input_rate)["outputs"]
             handle = _call.Handle(opened, "sd_stream_close")
             stack.callback(handle.close)
             stream = stack.enter_context(handle.use("stream"))

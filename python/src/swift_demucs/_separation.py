@@ -140,8 +140,8 @@ class Separation(Mapping[str, Samples]):
 
         Raises :class:`OutputError`.
         """
-        _arrays.one_of(gain, "gain", {"stem": 0, "common": 1})
-        _arrays.one_of(format, "format", {"wav": 0, "flac": 1, "mp3": 2})
+        _arrays.one_of(gain, "gain", "stem", "common")
+        _arrays.one_of(format, "format", "wav", "flac", "mp3")
         array = self._numpy()
         chosen = self._names if stems is None else tuple(stems)
         signals = {name: array[self._index(name)] for name in chosen}

@@ -152,6 +152,11 @@ def encode(settings: Mapping[str, Any]) -> bytes:
     return _library.text(json.dumps(given), "the settings")
 
 
+def precision(value: Any) -> Any:
+    """The precision as a setting, which has no word for the default."""
+    return None if value == "default" else value
+
+
 def _value(value: Any, name: str) -> Any:
     if isinstance(value, (bool, np.bool_)):
         return bool(value)
