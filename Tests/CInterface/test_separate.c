@@ -14,6 +14,19 @@ static float *interleaved(const float *planar, size_t groups, size_t channels, s
     return result;
 }
 
+static void every_status_has_words(void) {
+    for (int status = -2; status < 20; status++) {
+        const char *text = sd_status_text((sd_status)status);
+        CHECK(text && *text, "%d", status);
+        CHECK((strcmp(text, "unknown status") == 0) == (status < 0 || status > SD_TRACKS_FAILED),
+              "%d is '%s'", status, text);
+    }
+    CHECK(strcmp(sd_version(), SD_VERSION) == 0, "%s and %s", sd_version(), SD_VERSION);
+    CHECK(sd_version_number() == SD_VERSION_NUMBER, "%d", sd_version_number());
+    CHECK(sd_version_number() / 1000 == SD_VERSION_MAJOR * 1000 + SD_VERSION_MINOR, "%d.%d",
+          SD_VERSION_MAJOR, SD_VERSION_MINOR);
+}
+
 // MARK: Samples
 
 static void both_layouts_give_the_same_samples(void) {
@@ -528,6 +541,7 @@ static void a_trace_is_cancelled_at_each_tensor(void) {
 
 int main(int argc, char **argv) {
     const test tests[] = {
+        TEST(every_status_has_words),
         TEST(both_layouts_give_the_same_samples),
         TEST(frames_past_the_stems_end_stay_as_they_were),
         TEST(a_track_is_separated_without_its_normalisation),

@@ -33,6 +33,14 @@ def checkpoint() -> Path:
 
 
 @pytest.fixture(scope="session")
+def tiny() -> Path:
+    """A network of the real shape and tiny layers: 1,600 Hz, segments of 400 frames."""
+    path = MODELS / "tiny.safetensors"
+    fixture = TREE.parent / "Tests/Fixtures/weights/formats/model.safetensors"
+    return path if path.exists() else fixture
+
+
+@pytest.fixture(scope="session")
 def music(track: Path) -> Any:
     """6 s of the track [channels, frames], scaled: lossy audio can decode beyond full scale."""
     samples, rate = swift_demucs.read(track)
