@@ -196,21 +196,6 @@ static inline int32_t no_event(void *context, const char *event, sd_status statu
     return 0;
 }
 
-// context: receives the number "frames" of an event.
-static inline int32_t take_frames(void *context, const char *event, sd_status status) {
-    const char *member = strstr(event, "\"frames\":");
-    *(size_t *)context = member ? strtoull(member + strlen("\"frames\":"), NULL, 10) : 0;
-    return status != SD_OK;
-}
-
-// The frames of an output.
-static inline size_t planned_frames(sd_model *model, const call_options *given, size_t frames,
-                                    int32_t rate) {
-    size_t planned = 0;
-    OK(sd_plan(model, given->settings, frames, rate, take_frames, &planned, WHY));
-    return planned;
-}
-
 // Separates noise with the tiny model: [stem][channel][frame].
 static inline float *separate_noise(sd_model *model, size_t frames, uint64_t seed,
                                     const call_options *given) {
@@ -230,8 +215,6 @@ static inline void write_wav(const char *path, size_t frames, int channels, int 
     REQUIRE(sd_write(&signal, path, NULL, WHY) == SD_OK, "%s", why);
     free(samples);
 }
-
-static inline int exists(const char *path) { return access(path, F_OK) == 0; }
 
 // The last event of a track in a run, and its status.
 typedef struct track_event {

@@ -1,4 +1,5 @@
-// Effects of the library on its process: threads, fork, memory, files, output, signals.
+// Effects of the library on its process: threads, fork, memory, files, output, signals; and what the
+// header says of itself.
 #define _GNU_SOURCE
 #include "harness.h"
 
@@ -217,8 +218,20 @@ static void use_everything(void) {
     CHECK(lines == 1 && !strstr(last.text, "\"warnings\":[]"), "%d lines: %s", lines, last.text);
     run_track(model, tiny_model(), settings, NULL, WHY);
     OK(sd_models(NULL, NULL, NULL, WHY));
-    float *samples = noise(1000 * CHANNELS, 1);
-    sd_audio mix = audio(samples, 1000, CHANNELS, RATE, SD_PLANAR);
+    float *samples = noise(1000 * CHANNELS, 1), *stems = silence(1000 * CHANNELS * STEMS);
+    sd_audio mix = audio(samples, 1000, CHANNELS, RATE, SD_INTERLEAVED);
+    OK(separate_with(model, &mix, NULL, stems, 1000, SD_INTERLEAVED, NULL, WHY));
+    sd_stream *stream = NULL;
+    size_t frames = 0;
+    OK(open_stream(model, CHANNELS, RATE, NULL, &stream, WHY));
+    OK(sd_stream_push(stream, samples, 1000, SD_INTERLEAVED, WHY));
+    OK(sd_stream_finish(stream, WHY));
+    FAILS(SD_ERROR_STATE, sd_stream_push(stream, samples, 1, SD_PLANAR, WHY));
+    FAILS(SD_ERROR_ARGUMENT, sd_stream_pull(stream, NULL, 1, SD_PLANAR, &frames, WHY));
+    while (sd_stream_pull(stream, stems, 300, SD_INTERLEAVED, &frames, WHY) == SD_OK)
+        CHECK(frames > 0, "no frames");
+    sd_stream_close(stream);
+    mix.layout = SD_PLANAR;
     OK(sd_trace(model, &mix, 0, 0, NULL, no_tensor, NULL, WHY));
     const char *quantized = path_in(folder, "every.safetensors");
     lines = 0;
@@ -232,7 +245,7 @@ static void use_everything(void) {
     CHECK(lines == 1, "%d warnings about the truncated file", lines);
     double sdr;
     OK(sd_evaluate(samples, samples, 1, 1, 1000, 1000, SD_PLANAR, &sdr, NULL, WHY));
-    free(samples);
+    free(samples), free(stems);
     sd_close(model);
 }
 
@@ -293,12 +306,26 @@ static void threads_of_the_library_block_signals(void) {
     sd_close(model);
 }
 
+static void every_status_has_words(void) {
+    for (int status = -2; status < 20; status++) {
+        const char *text = sd_status_text((sd_status)status);
+        CHECK(text && *text, "%d", status);
+        CHECK((strcmp(text, "unknown status") == 0) == (status < 0 || status > SD_TRACKS_FAILED),
+              "%d is '%s'", status, text);
+    }
+    CHECK(strcmp(sd_version(), SD_VERSION) == 0, "%s and %s", sd_version(), SD_VERSION);
+    CHECK(sd_version_number() == SD_VERSION_NUMBER, "%d", sd_version_number());
+    CHECK(sd_version_number() / 1000 == SD_VERSION_MAJOR * 1000 + SD_VERSION_MINOR, "%d.%d",
+          SD_VERSION_MAJOR, SD_VERSION_MINOR);
+}
+
 int main(int argc, char **argv) {
     const test tests[] = {
         // First, because it compares with the process before any call of the library.
         TEST(signals_stay_as_they_were),
         TEST(threads_of_the_library_block_signals),
         TEST(nothing_is_printed),
+        TEST(every_status_has_words),
         TEST(two_models_in_two_threads_give_the_samples_of_one),
         TEST(one_model_in_eight_threads_gives_the_samples_of_one),
         TEST(fork_leaves_both_processes_able_to_work),
