@@ -44,180 +44,74 @@ let package = Package(
         .target(
             name: "Tensor", dependencies: ["System", "CKernels", "CBLAS"],
             exclude: ["Embedded"]),
-        .target(name: "Signal", dependencies: ["Tensor", "System", "CKernels"]),
-        .target(name: "Layers", dependencies: ["Tensor", "System", "CKernels"]),
+        .target(name: "Signal", dependencies: ["Tensor"]),
+        .target(name: "Layers", dependencies: ["Tensor"]),
         .target(name: "WeightsLoader", dependencies: ["System"], exclude: ["Embedded"]),
-        .target(name: "ModelZoo", dependencies: ["WeightsLoader", "System"]),
-        .target(
-            name: "HTDemucs",
-            dependencies: ["Layers", "Signal", "WeightsLoader", "Tensor", "System"]),
-        .target(
-            name: "RoFormer",
-            dependencies: [
-                "Tracks", "HTDemucs", "Layers", "Signal", "WeightsLoader", "Tensor", "System",
-            ]),
-        .target(
-            name: "Quantization",
-            dependencies: [
-                "DemucsEngine", "HTDemucs", "Layers", "Signal", "Tracks", "WeightsLoader", "Tensor",
-                "System", "CKernels",
-            ]),
-        .target(
-            name: "Tracks",
-            dependencies: ["HTDemucs", "Signal", "Tensor", "System"],
-            exclude: ["Embedded"]),
-        .target(
-            name: "DemucsEngine",
-            dependencies: [
-                "RoFormer", "Tracks", "HTDemucs", "ModelZoo", "Signal", "WeightsLoader", "Tensor",
-                "System",
-            ]),
-        .target(
-            name: "Audio",
-            dependencies: ["DemucsEngine", "Signal", "System", "CSndFile", "CLAME"]),
-        .target(
-            name: "Demucs",
-            dependencies: [
-                "DemucsEngine", "Audio", "ModelZoo", "HTDemucs", "Signal", "WeightsLoader",
-                "Tensor", "Tracks", "System",
-            ]),
-        .target(
-            name: "ModelDownloads",
-            dependencies: ["Demucs", "ModelZoo", "WeightsLoader", "System", "CCurl"]),
-        .target(
-            name: "Diagnostics",
-            dependencies: [
-                "Demucs", "Quantization", "RoFormer", "HTDemucs", "Audio", "ModelZoo",
-                "WeightsLoader", "Layers", "Signal", "Tensor", "System",
-            ]),
-        .target(
-            name: "Runs",
-            dependencies: [
-                "Analysis", "Demucs", "Tracks", "HTDemucs", "Audio", "ModelZoo", "Tensor", "System",
-                "CSwiftDemucs",
-            ]),
-        .target(
-            name: "Analysis",
-            dependencies: [
-                "Audio", "DemucsEngine", "Tracks", "Signal", "Tensor", "System", "CKernels",
-            ]),
-        .target(name: "Evaluation", dependencies: ["Audio", "Signal", "System"]),
-        .target(
-            name: "Porting",
-            dependencies: [
-                "Demucs", "Tracks", "HTDemucs", "RoFormer", "Layers", "Audio", "ModelZoo", "Signal",
-                "WeightsLoader", "Tensor", "System",
-            ]),
+        .target(name: "ModelZoo", dependencies: ["WeightsLoader"]),
+        .target(name: "HTDemucs", dependencies: ["Layers", "Signal", "WeightsLoader"]),
+        .target(name: "RoFormer", dependencies: ["Tracks"]),
+        .target(name: "Quantization", dependencies: ["DemucsEngine"]),
+        .target(name: "Tracks", dependencies: ["HTDemucs"], exclude: ["Embedded"]),
+        .target(name: "DemucsEngine", dependencies: ["RoFormer", "ModelZoo"]),
+        .target(name: "Audio", dependencies: ["DemucsEngine", "CSndFile", "CLAME"]),
+        .target(name: "Demucs", dependencies: ["Audio"]),
+        .target(name: "ModelDownloads", dependencies: ["Demucs", "CCurl"]),
+        .target(name: "Diagnostics", dependencies: ["Demucs", "Quantization"]),
+        .target(name: "Runs", dependencies: ["Analysis", "Demucs", "CSwiftDemucs"]),
+        .target(name: "Analysis", dependencies: ["Audio"]),
+        .target(name: "Evaluation", dependencies: ["Audio"]),
+        .target(name: "Porting", dependencies: ["Demucs"]),
         .target(
             name: "CInterface",
-            dependencies: [
-                "Runs", "Analysis", "Demucs", "ModelDownloads", "Diagnostics", "Quantization",
-                "Porting", "Tracks",
-                "Evaluation", "HTDemucs", "Audio", "ModelZoo", "Signal", "WeightsLoader", "Tensor",
-                "System", "CSwiftDemucs",
-            ],
+            dependencies: ["Runs", "ModelDownloads", "Diagnostics", "Porting", "Evaluation"],
             exclude: ["abi.txt", "exports.map"]),
         .target(
-            name: "Service",
-            dependencies: [
-                "Analysis", "Demucs", "HTDemucs", "Audio", "ModelZoo", "Signal", "WeightsLoader",
-                "Tensor",
-                "System", "CServiceLibraries", "CPage",
-            ]),
+            name: "Service", dependencies: ["Analysis", "Demucs", "CServiceLibraries", "CPage"]),
         .target(
             name: "CLI",
             dependencies: [
-                "Runs", "Demucs", "ModelDownloads", "Diagnostics", "Quantization", "Porting",
-                "Analysis", "Evaluation", "Service", "ModelZoo", "WeightsLoader", "Tracks",
-                "HTDemucs",
-                "Signal", "Tensor", "System", "CSwiftDemucs",
+                "Runs", "ModelDownloads", "Diagnostics", "Porting", "Evaluation", "Service",
             ],
             // The wheel's library holds the command too, so the program's `main` is a target of its own.
             path: "Sources/cli", exclude: ["main"]),
-        .executableTarget(
-            name: "swift-demucs", dependencies: ["CLI", "System"], path: "Sources/cli/main"),
+        .executableTarget(name: "swift-demucs", dependencies: ["CLI"], path: "Sources/cli/main"),
 
         // Reads fixtures and compares tensors; only for the tests.
-        .target(
-            name: "TestSupport",
-            dependencies: ["DemucsEngine", "WeightsLoader", "Signal", "Tensor", "System"],
-            path: "Tests/TestSupport"),
+        .target(name: "TestSupport", dependencies: ["DemucsEngine"], path: "Tests/TestSupport"),
         // Compares every set of kernels with the plain one, from Swift and under emulation.
         .target(name: "CKernelTester", dependencies: ["CKernels"], path: "Tests/CKernelTester"),
         // Counts heap allocations of the test process.
         .target(name: "CAllocations", path: "Tests/CAllocations"),
         // Not a product: `swift run -c release fuzz-readers`.
-        .executableTarget(
-            name: "fuzz-readers", dependencies: ["HTDemucs", "WeightsLoader", "TestSupport"],
-            path: "Tests/Fuzz"),
+        .executableTarget(name: "fuzz-readers", dependencies: ["TestSupport"], path: "Tests/Fuzz"),
         // Not a product: `swift build -c release --product gated-service`.
         .executableTarget(
             name: "gated-service", dependencies: ["CLI", "TestSupport"],
             path: "Tests/GatedService"),
-        .testTarget(
-            name: "KernelTests",
-            dependencies: ["CKernels", "CKernelTester", "Tensor", "TestSupport"]),
-        .testTarget(
-            name: "SystemTests", dependencies: ["System", "TestSupport"]),
+        .testTarget(name: "KernelTests", dependencies: ["CKernelTester", "TestSupport"]),
+        .testTarget(name: "SystemTests", dependencies: ["System", "TestSupport"]),
         .testTarget(name: "LayersTests", dependencies: ["Layers", "TestSupport"]),
-        .testTarget(name: "SignalTests", dependencies: ["Signal", "Tensor", "TestSupport"]),
+        .testTarget(name: "SignalTests", dependencies: ["Signal", "TestSupport"]),
         .testTarget(name: "WeightsLoaderTests", dependencies: ["WeightsLoader", "TestSupport"]),
         .testTarget(
-            name: "HTDemucsTests",
-            dependencies: ["HTDemucs", "Layers", "Tensor", "TestSupport", "CAllocations"]),
-        .testTarget(
-            name: "RoFormerTests",
-            dependencies: [
-                "RoFormer", "Tracks", "HTDemucs", "ModelZoo", "WeightsLoader", "Tensor",
-                "TestSupport",
-            ]),
-        .testTarget(
-            name: "QuantizationTests",
-            dependencies: [
-                "Quantization", "DemucsEngine", "HTDemucs", "Layers", "Tensor", "TestSupport",
-            ]),
-        .testTarget(
-            name: "DemucsEngineTests",
-            dependencies: ["DemucsEngine", "ModelZoo", "System", "TestSupport"]),
-        .testTarget(
-            name: "TracksTests",
-            dependencies: ["Tracks", "HTDemucs", "Signal", "Tensor", "System", "TestSupport"]),
-        .testTarget(
-            name: "AudioTests", dependencies: ["Audio", "Signal", "System", "TestSupport"]),
+            name: "HTDemucsTests", dependencies: ["HTDemucs", "TestSupport", "CAllocations"]),
+        .testTarget(name: "RoFormerTests", dependencies: ["RoFormer", "TestSupport"]),
+        .testTarget(name: "QuantizationTests", dependencies: ["Quantization", "TestSupport"]),
+        .testTarget(name: "DemucsEngineTests", dependencies: ["DemucsEngine", "TestSupport"]),
+        .testTarget(name: "TracksTests", dependencies: ["Tracks", "TestSupport"]),
+        .testTarget(name: "AudioTests", dependencies: ["Audio", "TestSupport"]),
         .testTarget(
             name: "DemucsTests",
-            dependencies: [
-                "Analysis", "Demucs", "ModelDownloads", "ModelZoo", "Quantization", "System",
-                "TestSupport",
-            ]),
-        .testTarget(
-            name: "EvaluationTests",
-            dependencies: ["Evaluation", "TestSupport"]),
-        .testTarget(
-            name: "AnalysisTests",
-            dependencies: ["Analysis", "Tracks", "Signal", "Tensor", "System", "TestSupport"]),
-        .testTarget(
-            name: "PortingTests",
-            dependencies: ["Porting", "Tracks", "Demucs", "ModelZoo", "TestSupport"]),
-        .testTarget(
-            name: "ModelZooTests",
-            dependencies: ["ModelZoo", "WeightsLoader", "System", "TestSupport"]),
-        .testTarget(
-            name: "ModelDownloadsTests",
-            dependencies: ["ModelDownloads", "ModelZoo", "WeightsLoader", "System", "TestSupport"]),
-        .testTarget(
-            name: "ServiceTests",
-            dependencies: ["Service", "Demucs", "ModelZoo", "System", "TestSupport"]),
-        .testTarget(name: "RunsTests", dependencies: ["Runs", "System"]),
-        .testTarget(
-            name: "CInterfaceTests",
-            dependencies: ["CInterface", "CSwiftDemucs", "Demucs", "System", "TestSupport"]),
-        .testTarget(
-            name: "CLITests",
-            dependencies: [
-                "CLI", "swift-demucs", "Demucs", "ModelZoo", "Tracks", "WeightsLoader", "System",
-                "TestSupport",
-            ]),
+            dependencies: ["Analysis", "Demucs", "ModelDownloads", "Quantization", "TestSupport"]),
+        .testTarget(name: "EvaluationTests", dependencies: ["Evaluation", "TestSupport"]),
+        .testTarget(name: "AnalysisTests", dependencies: ["Analysis", "TestSupport"]),
+        .testTarget(name: "PortingTests", dependencies: ["Porting", "TestSupport"]),
+        .testTarget(name: "ModelZooTests", dependencies: ["ModelZoo", "TestSupport"]),
+        .testTarget(name: "ModelDownloadsTests", dependencies: ["ModelDownloads", "TestSupport"]),
+        .testTarget(name: "ServiceTests", dependencies: ["Service", "TestSupport"]),
+        .testTarget(name: "RunsTests", dependencies: ["Runs"]),
+        .testTarget(name: "CInterfaceTests", dependencies: ["CInterface", "TestSupport"]),
+        .testTarget(name: "CLITests", dependencies: ["CLI", "swift-demucs", "TestSupport"]),
     ],
     swiftLanguageModes: [.v6]
 )
