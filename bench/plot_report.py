@@ -7,25 +7,34 @@
     swift-demucs quantize model.safetensors -o int8.safetensors --report layers.json
     bench/plot_report.py layers.json -o layers.html
 
-The page is one file, which loads no others. Needs nothing but Python's standard library.
+The page is one file, which loads no others. Needs matplotlib.
 """
 
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import math
+import re
 import sys
 from collections.abc import Callable, Sequence
 from html import escape
 from pathlib import Path
 from typing import Any, NamedTuple
 
-# Colours of series from Okabe and Ito's palette for colour-blind people.
+import matplotlib as mpl
+
+mpl.use("svg")
+import matplotlib.pyplot as plt
+from matplotlib.ticker import LogFormatter
+
 STYLE = """
-:root { color-scheme: light dark; --ink: #1a1a1a; --faint: #d5d5d5; --ground: #fcfcfc;
-  --c0: #0072b2; --c1: #d55e00; --c2: #009e73; --c3: #cc79a7; --c4: #e69f00; --c5: #56b4e9; }
-@media (prefers-color-scheme: dark) { :root { --ink: #e8e8e8; --faint: #444; --ground: #161616; } }
+:root { color-scheme: light dark; --ink: #1a1a1a; --faint: #d5d5d5; --ground: #fcfcfc; }
+@media (prefers-color-scheme: dark) {
+  :root { --ink: #e8e8e8; --faint: #444; --ground: #161616; }
+  svg { filter: invert(0.9) hue-rotate(180deg); }
+}
 body { font: 16px/1.5 system-ui, sans-serif; color: var(--ink); background: var(--ground);
   max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }
 h1 { font-size: 1.5rem; } h2 { font-size: 1.2rem; margin-top: 2.5rem; }
@@ -33,156 +42,83 @@ h1 { font-size: 1.5rem; } h2 { font-size: 1.2rem; margin-top: 2.5rem; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: 0.9rem; }
 th, td { padding: 0.2rem 0.8rem; text-align: right; border-bottom: 1px solid var(--faint); }
 th:first-child, td:first-child { text-align: left; }
-figure { margin: 1rem 0; } figcaption { font-size: 0.9rem; }
-svg { width: 100%; height: auto; } svg text { fill: var(--ink); font-size: 12px; }
-.grid { stroke: var(--faint); } .mark { stroke: var(--ink); }
-.bound { stroke: var(--ink); stroke-dasharray: 5 4; fill: none; }
-""" + "".join(f".s{index} {{ fill: var(--c{index}); }}\n" for index in range(6))
+figure { margin: 1rem 0; } figcaption { font-size: 0.9rem; } svg { width: 100%; height: auto; }
+"""
 
-WIDTH, HEIGHT = 860, 380
-
-
-class Axis:
-    """Positions of values in pixels, and the values that have a label; a linear axis has zero."""
-
-    def __init__(self, values: Sequence[float], start: float, end: float, log: bool = False):
-        self.start, self.end, self.log = start, end, log
-        finite = [value for value in values if math.isfinite(value) and (value > 0 or not log)]
-        if log:
-            powers = [math.log10(value) for value in finite] or [0.0]
-            self.low = float(math.floor(min(powers)))
-            self.high = max(float(math.ceil(max(powers))), self.low + 1)
-            self.ticks = [10.0**power for power in range(int(self.low), int(self.high) + 1)]
-        else:
-            least, greatest = min([0.0, *finite]), max([1e-9, *finite])
-            rough = (greatest - least) / 6
-            power = 10.0 ** math.floor(math.log10(rough))
-            step = next((size * power for size in (1, 2, 5) if size * power >= rough), 10 * power)
-            first, last = math.floor(least / step), math.ceil(greatest / step)
-            self.low, self.high = first * step, last * step
-            self.ticks = [place * step for place in range(first, last + 1)]
-
-    def pixel(self, value: float) -> float:
-        """The pixel of a value; values outside lie on the nearest edge."""
-        place = math.log10(max(value, 1e-300)) if self.log else value
-        share = (min(max(place, self.low), self.high) - self.low) / (self.high - self.low)
-        return self.start + share * (self.end - self.start)
+# Okabe and Ito's palette for colour-blind people.
+COLOURS = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9"]
+mpl.rcParams.update({
+    "axes.prop_cycle": mpl.cycler(color=COLOURS), "axes.axisbelow": True, "svg.fonttype": "none",
+    # Names may hold a dollar sign.
+    "text.parse_math": False, "axes.grid": True, "grid.color": "#d5d5d5",
+})
 
 
-def text(x: float, y: float, words: str, anchor: str = "start", more: str = "") -> str:
-    """A text of an SVG image."""
-    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}"{more}>{escape(words)}</text>'
+def figure(caption: str, series: Sequence[str]) -> str:
+    """The current plot as an SVG image with a caption; a legend if it has several series."""
+    if len(series) > 1:
+        plt.figlegend(loc="outside upper center", ncols=len(series))
+    text = io.StringIO()
+    plt.savefig(text, format="svg", transparent=True, metadata={"Date": None})
+    plt.close()
+    # The heading is for a file of its own, and the metadata only name matplotlib.
+    image = re.sub(r"(?s)^.*?(?=<svg )|<metadata>.*?</metadata>", "", text.getvalue())
+    return f"<figure>{image}<figcaption>{escape(caption)}</figcaption></figure>"
 
 
-def line(x1: float, y1: float, x2: float, y2: float, kind: str = "grid") -> str:
-    """A straight line of an SVG image."""
-    return f'<line class="{kind}" x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}"/>'
-
-
-def legend(series: Sequence[str], x: float) -> str:
-    """The names of the series beside their colours; empty for a single series."""
-    parts = []
-    for index, name in enumerate(series if len(series) > 1 else []):
-        parts.append(f'<rect class="s{index % 6}" x="{x:.1f}" y="2" width="12" height="12"/>')
-        parts.append(text(x + 17, 13, name))
-        x += 34 + 7 * len(name)
-    return "".join(parts)
-
-
-def figure(height: float, parts: Sequence[str], caption: str) -> str:
-    """An SVG image with a caption."""
-    image = "\n".join(parts)
-    return (
-        f'<figure><svg viewBox="0 0 {WIDTH} {height:.0f}" role="img" aria-label="{escape(caption)}">'
-        f"{image}</svg><figcaption>{escape(caption)}</figcaption></figure>"
-    )
-
-
-class Bar(NamedTuple):
-    """A value, NaN for no bar; its text; and a range that a line marks."""
-
-    value: float
-    label: str
-    low: float = math.nan
-    high: float = math.nan
-
-
-def bars(unit: str, series: Sequence[str], groups: dict[str, list[Bar]], caption: str) -> str:
-    """Groups of horizontal bars, with one bar for each series."""
-    names = 30 + 7 * min(48, max(map(len, groups), default=0))
-    left, right, top = names + 8, WIDTH - 90, 26 if len(series) > 1 else 0
-    step = 16 * len(series) + 10
-    bottom = top + step * len(groups)
-    values = [max(bar.value, bar.high) for group in groups.values() for bar in group]
-    axis = Axis(values, left, right)
-    parts = [legend(series, left)]
-    for tick in axis.ticks:
-        x = axis.pixel(tick)
-        parts += [line(x, top, x, bottom), text(x, bottom + 16, f"{tick:.6g}", "middle")]
-    for index, (name, group) in enumerate(groups.items()):
-        y = top + step * index + 5
-        parts.append(text(names, y + (step - 10) / 2 + 4, name, "end"))
-        for number, bar in enumerate(group):
-            if math.isnan(bar.value):
-                continue
-            first, last = sorted((axis.pixel(0), axis.pixel(bar.value)))
-            place = y + 16 * number
-            parts.append(
-                f'<rect class="s{number % 6}" x="{first:.1f}" y="{place:.1f}" '
-                f'width="{last - first:.1f}" height="14"/>'
-            )
-            if not math.isnan(bar.high):
-                parts.append(
-                    line(axis.pixel(bar.low), place + 7, axis.pixel(bar.high), place + 7, "mark")
-                )
-                last = max(last, axis.pixel(bar.high))
-            parts.append(text(last + 5, place + 12, bar.label))
-    parts.append(text((left + right) / 2, bottom + 36, unit, "middle"))
-    return figure(bottom + 44, parts, caption)
+def bars(
+    unit: str, groups: dict[str, list[float]], caption: str,
+    series: Sequence[str] = ("",), digits: int = 1, ranges: Sequence[Sequence[float]] | None = None,
+) -> str:
+    """Groups of horizontal bars, with one bar for each series, none for NaN; `ranges` are lines to both sides."""
+    rows = (len(series) + 1) * len(groups)
+    _, axes = plt.subplots(figsize=(9, 0.8 + 0.16 * rows), layout="constrained")
+    # Infinite bars are as long as the longest one.
+    edge = max((abs(value) for group in groups.values() for value in group if math.isfinite(value)), default=1) or 1
+    height = 0.8 / len(series)
+    for number, name in enumerate(series):
+        values = [group[number] for group in groups.values()]
+        lengths = [value if math.isnan(value) else min(max(value, -edge), edge) for value in values]
+        places = [place + height * (number - (len(series) - 1) / 2) for place in range(len(values))]
+        drawn = axes.barh(places, lengths, height, xerr=ranges, label=name)
+        axes.bar_label(drawn, [decibels(value, digits) for value in values], padding=3)
+    axes.set_yticks(range(len(groups)), groups)
+    axes.margins(x=0.1)
+    axes.invert_yaxis()
+    axes.grid(axis="y", visible=False)
+    axes.set_xlabel(unit)
+    return figure(caption, series)
 
 
 class Point(NamedTuple):
-    """A point, the text that is shown under the pointer, its series, and a text beside it."""
+    """A point, its series, and a text beside it."""
 
     x: float
     y: float
-    title: str
     series: int = 0
     label: str = ""
 
 
 def points(
     titles: tuple[str, str], dots: Sequence[Point], caption: str,
-    bound: Sequence[tuple[float, float]] = (), series: Sequence[str] = (), log: bool = False,
+    bound: Sequence[tuple[float, float]] = (), series: Sequence[str] = ("",), log: bool = False,
 ) -> str:
     """Points over two axes, with a dashed line for a bound."""
-    left, right, top, bottom = 64, WIDTH - 20, 28 if len(series) > 1 else 12, HEIGHT - 52
-    across = Axis([dot.x for dot in dots] + [x for x, _ in bound], left, right, log)
-    up = Axis([dot.y for dot in dots] + [y for _, y in bound], bottom, top, log)
-    parts = [legend(series, left)]
-    for tick in across.ticks:
-        x = across.pixel(tick)
-        parts += [line(x, top, x, bottom), text(x, bottom + 18, f"{tick:.6g}", "middle")]
-    for tick in up.ticks:
-        y = up.pixel(tick)
-        parts += [line(left, y, right, y), text(left - 8, y + 4, f"{tick:.6g}", "end")]
-    if bound:
-        corners = " ".join(f"{across.pixel(x):.1f},{up.pixel(y):.1f}" for x, y in bound)
-        parts.append(f'<polyline class="bound" points="{corners}"/>')
+    _, axes = plt.subplots(figsize=(9, 4), layout="constrained")
+    for number, name in enumerate(series):
+        own = [dot for dot in dots if dot.series == number]
+        axes.scatter([dot.x for dot in own], [dot.y for dot in own], 16, label=name, gid=f"series{number}")
     for dot in dots:
-        if math.isnan(dot.y):
-            continue
-        x, y = across.pixel(dot.x), up.pixel(dot.y)
-        parts.append(
-            f'<circle class="s{dot.series % 6}" cx="{x:.1f}" cy="{y:.1f}" r="4">'
-            f"<title>{escape(dot.title)}</title></circle>"
-        )
-        parts.append(text(x + 7, y - 5, dot.label) if dot.label else "")
-    parts.append(text((left + right) / 2, HEIGHT - 8, titles[0], "middle"))
-    middle = (top + bottom) / 2
-    turned = f' transform="rotate(-90 14 {middle:.1f})"'
-    parts.append(text(14, middle, titles[1], "middle", turned))
-    return figure(HEIGHT, parts, caption)
+        axes.annotate(dot.label, (dot.x, dot.y), (5, 3), textcoords="offset points")
+    if bound:
+        axes.plot(*zip(*bound), "--", color="black", gid="bound")
+    if log:
+        axes.loglog()
+        for axis in (axes.xaxis, axes.yaxis):
+            axis.set_major_formatter(LogFormatter())
+            axis.set_minor_formatter(LogFormatter())
+    axes.set(xlabel=titles[0], ylabel=titles[1])
+    return figure(caption, series)
 
 
 def table(rows: Sequence[Sequence[str]]) -> str:
@@ -216,57 +152,54 @@ def eval_page(report: dict[str, Any]) -> tuple[str, list[str]]:
     medians = report["medians"]
     metrics = list(next(iter(medians.values())))
 
-    def scores(stems: dict[str, Any]) -> dict[str, list[Bar]]:
-        return {
-            name: [Bar(number(values[key]), decibels(number(values[key]))) for key in metrics]
-            for name, values in stems.items()
-        }
+    def scores(stems: dict[str, Any]) -> dict[str, list[float]]:
+        return {name: [number(values[key]) for key in metrics] for name, values in stems.items()}
 
-    parts = [bars("dB", metrics, scores(medians), "The median of each score over the tracks.")]
+    caption = "The median of each score over the tracks."
+    parts = [bars("dB", scores(medians), caption, metrics, 2)]
     tracks = report["tracks"]
     if len(tracks) > 1:
         first = {
             track["name"]: [
-                scores(track["stems"])[name][0] if name in track["stems"] else Bar(math.nan, "")
+                scores(track["stems"])[name][0] if name in track["stems"] else math.nan
                 for name in medians
             ]
             for track in tracks
         }
-        parts.append(bars(f"{metrics[0]}, dB", list(medians), first, f"{metrics[0]} by track."))
+        parts.append(bars(f"{metrics[0]}, dB", first, f"{metrics[0]} by track.", list(medians), 2))
     rows = [["track, stem", *metrics]]
     for name, stems in [*((track["name"], track["stems"]) for track in tracks), ("median", medians)]:
         for stem, values in scores(stems).items():
-            rows.append([f"{name}, {stem}", *(bar.label for bar in values)])
+            rows.append([f"{name}, {stem}", *map(decibels, values)])
     return "Scores of separated stems", [*parts, table(rows)]
 
 
 def bench_page(report: list[dict[str, Any]]) -> tuple[str, list[str]]:
     """The measurements of `bench --json`."""
-    groups = {}
+    groups: dict[str, list[float]] = {}
+    ranges: list[list[float]] = [[], []]
     rows = [["precision", "threads", "segment s", "× real time", "GFLOP/s", "peak MB", "SNR dB"]]
     for row in report:
         seconds = row["seconds_per_segment"]
         median = seconds["median"]
         name = row["precision"] + (f" of {row['widened_from']}" if "widened_from" in row else "")
-        groups[name] = [Bar(median, f"{median:.3f} s", seconds["min"], seconds["max"])]
+        groups[name] = [median]
+        ranges[0].append(median - seconds["min"])
+        ranges[1].append(seconds["max"] - median)
         rows.append([
             name, str(row["threads"]), f"{median:.3f}", f"{row['realtime_factor']:.2f}",
             f"{row['gflops']:.1f}", f"{row['peak_rss_bytes'] / 1e6:.0f}",
             decibels(number(row["snr_db"]), 1),
         ])
     caption = "Median of the runs; the line goes from the fastest to the slowest."
-    parts = [bars("seconds for a segment", ["segment"], groups, caption), table(rows)]
+    parts = [bars("seconds for a segment", groups, caption, digits=3, ranges=ranges), table(rows)]
     for name, row in zip(groups, report):
         layers = row.get("layers", [])
         if not layers:
             continue
-        times = {
-            layer["name"]: [Bar(layer["seconds"] * 1e3, f"{layer['seconds'] * 1e3:.1f}")]
-            for layer in layers
-        }
-        parts += [f"<h2>Blocks in {escape(name)}</h2>"]
-        parts += [bars("milliseconds", ["block"], times, "Where the time goes.")]
-        parts += [roofline(row, layers)]
+        times = {layer["name"]: [layer["seconds"] * 1e3] for layer in layers}
+        heading = f"<h2>Blocks in {escape(name)}</h2>"
+        parts += [heading, bars("milliseconds", times, "Where the time goes."), roofline(row, layers)]
     return "Speed", parts
 
 
@@ -276,7 +209,7 @@ def roofline(row: dict[str, Any], layers: list[dict[str, Any]]) -> str:
     dots = [
         Point(
             layer["gflops"] * 1e9 * layer["seconds"] / layer["bytes"], layer["gflops"],
-            layer["name"], 0, layer["name"] if layer["share"] > 0.05 else "",
+            0, layer["name"] if layer["share"] > 0.05 else "",
         )
         for layer in layers
         if layer["gflops"] > 0 and layer["bytes"] > 0
@@ -302,7 +235,7 @@ def compare_page(report: dict[str, Any]) -> tuple[str, list[str]]:
     wrong = {tensor["name"] for tensor in report["wrong"]}
     dots = [
         Point(
-            place, max(0, min(value, greatest)), f"{tensor['name']}: {decibels(value, 1)} dB",
+            place, max(0, min(value, greatest)),
             int(tensor["name"] in wrong), tensor["name"] if tensor["name"] in wrong else "",
         )
         for place, (tensor, value) in enumerate(zip(tensors, values), 1)
@@ -311,13 +244,14 @@ def compare_page(report: dict[str, Any]) -> tuple[str, list[str]]:
     plot = points(
         ("tensor, in the order of computation", "SNR, dB"), dots,
         "SNR of each tensor, from the port's own inputs if the model is known. Wrong ones have their "
-        "names and right ones lie above the line; hold the pointer over a point for its name. Equal "
-        "tensors lie at the top, those below 0 dB at the bottom.",
-        bound=bounds,
+        "names and right ones lie above the line; the table has their numbers. Equal tensors lie at "
+        "the top, those below 0 dB at the bottom.",
+        bound=bounds, series=("right", "wrong"),
     )
     rows = [["tensor", "SNR dB", "shape"]]
-    for tensor, value in zip(tensors, values):
-        rows.append([tensor["name"], decibels(value, 1), "×".join(map(str, tensor["shape"]))])
+    for place, (tensor, value) in enumerate(zip(tensors, values), 1):
+        shape = "×".join(map(str, tensor["shape"]))
+        rows.append([f"{place}. {tensor['name']}", decibels(value, 1), shape])
     lines = [
         f"wrong: {tensor['name']} has {decibels(number(tensor['snr_db']), 1)} dB"
         for tensor in report["wrong"]
@@ -332,10 +266,7 @@ def quantize_page(report: dict[str, Any]) -> tuple[str, list[str]]:
     layers = report["layers"]
     forms = sorted({layer["form"] for layer in layers})
     dots = [
-        Point(
-            place, number(layer["weights_snr_db"]), f"{layer['tensor']}, {layer['form']}",
-            forms.index(layer["form"]),
-        )
+        Point(place, number(layer["weights_snr_db"]), forms.index(layer["form"]))
         for place, layer in enumerate(layers, 1)
     ]
     parts = [
@@ -347,16 +278,13 @@ def quantize_page(report: dict[str, Any]) -> tuple[str, list[str]]:
     measured = [layer for layer in layers if layer["output_snr_db"] is not None]
     measured.sort(key=lambda layer: float(layer["output_snr_db"]))
     if measured:
-        groups = {
-            layer["tensor"]: [Bar(layer["output_snr_db"], decibels(layer["output_snr_db"], 1))]
-            for layer in measured[:20]
-        }
+        groups = {layer["tensor"]: [float(layer["output_snr_db"])] for layer in measured[:20]}
         caption = "The layers that cost most, at most twenty, each alone in INT8."
-        parts.append(bars("SNR of the worst stem, dB", ["SNR"], groups, caption))
+        parts.append(bars("SNR of the worst stem, dB", groups, caption))
     rows = [["tensor, form", "bytes", "weights dB", "output dB"]]
-    for layer in layers:
+    for place, layer in enumerate(layers, 1):
         snr = [decibels(number(layer[key]), 1) for key in ("weights_snr_db", "output_snr_db")]
-        rows.append([f"{layer['tensor']}, {layer['form']}", str(layer["bytes"]), *snr])
+        rows.append([f"{place}. {layer['tensor']}, {layer['form']}", str(layer["bytes"]), *snr])
     return f"INT8 weights of {report['source']}", [*parts, table(rows)]
 
 

@@ -46,7 +46,7 @@ class PlotReportTests(unittest.TestCase):
         subprocess.run(command, cwd=self.folder, check=True)
         text = (self.folder / "page.html").read_text()
         for word in FOREIGN:
-            self.assertNotIn(word, text)
+            self.assertNotIn(word, text.replace('="http://www.w3.org/', '="'))
         body = text[text.index("<body>") : text.index("</html>")]
         ElementTree.fromstring(body)
         return body
@@ -59,7 +59,7 @@ class PlotReportTests(unittest.TestCase):
         self.assertIn("&lt;a&amp;b&gt;", page)
         # Bar charts of two stems with two scores, and of two tracks; the SI-SDR is infinite.
         self.assertEqual(page.count("<svg "), 2)
-        self.assertGreaterEqual(page.count("<rect "), 8)
+        self.assertGreaterEqual(page.count(">inf</text>"), 2)
 
     def test_bench_draws_each_precision_and_each_block(self) -> None:
         page = self.page(
@@ -71,7 +71,7 @@ class PlotReportTests(unittest.TestCase):
         # Times, then blocks and a roofline for each of four rows.
         self.assertEqual(page.count("<svg "), 9)
         self.assertIn("bfloat16", page)
-        self.assertEqual(page.count('class="bound"'), 4)
+        self.assertEqual(page.count('id="bound"'), 4)
 
     def test_compare_marks_where_the_error_begins(self) -> None:
         self.write_track("song.wav")
@@ -82,9 +82,9 @@ class PlotReportTests(unittest.TestCase):
         words = ("compare", "a.safetensors", "b.safetensors", "--json")
         page = self.page(self.run_command(*words, exits=1))
         self.assertIn("wrong: ", page)
-        self.assertGreater(page.count("<circle "), 10)
-        self.assertIn('class="s0"', page)
-        self.assertIn('class="s1"', page)
+        self.assertGreater(page.count("<use "), 10)
+        self.assertIn('id="series0"', page)
+        self.assertIn('id="series1"', page)
         page = self.page(self.run_command(*words, "--bound", "0"))
         self.assertIn(" compared, all right", page)
 
