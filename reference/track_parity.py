@@ -3,6 +3,7 @@
     python track_parity.py --audio song.ogg
     python track_parity.py --audio song.ogg --model htdemucs-seeded.safetensors --cases plain
     python track_parity.py --audio song.ogg --bag mdx --seconds 60 --cases plain shifts_2
+    python track_parity.py --audio song.ogg --configuration htdemucs --double
 
 The cases are half a minute of real music, unchanged, in mono at 48 kHz, with four channels, shorter
 than a segment, ten samples long, with several overlaps, segments and shifts, and silence. Each case
@@ -18,6 +19,13 @@ printed, and the case passes if ours is at most 3 dB below it (two independent r
 The default model is the demo model of Models/; a checkpoint of the real size takes minutes per
 case.
 
+--configuration takes a model of that configuration with seeded, fully perturbed weights (htdemucs
+is the real one, with 48 channels and 41,984,456 parameters), and the case one_segment: exactly one
+segment of the track without shifts, whose SNR must be 110 dB. --double prints the SNR of ours and
+of PyTorch float32 against PyTorch float64 too. hdemucs and demucs are version 3, at the sizes of
+hdemucs_mmi and the mdx models; their segment of 44 s takes PyTorch some gigabytes, and --segment
+makes it shorter. run_core.py runs the core in other runtimes.
+
 --bag takes a bag of version 3 instead. Its YAML file (models, weights, segment) comes from the
 official package. Each member is a model of the published size with seeded, fully perturbed
 weights: time-only Demucs, or Hybrid Demucs with or without `hybrid_old`. The kind of each
@@ -27,8 +35,10 @@ published signature does not matter here; a bag mixes both kinds if the publishe
 from __future__ import annotations
 
 import argparse
+import contextlib
+import copy
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -117,6 +127,7 @@ CASES = {
     "no_split": Case(cut(3.5), Options(split=False)),
     "silence": Case(silence),
     "silence_shifts_1": Case(silence, Options(shifts=1, seed=5)),
+    "one_segment": Case(as_is, Options(split=False)),
 }
 
 
@@ -147,11 +158,40 @@ def arguments(options: Options) -> list[str]:
     return found
 
 
+def one_segment(model: reference.HTDemucs, wav: torch.Tensor, rate: int) -> Track:
+    """One segment of the track at the model's rate and channels."""
+    wav = reference.convert_audio(wav, rate, model.samplerate, model.audio_channels)
+    length = int(model.segment * model.samplerate)
+    if wav.shape[1] < length:
+        raise SystemExit(f"the music has {wav.shape[1]} samples, a segment {length}")
+    return wav[:, :length], model.samplerate
+
+
+@contextlib.contextmanager
+def float64() -> Iterator[None]:
+    """Makes float64 the type of new tensors: `double()` leaves the position embedding, which the
+    model makes as it runs, in float32."""
+    torch.set_default_dtype(torch.float64)
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(torch.float32)
+
+
+def text(found: dict[str, float]) -> str:
+    """The SNR of each stem."""
+    return "  ".join(f"{stem} {value:.1f}" for stem, value in found.items())
+
+
 def measure(
-    case: Case, path: Path, model: torch.nn.Module, track: Track, given: argparse.Namespace
+    name: str, path: Path, model: torch.nn.Module, track: Track, given: argparse.Namespace
 ) -> tuple[bool, str]:
     """Runs one case; returns whether it passes, and a line about it."""
-    wav, rate = case.prepare(*track)
+    case, (wav, rate) = CASES[name], track
+    if name == "one_segment":
+        wav, rate = one_segment(model, wav, rate)
+    else:
+        wav, rate = case.prepare(wav[:, : int(given.seconds * rate)], rate)
     wav, golden = within_one(model, wav.contiguous(), rate, case.options)
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "track.wav"
@@ -159,46 +199,60 @@ def measure(
         options = [*arguments(case.options), "--threads", str(given.threads)]
         ours = native.separate(given.binary, path, file, Path(folder) / "out", *options)
     found = compare_stems.compare_all(golden, ours)
-    line = f"{wav.shape[1]:>9,} × {wav.shape[0]}  "
-    line += "  ".join(f"{stem} {value:.1f}" for stem, value in found.items())
-    worst, bound = min(found.values()), given.min_snr
-    if worst < bound:
+    line = f"{wav.shape[1]:>9,} × {wav.shape[0]}  {text(found)}"
+    worst, bound = min(found.values()), given.min_snr or (110 if name == "one_segment" else 100)
+    if worst < bound and name != "one_segment":
         nudged = separate(model, wav * (1 + 2**-23), rate, case.options)
         floor = min(compare_stems.compare_all(golden, nudged).values())
         line += f"  (the reference's own floor: {floor:.1f})"
         bound = min(bound, floor - 3)
+    if given.double:
+        with float64():
+            exact = separate(copy.deepcopy(model).double(), wav.double(), rate, case.options)
+        for name, stems in {"ours": ours, "PyTorch float32": golden}.items():
+            line += f"\n{name} (vs float64): {text(compare_stems.compare_all(exact, stems))}"
     return worst >= bound, line
 
 
 def main() -> int:
     """Command line."""
-    parser = command_line.parser(__doc__, "audio", "start", "binary", "threads")
+    parser = command_line.parser(__doc__, "audio", "start", "seed", "binary", "threads")
     parser.add_argument("--seconds", type=float, default=30.0)
-    parser.add_argument("--model", type=Path, default=ROOT / "Models" / "demo.safetensors")
-    parser.add_argument("--bag", choices=BAGS, help="a bag of version 3 instead of a model")
-    parser.add_argument("--cases", nargs="+", choices=CASES, default=list(CASES), metavar="CASE")
-    parser.add_argument("--min-snr", type=float, default=100.0, help="dB")
+    models = parser.add_mutually_exclusive_group()
+    models.add_argument("--model", type=Path, default=ROOT / "Models" / "demo.safetensors")
+    models.add_argument("--bag", choices=BAGS, help="a bag of version 3 instead of a model")
+    models.add_argument("--configuration", choices=reference.CONFIGURATIONS, help="one segment")
+    parser.add_argument("--segment", type=float, help="segment of that configuration, in seconds")
+    parser.add_argument("--double", action="store_true", help="float64 as well")
+    parser.add_argument("--cases", nargs="+", choices=CASES, metavar="CASE")
+    parser.add_argument("--min-snr", type=float, help="dB (100; 110 for one_segment)")
     given = parser.parse_args()
     torch.set_num_threads(given.threads)
     wav, rate = wav_file.read(given.audio)
-    start = int(given.start * rate)
-    wav = wav[:, start : start + int(given.seconds * rate)]
+    wav = wav[:, int(given.start * rate) :]
     if wav.shape[1] == 0:
         parser.error(f"{given.audio} has nothing from {given.start} s on")
+    cases = ["one_segment"] if given.configuration else list(CASES)[:-1]
     print(f"{'case':22}{'':6}{'samples × channels':>13}  SNR in dB")
     failed = []
     with tempfile.TemporaryDirectory() as work:
-        if given.bag:
+        if given.configuration:
+            path = Path(work) / "model.safetensors"
+            changes = {"segment": given.segment} if given.segment else {}
+            chosen = {**reference.CONFIGURATIONS[given.configuration], **changes}
+            reference.save_safetensors(reference.build(chosen, given.seed), path)
+            model = reference.load(path)
+        elif given.bag:
             path, model = make_bag(given.bag, Path(work))
         else:
             path, model = given.model, reference.load(given.model)
-        for name in given.cases:
-            passed, line = measure(CASES[name], path, model, (wav, rate), given)
+        for name in given.cases or cases:
+            passed, line = measure(name, path, model, (wav, rate), given)
             print(f"{name:22}{'ok' if passed else 'FAIL':6}{line}", flush=True)
             if not passed:
                 failed.append(name)
     if failed:
-        print(f"below {given.min_snr:g} dB: {', '.join(failed)}")
+        print(f"too low: {', '.join(failed)}")
     return 1 if failed else 0
 
 
