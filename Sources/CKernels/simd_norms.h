@@ -87,17 +87,12 @@ ALWAYS_INLINE void layer_norm(const int is_bf16, ptrdiff_t rows, ptrdiff_t cols,
             sums[1] += load_part(x + c, n);
         float mean = sum_lanes((sums[0] + sums[1]) + (sums[2] + sums[3])) / (float)cols;
 
-        vec squares[4] = {0, 0, 0, 0};
-        for (c = 0; c + 4 * WIDTH <= cols; c += 4 * WIDTH)
-            for (ptrdiff_t i = 0; i < 4; i++) {
-                vec d = load(x + c + i * WIDTH) - mean;
-                squares[i] = fma(d, d, squares[i]);
-            }
-        for (; c + WIDTH <= cols; c += WIDTH) {
+        vec squares = 0;
+        for (c = 0; c + WIDTH <= cols; c += WIDTH) {
             vec d = load(x + c) - mean;
-            squares[0] = fma(d, d, squares[0]);
+            squares = fma(d, d, squares);
         }
-        float variance = sum_lanes((squares[0] + squares[1]) + (squares[2] + squares[3]));
+        float variance = sum_lanes(squares);
         for (ptrdiff_t i = c; i < cols; i++)
             variance += (x[i] - mean) * (x[i] - mean);
         float factor = 1.0f / __builtin_sqrtf(variance / (float)cols + epsilon);
