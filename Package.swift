@@ -31,7 +31,7 @@ let package = Package(
             name: "CLAME", providers: [.apt(["libmp3lame-dev"]), .brew(["lame"])]),
 
         // The header of the C interface.
-        .systemLibrary(name: "CSwiftDemucs", path: "include"),
+        .systemLibrary(name: "CSwiftDemucs", path: "Sources/CSwiftDemucs"),
 
         .target(name: "CPlatform"),
         .target(name: "System", dependencies: ["CPlatform"], exclude: ["Embedded"]),

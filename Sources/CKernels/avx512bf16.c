@@ -1,5 +1,5 @@
 /* AVX-512 kernels with the bfloat16 products of AVX512-BF16. CPUs with it always have VNNI too. Intel's have a
- * VDPBF16PS that does less than FMA, so they are left to avx512vnni (SPEED.md). */
+ * VDPBF16PS that does less than FMA, so they are left to avx512vnni (docs/speed.md). */
 #include "ckernels.h"
 
 #if defined(__x86_64__)

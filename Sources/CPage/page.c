@@ -1,4 +1,4 @@
-/* The files of the folder Page, as the program carries them. Made by tools/page_list. The preprocessor embeds
+/* The files of the folder web/page, as the program carries them. Made by tools/page_list. The preprocessor embeds
  * them: Swift's optimizer needs a minute for array literals of their size. */
 #include "page.h"
 
@@ -8,142 +8,142 @@
     { name, array, sizeof(array) }
 
 static const unsigned char backend_js[] = {
-#embed "../../Page/backend.js"
+#embed "../../web/page/backend.js"
 };
 static const unsigned char dom_js[] = {
-#embed "../../Page/dom.js"
+#embed "../../web/page/dom.js"
 };
 static const unsigned char index_html[] = {
-#embed "../../Page/index.html"
+#embed "../../web/page/index.html"
 };
 static const unsigned char kept_js[] = {
-#embed "../../Page/kept.js"
+#embed "../../web/page/kept.js"
 };
 static const unsigned char logo_svg[] = {
-#embed "../../Page/logo.svg"
+#embed "../../web/page/logo.svg"
 };
 static const unsigned char main_js[] = {
-#embed "../../Page/main.js"
+#embed "../../web/page/main.js"
 };
 static const unsigned char mixer_board_js[] = {
-#embed "../../Page/mixer/board.js"
+#embed "../../web/page/mixer/board.js"
 };
 static const unsigned char mixer_controls_js[] = {
-#embed "../../Page/mixer/controls.js"
+#embed "../../web/page/mixer/controls.js"
 };
 static const unsigned char mixer_downloads_js[] = {
-#embed "../../Page/mixer/downloads.js"
+#embed "../../web/page/mixer/downloads.js"
 };
 static const unsigned char mixer_input_js[] = {
-#embed "../../Page/mixer/input.js"
+#embed "../../web/page/mixer/input.js"
 };
 static const unsigned char mixer_mixer_js[] = {
-#embed "../../Page/mixer/mixer.js"
+#embed "../../web/page/mixer/mixer.js"
 };
 static const unsigned char mixer_ruler_js[] = {
-#embed "../../Page/mixer/ruler.js"
+#embed "../../web/page/mixer/ruler.js"
 };
 static const unsigned char mixer_song_js[] = {
-#embed "../../Page/mixer/song.js"
+#embed "../../web/page/mixer/song.js"
 };
 static const unsigned char mixer_spectrograms_js[] = {
-#embed "../../Page/mixer/spectrograms.js"
+#embed "../../web/page/mixer/spectrograms.js"
 };
 static const unsigned char mixer_spectrum_js[] = {
-#embed "../../Page/mixer/spectrum.js"
+#embed "../../web/page/mixer/spectrum.js"
 };
 static const unsigned char mixer_strips_js[] = {
-#embed "../../Page/mixer/strips.js"
+#embed "../../web/page/mixer/strips.js"
 };
 static const unsigned char mixer_wave_js[] = {
-#embed "../../Page/mixer/wave.js"
+#embed "../../web/page/mixer/wave.js"
 };
 static const unsigned char mixer_waveforms_js[] = {
-#embed "../../Page/mixer/waveforms.js"
+#embed "../../web/page/mixer/waveforms.js"
 };
 static const unsigned char parts_svg[] = {
-#embed "../../Page/parts.svg"
+#embed "../../web/page/parts.svg"
 };
 static const unsigned char practice_grid_js[] = {
-#embed "../../Page/practice/grid.js"
+#embed "../../web/page/practice/grid.js"
 };
 static const unsigned char practice_rehearsal_js[] = {
-#embed "../../Page/practice/rehearsal.js"
+#embed "../../web/page/practice/rehearsal.js"
 };
 static const unsigned char songs_api_js[] = {
-#embed "../../Page/songs/api.js"
+#embed "../../web/page/songs/api.js"
 };
 static const unsigned char songs_jobs_js[] = {
-#embed "../../Page/songs/jobs.js"
+#embed "../../web/page/songs/jobs.js"
 };
 static const unsigned char songs_library_js[] = {
-#embed "../../Page/songs/library.js"
+#embed "../../web/page/songs/library.js"
 };
 static const unsigned char songs_memory_js[] = {
-#embed "../../Page/songs/memory.js"
+#embed "../../web/page/songs/memory.js"
 };
 static const unsigned char songs_options_js[] = {
-#embed "../../Page/songs/options.js"
+#embed "../../web/page/songs/options.js"
 };
 static const unsigned char songs_queue_js[] = {
-#embed "../../Page/songs/queue.js"
+#embed "../../web/page/songs/queue.js"
 };
 static const unsigned char songs_stage_js[] = {
-#embed "../../Page/songs/stage.js"
+#embed "../../web/page/songs/stage.js"
 };
 static const unsigned char songs_uploads_js[] = {
-#embed "../../Page/songs/uploads.js"
+#embed "../../web/page/songs/uploads.js"
 };
 static const unsigned char sound_clicks_js[] = {
-#embed "../../Page/sound/clicks.js"
+#embed "../../web/page/sound/clicks.js"
 };
 static const unsigned char sound_engine_js[] = {
-#embed "../../Page/sound/engine.js"
+#embed "../../web/page/sound/engine.js"
 };
 static const unsigned char sound_mix_js[] = {
-#embed "../../Page/sound/mix.js"
+#embed "../../web/page/sound/mix.js"
 };
 static const unsigned char sound_piece_run_js[] = {
-#embed "../../Page/sound/piece_run.js"
+#embed "../../web/page/sound/piece_run.js"
 };
 static const unsigned char sound_pieces_js[] = {
-#embed "../../Page/sound/pieces.js"
+#embed "../../web/page/sound/pieces.js"
 };
 static const unsigned char sound_player_js[] = {
-#embed "../../Page/sound/player.js"
+#embed "../../web/page/sound/player.js"
 };
 static const unsigned char sound_render_worker_js[] = {
-#embed "../../Page/sound/render_worker.js"
+#embed "../../web/page/sound/render_worker.js"
 };
 static const unsigned char sound_wav_js[] = {
-#embed "../../Page/sound/wav.js"
+#embed "../../web/page/sound/wav.js"
 };
 static const unsigned char stretch_drums_js[] = {
-#embed "../../Page/stretch/drums.js"
+#embed "../../web/page/stretch/drums.js"
 };
 static const unsigned char stretch_fft_js[] = {
-#embed "../../Page/stretch/fft.js"
+#embed "../../web/page/stretch/fft.js"
 };
 static const unsigned char stretch_run_js[] = {
-#embed "../../Page/stretch/run.js"
+#embed "../../web/page/stretch/run.js"
 };
 static const unsigned char stretch_stretch_js[] = {
-#embed "../../Page/stretch/stretch.js"
+#embed "../../web/page/stretch/stretch.js"
 };
 static const unsigned char stretch_tonal_js[] = {
-#embed "../../Page/stretch/tonal.js"
+#embed "../../web/page/stretch/tonal.js"
 };
 static const unsigned char stretch_worklet_js[] = {
-#embed "../../Page/stretch/worklet.js"
+#embed "../../web/page/stretch/worklet.js"
 };
 static const unsigned char style_css[] = {
-#embed "../../Page/style.css"
+#embed "../../web/page/style.css"
 };
 static const unsigned char theme_js[] = {
-#embed "../../Page/theme.js"
+#embed "../../web/page/theme.js"
 };
 static const unsigned char words_js[] = {
-#embed "../../Page/words.js"
+#embed "../../web/page/words.js"
 };
 
 static const struct page_file files[] = {

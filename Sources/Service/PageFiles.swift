@@ -23,7 +23,7 @@ struct PageFile: Sendable {
         }
     }
 
-    /// The files of the folder `Page`; a test compares them.
+    /// The files of the folder `web/page`; a test compares them.
     static let all = UnsafeBufferPointer(start: page_files, count: page_file_count).map { file in
         PageFile(
             name: String(cString: file.name),

@@ -7,7 +7,7 @@ import System
 /// The code that computes float32 matrix products.
 ///
 /// Our own kernels on packed weights are chosen where the CPU has vector instructions that they
-/// use: they reach the CPU's peak rate at this model's shapes, faster than OpenBLAS (SPEED.md), take
+/// use: they reach the CPU's peak rate at this model's shapes, faster than OpenBLAS (docs/speed.md), take
 /// the taps of a convolution in one call and need no library. BLAS is chosen where our kernels are
 /// plain C, if there is one, and on Apple platforms, whose matrix unit only Accelerate can use.
 package enum GEMMBackend: Sendable, CustomStringConvertible {

@@ -1,4 +1,4 @@
-// The declarations of AVFAudio that Examples/Apple uses. Bodies are never run.
+// The declarations of AVFAudio that docs/examples/Apple uses. Bodies are never run.
 
 public typealias AVAudioChannelCount = UInt32
 public typealias AVAudioFrameCount = UInt32

@@ -46,7 +46,7 @@ struct DocumentationTests {
 
     @Test(arguments: inArticles + inComments)
     func aSnippetIsAPartOfOneExample(snippet: Snippet) throws {
-        let examples = Self.files(in: "Examples", withSuffix: ".swift")
+        let examples = Self.files(in: "docs/examples", withSuffix: ".swift")
         let isFound = try examples.contains { url in
             Self.lines(try String(contentsOf: url, encoding: .utf8)).contains(snippet.lines)
         }

@@ -6,7 +6,7 @@ from pathlib import Path
 from page_test import HERE, PageTest, smoke
 
 
-def with_imports(*names: str, folder: Path = HERE.parents[1] / "Page") -> set[str]:
+def with_imports(*names: str, folder: Path = HERE.parents[1] / "web/page") -> set[str]:
     """Modules of the page, and those that they import at once."""
     found, left = set(), set(names)
     while left:
@@ -22,7 +22,7 @@ class ModuleTests(PageTest):
         self.assertGreater(len(passed), 15)
 
     def test_two_scripts_alone_use_the_storage(self):
-        users = {path.name for path in (HERE.parents[1] / "Page").rglob("*.js") if re.search("(local|session)Storage", path.read_text())}
+        users = {path.name for path in (HERE.parents[1] / "web/page").rglob("*.js") if re.search("(local|session)Storage", path.read_text())}
         self.assertEqual(users, {"kept.js", "theme.js"})
 
     def test_the_page_has_less_than_100_kB_on_the_way(self):

@@ -195,7 +195,7 @@ struct DescriptionTests {
     }
 
     @Test func thePageHasAllItsFiles() throws {
-        let folder = Fixture.url("../../Page").standardized.path
+        let folder = Fixture.url("../../web/page").standardized.path
         let names = try FileManager.default.subpathsOfDirectory(atPath: folder)
             .filter { $0.contains(".") }
         #expect(Set(names) == Set(Service.pageFiles), "run tools/page_list")

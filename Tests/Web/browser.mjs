@@ -1,4 +1,4 @@
-// The parts of a browser that the modules of Web/ need, for node: workers, and `fetch` of files.
+// The parts of a browser that the modules of web/engine need, for node: workers, and `fetch` of files.
 
 import { webcrypto } from "node:crypto";
 import { readFile } from "node:fs/promises";

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { capabilities, choosePrecision, neededMemory, requireSIMD } from "../../Web/capabilities.js";
+import { capabilities, choosePrecision, neededMemory, requireSIMD } from "../../web/engine/capabilities.js";
 
 const gibi = 2 ** 30;
 /** A browser with a processor of 4 cores. `grantedBytes` limits its memories, `validates` its modules. */

@@ -4,13 +4,13 @@ import assert from "node:assert/strict";
 import { register } from "node:module";
 import { after, test } from "node:test";
 import { endWorkers, imitateBrowser } from "./browser.mjs";
-import { gelu, groupNorm, hann, istft, sigmoid, softmax, stft } from "../../Web/explain/maths.js";
+import { gelu, groupNorm, hann, istft, sigmoid, softmax, stft } from "../../web/explain/maths.js";
 
 // The built page has dom.js one folder above; nothing here draws.
-const page = new URL("../../Page/dom.js", import.meta.url).href;
+const page = new URL("../../web/page/dom.js", import.meta.url).href;
 register(`data:text/javascript,${encodeURIComponent(`export const resolve = (name, context, next) => next(name === "../dom.js" ? "${page}" : name, context);`)}`);
 imitateBrowser();
-const { judge, puzzles } = await import("../../Web/explain/puzzles.js");
+const { judge, puzzles } = await import("../../web/explain/puzzles.js");
 after(() => endWorkers());
 
 /** Compares arrays of arrays with numbers in one list. */

@@ -119,8 +119,8 @@ class Page:
 
     def __init__(self, folder: Path, models: list[dict]):
         self.folder = folder
-        shutil.copytree(ROOT / "Web", folder, ignore=lambda _, names: [name for name in names if not name.endswith((".js", ".webmanifest"))])
-        shutil.copy(ROOT / "Page/logo.svg", folder)
+        shutil.copytree(ROOT / "web/engine", folder, ignore=lambda _, names: [name for name in names if not name.endswith((".js", ".webmanifest"))])
+        shutil.copy(ROOT / "web/page/logo.svg", folder)
         (folder / "demo.safetensors").write_bytes(b"a model")
         self.program = folder.parent / "program"
         # The lists' tool asks a program for the published models; this one has its own.

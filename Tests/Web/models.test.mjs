@@ -4,8 +4,8 @@ import assert from "node:assert/strict";
 import { File } from "node:buffer";
 import { randomBytes, webcrypto } from "node:crypto";
 import { after, before, beforeEach, test } from "node:test";
-import { Models } from "../../Web/models.js";
-import { MemoryStorage } from "../../Web/storage.js";
+import { Models } from "../../web/engine/models.js";
+import { MemoryStorage } from "../../web/engine/storage.js";
 import { digits, ModelServer } from "./model_server.mjs";
 
 // Node 18 has these, but not as globals.

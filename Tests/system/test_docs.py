@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Runs the examples of the documents: every block of sh, python, c and cpp in README.md, SPEED.md, docs and Models.
+"""Runs the examples of the documents: every block of sh, python, c and cpp in README.md, docs/speed.md, docs and Models.
 
 Usage: Tests/system/test_docs.py [--list] [--binary PATH] [--library FOLDER] [--python PATH] [DOCUMENT...]
 
@@ -184,7 +184,7 @@ def main() -> None:
     parser.add_argument("--python", type=Path, help="an interpreter with the package (default: one is made, with dist's wheel)")
     options = parser.parse_args()
     documents = [path.resolve() for path in options.documents] or [
-        ROOT / "README.md", ROOT / "SPEED.md", ROOT / "Models/README.md",
+        ROOT / "README.md", ROOT / "docs/speed.md", ROOT / "Models/README.md",
         *(path for path in sorted((ROOT / "docs").rglob("*.md")) if path.parent.name != "course")]
     found = [block for document in documents for block in blocks(document)]
     if options.list:

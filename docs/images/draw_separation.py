@@ -25,7 +25,7 @@ from matplotlib.colors import LinearSegmentedColormap, to_rgb
 from matplotlib.patches import ConnectionPatch
 
 ROOT = Path(__file__).resolve().parents[2]
-# The page's colours (Page/dom.js).
+# The page's colours (web/page/dom.js).
 STEMS = {"drums": "#009E73", "bass": "#D55E00", "other": "#CC79A7", "vocals": "#56B4E9"}
 THEMES = {"light": ("#ffffff", "#1f2328", "#57606a"), "dark": ("#0d1117", "#e6edf3", "#8d96a0")}
 FIRST_SECOND, SECONDS = 15, 15

@@ -1,4 +1,4 @@
-/* The files of the page (the folder Page). */
+/* The files of the page (the folder web/page). */
 #ifndef PAGE_H
 #define PAGE_H
 

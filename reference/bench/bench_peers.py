@@ -1,0 +1,138 @@
+"""Times a segment of the real configuration in our binary and in other runtimes, in the same run.
+
+    python reference/bench/bench_peers.py
+    python reference/bench/bench_peers.py --threads 2 --runs 7
+    python reference/bench/bench_peers.py --isa avx2 --precision float32 int8
+
+PyTorch, ONNX Runtime and OpenVINO run only the core, between the STFT and its inverse, of the
+seeded model that seeded_model.py builds. Ours (`swift-demucs bench`) runs the whole forward pass
+with both transforms, with the same checkpoint.
+
+With --isa all programs use only that instruction set. PyTorch is the only peer that can: OpenVINO
+crashes when its oneDNN is limited to AVX2, and ONNX Runtime has no such option. Two sets may be
+given for ours, as in `--isa avx2 avxvnni`; PyTorch then uses the first.
+
+The peers in INT8 are what one would pick instead of ours: OpenVINO after NNCF's post-training
+quantisation, calibrated on --calibration segments, and ONNX Runtime after dynamic quantisation. The
+last table has the SNR of each against PyTorch in float32.
+
+For each number of threads all runtimes alternate, --runs times after one turn as warm-up. Prints
+medians and ranges, and how many times as fast as each peer ours is, as Markdown.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import os
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+import numpy as np
+import program
+import seeded_model as reference
+import torch
+from core import Core, core_inputs
+from fixture import noise
+from peer_timers import (
+    PRECISIONS,
+    onnx_runtime,
+    onnx_runtime_int8,
+    open_vino,
+    open_vino_int8,
+    ours,
+    pytorch,
+    rotate,
+    table,
+    timed,
+)
+
+# Environment variables that limit PyTorch, MKL and oneDNN to an instruction set; read when they load.
+PYTORCH_SETS = {
+    "avx2": {
+        "ATEN_CPU_CAPABILITY": "avx2",
+        "MKL_ENABLE_INSTRUCTIONS": "AVX2",
+        "ONEDNN_MAX_CPU_ISA": "AVX2",
+    },
+}
+
+
+def decibels(exact: Sequence, found: Sequence) -> float:
+    """The lowest SNR of the core's outputs, the spectrogram and the waveform, in decibels."""
+    return min(
+        10 * math.log10(np.sum(np.square(a)) / np.sum(np.square(a - b)))
+        for a, b in zip(map(np.asarray, exact), map(np.asarray, found), strict=True)
+    )
+
+
+def measure(given: argparse.Namespace, work: Path) -> None:
+    """Builds the model, and measures and prints for each number of threads."""
+    checkpoint = work / "model.safetensors"
+    configuration = reference.CONFIGURATIONS["htdemucs"]
+    reference.save_safetensors(reference.build(configuration, 1), checkpoint)
+    model = reference.load(checkpoint)
+    length = int(model.segment * model.samplerate)
+    mix = noise("bench", 1, model.audio_channels, length, deviation=0.1)
+    inputs = core_inputs(model, mix)
+    arrays = [value.numpy() for value in inputs]
+    core = Core(model).eval()
+
+    graph = work / "core.onnx"
+    if not given.isa:
+        import export_onnx
+
+        export_onnx.export(model, graph)
+        dynamic = onnx_runtime_int8(graph)
+        sounds = (noise(f"sound {i}", *mix.shape, deviation=0.1) for i in range(given.calibration))
+        segments = [[value.numpy() for value in core_inputs(model, sound)] for sound in sounds]
+        calibrated = open_vino_int8(graph, segments)
+
+    print(f"htdemucs, one segment of {length:,} samples, {given.runs} runs")
+    print(f"PyTorch runs on {torch.backends.cpu.get_cpu_capability()}")
+    for threads in given.threads:
+        timers = {"PyTorch float32": pytorch(core, inputs, threads)}
+        if not given.isa:
+            timers["ONNX Runtime float32"] = onnx_runtime(graph, arrays, threads)
+            timers["OpenVINO float32"] = open_vino(graph, arrays, threads, "f32")
+            timers["OpenVINO bfloat16"] = open_vino(graph, arrays, threads, "bf16")
+            timers["ONNX Runtime INT8"] = onnx_runtime(dynamic, arrays, threads)
+            timers["OpenVINO INT8"] = open_vino(calibrated, arrays, threads, "f32")
+        for isa in given.isa or [None]:
+            for precision in given.precision:
+                name = " ".join(filter(None, ("ours", isa, precision)))
+                timers[name] = ours(given.binary, checkpoint, threads, precision, isa)
+        print("\n" + table(threads, rotate(timers, given.runs)), flush=True)
+        exact = timers["PyTorch float32"].run()
+        for name, timer in timers.items():
+            if name != "PyTorch float32" and isinstance(timer, timed):
+                print(f"{name}: SNR {decibels(exact, timer.run()):.1f} dB")
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--binary", type=Path, default=program.default())
+    parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
+    parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--precision", nargs="+", choices=PRECISIONS, default=PRECISIONS)
+    parser.add_argument("--calibration", type=int, default=50, help="segments for NNCF")
+    parser.add_argument("--isa", nargs="+", help="instruction sets of ours; avx2 comes first")
+    given = parser.parse_args()
+    if given.isa:
+        held = PYTORCH_SETS.get(given.isa[0])
+        if held is None:
+            parser.error(f"PyTorch can be held to {', '.join(PYTORCH_SETS)}, not {given.isa[0]}")
+        if any(os.environ.get(name) != value for name, value in held.items()):
+            os.execve(sys.executable, [sys.executable, *sys.argv], {**os.environ, **held})
+    with tempfile.TemporaryDirectory() as folder:
+        measure(given, Path(folder))
+
+
+if __name__ == "__main__":
+    main()
