@@ -1,8 +1,9 @@
-/* The rows of a block of A times a panel, on tiles (amx_tiles.h), for the kind of product PRODUCT: in place of the loops
- * over register tiles in simd_panel.inc.h. The kind's TILE_MULTIPLY multiplies. */
+/* The rows of a block of A times a panel, on tiles (amx_tiles.h), for the kind of product
+ * PRODUCT: in place of the loops over register tiles in simd_panel.inc.h. The kind's
+ * TILE_MULTIPLY multiplies. */
 
-/* Sums of 32 rows and 32 columns (+)= a times b, for `steps` whole tiles of A's rows, `stride` bytes apart. Each tile of
- * A and B is used twice. */
+/* Sums of 32 rows and 32 columns (+)= a times b, for `steps` whole tiles of A's rows, `stride`
+ * bytes apart. Each tile of A and B is used twice. */
 static void KIND(multiply_four)(const char *a, ptrdiff_t stride, ptrdiff_t steps, const char *b,
                                 char *sums, int accumulate) {
     char *lower = sums + TILE * SUMS_ROW;
@@ -33,7 +34,8 @@ static void KIND(multiply_four)(const char *a, ptrdiff_t stride, ptrdiff_t steps
     TILE_STORE(3, lower + TILE_ROW, SUMS_ROW);
 }
 
-/* The same for the rows of one tile, one or two vectors of columns, and a last step if `tail` is not 0. */
+/* The same for the rows of one tile, one or two vectors of columns, and a last step if `tail` is
+ * not 0. */
 static void KIND(multiply_two)(int vectors, const char *a, ptrdiff_t stride, ptrdiff_t steps,
                                ptrdiff_t tail, const char *b, char *sums, int accumulate) {
     const ptrdiff_t b_row = vectors * TILE_ROW;
@@ -66,7 +68,8 @@ static void KIND(multiply_two)(int vectors, const char *a, ptrdiff_t stride, ptr
     TILE_STORE(1, sums + TILE_ROW, SUMS_ROW);
 }
 
-/* The sums of a number of rows for which the tiles are configured: less than a tile, or whole tiles. */
+/* The sums of a number of rows for which the tiles are configured: less than a tile, or whole
+ * tiles. */
 static void KIND(multiply_rows)(int vectors, ptrdiff_t rows, const char *a, ptrdiff_t stride,
                                 ptrdiff_t elements, const char *panel, char *sums) {
     const ptrdiff_t tail = elements % TILE;

@@ -1,5 +1,5 @@
-/* The kind of product bf16 of the sets that multiply pairs of bfloat16: two neighbours in a row of A and, for each column,
- * two rows of B. simd_products.h describes its parameters. */
+/* The kind of product bf16 of the sets that multiply pairs of bfloat16: two neighbours in a row
+ * of A and, for each column, two rows of B. simd_products.h describes its parameters. */
 #include "simd_bfloat16.h"
 
 typedef int32_t bf16_element;

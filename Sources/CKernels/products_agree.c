@@ -23,7 +23,8 @@ static void fill(operands *o) {
     }
 }
 
-/* Multiplies in bfloat16 (kind 0), with INT8 weights and quantised rows (1), and in two planes (2). */
+/* Multiplies in bfloat16 (kind 0), with INT8 weights and quantised rows (1), and in two planes
+ * (2). */
 static void multiply(const kernel_table *table, int kind, const operands *o, float c[M][N]) {
     _Alignas(64) unsigned char packed[2 * (K + 64) * (N + 64)];
     const gemm_segment segment = {o->a, 0, K};

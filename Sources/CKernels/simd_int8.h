@@ -31,11 +31,12 @@ ALWAYS_INLINE void int8_finish(vec_int sum, float row_scale, const float *scales
 enum { OPERAND = GROUP * WIDTH };
 
 #if !int8_TILES
-/* Elements of the next panel that a tile prefetches at each step: the tiles of a block together prefetch all of it. */
+/* Elements of the next panel that a tile prefetches at each step: the tiles of a block together
+ * prefetch all of it. */
 enum { INT8_AHEAD = 2 * OPERAND * ROWS / BLOCK_ROWS };
 
-/* sum[rows][vectors] += rows of A, `stride` elements apart, times the groups of a panel. `ahead` is the tile's part of the
- * next panel; NULL for none. */
+/* sum[rows][vectors] += rows of A, `stride` elements apart, times the groups of a panel. `ahead`
+ * is the tile's part of the next panel; NULL for none. */
 ALWAYS_INLINE void int8_add_products(const int rows, const int vectors, const q_element *a,
                                      ptrdiff_t stride, ptrdiff_t groups, const q_packed *panel,
                                      const q_packed *ahead, vec_int sum[ROWS][2]) {
@@ -72,7 +73,8 @@ ALWAYS_INLINE void int8_tile(const int rows, const int vectors, quantized_view v
         for (int v = 0; v < vectors; v++)
             sum[r][v] = (vec_int)view.start[row + r];
     c += row * ldc;
-    /* Panels follow one another where A has all rows of B; elsewhere the address is only useless. */
+    /* Panels follow one another where A has all rows of B; elsewhere the address is only
+     * useless. */
     const q_packed *next = panel + groups * vectors * OPERAND;
     int8_add_products(rows, vectors, view.rows + row * view.stride, view.stride, groups, panel,
                       WIDENS_PANELS ? NULL : next + row / ROWS * groups * INT8_AHEAD, sum);

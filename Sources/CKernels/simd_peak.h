@@ -1,5 +1,5 @@
-/* The peak rate of the products: their inner loops on operands in the L1 cache, where nothing is packed, quantised or read
- * from far. */
+/* The peak rate of the products: their inner loops on operands in the L1 cache, where nothing is
+ * packed, quantised or read from far. */
 #pragma once
 
 #include "simd_int8.h"
@@ -8,18 +8,22 @@
 enum { PEAK_STEPS = 64 };
 
 static double KERNEL(peak_pass)(int kind, ptrdiff_t passes) {
-    /* Zeros: the rate does not depend on the numbers. */
-    static const _Alignas(64) char a[4 * 32 * (PEAK_STEPS + 8)], b[4 * PEAK_STEPS * PANEL];
-    float c[32 * PANEL];
-    double positions = 0;
+    /* Zeros, because the rate does not depend on the numbers; the compiler may not know them. */
+    static const _Alignas(64) char zeros[2][4 * PEAK_STEPS * 32];
+    const char *a = zeros[0], *b = zeros[1];
+    __asm__("" : "+r"(a), "+r"(b));
+    float c[32 * PANEL] = {0};
+    ptrdiff_t positions = 0;
 #if bf16_TILES
-    configure_tiles(TILE, 0);
+    if (kind > 0)
+        configure_tiles(TILE, 0);
     for (ptrdiff_t i = 0; i < passes && kind > 0; i++, positions += kind == 1 ? 2 : 4)
         (kind == 1 ? bf16_multiply_four : int8_multiply_four)(a, 4 * PEAK_STEPS, PEAK_STEPS / TILE,
                                                               b, (char *)c, i > 0);
-    TILE_RELEASE();
-    if (kind > 0)
-        return positions * 2 * PEAK_STEPS * 32 * PANEL;
+    if (kind > 0) {
+        TILE_RELEASE();
+        return (double)(positions * 2 * PEAK_STEPS * 32 * PANEL);
+    }
 #else
     if (kind == 2) {
         vec_int sum[ROWS][2] = {{0}};
@@ -40,5 +44,5 @@ static double KERNEL(peak_pass)(int kind, ptrdiff_t passes) {
         f32_tile(ROWS, 2, block, 0, PEAK_STEPS, (const float *)b, (const float *)b, NULL, c, PANEL,
                  1);
     __asm__ volatile("" ::"r"(c) : "memory");
-    return positions * 2 * PEAK_STEPS * ROWS * PANEL;
+    return (double)(positions * 2 * PEAK_STEPS * ROWS * PANEL);
 }

@@ -93,7 +93,8 @@ static inline void store_first(float *p, vec v, ptrdiff_t n) {
 
 static inline vec fma(vec a, vec b, vec c) { return FMA(a, b, c); }
 
-/* Loads a row of floats into the cache ahead of its use, where the CPU would notice too late that it is next. */
+/* Loads a row of floats into the cache ahead of its use, where the CPU would notice too late
+ * that it is next. */
 static inline void prefetch_row(const float *row, ptrdiff_t n) {
     for (ptrdiff_t i = 0; i < n; i += 16)
         __builtin_prefetch(row + i);

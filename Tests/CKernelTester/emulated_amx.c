@@ -1,5 +1,6 @@
-/* The products of avx512amx.c with emulated tiles, and plain C in the place of AVX-512: they run on every CPU. The
- * emulation reads and writes exactly the bytes that the configured shapes cover. */
+/* The products of avx512amx.c with emulated tiles, and plain C in the place of AVX-512: they run
+ * on every CPU. The emulation reads and writes exactly the bytes that the configured shapes
+ * cover. */
 #include "emulated_amx.h"
 
 #include "ckernels.h"

@@ -11,8 +11,8 @@ int is_decided(const test_run *run) { return run->is_quiet && run->failures > 0;
 
 /* ---- Memory ---- */
 
-/* Number of guard bytes on one side of a matrix: more than a vector of any set. On the other side is a page that can't be
- * read, where pages exist. */
+/* Number of guard bytes on one side of a matrix: more than a vector of any set. On the other
+ * side is a page that can't be read, where pages exist. */
 enum { MARGIN = 160 };
 static const uint32_t GUARD = 0x7FC12345; /* a NaN, and so is its upper part as bfloat16 */
 

@@ -41,8 +41,9 @@ KERNEL_LIST(DECLARE_CASE)
     for (int i = 0; i < 2; i++)                                                                    \
         for (const kernel_table *t = i == 0 ? run->table : run->plain; t; t = NULL)
 
-/* `rows` x `cols` elements of `size` bytes. Around them is memory that must not change and is full of NaN, so that a kernel
- * that reads it gives NaN; in turn before the first element or after the last one, memory that can't be read. */
+/* `rows` x `cols` elements of `size` bytes. Around them is memory that must not change and is
+ * full of NaN, so that a kernel that reads it gives NaN; in turn before the first element or
+ * after the last one, memory that can't be read. */
 typedef struct {
     ptrdiff_t rows, cols, ld, size;
     void *first;

@@ -31,8 +31,9 @@ typedef struct kernel_table {
     /* Unit of columns of a packed matrix: parts of the matrix begin at a multiple of it. */
     ptrdiff_t panel_columns;
 #if !defined(__wasm__)
-    /* Multiplies as the inner loop of a product does, `passes` times, with operands in the level-1 cache: kind 0 in
-     * float32, 1 in bfloat16, 2 in INT8. Returns the number of operations, two for each product. */
+    /* Multiplies as the inner loop of a product does, `passes` times, with operands in the
+     * level-1 cache: kind 0 in float32, 1 in bfloat16, 2 in INT8. Returns the number of
+     * operations, two for each product. */
     double (*peak_pass)(int kind, ptrdiff_t passes);
 #endif
 #define KERNEL_FIELD(name, family) family *name;
