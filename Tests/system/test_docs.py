@@ -133,7 +133,7 @@ class Bench:
             source.write_text(block.text)
             compiler = {"c": ["cc", "-std=c11"], "cpp": ["c++", "-std=c++17"]}[block.language]
             self.check(
-                [*compiler, "-Wall", "-Wextra", "-Werror", f"-I{ROOT / 'include'}", str(source), "-o", "block",
+                [*compiler, "-Wall", "-Wextra", "-Werror", f"-I{ROOT / 'Sources/CSwiftDemucs'}", str(source), "-o", "block",
                  f"-L{self.folder / 'lib'}", "-lswiftdemucs"], folder)
 
 
