@@ -1,89 +1,47 @@
-// The plain matrix products against a loop in double, and the quantisation of rows and weights.
+// The plain kernels, where neither the goldens of PyTorch with this set of kernels
+// (Tests/system/test_kernel_sets) nor the comparison with the other sets (CKernelTester) says what
+// is right: large numbers, rounding to bfloat16, NaN and quantised rows.
 
 import CKernels
 import Foundation
 import TestSupport
 import Testing
 
-@Suite struct PlainProductTests {
-    private static let products = [
-        Product(7, 5, [5], lda: 26), Product(3, 33, [2, 4, 6], lda: 26, first: 2),
-        Product(3, 33, [24, 24], column: 16, lda: 8, accumulate: true),
-        Product(2, 9, [600, 512], lda: 603, first: 4), Product(3, 4, [], lda: 1),
-        Product(0, 4, [3], lda: 3), Product(2, 0, [3], lda: 3), Product(2, 3, [4, 0, 2], lda: 6),
-        Product(2, 3, [2_100], lda: 2_100, accumulate: true),
-    ]
+@Suite struct PlainKernelTests {
+    private let plain = kernels_plain().pointee
 
-    /// Calls `body` with memory for a packed B.
-    private func withPacked(_ bytes: Int, _ b: Matrix, _ body: (packed_matrix) -> Void) {
-        withUnsafeTemporaryAllocation(byteCount: bytes + 1, alignment: 16) { room in
-            body(packed_matrix(bytes: room.baseAddress!, inner: b.rows, columns: b.cols))
-        }
+    /// Where erf is ±1 in float32, the result has no rounding error; where an exponential
+    /// overflows, the gate is closed.
+    @Test func largeNumbersPassOrVanish() {
+        let large: [Float] = [12, 88.5, 1e4, 1e30, .greatestFiniteMagnitude]
+        let (ones, zeros) = (large.map { _ in Float(1) }, large.map { _ in Float(0) })
+        var out = zeros
+        plain.f32_affine_gelu(1, 5, ones, zeros, large, 5, &out, 5)
+        #expect(out == large)
+        plain.f32_affine_gelu(1, 5, ones, zeros, large.map { -$0 }, 5, &out, 5)
+        #expect(out == zeros)
+        plain.f32_affine_glu(
+            1, 1, [1, 1], [0, 0], [2, -.greatestFiniteMagnitude], 2, &out, 1)
+        #expect(out[0] == 0)
     }
 
-    @Test func productsOfFloatsAgreeWithALoopInDouble() {
-        for product in Self.products {
-            let b = product.b
-            func expect<Element>(
-                _ gemm: GEMM, _ a: [Element], _ valueOfA: (Element) -> Double, isBF16: Bool = true
-            ) {
-                let pack = isBF16 ? plain.bf16_pack : plain.f32_pack
-                let bytes = isBF16 ? plain.bf16_packed_bytes : plain.f32_packed_bytes
-                let valueOfB = { (k: Int, j: Int) in
-                    isBF16 ? Double(widened(bfloat16(Float(b[k, j])))) : b[k, j]
-                }
-                withPacked(bytes(b.rows, b.cols), b) { packed in
-                    b.floats.withUnsafeBufferPointer { floats in
-                        // B is packed in two parts.
-                        for part in [0..<b.rows / 4 * 2, b.rows / 4 * 2..<b.rows] {
-                            pack(
-                                packed, part.lowerBound, part.count, 0, b.cols,
-                                floats.baseAddress! + part.lowerBound * b.ld, b.ld, 1)
-                        }
-                    }
-                    product.expect(a, valueOfA, valueOfB) { segments, c, ldc in
-                        gemm(
-                            product.rows, product.lengths.count, segments, product.lda, packed,
-                            product.column, product.columns, product.bias, c, ldc,
-                            product.accumulate ? 1 : 0)
-                    }
-                }
-            }
-            let rounded = product.a.map(bfloat16)
-            expect(plain.f32_gemm, product.a, { Double($0) }, isBF16: false)
-            expect(plain.f32_bf16w_gemm, product.a) { Double(widened(bfloat16($0))) }
-            expect(plain.bf16_gemm, rounded) { Double(widened($0)) }
-        }
+    @Test func roundingIsToNearestAndEven() {
+        var numbers = SplitMix64(seed: 2)
+        let edges: [Float] = [1 + 0x1p-8, 1 + 0x3p-8, -0x1p-130, 0, -0.0]
+        let x = edges + numbers.floats(96)
+        var out = [UInt16](repeating: 7, count: x.count + 2)
+        plain.bf16_round(1, x.count, x, x.count, &out, x.count)
+        #expect(out.dropLast(2) == x.map(bfloat16)[...])
+        #expect(out[0] == 0x3F80 && out[1] == 0x3F82, "ties")
+        #expect(out.suffix(2) == [0, 7], "a zero behind an odd number")
+        plain.bf16_round(1, 2, [.nan, Float(bitPattern: 0x7F80_0001)], 2, &out, 2)
+        #expect(out.prefix(2).allSatisfy { Float(bitPattern: UInt32($0) << 16).isNaN })
     }
 
-    private typealias GEMM =
-        @convention(c) (
-            Int, Int, UnsafePointer<gemm_segment>, Int, packed_matrix, Int, Int,
-            UnsafePointer<Float>?, UnsafeMutablePointer<Float>, Int, Int32
-        ) -> Void
-
-    @Test func productsOfInt8WeightsAgreeWithALoopInDouble() {
-        for product in Self.products {
-            let b = product.b
-            var numbers = SplitMix64(seed: 5)
-            let quantized = b.floats.map { $0.isNaN ? 0 : Int8($0 * 42) }
-            let scales = numbers.floats(max(1, b.cols), scale: 0.004, offset: 0.01)
-            withPacked(plain.qc8w_packed_bytes(b.rows, b.cols), b) { packed in
-                plain.qc8w_pack(packed, 0, b.cols, quantized, b.ld)
-                for rounds in [false, true] {
-                    let gemm = rounds ? plain.bf16_qc8w_gemm : plain.f32_qc8w_gemm
-                    product.expect(
-                        product.a, { Double(rounds ? widened(bfloat16($0)) : $0) },
-                        { Double(quantized[$0 * b.ld + $1]) * Double(scales[$1]) }
-                    ) { segments, c, ldc in
-                        gemm(
-                            product.rows, product.lengths.count, segments, product.lda, packed,
-                            product.column, product.columns, Array(scales[product.column...]),
-                            product.bias, c, ldc, product.accumulate ? 1 : 0)
-                    }
-                }
-            }
-        }
+    @Test func magnitudesKeepNaN() {
+        var largest: [Float] = [1, 1]
+        plain.f32_column_magnitudes(2, 2, [.nan, 3, 2, -5], 2, &largest)
+        #expect(largest[0].isNaN && largest[1] == 5)
     }
 
     // MARK: - Quantised rows
@@ -242,4 +200,12 @@ import Testing
         }
         #expect((0..<inner).allSatisfy { bytes[$0 * columns + 2] == 0 }, "an infinite scale")
     }
+}
+
+/// x rounded to bfloat16, to nearest, ties to even.
+private func bfloat16(_ x: Float) -> UInt16 {
+    let (low, high) = (x.bitPattern & 0xFFFF_0000, (x.bitPattern &+ 0x1_0000) & 0xFFFF_0000)
+    let (below, above) = (x - Float(bitPattern: low), Float(bitPattern: high) - x)
+    let isLow = abs(below) < abs(above) || abs(below) == abs(above) && low & 0x1_0000 == 0
+    return UInt16((isLow ? low : high) >> 16)
 }
