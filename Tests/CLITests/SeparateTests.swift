@@ -75,20 +75,6 @@ struct SeparateTests {
         #expect(bytes.count > 1400 * sampleBytes && bytes.count < 1400 * sampleBytes + 128)
     }
 
-    @Test func theSameSeedGivesTheSameFilesWithAnyNumberOfThreads() throws {
-        for (threads, out) in [("1", "one"), ("2", "two")] {
-            try folder.run(
-                "a.wav", "-n", "cross_first", "--shifts=2", "--seed=12", "--float32",
-                "--threads", threads, "-o", out)
-        }
-        for stem in ["drums", "rest"] {
-            #expect(
-                try folder.data("one/cross_first/a/\(stem).wav")
-                    == folder.data("two/cross_first/a/\(stem).wav")
-            )
-        }
-    }
-
     @Test func hiddenFilesKeepTheirNames() throws {
         for name in [".wav", "..wav", "...wav"] { try folder.writeTrack(name) }
         try folder.run("-qn", "cross_first", "--shifts=0", ".wav", "..wav", "...wav")

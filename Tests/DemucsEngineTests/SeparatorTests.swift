@@ -90,12 +90,26 @@ struct SeparatorTests {
         }
     }
 
-    @Test func anyNumberOfThreadsGivesTheSameBits() throws {
-        let options = SeparationOptions(shifts: 2, seed: 5)
-        let one = try NoiseTrack.model().separate(AudioInput(noise(1500)), options: options)
-        for threads in [2, 3, 8] {
-            let separator = try NoiseTrack.model(threads: threads)
-            #expect(try separator.separate(AudioInput(noise(1500)), options: options) == one)
+    /// Each kind of network; `demo` has more channels than a panel of packed weights, and several
+    /// tiles in each loop.
+    @Test(
+        arguments: ["any_length", "hybrid_long", "waveform_lstm", "demo"],
+        [Precision.float32, .int8])
+    func anyNumberOfThreadsAndJobsGivesTheSameBits(name: String, precision: Precision) throws {
+        let folder = name == "demo" ? Fixture.bundledModels : Fixture.url("models")
+        let path = folder.appendingPathComponent("\(name).safetensors").path
+        let model = try OpenedModel(ModelFiles(checkpoint: path))
+        func stems(threads: Int, jobs: Int) throws -> Separation {
+            let separator = try Separator(
+                model, threads: threads, segmentsInParallel: jobs, precision: precision)
+            let track = NoiseTrack.buffer(
+                samples: 20_001, rateHz: separator.model.sampleRateHz, amplitude: 1)
+            return try separator.separate(
+                AudioInput(track), options: SeparationOptions(shifts: 2, seed: 5))
+        }
+        let one = try stems(threads: 1, jobs: 1)
+        for (threads, jobs) in [(2, 1), (5, 1), (8, 3)] {
+            #expect(try stems(threads: threads, jobs: jobs) == one, "\(threads), \(jobs)")
         }
     }
 

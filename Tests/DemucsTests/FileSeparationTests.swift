@@ -130,16 +130,6 @@ struct FileSeparationTests {
         }
     }
 
-    @Test(arguments: [(2, 2), (3, 5), (8, 8)])
-    func segmentsInParallelGiveTheSameFiles(workers: Int, threads: Int) throws {
-        let input = try write(NoiseTrack.buffer(samples: 5000))
-        let options = SeparationOptions(shifts: 3, seed: 4)
-        let one = try separator.separate(input, into: bothStems, options: options)
-        let several = try NoiseTrack.model(threads: threads, segmentsInParallel: workers)
-            .separate(input, into: bothStems, options: options)
-        #expect(one == several)
-    }
-
     // MARK: - Signals, gains and rates
 
     @Test func mixesAreSumsAndDifferencesOfStems() throws {

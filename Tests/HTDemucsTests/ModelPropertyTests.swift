@@ -1,5 +1,5 @@
-// Properties of all models and inputs: the same result for every number of threads and every run,
-// cancellation, silence for silence, and no trap at any length.
+// Properties of all models and inputs: the same result for every run, cancellation, silence for
+// silence, and no trap at any length.
 
 import Dispatch
 import Foundation
@@ -62,32 +62,6 @@ import WeightsLoader
     }
 
     // MARK: - Reproducibility
-
-    private func expectSameOnAnyThreads(_ checkpoint: Checkpoint, samples: Int) throws {
-        let single = try forward(checkpoint, samples: samples, threads: 1)[0]
-        for threads in [2, 3, 5] {
-            let several = try forward(checkpoint, samples: samples, threads: threads)[0]
-            expectSame(several, single, "\(threads) threads")
-        }
-    }
-
-    /// Long enough for several tiles in every loop over time or tokens.
-    @Test func resultsDoNotDependOnTheNumberOfThreads() throws {
-        try expectSameOnAnyThreads(RawCheckpoint(fixture: "any_length").open(), samples: 20_001)
-    }
-
-    /// A model with more channels than a panel of packed weights, merging branches, and norms in
-    /// all layers.
-    @Test func resultsOfAWideModelDoNotDependOnTheNumberOfThreads() throws {
-        let wide = try RawCheckpoint(
-            randomWithArguments: """
-                {"sources": ["a", "b", "c"], "channels": 24, "nfft": 256, "depth": 3, \
-                "norm_starts": 0, "norm_groups": 2, "dconv_mode": 3, "dconv_comp": 4, \
-                "bottom_channels": 64, "t_layers": 2, "t_heads": 4, "samplerate": 8000, \
-                "segment": 1}
-                """)
-        try expectSameOnAnyThreads(wide.open(), samples: 8000)
-    }
 
     /// In the second run the memory is full of values of the first run.
     @Test func runsGiveTheSameResult() throws {

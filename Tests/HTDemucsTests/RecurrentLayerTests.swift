@@ -102,18 +102,4 @@ import Testing
         localState(x, on: backend)
         try expectSignals(x, in: golden)
     }
-
-    /// The tiles of loops depend on sizes alone.
-    @Test func resultsDoNotDependOnTheNumberOfThreads() throws {
-        let golden = try Fixture("layers/lstm_many_sequences")
-        let input = try golden.laidOut("input")
-        let results = try [1, 2, 3, 8].map { threads in
-            let backend = try Backend(threads: threads)
-            let lstm = try Self.reader(on: backend).bidirectionalLSTM(
-                golden.checkpoint.parameters(), channels: input.shape[2], layers: 1)
-            return lstm(backend.tensor(input.shape, input.values), on: backend)
-                .floats.map(\.bitPattern)
-        }
-        #expect(Set(results).count == 1)
-    }
 }

@@ -158,15 +158,6 @@ import WeightsLoader
         return try model.forward(mix).floats
     }
 
-    @Test(arguments: models)
-    func resultsDoNotDependOnTheNumberOfThreads(_ name: String) throws {
-        let one = try stems(name, samples: 1500, on: Backend(threads: 1)).map(\.bitPattern)
-        for threads in [2, 3, 8] {
-            let found = try stems(name, samples: 1500, on: Backend(threads: threads))
-            #expect(found.map(\.bitPattern) == one, "\(threads) threads")
-        }
-    }
-
     /// bfloat16 has a relative rounding error of 2⁻⁹, INT8 an error of 2⁻⁸ of the largest element.
     /// These small models with perturbed weights amplify them. With any mistake the SNR is below 10
     /// dB.

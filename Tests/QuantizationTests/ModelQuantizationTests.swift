@@ -154,16 +154,6 @@ import WeightsLoader
         }
     }
 
-    @Test func resultsDoNotDependOnTheNumberOfThreads() throws {
-        let (file, _, _) = try quantized(try base())
-        let single = try stems(file, .int8, threads: 1)
-        #expect(single.allSatisfy { $0.isFinite })
-        for threads in [2, 3, 5] {
-            let several = try stems(file, .int8, threads: threads)
-            #expect(several.map(\.bitPattern) == single.map(\.bitPattern), "\(threads) threads")
-        }
-    }
-
     /// GPTQ against rounding to nearest, on another signal than in the calibration.
     @Test func gptqErrsLessThanRoundingToNearest() throws {
         let source = try base()

@@ -89,9 +89,4 @@ import WeightsLoader
         #expect(comparison.snrDecibels >= 110, "\(comparison)")
         #expect(model.parameterCount > checkpoint.tensors.reduce(0) { $0 + $1.count })
     }
-
-    @Test(arguments: names)
-    func equalBitsWithAnyNumberOfThreads(_ name: String) throws {
-        #expect(try stems(name, threads: 1) == stems(name, threads: 3))
-    }
 }

@@ -77,23 +77,6 @@ struct STFTTests {
         #expect(comparison.snrDecibels > 125, "\(comparison)")
     }
 
-    @Test(arguments: [1, 2, 3, 8])
-    func resultsDoNotDependOnTheNumberOfThreads(channels: Int) throws {
-        var random = SplitMix64(seed: 9)
-        let samples = 20_000
-        let values = random.floats(channels * samples)
-        let stft = STFT(nfft: 512)
-        let results = try [1, 2, 5].map { threads in
-            let backend = try Backend(threads: threads)
-            let spectrogram = stft.forward(
-                backend.tensor([channels, samples], values), on: backend)
-            let signal = stft.inverse(spectrogram, samples: samples, on: backend)
-            return spectrogram.floats + signal.floats
-        }
-        #expect(results[1] == results[0])
-        #expect(results[2] == results[0])
-    }
-
     @Test
     func framesCountBegunHops() {
         let stft = STFT(nfft: 4096)
