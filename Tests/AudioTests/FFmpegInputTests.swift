@@ -77,6 +77,22 @@ struct FFmpegInputTests {
 
                 """
             },
+            // A list of lists, and a key and a map in files of their own.
+            Playlist(demuxer: "hls") {
+                "#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=1\n\($0)\n"
+            },
+            Playlist(demuxer: "hls") {
+                """
+                #EXTM3U
+                #EXT-X-TARGETDURATION:5
+                #EXT-X-KEY:METHOD=AES-128,URI="\($0)"
+                #EXT-X-MAP:URI="\($0)"
+                #EXTINF:5,
+                \($0)
+                #EXT-X-ENDLIST
+
+                """
+            },
             Playlist(demuxer: "dash") {
                 """
                 <?xml version="1.0"?>
@@ -109,9 +125,11 @@ struct FFmpegInputTests {
         #expect(try convert("-i tone.wav victim.m4a"))
         let victim = folder.path("victim.m4a")
         _ = try read(victim)
+        // Opening a FIFO that nobody writes to waits for ever.
+        #expect(mkfifo(folder.path("fifo.m4a"), 0o600) == 0)
         let addresses = [
             victim, "file:\(victim)", "file://\(victim)", "victim.m4a", "..\(victim)",
-            folder.path("missing.m4a"), "http://127.0.0.1:9/a.m4a",
+            folder.path("missing.m4a"), "http://127.0.0.1:9/a.m4a", folder.path("fifo.m4a"),
         ]
         for address in addresses {
             let path = try folder.write(Data(playlist.text(address).utf8), "song.mp3")

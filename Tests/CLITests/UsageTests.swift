@@ -37,20 +37,9 @@ struct UsageTests {
         most the 0.25 seconds that the model was trained on
         $ track.wav --threads 0
         The value '0' is invalid for '--threads <n>': expected a whole number from 1 to 1024
-        $ track.wav --gain=common --clip-mode=clamp
-        The value 'common' is invalid for '--gain <stem|common>': expected stem, because '--clip-mode \
-        clamp' has no gain
         $ track.wav -s abc
         '--sig' is not supported: only the reference's solver can read its training runs; export \
         the model and pass the checkpoint with '--name'
-        $ track.wav --stems=drums,,rest
-        The value 'drums,,rest' is invalid for '--stems <list>': expected stem names such as \
-        vocals,drums, each once
-        $ track.wav --mix=../a=drums
-        The value '../a=drums' is invalid for '--mix <name=a+b>': expected a name and stems, such \
-        as karaoke=drums+bass; the name must not contain '/' or control characters
-        $ track.wav -n cross_first --mix=Drums=rest
-        Two outputs would be called 'Drums'; rename the one in '--mix <name=a+b>'
         $ track.wav -n cross_first --stdout=piano
         The value 'piano' is invalid for '--stdout <stem>': expected one of drums, rest
         $ track.wav --filename={track}/{name}.{ext}
