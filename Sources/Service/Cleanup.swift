@@ -50,7 +50,8 @@ struct Cleanup {
         if let keep = settings.keepSeconds {
             while let job = queue.finished(before: keep), remove(job) {}
         }
-        while let job = queue.finishedBeyond(settings.limits.finished), remove(job) {}
+        let finished = queue.finished()
+        shrink(finished, of: finished.count, to: settings.limits.finished) { _ in 1 }
         guard now >= nextMeasurement else { return }
         let start = Timestamp.uptime
         defer { nextMeasurement = repetition(of: start) }
@@ -60,7 +61,9 @@ struct Cleanup {
         let sizes = folder.resultBytes()
         let bytes = sizes.values.reduce(0, +)
         derivedFiles.shrinkCache(toBytes: min(settings.cacheBytes, max(0, quota - bytes)))
-        removeResults(sizes, bytes, quota)
+        shrink(queue.finished().filter { !$0.job.stems.isEmpty }, of: bytes, to: quota) {
+            sizes[$0.job.id, default: 0]
+        }
     }
 
     /// When a measurement that began at a time may be repeated.
@@ -69,31 +72,29 @@ struct Cleanup {
         return settings.clock.now() + max(Cleanup.measureSeconds, seconds / Cleanup.measureShare)
     }
 
-    /// Removes results until the others take at most the quota: the oldest of the user with the most
-    /// bytes, so that nobody loses any who has at most his share. The last result stays, whatever its
-    /// size.
-    private func removeResults(_ sizes: [String: Int], _ bytes: Int, _ quota: Int) {
-        var bytes = bytes
-        guard bytes > quota else { return }
-        let jobs = queue.finished().filter { !$0.stems.isEmpty }
-        var owned = Dictionary(grouping: jobs, by: \.owner).mapValues { jobs in
-            (jobs: jobs[...], bytes: jobs.reduce(0) { $0 + sizes[$1.id, default: 0] })
+    /// Removes jobs while a total is over a limit: the oldest of the user who has the most, so that nobody
+    /// loses any who has at most his share. The last job stays, whatever its size.
+    private func shrink(
+        _ jobs: [JobSnapshot], of total: Int, to limit: Int, size: (JobSnapshot) -> Int
+    ) {
+        var (total, count) = (total, jobs.count)
+        guard total > limit else { return }
+        var owned = Dictionary(grouping: jobs) { $0.job.owner }.mapValues { jobs in
+            (jobs: jobs[...], size: jobs.reduce(0) { $0 + size($1) })
         }
-        var count = jobs.count
-        while bytes > quota, count > 1,
-            case (let owner, var results)? = owned.max(by: { $0.value.bytes < $1.value.bytes })
+        while total > limit, count > 1,
+            case (let owner, var own)? = owned.max(by: { $0.value.size < $1.value.size })
         {
-            let job = results.jobs.removeFirst()
-            let size = sizes[job.id, default: 0]
-            results.bytes -= size
-            owned[owner] = results.jobs.isEmpty ? nil : results
+            let job = own.jobs.removeFirst()
+            own.size -= size(job)
+            owned[owner] = own.jobs.isEmpty ? nil : own
             count -= 1
-            if remove(job) { bytes -= size }
+            guard remove(job.job) else { return }
+            total -= size(job)
         }
     }
 
     /// - Returns: false if the database can't be changed now.
-    @discardableResult
     private func remove(_ job: Job) -> Bool {
         guard (try? queue.remove(job.id)) != nil else { return false }
         metrics.countEvicted()

@@ -15,7 +15,7 @@ extension JobQueue {
     /// A page of a user's jobs, newest first.
     ///
     /// - Parameter cursor: ``JobPage/next`` of the page before; nil for the newest jobs.
-    func page(of owner: String?, limit: Int, after cursor: Int? = nil) -> JobPage {
+    func page(of owner: String?, limit: Int = .max, after cursor: Int? = nil) -> JobPage {
         condition.withLock { pageUnderLock(of: owner, limit, after: cursor) }
     }
 
@@ -24,55 +24,51 @@ extension JobQueue {
         condition.withLock {
             var page = pageUnderLock(of: owner, limit, after: nil)
             let oldest = page.jobs.last?.job.sequence ?? .max
-            page.jobs += jobs.unfinished(of: owner).reversed()
-                .filter { $0.job.sequence < oldest }
+            page.jobs += jobs.all.reversed().filter {
+                $0.job.sequence < oldest && $0.job.owner == owner && !$0.job.state.isFinal
+            }
             return page
         }
     }
 
     private func pageUnderLock(of owner: String?, _ limit: Int, after cursor: Int?) -> JobPage {
-        let (found, hasMore) = jobs.newest(of: owner, limit: limit, before: cursor)
+        let owned = jobs.all.reversed().filter { $0.job.owner == owner }
+        let older = owned.drop { $0.job.sequence >= cursor ?? .max }
+        let found = older.prefix(limit)
         // A page of no jobs ends where it begins.
         let last = found.last?.job.sequence ?? cursor ?? lastSequence + 1
         return JobPage(
-            jobs: found, next: hasMore ? last : nil, total: jobs.count(of: owner),
+            jobs: Array(found), next: older.count > limit ? last : nil, total: owned.count,
             lastEvent: events.lastID(of: owner))
     }
 
-    /// All jobs of a user, newest first.
-    func all(of owner: String?) -> JobPage {
-        condition.withLock { pageUnderLock(of: owner, .max, after: nil) }
-    }
-
     /// Finished jobs, oldest end first.
-    func finished() -> [Job] { condition.withLock { jobs.finishedJobs() } }
+    func finished() -> [JobSnapshot] {
+        func end(_ job: Job) -> (Double, Int) { (job.finishedRunSeconds ?? 0, job.sequence) }
+        return condition.withLock { jobs.all }.filter { $0.job.state.isFinal }
+            .sorted { end($0.job) < end($1.job) }
+    }
 
     /// The job that ended first, if that was more than `seconds` of the service's running time ago.
     func finished(before seconds: Double) -> Job? {
-        condition.withLock {
-            jobs.oldestFinished.flatMap {
-                runClock.now - ($0.finishedRunSeconds ?? 0) > seconds ? $0 : nil
-            }
-        }
+        guard let job = finished().first?.job,
+            runClock.now - (job.finishedRunSeconds ?? 0) > seconds
+        else { return nil }
+        return job
     }
 
-    /// A job to remove while there are more than `limit` finished jobs.
-    func finishedBeyond(_ limit: Int) -> Job? {
-        condition.withLock { jobs.finishedBeyond(limit) }
-    }
+    var hasUnfinished: Bool { condition.withLock { !jobs.queue.isEmpty || !runs.isEmpty } }
 
-    var hasUnfinished: Bool {
-        condition.withLock { !jobs.queue.isEmpty || !jobs.running.isEmpty }
+    func counts() -> [Job.State: Int] {
+        condition.withLock { jobs.all }.reduce(into: [:]) { $0[$1.job.state, default: 0] += 1 }
     }
-
-    func counts() -> [Job.State: Int] { condition.withLock { jobs.counts } }
 
     /// - Throws: `Problem` if no job of a user would be accepted now. A user always has his share of
     ///   the places, whatever the others have.
     func checkRoom(for owner: String?) throws(Problem) {
         try condition.withLock { () throws(Problem) in
             if isClosing { throw Problem(.busy, "The service is ending. Try again later.") }
-            let (count, own) = (jobs.queue.count, jobs.countWaiting(of: owner))
+            let (count, own) = (jobs.queue.count, jobs.waiting(of: owner).count)
             guard count < mostQueued || own < ownPlaces else {
                 let share = "\(own) of them are yours, and your share is \(ownPlaces). "
                 throw Problem(
@@ -95,7 +91,9 @@ extension JobQueue {
 
     /// A finished job of a user with the same key, and so with equal results.
     func done(key: String, owner: String?) -> Job? {
-        condition.withLock { jobs.done(key: key, owner: owner) }
+        condition.withLock { jobs.all }.last {
+            $0.job.key == key && $0.job.owner == owner && $0.job.state == .done
+        }?.job
     }
 
     /// Waits until a job is final, or until `isOver`, which is called at every change, returns

@@ -82,8 +82,9 @@ final class JobQueue: @unchecked Sendable {
                 stamp(&job)
                 logFailure(of: job)
             }
-            self.jobs.update(job)
+            self.jobs.set(JobSnapshot(job))
         }
+        self.jobs.order()
     }
 
     // MARK: - Changes by clients

@@ -32,7 +32,7 @@ extension Service {
     private func selection(
         _ request: Request, _ limit: Int, from first: Int
     ) throws(Problem) -> JobPage {
-        var page = queue.all(of: request.user)
+        var page = queue.page(of: request.user)
         if let words = request.query("search")?.lowercased().split(separator: " ") {
             page.jobs.removeAll { snapshot in
                 let name = snapshot.job.name.lowercased()
@@ -110,8 +110,8 @@ extension Service {
     func removeJobs(_ request: Request) throws -> Reply {
         let states = try states(request, of: Job.State.allCases.filter(\.isFinal))
         var removed = 0
-        for snapshot in queue.all(of: request.user).jobs where states.contains(snapshot.job.state) {
-            try queue.remove(snapshot.job.id)
+        for job in queue.page(of: request.user).jobs.map(\.job) where states.contains(job.state) {
+            try queue.remove(job.id)
             removed += 1
         }
         return .json(["removed": .integer(removed)])
