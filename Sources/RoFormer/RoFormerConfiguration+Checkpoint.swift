@@ -5,12 +5,7 @@ import WeightsLoader
 
 extension RoFormerConfiguration.Kind {
     /// Module and class of the reference.
-    package var className: String {
-        switch self {
-        case .bandSplit: "bs_roformer.BSRoformer"
-        case .melBand: "mel_band_roformer.MelBandRoformer"
-        }
-    }
+    package var className: String { rawValue }
 
     /// The kind whose tensors a checkpoint has; nil for models of other families.
     package init?(of checkpoint: Checkpoint) {

@@ -7,11 +7,11 @@ import WeightsLoader
 
 /// A complete, checked description of a BS-RoFormer or a Mel-Band RoFormer.
 package struct RoFormerConfiguration: Sendable, Equatable {
-    package enum Kind: Sendable {
+    package enum Kind: String, Sendable {
         /// Band-Split RoFormer (Lu, Wang, Kong, Hung 2023, arXiv:2309.02612).
-        case bandSplit
+        case bandSplit = "bs_roformer.BSRoformer"
         /// Mel-Band RoFormer (Wang, Lu, Won 2023, arXiv:2310.01809).
-        case melBand
+        case melBand = "mel_band_roformer.MelBandRoformer"
     }
 
     package let kind: Kind

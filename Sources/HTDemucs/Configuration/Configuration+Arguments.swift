@@ -36,7 +36,7 @@ extension Architecture {
     ///
     /// - Throws: ``ConfigurationError/unsupported(key:found:supported:)``.
     package init(of arguments: ModelArguments) throws(ConfigurationError) {
-        guard let architecture = Architecture(className: arguments.className) else {
+        guard let architecture = Architecture(rawValue: arguments.className) else {
             throw .unsupported(
                 key: "klass", found: arguments.className,
                 supported: Architecture.classNames.joined(separator: ", "))
@@ -72,7 +72,7 @@ private struct ArgumentTable {
 
     /// Refuses options that are not supported.
     func refuseUnsupported() throws(ConfigurationError) {
-        for (key, standard) in architecture.unsupported {
+        for (key, standard) in Architecture.onlyDefaults {
             guard let value = values[key], !Self.equalInPython(value, standard) else { continue }
             // An empty list splits no frequencies, like the default.
             if key == "multi_freqs", value == .array([]) { continue }

@@ -24,7 +24,7 @@ extension Configuration {
         }
         let stored = try checkpoint.modelArguments(ofClasses: Architecture.classNames)
         // The class is one of those names.
-        let order = Architecture(className: stored.className)?.argumentOrder ?? []
+        let order = Architecture(rawValue: stored.className)?.argumentOrder ?? []
         var positional = stored.positional
         var keyword = stored.keyword
         for (name, value) in overriding {
