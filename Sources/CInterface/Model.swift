@@ -9,7 +9,6 @@ import ModelZoo
 import Runs
 import Synchronization
 import System
-import Tensor
 
 let modelHandle = Handle<LoadedModel>("sd_model", kind: 1)
 let streamHandle = Handle<OpenStream>("sd_stream", kind: 2)

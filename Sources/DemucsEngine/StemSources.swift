@@ -1,7 +1,6 @@
 // The networks behind each stem: those of a model, and those of further models that separate some of its
 // stems (`then drums=drumsep`).
 
-import HTDemucs
 import Tracks
 
 /// The stems of a model, and of models that separate some of them further.

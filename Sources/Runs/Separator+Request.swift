@@ -2,7 +2,6 @@
 
 import Demucs
 import System
-import Tensor
 
 extension Separator {
     /// A request that names the loaded stems, if it asks for all.

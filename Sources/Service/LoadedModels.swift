@@ -2,7 +2,6 @@
 
 import Audio
 import Demucs
-import HTDemucs
 import ModelZoo
 import Synchronization
 import System

@@ -2,7 +2,6 @@
 // `trace`, `compare`.
 
 import Demucs
-import ModelZoo
 import Porting
 import System
 import Tensor
