@@ -39,7 +39,7 @@ let package = Package(
         .target(name: "CCurl"),
         // The service's libraries are opened when it starts, so they are not linked.
         .target(name: "CServiceLibraries"),
-        // Carries the files of the folder Page.
+        // Carries the files of the folder web/page.
         .target(name: "CPage"),
         .target(
             name: "Tensor", dependencies: ["System", "CKernels", "CBLAS"],

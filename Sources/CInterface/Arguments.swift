@@ -30,11 +30,11 @@ func optionalText(_ string: UnsafePointer<CChar>?, _ name: String) throws(CallEr
     string == nil ? nil : try text(string, name)
 }
 
-/// C strings, or nil for NULL.
+/// C strings, or nil for none.
 func texts(
     _ strings: UnsafePointer<UnsafePointer<CChar>?>?, _ count: Int, _ name: String
 ) throws(CallError) -> [String]? {
-    guard let strings else {
+    guard let strings, count != 0 else {
         try CallError.require(count == 0, "the number of \(name)", count, "0 where they are NULL")
         return nil
     }

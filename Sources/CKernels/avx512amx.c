@@ -5,6 +5,7 @@
 #if defined(__x86_64__) && defined(__linux__)
 
 #include <cpuid.h>
+#include <errno.h>
 #include <immintrin.h>
 #include <pthread.h>
 #include <sys/syscall.h>
@@ -53,7 +54,10 @@ static void look_for_tiles(void) {
         return;
     if (syscall(SYS_arch_prctl, REQUEST_PERMISSION, TILE_DATA) != 0)
         obstacle =
-            "the CPU has AMX tiles, but the system refuses them (Linux before 5.16, or a sandbox)";
+            errno == ENOSPC
+                ? "the CPU has AMX tiles, but a thread's signal stack is too small for them"
+                : "the CPU has AMX tiles, but the system refuses them (Linux before 5.16, or "
+                  "a sandbox)";
     else if (!products_agree(&table__avx512amx, kernels_avx512vnni()))
         obstacle = "a check of products on this machine's AMX tiles failed";
     else

@@ -1,12 +1,16 @@
 /* A check of one set's products against another's, small enough for the first use in a process. */
 #include "ckernels.h"
 
-/* Sizes that need whole tiles and parts of them in each direction, in every set. */
-enum { M = 53, N = 45, K = 94 };
+#include <stdlib.h>
+
+/* Sizes that need whole tiles and parts of them in each direction. A product of K rows of B has
+ * whole tiles only, of several chunks; one of ODD rows has a part of a tile. */
+enum { M = 53, N = 45, K = 1024, ODD = 94 };
 
 typedef struct {
-    float a[M][K], b[K][N], scales[N];
+    float a[M][K], b[K][N], scales[N], c[2][M][N];
     signed char quantized[K][N];
+    _Alignas(64) unsigned char packed[2 * (K + 64) * (N + 64)];
 } operands;
 
 static void fill(operands *o) {
@@ -25,32 +29,40 @@ static void fill(operands *o) {
 
 /* Multiplies in bfloat16 (kind 0), with INT8 weights and quantised rows (1), and in two planes
  * (2). */
-static void multiply(const kernel_table *table, int kind, const operands *o, float c[M][N]) {
-    _Alignas(64) unsigned char packed[2 * (K + 64) * (N + 64)];
-    const gemm_segment segment = {o->a, 0, K};
-    const packed_matrix b = {packed, K, N};
+static void multiply(const kernel_table *table, int kind, ptrdiff_t inner, operands *o, float *c) {
+    const gemm_segment segment = {o->a, 0, inner};
+    const packed_matrix b = {o->packed, inner, N};
     if (kind == 0) {
-        table->bf16_pack(b, 0, K, 0, N, o->b[0], N, 1);
-        table->f32_bf16w_gemm(M, 1, &segment, K, b, 0, N, NULL, c[0], N, 0);
+        table->bf16_pack(b, 0, inner, 0, N, o->b[0], N, 1);
+        table->f32_bf16w_gemm(M, 1, &segment, K, b, 0, N, NULL, c, N, 0);
         return;
     }
     table->qc8w_pack(b, 0, N, o->quantized[0], N);
     (kind == 1 ? table->qd8_qc8w_gemm : table->qd14_qc8w_gemm)(M, 1, &segment, K, b, 0, N,
-                                                               o->scales, NULL, c[0], N, 0);
+                                                               o->scales, NULL, c, N, 0);
+}
+
+static bool agree(const kernel_table *first, const kernel_table *second, int kind, ptrdiff_t inner,
+                  operands *o) {
+    float *c = o->c[0][0], *d = o->c[1][0];
+    multiply(first, kind, inner, o, c);
+    multiply(second, kind, inner, o, d);
+    /* The bounds of gemm_kernel and qc8w_gemm_kernel; no element is above 1. */
+    const float bound = kind == 0 ? 2 * (float)(inner + 4) * 0x1p-24f * (float)inner : 0;
+    for (ptrdiff_t i = 0; i < M * N; i++)
+        if (!(__builtin_fabsf(c[i] - d[i]) <= bound))
+            return false;
+    return true;
 }
 
 bool products_agree(const kernel_table *first, const kernel_table *second) {
-    operands o;
-    fill(&o);
-    for (int kind = 0; kind < 3; kind++) {
-        float c[2][M][N];
-        multiply(first, kind, &o, c[0]);
-        multiply(second, kind, &o, c[1]);
-        /* The bounds of gemm_kernel and qc8w_gemm_kernel; no element is above 1. */
-        const float bound = kind == 0 ? 2 * (float)(K + 4) * 0x1p-24f * (float)K : 0;
-        for (ptrdiff_t i = 0; i < M * N; i++)
-            if (!(__builtin_fabsf(c[0][i / N][i % N] - c[1][i / N][i % N]) <= bound))
-                return false;
-    }
-    return true;
+    operands *o = aligned_alloc(64, (sizeof *o + 63) / 64 * 64);
+    if (!o)
+        return false;
+    fill(o);
+    bool result = true;
+    for (int kind = 0; kind < 3 && result; kind++)
+        result = agree(first, second, kind, K, o) && agree(first, second, kind, ODD, o);
+    free(o);
+    return result;
 }

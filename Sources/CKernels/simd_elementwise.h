@@ -43,6 +43,10 @@ ALWAYS_INLINE void affine_rows(const enum operation operation, const int coarse,
     }
 }
 
+/* Rows between the one that a gate is added to and the one that is loaded into the cache: about the
+ * time that memory takes. */
+enum { ROWS_AHEAD = 16 };
+
 /* The scales and shifts of a vector of columns stay in registers for all rows: loading them would
  * take as long as the arithmetic. */
 ALWAYS_INLINE void affine_glu_add(const int coarse, ptrdiff_t rows, ptrdiff_t cols,
@@ -57,8 +61,8 @@ ALWAYS_INLINE void affine_glu_add(const int coarse, ptrdiff_t rows, ptrdiff_t co
             vec v = fma(load(x + r * ldx + c), a, b);
             vec g = fma(load(x + r * ldx + cols + c), gate_a, gate_b);
             float *target = out + r * ldo + c;
-            if (c == 0)
-                prefetch_row(target + 16 * ldo, cols);
+            if (c == 0 && r + ROWS_AHEAD < rows)
+                prefetch_row(target + ROWS_AHEAD * ldo, cols);
             store(target, fma(factor, v * sigmoid(coarse, g), load(target)));
         }
     }

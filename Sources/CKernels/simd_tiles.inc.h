@@ -107,7 +107,8 @@ ALWAYS_INLINE void KIND(tile)(const int rows, const int vectors, KIND(block) blo
 static void KIND(panels)(KIND(block) block, ptrdiff_t rows, ptrdiff_t columns, ptrdiff_t k,
                          ptrdiff_t inner, const KIND(packed) * packed, ptrdiff_t padded,
                          const float *bias, float *c, ptrdiff_t ldc, int accumulate) {
-    /* The last panel is followed by the next rows of A. */
+    /* The last panel is followed by the next rows of A; after the last block the address is only
+     * useless. */
     const KIND(element) *next_rows = block.rows + BLOCK_ROWS * block.stride;
     for (ptrdiff_t column = 0; column < columns; column += PANEL) {
         ptrdiff_t n = columns - column < PANEL ? columns - column : PANEL;

@@ -51,7 +51,9 @@
  * PROCESS. The library prints nothing, handles no signals (its threads block them), and never ends
  * the process. libmpg123, which libsndfile decodes MP3 with, may print warnings about damaged MP3
  * files. With the precision float32, and equal seeds, equal input gives the same bits on the same
- * machine, for any number of threads and jobs.
+ * machine, for any number of threads and jobs. Calls need 1 MB of stack. On Intel CPUs with AMX the
+ * library asks Linux for the tiles: from then on alternate signal stacks have to hold them
+ * (getauxval(AT_MINSIGSTKSZ)).
  *
  * ENVIRONMENT. Read while a model is opened, listed or fetched: SWIFT_DEMUCS_MODELS, HF_HUB_CACHE,
  * HF_HOME, TORCH_HOME and XDG_CACHE_HOME (where models are looked for), HF_HUB_OFFLINE and
@@ -290,7 +292,7 @@ typedef struct sd_random {
     int32_t position;
 } sd_random;
 
-/* Plans a separation: checks the settings, and tells which outputs sd_separate or a stream gives.
+/* Plans a separation: checks the settings, but not the times of live streams, and tells which outputs sd_separate or a stream gives.
  *
  * settings: those of sd_separate, except "no-normalization", and of sd_stream_open.
  * frames, sample_rate: of the track.
@@ -307,8 +309,9 @@ sd_status sd_plan(sd_model *model, const char *settings, size_t frames, int32_t 
  * settings: those that choose signals, such as "two-stems", or tune the separation, such as "shifts"
  *     (docs/c-interface.md lists them); and "no-normalization", which gives the model the samples as
  *     they are, not normalised by the mean and the standard deviation of the whole track.
- * outputs: receives the signals that sd_plan lists, in its order; by default all stems. Output o begins at outputs + o * channels * capacity. Within an output, channel c
- *     begins at c * capacity (planar), or frame f at f * channels (interleaved).
+ * outputs: receives the signals that sd_plan lists, in its order; by default all stems. Output o
+ *     begins at outputs + o * channels * capacity. Within an output, channel c begins at
+ *     c * capacity (planar), or frame f at f * channels (interleaved).
  * capacity: frames that each output has room for, at least those of sd_plan.
  * layout: of the outputs.
  * random: draws the shifts instead of a seed, and is left as the reference leaves Python's generator;
@@ -493,7 +496,8 @@ void sd_stream_close(sd_stream *stream);
  *     "threads"    as for sd_open
  * event: takes one event "quantized" with "bytes" and "source_bytes", the sizes of the new file and of
  *     the old one, and "snr_db", the SNR of the worst stem against the float32 model on the
- *     calibration, which is left out if it is infinite. May be NULL.
+ *     calibration, which is left out if it is infinite. May be NULL. Its result has no effect,
+ *     because the file is complete then.
  * log, cancellation: may be NULL.
  * context: of both callbacks.
  *

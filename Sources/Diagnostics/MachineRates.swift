@@ -42,11 +42,12 @@ struct MachineRates {
             case .bfloat16: 1
             case .int8: 2
             }
-        let operations = backend.kernels.peak_pass(kind, passes) * Double(backend.threads)
+        // A BLAS multiplies with the best instructions of the CPU, whichever kernels are forced.
+        let isBLAS = backend.productsDescription != "packed"
+        let kernels = isBLAS ? InstructionSet.best.kernels : backend.kernels
+        let operations = kernels.peak_pass(kind, passes) * Double(backend.threads)
         return best(of: operations) {
-            backend.parallelFor(backend.threads) { _ in
-                _ = backend.kernels.peak_pass(kind, passes)
-            }
+            backend.parallelFor(backend.threads) { _ in _ = kernels.peak_pass(kind, passes) }
         }
     }
 

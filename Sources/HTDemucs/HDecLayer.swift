@@ -38,7 +38,7 @@ package struct HDecLayer: Sendable {
     ///     output, in the same pass as its bias.
     ///   - returnsInner: whether to return the input of the transposed convolution too: after a
     ///     merge the waveform decoder starts from it.
-    ///   - pass: its probe takes the output without the skip, normalised.
+    ///   - pass: its probe takes the output before the skip is added, and before it is denormalised.
     /// - Returns: the output, `[freq · stride, time, outputs]` or `[1, length, outputs]`, and the
     ///   input of the transposed convolution if `returnsInner`.
     package func callAsFunction(

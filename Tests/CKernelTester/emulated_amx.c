@@ -5,6 +5,7 @@
 
 #include "ckernels.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #if defined(__clang__)
@@ -22,13 +23,27 @@ static int rows_of(int tile) { return registers.shapes[48 + tile]; }
 
 static int bytes_of(int tile) { return registers.shapes[16 + 2 * tile]; }
 
+/* Real instructions fault here. */
+static void demand(int is_allowed) {
+    if (!is_allowed)
+        abort();
+}
+
 /* As LDTILECFG, which also zeroes all tiles. */
 static void configure(const void *shapes) {
     memset(&registers, 0, sizeof registers);
     memcpy(registers.shapes, shapes, sizeof registers.shapes);
+    demand(registers.shapes[0] == 1 && registers.shapes[1] == 0);
+    for (int tile = 0; tile < 8; tile++) {
+        demand(rows_of(tile) <= 16 && bytes_of(tile) <= 64 && registers.shapes[17 + 2 * tile] == 0);
+        demand((rows_of(tile) == 0) == (bytes_of(tile) == 0));
+    }
 }
 
-static void zero(int tile) { memset(registers.row[tile], 0, sizeof registers.row[tile]); }
+static void zero(int tile) {
+    demand(rows_of(tile) > 0);
+    memset(registers.row[tile], 0, sizeof registers.row[tile]);
+}
 
 static void read_tile(int tile, const void *from, ptrdiff_t stride) {
     zero(tile);
@@ -37,13 +52,14 @@ static void read_tile(int tile, const void *from, ptrdiff_t stride) {
 }
 
 static void write_tile(int tile, void *to, ptrdiff_t stride) {
+    demand(rows_of(tile) > 0);
     for (int r = 0; r < rows_of(tile); r++)
         memcpy((char *)to + r * stride, registers.row[tile][r], (size_t)bytes_of(tile));
 }
 
-/* The real instruction stops the program where shapes don't fit. */
-static int fit(int c, int a, int b) {
-    return rows_of(c) == rows_of(a) && bytes_of(a) == 4 * rows_of(b) && bytes_of(c) == bytes_of(b);
+static void demand_fit(int c, int a, int b) {
+    demand(rows_of(a) > 0 && rows_of(b) > 0 && c != a && a != b && b != c);
+    demand(rows_of(c) == rows_of(a) && bytes_of(a) == 4 * rows_of(b) && bytes_of(c) == bytes_of(b));
 }
 
 static float widened_bf16(const unsigned char *p) {
@@ -53,10 +69,10 @@ static float widened_bf16(const unsigned char *p) {
     return x;
 }
 
-/* TDPBF16PS adds the products of even and of odd elements apart, then both to C. */
+/* TDPBF16PS adds the products of even and of odd elements apart, then both to C; it also takes
+ * subnormal numbers as 0, which is within the bound of the products. */
 static void multiply_bf16(int c, int a, int b) {
-    if (!fit(c, a, b))
-        __builtin_trap();
+    demand_fit(c, a, b);
     for (int r = 0; r < rows_of(c); r++)
         for (int n = 0; n < bytes_of(c) / 4; n++) {
             float sums[2] = {0, 0}, *to = (float *)(void *)registers.row[c][r] + n;
@@ -70,8 +86,7 @@ static void multiply_bf16(int c, int a, int b) {
 
 /* TDPBSUD: signed bytes of A, unsigned ones of B. */
 static void multiply_bytes(int c, int a, int b) {
-    if (!fit(c, a, b))
-        __builtin_trap();
+    demand_fit(c, a, b);
     for (int r = 0; r < rows_of(c); r++)
         for (int n = 0; n < bytes_of(c) / 4; n++) {
             int32_t *to = (int32_t *)(void *)registers.row[c][r] + n;

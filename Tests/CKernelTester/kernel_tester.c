@@ -17,12 +17,12 @@ enum { MARGIN = 160 };
 static const uint32_t GUARD = 0x7FC12345; /* a NaN, and so is its upper part as bfloat16 */
 
 typedef struct block {
-    struct block *next;
+    _Alignas(16) struct block *next;
     void *pages;
     size_t bytes;
 } block;
 
-/* Memory with unreadable pages around it; NULL without pages. */
+/* Memory with unreadable pages around it, where pages exist. */
 static char *map_pages(test_run *run, size_t bytes);
 
 static block *add_block(test_run *run, size_t bytes) {
@@ -60,7 +60,8 @@ static char *map_pages(test_run *run, size_t bytes) {
     block *added = add_block(run, 0);
     added->pages = pages;
     added->bytes = inner + 2 * page;
-    /* In turn at the end of the pages and at their beginning. */
+    /* In turn at the end of the pages and at their beginning, from matrix to matrix and, as `release`
+     * does, from size to size. */
     return run->mapped++ % 2 == 0 ? pages + page + inner - bytes : pages + page;
 }
 
@@ -69,29 +70,40 @@ static void unmap(const block *block) {
         munmap(block->pages, block->bytes);
 }
 
+#include <pthread.h>
+
+enum { SIGNALS = 2 };
+static const int FAULTS[SIGNALS] = {SIGSEGV, SIGBUS};
+static struct sigaction former[SIGNALS];
 static _Thread_local sigjmp_buf *_Nullable running;
 
-static void leave(int signal_number) {
+/* Ends the test of its own thread; faults of other threads go where they went before. */
+static void leave(int fault) {
     if (running)
         siglongjmp(*running, 1);
-    signal(signal_number, SIG_DFL);
-    raise(signal_number);
+    sigaction(fault, &former[fault == FAULTS[1]], NULL);
+    raise(fault);
+}
+
+/* For the whole process, and for good: tests of other threads may be running. */
+static void install(void) {
+    struct sigaction leaving = {.sa_handler = leave};
+    for (int i = 0; i < SIGNALS; i++)
+        sigaction(FAULTS[i], &leaving, &former[i]);
 }
 
 /* Runs a test; 0 if it touched memory that can't be read or written. */
 static int runs(test_run *run, void (*test)(test_run *)) {
-    static const int SIGNALS[] = {SIGSEGV, SIGBUS};
-    struct sigaction old[2], leaving = {.sa_handler = leave};
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, install);
     sigjmp_buf place;
-    for (int i = 0; i < 2; i++)
-        sigaction(SIGNALS[i], &leaving, &old[i]);
+    volatile int is_complete = 0;
     running = &place;
-    const int is_complete = sigsetjmp(place, 1) == 0;
-    if (is_complete)
+    if (sigsetjmp(place, 1) == 0) {
         test(run);
+        is_complete = 1;
+    }
     running = NULL;
-    for (int i = 0; i < 2; i++)
-        sigaction(SIGNALS[i], &old[i], NULL);
     return is_complete;
 }
 #endif
@@ -103,6 +115,7 @@ void release(test_run *run) {
         free(run->blocks);
         run->blocks = next;
     }
+    run->mapped = ++run->sizes;
 }
 
 /* Bytes from the first element to the last one, in whole units of the guard. */

@@ -19,9 +19,10 @@ typedef struct {
     const kernel_table *table, *plain;
     const char *kernel;
     int failures, is_quiet;
-    /* Memory of the current size, and how many matrices there have been. */
+    /* Memory of the current size; how many sizes there have been, and how many matrices since, counted
+     * from that number. */
     void *blocks;
-    size_t mapped;
+    size_t sizes, mapped;
 } test_run;
 
 /* Every kernel of the list has a case: if one is missing, the program does not link. */
