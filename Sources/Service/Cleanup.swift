@@ -48,7 +48,9 @@ struct Cleanup {
             nextSizeReport = repetition(of: start)
         }
         if let keep = settings.keepSeconds {
-            while let job = queue.finished(before: keep), remove(job) {}
+            for job in queue.finished(before: keep) {
+                guard remove(job) else { break }
+            }
         }
         let finished = queue.finished()
         shrink(finished, of: finished.count, to: settings.limits.finished) { _ in 1 }

@@ -49,12 +49,10 @@ extension JobQueue {
             .sorted { end($0.job) < end($1.job) }
     }
 
-    /// The job that ended first, if that was more than `seconds` of the service's running time ago.
-    func finished(before seconds: Double) -> Job? {
-        guard let job = finished().first?.job,
-            runClock.now - (job.finishedRunSeconds ?? 0) > seconds
-        else { return nil }
-        return job
+    /// Jobs that ended more than `seconds` of the service's running time ago, oldest end first.
+    func finished(before seconds: Double) -> [Job] {
+        let now = runClock.now
+        return Array(finished().map(\.job).prefix { now - ($0.finishedRunSeconds ?? 0) > seconds })
     }
 
     var hasUnfinished: Bool { condition.withLock { !jobs.queue.isEmpty || !runs.isEmpty } }
