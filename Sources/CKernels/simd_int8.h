@@ -109,21 +109,16 @@ static inline vec_int load_sums(const int32_t *p) {
     return v;
 }
 
-/* The sums of all rows of a plane of A. */
-static void int8_plane(const int vectors, const q_element *a, ptrdiff_t stride, ptrdiff_t rows,
-                       ptrdiff_t groups, const q_packed *panel, int32_t *sums) {
-    int8_multiply_tiles(vectors, rows, (const char *)a, stride, groups, (const char *)panel,
-                        (char *)sums);
-}
-
 /* All rows of the block, as int8_tile multiplies them. */
 ALWAYS_INLINE void int8_rows(const int vectors, quantized_view view, ptrdiff_t rows,
                              ptrdiff_t groups, const q_packed *panel, const float *scales,
                              const float *bias, float *c, ptrdiff_t ldc, int accumulate) {
     int32_t sums[2][BLOCK_ROWS * PANEL];
-    int8_plane(vectors, view.rows, view.stride, rows, groups, panel, sums[0]);
+    int8_multiply_tiles(vectors, rows, (const char *)view.rows, view.stride, groups,
+                        (const char *)panel, (char *)sums[0]);
     if (view.low)
-        int8_plane(vectors, view.low->rows[0], QUANTIZED_COLUMNS, rows, groups, panel, sums[1]);
+        int8_multiply_tiles(vectors, rows, (const char *)view.low->rows, QUANTIZED_COLUMNS, groups,
+                            (const char *)panel, (char *)sums[1]);
     for (ptrdiff_t r = 0; r < rows; r++)
         for (int v = 0; v < vectors; v++) {
             vec_int sum = load_sums(sums[0] + r * PANEL + v * WIDTH) + view.start[r];
