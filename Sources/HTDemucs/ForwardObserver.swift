@@ -159,11 +159,12 @@ package struct Probe {
         }
     }
 
-    /// x for a skip, which a probe takes as `….skip`: it may change the skip without x.
-    func skip(_ name: String, _ layout: Layout, _ x: Tensor, on backend: Backend) -> Tensor {
-        guard wants("\(name).skip") else { return x }
+    /// The module's output for its skip, which a probe takes as `skip`: it may change the skip
+    /// without the output.
+    func skip(_ layout: Layout, _ x: Tensor, on backend: Backend) -> Tensor {
+        guard wants("skip") else { return x }
         let copy = backend.tensor(x.shape, x.floats)
-        take(fullName("\(name).skip"), copy, layout, 0)
+        take(fullName("skip"), copy, layout, 0)
         return copy
     }
 

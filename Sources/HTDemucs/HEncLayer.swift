@@ -36,13 +36,17 @@ package struct HEncLayer: Sendable {
     ///   - x: `[freq, time, inputs]`
     ///   - inject: `[1, time, outputs]`, added after the convolution where the branches merge: the
     ///     waveform branch's output.
-    /// - Returns: `[freq / stride, time, outputs]`
+    ///   - embedding: `[freq / stride, outputs]`, added to the output; nil for none.
+    /// - Returns: the output, `[freq / stride, time, outputs]`, and its skip, unless the layer is
+    ///   empty. A probe takes the output before the embedding, and after it as `embedded`.
     package func callAsFunction(
-        _ x: Tensor, inject: Tensor? = nil, in pass: ForwardPass
-    ) -> Tensor {
+        _ x: Tensor, inject: Tensor? = nil, embedding: Tensor? = nil, in pass: ForwardPass
+    ) -> (output: Tensor, skip: Skip?) {
         let (backend, probe) = (pass.backend, pass.probe)
-        if inject == nil, probe == nil, let body, body.isFusible {
-            return x.shape[0] > 1 ? rows(x, body, on: backend) : signal(x, body, in: pass)
+        // Tiles with an odd number of elements would write into each other's skips.
+        if inject == nil, probe == nil, conv.outputs % 2 == 0, let body, body.isFusible {
+            return x.shape[0] > 1 || embedding != nil
+                ? rows(x, body, embedding, on: backend) : signal(x, body, in: pass)
         }
         // A probe takes the convolution's output as it is.
         let isFused = probe == nil
@@ -70,33 +74,65 @@ package struct HEncLayer: Sendable {
             y = body.rewrite(y, layout, in: pass)
         }
         probe?.output(layout, y)
-        return y
+        if let embedding {
+            let times = y.shape[1]
+            backend.parallelFor(y.shape[0]) { row in
+                add(embedding, row, to: y, row * times..<(row + 1) * times, on: backend)
+            }
+            probe?("embedded", layout, y)
+        }
+        guard body != nil else { return (y, nil) }
+        return (y, Skip(probe?.skip(layout, y, on: backend) ?? y, on: backend))
     }
 
-    /// The layer on a waveform: the gate follows DConv on each tile while it is in the cache.
-    private func signal(_ x: Tensor, _ body: Body, in pass: ForwardPass) -> Tensor {
+    /// Adds row `row` of the embedding to the positions `range` of y, on the calling thread.
+    private func add(
+        _ embedding: Tensor, _ row: Int, to y: Tensor, _ range: Range<Int>, on backend: Backend
+    ) {
+        let target = y.pointer + range.lowerBound * conv.outputs
+        withExtendedLifetime((embedding, y)) {
+            // The scales of a bias are 1.
+            backend.kernels.f32_affine(
+                range.count, conv.outputs, convBias.scale.pointer,
+                embedding.pointer + row * conv.outputs, target, conv.outputs, target, conv.outputs)
+        }
+    }
+
+    /// The layer on a waveform: the gate and the skip follow DConv on each tile while it is in the
+    /// cache.
+    private func signal(
+        _ x: Tensor, _ body: Body, in pass: ForwardPass
+    ) -> (output: Tensor, skip: Skip?) {
         let backend = pass.backend
         let y = convolve(x, inject: nil, activates: true, on: backend)
         guard let dconv = body.dconv, !dconv.layers.isEmpty else {
-            return body.rewrite(y, layout, in: pass)
+            let result = body.rewrite(y, layout, in: pass)
+            return (result, Skip(result, on: backend))
         }
         let times = y.shape[1]
         let result = backend.tensor(y.shape)
+        let skip = Skip(of: result, on: backend)
         dconv.applySignal(y, on: backend, scratch: body.rewrite.scratchFloats(times: times)) {
             range, scratch in
             body.rewrite.gate(
                 rows: 0..<1, range, x: y.pointer, freqs: 1, times: times,
                 into: result.pointer + range.lowerBound * conv.outputs, rowStride: 0,
                 scratch: scratch, on: backend)
+            skip.take(
+                range.lowerBound * conv.outputs..<range.upperBound * conv.outputs, of: result,
+                on: backend)
         }
-        return result
+        return (result, skip)
     }
 
-    /// The layer on a spectrogram: each row runs from the convolution to the gate in the L2 cache.
-    private func rows(_ x: Tensor, _ body: Body, on backend: Backend) -> Tensor {
+    /// The layer on a spectrogram: each row runs from the convolution to the skip in the L2 cache.
+    private func rows(
+        _ x: Tensor, _ body: Body, _ embedding: Tensor?, on backend: Backend
+    ) -> (output: Tensor, skip: Skip?) {
         let (freqs, times) = (x.shape[0], x.shape[1])
         let outputs = conv.outputs
         let result = backend.tensor(Shape(conv.outputFreqs(freqs), times, outputs))
+        let skip = Skip(of: result, on: backend)
         let tiling = Rewrite.tiling(times)
         let floats = max(
             conv.scratchFloats(times: tiling.length), body.rewrite.scratchFloats(times: times),
@@ -115,13 +151,18 @@ package struct HEncLayer: Sendable {
             body.dconv?.applyRow(y, times: times, scratch: scratch, on: backend)
             for tile in 0..<tiling.tiles {
                 let range = tiling[tile]
+                let positions = row * times + range.lowerBound..<row * times + range.upperBound
                 body.rewrite.gate(
                     rows: 0..<1, range, x: y, freqs: 1, times: times,
-                    into: result.pointer + (row * times + range.lowerBound) * outputs,
+                    into: result.pointer + positions.lowerBound * outputs,
                     rowStride: 0, scratch: scratch, on: backend)
+                if let embedding { add(embedding, row, to: result, positions, on: backend) }
+                skip.take(
+                    positions.lowerBound * outputs..<positions.upperBound * outputs, of: result,
+                    on: backend)
             }
         }
-        return result
+        return (result, skip)
     }
 
     /// conv(x) + inject + bias, then GELU if `activates`.

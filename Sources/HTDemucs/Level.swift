@@ -24,53 +24,26 @@ struct EncoderLevel: Sendable {
     ///   - x: the spectrogram branch, `[freq, time, channel]`.
     ///   - xt: the waveform branch, `[1, time, channel]`; returned as it is where the level has no
     ///     layer for it.
-    ///   - skips: gets those of the outputs. Each is made as soon as its output exists, so that it
-    ///     takes memory which the layer has freed.
+    ///   - skips: gets those of the outputs.
     func callAsFunction(
         _ x: consuming Tensor, _ xt: consuming Tensor, skips: inout [LevelSkips],
         in pass: ForwardPass
     ) throws(CancellationError) -> (x: Tensor, xt: Tensor) {
         var (x, xt) = (x, xt)
-        var (inject, skipTime): (Tensor?, Skip?)
+        var (inject, skip, skipTime): (Tensor?, Skip?, Skip?)
         if let waveform {
-            xt = waveform(xt, in: pass.scope("tencoder.\(index)"))
+            (xt, skipTime) = waveform(xt, in: pass.scope("tencoder.\(index)"))
             try pass.completed(.tencoder(index))
-            if hasWaveformOutput {
-                skipTime = skip(of: xt, "tencoder.\(index)", .waveform, in: pass)
-            } else {
-                inject = xt
-            }
+            if !hasWaveformOutput { inject = xt }
         }
-        x = spectrogram(x, inject: inject, in: pass.scope("encoder.\(index)"))
-        embedFrequencies(x, in: pass)
+        (x, skip) = spectrogram(
+            x, inject: inject, embedding: frequencyEmbedding,
+            in: pass.scope("encoder.\(index)"))
         try pass.completed(.encoder(index))
         skips.append(
             LevelSkips(
-                times: x.shape[1], timesOfWaveform: xt.shape[1],
-                skip: skip(of: x, "encoder.\(index)", .spectrogram, in: pass),
-                skipTime: skipTime))
+                times: x.shape[1], timesOfWaveform: xt.shape[1], skip: skip, skipTime: skipTime))
         return (x, xt)
-    }
-
-    private func skip(
-        of x: Tensor, _ name: String, _ layout: Probe.Layout, in pass: ForwardPass
-    ) -> Skip {
-        Skip(pass.probe?.skip(name, layout, x, on: pass.backend) ?? x, on: pass.backend)
-    }
-
-    /// Adds the embedding of each frequency to x in place. A probe takes the result as
-    /// `encoder.0.embedded`.
-    private func embedFrequencies(_ x: Tensor, in pass: ForwardPass) {
-        guard let frequencyEmbedding else { return }
-        let (times, channels) = (x.shape[1], x.shape[2])
-        pass.backend.parallelFor(x.shape[0]) { row in
-            let embedding = frequencyEmbedding.pointer + row * channels
-            for time in 0..<times {
-                let values = x.pointer + (row * times + time) * channels
-                for channel in 0..<channels { values[channel] += embedding[channel] }
-            }
-        }
-        pass.probe?("encoder.\(index).embedded", .spectrogram, x)
     }
 }
 

@@ -16,20 +16,29 @@ package struct Skip: Sendable {
 
     /// - Parameter x: any shape; shared in float32, so it may not change while the skip is in use.
     package init(_ x: Tensor, on backend: Backend) {
+        self.init(of: x, on: backend)
+        // Tiles of even length: see `take`.
+        backend.forEachTile(of: x.count, longest: Self.tileElements, unit: 2) { range in
+            take(range, of: x, on: backend)
+        }
+    }
+
+    /// A skip of a tensor that isn't computed yet: `take` must get all of its elements.
+    init(of x: Tensor, on backend: Backend) {
         count = x.count
         isRounded = backend.precision != .float32
-        guard isRounded else {
-            values = x
-            return
-        }
-        let rounded = backend.tensor(Shape((x.count + 1) / 2))
-        // Tiles of even length: `bf16_round` writes a zero after an odd row, into the next tile.
-        backend.forEachTile(of: x.count, longest: Self.tileElements, unit: 2) { range in
+        values = isRounded ? backend.tensor(Shape((x.count + 1) / 2)) : x
+    }
+
+    /// Rounds the elements `range` of x, on the calling thread. Only the last range may have an odd
+    /// length: the kernel writes a zero after it.
+    func take(_ range: Range<Int>, of x: Tensor, on backend: Backend) {
+        guard isRounded else { return }
+        withExtendedLifetime((values, x)) {
             backend.kernels.bf16_round(
                 1, range.count, x.pointer + range.lowerBound, range.count,
-                Self.elements(rounded) + range.lowerBound, range.count)
+                Self.elements(values) + range.lowerBound, range.count)
         }
-        values = rounded
     }
 
     /// target += skip for all elements.

@@ -64,7 +64,7 @@ import Testing
             block.parameters, shape, isFrequency: arguments.freq)
         let inject =
             block.golden.names.contains("inject") ? try block.input("inject") : nil
-        let output = layer(try block.input("x"), inject: inject, in: ForwardPass(on: backend))
+        let (output, _) = layer(try block.input("x"), inject: inject, in: ForwardPass(on: backend))
         try block.expect(LaidOut(output.shape, output.floats).channelsFirst)
     }
 

@@ -32,12 +32,11 @@ extension TimeDemucs {
 
         var skips: [Skip] = []
         for (level, encode) in encoder.enumerated() {
-            x = encode(x, in: pass.scope("encoder.\(level)"))
+            let (output, skip) = encode(x, in: pass.scope("encoder.\(level)"))
+            x = output
             // [1, 971092, 64] … [1, 947, 2048]
             try pass.completed(.encoder(level))
-            guard level < encoder.count - 1 else { continue }
-            let skip = pass.probe?.skip("encoder.\(level)", .waveform, x, on: backend) ?? x
-            skips.append(Skip(skip, on: backend))
+            if level < encoder.count - 1, let skip { skips.append(skip) }
         }
         if let lstm {
             let skip = Skip(x, on: backend)
