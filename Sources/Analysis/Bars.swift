@@ -31,10 +31,12 @@ struct Bars {
             }
         }
         let best = fits.indices.max { (fits[$0].max() ?? 0) < (fits[$1].max() ?? 0) } ?? 0
-        let order = fits[best].indices.sorted { fits[best][$0] > fits[best][$1] }
-        let lead = fits[best][order[0]] - fits[best][order[1]]
+        let fit = fits[best]
+        let first = fit.indices.max { fit[$0] < fit[$1] } ?? 0
+        let second = fit.indices.map { $0 == first ? -.infinity : fit[$0] }.max() ?? 0
+        let lead = fit[first] - second
         beatsPerBar = Bars.metres[best].beats
-        first = order[0]
+        self.first = first
         confidence = Double(((1 - expf(-lead / Bars.clearLead)) * 100).rounded()) / 100
     }
 }

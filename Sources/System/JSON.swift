@@ -41,8 +41,8 @@ extension JSON {
     package var line: String {
         switch self {
         case .object(let fields):
-            let members = fields.sorted { $0.key < $1.key }.map {
-                "\($0.key.quotedAsJSON):\($0.value.line)"
+            let members = fields.keys.sorted().map {
+                "\($0.quotedAsJSON):\((fields[$0] ?? .null).line)"
             }
             return "{" + members.joined(separator: ",") + "}"
         case .array(let elements):

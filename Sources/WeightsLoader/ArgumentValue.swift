@@ -34,8 +34,8 @@ extension ArgumentValue: CustomStringConvertible {
                 + (elements.count > 20 ? ", …]" : "]")
         case .object(let members):
             "{"
-                + members.sorted { $0.key < $1.key }.prefix(20)
-                .map { "\"\($0.key)\": \($0.value)" }.joined(separator: ", ")
+                + members.keys.sorted().prefix(20)
+                .map { "\"\($0)\": \(members[$0] ?? .null)" }.joined(separator: ", ")
                 + (members.count > 20 ? ", …}" : "}")
         }
     }
@@ -59,8 +59,8 @@ extension ArgumentValue {
             let texts = elements.compactMap { $0.json }
             return texts.count == elements.count ? "[\(texts.joined(separator: ", "))]" : nil
         case .object(let members):
-            let texts = members.sorted { $0.key < $1.key }.compactMap { key, value in
-                value.json.map { "\(key.quotedAsJSON): \($0)" }
+            let texts = members.keys.sorted().compactMap { key in
+                members[key]?.json.map { "\(key.quotedAsJSON): \($0)" }
             }
             return texts.count == members.count ? "{\(texts.joined(separator: ", "))}" : nil
         }

@@ -171,7 +171,7 @@ package struct Edit: Sendable, Equatable {
                 allowed: "an axis of \(tensor.name), which has \(shape.count), counted from 0")
         }
         let order = order ?? Self.shuffled(shape[axis])
-        guard order.sorted() == Array(0..<shape[axis]) else {
+        guard order.isPermutation(of: 0..<shape[axis]) else {
             throw .invalidOption(
                 name: "edit", value: text,
                 allowed: "each of 0 to \(shape[axis] - 1) once, the indices of axis \(axis) of "

@@ -75,7 +75,7 @@ package struct NamedTensor: Sendable, Equatable {
     ///
     /// PyTorch: `torch.Tensor.permute(order).contiguous()`.
     package init(_ name: String, _ shape: [Int], _ values: [Float], permuted order: [Int]) {
-        precondition(order.sorted() == Array(shape.indices))
+        precondition(order.isPermutation(of: shape.indices))
         precondition(shape.reduce(1, *) == values.count)
         var strides = [Int](repeating: 1, count: shape.count)
         for axis in shape.indices.dropLast().reversed() {
@@ -123,5 +123,16 @@ package struct NamedTensor: Sendable, Equatable {
             }
             count = values.count
         }
+    }
+}
+
+extension [Int] {
+    /// Whether each number of the range is there once, and no other.
+    func isPermutation(of range: Range<Int>) -> Bool {
+        var isMissing = [Bool](repeating: true, count: range.count)
+        for number in self where range.contains(number) {
+            isMissing[number - range.lowerBound] = false
+        }
+        return count == range.count && !isMissing.contains(true)
     }
 }
