@@ -90,8 +90,9 @@ struct PlainSound {
         let rest = file.bytes(at: first, count: end - first)
         // Chunks begin at even places, and reach to the end of the file.
         for offset in stride(from: first % 2, to: rest.count - 8, by: 2) {
-            let name = String(decoding: rest[offset..<offset + 4], as: UTF8.self)
-            guard let chunks, Self.tagChunks.contains(name),
+            let name = rest[offset..<offset + 4]
+            guard let chunks, name.allSatisfy({ $0 < 128 }),
+                Self.tagChunks.contains(String(decoding: name, as: UTF8.self)),
                 case .tags = Self.tail(of: file, at: first + offset, chunks)
             else { continue }
             end = first + offset
