@@ -3,7 +3,7 @@
 import { capabilities, requireSIMD } from "./capabilities.js";
 
 /** Models, options and results are described in swift-demucs.d.ts. */
-export async function load(model, { precision = null, threads = null, onProgress = null, signal = undefined } = {}) {
+export async function load(model, { precision = null, threads = null, onProgress = undefined, signal = undefined } = {}) {
   requireOption(precision === null || precisions.includes(precision), "precision", precision, precisions.join(", "));
   requireOption(threads === null || (Number.isInteger(threads) && threads > 0), "threads", threads, "a whole number from 1");
   const browser = capabilities();
