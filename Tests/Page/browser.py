@@ -1,5 +1,6 @@
 """Chromium for the tests of the page."""
 import base64
+import os
 from pathlib import Path
 
 from selenium import webdriver
@@ -7,6 +8,9 @@ from selenium.webdriver.chrome.options import Options
 from selenium.webdriver.chrome.service import Service
 
 from limits import LONGEST_SECONDS, wait_until
+
+# Selenium looks for no driver.
+os.environ.setdefault("SE_OFFLINE", "true")
 
 
 class Browser(webdriver.Chrome):

@@ -1,13 +1,11 @@
 #!/usr/bin/env python3
 """Tests of the static page in Chromium: the browser separates songs by itself, with the demo model."""
 import argparse
-import os
 import sys
 import tempfile
 import unittest
 from pathlib import Path
 
-os.environ.setdefault("SE_OFFLINE", "true")
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "Tests/Web"))
 
 from browser import Browser

@@ -4,14 +4,12 @@
 Between them is a proxy, which records requests and breaks connections off. Prints the seconds of each test.
 """
 import argparse
-import os
 import sys
 import tempfile
 import time
 import unittest
 from pathlib import Path
 
-os.environ.setdefault("SE_OFFLINE", "true")
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "Tests/system"))
 
 from browser import Browser
