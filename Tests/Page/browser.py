@@ -15,7 +15,7 @@ os.environ.setdefault("SE_OFFLINE", "true")
 
 class Browser(webdriver.Chrome):
     # The beginning of each script of `run`.
-    prelude = 'const { stage } = await import("/main.js");'
+    prelude = ""
 
     def __init__(self, downloads: str, *flags: str):
         options = Options()

@@ -1,10 +1,13 @@
 // The beginning of each script that a test runs in the page. Stems are read here, independent of the page's reader;
 // Chromium's own decoder divides positive samples of 16 bits by 32767, so its result differs by half a step.
 
+const { stage } = await import("./main.js");
+const { backend } = await import("./backend.js");
+
 const longestMilliseconds = 25_000;
 const until = async (isTrue) => {
   const end = Date.now() + longestMilliseconds;
-  while (!isTrue()) {
+  while (!(await isTrue())) {
     if (Date.now() > end) throw new Error(`not within ${longestMilliseconds} ms: ${isTrue}\nthe page says:\n${document.body.innerText}`);
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
@@ -26,7 +29,7 @@ const decode = async (path) => {
 };
 const decodeStems = () => Promise.all(stage.mixer.job.stems.map((stem) => decode(stem.url.replace(/\.\w+$/, ".wav"))));
 /** The address of the mix as it sounds now. */
-const mixAddress = async () => (await import("/backend.js")).backend.linkTo(stage.mixer.exports.mix("wav"));
+const mixAddress = async () => backend.linkTo(stage.mixer.exports.mix("wav"));
 const loudest = (plane) => plane.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
 
 /** Frames from `play` to the first sample, and of the ramp that a run begins with. */

@@ -1,4 +1,4 @@
-"""The service under test."""
+"""What separates songs under test: the service, or the page itself."""
 import json
 import socket
 import subprocess
@@ -10,15 +10,22 @@ import urllib.request
 from pathlib import Path
 from typing import Callable
 
+from browser import Browser
+from hosts import PageHost
 from limits import LONGEST_SECONDS, wait_until
+from music import SAMPLE_RATE
 from proxy import Proxy
 
 
-class BinarySubject:
-    """`swift-demucs serve` with the demo model and its own data folder."""
+class GatedSubject:
+    """A `gated-service` with the demo model and its own data folder, whose jobs can be held.
 
-    #: What follows the program's name.
-    command = ["serve"]
+    A proxy is what a browser sees; `request` asks the service itself.
+    """
+
+    wait_for = staticmethod(wait_until)
+    #: The most that a finished song's files differ from what is heard before: 16 bits, written at 1/32767 and read at 1/32768.
+    rounding = 2.1 / 32768
 
     def __init__(self, binary: str, *options: str):
         self.binary, self.options = binary, options
@@ -27,8 +34,10 @@ class BinarySubject:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
+        self.proxy = Proxy(self.port)
         #: Where a browser finds the page.
-        self.url = self.service_url = f"http://127.0.0.1:{self.port}/"
+        self.url = f"http://127.0.0.1:{self.proxy.port}/"
+        self.service_url = f"http://127.0.0.1:{self.port}/"
         self.process = None
 
     def start(self, is_ready: bool = True) -> None:
@@ -36,16 +45,14 @@ class BinarySubject:
         log = Path(self.folder.name) / "log"
         model = [] if "-n" in self.options else ["-n", "demo"]
         with open(log, "ab") as output:
-            self._launch([self.binary, *self.command, *model, "--port", str(self.port), "--data", str(self.data), *self.options], output)
+            command = [self.binary, *model, "--port", str(self.port), "--data", str(self.data), *self.options]
+            self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=output, text=True)
         deadline = time.monotonic() + LONGEST_SECONDS
         while (state := self.state()) != ("ready" if is_ready else "no-model"):
             if state == "no-model" or self.process.poll() is not None or time.monotonic() > deadline:
                 self.stop()
                 raise SystemExit(f"error: the service does not start:\n{log.read_text()}")
             time.sleep(0.05)
-
-    def _launch(self, command: list[str], log) -> None:
-        self.process = subprocess.Popen(command, stderr=log, stdout=log)
 
     def state(self) -> str | None:
         """`ready`, or the kind of the problem that keeps the service from it; None if it doesn't answer."""
@@ -68,24 +75,9 @@ class BinarySubject:
     def jobs(self) -> list[dict]:
         return json.loads(self.request("GET", "v1/separations"))["separations"]
 
-
-class GatedSubject(BinarySubject):
-    """A `gated-service`, whose jobs can be held, behind a proxy, which is what a browser sees; `request` asks the service itself."""
-
-    command = []
-    wait_for = staticmethod(wait_until)
-
-    def __init__(self, binary: str, *options: str):
-        super().__init__(binary, *options)
-        self.proxy = Proxy(self.port)
-        self.url = f"http://127.0.0.1:{self.proxy.port}/"
-
     def another(self, *options: str) -> "GatedSubject":
         """One of the same program with other options, not started."""
         return GatedSubject(self.binary, *options)
-
-    def _launch(self, command: list[str], log) -> None:
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True)
 
     def close(self) -> None:
         self.stop()
@@ -135,3 +127,67 @@ class GatedSubject(BinarySubject):
             return not jobs
 
         wait_until(is_clear)
+
+
+class LocalSubject:
+    """The static page, whose jobs the browser separates and tells of."""
+
+    wait_for = staticmethod(wait_until)
+    rounding = 0
+    #: Whether the host isolates the page from others.
+    is_isolated = True
+    host = None
+
+    def __init__(self, binary: str, web: Path, browser: Browser):
+        self.binary, self.web, self.browser = binary, web, browser
+
+    def another(self, *options: str) -> GatedSubject:
+        """A service that hands out the static page, too."""
+        return GatedSubject(self.binary, "--web", str(self.web), *options)
+
+    def clear(self, keeps: Callable | None = None) -> None:
+        """Goes on with a first visit: a page of another origin."""
+        self.browser.get("about:blank")
+        self.close()
+        self.host = PageHost(self.web, self.is_isolated)
+        self.host.start()
+        self.url = f"{self.host.address}/"
+
+    def close(self) -> None:
+        if self.host:
+            self.host.stop()
+
+    def page(self, body: str, *arguments):
+        """Runs a script with the page's `backend` and `storage`."""
+        return self.browser.run('const { backend } = await import("./backend.js"); const storage = await (await import("./storage.js")).openStorage();' + body, *arguments)
+
+    def hold_paths(self, is_held: str, *arguments) -> None:
+        """Lets nothing be appended to a `path` for which the expression is true until `open`, or on another page."""
+        self.page("""
+            const released = new Promise((resolve) => { window.release = resolve; });
+            storage.append = async (path, bytes) => {
+              if (%s) {
+                window.isHeld = true;
+                await released;
+              }
+              return Object.getPrototypeOf(storage).append.call(storage, path, bytes);
+            };""" % is_held, *arguments)
+
+    def hold(self, segment: int) -> None:
+        """Holds the stems from one of a job's segments on: the demo model's begin 3 s apart, and up to half a second earlier by the shift."""
+        self.hold_paths("Number(path.split('/pieces/')[1] ?? -1) >= args[0]", max(0, 3 * segment - 0.6) * SAMPLE_RATE)
+
+    def open(self) -> None:
+        self.page("window.release?.()")
+
+    def jobs(self) -> list[dict]:
+        return self.page("return (await backend.list({ limit: 100 })).separations")
+
+    def begin(self, path: str) -> str:
+        known = len(self.jobs())
+        self.browser.find_element("css selector", "#chooser").send_keys(path)
+        return wait_until(lambda: (jobs := self.jobs())[known:] and jobs[0]["id"])
+
+    def separate(self, path: str) -> dict:
+        job_id = self.begin(path)
+        return wait_until(lambda: next((job for job in self.jobs() if job["id"] == job_id and job["state"] == "done"), None), lambda: str(self.jobs()))

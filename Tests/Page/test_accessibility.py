@@ -25,6 +25,8 @@ class AccessibilityTests(PageTest):
         self.resize(390)
         self.check_access("phone")
 
+
+class ServiceAccessibilityTests(PageTest):
     def test_axe_finds_nothing_in_states_of_trouble(self):
         self.expected_messages = "Failed to load resource"
         self.upload(self.songs.text("notes.txt"))

@@ -19,11 +19,10 @@ DIFFERENCE = """
 
 
 class ExplainTests(LocalTest):
-    def visit(self, fragment: str = "#start=20"):
+    def open(self, fragment: str = "#start=20"):
         self.browser.get("about:blank")
-        self.browser.get(f"{self.host.address}/explain/{fragment}")
+        self.browser.get(f"{self.subject.url}explain/{fragment}")
         self.wait("document.body.dataset.runs")
-        self.script("window.violations = []; addEventListener('securitypolicyviolation', (event) => violations.push(`${event.violatedDirective} ${event.blockedURI}`))")
 
     def runs(self) -> int:
         return int(self.value("document.body.dataset.runs"))
@@ -78,7 +77,7 @@ class ExplainTests(LocalTest):
         names = self.value("[...document.querySelectorAll('.block')].map((each) => each.getAttribute('aria-label').split(':')[0])")
         self.assertEqual(len(names), 27)
         self.browser.size(1400, 900)
-        self.assertTrue(self.value("document.querySelector('#network').scrollWidth <= document.querySelector('#network').clientWidth"))
+        self.wait("document.querySelector('#network').scrollWidth <= document.querySelector('#network').clientWidth")
         for name in names:
             self.open_block(name)
             self.wait_sum()
@@ -96,12 +95,12 @@ class ExplainTests(LocalTest):
         self.click(".large")
         self.wait("location.hash.includes('at=16,')")
         at = self.value("location.hash.match(/at=([0-9,]+)/)[1]")
-        self.visit(f"#start=20&block=encoder.1&at={at}")
+        self.open(f"#start=20&block=encoder.1&at={at}")
         self.wait_sum()
         self.assertEqual(",".join(self.value("[...document.querySelectorAll('.places input')].map((field) => field.value)")), at)
 
     def test_links_lead_from_a_stem_to_the_piece_and_back(self):
-        self.visit("#start=20&block=final&at=3,0,100000")
+        self.open("#start=20&block=final&at=3,0,100000")
         self.wait_sum()
         while self.value("document.querySelector('.result a') !== null"):
             self.script("document.querySelector('.sum').textContent = ''; document.querySelector('.result tbody a').click()")
@@ -130,7 +129,7 @@ class ExplainTests(LocalTest):
                 data = (ROOT / f"Tests/Fixtures/models/{fixture}.safetensors").read_bytes()
                 size = int.from_bytes(data[:8], "little")
                 header = data[8:8 + size].replace(b'\\"samplerate\\": 1600', b'\\"samplerate\\": 16000')
-                model = self.file(f"small_{fixture}.safetensors", len(header).to_bytes(8, "little") + header + data[8 + size:])
+                model = self.songs.file(f"small_{fixture}.safetensors", len(header).to_bytes(8, "little") + header + data[8 + size:])
                 self.after_run(lambda: self.upload(model))
                 self.wait("document.querySelector('#model-facts').textContent.includes(args[0])", f"small_{fixture}")
                 names = self.value("[...document.querySelectorAll('.block')].map((each) => each.getAttribute('aria-label').split(':')[0])")
@@ -147,20 +146,20 @@ class ExplainTests(LocalTest):
     def test_a_model_that_cannot_be_opened_leaves_the_old_one(self):
         self.make("encoder.1=zero")
         for name, content, words in [("notes.safetensors", b"la la la " * 99, "notes.safetensors"), ("tone.th", b"", "tone.th")]:
-            self.upload(self.file(name, content))
+            self.upload(self.songs.file(name, content))
             self.wait("document.querySelector('#status.error')?.textContent.includes(args[0])", words)
             self.assertIn("demo", self.find("#model-facts").text)
         self.after_run(lambda: self.press("Level 0 cut"))
         self.assertGreater(self.difference(), 1e-4)
         self.browser.get("about:blank")
-        self.browser.get(f"{self.host.address}/explain/#model=typo")
+        self.browser.get(f"{self.subject.url}explain/#model=typo")
         self.wait("document.querySelector('#status.error')?.textContent.includes('typo')")
         self.script("const choice = document.querySelector('#model'); choice.value = 'demo'; choice.dispatchEvent(new Event('change'))")
         self.wait("document.body.dataset.runs")
 
     def test_presses_before_and_during_runs_end_in_the_last_state(self):
         self.browser.get("about:blank")
-        self.browser.get(f"{self.host.address}/explain/#start=20")
+        self.browser.get(f"{self.subject.url}explain/#start=20")
         self.wait("document.querySelector('#changes button')")
         for words in ("No attention", "4 bits", "No attention", "Level 1 cut", "4 bits"):
             self.press(words)
@@ -250,7 +249,7 @@ class ExplainTests(LocalTest):
     # The address, songs, and other ways in
 
     def test_an_address_opens_its_state(self):
-        self.visit("#start=8&block=crosstransformer.layers.1&edit=*attn=zero&edit=encoder.3.conv.weight=quantise:4&segment=2&overlap=0&puzzle=skips")
+        self.open("#start=8&block=crosstransformer.layers.1&edit=*attn=zero&edit=encoder.3.conv.weight=quantise:4&segment=2&overlap=0&puzzle=skips")
         self.assertEqual(self.value("[...document.querySelectorAll('.made code')].map((each) => each.textContent)"), ["*attn=zero", "encoder.3.conv.weight=quantise:4"])
         self.assertEqual(self.find("#block h2").text, "crosstransformer.layers.1")
         self.assertEqual(self.find("#puzzles h3").text, "Two ways to the decoder")
@@ -259,14 +258,14 @@ class ExplainTests(LocalTest):
         self.assertIn("&edit=*attn=zero&", self.value("location.hash"))
 
     def test_an_embedded_block_is_alone(self):
-        self.visit("#start=20&block=tencoder.0&embed")
+        self.open("#start=20&block=tencoder.0&embed")
         self.wait_sum()
         self.assertFalse(self.find("#network").is_displayed())
         self.assertTrue(self.find("#block").is_displayed())
         self.assertTrue(self.find("#play").is_displayed())
         # In the frame of a page of another origin, which is not isolated.
         (self.songs.folder / "other").mkdir(exist_ok=True)
-        (self.songs.folder / "other/index.html").write_text(f'<!doctype html><link rel="icon" href="data:,"><iframe src="{self.host.address}/explain/#block=encoder.1&amp;embed" width="600" height="700"></iframe>')
+        (self.songs.folder / "other/index.html").write_text(f'<!doctype html><link rel="icon" href="data:,"><iframe src="{self.subject.url}explain/#block=encoder.1&amp;embed" width="600" height="700"></iframe>')
         other = PageHost(self.songs.folder / "other")
         other.start()
         self.addCleanup(other.stop)
@@ -277,24 +276,24 @@ class ExplainTests(LocalTest):
 
     def test_a_song_of_ones_own_flows_through(self):
         before = self.runs()
-        self.upload(self.song("my song.wav", 6))
+        self.upload(self.songs.wav("my song.wav", 6))
         self.wait("document.querySelector('#song-name').textContent === 'my song.wav'")
         self.wait("Number(document.body.dataset.runs) > args[0]", before)
         self.after_run(lambda: self.press("No attention"))
         self.assertTrue(all(score.startswith("SNR") for score in self.scores()), self.scores())
-        self.upload(self.file("notes.txt", b"la la la " * 100))
+        self.upload(self.songs.file("notes.txt", b"la la la " * 100))
         self.wait("document.querySelector('#status.error')?.textContent.includes('No song can be read')")
         self.assertEqual(self.find("#song-name").text, "my song.wav")
 
     def test_it_works_without_a_network_after_a_visit(self):
         self.browser.run("await navigator.serviceWorker.ready")
-        self.host.stop()
+        self.subject.host.stop()
         try:
-            self.visit()
+            self.open()
             self.after_run(lambda: self.press("All skips cut"))
             self.assertGreater(self.difference(), 1e-4)
         finally:
-            self.host.start()
+            self.subject.host.start()
 
     # Puzzles
 

@@ -59,6 +59,7 @@ class LibraryTests(PageTest):
         self.click("#select")
         self.press_button("All", "#library")
         self.press_twice("Delete 2", "Press again to delete 2 songs")
+        self.let_cancel()
         self.wait_equal("document.querySelector('#announcer').textContent", "2 songs removed")
         self.assertEqual(self.subject.jobs(), [])
         self.wait_equal(self.NAMES, [])

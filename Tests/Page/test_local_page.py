@@ -7,104 +7,90 @@ from pathlib import Path
 import numpy
 import soundfile
 
-from hosts import PageHost
 from local_test import LocalTest
 from music import SAMPLE_RATE
-from subject import BinarySubject
+from page_test import PageTest, with_service
 from test_modules import with_imports
 
 
 class RefusalTests(LocalTest):
     def test_a_browser_without_SIMD(self):
         self.use_browser("--js-flags=--no-enable-sse4-1")
-        self.browser.get(f"{self.host.address}/")
+        self.browser.get(self.subject.url)
         self.wait("document.querySelector('#banner').innerText.includes('separate songs')")
         self.assertIn("has no WebAssembly SIMD", self.script("return document.querySelector('#banner').innerText"))
 
     def test_a_memory_that_is_too_small_is_refused_before_the_start(self):
         # 131 MB.
         self.use_browser("--js-flags=--wasm-max-mem-pages=2000")
-        self.visit()
-        self.upload(self.song("song.wav", 4))
+        self.open()
+        self.upload(self.songs.wav("song.wav", 4))
         self.wait_state("failed")
-        self.assertIn("This model needs about", self.words())
-        self.assertIn("choose a smaller model", self.words())
-
-    def test_files_that_are_no_songs(self):
-        for name, content, words in [
-            ("notes.txt", b"la la la\n" * 100, "No song can be read in this file: it is broken, or of an unknown format."),
-            ("short.wav", Path(self.song("song.wav", 4)).read_bytes()[:80_000], "No song can be read in this file:"),
-            ("empty.wav", b"", "empty"),
-        ]:
-            with self.subTest(name=name):
-                self.upload(self.file(name, content))
-                self.wait("[...document.querySelectorAll('#queue li')].some((row) => row.dataset.state === 'failed' && row.textContent.includes(args[0]))", name.removesuffix(".wav"))
-                self.assertIn(words, self.words())
+        self.assertIn("This model needs about", self.row_words())
+        self.assertIn("choose a smaller model", self.row_words())
 
     def test_a_song_that_is_too_long_to_decode(self):
         silence = ["-f", "lavfi", "-i", f"anullsrc=r={SAMPLE_RATE}:cl=mono", "-t", str(21 * 60)]
-        self.upload(self.coded("long.mp3", "-b:a", "32k", source=silence))
+        self.upload(self.songs.coded("long.mp3", *silence, "-b:a", "32k"))
         self.wait_state("failed")
-        self.assertIn("too long for the browser to decode: 20 minutes are the most", self.words())
+        self.assertIn("too long for the browser to decode: 20 minutes are the most", self.row_words())
         self.assertIn("other songs 20 minutes", self.find(".drop").text)
 
     def test_a_full_storage(self):
         # Chromium's protocol can't change the quota of these files.
         self.script("const { estimate } = navigator.storage; window.free = () => { navigator.storage.estimate = estimate; }; navigator.storage.estimate = async () => ({ quota: 60_000_000, usage: 0 })")
-        self.upload(self.song("song.wav", 8))
+        self.upload(self.songs.wav("song.wav", 8))
         self.wait_state("failed")
-        self.assertIn("room for 10 MB", self.words())
+        self.assertIn("room for 10 MB", self.row_words())
         self.script("free(); document.querySelector('#uploads button[aria-label^=Remove]').click()")
         # The disk can also become full in the middle.
         self.page("const { StorageFull } = await import('/storage.js'); "
                   "storage.append = (path, bytes) => { if (!path.includes('pieces/')) return Object.getPrototypeOf(storage).append.call(storage, path, bytes); "
                   "return Promise.reject(new StorageFull(path, 8e6, 1e6)); }")
-        self.upload(self.song("song.wav", 8))
+        self.upload(self.songs.wav("song.wav", 8))
         self.wait_state("failed")
-        self.assertIn("storage is full", self.words())
+        self.assertIn("storage is full", self.row_words())
         self.page("delete storage.append")
-        self.separate("next.wav")
+        self.separated("next.wav")
 
     def test_a_song_that_is_cancelled_while_it_is_copied_leaves_nothing(self):
-        self.hold("path.endsWith('/song')")
-        self.upload(self.song("song.wav", 4))
+        self.subject.hold_paths("path.endsWith('/song')")
+        self.upload(self.songs.wav("song.wav", 4))
         self.wait("window.isHeld")
         self.script("document.querySelector('#uploads button[aria-label^=Cancel]').click(); release()")
         self.wait("document.querySelectorAll('#queue li').length === 0")
         self.wait_until_nothing_is_stored()
-        self.assertEqual(self.jobs(), [])
+        self.assertEqual(self.subject.jobs(), [])
 
     def test_a_broken_model_fails_and_the_next_song_goes_on(self):
-        self.upload(self.file("broken.safetensors", b"\xff" * 1000))
+        self.upload(self.songs.file("broken.safetensors", b"\xff" * 1000))
         self.wait("[...document.querySelector('[name=model]').options].some(({ value }) => value === 'broken.safetensors')")
         self.assertEqual(self.script("return document.querySelector('[name=model]').value"), "broken.safetensors")
-        self.upload(self.song("song.wav", 4))
+        self.upload(self.songs.wav("song.wav", 4))
         self.wait_state("failed")
-        self.assertIn("broken.safetensors", self.words())
+        self.assertIn("broken.safetensors", self.row_words())
         self.script("document.querySelector('#options').closest('details').open = true; document.querySelector('#stored-models button').click()")
         self.wait("document.querySelector('#stored-models').hidden")
-        self.separate("next.wav")
+        self.separated("next.wav")
 
 
 class PageTests(LocalTest):
     def test_a_model_file_of_the_user(self):
-        self.upload(str(self.web / "demo.safetensors"))
+        self.upload(str(self.subject.web / "demo.safetensors"))
         self.wait("document.querySelector('[name=model]').value === 'demo.safetensors'")
-        self.separate()
-        self.assertEqual(self.jobs()[0]["model"], "demo.safetensors")
+        self.separated()
+        self.assertEqual(self.subject.jobs()[0]["model"], "demo.safetensors")
         # The stems of such a model are known when it is loaded.
         self.page("""
             const song = new File([await backend.example("demo_track.ogg")], "song.ogg");
             await backend.add(song, { model: "demo.safetensors", "two-stems": "guitar" }, {});""")
         self.wait_state("failed")
-        self.assertEqual(self.jobs()[0]["error"]["status"], 422)
+        self.assertEqual(self.subject.jobs()[0]["error"]["status"], 422)
 
     def test_the_stems_of_a_chosen_model_are_remembered(self):
-        self.choose("model", "htdemucs_6s")
-        self.choose("two-stems", "guitar")
-        self.browser.get("about:blank")
-        self.browser.get(self.host.address)
-        self.wait("document.querySelector('#engine').textContent")
+        self.option("model", "htdemucs_6s")
+        self.option("two-stems", "guitar")
+        self.open()
         chosen = self.script("const { elements } = document.querySelector('#options'); return [elements.model.value, elements['two-stems'].value, elements['two-stems'].options.length]")
         self.assertEqual(chosen, ["htdemucs_6s", "guitar", 7])
 
@@ -114,17 +100,17 @@ class PageTests(LocalTest):
             window.hub = () => Promise.reject(new TypeError("Failed to fetch"));
             window.fetch = (address, options) => (new URL(address, location).origin === location.origin ? fetch(address, options) : hub(String(address)));""")
         self.wait("document.querySelector('#replacement').innerText.includes('htdemucs gives cleaner stems: 84 MB, fetched once.')")
-        self.separate()
+        self.separated()
         self.wait("document.querySelector('#replacement button').textContent === 'Separate again with htdemucs'")
         self.click("#replacement button")
         self.wait("/^htdemucs was not fetched. huggingface.co can't be reached.(?!.*[/][/])/.test(document.querySelector('#options-note').textContent)")
         # Who chooses it nevertheless can go on with the small model.
-        self.choose("model", "htdemucs")
-        self.upload(self.song("other.wav", 4))
+        self.option("model", "htdemucs")
+        self.upload(self.songs.wav("other.wav", 4))
         self.wait_state("failed")
         self.click("main .message:not(#empty) .plain")
         self.wait("document.querySelectorAll('#jobs li[data-state=done]').length === 2")
-        self.choose("model", "")
+        self.option("model", "")
         # The demo model's file takes the place of the better one's.
         self.page("""
             const hash = new Uint8Array(await crypto.subtle.digest("SHA-256", await (await fetch("demo.safetensors")).arrayBuffer()));
@@ -133,7 +119,7 @@ class PageTests(LocalTest):
         self.script("new MutationObserver(() => { window.fetching = document.querySelector('#replacement:has(progress[value])').innerText; }).observe(document.querySelector('progress'), { attributeFilter: ['value'] })")
         self.click("#replacement button")
         self.wait("document.querySelectorAll('#jobs li[data-state=done]').length === 3")
-        self.assertEqual([job["model"] for job in self.jobs()], ["htdemucs", "demo", "demo"])
+        self.assertEqual([job["model"] for job in self.subject.jobs()], ["htdemucs", "demo", "demo"])
         self.assertRegex(self.value("fetching"), "^Fetching htdemucs, [0-9.]+ MB of [0-9.]+ MB")
         # It separates all later songs.
         self.wait("document.querySelector('#engine').textContent.startsWith('htdemucs') && document.querySelector('#replacement').hidden")
@@ -143,33 +129,21 @@ class PageTests(LocalTest):
             const song = new File([await backend.example("demo_track.ogg")], "song.ogg");
             return backend.add(song, { model: "demo", "two-stems": "guitar" }, {}).then(() => "taken", ({ status, message }) => [status, message]);""")
         self.assertEqual(found, [422, "The value 'guitar' is invalid for 'two-stems': expected one of drums, bass, other, vocals. Choose again under Options."])
-        self.assertEqual(self.jobs(), [])
+        self.assertEqual(self.subject.jobs(), [])
 
     def test_the_page_with_a_song_weighs_at_most_130_kB(self):
         """Without the engine, the models and what is loaded when it is needed; each module by itself."""
-        modules = [self.web / name for name in with_imports("browser/main.js", "main.js", "mixer/mixer.js", folder=self.web)]
-        others = [path for path in self.web.iterdir() if path.suffix in (".html", ".css", ".svg", ".webmanifest", ".json")]
+        modules = [self.subject.web / name for name in with_imports("browser/main.js", "main.js", "mixer/mixer.js", folder=self.subject.web)]
+        others = [path for path in self.subject.web.iterdir() if path.suffix in (".html", ".css", ".svg", ".webmanifest", ".json")]
         weight = sum(len(gzip.compress(path.read_bytes(), 9)) for path in [*modules, *others])
         self.assertLess(weight, 130_000)
 
     def test_the_policy_lets_nothing_out(self):
-        self.separate()
-        self.assertEqual(self.script("return window.violations"), [])
+        self.separated()
+        self.assertEqual(self.script("return violations"), [])
         self.assertEqual(self.page("return await fetch('https://example.org/').then(() => 'sent', () => 'refused')"), "refused")
         self.wait("window.violations.length === 1")
         self.browser.serious_messages()
-
-    def test_axe_finds_nothing(self):
-        self.hold_pieces(2)
-        self.upload(self.song("song.wav", 6))
-        self.wait("document.querySelector('.strip canvas')")
-        for state in ("running", "done"):
-            self.wait_state(state)
-            self.script("document.querySelector('#options').closest('details').open = true")
-            for width in (1440, 390):
-                self.browser.size(width, 844)
-                self.check_access(f"{state}, {width}")
-            self.script("release()")
 
     def test_pure_modules(self):
         passed = self.browser.run_module_tests(Path(__file__).parent / "local_modules.js")
@@ -183,13 +157,11 @@ class PlainHostTests(LocalTest):
 
     def test_a_song_is_separated_with_shared_memory(self):
         self.wait("crossOriginIsolated")
-        self.separate()
+        self.separated()
 
     def test_songs_that_are_chosen_before_the_page_is_isolated_are_separated(self):
         # A new origin, whose service worker waits.
-        self.host.stop()
-        self.host = PageHost(self.web, self.is_isolated)
-        self.host.start()
+        self.subject.clear()
         script = self.browser.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": """
             const { register } = ServiceWorkerContainer.prototype;
             ServiceWorkerContainer.prototype.register = async function (...options) {
@@ -197,11 +169,11 @@ class PlainHostTests(LocalTest):
               return register.apply(this, options);
             };"""})["identifier"]
         self.addCleanup(self.browser.execute_cdp_cmd, "Page.removeScriptToEvaluateOnNewDocument", {"identifier": script})
-        self.browser.get(f"{self.host.address}/")
+        self.browser.get(self.subject.url)
         self.wait("window.install !== undefined")
         # Until the page listens.
         self.page("")
-        self.upload(self.song("song.wav", 4))
+        self.upload(self.songs.wav("song.wav", 4))
         self.wait_state("waiting")
         self.script("install()")
         self.wait_state("done")
@@ -209,51 +181,43 @@ class PlainHostTests(LocalTest):
 
     def test_without_the_host_the_page_opens_again(self):
         self.wait("crossOriginIsolated")
-        self.host.stop()
-        self.visit()
+        self.subject.host.stop()
+        self.open()
         self.click("#lanes button[value=bass]")
         self.page("const { playing } = await import('/songs/stage.js'); await until(() => playing.size === 1)")
-        self.separate()
-        self.host.start()
+        self.separated()
+        self.subject.host.start()
 
 
-class ServiceTests(LocalTest):
+class ServiceTests(PageTest):
     """The page of a service that hands out the static page, too."""
-
-    def setUp(self):
-        self.host = BinarySubject(self.binary, "--web", str(self.web))
-        self.host.start()
-        self.browser.size(1440, 900)
-        self.browser.get(self.host.url)
 
     def separate_equally(self, name: str):
         """In float32 and without a shift, so that both back ends give the same stems."""
-        self.wait("document.querySelector('#engine').textContent")
         for option, value in [("precision", "float32"), ("shifts", "0")]:
-            self.choose(option, value)
-        self.separate(name, 5)
+            self.choose(f"#options [name={option}]", value)
+        self.separated(name, 5)
 
     def switch(self, where: str):
         # Chromium tells of the page that is left only when the next one has come.
         self.script("window.isLeft = true")
-        self.choose("where", where)
-        self.script("document.querySelector('[name=where]').dispatchEvent(new Event('change'))")
+        self.choose("[name=where]", where)
         self.wait("!window.isLeft && document.querySelector('#engine').textContent")
 
     def wait_names(self, *names: str):
         self.browser.wait_equal("[...document.querySelectorAll('#queue li .name')].map((name) => name.textContent)", list(names))
 
+    @with_service()
     def test_songs_are_separated_on_this_computer_or_by_the_service(self):
         self.separate_equally("song.wav")
-        [job] = self.host.jobs()
-        [url] = [stem["url"] for stem in job["stems"] if stem["name"] == "vocals"]
-        by_service = soundfile.read(io.BytesIO(self.host.request("GET", url.lstrip("/"))))[0]
+        [job] = self.subject.jobs()
+        [by_service] = [self.sound(stem) for stem in job["stems"] if stem["name"] == "vocals"]
         self.switch("browser")
         self.assertIn("/web/", self.browser.current_url)
         self.assertTrue(self.script("return crossOriginIsolated"))
         self.wait_names()
         self.separate_equally("own.wav")
-        self.assertEqual(len(self.host.jobs()), 1)
+        self.assertEqual(len(self.subject.jobs()), 1)
         samples = self.page("""
             const { separations: [job] } = await backend.list({ limit: 1 });
             const bytes = new Uint8Array(await backend.whole(job.id, job.stems.find(({ name }) => name === "vocals")));

@@ -13,29 +13,6 @@ from selenium.webdriver.common.by import By
 
 
 class SeparationTests(LocalTest):
-    def test_the_first_segment_can_be_heard_while_the_others_are_separated(self):
-        """The samples of a running song are those of its finished files."""
-        read = """
-            const { job } = stage.mixer;
-            const { bytes: piece } = await backend.read(job.id, job.stems[0], 44, 44 + 8 * 44100);
-            const text = String.fromCharCode(...new Uint8Array(await crypto.subtle.digest("SHA-256", piece)));
-            const loudest = new Float32Array(piece).reduce((most, sample) => Math.max(most, Math.abs(sample)), 0);
-            return { state: job.state, ready: job.ready_seconds, bytes: piece.byteLength, hash: btoa(text), loudest };"""
-        self.hold_pieces(2)
-        self.upload(self.song("song.wav", 8))
-        self.wait_until_ready(0)
-        growing = self.page(read)
-        self.assertEqual(growing["state"], "running")
-        # The segment has 4 s, and the next one overlaps a quarter of it.
-        self.assertTrue(2 <= growing["ready"] <= 3, growing)
-        self.assertGreater(growing["loudest"], 0)
-        # The mixer has what it needs to play.
-        self.page("stage.mixer.toggle(); await until(() => stage.mixer.isPlaying && !stage.mixer.engine.isWaiting)")
-        self.script("release()")
-        self.wait_state("done")
-        finished = self.page(read)
-        self.assertEqual([finished[key] for key in ("bytes", "hash")], [growing[key] for key in ("bytes", "hash")])
-
     def largest_difference(self, path: str, shifts: int) -> float:
         """Between the files of the newest job, and what the engine gives on the page by itself; their analyses must be equal."""
         return self.page("""
@@ -63,14 +40,14 @@ class SeparationTests(LocalTest):
             return largest;""", base64.b64encode(Path(path).read_bytes()).decode(), shifts)
 
     def test_the_files_are_the_engine_s_samples(self):
-        self.choose("shifts", "2")
-        self.separate(seconds=6)
-        self.assertEqual(self.largest_difference(self.song("song.wav", 6), 2), 0)
+        self.option("shifts", "2")
+        self.separated(seconds=6)
+        self.assertEqual(self.largest_difference(self.songs.wav("song.wav", 6), 2), 0)
 
     def test_downloads(self):
-        self.choose("two-stems", "vocals")
-        self.choose("residual", "true")
-        self.separate()
+        self.option("two-stems", "vocals")
+        self.option("residual", "true")
+        self.separated(seconds=4)
         self.script("document.querySelector('.menu summary').click()")
         buttons = self.browser.find_elements(By.CSS_SELECTOR, ".menu .sheet button")
         buttons.pop(1).click()
@@ -90,22 +67,22 @@ class SeparationTests(LocalTest):
             zipped, residual = (soundfile.read(io.BytesIO(archive.read(f"{name}.wav")))[0] for name in ("vocals", "residual"))
         self.assertTrue(numpy.array_equal(zipped, vocals))
         self.assertGreater(numpy.abs(residual).max(), 1e-4)
-        self.assertLess(numpy.abs(vocals + rest + residual - soundfile.read(self.song("song.wav", 4))[0]).max(), 1e-6)
+        self.assertLess(numpy.abs(vocals + rest + residual - soundfile.read(self.songs.wav("song.wav", 4))[0]).max(), 1e-6)
 
     def test_each_format_reaches_the_engine_at_its_own_rate(self):
         for row, (name, rate) in enumerate([("song.flac", 44100), ("song.ogg", 48000), ("song.mp3", 22050), ("mono.wav", 32000)]):
             with self.subTest(name=name):
-                self.upload(self.song(name, 4, rate))
+                self.upload(self.songs.song(name, 4, rate))
                 self.wait("document.querySelectorAll('#queue li').length === args[0]", row + 1)
                 self.wait_state("done")
-                job = self.jobs()[0]
+                job = self.subject.jobs()[0]
                 self.assertEqual(job["sample_rate"], rate)
                 self.assertEqual(job["stem_rate"], SAMPLE_RATE)
                 # Encoders add up to a few thousand samples of silence.
                 self.assertAlmostEqual(job["duration_seconds"], 4 * SAMPLE_RATE / rate, delta=0.2)
 
     def test_a_FLAC_file_reaches_the_engine_as_its_samples(self):
-        path = self.song("song.flac", 4)
+        path = self.songs.song("song.flac", 4)
         bits = soundfile.info(path).subtype
         found = self.page("""
             const { inspect, soundOf } = await import("./browser/track.js");
@@ -122,9 +99,9 @@ class SeparationTests(LocalTest):
         return self.page("return await backend.analysis(args[0])", job)
 
     def test_a_finished_song_has_its_tempo_and_its_key(self):
-        self.choose("shifts", "0")
-        self.separate(seconds=20)
-        [job] = self.jobs()
+        self.option("shifts", "0")
+        self.separated(seconds=20)
+        [job] = self.subject.jobs()
         found = self.analysis(job["id"])
         # The generator's tempo, or an octave of it.
         self.assertTrue(any(abs(found["tempo_bpm"] / 112 / octave - 1) < 0.04 for octave in (0.5, 1, 2)), found["tempo_bpm"])
@@ -134,15 +111,14 @@ class SeparationTests(LocalTest):
         self.assertRegex(found["key"], r"^[A-G]#? (major|minor)$")
         self.browser.wait_equal("document.querySelector('.rehearsal .facts').textContent", f"{round(found['tempo_bpm'])} BPM · {found['key'].replace('b ', '♭ ').replace('# ', '♯ ')}")
 
-    def test_a_cancelled_song_keeps_what_is_finished_until_it_is_removed(self):
-        self.hold_pieces(2)
-        self.upload(self.song("song.wav", 12))
+    def test_the_part_of_a_cancelled_song_stays_until_it_is_removed(self):
+        self.subject.hold(1)
+        self.upload(self.songs.wav("song.wav", 12))
         self.wait("document.querySelector('.strip canvas')")
-        self.script("document.querySelector('.song .actions button').click(); release()")
+        self.script("document.querySelector('.song .actions button').click()")
+        self.let_cancel()
         self.wait_state("cancelled")
-        self.wait("document.querySelector('.song .facts')?.textContent.includes('cancelled here')")
-        # The part is there after a reload, too.
-        self.visit()
+        self.open()
         self.wait_state("cancelled")
         self.wait("document.querySelector('.song .facts')?.textContent.includes('cancelled here')")
         part = self.page("""
@@ -157,33 +133,33 @@ class SeparationTests(LocalTest):
         self.assertGreater(part["max"], 0)
         self.wait_until_nothing_is_stored()
         # The engine goes on with the next song.
-        self.separate("next.wav")
+        self.separated("next.wav")
 
     def first_piece_written(self, job: str) -> int:
         return self.page("return (await storage.file(`jobs/${args[0]}/pieces/000000000`))?.lastModified ?? 0", job)
 
     def test_after_a_reload_finished_songs_are_there_and_an_interrupted_one_goes_on(self):
-        self.separate("done.wav")
-        path = self.song("interrupted.wav", 11)
+        self.separated("done.wav")
+        path = self.songs.wav("interrupted.wav", 11)
         # In the second segment.
-        self.hold_pieces(3.1)
+        self.subject.hold(2)
         self.upload(path)
         self.wait("document.querySelector('.song h1')?.textContent === 'interrupted'")
-        self.wait_until_ready(3)
-        before = self.jobs()[0]
+        self.page("await until(() => stage.mixer?.job.ready_seconds > 3)")
+        before = self.subject.jobs()[0]
         self.assertEqual((before["name"], before["state"]), ("interrupted.wav", "running"))
         written = self.first_piece_written(before["id"])
-        self.visit()
+        self.open()
         self.wait("document.querySelectorAll('#queue li').length === 2")
         self.wait_state("done", 1)
         self.wait_state("done", 0)
-        interrupted = self.jobs()[0]
+        interrupted = self.subject.jobs()[0]
         self.assertEqual(interrupted["warnings"], [])
         self.assertEqual(interrupted["duration_seconds"], 11)
         self.assertEqual(self.first_piece_written(before["id"]), written)
         self.assertEqual(self.largest_difference(path, 1), 0)
         found = self.analysis(interrupted["id"])
-        self.visit()
+        self.open()
         self.wait_state("done", 0)
         self.assertEqual(self.analysis(interrupted["id"]), found)
         peaks = self.page("return await backend.peaks(args[0], { points: 100 })", interrupted["id"])
@@ -194,10 +170,10 @@ class SeparationTests(LocalTest):
         first = self.browser.current_window_handle
         self.browser.switch_to.new_window("tab")
         try:
-            self.browser.get(f"{self.host.address}/")
+            self.browser.get(f"{self.subject.url}")
             self.wait("document.querySelector('#banner').innerText.includes('open in another tab')")
             # Songs that are chosen here wait, too.
-            self.upload(self.song("song.wav", 4))
+            self.upload(self.songs.wav("song.wav", 4))
             self.wait_state("waiting")
             self.browser.switch_to.window(first)
             self.browser.get("about:blank")

@@ -1,5 +1,4 @@
 """The tools for a musician: by samples, positions and words."""
-import io
 
 import numpy
 import soundfile

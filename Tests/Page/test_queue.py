@@ -19,6 +19,7 @@ class QueueTests(PageTest):
         self.click("#example")
         self.wait("document.querySelector('.mixer .play')")
         self.assertIn("Example song", self.find(".song h1").text)
+        self.play()
         # Its stems together reach +0.9 dB.
         self.assertEqual(self.mixer("mix.master.volume"), -2)
 
@@ -46,6 +47,72 @@ class QueueTests(PageTest):
         self.separated()
         self.assertEqual(parts("return playing.size"), 0)
 
+    def test_dropped_files_are_taken_and_markup_in_their_names_stays_text(self):
+        self.expected_messages = "Failed to load resource.* 4(15|22)"
+        drag = """
+            const bytes = Uint8Array.from(atob(arguments[1]), (letter) => letter.charCodeAt(0));
+            window.carried = new DataTransfer();
+            carried.items.add(new File([bytes], arguments[0]));
+            document.dispatchEvent(new DragEvent('dragenter', { dataTransfer: carried, cancelable: true }));"""
+        drop = "document.dispatchEvent(new DragEvent('drop', { dataTransfer: carried, cancelable: true }))"
+        self.script(drag, "<img src=x onerror=alert(1)>.txt", base64.b64encode(b"text").decode())
+        self.wait("getComputedStyle(document.querySelector('.veil')).visibility === 'visible'")
+        self.script(drop)
+        self.wait("document.querySelector('#queue li')?.textContent.includes('<img src=x onerror=alert(1)>')")
+        self.assertEqual(self.value("getComputedStyle(document.querySelector('.veil')).visibility"), "hidden")
+        self.script(drag + drop, '<b onclick=x>"bold" & more.wav', base64.b64encode(Path(self.songs.wav("name.wav")).read_bytes()).decode())
+        self.wait("document.querySelector('.mixer .play')")
+        self.assertEqual(self.value("document.querySelectorAll('#queue img, #queue b, #stage .mixer b, #stage .mixer img').length"), 0)
+        self.assertIn("<b onclick=x>", self.find(".song h1").text)
+
+    def test_a_file_without_sound_says_so_and_the_next_one_goes_on(self):
+        self.expected_messages = "Failed to load resource.* 4(15|22)"
+        self.upload(self.songs.text("notes.txt"), self.songs.wav("short.wav", 0.2), self.songs.wav("song.wav"))
+        self.wait("[...document.querySelectorAll('#queue li')].some((row) => row.dataset.state === 'done')")
+        self.wait_equal("[...document.querySelectorAll('#queue li[data-state=failed] .words')].map((words) => words.textContent)", 2 * ["No song can be read in this file: it is broken, or of an unknown format."])
+        self.click("#queue li[data-state=failed] button:last-of-type")
+        self.wait("document.querySelectorAll('#queue li').length === 2")
+
+    def test_an_empty_file_is_not_sent(self):
+        self.upload(self.songs.text("empty.wav", ""))
+        self.wait_state("failed")
+        self.assertIn("This file is empty", self.words())
+
+    @smoke
+    def test_cancel(self):
+        self.subject.hold(0)
+        self.upload(self.songs.wav("one.wav"), self.songs.wav("two.wav"))
+        self.wait("document.querySelector('#queue li[data-state=running]') && document.querySelector('#queue li[data-state=queued]')")
+        self.assertIn("Next in line", self.words())
+        self.click("#queue li[data-state=queued] button:last-of-type")
+        self.wait("!document.querySelector('#queue li[data-state=queued]')")
+        self.click(".mixer .actions .plain")
+        self.let_cancel()
+        self.wait("!document.querySelector('#queue li[data-state=running]')")
+        self.assertEqual([job for job in self.subject.jobs() if job["state"] in ("queued", "running")], [])
+
+    def test_a_reload_in_the_middle_goes_on(self):
+        self.subject.hold(1)
+        self.upload(self.songs.wav("song.wav", 8))
+        self.wait_state("running")
+        self.open()
+        self.wait_state("running")
+        self.subject.open()
+        self.wait_for_song("song")
+        self.wait_state("done")
+
+    def test_a_finished_song_is_deleted_at_the_second_press(self):
+        # The page may be loading the song's waveforms or beats.
+        self.expected_messages = r"/(peaks\?|analysis).*404"
+        self.separated()
+        self.click("#queue li button:last-of-type")
+        self.assertEqual(self.row_words(), "Press again to delete")
+        self.click("#queue li button:last-of-type")
+        self.wait("!document.querySelector('#empty').hidden")
+        self.assertEqual((self.rows(), self.subject.jobs()), (0, []))
+
+
+class ServiceQueueTests(PageTest):
     def test_fingers_get_words_of_their_own(self):
         self.browser.execute_cdp_cmd("Emulation.setTouchEmulationEnabled", {"enabled": True})
         self.addCleanup(self.browser.execute_cdp_cmd, "Emulation.setTouchEmulationEnabled", {"enabled": False})
@@ -71,27 +138,9 @@ class QueueTests(PageTest):
         self.wait("announced.includes('song is done')")
         self.assertLessEqual(len(self.value("announced")), 5)
         self.wait_state("done")
-        self.assertRegex(self.find("#queue .words").text, r"^\d+:\d\d$")
+        self.assertRegex(self.row_words(), r"^\d+:\d\d$")
         self.wait_for_song("song")
         self.assertEqual(self.value("violations"), [])
-
-    def test_dropped_files_are_taken_and_markup_in_their_names_stays_text(self):
-        self.expected_messages = "Failed to load resource.* 4(15|22)"
-        drag = """
-            const bytes = Uint8Array.from(atob(arguments[1]), (letter) => letter.charCodeAt(0));
-            window.carried = new DataTransfer();
-            carried.items.add(new File([bytes], arguments[0]));
-            document.dispatchEvent(new DragEvent('dragenter', { dataTransfer: carried, cancelable: true }));"""
-        drop = "document.dispatchEvent(new DragEvent('drop', { dataTransfer: carried, cancelable: true }))"
-        self.script(drag, "<img src=x onerror=alert(1)>.txt", base64.b64encode(b"text").decode())
-        self.wait("getComputedStyle(document.querySelector('.veil')).visibility === 'visible'")
-        self.script(drop)
-        self.wait("document.querySelector('#queue li')?.textContent.includes('<img src=x onerror=alert(1)>')")
-        self.assertEqual(self.value("getComputedStyle(document.querySelector('.veil')).visibility"), "hidden")
-        self.script(drag + drop, '<b onclick=x>"bold" & more.wav', base64.b64encode(Path(self.songs.wav("name.wav")).read_bytes()).decode())
-        self.wait("document.querySelector('.mixer .play')")
-        self.assertEqual(self.value("document.querySelectorAll('#queue img, #queue b, #stage .mixer b, #stage .mixer img').length"), 0)
-        self.assertIn("<b onclick=x>", self.find(".song h1").text)
 
     def test_options_reach_the_service_and_are_remembered(self):
         self.click(".drop summary")
@@ -105,21 +154,6 @@ class QueueTests(PageTest):
         self.assertTrue(all(stem["url"].endswith(".flac") for stem in job["stems"]))
         self.play()
         self.assertTrue(self.mixer("isPlaying"))
-
-    # What fails
-
-    def test_a_file_without_sound_says_so_and_the_next_one_goes_on(self):
-        self.expected_messages = "Failed to load resource.* 4(15|22)"
-        self.upload(self.songs.text("notes.txt"), self.songs.wav("short.wav", 0.2), self.songs.wav("song.wav"))
-        self.wait("[...document.querySelectorAll('#queue li')].some((row) => row.dataset.state === 'done')")
-        self.wait_equal("[...document.querySelectorAll('#queue li[data-state=failed] .words')].map((words) => words.textContent)", 2 * ["No song can be read in this file: it is broken, or of an unknown format."])
-        self.click("#queue li[data-state=failed] button:last-of-type")
-        self.wait("document.querySelectorAll('#queue li').length === 2")
-
-    def test_an_empty_file_is_not_sent(self):
-        self.upload(self.songs.text("empty.wav", ""))
-        self.wait_state("failed")
-        self.assertIn("This file is empty", self.words())
 
     @with_service()
     def test_a_failed_separation_can_be_tried_again(self):
@@ -151,13 +185,11 @@ class QueueTests(PageTest):
         self.expected_messages = "Failed to load resource.* (422|503)|ERR_CONNECTION"
         self.upload(self.songs.wav("large.wav", 20))
         self.wait_state("failed")
-        words = self.find("#queue li .words").text
+        words = self.row_words()
         self.assertRegex(words, r"MB|kB|bytes")
         self.assertFalse(words.startswith("large"))
         self.assertEqual(self.subject.jobs(), [])
         self.assertEqual([button.get_attribute("aria-label") for button in self.browser.find_elements(By.CSS_SELECTOR, "#queue li button.quiet") if button.is_displayed()], ["Remove large"])
-
-    # Songs that only the browser can decode
 
     def test_a_song_that_only_the_browser_can_decode_is_converted(self):
         self.expected_messages = "Failed to load resource.* 415|ERR_CONNECTION"
@@ -183,10 +215,8 @@ class QueueTests(PageTest):
         self.expected_messages = "Failed to load resource.* 415|ERR_CONNECTION"
         self.upload(self.songs.m4a("Concert.m4a", "-f", "lavfi", "-t", str(21 * 60), "-i", "anullsrc=r=8000:cl=mono", "-b:a", "8k"))
         self.wait_state("failed")
-        self.assertIn("the browser can convert only 20 minutes of it.", self.find("#queue li .words").text)
+        self.assertIn("the browser can convert only 20 minutes of it.", self.row_words())
         self.assertEqual(self.subject.jobs(), [])
-
-    # What stops in the middle
 
     def test_the_upload_itself_is_shown_and_can_be_cancelled(self):
         self.subject.proxy.hold("/v1/separations", 1_000_000)
@@ -213,35 +243,3 @@ class QueueTests(PageTest):
         self.assertIn("The connection was lost.", self.words())
         self.script("connect(); document.querySelector('#queue [aria-label=\"Try song again\"]').click()")
         self.wait_state("done")
-
-    @smoke
-    def test_cancel(self):
-        self.subject.hold(0)
-        self.upload(self.songs.wav("one.wav"), self.songs.wav("two.wav"))
-        self.wait("document.querySelector('#queue li[data-state=running]') && document.querySelector('#queue li[data-state=queued]')")
-        self.assertIn("Next in line", self.words())
-        self.click("#queue li[data-state=queued] button:last-of-type")
-        self.wait("!document.querySelector('#queue li[data-state=queued]')")
-        self.click(".mixer .actions .plain")
-        self.wait("!document.querySelector('#queue li[data-state=running]')")
-        self.assertEqual([job for job in self.subject.jobs() if job["state"] in ("queued", "running")], [])
-
-    def test_a_reload_in_the_middle_goes_on(self):
-        self.subject.hold(1)
-        self.upload(self.songs.wav("song.wav", 8))
-        self.wait_state("running")
-        self.open()
-        self.wait_state("running")
-        self.subject.open()
-        self.wait_for_song("song")
-        self.wait_state("done")
-
-    def test_a_finished_song_is_deleted_at_the_second_press(self):
-        # The page may be loading the song's waveforms or beats.
-        self.expected_messages = r"/(peaks\?|analysis).*404"
-        self.separated()
-        self.click("#queue li button:last-of-type")
-        self.assertEqual(self.find("#queue .words").text, "Press again to delete")
-        self.click("#queue li button:last-of-type")
-        self.wait("!document.querySelector('#empty').hidden")
-        self.assertEqual((self.rows(), self.subject.jobs()), (0, []))

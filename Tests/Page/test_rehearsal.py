@@ -190,7 +190,9 @@ class RehearsalTests(SongTest):
             return [heard, stage.mixer.song.grid.correction.bar];""")
         self.assertAlmostEqual(bar, heard, delta=0.02)
 
-    def test_pitch_is_typed_in_cents(self):
-        self.click("input[aria-label='Pitch, typed']")
-        self.press("-0.3", Keys.ENTER)
-        self.assertEqual([self.mixer("song.tuning.semitones"), self.values()[1]], [-0.3, "−0.3"])
+    def test_speed_is_typed_and_pitch_in_cents(self):
+        for label, text in (("Speed", "70"), ("Pitch", "-0.3")):
+            self.click(f"input[aria-label='{label}, typed']")
+            self.press(text, Keys.ENTER)
+        self.assertEqual(self.mixer("song.tuning"), {"speed": 0.7, "semitones": -0.3, "keepsFormants": True})
+        self.assertEqual(self.values(), ["70 %", "−0.3"])

@@ -1,12 +1,11 @@
 """What a musician does with a song, by real presses of mouse and keys; those of fingers are in test_phone.py. Each task says in how many presses."""
 import io
-import json
 
 import soundfile
 from selenium.webdriver import ActionChains
 from selenium.webdriver.common.keys import Keys
 
-from page_test import PageTest, SongTest, smoke
+from page_test import SongTest, smoke
 
 
 class Presses:
@@ -35,25 +34,6 @@ class Presses:
 
     def assert_done(self, most: int):
         self.assertLessEqual(self.presses, most, "presses")
-
-
-class FirstTasks(Presses, PageTest):
-    def test_hear_the_example_taken_apart(self):
-        self.mouse("#example")
-        self.wait_for_song("Example song")
-        self.mouse(".play")
-        self.page("await until(() => stage.mixer.isPlaying)")
-        self.assert_done(2)
-
-    def test_own_song_is_heard_while_it_is_separated(self):
-        self.subject.hold(2)
-        self.upload(self.songs.wav("own.wav", 20))
-        self.wait_for_song("own")
-        self.mouse(".play")
-        self.page("await until(() => stage.mixer.isPlaying && !stage.mixer.engine.isWaiting)")
-        self.assertEqual(self.subject.jobs()[0]["state"], "running")
-        # Choosing a file takes two.
-        self.assert_done(1)
 
 
 class SongTasks(Presses, SongTest):
@@ -111,12 +91,6 @@ class SongTasks(Presses, SongTest):
         part = slice(int((beats[1] + 0.05) * rate), int((beats[2] - 0.01) * rate))
         self.assertLess(abs(with_click[part] - without[part]).max(), 3 / 32768)
 
-    def test_slower_by_typing_and_lower_by_keys(self):
-        self.mouse("input[aria-label='Speed, typed']")
-        self.keys("70", Keys.ENTER)
-        self.keys(",", ",")
-        self.assertEqual(self.mixer("song.tuning"), {"speed": 0.7, "semitones": -2, "keepsFormants": True})
-
     @smoke
     def test_click_and_count_in_then_space_and_other_keys(self):
         self.mouse(".tool button", "Click")
@@ -165,10 +139,6 @@ class SongTasks(Presses, SongTest):
         self.mouse(".more summary")
         self.mouse(".more button", "5 % faster each turn")
         self.assertEqual(self.mixer("song.rehearsal.getsFaster"), True)
-
-    def test_solo_two_stems_by_keys(self):
-        ActionChains(self.browser).key_down(Keys.SHIFT).send_keys("12").key_up(Keys.SHIFT).perform()
-        self.assertEqual(self.mixer("mix.gains.map(([gain]) => gain)"), [1, 1, 0, 0])
 
     @smoke
     def test_only_the_loop_is_saved_and_the_sheet_stays_open(self):

@@ -41,7 +41,6 @@ class EngineTests(unittest.TestCase):
             cls.addClassCleanup(host.stop)
         cls.browser = Browser(str(cls.folder))
         cls.addClassCleanup(cls.browser.quit)
-        cls.browser.prelude = ""
 
     def separate(self, model: str = "demo.safetensors", is_isolated: bool = True, **options) -> dict:
         """Separates the track on a new page, with a file of the host or a model by its name: stems, precision and threads."""
