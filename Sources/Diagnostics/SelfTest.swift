@@ -89,7 +89,7 @@ package struct SelfTest {
     /// Names of all cases, in order.
     package static var caseNames: [String] { cases.map(\.name) + ["demo"] }
 
-    private static let cases = operators + transforms + unetBlocks + transformerBlocks + roformers
+    private static let cases = operators + unetBlocks + transformerBlocks + roformers
 
     /// Runs all cases with one engine.
     ///
