@@ -115,9 +115,6 @@ static const unsigned char sound_player_js[] = {
 static const unsigned char sound_render_worker_js[] = {
 #embed "../../web/page/sound/render_worker.js"
 };
-static const unsigned char sound_wav_js[] = {
-#embed "../../web/page/sound/wav.js"
-};
 static const unsigned char stretch_drums_js[] = {
 #embed "../../web/page/stretch/drums.js"
 };
@@ -141,6 +138,9 @@ static const unsigned char style_css[] = {
 };
 static const unsigned char theme_js[] = {
 #embed "../../web/page/theme.js"
+};
+static const unsigned char wav_js[] = {
+#embed "../../web/page/wav.js"
 };
 static const unsigned char words_js[] = {
 #embed "../../web/page/words.js"
@@ -183,7 +183,6 @@ static const struct page_file files[] = {
     FILE("sound/pieces.js", sound_pieces_js),
     FILE("sound/player.js", sound_player_js),
     FILE("sound/render_worker.js", sound_render_worker_js),
-    FILE("sound/wav.js", sound_wav_js),
     FILE("stretch/drums.js", stretch_drums_js),
     FILE("stretch/fft.js", stretch_fft_js),
     FILE("stretch/run.js", stretch_run_js),
@@ -192,6 +191,7 @@ static const struct page_file files[] = {
     FILE("stretch/worklet.js", stretch_worklet_js),
     FILE("style.css", style_css),
     FILE("theme.js", theme_js),
+    FILE("wav.js", wav_js),
     FILE("words.js", words_js),
 };
 

@@ -10,7 +10,7 @@ await test("both back ends have the same methods", () => {
   equal(local.filter((name) => !["fetchModel", "addModel", "removeModel"].includes(name)), service, "methods");
 });
 
-const { rateOf, tagBytes } = await import("/browser/track.js");
+const { rateOf, tagBytes } = await import("/track.js");
 await test("rates of formats by their headers", () => {
   equal(rateOf(bytesOf("fLaC", [0, 0, 0, 34], zeros(10), [0x17, 0x70, 0x00], zeros(20))), 96000, "FLAC");
   equal(rateOf(bytesOf([0xff, 0xfb, 0x90, 0x00])), 44100, "MP3");

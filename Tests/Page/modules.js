@@ -18,7 +18,7 @@ await test("a title is a file name without the ending of a sound file", () => {
   equal(["a.b.mp3", "song.FLAC", "notes.txt", ".mp3"].map(format.title), ["a.b", "song", "notes.txt", ".mp3"], "title");
 });
 
-const wav = await import("/sound/wav.js");
+const wav = await import("/wav.js");
 const header = ({ encoding = 1, channels = 2, bits = 16, extra = 0, dataBytes, extensible = false, odd = false }) => {
   const parts = [];
   const text = (string) => parts.push(...string.split("").map((letter) => letter.charCodeAt(0)));

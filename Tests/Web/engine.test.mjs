@@ -180,7 +180,7 @@ for (const isIsolated of [true, false]) {
 }
 
 test("a separation that is cancelled in its first moment gives no stems", () => withEngine({}, async (engine) => {
-  const { parseHeader } = await import(pathToFileURL(join(WEB, "sound/wav.js")));
+  const { parseHeader } = await import(pathToFileURL(join(WEB, "wav.js")));
   const { buffer, byteLength } = Uint8Array.from(readFileSync(TRACK));
   const header = parseHeader(buffer, byteLength);
   const controller = new AbortController();

@@ -2,7 +2,7 @@
 
 import { createHash } from "node:crypto";
 import { readFileSync, writeFileSync } from "node:fs";
-import { decodeFrames, encodeFrames, parseHeader, wavHeader } from "../../web/page/sound/wav.js";
+import { decodeFrames, encodeFrames, parseHeader, wavHeader } from "../../web/engine/wav.js";
 
 /** Reads a WAV file of 32-bit floats: `{ channels, sampleRate }`. */
 export function readWAV(path) {

@@ -15,7 +15,7 @@ import { parseArgs } from "node:util";
 
 const page = new URL("../../web/page/", import.meta.url);
 const { Stretch } = await import(new URL("stretch/stretch.js", page));
-const { decodeFrames, encodeFrames, parseHeader, wavHeader } = await import(new URL("sound/wav.js", page));
+const { decodeFrames, encodeFrames, parseHeader, wavHeader } = await import(new URL("wav.js", page));
 
 const { values: options } = parseArgs({ options: { drums: { type: "string" }, plucked: { type: "string", multiple: true, default: [] }, write: { type: "string" } } });
 const rate = 44100;

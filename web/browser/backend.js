@@ -3,7 +3,7 @@
 import { capabilities } from "../capabilities.js";
 import { keepModelFile, listModels, openNamedModel, removeModel } from "../models.js";
 import { addPanned } from "../sound/mix.js";
-import { encodeFrames, to16Bits, wavHeader } from "../sound/wav.js";
+import { encodeFrames, to16Bits, wavHeader } from "../wav.js";
 import { precisions } from "../swift-demucs.js";
 import { isWaiting, Problem, title } from "../words.js";
 import { standardModel, wantedModel } from "./jobs.js";

@@ -1,10 +1,11 @@
 // The jobs of the engine in the browser: a queue that survives the tab, one song at a time; and their changes, for the page.
 
 import { listModels } from "../models.js";
-import { isWaiting, leastSeconds, noSongWords, Problem } from "../words.js";
+import { inspect } from "../track.js";
+import { noSongWords } from "../wav.js";
+import { isWaiting, leastSeconds, Problem } from "../words.js";
 import { planned, Separator } from "./separator.js";
 import { Stems } from "./stems.js";
-import { inspect } from "./track.js";
 
 export class Events {
   /** Number of the last event. */

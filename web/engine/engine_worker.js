@@ -78,7 +78,7 @@ function errorOf(error) {
 
 /** A sound whose samples the engine reads: from a file, or from memory in the same form. */
 async function samplesOf({ file, header, channels }) {
-  if (header) return new (await import("./browser/track.js")).WAVSamples(file, header);
+  if (header) return new (await import("./track.js")).WAVSamples(file, header);
   return {
     channelCount: channels.length,
     sampleCount: channels[0].length,

@@ -236,7 +236,7 @@ class EngineWorker {
 
 /** The sound of a file: the worker reads it piece by piece. */
 async function opened(file) {
-  const { inspect, soundOf } = await import("./browser/track.js");
+  const { inspect, soundOf } = await import("./track.js");
   return soundOf(file, await inspect(file));
 }
 

@@ -14,9 +14,9 @@ export class Problem extends Error {
     Object.assign(this, { status, kind, heading, retryAfterSeconds });
   }
 
-  /** Any error as a problem. */
+  /** Any error as a problem; one of the engine may have a status. */
   static of(error) {
-    return error instanceof Problem ? error : new Problem(500, error.message || String(error));
+    return error instanceof Problem ? error : new Problem(error.status ?? 500, error.message || String(error));
   }
 }
 
@@ -147,7 +147,6 @@ export function problemWords(problem, name = "") {
 /** What went wrong, for an error of a back end: without a connection, browsers have words of their own, which say nothing. */
 export const failureWords = (error) => (error instanceof TypeError ? "No connection to the service. Try again when it is there." : error.message);
 
-export const noSongWords = "No song can be read in this file: it is broken, or of an unknown format.";
 /** Of a song: a shorter sound is left of a broken file. */
 export const leastSeconds = 1;
 

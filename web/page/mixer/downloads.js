@@ -8,7 +8,7 @@ import { backend } from "../backend.js";
 import { announce, colourOf, element, icon, saveBlob, saveLink, setText } from "../dom.js";
 import { clicksFrom } from "../sound/clicks.js";
 import { isPlain, linear, percent, plainTuning } from "../sound/mix.js";
-import { wavHeader } from "../sound/wav.js";
+import { wavHeader } from "../wav.js";
 import { bytes, clock, failureWords, keyWords, signed, title } from "../words.js";
 
 /** The formats of a service; another back end names its own in the job. */

@@ -1,7 +1,7 @@
 // A worker that computes columns of a spectrogram: short-time Fourier transforms, in bands that are spaced
 // logarithmically.
 
-import { decodeFrames } from "../sound/wav.js";
+import { decodeFrames } from "../wav.js";
 import { Fourier } from "../stretch/fft.js";
 
 /** Frames of one transform. */

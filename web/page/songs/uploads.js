@@ -1,8 +1,8 @@
 // Uploads songs one after the other: two at once would both be slower.
 
 import { backend } from "../backend.js";
-import { decodableSeconds, decodeToWAV, longestMinutes, modelRate, TooLong } from "../sound/wav.js";
-import { bytes, leastSeconds, noSongWords, Problem } from "../words.js";
+import { decodableSeconds, decodeToWAV, longestMinutes, modelRate, noSongWords, TooLong } from "../wav.js";
+import { bytes, leastSeconds, Problem } from "../words.js";
 
 /** Attempts after a lost connection, before the upload fails. */
 const mostAttempts = 4;

@@ -3,7 +3,7 @@
 
 import { backend } from "../backend.js";
 import { Problem } from "../words.js";
-import { decodeFrames, encodeFrames, parseHeader } from "./wav.js";
+import { decodeFrames, encodeFrames, parseHeader } from "../wav.js";
 
 /** Frames of a piece: about six seconds at 44,100 Hz, or what the back end says. */
 const usualPieceFrames = 1 << 18;

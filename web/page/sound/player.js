@@ -6,7 +6,7 @@ import { title } from "../words.js";
 import { Engine } from "./engine.js";
 import { plainTuning } from "./mix.js";
 import { Pieces, stemRate } from "./pieces.js";
-import { wavHeader } from "./wav.js";
+import { wavHeader } from "../wav.js";
 
 /** One audio context for the page: browsers allow only a few. */
 let context = null;

@@ -3,7 +3,7 @@
 import { Stretch, Tape } from "../stretch/stretch.js";
 import { clickSamples } from "./clicks.js";
 import { addPanned, isPlain } from "./mix.js";
-import { encodeFrames } from "./wav.js";
+import { encodeFrames } from "../wav.js";
 
 const blockFrames = 4096;
 let render = null;

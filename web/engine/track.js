@@ -1,23 +1,28 @@
 // The description in a song's file, and its samples at its own rate. The engine reads WAV files piece by piece; the
 // browser decodes others as a whole.
 
-import { decodableSeconds, decodeFrames, decodeToWAV, longestMinutes, modelRate, parseHeader, TooLong } from "../sound/wav.js";
-import { noSongWords, Problem } from "../words.js";
+import { decodableSeconds, decodeFrames, decodeToWAV, longestMinutes, modelRate, noSongWords, parseHeader, TooLong } from "./wav.js";
+
+/** A file whose sound can't be read; the message is a sentence for the user. */
+class UnreadableFile extends Error {
+  /** As in HTTP. */
+  status = 422;
+}
 
 /** Rates that an OfflineAudioContext takes in every browser. */
 const contextRates = [8000, 96000];
 
-/** The description in a file: `{ seconds, sampleRate, header }`, of which `header` is null unless it is a WAV file. Throws `Problem`. */
+/** The description in a file: `{ seconds, sampleRate, header }`, of which `header` is null unless it is a WAV file. Throws `UnreadableFile`. */
 export async function inspect(file) {
   const start = await soundStart(file);
   const header = parseHeader(start.buffer, file.size);
   const sampleRate = header?.sampleRate ?? rateOf(start) ?? modelRate;
   const seconds = header ? header.frames / sampleRate : await readable(decodableSeconds(file, contextRate(sampleRate)), sampleRate);
-  if (!(seconds > 0)) throw new Problem(422, noSongWords);
+  if (!(seconds > 0)) throw new UnreadableFile(noSongWords);
   return { seconds, sampleRate, header };
 }
 
-/** What the engine reads of an inspected file, `{ file, header, sampleRate }`. Throws `Problem`. */
+/** What the engine reads of an inspected file, `{ file, header, sampleRate }`. Throws `UnreadableFile`. */
 export async function soundOf(file, { header, sampleRate }) {
   if (header) return { file, header, sampleRate };
   const rate = contextRate(sampleRate);
@@ -41,12 +46,12 @@ async function soundStart(file) {
   }
 }
 
-/** What the browser makes of a file with a rate; throws `Problem` if it can't. */
+/** What the browser makes of a file with a rate; throws `UnreadableFile` if it can't. */
 async function readable(result, rate) {
   try {
     return await result;
   } catch (error) {
-    throw new Problem(422, error instanceof TooLong
+    throw new UnreadableFile(error instanceof TooLong
       ? `This song is too long for the browser to decode: ${longestMinutes(contextRate(rate))} minutes are the most. Convert it to WAV, which may have any length.`
       : noSongWords);
   }

@@ -126,6 +126,9 @@ const framesPerStep = 1 << 18;
 /** Whole minutes of a song that a browser should decode at a rate. */
 export const longestMinutes = (rate) => Math.floor(mostDecodedBytes / bytesPerFrame / rate / 60);
 
+/** For a file without sound that can be read. */
+export const noSongWords = "No song can be read in this file: it is broken, or of an unknown format.";
+
 /** The song is longer than a browser should decode. */
 export class TooLong extends Error {}
 
