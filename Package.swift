@@ -110,6 +110,7 @@ let package = Package(
         .testTarget(name: "ModelDownloadsTests", dependencies: ["ModelDownloads", "TestSupport"]),
         .testTarget(name: "ServiceTests", dependencies: ["Service", "TestSupport"]),
         .testTarget(name: "RunsTests", dependencies: ["Runs"]),
+        .testTarget(name: "RepositoryTests", dependencies: ["TestSupport"]),
         .testTarget(name: "CInterfaceTests", dependencies: ["CInterface", "TestSupport"]),
         .testTarget(name: "CLITests", dependencies: ["CLI", "swift-demucs", "TestSupport"]),
     ],

@@ -6,7 +6,7 @@ Usage: Tests/system/test_docs.py [--list] [--binary PATH] [--library FOLDER] [--
 Shell blocks run in bash, Python blocks in an interpreter that has the package; C and C++ programs are compiled and linked. The
 blocks of a document share a folder with song.mp3, song.wav, a.flac, b.wav, a folder music with two tracks, and the demo
 model under the name htdemucs. There is no network. Swift code is compiled as a part of Examples
-(Tests/DemucsTests/DocumentationTests.swift), and tools/course runs the course.
+(Tests/RepositoryTests/DocumentationTests.swift), and tools/course runs the course.
 
 The tables of docs/service.md must have the addresses, statuses and metrics of a running service.
 
