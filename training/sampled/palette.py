@@ -8,7 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from oscillators import RATE_HZ, Array
+from sampled import effects
+from stems import RATE_HZ, Array
 
 FLUID = Path("/usr/share/sounds/sf2/FluidR3_GM.sf2")
 MUSESCORE = Path("/usr/share/sounds/sf3/MuseScore_General_Full.sf3")
@@ -30,8 +31,7 @@ TRAINING = Palette(
     fonts=(FLUID, MUSESCORE),
     drum_fonts=(FLUID, MUSESCORE),
     kits=frozenset(
-        ("acoustic", "electronic", "808", "jazz", "brush", "orchestra", "latin", "studio",
-         "machine", "synth")
+        ("acoustic", "electronic", "808", "jazz", "brush", "orchestra", "studio", "machine")
     ),
     voices=("flite:slt", "flite:rms", "flite:kal16", "festival:cmu_us_slt_arctic_hts",
             "festival:ked_diphone"),
@@ -49,16 +49,10 @@ HELD_OUT = Palette(
 def one_shot(name: str) -> Array:
     """A sample of sonic-pi-samples as [2, n] at 44.1 kHz."""
     import soundfile
-    from scipy import signal
 
     path = SAMPLES / f"{name}.flac"
     if not path.exists():
         raise SystemExit(f"{path}: no such sample; README.md lists the Debian packages")
     sound, rate = soundfile.read(str(path), dtype="float32", always_2d=True)
-    sound = sound.T
-    if rate != RATE_HZ:
-        divisor = np.gcd(rate, RATE_HZ)
-        sound = signal.resample_poly(sound, RATE_HZ // divisor, rate // divisor, axis=1)
-    if sound.shape[0] == 1:
-        sound = np.repeat(sound, 2, axis=0)
-    return np.ascontiguousarray(sound[:2], dtype=np.float32)
+    sound = np.repeat(sound.T, 2, axis=0)[:2] if sound.shape[1] == 1 else sound.T[:2]
+    return effects.at_pace(sound, rate / RATE_HZ) if rate != RATE_HZ else sound

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from oscillators import Generator
+from sampled.effects import Generator
 from sampled.palette import Palette
-from sampled.styles import SHARES, STYLES, Style
+from sampled.styles import SHARES, STYLES, Style, weights
 from stems import RATE_HZ, STEMS
 
 STEPS = 16  # sixteenths of a bar
@@ -112,24 +112,17 @@ class Score:
         ]
 
 
-def voicing(score: Score, degrees: list[int], lowest: int) -> list[int]:
-    """MIDI notes of a chord, each moved by octaves to lie at or above `lowest`, sorted."""
-    notes = [score.degree(degree, 0) for degree in degrees]
-    return sorted(lowest + (note - lowest) % 12 for note in notes)
-
-
-def pick(random: Generator, weights: dict[str, float]) -> str:
-    """Draws a name by its weight."""
-    share = np.array(list(weights.values()), dtype=np.float64)
-    return list(weights)[int(random.choice(len(weights), p=share / share.sum()))]
-
-
-def pick_many(random: Generator, weights: dict[str, float], count: int) -> list[str]:
+def pick_many(random: Generator, names: str | dict[str, float], count: int) -> list[str]:
     """Draws different names by their weights."""
-    names, share = list(weights), np.array(list(weights.values()), dtype=np.float64)
-    count = min(count, len(names))
-    drawn = random.choice(len(names), size=count, replace=False, p=share / share.sum())
-    return [names[int(k)] for k in drawn]
+    names = weights(names) if isinstance(names, str) else names
+    share = np.array(list(names.values()))
+    drawn = random.choice(len(names), min(count, len(names)), replace=False, p=share / share.sum())
+    return [list(names)[int(k)] for k in drawn]
+
+
+def pick(random: Generator, names: str | dict[str, float]) -> str:
+    """Draws a name by its weight."""
+    return pick_many(random, names, 1)[0]
 
 
 def _active(random: Generator, name: str) -> frozenset[str]:

@@ -7,25 +7,28 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy import ndimage
 
-from oscillators import RATE_HZ, Array, Generator
-from sampled.voices import APERIODICITY_BINS, BINS, FRAME_HZ, TOP_HZ, Line, lines
+from sampled.effects import Generator, drive, normal
+from sampled.voices import APERIODICITY_BINS, BINS, FRAME_HZ, TOP_HZ, Line, Syllable, lines
+from stems import RATE_HZ, Array
 
-FFT_BINS = 1025  # bins of an envelope at 44.1 kHz for WORLD's synthesis
 CONSONANT_SECONDS = 0.16  # longest consonants before the beat
 CODA_SECONDS = 0.12
 WOMEN = frozenset(("flite:slt", "festival:cmu_us_slt_arctic_hts"))
-_F = np.linspace(0, RATE_HZ / 2, FFT_BINS)
+# Factors on the formants' frequencies, by the voice (a woman's) and the range (high).
+WARPS = {(True, True): (0.94, 1.12), (True, False): (0.8, 0.92),
+         (False, True): (1.1, 1.26), (False, False): (0.92, 1.08)}  # fmt: skip
+_HERTZ = np.linspace(0, RATE_HZ / 2, 1025)  # bins of an envelope for WORLD's synthesis
 
 
 @dataclass(frozen=True)
 class Sung:
-    """A note: start and end in seconds, MIDI pitch; if it begins a phrase, prolongs a syllable."""
+    """A syllable: its time in seconds, and MIDI pitches from seconds after its start on."""
 
     start: float
     end: float
-    pitch: float
-    first: bool
-    tied: bool
+    pitches: tuple[tuple[float, float], ...]
+    first: bool  # whether it begins a phrase
+    word: tuple[int, int] = (0, 0)  # a line of the voice, and a syllable of that line
 
 
 @dataclass(frozen=True)
@@ -34,7 +37,7 @@ class Singer:
 
     voice: str
     lowest: int
-    warp: float  # factor on the formants' frequencies
+    warp: float
     contrast: float  # factor on the formants' depth in log power
     tilt: float  # exponent that is added to the power above 300 Hz
     presence_db: float  # gain around 1.5 kHz
@@ -54,16 +57,11 @@ class Singer:
         voice = str(random.choice(voices))
         woman = voice in WOMEN
         high = woman if random.random() < 0.75 else not woman
-        warp = random.uniform(0.94, 1.12) if woman else random.uniform(0.92, 1.08)
-        if woman and not high:
-            warp = random.uniform(0.8, 0.92)
-        elif high and not woman:
-            warp = random.uniform(1.1, 1.26)
         tuned = random.random() < 0.2  # corrected pitch, as in much of pop
         return Singer(
             voice=voice,
             lowest=int(random.integers(54, 62)) if high else int(random.integers(42, 52)),
-            warp=warp,
+            warp=random.uniform(*WARPS[woman, high]),
             contrast=random.uniform(1.0, 1.35),
             tilt=random.uniform(-0.1, 0.8),
             presence_db=random.uniform(2, 11),
@@ -80,34 +78,26 @@ class Singer:
 
     def like(self, random: Generator) -> Singer:
         """The same singer in another take, for a double."""
-        return replace(
-            self,
-            warp=self.warp * random.uniform(0.98, 1.02),
-            tilt=self.tilt + random.uniform(-0.15, 0.15),
-            breath=self.breath + random.uniform(-0.1, 0.3),
-            drift=self.drift * random.uniform(0.8, 1.5),
+        warp, tilt = self.warp * random.uniform(0.98, 1.02), self.tilt + random.uniform(-0.15, 0.15)
+        breath, drift = (
+            self.breath + random.uniform(-0.1, 0.3),
+            self.drift * random.uniform(0.8, 1.5),
         )
+        return replace(self, warp=warp, tilt=tilt, breath=breath, drift=drift)
 
-
-Words = list[tuple[int, int] | None]  # line and syllable of each note; None: the one before
-
-
-def words(random: Generator, singer: Singer, notes: list[Sung]) -> Words:
-    """Draws the syllable of each note."""
-    spoken = lines(singer.voice)
-    line, place = int(random.integers(len(spoken))), 0
-    chosen: Words = []
-    for note in notes:
-        if note.tied and chosen:
-            chosen.append(None)
-            continue
-        if note.first and random.random() < 0.7:
-            line, place = int(random.integers(len(spoken))), 0
-        if place >= len(spoken[line].syllables):
-            line, place = (line + 1) % len(spoken), 0
-        chosen.append((line, place))
-        place += 1
-    return chosen
+    def worded(self, random: Generator, notes: list[Sung]) -> list[Sung]:
+        """Draws the syllable of each note; a phrase often begins with a line's first one."""
+        spoken = lines(self.voice)
+        line, place = int(random.integers(len(spoken))), 0
+        result = []
+        for note in notes:
+            if note.first and random.random() < 0.7:
+                line, place = int(random.integers(len(spoken))), 0
+            if place >= len(spoken[line].syllables):
+                line, place = (line + 1) % len(spoken), 0
+            result.append(replace(note, word=(line, place)))
+            place += 1
+        return result
 
 
 class _Frames:
@@ -120,75 +110,56 @@ class _Frames:
         self.voiced = np.zeros(self.count, dtype=bool)
         self.pitch = np.full(self.count, np.nan)
         self.loud = np.zeros(self.count)
-        self.age = np.zeros(self.count)
-        self.left = np.full(self.count, 9.0)
+        self.age = np.zeros(self.count)  # seconds since the note began
+        self.left = np.full(self.count, 9.0)  # until it ends
 
     def span(self, start: float, end: float) -> slice:
         """Frames from one time in seconds to another."""
         first = min(max(0, int(start * FRAME_HZ)), self.count)
         return slice(first, max(first, min(self.count, int(end * FRAME_HZ))))
 
-    def put(self, start: float, end: float, line: int, spoken: Line, first: float, last: float
-            ) -> None:  # fmt: skip
-        """Puts frames `first` to `last` of a spoken line between two times, stretched."""
-        where = self.span(start, end)
-        length = where.stop - where.start
-        if length:
-            place = np.linspace(first, last, length)
-            self.source[where] = place
-            self.line[where] = line
-            nearest = np.clip(np.rint(place).astype(int), 0, len(spoken.pitch_hz) - 1)
-            self.voiced[where] = spoken.pitch_hz[nearest] > 0
+    def put(self, number: int, spoken: Line, knots: list[tuple[float, float]]) -> None:
+        """Puts a spoken line between the knots: pairs of seconds and frames of the line."""
+        at, place = zip(*knots, strict=True)
+        where = self.span(at[0], at[-1])
+        source = np.interp(np.arange(where.start, where.stop) / FRAME_HZ, at, place)
+        self.source[where], self.line[where] = source, number
+        nearest = np.clip(np.rint(source).astype(int), 0, len(spoken.pitch) - 1)
+        self.voiced[where] = spoken.pitch[nearest] > 0
 
 
-def _lay(frames: _Frames, notes: list[Sung], chosen: Words, singer: Singer, random: Generator
-         ) -> None:  # fmt: skip
+def _early(syllable: Syllable) -> float:
+    """Seconds by which a syllable begins before its note."""
+    return min((syllable.vowel - syllable.onset) / FRAME_HZ * 1.1, CONSONANT_SECONDS)
+
+
+def _lay(frames: _Frames, notes: list[Sung], singer: Singer, random: Generator) -> None:
     """Lays syllables out: consonants before the beat, the vowel stretched to the note."""
     spoken = lines(singer.voice)
-    heads = [k for k, word in enumerate(chosen) if word is not None]
-    for head, after in zip(heads, [*heads[1:], len(notes)], strict=True):
-        word = chosen[head]
-        if word is None:
-            continue
-        line = spoken[word[0]]
-        syllable = line.syllables[word[1]]
-        start, end = notes[head].start, notes[after - 1].end
-        before = min((syllable.vowel - syllable.onset) / FRAME_HZ * 1.1, CONSONANT_SECONDS)
+    syllables = [spoken[note.word[0]].syllables[note.word[1]] for note in notes]
+    for k, (note, syllable) in enumerate(zip(notes, syllables, strict=True)):
+        start, end, before = note.start, note.end, _early(syllable)
+        if k + 1 < len(notes):  # room for the next consonants
+            end = min(end, max(start + 0.05, notes[k + 1].start - _early(syllables[k + 1])))
         coda = min((syllable.end - syllable.coda) / FRAME_HZ, CODA_SECONDS)
-        following = chosen[after] if after < len(notes) else None
-        if following is not None:  # room for the next consonants
-            coming = spoken[following[0]].syllables[following[1]]
-            need = min((coming.vowel - coming.onset) / FRAME_HZ * 1.1, CONSONANT_SECONDS)
-            end = min(end, max(start + 0.05, notes[after].start - need))
-        open_end = max(start + 0.03, end - coda)
-        natural = (syllable.coda - syllable.vowel) / FRAME_HZ
-        held = open_end - start
-        if before > 0.004:
-            frames.put(start - before, start, word[0], line, syllable.onset, syllable.vowel)
-        span = syllable.coda - syllable.vowel
-        marks = (syllable.vowel, syllable.vowel + 0.45 * span, syllable.vowel + 0.65 * span)
-        if held <= natural:
-            frames.put(start, open_end, word[0], line, syllable.vowel, syllable.coda)
-        else:  # edges at their own pace, the middle held
-            first, last = start + 0.45 * natural, open_end - 0.35 * natural
-            frames.put(start, first, word[0], line, marks[0], marks[1])
-            frames.put(first, last, word[0], line, marks[1], marks[2])
-            frames.put(last, open_end, word[0], line, marks[2], syllable.coda)
-        frames.voiced[frames.span(start, open_end)] = True
-        if coda > 0.004:
-            frames.put(open_end, end, word[0], line, syllable.coda, syllable.end)
+        closing, span = max(start + 0.03, end - coda), syllable.coda - syllable.vowel
+        knots = [(start - before, syllable.onset), (start, syllable.vowel)]
+        if closing - start > span / FRAME_HZ:  # edges at their own pace, the middle held
+            knots += [(start + 0.45 * span / FRAME_HZ, syllable.vowel + 0.45 * span),
+                      (closing - 0.35 * span / FRAME_HZ, syllable.vowel + 0.65 * span)]  # fmt: skip
+        knots += [(closing, syllable.coda), (max(end, closing), syllable.end)]
+        frames.put(note.word[0], spoken[note.word[0]], knots)
+        frames.voiced[frames.span(start, closing)] = True
         frames.loud[frames.span(start - before, end)] = 10 ** (random.normal(0, 2) / 20)
-        for k in range(head, after):
-            early = before if k == head else 0.0
-            frames.pitch[frames.span(notes[k].start - early, notes[k].end + 0.1)] = notes[k].pitch
-            where = frames.span(notes[k].start, notes[k].end)
-            length = where.stop - where.start
-            frames.age[where] = np.arange(length) / FRAME_HZ
-            frames.left[where] = np.arange(length, 0, -1) / FRAME_HZ
-            if notes[k].first and singer.scoop > 0.1:
-                where = frames.span(notes[k].start, notes[k].start + 0.12)
-                rise = 1 - np.linspace(0, 1, where.stop - where.start)
-                frames.pitch[where] -= singer.scoop * rise**2
+        ends = [start + late for late, _ in note.pitches[1:]] + [note.end]
+        for (late, pitch), stop in zip(note.pitches, ends, strict=True):
+            early = 0.0 if late else before
+            frames.pitch[frames.span(start + late - early, stop + 0.1)] = pitch
+            where = frames.span(start + late, stop)
+            age = np.arange(where.stop - where.start) / FRAME_HZ
+            frames.age[where], frames.left[where] = age, age[::-1]
+            if note.first and not late:
+                frames.pitch[where] -= singer.scoop * np.maximum(0, 1 - age / 0.12) ** 2
 
 
 def _smooth(values: Array, seconds: float) -> Array:
@@ -219,44 +190,39 @@ def _phrases(frames: _Frames) -> list[slice]:
     return [slice(first, last) for first, last in edges.reshape(-1, 2)]
 
 
+def _between(table: Array, place: Array) -> Array:
+    """Rows of a table at places between them."""
+    place = np.clip(place, 0, len(table) - 1.001)
+    first = place.astype(int)
+    part = (place - first)[:, None].astype(np.float32)
+    return table[first] * (1 - part) + table[first + 1] * part
+
+
 def _timbre(lined: Array, source: Array, voiced: Array, singer: Singer) -> tuple[Array, Array]:
-    """Log power and aperiodicity [frames, FFT_BINS] with the singer's timbre.
+    """Log power and aperiodicity [frames, bins of _HERTZ] with the singer's timbre.
 
     Arguments for each frame: the spoken line, the position in it, whether it is voiced.
     """
-    spoken = lines(singer.voice)
-    count = len(lined)
-    power = np.full((count, BINS), -25, dtype=np.float32)
-    noise = np.ones((count, APERIODICITY_BINS), dtype=np.float32)
+    power = np.full((len(lined), BINS), -25, dtype=np.float32)
+    noise = np.ones((len(lined), APERIODICITY_BINS), dtype=np.float32)
     for k in np.unique(lined[lined >= 0]):
-        line = spoken[k]
-        where = np.nonzero(lined == k)[0]
-        place = np.clip(source[where], 0, len(line.pitch_hz) - 1.001)
-        first = place.astype(int)
-        part = (place - first)[:, None].astype(np.float32)
-        for target, table in ((power, line.power), (noise, line.aperiodicity)):
-            target[where] = table[first] * (1 - part) + table[first + 1] * part
-        usual = np.median(line.aperiodicity[line.pitch_hz > 0].astype(np.float32), axis=0)
+        line, where = lines(singer.voice)[k], np.nonzero(lined == k)[0]
+        power[where], noise[where] = (
+            _between(table, source[where]) for table in (line.power, line.noise)
+        )
+        usual = np.median(line.noise[line.pitch > 0].astype(np.float32), axis=0)
         sung = where[voiced[where]]
         noise[sung] = np.minimum(noise[sung], np.maximum(usual * 1.5, 0.02))
     envelope = ndimage.uniform_filter1d(power, 36, axis=1)
     power = envelope + (power - envelope) * np.float32(singer.contrast)
-
-    def resampled(table: Array, warp: float) -> Array:
-        place = np.minimum(_F / warp / TOP_HZ * (table.shape[1] - 1), table.shape[1] - 1.001)
-        first = place.astype(int)
-        part = (place - first).astype(np.float32)
-        return table[:, first] * (1 - part) + table[:, first + 1] * part
-
-    power, noise = resampled(power, singer.warp), resampled(noise, singer.warp)
-    colour = singer.tilt * np.log(np.maximum(_F, 300) / 300)
-    colour += singer.presence_db / 4.34 * np.exp(
-        -((np.log(np.maximum(_F, 50) / 1500) / 0.45) ** 2)
-    )  # fmt: skip
-    colour += singer.ring_db / 4.34 * np.exp(-(((_F - singer.ring_hz) / 700) ** 2))
-    colour -= np.maximum(0, _F - 9000) / 1000 * 0.4
-    share = np.where(voiced, 1.0, 0.3)[:, None].astype(np.float32)
-    power += share * colour.astype(np.float32)
+    place = _HERTZ / singer.warp / TOP_HZ
+    power, noise = (_between(x.T, place * (x.shape[1] - 1)).T for x in (power, noise))
+    octaves = np.log(np.maximum(_HERTZ, 50))
+    colour = singer.tilt * np.maximum(0, octaves - np.log(300))
+    colour += singer.presence_db / 4.34 * np.exp(-(((octaves - np.log(1500)) / 0.45) ** 2))
+    colour += singer.ring_db / 4.34 * np.exp(-(((_HERTZ - singer.ring_hz) / 700) ** 2))
+    colour -= np.maximum(0, _HERTZ - 9000) / 1000 * 0.4
+    power += np.where(voiced, 1.0, 0.3)[:, None].astype(np.float32) * colour.astype(np.float32)
     loud = np.log(np.exp(power[:, 5:400]).mean(1) + 1e-12)
     usual = np.median(loud[voiced]) if voiced.any() else 0.0
     excess = np.clip(_smooth(np.where(voiced, loud - usual, 0), 0.04), -4, 4)
@@ -265,58 +231,47 @@ def _timbre(lined: Array, source: Array, voiced: Array, singer: Singer) -> tuple
     return power, np.where(voiced[:, None], quiet, 1)
 
 
-def _growled(sound: Array, pitch: Array, singer: Singer, random: Generator) -> Array:
+def _growled(sound: Array, pitch: Array, growl: float, random: Generator) -> Array:
     """Adds growl: every second and third period is weaker in places, and all is driven."""
-    at = np.arange(len(pitch)) * (RATE_HZ / FRAME_HZ)
-    where = np.arange(len(sound))
+    at, where = np.arange(len(pitch)) * (RATE_HZ / FRAME_HZ), np.arange(len(sound))
     cycles = np.cumsum(np.interp(where, at, pitch)) / RATE_HZ
     wobble = 0.6 * np.sin(np.pi * cycles) + 0.4 * np.sin(2 * np.pi * cycles / 3)
     places = _smooth(random.random(len(pitch)), 0.3) ** 2 * 2
-    sound = sound * (1 + singer.growl * wobble * np.interp(where, at, places))
-    amount = 1 + 4 * singer.growl
-    peak = np.abs(sound).max() + 1e-9
-    return np.tanh(amount * sound / peak) * peak / np.tanh(amount)
+    return drive(
+        (sound * (1 + growl * wobble * np.interp(where, at, places)))[None], 1 + 4 * growl
+    )[0]
 
 
-def sing(
-    random: Generator, singer: Singer, notes: list[Sung], chosen: Words, count: int,
-    loose_seconds: float = 0.0, pitches: list[float] | None = None,
-) -> Array:  # fmt: skip
-    """Sings notes as [n]; `pitches` replaces theirs, `loose_seconds` is the deviation in time."""
+def sing(random: Generator, singer: Singer, notes: list[Sung], count: int,
+         loose_seconds: float = 0.0) -> Array:  # fmt: skip
+    """Sings notes as [n]; `loose_seconds` is the deviation in time."""
     import pyworld
 
-    if not notes:
-        return np.zeros(count, dtype=np.float32)
-    moved = []
-    for k, note in enumerate(notes):
-        late = random.normal(0, loose_seconds) if loose_seconds else 0.0
-        pitch = pitches[k] if pitches else note.pitch
-        moved.append(replace(note, start=note.start + late, end=note.end + late, pitch=pitch))
+    late = random.normal(0, 1, len(notes)) * loose_seconds
+    notes = [
+        replace(note, start=note.start + t, end=note.end + t)
+        for note, t in zip(notes, late, strict=True)
+    ]
     frames = _Frames(count / RATE_HZ)
-    _lay(frames, moved, chosen, singer, random)
+    _lay(frames, notes, singer, random)
+    sound = np.zeros(count)
     if not np.isfinite(frames.pitch).any():
-        return np.zeros(count, dtype=np.float32)
+        return sound.astype(np.float32)
     pitch, swing = _pitch(frames, singer, random)
     active = (frames.line >= 0) & frames.voiced
     loud = _smooth(frames.loud, 0.012) * (1 + 0.12 * swing)
     loud *= 1 - 0.25 * np.clip(1 - frames.left / 0.15, 0, 1)
     pitched = np.where(active, np.clip(pitch, 50, 1100), 0.0)
-    sound = np.zeros(count)
     for where in _phrases(frames):
         power, noise = _timbre(frames.line[where], frames.source[where], active[where], singer)
         spectrum = np.exp(np.clip(power, -30, 5)).astype(np.float64)
         spectrum *= (np.maximum(loud[where], 1e-4) ** 2)[:, None]
-        sung = pyworld.synthesize(
-            np.ascontiguousarray(pitched[where]),
-            np.ascontiguousarray(np.maximum(spectrum, 1e-13)),
-            np.ascontiguousarray(noise, dtype=np.float64),
-            RATE_HZ,
-            1000 / FRAME_HZ,
-        )
+        inputs = pitched[where], np.maximum(spectrum, 1e-13), noise.astype(np.float64)
+        contiguous = (np.ascontiguousarray(x) for x in inputs)
+        sung = pyworld.synthesize(*contiguous, RATE_HZ, 1000 / FRAME_HZ)
         start = where.start * RATE_HZ // FRAME_HZ
         sung = sung[: count - start]
         sound[start : start + len(sung)] += sung
     if singer.growl > 0:
-        sound = _growled(sound, pitch, singer, random)
-    level = float(np.sqrt(np.square(sound[np.abs(sound) > 1e-5]).mean() + 1e-18))
-    return (sound * (0.1 / max(level, 1e-6))).astype(np.float32)
+        sound = _growled(sound, pitch, singer.growl, random)
+    return normal(sound[None].astype(np.float32))[0]

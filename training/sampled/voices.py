@@ -1,7 +1,7 @@
 """Speech of flite and festival, analysed by WORLD once: envelopes, aperiodicity, syllables.
 
-The analysis takes some minutes and is kept in $XDG_CACHE_HOME/swift-demucs-voices (or
-~/.cache/...), one file for each voice and RECIPE.
+The analysis takes a minute and is kept in $XDG_CACHE_HOME/swift-demucs-voices (or ~/.cache/...),
+one file for each voice and RECIPE.
 """
 
 from __future__ import annotations
@@ -11,16 +11,14 @@ import os
 import re
 import subprocess
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
-from oscillators import Array
+from stems import Array
 
 RECIPE = 1  # part of the cache's name: raise it when a change below changes the analysis
-LINES = 16  # lines that each voice speaks
-WORDS_OF_A_LINE = 9
 FRAME_HZ = 200
 BINS = 513  # bins of an envelope, evenly from 0 to TOP_HZ
 TOP_HZ = 18_000.0
@@ -30,39 +28,28 @@ APERIODICITY_BINS = 65
 VOWELS = frozenset(
     "aa ae ah ao aw ax ay eh er ey ih iy ow oy uh uw axr ix ux".split()  # noqa: SIM905
 )
-WORDS = tuple(
-    """
-above across alone always angel another anyway apart around away baby bad before begin behind
-believe below better between beyond bird black blood blue body born both break breathe bridge
-bring broken burn call carry chain chance change child city clean clear climb close cloud cold
-colour come cool corner crazy cross crowd cry cut dance danger dark day dead dear deep desire
-devil do door doubt down dream drink drive drop dust each early earth easy empty end enough even
-ever every evil eye face fade fall far fast father fear feel fever few fight fill find fire
-first fly fool foot forever forget found free friend from full game ghost girl give glass go
-gold gone good grass great green grow gun hair half hand happy hard hate head hear heart heaven
-heavy hell hello here hey hide high hold hole home honest honey hope hour house how hungry hurry
-hurt ice in inside iron jump just keep kill kind king kiss knee know lady land last late laugh
-lay lead learn leave less let lie life light like line lion listen little live lonely long look
-lose loud love low lucky mad make man many maybe mean memory mercy mile mind mine miracle mirror
-miss money moon more morning mother mountain mouth move much music my name near need never new
-night no none nothing now ocean oh old once one only open over pain paper past pay people
-perfect phone picture piece place play please power pray pretty promise pull push queen question
-quick quiet race radio rain reach ready real reason red remember rest ride right ring rise river
-road rock roll room rose round run sad safe same say scream sea secret see send shadow shake
-shame shape shine ship shoot shore short show shut side sign silence silver sing sister skin sky
-sleep slow small smile smoke snow so soft soldier some song soon sorry soul sound space speak
-spin stand star start stay steal step still stone stop storm story strange street strong sugar
-summer sun sure sweet swim take talk taste tear tell thing think thousand through throw thunder
-tide time tired today together tomorrow tonight too top touch town train tree trouble true trust
-try turn under until up voice wait wake walk wall want war warm waste watch water wave way weak
-wear wheel when where whisper white who why wild wind window wine wing winter wish with woman
-wonder word work world worry yeah year yellow yes yesterday you young
-""".split()  # noqa: SIM905
-)
+# What each voice speaks.
+LINES = """\
+danger cut storm more please pull shut before mine
+desire late way old bridge ocean cut some why
+world reach top inside deep move long round yesterday
+gold today day hope step forget safe lucky much
+whisper sure thousand old worry world dark fade head
+one take mine yeah how way power silver first
+power strange try top with cut star many send
+gold anyway chain wonder up hard line fool desire
+today say burn face pain wait you fear quiet
+begin each eye lonely honey sister many home walk
+ready shine snow home under apart hate down across
+you change mad sweet shake today blue moon behind
+even throw bring please around head wear heaven head
+change spin dust more baby away thousand always man
+like cry rise small yeah every water both dead
+promise too up smile bad let street never even
+""".splitlines()
 
 
-@dataclass(frozen=True)
-class Syllable:
+class Syllable(NamedTuple):
     """Times in frames: start of the first consonant and the vowel, ends of vowel and syllable."""
 
     onset: float
@@ -71,13 +58,12 @@ class Syllable:
     end: float
 
 
-@dataclass(frozen=True)
-class Line:
+class Line(NamedTuple):
     """A spoken line at FRAME_HZ: log power [frames, BINS], aperiodicity, pitch (0: unvoiced)."""
 
     power: Array
-    aperiodicity: Array
-    pitch_hz: Array
+    noise: Array
+    pitch: Array  # in Hz
     syllables: tuple[Syllable, ...]
 
 
@@ -112,14 +98,9 @@ def _syllables(phones: list[tuple[str, float]]) -> tuple[Syllable, ...]:
             onset = onset[1:]
         if place + 1 < len(nuclei):
             coda = coda[:1] if len(coda) > 1 else []
-        result.append(
-            Syllable(
-                onset=FRAME_HZ * (begins[onset[0]] if onset else begins[k]),
-                vowel=FRAME_HZ * begins[k],
-                coda=FRAME_HZ * phones[k][1],
-                end=FRAME_HZ * (phones[coda[-1]][1] if coda else phones[k][1]),
-            )
-        )
+        first, last = onset[0] if onset else k, coda[-1] if coda else k
+        marks = begins[first], begins[k], phones[k][1], phones[last][1]
+        result.append(Syllable(*(FRAME_HZ * mark for mark in marks)))
     return tuple(result)
 
 
@@ -159,8 +140,8 @@ def _analysed(voice: str, text: str) -> Line:
     voiced = pitch > 0
     return Line(
         power=_widened(power, rate, voiced, False).astype(np.float16),
-        aperiodicity=np.clip(_widened(noise, rate, voiced, True), 1e-3, 1).astype(np.float16),
-        pitch_hz=pitch.astype(np.float32),
+        noise=np.clip(_widened(noise, rate, voiced, True), 1e-3, 1).astype(np.float16),
+        pitch=pitch.astype(np.float32),
         syllables=_syllables(phones),
     )
 
@@ -173,16 +154,10 @@ def _cache(voice: str) -> Path:
 
 def _analyse_voice(voice: str, path: Path) -> None:
     """Speaks and analyses all lines of a voice, and writes the file, whole or not at all."""
-    random = np.random.default_rng(11)
-    arrays: dict[str, Array] = {}
-    for k in range(LINES):
-        line = _analysed(voice, " ".join(random.choice(WORDS, size=WORDS_OF_A_LINE)))
-        arrays[f"power{k}"] = line.power
-        arrays[f"noise{k}"] = line.aperiodicity
-        arrays[f"pitch{k}"] = line.pitch_hz
-        arrays[f"syllables{k}"] = np.array(
-            [(s.onset, s.vowel, s.coda, s.end) for s in line.syllables]
-        )
+    spoken = [_analysed(voice, text) for text in LINES]
+    arrays = {
+        f"{name}{k}": x for k, line in enumerate(spoken) for name, x in line._asdict().items()
+    }
     path.parent.mkdir(parents=True, exist_ok=True)
     pending = path.with_name(f"{path.stem}.{os.getpid()}.npz")
     np.savez(pending, **arrays)
@@ -196,12 +171,8 @@ def lines(voice: str) -> tuple[Line, ...]:
     if not path.exists():
         _analyse_voice(voice, path)
     with np.load(path) as arrays:
-        return tuple(
-            Line(
-                arrays[f"power{k}"],
-                arrays[f"noise{k}"],
-                arrays[f"pitch{k}"],
-                tuple(Syllable(*row) for row in arrays[f"syllables{k}"].tolist()),
-            )
-            for k in range(LINES)
-        )
+        found = [Line(*(arrays[f"{name}{k}"] for name in Line._fields)) for k in range(len(LINES))]
+    return tuple(
+        line._replace(syllables=tuple(Syllable(*row) for row in line.syllables.tolist()))
+        for line in found
+    )

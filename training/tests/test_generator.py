@@ -1,4 +1,4 @@
-"""The generator: determinism, stems that add up, levels, held-out seeds and sounds."""
+"""The generator: determinism, stems that add up, levels, held-out seeds and sounds, tables."""
 
 import hashlib
 import subprocess
@@ -10,7 +10,7 @@ import pytest
 
 from generate import generate
 from packs import FIRST_HELD_OUT_SEED
-from sampled import drums, mix, palette, score, soundfont, styles, synthesiser
+from sampled import drums, instruments, palette, score, soundfont, styles, synthesiser
 from stems import STEMS, mixture_of
 
 SECONDS = 5.0
@@ -96,52 +96,26 @@ def test_held_out_sounds_are_not_among_those_of_training():
 
 
 def test_every_style_names_what_exists():
-    """Grooves are whole bars; basses, lines and layers have renderers."""
-    from sampled import bass, guitar, other
-
-    synthesised = {"swept", "sub", "pluck", "reese", "fm", "808", "acid", "wobble", "string"}
+    """Patterns are whole bars; kits, basses, lines and layers have sounds."""
     for name, style in styles.STYLES.items():
         assert style.tempo[0] < style.tempo[1], name
-        assert set(style.kits) <= set(drums.PROGRAMS) | {"studio", "machine", "synth"}, name
-        assert set(style.basses) <= set(bass.PROGRAMS) | synthesised, name
-        assert set(style.lines) <= set(bass.LINES), name
-        layers = set(other.LAYERS) | other.SYNTHESISED | other.GUITARS
-        assert set(style.layers) <= layers, name
-    for parts in styles.GROOVES.values():
-        assert all(len(bar) == 16 and set(bar) <= set("Xxo.") for part in parts for bar in part)
-    assert all(len(bar) == 16 for bar in guitar.CHUGS + guitar.CHOPS + guitar.STRUMS)
-
-
-def test_the_limiter_keeps_every_sample_below_the_ceiling():
-    """Also if peaks follow each other immediately."""
-    random = np.random.default_rng(1)
-    loud = random.normal(0, 0.7, (2, 44_100)).astype(np.float32)
-    gain = mix.limiter(loud, 0.9)
-    assert (gain <= 1).all() and (gain > 0).all()
-    assert np.abs(loud * gain).max() <= 0.9 + 1e-6
-    assert (mix.limiter(loud * 0.01, 0.9) == 1).all()
-
-
-def test_the_coder_keeps_timing_and_length():
-    """The best delay of the coded sound is none."""
-    pytest.importorskip("soundfile")
-    random = np.random.default_rng(8)
-    sound = np.cumsum(random.normal(0, 0.01, (2, 66_150)), axis=1)
-    sound = (sound - sound.mean(1, keepdims=True)).astype(np.float32)
-    lossy = mix.coded(sound, 0.6, 16_000)
-    assert lossy.shape == sound.shape
-    errors = [
-        np.square(lossy[:, 9000:50_000] - sound[:, 9000 - late : 50_000 - late]).sum()
-        for late in (-1152, -576, -1, 0, 1, 576, 1152)
-    ]
-    assert np.argmin(errors) == 3
-    assert errors[3] < 0.1 * np.square(sound[:, 9000:50_000]).sum()
+        assert set(styles.weights(style.kits)) <= set(drums.PROGRAMS), name
+        basses = set(instruments.BASSES) | set(synthesiser.PATCHES)
+        assert set(styles.weights(style.basses)) <= basses, name
+        patterns = {f"{style.groove} {part}" for part in ("kick", "snare", "top")}
+        assert patterns | set(styles.weights(style.lines)) <= set(styles.PATTERNS), name
+        assert set(styles.weights(style.layers)) <= set(instruments.LAYERS), name
+    for name, layer in instruments.LAYERS.items():
+        assert layer.programs or name in synthesiser.PATCHES, name
+        assert set(styles.weights(layer.part)) <= {*styles.PATTERNS, "arpeggio", "melody"}, name
+    for bars in styles.PATTERNS.values():
+        assert all(len(bar) == 16 for bar in bars)
 
 
 def test_a_note_of_a_font_has_its_pitch_and_ends():
     """A at 220 Hz on the font's piano, silent before it and after its release."""
     font = soundfont.sound_font(palette.FLUID)
-    sound = font.render((0, 0), [soundfont.Note(11_025, 33_075, 57, 100)], 88_200).mean(0)
+    sound = font.render((0, 0), [soundfont.Note(11_025, 33_075, 57, 100)], 88_200, {}, []).mean(0)
     assert not sound[:10_900].any()
     spectrum = np.abs(np.fft.rfft(sound[13_000:30_000] * np.hanning(17_000), 1 << 18))
     peak = np.argmax(spectrum[:4000]) * 44_100 / (1 << 18)
@@ -149,26 +123,11 @@ def test_a_note_of_a_font_has_its_pitch_and_ends():
     assert np.abs(sound[-4410:]).max() < 0.05 * np.abs(sound).max()
 
 
-def test_a_program_that_a_font_lacks_is_silent():
-    """There is no error, and no other instrument plays."""
-    font = soundfont.sound_font(palette.FLUID)
-    assert not font.render((77, 77), [soundfont.Note(0, 4410, 60, 100)], 4410).any()
-
-
-def test_the_ladder_takes_treble_and_resonates():
-    """24 dB per octave far above the cutoff; with resonance, a peak at the cutoff."""
-    far = np.abs(synthesiser.ladder(np.array([16.0, 32.0]), 0.0))
-    assert 23 < 20 * np.log10(far[0] / far[1]) < 24.1
-    plain, peaked = (abs(synthesiser.ladder(np.array([1.0]), r)[0]) for r in (0.0, 0.9))
-    assert peaked > 3 * plain
-
-
 def test_a_swept_note_does_not_fold_back():
     """A bright high note has no aliases between its partials."""
     pitch = np.full(44_100, 2000.0)
-    sound = synthesiser.swept(
-        np.random.default_rng(0), "saw", pitch, np.full(44_100, 18_000.0), 0.0
-    )[0]
+    random, cutoff = np.random.default_rng(0), np.full(44_100, 18_000.0)
+    sound = synthesiser.swept(random, "saw", pitch, cutoff, 0.0)[0]
     spectrum = np.abs(np.fft.rfft(sound * np.hanning(44_100))) / 44_100
     partials = np.zeros(len(spectrum), dtype=bool)
     for k in range(1, 12):
