@@ -14,6 +14,11 @@ from sampled.styles import PATTERNS
 
 LOWEST_BASS = 28  # MIDI note of a bass's lowest string
 STRINGS = (40, 45, 50, 55, 59, 64)  # of a guitar
+RANGE_SEMITONES = 17  # of a melody
+# Lengths of notes in sixteenths.
+SUNG = ((2, 2, 4, 2, 2, 4), (3, 3, 2, 4, 4), (4, 4, 8), (2, 2, 2, 2, 4, 4), (1, 1, 2, 4, 2, 6),
+        (6, 2, 4, 4), (8, 8), (3, 1, 4, 2, 2, 4), (12, 4), (2, 4, 2, 4, 4))  # fmt: skip
+SAID = ((1, 1, 1, 2, 2, 1), (1, 2, 1, 1, 3), (2, 1, 1, 2, 2), (1, 1, 1, 1, 2, 2), (3, 1, 1, 1, 2))
 LOUDNESS = {"X": 100.0, "x": 76.0, "o": 40.0}
 
 Stroke = tuple[Section, int, int, int, str]  # section, bar, step, steps to the next, mark
@@ -101,31 +106,75 @@ def arpeggio(score: Score, random: Generator, kind: str, lowest: int, ring: floa
     return notes
 
 
-def nearest(score: Score, section: Section, bar: int, degree: int) -> int:
-    """The scale degree of a bar's chord that is next to a degree."""
-    near = (tone + 7 * octave for tone in score.chord(section, bar) for octave in range(-4, 4))
-    return min(near, key=lambda other: abs(other - degree))
+class Melody:
+    """Phrases of one voice, two bars each; a section's second phrase often repeats the first.
+
+    `pace` is a factor on the lengths of notes. Speech has short notes and pitches of no scale.
+    """
+
+    def __init__(self, score: Score, random: Generator, lowest: int, pace: float, speaks: bool
+                 ) -> None:  # fmt: skip
+        self.score, self.random, self.lowest = score, random, lowest
+        self.pace, self.speaks = pace, speaks
+        self.degree = int(random.integers(0, 7))
+        self.kept: dict[str, list[tuple[float, float, int]]] = {}
+
+    def _shape(self) -> list[tuple[float, float, int]]:
+        """Step, length, and move in scale degrees of each note of a phrase."""
+        random, rhythms = self.random, SAID if self.speaks else SUNG
+        step = float(random.choice([0, 0, 1, 2, 4, -2]))
+        end = float(random.choice([22, 24, 26, 28, 30]))
+        notes = []
+        while step < end:
+            for length in rhythms[random.integers(len(rhythms))]:
+                length = max(1.0, float(round(length * self.pace)))
+                move = int(random.choice([0, 0, 1, 1, -1, -1, 2, -2, 3, -3, 4]))
+                if step < end and random.random() > 0.1:
+                    notes.append((step, min(length, end - step), move))
+                step += length
+        return notes
+
+    def _pitch(self, section: Section, bar: int, step: float, move: int) -> float:
+        """The pitch of the next note: falling in speech, of the scale or a strong beat's chord."""
+        score = self.score
+        if self.speaks:
+            accent = 3.0 * (step % 4 == 0) + self.random.normal(0, 1.2)
+            return self.lowest + 4.5 - 3 * step / 32 + accent
+        self.degree += move
+        if step % 8 == 0:
+            chord = score.chord(section, bar + int(step // 16))
+            near = (tone + 7 * octave for tone in chord for octave in range(-4, 4))
+            self.degree = min(near, key=lambda degree: abs(degree - self.degree))
+        base = self.lowest - (self.lowest + score.key) % 12
+        while score.degree(self.degree, base) > self.lowest + RANGE_SEMITONES:
+            self.degree -= 4
+        while score.degree(self.degree, base) < self.lowest:
+            self.degree += 3
+        return float(score.degree(self.degree, base))
+
+    def phrase(self, section: Section, bar: int) -> list[tuple[int, int, float]]:
+        """First sample, end, and pitch of the notes of two bars."""
+        if section.name not in self.kept or self.random.random() < 0.4:
+            self.kept[section.name] = self._shape()
+        last = (section.first_bar + section.bars - bar) * 16 - 2
+        return [
+            (self.score.at(bar, step), self.score.at(bar, min(step + length, last)),
+             self._pitch(section, bar, step, move))
+            for step, length, move in self.kept[section.name]
+            if step < last
+        ]  # fmt: skip
 
 
 def melody(score: Score, random: Generator, lowest: int) -> list[Note]:
     """Phrases of single notes in some of the bars."""
-    degree, share = int(random.integers(0, 7)), random.uniform(0.4, 0.95)
-    notes = []
-    for section, bar in score.bars("other"):
-        if random.random() > share:
-            continue
-        step = float(random.choice([0, 2, 4, 8]))
-        while step < 15:
-            length = float(random.choice([1, 1, 2, 2, 3, 4, 6]))
-            degree += int(random.choice([-2, -1, -1, 1, 1, 2, 3, -3]))
-            if step % 4 == 0:
-                degree = nearest(score, section, bar, degree)
-            key = lowest + (score.degree(degree, 0) - lowest) % 19
-            start = score.at(bar, step)
-            end = start + int(length * score.step_samples * 0.95)
-            notes.append(Note(start, end, key, random.uniform(75, 115)))
-            step += length + float(random.choice([0, 0, 0, 2]))
-    return notes
+    voice = Melody(score, random, lowest, random.uniform(0.4, 1.0), speaks=False)
+    share = random.uniform(0.5, 1.0)
+    return [
+        Note(max(0, start), end, int(pitch), random.uniform(75, 115))
+        for section, bar in score.bars("other")
+        if (bar - section.first_bar) % 2 == 0 and random.random() < share
+        for start, end, pitch in voice.phrase(section, bar)
+    ]
 
 
 def bass_line(score: Score, random: Generator) -> list[Note]:

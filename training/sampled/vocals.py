@@ -8,84 +8,28 @@ import numpy as np
 
 from sampled import effects
 from sampled.effects import Generator, samples
-from sampled.parts import nearest, rhythm, voicing
+from sampled.parts import Melody, rhythm, voicing
 from sampled.score import Score, Section, pick
 from sampled.singer import Singer, Sung, sing
 from stems import RATE_HZ, Array
 
-RANGE_SEMITONES = 17
-# Lengths of notes in sixteenths.
-SUNG = ((2, 2, 4, 2, 2, 4), (3, 3, 2, 4, 4), (4, 4, 8), (2, 2, 2, 2, 4, 4), (1, 1, 2, 4, 2, 6),
-        (6, 2, 4, 4), (8, 8), (3, 1, 4, 2, 2, 4), (12, 4), (2, 4, 2, 4, 4))  # fmt: skip
-SAID = ((1, 1, 1, 2, 2, 1), (1, 2, 1, 1, 3), (2, 1, 1, 2, 2), (1, 1, 1, 1, 2, 2), (3, 1, 1, 1, 2))
 SPEECH = frozenset(("rap", "spoken"))
 
 
-class Melody:
-    """Phrases of one singer, two bars each; a section's second phrase often repeats the first."""
-
-    def __init__(self, score: Score, random: Generator, manner: str, lowest: int) -> None:
-        self.score, self.random, self.lowest = score, random, lowest
-        self.speaks = manner in SPEECH
-        self.pace = 1 / float(random.choice([1, 1, 1.5, 2]))
-        if self.speaks:
-            self.pace = (1 if score.beats_per_minute < 110 else 2) * (1.5 - 0.5 * (manner == "rap"))
-        self.degree = int(random.integers(0, 7))
-        self.kept: dict[str, list[tuple[float, float, int]]] = {}
-
-    def _shape(self) -> list[tuple[float, float, int]]:
-        """Step, length, and move in scale degrees of each note of a phrase."""
-        random, rhythms = self.random, SAID if self.speaks else SUNG
-        step = float(random.choice([0, 0, 1, 2, 4, -2]))
-        end = float(random.choice([22, 24, 26, 28, 30]))
-        notes = []
-        while step < end:
-            for length in rhythms[random.integers(len(rhythms))]:
-                length = max(1.0, float(round(length * self.pace)))
-                move = int(random.choice([0, 0, 1, 1, -1, -1, 2, -2, 3, -3, 4]))
-                if step < end and random.random() > 0.1:
-                    notes.append((step, min(length, end - step), move))
-                step += length
-        return notes
-
-    def _pitch(self, section: Section, bar: int, step: float, move: int) -> float:
-        """The pitch of the next note: falling in speech, of the scale or a strong beat's chord."""
-        score = self.score
-        if self.speaks:
-            accent = 3.0 * (step % 4 == 0) + self.random.normal(0, 1.2)
-            return self.lowest + 4.5 - 3 * step / 32 + accent
-        self.degree += move
-        if step % 8 == 0:
-            self.degree = nearest(score, section, bar + int(step // 16), self.degree)
-        base = self.lowest - (self.lowest + score.key) % 12
-        while score.degree(self.degree, base) > self.lowest + RANGE_SEMITONES:
-            self.degree -= 4
-        while score.degree(self.degree, base) < self.lowest:
-            self.degree += 3
-        return float(score.degree(self.degree, base))
-
-    def phrase(self, section: Section, bar: int) -> list[Sung]:
-        """A phrase of two bars."""
-        score, random = self.score, self.random
-        if section.name not in self.kept or random.random() < 0.4:
-            self.kept[section.name] = self._shape()
-        last = (section.first_bar + section.bars - bar) * 16 - 2
-        notes: list[Sung] = []
-        for step, length, move in self.kept[section.name]:
-            if step >= last:
-                break
-            start = score.at(bar, step) / RATE_HZ + random.normal(0, 0.012)
-            end = score.at(bar, min(step + length, last)) / RATE_HZ - random.uniform(0, 0.06)
-            pitch = self._pitch(section, bar, step, move)
-            if not (start > 0.05 and start + 0.06 < end < score.length_samples / RATE_HZ):
-                continue
-            if notes and not self.speaks and random.random() < 0.12:  # on the same syllable
-                before = notes[-1]
-                pitches = (*before.pitches, (max(0.01, start - before.start), pitch))
-                notes[-1] = replace(before, end=end, pitches=pitches)
-            else:
-                notes.append(Sung(start, end, ((0.0, pitch),), not notes))
-        return notes
+def _phrase(melody: Melody, section: Section, bar: int) -> list[Sung]:
+    """A phrase of two bars; some notes prolong the syllable before."""
+    random, notes = melody.random, list[Sung]()
+    for start, end, pitch in melody.phrase(section, bar):
+        begin = start / RATE_HZ + random.normal(0, 0.012)
+        stop = end / RATE_HZ - random.uniform(0, 0.06)
+        if begin < 0.05 or stop < begin + 0.06 or end > melody.score.length_samples:
+            continue
+        if notes and not melody.speaks and random.random() < 0.12:
+            pitches = (*notes[-1].pitches, (max(0.01, begin - notes[-1].start), pitch))
+            notes[-1] = replace(notes[-1], end=stop, pitches=pitches)
+        else:
+            notes.append(Sung(begin, stop, ((0.0, pitch),), not notes))
+    return notes
 
 
 def _breaths(random: Generator, notes: list[Sung], count: int) -> Array:
@@ -181,13 +125,16 @@ def _sent(score: Score, random: Generator, track: Array) -> Array:
 
 def _lead(score: Score, random: Generator, singer: Singer, manner: str) -> Array:
     """A singer's phrases, some of them with backing voices."""
-    melody = Melody(score, random, manner, singer.lowest)
+    pace = 1 / float(random.choice([1, 1, 1.5, 2]))
+    if manner in SPEECH:
+        pace = (1 if score.beats_per_minute < 110 else 2) * (1 if manner == "rap" else 1.5)
+    melody = Melody(score, random, singer.lowest, pace, manner in SPEECH)
     lead: list[Sung] = []
     backed: list[int] = []  # places of the notes with backing voices
     for section, bar in score.bars("vocals"):
         if (bar - section.first_bar) % 2 or (manner == "spoken" and random.random() < 0.4):
             continue
-        phrase = melody.phrase(section, bar)
+        phrase = _phrase(melody, section, bar)
         places = range(len(lead), len(lead) + len(phrase))
         if section.name in ("chorus", "build") or random.random() < 0.15:
             backed += places[-3:] if manner == "rap" else places
