@@ -27,7 +27,7 @@ import numpy as np
 
 from generate import generate, write_wav
 from packs import FIRST_HELD_OUT_SEED
-from stems import RATE_HZ, SILENT, STEMS, Array, mdx_sdr, mixture_of
+from stems import RATE_HZ, STEMS, Array, medians, mixture_of, sdr_of
 
 
 class Separation:
@@ -81,32 +81,16 @@ def read_stems(directory: Path) -> Array:
 
 
 def score(stems: Array, estimates: Array) -> dict[str, dict[str, float]]:
-    """The SDR of every stem that is not silent, for the mixture and for the estimates."""
+    """The SDR of the stems, for the mixture and for the estimates."""
     mixture = mixture_of(stems)
-    found: dict[str, dict[str, float]] = {"mixture": {}, "sdr": {}}
-    for name, truth, estimate in zip(STEMS, stems, estimates, strict=True):
-        if np.square(truth, dtype=np.float64).mean() > SILENT:
-            found["mixture"][name] = mdx_sdr(truth, mixture)
-            found["sdr"][name] = mdx_sdr(truth, estimate)
-    return found
-
-
-def medians(rows: list[dict[str, dict[str, float]]]) -> dict[str, dict[str, float]]:
-    """For each measure: each stem's median over songs, and the median of these medians."""
-    table: dict[str, dict[str, float]] = {}
-    for measure in rows[0]:
-        found = {}
-        for name in STEMS:
-            values = [row[measure][name] for row in rows if name in row[measure]]
-            if values:
-                found[name] = float(np.median(values))
-        table[measure] = {**found, "median of stems": float(np.median(list(found.values())))}
-    return table
+    return {"mixture": sdr_of(stems, [mixture] * len(STEMS)), "sdr": sdr_of(stems, estimates)}
 
 
 def report(rows: list[dict[str, dict[str, float]]], path: Path | None) -> None:
     """Prints the table of medians; writes it with all scores if a file is given."""
-    table = medians(rows)
+    table = {measure: medians([row[measure] for row in rows]) for measure in rows[0]}
+    for found in table.values():
+        found["median of stems"] = float(np.median(list(found.values())))
     print(f"{'median, dB':16s}" + "".join(f"{measure:>10s}" for measure in table))
     for name in table["sdr"]:
         print(f"{name:16s}" + "".join(f"{table[measure][name]:10.2f}" for measure in table))
@@ -137,19 +121,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("checkpoint", type=Path, nargs="?", metavar="MODEL")
-    parser.add_argument("--estimates", type=Path, metavar="DIR", help="score these files instead")
-    parser.add_argument(
-        "--write", type=Path, metavar="SONG_DIR", help="write the songs, score nothing"
-    )
-    parser.add_argument("--read", type=Path, metavar="SONG_DIR", help="score these songs")
-    parser.add_argument("--held-out-instruments", action="store_true")
-    parser.add_argument(
-        "--parts", nargs="+", metavar="STEM=FILE", help="score MODEL on this recording"
-    )
-    parser.add_argument("--songs", type=int, default=50)
-    parser.add_argument("--seconds", type=float, default=12.0)
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write all scores here")
+    add = parser.add_argument
+    add("checkpoint", type=Path, nargs="?", metavar="MODEL")
+    add("--estimates", type=Path, metavar="DIR", help="score these files instead")
+    add("--write", type=Path, metavar="SONG_DIR", help="write the songs, score nothing")
+    add("--read", type=Path, metavar="SONG_DIR", help="score these songs")
+    add("--held-out-instruments", action="store_true")
+    add("--parts", nargs="+", metavar="STEM=FILE", help="score MODEL on this recording")
+    add("--songs", type=int, default=50)
+    add("--seconds", type=float, default=12.0)
+    add("--json", type=Path, metavar="FILE", help="write all scores here")
     options = parser.parse_args()
     if [options.checkpoint, options.estimates, options.write].count(None) != 2:
         parser.error("give one of MODEL, --estimates, --write")

@@ -1,4 +1,4 @@
-"""The stems of a song: their names in order, their sample rate, their sum."""
+"""The stems of a song: their names in order, their sample rate, their sum, their scores."""
 
 from __future__ import annotations
 
@@ -25,3 +25,18 @@ def mdx_sdr(truth: Array, estimate: Array) -> float:
     truth, estimate = truth.astype(np.float64), estimate.astype(np.float64)
     distortion = np.square(truth - estimate).sum()
     return float(10 * np.log10((np.square(truth).sum() + SMALL) / (distortion + SMALL)))
+
+
+def sdr_of(truths: Array, estimates: Array | list[Array]) -> dict[str, float]:
+    """The SDR of every stem [4, 2, n] that is not silent."""
+    return {
+        name: mdx_sdr(truth, estimate)
+        for name, truth, estimate in zip(STEMS, truths, estimates, strict=True)
+        if np.square(truth, dtype=np.float64).mean() > SILENT
+    }
+
+
+def medians(rows: list[dict[str, float]]) -> dict[str, float]:
+    """The median of each stem over songs, of which some lack it."""
+    found = {name: [row[name] for row in rows if name in row] for name in STEMS}
+    return {name: float(np.median(values)) for name, values in found.items() if values}

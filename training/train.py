@@ -25,15 +25,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import safetensors.torch
 import torch
 from demucs.htdemucs import HTDemucs
 from torch import nn
 
-import checkpoint
 from mixing import Batches, Songs
 from optimiser import Optimiser
-from packs import read_packs, whole_file
-from stems import RATE_HZ, SILENT, STEMS, mdx_sdr
+from packs import FULL_SCALE, read_packs, whole_file
+from stems import RATE_HZ, STEMS, medians, sdr_of
 
 BATCH = 64  # excerpts of a step
 RATE = 2e-3  # highest learning rate
@@ -72,6 +72,16 @@ def configuration(channels: int, bottom: int) -> dict[str, Any]:
 def build(keywords: dict[str, Any], device: torch.device) -> Network:
     """A model with random weights."""
     return Network(**keywords, segment=Fraction(SEGMENT_SECONDS)).to(device)
+
+
+def read_model(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
+    """Weights in float32, and the metadata, of an exported model."""
+    try:
+        with safetensors.safe_open(path.resolve(strict=True), "pt") as file:
+            names = file.keys()
+            return {name: file.get_tensor(name).float() for name in names}, file.metadata() or {}
+    except safetensors.SafetensorError:
+        raise SystemExit(f"{path}: damaged, or no safetensors file: copy it again") from None
 
 
 def waveform_loss(estimate: torch.Tensor, stems: torch.Tensor) -> torch.Tensor:
@@ -120,7 +130,7 @@ class Training:
 
     def _begin_with(self, path: Path) -> None:
         """Takes the weights of an exported model, and counts on from its steps."""
-        weights, metadata = checkpoint.read(path)
+        weights, metadata = read_model(path)
         mine, theirs = (
             {name: value.shape for name, value in state.items()}
             for state in (self.model.state_dict(), weights)
@@ -143,7 +153,10 @@ class Training:
         try:
             state = torch.load(content, map_location=self.device, weights_only=True)
             keywords = state["keywords"]
-        except (*checkpoint.DAMAGE, OSError, EOFError, pickle.UnpicklingError):
+        except (
+            ValueError, KeyError, TypeError, RuntimeError, AttributeError, OSError, EOFError,
+            pickle.UnpicklingError,
+        ):  # fmt: skip
             raise SystemExit(
                 f"{self.path}: damaged: remove it; "
                 f"--start {self.options.out / 'model.safetensors'} has the last minute's average"
@@ -192,23 +205,17 @@ class Training:
         model = build(self.keywords, self.device).eval()
         model.load_state_dict(self.average)
         count = SEGMENT_SECONDS * RATE_HZ
-        losses: list[float] = []
-        scores: dict[str, list[float]] = {name: [] for name in STEMS}
+        losses, scores = [], []
         for song in songs:
-            truth = Songs([song], self.device).excerpts(
-                torch.zeros(1, 4, dtype=torch.long, device=self.device),
-                torch.full((1, 4), 0.5, device=self.device),
-                count,
-            )
+            first = max(0, song.shape[2] - count) // 2
+            truth = song[:, :, first : first + count] * np.float32(FULL_SCALE / 32_768)
+            target = torch.from_numpy(truth)[None].to(self.device)
             with self._precision():
-                estimate = model(truth.sum(1)).float()
-            losses.append(float(waveform_loss(estimate, truth)))
-            pairs = zip(STEMS, truth[0].cpu().numpy(), estimate[0].cpu().numpy(), strict=True)
-            for name, reference, guess in pairs:
-                if np.square(reference).mean() > SILENT:
-                    scores[name].append(mdx_sdr(reference, guess))
-        medians = {name: round(float(np.median(x)), 2) for name, x in scores.items() if x}
-        return {"loss": round(float(np.mean(losses)), 5), "sdr": medians}
+                estimate = model(target.sum(1)).float()
+            losses.append(float(waveform_loss(estimate, target)))
+            scores.append(sdr_of(truth, estimate[0].cpu().numpy()))
+        found = {name: round(value, 2) for name, value in medians(scores).items()}
+        return {"loss": round(float(np.mean(losses)), 5), "sdr": found}
 
     def report(self, songs: list[np.ndarray], seconds: float, pace: float) -> None:
         """Validates, and writes log, model and state; `seconds` is the length of all calls."""
@@ -229,7 +236,9 @@ class Training:
         kwargs = json.dumps({**self.keywords, "segment": segment})
         metadata = {"klass": "demucs.htdemucs.HTDemucs", "args": "[]", "kwargs": kwargs}
         metadata["training_steps"] = str(self.step)
-        checkpoint.write(self.options.out / "model.safetensors", self.average, metadata)
+        weights = {name: value.half() for name, value in self.average.items()}
+        with whole_file(self.options.out / "model.safetensors") as file:
+            file.write(safetensors.torch.save(weights, metadata))
         state = {
             "keywords": self.keywords, "model": self.model.state_dict(),
             "optimiser": self.optimiser.state(), "average": self.average, "step": self.step,

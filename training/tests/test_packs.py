@@ -1,6 +1,5 @@
 """Packs: the form of the bank, and what is wrong with damaged ones."""
 
-import resource
 from collections.abc import Callable
 from pathlib import Path
 
@@ -70,18 +69,3 @@ def test_a_pack_that_was_cut_anywhere_is_refused(tmp_path):
     for length in (700, 1536, (512 + len(vorbis(900)) + 511) // 512 * 512, size - 600):
         path.write_bytes(content[:length])
         assert "damaged" in refusal(path), length
-
-
-def test_without_space_the_old_file_stays(tmp_path):
-    """The limit of a file's size stands for a full disk."""
-    path = tmp_path / "0000000.tar"
-    path.write_bytes(b"old")
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, hard))
-    try:
-        with pytest.raises(SystemExit, match=r"0000000\.tar: not written: .*free some space"):
-            packs.write_pack(path, noise_songs((1,), 1.0))
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-    assert path.read_bytes() == b"old"
-    assert list(tmp_path.iterdir()) == [path]

@@ -17,7 +17,6 @@ import packs
 
 torch = pytest.importorskip("torch")
 train = pytest.importorskip("train")
-checkpoint = pytest.importorskip("checkpoint")
 ROOT = Path(__file__).parents[2]
 PROGRAM = Path(os.environ.get("SWIFT_DEMUCS", ROOT / ".build/release/swift-demucs"))
 torch.set_num_threads(1)
@@ -99,14 +98,6 @@ def test_the_export_loads_in_the_package_and_in_the_program(folder, tmp_path):
     for name, truth in zip(train.STEMS, expected, strict=True):
         found = soundfile.read(tmp_path / f"model/noise/{name}.wav", dtype="float32")[0].T
         assert abs(found - truth).max() < 1e-3 * abs(expected).max(), name
-
-
-def test_a_second_training_goes_on_from_an_exported_model(folder):
-    """Steps and weights add up, and the random numbers are others."""
-    call(folder, "second", "--start", str(folder / "whole/model.safetensors"), "--steps", "4")
-    second = state(folder, "second")
-    assert (second["first"], second["step"]) == (3, 4)
-    assert not torch.equal(second["random"], state(folder, "whole")["random"])
 
 
 def test_a_signal_ends_a_call_with_its_state(folder, monkeypatch):
@@ -193,7 +184,7 @@ def test_a_loss_that_is_no_number_ends_a_call_before_anything_is_written(folder,
 def test_the_demo_model_can_be_started_from_and_the_default_has_its_size(tmp_path):
     """The present model's own configuration; and 5.3 M parameters, 10.5 MB in float16."""
     path = ROOT / "Models/demo.safetensors"
-    weights, metadata = checkpoint.read(path)
+    weights, metadata = train.read_model(path)
     keywords = json.loads(metadata["kwargs"])
     options = argparse.Namespace(
         device="cpu", channels=keywords["channels"], bottom=keywords["bottom_channels"],
@@ -219,11 +210,3 @@ def test_the_waveform_loss_is_the_error_relative_to_the_mixture():
     assert half == pytest.approx(expected / 2, rel=1e-3)
     louder = float(train.waveform_loss(4 * (stems + error), 4 * stems))
     assert louder == pytest.approx(expected, rel=1e-4)
-
-
-def test_the_rate_rises_stays_and_falls():
-    """The rate in the three parts of the schedule."""
-    assert train.rate_at(0, 0.0, 1.0) == pytest.approx(1 / train.WARM_UP_STEPS)
-    assert train.rate_at(10_000, 0.5, 1.0) == 1.0
-    assert train.rate_at(20_000, 0.875, 1.0) == pytest.approx(0.25)
-    assert train.rate_at(20_000, 1.0, 1.0) == 0.0
