@@ -25,7 +25,7 @@ from pathlib import Path
 
 import numpy as np
 
-from generate import generate, write_wav
+from generate import generate, write_song
 from packs import FIRST_HELD_OUT_SEED
 from stems import RATE_HZ, STEMS, Array, medians, mixture_of, sdr_of
 
@@ -54,11 +54,11 @@ class Separation:
         return stems.numpy() * scale + shift
 
 
-def recorded(parts: list[str]) -> tuple[list[int], Array]:
-    """Parts of a recording from files STEM=FILE: each one's stem as an index, and [part, 2, n]."""
+def recorded(parts: list[str]) -> Array:
+    """The stems [4, 2, n] of a recording from its parts, STEM=FILE; a stem may have several."""
     import soundfile
 
-    stems, sounds = [], []
+    sounds = []
     for part in parts:
         name, _, path = part.partition("=")
         sound, rate = soundfile.read(path, dtype="float32", always_2d=True)
@@ -67,17 +67,16 @@ def recorded(parts: list[str]) -> tuple[list[int], Array]:
                 f"{part}: stem {name!r}, {rate} Hz, {sound.shape[1]} channels; "
                 f"expected one of {', '.join(STEMS)}, {RATE_HZ} Hz, 2 channels"
             )
-        stems.append(STEMS.index(name))
-        sounds.append(sound.T)
-    count = max(sound.shape[1] for sound in sounds)
-    return stems, np.stack(
-        [np.pad(sound, ((0, 0), (0, count - sound.shape[1]))) for sound in sounds]
-    )
+        sounds.append((STEMS.index(name), sound.T))
+    stems = np.zeros((len(STEMS), 2, max(s.shape[1] for _, s in sounds)), dtype=np.float32)
+    for k, sound in sounds:
+        stems[k, :, : sound.shape[1]] += sound
+    return stems
 
 
 def read_stems(directory: Path) -> Array:
     """Stems [4, 2, n] from one file each."""
-    return recorded([f"{name}={directory / name}.wav" for name in STEMS])[1]
+    return recorded([f"{name}={directory / name}.wav" for name in STEMS])
 
 
 def score(stems: Array, estimates: Array) -> dict[str, dict[str, float]]:
@@ -99,21 +98,16 @@ def report(rows: list[dict[str, dict[str, float]]], path: Path | None) -> None:
 
 
 def songs(options: argparse.Namespace) -> Iterator[tuple[int, Array]]:
-    """Seeds and stems of the songs that the options choose, generated or read."""
+    """Seeds and stems of the songs that the options choose; a recording has the seed 0."""
+    if options.parts:
+        yield 0, recorded(options.parts)
+        return
     for seed in range(FIRST_HELD_OUT_SEED, FIRST_HELD_OUT_SEED + options.songs):
         if options.read:
             yield seed, read_stems(options.read / str(seed))
         else:
             held_out = options.held_out_instruments
             yield seed, generate(seed, options.seconds, held_out_instruments=held_out)
-
-
-def write_songs(songs: Iterator[tuple[int, Array]], directory: Path) -> None:
-    """Writes mixture and stems of each song into a folder named by its seed."""
-    for seed, stems in songs:
-        (directory / str(seed)).mkdir(parents=True, exist_ok=True)
-        for name, sound in zip(("mixture", *STEMS), (mixture_of(stems), *stems), strict=True):
-            write_wav(directory / str(seed) / f"{name}.wav", sound)
 
 
 def main() -> None:
@@ -137,17 +131,10 @@ def main() -> None:
     if options.parts and not options.checkpoint:
         parser.error("--parts needs a MODEL")
     if options.write:
-        write_songs(songs(options), options.write)
+        for seed, stems in songs(options):
+            write_song(options.write / str(seed), stems)
         return
     separate = Separation(options.checkpoint) if options.checkpoint else None
-    if options.parts:
-        indices, parts = recorded(options.parts)
-        stems = np.zeros((len(STEMS), *parts.shape[1:]), dtype=np.float32)
-        for k, part in zip(indices, parts, strict=True):
-            stems[k] += part
-        estimates = separate(mixture_of(stems))
-        report([score(stems, estimates)], options.json)
-        return
     rows = []
     for seed, stems in songs(options):
         if separate:

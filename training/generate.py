@@ -32,6 +32,14 @@ def write_wav(path: Path, sound: Array) -> None:
     wavfile.write(path, RATE_HZ, np.ascontiguousarray(sound.T, dtype=np.float32))
 
 
+def write_song(directory: Path, stems: Array, vorbis: bool = False) -> None:
+    """Writes mixture and stems into a folder."""
+    directory.mkdir(parents=True, exist_ok=True)
+    write, suffix = (write_vorbis, "ogg") if vorbis else (write_wav, "wav")
+    for name, sound in zip(("mixture", *STEMS), (mixture_of(stems), *stems), strict=True):
+        write(directory / f"{name}.{suffix}", sound)
+
+
 def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(
@@ -45,11 +53,7 @@ def main() -> None:
     options = parser.parse_args()
     held_out = options.held_out_instruments
     stems = generate(options.seed, options.seconds, held_out_instruments=held_out)
-    options.directory.mkdir(parents=True, exist_ok=True)
-    write, suffix = (write_vorbis, "ogg") if options.vorbis else (write_wav, "wav")
-    sounds = dict(zip(STEMS, stems, strict=True)) | {"mixture": mixture_of(stems)}
-    for name, sound in sounds.items():
-        write(options.directory / f"{name}.{suffix}", sound)
+    write_song(options.directory, stems, options.vorbis)
 
 
 if __name__ == "__main__":

@@ -131,17 +131,9 @@ class Training:
     def _begin_with(self, path: Path) -> None:
         """Takes the weights of an exported model, and counts on from its steps."""
         weights, metadata = read_model(path)
-        mine, theirs = (
-            {name: value.shape for name, value in state.items()}
-            for state in (self.model.state_dict(), weights)
-        )
-        if mine != theirs:
-            found = json.loads(metadata.get("kwargs", "{}"))
-            raise SystemExit(
-                f"{path}: {found.get('channels')} channels, {found.get('bottom_channels')} at the "
-                f"bottom; expected {self.options.channels} and {self.options.bottom}, with the "
-                "same layers: give its --channels and --bottom, or another model"
-            )
+        keywords = json.loads(metadata.get("kwargs", "{}"))
+        keywords.pop("segment", None)
+        self._check(path, keywords, "its --channels and --bottom, or another model")
         self.model.load_state_dict(weights)
         self.step = self.first = int(metadata.get("training_steps", 0))
 
@@ -161,13 +153,17 @@ class Training:
                 f"{self.path}: damaged: remove it; "
                 f"--start {self.options.out / 'model.safetensors'} has the last minute's average"
             ) from None
+        self._check(self.path, keywords, "the options of the first call, or another --work")
+        return state
+
+    def _check(self, path: Path, keywords: dict[str, Any], advice: str) -> None:
+        """Refuses a file whose model has another configuration."""
         if keywords != self.keywords:
             raise SystemExit(
-                f"{self.path}: {keywords['channels']} channels, {keywords['bottom_channels']} at "
-                f"the bottom; expected {self.options.channels} and {self.options.bottom}: give "
-                "the options of the first call, or another --work"
+                f"{path}: {keywords.get('channels')} channels, {keywords.get('bottom_channels')} "
+                f"at the bottom; expected {self.options.channels} and {self.options.bottom}, with "
+                f"the same layers: give {advice}"
             )
-        return state
 
     def advance(self, batches: Batches, progress: float) -> None:
         """Trains one step at a share 0...1 of the training's time."""
