@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -31,59 +32,38 @@ class Sung:
     word: tuple[int, int] = (0, 0)  # a line of the voice, and a syllable of that line
 
 
-@dataclass(frozen=True)
 class Singer:
-    """A voice and a manner of singing."""
+    """A voice and a manner of singing, drawn."""
 
-    voice: str
-    lowest: int
-    warp: float
-    contrast: float  # factor on the formants' depth in log power
-    tilt: float  # exponent that is added to the power above 300 Hz
-    presence_db: float  # gain around 1.5 kHz
-    ring_db: float  # the singer's formant
-    ring_hz: float
-    breath: float
-    vibrato_hz: float
-    vibrato: float  # semitones
-    glide_seconds: float
-    scoop: float  # semitones
-    drift: float
-    growl: float
-
-    @staticmethod
-    def drawn(random: Generator, voices: tuple[str, ...]) -> Singer:
-        """Draws a singer."""
-        voice = str(random.choice(voices))
-        woman = voice in WOMEN
+    def __init__(self, random: Generator, voices: tuple[str, ...]) -> None:
+        self.voice = str(random.choice(voices))
+        woman = self.voice in WOMEN
         high = woman if random.random() < 0.75 else not woman
         tuned = random.random() < 0.2  # corrected pitch, as in much of pop
-        return Singer(
-            voice=voice,
-            lowest=int(random.integers(54, 62)) if high else int(random.integers(42, 52)),
-            warp=random.uniform(*WARPS[woman, high]),
-            contrast=random.uniform(1.0, 1.35),
-            tilt=random.uniform(-0.1, 0.8),
-            presence_db=random.uniform(2, 11),
-            ring_db=random.uniform(0, 9),
-            ring_hz=random.uniform(2500, 3700),
-            breath=random.uniform(-0.3, 0.8),
-            vibrato_hz=random.uniform(4.5, 6.8),
-            vibrato=0.0 if tuned else random.choice([0, 0.15, 0.3, 0.5]) * random.uniform(0.7, 1.2),
-            glide_seconds=0.004 if tuned else random.uniform(0.015, 0.06),
-            scoop=0.0 if tuned else max(0.0, random.uniform(-1, 2)),
-            drift=0.02 if tuned else random.uniform(0.05, 0.25),
-            growl=max(0.0, random.uniform(-0.6, 0.5)),
-        )
+        self.lowest = int(random.integers(54, 62)) if high else int(random.integers(42, 52))
+        self.warp = random.uniform(*WARPS[woman, high])
+        self.contrast = random.uniform(1.0, 1.35)  # factor on the formants' depth in log power
+        self.tilt = random.uniform(-0.1, 0.8)  # exponent that is added to the power above 300 Hz
+        self.presence_db = random.uniform(2, 11)  # gain around 1.5 kHz
+        self.ring_db = random.uniform(0, 9)  # the singer's formant
+        self.ring_hz = random.uniform(2500, 3700)
+        self.breath = random.uniform(-0.3, 0.8)
+        self.vibrato_hz = random.uniform(4.5, 6.8)
+        vibrato = 0.0 if tuned else random.choice([0, 0.15, 0.3, 0.5]) * random.uniform(0.7, 1.2)
+        self.vibrato = vibrato  # semitones
+        self.glide_seconds = 0.004 if tuned else random.uniform(0.015, 0.06)
+        self.scoop = 0.0 if tuned else max(0.0, random.uniform(-1, 2))  # semitones
+        self.drift = 0.02 if tuned else random.uniform(0.05, 0.25)
+        self.growl = max(0.0, random.uniform(-0.6, 0.5))
 
     def like(self, random: Generator) -> Singer:
         """The same singer in another take, for a double."""
-        warp, tilt = self.warp * random.uniform(0.98, 1.02), self.tilt + random.uniform(-0.15, 0.15)
-        breath, drift = (
-            self.breath + random.uniform(-0.1, 0.3),
-            self.drift * random.uniform(0.8, 1.5),
-        )
-        return replace(self, warp=warp, tilt=tilt, breath=breath, drift=drift)
+        other = copy.copy(self)
+        other.warp *= random.uniform(0.98, 1.02)
+        other.tilt += random.uniform(-0.15, 0.15)
+        other.breath += random.uniform(-0.1, 0.3)
+        other.drift *= random.uniform(0.8, 1.5)
+        return other
 
     def worded(self, random: Generator, notes: list[Sung]) -> list[Sung]:
         """Draws the syllable of each note; a phrase often begins with a line's first one."""

@@ -77,7 +77,7 @@ def _choir(score: Score, random: Generator) -> Array:
     """Singers who hold the tones of the chords."""
     track, lowest = effects.silence(score.length_samples), int(random.integers(50, 60))
     for k in range(int(random.integers(4, 7))):
-        singer = Singer.drawn(random, score.palette.voices)
+        singer = Singer(random, score.palette.voices)
         notes = []
         for section, bar in score.bars("vocals"):
             start, end = (score.at(b, 0) / RATE_HZ for b in (bar, bar + 1))
@@ -154,11 +154,11 @@ def render(score: Score) -> Array:
     manner = pick(random, score.style.voices)
     if manner == "none" or not score.bars("vocals"):
         return effects.silence(score.length_samples)
-    singer = Singer.drawn(random, score.palette.voices)
+    singer = Singer(random, score.palette.voices)
     if manner == "shout":
-        singer = replace(singer, growl=random.uniform(0.5, 1.0), lowest=singer.lowest + 5)
+        singer.growl, singer.lowest = random.uniform(0.5, 1.0), singer.lowest + 5
     elif manner in SPEECH:
-        singer = replace(singer, scoop=0.0, glide_seconds=0.03, vibrato=0.0)
+        singer.scoop, singer.glide_seconds, singer.vibrato = 0.0, 0.03, 0.0
     if manner == "choir":
         track = _choir(score, random)
     elif manner == "chops":
