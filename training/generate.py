@@ -24,7 +24,7 @@ from stems import RATE_HZ, STEMS, Array, mixture_of
 def generate(seed: int, seconds: float, *, held_out_instruments: bool = False) -> Array:
     """The stems [4, 2, n] of a song in float32; the peak of their sum is below one."""
     sounds = palette.HELD_OUT if held_out_instruments else palette.TRAINING
-    return mix.render(score.compose(seed, round(seconds * RATE_HZ), sounds))
+    return mix.render(score.Score(seed, round(seconds * RATE_HZ), sounds))
 
 
 def write_wav(path: Path, sound: Array) -> None:

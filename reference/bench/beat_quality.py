@@ -24,7 +24,7 @@ sys.path.insert(0, str(ROOT / "training"))
 from generate import generate, write_wav
 from packs import FIRST_HELD_OUT_SEED
 from sampled.palette import TRAINING
-from sampled.score import SCALES, Score, compose
+from sampled.score import SCALES, Score
 from stems import RATE_HZ, mixture_of
 
 NAMES = {
@@ -80,7 +80,7 @@ def main() -> None:
     print("| seed | tempo | found | beats | bars | key | found |")
     print("|---|---|---|---|---|---|---|")
     for seed in range(FIRST_HELD_OUT_SEED, FIRST_HELD_OUT_SEED + given.songs):
-        song = compose(seed, round(given.seconds * RATE_HZ), TRAINING)
+        song = Score(seed, round(given.seconds * RATE_HZ), TRAINING)
         with tempfile.TemporaryDirectory() as folder:
             track = Path(folder) / "mixture.wav"
             write_wav(track, mixture_of(generate(seed, given.seconds)))

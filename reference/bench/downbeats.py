@@ -28,7 +28,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "training"))
 from generate import generate
 from packs import FIRST_HELD_OUT_SEED
 from sampled.palette import TRAINING
-from sampled.score import compose
+from sampled.score import Score
 from stems import RATE_HZ, mixture_of
 
 TOLERANCE_SECONDS = 0.07
@@ -44,7 +44,7 @@ SETTINGS = (
 
 def song(seed: int, seconds: float, is_waltz: bool) -> tuple[np.ndarray, list[float], float]:
     """The mixture [2, n] of a song, the times of its bar lines, and its beats per minute."""
-    score = compose(seed, round(seconds * RATE_HZ), TRAINING)
+    score = Score(seed, round(seconds * RATE_HZ), TRAINING)
     mixture = mixture_of(generate(seed, seconds))
     last = 12 if is_waltz else 16  # sixteenths
     bars = range(int(score.length_samples / (16 * score.step_samples)) + 1)

@@ -7,13 +7,13 @@ part does not change the others.
 from __future__ import annotations
 
 import zlib
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
 from sampled.effects import Generator
 from sampled.palette import Palette
-from sampled.styles import SHARES, STYLES, Style, weights
+from sampled.styles import SHARES, STYLES, weights
 from stems import RATE_HZ, STEMS
 
 STEPS = 16  # sixteenths of a bar
@@ -40,8 +40,7 @@ INTENSITY = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True)
-class Section:
+class Section(NamedTuple):
     """A stretch of bars in which the same stems play."""
 
     name: str
@@ -50,66 +49,6 @@ class Section:
     active: frozenset[str]
     progression: tuple[int, ...]
     intensity: float
-
-
-@dataclass(frozen=True)
-class Score:
-    """Properties of a song that all parts share."""
-
-    seed: int
-    length_samples: int
-    beats_per_minute: float
-    key: int
-    scale: tuple[int, ...]
-    swing: float
-    sevenths: bool
-    sections: tuple[Section, ...]
-    style_name: str
-    palette: Palette
-
-    @property
-    def style(self) -> Style:
-        """The style."""
-        return STYLES[self.style_name]
-
-    def generator(self, part: str) -> Generator:
-        """Random generator of one part."""
-        return np.random.default_rng([self.seed, zlib.crc32(part.encode())])
-
-    @property
-    def beat_seconds(self) -> float:
-        """Length of a beat in seconds."""
-        return 60 / self.beats_per_minute
-
-    @property
-    def step_samples(self) -> float:
-        """Length of a sixteenth in samples, before swing."""
-        return self.beat_seconds / 4 * RATE_HZ
-
-    def at(self, bar: int, step: float) -> int:
-        """The sample at which a step of a bar begins; odd steps come late by the swing."""
-        late = self.swing if int(step) % 2 else 0.0
-        return round((bar * STEPS + step + late) * self.step_samples)
-
-    def degree(self, degree: int, base: int) -> int:
-        """MIDI note of a scale degree (also outside of 0...6) over a base note."""
-        octave, index = divmod(degree, 7)
-        return base + self.key + self.scale[index] + 12 * octave
-
-    def chord(self, section: Section, bar: int) -> list[int]:
-        """Scale degrees of the chord of a bar."""
-        root = section.progression[(bar - section.first_bar) % len(section.progression)]
-        return [root, root + 2, root + 4] + ([root + 6] if self.sevenths else [])
-
-    def bars(self, stem: str) -> list[tuple[Section, int]]:
-        """The bars in which a stem plays, with their sections."""
-        return [
-            (section, bar)
-            for section in self.sections
-            if stem in section.active
-            for bar in range(section.first_bar, section.first_bar + section.bars)
-            if self.at(bar, 0) < self.length_samples
-        ]
 
 
 def pick_many(random: Generator, names: str | dict[str, float], count: int) -> list[str]:
@@ -137,37 +76,65 @@ def _active(random: Generator, name: str) -> frozenset[str]:
     return frozenset(set(STEMS) - silent)
 
 
-def compose(seed: int, length_samples: int, palette: Palette) -> Score:
-    """Draws a song of a length in samples."""
-    random = np.random.default_rng([seed, zlib.crc32(b"sampled")])
-    name = pick(random, SHARES)
-    style = STYLES[name]
-    tempo = float(random.uniform(*style.tempo))
-    bars = int(np.ceil(length_samples / (4 * 60 / tempo * RATE_HZ)))
-    chosen = random.choice(len(PROGRESSIONS), size=3, replace=False)
-    unit = 2 if bars <= 8 else 4
-    plan = PLANS[random.integers(len(PLANS))]
-    sections = []
-    bar = -int(random.integers(0, unit))  # an excerpt of a song may begin anywhere
-    while bar < bars:
-        kind = plan[len(sections) % len(plan)]
-        which = {"chorus": 1, "bridge": 2, "break": 2}.get(kind, 0)
-        progression = PROGRESSIONS[chosen[which]]
-        first = max(bar, 0)
-        played = unit - (first - bar)
-        sections.append(
-            Section(kind, first, played, _active(random, kind), progression, INTENSITY[kind])
-        )
-        bar += unit
-    return Score(
-        seed=seed,
-        length_samples=length_samples,
-        beats_per_minute=tempo,
-        key=int(random.integers(0, 12)),
-        scale=SCALES[str(random.choice(style.scales))],
-        swing=float(random.choice(style.swing)),
-        sevenths=bool(random.random() < (0.8 if name in ("jazz", "soul", "funk") else 0.25)),
-        sections=tuple(sections),
-        style_name=name,
-        palette=palette,
-    )
+class Score:
+    """A song of a length in samples, drawn: the properties that all parts share."""
+
+    def __init__(self, seed: int, length_samples: int, palette: Palette) -> None:
+        self.seed, self.length_samples, self.palette = seed, length_samples, palette
+        random = self.generator("sampled")
+        name = pick(random, SHARES)
+        self.style = STYLES[name]
+        self.beats_per_minute = float(random.uniform(*self.style.tempo))
+        self.beat_seconds = 60 / self.beats_per_minute
+        self.step_samples = self.beat_seconds / 4 * RATE_HZ  # of a sixteenth, before swing
+        self.sections = self._drawn_sections(random)
+        self.key = int(random.integers(0, 12))
+        self.scale = SCALES[str(random.choice(self.style.scales))]
+        self.swing = float(random.choice(self.style.swing))
+        self.sevenths = random.random() < (0.8 if name in ("jazz", "soul", "funk") else 0.25)
+
+    def _drawn_sections(self, random: Generator) -> list[Section]:
+        """Sections up to the end; an excerpt of a song may begin anywhere."""
+        bars = int(np.ceil(self.length_samples / (STEPS * self.step_samples)))
+        chosen = random.choice(len(PROGRESSIONS), size=3, replace=False)
+        unit = 2 if bars <= 8 else 4
+        plan = PLANS[random.integers(len(PLANS))]
+        sections: list[Section] = []
+        for bar in range(-int(random.integers(0, unit)), bars, unit):
+            kind = plan[len(sections) % len(plan)]
+            which = {"chorus": 1, "bridge": 2, "break": 2}.get(kind, 0)
+            first = max(bar, 0)
+            sections.append(
+                Section(kind, first, unit - (first - bar), _active(random, kind),
+                        PROGRESSIONS[chosen[which]], INTENSITY[kind])
+            )  # fmt: skip
+        return sections
+
+    def generator(self, part: str) -> Generator:
+        """Random generator of one part."""
+        return np.random.default_rng([self.seed, zlib.crc32(part.encode())])
+
+    def at(self, bar: int, step: float) -> int:
+        """The sample at which a step of a bar begins; odd steps come late by the swing."""
+        late = self.swing if int(step) % 2 else 0.0
+        return round((bar * STEPS + step + late) * self.step_samples)
+
+    def degree(self, degree: int, base: int) -> int:
+        """MIDI note of a scale degree (also outside of 0...6) over a base note."""
+        octave, index = divmod(degree, 7)
+        return base + self.key + self.scale[index] + 12 * octave
+
+    def chord(self, section: Section, bar: int) -> list[int]:
+        """Scale degrees of the chord of a bar."""
+        root = section.progression[(bar - section.first_bar) % len(section.progression)]
+        return [root, root + 2, root + 4] + ([root + 6] if self.sevenths else [])
+
+    def bars(self, stem: str) -> list[tuple[Section, int]]:
+        """The bars in which a stem plays, with their sections."""
+        return [
+            (section, bar)
+            for section in self.sections
+            if stem in section.active
+            for bar in range(section.first_bar, section.first_bar + section.bars)
+            if self.at(bar, 0) < self.length_samples
+        ]

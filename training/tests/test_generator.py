@@ -91,7 +91,7 @@ def test_held_out_sounds_are_not_among_those_of_training():
         assert held_out
         assert not ours & held_out
     for seed in range(30):
-        song = score.compose(seed, 44_100, palette.TRAINING)
+        song = score.Score(seed, 44_100, palette.TRAINING)
         assert drums.Kit(song, song.generator("kit")).family != "power"
 
 
