@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 
 from sampled import effects, parts
@@ -54,22 +52,7 @@ VELOCITIES = {"X": 1.0, "x": 0.75, "o": 0.32}
 RECORDED = (45.0, 85.0, 122.0)  # velocities at which a font's piece is recorded
 
 Stroke = tuple[str, float, float]  # piece, step (may be fractional), velocity 0...1
-
-
-class Piece(NamedTuple):
-    """Takes [2, n] from soft to loud, and their share that is sent to the room."""
-
-    takes: list[Array]
-    send: float
-
-
-class Hit(NamedTuple):
-    """A stroke in a bar."""
-
-    piece: str
-    bar: int
-    step: float
-    velocity: float
+Hit = tuple[str, int, float]  # piece, sample, velocity
 
 
 class Kit:
@@ -85,7 +68,7 @@ class Kit:
         self.tuning = random.normal(0, 1.5)
         self.spread = random.choice([-1, 1]) * random.uniform(0.3, 1.1)
         self.wet = random.uniform(0.3, 1.0)
-        self.pieces: dict[str, Piece] = {}
+        self.pieces: dict[str, tuple[list[Array], float]] = {}
 
     def _takes(self, name: str) -> list[Array]:
         """Takes [2, n] of a piece before shaping."""
@@ -100,8 +83,8 @@ class Kit:
         notes = [[Note(0, count, key, velocity)] for velocity in RECORDED]
         return [self.font.render(preset, note, count, shape, []) for note in notes]
 
-    def piece(self, name: str) -> Piece:
-        """Makes a piece once: takes shaped by decay, equaliser and drive, at their place."""
+    def piece(self, name: str) -> tuple[list[Array], float]:
+        """Takes [2, n] of a piece from soft to loud, made once, and their share sent to a room."""
         if name in self.pieces:
             return self.pieces[name]
         random, (_, level_db, pan, *_) = self.random, PIECES[name]
@@ -115,11 +98,10 @@ class Kit:
         for take in takes:
             sound = effects.equalised(take, bumps) * np.exp(-effects.times(take.shape[1]) / decay)
             sound = effects.faded(effects.drive(sound, dirt) if dirt else sound)
-            shaped.append(
-                (gains * sound / max(float(np.abs(sound).max()), 1e-6)).astype(np.float32)
-            )
+            peak = max(float(np.abs(sound).max()), 1e-6)
+            shaped.append((gains * sound / peak).astype(np.float32))
         send = self.wet * random.uniform(0.1, 0.4) * (0.25 if name == "kick" else 1.0)
-        self.pieces[name] = Piece(shaped, send)
+        self.pieces[name] = shaped, send
         return self.pieces[name]
 
 
@@ -186,13 +168,8 @@ def plan(score: Score) -> list[Hit]:
         elif last and section.name == "build":
             strokes = [("snare", float(k), 0.3 + 0.04 * k) for k in range(16)]
         previous = section
-        hits += [Hit(piece, bar, step, velocity) for piece, step, velocity in strokes]
+        hits += [(piece, score.at(bar, step), velocity) for piece, step, velocity in strokes]
     return hits
-
-
-def kicks(score: Score, hits: list[Hit]) -> list[int]:
-    """The samples at which the kick sounds."""
-    return [score.at(hit.bar, hit.step) for hit in hits if hit.piece == "kick"]
 
 
 def render(score: Score, hits: list[Hit]) -> Array:
@@ -204,18 +181,21 @@ def render(score: Score, hits: list[Hit]) -> Array:
     exact = kit.family in EXACT
     loose = random.uniform(0, 0.002) if exact else random.uniform(0.002, 0.009)
     steady = random.uniform(0.85, 1.0) if exact else random.uniform(0.65, 0.95)
-    starts = [(max(0, score.at(h.bar, h.step) + samples(random.normal(0, loose))), h) for h in hits]
-    closing = sorted(at for at, hit in starts if hit.piece == "hat")
-    for at, hit in sorted(starts, key=lambda pair: pair[0]):
-        piece = kit.piece(hit.piece)
-        velocity = hit.velocity * random.uniform(steady, 1.0)
-        sound = piece.takes[min(len(piece.takes) - 1, int(velocity * len(piece.takes)))]
-        if hit.piece == "open":  # the closed hat ends it
+    played = [
+        (max(0, at + samples(random.normal(0, loose))), name, velocity)
+        for name, at, velocity in hits
+    ]
+    closing = sorted(at for at, name, _ in played if name == "hat")
+    for at, name, loud in sorted(played, key=lambda hit: hit[0]):
+        takes, send = kit.piece(name)
+        velocity = loud * random.uniform(steady, 1.0)
+        sound = takes[min(len(takes) - 1, int(velocity * len(takes)))]
+        if name == "open":  # the closed hat ends it
             after = next((other for other in closing if other > at), count)
             sound = effects.faded(sound[:, : after - at + 400])
         sound = sound * np.float32(velocity**1.5)
         effects.add(dry, at, sound)
-        effects.add(sent, at, np.float32(piece.send) * sound)
+        effects.add(sent, at, np.float32(send) * sound)
     if not dry.any():
         return dry
     seconds = random.uniform(0.2, 0.6) if exact else random.uniform(0.3, 1.4)

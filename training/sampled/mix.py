@@ -61,7 +61,8 @@ def render(score: Score) -> Array:
         loud += np.clip(random.normal(0, 2.5), -6, 5)
         stems[k] = effects.normal(stems[k], 0.1 * 10 ** (loud / 20))
     if random.random() < score.style.pump:
-        stems[1:3] *= ducked(random, score.length_samples, drums.kicks(score, hits))
+        kicks = [at for piece, at, _ in hits if piece == "kick"]
+        stems[1:3] *= ducked(random, score.length_samples, kicks)
     stems = _bus(random, stems, random.uniform(*score.style.level_db))
     peak = float(np.abs(stems.sum(0)).max())
     return stems * np.float32(min(1.0, CEILING / max(peak, 1e-9)))
