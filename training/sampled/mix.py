@@ -4,12 +4,10 @@ The bus computes its filter and its gains from the mixture and applies the same 
 so that the stems still add up to the mixture.
 """
 
-from __future__ import annotations
-
 import numpy as np
 from scipy import ndimage
 
-from sampled import bass, drums, effects, other, vocals
+from sampled import drums, effects, pitched, vocals
 from sampled.effects import Generator, samples
 from sampled.score import Score
 from stems import STEMS, Array
@@ -54,7 +52,7 @@ def render(score: Score) -> Array:
     random = score.generator("mix")
     hits = drums.plan(score)
     stems = np.stack(
-        [drums.render(score, hits), bass.render(score), other.render(score), vocals.render(score)]
+        [drums.render(score, hits), pitched.bass(score), pitched.other(score), vocals.render(score)]
     ).astype(np.float32)
     for k, name in enumerate(STEMS):
         loud = LEVELS_DB[name] + score.style.favours.get(name, 0.0)

@@ -1,14 +1,32 @@
-"""The stem of all other instruments: one to five layers, each a part and a sound."""
-
-from __future__ import annotations
+"""The stems of pitched instruments: a bass line, and one to five layers of other instruments."""
 
 import numpy as np
 
-from sampled import effects
+from sampled import effects, parts
 from sampled.effects import Generator
-from sampled.instruments import LAYERS, part, play
-from sampled.score import Score, pick_many
+from sampled.instruments import BASSES, LAYERS, Instrument, part, play
+from sampled.score import Score, pick, pick_many
 from stems import Array
+
+
+def bass(score: Score) -> Array:
+    """The bass stem [2, n]."""
+    random = score.generator("bass")
+    kind = pick(random, score.style.basses)
+    notes = parts.bass_line(score, random)
+    if not notes:
+        return effects.silence(score.length_samples)
+    track = play(score, random, kind, BASSES.get(kind, Instrument()), notes)
+    track = effects.width(track, random.uniform(0, 0.4))  # basses stay near the middle
+    if kind not in ("sub", "808") and random.random() < 0.2:  # a deep sine below
+        deep = play(score, random, "sub", Instrument(), notes)
+        track = effects.high_pass(track, 90) + 0.7 * effects.mono(deep)
+    track = effects.equalised(track, effects.tone(random, 2.0))
+    track = effects.compress(track, random.uniform(1.5, 5.0), 0.12)
+    if random.random() < 0.25:
+        wet = random.uniform(0.01, 0.06)
+        track = effects.room(random, track, random.uniform(0.2, 0.6), wet, 0.0)
+    return effects.high_pass(track, 24)
 
 
 def _layer(score: Score, random: Generator, name: str) -> Array:
@@ -28,7 +46,7 @@ def _layer(score: Score, random: Generator, name: str) -> Array:
     return effects.normal(track)
 
 
-def render(score: Score) -> Array:
+def other(score: Score) -> Array:
     """The stem of all other instruments [2, n]."""
     random = score.generator("other")
     low, high = score.style.layer_count
