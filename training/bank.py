@@ -6,8 +6,6 @@ Packs appear one after the other, each of them complete and named by its first s
 there already are kept, so the same call goes on after an interruption.
 """
 
-from __future__ import annotations
-
 import argparse
 from pathlib import Path
 

@@ -11,8 +11,6 @@ The exit code is 1 if the mean of a file has fallen, or if INT8 costs more than 
 `--write` replaces the rows of the second model's scores in the table of Models/README.md.
 """
 
-from __future__ import annotations
-
 import argparse
 import json
 import re

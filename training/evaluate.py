@@ -16,8 +16,6 @@ both channels. The table shows medians over songs, for the model and for the mix
 estimate of each stem. A stem below -60 dB is silent and not scored.
 """
 
-from __future__ import annotations
-
 import argparse
 import json
 from collections.abc import Iterator

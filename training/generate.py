@@ -8,8 +8,6 @@ vocals. README.md says what determines the bits of a song, and which seeds are h
 `--held-out-instruments` plays a sound font, a kit and a voice that training never hears.
 """
 
-from __future__ import annotations
-
 import argparse
 from pathlib import Path
 

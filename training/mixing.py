@@ -6,8 +6,6 @@ together), equalised, put into a room, driven, turned, scaled, left out, flipped
 in channels; some examples lose their treble, as old or lossy recordings, or their width.
 """
 
-from __future__ import annotations
-
 import math
 
 import torch

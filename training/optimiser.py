@@ -1,7 +1,5 @@
 """The optimiser of the training."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import torch

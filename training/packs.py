@@ -6,8 +6,6 @@ imports this module on machines without the libraries of the generator. `soundfi
 where it is used, for the reason in sampled/__init__.py.
 """
 
-from __future__ import annotations
-
 import contextlib
 import io
 import re

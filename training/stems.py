@@ -1,7 +1,5 @@
 """The stems of a song: their names in order, their sample rate, their sum, their scores."""
 
-from __future__ import annotations
-
 import numpy as np
 
 Array = np.ndarray

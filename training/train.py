@@ -10,8 +10,6 @@ weights of an exported model. SIGTERM ends a call at once, with its state. READM
 songs are for validation.
 """
 
-from __future__ import annotations
-
 import argparse
 import io
 import json

@@ -7,5 +7,5 @@ Debian's, because soundfile's libsndfile decodes them to other bits.
 import contextlib
 import ctypes
 
-with contextlib.suppress(OSError):  # soundfont.py says what is missing
+with contextlib.suppress(OSError):  # soundfont.py loads it again, and fails
     ctypes.CDLL("libfluidsynth.so.3")

@@ -1,7 +1,5 @@
 """Drums: pieces of a kit, each tuned, shaped, placed and sent to a room."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from sampled import effects, parts

@@ -3,8 +3,6 @@
 Nothing here calls a threaded library, so the bits do not depend on the number of cores.
 """
 
-from __future__ import annotations
-
 import numpy as np
 from scipy import fft, signal
 

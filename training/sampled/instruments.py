@@ -1,7 +1,5 @@
 """Pitched instruments of bass and other: presets of the fonts, or patches of the synthesiser."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 
 import numpy as np

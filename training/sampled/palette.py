@@ -1,7 +1,5 @@
 """Sources of the sounds, and which are held out; README.md has the packages and licences."""
 
-from __future__ import annotations
-
 import functools
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Notes of the pitched parts: bass lines, chords in a rhythm, arpeggios, melodies."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import replace
 

@@ -4,8 +4,6 @@ Each part draws from its own generator, seeded by the song and the part's name, 
 part does not change the others.
 """
 
-from __future__ import annotations
-
 import zlib
 from typing import NamedTuple
 

@@ -1,9 +1,8 @@
 """A singer: syllables of a spoken voice on the notes of a melody, by the WORLD vocoder."""
 
-from __future__ import annotations
-
 import copy
 from dataclasses import dataclass, replace
+from typing import Self
 
 import numpy as np
 from scipy import ndimage
@@ -56,7 +55,7 @@ class Singer:
         self.drift = 0.02 if tuned else random.uniform(0.05, 0.25)
         self.growl = max(0.0, random.uniform(-0.6, 0.5))
 
-    def like(self, random: Generator) -> Singer:
+    def like(self, random: Generator) -> Self:
         """The same singer in another take, for a double."""
         other = copy.copy(self)
         other.warp *= random.uniform(0.98, 1.02)

@@ -4,10 +4,7 @@ The library is Debian's libfluidsynth3 (LGPL 2.1). Its reverb and chorus are off
 others.
 """
 
-from __future__ import annotations
-
 import ctypes
-import ctypes.util
 import functools
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +17,6 @@ from stems import RATE_HZ, Array
 FILTER_CENTS, ATTACK_TIMECENTS, COARSE_SEMITONES, FINE_CENTS = 8, 34, 51, 52
 BEND_SEMITONES = 12  # range of the pitch wheel in each direction
 DRUM_BANK = 128
-KEPT = 256  # channels, of which each keeps the samples of a preset in memory
 
 _WARNINGS = 2  # a level of fluidsynth's log
 
@@ -42,7 +38,7 @@ class Note:
 @functools.cache
 def _library() -> ctypes.CDLL:
     """The library; its other functions return ints and get what is passed."""
-    library = ctypes.CDLL(ctypes.util.find_library("fluidsynth") or "libfluidsynth.so.3")
+    library = ctypes.CDLL("libfluidsynth.so.3")
     for name in ("new_fluid_settings", "new_fluid_synth", "fluid_synth_get_sfont_by_id"):
         getattr(library, name).restype = _Pointer
     # Off, since it warns of every channel without a program, and only one has a program.
@@ -70,32 +66,21 @@ class SoundFont:
         if not path.exists():
             raise SystemExit(f"{path}: no such sound font; README.md lists the Debian packages")
         library = self.library = _library()
-        self.settings = library.new_fluid_settings()
-        library.fluid_settings_setnum(self.settings, b"synth.sample-rate", ctypes.c_double(RATE_HZ))
-        library.fluid_settings_setnum(self.settings, b"synth.gain", ctypes.c_double(0.5))
+        settings = self.settings = library.new_fluid_settings()
+        library.fluid_settings_setnum(settings, b"synth.sample-rate", ctypes.c_double(RATE_HZ))
+        library.fluid_settings_setnum(settings, b"synth.gain", ctypes.c_double(0.5))
         for name in (b"synth.reverb.active", b"synth.chorus.active"):
-            library.fluid_settings_setint(self.settings, name, 0)
-        library.fluid_settings_setint(self.settings, b"synth.dynamic-sample-loading", 1)
-        keeping = library.new_fluid_settings()
-        library.fluid_settings_setint(keeping, b"synth.midi-channels", KEPT)
-        library.fluid_settings_setint(keeping, b"synth.dynamic-sample-loading", 1)
-        self.keeper = library.new_fluid_synth(keeping)
-        number = library.fluid_synth_sfload(self.keeper, bytes(path), 0)
-        if number < 0:
+            library.fluid_settings_setint(settings, name, 0)
+        library.fluid_settings_setint(settings, b"synth.dynamic-sample-loading", 1)
+        self.owner = library.new_fluid_synth(settings)
+        self.number = library.fluid_synth_sfload(self.owner, bytes(path), 0)
+        if self.number < 0:
             raise SystemExit(f"{path}: fluidsynth cannot read this sound font")
-        self.number = number
-        self.font = library.fluid_synth_get_sfont_by_id(self.keeper, number)
-        # The first two are those of a new synthesiser's channels.
-        self.kept: list[tuple[int, int]] = []
+        self.font = library.fluid_synth_get_sfont_by_id(self.owner, self.number)
+        # A pinned preset's samples stay in memory; else every render would read them again. These
+        # two are on the channels of each new synthesiser.
         for preset in ((0, 0), (DRUM_BANK, 0)):
-            self._keep(preset)
-
-    def _keep(self, preset: tuple[int, int]) -> None:
-        """Keeps the samples of a preset in memory, since every render would read them again."""
-        if preset not in self.kept:
-            channel = len(self.kept)
-            self.library.fluid_synth_program_select(self.keeper, channel, self.number, *preset)
-            self.kept.append(preset)
+            library.fluid_synth_pin_preset(self.owner, self.number, *preset)
 
     def render(self, preset: tuple[int, int], notes: list[Note], count: int,
                shape: dict[int, float], bends: list[tuple[int, float]]) -> Array:  # fmt: skip
@@ -105,7 +90,7 @@ class SoundFont:
         sample and semitones.
         """
         library = self.library
-        self._keep(preset)
+        library.fluid_synth_pin_preset(self.owner, self.number, *preset)
         synth = library.new_fluid_synth(self.settings)
         number = library.fluid_synth_add_sfont(synth, self.font)
         channel = 9 if preset[0] == DRUM_BANK else 0

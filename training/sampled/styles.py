@@ -1,7 +1,5 @@
 """Styles of music: tempo, patterns, kits, basses, layers, voices, loudness; all in tables."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 
 # Bars of sixteenths, of which a section uses one. Drums and chords: X accent, x played, o ghost.

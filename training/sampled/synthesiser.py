@@ -4,8 +4,6 @@ The filter is applied to the partials, so that nothing aliases: a note has a gri
 several cutoffs, and every sample is interpolated between two of them.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

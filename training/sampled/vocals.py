@@ -1,7 +1,5 @@
 """Vocals: lead, doubles, harmonies, choir, cut-up syllables, rap, shouts, speech."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np

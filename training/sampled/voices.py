@@ -4,8 +4,6 @@ The analysis takes a minute and is kept in $XDG_CACHE_HOME/swift-demucs-voices (
 one file for each voice and RECIPE.
 """
 
-from __future__ import annotations
-
 import functools
 import os
 import re

@@ -1,7 +1,5 @@
 """The scores of models and their comparison."""
 
-from __future__ import annotations
-
 import json
 import subprocess
 import sys
