@@ -1,57 +1,114 @@
 """Compares the scores of two models, and fails if a mean of the second one is lower.
 
-    python compare_scores.py OUT_DIR/scores/before OUT_DIR/scores/after [--write README.md]
+    python compare_scores.py BEFORE AFTER MULTITRACK_DIR [--write README.md]
 
-Both folders have the files NAME.json that `evaluate.py --json` writes, for the same songs. Prints
-the SDR of each stem in dB, before and after: the median over the songs, or the only song's. The
-last columns are the mean of the stems and its change. A pair of names NAME and NAME-int8 also
-gives the cost of INT8.
+BEFORE and AFTER are models in safetensors. Prints the SDR of each stem in dB, before and after: the
+median over held-out songs of two kinds (evaluate.py), and that of a recording. The last columns are
+the mean of the stems and its change. SWIFT_DEMUCS, the program, separates some of the songs in
+float32 and INT8, which gives the cost of INT8. MULTITRACK_DIR is that of `ship`.
 
-The exit code is 1 if the mean of a file has fallen, or if INT8 costs more than 0.02 dB. Otherwise
+The exit code is 1 if the mean of a kind has fallen, or if INT8 costs more than 0.02 dB. Otherwise
 `--write` replaces the rows of the second model's scores in the table of Models/README.md.
 """
 
 import argparse
-import json
+import functools
+import os
 import re
 import statistics
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
-from stems import STEMS
+import numpy as np
 
-INT8 = "-int8"
+from evaluate import SECONDS, read_stems, separated
+from generate import generate, write_wav
+from packs import FIRST_HELD_OUT_SEED, read_sound
+from stems import STEMS, Array, medians, mixture_of, sdr_of
+
 LARGEST_INT8_COST = 0.02  # dB
-# Rows of the table in Models/README.md: file of scores, and measure.
+PROGRAM_SONGS = 12  # at most
+RECORDING = {
+    "drums": ["drums"], "bass": ["bassguitar"], "other": ["clav", "horns", "leadguitar"],
+}  # fmt: skip
+# Rows of the table in Models/README.md: kind, and place in its scores (0: the mixture itself).
 ROWS = {
-    "sampled instruments and singing vocoders": ("sampled", "sdr"),
-    "the same, the mixture itself": ("sampled", "mixture"),
-    "held-out instruments and voice": ("heldout", "sdr"),
-    "one recording, without vocals": ("multitrack", "sdr"),
+    "sampled instruments and singing vocoders": ("sampled", 2),
+    "the same, the mixture itself": ("sampled", 0),
+    "held-out instruments and voice": ("heldout", 2),
+    "one recording, without vocals": ("multitrack", 2),
 }
 
-
-def stems(path: Path, measure: str = "sdr") -> dict[str, float]:
-    """The score of each stem in a file of scores."""
-    found = json.loads(path.read_text())["medians"][measure]
-    return {name: found[name] for name in STEMS if name in found}
+Scores = dict[str, float]  # dB of the stems that are not silent
 
 
-def row(name: str, before: dict[str, float], after: dict[str, float]) -> tuple[str, float]:
-    """A row of the table, and the change of the mean."""
-    cells = [f"{before[stem]:.2f} → {after[stem]:.2f}" if stem in after else "–" for stem in STEMS]
-    means = statistics.mean(before.values()), statistics.mean(after.values())
-    change = means[1] - means[0]
-    cells += [f"{means[0]:.2f} → {means[1]:.2f}", f"{change:+.2f}"]
-    return f"| {name} | " + " | ".join(cells) + " |", change
+def recorded(folder: Path) -> Array:
+    """The stems [4, 2, n] of the recording."""
+    parts = {name: [read_sound(folder / f"{file}.mp3") for file in RECORDING.get(name, ())]
+             for name in STEMS}  # fmt: skip
+    longest = max(sound.shape[1] for sounds in parts.values() for sound in sounds)
+    stems = np.zeros((len(STEMS), 2, longest), dtype=np.float32)
+    for stem, sounds in zip(stems, parts.values(), strict=True):
+        for sound in sounds:
+            stem[:, : sound.shape[1]] += sound
+    return stems
 
 
-def write(readme: Path, folder: Path) -> None:
+def separated_by_program(model: Path, mixture: Array, precision: str) -> Array:
+    """Stems [4, 2, n] of a mixture by $SWIFT_DEMUCS."""
+    with tempfile.TemporaryDirectory() as folder:
+        write_wav(Path(folder) / "mixture.wav", mixture)
+        command = [os.environ["SWIFT_DEMUCS"], "--quiet", "-n", model, "--precision", precision,
+                   "--shifts", "0", "--float32", "--clip-mode", "none"]  # fmt: skip
+        files = ["-o", folder, "--filename", "{stem}.{ext}", f"{folder}/mixture.wav"]
+        subprocess.run([*command, *files], check=True, stdout=subprocess.DEVNULL)
+        return read_stems(Path(folder) / model.stem)
+
+
+def scores(models: Sequence[Path], multitrack: Path, kind: str, seed: int) -> list[Scores]:
+    """The scores of a song, of the mixture itself and of the models."""
+    if kind == "multitrack":
+        stems = recorded(multitrack)
+    else:
+        stems = generate(seed, SECONDS, held_out_instruments=kind == "heldout")
+    mixture = mixture_of(stems)
+    by = separated
+    if kind in ("float32", "int8"):
+        by = functools.partial(separated_by_program, precision=kind)
+    estimates = [[mixture] * len(STEMS), *(by(model, mixture) for model in models)]
+    return [sdr_of(stems, found) for found in estimates]
+
+
+def failures(found: dict[str, list[Scores]]) -> list[str]:
+    """Prints the table of medians by kind; says what is worse."""
+    print("| songs | " + " | ".join(STEMS) + " | mean | change |")
+    print("|---|" + "---|" * (len(STEMS) + 2))
+    worse = []
+    for kind, (_, *both) in found.items():
+        cells = [[f"{one[stem]:.2f}" if stem in one else "–" for one in both] for stem in STEMS]
+        means = [statistics.mean(one.values()) for one in both]
+        change = means[1] - means[0]
+        cells.append([f"{mean:.2f}" for mean in means])
+        print("|", " | ".join([kind, *map(" → ".join, cells), f"{change:+.2f}"]), "|")
+        if change < 0:
+            worse.append(f"{kind}: the mean fell by {-change:.2f} dB")
+    cost = statistics.mean(found["float32"][2][stem] - found["int8"][2][stem] for stem in STEMS)
+    print(f"INT8 costs {cost:.3f} dB")
+    if cost > LARGEST_INT8_COST:
+        worse.append(f"INT8 costs {cost:.3f} dB, more than {LARGEST_INT8_COST} dB")
+    return worse
+
+
+def write(readme: Path, found: dict[str, list[Scores]]) -> None:
     """Replaces the rows of the scores in a page."""
     text = readme.read_text()
-    for name, (file, measure) in ROWS.items():
-        found = stems(folder / f"{file}.json", measure)
-        cells = [f"{found[stem]:.2f}" if stem in found else "–" for stem in STEMS]
-        cells.append(f"{statistics.median(found.values()):.2f}")
+    for name, (kind, place) in ROWS.items():
+        its = found[kind][place]
+        cells = [f"{its[stem]:.2f}" if stem in its else "–" for stem in STEMS]
+        cells.append(f"{statistics.median(its.values()):.2f}")
         line = f"| {name} | " + " | ".join(cells) + " |"
         text, count = re.subn(rf"^\| {name} \|.*$", line, text, flags=re.MULTILINE)
         if count != 1:
@@ -64,38 +121,29 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("before", type=Path, metavar="BEFORE_DIR")
-    parser.add_argument("after", type=Path, metavar="AFTER_DIR")
+    parser.add_argument("models", type=Path, nargs=2, metavar=("BEFORE", "AFTER"))
+    parser.add_argument("multitrack", type=Path, metavar="MULTITRACK_DIR")
+    parser.add_argument("--songs", type=int, default=50, help="of each kind")
     parser.add_argument("--write", type=Path, metavar="README", help="put the scores there")
     options = parser.parse_args()
-    files = sorted(path.stem for path in options.after.glob("*.json"))
-    if not files:
-        parser.error(f"{options.after}: no scores")
-    found = {
-        name: (stems(options.before / f"{name}.json"), stems(options.after / f"{name}.json"))
-        for name in files
-    }
-    print("| songs | " + " | ".join(STEMS) + " | mean | change |")
-    print("|---|" + "---|" * (len(STEMS) + 2))
-    failures = []
-    for name, (before, after) in found.items():
-        text, change = row(name, before, after)
-        print(text)
-        if change < 0:
-            failures.append(f"{name}: the mean fell by {-change:.2f} dB")
-    for name in files:
-        exact = name.removesuffix(INT8)
-        if exact == name or exact not in found:
-            continue
-        cost = statistics.mean(found[exact][1][stem] - found[name][1][stem] for stem in STEMS)
-        print(f"INT8 costs {cost:.3f} dB on {exact}")
-        if cost > LARGEST_INT8_COST:
-            failures.append(f"INT8 costs {cost:.3f} dB, more than {LARGEST_INT8_COST} dB")
-    for failure in failures:
-        print(f"worse: {failure}")
-    if options.write and not failures:
-        write(options.write, options.after)
-    return 1 if failures else 0
+    few = min(options.songs, PROGRAM_SONGS)
+    counts = {"sampled": options.songs, "heldout": options.songs, "multitrack": 1,
+              "float32": few, "int8": few}  # fmt: skip
+    with ProcessPoolExecutor() as pool:
+        rows = {
+            kind: pool.map(
+                functools.partial(scores, options.models, options.multitrack, kind),
+                range(FIRST_HELD_OUT_SEED, FIRST_HELD_OUT_SEED + count),
+            )
+            for kind, count in counts.items()
+        }
+        found = {kind: [*map(medians, zip(*its, strict=True))] for kind, its in rows.items()}
+    worse = failures(found)
+    for line in worse:
+        print(f"worse: {line}")
+    if options.write and not worse:
+        write(options.write, found)
+    return 1 if worse else 0
 
 
 if __name__ == "__main__":

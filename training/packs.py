@@ -47,6 +47,23 @@ def whole_file(path: Path) -> Iterator[BinaryIO]:
         raise
 
 
+def read_sound(file: Path | BinaryIO, where: object = None) -> Array:
+    """Reads [2, n] from a file; `where` is its name in errors."""
+    import soundfile
+
+    where = where or file
+    try:
+        sound, rate = soundfile.read(file, dtype="float32", always_2d=True)
+    except soundfile.LibsndfileError:
+        raise SystemExit(f"{where}: damaged or missing: copy it again, or make it again") from None
+    if (rate, sound.shape[1]) != (RATE_HZ, 2):
+        raise SystemExit(
+            f"{where}: {rate} Hz, {sound.shape[1]} channels; expected {RATE_HZ} Hz, "
+            "2 channels: convert it"
+        )
+    return sound.T
+
+
 def write_vorbis(file: Path | BinaryIO, sound: Array, compression: float = 0.4) -> None:
     """Writes [2, n] as Ogg Vorbis."""
     import soundfile
@@ -99,8 +116,6 @@ def _members(path: Path) -> dict[int, dict[str, bytes]]:
 
 def _decoded(path: Path, seed: int, coded: dict[str, bytes]) -> Array:
     """The stems [4, 2, n] of a song in 16 bits; a stem without a file is silent."""
-    import soundfile
-
     if seed >= FIRST_HELD_OUT_SEED:
         raise SystemExit(
             f"{path}: song {seed} is held out for the scores; "
@@ -108,17 +123,8 @@ def _decoded(path: Path, seed: int, coded: dict[str, bytes]) -> Array:
         )
     sounds = {}
     for name, content in coded.items():
-        where = f"{path}: {seed:07d}/{name}.ogg"
-        try:
-            sound, rate = soundfile.read(io.BytesIO(content), dtype="float32", always_2d=True)
-        except soundfile.LibsndfileError:
-            raise SystemExit(f"{where}: damaged: copy the pack, or make it again") from None
-        if (rate, sound.shape[1]) != (RATE_HZ, 2):
-            raise SystemExit(
-                f"{where}: {rate} Hz, {sound.shape[1]} channels; expected {RATE_HZ} Hz, "
-                "2 channels: convert it"
-            )
-        sounds[name] = np.clip(np.rint(sound.T * 32_768), -32_768, 32_767).astype(np.int16)
+        sound = read_sound(io.BytesIO(content), f"{path}: {seed:07d}/{name}.ogg")
+        sounds[name] = np.clip(np.rint(sound * 32_768), -32_768, 32_767).astype(np.int16)
     lengths = {name: sound.shape[1] for name, sound in sounds.items()}
     if len(set(lengths.values())) != 1 or not all(lengths.values()):
         found = ", ".join(f"{name} {n}" for name, n in lengths.items()) or "no stem at all"

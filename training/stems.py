@@ -1,5 +1,7 @@
 """The stems of a song: their names in order, their sample rate, their sum, their scores."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 Array = np.ndarray
@@ -25,7 +27,7 @@ def mdx_sdr(truth: Array, estimate: Array) -> float:
     return float(10 * np.log10((np.square(truth).sum() + SMALL) / (distortion + SMALL)))
 
 
-def sdr_of(truths: Array, estimates: Array | list[Array]) -> dict[str, float]:
+def sdr_of(truths: Array, estimates: Sequence[Array]) -> dict[str, float]:
     """The SDR of every stem [4, 2, n] that is not silent."""
     return {
         name: mdx_sdr(truth, estimate)
@@ -34,7 +36,7 @@ def sdr_of(truths: Array, estimates: Array | list[Array]) -> dict[str, float]:
     }
 
 
-def medians(rows: list[dict[str, float]]) -> dict[str, float]:
+def medians(rows: Sequence[dict[str, float]]) -> dict[str, float]:
     """The median of each stem over songs, of which some lack it."""
     found = {name: [row[name] for row in rows if name in row] for name in STEMS}
     return {name: float(np.median(values)) for name, values in found.items() if values}
