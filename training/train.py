@@ -11,6 +11,7 @@ songs are for validation.
 """
 
 import argparse
+import copy
 import io
 import json
 import math
@@ -27,9 +28,10 @@ import safetensors.torch
 import torch
 from demucs.htdemucs import HTDemucs
 from torch import nn
+from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from mixing import Batches, Songs
-from optimiser import Optimiser
+from optimiser import optimisers
 from packs import FULL_SCALE, read_packs, whole_file
 from stems import RATE_HZ, STEMS, medians, sdr_of
 
@@ -117,12 +119,14 @@ class Training:
         if options.start and not state:
             self._begin_with(options.start)
         self.random = torch.Generator(self.device).manual_seed(7 + self.step)
-        self.optimiser = Optimiser(self.model, options.rate)
-        self.average = {name: value.clone() for name, value in self.model.state_dict().items()}
+        self.optimisers = optimisers(self.model, options.rate)
+        self.average = copy.deepcopy(self.model).eval().requires_grad_(False)
         if state:
             self.model.load_state_dict(state["model"])
-            self.optimiser.load(state["optimiser"])
-            for name in ("average", "step", "first", "seconds", "log"):
+            self.average.load_state_dict(state["average"])
+            for part, its in zip(self.optimisers, state["optimisers"], strict=True):
+                part.load_state_dict(its)
+            for name in ("step", "first", "seconds", "log"):
                 setattr(self, name, state[name])
             self.random.set_state(state["random"].cpu())
 
@@ -171,16 +175,18 @@ class Training:
         with self._precision():
             estimate = self.model(stems.sum(1))
         loss = waveform_loss(estimate.float(), stems)
-        self.model.zero_grad(set_to_none=True)
+        self.model.zero_grad(set_to_none=False)
         loss.backward()
         nn.utils.clip_grad_norm_(self.model.parameters(), LARGEST_NORM)
-        self.optimiser.step(self.rate)
+        for part in self.optimisers:
+            for group in part.param_groups:
+                group["lr"] = self.rate
+            part.step()
         self.step += 1
         steps = self.step - self.first
-        share = 1 - min(DECAY, (1 + steps) / (10 + steps))  # fast at first and slow later
-        with torch.no_grad():
-            for name, value in self.model.state_dict().items():
-                self.average[name].lerp_(value, share)
+        decay = min(DECAY, (1 + steps) / (10 + steps))  # the average is fast at first
+        both = list(self.average.parameters()), list(self.model.parameters())
+        get_ema_multi_avg_fn(decay)(*both, steps)
         self.losses.append(loss.detach())
         # Waits for the step before, so that the clock is right and the device always has work.
         float(self.losses[max(0, len(self.losses) - 2)])
@@ -196,8 +202,6 @@ class Training:
 
         The excerpt of a song is its middle.
         """
-        model = build(self.keywords, self.device).eval()
-        model.load_state_dict(self.average)
         count = SEGMENT_SECONDS * RATE_HZ
         losses, scores = [], []
         for song in songs:
@@ -205,7 +209,7 @@ class Training:
             truth = song[:, :, first : first + count] * np.float32(FULL_SCALE / 32_768)
             target = torch.from_numpy(truth)[None].to(self.device)
             with self._precision():
-                estimate = model(target.sum(1)).float()
+                estimate = self.average(target.sum(1)).float()
             losses.append(float(waveform_loss(estimate, target)))
             scores.append(sdr_of(truth, estimate[0].cpu().numpy()))
         found = {name: round(value, 2) for name, value in medians(scores).items()}
@@ -230,14 +234,14 @@ class Training:
         kwargs = json.dumps({**self.keywords, "segment": segment})
         metadata = {"klass": "demucs.htdemucs.HTDemucs", "args": "[]", "kwargs": kwargs}
         metadata["training_steps"] = str(self.step)
-        weights = {name: value.half() for name, value in self.average.items()}
+        weights = {name: value.half() for name, value in self.average.state_dict().items()}
         with whole_file(self.options.out / "model.safetensors") as file:
             file.write(safetensors.torch.save(weights, metadata))
         state = {
             "keywords": self.keywords, "model": self.model.state_dict(),
-            "optimiser": self.optimiser.state(), "average": self.average, "step": self.step,
-            "first": self.first, "seconds": seconds, "log": self.log,
-            "random": self.random.get_state(),
+            "average": self.average.state_dict(), "step": self.step, "first": self.first,
+            "optimisers": [part.state_dict() for part in self.optimisers], "seconds": seconds,
+            "log": self.log, "random": self.random.get_state(),
         }  # fmt: skip
         memory = io.BytesIO()
         torch.save(state, memory)  # into a file it would turn "no space" into another error

@@ -191,7 +191,7 @@ def test_the_demo_model_can_be_started_from_and_the_default_has_its_size(tmp_pat
     )  # fmt: skip
     started = train.Training(options)
     assert started.step == int(metadata["training_steps"])
-    for name, value in started.average.items():
+    for name, value in started.average.state_dict().items():
         assert torch.equal(value, weights[name]), name
     default = train.configuration(train.CHANNELS, train.BOTTOM_CHANNELS)
     model = train.build(default, torch.device("cpu"))
