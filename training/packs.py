@@ -91,9 +91,9 @@ def write_pack(path: Path, songs: Iterable[tuple[int, Array]]) -> None:
                 archive.addfile(member, coded)
 
 
-def _members(path: Path) -> dict[int, dict[str, bytes]]:
-    """The coded stems of each song of a pack by its seed."""
-    songs: dict[int, dict[str, bytes]] = {}
+def _songs(path: Path) -> list[tuple[int, Array]]:
+    """The songs of a pack: each a seed and stems [4, 2, n] in 16 bits."""
+    sounds: dict[int, dict[str, Array]] = {}
     pack = path.read_bytes()
     try:
         if not pack.endswith(_END):
@@ -106,40 +106,34 @@ def _members(path: Path) -> dict[int, dict[str, bytes]]:
                         f"{path}: has {member.name!r}; expected SEED/STEM.ogg with a stem of "
                         f"{', '.join(STEMS)}: pack the songs again"
                     )
-                song = songs.setdefault(int(named[1]), {})
+                song = sounds.setdefault(int(named[1]), {})
                 if content := archive.extractfile(member):
-                    song[named[2]] = content.read()
+                    sound = read_sound(io.BytesIO(content.read()), f"{path}: {member.name}")
+                    whole = np.clip(np.rint(sound * 32_768), -32_768, 32_767)
+                    song[named[2]] = whole.astype(np.int16)
     except (tarfile.TarError, EOFError):
         raise SystemExit(f"{path}: damaged or no tar file: copy it, or make it again") from None
+    if held_out := [seed for seed in sounds if seed >= FIRST_HELD_OUT_SEED]:
+        raise SystemExit(
+            f"{path}: song {held_out[0]} is held out for the scores; "
+            f"expected seeds below {FIRST_HELD_OUT_SEED}: leave it out"
+        )
+    songs = []
+    for seed, song in sounds.items():
+        lengths = {name: sound.shape[1] for name, sound in song.items()}
+        if len(set(lengths.values())) != 1 or not all(lengths.values()):
+            found = ", ".join(f"{name} {n}" for name, n in lengths.items()) or "no stem at all"
+            raise SystemExit(
+                f"{path}: song {seed:07d} has {found}; expected stems of one length in samples: "
+                "make the song again, or leave it out"
+            )
+        silence = np.zeros_like(next(iter(song.values())))
+        songs.append((seed, np.stack([song.get(name, silence) for name in STEMS])))
     return songs
 
 
-def _decoded(path: Path, seed: int, coded: dict[str, bytes]) -> Array:
-    """The stems [4, 2, n] of a song in 16 bits; a stem without a file is silent."""
-    if seed >= FIRST_HELD_OUT_SEED:
-        raise SystemExit(
-            f"{path}: song {seed} is held out for the scores; "
-            f"expected seeds below {FIRST_HELD_OUT_SEED}: leave it out"
-        )
-    sounds = {}
-    for name, content in coded.items():
-        sound = read_sound(io.BytesIO(content), f"{path}: {seed:07d}/{name}.ogg")
-        sounds[name] = np.clip(np.rint(sound * 32_768), -32_768, 32_767).astype(np.int16)
-    lengths = {name: sound.shape[1] for name, sound in sounds.items()}
-    if len(set(lengths.values())) != 1 or not all(lengths.values()):
-        found = ", ".join(f"{name} {n}" for name, n in lengths.items()) or "no stem at all"
-        raise SystemExit(
-            f"{path}: song {seed:07d} has {found}; expected stems of one length in samples: "
-            "make the song again, or leave it out"
-        )
-    silence = np.zeros((2, max(lengths.values())), dtype=np.int16)
-    return np.stack([sounds.get(name, silence) for name in STEMS])
-
-
 def read_packs(paths: list[Path]) -> list[tuple[int, Array]]:
-    """All songs of packs, sorted: a seed and stems [4, 2, n] in 16 bits; each core decodes."""
-    coded = [(path, *song) for path in paths for song in _members(path).items()]
+    """All songs of packs, sorted by seed; each core decodes a pack."""
     with ThreadPoolExecutor() as pool:
-        stems = pool.map(lambda song: _decoded(*song), coded)
-        songs = [(seed, sound) for (_, seed, _), sound in zip(coded, stems, strict=True)]
+        songs = [song for pack in pool.map(_songs, paths) for song in pack]
     return sorted(songs, key=lambda song: song[0])
