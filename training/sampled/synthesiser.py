@@ -32,8 +32,8 @@ class Patch:
     resonance: Range = (0, 0.8)
     voices: int = 1
     cents: Range = (4, 18)  # of voices
-    attack: Range = (0.002, 0.015)
-    decay: Range = (0.15, 1.5)
+    attack: Range = (0.002, 0.015)  # seconds
+    decay: Range = (0.15, 1.5)  # a time constant in seconds, as the release
     sustain: Range = (0.2, 1.0)
     release: float = 0.06
     ratios: tuple[float, ...] = (0.5, 1, 1, 2, 3, 1.41)  # of the modulator's frequency
@@ -66,24 +66,6 @@ PATCHES = {
 }  # fmt: skip
 
 
-def hertz(note: float | Array) -> float | Array:
-    """Frequency of a MIDI note."""
-    return 440.0 * 2.0 ** ((note - 69) / 12)
-
-
-def envelope(count: int, attack: float, decay: float, sustain: float, release: float, held: int
-             ) -> Array:  # fmt: skip
-    """Attack, exponential decay to a sustain level, and a release that begins after `held` samples.
-
-    Attack is a time in seconds, decay and release are time constants in seconds.
-    """
-    t = times(count)
-    shape = sustain + (1 - sustain) * np.exp(-t / np.float32(decay))
-    shape *= np.minimum(1, t / np.float32(max(attack, 1e-4)))
-    shape *= np.exp(-np.maximum(0, t - np.float32(held / RATE_HZ)) / np.float32(release))
-    return shape * np.minimum(1, np.arange(count, 0, -1, dtype=np.float32) / 256)
-
-
 def wave(kind: str, numbers: Array, width: float = 0.25) -> Array:
     """Amplitudes of the partials of a wave."""
     if kind == "saw":
@@ -97,21 +79,6 @@ def wave(kind: str, numbers: Array, width: float = 0.25) -> Array:
     return np.isin(numbers, (1, 2, 3, 4, 6, 8)) / np.sqrt(numbers)  # an organ
 
 
-def ladder(ratio: Array, resonance: float) -> Array:
-    """Complex gain of a four-pole ladder low pass at `ratio` of its cutoff; resonance 0...1."""
-    feedback = 3.6 * resonance
-    return (1 + 0.6 * feedback) / ((1 + 1j * ratio) ** 4 + feedback)
-
-
-def _tables(amplitudes: Array, numbers: Array, pitch_hz: float, cutoffs: Array, resonance: float
-            ) -> Array:  # fmt: skip
-    """Wavetables [cutoffs, TABLE_SAMPLES]."""
-    spectrum = np.zeros((len(cutoffs), TABLE_SAMPLES // 2 + 1), dtype=np.complex128)
-    gain = ladder(numbers * pitch_hz / cutoffs[:, None], resonance)
-    spectrum[:, 1 : 1 + len(numbers)] = -1j * amplitudes * gain * (TABLE_SAMPLES / 2)
-    return fft.irfft(spectrum, TABLE_SAMPLES, axis=1).astype(np.float32)
-
-
 def swept(random: Generator, kind: str, pitch_hz: Array, cutoff_hz: Array, resonance: float,
           voices: int = 1, cents: float = 0.0, width: float = 0.25) -> Array:  # fmt: skip
     """A note [2, n] whose pitch and cutoff are given for every sample.
@@ -123,7 +90,13 @@ def swept(random: Generator, kind: str, pitch_hz: Array, cutoff_hz: Array, reson
     low, high = max(20.0, float(cutoff_hz.min())), min(20_000.0, float(cutoff_hz.max()) + 1)
     high = max(high, low * 1.01)
     cutoffs = np.geomspace(low, high, TABLES)
-    tables = _tables(wave(kind, numbers, width), numbers, highest, cutoffs, resonance).reshape(-1)
+    # Gain of a four-pole ladder low pass.
+    ratio, feedback = numbers * highest / cutoffs[:, None], 3.6 * resonance
+    gain = (1 + 0.6 * feedback) / ((1 + 1j * ratio) ** 4 + feedback)
+    spectrum = np.zeros((TABLES, TABLE_SAMPLES // 2 + 1), dtype=np.complex128)
+    partials = -1j * wave(kind, numbers, width) * gain * (TABLE_SAMPLES / 2)
+    spectrum[:, 1 : 1 + len(numbers)] = partials
+    tables = fft.irfft(spectrum, TABLE_SAMPLES, axis=1).astype(np.float32).reshape(-1)
     place = np.log(np.clip(cutoff_hz, low, high) / low) * ((TABLES - 1) / np.log(high / low))
     row = np.minimum(place.astype(np.int64), TABLES - 2)
     blend = (place - row).astype(np.float32)
@@ -167,7 +140,7 @@ def play(random: Generator, name: str, notes: list[Note], count: int, beat_secon
         bend = slide * np.exp(-t / np.float32(max(glide, 1e-3)))
         bend += 12 * patch.fall * np.exp(-t * 45)
         bend += patch.vibrato * np.sin(2 * np.pi * 5.5 * t) * np.minimum(1, 3 * t)
-        pitch = hertz(note.key + bend)
+        pitch = 440.0 * 2.0 ** ((note.key + bend - 69) / 12)
         phase = 2 * np.pi / RATE_HZ * np.cumsum(pitch, dtype=np.float64)
         fall = np.exp(-t / seconds)
         if kind == "sine":
@@ -182,7 +155,10 @@ def play(random: Generator, name: str, notes: list[Note], count: int, beat_secon
             tone = swept(random, kind, pitch, moving, resonance, patch.voices, cents, width)
         if low:
             tone = tone + low * np.sin(phase if note.key < 37 else phase / 2)
-        shape = envelope(length, attack, decay, sustain, patch.release, held)
+        shape = sustain + (1 - sustain) * np.exp(-t / np.float32(decay))
+        shape *= np.minimum(1, t / np.float32(max(attack, 1e-4)))
+        shape *= np.exp(-np.maximum(0, t - np.float32(held / RATE_HZ)) / np.float32(patch.release))
+        shape *= np.minimum(1, np.arange(length, 0, -1, dtype=np.float32) / 256)
         add(track, note.start, np.float32(note.velocity / 100) * (tone * shape).astype(np.float32))
         before = note
     return drive(track, hot) if hot > 0.5 else track

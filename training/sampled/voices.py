@@ -144,30 +144,18 @@ def _analysed(voice: str, text: str) -> Line:
     )
 
 
-def _cache(voice: str) -> Path:
-    """Cache file of a voice."""
-    home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return home / "swift-demucs-voices" / f"{voice.replace(':', '-')}-{RECIPE}.npz"
-
-
-def _analyse_voice(voice: str, path: Path) -> None:
-    """Speaks and analyses all lines of a voice, and writes the file, whole or not at all."""
-    spoken = [_analysed(voice, text) for text in LINES]
-    arrays = {
-        f"{name}{k}": x for k, line in enumerate(spoken) for name, x in line._asdict().items()
-    }
-    path.parent.mkdir(parents=True, exist_ok=True)
-    pending = path.with_name(f"{path.stem}.{os.getpid()}.npz")
-    np.savez(pending, **arrays)
-    pending.rename(path)
-
-
 @functools.cache
 def lines(voice: str) -> tuple[Line, ...]:
     """The lines of a voice, from the cache or analysed now."""
-    path = _cache(voice)
+    home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    path = home / "swift-demucs-voices" / f"{voice.replace(':', '-')}-{RECIPE}.npz"
     if not path.exists():
-        _analyse_voice(voice, path)
+        analysed = [_analysed(voice, text)._asdict() for text in LINES]
+        arrays = {f"{name}{k}": x for k, line in enumerate(analysed) for name, x in line.items()}
+        path.parent.mkdir(parents=True, exist_ok=True)
+        pending = path.with_name(f"{path.stem}.{os.getpid()}.npz")  # others may do the same
+        np.savez(pending, **arrays)
+        pending.rename(path)
     with np.load(path) as arrays:
         found = [Line(*(arrays[f"{name}{k}"] for name in Line._fields)) for k in range(len(LINES))]
     return tuple(
