@@ -108,64 +108,56 @@ class Training:
         self.options = options
         self.device = torch.device(options.device)
         self.keywords = configuration(options.channels, options.bottom)
+        self.path = options.work / "state.pt"
+        state = self._read()
         torch.manual_seed(1)
         self.model = build(self.keywords, self.device).train()
-        self.step = self.first = 0  # steps in all, and those of the model of --start
-        self.seconds = 0.0  # of all calls before this one
-        self.log: list[dict[str, Any]] = []
+        if state:
+            self.model.load_state_dict(state["model"])
+        self.step, self.first = state.get("step", 0), state.get("first", 0)  # in all; of --start
+        self.seconds: float = state.get("seconds", 0.0)  # of all calls before this one
+        self.log: list[dict[str, Any]] = state.get("log", [])
         self.losses: list[torch.Tensor] = []  # since the last report
-        self.path = options.work / "state.pt"
-        state = self._read_state()
-        if options.start and not state:
-            self._begin_with(options.start)
         self.random = torch.Generator(self.device).manual_seed(7 + self.step)
         self.optimisers = optimisers(self.model, options.rate)
         self.average = copy.deepcopy(self.model).eval().requires_grad_(False)
-        if state:
-            self.model.load_state_dict(state["model"])
+        if "average" in state:
             self.average.load_state_dict(state["average"])
-            for part, its in zip(self.optimisers, state["optimisers"], strict=True):
+            for part, its in zip(self.optimisers, state["optimiser"], strict=True):
                 part.load_state_dict(its)
-            for name in ("step", "first", "seconds", "log"):
-                setattr(self, name, state[name])
             self.random.set_state(state["random"].cpu())
 
-    def _begin_with(self, path: Path) -> None:
-        """Takes the weights of an exported model, and counts on from its steps."""
-        weights, metadata = read_model(path)
-        keywords = json.loads(metadata.get("kwargs", "{}"))
-        keywords.pop("segment", None)
-        self._check(path, keywords, "its --channels and --bottom, or another model")
-        self.model.load_state_dict(weights)
-        self.step = self.first = int(metadata.get("training_steps", 0))
-
-    def _read_state(self) -> dict[str, Any] | None:
-        """The state of an earlier call, if there is one."""
-        if not self.path.exists():
-            return None
-        content = io.BytesIO(self.path.read_bytes())
-        try:
-            state = torch.load(content, map_location=self.device, weights_only=True)
-            keywords = state["keywords"]
-        except (
-            ValueError, KeyError, TypeError, RuntimeError, AttributeError, OSError, EOFError,
-            pickle.UnpicklingError,
-        ):  # fmt: skip
-            raise SystemExit(
-                f"{self.path}: damaged: remove it; "
-                f"--start {self.options.out / 'model.safetensors'} has the last minute's average"
-            ) from None
-        self._check(self.path, keywords, "the options of the first call, or another --work")
-        return state
-
-    def _check(self, path: Path, keywords: dict[str, Any], advice: str) -> None:
-        """Refuses a file whose model has another configuration."""
+    def _read(self) -> dict[str, Any]:
+        """The state of an earlier call, or weights and steps of the model of --start."""
+        path = self.path
+        if path.exists():
+            content = io.BytesIO(path.read_bytes())
+            try:
+                state = torch.load(content, map_location=self.device, weights_only=True)
+                keywords = state["keywords"]
+            except (
+                ValueError, KeyError, TypeError, RuntimeError, AttributeError, OSError, EOFError,
+                pickle.UnpicklingError,
+            ):  # fmt: skip
+                raise SystemExit(
+                    f"{path}: damaged: remove it; --start "
+                    f"{self.options.out / 'model.safetensors'} has the last minute's average"
+                ) from None
+        elif path := self.options.start:
+            weights, metadata = read_model(path)
+            keywords = json.loads(metadata.get("kwargs", "{}"))
+            keywords.pop("segment", None)
+            steps = int(metadata.get("training_steps", 0))
+            state = {"model": weights, "step": steps, "first": steps}
+        else:
+            return {}
         if keywords != self.keywords:
             raise SystemExit(
                 f"{path}: {keywords.get('channels')} channels, {keywords.get('bottom_channels')} "
                 f"at the bottom; expected {self.options.channels} and {self.options.bottom}, with "
-                f"the same layers: give {advice}"
+                "the same layers: give its --channels and --bottom, or another --work or --start"
             )
+        return state
 
     def advance(self, batches: Batches, progress: float) -> None:
         """Trains one step at a share 0...1 of the training's time."""
@@ -240,7 +232,7 @@ class Training:
         state = {
             "keywords": self.keywords, "model": self.model.state_dict(),
             "average": self.average.state_dict(), "step": self.step, "first": self.first,
-            "optimisers": [part.state_dict() for part in self.optimisers], "seconds": seconds,
+            "optimiser": [part.state_dict() for part in self.optimisers], "seconds": seconds,
             "log": self.log, "random": self.random.get_state(),
         }  # fmt: skip
         memory = io.BytesIO()
