@@ -32,34 +32,28 @@ LEVELS_DB = (-9.0, 5.0)
 
 
 class Songs:
-    """Songs one after the other on a device.
-
-    `sound` [4, 2, samples of all songs] is in 16 bits; `starts` and `lengths` [songs] in samples.
-    """
+    """Songs on a device: `sound` [songs, 4, 2, n] in 16 bits, of which `lengths` [songs] sound."""
 
     def __init__(self, stems: list[Array], device: torch.device) -> None:
-        self.lengths = torch.tensor([song.shape[2] for song in stems])
-        self.starts = self.lengths.cumsum(0) - self.lengths
-        total = int(self.lengths.sum())
-        self.sound = torch.empty(len(STEMS), 2, total, dtype=torch.int16, device=device)
-        for start, song in zip(self.starts.tolist(), stems, strict=True):
-            self.sound[:, :, start : start + song.shape[2]] = torch.from_numpy(song)
-        self.lengths, self.starts = self.lengths.to(device), self.starts.to(device)
+        lengths = [song.shape[2] for song in stems]
+        shape = (len(stems), len(STEMS), 2, max(lengths))
+        self.sound = torch.zeros(shape, dtype=torch.int16, device=device)
+        for place, song in zip(self.sound, stems, strict=True):
+            place[..., : song.shape[2]] = torch.from_numpy(song)
+        self.lengths = torch.tensor(lengths, device=device)
 
     def excerpts(self, song: torch.Tensor, place: torch.Tensor, count: int) -> torch.Tensor:
         """Excerpts [batch, 4, 2, count]; silence follows the end of a song.
 
         `song` [batch, 4] is an index, `place` [batch, 4] a share 0...1 of the way to the end.
         """
-        device = self.sound.device
-        length = self.lengths[song][..., None]
-        first = (place[..., None] * (length - count).clamp(min=0)).long()
-        at = first + torch.arange(count, device=device)
-        within = (at < length)[:, :, None]
-        at = (self.starts[song][..., None] + torch.minimum(at, length - 1))[:, :, None]
+        device, longest = self.sound.device, self.sound.shape[-1]
+        first = (place * (self.lengths[song] - count).clamp(min=0)).long()
+        at = (first[..., None] + torch.arange(count, device=device))[:, :, None]
         stem = torch.arange(len(STEMS), device=device)[:, None, None]
         channel = torch.arange(2, device=device)[:, None]
-        return self.sound[stem, channel, at] * within * (FULL_SCALE / 32_768)
+        sound = self.sound[song[..., None, None], stem, channel, at.clamp(max=longest - 1)]
+        return sound * (at < longest) * (FULL_SCALE / 32_768)
 
 
 def transform_samples(least: int) -> int:

@@ -6,7 +6,7 @@ from sampled import effects, parts
 from sampled.effects import Generator, samples, spread
 from sampled.palette import one_shot
 from sampled.score import Score, pick
-from sampled.soundfont import COARSE_SEMITONES, DRUM_BANK, Note, sound_font
+from sampled.soundfont import COARSE_SEMITONES, DRUM_BANK, Note, SoundFont
 from sampled.styles import PATTERNS, weights
 from stems import Array
 
@@ -61,7 +61,7 @@ class Kit:
         usual = {k: w for k, w in weights(score.style.kits).items() if k in score.palette.kits}
         self.family = pick(random, usual or dict.fromkeys(sorted(score.palette.kits), 1.0))
         fonts = score.palette.drum_fonts
-        self.font = sound_font(fonts[random.integers(len(fonts))])
+        self.font = SoundFont(fonts[random.integers(len(fonts))])
         self.program = int(random.choice(PROGRAMS[self.family]))
         self.tuning = random.normal(0, 1.5)
         self.spread = random.choice([-1, 1]) * random.uniform(0.3, 1.1)

@@ -7,7 +7,7 @@ import numpy as np
 from sampled import effects, parts, synthesiser
 from sampled.effects import Generator, spread
 from sampled.score import Score, pick
-from sampled.soundfont import ATTACK_TIMECENTS, FILTER_CENTS, FINE_CENTS, Note, sound_font
+from sampled.soundfont import ATTACK_TIMECENTS, FILTER_CENTS, FINE_CENTS, Note, SoundFont
 from stems import Array
 
 
@@ -118,7 +118,7 @@ def part(score: Score, random: Generator, instrument: Instrument) -> list[Note]:
 def play(score: Score, random: Generator, name: str, instrument: Instrument, notes: list[Note]
          ) -> Array:  # fmt: skip
     """Notes on an instrument, with its effects, as [2, n]."""
-    font = sound_font(score.palette.fonts[random.integers(len(score.palette.fonts))])
+    font = SoundFont(score.palette.fonts[random.integers(len(score.palette.fonts))])
     program = int(random.choice(instrument.programs or (0,)))
     loose = 0.0 if name in synthesiser.PATCHES else random.uniform(0.001, 0.007)
     takes = []

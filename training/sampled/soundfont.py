@@ -59,8 +59,9 @@ def _events(notes: list[Note], bends: list[tuple[int, float]]) -> list[tuple]:
     return sorted(events)
 
 
+@functools.cache
 class SoundFont:
-    """One font. Every render has its own synthesiser, so that renders don't affect each other."""
+    """A font, loaded once. Each render has its own synthesiser: renders don't affect each other."""
 
     def __init__(self, path: Path) -> None:
         if not path.exists():
@@ -118,9 +119,3 @@ class SoundFont:
             if until >= len(sound):
                 break
             getattr(self.library, function)(synth, channel, *values)
-
-
-@functools.cache
-def sound_font(path: Path) -> SoundFont:
-    """The font at a path, loaded once."""
-    return SoundFont(path)

@@ -109,7 +109,7 @@ def test_every_style_names_what_exists():
 
 def test_a_note_of_a_font_has_its_pitch_and_ends():
     """A at 220 Hz on the font's piano, silent before it and after its release."""
-    font = soundfont.sound_font(palette.FLUID)
+    font = soundfont.SoundFont(palette.FLUID)
     sound = font.render((0, 0), [soundfont.Note(11_025, 33_075, 57, 100)], 88_200, {}, []).mean(0)
     assert not sound[:10_900].any()
     spectrum = np.abs(np.fft.rfft(sound[13_000:30_000] * np.hanning(17_000), 1 << 18))
