@@ -3,7 +3,7 @@
     python bank.py BANK_DIR --songs 1000
 
 Packs appear one after the other, each of them complete and named by its first seed. Packs that are
-there already are kept, so the same call goes on after an interruption.
+there already are kept, even with fewer songs, so the same call goes on after an interruption.
 """
 
 import argparse
@@ -26,9 +26,10 @@ def main() -> None:
     parser.add_argument("--first-seed", type=int, default=0)
     options = parser.parse_args()
     last = options.first_seed + options.songs
-    if last > FIRST_HELD_OUT_SEED:
+    if not 0 <= options.first_seed < last <= FIRST_HELD_OUT_SEED:
         parser.error(
-            f"seeds from {FIRST_HELD_OUT_SEED:,} up are held out, the last one was {last - 1:,}"
+            f"seeds {options.first_seed:,} to {last - 1:,}; expected at least one, from 0 to "
+            f"{FIRST_HELD_OUT_SEED - 1:,}: later ones are held out"
         )
     for first in range(options.first_seed, last, SONGS_OF_A_PACK):
         path = options.directory / f"{first:07d}.tar"
