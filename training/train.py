@@ -1,4 +1,4 @@
-"""Trains the demo model on packs of songs (bank.py), on one GPU or on a CPU.
+"""Trains the demo model on packs of songs (bank.py), on one GPU or on a CPU if PyTorch finds none.
 
     python train.py PACK... --work WORK_DIR --out OUT_DIR --minutes 9.5 --total 38
 
@@ -106,7 +106,7 @@ class Training:
 
     def __init__(self, options: argparse.Namespace) -> None:
         self.options = options
-        self.device = torch.device(options.device)
+        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self.keywords = configuration(options.channels, options.bottom)
         self.path = options.work / "state.pt"
         state = self._read()
@@ -286,13 +286,10 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--batch", type=int, default=BATCH, help="excerpts of a step")
     parser.add_argument("--channels", type=int, default=CHANNELS, help="of the first layer")
     parser.add_argument("--bottom", type=int, default=BOTTOM_CHANNELS, help="of the transformer")
-    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     options = parser.parse_args()
     for name in ("minutes", "total", "batch", "rate", "channels", "bottom"):
         if getattr(options, name) <= 0:
             parser.error(f"--{name} is {getattr(options, name)}; expected more than 0")
-    if options.device.startswith("cuda") and not torch.cuda.is_available():
-        parser.error(f"--device {options.device}: PyTorch finds no GPU; give cpu")
     return options
 
 
@@ -325,8 +322,7 @@ def main() -> None:
         run(training, batches, held_out[:VALIDATION_SONGS], began)
     except torch.OutOfMemoryError:
         raise SystemExit(
-            f"--batch {options.batch}: not enough memory on {options.device}: "
-            "give fewer excerpts, or fewer packs"
+            f"--batch {options.batch}: not enough memory: give fewer excerpts, or fewer packs"
         ) from None
     except OSError as error:
         raise SystemExit(f"{error.filename}: {error.strerror}: give a path that is there") from None

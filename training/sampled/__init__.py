@@ -7,5 +7,5 @@ Debian's, because soundfile's libsndfile decodes them to other bits.
 import contextlib
 import ctypes
 
-with contextlib.suppress(OSError):  # soundfont.py loads it again, and fails
+with contextlib.suppress(OSError):  # without it soundfont.py fails
     ctypes.CDLL("libfluidsynth.so.3")

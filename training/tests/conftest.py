@@ -1,12 +1,14 @@
 """Makes the scripts of training/ importable, as when they run; writes packs by hand."""
 
 import io
+import os
 import sys
 import tarfile
 from pathlib import Path
 
 import numpy as np
 
+os.environ["CUDA_VISIBLE_DEVICES"] = ""  # a GPU would give other bits
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 import packs

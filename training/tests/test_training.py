@@ -46,9 +46,7 @@ def call(folder: Path, work: str, *options: str) -> None:
     command = [str(folder / "songs.tar"), "--work", str(folder / work), "--out", str(folder / work)]
     times = ["--minutes", "60", "--total", "10000"]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(
-            "sys.argv", ["train.py", *command, *times, "--device", "cpu", *TINY, *options]
-        )
+        patch.setattr("sys.argv", ["train.py", *command, *times, *TINY, *options])
         train.main()
 
 
@@ -186,7 +184,7 @@ def test_the_demo_model_can_be_started_from_and_the_default_has_its_size(tmp_pat
     weights, metadata = train.read_model(path)
     keywords = json.loads(metadata["kwargs"])
     options = argparse.Namespace(
-        device="cpu", channels=keywords["channels"], bottom=keywords["bottom_channels"],
+        channels=keywords["channels"], bottom=keywords["bottom_channels"],
         start=path, work=tmp_path, out=tmp_path, rate=1e-3,
     )  # fmt: skip
     started = train.Training(options)
