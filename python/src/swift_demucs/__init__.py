@@ -13,24 +13,14 @@ The modules ``api``, ``apply``, ``pretrained`` and ``separate`` have the functio
 from __future__ import annotations
 
 from ._call import Cancellation
-from ._files import (
-    FileResult,
-    LinkedModel,
-    PublishedModel,
-    QuantizeReport,
-    Scores,
-    evaluate,
-    fetch,
-    linked_models,
-    models,
-    quantize,
-    separate_files,
-)
+from ._measure import QuantizeReport, Scores, evaluate, quantize
 from ._model import Analysis, Model, load
 from ._progress import Progress
 from ._recordings import read, write
+from ._runs import FileResult, separate_files
 from ._separation import Separation
 from ._version import __version__
+from ._zoo import LinkedModel, PublishedModel, fetch, linked_models, models
 from .errors import (
     ArgumentError,
     Cancelled,

@@ -27,15 +27,26 @@ from typing import (
 
 import numpy as np
 
-from . import _arrays, _call, _library, _progress, _recordings, _settings, errors
+from . import (
+    _arrays,
+    _async,
+    _call,
+    _library,
+    _progress,
+    _recordings,
+    _runs,
+    _settings,
+    _zoo,
+    errors,
+)
 from ._arrays import Array
 from ._recordings import Path_
+from ._runs import FileResult
 from ._separation import Separation
 
 if TYPE_CHECKING:
     import random
 
-    from ._files import FileResult
     from ._settings import SeparateOptions, Unpack
 
     Seed = Union[int, random.Random, None]
@@ -113,9 +124,7 @@ class Model:
         except errors.ModelMissingError:
             if not download or self._repository is not None:
                 raise
-            from . import _files
-
-            _files.fetch(self._model)
+            _zoo.fetch(self._model)
             self._handle = self._open()
         self._describe()
 
@@ -484,16 +493,12 @@ class Model:
         **options: Unpack[_settings.FileOptions],
     ) -> List[FileResult]:
         """See :func:`swift_demucs.separate_files`."""
-        from . import _files
-
-        return _files.separate_files(self, paths, out, **options)
+        return _runs.separate_files(self, paths, out, **options)
 
     async def separate_async(
         self, source: Any, sample_rate: Optional[int] = None, **options: Unpack[SeparateOptions]
     ) -> Separation[Any]:
         """:meth:`separate` in another thread; cancelling the task stops it."""
-        from . import _async
-
         stems: Separation[Any] = await _async.run(self.separate, source, sample_rate, **options)
         return stems
 
@@ -504,9 +509,7 @@ class Model:
         **options: Unpack[_settings.FileOptions],
     ) -> List[FileResult]:
         """:meth:`separate_files` in another thread; cancelling the task stops it."""
-        from . import _async, _files
-
-        results: List[_files.FileResult] = await _async.run(
+        results: List[FileResult] = await _async.run(
             self.separate_files, list(paths), out, **options
         )
         return results
@@ -518,8 +521,6 @@ class Model:
         **options: Unpack[_settings.StreamOptions],
     ) -> AsyncIterator[Dict[str, Any]]:
         """:meth:`stream` in another thread; the blocks may come from an async iterator."""
-        from . import _async
-
         return _async.stream(self.stream, blocks, sample_rate, **options)
 
 

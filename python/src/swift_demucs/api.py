@@ -17,7 +17,7 @@ import sys
 from pathlib import Path
 from typing import Any, Callable, Dict, List, Optional, Tuple, Union
 
-from . import _arrays, _files, _model, _progress, _recordings, errors
+from . import _arrays, _model, _progress, _recordings, _zoo, errors
 
 __all__ = [
     "LoadAudioError",
@@ -325,7 +325,7 @@ def list_models(repo: Optional[Path] = None) -> Dict[str, Dict[str, Union[str, P
             elif file.suffix == ".yaml":
                 bag[file.stem] = file
         return {"single": single, "bag": bag}
-    for model in _files.models():
+    for model in _zoo.models():
         place = f"hf://{model.hub_repository}"
         bag[model.name] = model.files[0] if model.files else place
         for signature in model.signatures:

@@ -1,0 +1,114 @@
+"""The models that can be downloaded, and their files on this machine."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any, Dict, List, Optional, Tuple
+
+from . import _call, _library, _recordings, errors
+from ._recordings import Path_
+
+
+@dataclasses.dataclass(frozen=True)
+class PublishedModel:
+    """A published model, and its files on this machine."""
+
+    name: str
+    summary: str
+    stems: Tuple[str, ...]
+    #: Signatures of the checkpoints.
+    signatures: Tuple[str, ...]
+    #: Repository on Hugging Face, as ``hf://...`` accepts it.
+    hub_repository: str
+    #: Size of the download in MB, rounded; ``None`` if unknown.
+    download_megabytes: Optional[int]
+    #: Files of the model; empty if it is not on this machine.
+    files: Tuple[Path, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class LinkedModel:
+    """A model of another author that :func:`fetch` knows, and its files on this machine."""
+
+    name: str
+    summary: str
+    #: What is known of the licence of the weights.
+    licence: str
+    url: str
+    #: Checksum of the checkpoint; ``None`` if none is published.
+    sha256: Optional[str]
+    #: Size of the checkpoint in bytes; ``None`` if unknown.
+    size: Optional[int]
+    #: The checkpoint; empty if it is not on this machine.
+    files: Tuple[Path, ...]
+
+
+def models(repository: Optional[Path_] = None) -> List[PublishedModel]:
+    """The published models, and which of them are on this machine."""
+    return [
+        PublishedModel(
+            name=event["name"],
+            summary=event["summary"],
+            stems=tuple(event["sources"]),
+            signatures=tuple(event["signatures"]),
+            hub_repository=event["hubRepository"],
+            download_megabytes=event.get("downloadMegabytes"),
+            files=tuple(Path(file) for file in event["files"]),
+        )
+        for event in _listed("model", repository)
+    ]
+
+
+def linked_models(repository: Optional[Path_] = None) -> List[LinkedModel]:
+    """Models of other authors that :func:`fetch` knows, and which of them are on this machine."""
+    return [
+        LinkedModel(
+            name=event["name"],
+            summary=event["summary"],
+            licence=event["licence"],
+            url=event["url"],
+            sha256=event.get("sha256"),
+            size=event.get("countBytes"),
+            files=tuple(Path(file) for file in event["files"]),
+        )
+        for event in _listed("linked", repository)
+    ]
+
+
+def _listed(kind: str, repository: Optional[Path_]) -> List[Dict[str, Any]]:
+    """The events of one kind of ``sd_models``."""
+    found: List[Dict[str, Any]] = []
+
+    def take(event: Dict[str, Any], _status: int) -> None:
+        if event["event"] == kind:
+            found.append(event)
+
+    folder = None if repository is None else errors.path_text(repository)
+    callbacks = _call.Callbacks()
+    callback = _call.event_callback(callbacks, take)
+    with _call.token(None) as token:
+        encoded = None if folder is None else folder.encode()
+        callbacks.invoke(token, "sd_models", encoded, callback, None, path=folder)
+    return found
+
+
+def fetch(name: str, *, cancellation: Optional[_call.Cancellation] = None) -> List[Path]:
+    """Downloads a published model if it is missing, and returns its files.
+
+    An interrupted download goes on where it stopped. Raises :class:`ModelMissingError` for an
+    unknown name and a failed download, and :class:`Cancelled`.
+    """
+    encoded = _library.text(name, "the model")
+    _recordings.logger.info("fetching the model %s", name)
+    files: List[Path] = []
+
+    def take(event: Dict[str, Any], _status: int) -> None:
+        if event["event"] == "file":
+            files.append(Path(event["path"]))
+
+    callbacks = _call.Callbacks()
+    callback = _call.event_callback(callbacks, take)
+    with _call.token(cancellation) as token:
+        callbacks.invoke(token, "sd_fetch", encoded, callback, None, token.handle, path=name)
+    return files
