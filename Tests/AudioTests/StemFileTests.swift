@@ -58,10 +58,16 @@ struct StemFileTests {
         #expect(json?["version"] as? Int == 1)
         let stems = json?["stems"] as? [[String: String]]
         #expect(stems?.compactMap { $0["name"] } == Array(names.dropFirst()))
-        #expect(stems?.map { $0["color"]?.count } == [7, 7, 7, 7])
+        #expect(
+            stems?.allSatisfy { $0["color"]?.wholeMatch(of: /#[0-9A-Fa-f]{6}/) != nil } == true)
         let effects = json?["mastering_dsp"] as? [String: [String: Any]]
         #expect(effects?["compressor"]?["enabled"] as? Bool == false)
         #expect(effects?["limiter"]?["enabled"] as? Bool == false)
+        let keys = Set(effects?.values.flatMap(\.keys) ?? [])
+        for key in [
+            "ratio", "output_gain", "release", "attack", "input_gain", "threshold", "hp_cutoff",
+            "dry_wet", "ceiling",
+        ] { #expect(keys.contains(key), "\(key)") }
     }
 
     @Test(.enabled(if: FFmpeg.onPath != nil))
