@@ -38,26 +38,19 @@ struct FFmpegTests {
         #expect(try folder.contents.filter { $0.hasSuffix(".part") } == [])
     }
 
-    @Test
-    func noNameIsPassedOn() throws {
+    /// ffmpeg gets no name, and decodes little more than the limit.
+    @Test(arguments: [
+        (SpoolLimits(), " -f wav "),
+        (SpoolLimits(seconds: 90, bytes: 5_000), " -t 91.0 -fs 5001 -f wav "),
+    ])
+    func onlyTheLimitsArePassedOn(limits: SpoolLimits, words: String) throws {
         #expect(throws: AudioError.self) {
-            try open("printf '%s\\n' \"$@\" > '\(folder.path("arguments"))'; exit 1")
+            try open("printf '%s ' \"$@\" > '\(folder.path("arguments"))'; exit 1", limits: limits)
         }
         let arguments = try String(contentsOfFile: folder.path("arguments"), encoding: .utf8)
-        #expect(!arguments.contains("mp4"))
-        #expect(arguments.contains("file:/dev/stdin"))
-        #expect(!arguments.contains("-t\n"))
-    }
-
-    @Test
-    func littleMoreThanTheLimitIsDecoded() throws {
-        #expect(throws: AudioError.self) {
-            try open(
-                "printf '%s ' \"$@\" > '\(folder.path("arguments"))'; exit 1",
-                limits: SpoolLimits(seconds: 90, bytes: 5_000))
-        }
-        let arguments = try String(contentsOfFile: folder.path("arguments"), encoding: .utf8)
-        #expect(arguments.contains(" -t 91.0 -fs 5001 -f wav "))
+        #expect(!arguments.contains("mp4") && arguments.contains("file:/dev/stdin"))
+        #expect(arguments.contains(words))
+        #expect(arguments.contains(" -t ") == words.contains(" -t "))
     }
 
     @Test

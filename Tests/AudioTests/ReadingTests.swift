@@ -93,21 +93,6 @@ struct ReadingTests {
         }
     }
 
-    @Test
-    func blocksMakeTheWhole() throws {
-        let reader = try AudioInput(path: Recording.flac.path).reader()
-        var audio = PlanarAudio(
-            channelCount: reader.channelCount, sampleRateHz: reader.sampleRateHz)
-        var calls = 0
-        while let block = try reader.next() {
-            audio.append(block)
-            calls += 1
-        }
-        #expect(calls > 1)
-        #expect(audio == (try AudioFile.read(Recording.flac.path)).buffer)
-        #expect(reader.warnings == [])
-    }
-
     /// The beginning of a recording, and the lengths in the warning about it.
     private func truncated(
         _ recording: Recording, toTenths tenths: Int

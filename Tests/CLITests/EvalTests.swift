@@ -112,17 +112,6 @@ struct EvalTests {
         #expect(!run.output.contains("drums"))
     }
 
-    @Test(arguments: ["drums,drums", ","])
-    func stemsAreNamedOnce(list: String) throws {
-        let run = try folder.run(["eval", "true", "made", "--stems=\(list)", "--json"], exits: 2)
-        #expect(run.errors.contains("expected stem names, each once"))
-    }
-
-    @Test func scoresAreNamed() throws {
-        let run = try folder.run(["eval", "true", "made", "--metrics="], exits: 2)
-        #expect(run.errors.contains("expected some of sdr,si-sdr"))
-    }
-
     @Test func missingStemIsNamed() throws {
         try write("reference", to: "true")
         try write("estimate", to: "found", stems: ["bass"])

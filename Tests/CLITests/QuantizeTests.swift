@@ -34,29 +34,28 @@ struct QuantizeTests {
         #expect(separated.errors.contains(" in int8, "), "\(separated.errors)")
     }
 
-    /// Files separated by commas, folders, and a file with a comma in its name.
-    @Test func calibrationTakesSeveralFilesAndFolders() throws {
+    /// Files separated by commas, folders, and a file with a comma in its name. More files than segments
+    /// are not all read. Weights alone are measured in their precision.
+    @Test(arguments: [
+        (["a.wav,b.wav", "more", "d,e.wav"], [], 4),
+        (["a.wav,bad.wav"], ["--precision=float32"], 1),
+    ])
+    func calibrationTakesSeveralFilesAndFolders(
+        files: [String], options: [String], segments: Int
+    ) throws {
         for name in ["a.wav", "b.wav", "more/c.wav", "d,e.wav"] { try folder.writeTrack(name) }
+        try folder.write("no sound", "bad.wav")
         try folder.run(
-            "quantize", Self.model, "-o", "int8.safetensors", "--calibrate", "a.wav,b.wav",
-            "--calibrate", "more", "--calibrate", "d,e.wav", "--samples", "4", "--report",
-            "layers.json", "-q")
-        let calibration = try #require(
-            try folder.json("layers.json")["calibration"] as? [String: Any])
-        #expect(calibration["files"] as? Int == 4)
-        #expect(calibration["segments"] as? Int == 4)
-    }
-
-    @Test func moreFilesThanSegmentsAreNotAllRead() throws {
-        for name in ["a.wav", "c.wav"] { try folder.writeTrack(name) }
-        try folder.write("no sound", "b.wav")
-        try folder.run(
-            "quantize", Self.model, "-o", "int8.safetensors", "--calibrate", "a.wav,b.wav,c.wav",
-            "--samples", "1", "--report", "layers.json", "-q")
-        let calibration = try #require(
-            try folder.json("layers.json")["calibration"] as? [String: Any])
-        #expect(calibration["files"] as? Int == 1)
-        #expect(calibration["segments"] as? Int == 1)
+            ["quantize", Self.model, "-o", "out.safetensors", "--report", "layers.json", "-q"]
+                + ["--samples", "\(segments)"] + files.flatMap { ["--calibrate", $0] } + options)
+        let report = try folder.json("layers.json")
+        let calibration = try #require(report["calibration"] as? [String: Any])
+        #expect(calibration["files"] as? Int == segments)
+        #expect(calibration["segments"] as? Int == segments)
+        if options == [] { return }
+        #expect((report["snr_db"] as? Double ?? 0) >= 30)
+        let layers = try #require(report["layers"] as? [[String: Any]])
+        #expect(layers.allSatisfy { $0["form"] as? String != "int8" })
     }
 
     /// The work in between may take hours.
@@ -94,15 +93,4 @@ struct QuantizeTests {
         #expect(terminal.drawings.contains { $0.hasPrefix("Layer 2 of ") })
         #expect(terminal.drawings.last == "")
     }
-
-    @Test func weightsAloneAreMeasuredInTheirPrecision() throws {
-        try folder.run(
-            "quantize", Self.model, "-o", "out.safetensors", "--precision", "float32",
-            "--report", "layers.json", "-q")
-        let report = try folder.json("layers.json")
-        #expect((report["snr_db"] as? Double ?? 0) >= 30)
-        let layers = try #require(report["layers"] as? [[String: Any]])
-        #expect(layers.allSatisfy { $0["form"] as? String != "int8" })
-    }
-
 }

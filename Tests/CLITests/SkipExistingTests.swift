@@ -98,10 +98,6 @@ struct SkipExistingTests {
         #expect(records.allSatisfy { !$0.hasPrefix("pipe") })
     }
 
-    @Test func forceDoesItAgain() throws {
-        #expect(try isSkipped("--force") == false)
-    }
-
     @Test func anotherInputIsDoneAgainAndTheSameOneElsewhereIsNot() throws {
         // Another modification time, the same bytes.
         let bytes = try folder.data("a.wav")

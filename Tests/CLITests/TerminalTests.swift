@@ -18,7 +18,7 @@ struct TerminalTests {
         return terminal
     }
 
-    @Test func aBarIsDrawnOverAndTakenAway() throws {
+    @Test func aBarIsDrawnOverAndTakenAwayWithoutColours() throws {
         let terminal = try run(columns: 80)
         let drawings = terminal.drawings
         let first = try #require(drawings.first)
@@ -29,6 +29,8 @@ struct TerminalTests {
         #expect(drawings.contains { $0.contains("×, 0:0") && $0.hasSuffix(" left") })
         #expect(drawings.last == "")
         #expect(drawings.allSatisfy { $0.count < 80 })
+        // Escape codes of colours end in m.
+        #expect(terminal.text.firstMatch(of: /\u{1B}\[[0-9;]*m/) == nil)
         #expect(
             terminal.text.contains("Done: 0:02 in ") || terminal.text.contains("Done: 0:03 in "))
     }
@@ -53,14 +55,6 @@ struct TerminalTests {
         #expect(
             terminal.text.hasSuffix(
                 "interrupted while separating a.wav; run the same command to separate it\r\n"))
-    }
-
-    @Test func nothingIsColoured() throws {
-        for environment in [[:], ["NO_COLOR": "1"]] {
-            let terminal = try run(columns: 80, environment: environment)
-            // Escape codes of colours end in m.
-            #expect(terminal.text.firstMatch(of: /\u{1B}\[[0-9;]*m/) == nil)
-        }
     }
 
     @Test(arguments: ["dumb", ""])

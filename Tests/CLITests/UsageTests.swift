@@ -99,6 +99,12 @@ struct UsageTests {
         Unexpected argument 'c'
         $ eval a b --metrics sdr,snr
         The value 'snr' is invalid for '--metrics <list>': expected some of sdr,si-sdr
+        $ eval a b --metrics=
+        The value '' is invalid for '--metrics <list>': expected some of sdr,si-sdr
+        $ eval a b --stems=drums,drums
+        The value 'drums,drums' is invalid for '--stems <list>': expected stem names, each once
+        $ eval a b --stems=,
+        The value ',' is invalid for '--stems <list>': expected stem names, each once
         $ inspect
         Missing expected argument '<file>'; see 'swift-demucs inspect --help'
         $ inspect a b

@@ -121,26 +121,6 @@ struct SeparatorTests {
         #expect(again == drawn)
     }
 
-    @Test func theModelIsDescribed() throws {
-        let model = try NoiseTrack.model().model
-        #expect(model.name == "cross_first")
-        #expect(model.sources == ["drums", "rest"])
-        #expect(model.sampleRateHz == 1600)
-        #expect(model.audioChannels == 2)
-        #expect(model.segmentSeconds == 0.25)
-    }
-
-    @Test func silenceGivesExactZeros() throws {
-        let silence = PlanarAudio(
-            channels: [[Float]](repeating: [Float](repeating: 0, count: 1000), count: 2),
-            sampleRateHz: 1600)
-        let separation = try NoiseTrack.model().separate(AudioInput(silence))
-        #expect(
-            separation.stems.allSatisfy {
-                $0.audio.channels.allSatisfy { $0.count == 1000 && $0.allSatisfy { $0 == 0 } }
-            })
-    }
-
     @Test func anAsyncSeparationGivesTheSameBits() async throws {
         let separator = try NoiseTrack.model()
         let options = SeparationOptions(shifts: 1, seed: 3)
@@ -151,19 +131,6 @@ struct SeparatorTests {
             AudioInput(audio), options: options, cancellation: CancellationToken())
         #expect(try await first == expected)
         #expect(try await second == expected)
-    }
-
-    @Test func aTokenCancelledByTheProgressCallbackStopsTheWork() throws {
-        let separator = try NoiseTrack.model()
-        let token = CancellationToken()
-        var last = 0
-        #expect(throws: CancellationError.self) {
-            _ = try separator.separate(AudioInput(noise(10_000)), cancellation: token) { progress in
-                last = progress.segmentsDone
-                if last == 2 { token.cancel() }
-            }
-        }
-        #expect(last == 2)
     }
 
     @Test func audioThatCannotBeIsRefused() throws {
@@ -201,9 +168,5 @@ struct SeparatorTests {
                 _ = try NoiseTrack.model(threads: threads)
             }
         }
-    }
-
-    @Test func aModelThatIsNotThereIsNamed() {
-        #expect(throws: WeightsError.self) { _ = try NoiseTrack.model("nowhere") }
     }
 }

@@ -127,14 +127,22 @@ struct SequenceTests {
 
     @Test func unusablePiecesAndNumbersAreRefused() async throws {
         func reason(_ pieces: [PlanarAudio], _ live: LiveOptions? = nil) async -> String {
-            let stream = AsyncStream { continuation in
-                for piece in pieces { continuation.yield(piece) }
-                continuation.finish()
+            func stream() -> AsyncStream<PlanarAudio> {
+                AsyncStream { continuation in
+                    for piece in pieces { continuation.yield(piece) }
+                    continuation.finish()
+                }
             }
             do {
-                for try await _ in separator.stems(of: stream, live: live) {}
+                for try await _ in separator.stems(of: stream(), live: live) {}
                 return "no error"
             } catch {
+                if live == nil {
+                    // The same pieces as a track.
+                    await #expect {
+                        try await separator.separate(AudioInput.collect(stream()))
+                    } throws: { $0.localizedDescription == error.localizedDescription }
+                }
                 return error.localizedDescription
             }
         }

@@ -46,38 +46,6 @@ struct AsyncSeparationTests {
         #expect(ofPieces.durationSeconds == 12.5)
     }
 
-    @Test func piecesThatDifferAreRefused() async throws {
-        let separator = try NoiseTrack.model()
-        func differs(channels: Int, rateHz: Int) -> SeparationError {
-            .buffersDiffer(
-                channels: channels, rateHz: rateHz, expectedChannels: 2, expectedRateHz: 1600)
-        }
-        let notFinite = SeparationError.invalidAudio(
-            problem: "has nan at sample 1 of channel 0, expected a finite number")
-        let cases: [(PlanarAudio, String)] = [
-            (NoiseTrack.buffer(samples: 10, channels: 1), "\(differs(channels: 1, rateHz: 1600))"),
-            (NoiseTrack.buffer(samples: 10, rateHz: 2000), "\(differs(channels: 2, rateHz: 2000))"),
-            (PlanarAudio(channels: [[0, .nan], [0, 0]], sampleRateHz: 1600), "\(notFinite)"),
-        ]
-        for (odd, text) in cases {
-            let stream = AsyncStream<PlanarAudio> {
-                $0.yield(NoiseTrack.buffer(samples: 10))
-                $0.yield(odd)
-                $0.finish()
-            }
-            await #expect {
-                try await separator.separate(
-                    AudioInput.collect(stream), into: outputs("odd"))
-            } throws: { "\($0)" == text }
-        }
-        await #expect(throws: SeparationError.emptyAudio(channels: 0, samples: 0)) {
-            try await separator.separate(
-                AudioInput.collect(AsyncStream<PlanarAudio> { $0.finish() }),
-                into: outputs("none"))
-        }
-        #expect(try folder.contents == [])
-    }
-
     @Test func aNameWithoutAFormatSaysIt() async throws {
         let audio = NoiseTrack.buffer(samples: 2_000, rateHz: 44_100, amplitude: 0.5)
         for (name, magic) in [("a.wav", "RIFF"), ("a.FLAC", "fLaC"), ("temporary", "fLaC")] {

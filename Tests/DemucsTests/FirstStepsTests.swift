@@ -101,11 +101,6 @@ struct FirstStepsTests {
         #expect(try stored(report) == report)
     }
 
-    @Test func publishedModelsAreListed() throws {
-        let model = try #require(PublishedModel.all.first { $0.name == "htdemucs_6s" })
-        #expect(model.sources.count == 6 && model.approximateMegabytes == 55)
-    }
-
     @Test func aTrackIsAnalysedAndAModelQuantised() async throws {
         let path = folder.path("int8.safetensors")
         let checkpoint = Fixture.url("models/cross_first.safetensors").path

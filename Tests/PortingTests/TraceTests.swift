@@ -117,19 +117,6 @@ import Tracks
                 == (0...3).map { "crosstransformer.layers.\($0)" })
     }
 
-    @Test func attentionWeightsMayComeAlone() throws {
-        let model = try PortedFixture.model("cross_first")
-        let names = try Trace(
-            input: NamedTensor("input", [1] + golden.shape("mix"), golden.floats("mix")),
-            x: NamedTensor("x", [1] + golden.shape("mag"), golden.floats("mag")),
-            origin: "fixture"
-        ).write(
-            NamePattern.attention("layers.0:1", of: model), of: model, on: backend,
-            to: folder.path("weights.safetensors"),
-            cancellation: CancellationToken())
-        #expect(names == ["crosstransformer.layers.0.cross_attn.weights.1"])
-    }
-
     /// `cross_first` has four layers of two heads, and layer 0 is a cross layer.
     @Test func attentionWeightsComeOnRequestAndEveryRowSumsToOne() throws {
         let model = try PortedFixture.model("cross_first")

@@ -12,6 +12,7 @@ struct AttackTests {
             "../../../../tmp/owned.wav", "/etc/passwd", "..", ".", "", "a%00b.wav", "..%2F..%2Fx",
             "C:\\a\\b.wav", "%E2%80%AEvaw.exe", "%ff%fe.wav", String(repeating: "a", count: 1000),
             "%D7%A9%D7%9C%D7%95%D7%9D.wav", "\";.wav", "-rf.wav", "%F0%9F%8E%B5.wav",
+            "a%0d%0aSet-Cookie:%20x=1%22;evil%0a<script>.wav",
         ] {
             let answer = try service.upload(
                 Sound.tone(seconds: 0.2), headers: ["X-Filename: \(name)"])
@@ -25,6 +26,8 @@ struct AttackTests {
             let disposition = try #require(stem.headers["content-disposition"])
             #expect(disposition.hasPrefix("attachment; filename=\""))
             #expect(disposition.filter { $0 == "\"" }.count == 2)
+            #expect(stem.headers["set-cookie"] == nil)
+            #expect(stem.headers["x-content-type-options"] == "nosniff")
         }
         #expect(!FileManager.default.fileExists(atPath: "/tmp/owned.wav"))
     }
@@ -119,18 +122,6 @@ struct AttackTests {
         #expect(error?.description.contains("file of tokens") == true)
     }
 
-    @Test func namesCannotAddHeaders() throws {
-        let service = try RunningService()
-        let answer = try service.upload(
-            Sound.tone(seconds: 0.2),
-            headers: ["X-Filename: a%0d%0aSet-Cookie:%20x=1%22;evil%0a<script>.wav"])
-        let id = try #require(answer.object["id"] as? String)
-        try service.finished(id)
-        let stem = try service.get("/v1/separations/\(id)/stems/bass.wav")
-        #expect(stem.headers["set-cookie"] == nil)
-        #expect(stem.headers["x-content-type-options"] == "nosniff")
-    }
-
     @Test func markupInNamesStaysText() throws {
         let service = try RunningService()
         let name = "<img src=x onerror=alert(1)>.wav"
@@ -204,18 +195,6 @@ struct AttackTests {
             ["X-A: " + String(repeating: "a", count: 100_000)],
             Array(repeating: "X-A: b", count: 20_000),
         ] { #expect(try service.get("/livez", lines).status == 431) }
-    }
-
-    @Test func namesInArchivesHaveNoSlashes() throws {
-        let service = try RunningService()
-        let refused = try service.upload(
-            Sound.tone(seconds: 0.2), query: "shifts=0&mix=..%2F..%2Fevil=drums%2Bbass")
-        #expect(refused.status == 422)
-        let id = try service.doneJob(
-            Sound.tone(seconds: 0.2), query: "shifts=0&mix=my%20band=drums%2Bbass")
-        let zip = try service.get("/v1/separations/\(id)/stems.zip").body
-        #expect(zip.range(of: Data("my band.wav".utf8)) != nil)
-        #expect(zip.range(of: Data("../".utf8)) == nil)
     }
 
     @Test func onlyTheOwnerReadsTheDataFolder() throws {

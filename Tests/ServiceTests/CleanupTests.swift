@@ -78,15 +78,6 @@ struct CleanupTests {
         #expect(try left("ben-has-another-token") == [bens])
     }
 
-    @Test func theOldestResultsMakeRoom() throws {
-        // Four stems of one second take 0.7 MB.
-        let service = try RunningService(clock: ManualClock()) { $0.quotaBytes = 1_600_000 }
-        let ids = try (0..<4).map { try service.doneJob(Sound.tone(pitchHz: Double(200 + $0))) }
-        service.advance(by: 3)
-        let left = try ids.map { try service.get("/v1/separations/\($0)").status }
-        #expect(left == [404, 404, 200, 200])
-    }
-
     @Test func theNewestResultStaysWhateverTheQuota() throws {
         let folder = TemporaryFolder()
         let first = try RunningService(in: folder)

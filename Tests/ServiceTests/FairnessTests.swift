@@ -140,8 +140,11 @@ struct FairnessTests {
         }
         #expect(try statuses(anna, 5) == [202, 202, 202, 202, 429])
         #expect(try statuses(ben, 3) == [202, 202, 429])
-        let refused = try service.upload(Sound.tone(seconds: 0.02), headers: [ben]).detail
-        #expect(refused.contains("6 jobs are waiting, and the queue takes 4. 2 of them are yours"))
+        let refused = try service.upload(Sound.tone(seconds: 0.02), headers: [ben])
+        #expect(refused.headers["retry-after"] != nil)
+        #expect(
+            refused.detail.contains(
+                "6 jobs are waiting, and the queue takes 4. 2 of them are yours"))
         let metrics = ["Authorization: Bearer token-of-no-user"]
         #expect(try service.get("/metrics", metrics).text.contains("queue_length 6\n"))
         #expect(try service.get(address, metrics).detail.contains("for /metrics alone"))

@@ -139,15 +139,6 @@ struct GrowingTests {
         try checkPeaks(job)
     }
 
-    @Test func aJobThatTheServiceStopsBeginsAgain() throws {
-        let folder = TemporaryFolder()
-        let id = try growingJob(RunningService(in: folder, gate: gate))
-        let again = try RunningService(in: folder)
-        let job = try again.finished(id)
-        #expect(job["state"] as? String == "done")
-        #expect(job["duration_seconds"] as? Double == 5)
-    }
-
     @Test func aJobTellsTempoAndKeyIfAsked() throws {
         let service = try RunningService()
         let id = try service.doneJob(Sound.tone(seconds: 5), query: "shifts=0&analyze=1")

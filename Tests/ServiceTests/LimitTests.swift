@@ -85,18 +85,6 @@ struct LimitTests {
         #expect(Answer(other.receiveAll())?.status == 200)
     }
 
-    @Test func aFullQueueRefusesJobs() throws {
-        let service = try RunningService(gate: JobGate(before: 0)) { $0.limits.queue = 2 }
-        try service.waitUntilRunning(service.job(Sound.tone()))
-        for pitch in [300.0, 301] {
-            #expect(try service.upload(Sound.tone(pitchHz: pitch)).status == 202)
-        }
-        let refused = try service.upload(Sound.tone(pitchHz: 302))
-        #expect(refused.status == 429)
-        #expect(refused.headers["retry-after"] != nil)
-        #expect(refused.detail.contains("2 jobs are waiting, and the queue takes 2. Try"))
-    }
-
     @Test func longSoundsAndManyChannelsAreRefused() throws {
         let service = try RunningService {
             $0.limits.seconds = 2

@@ -16,7 +16,16 @@ struct RestartTests {
         let waiting = try service.job(Sound.tone(pitchHz: 500))
         let before = try service.get("/v1/separations/\(done)/stems/bass.wav").body
         try service.waitForStems(running)
+        // Streams, an upload and an archive that nobody reads don't keep the service from its end.
+        let bytes = service.enlarge(stem: 0, of: done)
+        var open = try (0..<50).map { _ in try service.open("/v1/events") }
+        open.append(
+            try service.open("/v1/separations", "Content-Length: 1000000", method: "POST"))
+        open.append(
+            try service.open("/v1/separations/\(done)/stems.zip", receivedBytes: 4096))
+        #expect(open[51].receive(until: "200 OK").contains("200 OK"))
         service.end()
+        #expect(open[51].receiveAll().count < bytes)
         // The running job has not ended, and keeps its sound.
         #expect(try service.files("inputs").contains(running))
         var second = service

@@ -12,7 +12,7 @@ struct WebFolderTests {
         return folder
     }
 
-    @Test func itsFilesAreIsolatedAndKeepTheirOwnPolicy() throws {
+    @Test func itsFilesAndTheServicesOwnHaveTheirPolicies() throws {
         let folder = try webFolder()
         let service = try RunningService { $0.webFolder = folder.url.path }
         let page = try service.get("/web/")
@@ -28,16 +28,11 @@ struct WebFolderTests {
             #expect(answer.headers["cross-origin-resource-policy"] == "same-origin")
             #expect(answer.headers["content-security-policy"] == "frame-ancestors 'none'")
         }
+        let own = try service.get("/")
+        #expect(own.headers["content-security-policy"]?.contains("script-src 'self';") == true)
+        #expect(own.headers["cross-origin-embedder-policy"] == nil)
         #expect(try service.get("/web/nothing.js").status == 404)
         #expect(try service.get("/v1/models").object["has_web"] as? Bool == true)
-    }
-
-    @Test func theServicesOwnPageKeepsItsPolicy() throws {
-        let folder = try webFolder()
-        let service = try RunningService { $0.webFolder = folder.url.path }
-        let policy = try #require(try service.get("/").headers["content-security-policy"])
-        #expect(policy.contains("script-src 'self';"))
-        #expect(try service.get("/").headers["cross-origin-embedder-policy"] == nil)
     }
 
     @Test func withoutAFolderThereIsNoSuchPage() throws {

@@ -221,16 +221,6 @@ def test_a_bag(bag: Path, music: Any, model: Model) -> None:
         assert sorted(event.member for event in progress) == [0] * 4 + [1] * 4
 
 
-def test_progress_tells_each_segment(model: Model, music: Any) -> None:
-    events: List[Progress] = []
-    model.separate(music, shifts=0, progress=events.append)
-    assert [(event.segment_offset, event.has_ended) for event in events] == [
-        (0, False), (0, True), (3 * RATE, False), (3 * RATE, True),
-    ]  # fmt: skip
-    assert events[-1].fraction == 1 and events[-1].segments_done == events[-1].segments_total == 2
-    assert events[0].track_frames == music.shape[1] and events[0].member_count == 1
-
-
 def test_a_bar_is_shown_where_asked_for(
     model: Model, music: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -268,22 +258,6 @@ def test_streams_give_the_samples_of_separate(model: Model, music: Any) -> None:
     for name in model.stems:
         whole = np.concatenate([block[name] for block in found], axis=1)
         assert np.array_equal(whole, golden[name])
-
-
-def test_a_look_ahead_gives_the_same_stems_for_blocks_of_any_size(model: Model, music: Any) -> None:
-    settings = {"live": True, "lookahead": 0.1, "hop": 0.2, "window": 1.0}
-
-    def stems(size: int) -> Any:
-        blocks = (music[:, start : start + size] for start in range(0, music.shape[1], size))
-        found = [block["drums"] for block in model.stream(blocks, **settings)]
-        return np.concatenate(found, axis=1)
-
-    whole = stems(music.shape[1])
-    assert whole.shape == music.shape and np.isfinite(whole).all() and whole.any()
-    assert np.array_equal(whole, stems(777))
-    for name, value in ("hop", 0), ("window", 0.1), ("lookahead", 9):
-        with pytest.raises(swift_demucs.ArgumentError, match=name):
-            list(model.stream([music], **{**settings, name: value}))
 
 
 def test_live_streams_give_stems_before_the_end(model: Model, music: Any) -> None:

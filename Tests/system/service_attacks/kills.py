@@ -1,9 +1,8 @@
-"""Attacks from outside: kill -9, SIGTERM under load, jumps of the clock."""
+"""Attacks from outside: kill -9, jumps of the clock."""
 
 from __future__ import annotations
 
 import time
-from contextlib import ExitStack
 from pathlib import Path
 
 from service_client import GatedService, Service, tone, wait_until
@@ -70,27 +69,6 @@ def kills(attack: Attack) -> str:
         check(left == sorted(accepted), "the results' folder holds other things than results")
         service.wait_until_empty("inputs", "uploads", "tmp")
     return f"{len(moments)} kills: {len(accepted)} jobs, none lost, no broken stem"
-
-
-@attack("termination")
-def termination(attack: Attack) -> str:
-    """SIGTERM with open streams, unread ZIPs, an upload and a running job."""
-    with attack.gated_service() as service, ExitStack() as held:
-        done = service.done(tone(20))["id"]
-        service.hold(1)
-        running = service.upload(tone(20, 300))[1]["id"]
-        service.wait_for_stems(running)
-        for target in ["/v1/events"] * 50 + [f"/v1/separations/{done}/stems.zip"] * 5:
-            held.enter_context(service.ask(service.head("GET", target), receive_bytes=4096))
-        upload = service.head("POST", "/v1/separations", "Content-Length: 1000000") + bytes(1000)
-        held.enter_context(service.ask(upload))
-        service.stop()
-        service.start()
-        check(service.wait(running)["state"] == "done", "the running job does not continue at the next start")
-        service.wait_until_empty("uploads")
-    return (
-        "50 streams, 5 unread ZIPs, an upload and a running job: the service ends, the job continues at the next start"
-    )
 
 
 def _faketime() -> str:
