@@ -247,19 +247,6 @@ def test_a_notebook_shows_players(model: Model, music: Any) -> None:
     assert stems._repr_html_() == repr(stems)
 
 
-def test_streams_give_the_samples_of_separate(model: Model, music: Any) -> None:
-    def blocks() -> Any:
-        for start in range(0, music.shape[1], 10_000):
-            yield music[:, start : start + 10_000]
-
-    golden = model.separate(music, seed=5)
-    found = list(model.stream(blocks(), seed=5, block_frames=30_000))
-    assert all(block["bass"].shape[1] <= 30_000 for block in found)
-    for name in model.stems:
-        whole = np.concatenate([block[name] for block in found], axis=1)
-        assert np.array_equal(whole, golden[name])
-
-
 def test_live_streams_give_stems_before_the_end(model: Model, music: Any) -> None:
     taken = 0
     early = None
