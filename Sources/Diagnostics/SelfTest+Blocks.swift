@@ -40,12 +40,14 @@ extension SelfTest {
         Case(name: "encoder", output: [8, 19, 16]) { vector in
             let layer = try reader(vector).encoderLayer(
                 vector.reader, layerShape(outer: 4), isFrequency: true)
-            return layer(try vector.tensor("x", 32, 19, 4), in: ForwardPass(on: vector.backend)).output
+            return layer(try vector.tensor("x", 32, 19, 4), in: ForwardPass(on: vector.backend))
+                .output
         },
         Case(name: "tencoder", output: [1, 64, 16]) { vector in
             let layer = try reader(vector).encoderLayer(
                 vector.reader, layerShape(outer: 2), isFrequency: false)
-            return layer(try vector.tensor("x", 1, 256, 2), in: ForwardPass(on: vector.backend)).output
+            return layer(try vector.tensor("x", 1, 256, 2), in: ForwardPass(on: vector.backend))
+                .output
         },
         Case(name: "decoder", output: [32, 19, 6]) { vector in
             let layer = try reader(vector).decoderLayer(
