@@ -2,10 +2,11 @@
 
     python compare_scores.py BEFORE AFTER MULTITRACK_DIR [--write README.md]
 
-BEFORE and AFTER are models in safetensors. Prints the SDR of each stem in dB, before and after: the
-median over held-out songs of two kinds (evaluate.py), and that of a recording. The last columns are
-the mean of the stems and its change. SWIFT_DEMUCS, the program, separates some of the songs in
-float32 and INT8, which gives the cost of INT8. MULTITRACK_DIR is that of `ship`.
+BEFORE and AFTER are models in safetensors. Prints the SDR of each stem in dB (stems.py), before and
+after: the median over held-out songs of two kinds, and that of a recording, separated by the
+official package without shifts. The last columns are the mean of the stems and its change.
+SWIFT_DEMUCS, the program, separates some of the songs in float32 and INT8, which gives the cost of
+INT8. MULTITRACK_DIR is that of `ship`.
 
 The exit code is 1 if the mean of a kind has fallen, or if INT8 costs more than 0.02 dB. Otherwise
 `--write` replaces the rows of the second model's scores in the table of Models/README.md.
@@ -21,15 +22,16 @@ import tempfile
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from evaluate import SECONDS, read_stems, separated
 from generate import generate, write_wav
 from packs import FIRST_HELD_OUT_SEED, read_sound
 from stems import STEMS, Array, medians, mixture_of, sdr_of
 
 LARGEST_INT8_COST = 0.02  # dB
+SECONDS = 12.0  # length of a song
 PROGRAM_SONGS = 12  # at most
 RECORDING = {
     "drums": ["drums"], "bass": ["bassguitar"], "other": ["clav", "horns", "leadguitar"],
@@ -57,6 +59,29 @@ def recorded(folder: Path) -> Array:
     return stems
 
 
+@functools.cache
+def loaded(model: Path) -> Any:
+    """A model in the official package, which computes on one core."""
+    import torch
+    from demucs.hf import load_safetensors_model
+
+    torch.set_num_threads(1)
+    torch.set_flush_denormal(True)
+    return load_safetensors_model(model).eval()
+
+
+def separated(model: Path, mixture: Array) -> Array:
+    """Stems [4, 2, n] of a mixture [2, n], normalised as the package's command line does it."""
+    import torch
+    from demucs.apply import apply_model
+
+    mono = mixture.mean(0)
+    # As torch.std: divided by n - 1, and with the package's guard against silence.
+    shift, scale = mono.mean(), mono.std(ddof=1) + 1e-8
+    normal = torch.from_numpy((mixture - shift) / scale)[None]
+    return apply_model(loaded(model), normal, shifts=0, overlap=0.25)[0].numpy() * scale + shift
+
+
 def separated_by_program(model: Path, mixture: Array, precision: str) -> Array:
     """Stems [4, 2, n] of a mixture by $SWIFT_DEMUCS."""
     with tempfile.TemporaryDirectory() as folder:
@@ -65,7 +90,7 @@ def separated_by_program(model: Path, mixture: Array, precision: str) -> Array:
                    "--shifts", "0", "--float32", "--clip-mode", "none"]  # fmt: skip
         files = ["-o", folder, "--filename", "{stem}.{ext}", f"{folder}/mixture.wav"]
         subprocess.run([*command, *files], check=True, stdout=subprocess.DEVNULL)
-        return read_stems(Path(folder) / model.stem)
+        return np.stack([read_sound(Path(folder) / model.stem / f"{name}.wav") for name in STEMS])
 
 
 def scores(models: Sequence[Path], multitrack: Path, kind: str, seed: int) -> list[Scores]:

@@ -3,9 +3,10 @@
     python generate.py --seed 1000000 --seconds 30 OUT_DIR
 
 Writes mixture.wav and one file per stem, 32-bit float, 44.1 kHz, stereo; `--vorbis` writes Ogg
-Vorbis instead. The mixture is the sum of the stems in float32, in the order drums, bass, other,
-vocals. README.md says what determines the bits of a song, and which seeds are held out.
-`--held-out-instruments` plays a sound font, a kit and a voice that training never hears.
+Vorbis instead. `--songs` writes the songs of so many seeds, each into OUT_DIR/SEED. The mixture is
+the sum of the stems in float32, in the order drums, bass, other, vocals. README.md says what
+determines the bits of a song, and which seeds are held out. `--held-out-instruments` plays a sound
+font, a kit and a voice that training never hears.
 """
 
 import argparse
@@ -30,28 +31,26 @@ def write_wav(path: Path, sound: Array) -> None:
     wavfile.write(path, RATE_HZ, np.ascontiguousarray(sound.T, dtype=np.float32))
 
 
-def write_song(directory: Path, stems: Array, vorbis: bool = False) -> None:
-    """Writes mixture and stems into a folder."""
-    directory.mkdir(parents=True, exist_ok=True)
-    write, suffix = (write_vorbis, "ogg") if vorbis else (write_wav, "wav")
-    for name, sound in zip(("mixture", *STEMS), (mixture_of(stems), *stems), strict=True):
-        write(directory / f"{name}.{suffix}", sound)
-
-
 def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--seed", type=int, required=True)
+    parser.add_argument("--songs", type=int, help="of this seed and the next ones")
     parser.add_argument("--seconds", type=float, default=30.0)
     parser.add_argument("--held-out-instruments", action="store_true")
     parser.add_argument("--vorbis", action="store_true", help="write Ogg Vorbis instead of WAV")
     parser.add_argument("directory", type=Path, metavar="OUT_DIR")
     options = parser.parse_args()
     held_out = options.held_out_instruments
-    stems = generate(options.seed, options.seconds, held_out_instruments=held_out)
-    write_song(options.directory, stems, options.vorbis)
+    write, suffix = (write_vorbis, "ogg") if options.vorbis else (write_wav, "wav")
+    for seed in range(options.seed, options.seed + (options.songs or 1)):
+        directory = options.directory / str(seed) if options.songs else options.directory
+        stems = generate(seed, options.seconds, held_out_instruments=held_out)
+        directory.mkdir(parents=True, exist_ok=True)
+        for name, sound in zip(("mixture", *STEMS), (mixture_of(stems), *stems), strict=True):
+            write(directory / f"{name}.{suffix}", sound)
 
 
 if __name__ == "__main__":

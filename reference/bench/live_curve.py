@@ -3,7 +3,7 @@
     python reference/bench/live_curve.py songs/*/ -o docs/images/live.png
     python reference/bench/live_curve.py songs/*/ --model htdemucs.safetensors --against-offline
 
-Each folder holds `mixture.wav` and true stems, `drums.wav` and so on, as `training/evaluate.py --write`
+Each folder holds `mixture.wav` and true stems, `drums.wav` and so on, as `training/generate.py --songs`
 makes them; stems that are missing are not scored. Prints a Markdown table: the delay is the one that
 `swift-demucs live` has, twice the hop included; SDR is the mean of all stems of all songs in dB; SNR
 against the offline stems the median; a pass must take less than the hop. Then the presets: the points

@@ -2,7 +2,7 @@
 
     python reference/bench/option_quality.py --songs 12 --seconds 12
 
-Separates songs that the demo model never heard (training/evaluate.py), scores them with
+Separates songs that the demo model never heard (training/generate.py), scores them with
 `swift-demucs eval`, and prints the SDR of each stem as the Music Demixing Challenge defines it: the
 median over the songs in dB, and in brackets the mean change from a separation without shifts, with
 overlap 0.25, in float32. The last column is the mean of the changes.
@@ -39,9 +39,9 @@ CASES: dict[str, list[str]] = {
 
 def make_songs(folder: Path, count: int, seconds: float) -> list[Path]:
     """Folders of held-out songs with their mixture and stems."""
-    script = ROOT / "training" / "evaluate.py"
-    options = ["--songs", str(count), "--seconds", str(seconds)]
-    subprocess.run([sys.executable, script, "--write", folder, *options], check=True)
+    script = ROOT / "training" / "generate.py"
+    options = ["--seed", "1000000", "--songs", str(count), "--seconds", str(seconds)]
+    subprocess.run([sys.executable, script, folder, *options], check=True)
     return sorted(folder.iterdir())
 
 

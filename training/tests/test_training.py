@@ -82,16 +82,16 @@ def test_the_export_loads_in_the_package_and_in_the_program(folder, tmp_path):
     """Both separate 5 s of noise; they differ by less than a thousandth of the peak."""
     import soundfile
 
-    evaluate = pytest.importorskip("evaluate")
+    compare_scores = pytest.importorskip("compare_scores")
     model = folder / "whole/model.safetensors"
     average = state(folder, "whole")["average"]
-    for name, value in evaluate.loaded(model).state_dict().items():
+    for name, value in compare_scores.loaded(model).state_dict().items():
         assert torch.equal(value, average[name].half().float()), name
     sound = noise_songs((3,), 5.0)[0][1].sum(0)
     soundfile.write(tmp_path / "noise.wav", sound.T, 44_100, subtype="FLOAT")
     command = [PROGRAM, "-q", "-n", model, "--shifts", "0", "--float32", "--clip-mode", "none"]
     subprocess.run([*command, "-o", tmp_path, tmp_path / "noise.wav"], check=True)
-    expected = evaluate.separated(model, sound)
+    expected = compare_scores.separated(model, sound)
     for name, truth in zip(train.STEMS, expected, strict=True):
         found = soundfile.read(tmp_path / f"model/noise/{name}.wav", dtype="float32")[0].T
         assert abs(found - truth).max() < 1e-3 * abs(expected).max(), name
