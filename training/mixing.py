@@ -3,7 +3,7 @@
 All songs stay there in 16 bits, and each change is one operation for a whole batch. In half of the
 excerpts each stem comes from another song. Stems are played faster or slower (pitch and tempo
 together), equalised, put into a room, driven, turned, scaled, left out, flipped in sign and swapped
-in channels; some examples lose their treble, as old or lossy recordings, or their width.
+in channels; some examples lose their treble, as old or lossy recordings.
 """
 
 import math
@@ -22,7 +22,6 @@ DRIVEN = 0.1
 TURNED = 0.33
 SCALED = 0.6
 LEFT_OUT = (0.07, 0.07, 0.07, 0.2)  # vocals more often: nearly all songs have them
-NARROWED = 0.12
 PACE_SEMITONES = 4.0
 ROOM_SECONDS = 0.8  # longest response of a room
 MARGIN = 2048  # samples before an excerpt, for the edge of the transform
@@ -54,11 +53,6 @@ class Songs:
         channel = torch.arange(2, device=device)[:, None]
         sound = self.sound[song[..., None, None], stem, channel, at.clamp(max=longest - 1)]
         return sound * (at < longest) * (FULL_SCALE / 32_768)
-
-
-def transform_samples(least: int) -> int:
-    """The smallest length with a fast Fourier transform: a power of two times 1, 3, 5, 7 or 9."""
-    return min(odd << max(0, math.ceil(math.log2(least / odd))) for odd in (1, 3, 5, 7, 9))
 
 
 def equaliser(hertz: torch.Tensor, tilt: torch.Tensor, bumps: torch.Tensor) -> torch.Tensor:
@@ -113,12 +107,6 @@ def turned(sound: torch.Tensor, angle: torch.Tensor) -> torch.Tensor:
     return torch.stack([left * cosine - right * sine, left * sine + right * cosine], 2)
 
 
-def narrowed(stems: torch.Tensor, width: torch.Tensor) -> torch.Tensor:
-    """Scales the difference of the channels of whole examples [batch, 4, 2, n] by width [batch]."""
-    middle = stems.mean(2, keepdim=True)
-    return torch.lerp(middle, stems, width[:, None, None, None])
-
-
 class Batches:
     """Draws batches from songs with a generator on the same device."""
 
@@ -168,8 +156,8 @@ class Batches:
         pace = 2 ** (self._some(PACED, pace, 0) / 12)
         remixed = self._uniform(0, 1, batch, 1) < REMIXED
         song, place, pace = (torch.where(remixed, x, x[:, :1]) for x in (song, place, pace))
-        longest = 2 ** (PACE_SEMITONES / 12)
-        samples = transform_samples(int((count + 2 * MARGIN) * longest))
+        samples = int((count + 2 * MARGIN) * 2 ** (PACE_SEMITONES / 12))
+        samples += -samples % 2**15  # lengths with a fast Fourier transform
         sound = self.songs.excerpts(song, place, samples)
         spectrum = torch.fft.rfft(sound) * self._response(samples, pace)
         stems = played(spectrum, samples, pace, count)
@@ -181,5 +169,4 @@ class Batches:
         level = 10 ** (self._some(SCALED, self._uniform(*LEVELS_DB, *each), 0) / 20)
         level = level * self._some(0.5, torch.full(each, -1.0, device=self.device), 1)
         level = level * (self._uniform(0, 1, *each) >= torch.tensor(LEFT_OUT, device=self.device))
-        stems = stems * level[..., None, None]
-        return narrowed(stems, self._some(NARROWED, self._uniform(0, 0.6, batch), 1))
+        return stems * level[..., None, None]

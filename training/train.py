@@ -31,7 +31,6 @@ from torch import nn
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from mixing import Batches, Songs
-from optimiser import optimisers
 from packs import FULL_SCALE, read_packs, whole_file
 from stems import RATE_HZ, STEMS, medians, sdr_of
 
@@ -61,19 +60,6 @@ class Network(HTDemucs):
             return super()._ispec(z.to(torch.complex64), length, scale)
 
 
-def configuration(channels: int, bottom: int) -> dict[str, Any]:
-    """The arguments of HTDemucs that differ from its defaults, except for the segment."""
-    return {
-        "sources": list(STEMS), "channels": channels, "bottom_channels": bottom,
-        "dconv_mode": 3, "t_layers": 3, "t_heads": 4,
-    }  # fmt: skip
-
-
-def build(keywords: dict[str, Any], device: torch.device) -> Network:
-    """A model with random weights."""
-    return Network(**keywords, segment=Fraction(SEGMENT_SECONDS)).to(device)
-
-
 def read_model(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
     """Weights in float32, and the metadata, of an exported model."""
     try:
@@ -94,11 +80,27 @@ def waveform_loss(estimate: torch.Tensor, stems: torch.Tensor) -> torch.Tensor:
     return ((estimate - stems) / level).abs().mean()
 
 
-def rate_at(step: int, progress: float, peak: float) -> float:
-    """Learning rate: a linear rise over the first steps, then constant, then a linear fall over
-    the second half of the training; `progress` is the share of its time that is over.
+def optimisers(model: nn.Module, rate: float) -> list[torch.optim.Optimizer]:
+    """Muon (Jordan et al. 2024) for matrices and convolutions, Adam for vectors.
+
+    Muon replaces the momentum of a matrix by the nearest orthogonal matrix, so that all directions
+    learn at the same pace; a convolution counts as a matrix with a row for each output. It gets
+    views of these parameters and of their gradients, so the gradients must stay where they are:
+    `zero_grad` needs `set_to_none=False`.
     """
-    return peak * max(0.0, min(1.0, (step + 1) / WARM_UP_STEPS, 2 * (1 - progress)))
+    matrices, vectors = [], []
+    for parameter in model.parameters():
+        rows = parameter.shape[0]
+        if parameter.ndim >= 2 and 1 < rows < parameter.numel():
+            parameter.grad = torch.zeros_like(parameter)
+            matrices.append(nn.Parameter(parameter.data.view(rows, -1)))
+            matrices[-1].grad = parameter.grad.view(rows, -1)
+        else:
+            vectors.append(parameter)
+    return [
+        torch.optim.Muon(matrices, rate, weight_decay=0, adjust_lr_fn="match_rms_adamw"),
+        torch.optim.Adam(vectors, rate, fused=True),
+    ]
 
 
 class Training:
@@ -107,11 +109,16 @@ class Training:
     def __init__(self, options: argparse.Namespace) -> None:
         self.options = options
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        self.keywords = configuration(options.channels, options.bottom)
+        # The arguments of HTDemucs that differ from its defaults, except for the segment.
+        self.keywords = {
+            "sources": list(STEMS), "channels": options.channels,
+            "bottom_channels": options.bottom, "dconv_mode": 3, "t_layers": 3, "t_heads": 4,
+        }  # fmt: skip
         self.path = options.work / "state.pt"
         state = self._read()
         torch.manual_seed(1)
-        self.model = build(self.keywords, self.device).train()
+        network = Network(**self.keywords, segment=Fraction(SEGMENT_SECONDS))
+        self.model = network.to(self.device).train()
         if state:
             self.model.load_state_dict(state["model"])
         self.step, self.first = state.get("step", 0), state.get("first", 0)  # in all; of --start
@@ -162,7 +169,9 @@ class Training:
     def advance(self, batches: Batches, progress: float) -> None:
         """Trains one step at a share 0...1 of the training's time."""
         options = self.options
-        self.rate = rate_at(self.step - self.first, progress, options.rate)
+        # A linear rise over the first steps, then constant, then a fall over the second half.
+        rise = (self.step - self.first + 1) / WARM_UP_STEPS
+        self.rate = options.rate * max(0.0, min(1.0, rise, 2 * (1 - progress)))
         stems = batches.draw(options.batch, SEGMENT_SECONDS * RATE_HZ)
         with self._precision():
             estimate = self.model(stems.sum(1))
@@ -244,14 +253,9 @@ class Training:
 def run(training: Training, batches: Batches, held_out: list[np.ndarray], began: float) -> None:
     """Trains until the time is over, the last step, or a signal; `began` is a monotonic time."""
     options = training.options
-    stopped = False
-
-    def stop(*_: object) -> None:
-        nonlocal stopped
-        stopped = True
-
-    signal.signal(signal.SIGTERM, stop)
-    signal.signal(signal.SIGINT, stop)
+    stopped: list[int] = []  # signals
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda number, _: stopped.append(number))
     end = min(60 * options.minutes, 60 * options.total - training.seconds)
     marked = time.monotonic()
     cost = 0.0  # seconds of the longest report: those that the last one will take

@@ -7,8 +7,9 @@ so that the stems still add up to the mixture.
 import numpy as np
 from scipy import ndimage
 
-from sampled import drums, effects, pitched, vocals
+from sampled import drums, effects, vocals
 from sampled.effects import Generator, samples
+from sampled.instruments import bass, other
 from sampled.score import Score
 from stems import STEMS, Array
 
@@ -52,7 +53,7 @@ def render(score: Score) -> Array:
     random = score.generator("mix")
     hits = drums.plan(score)
     stems = np.stack(
-        [drums.render(score, hits), pitched.bass(score), pitched.other(score), vocals.render(score)]
+        [drums.render(score, hits), bass(score), other(score), vocals.render(score)]
     ).astype(np.float32)
     for k, name in enumerate(STEMS):
         loud = LEVELS_DB[name] + score.style.favours.get(name, 0.0)

@@ -66,19 +66,6 @@ PATCHES = {
 }  # fmt: skip
 
 
-def wave(kind: str, numbers: Array, width: float = 0.25) -> Array:
-    """Amplitudes of the partials of a wave."""
-    if kind == "saw":
-        return 1 / numbers
-    if kind == "square":
-        return (numbers % 2) / numbers
-    if kind == "pulse":
-        return np.abs(np.sin(np.pi * numbers * width)) / numbers
-    if kind == "triangle":
-        return (numbers % 2) / numbers**2
-    return np.isin(numbers, (1, 2, 3, 4, 6, 8)) / np.sqrt(numbers)  # an organ
-
-
 def swept(random: Generator, kind: str, pitch_hz: Array, cutoff_hz: Array, resonance: float,
           voices: int = 1, cents: float = 0.0, width: float = 0.25) -> Array:  # fmt: skip
     """A note [2, n] whose pitch and cutoff are given for every sample.
@@ -94,7 +81,14 @@ def swept(random: Generator, kind: str, pitch_hz: Array, cutoff_hz: Array, reson
     ratio, feedback = numbers * highest / cutoffs[:, None], 3.6 * resonance
     gain = (1 + 0.6 * feedback) / ((1 + 1j * ratio) ** 4 + feedback)
     spectrum = np.zeros((TABLES, TABLE_SAMPLES // 2 + 1), dtype=np.complex128)
-    partials = -1j * wave(kind, numbers, width) * gain * (TABLE_SAMPLES / 2)
+    amplitudes = {
+        "saw": 1 / numbers,
+        "square": (numbers % 2) / numbers,
+        "pulse": np.abs(np.sin(np.pi * numbers * width)) / numbers,
+        "triangle": (numbers % 2) / numbers**2,
+        "organ": np.isin(numbers, (1, 2, 3, 4, 6, 8)) / np.sqrt(numbers),
+    }
+    partials = -1j * amplitudes[kind] * gain * (TABLE_SAMPLES / 2)
     spectrum[:, 1 : 1 + len(numbers)] = partials
     tables = fft.irfft(spectrum, TABLE_SAMPLES, axis=1).astype(np.float32).reshape(-1)
     place = np.log(np.clip(cutoff_hz, low, high) / low) * ((TABLES - 1) / np.log(high / low))

@@ -178,8 +178,8 @@ def test_a_loss_that_is_no_number_ends_a_call_before_anything_is_written(folder,
     assert (folder / "broken/state.pt").read_bytes() == before
 
 
-def test_the_demo_model_can_be_started_from_and_the_default_has_its_size(tmp_path):
-    """The present model's own configuration; and 5.3 M parameters, 10.5 MB in float16."""
+def test_a_training_starts_from_the_demo_model(tmp_path):
+    """With that model's own configuration."""
     path = ROOT / "Models/demo.safetensors"
     weights, metadata = train.read_model(path)
     keywords = json.loads(metadata["kwargs"])
@@ -191,9 +191,6 @@ def test_the_demo_model_can_be_started_from_and_the_default_has_its_size(tmp_pat
     assert started.step == int(metadata["training_steps"])
     for name, value in started.average.state_dict().items():
         assert torch.equal(value, weights[name]), name
-    default = train.configuration(train.CHANNELS, train.BOTTOM_CHANNELS)
-    model = train.build(default, torch.device("cpu"))
-    assert 5.2e6 < sum(value.numel() for value in model.parameters()) < 5.4e6
 
 
 def test_the_waveform_loss_is_the_error_relative_to_the_mixture():
