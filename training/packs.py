@@ -8,6 +8,7 @@ where it is used, for the reason in sampled/__init__.py.
 
 import contextlib
 import io
+import os
 import re
 import tarfile
 from collections.abc import Iterable, Iterator
@@ -31,7 +32,7 @@ _END = bytes(1024)  # the end of every tar file
 @contextlib.contextmanager
 def whole_file(path: Path) -> Iterator[BinaryIO]:
     """A file to write, which gets its name when it is complete; until then the old one stays."""
-    pending = path.with_name(f"{path.name}.pending")
+    pending = path.with_name(f"{path.name}.{os.getpid()}.pending")  # others may do the same
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with pending.open("wb") as file:
@@ -54,7 +55,9 @@ def read_sound(file: Path | BinaryIO, where: object = None) -> Array:
     where = where or file
     try:
         sound, rate = soundfile.read(file, dtype="float32", always_2d=True)
-    except soundfile.LibsndfileError:
+        if not np.isfinite(sound).all():
+            raise ValueError
+    except (soundfile.LibsndfileError, ValueError):
         raise SystemExit(f"{where}: damaged or missing: copy it again, or make it again") from None
     if (rate, sound.shape[1]) != (RATE_HZ, 2):
         raise SystemExit(
@@ -101,7 +104,7 @@ def _songs(path: Path) -> list[tuple[int, Array]]:
         with tarfile.open(fileobj=io.BytesIO(pack), mode="r:") as archive:
             for member in archive:
                 named = _MEMBER.fullmatch(member.name)
-                if not named or member.isfile() != bool(named[2]):
+                if not named or not (member.isfile() if named[2] else member.isdir()):
                     raise SystemExit(
                         f"{path}: has {member.name!r}; expected SEED/STEM.ogg with a stem of "
                         f"{', '.join(STEMS)}: pack the songs again"
@@ -133,7 +136,7 @@ def _songs(path: Path) -> list[tuple[int, Array]]:
 
 
 def read_packs(paths: list[Path]) -> list[tuple[int, Array]]:
-    """All songs of packs, sorted by seed; each core decodes a pack."""
+    """The songs of packs, each seed once and sorted by seed; each core decodes a pack."""
     with ThreadPoolExecutor() as pool:
-        songs = [song for pack in pool.map(_songs, paths) for song in pack]
-    return sorted(songs, key=lambda song: song[0])
+        songs = dict(song for pack in pool.map(_songs, paths) for song in pack)
+    return sorted(songs.items())

@@ -46,6 +46,8 @@ QUIET = 0.01  # standard deviation of a mixture below which an excerpt counts fo
 REPORT_SECONDS = 60.0
 VALIDATION_EVERY = 25  # seeds that it divides are for validation
 VALIDATION_SONGS = 16  # at most
+DAMAGE = (LookupError, ValueError, TypeError, RuntimeError, AttributeError, EOFError,
+          pickle.UnpicklingError, safetensors.SafetensorError)  # fmt: skip
 
 
 class Network(HTDemucs):
@@ -62,12 +64,9 @@ class Network(HTDemucs):
 
 def read_model(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
     """Weights in float32, and the metadata, of an exported model."""
-    try:
-        with safetensors.safe_open(path.resolve(strict=True), "pt") as file:
-            names = file.keys()
-            return {name: file.get_tensor(name).float() for name in names}, file.metadata() or {}
-    except safetensors.SafetensorError:
-        raise SystemExit(f"{path}: damaged, or no safetensors file: copy it again") from None
+    with safetensors.safe_open(path.resolve(strict=True), "pt") as file:
+        names = file.keys()
+        return {name: file.get_tensor(name).float() for name in names}, file.metadata() or {}
 
 
 def waveform_loss(estimate: torch.Tensor, stems: torch.Tensor) -> torch.Tensor:
@@ -132,24 +131,14 @@ class Training:
             self.average.load_state_dict(state["average"])
             for part, its in zip(self.optimisers, state["optimiser"], strict=True):
                 part.load_state_dict(its)
-            self.random.set_state(state["random"].cpu())
+            self.random.set_state(state["random"])
 
     def _read(self) -> dict[str, Any]:
         """The state of an earlier call, or weights and steps of the model of --start."""
         path = self.path
         if path.exists():
-            content = io.BytesIO(path.read_bytes())
-            try:
-                state = torch.load(content, map_location=self.device, weights_only=True)
-                keywords = state["keywords"]
-            except (
-                ValueError, KeyError, TypeError, RuntimeError, AttributeError, OSError, EOFError,
-                pickle.UnpicklingError,
-            ):  # fmt: skip
-                raise SystemExit(
-                    f"{path}: damaged: remove it; --start "
-                    f"{self.options.out / 'model.safetensors'} has the last minute's average"
-                ) from None
+            state = torch.load(io.BytesIO(path.read_bytes()), "cpu", weights_only=True)
+            keywords = state["keywords"]
         elif path := self.options.start:
             weights, metadata = read_model(path)
             keywords = json.loads(metadata.get("kwargs", "{}"))
@@ -292,8 +281,10 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--bottom", type=int, default=BOTTOM_CHANNELS, help="of the transformer")
     options = parser.parse_args()
     for name in ("minutes", "total", "batch", "rate", "channels", "bottom"):
-        if getattr(options, name) <= 0:
+        if not getattr(options, name) > 0:  # also for NaN
             parser.error(f"--{name} is {getattr(options, name)}; expected more than 0")
+    if options.channels < 8 or options.bottom % 4:
+        parser.error("expected --channels of at least 8, and --bottom a multiple of 4")
     return options
 
 
@@ -306,7 +297,16 @@ def main() -> None:
     try:
         for folder in (options.work, options.out):
             folder.mkdir(parents=True, exist_ok=True)
-        training = Training(options)
+        try:
+            training = Training(options)
+        except torch.OutOfMemoryError:
+            raise
+        except DAMAGE:
+            path = options.work / "state.pt"
+            raise SystemExit(
+                f"{path if path.exists() else options.start}: damaged: remove it, or copy it "
+                f"again; {options.out / 'model.safetensors'} has the last minute's average"
+            ) from None
         if training.seconds >= 60 * options.total:
             raise SystemExit(
                 f"{training.path}: has all {options.total:g} minutes of --total: "
@@ -329,7 +329,8 @@ def main() -> None:
             f"--batch {options.batch}: not enough memory: give fewer excerpts, or fewer packs"
         ) from None
     except OSError as error:
-        raise SystemExit(f"{error.filename}: {error.strerror}: give a path that is there") from None
+        path, why = error.filename or options.start, error.strerror or error
+        raise SystemExit(f"{path}: {why}: give a path that is there") from None
 
 
 if __name__ == "__main__":

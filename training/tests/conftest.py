@@ -25,12 +25,14 @@ def vorbis(samples: int, channels: int = 2, rate: int = 44_100) -> bytes:
     return file.getvalue()
 
 
-def tar(path: Path, files: dict[str, bytes | None]) -> Path:
-    """A tar file; None is a folder."""
+def tar(path: Path, files: dict[str, bytes | str | None]) -> Path:
+    """A tar file; None is a folder, a string the target of a link."""
     with tarfile.open(path, "w") as archive:
         for name, content in files.items():
             member = tarfile.TarInfo(name)
             member.type = tarfile.DIRTYPE if content is None else tarfile.REGTYPE
+            if isinstance(content, str):
+                member.type, member.linkname, content = tarfile.SYMTYPE, content, None
             member.size = len(content or b"")
             archive.addfile(member, io.BytesIO(content or b""))
     return path

@@ -35,11 +35,6 @@ def tone(hertz: float, samples: int) -> "torch.Tensor":
     return wave.float().expand(1, 4, 2, samples)
 
 
-def decibels(sound: "torch.Tensor") -> "torch.Tensor":
-    """The level of stems [batch, 4, 2, n]."""
-    return 10 * torch.log10(sound.double().square().mean((-1, -2)))
-
-
 def test_excerpts_come_from_their_song_and_end_in_silence():
     """The second song's last second, and more than the first song has."""
     both = songs()
@@ -75,8 +70,8 @@ def test_a_pace_moves_the_pitch_and_keeps_the_level(pace, found_hz):
     assert moved.shape == (1, 4, 2, COUNT)
     peak = torch.fft.rfft(moved[0, 0, 0], 44_100).abs().argmax()
     assert float(peak) == pytest.approx(found_hz, abs=1)
-    inner = moved[..., 2000:-2000]
-    assert decibels(inner).numpy() == pytest.approx(10 * math.log10(0.5), abs=0.02)
+    power = moved[..., 2000:-2000].double().square().mean((-1, -2))
+    assert power.numpy() == pytest.approx(0.5, rel=0.005)
     if pace == 1.0:
         assert torch.allclose(moved, sound[..., mixing.MARGIN :][..., :COUNT], atol=1e-5)
 
@@ -91,21 +86,6 @@ def test_a_room_has_its_energy_and_falls_by_60_db():
     assert not response[1].any()
     fall = response[0, -2000:].square().mean() / response[0, :2000].square().mean()
     assert 10 * math.log10(fall) == pytest.approx(-54, abs=1)
-
-
-def test_drive_keeps_the_peak():
-    """That of every stem on its own."""
-    sound = 0.3 * torch.randn(2, 4, 2, 5000, generator=torch.Generator().manual_seed(2))
-    hot = mixing.driven(sound, torch.full((2, 4), 3.0))
-    assert torch.allclose(hot.abs().amax((-1, -2)), sound.abs().amax((-1, -2)))
-    assert (decibels(hot) > decibels(sound)).all()
-
-
-def test_turned_stems_keep_their_energy():
-    """Every stem has its own angle."""
-    stems = torch.randn(3, 4, 2, 1000, generator=torch.Generator().manual_seed(3))
-    turned = mixing.turned(stems, torch.linspace(-0.6, 0.6, 12).view(3, 4))
-    assert torch.allclose(decibels(turned), decibels(stems), atol=1e-4)
 
 
 def test_a_batch_without_changes_is_an_excerpt(monkeypatch):

@@ -41,6 +41,7 @@ PLANTED: dict[str, tuple[Callable[[Path], object], str]] = {
         lambda path: tar(path, {"0000001/bass.ogg": vorbis(900, rate=48_000)}), "48000 Hz",
     ),
     "one channel": (lambda path: tar(path, {"0000001/bass.ogg": vorbis(900, 1)}), "1 channels"),
+    "a link": (lambda path: tar(path, {"0000001": "nowhere"}), "'0000001'"),
     "no stem": (lambda path: tar(path, {"0000001": None}), "song 0000001 has no stem at all"),
     "unequal stems": (
         lambda path: tar(path, {"1/bass.ogg": vorbis(900), "1/drums.ogg": vorbis(800)}),

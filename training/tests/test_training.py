@@ -135,6 +135,8 @@ def test_bad_states_models_and_packs_are_refused_in_one_line(folder):
     (folder / "damaged").mkdir()
     (folder / "damaged/state.pt").write_bytes((folder / "whole/state.pt").read_bytes()[:5000])
     assert "state.pt: damaged: remove it" in refusal(folder, "damaged")
+    torch.save({"keywords": state(folder, "whole")["keywords"]}, folder / "damaged/state.pt")
+    assert "state.pt: damaged: remove it" in refusal(folder, "damaged")
     demo = ROOT / "Models/demo.safetensors"
     found = refusal(folder, "new", "--start", str(demo))
     assert f"{demo}: " in found
