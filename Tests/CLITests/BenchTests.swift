@@ -57,7 +57,7 @@ struct BenchTests {
         let run = try run("-n", "base", "--precision=bfloat16", "--runs=1", "--json", "--quiet")
         held.withUnsafeMutableBytes { $0[0] = 2 }
         let rows = try rows(run)
-        #expect(rows.count == 1)
+        try #require(rows.count == 1)
         #expect((20...70).contains(rows[0]["snr_db"] as? Double ?? 0))
         let peak = try #require(rows[0]["peak_rss_bytes"] as? Int)
         #expect((1 << 20..<countBytes).contains(peak))

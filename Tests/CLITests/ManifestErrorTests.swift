@@ -103,7 +103,7 @@ struct ManifestErrorTests {
     }
 
     #if os(Linux)
-        @Test func twoMillionLinesTakeLittleMemory() throws {
+        @Test func longManifestsTakeLittleMemory() throws {
             try folder.write("", "list")
             let handle = try FileHandle(forWritingTo: folder.url("list"))
             let script = """
@@ -126,9 +126,10 @@ struct ManifestErrorTests {
                     #"{"id": "t\#(block * 10_000 + $0)", "path": "a.flac"}"# + "\n"
                 }
                 try handle.write(contentsOf: Data(lines.joined().utf8))
-                if block != 20 { continue }
-                // 24 MB, and no tracks but those of the shard.
-                _ = try run("--quiet", "--shard=0/1000", below: 40_000, exits: 0)
+                if block == 20 {
+                    // The program keeps the tracks of its shard alone, and takes 24 MB.
+                    _ = try run("--quiet", "--shard=0/1000", below: 40_000, exits: 0)
+                }
             }
             // The last line is invalid: all lines are read, and earlier lines are read again.
             try handle.write(contentsOf: Data(#"{"id": "t77", "path": "b"}"#.utf8))

@@ -43,6 +43,10 @@ struct SelfTestTests {
             #expect(line.hasSuffix(line.hasPrefix("transformer_self") ? "FAIL" : "pass"))
         }
         #expect(run.outputLines.last?.hasPrefix("FAILED: ") == true)
+        let quiet = try self.run("-q", exits: 1)
+        #expect(quiet.outputLines == [])
+        #expect(quiet.errorLines.allSatisfy { $0.contains("transformer_self, ") })
+        #expect(quiet.errors.contains(" dB against PyTorch, expected at least "))
     }
 
     @Test func vectorsOfAnotherModelAreRefused() throws {

@@ -57,6 +57,39 @@ import Testing
     @Test(arguments: names("encoder_"))
     func encoderLayer(_ name: String) throws {
         let block = try Block(name, on: backend)
+        let output = try encode(block).output
+        try block.expect(LaidOut(output.shape, output.floats).channelsFirst)
+    }
+
+    /// Tiles on two threads, in 16 bits.
+    @Test(arguments: names("encoder_"))
+    func theSkipIsTheRoundedOutputWithItsEmbedding(_ name: String) throws {
+        let backend = try Backend(threads: 2, precision: .bfloat16)
+        let block = try Block(name, on: backend)
+        let plain = try encode(block).output
+        let (freqs, times, channels) = (plain.shape[0], plain.shape[1], plain.shape[2])
+        let values = (0..<freqs * channels).map { Float($0 % 7) }
+        let isEmbedded = freqs > 1
+        let (output, skip) = try encode(
+            block, embedding: isEmbedded ? backend.tensor([freqs, channels], values) : nil)
+        let expected = plain.floats.enumerated().map { index, value in
+            isEmbedded
+                ? value + values[index / (times * channels) * channels + index % channels] : value
+        }
+        #expect(output.floats == expected)
+        guard let skip else { return }
+        let zeros = [Float](repeating: 0, count: output.count)
+        let (found, whole) = (
+            backend.tensor(output.shape, zeros), backend.tensor(output.shape, zeros)
+        )
+        skip.add(to: found, on: backend)
+        Skip(output, on: backend).add(to: whole, on: backend)
+        #expect(found.floats == whole.floats)
+    }
+
+    private func encode(
+        _ block: Block, embedding: Tensor? = nil
+    ) throws -> (output: Tensor, skip: Skip?) {
         let arguments = try block.golden.arguments(as: LayerArguments.self)
         let reader = try block.reader(arguments.set)
         let shape = arguments.shape(outer: arguments.chin, inner: arguments.chout)
@@ -64,8 +97,9 @@ import Testing
             block.parameters, shape, isFrequency: arguments.freq)
         let inject =
             block.golden.names.contains("inject") ? try block.input("inject") : nil
-        let (output, _) = layer(try block.input("x"), inject: inject, in: ForwardPass(on: backend))
-        try block.expect(LaidOut(output.shape, output.floats).channelsFirst)
+        return layer(
+            try block.input("x"), inject: inject, embedding: embedding,
+            in: ForwardPass(on: block.backend))
     }
 
     @Test(arguments: names("decoder_"))

@@ -33,7 +33,7 @@ def with_service(*options, is_ready: bool = True):
     return mark
 
 
-class ServicePageUser(PageUser):
+class SongPageUser(PageUser):
     """What tests and pictures do with the page."""
 
     def page(self, body: str, *arguments):
@@ -70,7 +70,7 @@ class ServicePageUser(PageUser):
         self.wait_for_song(title)
 
 
-class PageTest(ServicePageUser, unittest.TestCase):
+class PageTest(SongPageUser, unittest.TestCase):
     """Begins with a page without songs, whose sound stands still until a test moves it: see page_start.js."""
 
     #: Set by test_page.py.
@@ -100,7 +100,7 @@ class PageTest(ServicePageUser, unittest.TestCase):
                 self.fail(f"console: {message}")
 
     def keeps(self, job: dict) -> bool:
-        """Whether a job of the service stays for the next test."""
+        """Whether a job stays for the next test."""
         return False
 
     def use_service(self, *options: str, is_ready: bool):

@@ -2,7 +2,7 @@
 from pathlib import Path
 
 from browser import Browser
-from page_test import ServicePageUser
+from page_test import SongPageUser
 from songs import Songs
 from subject import GatedSubject
 
@@ -10,7 +10,7 @@ from subject import GatedSubject
 VIEWS = {"light": (1440, 900, False), "dark": (1440, 900, True), "phone": (390, 844, False)}
 
 
-class Studio(ServicePageUser):
+class Studio(SongPageUser):
     """Takes pictures of the page of a service, which is a `gated-service`: a song that is seen running is held."""
 
     def __init__(self, browser: Browser):

@@ -267,7 +267,7 @@ def test_live_streams_give_stems_before_the_end(model: Model, music: Any) -> Non
 
 def test_streams_may_be_left(model: Model, music: Any) -> None:
     stream = model.stream([music], shifts=0, block_frames=1000)
-    next(stream)
+    assert next(stream)["bass"].shape[1] <= 1000
     del stream
     with pytest.raises(swift_demucs.ArgumentError, match="no block"):
         list(model.stream([]))

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Measures times and memory in headless Chromium. Needs Tests/Page/requirements.txt.
 
-    tools/run -n demo --dry-run Models/demo_track.ogg    builds the program
-    tools/build_web                                      builds dist/web
+    swift build -c release --product gated-service    builds the service
+    tools/build_web                                   builds dist/web
     python reference/bench/in_browser.py first-sound --precision int8 --threads 2
     python reference/bench/in_browser.py memory --minutes 60
     python reference/bench/in_browser.py explain
@@ -59,19 +59,19 @@ sys.path[:0] = [str(ROOT / folder) for folder in ("Tests/Page", "Tests/Web")]
 
 from browser import Browser
 from hosts import PageHost
-from subject import BinarySubject
+from subject import GatedSubject
 
 LONGEST_SECONDS = 600
 
 
 @contextlib.contextmanager
-def tab(host: BinarySubject | PageHost) -> Iterator[Browser]:
+def tab(host: GatedSubject | PageHost) -> Iterator[Browser]:
     """Starts a service or a host, and a new browser."""
     host.start()
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as downloads:
         browser = Browser(downloads)
-        if isinstance(host, PageHost):
-            browser.prelude = ""
+        if isinstance(host, GatedSubject):
+            browser.prelude = 'const { stage } = await import("/main.js");'
         browser.command_executor.client_config.timeout = 2 * LONGEST_SECONDS
         browser.set_script_timeout(LONGEST_SECONDS)
         try:
@@ -128,7 +128,7 @@ def first_sound(given: argparse.Namespace) -> None:
     runs = []
     words = ("-n", given.model, "--precision", given.precision, "--threads", str(given.threads))
     for _ in range(given.runs):
-        subject = BinarySubject(str(given.binary), *words)
+        subject = GatedSubject(str(given.binary), *words)
         with tab(subject) as browser:
             browser.get(subject.url)
             browser.wait("!document.querySelector('#example').hidden")
@@ -153,7 +153,7 @@ def first_sound(given: argparse.Namespace) -> None:
 
 def memory(given: argparse.Namespace) -> None:
     """The memory of a tab that plays a long song."""
-    subject = BinarySubject(str(given.binary))
+    subject = GatedSubject(str(given.binary))
     with tab(subject) as browser:
         song = browser.downloads / "song.wav"
         samples, rate = soundfile.read(ROOT / "Models/demo_track.ogg", dtype="int16")
@@ -162,7 +162,7 @@ def memory(given: argparse.Namespace) -> None:
         play(browser, f"{subject.url}#song={separate(subject, song)}", given.play)
 
 
-def separate(subject: BinarySubject, song: Path) -> str:
+def separate(subject: GatedSubject, song: Path) -> str:
     """Separates the song; returns the job's identifier."""
     headers = {"Content-Type": "audio/wav", "X-Filename": song.name}
     job = json.loads(subject.request("POST", "v1/separations", song.read_bytes(), headers))
@@ -353,7 +353,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--binary", type=Path, default=ROOT / ".build/release/swift-demucs")
+    parser.add_argument("--binary", type=Path, default=ROOT / ".build/release/gated-service")
     parser.add_argument("--web", type=Path, default=ROOT / "dist/web", help="default: dist/web")
     parser.add_argument("--runs", type=int, default=5, help="runs of each time (default: 5)")
     measurements = parser.add_subparsers(required=True)

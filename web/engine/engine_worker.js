@@ -1,7 +1,7 @@
 // The worker that runs the engine, and the workers that are its other threads.
 //
 // A page's thread posts `{ task, id, … }` and gets `{ id, result }` or `{ id, error }`, and before that
-// any number of `{ id, event }`. The engine's functions are in Sources/Engine/WebDoor.swift.
+// any number of `{ id, event }`. The engine's functions are in Sources/Engine/EngineExports.swift.
 
 import { choosePrecision, neededMemory } from "./capabilities.js";
 

@@ -36,18 +36,15 @@ extension TimeDemucs {
             x = output
             // [1, 971092, 64] … [1, 947, 2048]
             try pass.completed(.encoder(level))
-            if level < encoder.count - 1, let skip { skips.append(skip) }
+            if let skip { skips.append(skip) }
         }
         if let lstm {
-            let skip = Skip(x, on: backend)
             x = lstm(x, on: backend)
             pass.probe?("lstm", .waveform, x)
             try pass.completed(.lstm)
-            skip.add(to: x, on: backend)
-        } else {
-            // Without an LSTM the innermost skip equals x.
-            x = doubled(x)
         }
+        // Without an LSTM the innermost skip equals x.
+        skips.popLast()?.add(to: x, on: backend)
         for (index, decode) in decoder.enumerated() {
             // Lengths are valid, so a decoder layer restores exactly its encoder layer's input
             // length.
@@ -62,15 +59,6 @@ extension TimeDemucs {
         pass.probe?("final", .tokens, stems)
         try pass.completed(.resample)
         return stems
-    }
-
-    /// x + x in new storage.
-    private func doubled(_ x: Tensor) -> Tensor {
-        let result = backend.tensor(x.shape)
-        backend.forEachTile(of: x.count, longest: Self.tileElements) { range in
-            for index in range { result.pointer[index] = 2 * x.pointer[index] }
-        }
-        return result
     }
 
     /// Mean and unbiased standard deviation of the mono mix, the mean of all channels.
