@@ -8,14 +8,13 @@
 #include <string.h>
 
 const char *kernel_set_name(ptrdiff_t index) {
-#define NAME(set) #set,
 #if defined(__wasm__)
-    /* A module has one set, which nothing chooses. */
-    static const char *const names[] = {WASM_KERNEL_SETS(NAME)};
+    return index == 0 ? kernels_simd128()->name : NULL;
 #else
+#define NAME(set) #set,
     static const char *const names[] = {"plain", X86_KERNEL_SETS(NAME) ARM_KERNEL_SETS(NAME)};
-#endif
     return index < (ptrdiff_t)(sizeof names / sizeof *names) ? names[index] : NULL;
+#endif
 }
 
 const char *kernel_set_obstacle(const char *name) {
@@ -29,13 +28,16 @@ const char *kernel_set_obstacle(const char *name) {
 }
 
 const kernel_table *kernel_set(const char *name) {
-#if !defined(__wasm__)
+#if defined(__wasm__)
+    const kernel_table *const set = kernels_simd128();
+    return strcmp(name, set->name) == 0 ? set : NULL;
+#else
     if (strcmp(name, "plain") == 0)
         return kernels_plain();
-#endif
 #define FIND(set)                                                                                  \
     if (strcmp(name, #set) == 0)                                                                   \
         return kernels_##set();
     KERNEL_SETS(FIND)
     return NULL;
+#endif
 }

@@ -1,7 +1,7 @@
 /* WebAssembly kernels with SIMD128: 4 floats a vector. */
 #include "ckernels.h"
 
-#if defined(__wasm_simd128__) && !defined(__wasm_relaxed_simd__)
+#if defined(__wasm_simd128__)
 
 #include <wasm_simd128.h>
 

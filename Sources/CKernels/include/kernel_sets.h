@@ -18,18 +18,13 @@
     SET(neondot)  /* NEON and FEAT_DotProd */                                                      \
     SET(neonbf16) /* NEON, FEAT_I8MM and FEAT_BF16 */
 
-#define WASM_KERNEL_SETS(SET)                                                                      \
-    SET(simd128)     /* SIMD128 of WebAssembly */                                                  \
-    SET(relaxedsimd) /* SIMD128 and relaxed SIMD */
-
 /* The sets of the machine that this is compiled for. WebAssembly has no test at run time, because
- * an engine refuses a whole module for one unknown instruction: a module has one set. */
+ * an engine refuses a whole module for one unknown instruction: a module has one set, simd128, or
+ * relaxedsimd in its place if the linker has the option `--wrap=kernels_simd128`. */
 #if defined(__x86_64__)
 #define KERNEL_SETS(SET) X86_KERNEL_SETS(SET)
 #elif defined(__aarch64__)
 #define KERNEL_SETS(SET) ARM_KERNEL_SETS(SET)
-#elif defined(__wasm_relaxed_simd__)
-#define KERNEL_SETS(SET) SET(relaxedsimd)
 #elif defined(__wasm_simd128__)
 #define KERNEL_SETS(SET) SET(simd128)
 #else
