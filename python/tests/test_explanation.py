@@ -166,3 +166,21 @@ def test_missing_values_are_computed(port: Model) -> None:
     given["encoder.0"], given["tencoder.0"] = value["encoder.0"], value["tencoder.0"]
     explanation = _explanation.explain(port.network, "encoder.0", given)
     assert explanation.text == "ours with tanh in place of the GLU's sigmoid everywhere"
+
+
+def test_passes_compute_only_what_the_value_needs(
+    port: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    right, encode = port.right, htdemucs.encode
+    calls = []
+
+    def counted(*given: Any) -> Any:
+        calls.append(given[0].name)
+        return encode(*given)
+
+    monkeypatch.setattr(htdemucs, "encode", counted)
+    name = "channel_upsampler_t"
+    bias = port.network.module[f"{name}.bias"].reshape(-1, *[1] * (right[name].ndim - 1))
+    given = {key: right[key] for key in ("mix", "tencoder.3")} | {name: right[name] - bias}
+    assert _explanation.explain(port.network, name, given).text == f"ours with no bias in {name}"
+    assert len(calls) == 7, calls  # but for tencoder.3, once

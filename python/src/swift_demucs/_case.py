@@ -6,7 +6,6 @@ import contextlib
 import importlib
 import json
 import shutil
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Callable, Iterator, List, Mapping, Sequence, Tuple
 
@@ -124,7 +123,8 @@ class _Layer:
     def _depends(self, block: _explanation._Block, key: str) -> bool:
         """Whether a value changes the layer's."""
         changed = {**block.values, key: block.values[key] * np.float32(1.5) + np.float32(0.1)}
-        found = _explanation._Pass(replace(block, values=changed, constants={})).run()
+        changed_block = _explanation._Block(block.network, block.name, block.found, changed)
+        found = _explanation._Pass(changed_block).run()
         return found is None or self.value is None or not np.array_equal(found, self.value)
 
 

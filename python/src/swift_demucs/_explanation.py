@@ -71,6 +71,8 @@ _RETURNING = {
     "encode", "decode", "dconv", "conv", "conv_transpose", "attention", "transformer_layer",
     "layer_norm", "transformer", "rotary_attention", "feed_forward",
 }  # fmt: skip
+# Functions whose results in the right pass serve the passes that change only what comes later.
+_KEPT = {"stft", "encode", "transformer", "transformer_layer", "decode"}
 # Slow functions that give the same in each pass.
 _CONSTANT = {"standardise", "positions_1d", "positions_2d"}
 # What shapes that don't fit and missing parameters raise.
@@ -152,6 +154,10 @@ class _Ended(Exception):
     """A pass has come to its value."""
 
 
+# A function's name, and the module that it computes.
+_Call = Tuple[str, str]
+
+
 @dataclass
 class _Block:
     """A wrong value, and the port's values from which it is computed."""
@@ -161,6 +167,12 @@ class _Block:
     found: Array
     values: Mapping[str, Array]
     constants: Dict[Tuple[str, int], Any] = field(default_factory=dict)
+    #: The calls of the right pass by their number, but for those that the wrong value doesn't need.
+    calls: Dict[int, _Call] = field(default_factory=dict)
+    #: The numbers before and after the calls within one of `_KEPT`, and its result.
+    results: Dict[_Call, Tuple[int, int, Array]] = field(default_factory=dict)
+    #: Those of `results` that the wrong value doesn't need: port's values stand in their place.
+    unread: Sequence[_Call] = ()
 
     def kept(self, function: str, place: str) -> Optional[Array]:
         """The port's value in place of a call that doesn't hold the wrong value."""
@@ -193,12 +205,24 @@ class _Pass(Dict[str, Array]):
     """
 
     def __init__(
-        self, block: _Block, functions: Optional[Functions] = None, only: Optional[str] = None
+        self,
+        block: _Block,
+        functions: Optional[Functions] = None,
+        only: Optional[str] = None,
+        missing: Sequence[_Call] = (),
     ) -> None:
         super().__init__()
         self.block, self.functions, self.only = block, functions or {}, only
-        self.calls: List[Tuple[str, str]] = []
+        #: Calls of `results` that give no numbers.
+        self.missing = missing
+        self.calls: List[_Call] = []
         self.stack, self.last = [("", "")], ""
+        #: The number of the first of the right pass's calls that is another here.
+        self.first = next((n for n, call in block.calls.items() if self.changes(*call)), math.inf)
+
+    def changes(self, name: str, place: str) -> bool:
+        """Whether a function is replaced in a place."""
+        return name in self.functions and (self.only is None or _is_in(place, self.only))
 
     def __setitem__(self, name: str, x: Array) -> None:
         super().__setitem__(name, x)
@@ -231,21 +255,28 @@ class _Pass(Dict[str, Array]):
 
     def wrapped(self, name: str, right: Callable[..., Any]) -> Callable[..., Any]:
         """A function that notes its call and may be replaced, or skipped for the port's value."""
-        wrong = self.functions.get(name, right)
 
         def call(*given: Any, **more: Any) -> Any:
             has_module = bool(given) and isinstance(given[0], htdemucs.Module)
             place = given[0].name if has_module else self.place(name)
             kept = self.block.kept(name, place)
-            function = wrong if self.only is None or _is_in(place, self.only) else right
-            if kept is None:
+            _, end, result = self.block.results.get((name, place), (0, 0, None))
+            begin = len(self.calls)
+            if kept is not None:
+                super(_Pass, self).__setitem__(place, kept)
+            elif (name, place) in self.missing:
+                kept = result * np.nan
+            elif result is not None and (end <= self.first or (name, place) in self.block.unread):
+                kept = result.copy()
+            else:
                 self.calls.append((name, place))
                 self.stack.append((name, place))
+                function = self.functions[name] if self.changes(name, place) else right
                 run = self.constant if name in _CONSTANT else _run
                 kept = run(name, function, given, more)
                 self.stack.pop()
-            else:
-                super(_Pass, self).__setitem__(place, kept)
+                if not self.functions and name in _KEPT:
+                    self.block.results[name, place] = begin, len(self.calls), kept.copy()
             self.last = place
             return kept
 
@@ -302,6 +333,7 @@ def explain(
     with _LOCK:
         first = _Pass(block)
         own = first.run()
+        _simplify(block, first.calls, own)
         own_db = -np.inf if own is None else snr_db(own, found)
         if own_db > CAP_DB - ROUNDED_GAIN_DB:
             return None
@@ -317,11 +349,32 @@ def explain(
         }
         known = {text: functions for text, functions in fitting.items() if text == hint}
         for some in (known, fitting):
-            best = best or _best(_tried(block, first.calls, some, own_db, end), least)
+            best = best or _best(_tried(block, some, own_db, end), least)
     if best is None and own is not None and not is_sum:
         related = relations(own, found)
         best = _best((Explanation(f"ours {t}", db, own_db, name, "") for t, db in related), least)
     return best
+
+
+def _simplify(block: _Block, calls: Sequence[_Call], own: Optional[Array]) -> None:
+    """Finds the calls of the right pass that its value `own` doesn't need: the first ones."""
+    results = sorted(block.results.items(), key=lambda item: item[1][0])
+    outer = [
+        call
+        for call, (begin, end, _) in results
+        if not any(start < begin and end <= stop for start, stop, _ in block.results.values())
+    ]
+    least, most = 0, 0 if own is None else len(outer)
+    while least < most:
+        middle = (least + most + 1) // 2
+        value = _Pass(block, missing=outer[:middle]).run()
+        if value is not None and own is not None and np.array_equal(value, own):
+            least = middle
+        else:
+            most = middle - 1
+    block.unread = outer[:least]
+    within = {n for call in block.unread for n in range(*block.results[call][:2])}
+    block.calls = {n: call for n, call in enumerate(calls) if n not in within}
 
 
 def _best(candidates: Iterator[Explanation], least: float) -> Optional[Explanation]:
@@ -339,11 +392,11 @@ def _best(candidates: Iterator[Explanation], least: float) -> Optional[Explanati
 
 
 def _tried(
-    block: _Block, calls: Sequence[Tuple[str, str]], mistakes: Mapping[str, Functions],
-    own_db: float, end: float,
-) -> Iterator[Explanation]:  # fmt: skip
+    block: _Block, mistakes: Mapping[str, Functions], own_db: float, end: float
+) -> Iterator[Explanation]:
     """Each mistake, everywhere in the block and in each place."""
     for phrase, functions in mistakes.items():
+        calls = block.calls.values()
         places = sorted({place for name, place in calls if name in functions}, key=len)
         groups = _modules(places)
         levels: Dict[Optional[str], float] = {}
