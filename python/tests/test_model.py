@@ -203,6 +203,22 @@ def test_wanted_stems_alone(checkpoint: Path, music: Any, model: Model) -> None:
         assert np.array_equal(found.vocals, model.separate(music, shifts=0).vocals)
 
 
+def test_settings_of_any_kind_of_list(checkpoint: Path, music: Any, model: Model) -> None:
+    lists: Any
+    for lists in (iter(["vocals"]), np.array(["vocals"]), {"vocals"}, {"vocals": 1}.keys()):
+        assert model.separate(music[:, :RATE], stems=lists).names == ("vocals",)
+    for lists in (iter(["vocals"]), np.array(["vocals"])):
+        assert swift_demucs.load(checkpoint, stems=lists).stems == ("vocals",)
+
+
+@pytest.mark.parametrize(
+    "settings", [{"stems": b"vocals"}, {"stems": [None]}, {"normalize": np.ones(2)}]
+)
+def test_values_of_no_setting_are_named(settings: Any, music: Any, model: Model) -> None:
+    with pytest.raises(TypeError, match=f"{next(iter(settings))} is .*expected"):
+        model.separate(music, **settings)
+
+
 def test_precisions(music: Any, model: Model) -> None:
     golden = model.separate(music, shifts=0).array
     with swift_demucs.load("demo", precision="bfloat16") as fast:

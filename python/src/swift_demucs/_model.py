@@ -114,9 +114,8 @@ class Model:
     ) -> None:
         """See :func:`swift_demucs.load`."""
         self._model = errors.path_text(model)
-        self._options = {"precision": precision, "threads": threads, "jobs": jobs, "stems": stems}
-        if stems is not None and not isinstance(stems, str):
-            self._options["stems"] = tuple(stems)
+        options = {"precision": precision, "threads": threads, "jobs": jobs, "stems": stems}
+        self._options = _settings.values(options)
         self._repository = None if repository is None else errors.path_text(repository)
         self._lock = threading.Lock()
         try:
@@ -129,7 +128,7 @@ class Model:
         self._describe()
 
     def _open(self) -> _call.Handle:
-        precision = _settings.precision(self._options["precision"])
+        precision = _settings.precision(self._options.get("precision"))
         options = {**self._options, "precision": precision, "repo": self._repository}
         handle = c_void_p()
         _library.invoke(
@@ -248,9 +247,11 @@ class Model:
         _progress.check(progress)
         title, array, input_rate, layout, kind = self._source(source, sample_rate, cancellation)
         callbacks = _call.Callbacks()
-        planned = _settings.encode(settings)
+        values = _settings.values(settings)
+        planned = _settings.encode(values)
+        values["no_normalization"] = not _arrays.flag(normalize, "normalize")
         with (
-            _shifts({**settings, "no_normalization": not normalize}, seed) as (given, generator),
+            _shifts(values, seed) as (given, generator),
             self._calling(callbacks, progress, cancellation, lambda: title) as (
                 token,
                 handle,

@@ -8,7 +8,7 @@ from __future__ import annotations
 import difflib
 import json
 import os
-from typing import TYPE_CHECKING, Any, Iterable, Literal, Mapping, Optional, TypedDict, Union
+from typing import TYPE_CHECKING, Any, Dict, Iterable, Literal, Mapping, Optional, TypedDict, Union
 
 import numpy as np
 
@@ -137,24 +137,25 @@ def check(given: Iterable[str], kind: Any) -> None:
 
 
 def encode(settings: Mapping[str, Any]) -> bytes:
-    """The settings of keyword arguments: ``output_rate`` is the option ``--output-rate``.
+    """The JSON of :func:`values`: ``output_rate`` is the option ``--output-rate``."""
+    given = {name.replace("_", "-"): value for name, value in values(settings).items()}
+    return _library.text(json.dumps(given), "the settings")
+
+
+def values(settings: Mapping[str, Any]) -> Dict[str, Any]:
+    """The values of keyword arguments for JSON. Reads an iterator, which has its items only once.
 
     ``None`` leaves an option out. A mapping stands for its pairs, ``{"karaoke": "drums+bass"}`` for
     ``karaoke=drums+bass``.
 
     Raises :class:`TypeError` for a value that is none of text, number, bool, path, list, mapping.
     """
-    given = {
-        name.replace("_", "-"): _value(value, name)
-        for name, value in settings.items()
-        if value is not None
-    }
-    return _library.text(json.dumps(given), "the settings")
+    return {name: _value(value, name) for name, value in settings.items() if value is not None}
 
 
 def precision(value: Any) -> Any:
     """The precision as a setting, which has no word for the default."""
-    return None if value == "default" else value
+    return None if isinstance(value, str) and value == "default" else value
 
 
 def _value(value: Any, name: str) -> Any:
@@ -164,6 +165,8 @@ def _value(value: Any, name: str) -> Any:
         return _text(value, name)
     if isinstance(value, Mapping):
         return [f"{key}={_text(part, name)}" for key, part in value.items()]
+    if isinstance(value, (bytes, bytearray)):
+        raise _unknown(value, name)
     try:
         return [_text(part, name) for part in value]
     except TypeError:
