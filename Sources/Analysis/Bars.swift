@@ -1,3 +1,4 @@
+// Also Embedded Swift: typed throws, no key paths, no casts.
 // The bars of a track: how many beats they have, and where they begin.
 
 import System

@@ -1,3 +1,4 @@
+// Also Embedded Swift: typed throws, no key paths, no casts.
 import System
 
 /// The beats of a track, found by dynamic programming: the sequence of frames whose onsets are strong

@@ -1,3 +1,4 @@
+// Also Embedded Swift: typed throws, no key paths, no casts.
 // Magnitude spectra of overlapping frames, from a signal that comes in blocks.
 
 import CKernels

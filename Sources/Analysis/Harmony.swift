@@ -1,3 +1,4 @@
+// Also Embedded Swift: typed throws, no key paths, no casts.
 // Chroma, the change of harmony from beat to beat, and the key.
 
 import Signal

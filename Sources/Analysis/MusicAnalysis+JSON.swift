@@ -1,3 +1,4 @@
+// Also Embedded Swift: typed throws, no key paths, no casts.
 // The analysis as the command, the service and the records write it.
 
 import System

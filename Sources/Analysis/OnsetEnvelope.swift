@@ -1,3 +1,4 @@
+// Also Embedded Swift: typed throws, no key paths, no casts.
 // How strongly notes begin, a hundred times a second: the rise of the energies in mel bands.
 
 import Signal

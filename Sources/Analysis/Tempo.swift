@@ -1,3 +1,4 @@
+// Also Embedded Swift: typed throws, no key paths, no casts.
 import System
 
 /// The autocorrelation of an onset envelope, and the tempo that it shows.

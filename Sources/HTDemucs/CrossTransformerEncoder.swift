@@ -1,3 +1,4 @@
+// Also Embedded Swift: typed throws, no key paths, no casts.
 // The cross-domain transformer at the bottom of the two U-Nets (Rouard, Massa, Défossez 2022,
 // arXiv:2211.08553, section 3).
 

@@ -1,3 +1,4 @@
+// Also Embedded Swift: typed throws, no key paths, no casts.
 // DConv, the residual branch of the encoder and decoder layers (Défossez 2021, arXiv:2111.03600,
 // section 3.2): two residual layers, each a dilated convolution to an eighth or a quarter of the
 // channels and a 1×1 convolution back; in the inner layers of Hybrid Demucs with an LSTM and local

@@ -1,3 +1,4 @@
+// Also Embedded Swift: typed throws, no key paths, no casts.
 // Observers of a forward pass: its progress, its intermediate values, and a way to stop it.
 
 import System

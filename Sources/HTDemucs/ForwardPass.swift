@@ -1,3 +1,4 @@
+// Also Embedded Swift: typed throws, no key paths, no casts.
 // The context of a forward pass, for each of its parts.
 
 import System

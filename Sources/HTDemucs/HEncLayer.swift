@@ -1,3 +1,4 @@
+// Also Embedded Swift: typed throws, no key paths, no casts.
 // A layer of the two encoders (Rouard, Massa, Défossez 2022, arXiv:2211.08553, figure 1).
 
 import Layers

@@ -1,3 +1,4 @@
+// Also Embedded Swift: typed throws, no key paths, no casts.
 // HTDemucs between its encoders and decoders: the transformer and the innermost skips (Rouard,
 // Massa, Défossez 2022, arXiv:2211.08553, figure 1). Activations are `[freq, time, channel]`;
 // waveforms are `[1, time, channel]`.

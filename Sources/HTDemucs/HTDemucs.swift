@@ -1,3 +1,4 @@
+// Also Embedded Swift: typed throws, no key paths, no casts.
 // Hybrid Transformer Demucs: the model of Rouard, Massa, Défossez 2022, "Hybrid Transformers for
 // Music Source Separation", arXiv:2211.08553. `HybridNetwork.swift` follows its figure 1.
 

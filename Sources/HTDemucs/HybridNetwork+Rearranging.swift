@@ -1,3 +1,4 @@
+// Also Embedded Swift: typed throws, no key paths, no casts.
 // The small steps of forward between its blocks: normalisation of the inputs and changes of layout.
 
 import Layers

@@ -1,3 +1,4 @@
+// Also Embedded Swift: typed throws, no key paths, no casts.
 // The forward pass of the models with a spectrogram, top to bottom as in the papers' figures
 // (Défossez 2021, arXiv:2111.03600, figure 2; Rouard, Massa, Défossez 2022, arXiv:2211.08553,
 // figure 1). Activations are `[freq, time, channel]`; waveforms are `[1, time, channel]`.

@@ -1,3 +1,4 @@
+// Also Embedded Swift: typed throws, no key paths, no casts.
 // The convolution with a gate that ends an encoder layer and begins a decoder layer.
 
 import Layers

@@ -1,3 +1,4 @@
+// Also Embedded Swift: typed throws, no key paths, no casts.
 // Beginning and end of all networks' passes: statistics of the input, denormalisation of the
 // output, and the order of a waveform's axes.
 

@@ -1,3 +1,4 @@
+// Also Embedded Swift: typed throws, no key paths, no casts.
 // The interface of all networks, and building a network from a checkpoint.
 
 import Layers

@@ -1,3 +1,4 @@
+// Also Embedded Swift: typed throws, no key paths, no casts.
 // The skip from an encoder layer to the decoder layer of its level.
 
 import Layers

@@ -1,3 +1,4 @@
+// Also Embedded Swift: typed throws, no key paths, no casts.
 // A layer of the cross-domain transformer: self-attention, or cross-attention to the other branch.
 
 import Layers

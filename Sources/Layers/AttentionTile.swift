@@ -1,3 +1,4 @@
+// Also Embedded Swift: typed throws, no key paths, no casts.
 // Attention of a tile of queries of one head: the running softmax over tiles of keys and values.
 
 import CKernels

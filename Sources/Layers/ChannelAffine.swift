@@ -1,3 +1,4 @@
+// Also Embedded Swift: typed throws, no key paths, no casts.
 // y = x · scale + shift for each channel: a bias, a GroupNorm with known statistics, or the first
 // step of a product's epilogue.
 

@@ -1,3 +1,4 @@
+// Also Embedded Swift: typed throws, no key paths, no casts.
 // Convolutions over channels-last activations as GEMMs without unfolding (im2col): taps next to
 // each other in time are next to each other in memory, so a window is one contiguous row of A, and
 // the windows of successive outputs are rows `stride` positions apart. The frequency rows of a

@@ -1,3 +1,4 @@
+// Also Embedded Swift: typed throws, no key paths, no casts.
 // The transposed convolution without inserted zeros: the outputs are computed in groups of `stride`
 // neighbours. Group g is the sum over j of input g − j times the taps j·stride ..< (j+1)·stride:
 // one product with a segment for each j, two segments for the usual kernel of twice the stride.

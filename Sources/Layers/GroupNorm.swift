@@ -1,3 +1,4 @@
+// Also Embedded Swift: typed throws, no key paths, no casts.
 // Group normalisation of channels-last activations (Wu, He 2018, arXiv:1803.08494).
 
 import Tensor

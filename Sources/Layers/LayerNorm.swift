@@ -1,3 +1,4 @@
+// Also Embedded Swift: typed throws, no key paths, no casts.
 // Layer normalisation (Ba, Kiros, Hinton 2016, arXiv:1607.06450).
 
 import Tensor

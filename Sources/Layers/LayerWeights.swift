@@ -1,3 +1,4 @@
+// Also Embedded Swift: typed throws, no key paths, no casts.
 // The weights of a layer on their way from a checkpoint into a packed matrix.
 
 import CKernels

@@ -1,3 +1,4 @@
+// Also Embedded Swift: typed throws, no key paths, no casts.
 // The linear layer, which is also the 1×1 convolution of channels-last activations.
 
 import Tensor

@@ -1,3 +1,4 @@
+// Also Embedded Swift: typed throws, no key paths, no casts.
 // Multi-head attention (Vaswani et al. 2017, arXiv:1706.03762) in tiles with a running softmax
 // (Milakov, Gimelshein 2018, arXiv:1805.02867): the scores of 2688 × 2688 tokens are never stored.
 

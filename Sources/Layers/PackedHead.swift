@@ -1,3 +1,4 @@
+// Also Embedded Swift: typed throws, no key paths, no casts.
 // The keys and values of attention's heads, packed as the right operands of its two products.
 
 import CKernels

@@ -1,3 +1,4 @@
+// Also Embedded Swift: typed throws, no key paths, no casts.
 // Sinusoidal position embeddings (Vaswani et al. 2017, arXiv:1706.03762), in one dimension for the
 // waveform's tokens and in two for the spectrogram's (Rouard, Massa, Défossez 2022,
 // arXiv:2211.08553, section 3). Each step is rounded to float32 where the reference rounds it, so

@@ -1,3 +1,4 @@
+// Also Embedded Swift: typed throws, no key paths, no casts.
 // Symmetric INT8 quantisation of weights: w ≈ quantized · scale, quantized in −127 ... 127, with a
 // scale for each output channel.
 

@@ -1,3 +1,4 @@
+// Also Embedded Swift: typed throws, no key paths, no casts.
 // Tiling: how a loop over rows is cut into tiles. The tiles depend on sizes alone, never on the
 // number of threads, so each tile is computed in the same way on any machine.
 

@@ -1,3 +1,4 @@
+// Also Embedded Swift: typed throws, no key paths, no casts.
 // Packed weights, in the order in which products read them; packed once when the model loads.
 
 import CKernels

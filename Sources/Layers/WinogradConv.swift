@@ -1,3 +1,4 @@
+// Also Embedded Swift: typed throws, no key paths, no casts.
 // Winograd convolution: three taps in time by F(4, 3) (Winograd 1980; Lavin, Gray 2016,
 // arXiv:1509.09308), so that four neighbouring outputs take six products instead of twelve. A 3 × 3
 // kernel with enough channels uses F(2, 3) along frequency too, for two rows of outputs at once:

@@ -1,3 +1,4 @@
+// Also Embedded Swift: typed throws, no key paths, no casts.
 // Converts the channels and the rate of a recording to those of a model, block by block.
 
 /// Channels that are used of a recording with more channels than the model.

@@ -1,3 +1,4 @@
+// Also Embedded Swift: typed throws, no key paths, no casts.
 // The factor of a symmetric positive semidefinite matrix with a few thousand rows: that of GPTQ.
 
 import Tensor

@@ -1,3 +1,4 @@
+// Also Embedded Swift: typed throws, no key paths, no casts.
 // Clip modes and sample formats. Reference: prevent_clip and encode_wav in demucs/audio.py.
 
 import System

@@ -1,3 +1,4 @@
+// Also Embedded Swift: typed throws, no key paths, no casts.
 /// The median of the values that are not NaN: the mean of the middle two if their count is even,
 /// NaN if there are none.
 ///

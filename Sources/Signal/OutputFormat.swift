@@ -1,3 +1,4 @@
+// Also Embedded Swift: typed throws, no key paths, no casts.
 /// A container with its sample format.
 public struct OutputFormat: Sendable, Equatable {
     /// The container of the samples.

@@ -1,3 +1,4 @@
+// Also Embedded Swift: typed throws, no key paths, no casts.
 // Sound in memory: the form in which it passes between readers, converters, networks and writers.
 
 /// Samples of one or more channels at one rate, channel after channel.

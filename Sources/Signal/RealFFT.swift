@@ -1,3 +1,4 @@
+// Also Embedded Swift: typed throws, no key paths, no casts.
 // The Fourier transform of real signals, `FFT_SIGNALS` at once: Stockham's self-sorting algorithm on
 // half as many complex numbers.
 

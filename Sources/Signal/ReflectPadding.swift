@@ -1,3 +1,4 @@
+// Also Embedded Swift: typed throws, no key paths, no casts.
 /// The index map of a reflection padding that also works for inputs shorter than the padding.
 ///
 /// Reflection leaves out the edge sample, so it needs an input longer than the padding. A shorter

@@ -1,3 +1,4 @@
+// Also Embedded Swift: typed throws, no key paths, no casts.
 // Conversion of sample rates. Reference: julius.ResampleFrac (julius/resample.py), after Julius O.
 // Smith's bandlimited interpolation.
 

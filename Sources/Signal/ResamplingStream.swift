@@ -1,3 +1,4 @@
+// Also Embedded Swift: typed throws, no key paths, no casts.
 // A resampler for signals that arrive in blocks and may be longer than memory.
 
 /// Resamples a signal block by block; the result has the same bits as for the whole signal at once.

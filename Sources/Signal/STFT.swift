@@ -1,3 +1,4 @@
+// Also Embedded Swift: typed throws, no key paths, no casts.
 // The STFT of a network's spectrogram and its inverse. Reference: HTDemucs._spec and _ispec in
 // htdemucs.py, over torch.stft and torch.istft, and torch.stft as the RoFormers call it.
 

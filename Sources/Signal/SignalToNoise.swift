@@ -1,3 +1,4 @@
+// Also Embedded Swift: typed throws, no key paths, no casts.
 /// Energies of a reference and of the differences from it, added up in double precision.
 package struct SignalToNoise: Sendable, Equatable {
     /// Σ reference²

@@ -1,3 +1,4 @@
+// Also Embedded Swift: typed throws, no key paths, no casts.
 // The loudspeakers of channels, and their mix to stereo. Reference: Recommendation ITU-R BS.775-4, table 2.
 
 /// The place of a channel's loudspeaker; the raw value is a letter that names it.

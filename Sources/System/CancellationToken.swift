@@ -1,3 +1,4 @@
+// Also Embedded Swift: typed throws, no key paths, no casts.
 import Synchronization
 
 /// A flag that any thread can set and that long work checks: a separation does it between two

@@ -1,3 +1,4 @@
+// Also Embedded Swift: typed throws, no key paths, no casts.
 // Whose fault an error is. The command, the runs, the service and the C interface have each a table from
 // causes to their own answers, so that none lists the types of errors.
 

@@ -1,3 +1,4 @@
+// Also Embedded Swift: typed throws, no key paths, no casts.
 // Paths as bytes between slashes, as the system sees them. Swift compares characters: two encodings
 // of "é" would be one name, and "\r\n" one letter.
 

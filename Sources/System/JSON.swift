@@ -1,3 +1,4 @@
+// Also Embedded Swift: typed throws, no key paths, no casts.
 // A JSON value. ``JSONCursor`` reads it from a text; Native/JSON+Coding.swift writes it.
 
 package enum JSON: Sendable, Equatable {

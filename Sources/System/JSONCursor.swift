@@ -1,3 +1,4 @@
+// Also Embedded Swift: typed throws, no key paths, no casts.
 // A strict reader of JSON. Foundation's readers silently accept duplicate keys, which are invalid in a
 // header, and don't distinguish `true`, `1` and `1.0`, as Python's arguments require.
 

@@ -1,3 +1,4 @@
+// Also Embedded Swift: typed throws, no key paths, no casts.
 // Schemas of JSON values. Reference: JSON Schema 2020-12, as OpenAPI 3.1 uses it.
 
 package struct JSONSchema: Sendable, Equatable {

@@ -1,3 +1,4 @@
+// Also Embedded Swift: typed throws, no key paths, no casts.
 // The C library under one name on every platform: `import System` imports it, with the calls of
 // CPlatform.
 

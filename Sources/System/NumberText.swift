@@ -1,3 +1,4 @@
+// Also Embedded Swift: typed throws, no key paths, no casts.
 // Numbers as text in messages, reports and names, as C's `printf` writes them.
 
 extension Double {

@@ -1,3 +1,4 @@
+// Also Embedded Swift: typed throws, no key paths, no casts.
 // Strings as JSON writes them, and what no text prints.
 
 extension Unicode.Scalar {

@@ -1,3 +1,4 @@
+// Also Embedded Swift: typed throws, no key paths, no casts.
 // SHA-256, for checking downloads and describing written files: the padding. The rounds are in
 // CPlatform's sha256.c. Foundation on Linux has no SHA-256. Reference: FIPS 180-4, section 5.
 

@@ -1,3 +1,4 @@
+// Also Embedded Swift: typed throws, no key paths, no casts.
 // Threads, memory pools, matrix products and kernels for the layers. All access to them goes
 // through `Backend`, so that a layer contains only its mathematics.
 

@@ -1,3 +1,4 @@
+// Also Embedded Swift: typed throws, no key paths, no casts.
 // Errors of choosing kernels and matrix products.
 
 import System

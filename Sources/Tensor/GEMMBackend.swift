@@ -1,3 +1,4 @@
+// Also Embedded Swift: typed throws, no key paths, no casts.
 // Matrix products (GEMM) for the layers: packing of weights and multiplication, with our own
 // kernels or BLAS.
 

@@ -1,3 +1,4 @@
+// Also Embedded Swift: typed throws, no key paths, no casts.
 // The choice of the kernels: the fastest set that the CPU can run, or the set that the user forces.
 
 import CKernels

@@ -1,3 +1,4 @@
+// Also Embedded Swift: typed throws, no key paths, no casts.
 // The precision of a model's matrix products.
 
 /// The type of the weights; the operands of matrix products are rounded to it. Sums, norms, softmax

@@ -1,3 +1,4 @@
+// Also Embedded Swift: typed throws, no key paths, no casts.
 // The lengths of a tensor's dimensions.
 
 /// The lengths of up to four dimensions, outermost first.

@@ -1,3 +1,4 @@
+// Also Embedded Swift: typed throws, no key paths, no casts.
 // Pooled, aligned float32 memory: the one place that keeps a raw pointer.
 
 import Synchronization

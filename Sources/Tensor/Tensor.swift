@@ -1,3 +1,4 @@
+// Also Embedded Swift: typed throws, no key paths, no casts.
 // The array type of the engine: a shape over pooled storage.
 
 /// A row-major, contiguous float32 array.

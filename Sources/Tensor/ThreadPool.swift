@@ -1,3 +1,4 @@
+// Also Embedded Swift: typed throws, no key paths, no casts.
 // The one thread pool: fixed threads, of a system or of a page, that share the indices of a parallel loop.
 
 import CKernels

@@ -1,3 +1,4 @@
+// Also Embedded Swift: typed throws, no key paths, no casts.
 // The networks of a separation, their weights for each stem, and their work, counted before it
 // begins.
 // Reference: `BagOfModels` in demucs/apply.py.

@@ -1,3 +1,4 @@
+// Also Embedded Swift: typed throws, no key paths, no casts.
 // Sums the weighted outputs of overlapping segments. Samples are dropped as soon as no later
 // segment changes them, so that memory does not grow with the track.
 // Reference: the `split` branch of `apply_model` in demucs/apply.py.

@@ -1,3 +1,4 @@
+// Also Embedded Swift: typed throws, no key paths, no casts.
 // Python's random generator, as far as shift offsets need it: a seed gives the offsets that the
 // reference draws after `random.seed(seed)`.
 // Matsumoto and Nishimura 1998, "Mersenne Twister", MT19937 with initialisation by array.

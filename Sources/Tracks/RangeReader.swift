@@ -1,3 +1,4 @@
+// Also Embedded Swift: typed throws, no key paths, no casts.
 // Recordings that lie in memory, in a file of samples, or anywhere else.
 
 import Signal

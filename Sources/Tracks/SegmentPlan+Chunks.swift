@@ -1,3 +1,4 @@
+// Also Embedded Swift: typed throws, no key paths, no casts.
 // The chunks of RoFormers: their windows, and what happens at a track's ends.
 // Reference: `demix` and `_getWindowingArray` in utils/model_utils.py of ZFTurbo's
 // Music-Source-Separation-Training at ccc011a.

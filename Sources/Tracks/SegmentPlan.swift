@@ -1,3 +1,4 @@
+// Also Embedded Swift: typed throws, no key paths, no casts.
 // Starts and lengths of segments, their padding for the network, and their weights in the sum.
 // Reference: `apply_model` in demucs/apply.py.
 

@@ -1,3 +1,4 @@
+// Also Embedded Swift: typed throws, no key paths, no casts.
 import System
 
 /// A track could not be separated as asked.

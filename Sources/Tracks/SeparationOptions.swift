@@ -1,3 +1,4 @@
+// Also Embedded Swift: typed throws, no key paths, no casts.
 /// Options of a separation: shifts, segments and their overlap.
 ///
 /// The defaults are the reference's.

@@ -1,3 +1,4 @@
+// Also Embedded Swift: typed throws, no key paths, no casts.
 /// Progress of a separation.
 public struct SeparationProgress: Sendable, Equatable {
     /// A segment that begins or has ended.

@@ -1,3 +1,4 @@
+// Also Embedded Swift: typed throws, no key paths, no casts.
 // One pass of one network over a track with one shift.
 // Reference: the branches `shifts` and `split` of `apply_model` in demucs/apply.py.
 

@@ -1,3 +1,4 @@
+// Also Embedded Swift: typed throws, no key paths, no casts.
 // Makes the samples of one signal from separated stems.
 
 import Signal

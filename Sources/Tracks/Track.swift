@@ -1,3 +1,4 @@
+// Also Embedded Swift: typed throws, no key paths, no casts.
 // A track in a model's channels and rate. It is read twice: a first pass for its length and
 // statistics, because announced lengths can't be trusted, then a pass for its segments.
 // Reference: `Separator.separate_tensor` in demucs/api.py.

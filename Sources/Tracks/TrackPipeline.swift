@@ -1,3 +1,4 @@
+// Also Embedded Swift: typed throws, no key paths, no casts.
 // Turns a decoded track at the model's rate into stems: normalise, shift, split, networks,
 // overlap-add, average, denormalise. Blocks of finished stems leave in order before later segments
 // are read.

@@ -1,3 +1,4 @@
+// Also Embedded Swift: typed throws, no key paths, no casts.
 import HTDemucs
 
 /// How a family of models treats a track: its format, its segments, and their padding. A family has

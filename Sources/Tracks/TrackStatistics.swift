@@ -1,3 +1,4 @@
+// Also Embedded Swift: typed throws, no key paths, no casts.
 // The statistics of a track, by which it is normalised.
 // Reference: `Separator.separate_tensor` in demucs/api.py.
 

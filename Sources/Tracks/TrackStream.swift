@@ -1,3 +1,4 @@
+// Also Embedded Swift: typed throws, no key paths, no casts.
 // A pass over a track: a recording that is converted block by block.
 
 import Signal

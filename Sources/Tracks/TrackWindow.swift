@@ -1,3 +1,4 @@
+// Also Embedded Swift: typed throws, no key paths, no casts.
 // The part of a track from which segments are cut.
 // Reference: `TensorChunk` in demucs/apply.py.
 

@@ -1,3 +1,4 @@
+// Also Embedded Swift: typed throws, no key paths, no casts.
 import System
 
 /// A constructor argument with Python's types: `True` is not 1, and 4 is not 4.0.

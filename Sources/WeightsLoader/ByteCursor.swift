@@ -1,3 +1,4 @@
+// Also Embedded Swift: typed throws, no key paths, no casts.
 // A bounds-checked cursor over a file, for the readers of binary formats, and their errors.
 
 /// An error of a format's reader; `Checkpoint.open` adds the file's path and format.

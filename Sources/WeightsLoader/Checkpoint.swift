@@ -1,3 +1,4 @@
+// Also Embedded Swift: typed throws, no key paths, no casts.
 // A checkpoint: named tensors and metadata in a file. The reader of each file format
 // returns a `CheckpointContents`; all other code is common to the formats.
 

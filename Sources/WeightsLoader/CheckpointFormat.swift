@@ -1,3 +1,4 @@
+// Also Embedded Swift: typed throws, no key paths, no casts.
 // Detection of a file's format by its first bytes: extensions such as `.th`, `.pt` and `.bin` stand
 // for several formats.
 

@@ -1,3 +1,4 @@
+// Also Embedded Swift: typed throws, no key paths, no casts.
 // The element types that a checkpoint may store, under the names of the safetensors format.
 
 /// The type of a stored tensor's elements. The raw value is the type's name in a safetensors

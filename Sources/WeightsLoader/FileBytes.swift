@@ -1,3 +1,4 @@
+// Also Embedded Swift: typed throws, no key paths, no casts.
 /// The bytes of a whole file in memory: a buffer of the caller's, or a ``ReadFile``.
 package class FileBytes: @unchecked Sendable {
     // @unchecked: the bytes are read-only.

@@ -1,3 +1,4 @@
+// Also Embedded Swift: typed throws, no key paths, no casts.
 /// Exact conversion of stored floats (float32, float16 and bfloat16, little-endian) to float32.
 package enum Widening {
     /// Widens `bytes` into `output`.

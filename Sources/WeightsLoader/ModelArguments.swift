@@ -1,3 +1,4 @@
+// Also Embedded Swift: typed throws, no key paths, no casts.
 // The class of a stored model and the arguments of its constructor, from a checkpoint's metadata:
 // `klass` (a bare string), `args` and `kwargs` (JSON), as demucs 4.1.0 writes and reads them.
 

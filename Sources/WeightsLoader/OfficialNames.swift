@@ -1,3 +1,4 @@
+// Also Embedded Swift: typed throws, no key paths, no casts.
 // Names of the official state dict that readers need to find a prefix, and to distinguish
 // parameters from other values of an exported graph. All other names are in
 // `StateDictReader.swift`.

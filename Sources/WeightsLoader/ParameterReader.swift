@@ -1,3 +1,4 @@
+// Also Embedded Swift: typed throws, no key paths, no casts.
 // A reader that asks a checkpoint for each tensor by name and shape, like candle's VarBuilder.
 
 import Synchronization

@@ -1,3 +1,4 @@
+// Also Embedded Swift: typed throws, no key paths, no casts.
 // The description of a quantised checkpoint: the value of `quantization` in a safetensors file's
 // metadata. `docs/formats.md` describes the file.
 

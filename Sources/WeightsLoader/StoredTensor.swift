@@ -1,3 +1,4 @@
+// Also Embedded Swift: typed throws, no key paths, no casts.
 // A tensor in a checkpoint's files, and reading its values in row-major order.
 
 import System

@@ -1,3 +1,4 @@
+// Also Embedded Swift: typed throws, no key paths, no casts.
 // Errors of checkpoints. The text says what failed, the value found, the value expected and what to
 // do.
 

@@ -1,3 +1,4 @@
+// Also Embedded Swift: typed throws, no key paths, no casts.
 // The three classes of the reference that published checkpoints use.
 
 import WeightsLoader

@@ -1,3 +1,4 @@
+// Also Embedded Swift: typed throws, no key paths, no casts.
 // The configuration from a checkpoint's constructor arguments.
 
 import WeightsLoader

@@ -1,3 +1,4 @@
+// Also Embedded Swift: typed throws, no key paths, no casts.
 // Limits of the arguments. Upper limits are far above any published model: they keep a
 // damaged file from requesting more memory than the machine has, and products of sizes from
 // overflowing.

@@ -1,3 +1,4 @@
+// Also Embedded Swift: typed throws, no key paths, no casts.
 // The model's hyperparameters with the defaults of the reference's class. Numbers from the paper
 // and the reference stand only here.
 

@@ -1,3 +1,4 @@
+// Also Embedded Swift: typed throws, no key paths, no casts.
 // Inference of a model's configuration from its tensors' shapes, for files that don't store one
 // (demucs.cpp, ONNX, safetensors of third parties). Arguments that shapes do not show take the
 // value of the published models. The model then asks for every tensor by name and shape, so that a

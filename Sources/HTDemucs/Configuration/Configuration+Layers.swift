@@ -1,3 +1,4 @@
+// Also Embedded Swift: typed throws, no key paths, no casts.
 // The sizes of all encoder and decoder layers, derived as in the reference's constructors.
 
 extension Configuration {

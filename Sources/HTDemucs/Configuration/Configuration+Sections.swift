@@ -1,3 +1,4 @@
+// Also Embedded Swift: typed throws, no key paths, no casts.
 // The arguments of a checkpoint that holds only tensors, from the YAML file beside it.
 // Reference: `get_model` in models/demucs4ht.py of ZFTurbo's Music-Source-Separation-Training.
 

@@ -1,3 +1,4 @@
+// Also Embedded Swift: typed throws, no key paths, no casts.
 // Hybrid Demucs: the model of Défossez 2021, "Hybrid Spectrogram and Waveform Source Separation",
 // arXiv:2111.03600.
 

@@ -1,3 +1,4 @@
+// Also Embedded Swift: typed throws, no key paths, no casts.
 // The parameters of LSTMs and of the local attention. They always stay floats (docs/int8.md).
 
 import Layers

@@ -1,3 +1,4 @@
+// Also Embedded Swift: typed throws, no key paths, no casts.
 // The checkpoint keys of Demucs, whose layers are `nn.Sequential`s: modules are numbered, and a
 // module that is left out changes the numbers after it.
 

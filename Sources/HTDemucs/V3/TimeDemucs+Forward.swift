@@ -1,3 +1,4 @@
+// Also Embedded Swift: typed throws, no key paths, no casts.
 // The forward pass of Demucs. Sizes in the comments are those of a 44 s segment of the published
 // size: 1,940,400 samples, 4 sources, 2 audio channels. Activations are `[1, time, channel]`.
 

@@ -1,3 +1,4 @@
+// Also Embedded Swift: typed throws, no key paths, no casts.
 // Demucs v3 on waveforms alone: one U-Net of strided convolutions at twice the sample rate, with
 // the DConvs of Défossez 2021, arXiv:2111.03600. Not called `Demucs`, because that is the library's
 // module.

@@ -1,3 +1,4 @@
+// Also Embedded Swift: typed throws, no key paths, no casts.
 // Configurations and networks of checkpoints in one step, whose errors are of several types.
 
 import System

@@ -1,3 +1,4 @@
+// Also Embedded Swift: typed throws, no key paths, no casts.
 // A layer's weights in the form that the plan requires: floats, stored INT8, or floats quantised
 // here.
 

@@ -1,3 +1,4 @@
+// Also Embedded Swift: typed throws, no key paths, no casts.
 // The quantisation of each layer: INT8 weights and activations, INT8 weights only, or floats.
 
 import Layers

@@ -1,3 +1,4 @@
+// Also Embedded Swift: typed throws, no key paths, no casts.
 // The checkpoint keys: building layers from the official state dict. The order is that of
 // `HTDemucs.__init__` in the reference, so that the two can be compared line by line.
 

@@ -1,3 +1,4 @@
+// Also Embedded Swift: typed throws, no key paths, no casts.
 // The LSTM of the inner DConv branches (Défossez 2021, arXiv:2111.03600, section 3.2). Long signals
 // are cut into windows that overlap by a half, so that a state lasts no longer than a window.
 

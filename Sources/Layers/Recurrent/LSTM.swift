@@ -1,3 +1,4 @@
+// Also Embedded Swift: typed throws, no key paths, no casts.
 // The bidirectional LSTM (long short-term memory; Hochreiter, Schmidhuber 1997). The products of
 // the inputs are one GEMM over all times; each step adds a product of the sequences' states and one
 // pass over their gates.

@@ -1,3 +1,4 @@
+// Also Embedded Swift: typed throws, no key paths, no casts.
 // The local attention of the inner DConv branches (Défossez 2021, arXiv:2111.03600, section 3.2): a
 // penalty on distance, which each query sets, takes the place of position embeddings.
 

@@ -1,3 +1,4 @@
+// Also Embedded Swift: typed throws, no key paths, no casts.
 // Self-attention along one axis of a grid of tokens, with rotary positions and gates: the attention
 // of the RoFormers (Lu et al. 2023, arXiv:2309.02612, section 3.3).
 

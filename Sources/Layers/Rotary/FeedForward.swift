@@ -1,3 +1,4 @@
+// Also Embedded Swift: typed throws, no key paths, no casts.
 // The feed-forward block of a transformer.
 
 import Tensor

@@ -1,3 +1,4 @@
+// Also Embedded Swift: typed throws, no key paths, no casts.
 // Root-mean-square normalisation (Zhang, Sennrich 2019, arXiv:1910.07467).
 
 import Tensor

@@ -1,3 +1,4 @@
+// Also Embedded Swift: typed throws, no key paths, no casts.
 // Rotary position embedding (Su et al. 2021, arXiv:2104.09864).
 
 import System

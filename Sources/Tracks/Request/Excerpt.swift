@@ -1,3 +1,4 @@
+// Also Embedded Swift: typed throws, no key paths, no casts.
 /// A part of a track, separated as if it were the whole file; the statistics are the part's own.
 public struct Excerpt: Sendable, Equatable {
     /// Start in seconds, from 0.

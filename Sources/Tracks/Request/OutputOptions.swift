@@ -1,3 +1,4 @@
+// Also Embedded Swift: typed throws, no key paths, no casts.
 import Signal
 
 /// Options for writing the signals of a track.

@@ -1,3 +1,4 @@
+// Also Embedded Swift: typed throws, no key paths, no casts.
 // A field of a request or of a run: its form, meaning, range, value and parser.
 
 import System

@@ -1,3 +1,4 @@
+// Also Embedded Swift: typed throws, no key paths, no casts.
 // The table of a request's fields, once for all doors.
 
 import Signal

@@ -1,3 +1,4 @@
+// Also Embedded Swift: typed throws, no key paths, no casts.
 // The signals that a request asks for: stems, sums of stems, the residual.
 // Reference: `--two-stems` in demucs/separate.py.
 

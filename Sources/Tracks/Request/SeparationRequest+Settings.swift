@@ -1,3 +1,4 @@
+// Also Embedded Swift: typed throws, no key paths, no casts.
 // A request from texts under the names of its fields, and from JSON.
 
 import System

@@ -1,3 +1,4 @@
+// Also Embedded Swift: typed throws, no key paths, no casts.
 // The request for a track: the outputs and all options that decide their content, in one value.
 
 import Signal

@@ -1,3 +1,4 @@
+// Also Embedded Swift: typed throws, no key paths, no casts.
 /// The signal of an output. Sums run over the stems in the model's order, as in the reference.
 public enum StemSignal: Sendable, Equatable {
     /// A stem of the model, `vocals`.

@@ -1,3 +1,4 @@
+// Also Embedded Swift: typed throws, no key paths, no casts.
 // Changes of values and weights of a network, to measure and to hear what they do.
 
 /// A change of a value inside a network, or of a parameter: `tdecoder.3=zero`.

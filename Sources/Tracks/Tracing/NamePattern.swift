@@ -1,3 +1,4 @@
+// Also Embedded Swift: typed throws, no key paths, no casts.
 // Patterns of tensor names.
 
 /// A name pattern in which `*` stands for any characters and `?` for one character.

@@ -1,3 +1,4 @@
+// Also Embedded Swift: typed throws, no key paths, no casts.
 // Named tensors in the reference's order of axes, converted from the engine's order.
 
 import HTDemucs

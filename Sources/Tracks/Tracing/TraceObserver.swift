@@ -1,3 +1,4 @@
+// Also Embedded Swift: typed throws, no key paths, no casts.
 // An observer that takes values out of a forward pass, and changes them.
 
 import HTDemucs

@@ -1,3 +1,4 @@
+// Also Embedded Swift: typed throws, no key paths, no casts.
 // Reader of demucs.cpp's `.bin` files, as its `convert-pth-to-ggml.py` writes them; all numbers are
 // little-endian and 32 bits wide:
 //

@@ -1,3 +1,4 @@
+// Also Embedded Swift: typed throws, no key paths, no casts.
 // Detection of ONNX files. Their reader is in Native.
 
 enum ONNX {

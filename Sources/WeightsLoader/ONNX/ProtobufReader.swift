@@ -1,3 +1,4 @@
+// Also Embedded Swift: typed throws, no key paths, no casts.
 // A reader of protobuf's wire format: tags, varints, fixed-size numbers and byte strings. Messages
 // are byte ranges of the file.
 // Reference: https://protobuf.dev/programming-guides/encoding.

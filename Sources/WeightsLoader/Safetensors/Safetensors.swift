@@ -1,3 +1,4 @@
+// Also Embedded Swift: typed throws, no key paths, no casts.
 // Reader of the safetensors format (https://github.com/huggingface/safetensors):
 //
 //     8 bytes    length N of the header, unsigned, little-endian

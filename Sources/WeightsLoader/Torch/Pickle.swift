@@ -1,3 +1,4 @@
+// Also Embedded Swift: typed throws, no key paths, no casts.
 // An interpreter of Python's pickles that builds only plain values: it imports no class and calls
 // no function. Reference: Lib/pickletools.py of CPython, protocols 2 to 5.
 

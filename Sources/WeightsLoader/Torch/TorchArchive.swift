@@ -1,3 +1,4 @@
+// Also Embedded Swift: typed throws, no key paths, no casts.
 // Reader of the files that `torch.save` has written since 1.6: a zip archive of uncompressed
 // entries in one folder of any name:
 //

@@ -1,3 +1,4 @@
+// Also Embedded Swift: typed throws, no key paths, no casts.
 // Reader of the files that `torch.save` wrote before 1.6, and still writes with
 // `_use_new_zipfile_serialization=False`. They have, in this order:
 //

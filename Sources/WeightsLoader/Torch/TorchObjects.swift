@@ -1,3 +1,4 @@
+// Also Embedded Swift: typed throws, no key paths, no casts.
 // The objects in a pickle of `torch.save`: storages, tensors, fractions.
 // Reference: torch/_utils.py (`_rebuild_tensor_v2` and similar) and torch/serialization.py.
 

@@ -1,3 +1,4 @@
+// Also Embedded Swift: typed throws, no key paths, no casts.
 // The dictionary that demucs saves in a torch file: `{klass, args, kwargs, state, training_args}`; or a
 // state dict, alone or under the keys of training code.
 // Reference: demucs 4.1.0, states.py, `serialize_model` and `load_model`; ZFTurbo's

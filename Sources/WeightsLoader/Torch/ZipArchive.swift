@@ -1,3 +1,4 @@
+// Also Embedded Swift: typed throws, no key paths, no casts.
 // The directory of a zip archive with uncompressed entries, as `torch.save` and `numpy.savez` write it.
 // Reference: PKWARE's APPNOTE.TXT 6.3.10, sections 4.3.6 to 4.3.16 and 4.5.3.
 //
