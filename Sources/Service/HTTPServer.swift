@@ -7,40 +7,18 @@ import System
 final class HTTPServer: @unchecked Sendable {
     // @unchecked: the daemon is set before the first request, and stopped once.
 
-    /// Handlers of requests, called on the threads of connections.
-    struct Handlers: Sendable {
-        /// Called after the head was read.
-        ///
-        /// - Returns: a reply that needs no body; nil to continue.
-        let begin: @Sendable (Request) -> Reply?
-        /// Called when the request is complete.
-        let finish: @Sendable (Request) -> Reply
-        /// Called after the reply was sent, or the connection has closed.
-        let end: @Sendable (Request) -> Void
-    }
-
-    let libraries: ServiceLibraries
-    let handlers: Handlers
-    let connections: ConnectionTable
+    unowned let service: Service
     private var daemon: OpaquePointer?
-    private let listener: ListeningSocket
-
-    var port: Int { listener.port }
 
     /// Connections beyond the limit that still get a reply with the refusal.
     private static let refusedConnections = 64
     /// Stack of a thread; pages that are not used take no memory.
     private static let stackBytes = 1 << 20
 
-    init(
-        _ libraries: ServiceLibraries, listener: ListeningSocket, connections: ConnectionTable,
-        handlers: Handlers
-    ) {
-        self.libraries = libraries
-        self.listener = listener
-        self.connections = connections
-        self.handlers = handlers
-    }
+    init(_ service: Service) { self.service = service }
+
+    private var libraries: ServiceLibraries { service.libraries }
+    private var connections: ConnectionTable { service.connections }
 
     /// Starts to accept connections.
     ///
@@ -53,7 +31,7 @@ final class HTTPServer: @unchecked Sendable {
             MHD_OptionItem(option: option, value: value, ptr_value: pointer)
         }
         let options = [
-            item(.LISTEN_SOCKET, Int(listener.descriptor)),
+            item(.LISTEN_SOCKET, Int(service.listener.descriptor)),
             item(
                 .CONNECTION_LIMIT,
                 connections.limits.connections + HTTPServer.refusedConnections),
@@ -70,7 +48,7 @@ final class HTTPServer: @unchecked Sendable {
             item(.END, 0),
         ]
         daemon = withUnsafePointer(to: libraries.http) { http in
-            http_start(http, listener.isIPv6 ? 1 : 0, requestArrived, context, options)
+            http_start(http, service.listener.isIPv6 ? 1 : 0, requestArrived, context, options)
         }
         guard daemon != nil else {
             // The codes of a thread that can't be made.
@@ -102,7 +80,7 @@ final class HTTPServer: @unchecked Sendable {
             request.isBegun = true
             readHead(of: request, connection, method, version)
             connections.requestBegan(request.socket, hasBody: request.hasBody)
-            guard var reply = handlers.begin(request) else { return .YES }
+            guard var reply = service.begin(request) else { return .YES }
             if request.hasBody {
                 reply.headers.append(("Connection", "close"))
                 if request.isReadThough {
@@ -121,7 +99,7 @@ final class HTTPServer: @unchecked Sendable {
         }
         connections.bodyEnded(request.socket)
         return send(
-            request.refusal ?? handlers.finish(request), to: request, on: connection)
+            request.refusal ?? service.finish(request), to: request, on: connection)
     }
 
     /// Headers as the library's callback gets them.
@@ -263,7 +241,7 @@ private let requestStarted:
         UnsafeMutableRawPointer? = { context, target, connection in
             guard let context, let connection else { return nil }
             let server = Unmanaged<HTTPServer>.fromOpaque(context).takeUnretainedValue()
-            let socket = withUnsafePointer(to: server.libraries.http) {
+            let socket = withUnsafePointer(to: server.service.libraries.http) {
                 http_socket($0, connection)
             }
             let request = Request(
@@ -300,18 +278,19 @@ private let requestEnded: MHD_RequestCompletedCallback = { context, _, slot, _ i
     let server = Unmanaged<HTTPServer>.fromOpaque(context).takeUnretainedValue()
     let request = Unmanaged<Request>.fromOpaque(pointer).takeRetainedValue()
     slot.pointee = nil
-    server.connections.requestEnded(request.socket)
-    server.handlers.end(request)
+    server.service.connections.requestEnded(request.socket)
+    server.service.end(request)
 }
 
 private let connectionChanged: MHD_NotifyConnectionCallback = { context, connection, _, code in
     guard let context, let connection else { return }
     let server = Unmanaged<HTTPServer>.fromOpaque(context).takeUnretainedValue()
-    let socket = withUnsafePointer(to: server.libraries.http) { http_socket($0, connection) }
+    let service = server.service
+    let socket = withUnsafePointer(to: service.libraries.http) { http_socket($0, connection) }
     if code == .CONNECTION_NOTIFY_STARTED {
-        server.connections.opened(socket)
+        service.connections.opened(socket)
     } else {
-        server.connections.closed(socket)
+        service.connections.closed(socket)
     }
 }
 

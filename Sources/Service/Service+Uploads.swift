@@ -140,11 +140,8 @@ extension Service {
 
     /// Creates a job with the results of a finished one.
     private func acceptCopy(of known: Job, as make: (_ sequence: Int) -> Job) throws -> Job? {
-        let runner = JobRunner(
-            queue: queue, models: models, folder: folder, derivedFiles: derivedFiles,
-            metrics: metrics, settings: settings, machine: machine)
         let id = make(0).id
-        guard runner.copyResults(of: known, to: id) else { return nil }
+        guard copyResults(of: known, to: id) else { return nil }
         do {
             return try queue.accept { sequence in
                 var job = make(sequence)

@@ -80,13 +80,13 @@ package final class Service: Sendable {
     /// Problems at the start that did not prevent it.
     package let warnings: [String]
 
-    private let listener: ListeningSocket
+    let listener: ListeningSocket
     private let server: Mutex<HTTPServer?> = Mutex(nil)
     private let threads = Mutex<[SystemThread]>([])
     private let isClosing = Atomic(false)
     /// Broadcast when the service ends.
     private let closing = Condition()
-    private let cleanup: Mutex<Cleanup>
+    private let cleanupTimes = Mutex(CleanupTimes())
 
     /// Opens the libraries, the data folder and the port.
     ///
@@ -142,10 +142,6 @@ package final class Service: Sendable {
             findOwn: findModel)
         slots = WorkSlots(count: settings.limits.workSlots)
         derivedFiles = DerivedFiles(folder, slots)
-        cleanup = Mutex(
-            Cleanup(
-                queue: queue, folder: folder, derivedFiles: derivedFiles, metrics: metrics,
-                settings: settings))
         pageFiles = Dictionary(
             uniqueKeysWithValues: PageFile.sent.map { [libraries] in
                 ($0.name, SentFile($0, libraries))
@@ -236,16 +232,9 @@ package final class Service: Sendable {
     ///
     /// - Throws: ``ServiceError``.
     package func start() throws {
-        let server = HTTPServer(
-            libraries, listener: listener, connections: connections,
-            handlers: HTTPServer.Handlers(
-                begin: { [unowned self] in begin($0) }, finish: { [unowned self] in finish($0) },
-                end: { [unowned self] in end($0) }))
+        let server = HTTPServer(self)
         try server.start()
         self.server.withLock { $0 = server }
-        let runner = JobRunner(
-            queue: queue, models: models, folder: folder, derivedFiles: derivedFiles,
-            metrics: metrics, settings: settings, machine: machine)
         do throws(ServiceError) {
             try run { [unowned self] in
                 // What a machine lacks for the model it may have later.
@@ -256,7 +245,7 @@ package final class Service: Sendable {
                     queue.tick()
                 }
             }
-            for _ in 0..<settings.jobs { try run { runner.run() } }
+            for _ in 0..<settings.jobs { try run { [unowned self] in runJobs() } }
             try run { [unowned self] in keepTime() }
             try run { [unowned self] in
                 repeatUntilEnd(every: 0.5) { cleanUp() }
@@ -316,9 +305,9 @@ package final class Service: Sendable {
     /// Stores what could not be stored before, and removes old results. Not in ``keepTime()``, because
     /// it takes as long as the disk does.
     private func cleanUp() {
-        cleanup.withLock { cleanup in
+        cleanupTimes.withLock { times in
             queue.saveAgain()
-            cleanup.run()
+            removeOld(&times)
         }
         machine.look(hasJobs: queue.hasUnfinished)
     }

@@ -1,20 +1,13 @@
+// Runs jobs: separates their sounds, or takes the results of equal jobs.
+
 import Audio
 import Demucs
 import System
 
-/// A thread that takes jobs from the queue and separates their sounds.
-struct JobRunner: Sendable {
-    let queue: JobQueue
-    let models: LoadedModels
-    let folder: DataFolder
-    let derivedFiles: DerivedFiles
-    let metrics: Metrics
-    let settings: ServiceSettings
-    let machine: MachineState
-
+extension Service {
     /// Runs jobs until the queue is closed. Jobs stay queued until the service's own model is loaded:
     /// only then is its name known.
-    func run() {
+    func runJobs() {
         while let (job, cancellation) = queue.startNext(isReady: {
             models.readiness == .ready && machine.takesJobs
         }) {
@@ -113,7 +106,7 @@ struct JobRunner: Sendable {
         var lastSegment = Timestamp.uptime
         let report = try separator.separate(
             input.audio, excerpt: job.options.excerpt,
-            into: zip(outputs, files).map {
+            into: Swift.zip(outputs, files).map {
                 $0.written(to: .file("\(target)/\($1)"))
             },
             output: job.options.output(
@@ -136,7 +129,7 @@ struct JobRunner: Sendable {
         job.stemRateHz =
             job.options.outputRate == .input ? report.sampleRateHz : separator.model.sampleRateHz
         job.warnings = report.warnings.map { Problem.oneLine("\($0)") }
-        job.stems = zip(report.outputs, zip(outputs, files)).map { written, planned in
+        job.stems = Swift.zip(report.outputs, Swift.zip(outputs, files)).map { written, planned in
             DataFolder.sync("\(target)/\(planned.1)")
             return Job.Stem(
                 name: written.name, file: planned.1, peak: written.peak,

@@ -1,51 +1,37 @@
 // Removes finished jobs that are too old or too many. While results and copies are over their limits,
 // it removes copies, which can be recreated, and then the oldest jobs.
 
-struct Cleanup {
-    let queue: JobQueue
-    let folder: DataFolder
-    let derivedFiles: DerivedFiles
-    let metrics: Metrics
-    let settings: ServiceSettings
-    private var nextMeasurement = 0.0
-    private var nextClockSave = 0.0
-    private var nextSizeReport = 0.0
-    private var nextEstimate = 0.0
+/// When the parts of the cleanup are due.
+struct CleanupTimes {
+    fileprivate var measurement = 0.0
+    fileprivate var clockSave = 0.0
+    fileprivate var sizeReport = 0.0
+    fileprivate var estimate = 0.0
 
     /// Time after which the age of jobs is stored.
-    private static let clockSeconds = 60.0
+    fileprivate static let clockSeconds = 60.0
     /// Largest share of the time that is spent on measuring the folder for the metrics, and for the
     /// limits.
-    private static let measureShare = 0.02
-
+    fileprivate static let measureShare = 0.02
     /// Shortest time between two measurements of the folder.
-    private static let measureSeconds = 2.0
+    fileprivate static let measureSeconds = 2.0
+}
 
-    init(
-        queue: JobQueue, folder: DataFolder, derivedFiles: DerivedFiles, metrics: Metrics,
-        settings: ServiceSettings
-    ) {
-        self.queue = queue
-        self.folder = folder
-        self.derivedFiles = derivedFiles
-        self.metrics = metrics
-        self.settings = settings
-    }
-
-    mutating func run() {
+extension Service {
+    func removeOld(_ next: inout CleanupTimes) {
         let now = settings.clock.now()
-        if now >= nextClockSave {
+        if now >= next.clockSave {
             queue.saveClock()
-            nextClockSave = now + Cleanup.clockSeconds
+            next.clockSave = now + CleanupTimes.clockSeconds
         }
-        if now >= nextEstimate {
+        if now >= next.estimate {
             queue.estimate()
-            nextEstimate = now + Cleanup.measureSeconds
+            next.estimate = now + CleanupTimes.measureSeconds
         }
-        if now >= nextSizeReport {
+        if now >= next.sizeReport {
             let start = Timestamp.uptime
             metrics.measured(dataBytes: folder.countBytes())
-            nextSizeReport = repetition(of: start)
+            next.sizeReport = repetition(of: start)
         }
         if let keep = settings.keepSeconds {
             for job in queue.finished(before: keep) {
@@ -54,9 +40,9 @@ struct Cleanup {
         }
         let finished = queue.finished()
         shrink(finished, of: finished.count, to: settings.limits.finished) { _ in 1 }
-        guard now >= nextMeasurement else { return }
+        guard now >= next.measurement else { return }
         let start = Timestamp.uptime
-        defer { nextMeasurement = repetition(of: start) }
+        defer { next.measurement = repetition(of: start) }
         guard let quota = settings.quotaBytes else {
             return derivedFiles.shrinkCache(toBytes: settings.cacheBytes)
         }
@@ -71,7 +57,8 @@ struct Cleanup {
     /// When a measurement that began at a time may be repeated.
     private func repetition(of start: Double) -> Double {
         let seconds = Timestamp.uptime - start
-        return settings.clock.now() + max(Cleanup.measureSeconds, seconds / Cleanup.measureShare)
+        return settings.clock.now()
+            + max(CleanupTimes.measureSeconds, seconds / CleanupTimes.measureShare)
     }
 
     /// Removes jobs while a total is over a limit: the oldest of the user who has the most, so that nobody
