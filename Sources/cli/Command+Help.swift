@@ -123,7 +123,7 @@ struct EnvironmentVariable {
             option: .offline),
         EnvironmentVariable(
             name: "TMPDIR", help: "Folder for standard input and audio decoded by ffmpeg.",
-            option: .spool),
+            option: "spool"),
         EnvironmentVariable(
             name: InstructionSet.environmentVariable,
             help: "The instruction set to compute with, instead of the best that the CPU has: "

@@ -3,7 +3,10 @@
 import Demucs
 import Runs
 
-extension Option {
+extension Option: ExpressibleByStringLiteral {
+    /// The option of a field that needs no other form, `"seed"`.
+    init(stringLiteral field: String) { self.init(field: field) }
+
     /// The option of a field.
     ///
     /// - Parameters:

@@ -26,9 +26,6 @@ extension Option {
         "follow",
         help: "Separate each track of the manifest as soon as its line arrives, until its end; for "
             + "programs that keep a model loaded. Lines are not checked before.")
-    static let maxDuration = Option(field: "max-duration")
-    static let timeout = Option(field: "timeout")
-    static let failed = Option(field: "failed")
     static let quarantineAfter = Option(
         "quarantine-after", value: "n",
         help: "Don't try a track of the manifest again that has failed n times. (default: try "
@@ -45,42 +42,13 @@ extension Option {
     static let writtenStems = Option(
         field: "stems",
         more: "With --stem-file, none writes the stem file alone.")
-    static let twoStems = Option(field: "two-stems")
-    static let otherMethod = Option(field: "other-method")
     static let mix = Option(field: "mix")
-    static let residual = Option(field: "residual")
-    static let then = Option(field: "then")
-
-    // MARK: - Separation
-
-    static let shifts = Option(field: "shifts")
-    static let seed = Option(field: "seed")
-    static let overlap = Option(field: "overlap")
-    static let segment = Option(field: "segment")
-    static let noSplit = Option(field: "no-split")
-    static let transitionPower = Option(field: "transition-power")
-    static let start = Option(field: "start")
-    static let duration = Option(field: "duration")
-    static let downmix = Option(field: "downmix")
 
     // MARK: - Files
 
     static let out = Option(field: "out", short: "o")
     static let filename = Option(field: "filename")
-    static let safeNames = Option(field: "safe-names")
-    static let int24 = Option(field: "int24")
-    static let float32 = Option(field: "float32")
-    static let clipMode = Option(field: "clip-mode")
-    static let gain = Option(field: "gain")
-    static let flac = Option(field: "flac")
-    static let mp3 = Option(field: "mp3")
-    static let mp3Bitrate = Option(field: "mp3-bitrate")
-    static let mp3Preset = Option(field: "mp3-preset")
     static let stemFile = Option(field: "stem-file")
-    static let stemCodec = Option(field: "stem-codec")
-    static let outputRate = Option(field: "output-rate")
-    static let noTags = Option(field: "no-tags")
-    static let analyze = Option(field: "analyze")
     static let stdout = Option(
         "stdout", value: "stem",
         help: "Write this stem of a single track to standard output, as WAV, and no file.")
@@ -88,8 +56,6 @@ extension Option {
         "raw",
         help: "Write samples without a header (with --stdout): interleaved little-endian float32.")
     static let skipExisting = Option(field: "skip-existing")
-    static let force = Option(field: "force")
-    static let spool = Option(field: "spool")
 
     // MARK: - Running
 
@@ -118,20 +84,18 @@ extension SeparateCommand {
             + "through ffmpeg.",
         topics: [
             "MODEL": [.name, .member, .config, .repo, .offline, .listModels, .signature],
-            "WHICH STEMS": [.writtenStems, .twoStems, .otherMethod, .mix, .residual, .then],
+            "WHICH STEMS": [.writtenStems, "two-stems", "other-method", .mix, "residual", "then"],
             "SEPARATION": [
-                .shifts, .seed, .overlap, .segment, .noSplit, .transitionPower, .start,
-                .duration, .downmix, .precision,
+                "shifts", "seed", "overlap", "segment", "no-split", "transition-power", "start",
+                "duration", "downmix", .precision,
             ],
             "FILES": [
-                .out, .filename, .safeNames, .int24, .float32, .clipMode, .gain, .flac, .mp3,
-                .mp3Bitrate,
-                .mp3Preset, .stemFile, .stemCodec, .outputRate, .noTags, .analyze, .stdout, .raw,
-                .skipExisting,
-                .force, .spool,
+                .out, .filename, "safe-names", "int24", "float32", "clip-mode", "gain", "flac",
+                "mp3", "mp3-bitrate", "mp3-preset", .stemFile, "stem-codec", "output-rate",
+                "no-tags", "analyze", .stdout, .raw, .skipExisting, "force", "spool",
             ],
             "MANY TRACKS": [
-                .manifest, .shard, .follow, .timeout, .maxDuration, .quarantineAfter, .failed,
+                .manifest, .shard, .follow, "timeout", "max-duration", .quarantineAfter, "failed",
             ],
             "RUNNING": [
                 .device, .threads, .jobs, .allFormats, .dryRun, .jsonLines, .quiet, .verbose,
@@ -139,12 +103,12 @@ extension SeparateCommand {
             ],
         ],
         exclusive: [
-            [.signature, .name], [.quiet, .verbose], [.writtenStems, .stdout], [.raw, .int24],
+            [.signature, .name], [.quiet, .verbose], [.writtenStems, .stdout], [.raw, "int24"],
         ]
             + SeparationRequest.exclusive.map { $0.map { Option(field: $0) } }
             // With audio on standard output there are no files to name or to report.
             + [
-                .out, .filename, .flac, .mp3, .stemFile, .skipExisting, .dryRun, .jsonLines,
+                .out, .filename, "flac", "mp3", .stemFile, .skipExisting, .dryRun, .jsonLines,
                 .manifest,
             ].map {
                 [.stdout, $0]

@@ -63,7 +63,7 @@ enum TensorsCommand {
             + "spectrogram: <out>/chunk-00000/input.raw, x.raw and so on.",
         operand: "track", operandHelp: "An audio file.",
         options: [
-            .tensorsOut, .portedName, .repo, .offline, .start, .duration, .chunk, .chunkOverlap,
+            .tensorsOut, .portedName, .repo, .offline, "start", "duration", .chunk, .chunkOverlap,
             .tensorFormat, .tensorType, .threads,
         ] + Option.common
     ) { arguments, console throws(UsageError) in
@@ -72,8 +72,7 @@ enum TensorsCommand {
         let encoding = try call.encoding(.raw)
         let seconds = try arguments.finiteNumber(.chunk)
         let overlap = try arguments.finiteNumber(.chunkOverlap) ?? 0.25
-        let excerpt = try arguments.runSettings(of: [Option.start.name, Option.duration.name])
-            .request.excerpt
+        let excerpt = try arguments.runSettings(of: ["start", "duration"]).request.excerpt
         return call.run {
             // A mistyped name must not start a download.
             let track = try call.track(arguments.operands[0])
@@ -124,10 +123,10 @@ enum TensorsCommand {
         operand: "folder", operandHelp: "The output folder of 'tensors prepare'.",
         options: [
             .tensorsOut, .outputsFrom, .outputNames, .tensorType, .portedName, .repo, .offline,
-            .int24, .float32, .clipMode, .gain, .flac, .mp3, .mp3Bitrate, .mp3Preset, .spool,
-            .threads,
+            "int24", "float32", "clip-mode", "gain", "flac", "mp3", "mp3-bitrate", "mp3-preset",
+            "spool", .threads,
         ] + Option.common,
-        exclusive: [[.int24, .float32], [.flac, .mp3]]
+        exclusive: [["int24", "float32"], ["flac", "mp3"]]
     ) { arguments, console throws(UsageError) in
         let call = PortingCall(arguments, console)
         let folder = arguments.operands[0]

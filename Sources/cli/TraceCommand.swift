@@ -34,7 +34,7 @@ enum TraceCommand {
             "An audio file, a chunk of 'tensors prepare': <folder>/chunk-00000, or a port's values with "
             + "their 'mix', to trace that: .safetensors, .npz, or a folder of .npy.",
         options: [
-            .outFile, .only, .attention, .edit, .start, .chunk, .portedName, .repo, .offline,
+            .outFile, .only, .attention, .edit, "start", .chunk, .portedName, .repo, .offline,
             .precision,
             .threads,
         ] + Option.common,
@@ -51,7 +51,7 @@ enum TraceCommand {
         let call = PortingCall(arguments, console)
         let out = try arguments.required(.outFile)
         let seconds = try arguments.finiteNumber(.chunk)
-        let start = try arguments.runSettings(of: [Option.start.name]).request.start
+        let start = try arguments.runSettings(of: ["start"]).request.start
         let precision = try arguments.precisionChoice()
         let track = arguments.operands[0]
         let isFolder = FilePath.isFolder(track)
@@ -60,7 +60,7 @@ enum TraceCommand {
             ? FilePath.isFile(FilePath.joined(track, "mix.npy"))
             : ["safetensors", "npz"].contains(FilePath.pathExtension(of: track))
         let isChunk = isFolder && !isValues
-        if isChunk || isValues, let option = [.chunk, .start].first(where: arguments.has) {
+        if isChunk || isValues, let option = [.chunk, "start"].first(where: arguments.has) {
             throw .onlyFor(option, "audio files")
         }
         var edits: [Edit] = []
