@@ -32,10 +32,6 @@ package struct TensorCollection {
         }
     }
 
-    /// Extensions of sound files.
-    private static let soundExtensions: Set<String> = [
-        "wav", "wave", "rf64", "aif", "aiff", "aifc", "flac", "ogg", "oga", "opus", "mp3",
-    ]
     /// Deepest folder that is read: enough for folders of tracks with folders of chunks.
     private static let depthLimit = 4
 
@@ -201,7 +197,7 @@ package struct TensorCollection {
                 try insert(.packed(bytes, entry.byteRange, path: file), inner(names) + name)
             }
         case "raw": try insert(.raw(file, description), prefix + stem)
-        case let ending where Self.soundExtensions.contains(ending):
+        case let ending where AudioFileType.decoded.contains(ending):
             try insert(.sound(file), prefix + stem)
         default: break
         }

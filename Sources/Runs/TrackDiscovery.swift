@@ -178,7 +178,7 @@ package struct TrackDiscovery {
                 } else {
                     folders.append(name)
                 }
-            } else if AudioFileType(ofFile: name) != nil, !isRecorded(path) {
+            } else if AudioFileType.isSound(name), !isRecorded(path) {
                 add(InputTrack(path: path, relativeFolder: relative))
             }
         }

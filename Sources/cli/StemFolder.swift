@@ -1,5 +1,6 @@
 // Folders of stems for `eval` and `bench`: those of one track, or of many.
 
+import Audio
 import System
 
 /// A folder that can't be read, or doesn't match another.
@@ -20,10 +21,6 @@ struct StemFolder {
     let path: String
     private let files: [String: String]
 
-    /// Extensions of the audio files that are read without ffmpeg.
-    private static let extensions: Set<String> = [
-        "wav", "wave", "rf64", "aif", "aiff", "aifc", "flac", "ogg", "oga", "opus", "mp3",
-    ]
     /// Stem names that data sets use for the sum of all stems.
     private static let mixtures: Set<String> = ["mixture", "mix"]
 
@@ -33,7 +30,7 @@ struct StemFolder {
         var files: [String: String] = [:]
         for file in try StemFolder.contents(of: path) {
             let ending = FilePath.pathExtension(of: file).lowercased()
-            guard StemFolder.extensions.contains(ending) else { continue }
+            guard AudioFileType.decoded.contains(ending) else { continue }
             let stem = FilePath.stem(of: file)
             if let other = files.updateValue(file, forKey: stem) {
                 throw StemFolderError(
