@@ -25,8 +25,6 @@ extension Benchmark {
         package let segmentSeconds: [Double]
         /// Length of the segment.
         package let audioSeconds: Double
-        /// Floating-point operations of the segment, see `ModelConfiguration.segmentOperations`.
-        package let operations: Double
         package let peakOperationsPerSecond: Double
         package let memoryBytesPerSecond: Double
         /// Time of a parallel loop that does nothing.
@@ -43,6 +41,8 @@ extension Benchmark {
         package internal(set) var track: TrackTime?
 
         package var medianSeconds: Double { median(segmentSeconds) }
+        /// Floating-point operations of the segment.
+        package var operations: Double { blocks.reduce(0) { $0 + $1.operations } }
         /// Seconds of audio processed in a second.
         package var realtimeFactor: Double { audioSeconds / medianSeconds }
         package var operationsPerSecond: Double { operations / medianSeconds }
@@ -106,8 +106,8 @@ extension Benchmark {
             return blocks.map { block in
                 BlockTime(
                     block: block, seconds: median(runs.compactMap { $0[block] }),
-                    operations: configuration.segmentOperations(of: block),
-                    bytes: configuration.segmentBytes(of: block, weightBytes: weightBytes))
+                    operations: configuration.cost.segmentOperations(of: block),
+                    bytes: configuration.cost.segmentBytes(of: block, weightBytes: weightBytes))
             }
         }
     }

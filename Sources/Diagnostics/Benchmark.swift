@@ -126,7 +126,6 @@ package struct Benchmark {
             instructionSet: backend.instructionSet, products: backend.productsDescription,
             fileBytes: fileBytes, loadSeconds: loadSeconds, segmentSeconds: segmentSeconds,
             audioSeconds: Double(rules.segmentSamples) / Double(rules.sampleRateHz),
-            operations: configuration.segmentOperations,
             peakOperationsPerSecond: rates.operationsPerSecond,
             memoryBytesPerSecond: rates.memoryBytesPerSecond, loopSeconds: rates.loopSeconds,
             peakResidentBytes: peakBytes, estimatedPeakBytes: estimatedBytes,

@@ -1,21 +1,31 @@
 // Operations and memory traffic of a training segment, block by block, to compare with the
 // machine's peak rates.
 
+import DemucsEngine
 import HTDemucs
+import RoFormer
 
-extension Configuration {
-    /// Floating-point operations of a training segment: two for each multiplication of its
-    /// convolutions, linear layers and attention products, however these are computed. Norms,
-    /// activations, softmax and the two transforms are not counted.
-    var segmentOperations: Double {
-        let unets = layers.indices.flatMap { [NetworkBlock.encoder($0), .decoder($0)] }
-        let waveforms = (0..<timeDepth).flatMap { [NetworkBlock.tencoder($0), .tdecoder($0)] }
-        return (unets + waveforms + [.crosstransformer]).reduce(0) {
-            $0 + segmentOperations(of: $1)
+/// The cost of a segment of a network.
+protocol SegmentCost {
+    func segmentOperations(of block: NetworkBlock) -> Double
+    func segmentBytes(of block: NetworkBlock, weightBytes: Int) -> Double
+}
+
+extension RoFormerConfiguration: SegmentCost {}
+
+extension ModelConfiguration {
+    var cost: any SegmentCost {
+        switch self {
+        case .demucs(let configuration): configuration
+        case .roformer(let configuration): configuration
         }
     }
+}
 
-    /// Floating-point operations of one block of a training segment.
+extension Configuration: SegmentCost {
+    /// Floating-point operations of one block of a training segment: two for each multiplication of its
+    /// convolutions, linear layers and attention products, however these are computed. Norms,
+    /// activations, softmax and the two transforms are not counted.
     func segmentOperations(of block: NetworkBlock) -> Double {
         if let part = part(block) { return 2 * products(of: part) }
         return block == .crosstransformer ? 2 * transformerProducts : 0

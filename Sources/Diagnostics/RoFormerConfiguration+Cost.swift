@@ -4,18 +4,9 @@ import HTDemucs
 import RoFormer
 
 extension RoFormerConfiguration {
-    /// Floating-point operations of a chunk: two for each multiplication of its linear layers and
-    /// attention products. Norms, activations, softmax and the two transforms are not counted.
-    var segmentOperations: Double {
-        let transformers = (0..<depth).flatMap {
-            [NetworkBlock.transformer($0, alongTime: true), .transformer($0, alongTime: false)]
-        }
-        return ([.bandSplit] + transformers + (0..<stems).map { .maskEstimator($0) }).reduce(0) {
-            $0 + segmentOperations(of: $1)
-        }
-    }
-
-    /// Floating-point operations of one block of a chunk.
+    /// Floating-point operations of one block of a chunk: two for each multiplication of its linear
+    /// layers and attention products. Norms, activations, softmax and the two transforms are not
+    /// counted.
     func segmentOperations(of block: NetworkBlock) -> Double {
         let perToken = Double(frames) * weights(of: block)
         switch block {
