@@ -2,13 +2,6 @@
 
 import ModelZoo
 import System
-import WeightsLoader
-
-#if canImport(FoundationEssentials)
-    import FoundationEssentials
-#else
-    import Foundation
-#endif
 
 /// The origin of a file, as its server stated it; stored beside the file in `<file>.origin.json`.
 struct FileOrigin: Codable, Equatable {
@@ -27,10 +20,9 @@ struct FileOrigin: Codable, Equatable {
 
     /// Reads the record of a file; `nil` if it is missing or damaged.
     init?(of file: String) {
-        guard let file = try? ReadFile(FileOrigin.recordPath(of: file)),
-            file.countBytes <= FileOrigin.sizeLimitBytes,
-            let origin = try? JSONDecoder().decode(
-                FileOrigin.self, from: file.withBytes(0..<file.countBytes) { Data($0) })
+        let path = FileOrigin.recordPath(of: file)
+        guard FilePath.countBytes(path) <= FileOrigin.sizeLimitBytes,
+            let origin: FileOrigin = JSONText.read(path)
         else { return nil }
         self = origin
     }
@@ -43,9 +35,7 @@ struct FileOrigin: Codable, Equatable {
     func write(beside file: String) throws(DownloadError) {
         let path = FileOrigin.recordPath(of: file)
         do {
-            let encoder = JSONEncoder()
-            encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-            try replaceFile(at: path, with: encoder.encode(self))
+            try replaceFile(at: path, with: JSONText.of(self, keys: .useDefaultKeys).utf8)
         } catch let error as SystemError {
             throw DownloadError(path: path, error)
         } catch {

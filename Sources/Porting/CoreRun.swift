@@ -5,12 +5,6 @@ import System
 import Tensor
 import Tracks
 
-#if canImport(FoundationEssentials)
-    import FoundationEssentials
-#else
-    import Foundation
-#endif
-
 /// Runs the core on prepared chunks, without padding, and writes the outputs beside the inputs.
 package struct CoreRun {
     private let folder: ChunkFolder
@@ -73,15 +67,12 @@ package struct CoreRun {
     private func claim(_ precision: Precision, _ cancellation: CancellationToken) throws {
         let record = Record(modelSha256: model.checksum, precision: precision.rawValue)
         let path = FilePath.joined(folder.path, Record.fileName)
-        let stored = try? JSONDecoder().decode(Record.self, from: Data(readFile(path)))
-        if stored == record { return }
+        if JSONText.read(path) == record { return }
         for index in 0..<description.chunk.count {
             try cancellation.check()
             for output in description.outputs { unlink(file(output.name, index)) }
         }
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
-        try TensorFile.write(Array(try encoder.encode(record)), to: path)
+        try TensorFile.write(Array(JSONText.of(record, keys: .useDefaultKeys).utf8), to: path)
     }
 
     private func isComplete(_ index: Int) -> Bool {
