@@ -100,48 +100,46 @@ extension ModelStore {
         _ source: Source, _ policy: DownloadPolicy, _ isCancelled: () -> Bool,
         _ report: (DownloadEvent) -> Void
     ) throws {
+        func download(
+            _ url: String, to path: String, checksum: String? = nil,
+            limitBytes: Int = ModelStore.checkpointLimitBytes,
+            check: @escaping (_ path: String) throws -> Void = { _ = try Checkpoint.open($0) }
+        ) throws {
+            try Download(
+                url: url, destination: path, checksum: checksum, limitBytes: limitBytes,
+                check: check
+            ).run(policy: policy, isCancelled: isCancelled, report: report)
+        }
         switch source {
         case .hubBag(let repository):
             let folder = caches.own(repository)
             let path = "\(folder)/\(repository.bagFile)"
-            try Download(
-                url: try address(of: repository.bagFile, in: repository), destination: path,
-                limitBytes: YAMLFile.sizeLimitBytes, check: { _ = try BagFile.read($0) }
-            ).run(policy: policy, isCancelled: isCancelled, report: report)
+            try download(
+                address(of: repository.bagFile, in: repository), to: path,
+                limitBytes: YAMLFile.sizeLimitBytes, check: { _ = try BagFile.read($0) })
             for signature in checkpoints(of: try BagFile.read(path), beside: folder).missing {
                 try fetch(
                     .hubCheckpoint(repository, signature: signature), policy, isCancelled, report)
             }
         case .hubCheckpoint(let repository, let signature):
             let file = HubRepository.file(of: signature)
-            try Download(
-                url: try address(of: file, in: repository),
-                destination: "\(caches.own(repository))/\(file)",
-                limitBytes: ModelStore.checkpointLimitBytes,
-                check: { _ = try Checkpoint.open($0) }
-            ).run(policy: policy, isCancelled: isCancelled, report: report)
+            try download(
+                address(of: file, in: repository), to: "\(caches.own(repository))/\(file)")
         case .linked(let model):
             if let file = model.configuration {
-                try Download(
-                    url: file.url,
-                    destination: "\(caches.ownCheckpoints)/\(model.configurationFile)",
+                try download(
+                    file.url, to: "\(caches.ownCheckpoints)/\(model.configurationFile)",
                     checksum: file.sha256, limitBytes: YAMLFile.sizeLimitBytes,
-                    check: { _ = try YAMLFile.read($0) }
-                ).run(policy: policy, isCancelled: isCancelled, report: report)
+                    check: { _ = try YAMLFile.read($0) })
             }
-            try Download(
-                url: model.checkpoint.url,
-                destination: "\(caches.ownCheckpoints)/\(model.checkpointFile)",
-                checksum: model.checkpoint.sha256, limitBytes: ModelStore.checkpointLimitBytes,
-                check: { _ = try Checkpoint.open($0) }
-            ).run(policy: policy, isCancelled: isCancelled, report: report)
+            try download(
+                model.checkpoint.url, to: "\(caches.ownCheckpoints)/\(model.checkpointFile)",
+                checksum: model.checkpoint.sha256)
         case .torch(let members):
             for member in members where checkpoint(member.signature) == nil {
-                try Download(
-                    url: member.torchAddress,
-                    destination: "\(caches.ownCheckpoints)/\(member.torchFile)",
-                    checksum: member.checksum, limitBytes: ModelStore.checkpointLimitBytes
-                ).run(policy: policy, isCancelled: isCancelled, report: report)
+                try download(
+                    member.torchAddress, to: "\(caches.ownCheckpoints)/\(member.torchFile)",
+                    checksum: member.checksum)
             }
         }
     }
