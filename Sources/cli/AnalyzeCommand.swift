@@ -14,12 +14,7 @@ extension Option {
             + "metre, downbeat_confidence, key.")
 }
 
-struct AnalyzeCommand {
-    private let arguments: ParsedArguments
-    private let console: Console
-    private let threads: Int
-    private let precision: PrecisionChoice
-
+enum AnalyzeCommand {
     static let command = Command(
         "analyze",
         overview:
@@ -35,18 +30,8 @@ struct AnalyzeCommand {
                 "Times of all beats of all songs in a folder, with the bundled model.",
         ]
     ) { arguments, console throws(UsageError) in
-        try AnalyzeCommand(arguments, console).run()
-    }
-
-    init(_ arguments: ParsedArguments, _ console: Console) throws(UsageError) {
-        self.arguments = arguments
-        self.console = console
-        threads = try arguments.threads()
-        precision = try arguments.precisionChoice()
-    }
-
-    /// Analyses all tracks; continues after one that fails.
-    func run() -> ExitCode {
+        let threads = try arguments.threads()
+        let precision = try arguments.precisionChoice()
         let display = ProgressDisplay(console: console)
         let cancellation = Interruption.cancellation(onResize: display.redraw)
         return console.reporting {
@@ -82,8 +67,7 @@ struct AnalyzeCommand {
                     for warning in warnings { console.warning("\(warning)") }
                     console.result(
                         arguments.has(.analysisJSON)
-                            ? Self.json(track.path, analysis)
-                            : Self.line(track.path, analysis))
+                            ? json(track.path, analysis) : line(track.path, analysis))
                 } catch let error where !(error is CancellationError) {
                     console.error(commandText(of: error))
                     failures += 1

@@ -1,21 +1,7 @@
 // `swift-demucs completions`: all commands and options for the completion of bash, zsh or fish.
 
 enum CompletionsCommand {
-    private enum Shell: String, CaseIterable {
-        case bash
-        case zsh
-        case fish
-
-        var text: String {
-            switch self {
-            case .bash: BashCompletions.text
-            case .zsh: ZshCompletions.text
-            case .fish: FishCompletions.text
-            }
-        }
-    }
-
-    private static let shells = Shell.allCases.map(\.rawValue)
+    private static let shells = ["bash", "zsh", "fish"]
 
     static let command = Command(
         "completions",
@@ -25,10 +11,12 @@ enum CompletionsCommand {
         operandCompletion: .words(shells), options: [.help],
         examples: ["source <(swift-demucs completions bash)": "Completions for this session."]
     ) { arguments, console throws(UsageError) in
-        guard let shell = Shell(rawValue: arguments.operands[0]) else {
-            throw .unknown("shell", arguments.operands[0], allowed: shells)
+        switch arguments.operands[0] {
+        case "bash": console.result(BashCompletions.text)
+        case "zsh": console.result(ZshCompletions.text)
+        case "fish": console.result(FishCompletions.text)
+        case let other: throw .unknown("shell", other, allowed: shells)
         }
-        console.result(shell.text)
         return .done
     }
 }
