@@ -1,7 +1,6 @@
 // The events of a run as lines of JSON, and the results that the manifest and the summary count. The
 // format is described in docs/formats.md.
 
-import Analysis
 import CSwiftDemucs
 import Demucs
 import System
@@ -46,22 +45,6 @@ package struct SeparationEvents {
                     "track": name, "status": status, "warnings": warnings, "outputs": outputs,
                 ] + details
             fields = schema.map(all.filled) ?? all
-        }
-
-        /// A track that was separated.
-        init(
-            _ name: String, _ report: TrackReport, _ analysis: MusicAnalysis?,
-            elapsedSeconds: Double
-        ) {
-            let details: JSONObject = [
-                "seed": report.seed, "tempo_bpm": analysis?.beatsPerMinute,
-                "key": analysis?.key?.description, "duration_seconds": report.durationSeconds,
-                "sample_rate_hz": report.sampleRateHz, "channels": report.channelCount,
-                "elapsed_seconds": elapsedSeconds,
-            ]
-            self.init(
-                name, .done, details, warnings: report.warnings.map(\.description),
-                outputs: Self.outputs(of: report))
         }
 
         static func outputs(of report: TrackReport) -> [JSONObject] {

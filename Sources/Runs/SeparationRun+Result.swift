@@ -20,17 +20,20 @@ extension SeparationRun {
     func result(
         of track: PlannedTrack, _ report: TrackReport, _ analysis: MusicAnalysis?, seconds: Double
     ) -> SeparationEvents.Track {
-        guard track.input.id != nil else {
-            return .init(track.input.path, report, analysis, elapsedSeconds: seconds)
-        }
+        let details: JSONObject = [
+            "duration_seconds": report.durationSeconds, "seed": report.seed,
+            "tempo_bpm": analysis?.beatsPerMinute, "key": analysis?.key?.description,
+        ]
+        // A line of a manifest has its own names of times.
+        let more: JSONObject =
+            track.input.id == nil
+            ? [
+                "sample_rate_hz": report.sampleRateHz, "channels": report.channelCount,
+                "elapsed_seconds": seconds,
+            ] : ["realtime_factor": report.durationSeconds / seconds]
         return result(
-            of: track, .done,
-            [
-                "realtime_factor": report.durationSeconds / seconds,
-                "duration_seconds": report.durationSeconds, "seed": report.seed,
-                "tempo_bpm": analysis?.beatsPerMinute, "key": analysis?.key?.description,
-                "warnings": report.warnings.map(\.description),
-            ], outputs: SeparationEvents.Track.outputs(of: report), seconds: seconds)
+            of: track, .done, details + more, warnings: report.warnings.map(\.description),
+            outputs: SeparationEvents.Track.outputs(of: report), seconds: seconds)
     }
 
     /// The result of a track that was not separated.
@@ -38,11 +41,14 @@ extension SeparationRun {
     /// - Parameter details: fields that only some results have.
     func result(
         of track: PlannedTrack, _ status: SeparationEvents.Status, _ details: JSONObject = [:],
-        failure: TrackFailure? = nil, outputs: [JSONObject] = [], seconds: Double? = nil
+        failure: TrackFailure? = nil, warnings: [String] = [], outputs: [JSONObject] = [],
+        seconds: Double? = nil
     ) -> SeparationEvents.Track {
         let details = details + ["error": failure?.text]
         guard let id = track.input.id else {
-            return .init(track.input.path, status, details, failure: failure, outputs: outputs)
+            return .init(
+                track.input.path, status, details, failure: failure, warnings: warnings,
+                outputs: outputs)
         }
         let fields: JSONObject = [
             "id": id, "path": track.input.path, "error_class": failure?.kind, "seconds": seconds,
@@ -51,7 +57,7 @@ extension SeparationRun {
             "parameters": parameters(of: track),
         ]
         return .init(
-            id, status, details + fields, failure: failure,
+            id, status, details + fields, failure: failure, warnings: warnings,
             outputs: outputs.map { $0.filled(Self.outputKeys) }, schema: Self.resultKeys)
     }
 }
