@@ -40,9 +40,5 @@ extension BagError: DescribedError {
 }
 
 extension BagError: CausedError {
-    public var cause: ErrorCause {
-        switch self {
-        case .modelsMissing, .empty, .membersDiffer, .weightCount, .zeroWeights: .model
-        }
-    }
+    public var cause: ErrorCause { .model }
 }

@@ -23,7 +23,7 @@ extension SegmentPlan {
         let fade = samples / 10
         return SegmentPlan(
             segmentSamples: samples, strideSamples: stride, weights: flat(samples, fade: fade),
-            paddedSamples: samples,
+            paddedSamples: samples, validLength: nil,
             ends: .reflected(borderSamples: samples - stride, fadeSamples: fade))
     }
 

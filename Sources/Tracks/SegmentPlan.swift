@@ -27,7 +27,9 @@ package struct SegmentPlan: Sendable {
     package let paddedSamples: Int?
     let validLength: ValidLength?
     let ends: Ends
+}
 
+extension SegmentPlan {
     /// Plans overlapping segments, or (`split` off) one segment for a whole track of `trackSamples`.
     ///
     /// - Throws: `SeparationError` for options out of range, a segment longer than the training
@@ -52,18 +54,6 @@ package struct SegmentPlan: Sendable {
         case .demucs: self = try Self.overlapping(rules, options)
         case .chunks(let count): self = try Self.chunks(rules, options, overlapCount: count)
         }
-    }
-
-    init(
-        segmentSamples: Int, strideSamples: Int, weights: [Float], paddedSamples: Int?,
-        validLength: ValidLength? = nil, ends: Ends
-    ) {
-        self.segmentSamples = segmentSamples
-        self.strideSamples = strideSamples
-        self.weights = weights
-        self.paddedSamples = paddedSamples
-        self.validLength = validLength
-        self.ends = ends
     }
 
     private static func whole(

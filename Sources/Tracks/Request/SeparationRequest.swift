@@ -191,9 +191,5 @@ package enum RequestError: Error, Equatable, Sendable, CustomStringConvertible {
 }
 
 extension RequestError: CausedError {
-    package var cause: ErrorCause {
-        switch self {
-        case .settings, .invalidValue, .unknownField, .combined, .needs, .sameName: .argument
-        }
-    }
+    package var cause: ErrorCause { .argument }
 }
