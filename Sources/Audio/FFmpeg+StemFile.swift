@@ -7,7 +7,7 @@ extension FFmpeg {
     /// Writes a stem file, which gets its name when it is complete.
     ///
     /// - Parameters:
-    ///   - tracks: five WAV files of one rate and length, the mix first.
+    ///   - tracks: five open WAV files of one rate and length, the mix first.
     ///   - isMono: whether all tracks are mono; they become stereo with two equal channels.
     ///   - sampleFormat: format of the tracks, `int16` or `int24`.
     ///   - tags: title, artist and so on; `nil` for none at all.
@@ -15,7 +15,7 @@ extension FFmpeg {
     /// - Returns: length and checksum of the file.
     /// - Throws: ``AudioError`` `encodingFailed`, `unwritable` or `writeFailed`; `CancellationError`.
     package func writeStemFile(
-        _ tracks: [StemFileTrack], isMono: Bool, sampleFormat: SampleFormat,
+        _ tracks: [(name: String, descriptor: Int32)], isMono: Bool, sampleFormat: SampleFormat,
         format: StemFileFormat, tags: AudioTags?, source: AudioInput?, to path: String,
         spool: Spool
     ) throws -> (count: Int, sha256: String) {
@@ -159,8 +159,8 @@ extension FFmpeg {
         private let format: StemFileFormat
 
         init(
-            _ tracks: [StemFileTrack], isMono: Bool, _ sampleFormat: SampleFormat,
-            _ format: StemFileFormat
+            _ tracks: [(name: String, descriptor: Int32)], isMono: Bool,
+            _ sampleFormat: SampleFormat, _ format: StemFileFormat
         ) {
             self.format = format
             inputs = tracks.map { ("wav", $0.descriptor) }

@@ -71,17 +71,6 @@ package struct StemFileFormat: Sendable, Equatable {
     }
 }
 
-package struct StemFileTrack: Sendable {
-    let name: String
-    /// An open WAV file.
-    let descriptor: Int32
-
-    package init(name: String, descriptor: Int32) {
-        self.name = name
-        self.descriptor = descriptor
-    }
-}
-
 /// The content of the box `moov.udta.stem` for DJ software: JSON with the names and colours of the
 /// stems, and the settings of a compressor and a limiter for their sum.
 enum StemManifest {

@@ -104,7 +104,7 @@ package final class StemFileWriter: Sendable {
     ) throws -> TrackReport.Output {
         try cancellation.check()
         let written = try output.ffmpeg.writeStemFile(
-            zip(tracks, descriptors).map { StemFileTrack(name: $0.name, descriptor: $1) },
+            zip(tracks, descriptors).map { ($0.name, $1) },
             isMono: shape.channelCount == 1,
             sampleFormat: trackOptions.format.storedFormat, format: output.format, tags: tags,
             source: source, to: path,

@@ -30,7 +30,7 @@ struct StemFileTests {
                     channels: [[Float]](repeating: samples, count: channels), sampleRateHz: 44_100))
             try writer.finish()
             files.append(try FileHandle(forReadingFrom: URL(fileURLWithPath: wav)))
-            return StemFileTrack(name: name, descriptor: files[index].fileDescriptor)
+            return (name: name, descriptor: files[index].fileDescriptor)
         }
         return try ffmpeg.writeStemFile(
             tracks, isMono: channels == 1, sampleFormat: .int16, format: format, tags: nil,
