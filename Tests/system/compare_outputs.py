@@ -22,7 +22,6 @@ import json
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -34,26 +33,68 @@ import seeded_model
 import torch
 import wav_file
 
-DEMO = str(ROOT / "Models" / "demo.safetensors")
-SONG = str(ROOT / "Models" / "demo_track.ogg")
-
 # Fields of a record that change from run to run or from build to build.
 VOLATILE = {"program", "modified", "checkpoints"}
 
-PRECISIONS = ("float32", "bfloat16", "int8")
-
-
-# ---- Cases: a name and the arguments of a program that runs in a folder of its own
-
-
 REAL = ("htdemucs", "htdemucs_6s")
-SMALL = ("hybrid", "hybrid_old", "hybrid_decoder", "hybrid_deep", "waveform", "waveform_lstm")
-SMALL_TRANSFORMERS = ("merge", "no_transformer", "norm_everywhere", "kernel_4")
+SMALL = (
+    "hybrid", "hybrid_old", "hybrid_decoder", "hybrid_deep", "waveform", "waveform_lstm", "merge",
+    "no_transformer", "norm_everywhere", "kernel_4",
+)  # fmt: skip
+
+# ---- Cases: the words of a program that runs in the folder of the inputs; OUT is that of its files
+# A model, a track and options, in each precision.
+EACH_PRECISION = [
+    "demo song.ogg --start 20 --duration 5 --shifts 0 --float32",
+    "demo song.ogg --start 20 --duration 5 --shifts 2 --float32",
+    *(f"{model} stereo.wav --shifts 0 --float32" for model in REAL),
+    *(f"{model} small.wav --float32" for model in SMALL),
+    "bag small.wav --shifts 2",
+]
+FLOAT32 = [
+    "demo stereo.wav",
+    "demo stereo.wav --threads 1",
+    "demo stereo.wav --threads 2 --jobs 2 --overlap 0.1 --segment 2",
+    "demo stereo.wav --no-split",
+    "demo stereo.wav --two-stems vocals",
+    "demo stereo.wav --two-stems vocals --other-method minus",
+    "demo stereo.wav --two-stems bass --other-method none",
+    "demo stereo.wav --mix karaoke=drums+bass+other --residual --stems karaoke,drums",
+    "demo stereo.wav --flac --int24",
+    "demo stereo.wav --mp3 --mp3-bitrate 128",
+    "demo stereo.wav --gain common",
+    "demo stereo.wav --clip-mode clamp --int24",
+    "demo stereo.wav --filename {stem}/{track}.{ext}",
+    "demo mono.wav --output-rate input --downmix average",
+]
+SEPARATIONS = [
+    *(f"{case} --precision {p}" for p in ("float32", "bfloat16", "int8") for case in EACH_PRECISION),
+    *FLOAT32,
+]
+QUANTIZED = ("merge", "hybrid", "waveform")
+CASES = [
+    *(f"-o OUT --seed 7 --quiet --repo . -n {case}" for case in SEPARATIONS),
+    "trace -q -o OUT/trace.safetensors --repo . -n demo --chunk 1 stereo.wav",
+    *(f"trace -q -o OUT/trace.safetensors --repo . -n {model} small.wav" for model in SMALL),
+    *(f"quantize -q -o OUT/model.safetensors {model}.safetensors" for model in QUANTIZED),
+    *(
+        f"quantize -q -o OUT/model.safetensors {model}.safetensors --calibrate small.wav --samples 4"
+        for model in QUANTIZED
+    ),
+    "tensors prepare -q --repo . -n merge -o OUT/chunks small.wav",
+    "eval --json stems stems",
+    "inspect --json demo.safetensors",
+]
 
 
 def make_inputs(folder: Path) -> None:
     """Writes the models and the sounds."""
-    for name in REAL + SMALL + SMALL_TRANSFORMERS:
+    for link, name in (
+        ("demo.safetensors", "demo.safetensors"), ("song.ogg", "demo_track.ogg"),
+        ("stems", "demo_stems"),
+    ):  # fmt: skip
+        (folder / link).symlink_to(ROOT / "Models" / name)
+    for name in REAL + SMALL:
         model = seeded_model.build(seeded_model.CONFIGURATIONS[name], 1)
         seeded_model.save_safetensors(model, folder / f"{name}.safetensors", torch.float16)
     (folder / "bag.yaml").write_text(
@@ -64,76 +105,6 @@ def make_inputs(folder: Path) -> None:
     ):
         samples = fixture.noise(name, channels, int(seconds * rate), deviation=0.1)
         wav_file.write(folder / f"{name}.wav", samples, rate)
-
-
-def cases(inputs: Path) -> Iterator[tuple[str, list[str]]]:
-    """The name and the arguments of each run; `OUT` stands for the folder of its files."""
-
-    def separate(name: str, model: str, track: str, *options: str) -> tuple[str, list[str]]:
-        place = model if model == DEMO else str(inputs / model)
-        sound = track if track == SONG else str(inputs / track)
-        return name, ["-n", place, "-o", "OUT", "--seed", "7", "--quiet", *options, sound]
-
-    excerpt = ("--start", "20", "--duration", "5")
-    for precision in PRECISIONS:
-        own = ("--precision", precision)
-        for shifts in ("0", "2"):
-            yield separate(
-                f"demo {precision}, {shifts} shifts", DEMO, SONG, *excerpt, *own, "--shifts",
-                shifts, "--float32",
-            )
-        for model in REAL:
-            yield separate(
-                f"{model} {precision}", f"{model}.safetensors", "stereo.wav", *own, "--shifts",
-                "0", "--float32",
-            )
-        for model in SMALL + SMALL_TRANSFORMERS:
-            yield separate(
-                f"{model} {precision}", f"{model}.safetensors", "small.wav", *own, "--float32"
-            )
-        yield separate(f"bag {precision}", "bag.yaml", "small.wav", *own, "--shifts", "2")
-
-    for name, options in {
-        "defaults": (),
-        "one thread": ("--threads", "1"),
-        "jobs": ("--threads", "2", "--jobs", "2", "--overlap", "0.1", "--segment", "2"),
-        "no split": ("--no-split",),
-        "two stems": ("--two-stems", "vocals"),
-        "two stems minus": ("--two-stems", "vocals", "--other-method", "minus"),
-        "two stems none": ("--two-stems", "bass", "--other-method", "none"),
-        "mixes": ("--mix", "karaoke=drums+bass+other", "--residual", "--stems", "karaoke,drums"),
-        "flac": ("--flac", "--int24"),
-        "mp3": ("--mp3", "--mp3-bitrate", "128"),
-        "common gain": ("--gain", "common"),
-        "clamp": ("--clip-mode", "clamp", "--int24"),
-        "template": ("--filename", "{stem}/{track}.{ext}"),
-    }.items():
-        yield separate(name, DEMO, "stereo.wav", *options)
-    yield separate("mono", DEMO, "mono.wav", "--output-rate", "input", "--downmix", "average")
-
-    trace = ["trace", "-q", "-o", "OUT/trace.safetensors", "-n"]
-    yield "trace demo", [*trace, DEMO, "--chunk", "1", str(inputs / "stereo.wav")]
-    for model in SMALL + SMALL_TRANSFORMERS:
-        place = str(inputs / f"{model}.safetensors")
-        yield f"trace {model}", [*trace, place, str(inputs / "small.wav")]
-    quantize = ["quantize", "-q", "-o", "OUT/model.safetensors"]
-    for model in ("merge", "hybrid", "waveform"):
-        place = str(inputs / f"{model}.safetensors")
-        yield f"quantize {model}", [*quantize, place]
-        yield (
-            f"quantize {model}, calibrated",
-            [*quantize, place, "--calibrate", str(inputs / "small.wav"), "--samples", "4"],
-        )
-    yield (
-        "chunks",
-        [
-            "tensors", "prepare", "-q", "-n", str(inputs / "merge.safetensors"), "-o", "OUT/chunks",
-            str(inputs / "small.wav"),
-        ],
-    )
-    stems = ROOT / "Models" / "demo_stems"
-    yield "eval", ["eval", "--json", str(stems), str(stems)]
-    yield "inspect", ["inspect", "--json", DEMO]
 
 
 # ---- Running and comparing
@@ -154,11 +125,11 @@ def fingerprint(path: Path) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def run(program: str, arguments: list[str]) -> dict[str, str]:
+def run(program: Path, words: str, inputs: str) -> dict[str, str]:
     """The exit status, and the checksums of the output and of all files."""
     with tempfile.TemporaryDirectory() as folder:
-        arguments = [argument.replace("OUT", folder) for argument in arguments]
-        reply = subprocess.run([program, *arguments], capture_output=True, check=False)
+        call = [program, *words.replace("OUT", folder).split()]
+        reply = subprocess.run(call, capture_output=True, check=False, cwd=inputs)
         output = reply.stdout.replace(folder.encode(), b"OUT")
         result = {
             "status": str(reply.returncode),
@@ -176,25 +147,25 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("old", help="the program to compare with")
-    parser.add_argument("new", help="the program that is compared")
-    parser.add_argument("--only", default="", help="run the cases whose name has this text")
+    parser.add_argument("old", type=Path, help="the program to compare with")
+    parser.add_argument("new", type=Path, help="the program that is compared")
+    parser.add_argument("--only", default="", help="run the cases whose words have this text")
     options = parser.parse_args()
 
     count, files, failures = 0, 0, []
-    with tempfile.TemporaryDirectory() as folder:
-        make_inputs(Path(folder))
-        for name, arguments in cases(Path(folder)):
-            if options.only not in name:
+    with tempfile.TemporaryDirectory() as inputs:
+        make_inputs(Path(inputs))
+        for words in CASES:
+            if options.only not in words:
                 continue
-            old, new = run(options.old, arguments), run(options.new, arguments)
+            old, new = (run(p.resolve(), words, inputs) for p in (options.old, options.new))
             count += 1
             files += len(old) - 2
             if old["status"] != "0":
-                failures.append(f"{name}: the old program fails: {old['stderr']}")
+                failures.append(f"{words}: the old program fails: {old['stderr']}")
             for key in sorted(old.keys() | new.keys()):
                 if old.get(key) != new.get(key):
-                    failures.append(f"{name}: {key}: {old.get(key)} before, {new.get(key)} now")
+                    failures.append(f"{words}: {key}: {old.get(key)} before, {new.get(key)} now")
     for failure in failures:
         print(failure)
     print(f"{count} runs, {files} files: {len(failures)} differences")
