@@ -135,14 +135,16 @@ struct AttackTests {
         #expect(page.headers["x-frame-options"] == "DENY")
     }
 
+    /// Everything that the service sends for a text, in which | stands for an end of a line.
+    private func answer(_ service: RunningService, _ text: String) throws -> String {
+        let connection = try Connection(port: service.port)
+        connection.send(Data(text.replacing("|", with: "\r\n").utf8))
+        return String(decoding: connection.receiveAll(), as: UTF8.self)
+    }
+
     @Test func requestsThatTwoServersReadDifferentlyAreRefused() throws {
         let service = try RunningService()
-        let hidden = "0\r\n\r\nGET /v1/models HTTP/1.1\r\nHost: localhost\r\n\r\n"
-        func answer(_ text: String) throws -> String {
-            let connection = try Connection(port: service.port)
-            connection.send(Data(text.utf8))
-            return String(decoding: connection.receiveAll(), as: UTF8.self)
-        }
+        let hidden = "0||GET /v1/models HTTP/1.1|Host: localhost||"
         for lines in [
             "Content-Length: 4|Transfer-Encoding: chunked", "Content-Length: 4|Content-Length: 5",
             "Transfer-Encoding: chunked|Content-Length: 4", "Content-Length: 4|Content-Length: 4",
@@ -154,7 +156,7 @@ struct AttackTests {
             "Content-Length: 99999999999999999999", "X-A: b| Content-Length: 4",
         ] {
             let head = "POST /v1/separations HTTP/1.1|Host: localhost|Connection: close|\(lines)||"
-            let found = try answer(head.replacing("|", with: "\r\n") + hidden)
+            let found = try answer(service, head + hidden)
             #expect(found.isEmpty || found.hasPrefix("HTTP/1.1 4"), "\(lines): \(found)")
             #expect(!found.contains("\"models\""), "\(lines)")
         }
@@ -167,12 +169,118 @@ struct AttackTests {
             ("1.1|", "1.1| X: a|"), ("X-A", "X-A "),
         ] {
             let text = part.isEmpty ? head : head.replacing(part, with: other)
-            let found = try answer(text.replacing("|", with: "\r\n"))
+            let found = try answer(service, text)
             let status = part.isEmpty ? "HTTP/1.1 200" : "HTTP/1.1 400"
             #expect(found.hasPrefix(status), "\(text.debugDescription): \(found)")
         }
-        #expect(try service.request("PUT", "/v1/separations").status == 405)
-        #expect(try service.request("BREW", "/livez").status == 405)
+    }
+
+    @Test func otherMethodsFormsAndVersionsAreRefused() throws {
+        let service = try RunningService()
+        let base = "/v1/separations/\(try service.doneJob(Sound.tone(seconds: 0.2)))"
+        for target in [
+            "/", "/livez", "/metrics", "/v1/models", "/v1/separations", "/v1/events", "/nothing",
+            base, "\(base)/stems/bass.wav", "\(base)/stems.zip", "\(base)/mix?vocals=0",
+            "\(base)/peaks",
+        ] {
+            let head = try service.request("HEAD", target)
+            #expect(head.status == (target == "/nothing" ? 404 : 200), "\(target)")
+            #expect(head.body.isEmpty, "\(target)")
+            #expect(try service.request("OPTIONS", target).status == 204, "\(target)")
+        }
+        for (method, target) in [
+            ("TRACE", "/"), ("PATCH", base), ("PUT", base), ("PATCH", "/v1/separations"),
+            ("PUT", "/v1/separations"), ("BREW", "/livez"), ("get", "/livez"), ("POST", "/livez"),
+        ] {
+            let status = try service.request(method, target).status
+            #expect(status == 405, "\(method) \(target): \(status)")
+        }
+        let end = "|Host: localhost|Connection: close||"
+        for (request, statuses) in [
+            ("CONNECT 127.0.0.1:22 HTTP/1.1\(end)", 400..<500),
+            ("GET http://example.org/livez HTTP/1.1\(end)", 400..<500),
+            ("GET /livez||", 400..<506), ("PRI * HTTP/2.0||SM||", 400..<506),
+            ("GET /livez HTTP/3.0\(end)", 400..<506),
+            (
+                "\u{16}\u{3}\u{1}\0\u{C8}\u{1}\0\0\0||" + String(repeating: "\0", count: 200),
+                400..<500
+            ),
+            ("GET /livez HTTP/1.0||", 200..<201), ("GET /livez HTTP/1.0|Host: evil||", 421..<422),
+            ("GET /livez HTTP/1.1||", 400..<401),
+        ] {
+            // Some are refused without a reply.
+            let status = Answer(Data(try answer(service, request).utf8))?.status
+            #expect(
+                status.map { statuses.contains($0) && $0 != 500 } ?? (statuses.count > 1),
+                "\(request): \(status ?? 0)")
+        }
+    }
+
+    @Test func manyRequestsOnAConnectionAreAnsweredInOrder() throws {
+        let service = try RunningService().whenReady()
+        let targets = ["/livez", "/v1/models", "/readyz", "/nothing", "/livez"]
+        let heads = targets.map { "GET \($0) HTTP/1.1|Host: localhost||" }.joined()
+        let close = "GET /livez HTTP/1.1|Host: localhost|Connection: close||"
+        let found = try answer(service, heads + close).split(separator: "HTTP/1.1 ")
+        #expect(found.map { $0.prefix(3) } == ["200", "200", "200", "404", "200", "200"])
+        #expect(found[1].contains("\"models\"") && found[2].hasSuffix("ready\n"))
+        let connection = try Connection(port: service.port)
+        for _ in 0..<2_000 {
+            connection.send("GET", "/livez")
+            try #require(connection.receive(until: "\r\n\r\nok\n").hasPrefix("HTTP/1.1 200"))
+        }
+    }
+
+    @Test func brokenChunksAreRefused() throws {
+        let service = try RunningService().whenReady()
+        for (body, statuses) in [
+            ("100000000000000000|abc|0||", [400, 413]), ("-1|abc|0||", [400]),
+            ("garbage|abc|0||", [400]), ("3abc0||", [400]), ("3|abcXX0||", [400]),
+            ("ff|abc", [400]),
+            // libmicrohttpd's own reply, if the extension does not fit into its memory for a
+            // connection.
+            ("3;" + String(repeating: "a", count: 100_000) + "|abc|0||", [400, 413, 431, 500]),
+            ("3|abc|0|" + String(repeating: "X-A: b|", count: 20_000) + "|", [400, 413, 415, 431]),
+        ] {
+            let connection = try service.open(
+                "/v1/separations", "Transfer-Encoding: chunked", method: "POST")
+            connection.send(Data(body.replacing("|", with: "\r\n").utf8))
+            connection.endSending()
+            // A client that sends on when it is refused may lose the reply.
+            let status = Answer(connection.receiveAll())?.status
+            #expect(status.map(statuses.contains) ?? true, "\(body.prefix(40)): \(status ?? 0)")
+        }
+        try waitUntil("no upload is left") { try service.files("uploads").isEmpty }
+        #expect(try service.get("/livez").status == 200)
+    }
+
+    @Test func oddNumbersGetARefusalOrAFiniteReply() throws {
+        let service = try RunningService()
+        let base = "/v1/separations/\(try service.doneJob(Sound.tone(seconds: 0.2)))"
+        let odd = [
+            "nan", "-nan", "inf", "-inf", "1e-45", "1e999", "-1", "-0", "-9223372036854775808",
+            "9223372036854775808", "18446744073709551616", String(repeating: "9", count: 300),
+            "0x10", "1,5", "", "%00", "%20", "true", "1e", "+1", "%D9%A3",
+            String(repeating: "0", count: 500) + "1",
+        ]
+        for value in odd {
+            for target in [
+                "\(base)/mix?vocals=\(value)", "\(base)/mix?vocals.pan=\(value)",
+                "\(base)/mix?\(value)=1", "\(base)/peaks?points=\(value)",
+                "\(base)/mix?format=\(value)", "/v1/separations?limit=\(value)",
+                "/v1/separations?after=\(value)", "/v1/separations/\(value)",
+            ] {
+                let answer = try service.get(target)
+                #expect(answer.status == 200 || (400..<500).contains(answer.status), "\(target)")
+                let isFinite = !answer.text.lowercased().contains("nan")
+                #expect(isFinite || answer.status != 200, "\(target)")
+            }
+        }
+        #expect(try service.get("\(base)/mix?vocals=1e-45").status == 200)
+        for value in odd where !value.contains("%") {
+            let stream = try service.open("/v1/events?limit=5", "Last-Event-ID: \(value)")
+            #expect(stream.receive(until: " 200 ").contains(" 200 "), "\(value)")
+        }
     }
 
     @Test func aQueryOfManyFieldsGetsAReply() throws {

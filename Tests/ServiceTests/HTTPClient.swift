@@ -97,6 +97,9 @@ final class Connection {
     /// Closes the connection for both sides.
     func shutDown() { shutdown(descriptor, Int32(SHUT_RDWR)) }
 
+    /// Ends the sending side alone.
+    func endSending() { shutdown(descriptor, Int32(SHUT_WR)) }
+
     /// Sends the head of a request.
     func send(_ method: String, _ target: String, _ headers: [String] = []) {
         let lines = ["\(method) \(target) HTTP/1.1", "Host: localhost"] + headers

@@ -17,7 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from service_attacks import (  # noqa: F401, I001  They add their attacks, in this order.
-    http, mutations, forms, heavy, kills, disk, streams, results)
+    mutations, forms, heavy, kills, disk, streams, results)
 from service_attacks.attack import Attack, Failed, LeftOut, all_attacks
 
 

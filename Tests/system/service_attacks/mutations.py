@@ -51,13 +51,15 @@ def _seeds(service: Service, job: str) -> list[bytes]:
             (f"{base}/stems/bass.wav", "Range: bytes=0-99"),
             (f"{base}/stems/bass.flac", 'If-None-Match: "x"'),
             (f"{base}/stems.zip?format=wav",),
-            (f"{base}/mix?vocals=0&drums=0.5&format=wav",),
-            (f"{base}/peaks?points=10",),
+            (f"{base}/mix?vocals=0&drums=0.5&format=wav&bass.pan=-1",),
+            (f"{base}/peaks?points=10&from=0.1&to=0.5",),
             ("/v1/separations?x=%C3%A9", "Origin: http://127.0.0.1"),
             ("/", "Accept-Encoding: gzip"),
         )
     ]
-    seeds.append(service.head("DELETE", f"{base}0", close))
+    seeds += [service.head("DELETE", f"{base}0", close), service.head("HEAD", f"{base}/stems.zip", close)]
+    chunked = service.head("POST", "/v1/separations?shifts=0", "Transfer-Encoding: chunked", close)
+    seeds.append(chunked + b"3;a=b\r\nabc\r\n0\r\nX-A: b\r\n\r\n")
     multipart = ("Content-Type: multipart/form-data; boundary=bound", f"Content-Length: {len(form)}", close)
     seeds.append(service.head("POST", "/v1/separations?stems=bass", *multipart) + form)
     named = ("X-Filename: a%20b.wav", f"Content-Length: {len(tone(0.02))}", close)

@@ -1,4 +1,4 @@
-"""Attacks on results: deletion while reading, many waveforms at once, odd numbers."""
+"""Attacks on results: deletion while reading, many waveforms at once."""
 
 from __future__ import annotations
 
@@ -64,44 +64,3 @@ def peaks(attack: Attack) -> str:
         grown = service.peak_megabytes - before
         check(grown < 200 or attack.is_sanitized, f"{count} requests take {grown:.0f} MB")
     return f"{count} × 50,000 points of {seconds} s: {grown:.0f} MB more at the peak"
-
-
-@attack("odd-numbers")
-def odd_numbers(attack: Attack) -> str:
-    """Volumes, places, points, pages and event ids that are no numbers, or no sensible ones."""
-    odd = (
-        "nan", "-nan", "inf", "-inf", "1e-45", "1e999", "-1", "-0", str(-(2**63)), str(2**63), str(2**64), "9" * 20,
-        "9" * 300, "0x10", "1,5", "", "%00", "%20", "true", "1e", "+1", "٣", "0" * 500 + "1")
-    with attack.service() as service:
-        base = f"/v1/separations/{service.done(tone(0.5))['id']}"
-        statuses: Counter[int] = Counter()
-        for value in odd:
-            text = value if value.isascii() else "%D9%A3"
-            for target in (
-                f"{base}/mix?vocals={text}",
-                f"{base}/mix?vocals.pan={text}",
-                f"{base}/mix?{text}=1",
-                f"{base}/peaks?points={text}",
-                f"{base}/mix?format={text}",
-                f"/v1/separations?limit={text}",
-                f"/v1/separations?after={text}",
-                f"/v1/separations/{text}",
-            ):
-                status, body = service.get(target)
-                check(status == 200 or 400 <= status < 500, f"{target}: {status}")
-                check(
-                    b"nan" not in body.lower() or status != 200 or target.startswith("/v1/separations/"),
-                    f"{target}: {body!r}",
-                )
-                statuses[status] += 1
-        good = service.get(f"{base}/mix")[1]
-        check(service.get(f"{base}/mix?vocals=1e-45")[0] == 200 and len(good) > 44, "a mix after the odd ones")
-        for value in (*odd[:-2], "0", "1"):
-            if "%" in value:
-                continue
-            request = service.head("GET", "/v1/events?limit=5", f"Last-Event-ID: {value}")
-            with service.ask(request) as connection:
-                check(b" 200 " in connection.recv(1000) and service.is_running, f"Last-Event-ID: {value}")
-    return f"{sum(statuses.values())} requests: " + ", ".join(
-        f"{number} × {status}" for status, number in sorted(statuses.items())
-    )
