@@ -211,17 +211,6 @@ struct SeparateFilesTests {
         }
     }
 
-    @Test func aModelIsAFolder() throws {
-        try folder.writeTrack("a.wav")
-        let models = Fixture.url("models").path
-        for (model, name) in [
-            ("\(models)/cross_first.safetensors", "cross_first"), ("cross_first", "cross_first"),
-        ] {
-            let run = try folder.run("a.wav", "-n", model, "--dry-run")
-            #expect(run.outputLines.first == "separated/\(name)/a/drums.wav")
-        }
-    }
-
     @Test func standardInputIsATrack() throws {
         try folder.writeTrack("a.wav")
         let arguments = ["-n", "cross_first", "--shifts=0", "-q"]

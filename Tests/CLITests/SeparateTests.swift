@@ -88,19 +88,6 @@ struct SeparateTests {
         #expect(gains.count == 1 && gains.allSatisfy { $0 < 1 })
     }
 
-    @Test func aFailedTrackLeavesTheOthersDone() throws {
-        try folder.writeTrack("good.wav")
-        try folder.write("", "empty.wav")
-        let run = try folder.run(
-            "missing.wav", "empty.wav", "good.wav", "-qn", "cross_first", exits: 1)
-        #expect(run.outputLines.count == 2)
-        try #require(run.errorLines.count == 3)
-        #expect(run.errorLines[0].hasPrefix("error: missing.wav: "))
-        #expect(run.errorLines[1].hasPrefix("error: empty.wav: "))
-        #expect(run.errorLines[2] == "error: 2 of 3 tracks failed: missing.wav, empty.wav")
-        #expect(!folder.exists("separated/cross_first/empty"))
-    }
-
     @Test func aTruncatedTrackIsSeparatedWithAWarning() throws {
         try folder.writeTrack("whole.wav")
         try folder.write(try folder.data("whole.wav").prefix(44 + 8 * 350), "cut.wav")

@@ -68,14 +68,12 @@ struct SkipExistingTests {
         }
     }
 
-    @Test func theSeedCountsOnlyIfItIsAskedFor() throws {
+    @Test func theSeedCountsOnlyIfItIsAskedForAndUsed() throws {
         #expect(try isSkipped("--seed=5", "--force") == false)
         #expect(try isSkipped("--seed=5"))
         #expect(try isSkipped("--seed=6") == false)
         #expect(try isSkipped())
-    }
-
-    @Test func withoutShiftsTheSeedDoesNotCount() throws {
+        // Without shifts it does not count.
         #expect(try isSkipped("--seed=5", "--shifts=0") == false)
         #expect(try isSkipped("--seed=5", "--shifts=0"))
         #expect(try isSkipped("--seed=6", "--shifts=0"))
