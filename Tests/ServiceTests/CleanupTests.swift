@@ -51,31 +51,24 @@ struct CleanupTests {
 
     @Test func theOldestFinishedJobsAreRemovedBeyondALimit() throws {
         let folder = TemporaryFolder()
-        let tokens = try folder.write(
-            "anna:anna-has-this-token\nben:ben-has-another-token\n", "tokens")
+        let tokens = try folder.write(RunningService.tokens, "tokens")
         let service = try RunningService(in: folder) {
             $0.jobs = 0
             $0.limits.finished = 3
             $0.tokenFile = tokens
         }
         try service.whenReady()
-        func cancelledJob(_ token: String) throws -> String {
-            let headers = ["Authorization: Bearer \(token)"]
-            let id = try service.job(Sound.tone(seconds: 0.02), headers: headers)
-            _ = try service.request("DELETE", "/v1/separations/\(id)", headers)
+        func cancelledJob(_ user: String) throws -> String {
+            let id = try service.job(Sound.tone(seconds: 0.02), headers: [user])
+            _ = try service.request("DELETE", "/v1/separations/\(id)", [user])
             return id
         }
-        func left(_ token: String) throws -> [String] {
-            let answer = try service.get("/v1/separations", ["Authorization: Bearer \(token)"])
-            return (answer.object["separations"] as? [[String: Any]] ?? [])
-                .compactMap { $0["id"] as? String }
-        }
-        let bens = try cancelledJob("ben-has-another-token")
-        let annas = try (0..<6).map { _ in try cancelledJob("anna-has-this-token") }
+        let bens = try cancelledJob(RunningService.ben)
+        let annas = try (0..<6).map { _ in try cancelledJob(RunningService.anna) }
         service.advance(by: 0)
         // The one with the most jobs loses the oldest ones.
-        #expect(try left("anna-has-this-token") == [annas[5], annas[4]])
-        #expect(try left("ben-has-another-token") == [bens])
+        #expect(try service.jobs(RunningService.anna) == [annas[5], annas[4]])
+        #expect(try service.jobs(RunningService.ben) == [bens])
     }
 
     @Test func theNewestResultStaysWhateverTheQuota() throws {

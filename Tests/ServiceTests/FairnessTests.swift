@@ -7,8 +7,8 @@ import Testing
 @Suite(.serialized)
 struct FairnessTests {
     private let folder = TemporaryFolder()
-    private let anna = "Authorization: Bearer anna-has-this-token"
-    private let ben = "Authorization: Bearer ben-has-another-token"
+    private let anna = RunningService.anna
+    private let ben = RunningService.ben
     private let address = "/v1/separations"
 
     private func service(
@@ -16,8 +16,7 @@ struct FairnessTests {
         _ change: (inout ServiceSettings) -> Void
     ) throws -> RunningService {
         let path = try folder.write(
-            "anna:anna-has-this-token\nben:ben-has-another-token\n/metrics:token-of-no-user\n",
-            "tokens")
+            RunningService.tokens + "/metrics:token-of-no-user\n", "tokens")
         let service = try RunningService(in: folder, clock: clock, gate: gate) {
             $0.tokenFile = path
             change(&$0)

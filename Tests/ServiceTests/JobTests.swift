@@ -27,8 +27,7 @@ struct JobTests {
             #expect(file.body.count == stem["bytes"] as? Int)
             #expect(Sound.samples(file.body).count == 2 * 44_100)
         }
-        let list = try service.get("/v1/separations").object["separations"] as? [[String: Any]]
-        #expect(list?.map { $0["id"] as? String } == [id])
+        #expect(try service.jobs() == [id])
     }
 
     @Test func theListComesInPages() throws {

@@ -48,6 +48,12 @@ final class RunningService {
 
     deinit { end() }
 
+    /// The header of a user of ``tokens``.
+    static let anna = "Authorization: Bearer anna-has-this-token"
+    static let ben = "Authorization: Bearer ben-has-another-token"
+    /// A file of tokens with two users.
+    static let tokens = "anna:anna-has-this-token\nben:ben-has-another-token\n"
+
     /// Ends the service, waits for the end of its jobs' threads, and frees its data folder.
     func end() {
         service?.stop()
@@ -147,6 +153,12 @@ final class RunningService {
         service?.waitUntilLoaded()
         #expect(try get("/readyz").status == 200)
         return self
+    }
+
+    /// The ids of a user's jobs, the newest first.
+    func jobs(_ headers: String...) throws -> [String] {
+        let list = try get("/v1/separations", headers).object["separations"] as? [[String: Any]]
+        return (list ?? []).compactMap { $0["id"] as? String }
     }
 
     /// Names in a folder of the service's data.

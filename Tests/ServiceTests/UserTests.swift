@@ -22,10 +22,6 @@ struct UserTests {
         return path
     }
 
-    private func ids(_ answer: Answer) -> [String] {
-        (answer.object["separations"] as? [[String: Any]] ?? []).compactMap { $0["id"] as? String }
-    }
-
     private func waitUntilDone(_ service: RunningService, _ id: String, _ token: String) throws {
         #expect(try service.finished(id, [token])["state"] as? String == "done")
     }
@@ -38,8 +34,7 @@ struct UserTests {
         first.end()
         let path = try tokenFile(folder)
         let service = try RunningService(in: folder) { $0.tokenFile = path }
-        let anna = bearer("anna-has-this-token")
-        let ben = bearer("ben-has-another-token")
+        let (anna, ben) = (RunningService.anna, RunningService.ben)
         let nobody = bearer("somebody-without-name")
         try service.whenReady()
         let sound = Sound.tone(seconds: 0.2)
@@ -55,9 +50,9 @@ struct UserTests {
         let again = try upload(bearer("anna-has-a-second-one"))
         #expect([first1.isCached, others.isCached, again.isCached] == [false, false, true])
         let address = "/v1/separations"
-        #expect(try ids(service.get(address, [anna])) == [again.id, first1.id])
-        #expect(try ids(service.get(address, [ben])) == [others.id])
-        #expect(try ids(service.get(address, [nobody])) == [old])
+        #expect(try service.jobs(anna) == [again.id, first1.id])
+        #expect(try service.jobs(ben) == [others.id])
+        #expect(try service.jobs(nobody) == [old])
         #expect(try service.get(address, [ben]).object["total"] as? Int == 1)
         for part in [
             "", "/stems/bass.wav", "/stems.zip", "/mix", "/mix?bass=0.5", "/peaks", "/analysis",
@@ -77,24 +72,23 @@ struct UserTests {
         let path = try tokenFile(folder)
         let service = try RunningService(in: folder) { $0.tokenFile = path }.whenReady()
         func events(_ token: String) throws -> Connection {
-            try service.open("/v1/events", bearer(token))
+            try service.open("/v1/events", token)
         }
-        let ben = try events("ben-has-another-token")
+        let ben = try events(RunningService.ben)
         #expect(ben.receive(until: "event: state\ndata: ").contains("event: state"))
         func upload(_ token: String, _ pitch: Double) throws -> String {
             let sound = Sound.tone(seconds: 0.2, pitchHz: pitch)
-            let job = try service.upload(sound, headers: [bearer(token)]).object
-            let id = try #require(job["id"] as? String)
-            try waitUntilDone(service, id, bearer(token))
+            let id = try service.job(sound, headers: [token])
+            try waitUntilDone(service, id, token)
             return id
         }
-        let annas = try upload("anna-has-this-token", 200)
-        let bens = try upload("ben-has-another-token", 300)
+        let annas = try upload(RunningService.anna, 200)
+        let bens = try upload(RunningService.ben, 300)
         let seen = ben.receive(until: "\"state\":\"done\"")
         #expect(seen.contains(bens))
         #expect(!seen.contains(annas))
         // The same with the events that were kept for a client that returns.
-        let again = try events("ben-has-another-token").receive(until: bens)
+        let again = try events(RunningService.ben).receive(until: bens)
         #expect(!again.contains(annas))
     }
 
