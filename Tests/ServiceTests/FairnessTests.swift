@@ -34,9 +34,10 @@ struct FairnessTests {
         return id
     }
 
-    /// Makes every mix of a job take long: its stems become an hour of silence.
+    /// Makes every mix of a job take far longer than the requests beside it: its stems become
+    /// half an hour of silence. Seventeen of them take longer than a test waits.
     private func lengthen(_ id: String) throws {
-        let bytes = 3_600 * 44_100 * 4
+        let bytes = 1_800 * 44_100 * 4
         var header = [UInt8](Sound.tone(seconds: 0.001).prefix(44))
         for (place, size) in [(4, bytes + 36), (40, bytes)] {
             for byte in 0..<4 { header[place + byte] = UInt8(size >> (8 * byte) & 255) }
