@@ -161,7 +161,7 @@ package struct MusicAnalyzer {
 
     /// How much each half beat looks like the first of a bar, with a mean of 0: bars begin with a
     /// kick, a note of the bass and a new chord, and without a snare. The weights come from generated
-    /// songs (reference/bench/downbeats.py, of other seeds).
+    /// songs (reference/bench/beat_quality.py, of other seeds).
     ///
     /// - Parameters:
     ///   - chromas: of the bass and the other instruments, normalised.
