@@ -217,8 +217,9 @@ class _Pass(Dict[str, Array]):
         self.missing = missing
         self.calls: List[_Call] = []
         self.stack, self.last = [("", "")], ""
-        #: The number of the first of the right pass's calls that is another here.
-        self.first = next((n for n, call in block.calls.items() if self.changes(*call)), math.inf)
+        changed = (n for n, call in block.calls.items() if self.changes(*call))
+        #: The number of the first of the right pass's calls that may give another result here.
+        self.first = 0 if missing else next(changed, math.inf)
 
     def changes(self, name: str, place: str) -> bool:
         """Whether a function is replaced in a place."""
