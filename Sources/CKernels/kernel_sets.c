@@ -8,7 +8,7 @@
 #include <string.h>
 
 const char *kernel_set_name(ptrdiff_t index) {
-#if defined(__wasm__)
+#if defined(__wasm_simd128__)
     return index == 0 ? kernels_simd128()->name : NULL;
 #else
 #define NAME(set) #set,
@@ -28,7 +28,7 @@ const char *kernel_set_obstacle(const char *name) {
 }
 
 const kernel_table *kernel_set(const char *name) {
-#if defined(__wasm__)
+#if defined(__wasm_simd128__)
     const kernel_table *const set = kernels_simd128();
     return strcmp(name, set->name) == 0 ? set : NULL;
 #else

@@ -41,7 +41,7 @@ extension Benchmark {
         package internal(set) var track: TrackTime?
 
         package var medianSeconds: Double { median(segmentSeconds) }
-        /// Floating-point operations of the segment.
+        /// Floating-point operations of the segment: the sum over ``blocks``.
         package var operations: Double { blocks.reduce(0) { $0 + $1.operations } }
         /// Seconds of audio processed in a second.
         package var realtimeFactor: Double { audioSeconds / medianSeconds }

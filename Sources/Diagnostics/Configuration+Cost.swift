@@ -1,30 +1,11 @@
 // Operations and memory traffic of a training segment, block by block, to compare with the
 // machine's peak rates.
 
-import DemucsEngine
 import HTDemucs
-import RoFormer
-
-/// The cost of a segment of a network.
-protocol SegmentCost {
-    func segmentOperations(of block: NetworkBlock) -> Double
-    func segmentBytes(of block: NetworkBlock, weightBytes: Int) -> Double
-}
-
-extension RoFormerConfiguration: SegmentCost {}
-
-extension ModelConfiguration {
-    var cost: any SegmentCost {
-        switch self {
-        case .demucs(let configuration): configuration
-        case .roformer(let configuration): configuration
-        }
-    }
-}
 
 extension Configuration: SegmentCost {
-    /// Floating-point operations of one block of a training segment: two for each multiplication of its
-    /// convolutions, linear layers and attention products, however these are computed. Norms,
+    /// Floating-point operations of one block of a training segment: two for each multiplication of
+    /// its convolutions, linear layers and attention products, however these are computed. Norms,
     /// activations, softmax and the two transforms are not counted.
     func segmentOperations(of block: NetworkBlock) -> Double {
         if let part = part(block) { return 2 * products(of: part) }

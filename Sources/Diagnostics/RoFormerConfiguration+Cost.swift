@@ -3,7 +3,7 @@
 import HTDemucs
 import RoFormer
 
-extension RoFormerConfiguration {
+extension RoFormerConfiguration: SegmentCost {
     /// Floating-point operations of one block of a chunk: two for each multiplication of its linear
     /// layers and attention products. Norms, activations, softmax and the two transforms are not
     /// counted.

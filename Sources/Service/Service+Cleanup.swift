@@ -18,7 +18,9 @@ struct CleanupTimes {
 }
 
 extension Service {
-    func removeOld(_ next: inout CleanupTimes) {
+    /// Does what is due: stores the age of jobs, estimates those that wait, measures the folder for the metrics and
+    /// the limits, and removes what is beyond them.
+    func cleanUp(_ next: inout CleanupTimes) {
         let now = settings.clock.now()
         if now >= next.clockSave {
             queue.saveClock()

@@ -86,6 +86,7 @@ package final class Service: Sendable {
     private let isClosing = Atomic(false)
     /// Broadcast when the service ends.
     private let closing = Condition()
+    /// Locked during a cleanup, so that there is one at a time.
     private let cleanupTimes = Mutex(CleanupTimes())
 
     /// Opens the libraries, the data folder and the port.
@@ -307,7 +308,7 @@ package final class Service: Sendable {
     private func cleanUp() {
         cleanupTimes.withLock { times in
             queue.saveAgain()
-            removeOld(&times)
+            cleanUp(&times)
         }
         machine.look(hasJobs: queue.hasUnfinished)
     }

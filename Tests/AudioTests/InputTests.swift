@@ -164,5 +164,6 @@ struct InputTests {
             ("folder.wav/cover", false), ("", false), ("f.", false),
         ] { #expect(AudioFileType.isSound(name) == isSound, "\(name)") }
         #expect(AudioFileType.decoded.isDisjoint(with: AudioFileType.others))
+        #expect(AudioFileType.others.isSuperset(of: ["m4a", "mka", "wma"]))
     }
 }

@@ -230,7 +230,10 @@ struct LengthTests {
     func damageBringsNothingForward(_ type: String, _ count: Int) throws {
         let file = try Data(contentsOf: URL(fileURLWithPath: song(type)))
         let whole = try read(file).audio
-        let start = file.count * 45 / 100
+        // In MP3 at the next header of a frame, which fewer bytes would miss; FLAC and Ogg have checksums.
+        let middle = file.count * 45 / 100
+        let header = file.range(of: file.prefix(2), in: middle..<file.count)
+        let start = type == "mp3" && count != 1 ? try #require(header).lowerBound : middle
         let damaged = start..<start + abs(count)
         var data = file
         var random = SplitMix64(seed: 1)
@@ -282,9 +285,9 @@ struct LengthTests {
         return path
     }
 
-    /// 5.5 s of the demo track: in its MP3 file, the 300 bytes from 45 % on have a frame's header.
+    /// Five seconds of the demo track.
     private static func music() throws -> PlanarAudio {
-        try AudioFile.read(demoTrack).buffer[0..<242_550]
+        try AudioFile.read(demoTrack).buffer[0..<220_500]
     }
 
     private static let demoTrack = Fixture.bundledModels.appendingPathComponent("demo_track.ogg")

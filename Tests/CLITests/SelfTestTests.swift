@@ -52,7 +52,9 @@ struct SelfTestTests {
             let isWrong = line.hasPrefix("transformer_self") || line.hasPrefix("demo")
             #expect(line.hasSuffix(isWrong ? "FAIL" : "pass"), "\(line)")
         }
-        #expect(run.outputLines.contains { $0.hasPrefix("transformer_self") })
+        for name in ["transformer_self", "demo"] {
+            #expect(run.outputLines.contains { $0.hasPrefix(name) })
+        }
         #expect(run.outputLines.last?.hasPrefix("FAILED: ") == true)
         let quiet = try self.run("-q", exits: 1)
         #expect(quiet.outputLines == [])
@@ -60,6 +62,7 @@ struct SelfTestTests {
             quiet.errorLines.allSatisfy {
                 $0.contains("transformer_self, ") || $0.contains("demo, ")
             })
+        #expect(quiet.errors.contains("transformer_self, "))
         #expect(quiet.errors.contains(" dB against PyTorch, expected at least "))
     }
 

@@ -186,6 +186,16 @@ struct AttackTests {
             let head = try service.request("HEAD", target)
             #expect(head.status == (target == "/nothing" ? 404 : 200), "\(target)")
             #expect(head.body.isEmpty, "\(target)")
+            // libmicrohttpd ends a reply of unknown length with an empty chunk for HEAD too, which a client
+            // would take for the beginning of the next reply.
+            let next = "GET /livez HTTP/1.1|Host: localhost|Connection: close||"
+            let both = try answer(service, "HEAD \(target) HTTP/1.1|Host: localhost||\(next)")
+            let end = try #require(both.firstRange(of: "\r\n\r\n"))
+            let rest = both[end.upperBound...]
+            let isLast =
+                both[..<end.lowerBound].contains("Connection: close")
+                && ["", "0\r\n\r\n"].contains(rest)
+            #expect(isLast || rest.hasPrefix("HTTP/1.1 200 "), "\(target): \(rest)")
             #expect(try service.request("OPTIONS", target).status == 204, "\(target)")
         }
         for (method, target) in [
@@ -196,24 +206,24 @@ struct AttackTests {
             #expect(status == 405, "\(method) \(target): \(status)")
         }
         let end = "|Host: localhost|Connection: close||"
+        // 0 is no reply.
+        let refusals = [0, 400, 404, 405, 421, 505]
         for (request, statuses) in [
-            ("CONNECT 127.0.0.1:22 HTTP/1.1\(end)", 400..<500),
-            ("GET http://example.org/livez HTTP/1.1\(end)", 400..<500),
-            ("GET /livez||", 400..<506), ("PRI * HTTP/2.0||SM||", 400..<506),
-            ("GET /livez HTTP/3.0\(end)", 400..<506),
-            (
-                "\u{16}\u{3}\u{1}\0\u{C8}\u{1}\0\0\0||" + String(repeating: "\0", count: 200),
-                400..<500
-            ),
-            ("GET /livez HTTP/1.0||", 200..<201), ("GET /livez HTTP/1.0|Host: evil||", 421..<422),
-            ("GET /livez HTTP/1.1||", 400..<401),
+            ("CONNECT 127.0.0.1:22 HTTP/1.1\(end)", refusals),
+            ("GET http://example.org/livez HTTP/1.1\(end)", refusals),
+            ("GET /livez||", refusals), ("PRI * HTTP/2.0||SM||", refusals),
+            ("GET /livez HTTP/3.0\(end)", refusals),
+            ("GET /livez HTTP/1.0||", [200]), ("GET /livez HTTP/1.0|Host: evil||", [421]),
+            ("GET /livez HTTP/1.1||", [400]),
         ] {
-            // Some are refused without a reply.
-            let status = Answer(Data(try answer(service, request).utf8))?.status
-            #expect(
-                status.map { statuses.contains($0) && $0 != 500 } ?? (statuses.count > 1),
-                "\(request): \(status ?? 0)")
+            let status = Answer(Data(try answer(service, request).utf8))?.status ?? 0
+            #expect(statuses.contains(status), "\(request): \(status)")
         }
+        // The hello of TLS.
+        let connection = try Connection(port: service.port)
+        connection.send(Data([0x16, 3, 1, 0, 200, 1, 0, 0, 196, 3, 3]) + Data(count: 200))
+        connection.endSending()
+        #expect(refusals.contains(Answer(connection.receiveAll())?.status ?? 0))
     }
 
     @Test func manyRequestsOnAConnectionAreAnsweredInOrder() throws {
@@ -257,7 +267,7 @@ struct AttackTests {
         #expect(try service.get("/livez").status == 200)
     }
 
-    @Test func oddNumbersGetARefusalOrAFiniteReply() throws {
+    @Test func oddNumbersGetARefusalOrAReply() throws {
         let service = try RunningService()
         let base = "/v1/separations/\(try service.doneJob(Sound.tone(seconds: 0.2)))"
         let odd = [
@@ -275,8 +285,10 @@ struct AttackTests {
             ] {
                 let answer = try service.get(target)
                 #expect(answer.status == 200 || (400..<500).contains(answer.status), "\(target)")
-                let isFinite = !answer.text.lowercased().contains("nan")
-                #expect(isFinite || answer.status != 200, "\(target)")
+                // JSON with a number that is not finite can't be read.
+                if answer.status == 200, !target.contains("/mix") {
+                    #expect(!answer.object.isEmpty, "\(target)")
+                }
             }
         }
         #expect(try service.get("\(base)/mix?vocals=1e-45").status == 200)

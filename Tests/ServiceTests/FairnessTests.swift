@@ -35,7 +35,8 @@ struct FairnessTests {
     }
 
     /// Makes every mix of a job take far longer than the requests beside it: its stems become
-    /// half an hour of silence. Seventeen of them take longer than a test waits.
+    /// half an hour of silence. On two cores of today, seventeen of them take longer than a test waits, so that
+    /// a wrong order fails; on much faster ones it may pass, as a right one always does.
     private func lengthen(_ id: String) throws {
         let bytes = 1_800 * 44_100 * 4
         var header = [UInt8](Sound.tone(seconds: 0.001).prefix(44))

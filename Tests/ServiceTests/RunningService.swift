@@ -46,13 +46,13 @@ final class RunningService {
         self.service = service
     }
 
-    deinit { end() }
-
-    /// The header of a user of ``tokens``.
-    static let anna = "Authorization: Bearer anna-has-this-token"
-    static let ben = "Authorization: Bearer ben-has-another-token"
     /// A file of tokens with two users.
     static let tokens = "anna:anna-has-this-token\nben:ben-has-another-token\n"
+    /// The headers of these users.
+    static let anna = "Authorization: Bearer anna-has-this-token"
+    static let ben = "Authorization: Bearer ben-has-another-token"
+
+    deinit { end() }
 
     /// Ends the service, waits for the end of its jobs' threads, and frees its data folder.
     func end() {

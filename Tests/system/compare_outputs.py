@@ -42,7 +42,7 @@ SMALL = (
     "no_transformer", "norm_everywhere", "kernel_4",
 )  # fmt: skip
 
-# ---- Cases: the words of a program that runs in the folder of the inputs; OUT is that of its files
+# ---- Cases: the arguments of each run, in the folder of the inputs; OUT stands for the folder of the files it writes
 # A model, a track and options, in each precision.
 EACH_PRECISION = [
     "demo song.ogg --start 20 --duration 5 --shifts 0 --float32",
@@ -147,8 +147,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("old", type=Path, help="the program to compare with")
-    parser.add_argument("new", type=Path, help="the program that is compared")
+    parser.add_argument("old", type=Path, help="path of the program to compare with")
+    parser.add_argument("new", type=Path, help="path of the program that is compared")
     parser.add_argument("--only", default="", help="run the cases whose words have this text")
     options = parser.parse_args()
 

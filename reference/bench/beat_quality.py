@@ -126,7 +126,7 @@ def main() -> None:
     metre = "3/4" if given.waltzes else "4/4"
     totals: dict[str, Counter[str]] = {}
     names = [name for name, _, _ in settings[1:]]
-    heads = ["seed", "tempo", "found", "kind", "beats F", "bars F", "key", "found", "metre"]
+    heads = ["seed", "tempo", "found tempo", "kind", "beats F", "bars F", "key", "found key", "metre"]
     heads += ["confidence", "bars", *names]
     beats, bars = [], []
     print("|", " | ".join(heads), "|\n|" + "---|" * len(heads))

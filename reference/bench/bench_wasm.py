@@ -17,8 +17,9 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def compile_bench(kernel_set, kernels, program):
-    command = [ROOT / "tools/wasm_cc", kernel_set, "-O2", "-o", program]
+def compile_bench(kernel_set, root, program):
+    kernels = root / "Sources/CKernels"
+    command = [root / "tools/wasm_cc", kernel_set, "-O2", "-o", program]
     command += [f"-I{kernels / 'include'}", *sorted(kernels.glob("*.c"))]
     subprocess.run([*command, ROOT / "reference/bench/bench_wasm.c"], check=True)
 
@@ -42,14 +43,14 @@ def main():
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         archive = subprocess.run(
-            ["git", "-C", ROOT, "archive", arguments.revision, "Sources/CKernels"],
+            ["git", "-C", ROOT, "archive", arguments.revision, "Sources/CKernels", "tools/wasm_cc"],
             check=True,
             capture_output=True,
         ).stdout
         subprocess.run(["tar", "-x", "-C", folder], input=archive, check=True)
         programs = {"before": folder / "before.wasm", "after": folder / "after.wasm"}
-        compile_bench(arguments.set, folder / "Sources/CKernels", programs["before"])
-        compile_bench(arguments.set, ROOT / "Sources/CKernels", programs["after"])
+        compile_bench(arguments.set, folder, programs["before"])
+        compile_bench(arguments.set, ROOT, programs["after"])
         best = {"before": {}, "after": {}}
         for _ in range(arguments.runs):
             for side, program in programs.items():

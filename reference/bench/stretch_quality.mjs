@@ -5,7 +5,7 @@
 //
 // Prints the SNR of a chirp and of a harmonic tone against what they should have become, in blocks of 93 ms (a block's amplitude
 // and phase are fitted: both are free). With --plucked, what sounds before the attacks of recordings that are quiet before them.
-// Tests/Page/modules.js tests the attacks of drums and the place in the song. `--write` keeps all tones as WAV files.
+// Tests/Page/modules.js tests the attacks of drums, the reported position and that stems stay together. `--write` keeps all tones as WAV files.
 
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";

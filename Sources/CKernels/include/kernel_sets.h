@@ -1,4 +1,4 @@
-/* The list of all instruction sets but the plain one: SET(name) for each. A set follows those whose
+/* The list of all instruction sets but the plain one and relaxedsimd: SET(name) for each. A set follows those whose
  * instructions it has; the file `<name>.c` defines its kernels, its abilities and `kernels_<name>`. Everything that
  * goes through all sets reads this list: Swift, the tester, the tools, the help.
  */
