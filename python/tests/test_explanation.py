@@ -187,9 +187,15 @@ def test_passes_compute_only_what_the_value_needs(
     assert len(calls) <= 3 * 7, calls
 
 
-def test_mistakes_before_missing_values_are_found(port: Model) -> None:
-    phrase = "tanh in place of the GLU's sigmoid"
-    value = port.trace({"glu": mistakes.MISTAKES[phrase]["glu"]})["encoder.2"]
-    given = {"mix": port.right["mix"], "encoder.2": value}
-    explanation = _explanation.explain(port.network, "encoder.2", given, hint=phrase)
+@pytest.mark.parametrize(
+    "name, phrase",
+    [
+        ("encoder.2", "tanh in place of the GLU's sigmoid"),
+        ("crosstransformer.layers_t.1", "no bias of Q, K, V and out_proj"),
+    ],
+)
+def test_mistakes_before_missing_values_are_found(port: Model, name: str, phrase: str) -> None:
+    value = port.trace(mistakes.MISTAKES[phrase])[name]
+    given = {"mix": port.right["mix"], name: value}
+    explanation = _explanation.explain(port.network, name, given, hint=phrase)
     assert explanation.text == f"ours with {phrase} everywhere"

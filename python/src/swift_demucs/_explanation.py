@@ -276,7 +276,7 @@ class _Pass(Dict[str, Array]):
                 run = self.constant if name in _CONSTANT else _run
                 kept = run(name, function, given, more)
                 self.stack.pop()
-                if not self.functions and name in _KEPT:
+                if name in _KEPT and not self.functions and not self.missing:
                     self.block.results[name, place] = begin, len(self.calls), kept.copy()
             self.last = place
             return kept

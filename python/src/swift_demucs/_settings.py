@@ -165,7 +165,7 @@ def _value(value: Any, name: str) -> Any:
         return _text(value, name)
     if isinstance(value, Mapping):
         return [f"{key}={_text(part, name)}" for key, part in value.items()]
-    if isinstance(value, (bytes, bytearray)):
+    if isinstance(value, (bytes, bytearray, memoryview)):
         raise _unknown(value, name)
     try:
         return [_text(part, name) for part in value]
