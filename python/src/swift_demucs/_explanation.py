@@ -334,10 +334,10 @@ def explain(
     with _LOCK:
         first = _Pass(block)
         own = first.run()
-        _simplify(block, first.calls, own)
         own_db = -np.inf if own is None else snr_db(own, found)
         if own_db > CAP_DB - ROUNDED_GAIN_DB:
             return None
+        _simplify(block, first.calls, own)
         gain = GAIN_DB if like_db is None else ROUNDED_GAIN_DB
         is_sum = name in _SUMS and own_db > _SUMS_DB
         level = _EQUAL_DB if is_sum else ROUNDING_DB
