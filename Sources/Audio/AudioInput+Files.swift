@@ -1,4 +1,3 @@
-import CSndFile
 import DemucsEngine
 import System
 
@@ -9,45 +8,38 @@ import System
 /// which is freed with this value.
 final class SoundFile: RecordingSource {
     /// What libsndfile decodes.
-    let decoded: DecodedFile
-    /// The file before decoding by ffmpeg; `decoded` where libsndfile decodes it.
+    let sound: Sound
+    /// The file before decoding by ffmpeg; that of `sound` where libsndfile decodes it.
     let original: InputFile
     let tags: AudioTags
+    /// The work of the look at the file, in bytes.
+    let lookedAtBytes: Int
 
-    init(_ decoded: DecodedFile, original: InputFile, tags: AudioTags) {
-        self.decoded = decoded
-        self.original = original
-        self.tags = tags
+    init(_ sound: Sound, original: InputFile, tags: AudioTags, lookedAtBytes: Int) {
+        (self.sound, self.original, self.tags) = (sound, original, tags)
+        self.lookedAtBytes = lookedAtBytes
     }
 
-    func reader() throws -> any RecordingReader { try AudioReader(decoded) }
+    func reader() throws -> any RecordingReader { try AudioReader(sound) }
 
-    func checkUnchanged() throws { try decoded.file.checkUnchanged() }
+    func checkUnchanged() throws { try sound.file.checkUnchanged() }
 }
 
-/// A file as libsndfile decodes it.
-struct DecodedFile: Sendable {
+/// A file as libsndfile decodes it, with what a look at it has found.
+struct Sound: Sendable {
     let file: InputFile
     /// Its samples, if they aren't compressed.
     let plain: PlainSound?
-    let parts: SoundParts
+    let order: FrameOrder?
     /// Problems of the decoder that made the file.
-    let warnings: [AudioWarning]
+    var warnings: [AudioWarning] = []
+    /// What would read more of it than libsndfile does.
+    var advice: String?
 
-    /// A file that ffmpeg has made.
-    init(_ file: InputFile, _ warnings: AudioWarning...) {
-        self.file = file
-        plain = PlainSound(of: file)
-        parts = SoundParts(whole: file)
-        self.warnings = warnings
-    }
-
-    /// A file as it was found.
-    init(found file: InputFile) {
-        self.file = file
-        plain = PlainSound(of: file)
-        parts = plain == nil ? SoundParts(of: file) : SoundParts(whole: file)
-        warnings = []
+    init(_ bytes: FileWindow) {
+        file = bytes.file
+        plain = PlainSound(bytes)
+        order = plain == nil ? FrameOrder(bytes) : nil
     }
 }
 
@@ -56,6 +48,9 @@ extension AudioInput {
     public var tags: AudioTags { file?.tags ?? AudioTags() }
 
     private var file: SoundFile? { source as? SoundFile }
+
+    /// The work of the look at the file before it is decoded: bytes that were examined, and 16 for each call.
+    package var lookedAtBytes: Int { file?.lookedAtBytes ?? 0 }
 
     /// Opens a track and reads its header.
     ///
@@ -93,33 +88,60 @@ extension AudioInput {
     /// Takes over an open descriptor.
     package init(descriptor: Int32, name: String, spool: Spool, ffmpeg: FFmpeg?) throws {
         let original = try spool.file(descriptor, name: name)
-        let found = DecodedFile(found: original)
-        let file: SoundFile
+        let bytes = FileWindow(original, isCancelled: spool.isCancelled)
+        var sound = Sound(bytes)
+        var tags = TagReader(bytes, sound).tags
+        try spool.checkCancellation()
         do {
-            let unlisted = AudioError.notAudio(
-                path: name,
-                reason:
-                    "it is not PCM or float WAV, AIFF, AU, W64 or CAF, FLAC, Ogg Vorbis, Opus or MP3"
-            )
-            // A damaged header may hide that a file is an MP3.
-            guard
-                spool.allFormats || found.plain != nil || found.parts.statesFrames
-                    || original.hasListedFormat
-            else { throw unlisted }
-            let reader = try AudioReader(found)
-            guard spool.allFormats || reader.hasListedFormat else { throw unlisted }
-            file = SoundFile(found, original: original, tags: AudioTags(of: found))
+            guard spool.allFormats || sound.plain != nil || sound.order != nil else {
+                throw AudioError.notAudio(
+                    path: name,
+                    reason:
+                        "it is not PCM or float WAV, AIFF, AU, W64 or CAF, FLAC, Ogg Vorbis, Opus "
+                        + "or MP3")
+            }
+            let reader = try AudioReader(sound)
+            guard spool.allFormats || reader.hasListedFormat else {
+                throw AudioError.notAudio(path: name, reason: "its format is not one that is read")
+            }
+            if reader.oddity() != nil { sound = try Self.byFFmpeg(sound, ffmpeg, spool) }
         } catch {
             try original.checkUnchanged()
             guard case AudioError.notAudio(_, let reason) = error else { throw error }
-            guard let ffmpeg else { throw AudioError.ffmpegMissing(path: name, reason: reason) }
-            let decoded = try ffmpeg.decode(found, to: spool)
-            _ = try AudioReader(decoded)
-            file = SoundFile(
-                decoded, original: original,
-                tags: AudioTags(of: decoded).completed(by: try ffmpeg.tags(of: original, spool)))
+            guard let ffmpeg else {
+                throw bytes.list.map { AudioError.notAudio(path: name, reason: $0) }
+                    ?? .ffmpegMissing(path: name, reason: reason)
+            }
+            do {
+                sound = try ffmpeg.decode(sound, bytes, to: spool)
+            } catch AudioError.notAudio(_, let reason) {
+                let list = bytes.list.map { "\($0); " } ?? ""
+                throw AudioError.notAudio(path: name, reason: list + reason)
+            }
+            _ = try AudioReader(sound)
+            tags = tags.completed(by: try ffmpeg.tags(of: original, spool))
         }
-        self.init(name: name, source: file)
+        self.init(
+            name: name,
+            source: SoundFile(
+                sound, original: original, tags: tags, lookedAtBytes: bytes.spentBytes))
+    }
+
+    /// Sound whose frames aren't plainly in order, decoded by ffmpeg; by libsndfile, with a warning, if ffmpeg isn't
+    /// there or can't.
+    private static func byFFmpeg(_ sound: Sound, _ ffmpeg: FFmpeg?, _ spool: Spool) throws -> Sound
+    {
+        var sound = sound
+        sound.advice = "ffmpeg, which is not on PATH, may read more"
+        guard let ffmpeg else { return sound }
+        do {
+            let decoded = try ffmpeg.decode(sound, FileWindow(sound.file), to: spool)
+            _ = try AudioReader(decoded)
+            return decoded
+        } catch AudioError.notAudio(_, let reason) {
+            sound.advice = reason
+            return sound
+        }
     }
 
     /// Descriptor of the original file, with all of its tags and pictures; nil for samples.
@@ -143,19 +165,17 @@ extension AudioInput {
     }
 }
 
-extension AudioTags {
-    /// The tags of a file that libsndfile decodes.
-    init(of decoded: DecodedFile) {
-        self.init()
-        var info = SF_INFO()
-        let cursor = InputCursor(decoded.file, decoded.parts.parts[0].spans)
-        // AU, W64 and CAF, whose samples are read without libsndfile's readers of their headers, have none.
-        let isPlain =
-            FileChunks(of: decoded.file).map { [.wav, .aiff].contains($0.container) } ?? false
-        guard isPlain || decoded.plain == nil, let handle = cursor.openDecoder(&info) else {
-            return
+extension FileWindow {
+    /// What a text is that names sound files; nil for other files.
+    fileprivate var list: String? {
+        let text = String(decoding: slice(0, 4_096), as: UTF8.self)
+        let ending = FilePath.pathExtension(of: file.path).lowercased()
+        if text.hasPrefix("#EXTM3U") || text.hasPrefix("[playlist]") || text.contains("<playlist")
+            || text.lowercased().contains("<asx") || ["m3u", "m3u8", "pls"].contains(ending)
+        {
+            return "it is a playlist; give the files that it names"
         }
-        self.init(of: handle, in: decoded.file)
-        sf_close(handle)
+        return text.contains("FILE \"") && text.contains("TRACK ") && text.contains(" AUDIO")
+            ? "it is a cue sheet; give the sound file that it names" : nil
     }
 }

@@ -6,18 +6,9 @@ extension AudioReader {
     package var name: String { path }
 
     package var speakers: [Speaker]? {
-        let head = file.bytes(at: 0, count: 4)
-        if head.elementsEqual("OggS".utf8) {
-            return Speaker.vorbisLayout(channelCount: channelCount)
-        }
-        guard let chunks = FileChunks(of: file),
-            chunks.container == .wav || chunks.container == .w64,
-            let format = chunks.chunks(until: "data").first(where: { $0.name == "fmt " }),
-            format.countBytes >= 40,
-            file.number(at: format.start, 2, isBigEndian: chunks.isBigEndian) == 0xFFFE,
-            let mask = file.number(at: format.start + 20, 4, isBigEndian: chunks.isBigEndian)
-        else { return nil }
-        // The bits of WAVE_FORMAT_EXTENSIBLE, the lowest first.
+        if sound.order?.codec == .ogg { return Speaker.vorbisLayout(channelCount: channelCount) }
+        guard let mask = sound.plain?.channelMask else { return nil }
+        // The lowest bit first.
         let bits: [Speaker] = [
             .left, .right, .centre, .lowFrequency, .leftSurround, .rightSurround, .left, .right,
             .backCentre, .leftSurround, .rightSurround,

@@ -1,6 +1,5 @@
 // Title, artist, cover and so on, which stems take over from their track.
 
-import CSndFile
 import System
 
 /// Texts of a file's tags, in any script, and its cover; nil for a tag that the file doesn't have.
@@ -42,11 +41,9 @@ public struct AudioTags: Sendable, Equatable {
     /// No tags.
     public init() {}
 
-    /// A tag and its names in libsndfile, WAV, MP3, FLAC and ffmpeg.
+    /// A tag and its names in WAV, MP3, FLAC and ffmpeg.
     struct Field: Sendable {
         let text: WritableKeyPath<AudioTags, String?> & Sendable
-        /// libsndfile's constant `SF_STR_…`; nil for a tag that it doesn't read.
-        let sndFile: Int?
         /// The chunk in a WAV file's list of type INFO.
         let info: String?
         /// The frame of ID3 version 2.4, then those of versions 2.3 and 2.2.
@@ -60,32 +57,32 @@ public struct AudioTags: Sendable, Equatable {
         ///   - id3: the frames, with spaces between them.
         ///   - vorbis: the names, with commas between them.
         init(
-            _ text: WritableKeyPath<AudioTags, String?> & Sendable, _ sndFile: Int?,
-            _ info: String?, _ id3: String, _ vorbis: String, _ ffmpeg: String
+            _ text: WritableKeyPath<AudioTags, String?> & Sendable, _ info: String?,
+            _ id3: String, _ vorbis: String, _ ffmpeg: String
         ) {
-            (self.text, self.sndFile, self.info, self.ffmpeg) = (text, sndFile, info, ffmpeg)
+            (self.text, self.info, self.ffmpeg) = (text, info, ffmpeg)
             self.id3 = id3.split(separator: " ").map(String.init)
             self.vorbis = vorbis.split(separator: ",").map(String.init)
         }
     }
 
     static let fields = [
-        Field(\.title, SF_STR_TITLE, "INAM", "TIT2 TT2", "TITLE", "title"),
-        Field(\.artist, SF_STR_ARTIST, "IART", "TPE1 TP1", "ARTIST", "artist"),
-        Field(\.album, SF_STR_ALBUM, "IPRD", "TALB TAL", "ALBUM", "album"),
-        Field(\.date, SF_STR_DATE, "ICRD", "TDRC TYER TYE", "DATE,YEAR", "date"),
-        Field(\.comment, SF_STR_COMMENT, "ICMT", "COMM COM", "COMMENT,DESCRIPTION", "comment"),
-        Field(\.trackNumber, SF_STR_TRACKNUMBER, "ITRK", "TRCK TRK", "TRACKNUMBER", "track"),
-        Field(\.genre, SF_STR_GENRE, "IGNR", "TCON TCO", "GENRE", "genre"),
-        Field(\.copyright, SF_STR_COPYRIGHT, "ICOP", "TCOP TCR", "COPYRIGHT", "copyright"),
+        Field(\.title, "INAM", "TIT2 TT2", "TITLE", "title"),
+        Field(\.artist, "IART", "TPE1 TP1", "ARTIST", "artist"),
+        Field(\.album, "IPRD", "TALB TAL", "ALBUM", "album"),
+        Field(\.date, "ICRD", "TDRC TYER TYE", "DATE,YEAR", "date"),
+        Field(\.comment, "ICMT", "COMM COM", "COMMENT,DESCRIPTION", "comment"),
+        Field(\.trackNumber, "ITRK", "TRCK TRK", "TRACKNUMBER", "track"),
+        Field(\.genre, "IGNR", "TCON TCO", "GENRE", "genre"),
+        Field(\.copyright, "ICOP", "TCOP TCR", "COPYRIGHT", "copyright"),
         Field(
-            \.albumArtist, nil, nil, "TPE2 TP2", "ALBUMARTIST,ALBUM ARTIST,ALBUM_ARTIST",
+            \.albumArtist, nil, "TPE2 TP2", "ALBUMARTIST,ALBUM ARTIST,ALBUM_ARTIST",
             "album_artist"),
-        Field(\.composer, nil, nil, "TCOM TCM", "COMPOSER", "composer"),
-        Field(\.discNumber, nil, nil, "TPOS TPA", "DISCNUMBER", "disc"),
+        Field(\.composer, nil, "TCOM TCM", "COMPOSER", "composer"),
+        Field(\.discNumber, nil, "TPOS TPA", "DISCNUMBER", "disc"),
         // The name in MP4, to which ffmpeg knows no other.
-        Field(\.beatsPerMinute, nil, nil, "TBPM TBP", "BPM,TBPM,TMPO", "tmpo"),
-        Field(\.key, nil, nil, "TKEY TKE", "INITIALKEY,KEY,TKEY", "initialkey"),
+        Field(\.beatsPerMinute, nil, "TBPM TBP", "BPM,TBPM,TMPO", "tmpo"),
+        Field(\.key, nil, "TKEY TKE", "INITIALKEY,KEY,TKEY", "initialkey"),
     ]
 
     /// Longest text that is kept. No container could hold all texts if each had any length.
@@ -118,21 +115,6 @@ public struct AudioTags: Sendable, Equatable {
     var isEmpty: Bool { texts.isEmpty && picture == nil && roomBytes == 0 }
 
     // MARK: - Tags of several sources
-
-    /// The tags of a file that libsndfile has open, whose texts go before those that it doesn't read.
-    init(of handle: OpaquePointer, in file: InputFile) {
-        for field in Self.fields {
-            guard let number = field.sndFile, let text = sf_get_string(handle, Int32(number))
-            else { continue }
-            let bytes = UnsafeRawBufferPointer(start: text, count: strlen(text))
-            self[keyPath: field.text] = Self.text(Array(bytes))
-        }
-        if trackNumber == nil {
-            // ffmpeg's name for the track number in WAV files, which libsndfile doesn't know.
-            trackNumber = file.infoText("IPRT").flatMap(Self.text)
-        }
-        self = completed(by: TagReader(file).tags)
-    }
 
     /// The tags, and others where these have none.
     func completed(by others: AudioTags) -> AudioTags {

@@ -1,6 +1,19 @@
 // The formats that ffmpeg may read. Every input of every run of ffmpeg is opened with these options.
 
 extension FFmpeg {
+    /// A part of a file.
+    struct Input {
+        let file: InputFile
+        let bytes: Range<Int>
+
+        /// ffmpeg's name for it, if the file is its standard input.
+        var address: String {
+            let whole = "file:/dev/stdin"
+            return bytes == 0..<file.sizeBytes
+                ? whole : "subfile,,start,\(bytes.lowerBound),end,\(bytes.upperBound),,:\(whole)"
+        }
+    }
+
     /// The demuxers that read the bytes of their own file and nothing else.
     ///
     /// ffmpeg chooses the demuxer by a file's content, whatever its name is. Several demuxers follow
@@ -25,11 +38,14 @@ extension FFmpeg {
     /// without a name will do. An option counts for the next input alone.
     ///
     /// - Parameters:
-    ///   - address: `file:/dev/stdin` or `file:/dev/fd/…`.
+    ///   - address: `file:/dev/stdin`, `file:/dev/fd/…` or a part of one.
     ///   - demuxer: the only demuxer that may read it; nil for any of ``demuxers``.
     static func input(_ address: String, demuxer: String? = nil) -> [String] {
         let formats = demuxer.map { [$0] } ?? demuxers
-        return ["-protocol_whitelist", "file", "-format_whitelist", formats.joined(separator: ",")]
+        return [
+            "-protocol_whitelist", "file,subfile", "-format_whitelist",
+            formats.joined(separator: ","),
+        ]
             + (demuxer.map { ["-f", $0] } ?? []) + ["-i", address]
     }
 

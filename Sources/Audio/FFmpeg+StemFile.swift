@@ -1,5 +1,4 @@
-// Encodes and muxes stem files with ffmpeg; the box of the names and the flags of the tracks are
-// written here.
+// Encodes and muxes stem files with ffmpeg.
 
 import System
 
@@ -10,25 +9,25 @@ extension FFmpeg {
     ///   - tracks: five open WAV files of one rate and length, the mix first.
     ///   - isMono: whether all tracks are mono; they become stereo with two equal channels.
     ///   - sampleFormat: format of the tracks, `int16` or `int24`.
-    ///   - tags: title, artist and so on; `nil` for none at all.
-    ///   - source: the track that was separated, whose other tags and cover are kept with `tags`.
+    ///   - tags: title, artist, cover and so on; `nil` for none at all.
     /// - Returns: length and checksum of the file.
     /// - Throws: ``AudioError`` `encodingFailed`, `unwritable` or `writeFailed`; `CancellationError`.
     package func writeStemFile(
         _ tracks: [(name: String, descriptor: Int32)], isMono: Bool, sampleFormat: SampleFormat,
-        format: StemFileFormat, tags: AudioTags?, source: AudioInput?, to path: String,
-        spool: Spool
+        format: StemFileFormat, tags: AudioTags?, to path: String, spool: Spool
     ) throws -> (count: Int, sha256: String) {
-        let about =
-            try tags == nil
-            ? nil : source?.sourceDescriptor.map { try SourceDetails($0, self, spool) }
-        defer { about?.close() }
         let encoded = try TemporaryFiles.createUnnamed(in: spool.folder, for: path)
         defer { close(encoded) }
+        let cover = try tags.flatMap { try self.cover($0, spool) }
+        defer { if let cover { close(cover.descriptor) } }
         var command = StemFileCommand(tracks, isMono: isMono, sampleFormat, format)
-        command.addTags(tags, about)
-        let result = try started(path) {
-            try run(command.arguments, descriptors: command.descriptors(output: encoded), spool)
+        command.addTags(tags, cover)
+        let result: Result
+        do {
+            result = try run(
+                command.arguments, descriptors: command.descriptors(output: encoded), spool)
+        } catch let error as SystemError {
+            throw AudioError.encodingFailed(path: path, reason: "can't be started (\(error))")
         }
         if result.complaint?.hasSuffix(SystemError(code: ENOSPC).description) == true {
             throw AudioError.writeFailed(
@@ -39,114 +38,53 @@ extension FFmpeg {
                 path: path,
                 reason: result.complaint ?? "it ended with status \(result.status)")
         }
-        return try copy(encoded, to: path, format, stems: tracks.dropFirst().map(\.name), spool)
-    }
-
-    /// Copies ffmpeg's output to its destination; an MP4 file gets the box of the stems.
-    private func copy(
-        _ encoded: Int32, to path: String, _ format: StemFileFormat, stems: [String],
-        _ spool: Spool
-    ) throws -> (count: Int, sha256: String) {
-        let countBytes = Int(lseek(encoded, 0, SEEK_END))
         let sink = try OutputSink(.file(path))
         defer { sink.discard() }
-        func put(_ bytes: UnsafeRawBufferPointer) throws {
-            try spool.checkCancellation()
-            sink.append(bytes)
-            if let failure = sink.failure { throw failure }
-        }
         do {
-            switch format.container {
-            case .mp4:
-                var movie = try ISOMovie(encoded, countBytes: countBytes)
-                movie.enableFirstTrackOnly()
-                movie.setUserData("stem", StemManifest.bytes(stems: stems))
-                try movie.copy { try $0.withUnsafeBytes(put) }
-            case .mka:
-                lseek(encoded, 0, SEEK_SET)
-                try forEachPiece(of: encoded, put)
+            if format.container == .mp4 {
+                let box = StemManifest.bytes(stems: tracks.dropFirst().map(\.name))
+                let countBytes = Int(lseek(encoded, 0, SEEK_END))
+                if let problem = try StemBox.add(box, to: encoded, countBytes: countBytes) {
+                    throw AudioError.encodingFailed(path: path, reason: "its MP4 file: \(problem)")
+                }
             }
-        } catch let error as ISOBoxError {
-            throw AudioError.encodingFailed(path: path, reason: "its MP4 file: \(error)")
+            lseek(encoded, 0, SEEK_SET)
+            try forEachPiece(of: encoded) {
+                try spool.checkCancellation()
+                sink.append($0)
+                if let failure = sink.failure { throw failure }
+            }
         } catch let error as SystemError {
             throw AudioError.writeFailed(path: path, reason: "\(error)")
         }
         return try sink.complete()
     }
 
-    /// Runs `body`, and reports a failure to start ffmpeg as ``AudioError``.
-    private func started<Value>(_ path: String, _ body: () throws -> Value) throws -> Value {
-        do {
-            return try body()
-        } catch let error as SystemError {
-            throw AudioError.encodingFailed(path: path, reason: "can't be started (\(error))")
-        }
+    /// A cover in a file of its own.
+    private struct Cover {
+        /// The demuxer of a file of one picture.
+        let demuxer: String
+        let type: String
+        let descriptor: Int32
     }
 
-    // MARK: - The source
-
-    /// Tags and cover of the separated track.
-    fileprivate struct SourceDetails {
-        let descriptor: Int32
-        /// Whether ffmpeg knows the format. If not, only the tags that libsndfile reads are kept.
-        let isKnown: Bool
-        /// Whether the container is Ogg, which has its tags in the stream; others have them in the
-        /// file.
-        let isOgg: Bool
-        /// The cover's codec (`mjpeg` or `png`) and its open file.
-        let cover: (codec: String, descriptor: Int32)?
-
-        init(_ descriptor: Int32, _ ffmpeg: FFmpeg, _ spool: Spool) throws {
-            self.descriptor = descriptor
-            let files = [descriptor, descriptor]
-            // Without an output ffmpeg lists the streams on standard error, and fails.
-            let listing = try? ffmpeg.run(
-                ["-nostdin", "-hide_banner"] + FFmpeg.input("file:/dev/stdin"),
-                descriptors: files, spool, limit: 1 << 20
-            ).text
-            try spool.checkCancellation()
-            let lines = (listing ?? "").split(whereSeparator: \.isNewline)
-                .map { $0.drop { $0 == " " } }
-            isOgg = lines.contains { $0.hasPrefix("Input #0, ogg") }
-            isKnown = lines.contains { $0.hasPrefix("Stream #0:") && $0.contains(": Audio: ") }
-            cover = try Self.cover(lines, of: descriptor, ffmpeg, spool)
-        }
-
-        /// The first picture that ffmpeg lists as `Stream #0:1: Video: mjpeg …, … (attached pic)`
-        /// and that it can read alone: a damaged one would make the stem file fail.
-        private static func cover(
-            _ lines: [Substring], of source: Int32, _ ffmpeg: FFmpeg, _ spool: Spool
-        ) throws -> (codec: String, descriptor: Int32)? {
-            for line in lines where line.hasPrefix("Stream #0:") && line.contains("(attached pic)")
-            {
-                let number = line.dropFirst("Stream #0:".count).prefix { $0.isASCII && $0.isNumber }
-                let codec = ["mjpeg", "png"].first { line.contains(": Video: \($0)") }
-                guard let codec, !number.isEmpty else { continue }
-                let picture = try TemporaryFiles.createUnnamed(in: spool.folder, for: "the cover")
-                let result = try? ffmpeg.run(
-                    FFmpeg.quiet + FFmpeg.input("file:/dev/stdin")
-                        + ["-map", "0:\(number)", "-frames:v", "1", "-c", "copy"]
-                        + ["-f", "image2pipe", "-y", "file:/dev/stdout"],
-                    descriptors: [source, picture], spool)
-                let check = try? ffmpeg.run(
-                    FFmpeg.quiet + FFmpeg.input("file:/dev/stdin", demuxer: demuxer(codec))
-                        + ["-c", "copy", "-f", "null", "-"],
-                    descriptors: [picture, picture], spool)
-                if result?.status == 0, check?.status == 0 { return (codec, picture) }
-                System.close(picture)
-                try spool.checkCancellation()
+    /// The cover, unless ffmpeg can't read it: a damaged one would make the stem file fail.
+    private func cover(_ tags: AudioTags, _ spool: Spool) throws -> Cover? {
+        guard let (type, bytes) = tags.picture else { return nil }
+        let demuxer = type == "image/png" ? "png_pipe" : "jpeg_pipe"
+        let picture = try TemporaryFiles.createUnnamed(in: spool.folder, for: "the cover")
+        do {
+            try bytes.withUnsafeBytes { try writeAll($0, to: picture) }
+            let check = try run(
+                Self.quiet + Self.input("file:/dev/stdin", demuxer: demuxer)
+                    + ["-c", "copy", "-f", "null", "-"],
+                descriptors: [picture, picture], spool)
+            if check.status == 0 {
+                return Cover(demuxer: demuxer, type: type, descriptor: picture)
             }
-            return nil
-        }
-
-        /// The demuxer of a picture in a file of its own.
-        static func demuxer(_ codec: String) -> String {
-            codec == "png" ? "png_pipe" : "jpeg_pipe"
-        }
-
-        func close() {
-            if let cover { System.close(cover.descriptor) }
-        }
+        } catch is SystemError {}
+        close(picture)
+        return nil
     }
 
     // MARK: - The command
@@ -187,19 +125,7 @@ extension FFmpeg {
             output += ["-fflags", "+bitexact", "-flags:a", "+bitexact"]
         }
 
-        mutating func addTags(_ tags: AudioTags?, _ source: SourceDetails?) {
-            if let source, source.isKnown {
-                let input = inputs.count
-                inputs.append((nil, source.descriptor))
-                output += ["-map_metadata", "\(input):g"]
-                if source.isOgg { output += ["-map_metadata", "\(input):s:a:0"] }
-                // Clears tags about the source's container.
-                for key in [
-                    "major_brand", "minor_version", "compatible_brands", "encoder", "creation_time",
-                ] {
-                    output += ["-metadata", "\(key)="]
-                }
-            }
+        mutating func addTags(_ tags: AudioTags?, _ cover: Cover?) {
             for (field, utf8) in tags?.texts ?? [] {
                 // ffmpeg writes a tempo to MP4 under its name there only.
                 let isTempo = format.container == .mka && field.ffmpeg == "tmpo"
@@ -208,18 +134,18 @@ extension FFmpeg {
                     "\(isTempo ? "BPM" : field.ffmpeg)=\(String(decoding: utf8, as: UTF8.self))",
                 ]
             }
-            guard let cover = source?.cover else { return }
-            let isPNG = cover.codec == "png"
+            guard let cover else { return }
             switch format.container {
             case .mp4:
-                let input = inputs.count
-                inputs.append((SourceDetails.demuxer(cover.codec), cover.descriptor))
-                output += ["-map", "\(input):v", "-c:v", "copy"]
+                output += ["-map", "\(inputs.count):v", "-c:v", "copy"]
                 output += ["-disposition:v:0", "attached_pic"]
+                inputs.append((cover.demuxer, cover.descriptor))
             case .mka:
                 attached = cover.descriptor
-                output += ["-metadata:s:t:0", "mimetype=image/\(isPNG ? "png" : "jpeg")"]
-                output += ["-metadata:s:t:0", "filename=cover.\(isPNG ? "png" : "jpg")"]
+                output += ["-metadata:s:t:0", "mimetype=\(cover.type)"]
+                output += [
+                    "-metadata:s:t:0", "filename=cover.\(cover.type.dropFirst("image/".count))",
+                ]
             }
         }
 

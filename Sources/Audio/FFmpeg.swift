@@ -1,4 +1,5 @@
-// Decodes formats that libsndfile doesn't know with ffmpeg: AAC, M4A, WMA, the sound of videos.
+// Decodes with ffmpeg what libsndfile doesn't know (AAC, M4A, WMA, the sound of videos), and sound whose frames aren't
+// plainly in order.
 
 import System
 
@@ -23,81 +24,73 @@ package struct FFmpeg: Sendable {
     /// - Throws: ``AudioError/notAudio(path:reason:)`` with the first line that ffmpeg printed;
     ///   ``AudioError/copyTooLarge(path:limitBytes:)``; the errors of the spool's `refuse`;
     ///   `CancellationError`.
-    func decode(_ found: DecodedFile, to spool: Spool) throws -> DecodedFile {
-        let input = found.file
+    func decode(_ found: Sound, _ bytes: FileWindow, to spool: Spool) throws -> Sound {
+        let (path, order) = (found.file.path, found.order)
+        // Tags at the end are taken for packets by some demuxers.
+        let input = Input(
+            file: found.file, bytes: order?.bytes ?? 0..<max(1, bytes.startOfTags))
         if let refuse = spool.limits.refuse, let properties = try properties(of: input, spool) {
             try refuse(properties)
             let seconds = min(properties.announcedSeconds ?? 0, spool.limits.seconds ?? .infinity)
             let bytes = seconds * Double(properties.sampleRateHz * properties.channelCount * 4)
-            try spool.checkRoom(for: Int(min(bytes, 1e18)), name: input.path)
+            try spool.checkRoom(for: Int(min(bytes, 1e18)), name: path)
         }
-        // ADTS states no time: what follows damage would come too early.
-        let damage = found.parts.damage
         let limits = spool.limits
         // A second and a byte more are written, so that a sound beyond the limits is noticed.
-        let seconds = [limits.seconds.map { $0 + 1 }, damage?.seconds].compactMap(\.self).min()
         let options =
-            (seconds.map { ["-t", "\($0)"] } ?? [])
+            (limits.seconds.map { ["-t", "\($0 + 1)"] } ?? [])
             + (limits.bytes.map { ["-fs", "\($0 &+ ($0 < .max ? 1 : 0))"] } ?? [])
-        let (output, result) = try convert(input, Self.quiet, options, spool)
-        let plain = try InputFile(descriptor: output, path: input.path)
-        func length(_ file: InputFile) -> Double {
-            PlainSound(of: file).map { Double($0.sampleCount) / Double($0.sampleRateHz) } ?? 0
-        }
-        func truncated(_ reason: String) -> DecodedFile {
-            DecodedFile(
-                plain,
-                .truncated(
-                    path: input.path, decodedSeconds: length(plain), announcedSeconds: nil,
-                    reason: reason))
-        }
-        let place = damage.map { "it is damaged at byte \($0.offset)" }
-        if let place, damage?.seconds != nil { return truncated(place) }
-        let missing = input.announcedEnd.flatMap { end in
-            end > input.sizeBytes ? "it has \(input.sizeBytes) of \(end) bytes" : nil
-        }
+        var (sound, result) = try convert(input, Self.quiet, options, spool)
+        let seconds = sound.plain?.seconds ?? 0
+        let isLimited = limits.seconds.map { seconds >= $0 } ?? false
         // ffmpeg says nothing of holes in ASF (WMA).
-        let head = input.bytes(at: 0, count: 1 << 16)
-        let isASF = head.starts(with: [0x30, 0x26, 0xB2, 0x75])
-        let hole = isASF ? "its packets have gaps" : nil
-        guard let reason = result.complaint.map({ "ffmpeg: \($0)" }) ?? place ?? hole else {
-            return missing.map(truncated) ?? DecodedFile(plain)
+        let isASF = bytes.matches("\u{30}\u{26}", at: 0) && order == nil
+        let complaint = result.complaint.map { "ffmpeg: \($0)" }
+        let isDamaged =
+            order?.isCut != true && (order?.loss != nil || result.hasLostPackets && order == nil)
+        var filled = 0.0
+        if isDamaged || order == nil && (isASF || complaint != nil) {
+            // ffmpeg closes holes unless its samples have to keep their times. That would do harm to sound
+            // whose times are wrong, so it is done only where sound is missing, and only for silence.
+            // The times of Vorbis packets are off by up to a block where blocks change their length, those of ASF
+            // are rounded.
+            let head = bytes.slice(0, 1 << 16)
+            let isVorbis = ["vorbis", "VORBIS"].contains {
+                head.firstRange(of: Array($0.utf8)) != nil
+            }
+            let keepsTimes = "aresample=async=1:min_hard_comp=\(isVorbis || isASF ? 0.05 : 0.01)"
+            do {
+                let again = try convert(input, Self.quiet, ["-af", keepsTimes] + options, spool)
+                    .sound
+                filled = max(0, (again.plain?.seconds ?? 0) - seconds)
+                if filled > 0 { sound = again }
+            } catch AudioError.notAudio {}
         }
-        // ffmpeg closes holes unless its samples have to keep their times. That would do harm to sound
-        // whose times are wrong, so only damaged sound is decoded like this.
-        // The times of Vorbis packets are off by up to a block where blocks change their length, those of ASF
-        // are rounded.
-        let isVorbis = ["vorbis", "VORBIS"].contains { head.firstRange(of: Array($0.utf8)) != nil }
-        let keepsTimes = "aresample=async=1:min_hard_comp=\(isVorbis || isASF ? 0.05 : 0.01)"
-        var filled: InputFile?
-        do {
-            let again = try convert(input, Self.quiet, ["-af", keepsTimes] + options, spool)
-            filled = try InputFile(descriptor: again.output, path: input.path)
-        } catch AudioError.notAudio {}
-        let lost = filled.map { length($0) - length(plain) } ?? 0
-        if lost <= 0, let cause = missing ?? (result.complaint == nil ? place : nil) {
-            return truncated(cause)
+        var warning: AudioWarning?
+        if let order {
+            warning = order.lack(path, seconds, filled: filled, isLimited: isLimited)
+        } else if isDamaged || filled > 0 {
+            warning = .damaged(
+                path: path, reason: complaint ?? "its packets have gaps", atSeconds: nil,
+                filledSeconds: filled)
+        } else if let end = bytes.announcedEnd, end > bytes.end {
+            warning = .truncated(
+                path: path, decodedSeconds: seconds, announcedSeconds: nil,
+                reason: "it has \(bytes.end) of \(end) bytes")
         }
-        if lost <= 0, result.complaint == nil { return DecodedFile(plain) }
-        let used = lost > 0 ? filled ?? plain : plain
-        let first = lost > 0 ? plain.firstDifference(from: used) : nil
-        return DecodedFile(
-            used,
-            .damaged(
-                path: input.path, reason: reason,
-                atSeconds: first.map { length(plain) * Double($0) / Double(plain.sizeBytes) },
-                filledSeconds: max(0, lost)))
+        sound.warnings = warning.map { [$0] } ?? []
+        return sound
     }
 
     /// The properties of a file's first sound stream, by decoding a little of it; nil if that
     /// fails.
-    private func properties(of input: InputFile, _ spool: Spool) throws -> SoundProperties? {
+    private func properties(of input: Input, _ spool: Spool) throws -> SoundProperties? {
         let options = ["-nostdin", "-hide_banner", "-nostats"]
-        guard let (output, result) = try? convert(input, options, ["-frames:a", "1"], spool) else {
+        guard let (sound, result) = try? convert(input, options, ["-frames:a", "1"], spool) else {
             try spool.checkCancellation()
             return nil
         }
-        let reader = try AudioReader(DecodedFile(InputFile(descriptor: output, path: input.path)))
+        let reader = try AudioReader(sound)
         return SoundProperties(
             channelCount: reader.channelCount, sampleRateHz: reader.sampleRateHz,
             announcedSeconds: result.announcedSeconds)
@@ -108,19 +101,20 @@ package struct FFmpeg: Sendable {
     /// - Returns: a temporary WAV file with the samples, and the messages of ffmpeg.
     /// - Throws: ``AudioError``, `CancellationError`.
     private func convert(
-        _ input: InputFile, _ first: [String], _ options: [String], _ spool: Spool
-    ) throws -> (output: Int32, result: Result) {
+        _ input: Input, _ first: [String], _ options: [String], _ spool: Spool
+    ) throws -> (sound: Sound, result: Result) {
+        let path = input.file.path
         func failed(_ reason: String) -> AudioError {
-            .notAudio(path: input.path, reason: "ffmpeg: \(reason)")
+            .notAudio(path: path, reason: "ffmpeg: \(reason)")
         }
-        let copy = "the decoded copy of \(input.path)"
+        let copy = "the decoded copy of \(path)"
         let output = try spool.unnamedFile(for: copy)
         do {
             let result = try run(
-                first + Self.input("file:/dev/stdin") + ["-map", "0:a:0", "-c:a", "pcm_f32le"]
+                first + Self.input(input.address) + ["-map", "0:a:0", "-c:a", "pcm_f32le"]
                     + options + ["-f", "wav", "-rf64", "auto", "-y", "file:/dev/stdout"],
-                descriptors: [input.descriptor, output], spool, limit: 1 << 16)
-            try input.checkUnchanged()
+                descriptors: [input.file.descriptor, output], spool, limit: 1 << 16)
+            try input.file.checkUnchanged()
             let diskFull = SystemError(code: ENOSPC).description
             if result.complaint?.hasSuffix(diskFull) == true {
                 throw AudioError.writeFailed(path: copy, reason: diskFull)
@@ -130,8 +124,9 @@ package struct FFmpeg: Sendable {
             }
             let countBytes = Int(lseek(output, 0, SEEK_END))
             if countBytes == 0 { throw failed("wrote nothing") }
-            try spool.checkRoom(for: countBytes, name: input.path)
-            return (output, result)
+            try spool.checkRoom(for: countBytes, name: path)
+            let file = try InputFile(descriptor: output, path: path)
+            return (Sound(FileWindow(file)), result)
         } catch {
             close(output)
             throw error is AudioError || error is CancellationError
@@ -147,6 +142,13 @@ package struct FFmpeg: Sendable {
         let status: Int32
         /// The beginning of the standard error.
         let text: String
+
+        /// Whether ffmpeg could not decode a packet.
+        var hasLostPackets: Bool {
+            // The words of version 5, and since 6.
+            ["Error while decoding stream", "Error submitting packet to decoder"]
+                .contains { text.contains($0) }
+        }
 
         /// The first line of ``text``, without internal names.
         var complaint: String? { FFmpeg.complaint(in: text) }
@@ -184,7 +186,7 @@ package struct FFmpeg: Sendable {
                 descriptors: descriptors.prefix(2) + [errors.write] + descriptors.dropFirst(2))
         }()
         // ffmpeg reads files and writes one without a name: killing it loses nothing.
-        defer { process.kill() }
+        defer { process.end() }
         var silence = Silence(
             of: descriptors[1],
             inputs: descriptors.enumerated().filter { $0.offset != 1 }

@@ -3,9 +3,7 @@
 import System
 
 /// A chunk of a file.
-struct FileChunk {
-    /// Four characters.
-    let name: String
+struct FileChunk: Equatable {
     /// Offset of the content in the file.
     let start: Int
     /// Size of the content by the chunk's header, which may be wrong.
@@ -28,12 +26,14 @@ struct FileChunks {
     let isBigEndian: Bool
     /// The name in front of the chunks' sizes: "RIFF", "RF64", "FORM".
     let magic: String
-    private let file: InputFile
+    /// The first chunk of each wanted name that was passed; a list of texts has the name "INFO".
+    private(set) var found: [String: FileChunk] = [:]
+    let bytes: FileWindow
 
     /// nil for a file of another kind.
-    init?(of file: InputFile) {
-        self.file = file
-        let head = file.bytes(at: 0, count: 40)
+    init?(_ bytes: FileWindow) {
+        self.bytes = bytes
+        let head = bytes.slice(0, 40)
         magic = String(decoding: head.prefix(4), as: UTF8.self)
         let form = String(decoding: head.dropFirst(8).prefix(4), as: UTF8.self)
         switch magic {
@@ -51,10 +51,10 @@ struct FileChunks {
     /// The rest of the name of a chunk in a W64 file, after its four characters.
     private static func isW64(_ bytes: ArraySlice<UInt8>) -> Bool {
         let last: [UInt8] = [0x8C, 0xD1, 0x00, 0xC0, 0x4F, 0x8E, 0xDB, 0x8A]
-        return bytes.suffix(8).elementsEqual(last) || bytes.suffix(8).elementsEqual(firstW64)
+        // That of the first chunk of the file, `riff`.
+        let first: [UInt8] = [0xA5, 0xD6, 0x28, 0xDB, 0x04, 0xC1, 0x00, 0x00]
+        return bytes.suffix(8).elementsEqual(last) || bytes.suffix(8).elementsEqual(first)
     }
-    /// The same for the first chunk of the file, `riff`.
-    private static let firstW64: [UInt8] = [0xA5, 0xD6, 0x28, 0xDB, 0x04, 0xC1, 0x00, 0x00]
 
     /// Offset of the first chunk.
     var firstOffset: Int {
@@ -66,18 +66,24 @@ struct FileChunks {
     }
 
     /// The chunk at an offset; nil at the end of the file, and for a name of other bytes than ASCII.
-    func chunk(at offset: Int) -> FileChunk? {
+    func chunk(at offset: Int) -> (name: UInt32, chunk: FileChunk)? {
         let nameBytes = container == .w64 ? 16 : 4
         let sizeBytes = container == .w64 || container == .caf ? 8 : 4
-        let head = file.bytes(at: offset, count: nameBytes + sizeBytes)
-        guard head.count == nameBytes + sizeBytes, head[..<4].allSatisfy({ $0 >= 32 && $0 < 127 }),
+        let head = bytes.slice(offset, nameBytes + sizeBytes)
+        guard head.count == nameBytes + sizeBytes, Self.isName(head[..<4]),
             container != .w64 || Self.isW64(head[4..<16])
         else { return nil }
         let size = Int(clamping: head[nameBytes...].number(isBigEndian: isBigEndian))
-        let start = offset + head.count
-        return FileChunk(
-            name: String(decoding: head[..<4], as: UTF8.self), start: start,
-            countBytes: container == .w64 ? max(0, size - head.count) : size)
+        return (
+            UInt32(head[..<4].number(isBigEndian: true)),
+            FileChunk(
+                start: offset + head.count,
+                countBytes: container == .w64 ? max(0, size - head.count) : size)
+        )
+    }
+
+    static func isName(_ bytes: ArraySlice<UInt8>) -> Bool {
+        bytes.allSatisfy { $0 >= 32 && $0 < 127 }
     }
 
     /// The offset of the chunk after one of a given size.
@@ -88,61 +94,69 @@ struct FileChunks {
             ? Int.max : end + (alignment - countBytes % alignment) % alignment
     }
 
-    /// The chunks from an offset on, up to the first one of the name `last`; nil for all.
-    func chunks(from offset: Int? = nil, until last: String? = nil) -> [FileChunk] {
-        var chunks: [FileChunk] = []
+    /// Passes over chunks, up to the first one of a name or the end, and keeps those that are wanted.
+    ///
+    /// - Parameter body: gets the name of each chunk and the offset after it; false ends the walk.
+    mutating func walk(
+        from offset: Int? = nil, until last: String? = nil,
+        _ body: (UInt32, Int) -> Bool = { _, _ in true }
+    ) {
+        let last = last.map(Self.name)
         var offset = offset ?? firstOffset
-        // A file of headers alone would take minutes to scan; recordings have ten chunks or so.
-        while chunks.count < 1_000, let chunk = chunk(at: offset) {
-            chunks.append(chunk)
-            if chunk.name == last { break }
+        while let (name, chunk) = chunk(at: offset) {
+            if Self.wanted.contains(name) {
+                let isInfo = name == Self.name("LIST") && bytes.matches("INFO", at: chunk.start)
+                let text = withUnsafeBytes(of: name.bigEndian) {
+                    String(decoding: $0, as: UTF8.self)
+                }
+                let key = isInfo ? "INFO" : text
+                if found[key] == nil { found[key] = chunk }
+            }
             offset = end(of: chunk, countBytes: chunk.countBytes)
+            if name == last || !body(name, offset) { break }
         }
-        return chunks
     }
+
+    /// The names of chunks that are looked for.
+    private static let wanted = names([
+        "fmt ", "ds64", "data", "COMM", "SSND", "desc", "LIST", "id3 ", "ID3 ", "NAME", "AUTH",
+        "(c) ", "ANNO",
+    ])
+
+    /// Four characters as a number, because a file may have millions of names.
+    static func name(_ text: String) -> UInt32 { text.utf8.reduce(0) { $0 << 8 | UInt32($1) } }
+    static func names(_ texts: [String]) -> Set<UInt32> { Set(texts.map(name)) }
 }
 
-extension InputFile {
-    /// A text in a WAV file's list of type INFO, if the list is before the samples.
-    func infoText(_ name: String) -> [UInt8]? {
-        guard let riff = FileChunks(of: self), riff.container == .wav else { return nil }
-        for list in riff.chunks(until: "data")
-        where list.name == "LIST" && bytes(at: list.start, count: 4) == Array("INFO".utf8) {
-            // Limit of the list's size; real lists are shorter.
-            let end = list.start + min(list.countBytes, 1 << 20)
-            let texts = riff.chunks(from: list.start + 4, until: name).filter { $0.start < end }
-            if let text = texts.last, text.name == name {
-                let content = bytes(at: text.start, count: min(text.countBytes, end - text.start))
-                return Array(content.prefix { $0 != 0 })
-            }
-        }
-        return nil
-    }
-
+extension FileWindow {
     /// The end of the file by its own headers; nil if they don't state it. Compressed samples are
     /// decoded by ffmpeg, which passes over a missing end.
     var announcedEnd: Int? {
-        let head = bytes(at: 0, count: 4_096)
+        let head = slice(0, 4_096)
         guard head.count >= 64 else { return nil }
-        if let chunks = FileChunks(of: self) {
+        if var chunks = FileChunks(self) {
             switch chunks.container {
             case .w64: return Int(exactly: head.field(16, 8))
             case .caf:
-                guard let data = chunks.chunks(until: "data").last, data.name == "data" else {
-                    return nil
-                }
-                let end = chunks.end(of: data, countBytes: data.countBytes)
+                chunks.walk(until: "data")
+                let end = chunks.found["data"].map { chunks.end(of: $0, countBytes: $0.countBytes) }
                 return end == Int.max ? nil : end
             case .wav, .aiff, .other: break
             }
             // An AVI of more than a gigabyte consists of several lists.
-            let parts = chunks.chunks(from: 0).prefix {
-                ["RIFF", "FORM", "RIFX"].contains($0.name) && $0.countBytes > 0
-                    && !PlainSound.isPlaceholder($0.countBytes)
+            var end: Int?
+            var start = 0
+            chunks.walk(from: 0) { name, next in
+                let count = next - start
+                start = next
+                guard FileChunks.names(["RIFF", "FORM", "RIFX"]).contains(name), count > 9,
+                    !PlainSound.isPlaceholder(count - 8)
+                else { return false }
+                end = next
+                return true
             }
-            let end = parts.last.map { chunks.end(of: $0, countBytes: $0.countBytes) }
             // The last byte may be one that makes the size even.
-            return end == sizeBytes + 1 ? nil : end
+            return end == self.end + 1 ? nil : end
         }
         let isBig = head.starts(with: ".snd".utf8)
         if isBig || head.starts(with: "dns.".utf8) {
@@ -160,19 +174,5 @@ extension InputFile {
             let place = head.firstRange(of: properties)?.lowerBound, place + 48 <= head.count
         else { return nil }
         return Int(exactly: head.field(place + 40, 8))
-    }
-
-    /// The unsigned number of `count` bytes at an offset; nil at the end of the file.
-    func number(at offset: Int, _ count: Int, isBigEndian: Bool) -> UInt64? {
-        let bytes = bytes(at: offset, count: count)
-        return bytes.count == count ? bytes[...].number(isBigEndian: isBigEndian) : nil
-    }
-}
-
-extension ArraySlice<UInt8> {
-    /// The unsigned number that up to eight bytes are.
-    func number(isBigEndian: Bool) -> UInt64 {
-        isBigEndian
-            ? reduce(0) { $0 << 8 | UInt64($1) } : reversed().reduce(0) { $0 << 8 | UInt64($1) }
     }
 }

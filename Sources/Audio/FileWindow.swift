@@ -1,37 +1,86 @@
-// A file's bytes in blocks, for walks from header to header.
+// A file's bytes in blocks, for all walks from header to header. What a walk may cost is decided here: a file of
+// many headers, or of bytes that look like headers, can't ask for more.
 
-/// The bytes of a file. Those around the last place that was read are held.
-struct FileWindow {
+import System
+
+/// The bytes of a file. Those around the last place that was read are held. Used by one thread at a time.
+final class FileWindow {
+    let file: InputFile
+    /// The end of the file, or less: the end of what may be read.
     let end: Int
-    private let file: InputFile
+    /// Bytes that were handed out to walks, and ``callBytes`` for each call.
+    private(set) var spentBytes = 0
+
     private var held: [UInt8] = []
     private var base = 0
+    private let isCancelled: @Sendable () -> Bool
 
     private static let blockBytes = 1 << 18
+    /// The work of a call, as that of so many bytes.
+    private static let callBytes = 16
 
-    init(_ file: InputFile) {
+    /// - Parameter isCancelled: asked before each read of the file; then there are no more bytes.
+    init(_ file: InputFile, isCancelled: @escaping @Sendable () -> Bool = { false }) {
         self.file = file
         end = file.sizeBytes
+        self.isCancelled = isCancelled
     }
+
+    /// Whether all walks of the file together have done more than several passes over it; then there are no more
+    /// bytes.
+    var isSpent: Bool { spentBytes > 4 * end + 1 << 26 }
 
     /// Bytes at an offset, fewer at the end of the file.
-    mutating func slice(_ offset: Int, _ count: Int) -> [UInt8] {
-        guard offset >= 0, offset < end, count > 0 else { return [] }
-        let wanted = min(count, end - offset)
-        if offset < base || offset + wanted > base + held.count {
-            held = file.bytes(at: offset, count: max(wanted, Self.blockBytes))
-            base = offset
-        }
-        return Array(held[(offset - base)..<min(offset - base + wanted, held.count)])
+    func slice(_ offset: Int, _ count: Int) -> [UInt8] {
+        guard hold(offset, count) else { return [] }
+        spentBytes += count
+        return Array(held[(offset - base)..<min(offset - base + count, held.count)])
     }
 
-    mutating func matches(_ text: StaticString, at offset: Int) -> Bool {
+    /// Makes sure that bytes at an offset are held, as far as the file has them.
+    private func hold(_ offset: Int, _ count: Int) -> Bool {
+        spentBytes += Self.callBytes
+        guard offset >= 0, offset < end, count > 0, !isSpent else { return false }
+        let wanted = min(count, end - offset)
+        if offset < base || offset + wanted > base + held.count {
+            held = isCancelled() ? [] : file.bytes(at: offset, count: max(wanted, Self.blockBytes))
+            base = offset
+        }
+        return !held.isEmpty
+    }
+
+    func matches(_ text: StaticString, at offset: Int) -> Bool {
         slice(offset, text.utf8CodeUnitCount).elementsEqual("\(text)".utf8)
     }
 
-    /// The offset after the tags that begin at an offset; the offset itself where none does. In a
-    /// stream of frames, they belong to its end.
-    mutating func endOfTags(from offset: Int) -> Int {
+    /// The unsigned number of `count` bytes at an offset; nil at the end of the file.
+    func number(at offset: Int, _ count: Int, isBigEndian: Bool) -> UInt64? {
+        let bytes = slice(offset, count)
+        return bytes.count == count ? bytes[...].number(isBigEndian: isBigEndian) : nil
+    }
+
+    /// The first offset of a byte that is as wanted; the file's end if there is none.
+    private func place(from offset: Int, where isWanted: (UInt8) -> Bool) -> Int {
+        var offset = offset
+        while hold(offset, 1) {
+            let found = held[(offset - base)...].firstIndex(where: isWanted) ?? held.count
+            spentBytes += found - (offset - base)
+            if found < held.count { return base + found }
+            offset = base + held.count
+        }
+        return end
+    }
+
+    /// The offset of the first byte that is not zero.
+    func endOfZeros(from offset: Int) -> Int { place(from: offset) { $0 != 0 } }
+
+    /// The offset of a byte.
+    func place(of byte: UInt8, from offset: Int) -> Int { place(from: offset) { $0 == byte } }
+
+    // MARK: - Tags around a sound
+
+    /// The offset after the tags that begin at an offset; the offset itself where none does.
+    func endOfTags(from offset: Int) -> Int {
         var (end, next) = (offset, offset)
         var hasLyrics = false
         // A size beyond the file is none of a tag.
@@ -65,53 +114,26 @@ struct FileWindow {
         return end
     }
 
-    /// A frame of MPEG audio or ADTS at an offset. Any bytes may look like its header: two in a row are one.
-    mutating func frame(at offset: Int) -> MPEGFrame? {
-        MPEGFrame(slice(offset, 7)).flatMap { frame in
-            let next = MPEGFrame(slice(offset + frame.countBytes, 7))
-            return next.map(frame.isLike) == true ? frame : nil
-        }
-    }
-
-    /// The offset of the first byte that is not zero.
-    mutating func endOfZeros(from offset: Int) -> Int {
-        var offset = offset
-        while offset < end, !slice(offset, 1).isEmpty {
-            if let index = held[(offset - base)...].firstIndex(where: { $0 != 0 }) {
-                return base + index
+    /// The beginning of the tags at the end of the file.
+    var startOfTags: Int {
+        var end = end
+        for _ in 0..<8 {
+            let tail = slice(end - 32, 32)
+            if matches("TAG", at: end - 128) {
+                end -= 128
+            } else if tail.count == 32, tail.starts(with: "APETAGEX".utf8) {
+                // The size leaves out the header; a flag says that there is one.
+                end -= Int(tail.field(12, 4)) + (tail[23] & 0x80 != 0 ? 32 : 0)
+            } else if tail.suffix(9).elementsEqual("LYRICS200".utf8),
+                let size = Int(String(decoding: tail[17..<23], as: UTF8.self))
+            {
+                end -= size + 15
+            } else {
+                break
             }
-            offset = base + held.count
         }
-        return end
-    }
-
-    /// The offset of a byte; the file's end if there is none.
-    mutating func place(of byte: UInt8, from offset: Int) -> Int {
-        var offset = offset
-        while offset < end, !slice(offset, 1).isEmpty {
-            if let index = held[(offset - base)...].firstIndex(of: byte) { return base + index }
-            offset = base + held.count
-        }
-        return end
-    }
-
-    /// The offsets of all places of a signature.
-    mutating func places(of signature: [UInt8], from offset: Int) -> [Int] {
-        var places: [Int] = []
-        var offset = place(of: signature[0], from: offset)
-        while offset < end {
-            if slice(offset, signature.count) == signature { places.append(offset) }
-            offset = place(of: signature[0], from: offset + 1)
-        }
-        return places
-    }
-}
-
-extension InputFile {
-    /// Whether a tag that isn't part of a container begins at an offset.
-    func isTag(at offset: Int) -> Bool {
-        var bytes = FileWindow(self)
-        return bytes.endOfTags(from: offset) > offset
+        // A size beyond the file is none of a tag.
+        return end >= 0 ? end : self.end
     }
 }
 
@@ -119,5 +141,13 @@ extension [UInt8] {
     /// The unsigned number in some of the bytes.
     func field(_ offset: Int, _ count: Int, isBigEndian: Bool = false) -> UInt64 {
         self[offset..<offset + count].number(isBigEndian: isBigEndian)
+    }
+}
+
+extension ArraySlice<UInt8> {
+    /// The unsigned number that up to eight bytes are.
+    func number(isBigEndian: Bool) -> UInt64 {
+        isBigEndian
+            ? reduce(0) { $0 << 8 | UInt64($1) } : reversed().reduce(0) { $0 << 8 | UInt64($1) }
     }
 }

@@ -56,25 +56,6 @@ final class InputFile: Sendable {
         }
     }
 
-    /// The offset of the first byte that differs from another file's, after the headers; nil if one file
-    /// is the beginning of the other.
-    func firstDifference(from other: InputFile) -> Int? {
-        let (size, step) = (min(sizeBytes, other.sizeBytes), 1 << 18)
-        // The headers state different lengths.
-        for offset in stride(from: 4_096, to: size, by: step) {
-            let count = min(step, size - offset)
-            let (ours, theirs) = (
-                bytes(at: offset, count: count), other.bytes(at: offset, count: count)
-            )
-            if ours != theirs {
-                return zip(ours, theirs).enumerated().first { $1.0 != $1.1 }.map {
-                    offset + $0.offset
-                }
-            }
-        }
-        return nil
-    }
-
     /// - Throws: ``AudioError/changed(path:)`` if the file was written to since it was opened,
     ///   ``AudioError/unreadable(path:reason:)`` if it could not be read.
     func checkUnchanged() throws(AudioError) {
@@ -94,25 +75,24 @@ final class InputFile: Sendable {
 /// One decoder's place in the bytes that it sees of an ``InputFile``.
 final class InputCursor {
     private let file: InputFile
-    private let spans: [ByteSpan]
-    private let sizeBytes: Int
+    private let bytes: Range<Int>
+    /// Whether libmpg123 may not find the end: it would guess the length by it, and stop there.
+    private let hidesEnd: Bool
     private var offset = 0
 
-    init(_ file: InputFile, _ spans: [ByteSpan]) {
-        self.file = file
-        self.spans = spans
-        sizeBytes = spans.reduce(0) { $0 + $1.count }
+    init(_ file: InputFile, _ bytes: Range<Int>, hidesEnd: Bool) {
+        (self.file, self.bytes, self.hidesEnd) = (file, bytes, hidesEnd)
     }
 
     /// Opens a decoder that reads through this cursor, which must outlive it.
     func openDecoder(_ info: inout SF_INFO) -> OpaquePointer? {
         // libsndfile passes this cursor, the user data below, back to the functions.
         var functions = SF_VIRTUAL_IO(
-            get_filelen: { InputCursor.from($0).sizeBytes.asCount },
-            seek: { InputCursor.from($2).seek(Int($0), from: $1).asCount },
-            read: { InputCursor.from($2).read(into: $0, count: Int($1)).asCount },
+            get_filelen: { sf_count_t(InputCursor.from($0).bytes.count) },
+            seek: { sf_count_t(InputCursor.from($2).seek(Int($0), from: $1)) },
+            read: { sf_count_t(InputCursor.from($2).read(into: $0, count: Int($1))) },
             write: { _, _, _ in 0 },
-            tell: { InputCursor.from($0).offset.asCount })
+            tell: { sf_count_t(InputCursor.from($0).offset) })
         return sf_open_virtual(
             &functions, Int32(SFM_READ), &info, Unmanaged.passUnretained(self).toOpaque())
     }
@@ -122,7 +102,8 @@ final class InputCursor {
     }
 
     private func seek(_ distance: Int, from origin: Int32) -> Int {
-        let start = origin == SEEK_SET ? 0 : origin == SEEK_CUR ? offset : sizeBytes
+        if origin == SEEK_END, hidesEnd { return -1 }
+        let start = origin == SEEK_SET ? 0 : origin == SEEK_CUR ? offset : bytes.count
         let (target, overflow) = start.addingReportingOverflow(distance)
         guard !overflow, target >= 0 else { return -1 }
         offset = target
@@ -130,33 +111,11 @@ final class InputCursor {
     }
 
     private func read(into pointer: UnsafeMutableRawPointer?, count: Int) -> Int {
-        guard let pointer, count > 0 else { return 0 }
-        let buffer = UnsafeMutableRawBufferPointer(start: pointer, count: count)
-        var (done, start) = (0, 0)
-        for span in spans {
-            if done == count { break }
-            let skipped = offset - start
-            start += span.count
-            guard skipped < span.count else { continue }
-            let wanted = UnsafeMutableRawBufferPointer(
-                rebasing: buffer[done..<min(count, done + span.count - skipped)])
-            switch span {
-            case .bytes(let bytes):
-                wanted.copyBytes(from: bytes[skipped..<skipped + wanted.count])
-            case .file(let range):
-                let got = file.read(into: wanted, at: range.lowerBound + skipped)
-                if got < wanted.count {
-                    offset += got
-                    return done + got
-                }
-            }
-            offset += wanted.count
-            done += wanted.count
-        }
-        return done
+        guard let pointer, count > 0, offset < bytes.count else { return 0 }
+        let wanted = UnsafeMutableRawBufferPointer(
+            start: pointer, count: min(count, bytes.count - offset))
+        let got = file.read(into: wanted, at: bytes.lowerBound + offset)
+        offset += got
+        return got
     }
-}
-
-extension Int {
-    fileprivate var asCount: sf_count_t { sf_count_t(self) }
 }

@@ -3,22 +3,6 @@
 
 import CSndFile
 
-extension InputFile {
-    /// Whether the file begins as FLAC, Ogg or MPEG audio.
-    ///
-    /// Read before libsndfile sees the file, whose parsers choose the format by the same bytes.
-    var hasListedFormat: Bool {
-        var window = FileWindow(self)
-        let start = window.endOfTags(from: 0)
-        let head = bytes(at: start, count: 4)
-        guard head.count == 4 else { return false }
-        if head == Array("fLaC".utf8) || start == 0 && head == Array("OggS".utf8) { return true }
-        // The sync word of a frame of MPEG audio, and a layer.
-        let frame = bytes(at: window.endOfZeros(from: start), count: 2)
-        return frame.count == 2 && frame[0] == 0xFF && frame[1] & 0xE0 == 0xE0 && frame[1] & 6 != 0
-    }
-}
-
 /// Whether a format, as libsndfile understood the file, is one of them.
 func isListedFormat(_ format: Int32) -> Bool {
     let plain = [

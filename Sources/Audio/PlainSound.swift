@@ -16,23 +16,30 @@ struct PlainSound {
     private(set) var announcedBytes: Int?
     /// Offset of another sound file after the samples, as `cat` writes it.
     private(set) var nextFile: Int?
+    /// The chunks of texts and pictures of a file that consists of chunks.
+    private(set) var chunks: [String: FileChunk] = [:]
+    /// Bits of WAVE_FORMAT_EXTENSIBLE for the loudspeakers of the channels.
+    private(set) var channelMask: UInt64?
+    /// The name of compressed sound that is stored as if it were samples, as on DTS-CDs; nil for samples.
+    private(set) var disguised: String?
 
     /// Bytes of all channels of a sample.
     var bytesPerSample: Int { channelCount * width }
     var sampleCount: Int { channelCount > 0 ? bytes.count / bytesPerSample : 0 }
+    var seconds: Double { Double(sampleCount) / Double(max(1, sampleRateHz)) }
     private let width: Int
 
     /// nil for a file of another kind, or with compressed samples.
-    init?(of file: InputFile) {
-        if let chunks = FileChunks(of: file) {
+    init?(_ bytes: FileWindow) {
+        if let chunks = FileChunks(bytes) {
             switch chunks.container {
-            case .wav, .w64: self.init(wave: chunks, of: file)
-            case .aiff: self.init(aiff: chunks, of: file)
-            case .caf: self.init(caf: chunks, of: file)
+            case .wav, .w64: self.init(wave: chunks)
+            case .aiff: self.init(aiff: chunks)
+            case .caf: self.init(caf: chunks)
             case .other: return nil
             }
         } else {
-            self.init(au: file)
+            self.init(au: bytes)
         }
     }
 
@@ -40,11 +47,12 @@ struct PlainSound {
     ///   - start: offset of the first sample.
     ///   - announced: bytes of the samples by the header.
     ///   - isPlaceholder: whether programs write that number when they don't know the length.
-    ///   - tail: the chunks that may follow the samples; nil if nothing does.
+    ///   - chunks: the chunks that may follow the samples; nil if none do.
+    ///   - next: offset of the chunk after the announced samples.
     private init?(
-        of file: InputFile, width: Int, isFloat: Bool, isUnsigned: Bool = false, isBigEndian: Bool,
+        _ file: FileWindow, width: Int, isFloat: Bool, isUnsigned: Bool = false, isBigEndian: Bool,
         channels: Int, rate: Double, start: Int, announced: Int,
-        isPlaceholder: Bool, tail: (chunks: FileChunks, offset: Int)?
+        isPlaceholder: Bool, chunks: FileChunks?, next: Int
     ) {
         let codecs =
             isFloat
@@ -58,51 +66,30 @@ struct PlainSound {
         self.width = width
         channelCount = channels
         sampleRateHz = Int(rate)
-        bytes = start..<max(start, file.sizeBytes)
-        announcedBytes = announced
-        guard announced <= bytes.count else {
-            if isPlaceholder { announcedBytes = nil }
-            leaveOutTags(of: file, tail?.chunks)
-            return
-        }
+        announcedBytes = isPlaceholder ? nil : announced
+        var all = chunks
+        var end = max(start, file.end)
+        let room = end - start
         // Sizes of 32 bits leave out what doesn't fit.
-        for size in stride(from: announced, through: bytes.count, by: 1 << 32) {
-            switch Self.tail(
-                of: file, after: start + size,
-                tail.map { ($0.chunks, $0.offset + size - announced) })
-            {
+        let sizes =
+            announced > room ? [] : Array(stride(from: announced, through: room, by: 1 << 32))
+        var isFound = false
+        for size in sizes where !isFound {
+            switch Self.tail(file, after: start + size, &all, next + size - announced) {
             case .samples: continue
             case .file(let offset): nextFile = offset
             case .tags: break
             }
-            bytes = start..<start + size
-            return
+            (end, isFound) = (start + size, true)
+            announcedBytes = announced
         }
-        if isPlaceholder { announcedBytes = nil }
-        leaveOutTags(of: file, tail?.chunks)
-    }
-
-    /// Ends the samples before chunks and tags at the end of the file, where no size tells.
-    private mutating func leaveOutTags(of file: InputFile, _ chunks: FileChunks?) {
-        var end = bytes.upperBound
-        if file.isTag(at: end - 128) { end -= 128 }
-        let first = max(bytes.lowerBound, end - Self.longestTagBytes)
-        let rest = file.bytes(at: first, count: end - first)
-        // Chunks begin at even places, and reach to the end of the file.
-        for offset in stride(from: first % 2, to: rest.count - 8, by: 2) {
-            let name = rest[offset..<offset + 4]
-            guard let chunks, name.allSatisfy({ $0 < 128 }),
-                Self.tagChunks.contains(String(decoding: name, as: UTF8.self)),
-                case .tags = Self.tail(of: file, at: first + offset, chunks)
-            else { continue }
-            end = first + offset
-            break
+        if !isFound { end = Self.startOfTail(file, after: start, end, &all) }
+        bytes = start..<max(start, end)
+        self.chunks = all?.found ?? [:]
+        if self.codec == SF_FORMAT_PCM_16 | SF_ENDIAN_LITTLE, channels == 2 {
+            disguised = Self.disguised(file.slice(start, min(1 << 16, bytes.count)))
         }
-        bytes = bytes.lowerBound..<max(bytes.lowerBound, end)
     }
-
-    /// Covers are larger than texts.
-    private static let longestTagBytes = 1 << 20
 
     // MARK: - The end of the samples
 
@@ -114,59 +101,116 @@ struct PlainSound {
 
     /// The bytes after the announced end of the samples.
     private static func tail(
-        of file: InputFile, after end: Int, _ tail: (chunks: FileChunks, offset: Int)?
+        _ file: FileWindow, after end: Int, _ chunks: inout FileChunks?, _ next: Int
     ) -> Tail {
-        let rest = file.sizeBytes - end
+        let rest = file.end - end
         guard rest > 8 else { return .tags }
-        var bytes = FileWindow(file)
-        let afterTags = bytes.endOfTags(from: end)
-        if afterTags > end { return bytes.end - afterTags > 8 ? .file(end) : .tags }
-        if bytes.frame(at: end) != nil || bytes.matches("fLaC", at: end)
-            || bytes.matches("OggS", at: end)
+        let afterTags = file.endOfTags(from: end)
+        if afterTags > end { return file.end - afterTags > 8 ? .file(end) : .tags }
+        if file.frame(at: end) != nil || file.matches("fLaC", at: end)
+            || file.matches("OggS", at: end)
         {
             return .file(end)
         }
         // Recorders fill the last block of a disk.
-        if rest < 1 << 16, file.bytes(at: end, count: rest).allSatisfy({ $0 == 0 }) { return .tags }
-        guard let tail else { return .samples }
+        if rest < 1 << 16, file.endOfZeros(from: end) == file.end { return .tags }
+        guard chunks != nil else { return .samples }
         // Some programs leave out the byte that makes an odd size even.
-        let starts = tail.offset == end + 1 ? [tail.offset, end] : [tail.offset]
-        let tails = starts.map { Self.tail(of: file, at: $0, tail.chunks) }
-        return tails.first { if case .samples = $0 { false } else { true } } ?? .samples
+        for start in next == end + 1 ? [next, end] : [next] {
+            let tail = Self.tail(file, at: start, &chunks)
+            if case .samples = tail { continue }
+            return tail
+        }
+        return .samples
     }
 
-    private static func tail(of file: InputFile, at start: Int, _ chunks: FileChunks) -> Tail {
-        var offset = start
-        for chunk in chunks.chunks(from: offset) {
-            if file.isTag(at: offset) { break }
-            if files.contains(chunk.name) { return .file(offset) }
-            offset = chunks.end(of: chunk, countBytes: chunk.countBytes)
+    private static func tail(
+        _ file: FileWindow, at start: Int, _ chunks: inout FileChunks?
+    ) -> Tail {
+        var (offset, next) = (start, start)
+        var tail = Tail.tags
+        chunks?.walk(from: start) { name, end in
+            if files.contains(name) {
+                tail = .file(offset)
+                return false
+            }
             // A chunk that is cut short is one only if its name is known: samples can look alike.
-            if offset > file.sizeBytes + 1, !tagChunks.contains(chunk.name) { return .samples }
+            if end > file.end + 1, !tagChunks.contains(name) {
+                if file.endOfTags(from: offset) == offset { tail = .samples }
+                return false
+            }
+            (offset, next) = (end, end)
+            return true
         }
-        return offset > start && (file.sizeBytes - offset <= 8 || file.isTag(at: offset))
+        guard case .tags = tail else { return tail }
+        return next > start && (file.end - next <= 8 || file.endOfTags(from: next) > next)
             ? .tags : .samples
     }
 
+    /// The end of the samples where no size tells: the beginning of the chunks and tags at the end of the file.
+    private static func startOfTail(
+        _ file: FileWindow, after start: Int, _ end: Int, _ chunks: inout FileChunks?
+    ) -> Int {
+        let end = file.matches("TAG", at: end - 128) ? end - 128 : end
+        guard let form = chunks else { return end }
+        let first = max(start, end - longestTagBytes)
+        let rest = file.slice(first, end - first)
+        // Chunks reach to the end of the file, one after the other, and begin at even places. From the last place
+        // to the first, so that each is looked at once.
+        var leads = [Bool](repeating: false, count: rest.count + 9)
+        for place in max(0, rest.count - 8)..<leads.count { leads[place] = true }
+        var found = end
+        let last = (rest.count - 9) / 2 * 2 + first % 2
+        for place in stride(from: last, through: first % 2, by: -2)
+        where FileChunks.isName(rest[place..<place + 4]) {
+            guard let (name, chunk) = form.chunk(at: first + place), !files.contains(name) else {
+                continue
+            }
+            let isTag = tagChunks.contains(name)
+            let next = form.end(of: chunk, countBytes: chunk.countBytes) - first
+            leads[place] = next < leads.count ? leads[next] : isTag
+            if leads[place], isTag { found = first + place }
+        }
+        if found < end { chunks?.walk(from: found) }
+        return found
+    }
+
+    /// Covers are larger than texts.
+    private static let longestTagBytes = 1 << 20
+
     /// Names at the beginning of a file of chunks, and of chunks with samples.
-    private static let files: Set = [
+    private static let files = FileChunks.names([
         "RIFF", "RF64", "RIFX", "FORM", "riff", "caff", "data", "SSND",
-    ]
-    private static let tagChunks: Set = [
+    ])
+    private static let tagChunks = FileChunks.names([
         "LIST", "id3 ", "ID3 ", "bext", "iXML", "cue ", "smpl", "ANNO", "afsp", "cart", "acid",
         "inst",
         "axml", "chna", "PAD ", "JUNK", "minf", "elm1", "umid", "_PMX", "fact", "PEAK",
         "NAME", "AUTH", "(c) ", "info", "strg",
-    ]
+    ])
+
+    /// The first samples' name as a stream of DTS (ETSI TS 102 114) or IEC 61937 with a second sync word behind the
+    /// first one.
+    private static func disguised(_ bytes: [UInt8]) -> String? {
+        let words: [(name: String, sync: [UInt8])] = [
+            ("DTS", [0x7F, 0xFE, 0x80, 0x01]), ("DTS", [0xFE, 0x7F, 0x01, 0x80]),
+            ("DTS", [0x1F, 0xFF, 0xE8, 0x00]), ("DTS", [0xFF, 0x1F, 0x00, 0xE8]),
+            ("IEC 61937", [0x72, 0xF8, 0x1F, 0x4E]), ("IEC 61937", [0xF8, 0x72, 0x4E, 0x1F]),
+        ]
+        return words.first {
+            guard let first = bytes.firstRange(of: $0.sync) else { return false }
+            return bytes[first.upperBound...].firstRange(of: $0.sync) != nil
+        }?.name
+    }
 
     // MARK: - Containers
 
     /// WAV, RF64 (EBU Tech 3306) and W64.
-    private init?(wave chunks: FileChunks, of file: InputFile) {
-        let found = chunks.chunks(until: "data")
-        guard let data = found.last, data.name == "data",
-            let format = found.first(where: { $0.name == "fmt " })
-        else { return nil }
+    private init?(wave chunks: FileChunks) {
+        var chunks = chunks
+        chunks.walk(until: "data")
+        guard let data = chunks.found["data"], let format = chunks.found["fmt "] else { return nil }
+        let file = chunks.bytes
         let isBig = chunks.isBigEndian
         func field(_ offset: Int, _ count: Int) -> Int? {
             guard offset + count <= format.countBytes else { return nil }
@@ -186,7 +230,7 @@ struct PlainSound {
         var isPlaceholder =
             chunks.container == .w64 ? announced > 1 << 62 : Self.isPlaceholder(announced)
         if chunks.magic == "RF64" || chunks.magic == "BW64", announced == 0xFFFF_FFFF,
-            let sizes = found.first(where: { $0.name == "ds64" }),
+            let sizes = chunks.found["ds64"],
             let size = file.number(at: sizes.start + 8, 8, isBigEndian: false)
         {
             announced = Int(clamping: size)
@@ -194,11 +238,19 @@ struct PlainSound {
         }
         let after = chunks.end(of: data, countBytes: announced)
         // A second format would be a file that means something else to other programs.
-        guard !chunks.chunks(from: after).contains(where: { $0.name == "fmt " }) else { return nil }
+        var hasSecond = false
+        chunks.walk(from: after) { name, _ in
+            hasSecond = name == FileChunks.name("fmt ")
+            return !hasSecond
+        }
+        guard !hasSecond else { return nil }
         self.init(
-            of: file, width: width, isFloat: kind == 3, isUnsigned: true, isBigEndian: isBig,
+            file, width: width, isFloat: kind == 3, isUnsigned: true, isBigEndian: isBig,
             channels: channels, rate: Double(rate), start: data.start, announced: announced,
-            isPlaceholder: isPlaceholder, tail: (chunks, after))
+            isPlaceholder: isPlaceholder, chunks: chunks, next: after)
+        if tag == 0xFFFE, format.countBytes >= 40 {
+            channelMask = file.number(at: format.start + 20, 4, isBigEndian: isBig)
+        }
     }
 
     /// Sizes close to the largest signed or unsigned number: the length was not known in advance.
@@ -207,13 +259,14 @@ struct PlainSound {
     }
 
     /// AIFF 1.3 and AIFC.
-    private init?(aiff chunks: FileChunks, of file: InputFile) {
-        let found = chunks.chunks(until: "SSND")
-        guard let sound = found.last, sound.name == "SSND",
-            let common = found.first(where: { $0.name == "COMM" }),
+    private init?(aiff chunks: FileChunks) {
+        var chunks = chunks
+        chunks.walk(until: "SSND")
+        let file = chunks.bytes
+        guard let sound = chunks.found["SSND"], let common = chunks.found["COMM"],
             let skipped = file.number(at: sound.start, 4, isBigEndian: true).map({ Int($0) })
         else { return nil }
-        let head = file.bytes(at: common.start, count: min(common.countBytes, 22))
+        let head = file.slice(common.start, min(common.countBytes, 22))
         guard head.count >= 18 else { return nil }
         let bits = Int(head[6..<8].number(isBigEndian: true))
         // The rate is a float of 80 bits: 15 bits of exponent, 64 of mantissa.
@@ -224,13 +277,13 @@ struct PlainSound {
         guard let form = Self.aifcTypes[type] else { return nil }
         let announced = max(0, sound.countBytes - 8 - skipped)
         self.init(
-            of: file, width: form.isFloat ? (type.hasSuffix("64") ? 8 : 4) : (bits + 7) / 8,
+            file, width: form.isFloat ? (type.hasSuffix("64") ? 8 : 4) : (bits + 7) / 8,
             isFloat: form.isFloat, isUnsigned: type == "raw ", isBigEndian: form.isBigEndian,
             channels: Int(head[0..<2].number(isBigEndian: true)),
             rate: mantissa * Double(sign: .plus, exponent: exponent, significand: 1),
             start: sound.start + 8 + skipped, announced: announced,
             isPlaceholder: Self.isPlaceholder(sound.countBytes),
-            tail: (chunks, chunks.end(of: sound, countBytes: sound.countBytes)))
+            chunks: chunks, next: chunks.end(of: sound, countBytes: sound.countBytes))
     }
 
     /// Compression types of AIFC that only order the bytes.
@@ -241,12 +294,13 @@ struct PlainSound {
     ]
 
     /// Core Audio Format (Apple, "CAF file specification").
-    private init?(caf chunks: FileChunks, of file: InputFile) {
-        let found = chunks.chunks(until: "data")
-        guard let data = found.last, data.name == "data",
-            let description = found.first(where: { $0.name == "desc" })
-        else { return nil }
-        let head = file.bytes(at: description.start, count: 32)
+    private init?(caf chunks: FileChunks) {
+        var chunks = chunks
+        chunks.walk(until: "data")
+        guard let data = chunks.found["data"], let description = chunks.found["desc"] else {
+            return nil
+        }
+        let head = chunks.bytes.slice(description.start, 32)
         guard head.count == 32, head[8..<12].elementsEqual("lpcm".utf8) else { return nil }
         func field(_ offset: Int) -> Int {
             Int(head[offset..<offset + 4].number(isBigEndian: true))
@@ -257,17 +311,17 @@ struct PlainSound {
         }
         // Four bytes count the file's edits. A size of −1 means to the end of the file.
         self.init(
-            of: file, width: packet / channels, isFloat: flags & 1 != 0,
+            chunks.bytes, width: packet / channels, isFloat: flags & 1 != 0,
             isBigEndian: flags & 2 == 0, channels: channels,
             rate: Double(bitPattern: head[0..<8].number(isBigEndian: true)),
             start: data.start + 4, announced: max(0, data.countBytes - 4),
             isPlaceholder: data.countBytes == Int.max,
-            tail: (chunks, chunks.end(of: data, countBytes: data.countBytes)))
+            chunks: chunks, next: chunks.end(of: data, countBytes: data.countBytes))
     }
 
     /// Sun and NeXT's AU.
-    private init?(au file: InputFile) {
-        let head = file.bytes(at: 0, count: 24)
+    private init?(au file: FileWindow) {
+        let head = file.slice(0, 24)
         let isBig = head.starts(with: ".snd".utf8)
         guard head.count == 24, isBig || head.starts(with: "dns.".utf8) else { return nil }
         func field(_ index: Int) -> Int {
@@ -278,8 +332,8 @@ struct PlainSound {
             return nil
         }
         self.init(
-            of: file, width: width, isFloat: encoding > 5, isBigEndian: isBig,
+            file, width: width, isFloat: encoding > 5, isBigEndian: isBig,
             channels: field(5), rate: Double(field(4)), start: start, announced: announced,
-            isPlaceholder: Self.isPlaceholder(announced), tail: nil)
+            isPlaceholder: Self.isPlaceholder(announced), chunks: nil, next: 0)
     }
 }

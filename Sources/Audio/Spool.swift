@@ -43,7 +43,7 @@ package struct Spool: Sendable {
     let limits: SpoolLimits
     /// Whether libsndfile decodes every format that it knows, and not only the listed ones.
     let allFormats: Bool
-    private let isCancelled: @Sendable () -> Bool
+    let isCancelled: @Sendable () -> Bool
 
     /// - Parameters:
     ///   - folder: nil for the system's folder of temporary files.

@@ -1,7 +1,13 @@
-// Tags that libsndfile doesn't read, such as pictures. Reference: ID3 tag versions 2.2, 2.3 and 2.4, id3.org;
+// The tags of a file. Reference: ID3 tag versions 2.2, 2.3 and 2.4, id3.org;
 // RFC 9639 (FLAC), 8.6 and 8.8; Vorbis I specification, 5; RFC 3533 (Ogg), 6; RFC 7845 (Opus), 5.2.
 
 import System
+
+#if canImport(FoundationEssentials)
+    import FoundationEssentials
+#else
+    import Foundation
+#endif
 
 /// Reads ID3 tags in MP3, WAV and AIFF files, the metadata of FLAC, and the comments of Ogg. Broken tags
 /// are left out, and so is what is large: a file may not choose how much memory and time they take.
@@ -12,24 +18,55 @@ struct TagReader {
     /// Most bytes of a tag that are read: a picture of 16 MB in base64, and texts.
     private static let mostBytes = 24 << 20
 
-    init(_ file: InputFile) {
-        if file.bytes(at: 0, count: 4).elementsEqual("OggS".utf8) {
+    /// - Parameter sound: what was found at the same file.
+    init(_ bytes: FileWindow, _ sound: Sound) {
+        let file = bytes.file
+        if sound.order?.codec == .ogg || bytes.matches("OggS", at: 0) {
             let packet = Self.secondPacket(of: file)[...]
             for name in ["\u{3}vorbis", "OpusTags"] where packet.starts(with: name.utf8) {
                 addComments(packet.dropFirst(name.utf8.count))
             }
             return
         }
-        addID3(file, at: 0)
-        var window = FileWindow(file)
-        let start = window.endOfTags(from: 0)
-        if file.bytes(at: start, count: 4).elementsEqual("fLaC".utf8) {
-            addFLAC(file, at: start + 4)
+        let chunks = sound.plain?.chunks ?? [:]
+        addInfo(bytes, chunks["INFO"])
+        for (name, field) in Self.texts {
+            if let chunk = chunks[name] { add(Self.text(bytes, chunk)) { $0.id3.contains(field) } }
         }
-        if let chunk = FileChunks(of: file)?.chunks().first(where: {
-            $0.name.lowercased() == "id3 "
-        }) {
-            addID3(file, at: chunk.start)
+        addID3(file, at: 0)
+        let start = sound.order?.bytes.lowerBound ?? bytes.endOfTags(from: 0)
+        if bytes.matches("fLaC", at: start) { addFLAC(file, at: start + 4) }
+        if let chunk = chunks["id3 "] ?? chunks["ID3 "] { addID3(file, at: chunk.start) }
+        addID3Version1(bytes.slice(bytes.end - 128, 128))
+    }
+
+    // MARK: - WAV and AIFF
+
+    /// Chunks of AIFF and the frames of ID3 with the same content.
+    private static let texts = [
+        ("NAME", "TIT2"), ("AUTH", "TPE1"), ("(c) ", "TCOP"), ("ANNO", "COMM"),
+    ]
+
+    private static func text(_ bytes: FileWindow, _ chunk: FileChunk) -> String? {
+        AudioTags.text(
+            Array(bytes.slice(chunk.start, min(chunk.countBytes, 1 << 20)).prefix { $0 != 0 }))
+    }
+
+    /// Adds the texts of a WAV file's list of type INFO.
+    private mutating func addInfo(_ bytes: FileWindow, _ list: FileChunk?) {
+        guard let list else { return }
+        let end = list.start + min(list.countBytes, 1 << 20)
+        var offset = list.start + 4
+        while offset + 8 <= end {
+            let head = bytes.slice(offset, 8)
+            guard head.count == 8 else { return }
+            let size = Int(head.field(4, 4))
+            let name = String(decoding: head[..<4], as: UTF8.self)
+            let text = Self.text(
+                bytes, FileChunk(start: offset + 8, countBytes: min(size, end - offset - 8)))
+            // ffmpeg's name for the track number.
+            add(text) { $0.info == (name == "IPRT" ? "ITRK" : name) }
+            offset += 8 + size + size % 2
         }
     }
 
@@ -92,30 +129,11 @@ struct TagReader {
             let name = String(decoding: comment[..<equals], as: UTF8.self).uppercased()
             let value = comment[(equals + 1)...]
             if name == "METADATA_BLOCK_PICTURE" {
-                addPicture(Self.base64(value))
+                addPicture(Data(base64Encoded: Data(value)).map(Array.init) ?? [])
             } else {
                 add(AudioTags.text(Array(value))) { $0.vorbis.contains(name) }
             }
         }
-    }
-
-    /// The bytes of a text in base64, up to the first character of another kind.
-    private static func base64(_ text: ArraySlice<UInt8>) -> [UInt8] {
-        var digits = [UInt8](repeating: 64, count: 256)
-        let alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
-        for (value, digit) in alphabet.utf8.enumerated() { digits[Int(digit)] = UInt8(value) }
-        var (bytes, bits, count) = ([UInt8](), UInt32(0), 0)
-        for character in text {
-            let digit = digits[Int(character)]
-            if digit == 64 { break }
-            bits = bits << 6 | UInt32(digit)
-            count += 6
-            if count >= 8 {
-                count -= 8
-                bytes.append(UInt8(truncatingIfNeeded: bits >> count))
-            }
-        }
-        return bytes
     }
 
     /// The second packet of the first stream of an Ogg file, which holds its comments.
@@ -144,6 +162,19 @@ struct TagReader {
     }
 
     // MARK: - ID3
+
+    /// Adds the texts of a tag of version 1, which has fields of fixed lengths.
+    private mutating func addID3Version1(_ tag: [UInt8]) {
+        guard tag.count == 128, tag.starts(with: "TAG".utf8) else { return }
+        for (name, start, count) in [
+            ("TIT2", 3, 30), ("TPE1", 33, 30), ("TALB", 63, 30), ("TDRC", 93, 4), ("COMM", 97, 28),
+        ] {
+            add(AudioTags.text(Array(tag[start..<start + count].prefix { $0 != 0 }))) {
+                $0.id3.contains(name)
+            }
+        }
+        if tag[125] == 0, tag[126] > 0 { add("\(tag[126])") { $0.id3.contains("TRCK") } }
+    }
 
     private mutating func addID3(_ file: InputFile, at offset: Int) {
         let head = file.bytes(at: offset, count: 10)
@@ -250,7 +281,10 @@ extension FFmpeg {
                 descriptors: [input.descriptor, output], spool)
             let file = try? InputFile(descriptor: output, path: input.path)
             try spool.checkCancellation()
-            if result?.status == 0, let file { return TagReader(file).tags }
+            if result?.status == 0, let file {
+                let bytes = FileWindow(file)
+                return TagReader(bytes, Sound(bytes)).tags
+            }
         }
         return AudioTags()
     }

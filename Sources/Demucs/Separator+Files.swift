@@ -48,7 +48,7 @@ extension Separator {
         let files = try StemFiles(
             outputs,
             stemFile: stemFile.map {
-                try StemFileWriter($0, shape: shape, options: output, source: input)
+                try StemFileWriter($0, shape: shape, options: output)
             }, of: input, stems: needed, shape: shape, options: output,
             tags: tags, threads: threads)
         let seed = options.seedOrDrawn()

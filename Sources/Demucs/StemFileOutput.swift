@@ -36,15 +36,13 @@ package final class StemFileWriter: Sendable {
 
     private let output: StemFileOutput
     private let shape: SignalShape
-    private let source: AudioInput
     private let descriptors: [Int32]
 
     /// Opens the temporary files.
     ///
-    /// - Parameter source: the track that is separated, whose tags and cover are kept.
     /// - Throws: `AudioError` `unsupportedOutput` or `unwritable`.
     init(
-        _ output: StemFileOutput, shape: SignalShape, options: OutputOptions, source: AudioInput
+        _ output: StemFileOutput, shape: SignalShape, options: OutputOptions
     ) throws(AudioError) {
         if let problem = output.format.problem(
             channelCount: shape.channelCount, sampleRateHz: shape.sampleRateHz)
@@ -53,7 +51,6 @@ package final class StemFileWriter: Sendable {
         }
         self.output = output
         self.shape = shape
-        self.source = source
         var trackOptions = options
         trackOptions.format = .wav(output.format.storedFormat(options.format.sampleFormat))
         // Its codecs store integers.
@@ -107,7 +104,7 @@ package final class StemFileWriter: Sendable {
             zip(tracks, descriptors).map { ($0.name, $1) },
             isMono: shape.channelCount == 1,
             sampleFormat: trackOptions.format.storedFormat, format: output.format, tags: tags,
-            source: source, to: path,
+            to: path,
             spool: Spool(folder: trackOptions.spoolFolder) { cancellation.isCancelled })
         return TrackReport.Output(
             name: output.format.fileExtension, path: output.path,

@@ -51,7 +51,7 @@ struct FFmpegInputTests {
         let damaged = try AudioFile.read(
             AudioInput(path: folder.write(data, "damaged"), ffmpeg: ffmpeg))
         #expect((0..<64).contains(damaged.buffer.sampleCount - whole.sampleCount))
-        #expect(damaged.warnings.first?.description.contains("is damaged at ") == true)
+        #expect(damaged.warnings.first?.description.contains("is damaged") == true)
     }
 
     // MARK: - References to other files
@@ -139,7 +139,7 @@ struct FFmpegInputTests {
                 playlist.demuxer == "imf"
                 ? "Invalid data found when processing input"
                 : "not one of the formats that it may read"
-            #expect(error == .notAudio(path: path, reason: "ffmpeg: \(reason)"), "\(address)")
+            #expect(error?.description.contains("ffmpeg: \(reason)") == true, "\(address)")
         }
     }
 

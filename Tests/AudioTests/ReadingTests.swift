@@ -64,7 +64,8 @@ struct ReadingTests {
     @Test(arguments: [Recording.flac, .taggedMP3])
     func truncatedCompressedFileIsReadAsFarAsItDecodes(recording: Recording) throws {
         let (decoded, samples, announced) = try truncated(recording, toTenths: 7)
-        #expect(announced == recording.seconds)
+        // MP3 counts frames.
+        #expect(abs(try #require(announced) - recording.seconds) < 0.06)
         #expect(samples == decoded.buffer.durationSeconds)
         #expect(samples > 0.4 * recording.seconds && samples < 0.8 * recording.seconds)
     }
@@ -86,11 +87,12 @@ struct ReadingTests {
         // The low half of byte 13 of STREAMINFO is the top of the sample count.
         var flac = try Recording.flac.data
         flac[8 + 13] |= 0x0F
-        for (recording, data) in [(Recording.rf64, rf64), (.flac, flac)] {
-            let (decoded, _, announced) = try truncated(data)
-            #expect(decoded.buffer.sampleCount == recording.sampleCount)
-            #expect(try #require(announced) > 1e6)
-        }
+        let (decoded, _, announced) = try truncated(rf64)
+        #expect(decoded.buffer.sampleCount == Recording.rf64.sampleCount)
+        #expect(try #require(announced) > 1e6)
+        // All frames of the FLAC file are right, up to its end.
+        let whole = try AudioFile.read(folder.write(flac, "announced"))
+        #expect(whole.buffer.sampleCount == Recording.flac.sampleCount && whole.warnings == [])
     }
 
     /// The beginning of a recording, and the lengths in the warning about it.

@@ -1,10 +1,15 @@
 // A child process: a program that runs beside this one until it ends or is killed.
 
-import System
 // `environ` is a global variable of C, for which Swift can't check data races.
-@preconcurrency import System
+#if canImport(Glibc)
+    @preconcurrency import Glibc
+#elseif canImport(Musl)
+    @preconcurrency import Musl
+#elseif canImport(Darwin)
+    @preconcurrency import Darwin
+#endif
 
-final class ChildProcess {
+package final class ChildProcess {
     private let identifier: pid_t
     private var ended: Int32?
 
@@ -13,7 +18,7 @@ final class ChildProcess {
     ///
     /// - Parameter descriptors: standard input, output, error, and further ones of the program.
     ///   Other descriptors must close themselves (`O_CLOEXEC`).
-    init(
+    package init(
         _ path: String, _ arguments: [String], descriptors: [Int32]
     ) throws(SystemError) {
         #if canImport(Darwin)
@@ -64,15 +69,15 @@ final class ChildProcess {
     }
 
     /// The exit status, or the number of the signal that ended the process; nil while it runs.
-    var status: Int32? {
+    package var status: Int32? {
         if ended == nil { wait(WNOHANG) }
         return ended
     }
 
     /// Kills the process if it still runs, and waits for its end.
-    func kill() {
+    package func end() {
         guard status == nil else { return }
-        _ = System.kill(identifier, SIGKILL)
+        _ = kill(identifier, SIGKILL)
         wait(0)
     }
 
