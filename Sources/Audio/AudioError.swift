@@ -54,13 +54,17 @@ public enum AudioError: Error, Equatable, Sendable, DescribedError {
         case .notFound(let path):
             // A program that gives bytes that are not UTF-8 as text has replaced them by this character.
             let isReplaced = path.unicodeScalars.contains("\u{FFFD}")
-            return
-                "\(path): there is no such file. "
-                + (path.utf8.contains(0)
-                    ? "Its path has a zero byte."
-                    : isReplaced
-                        ? "Its path was not valid UTF-8: rename the file, or name its folder."
-                        : "Check the path.")
+            let advice =
+                path.utf8.contains(0)
+                ? "Its path has a zero byte."
+                : isReplaced
+                    ? "Its path was not valid UTF-8: rename the file, or name its folder."
+                    : path.hasPrefix("file:")
+                        ? "Give the path without 'file://', and with the characters themselves for '%20' and the like."
+                        : path.contains("://")
+                            ? "It is an address and no path: download the file first."
+                            : "Check the path."
+            return "\(path): there is no such file. \(advice)"
         case .isFolder(let path):
             return "\(path): is a folder, expected a sound file. Name the files inside it."
         case .notAFile(let path):

@@ -107,7 +107,8 @@ extension AudioInput {
             if reader.oddity() != nil { sound = try Self.byFFmpeg(sound, ffmpeg, spool) }
         } catch {
             try original.checkUnchanged()
-            guard case AudioError.notAudio(_, let reason) = error else { throw error }
+            guard case AudioError.notAudio(_, var reason) = error else { throw error }
+            reason = sound.order?.oddity?.fact ?? reason
             guard let ffmpeg else {
                 throw bytes.list.map { AudioError.notAudio(path: name, reason: $0) }
                     ?? .ffmpegMissing(path: name, reason: reason)

@@ -121,7 +121,8 @@ package final class AudioReader: RecordingReader {
     package func skip(_ count: Int) throws -> Int { decoder?.skip(count) ?? 0 }
 
     package var emptyError: any Error {
-        AudioError.nothingDecodable(path: path, reason: sound.order?.oddity?.fact ?? failure)
+        AudioError.nothingDecodable(
+            path: path, reason: sound.order?.oddity?.fact ?? sound.advice ?? failure)
     }
 
     // MARK: - What is missing at the end

@@ -42,7 +42,7 @@ public struct AudioTags: Sendable, Equatable {
     public init() {}
 
     /// A tag and its names in WAV, MP3, FLAC and ffmpeg.
-    struct Field: Sendable {
+    package struct Field: Sendable {
         let text: WritableKeyPath<AudioTags, String?> & Sendable
         /// The chunk in a WAV file's list of type INFO.
         let info: String?
@@ -51,7 +51,7 @@ public struct AudioTags: Sendable, Equatable {
         /// The name in Vorbis comments, then others that are read.
         let vorbis: [String]
         /// ffmpeg's key.
-        let ffmpeg: String
+        package let ffmpeg: String
 
         /// - Parameters:
         ///   - id3: the frames, with spaces between them.
@@ -93,7 +93,7 @@ public struct AudioTags: Sendable, Equatable {
 
     /// The tags that are set, with their texts in UTF-8. A zero byte would end a text in every
     /// container, so the text ends before it.
-    var texts: [(field: Field, utf8: [UInt8])] {
+    package var texts: [(field: Field, utf8: [UInt8])] {
         Self.fields.compactMap { field in
             let utf8 = Array((self[keyPath: field.text] ?? "").utf8.prefix { $0 != 0 })
             return utf8.isEmpty || utf8.count > Self.mostTextBytes ? nil : (field, utf8)
@@ -101,7 +101,7 @@ public struct AudioTags: Sendable, Equatable {
     }
 
     /// The cover and its type, unless it is something else than a JPEG or PNG file, or too large.
-    var picture: (type: String, bytes: [UInt8])? {
+    package var picture: (type: String, bytes: [UInt8])? {
         guard let cover, cover.count <= Self.mostCoverBytes else { return nil }
         return Self.pictureType(of: cover[...]).map { ($0, cover) }
     }

@@ -40,7 +40,7 @@ extension FFmpeg {
     /// - Parameters:
     ///   - address: `file:/dev/stdin`, `file:/dev/fd/…` or a part of one.
     ///   - demuxer: the only demuxer that may read it; nil for any of ``demuxers``.
-    static func input(_ address: String, demuxer: String? = nil) -> [String] {
+    package static func input(_ address: String, demuxer: String? = nil) -> [String] {
         let formats = demuxer.map { [$0] } ?? demuxers
         return [
             "-protocol_whitelist", "file,subfile", "-format_whitelist",

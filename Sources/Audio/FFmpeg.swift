@@ -79,6 +79,7 @@ package struct FFmpeg: Sendable {
                 reason: "it has \(bytes.end) of \(end) bytes")
         }
         sound.warnings = warning.map { [$0] } ?? []
+        sound.advice = order?.oddity?.fact
         return sound
     }
 
@@ -135,23 +136,25 @@ package struct FFmpeg: Sendable {
     }
 
     /// The first options of every command that reports errors only.
-    static let quiet = ["-nostdin", "-hide_banner", "-loglevel", "error"]
+    package static let quiet = ["-nostdin", "-hide_banner", "-loglevel", "error"]
 
     /// Exit status and messages of a run.
-    struct Result {
-        let status: Int32
+    package struct Result {
+        package let status: Int32
         /// The beginning of the standard error.
         let text: String
 
-        /// Whether ffmpeg could not decode a packet.
+        /// Whether ffmpeg could not decode a packet, or the file ends too early.
         var hasLostPackets: Bool {
-            // The words of version 5, and since 6.
-            ["Error while decoding stream", "Error submitting packet to decoder"]
-                .contains { text.contains($0) }
+            // The words of version 5, and those since 6.
+            [
+                "Error while decoding stream", "Error submitting packet to decoder",
+                "incomplete frame", "Input/output error", "partial file",
+            ].contains { text.contains($0) }
         }
 
         /// The first line of ``text``, without internal names.
-        var complaint: String? { FFmpeg.complaint(in: text) }
+        package var complaint: String? { FFmpeg.complaint(in: text) }
 
         /// The length in a list of streams: "  Duration: 01:02:03.45, start: 0.000000".
         var announcedSeconds: Double? {
@@ -174,103 +177,15 @@ package struct FFmpeg: Sendable {
     ///     and so on.
     ///   - limit: bytes of the standard error that are kept, roughly.
     /// - Throws: `SystemError` if ffmpeg can't be started, `CancellationError`.
-    func run(
+    package func run(
         _ arguments: [String], descriptors: [Int32], _ spool: Spool, limit: Int = 4_096
     ) throws -> Result {
-        let errors = try Self.pipe()
-        defer { close(errors.read) }
-        let process = try {
-            defer { close(errors.write) }
-            return try ChildProcess(
-                path, arguments,
-                descriptors: descriptors.prefix(2) + [errors.write] + descriptors.dropFirst(2))
-        }()
         // ffmpeg reads files and writes one without a name: killing it loses nothing.
-        defer { process.end() }
-        var silence = Silence(
-            of: descriptors[1],
-            inputs: descriptors.enumerated().filter { $0.offset != 1 }
-                .map(\.element), spool.limits.silenceSeconds)
-        do {
-            let text = try text(from: errors.read, limit) {
-                try spool.checkCancellation()
-                try silence.check()
-            }
-            while true {
-                if let status = process.status { return Result(status: status, text: text) }
-                try spool.checkCancellation()
-                try silence.check()
-                usleep(1_000)
-            }
-        } catch let stuck as Silence.TooLong {
-            return Result(status: SIGKILL, text: stuck.description)
-        }
-    }
-
-    /// The time since a file was written to.
-    package struct Silence {
-        package struct TooLong: Error {
-            let description: String
-        }
-
-        private let output: Int32
-        private let limit: Duration
-        private var lastBytes = 0
-        private var lastGrowth: ContinuousClock.Instant
-
-        /// Least rate at which ffmpeg reads.
-        private static let bytesPerSecond = 20e6
-
-        package init(
-            of output: Int32, inputs: [Int32], _ seconds: Double,
-            from now: ContinuousClock.Instant = .now
-        ) {
-            self.output = output
-            lastGrowth = now
-            let bytes = inputs.reduce(0.0) { $0 + Double(Self.countBytes($1)) }
-            limit = .seconds(seconds + bytes / Self.bytesPerSecond)
-        }
-
-        package mutating func check(at now: ContinuousClock.Instant = .now) throws(TooLong) {
-            let bytes = Self.countBytes(output)
-            if bytes != lastBytes {
-                lastBytes = bytes
-                lastGrowth = now
-            } else if now - lastGrowth > limit {
-                let seconds = (limit / .seconds(1)).fixed(1)
-                throw TooLong(description: "ended because it wrote nothing for \(seconds) s")
-            }
-        }
-
-        private static func countBytes(_ descriptor: Int32) -> Int {
-            var status = stat()
-            return fstat(descriptor, &status) == 0 ? Int(status.st_size) : 0
-        }
-    }
-
-    /// A pipe whose ends other programs don't inherit.
-    private static func pipe() throws(SystemError) -> (read: Int32, write: Int32) {
-        var ends: [Int32] = [-1, -1]
-        guard System.pipe(&ends) == 0 else { throw .last }
-        for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
-        return (ends[0], ends[1])
-    }
-
-    /// The beginning of the text that arrives at a descriptor until that is closed.
-    private func text(
-        from descriptor: Int32, _ limit: Int, check: () throws -> Void
-    ) throws -> String {
-        var beginning: [UInt8] = []
-        var buffer = [UInt8](repeating: 0, count: 4_096)
-        while true {
-            try check()
-            var request = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
-            guard poll(&request, 1, Spool.waitMilliseconds) > 0 else { continue }
-            let count =
-                (try? retryingInterrupted { read(descriptor, &buffer, buffer.count) }) ?? 0
-            guard count > 0 else { return String(decoding: beginning, as: UTF8.self) }
-            if beginning.count < limit { beginning += buffer[..<count] }
-        }
+        let ended = try ChildProcess.run(
+            path, arguments, descriptors: descriptors,
+            silenceSeconds: spool.limits.silenceSeconds, textBytes: limit
+        ) { try spool.checkCancellation() }
+        return Result(status: ended.status, text: ended.text)
     }
 
     /// The first line, which is the most specific, without ffmpeg's internal names.

@@ -9,9 +9,21 @@ extension FrameOrder {
         var order = FrameOrder(.flac, start, end, sampleRateHz: stream.sampleRateHz)
         order.announcedSamples = stream.samples > 0 ? stream.samples : nil
         if stream.bits == 32 {
-            order.note("its samples have 32 bits, which few decoders take", at: start)
+            order.note(
+                "its samples have 32 bits, which few programs decode: convert it to 24 bits",
+                at: start)
         }
         var offset = stream.end
+        // Where the metadata are damaged, the first frame is searched for.
+        var tries = 0
+        while offset < end, tries < 256, FLACFrame(file.slice(offset, 16)) == nil {
+            if tries == 0 {
+                order.note("its metadata are damaged", at: start)
+                offset = start + 41
+            }
+            tries += 1
+            offset = file.place(of: 0xFF, from: offset + 1)
+        }
         // The frame before; nil at the beginning of a stream.
         var last: FLACFrame?
         while offset < end {
@@ -80,7 +92,7 @@ extension FrameOrder {
                 {
                     return place
                 }
-                remainder = Checksum.crc16.adding(byte, to: remainder)
+                remainder = CRC.crc16.adding(byte, to: remainder)
             }
             offset += block.count
         }
@@ -156,7 +168,7 @@ private struct FLACFrame {
         let blockBytes = max(0, min(block, 8) - 5) % 3
         let end = 4 + count + blockBytes + rateBytes
         guard count < 8, channels < 11, end < bytes.count, rate != 15, block > 0,
-            Checksum.crc8.of(bytes[...end]) == 0
+            CRC.crc8.of(bytes[...end]) == 0
         else { return nil }
         number = bytes[5..<4 + count].reduce(Int(bytes[4] & (0xFF >> (count == 1 ? 1 : count + 1))))
         {

@@ -20,7 +20,7 @@ struct MPEGFrame {
         isADTS = layer == 0
         if isADTS {
             let rate = Int(bytes[2] >> 2 & 15)
-            guard bytes.count == 7, bytes[1] & 0xF0 == 0xF0, rate < Self.aacRates.count else {
+            guard bytes.count >= 7, bytes[1] & 0xF0 == 0xF0, rate < Self.aacRates.count else {
                 return nil
             }
             sampleRateHz = Self.aacRates[rate]
@@ -96,20 +96,20 @@ extension FileWindow {
 }
 
 extension FrameOrder {
-    private static let longestFrameBytes = 8_192
-
     /// - Parameter start: the place of the first frame. Its own header may be damaged, and a recording of a
     ///   broadcast begins within a frame.
     static func mpeg(_ file: FileWindow, from start: Int, to end: Int) -> FrameOrder? {
-        let head = file.slice(start, 2)
-        guard head.count == 2, head[0] == 0xFF, head[1] & 0xE0 == 0xE0 else { return nil }
+        let head = file.slice(start, 64)
+        guard head.count >= 2, head[0] == 0xFF, head[1] & 0xE0 == 0xE0 else { return nil }
+        let frame = MPEGFrame(head)
         var first = start
-        while file.frame(at: first) == nil {
+        while file.frame(at: first) == nil, first > start || frame?.header(in: head) == nil {
             first = file.place(of: 0xFF, from: first + 1)
             if first >= min(start + (1 << 16), end) { return nil }
         }
-        guard var order = MPEGLook(file, first, end)?.order else { return nil }
-        if first - start > Self.longestFrameBytes, MPEGFrame(file.slice(start, 7)) != nil {
+        guard let model = MPEGFrame(file.slice(first, 7)) else { return nil }
+        var order = MPEGLook(file, like: model, first, end).order
+        if let frame, first - start > frame.countBytes {
             order.lose("bytes are no frame", at: start)
         }
         return order
@@ -126,8 +126,7 @@ private struct MPEGLook {
     private var stated: Int?
     private var offset: Int
 
-    init?(_ file: FileWindow, _ start: Int, _ end: Int) {
-        guard let model = file.frame(at: start) else { return nil }
+    init(_ file: FileWindow, like model: MPEGFrame, _ start: Int, _ end: Int) {
         (self.file, self.model) = (file, model)
         offset = start
         order = FrameOrder(.mpeg, start, end, sampleRateHz: model.sampleRateHz)

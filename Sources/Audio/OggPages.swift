@@ -55,7 +55,7 @@ private struct OggPage {
     var isRight: Bool {
         guard !isCut else { return false }
         let unsigned = bytes[..<22] + [0, 0, 0, 0] + bytes[26...]
-        return UInt64(Checksum.crc32.of(unsigned)) == bytes.field(22, 4)
+        return UInt64(CRC.crc32.of(unsigned)) == bytes.field(22, 4)
     }
 
     /// The pieces of packets in the page, and whether the packet ends with each.
@@ -155,6 +155,8 @@ private struct OggLook {
     private var endSample: Int?
     private var newSamples = 0
     private var hasEnded = false
+    /// Whether pages are missing since the last one with a time, by their numbers.
+    private var isMissing = false
 
     private static let mostHeaderBytes = 1 << 20
 
@@ -182,6 +184,7 @@ private struct OggLook {
             return
         } else if page.number != (number + 1) & 0xFFFF_FFFF {
             order.note("its pages are not numbered one after the other", at: offset)
+            isMissing = true
         }
         number = page.number
         hasEnded = page.isLast
@@ -196,7 +199,7 @@ private struct OggLook {
             return
         }
         compare(end, isLast: page.isLast, at: offset)
-        (endSample, newSamples) = (end, 0)
+        (endSample, newSamples, isMissing) = (end, 0, false)
     }
 
     /// Begins a stream.
@@ -214,7 +217,7 @@ private struct OggLook {
         }
         self.codec = codec
         (serial, headersLeft, packet, lastBlock) = (page.serial, codec.headers, [], nil)
-        (endSample, newSamples) = (nil, 0)
+        (endSample, newSamples, isMissing) = (nil, 0, false)
         return true
     }
 
@@ -245,11 +248,11 @@ private struct OggLook {
         if endSample == nil, end != expected, !isLast {
             order.note("its times begin late or early", at: offset, misleads: true)
         } else if end > expected {
-            // A packet has up to 120 ms.
-            if end - expected > order.sampleRateHz * 12 / 100 {
-                order.lose("sound is missing before it", at: offset)
+            // Pages that are there may leave out a time; then it is the encoder's.
+            if isMissing, end - expected > codec.sampleRateHz / 100 {
+                order.lose("pages are missing before it", at: offset)
             } else {
-                order.note("its times are too high", at: offset, misleads: true)
+                order.note("its times are too high", at: offset, misleads: !isLast)
             }
         } else if end < expected {
             // The last page ends earlier than its packets, whether it says that it is the last or not.

@@ -5,7 +5,7 @@ import System
 /// Takes bytes in order; if the destination is a file, some of them can be replaced later.
 ///
 /// The first failure stays: nothing is written after it, and ``complete()`` throws it.
-final class OutputSink {
+package final class OutputSink {
     /// Name of the destination in messages.
     let name: String
 
@@ -15,7 +15,7 @@ final class OutputSink {
     /// Number of bytes written, without those that replaced others.
     private(set) var countBytes = 0
 
-    private(set) var failure: AudioError?
+    package private(set) var failure: AudioError?
     private let descriptor: Int32
 
     /// nil for a given descriptor.
@@ -26,7 +26,7 @@ final class OutputSink {
     private(set) var isOpen = true
 
     /// - Throws: ``AudioError/unwritable(path:reason:)``.
-    init(_ destination: OutputDestination) throws(AudioError) {
+    package init(_ destination: OutputDestination) throws(AudioError) {
         name = destination.name
         switch destination {
         case .file(let path):
@@ -52,7 +52,7 @@ final class OutputSink {
         discard()
     }
 
-    func append(_ bytes: UnsafeRawBufferPointer) {
+    package func append(_ bytes: UnsafeRawBufferPointer) {
         hash?.update(bytes)
         transfer(bytes) { System.write(descriptor, $0, $1) }
         if failure == nil { countBytes += bytes.count }
@@ -79,7 +79,7 @@ final class OutputSink {
     /// - Returns: length of the file or the stream, and its checksum in 64 hexadecimal digits.
     /// - Throws: ``AudioError/writeFailed(path:reason:)`` or ``AudioError/readerGone(path:)``; the file
     ///   is gone then.
-    func complete() throws(AudioError) -> (count: Int, sha256: String) {
+    package func complete() throws(AudioError) -> (count: Int, sha256: String) {
         precondition(isOpen)
         if failure == nil && hash == nil { readBack() }
         guard let file, failure == nil else {
@@ -94,7 +94,7 @@ final class OutputSink {
     }
 
     /// Removes an unfinished file. A given descriptor stays open.
-    func discard() {
+    package func discard() {
         isOpen = false
         file?.discard()
     }

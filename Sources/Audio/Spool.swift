@@ -37,7 +37,7 @@ package struct SpoolLimits: Sendable {
 /// How a track is opened: the folder and the limits of temporary copies, a check for cancellation while
 /// they are made, and what libsndfile may decode.
 package struct Spool: Sendable {
-    let folder: String?
+    package let folder: String?
     /// Folder for copies where the system's folder takes none; nil for none.
     let otherFolder: String?
     let limits: SpoolLimits
@@ -131,7 +131,7 @@ package struct Spool: Sendable {
     }
 
     /// - Throws: `CancellationError`.
-    func checkCancellation() throws {
+    package func checkCancellation() throws {
         if isCancelled() { throw CancellationError() }
     }
 

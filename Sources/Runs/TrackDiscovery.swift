@@ -170,7 +170,11 @@ package struct TrackDiscovery {
         var folders: [String] = []
         for name in entries where name.utf8.first != UInt8(ascii: ".") {
             let path = FilePath.joined(folder, name)
-            if let status = FilePath.status(path), status.st_mode & S_IFMT == S_IFDIR {
+            let status = FilePath.status(path)
+            let kind = status.map { $0.st_mode & S_IFMT }
+            // A pipe or a device that is not named itself would be waited for.
+            if let kind, kind != S_IFDIR, kind != S_IFREG { continue }
+            if let status, kind == S_IFDIR {
                 // Stems are no songs. A folder that is named itself is searched.
                 let records = FilePath.joined(path, SeparationRecord.folderName)
                 if skipped.contains(status.file) || FilePath.isFolder(records) {

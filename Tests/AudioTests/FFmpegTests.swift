@@ -71,13 +71,13 @@ struct FFmpegTests {
         let output = try TemporaryFiles.createUnnamed(in: folder.url.path)
         defer { close(output) }
         let start = ContinuousClock.now
-        var silence = FFmpeg.Silence(of: output, inputs: [], 2, from: start)
+        var silence = OutputSilence(of: output, inputs: [], 2, from: start)
         for second in 1...3 {
             try [UInt8(0)].withUnsafeBytes { try writeAll($0, to: output) }
             try silence.check(at: start + .seconds(second * 2))
         }
         try silence.check(at: start + .seconds(8))
-        #expect(throws: FFmpeg.Silence.TooLong.self) {
+        #expect(throws: OutputSilence.TooLong.self) {
             try silence.check(at: start + .seconds(8.1))
         }
     }

@@ -47,13 +47,7 @@ extension AudioWriter {
 
 extension TemporaryFolder {
     /// Makes a shell script in the place of ffmpeg.
-    func ffmpeg(_ script: String) throws -> FFmpeg {
-        let text = try write("#!/bin/sh\n\(script)\n", "script")
-        // `install` writes the program: a child process of another test may hold this process's open
-        // files for a moment, and a file that is open for writing can't be started (ETXTBSY).
-        try Process.run(["install", "-m", "755", text, path("ffmpeg")])
-        return FFmpeg(path: path("ffmpeg"))
-    }
+    func ffmpeg(_ script: String) throws -> FFmpeg { FFmpeg(path: try program(script)) }
 }
 
 extension Data {

@@ -11,3 +11,14 @@ extension Process {
         return process.terminationStatus
     }
 }
+
+extension TemporaryFolder {
+    /// Makes a program of a shell script.
+    package func program(_ script: String) throws -> String {
+        let text = try write("#!/bin/sh\n\(script)\n", "script")
+        // `install` writes the program: a child process of another test may hold this process's open
+        // files for a moment, and a file that is open for writing can't be started (ETXTBSY).
+        try Process.run(["install", "-m", "755", text, path("program")])
+        return path("program")
+    }
+}

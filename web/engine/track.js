@@ -9,13 +9,23 @@ class UnreadableFile extends Error {
   status = 422;
 }
 
+/** Rates that a recording has, in Hz. */
+const recordedRates = [1000, 768000];
 /** Rates that an OfflineAudioContext takes in every browser. */
 const contextRates = [8000, 96000];
 
 /** The description in a file: `{ seconds, sampleRate, header }`, of which `header` is null unless it is a WAV file. Throws `UnreadableFile`. */
 export async function inspect(file) {
-  const start = await soundStart(file);
-  const header = parseHeader(start.buffer, file.size);
+  const { at, start } = await soundStart(file);
+  const header = parseHeader(start.buffer, file.size - at);
+  if (header) {
+    const [least, most] = recordedRates;
+    if (header.sampleRate < least || header.sampleRate > most) {
+      throw new UnreadableFile(`This file states a sample rate of ${header.sampleRate} Hz, expected ${least} to ${most}. Its header is probably damaged.`);
+    }
+    header.dataOffset += at;
+    if (header.isOpenEnded) header.frames = Math.floor((await endOfSamples(file, header.dataOffset) - header.dataOffset) / header.bytesPerFrame);
+  }
   const sampleRate = header?.sampleRate ?? rateOf(start) ?? modelRate;
   const seconds = header ? header.frames / sampleRate : await readable(decodableSeconds(file, contextRate(sampleRate)), sampleRate);
   if (!(seconds > 0)) throw new UnreadableFile(noSongWords);
@@ -36,14 +46,38 @@ function contextRate(rate) {
   return Math.min(most, Math.max(least, rate));
 }
 
-/** The first bytes of the sound, after tags. */
+/** The first bytes of the sound after tags, `start`, and their place in the file, `at`. */
 async function soundStart(file) {
   for (let at = 0; ; ) {
     const start = new Uint8Array(await file.slice(at, at + headerBytes).arrayBuffer());
     const tag = tagBytes(start);
-    if (!tag) return start;
+    if (!tag) return { at, start };
     at += tag;
   }
+}
+
+/** Chunks that programs write behind the samples; covers are the largest. */
+const lastChunks = ["LIST", "id3 ", "ID3 ", "bext", "iXML", "cue ", "smpl", "afsp", "cart", "acid", "inst", "axml", "PAD ", "JUNK", "umid", "_PMX", "fact", "PEAK"];
+const longestChunkBytes = 1 << 20;
+
+/** The end of samples whose size is unknown: the beginning of chunks that reach to the end of the file. */
+async function endOfSamples(file, from) {
+  const first = Math.max(from, file.size - longestChunkBytes);
+  const bytes = await file.slice(first).arrayBuffer();
+  const view = new DataView(bytes);
+  const count = bytes.byteLength;
+  // From the last place to the first, so that each is looked at once. Chunks begin at even places behind the samples.
+  const leads = new Uint8Array(count + 1);
+  leads[count] = 1;
+  let end = count;
+  for (let at = count - 8 - ((first + count - from) % 2); at >= 0; at -= 2) {
+    const name = String.fromCharCode(...new Uint8Array(bytes, at, 4));
+    if (!/^[ -~]{4}$/.test(name)) continue;
+    const size = view.getUint32(at + 4, true);
+    leads[at] = leads[Math.min(count + 1, at + 8 + size + (size % 2))] ?? 0;
+    if (leads[at] && lastChunks.includes(name)) end = at;
+  }
+  return first + end;
 }
 
 /** What the browser makes of a file with a rate; throws `UnreadableFile` if it can't. */

@@ -40,7 +40,7 @@ export function parseHeader(buffer, totalBytes) {
       const dataOffset = at + 8;
       const isOpenEnded = size === 0 || size === mostBytes;
       const dataBytes = isOpenEnded ? totalBytes - dataOffset : Math.min(size, totalBytes - dataOffset);
-      return { ...format, dataOffset, frames: Math.floor(dataBytes / format.bytesPerFrame) };
+      return { ...format, dataOffset, isOpenEnded, frames: Math.floor(dataBytes / format.bytesPerFrame) };
     }
     // Chunks begin at even addresses.
     at += 8 + size + (size & 1);

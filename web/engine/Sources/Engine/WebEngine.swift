@@ -259,11 +259,11 @@ final class WebEngine {
                     initialized = range.count
                 }
             }, sampleRateHz: rateHz)
-        let isFinite = audio.channels.allSatisfy { channel in
-            channel.withUnsafeBufferPointer { $0.largestMagnitude.isFinite }
-        }
-        guard isFinite else {
-            throw WebError.notFinite.erased
+        for (channel, samples) in audio.channels.enumerated() {
+            if samples.withUnsafeBufferPointer({ $0.largestMagnitude.isFinite }) { continue }
+            let index = samples.firstIndex { !$0.isFinite } ?? 0
+            let seconds = Double(range.lowerBound + index) / Double(rateHz)
+            throw WebError.notFinite(seconds: seconds, channel: channel).erased
         }
         return audio
     }
@@ -335,7 +335,8 @@ enum WebError: CausedError, DescribedError {
     case membersDiffer(name: String)
     case tooFewChannels(found: Int, needed: Int)
     case startAfterEnd(start: Int, samples: Int)
-    case notFinite
+    /// Channels count from 0.
+    case notFinite(seconds: Double, channel: Int)
     case noMatch(pattern: String)
 
     var description: String {
@@ -349,7 +350,9 @@ enum WebError: CausedError, DescribedError {
             "The value \(start) is invalid for start: the track has \(samples) samples."
         case .noMatch(let pattern):
             "No value and no parameter of the model has a name like \(pattern)."
-        case .notFinite: "The track has samples that are not finite numbers; decode it again."
+        case .notFinite(let seconds, let channel):
+            "The sample at \(seconds.fixed(3)) s in channel \(channel + 1) is not a finite number. "
+                + "Repair or export the file again."
         }
     }
 

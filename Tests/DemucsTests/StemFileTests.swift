@@ -1,4 +1,5 @@
 import Audio
+import Demucs
 import Foundation
 import System
 import TestSupport
@@ -20,7 +21,7 @@ struct StemFileTests {
         var files: [FileHandle] = []
         defer { for file in files { try? file.close() } }
         let tracks = try names.enumerated().map { index, name in
-            let samples = TestSignal.tone(samples: 5_000).map { $0 / Float(index + 1) }
+            let samples = (0..<5_000).map { sin(Float($0) * 0.05) / Float(2 * index + 2) }
             let wav = folder.path("\(index).wav")
             let writer = try AudioWriter(
                 to: .file(wav), channelCount: channels, sampleRateHz: 44_100, sampleCount: 5_000,
@@ -35,6 +36,11 @@ struct StemFileTests {
         return try ffmpeg.writeStemFile(
             tracks, isMono: channels == 1, sampleFormat: .int16, format: format, tags: nil,
             to: path, spool: Spool(folder: folder.url.path, isCancelled: isCancelled))
+    }
+
+    /// A shell script in the place of ffmpeg.
+    private func ffmpeg(_ script: String) throws -> FFmpeg {
+        FFmpeg(path: try folder.program(script))
     }
 
     /// Expects that neither a stem file nor a temporary file is left.
@@ -96,14 +102,14 @@ struct StemFileTests {
     @Test
     func aFailureHasItsReasonAndLeavesNoFiles() throws {
         #expect(throws: AudioError.encodingFailed(path: path, reason: "Unknown encoder 'alac'")) {
-            try write(folder.ffmpeg("echo \"Unknown encoder 'alac'\" >&2; exit 1"))
+            try write(ffmpeg("echo \"Unknown encoder 'alac'\" >&2; exit 1"))
         }
         #expect(throws: AudioError.encodingFailed(path: path, reason: "it ended with status 3")) {
-            try write(folder.ffmpeg("exit 3"))
+            try write(ffmpeg("exit 3"))
         }
         #expect(
             throws: AudioError.writeFailed(path: path, reason: "No space left on device")
-        ) { try write(folder.ffmpeg("echo 'av_write: No space left on device' >&2; exit 1")) }
+        ) { try write(ffmpeg("echo 'av_write: No space left on device' >&2; exit 1")) }
         let error = #expect(throws: AudioError.self) {
             try write(FFmpeg(path: folder.path("none")))
         }
@@ -113,7 +119,7 @@ struct StemFileTests {
 
     @Test(arguments: ["exit 0", "printf nonsense > /dev/fd/1", "cat /dev/fd/0 > /dev/fd/1"])
     func outputThatIsNoMovieIsAnError(text: String) throws {
-        let error = #expect(throws: AudioError.self) { try write(folder.ffmpeg(text)) }
+        let error = #expect(throws: AudioError.self) { try write(ffmpeg(text)) }
         #expect(error?.description.contains("its MP4 file: ") == true)
         try expectNothingLeft()
     }
@@ -123,7 +129,7 @@ struct StemFileTests {
         let mark = folder.path("started")
         #expect(throws: CancellationError.self) {
             try write(
-                folder.ffmpeg("echo > '\(mark)'; exec sleep 60"),
+                ffmpeg("echo > '\(mark)'; exec sleep 60"),
                 isCancelled: { FilePath.countBytes(mark) > 0 })
         }
         try expectNothingLeft()

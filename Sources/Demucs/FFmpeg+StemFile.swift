@@ -1,5 +1,6 @@
 // Encodes and muxes stem files with ffmpeg.
 
+import Audio
 import System
 
 extension FFmpeg {

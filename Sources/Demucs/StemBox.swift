@@ -44,9 +44,9 @@ enum StemBox {
             let found = try head.withUnsafeMutableBytes {
                 try readAll(into: $0, from: descriptor, at: offset)
             }
-            let short = Int(head.field(0, 4, isBigEndian: true))
+            let short = head[..<4].reduce(0) { $0 << 8 | Int($1) }
             // A size of 1: it follows the type, with 64 bits.
-            let size = short == 1 ? Int(clamping: head.field(8, 8, isBigEndian: true)) : short
+            let size = short == 1 ? head[8...].reduce(0) { $0 << 8 | Int($1) } : short
             guard found >= 8, size >= 8, size <= range.upperBound - offset else { return nil }
             let type = String(decoding: head[4..<8], as: UTF8.self)
             last = short == 1 ? nil : Box(type: type, offset: offset, countBytes: size)
