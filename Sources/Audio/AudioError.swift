@@ -164,11 +164,7 @@ extension AudioError: CausedError {
         case .unreadable(_, let reason), .unwritable(_, let reason), .writeFailed(_, let reason):
             reason
         case .unsupportedOutput(_, let problem): "\(problem). Choose another format or rate."
-        case .notFound, .isFolder, .notAFile, .tooManyFiles, .empty, .notAudio, .ffmpegMissing,
-            .copyTooLarge, .unusableName,
-            .changed, .nothingDecodable, .implausibleHeader, .tooLong, .notFinite,
-            .invalidAudio, .readerGone, .encodingFailed, .outputNotFinite:
-            nil
+        default: nil
         }
     }
 }

@@ -101,12 +101,3 @@ extension OutputFormat {
         self = format
     }
 }
-
-extension AudioInput {
-    /// The status of the original file; nil for samples.
-    package var fileStatus: stat? {
-        var status = stat()
-        guard let descriptor = sourceDescriptor, fstat(descriptor, &status) == 0 else { return nil }
-        return status
-    }
-}

@@ -101,9 +101,6 @@ extension AudioInput {
                         + "or MP3")
             }
             let reader = try AudioReader(sound)
-            guard spool.allFormats || reader.hasListedFormat else {
-                throw AudioError.notAudio(path: name, reason: "its format is not one that is read")
-            }
             if reader.oddity() != nil { sound = try Self.byFFmpeg(sound, ffmpeg, spool) }
         } catch {
             try original.checkUnchanged()
@@ -146,7 +143,7 @@ extension AudioInput {
     }
 
     /// Descriptor of the original file, with all of its tags and pictures; nil for samples.
-    var sourceDescriptor: Int32? {
+    package var sourceDescriptor: Int32? {
         file?.original.descriptor
     }
 
@@ -171,8 +168,8 @@ extension FileWindow {
     fileprivate var list: String? {
         let text = String(decoding: slice(0, 4_096), as: UTF8.self)
         let ending = FilePath.pathExtension(of: file.path).lowercased()
-        if text.hasPrefix("#EXTM3U") || text.hasPrefix("[playlist]") || text.contains("<playlist")
-            || text.lowercased().contains("<asx") || ["m3u", "m3u8", "pls"].contains(ending)
+        if ["#EXTM3U", "[playlist]", "<playlist", "<asx", "<ASX"].contains(where: text.contains)
+            || ["m3u", "m3u8", "pls"].contains(ending)
         {
             return "it is a playlist; give the files that it names"
         }

@@ -2,6 +2,7 @@
 
 import CSndFile
 import DemucsEngine
+import Signal
 
 /// A sound file that is being decoded, at its own rate and with all its channels.
 ///
@@ -14,8 +15,6 @@ package final class AudioReader: RecordingReader {
     package private(set) var warnings: [AudioWarning]
 
     let sound: Sound
-    /// Whether libsndfile takes the file for one of the listed formats.
-    let hasListedFormat: Bool
 
     private var decoder: SoundDecoder?
     /// The decoder's error text, if there is one.
@@ -35,23 +34,18 @@ package final class AudioReader: RecordingReader {
         self.sound = sound
         path = sound.file.path
         warnings = sound.warnings
-        if let plain = sound.plain {
-            (sampleRateHz, channelCount) = (plain.sampleRateHz, plain.channelCount)
-            hasListedFormat = true
-        } else if let decoder = SoundDecoder(sound.file, sound.order) {
-            (sampleRateHz, channelCount) = (decoder.sampleRateHz, decoder.channelCount)
-            hasListedFormat = isListedFormat(decoder.format)
-            self.decoder = decoder
-        } else {
+        decoder = SoundDecoder(sound)
+        guard decoder != nil || sound.plain != nil else {
             throw .notAudio(path: path, reason: libraryReason(nil))
         }
+        sampleRateHz = sound.plain?.sampleRateHz ?? decoder?.sampleRateHz ?? 0
+        channelCount = sound.plain?.channelCount ?? decoder?.channelCount ?? 0
         if let problem = PlanarAudio.problem(
             channelCount: channelCount, sampleRateHz: sampleRateHz)
         {
             throw .implausibleHeader(path: path, problem: problem)
         }
         block = [Float](repeating: 0, count: Self.blockSamples * channelCount)
-        if let plain = sound.plain { decoder = SoundDecoder(sound.file, plain) }
     }
 
     /// Why libsndfile may not give all samples as they are: the frames aren't plainly in order, it announces
@@ -119,6 +113,23 @@ package final class AudioReader: RecordingReader {
 
     /// Passes over samples without decoding them, where that is exact.
     package func skip(_ count: Int) throws -> Int { decoder?.skip(count) ?? 0 }
+
+    package var name: String { path }
+
+    package var speakers: [Speaker]? {
+        if sound.order?.codec == .ogg { return Speaker.vorbisLayout(channelCount: channelCount) }
+        guard let mask = sound.plain?.channelMask else { return nil }
+        // The lowest bit first.
+        let bits: [Speaker] = [
+            .left, .right, .centre, .lowFrequency, .leftSurround, .rightSurround, .left, .right,
+            .backCentre, .leftSurround, .rightSurround,
+        ]
+        let used = (0..<18).filter { mask & 1 << $0 != 0 }
+        guard used.count == channelCount, let last = used.last, last < bits.count else {
+            return nil
+        }
+        return used.map { bits[$0] }
+    }
 
     package var emptyError: any Error {
         AudioError.nothingDecodable(

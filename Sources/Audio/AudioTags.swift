@@ -41,48 +41,31 @@ public struct AudioTags: Sendable, Equatable {
     /// No tags.
     public init() {}
 
-    /// A tag and its names in WAV, MP3, FLAC and ffmpeg.
-    package struct Field: Sendable {
-        let text: WritableKeyPath<AudioTags, String?> & Sendable
-        /// The chunk in a WAV file's list of type INFO.
-        let info: String?
-        /// The frame of ID3 version 2.4, then those of versions 2.3 and 2.2.
-        let id3: [String]
-        /// The name in Vorbis comments, then others that are read.
-        let vorbis: [String]
-        /// ffmpeg's key.
-        package let ffmpeg: String
+    /// A tag and its names: the chunk in a WAV file's list of type INFO; the frame of ID3 version 2.4, then those of
+    /// versions 2.3 and 2.2; the name in Vorbis comments, then others that are read; ffmpeg's key.
+    package typealias Field = (
+        text: WritableKeyPath<AudioTags, String?> & Sendable, info: String?, id3: [String],
+        vorbis: [String], ffmpeg: String
+    )
 
-        /// - Parameters:
-        ///   - id3: the frames, with spaces between them.
-        ///   - vorbis: the names, with commas between them.
-        init(
-            _ text: WritableKeyPath<AudioTags, String?> & Sendable, _ info: String?,
-            _ id3: String, _ vorbis: String, _ ffmpeg: String
-        ) {
-            (self.text, self.info, self.ffmpeg) = (text, info, ffmpeg)
-            self.id3 = id3.split(separator: " ").map(String.init)
-            self.vorbis = vorbis.split(separator: ",").map(String.init)
-        }
-    }
-
-    static let fields = [
-        Field(\.title, "INAM", "TIT2 TT2", "TITLE", "title"),
-        Field(\.artist, "IART", "TPE1 TP1", "ARTIST", "artist"),
-        Field(\.album, "IPRD", "TALB TAL", "ALBUM", "album"),
-        Field(\.date, "ICRD", "TDRC TYER TYE", "DATE,YEAR", "date"),
-        Field(\.comment, "ICMT", "COMM COM", "COMMENT,DESCRIPTION", "comment"),
-        Field(\.trackNumber, "ITRK", "TRCK TRK", "TRACKNUMBER", "track"),
-        Field(\.genre, "IGNR", "TCON TCO", "GENRE", "genre"),
-        Field(\.copyright, "ICOP", "TCOP TCR", "COPYRIGHT", "copyright"),
-        Field(
-            \.albumArtist, nil, "TPE2 TP2", "ALBUMARTIST,ALBUM ARTIST,ALBUM_ARTIST",
-            "album_artist"),
-        Field(\.composer, nil, "TCOM TCM", "COMPOSER", "composer"),
-        Field(\.discNumber, nil, "TPOS TPA", "DISCNUMBER", "disc"),
+    static let fields: [Field] = [
+        (\.title, "INAM", ["TIT2", "TT2"], ["TITLE"], "title"),
+        (\.artist, "IART", ["TPE1", "TP1"], ["ARTIST"], "artist"),
+        (\.album, "IPRD", ["TALB", "TAL"], ["ALBUM"], "album"),
+        (\.date, "ICRD", ["TDRC", "TYER", "TYE"], ["DATE", "YEAR"], "date"),
+        (\.comment, "ICMT", ["COMM", "COM"], ["COMMENT", "DESCRIPTION"], "comment"),
+        (\.trackNumber, "ITRK", ["TRCK", "TRK"], ["TRACKNUMBER"], "track"),
+        (\.genre, "IGNR", ["TCON", "TCO"], ["GENRE"], "genre"),
+        (\.copyright, "ICOP", ["TCOP", "TCR"], ["COPYRIGHT"], "copyright"),
+        (
+            \.albumArtist, nil, ["TPE2", "TP2"], ["ALBUMARTIST", "ALBUM ARTIST", "ALBUM_ARTIST"],
+            "album_artist"
+        ),
+        (\.composer, nil, ["TCOM", "TCM"], ["COMPOSER"], "composer"),
+        (\.discNumber, nil, ["TPOS", "TPA"], ["DISCNUMBER"], "disc"),
         // The name in MP4, to which ffmpeg knows no other.
-        Field(\.beatsPerMinute, nil, "TBPM TBP", "BPM,TBPM,TMPO", "tmpo"),
-        Field(\.key, nil, "TKEY TKE", "INITIALKEY,KEY,TKEY", "initialkey"),
+        (\.beatsPerMinute, nil, ["TBPM", "TBP"], ["BPM", "TBPM", "TMPO"], "tmpo"),
+        (\.key, nil, ["TKEY", "TKE"], ["INITIALKEY", "KEY", "TKEY"], "initialkey"),
     ]
 
     /// Longest text that is kept. No container could hold all texts if each had any length.

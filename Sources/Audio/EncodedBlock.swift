@@ -33,35 +33,9 @@ struct EncodedBlock {
         precondition(range.count <= capacity && audio.channelCount == channelCount)
         samples = range.count
         floats.withUnsafeMutableBufferPointer { floats in
-            if channelCount == 2 {
-                Self.interleave(audio.channels[0][range], audio.channels[1][range], into: floats)
-                return
-            }
             for (channel, signal) in audio.channels.enumerated() {
                 for (index, sample) in signal[range].enumerated() {
                     floats[index * channelCount + channel] = sample
-                }
-            }
-        }
-    }
-
-    /// Interleaves two channels in one loop, which the compiler vectorises.
-    private static func interleave(
-        _ left: ArraySlice<Float>, _ right: ArraySlice<Float>,
-        into floats: UnsafeMutableBufferPointer<Float>
-    ) {
-        precondition(left.count == right.count && 2 * left.count <= floats.count)
-        let count = left.count
-        left.withUnsafeBufferPointer { left in
-            right.withUnsafeBufferPointer { right in
-                guard let left = left.baseAddress, let right = right.baseAddress,
-                    let floats = floats.baseAddress
-                else { return }
-                // Pointers, because a buffer's bounds checks would keep the loop from being
-                // vectorised.
-                for index in 0..<count {
-                    floats[2 * index] = left[index]
-                    floats[2 * index + 1] = right[index]
                 }
             }
         }

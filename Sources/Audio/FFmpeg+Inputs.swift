@@ -27,8 +27,8 @@ extension FFmpeg {
     /// applies as well.
     package static let demuxers = [
         "aac", "ac3", "aiff", "amr", "ape", "asf", "au", "avi", "caf", "dsf", "dts", "dtshd",
-        "eac3",
-        "flac", "flv", "iff", "loas", "matroska", "mlp", "mov", "mp3", "mpc", "mpc8", "mpeg",
+        "eac3", "flac", "flv", "iff", "loas", "matroska", "mlp", "mov", "mp3", "mpc", "mpc8",
+        "mpeg",
         "mpegts", "oma", "ogg", "shn", "tak", "truehd", "tta", "voc", "w64", "wav", "wv",
     ]
 

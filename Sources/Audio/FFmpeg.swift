@@ -153,20 +153,30 @@ package struct FFmpeg: Sendable {
             ].contains { text.contains($0) }
         }
 
-        /// The first line of ``text``, without internal names.
-        package var complaint: String? { FFmpeg.complaint(in: text) }
+        /// The first line of ``text``, which is the most specific, without ffmpeg's internal names.
+        package var complaint: String? {
+            guard var line = text.split(whereSeparator: \.isNewline).first else { return nil }
+            if line.contains("matches no streams") { return "no sound in it" }
+            if line.contains(refusal.message) { return refusal.reason }
+            // "[mov,mp4 @ 0x55db68fd7d80] moov atom not found"
+            if line.hasPrefix("["), let end = line.firstRange(of: "] ") {
+                line = line[end.upperBound...]
+            }
+            if let input = line.firstRange(of: "file:/dev/stdin: ") {
+                line = line[input.upperBound...]
+            }
+            return String(line)
+        }
 
         /// The length in a list of streams: "  Duration: 01:02:03.45, start: 0.000000".
         var announcedSeconds: Double? {
-            let label = "Duration: "
-            let lines = text.split(whereSeparator: \.isNewline).lazy.map { $0.drop { $0 == " " } }
-            guard let line = lines.first(where: { $0.hasPrefix(label) }) else { return nil }
-            let parts = line.dropFirst(label.count).prefix { $0 != "," }.split(separator: ":")
-                .map { Double($0) }
-            guard parts.count == 3, let hours = parts[0], let minutes = parts[1],
-                let seconds = parts[2]
-            else { return nil }
-            return hours * 3600 + minutes * 60 + seconds
+            for line in text.split(whereSeparator: \.isNewline) {
+                guard let time = line.wholeMatch(of: /\s*Duration: (\d+):(\d+):([\d.]+),.*/) else {
+                    continue
+                }
+                return [time.1, time.2, time.3].reduce(0) { $0 * 60 + (Double($1) ?? 0) }
+            }
+            return nil
         }
     }
 
@@ -186,19 +196,5 @@ package struct FFmpeg: Sendable {
             silenceSeconds: spool.limits.silenceSeconds, textBytes: limit
         ) { try spool.checkCancellation() }
         return Result(status: ended.status, text: ended.text)
-    }
-
-    /// The first line, which is the most specific, without ffmpeg's internal names.
-    private static func complaint(in text: String) -> String? {
-        guard var line = text.split(whereSeparator: \.isNewline).first else { return nil }
-        if line.contains("matches no streams") { return "no sound in it" }
-        if line.contains(refusal.message) { return refusal.reason }
-        // "[mov,mp4 @ 0x55db68fd7d80] moov atom not found"
-        if line.hasPrefix("["), let end = line.firstRange(of: "] ") {
-            line = line[end.upperBound...]
-        }
-        let input = "file:/dev/stdin: "
-        if line.hasPrefix(input) { line = line.dropFirst(input.count) }
-        return String(line)
     }
 }

@@ -14,15 +14,12 @@ extension FrameOrder {
                 at: start)
         }
         var offset = stream.end
-        // Where the metadata are damaged, the first frame is searched for.
-        var tries = 0
-        while offset < end, tries < 256, FLACFrame(file.slice(offset, 16)) == nil {
-            if tries == 0 {
-                order.note("its metadata are damaged", at: start)
-                offset = start + 41
+        if FLACFrame(file.slice(offset, 16)) == nil {
+            order.note("its metadata are damaged", at: start)
+            offset = start + 42
+            for _ in 0..<256 where FLACFrame(file.slice(offset, 16)) == nil {
+                offset = file.place(of: 0xFF, from: offset + 1)
             }
-            tries += 1
-            offset = file.place(of: 0xFF, from: offset + 1)
         }
         // The frame before; nil at the beginning of a stream.
         var last: FLACFrame?

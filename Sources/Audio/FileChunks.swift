@@ -57,13 +57,7 @@ struct FileChunks {
     }
 
     /// Offset of the first chunk.
-    var firstOffset: Int {
-        switch container {
-        case .w64: 40
-        case .caf: 8
-        default: 12
-        }
-    }
+    private var firstOffset: Int { container == .w64 ? 40 : container == .caf ? 8 : 12 }
 
     /// The chunk at an offset; nil at the end of the file, and for a name of other bytes than ASCII.
     func chunk(at offset: Int) -> (name: UInt32, chunk: FileChunk)? {
@@ -135,14 +129,7 @@ extension FileWindow {
         let head = slice(0, 4_096)
         guard head.count >= 64 else { return nil }
         if var chunks = FileChunks(self) {
-            switch chunks.container {
-            case .w64: return Int(exactly: head.field(16, 8))
-            case .caf:
-                chunks.walk(until: "data")
-                let end = chunks.found["data"].map { chunks.end(of: $0, countBytes: $0.countBytes) }
-                return end == Int.max ? nil : end
-            case .wav, .aiff, .other: break
-            }
+            guard ![.w64, .caf].contains(chunks.container) else { return nil }
             // An AVI of more than a gigabyte consists of several lists.
             var end: Int?
             var start = 0

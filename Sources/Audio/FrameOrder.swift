@@ -139,18 +139,16 @@ struct FrameOrder: Sendable {
         var offset = start
         while offset < min(end, start + 1 << 18), tries < 16 {
             offset += 1
-            let byte = file.slice(offset, 1).first
-            let order: FrameOrder? =
-                switch byte {
-                case UInt8(ascii: "f"): Self.flac(file, from: offset, to: end)
-                case UInt8(ascii: "O"): Self.ogg(file, from: offset, to: end)
-                case 0xFF where file.frame(at: offset, isFollowedBy: 3) != nil:
-                    Self.mpeg(file, from: offset, to: end)
-                default: nil
-                }
+            let order =
+                Self.flac(file, from: offset, to: end) ?? Self.ogg(file, from: offset, to: end)
+                ?? (file.frame(at: offset, isFollowedBy: 3) == nil
+                    ? nil : Self.mpeg(file, from: offset, to: end))
             if let order {
                 tries += 1
-                if order.loss == nil, order.unreadBytes == 0, order.samples > 0 { return order }
+                if order.loss == nil, order.oddity == nil, order.unreadBytes == 0, order.samples > 0
+                {
+                    return order
+                }
             }
         }
         return nil

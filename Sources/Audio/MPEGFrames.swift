@@ -146,12 +146,8 @@ private struct MPEGLook {
                 endFile(at: offset)
                 if offset > start { order.join(at: offset) }
                 // libmpg123 takes that of VBRI for sound.
-                if header.isVBRI, offset == start {
-                    order = FrameOrder(
-                        .mpeg, start + frame.countBytes, end, sampleRateHz: model.sampleRateHz)
-                } else {
-                    hasHeader = hasHeader || header.frames != nil
-                }
+                if header.isVBRI { order.note("its header is VBRI", at: offset) }
+                hasHeader = hasHeader || header.frames != nil && !header.isVBRI
                 stated = header.frames
                 order.announcedSamples = stated.map { order.samples + $0 * model.samples }
             } else {

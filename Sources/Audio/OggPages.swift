@@ -6,14 +6,18 @@ import System
 extension FrameOrder {
     /// nil for other codecs than Vorbis and Opus, too.
     static func ogg(_ file: FileWindow, from start: Int, to end: Int) -> FrameOrder? {
-        guard let first = OggPage(file, at: start), first.isFirst, first.isRight,
-            let codec = OggCodec(first)
+        guard let first = OggPage(file, at: start), first.isFirst, !first.isCut,
+            let codec = OggCodec(first), first.isRight
         else { return nil }
         var look = OggLook(start, end, codec)
         var offset = start
         while offset < end, look.isOpen {
             guard let page = OggPage(file, at: offset), page.isRight else {
-                look.addOther(at: offset, isCut: OggPage(file, at: offset)?.isCut == true)
+                let isCut = OggPage(file, at: offset)?.isCut == true
+                if isCut || !look.hasEnded {
+                    let fact = isCut ? "it ends within a page" : "a page is damaged"
+                    look.order.lose(fact, at: offset, isCut: isCut)
+                }
                 break
             }
             look.add(page, at: offset)
@@ -25,7 +29,7 @@ extension FrameOrder {
 }
 
 /// A page (RFC 3533, 6).
-private struct OggPage {
+struct OggPage {
     let bytes: [UInt8]
     /// Whether the file ends within it.
     let isCut: Bool
@@ -58,8 +62,9 @@ private struct OggPage {
         return UInt64(CRC.crc32.of(unsigned)) == bytes.field(22, 4)
     }
 
-    /// The pieces of packets in the page, and whether the packet ends with each.
+    /// The pieces of packets in the page, and whether the packet ends with each; none in one that is cut.
     var pieces: [(bytes: ArraySlice<UInt8>, isEnd: Bool)] {
+        if isCut { return [] }
         var pieces: [(ArraySlice<UInt8>, Bool)] = []
         var (start, offset) = (contentStart, contentStart)
         for size in bytes[27..<contentStart] {
@@ -75,33 +80,27 @@ private struct OggPage {
 }
 
 /// How long packets are.
-private enum OggCodec {
-    /// Samples at 48 kHz to leave out at the start (RFC 7845, 5.1).
-    case opus(preSkip: Int)
-    case vorbis(rate: Int, blocks: [Int])
+private struct OggCodec {
+    let sampleRateHz: Int
+    /// Packets of headers.
+    let headers: Int
+    /// Samples to leave out at the start of Opus (RFC 7845, 5.1).
+    var preSkip = 0
+    /// Samples of Vorbis' short and long blocks; empty for Opus.
+    var blocks: [Int] = []
 
     /// - Parameter page: the first one of a stream.
     init?(_ page: OggPage) {
         let head = Array(page.content)
         if head.starts(with: "OpusHead".utf8), head.count >= 19 {
-            self = .opus(preSkip: Int(head.field(10, 2)))
+            (sampleRateHz, headers, preSkip) = (48_000, 2, Int(head.field(10, 2)))
         } else if head.starts(with: "\u{1}vorbis".utf8), head.count >= 30 {
-            self = .vorbis(
-                rate: Int(head.field(12, 4)),
-                blocks: [1 << Int(head[28] & 15), 1 << Int(head[28] >> 4)])
+            (sampleRateHz, headers) = (Int(head.field(12, 4)), 3)
+            blocks = [1 << Int(head[28] & 15), 1 << Int(head[28] >> 4)]
         } else {
             return nil
         }
     }
-
-    var sampleRateHz: Int {
-        switch self {
-        case .opus: 48_000
-        case .vorbis(let rate, _): rate
-        }
-    }
-    var preSkip: Int { if case .opus(let count) = self { count } else { 0 } }
-    var headers: Int { if case .opus = self { 2 } else { 3 } }
 
     /// Samples of an Opus packet at 48 kHz (RFC 6716, 3.1 and 3.2).
     static func opusSamples(_ packet: [UInt8]) -> Int {
@@ -154,7 +153,7 @@ private struct OggLook {
     /// The end of the last page, and samples of packets since.
     private var endSample: Int?
     private var newSamples = 0
-    private var hasEnded = false
+    private(set) var hasEnded = false
     /// Whether pages are missing since the last one with a time, by their numbers.
     private var isMissing = false
 
@@ -163,15 +162,6 @@ private struct OggLook {
     init(_ start: Int, _ end: Int, _ codec: OggCodec) {
         self.codec = codec
         order = FrameOrder(.ogg, start, end, sampleRateHz: codec.sampleRateHz)
-    }
-
-    /// Bytes that are no page.
-    mutating func addOther(at offset: Int, isCut: Bool) {
-        if isCut {
-            order.lose("it ends within a page", at: offset, isCut: true)
-        } else if !hasEnded {
-            order.lose("a page is damaged", at: offset)
-        }
     }
 
     mutating func add(_ page: OggPage, at offset: Int) {
@@ -225,20 +215,20 @@ private struct OggLook {
         defer { packet = [] }
         if headersLeft > 0 {
             headersLeft -= 1
-            if headersLeft == 0, case .vorbis = codec { modes = OggCodec.vorbisModes(packet) }
+            if headersLeft == 0, !codec.blocks.isEmpty { modes = OggCodec.vorbisModes(packet) }
             return
         }
-        switch codec {
-        case .opus: newSamples += OggCodec.opusSamples(packet)
-        case .vorbis(_, let blocks):
-            // The lowest bit says that it is no header, and the mode follows.
-            let bits = Int.bitWidth - (modes.count - 1).leadingZeroBitCount
-            let mode = Int(packet.first ?? 0) >> 1 & (1 << bits - 1)
-            guard mode < modes.count else { return }
-            let block = blocks[modes[mode] ? 1 : 0]
-            newSamples += lastBlock.map { ($0 + block) / 4 } ?? 0
-            lastBlock = block
+        guard !codec.blocks.isEmpty else {
+            newSamples += OggCodec.opusSamples(packet)
+            return
         }
+        // The lowest bit says that it is no header, and the mode follows.
+        let bits = Int.bitWidth - (modes.count - 1).leadingZeroBitCount
+        let mode = Int(packet.first ?? 0) >> 1 & (1 << bits - 1)
+        guard mode < modes.count else { return }
+        let block = codec.blocks[modes[mode] ? 1 : 0]
+        newSamples += lastBlock.map { ($0 + block) / 4 } ?? 0
+        lastBlock = block
     }
 
     /// Compares the time at which a page ends with the samples of its packets.

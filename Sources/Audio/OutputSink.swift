@@ -81,16 +81,25 @@ package final class OutputSink {
     ///   is gone then.
     package func complete() throws(AudioError) -> (count: Int, sha256: String) {
         precondition(isOpen)
-        if failure == nil && hash == nil { readBack() }
+        var sha256 = hash?.hexadecimal ?? ""
+        if failure == nil && hash == nil {
+            // Bytes were replaced.
+            lseek(descriptor, 0, SEEK_SET)
+            do {
+                sha256 = try SHA256.hexadecimal(of: descriptor)
+            } catch {
+                failure = .writeFailed(path: name, reason: "\(error)")
+            }
+        }
         guard let file, failure == nil else {
             discard()
             if let failure { throw failure }
-            return written
+            return (countBytes, sha256)
         }
         isOpen = false
         do { try file.complete() } catch { fail(error) }
         if let failure { throw failure }
-        return written
+        return (countBytes, sha256)
     }
 
     /// Removes an unfinished file. A given descriptor stays open.
@@ -98,8 +107,6 @@ package final class OutputSink {
         isOpen = false
         file?.discard()
     }
-
-    private var written: (count: Int, sha256: String) { (countBytes, hash?.hexadecimal ?? "") }
 
     /// Writes all bytes with a system call that may take only a part of them at a time.
     private func transfer(
@@ -124,30 +131,27 @@ package final class OutputSink {
         poll(&request, 1, -1)
     }
 
-    /// Computes the checksum of a file in which bytes were replaced, by reading it again.
-    private func readBack() {
-        var whole = SHA256()
-        var buffer = [UInt8](repeating: 0, count: 1 << 16)
-        for offset in stride(from: 0, to: countBytes, by: buffer.count) {
-            do {
-                let count = try buffer.withUnsafeMutableBytes {
-                    try readAll(into: $0, from: descriptor, at: offset)
-                }
-                if count < min(buffer.count, countBytes - offset) { throw SystemError(code: EIO) }
-                buffer.withUnsafeBytes {
-                    whole.update(UnsafeRawBufferPointer(rebasing: $0[..<count]))
-                }
-            } catch {
-                failure = .writeFailed(path: name, reason: "\(error)")
-                return
-            }
-        }
-        hash = whole
-    }
-
     private func fail(_ error: SystemError) {
         failure =
             error.code == EPIPE
             ? .readerGone(path: name) : .writeFailed(path: name, reason: error.description)
+    }
+}
+
+/// Destination of encoded bytes.
+public enum OutputDestination: Sendable, Equatable {
+    /// A file, which appears under this name only when it is complete. Its folder must exist.
+    case file(String)
+    /// An open descriptor, such as that of standard output (1), which stays open. The process must
+    /// ignore SIGPIPE, or a reader that closes the stream ends the process.
+    case descriptor(Int32)
+
+    /// Name of the destination in messages.
+    package var name: String {
+        switch self {
+        case .file(let path): path
+        case .descriptor(1): "standard output"
+        case .descriptor(let number): "descriptor \(number)"
+        }
     }
 }

@@ -184,8 +184,7 @@ struct PlainSound {
     ])
     private static let tagChunks = FileChunks.names([
         "LIST", "id3 ", "ID3 ", "bext", "iXML", "cue ", "smpl", "ANNO", "afsp", "cart", "acid",
-        "inst",
-        "axml", "chna", "PAD ", "JUNK", "minf", "elm1", "umid", "_PMX", "fact", "PEAK",
+        "inst", "axml", "chna", "PAD ", "JUNK", "minf", "elm1", "umid", "_PMX", "fact", "PEAK",
         "NAME", "AUTH", "(c) ", "info", "strg",
     ])
 

@@ -2,7 +2,6 @@ import CSndFile
 
 /// libsndfile, reading a part of a file.
 final class SoundDecoder {
-    let format: Int32
     let sampleRateHz: Int
     let channelCount: Int
     /// Samples of each channel by libsndfile, at which it stops; nil if it doesn't know.
@@ -18,37 +17,28 @@ final class SoundDecoder {
     /// Samples up to which seeking is exact.
     private let seekable: Int
 
-    /// Opens a sound by its header; nil if libsndfile refuses it.
-    init?(_ file: InputFile, _ order: FrameOrder?) {
+    /// Opens a sound; nil if libsndfile refuses it, and for samples without compression that aren't there.
+    init?(_ sound: Sound) {
         var info = SF_INFO()
-        cursor = InputCursor(
-            file, order?.bytes ?? 0..<file.sizeBytes, hidesEnd: order?.hidesLength == true)
+        var bytes = sound.order?.bytes ?? 0..<sound.file.sizeBytes
+        if let plain = sound.plain {
+            guard plain.sampleCount > 0 else { return nil }
+            info.format = Int32(SF_FORMAT_RAW | plain.codec)
+            info.channels = Int32(plain.channelCount)
+            info.samplerate = Int32(plain.sampleRateHz)
+            let start = plain.bytes.lowerBound
+            bytes = start..<start + plain.sampleCount * plain.bytesPerSample
+        }
+        cursor = InputCursor(sound.file, bytes, hidesEnd: sound.order?.hidesLength == true)
         guard let handle = cursor.openDecoder(&info) else { return nil }
         self.handle = handle
-        format = info.format
         (sampleRateHz, channelCount) = (Int(info.samplerate), Int(info.channels))
         let frames = Int(info.frames)
         announcedSamples = frames > 0 && frames < Int.max ? frames : nil
         // Seeking in the others is not exact.
-        let isFLAC = Int(format) & SF_FORMAT_TYPEMASK == SF_FORMAT_FLAC
-        seekable = isFLAC && order?.oddity == nil && order?.loss == nil ? max(0, frames) : 0
-    }
-
-    /// Opens samples without compression; nil if there are none.
-    init?(_ file: InputFile, _ sound: PlainSound) {
-        let present = sound.sampleCount * sound.bytesPerSample
-        guard present > 0 else { return nil }
-        var info = SF_INFO()
-        info.format = Int32(SF_FORMAT_RAW | sound.codec)
-        info.channels = Int32(sound.channelCount)
-        info.samplerate = Int32(sound.sampleRateHz)
-        let start = sound.bytes.lowerBound
-        cursor = InputCursor(file, start..<start + present, hidesEnd: false)
-        guard let handle = cursor.openDecoder(&info) else { return nil }
-        self.handle = handle
-        format = info.format
-        (sampleRateHz, channelCount) = (sound.sampleRateHz, sound.channelCount)
-        (announcedSamples, seekable) = (sound.sampleCount, sound.sampleCount)
+        let isExact = sound.plain != nil || sound.order?.codec == .flac
+        let isWhole = sound.order?.oddity == nil && sound.order?.loss == nil
+        seekable = isExact && isWhole ? announcedSamples ?? 0 : 0
     }
 
     deinit { sf_close(handle) }

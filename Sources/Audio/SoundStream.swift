@@ -39,12 +39,28 @@ package final class SoundStream {
         {
             throw .implausibleHeader(path: name, problem: problem)
         }
-        guard rawRateHz != nil || isListedFormat(info.format) else {
+        guard rawRateHz != nil || Self.isListed(info.format) else {
             throw .notAudio(path: name, reason: "its format is not one that is read")
         }
     }
 
     deinit { sf_close(handle) }
+
+    /// Whether a format is one of those that are read. libsndfile knows some 25 containers and as many codecs, and the
+    /// rare ones are where its errors are found, such as CVE-2026-37555: a stranger's sound must not choose them.
+    private static func isListed(_ format: Int32) -> Bool {
+        let plain = [
+            SF_FORMAT_PCM_S8, SF_FORMAT_PCM_U8, SF_FORMAT_PCM_16, SF_FORMAT_PCM_24,
+            SF_FORMAT_PCM_32, SF_FORMAT_FLOAT, SF_FORMAT_DOUBLE,
+        ]
+        let codec = Int(format) & SF_FORMAT_SUBMASK
+        return switch Int(format) & SF_FORMAT_TYPEMASK {
+        case SF_FORMAT_WAV, SF_FORMAT_WAVEX, SF_FORMAT_RF64, SF_FORMAT_AIFF: plain.contains(codec)
+        case SF_FORMAT_OGG: codec == SF_FORMAT_VORBIS || codec == SF_FORMAT_OPUS
+        case SF_FORMAT_FLAC, SF_FORMAT_MPEG: true
+        default: false
+        }
+    }
 
     /// The next samples, which may not be finite: waits until `count` of them have arrived, or the
     /// last ones; `nil` at the end.

@@ -22,7 +22,8 @@ struct TagReader {
     init(_ bytes: FileWindow, _ sound: Sound) {
         let file = bytes.file
         if sound.order?.codec == .ogg || bytes.matches("OggS", at: 0) {
-            let packet = Self.secondPacket(of: file)[...]
+            let packet = Self.secondPacket(
+                of: bytes, from: sound.order?.bytes.lowerBound ?? 0)[...]
             for name in ["\u{3}vorbis", "OpusTags"] where packet.starts(with: name.utf8) {
                 addComments(packet.dropFirst(name.utf8.count))
             }
@@ -100,16 +101,16 @@ struct TagReader {
             let count = Int(head[1...].number(isBigEndian: true))
             if [4, 6].contains(head[0] & 0x7F) {
                 let content = file.bytes(at: offset + 4, count: count)
-                if head[0] & 0x7F == 4 { addComments(content[...]) } else { addPicture(content) }
+                if head[0] & 0x7F == 4 {
+                    addComments(content[...])
+                } else {
+                    // It begins with a kind of four bytes.
+                    addPicture(content[...], kind: content.dropFirst(3).first)
+                }
             }
             if head[0] & 0x80 != 0 { return }
             offset += 4 + count
         }
-    }
-
-    /// - Parameter block: the content of a FLAC picture block, which begins with a kind of four bytes.
-    private mutating func addPicture(_ block: [UInt8]) {
-        addPicture(block[...], kind: block.dropFirst(3).first)
     }
 
     /// Adds Vorbis comments.
@@ -129,7 +130,8 @@ struct TagReader {
             let name = String(decoding: comment[..<equals], as: UTF8.self).uppercased()
             let value = comment[(equals + 1)...]
             if name == "METADATA_BLOCK_PICTURE" {
-                addPicture(Data(base64Encoded: Data(value)).map(Array.init) ?? [])
+                let block = Data(base64Encoded: Data(value)).map(Array.init) ?? []
+                addPicture(block[...], kind: block.dropFirst(3).first)
             } else {
                 add(AudioTags.text(Array(value))) { $0.vorbis.contains(name) }
             }
@@ -137,24 +139,14 @@ struct TagReader {
     }
 
     /// The second packet of the first stream of an Ogg file, which holds its comments.
-    private static func secondPacket(of file: InputFile) -> [UInt8] {
-        var (packet, ended, offset) = ([UInt8](), 0, 0)
-        let stream = file.bytes(at: 14, count: 4)
-        // A page has up to 65,025 bytes.
-        for _ in 0..<2_000 where packet.count < mostBytes {
-            let head = file.bytes(at: offset, count: 27 + 255)
-            guard head.count > 27, head.starts(with: "OggS".utf8) else { break }
-            let sizes = head[27...].prefix(Int(head[26])).map(Int.init)
-            offset += 27 + sizes.count
-            let page = file.bytes(at: offset, count: sizes.reduce(0, +))
-            offset += page.count
-            guard head[14..<18].elementsEqual(stream) else { continue }
-            var rest = page[...]
-            for size in sizes {
-                if ended == 1 { packet += rest.prefix(size) }
-                rest = rest.dropFirst(size)
-                // A packet goes on after 255 bytes.
-                if size < 255 { ended += 1 }
+    private static func secondPacket(of file: FileWindow, from start: Int) -> [UInt8] {
+        var (packet, ended, offset) = ([UInt8](), 0, start)
+        let first = OggPage(file, at: start)
+        while let page = OggPage(file, at: offset), packet.count < mostBytes {
+            offset += page.bytes.count
+            for piece in page.pieces where page.serial == first?.serial {
+                if ended == 1 { packet += piece.bytes }
+                if piece.isEnd { ended += 1 }
                 if ended == 2 { return packet }
             }
         }

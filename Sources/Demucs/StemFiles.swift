@@ -272,3 +272,12 @@ package struct DiskSpace {
         }
     }
 }
+
+extension AudioInput {
+    /// The status of the original file; nil for samples.
+    fileprivate var fileStatus: stat? {
+        var status = stat()
+        guard let descriptor = sourceDescriptor, fstat(descriptor, &status) == 0 else { return nil }
+        return status
+    }
+}

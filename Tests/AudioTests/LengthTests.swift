@@ -270,41 +270,27 @@ struct LengthTests {
         }
     }
 
-    /// The look at a file does a bounded work: 1 MB of empty chunks before or behind the samples of each container,
-    /// frames with gaps, and bytes that all look like headers.
+    /// The look at a file does a bounded work, whatever its headers ask for. `check_sounds.py crafted` measures it.
     @Test func aLookAtAFileIsBounded() throws {
-        let none = Data(repeating: 0, count: 4)
-        func chunks(_ container: Container, _ count: Int) -> Data {
-            let rest = Data([0xF3, 0xAC, 0xD3, 0x11, 0x8C, 0xD1, 0, 0xC0, 0x4F, 0x8E, 0xDB, 0x8A])
-            let chunk: Data =
-                switch container {
-                case .caf: Data("free".utf8) + none + none
-                case .w64: Data("LIST".utf8) + rest + Data([24]) + none + none.dropFirst()
-                default: Data("LIST".utf8) + none
-                }
-            return Data((0..<count).map { _ in chunk }.joined())
+        func many(_ text: String, _ count: Int) -> Data {
+            Data(repeatElement(Array(text.utf8), count: count).joined())
         }
-        var files: [Data] = []
-        for container in Container.allCases {
+        let chunks = many("LIST\0\0\0\0", 1 << 17)
+        let wav = Container.wav.file(Self.samples, size: 40_000)
+        var files = [wav.prefix(12) + many("LIST\0\0\0\0", 1 << 18) + wav.dropFirst(12)]
+        for container in [Container.wav, .aiff] {
             for size in [UInt64(40_000), 20_000, 0xFFFF_FFFF] {
-                let file = container.file(Self.samples, size: size) + chunks(container, 1 << 17)
+                let file = container.file(Self.samples, size: size) + chunks
                 files += [file, file + Data("odd bytes here".utf8)]
             }
         }
-        let wav = Container.wav.file(Self.samples, size: 40_000)
-        files.append(wav.prefix(12) + chunks(.wav, 1 << 18) + wav.dropFirst(12))
-        let mp3 = try Recording.untaggedMP3.data
-        let frame = try #require(mp3.range(of: mp3.prefix(2), in: 100..<mp3.count)).lowerBound
-        files.append(Data((0..<20_000).map { _ in mp3.prefix(frame) + Data("gap".utf8) }.joined()))
-        files.append(Data(repeating: 0xFF, count: 1 << 22))
-        files.append(
-            try Recording.flac.data + Data((0..<1 << 20).map { $0 % 2 == 0 ? 0xFF : 0xF8 }))
-        files.append(Data((0..<1 << 18).map { _ in Data("OggS".utf8) }.joined()))
+        files.append(Data(repeating: 0xFF, count: 1 << 20))
+        files.append(try Recording.flac.data + many("\u{FF}\u{F8}", 1 << 18))
+        files.append(many("OggS", 1 << 18))
         for file in files {
             let path = try folder.write(file, "crafted")
             guard let input = try? AudioInput(path: path, ffmpeg: nil) else { continue }
-            #expect(input.lookedAtBytes <= 4 * file.count + 1 << 26)
-            // A real file's are about its size.
+            // Some five passes over the bytes of headers, and less than one over samples.
             #expect(input.lookedAtBytes < 20 * file.count, "\(file.prefix(16))")
         }
         // Cancellation ends the look before its first read.

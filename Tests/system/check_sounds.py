@@ -4,6 +4,8 @@
 field: odd files from public reports. The reference is the format's own player, or ffmpeg if they differ. FAILED: ffmpeg
 has no complaint, but the reading with ffmpeg has other samples or a warning; "look": the same where ffmpeg complains.
 
+crafted: files whose headers ask for much work. A reading without ffmpeg fails if it takes over a second of CPU time.
+
 mutated: damaged music in 14 formats. A reading fails if it takes over 5 s of CPU time, crashes or hangs; if it loses or
 moves sound without a warning; or if it warns though ffmpeg decodes all without a complaint. "undetectable?" is no
 failure: valid frames throughout, in a format without counts. Needs NumPy, `swift build -c release --product
@@ -246,15 +248,53 @@ def check_mutated(folder: Path, only: str) -> int:
         print(row.format(name, *(" ".join(f"{text.count(x)}{x}" for x in "ews!" if x in text) for text in texts)))
     return sum(text.count("!") for text in cells.values())
 
+def crafted(folder: Path):
+    """Files whose headers ask for much work, by name."""
+    wav = lambda size, middle=b"", tail=b"": b"".join((
+        b"RIFF", struct.pack("<I", 0xFFFFFFFF), b"WAVE", middle, b"fmt ", struct.pack("<IHHIIHH", 16, 1, 2, 44100, 176400, 4, 16),
+        b"data", struct.pack("<I", size), bytes(4000), tail))
+    chunks = {"LIST": b"LIST" + bytes(4), "data": b"abcd" + bytes(4)}
+    for name, chunk in chunks.items():
+        for size in 4000, 2000, 0, 0xFFFFFFFF:
+            for odd in b"", b"z" * 14:
+                yield f"{name}-{size:x}-{len(odd)}.wav", wav(size, tail=chunk * 131072 + odd)
+    yield "before-fmt.wav", wav(4000, chunks["LIST"] * 2_000_000)
+    aiff = b"COMM" + struct.pack(">IHIH", 18, 2, 1000, 16) + bytes.fromhex("400eac44000000000000") + b"SSND"
+    yield "chunks.aiff", b"FORM" + bytes(4) + b"AIFF" + aiff + struct.pack(">I", 4008) + bytes(4008) + chunks["LIST"] * 131072
+    description = struct.pack(">d4sIIIII", 44100, b"lpcm", 0, 4, 1, 2, 16)
+    yield "chunks.caf", (b"caff\0\1\0\0desc" + struct.pack(">Q", 32) + description + b"data" + struct.pack(">QI", 4004, 0) + bytes(4000)
+                         + (b"free" + bytes(8)) * 87381)
+    guid = bytes.fromhex("f3acd3118cd100c04f8edb8a")
+    yield "chunks.w64", (b"riff" + bytes.fromhex("2e91cf11a5d628db04c10000") + bytes(8) + b"wave" + guid + b"fmt " + guid
+                         + struct.pack("<QHHIIHH", 40, 1, 2, 44100, 176400, 4, 16) + b"data" + guid + struct.pack("<Q", 4024)
+                         + bytes(4000) + (b"LIST" + guid + struct.pack("<Q", 24)) * 43690)
+    os.system(f"cd {folder} && ffmpeg -v error -y -f lavfi -i sine=d=2 -ac 2 a.wav && lame --quiet -t -b 32 a.wav a.mp3 && flac -s -f a.wav")
+    frame = (folder / "a.mp3").read_bytes()[:104]
+    yield "gaps.mp3", (frame + frame + b"gap") * 400_000
+    flac = (folder / "a.flac").read_bytes()
+    yield "gaps.flac", flac + b"\xff\xf8\xc9\x18" * 3_500_000
+    yield "pages.ogg", b"OggS" * 1_000_000
+    yield "sync.mp3", b"\xff\xfb" * 4_000_000
+
+def check_crafted(folder: Path, only: str) -> int:
+    failures = 0
+    for name, data in crafted(folder):
+        if only in name:
+            (folder / name).write_bytes(data)
+            sound = read(folder / name, False)
+            failures += sound.cpu_seconds > 1
+            print(f"{name:22}{len(data):>10} bytes{sound.cpu_seconds:6.2f} s  {(sound.error or str(sound.count))[:90]}", flush=True)
+    return failures
+
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("part", choices=("field", "mutated"))
+    parser.add_argument("part", choices=("field", "mutated", "crafted"))
     parser.add_argument("--only", metavar="SUBSTRING", default="", help="only files with this in their names")
     parser.add_argument("--folder", type=Path, help="for the files, without spaces; default a new temporary one")
     parser.add_argument("--library", type=Path, default=ROOT / ".build" / "release" / "libswiftdemucs.so")
     options = parser.parse_args()
     os.makedirs(folder := (options.folder or Path(tempfile.mkdtemp())).resolve() / options.part, exist_ok=True)
     swift_demucs._library.LIBRARY = options.library.resolve(strict=True)
-    failures = (check_field if options.part == "field" else check_mutated)(folder, options.only)
+    failures = {"field": check_field, "mutated": check_mutated, "crafted": check_crafted}[options.part](folder, options.only)
     print(f"{failures} failures; the files are in {folder}")
     sys.exit(failures > 0)

@@ -1,4 +1,3 @@
-import Audio
 import Foundation
 import Synchronization
 import System
@@ -7,8 +6,6 @@ import Testing
 
 struct TemporaryFileTests {
     private let folder = TemporaryFolder()
-
-    private static let sample = PlanarAudio([0.5])
 
     @Test
     func leftoversAreRemovedAndNothingElse() throws {
@@ -27,10 +24,9 @@ struct TemporaryFileTests {
 
     @Test
     func fileOfARunningWriterIsNoLeftover() throws {
-        let writer = try AudioWriter(.file(folder.path("stem.wav")))
-        try writer.append(Self.sample)
+        let writer = try UnfinishedFile(folder.path("stem.wav"))
         #expect(TemporaryFiles.removeLeftovers(in: folder.url.path) == 0)
-        try writer.finish()
+        try writer.complete()
         #expect(try folder.contents == ["stem.wav"])
     }
 
@@ -42,9 +38,7 @@ struct TemporaryFileTests {
         DispatchQueue.concurrentPerform(iterations: 200) { index in
             do {
                 if index % 2 == 0 {
-                    let writer = try AudioWriter(.file("\(path)/stem \(index).wav"))
-                    try writer.append(Self.sample)
-                    try writer.finish()
+                    try UnfinishedFile("\(path)/stem \(index).wav").complete()
                 } else {
                     TemporaryFiles.removeLeftovers(in: path)
                 }
@@ -58,15 +52,12 @@ struct TemporaryFileTests {
 
     @Test
     func unnamedFileIsNotSeen() throws {
-        let descriptor = try TemporaryFiles.createUnnamed(in: folder.url.path, for: "a copy")
+        let descriptor = try TemporaryFiles.createUnnamed(in: folder.url.path)
         defer { close(descriptor) }
         #expect(try folder.contents == [])
         #expect(write(descriptor, "abc", 3) == 3)
-        #expect(
-            throws: AudioError.unwritable(
-                path: "a copy, in \(folder.path("none"))", reason: "No such file or directory")
-        ) {
-            _ = try TemporaryFiles.createUnnamed(in: folder.path("none"), for: "a copy")
+        #expect(throws: SystemError(code: ENOENT)) {
+            _ = try TemporaryFiles.createUnnamed(in: folder.path("none"))
         }
     }
 
