@@ -1,6 +1,7 @@
 // Reads and writes whole sound files.
 
-import DemucsEngine
+// The interface of this module has types of the engine.
+@_exported import DemucsEngine
 import Signal
 import System
 

@@ -110,8 +110,9 @@ package struct FFmpeg: Sendable {
         }
         let copy = "the decoded copy of \(path)"
         let output = try spool.unnamedFile(for: copy)
+        let result: Result
         do {
-            let result = try run(
+            result = try run(
                 first + Self.input(input.address) + ["-map", "0:a:0", "-c:a", "pcm_f32le"]
                     + options + ["-f", "wav", "-rf64", "auto", "-y", "file:/dev/stdout"],
                 descriptors: [input.file.descriptor, output], spool, limit: 1 << 16)
@@ -126,13 +127,12 @@ package struct FFmpeg: Sendable {
             let countBytes = Int(lseek(output, 0, SEEK_END))
             if countBytes == 0 { throw failed("wrote nothing") }
             try spool.checkRoom(for: countBytes, name: path)
-            let file = try InputFile(descriptor: output, path: path)
-            return (Sound(FileWindow(file)), result)
         } catch {
             close(output)
             throw error is AudioError || error is CancellationError
                 ? error : failed("can't be started (\(error))")
         }
+        return (Sound(FileWindow(try InputFile(descriptor: output, path: path))), result)
     }
 
     /// The first options of every command that reports errors only.
@@ -170,13 +170,10 @@ package struct FFmpeg: Sendable {
 
         /// The length in a list of streams: "  Duration: 01:02:03.45, start: 0.000000".
         var announcedSeconds: Double? {
-            for line in text.split(whereSeparator: \.isNewline) {
-                guard let time = line.wholeMatch(of: /\s*Duration: (\d+):(\d+):([\d.]+),.*/) else {
-                    continue
-                }
-                return [time.1, time.2, time.3].reduce(0) { $0 * 60 + (Double($1) ?? 0) }
+            let time = /^ *Duration: (\d+):(\d+):([\d.]+),/.anchorsMatchLineEndings()
+            return text.firstMatch(of: time).map {
+                [$0.1, $0.2, $0.3].reduce(0) { $0 * 60 + (Double($1) ?? 0) }
             }
-            return nil
         }
     }
 

@@ -1,7 +1,5 @@
 // FLAC (RFC 9639), looked at from frame to frame. Frames count samples and have checksums.
 
-import System
-
 extension FrameOrder {
     /// - Parameter start: the place of the signature.
     static func flac(_ file: FileWindow, from start: Int, to end: Int) -> FrameOrder? {
@@ -37,9 +35,13 @@ extension FrameOrder {
                     of: frame, file, offset, min(end, offset + room),
                     isLast: order.samples + frame.samples == order.announcedSamples)
             else {
-                order.lose(
-                    end < offset + room ? "it ends within a frame" : "a frame is damaged",
-                    at: offset, isCut: end < offset + room)
+                var next = offset
+                repeat {
+                    next = file.place(of: 0xFF, from: next + 1)
+                } while next < end && FLACFrame(file.slice(next, 16)) == nil
+                let isCut = end < offset + room && next >= end
+                let fact = isCut ? "it ends within a frame" : "a frame is damaged"
+                order.lose(fact, at: offset, isCut: isCut)
                 break
             }
             if let change = stream.difference(of: frame) {
@@ -70,22 +72,23 @@ extension FrameOrder {
         return order
     }
 
-    /// The end of a frame: where its checksum is right, and another frame, another file or the end follows. What follows
-    /// the last one may be anything.
+    /// The end of a frame: where its checksum is right, and another frame, another file or the end follows.
     private static func end(
         of frame: FLACFrame, _ file: FileWindow, _ start: Int, _ end: Int, isLast: Bool
     ) -> Int? {
         var remainder: UInt32 = 0
-        var offset = start
+        var (offset, step) = (start, 256)
         while offset < end {
-            let block = file.slice(offset, min(1 << 14, end - offset))
+            // Twice as much each time, because frames may be small.
+            step = min(2 * step, 1 << 14)
+            let block = file.slice(offset, min(step, end - offset))
             if block.isEmpty { return nil }
             for (index, byte) in block.enumerated() {
                 // The remainder of a frame with its checksum is 0.
                 let place = offset + index
                 if remainder == 0, place > start + 6,
-                    isLast || FLACFrame(file.slice(place, 16)) != nil
-                        || FLACStream(file, at: place) != nil
+                    FLACFrame(file.slice(place, 16)) != nil || FLACStream(file, at: place) != nil
+                        || isLast && Self.isOther(file.slice(place, 4))
                 {
                     return place
                 }
@@ -94,6 +97,11 @@ extension FrameOrder {
             offset += block.count
         }
         return remainder == 0 ? end : nil
+    }
+
+    /// Whether bytes are the name of another kind of file, or zeros.
+    private static func isOther(_ bytes: [UInt8]) -> Bool {
+        FileChunks.isName(bytes[...]) || bytes.allSatisfy { $0 == 0 }
     }
 }
 

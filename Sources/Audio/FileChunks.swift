@@ -12,16 +12,8 @@ struct FileChunk: Equatable {
 
 /// A file that consists of chunks.
 struct FileChunks {
-    enum Container: Equatable {
-        /// WAV and RF64.
-        case wav
-        /// AIFF and AIFC.
-        case aiff
-        case w64
-        case caf
-        /// Another RIFF or IFF file, such as AVI.
-        case other
-    }
+    /// WAV and RF64; AIFF and AIFC; W64; CAF; another RIFF or IFF file, such as AVI.
+    enum Container { case wav, aiff, w64, caf, other }
     let container: Container
     let isBigEndian: Bool
     /// The name in front of the chunks' sizes: "RIFF", "RF64", "FORM".

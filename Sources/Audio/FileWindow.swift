@@ -8,7 +8,7 @@ final class FileWindow {
     let file: InputFile
     /// The end of the file, or less: the end of what may be read.
     let end: Int
-    /// Bytes that were handed out to walks, and ``callBytes`` for each call.
+    /// Bytes that were handed out to walks, ``callBytes`` for each call, and a part of those that were read.
     private(set) var spentBytes = 0
 
     private var held: [UInt8] = []
@@ -28,7 +28,7 @@ final class FileWindow {
 
     /// Whether all walks of the file together have done more than several passes over it; then there are no more
     /// bytes.
-    var isSpent: Bool { spentBytes > 4 * end + 1 << 26 }
+    var isSpent: Bool { spentBytes / 4 > end + 1 << 24 }
 
     /// Bytes at an offset, fewer at the end of the file.
     func slice(_ offset: Int, _ count: Int) -> [UInt8] {
@@ -45,6 +45,7 @@ final class FileWindow {
         if offset < base || offset + wanted > base + held.count {
             held = isCancelled() ? [] : file.bytes(at: offset, count: max(wanted, Self.blockBytes))
             base = offset
+            spentBytes += held.count / 16
         }
         return !held.isEmpty
     }
@@ -125,7 +126,7 @@ final class FileWindow {
                 // The size leaves out the header; a flag says that there is one.
                 end -= Int(tail.field(12, 4)) + (tail[23] & 0x80 != 0 ? 32 : 0)
             } else if tail.suffix(9).elementsEqual("LYRICS200".utf8),
-                let size = Int(String(decoding: tail[17..<23], as: UTF8.self))
+                let size = Int(String(decoding: tail[17..<23], as: UTF8.self)), size >= 0
             {
                 end -= size + 15
             } else {
@@ -133,7 +134,7 @@ final class FileWindow {
             }
         }
         // A size beyond the file is none of a tag.
-        return end >= 0 ? end : self.end
+        return 0...self.end ~= end ? end : self.end
     }
 }
 

@@ -89,7 +89,7 @@ struct FrameOrder: Sendable {
             return parts.isEmpty ? nil : parts.joined(separator: "; ")
         }
         let announced = announcedSamples.map { Double($0) / Double(max(1, sampleRateHz)) }
-        if let loss, isCut {
+        if let loss, isCut, !isLimited {
             return .truncated(
                 path: path, decodedSeconds: seconds, announcedSeconds: announced,
                 reason: text(loss.fact))
@@ -127,7 +127,10 @@ struct FrameOrder: Sendable {
                 ?? Self.behindOtherBytes(file, after: start, to: end)
         else { return nil }
         self = order
-        if file.isSpent { note("its headers are too many", at: bytes.lowerBound) }
+        if file.isSpent {
+            (loss, isCut) = (nil, false)
+            note("its headers are too many", at: bytes.lowerBound)
+        }
     }
 
     /// Sound that other bytes stand before, if all of the file after them is its frames. A container may have
@@ -135,6 +138,7 @@ struct FrameOrder: Sendable {
     private static func behindOtherBytes(
         _ file: FileWindow, after start: Int, to end: Int
     ) -> FrameOrder? {
+        if file.matches("ftyp", at: 4) { return nil }
         var tries = 0
         var offset = start
         while offset < min(end, start + 1 << 18), tries < 16 {

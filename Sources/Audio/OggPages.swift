@@ -1,12 +1,10 @@
 // Ogg (RFC 3533), looked at from page to page. Pages have numbers, checksums and the times at which they end, and
 // packets of Vorbis and Opus say how long they are.
 
-import System
-
 extension FrameOrder {
     /// nil for other codecs than Vorbis and Opus, too.
     static func ogg(_ file: FileWindow, from start: Int, to end: Int) -> FrameOrder? {
-        guard let first = OggPage(file, at: start), first.isFirst, !first.isCut,
+        guard let first = OggPage(file, at: start), !first.isCut, first.isFirst,
             let codec = OggCodec(first), first.isRight
         else { return nil }
         var look = OggLook(start, end, codec)
@@ -44,13 +42,14 @@ struct OggPage {
         let count = contentStart + lacing.reduce(0) { $0 + Int($1) }
         bytes = file.slice(offset, count)
         isCut = lacing.count < Int(head[26]) || bytes.count < count
+        if bytes.count < 27 { return nil }
     }
 
     var isContinued: Bool { bytes[5] & 1 != 0 }
     var isFirst: Bool { bytes[5] & 2 != 0 }
     var isLast: Bool { bytes[5] & 4 != 0 }
-    /// The sample at which the page ends; nil if no packet ends in it.
-    var endSample: Int? { Int(exactly: bytes.field(6, 8)) }
+    /// The sample at which the page ends; nil if no packet ends in it, and for times beyond all recordings.
+    var endSample: Int? { Int(exactly: bytes.field(6, 8)).flatMap { $0 < 1 << 60 ? $0 : nil } }
     var serial: UInt64 { bytes.field(14, 4) }
     var number: UInt64 { bytes.field(18, 4) }
     var content: ArraySlice<UInt8> { bytes[contentStart...] }

@@ -61,7 +61,9 @@ struct PlainSound {
                 1: isUnsigned ? SF_FORMAT_PCM_U8 : SF_FORMAT_PCM_S8, 2: SF_FORMAT_PCM_16,
                 3: SF_FORMAT_PCM_24, 4: SF_FORMAT_PCM_32,
             ]
-        guard let codec = codecs[width], rate >= 0, rate < 0x8000_0000 else { return nil }
+        guard let codec = codecs[width], rate >= 0, rate < 0x8000_0000, channels < 1 << 16 else {
+            return nil
+        }
         self.codec = codec | (isBigEndian ? SF_ENDIAN_BIG : SF_ENDIAN_LITTLE)
         self.width = width
         channelCount = channels
@@ -70,11 +72,10 @@ struct PlainSound {
         var all = chunks
         var end = max(start, file.end)
         let room = end - start
+        var (size, isFound) = (announced, false)
         // Sizes of 32 bits leave out what doesn't fit.
-        let sizes =
-            announced > room ? [] : Array(stride(from: announced, through: room, by: 1 << 32))
-        var isFound = false
-        for size in sizes where !isFound {
+        while size <= room, !isFound {
+            defer { size += 1 << 32 }
             switch Self.tail(file, after: start + size, &all, next + size - announced) {
             case .samples: continue
             case .file(let offset): nextFile = offset
@@ -154,7 +155,8 @@ struct PlainSound {
         let end = file.matches("TAG", at: end - 128) ? end - 128 : end
         guard let form = chunks else { return end }
         let first = max(start, end - longestTagBytes)
-        let rest = file.slice(first, end - first)
+        // With the head of the last chunk, so that nothing is read again.
+        let rest = file.slice(first, end - first + 32).prefix(end - first)
         // Chunks reach to the end of the file, one after the other, and begin at even places. From the last place
         // to the first, so that each is looked at once.
         var leads = [Bool](repeating: false, count: rest.count + 9)
@@ -261,6 +263,9 @@ struct PlainSound {
     private init?(aiff chunks: FileChunks) {
         var chunks = chunks
         chunks.walk(until: "SSND")
+        if let sound = chunks.found["SSND"], chunks.found["COMM"] == nil {
+            chunks.walk(from: chunks.end(of: sound, countBytes: sound.countBytes))
+        }
         let file = chunks.bytes
         guard let sound = chunks.found["SSND"], let common = chunks.found["COMM"],
             let skipped = file.number(at: sound.start, 4, isBigEndian: true).map({ Int($0) })

@@ -61,9 +61,8 @@ final class SoundDecoder {
         let target = min(decodedSamples + count, seekable)
         guard target > decodedSamples, failure == nil else { return 0 }
         let place = Int(sf_seek(handle, sf_count_t(target), Int32(SEEK_SET)))
-        guard place > decodedSamples else { return 0 }
-        let passed = place - decodedSamples
-        decodedSamples = place
+        let passed = max(0, place - decodedSamples)
+        decodedSamples += passed
         return passed
     }
 }

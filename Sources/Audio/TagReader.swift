@@ -224,7 +224,7 @@ struct TagReader {
     /// The texts in a frame, which zeros separate.
     private static func strings(_ bytes: ArraySlice<UInt8>, _ encoding: UInt8) -> [String] {
         guard encoding == 1 || encoding == 2 else {
-            return bytes.split(separator: 0, omittingEmptySubsequences: false)
+            return bytes.split(separator: 0, maxSplits: 2, omittingEmptySubsequences: false)
                 .map { AudioTags.text(Array($0)) ?? "" }
         }
         let bytes = Array(bytes)
@@ -233,7 +233,8 @@ struct TagReader {
         }
         // Each text may begin with a mark of its order of bytes.
         var isSwapped = false
-        return units.split(separator: 0, omittingEmptySubsequences: false).map { units in
+        return units.split(separator: 0, maxSplits: 2, omittingEmptySubsequences: false).map {
+            units in
             let hasMark = units.first == 0xFEFF || units.first == 0xFFFE
             if hasMark { isSwapped = units.first == 0xFFFE }
             let text = units.dropFirst(hasMark ? 1 : 0).map { isSwapped ? $0.byteSwapped : $0 }

@@ -14,6 +14,9 @@ struct ReadingErrorTests {
         expect(.notFound(path: missing), from: missing)
         expect(.isFolder(path: folder.url.path), from: folder.url.path)
         expect(.notAFile(path: "/dev/null"), from: "/dev/null")
+        for (path, advice) in [("file:///a%20b", "without 'file://'"), ("http://a", "no path")] {
+            #expect(AudioError.notFound(path: path).description.contains(advice))
+        }
         let empty = try folder.write(Data(), "empty.wav")
         expect(.empty(path: empty), from: empty)
     }

@@ -21,6 +21,8 @@ struct SeparateFilesTests {
         try make(
             "music/b.mp3", "music/a.WAV", "music/notes.txt", "music/.hidden.wav", "music/film.mkv",
             "music/disc 2/live/c.flac", "music/disc 1/d.m4a", "music/.git/e.wav")
+        // A pipe that isn't named itself would be waited for.
+        #expect(mkfifo(folder.path("music/pipe.wav"), 0o600) == 0)
         let run = try plan("music/")
         #expect(
             run.outputLines == [

@@ -4,7 +4,8 @@
 field: odd files from public reports. The reference is the format's own player, or ffmpeg if they differ. FAILED: ffmpeg
 has no complaint, but the reading with ffmpeg has other samples or a warning; "look": the same where ffmpeg complains.
 
-crafted: files whose headers ask for much work. A reading without ffmpeg fails if it takes over a second of CPU time.
+crafted: files whose headers ask for much work. A reading without ffmpeg fails if it takes over
+a second of CPU time, and a thousandth of the time that the sound lasts.
 
 mutated: damaged music in 14 formats. A reading fails if it takes over 5 s of CPU time, crashes or hangs; if it loses or
 moves sound without a warning; or if it warns though ffmpeg decodes all without a complaint. "undetectable?" is no
@@ -166,7 +167,9 @@ def check_field(folder: Path, only: str) -> int:
             cells[:0] = ["error" if sound.error else f"{sound.count}@{sound.rate}", *lags,
                          None if lags[0] is None else f"{difference(right, sound, lags[0]):.0e}"]
             texts += [f"{label}: {text}" for text in [sound.error, *sound.messages] if text]
-        is_right = sound.is_clean and min(difference(one, sound) for one in (right, by_ffmpeg)) <= MAX_DIFFERENCE
+        # A file that is cut is said to be, also where ffmpeg says nothing.
+        is_clean = sound.is_clean or path.name.startswith("F10") and "is cut short" in sound.messages[0]
+        is_right = is_clean and min(difference(one, sound) for one in (right, by_ffmpeg)) <= MAX_DIFFERENCE
         verdict = "" if is_right else "FAILED" if by_ffmpeg.is_clean else "look"
         failures += verdict == "FAILED"
         print(row.format(path.name, f"{player} {right.count}@{right.rate}", *map(str, cells), verdict))
@@ -179,9 +182,10 @@ flac -s -f wav.wav -o flac.flac; wavpack -q -y wav.wav -o wavpack.wv; opusenc --
 L -b 128 wav.wav cbr.mp3; L -V2 wav.wav vbr.mp3; L -t -b 128 wav.wav rawcbr.mp3; F -i wav.wav -c:a wmav2 wma.wma
 F -i vbr.mp3 -c copy -write_xing 0 -id3v2_version 0 rawvbr.mp3; oggenc -Q -q 5 wav.wav -o vorbis.ogg
 for x in raw.aac aac.m4a raw.ac3; do F -i wav.wav $x; done"""
-# Samples of a frame, which may be lost unnoticed; 0 where each sample is counted. A Vorbis packet has up to 1,024.
+# Samples of a frame, which may be lost unnoticed; 0 where each sample is counted. A Vorbis packet has up to 1,024;
+# eight bytes behind the samples of a WAV file may be anything.
 FRAME = {"flac.flac": 0, "vorbis.ogg": 1024, "opus.opus": 960, "cbr.mp3": 1152, "vbr.mp3": 1152, "rawcbr.mp3": 1152,
-         "rawvbr.mp3": 1152, "raw.aac": 1024, "aac.m4a": 1024, "raw2.mp2": 1152, "wav.wav": 0, "wma.wma": 2048,
+         "rawvbr.mp3": 1152, "raw.aac": 1024, "aac.m4a": 1024, "raw2.mp2": 1152, "wav.wav": 2, "wma.wma": 2048,
          "raw.ac3": 1536, "wavpack.wv": 0}  # nothing is counted in the raw ones
 KINDS = "whole", "zeros", "deletion", "doubling", "flip", "swap", "insert", "cut"
 
@@ -207,7 +211,7 @@ def judge(path: Path, name: str, has_tail: bool, wholes: list[Sound], sound: Sou
     if sound.error or whole.error:
         return found + [sound.error] * sound.error.startswith("CRASH")
     if sound.messages:
-        is_whole = by_ffmpeg.is_clean and by_ffmpeg.count == right.count and (frame or not difference(right, by_ffmpeg))
+        is_whole = by_ffmpeg.is_clean and difference(right, by_ffmpeg) <= MAX_DIFFERENCE
         is_whole = is_whole and {lag_of(right, by_ffmpeg, at_end) for at_end in (False, True)} == {0}
         return found + [f"false alarm: {text}" for text in sound.messages if is_whole]
     lost = [f"{whole.count - sound.count} samples are lost"] * (sound.count < whole.count - frame)
@@ -217,7 +221,7 @@ def judge(path: Path, name: str, has_tail: bool, wholes: list[Sound], sound: Sou
     for begin, end in np.flatnonzero(np.diff(is_zero)).reshape(-1, 2):
         if end - begin > whole.rate / 10 and (whole.samples[:, begin:end] ** 2).sum() > 1e-6 * (end - begin):
             lost.append(f"{end - begin} samples from {begin} on are zero")
-    lost += ["other samples"] * (not lost and frame == 0 and name != "wav.wav" and difference(whole, sound) > 0)
+    lost += ["other samples"] * (not lost and name == "flac.flac" and difference(whole, sound) > 0)
     # ffprobe counts bytes between frames to one of them, whose size then is none of the whole file's.
     is_undetectable = name.startswith("raw") and by_ffmpeg.is_clean and sum(frame_sizes(path)) == path.stat().st_size
     is_undetectable = is_undetectable and set(frame_sizes(path)) <= set(frame_sizes(path.with_name(name)))
@@ -269,8 +273,8 @@ def crafted(folder: Path):
                          + struct.pack("<QHHIIHH", 40, 1, 2, 44100, 176400, 4, 16) + b"data" + guid + struct.pack("<Q", 4024)
                          + bytes(4000) + (b"LIST" + guid + struct.pack("<Q", 24)) * 43690)
     os.system(f"cd {folder} && ffmpeg -v error -y -f lavfi -i sine=d=2 -ac 2 a.wav && lame --quiet -t -b 32 a.wav a.mp3 && flac -s -f a.wav")
-    frame = (folder / "a.mp3").read_bytes()[:104]
-    yield "gaps.mp3", (frame + frame + b"gap") * 400_000
+    mp3 = (folder / "a.mp3").read_bytes()
+    yield "gaps.mp3", (mp3[: 2 * mp3.find(mp3[:2], 50)] + b"gap") * 100_000
     flac = (folder / "a.flac").read_bytes()
     yield "gaps.flac", flac + b"\xff\xf8\xc9\x18" * 3_500_000
     yield "pages.ogg", b"OggS" * 1_000_000
@@ -282,7 +286,7 @@ def check_crafted(folder: Path, only: str) -> int:
         if only in name:
             (folder / name).write_bytes(data)
             sound = read(folder / name, False)
-            failures += sound.cpu_seconds > 1
+            failures += sound.cpu_seconds > 1 + sound.count / max(1, sound.rate) / 1000  # what is decoded takes time
             print(f"{name:22}{len(data):>10} bytes{sound.cpu_seconds:6.2f} s  {(sound.error or str(sound.count))[:90]}", flush=True)
     return failures
 

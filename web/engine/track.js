@@ -65,10 +65,13 @@ async function endOfSamples(file, from) {
   const first = Math.max(from, file.size - longestChunkBytes);
   const bytes = await file.slice(first).arrayBuffer();
   const view = new DataView(bytes);
-  const count = bytes.byteLength;
+  // A tag of ID3 version 1 may be the end.
+  const tag = bytes.byteLength - 128;
+  const hasTag = tag >= 0 && String.fromCharCode(...new Uint8Array(bytes, tag, 3)) === "TAG";
+  const count = hasTag ? tag : bytes.byteLength;
   // From the last place to the first, so that each is looked at once. Chunks begin at even places behind the samples.
-  const leads = new Uint8Array(count + 1);
-  leads[count] = 1;
+  // Eight bytes or fewer may be anything.
+  const leads = new Uint8Array(count + 1).fill(1, Math.max(0, count - 7));
   let end = count;
   for (let at = count - 8 - ((first + count - from) % 2); at >= 0; at -= 2) {
     const name = String.fromCharCode(...new Uint8Array(bytes, at, 4));

@@ -1,3 +1,0 @@
-// The interface of this module has types of the engine.
-
-@_exported import DemucsEngine
