@@ -1,6 +1,5 @@
-// Reads and writes whole sound files.
+// Reads and writes whole sound files, by an interface with types of the engine.
 
-// The interface of this module has types of the engine.
 @_exported import DemucsEngine
 import Signal
 import System
