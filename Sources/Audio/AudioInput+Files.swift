@@ -1,11 +1,8 @@
 import DemucsEngine
 import System
 
-/// The file behind a track, held open: removing or replacing it does not change the track.
-///
-/// Decoding needs a seekable file, so unseekable input (pipes) and the output of ffmpeg, which
-/// decodes the formats that libsndfile doesn't know, are spooled to a temporary file without a name,
-/// which is freed with this value.
+/// The file behind a track, held open: removing or replacing it does not change the track. Unseekable input and the
+/// output of ffmpeg are temporary files without a name, which are freed with this value.
 final class SoundFile: RecordingSource {
     /// What libsndfile decodes.
     let sound: Sound

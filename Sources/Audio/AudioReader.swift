@@ -4,10 +4,8 @@ import CSndFile
 import DemucsEngine
 import Signal
 
-/// A sound file that is being decoded, at its own rate and with all its channels.
-///
-/// PCM or floats in WAV, AIFF, AU, W64 and CAF; FLAC, Ogg Vorbis, Opus, MPEG audio. Encoder delay is trimmed
-/// where the file states it. Used by one thread at a time.
+/// A sound file that is being decoded, at its own rate and with all its channels. Encoder delay is trimmed where the
+/// file states it. Used by one thread at a time.
 package final class AudioReader: RecordingReader {
     package let path: String
     package let sampleRateHz: Int

@@ -46,14 +46,11 @@ package struct FFmpeg: Sendable {
         // ffmpeg says nothing of holes in ASF (WMA).
         let isASF = bytes.matches("\u{30}\u{26}", at: 0) && order == nil
         let complaint = result.complaint.map { "ffmpeg: \($0)" }
-        let isDamaged =
-            order?.isCut != true && (order?.loss != nil || result.hasLostPackets && order == nil)
+        let isDamaged = order.map { $0.loss != nil && !$0.isCut } ?? result.hasLostPackets
         var filled = 0.0
         if isDamaged || order == nil && (isASF || complaint != nil) {
-            // ffmpeg closes holes unless its samples have to keep their times. That would do harm to sound
-            // whose times are wrong, so it is done only where sound is missing, and only for silence.
-            // The times of Vorbis packets are off by up to a block where blocks change their length, those of ASF
-            // are rounded.
+            // ffmpeg closes holes unless its samples have to keep their times, which would harm sound whose times are
+            // wrong. Those of Vorbis are off by up to a block where blocks change their length, those of ASF rounded.
             let head = bytes.slice(0, 1 << 16)
             let isVorbis = ["vorbis", "VORBIS"].contains {
                 head.firstRange(of: Array($0.utf8)) != nil
@@ -69,11 +66,13 @@ package struct FFmpeg: Sendable {
         var warning: AudioWarning?
         if let order {
             warning = order.lack(path, seconds, filled: filled, isLimited: isLimited)
-        } else if isDamaged || filled > 0 {
+        }
+        // Nobody else has looked at what follows another codec or rate.
+        if warning == nil, isDamaged || filled > 0 || order?.isPartial == true && complaint != nil {
             warning = .damaged(
                 path: path, reason: complaint ?? "its packets have gaps", atSeconds: nil,
                 filledSeconds: filled)
-        } else if let end = bytes.announcedEnd, end > bytes.end {
+        } else if order == nil, let end = bytes.announcedEnd, end > bytes.end {
             warning = .truncated(
                 path: path, decodedSeconds: seconds, announcedSeconds: nil,
                 reason: "it has \(bytes.end) of \(end) bytes")

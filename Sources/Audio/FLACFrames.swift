@@ -46,7 +46,7 @@ extension FrameOrder {
             }
             if let change = stream.difference(of: frame) {
                 // Samples of another rate can't be added.
-                order.note(change, at: offset, misleads: true)
+                order.stop(change, at: offset)
                 order.announcedSamples = nil
                 return order
             }

@@ -1,5 +1,4 @@
-// A file's bytes in blocks, for all walks from header to header. What a walk may cost is decided here: a file of
-// many headers, or of bytes that look like headers, can't ask for more.
+// A file's bytes in blocks, for all walks from header to header, and what they may cost.
 
 import System
 
@@ -37,7 +36,7 @@ final class FileWindow {
         return Array(held[(offset - base)..<min(offset - base + count, held.count)])
     }
 
-    /// Makes sure that bytes at an offset are held, as far as the file has them.
+    /// Holds bytes at an offset, as far as the file has them.
     private func hold(_ offset: Int, _ count: Int) -> Bool {
         spentBytes += Self.callBytes
         guard offset >= 0, offset < end, count > 0, !isSpent else { return false }

@@ -32,7 +32,9 @@ struct FrameOrder: Sendable {
     private(set) var loss: Place?
     /// Whether the file ends within a frame, or before the announced number of them.
     private(set) var isCut = false
-    /// Bytes at the end that belong to no frame.
+    /// Whether frames follow whose samples can't be added: of another codec, rate or number of channels.
+    private(set) var isPartial = false
+    /// Bytes at the end that belong to no frame, or to frames that weren't looked at.
     private(set) var unreadBytes = 0
     /// Whether MPEG audio states no number of frames.
     var hidesLength = false
@@ -48,13 +50,18 @@ struct FrameOrder: Sendable {
     var seconds: Double { Double(samples) / Double(max(1, sampleRateHz)) }
 
     mutating func note(_ fact: String, at offset: Int, misleads: Bool = false) {
-        guard oddity.map({ misleads && !$0.misleads }) ?? true else { return }
+        if let oddity, oddity.misleads || !misleads { return }
         oddity = Place(offset: offset, seconds: seconds, fact: fact, misleads: misleads)
     }
 
     mutating func join(at offset: Int) {
         joints += 1
         note("another file begins", at: offset)
+    }
+
+    mutating func stop(_ fact: String, at offset: Int) {
+        note(fact, at: offset, misleads: true)
+        (isPartial, unreadBytes) = (true, max(0, bytes.upperBound - offset))
     }
 
     mutating func lose(_ fact: String, at offset: Int, isCut: Bool = false) {

@@ -161,7 +161,7 @@ private struct MPEGLook {
         }
         if order.loss == nil { endFile(at: offset) }
         order.hidesLength = !hasHeader
-        order.end(at: order.loss == nil ? offset : end, file)
+        if !order.isPartial { order.end(at: order.loss == nil ? offset : end, file) }
     }
 
     /// Compares the number of frames with the stated one.
@@ -183,7 +183,7 @@ private struct MPEGLook {
     /// - Returns: whether frames follow.
     private mutating func passOther(to end: Int) -> Bool {
         if file.frame(at: offset) != nil {
-            order.note("its sample rate or its layer changes", at: offset, misleads: true)
+            order.stop("its sample rate or its layer changes", at: offset)
             offset = end
             return false
         }

@@ -21,7 +21,7 @@ extension FrameOrder {
             look.add(page, at: offset)
             offset += page.bytes.count
         }
-        look.order.end(at: look.isOpen && look.order.loss == nil ? offset : end, file)
+        if look.isOpen { look.order.end(at: look.order.loss == nil ? offset : end, file) }
         return look.order
     }
 }
@@ -168,7 +168,7 @@ private struct OggLook {
             isOpen = begin(page, at: offset)
             guard isOpen else { return }
         } else if page.serial != serial {
-            order.note("it has several streams", at: offset)
+            order.stop("it has several streams", at: offset)
             isOpen = false
             return
         } else if page.number != (number + 1) & 0xFFFF_FFFF {
@@ -195,15 +195,14 @@ private struct OggLook {
     ///
     /// - Returns: whether its samples can be added.
     private mutating func begin(_ page: OggPage, at offset: Int) -> Bool {
-        guard let codec = OggCodec(page) else {
-            order.note("it has several streams", at: offset)
+        let hasSound = endSample != nil || newSamples > 0
+        guard let codec = OggCodec(page),
+            serial == nil || hasSound && codec.sampleRateHz == order.sampleRateHz
+        else {
+            order.stop("a stream of another kind follows", at: offset)
             return false
         }
-        if serial != nil {
-            let isBeginning = endSample == nil && newSamples == 0
-            isBeginning ? order.note("it has several streams", at: offset) : order.join(at: offset)
-            if isBeginning || codec.sampleRateHz != order.sampleRateHz { return false }
-        }
+        if serial != nil { order.join(at: offset) }
         self.codec = codec
         (serial, headersLeft, packet, lastBlock) = (page.serial, codec.headers, [], nil)
         (endSample, newSamples, isMissing) = (nil, 0, false)

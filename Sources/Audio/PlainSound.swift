@@ -224,9 +224,10 @@ struct PlainSound {
         let kind = tag == 0xFFFE ? field(24, 2) : tag
         let width = channels > 0 ? block / channels : 0
         // Samples may have more bytes than they need, and begin at the highest bit.
-        guard kind == 1 || kind == 3, block == channels * width, width * 8 >= bits else {
-            return nil
-        }
+        // Cool Edit calls floats 24 bits of 32.
+        guard kind == 1 || kind == 3, block == channels * width, width * 8 >= bits,
+            tag != 1 || width != 4 || bits != 24
+        else { return nil }
         var announced = data.countBytes
         var isPlaceholder =
             chunks.container == .w64 ? announced > 1 << 62 : Self.isPlaceholder(announced)
