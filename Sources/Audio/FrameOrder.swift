@@ -66,6 +66,7 @@ struct FrameOrder: Sendable {
 
     mutating func lose(_ fact: String, at offset: Int, isCut: Bool = false) {
         guard loss == nil else { return }
+        let seconds = offset < bytes.lowerBound ? 0 : seconds
         loss = Place(offset: offset, seconds: seconds, fact: fact, misleads: true)
         self.isCut = isCut
     }
@@ -75,7 +76,6 @@ struct FrameOrder: Sendable {
         let end = bytes.upperBound
         bytes = bytes.lowerBound..<max(bytes.lowerBound, min(offset, end))
         let start = file.endOfTags(from: offset)
-        // The rest of a block is none.
         guard end - start >= 4_096, file.endOfZeros(from: start) < end else { return }
         unreadBytes = end - start
     }
