@@ -98,7 +98,7 @@ extension AudioInput {
                         + "or MP3")
             }
             let reader = try AudioReader(sound)
-            if reader.oddity() != nil { sound = try Self.byFFmpeg(sound, ffmpeg, spool) }
+            if reader.oddity() != nil { sound = try Self.byFFmpeg(sound, bytes, ffmpeg, spool) }
         } catch {
             try original.checkUnchanged()
             guard case AudioError.notAudio(_, var reason) = error else { throw error }
@@ -124,13 +124,14 @@ extension AudioInput {
 
     /// Sound whose frames aren't plainly in order, decoded by ffmpeg; by libsndfile, with a warning, if ffmpeg isn't
     /// there or can't.
-    private static func byFFmpeg(_ sound: Sound, _ ffmpeg: FFmpeg?, _ spool: Spool) throws -> Sound
-    {
+    private static func byFFmpeg(
+        _ sound: Sound, _ bytes: FileWindow, _ ffmpeg: FFmpeg?, _ spool: Spool
+    ) throws -> Sound {
         var sound = sound
         sound.advice = "ffmpeg, which is not on PATH, may read more"
         guard let ffmpeg else { return sound }
         do {
-            let decoded = try ffmpeg.decode(sound, FileWindow(sound.file), to: spool)
+            let decoded = try ffmpeg.decode(sound, bytes, to: spool)
             _ = try AudioReader(decoded)
             return decoded
         } catch AudioError.notAudio(_, let reason) {

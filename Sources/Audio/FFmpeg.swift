@@ -67,7 +67,6 @@ package struct FFmpeg: Sendable {
         if let order {
             warning = order.lack(path, seconds, filled: filled, isLimited: isLimited)
         }
-        // Nobody else has looked at what follows another codec or rate.
         if warning == nil, isDamaged || filled > 0 || order?.isPartial == true && complaint != nil {
             warning = .damaged(
                 path: path, reason: complaint ?? "its packets have gaps", atSeconds: nil,
