@@ -13,3 +13,11 @@ package func synchronise(_ descriptor: Int32) -> Int32 {
     #endif
     return fsync(descriptor)
 }
+
+/// Writes a folder's directory entries to the disk, so that they survive a loss of power.
+package func synchroniseFolder(_ path: String) {
+    let descriptor = FilePath.withCString(path) { open($0, O_RDONLY | O_CLOEXEC) }
+    guard descriptor >= 0 else { return }
+    synchronise(descriptor)
+    close(descriptor)
+}

@@ -104,8 +104,14 @@ package enum JSONText {
 
     /// Reads a file with text that `of` wrote; nil if that fails.
     package static func read<Value: Decodable>(_ path: String) -> Value? {
+        guard let bytes = try? readFile(path) else { return nil }
+        return value(bytes)
+    }
+
+    /// Decodes a text that `of` wrote; nil if that fails.
+    package static func value<Value: Decodable>(_ bytes: [UInt8]) -> Value? {
         let decoder = JSONDecoder()
         decoder.keyDecodingStrategy = .convertFromSnakeCase
-        return try? decoder.decode(Value.self, from: Data(readFile(path)))
+        return try? decoder.decode(Value.self, from: Data(bytes))
     }
 }

@@ -63,6 +63,14 @@ package enum TemporaryFiles {
         return try lock(path).map { Claim(path: path, descriptor: $0) }
     }
 
+    /// Whether a process has claimed work of a name in a folder.
+    package static func isClaimed(_ text: String, in folder: String) -> Bool {
+        let descriptor = open(FilePath.joined(folder, name(text)), O_RDWR | O_CLOEXEC)
+        guard descriptor >= 0 else { return false }
+        defer { close(descriptor) }
+        return flock(descriptor, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK
+    }
+
     /// Creates a file for reading and writing without a name. It is freed when its descriptor is
     /// closed, even if the process is killed.
     ///

@@ -1,0 +1,167 @@
+// The ledger: the folders of tracks that must not be lost. The command keeps one in its output folder, the
+// service in its data folder. The formats are described in docs/formats.md.
+
+import Synchronization
+import System
+
+/// Where a track stands.
+package enum TrackState: String, Codable, Sendable, CaseIterable {
+    case queued, running, done, failed, cancelled
+
+    /// False for a track that still has to be separated, by a run or service that goes on.
+    package var isFinal: Bool { self != .queued && self != .running }
+}
+
+/// What a ledger keeps of a track.
+package protocol LedgerRecord: Codable, Sendable {
+    /// The version that this program writes. It reads no later one.
+    static var currentVersion: Int { get }
+    var version: Int { get }
+}
+
+/// A folder for each track, which has everything that is known of it: nothing else is kept about a track.
+package struct Ledger: Sendable {
+    package let folder: String
+
+    package init(_ folder: String) { self.folder = folder }
+
+    package subscript(name: String) -> LedgerEntry {
+        LedgerEntry(path: FilePath.joined(folder, name))
+    }
+
+    /// Reads the records of all entries, on several threads.
+    ///
+    /// - Parameter names: the entries to read, without those that have no record.
+    package func records<Record: LedgerRecord>(
+        _ type: Record.Type, of names: [String], threads: Int = 4
+    ) -> [(name: String, result: Result<Record, LedgerError>)] {
+        typealias Found = [(name: String, result: Result<Record, LedgerError>)]
+        let parts = Mutex<[Int: Found]>([:])
+        let size = max(1, (names.count + threads - 1) / threads)
+        let workers = stride(from: 0, to: names.count, by: size).compactMap { start in
+            let work = { @Sendable in
+                var found: Found = []
+                for name in names[start..<min(start + size, names.count)] {
+                    do throws(LedgerError) {
+                        let record = try self[name].read(Record.self)
+                        if let record { found.append((name, .success(record))) }
+                    } catch {
+                        found.append((name, .failure(error)))
+                    }
+                }
+                parts.withLock { $0[start] = found }
+            }
+            // The system may refuse to start a thread.
+            let thread = SystemThread(work)
+            if thread == nil { work() }
+            return thread
+        }
+        for worker in workers { worker.join() }
+        return parts.withLock { $0 }.sorted { $0.key < $1.key }.flatMap(\.value)
+    }
+}
+
+/// The folder of a track in a ledger.
+package struct LedgerEntry: Sendable {
+    package let path: String
+
+    /// The record, which is always complete: each change replaces the file.
+    package var record: String { FilePath.joined(path, "track.json") }
+    /// The sound, if it is not a file of somebody else.
+    package var input: String { FilePath.joined(path, "input") }
+    /// The stems, if they are not in a folder of somebody else.
+    package var stems: String { FilePath.joined(path, "stems") }
+
+    /// - Returns: nil if there is no record.
+    package func read<Record: LedgerRecord>(
+        _ type: Record.Type
+    ) throws(LedgerError) -> Record? {
+        let bytes: [UInt8]
+        do {
+            bytes = try readFile(record)
+        } catch {
+            let reason = error as? SystemError ?? .last
+            if reason.code == ENOENT { return nil }
+            throw .unreadable(reason)
+        }
+        if let found: Record = JSONText.value(bytes), found.version <= Record.currentVersion {
+            return found
+        }
+        if let head: Head = JSONText.value(bytes), head.version > Record.currentVersion {
+            throw .laterVersion(head.version)
+        }
+        throw .damaged
+    }
+
+    private struct Head: Decodable {
+        let version: Int
+    }
+
+    /// Replaces the record, and makes the folder if it is missing.
+    ///
+    /// - Parameter isDurable: whether the record is on the disk when this returns.
+    package func write(_ record: some LedgerRecord, isDurable: Bool = false) throws(SystemError) {
+        let text = JSONText.of(record) + "\n"
+        do {
+            try FilePath.makeFolder(path)
+            try replaceFile(at: self.record) { descriptor in
+                try Array(text.utf8).withUnsafeBytes { try writeAll($0, to: descriptor) }
+                if isDurable, synchronise(descriptor) != 0 { throw SystemError.last }
+            }
+        } catch {
+            throw error as? SystemError ?? .last
+        }
+        if isDurable { synchroniseFolder(path) }
+    }
+
+    // MARK: - Claims
+
+    private static let claimName = "claim"
+
+    /// Work on a track that no other process does. It ends with the process, even if that is killed.
+    package struct Claim {
+        fileprivate let claim: TemporaryFiles.Claim?
+        fileprivate let folder: String
+
+        package func end() {
+            claim?.end()
+            // rmdir fails for a folder that has files.
+            if rmdir(folder) == 0 { rmdir(FilePath.folder(of: folder)) }
+        }
+    }
+
+    /// Claims the track; nil if another process has claimed it.
+    ///
+    /// A folder in which no file can be made, or a file system without locks, makes no claims.
+    package func claim() -> Claim? {
+        var made: TemporaryFiles.Claim?
+        // Another run may remove the folders, while they are empty, before the claim is in them.
+        for _ in 0..<3 where made == nil {
+            try? FilePath.makeFolder(path)
+            do throws(SystemError) {
+                made = try TemporaryFiles.claim(Self.claimName, in: path)
+                if made == nil { return nil }
+            } catch {}
+        }
+        return Claim(claim: made, folder: path)
+    }
+
+    /// Whether a process works on the track.
+    package var isClaimed: Bool { TemporaryFiles.isClaimed(Self.claimName, in: path) }
+}
+
+/// A record that is there and can't be used. It stays where it is.
+package enum LedgerError: Error, Equatable, CustomStringConvertible {
+    case unreadable(SystemError)
+    case laterVersion(Int)
+    case damaged
+
+    package var description: String {
+        switch self {
+        case .unreadable(let error): "can't be read (\(error))"
+        case .laterVersion(let version):
+            "is of a later version of swift-demucs, which writes version \(version)"
+        case .damaged: "is damaged"
+        }
+    }
+}
