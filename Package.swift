@@ -66,7 +66,7 @@ let package = Package(
             dependencies: ["Runs", "ModelDownloads", "Diagnostics", "Porting", "Evaluation"],
             exclude: ["abi.txt", "exports.map"]),
         .target(
-            name: "Service", dependencies: ["Analysis", "Demucs", "CServiceLibraries", "CPage"]),
+            name: "Service", dependencies: ["Runs", "CServiceLibraries", "CPage"]),
         .target(
             name: "CLI",
             dependencies: [

@@ -12,11 +12,7 @@ package struct FFmpeg: Sendable {
     }
 
     /// The first `ffmpeg` in the folders of `PATH`.
-    package static var onPath: FFmpeg? {
-        guard let folders = getenv("PATH") else { return nil }
-        return String(cString: folders).split(separator: ":").lazy.map { "\($0)/ffmpeg" }
-            .first { access($0, X_OK) == 0 }.map(FFmpeg.init)
-    }
+    package static var onPath: FFmpeg? { ChildProcess.pathOfProgram("ffmpeg").map(FFmpeg.init) }
 
     /// Decodes the first sound stream of a file at its own rate and with its own channels, to floats
     /// in a temporary WAV file.

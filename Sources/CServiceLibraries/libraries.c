@@ -17,21 +17,17 @@
 
 #ifdef __APPLE__
 #define HTTP_NAME "libmicrohttpd.12.dylib"
-#define SQL_NAME "libsqlite3.0.dylib"
 #define ZIP_NAME "libarchive.13.dylib"
 #else
 #define HTTP_NAME "libmicrohttpd.so.12"
-#define SQL_NAME "libsqlite3.so.0"
 #define ZIP_NAME "libarchive.so.13"
 #endif
 
 static struct http_library http;
-static struct sql_library sql;
 static struct zip_library zip;
 
 /* The reason why each library can't be used; empty if it can. */
 static char http_reason[512];
-static char sql_reason[512];
 static char zip_reason[512];
 
 #define FIND(library, prefix, name, reason)                                                        \
@@ -39,7 +35,6 @@ static char zip_reason[512];
     if (!library.name)                                                                             \
         snprintf(reason, sizeof reason, "it is too old: it has no %s", prefix #name);
 #define FIND_HTTP(name) FIND(http, "MHD_", name, http_reason)
-#define FIND_SQL(name) FIND(sql, "sqlite3_", name, sql_reason)
 #define FIND_ZIP(name) FIND(zip, "archive_", name, zip_reason)
 
 #define OPEN(name, reason)                                                                         \
@@ -54,11 +49,6 @@ static void load_http(void) {
     HTTP_FUNCTIONS(FIND_HTTP)
 }
 
-static void load_sql(void) {
-    OPEN(SQL_NAME, sql_reason)
-    SQL_FUNCTIONS(FIND_SQL)
-}
-
 static void load_zip(void) {
     OPEN(ZIP_NAME, zip_reason)
     ZIP_FUNCTIONS(FIND_ZIP)
@@ -69,13 +59,6 @@ const struct http_library *http_load(const char **problem) {
     pthread_once(&once, load_http);
     *problem = http_reason;
     return *http_reason ? NULL : &http;
-}
-
-const struct sql_library *sql_load(const char **problem) {
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
-    pthread_once(&once, load_sql);
-    *problem = sql_reason;
-    return *sql_reason ? NULL : &sql;
 }
 
 const struct zip_library *zip_load(const char **problem) {
@@ -129,8 +112,3 @@ uint64_t http_size_unknown(void) { return MHD_SIZE_UNKNOWN; }
 ssize_t http_end_of_stream(void) { return MHD_CONTENT_READER_END_OF_STREAM; }
 
 ssize_t http_end_with_error(void) { return MHD_CONTENT_READER_END_WITH_ERROR; }
-
-int sql_bind_copy(const struct sql_library *library, sqlite3_stmt *statement, int index,
-                  const char *text) {
-    return library->bind_text(statement, index, text, -1, SQLITE_TRANSIENT);
-}

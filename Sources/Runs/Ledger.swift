@@ -111,7 +111,7 @@ package struct LedgerEntry: Sendable {
         } catch {
             throw error as? SystemError ?? .last
         }
-        if isDurable { synchroniseFolder(path) }
+        if isDurable { synchronise(path: path) }
     }
 
     // MARK: - Claims

@@ -1,31 +1,30 @@
-// The files of the service: uploads, results, copies in other formats. Names of files never come from
-// clients, and links in the folder are not followed.
+// The files of the service: a folder for each track, uploads, copies in other formats. Names of files never
+// come from clients, and links in the folder are not followed.
 
+import Runs
 import System
 
 /// The data folder, which only one service may use at a time.
 final class DataFolder: Sendable {
     let path: String
+    /// The tracks of all jobs, by the jobs' ids.
+    let ledger: Ledger
     private let lock: Int32
 
     /// Request bodies that are being received.
     var uploads: String { "\(path)/uploads" }
-    /// Sounds of queued, running and failed jobs, by the jobs' ids.
-    var inputs: String { "\(path)/inputs" }
-    /// A folder of stems for each finished job.
-    var results: String { "\(path)/results" }
     /// A folder of copies, mixes and waveforms for each finished job; they can be recreated.
     var cache: String { "\(path)/cache" }
-    /// Unnamed files that are being written.
+    /// Files that are being written.
     var temporary: String { "\(path)/tmp" }
-    var database: String { "\(path)/jobs.sqlite" }
 
-    private static let folders = ["uploads", "inputs", "results", "cache", "tmp"]
+    private static let folders = ["tracks", "uploads", "cache", "tmp"]
 
     /// Creates and locks the folder, and removes unfinished files of an earlier run.
     init(_ path: String) throws(ServiceError) {
         let path = FilePath.absolute(path)
         self.path = path
+        ledger = Ledger("\(path)/tracks")
         func unusable(_ error: SystemError) -> ServiceError {
             .folderUnusable(path: path, reason: error.description)
         }
@@ -50,78 +49,56 @@ final class DataFolder: Sendable {
     deinit { close(lock) }
 
     private func makeFolders() throws(SystemError) {
-        for name in DataFolder.databaseFiles + DataFolder.folders
-        where DataFolder.isLink("\(path)/\(name)") {
-            throw SystemError(code: ELOOP)
-        }
         for name in DataFolder.folders {
             let folder = "\(path)/\(name)"
+            if DataFolder.isLink(folder) { throw SystemError(code: ELOOP) }
             try FilePath.makeFolder(folder)
             chmod(folder, 0o700)
         }
     }
 
-    /// Moves entries of the folder, by their paths in it, to another folder there.
-    ///
-    /// - Returns: that folder; also the one in a folder of entries that is another file system.
-    func setAside(_ entries: [String]) throws(ServiceError) -> String {
-        let first = "damaged-\(Int(Timestamp.now))"
-        var (name, number) = (first, 1)
-        // A second one may come within the same second.
-        while [path, inputs, results].contains(where: { FilePath.status("\($0)/\(name)") != nil }) {
-            number += 1
-            name = "\(first)-\(number)"
-        }
-        do throws(SystemError) {
-            var places: Set<String> = []
-            for entry in entries { places.insert(try move(entry, to: name)) }
-            return places.sorted().joined(separator: " and ")
-        } catch {
-            throw .folderUnusable(path: path, reason: error.description)
-        }
-    }
-
-    /// - Returns: the folder that has the entry now; beside it if its own folder is mounted.
-    private func move(_ entry: String, to name: String) throws(SystemError) -> String {
-        let (own, last) = (FilePath.folder(of: "\(path)/\(entry)"), FilePath.name(of: entry))
-        for (aside, target) in [("\(path)/\(name)", entry), ("\(own)/\(name)", last)] {
-            let folder = FilePath.folder(of: "\(aside)/\(target)")
-            try FilePath.makeFolder(folder)
-            if rename("\(path)/\(entry)", "\(aside)/\(target)") == 0 || errno == ENOENT {
-                return aside
-            }
-            guard errno == EXDEV else { throw .last }
-            for empty in [folder, aside] { rmdir(empty) }
-        }
-        throw SystemError(code: EXDEV)
-    }
-
-    /// The sounds and results of all jobs, by their paths in the folder. Other entries, as the
-    /// `lost+found` of a disk, stay where they are.
-    var songs: [String] {
-        ["inputs", "results"].flatMap { folder in
-            FilePath.entries(of: "\(path)/\(folder)").filter(Job.isID).map { "\(folder)/\($0)" }
-        }
-    }
-
-    /// The files of the database.
-    static let databaseFiles = ["jobs.sqlite", "jobs.sqlite-wal", "jobs.sqlite-shm"]
-
     func newUpload() -> String { "\(uploads)/\(Job.newID())" }
     func newPart() -> String { "\(temporary)/\(Job.newID())" }
-    func input(_ id: String) -> String { "\(inputs)/\(id)" }
-    func results(of id: String) -> String { "\(results)/\(id)" }
+    func input(_ id: String) -> String { ledger[id].input }
+    func results(of id: String) -> String { ledger[id].stems }
     /// The stems of a running job as far as they are finished.
     func growing(_ id: String) -> String { "\(temporary)/\(id)" }
-    func unfinishedResults(of id: String) -> String { "\(results)/.\(id)" }
+    func unfinishedResults(of id: String) -> String { "\(ledger[id].path)/stems.part" }
     func cache(of id: String) -> String { "\(cache)/\(id)" }
 
-    /// Removes the files of a job that a client or the retention removes.
-    func removeFiles(of id: String) {
-        unlink(input(id))
-        for folder in [results(of: id), unfinishedResults(of: id), cache(of: id)] {
-            DataFolder.remove(folder)
+    // MARK: - Tracks
+
+    /// The folder of a track that is not complete yet, or is being removed.
+    private func unfinished(_ id: String) -> LedgerEntry { ledger[".\(id)"] }
+
+    /// Adds the track of a job, as a whole or not at all.
+    ///
+    /// - Parameter addFiles: moves the sound or the stems into the track's folder.
+    func add(_ job: Job, _ addFiles: (LedgerEntry) throws -> Void) throws {
+        let entry = unfinished(job.id)
+        do {
+            guard mkdir(entry.path, 0o700) == 0 else { throw SystemError.last }
+            try addFiles(entry)
+            try entry.write(job, isDurable: true)
+            guard rename(entry.path, ledger[job.id].path) == 0 else { throw SystemError.last }
+            synchronise(path: ledger.folder)
+        } catch {
+            DataFolder.remove(entry.path)
+            throw error
         }
+    }
+
+    /// Takes a track out of the ledger at once. ``removeFiles(of:)`` then removes its files.
+    func takeOut(_ id: String) throws(SystemError) {
+        guard rename(ledger[id].path, unfinished(id).path) == 0 || errno == ENOENT else {
+            throw .last
+        }
+        synchronise(path: ledger.folder)
+    }
+
+    /// Removes the files of a track that was taken out.
+    func removeFiles(of id: String) {
+        for folder in [unfinished(id).path, cache(of: id)] { DataFolder.remove(folder) }
     }
 
     /// Removes the files that a stored job needs no more. A sound goes when its client has cancelled the
@@ -135,37 +112,78 @@ final class DataFolder: Sendable {
         }
     }
 
-    /// Removes the files that the stored jobs need no more.
+    /// Reads all tracks, and removes the files that they need no more.
     ///
-    /// - Parameter jobs: all jobs, as they were stored.
-    /// - Returns: the sounds and results that may be of jobs that the database has lost.
-    func removeUnneeded(_ jobs: [Job]) -> [String] {
+    /// - Returns: the jobs in the order of their sequence numbers; the tracks that can't be used, which
+    ///   stay as they are, each with the reason.
+    func jobs() throws(ServiceError) -> (jobs: [Job], unusable: [String]) {
+        let names: [String]
+        do throws(SystemError) { names = try FilePath.names(in: ledger.folder) } catch {
+            throw .folderUnusable(path: ledger.folder, reason: error.description)
+        }
+        var jobs: [Job] = []
+        var unusable: [String] = []
+        for name in names.sorted() where !Job.isID(name) {
+            if name.hasPrefix("."), Job.isID(String(name.dropFirst())) {
+                DataFolder.remove(ledger[name].path)
+            } else if FilePath.status(ledger[name].record) != nil {
+                unusable.append("'\(name)' (its name is not the id of a job)")
+            }
+        }
+        var empty = Set(names.filter(Job.isID))
+        for (id, result) in ledger.records(Job.self, of: empty.sorted()) {
+            empty.remove(id)
+            switch result {
+            case .success(var job) where job.isPlausible:
+                job.id = id
+                jobs.append(job)
+            case .success: unusable.append("'\(id)' (\(LedgerError.damaged))")
+            case .failure(let error): unusable.append("'\(id)' (\(error))")
+            }
+        }
+        for id in empty.sorted() where rmdir(ledger[id].path) != 0 {
+            unusable.append("'\(id)' (has no record)")
+        }
+        let known = Set(jobs.map(\.id))
+        for id in FilePath.entries(of: cache) where !known.contains(id) {
+            DataFolder.remove(cache(of: id))
+        }
         for job in jobs { removeUnneeded(of: job) }
-        let jobs = Dictionary(jobs.map { ($0.id, $0) }) { $1 }
-        for name in FilePath.entries(of: results)
-        where name.hasPrefix(".") && Job.isID(String(name.dropFirst())) {
-            DataFolder.remove(results(of: name))
+        jobs.sort { ($0.sequence, $0.created, $0.id) < ($1.sequence, $1.created, $1.id) }
+        // A copied folder has the number of the first.
+        for index in jobs.indices.dropFirst() {
+            jobs[index].sequence = max(jobs[index].sequence, jobs[index - 1].sequence + 1)
         }
-        for name in FilePath.entries(of: cache) where jobs[name]?.stems.isEmpty ?? true {
-            DataFolder.remove(cache(of: name))
-        }
-        return songs.filter { entry in
-            guard let job = jobs[FilePath.name(of: entry)] else { return true }
-            if entry.hasPrefix("inputs/") || !job.stems.isEmpty { return false }
-            // An older database takes a job for a waiting one that was done, and has no sound any more.
-            return job.state.isFinal || !FilePath.isFile(input(job.id))
-        }
+        return (jobs, unusable)
     }
 
-    /// Opens a file of a job without following links.
+    // MARK: - The clock
+
+    private var clock: String { "\(path)/clock" }
+
+    /// Seconds for which the service has run with this folder; 0 if the file is missing or impossible, so
+    /// that no job looks old.
+    func runSeconds() -> Double {
+        let text = (try? readFile(clock)).map { String(decoding: $0, as: UTF8.self) } ?? ""
+        let seconds = Double(text.split(separator: "\n").first ?? "") ?? 0
+        return (0...1e10).contains(seconds) ? seconds : 0
+    }
+
+    func save(runSeconds seconds: Double) {
+        try? replaceFile(at: clock, with: "\(Int(seconds))\n".utf8)
+    }
+
+    // MARK: - Files
+
+    /// Opens a file in a folder of a job without following links.
     ///
     /// - Returns: nil if there is no regular file of that name.
     /// - Throws: `Problem` if too many files are open.
     func open(
-        _ folder: String, _ id: String, _ name: String
+        _ folder: String, _ name: String
     ) throws(Problem) -> (descriptor: Int32, bytes: Int)? {
         let flags = O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK
-        let outer = try DataFolder.checked(System.open("\(folder)/\(id)", flags | O_DIRECTORY))
+        let outer = try DataFolder.checked(System.open(folder, flags | O_DIRECTORY))
         guard outer >= 0 else { return nil }
         defer { close(outer) }
         return DataFolder.regularFile(try DataFolder.checked(openat(outer, name, flags)))
@@ -201,9 +219,9 @@ final class DataFolder: Sendable {
     /// Bytes of each job's results.
     func resultBytes() -> [String: Int] {
         var sizes: [String: Int] = [:]
-        for id in FilePath.entries(of: results) where Job.isID(id) {
+        for id in FilePath.entries(of: ledger.folder) where Job.isID(id) {
             var bytes = 0.0
-            DataFolder.add(&bytes, below: "\(results)/\(id)")
+            DataFolder.add(&bytes, below: results(of: id))
             sizes[id] = Int(bytes)
         }
         return sizes
@@ -224,7 +242,7 @@ final class DataFolder: Sendable {
     func openCached(
         _ id: String, _ name: String
     ) throws(Problem) -> (descriptor: Int32, bytes: Int)? {
-        let file = try open(cache, id, name)
+        let file = try open(cache(of: id), name)
         if let file { futimens(file.descriptor, nil) }
         return file
     }
@@ -280,15 +298,6 @@ final class DataFolder: Sendable {
 
     private static func removeContents(of folder: String) {
         for name in FilePath.entries(of: folder) { remove("\(folder)/\(name)") }
-    }
-
-    /// Writes a folder's directory entries to the disk, so that they survive a crash of the
-    /// machine.
-    static func sync(_ path: String) {
-        let descriptor = System.open(path, O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else { return }
-        synchronise(descriptor)
-        close(descriptor)
     }
 }
 

@@ -86,7 +86,7 @@ struct DerivedFiles: Sendable {
         for request: Request
     ) throws -> (descriptor: Int32, bytes: Int) {
         if range.isWhole, FilePath.pathExtension(of: stem.file) == format.rawValue {
-            guard let file = try folder.open(folder.results, job.id, stem.file) else {
+            guard let file = try folder.open(folder.results(of: job.id), stem.file) else {
                 throw DerivedFiles.gone
             }
             return file
@@ -189,7 +189,7 @@ struct DerivedFiles: Sendable {
     }
 
     private func sound(_ stem: Job.Stem, of job: Job) throws -> AudioInput {
-        guard let file = try folder.open(folder.results, job.id, stem.file) else {
+        guard let file = try folder.open(folder.results(of: job.id), stem.file) else {
             throw DerivedFiles.gone
         }
         return try AudioInput(

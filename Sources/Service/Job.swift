@@ -1,15 +1,12 @@
-// A job: its record in the database, and its JSON for clients.
+// A job: its record in the ledger, and its JSON for clients.
 
 import Demucs
+import Runs
 import System
 
-/// A job as the database stores it.
-struct Job: Codable, Equatable, Sendable {
-    enum State: String, Codable, Sendable, CaseIterable {
-        case queued, running, done, failed, cancelled
-
-        var isFinal: Bool { self != .queued && self != .running }
-    }
+/// A job as the ledger keeps it.
+struct Job: LedgerRecord, Equatable {
+    static let currentVersion = 2
 
     /// A signal that was written.
     struct Stem: Codable, Equatable, Sendable {
@@ -41,12 +38,16 @@ struct Job: Codable, Equatable, Sendable {
         }
     }
 
-    let id: String
+    var version = currentVersion
+    /// The name of the track's folder, whatever its record says.
+    var id: String
     /// Number that rises from job to job: the order in which they were created.
-    let sequence: Int
+    var sequence: Int
     /// Place in the queue, if a client has moved the job; otherwise the sequence number.
     var place: Int?
-    var state = State.queued
+    var state = TrackState.queued
+    /// Number of times that the job was begun and did not end.
+    var tries = 0
     /// The name of the uploaded file: a label, never a path.
     let name: String
     let created: Double
@@ -72,10 +73,10 @@ struct Job: Codable, Equatable, Sendable {
     /// The finished part of a job that was cancelled.
     var stems: [Stem] = []
     var warnings: [String] = []
-    var error: Problem?
+    var failure: Problem?
     var isCached = false
     /// Tempo and key, if they were asked for and found.
-    var tempoBPM: Double?
+    var tempoBpm: Double?
     var musicalKey: String?
     /// Name of the user who may use the job; nil for the user without a name.
     var owner: String?
@@ -97,8 +98,8 @@ struct Job: Codable, Equatable, Sendable {
     /// would end the process, or lead out of the data folder.
     var isPlausible: Bool {
         // Up to the year 9999.
-        let seconds = [created, started, finished, finishedRunSeconds, durationSeconds, tempoBPM]
-        let counts = [sequence, place ?? 0, inputBytes] + stems.map(\.bytes)
+        let seconds = [created, started, finished, finishedRunSeconds, durationSeconds, tempoBpm]
+        let counts = [sequence, place ?? 0, tries, inputBytes] + stems.map(\.bytes)
         let factors = stems.flatMap { stem -> [Double] in [stem.peak, stem.gain ?? 1] }
         return seconds.allSatisfy { (0...253_402_300_799).contains($0 ?? 0) }
             && counts.allSatisfy { (0...1 << 53).contains($0) }
@@ -139,6 +140,11 @@ extension Job {
             job.state = .queued
             job.started = nil
         }
+        if job.state == .queued, job.tries >= Job.mostTries {
+            job.fail(
+                "The service ended \(job.tries) times while it separated the sound, which may need more "
+                    + "memory than the machine has. Upload a part of it.")
+        }
         if job.state == .queued, !FilePath.isFile(folder.input(id)) {
             job.fail(missing: "The sound")
         }
@@ -151,14 +157,20 @@ extension Job {
         return job
     }
 
+    /// How often a job may end the process, or the machine may end it while it can run others.
+    static let mostTries = 5
+
     private mutating func fail(missing file: String) {
+        fail(
+            "\(file) of the job is not in the data folder any more. Put it back and start the service "
+                + "again, or upload the sound again.")
+    }
+
+    private mutating func fail(_ reason: String) {
         state = .failed
         finished = finished ?? Timestamp.now
         stems = []
-        error = Problem(
-            .failed,
-            "\(file) of the job is not in the data folder any more. Put it back and start the service "
-                + "again, or upload the sound again.")
+        failure = Problem(.failed, reason)
     }
 
     /// Describes the results of an equal job, whose files were copied.
@@ -167,7 +179,7 @@ extension Job {
         stemRateHz = known.stemRateHz
         durationSeconds = known.durationSeconds
         warnings = known.warnings
-        (tempoBPM, musicalKey) = (known.tempoBPM, known.musicalKey)
+        (tempoBpm, musicalKey) = (known.tempoBpm, known.musicalKey)
         isCached = true
     }
 
@@ -200,14 +212,14 @@ extension Job {
             "channels": .integer(channels),
             "outputs": outputs.map { .array($0.map(JSON.text)) } ?? .null,
             "stems": .array(stems), "warnings": .array(warnings.map(JSON.text)),
-            "error": error?.json(instance: "/\(address)") ?? .null, "cached": .bool(isCached),
-            "tempo_bpm": JSON(tempoBPM), "key": JSON(musicalKey),
+            "error": failure?.json(instance: "/\(address)") ?? .null, "cached": .bool(isCached),
+            "tempo_bpm": JSON(tempoBpm), "key": JSON(musicalKey),
         ]
     }
 
     /// The schema of ``json(_:queuePosition:)``.
     static let schema = JSONSchema.fields([
-        "id": .jobID, "state": .words(State.allCases.map(\.rawValue)),
+        "id": .jobID, "state": .words(TrackState.allCases.map(\.rawValue)),
         "name": .string.about("The file's name."), "created": .time, "started": .time.orNull,
         "finished": .time.orNull, "model": .string, "options": .reference("GivenOptions"),
         "queue_position": .integer.orNull.about("1 is the next; of queued jobs."),

@@ -105,7 +105,7 @@ struct JobPlan {
                     + "most \(SeparationError.megabytes(quotaBytes)).")
         }
         let needed = stemBytes + spoolBytes
-        if let free = TemporaryFiles.freeBytes(in: folder.results), needed > free {
+        if let free = TemporaryFiles.freeBytes(in: folder.ledger.folder), needed > free {
             throw refuse(
                 "The stems may take \(SeparationError.megabytes(needed)) of the service's disk while "
                     + "they are made, and \(SeparationError.megabytes(free)) are free.")

@@ -1,5 +1,6 @@
 // Questions about jobs, which never wait for the disk.
 
+import Runs
 import System
 
 extension JobQueue {
@@ -57,7 +58,7 @@ extension JobQueue {
 
     var hasUnfinished: Bool { condition.withLock { !jobs.queue.isEmpty || !runs.isEmpty } }
 
-    func counts() -> [Job.State: Int] {
+    func counts() -> [TrackState: Int] {
         condition.withLock { jobs.all }.reduce(into: [:]) { $0[$1.job.state, default: 0] += 1 }
     }
 

@@ -1,15 +1,18 @@
 // All jobs: the queue, their states, and the events about them.
 
+import Runs
 import Synchronization
 import System
 
-/// Jobs in memory and in the database. Each change is stored first and then published to clients.
+/// An index of the jobs in the ledger. Each change is stored there first and then published to clients.
 final class JobQueue: @unchecked Sendable {
     // @unchecked: everything that changes is guarded by the condition.
 
     /// State of a running job that is not stored.
     struct Run {
         let cancellation: CancellationToken
+        /// Tells other programs that the track is being separated.
+        let claim: LedgerEntry.Claim?
         let startedUptime = Timestamp.uptime
         /// Whether a client has asked to stop the job.
         var isCancelRequested = false
@@ -30,16 +33,16 @@ final class JobQueue: @unchecked Sendable {
     /// A user's share of the queue's places.
     let ownPlaces: Int
     let runClock: RunClock
-    /// Entries of the data folder of which the database knows nothing.
-    let lost: [String]
+    /// The tracks that can't be used, each with the reason.
+    let unusable: [String]
     /// Held during a change of a job's state, which takes as long as the disk does. Taken before the
     /// condition, which is held for moments only: readers never wait for the disk.
-    private let database: Mutex<JobDatabase>
+    private let changes = Mutex(())
     let condition = Condition()
     var jobs = JobIndex()
     /// Running jobs by their sequence numbers.
     var runs: [Int: Run] = [:]
-    /// Jobs whose state is older in the database than here, because its disk was full.
+    /// Jobs whose state is older in the ledger than here, because its disk was full.
     private var unsaved: Set<Int> = []
     /// Waiting jobs that the machine has ended. The others come first: one that only this job lacks
     /// something for would keep all of them waiting.
@@ -52,18 +55,14 @@ final class JobQueue: @unchecked Sendable {
 
     /// Shortest time between two reports of a job's progress.
     private static let progressSeconds = 0.2
-    /// How often the machine may end a job while it can run others.
-    private static let mostMachineEnds = 5
-
     /// Loads the jobs of an earlier run: those that were running are queued again. Nothing is stored: files
     /// that are missing now may be back at the next start, as those of a disk that was not mounted.
     ///
-    /// - Throws: ``ServiceError/database(path:reason:)``.
+    /// - Throws: ``ServiceError/folderUnusable(path:reason:)``.
     init(
-        _ database: JobDatabase, folder: DataFolder, events: EventLog, metrics: Metrics,
+        _ folder: DataFolder, events: EventLog, metrics: Metrics,
         machine: MachineState, ownPlaces: Int, _ settings: ServiceSettings
     ) throws(ServiceError) {
-        self.database = Mutex(database)
         self.folder = folder
         self.events = events
         self.metrics = metrics
@@ -72,10 +71,10 @@ final class JobQueue: @unchecked Sendable {
         mostQueued = settings.limits.queue
         runners = settings.jobs
         self.ownPlaces = ownPlaces
-        runClock = RunClock(earlierSeconds: try database.runSeconds(), settings.clock)
-        let jobs = try database.jobs()
-        lost = folder.removeUnneeded(jobs)
-        for stored in jobs {
+        runClock = RunClock(earlierSeconds: folder.runSeconds(), settings.clock)
+        let found = try folder.jobs()
+        unusable = found.unusable
+        for stored in found.jobs {
             var job = stored.resumed(in: folder)
             lastSequence = max(lastSequence, job.sequence)
             if job != stored {
@@ -91,14 +90,18 @@ final class JobQueue: @unchecked Sendable {
 
     /// Adds a job, which is stored when this returns.
     ///
-    /// - Parameter make: returns the job for its number in the queue.
-    /// - Throws: `Problem`; ``ServiceError``.
-    func accept(_ make: (_ sequence: Int) -> Job) throws -> Job {
-        try database.withLock { database in
+    /// - Parameters:
+    ///   - make: returns the job for its number in the queue.
+    ///   - addFiles: moves the sound or the stems into the folder of the job's track.
+    /// - Throws: `Problem`; `SystemError`; the errors of `addFiles`.
+    func accept(
+        _ make: (_ sequence: Int) -> Job, _ addFiles: (LedgerEntry) throws -> Void
+    ) throws -> Job {
+        try changes.withLock { _ in
             var job = make(condition.withLock { lastSequence } + 1)
             try checkRoom(for: job.owner)
             stamp(&job)
-            try database.save(job)
+            try folder.add(job, addFiles)
             condition.withLock {
                 lastSequence = job.sequence
                 show(job)
@@ -112,7 +115,7 @@ final class JobQueue: @unchecked Sendable {
     ///
     /// - Returns: false if one of the jobs doesn't wait.
     func move(_ id: String, of owner: String?, before other: String?) throws -> Bool {
-        try database.withLock { database in
+        try changes.withLock { _ in
             var waiting = condition.withLock { jobs.waiting(of: owner) }
             let places = waiting.map { $0.place ?? $0.sequence }
             guard let index = waiting.firstIndex(where: { $0.id == id }) else { return false }
@@ -128,7 +131,7 @@ final class JobQueue: @unchecked Sendable {
             for index in waiting.indices
             where waiting[index].place ?? waiting[index].sequence != places[index] {
                 waiting[index].place = places[index]
-                try database.save(waiting[index])
+                try save(waiting[index])
                 condition.withLock { show(waiting[index]) }
             }
             return true
@@ -139,14 +142,14 @@ final class JobQueue: @unchecked Sendable {
     ///
     /// - Returns: whether the job was removed; nil if there is no such job.
     func cancelOrRemove(_ id: String) throws -> Bool? {
-        let change = try database.withLock { database -> (wasQueued: Bool, isRemoved: Bool)? in
+        let change = try changes.withLock { _ -> (wasQueued: Bool, isRemoved: Bool)? in
             guard var job = job(id) else { return nil }
             switch job.state {
             case .queued:
                 job.state = .cancelled
                 job.finished = Timestamp.now
                 stamp(&job)
-                try database.save(job)
+                try save(job)
                 condition.withLock { show(job) }
                 return (true, false)
             case .running:
@@ -156,29 +159,28 @@ final class JobQueue: @unchecked Sendable {
                 }
                 return (false, false)
             case .done, .failed, .cancelled:
-                try removeFinal(job, database)
+                try removeFinal(job)
                 return (false, true)
             }
         }
         guard let change else { return nil }
-        if change.wasQueued || change.isRemoved { folder.removeFiles(of: id) }
+        if change.isRemoved { folder.removeFiles(of: id) }
+        if change.wasQueued { job(id).map(folder.removeUnneeded) }
         return change.isRemoved
     }
 
     /// Removes a final job and its files.
     func remove(_ id: String) throws {
-        let isRemoved = try database.withLock { database in
+        let isRemoved = try changes.withLock { _ in
             guard let job = job(id), job.state.isFinal else { return false }
-            try removeFinal(job, database)
+            try removeFinal(job)
             return true
         }
         if isRemoved { folder.removeFiles(of: id) }
     }
 
-    private func removeFinal(_ job: Job, _ database: JobDatabase) throws {
-        // The row first: a row without files would be wrong, while files without a row are set aside
-        // at the next start.
-        try database.remove(job.id)
+    private func removeFinal(_ job: Job) throws {
+        try folder.takeOut(job.id)
         condition.withLock {
             jobs.remove(job)
             unsaved.remove(job.sequence)
@@ -201,11 +203,11 @@ final class JobQueue: @unchecked Sendable {
             }
             guard isOpen else { return nil }
             // Another runner may have taken the job.
-            if let started = database.withLock({ startFirst($0) }) { return started }
+            if let started = changes.withLock({ _ in startFirst() }) { return started }
         }
     }
 
-    private func startFirst(_ database: JobDatabase) -> (Job, CancellationToken)? {
+    private func startFirst() -> (Job, CancellationToken)? {
         let first = condition.withLock { () -> JobSnapshot? in
             if isClosing { return nil }
             if turnsOver.isSuperset(of: jobs.queue) { turnsOver = [] }
@@ -214,8 +216,10 @@ final class JobQueue: @unchecked Sendable {
         guard var job = first?.job else { return nil }
         job.state = .running
         job.started = Timestamp.now
-        let run = Run(cancellation: CancellationToken())
-        store(job, database)
+        // Counted before it begins: the job may end the process.
+        job.tries += 1
+        let run = Run(cancellation: CancellationToken(), claim: folder.ledger[job.id].claim())
+        store(job)
         condition.withLock {
             runs[job.sequence] = run
             if isClosing { run.cancellation.cancel() }
@@ -266,7 +270,7 @@ final class JobQueue: @unchecked Sendable {
             job.state = .cancelled
             job.stems = []
             job.stemRateHz = nil
-            job.error = nil
+            job.failure = nil
         }
     }
 
@@ -281,6 +285,7 @@ final class JobQueue: @unchecked Sendable {
         var waiting = job
         waiting.state = .queued
         waiting.started = nil
+        waiting.tries -= 1
         waiting.stems = []
         end(waiting) { cancelled in
             cancelled = job
@@ -296,7 +301,7 @@ final class JobQueue: @unchecked Sendable {
             let (count, earlier) = machineEnds[job.sequence] ?? (0, -1)
             guard earlier != doneCount else { return false }
             machineEnds[job.sequence] = (count + 1, doneCount)
-            return count + 1 >= JobQueue.mostMachineEnds
+            return count + 1 >= Job.mostTries
         }
     }
 
@@ -304,15 +309,15 @@ final class JobQueue: @unchecked Sendable {
     ///
     /// - Parameter cancel: changes the state, if a client has cancelled the job.
     private func end(_ job: Job, ifCancelled cancel: (inout Job) -> Void) {
-        let stored = database.withLock { database -> Job? in
+        let stored = changes.withLock { _ -> Job? in
             var job = job
             if condition.withLock({ runs[job.sequence]?.isCancelRequested == true }) {
                 cancel(&job)
             }
             stamp(&job)
-            let isStored = store(job, database)
+            let isStored = store(job)
             condition.withLock {
-                runs[job.sequence] = nil
+                runs.removeValue(forKey: job.sequence)?.claim?.end()
                 if job.state == .done { doneCount += 1 }
                 if job.state.isFinal { machineEnds[job.sequence] = nil }
                 show(job)
@@ -334,9 +339,8 @@ final class JobQueue: @unchecked Sendable {
     /// Stores changes whose storing failed before.
     func saveAgain() {
         guard condition.withLock({ !unsaved.isEmpty }) else { return }
-        let stored = database.withLock { database in
-            condition.withLock { unsaved.compactMap { jobs[$0]?.job } }
-                .filter { store($0, database) }
+        let stored = changes.withLock { _ in
+            condition.withLock { unsaved.compactMap { jobs[$0]?.job } }.filter { store($0) }
         }
         for job in stored { folder.removeUnneeded(of: job) }
     }
@@ -346,9 +350,9 @@ final class JobQueue: @unchecked Sendable {
     /// - Returns: false if that failed: the disk may be full. After a restart the job runs again,
     ///   and needs its sound.
     @discardableResult
-    private func store(_ job: Job, _ database: JobDatabase) -> Bool {
+    private func store(_ job: Job) -> Bool {
         do {
-            try database.save(job)
+            try save(job)
             condition.withLock { _ = unsaved.remove(job.sequence) }
             return true
         } catch {
@@ -356,6 +360,10 @@ final class JobQueue: @unchecked Sendable {
             machine.requestFailed(Problem(error))
             return false
         }
+    }
+
+    private func save(_ job: Job) throws(SystemError) {
+        try folder.ledger[job.id].write(job, isDurable: true)
     }
 
     /// Notes the end of a job on the ``RunClock``.
@@ -366,7 +374,7 @@ final class JobQueue: @unchecked Sendable {
     }
 
     /// Stores the ``RunClock``, so that jobs age over several runs.
-    func saveClock() { try? database.withLock { try $0.save(runSeconds: runClock.now) } }
+    func saveClock() { folder.save(runSeconds: runClock.now) }
 
     // MARK: - Under the lock
 
@@ -382,7 +390,7 @@ final class JobQueue: @unchecked Sendable {
     }
 
     private func logFailure(of job: Job) {
-        guard job.state == .failed, let error = job.error else { return }
-        log("Job \(job.id) has failed (\(error.kind.rawValue)): \(error.detail)")
+        guard job.state == .failed, let failure = job.failure else { return }
+        log("Job \(job.id) has failed (\(failure.kind.rawValue)): \(failure.detail)")
     }
 }

@@ -1,17 +1,15 @@
 import CServiceLibraries
 import System
 
-/// Functions of libmicrohttpd, SQLite and libarchive.
+/// Functions of libmicrohttpd and libarchive.
 struct ServiceLibraries: @unchecked Sendable {
     // @unchecked: the function pointers never change.
     let http: http_library
-    let sql: sql_library
     let zip: zip_library
 
     /// - Throws: ``ServiceError/libraryMissing(name:package:reason:)``.
     init() throws(ServiceError) {
         http = try ServiceLibraries.load("libmicrohttpd", package: "libmicrohttpd12", http_load)
-        sql = try ServiceLibraries.load("SQLite", package: "libsqlite3-0", sql_load)
         zip = try ServiceLibraries.load("libarchive", package: "libarchive13", zip_load)
     }
 
@@ -49,10 +47,8 @@ package enum ServiceError: Error, DescribedError {
     case notAWebFolder(path: String, reason: String)
     /// Another service uses the data folder.
     case folderInUse(path: String)
-    /// The database can't be used now, as on a full disk.
-    case database(path: String, reason: String)
-    /// The content of the database is damaged, or of another program.
-    case databaseDamaged(path: String, reason: String)
+    /// The jobs of an earlier version can't be taken over.
+    case formerJobs(path: String, reason: String)
 
     package var description: String {
         switch self {
@@ -78,10 +74,8 @@ package enum ServiceError: Error, DescribedError {
                 + "tools/build_web makes, dist/web."
         case .folderInUse(let path):
             "\(path): is in use by another service. Stop it, or choose another data folder."
-        case .database(let path, let reason):
-            "\(path): the database failed (\(reason)). If its disk is full, make room."
-        case .databaseDamaged(let path, let reason):
-            "\(path): the database can't be used (\(reason))."
+        case .formerJobs(let path, let reason):
+            "\(path): the jobs of an earlier version can't be taken over (\(reason))."
         }
     }
 }
@@ -92,7 +86,7 @@ extension ServiceError: CausedError {
         case .libraryMissing, .cannotStart: .engine
         case .cannotListen, .notAnAddress, .notAWebFolder, .tokenNeeded: .argument
         case .tokenUnusable: .input
-        case .folderUnusable, .folderInUse, .database, .databaseDamaged: .output
+        case .folderUnusable, .folderInUse, .formerJobs: .output
         }
     }
 }

@@ -6,7 +6,7 @@ import System
 
 extension Problem {
     /// Whether the machine is at fault, not the request or its sound: it lacks room, memory, threads or
-    /// files, or can't use its disk. Decided here alone, for jobs, uploads, derived files and the database.
+    /// files, or can't use its disk. Decided here alone, for jobs, uploads, derived files and the ledger.
     var isOfMachine: Bool { [.diskFull, .noResources, .tooManyFiles].contains(kind) }
 }
 
@@ -36,7 +36,7 @@ final class MachineState: Sendable {
     /// Whether a job may start.
     var takesJobs: Bool { fault.withLock { $0?.isTried ?? true } }
 
-    /// Notes the fault of the machine that has ended a job, or kept its state from the database.
+    /// Notes the fault of the machine that has ended a job, or kept its state from the ledger.
     func failed(_ problem: Problem) {
         let nextLook = settings.clock.now() + MachineState.seconds
         let isNew = fault.withLock { fault in

@@ -1,5 +1,6 @@
 // Counters, in the text format of Prometheus.
 
+import Runs
 import Synchronization
 
 final class Metrics: Sendable {
@@ -62,7 +63,7 @@ final class Metrics: Sendable {
 
     /// - Parameter states: number of jobs in each state.
     func text(
-        states: [Job.State: Int], connections: Int, isReady: Bool, hasFault: Bool
+        states: [TrackState: Int], connections: Int, isReady: Bool, hasFault: Bool
     ) -> String {
         let counters = counters.withLock { $0 }
         var lines: [String] = []
@@ -84,7 +85,7 @@ final class Metrics: Sendable {
         add("uptime_seconds", "gauge", "Seconds since the start.", Timestamp.uptime - began)
         add(
             "jobs", "gauge", "Jobs by state.",
-            Job.State.allCases.map { ("{state=\"\($0.rawValue)\"}", "\(states[$0] ?? 0)") })
+            TrackState.allCases.map { ("{state=\"\($0.rawValue)\"}", "\(states[$0] ?? 0)") })
         add(
             "queue_length", "gauge", "Jobs that wait.", states[.queued] ?? 0)
         add(

@@ -70,6 +70,12 @@ package struct Problem: Error, Codable, Equatable, Sendable {
     /// One line: what failed, the value found, the value expected, what to do.
     package let detail: String
 
+    /// The names of records, those of all ledgers.
+    private enum CodingKeys: String, CodingKey {
+        case kind = "errorClass"
+        case detail = "error"
+    }
+
     init(_ kind: Kind, _ detail: String) {
         self.kind = kind
         self.detail = detail

@@ -1,5 +1,7 @@
 // The table of the addresses.
 
+import Runs
+
 extension Route {
     static let all = [
         Route(
@@ -16,7 +18,7 @@ extension Route {
                 .query(
                     "state", .string.with(["examples": ["done,failed"]]),
                     "One or more states: "
-                        + Job.State.allCases.map(\.rawValue).joined(separator: ", ")
+                        + TrackState.allCases.map(\.rawValue).joined(separator: ", ")
                         + "."),
                 .query(
                     "sort", .words(Service.orders + Service.orders.map { "-\($0)" }),

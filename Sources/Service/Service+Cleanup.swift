@@ -85,7 +85,7 @@ extension Service {
         }
     }
 
-    /// - Returns: false if the database can't be changed now.
+    /// - Returns: false if the folder can't be changed now.
     private func remove(_ job: Job) -> Bool {
         guard (try? queue.remove(job.id)) != nil else { return false }
         metrics.countEvicted()

@@ -1,5 +1,6 @@
 // Requests about the list of jobs: pages, search, order, removal.
 
+import Runs
 import System
 
 extension Service {
@@ -39,7 +40,7 @@ extension Service {
                 return !words.allSatisfy { name.contains($0) }
             }
         }
-        let states = try states(request, of: Job.State.allCases)
+        let states = try states(request, of: TrackState.allCases)
         page.jobs.removeAll { !states.contains($0.job.state) }
         try sort(&page.jobs, request)
         let found = page.jobs.count
@@ -72,10 +73,10 @@ extension Service {
 
     /// The states that a request names; all those that it may name without any.
     private func states(
-        _ request: Request, of allowed: [Job.State]
-    ) throws(Problem) -> Set<Job.State> {
+        _ request: Request, of allowed: [TrackState]
+    ) throws(Problem) -> Set<TrackState> {
         guard let text = request.query("state") else { return Set(allowed) }
-        var states: Set<Job.State> = []
+        var states: Set<TrackState> = []
         for name in text.split(separator: ",") {
             guard let state = allowed.first(where: { $0.rawValue == name }) else {
                 throw .option(
@@ -108,7 +109,7 @@ extension Service {
 
     /// Removes the user's jobs that have ended.
     func removeJobs(_ request: Request) throws -> Reply {
-        let states = try states(request, of: Job.State.allCases.filter(\.isFinal))
+        let states = try states(request, of: TrackState.allCases.filter(\.isFinal))
         var removed = 0
         for job in queue.page(of: request.user).jobs.map(\.job) where states.contains(job.state) {
             try queue.remove(job.id)

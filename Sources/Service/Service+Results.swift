@@ -38,7 +38,7 @@ extension Service {
                     + "file up to there, or wait for the end with /v1/separations/\(job.id)/events."
             )
         }
-        guard let file = try folder.open(folder.temporary, job.id, stem.file) else {
+        guard let file = try folder.open(folder.growing(job.id), stem.file) else {
             throw Problem(.conflict, "The job has just ended. Ask for the job, and then again.")
         }
         let end = min(range.upperBound, ready)

@@ -14,7 +14,8 @@ extension Service {
             var job = job
             do {
                 if let known = queue.done(key: job.key, owner: job.owner),
-                    copyResults(of: known, to: job.id)
+                    linkResults(of: known, to: folder.unfinishedResults(of: job.id)),
+                    publishResults(of: job.id)
                 {
                     job.takeResults(of: known)
                 } else {
@@ -40,25 +41,28 @@ extension Service {
                     continue
                 }
                 job.state = .failed
-                job.error = problem
+                job.failure = problem
             }
             job.finished = Timestamp.now
             queue.finish(job)
         }
     }
 
-    /// Gives a job the results of another job, as hard links to the same files.
+    /// Makes a folder with the results of a job, as hard links to the same files.
     ///
     /// - Returns: false if that fails.
-    func copyResults(of known: Job, to id: String) -> Bool {
-        let (from, to) = (folder.results(of: known.id), folder.unfinishedResults(of: id))
-        DataFolder.remove(to)
-        guard mkdir(to, 0o700) == 0 else { return false }
-        for stem in known.stems where link("\(from)/\(stem.file)", "\(to)/\(stem.file)") != 0 {
-            DataFolder.remove(to)
+    func linkResults(of known: Job, to folder: String) -> Bool {
+        DataFolder.remove(folder)
+        guard mkdir(folder, 0o700) == 0 else { return false }
+        for stem in known.stems
+        where link("\(self.folder.results(of: known.id))/\(stem.file)", "\(folder)/\(stem.file)")
+            != 0
+        {
+            DataFolder.remove(folder)
             return false
         }
-        return publishResults(of: id)
+        synchronise(path: folder)
+        return true
     }
 
     /// Makes the finished part of the stems the result of a cancelled job, for listening. Without a
@@ -79,11 +83,10 @@ extension Service {
     /// Gives complete results their final name.
     private func publishResults(of id: String) -> Bool {
         let unfinished = folder.unfinishedResults(of: id)
-        DataFolder.sync(unfinished)
+        synchronise(path: unfinished)
         DataFolder.remove(folder.results(of: id))
-        guard rename(unfinished, folder.results(of: id)) == 0 else { return false }
-        DataFolder.sync(folder.results)
-        return true
+        // The folder above is synchronised with the record.
+        return rename(unfinished, folder.results(of: id)) == 0
     }
 
     private func separate(_ job: inout Job, _ cancellation: CancellationToken) throws {
@@ -130,7 +133,7 @@ extension Service {
             job.options.outputRate == .input ? report.sampleRateHz : separator.model.sampleRateHz
         job.warnings = report.warnings.map { Problem.oneLine("\($0)") }
         job.stems = Swift.zip(report.outputs, Swift.zip(outputs, files)).map { written, planned in
-            DataFolder.sync("\(target)/\(planned.1)")
+            synchronise(path: "\(target)/\(planned.1)")
             return Job.Stem(
                 name: written.name, file: planned.1, peak: written.peak,
                 gain: Double(written.gain), bytes: written.bytes, sha256: written.sha256,
@@ -147,7 +150,7 @@ extension Service {
         }
         if job.options.analyzes {
             let analysis = try derivedFiles.analyze(job, goOn: cancellation.check)
-            (job.tempoBPM, job.musicalKey) = (analysis.beatsPerMinute, analysis.key?.description)
+            (job.tempoBpm, job.musicalKey) = (analysis.beatsPerMinute, analysis.key?.description)
         }
     }
 }

@@ -128,20 +128,15 @@ extension Service {
             return found
         }
         try plan.checkRoom(in: folder, quotaBytes: settings.quotaBytes)
-        guard rename(upload.path, folder.input(id)) == 0 else {
-            throw Problem(SystemError.last)
-        }
-        DataFolder.sync(folder.inputs)
-        do { return try queue.accept(job) } catch {
-            unlink(folder.input(id))
-            throw error
+        return try queue.accept(job) { entry in
+            guard rename(upload.path, entry.input) == 0 else { throw SystemError.last }
         }
     }
 
-    /// Creates a job with the results of a finished one.
+    private struct NoCopy: Error {}
+
+    /// Creates a job with the results of a finished one; nil if they can't be copied.
     private func acceptCopy(of known: Job, as make: (_ sequence: Int) -> Job) throws -> Job? {
-        let id = make(0).id
-        guard copyResults(of: known, to: id) else { return nil }
         do {
             return try queue.accept { sequence in
                 var job = make(sequence)
@@ -150,10 +145,11 @@ extension Service {
                 job.finished = job.created
                 job.takeResults(of: known)
                 return job
+            } _: { entry in
+                guard linkResults(of: known, to: entry.stems) else { throw NoCopy() }
             }
-        } catch {
-            folder.removeFiles(of: id)
-            throw error
+        } catch is NoCopy {
+            return nil
         }
     }
 
@@ -221,7 +217,7 @@ extension Service {
             if request.isAbandoned { _ = try queue.cancelOrRemove(job.id) }
             throw Problem(.busy, "The service is stopping; the job continues after a restart.")
         }
-        if let error = done.error { throw error }
+        if let failure = done.failure { throw failure }
         guard done.state == .done, let found = done.stems.first(where: { $0.name == stem }) else {
             throw Problem(.conflict, "The job was cancelled, or has no stem '\(stem)'.")
         }

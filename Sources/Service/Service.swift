@@ -133,9 +133,17 @@ package final class Service: Sendable {
         clock = settings.clock
         eventLog = EventLog(clock)
         machine = MachineState(folder, settings)
-        queue = try Service.openQueue(
-            libraries, folder, eventLog, metrics, machine,
-            ownPlaces: rules.share(of: settings.limits.queue), settings, &warnings)
+        if let taken = try folder.takeOverFormerJobs() { warnings.append(taken) }
+        queue = try JobQueue(
+            folder, events: eventLog, metrics: metrics, machine: machine,
+            ownPlaces: rules.share(of: settings.limits.queue), settings)
+        if !queue.unusable.isEmpty {
+            let count = queue.unusable.count
+            warnings.append(
+                "\(folder.ledger.folder): \(count) of the tracks can't be used and stay as they are: "
+                    + queue.unusable.prefix(Service.mostNamed).joined(separator: ", ")
+                    + (count > Service.mostNamed ? " and others" : ""))
+        }
         self.warnings = warnings
         models = LoadedModels(
             store: store, ownName: settings.modelName, precision: settings.precision,
@@ -174,42 +182,8 @@ package final class Service: Sendable {
     /// Waits until the model is loaded, or has failed.
     package func waitUntilLoaded() { models.waitUntilLoaded() }
 
-    /// Opens the jobs of an earlier run. A damaged database is moved aside, and so are files that the
-    /// database does not know.
-    private static func openQueue(
-        _ libraries: ServiceLibraries, _ folder: DataFolder, _ eventLog: EventLog,
-        _ metrics: Metrics, _ machine: MachineState, ownPlaces: Int,
-        _ settings: ServiceSettings, _ warnings: inout [String]
-    ) throws(ServiceError) -> JobQueue {
-        func open() throws(ServiceError) -> JobQueue {
-            try JobQueue(
-                JobDatabase(libraries, path: folder.database), folder: folder, events: eventLog,
-                metrics: metrics, machine: machine, ownPlaces: ownPlaces, settings)
-        }
-        do throws(ServiceError) {
-            // SQLite would remove the newest jobs, which the log has, if their database is missing.
-            if FilePath.countBytes(folder.database) == 0,
-                FilePath.countBytes("\(folder.database)-wal") > 0
-            {
-                throw .databaseDamaged(path: folder.database, reason: "it is missing or empty")
-            }
-            let queue = try open()
-            if !queue.lost.isEmpty {
-                warnings.append(
-                    "\(folder.database): the database knows nothing of \(queue.lost.count) sounds and "
-                        + "results: it is lost, or older than they are. They are kept aside in "
-                        + "\(try folder.setAside(queue.lost)).")
-            }
-            return queue
-        } catch {
-            guard case .databaseDamaged = error else { throw error }
-            let aside = try folder.setAside(folder.songs + DataFolder.databaseFiles)
-            warnings.append(
-                "\(error) Its jobs and their files are kept aside in \(aside); the service begins "
-                    + "with no jobs.")
-            return try open()
-        }
-    }
+    /// Most tracks that a warning names.
+    private static let mostNamed = 10
 
     /// Raises the limit of open files, as far as the system allows.
     ///

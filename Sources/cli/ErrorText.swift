@@ -42,7 +42,7 @@ extension ServiceError {
         case .tokenNeeded: .tokenFile
         case .folderUnusable, .folderInUse: .data
         case .notAWebFolder: .web
-        case .libraryMissing, .tokenUnusable, .cannotStart, .database, .databaseDamaged: nil
+        case .libraryMissing, .tokenUnusable, .cannotStart, .formerJobs: nil
         }
     }
 }

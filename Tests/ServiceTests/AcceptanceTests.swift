@@ -49,7 +49,7 @@ struct AcceptanceTests {
             }
         }
         #expect(try service.get("/v1/separations").object["separations"] as? [String] == [])
-        #expect(try service.files("inputs").isEmpty)
+        #expect(try service.tracks(with: "input").isEmpty)
         // Twenty times the default is accepted.
         let longest = try service.upload(sound, query: "shifts=20")
         #expect(longest.status == 202, "\(longest.text)")
@@ -87,7 +87,7 @@ struct AcceptanceTests {
         #expect(refused.status == 422, "\(refused.text)")
         #expect(kind(refused) == "no-room")
         #expect(refused.detail.contains("1.4 MB") && refused.detail.contains("1.0 MB"))
-        #expect(try service.files("inputs").isEmpty)
+        #expect(try service.tracks(with: "input").isEmpty)
         let id = try service.doneJob(sound, query: "shifts=0&format=mp3")
         service.advance(by: 3)
         #expect(try service.get("/v1/separations/\(id)/stems/bass.mp3").status == 200)
@@ -121,7 +121,7 @@ struct AcceptanceTests {
         #expect(kind(refused) == "no-room")
         #expect(refused.detail.contains("are free"))
         for word in ["clip", "folder", "--"] { #expect(!refused.detail.contains(word)) }
-        #expect(try service.files("inputs").isEmpty)
+        #expect(try service.tracks(with: "input").isEmpty)
     }
 
     @Test func aFileWithHardlyAnythingToDecodeIsRefused() throws {

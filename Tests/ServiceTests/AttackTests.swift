@@ -36,8 +36,8 @@ struct AttackTests {
         let service = try RunningService()
         let id = try service.doneJob(Sound.tone(seconds: 0.2))
         for path in [
-            "/../../etc/passwd", "/%2e%2e/%2e%2e/etc/passwd", "/v1/separations/../../jobs.sqlite",
-            "/v1/separations/\(id)/stems/..%2f..%2fjobs.sqlite",
+            "/../../etc/passwd", "/%2e%2e/%2e%2e/etc/passwd", "/v1/separations/../../clock",
+            "/v1/separations/\(id)/stems/..%2f..%2ftrack.json",
             "/v1/separations/\(id)/stems/%2e%2e", "/livez%00.html", "/%ff", "/%", "/%zz",
             "/v1/separations/\(id)%00/mix", "/v1/separations/%2e/mix",
         ] {
@@ -332,20 +332,19 @@ struct AttackTests {
             attributes: [.posixPermissions: 0o755])
         for _ in 0..<2 {
             let service = try RunningService(in: folder)
-            _ = try service.doneJob(Sound.tone(seconds: 0.1))
-            #expect(try permissions(data) == 0o700)
-            for name in ["jobs.sqlite", "jobs.sqlite-wal", "jobs.sqlite-shm"] {
-                #expect(try permissions("\(data)/\(name)") == 0o600, "\(name)")
+            let id = try service.doneJob(Sound.tone(seconds: 0.1))
+            for path in [data, "\(data)/tracks", "\(data)/tracks/\(id)"] {
+                #expect(try permissions(path) == 0o700, "\(path)")
             }
             service.end()
-            for path in [data, "\(data)/jobs.sqlite"] { chmod(path, 0o755) }
+            for path in [data, "\(data)/tracks"] { chmod(path, 0o755) }
         }
     }
 
     @Test func linksInTheDataFolderAreNotFollowed() throws {
         let service = try RunningService()
         let id = try service.doneJob(Sound.tone(seconds: 0.2))
-        let results = service.folder.path("data/results/\(id)")
+        let results = service.folder.path("data/tracks/\(id)/stems")
         let secret = try service.folder.write("secret", "secret")
         let files = try FileManager.default.contentsOfDirectory(atPath: results).sorted()
         let first = "\(results)/\(files[0])"
@@ -358,7 +357,7 @@ struct AttackTests {
         #expect(try service.request("DELETE", "/v1/separations/\(id)").status == 204)
         #expect(FileManager.default.fileExists(atPath: secret))
         service.end()
-        for name in ["results", "jobs.sqlite"] {
+        for name in ["tracks", "cache"] {
             let path = service.folder.path("data/\(name)")
             try FileManager.default.moveItem(atPath: path, toPath: "\(secret)-\(name)")
             try FileManager.default.createSymbolicLink(

@@ -12,7 +12,7 @@ struct CleanupTests {
         #expect(try service.get("/v1/separations/\(id)").status == 200)
         service.advance(by: 20)
         #expect(try service.get("/v1/separations/\(id)").status == 404)
-        #expect(try service.files("results").isEmpty)
+        #expect(try service.files("tracks").isEmpty)
     }
 
     @Test func aJumpOfTheClockRemovesNothing() throws {
@@ -20,30 +20,19 @@ struct CleanupTests {
         let first = try RunningService(in: folder)
         let id = try first.doneJob(Sound.tone(seconds: 0.2))
         first.end()
-        let database = folder.path("data/jobs.sqlite")
         // As if the time of day had jumped by years after the job. The other clock is damaged.
-        try python(
-            """
-            import json, sqlite3, sys
-            database = sqlite3.connect(sys.argv[1])
-            [[text]] = database.execute("SELECT record FROM jobs")
-            record = json.loads(text) | {"created": 5.0, "started": 6.0, "finished": 7.0}
-            database.execute("UPDATE jobs SET record = ?", (json.dumps(record),))
-            database.execute("UPDATE clock SET seconds = 9223372036854775807")
-            database.commit()
-            """, database)
+        try change(folder.path("data/tracks/\(id)/track.json")) {
+            $0["created"] = 5.0
+            $0["started"] = 6.0
+            $0["finished"] = 7.0
+        }
+        _ = try folder.write("9223372036854775807\n", "data/clock")
         let second = try RunningService(in: folder) { $0.keepSeconds = 3600 }
         second.advance(by: 0)
         #expect(try second.get("/v1/separations/\(id)").status == 200)
         second.end()
         // The time for which the service runs does count, over several runs.
-        try python(
-            """
-            import sqlite3, sys
-            database = sqlite3.connect(sys.argv[1])
-            database.execute("UPDATE clock SET seconds = seconds + 4000")
-            database.commit()
-            """, database)
+        _ = try folder.write("4100\n", "data/clock")
         let third = try RunningService(in: folder) { $0.keepSeconds = 3600 }
         third.advance(by: 0)
         #expect(try third.get("/v1/separations/\(id)").status == 404)

@@ -44,7 +44,7 @@ struct FairnessTests {
             for byte in 0..<4 { header[place + byte] = UInt8(size >> (8 * byte) & 255) }
         }
         for index in 0..<4 {
-            let path = folder.path("data/results/\(id)/\(index).wav")
+            let path = folder.path("data/tracks/\(id)/stems/\(index).wav")
             try Data(header).write(to: URL(fileURLWithPath: path))
             truncate(path, bytes + 44)
         }

@@ -72,7 +72,7 @@ struct GrowingTests {
             zip(growing, samples).allSatisfy {
                 abs(Double($0) * gain * 32_767 - Double($1)) <= 1.01
             })
-        #expect(try service.files("results/\(id)").count == 4)
+        #expect(try service.files("tracks/\(id)/stems").count == 4)
     }
 
     @Test func aCancelledJobKeepsItsFinishedPart() throws {
@@ -98,7 +98,7 @@ struct GrowingTests {
         let service = try RunningService(in: folder)
         try checkPart(service, service.get(address).object)
         #expect(try service.request("DELETE", address).status == 204)
-        #expect(try service.files("results").isEmpty)
+        #expect(try service.files("tracks").isEmpty)
     }
 
     /// Noise on the left channel whose samples are nearly the largest floats: the stems' samples are

@@ -96,7 +96,7 @@ struct JobTests {
         #expect(try service.get("/v1/separations/\(second)/stems/bass.wav").status == 200)
         // A result whose files are gone is made again.
         try FileManager.default.removeItem(
-            at: service.folder.url("data/results/\(second)"))
+            at: service.folder.url("data/tracks/\(second)/stems"))
         #expect(try service.get("/v1/separations/\(second)/stems.zip").status == 404)
         #expect(try service.upload(sound).object["cached"] as? Bool == false)
     }
@@ -118,7 +118,7 @@ struct JobTests {
         #expect(try service.delete(running).status == 204)
         #expect(try service.get("/v1/separations/\(running)").status == 404)
         service.end()
-        #expect(try service.files("inputs").isEmpty)
+        #expect(try service.tracks(with: "input").isEmpty)
     }
 
     @Test func theShellGetsItsStemInTheReply() throws {

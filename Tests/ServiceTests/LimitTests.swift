@@ -119,7 +119,7 @@ struct LimitTests {
             #expect(!answer.detail.isEmpty)
             #expect(!answer.detail.contains(service.folder.url.path))
         }
-        #expect(try service.files("inputs").isEmpty)
+        #expect(try service.tracks(with: "input").isEmpty)
         for (header, body, status) in [
             ("Expect: 100-continue", wav, 202),
             ("Content-Encoding: gzip", Data([0x1F, 0x8B, 8]), 415),

@@ -1,4 +1,5 @@
 import Foundation
+import Runs
 import Service
 import Synchronization
 import System
@@ -27,15 +28,17 @@ struct RestartTests {
         service.end()
         #expect(open[51].receiveAll().count < bytes)
         // The running job has not ended, and keeps its sound.
-        #expect(try service.files("inputs").contains(running))
+        #expect(try service.tracks(with: "input").contains(running))
         var second = service
-        // The disk of the files is not mounted at the next start.
+        // The sounds and stems are away at the next start, and back at the one after.
         for (state, change) in [
-            ("failed", "mkdir x; mv inputs results x"), ("done", "rm -r inputs results; mv x/* ."),
+            ("failed", "for t in *; do mkdir ../x/$t; mv $t/input $t/stems ../x/$t; done"),
+            ("done", "for t in *; do mv ../x/$t/* $t; done"),
         ] {
             second.end()
-            let script = "cd '\(folder.path("data"))'; \(change)"
-            try #require(try Process.run(["sh", "-c", script]) == 0)
+            let script =
+                "mkdir -p '\(folder.path("data/x"))'; cd '\(folder.path("data/tracks"))'; \(change)"
+            try #require(try Process.run(["sh", "-c", "(\(script)) 2>/dev/null; true"]) == 0)
             second = try RunningService(in: folder)
             for id in [done, running, waiting] {
                 #expect(try second.finished(id)["state"] as? String == state)
@@ -52,18 +55,16 @@ struct RestartTests {
         let id = try first.job(Sound.tone(seconds: 0.1))
         try first.delete(id)
         first.end()
-        try python(
-            """
-            import json, sqlite3, sys
-            database = sqlite3.connect(sys.argv[1])
-            [[text]] = database.execute("SELECT record FROM jobs")
-            for number in range(2, 4001):
-                record = json.loads(text) | {"id": f"{number:024x}", "sequence": number}
-                database.execute(
-                    "INSERT INTO jobs VALUES (?, ?, 'cancelled', ?)",
-                    (record["id"], number, json.dumps(record)))
-            database.commit()
-            """, folder.path("data/jobs.sqlite"))
+        let tracks = folder.url("data/tracks")
+        let record = try String(
+            contentsOf: tracks.appending(path: "\(id)/track.json"), encoding: .utf8)
+        let sequence = try #require(record.firstMatch(of: /"sequence" : \d+/)).output
+        for number in 2...4000 {
+            let track = tracks.appending(path: String(format: "%024x", number))
+            try FileManager.default.createDirectory(at: track, withIntermediateDirectories: false)
+            try record.replacing(sequence, with: "\"sequence\" : \(number)")
+                .write(to: track.appending(path: "track.json"), atomically: false, encoding: .utf8)
+        }
         let second = try RunningService(in: folder)
         let streams = try (0..<60).map { _ in try second.open("/v1/events") }
         #expect(try second.get("/v1/separations/\(id)").status == 200)
@@ -91,54 +92,133 @@ struct RestartTests {
     }
 
     /// Each way changes a copy of the folder, which is that of a killed service.
-    @Test func songsOutliveTheirDatabase() throws {
+    @Test func tracksThatCannotBeUsedStay() throws {
         let folder = TemporaryFolder()
         let gate = JobGate(before: 0)
         let service = try RunningService(in: folder, gate: gate)
-        let done = try service.job(Sound.tone(seconds: 0.5))
-        try service.waitUntilRunning(done)
-        try python(
-            "import sqlite3, sys; a, b = map(sqlite3.connect, sys.argv[1:]); a.backup(b); b.close()",
-            folder.path("data/jobs.sqlite"), folder.path("data/older"))
         gate.open()
-        try service.finished(done)
+        let done = try service.doneJob(Sound.tone(seconds: 0.5))
         gate.hold(before: 0)
         let running = try service.job(Sound.tone())
         try service.waitUntilRunning(running)
-        let damaged = [
-            ("", "1"), (".created", "1e300"), (".sequence", "2 ** 63 - 1"), (".channels", "0"),
-            (".stemRateHz", "-2 ** 63"), (".stems[0].file", "\"../../lock\""),
-        ].map { field, value in
-            "python3 -c 'import sqlite3; d = sqlite3.connect(\"jobs.sqlite\"); d.execute(\""
-                + "UPDATE jobs SET record = json_set(record, ?, ?)\", "
-                + "(\"$\(field)\", \(value))); d.commit()'"
+        let other = "0123456789abcdef01234567"
+        func json(_ field: String, _ value: String) -> String {
+            "sed -i 's/\"\(field)\" : .*/\"\(field)\" : \(value),/' $t/track.json"
         }
-        let ways: [(String, knows: [String], isSaidAgain: Bool)] = [
-            ("rm -f jobs.sqlite-wal", [done], false), ("rm -f jobs.sqlite", [], false),
-            ("truncate -s 4152 jobs.sqlite-wal", [done], false), ("mv jobs.sqlite x", [], false),
-            (": > jobs.sqlite", [], false), ("rm jobs.sqlite*", [], false),
-            ("rm -f jobs.sqlite-*; cp older jobs.sqlite", [], false),
-            ("rm -f jobs.sqlite-*; cp lock jobs.sqlite; seq 99 >> jobs.sqlite", [], true),
-            ("rm -rf jobs.sqlite*; mkdir jobs.sqlite", [], true),
+        let damaged = [
+            json("created", "1e300"), json("sequence", "9223372036854775807"),
+            json("channels", "0"), json("stem_rate_hz", "-9223372036854775807"),
+            json("file", #""..\/..\/lock""#), json("state", "\"lost\""), ": > $t/track.json",
+            "truncate -s 300 $t/track.json", "cp lock $t/track.json",
         ]
-        for (way, knows, isSaidAgain) in ways + damaged.map({ ($0, [], false) }) {
+        let ways: [(String, reason: String?, ids: [String])] =
+            damaged.map { ($0, "'\(done)' (is damaged)", [running]) } + [
+                (json("version", "3"), "'\(done)' (is of a later version", [running]),
+                ("rm $t/track.json", "'\(done)' (has no record)", [running]),
+                ("rm $t/track.json; mkdir $t/track.json", "'\(done)' (can't be read", [running]),
+                ("mv $t tracks/old", "'old' (its name is not the id", [running]),
+                ("rm clock; mkdir tracks/\(other) tracks/lost+found", nil, [done, running]),
+                ("mv $t tracks/\(other)", nil, [other, running]),
+                ("cp -a $t tracks/\(other)", nil, [done, other, running]),
+                ("mv $t .; mv tracks ..; mkdir tracks; mv ../tracks/* tracks", nil, [running]),
+            ]
+        for (way, reason, ids) in ways {
             let copy = TemporaryFolder()
             let data = copy.path("data")
             try #require(try Process.run(["cp", "-a", folder.path("data"), data]) == 0)
-            // Twice, and within a second.
-            for isSaid in [true, isSaidAgain] {
-                try #require(try Process.run(["sh", "-c", "cd '\(data)'; \(way)"]) == 0)
+            let script = "cd '\(data)'; t=tracks/\(done); \(way)"
+            try #require(try Process.run(["sh", "-ec", script]) == 0, "\(way)")
+            for _ in 0..<2 {
                 let second = try RunningService(in: copy) { $0.jobs = 0 }
                 let warnings = second.service?.warnings ?? []
-                #expect(warnings.contains { $0.contains("kept aside") } == isSaid, "\(way)")
+                #expect(warnings.count == (reason == nil ? 0 : 1), "\(way): \(warnings)")
+                if let reason { #expect(warnings.contains { $0.contains(reason) }, "\(warnings)") }
+                #expect(Set(try second.jobs()) == Set(ids), "\(way)")
                 let paths = try FileManager.default.subpathsOfDirectory(atPath: data)
-                for file in ["results/\(done)/3.wav", "inputs/\(running)"] {
-                    let isKnown = knows.contains { file.contains($0) }
-                    #expect(paths.contains(file) == isKnown, "\(way): \(paths)")
-                    #expect(paths.contains { $0.hasSuffix(file) }, "\(way): \(paths)")
-                }
+                #expect(paths.contains { $0.hasSuffix("/stems/3.wav") }, "\(way): \(paths)")
+                #expect(paths.contains("tracks/\(running)/input"), "\(way): \(paths)")
                 second.end()
             }
+        }
+    }
+
+    /// Records that an earlier version wrote into a database.
+    @Test func jobsOfAnEarlierVersionAreTakenOverOnce() throws {
+        let folder = TemporaryFolder()
+        let (done, cancelled) = ("b11a182edda9efcce4426a02", "808750bff6b798959987089b")
+        let (running, lost) = ("3b1e54f812fcce3cce29b9dc", "ffffffffffffffffffffffff")
+        for (name, bytes) in [
+            ("results/\(done)/0.mp3", Data([1, 2, 3])), ("results/\(lost)/0.wav", Data([4])),
+            ("results/\(cancelled)/0.wav", Sound.tone(seconds: 0.4)),
+            ("inputs/\(running)", Sound.tone(seconds: 0.4)),
+        ] {
+            let url = folder.url("data/\(name)")
+            try FileManager.default.createDirectory(
+                at: url.deletingLastPathComponent(), withIntermediateDirectories: true)
+            try bytes.write(to: url)
+        }
+        try python(
+            """
+            import json, sqlite3, sys
+            database = sqlite3.connect(sys.argv[1])
+            database.execute("CREATE TABLE jobs (id, sequence, state, record)")
+            database.execute("CREATE TABLE clock (id, seconds)")
+            database.execute("INSERT INTO clock VALUES (1, 1234)")
+            for line in open(sys.argv[2]):
+                job = json.loads(line)
+                row = (job["id"], job["sequence"], job["state"], line.strip())
+                database.execute("INSERT INTO jobs VALUES (?, ?, ?, ?)", row)
+            database.commit()
+            """, folder.path("data/jobs.sqlite"),
+            Fixture.url("service/former_jobs.jsonl").path)
+        for isFirst in [true, false] {
+            let service = try RunningService(in: folder)
+            let warnings = service.service?.warnings ?? []
+            #expect(warnings.count == 1 && warnings[0].contains("1 sounds and folders of stems"))
+            #expect(warnings[0].contains("4 jobs of an earlier version") == isFirst, "\(warnings)")
+            #expect(try service.finished(running)["state"] as? String == "done")
+            #expect(try service.get("/v1/separations/\(done)/stems/vocals.mp3").body.count == 3)
+            let job = try service.get("/v1/separations/\(done)").object
+            #expect(job["name"] as? String == "Song ä.wav" && job["key"] as? String == "A minor")
+            let part = try service.get("/v1/separations/\(cancelled)").object
+            #expect((part["stems"] as? [Any])?.count == 4)
+            let failed = try service.get("/v1/separations/0123456789abcdef01234567").object
+            let error = try #require(failed["error"] as? [String: Any])
+            #expect((error["type"] as? String)?.hasSuffix("not-a-sound") == true)
+            #expect(try service.jobs().last == done)
+            service.end()
+            #expect(
+                try Double(
+                    String(contentsOf: folder.url("data/clock"), encoding: .utf8)
+                        .trimmingCharacters(in: .newlines)) ?? 0 >= 1234)
+        }
+        #expect(FileManager.default.fileExists(atPath: folder.path("data/results/\(lost)/0.wav")))
+        // What is no database is refused, and stays.
+        _ = try folder.write("no database", "data/jobs.sqlite")
+        let error = #expect(throws: ServiceError.self) { _ = try RunningService(in: folder) }
+        #expect(error?.description.contains("can't read jobs.sqlite") == true)
+    }
+
+    @Test func aJobThatEndsTheProcessAgainAndAgainFails() throws {
+        let folder = TemporaryFolder()
+        let first = try RunningService(in: folder, gate: JobGate(before: 0))
+        let id = try first.job(Sound.tone(seconds: 0.5))
+        try first.waitUntilRunning(id)
+        // The folder of a process that was killed for the fifth time.
+        let killed = TemporaryFolder()
+        try #require(
+            try Process.run(["cp", "-a", folder.path("data"), killed.path("data")]) == 0)
+        try change(killed.path("data/tracks/\(id)/track.json")) { $0["tries"] = 5 }
+        let second = try RunningService(in: killed)
+        let job = try second.finished(id)
+        #expect(
+            (job["error"] as? [String: Any])?["detail"].map { "\($0)" }?.contains("ended 5 times")
+                == true)
+        #expect(try second.tracks(with: "input") == [id])
+        // An end in order doesn't count.
+        first.end()
+        try change(folder.path("data/tracks/\(id)/track.json")) {
+            #expect($0["tries"] as? Int == 0)
         }
     }
 
@@ -163,11 +243,11 @@ struct RestartTests {
         #expect(try service.get("/readyz").detail.contains("Not a directory"))
         #expect(try service.get("/metrics").text.contains("swift_demucs_machine_fault 1\n"))
         #expect(try service.get("/v1/separations/\(done)/stems/bass.flac?to=0.1").status == 503)
-        #expect(Set(try service.files("inputs")) == Set(ids))
+        #expect(try service.tracks(with: "input") == ids.sorted())
         try FileManager.default.removeItem(atPath: temporary)
         try FileManager.default.moveItem(atPath: aside, toPath: temporary)
-        _ = try service.folder.write(Data("no sound".utf8), "data/inputs/\(ids[1])")
-        let link = service.folder.path("data/inputs/\(ids[2])")
+        _ = try service.folder.write(Data("no sound".utf8), "data/tracks/\(ids[1])/input")
+        let link = service.folder.path("data/tracks/\(ids[2])/input")
         try FileManager.default.removeItem(atPath: link)
         try FileManager.default.createSymbolicLink(atPath: link, withDestinationPath: "/dev/null")
         service.advance(by: 31)
@@ -186,9 +266,9 @@ struct RestartTests {
             let data = settings.dataFolder
             // The large sound never finds the folder of its results.
             settings.gate = { _, _ in
-                for id in FilePath.entries(of: "\(data)/inputs")
-                where FilePath.countBytes("\(data)/inputs/\(id)") > 100_000 {
-                    try? FileManager.default.removeItem(atPath: "\(data)/results/.\(id)")
+                for id in FilePath.entries(of: "\(data)/tracks")
+                where FilePath.countBytes("\(data)/tracks/\(id)/input") > 100_000 {
+                    try? FileManager.default.removeItem(atPath: "\(data)/tracks/\(id)/stems.part")
                 }
             }
         }
@@ -207,7 +287,7 @@ struct RestartTests {
         }
         #expect((4..<20).contains(doneCount))
         #expect(try service.get("/readyz").status == 200)
-        #expect(try service.files("inputs") == [large])
+        #expect(try service.tracks(with: "input") == [large])
     }
 
     @Test func aFolderHasOneService() throws {
@@ -271,7 +351,7 @@ struct RestartTests {
         for id in ids {
             #expect(try second.get("/v1/separations/\(id)").object["state"] as? String == "queued")
         }
-        #expect(Set(try second.files("inputs")) == Set(ids))
+        #expect(try second.tracks(with: "input") == ids.sorted())
         second.end()
         let third = try serviceOfOwnModel(in: folder)
         for id in ids { #expect(try third.finished(id)["state"] as? String == "done") }
@@ -281,94 +361,98 @@ struct RestartTests {
         let folder = TemporaryFolder()
         let gate = JobGate(before: 0)
         let first = try RunningService(in: folder, gate: gate)
-        let lock = try DatabaseLock(folder)
         let id = try first.job(Sound.tone())
         try first.waitUntilRunning(id)
-        try lock.lock()
+        let block = try BlockedRecord(of: id, in: folder)
         gate.open()
         #expect(try first.finished(id)["state"] as? String == "done")
         // The service tries again to store the end.
         first.advance(by: 0)
-        #expect(try first.files("inputs") == [id])
+        #expect(try first.tracks(with: "input") == [id])
         first.end()
-        lock.unlock()
+        try block.end()
         let second = try RunningService(in: folder)
         let job = try second.finished(id)
         #expect(job["state"] as? String == "done", "\(job["error"] ?? "")")
         second.end()
-        #expect(try second.files("inputs").isEmpty)
+        #expect(try second.tracks(with: "input").isEmpty)
     }
 
     @Test func aRunningJobWhoseStartIsStoredLateKeepsItsSound() throws {
         let service = try RunningService(gate: JobGate(before: 1))
-        let lock = try DatabaseLock(service.folder)
         let ids = try [200.0, 300].map { try service.job(Sound.tone(seconds: 4, pitchHz: $0)) }
         try service.waitForStems(ids[0])
         // The second job begins while nothing can be stored.
-        try lock.lock()
+        let blocks = try ids.map { try BlockedRecord(of: $0, in: service.folder) }
         try service.delete(ids[0])
         try service.waitForStems(ids[1])
-        lock.unlock()
+        for block in blocks { try block.end() }
         service.advance(by: 0)
         let job = try service.get("/v1/separations/\(ids[1])").object
         #expect(job["state"] as? String == "running")
-        #expect(try service.files("inputs").contains(ids[1]))
+        #expect(try service.tracks(with: "input").contains(ids[1]))
     }
 
     @Test func aCopyThatIsNotStoredLeavesNoFiles() throws {
         let service = try RunningService()
         let sound = Sound.tone(seconds: 0.5)
         let id = try service.doneJob(sound)
-        let lock = try DatabaseLock(service.folder)
-        try lock.lock()
+        let (tracks, aside) = (service.folder.url("data/tracks"), service.folder.url("aside"))
+        try FileManager.default.moveItem(at: tracks, to: aside)
+        _ = try service.folder.write("", "data/tracks")
         #expect(try service.upload(sound).status == 503)
-        #expect(try service.files("results") == [id])
-        lock.unlock()
+        try FileManager.default.removeItem(at: tracks)
+        try FileManager.default.moveItem(at: aside, to: tracks)
+        #expect(try service.files("tracks") == [id])
         #expect(try service.upload(sound).object["cached"] as? Bool == true)
     }
+
+    @Test func aCommandMayUseTheFolderOfAService() throws {
+        let service = try RunningService(gate: JobGate(before: 0))
+        let id = try service.job(Sound.tone())
+        try service.waitUntilRunning(id)
+        let entry = Ledger(service.folder.path("data/tracks"))[id]
+        #expect(entry.isClaimed && entry.claim() == nil)
+        let record = try #require(try entry.read(AnyRecord.self))
+        #expect(record.state == .running && record.name == "tone.wav")
+        service.end()
+        #expect(!entry.isClaimed)
+    }
+
+    private struct AnyRecord: LedgerRecord {
+        static let currentVersion = 2
+        let version: Int
+        let name: String
+        let state: TrackState
+    }
+}
+
+/// Changes the record of a track.
+func change(_ path: String, _ body: (inout [String: Any]) throws -> Void) throws {
+    let url = URL(fileURLWithPath: path)
+    let object = try JSONSerialization.jsonObject(with: Data(contentsOf: url))
+    var record = try #require(object as? [String: Any])
+    try body(&record)
+    try JSONSerialization.data(withJSONObject: record).write(to: url)
 }
 
 func python(_ script: String, _ arguments: String...) throws {
     try #require(try Process.run(["python3", "-c", script] + arguments) == 0)
 }
 
-/// Another process that holds the lock of a service's database, so that nothing can be stored.
-private final class DatabaseLock {
-    private let process = Process()
-    private let (input, output) = (Pipe(), Pipe())
+/// A track whose record can't be stored: a folder is in its place.
+private struct BlockedRecord {
+    private let (path, aside): (String, String)
 
-    init(_ folder: TemporaryFolder) throws {
-        process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-        let script = """
-            import sqlite3, sys
-            database = sqlite3.connect(sys.argv[1], isolation_level=None, timeout=20)
-            print("open", end="", flush=True)
-            sys.stdin.readline()
-            database.execute("BEGIN IMMEDIATE")
-            print("locked", end="", flush=True)
-            sys.stdin.readline()
-            """
-        process.arguments = ["python3", "-c", script, folder.path("data/jobs.sqlite")]
-        process.standardInput = input
-        process.standardOutput = output
-        try process.run()
-        try expect("open")
+    init(of id: String, in folder: TemporaryFolder) throws {
+        path = folder.path("data/tracks/\(id)/track.json")
+        aside = folder.path("\(id).json")
+        try FileManager.default.moveItem(atPath: path, toPath: aside)
+        try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: false)
     }
 
-    deinit { unlock() }
-
-    private func expect(_ word: String) throws {
-        let found = String(decoding: output.fileHandleForReading.availableData, as: UTF8.self)
-        try #require(found == word)
-    }
-
-    func lock() throws {
-        input.fileHandleForWriting.write(Data("\n".utf8))
-        try expect("locked")
-    }
-
-    func unlock() {
-        try? input.fileHandleForWriting.close()
-        process.waitUntilExit()
+    func end() throws {
+        try FileManager.default.removeItem(atPath: path)
+        try FileManager.default.moveItem(atPath: aside, toPath: path)
     }
 }

@@ -331,7 +331,7 @@ struct ResultTests {
     @Test func anArchiveThatCannotBeMadeLeavesNoFileOpen() throws {
         let service = try RunningService()
         let id = try service.doneJob(Sound.tone(seconds: 0.2))
-        let results = service.folder.path("data/results/\(id)")
+        let results = service.folder.path("data/tracks/\(id)/stems")
         try FileManager.default.removeItem(atPath: "\(results)/3.wav")
         for _ in 0..<5 {
             #expect(try service.get("/v1/separations/\(id)/stems.zip").status == 404)

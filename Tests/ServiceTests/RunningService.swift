@@ -166,12 +166,19 @@ final class RunningService {
         try FileManager.default.contentsOfDirectory(atPath: self.folder.path("data/\(folder)"))
     }
 
+    /// Ids of the jobs whose tracks have a file, such as `input` or `stems`, sorted.
+    func tracks(with name: String) throws -> [String] {
+        try files("tracks").sorted().filter {
+            FileManager.default.fileExists(atPath: folder.path("data/tracks/\($0)/\(name)"))
+        }
+    }
+
     /// Lets a stem of a finished job have more bytes than the system's buffers take from a reply.
     ///
     /// - Returns: the number of its bytes.
     func enlarge(stem index: Int, of id: String) -> Int {
         let bytes = 64 << 20
-        truncate(folder.path("data/results/\(id)/\(index).wav"), bytes)
+        truncate(folder.path("data/tracks/\(id)/stems/\(index).wav"), bytes)
         return bytes
     }
 

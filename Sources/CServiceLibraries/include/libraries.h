@@ -1,4 +1,4 @@
-/* The libraries of the service, opened when `serve` starts: libmicrohttpd, SQLite and libarchive.
+/* The libraries of the service, opened when `serve` starts: libmicrohttpd and libarchive.
  *
  * Linking them would slow down every start of the program, and machines that never serve would
  * need them too. The types and signatures are those of the libraries' own headers.
@@ -9,7 +9,6 @@
 #include <archive.h>
 #include <archive_entry.h>
 #include <microhttpd.h>
-#include <sqlite3.h>
 
 /* The used functions, without their prefixes. */
 #define HTTP_FUNCTIONS(USE)                                                                        \
@@ -29,18 +28,6 @@
     USE(create_post_processor)                                                                     \
     USE(post_process)                                                                              \
     USE(destroy_post_processor)
-
-#define SQL_FUNCTIONS(USE)                                                                         \
-    USE(open_v2)                                                                                   \
-    USE(close_v2)                                                                                  \
-    USE(prepare_v2)                                                                                \
-    USE(bind_text)                                                                                 \
-    USE(bind_int64)                                                                                \
-    USE(step)                                                                                      \
-    USE(finalize)                                                                                  \
-    USE(column_text)                                                                               \
-    USE(errcode)                                                                                   \
-    USE(errmsg)
 
 #define ZIP_FUNCTIONS(USE)                                                                         \
     USE(write_new)                                                                                 \
@@ -64,29 +51,23 @@
     USE(entry_set_perm)
 
 #define HTTP_MEMBER(name) __typeof__(MHD_##name) *name;
-#define SQL_MEMBER(name) __typeof__(sqlite3_##name) *name;
 #define ZIP_MEMBER(name) __typeof__(archive_##name) *name;
 
 /* Pointers to these functions, with the types of the libraries' headers. */
 struct http_library {
     HTTP_FUNCTIONS(HTTP_MEMBER)
 };
-struct sql_library {
-    SQL_FUNCTIONS(SQL_MEMBER)
-};
 struct zip_library {
     ZIP_FUNCTIONS(ZIP_MEMBER)
 };
 
 #undef HTTP_MEMBER
-#undef SQL_MEMBER
 #undef ZIP_MEMBER
 
 /* The machine's libraries, each opened by the first call, on any thread.
  *
  * NULL if that failed; `problem` is then the reason, a string that stays valid. */
 const struct http_library *http_load(const char **problem);
-const struct sql_library *sql_load(const char **problem);
 const struct zip_library *zip_load(const char **problem);
 
 /* The variadic functions of libmicrohttpd, with the types of their options. */
@@ -106,7 +87,5 @@ int64_t http_received_bytes(int socket);
 uint64_t http_size_unknown(void);
 ssize_t http_end_of_stream(void);
 ssize_t http_end_with_error(void);
-/* Binds a text that SQLite copies. */
-int sql_bind_copy(const struct sql_library *, sqlite3_stmt *, int index, const char *text);
 
 #endif

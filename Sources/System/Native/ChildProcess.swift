@@ -13,6 +13,13 @@ package final class ChildProcess {
     private let identifier: pid_t
     private var ended: Int32?
 
+    /// The path of a program in the folders of `PATH`; nil if none of them has it.
+    package static func pathOfProgram(_ name: String) -> String? {
+        guard let folders = getenv("PATH") else { return nil }
+        return String(cString: folders).split(separator: ":").lazy.map { "\($0)/\(name)" }
+            .first { access($0, X_OK) == 0 }
+    }
+
     /// Starts a program with this process's environment, in a process group of its own: an interrupt
     /// from the terminal is left to this process.
     ///

@@ -14,8 +14,8 @@ package func synchronise(_ descriptor: Int32) -> Int32 {
     return fsync(descriptor)
 }
 
-/// Writes a folder's directory entries to the disk, so that they survive a loss of power.
-package func synchroniseFolder(_ path: String) {
+/// Writes a file, or the entries of a folder, to the disk, so that they survive a loss of power.
+package func synchronise(path: String) {
     let descriptor = FilePath.withCString(path) { open($0, O_RDONLY | O_CLOEXEC) }
     guard descriptor >= 0 else { return }
     synchronise(descriptor)

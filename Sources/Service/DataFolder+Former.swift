@@ -1,0 +1,114 @@
+// Data folders of earlier versions, which kept their jobs in a database of SQLite, sounds in `inputs` and stems
+// in `results`.
+
+import Runs
+import System
+
+extension DataFolder {
+    private var formerDatabase: String { "\(path)/jobs.sqlite" }
+    private static let formerFolders = ["inputs", "results"]
+
+    /// Moves the tracks of an earlier version into the ledger. A start that was killed meanwhile goes on at the
+    /// next one.
+    ///
+    /// - Returns: a sentence about the jobs that were taken over, and what stays; nil without any.
+    /// - Throws: ``ServiceError/formerJobs(path:reason:)``.
+    func takeOverFormerJobs() throws(ServiceError) -> String? {
+        var sentences: [String] = []
+        if FilePath.status(formerDatabase) != nil {
+            var count = 0
+            for line in try formerRecords() {
+                if let seconds = Double(line) {
+                    save(runSeconds: seconds)
+                } else if let job = Job(former: line), Job.isID(job.id), job.isPlausible {
+                    do throws(SystemError) { try takeOver(job) } catch {
+                        throw .formerJobs(path: path, reason: "job \(job.id): \(error)")
+                    }
+                    count += 1
+                }
+            }
+            sync()
+            rename(formerDatabase, "\(formerDatabase).former")
+            sentences.append(
+                "\(count) jobs of an earlier version were taken over; their database is "
+                    + "jobs.sqlite.former now, which this version doesn't need.")
+        }
+        let left = DataFolder.formerFolders.reduce(0) { count, folder in
+            rmdir("\(path)/\(folder)")
+            return count + FilePath.entries(of: "\(path)/\(folder)").count(where: Job.isID)
+        }
+        if left > 0 {
+            sentences.append(
+                "\(left) sounds and folders of stems in 'inputs' and 'results' are of no job that can be "
+                    + "read, and stay there.")
+        }
+        return sentences.isEmpty ? nil : "\(path): " + sentences.joined(separator: " ")
+    }
+
+    private func takeOver(_ job: Job) throws(SystemError) {
+        let entry = ledger[job.id]
+        try FilePath.makeFolder(entry.path)
+        let targets = [entry.input, entry.stems]
+        for (folder, target) in zip(DataFolder.formerFolders, targets)
+        where rename("\(path)/\(folder)/\(job.id)", target) != 0 && errno != ENOENT {
+            throw .last
+        }
+        try entry.write(job)
+    }
+
+    /// The lines of the former database: the records of the jobs as JSON, and a number, the service's clock.
+    private func formerRecords() throws(ServiceError) -> [String] {
+        let query = "SELECT record FROM jobs UNION ALL SELECT seconds FROM clock"
+        let script = """
+            import sqlite3, sys
+            for row in sqlite3.connect(sys.argv[1]).execute(sys.argv[2]): print(*row)
+            """
+        let programs = [
+            ("sqlite3", ["-init", "/dev/null", "-batch", formerDatabase, query]),
+            ("python3", ["-c", script, formerDatabase, query]),
+        ]
+        var reason =
+            "reading jobs.sqlite needs the program sqlite3 or python3 once: apt install sqlite3"
+        for (name, arguments) in programs {
+            guard let program = ChildProcess.pathOfProgram(name) else { continue }
+            do {
+                let output = try TemporaryFiles.createUnnamed(in: temporary)
+                defer { close(output) }
+                let (status, text) = try ChildProcess.run(
+                    program, arguments, descriptors: [output, output], silenceSeconds: 60,
+                    textBytes: 1_000, check: {})
+                if status == 0 {
+                    var lines: [UInt8] = []
+                    lseek(output, 0, SEEK_SET)
+                    try forEachPiece(of: output) { lines.append(contentsOf: $0) }
+                    return String(decoding: lines, as: UTF8.self).split(separator: "\n")
+                        .map(String.init)
+                }
+                reason =
+                    "\(name) can't read jobs.sqlite: \(Problem.oneLine(text)); to begin without its jobs, "
+                    + "move it away: their files stay"
+            } catch {
+                reason = "\(error)"
+            }
+        }
+        throw .formerJobs(path: path, reason: reason)
+    }
+}
+
+extension Job {
+    /// A job of a record of the former database, which had other names for some values.
+    fileprivate init?(former record: String) {
+        guard let members = try? JSONCursor.members(of: Array(record.utf8)) else { return nil }
+        var fields = Dictionary(members) { $1 }
+        fields["version"] = .integer(Job.currentVersion)
+        fields["tries"] = .integer(0)
+        fields["tempoBpm"] = fields.removeValue(forKey: "tempoBPM")
+        if case .object(let error)? = fields.removeValue(forKey: "error") {
+            fields["failure"] = .object(
+                ["errorClass": error["kind"] ?? .null, "error": error["detail"] ?? .null])
+        }
+        let text = String(decoding: JSON.object(fields).bytes, as: UTF8.self)
+        guard let job = JSON.value(Job.self, from: text) else { return nil }
+        self = job
+    }
+}
