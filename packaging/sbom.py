@@ -38,7 +38,6 @@ SHARED_LIBRARIES = {
     "libcurl": "curl",
     "libopenblas": "BSD-3-Clause",
     "libmicrohttpd": "LGPL-2.1-or-later",
-    "libsqlite3": "blessing",
     "libarchive": "BSD-2-Clause",
     "libgcc_s": GCC,
     "libc": "LGPL-2.1-or-later",
@@ -49,7 +48,6 @@ OPENED_AT_RUN_TIME = (
     "libcurl.so.4",
     "libopenblas.so.0",
     "libmicrohttpd.so.12",
-    "libsqlite3.so.0",
     "libarchive.so.13",
 )
 

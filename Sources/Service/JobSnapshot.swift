@@ -1,8 +1,8 @@
 import Synchronization
 import System
 
-/// A job, its progress and its place in the queue. The JSON is made once, by the first client that
-/// asks for it, and shared by all.
+/// A job, its progress and its place in the queue. The JSON of a job that can still change is made once, by
+/// the first client that asks for it, and shared by all; that of the many others would fill the memory.
 final class JobSnapshot: Sendable {
     let job: Job
     let progress: JobProgress
@@ -21,7 +21,7 @@ final class JobSnapshot: Sendable {
         text.withLock { text in
             if let text { return text }
             let made = job.json(progress, queuePosition: queuePosition).bytes
-            text = made
+            if !job.state.isFinal { text = made }
             return made
         }
     }

@@ -38,21 +38,43 @@ extension JSON: ExpressibleByDictionaryLiteral, ExpressibleByArrayLiteral,
 }
 
 extension JSON {
-    /// One line of JSON, keys in their order, where there is no `Encodable`. Its numbers are finite.
-    package var line: String {
+    /// One line of JSON, keys in their order. Its numbers are finite.
+    package var line: String { String(decoding: bytes, as: UTF8.self) }
+
+    /// The bytes of ``line``.
+    package var bytes: [UInt8] {
+        var bytes: [UInt8] = []
+        append(to: &bytes)
+        return bytes
+    }
+
+    private func append(to bytes: inout [UInt8]) {
         switch self {
         case .object(let fields):
-            let members = fields.keys.sorted().map {
-                "\($0.quotedAsJSON):\((fields[$0] ?? .null).line)"
+            var separator = UInt8(ascii: "{")
+            for (name, value) in fields.sorted(by: { $0.key < $1.key }) {
+                bytes.append(separator)
+                name.appendJSON(to: &bytes)
+                bytes.append(UInt8(ascii: ":"))
+                value.append(to: &bytes)
+                separator = UInt8(ascii: ",")
             }
-            return "{" + members.joined(separator: ",") + "}"
+            bytes += (fields.isEmpty ? "{}" : "}").utf8
         case .array(let elements):
-            return "[" + elements.map { $0.line }.joined(separator: ",") + "]"
-        case .text(let text): return text.quotedAsJSON
-        case .integer(let number): return "\(number)"
-        case .number(let number): return "\(number)"
-        case .bool(let isTrue): return isTrue ? "true" : "false"
-        case .null: return "null"
+            var separator = UInt8(ascii: "[")
+            for element in elements {
+                bytes.append(separator)
+                element.append(to: &bytes)
+                separator = UInt8(ascii: ",")
+            }
+            bytes += (elements.isEmpty ? "[]" : "]").utf8
+        case .text(let text): text.appendJSON(to: &bytes)
+        case .integer(let number): bytes += "\(number)".utf8
+        // Without ".0", as Foundation writes them.
+        case .number(let number):
+            bytes += (Int(exactly: number).map { "\($0)" } ?? "\(number)").utf8
+        case .bool(let isTrue): bytes += (isTrue ? "true" : "false").utf8
+        case .null: bytes += "null".utf8
         }
     }
 }

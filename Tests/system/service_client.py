@@ -274,10 +274,10 @@ class Service:
         return total / 1e6
 
     def files(self, *folders: str) -> list[str]:
-        """Paths of all files in some folders of the data folder, relative to it."""
+        """Paths of all files in some folders of the data folder, relative to it; `tracks/*/input` names the sounds."""
         return sorted(
-            str(path.relative_to(self.data)) for folder in folders
-            for path in (self.data / folder).rglob("*") if not path.is_dir())
+            str(path.relative_to(self.data)) for pattern in folders for folder in self.data.glob(pattern)
+            for path in (folder, *folder.rglob("*")) if not path.is_dir())
 
     def wait_until_empty(self, *folders: str) -> None:
         """Waits until some folders of the data folder have no files: a refused sound is removed after the reply was sent."""

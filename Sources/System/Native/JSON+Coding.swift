@@ -21,9 +21,6 @@ extension JSON: Encodable {
         }
     }
 
-    /// One line of JSON.
-    package var bytes: [UInt8] { JSON.bytes(of: self) }
-
     /// One line of JSON from any value whose numbers are finite.
     package static func bytes(of value: some Encodable) -> [UInt8] {
         let encoder = JSONEncoder()

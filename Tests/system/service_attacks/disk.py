@@ -33,7 +33,7 @@ def full_disk(attack: Attack) -> str:
             # Accepting: four stems, their spools and growing copies of 10 MB do not fit.
             reply = service.post(tone(30))
             check(reply.status == 422 and reply.kind == "no-room", f"no room for the results: {reply}")
-            service.wait_until_empty("inputs", "uploads", "tmp")
+            service.wait_until_empty("tracks/*/input", "uploads", "tmp")
             wait_until(lambda: service.unnamed_megabytes == 0, "no open file of a refused sound")
             service.hold()
             waiting = [service.upload(tone(2, pitch))[1]["id"] for pitch in (300, 400)]

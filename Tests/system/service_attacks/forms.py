@@ -30,7 +30,7 @@ def uploads(attack: Attack) -> str:
         service.open()
         for identifier in accepted:
             check(service.wait(identifier)["state"] == "done", "an accepted job is not done")
-        service.wait_until_empty("inputs", "uploads")
+        service.wait_until_empty("tracks/*/input", "uploads")
     return f"{count} at once with --max-queue {most}: {most} accepted, {count - most} × 429, none lost, no file left"
 
 
@@ -52,6 +52,6 @@ def gone_clients(attack: Attack) -> str:
         for target in ("stems.zip", "stems/bass.wav", "events", "mix"):
             with service.ask(service.head("GET", f"/v1/separations/{done}/{target}")) as connection:
                 connection.recv(10)
-        service.wait_until_empty("uploads", "inputs")
+        service.wait_until_empty("uploads", "tracks/*/input")
         check(service.get("/livez")[0] == 200, "the service does not answer")
     return "nothing left behind; the job that nobody waits for is cancelled"

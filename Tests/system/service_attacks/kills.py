@@ -65,9 +65,9 @@ def kills(attack: Attack) -> str:
             for identifier in accepted[-2:]:
                 check(service.wait(identifier)["state"] == "done", f"the job {identifier} is not done")
         _check_accepted(service, accepted, "in the end")
-        left = sorted(path.name for path in (service.data / "results").iterdir())
-        check(left == sorted(accepted), "the results' folder holds other things than results")
-        service.wait_until_empty("inputs", "uploads", "tmp")
+        left = sorted(path.name for path in (service.data / "tracks").iterdir())
+        check(left == sorted(accepted), "the tracks' folder holds other things than tracks")
+        service.wait_until_empty("tracks/*/input", "tracks/*/.*", "uploads", "tmp")
     return f"{len(moments)} kills: {len(accepted)} jobs, none lost, no broken stem"
 
 

@@ -46,7 +46,7 @@ def deletion(attack: Attack) -> str:
         check(len(replies(beginning)[0].body) == stem["bytes"], "the download does not end")
         check(set(statuses) <= {200, 404}, f"mixes: {statuses}")
         check(service.fetch(base).status == 404, "the job is still there")
-        service.wait_until_empty("results", "cache", "inputs", "tmp")
+        service.wait_until_empty("tracks", "cache", "tmp")
     return "a download that has begun ends whole, other requests get 404, no file is left"
 
 
