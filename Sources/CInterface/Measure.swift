@@ -123,9 +123,9 @@ public func sd_trace(
         let mix = try BorrowedAudio(mix, "mix")
         let callback = try required(callback, "callback", "a function")
         let patterns = NamePattern.list(try optionalText(names, "names") ?? "*")
-        let opened = try OpenedModel(porting: model.files, needsCore: false)
+        let opened = try OpenedModel(porting: model.chosen.files, needsCore: false)
         let backend = try Backend(
-            threads: model.threads ?? countAvailableCores(), precision: model.precision)
+            threads: model.threads ?? countAvailableCores(), precision: model.separator.precision)
         let token = CancellationToken()
         let recording = try model.separator.recording(cancellation: token) { mix.reader() }
         let trace = try Trace(

@@ -7,7 +7,6 @@ import CSwiftDemucs
 import Demucs
 import ModelZoo
 import Runs
-import Synchronization
 import System
 
 let modelHandle = Handle<LoadedModel>("sd_model", kind: 1)
@@ -31,69 +30,35 @@ struct Log: @unchecked Sendable {
     }
 }
 
-/// The object behind an `sd_model`.
-final class LoadedModel: @unchecked Sendable {
-    // @unchecked: all is constant or locked.
+/// The object behind an `sd_model`: a loaded model, and where those that follow it are found.
+final class LoadedModel: Sendable {
+    let chosen: ChosenModel
     let separator: Separator
-    let files: ModelFiles
     private let store: ModelStore
     let log: Log
-    /// Threads and precision of the model's own engine, for a trace.
+    /// Threads of the model's own engine, for a trace.
     let threads: Int?
-    let precision: Precision
-    /// The model as a run takes it, made for the first run.
-    private let runModel = Mutex<SeparationModel?>(nil)
-    /// The model with those that separate stems further, of the last request for some.
-    private let followed = Mutex<(then: [SeparationRequest.Following], separator: Separator)?>(nil)
-    let isQuantized: Bool
-    private let givenName: String
 
     /// - Parameter name: the name or path that the caller gave.
     init(
         _ store: ModelStore, named givenName: String, _ settings: ModelSettings, log: Log
     ) throws {
-        files = try store.find(givenName)
-        let opened = try OpenedModel(files)
-        isQuantized = opened.isQuantized
+        chosen = try ChosenModel(store.find(givenName), name: givenName)
         threads = settings.threads
-        precision = try settings.request.precisionChoice.precision(isQuantized: isQuantized)
-        separator = try Separator(
-            opened, stems: settings.request.stems, threads: threads,
-            segmentsInParallel: settings.segmentsInParallel, precision: precision)
+        separator = try chosen.load(
+            stems: settings.request.stems, threads: threads,
+            segmentsInParallel: settings.segmentsInParallel,
+            precision: chosen.precision(of: settings.request))
         self.store = store
-        self.givenName = givenName
         self.log = log
         separator.model.warnings.forEach(log.warning)
     }
 
-    /// The loaded model of a request, with those that separate its stems further.
+    /// The model of a request, with those that separate its stems further.
     ///
     /// - Throws: the errors of finding and opening the models that follow.
-    func separator(of request: SeparationRequest) throws -> Separator {
-        guard let then = request.then, !then.isEmpty else { return separator }
-        return try followed.withLock { known in
-            if let known, known.then == then { return known.separator }
-            let files = try request.followed(files) { try store.find($0) }
-            let made = try Separator(separator, followedBy: OpenedModel(files))
-            known = (then, made)
-            return made
-        }
-    }
-
-    /// The model for a run, with those that follow it.
-    ///
-    /// - Throws: `WeightsError`, `ConfigurationError` if its files have changed; the errors of finding
-    ///   and opening the models that follow.
-    func modelOfRun(_ request: SeparationRequest) throws -> SeparationModel {
-        let followed = try request.followed(files) { try store.find($0) }
-        if !followed.followers.isEmpty {
-            return try SeparationModel(followed, name: givenName, loaded: separator)
-        }
-        return try runModel.withLock { known in
-            let model = try known ?? SeparationModel(files, name: givenName, loaded: separator)
-            known = model
-            return model
-        }
+    func model(of request: SeparationRequest) throws -> ChosenModel {
+        try chosen.followed(by: request.then) { try store.find($0) }
     }
 
     var description: JSONObject {

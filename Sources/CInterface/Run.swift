@@ -103,7 +103,7 @@ public func sd_run(
         let inputs = paths.filter { known.insert(Array($0.utf8)).inserted }
         var run = try SeparationRun(
             of: inputs.map { InputTrack(file: $0) }, nil,
-            with: try model.modelOfRun(settings.request), settings: settings,
+            with: try model.model(of: settings.request), settings: settings,
             reporter: callbacks, cancellation: callbacks.events.token)
         switch try run.run(problems: []) {
         case .done: break

@@ -116,7 +116,7 @@ struct PlannedRequest {
     /// - Throws: `RunError` for a request that doesn't fit the model; the errors of finding and opening
     ///   the models that follow.
     init(_ request: SeparationRequest, of model: LoadedModel) throws {
-        separator = try model.separator(of: request)
+        separator = try model.model(of: request).load(precision: model.separator.precision)
         self.request = separator.withLoadedStems(request)
         outputs = try self.request.outputs(of: separator.stems)
         if outputs.isEmpty {
@@ -125,7 +125,7 @@ struct PlannedRequest {
                 expected: "one of " + separator.stems.all.joined(separator: ", "))
         }
         try separator.checkLoaded(outputs)
-        try separator.checkPrecision(of: request, isQuantized: model.isQuantized)
+        try separator.checkPrecision(of: request, isQuantized: model.chosen.isQuantized)
         try separator.validate(options)
     }
 

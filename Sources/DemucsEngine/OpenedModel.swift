@@ -20,6 +20,8 @@ package struct OpenedModel: Sendable {
     package let warnings: [String]
     /// The SHA-256 of the configuration, if it is not in the checkpoints; of the first member.
     package let configurationChecksum: String?
+    /// The files that were read, with those of the models that follow.
+    package let paths: [String]
     private let checkpoints: [Checkpoint]
     /// How each member treats a track.
     private let rules: [TrackRules]
@@ -38,11 +40,13 @@ package struct OpenedModel: Sendable {
         var checkpoints: [Checkpoint] = []
         var configurations: [ModelConfiguration] = []
         var warnings: [String] = []
+        var paths = files.checkpoints
         var file: ConfigurationFile?
         for path in files.checkpoints {
             let checkpoint = try files.open(path)
             let configuration = try files.configuration(of: checkpoint)
             file = file ?? configuration
+            if let configuration { paths.append(configuration.path) }
             let description = try ModelDescription(of: checkpoint, configuration)
             let stored = description.configuration
             checkpoints.append(checkpoint)
@@ -61,6 +65,7 @@ package struct OpenedModel: Sendable {
         rules = configurations.map(\.trackRules)
         weights = files.weights ?? rules.map { $0.sources.map { _ in 1 } }
         followers = try files.followers.map { ($0.stem, try OpenedModel($0.files)) }
+        self.paths = paths + followers.flatMap(\.model.paths)
         try checkAgreement()
         try checkFollowers()
     }

@@ -12,15 +12,17 @@ extension SeparationRequest {
         case nil: .ofModel
         }
     }
+}
 
-    /// The files of a model, with those of the models that separate its stems further.
+extension ModelFiles {
+    /// The files with those of the models that separate stems of this one further.
     ///
     /// - Parameter find: finds the files of a name or path.
     package func followed(
-        _ files: ModelFiles, finding find: (String) throws -> ModelFiles
+        by steps: [SeparationRequest.Following], finding find: (String) throws -> ModelFiles
     ) rethrows -> ModelFiles {
-        var files = files
-        files.followers = try (then ?? []).map {
+        var files = self
+        files.followers = try steps.map {
             ModelFiles.Follower(stem: $0.stem, files: try find($0.model))
         }
         return files

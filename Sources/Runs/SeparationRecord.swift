@@ -12,17 +12,6 @@ package struct SeparationRecord: Codable, Equatable {
     /// The folder of the records in the folder of a run.
     static let folderName = ".swift-demucs"
 
-    /// The checkpoints by content, and how they are combined.
-    struct Model: Codable, Equatable {
-        /// SHA-256 of each file, in the order of the bag, then of the models that follow.
-        let checkpoints: [String]
-        let member: String?
-        let weights: [[Double]]?
-        let segmentSeconds: Double?
-        /// SHA-256 of the configuration, if it is not in the checkpoints.
-        let configuration: String?
-    }
-
     /// A file at the time of the record.
     struct File: Codable, Equatable {
         let name: String
@@ -65,7 +54,7 @@ package struct SeparationRecord: Codable, Equatable {
 
     var version = currentVersion
     var program = SD_VERSION
-    let model: Model
+    let model: ModelIdentity
     let parameters: SeparationParameters
     /// The seed of the shifts; nil without shifts.
     let seed: UInt64?
@@ -168,7 +157,7 @@ extension SeparationRecord {
     ///
     /// - Parameter seed: the requested seed of the shifts; nil accepts any.
     func covers(
-        _ track: PlannedTrack, model: @autoclosure () -> Model?,
+        _ track: PlannedTrack, model: @autoclosure () -> ModelIdentity?,
         parameters: SeparationParameters, seed: UInt64?
     ) -> Bool {
         self.parameters == parameters && (seed == nil || seed == self.seed)
@@ -209,7 +198,7 @@ struct SeparationParameters: Codable, Equatable {
     /// - Parameter request: the request of the track, or of the command.
     init(
         _ settings: RunSettings, _ request: SeparationRequest,
-        of model: SeparationModel, outputs: [NamedSignal], stemFileParts: [NamedSignal],
+        of model: ChosenModel, outputs: [NamedSignal], stemFileParts: [NamedSignal],
         format: OutputFormat, precision: Precision
     ) {
         self.outputs = outputs.map(\.description)

@@ -52,7 +52,7 @@ extension SeparationRun {
         _ result: SeparationEvents.Track, _ track: PlannedTrack, after before: FailureRecord?
     ) {
         guard settings.quarantineAfter != nil else { return }
-        if let failure = result.failure, !failure.isTransient {
+        if let failure = result.failure, failure.fault == .track {
             write(record(of: failure, track, after: before), track)
         } else if let before, result.status != .done {
             write(before, track)

@@ -7,7 +7,7 @@ package struct SeparationRun {
     let settings: RunSettings
     let reporter: any RunReporter
     let cancellation: CancellationToken
-    private(set) var model: SeparationModel
+    let model: ChosenModel
     let outputs: [NamedSignal]
     /// The stems of stem files; empty without them.
     private let stemFileParts: [NamedSignal]
@@ -28,7 +28,6 @@ package struct SeparationRun {
     private(set) var folder: OutputFolder?
     /// Seed of all tracks without their own seed, so that one number repeats the run.
     private let seed: UInt64
-    private var modelChecksums: PendingChecksums?
     /// The files of finished tracks, each with its track: a disk that ignores case, or a link, may
     /// give two tracks the same file. Those of a manifest might not fit into memory.
     private(set) var finishedFiles: [FileIdentity: String] = [:]
@@ -51,7 +50,7 @@ package struct SeparationRun {
     /// - Throws: `RunError` for settings that don't fit the model or the tracks; the errors of
     ///   `EngineInformation`.
     package init(
-        of tracks: [InputTrack], _ manifest: TrackManifest?, with model: SeparationModel,
+        of tracks: [InputTrack], _ manifest: TrackManifest?, with model: ChosenModel,
         settings: RunSettings, reporter: any RunReporter, cancellation: CancellationToken
     ) throws {
         self.manifest = manifest
@@ -80,7 +79,6 @@ package struct SeparationRun {
                 modelFolder: model.folder, isManifest: manifest != nil, settings: settings)
         try manifest?.validateStems(settings, of: model.stems)
         precision = try model.precision(of: settings.request)
-        modelChecksums = model.checksums
         trackCount = manifest == nil ? plan.tracks.count : manifest?.count
         seed = settings.request.separation.seedOrDrawn()
         events = SeparationEvents(
@@ -139,7 +137,7 @@ package struct SeparationRun {
         } else if settings.isDryRun {
             report(track, status: .planned)
         } else {
-            if track.isRecorded { beginIdentity() }
+            if track.isRecorded { model.beginIdentity() }
             let separator = try loadedSeparator()
             guard let claim = claim(track) else {
                 reporter.detail(
@@ -278,19 +276,11 @@ package struct SeparationRun {
             stemFileParts: stemFileParts, format: plan.format, precision: precision)
     }
 
-    /// Starts computing the checksums of the model.
-    private mutating func beginIdentity() {
-        if modelChecksums == nil {
-            modelChecksums = PendingChecksums(of: model.files.allCheckpoints, cancellation)
-        }
-    }
-
     /// The checksums of the model, computed once; nil if a file can't be read.
-    mutating func identity() -> SeparationRecord.Model? {
-        beginIdentity()
-        guard let checksums = modelChecksums?() else { return nil }
-        events.model?.sha256 = checksums
-        return model.identity(checksums)
+    mutating func identity() -> ModelIdentity? {
+        let identity = model.identity
+        if let identity { events.model?.sha256 = identity.checkpoints }
+        return identity
     }
 
     /// Reports a track that isn't separated, and its files.
@@ -324,10 +314,13 @@ package struct SeparationRun {
     /// Loads the model for the first track that needs it: if all are skipped, no weights are read.
     private mutating func loadedSeparator() throws -> Separator {
         if let separator { return separator }
-        let loaded = try model.separator ?? load()
+        let wasLoaded = model.separator != nil
+        let loaded = try model.load(
+            stems: neededStems, threads: settings.threads,
+            segmentsInParallel: max(1, settings.jobs), precision: precision)
         try loaded.validate(settings.request.separation)
         try manifest?.validateSegments { try loaded.validate($0) }
-        if model.separator == nil {
+        if !wasLoaded {
             loaded.model.warnings.forEach(reporter.warning)
             loaded.precisionWarning.map(reporter.warning)
         }
@@ -340,15 +333,6 @@ package struct SeparationRun {
         if settings.request.shifts > 0 { reporter.status("Seed \(seed)") }
         separator = loaded
         return loaded
-    }
-
-    private mutating func load() throws -> Separator {
-        guard let opened = model.opened.take() else {
-            preconditionFailure("a model is open until it is loaded; a run ends if that fails")
-        }
-        return try Separator(
-            opened, stems: neededStems, threads: settings.threads,
-            segmentsInParallel: max(1, settings.jobs), precision: precision)
     }
 
     /// The stems to compute, in the model's order; nil for all.

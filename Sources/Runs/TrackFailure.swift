@@ -21,24 +21,22 @@ package struct TrackFailure {
     let kind: Class
     let cause: ErrorCause
     let text: String
-    /// Whether the same track may succeed later or on another machine.
-    let isTransient: Bool
+    let fault: Fault
 
     /// - Parameter text: the error, which begins with the track's label or gets it.
     init(
         _ kind: Class, _ text: String, of track: InputTrack, cause: ErrorCause = .internal,
-        isTransient: Bool = false
+        fault: Fault = .track
     ) {
         self.kind = kind
         self.cause = cause
-        self.isTransient = isTransient
+        self.fault = fault
         self.text = text.hasPrefix(track.label + ":") ? text : "\(track.label): \(text)"
     }
 
     init(_ error: any Error, of track: InputTrack) {
         let cause = ErrorCause(of: error)
-        self.init(
-            Class(cause), "\(error)", of: track, cause: cause, isTransient: cause.isTransient)
+        self.init(Class(cause), "\(error)", of: track, cause: cause, fault: cause.fault)
     }
 
     init(timeoutSeconds: Double, of track: InputTrack) {

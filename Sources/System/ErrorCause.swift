@@ -41,16 +41,20 @@ public enum ErrorCause: String, CaseIterable, Sendable {
     /// A fault of this program.
     case `internal`
 
-    /// Whether the same call may succeed later or on another machine.
-    package var isTransient: Bool {
+    /// Only a fault of the track counts against it: after another one, the same track may succeed.
+    package var fault: Fault {
         switch self {
-        case .noRoom, .tooManyFiles, .output, .modelResult, .modelName, .modelMissing, .model: true
-        case .argument, .unsuitable, .tooLong, .input, .inputAccess, .notAudio, .encoding,
-            .engine, .system, .cancelled, .internal:
-            false
+        case .noRoom, .tooManyFiles, .output, .inputAccess, .system: .machine
+        case .modelResult, .modelName, .modelMissing, .model: .model
+        case .argument, .unsuitable, .tooLong, .input, .notAudio, .encoding, .engine, .cancelled,
+            .internal:
+            .track
         }
     }
 }
+
+/// Whose fault an error is.
+package enum Fault { case track, model, machine }
 
 /// An error that knows its cause. Every error that leaves its module is one.
 public protocol CausedError: Error {

@@ -34,12 +34,12 @@ extension ModelStore {
     }
 }
 
-extension SeparationModel {
+extension ChosenModel {
     /// Finds the model of the options, and fetches missing files.
     ///
     /// - Throws: `ModelStoreError`, `BagError`, `WeightsError`, `ConfigurationError`,
     ///   `CancellationError`.
-    init(
+    convenience init(
         _ arguments: ParsedArguments, _ request: SeparationRequest, console: Console,
         cancellation: CancellationToken
     ) throws {
@@ -51,10 +51,10 @@ extension SeparationModel {
         if let path = arguments.value(.config) {
             files.configuration = try ConfigurationFile.read(path)
         }
-        files = try request.followed(files) { name in
+        files = try files.followed(by: request.then ?? []) { name in
             try store.fetch(name, console: console, cancellation: cancellation)
         }
-        try self.init(files, name: name)
+        try self.init(files, name: name, cancellation: cancellation)
     }
 }
 

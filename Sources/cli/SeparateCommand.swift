@@ -79,7 +79,7 @@ struct SeparateCommand {
             }
             var run = try SeparationRun(
                 of: found.tracks, manifest,
-                with: SeparationModel(
+                with: ChosenModel(
                     arguments, settings.request, console: console, cancellation: cancellation),
                 settings: settings, reporter: reporter, cancellation: cancellation)
             return try ExitCode(run.run(problems: found.problems, skipped: found.skippedFolders))

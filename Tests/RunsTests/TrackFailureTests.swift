@@ -18,9 +18,14 @@ struct TrackFailureTests {
         #expect(TrackFailure.Class(cause) == Self.classes[cause])
     }
 
-    /// Programs know the classes only: docs/formats.md names the transient ones.
+    private static let faults: [ErrorCause: Fault] = [
+        .noRoom: .machine, .tooManyFiles: .machine, .output: .machine, .inputAccess: .machine,
+        .system: .machine, .modelResult: .model, .modelName: .model, .modelMissing: .model,
+        .model: .model,
+    ]
+
     @Test(arguments: ErrorCause.allCases)
-    func aClassIsTransientOrNot(cause: ErrorCause) {
-        #expect(cause.isTransient == [.noRoom, .model].contains(TrackFailure.Class(cause)))
+    func onlyFaultsOfTheTrackCountAgainstIt(cause: ErrorCause) {
+        #expect(cause.fault == Self.faults[cause] ?? .track)
     }
 }

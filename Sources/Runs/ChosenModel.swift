@@ -1,0 +1,177 @@
+// The model of a run, of a handle of the C interface or of the service's jobs.
+
+import Demucs
+import ModelZoo
+import Synchronization
+import System
+import Tensor
+
+/// The checkpoints of a model by content, and how they are combined.
+package struct ModelIdentity: Codable, Hashable, Sendable {
+    /// SHA-256 of each file, in the order of the bag, then of the models that follow.
+    let checkpoints: [String]
+    let member: String?
+    let weights: [[Double]]?
+    let segmentSeconds: Double?
+    /// SHA-256 of the configuration, if it is not in the checkpoints.
+    let configuration: String?
+}
+
+/// The files of a model, and what has to be known of it before its weights are loaded, once.
+package final class ChosenModel: Sendable {
+    package let files: ModelFiles
+    /// Folder of the stems below that of a run.
+    package let folder: String
+    /// The model's networks and stems, with those of the models that follow it.
+    package let stemSources: StemSources
+    package let isQuantized: Bool
+    /// Share of a segment that overlaps the next one, unless the request sets it.
+    let overlap: Double
+    /// All files that were read.
+    let paths: [String]
+    private let configurationChecksum: String?
+    /// The model that this one follows on; nil without followers.
+    private let first: ChosenModel?
+    private let cancellation: CancellationToken
+
+    private struct State {
+        /// Nil once the weights are loaded, because open files count as memory of the process.
+        var opened: OpenedModel?
+        var separator: Separator?
+        var checksums: PendingChecksums?
+        var followed: (steps: [SeparationRequest.Following], model: ChosenModel)?
+    }
+    private let state: Mutex<State>
+
+    /// - Parameters:
+    ///   - files: the model's files, with the member to use.
+    ///   - name: the name that was asked for; nil for the default.
+    ///   - cancellation: ends the computation of checksums.
+    /// - Throws: `WeightsError`, `ConfigurationError`, `BagError`.
+    package convenience init(
+        _ files: ModelFiles, name: String? = nil,
+        cancellation: CancellationToken = CancellationToken()
+    ) throws {
+        try self.init(
+            files, folder: Self.folder(files, name), first: nil, cancellation: cancellation)
+    }
+
+    private init(
+        _ files: ModelFiles, folder: String, first: ChosenModel?, cancellation: CancellationToken
+    ) throws {
+        let opened = try OpenedModel(files)
+        self.files = files
+        self.folder = folder
+        self.first = first
+        self.cancellation = cancellation
+        stemSources = opened.stemSources
+        isQuantized = opened.isQuantized
+        overlap = opened.overlap
+        paths = opened.paths
+        configurationChecksum = opened.configurationChecksum
+        let separator = try first?.separator.map { try Separator($0, followedBy: opened) }
+        state = Mutex(State(opened: separator == nil ? opened : nil, separator: separator))
+    }
+
+    /// Folder name as in the reference. A name with slashes (`hf://`) gives one folder: without the
+    /// scheme, and with `_` for each `/`.
+    private static func folder(_ files: ModelFiles, _ given: String?) -> String {
+        var name = files.name
+        let scheme = "hf://"
+        if let given, given.hasPrefix(scheme) { name = String(given.dropFirst(scheme.count)) }
+        if let member = files.submodel { name += "_\(member)" }
+        return name.replacing("/", with: "_")
+    }
+
+    package var name: String { files.name }
+
+    /// Names of the model's stems, and of their parts.
+    package var stems: ModelStems { stemSources.names }
+
+    /// The model with those that separate its stems further, which is remembered until others
+    /// follow. It has this model's weights, if they are loaded.
+    ///
+    /// - Parameter find: finds the files of a name or path.
+    /// - Throws: the errors of finding, opening and loading the models that follow.
+    package func followed(
+        by steps: [SeparationRequest.Following]?, finding find: (String) throws -> ModelFiles
+    ) throws -> ChosenModel {
+        guard let steps, !steps.isEmpty else { return self }
+        let known = state.withLock { $0.followed }
+        if let known, known.steps == steps { return known.model }
+        let model = try ChosenModel(
+            files.followed(by: steps, finding: find), folder: folder, first: self,
+            cancellation: cancellation)
+        state.withLock { $0.followed = (steps, model) }
+        return model
+    }
+
+    // MARK: - Loading
+
+    /// The loaded model; nil before.
+    package var separator: Separator? { state.withLock { $0.separator } }
+
+    /// Loads the weights, unless they are loaded.
+    package func load(
+        stems: [String]? = nil, threads: Int? = nil, segmentsInParallel: Int = 1,
+        precision: Precision
+    ) throws -> Separator {
+        try state.withLock { state in
+            if let loaded = state.separator { return loaded }
+            let separator = try Separator(
+                state.opened.take() ?? OpenedModel(files), stems: stems, threads: threads,
+                segmentsInParallel: segmentsInParallel, precision: precision)
+            state.separator = separator
+            return separator
+        }
+    }
+
+    /// The precision of a request, which that of a loaded model has to equal.
+    package func precision(of request: SeparationRequest) throws -> Precision {
+        guard let separator else {
+            return try request.precisionChoice.precision(isQuantized: isQuantized)
+        }
+        try separator.checkPrecision(of: request, isQuantized: isQuantized)
+        return separator.precision
+    }
+
+    // MARK: - Identity
+
+    /// Begins to compute the checksums of the files, while other work goes on.
+    package func beginIdentity() { _ = pendingChecksums }
+
+    private var pendingChecksums: PendingChecksums {
+        state.withLock { state in
+            let known = first?.files.checkpoints.count ?? 0
+            let pending =
+                state.checksums
+                ?? PendingChecksums(of: Array(files.allCheckpoints[known...]), cancellation)
+            state.checksums = pending
+            return pending
+        }
+    }
+
+    /// The checksums, computed once; nil if a file can't be read.
+    private var checksums: [String]? {
+        let pending = pendingChecksums
+        if first == nil { return pending() }
+        return first?.checksums.flatMap { first in pending().map { first + $0 } }
+    }
+
+    /// What the model is, whatever its files are called; nil if a file can't be read.
+    package var identity: ModelIdentity? {
+        checksums.map {
+            ModelIdentity(
+                checkpoints: $0, member: files.submodel, weights: files.weights,
+                segmentSeconds: files.segmentSeconds, configuration: configurationChecksum)
+        }
+    }
+
+    /// A name of the identity, and of which model follows on which stem; nil if a file can't be read.
+    package var digest: String? {
+        identity.map { identity in
+            let steps = files.followers.map { "\($0.stem)=\($0.files.name)" }
+            return FileChecksum.of(text: JSONText.of(identity) + steps.joined(separator: " "))
+        }
+    }
+}
