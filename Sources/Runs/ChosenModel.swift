@@ -126,6 +126,14 @@ package final class ChosenModel: Sendable {
         }
     }
 
+    /// Loads the weights for a caller that keeps them itself.
+    package func separator(threads: Int, precision: Precision) throws -> Separator {
+        try Separator(OpenedModel(files), threads: threads, precision: precision)
+    }
+
+    /// Closes the files of a model that may never be loaded.
+    package func close() { state.withLock { $0.opened = nil } }
+
     /// The precision of a request, which that of a loaded model has to equal.
     package func precision(of request: SeparationRequest) throws -> Precision {
         guard let separator else {

@@ -2,6 +2,7 @@
 
 import Audio
 import Demucs
+import Runs
 import Signal
 import System
 
@@ -18,7 +19,7 @@ struct JobPlan {
     /// - Throws: `Problem`, `SeparationError`.
     @discardableResult
     static func check(
-        _ options: SeparationRequest, _ model: InstalledModel
+        _ options: SeparationRequest, _ model: ChosenModel
     ) throws -> [NamedSignal] {
         let outputs = try options.jobOutputs(of: model.stemSources.names)
         // Some models take longer segments, at the price of memory.
@@ -40,7 +41,7 @@ struct JobPlan {
     ///   for too much work.
     init(
         _ options: SeparationRequest, _ outputs: [NamedSignal],
-        _ facts: JobInput.Facts, _ model: InstalledModel, _ limits: ServiceLimits
+        _ facts: JobInput.Facts, _ model: ChosenModel, _ limits: ServiceLimits
     ) throws {
         let bag = model.stemSources.first
         let recordedSamples =

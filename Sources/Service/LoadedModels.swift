@@ -3,19 +3,10 @@
 import Audio
 import Demucs
 import ModelZoo
+import Runs
 import Synchronization
 import System
 import Tensor
-
-struct InstalledModel: Sendable {
-    let name: String
-    let files: ModelFiles
-    /// The model's networks and stems, with those of the models that follow it.
-    let stemSources: StemSources
-    /// Digest of the model's checkpoints and how they are combined.
-    let identity: String
-    let isQuantized: Bool
-}
 
 /// Loads models when they are needed. The service's own model stays loaded, and one other.
 final class LoadedModels: Sendable {
@@ -27,16 +18,15 @@ final class LoadedModels: Sendable {
     }
 
     private struct Key: Hashable {
-        let identity: String
+        let digest: String
         let precision: Precision
     }
 
     private struct State {
         var readiness = Readiness.loading
         var failure: (any Error)?
-        var own: InstalledModel?
-        var models: [String: InstalledModel] = [:]
-        var digests: [String: String] = [:]
+        var own: ChosenModel?
+        var models: [String: ChosenModel] = [:]
         /// Loaded models; the service's own is first.
         var loaded: [(key: Key, name: String, separator: Separator)] = []
     }
@@ -109,29 +99,11 @@ final class LoadedModels: Sendable {
         ownChanged.withLock { ownChanged.broadcast() }
     }
 
-    private func installed(_ files: ModelFiles) throws -> InstalledModel {
-        // Opened first, because its errors name the file.
-        let opened = try OpenedModel(files)
-        var hash = SHA256()
-        for path in files.allCheckpoints { hash.update(Array(try digest(of: path).utf8)) }
-        hash.update(
-            Array(
-                ("\(files.weights ?? []) \(files.segmentSeconds ?? 0) \(files.submodel ?? "")"
-                    + files.followers.map { " \($0.stem)=\($0.files.name)" }.joined()
-                    + (opened.configurationChecksum ?? "")).utf8))
-        return InstalledModel(
-            name: files.name, files: files, stemSources: opened.stemSources,
-            identity: hash.hexadecimal, isQuantized: opened.isQuantized)
-    }
-
-    /// The SHA-256 of a checkpoint, computed once for each state of the file.
-    private func digest(of path: String) throws -> String {
-        let status = FilePath.status(path) ?? stat()
-        let key = "\(path) \(status.st_ino) \(status.st_size) \(status.modifiedNanoseconds)"
-        if let known = state.withLock({ $0.digests[key] }) { return known }
-        let digest = try SHA256.hexadecimal(ofFile: path)
-        state.withLock { $0.digests[key] = digest }
-        return digest
+    private func installed(_ files: ModelFiles) throws -> ChosenModel {
+        let model = try ChosenModel(files)
+        // Most models that a client may ask for are only listed.
+        model.close()
+        return model
     }
 
     /// Waits up to ten seconds for the service's own model: loading takes a second, a download
@@ -169,23 +141,15 @@ final class LoadedModels: Sendable {
     /// The model with a name on this machine, with those that follow it. Nothing is fetched.
     func model(
         _ name: String?, then following: [SeparationRequest.Following]?
-    ) throws(Problem) -> InstalledModel {
+    ) throws(Problem) -> ChosenModel {
         let first = try model(name)
-        // Their order makes no difference.
-        let following = (following ?? []).sorted { $0.description < $1.description }
-        guard !following.isEmpty else { return first }
-        let key = ([first.name] + following.map(\.description)).joined(separator: " then ")
-        if let known = state.withLock({ $0.models[key] }) { return known }
-        var files = first.files
-        for step in following {
-            files.followers.append(
-                ModelFiles.Follower(
-                    stem: step.stem, files: try model(step.model, field: "then").files))
-        }
         do {
-            let model = try installed(files)
-            state.withLock { $0.models[key] = model }
-            return model
+            // Their order makes no difference.
+            let chain = try first.followed(
+                by: following?.sorted { $0.description < $1.description }
+            ) { try model($0, field: "then").files }
+            chain.close()
+            return chain
         } catch {
             throw Problem(error)
         }
@@ -194,7 +158,7 @@ final class LoadedModels: Sendable {
     /// The model with a name on this machine; the service's own for nil. Nothing is fetched.
     ///
     /// - Parameter field: the option that names the model, for errors.
-    func model(_ name: String?, field: String = "model") throws(Problem) -> InstalledModel {
+    func model(_ name: String?, field: String = "model") throws(Problem) -> ChosenModel {
         let (readiness, own, known) = state.withLock {
             ($0.readiness, $0.own, name.flatMap { [models = $0.models] in models[$0] })
         }
@@ -229,13 +193,21 @@ final class LoadedModels: Sendable {
         }
     }
 
-    func precision(of model: InstalledModel, _ choice: PrecisionChoice) throws -> Precision {
+    /// What a model is, whatever its files are called.
+    func digest(of model: ChosenModel) throws(Problem) -> String {
+        guard let digest = model.digest else {
+            throw Problem(.noModel, "The model '\(model.name)' can't be read.")
+        }
+        return digest
+    }
+
+    func precision(of model: ChosenModel, _ choice: PrecisionChoice) throws -> Precision {
         try (choice == .ofModel ? precision : choice).precision(isQuantized: model.isQuantized)
     }
 
     /// The loaded model. Blocks until it is loaded.
-    func separator(_ model: InstalledModel, _ precision: Precision) throws -> Separator {
-        let key = Key(identity: model.identity, precision: precision)
+    func separator(_ model: ChosenModel, _ precision: Precision) throws -> Separator {
+        let key = Key(digest: try digest(of: model), precision: precision)
         func loaded() -> Separator? {
             state.withLock { $0.loaded.first { $0.key == key }?.separator }
         }
@@ -244,8 +216,7 @@ final class LoadedModels: Sendable {
             if let separator = loaded() { return separator }
             // Removed before the new model is loaded, so that no more than two are in memory.
             state.withLock { if $0.loaded.count > 1 { $0.loaded.removeLast() } }
-            let separator = try Separator(
-                OpenedModel(model.files), threads: threads, precision: precision)
+            let separator = try model.separator(threads: threads, precision: precision)
             state.withLock { $0.loaded.append((key, model.name, separator)) }
             return separator
         }

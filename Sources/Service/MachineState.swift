@@ -6,7 +6,7 @@ import System
 
 extension Problem {
     /// Whether the machine is at fault, not the request or its sound: it lacks room, memory, threads or
-    /// files, or can't use its disk. Decided here alone, for jobs, uploads, derived files and the ledger.
+    /// files, or can't use its disk. The kinds of `ErrorCause.fault`, but for a limit that the owner has set.
     var isOfMachine: Bool { [.diskFull, .noResources, .tooManyFiles].contains(kind) }
 }
 

@@ -110,7 +110,7 @@ extension Service {
         var equal = options
         equal.model = nil
         equal.precision = nil
-        let source = "\(settings.version) \(digest) \(model.identity) \(precision) "
+        let source = "\(settings.version) \(digest) \(try models.digest(of: model)) \(precision) "
         let key = SHA256(of: Array(source.utf8) + JSON.bytes(of: equal)).hexadecimal
         func job(_ sequence: Int) -> Job {
             Job(
