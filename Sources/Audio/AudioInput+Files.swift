@@ -140,6 +140,11 @@ extension AudioInput {
         }
     }
 
+    /// The length that the file states, and whether no sound is missing or wrong; nil for samples.
+    package func statedLength() throws -> (seconds: Double, isWhole: Bool)? {
+        try file.map { try AudioReader($0.sound).stated }
+    }
+
     /// Descriptor of the original file, with all of its tags and pictures; nil for samples.
     package var sourceDescriptor: Int32? {
         file?.original.descriptor

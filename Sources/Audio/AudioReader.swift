@@ -134,6 +134,20 @@ package final class AudioReader: RecordingReader {
             path: path, reason: sound.order?.oddity?.fact ?? sound.advice ?? failure)
     }
 
+    /// The length that headers and frames state, and whether no sound is missing or wrong. Decodes
+    /// nothing.
+    var stated: (seconds: Double, isWhole: Bool) {
+        if let plain = sound.plain {
+            return (plain.seconds, sound.warnings.isEmpty && lack(of: plain, plain.seconds) == nil)
+        }
+        let announced = Double(decoder?.announcedSamples ?? 0) / Double(sampleRateHz)
+        guard let order = sound.order else { return (announced, sound.warnings.isEmpty) }
+        // Where MPEG audio states its length, that is less the delay of the coder.
+        let isStated = order.codec == .mpeg && !order.hidesLength
+        let seconds = isStated ? announced : order.seconds
+        return (seconds, order.lack(path, seconds, advice: sound.advice) == nil)
+    }
+
     // MARK: - What is missing at the end
 
     /// The warning about sound that is missing or wrong, once all has been decoded.

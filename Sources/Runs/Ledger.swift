@@ -123,8 +123,16 @@ package struct LedgerEntry: Sendable {
         fileprivate let claim: TemporaryFiles.Claim?
         fileprivate let folder: String
 
+        fileprivate init(_ claim: TemporaryFiles.Claim?, of folder: String) {
+            (self.claim, self.folder) = (claim, folder)
+        }
+
+        /// No claim, for work that leaves no record.
+        package init() { self.init(nil, of: "") }
+
         package func end() {
             claim?.end()
+            if folder.isEmpty { return }
             // rmdir fails for a folder that has files.
             if rmdir(folder) == 0 { rmdir(FilePath.folder(of: folder)) }
         }
@@ -143,7 +151,7 @@ package struct LedgerEntry: Sendable {
                 if made == nil { return nil }
             } catch {}
         }
-        return Claim(claim: made, folder: path)
+        return Claim(made, of: path)
     }
 
     /// Whether a process works on the track.

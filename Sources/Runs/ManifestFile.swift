@@ -7,6 +7,8 @@ final class ManifestFile {
     let name: String
     /// Whether the file is read once, as its writer goes on.
     let isFollowed: Bool
+    /// The file itself, whatever its path.
+    let identity: FileIdentity
     private let descriptor: Int32
     private let cancellation: CancellationToken
 
@@ -29,6 +31,7 @@ final class ManifestFile {
         guard opened >= 0 else { throw ManifestFile.unreadable(name, "\(SystemError.last)") }
         var status = stat()
         fstat(opened, &status)
+        identity = status.file
         if isFollowed || status.st_mode & S_IFMT == S_IFREG {
             descriptor = opened
         } else {

@@ -9,13 +9,8 @@ struct PlannedTrack {
     /// Paths in the order of the outputs; empty for standard output.
     let stemPaths: [String]
     let stemFilePath: String?
-    /// The record of a complete result; nil for standard output.
-    let record: SeparationRecord.Place?
-
-    /// Whether a record is written: standard input and pipes can't be read again.
-    var isRecorded: Bool {
-        record != nil && !input.isStandardInput && FilePath.isRegularFile(input.path)
-    }
+    /// The track's place in the ledger; nil for standard input and output.
+    let place: RecordPlace?
 
     /// Paths of all files; the stem file is last.
     var paths: [String] { stemPaths + (stemFilePath.map { [$0] } ?? []) }
@@ -28,16 +23,15 @@ struct PlannedTrack {
         }
     }
 
-    /// Checks that no name is too long for a file, and that no file would replace the track or a
-    /// file of another track.
+    /// Checks that no name is too long for a file, and that no file would replace the track or
+    /// another file that is taken.
     ///
     /// - Parameters:
-    ///   - others: files of other tracks, each with its track.
     ///   - names: how the disk compares names.
     ///   - folder: the folder of all files.
     /// - Throws: `AudioError.unwritable`, `AudioError.unusableName`.
     func checkPaths(
-        others: [FileIdentity: String], _ names: NameComparison, below folder: String
+        _ taken: TakenFiles, _ names: NameComparison, below folder: String
     ) throws(AudioError) {
         let track = input.file
         for path in paths {
@@ -49,12 +43,11 @@ struct PlannedTrack {
                     path: path,
                     reason: "on this disk it is '\(other)', which may be of another track")
             }
-            guard let file = FilePath.status(path)?.file else { continue }
-            if file == track {
+            if let track, FilePath.status(path)?.file == track {
                 throw .unwritable(path: path, reason: "it is the track itself")
             }
-            if let other = others[file] {
-                throw .unwritable(path: path, reason: "it is a file of the track '\(other)'")
+            if let file = taken.file(at: path) {
+                throw .unwritable(path: path, reason: "it is \(file.what)")
             }
         }
     }
@@ -90,11 +83,12 @@ struct OutputPlan {
     ///   - names: names of the outputs.
     ///   - otherNames: names of outputs that only some tracks of a manifest have.
     ///   - modelFolder: the value of `{model}`, `htdemucs`.
+    ///   - taken: files that no output may replace.
     /// - Throws: `RunError` if two outputs of a track would be written to the same file, if an output
-    ///   would replace a track, and for a template with an unknown extension.
+    ///   would replace a file that is taken, and for a template with an unknown extension.
     init(
         _ inputs: [InputTrack], names: [String], otherNames: [String], modelFolder: String,
-        isManifest: Bool, settings: RunSettings
+        isManifest: Bool, taken: TakenFiles, settings: RunSettings
     ) throws(RunError) {
         format = try OutputPlan.format(settings)
         out = settings.folder
@@ -108,7 +102,7 @@ struct OutputPlan {
                 outputs: names + otherNames.filter { !names.contains($0) }, format: format)
         }
         try addTracks(inputs)
-        try checkInputsRemain(inputs)
+        try checkFilesRemain(taken)
     }
 
     /// Plans the tracks, but those whose files another one has.
@@ -134,17 +128,13 @@ struct OutputPlan {
         }
     }
 
-    /// - Throws: `RunError` if a file of a track would replace a track.
-    private func checkInputsRemain(_ inputs: [InputTrack]) throws(RunError) {
-        let known = Dictionary(
-            inputs.compactMap { input in input.file.map { ($0, input) } },
-            uniquingKeysWith: { first, _ in first })
+    /// - Throws: `RunError` if a file of a track would replace one that is taken.
+    private func checkFilesRemain(_ taken: TakenFiles) throws(RunError) {
         for track in tracks {
             for path in track.paths {
-                guard let input = FilePath.status(path).flatMap({ known[$0.file] }) else {
-                    continue
+                if let file = taken.file(at: path) {
+                    throw .fileReplaced(file.path, file.what, path: path, of: track.input.path)
                 }
-                throw .trackReplaced(input.path, path: path, of: track.input.path)
             }
         }
     }
@@ -172,11 +162,13 @@ struct OutputPlan {
         }
         return PlannedTrack(
             input: input, stemPaths: paths, stemFilePath: stemFilePath,
-            record: (paths.first ?? stemFilePath).map {
-                SeparationRecord.Place(
-                    named: input.id == nil ? written(input.fileName) : track.name, in: out,
-                    firstOutput: $0)
-            })
+            place: input.isStandardInput
+                ? nil
+                : (paths.first ?? stemFilePath).map {
+                    RecordPlace(
+                        named: input.id == nil ? written(input.fileName) : track.name, in: out,
+                        firstOutput: $0)
+                })
     }
 
     /// The name of a track or folder in the names of its files.
@@ -201,7 +193,7 @@ struct OutputPlan {
         hasSafeNames = false
         template = settings.template
         stemFile = nil
-        tracks = [PlannedTrack(input: input, stemPaths: [], stemFilePath: nil, record: nil)]
+        tracks = [PlannedTrack(input: input, stemPaths: [], stemFilePath: nil, place: nil)]
     }
 
     /// The format of the files: an extension in the template overrides the options, as in the

@@ -1,4 +1,4 @@
-// What long runs say about their progress, and the list of tracks that failed.
+// What long runs say about their progress.
 
 import System
 
@@ -51,50 +51,5 @@ package struct ProgressNotes {
     private static func grouped(_ number: Int) -> String {
         number < 1_000
             ? "\(number)" : grouped(number / 1_000) + "," + "\(number % 1_000 + 1_000)".dropFirst()
-    }
-}
-
-extension SeparationRun {
-    /// Makes sure that a list of failed tracks can be written, and replaces nothing but such a list.
-    func checkFailedList(_ path: String) throws(RunError) {
-        func invalid(_ reason: String) -> RunError {
-            .request(
-                .invalidValue(
-                    field: "failed", value: path, expected: "a new file or an old list; \(reason)"))
-        }
-        if plan.tracks.contains(where: {
-            $0.paths.contains { FilePath.key($0) == FilePath.key(path) }
-        }) {
-            throw invalid("this one will be a stem")
-        }
-        let descriptor = FilePath.withCString(path) {
-            open($0, O_RDWR | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0o666)
-        }
-        guard descriptor >= 0 else { throw invalid("\(SystemError.last)") }
-        defer { close(descriptor) }
-        var status = stat()
-        guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
-            throw invalid("this one is no regular file")
-        }
-        // Sound and models have zeros, a manifest begins with an object of JSON.
-        var head = [UInt8](repeating: 0, count: 4_096)
-        let count = max(0, read(descriptor, &head, head.count))
-        if head[..<count].contains(0) || head[..<count].starts(with: "{\"".utf8) {
-            throw invalid("this one is no list of paths")
-        }
-    }
-
-    /// Writes the paths of the tracks that failed, one a line.
-    ///
-    /// - Returns: whether that was possible.
-    func writeFailed(to path: String) -> Bool {
-        let lines = failedPaths.map { FilePath.bytes(of: $0) + [UInt8(ascii: "\n")] }
-        do {
-            try replaceFile(at: path, with: lines.joined())
-            return true
-        } catch {
-            reporter.error("\(path): the list of failed tracks can't be written (\(error))")
-            return false
-        }
     }
 }

@@ -15,8 +15,9 @@ package enum RunError: Error, Equatable, CustomStringConvertible {
     case sharedFile(String, String, path: String, isStemFile: Bool)
     /// Two outputs of a track would be written to the same file.
     case sharedFileOfTrack(String, String, path: String)
-    /// - path: the file that would replace the track.
-    case trackReplaced(String, path: String, of: String)
+    /// - what: what the file is, such as "a track".
+    /// - path: the file that would replace it.
+    case fileReplaced(String, _ what: String, path: String, of: String)
     /// The model was loaded for some stems, and the request needs others.
     case stemsNotLoaded([String])
     case ffmpegMissing
@@ -45,8 +46,8 @@ package enum RunError: Error, Equatable, CustomStringConvertible {
         case .sharedFileOfTrack(let first, let second, let path):
             "'\(first)' and '\(second)' would both be written to '\(path)'; include {stem} in the "
                 + "file name template"
-        case .trackReplaced(let track, let path, let owner):
-            "'\(track)' is a track and would be replaced by '\(path)', a file of '\(owner)'; choose "
+        case .fileReplaced(let file, let what, let path, let owner):
+            "'\(file)' is \(what) and would be replaced by '\(path)', a file of '\(owner)'; choose "
                 + "another folder or file name template"
         case .stemsNotLoaded(let stems):
             "the model was loaded without \(stems.joined(separator: ", ")), which the settings need; "

@@ -62,6 +62,12 @@ package struct RunSettings: Sendable {
         return options
     }
 
+    /// Makes the list of failed tracks; nil without one.
+    func openFailedList() throws(RunError) -> FailedList? {
+        guard let failedList else { return nil }
+        return try FailedList(failedList, isDryRun: isDryRun)
+    }
+
     /// Format of the stem file; nil without one.
     var stemFile: StemFileFormat? {
         stemContainer.map { StemFileFormat(container: $0, codec: stemCodec ?? $0.codecs[0]) }

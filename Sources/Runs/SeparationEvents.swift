@@ -5,7 +5,7 @@ import CSwiftDemucs
 import Demucs
 import System
 
-package struct SeparationEvents {
+struct SeparationEvents {
     /// The result of a track.
     enum Status: String, Encodable {
         case done
@@ -75,7 +75,7 @@ package struct SeparationEvents {
     private let isManifest: Bool
 
     /// Events of a run that ends before it looks for its model.
-    package init(_ reporter: any RunReporter) {
+    init(_ reporter: any RunReporter) {
         self.init(reporter, isManifest: false, model: nil, parameters: nil)
     }
 
@@ -98,7 +98,7 @@ package struct SeparationEvents {
     }
 
     /// - Parameter skipped: folders that a search has left out.
-    package func start(tracks: Int?, skipped: [String] = []) {
+    func start(tracks: Int?, skipped: [String] = []) {
         write(
             "start",
             [
@@ -119,7 +119,7 @@ package struct SeparationEvents {
     }
 
     /// A name that is no track, or a track that can't be separated beside the others.
-    package mutating func failed(_ name: String, _ text: String, _ cause: ErrorCause = .argument) {
+    mutating func failed(_ name: String, _ text: String, _ cause: ErrorCause = .argument) {
         reporter.error(text)
         ended(Track(name, .failed, ["error": text]), cause)
     }
@@ -140,7 +140,23 @@ package struct SeparationEvents {
     /// Number of tracks that have ended.
     var count: Int { counts.values.reduce(0, +) }
 
-    package func manifest(_ outcome: RunOutcome) {
+    /// Writes the list of failed tracks and the last event.
+    ///
+    /// - Parameter failed: the list; nil for none.
+    /// - Returns: the outcome, which a list that can't be written changes.
+    func end(_ ended: RunOutcome, _ failed: FailedList?) -> RunOutcome {
+        var outcome = ended
+        do {
+            try failed?.write()
+        } catch {
+            reporter.error("the list of failed tracks can't be written: \(error)")
+            if outcome == .done { outcome = .trackFailed }
+        }
+        manifest(outcome)
+        return outcome
+    }
+
+    private func manifest(_ outcome: RunOutcome) {
         let names = Dictionary(uniqueKeysWithValues: counts.map { ($0.rawValue, $1) })
         write(
             "manifest",

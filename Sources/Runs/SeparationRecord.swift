@@ -1,19 +1,13 @@
-// The record of a finished track, by which a later run recognises it. The format
+// The result of a finished track, by which a later run recognises it. The format
 // is described in docs/formats.md.
 
-import CSwiftDemucs
 import Demucs
 import System
 
 /// A complete result: the input, the model, the options and the files.
-package struct SeparationRecord: Codable, Equatable {
-    static let currentVersion = 1
-
-    /// The folder of the records in the folder of a run.
-    static let folderName = ".swift-demucs"
-
+package struct SeparationRecord: Codable, Equatable, Sendable {
     /// A file at the time of the record.
-    struct File: Codable, Equatable {
+    struct File: Codable, Equatable, Sendable {
         let name: String
         let bytes: Int
         /// Time of the last change, in nanoseconds since 1970.
@@ -44,7 +38,7 @@ package struct SeparationRecord: Codable, Equatable {
         }
     }
 
-    struct Output: Codable, Equatable {
+    struct Output: Codable, Equatable, Sendable {
         let stem: String
         let file: File
         let peak: Float
@@ -52,8 +46,6 @@ package struct SeparationRecord: Codable, Equatable {
         let durationSeconds: Double
     }
 
-    var version = currentVersion
-    var program = SD_VERSION
     let model: ModelIdentity
     let parameters: SeparationParameters
     /// The seed of the shifts; nil without shifts.
@@ -66,92 +58,17 @@ package struct SeparationRecord: Codable, Equatable {
 }
 
 extension SeparationRecord {
-    // MARK: - On the disk
-
-    /// The files of all records in the folder of a run, by name.
-    static func outputs(in folder: String) -> [String: [File]] {
-        let hidden = FilePath.joined(folder, folderName)
-        let records = FilePath.entries(of: hidden).filter { $0.hasSuffix(".json") }
-            .compactMap { SeparationRecord(at: FilePath.joined(hidden, $0)) }
-        return Dictionary(grouping: records.flatMap { $0.outputs.map(\.file) }, by: \.name)
-    }
-
-    /// The paths of a track's record.
-    struct Place {
-        let path: String
-        /// Path of the record in the first version of the program, which is still read: beside the
-        /// stems, where players and people came across it.
-        private let formerPath: String
-        /// Path of the record of the track's failures.
-        let failurePath: String
-        /// Names the work on the track.
-        let claimName: String
-
-        /// The path is `OUT/.swift-demucs/song.mp3-29ca0592b85eda6b.json`: the name of the track,
-        /// and a checksum of the first stem's path below the output folder. So the folder may be
-        /// moved.
-        ///
-        /// - Parameters:
-        ///   - name: the id or the file name of the track.
-        ///   - folder: the folder of the run.
-        ///   - output: the path of the first stem, which begins with `folder`.
-        init(named name: String, in folder: String, firstOutput output: String) {
-            let below = output.utf8.dropFirst(folder.utf8.count)
-            let relative = String(
-                decoding: below.drop { $0 == UInt8(ascii: "/") }, as: UTF8.self)
-            let checksum = FileChecksum.of(text: relative).prefix(16)
-            claimName = String(checksum)
-            let hidden = FilePath.joined(folder, SeparationRecord.folderName)
-            path = FilePath.joined(hidden, Self.name(name, "-\(checksum).json"))
-            failurePath = FilePath.joined(hidden, Self.name(name, "-\(checksum).failed.json"))
-            formerPath = FilePath.joined(
-                FilePath.folder(of: output), Self.name("." + name, ".swift-demucs.json"))
-        }
-
-        /// A name with an ending. In a long name, a checksum replaces the last part.
-        private static func name(_ name: String, _ ending: String) -> String {
-            guard name.utf8.count + ending.utf8.count > FilePath.longestNameBytes else {
-                return name + ending
-            }
-            let checksum = FileChecksum.of(text: name).prefix(16)
-            let room = FilePath.longestNameBytes - ending.utf8.count - checksum.utf8.count - 1
-            var short = name
-            while short.utf8.count > room { short.unicodeScalars.removeLast() }
-            return "\(short)-\(checksum)\(ending)"
-        }
-
-        /// Reads the record; nil if there is none.
-        func read() -> SeparationRecord? {
-            SeparationRecord(at: path) ?? SeparationRecord(at: formerPath)
-        }
-
-        /// Whether the record was written after a time in nanoseconds since 1970.
-        func isNewer(than time: Int) -> Bool {
-            FilePath.status(path).map { $0.modifiedNanoseconds > time } ?? false
-        }
-
-        /// Writes the record atomically. Errors are ignored: without a record the track is separated
-        /// again next time.
-        func write(_ record: SeparationRecord) {
-            do {
-                try FilePath.makeFolder(FilePath.folder(of: path))
-                try replaceFile(at: path, with: (JSONText.of(record) + "\n").utf8)
-                unlink(formerPath)
-            } catch {}
-        }
-    }
-
-    /// Reads a record.
-    ///
-    /// - Returns: nil if it is missing, damaged or of another version.
-    private init?(at path: String) {
-        guard let record: SeparationRecord = JSONText.read(path),
-            record.version == SeparationRecord.currentVersion
+    /// Reads a record of version 1, which was a file of its own; nil if it is missing or damaged.
+    init?(former path: String) {
+        struct Head: Decodable { let version: Int }
+        guard let bytes = try? readFile(path), let head: Head = JSONText.value(bytes),
+            head.version == 1, let record: SeparationRecord = JSONText.value(bytes)
         else { return nil }
         self = record
     }
 
-    // MARK: - Comparing
+    /// Whether a file was made after a time in nanoseconds since 1970.
+    func isNewer(than time: Int) -> Bool { outputs.contains { $0.file.modified > time } }
 
     /// Whether separating the track again would give the same files.
     ///
@@ -168,7 +85,7 @@ extension SeparationRecord {
 }
 
 /// Everything except the model and the track that determines the content of the files.
-struct SeparationParameters: Codable, Equatable {
+struct SeparationParameters: Codable, Equatable, Sendable {
     /// The outputs in their order, `no_vocals = drums + bass + other`.
     let outputs: [String]
     let shifts: Int

@@ -54,10 +54,45 @@ extension SeparationRun {
             "id": id, "path": track.input.path, "error_class": failure?.kind, "seconds": seconds,
             "peak_memory_bytes": seconds == nil ? nil : peakResidentBytes(),
             "engine_version": SD_VERSION, "checkpoint_sha256": events.model?.sha256,
-            "parameters": parameters(of: track),
+            "parameters": plan.parameters(of: track),
         ]
         return .init(
             id, status, details + fields, failure: failure, warnings: warnings,
             outputs: outputs.map { $0.filled(Self.outputKeys) }, schema: Self.resultKeys)
+    }
+
+    /// Reports a track that isn't separated, and its files.
+    mutating func report(
+        _ track: PlannedTrack, status: SeparationEvents.Status, _ record: SeparationRecord? = nil
+    ) {
+        if status == .planned {
+            reporter.status("Would separate \(track.input.label)")
+            track.paths.forEach(reporter.file)
+        } else {
+            reporter.status("Already done: \(track.input.label)")
+        }
+        // A record has the same outputs, in the same order.
+        let stemFile = plan.settings.stemFile?.fileExtension ?? ""
+        let names = plan.outputs(of: track).map(\.name) + [stemFile]
+        let files = zip(names, track.paths).enumerated().map { index, file -> JSONObject in
+            let known = record?.outputs[index]
+            return [
+                "stem": file.0, "path": file.1, "peak": known?.peak, "gain": known?.gain,
+                "duration_seconds": known?.durationSeconds, "bytes": known?.file.bytes,
+                "sha256": known?.file.sha256,
+            ]
+        }
+        let known: JSONObject = [
+            "seed": record?.seed, "tempo_bpm": record?.tempoBpm, "key": record?.key,
+        ]
+        events.ended(result(of: track, status, known, outputs: files))
+    }
+
+    /// Reports a track that is not tried again.
+    func quarantined(_ track: PlannedTrack, _ failures: FailureRecord) -> SeparationEvents.Track {
+        reporter.status("In quarantine after \(failures.tries) failures: \(failures.error)")
+        return result(
+            of: track, .quarantined,
+            failure: TrackFailure(failures.errorClass, failures.error, of: track.input))
     }
 }

@@ -1,73 +1,96 @@
-// Separates a track of a run: the stems, their files, the record beside them.
+// Separates a track of a run: the stems, their files, what a record has of them.
 
 import Analysis
 import Demucs
 import System
 
 extension SeparationRun {
-    /// Separates a track and reports the result. A failure doesn't end the run.
+    /// Loads the model for the first track that needs it: if all are skipped, no weights are read.
+    mutating func loadedSeparator() throws -> Separator {
+        if let separator { return separator }
+        let isNew = plan.model.separator == nil
+        let loaded = try plan.load()
+        if isNew {
+            loaded.model.warnings.forEach(reporter.warning)
+            loaded.precisionWarning.map(reporter.warning)
+        }
+        for path in plan.model.files.allCheckpoints { reporter.detail("Checkpoint \(path)") }
+        reporter.detail("Stems \(loaded.model.sources.joined(separator: ", "))")
+        reporter.detail("Engine \(loaded.engineDescription)")
+        // An unwritable folder ends the run before the first track.
+        folder = try plan.files.folder.map { try OutputFolder(making: $0) }
+        if let folder { names = NameComparison(probing: folder.path) }
+        if plan.settings.request.shifts > 0 { reporter.status("Seed \(plan.seed)") }
+        separator = loaded
+        return loaded
+    }
+
+    /// Separates a track. A failure doesn't end the run.
+    ///
+    /// - Returns: the result for the report, and for the record of a track that is done.
     mutating func separate(
         _ track: PlannedTrack, label: String, with separator: Separator
-    ) -> SeparationEvents.Track {
+    ) -> (SeparationEvents.Track, SeparationRecord?) {
         let start = ContinuousClock.now
         restartPeakResidentBytes()
-        let limit = settings.timeoutSeconds.map { seconds in
+        let limit = plan.settings.timeoutSeconds.map { seconds in
             CancellationToken(within: cancellation) {
                 ContinuousClock.now >= start + .seconds(seconds)
             }
         }
         do {
-            let (report, analysis) = try separateFiles(
+            let (report, analysis, record) = try separateFiles(
                 track, label: label, with: separator, cancellation: limit ?? cancellation)
             let seconds = (ContinuousClock.now - start).seconds
             report.outputs.compactMap(\.path).forEach(reporter.file)
             reporter.status(
                 "Done: \(report.durationSeconds.clockText) in "
                     + "\(seconds.fixed(1)) s")
-            return result(of: track, report, analysis, seconds: seconds)
+            return (result(of: track, report, analysis, seconds: seconds), record)
         } catch is CancellationError where cancellation.isCancelled {
-            return interrupted(track)
+            return (interrupted(track), nil)
         } catch AudioError.readerGone {
             // No message, as is usual in pipelines.
             isPipeClosed = true
-            return result(of: track, .failed)
+            return (result(of: track, .failed), nil)
         } catch {
             let failure =
                 error is CancellationError
-                ? TrackFailure(timeoutSeconds: settings.timeoutSeconds ?? 0, of: track.input)
+                ? TrackFailure(timeoutSeconds: plan.settings.timeoutSeconds ?? 0, of: track.input)
                 : TrackFailure(error, of: track.input)
             reporter.error(failure.text)
             let seconds = (ContinuousClock.now - start).seconds
-            return result(of: track, .failed, failure: failure, seconds: seconds)
+            return (result(of: track, .failed, failure: failure, seconds: seconds), nil)
         }
     }
 
     /// Reports an interruption and how to resume.
     func interrupted(_ track: PlannedTrack) -> SeparationEvents.Track {
         reporter.interrupted(
-            track.input.label, done: events.count(.done) + events.count(.skipped), of: trackCount)
+            track.input.label, done: events.count(.done) + events.count(.skipped),
+            of: plan.trackCount)
         return result(of: track, .interrupted)
     }
 
-    /// Separates a track into files, with a record beside them.
+    /// Separates a track into files.
     ///
     /// - Throws: `AudioError`, `SeparationError`, `CancellationError`.
     private mutating func separateFiles(
         _ track: PlannedTrack, label: String, with separator: Separator,
         cancellation: CancellationToken
-    ) throws -> (report: TrackReport, analysis: MusicAnalysis?) {
+    ) throws -> (TrackReport, MusicAnalysis?, SeparationRecord?) {
         try cancellation.check()
         let path = track.input.path
         let before = FilePath.status(path)
         let spool = Spool(
-            folder: settings.output.spoolFolder, otherFolder: folder?.path,
-            allFormats: settings.takesAllFormats
+            folder: plan.settings.output.spoolFolder, otherFolder: folder?.path,
+            allFormats: plan.settings.takesAllFormats
         ) { cancellation.isCancelled }
         let input =
             track.input.isStandardInput
             ? try AudioInput(standardInput: spool) : try AudioInput(path: path, spool: spool)
-        let checksum = track.isRecorded ? PendingChecksums(of: [path], self.cancellation) : nil
-        try track.checkPaths(others: finishedFiles, names, below: settings.folder)
+        let checksum = ledger.keeps(track) ? PendingChecksums(of: [path], self.cancellation) : nil
+        try track.checkPaths(ledger.taken, names, below: plan.settings.folder)
         try folder?.checkDisk()
         let folders = try track.folders.map { try OutputFolder(making: $0) }
         defer {
@@ -77,45 +100,43 @@ extension SeparationRun {
 
         reporter.begin(label: label)
         let report: TrackReport
-        let analyzer = request(of: track).analyzes ? TrackAnalyzer() : nil
+        let request = plan.request(of: track)
+        let analyzer = request.analyzes ? TrackAnalyzer() : nil
         do {
             defer { reporter.end() }
             report = try separator.separate(
-                input, excerpt: request(of: track).excerpt, into: track.outputs(outputs(of: track)),
-                stemFile: stemFile(of: track), output: outputOptions, options: options(of: track),
-                maximumSeconds: settings.maximumSeconds, observer: analyzer,
+                input, excerpt: request.excerpt, into: track.outputs(plan.outputs(of: track)),
+                stemFile: plan.stemFile(of: track), output: plan.outputOptions,
+                options: plan.options(of: track), maximumSeconds: plan.settings.maximumSeconds,
+                observer: analyzer,
                 cancellation: cancellation,
                 progress: { progress in
                     let left = reporter.progress(progress)
                     if progress.isBegin { return }
                     events.progress(progress, of: track.input, secondsLeft: left)
                     // The program that writes the manifest has ended.
-                    if settings.isFollowing, reporter.isReaderGone { self.cancellation.cancel() }
+                    if plan.settings.isFollowing, reporter.isReaderGone {
+                        self.cancellation.cancel()
+                    }
                 })
         }
         for warning in report.warnings { reporter.warning("\(warning)") }
         let analysis = analyzer?.analysis
-        record(track, report, analysis, checksum, unchangedSince: before)
-        return (report, analysis)
+        let record = record(track, report, analysis, checksum, unchangedSince: before)
+        return (report, analysis, record)
     }
 
-    private var outputOptions: OutputOptions {
-        var options = settings.output
-        options.format = plan.format
-        return options
-    }
-
-    /// Writes the record, unless the input can't be reread or has changed.
+    /// What a record has of a track; nil if the input can't be reread or has changed.
     ///
     /// - Parameter checksum: SHA-256 of the input.
-    private mutating func record(
+    private func record(
         _ track: PlannedTrack, _ report: TrackReport, _ analysis: MusicAnalysis?,
         _ checksum: PendingChecksums?, unchangedSince before: stat?
-    ) {
-        guard let place = track.record, let model = identity(), let checksum = checksum?()?.first,
+    ) -> SeparationRecord? {
+        guard let checksum = checksum?()?.first, let model = plan.model.identity,
             let input = SeparationRecord.File(track.input.path, sha256: checksum),
             let before, input.isSame(as: before)
-        else { return }
+        else { return nil }
         let outputs = report.outputs.compactMap { output -> SeparationRecord.Output? in
             guard let path = output.path,
                 let file = SeparationRecord.File(path, sha256: output.sha256)
@@ -124,11 +145,9 @@ extension SeparationRun {
                 stem: output.name, file: file, peak: output.peak, gain: output.gain,
                 durationSeconds: output.durationSeconds)
         }
-        guard outputs.count == report.outputs.count else { return }
-        place.write(
-            SeparationRecord(
-                model: model, parameters: parameters(of: track), seed: report.seed, input: input,
-                outputs: outputs, tempoBpm: analysis?.beatsPerMinute,
-                key: analysis?.key?.description))
+        guard outputs.count == report.outputs.count else { return nil }
+        return SeparationRecord(
+            model: model, parameters: plan.parameters(of: track), seed: report.seed, input: input,
+            outputs: outputs, tempoBpm: analysis?.beatsPerMinute, key: analysis?.key?.description)
     }
 }

@@ -134,7 +134,7 @@ package struct TrackDiscovery {
         var open: [FileIdentity] = []
         // An output folder that is named itself is searched, but for the files of its records.
         let root = FilePath.status(folder)?.file
-        recorded = SeparationRecord.outputs(in: folder)
+        recorded = Ledger(ofRun: folder).outputs()
         walk(folder, relative: "", outputFolders.filter { $0 != root }, &open)
         if fileCount + problems.count == countBefore {
             problems.append(
@@ -176,8 +176,7 @@ package struct TrackDiscovery {
             if let kind, kind != S_IFDIR, kind != S_IFREG { continue }
             if let status, kind == S_IFDIR {
                 // Stems are no songs. A folder that is named itself is searched.
-                let records = FilePath.joined(path, SeparationRecord.folderName)
-                if skipped.contains(status.file) || FilePath.isFolder(records) {
+                if skipped.contains(status.file) || Ledger(ofRun: path).exists {
                     skippedFolders.append(path)
                 } else {
                     folders.append(name)

@@ -15,6 +15,11 @@ package struct TrackManifest {
     /// Lists of stems that tracks ask for, with the first line of each.
     private let stemLists: [String: Int]
 
+    /// Name of the file in messages.
+    var name: String { file.name }
+    /// The file itself, whatever its path.
+    var identity: FileIdentity? { file.identity }
+
     /// Whether a track may ask for stems that the command doesn't.
     var mayHaveStems: Bool { file.isFollowed || !stemLists.isEmpty }
 

@@ -100,9 +100,9 @@ extension UsageError {
             self.init(
                 "'\(first)' and '\(second)' would both be written to '\(path)'; include {stem} in "
                     + "'\(Option.filename.usage)'")
-        case .trackReplaced(let track, let path, let owner):
+        case .fileReplaced(let file, let what, let path, let owner):
             self.init(
-                "'\(track)' is a track and would be replaced by '\(path)', a file of '\(owner)'; "
+                "'\(file)' is \(what) and would be replaced by '\(path)', a file of '\(owner)'; "
                     + "choose another '\(Option.out.long)' folder, or change "
                     + "'\(Option.filename.long)'")
         case .ffmpegMissing:

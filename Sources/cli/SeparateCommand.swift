@@ -75,7 +75,7 @@ struct SeparateCommand {
             if arguments.has(.stdout) { try checkStandardOutput(found) }
             // A mistyped name must not start a download.
             if manifest == nil, !found.tracks.contains(where: \.isThere) {
-                return reportMissing(found, to: reporter)
+                return try reportMissing(found, to: reporter)
             }
             var run = try SeparationRun(
                 of: found.tracks, manifest,
@@ -88,27 +88,17 @@ struct SeparateCommand {
         }
     }
 
-    /// Reports that no operand names a track. The model is not looked for, so the events don't name
-    /// it.
+    /// Reports that no operand names a track.
     private func reportMissing(
         _ found: TrackDiscovery, to reporter: ConsoleReporter
-    ) -> ExitCode {
-        var events = SeparationEvents(reporter)
-        var problems = found.problems
-        for track in found.tracks {
-            problems.append((track.path, "\(AudioError.notFound(path: track.path))"))
-        }
-        events.start(tracks: problems.count)
-        for problem in problems {
-            events.failed(problem.operand, problem.text)
-        }
+    ) throws -> ExitCode {
+        let outcome = try SeparationRun.end(without: found, settings: settings, reporter: reporter)
         if let word = arguments.operands.first,
             let name = nearestWord(to: word, among: Command.all.map(\.name))
         {
             console.error("'\(word)' is not a command either. Did you mean '\(name)'?")
         }
-        events.manifest(.trackFailed)
-        return .trackFailed
+        return ExitCode(outcome)
     }
 
     /// Prints the names that `--name` accepts, in the reference's layout.

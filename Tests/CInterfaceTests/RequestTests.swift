@@ -57,6 +57,34 @@ struct RequestTests {
         }
     }
 
+    @Test func aRunLeavesRecordsOnlyIfTheyAreAskedFor() throws {
+        let track = try folder.write(
+            Data(contentsOf: Fixture.url("audio/encoded/quiet_none_16.wav")), "track.wav")
+        var model: OpaquePointer?
+        let path = Fixture.bundledModels.appendingPathComponent("demo.safetensors").path
+        try #require(sd_open(path, nil, nil, nil, &model, nil, 0) == SD_OK)
+        defer { sd_close(model) }
+        let options: [[String: Any]] = [
+            [:], ["skip-existing": true], ["failed": folder.path("list")],
+        ]
+        for (index, more) in options.enumerated() {
+            let out = "out\(index)"
+            let settings = more.merging(["out": folder.path(out), "stems": "drums"]) { $1 }
+            let json = try String(
+                decoding: JSONSerialization.data(withJSONObject: settings), as: UTF8.self)
+            let answer = call { message, count in
+                track.withCString { track in
+                    var tracks: [UnsafePointer<CChar>?] = [track]
+                    return sd_run(model, &tracks, 1, json, nil, nil, nil, nil, message, count)
+                }
+            }
+            #expect(answer.status == SD_OK, "\(answer.message)")
+            let files = folder.files.filter { $0.hasPrefix(out + "/") }
+            #expect(files.contains("\(out)/demo/track/drums.wav"))
+            #expect(files.count == (more.isEmpty ? 1 : 2), "\(files)")
+        }
+    }
+
     @Test func outputsThatMemoryDoesNotHoldAreRefused() throws {
         try checkMemory(rows: 4, frames: 100, freeBytes: 1_600)
         try checkMemory(rows: 4, frames: 101, heldBytes: 16, freeBytes: 1_600)

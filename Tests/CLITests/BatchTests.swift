@@ -43,7 +43,7 @@ struct BatchTests {
         #expect(try #require(run.outputLines.last).contains(#""counts":{"done":21,"failed":3}"#))
         #expect(try stems("out").count == 42)
         // A second run skips all tracks and writes nothing.
-        let record = folder.url("out/.swift-demucs/00.wav-ffd9bcdc8969657a.json")
+        let record = folder.url("out/.swift-demucs/00.wav-ffd9bcdc8969657a/track.json")
         let before = try FileManager.default.attributesOfItem(atPath: record.path)
         let again = try folder.run(arguments + ["out", "--json"], exits: 1)
         #expect(
@@ -95,6 +95,18 @@ struct BatchTests {
         let songs = try stems("shared").count / 2
         #expect(lines.filter { $0.hasPrefix("Done") }.count == songs)
         #expect(lines.filter { $0.hasPrefix("Already done") }.count == songs)
+        #expect(!folder.paths.contains { $0.hasSuffix(".part") })
+    }
+
+    @Test func aRunTakesOverTheTrackOfOneThatWasKilled() throws {
+        let arguments = ["music", "-vn", "cross_first", "-o", "shared", "--skip-existing"]
+        _ = try CommandRun(arguments, in: folder.url, exits: SIGKILL, at: "Separating 13/") { one in
+            let two = try CommandRun(arguments, in: folder.url, exits: 1, at: "left for later") {
+                _ in kill(one.processIdentifier, SIGKILL)
+            }
+            #expect(two.errors.contains("Separating 24/24 music/12.wav"), "\(two.errors)")
+        }
+        #expect(try stems("shared").count == 42)
         #expect(!folder.paths.contains { $0.hasSuffix(".part") })
     }
 

@@ -32,7 +32,8 @@ struct InterruptionTests {
             folder.paths == [
                 "a.wav", "long.wav", "out", "out/cross_first", "out/cross_first/a",
                 "out/cross_first/a/drums.wav", "out/cross_first/a/rest.wav",
-                "out/.swift-demucs", "out/.swift-demucs/a.wav-18d5a1c6142e14dd.json",
+                "out/.swift-demucs", "out/.swift-demucs/a.wav-18d5a1c6142e14dd",
+                "out/.swift-demucs/a.wav-18d5a1c6142e14dd/track.json",
             ])
     }
 

@@ -179,7 +179,21 @@ struct ManifestTests {
         // A changed file is tried again.
         try folder.writeTrack("bad.wav")
         #expect(try status(exits: 0) == "done")
-        #expect(folder.paths.allSatisfy { !$0.hasSuffix(".failed.json") })
+        let record = try #require(folder.files.first { $0.hasPrefix("out/.swift-demucs/y-") })
+        #expect(try folder.json(record)["failure"] == nil)
+    }
+
+    @Test func faultsOfTheMachineDoNotCount() throws {
+        try folder.write(#"{"id": "x", "path": "a.wav"}"#, "list.jsonl")
+        try folder.makeFolder("out/cross_first/x/drums.wav")
+        for _ in 0..<2 {
+            let result = try run(
+                "list.jsonl", ["--json", "--quarantine-after=1"], exits: 1
+            ).events("result").first
+            #expect(result?["status"] as? String == "failed")
+            #expect(result?["error_class"] as? String == "no_room")
+        }
+        #expect(!folder.exists("out/.swift-demucs"))
     }
 
     @Test func aTrackHasStemsOfItsOwn() throws {
@@ -262,10 +276,12 @@ struct ManifestTests {
             "--manifest=list.jsonl", "-n", "cross_first", "-o", "out", "--quarantine-after=1",
         ]
         try folder.run(arguments, interruptedAt: "Separating", exits: 130)
-        #expect(folder.paths.allSatisfy { !$0.hasSuffix(".failed.json") })
+        #expect(!folder.exists("out/.swift-demucs"))
         _ = try CommandRun(arguments, in: folder.url, exits: SIGKILL, at: "Separating") {
             kill($0.processIdentifier, SIGKILL)
         }
+        let record = try #require(folder.paths.first { $0.hasSuffix("/track.json") })
+        #expect(try folder.json(record)["state"] as? String == "queued")
         let run = try run("list.jsonl", ["--quarantine-after=1", "--json"])
         #expect(try run.events("result").first?["status"] as? String == "quarantined")
         #expect(try run.events("result").first?["error_class"] as? String == "internal")

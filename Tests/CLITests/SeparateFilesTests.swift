@@ -98,7 +98,6 @@ struct SeparateFilesTests {
         try folder.writeTrack("a.wav")
         let options = ["-n", "cross_first", "--stems=drums", "--shifts=0"]
         try folder.run([".", "--failed", "list"] + options)
-        #expect(try Data(contentsOf: folder.url("list")).isEmpty)
         try folder.writeTrack("b.wav")
         let run = try folder.run([".", "-o", "other", "--dry-run"] + options)
         #expect(run.errors.contains("Skipping ./separated: it has files of swift-demucs"))
@@ -116,34 +115,57 @@ struct SeparateFilesTests {
         }
     }
 
-    @Test func failedTracksAreListed() throws {
-        try folder.writeTrack("a.wav")
-        try folder.write("no sound", "b.wav")
-        let run = try folder.run(
-            [".", "-n", "cross_first", "--stems=drums", "--failed", "list"], exits: 1)
-        #expect(
-            try String(contentsOf: folder.url("list"), encoding: .utf8) == "./b.wav\n", "\(run)")
-        // The list replaces nothing but a list.
-        try folder.write(#"{"path": "a.wav"}"#, "songs.jsonl")
-        let stem = "separated/cross_first/a/drums.wav"
-        for path in ["a.wav", "songs.jsonl", stem, "missing/list"] {
-            let before = try? Data(contentsOf: folder.url(path))
-            let run = try folder.run(
-                ["a.wav", "-n", "cross_first", "--stems=drums", "--failed", path], exits: 2)
-            #expect(run.errors.contains("'--failed <file>'"), "\(run.errors)")
-            let after = try? Data(contentsOf: folder.url(path))
-            #expect(after == before)
-        }
-    }
-
     @Test func stemsOfAnotherModelAreNoSongs() throws {
         try folder.writeTrack("music/a.wav")
         for model in ["cross_first", "base"] {
-            let run = try folder.run(["music", "-o", "music", "-n", model, "--shifts=0"])
+            let run = try folder.run([
+                "music", "-o", "music", "-n", model, "--shifts=0", "--skip-existing",
+            ])
             #expect(!run.errors.contains("2 of 2"), "\(run.errors)")
         }
         let stems = folder.paths.filter { $0.hasPrefix("music/base/") && $0.hasSuffix(".wav") }
         #expect(stems.count == 4, "\(stems)")
+    }
+
+    @Test func aRunLeavesRecordsOnlyWhereTheyAreAskedFor() throws {
+        try folder.writeTrack("a.wav")
+        try folder.write("no sound", "b.wav")
+        try folder.write(#"{"id": "x", "path": "a.wav"}"#, "list.jsonl")
+        func records(_ words: String..., exits code: Int32 = 1) throws -> Int {
+            try folder.run(["-n", "cross_first", "-o", "out"] + words, exits: code)
+            return folder.paths.filter { $0.hasSuffix("/track.json") }.count
+        }
+        #expect(try records("a.wav", "b.wav", "--json") == 0)
+        #expect(folder.files.filter { $0.hasPrefix("out/") }.count == 2, "\(folder.files)")
+        #expect(
+            try !folder.exists("out/.swift-demucs") && records("a.wav", "--failed=f", exits: 0) == 1
+        )
+        // A folder with records keeps them up to date.
+        #expect(try records("a.wav", "b.wav") == 2)
+        try FileManager.default.removeItem(at: folder.url("out"))
+        #expect(try records("--manifest=list.jsonl", exits: 0) == 1)
+    }
+
+    @Test func aFileOfTheModelIsNeverReplaced() throws {
+        try folder.writeTrack("a.wav", rateHz: 44_100)
+        try folder.write(#"{"id": "a", "path": "a.wav"}"#, "list.jsonl")
+        for name in ["target.ckpt", "target.yaml"] {
+            try folder.write(
+                Data(contentsOf: Fixture.url("roformer_files/\(name)")), name)
+        }
+        try folder.makeFolder("out/target/a")
+        let words = ["-n", "target.ckpt", "-o", "out"]
+        for name in ["target.ckpt", "target.yaml"] {
+            let before = try folder.data(name)
+            let link = folder.path("out/target/a/vocals.wav")
+            #expect(symlink("../../../\(name)", link) == 0)
+            let run = try folder.run(words + ["a.wav"], exits: 2)
+            #expect(run.errors.contains("\(name)' is a file of the model and would be replaced"))
+            let tracks = try folder.run(words + ["--manifest=list.jsonl"], exits: 1)
+            #expect(tracks.errors.contains("it is a file of the model"), "\(tracks.errors)")
+            #expect(try folder.data(name) == before)
+            unlink(link)
+        }
     }
 
     @Test func aTrackIsNeverReplaced() throws {

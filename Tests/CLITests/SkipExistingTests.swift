@@ -8,7 +8,7 @@ struct SkipExistingTests {
     private let folder = TemporaryFolder()
     private let stem = "out/cross_first/a/drums.wav"
     /// Path of the record, with the checksum of `cross_first/a/drums.wav`.
-    private static let record = "out/.swift-demucs/a.wav-18d5a1c6142e14dd.json"
+    private static let record = "out/.swift-demucs/a.wav-18d5a1c6142e14dd/track.json"
 
     init() throws {
         try folder.writeTrack("a.wav")
@@ -129,15 +129,74 @@ struct SkipExistingTests {
         #expect(try isSkipped())
     }
 
-    /// The record's path in the first version of the program.
-    @Test func aRecordBesideTheStemsCountsUntilItIsReplaced() throws {
-        let former = "out/cross_first/a/.a.wav.swift-demucs.json"
-        try FileManager.default.moveItem(
-            at: folder.url(Self.record), to: folder.url(former))
+    /// The records of earlier versions of the program.
+    @Test(arguments: [
+        "out/.swift-demucs/a.wav-18d5a1c6142e14dd.json",
+        "out/cross_first/a/.a.wav.swift-demucs.json",
+    ])
+    func aFormerRecordCountsUntilItIsReplaced(former: String) throws {
+        var record = try #require(try folder.json(Self.record)["result"] as? [String: Any])
+        record["version"] = 1
+        try FileManager.default.removeItem(at: folder.url("out/.swift-demucs"))
+        try folder.write(JSONSerialization.data(withJSONObject: record), former)
+        let failures = "out/.swift-demucs/a.wav-18d5a1c6142e14dd.failed.json"
+        if former.contains("out/.swift-demucs") { try folder.write("{}", failures) }
         #expect(try isSkipped())
         #expect(try isSkipped("--shifts=0") == false)
-        #expect(FileManager.default.fileExists(atPath: folder.url(Self.record).path))
-        #expect(!FileManager.default.fileExists(atPath: folder.url(former).path))
+        #expect(!folder.exists(former) && !folder.exists(failures))
+        // A folder without records, as of the first version, stays one.
+        #expect(folder.exists(Self.record) == former.contains("out/.swift-demucs"))
+        #expect(try isSkipped("--shifts=0"))
+    }
+
+    // MARK: - Folders without records
+
+    private func removeRecords() throws {
+        try FileManager.default.removeItem(at: folder.url("out/.swift-demucs"))
+    }
+
+    @Test func withoutRecordsATrackIsDoneIfItsStemsAreWhole() throws {
+        try removeRecords()
+        let before = try folder.data(stem)
+        let run = try run(["--json", "--shifts=0"])
+        #expect(run.errors.contains("Already done: a.wav"))
+        #expect(run.errors.components(separatedBy: "has stems and no records").count == 2)
+        #expect(try run.events("track").first?["status"] as? String == "skipped")
+        // A cut file, one that is no sound, and none.
+        for bytes in [before.prefix(before.count - 100), Data("text".utf8), Data(), nil] {
+            try FileManager.default.removeItem(at: folder.url(stem))
+            if let bytes { try folder.write(bytes, stem) }
+            #expect(try isSkipped() == false)
+            #expect(try isSkipped())
+        }
+        #expect(try isSkipped("--force") == false)
+        #expect(try isSkipped("--analyze") == false)
+        #expect(!folder.exists("out/.swift-demucs"))
+    }
+
+    @Test func withoutRecordsTheLengthOfTheStemsCounts() throws {
+        try removeRecords()
+        #expect(try isSkipped("--duration=0.2") == false)
+        #expect(try isSkipped() == false)
+        #expect(try isSkipped("--start=0.1", "--duration=0.4"))
+        try folder.writeTrack("a.wav", samples: 1_100)
+        #expect(try isSkipped() == false)
+        #expect(try isSkipped())
+    }
+
+    @Test(arguments: ["--mp3", "--flac"]) func withoutRecordsCodedStemsCount(format: String) throws
+    {
+        try removeRecords()
+        let source = try Data(contentsOf: Fixture.url("audio/encoded/quiet_none_16.wav"))
+        try folder.write(source, "a.wav")
+        let model = Fixture.bundledModels.appendingPathComponent("demo.safetensors").path
+        #expect(try isSkipped(format, model: model) == false)
+        try removeRecords()
+        #expect(try isSkipped(format, model: model))
+        let stem = "out/demo/a/drums.\(format.dropFirst(2))"
+        let whole = try folder.data(stem)
+        try folder.write(whole.prefix(whole.count / 2), stem)
+        #expect(try isSkipped(format, model: model) == false)
     }
 
     @Test func theOutputFolderMayBeMovedAndSpelledOtherwise() throws {

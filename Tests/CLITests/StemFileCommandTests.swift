@@ -133,7 +133,7 @@ struct StemFileCommandTests {
     }
 
     @Test(.enabled(if: hasFFmpeg)) func aFinishedFileIsSkipped() throws {
-        _ = try run("--stem-file=mp4", "--stems=none")
+        _ = try run("--stem-file=mp4", "--stems=none", "--skip-existing")
         func again(_ more: String...) throws -> Bool {
             try folder.run(
                 ["a.wav", "-n", "base", "-o", "out", "--skip-existing", "--dry-run"] + more

@@ -1,0 +1,152 @@
+// What a run knows of its tracks from earlier runs and from those beside it, and what it leaves for them.
+
+import Demucs
+import System
+
+struct RunLedger {
+    private let plan: RunPlan
+    /// Nil for a run that leaves nothing but stems.
+    private let ledger: Ledger?
+    /// The files that no output may replace.
+    private(set) var taken: TakenFiles
+    /// Folders whose leftovers of killed runs have been removed.
+    private var sweptFolders: Set<String> = []
+    private let startNanoseconds = RunClock.nanoseconds()
+
+    init(_ plan: RunPlan) {
+        self.plan = plan
+        taken = plan.taken
+        let settings = plan.settings
+        let ledger = Ledger(ofRun: settings.folder)
+        // Another run has its ledger before its first stem: so the stems are looked for first.
+        let isNew = plan.files.folder.map { ((try? FilePath.names(in: $0)) ?? []).isEmpty } ?? false
+        let isKept =
+            plan.files.folder != nil
+            && (ledger.exists
+                || (settings.skipsExisting ? isNew : plan.manifest != nil || plan.failed != nil))
+        self.ledger = isKept ? ledger : nil
+    }
+
+    private var skips: Bool { plan.settings.skipsExisting && !plan.settings.isForced }
+
+    /// Whether tracks are taken as done by their stems alone.
+    var goesByStems: Bool { skips && ledger == nil }
+
+    /// Whether a record of the track's files is kept: pipes can't be read again.
+    func keeps(_ track: PlannedTrack) -> Bool {
+        ledger != nil && track.place != nil && FilePath.isRegularFile(track.input.path)
+    }
+
+    // MARK: - Done, or not to be tried again
+
+    /// How a track was done.
+    enum Done {
+        case recorded(SeparationRecord)
+        /// Its stems are there, whole and of its length.
+        case unrecorded
+    }
+
+    /// Whether an earlier run, or one beside this one, has made the files that this run would make.
+    func done(_ track: PlannedTrack) -> Done? {
+        guard let place = track.place, ledger != nil || skips else { return nil }
+        let request = plan.request(of: track)
+        guard let result = place.result(place.read()) else {
+            let isDone =
+                goesByStems && !request.analyzes
+                && track.paths.allSatisfy { taken.file(at: $0) == nil }
+                && track.hasWholeStems(request, plan.settings)
+            return isDone ? .unrecorded : nil
+        }
+        guard skips || result.isNewer(than: startNanoseconds),
+            result.covers(
+                track, model: plan.model.identity, parameters: plan.parameters(of: track),
+                seed: request.shifts > 0 ? request.seed : nil),
+            !request.analyzes || result.tempoBpm != nil || result.key != nil
+        else { return nil }
+        return .recorded(result)
+    }
+
+    /// The failures of a track that must not be tried again; nil for all other tracks.
+    func quarantine(_ track: PlannedTrack) -> FailureRecord? {
+        guard let limit = plan.settings.quarantineAfter, !plan.settings.isForced,
+            ledger != nil, let failure = track.place?.read()?.failure, failure.tries >= limit,
+            failure.counts(for: track.input, plan.parameters(of: track))
+        else { return nil }
+        return failure
+    }
+
+    // MARK: - A try
+
+    /// Keeps other runs from separating the track at the same time; nil if one already does.
+    func claim(_ track: PlannedTrack) -> LedgerEntry.Claim? {
+        guard ledger != nil, let place = track.place else { return LedgerEntry.Claim() }
+        return place.entry.claim()
+    }
+
+    /// Counts a try before it begins, because a track may end the process.
+    ///
+    /// - Returns: the record before this try.
+    mutating func begin(_ track: PlannedTrack) -> TrackRecord? {
+        sweep(track)
+        guard ledger != nil, let place = track.place else { return nil }
+        let before = place.read() ?? place.result(nil).map { record(track, .done, $0) }
+        let failure = TrackFailure(
+            .internal, "the process ended before it was done", of: track.input)
+        place.replace(record(track, .queued, before?.result, failure, after: before))
+        return before
+    }
+
+    /// Notes how a try has ended. Nothing is left of one that was interrupted, or that failed by the
+    /// machine or the model.
+    ///
+    /// - Parameters:
+    ///   - result: the track's files, if it is done and they can be recognised.
+    ///   - before: the record before the try.
+    mutating func end(
+        _ track: PlannedTrack, isDone: Bool, _ result: SeparationRecord?, _ failure: TrackFailure?,
+        after before: TrackRecord?
+    ) {
+        if isDone { keepFiles(of: track) }
+        guard let place = track.place else { return }
+        if ledger == nil {
+            // A former record beside the stems is of other files now.
+            if isDone { place.removeFormer() }
+        } else if isDone {
+            place.replace(result.map { record(track, .done, $0) })
+        } else if let failure, failure.fault == .track {
+            place.replace(record(track, .failed, before?.result, failure, after: before))
+        } else {
+            place.replace(before)
+        }
+    }
+
+    private func record(
+        _ track: PlannedTrack, _ state: TrackState, _ result: SeparationRecord?,
+        _ failure: TrackFailure? = nil, after before: TrackRecord? = nil
+    ) -> TrackRecord {
+        TrackRecord(
+            name: track.input.label, path: track.input.path, model: plan.model.folder, state: state,
+            result: result,
+            failure: failure.map {
+                FailureRecord(
+                    $0, of: track.input, plan.parameters(of: track), after: before?.failure)
+            })
+    }
+
+    /// Removes what killed runs left in the folders of a track.
+    mutating func sweep(_ track: PlannedTrack) {
+        let records = ledger.flatMap { ledger in
+            track.place.map { [ledger.folder, $0.entry.path] }
+        }
+        for folder in track.folders + (records ?? []) where sweptFolders.insert(folder).inserted {
+            TemporaryFiles.removeLeftovers(in: folder)
+        }
+    }
+
+    /// Keeps other tracks from the files of one that is done. Those of a manifest might not fit into
+    /// memory.
+    mutating func keepFiles(of track: PlannedTrack) {
+        if plan.manifest != nil { return }
+        for path in track.paths { taken.add(path, "a file of the track '\(track.input.label)'") }
+    }
+}

@@ -1,0 +1,144 @@
+// What a run's ledger keeps of a track. The format is described in docs/formats.md.
+
+import CSwiftDemucs
+import System
+
+package struct TrackRecord: LedgerRecord {
+    package static let currentVersion = 2
+
+    package var version = currentVersion
+    var program = SD_VERSION
+    /// The id in a manifest; otherwise the path as given.
+    let name: String
+    /// The path as given.
+    let path: String
+    /// The model's folder.
+    let model: String
+    /// Queued during a try, so that a track that ends the process has had one.
+    var state: TrackState
+    /// What the track's files are; nil before the first success.
+    var result: SeparationRecord?
+    /// The failures since the last success.
+    var failure: FailureRecord?
+}
+
+/// Failures of a track.
+struct FailureRecord: Codable {
+    /// Number of tries that ended with a failure of the track, or because the process ended.
+    let tries: Int
+    let errorClass: TrackFailure.Class
+    let error: String
+    /// Size and time of the track's file; nil if there was none.
+    let inputBytes: Int?
+    let inputModified: Int?
+    let parameters: SeparationParameters
+
+    init(
+        _ failure: TrackFailure, of track: InputTrack, _ parameters: SeparationParameters,
+        after earlier: FailureRecord?
+    ) {
+        let counted = earlier.flatMap { $0.counts(for: track, parameters) ? $0.tries : nil }
+        tries = (counted ?? 0) + 1
+        errorClass = failure.kind
+        error = failure.text
+        let status = FilePath.status(track.path)
+        inputBytes = status.map { Int($0.st_size) }
+        inputModified = status?.modifiedNanoseconds
+        self.parameters = parameters
+    }
+
+    /// Whether the failures are of the same file with the same parameters: others may succeed.
+    func counts(for track: InputTrack, _ parameters: SeparationParameters) -> Bool {
+        let status = FilePath.status(track.path)
+        return inputBytes == status.map { Int($0.st_size) }
+            && inputModified == status?.modifiedNanoseconds && self.parameters == parameters
+    }
+}
+
+/// Where the record of a track is.
+struct RecordPlace {
+    let entry: LedgerEntry
+    /// Records of earlier versions of the program, which count until there is a new one: files of
+    /// version 1, and those beside the stems, where players and people came across them.
+    private let formerPaths: [String]
+    private let formerFailurePath: String
+
+    /// The folder is `OUT/.swift-demucs/song.mp3-29ca0592b85eda6b`: the name of the track, and a
+    /// checksum of the first file's path below the output folder. So the folder may be moved.
+    ///
+    /// - Parameters:
+    ///   - name: the id or the file name of the track.
+    ///   - folder: the folder of the run.
+    ///   - output: the path of the first file, which begins with `folder`.
+    init(named name: String, in folder: String, firstOutput output: String) {
+        let below = output.utf8.dropFirst(folder.utf8.count)
+        let relative = String(decoding: below.drop { $0 == UInt8(ascii: "/") }, as: UTF8.self)
+        let checksum = FileChecksum.of(text: relative).prefix(16)
+        let ledger = Ledger(ofRun: folder)
+        entry = ledger[Self.name(name, "-\(checksum)")]
+        func former(_ ending: String) -> String {
+            FilePath.joined(ledger.folder, Self.name(name, "-\(checksum)\(ending)"))
+        }
+        formerPaths = [
+            former(".json"),
+            FilePath.joined(
+                FilePath.folder(of: output), Self.name("." + name, ".swift-demucs.json")),
+        ]
+        formerFailurePath = former(".failed.json")
+    }
+
+    /// A name with an ending. In a long name, a checksum replaces the last part.
+    private static func name(_ name: String, _ ending: String) -> String {
+        guard name.utf8.count + ending.utf8.count > FilePath.longestNameBytes else {
+            return name + ending
+        }
+        let checksum = FileChecksum.of(text: name).prefix(16)
+        let room = FilePath.longestNameBytes - ending.utf8.count - checksum.utf8.count - 1
+        var short = name
+        while short.utf8.count > room { short.unicodeScalars.removeLast() }
+        return "\(short)-\(checksum)\(ending)"
+    }
+
+    /// The record; nil if there is none, or none that can be used.
+    func read() -> TrackRecord? { (try? entry.read(TrackRecord.self)).flatMap(\.self) }
+
+    /// The result in the record, or in one of an earlier version.
+    func result(_ record: TrackRecord?) -> SeparationRecord? {
+        record?.result ?? formerPaths.lazy.compactMap(SeparationRecord.init(former:)).first
+    }
+
+    /// Writes or removes the record. Errors are ignored: without a record the track is separated
+    /// again next time.
+    func replace(_ record: TrackRecord?) {
+        if let record {
+            guard (try? entry.write(record)) != nil else { return }
+        } else {
+            unlink(entry.record)
+        }
+        removeFormer()
+    }
+
+    func removeFormer() {
+        for path in formerPaths + [formerFailurePath] { unlink(path) }
+    }
+}
+
+extension Ledger {
+    private static let name = ".swift-demucs"
+
+    /// The ledger of the runs with an output folder.
+    init(ofRun folder: String) { self.init(FilePath.joined(folder, Self.name)) }
+
+    /// Whether a run has kept records.
+    var exists: Bool { FilePath.isFolder(folder) }
+
+    /// The files of all tracks, by name.
+    func outputs() -> [String: [SeparationRecord.File]] {
+        let names = FilePath.entries(of: folder)
+        let results =
+            records(TrackRecord.self, of: names).compactMap { try? $0.result.get().result }
+            + names.filter { $0.hasSuffix(".json") }
+            .compactMap { SeparationRecord(former: FilePath.joined(folder, $0)) }
+        return Dictionary(grouping: results.flatMap { $0.outputs.map(\.file) }, by: \.name)
+    }
+}
