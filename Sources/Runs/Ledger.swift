@@ -81,7 +81,8 @@ package struct LedgerEntry: Sendable {
             bytes = try readFile(record)
         } catch {
             let reason = error as? SystemError ?? .last
-            if reason.code == ENOENT { return nil }
+            // A file may be where others have a folder.
+            if [ENOENT, ENOTDIR].contains(reason.code) { return nil }
             throw .unreadable(reason)
         }
         if let found: Record = JSONText.value(bytes), found.version <= Record.currentVersion {

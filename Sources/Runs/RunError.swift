@@ -26,6 +26,10 @@ package enum RunError: Error, Equatable, CustomStringConvertible {
     ///
     /// - joined: stems that a mix could join.
     case stemsOfFile([String], joined: [String])
+    /// No run has kept records in an output folder.
+    case noRecords(folder: String, reason: String)
+    /// The records of an output folder are of several models.
+    case severalModels(folder: String, [String])
     /// A fault of the manifest; the text begins with its name.
     case manifest(String)
     case manifestUnreadable(name: String, reason: String)
@@ -61,6 +65,11 @@ package enum RunError: Error, Equatable, CustomStringConvertible {
                 + "\(sources.count): \(sources.joined(separator: ", ")). Join some with mixes, each "
                 + "in one mix, until \(StemFileFormat.stemCount) are left, such as "
                 + "rest=\(joined.joined(separator: "+"))"
+        case .noRecords(let folder, let reason):
+            "\(folder): has no records of tracks (\(reason)); runs keep them with a manifest, a list of "
+                + "failed tracks or skip-existing"
+        case .severalModels(let folder, let models):
+            "\(folder): has tracks of several models; name one of \(models.joined(separator: ", "))"
         case .manifest(let text): text
         case .manifestUnreadable(let name, let reason):
             "\(name): the manifest can't be read (\(reason)); expected a file of JSON lines"

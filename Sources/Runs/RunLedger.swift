@@ -96,8 +96,7 @@ struct RunLedger {
         return before
     }
 
-    /// Notes how a try has ended. Nothing is left of one that was interrupted, or that failed by the
-    /// machine or the model.
+    /// Notes how a try has ended. Nothing is left of one that was interrupted.
     ///
     /// - Parameters:
     ///   - result: the track's files, if it is done and they can be recognised.
@@ -113,7 +112,7 @@ struct RunLedger {
             if isDone { place.removeFormer() }
         } else if isDone {
             place.replace(result.map { record(track, .done, $0) })
-        } else if let failure, failure.fault == .track {
+        } else if let failure {
             place.replace(record(track, .failed, before?.result, failure, after: before))
         } else {
             place.replace(before)
@@ -129,7 +128,8 @@ struct RunLedger {
             result: result,
             failure: failure.map {
                 FailureRecord(
-                    $0, of: track.input, plan.parameters(of: track), after: before?.failure)
+                    $0, of: track.input, plan.parameters(of: track),
+                    limit: plan.settings.quarantineAfter, after: before?.failure)
             })
     }
 

@@ -26,6 +26,8 @@ package struct TrackRecord: LedgerRecord {
 struct FailureRecord: Codable {
     /// Number of tries that ended with a failure of the track, or because the process ended.
     let tries: Int
+    /// Number of tries after which the run doesn't try again; nil for no limit.
+    let limit: Int?
     let errorClass: TrackFailure.Class
     let error: String
     /// Size and time of the track's file; nil if there was none.
@@ -35,10 +37,12 @@ struct FailureRecord: Codable {
 
     init(
         _ failure: TrackFailure, of track: InputTrack, _ parameters: SeparationParameters,
-        after earlier: FailureRecord?
+        limit: Int?, after earlier: FailureRecord?
     ) {
         let counted = earlier.flatMap { $0.counts(for: track, parameters) ? $0.tries : nil }
-        tries = (counted ?? 0) + 1
+        // A fault of the machine or the model doesn't count against the track.
+        tries = (counted ?? 0) + (failure.fault == .track ? 1 : 0)
+        self.limit = limit
         errorClass = failure.kind
         error = failure.text
         let status = FilePath.status(track.path)

@@ -51,6 +51,7 @@ struct Command: Sendable {
     /// All commands. The first one runs when the first argument names none.
     static let all: [Command] = [
         SeparateCommand.command,
+        StatusCommand.command,
         ServeCommand.command,
         ModelsCommand.command,
         LiveCommand.command,

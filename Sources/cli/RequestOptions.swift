@@ -119,6 +119,15 @@ extension UsageError {
                     + "\(sources.joined(separator: ", ")). Join some with '\(mix)', each in one "
                     + "mix, until \(count) are left, such as "
                     + "'\(mix) rest=\(joined.joined(separator: "+"))'")
+        case .noRecords(let folder, let reason):
+            self.init(
+                "\(folder): has no records of tracks (\(reason)); runs keep them with "
+                    + "'\(Option.manifest.long)', '--failed' or "
+                    + "'\(Option.skipExisting.long)'")
+        case .severalModels(let folder, let models):
+            self.init(
+                "\(folder): has tracks of several models; choose one with '\(Option.name.long)': "
+                    + models.joined(separator: ", "))
         case .manifest(let text): self.init(text)
         case .manifestUnreadable(let name, let reason):
             self.init(
