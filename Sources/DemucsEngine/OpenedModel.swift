@@ -40,7 +40,7 @@ package struct OpenedModel: Sendable {
         var checkpoints: [Checkpoint] = []
         var configurations: [ModelConfiguration] = []
         var warnings: [String] = []
-        var paths = files.checkpoints
+        var paths = files.checkpoints + (files.bagPath.map { [$0] } ?? [])
         var file: ConfigurationFile?
         for path in files.checkpoints {
             let checkpoint = try files.open(path)

@@ -17,6 +17,8 @@ public struct ModelFiles: Sendable, Equatable {
     /// The description of the model, which replaces that in its checkpoint or in a YAML file beside
     /// it; `nil` for none.
     package var configuration: ConfigurationFile?
+    /// The file of the bag; `nil` for none.
+    package private(set) var bagPath: String?
     /// Models that separate stems of this one further.
     package var followers: [Follower] = []
 
@@ -51,10 +53,11 @@ public struct ModelFiles: Sendable, Equatable {
         self.init(name: FilePath.stem(of: path), checkpoints: [path])
     }
 
-    init(name: String, bag: BagFile, checkpoints: [String]) {
+    init(name: String, bag: BagFile, at path: String?, checkpoints: [String]) {
         self.init(
             name: name, checkpoints: checkpoints, weights: bag.weights,
             segmentSeconds: bag.segmentSeconds)
+        bagPath = path
     }
 
     /// Whether a checkpoint has INT8 weights, which `Precision.int8` uses without conversion.

@@ -89,7 +89,7 @@ public struct ModelStore: Sendable {
         guard missing.isEmpty else {
             throw ModelStoreError.notFound(name: path, folders: [folder], missing: missing)
         }
-        return ModelFiles(name: stem, bag: bag, checkpoints: checkpoints)
+        return ModelFiles(name: stem, bag: bag, at: path, checkpoints: checkpoints)
     }
 
     /// The files in the first folder with the model: as a bag, as a checkpoint, or as a published
@@ -115,7 +115,8 @@ public struct ModelStore: Sendable {
             guard let bag else { continue }
             let found = checkpoints(of: bag, beside: folder)
             if found.missing.isEmpty {
-                return ModelFiles(name: model, bag: bag, checkpoints: found.paths)
+                return ModelFiles(
+                    name: model, bag: bag, at: file?.path, checkpoints: found.paths)
             }
             if missing.isEmpty { missing = found.missing }
         }

@@ -52,12 +52,12 @@ package final class ChosenModel: Sendable {
         _ files: ModelFiles, name: String? = nil,
         cancellation: CancellationToken = CancellationToken()
     ) throws {
-        try self.init(
-            files, folder: Self.folder(files, name), first: nil, cancellation: cancellation)
+        try self.init(files, Self.folder(files, name), after: nil, cancellation)
     }
 
     private init(
-        _ files: ModelFiles, folder: String, first: ChosenModel?, cancellation: CancellationToken
+        _ files: ModelFiles, _ folder: String, after first: ChosenModel?,
+        _ cancellation: CancellationToken
     ) throws {
         let opened = try OpenedModel(files)
         self.files = files
@@ -100,8 +100,7 @@ package final class ChosenModel: Sendable {
         let known = state.withLock { $0.followed }
         if let known, known.steps == steps { return known.model }
         let model = try ChosenModel(
-            files.followed(by: steps, finding: find), folder: folder, first: self,
-            cancellation: cancellation)
+            files.followed(by: steps, finding: find), folder, after: self, cancellation)
         state.withLock { $0.followed = (steps, model) }
         return model
     }

@@ -39,11 +39,10 @@ struct RunLedger {
 
     // MARK: - Done, or not to be tried again
 
-    /// How a track was done.
-    enum Done {
-        case recorded(SeparationRecord)
-        /// Its stems are there, whole and of its length.
-        case unrecorded
+    /// A track that is done.
+    struct Done {
+        /// Nil if only its stems tell it: they are there, whole and of its length.
+        let record: SeparationRecord?
     }
 
     /// Whether an earlier run, or one beside this one, has made the files that this run would make.
@@ -55,7 +54,7 @@ struct RunLedger {
                 goesByStems && !request.analyzes
                 && track.paths.allSatisfy { taken.file(at: $0) == nil }
                 && track.hasWholeStems(request, plan.settings)
-            return isDone ? .unrecorded : nil
+            return isDone ? Done(record: nil) : nil
         }
         guard skips || result.isNewer(than: startNanoseconds),
             result.covers(
@@ -63,7 +62,7 @@ struct RunLedger {
                 seed: request.shifts > 0 ? request.seed : nil),
             !request.analyzes || result.tempoBpm != nil || result.key != nil
         else { return nil }
-        return .recorded(result)
+        return Done(record: result)
     }
 
     /// The failures of a track that must not be tried again; nil for all other tracks.

@@ -88,14 +88,11 @@ struct RunPlan {
         return options
     }
 
-    /// The parameters of all tracks without options of their own.
-    var parameters: SeparationParameters { parameters(settings.request, outputs) }
-
     // MARK: - Of a track
 
     /// The track's request, or that of the command.
-    func request(of track: PlannedTrack) -> SeparationRequest {
-        track.input.request ?? settings.request
+    func request(of track: PlannedTrack?) -> SeparationRequest {
+        track?.input.request ?? settings.request
     }
 
     /// The track's options with the seed that will be used; nil without shifts.
@@ -105,7 +102,7 @@ struct RunPlan {
         return options
     }
 
-    func outputs(of track: PlannedTrack) -> [NamedSignal] { track.input.outputs ?? outputs }
+    func outputs(of track: PlannedTrack?) -> [NamedSignal] { track?.input.outputs ?? outputs }
 
     func stemFile(of track: PlannedTrack) -> StemFileOutput? {
         guard let ffmpeg, let path = track.stemFilePath, let format = settings.stemFile else {
@@ -119,15 +116,10 @@ struct RunPlan {
             }, ffmpeg: ffmpeg)
     }
 
-    func parameters(of track: PlannedTrack) -> SeparationParameters {
-        parameters(request(of: track), outputs(of: track))
-    }
-
-    private func parameters(
-        _ request: SeparationRequest, _ outputs: [NamedSignal]
-    ) -> SeparationParameters {
+    /// - Parameter track: nil for the tracks without options of their own.
+    func parameters(of track: PlannedTrack?) -> SeparationParameters {
         SeparationParameters(
-            settings, request, of: model, outputs: outputs, stemFileParts: stemFileParts,
-            format: files.format, precision: precision)
+            settings, request(of: track), of: model, outputs: outputs(of: track),
+            stemFileParts: stemFileParts, format: files.format, precision: precision)
     }
 }

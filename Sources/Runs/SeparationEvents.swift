@@ -74,14 +74,9 @@ struct SeparationEvents {
     private var counts: [Status: Int] = [:]
     private let isManifest: Bool
 
-    /// Events of a run that ends before it looks for its model.
-    init(_ reporter: any RunReporter) {
-        self.init(reporter, isManifest: false, model: nil, parameters: nil)
-    }
-
     init(
-        _ reporter: any RunReporter, isManifest: Bool, model: Model?,
-        parameters: SeparationParameters?
+        _ reporter: any RunReporter, isManifest: Bool = false, model: Model? = nil,
+        parameters: SeparationParameters? = nil
     ) {
         self.reporter = reporter
         self.isManifest = isManifest

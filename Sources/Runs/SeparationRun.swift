@@ -40,7 +40,7 @@ package struct SeparationRun {
         events = SeparationEvents(
             reporter, isManifest: manifest != nil,
             model: .init(name: model.name, files: model.files.allCheckpoints),
-            parameters: plan.parameters)
+            parameters: plan.parameters(of: nil))
     }
 
     /// - Parameters:
@@ -76,8 +76,8 @@ package struct SeparationRun {
 
     private mutating func runTracks() throws {
         if let manifest = plan.manifest {
-            var tracks = try manifest.tracks(plan.settings, of: plan.model.stems)
-            while let input = try tracks.next() {
+            var reader = manifest.reader
+            while let input = try manifest.next(&reader, plan.settings, of: plan.model.stems) {
                 if try !run(plan.files.planned(input)) { return }
             }
         } else {
@@ -138,11 +138,7 @@ package struct SeparationRun {
         guard let done = ledger.done(track) else { return false }
         ledger.sweep(track)
         ledger.keepFiles(of: track)
-        if case .recorded(let record) = done {
-            report(track, status: .skipped, record)
-        } else {
-            report(track, status: .skipped)
-        }
+        report(track, status: .skipped, done.record)
         return true
     }
 

@@ -105,42 +105,25 @@ package struct TrackManifest {
 
     // MARK: - Reading again
 
-    /// The tracks of the shard, in the order of their lines.
-    struct Tracks {
-        private let manifest: TrackManifest
-        private let settings: RunSettings
-        private let stems: ModelStems
-        private var reader: ManifestReader
+    /// Reads the tracks of all shards.
+    var reader: ManifestReader { ManifestReader(file) }
 
-        fileprivate init(
-            _ manifest: TrackManifest, _ settings: RunSettings, _ stems: ModelStems
-        ) throws(RunError) {
-            self.manifest = manifest
-            self.settings = settings
-            self.stems = stems
-            reader = ManifestReader(manifest.file)
+    /// The next track of the shard, in the order of the lines; nil after the last.
+    ///
+    /// - Throws: `RunError` for an invalid line of a file that was not checked, or was changed.
+    func next(
+        _ reader: inout ManifestReader, _ settings: RunSettings, of stems: ModelStems
+    ) throws(RunError) -> InputTrack? {
+        while let track = try reader.next() {
+            if let shard, !shard.contains(Shard.hash(track.id)) { continue }
+            let request = try Self.request(of: track, settings, in: file)
+            return InputTrack(
+                path: track.path, id: track.id, request: request,
+                outputs: try track.stems.map { _ throws(RunError) in
+                    try outputs(request, stems, track.line)
+                })
         }
-
-        /// - Throws: `RunError` for an invalid line of a file that was not checked, or was
-        ///   changed.
-        mutating func next() throws(RunError) -> InputTrack? {
-            while let track = try reader.next() {
-                if let shard = manifest.shard, !shard.contains(Shard.hash(track.id)) { continue }
-                let request = try TrackManifest.request(of: track, settings, in: manifest.file)
-                return InputTrack(
-                    path: track.path, id: track.id, request: request,
-                    outputs: try track.stems.map { _ throws(RunError) in
-                        try manifest.outputs(request, stems, track.line)
-                    })
-            }
-            return nil
-        }
-    }
-
-    func tracks(
-        _ settings: RunSettings, of stems: ModelStems
-    ) throws(RunError) -> Tracks {
-        try Tracks(self, settings, stems)
+        return nil
     }
 
     // MARK: - Against the model

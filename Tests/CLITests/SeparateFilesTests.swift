@@ -146,26 +146,31 @@ struct SeparateFilesTests {
         #expect(try records("--manifest=list.jsonl", exits: 0) == 1)
     }
 
-    @Test func aFileOfTheModelIsNeverReplaced() throws {
-        try folder.writeTrack("a.wav", rateHz: 44_100)
+    @Test(arguments: ["target.ckpt", "target.yaml", "aa.safetensors", "bag.yaml"])
+    func aFileOfTheModelIsNeverReplaced(name: String) throws {
+        try folder.writeTrack("a.wav")
         try folder.write(#"{"id": "a", "path": "a.wav"}"#, "list.jsonl")
-        for name in ["target.ckpt", "target.yaml"] {
-            try folder.write(
-                Data(contentsOf: Fixture.url("roformer_files/\(name)")), name)
+        for (name, source) in [
+            ("target.ckpt", "roformer_files/target.ckpt"),
+            ("target.yaml", "roformer_files/target.yaml"),
+            ("aa.safetensors", "models/cross_first.safetensors"),
+        ] {
+            try folder.write(Data(contentsOf: Fixture.url(source)), name)
         }
-        try folder.makeFolder("out/target/a")
-        let words = ["-n", "target.ckpt", "-o", "out"]
-        for name in ["target.ckpt", "target.yaml"] {
-            let before = try folder.data(name)
-            let link = folder.path("out/target/a/vocals.wav")
-            #expect(symlink("../../../\(name)", link) == 0)
-            let run = try folder.run(words + ["a.wav"], exits: 2)
-            #expect(run.errors.contains("\(name)' is a file of the model and would be replaced"))
-            let tracks = try folder.run(words + ["--manifest=list.jsonl"], exits: 1)
-            #expect(tracks.errors.contains("it is a file of the model"), "\(tracks.errors)")
-            #expect(try folder.data(name) == before)
-            unlink(link)
-        }
+        try folder.write("models: [aa]", "bag.yaml")
+        let before = try folder.data(name)
+        let (model, stem) =
+            name.hasPrefix("target")
+            ? ("target.ckpt", "target/a/vocals.wav") : ("bag.yaml", "bag/a/drums.wav")
+        try folder.write("", "out/" + stem)
+        unlink(folder.path("out/" + stem))
+        #expect(symlink("../../../\(name)", folder.path("out/" + stem)) == 0)
+        let words = ["-n", model, "-o", "out"]
+        let run = try folder.run(words + ["a.wav"], exits: 2)
+        #expect(run.errors.contains("\(name)' is a file of the model and would be replaced"))
+        let tracks = try folder.run(words + ["--manifest=list.jsonl"], exits: 1)
+        #expect(tracks.errors.contains("it is a file of the model"), "\(tracks.errors)")
+        #expect(try folder.data(name) == before)
     }
 
     @Test func aTrackIsNeverReplaced() throws {
