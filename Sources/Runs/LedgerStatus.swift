@@ -18,6 +18,8 @@ package struct LedgerStatus {
     package struct Track: Encodable {
         /// The id in a manifest or of a job, or the path of a track.
         package let id: String
+        /// The label of a job; nil for other tracks.
+        package let name: String?
         package let state: State
         /// What has failed last; nil without a failure.
         package let errorClass: String?
@@ -100,15 +102,17 @@ package struct LedgerStatus {
             }
         } else {
             for (name, result) in found {
-                if let head = try? result.get() {
-                    add(isService ? name : head.name, (head, ledger[name]))
-                }
+                guard let head = try? result.get() else { continue }
+                add(
+                    isService ? name : head.name, (head, ledger[name]),
+                    label: isService ? head.name : nil)
             }
         }
     }
 
     private mutating func add(
-        _ id: String, _ found: (head: Head, entry: LedgerEntry)?, isDone: Bool = false
+        _ id: String, _ found: (head: Head, entry: LedgerEntry)?, isDone: Bool = false,
+        label: String? = nil
     ) {
         let state = found.map { Self.state(of: $0.head, $0.entry) } ?? (isDone ? .done : .left)
         counts[state, default: 0] += 1
@@ -116,8 +120,8 @@ package struct LedgerStatus {
         let failure = found?.head.failure
         tracks.append(
             Track(
-                id: id, state: state, errorClass: failure?.errorClass, error: failure?.error,
-                tries: failure?.tries))
+                id: id, name: label, state: state, errorClass: failure?.errorClass,
+                error: failure?.error, tries: failure?.tries))
     }
 
     private static func state(of head: Head, _ entry: LedgerEntry) -> State {

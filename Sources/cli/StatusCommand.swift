@@ -35,7 +35,7 @@ enum StatusCommand {
             let status = try LedgerStatus(
                 of: isFolder ? nil : operand, in: folder, model: arguments.value(.model),
                 cancellation: cancellation)
-            for record in status.unusable { console.warning("\(folder): the record \(record)") }
+            for record in status.unusable { console.warning("\(folder): the record of \(record)") }
             console.result(arguments.has(.json) ? json(status) : table(status))
             return .done
         }
@@ -56,7 +56,8 @@ enum StatusCommand {
         rows.append(["all", "\(status.counts.values.reduce(0, +))"])
         let told = status.tracks.filter { $0.state != .left }.map { track in
             [
-                label(track.state), track.id, track.tries.map { "\($0)" } ?? "",
+                label(track.state), track.name.map { "\($0) (\(track.id))" } ?? track.id,
+                track.tries.map { "\($0)" } ?? "",
                 track.error ?? "",
             ]
         }

@@ -69,8 +69,9 @@ struct HelpTests {
         }
         #expect(
             parts["COMMANDS"]?.map { $0.split(separator: " ")[0] } == [
-                "serve", "models", "live", "analyze", "eval", "selftest", "inspect", "convert",
-                "quantize", "bench", "tensors", "trace", "compare", "help", "completions", "manual",
+                "status", "serve", "models", "live", "analyze", "eval", "selftest", "inspect",
+                "convert", "quantize", "bench", "tensors", "trace", "compare", "help",
+                "completions", "manual",
             ])
         #expect(parts["EXAMPLES"]?.count == 12)
         let variables = try #require(parts["ENVIRONMENT"]).joined()

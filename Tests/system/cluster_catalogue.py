@@ -148,6 +148,9 @@ def test(folder: Path, program: str) -> None:
         require(all(rows[track]["status"] in ("done", "skipped") for track in TRACKS), "tracks have failed")
         require(finished(stems, reference) == len(TRACKS), "tracks are lost")
         require(not list(stems.glob("*/.part-*")), "temporary files are left")
+        status = subprocess.run([program, "status", manifest, "-o", stems.parent, "--json"], capture_output=True)
+        counts = {state: count for state, count in json.loads(status.stdout)["counts"].items() if count}
+        require(counts == {"done": len(TRACKS), "failed": 1}, f"the status of the catalogue: {counts}")
         print(f"{len(TRACKS)} tracks, {(folder / 'faults').read_text().count('fault')} faults", flush=True)
 
         times = {path: path.stat().st_mtime_ns for path in stems.rglob("*")}

@@ -7,7 +7,8 @@ listed here come last and go to swift-demucs, such as -n htdemucs_ft --flac; pat
 
 Writes OUT/MODEL/ID/STEM.EXT for each track, and OUT/MODEL/ID/result.json when all its stems are complete. The same
 command again separates only the tracks that have no such file for the same line, checkpoints and parameters; it does
-not look at the stems. Prints the result of each track as a line of JSON.
+not look at the stems. Prints the result of each track as a line of JSON. Stores the command's own record of each track
+in OUT, for `swift-demucs status MANIFEST -o OUT`.
 
 Exit code: 1 if a track failed, 2 if the run can't start or go on, 130 if it was interrupted.
 """
@@ -215,7 +216,12 @@ class Worker:
                 fetch(line["path"], source)
                 line["path"] = str(source)
             with self._turn:
-                row = self._engine.separate(line)
+                try:
+                    row = self._engine.separate(line)
+                except Failure:
+                    self._store_record()
+                    raise
+                record = self._take_record()
             row.update(path=track["line"]["path"], request=track["request"])
             for output in row["outputs"]:
                 file = Path(output["path"])
@@ -225,8 +231,25 @@ class Worker:
             result = Path(name, "result.json")
             result.write_text(json.dumps(row, indent=1, sort_keys=True))
             put(result, self._out, commit)
+            self._store_record(record)
         attempt(self._out, track["folder"], remove_parts)
         return row
+
+    def _take_record(self) -> tuple[str, bytes] | None:
+        """The command's record of the track that has just ended: its name below OUT, and its content."""
+        for path in self._scratch.glob(".swift-demucs/*/track.json"):
+            content = path.read_bytes()
+            shutil.rmtree(path.parent)
+            return str(path.relative_to(self._scratch)), content
+        return None
+
+    def _store_record(self, record: tuple[str, bytes] | None = None) -> None:
+        """Stores the record of a track, or of the one that has just ended."""
+        if record := record or self._take_record():
+            with tempfile.NamedTemporaryFile(dir=self._scratch) as file:
+                file.write(record[1])
+                file.flush()
+                put(Path(file.name), self._out, record[0])
 
     def __del__(self) -> None:
         """Removes the files of the command, which ends with its input."""
