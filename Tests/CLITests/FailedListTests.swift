@@ -64,7 +64,8 @@ struct FailedListTests {
     @Test(arguments: [
         #"{"path": "a.wav"}"#, "\u{FEFF}{\"id\": \"x\"}", "  {\"id\": \"x\"}", "\n{}", "a.wav\n",
         "\n",
-        "# swift-demucs: failed tracksuits\n", "# swift-demucs", "RIFF\0\0\0\0", " " + first,
+        "# swift-demucs: failed tracksuits\n", "# swift-demucs: failed tracks\0", "# swift-demucs",
+        "RIFF\0\0\0\0", " " + first,
     ])
     func aFileThatIsNoListStays(text: String) throws {
         try folder.write(text, "text")
