@@ -72,7 +72,7 @@ struct FailedListTests {
         #expect(symlink("text", folder.path("list")) == 0)
         for words in [["a.wav"], ["gone.wav"], ["a.wav", "--dry-run"]] {
             let run = try folder.run(
-                words + ["-n", "cross_first", "--failed", "list"], exits: 2)
+                words + ["-n", "no_such_model", "--failed", "list"], exits: 2)
             #expect(run.errors.contains("'--failed <file>': expected a new or empty file"))
         }
         #expect(try list() == text && !folder.exists("separated"))
