@@ -48,7 +48,8 @@ package final class FailedList {
         var head = [UInt8](repeating: 0, count: firstLine.utf8.count + 1)
         let count = read(descriptor, &head, head.count)
         if count < 0 { throw .last }
-        let isList = head.starts(with: firstLine.utf8) && [0, 0x0A, 0x0D].contains(head.last)
+        let isLine = count < head.count || head.last == 0x0A || head.last == 0x0D
+        let isList = isLine && head[..<count].starts(with: firstLine.utf8)
         if count > 0, !isList {
             throw SystemError(
                 code: EEXIST, "this file does not begin with the line '\(firstLine)'")

@@ -67,9 +67,11 @@ struct RunLedger {
 
     /// The failures of a track that must not be tried again; nil for all other tracks.
     func quarantine(_ track: PlannedTrack) -> FailureRecord? {
-        guard let limit = plan.settings.quarantineAfter, !plan.settings.isForced,
-            ledger != nil, let failure = track.place?.read()?.failure, failure.tries >= limit,
-            failure.counts(for: track.input, plan.parameters(of: track))
+        guard let limit = plan.settings.quarantineAfter, !plan.settings.isForced, ledger != nil,
+            let place = track.place, let record = place.read(), let failure = record.failure,
+            failure.tries >= limit, failure.counts(for: track.input, plan.parameters(of: track)),
+            // Another run may be trying it.
+            record.state.isFinal || !place.entry.isClaimed
         else { return nil }
         return failure
     }

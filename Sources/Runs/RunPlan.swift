@@ -23,9 +23,12 @@ struct RunPlan {
 
     /// - Throws: `RunError` for settings that don't fit the model or the tracks.
     init(
-        of tracks: [InputTrack], _ manifest: TrackManifest?, with model: ChosenModel,
+        of tracks: [InputTrack], _ manifest: TrackManifest?, with model: () throws -> ChosenModel,
         settings: RunSettings
     ) throws {
+        // A wrong list must not start a download.
+        failed = try settings.openFailedList()
+        let model = try model()
         var settings = settings
         if let loaded = model.separator {
             settings.request = loaded.withLoadedStems(settings.request)
@@ -40,7 +43,6 @@ struct RunPlan {
         try model.separator?.checkLoaded(outputs + stemFileParts)
         ffmpeg = settings.stemFile == nil ? nil : .onPath
         if settings.stemFile != nil, ffmpeg == nil { throw RunError.ffmpegMissing }
-        failed = try settings.openFailedList()
         var taken = TakenFiles()
         for path in model.paths { taken.add(path, "a file of the model") }
         if let manifest { taken.add(manifest.identity, manifest.name, "the manifest") }

@@ -27,11 +27,13 @@ package struct SeparationRun {
 
     /// Plans the files.
     ///
+    /// - Parameter model: evaluated once the list of failed tracks is there.
     /// - Throws: `RunError` for settings that don't fit the model or the tracks; the errors of
     ///   `EngineInformation`.
     package init(
-        of tracks: [InputTrack], _ manifest: TrackManifest?, with model: ChosenModel,
-        settings: RunSettings, reporter: any RunReporter, cancellation: CancellationToken
+        of tracks: [InputTrack], _ manifest: TrackManifest?,
+        with model: @autoclosure () throws -> ChosenModel, settings: RunSettings,
+        reporter: any RunReporter, cancellation: CancellationToken
     ) throws {
         plan = try RunPlan(of: tracks, manifest, with: model, settings: settings)
         ledger = RunLedger(plan)
@@ -39,7 +41,7 @@ package struct SeparationRun {
         self.cancellation = cancellation
         events = SeparationEvents(
             reporter, isManifest: manifest != nil,
-            model: .init(name: model.name, files: model.files.allCheckpoints),
+            model: .init(name: plan.model.name, files: plan.model.files.allCheckpoints),
             parameters: plan.parameters(of: nil))
     }
 

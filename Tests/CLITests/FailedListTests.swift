@@ -64,14 +64,15 @@ struct FailedListTests {
     @Test(arguments: [
         #"{"path": "a.wav"}"#, "\u{FEFF}{\"id\": \"x\"}", "  {\"id\": \"x\"}", "\n{}", "a.wav\n",
         "\n",
-        "# swift-demucs: failed tracksuits\n", "# swift-demucs", "RIFF\0\0\0\0", " " + first,
+        "# swift-demucs: failed tracksuits\n", "# swift-demucs: failed tracks\0", "# swift-demucs",
+        "RIFF\0\0\0\0", " " + first,
     ])
     func aFileThatIsNoListStays(text: String) throws {
         try folder.write(text, "text")
         #expect(symlink("text", folder.path("list")) == 0)
         for words in [["a.wav"], ["gone.wav"], ["a.wav", "--dry-run"]] {
             let run = try folder.run(
-                words + ["-n", "cross_first", "--failed", "list"], exits: 2)
+                words + ["-n", "no_such_model", "--failed", "list"], exits: 2)
             #expect(run.errors.contains("'--failed <file>': expected a new or empty file"))
         }
         #expect(try list() == text && !folder.exists("separated"))

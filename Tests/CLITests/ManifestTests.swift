@@ -277,13 +277,16 @@ struct ManifestTests {
         ]
         try folder.run(arguments, interruptedAt: "Separating", exits: 130)
         #expect(!folder.exists("out/.swift-demucs"))
-        _ = try CommandRun(arguments, in: folder.url, exits: SIGKILL, at: "Separating") {
-            kill($0.processIdentifier, SIGKILL)
+        // Another run waits for the track, until its process has ended.
+        _ = try CommandRun(arguments, in: folder.url, exits: SIGKILL, at: "Separating") { one in
+            let run = try CommandRun(
+                arguments + ["--json", "--verbose"], in: folder.url, at: "left for later"
+            ) { _ in kill(one.processIdentifier, SIGKILL) }
+            let result = try run.events("result").first
+            #expect(result?["status"] as? String == "quarantined")
+            #expect(result?["error_class"] as? String == "internal")
         }
-        let record = try #require(folder.paths.first { $0.hasSuffix("/track.json") })
+        let record = try #require(folder.files.first { $0.hasSuffix("/track.json") })
         #expect(try folder.json(record)["state"] as? String == "queued")
-        let run = try run("list.jsonl", ["--quarantine-after=1", "--json"])
-        #expect(try run.events("result").first?["status"] as? String == "quarantined")
-        #expect(try run.events("result").first?["error_class"] as? String == "internal")
     }
 }

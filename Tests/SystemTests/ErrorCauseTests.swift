@@ -15,7 +15,7 @@ struct ErrorCauseTests {
     /// Errors that are caught where they are thrown, and the doors' own.
     private static let withoutCause: Set = [
         "TooLong", "Expected", "ConnectionFailure", "YAMLFailure", "Fault", "Broken",
-        "FormatFailure", "JSONError", "CallError", "Problem",
+        "FormatFailure", "JSONError", "CallError", "Problem", "LedgerError",
     ]
 
     /// Otherwise a new type of error would be an internal one in every door.
