@@ -68,25 +68,23 @@ const struct zip_library *zip_load(const char **problem) {
     return *zip_reason ? NULL : &zip;
 }
 
-struct MHD_Daemon *http_start(const struct http_library *library, int is_ipv6,
-                              MHD_AccessHandlerCallback handler, void *context,
+struct MHD_Daemon *http_start(int is_ipv6, MHD_AccessHandlerCallback handler, void *context,
                               const struct MHD_OptionItem *options) {
     unsigned int flags = MHD_USE_THREAD_PER_CONNECTION | MHD_USE_INTERNAL_POLLING_THREAD |
                          MHD_USE_POLL | MHD_USE_ITC;
     if (is_ipv6)
         flags |= MHD_USE_IPv6;
-    return library->start_daemon(flags, 0, NULL, NULL, handler, context, MHD_OPTION_ARRAY, options,
-                                 MHD_OPTION_END);
+    return http.start_daemon(flags, 0, NULL, NULL, handler, context, MHD_OPTION_ARRAY, options,
+                             MHD_OPTION_END);
 }
 
-void http_set_timeout(const struct http_library *library, struct MHD_Connection *connection,
-                      unsigned int seconds) {
-    library->set_connection_option(connection, MHD_CONNECTION_OPTION_TIMEOUT, seconds);
+void http_set_timeout(struct MHD_Connection *connection, unsigned int seconds) {
+    http.set_connection_option(connection, MHD_CONNECTION_OPTION_TIMEOUT, seconds);
 }
 
-int http_socket(const struct http_library *library, struct MHD_Connection *connection) {
+int http_socket(struct MHD_Connection *connection) {
     const union MHD_ConnectionInfo *info =
-        library->get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+        http.get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
     return info ? info->connect_fd : -1;
 }
 

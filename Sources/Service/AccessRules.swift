@@ -122,7 +122,8 @@ extension ServiceSettings {
         return isHost(AccessRules.name(ofHost: String(host)))
     }
 
-    private static func isWord(_ text: some StringProtocol) -> Bool {
+    /// Whether a text consists of letters, digits, '.', '_' and '-'.
+    static func isWord(_ text: some StringProtocol) -> Bool {
         !text.isEmpty
             && text.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || "-._".contains($0)) }
     }

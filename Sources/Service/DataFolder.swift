@@ -88,22 +88,24 @@ final class DataFolder: Sendable {
         }
     }
 
-    /// Takes a track out of the ledger at once. ``removeFiles(of:)`` then removes its files.
-    func takeOut(_ id: String) throws(SystemError) {
+    /// Removes a track: at once from the ledger, and then its files.
+    func remove(_ id: String) throws(SystemError) {
         guard rename(ledger[id].path, unfinished(id).path) == 0 || errno == ENOENT else {
             throw .last
         }
         synchronise(path: ledger.folder)
-    }
-
-    /// Removes the files of a track that was taken out.
-    func removeFiles(of id: String) {
         for folder in [unfinished(id).path, cache(of: id)] { DataFolder.remove(folder) }
     }
 
-    /// Removes the files that a stored job needs no more. A sound goes when its client has cancelled the
-    /// job, or when the results are there; results stay until the job is removed.
-    func removeUnneeded(of job: Job) {
+    /// Stores the state of a job, and removes the files that it needs no more.
+    func save(_ job: Job) throws(SystemError) {
+        try ledger[job.id].write(job, isDurable: true)
+        removeUnneeded(of: job)
+    }
+
+    /// A sound goes when its client has cancelled the job, or when the results are there; results stay until
+    /// the job is removed.
+    private func removeUnneeded(of job: Job) {
         guard job.state.isFinal else { return }
         DataFolder.remove(unfinishedResults(of: job.id))
         if job.stems.isEmpty { DataFolder.remove(cache(of: job.id)) }
@@ -179,52 +181,24 @@ final class DataFolder: Sendable {
     ///
     /// - Returns: nil if there is no regular file of that name.
     /// - Throws: `Problem` if too many files are open.
-    func open(
-        _ folder: String, _ name: String
-    ) throws(Problem) -> (descriptor: Int32, bytes: Int)? {
+    func open(_ folder: String, _ name: String) throws(Problem) -> OpenFile? {
         let flags = O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK
-        let outer = try DataFolder.checked(System.open(folder, flags | O_DIRECTORY))
-        guard outer >= 0 else { return nil }
+        let outer = System.open(folder, flags | O_DIRECTORY)
+        guard outer >= 0 else { return try OpenFile(outer) }
         defer { close(outer) }
-        return DataFolder.regularFile(try DataFolder.checked(openat(outer, name, flags)))
-    }
-
-    /// Returns the result of opening a file.
-    ///
-    /// - Throws: `Problem` if too many files are open.
-    static func checked(_ descriptor: Int32) throws(Problem) -> Int32 {
-        if descriptor < 0, SystemError.last.isTooManyFiles { throw Problem(SystemError.last) }
-        return descriptor
-    }
-
-    /// A descriptor with its file's size; nil for anything but a regular file, and the descriptor
-    /// is then closed.
-    static func regularFile(_ descriptor: Int32) -> (descriptor: Int32, bytes: Int)? {
-        guard descriptor >= 0 else { return nil }
-        var status = stat()
-        guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
-            close(descriptor)
-            return nil
-        }
-        return (descriptor, Int(status.st_size))
+        return try OpenFile(openat(outer, name, flags))
     }
 
     /// Bytes of all files; a file with several hard links counts once.
     func countBytes() -> Int {
-        var bytes = 0.0
-        for name in DataFolder.folders { DataFolder.add(&bytes, below: "\(path)/\(name)") }
-        return Int(bytes)
+        Int(DataFolder.folders.reduce(0) { $0 + DataFolder.bytes(below: "\(path)/\($1)") })
     }
 
     /// Bytes of each job's results.
     func resultBytes() -> [String: Int] {
-        var sizes: [String: Int] = [:]
-        for id in FilePath.entries(of: ledger.folder) where Job.isID(id) {
-            var bytes = 0.0
-            DataFolder.add(&bytes, below: results(of: id))
-            sizes[id] = Int(bytes)
-        }
-        return sizes
+        let ids = FilePath.entries(of: ledger.folder).filter(Job.isID)
+        return Dictionary(
+            uniqueKeysWithValues: ids.map { ($0, Int(DataFolder.bytes(below: results(of: $0)))) })
     }
 
     /// A copy, a mix or the waveforms of a job.
@@ -239,9 +213,7 @@ final class DataFolder: Sendable {
     ///
     /// - Returns: nil if there is no such file.
     /// - Throws: `Problem` if too many files are open.
-    func openCached(
-        _ id: String, _ name: String
-    ) throws(Problem) -> (descriptor: Int32, bytes: Int)? {
+    func openCached(_ id: String, _ name: String) throws(Problem) -> OpenFile? {
         let file = try open(cache(of: id), name)
         if let file { futimens(file.descriptor, nil) }
         return file
@@ -264,16 +236,13 @@ final class DataFolder: Sendable {
 
     func removeCached(_ file: CachedFile) { unlink("\(cache(of: file.id))/\(file.name)") }
 
-    private static func add(_ bytes: inout Double, below folder: String) {
-        for name in FilePath.entries(of: folder) {
+    private static func bytes(below folder: String) -> Double {
+        FilePath.entries(of: folder).reduce(0) { sum, name in
             var status = stat()
             let path = "\(folder)/\(name)"
-            guard lstat(path, &status) == 0 else { continue }
-            if status.st_mode & S_IFMT == S_IFDIR {
-                add(&bytes, below: path)
-            } else {
-                bytes += Double(status.bytesOnDisk) / Double(max(1, status.st_nlink))
-            }
+            guard lstat(path, &status) == 0 else { return sum }
+            if status.st_mode & S_IFMT == S_IFDIR { return sum + bytes(below: path) }
+            return sum + Double(status.bytesOnDisk) / Double(max(1, status.st_nlink))
         }
     }
 
@@ -298,6 +267,38 @@ final class DataFolder: Sendable {
 
     private static func removeContents(of folder: String) {
         for name in FilePath.entries(of: folder) { remove("\(folder)/\(name)") }
+    }
+}
+
+/// An open regular file.
+struct OpenFile {
+    let descriptor: Int32
+    let bytes: Int
+
+    /// - Parameter descriptor: the result of opening a file.
+    /// - Returns: nil for anything but a regular file; the descriptor is then closed.
+    /// - Throws: `Problem` if too many files are open.
+    init?(_ descriptor: Int32) throws(Problem) {
+        guard descriptor >= 0 else {
+            if SystemError.last.isTooManyFiles { throw Problem(SystemError.last) }
+            return nil
+        }
+        var status = stat()
+        guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
+            close(descriptor)
+            return nil
+        }
+        self.descriptor = descriptor
+        bytes = Int(status.st_size)
+    }
+
+    /// Reads and closes the file; what can't be read is missing at the end.
+    func contents() -> [UInt8] {
+        defer { close(descriptor) }
+        return [UInt8](unsafeUninitializedCapacity: bytes) { buffer, count in
+            let buffer = UnsafeMutableRawBufferPointer(buffer)
+            count = (try? readAll(into: buffer, from: descriptor, at: 0)) ?? 0
+        }
     }
 }
 

@@ -23,7 +23,7 @@ struct DerivedFiles: Sendable {
     /// - Throws: `Problem`, `CancellationError` if the client has gone, the errors of `make`.
     private func cached(
         _ job: Job, _ name: String, for request: Request, make: (_ path: String) throws -> Void
-    ) throws -> (descriptor: Int32, bytes: Int) {
+    ) throws -> OpenFile {
         if let file = try folder.openCached(job.id, name) { return file }
         return try slots.run("\(job.id)/\(name)", for: request) {
             if let file = try folder.openCached(job.id, name) { return file }
@@ -45,19 +45,25 @@ struct DerivedFiles: Sendable {
     private func part(
         _ job: Job, _ range: TimeRange, _ name: String, for request: Request,
         make: (_ path: String) throws -> Void
-    ) throws -> (descriptor: Int32, bytes: Int) {
+    ) throws -> OpenFile {
         let end = Int(((job.durationSeconds ?? 0) * Double(job.rateHz)).rounded(.up))
         let samples = range.samples(rateHz: job.rateHz).clamped(to: 0..<max(end, 1)).count
         let bytes = samples * job.channels * MemoryLayout<Float>.stride
         guard !range.isWhole, bytes < DerivedFiles.leastStoredBytes else {
             return try cached(job, name, for: request, make: make)
         }
-        return try slots.run("\(job.id)/\(name)", for: request) {
-            let path = folder.newPart()
-            defer { unlink(path) }
-            try make(path)
-            return try opened(path)
+        return try slots.run("\(job.id)/\(name)", for: request) { try temporary(make) }
+    }
+
+    /// Opens a file that is made for one request.
+    private func temporary(_ make: (_ path: String) throws -> Void) throws -> OpenFile {
+        let path = folder.newPart()
+        defer { unlink(path) }
+        try make(path)
+        guard let file = try OpenFile(open(path, O_RDONLY | O_CLOEXEC)) else {
+            throw DerivedFiles.gone
         }
+        return file
     }
 
     /// Bytes of the floats in the smallest part that is stored.
@@ -84,7 +90,7 @@ struct DerivedFiles: Sendable {
     func stem(
         _ stem: Job.Stem, of job: Job, _ range: TimeRange, format: SeparationRequest.Format,
         for request: Request
-    ) throws -> (descriptor: Int32, bytes: Int) {
+    ) throws -> OpenFile {
         if range.isWhole, FilePath.pathExtension(of: stem.file) == format.rawValue {
             guard let file = try folder.open(folder.results(of: job.id), stem.file) else {
                 throw DerivedFiles.gone
@@ -104,7 +110,7 @@ struct DerivedFiles: Sendable {
     func mix(
         _ job: Job, strips: [MixStrip], _ range: TimeRange, format: SeparationRequest.Format,
         for request: Request
-    ) throws -> (file: (descriptor: Int32, bytes: Int), tag: String) {
+    ) throws -> (file: OpenFile, tag: String) {
         let numbers = strips.map { "\($0.gain) \($0.pan)" }
         let text = "\(job.key) \(numbers)\(range.key) \(format.rawValue)"
         let tag = String(SHA256(of: Array(text.utf8)).hexadecimal.prefix(32))
@@ -161,27 +167,18 @@ struct DerivedFiles: Sendable {
     /// Opens a sound in another format.
     func converted(
         _ input: JobInput, to format: SeparationRequest.Format, for request: Request
-    ) throws -> (descriptor: Int32, bytes: Int) {
-        let path = folder.newPart()
-        defer { unlink(path) }
-        try write(
-            to: path, SeparationRequest().outputFormat(format), input.audio.tags, canClip: true
-        ) { body in
-            let reader = try input.audio.reader()
-            while let block = try reader.next() {
-                try slots.check(request)
-                try body(block)
+    ) throws -> OpenFile {
+        try temporary { path in
+            try write(
+                to: path, SeparationRequest().outputFormat(format), input.audio.tags, canClip: true
+            ) { body in
+                let reader = try input.audio.reader()
+                while let block = try reader.next() {
+                    try slots.check(request)
+                    try body(block)
+                }
             }
         }
-        return try opened(path)
-    }
-
-    private func opened(_ path: String) throws -> (descriptor: Int32, bytes: Int) {
-        guard
-            let file = DataFolder.regularFile(
-                try DataFolder.checked(open(path, O_RDONLY | O_CLOEXEC)))
-        else { throw DerivedFiles.gone }
-        return file
     }
 
     private func reader(_ stem: Job.Stem, of job: Job) throws -> any RecordingReader {
@@ -237,57 +234,52 @@ struct DerivedFiles: Sendable {
     private static let waveformFile = "waveforms"
 
     /// A window of the waveforms of all stems as JSON.
+    ///
+    /// - Parameter part: the finished part of a running job, whose rest is silent; nil for a job that has
+    ///   ended.
     func peaks(
-        of job: Job, _ window: Waveforms.Window, for request: Request
+        of job: Job, _ window: Waveforms.Window, part: GrowingStems.Part?, for request: Request
     ) throws -> [UInt8] {
         try slots.run("\(job.id)/\(DerivedFiles.waveformFile)", for: request) {
-            let waveforms: Waveforms
-            if let stored = try storedWaveforms(of: job) {
-                waveforms = stored
-            } else {
-                waveforms = Waveforms(
-                    try job.stems.map { stem in
-                        try Waveforms.Stem(reader(stem, of: job)) { try slots.check(request) }
-                    })
-                try store(waveforms, of: job.id)
-            }
-            return waveforms.json(window, names: job.stems.map(\.name))
+            let waveforms =
+                try part.map { Waveforms($0.waveforms, sampleCount: $0.sampleCount) }
+                ?? waveforms(of: job, for: request)
+            return waveforms.json(
+                window, names: job.stems.map(\.name), readySeconds: part?.readySeconds)
         }
     }
 
-    /// A window of the waveforms of a running job, whose part that isn't finished is silent.
-    func peaks(
-        of job: Job, _ part: GrowingStems.Part, _ window: Waveforms.Window, for request: Request
-    ) throws -> [UInt8] {
-        try slots.run("\(job.id)/\(DerivedFiles.waveformFile)", for: request) {
-            Waveforms(part.waveforms, sampleCount: part.sampleCount).json(
-                window, names: job.stems.map(\.name), readySeconds: part.readySeconds)
+    private func waveforms(of job: Job, for request: Request) throws -> Waveforms {
+        if let file = try folder.openCached(job.id, DerivedFiles.waveformFile),
+            let stored = Waveforms(stored: file.contents()), stored.stemCount == job.stems.count
+        {
+            return stored
         }
-    }
-
-    /// - Returns: nil if the file is missing or damaged.
-    private func storedWaveforms(of job: Job) throws -> Waveforms? {
-        guard let file = try folder.openCached(job.id, DerivedFiles.waveformFile) else {
-            return nil
-        }
-        let waveforms = Waveforms(stored: DerivedFiles.contents(of: file))
-        return waveforms?.stemCount == job.stems.count ? waveforms : nil
+        // Missing or damaged.
+        let made = Waveforms(
+            try job.stems.map { stem in
+                try Waveforms.Stem(reader(stem, of: job)) { try slots.check(request) }
+            })
+        try store(made, of: job.id)
+        return made
     }
 
     func store(_ waveforms: Waveforms, of id: String) throws {
+        try store(waveforms.stored, DerivedFiles.waveformFile, of: id)
+    }
+
+    private func store(_ bytes: [UInt8], _ name: String, of id: String) throws {
         mkdir(folder.cache(of: id), 0o700)
-        try replaceFile(
-            at: "\(folder.cache(of: id))/\(DerivedFiles.waveformFile)", with: waveforms.stored)
+        try replaceFile(at: "\(folder.cache(of: id))/\(name)", with: bytes)
     }
 
     // MARK: - Analysis
 
     /// Tempo, beats and key as JSON, found in the stems that add up to the track.
     func analysis(of job: Job, for request: Request) throws -> [UInt8] {
-        let file = try cached(job, DerivedFiles.analysisFile, for: request) { _ in
+        try cached(job, DerivedFiles.analysisFile, for: request) { _ in
             try analyze(job) { try slots.check(request) }
-        }
-        return DerivedFiles.contents(of: file)
+        }.contents()
     }
 
     private static let analysisFile = "analysis"
@@ -301,21 +293,21 @@ struct DerivedFiles: Sendable {
         let analysis = try MusicAnalysis.of(
             stems: stems.map(\.name), open: { try stems.map { try reader($0, of: job) } },
             goOn: goOn)
-        mkdir(folder.cache(of: job.id), 0o700)
-        try replaceFile(
-            at: "\(folder.cache(of: job.id))/\(DerivedFiles.analysisFile)",
-            with: JSON.object(analysis.fields).bytes)
+        try store(JSON.object(analysis.fields).bytes, DerivedFiles.analysisFile, of: job.id)
         return analysis
     }
 
     /// The parts of an analysis for names of files, by the words of ``Service/nameWords``.
     func musicInNames(of job: Job, for request: Request) throws -> [String: String] {
-        let bytes = try analysis(of: job, for: request)
-        guard let music = JSON.value(NamedMusic.self, from: String(decoding: bytes, as: UTF8.self))
-        else { return [:] }
+        // The members that names of files can have.
+        struct Music: Decodable {
+            let tempoBpm: Double?
+            let key: String?
+        }
+        let music: Music? = JSONText.value(try analysis(of: job, for: request))
         var names: [String: String] = [:]
-        names["tempo"] = music.tempo.map { "\($0.fixed(1)) BPM" }
-        names["key"] = music.key
+        names["tempo"] = (music?.tempoBpm).map { "\($0.fixed(1)) BPM" }
+        names["key"] = music?.key
         return names
     }
 
@@ -330,25 +322,4 @@ struct DerivedFiles: Sendable {
             "How clearly these are the downbeats, 0 to 1; null without beats."),
         "key": .string.orNull.about("Such as Bb major or F# minor; null without pitches."),
     ])
-
-    /// Reads and closes a file; what can't be read is missing at the end.
-    private static func contents(of file: (descriptor: Int32, bytes: Int)) -> [UInt8] {
-        defer { close(file.descriptor) }
-        return [UInt8](unsafeUninitializedCapacity: file.bytes) { buffer, count in
-            count =
-                (try? readAll(
-                    into: UnsafeMutableRawBufferPointer(buffer), from: file.descriptor, at: 0)) ?? 0
-        }
-    }
-}
-
-/// The part of an analysis that names of files can have, under the keys of its JSON.
-private struct NamedMusic: Decodable {
-    let tempo: Double?
-    let key: String?
-
-    private enum CodingKeys: String, CodingKey {
-        case tempo = "tempo_bpm"
-        case key
-    }
 }

@@ -9,20 +9,12 @@ enum EventContent: Sendable {
     /// The present state follows: everything that the client knows is outdated.
     case state(total: Int, cursor: JSON)
 
-    private var name: String {
+    private var parts: (name: String, data: [UInt8]) {
         switch self {
-        case .job: "job"
-        case .removed: "removed"
-        case .state: "state"
-        }
-    }
-
-    private var data: [UInt8] {
-        switch self {
-        case .job(let snapshot): snapshot.bytes
-        case .removed(let id): JSON.object(["id": .text(id)]).bytes
+        case .job(let snapshot): ("job", snapshot.bytes)
+        case .removed(let id): ("removed", JSON.object(["id": .text(id)]).bytes)
         case .state(let total, let cursor):
-            JSON.object(["total": .integer(total), "next": cursor]).bytes
+            ("state", JSON.object(["total": .integer(total), "next": cursor]).bytes)
         }
     }
 
@@ -31,6 +23,7 @@ enum EventContent: Sendable {
     ///
     /// - Parameter id: nil for an event that a client may miss when it reconnects.
     func pieces(id: Int?) -> [[UInt8]] {
+        let (name, data) = parts
         let head = (id.map { "id: \($0)\n" } ?? "") + "event: \(name)\ndata: "
         return [Array(head.utf8), data, [10, 10]]
     }
@@ -44,15 +37,6 @@ final class EventLog: @unchecked Sendable {
         let id: Int
         let job: String
         let content: EventContent
-    }
-
-    /// The events that a stream sends.
-    struct Filter: Sendable {
-        let owner: String?
-        /// Id of a job; nil for all jobs.
-        let job: String?
-
-        fileprivate func fits(_ event: Event) -> Bool { job == nil || job == event.job }
     }
 
     let clock: ServiceClock
@@ -84,11 +68,6 @@ final class EventLog: @unchecked Sendable {
         }
     }
 
-    /// Whether all events of a user after `id` are kept.
-    func isKept(after id: Int, of owner: String?) -> Bool {
-        condition.withLock { log(of: owner).keeps(id) }
-    }
-
     /// The next bytes of a stream.
     enum News {
         /// Events, up to the id `last`; none if the deadline has come.
@@ -98,17 +77,19 @@ final class EventLog: @unchecked Sendable {
         case closed
     }
 
-    /// Waits for events after `id`, or for the deadline.
-    func next(after id: Int, _ filter: Filter, deadline: Double) -> News {
+    /// Waits for a user's events after `id`, or for the deadline.
+    ///
+    /// - Parameter job: the id of their job; nil for all jobs.
+    func next(after id: Int, of owner: String?, job: String?, deadline: Double) -> News {
         condition.withLock {
             var id = id
             while true {
                 if isClosed { return .closed }
                 do {
                     // Not kept during the wait: a new event would copy the log.
-                    let log = log(of: filter.owner)
+                    let log = log(of: owner)
                     if !log.keeps(id) { return .trimmed }
-                    let found = log.events(after: id).filter(filter.fits)
+                    let found = log.events(after: id).filter { job == nil || job == $0.job }
                     if !found.isEmpty || clock.now() >= deadline {
                         return .events(found, last: log.last)
                     }
@@ -151,7 +132,7 @@ final class EventStream: ByteStream {
     typealias State = () -> (events: [EventContent], lastEvent: Int)
 
     private let log: EventLog
-    private let filter: EventLog.Filter
+    private let owner, job: String?
     private let state: State
     private var cursor: Int
     /// The bytes to send next, in pieces that other streams share, and how many of them were sent.
@@ -166,17 +147,18 @@ final class EventStream: ByteStream {
     let silenceSeconds = 2 * EventStream.heartbeatSeconds
 
     /// - Parameters:
-    ///   - cursor: id of the last event that the client has received; nil to begin with the present
-    ///     state.
+    ///   - job: the id of the events' job; nil for all jobs of the owner.
+    ///   - cursor: id of the last event that the client has received. The stream begins with the present
+    ///     state without it, and if later events are no longer kept.
     init(
-        _ log: EventLog, _ filter: EventLog.Filter, after cursor: Int?, state: @escaping State
+        _ log: EventLog, of owner: String?, job: String?, after cursor: Int?, state: @escaping State
     ) {
         self.log = log
-        self.filter = filter
+        self.owner = owner
+        self.job = job
         self.state = state
         self.cursor = cursor ?? 0
         lastSent = log.clock.now()
-        if cursor.map({ log.isKept(after: $0, of: filter.owner) }) != true { addState() }
     }
 
     private func addState() {
@@ -192,7 +174,7 @@ final class EventStream: ByteStream {
     func read(into buffer: UnsafeMutableRawBufferPointer) -> Int? {
         if pending.isEmpty {
             let deadline = lastSent + Double(EventStream.heartbeatSeconds)
-            switch log.next(after: cursor, filter, deadline: deadline) {
+            switch log.next(after: cursor, of: owner, job: job, deadline: deadline) {
             case .closed: return nil
             case .trimmed: addState()
             case .events(let events, let last):

@@ -120,28 +120,28 @@ final class GrowingStems: StemObserver, @unchecked Sendable {
     /// - Returns: the stems; nil if nothing is finished.
     func keep(in results: String) throws -> (stems: [Job.Stem], part: Part)? {
         guard let part, part.readySamples > 0 else { return nil }
-        let stems = try signals.enumerated().map { index, signal in
+        let stems = try signals.indices.map { index in
             let header = part.header.bytes(sampleCount: part.readySamples)
             let file = GrowingStems.fileName(index)
             guard
                 header.withUnsafeBytes({ pwrite(descriptors[index], $0.baseAddress, $0.count, 0) })
                     == header.count, rename("\(folder)/\(file)", "\(results)/\(file)") == 0
             else { throw GrowingStems.unwritable }
-            return Job.Stem(
-                name: signal.name, file: file, peak: part.peaks[index], gain: 1,
-                bytes: part.fileBytes(part.readySamples),
-                sha256: try SHA256.hexadecimal(ofFile: "\(results)/\(file)"),
-                isPart: signal.isPart)
+            return stem(
+                index, part, samples: part.readySamples,
+                sha256: try SHA256.hexadecimal(ofFile: "\(results)/\(file)"))
         }
         return (stems, part)
     }
 
     /// The stems for clients: their files so far.
     func stems(_ part: Part) -> [Job.Stem] {
-        signals.enumerated().map { index, signal in
-            Job.Stem(
-                name: signal.name, file: GrowingStems.fileName(index), peak: part.peaks[index],
-                gain: 1, bytes: part.fileBytes(part.sampleCount), sha256: "", isPart: signal.isPart)
-        }
+        signals.indices.map { stem($0, part, samples: part.sampleCount, sha256: "") }
+    }
+
+    private func stem(_ index: Int, _ part: Part, samples: Int, sha256: String) -> Job.Stem {
+        Job.Stem(
+            name: signals[index].name, file: GrowingStems.fileName(index), peak: part.peaks[index],
+            gain: 1, bytes: part.fileBytes(samples), sha256: sha256, isPart: signals[index].isPart)
     }
 }

@@ -18,7 +18,7 @@ final class HTTPServer: @unchecked Sendable {
     init(_ service: Service) { self.service = service }
 
     private var libraries: ServiceLibraries { service.libraries }
-    private var connections: ConnectionTable { service.connections }
+    fileprivate var connections: ConnectionTable { service.connections }
 
     /// Starts to accept connections.
     ///
@@ -47,9 +47,7 @@ final class HTTPServer: @unchecked Sendable {
                 context),
             item(.END, 0),
         ]
-        daemon = withUnsafePointer(to: libraries.http) { http in
-            http_start(http, service.listener.isIPv6 ? 1 : 0, requestArrived, context, options)
-        }
+        daemon = http_start(service.listener.isIPv6 ? 1 : 0, requestArrived, context, options)
         guard daemon != nil else {
             // The codes of a thread that can't be made.
             throw .cannotStart([EAGAIN, ENOMEM].contains(errno) ? .noThread : .last)
@@ -182,9 +180,7 @@ final class HTTPServer: @unchecked Sendable {
         // of its last reply, so that every reply sets it.
         var timeoutSeconds = connections.limits.idleSeconds
         if case .stream(let stream, _) = reply.body { timeoutSeconds += stream.silenceSeconds }
-        withUnsafePointer(to: libraries.http) {
-            http_set_timeout($0, connection, UInt32(timeoutSeconds))
-        }
+        http_set_timeout(connection, UInt32(timeoutSeconds))
         switch reply.body {
         case .bytes(let bytes):
             var bytes = bytes
@@ -238,16 +234,12 @@ extension Request {
 
 private let requestStarted:
     @convention(c) (UnsafeMutableRawPointer?, UnsafePointer<CChar>?, OpaquePointer?) ->
-        UnsafeMutableRawPointer? = { context, target, connection in
-            guard let context, let connection else { return nil }
-            let server = Unmanaged<HTTPServer>.fromOpaque(context).takeUnretainedValue()
-            let socket = withUnsafePointer(to: server.service.libraries.http) {
-                http_socket($0, connection)
-            }
+        UnsafeMutableRawPointer? = { _, target, connection in
+            guard let connection else { return nil }
             let request = Request(
                 rawTarget: target.map { String(cString: $0) } ?? "",
-                targetStart: target, targetEnd: target.map { $0 + strlen($0) }, socket: socket,
-                connection: connection)
+                targetStart: target, targetEnd: target.map { $0 + strlen($0) },
+                socket: http_socket(connection), connection: connection)
             if let target { hideFields(of: target) }
             return Unmanaged.passRetained(request).toOpaque()
         }
@@ -285,12 +277,10 @@ private let requestEnded: MHD_RequestCompletedCallback = { context, _, slot, _ i
 private let connectionChanged: MHD_NotifyConnectionCallback = { context, connection, _, code in
     guard let context, let connection else { return }
     let server = Unmanaged<HTTPServer>.fromOpaque(context).takeUnretainedValue()
-    let service = server.service
-    let socket = withUnsafePointer(to: service.libraries.http) { http_socket($0, connection) }
     if code == .CONNECTION_NOTIFY_STARTED {
-        service.connections.opened(socket)
+        server.connections.opened(http_socket(connection))
     } else {
-        service.connections.closed(socket)
+        server.connections.closed(http_socket(connection))
     }
 }
 

@@ -53,7 +53,7 @@ struct Job: LedgerRecord, Equatable {
     let created: Double
     var started: Double?
     var finished: Double?
-    /// The end on the ``RunClock``; nil for jobs that ended before there was that clock.
+    /// The end in ``JobQueue/runSeconds``; nil for jobs that ended before there was that clock.
     var finishedRunSeconds: Double?
     let options: SeparationRequest
     let model: String
@@ -145,30 +145,27 @@ extension Job {
                 "The service ended \(job.tries) times while it separated the sound, which may need more "
                     + "memory than the machine has. Upload a part of it.")
         }
-        if job.state == .queued, !FilePath.isFile(folder.input(id)) {
-            job.fail(missing: "The sound")
-        }
-        if !FilePath.isFolder(folder.results(of: id)) {
-            if job.state == .done {
-                job.fail(missing: "The folder of results")
+        let hasResults = FilePath.isFolder(folder.results(of: id))
+        let missing: String? =
+            switch job.state {
+            case .queued: FilePath.isFile(folder.input(id)) ? nil : "The sound"
+            case .done: hasResults ? nil : "The folder of results"
+            default: nil
             }
-            job.stems = []
+        if let missing {
+            job.fail(
+                "\(missing) of the job is not in the data folder any more. Put it back and start the "
+                    + "service again, or upload the sound again.")
         }
+        if !hasResults { job.stems = [] }
         return job
     }
 
     /// How often a job may end the process, or the machine may end it while it can run others.
     static let mostTries = 5
 
-    private mutating func fail(missing file: String) {
-        fail(
-            "\(file) of the job is not in the data folder any more. Put it back and start the service "
-                + "again, or upload the sound again.")
-    }
-
     private mutating func fail(_ reason: String) {
         state = .failed
-        finished = finished ?? Timestamp.now
         stems = []
         failure = Problem(.failed, reason)
     }

@@ -15,32 +15,23 @@ extension JobQueue {
 
     /// A page of a user's jobs, newest first.
     ///
-    /// - Parameter cursor: ``JobPage/next`` of the page before; nil for the newest jobs.
-    func page(of owner: String?, limit: Int = .max, after cursor: Int? = nil) -> JobPage {
-        condition.withLock { pageUnderLock(of: owner, limit, after: cursor) }
-    }
-
-    /// The newest jobs of a user, newest first, and all jobs that are not finished.
-    func state(of owner: String?, limit: Int) -> JobPage {
+    /// - Parameters:
+    ///   - cursor: ``JobPage/next`` of the page before; nil for the newest jobs.
+    ///   - hasUnfinished: whether the page also has all older jobs that are not finished.
+    func page(
+        of owner: String?, limit: Int = .max, after cursor: Int? = nil, hasUnfinished: Bool = false
+    ) -> JobPage {
         condition.withLock {
-            var page = pageUnderLock(of: owner, limit, after: nil)
-            let oldest = page.jobs.last?.job.sequence ?? .max
-            page.jobs += jobs.all.reversed().filter {
-                $0.job.sequence < oldest && $0.job.owner == owner && !$0.job.state.isFinal
-            }
-            return page
+            let owned = jobs.all.reversed().filter { $0.job.owner == owner }
+            let older = owned.drop { $0.job.sequence >= cursor ?? .max }
+            let (found, rest) = (older.prefix(limit), older.dropFirst(limit))
+            // A page of no jobs ends where it begins.
+            let last = found.last?.job.sequence ?? cursor ?? lastSequence + 1
+            return JobPage(
+                jobs: found + rest.filter { hasUnfinished && !$0.job.state.isFinal },
+                next: rest.isEmpty ? nil : last, total: owned.count,
+                lastEvent: events.lastID(of: owner))
         }
-    }
-
-    private func pageUnderLock(of owner: String?, _ limit: Int, after cursor: Int?) -> JobPage {
-        let owned = jobs.all.reversed().filter { $0.job.owner == owner }
-        let older = owned.drop { $0.job.sequence >= cursor ?? .max }
-        let found = older.prefix(limit)
-        // A page of no jobs ends where it begins.
-        let last = found.last?.job.sequence ?? cursor ?? lastSequence + 1
-        return JobPage(
-            jobs: Array(found), next: older.count > limit ? last : nil, total: owned.count,
-            lastEvent: events.lastID(of: owner))
     }
 
     /// Finished jobs, oldest end first.
@@ -48,12 +39,6 @@ extension JobQueue {
         func end(_ job: Job) -> (Double, Int) { (job.finishedRunSeconds ?? 0, job.sequence) }
         return condition.withLock { jobs.all }.filter { $0.job.state.isFinal }
             .sorted { end($0.job) < end($1.job) }
-    }
-
-    /// Jobs that ended more than `seconds` of the service's running time ago, oldest end first.
-    func finished(before seconds: Double) -> [Job] {
-        let now = runClock.now
-        return Array(finished().map(\.job).prefix { now - ($0.finishedRunSeconds ?? 0) > seconds })
     }
 
     var hasUnfinished: Bool { condition.withLock { !jobs.queue.isEmpty || !runs.isEmpty } }
@@ -68,6 +53,7 @@ extension JobQueue {
         try condition.withLock { () throws(Problem) in
             if isClosing { throw Problem(.busy, "The service is ending. Try again later.") }
             let (count, own) = (jobs.queue.count, jobs.waiting(of: owner).count)
+            let mostQueued = settings.limits.queue
             guard count < mostQueued || own < ownPlaces else {
                 let share = "\(own) of them are yours, and your share is \(ownPlaces). "
                 throw Problem(
@@ -117,7 +103,7 @@ extension JobQueue {
     /// Estimates anew when the waiting jobs will have ended.
     func estimate() {
         condition.withLock {
-            jobs.workPerSecond = metrics.workPerSecond.map { $0 / Double(max(1, runners)) }
+            jobs.workPerSecond = metrics.workPerSecond.map { $0 / Double(max(1, settings.jobs)) }
             jobs.estimate()
         }
     }

@@ -27,12 +27,11 @@ final class JobQueue: @unchecked Sendable {
     private let folder: DataFolder
     let metrics: Metrics
     private let machine: MachineState
-    private let log: ServiceSettings.Log
-    let mostQueued: Int
-    let runners: Int
+    let settings: ServiceSettings
     /// A user's share of the queue's places.
     let ownPlaces: Int
-    let runClock: RunClock
+    /// When, on the clock since the start of the machine, all runs of the service would have begun as one.
+    private let runsBegan: Double
     /// The tracks that can't be used, each with the reason.
     let unusable: [String]
     /// Held during a change of a job's state, which takes as long as the disk does. Taken before the
@@ -44,11 +43,9 @@ final class JobQueue: @unchecked Sendable {
     var runs: [Int: Run] = [:]
     /// Jobs whose state is older in the ledger than here, because its disk was full.
     private var unsaved: Set<Int> = []
-    /// Waiting jobs that the machine has ended. The others come first: one that only this job lacks
-    /// something for would keep all of them waiting.
-    private var turnsOver: Set<Int> = []
-    /// How often the machine has ended a job, by its sequence number, and how many jobs were done then.
-    private var machineEnds: [Int: (count: Int, doneCount: Int)] = [:]
+    /// How often the machine has ended a job, by its sequence number; how often after other jobs were done;
+    /// and how many were done then.
+    private var machineEnds: [Int: (all: Int, afterOthers: Int, doneCount: Int)] = [:]
     private var doneCount = 0
     var lastSequence = 0
     var isClosing = false
@@ -67,11 +64,9 @@ final class JobQueue: @unchecked Sendable {
         self.events = events
         self.metrics = metrics
         self.machine = machine
-        log = settings.log
-        mostQueued = settings.limits.queue
-        runners = settings.jobs
+        self.settings = settings
         self.ownPlaces = ownPlaces
-        runClock = RunClock(earlierSeconds: folder.runSeconds(), settings.clock)
+        runsBegan = settings.clock.sinceBoot() - folder.runSeconds()
         let found = try folder.jobs()
         unusable = found.unusable
         for stored in found.jobs {
@@ -120,18 +115,14 @@ final class JobQueue: @unchecked Sendable {
             let places = waiting.map { $0.place ?? $0.sequence }
             guard let index = waiting.firstIndex(where: { $0.id == id }) else { return false }
             let job = waiting.remove(at: index)
-            var target = waiting.endIndex
-            if let other {
-                guard let found = waiting.firstIndex(where: { $0.id == other }) else {
-                    return false
-                }
-                target = found
-            }
+            let target =
+                other == nil ? waiting.endIndex : waiting.firstIndex(where: { $0.id == other })
+            guard let target else { return false }
             waiting.insert(job, at: target)
             for index in waiting.indices
             where waiting[index].place ?? waiting[index].sequence != places[index] {
                 waiting[index].place = places[index]
-                try save(waiting[index])
+                try folder.save(waiting[index])
                 condition.withLock { show(waiting[index]) }
             }
             return true
@@ -142,45 +133,36 @@ final class JobQueue: @unchecked Sendable {
     ///
     /// - Returns: whether the job was removed; nil if there is no such job.
     func cancelOrRemove(_ id: String) throws -> Bool? {
-        let change = try changes.withLock { _ -> (wasQueued: Bool, isRemoved: Bool)? in
+        try changes.withLock { _ -> Bool? in
             guard var job = job(id) else { return nil }
             switch job.state {
             case .queued:
                 job.state = .cancelled
-                job.finished = Timestamp.now
                 stamp(&job)
-                try save(job)
+                try folder.save(job)
                 condition.withLock { show(job) }
-                return (true, false)
             case .running:
                 condition.withLock {
                     runs[job.sequence]?.isCancelRequested = true
                     runs[job.sequence]?.cancellation.cancel()
                 }
-                return (false, false)
             case .done, .failed, .cancelled:
                 try removeFinal(job)
-                return (false, true)
+                return true
             }
+            return false
         }
-        guard let change else { return nil }
-        if change.isRemoved { folder.removeFiles(of: id) }
-        if change.wasQueued { job(id).map(folder.removeUnneeded) }
-        return change.isRemoved
     }
 
     /// Removes a final job and its files.
     func remove(_ id: String) throws {
-        let isRemoved = try changes.withLock { _ in
-            guard let job = job(id), job.state.isFinal else { return false }
-            try removeFinal(job)
-            return true
+        try changes.withLock { _ in
+            if let job = job(id), job.state.isFinal { try removeFinal(job) }
         }
-        if isRemoved { folder.removeFiles(of: id) }
     }
 
     private func removeFinal(_ job: Job) throws {
-        try folder.takeOut(job.id)
+        try folder.remove(job.id)
         condition.withLock {
             jobs.remove(job)
             unsaved.remove(job.sequence)
@@ -210,8 +192,9 @@ final class JobQueue: @unchecked Sendable {
     private func startFirst() -> (Job, CancellationToken)? {
         let first = condition.withLock { () -> JobSnapshot? in
             if isClosing { return nil }
-            if turnsOver.isSuperset(of: jobs.queue) { turnsOver = [] }
-            return jobs.queue.first { !turnsOver.contains($0) }.flatMap { jobs[$0] }
+            // One job that needs what the machine lacks would keep all others waiting.
+            func ends(_ sequence: Int) -> Int { machineEnds[sequence]?.all ?? 0 }
+            return jobs.queue.min { ends($0) < ends($1) }.flatMap { jobs[$0] }
         }
         guard var job = first?.job else { return nil }
         job.state = .running
@@ -264,67 +247,46 @@ final class JobQueue: @unchecked Sendable {
         }
     }
 
-    /// Stores the end of a running job, unless it was cancelled.
-    func finish(_ job: Job) {
-        end(job) { job in
-            job.state = .cancelled
-            job.stems = []
-            job.stemRateHz = nil
-            job.failure = nil
-        }
-    }
-
-    /// Ends a running job that a client has cancelled, or puts it back into the queue if the service
-    /// ends or the machine is at fault.
+    /// Notes that the machine has ended a job, which starts again after the other waiting ones.
     ///
-    /// - Parameters:
-    ///   - job: with the stems that were finished before a client cancelled it.
-    ///   - isTurnOver: whether the other waiting jobs come first.
-    func putBack(_ job: Job, isTurnOver: Bool = false) {
-        if isTurnOver { condition.withLock { _ = turnsOver.insert(job.sequence) } }
-        var waiting = job
-        waiting.state = .queued
-        waiting.started = nil
-        waiting.tries -= 1
-        waiting.stems = []
-        end(waiting) { cancelled in
-            cancelled = job
-            cancelled.state = .cancelled
-            cancelled.finished = Timestamp.now
-        }
-    }
-
-    /// Notes that the machine has ended a job, and returns whether it has done so again and again, with
-    /// other jobs done in between: then the job needs more than the machine has.
-    func isTooMuchForMachine(_ job: Job) -> Bool {
+    /// - Returns: false if that has happened again and again, with other jobs done in between: then the job
+    ///   needs more than the machine has.
+    func startsAgain(_ job: Job) -> Bool {
         condition.withLock {
-            let (count, earlier) = machineEnds[job.sequence] ?? (0, -1)
-            guard earlier != doneCount else { return false }
-            machineEnds[job.sequence] = (count + 1, doneCount)
-            return count + 1 >= Job.mostTries
+            var ends = machineEnds[job.sequence] ?? (0, 0, -1)
+            ends.all += 1
+            if ends.doneCount != doneCount { ends.afterOthers += 1 }
+            ends.doneCount = doneCount
+            machineEnds[job.sequence] = ends
+            return ends.afterOthers < Job.mostTries
         }
     }
 
-    /// Stores the state of a job that ran.
-    ///
-    /// - Parameter cancel: changes the state, if a client has cancelled the job.
-    private func end(_ job: Job, ifCancelled cancel: (inout Job) -> Void) {
-        let stored = changes.withLock { _ -> Job? in
+    /// Ends a running job. If it is still in the state `running`, it goes back into the queue, or is cancelled
+    /// with the stems that were finished if a client has asked for that.
+    func end(_ job: Job) {
+        changes.withLock { _ in
             var job = job
-            if condition.withLock({ runs[job.sequence]?.isCancelRequested == true }) {
-                cancel(&job)
+            if isCancelRequested(job) {
+                if job.state != .running { (job.stems, job.stemRateHz) = ([], nil) }
+                job.state = .cancelled
+                job.failure = nil
+            } else if job.state == .running {
+                job.state = .queued
+                (job.started, job.stems) = (nil, [])
+                job.tries -= 1
             }
             stamp(&job)
-            let isStored = store(job)
+            // Its record may have no room otherwise.
+            DataFolder.remove(folder.unfinishedResults(of: job.id))
+            store(job)
             condition.withLock {
                 runs.removeValue(forKey: job.sequence)?.claim?.end()
                 if job.state == .done { doneCount += 1 }
                 if job.state.isFinal { machineEnds[job.sequence] = nil }
                 show(job)
             }
-            return isStored ? job : nil
         }
-        if let stored { folder.removeUnneeded(of: stored) }
     }
 
     /// Starts no more jobs, and cancels the running ones.
@@ -338,43 +300,36 @@ final class JobQueue: @unchecked Sendable {
 
     /// Stores changes whose storing failed before.
     func saveAgain() {
-        guard condition.withLock({ !unsaved.isEmpty }) else { return }
-        let stored = changes.withLock { _ in
-            condition.withLock { unsaved.compactMap { jobs[$0]?.job } }.filter { store($0) }
+        changes.withLock { _ in
+            condition.withLock { unsaved.compactMap { jobs[$0]?.job } }.forEach(store)
         }
-        for job in stored { folder.removeUnneeded(of: job) }
     }
 
-    /// Stores a job.
-    ///
-    /// - Returns: false if that failed: the disk may be full. After a restart the job runs again,
-    ///   and needs its sound.
-    @discardableResult
-    private func store(_ job: Job) -> Bool {
+    /// Stores a job. If that fails, as on a full disk, the job runs again after a restart, and needs its sound.
+    private func store(_ job: Job) {
         do {
-            try save(job)
+            try folder.save(job)
             condition.withLock { _ = unsaved.remove(job.sequence) }
-            return true
         } catch {
             condition.withLock { _ = unsaved.insert(job.sequence) }
             machine.requestFailed(Problem(error))
-            return false
         }
     }
 
-    private func save(_ job: Job) throws(SystemError) {
-        try folder.ledger[job.id].write(job, isDurable: true)
-    }
-
-    /// Notes the end of a job on the ``RunClock``.
+    /// Notes the time of the end of a job.
     private func stamp(_ job: inout Job) {
-        if job.state.isFinal, job.finishedRunSeconds == nil {
-            job.finishedRunSeconds = runClock.now
-        }
+        guard job.state.isFinal else { return }
+        job.finished = job.finished ?? Timestamp.now
+        job.finishedRunSeconds = job.finishedRunSeconds ?? runSeconds
     }
 
-    /// Stores the ``RunClock``, so that jobs age over several runs.
-    func saveClock() { folder.save(runSeconds: runClock.now) }
+    /// Seconds of all runs of the service in its data folder, those in which the machine sleeps included.
+    /// The time of day may jump by years, for example on a machine without a clock of its own; then no job
+    /// may get old.
+    var runSeconds: Double { settings.clock.sinceBoot() - runsBegan }
+
+    /// Stores ``runSeconds``, so that jobs age over several runs.
+    func saveClock() { folder.save(runSeconds: runSeconds) }
 
     // MARK: - Under the lock
 
@@ -391,6 +346,6 @@ final class JobQueue: @unchecked Sendable {
 
     private func logFailure(of job: Job) {
         guard job.state == .failed, let failure = job.failure else { return }
-        log("Job \(job.id) has failed (\(failure.kind.rawValue)): \(failure.detail)")
+        settings.log("Job \(job.id) has failed (\(failure.kind.rawValue)): \(failure.detail)")
     }
 }

@@ -31,34 +31,26 @@ final class LoadedModels: Sendable {
         var loaded: [(key: Key, name: String, separator: Separator)] = []
     }
 
-    let threads: Int
     /// Name of the service's own model, for messages.
     let ownName: String
+    private let settings: ServiceSettings
     private let store: ModelStore
     private let findOwn: @Sendable () throws -> ModelFiles
-    private let precision: PrecisionChoice
-    private let clock: ServiceClock
     private let state = Mutex(State())
     /// Broadcast when the state of the service's own model has changed.
     private let ownChanged = Condition()
     /// Held while a model is loaded: one at a time.
     private let loading = Mutex(())
 
-    /// - Parameters:
-    ///   - ownName: name or path of the service's own model.
-    ///   - precision: precision of jobs that set none.
-    ///   - findOwn: returns the service's own model; may take as long as a download.
+    /// - Parameter findOwn: returns the service's own model; may take as long as a download.
     init(
-        store: ModelStore, ownName: String, precision: PrecisionChoice, threads: Int,
-        clock: ServiceClock,
+        _ settings: ServiceSettings, store: ModelStore,
         findOwn: @escaping @Sendable () throws -> ModelFiles
     ) {
+        self.settings = settings
         self.store = store
-        self.ownName = FilePath.name(of: ownName)
-        self.precision = precision
-        self.threads = threads
-        self.clock = clock
         self.findOwn = findOwn
+        ownName = FilePath.name(of: settings.modelName)
     }
 
     var readiness: Readiness { state.withLock { $0.readiness } }
@@ -109,7 +101,8 @@ final class LoadedModels: Sendable {
     /// Waits up to ten seconds for the service's own model: loading takes a second, a download
     /// longer.
     func awaitOwn() {
-        let deadline = clock.now() + LoadedModels.mostLoadingSeconds
+        let clock = settings.clock
+        let deadline = clock.now() + 10
         ownChanged.withLock {
             while readiness == .loading, state.withLock({ $0.own == nil }), clock.now() < deadline {
                 clock.wait(ownChanged, deadline)
@@ -121,8 +114,6 @@ final class LoadedModels: Sendable {
     func waitUntilLoaded() {
         ownChanged.withLock { while readiness == .loading { ownChanged.wait() } }
     }
-
-    private static let mostLoadingSeconds = 10.0
 
     /// The problem of requests after the service's own model could not be loaded. The reason names
     /// files, and is only for the owner of the service.
@@ -202,7 +193,8 @@ final class LoadedModels: Sendable {
     }
 
     func precision(of model: ChosenModel, _ choice: PrecisionChoice) throws -> Precision {
-        try (choice == .ofModel ? precision : choice).precision(isQuantized: model.isQuantized)
+        let choice = choice == .ofModel ? settings.precision : choice
+        return try choice.precision(isQuantized: model.isQuantized)
     }
 
     /// The loaded model. Blocks until it is loaded.
@@ -216,7 +208,7 @@ final class LoadedModels: Sendable {
             if let separator = loaded() { return separator }
             // Removed before the new model is loaded, so that no more than two are in memory.
             state.withLock { if $0.loaded.count > 1 { $0.loaded.removeLast() } }
-            let separator = try model.separator(threads: threads, precision: precision)
+            let separator = try model.separator(threads: settings.threads, precision: precision)
             state.withLock { $0.loaded.append((key, model.name, separator)) }
             return separator
         }
@@ -227,11 +219,8 @@ final class LoadedModels: Sendable {
     /// - Parameters:
     ///   - hasExample: whether the installation has a track to try.
     ///   - hasWeb: whether the service has the page that separates in the browser.
-    ///   - keepSeconds: time for which finished jobs are kept; nil for ever.
-    func json(
-        version: String, hasExample: Bool, hasWeb: Bool, limits: ServiceLimits,
-        keepSeconds: Double?
-    ) -> JSON {
+    func json(hasExample: Bool, hasWeb: Bool) -> JSON {
+        let limits = settings.limits
         let (own, loaded, known) = state.withLock {
             ($0.own, $0.loaded.map { ($0.name, $0.key.precision) }, $0.models)
         }
@@ -257,8 +246,9 @@ final class LoadedModels: Sendable {
         return [
             "engine": [
                 "model": .text(own?.name ?? ownName), "precision": JSON(loaded.first?.1.rawValue),
-                "threads": .integer(threads), "instruction_set": JSON(kernels?.instructionSet),
-                "replaces": JSON(replacedModel), "version": .text(version),
+                "threads": .integer(settings.threads),
+                "instruction_set": JSON(kernels?.instructionSet),
+                "replaces": JSON(replacedModel), "version": .text(settings.version),
             ],
             "models": .array(models), "has_example": .bool(hasExample), "has_web": .bool(hasWeb),
             "formats": .array(SeparationRequest.Format.allCases.map { .text($0.rawValue) }),
@@ -267,12 +257,13 @@ final class LoadedModels: Sendable {
                 "body_bytes": .integer(limits.bodyBytes), "seconds": .number(limits.seconds),
                 "queue": .integer(limits.queue), "max_work": .integer(limits.work),
                 "max_outputs": .integer(SeparationRequest.mostJobOutputs),
-                "max_finished": .integer(limits.finished), "keep_seconds": JSON(keepSeconds),
+                "max_finished": .integer(limits.finished),
+                "keep_seconds": JSON(settings.keepSeconds),
             ],
         ]
     }
 
-    /// The schema of ``json(version:hasExample:hasWeb:limits:keepSeconds:)``.
+    /// The schema of ``json(hasExample:hasWeb:)``.
     static let schema = JSONSchema.fields([
         "engine": .fields([
             "model": .string.orNull, "precision": .string.orNull, "threads": .integer,

@@ -78,6 +78,14 @@ final class Metrics: Sendable {
         func add(_ name: String, _ type: String, _ help: String, _ value: some Any) {
             add(name, type, help, [("", "\(value)")])
         }
+        func add(
+            _ name: String, _ help: String, by label: String, _ counts: [some Comparable: Int]
+        ) {
+            let counts = counts.sorted { $0.key < $1.key }
+            add(
+                name, "counter", help,
+                counts.map { ("{\(label)=\"\($0.key)\"}", "\($0.value)") })
+        }
         add("ready", "gauge", "Whether the model is loaded.", isReady ? 1 : 0)
         add(
             "machine_fault", "gauge", "Whether jobs wait for room, memory or files.",
@@ -86,16 +94,9 @@ final class Metrics: Sendable {
         add(
             "jobs", "gauge", "Jobs by state.",
             TrackState.allCases.map { ("{state=\"\($0.rawValue)\"}", "\(states[$0] ?? 0)") })
-        add(
-            "queue_length", "gauge", "Jobs that wait.", states[.queued] ?? 0)
-        add(
-            "jobs_total", "counter", "Jobs that have ended, by result.",
-            counters.jobs.sorted { $0.key < $1.key }.map {
-                ("{result=\"\($0.key)\"}", "\($0.value)")
-            })
-        add(
-            "cache_hits_total", "counter", "Jobs with results from the cache.", counters.cacheHits
-        )
+        add("queue_length", "gauge", "Jobs that wait.", states[.queued] ?? 0)
+        add("jobs_total", "Jobs that have ended, by result.", by: "result", counters.jobs)
+        add("cache_hits_total", "counter", "Jobs with results from the cache.", counters.cacheHits)
         add("evicted_total", "counter", "Jobs removed for age or space.", counters.evicted)
         add("segments_total", "counter", "Segments that were separated.", counters.segments)
         add(
@@ -109,16 +110,8 @@ final class Metrics: Sendable {
         add("received_bytes_total", "counter", "Bytes of uploads.", counters.bytesReceived)
         add("data_bytes", "gauge", "Bytes in the data folder.", counters.dataBytes)
         add("connections", "gauge", "Open connections.", connections)
-        add(
-            "requests_total", "counter", "Requests by status.",
-            counters.requests.sorted { $0.key < $1.key }.map {
-                ("{status=\"\($0.key)\"}", "\($0.value)")
-            })
-        add(
-            "problems_total", "counter", "Refused requests by kind.",
-            counters.problems.sorted { $0.key < $1.key }.map {
-                ("{kind=\"\($0.key)\"}", "\($0.value)")
-            })
+        add("requests_total", "Requests by status.", by: "status", counters.requests)
+        add("problems_total", "Refused requests by kind.", by: "kind", counters.problems)
         return lines.joined(separator: "\n") + "\n"
     }
 }

@@ -5,13 +5,10 @@
 struct CleanupTimes {
     fileprivate var measurement = 0.0
     fileprivate var clockSave = 0.0
-    fileprivate var sizeReport = 0.0
-    fileprivate var estimate = 0.0
 
     /// Time after which the age of jobs is stored.
     fileprivate static let clockSeconds = 60.0
-    /// Largest share of the time that is spent on measuring the folder for the metrics, and for the
-    /// limits.
+    /// Largest share of the time that is spent on measuring the folder.
     fileprivate static let measureShare = 0.02
     /// Shortest time between two measurements of the folder.
     fileprivate static let measureSeconds = 2.0
@@ -26,25 +23,25 @@ extension Service {
             queue.saveClock()
             next.clockSave = now + CleanupTimes.clockSeconds
         }
-        if now >= next.estimate {
-            queue.estimate()
-            next.estimate = now + CleanupTimes.measureSeconds
-        }
-        if now >= next.sizeReport {
-            let start = Timestamp.uptime
-            metrics.measured(dataBytes: folder.countBytes())
-            next.sizeReport = repetition(of: start)
-        }
+        queue.estimate()
+        var finished = queue.finished()
         if let keep = settings.keepSeconds {
-            for job in queue.finished(before: keep) {
-                guard remove(job) else { break }
+            let least = queue.runSeconds - keep
+            for old in finished.prefix(while: { $0.job.finishedRunSeconds ?? 0 < least }) {
+                guard remove(old.job) else { break }
             }
+            finished = queue.finished()
         }
-        let finished = queue.finished()
         shrink(finished, of: finished.count, to: settings.limits.finished) { _ in 1 }
         guard now >= next.measurement else { return }
         let start = Timestamp.uptime
-        defer { next.measurement = repetition(of: start) }
+        defer {
+            let seconds = Timestamp.uptime - start
+            next.measurement =
+                settings.clock.now()
+                + max(CleanupTimes.measureSeconds, seconds / CleanupTimes.measureShare)
+        }
+        metrics.measured(dataBytes: folder.countBytes())
         guard let quota = settings.quotaBytes else {
             return derivedFiles.shrinkCache(toBytes: settings.cacheBytes)
         }
@@ -54,13 +51,6 @@ extension Service {
         shrink(queue.finished().filter { !$0.job.stems.isEmpty }, of: bytes, to: quota) {
             sizes[$0.job.id, default: 0]
         }
-    }
-
-    /// When a measurement that began at a time may be repeated.
-    private func repetition(of start: Double) -> Double {
-        let seconds = Timestamp.uptime - start
-        return settings.clock.now()
-            + max(CleanupTimes.measureSeconds, seconds / CleanupTimes.measureShare)
     }
 
     /// Removes jobs while a total is over a limit: the oldest of the user who has the most, so that nobody

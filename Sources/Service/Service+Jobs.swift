@@ -19,7 +19,8 @@ extension Service {
 
     func listJobs(_ request: Request) throws(Problem) -> Reply {
         let limit = try pageLimit(request, in: 1...Service.mostPageJobs)
-        let cursor = try number(request, "after", "the 'next' of an earlier reply")
+        let cursor = try number(
+            request, "after", in: .min ... .max, "the 'next' of an earlier reply")
         let isWhole = ["search", "state", "sort"].allSatisfy { request.query($0) == nil }
         if isWhole {
             return .json(queue.page(of: request.user, limit: limit, after: cursor).bytes)
@@ -88,11 +89,12 @@ extension Service {
         return states
     }
 
-    private func number(
-        _ request: Request, _ name: String, _ expected: String
+    /// A number in the query; nil without it.
+    func number(
+        _ request: Request, _ name: String, in range: ClosedRange<Int>, _ expected: String
     ) throws(Problem) -> Int? {
         guard let text = request.query(name) else { return nil }
-        guard let number = Int(text) else {
+        guard let number = Int(text), range.contains(number) else {
             throw .option(name, value: text, expected: expected)
         }
         return number
@@ -100,11 +102,7 @@ extension Service {
 
     func pageLimit(_ request: Request, in range: ClosedRange<Int>) throws(Problem) -> Int {
         let expected = "a whole number from \(range.lowerBound) to \(range.upperBound)"
-        guard let limit = try number(request, "limit", expected) else { return Service.pageJobs }
-        guard range.contains(limit) else {
-            throw .option("limit", value: "\(limit)", expected: expected)
-        }
-        return limit
+        return try number(request, "limit", in: range, expected) ?? Service.pageJobs
     }
 
     /// Removes the user's jobs that have ended.

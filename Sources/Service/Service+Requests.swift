@@ -127,12 +127,7 @@ extension Service {
         case .separateNow, .separateNowByPut: try separateNow(request)
         case .convert: try convert(request)
         case .models:
-            .json(
-                models.json(
-                    version: settings.version, hasExample: example != nil,
-                    hasWeb: !webFiles.isEmpty,
-                    limits: settings.limits,
-                    keepSeconds: settings.keepSeconds))
+            .json(models.json(hasExample: example != nil, hasWeb: !webFiles.isEmpty))
         case .alive: .text("ok\n")
         case .ready: ready(request)
         case .metrics:
@@ -141,12 +136,9 @@ extension Service {
                     states: queue.counts(), connections: connections.count,
                     isReady: models.readiness == .ready, hasFault: machine.problem != nil),
                 type: "text/plain; version=0.0.4")
-        case .description: try page(request, "openapi.json")
         case .example, .exampleStem: try exampleTrack(request)
-        case .page, .pageFile: try page(request, request.parameters["file"] ?? "index.html")
-        case .pageFolderFile: try page(request, pathInFolder(request))
-        case .webFile: try webFile(request, request.parameters["file"] ?? "")
-        case .webFolderFile: try webFile(request, pathInFolder(request))
+        case .page, .pageFile, .pageFolderFile, .description: try page(request)
+        case .webFile, .webFolderFile: try webFile(request)
         case .explainer: try explainer(request)
         }
     }
@@ -171,12 +163,9 @@ extension Service {
         }
     }
 
-    private func pathInFolder(_ request: Request) -> String {
-        "\(request.parameters["folder"] ?? "")/\(request.parameters["file"] ?? "")"
-    }
-
-    private func page(_ request: Request, _ name: String) throws(Problem) -> Reply {
-        guard let file = pageFiles[name] else { throw .nothingHere }
+    private func page(_ request: Request) throws(Problem) -> Reply {
+        let name = request.target.segments.joined(separator: "/")
+        guard let file = pageFiles[name.isEmpty ? "index.html" : name] else { throw .nothingHere }
         return file.reply(request)
     }
 
@@ -198,7 +187,8 @@ extension Service {
     /// A file of the page that separates in the browser. Isolated from other pages, it gets shared
     /// memory; its policy is in its own head, because engine and models need more than the service's
     /// page.
-    private func webFile(_ request: Request, _ name: String) throws(Problem) -> Reply {
+    private func webFile(_ request: Request) throws(Problem) -> Reply {
+        let name = request.target.segments.dropFirst().joined(separator: "/")
         let isFolder = name.isEmpty || name.hasSuffix("/")
         guard let file = webFiles[isFolder ? "\(name)index.html" : name] else {
             throw .nothingHere
@@ -244,13 +234,12 @@ extension Service {
             .flatMap { Int($0) }
         let limit = id == nil ? try pageLimit(request, in: 0...Service.mostPageJobs) : 0
         let user = request.user
-        let filter = EventLog.Filter(owner: user, job: id)
-        let stream = EventStream(eventLog, filter, after: cursor) { [queue] in
+        let stream = EventStream(eventLog, of: user, job: id, after: cursor) { [queue] in
             if let id {
                 let (job, lastEvent) = queue.state(of: id, user)
                 return ([job.map(EventContent.job) ?? .removed(id)], lastEvent)
             }
-            let page = queue.state(of: user, limit: limit)
+            let page = queue.page(of: user, limit: limit, hasUnfinished: true)
             return (
                 [.state(total: page.total, cursor: page.cursor)]
                     + page.jobs.reversed().map(EventContent.job), page.lastEvent

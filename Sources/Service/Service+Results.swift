@@ -61,7 +61,7 @@ extension Service {
         let name = try fileName(request, job, stem.name, range, format.rawValue)
         let file = try derivedFiles.stem(stem, of: job, range, format: format, for: request)
         let key = range.key.replacing(" ", with: "-")
-        return FileReply.reply(
+        return Reply.file(
             request, file, type: format.mediaType,
             tag: "\(stem.sha256.prefix(32))\(key)-\(format.rawValue)", name: name)
     }
@@ -88,7 +88,7 @@ extension Service {
             let music = try derivedFiles.musicInNames(of: job, for: request)
             name += words.compactMap { music[$0].map { " \($0)" } }.joined()
         }
-        return FileReply.safeName("\(name).\(ending)")
+        return Reply.safeName("\(name).\(ending)")
     }
 
     /// The parts of an analysis for names of files.
@@ -105,7 +105,7 @@ extension Service {
                 let file = try derivedFiles.stem(stem, of: job, range, format: format, for: request)
                 entries.append(
                     ZipStream.Entry(
-                        name: FileReply.safeName("\(stem.name).\(format.rawValue)"),
+                        name: Reply.safeName("\(stem.name).\(format.rawValue)"),
                         descriptor: file.descriptor, bytes: file.bytes))
             }
         } catch {
@@ -117,7 +117,7 @@ extension Service {
             200,
             headers: [
                 ("Content-Type", "application/zip"), ("Cache-Control", "private, no-cache"),
-                ("Content-Disposition", FileReply.disposition(name)),
+                ("Content-Disposition", Reply.disposition(name)),
             ], body: .stream(stream, bytes: try ZipStream.bytes(of: entries, libraries)))
     }
 
@@ -156,7 +156,7 @@ extension Service {
         }
         let fileName = try fileName(request, job, "mix", range, format.rawValue)
         let mix = try derivedFiles.mix(job, strips: strips, range, format: format, for: request)
-        return FileReply.reply(
+        return Reply.file(
             request, mix.file, type: format.mediaType, tag: "\(mix.tag)-\(format.rawValue)",
             name: fileName)
     }
@@ -169,9 +169,8 @@ extension Service {
         let missing = Problem(.notFound, "This installation has no such example.")
         guard let example, stem.map({ names.contains($0) }) ?? true else { throw missing }
         let path = stem.map { "\(FilePath.folder(of: example))/demo_stems/\($0)" } ?? example
-        let descriptor = try DataFolder.checked(open(path, O_RDONLY | O_CLOEXEC))
-        guard let file = DataFolder.regularFile(descriptor) else { throw missing }
-        return FileReply.reply(
+        guard let file = try OpenFile(open(path, O_RDONLY | O_CLOEXEC)) else { throw missing }
+        return Reply.file(
             request, file, type: "audio/ogg", tag: "example-\(file.bytes)",
             name: stem ?? "demo_track.ogg")
     }
@@ -182,32 +181,22 @@ extension Service {
 
     func peaks(_ request: Request) throws -> Reply {
         var job = try job(of: request)
-        var points = Service.points
-        if let text = request.query("points") {
-            guard let number = Int(text), (1...Service.mostPoints).contains(number) else {
-                throw Problem.option(
-                    "points", value: text, expected: "a whole number to \(Service.mostPoints)")
-            }
-            points = number
-        }
-        if let part = queue.growing(job)?.part, !job.stems.isEmpty {
-            let seconds = Double(part.sampleCount) / Double(part.header.sampleRateHz)
-            let window = Waveforms.Window(
-                points: points,
-                range: try TimeRange(
-                    request, of: seconds, rateHz: part.header.sampleRateHz))
-            return .json(try derivedFiles.peaks(of: job, part, window, for: request))
-        }
+        let points = try number(
+            request, "points", in: 1...Service.mostPoints, "a whole number to \(Service.mostPoints)"
+        )
+        let part = job.stems.isEmpty ? nil : queue.growing(job)?.part
         // The job may have ended since it was read.
-        job = try jobWithResults(of: request)
-        let window = Waveforms.Window(points: points, range: try timeRange(of: request, job))
-        return Reply(
-            200,
-            headers: [
-                ("Content-Type", "application/json"), ("Cache-Control", "private, no-cache"),
-            ],
-            body: .bytes(
-                try derivedFiles.peaks(of: job, window, for: request) + Array("\n".utf8)))
+        if part == nil { job = try jobWithResults(of: request) }
+        let range =
+            try part.map { part throws(Problem) in
+                let rateHz = part.header.sampleRateHz
+                let seconds = Double(part.sampleCount) / Double(rateHz)
+                return try TimeRange(request, of: seconds, rateHz: rateHz)
+            } ?? timeRange(of: request, job)
+        let peaks = try derivedFiles.peaks(
+            of: job, Waveforms.Window(points: points ?? Service.points, range: range), part: part,
+            for: request)
+        return .json(peaks, cache: part == nil ? "private, no-cache" : "no-store")
     }
 
     func analysis(_ request: Request) throws -> Reply {

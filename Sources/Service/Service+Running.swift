@@ -26,25 +26,19 @@ extension Service {
             } catch is CancellationError {
                 // A client or the end of the service cancelled the job.
                 if queue.isCancelRequested(job) { keepFinishedPart(of: &job) }
-                DataFolder.remove(folder.unfinishedResults(of: job.id))
-                queue.putBack(job)
-                continue
             } catch {
                 let problem = Problem(error)
                 // The stems may have been complete, as when only their analysis failed.
                 job.stems = []
                 job.stemRateHz = nil
-                if problem.isOfMachine, !queue.isTooMuchForMachine(job) {
-                    DataFolder.remove(folder.unfinishedResults(of: job.id))
+                if problem.isOfMachine, queue.startsAgain(job) {
                     machine.failed(problem)
-                    queue.putBack(job, isTurnOver: true)
-                    continue
+                } else {
+                    job.state = .failed
+                    job.failure = problem
                 }
-                job.state = .failed
-                job.failure = problem
             }
-            job.finished = Timestamp.now
-            queue.finish(job)
+            queue.end(job)
         }
     }
 

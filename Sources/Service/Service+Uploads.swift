@@ -83,8 +83,10 @@ extension Service {
         guard let snapshot = queue.snapshot(job.id) else {
             throw Problem(.notFound, "The job was removed.")
         }
-        return .json(
-            snapshot.bytes, status: 202, headers: [("Location", "separations/\(job.id)")])
+        var reply = Reply.json(snapshot.bytes)
+        reply.status = 202
+        reply.headers.append(("Location", "separations/\(job.id)"))
+        return reply
     }
 
     /// Creates a job from a complete request.
@@ -142,7 +144,6 @@ extension Service {
                 var job = make(sequence)
                 job.state = .done
                 job.started = job.created
-                job.finished = job.created
                 job.takeResults(of: known)
                 return job
             } _: { entry in
@@ -161,7 +162,7 @@ extension Service {
         nonisolated(unsafe) let ownRequest = request
         let sound = try JobInput(
             path: upload.path, name: name, in: folder, settings,
-            isCancelled: { [slots] in slots.isOver(ownRequest) })
+            isCancelled: { [slots] in (try? slots.check(ownRequest)) == nil })
         return (sound, try sound.check(settings.limits, goOn: { try slots.check(request) }))
     }
 
@@ -176,7 +177,7 @@ extension Service {
             let input = try input(upload, Job.label(upload.fileName), for: request)
             return try derivedFiles.converted(input.sound, to: format, for: request)
         }
-        return FileReply.reply(
+        return Reply.file(
             request, file, type: format.mediaType, tag: "\(digest)-\(format.rawValue)",
             name: "\(stem).\(format.rawValue)")
     }

@@ -145,20 +145,14 @@ package final class Service: Sendable {
                     + (count > Service.mostNamed ? " and others" : ""))
         }
         self.warnings = warnings
-        models = LoadedModels(
-            store: store, ownName: settings.modelName, precision: settings.precision,
-            threads: settings.threads, clock: clock,
-            findOwn: findModel)
+        models = LoadedModels(settings, store: store, findOwn: findModel)
         slots = WorkSlots(count: settings.limits.workSlots)
         derivedFiles = DerivedFiles(folder, slots)
-        pageFiles = Dictionary(
-            uniqueKeysWithValues: PageFile.sent.map { [libraries] in
-                ($0.name, SentFile($0, libraries))
-            })
-        webFiles = try Dictionary(
-            uniqueKeysWithValues: (settings.webFolder.map(PageFile.files) ?? []).map {
-                [libraries] in ($0.name, SentFile($0, libraries))
-            })
+        pageFiles = SentFile.page(libraries)
+        webFiles =
+            try settings.webFolder.map { [libraries] folder throws(ServiceError) in
+                try SentFile.files(in: folder, libraries)
+            } ?? [:]
         example = try? store.bundledFile("demo_track.ogg")
         connections = ConnectionTable(limits: settings.limits, clock: clock) {
             let count = http_received_bytes($0)
@@ -169,7 +163,7 @@ package final class Service: Sendable {
 
     package var port: Int { listener.port }
 
-    package static var pageFiles: [String] { PageFile.all.map(\.name) }
+    package static var pageFiles: [String] { SentFile.embedded.map(\.name) }
 
     /// The address of the service, `http://127.0.0.1:8765`.
     package var address: String {

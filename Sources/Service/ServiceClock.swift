@@ -26,24 +26,6 @@ package struct ServiceClock: Sendable {
         wait: { condition, deadline in condition.wait(atMost: deadline - Timestamp.uptime) })
 }
 
-/// A clock that nobody sets: it counts the seconds of all runs of the service in a data folder,
-/// those in which the machine sleeps included. The time of day may jump by years, for example on a
-/// machine without a clock of its own; then no job may get old.
-struct RunClock: Sendable {
-    private let earlierSeconds: Double
-    private let clock: ServiceClock
-    private let began: Double
-
-    /// - Parameter earlierSeconds: seconds of earlier runs.
-    init(earlierSeconds: Double, _ clock: ServiceClock) {
-        self.earlierSeconds = earlierSeconds
-        self.clock = clock
-        began = clock.sinceBoot()
-    }
-
-    var now: Double { earlierSeconds + clock.sinceBoot() - began }
-}
-
 /// Times in seconds since 1970, shown as RFC 3339, and the clocks of the system.
 enum Timestamp {
     /// Seconds since 1970.

@@ -55,7 +55,11 @@ final class Upload {
         guard descriptor >= 0 else { throw Problem(SystemError.last) }
     }
 
-    deinit { discard() }
+    /// The file stays on the disk.
+    deinit {
+        if let form { _ = libraries.http.destroy_post_processor(form) }
+        if descriptor >= 0 { close(descriptor) }
+    }
 
     private enum FormState { case beforeFile, inFile, afterFile }
 
@@ -111,14 +115,6 @@ final class Upload {
             }
             fields.append((name, text))
         }
-    }
-
-    /// Closes the open file, which stays on the disk.
-    private func discard() {
-        if let form { _ = libraries.http.destroy_post_processor(form) }
-        form = nil
-        if descriptor >= 0 { close(descriptor) }
-        descriptor = -1
     }
 
     private func store(_ bytes: UnsafeRawBufferPointer) {

@@ -39,7 +39,7 @@ struct UserTokens: Sendable {
         let token = colon.map { line[($0 + 1)...] } ?? line
         let isForMetrics = name.map { $0.elementsEqual("/metrics".utf8) } ?? false
         if let name, !isForMetrics,
-            !(1...64).contains(name.count) || !name.allSatisfy(UserTokens.isNameByte)
+            name.count > 64 || !ServiceSettings.isWord(String(decoding: name, as: UTF8.self))
         {
             throw Fault(
                 text:
@@ -63,14 +63,6 @@ struct UserTokens: Sendable {
     }
 
     var userCount: Int { Set(entries.filter { !$0.isForMetrics }.map(\.user)).count }
-
-    private static func isNameByte(_ byte: UInt8) -> Bool {
-        switch byte {
-        case 48...57, 65...90, 97...122, UInt8(ascii: "."), UInt8(ascii: "_"), UInt8(ascii: "-"):
-            true
-        default: false
-        }
-    }
 
     /// The name of the user with a token; nil for the user without a name.
     ///

@@ -8,7 +8,7 @@ import System
 struct Waveforms {
     /// Samples of a block: 6 ms at 44,100 Hz.
     static let blockSamples = 256
-    /// Blocks of a coarse block, from which overviews are drawn: 0.2 s.
+    /// Blocks of a coarse block, between which the edges of overviews lie: 0.2 s.
     static let coarseBlocks = 32
 
     /// The waveform of one stem, filled from its beginning.
@@ -85,9 +85,8 @@ struct Waveforms {
     let sampleRateHz: Int
     /// Samples of each channel of every stem.
     let sampleCount: Int
-    /// `[stem][channel]`, in blocks and in coarse blocks.
+    /// `[stem][channel]`, in blocks.
     private let rows: [[Row]]
-    private let coarseRows: [[Row]]
 
     var stemCount: Int { rows.count }
 
@@ -110,21 +109,6 @@ struct Waveforms {
         rows = stems.enumerated().map { index, stem in
             stem.rows(
                 gain: gains?[index] ?? 1, format: format, blocks: Waveforms.blockCount(samples))
-        }
-        coarseRows = Waveforms.coarse(rows)
-    }
-
-    private static func coarse(_ rows: [[Row]]) -> [[Row]] {
-        rows.map { channels in
-            channels.map { row in
-                let starts = stride(from: 0, to: row.least.count, by: coarseBlocks)
-                func slice(_ start: Int, _ values: [Int8]) -> ArraySlice<Int8> {
-                    values[start..<min(start + coarseBlocks, values.count)]
-                }
-                return Row(
-                    least: starts.map { slice($0, row.least).min() ?? 0 },
-                    greatest: starts.map { slice($0, row.greatest).max() ?? 0 })
-            }
         }
     }
 
@@ -157,15 +141,23 @@ struct Waveforms {
         func second(_ block: Int) -> Double {
             Double(min(sampleCount, block * size * Waveforms.blockSamples)) / rate
         }
+        func list(_ values: [Int8], _ extreme: (ArraySlice<Int8>) -> Int8?) -> String {
+            (0..<points).map { point in
+                let start = blocks.lowerBound + point * blocks.count / points
+                let end = blocks.lowerBound + (point + 1) * blocks.count / points
+                return String(extreme(values[start * size..<min(end * size, values.count)]) ?? 0)
+            }.joined(separator: ",")
+        }
         var text =
             "{\"duration_seconds\":\(readySeconds ?? seconds),\"from\":\(second(blocks.lowerBound)),"
             + "\"points\":\(points),\"stems\":["
-        for (index, channels) in (isCoarse ? coarseRows : rows).enumerated() {
+        for (index, channels) in rows.enumerated() {
             text += index == 0 ? "" : ","
             text += "{\"channels\":["
             for (channel, row) in channels.enumerated() {
-                let least = Waveforms.reduced(row.least, blocks, points) { $0.min() ?? 0 }
-                let greatest = Waveforms.reduced(row.greatest, blocks, points) { $0.max() ?? 0 }
+                let (least, greatest) = (
+                    list(row.least) { $0.min() }, list(row.greatest) { $0.max() }
+                )
                 text += channel == 0 ? "" : ","
                 text += "{\"max\":[\(greatest)],\"min\":[\(least)]}"
             }
@@ -186,17 +178,6 @@ struct Waveforms {
             "stems": .list(of: .fields(["name": .string, "channels": channels])),
         ])
     }()
-
-    private static func reduced(
-        _ values: [Int8], _ blocks: Range<Int>, _ points: Int,
-        _ extreme: (ArraySlice<Int8>) -> Int8
-    ) -> String {
-        (0..<points).map { point in
-            let start = blocks.lowerBound + point * blocks.count / points
-            let end = blocks.lowerBound + (point + 1) * blocks.count / points
-            return String(extreme(values[start..<end]))
-        }.joined(separator: ",")
-    }
 
     // MARK: - In the cache
 
@@ -238,12 +219,9 @@ struct Waveforms {
         }
         sampleRateHz = rate
         sampleCount = samples
-        var rows: [[Row]] = []
-        for _ in 0..<count {
-            rows.append((0..<channels).map { _ in Row(least: take(), greatest: take()) })
+        rows = (0..<count).map { _ in
+            (0..<channels).map { _ in Row(least: take(), greatest: take()) }
         }
-        self.rows = rows
-        coarseRows = Waveforms.coarse(rows)
     }
 }
 

@@ -102,11 +102,6 @@ final class WorkSlots: @unchecked Sendable {
         condition.broadcast()
     }
 
-    /// Whether the work of a request is in vain.
-    func isOver(_ request: Request) -> Bool {
-        isClosing.load(ordering: .relaxed) || request.isAbandoned
-    }
-
     /// - Throws: `Problem` if the service is ending, `CancellationError` if the client has gone.
     func check(_ request: Request) throws {
         if isClosing.load(ordering: .relaxed) {

@@ -16,8 +16,7 @@ struct AcceptanceTests {
         }
         return [
             try service.upload(sound, query: query),
-            try service.request(
-                "POST", "/v1/separations", [Form.type], body: Form.body(fields, file: sound)),
+            try service.upload(form: Form.body(fields, file: sound)),
         ]
     }
 
@@ -75,8 +74,7 @@ struct AcceptanceTests {
             #expect(answer.detail.contains("at most 16"), "\(answer.detail)")
         }
         let id = try service.doneJob(Sound.tone(seconds: 0.1), query: query(mixes: 12))
-        let stems = try service.get("/v1/separations/\(id)").object["stems"] as? [Any]
-        #expect(stems?.count == 16)
+        #expect(try service.stems(of: id).count == 16)
     }
 
     @Test func resultsBeyondTheQuotaAreRefusedAndOthersStay() throws {
@@ -110,8 +108,7 @@ struct AcceptanceTests {
         let service = try RunningService {
             $0.limits.seconds = 1e7
             $0.limits.bodyBytes = 1 << 30
-        }
-        try service.whenReady()
+        }.whenReady()
         let seconds = try AcceptanceTests.secondsBeyondTheDisk()
         let sound = Sound.wav(
             channels: [[Float](repeating: 0.1, count: seconds * 1000)], rate: 1000)

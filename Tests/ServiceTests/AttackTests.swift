@@ -12,13 +12,15 @@ struct AttackTests {
             "../../../../tmp/owned.wav", "/etc/passwd", "..", ".", "", "a%00b.wav", "..%2F..%2Fx",
             "C:\\a\\b.wav", "%E2%80%AEvaw.exe", "%ff%fe.wav", String(repeating: "a", count: 1000),
             "%D7%A9%D7%9C%D7%95%D7%9D.wav", "\";.wav", "-rf.wav", "%F0%9F%8E%B5.wav",
-            "a%0d%0aSet-Cookie:%20x=1%22;evil%0a<script>.wav",
+            "a%0d%0aSet-Cookie:%20x=1%22;evil%0a<script>.wav", "<img src=x onerror=alert(1)>.wav",
         ] {
             let answer = try service.upload(
                 Sound.tone(seconds: 0.2), headers: ["X-Filename: \(name)"])
             #expect(answer.status == 202)
+            #expect(answer.headers["content-type"] == "application/json")
             let label = answer.object["name"] as? String ?? "/"
             #expect(Set(label).isDisjoint(with: "/\\\r\n\0\u{202E}"), "\(label)")
+            #expect(label == name || !name.hasPrefix("<"), "markup stays text")
             #expect(label != ".." && label != "." && (1...210).contains(label.utf8.count))
             let id = try #require(answer.object["id"] as? String)
             try service.finished(id)
@@ -50,8 +52,7 @@ struct AttackTests {
         let service = try RunningService()
         for host in [
             "evil.example", "evil.example:\(service.port)", "localhost.evil.example", "x@y",
-            "0x7f.1",
-            "",
+            "0x7f.1", "",
         ] {
             let answer = try service.request(
                 "GET", "/v1/separations", ["X-Forwarded-Host: 127.0.0.1:\(service.port)"],
@@ -88,9 +89,7 @@ struct AttackTests {
     }
 
     @Test func theTokenIsNeededAndComparedWhole() throws {
-        let folder = TemporaryFolder()
-        let path = try folder.write("correct-horse-battery\n", "token")
-        let service = try RunningService { $0.tokenFile = path }
+        let service = try RunningService(tokens: "correct-horse-battery\n")
         #expect(try service.get("/livez").status == 200)
         #expect(try service.get("/").status == 200)
         for header in [
@@ -115,24 +114,10 @@ struct AttackTests {
     }
 
     @Test func otherMachinesNeedAToken() throws {
-        let folder = TemporaryFolder()
         let error = #expect(throws: ServiceError.self) {
-            _ = try RunningService(in: folder) { $0.host = "0.0.0.0" }
+            _ = try RunningService { $0.host = "0.0.0.0" }
         }
         #expect(error?.description.contains("file of tokens") == true)
-    }
-
-    @Test func markupInNamesStaysText() throws {
-        let service = try RunningService()
-        let name = "<img src=x onerror=alert(1)>.wav"
-        let answer = try service.upload(
-            Sound.tone(seconds: 0.2), headers: ["X-Filename: \(name)"])
-        #expect(answer.headers["content-type"] == "application/json")
-        #expect(answer.object["name"] as? String == name)
-        let page = try service.get("/")
-        let policy = try #require(page.headers["content-security-policy"])
-        #expect(policy.contains("script-src 'self'") && !policy.contains("unsafe"))
-        #expect(page.headers["x-frame-options"] == "DENY")
     }
 
     /// Everything that the service sends for a text, in which | stands for an end of a line.

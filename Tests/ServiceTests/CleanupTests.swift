@@ -39,14 +39,10 @@ struct CleanupTests {
     }
 
     @Test func theOldestFinishedJobsAreRemovedBeyondALimit() throws {
-        let folder = TemporaryFolder()
-        let tokens = try folder.write(RunningService.tokens, "tokens")
-        let service = try RunningService(in: folder) {
+        let service = try RunningService(tokens: RunningService.tokens) {
             $0.jobs = 0
             $0.limits.finished = 3
-            $0.tokenFile = tokens
-        }
-        try service.whenReady()
+        }.whenReady()
         func cancelledJob(_ user: String) throws -> String {
             let id = try service.job(Sound.tone(seconds: 0.02), headers: [user])
             _ = try service.request("DELETE", "/v1/separations/\(id)", [user])

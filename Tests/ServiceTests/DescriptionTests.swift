@@ -20,7 +20,7 @@ struct DescriptionTests {
         let checker = SchemaChecker(document: document)
         let paths = try #require(document["paths"] as? [String: [String: [String: Any]]])
         #expect(document["servers"] as? [[String: String]] == [["url": "./"]])
-        let id = try service.doneJob(Sound.tone(seconds: 0.5))
+        let id = try service.doneJob(Sound.tone(seconds: 0.5), query: "shifts=1&seed=3")
         let operations = paths.flatMap { path, methods in
             methods.map { (path: path, method: $0, operation: $1) }
         }
@@ -63,7 +63,17 @@ struct DescriptionTests {
             for name in (response["headers"] as? [String: Any] ?? [:]).keys {
                 #expect(answer.headers[name.lowercased()] != nil, "\(method) \(target): \(name)")
             }
+            if let json = types["application/json"] as? [String: Any], target != "/openapi.json" {
+                let problems = try checker.problems(answer, json["schema"] as? [String: Any] ?? [:])
+                #expect(problems.isEmpty, "\(method) \(target): \(problems)")
+            }
         }
+        let schema = ["$ref": "#/components/schemas/Problem"]
+        for answer in [try service.upload(Data("nothing".utf8)), try service.get("/nowhere")] {
+            #expect(try checker.problems(answer, schema) == [])
+        }
+        // Proves that the checker does find problems.
+        #expect(try !checker.problems(service.get("/v1/models"), schema).isEmpty)
     }
 
     @Test func theDocumentIsComplete() throws {
@@ -108,8 +118,7 @@ struct DescriptionTests {
     }
 
     @Test func fieldsHaveTheLimitsOfTheDescription() throws {
-        let service = try RunningService { $0.jobs = 0 }
-        try service.whenReady()
+        let service = try RunningService { $0.jobs = 0 }.whenReady()
         let options = SchemaChecker(document: try description(service)).resolved([
             "$ref": "#/components/schemas/Options"
         ])
@@ -141,8 +150,7 @@ struct DescriptionTests {
     }
 
     @Test func aJobsOptionsMakeAnEqualJob() throws {
-        let service = try RunningService { $0.jobs = 0 }
-        try service.whenReady()
+        let service = try RunningService { $0.jobs = 0 }.whenReady()
         let sound = Sound.tone(seconds: 0.1)
         for query in [
             "", "stems=bass,drums&mix=low=bass%2Bdrums&residual=1&seed=18446744073709551615",
@@ -162,36 +170,12 @@ struct DescriptionTests {
                 default: [(name, "\(value)")]
                 }
             }
-            let again = try service.request(
-                "POST", "/v1/separations", [Form.type], body: Form.body(fields, file: sound))
+            let again = try service.upload(form: Form.body(fields, file: sound))
             #expect(again.status == 202, "\(query): \(again.detail)")
             let equal = try #require(again.object["options"] as? [String: Any])
             #expect(
                 NSDictionary(dictionary: equal) == NSDictionary(dictionary: options), "\(query)")
         }
-    }
-
-    @Test func repliesAreAsDescribed() throws {
-        let service = try RunningService()
-        let checker = SchemaChecker(document: try description(service))
-        let id = try service.doneJob(Sound.tone(seconds: 0.5), query: "shifts=1&seed=3&stems=bass")
-        let failed = try service.upload(Data("nothing".utf8))
-        for (name, answer) in [
-            ("Job", try service.get("/v1/separations/\(id)")),
-            ("JobPage", try service.get("/v1/separations?limit=1")),
-            ("Job", try service.upload(Sound.tone())),
-            ("Peaks", try service.get("/v1/separations/\(id)/peaks?points=7")),
-            ("Analysis", try service.get("/v1/separations/\(id)/analysis")),
-            ("Models", try service.get("/v1/models")), ("Problem", failed),
-            ("Problem", try service.get("/nowhere")),
-        ] {
-            let problems = checker.problems(
-                try JSONSerialization.jsonObject(with: answer.body),
-                ["$ref": "#/components/schemas/\(name)"])
-            #expect(problems.isEmpty, "\(name): \(problems)")
-        }
-        // Proves that the checker does find problems.
-        #expect(!checker.problems(["id": 5], ["$ref": "#/components/schemas/Job"]).isEmpty)
     }
 
     @Test func thePageHasAllItsFiles() throws {
@@ -223,7 +207,12 @@ private struct SchemaChecker {
         return found as? [String: Any] ?? [:]
     }
 
-    func problems(_ value: Any, _ schema: [String: Any], at path: String = "$") -> [String] {
+    func problems(_ answer: Answer, _ schema: [String: Any]) throws -> [String] {
+        problems(try JSONSerialization.jsonObject(with: answer.body), schema)
+    }
+
+    private func problems(_ value: Any, _ schema: [String: Any], at path: String = "$") -> [String]
+    {
         let schema = resolved(schema)
         if let choices = schema["oneOf"] as? [[String: Any]] {
             let fitting = choices.count { problems(value, $0, at: path).isEmpty }

@@ -84,18 +84,6 @@ struct EventTests {
         #expect(last.isEmpty)
     }
 
-    @Test func everyJobIsInTheOneStream() throws {
-        let service = try RunningService()
-        let ids = try (0..<3).map { index in
-            try service.doneJob(Sound.tone(seconds: 0.5, pitchHz: Double(200 + index)))
-        }
-        let received = try stream(service, "/v1/events", until: ids[2])
-        #expect(received.compactMap { $0.data["id"] as? String }.first == ids[0])
-        #expect(
-            try service.get("/v1/separations/\(String(repeating: "0", count: 24))/events").status
-                == 404)
-    }
-
     @Test func aStreamOutlivesTheIdleTimeout() throws {
         let service = try RunningService(clock: ManualClock()) { $0.limits.idleSeconds = 3 }
         let connection = try service.open("/v1/events")

@@ -138,13 +138,4 @@ struct GrowingTests {
         #expect(job["state"] as? String == "cancelled")
         try checkPeaks(job)
     }
-
-    @Test func aJobTellsTempoAndKeyIfAsked() throws {
-        let service = try RunningService()
-        let id = try service.doneJob(Sound.tone(seconds: 5), query: "shifts=0&analyze=1")
-        let job = try service.get("/v1/separations/\(id)").object
-        let analysis = try service.get("/v1/separations/\(id)/analysis").object
-        #expect(try #require(job["tempo_bpm"] as? Double) == analysis["tempo_bpm"] as? Double)
-        #expect(try #require(job["key"] as? String) == analysis["key"] as? String)
-    }
 }

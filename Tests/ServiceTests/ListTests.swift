@@ -18,8 +18,7 @@ struct ListTests {
     }
 
     @Test func theListIsSearchedSortedAndPaged() throws {
-        let service = try RunningService { $0.jobs = 0 }
-        try service.whenReady()
+        let service = try RunningService { $0.jobs = 0 }.whenReady()
         for (name, seconds) in [("Night train.wav", 0.3), ("day.wav", 0.1), ("a night.wav", 0.2)] {
             _ = try upload(service, name, seconds)
         }

@@ -228,10 +228,7 @@ struct RestartTests {
             $0.log = { line in lines.withLock { $0.append(line) } }
         }
         let done = try service.doneJob(Sound.tone(seconds: 0.2))
-        // Nothing can be stored in a file that stands in the place of a folder.
-        let (temporary, aside) = (service.folder.path("data/tmp"), service.folder.path("aside"))
-        try FileManager.default.moveItem(atPath: temporary, toPath: aside)
-        _ = try service.folder.write(Data(), "data/tmp")
+        let temporary = try BlockedPath("tmp", in: service.folder)
         let ids = try [200.0, 300, 400].map { try service.job(Sound.tone(pitchHz: $0)) }
         for _ in 0..<3 {
             try waitUntil("the job waits again") {
@@ -244,8 +241,7 @@ struct RestartTests {
         #expect(try service.get("/metrics").text.contains("swift_demucs_machine_fault 1\n"))
         #expect(try service.get("/v1/separations/\(done)/stems/bass.flac?to=0.1").status == 503)
         #expect(try service.tracks(with: "input") == ids.sorted())
-        try FileManager.default.removeItem(atPath: temporary)
-        try FileManager.default.moveItem(atPath: aside, toPath: temporary)
+        try temporary.end()
         _ = try service.folder.write(Data("no sound".utf8), "data/tracks/\(ids[1])/input")
         let link = service.folder.path("data/tracks/\(ids[2])/input")
         try FileManager.default.removeItem(atPath: link)
@@ -301,60 +297,41 @@ struct RestartTests {
         #expect(taken?.description.contains("another port") == true)
     }
 
-    /// A service of a model with a name that is not in the list of published models.
-    private func serviceOfOwnModel(
-        in folder: TemporaryFolder, gate: JobGate? = nil, download: DispatchSemaphore? = nil
-    ) throws -> RunningService {
+    @Test func jobsOfAnUnpublishedModelWaitForItAfterARestart() throws {
+        let folder = TemporaryFolder()
         let path = folder.path("my_band.safetensors")
-        if !FileManager.default.fileExists(atPath: path) {
-            try FileManager.default.copyItem(
-                atPath: "\(Fixture.bundledModels.path)/demo.safetensors", toPath: path)
+        try FileManager.default.copyItem(
+            atPath: "\(Fixture.bundledModels.path)/demo.safetensors", toPath: path)
+        var ids: [String] = []
+        func expect(_ state: String, _ service: RunningService) throws {
+            service.advance(by: 0)
+            for id in ids {
+                let job = try service.get("/v1/separations/\(id)").object
+                #expect(job["state"] as? String == state, "\(job["error"] ?? "")")
+                #expect(job["model"] as? String == "my_band")
+            }
+            #expect(try service.tracks(with: "input") == (state == "done" ? [] : ids.sorted()))
         }
-        return try RunningService(
-            in: folder, model: path, gate: gate, beforeModel: { download?.wait() })
-    }
-
-    /// The jobs of a service of that model that ends while one runs and one waits.
-    private func unfinishedJobs(in folder: TemporaryFolder) throws -> [String] {
-        let service = try serviceOfOwnModel(in: folder, gate: JobGate(before: 0))
-        let ids = try [200.0, 300].map { try service.job(Sound.tone(pitchHz: $0)) }
-        try service.waitUntilRunning(ids[0])
-        service.end()
-        return ids
-    }
-
-    @Test func jobsOfAnUnpublishedModelGoOnAfterARestart() throws {
-        let folder = TemporaryFolder()
-        let ids = try unfinishedJobs(in: folder)
-        let download = DispatchSemaphore(value: 0)
-        let second = try serviceOfOwnModel(in: folder, download: download)
-        second.advance(by: 0)
-        let states = ids.map {
-            try? second.get("/v1/separations/\($0)").object["state"] as? String
-        }
-        download.signal()
-        #expect(states == ["queued", "queued"])
-        for id in ids {
-            let job = try second.finished(id)
-            #expect(job["state"] as? String == "done", "\(job["error"] ?? "")")
-            #expect(job["model"] as? String == "my_band")
-        }
-    }
-
-    @Test func jobsWaitForAModelThatCannotBeLoaded() throws {
-        let folder = TemporaryFolder()
-        let ids = try unfinishedJobs(in: folder)
+        // It ends while one job runs and one waits.
+        let first = try RunningService(in: folder, model: path, gate: JobGate(before: 0))
+        ids = try [200.0, 300].map { try first.job(Sound.tone(pitchHz: $0)) }
+        try first.waitUntilRunning(ids[0])
+        first.end()
+        // The model can't be loaded.
         let second = try RunningService(in: folder, model: "/nowhere/my_band.safetensors")
         second.service?.waitUntilLoaded()
         #expect(try second.get("/readyz").detail.contains("missing or damaged"))
-        second.advance(by: 0)
-        for id in ids {
-            #expect(try second.get("/v1/separations/\(id)").object["state"] as? String == "queued")
-        }
-        #expect(try second.tracks(with: "input") == ids.sorted())
+        try expect("queued", second)
         second.end()
-        let third = try serviceOfOwnModel(in: folder)
-        for id in ids { #expect(try third.finished(id)["state"] as? String == "done") }
+        // The model is found at last.
+        let download = DispatchSemaphore(value: 0)
+        let third = try RunningService(in: folder, model: path, beforeModel: { download.wait() })
+        do {
+            defer { download.signal() }
+            try expect("queued", third)
+        }
+        for id in ids { try third.finished(id) }
+        try expect("done", third)
     }
 
     @Test func aJobWhoseEndWasNotStoredRunsAgain() throws {
@@ -363,7 +340,7 @@ struct RestartTests {
         let first = try RunningService(in: folder, gate: gate)
         let id = try first.job(Sound.tone())
         try first.waitUntilRunning(id)
-        let block = try BlockedRecord(of: id, in: folder)
+        let block = try BlockedPath("tracks/\(id)/track.json", in: folder)
         gate.open()
         #expect(try first.finished(id)["state"] as? String == "done")
         // The service tries again to store the end.
@@ -383,7 +360,9 @@ struct RestartTests {
         let ids = try [200.0, 300].map { try service.job(Sound.tone(seconds: 4, pitchHz: $0)) }
         try service.waitForStems(ids[0])
         // The second job begins while nothing can be stored.
-        let blocks = try ids.map { try BlockedRecord(of: $0, in: service.folder) }
+        let blocks = try ids.map {
+            try BlockedPath("tracks/\($0)/track.json", in: service.folder)
+        }
         try service.delete(ids[0])
         try service.waitForStems(ids[1])
         for block in blocks { try block.end() }
@@ -397,12 +376,9 @@ struct RestartTests {
         let service = try RunningService()
         let sound = Sound.tone(seconds: 0.5)
         let id = try service.doneJob(sound)
-        let (tracks, aside) = (service.folder.url("data/tracks"), service.folder.url("aside"))
-        try FileManager.default.moveItem(at: tracks, to: aside)
-        _ = try service.folder.write("", "data/tracks")
+        let tracks = try BlockedPath("tracks", in: service.folder)
         #expect(try service.upload(sound).status == 503)
-        try FileManager.default.removeItem(at: tracks)
-        try FileManager.default.moveItem(at: aside, to: tracks)
+        try tracks.end()
         #expect(try service.files("tracks") == [id])
         #expect(try service.upload(sound).object["cached"] as? Bool == true)
     }
@@ -440,15 +416,20 @@ func python(_ script: String, _ arguments: String...) throws {
     try #require(try Process.run(["python3", "-c", script] + arguments) == 0)
 }
 
-/// A track whose record can't be stored: a folder is in its place.
-private struct BlockedRecord {
-    private let (path, aside): (String, String)
+/// A file of the data folder that can't be written, because a folder is in its place; or the reverse.
+private struct BlockedPath {
+    private let path, aside: String
 
-    init(of id: String, in folder: TemporaryFolder) throws {
-        path = folder.path("data/tracks/\(id)/track.json")
-        aside = folder.path("\(id).json")
+    init(_ name: String, in folder: TemporaryFolder) throws {
+        path = folder.path("data/\(name)")
+        aside = folder.path(name.replacing("/", with: "-"))
         try FileManager.default.moveItem(atPath: path, toPath: aside)
-        try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: false)
+        if FilePath.isFolder(aside) {
+            _ = try folder.write("", "data/\(name)")
+        } else {
+            try FileManager.default.createDirectory(
+                atPath: path, withIntermediateDirectories: false)
+        }
     }
 
     func end() throws {

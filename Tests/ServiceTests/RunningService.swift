@@ -19,11 +19,13 @@ final class RunningService {
     ///   - model: the path of the service's model.
     ///   - clock: a clock that the test advances; nil for the system's.
     ///   - gate: stops jobs; nil for none.
+    ///   - tokens: the content of a file of tokens; nil for a service without users.
     ///   - change: changes the settings.
     ///   - beforeModel: called each time before the model is found.
     init(
         in folder: TemporaryFolder? = nil, model: String? = nil, clock: ManualClock? = nil,
-        gate: JobGate? = nil, _ change: (inout ServiceSettings) -> Void = { _ in },
+        gate: JobGate? = nil, tokens: String? = nil,
+        _ change: (inout ServiceSettings) -> Void = { _ in },
         beforeModel: @escaping @Sendable () throws -> Void = {}
     ) throws {
         self.folder = folder ?? TemporaryFolder()
@@ -34,6 +36,7 @@ final class RunningService {
         settings.port = 0
         if let clock { settings.clock = clock.clock }
         if let gate { settings.gate = gate.wait(before:_:) }
+        if let tokens { settings.tokenFile = try self.folder.write(tokens, "tokens") }
         self.clock = clock
         change(&settings)
         let service = try Service(
@@ -46,8 +49,9 @@ final class RunningService {
         self.service = service
     }
 
-    /// A file of tokens with two users.
-    static let tokens = "anna:anna-has-this-token\nben:ben-has-another-token\n"
+    /// A file of tokens with two users, and for the metrics.
+    static let tokens =
+        "anna:anna-has-this-token\nben:ben-has-another-token\n/metrics:token-of-no-user\n"
     /// The headers of these users.
     static let anna = "Authorization: Bearer anna-has-this-token"
     static let ben = "Authorization: Bearer ben-has-another-token"
@@ -89,6 +93,10 @@ final class RunningService {
         let connection = try Connection(port: port, receivedBytes: receivedBytes)
         connection.send(method, target, headers)
         return connection
+    }
+
+    func upload(form: Data) throws -> Answer {
+        try request("POST", "/v1/separations", [Form.type], body: form)
     }
 
     func upload(
@@ -137,6 +145,12 @@ final class RunningService {
         connection.send("GET", "/v1/separations/\(id)/events", headers)
         let received = connection.receive(untilOneOf: words)
         try #require(words.contains { received.contains($0) }, "job \(id): \(received.suffix(300))")
+    }
+
+    /// The JSON of a job's stems.
+    func stems(of id: String, _ headers: String...) throws -> [[String: Any]] {
+        let job = try get("/v1/separations/\(id)", headers).object
+        return try #require(job["stems"] as? [[String: Any]], "\(job)")
     }
 
     /// Creates a job and waits until it is done.

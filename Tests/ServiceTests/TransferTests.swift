@@ -43,28 +43,36 @@ struct TransferTests {
         #expect(again.status == 304)
     }
 
-    @Test func slowReadersLoseTheirConnections() throws {
+    @Test func clientsThatReadSlowlyOrNotLoseTheirConnections() throws {
         let service = try RunningService(clock: ManualClock()) {
             $0.limits.bytesPerSecond = 100_000
         }
-        let id = try service.doneJob(Sound.tone(seconds: 0.2))
-        let stemBytes = service.enlarge(stem: 1, of: id)
+        let small = try service.doneJob(Sound.tone(seconds: 0.2))
+        let large = try service.doneJob(Sound.tone(seconds: 0.3))
+        let stemBytes = service.enlarge(stem: 1, of: large)
+        let stem = "/v1/separations/\(large)/stems/bass.wav"
         // Reads all the time, and so is never idle.
-        let file = try service.open(
-            "/v1/separations/\(id)/stems/bass.wav", receivedBytes: 4096)
+        let slow = try service.open(stem, receivedBytes: 4096)
+        var received = slow.receive(until: "200 OK").utf8.count
+        // A reply after an archive, on the same connection, has the same limit as an archive.
+        let archive = try service.open("/v1/separations/\(large)/stems.zip")
+        let file = try service.open("/v1/separations/\(small)/stems.zip")
+        // The record at the end of an archive.
+        #expect(file.receive(until: "PK\u{5}\u{6}").contains("200 OK"))
+        file.send("GET", stem)
+        for reply in [archive, file] { #expect(reply.receive(until: "200 OK").contains("200 OK")) }
         let events = try service.open("/v1/events")
         #expect(events.receive(until: "event: state").contains("event: state"))
-        var received = file.receive(until: "200 OK").utf8.count
         try waitUntil("only the stream of events is open") {
-            received += file.receive().count
+            received += slow.receive().count
             service.advance(by: 31)
             return try service.connectionCount() == 1
         }
         // Bytes that the system has taken still arrive; the rest of the file does not.
-        received += file.receiveAll().count
-        #expect(received < stemBytes)
+        #expect(received + slow.receiveAll().count < stemBytes)
+        for reply in [archive, file] { #expect(reply.receiveAll().count < stemBytes) }
         // A stream of events may be silent.
-        _ = try service.job(Sound.tone(seconds: 0.3))
+        _ = try service.job(Sound.tone(seconds: 0.4))
         #expect(events.receive(until: "\"state\":\"queued\"").contains("queued"))
     }
 }

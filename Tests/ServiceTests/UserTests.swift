@@ -16,12 +16,6 @@ struct UserTests {
 
     private func bearer(_ token: String) -> String { "Authorization: Bearer \(token)" }
 
-    private func tokenFile(_ folder: TemporaryFolder, _ text: String = tokens) throws -> String {
-        let path = try folder.write(Data(text.utf8), "tokens")
-        try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: path)
-        return path
-    }
-
     private func waitUntilDone(_ service: RunningService, _ id: String, _ token: String) throws {
         #expect(try service.finished(id, [token])["state"] as? String == "done")
     }
@@ -32,11 +26,9 @@ struct UserTests {
         let first = try RunningService(in: folder)
         let old = try first.doneJob(Sound.tone(seconds: 0.2, pitchHz: 300))
         first.end()
-        let path = try tokenFile(folder)
-        let service = try RunningService(in: folder) { $0.tokenFile = path }
+        let service = try RunningService(in: folder, tokens: Self.tokens).whenReady()
         let (anna, ben) = (RunningService.anna, RunningService.ben)
         let nobody = bearer("somebody-without-name")
-        try service.whenReady()
         let sound = Sound.tone(seconds: 0.2)
         func upload(_ token: String) throws -> (id: String, isCached: Bool) {
             let job = try service.upload(sound, headers: [token]).object
@@ -68,9 +60,7 @@ struct UserTests {
     }
 
     @Test func aUserGetsOnlyOwnEvents() throws {
-        let folder = TemporaryFolder()
-        let path = try tokenFile(folder)
-        let service = try RunningService(in: folder) { $0.tokenFile = path }.whenReady()
+        let service = try RunningService(tokens: Self.tokens).whenReady()
         func events(_ token: String) throws -> Connection {
             try service.open("/v1/events", token)
         }
@@ -82,7 +72,13 @@ struct UserTests {
             try waitUntilDone(service, id, token)
             return id
         }
+        func lastEvent() throws -> Int? {
+            try service.get("/v1/separations", [RunningService.ben]).object["last_event"] as? Int
+        }
+        let before = try #require(try lastEvent())
         let annas = try upload(RunningService.anna, 200)
+        // Not even the ids of events tell of others.
+        #expect(try lastEvent() == before)
         let bens = try upload(RunningService.ben, 300)
         let seen = ben.receive(until: "\"state\":\"done\"")
         #expect(seen.contains(bens))
@@ -93,16 +89,14 @@ struct UserTests {
     }
 
     @Test func badFilesOfTokensAreRefused() throws {
-        let folder = TemporaryFolder()
         for (text, word) in [
             ("", "no token"), ("\n\n", "no token"), ("anna:short", "5 characters"),
             ("good-token-of-one-user\nx:short", "line 2"), (":token-without-a-name", "name"),
             ("two words:token-of-somebody", "name"),
             ("anna:the-same-token-twice\nben:the-same-token-twice", "line 2 repeats"),
         ] {
-            let path = try tokenFile(folder, text)
             let error = #expect(throws: ServiceError.self) {
-                _ = try RunningService(in: folder) { $0.tokenFile = path }
+                _ = try RunningService(tokens: text)
             }
             #expect(error?.description.contains(word) == true, "\(error?.description ?? "")")
             // The message is printed and kept in logs.
@@ -112,7 +106,7 @@ struct UserTests {
 
     @Test func aFileOfTokensThatOthersCanReadIsReported() throws {
         let folder = TemporaryFolder()
-        let path = try tokenFile(folder)
+        let path = try folder.write(Self.tokens, "tokens")
         for (mode, isReported) in [(0o600, false), (0o640, false), (0o644, true), (0o602, true)] {
             try FileManager.default.setAttributes([.posixPermissions: mode], ofItemAtPath: path)
             let service = try RunningService(in: folder) { $0.tokenFile = path }

@@ -70,16 +70,15 @@ struct zip_library {
 const struct http_library *http_load(const char **problem);
 const struct zip_library *zip_load(const char **problem);
 
-/* The variadic functions of libmicrohttpd, with the types of their options. */
+/* The variadic functions of libmicrohttpd, with the types of their options. Only after `http_load`. */
 
 /* Starts a daemon with a thread for each connection. */
-struct MHD_Daemon *http_start(const struct http_library *, int is_ipv6,
-                              MHD_AccessHandlerCallback handler, void *context,
+struct MHD_Daemon *http_start(int is_ipv6, MHD_AccessHandlerCallback handler, void *context,
                               const struct MHD_OptionItem *options);
 /* Sets the idle timeout of a connection in seconds; 0 for none. */
-void http_set_timeout(const struct http_library *, struct MHD_Connection *, unsigned int seconds);
+void http_set_timeout(struct MHD_Connection *, unsigned int seconds);
 /* The connection's socket, or -1. */
-int http_socket(const struct http_library *, struct MHD_Connection *);
+int http_socket(struct MHD_Connection *);
 /* Number of bytes that the other side of a socket has received; -1 if the system can't tell. */
 int64_t http_received_bytes(int socket);
 
