@@ -182,12 +182,8 @@ def run_ours(binary: Path, folder: Path, case: Case) -> bool:
 
 
 def files(folder: Path) -> dict[str, Path]:
-    """Files by their relative paths, without the records that ours writes."""
-    return {
-        str(path.relative_to(folder)): path
-        for path in folder.rglob("*")
-        if path.is_file() and not path.parent.name.startswith(".")
-    }
+    """Files by their relative paths."""
+    return {str(path.relative_to(folder)): path for path in folder.rglob("*") if path.is_file()}
 
 
 def coding_noise(mp3: Path, wave: Path) -> float:

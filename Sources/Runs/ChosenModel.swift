@@ -30,15 +30,13 @@ package final class ChosenModel: Sendable {
     /// All files that were read.
     let paths: [String]
     private let configurationChecksum: String?
-    /// The model that this one follows on; nil without followers.
-    private let first: ChosenModel?
+    private let checksums: ModelChecksums
     private let cancellation: CancellationToken
 
     private struct State {
         /// Nil once the weights are loaded, because open files count as memory of the process.
         var opened: OpenedModel?
         var separator: Separator?
-        var checksums: PendingChecksums?
         var followed: (steps: [SeparationRequest.Following], model: ChosenModel)?
     }
     private let state: Mutex<State>
@@ -62,8 +60,10 @@ package final class ChosenModel: Sendable {
         let opened = try OpenedModel(files)
         self.files = files
         self.folder = folder
-        self.first = first
         self.cancellation = cancellation
+        checksums = ModelChecksums(
+            of: Array(files.allCheckpoints[(first?.files.checkpoints.count ?? 0)...]),
+            after: first?.checksums, cancellation)
         stemSources = opened.stemSources
         isQuantized = opened.isQuantized
         overlap = opened.overlap
@@ -145,40 +145,26 @@ package final class ChosenModel: Sendable {
     // MARK: - Identity
 
     /// Begins to compute the checksums of the files, while other work goes on.
-    package func beginIdentity() { _ = pendingChecksums }
+    package func beginIdentity() { checksums.begin() }
 
-    private var pendingChecksums: PendingChecksums {
-        state.withLock { state in
-            let known = first?.files.checkpoints.count ?? 0
-            let pending =
-                state.checksums
-                ?? PendingChecksums(of: Array(files.allCheckpoints[known...]), cancellation)
-            state.checksums = pending
-            return pending
-        }
-    }
-
-    /// The checksums, computed once; nil if a file can't be read.
-    private var checksums: [String]? {
-        let pending = pendingChecksums
-        if first == nil { return pending() }
-        return first?.checksums.flatMap { first in pending().map { first + $0 } }
-    }
-
-    /// What the model is, whatever its files are called; nil if a file can't be read.
-    package var identity: ModelIdentity? {
-        checksums.map {
+    /// What the model is, whatever its files are called.
+    ///
+    /// - Throws: `SystemError` if a file can't be read; `CancellationError`.
+    package var identity: ModelIdentity {
+        get throws {
             ModelIdentity(
-                checkpoints: $0, member: files.submodel, weights: files.weights,
+                checkpoints: try checksums(), member: files.submodel, weights: files.weights,
                 segmentSeconds: files.segmentSeconds, configuration: configurationChecksum)
         }
     }
 
-    /// A name of the identity, and of which model follows on which stem; nil if a file can't be read.
-    package var digest: String? {
-        identity.map { identity in
+    /// A name of the identity, and of which model follows on which stem.
+    ///
+    /// - Throws: as ``identity``.
+    package var digest: String {
+        get throws {
             let steps = files.followers.map { "\($0.stem)=\($0.files.name)" }
-            return FileChecksum.of(text: JSONText.of(identity) + steps.joined(separator: " "))
+            return FileChecksum.of(text: JSONText.of(try identity) + steps.joined(separator: " "))
         }
     }
 }

@@ -23,7 +23,7 @@ package final class FailedList {
             }
             // The list takes the place of the file when it is complete.
             let folder = FilePath.folder(of: target)
-            if access(folder, W_OK | X_OK) != 0 { throw .last }
+            if FilePath.withCString(folder, { access($0, W_OK | X_OK) }) != 0 { throw .last }
             if FilePath.status(path) != nil {
                 try Self.checkHead(path)
             } else if !isDryRun {
@@ -39,7 +39,12 @@ package final class FailedList {
         }
     }
 
-    deinit { if isTried { _ = FilePath.withCString(path) { unlink($0) } } }
+    deinit {
+        // Another run may have written its list there.
+        if isTried, FilePath.countBytes(path) == 0 {
+            _ = FilePath.withCString(path) { unlink($0) }
+        }
+    }
 
     private static func checkHead(_ path: String) throws(SystemError) {
         let descriptor = FilePath.withCString(path) { open($0, O_RDWR | O_CLOEXEC) }

@@ -23,6 +23,9 @@ package protocol LedgerRecord: Codable, Sendable {
 package struct Ledger: Sendable {
     package let folder: String
 
+    /// Disks answer several reads at once.
+    private static let threads = 4
+
     package init(_ folder: String) { self.folder = folder }
 
     package subscript(name: String) -> LedgerEntry {
@@ -31,13 +34,13 @@ package struct Ledger: Sendable {
 
     /// Reads the records of all entries, on several threads.
     ///
-    /// - Parameter names: the entries to read, without those that have no record.
+    /// - Returns: the records of those entries that have one.
     package func records<Record: LedgerRecord>(
-        _ type: Record.Type, of names: [String], threads: Int = 4
+        _ type: Record.Type, of names: [String]
     ) -> [(name: String, result: Result<Record, LedgerError>)] {
         typealias Found = [(name: String, result: Result<Record, LedgerError>)]
         let parts = Mutex<[Int: Found]>([:])
-        let size = max(1, (names.count + threads - 1) / threads)
+        let size = max(1, (names.count + Self.threads - 1) / Self.threads)
         let workers = stride(from: 0, to: names.count, by: size).compactMap { start in
             let work = { @Sendable in
                 var found: Found = []
@@ -76,6 +79,11 @@ package struct LedgerEntry: Sendable {
     package func read<Record: LedgerRecord>(
         _ type: Record.Type
     ) throws(LedgerError) -> Record? {
+        var status = stat()
+        let isThere = FilePath.withCString(record) { lstat($0, &status) } == 0
+        if isThere, status.st_mode & S_IFMT != S_IFREG || status.st_size > Self.mostBytes {
+            throw .damaged
+        }
         let bytes: [UInt8]
         do {
             bytes = try readFile(record)
@@ -94,17 +102,20 @@ package struct LedgerEntry: Sendable {
         throw .damaged
     }
 
+    /// Far more than the record of any track.
+    private static let mostBytes = 1 << 24
+
     private struct Head: Decodable {
         let version: Int
     }
 
-    /// Replaces the record, and makes the folder if it is missing.
+    /// Replaces the record, and makes the folder if it is missing, but no folder above the ledger.
     ///
     /// - Parameter isDurable: whether the record is on the disk when this returns.
     package func write(_ record: some LedgerRecord, isDurable: Bool = false) throws(SystemError) {
         let text = JSONText.of(record) + "\n"
         do {
-            try FilePath.makeFolder(path)
+            try makeFolder()
             try replaceFile(at: self.record) { descriptor in
                 try Array(text.utf8).withUnsafeBytes { try writeAll($0, to: descriptor) }
                 if isDurable, synchronise(descriptor) != 0 { throw SystemError.last }
@@ -113,6 +124,14 @@ package struct LedgerEntry: Sendable {
             throw error as? SystemError ?? .last
         }
         if isDurable { synchronise(path: path) }
+    }
+
+    /// Above the ledger there may be the place of a disk that was removed.
+    private func makeFolder() throws(SystemError) {
+        for folder in [FilePath.folder(of: path), path]
+        where FilePath.withCString(folder, { mkdir($0, 0o777) }) != 0 && errno != EEXIST {
+            throw .last
+        }
     }
 
     // MARK: - Claims
@@ -146,8 +165,8 @@ package struct LedgerEntry: Sendable {
         var made: TemporaryFiles.Claim?
         // Another run may remove the folders, while they are empty, before the claim is in them.
         for _ in 0..<3 where made == nil {
-            try? FilePath.makeFolder(path)
             do throws(SystemError) {
+                try makeFolder()
                 made = try TemporaryFiles.claim(Self.claimName, in: path)
                 if made == nil { return nil }
             } catch {}

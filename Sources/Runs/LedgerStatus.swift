@@ -30,7 +30,7 @@ package struct LedgerStatus {
     package private(set) var counts: [State: Int] = [:]
     /// All tracks that are not done, those of a manifest in its order.
     package private(set) var tracks: [Track] = []
-    /// Records that can't be used, each with the reason.
+    /// The records that can't be used, in words.
     package private(set) var unusable: [String] = []
 
     /// What the records of runs and of the service have in common.
@@ -60,37 +60,41 @@ package struct LedgerStatus {
     package init(
         of manifest: String?, in folder: String, model: String?, cancellation: CancellationToken
     ) throws {
+        let runs = Ledger(ofRun: folder)
         let service = Ledger(FilePath.joined(folder, "tracks"))
-        let isService = manifest == nil && FilePath.isFolder(service.folder)
-        let ledger = isService ? service : Ledger(ofRun: folder)
+        let isService =
+            manifest == nil && !runs.exists
+            && FilePath.isFile(FilePath.joined(folder, "lock")) && service.exists
+        let ledger = isService ? service : runs
         let names: [String]
         do throws(SystemError) { names = try FilePath.names(in: ledger.folder).sorted() } catch {
             throw RunError.noRecords(folder: folder, reason: "\(error)")
         }
-        // By bytes, because equal texts may be different ids.
-        var heads: [[UInt8]: (head: Head, entry: LedgerEntry)] = [:]
-        var former: Set<[UInt8]> = []
+        // Tracks that are being added to a service or removed have names with a dot.
+        let found = ledger.records(Head.self, of: names.filter { !$0.hasPrefix(".") })
+            .filter { _, result in
+                // The jobs of a service may be of any model.
+                isService || model == nil || (try? result.get().model) ?? model == model
+            }
+        try cancellation.check()
+        var heads: [[UInt8]: Entry] = [:]
         var models: Set<String> = []
-        // Records of earlier versions, of tracks that are done.
-        for name in names where name.hasSuffix(".json") && !name.hasSuffix(".failed.json") {
-            former.insert(Array(name.utf8.dropLast("-29ca0592b85eda6b.json".utf8.count)))
-        }
-        let found = ledger.records(Head.self, of: names).filter { _, result in
-            // The jobs of a service may be of any model.
-            isService || model == nil || (try? result.get().model) ?? model == model
-        }
         for (name, result) in found {
-            try cancellation.check()
             switch result {
-            case .failure(let error): unusable.append("'\(name)' (\(error))")
+            case .failure(let error): unusable.append("the record of '\(name)' \(error)")
             case .success(let head):
                 if !isService { models.insert(head.model) }
-                heads[Array((isService ? name : head.name).utf8)] = (head, ledger[name])
+                let entry = Entry(
+                    id: isService ? name : head.name, label: isService ? head.name : nil,
+                    head: head, folder: ledger[name])
+                // By bytes, because equal texts may be different ids. Runs with other options have other
+                // records of a track.
+                let key = Array(entry.id.utf8)
+                if heads[key].map({ $0.modified < entry.modified }) ?? true { heads[key] = entry }
             }
         }
-        if models.count > 1 {
-            throw RunError.severalModels(folder: folder, models.sorted())
-        }
+        if models.count > 1 { throw RunError.severalModels(folder: folder, models.sorted()) }
+        let former = isService ? [] : Self.formerIDs(names)
         if let manifest {
             let file = try ManifestFile(
                 manifest, isFollowed: false, spoolFolder: nil, cancellation: cancellation)
@@ -101,26 +105,37 @@ package struct LedgerStatus {
                 add(track.id, heads[id], isDone: former.contains(id))
             }
         } else {
-            for (name, result) in found {
-                guard let head = try? result.get() else { continue }
-                add(
-                    isService ? name : head.name, (head, ledger[name]),
-                    label: isService ? head.name : nil)
-            }
+            for entry in heads.values.sorted(by: { $0.id < $1.id }) { add(entry.id, entry) }
+            counts[.done, default: 0] += former.count { heads[$0] == nil }
         }
     }
 
-    private mutating func add(
-        _ id: String, _ found: (head: Head, entry: LedgerEntry)?, isDone: Bool = false,
-        label: String? = nil
-    ) {
-        let state = found.map { Self.state(of: $0.head, $0.entry) } ?? (isDone ? .done : .left)
+    /// A track of the ledger.
+    private struct Entry {
+        let id: String
+        let label: String?
+        let head: Head
+        let folder: LedgerEntry
+
+        var modified: Int { FilePath.status(folder.record)?.modifiedNanoseconds ?? 0 }
+    }
+
+    /// The tracks that have records of version 1, files `ID-29ca0592b85eda6b.json`: they are done.
+    private static func formerIDs(_ names: [String]) -> Set<[UInt8]> {
+        let ending = "-29ca0592b85eda6b.json".utf8.count
+        return Set(
+            names.filter { $0.hasSuffix(".json") && !$0.hasSuffix(".failed.json") }
+                .map { Array($0.utf8.dropLast(ending)) })
+    }
+
+    private mutating func add(_ id: String, _ entry: Entry?, isDone: Bool = false) {
+        let state = entry.map { Self.state(of: $0.head, $0.folder) } ?? (isDone ? .done : .left)
         counts[state, default: 0] += 1
         if state == .done { return }
-        let failure = found?.head.failure
+        let failure = entry?.head.failure
         tracks.append(
             Track(
-                id: id, name: label, state: state, errorClass: failure?.errorClass,
+                id: id, name: entry?.label, state: state, errorClass: failure?.errorClass,
                 error: failure?.error, tries: failure?.tries))
     }
 

@@ -19,7 +19,10 @@ struct RunLedger {
         let settings = plan.settings
         let ledger = Ledger(ofRun: settings.folder)
         // Another run has its ledger before its first stem: so the stems are looked for first.
-        let isNew = plan.files.folder.map { ((try? FilePath.names(in: $0)) ?? []).isEmpty } ?? false
+        let isNew =
+            plan.files.folder.map { folder in
+                FilePath.entries(of: folder).allSatisfy { $0.hasPrefix(".") }
+            } ?? false
         let isKept =
             plan.files.folder != nil
             && (ledger.exists
@@ -35,6 +38,24 @@ struct RunLedger {
     /// Whether a record of the track's files is kept: pipes can't be read again.
     func keeps(_ track: PlannedTrack) -> Bool {
         ledger != nil && track.place != nil && FilePath.isRegularFile(track.input.path)
+    }
+
+    /// Makes the folder of the ledger, before anything else is in the folder of the stems.
+    ///
+    /// - Returns: why the tracks can't be recorded; nil if they can.
+    func makeFolder() -> String? {
+        guard let folder = ledger?.folder else { return nil }
+        let isMade = FilePath.withCString(folder) { mkdir($0, 0o777) } == 0 || errno == EEXIST
+        guard !isMade || FilePath.withCString(folder, { access($0, W_OK | X_OK) }) != 0 else {
+            return nil
+        }
+        return
+            "\(folder): no track is recorded (\(SystemError.last)); the next run separates all again"
+    }
+
+    /// Removes the folder of the ledger, if it is empty.
+    func removeIfEmpty() {
+        if let ledger { _ = FilePath.withCString(ledger.folder) { rmdir($0) } }
     }
 
     // MARK: - Done, or not to be tried again
@@ -58,7 +79,7 @@ struct RunLedger {
         }
         guard skips || result.isNewer(than: startNanoseconds),
             result.covers(
-                track, model: plan.model.identity, parameters: plan.parameters(of: track),
+                track, model: try? plan.model.identity, parameters: plan.parameters(of: track),
                 seed: request.shifts > 0 ? request.seed : nil),
             !request.analyzes || result.tempoBpm != nil || result.key != nil
         else { return nil }

@@ -6,7 +6,7 @@ import System
 extension SeparationRun {
     /// Has the events name the checkpoints by their checksums.
     mutating func identify() {
-        guard reporter.takesEvents, let identity = plan.model.identity else { return }
+        guard reporter.takesEvents, let identity = try? plan.model.identity else { return }
         events.model?.sha256 = identity.checkpoints
     }
 

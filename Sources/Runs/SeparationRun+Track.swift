@@ -19,6 +19,7 @@ extension SeparationRun {
         reporter.detail("Engine \(loaded.engineDescription)")
         // An unwritable folder ends the run before the first track.
         folder = try plan.files.folder.map { try OutputFolder(making: $0) }
+        ledger.makeFolder().map(reporter.warning)
         if let folder { names = NameComparison(probing: folder.path) }
         if plan.settings.request.shifts > 0 { reporter.status("Seed \(plan.seed)") }
         separator = loaded
@@ -133,7 +134,7 @@ extension SeparationRun {
         _ track: PlannedTrack, _ report: TrackReport, _ analysis: MusicAnalysis?,
         _ checksum: PendingChecksums?, unchangedSince before: stat?
     ) -> SeparationRecord? {
-        guard let checksum = checksum?()?.first, let model = plan.model.identity,
+        guard let checksum = try? checksum?().first, let model = try? plan.model.identity,
             let input = SeparationRecord.File(track.input.path, sha256: checksum),
             let before, input.isSame(as: before)
         else { return nil }

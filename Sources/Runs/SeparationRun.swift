@@ -65,7 +65,10 @@ package struct SeparationRun {
                 "\(plan.files.folder ?? "") has stems and no records: a track counts as done if its "
                     + "stems are there, whole and as long as the track")
         }
-        defer { folder?.removeIfEmpty() }
+        defer {
+            ledger.removeIfEmpty()
+            folder?.removeIfEmpty()
+        }
         do {
             try runTracks()
         } catch {
@@ -107,37 +110,42 @@ package struct SeparationRun {
             return false
         }
         if skip(track) { return true }
-        if let failures = ledger.quarantine(track) {
-            events.ended(quarantined(track, failures))
-            return true
-        }
         if plan.settings.isDryRun {
             report(track, status: .planned)
             return true
         }
         if ledger.keeps(track) || reporter.takesEvents { plan.model.beginIdentity() }
         let separator = try loadedSeparator()
+        let label =
+            plan.trackCount.map { $0 > 1 ? "\(trackNumber)/\($0)" : "" } ?? "\(trackNumber)"
+        guard (try? folder?.checkDisk()) != nil else {
+            // The track fails, and no record is written in place of a removed disk.
+            return goesOn(after: separate(track, label: label, with: separator).0, track)
+        }
         guard let claim = ledger.claim(track) else {
-            reporter.detail("\(track.input.label): another run separates it; it is left for later")
+            if !isLast {
+                reporter.detail(
+                    "\(track.input.label): another run separates it; it is left for later")
+            }
             deferred.append(track)
             return true
         }
         defer { claim.end() }
         // Another run may have finished the track just before the claim.
         if skip(track) { return true }
-        let label =
-            plan.trackCount.map { $0 > 1 ? "\(trackNumber)/\($0)" : "" } ?? "\(trackNumber)"
         let before = ledger.begin(track)
         let (result, record) = separate(track, label: label, with: separator)
         ledger.end(track, isDone: result.status == .done, record, result.failure, after: before)
-        events.ended(result)
-        if result.status == .failed { plan.failed?.add(track.input.path) }
-        return goesOn(after: result)
+        return goesOn(after: result, track)
     }
 
-    /// Reports a track that is done, if such tracks are left out.
+    /// Reports a track that is done, if such tracks are left out, or that is not tried again.
     private mutating func skip(_ track: PlannedTrack) -> Bool {
-        guard let done = ledger.done(track) else { return false }
+        guard let done = ledger.done(track) else {
+            guard let failures = ledger.quarantine(track) else { return false }
+            events.ended(quarantined(track, failures))
+            return true
+        }
         ledger.sweep(track)
         ledger.keepFiles(of: track)
         report(track, status: .skipped, done.record)
@@ -147,7 +155,11 @@ package struct SeparationRun {
     /// A full disk refuses all tracks; a name that it can't hold refuses one.
     private static let mostRefusals = 10
 
-    private mutating func goesOn(after result: SeparationEvents.Track) -> Bool {
+    private mutating func goesOn(
+        after result: SeparationEvents.Track, _ track: PlannedTrack
+    ) -> Bool {
+        events.ended(result)
+        if result.status == .failed { plan.failed?.add(track.input.path) }
         if isPipeClosed || result.status == .interrupted { return false }
         if let note = notes.next(
             done: trackNumber, of: plan.trackCount, separated: events.count(.done),

@@ -114,8 +114,16 @@ struct RecordPlace {
     /// Writes or removes the record. Errors are ignored: without a record the track is separated
     /// again next time.
     func replace(_ record: TrackRecord?) {
+        do throws(LedgerError) { _ = try entry.read(TrackRecord.self) } catch {
+            // A record that may be right elsewhere or later stays.
+            if error != .damaged { return }
+        }
         if let record {
-            guard (try? entry.write(record)) != nil else { return }
+            if (try? entry.write(record)) == nil {
+                // The one that is there may count a try that was none.
+                unlink(entry.record)
+                return
+            }
         } else {
             unlink(entry.record)
         }

@@ -16,26 +16,46 @@ extension DataFolder {
     func takeOverFormerJobs() throws(ServiceError) -> String? {
         var sentences: [String] = []
         if FilePath.status(formerDatabase) != nil {
-            var count = 0
-            for line in try formerRecords() {
-                if let seconds = Double(line) {
-                    save(runSeconds: seconds)
-                } else if let job = Job(former: line), Job.isID(job.id), job.isPlausible {
-                    do throws(SystemError) { try takeOver(job) } catch {
-                        throw .formerJobs(path: path, reason: "job \(job.id): \(error)")
+            var (count, unreadable) = (0, 0)
+            do {
+                for line in try formerRecords() {
+                    if let seconds = Double(line) {
+                        // A clock that is set back keeps jobs for longer; one that is set forward removes them.
+                        if (runSeconds()...1e10).contains(seconds) { save(runSeconds: seconds) }
+                    } else if let job = Job(former: line), Job.isID(job.id), job.isPlausible {
+                        try takeOver(job)
+                        count += 1
+                    } else {
+                        unreadable += 1
                     }
-                    count += 1
                 }
+                sync()
+                guard rename(formerDatabase, "\(formerDatabase).former") == 0 else {
+                    throw SystemError.last
+                }
+                synchronise(path: path)
+            } catch {
+                let isOtherDisk = (error as? SystemError)?.code == EXDEV
+                throw .formerJobs(
+                    path: path,
+                    reason: "\(error)"
+                        + (isOtherDisk
+                            ? "; move the content of 'inputs' and 'results' to the disk of this folder"
+                            : ""))
             }
-            sync()
-            rename(formerDatabase, "\(formerDatabase).former")
             sentences.append(
                 "\(count) jobs of an earlier version were taken over; their database is "
-                    + "jobs.sqlite.former now, which this version doesn't need.")
+                    + "jobs.sqlite.former now, which this version doesn't need."
+                    + (unreadable > 0 ? " \(unreadable) of its records can't be read." : ""))
         }
-        let left = DataFolder.formerFolders.reduce(0) { count, folder in
-            rmdir("\(path)/\(folder)")
-            return count + FilePath.entries(of: "\(path)/\(folder)").count(where: Job.isID)
+        let left = DataFolder.formerFolders.reduce(0) { count, name in
+            let folder = "\(path)/\(name)"
+            for unfinished in FilePath.entries(of: folder)
+            where unfinished.hasPrefix(".") && Job.isID(String(unfinished.dropFirst())) {
+                DataFolder.remove("\(folder)/\(unfinished)")
+            }
+            rmdir(folder)
+            return count + FilePath.entries(of: folder).count(where: Job.isID)
         }
         if left > 0 {
             sentences.append(
@@ -45,53 +65,62 @@ extension DataFolder {
         return sentences.isEmpty ? nil : "\(path): " + sentences.joined(separator: " ")
     }
 
-    private func takeOver(_ job: Job) throws(SystemError) {
+    private func takeOver(_ job: Job) throws {
         let entry = ledger[job.id]
         try FilePath.makeFolder(entry.path)
-        let targets = [entry.input, entry.stems]
-        for (folder, target) in zip(DataFolder.formerFolders, targets)
+        for (folder, target) in zip(DataFolder.formerFolders, [entry.input, entry.stems])
         where rename("\(path)/\(folder)/\(job.id)", target) != 0 && errno != ENOENT {
-            throw .last
+            throw SystemError.last
+        }
+        do throws(LedgerError) {
+            // A record of this version is newer.
+            if try entry.read(Job.self) != nil { return }
+        } catch {
+            if error != .damaged { return }
         }
         try entry.write(job)
     }
 
     /// The lines of the former database: the records of the jobs as JSON, and a number, the service's clock.
-    private func formerRecords() throws(ServiceError) -> [String] {
+    private func formerRecords() throws -> [String] {
+        // A database that was never used, or by the first version, lacks a table.
+        let tables =
+            "CREATE TABLE IF NOT EXISTS jobs (record); CREATE TABLE IF NOT EXISTS clock (seconds);"
         let query = "SELECT record FROM jobs UNION ALL SELECT seconds FROM clock"
         let script = """
             import sqlite3, sys
-            for row in sqlite3.connect(sys.argv[1]).execute(sys.argv[2]): print(*row)
+            database = sqlite3.connect(sys.argv[1])
+            database.executescript(sys.argv[2])
+            for row in database.execute(sys.argv[3]): print(*row)
             """
         let programs = [
-            ("sqlite3", ["-init", "/dev/null", "-batch", formerDatabase, query]),
-            ("python3", ["-c", script, formerDatabase, query]),
+            ("sqlite3", ["-init", "/dev/null", "-batch", formerDatabase, "\(tables) \(query)"]),
+            ("python3", ["-c", script, formerDatabase, tables, query]),
         ]
-        var reason =
-            "reading jobs.sqlite needs the program sqlite3 or python3 once: apt install sqlite3"
+        var failure: String?
         for (name, arguments) in programs {
             guard let program = ChildProcess.pathOfProgram(name) else { continue }
-            do {
-                let output = try TemporaryFiles.createUnnamed(in: temporary)
-                defer { close(output) }
-                let (status, text) = try ChildProcess.run(
-                    program, arguments, descriptors: [output, output], silenceSeconds: 60,
-                    textBytes: 1_000, check: {})
-                if status == 0 {
-                    var lines: [UInt8] = []
-                    lseek(output, 0, SEEK_SET)
-                    try forEachPiece(of: output) { lines.append(contentsOf: $0) }
-                    return String(decoding: lines, as: UTF8.self).split(separator: "\n")
-                        .map(String.init)
-                }
-                reason =
-                    "\(name) can't read jobs.sqlite: \(Problem.oneLine(text)); to begin without its jobs, "
-                    + "move it away: their files stay"
-            } catch {
-                reason = "\(error)"
+            let output = try TemporaryFiles.createUnnamed(in: temporary)
+            defer { close(output) }
+            let (status, text) = try ChildProcess.run(
+                program, arguments, descriptors: [output, output], silenceSeconds: 60,
+                textBytes: 1_000, check: {})
+            if status == 0 {
+                var lines: [UInt8] = []
+                lseek(output, 0, SEEK_SET)
+                try forEachPiece(of: output) { lines.append(contentsOf: $0) }
+                return String(decoding: lines, as: UTF8.self).split(separator: "\n")
+                    .map(String.init)
             }
+            failure =
+                "\(name) can't read jobs.sqlite: \(Problem.oneLine(text)); to begin without its jobs, "
+                + "move it away: their files stay"
         }
-        throw .formerJobs(path: path, reason: reason)
+        throw SystemError(
+            code: ENOENT,
+            failure
+                ?? "reading jobs.sqlite needs the program sqlite3 or python3 once: apt install sqlite3"
+        )
     }
 }
 

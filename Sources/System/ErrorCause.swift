@@ -44,9 +44,9 @@ public enum ErrorCause: String, CaseIterable, Sendable {
     /// Only a fault of the track counts against it: after another one, the same track may succeed.
     package var fault: Fault {
         switch self {
-        case .noRoom, .tooManyFiles, .output, .inputAccess, .system: .machine
+        case .noRoom, .tooManyFiles, .output, .inputAccess, .system, .engine: .machine
         case .modelResult, .modelName, .modelMissing, .model: .model
-        case .argument, .unsuitable, .tooLong, .input, .notAudio, .encoding, .engine, .cancelled,
+        case .argument, .unsuitable, .tooLong, .input, .notAudio, .encoding, .cancelled,
             .internal:
             .track
         }

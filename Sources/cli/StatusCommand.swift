@@ -35,7 +35,7 @@ enum StatusCommand {
             let status = try LedgerStatus(
                 of: isFolder ? nil : operand, in: folder, model: arguments.value(.model),
                 cancellation: cancellation)
-            for record in status.unusable { console.warning("\(folder): the record of \(record)") }
+            for record in status.unusable { console.warning("\(folder): \(record)") }
             console.result(arguments.has(.json) ? json(status) : table(status))
             return .done
         }

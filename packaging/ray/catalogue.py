@@ -219,7 +219,8 @@ class Worker:
                 try:
                     row = self._engine.separate(line)
                 except Failure:
-                    self._store_record()
+                    with contextlib.suppress(OSError):
+                        self._store_record()
                     raise
                 record = self._take_record()
             row.update(path=track["line"]["path"], request=track["request"])
@@ -239,7 +240,8 @@ class Worker:
         """The command's record of the track that has just ended: its name below OUT, and its content."""
         for path in self._scratch.glob(".swift-demucs/*/track.json"):
             content = path.read_bytes()
-            shutil.rmtree(path.parent)
+            # The command removes its claim beside the record meanwhile.
+            shutil.rmtree(path.parent, ignore_errors=True)
             return str(path.relative_to(self._scratch)), content
         return None
 

@@ -65,7 +65,7 @@ package enum TemporaryFiles {
 
     /// Whether a process has claimed work of a name in a folder.
     package static func isClaimed(_ text: String, in folder: String) -> Bool {
-        let descriptor = open(FilePath.joined(folder, name(text)), O_RDWR | O_CLOEXEC)
+        let descriptor = open(FilePath.joined(folder, name(text)), O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { return false }
         defer { close(descriptor) }
         return flock(descriptor, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK
