@@ -79,7 +79,7 @@ struct DerivedFiles: Sendable {
             if index < DerivedFiles.mostFiles, bytes + file.bytes <= limit {
                 bytes += file.bytes
             } else {
-                slots.unlessUnderWay("\(file.id)/\(file.name)") { folder.removeCached(file) }
+                slots.unlessUnderWay(file.name) { folder.removeCached(file) }
             }
         }
     }
@@ -99,8 +99,7 @@ struct DerivedFiles: Sendable {
         }
         let name = "\(FilePath.stem(of: stem.file))\(range.key).\(format.rawValue)"
         return try part(job, range, name, for: request) { path in
-            try mix(
-                job, [(stem, MixStrip(gain: 1))], range, to: path, format: format, for: request)
+            try mix(job, [(stem, MixStrip(gain: 1))], range, to: path, format: format, for: request)
         }
     }
 

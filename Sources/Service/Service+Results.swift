@@ -68,8 +68,7 @@ extension Service {
 
     /// The part of the stems that a request asks for.
     private func timeRange(of request: Request, _ job: Job) throws(Problem) -> TimeRange {
-        try TimeRange(
-            request, of: job.durationSeconds ?? 0, rateHz: job.rateHz)
+        try TimeRange(request, of: job.durationSeconds ?? 0, rateHz: job.rateHz)
     }
 
     /// File name for saving: `song - vocals.wav`, with the part and with what the request names of

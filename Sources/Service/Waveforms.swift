@@ -43,8 +43,7 @@ struct Waveforms {
                 var start = 0
                 while start < samples.count {
                     let block = (sampleCount + start) / Waveforms.blockSamples
-                    let end = min(
-                        samples.count, (block + 1) * Waveforms.blockSamples - sampleCount)
+                    let end = min(samples.count, (block + 1) * Waveforms.blockSamples - sampleCount)
                     let least = samples[start..<end].min() ?? 0
                     let greatest = samples[start..<end].max() ?? 0
                     if block < minima[channel].count {
@@ -126,9 +125,7 @@ struct Waveforms {
     /// - Parameters:
     ///   - names: names of the stems.
     ///   - readySeconds: the finished part of growing stems; nil for all.
-    func json(
-        _ window: Window, names: [String], readySeconds: Double? = nil
-    ) -> [UInt8] {
+    func json(_ window: Window, names: [String], readySeconds: Double? = nil) -> [UInt8] {
         let (rate, seconds) = (Double(sampleRateHz), Double(sampleCount) / Double(sampleRateHz))
         let samples = window.range.samples(rateHz: sampleRateHz).clamped(to: 0..<sampleCount)
         let fine =
