@@ -232,19 +232,21 @@ struct DerivedFiles: Sendable {
 
     private static let waveformFile = "waveforms"
 
-    /// A window of the waveforms of all stems as JSON.
+    /// A part of the waveforms of all stems as JSON.
     ///
     /// - Parameter part: the finished part of a running job, whose rest is silent; nil for a job that has
     ///   ended.
     func peaks(
-        of job: Job, _ window: Waveforms.Window, part: GrowingStems.Part?, for request: Request
+        of job: Job, _ range: TimeRange, mostPoints: Int, part: GrowingStems.Part?,
+        for request: Request
     ) throws -> [UInt8] {
         try slots.run("\(job.id)/\(DerivedFiles.waveformFile)", for: request) {
             let waveforms =
                 try part.map { Waveforms($0.waveforms, sampleCount: $0.sampleCount) }
                 ?? waveforms(of: job, for: request)
             return waveforms.json(
-                window, names: job.stems.map(\.name), readySeconds: part?.readySeconds)
+                range, mostPoints: mostPoints, names: job.stems.map(\.name),
+                readySeconds: part?.readySeconds)
         }
     }
 

@@ -193,8 +193,7 @@ extension Service {
                 return try TimeRange(request, of: seconds, rateHz: rateHz)
             } ?? timeRange(of: request, job)
         let peaks = try derivedFiles.peaks(
-            of: job, Waveforms.Window(points: points ?? Service.points, range: range), part: part,
-            for: request)
+            of: job, range, mostPoints: points ?? Service.points, part: part, for: request)
         return .json(peaks, cache: part == nil ? "private, no-cache" : "no-store")
     }
 
