@@ -49,20 +49,13 @@ struct AccessRules: Sendable {
                     + "'Authorization: Bearer'.")
         }
         guard needsToken, let tokens else { return nil }
-        return try user(
-            of: request.header("authorization"), tokens,
-            mayRead: request.target.segments == ["metrics"])
-    }
-
-    private func user(
-        of header: String?, _ tokens: UserTokens, mayRead isMetrics: Bool
-    ) throws(Problem) -> String? {
-        let parts = (header ?? "").split(separator: " ", maxSplits: 1)
+        let parts = (request.header("authorization") ?? "").split(separator: " ", maxSplits: 1)
         guard parts.count == 2, parts[0].lowercased() == "bearer" else {
             throw Problem(
                 .unauthorized, "The request has no token. Send 'Authorization: Bearer <token>'.")
         }
-        return try tokens.user(with: parts[1], isMetrics: isMetrics)
+        return try tokens.user(
+            with: parts[1], isMetrics: request.target.segments == ["metrics"])
     }
 
     private func isAllowed(host: String) -> Bool {

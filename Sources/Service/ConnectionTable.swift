@@ -190,10 +190,7 @@ final class ConnectionTable: @unchecked Sendable {
     /// Waits for the next head: the connection may be idle as long as the library allows, and then
     /// needs a head.
     func requestEnded(_ socket: Int32) {
-        set(
-            socket,
-            .head(
-                deadline: clock.now() + Double(limits.idleSeconds) + limits.headSeconds))
+        set(socket, .head(deadline: clock.now() + Double(limits.idleSeconds) + limits.headSeconds))
     }
 
     func closed(_ socket: Int32) {
@@ -228,9 +225,7 @@ final class ConnectionTable: @unchecked Sendable {
 
     /// Whether a client has received too little of a reply since a time; if not, the next period
     /// begins.
-    private func isSlow(
-        _ socket: Int32, since: Double, _ bytes: Int, _ now: Double
-    ) -> Bool {
+    private func isSlow(_ socket: Int32, since: Double, _ bytes: Int, _ now: Double) -> Bool {
         guard let received = countReceived(socket) else { return false }
         if Double(received - bytes) < (now - since) * limits.bytesPerSecond { return true }
         entries[socket]?.phase = .reply(since: now, bytes: received)

@@ -203,7 +203,7 @@ final class DataFolder: Sendable {
 
     /// A copy, a mix or the waveforms of a job.
     struct CachedFile {
-        let id: String
+        /// The job's id, `/` and the name of the file.
         let name: String
         let bytes: Int
         let usedNanoseconds: Int
@@ -222,19 +222,17 @@ final class DataFolder: Sendable {
     /// Complete files of the cache, the most recently used first.
     func cachedFiles() -> [CachedFile] {
         let names = FilePath.entries(of: cache).filter { !DataFolder.isLink(cache(of: $0)) }
-            .flatMap { id in FilePath.entries(of: cache(of: id)).map { (id, $0) } }
-        return names.compactMap { id, name in
+            .flatMap { id in FilePath.entries(of: cache(of: id)).map { "\(id)/\($0)" } }
+        return names.compactMap { name in
             var status = stat()
-            guard !name.hasPrefix("."), lstat("\(cache(of: id))/\(name)", &status) == 0 else {
-                return nil
-            }
+            guard !name.contains("/."), lstat("\(cache)/\(name)", &status) == 0 else { return nil }
             return CachedFile(
-                id: id, name: name, bytes: status.bytesOnDisk,
+                name: name, bytes: status.bytesOnDisk,
                 usedNanoseconds: status.modifiedNanoseconds)
         }.sorted { $0.usedNanoseconds > $1.usedNanoseconds }
     }
 
-    func removeCached(_ file: CachedFile) { unlink("\(cache(of: file.id))/\(file.name)") }
+    func removeCached(_ file: CachedFile) { unlink("\(cache)/\(file.name)") }
 
     private static func bytes(below folder: String) -> Double {
         FilePath.entries(of: folder).reduce(0) { sum, name in

@@ -79,7 +79,7 @@ struct DerivedFiles: Sendable {
             if index < DerivedFiles.mostFiles, bytes + file.bytes <= limit {
                 bytes += file.bytes
             } else {
-                slots.unlessUnderWay("\(file.id)/\(file.name)") { folder.removeCached(file) }
+                slots.unlessUnderWay(file.name) { folder.removeCached(file) }
             }
         }
     }
@@ -99,8 +99,7 @@ struct DerivedFiles: Sendable {
         }
         let name = "\(FilePath.stem(of: stem.file))\(range.key).\(format.rawValue)"
         return try part(job, range, name, for: request) { path in
-            try mix(
-                job, [(stem, MixStrip(gain: 1))], range, to: path, format: format, for: request)
+            try mix(job, [(stem, MixStrip(gain: 1))], range, to: path, format: format, for: request)
         }
     }
 
@@ -233,19 +232,21 @@ struct DerivedFiles: Sendable {
 
     private static let waveformFile = "waveforms"
 
-    /// A window of the waveforms of all stems as JSON.
+    /// A part of the waveforms of all stems as JSON.
     ///
     /// - Parameter part: the finished part of a running job, whose rest is silent; nil for a job that has
     ///   ended.
     func peaks(
-        of job: Job, _ window: Waveforms.Window, part: GrowingStems.Part?, for request: Request
+        of job: Job, _ range: TimeRange, mostPoints: Int, part: GrowingStems.Part?,
+        for request: Request
     ) throws -> [UInt8] {
         try slots.run("\(job.id)/\(DerivedFiles.waveformFile)", for: request) {
             let waveforms =
                 try part.map { Waveforms($0.waveforms, sampleCount: $0.sampleCount) }
                 ?? waveforms(of: job, for: request)
             return waveforms.json(
-                window, names: job.stems.map(\.name), readySeconds: part?.readySeconds)
+                range, mostPoints: mostPoints, names: job.stems.map(\.name),
+                readySeconds: part?.readySeconds)
         }
     }
 

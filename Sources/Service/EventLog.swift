@@ -22,10 +22,10 @@ enum EventContent: Sendable {
     /// streams.
     ///
     /// - Parameter id: nil for an event that a client may miss when it reconnects.
-    func pieces(id: Int?) -> [[UInt8]] {
+    func pieces(id: Int?) -> [ArraySlice<UInt8>] {
         let (name, data) = parts
         let head = (id.map { "id: \($0)\n" } ?? "") + "event: \(name)\ndata: "
-        return [Array(head.utf8), data, [10, 10]]
+        return [ArraySlice(head.utf8), data[...], [10, 10]]
     }
 }
 
@@ -135,10 +135,8 @@ final class EventStream: ByteStream {
     private let owner, job: String?
     private let state: State
     private var cursor: Int
-    /// The bytes to send next, in pieces that other streams share, and how many of them were sent.
-    private var pending = [Array("retry: 2000\n\n".utf8)]
-    private var sentPieces = 0
-    private var sentBytes = 0
+    /// The bytes to send next, in pieces whose memory other streams share.
+    private var pending: ArraySlice = [ArraySlice("retry: 2000\n\n".utf8)]
     private var lastSent: Double
 
     /// Time without events after which a comment is sent, to detect a closed connection.
@@ -181,34 +179,19 @@ final class EventStream: ByteStream {
                 for event in events { pending += event.content.pieces(id: event.id) }
                 cursor = last
             }
-            if pending.isEmpty { pending = [Array(": still here\n\n".utf8)] }
+            if pending.isEmpty { pending = [ArraySlice(": still here\n\n".utf8)] }
         }
-        let count = copyPending(into: buffer)
+        var rest = buffer[...]
+        while !rest.isEmpty, let piece = pending.first {
+            let part = piece.prefix(rest.count)
+            UnsafeMutableRawBufferPointer(rebasing: rest).copyBytes(from: part)
+            rest = rest.dropFirst(part.count)
+            pending[pending.startIndex] = piece.dropFirst(part.count)
+            if part.count == piece.count { pending.removeFirst() }
+        }
+        // Frees the pieces that were sent.
+        if pending.isEmpty { pending = [] }
         lastSent = log.clock.now()
-        return count
-    }
-
-    /// Fills the buffer, or sends everything that is pending.
-    private func copyPending(into buffer: UnsafeMutableRawBufferPointer) -> Int {
-        var count = 0
-        while count < buffer.count, sentPieces < pending.count {
-            let copied = pending[sentPieces].withUnsafeBytes { piece in
-                let rest = UnsafeRawBufferPointer(rebasing: piece[sentBytes...])
-                let part = UnsafeRawBufferPointer(rebasing: rest.prefix(buffer.count - count))
-                UnsafeMutableRawBufferPointer(rebasing: buffer[count...]).copyMemory(from: part)
-                return part.count
-            }
-            count += copied
-            sentBytes += copied
-            if sentBytes == pending[sentPieces].count {
-                sentPieces += 1
-                sentBytes = 0
-            }
-        }
-        if sentPieces == pending.count {
-            pending.removeAll()
-            sentPieces = 0
-        }
-        return count
+        return buffer.count - rest.count
     }
 }

@@ -32,19 +32,14 @@ final class HTTPServer: @unchecked Sendable {
         }
         let options = [
             item(.LISTEN_SOCKET, Int(service.listener.descriptor)),
-            item(
-                .CONNECTION_LIMIT,
-                connections.limits.connections + HTTPServer.refusedConnections),
+            item(.CONNECTION_LIMIT, connections.limits.connections + HTTPServer.refusedConnections),
             item(.CONNECTION_TIMEOUT, connections.limits.idleSeconds),
             item(.CONNECTION_MEMORY_LIMIT, connections.limits.headerBytes),
             item(.THREAD_STACK_SIZE, HTTPServer.stackBytes),
             item(.STRICT_FOR_CLIENT, 1),
             item(.URI_LOG_CALLBACK, unsafeBitCast(requestStarted, to: Int.self), context),
-            item(
-                .NOTIFY_COMPLETED, unsafeBitCast(requestEnded, to: Int.self), context),
-            item(
-                .NOTIFY_CONNECTION, unsafeBitCast(connectionChanged, to: Int.self),
-                context),
+            item(.NOTIFY_COMPLETED, unsafeBitCast(requestEnded, to: Int.self), context),
+            item(.NOTIFY_CONNECTION, unsafeBitCast(connectionChanged, to: Int.self), context),
             item(.END, 0),
         ]
         daemon = http_start(service.listener.isIPv6 ? 1 : 0, requestArrived, context, options)
@@ -96,8 +91,7 @@ final class HTTPServer: @unchecked Sendable {
             return goesOn ? .YES : .NO
         }
         connections.bodyEnded(request.socket)
-        return send(
-            request.refusal ?? service.finish(request), to: request, on: connection)
+        return send(request.refusal ?? service.finish(request), to: request, on: connection)
     }
 
     /// Headers as the library's callback gets them.

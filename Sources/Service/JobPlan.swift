@@ -18,9 +18,7 @@ struct JobPlan {
     /// - Returns: the job's outputs.
     /// - Throws: `Problem`, `SeparationError`.
     @discardableResult
-    static func check(
-        _ options: SeparationRequest, _ model: ChosenModel
-    ) throws -> [NamedSignal] {
+    static func check(_ options: SeparationRequest, _ model: ChosenModel) throws -> [NamedSignal] {
         let outputs = try options.jobOutputs(of: model.stemSources.names)
         // Some models take longer segments, at the price of memory.
         let bag = model.stemSources.first

@@ -159,8 +159,7 @@ final class LoadedModels: Sendable {
             switch readiness {
             case .failed: throw noModel
             default:
-                throw Problem(
-                    .notReady, "The model '\(ownName)' is being loaded. Try again soon.")
+                throw Problem(.notReady, "The model '\(ownName)' is being loaded. Try again soon.")
             }
         }
         // Only names from the list reach the store, never a path or an address.
@@ -286,8 +285,7 @@ final class LoadedModels: Sendable {
                 "Most work of a job, as a multiple of the default options' work for the same sound "
                     + "and model."),
             "max_outputs": .integer.about("Most stems of a job, mixes included."),
-            "max_finished": .integer.about(
-                "Finished jobs that are kept; older ones are removed."),
+            "max_finished": .integer.about("Finished jobs that are kept; older ones are removed."),
             "keep_seconds": .number.orNull.about(
                 "Time for which finished jobs are kept, as far as the service runs; null for "
                     + "ever."),

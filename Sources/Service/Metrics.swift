@@ -82,9 +82,7 @@ final class Metrics: Sendable {
             _ name: String, _ help: String, by label: String, _ counts: [some Comparable: Int]
         ) {
             let counts = counts.sorted { $0.key < $1.key }
-            add(
-                name, "counter", help,
-                counts.map { ("{\(label)=\"\($0.key)\"}", "\($0.value)") })
+            add(name, "counter", help, counts.map { ("{\(label)=\"\($0.key)\"}", "\($0.value)") })
         }
         add("ready", "gauge", "Whether the model is loaded.", isReady ? 1 : 0)
         add(

@@ -130,8 +130,7 @@ extension Problem {
         switch error {
         case .settings: self.init(.invalidOption, "\(error)")
         case .invalidValue(let field, let value, let expected):
-            self = .option(
-                field, value: value, expected: SeparationRequest.Field.quoted(expected))
+            self = .option(field, value: value, expected: SeparationRequest.Field.quoted(expected))
         case .unknownField(let name):
             let names = ["model"] + SeparationRequest.fields.map(\.name)
             self.init(

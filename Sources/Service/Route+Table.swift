@@ -28,8 +28,7 @@ extension Route {
         Route(
             "POST", "/v1/separations", .createJob, "Separate a sound", takesSound: true,
             [202: .json("The job was stored.", "Job", headers: ["Location": .string])]),
-        Route(
-            "GET", "/v1/separations/{id}", .showJob, "A job", [200: .json("The job.", "Job")]),
+        Route("GET", "/v1/separations/{id}", .showJob, "A job", [200: .json("The job.", "Job")]),
         Route(
             "DELETE", "/v1/separations/{id}", .deleteJob,
             "Cancel a job that waits or runs; remove one that has ended",

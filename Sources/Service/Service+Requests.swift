@@ -225,8 +225,7 @@ extension Service {
         return snapshot
     }
 
-    static let noJob = Problem(
-        .notFound, "There is no such job; it may have been removed.")
+    static let noJob = Problem(.notFound, "There is no such job; it may have been removed.")
 
     private func events(_ request: Request, job id: String?) throws(Problem) -> Reply {
         if id != nil { _ = try job(of: request) }

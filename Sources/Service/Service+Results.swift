@@ -68,8 +68,7 @@ extension Service {
 
     /// The part of the stems that a request asks for.
     private func timeRange(of request: Request, _ job: Job) throws(Problem) -> TimeRange {
-        try TimeRange(
-            request, of: job.durationSeconds ?? 0, rateHz: job.rateHz)
+        try TimeRange(request, of: job.durationSeconds ?? 0, rateHz: job.rateHz)
     }
 
     /// File name for saving: `song - vocals.wav`, with the part and with what the request names of
@@ -194,8 +193,7 @@ extension Service {
                 return try TimeRange(request, of: seconds, rateHz: rateHz)
             } ?? timeRange(of: request, job)
         let peaks = try derivedFiles.peaks(
-            of: job, Waveforms.Window(points: points ?? Service.points, range: range), part: part,
-            for: request)
+            of: job, range, mostPoints: points ?? Service.points, part: part, for: request)
         return .json(peaks, cache: part == nil ? "private, no-cache" : "no-store")
     }
 

@@ -254,9 +254,7 @@ extension ServiceLimits {
     }
 
     /// Refuses a sound beyond the limits.
-    fileprivate func refuse(
-        channels: Int, sampleRateHz: Int, seconds: Double
-    ) throws(Problem) {
+    fileprivate func refuse(channels: Int, sampleRateHz: Int, seconds: Double) throws(Problem) {
         guard channels <= self.channels else {
             throw Problem(
                 .unusableSound,

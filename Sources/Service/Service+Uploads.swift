@@ -92,9 +92,7 @@ extension Service {
     /// Creates a job from a complete request.
     ///
     /// - Parameter more: fields that the address implies.
-    private func accept(
-        _ request: Request, more: [(name: String, value: String)]
-    ) throws -> Job {
+    private func accept(_ request: Request, more: [(name: String, value: String)]) throws -> Job {
         guard let upload = request.upload else { throw Problem(.badRequest, "There is no sound.") }
         let digest = try upload.finish()
         let options = try SeparationRequest(

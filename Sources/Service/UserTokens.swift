@@ -24,16 +24,15 @@ struct UserTokens: Sendable {
         {
             let line = line.last == 13 ? line.dropLast() : line
             if line.isEmpty { continue }
-            do throws(Fault) { try add(line) } catch {
-                throw .tokenUnusable(path: path, reason: "line \(index + 1) \(error.text)")
+            if let fault = add(line) {
+                throw .tokenUnusable(path: path, reason: "line \(index + 1) \(fault)")
             }
         }
         if entries.isEmpty { throw .tokenUnusable(path: path, reason: "it holds no token") }
     }
 
-    private struct Fault: Error { let text: String }
-
-    private mutating func add(_ line: ArraySlice<UInt8>) throws(Fault) {
+    /// - Returns: the fault of the line; nil if it has none.
+    private mutating func add(_ line: ArraySlice<UInt8>) -> String? {
         let colon = line.firstIndex(of: UInt8(ascii: ":"))
         let name = colon.map { line[..<$0] }
         let token = colon.map { line[($0 + 1)...] } ?? line
@@ -41,25 +40,23 @@ struct UserTokens: Sendable {
         if let name, !isForMetrics,
             name.count > 64 || !ServiceSettings.isWord(String(decoding: name, as: UTF8.self))
         {
-            throw Fault(
-                text:
-                    "has no valid name before ':', expected 1 to 64 letters, digits, '.', '_' or '-'"
-            )
+            return "has no valid name before ':', expected 1 to 64 letters, digits, '.', '_' or '-'"
         }
         guard (16...1024).contains(token.count) else {
-            throw Fault(text: "holds a token of \(token.count) characters")
+            return "holds a token of \(token.count) characters"
         }
         guard token.allSatisfy({ (0x21...0x7E).contains($0) }) else {
-            throw Fault(text: "holds spaces or other characters")
+            return "holds spaces or other characters"
         }
         let digest = UserTokens.digest(token)
         guard !entries.contains(where: { $0.digest == digest }) else {
-            throw Fault(text: "repeats the token of another line")
+            return "repeats the token of another line"
         }
         entries.append(
             Entry(
                 digest: digest, user: name.map { String(decoding: $0, as: UTF8.self) },
                 isForMetrics: isForMetrics))
+        return nil
     }
 
     var userCount: Int { Set(entries.filter { !$0.isForMetrics }.map(\.user)).count }

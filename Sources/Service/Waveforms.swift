@@ -43,8 +43,7 @@ struct Waveforms {
                 var start = 0
                 while start < samples.count {
                     let block = (sampleCount + start) / Waveforms.blockSamples
-                    let end = min(
-                        samples.count, (block + 1) * Waveforms.blockSamples - sampleCount)
+                    let end = min(samples.count, (block + 1) * Waveforms.blockSamples - sampleCount)
                     let least = samples[start..<end].min() ?? 0
                     let greatest = samples[start..<end].max() ?? 0
                     if block < minima[channel].count {
@@ -114,30 +113,25 @@ struct Waveforms {
 
     // MARK: - For clients
 
-    /// A part of the stems, and the most points for it.
-    struct Window {
-        let points: Int
-        let range: TimeRange
-    }
-
-    /// JSON of a window, whose edges lie between blocks; point i of N covers the blocks from i·B/N to
-    /// (i + 1)·B/N.
+    /// JSON of a part of the stems, whose edges lie between blocks; point i of N covers the blocks from i·B/N
+    /// to (i + 1)·B/N.
     ///
     /// - Parameters:
+    ///   - mostPoints: the most points for the part.
     ///   - names: names of the stems.
     ///   - readySeconds: the finished part of growing stems; nil for all.
     func json(
-        _ window: Window, names: [String], readySeconds: Double? = nil
+        _ range: TimeRange, mostPoints: Int, names: [String], readySeconds: Double?
     ) -> [UInt8] {
         let (rate, seconds) = (Double(sampleRateHz), Double(sampleCount) / Double(sampleRateHz))
-        let samples = window.range.samples(rateHz: sampleRateHz).clamped(to: 0..<sampleCount)
+        let samples = range.samples(rateHz: sampleRateHz).clamped(to: 0..<sampleCount)
         let fine =
             samples.lowerBound / Waveforms.blockSamples..<Waveforms.blockCount(samples.upperBound)
         // Coarse blocks, if there is one for each point at least.
-        let isCoarse = fine.count / Waveforms.coarseBlocks >= window.points
+        let isCoarse = fine.count / Waveforms.coarseBlocks >= mostPoints
         let size = isCoarse ? Waveforms.coarseBlocks : 1
         let blocks = fine.lowerBound / size..<(fine.upperBound + size - 1) / size
-        let points = min(window.points, blocks.count)
+        let points = min(mostPoints, blocks.count)
         func second(_ block: Int) -> Double {
             Double(min(sampleCount, block * size * Waveforms.blockSamples)) / rate
         }
@@ -166,7 +160,7 @@ struct Waveforms {
         return Array((text + "],\"to\":\(second(blocks.upperBound))}").utf8)
     }
 
-    /// The schema of ``json(_:names:readySeconds:)``.
+    /// The schema of ``json(_:mostPoints:names:readySeconds:)``.
     static let schema: JSONSchema = {
         let values = JSONSchema.list(of: .integer(in: Int(Int8.min)...Int(Int8.max)))
         let channels = JSONSchema.list(of: .fields(["min": values, "max": values]))

@@ -46,8 +46,7 @@ final class WorkSlots: @unchecked Sendable {
     ) throws -> Value {
         try condition.withLock {
             lastTicket += 1
-            let work = Work(
-                ticket: lastTicket, key: key, user: request.turnKey, isUpload: isUpload)
+            let work = Work(ticket: lastTicket, key: key, user: request.turnKey, isUpload: isUpload)
             try checkRoom(for: work)
             waiting.append(work)
             choose()
@@ -90,15 +89,13 @@ final class WorkSlots: @unchecked Sendable {
         for work in underWay.values { busy[work.user, default: 0] += 1 }
         turns = turns.filter { busy[$0.key] != nil }
         let hasSlot = underWay.values.count { !$0.isUpload } < count && underWay.count <= count
-        var best: (busy: Int, turn: Int, ticket: Int)?
-        for work in waiting
-        where underWay[work.key] == nil
-            && (hasSlot || work.isUpload && underWay.count <= count)
-        {
-            let rank = (busy[work.user] ?? 0, turns[work.user] ?? 0, work.ticket)
-            if best.map({ rank < ($0.busy, $0.turn, $0.ticket) }) ?? true { best = rank }
+        func rank(_ work: Work) -> (Int, Int, Int) {
+            (busy[work.user] ?? 0, turns[work.user] ?? 0, work.ticket)
         }
-        next = best?.ticket
+        next =
+            waiting.filter { work in
+                underWay[work.key] == nil && (hasSlot || work.isUpload && underWay.count <= count)
+            }.min { rank($0) < rank($1) }?.ticket
         condition.broadcast()
     }
 

@@ -39,12 +39,18 @@ struct AcceptanceTests {
             (sound, "start=1", "unusable-sound", "Begin earlier"),
             (Sound.tone(seconds: 5), "no-split=1", "invalid-option", "'no-split'"),
             (fast, "format=mp3&output-rate=input", "invalid-option", "96000 Hz"),
+            (sound, "format=ogg", "invalid-option", "wav, flac"),
+            (sound, "nonsense=1", "invalid-option", "nonsense"),
+            (sound, "model=../demo", "invalid-option", "'model'"),
+            (sound, "model=hf://x/y", "invalid-option", "'model'"),
+            (sound, "model=htdemucs", "invalid-option", "models fetch htdemucs"),
         ] {
             for answer in try refusals(service, sound, query) {
                 #expect(answer.status == 422, "\(query): \(answer.text)")
                 #expect(self.kind(answer) == kind, "\(query): \(answer.text)")
                 #expect(answer.detail.contains(word), "\(query): \(answer.detail)")
                 #expect(answer.headers["retry-after"] == nil)
+                #expect(answer.headers["content-type"] == "application/problem+json")
             }
         }
         #expect(try service.get("/v1/separations").object["separations"] as? [String] == [])

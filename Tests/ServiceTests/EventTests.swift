@@ -70,14 +70,12 @@ struct EventTests {
         let seen = try #require(all[1].id)
         // After an id that is still kept, all later events are sent again.
         let second = try service.doneJob(Sound.tone(seconds: 4, pitchHz: 330))
-        let received = try stream(
-            service, "/v1/events", after: seen, until: "\"id\":\"\(second)\"")
+        let received = try stream(service, "/v1/events", after: seen, until: "\"id\":\"\(second)\"")
         #expect(received.first.map { $0.id == seen + 1 } == true)
         #expect(received.first?.data["id"] as? String == second)
         #expect(received.first?.data["state"] as? String == "queued")
         try service.delete(id)
-        let removed = try stream(
-            service, "/v1/events", after: seen, until: "event: removed")
+        let removed = try stream(service, "/v1/events", after: seen, until: "event: removed")
         #expect(removed.map(\.id) == Array(seen + 1...seen + removed.count))
         let last = try stream(
             service, "/v1/events", after: removed.compactMap(\.id).max(), until: "\n\n")

@@ -23,8 +23,7 @@ struct FairnessTests {
     private func doneJob(
         _ service: RunningService, _ user: String, seconds: Double = 0.2, pitchHz: Double = 220
     ) throws -> String {
-        let id = try service.job(
-            Sound.tone(seconds: seconds, pitchHz: pitchHz), headers: [user])
+        let id = try service.job(Sound.tone(seconds: seconds, pitchHz: pitchHz), headers: [user])
         #expect(try service.finished(id, [user])["state"] as? String == "done")
         return id
     }
@@ -73,8 +72,7 @@ struct FairnessTests {
         let refused = try service.get("\(address)/\(annas)/mix?bass=0.9", [anna])
         #expect(refused.status == 429 && refused.headers["retry-after"] == "5")
         // A check of an upload has its own slot, the other user's mix the next one.
-        let upload = try service.upload(
-            Sound.tone(seconds: 0.2, pitchHz: 300), headers: [ben])
+        let upload = try service.upload(Sound.tone(seconds: 0.2, pitchHz: 300), headers: [ben])
         #expect(upload.status == 202, "\(upload.text)")
         let mix = try service.open("\(address)/\(bens)/mix?bass=0.5", ben)
         mixes[0].shutDown()
@@ -112,8 +110,7 @@ struct FairnessTests {
         #expect(try bens.map { try position($0, ben) } == [1, 3])
         #expect(try annas.map { try position($0, anna) } == [2, 4, 5])
         // Moving among one's own leaves the turns of the other.
-        _ = try service.request(
-            "PUT", "\(address)/\(annas[2])/place?before=\(annas[0])", [anna])
+        _ = try service.request("PUT", "\(address)/\(annas[2])/place?before=\(annas[0])", [anna])
         #expect(try annas.map { try position($0, anna) } == [4, 5, 2])
         #expect(try bens.map { try position($0, ben) } == [1, 3])
         gate.open()

@@ -30,36 +30,6 @@ struct JobTests {
         #expect(try service.jobs() == [id])
     }
 
-    @Test func theListComesInPages() throws {
-        let service = try RunningService { $0.jobs = 0 }
-        func page(_ query: String) throws -> (ids: [String], next: String?, total: Int?) {
-            let answer = try service.get("/v1/separations?\(query)")
-            #expect(answer.status == 200, "\(answer.text)")
-            let jobs = answer.object["separations"] as? [[String: Any]] ?? []
-            return (
-                jobs.compactMap { $0["id"] as? String }, answer.object["next"] as? String,
-                answer.object["total"] as? Int
-            )
-        }
-        #expect(try page("limit=1").total == 0)
-        let ids = try (0..<5).map { _ in try service.job(Sound.tone(seconds: 0.02)) }
-        #expect(try page("").ids == ids.reversed())
-        #expect(try page("limit=5").next == nil)
-        let first = try page("limit=2")
-        #expect(first.ids == [ids[4], ids[3]])
-        #expect(first.total == 5)
-        // The cursor stays valid when the job at the end of the page is removed.
-        for _ in 0..<2 { try service.delete(ids[3]) }
-        let second = try page("limit=2&after=\(try #require(first.next))")
-        #expect(second.ids == [ids[2], ids[1]])
-        let third = try page("limit=2&after=\(try #require(second.next))")
-        #expect(third.ids == [ids[0]])
-        #expect(third.next == nil)
-        for query in ["limit=0", "limit=1001", "limit=x", "after=x"] {
-            #expect(try service.get("/v1/separations?\(query)").status == 422, "\(query)")
-        }
-    }
-
     @Test func theSameBytesAndOptionsAreFoundAgain() throws {
         let service = try RunningService()
         let sound = Sound.tone()
@@ -77,8 +47,7 @@ struct JobTests {
         #expect(try service.get("/v1/separations/\(first)").status == 404)
         #expect(try service.get("/v1/separations/\(second)/stems/bass.wav").status == 200)
         // A result whose files are gone is made again.
-        try FileManager.default.removeItem(
-            at: service.folder.url("data/tracks/\(second)/stems"))
+        try FileManager.default.removeItem(at: service.folder.url("data/tracks/\(second)/stems"))
         #expect(try service.get("/v1/separations/\(second)/stems.zip").status == 404)
         #expect(try service.upload(sound).object["cached"] as? Bool == false)
     }
@@ -130,19 +99,6 @@ struct JobTests {
         #expect(noise.status == 415)
         #expect(try service.files("uploads").isEmpty)
     }
-
-    @Test func invalidOptionsNameTheFieldAndWhatIsExpected() throws {
-        let service = try RunningService().whenReady()
-        for (query, word) in [
-            ("format=ogg", "wav, flac"), ("nonsense=1", "nonsense"), ("model=../demo", "'model'"),
-            ("model=hf://x/y", "'model'"), ("model=htdemucs", "models fetch htdemucs"),
-        ] {
-            let answer = try service.upload(Sound.tone(seconds: 0.1), query: query)
-            #expect(answer.status == 422, "\(query)")
-            #expect(answer.headers["content-type"] == "application/problem+json")
-            #expect(answer.detail.contains(word), "\(query): \(answer.detail)")
-        }
-    }
 }
 
 /// A multipart form.
@@ -150,9 +106,7 @@ enum Form {
     private static let boundary = "----frontier"
     static let type = "Content-Type: multipart/form-data; boundary=\(boundary)"
 
-    static func body(
-        _ fields: [(String, String)], file: Data?, name: String = "tone.wav"
-    ) -> Data {
+    static func body(_ fields: [(String, String)], file: Data?, name: String = "tone.wav") -> Data {
         var body = Data()
         for (field, value) in fields {
             body += Data(

@@ -11,10 +11,39 @@ struct ListTests {
         try service.job(Sound.tone(seconds: seconds), headers: ["X-Filename: \(name)"])
     }
 
-    private func names(_ service: RunningService, _ query: String) throws -> [String] {
+    /// A page of the list: the names of its jobs, the cursor of the next page, and the number of all jobs.
+    private func page(
+        _ service: RunningService, _ query: String
+    ) throws -> (names: [String], next: String?, total: Int?) {
         let reply = try service.get("/v1/separations?\(query)").object
         let jobs = try #require(reply["separations"] as? [[String: Any]], "\(reply)")
-        return jobs.compactMap { $0["name"] as? String }
+        return (
+            jobs.compactMap { $0["name"] as? String }, reply["next"] as? String,
+            reply["total"] as? Int
+        )
+    }
+
+    private func names(_ service: RunningService, _ query: String) throws -> [String] {
+        try page(service, query).names
+    }
+
+    @Test func theListComesInPages() throws {
+        let service = try RunningService { $0.jobs = 0 }
+        #expect(try page(service, "limit=1").total == 0)
+        let ids = try (0..<5).map { try upload(service, "\($0)", 0.02) }
+        #expect(try names(service, "") == ["4", "3", "2", "1", "0"])
+        #expect(try page(service, "limit=5").next == nil)
+        let first = try page(service, "limit=2")
+        #expect(first.names == ["4", "3"] && first.total == 5)
+        // The cursor stays valid when the job at the end of the page is removed.
+        for _ in 0..<2 { try service.delete(ids[3]) }
+        let second = try page(service, "limit=2&after=\(try #require(first.next))")
+        #expect(second.names == ["2", "1"])
+        let third = try page(service, "limit=2&after=\(try #require(second.next))")
+        #expect(third.names == ["0"] && third.next == nil)
+        for query in ["limit=0", "limit=1001", "limit=x", "after=x"] {
+            #expect(try service.get("/v1/separations?\(query)").status == 422, "\(query)")
+        }
     }
 
     @Test func theListIsSearchedSortedAndPaged() throws {
@@ -28,9 +57,9 @@ struct ListTests {
         #expect(try names(service, "sort=-duration").first == "Night train.wav")
         #expect(try names(service, "sort=created").first == "Night train.wav")
         #expect(try names(service, "state=done,failed") == [])
-        let page = try service.get("/v1/separations?sort=name&limit=2").object
-        #expect(page["total"] as? Int == 3)
-        let next = try #require(page["next"] as? String)
+        let first = try page(service, "sort=name&limit=2")
+        #expect(first.total == 3)
+        let next = try #require(first.next)
         #expect(try names(service, "sort=name&limit=2&after=\(next)") == ["Night train.wav"])
         for query in ["sort=colour", "sort=--name", "state=lost", "search=x&after=y"] {
             #expect(try service.get("/v1/separations?\(query)").status == 422, "\(query)")
@@ -78,8 +107,7 @@ struct ListTests {
         // The end of each waiting job is estimated by those that are done.
         service.advance(by: 3)
         let times = try [waiting, cancelled].map {
-            try #require(
-                try service.get("/v1/separations/\($0)").object["seconds_left"] as? Double)
+            try #require(try service.get("/v1/separations/\($0)").object["seconds_left"] as? Double)
         }
         #expect(times[0] > 0 && times[1] > times[0])
         try service.delete(cancelled)

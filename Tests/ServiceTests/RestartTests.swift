@@ -20,10 +20,8 @@ struct RestartTests {
         // Streams, an upload and an archive that nobody reads don't keep the service from its end.
         let bytes = service.enlarge(stem: 0, of: done)
         var open = try (0..<50).map { _ in try service.open("/v1/events") }
-        open.append(
-            try service.open("/v1/separations", "Content-Length: 1000000", method: "POST"))
-        open.append(
-            try service.open("/v1/separations/\(done)/stems.zip", receivedBytes: 4096))
+        open.append(try service.open("/v1/separations", "Content-Length: 1000000", method: "POST"))
+        open.append(try service.open("/v1/separations/\(done)/stems.zip", receivedBytes: 4096))
         #expect(open[51].receive(until: "200 OK").contains("200 OK"))
         service.end()
         #expect(open[51].receiveAll().count < bytes)
@@ -206,8 +204,7 @@ struct RestartTests {
         try first.waitUntilRunning(id)
         // The folder of a process that was killed for the fifth time.
         let killed = TemporaryFolder()
-        try #require(
-            try Process.run(["cp", "-a", folder.path("data"), killed.path("data")]) == 0)
+        try #require(try Process.run(["cp", "-a", folder.path("data"), killed.path("data")]) == 0)
         try change(killed.path("data/tracks/\(id)/track.json")) { $0["tries"] = 5 }
         let second = try RunningService(in: killed)
         let job = try second.finished(id)

@@ -278,8 +278,7 @@ struct ResultTests {
         // A part that ends after the stems ends with them.
         let rest = try service.get("\(address)/stems/bass.wav?from=5&to=1e300")
         #expect(Sound.samples(rest.body).count == 2 * 44_100)
-        #expect(
-            rest.headers["content-disposition"]?.contains("tone - bass 5.00-end.wav") == true)
+        #expect(rest.headers["content-disposition"]?.contains("tone - bass 5.00-end.wav") == true)
         let flac = try service.get("\(address)/stems/bass.flac?from=1&to=2")
         #expect(flac.body.starts(with: Data("fLaC".utf8)))
         let named = try service.get("\(address)/mix?format=mp3&named=tempo,key")

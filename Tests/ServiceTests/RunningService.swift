@@ -132,9 +132,7 @@ final class RunningService {
     func waitUntilRunning(_ id: String) throws { try waitForState(["running"], of: id) }
 
     /// Waits for an event with one of some states of a job, or with its end.
-    private func waitForState(
-        _ states: [String], of id: String, _ headers: [String] = []
-    ) throws {
+    private func waitForState(_ states: [String], of id: String, _ headers: [String] = []) throws {
         try waitForText(
             (states + ["done", "failed", "cancelled"]).map { "\"state\":\"\($0)\"" }, of: id,
             headers)
