@@ -348,8 +348,8 @@ sd_status sd_separate(sd_model *model, const sd_audio *mix, const char *settings
  *
  * All settings are checked before the first track. A track whose files an earlier one has fails.
  * A track that fails doesn't stop the others: the call ends with SD_TRACKS_FAILED. Each file appears
- * when it is complete, and replaces what was there. With "skip-existing" or "failed", the hidden folder
- * .swift-demucs gets a record of each track, by which "skip-existing" recognises it.
+ * when it is complete, and replaces what was there. With "skip-existing" or "failed", or if it is there,
+ * the hidden folder .swift-demucs gets a record of each track, by which "skip-existing" recognises it.
  *
  * Errors: ARGUMENT, MODEL (its files have changed), OUTPUT, CANCELLED, FORKED, SD_TRACKS_FAILED. */
 sd_status sd_run(sd_model *model, const char *const *tracks, size_t track_count,

@@ -12,7 +12,7 @@ package enum TrackState: String, Codable, Sendable, CaseIterable {
     package var isFinal: Bool { self != .queued && self != .running }
 }
 
-/// What a ledger keeps of a track.
+/// The record of a track.
 package protocol LedgerRecord: Codable, Sendable {
     /// The version that this program writes. It reads no later one.
     static var currentVersion: Int { get }

@@ -106,7 +106,7 @@ package struct LedgerStatus {
             }
         } else {
             for entry in heads.values.sorted(by: { $0.id < $1.id }) { add(entry.id, entry) }
-            counts[.done, default: 0] += former.count { heads[$0] == nil }
+            for id in former where heads[id] == nil { counts[.done, default: 0] += 1 }
         }
     }
 

@@ -1,4 +1,4 @@
-// What a run knows of its tracks from earlier runs and from those beside it, and what it leaves for them.
+// The records of a run's tracks: of earlier runs, of those beside it, and its own.
 
 import Demucs
 import System
@@ -12,6 +12,8 @@ struct RunLedger {
     /// Folders whose leftovers of killed runs have been removed.
     private var sweptFolders: Set<String> = []
     private let startNanoseconds = RunClock.nanoseconds()
+    /// The disk of the ledger; nil before its folder is made, and where it can't be.
+    private var disk: dev_t?
 
     init(_ plan: RunPlan) {
         self.plan = plan
@@ -43,14 +45,21 @@ struct RunLedger {
     /// Makes the folder of the ledger, before anything else is in the folder of the stems.
     ///
     /// - Returns: why the tracks can't be recorded; nil if they can.
-    func makeFolder() -> String? {
+    mutating func makeFolder() -> String? {
         guard let folder = ledger?.folder else { return nil }
         let isMade = FilePath.withCString(folder) { mkdir($0, 0o777) } == 0 || errno == EEXIST
-        guard !isMade || FilePath.withCString(folder, { access($0, W_OK | X_OK) }) != 0 else {
+        if isMade, FilePath.withCString(folder, { access($0, W_OK | X_OK) }) == 0 {
+            disk = FilePath.status(folder)?.st_dev
             return nil
         }
         return
             "\(folder): no track is recorded (\(SystemError.last)); the next run separates all again"
+    }
+
+    /// Whether records can be written: nothing is written in place of a disk that was removed.
+    private var isThere: Bool {
+        guard let disk, let ledger else { return false }
+        return FilePath.status(FilePath.folder(of: ledger.folder))?.st_dev == disk
     }
 
     /// Removes the folder of the ledger, if it is empty.
@@ -101,7 +110,7 @@ struct RunLedger {
 
     /// Keeps other runs from separating the track at the same time; nil if one already does.
     func claim(_ track: PlannedTrack) -> LedgerEntry.Claim? {
-        guard ledger != nil, let place = track.place else { return LedgerEntry.Claim() }
+        guard isThere, let place = track.place else { return LedgerEntry.Claim() }
         return place.entry.claim()
     }
 
@@ -110,7 +119,7 @@ struct RunLedger {
     /// - Returns: the record before this try.
     mutating func begin(_ track: PlannedTrack) -> TrackRecord? {
         sweep(track)
-        guard ledger != nil, let place = track.place else { return nil }
+        guard isThere, let place = track.place else { return nil }
         let before = place.read() ?? place.result(nil).map { record(track, .done, $0) }
         let failure = TrackFailure(
             .internal, "the process ended before it was done", of: track.input)
@@ -129,9 +138,9 @@ struct RunLedger {
     ) {
         if isDone { keepFiles(of: track) }
         guard let place = track.place else { return }
-        if ledger == nil {
+        if !isThere {
             // A former record beside the stems is of other files now.
-            if isDone { place.removeFormer() }
+            if isDone, ledger == nil { place.removeFormer() }
         } else if isDone {
             place.replace(result.map { record(track, .done, $0) })
         } else if let failure {

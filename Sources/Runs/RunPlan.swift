@@ -1,4 +1,4 @@
-// What a run does with each track, decided before the first one.
+// The plan of a run, made before the first track: the model, the files, the parameters of each track.
 
 import Demucs
 import System

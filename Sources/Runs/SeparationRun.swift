@@ -118,10 +118,6 @@ package struct SeparationRun {
         let separator = try loadedSeparator()
         let label =
             plan.trackCount.map { $0 > 1 ? "\(trackNumber)/\($0)" : "" } ?? "\(trackNumber)"
-        guard (try? folder?.checkDisk()) != nil else {
-            // The track fails, and no record is written in place of a removed disk.
-            return goesOn(after: separate(track, label: label, with: separator).0, track)
-        }
         guard let claim = ledger.claim(track) else {
             if !isLast {
                 reporter.detail(

@@ -1,4 +1,4 @@
-// What a run's ledger keeps of a track. The format is described in docs/formats.md.
+// The record of a track in the ledger of runs. The format is described in docs/formats.md.
 
 import CSwiftDemucs
 import System

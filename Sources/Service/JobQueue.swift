@@ -112,7 +112,11 @@ final class JobQueue: @unchecked Sendable {
     func move(_ id: String, of owner: String?, before other: String?) throws -> Bool {
         try changes.withLock { _ in
             var waiting = condition.withLock { jobs.waiting(of: owner) }
-            let places = waiting.map { $0.place ?? $0.sequence }
+            var places = waiting.map { $0.place ?? $0.sequence }
+            // Copies of a track have equal places.
+            for index in places.indices.dropFirst() {
+                places[index] = max(places[index], places[index - 1] + 1)
+            }
             guard let index = waiting.firstIndex(where: { $0.id == id }) else { return false }
             let job = waiting.remove(at: index)
             let target =
@@ -274,14 +278,16 @@ final class JobQueue: @unchecked Sendable {
             } else if job.state == .running {
                 job.state = .queued
                 (job.started, job.stems) = (nil, [])
-                job.tries -= 1
             }
+            // The process has not ended meanwhile.
+            job.tries -= 1
             stamp(&job)
             // Its record may have no room otherwise.
             DataFolder.remove(folder.unfinishedResults(of: job.id))
             store(job)
+            condition.withLock { runs[job.sequence]?.claim }?.end()
             condition.withLock {
-                runs.removeValue(forKey: job.sequence)?.claim?.end()
+                runs[job.sequence] = nil
                 if job.state == .done { doneCount += 1 }
                 if job.state.isFinal { machineEnds[job.sequence] = nil }
                 show(job)

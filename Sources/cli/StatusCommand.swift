@@ -54,7 +54,7 @@ enum StatusCommand {
             status.counts[state].map { [label(state), "\($0)"] }
         }
         rows.append(["all", "\(status.counts.values.reduce(0, +))"])
-        let told = status.tracks.filter { $0.state != .left }.map { track in
+        let listed = status.tracks.filter { $0.state != .left }.map { track in
             [
                 label(track.state), track.name.map { "\($0) (\(track.id))" } ?? track.id,
                 track.tries.map { "\($0)" } ?? "",
@@ -64,7 +64,7 @@ enum StatusCommand {
         let head = [["state", "track", "tries", "reason"]]
         return
             (TextTable.aligned(rows)
-            + (told.isEmpty ? [] : [""] + TextTable.aligned(head + told, names: [0, 1, 3])))
+            + (listed.isEmpty ? [] : [""] + TextTable.aligned(head + listed, names: [0, 1, 3])))
             .joined(separator: "\n")
     }
 

@@ -143,7 +143,7 @@ struct BatchTests {
         let run = try CommandRun(
             [
                 "music/12.wav", "music/13.wav", "-n", "cross_first", "--shifts=0", "-o", "out",
-                "--json",
+                "--skip-existing", "--json",
             ], in: folder.url, exits: 1, at: #""segments_done":20,"#
         ) { _ in try link(to: folder.url("below").path) }
         #expect(

@@ -25,6 +25,14 @@ struct SkipExistingTests {
         return run.errors.contains("Already done: a.wav")
     }
 
+    @Test func hiddenFilesAreNoStems() throws {
+        let folder = TemporaryFolder()
+        try folder.writeTrack("a.wav")
+        try folder.write("", "out/cross_first/.DS_Store")
+        try folder.run("a.wav", "-qn", "cross_first", "-o", "out", "--skip-existing")
+        #expect(folder.exists("out/.swift-demucs"))
+    }
+
     @Test func aSecondRunDoesNothing() throws {
         let before = try folder.data(stem)
         // Without a seed, a new separation would give other samples.
