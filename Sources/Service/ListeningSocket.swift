@@ -14,7 +14,7 @@ final class ListeningSocket: Sendable {
         var address = sockaddr_storage()
         let family: Int32? = withUnsafeMutableBytes(of: &address) { bytes in
             bytes.storeBytes(of: in_port_t(port).bigEndian, toByteOffset: 2, as: in_port_t.self)
-            return [(AF_INET, 4), (AF_INET6, 8)].first { family, place in
+            return [(AF_INET6, 8), (AF_INET, 4)].first { family, place in
                 inet_pton(family, text, bytes.baseAddress! + place) == 1
             }?.0
         }
