@@ -109,6 +109,8 @@ final class DataFolder: Sendable {
         guard job.state.isFinal else { return }
         DataFolder.remove(unfinishedResults(of: job.id))
         if job.stems.isEmpty { DataFolder.remove(cache(of: job.id)) }
+        // A client may cancel a job just before its end.
+        if job.stems.isEmpty, job.state == .cancelled { DataFolder.remove(results(of: job.id)) }
         if job.state == .cancelled || job.state == .done && FilePath.isFolder(results(of: job.id)) {
             DataFolder.remove(input(job.id))
         }

@@ -185,10 +185,7 @@ final class LoadedModels: Sendable {
 
     /// What a model is, whatever its files are called.
     func digest(of model: ChosenModel) throws(Problem) -> String {
-        guard let digest = model.digest else {
-            throw Problem(.noModel, "The model '\(model.name)' can't be read.")
-        }
-        return digest
+        do { return try model.digest } catch { throw Problem(error) }
     }
 
     func precision(of model: ChosenModel, _ choice: PrecisionChoice) throws -> Precision {

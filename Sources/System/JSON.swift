@@ -18,7 +18,7 @@ extension JSON: ExpressibleByDictionaryLiteral, ExpressibleByArrayLiteral,
 {
     package init(dictionaryLiteral fields: (String, JSON)...) {
         // Dictionary's own initialiser casts, which Embedded Swift can't do.
-        var object: [String: JSON] = [:]
+        var object = [String: JSON](minimumCapacity: fields.count)
         for (name, value) in fields { object[name] = value }
         self = .object(object)
     }

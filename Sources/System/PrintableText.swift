@@ -31,16 +31,18 @@ extension String {
     /// Appends the text as a string of JSON.
     func appendJSON(to bytes: inout [UInt8]) {
         bytes.append(UInt8(ascii: "\""))
+        let (quote, backslash) = (UInt8(ascii: "\""), UInt8(ascii: "\\"))
         for byte in utf8 {
-            switch byte {
-            case UInt8(ascii: "\""), UInt8(ascii: "\\"): bytes += [UInt8(ascii: "\\"), byte]
-            case 0..<0x20, 0x7F:
+            if byte >= 0x20, byte != quote, byte != backslash, byte != 0x7F {
+                bytes.append(byte)
+            } else if byte == quote || byte == backslash {
+                bytes += [backslash, byte]
+            } else {
                 let digits = String(byte, radix: 16)
                 bytes += ("\\u00" + (byte < 16 ? "0" : "") + digits).utf8
-            default: bytes.append(byte)
             }
         }
-        bytes.append(UInt8(ascii: "\""))
+        bytes.append(quote)
     }
 }
 

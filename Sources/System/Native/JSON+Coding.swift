@@ -107,8 +107,44 @@ package enum JSONText {
 
     /// Decodes a text that `of` wrote; nil if that fails.
     package static func value<Value: Decodable>(_ bytes: [UInt8]) -> Value? {
-        let decoder = JSONDecoder()
-        decoder.keyDecodingStrategy = .convertFromSnakeCase
-        return try? decoder.decode(Value.self, from: Data(bytes))
+        try? JSONDecoder().decode(Value.self, from: Data(camelCased(bytes)))
+    }
+
+    /// The text with names of Swift's properties, `peakGain` for `peak_gain`. Foundation's own conversion
+    /// takes half of the time of decoding, and a service reads thousands of records at its start.
+    private static func camelCased(_ json: [UInt8]) -> [UInt8] {
+        var result: [UInt8] = []
+        result.reserveCapacity(json.count)
+        var index = 0
+        while index < json.count {
+            guard json[index] == UInt8(ascii: "\"") else {
+                result.append(json[index])
+                index += 1
+                continue
+            }
+            var end = index + 1
+            while end < json.count, json[end] != UInt8(ascii: "\"") {
+                end += json[end] == UInt8(ascii: "\\") ? 2 : 1
+            }
+            end = min(end + 1, json.count)
+            let next = json[end...].first { $0 > UInt8(ascii: " ") }
+            let text = json[index..<end]
+            if next == UInt8(ascii: ":") {
+                var isFirst = false
+                for byte in text {
+                    if byte == UInt8(ascii: "_") {
+                        isFirst = true
+                    } else {
+                        let isLower = (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte)
+                        result.append(isFirst && isLower ? byte - 32 : byte)
+                        isFirst = false
+                    }
+                }
+            } else {
+                result += text
+            }
+            index = end
+        }
+        return result
     }
 }
