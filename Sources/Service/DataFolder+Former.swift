@@ -67,7 +67,7 @@ extension DataFolder {
 
     private func takeOver(_ job: Job) throws {
         let entry = ledger[job.id]
-        try FilePath.makeFolder(entry.path)
+        mkdir(entry.path, 0o700)
         for (folder, target) in zip(DataFolder.formerFolders, [entry.input, entry.stems])
         where rename("\(path)/\(folder)/\(job.id)", target) != 0 && errno != ENOENT {
             throw SystemError.last

@@ -77,7 +77,8 @@ final class DataFolder: Sendable {
     func add(_ job: Job, _ addFiles: (LedgerEntry) throws -> Void) throws {
         let entry = unfinished(job.id)
         do {
-            try FilePath.makeFolder(entry.path)
+            try FilePath.makeFolder(ledger.folder)
+            guard mkdir(entry.path, 0o700) == 0 else { throw SystemError.last }
             try addFiles(entry)
             try entry.write(job, isDurable: true)
             guard rename(entry.path, ledger[job.id].path) == 0 else { throw SystemError.last }

@@ -93,7 +93,7 @@ extension UsageError {
     init(_ error: RunError, _ arguments: ParsedArguments = ParsedArguments()) {
         switch error {
         case .request(let error): self.init(error, arguments)
-        case .stemsNotLoaded, .sharedFile: self.init("\(error)")
+        case .stemsNotLoaded, .sharedFile, .noRecords, .severalModels: self.init("\(error)")
         case .invalidTemplate(let text, let expected):
             self = .invalidValue(.filename, value: text, allowed: expected)
         case .sharedFileOfTrack(let first, let second, let path):
@@ -119,15 +119,6 @@ extension UsageError {
                     + "\(sources.joined(separator: ", ")). Join some with '\(mix)', each in one "
                     + "mix, until \(count) are left, such as "
                     + "'\(mix) rest=\(joined.joined(separator: "+"))'")
-        case .noRecords(let folder, let reason):
-            self.init(
-                "\(folder): has no records of tracks (\(reason)); runs keep them with "
-                    + "'\(Option.manifest.long)', '--failed' or "
-                    + "'\(Option.skipExisting.long)'")
-        case .severalModels(let folder, let models):
-            self.init(
-                "\(folder): has tracks of several models; choose one with '\(Option.name.long)': "
-                    + models.joined(separator: ", "))
         case .manifest(let text): self.init(text)
         case .manifestUnreadable(let name, let reason):
             self.init(

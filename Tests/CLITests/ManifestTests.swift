@@ -193,7 +193,10 @@ struct ManifestTests {
             #expect(result?["status"] as? String == "failed")
             #expect(result?["error_class"] as? String == "no_room")
         }
-        #expect(!folder.exists("out/.swift-demucs"))
+        let record = try #require(folder.files.first { $0.hasPrefix("out/.swift-demucs/x-") })
+        let failure = try #require(try folder.json(record)["failure"] as? [String: Any])
+        #expect(failure["tries"] as? Int == 0)
+        #expect(failure["error_class"] as? String == "no_room")
     }
 
     @Test func aTrackHasStemsOfItsOwn() throws {

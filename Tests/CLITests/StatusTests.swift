@@ -79,7 +79,8 @@ struct StatusTests {
             "-n", "dconv_depth_1", "--stems=drums", "--manifest=m.jsonl", "--shard=0/1", "-o", "out"
         )
         let error = try folder.run("status", "m.jsonl", "-o", "out", exits: 2).errors
-        #expect(error.contains("'--name': cross_first, dconv_depth_1"), "\(error)")
+        #expect(
+            error.contains("several models; name one of cross_first, dconv_depth_1"), "\(error)")
         #expect(try report("m.jsonl", "-o", "out", "-n", "cross_first").counts == ["done": 2])
         // A record of an earlier version has the id in its name alone.
         let old = TemporaryFolder()

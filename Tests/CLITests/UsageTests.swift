@@ -191,8 +191,8 @@ struct UsageTests {
         $ serve --allow-origin https://example.org:http
         The value 'https://example.org:http' is invalid for '--allow-origin <origin>': …
         $ help me
-        Unknown command 'me': expected one of separate, serve, models, live, analyze, eval, selftest, inspect, \
-        convert, quantize, bench, tensors, trace, compare, help, completions, manual
+        Unknown command 'me': expected one of separate, status, serve, models, live, analyze, eval, selftest, \
+        inspect, convert, quantize, bench, tensors, trace, compare, help, completions, manual
         $ help tensors prepares
         Unknown action 'prepares': expected one of prepare, run, stems, calibrate
         $ help eval now

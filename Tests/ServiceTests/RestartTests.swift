@@ -113,7 +113,7 @@ struct RestartTests {
             damaged.map { ($0, "'\(done)' (is damaged)", [running]) } + [
                 (json("version", "3"), "'\(done)' (is of a later version", [running]),
                 ("rm $t/track.json", "'\(done)' (has no record)", [running]),
-                ("rm $t/track.json; mkdir $t/track.json", "'\(done)' (can't be read", [running]),
+                ("rm $t/track.json; mkdir $t/track.json", "'\(done)' (is damaged)", [running]),
                 ("mv $t tracks/old", "'old' (its name is not the id", [running]),
                 ("rm clock; mkdir tracks/\(other) tracks/lost+found", nil, [done, running]),
                 ("mv $t tracks/\(other)", nil, [other, running]),

@@ -14,7 +14,7 @@ struct ErrorCauseTests {
 
     /// Errors that are caught where they are thrown, and the doors' own.
     private static let withoutCause: Set = [
-        "TooLong", "Expected", "ConnectionFailure", "YAMLFailure", "Fault", "Broken",
+        "TooLong", "Expected", "ConnectionFailure", "YAMLFailure", "NoCopy", "Broken",
         "FormatFailure", "JSONError", "CallError", "Problem", "LedgerError",
     ]
 
