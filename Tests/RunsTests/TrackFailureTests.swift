@@ -20,7 +20,8 @@ struct TrackFailureTests {
 
     private static let faults: [ErrorCause: Fault] = [
         .noRoom: .machine, .tooManyFiles: .machine, .output: .machine, .inputAccess: .machine,
-        .system: .machine, .engine: .machine, .modelResult: .model, .modelName: .model, .modelMissing: .model,
+        .system: .machine, .engine: .machine, .modelResult: .model, .modelName: .model,
+        .modelMissing: .model,
         .model: .model,
     ]
 
