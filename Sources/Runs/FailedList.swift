@@ -69,8 +69,15 @@ package final class FailedList {
     }
 
     /// Checks that the list replaces no other file of the run, and takes its own.
-    func claim(in taken: inout TakenFiles) throws(RunError) {
+    ///
+    /// - Parameter folders: folders whose files are the run's own.
+    func claim(in taken: inout TakenFiles, outside folders: [String] = []) throws(RunError) {
         if let file = taken.file(at: path) { throw invalid("it is \(file.what)") }
+        let key = FilePath.key(FilePath.absolute(path)) + [UInt8(ascii: "/")]
+        for folder in folders
+        where key.starts(with: FilePath.key(FilePath.absolute(folder)) + [UInt8(ascii: "/")]) {
+            throw invalid("the run has its files in \(folder)")
+        }
         taken.add(path, "the list of failed tracks")
     }
 

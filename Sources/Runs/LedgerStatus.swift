@@ -63,15 +63,14 @@ package struct LedgerStatus {
         let runs = Ledger(ofRun: folder)
         let service = Ledger(FilePath.joined(folder, "tracks"))
         let isService =
-            manifest == nil && !runs.exists
-            && FilePath.isFile(FilePath.joined(folder, "lock")) && service.exists
+            manifest == nil && FilePath.isFile(FilePath.joined(folder, "lock")) && service.exists
         let ledger = isService ? service : runs
         let names: [String]
         do throws(SystemError) { names = try FilePath.names(in: ledger.folder).sorted() } catch {
             throw RunError.noRecords(folder: folder, reason: "\(error)")
         }
         // Tracks that are being added to a service or removed have names with a dot.
-        let found = ledger.records(Head.self, of: names.filter { !$0.hasPrefix(".") })
+        let found = ledger.records(Head.self, of: names.filter { !isService || !$0.hasPrefix(".") })
             .filter { _, result in
                 // The jobs of a service may be of any model.
                 isService || model == nil || (try? result.get().model) ?? model == model

@@ -164,6 +164,14 @@ struct RunLedger {
             })
     }
 
+    /// Notes that a track is done whose last try, with other options or by force, has failed.
+    func settle(_ track: PlannedTrack, _ done: Done) {
+        guard let result = done.record, !plan.settings.isDryRun, let place = track.place,
+            let known = place.read(), known.state != .done
+        else { return }
+        place.replace(record(track, .done, result))
+    }
+
     /// Removes what killed runs left in the folders of a track.
     mutating func sweep(_ track: PlannedTrack) {
         let records = ledger.flatMap { ledger in

@@ -47,7 +47,11 @@ struct RunPlan {
         for path in model.paths { taken.add(path, "a file of the model") }
         if let manifest { taken.add(manifest.identity, manifest.name, "the manifest") }
         for track in tracks { taken.add(track.file, track.path, "a track") }
-        try failed?.claim(in: &taken)
+        let folder = settings.folder
+        try failed?.claim(
+            in: &taken,
+            outside: (settings.hasModelFolder ? [FilePath.joined(folder, model.folder)] : [])
+                + [Ledger(ofRun: folder).folder])
         self.taken = taken
         files =
             settings.standardOutput != nil

@@ -139,10 +139,12 @@ package struct SeparationRun {
     private mutating func skip(_ track: PlannedTrack) -> Bool {
         guard let done = ledger.done(track) else {
             guard let failures = ledger.quarantine(track) else { return false }
+            ledger.sweep(track)
             events.ended(quarantined(track, failures))
             return true
         }
         ledger.sweep(track)
+        ledger.settle(track, done)
         ledger.keepFiles(of: track)
         report(track, status: .skipped, done.record)
         return true

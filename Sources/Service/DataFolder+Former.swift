@@ -69,7 +69,9 @@ extension DataFolder {
         let entry = ledger[job.id]
         mkdir(entry.path, 0o700)
         for (folder, target) in zip(DataFolder.formerFolders, [entry.input, entry.stems])
-        where rename("\(path)/\(folder)/\(job.id)", target) != 0 && errno != ENOENT {
+        where FilePath.status(target) == nil
+            && rename("\(path)/\(folder)/\(job.id)", target) != 0 && errno != ENOENT
+        {
             throw SystemError.last
         }
         do throws(LedgerError) {

@@ -42,13 +42,26 @@ final class DataFolder: Sendable {
             close(lock)
             throw unusable(error)
         }
-        for folder in [uploads, temporary] { DataFolder.removeContents(of: folder) }
-        for id in FilePath.entries(of: cache) { TemporaryFiles.removeLeftovers(in: cache(of: id)) }
+        // Others may use the folder too: the service removes what has its names alone.
+        for folder in [uploads, temporary] {
+            for name in DataFolder.ids(in: folder) { DataFolder.remove("\(folder)/\(name)") }
+            TemporaryFiles.removeLeftovers(in: folder)
+        }
+        for id in DataFolder.ids(in: cache) { TemporaryFiles.removeLeftovers(in: cache(of: id)) }
     }
 
     deinit { close(lock) }
 
+    /// The entries of a folder that are named by ids.
+    private static func ids(in folder: String) -> [String] {
+        FilePath.entries(of: folder).filter(Job.isID)
+    }
+
     private func makeFolders() throws(SystemError) {
+        // Reading anything else might wait for ever.
+        if let status = FilePath.status(clock), status.st_mode & S_IFMT != S_IFREG {
+            throw SystemError(code: EINVAL, "'clock' in it is no file")
+        }
         for name in DataFolder.folders {
             let folder = "\(path)/\(name)"
             if DataFolder.isLink(folder) { throw SystemError(code: ELOOP) }
@@ -69,7 +82,11 @@ final class DataFolder: Sendable {
     // MARK: - Tracks
 
     /// The folder of a track that is not complete yet, or is being removed.
-    private func unfinished(_ id: String) -> LedgerEntry { ledger[".\(id)"] }
+    private func unfinished(_ id: String) -> LedgerEntry {
+        ledger[DataFolder.unfinishedPrefix + id]
+    }
+
+    private static let unfinishedPrefix = ".swift-demucs-"
 
     /// Adds the track of a job, as a whole or not at all.
     ///
@@ -129,7 +146,7 @@ final class DataFolder: Sendable {
         var jobs: [Job] = []
         var unusable: [String] = []
         for name in names.sorted() where !Job.isID(name) {
-            if name.hasPrefix("."), Job.isID(String(name.dropFirst())) {
+            if name.hasPrefix(DataFolder.unfinishedPrefix) {
                 DataFolder.remove(ledger[name].path)
             } else if FilePath.status(ledger[name].record) != nil {
                 unusable.append("'\(name)' (its name is not the id of a job)")
@@ -150,7 +167,7 @@ final class DataFolder: Sendable {
             unusable.append("'\(id)' (has no record)")
         }
         let known = Set(jobs.map(\.id))
-        for id in FilePath.entries(of: cache) where !known.contains(id) {
+        for id in DataFolder.ids(in: cache) where !known.contains(id) {
             DataFolder.remove(cache(of: id))
         }
         for job in jobs { removeUnneeded(of: job) }
@@ -224,7 +241,7 @@ final class DataFolder: Sendable {
 
     /// Complete files of the cache, the most recently used first.
     func cachedFiles() -> [CachedFile] {
-        let names = FilePath.entries(of: cache).filter { !DataFolder.isLink(cache(of: $0)) }
+        let names = DataFolder.ids(in: cache).filter { !DataFolder.isLink(cache(of: $0)) }
             .flatMap { id in FilePath.entries(of: cache(of: id)).map { "\(id)/\($0)" } }
         return names.compactMap { name in
             var status = stat()

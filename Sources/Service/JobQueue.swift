@@ -52,6 +52,7 @@ final class JobQueue: @unchecked Sendable {
 
     /// Shortest time between two reports of a job's progress.
     private static let progressSeconds = 0.2
+
     /// Loads the jobs of an earlier run: those that were running are queued again. Nothing is stored: files
     /// that are missing now may be back at the next start, as those of a disk that was not mounted.
     ///

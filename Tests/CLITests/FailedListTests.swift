@@ -46,6 +46,14 @@ struct FailedListTests {
         #expect(!folder.exists("gone.wav"))
     }
 
+    @Test func aListAmongTheFilesOfTheRunIsRefused() throws {
+        try folder.write(#"{"id": "x", "path": "a.wav"}"#, "songs.jsonl")
+        for list in ["out/cross_first/x/drums.wav", "./out/cross_first", "out/.swift-demucs/list"] {
+            try run("--manifest=songs.jsonl", "-o", "out", failed: list, exits: 2)
+        }
+        try run("--manifest=songs.jsonl", "-o", "out", failed: "list", exits: 0)
+    }
+
     @Test func aNameThatIsNoLineIsAStringOfJSON() throws {
         let script =
             #""$0" "$(printf 'two\nlines.wav')" '#1.wav' '"q".wav' "$(printf 'f\374.wav')""#
@@ -107,7 +115,7 @@ struct FailedListTests {
         #expect(try folder.data("empty.wav").isEmpty && !folder.exists(stem))
         // The tracks of a manifest are planned one by one.
         try folder.write(#"{"id": "a", "path": "a.wav"}"#, "songs.jsonl")
-        let run = try run("--manifest=songs.jsonl", failed: stem)
+        let run = try run("--manifest=songs.jsonl", failed: "stems/drums.wav")
         #expect(run.errors.contains("it is the list of failed tracks"), "\(run.errors)")
         #expect(try String(decoding: folder.data(stem), as: UTF8.self) == Self.first + "a.wav\n")
     }

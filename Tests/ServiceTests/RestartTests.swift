@@ -81,12 +81,25 @@ struct RestartTests {
         first.end()
         let kept = try first.files("cache/\(id)")
         #expect(!kept.isEmpty)
-        for name in ["cache/\(id)/.swift-demucs-1a2b.part", "tmp/a", "uploads/b"] {
+        let own = "0123456789abcdef01234567"
+        for name in ["cache/\(id)/.swift-demucs-1a2b.part", "tmp/\(own)", "uploads/\(own)"] {
             _ = try folder.write(Data([1]), "data/\(name)")
+        }
+        // Those of a command, or of a person.
+        let others = ["tmp", "uploads", "cache"].map { "\($0)/song/drums.wav" }
+        for name in others {
+            let url = folder.url("data/\(name)")
+            try FileManager.default.createDirectory(
+                at: url.deletingLastPathComponent(), withIntermediateDirectories: true)
+            try Data([1]).write(to: url)
         }
         let second = try RunningService(in: folder)
         #expect(try second.files("cache/\(id)").sorted() == kept.sorted())
-        for name in ["tmp", "uploads"] { #expect(try second.files(name).isEmpty) }
+        second.advance(by: 0)
+        for name in ["tmp", "uploads"] { #expect(try second.files(name) == ["song"]) }
+        for name in others {
+            #expect(FileManager.default.fileExists(atPath: folder.path("data/\(name)")))
+        }
     }
 
     /// Each way changes a copy of the folder, which is that of a killed service.
@@ -115,6 +128,7 @@ struct RestartTests {
                 ("rm $t/track.json", "'\(done)' (has no record)", [running]),
                 ("rm $t/track.json; mkdir $t/track.json", "'\(done)' (is damaged)", [running]),
                 ("mv $t tracks/old", "'old' (its name is not the id", [running]),
+                ("mv $t tracks/.\(done)", "'.\(done)' (its name is not the id", [running]),
                 ("rm clock; mkdir tracks/\(other) tracks/lost+found", nil, [done, running]),
                 ("mv $t tracks/\(other)", nil, [other, running]),
                 ("cp -a $t tracks/\(other)", nil, [done, other, running]),
@@ -210,10 +224,25 @@ struct RestartTests {
         // One that was never used.
         _ = try folder.write(Data(), "data/jobs.sqlite")
         #expect(try RunningService(in: folder).jobs().count == 4)
+        // An older copy of the whole folder over the newer one.
+        for name in ["results/\(done)/0.mp3", "inputs/\(running)"] {
+            let url = folder.url("data/\(name)")
+            try FileManager.default.createDirectory(
+                at: url.deletingLastPathComponent(), withIntermediateDirectories: true)
+            try Data([9]).write(to: url)
+        }
+        try FileManager.default.moveItem(
+            at: folder.url("data/jobs.sqlite.former"), to: folder.url("data/jobs.sqlite"))
+        #expect(try RunningService(in: folder).jobs().count == 4)
+        #expect(try folder.data("data/tracks/\(done)/stems/0.mp3") == Data([1, 2, 3]))
         // What is no database is refused, and stays.
         _ = try folder.write("no database", "data/jobs.sqlite")
         let error = #expect(throws: ServiceError.self) { _ = try RunningService(in: folder) }
         #expect(error?.description.contains("can't read jobs.sqlite") == true)
+        // A pipe would be waited for.
+        try FileManager.default.removeItem(at: folder.url("data/clock"))
+        try #require(mkfifo(folder.path("data/clock"), 0o600) == 0)
+        #expect(throws: ServiceError.self) { _ = try RunningService(in: folder) }
     }
 
     @Test func aJobThatEndsTheProcessAgainAndAgainFails() throws {

@@ -231,8 +231,8 @@ class Worker:
                 file.unlink()
             result = Path(name, "result.json")
             result.write_text(json.dumps(row, indent=1, sort_keys=True))
-            put(result, self._out, commit)
             self._store_record(record)
+            put(result, self._out, commit)
         attempt(self._out, track["folder"], remove_parts)
         return row
 
