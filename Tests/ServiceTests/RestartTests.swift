@@ -428,7 +428,7 @@ struct RestartTests {
         #expect(try service.upload(sound).object["cached"] as? Bool == true)
     }
 
-    @Test func aCommandMayUseTheFolderOfAService() throws {
+    @Test func aRunningJobIsClaimed() throws {
         let service = try RunningService(gate: JobGate(before: 0))
         let id = try service.job(Sound.tone())
         try service.waitUntilRunning(id)

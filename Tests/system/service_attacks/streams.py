@@ -1,8 +1,10 @@
-"""Attacks by many connections: idle event streams, unread streams and ZIPs, no descriptors left."""
+"""Attacks by many connections and songs: idle event streams, unread streams and ZIPs, no descriptors left, long lists."""
 
 from __future__ import annotations
 
 import socket
+import statistics
+import time
 from contextlib import ExitStack
 
 from many_songs import copy_song
@@ -70,6 +72,33 @@ def unread_streams(attack: Attack) -> str:
             grown < most or attack.is_sanitized, f"{count} unread streams take {grown:.0f} MB, expected {most:.0f} MB"
         )
     return f"{count} streams of {jobs} jobs take {max(0, grown):.0f} MB; other requests are answered meanwhile"
+
+
+@attack("many-songs")
+def many_songs(attack: Attack) -> str:
+    """A start with 20,000 songs of 60 users, and pages of one user's list: prints the times and the memory."""
+    songs, users = 20_000, 60
+    with attack.service(data="one") as source:
+        source.done(tone(0.2))
+        source.stop()
+    copy_song(source.data, attack.folder / "data", songs, users)
+    tokens = attack.folder / "tokens"
+    tokens.write_text("".join(f"user{number}:user{number}-has-this-token\n" for number in range(1, users + 1)))
+    tokens.chmod(0o600)
+    options = ("--token-file", str(tokens), "--max-finished", str(songs))
+    start = time.monotonic()
+    with attack.service(*options) as service:
+        ready = time.monotonic() - start
+        pages = []
+        for _ in range(21):
+            start = time.monotonic()
+            reply = service.fetch("/v1/separations", {"Authorization": "Bearer user7-has-this-token"})
+            pages.append(time.monotonic() - start)
+            check(reply.json["total"] in (songs // users, songs // users + 1), f"a page: {reply.json['total']} songs")
+        memory = service.peak_megabytes
+        check(memory < 100 or attack.is_sanitized, f"{songs} songs take {memory:.0f} MB, expected 100 MB")
+    page = 1000 * statistics.median(pages)
+    return f"{songs} songs: ready after {ready:.1f} s, a page of 100 after {page:.0f} ms, at most {memory:.0f} MB"
 
 
 @attack("unread-zips")
