@@ -170,7 +170,11 @@ final class DataFolder: Sendable {
         for id in DataFolder.ids(in: cache) where !known.contains(id) {
             DataFolder.remove(cache(of: id))
         }
-        for job in jobs { removeUnneeded(of: job) }
+        for job in jobs {
+            removeUnneeded(of: job)
+            // A killed service leaves its claim, and the next record of a job that had not ended.
+            if !job.state.isFinal { TemporaryFiles.removeLeftovers(in: ledger[job.id].path) }
+        }
         jobs.sort { ($0.sequence, $0.created, $0.id) < ($1.sequence, $1.created, $1.id) }
         // A copied folder has the number of the first.
         for index in jobs.indices.dropFirst() {

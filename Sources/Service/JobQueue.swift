@@ -285,8 +285,9 @@ final class JobQueue: @unchecked Sendable {
             stamp(&job)
             // Its record may have no room otherwise.
             DataFolder.remove(folder.unfinishedResults(of: job.id))
-            store(job)
+            // Before the end is stored: a claim that a kill leaves is removed with those of unended jobs.
             condition.withLock { runs[job.sequence]?.claim }?.end()
+            store(job)
             condition.withLock {
                 runs[job.sequence] = nil
                 if job.state == .done { doneCount += 1 }
