@@ -1,3 +1,4 @@
+import Signal
 import System
 
 /// A sound file could not be read, converted or written.
@@ -170,6 +171,12 @@ extension AudioError: CausedError {
 }
 
 extension AudioError {
+    /// - Throws: `implausibleHeader` for values that no sound has.
+    static func check(_ path: String, channelCount: Int, sampleRateHz: Int) throws(AudioError) {
+        let problem = PlanarAudio.problem(channelCount: channelCount, sampleRateHz: sampleRateHz)
+        if let problem { throw .implausibleHeader(path: path, problem: problem) }
+    }
+
     /// The error of a file that can't be opened or read.
     package static func unreadable(path: String, _ error: SystemError) -> AudioError {
         error.isTooManyFiles

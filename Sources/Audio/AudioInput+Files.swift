@@ -76,9 +76,7 @@ extension AudioInput {
     package init(standardInput spool: Spool) throws {
         let name = "standard input"
         let descriptor = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0)
-        guard descriptor >= 0 else {
-            throw AudioError.unreadable(path: name, .last)
-        }
+        guard descriptor >= 0 else { throw AudioError.unreadable(path: name, .last) }
         try self.init(descriptor: descriptor, name: name, spool: spool, ffmpeg: .onPath)
     }
 
@@ -146,9 +144,7 @@ extension AudioInput {
     }
 
     /// Descriptor of the original file, with all of its tags and pictures; nil for samples.
-    package var sourceDescriptor: Int32? {
-        file?.original.descriptor
-    }
+    package var sourceDescriptor: Int32? { file?.original.descriptor }
 
     /// The SHA-256 of the original file, or of the bytes of a pipe, in hexadecimal digits; nil for samples.
     ///

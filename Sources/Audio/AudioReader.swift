@@ -38,11 +38,7 @@ package final class AudioReader: RecordingReader {
         }
         sampleRateHz = sound.plain?.sampleRateHz ?? decoder?.sampleRateHz ?? 0
         channelCount = sound.plain?.channelCount ?? decoder?.channelCount ?? 0
-        if let problem = PlanarAudio.problem(
-            channelCount: channelCount, sampleRateHz: sampleRateHz)
-        {
-            throw .implausibleHeader(path: path, problem: problem)
-        }
+        try AudioError.check(path, channelCount: channelCount, sampleRateHz: sampleRateHz)
         block = [Float](repeating: 0, count: Self.blockSamples * channelCount)
     }
 
@@ -92,21 +88,17 @@ package final class AudioReader: RecordingReader {
             self.decoder = nil
             return nil
         }
-        let values = block.withUnsafeBufferPointer { block in
+        return try block.withUnsafeBufferPointer { block in
             let values = UnsafeBufferPointer(rebasing: block[..<(count * channelCount)])
-            return (
-                values.firstNotFinite,
-                PlanarAudio(
-                    interleaved: values, channelCount: channelCount, sampleRateHz: sampleRateHz)
-            )
+            if let index = values.firstNotFinite {
+                throw AudioError.notFinite(
+                    path: path, value: values[index],
+                    seconds: Double(start + index / channelCount) / Double(sampleRateHz),
+                    channel: index % channelCount)
+            }
+            return PlanarAudio(
+                interleaved: values, channelCount: channelCount, sampleRateHz: sampleRateHz)
         }
-        if let index = values.0 {
-            throw AudioError.notFinite(
-                path: path, value: block[index],
-                seconds: Double(start + index / channelCount) / Double(sampleRateHz),
-                channel: index % channelCount)
-        }
-        return values.1
     }
 
     /// Passes over samples without decoding them, where that is exact.

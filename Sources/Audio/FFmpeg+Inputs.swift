@@ -28,8 +28,7 @@ extension FFmpeg {
     package static let demuxers = [
         "aac", "ac3", "aiff", "amr", "ape", "asf", "au", "avi", "caf", "dsf", "dts", "dtshd",
         "eac3", "flac", "flv", "iff", "loas", "matroska", "mlp", "mov", "mp3", "mpc", "mpc8",
-        "mpeg",
-        "mpegts", "oma", "ogg", "shn", "tak", "truehd", "tta", "voc", "w64", "wav", "wv",
+        "mpeg", "mpegts", "oma", "ogg", "shn", "tak", "truehd", "tta", "voc", "w64", "wav", "wv",
     ]
 
     /// The options of an input.
@@ -41,12 +40,10 @@ extension FFmpeg {
     ///   - address: `file:/dev/stdin`, `file:/dev/fd/…` or a part of one.
     ///   - demuxer: the only demuxer that may read it; nil for any of ``demuxers``.
     package static func input(_ address: String, demuxer: String? = nil) -> [String] {
-        let formats = demuxer.map { [$0] } ?? demuxers
-        return [
+        [
             "-protocol_whitelist", "file,subfile", "-format_whitelist",
-            formats.joined(separator: ","),
-        ]
-            + (demuxer.map { ["-f", $0] } ?? []) + ["-i", address]
+            demuxer ?? demuxers.joined(separator: ","),
+        ] + (demuxer.map { ["-f", $0] } ?? []) + ["-i", address]
     }
 
     /// ffmpeg's message about a format that is not listed, and the words for it.

@@ -43,9 +43,7 @@ final class FLACEncoder: SampleEncoder {
             tell: { sf_count_t(FLACEncoder.from($0).offset) })
         handle = sf_open_virtual(
             &functions, Int32(SFM_WRITE), &info, Unmanaged.passUnretained(self).toOpaque())
-        guard handle != nil else {
-            throw .unwritable(path: sink.name, reason: libraryReason(nil))
-        }
+        guard handle != nil else { throw .unwritable(path: sink.name, reason: libraryReason(nil)) }
     }
 
     deinit {

@@ -34,11 +34,7 @@ package final class SoundStream {
         self.handle = handle
         channelCount = Int(info.channels)
         sampleRateHz = Int(info.samplerate)
-        if let problem = PlanarAudio.problem(
-            channelCount: channelCount, sampleRateHz: sampleRateHz)
-        {
-            throw .implausibleHeader(path: name, problem: problem)
-        }
+        try AudioError.check(name, channelCount: channelCount, sampleRateHz: sampleRateHz)
         guard rawRateHz != nil || Self.isListed(info.format) else {
             throw .notAudio(path: name, reason: "its format is not one that is read")
         }
