@@ -84,7 +84,9 @@ package struct FileNameTemplate: Sendable {
         }
     }
 
-    func invalid(_ expected: String) -> RunError { .invalidTemplate(text, expected: expected) }
+    func invalid(_ expected: String) -> RunError {
+        .request(.invalidValue(field: "filename", value: text, expected: expected))
+    }
 
     /// A file's name without its extension, and the extension.
     ///

@@ -21,7 +21,7 @@ package struct LedgerStatus {
         /// The label of a job; nil for other tracks.
         package let name: String?
         package let state: State
-        /// What has failed last; nil without a failure.
+        /// The last failure; nil without one.
         package let errorClass: String?
         package let error: String?
         package let tries: Int?
@@ -67,7 +67,9 @@ package struct LedgerStatus {
         let ledger = isService ? service : runs
         let names: [String]
         do throws(SystemError) { names = try FilePath.names(in: ledger.folder).sorted() } catch {
-            throw RunError.noRecords(folder: folder, reason: "\(error)")
+            throw RunError.settings(
+                "\(folder): has no records of tracks (\(error))",
+                remedy: "runs keep them with `manifest`, `failed` or `skip-existing`")
         }
         // Tracks that are being added to a service or removed have names with a dot.
         let found = ledger.records(Head.self, of: names.filter { !isService || !$0.hasPrefix(".") })
@@ -92,20 +94,21 @@ package struct LedgerStatus {
                 if heads[key].map({ $0.modified < entry.modified }) ?? true { heads[key] = entry }
             }
         }
-        if models.count > 1 { throw RunError.severalModels(folder: folder, models.sorted()) }
-        let former = isService ? [] : Self.formerIDs(names)
+        if models.count > 1 {
+            throw RunError.settings(
+                "\(folder): has tracks of several models",
+                remedy: "name one of \(models.sorted().joined(separator: ", "))")
+        }
         if let manifest {
             let file = try ManifestFile(
                 manifest, isFollowed: false, spoolFolder: nil, cancellation: cancellation)
             var reader = ManifestReader(file)
             while let track = try reader.next() {
                 try cancellation.check()
-                let id = Array(track.id.utf8)
-                add(track.id, heads[id], isDone: former.contains(id))
+                add(track.id, heads[Array(track.id.utf8)])
             }
         } else {
             for entry in heads.values.sorted(by: { $0.id < $1.id }) { add(entry.id, entry) }
-            for id in former where heads[id] == nil { counts[.done, default: 0] += 1 }
         }
     }
 
@@ -119,16 +122,8 @@ package struct LedgerStatus {
         var modified: Int { FilePath.status(folder.record)?.modifiedNanoseconds ?? 0 }
     }
 
-    /// The tracks that have records of version 1, files `ID-29ca0592b85eda6b.json`: they are done.
-    private static func formerIDs(_ names: [String]) -> Set<[UInt8]> {
-        let ending = "-29ca0592b85eda6b.json".utf8.count
-        return Set(
-            names.filter { $0.hasSuffix(".json") && !$0.hasSuffix(".failed.json") }
-                .map { Array($0.utf8.dropLast(ending)) })
-    }
-
-    private mutating func add(_ id: String, _ entry: Entry?, isDone: Bool = false) {
-        let state = entry.map { Self.state(of: $0.head, $0.folder) } ?? (isDone ? .done : .left)
+    private mutating func add(_ id: String, _ entry: Entry?) {
+        let state = entry.map { Self.state(of: $0.head, $0.folder) } ?? .left
         counts[state, default: 0] += 1
         if state == .done { return }
         let failure = entry?.head.failure

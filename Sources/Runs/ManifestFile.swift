@@ -81,7 +81,9 @@ final class ManifestFile {
     }
 
     private static func unreadable(_ name: String, _ reason: String) -> RunError {
-        .manifestUnreadable(name: name, reason: reason)
+        .settings(
+            "\(name): the manifest can't be read (\(reason))",
+            remedy: "`manifest` takes a file of JSON lines")
     }
 
     /// The manifest, and a line of it.
@@ -91,7 +93,7 @@ final class ManifestFile {
     ///
     /// - Parameter line: counted from 1; nil for the whole file.
     func failure(_ line: Int?, _ problem: String) -> RunError {
-        .manifest("\(place(line)): \(problem)")
+        .settings("\(place(line)): \(problem)")
     }
 }
 

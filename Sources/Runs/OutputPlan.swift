@@ -116,13 +116,22 @@ struct OutputPlan {
                 guard let owner else { continue }
                 if owner.input == input {
                     let labels = names + (stemFile.map { [$0.fileExtension] } ?? [])
-                    throw .sharedFileOfTrack(labels[owner.output], labels[output], path: path)
+                    throw .settings(
+                        "'\(labels[owner.output])' and '\(labels[output])' would both be written to "
+                            + "'\(path)'", remedy: "include {stem} in `filename`")
                 }
+                // The template doesn't change the names of stem files.
+                let isOneName =
+                    output >= names.count
+                    || FilePath.pathExtension(of: owner.input.path)
+                        == FilePath.pathExtension(of: input.path)
                 sharing =
                     sharing
-                    ?? .sharedFile(
-                        owner.input.path, input.path, path: path,
-                        isStemFile: output >= names.count)
+                    ?? .settings(
+                        "'\(input.path)' and '\(owner.input.path)' would both be written to '\(path)'",
+                        remedy: isOneName
+                            ? "separate them in two runs with different folders"
+                            : "the file name template '{track}.{trackext}/{stem}.{ext}' keeps both")
             }
             if let sharing { shared.append((input, sharing)) } else { tracks.append(track) }
         }
@@ -133,7 +142,10 @@ struct OutputPlan {
         for track in tracks {
             for path in track.paths {
                 if let file = taken.file(at: path) {
-                    throw .fileReplaced(file.path, file.what, path: path, of: track.input.path)
+                    throw .settings(
+                        "'\(file.path)' is \(file.what) and would be replaced by '\(path)', a file of "
+                            + "'\(track.input.path)'",
+                        remedy: "choose another `out` folder, or change `filename`")
                 }
             }
         }

@@ -79,7 +79,7 @@ struct RunLedger {
     func done(_ track: PlannedTrack) -> Done? {
         guard let place = track.place, ledger != nil || skips else { return nil }
         let request = plan.request(of: track)
-        guard let result = place.result(place.read()) else {
+        guard let result = place.read()?.result else {
             let isDone =
                 goesByStems && !request.analyzes
                 && track.paths.allSatisfy { taken.file(at: $0) == nil }
@@ -87,9 +87,9 @@ struct RunLedger {
             return isDone ? Done(record: nil) : nil
         }
         guard skips || result.isNewer(than: startNanoseconds),
+            let model = try? plan.model.identity,
             result.covers(
-                track, model: try? plan.model.identity, parameters: plan.parameters(of: track),
-                seed: request.shifts > 0 ? request.seed : nil),
+                track, model: model, parameters: plan.parameters(of: track), seed: request.seed),
             !request.analyzes || result.tempoBpm != nil || result.key != nil
         else { return nil }
         return Done(record: result)
@@ -120,7 +120,7 @@ struct RunLedger {
     mutating func begin(_ track: PlannedTrack) -> TrackRecord? {
         sweep(track)
         guard isThere, let place = track.place else { return nil }
-        let before = place.read() ?? place.result(nil).map { record(track, .done, $0) }
+        let before = place.read()
         let failure = TrackFailure(
             .internal, "the process ended before it was done", of: track.input)
         place.replace(record(track, .queued, before?.result, failure, after: before))
@@ -137,11 +137,8 @@ struct RunLedger {
         after before: TrackRecord?
     ) {
         if isDone { keepFiles(of: track) }
-        guard let place = track.place else { return }
-        if !isThere {
-            // A former record beside the stems is of other files now.
-            if isDone, ledger == nil { place.removeFormer() }
-        } else if isDone {
+        guard isThere, let place = track.place else { return }
+        if isDone {
             place.replace(result.map { record(track, .done, $0) })
         } else if let failure {
             place.replace(record(track, .failed, before?.result, failure, after: before))

@@ -42,7 +42,11 @@ struct RunPlan {
             ? [] : settings.request.stemFileParts(of: model.stems.sources)
         try model.separator?.checkLoaded(outputs + stemFileParts)
         ffmpeg = settings.stemFile == nil ? nil : .onPath
-        if settings.stemFile != nil, ffmpeg == nil { throw RunError.ffmpegMissing }
+        if settings.stemFile != nil, ffmpeg == nil {
+            throw RunError.settings(
+                "stem files need ffmpeg, and there is none on PATH",
+                remedy: "install it, or leave out `stem-file`")
+        }
         var taken = TakenFiles()
         for path in model.paths { taken.add(path, "a file of the model") }
         if let manifest { taken.add(manifest.identity, manifest.name, "the manifest") }
@@ -125,7 +129,10 @@ struct RunPlan {
     /// - Parameter track: nil for the tracks without options of their own.
     func parameters(of track: PlannedTrack?) -> SeparationParameters {
         SeparationParameters(
-            settings, request(of: track), of: model, outputs: outputs(of: track),
-            stemFileParts: stemFileParts, format: files.format, precision: precision)
+            request(of: track), outputOptions, of: model, outputs: outputs(of: track),
+            precision: precision,
+            stemFile: settings.stemFile.map {
+                [$0.container.rawValue, $0.codec.rawValue] + stemFileParts.map(\.description)
+            })
     }
 }

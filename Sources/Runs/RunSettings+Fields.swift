@@ -21,7 +21,7 @@ extension RunSettings: RequestSettings {
                 do throws(RunError) {
                     settings.template = try FileNameTemplate(value)
                 } catch {
-                    guard case .invalidTemplate(_, let expected) = error else { return }
+                    guard case .request(.invalidValue(_, _, let expected)) = error else { return }
                     throw Field.Expected(expected)
                 }
             }),

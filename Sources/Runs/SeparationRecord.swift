@@ -58,15 +58,6 @@ package struct SeparationRecord: Codable, Equatable, Sendable {
 }
 
 extension SeparationRecord {
-    /// Reads a record of version 1, which was a file of its own; nil if it is missing or damaged.
-    init?(former path: String) {
-        struct Head: Decodable { let version: Int }
-        guard let bytes = try? readFile(path), let head: Head = JSONText.value(bytes),
-            head.version == 1, let record: SeparationRecord = JSONText.value(bytes)
-        else { return nil }
-        self = record
-    }
-
     /// Whether a file was made after a time in nanoseconds since 1970.
     func isNewer(than time: Int) -> Bool { outputs.contains { $0.file.modified > time } }
 
@@ -74,18 +65,51 @@ extension SeparationRecord {
     ///
     /// - Parameter seed: the requested seed of the shifts; nil accepts any.
     func covers(
-        _ track: PlannedTrack, model: @autoclosure () -> ModelIdentity?,
-        parameters: SeparationParameters, seed: UInt64?
+        _ track: PlannedTrack, model: ModelIdentity, parameters: SeparationParameters, seed: UInt64?
     ) -> Bool {
-        self.parameters == parameters && (seed == nil || seed == self.seed)
-            && outputs.count == track.paths.count
+        let made = ResultIdentity(
+            input: input.sha256, model: self.model, parameters: self.parameters,
+            seed: seed == nil ? nil : self.seed)
+        let wanted = ResultIdentity(
+            input: input.sha256, model: model, parameters: parameters, seed: seed)
+        return made == wanted && outputs.count == track.paths.count
             && zip(outputs, track.paths).allSatisfy { $0.file.isUnchanged(at: $1) }
-            && input.isUnchanged(at: track.input.path) && self.model == model()
+            && input.isUnchanged(at: track.input.path)
     }
 }
 
+/// What decides the content of a track's files: the rule, at every door, by which a result is done already.
+package struct ResultIdentity: Codable, Equatable {
+    /// SHA-256 of the sound.
+    let input: String
+    let model: ModelIdentity
+    let parameters: SeparationParameters
+    /// The requested seed of the shifts; nil for any.
+    let seed: UInt64?
+
+    init(input: String, model: ModelIdentity, parameters: SeparationParameters, seed: UInt64?) {
+        (self.input, self.model, self.parameters) = (input, model, parameters)
+        self.seed = parameters.shifts > 0 ? seed : nil
+    }
+
+    /// - Throws: as ``ChosenModel/identity``.
+    package init(
+        input: String, _ request: SeparationRequest, _ output: OutputOptions,
+        of model: ChosenModel, outputs: [NamedSignal], precision: Precision
+    ) throws {
+        self.init(
+            input: input, model: try model.identity,
+            parameters: SeparationParameters(
+                request, output, of: model, outputs: outputs, precision: precision),
+            seed: request.seed)
+    }
+
+    /// A name of the identity, in hexadecimal digits.
+    package var digest: String { FileChecksum.of(text: JSONText.of(self)) }
+}
+
 /// Everything except the model and the track that determines the content of the files.
-struct SeparationParameters: Codable, Equatable, Sendable {
+package struct SeparationParameters: Codable, Equatable, Sendable {
     /// The outputs in their order, `no_vocals = drums + bass + other`.
     let outputs: [String]
     let shifts: Int
@@ -112,11 +136,10 @@ struct SeparationParameters: Codable, Equatable, Sendable {
     /// Container and codec of the stem file, then its stems; nil without one.
     let stemFile: [String]?
 
-    /// - Parameter request: the request of the track, or of the command.
+    /// - Parameter stemFile: container, codec and stems of the stem file; nil without one.
     init(
-        _ settings: RunSettings, _ request: SeparationRequest,
-        of model: ChosenModel, outputs: [NamedSignal], stemFileParts: [NamedSignal],
-        format: OutputFormat, precision: Precision
+        _ request: SeparationRequest, _ output: OutputOptions, of model: ChosenModel,
+        outputs: [NamedSignal], precision: Precision, stemFile: [String]? = nil
     ) {
         self.outputs = outputs.map(\.description)
         shifts = request.shifts
@@ -127,24 +150,22 @@ struct SeparationParameters: Codable, Equatable, Sendable {
         then = request.then?.map(\.description)
         startSeconds = request.start ?? 0
         durationSeconds = request.duration
-        downmix = settings.output.downmix.rawValue
+        downmix = output.downmix.rawValue
         self.precision = precision.rawValue
-        container = format.fileExtension
-        sampleFormat = format.storedFormat.rawValue
-        if case .mp3(let mp3) = format.container {
+        container = output.format.fileExtension
+        sampleFormat = output.format.storedFormat.rawValue
+        if case .mp3(let mp3) = output.format.container {
             mp3Kilobits = mp3.bitRateKilobitsPerSecond
             mp3Preset = mp3.preset
         } else {
             mp3Kilobits = nil
             mp3Preset = nil
         }
-        clipMode = settings.output.clipMode.rawValue
-        gain = settings.output.gain.rawValue
-        rate = settings.output.rate.rawValue
-        copiesTags = settings.output.copiesTags ? nil : false
-        stemFile = settings.stemFile.map {
-            [$0.container.rawValue, $0.codec.rawValue] + stemFileParts.map(\.description)
-        }
+        clipMode = output.clipMode.rawValue
+        gain = output.gain.rawValue
+        rate = output.rate.rawValue
+        copiesTags = output.copiesTags ? nil : false
+        self.stemFile = stemFile
     }
 }
 

@@ -12,12 +12,16 @@ extension Separator {
         return request
     }
 
-    /// - Throws: `RunError.stemsNotLoaded` for signals of stems that were left out when the model was
+    /// - Throws: `RunError` for signals of stems that were left out when the model was
     ///   loaded.
     package func checkLoaded(_ signals: [NamedSignal]) throws(RunError) {
         let needed = signals.flatMap(\.signal.stems)
         let missing = stems.all.filter { needed.contains($0) && !model.sources.contains($0) }
-        if !missing.isEmpty { throw .stemsNotLoaded(missing) }
+        if !missing.isEmpty {
+            throw .settings(
+                "the model was loaded without \(missing.joined(separator: ", ")), which the settings "
+                    + "need; load it with all stems")
+        }
     }
 
     /// - Throws: `RunError.request` for a request of another precision than that of this model.

@@ -10,7 +10,11 @@ extension SeparationRequest {
     func stemFileParts(of sources: [String]) throws(RunError) -> [NamedSignal] {
         let count = StemFileFormat.stemCount
         if sources.count == count { return sources.map { NamedSignal($0, .stem($0)) } }
-        guard sources.count > count else { throw .tooFewStems(sources) }
+        guard sources.count > count else {
+            throw .settings(
+                "stem files need a model of at least \(count) stems; this one has "
+                    + "\(sources.count): \(sources.joined(separator: ", "))")
+        }
         do throws(RequestError) {
             for mix in mixes { try check(mix.parts, "mix", allowed: sources) }
         } catch {
@@ -35,8 +39,11 @@ extension SeparationRequest {
         // The example in the error keeps drums, bass and vocals, which DJs use most.
         let others = sources.filter { !["drums", "bass", "vocals"].contains($0) }
         let joinedCount = sources.count - count + 1
-        throw .stemsOfFile(
-            sources,
-            joined: Array(others.count == joinedCount ? others[...] : sources.suffix(joinedCount)))
+        let joined = others.count == joinedCount ? others[...] : sources.suffix(joinedCount)
+        throw .settings(
+            "a stem file has \(count) stems, and this model has \(sources.count): "
+                + sources.joined(separator: ", "),
+            remedy: "join some with `mix`, each in one mix, until \(count) are left, such as "
+                + "`mix rest=\(joined.joined(separator: "+"))`")
     }
 }

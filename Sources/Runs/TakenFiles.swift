@@ -16,7 +16,7 @@ struct TakenFiles {
         add(FilePath.status(path)?.file, path, what)
     }
 
-    /// What is at a path; nil if nothing is, or a file that may be replaced.
+    /// The taken file at a path; nil if there is none.
     func file(at path: String) -> (path: String, what: String)? {
         FilePath.status(path).flatMap { files[$0.file] }
     }

@@ -62,10 +62,6 @@ struct FailureRecord: Codable {
 /// Where the record of a track is.
 struct RecordPlace {
     let entry: LedgerEntry
-    /// Records of earlier versions of the program, which count until there is a new one: files of
-    /// version 1, and those beside the stems, where players and people came across them.
-    private let formerPaths: [String]
-    private let formerFailurePath: String
 
     /// The folder is `OUT/.swift-demucs/song.mp3-29ca0592b85eda6b`: the name of the track, and a
     /// checksum of the first file's path below the output folder. So the folder may be moved.
@@ -78,17 +74,7 @@ struct RecordPlace {
         let below = output.utf8.dropFirst(folder.utf8.count)
         let relative = String(decoding: below.drop { $0 == UInt8(ascii: "/") }, as: UTF8.self)
         let checksum = FileChecksum.of(text: relative).prefix(16)
-        let ledger = Ledger(ofRun: folder)
-        entry = ledger[Self.name(name, "-\(checksum)")]
-        func former(_ ending: String) -> String {
-            FilePath.joined(ledger.folder, Self.name(name, "-\(checksum)\(ending)"))
-        }
-        formerPaths = [
-            former(".json"),
-            FilePath.joined(
-                FilePath.folder(of: output), Self.name("." + name, ".swift-demucs.json")),
-        ]
-        formerFailurePath = former(".failed.json")
+        entry = Ledger(ofRun: folder)[Self.name(name, "-\(checksum)")]
     }
 
     /// A name with an ending. In a long name, a checksum replaces the last part.
@@ -106,11 +92,6 @@ struct RecordPlace {
     /// The record; nil if there is none, or none that can be used.
     func read() -> TrackRecord? { (try? entry.read(TrackRecord.self)).flatMap(\.self) }
 
-    /// The result in the record, or in one of an earlier version.
-    func result(_ record: TrackRecord?) -> SeparationRecord? {
-        record?.result ?? formerPaths.lazy.compactMap(SeparationRecord.init(former:)).first
-    }
-
     /// Writes or removes the record. Errors are ignored: without a record the track is separated
     /// again next time.
     func replace(_ record: TrackRecord?) {
@@ -127,11 +108,6 @@ struct RecordPlace {
         } else {
             unlink(entry.record)
         }
-        removeFormer()
-    }
-
-    func removeFormer() {
-        for path in formerPaths + [formerFailurePath] { unlink(path) }
     }
 }
 
@@ -146,11 +122,8 @@ extension Ledger {
 
     /// The files of all tracks, by name.
     func outputs() -> [String: [SeparationRecord.File]] {
-        let names = FilePath.entries(of: folder)
-        let results =
-            records(TrackRecord.self, of: names).compactMap { try? $0.result.get().result }
-            + names.filter { $0.hasSuffix(".json") }
-            .compactMap { SeparationRecord(former: FilePath.joined(folder, $0)) }
+        let results = records(TrackRecord.self, of: FilePath.entries(of: folder))
+            .compactMap { try? $0.result.get().result }
         return Dictionary(grouping: results.flatMap { $0.outputs.map(\.file) }, by: \.name)
     }
 }

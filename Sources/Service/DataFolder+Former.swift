@@ -88,41 +88,26 @@ extension DataFolder {
         // A database that was never used, or by the first version, lacks a table.
         let tables =
             "CREATE TABLE IF NOT EXISTS jobs (record); CREATE TABLE IF NOT EXISTS clock (seconds);"
-        let query = "SELECT record FROM jobs UNION ALL SELECT seconds FROM clock"
-        let script = """
-            import sqlite3, sys
-            database = sqlite3.connect(sys.argv[1])
-            database.executescript(sys.argv[2])
-            for row in database.execute(sys.argv[3]): print(*row)
-            """
-        let programs = [
-            ("sqlite3", ["-init", "/dev/null", "-batch", formerDatabase, "\(tables) \(query)"]),
-            ("python3", ["-c", script, formerDatabase, tables, query]),
-        ]
-        var failure: String?
-        for (name, arguments) in programs {
-            guard let program = ChildProcess.pathOfProgram(name) else { continue }
-            let output = try TemporaryFiles.createUnnamed(in: temporary)
-            defer { close(output) }
-            let (status, text) = try ChildProcess.run(
-                program, arguments, descriptors: [output, output], silenceSeconds: 60,
-                textBytes: 1_000, check: {})
-            if status == 0 {
-                var lines: [UInt8] = []
-                lseek(output, 0, SEEK_SET)
-                try forEachPiece(of: output) { lines.append(contentsOf: $0) }
-                return String(decoding: lines, as: UTF8.self).split(separator: "\n")
-                    .map(String.init)
-            }
-            failure =
-                "\(name) can't read jobs.sqlite: \(Problem.oneLine(text)); to begin without its jobs, "
-                + "move it away: their files stay"
+        let query = "\(tables) SELECT record FROM jobs UNION ALL SELECT seconds FROM clock"
+        guard let program = ChildProcess.pathOfProgram("sqlite3") else {
+            throw SystemError(
+                code: ENOENT, "reading jobs.sqlite needs sqlite3 once: apt install sqlite3")
         }
-        throw SystemError(
-            code: ENOENT,
-            failure
-                ?? "reading jobs.sqlite needs the program sqlite3 or python3 once: apt install sqlite3"
-        )
+        let output = try TemporaryFiles.createUnnamed(in: temporary)
+        defer { close(output) }
+        let (status, text) = try ChildProcess.run(
+            program, ["-init", "/dev/null", "-batch", formerDatabase, query],
+            descriptors: [output, output], silenceSeconds: 60, textBytes: 1_000, check: {})
+        guard status == 0 else {
+            throw SystemError(
+                code: EIO,
+                "sqlite3 can't read jobs.sqlite: \(Problem.oneLine(text)); to begin without its jobs, "
+                    + "move it away: their files stay")
+        }
+        var lines: [UInt8] = []
+        lseek(output, 0, SEEK_SET)
+        try forEachPiece(of: output) { lines.append(contentsOf: $0) }
+        return String(decoding: lines, as: UTF8.self).split(separator: "\n").map(String.init)
     }
 }
 

@@ -42,7 +42,7 @@ final class DataFolder: Sendable {
             close(lock)
             throw unusable(error)
         }
-        // Others may use the folder too: the service removes what has its names alone.
+        // Others may use the folder too: only what has names of the service's own is removed.
         for folder in [uploads, temporary] {
             for name in DataFolder.ids(in: folder) { DataFolder.remove("\(folder)/\(name)") }
             TemporaryFiles.removeLeftovers(in: folder)
@@ -220,9 +220,10 @@ final class DataFolder: Sendable {
 
     /// Bytes of each job's results.
     func resultBytes() -> [String: Int] {
-        let ids = FilePath.entries(of: ledger.folder).filter(Job.isID)
-        return Dictionary(
-            uniqueKeysWithValues: ids.map { ($0, Int(DataFolder.bytes(below: results(of: $0)))) })
+        Dictionary(
+            uniqueKeysWithValues: DataFolder.ids(in: ledger.folder).map {
+                ($0, Int(DataFolder.bytes(below: results(of: $0))))
+            })
     }
 
     /// A copy, a mix or the waveforms of a job.
@@ -283,12 +284,8 @@ final class DataFolder: Sendable {
             unlink(path)
             return
         }
-        removeContents(of: path)
+        for name in FilePath.entries(of: path) { remove("\(path)/\(name)") }
         rmdir(path)
-    }
-
-    private static func removeContents(of folder: String) {
-        for name in FilePath.entries(of: folder) { remove("\(folder)/\(name)") }
     }
 }
 

@@ -58,7 +58,7 @@ struct Job: LedgerRecord, Equatable {
     let options: SeparationRequest
     let model: String
     let precision: String
-    /// Digest of the sound, the options and the model: equal keys mean equal results.
+    /// Digest of the ``ResultIdentity``.
     let key: String
     let inputBytes: Int
     /// Names of the stems that it will have; nil in records of versions without them.

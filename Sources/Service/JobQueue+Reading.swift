@@ -74,10 +74,11 @@ extension JobQueue {
         condition.withLock { runs[job.sequence]?.isCancelRequested == true }
     }
 
-    /// A finished job of a user with the same key, and so with equal results.
-    func done(key: String, owner: String?) -> Job? {
+    /// A finished job of the same user with the results that a job would have.
+    func done(like job: Job) -> Job? {
         condition.withLock { jobs.all }.last {
-            $0.job.key == key && $0.job.owner == owner && $0.job.state == .done
+            $0.job.key == job.key && $0.job.owner == job.owner && $0.job.state == .done
+                && ($0.job.options.analyzes || !job.options.analyzes)
         }?.job
     }
 

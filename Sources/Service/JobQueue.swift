@@ -308,6 +308,8 @@ final class JobQueue: @unchecked Sendable {
 
     /// Stores changes whose storing failed before.
     func saveAgain() {
+        // A change may hold the lock for as long as the disk takes.
+        if condition.withLock({ unsaved.isEmpty }) { return }
         changes.withLock { _ in
             condition.withLock { unsaved.compactMap { jobs[$0]?.job } }.forEach(store)
         }

@@ -183,11 +183,6 @@ final class LoadedModels: Sendable {
         }
     }
 
-    /// What a model is, whatever its files are called.
-    func digest(of model: ChosenModel) throws(Problem) -> String {
-        do { return try model.digest } catch { throw Problem(error) }
-    }
-
     func precision(of model: ChosenModel, _ choice: PrecisionChoice) throws -> Precision {
         let choice = choice == .ofModel ? settings.precision : choice
         return try choice.precision(isQuantized: model.isQuantized)
@@ -195,7 +190,7 @@ final class LoadedModels: Sendable {
 
     /// The loaded model. Blocks until it is loaded.
     func separator(_ model: ChosenModel, _ precision: Precision) throws -> Separator {
-        let key = Key(digest: try digest(of: model), precision: precision)
+        let key = Key(digest: try model.digest, precision: precision)
         func loaded() -> Separator? {
             state.withLock { $0.loaded.first { $0.key == key }?.separator }
         }

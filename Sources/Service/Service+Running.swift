@@ -13,7 +13,7 @@ extension Service {
         }) {
             var job = job
             do {
-                if let known = queue.done(key: job.key, owner: job.owner),
+                if let known = queue.done(like: job),
                     linkResults(of: known, to: folder.unfinishedResults(of: job.id)),
                     publishResults(of: job.id)
                 {

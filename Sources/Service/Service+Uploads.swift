@@ -2,6 +2,7 @@
 
 import Audio
 import Demucs
+import Runs
 import System
 
 extension Service {
@@ -107,11 +108,10 @@ extension Service {
             try input(upload, name, for: request).facts
         }
         let plan = try JobPlan(options, outputs, facts, model, settings.limits)
-        var equal = options
-        equal.model = nil
-        equal.precision = nil
-        let source = "\(settings.version) \(digest) \(try models.digest(of: model)) \(precision) "
-        let key = SHA256(of: Array(source.utf8) + JSON.bytes(of: equal)).hexadecimal
+        let key = try ResultIdentity(
+            input: digest, options, options.output(gain: SeparationRequest.jobGain), of: model,
+            outputs: outputs, precision: precision
+        ).digest
         func job(_ sequence: Int) -> Job {
             Job(
                 id: id, sequence: sequence, name: name, created: Timestamp.now, options: options,
@@ -122,7 +122,7 @@ extension Service {
                 warnings: facts.warnings,
                 owner: request.user)
         }
-        if let known = queue.done(key: key, owner: request.user),
+        if let known = queue.done(like: job(0)),
             let found = try acceptCopy(of: known, as: job)
         {
             return found

@@ -68,7 +68,7 @@ extension UsageError {
     init(_ error: RequestError, _ arguments: ParsedArguments) {
         switch error.withValueAsGiven({ arguments.values[$0]?.last }) {
         case .invalidValue(let field, let value, let expected):
-            let expected = expected.replacing(/`([^`]+)`/) { "'--\($0.output.1)'" }
+            let expected = Self.options(in: expected)
             let options = SeparateCommand.command.options + LiveCommand.command.options
             guard let option = options.first(where: { $0.name == field })
             else {
@@ -89,41 +89,17 @@ extension UsageError {
         }
     }
 
+    /// A text with fields in back-quotes, in the command's terms.
+    private static func options(in text: String) -> String {
+        text.replacing(/`([^`]+)`/) { "'--\($0.output.1)'" }
+    }
+
     /// The error of a run in the command's terms.
     init(_ error: RunError, _ arguments: ParsedArguments = ParsedArguments()) {
         switch error {
         case .request(let error): self.init(error, arguments)
-        case .stemsNotLoaded, .sharedFile, .noRecords, .severalModels: self.init("\(error)")
-        case .invalidTemplate(let text, let expected):
-            self = .invalidValue(.filename, value: text, allowed: expected)
-        case .sharedFileOfTrack(let first, let second, let path):
-            self.init(
-                "'\(first)' and '\(second)' would both be written to '\(path)'; include {stem} in "
-                    + "'\(Option.filename.usage)'")
-        case .fileReplaced(let file, let what, let path, let owner):
-            self.init(
-                "'\(file)' is \(what) and would be replaced by '\(path)', a file of '\(owner)'; "
-                    + "choose another '\(Option.out.long)' folder, or change "
-                    + "'\(Option.filename.long)'")
-        case .ffmpegMissing:
-            self.init(
-                "'\(Option.stemFile.long)' needs ffmpeg, and there is none on PATH; install it")
-        case .tooFewStems(let sources):
-            self.init(
-                "'\(Option.stemFile.long)' needs a model of at least \(StemFileFormat.stemCount) "
-                    + "stems; this one has \(sources.count): \(sources.joined(separator: ", "))")
-        case .stemsOfFile(let sources, let joined):
-            let (count, mix) = (StemFileFormat.stemCount, Option.mix.long)
-            self.init(
-                "A stem file has \(count) stems, and this model has \(sources.count): "
-                    + "\(sources.joined(separator: ", ")). Join some with '\(mix)', each in one "
-                    + "mix, until \(count) are left, such as "
-                    + "'\(mix) rest=\(joined.joined(separator: "+"))'")
-        case .manifest(let text): self.init(text)
-        case .manifestUnreadable(let name, let reason):
-            self.init(
-                "\(name): the manifest can't be read (\(reason)); '\(Option.manifest.usage)' takes "
-                    + "a file of JSON lines")
+        case .settings(let problem, let remedy):
+            self.init("\(RunError.settings(problem, remedy: UsageError.options(in: remedy)))")
         case .trackRequest(let place, let error):
             self.init("\(place): \(UsageError(error, ParsedArguments()))")
         }

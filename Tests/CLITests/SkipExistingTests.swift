@@ -137,26 +137,6 @@ struct SkipExistingTests {
         #expect(try isSkipped())
     }
 
-    /// The records of earlier versions of the program.
-    @Test(arguments: [
-        "out/.swift-demucs/a.wav-18d5a1c6142e14dd.json",
-        "out/cross_first/a/.a.wav.swift-demucs.json",
-    ])
-    func aFormerRecordCountsUntilItIsReplaced(former: String) throws {
-        var record = try #require(try folder.json(Self.record)["result"] as? [String: Any])
-        record["version"] = 1
-        try FileManager.default.removeItem(at: folder.url("out/.swift-demucs"))
-        try folder.write(JSONSerialization.data(withJSONObject: record), former)
-        let failures = "out/.swift-demucs/a.wav-18d5a1c6142e14dd.failed.json"
-        if former.contains("out/.swift-demucs") { try folder.write("{}", failures) }
-        #expect(try isSkipped())
-        #expect(try isSkipped("--shifts=0") == false)
-        #expect(!folder.exists(former) && !folder.exists(failures))
-        // A folder without records, as of the first version, stays one.
-        #expect(folder.exists(Self.record) == former.contains("out/.swift-demucs"))
-        #expect(try isSkipped("--shifts=0"))
-    }
-
     // MARK: - Folders without records
 
     private func removeRecords() throws {

@@ -71,7 +71,7 @@ struct StatusTests {
         return lines.contains(#""id":"bad""#)
     }
 
-    @Test func modelsAreKeptApartAndOlderRecordsCount() throws {
+    @Test func modelsAreKeptApart() throws {
         for id in ["a", "b"] { try folder.writeTrack("\(id).wav") }
         try manifest(["a", "b"])
         try separate("-q", exits: 0)
@@ -82,11 +82,6 @@ struct StatusTests {
         #expect(
             error.contains("several models; name one of cross_first, dconv_depth_1"), "\(error)")
         #expect(try report("m.jsonl", "-o", "out", "-n", "cross_first").counts == ["done": 2])
-        // A record of an earlier version has the id in its name alone.
-        let old = TemporaryFolder()
-        try old.write("{}", "out/.swift-demucs/a-0123456789abcdef.json")
-        try old.write(#"{"id": "a", "path": "a.wav"}"#, "m.jsonl")
-        #expect(try old.run("status", "m.jsonl", "-o", "out").output.contains("done  1\n"))
     }
 
     @Test func aTrackUnderWayIsCounted() throws {

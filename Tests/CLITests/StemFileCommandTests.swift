@@ -201,7 +201,7 @@ struct StemFileCommandTests {
         let run = try CommandRun(
             ["a.wav", "-n", "base", "--stem-file=mp4"], in: folder.url,
             environment: ["PATH": folder.url.path], exits: 2)
-        #expect(run.errors.contains("needs ffmpeg"))
+        #expect(run.errors.contains("stem files need ffmpeg"))
         #expect(!folder.exists("separated"))
     }
 

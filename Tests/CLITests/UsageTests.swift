@@ -50,7 +50,7 @@ struct UsageTests {
         that ends in .{ext}, .wav, .flac or .mp3
         $ track.wav -n cross_first --filename={track}.{ext}
         'drums' and 'rest' would both be written to 'separated/cross_first/track.wav'; include \
-        {stem} in '--filename <template>'
+        {stem} in '--filename'
         $ track.wav text.safetensors -n cross_first --stdout=drums
         '--stdout' takes a single track, but 2 were found
         $ track.wav --timeout=1e30
