@@ -13,6 +13,10 @@
 #include <linux/tcp.h>
 #include <netinet/in.h>
 #include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/un.h>
+#include <unistd.h>
 #endif
 
 #ifdef __APPLE__
@@ -88,6 +92,12 @@ int http_socket(struct MHD_Connection *connection) {
     return info ? info->connect_fd : -1;
 }
 
+size_t http_head_bytes(struct MHD_Connection *connection) {
+    const union MHD_ConnectionInfo *info =
+        http.get_connection_info(connection, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
+    return info ? info->header_size : 0;
+}
+
 int64_t http_received_bytes(int socket) {
 #ifdef __APPLE__
     struct tcp_connection_info info;
@@ -102,6 +112,28 @@ int64_t http_received_bytes(int socket) {
         size < offsetof(struct tcp_info, tcpi_bytes_acked) + sizeof info.tcpi_bytes_acked)
         return -1;
     return (int64_t)info.tcpi_bytes_acked;
+#endif
+}
+
+void service_notify(const char *state) {
+#ifdef __linux__
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    const char *path = getenv("NOTIFY_SOCKET");
+    size_t length = path ? strlen(path) : 0;
+    if (!length || length >= sizeof address.sun_path)
+        return;
+    memcpy(address.sun_path, path, length);
+    /* The name of a socket without a file. */
+    if (path[0] == '@')
+        address.sun_path[0] = 0;
+    int descriptor = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (descriptor < 0)
+        return;
+    sendto(descriptor, state, strlen(state), MSG_NOSIGNAL, (struct sockaddr *)&address,
+           (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length));
+    close(descriptor);
+#else
+    (void)state;
 #endif
 }
 

@@ -21,7 +21,8 @@ struct AccessRules: Sendable {
     ///   wrong token.
     @discardableResult
     func check(_ request: Request, needsToken: Bool) throws(Problem) -> String? {
-        let host = request.header("host") ?? ""
+        let field = (request.header("host") ?? "").reversed().drop { $0 == " " || $0 == "\t" }
+        let host = request.target.host ?? String(field.reversed())
         // In a DNS rebinding attack, the page's own host name resolves to this service, and the
         // Host header has that name.
         guard request.version == "HTTP/1.0" && host.isEmpty || isAllowed(host: host) else {
@@ -95,6 +96,9 @@ extension ServiceSettings {
     package static func isHost(_ text: String) -> Bool {
         isWord(text) || AccessRules.isAddress(text)
     }
+
+    /// Whether a text can be one of ``trustedProxies``, as the system writes addresses.
+    package static func isAddress(_ text: String) -> Bool { ClientAddress(text)?.text == text }
 
     /// Whether a text can be one of ``allowedOrigins``: `https://example.org:8443`, as browsers send
     /// it.

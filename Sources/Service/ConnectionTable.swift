@@ -21,6 +21,8 @@ package struct ServiceLimits: Sendable {
     package var connections = 4096
     /// Connections of a client's address.
     package var connectionsOfAddress = 256
+    /// Streams of events of a user with a name. A client whose stream ends opens another one.
+    package var streamsOfUser = 32
     /// Memory of a connection, which limits the head of a request.
     package var headerBytes = 32 << 10
     /// Idle time after which a connection is closed.
@@ -46,15 +48,16 @@ final class ConnectionTable: @unchecked Sendable {
         case work
         /// A reply is being sent; since a time, when the client had received so many bytes.
         case reply(since: Double, bytes: Int)
-        /// A stream of events, which may be silent.
-        case events
+        /// A stream of events, which may be silent; of a user, if users have names.
+        case events(user: String?)
         /// Closed in favour of a newer one; its thread has not ended yet.
         case givenUp
     }
 
     private struct Entry {
         var phase: Phase
-        let address: String
+        /// The ``ClientAddress/key`` of the client; empty for a proxy's connection between two requests.
+        var address: String
         /// Rises from connection to connection.
         let number: Int
     }
@@ -63,17 +66,19 @@ final class ConnectionTable: @unchecked Sendable {
     /// Number of bytes that the client of a socket has received; nil if the system can't tell.
     private let countReceived: @Sendable (Int32) -> Int?
     private let clock: ServiceClock
+    private let proxies: Set<String>
     private let condition = Condition()
     private var entries: [Int32: Entry] = [:]
     private var lastNumber = 0
     private var nextRefusalLog = 0.0
 
     init(
-        limits: ServiceLimits, clock: ServiceClock,
+        limits: ServiceLimits, clock: ServiceClock, proxies: Set<String>,
         countReceived: @escaping @Sendable (_ socket: Int32) -> Int?
     ) {
         self.limits = limits
         self.clock = clock
+        self.proxies = proxies
         self.countReceived = countReceived
     }
 
@@ -100,9 +105,10 @@ final class ConnectionTable: @unchecked Sendable {
     }
 
     /// Takes a new connection. If there are too many of its address, or too many at all, one of them
-    /// without a full request is given up: the oldest without a head, or else the slowest upload.
+    /// without a full request is given up: the oldest without a head, or else the oldest stream of events, or
+    /// else the slowest upload.
     func opened(_ socket: Int32) {
-        let address = ConnectionTable.address(of: socket)
+        let address = ownAddress(of: socket)
         condition.withLock {
             lastNumber += 1
             let own = Entry(
@@ -110,20 +116,29 @@ final class ConnectionTable: @unchecked Sendable {
                 number: lastNumber)
             entries[socket] = own
             guard let rivals = rivals(of: own) else { return }
-            let found = rivals.min { worth(of: $0.value) < worth(of: $1.value) }
-            guard let found, worth(of: found.value) < .infinity else { return }
-            entries[found.key]?.phase = .givenUp
-            shutdown(found.key, Int32(SHUT_RDWR))
+            let worths = rivals.compactMap { socket, entry in
+                worth(of: entry).map { (worth: $0, socket: socket) }
+            }
+            if let least = worths.min(by: { $0.worth < $1.worth }) { giveUp(least.socket) }
         }
     }
 
-    /// A connection with the least worth is given up: first by age, then by the rate of its upload. One that
-    /// has just begun gets time to become fast.
-    private func worth(of entry: Entry) -> Double {
-        if case .head = entry.phase { return -1 / Double(entry.number) }
-        guard case .body(let since, let bytes) = entry.phase else { return .infinity }
-        let firstBytes = limits.headSeconds * limits.bytesPerSecond
-        return (Double(bytes) + firstBytes) / max(clock.now() - since, 1e-3)
+    private func giveUp(_ socket: Int32) {
+        entries[socket]?.phase = .givenUp
+        shutdown(socket, Int32(SHUT_RDWR))
+    }
+
+    /// A connection with the least worth is given up: by its phase, and among those of a phase by age, uploads
+    /// by their rate. An upload that has just begun gets time to become fast. Nil for one that is never given up.
+    private func worth(of entry: Entry) -> (phase: Int, Double)? {
+        switch entry.phase {
+        case .head: return (0, Double(entry.number))
+        case .events: return (1, Double(entry.number))
+        case .body(let since, let bytes):
+            let firstBytes = limits.headSeconds * limits.bytesPerSecond
+            return (2, (Double(bytes) + firstBytes) / max(clock.now() - since, 1e-3))
+        case .work, .reply, .givenUp: return nil
+        }
     }
 
     /// Whether to log a refusal for too many connections: one a minute.
@@ -149,22 +164,19 @@ final class ConnectionTable: @unchecked Sendable {
             if case .givenUp = entry.phase { return false }
             return entry.number < own.number
         }
-        let ofAddress = older.filter { $0.value.address == own.address }
+        let ofAddress = older.filter { $0.value.address == own.address && !own.address.isEmpty }
         if ofAddress.count >= limits.connectionsOfAddress { return ofAddress }
         return older.count >= limits.connections ? older : nil
     }
 
-    /// The bytes of the client's address; empty if the system can't tell.
-    static func address(of socket: Int32) -> String {
-        var storage = sockaddr_storage()
-        var size = socklen_t(MemoryLayout<sockaddr_storage>.size)
-        return withUnsafeMutableBytes(of: &storage) { bytes in
-            let name = bytes.baseAddress!.assumingMemoryBound(to: sockaddr.self)
-            guard getpeername(socket, name, &size) == 0 else { return "" }
-            // The addresses in `sockaddr_in` and `sockaddr_in6`.
-            let range = Int32(name.pointee.sa_family) == AF_INET6 ? 8..<24 : 4..<8
-            return bytes[range].map { "\($0)" }.joined(separator: ".")
-        }
+    /// The address of a connection itself; empty for a proxy, and if the system can't tell.
+    private func ownAddress(of socket: Int32) -> String {
+        ClientAddress(of: socket).flatMap { proxies.contains($0.text) ? nil : $0.key } ?? ""
+    }
+
+    /// Notes whose request a connection has.
+    func belongs(_ socket: Int32, to client: ClientAddress) {
+        condition.withLock { entries[socket]?.address = client.key }
     }
 
     func requestBegan(_ socket: Int32, hasBody: Bool) {
@@ -180,17 +192,30 @@ final class ConnectionTable: @unchecked Sendable {
 
     func bodyEnded(_ socket: Int32) { set(socket, .work) }
 
-    func replyBegan(_ socket: Int32, isEvents: Bool) {
-        set(
-            socket,
-            isEvents
-                ? .events : .reply(since: clock.now(), bytes: countReceived(socket) ?? 0))
+    func replyBegan(_ socket: Int32) {
+        set(socket, .reply(since: clock.now(), bytes: countReceived(socket) ?? 0))
+    }
+
+    /// Notes that the reply is a stream of events. If the user has too many, the oldest one ends.
+    func streamBegan(_ socket: Int32, of user: String?) {
+        set(socket, .events(user: user))
+        guard let user else { return }
+        condition.withLock {
+            let own = entries.filter { _, entry in
+                if case .events(user) = entry.phase { true } else { false }
+            }
+            guard own.count > limits.streamsOfUser else { return }
+            own.min { $0.value.number < $1.value.number }.map { giveUp($0.key) }
+        }
     }
 
     /// Waits for the next head: the connection may be idle as long as the library allows, and then
     /// needs a head.
     func requestEnded(_ socket: Int32) {
         set(socket, .head(deadline: clock.now() + Double(limits.idleSeconds) + limits.headSeconds))
+        if proxies.isEmpty { return }
+        let address = ownAddress(of: socket)
+        condition.withLock { entries[socket]?.address = address }
     }
 
     func closed(_ socket: Int32) {

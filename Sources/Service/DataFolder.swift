@@ -25,22 +25,27 @@ final class DataFolder: Sendable {
         let path = FilePath.absolute(path)
         self.path = path
         ledger = Ledger("\(path)/tracks")
-        func unusable(_ error: SystemError) -> ServiceError {
-            .folderUnusable(path: path, reason: error.description)
+        func unusable(_ error: SystemError, at name: String? = nil) -> ServiceError {
+            .folderUnusable(
+                path: path,
+                reason: DataFolder.text(
+                    of: error, at: name.map { "\(path)/\($0)" } ?? path, below: path))
         }
         do { try FilePath.makeFolder(path) } catch { throw unusable(error) }
         // Only the owner may read the music, its stems and the names of the songs, also in a folder
         // that existed before.
         chmod(path, 0o700)
         lock = System.open("\(path)/lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
-        guard lock >= 0 else { throw unusable(.last) }
+        guard lock >= 0 else { throw unusable(.last, at: "lock") }
         guard flock(lock, LOCK_EX | LOCK_NB) == 0 else {
             close(lock)
             throw .folderInUse(path: path)
         }
-        do throws(SystemError) { try makeFolders() } catch {
-            close(lock)
-            throw unusable(error)
+        for name in DataFolder.folders {
+            do throws(SystemError) { try makeFolder(name) } catch {
+                close(lock)
+                throw unusable(error, at: name)
+            }
         }
         // Others may use the folder too: only what has names of the service's own is removed.
         for folder in [uploads, temporary] {
@@ -57,17 +62,44 @@ final class DataFolder: Sendable {
         FilePath.entries(of: folder).filter(Job.isID)
     }
 
-    private func makeFolders() throws(SystemError) {
+    private func makeFolder(_ name: String) throws(SystemError) {
         // Reading anything else might wait for ever.
         if let status = FilePath.status(clock), status.st_mode & S_IFMT != S_IFREG {
             throw SystemError(code: EINVAL, "'clock' in it is no file")
         }
+        let folder = "\(path)/\(name)"
+        if DataFolder.isLink(folder) { throw SystemError(code: ELOOP) }
+        try FilePath.makeFolder(folder)
+        chmod(folder, 0o700)
+        guard access(folder, R_OK | W_OK | X_OK) == 0 else { throw .last }
+    }
+
+    /// Checks that files can be made: as much of them as those of a short song.
+    func probe() throws {
         for name in DataFolder.folders {
-            let folder = "\(path)/\(name)"
-            if DataFolder.isLink(folder) { throw SystemError(code: ELOOP) }
-            try FilePath.makeFolder(folder)
-            chmod(folder, 0o700)
+            let file = try TemporaryFiles.createUnnamed(in: "\(path)/\(name)")
+            defer { close(file) }
+            try [UInt8](repeating: 0, count: 1 << 20).withUnsafeBytes { try writeAll($0, to: file) }
         }
+    }
+
+    /// A refusal of the system. If the files are another user's, as after a backup was restored by root: whose,
+    /// and the command that gives them back.
+    private static func text(
+        of error: SystemError, at path: String, below folder: String
+    ) -> String {
+        func name(_ user: uid_t) -> String {
+            getpwuid(user).map { String(cString: $0.pointee.pw_name) } ?? "\(user)"
+        }
+        guard [EACCES, EPERM].contains(error.code), let owner = FilePath.status(path)?.st_uid else {
+            return error.description
+        }
+        let own = geteuid()
+        return "\(error): "
+            + (owner == own
+                ? "run chmod -R u+rwX '\(folder)'"
+                : "'\(FilePath.name(of: path))' belongs to user \(name(owner)), run chown -R \(name(own)) "
+                    + "'\(folder)'")
     }
 
     func newUpload() -> String { "\(uploads)/\(Job.newID())" }
@@ -134,17 +166,25 @@ final class DataFolder: Sendable {
         }
     }
 
+    /// The tracks at the start of a service.
+    struct Tracks {
+        /// In the order of their sequence numbers.
+        var jobs: [Job] = []
+        /// The tracks that can't be used and stay as they are, each with the reason.
+        var unusable: [String] = []
+        /// What the system refuses to do with some of them; nil if it refuses nothing.
+        fileprivate(set) var fault: Problem?
+    }
+
     /// Reads all tracks, and removes the files that they need no more.
-    ///
-    /// - Returns: the jobs in the order of their sequence numbers; the tracks that can't be used, which
-    ///   stay as they are, each with the reason.
-    func jobs() throws(ServiceError) -> (jobs: [Job], unusable: [String]) {
+    func tracks() throws(ServiceError) -> Tracks {
         let names: [String]
         do throws(SystemError) { names = try FilePath.names(in: ledger.folder) } catch {
             throw .folderUnusable(path: ledger.folder, reason: error.description)
         }
         var jobs: [Job] = []
         var unusable: [String] = []
+        var refusals: [String] = []
         for name in names.sorted() where !Job.isID(name) {
             if name.hasPrefix(DataFolder.unfinishedPrefix) {
                 DataFolder.remove(ledger[name].path)
@@ -160,7 +200,13 @@ final class DataFolder: Sendable {
                 job.id = id
                 jobs.append(job)
             case .success: unusable.append("'\(id)' (\(LedgerError.damaged))")
-            case .failure(let error): unusable.append("'\(id)' (\(error))")
+            case .failure(let error):
+                unusable.append("'\(id)' (\(error))")
+                if case .unreadable(let error) = error {
+                    let entry = ledger[id]
+                    let place = FilePath.status(entry.record) == nil ? entry.path : entry.record
+                    refusals.append(DataFolder.text(of: error, at: place, below: "tracks"))
+                }
             }
         }
         for id in empty.sorted() where rmdir(ledger[id].path) != 0 {
@@ -171,6 +217,7 @@ final class DataFolder: Sendable {
             DataFolder.remove(cache(of: id))
         }
         for job in jobs {
+            if let refusal = refusal(of: job) { refusals.append(refusal) }
             removeUnneeded(of: job)
             // A killed service leaves its claim, and the next record of a job that had not ended.
             if !job.state.isFinal { TemporaryFiles.removeLeftovers(in: ledger[job.id].path) }
@@ -180,7 +227,29 @@ final class DataFolder: Sendable {
         for index in jobs.indices.dropFirst() {
             jobs[index].sequence = max(jobs[index].sequence, jobs[index - 1].sequence + 1)
         }
-        return (jobs, unusable)
+        let fault = refusals.first.map { first in
+            Problem(
+                .diskUnusable,
+                "The service can't use \(refusals.count) of the tracks in its data folder: \(first) there, "
+                    + "and start it again.")
+        }
+        return Tracks(jobs: jobs, unusable: unusable, fault: fault)
+    }
+
+    /// What the system refuses to do with the track of a job, in words; nil if it refuses nothing, also for files
+    /// that are missing.
+    private func refusal(of job: Job) -> String? {
+        let results = results(of: job.id)
+        let files =
+            job.stems.map { "\(results)/\($0.file)" } + (job.state.isFinal ? [] : [input(job.id)])
+        let needed =
+            [(ledger[job.id].path, R_OK | W_OK | X_OK), (results, R_OK | X_OK)]
+            + files.map { ($0, R_OK) }
+        for (path, mode) in needed where access(path, mode) != 0 {
+            if [ENOENT, ENOTDIR].contains(errno) { continue }
+            return DataFolder.text(of: .last, at: path, below: "tracks")
+        }
+        return nil
     }
 
     // MARK: - The clock
@@ -296,11 +365,12 @@ struct OpenFile {
 
     /// - Parameter descriptor: the result of opening a file.
     /// - Returns: nil for anything but a regular file; the descriptor is then closed.
-    /// - Throws: `Problem` if too many files are open.
+    /// - Throws: `Problem` if too many files are open, or the system refuses to open it.
     init?(_ descriptor: Int32) throws(Problem) {
         guard descriptor >= 0 else {
-            if SystemError.last.isTooManyFiles { throw Problem(SystemError.last) }
-            return nil
+            // Links are not followed.
+            if [ENOENT, ENOTDIR, ELOOP].contains(errno) { return nil }
+            throw Problem(SystemError.last)
         }
         var status = stat()
         guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {

@@ -125,13 +125,14 @@ final class HTTPServer: @unchecked Sendable {
                         head.pointee.isPlain && name == head.pointee.end + 2
                         && strpbrk(name, " \t") == nil
                     head.pointee.end = text + strlen(text)
-                    head.pointee.headers.append(
-                        (String(cString: name).lowercased(), String(cString: text)))
+                    let field = String(cString: name).lowercased()
+                    if field == "content-type", let value { simplify(form: value) }
+                    head.pointee.headers.append((field, String(cString: text)))
                     return .YES
                 }, UnsafeMutableRawPointer(head))
         }
-        // The end of the last line, and the empty one.
-        let isEnded = (0..<4).allSatisfy { head.end[$0] == 0 }
+        // The end of the last line, and the empty one, are the end of the head.
+        let isEnded = head.end + 4 == method + http_head_bytes(connection)
         // Later versions refuse such heads themselves.
         let isChecked = libraries.http.get_version().map { $0[0] } == CChar(UInt8(ascii: "0"))
         request.setHead(
@@ -156,16 +157,17 @@ final class HTTPServer: @unchecked Sendable {
             _ = libraries.http.add_response_header(response, name, value)
         }
         request.status = reply.status
-        var isEvents = false
+        connections.replyBegan(request.socket)
         if case .stream(let stream, _) = reply.body {
-            isEvents = stream.silenceSeconds > 0
+            if stream.silenceSeconds > 0 {
+                connections.streamBegan(request.socket, of: request.user)
+            }
             // The library ends a stream with an empty chunk also for HEAD, and a client would take it
             // for the beginning of the next reply.
             if request.method == "HEAD" {
                 _ = libraries.http.add_response_header(response, "Connection", "close")
             }
         }
-        connections.replyBegan(request.socket, isEvents: isEvents)
         return libraries.http.queue_response(connection, UInt32(reply.status), response)
     }
 
@@ -246,6 +248,24 @@ private func hideFields(of target: UnsafePointer<CChar>) {
     for index in 0..<strlen(target) where text[index] == CChar(UInt8(ascii: "&")) {
         text[index] = CChar(UInt8(ascii: "_"))
     }
+}
+
+/// Writes the type of a form as the library's parser takes it: nothing but the boundary, in quotation marks. It takes
+/// other parameters for a part of the boundary, no `Boundary`, and none of one character.
+private func simplify(form type: UnsafePointer<CChar>) {
+    let text = String(cString: type)
+    let form = "multipart/form-data"
+    guard text.lowercased().hasPrefix(form) else { return }
+    // A boundary in quotation marks may have any of these.
+    let parameter = text.firstMatch(of: /;[ \t]*boundary=(?:"([^"]*)"|([^;, \t"]+))/.ignoresCase())
+    guard let boundary = (parameter?.output.1 ?? parameter?.output.2).map(String.init) else {
+        return
+    }
+    // The library looks for the word wherever it is. The text gets at most one byte longer, and then takes the place
+    // of CR, of which the library has made a zero, as it has of LF.
+    let simple = "\(form)boundary=\"\(boundary)\""
+    guard simple.utf8.count <= text.utf8.count + 1 else { return }
+    UnsafeMutablePointer(mutating: type).update(from: simple, count: simple.utf8.count + 1)
 }
 
 private let requestArrived: MHD_AccessHandlerCallback = {

@@ -145,10 +145,10 @@ extension Job {
                 "The service ended \(job.tries) times while it separated the sound, which may need more "
                     + "memory than the machine has. Upload a part of it.")
         }
-        let hasResults = FilePath.isFolder(folder.results(of: id))
+        let hasResults = !FilePath.isMissing(folder.results(of: id))
         let missing: String? =
             switch job.state {
-            case .queued: FilePath.isFile(folder.input(id)) ? nil : "The sound"
+            case .queued: FilePath.isMissing(folder.input(id)) ? "The sound" : nil
             case .done: hasResults ? nil : "The folder of results"
             default: nil
             }

@@ -32,8 +32,6 @@ final class JobQueue: @unchecked Sendable {
     let ownPlaces: Int
     /// When, on the clock since the start of the machine, all runs of the service would have begun as one.
     private let runsBegan: Double
-    /// The tracks that can't be used, each with the reason.
-    let unusable: [String]
     /// Held during a change of a job's state, which takes as long as the disk does. Taken before the
     /// condition, which is held for moments only: readers never wait for the disk.
     private let changes = Mutex(())
@@ -53,14 +51,12 @@ final class JobQueue: @unchecked Sendable {
     /// Shortest time between two reports of a job's progress.
     private static let progressSeconds = 0.2
 
-    /// Loads the jobs of an earlier run: those that were running are queued again. Nothing is stored: files
+    /// Takes the jobs of an earlier run: those that were running are queued again. Nothing is stored: files
     /// that are missing now may be back at the next start, as those of a disk that was not mounted.
-    ///
-    /// - Throws: ``ServiceError/folderUnusable(path:reason:)``.
     init(
-        _ folder: DataFolder, events: EventLog, metrics: Metrics,
+        _ folder: DataFolder, _ jobs: [Job], events: EventLog, metrics: Metrics,
         machine: MachineState, ownPlaces: Int, _ settings: ServiceSettings
-    ) throws(ServiceError) {
+    ) {
         self.folder = folder
         self.events = events
         self.metrics = metrics
@@ -68,9 +64,7 @@ final class JobQueue: @unchecked Sendable {
         self.settings = settings
         self.ownPlaces = ownPlaces
         runsBegan = settings.clock.sinceBoot() - folder.runSeconds()
-        let found = try folder.jobs()
-        unusable = found.unusable
-        for stored in found.jobs {
+        for stored in jobs {
             var job = stored.resumed(in: folder)
             lastSequence = max(lastSequence, job.sequence)
             if job != stored {

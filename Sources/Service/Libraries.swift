@@ -68,7 +68,7 @@ package enum ServiceError: Error, DescribedError {
             "\(path): can't be used as the file of tokens (\(reason)). Expected on each line 16 to "
                 + "1024 visible ASCII characters, or a name, ':' and so many characters."
         case .folderUnusable(let path, let reason):
-            "\(path): can't be used as the data folder (\(reason)). Choose another one."
+            "\(path): can't be used as the data folder: \(reason). Or choose another one."
         case .notAWebFolder(let path, let reason):
             "\(path): can't be used as the folder of --web (\(reason)). Expected the folder that "
                 + "tools/build_web makes, dist/web."

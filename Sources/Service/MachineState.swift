@@ -7,7 +7,9 @@ import System
 extension Problem {
     /// Whether the machine is at fault, not the request or its sound: it lacks room, memory, threads or
     /// files, or can't use its disk. The kinds of `ErrorCause.fault`, but for a limit that the owner has set.
-    var isOfMachine: Bool { [.diskFull, .noResources, .tooManyFiles].contains(kind) }
+    var isOfMachine: Bool {
+        [.diskFull, .diskUnusable, .noResources, .tooManyFiles].contains(kind)
+    }
 }
 
 final class MachineState: Sendable {
@@ -19,19 +21,23 @@ final class MachineState: Sendable {
     }
 
     private let fault = Mutex<Fault?>(nil)
+    /// What some tracks lack until the next start; jobs of others run.
+    private let faultOfTracks: Problem?
     private let folder: DataFolder
     private let settings: ServiceSettings
 
     /// Time between two looks.
     static let seconds = 30.0
 
-    init(_ folder: DataFolder, _ settings: ServiceSettings) {
+    /// - Parameter faultOfTracks: why some tracks can't be used; nil if all can.
+    init(_ folder: DataFolder, _ faultOfTracks: Problem?, _ settings: ServiceSettings) {
         self.folder = folder
+        self.faultOfTracks = faultOfTracks
         self.settings = settings
     }
 
-    /// What the machine lacks; nil if jobs can run.
-    var problem: Problem? { fault.withLock { $0?.problem } }
+    /// What the machine lacks; nil if jobs can run and all tracks can be used.
+    var problem: Problem? { fault.withLock { $0?.problem } ?? faultOfTracks }
 
     /// Whether a job may start.
     var takesJobs: Bool { fault.withLock { $0?.isTried ?? true } }
@@ -83,10 +89,7 @@ final class MachineState: Sendable {
     /// What the machine lacks for any job.
     private func found() -> Problem? {
         do {
-            let file = try TemporaryFiles.createUnnamed(in: folder.temporary)
-            defer { close(file) }
-            // As much as a short song's files may take.
-            try [UInt8](repeating: 0, count: 1 << 20).withUnsafeBytes { try writeAll($0, to: file) }
+            try folder.probe()
             return nil
         } catch {
             return Problem(error)

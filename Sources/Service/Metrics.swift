@@ -5,9 +5,11 @@ import Synchronization
 
 final class Metrics: Sendable {
     private struct Counters {
-        var requests: [Int: Int] = [:]
-        var problems: [String: Int] = [:]
-        var jobs: [String: Int] = [:]
+        // An alert sees a counter rise only if it was there before.
+        var requests = zeros(
+            Problem.Kind.allCases.map(\.status) + Route.all.flatMap(\.responses.keys))
+        var problems = zeros(Problem.Kind.allCases.map(\.rawValue))
+        var jobs = zeros(TrackState.allCases.filter(\.isFinal).map(\.rawValue))
         var segments = 0
         var segmentSeconds = 0.0
         var audioSeconds = 0.0
@@ -16,6 +18,10 @@ final class Metrics: Sendable {
         var cacheHits = 0
         var evicted = 0
         var dataBytes = 0
+    }
+
+    private static func zeros<Label: Hashable>(_ labels: [Label]) -> [Label: Int] {
+        Dictionary(labels.map { ($0, 0) }) { $1 }
     }
 
     private let counters = Mutex(Counters())

@@ -7,8 +7,10 @@ import System
 enum OpenAPI {
     struct Parameter: Sendable {
         fileprivate let json: JSON
-
-        private init(_ json: JSON) { self.json = json }
+        /// The name of a field of the query; nil for other parameters.
+        fileprivate let field: String?
+        /// Whether it stands for fields of any names.
+        fileprivate var isOpen = false
 
         private init(
             _ name: String, in place: String, _ schema: JSONSchema, _ about: String?,
@@ -19,6 +21,15 @@ enum OpenAPI {
             ]
             fields["description"] = about.map(JSON.text)
             json = .object(fields.merging(more) { $1 })
+            field = place == "query" ? name : nil
+            isOpen = more["explode"] != nil
+        }
+
+        private init(reference name: String) {
+            json = ["$ref": .text("#/components/parameters/\(name)")]
+            let parameter = parameters[name]
+            field = parameter?.field
+            isOpen = parameter?.isOpen ?? false
         }
 
         static func query(
@@ -48,7 +59,7 @@ enum OpenAPI {
 
         /// A parameter of several routes.
         static func shared(_ name: String) -> Parameter {
-            Parameter(["$ref": .text("#/components/parameters/\(name)")])
+            Parameter(reference: name)
         }
     }
 
@@ -118,6 +129,11 @@ enum OpenAPI {
         ) -> [Int: Response] {
             [200: Response(about, [type], schema), 304: shared("Unchanged")]
         }
+    }
+
+    /// The names of the query's fields at an address; nil if the address looks at the names itself.
+    static func fields(of parameters: [Parameter]) -> [String]? {
+        parameters.contains { $0.isOpen } ? nil : parameters.compactMap(\.field)
     }
 
     private static func content(_ types: [String], _ schema: JSONSchema) -> JSON {

@@ -29,6 +29,7 @@ package struct Problem: Error, Codable, Equatable, Sendable {
         case tooManyFiles = "too-many-files"
         case noResources = "no-resources"
         case diskFull = "disk-full"
+        case diskUnusable = "disk-unusable"
         case failed
 
         /// The `type` of the document.
@@ -61,6 +62,7 @@ package struct Problem: Error, Codable, Equatable, Sendable {
             case .tooManyFiles: (503, "Too many files are open")
             case .noResources: (503, "The machine lacks memory or threads")
             case .diskFull: (503, "The disk is full")
+            case .diskUnusable: (503, "The service can't use its disk")
             case .failed: (500, "The separation failed")
             }
         }
@@ -109,6 +111,15 @@ package struct Problem: Error, Codable, Equatable, Sendable {
         .notFound,
         "There is nothing at this address. The addresses are described in /openapi.json.")
 
+    /// The problem of a name that is none of the options or fields.
+    static func unknownField(_ name: String, _ kind: String, among names: [String]) -> Problem {
+        let nearest = nearestWord(to: name, among: names).map { "; did you mean '\($0)'?" }
+        let list =
+            names.isEmpty
+            ? "; there are none" : "; expected one of " + names.joined(separator: ", ")
+        return Problem(.invalidOption, "'\(name.prefix(100))' is no \(kind)\(nearest ?? list)")
+    }
+
     /// The problem of an invalid option or field.
     static func option(_ name: String, value: String, expected: String) -> Problem {
         Problem(
@@ -131,6 +142,8 @@ extension Problem {
         let caused = error as? any CausedError
         // These texts name the client's own file or option.
         let text = Problem.oneLine(caused?.reason ?? "\(error)")
+        var isFull = [ENOSPC, EDQUOT].contains { text.hasSuffix(SystemError(code: $0).description) }
+        if case SeparationError.notEnoughSpace = error { isFull = true }
         switch ErrorCause(of: error) {
         case .argument: self.init(.invalidOption, text)
         case .unsuitable, .tooLong, .input: self.init(.unusableSound, text)
@@ -144,7 +157,7 @@ extension Problem {
         case .inputAccess, .output, .system:
             // Paths of the service are not for its clients.
             self.init(
-                .diskFull,
+                isFull ? .diskFull : .diskUnusable,
                 caused?.reason.map {
                     "The service can't use its files (\($0)). Its owner has to look at its disk."
                 } ?? "The service can't store the job.")

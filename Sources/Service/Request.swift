@@ -25,6 +25,8 @@ final class Request {
     var route: Route?
     /// Name of the user by the token; nil for the user without a name.
     var user: String?
+    /// Nil if the system can't tell.
+    var client: ClientAddress?
     /// Whose turn the request takes where users take turns: the user's, or the address's in a service
     /// without tokens.
     var turnKey = ""
@@ -135,12 +137,26 @@ struct RequestTarget: Sendable {
     /// Longest target: a quarter of the memory for a request's head.
     static let mostBytes = 8 << 10
 
+    /// The host in a target in absolute form; nil without one.
+    private(set) var host: String?
+
+    /// The target of `OPTIONS` for the whole service.
+    static let all = "*"
+
     /// The root.
     init() {}
 
-    /// - Parameter text: the target as sent, `/v1/separations?limit=5`.
+    /// - Parameter text: the target as sent, `/v1/separations?limit=5`, or in absolute form
+    ///   `http://localhost/v1/separations`, which counts in place of the Host (RFC 9112, section 3.2.2).
     /// - Throws: `Problem` unless the path is UTF-8 without control characters.
     init(_ text: String) throws(Problem) {
+        var text = text
+        if let absolute = text.wholeMatch(of: /(?i:https?):\/\/([^\/?]*)(.*)/) {
+            host = String(absolute.output.1)
+            text =
+                absolute.output.2.hasPrefix("/")
+                ? String(absolute.output.2) : "/\(absolute.output.2)"
+        }
         guard text.utf8.first == UInt8(ascii: "/") else {
             throw Problem(.badRequest, "The target of the request does not begin with '/'.")
         }

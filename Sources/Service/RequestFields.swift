@@ -132,11 +132,8 @@ extension Problem {
         case .invalidValue(let field, let value, let expected):
             self = .option(field, value: value, expected: SeparationRequest.Field.quoted(expected))
         case .unknownField(let name):
-            let names = ["model"] + SeparationRequest.fields.map(\.name)
-            self.init(
-                .invalidOption,
-                "There is no option '\(name.prefix(100))'; expected one of "
-                    + names.joined(separator: ", "))
+            self = .unknownField(
+                name, "option", among: ["model"] + SeparationRequest.fields.map(\.name))
         case .combined(let one, let other):
             self.init(.invalidOption, "'\(one)' can't be combined with '\(other)'.")
         case .needs(let one, let other):

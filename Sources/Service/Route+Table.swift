@@ -24,7 +24,7 @@ extension Route {
                     "sort", .words(Service.orders + Service.orders.map { "-\($0)" }),
                     "An ascending order, or with a - a descending one. Jobs that come or go move "
                         + "the pages of a search or an order."),
-            ], [200: .json("The page.", "JobPage")], refusals: [.invalidOption]),
+            ], [200: .json("The page.", "JobPage")]),
         Route(
             "POST", "/v1/separations", .createJob, "Separate a sound", takesSound: true,
             [202: .json("The job was stored.", "Job", headers: ["Location": .string])]),
@@ -43,12 +43,15 @@ extension Route {
             parameters: [
                 .query(
                     "state", .string.with(["examples": ["failed,cancelled"]]),
-                    "One or more of done, failed, cancelled; by default all.")
+                    "One or more of done, failed, cancelled."),
+                .query(
+                    "all", .string.with(["const": "true"]),
+                    "Removes the jobs in all of these states, in place of state."),
             ],
             [
                 200: OpenAPI.Response(
                     "Their number.", ["application/json"], .fields(["removed": .integer]))
-            ], refusals: [.invalidOption]),
+            ]),
         Route(
             "PUT", "/v1/separations/{id}/place", .moveJob, "Move a waiting job in the queue",
             parameters: [
@@ -74,19 +77,19 @@ extension Route {
                     "The present state is `state` with `total` and `next` as in JobPage, followed "
                         + "by a `job` for each of the newest jobs and for all queued and running "
                         + "ones; everything that the client knew is then outdated.")
-            ], refusals: [.invalidOption]),
+            ]),
         Route(
             "GET", "/v1/separations/{id}/stems/{file}", .stem,
             "A stem; of a running job, a range of the finished part as WAV with float samples",
             parameters: [.shared("file"), .shared("named")] + TimeRange.parameters,
-            OpenAPI.Response.sound, refusals: [.conflict, .invalidOption, .tooManyRequests]),
+            OpenAPI.Response.sound, refusals: [.conflict, .tooManyRequests]),
         Route(
             "GET", "/v1/separations/{id}/stems.zip", .zip, "All stems as a ZIP archive",
             parameters: [.shared("format"), .shared("named")] + TimeRange.parameters,
             [
                 200: OpenAPI.Response(
                     "The archive, made while it is sent.", ["application/zip"], .binary)
-            ], refusals: [.conflict, .invalidOption, .tooManyRequests]),
+            ], refusals: [.conflict, .tooManyRequests]),
         Route(
             "GET", "/v1/separations/{id}/mix", .mix, "A mix of stems",
             parameters: [.shared("format"), .shared("named")] + TimeRange.parameters + [
@@ -99,7 +102,7 @@ extension Route {
                         + "those that are not named, 0 for sums of the option mix), and with .pan "
                         + "its place from -1, left, to 1, right: bass.pan=-0.5. A sum beyond full "
                         + "scale is scaled down.")
-            ], OpenAPI.Response.sound, refusals: [.conflict, .invalidOption, .tooManyRequests]),
+            ], OpenAPI.Response.sound, refusals: [.conflict, .tooManyRequests]),
         Route(
             "GET", "/v1/separations/{id}/peaks", .peaks, "Waveforms for drawing",
             parameters: [
@@ -107,7 +110,7 @@ extension Route {
                     "points", .integer(in: 1...Service.mostPoints, default: Service.points),
                     "At most so many points; there are never more than one for 256 samples.")
             ] + TimeRange.parameters, [200: .json("Least and greatest samples.", "Peaks")],
-            refusals: [.conflict, .invalidOption, .tooManyRequests]),
+            refusals: [.conflict, .tooManyRequests]),
         Route(
             "GET", "/v1/separations/{id}/analysis", .analysis, "Tempo, beats and key",
             [200: .json("The analysis.", "Analysis")], refusals: [.conflict, .tooManyRequests]),

@@ -22,6 +22,8 @@ struct Route: Sendable {
     /// Whether a sound is the body, and the request's fields are parameters.
     let takesSound: Bool
     let parameters: [OpenAPI.Parameter]
+    /// The fields of the query, of which each may be given once; nil if the handler looks at the names.
+    let fields: [String]?
     let responses: [Int: OpenAPI.Response]
     /// The problems of requests.
     let refusals: [Problem.Kind]
@@ -49,12 +51,34 @@ struct Route: Sendable {
             (takesID ? [.shared("id")] : []) + parameters
             + (takesSound ? ["options", "filename", "X-Filename"].map { .shared($0) } : [])
             + (takesRange ? ["Range", "If-Range", "If-None-Match"].map { .shared($0) } : [])
+        fields = Self.pages.contains(operation) ? nil : OpenAPI.fields(of: self.parameters)
         self.refusals =
-            [.badRequest, .forbidden, .wrongHost, .busy] + refusals
+            [.badRequest, .forbidden, .wrongHost, .busy]
+            + (Self.pages.contains(operation) ? [] : [.invalidOption])
+            + refusals
             + (needsToken ? [.unauthorized] : []) + (pattern.contains("{") ? [.notFound] : [])
             + (takesSound
-                ? [.tooLarge, .notASound, .invalidOption, .queueFull, .tooManyRequests] : [])
+                ? [.tooLarge, .notASound, .queueFull, .tooManyRequests] : [])
             + (takesRange ? [.rangeNotSatisfiable] : [])
+    }
+
+    /// The files of the pages, to whose links other sites add fields.
+    private static let pages: Set<Operation> = [
+        .page, .pageFile, .pageFolderFile, .webFile, .webFolderFile, .explainer,
+    ]
+
+    /// - Throws: `Problem` for a field that the address doesn't have, or that is there twice.
+    func check(_ query: [(name: String, value: String)]) throws(Problem) {
+        guard let fields else { return }
+        var seen: Set<String> = []
+        for (name, value) in query {
+            guard fields.contains(name) else {
+                throw .unknownField(name, "field of this address", among: fields)
+            }
+            guard seen.insert(name).inserted else {
+                throw .option(name, value: value, expected: "one value")
+            }
+        }
     }
 
     /// Values of the variable parts of a path; nil if the path doesn't fit.

@@ -105,8 +105,15 @@ extension Service {
         return try number(request, "limit", in: range, expected) ?? Service.pageJobs
     }
 
-    /// Removes the user's jobs that have ended.
+    /// Removes the user's jobs that have ended: those in some states, or all.
     func removeJobs(_ request: Request) throws -> Reply {
+        let all = request.query("all")
+        guard all == nil || all == "true", (all == nil) != (request.query("state") == nil) else {
+            throw Problem(
+                .invalidOption,
+                "Name the states of the jobs to remove, 'state=failed,cancelled', or remove all that "
+                    + "have ended by 'all=true'.")
+        }
         let states = try states(request, of: TrackState.allCases.filter(\.isFinal))
         var removed = 0
         for job in queue.page(of: request.user).jobs.map(\.job) where states.contains(job.state) {

@@ -18,7 +18,12 @@ extension Service {
                     "The address has \(targetBytes) bytes, expected at most "
                         + "\(RequestTarget.mostBytes). Send options as fields of a form.")
             }
-            request.target = try RequestTarget(request.rawTarget)
+            let isOfAll = request.method == "OPTIONS" && request.rawTarget == RequestTarget.all
+            request.target = try isOfAll ? RequestTarget() : RequestTarget(request.rawTarget)
+            if let client = ClientAddress(of: request, behind: Set(settings.trustedProxies)) {
+                request.client = client
+                connections.belongs(request.socket, to: client)
+            }
             if connections.isBeyondLimits(request.socket) {
                 throw Problem(.busy, "There are too many connections. Try again later.")
             }
@@ -28,9 +33,8 @@ extension Service {
             }
             let found = try Route.find(request.method, request.target)
             request.user = try rules.check(request, needsToken: found.route.needsToken)
-            request.turnKey =
-                rules.tokens == nil
-                ? ConnectionTable.address(of: request.socket) : request.user ?? ""
+            request.turnKey = rules.tokens == nil ? request.client?.key ?? "" : request.user ?? ""
+            try found.route.check(request.target.query)
             request.route = found.route
             request.parameters = found.parameters
             if found.route.takesSound {
@@ -70,6 +74,10 @@ extension Service {
         } catch {
             let problem = Problem(error)
             metrics.count(problem)
+            if case .unauthorized = problem.kind, request.header("authorization") != nil {
+                settings.log(
+                    "A token was refused from \(request.client?.text ?? "an unknown address")")
+            }
             machine.requestFailed(problem)
             if problem.kind.status >= 500, problem.kind != .busy || connections.isRefusalLogged() {
                 let cause = error is Problem ? problem.detail : "\(error)"
@@ -96,7 +104,9 @@ extension Service {
 
     /// Reply with the methods of an address, for pages of allowed origins.
     private func preflight(_ request: Request) -> Reply {
-        let methods = Route.methods(of: request.target) + ["OPTIONS"]
+        let isOfAll = request.rawTarget == RequestTarget.all
+        let methods =
+            (isOfAll ? Route.all.map(\.method) : Route.methods(of: request.target)) + ["OPTIONS"]
         let list = Set(methods).sorted().joined(separator: ", ")
         return Reply(
             204,

@@ -26,6 +26,8 @@ package struct ServiceSettings: Sendable {
     package var allowedHosts: [String] = []
     /// Other origins whose pages may use the service.
     package var allowedOrigins: [String] = []
+    /// Addresses of proxies whose `X-Forwarded-For` tells the client's address.
+    package var trustedProxies: [String] = []
     /// The folder of the page that separates in the browser; nil without one.
     package var webFolder: String?
     package var allowsFFmpeg = false
@@ -132,16 +134,18 @@ package final class Service: Sendable {
         metrics = Metrics()
         clock = settings.clock
         eventLog = EventLog(clock)
-        machine = MachineState(folder, settings)
         if let taken = try folder.takeOverFormerJobs() { warnings.append(taken) }
-        queue = try JobQueue(
-            folder, events: eventLog, metrics: metrics, machine: machine,
+        let tracks = try folder.tracks()
+        machine = MachineState(folder, tracks.fault, settings)
+        queue = JobQueue(
+            folder, tracks.jobs, events: eventLog, metrics: metrics, machine: machine,
             ownPlaces: rules.share(of: settings.limits.queue), settings)
-        if !queue.unusable.isEmpty {
-            let count = queue.unusable.count
+        if let fault = tracks.fault { warnings.append(fault.detail) }
+        if !tracks.unusable.isEmpty {
+            let count = tracks.unusable.count
             warnings.append(
                 "\(folder.ledger.folder): \(count) of the tracks can't be used and stay as they are: "
-                    + queue.unusable.prefix(Service.mostNamed).joined(separator: ", ")
+                    + tracks.unusable.prefix(Service.mostNamed).joined(separator: ", ")
                     + (count > Service.mostNamed ? " and others" : ""))
         }
         self.warnings = warnings
@@ -154,7 +158,9 @@ package final class Service: Sendable {
                 try SentFile.files(in: folder, libraries)
             } ?? [:]
         example = try? store.bundledFile("demo_track.ogg")
-        connections = ConnectionTable(limits: settings.limits, clock: clock) {
+        connections = ConnectionTable(
+            limits: settings.limits, clock: clock, proxies: Set(settings.trustedProxies)
+        ) {
             let count = http_received_bytes($0)
             return count >= 0 ? Int(count) : nil
         }
@@ -224,6 +230,7 @@ package final class Service: Sendable {
             stop()
             throw error
         }
+        service_notify("READY=1")
     }
 
     private func run(_ body: @escaping @Sendable () -> Void) throws(ServiceError) {
@@ -234,6 +241,7 @@ package final class Service: Sendable {
     /// Ends the service: the running job stops within its segment and is queued again.
     package func stop() {
         guard !isClosing.exchange(true, ordering: .relaxed) else { return }
+        service_notify("STOPPING=1")
         closing.withLock { closing.broadcast() }
         let server = self.server.withLock { $0 }
         server?.quiesce()
@@ -268,6 +276,8 @@ package final class Service: Sendable {
             lastTick = clock.now()
             slots.tick()
             queue.tick()
+            // After all locks of requests: a service that hangs shows no life.
+            service_notify("WATCHDOG=1")
         }
     }
 

@@ -107,6 +107,8 @@ struct ServeCommand {
             allowed: "scheme://host or scheme://host:port in lower case, without the scheme's "
                 + "own port, such as https://example.org",
             ServiceSettings.isOrigin)
+        settings.trustedProxies = try values(
+            .trustedProxy, allowed: "an address, such as 127.0.0.1", ServiceSettings.isAddress)
         settings.webFolder = arguments.value(.web)
         settings.allowsFFmpeg = arguments.has(.allowFFmpeg)
         settings.precision = try arguments.precisionChoice()
@@ -175,6 +177,11 @@ extension Option {
         "allow-origin", value: "origin",
         help: "Another site whose pages may use the service, such as https://example.org. Can be "
             + "repeated.")
+    fileprivate static let trustedProxy = Option(
+        "trusted-proxy", value: "address",
+        help:
+            "A reverse proxy whose X-Forwarded-For tells the client's address, by which connections are "
+            + "limited, requests take turns, and refused tokens are logged. Can be repeated.")
     static let web = Option(
         "web", value: "folder",
         help: "Offer separation in the browser too: the folder dist/web of tools/build_web.")
@@ -193,8 +200,8 @@ extension Option {
     fileprivate static let maxConnections = Option(
         "max-connections", value: "n",
         help:
-            "Connections of a client's address. Behind a proxy, whose address all clients share, 4096 "
-            + "is right. (default: 256)")
+            "Connections of a client's address, of IPv6 of its network of 64 bits. Behind a proxy that is not "
+            + "trusted, whose address all clients share, 4096 is right. (default: 256)")
     fileprivate static let maxWork = Option(
         "max-work", value: "n",
         help: "The most work of a job, as a multiple of the default options' work for the same "
@@ -214,7 +221,7 @@ extension ServeCommand {
                 "SERVICE": [
                     .host, .port, .data, .serveJobs, .keep, .diskQuota, .cacheQuota, .web, .threads,
                 ],
-                "ACCESS": [.tokenFile, .allowHost, .allowOrigin, .allowFFmpeg],
+                "ACCESS": [.tokenFile, .allowHost, .allowOrigin, .trustedProxy, .allowFFmpeg],
                 "LIMITS": [
                     .maxBody, .maxLength, .maxQueue, .maxFinished, .maxWork, .maxConnections,
                 ],

@@ -79,8 +79,13 @@ struct MHD_Daemon *http_start(int is_ipv6, MHD_AccessHandlerCallback handler, vo
 void http_set_timeout(struct MHD_Connection *, unsigned int seconds);
 /* The connection's socket, or -1. */
 int http_socket(struct MHD_Connection *);
+/* Number of bytes in a request's head, from the method to the empty line. */
+size_t http_head_bytes(struct MHD_Connection *);
 /* Number of bytes that the other side of a socket has received; -1 if the system can't tell. */
 int64_t http_received_bytes(int socket);
+
+/* Tells systemd a state, as sd_notify(3) does: "READY=1". Nothing happens without systemd. */
+void service_notify(const char *state);
 
 /* Values of macros with casts, which Swift can't import. */
 uint64_t http_size_unknown(void);

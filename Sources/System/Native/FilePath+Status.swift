@@ -30,6 +30,12 @@ extension FilePath {
         return withCString(path) { stat($0, &status) } == 0 ? status : nil
     }
 
+    /// Whether nothing is at a path. False also for a path that can't be looked at, as in a folder of another
+    /// user: what is there may be needed.
+    package static func isMissing(_ path: String) -> Bool {
+        status(path) == nil && [ENOENT, ENOTDIR].contains(errno)
+    }
+
     package static func isFolder(_ path: String) -> Bool {
         status(path).map { $0.st_mode & S_IFMT == S_IFDIR } ?? false
     }
