@@ -47,6 +47,7 @@ struct Answer {
         let passing = ["queue-full", "too-many-requests", "not-ready", "busy", "too-many-files"]
         let hasDelay = headers["retry-after"] != nil
         #expect(hasDelay == passing.contains(kind), found, sourceLocation: place)
+        #expect(!detail.isEmpty, sourceLocation: place)
         for word in words { #expect(detail.contains(word), sourceLocation: place) }
     }
 

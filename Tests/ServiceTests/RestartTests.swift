@@ -133,6 +133,7 @@ struct RestartTests {
             """, in: folder)
         for isFirst in [true, false] {
             let service = try RunningService(in: folder)
+            #expect(service.warnings.count == 1)
             let warning = service.warnings.joined()
             #expect(warning.contains("1 sounds and folders of stems"))
             for words in ["4 jobs of an earlier version", "1 of its records can't be read"] {
