@@ -30,12 +30,18 @@ struct RequestTests {
 
     private let folder = TemporaryFolder()
 
-    @Test func theCInterfaceAgreesWithTheOtherDoors() throws {
+    /// The demo model, to be closed, and the path of a track.
+    private func openModel() throws -> (model: OpaquePointer?, track: String) {
         let track = try folder.write(
             Data(contentsOf: Fixture.url("audio/encoded/quiet_none_16.wav")), "track.wav")
         var model: OpaquePointer?
         let path = Fixture.bundledModels.appendingPathComponent("demo.safetensors").path
         try #require(sd_open(path, nil, nil, nil, &model, nil, 0) == SD_OK)
+        return (model, track)
+    }
+
+    @Test func theCInterfaceAgreesWithTheOtherDoors() throws {
+        let (model, track) = try openModel()
         defer { sd_close(model) }
         for request in RequestCase.all {
             check(request, try run(model, track, request), "sd_run")
@@ -58,11 +64,7 @@ struct RequestTests {
     }
 
     @Test func aRunLeavesRecordsOnlyIfTheyAreAskedFor() throws {
-        let track = try folder.write(
-            Data(contentsOf: Fixture.url("audio/encoded/quiet_none_16.wav")), "track.wav")
-        var model: OpaquePointer?
-        let path = Fixture.bundledModels.appendingPathComponent("demo.safetensors").path
-        try #require(sd_open(path, nil, nil, nil, &model, nil, 0) == SD_OK)
+        let (model, track) = try openModel()
         defer { sd_close(model) }
         let options: [[String: Any]] = [
             [:], ["skip-existing": true], ["failed": folder.path("list")],

@@ -1,27 +1,26 @@
 import Foundation
-import Service
 import TestSupport
 import Testing
 
 /// Jobs that can't end well, or cost too much, are refused instead of queued.
 @Suite(.serialized)
 struct AcceptanceTests {
-    /// The refusal of an upload, with the options in the query and in a form.
-    private func refusals(
-        _ service: RunningService, _ sound: Data, _ query: String
-    ) throws -> [Answer] {
-        let fields = query.split(separator: "&").map { field in
-            let sides = field.split(separator: "=").map(String.init)
-            return (sides[0], sides.count > 1 ? sides[1] : "")
+    /// Requests that every door takes or refuses.
+    @Test func theServiceAgreesWithTheOtherDoors() throws {
+        let service = try RunningService().whenReady()
+        for request in RequestCase.all {
+            let fields = request.fields.map { ($0.name, $0.value) }
+            let form = Form.body(fields, file: Sound.tone(), name: "a/b\\c.wav")
+            let answer = try service.upload(form: form)
+            if request.outputs.isEmpty {
+                answer.expectProblem(422, "invalid-option", request.refusal)
+                continue
+            }
+            #expect(answer.status == 202, "\(request): \(answer.text)")
+            #expect(answer["name"] == "c.wav")
+            let job = try service.expectEnd("done", of: try #require(answer["id"]))
+            #expect(job["stems.*.name"] == request.outputs, "\(request)")
         }
-        return [
-            try service.upload(sound, query: query),
-            try service.upload(form: Form.body(fields, file: sound)),
-        ]
-    }
-
-    private func kind(_ answer: Answer) -> String {
-        (answer.object["type"] as? String)?.split(separator: ":").last.map(String.init) ?? ""
     }
 
     @Test func plansThatCannotBeRunAreRefusedBeforeTheQueue() throws {
@@ -45,56 +44,47 @@ struct AcceptanceTests {
             (sound, "model=hf://x/y", "invalid-option", "'model'"),
             (sound, "model=htdemucs", "invalid-option", "models fetch htdemucs"),
         ] {
-            for answer in try refusals(service, sound, query) {
-                #expect(answer.status == 422, "\(query): \(answer.text)")
-                #expect(self.kind(answer) == kind, "\(query): \(answer.text)")
-                #expect(answer.detail.contains(word), "\(query): \(answer.detail)")
-                #expect(answer.headers["retry-after"] == nil)
-                #expect(answer.headers["content-type"] == "application/problem+json")
+            let fields = query.split(separator: "&").map { field in
+                let sides = field.split(separator: "=").map(String.init)
+                return (sides[0], sides[1])
             }
+            let form = Form.body(fields, file: sound)
+            try service.upload(sound, query: query).expectProblem(422, kind, word)
+            try service.upload(form: form).expectProblem(422, kind, word)
         }
-        #expect(try service.get("/v1/separations").object["separations"] as? [String] == [])
-        #expect(try service.tracks(with: "input").isEmpty)
+        #expect(try service.jobs().isEmpty)
+        #expect(try service.files("tracks").isEmpty)
         // Twenty times the default is accepted.
-        let longest = try service.upload(sound, query: "shifts=20")
-        #expect(longest.status == 202, "\(longest.text)")
+        #expect(try service.upload(sound, query: "shifts=20").status == 202)
     }
 
-    @Test func theLimitOfWorkIsASetting() throws {
+    /// Options with sums of stems.
+    private func sums(_ count: Int) -> String {
+        (0..<count).map { "&mix=m\($0)=drums%2Bbass" }.joined()
+    }
+
+    @Test func aJobHasAtMostSixteenStemsAndTheWorkOfTheSetting() throws {
         let service = try RunningService { $0.limits.work = 3 }
-        let limits = try service.get("/v1/models").object["limits"] as? [String: Any]
-        #expect(limits?["max_work"] as? Int == 3)
-        #expect(try service.upload(Sound.tone(), query: "shifts=4").status == 422)
-        _ = try service.doneJob(Sound.tone(), query: "shifts=3")
-    }
-
-    @Test func aJobHasAtMostSixteenStems() throws {
-        let service = try RunningService()
-        func query(mixes: Int) -> String {
-            "shifts=0&" + (0..<mixes).map { "mix=m\($0)=drums%2Bbass" }.joined(separator: "&")
+        #expect(try service.get("/v1/models")["limits.max_work"] == 3)
+        try service.upload(query: "shifts=4").expectProblem(422, "too-much-work")
+        _ = try service.doneJob(query: "shifts=3")
+        for count in [13, 17, 90] {
+            let refused = try service.upload(query: "shifts=0\(sums(count))")
+            refused.expectProblem(422, "invalid-option", "at most 16")
         }
-        for mixes in [13, 17, 90] {
-            let answer = try service.upload(Sound.tone(seconds: 0.1), query: query(mixes: mixes))
-            #expect(answer.status == 422)
-            #expect(kind(answer) == "invalid-option")
-            #expect(answer.detail.contains("at most 16"), "\(answer.detail)")
-        }
-        let id = try service.doneJob(Sound.tone(seconds: 0.1), query: query(mixes: 12))
-        #expect(try service.stems(of: id).count == 16)
+        let job = try service.get(service.doneJob(query: "shifts=0\(sums(12))"))
+        #expect((job["stems"] ?? [Any]()).count == 16)
     }
 
     @Test func resultsBeyondTheQuotaAreRefusedAndOthersStay() throws {
         let service = try RunningService(clock: ManualClock()) { $0.quotaBytes = 1_000_000 }
         // Four stems of two seconds take 1.4 MB as WAV and at most 0.5 MB as MP3.
         let sound = Sound.tone(seconds: 2)
-        let refused = try service.upload(sound)
-        #expect(refused.status == 422, "\(refused.text)")
-        #expect(kind(refused) == "no-room")
-        #expect(refused.detail.contains("1.4 MB") && refused.detail.contains("1.0 MB"))
-        #expect(try service.tracks(with: "input").isEmpty)
+        try service.upload(sound).expectProblem(422, "no-room", "1.4 MB", "1.0 MB")
+        #expect(try service.files("tracks").isEmpty)
         let id = try service.doneJob(sound, query: "shifts=0&format=mp3")
         service.advance(by: 3)
-        #expect(try service.get("/v1/separations/\(id)/stems/bass.mp3").status == 200)
+        #expect(try service.status("\(id)/stems/bass.mp3") == 200)
     }
 
     /// Seconds of sound whose results are larger than the disk's free space. Sixteen stems of 44,100
@@ -118,13 +108,10 @@ struct AcceptanceTests {
         let seconds = try AcceptanceTests.secondsBeyondTheDisk()
         let sound = Sound.wav(
             channels: [[Float](repeating: 0.1, count: seconds * 1000)], rate: 1000)
-        let mixes = (0..<12).map { "mix=m\($0)=drums%2Bbass" }.joined(separator: "&")
-        let refused = try service.upload(sound, query: "shifts=0&float32=1&\(mixes)")
-        #expect(refused.status == 422, "\(refused.text)")
-        #expect(kind(refused) == "no-room")
-        #expect(refused.detail.contains("are free"))
+        let refused = try service.upload(sound, query: "shifts=0&float32=1\(sums(12))")
+        refused.expectProblem(422, "no-room", "are free")
         for word in ["clip", "folder", "--"] { #expect(!refused.detail.contains(word)) }
-        #expect(try service.tracks(with: "input").isEmpty)
+        #expect(try service.files("tracks").isEmpty)
     }
 
     @Test func aFileWithHardlyAnythingToDecodeIsRefused() throws {
@@ -132,11 +119,10 @@ struct AcceptanceTests {
         let whole = Sound.tone(seconds: 20)
         for bytes in [44 + 16, 44 + 30_000] {
             let refused = try service.upload(Data(whole.prefix(bytes)))
-            #expect(refused.status == 422, "\(refused.text)")
-            #expect(refused.detail.contains("of the announced 20.000 s"), "\(refused.detail)")
+            refused.expectProblem(422, "unusable-sound", "of the announced 20.000 s")
         }
         let salvaged = try service.upload(Data(whole.prefix(44 + 100_000)))
         #expect(salvaged.status == 202)
-        #expect((salvaged.object["warnings"] as? [String])?.first?.contains("cut short") == true)
+        #expect((salvaged["warnings.0"] ?? "").contains("cut short"))
     }
 }

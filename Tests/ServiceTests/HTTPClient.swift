@@ -16,33 +16,58 @@ struct Answer {
         (try? JSONSerialization.jsonObject(with: body)) as? [String: Any] ?? [:]
     }
 
+    /// A value of the JSON, by names and indices: `stems.0.name`. `*` stands for all elements of a list.
+    subscript<Value>(path: String) -> Value? {
+        Answer.value(object, path.split(separator: ".")[...]) as? Value
+    }
+
+    private static func value(_ value: Any?, _ path: ArraySlice<Substring>) -> Any? {
+        guard let name = path.first else { return value }
+        let rest = path.dropFirst()
+        guard let list = value as? [Any] else {
+            return Answer.value((value as? [String: Any])?[String(name)], rest)
+        }
+        if name == "*" { return list.compactMap { Answer.value($0, rest) } }
+        return Int(name).flatMap { $0 < list.count ? Answer.value(list[$0], rest) : nil }
+    }
+
     /// The text of a problem document.
-    var detail: String { object["detail"] as? String ?? "" }
+    var detail: String { self["detail"] ?? "" }
+
+    /// Expects a problem document of a kind, with some words in its text.
+    func expectProblem(
+        _ status: Int, _ kind: String, _ words: String...,
+        at place: SourceLocation = #_sourceLocation
+    ) {
+        let found = Comment("\(self.status) \(text)")
+        #expect(self.status == status, found, sourceLocation: place)
+        #expect(self["type"] == "urn:swift-demucs:problem:\(kind)", found, sourceLocation: place)
+        #expect(headers["content-type"] == "application/problem+json", sourceLocation: place)
+        // Others do not pass by waiting.
+        let passing = ["queue-full", "too-many-requests", "not-ready", "busy", "too-many-files"]
+        let hasDelay = headers["retry-after"] != nil
+        #expect(hasDelay == passing.contains(kind), found, sourceLocation: place)
+        #expect(!detail.isEmpty, sourceLocation: place)
+        for word in words { #expect(detail.contains(word), sourceLocation: place) }
+    }
 
     /// Reads a complete reply; nil if there is none.
     init?(_ bytes: Data) {
         guard let end = bytes.range(of: Data("\r\n\r\n".utf8)) else { return nil }
-        let lines = String(decoding: bytes[..<end.lowerBound], as: UTF8.self)
-            .components(separatedBy: "\r\n")
-        guard let status = Int(lines[0].split(separator: " ").dropFirst().first ?? "") else {
+        let head = String(decoding: bytes[..<end.lowerBound], as: UTF8.self)
+        let rest = Data(bytes[end.upperBound...])
+        guard let match = head.prefixMatch(of: /\S+ (\d+)/), let status = Int(match.1) else {
             return nil
         }
         if status == 100 {
-            guard let next = Answer(Data(bytes[end.upperBound...])) else { return nil }
+            guard let next = Answer(rest) else { return nil }
             self = next
             return
         }
-        var headers: [String: String] = [:]
-        for line in lines.dropFirst() {
-            let sides = line.split(separator: ":", maxSplits: 1)
-            guard sides.count == 2 else { continue }
-            headers[sides[0].lowercased()] = sides[1].trimmingCharacters(in: .whitespaces)
-        }
-        var body = Data(bytes[end.upperBound...])
-        if headers["transfer-encoding"] == "chunked" { body = Answer.joined(body) }
+        let lines = head.matches(of: /\r\n([^:]*):[ \t]*([^\r]*)/)
         self.status = status
-        self.headers = headers
-        self.body = body
+        headers = Dictionary(lines.map { ($0.1.lowercased(), String($0.2)) }) { $1 }
+        body = headers["transfer-encoding"] == "chunked" ? Answer.joined(rest) : rest
     }
 
     private static func joined(_ chunks: Data) -> Data {
@@ -72,20 +97,18 @@ final class Connection {
         }
         func withAddress(
             _ host: String, _ port: Int,
-            _ call: (Int32, UnsafePointer<sockaddr>, socklen_t) -> Int32
+            _ call: (Int32, UnsafePointer<sockaddr>?, socklen_t) -> Int32
         ) -> Int32 {
-            var address = sockaddr_in()
-            address.sin_family = sa_family_t(AF_INET)
-            address.sin_port = in_port_t(port).bigEndian
-            address.sin_addr.s_addr = inet_addr(host)
-            return withUnsafePointer(to: &address) { pointer in
-                pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                    call(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
-                }
+            let address = sockaddr_in(
+                sin_family: sa_family_t(AF_INET), sin_port: in_port_t(port).bigEndian,
+                sin_addr: in_addr(s_addr: inet_addr(host)), sin_zero: (0, 0, 0, 0, 0, 0, 0, 0))
+            return withUnsafeBytes(of: address) {
+                let pointer = $0.assumingMemoryBound(to: sockaddr.self).baseAddress
+                return call(descriptor, pointer, socklen_t($0.count))
             }
         }
-        if let source { try #require(withAddress(source, 0) { bind($0, $1, $2) } == 0) }
-        try #require(withAddress("127.0.0.1", port) { connect($0, $1, $2) } == 0)
+        if let source { try #require(withAddress(source, 0, bind) == 0) }
+        try #require(withAddress("127.0.0.1", port, connect) == 0)
         // Against hangs only.
         var limit = timeval(tv_sec: 30, tv_usec: 0)
         setsockopt(
@@ -101,8 +124,10 @@ final class Connection {
     func endSending() { shutdown(descriptor, Int32(SHUT_WR)) }
 
     /// Sends the head of a request.
-    func send(_ method: String, _ target: String, _ headers: [String] = []) {
-        let lines = ["\(method) \(target) HTTP/1.1", "Host: localhost"] + headers
+    func send(
+        _ method: String, _ target: String, _ headers: [String] = [], host: String = "localhost"
+    ) {
+        let lines = ["\(method) \(target) HTTP/1.1", "Host: \(host)"] + headers
         send(Data((lines.joined(separator: "\r\n") + "\r\n\r\n").utf8))
     }
 
@@ -138,24 +163,25 @@ final class Connection {
         }
     }
 
-    /// All bytes until one of some texts has arrived; for streams of events.
-    func receive(until texts: String...) -> String { receive(untilOneOf: texts) }
-
-    func receive(untilOneOf texts: [String]) -> String {
+    /// All bytes until one of some texts has arrived, which is expected.
+    @discardableResult
+    func receive(
+        until texts: String..., at place: SourceLocation = #_sourceLocation
+    ) -> String {
         let longest = texts.map(\.utf8.count).max() ?? 0
         var all = Data()
         var searched = 0
         // Against hangs only: comments keep a stream of events open.
         let end = ContinuousClock.now + .seconds(30)
         while !texts.contains(where: { all[searched...].range(of: Data($0.utf8)) != nil }) {
-            if ContinuousClock.now > end {
-                Issue.record("none of \(texts) came within 30 seconds")
-                break
-            }
             searched = max(0, all.count - longest)
             let piece = receive()
-            if piece.isEmpty { break }
             all += piece
+            if piece.isEmpty || ContinuousClock.now > end {
+                let rest = String(decoding: all.suffix(300), as: UTF8.self)
+                Issue.record("none of \(texts) came: \(rest)", sourceLocation: place)
+                break
+            }
         }
         return String(decoding: all, as: UTF8.self)
     }

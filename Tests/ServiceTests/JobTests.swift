@@ -1,5 +1,4 @@
 import Foundation
-import Service
 import TestSupport
 import Testing
 
@@ -10,115 +9,85 @@ struct JobTests {
         let service = try RunningService()
         let answer = try service.upload(Sound.tone())
         #expect(answer.status == 202)
-        let id = try #require(answer.object["id"] as? String)
+        let id: String = try #require(answer["id"])
         #expect(answer.headers["location"] == "separations/\(id)")
-        #expect(answer.object["name"] as? String == "tone.wav")
-        let job = try service.finished(id)
-        #expect(job["state"] as? String == "done")
-        #expect(job["fraction"] as? Double == 1)
-        #expect(job["model"] as? String == "demo")
-        #expect(job["duration_seconds"] as? Double == 1)
-        #expect(job["queue_position"] is NSNull)
-        let stems = try #require(job["stems"] as? [[String: Any]])
-        #expect(stems.map { $0["name"] as? String } == ["drums", "bass", "other", "vocals"])
-        for stem in stems {
-            let file = try service.get("/" + (try #require(stem["url"] as? String)))
+        #expect(answer["name"] == "tone.wav")
+        let job = try service.expectEnd("done", of: id)
+        #expect(job["fraction"] == 1)
+        #expect(job["model"] == "demo")
+        #expect(job["duration_seconds"] == 1)
+        #expect(job["queue_position"] == NSNull())
+        #expect(job["stems.*.name"] == ["drums", "bass", "other", "vocals"])
+        for index in 0..<4 {
+            let url: String = try #require(job["stems.\(index).url"])
+            let file = try service.get("/\(url)")
             #expect(file.status == 200)
-            #expect(file.body.count == stem["bytes"] as? Int)
+            #expect(file.body.count == job["stems.\(index).bytes"])
             #expect(Sound.samples(file.body).count == 2 * 44_100)
         }
         #expect(try service.jobs() == [id])
     }
 
     @Test func theSameBytesAndOptionsAreFoundAgain() throws {
-        let service = try RunningService()
-        let sound = Sound.tone()
-        let first = try service.doneJob(sound)
-        let again = try service.upload(sound)
+        let (service, first) = try RunningService.withJob()
+        let again = try service.upload()
         #expect(again.status == 202)
-        #expect(again.object["state"] as? String == "done")
-        #expect(again.object["cached"] as? Bool == true)
-        let second = try #require(again.object["id"] as? String)
+        #expect(again["state"] == "done")
+        #expect(again["cached"] == true)
+        let second: String = try #require(again["id"])
         #expect(second != first)
-        let other = try service.upload(sound, query: "shifts=0&overlap=0.5")
-        #expect(other.object["cached"] as? Bool == false)
+        #expect(try service.upload(query: "shifts=0&overlap=0.5")["cached"] == false)
         // Removing one job keeps the files of the other.
         #expect(try service.delete(first).status == 204)
-        #expect(try service.get("/v1/separations/\(first)").status == 404)
-        #expect(try service.get("/v1/separations/\(second)/stems/bass.wav").status == 200)
+        #expect(try service.status(first) == 404)
+        #expect(try service.status("\(second)/stems/bass.wav") == 200)
         // A result whose files are gone is made again.
-        try FileManager.default.removeItem(at: service.folder.url("data/tracks/\(second)/stems"))
-        #expect(try service.get("/v1/separations/\(second)/stems.zip").status == 404)
-        #expect(try service.upload(sound).object["cached"] as? Bool == false)
+        try FileManager.default.removeItem(atPath: service.path("tracks/\(second)/stems"))
+        #expect(try service.status("\(second)/stems.zip") == 404)
+        #expect(try service.upload()["cached"] == false)
     }
 
-    @Test func cancellingEndsARunningJobAndAWaitingOne() throws {
+    @Test func aWaitingJobHasNoFilesAndIsCancelledLikeARunningOne() throws {
         let service = try RunningService(gate: JobGate(before: 0))
-        let running = try service.job(Sound.tone())
+        let running = try service.job()
         try service.waitUntilRunning(running)
-        let waiting = try service.job(Sound.tone())
-        let position = try service.get("/v1/separations/\(waiting)").object["queue_position"]
-        #expect(position as? Int == 1)
+        let waiting = try service.job()
+        #expect(try service.get(waiting)["queue_position"] == 1)
+        for part in ["stems/bass.wav", "stems.zip", "mix", "peaks", "analysis"] {
+            try service.get("\(waiting)/\(part)").expectProblem(409, "conflict", "expected done")
+        }
         for id in [waiting, running] {
             let answer = try service.delete(id)
             #expect(answer.status == 200)
-            #expect(answer.object["state"] as? String == "cancelled")
+            #expect(answer["state"] == "cancelled")
         }
-        let metrics = try service.get("/metrics").text
-        #expect(metrics.contains("jobs_total{result=\"cancelled\"} 2"))
+        #expect(try service.metric("jobs_total{result=\"cancelled\"}") == 2)
         #expect(try service.delete(running).status == 204)
-        #expect(try service.get("/v1/separations/\(running)").status == 404)
+        #expect(try service.status(running) == 404)
         service.end()
         #expect(try service.tracks(with: "input").isEmpty)
     }
 
-    @Test func theShellGetsItsStemInTheReply() throws {
+    @Test func theShellGetsAStemOrAnotherFormatInTheReply() throws {
         let service = try RunningService()
-        let stem = try service.request(
-            "PUT", "/v1/separate/vocals.wav?shifts=0", body: Sound.tone())
-        #expect(stem.status == 200, "\(stem.text.prefix(300))")
-        #expect(Sound.samples(stem.body).count == 2 * 44_100)
-        let rest = try service.request(
-            "POST", "/v1/separate/no_vocals.flac?shifts=0", body: Sound.tone())
-        #expect(rest.status == 200)
-        #expect(rest.body.starts(with: Data("fLaC".utf8)))
-        let none = try service.request("PUT", "/v1/separate/harp.wav", body: Sound.tone())
-        #expect(none.status == 422)
-        #expect(none.detail.contains("harp"))
-    }
-
-    @Test func aSoundIsConverted() throws {
-        let service = try RunningService()
-        let wav = try service.request("POST", "/v1/convert/loud.wav", body: Sound.tone())
-        #expect(Sound.samples(wav.body).count == 2 * 44_100)
-        let flac = try service.request("POST", "/v1/convert/mix.flac", body: Sound.tone())
-        #expect(flac.body.starts(with: Data("fLaC".utf8)))
-        #expect(
-            try service.request("POST", "/v1/convert/mix.txt", body: Sound.tone()).status == 404)
-        let noise = try service.request("POST", "/v1/convert/mix.mp3", body: Data("words".utf8))
-        #expect(noise.status == 415)
+        let sound = Sound.tone()
+        for (method, target, beginning) in [
+            ("PUT", "/v1/separate/vocals.wav?shifts=0", "RIFF"),
+            ("POST", "/v1/separate/no_vocals.flac?shifts=0", "fLaC"),
+            ("POST", "/v1/convert/loud.wav", "RIFF"), ("POST", "/v1/convert/mix.flac", "fLaC"),
+        ] {
+            let reply = try service.request(method, target, body: sound)
+            #expect(reply.status == 200, "\(target): \(reply.text.prefix(300))")
+            #expect(reply.body.starts(with: Data(beginning.utf8)), "\(target)")
+            let isWhole = Sound.samples(reply.body).count == 2 * 44_100
+            #expect(isWhole || beginning != "RIFF", "\(target)")
+        }
+        let harp = try service.request("PUT", "/v1/separate/harp.wav", body: sound)
+        harp.expectProblem(422, "invalid-option", "harp")
+        let text = try service.request("POST", "/v1/convert/mix.txt", body: sound)
+        text.expectProblem(404, "not-found")
+        let words = try service.request("POST", "/v1/convert/mix.mp3", body: Data("words".utf8))
+        words.expectProblem(415, "not-a-sound")
         #expect(try service.files("uploads").isEmpty)
-    }
-}
-
-/// A multipart form.
-enum Form {
-    private static let boundary = "----frontier"
-    static let type = "Content-Type: multipart/form-data; boundary=\(boundary)"
-
-    static func body(_ fields: [(String, String)], file: Data?, name: String = "tone.wav") -> Data {
-        var body = Data()
-        for (field, value) in fields {
-            body += Data(
-                "--\(boundary)\r\nContent-Disposition: form-data; name=\"\(field)\"\r\n\r\n\(value)\r\n"
-                    .utf8)
-        }
-        if let file {
-            body += Data(
-                ("--\(boundary)\r\nContent-Disposition: form-data; name=\"file\"; filename=\"\(name)\""
-                    + "\r\nContent-Type: audio/wav\r\n\r\n").utf8)
-            body += file + Data("\r\n".utf8)
-        }
-        return body + Data("--\(boundary)--\r\n".utf8)
     }
 }

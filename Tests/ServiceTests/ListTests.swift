@@ -5,100 +5,74 @@ import Testing
 /// The list of jobs: search, order, the queue's order, removal.
 @Suite(.serialized)
 struct ListTests {
-    private func upload(
-        _ service: RunningService, _ name: String, _ seconds: Double = 0.1
-    ) throws -> String {
-        try service.job(Sound.tone(seconds: seconds), headers: ["X-Filename: \(name)"])
-    }
-
-    /// A page of the list: the names of its jobs, the cursor of the next page, and the number of all jobs.
-    private func page(
-        _ service: RunningService, _ query: String
-    ) throws -> (names: [String], next: String?, total: Int?) {
-        let reply = try service.get("/v1/separations?\(query)").object
-        let jobs = try #require(reply["separations"] as? [[String: Any]], "\(reply)")
-        return (
-            jobs.compactMap { $0["name"] as? String }, reply["next"] as? String,
-            reply["total"] as? Int
-        )
-    }
-
-    private func names(_ service: RunningService, _ query: String) throws -> [String] {
-        try page(service, query).names
-    }
-
-    @Test func theListComesInPages() throws {
-        let service = try RunningService { $0.jobs = 0 }
-        #expect(try page(service, "limit=1").total == 0)
-        let ids = try (0..<5).map { try upload(service, "\($0)", 0.02) }
-        #expect(try names(service, "") == ["4", "3", "2", "1", "0"])
-        #expect(try page(service, "limit=5").next == nil)
-        let first = try page(service, "limit=2")
-        #expect(first.names == ["4", "3"] && first.total == 5)
-        // The cursor stays valid when the job at the end of the page is removed.
-        for _ in 0..<2 { try service.delete(ids[3]) }
-        let second = try page(service, "limit=2&after=\(try #require(first.next))")
-        #expect(second.names == ["2", "1"])
-        let third = try page(service, "limit=2&after=\(try #require(second.next))")
-        #expect(third.names == ["0"] && third.next == nil)
-        for query in ["limit=0", "limit=1001", "limit=x", "after=x"] {
-            #expect(try service.get("/v1/separations?\(query)").status == 422, "\(query)")
-        }
+    private func upload(_ service: RunningService, _ name: String) throws -> String {
+        try service.job(Sound.short, "X-Filename: \(name)")
     }
 
     @Test func theListIsSearchedSortedAndPaged() throws {
         let service = try RunningService { $0.jobs = 0 }.whenReady()
-        for (name, seconds) in [("Night train.wav", 0.3), ("day.wav", 0.1), ("a night.wav", 0.2)] {
-            _ = try upload(service, name, seconds)
+        func page(_ query: String) throws -> Answer { try service.get("/v1/separations?\(query)") }
+        #expect(try page("limit=1")["total"] == 0)
+        let ids = try [
+            ("Night train", 0.3), ("day", 0.1), ("a night", 0.2), ("3", 0.2), ("4", 0.2),
+        ]
+        .map { try service.job(Sound.tone(seconds: $1), "X-Filename: \($0)") }
+        let first = try page("limit=2")
+        #expect(first["total"] == 5 && first["separations.*.name"] == ["4", "3"])
+        let next: String = try #require(first["next"])
+        // The cursor stays valid when the job at the end of the page is removed.
+        for _ in 0..<2 { try service.delete(ids[3]) }
+        let second: String = try #require(try page("limit=2&after=\(next)")["next"])
+        let sorted: String = try #require(try page("sort=name&limit=3")["next"])
+        for (query, names) in [
+            ("limit=4", ["4", "a night", "day", "Night train"]),
+            ("limit=2&after=\(next)", ["a night", "day"]),
+            ("limit=2&after=\(second)", ["Night train"]),
+            ("search=NIGHT", ["a night", "Night train"]),
+            ("search=train%20night", ["Night train"]),
+            ("sort=name", ["4", "a night", "day", "Night train"]),
+            ("sort=name&limit=3&after=\(sorted)", ["Night train"]),
+            ("sort=-duration&search=a", ["Night train", "a night", "day"]),
+            ("sort=created", ["Night train", "day", "a night", "4"]), ("state=done,failed", []),
+        ] {
+            let found = try page(query)
+            #expect(found["separations.*.name"] == names, "\(query)")
+            // Only a page that has others after it names the next one.
+            let hasNext = query == "limit=2&after=\(next)"
+            #expect((found["next"] as String? != nil) == hasNext, "\(query)")
         }
-        #expect(try names(service, "search=NIGHT") == ["a night.wav", "Night train.wav"])
-        #expect(try names(service, "search=train%20night") == ["Night train.wav"])
-        #expect(try names(service, "sort=name") == ["a night.wav", "day.wav", "Night train.wav"])
-        #expect(try names(service, "sort=-duration").first == "Night train.wav")
-        #expect(try names(service, "sort=created").first == "Night train.wav")
-        #expect(try names(service, "state=done,failed") == [])
-        let first = try page(service, "sort=name&limit=2")
-        #expect(first.total == 3)
-        let next = try #require(first.next)
-        #expect(try names(service, "sort=name&limit=2&after=\(next)") == ["Night train.wav"])
-        for query in ["sort=colour", "sort=--name", "state=lost", "search=x&after=y"] {
-            #expect(try service.get("/v1/separations?\(query)").status == 422, "\(query)")
-        }
+        for query in [
+            "limit=0", "limit=1001", "limit=x", "after=x", "sort=colour", "sort=--name",
+            "state=lost", "search=x&after=y",
+        ] { try page(query).expectProblem(422, "invalid-option") }
     }
 
     @Test func aWaitingJobMovesInTheQueue() throws {
-        let folder = TemporaryFolder()
-        var ids: [String] = []
+        let first = try RunningService { $0.jobs = 0 }.whenReady()
+        let ids = try (1...4).map { try upload(first, "\($0).wav") }
         func order(_ service: RunningService) throws -> [Int] {
-            try ids.compactMap {
-                try service.get("/v1/separations/\($0)").object["queue_position"] as? Int
-            }
+            try ids.compactMap { try service.get($0)["queue_position"] }
         }
-        do {
-            let service = try RunningService(in: folder) { $0.jobs = 0 }.whenReady()
-            ids = try (1...4).map { try upload(service, "\($0).wav") }
-            func move(_ index: Int, _ query: String = "") throws -> Answer {
-                try service.request("PUT", "/v1/separations/\(ids[index])/place\(query)")
-            }
-            #expect(try order(service) == [1, 2, 3, 4])
-            #expect(try move(3, "?before=\(ids[1])").object["queue_position"] as? Int == 2)
-            #expect(try order(service) == [1, 3, 4, 2])
-            #expect(try move(0).status == 200)
-            #expect(try order(service) == [4, 2, 3, 1])
-            try service.delete(ids[1])
-            #expect(try order(service) == [3, 2, 1])
-            #expect(try move(0, "?before=\(ids[1])").status == 409)
-            #expect(try move(1).status == 409)
+        func move(_ index: Int, _ query: String = "") throws -> Answer {
+            try first.request("PUT", "\(ids[index])/place\(query)")
         }
+        #expect(try order(first) == [1, 2, 3, 4])
+        #expect(try move(3, "?before=\(ids[1])")["queue_position"] == 2)
+        #expect(try order(first) == [1, 3, 4, 2])
+        #expect(try move(0).status == 200)
+        #expect(try order(first) == [4, 2, 3, 1])
+        try first.delete(ids[1])
+        #expect(try order(first) == [3, 2, 1])
+        try move(0, "?before=\(ids[1])").expectProblem(409, "conflict")
+        try move(1).expectProblem(409, "conflict")
         // The order outlasts the service.
-        let service = try RunningService(in: folder) { $0.jobs = 0 }
-        #expect(try order(service) == [3, 2, 1])
+        #expect(try order(RunningService(after: first) { $0.jobs = 0 }) == [3, 2, 1])
     }
 
     @Test func endedJobsAreRemovedTogether() throws {
         let gate = JobGate()
         let service = try RunningService(clock: ManualClock(), gate: gate)
-        let done = try service.doneJob(Sound.tone(seconds: 0.2))
+        let done = try service.doneJob(Sound.tone())
         gate.hold(before: 0)
         let running = try upload(service, "running.wav")
         try service.waitUntilRunning(running)
@@ -106,21 +80,20 @@ struct ListTests {
         let cancelled = try upload(service, "cancelled.wav")
         // The end of each waiting job is estimated by those that are done.
         service.advance(by: 3)
-        let times = try [waiting, cancelled].map {
-            try #require(try service.get("/v1/separations/\($0)").object["seconds_left"] as? Double)
+        let times: [Double] = try [waiting, cancelled].map {
+            try #require(try service.get($0)["seconds_left"])
         }
         #expect(times[0] > 0 && times[1] > times[0])
         try service.delete(cancelled)
-        func statuses() throws -> [Int] {
-            try [done, running, waiting, cancelled].map {
-                try service.get("/v1/separations/\($0)").status
-            }
+        for (query, removed, statuses) in [
+            ("?state=failed,cancelled", 1, [200, 200, 200, 404]),
+            ("?state=running", nil, [200, 200, 200, 404]), ("", 1, [404, 200, 200, 404]),
+        ] {
+            let answer = try service.request("DELETE", "/v1/separations\(query)")
+            #expect(answer.status == (removed == nil ? 422 : 200))
+            #expect(answer["removed"] == removed)
+            let left = try [done, running, waiting, cancelled].map { try service.status($0) }
+            #expect(left == statuses, "\(query)")
         }
-        let some = try service.request("DELETE", "/v1/separations?state=failed,cancelled")
-        #expect(some.object["removed"] as? Int == 1)
-        #expect(try statuses() == [200, 200, 200, 404])
-        #expect(try service.request("DELETE", "/v1/separations?state=running").status == 422)
-        #expect(try service.request("DELETE", "/v1/separations").object["removed"] as? Int == 1)
-        #expect(try statuses() == [404, 200, 200, 404])
     }
 }

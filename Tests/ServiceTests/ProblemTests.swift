@@ -13,10 +13,9 @@ struct ProblemTests {
     private static let kinds: [ErrorCause: Problem.Kind] = [
         .argument: .invalidOption, .unsuitable: .unusableSound, .tooLong: .unusableSound,
         .input: .unusableSound, .inputAccess: .diskFull, .notAudio: .notASound, .noRoom: .noRoom,
-        .tooManyFiles: .tooManyFiles,
-        .output: .diskFull, .encoding: .failed, .modelResult: .failed, .modelName: .noModel,
-        .modelMissing: .noModel, .model: .noModel, .engine: .failed,
-        .system: .diskFull, .cancelled: .badRequest, .internal: .failed,
+        .tooManyFiles: .tooManyFiles, .output: .diskFull, .encoding: .failed,
+        .modelResult: .failed, .modelName: .noModel, .modelMissing: .noModel, .model: .noModel,
+        .engine: .failed, .system: .diskFull, .cancelled: .badRequest, .internal: .failed,
     ]
 
     @Test(arguments: ErrorCause.allCases)
@@ -24,32 +23,33 @@ struct ProblemTests {
         #expect(Problem(Caused(cause: cause)).kind == Self.kinds[cause])
     }
 
-    @Test func pathsOfTheServiceStayInside() {
-        for error in [
-            AudioError.writeFailed(path: "/secret", reason: "No space left on device"),
-            .unwritable(path: "/secret", reason: "x"), .unreadable(path: "/secret", reason: "x"),
-            .unsupportedOutput(path: "/secret", problem: "x"),
-            .encodingFailed(path: "/secret", reason: "x"),
-        ] {
-            #expect(!Problem(error).detail.contains("/secret"))
-        }
-        let needed = SeparationError.notEnoughSpace(
-            folder: "/secret", neededBytes: 2_000_000, freeBytes: 1_000_000)
-        #expect(Problem(needed).kind == .diskFull)
-        #expect(Problem(needed).detail.contains("2.0 MB are needed"))
+    private static let tooManyOpenFiles = SystemError(code: EMFILE)
+
+    @Test(
+        arguments: [
+            (AudioError.writeFailed(path: "/secret", reason: "No space left"), .diskFull, ""),
+            (AudioError.unwritable(path: "/secret", reason: "x"), .diskFull, ""),
+            (AudioError.unreadable(path: "/secret", reason: "x"), .diskFull, ""),
+            (AudioError.unsupportedOutput(path: "/secret", problem: "x"), .invalidOption, ""),
+            (AudioError.encodingFailed(path: "/secret", reason: "x"), .failed, ""),
+            (
+                SeparationError.notEnoughSpace(
+                    folder: "/secret", neededBytes: 2_000_000, freeBytes: 1_000_000), .diskFull,
+                "2.0 MB are needed"
+            ),
+            (tooManyOpenFiles, .tooManyFiles, ""),
+            (AudioError.unreadable(path: "/secret", tooManyOpenFiles), .tooManyFiles, ""),
+            (AudioError.unwritable(path: "/secret", tooManyOpenFiles), .tooManyFiles, ""),
+            (SystemError.noThread, .noResources, ""),
+        ] as [(any Error, Problem.Kind, String)])
+    func pathsOfTheServiceStayInside(error: any Error, kind: Problem.Kind, words: String) {
+        let problem = Problem(error)
+        #expect(problem.kind == kind)
+        #expect(!problem.detail.contains("/secret"))
+        #expect(words.isEmpty || problem.detail.contains(words))
     }
 
-    @Test func tooManyOpenFilesAreNoFullDisk() {
-        let error = SystemError(code: EMFILE)
-        let errors: [any Error] = [
-            error, AudioError.unreadable(path: "/secret", error),
-            AudioError.unwritable(path: "/secret", error),
-        ]
-        #expect(errors.allSatisfy { Problem($0).kind == .tooManyFiles })
-    }
-
-    @Test func missingThreadsAreNamed() {
-        #expect(Problem(SystemError.noThread).kind == .noResources)
+    @Test func anErrorOfThreadsNamesTheLimit() {
         #expect(ServiceError.cannotStart(.noThread).description.contains("ulimit -u"))
     }
 }

@@ -7,15 +7,18 @@ import Service
 import TestSupport
 import Testing
 
+/// A target of its requests that does not begin with a slash is below `/v1/separations/`.
 final class RunningService {
     /// Nil after the end.
     private(set) var service: Service?
     private let clock: ManualClock?
     let folder: TemporaryFolder
     var port: Int { service?.port ?? 0 }
+    var warnings: [String] { service?.warnings ?? [] }
 
     /// - Parameters:
-    ///   - folder: folder of an earlier service, to continue with its jobs.
+    ///   - folder: holds the service's data; nil for a new one.
+    ///   - earlier: a service that ends now, and whose jobs this one continues with.
     ///   - model: the path of the service's model.
     ///   - clock: a clock that the test advances; nil for the system's.
     ///   - gate: stops jobs; nil for none.
@@ -23,12 +26,13 @@ final class RunningService {
     ///   - change: changes the settings.
     ///   - beforeModel: called each time before the model is found.
     init(
-        in folder: TemporaryFolder? = nil, model: String? = nil, clock: ManualClock? = nil,
-        gate: JobGate? = nil, tokens: String? = nil,
-        _ change: (inout ServiceSettings) -> Void = { _ in },
+        in folder: TemporaryFolder? = nil, after earlier: RunningService? = nil,
+        model: String? = nil, clock: ManualClock? = nil, gate: JobGate? = nil,
+        tokens: String? = nil, _ change: (inout ServiceSettings) -> Void = { _ in },
         beforeModel: @escaping @Sendable () throws -> Void = {}
     ) throws {
-        self.folder = folder ?? TemporaryFolder()
+        earlier?.end()
+        self.folder = folder ?? earlier?.folder ?? TemporaryFolder()
         let models = Fixture.bundledModels.path
         let path = model ?? "\(models)/demo.safetensors"
         var settings = ServiceSettings(
@@ -49,6 +53,14 @@ final class RunningService {
         self.service = service
     }
 
+    /// A service with a job that is done.
+    static func withJob(
+        _ sound: Data = Sound.short, query: String = "shifts=0"
+    ) throws -> (RunningService, id: String) {
+        let service = try RunningService()
+        return (service, try service.doneJob(sound, query: query))
+    }
+
     /// A file of tokens with two users, and for the metrics.
     static let tokens =
         "anna:anna-has-this-token\nben:ben-has-another-token\n/metrics:token-of-no-user\n"
@@ -66,32 +78,48 @@ final class RunningService {
 
     // MARK: - Requests
 
+    private func whole(_ target: String) -> String {
+        target.hasPrefix("/") ? target : "/v1/separations/\(target)"
+    }
+
     /// Sends a request and reads the complete reply.
     func request(
         _ method: String, _ target: String, _ headers: [String] = [], host: String? = nil,
         body: Data? = nil
     ) throws -> Answer {
-        var lines = ["\(method) \(target) HTTP/1.1", "Host: \(host ?? "127.0.0.1:\(port)")"]
-        lines += headers + ["Connection: close"]
+        var headers = headers + ["Connection: close"]
         if let body, !headers.contains(where: { $0.hasPrefix("Transfer-Encoding") }) {
-            lines.append("Content-Length: \(body.count)")
+            headers.append("Content-Length: \(body.count)")
         }
         let connection = try Connection(port: port)
-        connection.send(Data((lines.joined(separator: "\r\n") + "\r\n\r\n").utf8))
+        connection.send(method, whole(target), headers, host: host ?? "127.0.0.1:\(port)")
         if let body { connection.send(body) }
         return try #require(Answer(connection.receiveAll()), "\(method) \(target) has no answer")
     }
 
-    func get(_ target: String, _ headers: [String] = []) throws -> Answer {
+    func get(_ target: String, _ headers: String...) throws -> Answer {
         try request("GET", target, headers)
+    }
+
+    /// The status of a reply.
+    func status(_ target: String, _ headers: String..., method: String = "GET") throws -> Int {
+        try request(method, target, headers).status
+    }
+
+    /// Opens a connection and sends the head of an upload.
+    func openUpload(_ headers: String...) throws -> Connection {
+        let connection = try Connection(port: port)
+        connection.send("POST", "/v1/separations", headers)
+        return connection
     }
 
     /// Opens a connection and sends the head of a request.
     func open(
-        _ target: String, _ headers: String..., method: String = "GET", receivedBytes: Int32? = nil
+        _ target: String, _ headers: String..., from source: String? = nil,
+        receivedBytes: Int32? = nil
     ) throws -> Connection {
-        let connection = try Connection(port: port, receivedBytes: receivedBytes)
-        connection.send(method, target, headers)
+        let connection = try Connection(port: port, from: source, receivedBytes: receivedBytes)
+        connection.send("GET", whole(target), headers)
         return connection
     }
 
@@ -100,89 +128,91 @@ final class RunningService {
     }
 
     func upload(
-        _ sound: Data, query: String = "shifts=0", headers: [String] = ["X-Filename: tone.wav"]
+        _ sound: Data = Sound.short, query: String = "shifts=0", _ header: String = Sound.name
     ) throws -> Answer {
-        try request("POST", "/v1/separations?\(query)", headers, body: sound)
+        try request("POST", "/v1/separations?\(query)", [header], body: sound)
     }
 
     /// Uploads a sound that becomes a job.
     ///
     /// - Returns: the job's id.
     func job(
-        _ sound: Data, query: String = "shifts=0", headers: [String] = ["X-Filename: tone.wav"]
+        _ sound: Data = Sound.short, query: String = "shifts=0", _ header: String = Sound.name
     ) throws -> String {
-        let answer = try upload(sound, query: query, headers: headers)
-        return try #require(answer.object["id"] as? String, "\(answer.text)")
+        let answer = try upload(sound, query: query, header)
+        return try #require(answer["id"], "\(answer.text)")
+    }
+
+    /// Creates a job and waits until it is done.
+    func doneJob(
+        _ sound: Data = Sound.short, query: String = "shifts=0", _ header: String = Sound.name
+    ) throws -> String {
+        let id = try job(sound, query: query, header)
+        try expectEnd("done", of: id, header)
+        return id
     }
 
     /// Cancels or removes a job.
     @discardableResult
-    func delete(_ id: String) throws -> Answer { try request("DELETE", "/v1/separations/\(id)") }
+    func delete(_ id: String, _ headers: String...) throws -> Answer {
+        try request("DELETE", id, headers)
+    }
 
-    /// Waits until a job is final.
+    /// Waits until a job is final, in a state that is expected.
     @discardableResult
-    func finished(_ id: String, _ headers: [String] = []) throws -> [String: Any] {
-        try waitForState([], of: id, headers)
-        return try get("/v1/separations/\(id)", headers).object
+    func expectEnd(
+        _ state: String, of id: String, _ header: String = "Accept: */*",
+        at place: SourceLocation = #_sourceLocation
+    ) throws -> Answer {
+        let ends = ["done", "failed", "cancelled"].map { "\"state\":\"\($0)\"" }
+        try open("\(id)/events", header).receive(until: ends[0], ends[1], ends[2], at: place)
+        let job = try get(id, header)
+        #expect(job["state"] == state, "\(job.text)", sourceLocation: place)
+        return job
     }
 
     /// Waits until a job has the stems of its first segment, 3 seconds.
-    func waitForStems(_ id: String) throws { try waitForText(["\"ready_seconds\":3"], of: id) }
-
-    func waitUntilRunning(_ id: String) throws { try waitForState(["running"], of: id) }
-
-    /// Waits for an event with one of some states of a job, or with its end.
-    private func waitForState(_ states: [String], of id: String, _ headers: [String] = []) throws {
-        try waitForText(
-            (states + ["done", "failed", "cancelled"]).map { "\"state\":\"\($0)\"" }, of: id,
-            headers)
+    func waitForStems(_ id: String) throws {
+        try open("\(id)/events").receive(until: "\"ready_seconds\":3")
     }
 
-    private func waitForText(_ words: [String], of id: String, _ headers: [String] = []) throws {
-        let connection = try Connection(port: port)
-        connection.send("GET", "/v1/separations/\(id)/events", headers)
-        let received = connection.receive(untilOneOf: words)
-        try #require(words.contains { received.contains($0) }, "job \(id): \(received.suffix(300))")
-    }
-
-    /// The JSON of a job's stems.
-    func stems(of id: String, _ headers: String...) throws -> [[String: Any]] {
-        let job = try get("/v1/separations/\(id)", headers).object
-        return try #require(job["stems"] as? [[String: Any]], "\(job)")
-    }
-
-    /// Creates a job and waits until it is done.
-    func doneJob(_ sound: Data, query: String = "shifts=0") throws -> String {
-        let id = try job(sound, query: query)
-        let job = try finished(id)
-        #expect(job["state"] as? String == "done", "\(job)")
-        return id
+    func waitUntilRunning(_ id: String, _ header: String = "Accept: */*") throws {
+        try open("\(id)/events", header).receive(until: "\"state\":\"running\"")
     }
 
     /// Waits until the model is loaded.
     @discardableResult
     func whenReady() throws -> RunningService {
         service?.waitUntilLoaded()
-        #expect(try get("/readyz").status == 200)
+        #expect(try status("/readyz") == 200)
         return self
     }
 
     /// The ids of a user's jobs, the newest first.
     func jobs(_ headers: String...) throws -> [String] {
-        let list = try get("/v1/separations", headers).object["separations"] as? [[String: Any]]
-        return (list ?? []).compactMap { $0["id"] as? String }
+        try request("GET", "/v1/separations", headers)["separations.*.id"] ?? []
     }
+
+    // MARK: - Files
+
+    /// Path of a file of the service's data.
+    func path(_ name: String) -> String { folder.path("data/\(name)") }
 
     /// Names in a folder of the service's data.
     func files(_ folder: String) throws -> [String] {
-        try FileManager.default.contentsOfDirectory(atPath: self.folder.path("data/\(folder)"))
+        try FileManager.default.contentsOfDirectory(atPath: path(folder)).sorted()
     }
 
     /// Ids of the jobs whose tracks have a file, such as `input` or `stems`, sorted.
     func tracks(with name: String) throws -> [String] {
-        try files("tracks").sorted().filter {
-            FileManager.default.fileExists(atPath: folder.path("data/tracks/\($0)/\(name)"))
-        }
+        try files("tracks").filter { folder.exists("data/tracks/\($0)/\(name)") }
+    }
+
+    /// A copy of the service's folder, as a kill would leave it.
+    func copiedFolder() throws -> TemporaryFolder {
+        let copy = TemporaryFolder()
+        try #require(try Process.run(["cp", "-a", path(""), copy.path("data")]) == 0)
+        return copy
     }
 
     /// Lets a stem of a finished job have more bytes than the system's buffers take from a reply.
@@ -190,7 +220,7 @@ final class RunningService {
     /// - Returns: the number of its bytes.
     func enlarge(stem index: Int, of id: String) -> Int {
         let bytes = 64 << 20
-        truncate(folder.path("data/tracks/\(id)/stems/\(index).wav"), bytes)
+        truncate(path("tracks/\(id)/stems/\(index).wav"), bytes)
         return bytes
     }
 
@@ -202,16 +232,37 @@ final class RunningService {
         service?.doDueWork()
     }
 
-    /// Number of open connections, without that of the request for it.
-    func connectionCount() throws -> Int {
-        let metrics = try get("/metrics").text
-        let line = try #require(metrics.firstMatch(of: /\nswift_demucs_connections (\d+)\n/))
-        return try #require(Int(line.1)) - 1
+    /// A number of `/metrics`.
+    func metric(_ name: String, _ headers: String...) throws -> Int {
+        let lines = try request("GET", "/metrics", headers).text.split(separator: "\n")
+        let line = try #require(lines.first { $0.hasPrefix("swift_demucs_\(name) ") })
+        return try #require(Int(line.dropFirst("swift_demucs_\(name) ".count)))
     }
+
+    /// Number of open connections, without that of the request for it.
+    func connectionCount() throws -> Int { try metric("connections") - 1 }
+}
+
+/// Expects that a service does not start, with some words in its error.
+///
+/// - Returns: the error's text.
+@discardableResult
+func expectNoStart(
+    _ words: String, at place: SourceLocation = #_sourceLocation,
+    _ start: () throws -> RunningService
+) -> String {
+    let error = #expect(throws: ServiceError.self, sourceLocation: place) { _ = try start() }
+    let text = error?.description ?? ""
+    #expect(text.contains(words), sourceLocation: place)
+    return text
 }
 
 /// Sounds of tests.
 enum Sound {
+    static let short = tone(seconds: 0.2)
+    /// The header of their name.
+    static let name = "X-Filename: tone.wav"
+
     /// A WAV file of 16-bit samples.
     static func wav(channels: [[Float]], rate: Int = 44_100) -> Data {
         let samples = channels[0].indices.flatMap { index in
@@ -240,5 +291,29 @@ enum Sound {
         return stride(from: 0, to: bytes.count - 1, by: 2).map {
             Int(Int16(truncatingIfNeeded: Int(bytes[$0]) | Int(bytes[$0 + 1]) << 8))
         }
+    }
+}
+
+/// Bodies of requests.
+enum Form {
+    /// A chunk of a body whose length is unknown at its beginning; an empty one ends it.
+    static func chunk(_ bytes: Data) -> Data {
+        Data("\(String(bytes.count, radix: 16))\r\n".utf8) + bytes + Data("\r\n".utf8)
+    }
+
+    private static let boundary = "----frontier"
+    static let type = "Content-Type: multipart/form-data; boundary=\(boundary)"
+
+    static func body(_ fields: [(String, String)], file: Data?, name: String = "tone.wav") -> Data {
+        func part(_ name: String, _ head: String, _ content: Data) -> Data {
+            let disposition = "Content-Disposition: form-data; name=\"\(name)\"\(head)"
+            let head = Data("--\(boundary)\r\n\(disposition)\r\n\r\n".utf8)
+            return head + content + Data("\r\n".utf8)
+        }
+        let type = "; filename=\"\(name)\"\r\nContent-Type: audio/wav"
+        let parts =
+            fields.map { part($0, "", Data($1.utf8)) }
+            + (file.map { [part("file", type, $0)] } ?? [])
+        return parts.reduce(Data(), +) + Data("--\(boundary)--\r\n".utf8)
     }
 }

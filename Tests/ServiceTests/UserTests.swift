@@ -1,5 +1,4 @@
 import Foundation
-import Service
 import TestSupport
 import Testing
 
@@ -14,104 +13,77 @@ struct UserTests {
         somebody-without-name
         """
 
-    private func bearer(_ token: String) -> String { "Authorization: Bearer \(token)" }
-
-    private func waitUntilDone(_ service: RunningService, _ id: String, _ token: String) throws {
-        #expect(try service.finished(id, [token])["state"] as? String == "done")
-    }
+    private let anna = RunningService.anna
+    private let ben = RunningService.ben
 
     @Test func aUserSeesNoJobsOfOthers() throws {
-        let folder = TemporaryFolder()
         // A job from the time before there were users belongs to the one without a name.
-        let first = try RunningService(in: folder)
-        let old = try first.doneJob(Sound.tone(seconds: 0.2, pitchHz: 300))
-        first.end()
-        let service = try RunningService(in: folder, tokens: Self.tokens).whenReady()
-        let (anna, ben) = (RunningService.anna, RunningService.ben)
-        let nobody = bearer("somebody-without-name")
-        let sound = Sound.tone(seconds: 0.2)
-        func upload(_ token: String) throws -> (id: String, isCached: Bool) {
-            let job = try service.upload(sound, headers: [token]).object
-            let id = try #require(job["id"] as? String)
-            try waitUntilDone(service, id, token)
-            return (id, job["cached"] as? Bool == true)
-        }
-        let first1 = try upload(anna)
+        let (first, old) = try RunningService.withJob(Sound.tone(seconds: 0.2, pitchHz: 300))
+        let service = try RunningService(after: first, tokens: Self.tokens).whenReady()
+        let nobody = "Authorization: Bearer somebody-without-name"
         // Nobody learns that another user has the same sound.
-        let others = try upload(ben)
-        let again = try upload(bearer("anna-has-a-second-one"))
-        #expect([first1.isCached, others.isCached, again.isCached] == [false, false, true])
-        let address = "/v1/separations"
-        #expect(try service.jobs(anna) == [again.id, first1.id])
-        #expect(try service.jobs(ben) == [others.id])
+        var ids: [String] = []
+        for (user, isCached) in [
+            (anna, false), (ben, false), ("Authorization: Bearer anna-has-a-second-one", true),
+        ] {
+            let job = try service.upload(Sound.tone(seconds: 0.2), user)
+            #expect(job["cached"] == isCached)
+            ids.append(try #require(job["id"]))
+            try service.expectEnd("done", of: ids.last ?? "", user)
+        }
+        #expect(try service.jobs(anna) == [ids[2], ids[0]])
+        #expect(try service.jobs(ben) == [ids[1]])
         #expect(try service.jobs(nobody) == [old])
-        #expect(try service.get(address, [ben]).object["total"] as? Int == 1)
+        #expect(try service.get("/v1/separations", ben)["total"] == 1)
         for part in [
             "", "/stems/bass.wav", "/stems.zip", "/mix", "/mix?bass=0.5", "/peaks", "/analysis",
             "/events",
         ] {
-            let answer = try service.get("\(address)/\(first1.id)\(part)", [ben])
-            #expect(answer.status == 404, "\(part)")
-            #expect(answer.detail.contains("no such job"))
+            let answer = try service.get("\(ids[0])\(part)", ben)
+            answer.expectProblem(404, "not-found", "no such job")
         }
-        #expect(try service.request("DELETE", "\(address)/\(first1.id)", [ben]).status == 404)
-        #expect(try service.get("\(address)/\(first1.id)/mix", [anna]).status == 200)
-        #expect(try service.get("\(address)/\(old)/mix", [nobody]).status == 200)
+        try service.delete(ids[0], ben).expectProblem(404, "not-found")
+        #expect(try service.status("\(ids[0])/mix", anna) == 200)
+        #expect(try service.status("\(old)/mix", nobody) == 200)
     }
 
     @Test func aUserGetsOnlyOwnEvents() throws {
         let service = try RunningService(tokens: Self.tokens).whenReady()
-        func events(_ token: String) throws -> Connection {
-            try service.open("/v1/events", token)
+        let events = try service.open("/v1/events", ben)
+        events.receive(until: "event: state\ndata: ")
+        func lastEvent() throws -> Int {
+            try #require(try service.get("/v1/separations", ben)["last_event"])
         }
-        let ben = try events(RunningService.ben)
-        #expect(ben.receive(until: "event: state\ndata: ").contains("event: state"))
-        func upload(_ token: String, _ pitch: Double) throws -> String {
-            let sound = Sound.tone(seconds: 0.2, pitchHz: pitch)
-            let id = try service.job(sound, headers: [token])
-            try waitUntilDone(service, id, token)
-            return id
-        }
-        func lastEvent() throws -> Int? {
-            try service.get("/v1/separations", [RunningService.ben]).object["last_event"] as? Int
-        }
-        let before = try #require(try lastEvent())
-        let annas = try upload(RunningService.anna, 200)
+        let before = try lastEvent()
+        let annas = try service.doneJob(Sound.tone(seconds: 0.2, pitchHz: 200), anna)
         // Not even the ids of events tell of others.
         #expect(try lastEvent() == before)
-        let bens = try upload(RunningService.ben, 300)
-        let seen = ben.receive(until: "\"state\":\"done\"")
+        let bens = try service.doneJob(Sound.tone(seconds: 0.2, pitchHz: 300), ben)
+        let seen = events.receive(until: "\"state\":\"done\"")
         #expect(seen.contains(bens))
         #expect(!seen.contains(annas))
         // The same with the events that were kept for a client that returns.
-        let again = try events(RunningService.ben).receive(until: bens)
-        #expect(!again.contains(annas))
+        #expect(try !service.open("/v1/events", ben).receive(until: bens).contains(annas))
     }
 
-    @Test func badFilesOfTokensAreRefused() throws {
-        for (text, word) in [
+    @Test func badFilesOfTokensAreRefusedOrReported() throws {
+        for (tokens, words) in [
             ("", "no token"), ("\n\n", "no token"), ("anna:short", "5 characters"),
             ("good-token-of-one-user\nx:short", "line 2"), (":token-without-a-name", "name"),
             ("two words:token-of-somebody", "name"),
             ("anna:the-same-token-twice\nben:the-same-token-twice", "line 2 repeats"),
         ] {
-            let error = #expect(throws: ServiceError.self) {
-                _ = try RunningService(tokens: text)
-            }
-            #expect(error?.description.contains(word) == true, "\(error?.description ?? "")")
+            let text = expectNoStart(words) { try RunningService(tokens: tokens) }
             // The message is printed and kept in logs.
-            #expect(error?.description.contains("token-of") == false)
+            #expect(!text.contains("token-of"))
         }
-    }
-
-    @Test func aFileOfTokensThatOthersCanReadIsReported() throws {
+        // One that others can read is reported.
         let folder = TemporaryFolder()
         let path = try folder.write(Self.tokens, "tokens")
         for (mode, isReported) in [(0o600, false), (0o640, false), (0o644, true), (0o602, true)] {
-            try FileManager.default.setAttributes([.posixPermissions: mode], ofItemAtPath: path)
+            chmod(path, mode_t(mode))
             let service = try RunningService(in: folder) { $0.tokenFile = path }
-            let warnings = service.service?.warnings ?? []
-            #expect(warnings.contains { $0.contains("chmod 600") } == isReported, "\(mode)")
+            #expect(service.warnings.contains { $0.contains("chmod 600") } == isReported)
             service.end()
         }
     }
