@@ -115,12 +115,15 @@ final class ConnectionTable: @unchecked Sendable {
                 phase: .head(deadline: clock.now() + limits.headSeconds), address: address,
                 number: lastNumber)
             entries[socket] = own
-            guard let rivals = rivals(of: own) else { return }
-            let worths = rivals.compactMap { socket, entry in
-                worth(of: entry).map { (worth: $0, socket: socket) }
-            }
-            if let least = worths.min(by: { $0.worth < $1.worth }) { giveUp(least.socket) }
+            makeRoom(for: own)
         }
+    }
+
+    private func makeRoom(for own: Entry) {
+        let worths = (rivals(of: own) ?? [:]).compactMap { socket, entry in
+            worth(of: entry).map { (worth: $0, socket: socket) }
+        }
+        if let least = worths.min(by: { $0.worth < $1.worth }) { giveUp(least.socket) }
     }
 
     private func giveUp(_ socket: Int32) {
@@ -174,9 +177,13 @@ final class ConnectionTable: @unchecked Sendable {
         ClientAddress(of: socket).flatMap { proxies.contains($0.text) ? nil : $0.key } ?? ""
     }
 
-    /// Notes whose request a connection has.
+    /// Notes whose request a proxy's connection has, and makes room for it as for a new connection.
     func belongs(_ socket: Int32, to client: ClientAddress) {
-        condition.withLock { entries[socket]?.address = client.key }
+        condition.withLock {
+            guard let address = entries[socket]?.address, address != client.key else { return }
+            entries[socket]?.address = client.key
+            entries[socket].map(makeRoom)
+        }
     }
 
     func requestBegan(_ socket: Int32, hasBody: Bool) {
