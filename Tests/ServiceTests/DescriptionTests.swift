@@ -53,6 +53,11 @@ struct DescriptionTests {
                 #expect(answer.status == 409)
                 continue
             }
+            // This service may not use ffmpeg.
+            if path.hasSuffix(".mp4") {
+                #expect(answer.status == 404 && answer.detail.contains("ffmpeg"))
+                continue
+            }
             #expect((200..<300).contains(answer.status), "\(method) \(target): \(answer.text)")
             let response = try #require(described["\(answer.status)"], "\(method) \(target)")
             let types = response["content"] as? [String: Any] ?? [:]
