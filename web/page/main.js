@@ -27,6 +27,10 @@ const exampleName = "Example song.ogg";
 /** How long the service keeps results; null is for ever. */
 let keepSeconds = null;
 let isConnected = true;
+/** The songs that this page removes; others are removed elsewhere: on another page, or by the service. */
+const removing = new Set();
+/** The title of the song on stage that was removed elsewhere, if it is known. */
+let goneTitle = null;
 /** Requests that leave a browser's connections for others. */
 const requestsAtOnce = 3;
 
@@ -59,7 +63,11 @@ const jobs = new Jobs({
     if (job && before) announceChange(job, before);
     if (!job) {
       forget(before.id);
-      if (before.id === openId && !jobs.isMissing(openId)) openNext();
+      if (before.id === openId && removing.has(openId)) openNext();
+      else if (before.id === openId && before.name) {
+        goneTitle = title(before.name);
+        announce(`${goneTitle} was deleted`);
+      }
     }
     show();
   },
@@ -119,6 +127,7 @@ function openNext() {
 
 function place(id, isNew) {
   openId = id;
+  goneTitle = null;
   saved = recall(id);
   showLink(writeLink({ song: id, time: saved.time, loop: saved.loop }), isNew);
   show();
@@ -134,6 +143,7 @@ function openShown() {
   const hasMix = link.loop !== null || Object.keys(link.strips).length > 0;
   if (hasMix && !link.isOwn) remember(link.song, location.hash);
   openId = link.song;
+  goneTitle = null;
   // The latest mix and place count, not those of an older entry of the history; but a link from elsewhere leads to its place.
   saved = { ...link, ...recall(openId), ...(link.time && !link.isOwn ? { time: link.time } : {}) };
   show();
@@ -141,6 +151,8 @@ function openShown() {
 
 /** Cancels a song in line, or removes one that has ended. Resolves with the cancelled job; null if it is removed; undefined if that failed. */
 async function remove(job) {
+  // An event of it may come before the reply.
+  removing.add(job.id);
   try {
     const cancelled = await backend.remove(job.id);
     if (cancelled) return cancelled;
@@ -228,7 +240,7 @@ function showNow() {
   if (library.needsAll && jobs.hasOlder) jobs.loadOlder();
   const job = jobs.get(openId);
   if (job) stage.show(known(job), saved);
-  else if (jobs.isMissing(openId)) stage.showGone(keepSeconds);
+  else if (jobs.isMissing(openId)) stage.showGone(goneTitle, keepSeconds);
   else if (openId) jobs.find(openId);
   else if (jobs.isLoaded) stage.showEmpty();
   const canRepeat = job?.state === "done" && job.model === options.engine?.model && uploads.canRetry(openId);
