@@ -210,11 +210,10 @@ extension Service {
         _ request: Request
     ) throws(Problem) -> (stem: String, format: SeparationRequest.Format) {
         let file = request.parameters["file"] ?? ""
-        if request.route?.operation == .convert, file.hasSuffix(Service.m4a) {
-            _ = try ffmpeg()
-            return (FilePath.stem(of: file), .wav)
-        }
-        guard let format = SeparationRequest.Format(rawValue: FilePath.pathExtension(of: file))
+        // ffmpeg makes it of WAV.
+        let isM4A = request.route?.operation == .convert && file.hasSuffix(Service.m4a)
+        let ending = isM4A ? "wav" : FilePath.pathExtension(of: file)
+        guard let format = SeparationRequest.Format(rawValue: ending)
         else {
             throw Problem(
                 .notFound, "The address must end in .wav, .flac or .mp3, as in vocals.wav.")

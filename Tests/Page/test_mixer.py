@@ -222,6 +222,7 @@ class TaggedFileTests(PageTest):
         self.upload(self.songs.coded("tagged.flac", "-i", self.songs.wav("song.wav", 8), "-i", cover, "-map", "0", "-map", "1", "-c:v", "copy", "-disposition:v", "attached_pic", *tags))
         self.wait_for_song("tagged")
         self.wait("/BPM · /.test(document.querySelector('.rehearsal .facts').textContent)")
+        self.page("stage.mixer.setLoop([2, 6])")
         self.click(".menu summary")
         formats = self.value("[...document.querySelectorAll('.sheet .choices button')].filter((node) => node.checkVisibility()).map(({ textContent }) => textContent)")
         self.assertEqual(formats, ["WAV", "FLAC", "MP3", "M4A"])

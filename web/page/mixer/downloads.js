@@ -200,7 +200,7 @@ export class DownloadMenu {
           canSend() ? element("button", { type: "button", className: "plain", textContent: "Send", title: "Send the mix to somebody", onclick: () => this.send() }) : null),
         element("div", { className: "sheet-head" }, element("h2", { textContent: "Stems" }), exports.formats.length > 1 ? format : null),
         ...stems,
-        this.zip, this.stemFile,
+        this.stemFile, this.zip,
         this.loop, this.tuning, this.clicks, this.tags, this.#bar, this.#status));
     this.root.addEventListener("keydown", (event) => {
       if (event.key !== "Escape" || !this.root.open) return;
@@ -261,7 +261,7 @@ export class DownloadMenu {
     this.tags.hidden = exports.musicWords === null;
     this.m4a.hidden = !backend.hasFFmpeg;
     this.stemFile.hidden = !backend.hasFFmpeg || exports.job.stems.filter((stem) => stem.is_part).length !== 4;
-    setText(this.zip.lastElementChild, exports.tuningWords ? "zip, own speed" : "zip");
+    for (const [entry, ending] of [[this.zip, "zip"], [this.stemFile, "stem.mp4"]]) setText(entry.lastElementChild, exports.tuningWords ? `${ending}, own speed` : ending);
   }
 
   #say(sentence, fraction) {
