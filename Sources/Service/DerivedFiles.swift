@@ -168,9 +168,7 @@ struct DerivedFiles: Sendable {
         try writer.finish()
     }
 
-    /// Opens a sound in another format.
-    ///
-    /// - Parameter ffmpeg: makes M4A of the format, which is WAV; nil for the format itself.
+    /// Opens a sound in another format; with ffmpeg in M4A, which is made of that format, WAV.
     func converted(
         _ input: JobInput, to format: SeparationRequest.Format, _ tags: AudioTags,
         _ ffmpeg: FFmpeg?, for request: Request
@@ -194,9 +192,7 @@ struct DerivedFiles: Sendable {
         }
     }
 
-    /// Opens a stem file for DJ software.
-    ///
-    /// - Parameter stems: four that add up to the track.
+    /// Opens a stem file for DJ software, of four stems that add up to the track.
     func stemFile(
         of job: Job, _ stems: [Job.Stem], _ ffmpeg: FFmpeg, for request: Request
     ) throws -> OpenFile {

@@ -200,7 +200,6 @@ extension Service {
         return tags
     }
 
-    /// - Throws: `Problem` without the program.
     func ffmpeg() throws(Problem) -> FFmpeg {
         if settings.allowsFFmpeg, let ffmpeg = FFmpeg.onPath { return ffmpeg }
         throw Problem(.notFound, "MP4 needs ffmpeg. The operator can install and allow it.")

@@ -29,8 +29,8 @@ let keepSeconds = null;
 let isConnected = true;
 /** The songs that this page removes; others are removed elsewhere: on another page, or by the service. */
 const removing = new Set();
-/** The title of the song on stage that was removed elsewhere, if it is known. */
-let goneTitle = null;
+/** The last song that was removed elsewhere while it was on stage. */
+let gone = null;
 /** Requests that leave a browser's connections for others. */
 const requestsAtOnce = 3;
 
@@ -65,8 +65,8 @@ const jobs = new Jobs({
       forget(before.id);
       if (before.id === openId && removing.has(openId)) openNext();
       else if (before.id === openId && before.name) {
-        goneTitle = title(before.name);
-        announce(`${goneTitle} was deleted`);
+        gone = before;
+        announce(`${title(gone.name)} was deleted`);
       }
     }
     show();
@@ -127,7 +127,6 @@ function openNext() {
 
 function place(id, isNew) {
   openId = id;
-  goneTitle = null;
   saved = recall(id);
   showLink(writeLink({ song: id, time: saved.time, loop: saved.loop }), isNew);
   show();
@@ -143,7 +142,6 @@ function openShown() {
   const hasMix = link.loop !== null || Object.keys(link.strips).length > 0;
   if (hasMix && !link.isOwn) remember(link.song, location.hash);
   openId = link.song;
-  goneTitle = null;
   // The latest mix and place count, not those of an older entry of the history; but a link from elsewhere leads to its place.
   saved = { ...link, ...recall(openId), ...(link.time && !link.isOwn ? { time: link.time } : {}) };
   show();
@@ -240,7 +238,7 @@ function showNow() {
   if (library.needsAll && jobs.hasOlder) jobs.loadOlder();
   const job = jobs.get(openId);
   if (job) stage.show(known(job), saved);
-  else if (jobs.isMissing(openId)) stage.showGone(goneTitle, keepSeconds);
+  else if (jobs.isMissing(openId)) stage.showGone(gone?.id === openId ? title(gone.name) : null, keepSeconds);
   else if (openId) jobs.find(openId);
   else if (jobs.isLoaded) stage.showEmpty();
   const canRepeat = job?.state === "done" && job.model === options.engine?.model && uploads.canRetry(openId);

@@ -2,13 +2,12 @@
 
 /** 16 samples of 32767. A browser shows by them whether it decodes FLAC, and how it scales 16 bits: Chromium divides positive samples by 32767. */
 const loudestFile = "ZkxhQ4AAACISABIAAAAMAAAMCsRA8AAAABD9BgUUrABjrBo/8G/S6On1//hpCAAPMAB//0aE";
-/** A promise of the factor from positive samples to whole numbers, or of null. */
 let scale = null;
 
 const decode = (file, sampleRate) => new OfflineAudioContext(1, 1, sampleRate).decodeAudioData(file);
 
-const scaleOf16Bits = () =>
-  (scale ??= decode(Uint8Array.from(atob(loudestFile), (letter) => letter.charCodeAt(0)).buffer, 44100).then((sound) => 32767 / sound.getChannelData(0)[0], () => null));
+/** A promise of the factor from positive samples to whole numbers, or of null. */
+const scaleOf16Bits = () => (scale ??= decode(Uint8Array.from(atob(loudestFile), (letter) => letter.charCodeAt(0)).buffer, 44100).then((sound) => 32767 / sound.getChannelData(0)[0], () => null));
 
 export const decodesFLAC = async () => (await scaleOf16Bits()) !== null;
 
