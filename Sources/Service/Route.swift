@@ -2,7 +2,8 @@
 struct Route: Sendable {
     /// The name is the id of the operation in the description.
     enum Operation: String, Sendable {
-        case listJobs, createJob, showJob, deleteJob, jobEvents, allEvents, stem, zip, mix, peaks
+        case listJobs, createJob, showJob, deleteJob, jobEvents, allEvents, stem, zip, mix, peaks,
+            stemFile
         case analysis, removeJobs, moveJob, separateNow, separateNowByPut, convert, models, alive,
             ready,
             metrics, description,

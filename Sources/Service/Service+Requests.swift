@@ -132,12 +132,16 @@ extension Service {
         case .stem: try stem(request)
         case .zip: try zip(request)
         case .mix: try mix(request)
+        case .stemFile: try stemFile(request)
         case .peaks: try peaks(request)
         case .analysis: try analysis(request)
         case .separateNow, .separateNowByPut: try separateNow(request)
         case .convert: try convert(request)
         case .models:
-            .json(models.json(hasExample: example != nil, hasWeb: !webFiles.isEmpty))
+            .json(
+                models.json(
+                    hasExample: example != nil, hasWeb: !webFiles.isEmpty,
+                    hasFFmpeg: (try? ffmpeg()) != nil))
         case .alive: .text("ok\n")
         case .ready: ready(request)
         case .metrics:

@@ -27,6 +27,10 @@ const exampleName = "Example song.ogg";
 /** How long the service keeps results; null is for ever. */
 let keepSeconds = null;
 let isConnected = true;
+/** The songs that this page removes; others are removed elsewhere: on another page, or by the service. */
+const removing = new Set();
+/** The last song that was removed elsewhere while it was on stage. */
+let gone = null;
 /** Requests that leave a browser's connections for others. */
 const requestsAtOnce = 3;
 
@@ -59,7 +63,11 @@ const jobs = new Jobs({
     if (job && before) announceChange(job, before);
     if (!job) {
       forget(before.id);
-      if (before.id === openId && !jobs.isMissing(openId)) openNext();
+      if (before.id === openId && removing.has(openId)) openNext();
+      else if (before.id === openId && before.name) {
+        gone = before;
+        announce(`${title(gone.name)} was deleted`);
+      }
     }
     show();
   },
@@ -141,6 +149,8 @@ function openShown() {
 
 /** Cancels a song in line, or removes one that has ended. Resolves with the cancelled job; null if it is removed; undefined if that failed. */
 async function remove(job) {
+  // An event of it may come before the reply.
+  removing.add(job.id);
   try {
     const cancelled = await backend.remove(job.id);
     if (cancelled) return cancelled;
@@ -228,7 +238,7 @@ function showNow() {
   if (library.needsAll && jobs.hasOlder) jobs.loadOlder();
   const job = jobs.get(openId);
   if (job) stage.show(known(job), saved);
-  else if (jobs.isMissing(openId)) stage.showGone(keepSeconds);
+  else if (jobs.isMissing(openId)) stage.showGone(gone?.id === openId ? title(gone.name) : null, keepSeconds);
   else if (openId) jobs.find(openId);
   else if (jobs.isLoaded) stage.showEmpty();
   const canRepeat = job?.state === "done" && job.model === options.engine?.model && uploads.canRetry(openId);
