@@ -2,12 +2,9 @@
 struct Route: Sendable {
     /// The name is the id of the operation in the description.
     enum Operation: String, Sendable {
-        case listJobs, createJob, showJob, deleteJob, jobEvents, allEvents, stem, zip, mix, peaks,
-            stemFile
-        case analysis, removeJobs, moveJob, separateNow, separateNowByPut, convert, models, alive,
-            ready,
-            metrics, description,
-            example, exampleStem
+        case listJobs, createJob, showJob, deleteJob, removeJobs, moveJob, jobEvents, allEvents
+        case stem, zip, stemFile, mix, peaks, analysis, separateNow, separateNowByPut, convert
+        case models, alive, ready, metrics, description, example, exampleStem
         case page, pageFile, pageFolderFile, webFile, webFolderFile, explainer
     }
 
@@ -50,7 +47,8 @@ struct Route: Sendable {
         let (takesID, takesRange) = (pattern.contains("{id}"), responses[206] != nil)
         self.parameters =
             (takesID ? [.shared("id")] : []) + parameters
-            + (takesSound ? ["options", "filename", "X-Filename"].map { .shared($0) } : [])
+            + (takesSound && operation != .convert ? [.shared("options")] : [])
+            + (takesSound ? ["filename", "X-Filename"].map { .shared($0) } : [])
             + (takesRange ? ["Range", "If-Range", "If-None-Match"].map { .shared($0) } : [])
         fields = Self.pages.contains(operation) ? nil : OpenAPI.fields(of: self.parameters)
         self.refusals =

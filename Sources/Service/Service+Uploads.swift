@@ -176,6 +176,9 @@ extension Service {
         let given = try renderedTags(request)
         guard let upload = request.upload else { throw Problem(.badRequest, "There is no sound.") }
         let digest = try upload.finish()
+        if let field = upload.fields.first {
+            throw Problem.unknownField(field.name, "field of this form", among: ["file"])
+        }
         let file = try slots.run("\(digest) \(name)", for: request) {
             let sound = try input(upload, Job.label(upload.fileName), for: request).sound
             return try derivedFiles.converted(
