@@ -49,7 +49,7 @@ final class ConnectionTable: @unchecked Sendable {
         /// A reply is being sent; since a time, when the client had received so many bytes.
         case reply(since: Double, bytes: Int)
         /// A stream of events, which may be silent; of a user, if users have names.
-        case events(user: String?)
+        case events(user: String?, end: StreamEnd)
         /// Closed in favour of a newer one; its thread has not ended yet.
         case givenUp
     }
@@ -127,6 +127,7 @@ final class ConnectionTable: @unchecked Sendable {
     }
 
     private func giveUp(_ socket: Int32) {
+        if case .events(_, let end) = entries[socket]?.phase { end.end() }
         entries[socket]?.phase = .givenUp
         shutdown(socket, Int32(SHUT_RDWR))
     }
@@ -204,12 +205,12 @@ final class ConnectionTable: @unchecked Sendable {
     }
 
     /// Notes that the reply is a stream of events. If the user has too many, the oldest one ends.
-    func streamBegan(_ socket: Int32, of user: String?) {
-        set(socket, .events(user: user))
+    func streamBegan(_ socket: Int32, of user: String?, end: StreamEnd) {
+        set(socket, .events(user: user, end: end))
         guard let user else { return }
         condition.withLock {
             let own = entries.filter { _, entry in
-                if case .events(user) = entry.phase { true } else { false }
+                if case .events(user, _) = entry.phase { true } else { false }
             }
             guard own.count > limits.streamsOfUser else { return }
             own.min { $0.value.number < $1.value.number }.map { giveUp($0.key) }
