@@ -370,39 +370,6 @@ final class DataFolder: Sendable {
     }
 }
 
-/// An open regular file.
-struct OpenFile {
-    let descriptor: Int32
-    let bytes: Int
-
-    /// - Parameter descriptor: the result of opening a file.
-    /// - Returns: nil for anything but a regular file; the descriptor is then closed.
-    /// - Throws: `Problem` if too many files are open, or the system refuses to open it.
-    init?(_ descriptor: Int32) throws(Problem) {
-        guard descriptor >= 0 else {
-            // Links are not followed.
-            if [ENOENT, ENOTDIR, ELOOP].contains(errno) { return nil }
-            throw Problem(SystemError.last)
-        }
-        var status = stat()
-        guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
-            close(descriptor)
-            return nil
-        }
-        self.descriptor = descriptor
-        bytes = Int(status.st_size)
-    }
-
-    /// Reads and closes the file; what can't be read is missing at the end.
-    func contents() -> [UInt8] {
-        defer { close(descriptor) }
-        return [UInt8](unsafeUninitializedCapacity: bytes) { buffer, count in
-            let buffer = UnsafeMutableRawBufferPointer(buffer)
-            count = (try? readAll(into: buffer, from: descriptor, at: 0)) ?? 0
-        }
-    }
-}
-
 extension stat {
     /// The room that a file takes: a small one takes a whole block.
     fileprivate var bytesOnDisk: Int { max(Int(st_size), Int(st_blocks) * 512) }
