@@ -76,6 +76,8 @@ struct AccessRules: Sendable {
     fileprivate static func name(ofHost host: String) -> String {
         let host = host.lowercased()
         if host.hasPrefix("["), let end = host.firstIndex(of: "]") {
+            let port = host[host.index(after: end)...]
+            guard port.isEmpty || port.wholeMatch(of: /:[0-9]*/) != nil else { return "" }
             return String(host[host.index(after: host.startIndex)..<end])
         }
         let parts = host.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)

@@ -30,6 +30,16 @@ struct ClientAddress: Sendable, Equatable {
         self.init(family == AF_INET ? Array(bytes.prefix(4)) : bytes)
     }
 
+    /// An address with or without a port, as proxies write it: `192.0.2.1:80`, `[2001:db8::1]:80`.
+    private init?(withPort text: String) {
+        let parts = text.split(separator: ":", omittingEmptySubsequences: false)
+        if text.first == "[" {
+            self.init(text.dropFirst().prefix { $0 != "]" })
+        } else {
+            self.init(parts.count == 2 ? parts[0] : text[...])
+        }
+    }
+
     /// The other end of a connection; nil if the system can't tell.
     init?(of socket: Int32) {
         var storage = sockaddr_storage()
@@ -50,8 +60,10 @@ struct ClientAddress: Sendable, Equatable {
         guard var client = ClientAddress(of: request.socket) else { return nil }
         let fields = request.headers.filter { $0.name == "x-forwarded-for" }.map(\.value)
         for text in fields.joined(separator: ",").split(separator: ",").reversed() {
-            let word = text.drop { $0 == " " }.prefix { $0 != " " }
-            guard proxies.contains(client.text), let earlier = ClientAddress(word) else { break }
+            let word = text.split { $0 == " " || $0 == "\t" }.joined(separator: " ")
+            guard proxies.contains(client.text), let earlier = ClientAddress(withPort: word) else {
+                break
+            }
             client = earlier
         }
         self = client

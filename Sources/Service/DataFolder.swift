@@ -103,15 +103,15 @@ final class DataFolder: Sendable {
             getpwuid(user).map { String(cString: $0.pointee.pw_name) } ?? "\(user)"
         }
         let owned = FilePath.status(path) == nil ? FilePath.folder(of: path) : path
+        let shown = owned == root ? "it" : "'\(owned.dropFirst(root.count + 1))'"
         guard [EACCES, EPERM].contains(error.code), let owner = FilePath.status(owned)?.st_uid
         else {
-            return error.description
+            return "\(shown): \(error)"
         }
-        let shown = owned == root ? "it" : "'\(owned.dropFirst(root.count + 1))'"
-        return "\(error): "
+        return "\(shown): \(error), "
             + (owner == geteuid()
                 ? "run chmod -R u+rwX '\(folder)'"
-                : "\(shown) belongs to user \(name(owner)), run chown -R \(name(geteuid())) '\(folder)'")
+                : "belongs to user \(name(owner)), run chown -R \(name(geteuid())) '\(folder)'")
     }
 
     func newUpload() -> String { "\(uploads)/\(Job.newID())" }
@@ -204,7 +204,9 @@ final class DataFolder: Sendable {
                 unusable.append("'\(name)' (its name is not the id of a job)")
             }
         }
-        var empty = Set(names.filter(Job.isID))
+        let links = names.filter { Job.isID($0) && DataFolder.isLink(ledger[$0].path) }
+        unusable += links.sorted().map { "'\($0)' (is a link)" }
+        var empty = Set(names.filter(Job.isID)).subtracting(links)
         for (id, result) in ledger.records(Job.self, of: empty.sorted()) {
             empty.remove(id)
             switch result {
@@ -242,8 +244,8 @@ final class DataFolder: Sendable {
         let fault = refusals.first.map { first in
             Problem(
                 .diskUnusable,
-                "The service can't use \(refusals.count) of the tracks in its data folder: \(first) there, "
-                    + "and start it again.")
+                "The service can't use \(refusals.count) of the tracks in its data folder until its next start. "
+                    + first)
         }
         return Tracks(jobs: jobs, unusable: unusable, fault: fault)
     }

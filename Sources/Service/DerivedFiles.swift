@@ -32,7 +32,7 @@ struct DerivedFiles: Sendable {
                 try make("\(folder.cache(of: job.id))/\(name)")
             } catch {
                 // The job may have been removed while its file was being made.
-                if FilePath.status(folder.results(of: job.id)) == nil { throw DerivedFiles.gone }
+                if FilePath.isMissing(folder.results(of: job.id)) { throw DerivedFiles.gone }
                 throw error
             }
             guard let file = try folder.openCached(job.id, name) else { throw DerivedFiles.gone }
@@ -289,7 +289,7 @@ struct DerivedFiles: Sendable {
 
     private func waveforms(of job: Job, for request: Request) throws -> Waveforms {
         if let file = try folder.openCached(job.id, DerivedFiles.waveformFile),
-            let stored = Waveforms(stored: file.contents()), stored.stemCount == job.stems.count
+            let stored = Waveforms(stored: try file.contents()), stored.stemCount == job.stems.count
         {
             return stored
         }

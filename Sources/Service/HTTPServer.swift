@@ -123,11 +123,11 @@ final class HTTPServer: @unchecked Sendable {
                     // The space may begin the first line, or stand before the colon.
                     head.pointee.isPlain =
                         head.pointee.isPlain && name == head.pointee.end + 2
-                        && strpbrk(name, " \t") == nil
+                        && strpbrk(name, " \t\r") == nil && strchr(text, 13) == nil
                     head.pointee.end = text + strlen(text)
                     let field = String(cString: name).lowercased()
-                    if field == "content-type", let value { simplify(form: value) }
                     head.pointee.headers.append((field, String(cString: text)))
+                    if field == "content-type", let value { simplify(form: value) }
                     return .YES
                 }, UnsafeMutableRawPointer(head))
         }
@@ -253,17 +253,20 @@ private func hideFields(of target: UnsafePointer<CChar>) {
 /// Writes the type of a form as the library's parser takes it: nothing but the boundary, in quotation marks. It takes
 /// other parameters for a part of the boundary, no `Boundary`, and none of one character.
 private func simplify(form type: UnsafePointer<CChar>) {
-    let text = String(cString: type)
-    let form = "multipart/form-data"
-    guard text.lowercased().hasPrefix(form) else { return }
-    // A boundary in quotation marks may have any of these.
-    let parameter = text.firstMatch(of: /;[ \t]*boundary=(?:"([^"]*)"|([^;, \t"]+))/.ignoresCase())
-    guard let boundary = (parameter?.output.1 ?? parameter?.output.2).map(String.init) else {
+    // In ASCII, the text has as many bytes as the library's memory.
+    guard UnsafeBufferPointer(start: type, count: strlen(type)).allSatisfy({ $0 >= 0 }) else {
         return
     }
+    let text = String(cString: type)
+    guard let form = text.prefixMatch(of: Request.form) else { return }
+    let parameter = /[ \t]*;[ \t]*([^=; \t]+)=(?:"((?:[^"\\]|\\.)*)"|([^;, \t"]+))/
+    let boundary = text[form.range.upperBound...].matches(of: parameter)
+        .first { $0.output.1.lowercased() == "boundary" }
+        .map { String($0.output.2 ?? $0.output.3 ?? "").replacing(/\\(.)/) { $0.output.1 } }
+    guard let boundary else { return }
     // The library looks for the word wherever it is. The text gets at most one byte longer, and then takes the place
     // of CR, of which the library has made a zero, as it has of LF.
-    let simple = "\(form)boundary=\"\(boundary)\""
+    let simple = "multipart/form-databoundary=\"\(boundary)\""
     guard simple.utf8.count <= text.utf8.count + 1 else { return }
     UnsafeMutablePointer(mutating: type).update(from: simple, count: simple.utf8.count + 1)
 }

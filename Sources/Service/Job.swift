@@ -175,8 +175,7 @@ extension Job {
         stems = known.stems
         stemRateHz = known.stemRateHz
         durationSeconds = known.durationSeconds
-        warnings = known.warnings
-        (tempoBpm, musicalKey) = (known.tempoBpm, known.musicalKey)
+        if options.analyzes { (tempoBpm, musicalKey) = (known.tempoBpm, known.musicalKey) }
         isCached = true
     }
 

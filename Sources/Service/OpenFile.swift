@@ -23,12 +23,14 @@ struct OpenFile {
         bytes = Int(status.st_size)
     }
 
-    /// Reads and closes the file; what can't be read is missing at the end.
-    func contents() -> [UInt8] {
+    /// Reads and closes the file.
+    ///
+    /// - Throws: `SystemError`.
+    func contents() throws -> [UInt8] {
         defer { close(descriptor) }
-        return [UInt8](unsafeUninitializedCapacity: bytes) { buffer, count in
+        return try [UInt8](unsafeUninitializedCapacity: bytes) { buffer, count in
             let buffer = UnsafeMutableRawBufferPointer(buffer)
-            count = (try? readAll(into: buffer, from: descriptor, at: 0)) ?? 0
+            count = try readAll(into: buffer, from: descriptor, at: 0)
         }
     }
 }

@@ -92,6 +92,9 @@ final class Request {
 
     static let mostIgnoredBytes = 256 << 20
 
+    /// The beginning of a form's `Content-Type`.
+    static var form: Regex<Substring> { /multipart\/form-data(?=[ \t]*(?:;|$))/.ignoresCase() }
+
     /// - Throws: `Problem` for a head that two programs could parse differently.
     func checkHead() throws(Problem) {
         guard isPlain else {
@@ -108,8 +111,9 @@ final class Request {
                 throw Problem(
                     .badRequest, "The request has both Content-Length and Transfer-Encoding.")
             }
-            guard count("transfer-encoding") == 1,
-                header("transfer-encoding")?.lowercased() == "chunked"
+            guard count("transfer-encoding") == 1, version != "HTTP/1.0",
+                let coding = header("transfer-encoding"), coding.utf8.allSatisfy({ $0 < 128 }),
+                coding.lowercased() == "chunked"
             else { throw Problem(.badRequest, "The only Transfer-Encoding here is 'chunked'.") }
         }
         if let length = header("content-length") {
@@ -151,7 +155,7 @@ struct RequestTarget: Sendable {
     /// - Throws: `Problem` unless the path is UTF-8 without control characters.
     init(_ text: String) throws(Problem) {
         var text = text
-        if let absolute = text.wholeMatch(of: /(?i:https?):\/\/([^\/?]*)(.*)/) {
+        if let absolute = text.wholeMatch(of: /(?i:https?):\/\/([^\/?]+)(.*)/) {
             host = String(absolute.output.1)
             text =
                 absolute.output.2.hasPrefix("/")

@@ -20,7 +20,7 @@ struct Route: Sendable {
     /// Whether a sound is the body, and the request's fields are parameters.
     let takesSound: Bool
     let parameters: [OpenAPI.Parameter]
-    /// The fields of the query, of which each may be given once; nil if the handler looks at the names.
+    /// The fields of the query; nil if the handler looks at their names.
     let fields: [String]?
     let responses: [Int: OpenAPI.Response]
     /// The problems of requests.
@@ -50,7 +50,7 @@ struct Route: Sendable {
             + (takesSound && operation != .convert ? [.shared("options")] : [])
             + (takesSound ? ["filename", "X-Filename"].map { .shared($0) } : [])
             + (takesRange ? ["Range", "If-Range", "If-None-Match"].map { .shared($0) } : [])
-        fields = Self.pages.contains(operation) ? nil : OpenAPI.fields(of: self.parameters)
+        fields = OpenAPI.fields(of: self.parameters)
         self.refusals =
             [.badRequest, .forbidden, .wrongHost, .busy]
             + (Self.pages.contains(operation) ? [] : [.invalidOption])
@@ -68,15 +68,20 @@ struct Route: Sendable {
 
     /// - Throws: `Problem` for a field that the address doesn't have, or that is there twice.
     func check(_ query: [(name: String, value: String)]) throws(Problem) {
-        guard let fields else { return }
+        if Self.pages.contains(operation) { return }
+        for (name, _) in query {
+            guard let fields, !fields.contains(name) else { continue }
+            throw .unknownField(name, "field of this address", among: fields)
+        }
+        try Self.checkOnce(query)
+    }
+
+    /// - Throws: `Problem` for a field that is there twice: which one counts would be a guess.
+    static func checkOnce(_ fields: [(name: String, value: String)]) throws(Problem) {
         var seen: Set<String> = []
-        for (name, value) in query {
-            guard fields.contains(name) else {
-                throw .unknownField(name, "field of this address", among: fields)
-            }
-            guard seen.insert(name).inserted else {
-                throw .option(name, value: value, expected: "one value")
-            }
+        // A job may have several mixes.
+        for (name, value) in fields where name != "mix" && !seen.insert(name).inserted {
+            throw .option(name, value: value, expected: "one value")
         }
     }
 

@@ -86,6 +86,7 @@ extension Service {
             }
             states.insert(state)
         }
+        if states.isEmpty { throw .option("state", value: text, expected: "the name of a state") }
         return states
     }
 

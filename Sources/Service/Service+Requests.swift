@@ -74,7 +74,9 @@ extension Service {
         } catch {
             let problem = Problem(error)
             metrics.count(problem)
-            if case .unauthorized = problem.kind, request.header("authorization") != nil {
+            if problem.kind == .unauthorized,
+                request.header("authorization")?.lowercased().hasPrefix("bearer ") == true
+            {
                 settings.log(
                     "A token was refused from \(request.client?.text ?? "an unknown address")")
             }

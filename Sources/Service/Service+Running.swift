@@ -160,13 +160,10 @@ struct JobInput {
         path: String, name: String, in folder: DataFolder, _ settings: ServiceSettings,
         isCancelled: @escaping @Sendable () -> Bool
     ) throws {
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW)
-        guard descriptor >= 0 else {
-            // Also if a link is in its place.
-            if [ENOENT, ELOOP].contains(errno) {
-                throw Problem(.failed, "The sound has gone. Upload it again.")
-            }
-            throw AudioError.unreadable(path: name, .last)
+        // A pipe would be waited for; links are not followed.
+        let flags = O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK
+        guard let descriptor = try OpenFile(open(path, flags))?.descriptor else {
+            throw Problem(.failed, "The sound has gone. Upload it again.")
         }
         let quota = settings.quotaBytes ?? .max
         let free = TemporaryFiles.freeBytes(in: folder.temporary) ?? .max

@@ -26,9 +26,9 @@ extension Service {
                 "The service has no room for the \(bytes) bytes of the sound. Its owner has to make "
                     + "room.")
         }
-        let type = request.header("content-type")?.lowercased() ?? ""
-        let isForm = type.hasPrefix("multipart/form-data")
-        if type.hasPrefix("multipart/"), !isForm {
+        let type = request.header("content-type") ?? ""
+        let isForm = type.prefixMatch(of: Request.form) != nil
+        if type.lowercased().hasPrefix("multipart/"), !isForm {
             throw Problem(
                 .badRequest, "The form is '\(type.prefix(60))', expected multipart/form-data.")
         }
@@ -98,8 +98,9 @@ extension Service {
     private func accept(_ request: Request, more: [(name: String, value: String)]) throws -> Job {
         guard let upload = request.upload else { throw Problem(.badRequest, "There is no sound.") }
         let digest = try upload.finish()
-        let options = try SeparationRequest(
-            fields: optionFields(of: request) + upload.fields + more)
+        let given = optionFields(of: request) + upload.fields
+        try Route.checkOnce(given)
+        let options = try SeparationRequest(fields: given + more)
         models.awaitOwn()
         let model = try models.model(options.model, then: options.then)
         let precision = try models.precision(of: model, options.precisionChoice)
@@ -186,7 +187,9 @@ extension Service {
         }
         let (type, ending) =
             ffmpeg == nil ? (format.mediaType, ".\(format)") : ("audio/mp4", Service.m4a)
-        return Reply.file(request, file, type: type, tag: digest + ending, name: stem + ending)
+        let made = SHA256(of: Array("\(digest) \(request.rawTarget)".utf8)).hexadecimal
+        return Reply.file(
+            request, file, type: type, tag: String(made.prefix(32)), name: stem + ending)
     }
 
     private static let m4a = ".m4a"
@@ -194,10 +197,20 @@ extension Service {
     /// The tags of the job's mix or stem that was rendered, with its tempo and key as they sound there;
     /// nil without a job.
     private func renderedTags(_ request: Request) throws -> AudioTags? {
-        guard let id = request.query("job") else { return nil }
+        guard let id = request.query("job") else {
+            let name = ["part", "bpm", "key"].first { request.query($0) != nil }
+            if let name { throw Problem(.invalidOption, "'\(name)' has no effect without 'job'.") }
+            return nil
+        }
         request.parameters["id"] = id
         let job = try jobWithResults(of: request)
-        let stem = job.stems.first { $0.name == request.query("part") }
+        let part = request.query("part") ?? "mix"
+        let stem = job.stems.first { $0.name == part }
+        if stem == nil, part != "mix" {
+            let names = ["mix"] + job.stems.map(\.name)
+            throw Problem.option(
+                "part", value: part, expected: "one of " + names.joined(separator: ", "))
+        }
         var tags = try derivedFiles.tags(of: job, stem: stem)
         (tags.beatsPerMinute, tags.key) = (request.query("bpm"), request.query("key"))
         return tags

@@ -144,6 +144,7 @@ struct AttackTests {
             ("1.1|", "1.1| X: a|"), ("X-A", "X-A "), ("close||", "close\0||"),
             ("close||", "close\0\0\0||"), ("close||", "close|\0||"), ("close||", "close|X-B:\0||"),
             ("close||", "close|Transfer-Encoding: chunked\0||"), ("close||", "close\n\n"),
+            ("b|", "b\rc|"), ("close||", "close\r||"),
         ] {
             let text = head.replacing(part, with: other)
             let found = try answer(service, text)
@@ -160,6 +161,7 @@ struct AttackTests {
             ("GET http://[::1]?a=b", "x", 200), ("GET http://evil/livez", "localhost", 421),
             ("GET http://localhost:x/livez", "localhost", 421), ("OPTIONS *", "localhost", 204),
             ("GET *", "localhost", 400), ("GET ftp://localhost/livez", "localhost", 400),
+            ("GET http:///livez", "localhost", 400), ("GET /livez", "[::1]evil", 421),
         ] {
             let head = "\(line) HTTP/1.1|Host: \(host)|Connection: close||"
             let found = try answer(service, head)
@@ -180,9 +182,34 @@ struct AttackTests {
                 #expect(job.status == 202 && job["outputs"] == ["bass"], "\(type): \(job.text)")
             }
         }
-        let empty = ["Content-Type: multipart/form-data; boundary=\"\""]
-        let refused = try service.request("POST", "/v1/separations", empty, body: Data("--".utf8))
-        refused.expectProblem(400, "bad-request")
+        for type in [
+            "multipart/form-data; boundary=\"\"", "multipart/form-datax; boundary=a",
+            "multipart/form-data; x=\"; boundary=a\"",
+        ] {
+            let lines = ["Content-Type: \(type)"]
+            let refused = try service.request(
+                "POST", "/v1/separations", lines, body: Data("--a".utf8))
+            refused.expectProblem(400, "bad-request")
+        }
+    }
+
+    /// A boundary is written anew into the memory of libmicrohttpd, whose next bytes are another line or the body.
+    @Test func aBoundaryOfAnyBytesLeavesTheRestOfTheHead() throws {
+        let service = try RunningService().whenReady()
+        for byte in [0x80, 0xC3, 0xFF, 0x22, 0x5C] as [UInt8] {
+            for count in [1, 40, 12_000] {
+                let connection = try Connection(port: service.port)
+                let begin =
+                    "POST /v1/separate/x HTTP/1.1\r\nContent-Type: multipart/form-data; boundary="
+                let end = "\r\nHost: localhost\r\n\r\nGET /livez HTTP/1.1\r\nHost: localhost\r\n"
+                connection.send(
+                    Data(begin.utf8) + Data(repeating: byte, count: count)
+                        + Data("\(end)Connection: close\r\n\r\n".utf8))
+                let replies = String(decoding: connection.receiveAll(), as: UTF8.self)
+                #expect(replies.hasPrefix("HTTP/1.1 404"), "\(byte) \(count): \(replies)")
+                #expect(replies.hasSuffix("ok\n"), "\(byte) \(count): \(replies)")
+            }
+        }
     }
 
     @Test func otherMethodsFormsAndVersionsAreRefused() throws {
