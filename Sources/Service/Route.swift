@@ -3,7 +3,8 @@ struct Route: Sendable {
     /// The name is the id of the operation in the description.
     enum Operation: String, Sendable {
         case listJobs, createJob, showJob, deleteJob, jobEvents, allEvents, stem, zip, mix, peaks
-        case analysis, removeJobs, moveJob, separateNow, separateNowByPut, convert, models, alive,
+        case analysis, removeJobs, moveJob, shareJob, unshareJob, separateNow, separateNowByPut,
+            convert, models, alive,
             ready,
             metrics, description,
             example, exampleStem

@@ -21,20 +21,30 @@ extension Service {
         let limit = try pageLimit(request, in: 1...Service.mostPageJobs)
         let cursor = try number(
             request, "after", in: .min ... .max, "the 'next' of an earlier reply")
+        let isShared = request.query("shared") != nil
+        if let value = request.query("shared"), value != "true" {
+            throw .option("shared", value: value, expected: "true, or no such field")
+        }
         let isWhole = ["search", "state", "sort"].allSatisfy { request.query($0) == nil }
         if isWhole {
-            return .json(queue.page(of: request.user, limit: limit, after: cursor).bytes)
+            return .json(
+                queue.page(of: request.user, isShared: isShared, limit: limit, after: cursor).bytes)
         }
-        return .json(try selection(request, limit, from: cursor ?? 0).bytes)
+        return .json(
+            try selection(
+                request, queue.page(of: request.user, isShared: isShared), limit, from: cursor ?? 0
+            ).bytes)
     }
 
     /// A page of the jobs that a request selects.
     ///
-    /// - Parameter first: the number of jobs on the pages before.
+    /// - Parameters:
+    ///   - page: all that it may select.
+    ///   - first: the number of jobs on the pages before.
     private func selection(
-        _ request: Request, _ limit: Int, from first: Int
+        _ request: Request, _ page: JobPage, _ limit: Int, from first: Int
     ) throws(Problem) -> JobPage {
-        var page = queue.page(of: request.user)
+        var page = page
         if let words = request.query("search")?.lowercased().split(separator: " ") {
             page.jobs.removeAll { snapshot in
                 let name = snapshot.job.name.lowercased()
@@ -131,6 +141,18 @@ extension Service {
                 .conflict,
                 "Only a job that waits can be moved, before another one of yours that waits. Load the "
                     + "list again.")
+        }
+        return .json(try snapshot(of: request).bytes)
+    }
+
+    /// Opens a job for all users (PUT), or takes it back (DELETE).
+    func shareJob(_ request: Request) throws -> Reply {
+        let job = try job(of: request)
+        guard try queue.share(job.id, request.method == "PUT") else {
+            throw Problem(
+                .conflict,
+                "The job is \(job.state.rawValue), and only one that is done can be opened for all users."
+            )
         }
         return .json(try snapshot(of: request).bytes)
     }

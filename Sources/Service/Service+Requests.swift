@@ -127,6 +127,7 @@ extension Service {
         case .deleteJob: try deleteJob(request)
         case .removeJobs: try removeJobs(request)
         case .moveJob: try moveJob(request)
+        case .shareJob, .unshareJob: try shareJob(request)
         case .jobEvents: try events(request, job: request.parameters["id"])
         case .allEvents: try events(request, job: nil)
         case .stem: try stem(request)
@@ -137,13 +138,17 @@ extension Service {
         case .separateNow, .separateNowByPut: try separateNow(request)
         case .convert: try convert(request)
         case .models:
-            .json(models.json(hasExample: example != nil, hasWeb: !webFiles.isEmpty))
+            .json(
+                models.json(
+                    hasExample: example != nil, hasWeb: !webFiles.isEmpty,
+                    userCount: rules.tokens?.users.count))
         case .alive: .text("ok\n")
         case .ready: ready(request)
         case .metrics:
             .text(
                 metrics.text(
-                    states: queue.counts(), connections: connections.count,
+                    states: queue.counts(), sharedJobs: queue.sharedCount,
+                    connections: connections.count,
                     isReady: models.readiness == .ready, hasFault: machine.problem != nil),
                 type: "text/plain; version=0.0.4")
         case .example, .exampleStem: try exampleTrack(request)
@@ -227,15 +232,24 @@ extension Service {
         return job
     }
 
-    /// - Throws: `Problem`, also for a job of another user.
+    /// - Throws: `Problem`, also for a job of another user that is not open for all, and for a change of one
+    ///   that is.
     func snapshot(of request: Request) throws(Problem) -> JobSnapshot {
         guard let id = request.parameters["id"], Job.isID(id), let snapshot = queue.snapshot(id),
-            snapshot.job.owner == request.user
+            snapshot.job.isVisible(to: request.user)
         else { throw Service.noJob }
+        guard snapshot.job.owner == request.user || ["GET", "HEAD"].contains(request.method) else {
+            throw Problem(
+                .forbidden,
+                "The job belongs to another user, who has opened it for all to hear, not to change."
+            )
+        }
         return snapshot
     }
 
-    static let noJob = Problem(.notFound, "There is no such job; it may have been removed.")
+    static let noJob = Problem(
+        .notFound,
+        "There is no such job: it was removed, or belongs to another user who has not opened it.")
 
     private func events(_ request: Request, job id: String?) throws(Problem) -> Reply {
         if id != nil { _ = try job(of: request) }
@@ -251,6 +265,7 @@ extension Service {
             let page = queue.page(of: user, limit: limit, hasUnfinished: true)
             return (
                 [.state(total: page.total, cursor: page.cursor)]
+                    + queue.page(of: user, isShared: true).jobs.reversed().map(EventContent.shared)
                     + page.jobs.reversed().map(EventContent.job), page.lastEvent
             )
         }
