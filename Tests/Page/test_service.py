@@ -12,6 +12,10 @@ def token_file(test: PageTest) -> str:
     return test.songs.text("tokens", f"{TOKEN}\n")
 
 
+def choir_tokens(test: PageTest) -> str:
+    return test.songs.text("tokens", "anna:the-token-of-anna\nben:the-token-of-ben-1\n")
+
+
 class ServiceTests(PageTest):
     expected_messages = "Failed to load resource|ERR_"
 
@@ -111,3 +115,45 @@ class ServiceTests(PageTest):
         self.browser.refresh()
         self.wait("document.querySelector('.mixer .play')")
         self.assertFalse(self.value("performance.getEntries().some(({ name }) => name.includes(arguments[0]))", TOKEN))
+
+    @with_service("--token-file", choir_tokens)
+    def test_a_song_that_is_open_for_all_is_shared_with_the_others(self):
+        def enter(token: str, fragment: str = ""):
+            self.script("sessionStorage.clear(); localStorage.clear()")
+            self.open(fragment)
+            self.wait("document.querySelector('#token-dialog').open")
+            self.find("#token").send_keys(token, Keys.ENTER)
+            self.wait("!document.querySelector('#token-dialog').open")
+
+        def said(words: str):
+            self.wait("document.querySelector('#said').textContent.includes(args[0])", words)
+
+        enter("the-token-of-anna")
+        self.upload(self.songs.wav("song.wav", 8))
+        self.wait_for_song("song")
+        self.wait_state("done")
+        self.press_button("Share", ".actions")
+        said("It works for you alone. “For all” opens the song for the other users.")
+        link = self.page("return location.hash")
+        enter("the-token-of-ben-1", link)
+        self.wait("document.body.innerText.includes('It was deleted, or it belongs to another user who has not opened it for all.')")
+        enter("the-token-of-anna", link)
+        self.wait_for_song("song")
+        self.click(".actions [aria-pressed='false']")
+        said("open for all users of this service")
+        self.wait("document.querySelector('.actions [aria-pressed=true]')")
+        enter("the-token-of-ben-1")
+        self.wait_for_song("song")
+        self.assertEqual(self.value("[...document.querySelectorAll('#queue h2:not([hidden]), #shared .name, #jobs .name')].map(({ textContent }) => textContent)"), ["Shared with you", "song"])
+        self.assertEqual(self.value("document.querySelectorAll('#shared .quiet:not([hidden]), .actions [aria-pressed]:not([hidden])').length"), 0)
+        self.play()
+        self.press_button("Share", ".actions")
+        said("It works for all users of this service, on this computer only, as long as the song is kept.")
+        self.click(".menu summary")
+        self.click(".menu .entry")
+        self.assertEqual(self.browser.saved("song - drums*.wav")[:4], b"RIFF")
+        job = self.page("return stage.mixer.job.id")
+        # The page of the owner does the same at a second press.
+        self.subject.request("DELETE", f"v1/separations/{job}/shared", headers={"Authorization": "Bearer the-token-of-anna"})
+        said("song is not open for you any more.")
+        self.wait("document.querySelector('#queue-region').hidden && !document.querySelector('#empty').hidden")

@@ -26,6 +26,8 @@ const drawerButton = document.getElementById("songs-button");
 const exampleName = "Example song.ogg";
 /** How long the service keeps results; null is for ever. */
 let keepSeconds = null;
+/** The number of users with songs of their own; null without tokens. */
+let users = null;
 let isConnected = true;
 /** Requests that leave a browser's connections for others. */
 const requestsAtOnce = 3;
@@ -38,6 +40,7 @@ const service = new Service((reply) => {
   options.offer(reply);
   uploads.bodyLimitBytes = reply.limits.body_bytes;
   keepSeconds = reply.limits.keep_seconds ?? null;
+  users = reply.users ?? null;
   exampleButton.hidden = !reply.has_example;
   document.getElementById("lanes").disabled = !reply.has_example;
   show();
@@ -58,8 +61,11 @@ const jobs = new Jobs({
   onChange: (job, before) => {
     if (job && before) announceChange(job, before);
     if (!job) {
-      forget(before.id);
-      if (before.id === openId && !jobs.isMissing(openId)) openNext();
+      if (!before.isOthers) forget(before.id);
+      if (before.id === openId && !jobs.isMissing(openId)) {
+        if (before.isOthers) say(`${title(before.name)} is not open for you any more.`);
+        openNext();
+      }
     }
     show();
   },
@@ -76,6 +82,7 @@ const jobs = new Jobs({
 });
 
 const actions = {
+  users: () => users,
   open: (item) => {
     if (!jobs.get(item.id)) return;
     open(item.id);

@@ -64,6 +64,20 @@ export class ServiceBackend {
     return this.#json(`v1/separations?limit=${limit}${after === null ? "" : `&after=${encodeURIComponent(after)}`}`);
   }
 
+  async shared() {
+    const found = [];
+    for (let after = ""; after !== null;) {
+      const reply = await this.#json(`v1/separations?shared=true&limit=1000${after}`);
+      found.push(...reply.separations);
+      after = reply.next === null ? null : `&after=${reply.next}`;
+    }
+    return found;
+  }
+
+  share(id, isShared) {
+    return this.#json(`${addressOfJob(id)}/shared`, { method: isShared ? "PUT" : "DELETE" });
+  }
+
   job(id) {
     return this.#json(addressOfJob(id));
   }

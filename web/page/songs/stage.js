@@ -24,7 +24,7 @@ export class Stage {
   #shown = null;
   mixer = null;
 
-  /** `cancel(job)`, `retry(job)`, `instead(job)`, `choose()`; `show()` shows the page again. */
+  /** `users()` is the number of users, null without tokens; `cancel(job)`, `retry(job)`, `instead(job)`, `choose()`; `show()` shows the page again. */
   constructor(actions) {
     this.actions = actions;
   }
@@ -38,10 +38,12 @@ export class Stage {
 
   /** Tells that a song was removed; `keepSeconds` is null if the service keeps songs until they are deleted. */
   showGone(keepSeconds) {
-    const reason = keepSeconds === null ? "It was deleted." : `Songs are kept for ${roughTime(keepSeconds)}.`;
+    const gone = keepSeconds === null ? "It was deleted" : `Songs are kept for ${roughTime(keepSeconds)}`;
+    const hasOthers = this.actions.users() > 1;
+    const reason = `${gone}${hasOthers ? ", or it belongs to another user who has not opened it for all" : ""}.`;
     if (this.#shown === `gone ${reason}`) return;
     this.#clear(`gone ${reason}`);
-    this.#root.append(this.#message("This song is no longer here", `${reason} Choose its file to separate it again.`,
+    this.#root.append(this.#message(`This song is ${hasOthers ? "not" : "no longer"} here`, `${reason} Choose its file to separate it again.`,
       element("button", { type: "button", className: "primary", textContent: "Choose files", onclick: () => this.actions.choose() })));
   }
 
