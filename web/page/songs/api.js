@@ -30,7 +30,8 @@ const addressOfStem = (stem, format) => stem.url.replace(/\.\w+$/, `.${format}`)
 /** The address of a file of downloads.js. */
 export function addressOf({ job, kind, stem, format, strips = [], part }) {
   const query = new URLSearchParams();
-  for (const { name, gain, pan } of strips) {
+  // A stem has no volumes, and its address refuses them.
+  for (const { name, gain, pan } of kind === "mix" ? strips : []) {
     query.set(name, String(Number(gain.toFixed(4))));
     if (pan) query.set(`${name}.pan`, String(pan));
   }
