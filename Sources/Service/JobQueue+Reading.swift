@@ -11,8 +11,7 @@ extension JobQueue {
     /// A job that a user may read at this moment, and the id of the last event that it includes.
     func state(of id: String, _ user: String?) -> (job: JobSnapshot?, lastEvent: Int) {
         condition.withLock {
-            let job = jobs[id]
-            return (job?.job.isVisible(to: user) == true ? job : nil, events.lastID(of: user))
+            (jobs[id].flatMap { $0.job.isVisible(to: user) ? $0 : nil }, events.lastID(of: user))
         }
     }
 

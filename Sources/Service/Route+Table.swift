@@ -194,8 +194,8 @@ extension Route {
 
     private static func events(_ state: String) -> OpenAPI.Response {
         OpenAPI.Response(
-            "Server-sent events: `job` with a Job, `shared` with one that another user has opened for "
-                + "all, `removed` with an id, also of one that was taken back. \(state) Ids are integers "
+            "Server-sent events: `job` with a Job, `shared` with one that another user has opened, "
+                + "`removed` with an id, also of one that was taken back. \(state) Ids are integers "
                 + "that rise; in the present state only the last event has one. Comments show that "
                 + "the connection lives.", ["text/event-stream"], .string)
     }

@@ -232,17 +232,13 @@ extension Service {
         return job
     }
 
-    /// - Throws: `Problem`, also for a job of another user that is not open for all, and for a change of one
-    ///   that is.
+    /// - Throws: `Problem`, also for another user's job that is not open, and to change one that is.
     func snapshot(of request: Request) throws(Problem) -> JobSnapshot {
         guard let id = request.parameters["id"], Job.isID(id), let snapshot = queue.snapshot(id),
             snapshot.job.isVisible(to: request.user)
         else { throw Service.noJob }
         guard snapshot.job.owner == request.user || ["GET", "HEAD"].contains(request.method) else {
-            throw Problem(
-                .forbidden,
-                "The job belongs to another user, who has opened it for all to hear, not to change."
-            )
+            throw Problem(.forbidden, "The job belongs to another user, who alone can change it.")
         }
         return snapshot
     }

@@ -12,10 +12,6 @@ def token_file(test: PageTest) -> str:
     return test.songs.text("tokens", f"{TOKEN}\n")
 
 
-def choir_tokens(test: PageTest) -> str:
-    return test.songs.text("tokens", "anna:the-token-of-anna\nben:the-token-of-ben-1\n")
-
-
 class ServiceTests(PageTest):
     expected_messages = "Failed to load resource|ERR_"
 
@@ -116,7 +112,7 @@ class ServiceTests(PageTest):
         self.wait("document.querySelector('.mixer .play')")
         self.assertFalse(self.value("performance.getEntries().some(({ name }) => name.includes(arguments[0]))", TOKEN))
 
-    @with_service("--token-file", choir_tokens)
+    @with_service("--token-file", lambda test: test.songs.text("tokens", "anna:the-token-of-anna\nben:the-token-of-ben-1\n"))
     def test_a_song_that_is_open_for_all_is_shared_with_the_others(self):
         def enter(token: str, fragment: str = ""):
             self.script("sessionStorage.clear(); localStorage.clear()")
@@ -152,8 +148,7 @@ class ServiceTests(PageTest):
         self.click(".menu summary")
         self.click(".menu .entry")
         self.assertEqual(self.browser.saved("song - drums*.wav")[:4], b"RIFF")
-        job = self.page("return stage.mixer.job.id")
         # The page of the owner does the same at a second press.
-        self.subject.request("DELETE", f"v1/separations/{job}/shared", headers={"Authorization": "Bearer the-token-of-anna"})
+        self.subject.request("DELETE", f"v1/separations/{link.removeprefix('#song=')}/shared", headers={"Authorization": "Bearer the-token-of-anna"})
         said("song is not open for you any more.")
         self.wait("document.querySelector('#queue-region').hidden && !document.querySelector('#empty').hidden")
