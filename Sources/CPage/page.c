@@ -100,6 +100,9 @@ static const unsigned char sound_clicks_js[] = {
 static const unsigned char sound_engine_js[] = {
 #embed "../../web/page/sound/engine.js"
 };
+static const unsigned char sound_flac_js[] = {
+#embed "../../web/page/sound/flac.js"
+};
 static const unsigned char sound_mix_js[] = {
 #embed "../../web/page/sound/mix.js"
 };
@@ -178,6 +181,7 @@ static const struct page_file files[] = {
     FILE("songs/uploads.js", songs_uploads_js),
     FILE("sound/clicks.js", sound_clicks_js),
     FILE("sound/engine.js", sound_engine_js),
+    FILE("sound/flac.js", sound_flac_js),
     FILE("sound/mix.js", sound_mix_js),
     FILE("sound/piece_run.js", sound_piece_run_js),
     FILE("sound/pieces.js", sound_pieces_js),

@@ -7,7 +7,7 @@ extension FFmpeg {
     /// Writes a stem file, which gets its name when it is complete.
     ///
     /// - Parameters:
-    ///   - tracks: five open WAV files of one rate and length, the mix first.
+    ///   - tracks: five open WAV files of one rate and length, the mix first; or one alone, for M4A.
     ///   - isMono: whether all tracks are mono; they become stereo with two equal channels.
     ///   - sampleFormat: format of the tracks, `int16` or `int24`.
     ///   - tags: title, artist, cover and so on; `nil` for none at all.
@@ -42,7 +42,7 @@ extension FFmpeg {
         let sink = try OutputSink(.file(path))
         defer { sink.discard() }
         do {
-            if format.container == .mp4 {
+            if format.container == .mp4, tracks.count > 1 {
                 let box = StemManifest.bytes(stems: tracks.dropFirst().map(\.name))
                 let countBytes = Int(lseek(encoded, 0, SEEK_END))
                 if let problem = try StemBox.add(box, to: encoded, countBytes: countBytes) {
@@ -59,6 +59,32 @@ extension FFmpeg {
             throw AudioError.writeFailed(path: path, reason: "\(error)")
         }
         return try sink.complete()
+    }
+
+    /// Writes M4A of one sound, or a stem file of a mix and four stems.
+    ///
+    /// - Parameters:
+    ///   - names: those of the tracks; stems show them with a capital.
+    ///   - write: writes the track with an index to a path, as WAV in `sampleFormat`.
+    /// - Throws: as ``writeStemFile(_:isMono:sampleFormat:format:tags:to:spool:)``, and what `write` throws.
+    package func writeMP4(
+        _ names: [String], _ sampleFormat: SampleFormat, isMono: Bool = false, tags: AudioTags,
+        to path: String, _ spool: Spool, _ write: (_ index: Int, _ path: String) throws -> Void
+    ) throws {
+        var tracks: [(name: String, descriptor: Int32)] = []
+        defer { for track in tracks { close(track.descriptor) } }
+        for (index, name) in names.enumerated() {
+            let part = "\(path).\(index)"
+            defer { unlink(part) }
+            try write(index, part)
+            let descriptor = open(part, O_RDONLY | O_CLOEXEC)
+            guard descriptor >= 0 else { throw AudioError.unreadable(path: part, .last) }
+            tracks.append((name.prefix(1).uppercased() + name.dropFirst(), descriptor))
+        }
+        let format = StemFileFormat(container: .mp4, codec: names.count == 1 ? .aac : .alac)
+        _ = try writeStemFile(
+            tracks, isMono: isMono, sampleFormat: format.storedFormat(sampleFormat), format: format,
+            tags: tags, to: path, spool: spool)
     }
 
     /// A cover in a file of its own.

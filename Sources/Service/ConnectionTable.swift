@@ -49,7 +49,7 @@ final class ConnectionTable: @unchecked Sendable {
         /// A reply is being sent; since a time, when the client had received so many bytes.
         case reply(since: Double, bytes: Int)
         /// A stream of events, which may be silent; of a user, if users have names.
-        case events(user: String?)
+        case events(user: String?, end: StreamEnd)
         /// Closed in favour of a newer one; its thread has not ended yet.
         case givenUp
     }
@@ -115,15 +115,19 @@ final class ConnectionTable: @unchecked Sendable {
                 phase: .head(deadline: clock.now() + limits.headSeconds), address: address,
                 number: lastNumber)
             entries[socket] = own
-            guard let rivals = rivals(of: own) else { return }
-            let worths = rivals.compactMap { socket, entry in
-                worth(of: entry).map { (worth: $0, socket: socket) }
-            }
-            if let least = worths.min(by: { $0.worth < $1.worth }) { giveUp(least.socket) }
+            makeRoom(for: own)
         }
     }
 
+    private func makeRoom(for own: Entry) {
+        let worths = (rivals(of: own) ?? [:]).compactMap { socket, entry in
+            worth(of: entry).map { (worth: $0, socket: socket) }
+        }
+        if let least = worths.min(by: { $0.worth < $1.worth }) { giveUp(least.socket) }
+    }
+
     private func giveUp(_ socket: Int32) {
+        if case .events(_, let end) = entries[socket]?.phase { end.end() }
         entries[socket]?.phase = .givenUp
         shutdown(socket, Int32(SHUT_RDWR))
     }
@@ -174,9 +178,13 @@ final class ConnectionTable: @unchecked Sendable {
         ClientAddress(of: socket).flatMap { proxies.contains($0.text) ? nil : $0.key } ?? ""
     }
 
-    /// Notes whose request a connection has.
+    /// Notes whose request a proxy's connection has, and makes room for it as for a new connection.
     func belongs(_ socket: Int32, to client: ClientAddress) {
-        condition.withLock { entries[socket]?.address = client.key }
+        condition.withLock {
+            guard let address = entries[socket]?.address, address != client.key else { return }
+            entries[socket]?.address = client.key
+            entries[socket].map(makeRoom)
+        }
     }
 
     func requestBegan(_ socket: Int32, hasBody: Bool) {
@@ -197,12 +205,12 @@ final class ConnectionTable: @unchecked Sendable {
     }
 
     /// Notes that the reply is a stream of events. If the user has too many, the oldest one ends.
-    func streamBegan(_ socket: Int32, of user: String?) {
-        set(socket, .events(user: user))
+    func streamBegan(_ socket: Int32, of user: String?, end: StreamEnd) {
+        set(socket, .events(user: user, end: end))
         guard let user else { return }
         condition.withLock {
             let own = entries.filter { _, entry in
-                if case .events(user) = entry.phase { true } else { false }
+                if case .events(user, _) = entry.phase { true } else { false }
             }
             guard own.count > limits.streamsOfUser else { return }
             own.min { $0.value.number < $1.value.number }.map { giveUp($0.key) }

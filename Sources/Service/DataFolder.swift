@@ -29,7 +29,7 @@ final class DataFolder: Sendable {
             .folderUnusable(
                 path: path,
                 reason: DataFolder.text(
-                    of: error, at: name.map { "\(path)/\($0)" } ?? path, below: path))
+                    of: error, at: name.map { "\(path)/\($0)" } ?? path, in: path, repairing: path))
         }
         do { try FilePath.makeFolder(path) } catch { throw unusable(error) }
         // Only the owner may read the music, its stems and the names of the songs, also in a folder
@@ -40,6 +40,10 @@ final class DataFolder: Sendable {
         guard flock(lock, LOCK_EX | LOCK_NB) == 0 else {
             close(lock)
             throw .folderInUse(path: path)
+        }
+        if let error = refusalOfClock {
+            close(lock)
+            throw unusable(error, at: "clock")
         }
         for name in DataFolder.folders {
             do throws(SystemError) { try makeFolder(name) } catch {
@@ -62,11 +66,14 @@ final class DataFolder: Sendable {
         FilePath.entries(of: folder).filter(Job.isID)
     }
 
-    private func makeFolder(_ name: String) throws(SystemError) {
+    private var refusalOfClock: SystemError? {
+        if access(clock, R_OK) != 0 { return FilePath.isMissing(clock) ? nil : .last }
         // Reading anything else might wait for ever.
-        if let status = FilePath.status(clock), status.st_mode & S_IFMT != S_IFREG {
-            throw SystemError(code: EINVAL, "'clock' in it is no file")
-        }
+        return FilePath.isRegularFile(clock)
+            ? nil : SystemError(code: EINVAL, "'clock' in it is no file")
+    }
+
+    private func makeFolder(_ name: String) throws(SystemError) {
         let folder = "\(path)/\(name)"
         if DataFolder.isLink(folder) { throw SystemError(code: ELOOP) }
         try FilePath.makeFolder(folder)
@@ -85,21 +92,26 @@ final class DataFolder: Sendable {
 
     /// A refusal of the system. If the files are another user's, as after a backup was restored by root: whose,
     /// and the command that gives them back.
+    ///
+    /// - Parameters:
+    ///   - path: what is refused, in the data folder `root`.
+    ///   - folder: what the command is for.
     private static func text(
-        of error: SystemError, at path: String, below folder: String
+        of error: SystemError, at path: String, in root: String, repairing folder: String
     ) -> String {
         func name(_ user: uid_t) -> String {
             getpwuid(user).map { String(cString: $0.pointee.pw_name) } ?? "\(user)"
         }
-        guard [EACCES, EPERM].contains(error.code), let owner = FilePath.status(path)?.st_uid else {
+        let owned = FilePath.status(path) == nil ? FilePath.folder(of: path) : path
+        guard [EACCES, EPERM].contains(error.code), let owner = FilePath.status(owned)?.st_uid
+        else {
             return error.description
         }
-        let own = geteuid()
+        let shown = owned == root ? "it" : "'\(owned.dropFirst(root.count + 1))'"
         return "\(error): "
-            + (owner == own
+            + (owner == geteuid()
                 ? "run chmod -R u+rwX '\(folder)'"
-                : "'\(FilePath.name(of: path))' belongs to user \(name(owner)), run chown -R \(name(own)) "
-                    + "'\(folder)'")
+                : "\(shown) belongs to user \(name(owner)), run chown -R \(name(geteuid())) '\(folder)'")
     }
 
     func newUpload() -> String { "\(uploads)/\(Job.newID())" }
@@ -203,9 +215,9 @@ final class DataFolder: Sendable {
             case .failure(let error):
                 unusable.append("'\(id)' (\(error))")
                 if case .unreadable(let error) = error {
-                    let entry = ledger[id]
-                    let place = FilePath.status(entry.record) == nil ? entry.path : entry.record
-                    refusals.append(DataFolder.text(of: error, at: place, below: "tracks"))
+                    refusals.append(
+                        DataFolder.text(
+                            of: error, at: ledger[id].record, in: path, repairing: "tracks"))
                 }
             }
         }
@@ -247,7 +259,7 @@ final class DataFolder: Sendable {
             + files.map { ($0, R_OK) }
         for (path, mode) in needed where access(path, mode) != 0 {
             if [ENOENT, ENOTDIR].contains(errno) { continue }
-            return DataFolder.text(of: .last, at: path, below: "tracks")
+            return DataFolder.text(of: .last, at: path, in: self.path, repairing: "tracks")
         }
         return nil
     }

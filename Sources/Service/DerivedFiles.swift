@@ -125,17 +125,22 @@ struct DerivedFiles: Sendable {
         to path: String, format: SeparationRequest.Format, for request: Request
     ) throws {
         let parts = parts.filter { $0.strip.gain != 0 || parts.count == 1 }
-        guard let named = parts.first?.stem ?? job.stems.first else { throw DerivedFiles.gone }
-        var tags = try sound(named, of: job).tags
-        // The stem's title is the song's with the stem's name.
-        let ending = " (\(named.name))"
-        if parts.count != 1, let title = tags.title, title.hasSuffix(ending) {
-            tags.title = String(title.dropLast(ending.count))
-        }
         try write(
-            to: path, job.options.outputFormat(format), tags,
+            to: path, job.options.outputFormat(format),
+            try tags(of: job, stem: parts.count == 1 ? parts[0].stem : nil),
             canClip: parts.count > 1 || parts.contains(where: { $0.strip.canRaisePeak })
         ) { body in try forEachBlock(job, parts, range, for: request, body) }
+    }
+
+    /// The tags of a stem, or of the mix: its title is the song's without the stem's name.
+    func tags(of job: Job, stem: Job.Stem?) throws -> AudioTags {
+        guard let named = stem ?? job.stems.first else { throw DerivedFiles.gone }
+        var tags = try sound(named, of: job).tags
+        let ending = " (\(named.name))"
+        if stem == nil, let title = tags.title, title.hasSuffix(ending) {
+            tags.title = String(title.dropLast(ending.count))
+        }
+        return tags
     }
 
     /// Writes a sound, which is scaled down if it is beyond full scale: a first pass finds its peak.
@@ -163,13 +168,14 @@ struct DerivedFiles: Sendable {
         try writer.finish()
     }
 
-    /// Opens a sound in another format.
+    /// Opens a sound in another format; with ffmpeg in M4A, which is made of that format, WAV.
     func converted(
-        _ input: JobInput, to format: SeparationRequest.Format, for request: Request
+        _ input: JobInput, to format: SeparationRequest.Format, _ tags: AudioTags,
+        _ ffmpeg: FFmpeg?, for request: Request
     ) throws -> OpenFile {
-        try temporary { path in
+        func convert(to path: String) throws {
             try write(
-                to: path, SeparationRequest().outputFormat(format), input.audio.tags, canClip: true
+                to: path, SeparationRequest().outputFormat(format), tags, canClip: true
             ) { body in
                 let reader = try input.audio.reader()
                 while let block = try reader.next() {
@@ -177,6 +183,37 @@ struct DerivedFiles: Sendable {
                     try body(block)
                 }
             }
+        }
+        return try temporary { path in
+            guard let ffmpeg else { return try convert(to: path) }
+            try ffmpeg.writeMP4(["mix"], .int16, tags: tags, to: path, spool(request)) {
+                try convert(to: $1)
+            }
+        }
+    }
+
+    /// Opens a stem file for DJ software, of four stems that add up to the track.
+    func stemFile(
+        of job: Job, _ stems: [Job.Stem], _ ffmpeg: FFmpeg, for request: Request
+    ) throws -> OpenFile {
+        try cached(job, "song.stem.mp4", for: request) { path in
+            try ffmpeg.writeMP4(
+                ["mix"] + stems.map(\.name), job.options.sampleFormat,
+                isMono: job.channels == 1, tags: tags(of: job, stem: nil), to: path, spool(request)
+            ) { index, path in
+                let parts = index == 0 ? stems : [stems[index - 1]]
+                try mix(
+                    job, parts.map { ($0, MixStrip(gain: 1)) }, TimeRange(), to: path, format: .wav,
+                    for: request)
+            }
+        }
+    }
+
+    private func spool(_ request: Request) -> Spool {
+        // ffmpeg runs on the request's own thread.
+        nonisolated(unsafe) let ownRequest = request
+        return Spool(folder: folder.temporary) { [slots] in
+            (try? slots.check(ownRequest)) == nil
         }
     }
 

@@ -1,5 +1,6 @@
 // Events about jobs for clients, with ids, so that a client that reconnects misses none.
 
+import Synchronization
 import System
 
 enum EventContent: Sendable {
@@ -77,6 +78,9 @@ final class EventLog: @unchecked Sendable {
         }
     }
 
+    /// Has all streams look whether they have been ended.
+    func wake() { condition.withLock { condition.broadcast() } }
+
     /// The next bytes of a stream.
     enum News {
         /// Events, up to the id `last`; none if the deadline has come.
@@ -88,12 +92,16 @@ final class EventLog: @unchecked Sendable {
 
     /// Waits for a user's events after `id`, or for the deadline.
     ///
-    /// - Parameter job: the id of their job; nil for all jobs.
-    func next(after id: Int, of owner: String?, job: String?, deadline: Double) -> News {
+    /// - Parameters:
+    ///   - job: the id of their job; nil for all jobs.
+    ///   - end: the end of their stream.
+    func next(
+        after id: Int, of owner: String?, job: String?, deadline: Double, until end: StreamEnd
+    ) -> News {
         condition.withLock {
             var id = id
             while true {
-                if isClosed { return .closed }
+                if isClosed || end.isOver { return .closed }
                 do {
                     // Not kept during the wait: a new event would copy the log.
                     let log = log(of: owner)
@@ -136,7 +144,23 @@ final class EventLog: @unchecked Sendable {
     }
 }
 
+/// The end of a stream by another thread than its own. A closed connection alone would not wake one that waits.
+final class StreamEnd: Sendable {
+    private let flag = Atomic(false)
+    private let log: EventLog
+
+    fileprivate init(_ log: EventLog) { self.log = log }
+
+    var isOver: Bool { flag.load(ordering: .relaxed) }
+
+    func end() {
+        flag.store(true, ordering: .relaxed)
+        log.wake()
+    }
+}
+
 final class EventStream: ByteStream {
+    let end: StreamEnd
     /// The present state as events, and the id of the last event that it includes.
     typealias State = () -> (events: [EventContent], lastEvent: Int)
 
@@ -161,6 +185,7 @@ final class EventStream: ByteStream {
         _ log: EventLog, of owner: String?, job: String?, after cursor: Int?, state: @escaping State
     ) {
         self.log = log
+        end = StreamEnd(log)
         self.owner = owner
         self.job = job
         self.state = state
@@ -181,7 +206,9 @@ final class EventStream: ByteStream {
     func read(into buffer: UnsafeMutableRawBufferPointer) -> Int? {
         if pending.isEmpty {
             let deadline = lastSent + Double(EventStream.heartbeatSeconds)
-            switch log.next(after: cursor, of: owner, job: job, deadline: deadline) {
+            switch log.next(
+                after: cursor, of: owner, job: job, deadline: deadline, until: end)
+            {
             case .closed: return nil
             case .trimmed: addState()
             case .events(let events, let last):

@@ -159,8 +159,8 @@ final class HTTPServer: @unchecked Sendable {
         request.status = reply.status
         connections.replyBegan(request.socket)
         if case .stream(let stream, _) = reply.body {
-            if stream.silenceSeconds > 0 {
-                connections.streamBegan(request.socket, of: request.user)
+            if let events = stream as? EventStream {
+                connections.streamBegan(request.socket, of: request.user, end: events.end)
             }
             // The library ends a stream with an empty chunk also for HEAD, and a client would take it
             // for the beginning of the next reply.

@@ -92,7 +92,8 @@ final class Metrics: Sendable {
         }
         add("ready", "gauge", "Whether the model is loaded.", isReady ? 1 : 0)
         add(
-            "machine_fault", "gauge", "Whether jobs wait for room, memory or files.",
+            "machine_fault", "gauge",
+            "Whether the machine lacks room, memory, or files that can be used.",
             hasFault ? 1 : 0)
         add("uptime_seconds", "gauge", "Seconds since the start.", Timestamp.uptime - began)
         add(

@@ -102,6 +102,10 @@ extension Route {
                     "The archive, made while it is sent.", ["application/zip"], .binary)
             ], refusals: [.conflict, .tooManyRequests]),
         Route(
+            "GET", "/v1/separations/{id}/song.stem.mp4", .stemFile,
+            "A stem file for DJ software: the mix and its four stems",
+            OpenAPI.Response.file("audio/mp4"), refusals: [.conflict, .tooManyRequests]),
+        Route(
             "GET", "/v1/separations/{id}/mix", .mix, "A mix of stems",
             parameters: [.shared("format"), .shared("named")] + TimeRange.parameters + [
                 .queryFields(
@@ -136,7 +140,14 @@ extension Route {
             refusals: [.conflict]),
         Route(
             "POST", "/v1/convert/{file}", .convert, "A sound in the format of the address",
-            takesSound: true, parameters: [.path("file", .string)], OpenAPI.Response.sound),
+            takesSound: true,
+            parameters: [
+                .path("file", .string.with(["examples": ["mix.mp3", "mix.m4a"]])),
+                .query("job", .jobID, "The job that it is of, whose tags it gets."),
+                .query("part", .string, "The stem of the job, by default mix."),
+                .query("bpm", .string, "Its tempo, for the tags."),
+                .query("key", .string.with(["examples": ["F#m"]]), "Its key, for the tags."),
+            ], OpenAPI.Response.sound, refusals: [.conflict]),
         Route(
             "GET", "/v1/models", .models, "The engine, its models and limits",
             [200: .json("The models.", "Models")]),

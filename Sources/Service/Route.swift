@@ -2,12 +2,10 @@
 struct Route: Sendable {
     /// The name is the id of the operation in the description.
     enum Operation: String, Sendable {
-        case listJobs, createJob, showJob, deleteJob, jobEvents, allEvents, stem, zip, mix, peaks
-        case analysis, removeJobs, moveJob, shareJob, unshareJob, separateNow, separateNowByPut,
-            convert, models, alive,
-            ready,
-            metrics, description,
-            example, exampleStem
+        case listJobs, createJob, showJob, deleteJob, removeJobs, moveJob, shareJob, unshareJob
+        case jobEvents, allEvents, stem, zip, stemFile, mix, peaks, analysis, separateNow,
+            separateNowByPut, convert
+        case models, alive, ready, metrics, description, example, exampleStem
         case page, pageFile, pageFolderFile, webFile, webFolderFile, explainer
     }
 
@@ -50,7 +48,8 @@ struct Route: Sendable {
         let (takesID, takesRange) = (pattern.contains("{id}"), responses[206] != nil)
         self.parameters =
             (takesID ? [.shared("id")] : []) + parameters
-            + (takesSound ? ["options", "filename", "X-Filename"].map { .shared($0) } : [])
+            + (takesSound && operation != .convert ? [.shared("options")] : [])
+            + (takesSound ? ["filename", "X-Filename"].map { .shared($0) } : [])
             + (takesRange ? ["Range", "If-Range", "If-None-Match"].map { .shared($0) } : [])
         fields = Self.pages.contains(operation) ? nil : OpenAPI.fields(of: self.parameters)
         self.refusals =

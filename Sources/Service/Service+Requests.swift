@@ -133,6 +133,7 @@ extension Service {
         case .stem: try stem(request)
         case .zip: try zip(request)
         case .mix: try mix(request)
+        case .stemFile: try stemFile(request)
         case .peaks: try peaks(request)
         case .analysis: try analysis(request)
         case .separateNow, .separateNowByPut: try separateNow(request)
@@ -141,6 +142,7 @@ extension Service {
             .json(
                 models.json(
                     hasExample: example != nil, hasWeb: !webFiles.isEmpty,
+                    hasFFmpeg: (try? ffmpeg()) != nil,
                     userCount: rules.tokens?.users.count))
         case .alive: .text("ok\n")
         case .ready: ready(request)

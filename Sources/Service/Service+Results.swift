@@ -160,6 +160,18 @@ extension Service {
             name: fileName)
     }
 
+    func stemFile(_ request: Request) throws -> Reply {
+        let job = try jobWithResults(of: request)
+        let parts = job.stems.filter(\.isPart)
+        guard parts.count == StemFileFormat.stemCount else {
+            throw Problem(.conflict, "A stem file has four stems, not the job's \(parts.count).")
+        }
+        let file = try derivedFiles.stemFile(of: job, parts, ffmpeg(), for: request)
+        return Reply.file(
+            request, file, type: "audio/mp4", tag: "\(job.key.prefix(32))-stem",
+            name: try fileName(request, job, "stems", TimeRange(), "stem.mp4"))
+    }
+
     /// The track that is installed with the program, for a first try on the page; or one of its
     /// true stems, which lie beside it.
     func exampleTrack(_ request: Request) throws -> Reply {

@@ -50,7 +50,9 @@ extension Service {
     }
 
     private func optionFields(of request: Request) -> [(name: String, value: String)] {
-        request.target.query.filter { $0.name != "filename" }
+        request.target.query.filter {
+            $0.name != "filename" && request.route?.operation != .convert
+        }
     }
 
     /// The file's name from a header or from the query.
@@ -166,25 +168,54 @@ extension Service {
 
     // MARK: - Sounds in the reply to an upload
 
-    /// An uploaded sound in another format, such as one that the page has made.
+    /// An uploaded sound in another format, such as one that the page has rendered of a job.
     func convert(_ request: Request) throws -> Reply {
         let (stem, format) = try wanted(request)
+        let name = request.parameters["file"] ?? ""
+        let ffmpeg = name.hasSuffix(Service.m4a) ? try ffmpeg() : nil
+        let given = try renderedTags(request)
         guard let upload = request.upload else { throw Problem(.badRequest, "There is no sound.") }
         let digest = try upload.finish()
-        let file = try slots.run("\(digest).\(format)", for: request) {
-            let input = try input(upload, Job.label(upload.fileName), for: request)
-            return try derivedFiles.converted(input.sound, to: format, for: request)
+        if let field = upload.fields.first {
+            throw Problem.unknownField(field.name, "field of this form", among: ["file"])
         }
-        return Reply.file(
-            request, file, type: format.mediaType, tag: "\(digest)-\(format.rawValue)",
-            name: "\(stem).\(format.rawValue)")
+        let file = try slots.run("\(digest) \(name)", for: request) {
+            let sound = try input(upload, Job.label(upload.fileName), for: request).sound
+            return try derivedFiles.converted(
+                sound, to: format, given ?? sound.audio.tags, ffmpeg, for: request)
+        }
+        let (type, ending) =
+            ffmpeg == nil ? (format.mediaType, ".\(format)") : ("audio/mp4", Service.m4a)
+        return Reply.file(request, file, type: type, tag: digest + ending, name: stem + ending)
+    }
+
+    private static let m4a = ".m4a"
+
+    /// The tags of the job's mix or stem that was rendered, with its tempo and key as they sound there;
+    /// nil without a job.
+    private func renderedTags(_ request: Request) throws -> AudioTags? {
+        guard let id = request.query("job") else { return nil }
+        request.parameters["id"] = id
+        let job = try jobWithResults(of: request)
+        let stem = job.stems.first { $0.name == request.query("part") }
+        var tags = try derivedFiles.tags(of: job, stem: stem)
+        (tags.beatsPerMinute, tags.key) = (request.query("bpm"), request.query("key"))
+        return tags
+    }
+
+    func ffmpeg() throws(Problem) -> FFmpeg {
+        if settings.allowsFFmpeg, let ffmpeg = FFmpeg.onPath { return ffmpeg }
+        throw Problem(.notFound, "MP4 needs ffmpeg. The operator can install and allow it.")
     }
 
     private func wanted(
         _ request: Request
     ) throws(Problem) -> (stem: String, format: SeparationRequest.Format) {
         let file = request.parameters["file"] ?? ""
-        guard let format = SeparationRequest.Format(rawValue: FilePath.pathExtension(of: file))
+        // ffmpeg makes it of WAV.
+        let isM4A = request.route?.operation == .convert && file.hasSuffix(Service.m4a)
+        let ending = isM4A ? "wav" : FilePath.pathExtension(of: file)
+        guard let format = SeparationRequest.Format(rawValue: ending)
         else {
             throw Problem(
                 .notFound, "The address must end in .wav, .flac or .mp3, as in vocals.wav.")

@@ -26,6 +26,15 @@ class AccessibilityTests(PageTest):
         self.check_access("phone")
 
 
+    def test_all_that_takes_the_focus_has_a_name(self):
+        self.separated()
+        self.script("for (const menu of document.querySelectorAll('details')) menu.open = true")
+        nodes = self.browser.execute_cdp_cmd("Accessibility.getFullAXTree", {})["nodes"]
+        focusable = [node for node in nodes if not node["ignored"] and any(each["name"] == "focusable" and each["value"]["value"] for each in node.get("properties", []))]
+        self.assertGreater(len(focusable), 60)
+        self.assertEqual([node["role"]["value"] for node in focusable if not node["name"]["value"].strip()], [])
+
+
 class ServiceAccessibilityTests(PageTest):
     def test_axe_finds_nothing_in_states_of_trouble(self):
         self.expected_messages = "Failed to load resource"

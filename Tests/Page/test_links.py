@@ -34,6 +34,25 @@ class LinkTests(SongTest):
         self.wait("document.body.innerText.includes('no longer here')")
         self.assertNotIn("kept for", self.words())
 
+    def test_a_song_that_is_deleted_elsewhere_says_so_and_keeps_its_place(self):
+        self.expected_messages = "Failed to load resource|ERR_"
+        for name, is_connected in (("take one", True), ("take two", False)):
+            job = self.separated(f"{name}.wav")
+            self.mixer("seek(1.5)")
+            self.wait("location.hash.includes('t=1.5')")
+            if not is_connected:
+                self.subject.proxy.cut()
+            self.subject.request("DELETE", f"v1/separations/{job['id']}")
+            self.subject.proxy.join()
+            self.wait_equal("document.querySelector('.message:not([hidden]) h1')?.textContent", f"{name} was deleted")
+            self.assertEqual(self.value("location.hash"), f"#song={job['id']}&t=1.5")
+        self.open_song("song")
+        # The page's own deletion leads on.
+        job = self.separated("take three.wav")
+        for _ in range(2):
+            self.click(f"#jobs li[data-id='{job['id']}'] button:last-of-type")
+        self.wait_for_song("song")
+
     def test_a_song_that_the_service_is_too_busy_to_show_comes_later(self):
         self.expected_messages = "Failed to load resource.* 503"
         # As if there were many newer songs.

@@ -1,5 +1,7 @@
 """The mixer of a song: files, keys, strips and drawings."""
 import io
+import json
+import subprocess
 import zipfile
 
 import numpy
@@ -7,7 +9,7 @@ import soundfile
 from selenium.webdriver import ActionChains
 from selenium.webdriver.common.keys import Keys
 
-from page_test import SongTest, smoke
+from page_test import PageTest, SongTest, smoke, with_service
 
 
 class MixerTests(SongTest):
@@ -190,3 +192,55 @@ class MixerTests(SongTest):
         self.assertNotEqual(before, after)
         self.open()
         self.assertEqual(self.value(ground), after)
+
+    def test_signs_are_keys_where_the_layout_has_them(self):
+        alt, control, shift = 1, 2, 8
+        # German and French Mac, Windows as some browsers tell it, Swiss, Spanish Mac, and a letter that is the browser's.
+        for key, code, modifiers, loop in [
+            ("[", "Digit5", alt, [3, 8]), ("]", "Digit6", alt, [0, 3]), ("[", "Digit5", alt | shift, [3, 8]), ("]", "Digit9", alt | control, [0, 3]),
+            ("[", "BracketLeft", alt | control, [3, 8]), ("]", "BracketRight", alt, [0, 3]), ("l", "KeyL", alt, None), ("[", "BracketLeft", control, None)]:
+            self.page("stage.mixer.setLoop(null); await stage.mixer.seek(3)")
+            for kind in ("keyDown", "keyUp"):
+                self.browser.execute_cdp_cmd("Input.dispatchKeyEvent", {"type": kind, "key": key, "code": code, "modifiers": modifiers})
+            self.assertEqual(self.mixer("loop"), loop, (key, code, modifiers))
+        self.assertEqual(self.mixer("strips.filter(({ isMuted, isSolo }) => isMuted || isSolo)"), [])
+
+
+class TaggedFileTests(PageTest):
+    TAGS = {"title": "Über den Wellen", "artist": "Ana & Co", "album": "Märchen = 2"}
+
+    def probed(self, pattern: str) -> tuple[bytes, dict[str, str], list[str]]:
+        """A saved file, its tags by names in lower case, and its streams."""
+        path = self.songs.file("probed", content := self.browser.saved(pattern))
+        found = json.loads(subprocess.run(["ffprobe", "-v", "error", "-of", "json", "-show_entries", "format_tags:stream=codec_type", path], check=True, capture_output=True).stdout)
+        return content, {name.lower(): text for name, text in found["format"]["tags"].items()}, [stream["codec_type"] for stream in found["streams"]]
+
+    @with_service("--allow-ffmpeg")
+    def test_files_that_the_page_renders_keep_the_tags_of_the_song(self):
+        cover = self.songs.coded("cover.png", "-f", "lavfi", "-i", "color=red:size=64x64", "-frames:v", "1")
+        tags = [part for tag in {**self.TAGS, "BPM": "300", "INITIALKEY": "Dbm"}.items() for part in ("-metadata", "=".join(tag))]
+        self.upload(self.songs.coded("tagged.flac", "-i", self.songs.wav("song.wav", 8), "-i", cover, "-map", "0", "-map", "1", "-c:v", "copy", "-disposition:v", "attached_pic", *tags))
+        self.wait_for_song("tagged")
+        self.wait("/BPM · /.test(document.querySelector('.rehearsal .facts').textContent)")
+        self.page("stage.mixer.setLoop([2, 6])")
+        self.click(".menu summary")
+        formats = self.value("[...document.querySelectorAll('.sheet .choices button')].filter((node) => node.checkVisibility()).map(({ textContent }) => textContent)")
+        self.assertEqual(formats, ["WAV", "FLAC", "MP3", "M4A"])
+        for keys in ([*"<<<<,,"], ["c"], [*">...", "c"]):
+            self.press(*keys)
+            tempo, key = self.page("return [stage.mixer.exports.music.bpm, stage.mixer.exports.music.key.replace(' minor', 'm').replace(' major', '')]")
+            self.assertIn(f"{tempo} BPM", self.find(".rehearsal .facts").text)
+            for name in formats[1:]:
+                self.press_button(name, ".sheet")
+                content, found, streams = self.probed(f"tagged - mix*.{name.lower()}")
+                self.assertEqual(streams, ["audio", "video"], name)
+                self.assertEqual({tag: found.get(tag) for tag in self.TAGS}, self.TAGS, name)
+                if name == "M4A":
+                    # MP4 has no key, and ffprobe shows no tempo of it.
+                    heard = [str(int.from_bytes(content[content.index(b"tmpo") + 20:][:2], "big")), key]
+                else:
+                    heard = [found.get("bpm", found.get("tbpm")), found.get("initialkey", found.get("tkey"))]
+                self.assertEqual(heard, [str(tempo), key], name)
+        self.press_button("Stem file for DJsstem.mp4", ".sheet")
+        _, found, streams = self.probed("tagged - stems*.mp4")
+        self.assertEqual([streams, found["title"]], [["audio"] * 5 + ["video"], self.TAGS["title"]])

@@ -36,6 +36,18 @@ class PhoneTests(SongTest):
                 return data.filter((value, index) => index % 4 === 3 && value > 20).length / (data.length / 4);""")
             self.assertGreater(painted, 0.05)
 
+    def test_a_number_pad_without_a_minus_can_give_any_pitch(self):
+        self.resize(*UPRIGHT)
+        self.browser.execute_cdp_cmd("Emulation.setTouchEmulationEnabled", {"enabled": True})
+        self.addCleanup(self.browser.execute_cdp_cmd, "Emulation.setTouchEmulationEnabled", {"enabled": False})
+        self.script("document.querySelector('.tool[aria-label=Key]').scrollIntoView({ block: 'center' })")
+        self.click("input[aria-label='Pitch, typed']")
+        self.press("0.3")
+        for expected in (-0.3, 0.3):
+            self.touch(self.point("button[aria-label='Pitch, other sign']"))
+            self.wait("document.querySelector('input[aria-label=\"Pitch, typed\"]').value === args[0]", f"{expected:+}".replace("-", "−"))
+            self.assertEqual(self.mixer("song.tuning.semitones"), expected)
+
     def test_the_tab_key_goes_from_above_to_below(self):
         self.resize(*UPRIGHT)
         reached = []

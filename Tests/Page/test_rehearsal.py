@@ -191,8 +191,9 @@ class RehearsalTests(SongTest):
         self.assertAlmostEqual(bar, heard, delta=0.02)
 
     def test_speed_is_typed_and_pitch_in_cents(self):
-        for label, text in (("Speed", "70"), ("Pitch", "-0.3")):
+        for label, text, shown in [("Speed", "70", "70 %"), ("Speed", "1.25", "125 %"), ("Speed", "0,6", "60 %"), ("Speed", "1", "100 %"), ("Speed", "x", "100 %"), ("Speed", "45 %", "45 %"),
+                                   ("Pitch", "-0.3", "−0.3"), *(("Pitch", f"{dash}{step}", f"−{step}") for step, dash in enumerate("−–—‒﹣－", 1)), ("Pitch", "1.5", "+1.5")]:
             self.click(f"input[aria-label='{label}, typed']")
             self.press(text, Keys.ENTER)
-        self.assertEqual(self.mixer("song.tuning"), {"speed": 0.7, "semitones": -0.3, "keepsFormants": True})
-        self.assertEqual(self.values(), ["70 %", "−0.3"])
+            self.assertIn(shown, self.values(), (label, text))
+        self.assertEqual(self.mixer("song.tuning"), {"speed": 0.45, "semitones": 1.5, "keepsFormants": True})

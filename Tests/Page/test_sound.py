@@ -59,6 +59,29 @@ class RenderingTests(SongTest):
 class SoundTests(SongTest):
     """The playing page."""
 
+    def test_a_slow_line_brings_flac_to_the_sample_and_the_page_says_how_long_it_takes(self):
+        limit = lambda rate: self.browser.execute_cdp_cmd("Network.emulateNetworkConditions", {"offline": False, "latency": 0, "downloadThroughput": rate, "uploadThroughput": rate})
+        self.addCleanup(limit, -1)
+        self.browser.execute_cdp_cmd("Network.enable", {})
+        limit(120_000)
+        self.script("playForReal()")
+        first = len(self.subject.proxy.requests)
+        self.click(".play")
+        self.wait("/^Loading, about \\d+ seconds to the sound: the line is slow\\.$/.test(document.querySelector('.mixer .said').textContent)")
+        self.page("await until(() => stage.mixer.time > 0)")
+        limit(-1)
+        worst = self.page("""
+            const stems = await decodeStems();
+            const pieces = await stage.mixer.player.pieces();
+            let worst = 0;
+            for (let index = 0; index < pieces.count; index += 1)
+              for (const [stem, buffer] of (await pieces.get(index)).entries())
+                worst = Math.max(worst, difference([0, 1].map((channel) => buffer.getChannelData(channel)), [stems[stem]], [1], (i) => i + index * pieces.pieceFrames, 0));
+            return worst;""")
+        self.assertEqual(worst, 0)
+        played = [path for path in self.requests_since(first) if "/stems/" in path and "?from=" in path]
+        self.assertEqual({path.split("?")[0].rpartition(".")[2] for path in played}, {"flac"})
+
     def test_real_sound_moves(self):
         self.script("playForReal()")
         self.play()

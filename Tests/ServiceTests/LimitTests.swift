@@ -54,16 +54,31 @@ struct LimitTests {
         }
         for upload in uploads { upload.receive(until: " 100 ") }
         #expect(try service.status("/livez") == 200)
+        func waitForEnds() throws {
+            try waitUntil("all connections have ended") { try service.connectionCount() == 0 }
+        }
         for upload in uploads { upload.shutDown() }
-        try waitUntil("the uploads have ended") { try service.connectionCount() == 0 }
+        try waitForEnds()
         let silent = try (0..<3).map { _ in try Connection(port: service.port) }
         #expect(try service.status("/livez") == 200)
         // The oldest one made room.
         #expect(silent[0].receiveAll().isEmpty)
         silent[2].send("GET", "/livez", ["Connection: close"])
         #expect(Answer(silent[2].receiveAll())?.status == 200)
+        // The same of streams, whose clients come again; but no reply ends that is being sent.
         let streams = try (0..<3).map { _ in try service.open("/v1/events") }
         for stream in streams { stream.receive(until: "event: state") }
+        #expect(try service.status("/livez") == 200)
+        #expect(streams[0].receiveAll().isEmpty)
+        for stream in streams { stream.shutDown() }
+        try waitForEnds()
+        let id = try service.doneJob()
+        try waitForEnds()
+        _ = service.enlarge(stem: 0, of: id)
+        let unread = try (0..<3).map { _ in
+            try service.open("\(id)/stems/drums.wav", receivedBytes: 4096)
+        }
+        for reply in unread { reply.receive(until: " 200 ") }
         for _ in 0..<2 { #expect(try service.status("/livez") == 503) }
         #expect(lineCount.withLock { $0 } == 1)
         try service.open("/livez", from: "127.0.0.2").receive(until: " 200 ")
@@ -200,7 +215,7 @@ struct LimitTests {
         try service.folder.write("", "data/cache/\(id)")
         for part in ["stems/bass.flac", "stems.zip?format=mp3", "mix?bass=0.5", "peaks"] {
             let answer = try service.get("\(id)/\(part)")
-            answer.expectProblem(503, "disk-full", "can't use its files")
+            answer.expectProblem(503, "disk-unusable", "can't use its files")
             #expect(!answer.detail.contains("cache"), "\(answer.detail)")
         }
     }

@@ -87,7 +87,11 @@ struct ListTests {
         try service.delete(cancelled)
         for (query, removed, statuses) in [
             ("?state=failed,cancelled", 1, [200, 200, 200, 404]),
-            ("?state=running", nil, [200, 200, 200, 404]), ("", 1, [404, 200, 200, 404]),
+            ("?state=running", nil, [200, 200, 200, 404]), ("", nil, [200, 200, 200, 404]),
+            ("?states=failed", nil, [200, 200, 200, 404]), ("?all", nil, [200, 200, 200, 404]),
+            ("?all=true&state=done", nil, [200, 200, 200, 404]),
+            ("?state=done&state=failed", nil, [200, 200, 200, 404]),
+            ("?all=true", 1, [404, 200, 200, 404]),
         ] {
             let answer = try service.request("DELETE", "/v1/separations\(query)")
             #expect(answer.status == (removed == nil ? 422 : 200))

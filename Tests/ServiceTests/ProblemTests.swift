@@ -12,10 +12,11 @@ struct ProblemTests {
 
     private static let kinds: [ErrorCause: Problem.Kind] = [
         .argument: .invalidOption, .unsuitable: .unusableSound, .tooLong: .unusableSound,
-        .input: .unusableSound, .inputAccess: .diskFull, .notAudio: .notASound, .noRoom: .noRoom,
-        .tooManyFiles: .tooManyFiles, .output: .diskFull, .encoding: .failed,
+        .input: .unusableSound, .inputAccess: .diskUnusable, .notAudio: .notASound,
+        .noRoom: .noRoom,
+        .tooManyFiles: .tooManyFiles, .output: .diskUnusable, .encoding: .failed,
         .modelResult: .failed, .modelName: .noModel, .modelMissing: .noModel, .model: .noModel,
-        .engine: .failed, .system: .diskFull, .cancelled: .badRequest, .internal: .failed,
+        .engine: .failed, .system: .diskUnusable, .cancelled: .badRequest, .internal: .failed,
     ]
 
     @Test(arguments: ErrorCause.allCases)
@@ -27,9 +28,16 @@ struct ProblemTests {
 
     @Test(
         arguments: [
-            (AudioError.writeFailed(path: "/secret", reason: "No space left"), .diskFull, ""),
-            (AudioError.unwritable(path: "/secret", reason: "x"), .diskFull, ""),
-            (AudioError.unreadable(path: "/secret", reason: "x"), .diskFull, ""),
+            (AudioError.unwritable(path: "/secret", SystemError(code: ENOSPC)), .diskFull, ""),
+            (
+                AudioError.writeFailed(
+                    path: "/secret", reason: SystemError(code: EDQUOT).description), .diskFull, ""
+            ),
+            (AudioError.unwritable(path: "/secret", reason: "x"), .diskUnusable, ""),
+            (AudioError.unreadable(path: "/secret", reason: "x"), .diskUnusable, ""),
+            (SystemError(code: ENOSPC), .diskFull, "No space left"),
+            (SystemError(code: EROFS), .diskUnusable, "Read-only"),
+            (SystemError(code: EIO), .diskUnusable, "Input/output error"),
             (AudioError.unsupportedOutput(path: "/secret", problem: "x"), .invalidOption, ""),
             (AudioError.encodingFailed(path: "/secret", reason: "x"), .failed, ""),
             (

@@ -215,7 +215,7 @@ struct RestartTests {
             }
             service.advance(by: 31)
         }
-        try service.get("/readyz").expectProblem(503, "disk-full", "Not a directory")
+        try service.get("/readyz").expectProblem(503, "disk-unusable", "Not a directory")
         #expect(try service.metric("machine_fault") == 1)
         #expect(try service.status("\(done)/stems/bass.flac?to=0.1") == 503)
         #expect(try service.tracks(with: "input") == ids.sorted())
@@ -230,9 +230,31 @@ struct RestartTests {
         let said = lines.withLock { $0 }
         #expect(said.count == 5, "\(said)")
         for text in [
-            "No jobs run (disk-full): ", "bass.flac has failed (disk-full): ", "Jobs run again.",
-            "Job \(ids[1]) has failed (not-a-sound): ",
+            "No jobs run (disk-unusable): ", "bass.flac has failed (disk-unusable): ",
+            "Jobs run again.", "Job \(ids[1]) has failed (not-a-sound): ",
         ] { #expect(said.count { $0.contains(text) } == 1, "\(text): \(said)") }
+    }
+
+    /// A loop of links can't be looked at by anybody, as a folder of another user by all but root.
+    @Test func whatCannotBeLookedAtIsNotMissing() throws {
+        let (service, id) = try RunningService.withJob()
+        let path = service.path("tracks/\(id)")
+        service.end()
+        try shell("mv stems away; ln -s stems stems", in: path)
+        let second = try RunningService(in: service.folder)
+        let fault = ["can't use 1 of the tracks", "Too many levels of symbolic links"]
+        #expect(second.warnings.contains { text in fault.allSatisfy(text.contains) })
+        try second.whenLoaded().get("/readyz")
+            .expectProblem(503, "disk-unusable", fault[0], fault[1])
+        #expect(try second.metric("machine_fault") == 1)
+        #expect(try second.get(id)["state"] == "done")
+        // Other jobs run.
+        _ = try second.doneJob(Sound.tone())
+        second.end()
+        try shell("rm stems; mv away stems", in: path)
+        let third = try RunningService(in: service.folder).whenReady()
+        #expect(try third.status("\(id)/stems/bass.wav") == 200)
+        #expect(try third.metric("machine_fault") == 0)
     }
 
     @Test func aJobThatNeedsTooMuchFailsAtLast() throws {

@@ -183,8 +183,12 @@ final class RunningService {
     /// Waits until the model is loaded.
     @discardableResult
     func whenReady() throws -> RunningService {
+        #expect(try whenLoaded().status("/readyz") == 200)
+        return self
+    }
+
+    func whenLoaded() -> RunningService {
         service?.waitUntilLoaded()
-        #expect(try status("/readyz") == 200)
         return self
     }
 
@@ -304,7 +308,10 @@ enum Form {
     private static let boundary = "----frontier"
     static let type = "Content-Type: multipart/form-data; boundary=\(boundary)"
 
-    static func body(_ fields: [(String, String)], file: Data?, name: String = "tone.wav") -> Data {
+    static func body(
+        _ fields: [(String, String)], file: Data?, name: String = "tone.wav",
+        boundary: String = boundary
+    ) -> Data {
         func part(_ name: String, _ head: String, _ content: Data) -> Data {
             let disposition = "Content-Disposition: form-data; name=\"\(name)\"\(head)"
             let head = Data("--\(boundary)\r\n\(disposition)\r\n\r\n".utf8)

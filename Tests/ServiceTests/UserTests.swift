@@ -1,4 +1,5 @@
 import Foundation
+import Synchronization
 import TestSupport
 import Testing
 
@@ -136,6 +137,63 @@ struct UserTests {
         #expect(!seen.contains(annas))
         // The same with the events that were kept for a client that returns.
         #expect(try !service.open("/v1/events", ben).receive(until: bens).contains(annas))
+    }
+
+    @Test func aUserWithANameHasSomeStreams() throws {
+        let service = try RunningService(tokens: Self.tokens) { $0.limits.streamsOfUser = 2 }
+        let nobody = "Authorization: Bearer somebody-without-name"
+        let streams = try [ben, nobody, ben, nobody, anna, ben, nobody].map { user in
+            let stream = try service.whenReady().open("/v1/events", user)
+            stream.receive(until: "event: state")
+            return stream
+        }
+        // The oldest one of ben has ended.
+        #expect(streams[0].receiveAll().isEmpty)
+        for (user, indices) in [(ben, [2, 5]), (anna, [4]), (nobody, [1, 3, 6])] {
+            let id = try service.job(Sound.short, user)
+            for index in indices { streams[index].receive(until: id) }
+        }
+    }
+
+    @Test func aTrustedProxyTellsTheClient() throws {
+        let lines = Mutex<[String]>([])
+        let service = try RunningService(tokens: Self.tokens) {
+            $0.trustedProxies = ["127.0.0.1", "192.0.2.1"]
+            $0.limits.connectionsOfAddress = 1
+            $0.log = { line in lines.withLock { $0.append(line) } }
+        }.whenReady()
+        // A missing token is no wrong one.
+        #expect(try service.status("/v1/separations") == 401)
+        for (source, forwarded, client) in [
+            ("127.0.0.1", "198.51.100.7", "198.51.100.7"), ("127.0.0.1", "a, b", "127.0.0.1"),
+            ("127.0.0.1", "203.0.113.5, 198.51.100.8", "198.51.100.8"),
+            ("127.0.0.1", "203.0.113.5,2001:DB8::1 ,192.0.2.1", "2001:db8::1"),
+            ("127.0.0.1", "::ffff:203.0.113.9", "203.0.113.9"), ("127.0.0.1", "", "127.0.0.1"),
+            ("127.0.0.2", "198.51.100.7", "127.0.0.2"),
+        ] {
+            let wrong = try service.open(
+                "/v1/separations", "Authorization: Bearer wrong", "X-Forwarded-For: \(forwarded)",
+                "Connection: close", from: source)
+            #expect(Answer(wrong.receiveAll())?.status == 401)
+            let line = lines.withLock { $0.removeLast() }
+            #expect(line == "A token was refused from \(client)")
+        }
+        #expect(lines.withLock { $0 }.isEmpty)
+        // Connections of one client, of IPv6 of one home, are limited; those of the proxy are not.
+        let held = try ["2001:db8::1", "198.51.100.7"].map { client in
+            let stream = try service.open("/v1/events", ben, "X-Forwarded-For: \(client)")
+            stream.receive(until: "event: state")
+            return stream
+        }
+        for (client, isHeld) in [("2001:db8:0:1::1", true), ("2001:db8::f:2", false)] {
+            #expect(try service.status("/livez", "X-Forwarded-For: \(client)") == 200)
+            let job = try service.upload(Sound.short, ben)
+            #expect(job.status == 202)
+            if isHeld { held[0].receive(until: job["id"] ?? "-") }
+        }
+        // It has ended.
+        _ = held[0].receiveAll()
+        held[1].receive(until: "\"state\":\"done\"")
     }
 
     @Test func badFilesOfTokensAreRefusedOrReported() throws {

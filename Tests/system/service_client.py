@@ -72,31 +72,34 @@ class Service:
     def __init__(
         self, program: str, data: Path, *options: str, log: Path | None = None,
         environment: dict[str, str] | None = None, descriptors: int | None = None,
+        user: int | None = None,
     ):
         self.words = [program, *self.command, "-n", "demo", "--offline", "--data", str(data), *options]
         if descriptors:
             self.words = ["prlimit", f"--nofile={descriptors}", *self.words]
+        if user:
+            self.words = ["setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups", *self.words]
         self.data = data
         self.log = log or data.parent / f"{data.name}.log"
         self.port = 0
         self.process: subprocess.Popen[bytes] | None = None
         self.environment = {**os.environ, **(environment or {})}
 
-    def start(self) -> None:
-        """Starts the service and waits until it is ready."""
+    def start(self, ready: int = 200) -> None:
+        """Starts the service and waits until `/readyz` has a status."""
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
                 [*self.words, "--port", str(self.port)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log,
                 env=self.environment)
-        wait_until(self._is_ready, "a service that is ready")
+        wait_until(lambda: self._has_status(ready), f"a service whose /readyz is {ready}")
 
-    def _is_ready(self) -> bool:
+    def _has_status(self, ready: int) -> bool:
         text = self.log.read_text(errors="replace")
         if not self.is_running:
             raise SystemExit(f"error: the service ended: {text}")
         if address := re.search(r"Listening at \S+:(\d+)\n", text):
             self.port = int(address[1])
-            return self.get("/readyz")[0] == 200
+            return self.get("/readyz")[0] == ready
         return False
 
     def kill(self) -> None:
@@ -188,18 +191,21 @@ class Service:
         name = f"127.0.0.1:{self.port}" if host is None else host
         return "\r\n".join([f"{method} {target} {version}", f"Host: {name}", *lines, "", ""]).encode()
 
-    def connect(self, receive_bytes: int | None = None) -> socket.socket:
-        """A connection, with a receive buffer of the given size."""
+    def connect(self, receive_bytes: int | None = None, source: str = "127.0.0.1") -> socket.socket:
+        """A connection from an address, with a receive buffer of the given size."""
         connection = socket.socket()
+        connection.bind((source, 0))
         if receive_bytes:
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_bytes)
         connection.settimeout(LONGEST_SECONDS)
         connection.connect(("127.0.0.1", self.port))
         return connection
 
-    def ask(self, request: bytes, receive_bytes: int | None = None) -> socket.socket:
+    def ask(
+        self, request: bytes, receive_bytes: int | None = None, source: str = "127.0.0.1"
+    ) -> socket.socket:
         """A connection that any bytes were sent on."""
-        connection = self.connect(receive_bytes)
+        connection = self.connect(receive_bytes, source)
         connection.sendall(request)
         return connection
 

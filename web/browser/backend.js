@@ -16,9 +16,10 @@ const pauseSeconds = 1;
 
 export class LocalBackend {
   worksHere = true;
+  hasFFmpeg = false;
   place = "browser";
   otherPlace = "../";
-  words = { waiting: "Waiting", adding: "Reading the file", automatic: "Automatic" };
+  words = { waiting: "Waiting", adding: "Reading the file", automatic: "Automatic", late: "this device is busy" };
   /** A promise of the jobs, rejected with a `Problem` as long as songs can't be separated in this tab. */
   opened;
 
@@ -122,14 +123,14 @@ export class LocalBackend {
     return this.#answer(async (jobs) => {
       const stems = await finished(jobs, job);
       const samples = stems.part(part);
-      const entries = () => Promise.all(stems.shape.names.map(async (each) => ({ name: `${each}.wav`, blob: await this.convert(await stems.wavOf(each, samples), format) })));
-      const blob = kind === "zip" ? await zip(await entries()) : await this.convert(await (kind === "stem" ? stems.wavOf(stem.name, samples) : mixdown(stems, strips, samples)), format);
+      const entries = () => Promise.all(stems.shape.names.map(async (each) => ({ name: `${each}.wav`, blob: await this.convert(await stems.wavOf(each, samples), { format }) })));
+      const blob = kind === "zip" ? await zip(await entries()) : await this.convert(await (kind === "stem" ? stems.wavOf(stem.name, samples) : mixdown(stems, strips, samples)), { format });
       onProgress(blob.size, blob.size);
       return blob;
     });
   }
 
-  async convert(sound, format) {
+  async convert(sound, { format }) {
     return format === "wav16" ? to16Bits(sound) : sound;
   }
 

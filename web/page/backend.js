@@ -4,7 +4,8 @@
 //
 // worksHere                                 whether this device separates the songs, and has to stay awake
 // place, otherPlace                         the choice under "Separated" that it is, and the address of the page with the other one
-// words                                     of a song that waits to be added, of one that is added (null: as a share), of the automatic precision
+// hasFFmpeg                                 whether it makes M4A and stem files
+// words                                     of a song that waits to be added, of one that is added (null: as a share), of the automatic precision, and why sound comes late
 // models()                                  the engine and its models
 // checkReady()                              nothing, if songs can be separated now
 // fetchModel(name, onProgress), addModel(file), removeModel(name)
@@ -18,13 +19,14 @@
 // move(id, before)                          the waiting job, now before another one
 // analysis(id)                              tempo, beats and key
 // peaks(id, { points, from, to })           waveforms, of a part in seconds or of the whole
-// read(id, stem, from, end)                 bytes of a stem's WAV file, `{ bytes, total }`, when they are there; `total` is the file's
-//                                           length, or null if the back end can't read parts
+// read(id, stem, from, end, onProgress)     bytes of a stem's WAV file, `{ bytes, total }`, when they are there; `total` is the file's
+//                                           length, or null if the back end can't read parts; `onProgress(received, total)` of these bytes
+// flac(id, stem, from, to, onProgress)      a part in seconds as a FLAC file, an ArrayBuffer; only of a back end at the end of a line
 // whole(id, stem)                           the file of a stem, an ArrayBuffer
 // linkTo(file)                              the address of a file of downloads.js, or null if a plain link can't reach it
 // prepare(link)                             nothing, when such an address answers
 // blob(file, onProgress)                    such a file, a Blob; `onProgress(received, total)` has a total of 0 if it is not known
-// convert(sound, format)                    a WAV file, a Blob, in another of a job's formats
+// convert(sound, file)                      a WAV file, a Blob, in the format of a file of downloads.js, with its tags
 // follow({ begin, onOpen, onEvent, onLost }) tells of all jobs as long as the page is open. `begin` loads the present state and resolves
 //                                           with the last event that it includes; `onOpen` is called at each connection, before its
 //                                           first event; `onEvent` with type and data; `onLost` when a connection ends or fails, with

@@ -11,7 +11,7 @@ import { Queue } from "./songs/queue.js";
 import { Stage } from "./songs/stage.js";
 import { Uploads } from "./songs/uploads.js";
 import { keepAwake } from "./sound/player.js";
-import { failureWords, isWaiting, mayHelpToRetry, problemWords, quarters, quarterWords, stateWords, title } from "./words.js";
+import { failureWords, goneWords, isWaiting, mayHelpToRetry, problemWords, quarters, quarterWords, stateWords, title } from "./words.js";
 
 /** The song on stage, and the place and mix that it opens with. */
 let openId = null;
@@ -29,6 +29,10 @@ let keepSeconds = null;
 /** The number of users with songs of their own; null without tokens. */
 let users = null;
 let isConnected = true;
+/** The songs that this page removes; others are removed elsewhere: on another page, or by the service. */
+const removing = new Set();
+/** The last song that was removed elsewhere while it was on stage. */
+let gone = null;
 /** Requests that leave a browser's connections for others. */
 const requestsAtOnce = 3;
 
@@ -62,9 +66,10 @@ const jobs = new Jobs({
     if (job && before) announceChange(job, before);
     if (!job) {
       if (!before.isOthers) forget(before.id);
-      if (before.id === openId && !jobs.isMissing(openId)) {
-        if (before.isOthers) say(`${title(before.name)} is not open for you any more.`);
-        openNext();
+      if (before.id === openId && removing.has(openId)) openNext();
+      else if (before.id === openId && before.name) {
+        gone = before;
+        announce(goneWords(gone));
       }
     }
     show();
@@ -148,6 +153,8 @@ function openShown() {
 
 /** Cancels a song in line, or removes one that has ended. Resolves with the cancelled job; null if it is removed; undefined if that failed. */
 async function remove(job) {
+  // An event of it may come before the reply.
+  removing.add(job.id);
   try {
     const cancelled = await backend.remove(job.id);
     if (cancelled) return cancelled;
@@ -235,7 +242,7 @@ function showNow() {
   if (library.needsAll && jobs.hasOlder) jobs.loadOlder();
   const job = jobs.get(openId);
   if (job) stage.show(known(job), saved);
-  else if (jobs.isMissing(openId)) stage.showGone(keepSeconds);
+  else if (jobs.isMissing(openId)) stage.showGone(gone?.id === openId ? gone : null, keepSeconds);
   else if (openId) jobs.find(openId);
   else if (jobs.isLoaded) stage.showEmpty();
   const canRepeat = job?.state === "done" && job.model === options.engine?.model && uploads.canRetry(openId);

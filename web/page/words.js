@@ -156,6 +156,9 @@ export const mayHelpToRetry = (problem) => !problem?.status || problem.status >=
 /** What a player says that waits for a part of a running job. */
 export const waitWords = "This part is not separated yet. Playing goes on when it is.";
 
+/** What a player says that waits for sound; nothing of less than 3 s. Tens of seconds: each change is read aloud. */
+export const loadingWords = (seconds, reason) => (seconds >= 3 ? `Loading, about ${roughTime(Math.ceil(seconds / 10) * 10)} to the sound: ${reason}.` : "");
+
 /** Number of finished quarters of a job's progress, 0…4. */
 export const quarters = (fraction) => Math.floor(fraction * 4 + 1e-9);
 

@@ -1,8 +1,9 @@
-"""Attacks on the data folder: a full disk."""
+"""Attacks on the data folder: a full disk, files of another user."""
 
 from __future__ import annotations
 
 import io
+import os
 import subprocess
 import time
 import zipfile
@@ -69,3 +70,48 @@ def full_disk(attack: Attack) -> str:
         "503 'disk-full' while receiving, packing and mixing; 422 'no-room' for results that don't fit; jobs "
         "wait, and go on when there is room"
     )
+
+
+@attack("foreign-files")
+def foreign_files(attack: Attack) -> str:
+    """Parts of the data folder that belong to root, as after it has restored a backup."""
+    if os.geteuid() != 0:
+        raise LeftOut("only root can give files to another user")
+    user, data = 23456, attack.folder / "data"
+    attack.folder.chmod(0o755)
+    data.mkdir()
+    os.chown(data, user, user)
+    with attack.service(user=user) as service:
+        song = service.done(tone(0.5))["id"]
+        service.stop()
+    service = attack.service(user=user)
+    track = data / "tracks" / song
+    own = [data, data / "lock", data / "clock", data / "tracks", data / "cache", data / "uploads", data / "tmp"]
+    for path in [*own, track, track / "track.json", track / "stems", track / "stems" / "2.wav"]:
+        mode = path.stat().st_mode
+        path.chmod(mode & 0o700)
+        os.chown(path, 0, 0)
+        try:
+            service.start(ready=503)
+            wait_until(lambda: service.fetch("/readyz").kind != "not-ready", "a model")
+        except SystemExit as failure:
+            text = str(failure)
+            check(path in own, f"{path}: {text}")
+        else:
+            check(path not in own, f"the service starts with another user's {path}")
+            text = service.fetch("/readyz").json["detail"]
+            fault = b"swift_demucs_machine_fault 1"
+            check(fault in service.get("/metrics")[1], f"no fault of the machine with another user's {path}")
+            job = service.job(song)
+            check(job.get("state") in ("done", None), f"another user's {path} changes the song: {job}")
+            service.done(tone(0.2, 300))
+            service.stop()
+        words = f"belongs to user root, run chown -R {user}"
+        check(words in text, f"another user's {path}: {text}")
+        os.chown(path, user, user)
+        path.chmod(mode)
+    service.start()
+    status, body = service.get(f"/v1/separations/{song}/stems/bass.wav")
+    check(status == 200 and len(body) > 1000, "the song is not there as before")
+    service.stop()
+    return "refused, or 503 at /readyz, with whose it is and the chown to do; the song is as before afterwards"

@@ -101,6 +101,26 @@ def many_songs(attack: Attack) -> str:
     return f"{songs} songs: ready after {ready:.1f} s, a page of 100 after {page:.0f} ms, at most {memory:.0f} MB"
 
 
+@attack("streams-of-one-user")
+def streams_of_one_user(attack: Attack) -> str:
+    """4,352 event streams of one user from 17 addresses, and 20 requests of another user."""
+    tokens = attack.folder / "tokens"
+    tokens.write_text("anna:anna-has-this-token\nben:ben-has-another-token\n")
+    tokens.chmod(0o600)
+    with attack.service("--token-file", str(tokens)) as service, ExitStack() as held:
+        head = service.head("GET", "/v1/events", "Authorization: Bearer ben-has-another-token")
+        for number in range(4352):
+            held.enter_context(service.ask(head, source=f"127.0.2.{1 + number % 17}"))
+        times = []
+        for _ in range(20):
+            start = time.monotonic()
+            reply = service.fetch("/v1/separations", {"Authorization": "Bearer anna-has-this-token"})
+            times.append(time.monotonic() - start)
+            check(reply.status == 200, f"the other user: {reply}")
+        check(max(times) < 1 or attack.is_sanitized, f"the other user waits {max(times):.2f} s")
+    return f"20 of 20 requests of the other user, after {max(times):.2f} s at most"
+
+
 @attack("unread-zips")
 def unread_zips(attack: Attack) -> str:
     """ZIPs that nobody reads, until no file descriptor is left."""

@@ -12,7 +12,7 @@ const dragPixels = 6;
 
 const milliseconds = (seconds) => `${Math.round(seconds * 1000)} ms`;
 
-/** The slider shows the value times `scale`, and so is it typed if `isTyped`. */
+/** The slider shows the value times `scale`, and so is it typed if `isTyped`; a typed number in its own range is the value. */
 const kinds = {
   volume: { min: silenceDecibels, max: loudestDecibels, step: 1, title: "Volume", text: (value) => decibels(value, silenceDecibels), spoken: (value) => spokenDecibels(value, silenceDecibels) },
   pan: { min: -100, max: 100, step: 5, title: "Pan", text: pan, spoken: spokenPan },
@@ -35,7 +35,9 @@ export class Fader {
     this.text = isTyped
       ? element("input", { className: "value", inputMode: "decimal", autocomplete: "off", "aria-label": `${label}, typed`, title, onclick: () => this.text.select(), onchange: () => this.#type(set) })
       : element("span", { className: "value", "aria-hidden": "true" });
-    this.root = element("div", { className: key === "pan" ? "fader pan" : "fader" }, this.slider, this.text);
+    // The number pads of phones have no minus.
+    const sign = isTyped && min < 0 ? element("button", { type: "button", className: "chip-button for-fingers", textContent: "±", title: `${label}: up or down`, "aria-label": `${label}, other sign`, onclick: () => set(-this.state[key]) }) : null;
+    this.root = element("div", { className: key === "pan" ? "fader pan" : "fader" }, ...[this.slider, this.text, sign].filter(Boolean));
     const set = (value) => {
       this.state[this.key] = value;
       this.refresh();
@@ -78,8 +80,9 @@ export class Fader {
 
   #type(set) {
     const { min, max, scale = 1 } = this.kind;
-    const value = Number.parseFloat(this.text.value.replace("−", "-").replace(",", ".")) / scale;
-    if (Number.isNaN(value)) return this.refresh();
+    const typed = Number.parseFloat(this.text.value.replace(/\p{Dash}/u, "-").replace(",", "."));
+    if (Number.isNaN(typed)) return this.refresh();
+    const value = typed >= min && typed <= max ? typed : typed / scale;
     set(Math.min(max, Math.max(min, Math.round(value * 100) / 100)));
     // The keys are the mixer's again.
     this.text.blur();

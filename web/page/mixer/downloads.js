@@ -1,8 +1,8 @@
 // The files of a song that can be saved, by the choices of the download menu.
 //
-// A file is `{ job, kind, stem, format, strips, part, name, isNamed, sound }`: `kind` is "stem", "zip" (of all stems) or "mix", `strips` are
-// those of a mix (Mix.levels), `part` is `[from, to]` in seconds or null; `isNamed` if `name` is not the one that the service gives.
-// `sound` is null, or the tuning and the clicks of a file that the page renders.
+// A file is `{ job, kind, stem, format, strips, part, name, isNamed, sound, tags }`: `kind` is "stem", "zip" (of all stems), "stem file" (for
+// DJ software) or "mix", `strips` are those of a mix (Mix.levels), `part` is `[from, to]` in seconds or null; `isNamed` if `name` is not the
+// one that the service gives. `sound` is null, or the tuning and the clicks of a file that the page renders; `tags` are its tempo and key.
 
 import { backend } from "../backend.js";
 import { announce, colourOf, element, icon, saveBlob, saveLink, setText } from "../dom.js";
@@ -46,12 +46,17 @@ export class Exports {
     return (this.song.grid.bpm && [isClicking && "click", countsIn && "count-in"].filter(Boolean).join(" and ")) || null;
   }
 
-  /** Tempo and key for names, "112 BPM, A minor", or null if they aren't known. */
+  /** Tempo and key as a file has them, `{ bpm: 112, key: "A minor" }`, as far as they are known. */
   get music() {
     const { bpm, found } = this.song.grid;
     const { speed, semitones } = this.isUntuned ? plainTuning : this.song.tuning;
-    const key = found.key && keyWords(found.key, semitones).replace("♭", "b").replace("♯", "#");
-    return [bpm && `${Math.round(bpm * speed)} BPM`, key].filter(Boolean).join(", ") || null;
+    return { bpm: bpm && Math.round(bpm * speed), key: found.key && keyWords(found.key, semitones).replace("♭", "b").replace("♯", "#") };
+  }
+
+  /** The same for names, "112 BPM, A minor", or null. */
+  get musicWords() {
+    const { bpm, key } = this.music;
+    return [bpm && `${bpm} BPM`, key].filter(Boolean).join(", ") || null;
   }
 
   /** A stem as it is heard, or plain: the samples of its file. */
@@ -61,6 +66,11 @@ export class Exports {
 
   zip() {
     return this.#file({ kind: "zip", format: this.format }, null, "zip", { isAsFound: true });
+  }
+
+  /** The mix and its four stems in one file for DJ software. */
+  stemFile() {
+    return this.#file({ kind: "stem file", format: "stem.mp4" }, "stems", "stem.mp4", { isAsFound: true });
   }
 
   /** The mix as it sounds now. */
@@ -92,21 +102,23 @@ export class Exports {
     });
     const bytes = Math.floor(pieces.frames / file.sound.tuning.speed) * 8;
     const blob = await renderedFile({ pieces, strips, part: file.part ?? [0, pieces.frames / pieces.sampleRate], ...file.sound }, (share) => onProgress(share * bytes, bytes));
-    return file.format === "wav" ? blob : backend.convert(blob, file.format);
+    return file.format === "wav" ? blob : backend.convert(blob, file);
   }
 
   #file(what, part, ending, { isAsFound = false, hasClicks = false }) {
     const { song } = this;
-    const loop = this.isWhole ? null : song.loop.edges;
+    const loop = this.isWhole || what.kind === "stem file" ? null : song.loop.edges;
     const tuning = this.isUntuned || isAsFound ? plainTuning : song.tuning;
     const clicked = hasClicks ? this.clickWords : null;
-    const facts = [loop && `${timeWords(loop[0])}-${timeWords(loop[1])}`, !isPlain(tuning) && this.tuningWords, clicked, this.isTagged && this.music].filter(Boolean);
+    const facts = [loop && `${timeWords(loop[0])}-${timeWords(loop[1])}`, !isPlain(tuning) && this.tuningWords, clicked, this.isTagged && this.musicWords].filter(Boolean);
     const { clicks, lead } = clicksFrom(song.grid, loop?.[0] ?? 0, { isCounted: Boolean(clicked), isOn: Boolean(clicked) && song.rehearsal.isClicking });
     return {
       ...what, job: this.job.id, part: loop && loop.map((edge) => Number(edge.toFixed(6))),
       name: `${[title(this.job.name), part].filter(Boolean).join(" - ")}${facts.length ? ` (${facts.join(", ")})` : ""}.${ending}`,
       isNamed: facts.length > 0,
-      sound: isPlain(tuning) && !clicked ? null : { tuning, clicks, lead, clickGain: linear(song.rehearsal.clickVolume) },
+      tags: this.music,
+      // The service makes M4A of a sound alone.
+      sound: isPlain(tuning) && !clicked && what.format !== "m4a" ? null : { tuning, clicks, lead, clickGain: linear(song.rehearsal.clickVolume) },
     };
   }
 }
@@ -161,7 +173,7 @@ export class DownloadMenu {
   constructor(job, exports) {
     this.exports = exports;
     const upper = (format) => formatWords[format] ?? format.toUpperCase();
-    const mixes = exports.formats.map((format) =>
+    const mixes = [...exports.formats, "m4a"].map((format) =>
       element("button", { type: "button", className: "plain", textContent: upper(format), "aria-label": `Download the mix as ${upper(format)}`, onclick: () => this.save(exports.mix(format)) }));
     const format = element("select", { "aria-label": "Format of the stems", onchange: () => { exports.format = format.value; } },
       ...exports.formats.map((name) => element("option", { value: name, textContent: upper(name) })));
@@ -176,17 +188,19 @@ export class DownloadMenu {
       chip.style.setProperty("--stem", colourOf(stem.name, index));
       return entry(() => this.save(exports.stem(stem)), chip, stem.name, bytes(stem.bytes));
     });
+    this.m4a = mixes.at(-1);
+    this.stemFile = entry(() => this.save(exports.stemFile()), icon("zip"), "Stem file for DJs", "stem.mp4");
     this.zip = entry(() => this.save(exports.zip()), icon("zip"), "All stems", "zip");
     this.root = element("details", { className: "menu", ontoggle: () => this.#open() },
       element("summary", { className: "plain" }, icon("save"), element("span", { textContent: "Download" })),
       // A press on its words leaves the focus in it, and so the sheet open.
-      element("div", { className: "sheet", tabIndex: -1 },
+      element("div", { className: "sheet", tabIndex: -1, role: "group", "aria-label": "Download" },
         element("h2", { textContent: "The mix as you hear it" }),
         element("div", { className: "choices" }, ...mixes,
           canSend() ? element("button", { type: "button", className: "plain", textContent: "Send", title: "Send the mix to somebody", onclick: () => this.send() }) : null),
         element("div", { className: "sheet-head" }, element("h2", { textContent: "Stems" }), exports.formats.length > 1 ? format : null),
         ...stems,
-        this.zip,
+        this.stemFile, this.zip,
         this.loop, this.tuning, this.clicks, this.tags, this.#bar, this.#status));
     this.root.addEventListener("keydown", (event) => {
       if (event.key !== "Escape" || !this.root.open) return;
@@ -244,8 +258,10 @@ export class DownloadMenu {
     setText(this.tuning.lastElementChild, `At ${exports.tuningWords} semitones`);
     this.clicks.hidden = exports.clickWords === null;
     setText(this.clicks.lastElementChild, `The mix with ${exports.clickWords}`);
-    this.tags.hidden = exports.music === null;
-    setText(this.zip.lastElementChild, exports.tuningWords ? "zip, own speed" : "zip");
+    this.tags.hidden = exports.musicWords === null;
+    this.m4a.hidden = !backend.hasFFmpeg;
+    this.stemFile.hidden = !backend.hasFFmpeg || exports.job.stems.filter((stem) => stem.is_part).length !== 4;
+    for (const [entry, ending] of [[this.zip, "zip"], [this.stemFile, "stem.mp4"]]) setText(entry.lastElementChild, exports.tuningWords ? `${ending}, own speed` : ending);
   }
 
   #say(sentence, fraction) {

@@ -26,7 +26,10 @@ export function listen(mixer, help) {
   });
   document.addEventListener("keydown", (event) => {
     isPointer = false;
-    if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
+    // Many layouts have signs at Alt or AltGraph, which some systems tell as Ctrl with Alt; letters with them are the browser's.
+    const isThird = event.altKey || event.getModifierState("AltGraph");
+    const isSign = /^[^\p{L}\p{N}\s]$/u.test(event.key);
+    if (event.metaKey || (isThird ? !isSign : event.ctrlKey) || document.querySelector("dialog[open]")) return;
     const target = event.target;
     // What is typed stays in its field; a box or a list that a click has left the focus on takes no keys.
     if (target.matches("input:not([type=range], [type=checkbox]), textarea") || (target.matches("select") && target !== clicked)) return;
@@ -37,7 +40,7 @@ export function listen(mixer, help) {
     const desk = mixer();
     if (!desk) return;
     const isSlider = target.matches("input[type=range]:not(.position), .loop-handle");
-    const digit = /^(?:Digit|Numpad)([1-9])$/.exec(event.code)?.[1];
+    const digit = isThird ? null : /^(?:Digit|Numpad)([1-9])$/.exec(event.code)?.[1];
     const strip = desk.stripViews.findIndex(({ root }) => root.contains(target));
     const actions = {
       " ": () => {

@@ -8,7 +8,7 @@ import { Practice, Rehearsal } from "../practice/rehearsal.js";
 import { reachOfLink, showLink, shownLink } from "../songs/memory.js";
 import { applyPreset, Excerpt, isPreset, linear, loudestDecibels, matchingGain, silenceDecibels } from "../sound/mix.js";
 import { Player } from "../sound/player.js";
-import { decibels, failureWords, sumsWords, title, waitWords } from "../words.js";
+import { decibels, failureWords, loadingWords, sumsWords, title, waitWords } from "../words.js";
 import { Board } from "./board.js";
 import { SongHeader, Transport } from "./controls.js";
 import { Exports } from "./downloads.js";
@@ -21,6 +21,7 @@ const comparedSeconds = 6;
 
 export class Mixer {
   #linkTimer = null;
+  #waitTimer = null;
   #isClosed = false;
   #keepsPlace = () => this.#keep();
   /** Whether each turn was counted in when the sound was scheduled. */
@@ -62,6 +63,7 @@ export class Mixer {
     this.player.close();
     this.board.close();
     clearTimeout(this.#linkTimer);
+    clearTimeout(this.#waitTimer);
   }
 
   /** Shows a newer state of the same job. */
@@ -377,9 +379,17 @@ export class Mixer {
     if (this.engine) this.#keep();
   }
 
+  /** Says why nothing sounds yet, and for how long. */
+  #showWait() {
+    const { isWaiting } = this.player;
+    setText(this.wait, isWaiting ? loadingWords(this.engine.secondsLeft, backend.words.late) || (this.job.state === "running" ? waitWords : "") : "");
+    clearTimeout(this.#waitTimer);
+    if (isWaiting) this.#waitTimer = setTimeout(() => this.#showWait(), 1000);
+  }
+
   #update() {
     this.root.classList.toggle("waiting", this.player.isWaiting);
-    setText(this.wait, this.player.isWaiting && this.job.state === "running" ? waitWords : "");
+    this.#showWait();
     this.transport.update({ isPlaying: this.isPlaying, loop: this.song.loop, timeline: this.timeline, isSpectrogram: this.board.isSpectrogram });
     this.rehearsal.update();
     this.practice.update({ isOriginal: this.mix.original !== null, isChanged: this.mix.isChanged });

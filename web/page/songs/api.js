@@ -29,6 +29,7 @@ const addressOfStem = (stem, format) => stem.url.replace(/\.\w+$/, `.${format}`)
 
 /** The address of a file of downloads.js. */
 export function addressOf({ job, kind, stem, format, strips = [], part }) {
+  if (kind === "stem file") return `${addressOfJob(job)}/song.stem.mp4`;
   const query = new URLSearchParams();
   // A stem has no volumes, and its address refuses them.
   for (const { name, gain, pan } of kind === "mix" ? strips : []) {
@@ -41,16 +42,33 @@ export function addressOf({ job, kind, stem, format, strips = [], part }) {
   return query.size ? `${path}?${query}` : path;
 }
 
+/** A reply that tells `onProgress(received, total)`, with a total of 0 if it is not known. */
+function counted(reply, onProgress = (received, total) => {}) {
+  const total = Number(reply.headers.get("Content-Length") ?? 0);
+  let received = 0;
+  const counter = new TransformStream({
+    transform(chunk, controller) {
+      received += chunk.length;
+      onProgress(received, total);
+      controller.enqueue(chunk);
+    },
+  });
+  return new Response(reply.body.pipeThrough(counter), { headers: { "Content-Type": reply.headers.get("Content-Type") ?? "" } });
+}
+
 export class ServiceBackend {
   worksHere = false;
+  hasFFmpeg = false;
   place = "service";
   otherPlace = "web/?service";
-  words = { waiting: "Waiting to upload", adding: null, automatic: "As the service runs" };
+  words = { waiting: "Waiting to upload", adding: null, automatic: "As the service runs", late: "the line is slow" };
   #token = kept("token");
   #asking = null;
 
-  models() {
-    return this.#json("v1/models");
+  async models() {
+    const reply = await this.#json("v1/models");
+    this.hasFFmpeg = reply.has_ffmpeg;
+    return reply;
   }
 
   async checkReady() {
@@ -124,12 +142,16 @@ export class ServiceBackend {
     return this.#json(`${addressOfJob(id)}/peaks?${new URLSearchParams(window)}`);
   }
 
-  async read(id, stem, from, end) {
+  async read(id, stem, from, end, onProgress) {
     const reply = await this.#request(addressOfStem(stem, "wav"), { headers: { Range: `bytes=${from}-${end - 1}` } });
-    const bytes = await reply.arrayBuffer();
+    const bytes = await counted(reply, onProgress).arrayBuffer();
     if (reply.status === partialContent) return { bytes, total: Number(/\/(\d+)$/.exec(reply.headers.get("Content-Range") ?? "")?.[1]) };
     // A proxy may ignore the range and send the whole file.
     return { bytes: bytes.slice(from, end), total: null };
+  }
+
+  async flac(id, stem, from, to, onProgress) {
+    return counted(await this.#request(`${addressOfStem(stem, "flac")}?from=${from}&to=${to}`), onProgress).arrayBuffer();
   }
 
   async whole(id, stem) {
@@ -152,23 +174,16 @@ export class ServiceBackend {
   }
 
   async blob(file, onProgress) {
-    const reply = await this.#request(addressOf(file));
-    const total = Number(reply.headers.get("Content-Length") ?? 0);
-    let received = 0;
-    const counter = new TransformStream({
-      transform(chunk, controller) {
-        received += chunk.length;
-        onProgress(received, total);
-        controller.enqueue(chunk);
-      },
-    });
     // The browser keeps large blobs on the disk.
-    const type = reply.headers.get("Content-Type") ?? "";
-    return new Response(reply.body.pipeThrough(counter), { headers: { "Content-Type": type } }).blob();
+    return counted(await this.#request(addressOf(file)), onProgress).blob();
   }
 
-  async convert(sound, format) {
-    return (await this.#request(`v1/convert/mix.${format}`, { method: "POST", body: sound })).blob();
+  async convert(sound, { job, kind, stem, format, tags: { bpm, key } }) {
+    const query = new URLSearchParams({ job, part: kind === "stem" ? stem.name : "mix" });
+    if (bpm) query.set("bpm", bpm);
+    // As tags write it: "F#m", "Bb".
+    if (key) query.set("key", key.replace(" minor", "m").replace(" major", ""));
+    return (await this.#request(`v1/convert/mix.${format}?${query}`, { method: "POST", body: sound })).blob();
   }
 
   follow(handlers) {

@@ -50,7 +50,7 @@ export class Jobs {
     return this.#next !== null;
   }
 
-  /** Whether the service has said that it has no such job. */
+  /** Whether the service has said that it has no such job, or no more. */
   isMissing(id) {
     return this.#missing.has(id);
   }
@@ -66,6 +66,7 @@ export class Jobs {
     const before = this.#jobs.get(id);
     if (!before) return;
     this.#jobs.delete(id);
+    this.#missing.add(id);
     this.#sorted = null;
     this.onChange(null, before);
   }
@@ -113,7 +114,7 @@ export class Jobs {
       // Other refusals will pass: the service is too busy, or songs are separated in another tab.
       if (problem.status !== notFound) return;
       this.#missing.add(id);
-      this.onChange(null, { id });
+      this.onChange(null, this.#before.get(id) ?? { id });
     });
     if (reply && !reply.touched.has(id)) this.apply(reply.document);
     const isOpen = !reply && !this.#missing.has(id);

@@ -36,14 +36,14 @@ export class Stage {
     this.#empty.hidden = false;
   }
 
-  /** Tells that a song was removed; `keepSeconds` is null if the service keeps songs until they are deleted. */
-  showGone(keepSeconds) {
-    const gone = keepSeconds === null ? "It was deleted" : `Songs are kept for ${roughTime(keepSeconds)}`;
-    const hasOthers = this.actions.users() > 1;
-    const reason = `${gone}${hasOthers ? ", or it belongs to another user who has not opened it for all" : ""}.`;
-    if (this.#shown === `gone ${reason}`) return;
-    this.#clear(`gone ${reason}`);
-    this.#root.append(this.#message(`This song is ${hasOthers ? "not" : "no longer"} here`, `${reason} Choose its file to separate it again.`,
+  /** Tells that a song was removed, by its title if that is known; `keepSeconds` is null if the service keeps songs until they are deleted. */
+  showGone(name, keepSeconds) {
+    const heading = name ? `${name} was deleted` : "This song is no longer here";
+    const reason = keepSeconds !== null ? `Songs are kept for ${roughTime(keepSeconds)}.` : name ? "This was done elsewhere." : "It was deleted.";
+    const shown = `gone ${heading} ${reason}`;
+    if (this.#shown === shown) return;
+    this.#clear(shown);
+    this.#root.append(this.#message(heading, `${reason} Choose its file to separate it again.`,
       element("button", { type: "button", className: "primary", textContent: "Choose files", onclick: () => this.actions.choose() })));
   }
 

@@ -80,6 +80,11 @@ export class Engine {
     return this.isPlaying && (!this.#run || this.#run.isWaitingAt(this.#nowFrame()));
   }
 
+  /** Seconds until the sound that is waited for, as far as that is known; null otherwise. */
+  get secondsLeft() {
+    return this.isWaiting ? this.#pieces.secondsLeft : null;
+  }
+
   setGain(index, value, seconds = rampSeconds) {
     this.#ramp(this.#strips[index].gain.gain, value, seconds);
   }

@@ -4,6 +4,7 @@
 import { backend } from "../backend.js";
 import { Problem } from "../words.js";
 import { decodeFrames, encodeFrames, parseHeader } from "../wav.js";
+import { decodeFLAC, decodesFLAC } from "./flac.js";
 
 /** Frames of a piece: about six seconds at 44,100 Hz, or what the back end says. */
 const usualPieceFrames = 1 << 18;
@@ -19,27 +20,33 @@ export function stemRate(job) {
   return job.stem_rate ?? job.sample_rate;
 }
 
-/** A stem whose WAV file is read by ranges, each sample multiplied by `factor`. `read(from, end)` gives bytes as `backend.read`. */
+/** A stem whose WAV file is read by ranges, each sample multiplied by `factor`. `read(from, end, onProgress)` gives bytes as `backend.read`. */
 class RangedStem {
   readBytes; format; totalBytes; factor; frames;
+  /** Gives a part in seconds as `backend.flac`, or is null. */
+  readFLAC = null;
 
   constructor(read, format, totalBytes, factor) {
     Object.assign(this, { readBytes: read, format, totalBytes, factor, frames: format.frames });
   }
 
   /** The bytes of frames, in the file's format. */
-  async bytes(first, count) {
+  async bytes(first, count, onProgress) {
     const { dataOffset, bytesPerFrame } = this.format;
     const from = dataOffset + first * bytesPerFrame;
-    const { bytes, total } = await this.readBytes(from, from + count * bytesPerFrame);
+    const { bytes, total } = await this.readBytes(from, from + count * bytesPerFrame, onProgress);
     // The file of a running job is replaced when the job is done.
     if (total !== null && total !== this.totalBytes) throw new Error("The stem has changed. Press play to try again.");
     return bytes;
   }
 
-  async read(first, count) {
+  async read(first, count, onProgress) {
     const { sampleRate } = this.format;
-    const planes = decodeFrames(await this.bytes(first, count), this.format);
+    // Half a frame more, because the service rounds down.
+    const seconds = (frame) => (frame + 0.5) / sampleRate;
+    const planes = this.readFLAC
+      ? await decodeFLAC(await this.readFLAC(seconds(first), seconds(first + count), onProgress), this.format)
+      : decodeFrames(await this.bytes(first, count, onProgress), this.format);
     if (this.factor !== 1) for (const plane of planes) plane.forEach((sample, frame) => { plane[frame] = sample * this.factor; });
     return stereoBuffer(planes, sampleRate);
   }
@@ -84,11 +91,25 @@ export function excerpt(buffer, first, count) {
   return part;
 }
 
-/** Bytes of a WAV file's beginning that have its header. */
-const headerBytes = 4096;
+/** Bytes of a WAV file's beginning that have its header, and show how fast the line is. */
+const headerBytes = 16384;
+/** A line that brings less than this many times the sound in WAV files gets FLAC, which is half as large. */
+const leastHeadroom = 1.5;
+
+/** The stems of a job, whose samples are multiplied by `factorOf(stem)`. */
+async function openStems(job, sampleRate, factorOf = (stem) => 1) {
+  const began = performance.now();
+  const stems = await Promise.all(job.stems.map((stem) => openStem(job, stem, sampleRate, factorOf(stem))));
+  const bytesPerSecond = (stems.length * headerBytes * 1000) / (performance.now() - began);
+  const needed = stems.reduce((sum, { format }) => sum + format.bytesPerFrame * sampleRate, 0);
+  // Floats don't fit in FLAC. The service makes it of whole files only.
+  const isFLAC = backend.flac && job.state !== "running" && bytesPerSecond < leastHeadroom * needed && stems.every(({ format }) => !format.isFloat && format.bits < 32) && (await decodesFLAC());
+  if (isFLAC) stems.forEach((stem, index) => { stem.readFLAC = (...part) => backend.flac(job.id, job.stems[index], ...part); });
+  return stems;
+}
 
 async function openStem(job, stem, sampleRate, factor) {
-  const read = (from, end) => backend.read(job.id, stem, from, end);
+  const read = (from, end, onProgress) => backend.read(job.id, stem, from, end, onProgress);
   try {
     const { bytes, total } = await read(0, headerBytes);
     const format = total ? parseHeader(bytes, total) : null;
@@ -117,6 +138,8 @@ export class Pieces {
   /** Whether the files of the job, which has ended, are being opened. */
   #isOpening = false;
   #isClosed = false;
+  /** The piece that was begun last: when, and which share of each stem is there. */
+  #loading = null;
   /** Callers that wait for the next state of the job. */
   #waiting = [];
 
@@ -128,7 +151,7 @@ export class Pieces {
 
   static async open(job) {
     const rate = stemRate(job);
-    const pieces = new Pieces(await Promise.all(job.stems.map((stem) => openStem(job, stem, rate, 1))), rate, job.piece_frames ?? usualPieceFrames);
+    const pieces = new Pieces(await openStems(job, rate), rate, job.piece_frames ?? usualPieceFrames);
     pieces.#isUnscaled = pieces.#isGrowing = job.state === "running";
     if (pieces.#isGrowing) pieces.#readyFrames = Math.floor(job.ready_seconds * rate);
     return pieces;
@@ -145,6 +168,13 @@ export class Pieces {
   /** Whether frames can be read now: those of a running job grow. */
   hasFrames(first, count) {
     return first + count <= this.#readyFrames;
+  }
+
+  /** Seconds until the piece that is being fetched is there; null if nothing tells. */
+  get secondsLeft() {
+    const { began, shares } = this.#loading ?? { shares: [0] };
+    const share = shares.reduce((sum, each) => sum + each, 0) / shares.length;
+    return share > 0 ? ((performance.now() - began) / 1000) * (1 / share - 1) : null;
   }
 
   get isGrowing() {
@@ -188,7 +218,7 @@ export class Pieces {
   async #openFiles(job) {
     for (;;) {
       try {
-        return await Promise.all(job.stems.map((stem) => openStem(job, stem, this.sampleRate, this.#isUnscaled ? 1 / (stem.gain ?? 1) : 1)));
+        return await openStems(job, this.sampleRate, (stem) => (this.#isUnscaled ? 1 / (stem.gain ?? 1) : 1));
       } catch (error) {
         if (this.#isClosed || !isTransient(error)) throw error;
       }
@@ -220,7 +250,9 @@ export class Pieces {
       const count = Math.min(this.pieceFrames, this.frames - first);
       if (this.hasFrames(first, count)) {
         try {
-          const buffers = await Promise.all(stems.map((stem) => stem.read(first, count)));
+          const shares = stems.map(() => 0);
+          this.#loading = { began: performance.now(), shares };
+          const buffers = await Promise.all(stems.map((stem, index) => stem.read(first, count, (received, total) => { shares[index] = total && received / total; })));
           if (stems === this.#stems) return buffers;
         } catch (error) {
           if (stems === this.#stems && !this.#isGrowing) throw error;
