@@ -150,5 +150,5 @@ class ServiceTests(PageTest):
         self.assertEqual(self.browser.saved("song - drums*.wav")[:4], b"RIFF")
         # The page of the owner does the same at a second press.
         self.subject.request("DELETE", f"v1/separations/{link.removeprefix('#song=')}/shared", headers={"Authorization": "Bearer the-token-of-anna"})
-        said("song is not open for you any more.")
-        self.wait("document.querySelector('#queue-region').hidden && !document.querySelector('#empty').hidden")
+        self.wait_equal("document.querySelector('.message:not([hidden]) h1')?.textContent", "song is not shared any more")
+        self.assertTrue(self.value("document.querySelector('#queue-region').hidden"))
