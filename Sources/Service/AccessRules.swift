@@ -13,8 +13,11 @@ struct AccessRules: Sendable {
     /// Whether only this machine can reach the service.
     let isLoopback: Bool
 
-    /// A user's part of a limit that all users share; at least one. Without tokens there is one user.
-    func share(of limit: Int) -> Int { max(1, limit / max(1, tokens?.userCount ?? 1)) }
+    /// The names of the users. Without tokens there is one user, without a name.
+    var users: Set<String?> { tokens?.users ?? [nil] }
+
+    /// A user's part of a limit that all users share; at least one.
+    func share(of limit: Int) -> Int { max(1, limit / max(1, users.count)) }
 
     /// - Returns: the name of the user by the token; nil for the user without a name.
     /// - Throws: `Problem` for a request that another site may have caused, or for a missing or

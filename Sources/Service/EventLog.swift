@@ -5,6 +5,8 @@ import System
 
 enum EventContent: Sendable {
     case job(JobSnapshot)
+    /// A job of another user, which is open for all.
+    case shared(JobSnapshot)
     /// The job with this id was removed.
     case removed(String)
     /// The present state follows: everything that the client knows is outdated.
@@ -13,6 +15,7 @@ enum EventContent: Sendable {
     private var parts: (name: String, data: [UInt8]) {
         switch self {
         case .job(let snapshot): ("job", snapshot.bytes)
+        case .shared(let snapshot): ("shared", snapshot.bytes)
         case .removed(let id): ("removed", JSON.object(["id": .text(id)]).bytes)
         case .state(let total, let cursor):
             ("state", JSON.object(["total": .integer(total), "next": cursor]).bytes)
@@ -41,22 +44,28 @@ final class EventLog: @unchecked Sendable {
     }
 
     let clock: ServiceClock
+    private let users: Set<String?>
     private let condition = Condition()
     private var logs: [String?: UserLog] = [:]
     /// The id before a user's first event. Ids keep rising after a restart of the service.
     private let firstID = Int(Timestamp.now * 1000)
     private var isClosed = false
 
-    init(_ clock: ServiceClock) { self.clock = clock }
+    init(_ clock: ServiceClock, users: Set<String?>) {
+        self.clock = clock
+        self.users = users
+    }
 
     func lastID(of owner: String?) -> Int { condition.withLock { log(of: owner).last } }
 
     private func log(of owner: String?) -> UserLog { logs[owner] ?? UserLog(last: firstID) }
 
-    /// Passes an event about a job to the streams of its owner.
-    func publish(_ content: EventContent, of job: Job) {
+    /// Passes an event about a job to the streams of its owner, or to those of all other users.
+    func publish(_ content: EventContent, of job: Job, toOthers: Bool = false) {
         condition.withLock {
-            logs[job.owner, default: UserLog(last: firstID)].append(content, of: job)
+            for user in toOthers ? users.subtracting([job.owner]) : [job.owner] {
+                logs[user, default: UserLog(last: firstID)].append(content, of: job)
+            }
             condition.broadcast()
         }
     }

@@ -80,6 +80,12 @@ struct Job: LedgerRecord, Equatable {
     var musicalKey: String?
     /// Name of the user who may use the job; nil for the user without a name.
     var owner: String?
+    /// Whether the owner has opened it for all users; nil for no.
+    var shared: Bool?
+    var isShared: Bool { shared == true && state == .done }
+
+    /// Whether a user may read the job and its results. Only the owner may change it.
+    func isVisible(to user: String?) -> Bool { owner == user || isShared }
 
     /// A random id of 96 bits, which can't be guessed.
     static func newID() -> String {
@@ -209,7 +215,7 @@ extension Job {
             "outputs": outputs.map { .array($0.map(JSON.text)) } ?? .null,
             "stems": .array(stems), "warnings": .array(warnings.map(JSON.text)),
             "error": failure?.json(instance: "/\(address)") ?? .null, "cached": .bool(isCached),
-            "tempo_bpm": JSON(tempoBpm), "key": JSON(musicalKey),
+            "tempo_bpm": JSON(tempoBpm), "key": JSON(musicalKey), "shared": .bool(isShared),
         ]
     }
 
@@ -243,6 +249,7 @@ extension Job {
         "cached": .boolean.about("Whether the result was there already."),
         "tempo_bpm": .number.orNull.about("Of a job that is done, if `analyze` asked for it."),
         "key": .string.orNull.about("The same of the key, such as F# minor."),
+        "shared": .boolean.about("Whether its owner has opened it for all users."),
     ])
 }
 

@@ -8,28 +8,34 @@ extension JobQueue {
 
     func snapshot(_ id: String) -> JobSnapshot? { condition.withLock { jobs[id] } }
 
-    /// A job of a user at this moment, and the id of the last event that it includes.
-    func state(of id: String, _ owner: String?) -> (job: JobSnapshot?, lastEvent: Int) {
-        condition.withLock { (jobs[id], events.lastID(of: owner)) }
+    /// A job that a user may read at this moment, and the id of the last event that it includes.
+    func state(of id: String, _ user: String?) -> (job: JobSnapshot?, lastEvent: Int) {
+        condition.withLock {
+            (jobs[id].flatMap { $0.job.isVisible(to: user) ? $0 : nil }, events.lastID(of: user))
+        }
     }
 
     /// A page of a user's jobs, newest first.
     ///
     /// - Parameters:
+    ///   - isShared: whether the page has the jobs that others have opened for all in place of the user's own.
     ///   - cursor: ``JobPage/next`` of the page before; nil for the newest jobs.
     ///   - hasUnfinished: whether the page also has all older jobs that are not finished.
     func page(
-        of owner: String?, limit: Int = .max, after cursor: Int? = nil, hasUnfinished: Bool = false
+        of owner: String?, isShared: Bool = false, limit: Int = .max, after cursor: Int? = nil,
+        hasUnfinished: Bool = false
     ) -> JobPage {
         condition.withLock {
-            let owned = jobs.all.reversed().filter { $0.job.owner == owner }
-            let older = owned.drop { $0.job.sequence >= cursor ?? .max }
+            let all = jobs.all.reversed().filter {
+                ($0.job.owner == owner) != isShared && (!isShared || $0.job.isShared)
+            }
+            let older = all.drop { $0.job.sequence >= cursor ?? .max }
             let (found, rest) = (older.prefix(limit), older.dropFirst(limit))
             // A page of no jobs ends where it begins.
             let last = found.last?.job.sequence ?? cursor ?? lastSequence + 1
             return JobPage(
                 jobs: found + rest.filter { hasUnfinished && !$0.job.state.isFinal },
-                next: rest.isEmpty ? nil : last, total: owned.count,
+                next: rest.isEmpty ? nil : last, total: all.count,
                 lastEvent: events.lastID(of: owner))
         }
     }
@@ -42,6 +48,8 @@ extension JobQueue {
     }
 
     var hasUnfinished: Bool { condition.withLock { !jobs.queue.isEmpty || !runs.isEmpty } }
+
+    var sharedCount: Int { condition.withLock { jobs.all }.count { $0.job.isShared } }
 
     func counts() -> [TrackState: Int] {
         condition.withLock { jobs.all }.reduce(into: [:]) { $0[$1.job.state, default: 0] += 1 }

@@ -153,6 +153,19 @@ final class JobQueue: @unchecked Sendable {
         }
     }
 
+    /// Opens a job for all users, or takes it back.
+    ///
+    /// - Returns: false if it can't be opened: only a job that is done can.
+    func share(_ id: String, _ isShared: Bool) throws -> Bool {
+        try changes.withLock { _ in
+            guard var job = job(id), job.state == .done || !isShared else { return false }
+            job.shared = isShared ? true : nil
+            try folder.save(job)
+            condition.withLock { show(job) }
+            return true
+        }
+    }
+
     /// Removes a final job and its files.
     func remove(_ id: String) throws {
         try changes.withLock { _ in
@@ -166,6 +179,7 @@ final class JobQueue: @unchecked Sendable {
             jobs.remove(job)
             unsaved.remove(job.sequence)
             events.publish(.removed(job.id), of: job)
+            if job.isShared { events.publish(.removed(job.id), of: job, toOthers: true) }
             condition.broadcast()
         }
     }
@@ -339,9 +353,14 @@ final class JobQueue: @unchecked Sendable {
 
     /// Shows a job's new state to clients, and the new positions of waiting jobs.
     private func show(_ job: Job) {
-        let former = jobs[job.sequence]?.job.state
+        let former = jobs[job.sequence]?.job
         for changed in jobs.update(job) { events.publish(.job(changed), of: changed.job) }
-        if job.state.isFinal, former?.isFinal != true {
+        if job.isShared {
+            events.publish(.shared(JobSnapshot(job)), of: job, toOthers: true)
+        } else if former?.isShared == true {
+            events.publish(.removed(job.id), of: job, toOthers: true)
+        }
+        if job.state.isFinal, former?.state.isFinal != true {
             metrics.count(job)
             logFailure(of: job)
         }

@@ -211,7 +211,8 @@ final class LoadedModels: Sendable {
     ///   - hasExample: whether the installation has a track to try.
     ///   - hasWeb: whether the service has the page that separates in the browser.
     ///   - hasFFmpeg: whether the service writes MP4.
-    func json(hasExample: Bool, hasWeb: Bool, hasFFmpeg: Bool) -> JSON {
+    ///   - userCount: the number of users; nil without tokens.
+    func json(hasExample: Bool, hasWeb: Bool, hasFFmpeg: Bool, userCount: Int?) -> JSON {
         let limits = settings.limits
         let (own, loaded, known) = state.withLock {
             ($0.own, $0.loaded.map { ($0.name, $0.key.precision) }, $0.models)
@@ -243,7 +244,7 @@ final class LoadedModels: Sendable {
                 "replaces": JSON(replacedModel), "version": .text(settings.version),
             ],
             "models": .array(models), "has_example": .bool(hasExample), "has_web": .bool(hasWeb),
-            "has_ffmpeg": .bool(hasFFmpeg),
+            "has_ffmpeg": .bool(hasFFmpeg), "users": JSON(userCount),
             "formats": .array(SeparationRequest.Format.allCases.map { .text($0.rawValue) }),
             "precisions": .array(SeparationRequest.precisions.map(JSON.text)),
             "limits": [
@@ -256,7 +257,7 @@ final class LoadedModels: Sendable {
         ]
     }
 
-    /// The schema of ``json(hasExample:hasWeb:hasFFmpeg:)``.
+    /// The schema of ``json(hasExample:hasWeb:hasFFmpeg:userCount:)``.
     static let schema = JSONSchema.fields([
         "engine": .fields([
             "model": .string.orNull, "precision": .string.orNull, "threads": .integer,
@@ -273,6 +274,8 @@ final class LoadedModels: Sendable {
         "has_example": .boolean.about("Whether there is a track at /demo_track.ogg."),
         "has_web": .boolean.about("Whether there is a page at /web/ that needs no service."),
         "has_ffmpeg": .boolean.about("Whether it writes M4A and stem files."),
+        "users": .integer.orNull.about(
+            "Users with jobs of their own; null for a service without tokens."),
         "formats": .list(of: .string), "precisions": .list(of: .string),
         "limits": .fields([
             "body_bytes": .integer, "seconds": .number, "queue": .integer,

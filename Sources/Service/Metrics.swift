@@ -69,7 +69,7 @@ final class Metrics: Sendable {
 
     /// - Parameter states: number of jobs in each state.
     func text(
-        states: [TrackState: Int], connections: Int, isReady: Bool, hasFault: Bool
+        states: [TrackState: Int], sharedJobs: Int, connections: Int, isReady: Bool, hasFault: Bool
     ) -> String {
         let counters = counters.withLock { $0 }
         var lines: [String] = []
@@ -99,6 +99,7 @@ final class Metrics: Sendable {
         add(
             "jobs", "gauge", "Jobs by state.",
             TrackState.allCases.map { ("{state=\"\($0.rawValue)\"}", "\(states[$0] ?? 0)") })
+        add("shared_jobs", "gauge", "Jobs that are open for all users.", sharedJobs)
         add("queue_length", "gauge", "Jobs that wait.", states[.queued] ?? 0)
         add("jobs_total", "Jobs that have ended, by result.", by: "result", counters.jobs)
         add("cache_hits_total", "counter", "Jobs with results from the cache.", counters.cacheHits)

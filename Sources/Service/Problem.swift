@@ -42,7 +42,7 @@ package struct Problem: Error, Codable, Equatable, Sendable {
             switch self {
             case .badRequest: (400, "The request is malformed")
             case .unauthorized: (401, "A token is needed")
-            case .forbidden: (403, "The request comes from another site")
+            case .forbidden: (403, "The request is not allowed")
             case .notFound: (404, "Not found")
             case .methodNotAllowed: (405, "The method does not fit the address")
             case .conflict: (409, "The job is not in a state for this")

@@ -24,6 +24,9 @@ extension Route {
                     "sort", .words(Service.orders + Service.orders.map { "-\($0)" }),
                     "An ascending order, or with a - a descending one. Jobs that come or go move "
                         + "the pages of a search or an order."),
+                .query(
+                    "shared", .string.with(["const": "true"]),
+                    "Lists the jobs that other users have opened for all, in place of the user's."),
             ], [200: .json("The page.", "JobPage")]),
         Route(
             "POST", "/v1/separations", .createJob, "Separate a sound", takesSound: true,
@@ -60,6 +63,13 @@ extension Route {
                     "A waiting job of the user; without it, the job moves to the end.")
             ], [200: .json("The job.", "Job")], refusals: [.conflict]),
         Route(
+            "PUT", "/v1/separations/{id}/shared", .shareJob,
+            "Open a job that is done for all users, who can then read it and its results",
+            [200: .json("The job.", "Job")], refusals: [.conflict]),
+        Route(
+            "DELETE", "/v1/separations/{id}/shared", .unshareJob,
+            "Take back a job that was opened for all users", [200: .json("The job.", "Job")]),
+        Route(
             "GET", "/v1/separations/{id}/events", .jobEvents, "Changes of a job",
             parameters: [.shared("Last-Event-ID"), .shared("last-event-id")],
             [200: events("The present state is the `job` alone.")]),
@@ -75,8 +85,9 @@ extension Route {
             [
                 200: events(
                     "The present state is `state` with `total` and `next` as in JobPage, followed "
-                        + "by a `job` for each of the newest jobs and for all queued and running "
-                        + "ones; everything that the client knew is then outdated.")
+                        + "by a `shared` for each job of the list with shared=true, and by a `job` "
+                        + "for each of the newest jobs and for all queued and running ones; "
+                        + "everything that the client knew is then outdated.")
             ]),
         Route(
             "GET", "/v1/separations/{id}/stems/{file}", .stem,
@@ -194,7 +205,8 @@ extension Route {
 
     private static func events(_ state: String) -> OpenAPI.Response {
         OpenAPI.Response(
-            "Server-sent events: `job` with a Job, `removed` with an id. \(state) Ids are integers "
+            "Server-sent events: `job` with a Job, `shared` with one that another user has opened, "
+                + "`removed` with an id, also of one that was taken back. \(state) Ids are integers "
                 + "that rise; in the present state only the last event has one. Comments show that "
                 + "the connection lives.", ["text/event-stream"], .string)
     }

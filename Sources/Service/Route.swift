@@ -2,8 +2,9 @@
 struct Route: Sendable {
     /// The name is the id of the operation in the description.
     enum Operation: String, Sendable {
-        case listJobs, createJob, showJob, deleteJob, removeJobs, moveJob, jobEvents, allEvents
-        case stem, zip, stemFile, mix, peaks, analysis, separateNow, separateNowByPut, convert
+        case listJobs, createJob, showJob, deleteJob, removeJobs, moveJob, shareJob, unshareJob
+        case jobEvents, allEvents, stem, zip, stemFile, mix, peaks, analysis, separateNow,
+            separateNowByPut, convert
         case models, alive, ready, metrics, description, example, exampleStem
         case page, pageFile, pageFolderFile, webFile, webFolderFile, explainer
     }

@@ -21,11 +21,20 @@ extension Service {
         let limit = try pageLimit(request, in: 1...Service.mostPageJobs)
         let cursor = try number(
             request, "after", in: .min ... .max, "the 'next' of an earlier reply")
+        if let value = request.query("shared"), value != "true" {
+            throw .option("shared", value: value, expected: "true")
+        }
         let isWhole = ["search", "state", "sort"].allSatisfy { request.query($0) == nil }
         if isWhole {
-            return .json(queue.page(of: request.user, limit: limit, after: cursor).bytes)
+            return .json(page(of: request, limit: limit, after: cursor).bytes)
         }
         return .json(try selection(request, limit, from: cursor ?? 0).bytes)
+    }
+
+    /// A page of the user's jobs, or of those that others have opened.
+    private func page(of request: Request, limit: Int = .max, after cursor: Int? = nil) -> JobPage {
+        let isShared = request.query("shared") != nil
+        return queue.page(of: request.user, isShared: isShared, limit: limit, after: cursor)
     }
 
     /// A page of the jobs that a request selects.
@@ -34,7 +43,7 @@ extension Service {
     private func selection(
         _ request: Request, _ limit: Int, from first: Int
     ) throws(Problem) -> JobPage {
-        var page = queue.page(of: request.user)
+        var page = page(of: request)
         if let words = request.query("search")?.lowercased().split(separator: " ") {
             page.jobs.removeAll { snapshot in
                 let name = snapshot.job.name.lowercased()
@@ -132,6 +141,16 @@ extension Service {
                 .conflict,
                 "Only a job that waits can be moved, before another one of yours that waits. Load the "
                     + "list again.")
+        }
+        return .json(try snapshot(of: request).bytes)
+    }
+
+    /// Opens a job for all users (PUT), or takes it back (DELETE).
+    func shareJob(_ request: Request) throws -> Reply {
+        let job = try job(of: request)
+        guard try queue.share(job.id, request.method == "PUT") else {
+            throw Problem(
+                .conflict, "The job is \(job.state.rawValue), expected done, to be opened for all.")
         }
         return .json(try snapshot(of: request).bytes)
     }

@@ -129,6 +129,7 @@ extension Service {
         case .deleteJob: try deleteJob(request)
         case .removeJobs: try removeJobs(request)
         case .moveJob: try moveJob(request)
+        case .shareJob, .unshareJob: try shareJob(request)
         case .jobEvents: try events(request, job: request.parameters["id"])
         case .allEvents: try events(request, job: nil)
         case .stem: try stem(request)
@@ -143,13 +144,15 @@ extension Service {
             .json(
                 models.json(
                     hasExample: example != nil, hasWeb: !webFiles.isEmpty,
-                    hasFFmpeg: (try? ffmpeg()) != nil))
+                    hasFFmpeg: (try? ffmpeg()) != nil,
+                    userCount: rules.tokens?.users.count))
         case .alive: .text("ok\n")
         case .ready: ready(request)
         case .metrics:
             .text(
                 metrics.text(
-                    states: queue.counts(), connections: connections.count,
+                    states: queue.counts(), sharedJobs: queue.sharedCount,
+                    connections: connections.count,
                     isReady: models.readiness == .ready, hasFault: machine.problem != nil),
                 type: "text/plain; version=0.0.4")
         case .example, .exampleStem: try exampleTrack(request)
@@ -233,15 +236,20 @@ extension Service {
         return job
     }
 
-    /// - Throws: `Problem`, also for a job of another user.
+    /// - Throws: `Problem`, also for another user's job that is not open, and to change one that is.
     func snapshot(of request: Request) throws(Problem) -> JobSnapshot {
         guard let id = request.parameters["id"], Job.isID(id), let snapshot = queue.snapshot(id),
-            snapshot.job.owner == request.user
+            snapshot.job.isVisible(to: request.user)
         else { throw Service.noJob }
+        guard snapshot.job.owner == request.user || ["GET", "HEAD"].contains(request.method) else {
+            throw Problem(.forbidden, "The job belongs to another user, who alone can change it.")
+        }
         return snapshot
     }
 
-    static let noJob = Problem(.notFound, "There is no such job; it may have been removed.")
+    static let noJob = Problem(
+        .notFound,
+        "There is no such job: it was removed, or belongs to another user who has not opened it.")
 
     private func events(_ request: Request, job id: String?) throws(Problem) -> Reply {
         if id != nil { _ = try job(of: request) }
@@ -257,6 +265,7 @@ extension Service {
             let page = queue.page(of: user, limit: limit, hasUnfinished: true)
             return (
                 [.state(total: page.total, cursor: page.cursor)]
+                    + queue.page(of: user, isShared: true).jobs.reversed().map(EventContent.shared)
                     + page.jobs.reversed().map(EventContent.job), page.lastEvent
             )
         }

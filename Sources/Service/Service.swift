@@ -133,7 +133,7 @@ package final class Service: Sendable {
         }
         metrics = Metrics()
         clock = settings.clock
-        eventLog = EventLog(clock)
+        eventLog = EventLog(clock, users: rules.users)
         if let taken = try folder.takeOverFormerJobs() { warnings.append(taken) }
         let tracks = try folder.tracks()
         machine = MachineState(folder, tracks.fault, settings)

@@ -59,7 +59,8 @@ struct UserTokens: Sendable {
         return nil
     }
 
-    var userCount: Int { Set(entries.filter { !$0.isForMetrics }.map(\.user)).count }
+    /// The names of the users; nil is the user without one.
+    var users: Set<String?> { Set(entries.filter { !$0.isForMetrics }.map(\.user)) }
 
     /// The name of the user with a token; nil for the user without a name.
     ///

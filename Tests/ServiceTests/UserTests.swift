@@ -48,6 +48,78 @@ struct UserTests {
         #expect(try service.status("\(old)/mix", nobody) == 200)
     }
 
+    @Test func aSongThatIsOpenForAllIsHeardByAllAndChangedByItsOwnerAlone() throws {
+        let first = try RunningService(tokens: Self.tokens).whenReady()
+        #expect(try first.get("/v1/models", ben)["users"] == 3)
+        let id = try first.doneJob(Sound.tone(seconds: 0.2), anna)
+        let bens = try first.open("/v1/events", ben)
+        bens.receive(until: "event: state")
+        try first.request("PUT", "\(id)/shared", [ben]).expectProblem(404, "not-found")
+        #expect(try first.request("PUT", "\(id)/shared", [anna])["shared"] == true)
+        bens.receive(until: "event: shared\ndata: {")
+        // A restart keeps it, and a client without a cursor gets it with the present state.
+        let service = try RunningService(after: first, tokens: Self.tokens).whenReady()
+        let state = try service.open("/v1/events", ben).receive(until: "event: shared\ndata: {")
+        #expect(!state.contains("event: job"))
+        #expect(try service.metric("shared_jobs", ben) == 1)
+        func shared(_ user: String, _ query: String = "") throws -> [String]? {
+            try service.get("/v1/separations?shared=true\(query)", user)["separations.*.id"]
+        }
+        #expect(try shared(ben, "&limit=1") == [id] && shared(ben, "&search=x&sort=name") == [])
+        #expect(try shared(anna) == [] && service.jobs(ben) == [] && service.jobs(anna) == [id])
+        try service.get("/v1/separations?shared=1", ben).expectProblem(422, "invalid-option")
+        for part in [
+            "", "/stems/bass.wav", "/stems/bass.flac", "/stems/bass.mp3?from=0.05", "/peaks",
+            "/stems.zip?format=flac", "/mix?bass=0.5&format=mp3", "/analysis",
+        ] {
+            let (own, other) = try (service.get(id + part, anna), service.get(id + part, ben))
+            #expect(other.status == 200 && other.body == own.body, "\(part)")
+        }
+        for change in ["DELETE ", "PUT /place", "PUT /shared", "DELETE /shared"] {
+            let words = change.components(separatedBy: " ")
+            let answer = try service.request(words[0], id + words[1], [ben])
+            answer.expectProblem(403, "forbidden", "another user")
+        }
+        #expect(try service.request("DELETE", "/v1/separations?all=true", [ben])["removed"] == 0)
+        #expect(try service.get(id, anna)["shared"] == true)
+    }
+
+    @Test func aSongThatIsTakenBackOrRemovedIsGoneForTheOthersAtOnce() throws {
+        let service = try RunningService(clock: ManualClock(), tokens: Self.tokens) {
+            $0.keepSeconds = 3600
+        }.whenReady()
+        let id = try service.doneJob(Sound.tone(seconds: 0.2), anna)
+        func share(_ method: String = "PUT") throws {
+            #expect(try service.request(method, "\(id)/shared", [anna]).status == 200)
+        }
+        let unopened: Int? = try service.get("/v1/separations", ben)["last_event"]
+        try share("DELETE")
+        // The others don't learn of a song that was never open.
+        #expect(try service.get("/v1/separations", ben)["last_event"] == unopened)
+        let annas = try service.open("/v1/events", anna)
+        annas.receive(until: "event: job")
+        for end in [{ try share("DELETE") }, { service.advance(by: 3700) }] {
+            try share()
+            let streams = try ["\(id)/events", "/v1/events"].map { try service.open($0, ben) }
+            for stream in streams { stream.receive(until: "\"shared\":true") }
+            try end()
+            for stream in streams { stream.receive(until: "event: removed") }
+            for part in ["", "/stems/bass.wav", "/events"] {
+                try service.get(id + part, ben).expectProblem(404, "not-found", "not opened")
+            }
+        }
+        // Its owner keeps it until the removal.
+        let seen = annas.receive(until: "event: removed").components(separatedBy: "event: removed")
+        #expect(seen[0].components(separatedBy: "\"shared\":true").count == 3)
+    }
+
+    @Test func onlyASongThatIsDoneIsOpened() throws {
+        let service = try RunningService(tokens: Self.tokens) { $0.jobs = 0 }.whenReady()
+        let id = try service.job(Sound.short, anna)
+        let answer = try service.request("PUT", "\(id)/shared", [anna])
+        answer.expectProblem(409, "conflict", "expected done")
+    }
+
     @Test func aUserGetsOnlyOwnEvents() throws {
         let service = try RunningService(tokens: Self.tokens).whenReady()
         let events = try service.open("/v1/events", ben)

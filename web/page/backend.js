@@ -12,6 +12,7 @@
 //                                           when the model's file is there (`onProgress(received, total)`), kept or removed; only of a back end whose `models()` have `model_endings`, which says what it takes
 // example(path)                             the example song demo_track.ogg, or a true stem of it, demo_stems/drums.ogg: a Blob
 // list({ limit, after })                    jobs, newest first: `{ separations, next, last_event }`
+// shared(), share(id, isShared)             all songs that other users have opened; the job, now open for them or not; only of a back end with users
 // job(id)                                   a job
 // add(file, options, { onProgress, signal }) the new job; `onProgress` gets the share sent, 0…1
 // remove(id)                                the job in line that was cancelled, or null for one that had ended and is removed

@@ -11,7 +11,7 @@ import { Queue } from "./songs/queue.js";
 import { Stage } from "./songs/stage.js";
 import { Uploads } from "./songs/uploads.js";
 import { keepAwake } from "./sound/player.js";
-import { failureWords, isWaiting, mayHelpToRetry, problemWords, quarters, quarterWords, stateWords, title } from "./words.js";
+import { failureWords, goneWords, isWaiting, mayHelpToRetry, problemWords, quarters, quarterWords, stateWords, title } from "./words.js";
 
 /** The song on stage, and the place and mix that it opens with. */
 let openId = null;
@@ -26,6 +26,8 @@ const drawerButton = document.getElementById("songs-button");
 const exampleName = "Example song.ogg";
 /** How long the service keeps results; null is for ever. */
 let keepSeconds = null;
+/** The number of users with songs of their own; null without tokens. */
+let users = null;
 let isConnected = true;
 /** The songs that this page removes; others are removed elsewhere: on another page, or by the service. */
 const removing = new Set();
@@ -42,6 +44,7 @@ const service = new Service((reply) => {
   options.offer(reply);
   uploads.bodyLimitBytes = reply.limits.body_bytes;
   keepSeconds = reply.limits.keep_seconds ?? null;
+  users = reply.users ?? null;
   exampleButton.hidden = !reply.has_example;
   document.getElementById("lanes").disabled = !reply.has_example;
   show();
@@ -62,11 +65,11 @@ const jobs = new Jobs({
   onChange: (job, before) => {
     if (job && before) announceChange(job, before);
     if (!job) {
-      forget(before.id);
+      if (!before.isOthers) forget(before.id);
       if (before.id === openId && removing.has(openId)) openNext();
       else if (before.id === openId && before.name) {
         gone = before;
-        announce(`${title(gone.name)} was deleted`);
+        announce(goneWords(gone));
       }
     }
     show();
@@ -84,6 +87,7 @@ const jobs = new Jobs({
 });
 
 const actions = {
+  users: () => users,
   open: (item) => {
     if (!jobs.get(item.id)) return;
     open(item.id);
@@ -238,7 +242,7 @@ function showNow() {
   if (library.needsAll && jobs.hasOlder) jobs.loadOlder();
   const job = jobs.get(openId);
   if (job) stage.show(known(job), saved);
-  else if (jobs.isMissing(openId)) stage.showGone(gone?.id === openId ? title(gone.name) : null, keepSeconds);
+  else if (jobs.isMissing(openId)) stage.showGone(gone?.id === openId ? gone : null, keepSeconds);
   else if (openId) jobs.find(openId);
   else if (jobs.isLoaded) stage.showEmpty();
   const canRepeat = job?.state === "done" && job.model === options.engine?.model && uploads.canRetry(openId);

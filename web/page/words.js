@@ -159,6 +159,9 @@ export const waitWords = "This part is not separated yet. Playing goes on when i
 /** What a player says that waits for sound; nothing of less than 3 s. Tens of seconds: each change is read aloud. */
 export const loadingWords = (seconds, reason) => (seconds >= 3 ? `Loading, about ${roughTime(Math.ceil(seconds / 10) * 10)} to the sound: ${reason}.` : "");
 
+/** Of a song that was open on the page. */
+export const goneWords = ({ name, isOthers }) => `${title(name)} ${isOthers ? "is not shared any more" : "was deleted"}`;
+
 /** Number of finished quarters of a job's progress, 0…4. */
 export const quarters = (fraction) => Math.floor(fraction * 4 + 1e-9);
 

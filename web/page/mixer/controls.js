@@ -158,10 +158,11 @@ export class SongHeader {
   #fill = element("span", { className: "fill" });
   #progress = element("div", { className: "progress-line" }, this.#fill);
 
-  /** `share()`, `cancel(job)`; `exports` are the files of the song. */
+  /** `share()`, `cancel(job)`, `openForAll()`, `users()`; `exports` are the files of the song. */
   constructor(job, exports, calls) {
     this.exports = exports;
     this.calls = calls;
+    this.forAll = plainButton("users", "For all", calls.openForAll);
     this.root = element("header", { className: "song" },
       element("div", {}, element("h1", { textContent: title(job.name), title: job.name }), this.#facts),
       this.#actions,
@@ -174,12 +175,14 @@ export class SongHeader {
     setText(this.#facts, isRunning ? `${stateWords(job)} · ${Math.floor(job.fraction * 100)} %` : [clock(job.duration_seconds), job.state === "cancelled" ? "cancelled here" : null, job.model, job.options?.precision].filter(Boolean).join(" · "));
     this.#progress.hidden = !isRunning;
     this.#fill.style.transform = `scaleX(${job.fraction})`;
+    this.forAll.hidden = !(this.calls.users() > 1) || job.isOthers || job.state !== "done";
+    this.forAll.setAttribute("aria-pressed", String(job.shared === true));
     if (this.#actions.dataset.state === job.state) return;
     this.#actions.dataset.state = job.state;
     if (isRunning) this.#actions.replaceChildren(plainButton("close", "Cancel", () => this.calls.cancel(job)));
     else {
       this.menu = new DownloadMenu(job, this.exports);
-      this.#actions.replaceChildren(plainButton("link", "Share", () => this.calls.share()), this.menu.root);
+      this.#actions.replaceChildren(this.forAll, plainButton("link", "Share", () => this.calls.share()), this.menu.root);
     }
   }
 }

@@ -68,10 +68,11 @@ export class Mixer {
 
   /** Shows a newer state of the same job. */
   update(job) {
+    // The number of users may have come since.
+    this.header.update(job);
     if (job === this.job) return;
     const before = this.job;
     this.job = this.exports.job = job;
-    this.header.update(job);
     this.player.update(job);
     this.#update();
     if (job.ready_seconds !== before.ready_seconds || job.state !== before.state) this.board.update(job);
@@ -288,13 +289,24 @@ export class Mixer {
     }, 400);
   }
 
+  /** Opens the song for all users, or takes it back. */
+  async #openForAll() {
+    try {
+      const job = await backend.share(this.job.id, !this.job.shared);
+      say(`The song is ${job.shared ? "open for all users of this service" : "yours alone again"}.`);
+    } catch (error) {
+      say(failureWords(error));
+    }
+  }
+
   async #share() {
     showLink(this.fragment);
+    const reach = reachOfLink(this.job, this.actions.users());
     try {
       await navigator.clipboard.writeText(location.href);
-      say(`Link copied, with this mix and position. ${reachOfLink()}`);
+      say(`Link copied, with this mix and position. ${reach}`);
     } catch {
-      say(`The link is in the address bar, with this mix and position. ${reachOfLink()}`);
+      say(`The link is in the address bar, with this mix and position. ${reach}`);
     }
   }
 
@@ -334,7 +346,7 @@ export class Mixer {
       },
       time: () => this.time,
     });
-    this.header = new SongHeader(job, this.exports, { share: () => this.#share(), cancel: this.actions.cancel });
+    this.header = new SongHeader(job, this.exports, { share: () => this.#share(), openForAll: () => this.#openForAll(), users: this.actions.users, cancel: this.actions.cancel });
     this.wait = element("p", { className: "said", role: "status" });
     const sums = sumsWords(job.stems);
     this.root = element("section", { className: "mixer", "aria-label": `Mixer: ${title(job.name)}` },

@@ -31,7 +31,8 @@ const addressOfStem = (stem, format) => stem.url.replace(/\.\w+$/, `.${format}`)
 export function addressOf({ job, kind, stem, format, strips = [], part }) {
   if (kind === "stem file") return `${addressOfJob(job)}/song.stem.mp4`;
   const query = new URLSearchParams();
-  for (const { name, gain, pan } of strips) {
+  // A stem has no volumes, and its address refuses them.
+  for (const { name, gain, pan } of kind === "mix" ? strips : []) {
     query.set(name, String(Number(gain.toFixed(4))));
     if (pan) query.set(`${name}.pan`, String(pan));
   }
@@ -80,6 +81,21 @@ export class ServiceBackend {
 
   list({ limit, after = null }) {
     return this.#json(`v1/separations?limit=${limit}${after === null ? "" : `&after=${encodeURIComponent(after)}`}`);
+  }
+
+  async shared() {
+    const found = [];
+    // Without a token, there is one user.
+    for (let after = this.#token ? "" : null; after !== null;) {
+      const reply = await this.#json(`v1/separations?shared=true&limit=1000${after}`);
+      found.push(...reply.separations);
+      after = reply.next === null ? null : `&after=${reply.next}`;
+    }
+    return found;
+  }
+
+  share(id, isShared) {
+    return this.#json(`${addressOfJob(id)}/shared`, { method: isShared ? "PUT" : "DELETE" });
   }
 
   job(id) {

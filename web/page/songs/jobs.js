@@ -1,4 +1,4 @@
-// The service's jobs on the page. The newest are loaded first, events keep them up to date, and
+// The service's jobs on the page; those of other users have `isOthers`. The newest are loaded first, events keep them up to date, and
 // older ones are loaded page by page.
 
 import { backend } from "../backend.js";
@@ -36,11 +36,11 @@ export class Jobs {
     return this.#jobs.get(id);
   }
 
-  /** The loaded jobs, newest first. */
+  /** The loaded jobs, the user's before those of others, newest first. */
   list() {
     this.#sorted ??= [...this.#jobs.keys()].sort((a, b) => {
-      const [first, second] = [this.#jobs.get(a).created, this.#jobs.get(b).created];
-      return first < second ? 1 : first > second ? -1 : 0;
+      const [first, second] = [this.#jobs.get(a), this.#jobs.get(b)];
+      return Number(first.isOthers ?? 0) - Number(second.isOthers ?? 0) || (first.created < second.created ? 1 : first.created > second.created ? -1 : 0);
     });
     return this.#sorted.map((id) => this.#jobs.get(id));
   }
@@ -75,8 +75,10 @@ export class Jobs {
     backend.follow({
       begin: async () => {
         const reply = await backend.list({ limit: pageJobs });
+        const shared = await (backend.shared?.() ?? []);
         this.#forget(reply.next ?? null);
         for (const job of reply.separations) this.apply(job);
+        for (const job of shared) this.apply({ ...job, isOthers: true });
         this.isLoaded = true;
         this.onLoaded();
         return reply.last_event;
@@ -87,6 +89,7 @@ export class Jobs {
         if (type === "state") this.#forget(data.next);
         else if (type === "removed") this.remove(data.id);
         else if (type === "job") this.apply(data);
+        else if (type === "shared") this.apply({ ...data, isOthers: true });
       },
       onLost: (problem) => this.onConnection(false, problem),
     });

@@ -106,14 +106,14 @@ export class LibraryTools {
   /** Shows what the row can do with the songs of the list; `hasMore` if others are still loaded. */
   show(jobs, loaded, hasMore) {
     const { library } = this;
-    this.#jobs = jobs;
+    this.#jobs = jobs.filter(({ isOthers }) => !isOthers);
     this.#root.hidden = loaded < leastSongs && !library.selected && !library.text;
     setText(this.#empty, library.text.trim() && !jobs.length ? (hasMore ? "Searching" : `No song has “${library.text.trim()}” in its name.`) : "");
     this.select.setAttribute("aria-pressed", library.selected !== null);
     this.selection.hidden = !library.selected;
     if (!library.selected) return;
-    const chosen = jobs.filter(({ id }) => library.selected.has(id)).length;
-    const ended = jobs.filter(hasEnded).length;
+    const chosen = this.#jobs.filter(({ id }) => library.selected.has(id)).length;
+    const ended = this.#jobs.filter(hasEnded).length;
     this.remove.disabled = chosen === 0;
     this.finished.disabled = ended === 0 || hasMore;
     setText(this.remove, this.#armed?.name === "remove" ? `Press again to delete ${count(chosen, "song")}` : chosen ? `Delete ${chosen}` : "Delete");

@@ -1,6 +1,7 @@
 // What the page keeps of a song: its place, loop and mixer as the fragment of a link, which is never sent to a server, and in the
 // browser the settings of its rehearsal, too.
 
+import { backend } from "../backend.js";
 import { keep, kept, rehearsal } from "../kept.js";
 import { loudestDecibels, silenceDecibels } from "../sound/mix.js";
 
@@ -56,11 +57,13 @@ export function readLink(fragment) {
   return state;
 }
 
-/** Where a link to the song works. */
-export function reachOfLink() {
-  return /^(localhost|127\.|\[::1\])/.test(location.hostname)
-    ? "It works on this computer only, as long as the song is kept."
-    : "It works for everyone who can open this page, as long as the song is kept.";
+/** Where a link to a job's song works; `users` is the number of users, null without tokens. */
+export function reachOfLink({ shared, state }, users) {
+  if (users > 1 && !shared) return `It works for you alone.${state === "done" ? " “For all” opens the song for the other users." : ""}`;
+  const isLocal = /^(localhost|127\.|\[::1\])/.test(location.hostname);
+  const people = users > 1 ? "for all users of this service" : users ? "for everyone who has the token" : isLocal ? null : "for everyone who can open this page";
+  const places = backend.worksHere ? ["in this browser only"] : [people, isLocal ? "on this computer only" : null].filter(Boolean);
+  return `It works ${places.join(", ")}, as long as the song is kept.`;
 }
 
 /** The songs of which something is kept: those that were changed last. */

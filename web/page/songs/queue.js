@@ -76,7 +76,7 @@ class Row {
     this.fill.style.transform = `scaleX(${item.fraction})`;
     if (isOpen) this.open.setAttribute("aria-current", "true");
     else this.open.removeAttribute("aria-current");
-    this.remove.hidden = this.isSelecting;
+    this.remove.hidden = this.isSelecting || Boolean(item.isOthers);
     this.sooner.hidden = this.isSelecting || !(item.queue_position > 1);
     this.retry.hidden = this.isSelecting || !((state === "failed" || state === "cancelled") && canRetry);
     relabel(this.sooner, `Separate ${name} sooner`);
@@ -102,6 +102,7 @@ export class Queue {
   #scroller = document.getElementById("queue");
   #uploads = document.getElementById("uploads");
   #jobs = document.getElementById("jobs");
+  #shared = document.getElementById("shared");
   #older = document.getElementById("older");
   #rows = new Map();
 
@@ -125,12 +126,14 @@ export class Queue {
     const put = (list) => (item, index) => {
       const row = this.#rows.get(item.id) ?? new Row(this.actions);
       this.#rows.set(item.id, row);
-      // Files that are not uploaded yet are no songs.
-      row.update(item, { isOpen: item.id === openId, canRetry: this.actions.canRetry(item), isSelected: selected && !item.file ? selected.has(item.id) : null });
+      // Files that are not uploaded yet are no songs, and songs of others can't be deleted.
+      row.update(item, { isOpen: item.id === openId, canRetry: this.actions.canRetry(item), isSelected: selected && !item.file && !item.isOthers ? selected.has(item.id) : null });
       if (list.children[index] !== row.root) list.insertBefore(row.root, list.children[index] ?? null);
     };
     uploads.forEach(put(this.#uploads));
-    jobs.forEach(put(this.#jobs));
+    jobs.filter(({ isOthers }) => !isOthers).forEach(put(this.#jobs));
+    jobs.filter(({ isOthers }) => isOthers).forEach(put(this.#shared));
+    document.getElementById("shared-heading").hidden = !this.#shared.firstChild;
     if (held?.isConnected) this.#scroller.scrollTop = scrollTop + held.offsetTop - place;
     this.#loadAhead();
   }

@@ -4,7 +4,7 @@ import { backend } from "../backend.js";
 import { colourOf, element, icon, say, setIcon, setText } from "../dom.js";
 import { linear, residualName } from "../sound/mix.js";
 import { contextAt } from "../sound/player.js";
-import { failureWords, isWaiting, roughTime, stateWords, title } from "../words.js";
+import { failureWords, goneWords, isWaiting, roughTime, stateWords, title } from "../words.js";
 import { readLink } from "./memory.js";
 
 /** The class of the mixer, which is loaded with the first song. */
@@ -24,7 +24,7 @@ export class Stage {
   #shown = null;
   mixer = null;
 
-  /** `cancel(job)`, `retry(job)`, `instead(job)`, `choose()`; `show()` shows the page again. */
+  /** `users()` is the number of users, null without tokens; `cancel(job)`, `retry(job)`, `instead(job)`, `choose()`; `show()` shows the page again. */
   constructor(actions) {
     this.actions = actions;
   }
@@ -36,10 +36,12 @@ export class Stage {
     this.#empty.hidden = false;
   }
 
-  /** Tells that a song was removed, by its title if that is known; `keepSeconds` is null if the service keeps songs until they are deleted. */
-  showGone(name, keepSeconds) {
-    const heading = name ? `${name} was deleted` : "This song is no longer here";
-    const reason = keepSeconds !== null ? `Songs are kept for ${roughTime(keepSeconds)}.` : name ? "This was done elsewhere." : "It was deleted.";
+  /** Tells that a song is gone, by its last job if that is known; `keepSeconds` is null if the service keeps songs until they are deleted. */
+  showGone(job, keepSeconds) {
+    const mayBeOthers = !job && this.actions.users() > 1;
+    const heading = job ? goneWords(job) : `This song is ${mayBeOthers ? "not" : "no longer"} here`;
+    const cause = job?.isOthers ? "Its owner has taken it back or deleted it" : keepSeconds !== null ? `Songs are kept for ${roughTime(keepSeconds)}` : job ? "This was done elsewhere" : "It was deleted";
+    const reason = `${cause}${mayBeOthers ? ", or it belongs to another user who has not opened it for all" : ""}.`;
     const shown = `gone ${heading} ${reason}`;
     if (this.#shown === shown) return;
     this.#clear(shown);
