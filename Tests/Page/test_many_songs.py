@@ -93,5 +93,5 @@ class ManySongsTests(PageTest):
         self.wait("document.querySelector('#queue .name').textContent === 'Song 1000'")
         # The newest songs came with the stream.
         self.assertEqual(self.addresses().count("/v1/separations?limit=100"), 0)
-        self.wait("document.body.innerText.includes('no longer here')")
+        self.wait("document.body.innerText.includes('another was deleted')")
 
