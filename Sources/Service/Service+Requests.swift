@@ -241,7 +241,10 @@ extension Service {
         guard let id = request.parameters["id"], Job.isID(id), let snapshot = queue.snapshot(id),
             snapshot.job.isVisible(to: request.user)
         else { throw Service.noJob }
-        guard snapshot.job.owner == request.user || ["GET", "HEAD"].contains(request.method) else {
+        // A conversion only takes the job's tags.
+        let isReading =
+            ["GET", "HEAD"].contains(request.method) || request.route?.operation == .convert
+        guard snapshot.job.owner == request.user || isReading else {
             throw Problem(.forbidden, "The job belongs to another user, who alone can change it.")
         }
         return snapshot

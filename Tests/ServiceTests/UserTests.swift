@@ -75,6 +75,9 @@ struct UserTests {
             let (own, other) = try (service.get(id + part, anna), service.get(id + part, ben))
             #expect(other.status == 200 && other.body == own.body, "\(part)")
         }
+        // A mix that the page of the other has rendered gets the song's tags.
+        let export = "/v1/convert/mix.flac?job=\(id)"
+        #expect(try service.request("POST", export, [ben], body: Sound.short).status == 200)
         for change in ["DELETE ", "PUT /place", "PUT /shared", "DELETE /shared"] {
             let words = change.components(separatedBy: " ")
             let answer = try service.request(words[0], id + words[1], [ben])
