@@ -24,8 +24,9 @@ struct AccessRules: Sendable {
     ///   wrong token.
     @discardableResult
     func check(_ request: Request, needsToken: Bool) throws(Problem) -> String? {
-        let field = (request.header("host") ?? "").reversed().drop { $0 == " " || $0 == "\t" }
-        let host = request.target.host ?? String(field.reversed())
+        // libmicrohttpd keeps blanks at the end of a line.
+        let field = (request.header("host") ?? "").split { $0 == " " || $0 == "\t" }
+        let host = request.target.host ?? field.joined(separator: " ")
         // In a DNS rebinding attack, the page's own host name resolves to this service, and the
         // Host header has that name.
         guard request.version == "HTTP/1.0" && host.isEmpty || isAllowed(host: host) else {
@@ -102,8 +103,8 @@ extension ServiceSettings {
         isWord(text) || AccessRules.isAddress(text)
     }
 
-    /// Whether a text can be one of ``trustedProxies``, as the system writes addresses.
-    package static func isAddress(_ text: String) -> Bool { ClientAddress(text)?.text == text }
+    /// Whether a text can be one of ``trustedProxies``.
+    package static func isAddress(_ text: String) -> Bool { AccessRules.isAddress(text) }
 
     /// Whether a text can be one of ``allowedOrigins``: `https://example.org:8443`, as browsers send
     /// it.

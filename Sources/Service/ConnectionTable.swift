@@ -58,8 +58,8 @@ final class ConnectionTable: @unchecked Sendable {
         var phase: Phase
         /// The ``ClientAddress/key`` of the client; empty for a proxy's connection between two requests.
         var address: String
-        /// Rises from connection to connection.
-        let number: Int
+        /// Rises from connection to connection, and with a proxy's request and a stream of events.
+        var number: Int
     }
 
     let limits: ServiceLimits
@@ -180,11 +180,20 @@ final class ConnectionTable: @unchecked Sendable {
 
     /// Notes whose request a proxy's connection has, and makes room for it as for a new connection.
     func belongs(_ socket: Int32, to client: ClientAddress) {
+        // A proxy that names no client has no limit of its own.
+        let key = proxies.contains(client.text) ? "" : client.key
         condition.withLock {
-            guard let address = entries[socket]?.address, address != client.key else { return }
-            entries[socket]?.address = client.key
+            guard let address = entries[socket]?.address, address != key else { return }
+            entries[socket]?.address = key
+            renew(socket)
             entries[socket].map(makeRoom)
         }
+    }
+
+    /// Makes a connection the newest, as what it does now is.
+    private func renew(_ socket: Int32) {
+        lastNumber += 1
+        entries[socket]?.number = lastNumber
     }
 
     func requestBegan(_ socket: Int32, hasBody: Bool) {
@@ -209,6 +218,7 @@ final class ConnectionTable: @unchecked Sendable {
         set(socket, .events(user: user, end: end))
         guard let user else { return }
         condition.withLock {
+            renew(socket)
             let own = entries.filter { _, entry in
                 if case .events(user, _) = entry.phase { true } else { false }
             }

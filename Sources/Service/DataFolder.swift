@@ -103,11 +103,12 @@ final class DataFolder: Sendable {
             getpwuid(user).map { String(cString: $0.pointee.pw_name) } ?? "\(user)"
         }
         let owned = FilePath.status(path) == nil ? FilePath.folder(of: path) : path
-        let shown = owned == root ? "it" : "'\(owned.dropFirst(root.count + 1))'"
-        guard [EACCES, EPERM].contains(error.code), let owner = FilePath.status(owned)?.st_uid
-        else {
-            return "\(shown): \(error)"
-        }
+        let shown =
+            owned == root
+            ? "it" : "'\(owned.hasPrefix(root) ? String(owned.dropFirst(root.count + 1)) : owned)'"
+        guard [EACCES, EPERM].contains(error.code), owned.hasPrefix(root),
+            let owner = FilePath.status(owned)?.st_uid
+        else { return "\(shown): \(error)" }
         return "\(shown): \(error), "
             + (owner == geteuid()
                 ? "run chmod -R u+rwX '\(folder)'"

@@ -259,7 +259,7 @@ private func simplify(form type: UnsafePointer<CChar>) {
     }
     let text = String(cString: type)
     guard let form = text.prefixMatch(of: Request.form) else { return }
-    let parameter = /[ \t]*;[ \t]*([^=; \t]+)=(?:"((?:[^"\\]|\\.)*)"|([^;, \t"]+))/
+    let parameter = /;[ \t]*([^=; \t]+)=(?:"((?:[^"\\]|\\.)*)"|([^;, \t"]+))/
     let boundary = text[form.range.upperBound...].matches(of: parameter)
         .first { $0.output.1.lowercased() == "boundary" }
         .map { String($0.output.2 ?? $0.output.3 ?? "").replacing(/\\(.)/) { $0.output.1 } }

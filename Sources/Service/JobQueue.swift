@@ -155,10 +155,12 @@ final class JobQueue: @unchecked Sendable {
 
     /// Opens a job for all users, or takes it back.
     ///
-    /// - Returns: false if it can't be opened: only a job that is done can.
-    func share(_ id: String, _ isShared: Bool) throws -> Bool {
-        try changes.withLock { _ in
-            guard var job = job(id), job.state == .done || !isShared else { return false }
+    /// - Returns: false if it can't be opened: only a job that is done can. Nil if there is no such job.
+    func share(_ id: String, _ isShared: Bool) throws -> Bool? {
+        try changes.withLock { _ -> Bool? in
+            guard var job = job(id) else { return nil }
+            guard job.state == .done else { return !isShared }
+            if job.isShared == isShared { return true }
             job.shared = isShared ? true : nil
             try folder.save(job)
             condition.withLock { show(job) }

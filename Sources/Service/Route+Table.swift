@@ -146,7 +146,7 @@ extension Route {
                 .query("job", .jobID, "The job that it is of, whose tags it gets."),
                 .query("part", .string, "The stem of the job, by default mix."),
                 .query("bpm", .string, "Its tempo, for the tags."),
-                .query("key", .string.with(["examples": ["F#m"]]), "Its key, for the tags."),
+                .query("key", .string.with(["examples": ["F# minor"]]), "Its key, for the tags."),
             ], OpenAPI.Response.sound, refusals: [.conflict]),
         Route(
             "GET", "/v1/models", .models, "The engine, its models and limits",

@@ -148,7 +148,10 @@ extension Service {
     /// Opens a job for all users (PUT), or takes it back (DELETE).
     func shareJob(_ request: Request) throws -> Reply {
         let job = try job(of: request)
-        guard try queue.share(job.id, request.method == "PUT") else {
+        guard let isDone = try queue.share(job.id, request.method == "PUT") else {
+            throw Service.noJob
+        }
+        guard isDone else {
             throw Problem(
                 .conflict, "The job is \(job.state.rawValue), expected done, to be opened for all.")
         }

@@ -20,7 +20,7 @@ extension Service {
             }
             let isOfAll = request.method == "OPTIONS" && request.rawTarget == RequestTarget.all
             request.target = try isOfAll ? RequestTarget() : RequestTarget(request.rawTarget)
-            if let client = ClientAddress(of: request, behind: Set(settings.trustedProxies)) {
+            if let client = ClientAddress(of: request, behind: proxies) {
                 request.client = client
                 connections.belongs(request.socket, to: client)
             }
@@ -263,7 +263,10 @@ extension Service {
         let stream = EventStream(eventLog, of: user, job: id, after: cursor) { [queue] in
             if let id {
                 let (job, lastEvent) = queue.state(of: id, user)
-                return ([job.map(EventContent.job) ?? .removed(id)], lastEvent)
+                return (
+                    [job.map { $0.job.owner == user ? .job($0) : .shared($0) } ?? .removed(id)],
+                    lastEvent
+                )
             }
             let page = queue.page(of: user, limit: limit, hasUnfinished: true)
             return (

@@ -166,10 +166,10 @@ extension Service {
         guard parts.count == StemFileFormat.stemCount else {
             throw Problem(.conflict, "A stem file has four stems, not the job's \(parts.count).")
         }
+        let name = try fileName(request, job, "stems", TimeRange(), "stem.mp4")
         let file = try derivedFiles.stemFile(of: job, parts, ffmpeg(), for: request)
         return Reply.file(
-            request, file, type: "audio/mp4", tag: "\(job.key.prefix(32))-stem",
-            name: try fileName(request, job, "stems", TimeRange(), "stem.mp4"))
+            request, file, type: "audio/mp4", tag: "\(job.key.prefix(32))-stem", name: name)
     }
 
     /// The track that is installed with the program, for a first try on the page; or one of its

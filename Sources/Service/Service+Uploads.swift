@@ -213,6 +213,12 @@ extension Service {
         }
         var tags = try derivedFiles.tags(of: job, stem: stem)
         (tags.beatsPerMinute, tags.key) = (request.query("bpm"), request.query("key"))
+        if let bpm = tags.beatsPerMinute, !(1..<1000).contains(Double(bpm) ?? 0) {
+            throw Problem.option("bpm", value: bpm, expected: "beats in a minute, such as 121.9")
+        }
+        if let key = tags.key, key.wholeMatch(of: /[A-G][#b]?(?:m| major| minor)?/) == nil {
+            throw Problem.option("key", value: key, expected: "a key, such as F# minor")
+        }
         return tags
     }
 

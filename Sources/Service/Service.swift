@@ -71,6 +71,8 @@ package final class Service: Sendable {
     let metrics: Metrics
     let derivedFiles: DerivedFiles
     let clock: ServiceClock
+    /// The trusted ones, as the system writes addresses.
+    let proxies: Set<String>
     /// Slots for the work of requests outside the queue.
     let slots: WorkSlots
     let connections: ConnectionTable
@@ -133,6 +135,7 @@ package final class Service: Sendable {
         }
         metrics = Metrics()
         clock = settings.clock
+        proxies = Set(settings.trustedProxies.compactMap { ClientAddress($0)?.text })
         eventLog = EventLog(clock, users: rules.users)
         if let taken = try folder.takeOverFormerJobs() { warnings.append(taken) }
         let tracks = try folder.tracks()
@@ -159,7 +162,7 @@ package final class Service: Sendable {
             } ?? [:]
         example = try? store.bundledFile("demo_track.ogg")
         connections = ConnectionTable(
-            limits: settings.limits, clock: clock, proxies: Set(settings.trustedProxies)
+            limits: settings.limits, clock: clock, proxies: proxies
         ) {
             let count = http_received_bytes($0)
             return count >= 0 ? Int(count) : nil
@@ -276,7 +279,7 @@ package final class Service: Sendable {
             lastTick = clock.now()
             slots.tick()
             queue.tick()
-            // After all locks of requests: a service that hangs shows no life.
+            // After the locks of requests and of the list: a service that hangs there shows no life.
             service_notify("WATCHDOG=1")
         }
     }

@@ -67,7 +67,7 @@ class SoundTests(SongTest):
         self.script("playForReal()")
         first = len(self.subject.proxy.requests)
         self.click(".play")
-        self.wait("/^Loading, about \\d+ seconds to the sound: the line is slow\\.$/.test(document.querySelector('.mixer .said').textContent)")
+        self.wait("/^Loading, about \\d+ (seconds|minutes?) to the sound: the line is slow\\.$/.test(document.querySelector('.mixer .said').textContent)")
         self.page("await until(() => stage.mixer.time > 0)")
         limit(-1)
         worst = self.page("""

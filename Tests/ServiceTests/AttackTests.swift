@@ -196,7 +196,7 @@ struct AttackTests {
     /// A boundary is written anew into the memory of libmicrohttpd, whose next bytes are another line or the body.
     @Test func aBoundaryOfAnyBytesLeavesTheRestOfTheHead() throws {
         let service = try RunningService().whenReady()
-        for byte in [0x80, 0xC3, 0xFF, 0x22, 0x5C] as [UInt8] {
+        for byte in [0x80, 0xC3, 0xFF, 0x20, 0x22, 0x3B, 0x5C] as [UInt8] {
             for count in [1, 40, 12_000] {
                 let connection = try Connection(port: service.port)
                 let begin =

@@ -181,7 +181,7 @@ struct UserTests {
                 "/v1/separations", "Authorization: Bearer wrong", "X-Forwarded-For: \(forwarded)",
                 "Connection: close", from: source)
             #expect(Answer(wrong.receiveAll())?.status == 401)
-            let line = lines.withLock { $0.removeLast() }
+            let line = try #require(lines.withLock { $0.popLast() })
             #expect(line == "A token was refused from \(client)")
         }
         #expect(lines.withLock { $0 }.isEmpty)

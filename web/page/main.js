@@ -157,9 +157,15 @@ async function remove(job) {
   removing.add(job.id);
   try {
     const cancelled = await backend.remove(job.id);
-    if (cancelled) return cancelled;
+    if (cancelled) {
+      removing.delete(job.id);
+      return cancelled;
+    }
   } catch (error) {
-    if (error.status !== 404) return say(failureWords(error));
+    if (error.status !== 404) {
+      removing.delete(job.id);
+      return say(failureWords(error));
+    }
   }
   jobs.remove(job.id);
   return null;

@@ -58,6 +58,8 @@ export class Jobs {
   apply(job) {
     const before = this.#jobs.get(job.id) ?? this.#before.get(job.id) ?? null;
     if (!this.#jobs.has(job.id)) this.#sorted = null;
+    // A song that its owner opens again.
+    this.#missing.delete(job.id);
     this.#jobs.set(job.id, job);
     this.onChange(job, before);
   }
