@@ -137,8 +137,8 @@ class Bench:
                  f"-L{self.folder / 'lib'}", "-lswiftdemucs"], folder)
 
 
-# Statuses that every address can reply; docs/service.md says so above the table of the others.
-COMMON_STATUSES = {"400", "403", "421", "503"}
+# Statuses that every address can reply, 422 all but the pages; docs/service.md says so above the table of the others.
+COMMON_STATUSES = {"400", "403", "421", "422", "503"}
 
 
 def check_service_tables(binary: Path, work: Path) -> None:
