@@ -111,7 +111,11 @@ struct RestartTests {
     }
 
     /// Records that an earlier version wrote into a database.
-    @Test func jobsOfAnEarlierVersionAreTakenOverOnce() throws {
+    @Test(
+        .enabled("needs sqlite3 and python3") {
+            ["sqlite3", "python3"].allSatisfy { ChildProcess.pathOfProgram($0) != nil }
+        })
+    func jobsOfAnEarlierVersionAreTakenOverOnce() throws {
         let folder = TemporaryFolder()
         let (done, cancelled) = ("b11a182edda9efcce4426a02", "808750bff6b798959987089b")
         let (running, lost) = ("3b1e54f812fcce3cce29b9dc", "ffffffffffffffffffffffff")
