@@ -79,7 +79,7 @@ extension FFmpeg {
             try write(index, part)
             let descriptor = open(part, O_RDONLY | O_CLOEXEC)
             guard descriptor >= 0 else { throw AudioError.unreadable(path: part, .last) }
-            tracks.append((name.prefix(1).uppercased() + name.dropFirst(), descriptor))
+            tracks.append((StemFileFormat.shownName(name), descriptor))
         }
         let format = StemFileFormat(container: .mp4, codec: names.count == 1 ? .aac : .alac)
         _ = try writeStemFile(

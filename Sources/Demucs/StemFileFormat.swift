@@ -4,6 +4,11 @@ import System
 
 /// The container and the codec of a stem file.
 package struct StemFileFormat: Sendable, Equatable {
+    /// The name of a stem as DJ software shows it: "Drums".
+    package static func shownName(_ stem: String) -> String {
+        stem.prefix(1).uppercased() + stem.dropFirst()
+    }
+
     package enum Container: String, Sendable, CaseIterable {
         /// Stem file by Native Instruments' specification: MP4 with the box `moov.udta.stem`.
         case mp4

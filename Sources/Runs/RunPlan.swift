@@ -120,10 +120,8 @@ struct RunPlan {
         }
         return StemFileOutput(
             path: path, format: format,
-            parts: stemFileParts.map {
-                // Capitalised as in DJ software: "Drums".
-                NamedSignal($0.name.prefix(1).uppercased() + $0.name.dropFirst(), $0.signal)
-            }, ffmpeg: ffmpeg)
+            parts: stemFileParts.map { NamedSignal(StemFileFormat.shownName($0.name), $0.signal) },
+            ffmpeg: ffmpeg)
     }
 
     /// - Parameter track: nil for the tracks without options of their own.

@@ -67,7 +67,7 @@ struct AccessRules: Sendable {
         let name = AccessRules.name(ofHost: host)
         if hosts.contains(name) { return true }
         // DNS rebinding needs a host name; an address must have been typed by the user.
-        return !isLoopback && AccessRules.isAddress(name)
+        return !isLoopback && ServiceSettings.isAddress(name)
     }
 
     private func isAllowed(origin: String, host: String) -> Bool {
@@ -88,23 +88,17 @@ struct AccessRules: Sendable {
         if parts.count == 2, !parts[1].utf8.allSatisfy({ (48...57).contains($0) }) { return "" }
         return String(parts[0])
     }
-
-    fileprivate static func isAddress(_ text: String) -> Bool {
-        var four = in_addr()
-        var six = in6_addr()
-        return inet_pton(AF_INET, text, &four) == 1 || inet_pton(AF_INET6, text, &six) == 1
-    }
 }
 
 extension ServiceSettings {
     /// Whether a text can be one of ``allowedHosts``: a name, or an address without brackets, and
     /// no port. The name in a request never equals any other text.
     package static func isHost(_ text: String) -> Bool {
-        isWord(text) || AccessRules.isAddress(text)
+        isWord(text) || isAddress(text)
     }
 
     /// Whether a text can be one of ``trustedProxies``.
-    package static func isAddress(_ text: String) -> Bool { AccessRules.isAddress(text) }
+    package static func isAddress(_ text: String) -> Bool { ClientAddress(text) != nil }
 
     /// Whether a text can be one of ``allowedOrigins``: `https://example.org:8443`, as browsers send
     /// it.

@@ -55,7 +55,7 @@ struct ClientAddress: Sendable, Equatable {
     }
 
     /// The client of a request: the last address in `X-Forwarded-For` that is no proxy's, if the connection is a
-    /// proxy's. Clients may have written what stands before it.
+    /// proxy's. A client may have forged the addresses before it.
     init?(of request: Request, behind proxies: Set<String>) {
         guard var client = ClientAddress(of: request.socket) else { return nil }
         let fields = request.headers.filter { $0.name == "x-forwarded-for" }.map(\.value)

@@ -110,17 +110,17 @@ final class ConnectionTable: @unchecked Sendable {
     func opened(_ socket: Int32) {
         let address = ownAddress(of: socket)
         condition.withLock {
-            lastNumber += 1
-            let own = Entry(
+            entries[socket] = Entry(
                 phase: .head(deadline: clock.now() + limits.headSeconds), address: address,
-                number: lastNumber)
-            entries[socket] = own
-            makeRoom(for: own)
+                number: 0)
+            makeRoom(for: socket)
         }
     }
 
-    private func makeRoom(for own: Entry) {
-        let worths = (rivals(of: own) ?? [:]).compactMap { socket, entry in
+    /// Makes a connection the newest, and gives up another one if there are too many.
+    private func makeRoom(for socket: Int32) {
+        renew(socket)
+        let worths = (entries[socket].flatMap(rivals) ?? [:]).compactMap { socket, entry in
             worth(of: entry).map { (worth: $0, socket: socket) }
         }
         if let least = worths.min(by: { $0.worth < $1.worth }) { giveUp(least.socket) }
@@ -185,12 +185,10 @@ final class ConnectionTable: @unchecked Sendable {
         condition.withLock {
             guard let address = entries[socket]?.address, address != key else { return }
             entries[socket]?.address = key
-            renew(socket)
-            entries[socket].map(makeRoom)
+            makeRoom(for: socket)
         }
     }
 
-    /// Makes a connection the newest, as what it does now is.
     private func renew(_ socket: Int32) {
         lastNumber += 1
         entries[socket]?.number = lastNumber

@@ -37,21 +37,15 @@ final class DataFolder: Sendable {
         chmod(path, 0o700)
         lock = System.open("\(path)/lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
         guard lock >= 0 else { throw unusable(.last, at: "lock") }
-        guard flock(lock, LOCK_EX | LOCK_NB) == 0 else {
-            close(lock)
-            throw .folderInUse(path: path)
-        }
-        if let error = refusalOfClock {
-            close(lock)
-            throw unusable(error, at: "clock")
-        }
+        // From here on an error ends this object, whose end closes the lock.
+        guard flock(lock, LOCK_EX | LOCK_NB) == 0 else { throw .folderInUse(path: path) }
+        if let error = refusalOfClock { throw unusable(error, at: "clock") }
         for name in DataFolder.folders {
             do throws(SystemError) { try makeFolder(name) } catch {
-                close(lock)
                 throw unusable(error, at: name)
             }
         }
-        // Others may use the folder too: only what has names of the service's own is removed.
+        // Others may use the folder too: only files and folders that are named by ids are removed.
         for folder in [uploads, temporary] {
             for name in DataFolder.ids(in: folder) { DataFolder.remove("\(folder)/\(name)") }
             TemporaryFiles.removeLeftovers(in: folder)
@@ -81,12 +75,13 @@ final class DataFolder: Sendable {
         guard access(folder, R_OK | W_OK | X_OK) == 0 else { throw .last }
     }
 
-    /// Checks that files can be made: as much of them as those of a short song.
+    /// Checks that files can be made in each folder, and that the disk has room for those of a short song.
     func probe() throws {
         for name in DataFolder.folders {
             let file = try TemporaryFiles.createUnnamed(in: "\(path)/\(name)")
             defer { close(file) }
-            try [UInt8](repeating: 0, count: 1 << 20).withUnsafeBytes { try writeAll($0, to: file) }
+            let bytes = [UInt8](repeating: 0, count: name == "tmp" ? 1 << 20 : 0)
+            try bytes.withUnsafeBytes { try writeAll($0, to: file) }
         }
     }
 
@@ -94,7 +89,7 @@ final class DataFolder: Sendable {
     /// and the command that gives them back.
     ///
     /// - Parameters:
-    ///   - path: what is refused, in the data folder `root`.
+    ///   - path: the refused path, in the data folder `root`.
     ///   - folder: what the command is for.
     private static func text(
         of error: SystemError, at path: String, in root: String, repairing folder: String

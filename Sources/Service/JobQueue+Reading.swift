@@ -27,7 +27,7 @@ extension JobQueue {
     ) -> JobPage {
         condition.withLock {
             let all = jobs.all.reversed().filter {
-                ($0.job.owner == owner) != isShared && (!isShared || $0.job.isShared)
+                isShared ? $0.job.isShared && $0.job.owner != owner : $0.job.owner == owner
             }
             let older = all.drop { $0.job.sequence >= cursor ?? .max }
             let (found, rest) = (older.prefix(limit), older.dropFirst(limit))

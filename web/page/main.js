@@ -156,19 +156,17 @@ async function remove(job) {
   // An event of it may come before the reply.
   removing.add(job.id);
   try {
-    const cancelled = await backend.remove(job.id);
-    if (cancelled) {
-      removing.delete(job.id);
-      return cancelled;
-    }
+    const cancelled = await backend.remove(job.id).catch((error) => {
+      if (error.status !== 404) throw error;
+    });
+    if (cancelled) return cancelled;
+    jobs.remove(job.id);
+    return null;
   } catch (error) {
-    if (error.status !== 404) {
-      removing.delete(job.id);
-      return say(failureWords(error));
-    }
+    return say(failureWords(error));
+  } finally {
+    removing.delete(job.id);
   }
-  jobs.remove(job.id);
-  return null;
 }
 
 /** Moves a waiting song before the one that would run before it. */

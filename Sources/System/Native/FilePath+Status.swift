@@ -31,7 +31,7 @@ extension FilePath {
     }
 
     /// Whether nothing is at a path. False also for a path that can't be looked at, as in a folder of another
-    /// user: what is there may be needed.
+    /// user: its file may be needed.
     package static func isMissing(_ path: String) -> Bool {
         status(path) == nil && [ENOENT, ENOTDIR].contains(errno)
     }
