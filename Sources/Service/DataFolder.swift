@@ -53,7 +53,14 @@ final class DataFolder: Sendable {
         for id in DataFolder.ids(in: cache) { TemporaryFiles.removeLeftovers(in: cache(of: id)) }
     }
 
-    deinit { close(lock) }
+    deinit {
+        unlock()
+        close(lock)
+    }
+
+    /// Lets another service use the folder: at once, though a child process that is just being started has
+    /// a copy of the descriptor.
+    func unlock() { flock(lock, LOCK_UN) }
 
     /// The entries of a folder that are named by ids.
     private static func ids(in folder: String) -> [String] {

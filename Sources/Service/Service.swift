@@ -256,6 +256,7 @@ package final class Service: Sendable {
         server?.stop()
         self.server.withLock { $0 = nil }
         for thread in threads.withLock({ $0 }) { thread.join() }
+        folder.unlock()
     }
 
     private func repeatUntilEnd(every seconds: Double, _ action: () -> Void) {
