@@ -11,6 +11,8 @@ extension DataFolder {
         var sets: [SongSet] = []
         /// Those that can't be used and stay as they are, each with the reason.
         var unusable: [String] = []
+        /// The ids of jobs that have to wait until the system lets the service use their files.
+        var held: Set<String> = []
         fileprivate var refusals: [String] = []
 
         /// What the system refuses to do with some of them; nil if it refuses nothing.
@@ -36,6 +38,7 @@ extension DataFolder {
         for job in contents.jobs {
             if let refusal = refusal(of: needed(of: job), repairing: "tracks") {
                 contents.refusals.append(refusal)
+                contents.held.insert(job.id)
             }
             removeUnneeded(of: job)
             // A killed service leaves its claim, and the next record of a job that had not ended.
