@@ -19,6 +19,8 @@ A part of the network takes and gives values by their names in our trace:
 from __future__ import annotations
 
 import argparse
+import copy
+import graphlib
 import itertools
 import math
 import os
@@ -297,9 +299,7 @@ class Graph:
                 continue
             numbers.add(number)
             node = self.nodes[number]
-            bodies = [inner for attribute in node.attribute for inner in attribute.g.node]
-            read = {name for name in node.input if name not in cuts}
-            read.update(name for inner in bodies for name in inner.input)
+            read = {name for name in node.input if name not in cuts} | read_inside(node)
             needed |= read
             stack += read
         part = onnx.ModelProto(
@@ -612,11 +612,34 @@ class Sample:
         return snr, abs(float(found @ self.values)) / scale
 
 
+def read_inside(node: onnx.NodeProto) -> set[str]:
+    """The values that the bodies of a node read."""
+    nodes = [inner for attribute in node.attribute for inner in attribute.g.node]
+    return {name for inner in nodes for name in (*inner.input, *read_inside(inner))}
+
+
+def sort_nodes(graph: onnx.GraphProto) -> bool:
+    """Puts each node behind those whose values it reads, as converters leave graphs that runtimes
+    run. Returns whether one has moved; raises ``ValueError`` for a cycle."""
+    makers = {name: number for number, node in enumerate(graph.node) for name in node.output if name}
+    reads = [
+        {makers[name] for name in (*node.input, *read_inside(node)) if name in makers}
+        for node in graph.node
+    ]
+    if all(max(numbers, default=-1) < number for number, numbers in enumerate(reads)):
+        return False
+    order = graphlib.TopologicalSorter(dict(enumerate(reads))).static_order()
+    nodes = [copy.deepcopy(graph.node[number]) for number in order]
+    del graph.node[:]
+    graph.node.extend(nodes)
+    return True
+
+
 def read_graph(path: Path) -> onnx.ModelProto:
-    """A graph with its external data, of which every node and tensor is complete."""
+    """A graph with its external data and sorted nodes, of which every node and tensor is complete."""
     try:
         model = onnx.load(path)
-        onnx.checker.check_model(path)
+        onnx.checker.check_model(model if sort_nodes(model.graph) else path)
         return model
     except DecodeError:
         raise TraceError(f"{path}: is no ONNX graph") from None

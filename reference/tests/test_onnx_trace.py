@@ -161,6 +161,21 @@ class TraceTests(unittest.TestCase):
     def test_values_without_names_are_found_by_values(self) -> None:
         self.check(self.nameless())
 
+    def test_nodes_that_are_not_sorted_are_sorted(self) -> None:
+        model = onnx.load(self.graph)
+        nodes = [copy.deepcopy(node) for node in reversed(model.graph.node)]
+        del model.graph.node[:]
+        model.graph.node.extend(nodes)
+        path = self.work / "reversed.onnx"
+        onnx.save(model, path)
+        right = onnx_trace.trace_graph(self.graph, self.ours)
+        self.assertEqual(self.check(path).nodes, right.nodes)
+        first = model.graph.node[0]
+        first.input[0] = first.output[0]
+        onnx.save(model, path)
+        with self.assertRaisesRegex(onnx_trace.TraceError, "cycle"):
+            onnx_trace.trace_graph(path, self.ours)
+
     def test_outputs_and_inputs_have_many_forms(self) -> None:
         mix, x = self.inputs
         self.check(self.exported(merged))
