@@ -67,6 +67,49 @@ export function say(sentence) {
   shown = setTimeout(() => setText(document.getElementById("said"), ""), shownMilliseconds);
 }
 
+/**
+ * Asks for a name in a dialog. Resolves with it, with "" for a press on *Remove*, or with null if the dialog was closed; `most` is its
+ * length in UTF-16 units.
+ */
+export function askForName(heading, name, { most = 100, canRemove = false } = {}) {
+  const field = element("input", { value: name, maxLength: most, required: true, pattern: ".*\\S.*", autocomplete: "off", "aria-label": heading });
+  const dialog = element("dialog", { "aria-label": heading }, element("form", { method: "dialog" },
+    element("h2", { textContent: heading }), field,
+    element("div", { className: "choices" },
+      element("button", { className: "primary", value: "keep", textContent: "Save" }),
+      canRemove ? element("button", { className: "plain", value: "remove", textContent: "Remove", formNoValidate: true }) : null,
+      element("button", { type: "button", className: "plain", textContent: "Cancel", onclick: () => dialog.close() }))));
+  document.body.append(dialog);
+  dialog.showModal();
+  field.select();
+  return new Promise((resolve) => {
+    dialog.onclose = () => {
+      dialog.remove();
+      resolve({ keep: field.value.trim(), remove: "" }[dialog.returnValue] ?? null);
+    };
+  });
+}
+
+const heldMilliseconds = 600;
+
+/** Calls `work` when a button is held by a finger, pressed by the second button of the mouse, or by F2 or Delete in its focus. */
+export function onHold(button, work) {
+  let timer = null;
+  const end = () => clearTimeout(timer);
+  const begin = (event) => {
+    event.preventDefault();
+    end();
+    work();
+  };
+  button.addEventListener("keydown", (event) => ["F2", "Delete", "Backspace"].includes(event.key) && begin(event));
+  button.addEventListener("contextmenu", begin);
+  // Safari tells of no context menu on an iPhone.
+  button.addEventListener("pointerdown", (event) => {
+    if (event.pointerType === "touch") timer = setTimeout(begin, heldMilliseconds, event);
+  });
+  for (const type of ["pointerup", "pointercancel", "pointerleave"]) button.addEventListener(type, end);
+}
+
 /** Lets the browser save what is at an address. */
 export function saveLink(href, name) {
   element("a", { download: name, href }).click();
