@@ -22,14 +22,19 @@ package protocol LedgerRecord: Codable, Sendable {
 /// A folder for each track, which has everything that is known of it: nothing else is kept about a track.
 package struct Ledger: Sendable {
     package let folder: String
+    private let recordName: String
 
     /// Disks answer several reads at once.
     private static let threads = 4
 
-    package init(_ folder: String) { self.folder = folder }
+    package init(_ folder: String, recordName: String = "track.json") {
+        self.folder = folder
+        self.recordName = recordName
+    }
 
     package subscript(name: String) -> LedgerEntry {
-        LedgerEntry(path: FilePath.joined(folder, name))
+        let path = FilePath.joined(folder, name)
+        return LedgerEntry(path: path, record: FilePath.joined(path, recordName))
     }
 
     /// Reads the records of all entries, on several threads.
@@ -69,7 +74,7 @@ package struct LedgerEntry: Sendable {
     package let path: String
 
     /// The record, which is always complete: each change replaces the file.
-    package var record: String { FilePath.joined(path, "track.json") }
+    package let record: String
     /// The sound, if it is not a file of somebody else.
     package var input: String { FilePath.joined(path, "input") }
     /// The stems, if they are not in a folder of somebody else.

@@ -9,6 +9,7 @@ final class DataFolder: Sendable {
     let path: String
     /// The tracks of all jobs, by the jobs' ids.
     let ledger: Ledger
+    let sets: Ledger
     private let lock: Int32
 
     /// Request bodies that are being received.
@@ -18,13 +19,14 @@ final class DataFolder: Sendable {
     /// Files that are being written.
     var temporary: String { "\(path)/tmp" }
 
-    private static let folders = ["tracks", "uploads", "cache", "tmp"]
+    private static let folders = ["tracks", "sets", "uploads", "cache", "tmp"]
 
     /// Creates and locks the folder, and removes unfinished files of an earlier run.
     init(_ path: String) throws(ServiceError) {
         let path = FilePath.absolute(path)
         self.path = path
         ledger = Ledger("\(path)/tracks")
+        sets = Ledger("\(path)/sets", recordName: "set.json")
         func unusable(_ error: SystemError, at name: String? = nil) -> ServiceError {
             .folderUnusable(
                 path: path,
@@ -63,7 +65,7 @@ final class DataFolder: Sendable {
     func unlock() { flock(lock, LOCK_UN) }
 
     /// The entries of a folder that are named by ids.
-    private static func ids(in folder: String) -> [String] {
+    static func ids(in folder: String) -> [String] {
         FilePath.entries(of: folder).filter(Job.isID)
     }
 
@@ -98,7 +100,7 @@ final class DataFolder: Sendable {
     /// - Parameters:
     ///   - path: the refused path, in the data folder `root`.
     ///   - folder: what the command is for.
-    private static func text(
+    static func text(
         of error: SystemError, at path: String, in root: String, repairing folder: String
     ) -> String {
         func name(_ user: uid_t) -> String {
@@ -133,7 +135,7 @@ final class DataFolder: Sendable {
         ledger[DataFolder.unfinishedPrefix + id]
     }
 
-    private static let unfinishedPrefix = ".swift-demucs-"
+    static let unfinishedPrefix = ".swift-demucs-"
 
     /// Adds the track of a job, as a whole or not at all.
     ///
@@ -162,6 +164,14 @@ final class DataFolder: Sendable {
         for folder in [unfinished(id).path, cache(of: id)] { DataFolder.remove(folder) }
     }
 
+    /// Removes a set.
+    func remove(_ set: SongSet) throws(SystemError) {
+        let path = sets[set.id].path
+        guard unlink(sets[set.id].record) == 0 || errno == ENOENT else { throw .last }
+        synchronise(path: path)
+        DataFolder.remove(path)
+    }
+
     /// Stores the state of a job, and removes the files that it needs no more.
     func save(_ job: Job) throws(SystemError) {
         try ledger[job.id].write(job, isDurable: true)
@@ -170,7 +180,7 @@ final class DataFolder: Sendable {
 
     /// A sound goes when its client has cancelled the job, or when the results are there; results stay until
     /// the job is removed.
-    private func removeUnneeded(of job: Job) {
+    func removeUnneeded(of job: Job) {
         guard job.state.isFinal else { return }
         DataFolder.remove(unfinishedResults(of: job.id))
         if job.stems.isEmpty { DataFolder.remove(cache(of: job.id)) }
@@ -179,94 +189,6 @@ final class DataFolder: Sendable {
         if job.state == .cancelled || job.state == .done && FilePath.isFolder(results(of: job.id)) {
             DataFolder.remove(input(job.id))
         }
-    }
-
-    /// The tracks at the start of a service.
-    struct Tracks {
-        /// In the order of their sequence numbers.
-        var jobs: [Job] = []
-        /// The tracks that can't be used and stay as they are, each with the reason.
-        var unusable: [String] = []
-        /// What the system refuses to do with some of them; nil if it refuses nothing.
-        fileprivate(set) var fault: Problem?
-    }
-
-    /// Reads all tracks, and removes the files that they need no more.
-    func tracks() throws(ServiceError) -> Tracks {
-        let names: [String]
-        do throws(SystemError) { names = try FilePath.names(in: ledger.folder) } catch {
-            throw .folderUnusable(path: ledger.folder, reason: error.description)
-        }
-        var jobs: [Job] = []
-        var unusable: [String] = []
-        var refusals: [String] = []
-        for name in names.sorted() where !Job.isID(name) {
-            if name.hasPrefix(DataFolder.unfinishedPrefix) {
-                DataFolder.remove(ledger[name].path)
-            } else if FilePath.status(ledger[name].record) != nil {
-                unusable.append("'\(name)' (its name is not the id of a job)")
-            }
-        }
-        let links = names.filter { Job.isID($0) && DataFolder.isLink(ledger[$0].path) }
-        unusable += links.sorted().map { "'\($0)' (is a link)" }
-        var empty = Set(names.filter(Job.isID)).subtracting(links)
-        for (id, result) in ledger.records(Job.self, of: empty.sorted()) {
-            empty.remove(id)
-            switch result {
-            case .success(var job) where job.isPlausible:
-                job.id = id
-                jobs.append(job)
-            case .success: unusable.append("'\(id)' (\(LedgerError.damaged))")
-            case .failure(let error):
-                unusable.append("'\(id)' (\(error))")
-                if case .unreadable(let error) = error {
-                    refusals.append(
-                        DataFolder.text(
-                            of: error, at: ledger[id].record, in: path, repairing: "tracks"))
-                }
-            }
-        }
-        for id in empty.sorted() where rmdir(ledger[id].path) != 0 {
-            unusable.append("'\(id)' (has no record)")
-        }
-        let known = Set(jobs.map(\.id))
-        for id in DataFolder.ids(in: cache) where !known.contains(id) {
-            DataFolder.remove(cache(of: id))
-        }
-        for job in jobs {
-            if let refusal = refusal(of: job) { refusals.append(refusal) }
-            removeUnneeded(of: job)
-            // A killed service leaves its claim, and the next record of a job that had not ended.
-            if !job.state.isFinal { TemporaryFiles.removeLeftovers(in: ledger[job.id].path) }
-        }
-        jobs.sort { ($0.sequence, $0.created, $0.id) < ($1.sequence, $1.created, $1.id) }
-        // A copied folder has the number of the first.
-        for index in jobs.indices.dropFirst() {
-            jobs[index].sequence = max(jobs[index].sequence, jobs[index - 1].sequence + 1)
-        }
-        let fault = refusals.first.map { first in
-            Problem(
-                .diskUnusable,
-                "The service can't use \(refusals.count) of the tracks in its data folder until its next start. "
-                    + first)
-        }
-        return Tracks(jobs: jobs, unusable: unusable, fault: fault)
-    }
-
-    /// What the system refuses to do with the track of a job, in words; nil if it refuses nothing, also for files
-    /// that are missing.
-    private func refusal(of job: Job) -> String? {
-        let results = results(of: job.id)
-        let files =
-            job.stems.map { "\(results)/\($0.file)" } + (job.state.isFinal ? [] : [input(job.id)])
-        let needed =
-            [(ledger[job.id].path, R_OK | W_OK | X_OK), (results, R_OK | X_OK)]
-            + files.map { ($0, R_OK) }
-        for (path, mode) in needed where access(path, mode) != 0 {
-            if [ENOENT, ENOTDIR].contains(errno) { continue }
-            return DataFolder.text(of: .last, at: path, in: self.path, repairing: "tracks")
-        }
-        return nil
     }
 
     // MARK: - The clock
@@ -357,7 +279,7 @@ final class DataFolder: Sendable {
 
     // MARK: - Removing
 
-    private static func isLink(_ path: String) -> Bool {
+    static func isLink(_ path: String) -> Bool {
         var status = stat()
         return lstat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFLNK
     }

@@ -9,6 +9,8 @@ enum EventContent: Sendable {
     case shared(JobSnapshot)
     /// The job with this id was removed.
     case removed(String)
+    /// The sets of the user, or those that others have opened, have changed.
+    case sets
     /// The present state follows: everything that the client knows is outdated.
     case state(total: Int, cursor: JSON)
 
@@ -17,6 +19,7 @@ enum EventContent: Sendable {
         case .job(let snapshot): ("job", snapshot.bytes)
         case .shared(let snapshot): ("shared", snapshot.bytes)
         case .removed(let id): ("removed", JSON.object(["id": .text(id)]).bytes)
+        case .sets: ("sets", JSON.object([:]).bytes)
         case .state(let total, let cursor):
             ("state", JSON.object(["total": .integer(total), "next": cursor]).bytes)
         }
@@ -39,7 +42,8 @@ final class EventLog: @unchecked Sendable {
 
     struct Event: Sendable {
         let id: Int
-        let job: String
+        /// The id of the job or set.
+        let record: String
         let content: EventContent
     }
 
@@ -60,11 +64,11 @@ final class EventLog: @unchecked Sendable {
 
     private func log(of owner: String?) -> UserLog { logs[owner] ?? UserLog(last: firstID) }
 
-    /// Passes an event about a job to the streams of its owner, or to those of all other users.
-    func publish(_ content: EventContent, of job: Job, toOthers: Bool = false) {
+    /// Passes an event about a job or a set to the streams of its owner, or to those of all other users.
+    func publish(_ content: EventContent, of record: some OwnedRecord, toOthers: Bool = false) {
         condition.withLock {
-            for user in toOthers ? users.subtracting([job.owner]) : [job.owner] {
-                logs[user, default: UserLog(last: firstID)].append(content, of: job)
+            for user in toOthers ? users.subtracting([record.owner]) : [record.owner] {
+                logs[user, default: UserLog(last: firstID)].append(content, of: record.id)
             }
             condition.broadcast()
         }
@@ -106,7 +110,7 @@ final class EventLog: @unchecked Sendable {
                     // Not kept during the wait: a new event would copy the log.
                     let log = log(of: owner)
                     if !log.keeps(id) { return .trimmed }
-                    let found = log.events(after: id).filter { job == nil || job == $0.job }
+                    let found = log.events(after: id).filter { job == nil || job == $0.record }
                     if !found.isEmpty || clock.now() >= deadline {
                         return .events(found, last: log.last)
                     }
@@ -128,9 +132,9 @@ final class EventLog: @unchecked Sendable {
 
         init(last: Int) { self.last = last }
 
-        mutating func append(_ content: EventContent, of job: Job) {
+        mutating func append(_ content: EventContent, of record: String) {
             last += 1
-            kept.append(Event(id: last, job: job.id, content: content))
+            kept.append(Event(id: last, record: record, content: content))
             if kept.count > UserLog.mostKept { kept.removeFirst(UserLog.mostKept / 4) }
         }
 

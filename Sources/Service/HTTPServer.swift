@@ -86,7 +86,7 @@ final class HTTPServer: @unchecked Sendable {
         if count.pointee > 0 {
             let bytes = UnsafeRawBufferPointer(start: data, count: count.pointee)
             connections.received(request.socket, bytes.count)
-            let goesOn = request.upload?.receive(bytes) ?? request.ignores(bytes.count)
+            let goesOn = request.receive(bytes)
             count.pointee = 0
             return goesOn ? .YES : .NO
         }
@@ -214,16 +214,6 @@ private final class StreamBox {
     let stream: any ByteStream
 
     init(_ stream: any ByteStream) { self.stream = stream }
-}
-
-extension Request {
-    /// Counts bytes of a body that no handler takes, and drops them.
-    ///
-    /// - Returns: false if there are too many.
-    fileprivate func ignores(_ count: Int) -> Bool {
-        ignoredBytes += count
-        return ignoredBytes <= Request.mostIgnoredBytes
-    }
 }
 
 // MARK: - Callbacks of the library

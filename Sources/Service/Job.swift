@@ -5,7 +5,7 @@ import Runs
 import System
 
 /// A job as the ledger keeps it.
-struct Job: LedgerRecord, Equatable {
+struct Job: OwnedRecord, Equatable {
     static let currentVersion = 2
 
     /// A signal that was written.
@@ -39,7 +39,6 @@ struct Job: LedgerRecord, Equatable {
     }
 
     var version = currentVersion
-    /// The name of the track's folder, whatever its record says.
     var id: String
     /// Number that rises from job to job: the order in which they were created.
     var sequence: Int
@@ -48,8 +47,10 @@ struct Job: LedgerRecord, Equatable {
     var state = TrackState.queued
     /// Number of times that the job was begun and did not end.
     var tries = 0
-    /// The name of the uploaded file: a label, never a path.
-    let name: String
+    /// The name of the uploaded file, or another that the owner has given: a label, never a path.
+    var name: String
+    /// What the owner has noted for practising; nil for nothing.
+    var notes: JSON?
     let created: Double
     var started: Double?
     var finished: Double?
@@ -78,14 +79,10 @@ struct Job: LedgerRecord, Equatable {
     /// Tempo and key, if they were asked for and found.
     var tempoBpm: Double?
     var musicalKey: String?
-    /// Name of the user who may use the job; nil for the user without a name.
     var owner: String?
     /// Whether the owner has opened it for all users; nil for no.
     var shared: Bool?
     var isShared: Bool { shared == true && state == .done }
-
-    /// Whether a user may read the job and its results. Only the owner may change it.
-    func isVisible(to user: String?) -> Bool { owner == user || isShared }
 
     /// A random id of 96 bits, which can't be guessed.
     static func newID() -> String {
@@ -100,8 +97,7 @@ struct Job: LedgerRecord, Equatable {
             && text.utf8.allSatisfy { (48...57).contains($0) || (97...102).contains($0) }
     }
 
-    /// Whether all numbers and names of files are in their ranges. A damaged record may have any, and some
-    /// would end the process, or lead out of the data folder.
+    // Some values would end the process, or lead out of the data folder.
     var isPlausible: Bool {
         // Up to the year 9999.
         let seconds = [created, started, finished, finishedRunSeconds, durationSeconds, tempoBpm]
@@ -112,6 +108,7 @@ struct Job: LedgerRecord, Equatable {
             && [sampleRateHz, rateHz, channels].allSatisfy { (1...1 << 30).contains($0) }
             && factors.allSatisfy { $0.magnitude <= Double(Float.greatestFiniteMagnitude) }
             && stems.allSatisfy { !$0.file.isEmpty && !$0.file.contains("/") }
+            && notes.map { Job.notesSchema.violation(of: $0) == nil } ?? true
     }
 
     /// The last part of a client's file name, without control characters.
@@ -216,8 +213,40 @@ extension Job {
             "stems": .array(stems), "warnings": .array(warnings.map(JSON.text)),
             "error": failure?.json(instance: "/\(address)") ?? .null, "cached": .bool(isCached),
             "tempo_bpm": JSON(tempoBpm), "key": JSON(musicalKey), "shared": .bool(isShared),
+            "notes": notes ?? [:],
         ]
     }
+
+    /// The schema of what the owner can change.
+    static let description = JSONSchema.optional([
+        "name": .shortText.with(["pattern": #"^[^\p{Cc}/\\]*[^\p{Cc}\s/\\][^\p{Cc}/\\]*$"#])
+            .about("A name, without / and \\."),
+        "notes": notesSchema,
+    ]).with(["minProperties": 1])
+
+    private static let notesSchema: JSONSchema = {
+        let seconds = JSONSchema.number.with(["minimum": 0, "maximum": 1e6])
+        let anySeconds = JSONSchema.number.with(["minimum": -1e6, "maximum": 1e6])
+        return .optional([
+            "sections": .list(
+                of: .fields(["name": .shortText, "from": seconds, "to": seconds])
+            ).with(["maxItems": 100]),
+            "loop": .list(of: seconds).with(["minItems": 2, "maxItems": 2]).orNull.about(
+                "Its start and its end in seconds."),
+            "correction": .optional([
+                "factor": .number.with(["minimum": 0.25, "maximum": 4]).about(
+                    "2 doubles the beats, 0.5 leaves out every second."),
+                "shift": anySeconds.about("Seconds by which the beats are later."),
+                "bar": anySeconds.orNull.about("A beat that begins a bar, in seconds."),
+                "moved": .integer(in: -1_000_000...1_000_000).about(
+                    "Beats by which the bars begin later."),
+                "steady": JSONSchema.fields([
+                    "interval": .number.with(["minimum": 0.02, "maximum": 2]), "first": anySeconds,
+                ]).orNull.about("Beats in place of those that were found."),
+                "metre": .string.with(["maxLength": 8, "examples": ["6/8"]]).orNull,
+            ]).about("What the user has changed of the beats that were found."),
+        ]).about("What the owner has noted for practising.")
+    }()
 
     /// The schema of ``json(_:queuePosition:)``.
     static let schema = JSONSchema.fields([
@@ -250,6 +279,7 @@ extension Job {
         "tempo_bpm": .number.orNull.about("Of a job that is done, if `analyze` asked for it."),
         "key": .string.orNull.about("The same of the key, such as F# minor."),
         "shared": .boolean.about("Whether its owner has opened it for all users."),
+        "notes": notesSchema,
     ])
 }
 

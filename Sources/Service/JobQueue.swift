@@ -168,6 +168,22 @@ final class JobQueue: @unchecked Sendable {
         }
     }
 
+    /// Gives a job another name or other notes; nil leaves those that it has.
+    ///
+    /// - Returns: false if there is no such job.
+    func describe(_ id: String, name: String?, notes: JSON?) throws -> Bool {
+        try changes.withLock { _ in
+            guard var job = job(id) else { return false }
+            (job.name, job.notes) = (name ?? job.name, notes ?? job.notes)
+            var stored = job
+            // Those that are finished so far are gone with the process.
+            if job.state == .running { (stored.stems, stored.stemRateHz) = ([], nil) }
+            try folder.save(stored)
+            condition.withLock { show(job) }
+            return true
+        }
+    }
+
     /// Removes a final job and its files.
     func remove(_ id: String) throws {
         try changes.withLock { _ in
@@ -282,6 +298,8 @@ final class JobQueue: @unchecked Sendable {
     func end(_ job: Job) {
         changes.withLock { _ in
             var job = job
+            // Changed while it ran.
+            if let shown = self.job(job.id) { (job.name, job.notes) = (shown.name, shown.notes) }
             if isCancelRequested(job) {
                 if job.state != .running { (job.stems, job.stemRateHz) = ([], nil) }
                 job.state = .cancelled

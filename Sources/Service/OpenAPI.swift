@@ -189,6 +189,11 @@ enum OpenAPI {
         if !route.parameters.isEmpty {
             operation["parameters"] = .array(route.parameters.map(\.json))
         }
+        if let body = route.body {
+            operation["requestBody"] = [
+                "required": true, "content": ["application/json": ["schema": body.json]],
+            ]
+        }
         if route.takesSound {
             operation["requestBody"] = [
                 "required": true,
@@ -245,7 +250,7 @@ enum OpenAPI {
     private static let schemas: [String: JSONSchema] = [
         "Options": SeparationRequest.formSchema, "GivenOptions": SeparationRequest.jobSchema,
         "UploadForm": uploadForm, "Job": Job.schema, "Stem": Job.Stem.schema,
-        "JobPage": JobPage.schema, "Peaks": Waveforms.schema,
+        "JobPage": JobPage.schema, "Set": SongSet.schema, "Peaks": Waveforms.schema,
         "Analysis": DerivedFiles.analysisSchema,
         "Models": LoadedModels.schema, "Problem": Problem.schema,
     ]
@@ -265,4 +270,8 @@ extension JSONSchema {
     static let binary = string.with(["format": "binary"])
     static let time = string.with(["format": "date-time"])
     static let jobID = string.with(["pattern": "^[0-9a-f]{24}$"])
+    /// A name that is shown: of one line, and not blank.
+    static let shortText = string.with([
+        "minLength": 1, "maxLength": 100, "pattern": #"^[^\p{Cc}]*[^\p{Cc}\s][^\p{Cc}]*$"#,
+    ])
 }

@@ -111,6 +111,14 @@ package struct Problem: Error, Codable, Equatable, Sendable {
         .notFound,
         "There is nothing at this address. The addresses are described in /openapi.json.")
 
+    /// - Parameter kind: job or set.
+    static func missing(_ kind: String) -> Problem {
+        Problem(
+            .notFound,
+            "There is no such \(kind): it was removed, or belongs to another user who has not opened it."
+        )
+    }
+
     /// The problem of a name that is none of the options or fields.
     static func unknownField(_ name: String, _ kind: String, among names: [String]) -> Problem {
         let nearest = nearestWord(to: name, among: names).map { "; did you mean '\($0)'?" }

@@ -37,6 +37,8 @@ final class Request {
     var refusal: Reply?
     /// Whether the end of the body is known.
     private(set) var isFramed = false
+    /// The body of an address that takes a document; at most a piece longer than ``mostBodyBytes``.
+    private(set) var body: [UInt8] = []
     /// Number of bytes of the body that no handler took.
     var ignoredBytes = 0
     /// The status of the reply; nil before the reply.
@@ -91,6 +93,21 @@ final class Request {
     }
 
     static let mostIgnoredBytes = 256 << 20
+    /// The longest document.
+    static let mostBodyBytes = 32 << 10
+
+    /// Takes the next bytes of the body.
+    ///
+    /// - Returns: false if the connection has to be closed.
+    func receive(_ bytes: UnsafeRawBufferPointer) -> Bool {
+        if let upload { return upload.receive(bytes) }
+        if refusal == nil, route?.body != nil, body.count <= Request.mostBodyBytes {
+            body += bytes
+        } else {
+            ignoredBytes += bytes.count
+        }
+        return ignoredBytes <= Request.mostIgnoredBytes
+    }
 
     /// The beginning of a form's `Content-Type`.
     static var form: Regex<Substring> { /multipart\/form-data(?=[ \t]*(?:;|$))/.ignoresCase() }

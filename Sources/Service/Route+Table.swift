@@ -33,6 +33,10 @@ extension Route {
             [202: .json("The job was stored.", "Job", headers: ["Location": .string])]),
         Route("GET", "/v1/separations/{id}", .showJob, "A job", [200: .json("The job.", "Job")]),
         Route(
+            "PATCH", "/v1/separations/{id}", .changeJob,
+            "Change a job's name or its notes; what is given replaces the former",
+            body: Job.description, [200: .json("The job.", "Job")]),
+        Route(
             "DELETE", "/v1/separations/{id}", .deleteJob,
             "Cancel a job that waits or runs; remove one that has ended",
             [
@@ -69,6 +73,27 @@ extension Route {
         Route(
             "DELETE", "/v1/separations/{id}/shared", .unshareJob,
             "Take back a job that was opened for all users", [200: .json("The job.", "Job")]),
+        Route(
+            "GET", "/v1/sets", .listSets, "The user's sets, and those that others have opened",
+            [
+                200: OpenAPI.Response(
+                    "The sets.", ["application/json"],
+                    .fields(["sets": .list(of: .reference("Set"))]))
+            ]),
+        Route(
+            "PUT", "/v1/sets/{id}", .keepSet,
+            "Create a set with an id of the client's, or replace one", body: SongSet.content,
+            [200: .json("The set.", "Set")]),
+        Route(
+            "DELETE", "/v1/sets/{id}", .removeSet, "Remove a set; its songs stay",
+            [204: OpenAPI.Response("The set is removed.")]),
+        Route(
+            "PUT", "/v1/sets/{id}/shared", .shareSet,
+            "Open a set for all users; its songs are opened one by one",
+            [200: .json("The set.", "Set")]),
+        Route(
+            "DELETE", "/v1/sets/{id}/shared", .unshareSet,
+            "Take back a set that was opened for all users", [200: .json("The set.", "Set")]),
         Route(
             "GET", "/v1/separations/{id}/events", .jobEvents, "Changes of a job",
             parameters: [.shared("Last-Event-ID"), .shared("last-event-id")],
@@ -206,7 +231,8 @@ extension Route {
     private static func events(_ state: String) -> OpenAPI.Response {
         OpenAPI.Response(
             "Server-sent events: `job` with a Job, `shared` with one that another user has opened, "
-                + "`removed` with an id, also of one that was taken back. \(state) Ids are integers "
+                + "`removed` with an id, also of one that was taken back, `sets` when the sets at "
+                + "/v1/sets have changed. \(state) Ids are integers "
                 + "that rise; in the present state only the last event has one. Comments show that "
                 + "the connection lives.", ["text/event-stream"], .string)
     }

@@ -1,8 +1,12 @@
+import System
+
 /// An address with its method, and what its requests and replies are; ``OpenAPI`` describes them.
 struct Route: Sendable {
     /// The name is the id of the operation in the description.
     enum Operation: String, Sendable {
-        case listJobs, createJob, showJob, deleteJob, removeJobs, moveJob, shareJob, unshareJob
+        case listJobs, createJob, showJob, changeJob, deleteJob, removeJobs, moveJob, shareJob,
+            unshareJob
+        case listSets, keepSet, removeSet, shareSet, unshareSet
         case jobEvents, allEvents, stem, zip, stemFile, mix, peaks, analysis, separateNow,
             separateNowByPut, convert
         case models, alive, ready, metrics, description, example, exampleStem
@@ -20,6 +24,8 @@ struct Route: Sendable {
     let needsToken: Bool
     /// Whether a sound is the body, and the request's fields are parameters.
     let takesSound: Bool
+    /// The document that is the body; nil without one.
+    let body: JSONSchema?
     let parameters: [OpenAPI.Parameter]
     /// The fields of the query; nil if the handler looks at their names.
     let fields: [String]?
@@ -34,7 +40,7 @@ struct Route: Sendable {
     @inline(never)
     init(
         _ method: String, _ pattern: String, _ operation: Operation, _ summary: String,
-        needsToken: Bool = true, takesSound: Bool = false,
+        needsToken: Bool = true, takesSound: Bool = false, body: JSONSchema? = nil,
         parameters: [OpenAPI.Parameter] = [], _ responses: [Int: OpenAPI.Response],
         refusals: [Problem.Kind] = []
     ) {
@@ -44,6 +50,7 @@ struct Route: Sendable {
         self.summary = summary
         self.needsToken = needsToken
         self.takesSound = takesSound
+        self.body = body
         self.responses = responses
         let (takesID, takesRange) = (pattern.contains("{id}"), responses[206] != nil)
         self.parameters =
@@ -59,6 +66,7 @@ struct Route: Sendable {
             + (needsToken ? [.unauthorized] : []) + (pattern.contains("{") ? [.notFound] : [])
             + (takesSound
                 ? [.tooLarge, .notASound, .queueFull, .tooManyRequests] : [])
+            + (body != nil ? [.tooLarge] : [])
             + (takesRange ? [.rangeNotSatisfiable] : [])
     }
 

@@ -39,7 +39,7 @@ extension Service {
             request.parameters = found.parameters
             if found.route.takesSound {
                 try beginUpload(request)
-            } else if request.hasBody {
+            } else if request.hasBody, found.route.body == nil {
                 throw Problem(.badRequest, "The address takes no body.")
             }
             return nil
@@ -126,10 +126,15 @@ extension Service {
         case .listJobs: try listJobs(request)
         case .createJob: try createJob(request)
         case .showJob: .json(try snapshot(of: request).bytes)
+        case .changeJob: try changeJob(request)
         case .deleteJob: try deleteJob(request)
         case .removeJobs: try removeJobs(request)
         case .moveJob: try moveJob(request)
         case .shareJob, .unshareJob: try shareJob(request)
+        case .listSets: listSets(request)
+        case .keepSet: try keepSet(request)
+        case .removeSet: try removeSet(request)
+        case .shareSet, .unshareSet: try shareSet(request)
         case .jobEvents: try events(request, job: request.parameters["id"])
         case .allEvents: try events(request, job: nil)
         case .stem: try stem(request)
@@ -238,21 +243,30 @@ extension Service {
 
     /// - Throws: `Problem`, also for another user's job that is not open, and to change one that is.
     func snapshot(of request: Request) throws(Problem) -> JobSnapshot {
-        guard let id = request.parameters["id"], Job.isID(id), let snapshot = queue.snapshot(id),
-            snapshot.job.isVisible(to: request.user)
-        else { throw Service.noJob }
-        // A conversion only takes the job's tags.
-        let isReading =
-            ["GET", "HEAD"].contains(request.method) || request.route?.operation == .convert
-        guard snapshot.job.owner == request.user || isReading else {
-            throw Problem(.forbidden, "The job belongs to another user, who alone can change it.")
-        }
+        let snapshot = request.parameters["id"].flatMap { queue.snapshot($0) }
+        _ = try owned("job", snapshot?.job, by: request)
+        guard let snapshot else { throw Service.noJob }
         return snapshot
     }
 
-    static let noJob = Problem(
-        .notFound,
-        "There is no such job: it was removed, or belongs to another user who has not opened it.")
+    /// What a request is about.
+    ///
+    /// - Throws: `Problem` if it is missing, or another user's that is not open; and to change one that is.
+    func owned<Record: OwnedRecord>(
+        _ kind: String, _ record: Record?, by request: Request
+    ) throws(Problem) -> Record {
+        guard let record, record.isVisible(to: request.user) else { throw .missing(kind) }
+        // A conversion only takes the job's tags.
+        let isReading =
+            ["GET", "HEAD"].contains(request.method) || request.route?.operation == .convert
+        guard record.owner == request.user || isReading else {
+            throw Problem(
+                .forbidden, "The \(kind) belongs to another user, who alone can change it.")
+        }
+        return record
+    }
+
+    static let noJob = Problem.missing("job")
 
     private func events(_ request: Request, job id: String?) throws(Problem) -> Reply {
         if id != nil { _ = try job(of: request) }

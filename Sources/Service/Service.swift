@@ -66,6 +66,7 @@ package final class Service: Sendable {
     let folder: DataFolder
     let eventLog: EventLog
     let queue: JobQueue
+    let sets: SongSets
     let models: LoadedModels
     let machine: MachineState
     let metrics: Metrics
@@ -138,17 +139,18 @@ package final class Service: Sendable {
         proxies = Set(settings.trustedProxies.compactMap { ClientAddress($0)?.text })
         eventLog = EventLog(clock, users: rules.users)
         if let taken = try folder.takeOverFormerJobs() { warnings.append(taken) }
-        let tracks = try folder.tracks()
-        machine = MachineState(folder, tracks.fault, settings)
+        let contents = try folder.contents()
+        machine = MachineState(folder, contents.fault, settings)
         queue = JobQueue(
-            folder, tracks.jobs, events: eventLog, metrics: metrics, machine: machine,
+            folder, contents.jobs, events: eventLog, metrics: metrics, machine: machine,
             ownPlaces: rules.share(of: settings.limits.queue), settings)
-        if let fault = tracks.fault { warnings.append(fault.detail) }
-        if !tracks.unusable.isEmpty {
-            let count = tracks.unusable.count
+        sets = SongSets(folder, contents.sets, events: eventLog)
+        if let fault = contents.fault { warnings.append(fault.detail) }
+        if !contents.unusable.isEmpty {
+            let count = contents.unusable.count
             warnings.append(
-                "\(folder.ledger.folder): \(count) of the tracks can't be used and stay as they are: "
-                    + tracks.unusable.prefix(Service.mostNamed).joined(separator: ", ")
+                "\(folder.path): \(count) of its tracks and sets can't be used and stay as they are: "
+                    + contents.unusable.prefix(Service.mostNamed).joined(separator: ", ")
                     + (count > Service.mostNamed ? " and others" : ""))
         }
         self.warnings = warnings

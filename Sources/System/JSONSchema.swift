@@ -6,6 +6,13 @@ package struct JSONSchema: Sendable, Equatable {
 
     private init(_ keywords: [String: JSON]) { self.keywords = keywords }
 
+    /// The schema of a document; values that are no object describe any value.
+    package init(_ json: JSON) {
+        if case .object(let keywords) = json { self.init(keywords) } else { self.init([:]) }
+    }
+
+    subscript(keyword: String) -> JSON? { keywords[keyword] }
+
     package static let string = types("string")
     package static let integer = types("integer")
     package static let number = types("number")
@@ -39,9 +46,13 @@ package struct JSONSchema: Sendable, Equatable {
 
     /// Objects with exactly these fields.
     package static func fields(_ fields: [String: JSONSchema]) -> JSONSchema {
+        optional(fields).with(["required": .array(fields.keys.sorted().map(JSON.text))])
+    }
+
+    /// Objects with some of these fields, and no others.
+    package static func optional(_ fields: [String: JSONSchema]) -> JSONSchema {
         object.with([
-            "additionalProperties": false, "required": .array(fields.keys.sorted().map(JSON.text)),
-            "properties": .object(fields.mapValues { $0.json }),
+            "additionalProperties": false, "properties": .object(fields.mapValues { $0.json }),
         ])
     }
 

@@ -83,12 +83,15 @@ struct RestartTests {
             "truncate -s 300 $t/track.json", "cp lock $t/track.json",
         ]
         let ways: [(String, reason: String?, ids: [String])] =
-            damaged.map { ($0, "'\(done)' (is damaged)", [running]) } + [
-                (json("version", "3"), "'\(done)' (is of a later version", [running]),
-                ("rm $t/track.json", "'\(done)' (has no record)", [running]),
-                ("rm $t/track.json; mkdir $t/track.json", "'\(done)' (is damaged)", [running]),
-                ("mv $t tracks/old", "'old' (its name is not the id", [running]),
-                ("mv $t tracks/.\(done)", "'.\(done)' (its name is not the id", [running]),
+            damaged.map { ($0, "'tracks/\(done)' (is damaged)", [running]) } + [
+                (json("version", "3"), "'tracks/\(done)' (is of a later version", [running]),
+                ("rm $t/track.json", "'tracks/\(done)' (has no record)", [running]),
+                (
+                    "rm $t/track.json; mkdir $t/track.json", "'tracks/\(done)' (is damaged)",
+                    [running]
+                ),
+                ("mv $t tracks/old", "'tracks/old' (its name is not an id", [running]),
+                ("mv $t tracks/.\(done)", "'tracks/.\(done)' (its name is not an id", [running]),
                 ("rm clock; mkdir tracks/\(other) tracks/lost+found", nil, [done, running]),
                 ("mv $t tracks/\(other)", nil, [other, running]),
                 ("cp -a $t tracks/\(other)", nil, [done, other, running]),
@@ -323,7 +326,7 @@ func changeRecord(
 }
 
 /// A file of the data folder that can't be written, because a folder is in its place; or the reverse.
-private struct BlockedPath {
+struct BlockedPath {
     private let name, aside, data: String
 
     init(_ name: String, in folder: TemporaryFolder) throws {

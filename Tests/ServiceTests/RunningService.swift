@@ -158,6 +158,28 @@ final class RunningService {
         try request("DELETE", id, headers)
     }
 
+    /// Sends a document.
+    @discardableResult
+    func send(
+        _ method: String, _ target: String, _ document: String, _ header: String = "Accept: */*"
+    ) throws -> Answer {
+        try request(method, target, [header], body: Data(document.utf8))
+    }
+
+    /// Creates or replaces a set.
+    @discardableResult
+    func keepSet(
+        _ id: String, _ name: String, _ songs: [(id: String, semitones: Double, speed: Double)],
+        _ header: String = "Accept: */*"
+    ) throws -> Answer {
+        let songs = songs.map {
+            #"{"id": "\#($0.id)", "semitones": \#($0.semitones), "speed": \#($0.speed)}"#
+        }
+        let list = songs.joined(separator: ", ")
+        return try send(
+            "PUT", "/v1/sets/\(id)", #"{"name": "\#(name)", "songs": [\#(list)]}"#, header)
+    }
+
     /// Waits until a job is final, in a state that is expected.
     @discardableResult
     func expectEnd(
