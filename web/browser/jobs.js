@@ -166,10 +166,10 @@ export class LocalJobs {
     return this.#shown(job);
   }
 
-  /** Changes a job's name or notes; returns the job. */
-  async change(id, { name, notes }) {
+  /** Changes the name or the notes of a job; returns it. */
+  async change(id, changes) {
     const { job } = this.#record(id);
-    this.#change(job, { name: name ?? job.name, notes: notes ?? job.notes });
+    this.#change(job, changes);
     await this.#save(id);
     return this.#shown(job);
   }
@@ -215,7 +215,7 @@ export class LocalJobs {
 
   #shown(job) {
     const waiting = this.#inLine().map(({ id }) => id);
-    return { ...job, formats: ["wav", "wav16"], queue_position: job.state === "queued" ? waiting.indexOf(job.id) + 1 : null };
+    return { notes: {}, ...job, formats: ["wav", "wav16"], queue_position: job.state === "queued" ? waiting.indexOf(job.id) + 1 : null };
   }
 
   #inLine() {

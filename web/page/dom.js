@@ -69,10 +69,11 @@ export function say(sentence) {
 
 /**
  * Asks for a name in a dialog. Resolves with it, with "" for a press on *Remove*, or with null if the dialog was closed; `most` is its
- * length in UTF-16 units.
+ * length in UTF-16 units. The name of a file has no slashes.
  */
-export function askForName(heading, name, { most = 100, canRemove = false } = {}) {
-  const field = element("input", { value: name, maxLength: most, required: true, pattern: ".*\\S.*", autocomplete: "off", "aria-label": heading });
+export function askForName(heading, name, { most, canRemove = false, isFile = false }) {
+  const [pattern, title] = isFile ? ["[^\\/\\\\]*[^\\s\\/\\\\][^\\/\\\\]*", "A name without / and \\"] : [".*\\S.*", "A name"];
+  const field = element("input", { value: name, maxLength: most, required: true, pattern, title, autocomplete: "off", "aria-label": heading });
   const dialog = element("dialog", { "aria-label": heading }, element("form", { method: "dialog" },
     element("h2", { textContent: heading }), field,
     element("div", { className: "choices" },

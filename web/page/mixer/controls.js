@@ -161,8 +161,8 @@ export class Transport {
   }
 }
 
-/** In UTF-16 units: with its ending and in UTF-8, a name of a file fits its 255 bytes in most scripts. */
-const longestTitle = 100;
+/** Of the 100 characters of a name, five are for its ending. */
+const longestTitle = 95;
 
 export class SongHeader {
   #facts = element("p", { className: "facts" });
@@ -207,7 +207,7 @@ export class SongHeader {
 
   async #rename() {
     const { id, name } = this.job;
-    const typed = await askForName("Name of the song", title(name), { most: longestTitle });
+    const typed = await askForName("Name of the song", title(name), { most: longestTitle, isFile: true });
     if (!typed) return;
     try {
       await backend.change(id, { name: renamed(name, typed) });

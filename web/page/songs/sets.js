@@ -7,6 +7,7 @@ import { count, failureWords, keyWords, signed, stateWords, title } from "../wor
 import { showSet } from "./memory.js";
 
 const longestName = 100;
+const collator = new Intl.Collator(undefined, { numeric: true });
 const mostSongs = 200;
 
 /** The songs with that at `index` moved by `step` places. */
@@ -100,7 +101,7 @@ export class Sets {
     try {
       const list = await backend.sets();
       // A change under way, or another load, brings newer ones.
-      if (this.#changes === 0 && load === this.#loads) this.#list = list;
+      if (this.#changes === 0 && load === this.#loads) this.#list = list.sort((a, b) => Number(b.is_own) - Number(a.is_own) || collator.compare(a.name, b.name));
     } catch {
       // They are loaded again when there is a connection.
     }
