@@ -100,7 +100,7 @@ class SetTests(NamingTest):
         self.press_button("Rename or remove", "#set")
         self.wait("document.activeElement.matches('dialog[open] input')")
         self.click("dialog[open] [value=remove]")
-        self.wait_equal("document.querySelectorAll('#sets .sections button').length", 0)
+        self.wait_equal("document.querySelectorAll('#sets .chips button').length", 0)
         self.assertNotIn("set=", self.value("location.hash"))
 
     @smoke
@@ -229,4 +229,4 @@ class ServiceSetTests(NamingTest):
             self.wait_equal("document.querySelector('#said').textContent", "That is the first song of Mass.")
             # Anna takes the set back.
             self.subject.request("DELETE", f"v1/sets/{link.split('&')[0].removeprefix('#set=')}/shared", headers=anna)
-            self.wait_equal("document.querySelectorAll('#sets .sections button').length", 0)
+            self.wait_equal("document.querySelectorAll('#sets .chips button').length", 0)

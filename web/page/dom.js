@@ -80,7 +80,8 @@ export function askForName(heading, name, { most, canRemove = false, isFile = fa
       element("button", { className: "primary", value: "keep", textContent: "Save" }),
       canRemove ? element("button", { className: "plain", value: "remove", textContent: "Remove", formNoValidate: true }) : null,
       element("button", { type: "button", className: "plain", textContent: "Cancel", onclick: () => dialog.close() }))));
-  document.body.append(dialog);
+  // A dialog outside an open drawer would close it.
+  (document.querySelector("[popover]:popover-open") ?? document.body).append(dialog);
   dialog.showModal();
   field.select();
   return new Promise((resolve) => {

@@ -85,7 +85,7 @@ export class Sets {
     this.jobs = jobs;
     this.actions = actions;
     const chip = (words, onclick) => element("button", { type: "button", className: "chip-button", textContent: words, onclick });
-    this.chips = element("span", { className: "sections" });
+    this.chips = element("span", { className: "chips" });
     this.add = chip("Add this song", () => this.#add());
     this.tune = chip("Keep this key and speed", () => this.#change((songs) => songs.map((song, index) => (index === this.#current ? { ...song, ...actions.tuning() } : song))));
     this.forAll = chip("For all", () => this.#share());
