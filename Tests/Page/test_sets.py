@@ -160,6 +160,9 @@ class ServiceSetTests(NamingTest):
             self.click(".song [aria-label='Rename the song']")
             self.answer("Amen", Keys.ENTER)
             facts = self.find(".rehearsal .facts").text
+            # Sent when the page is left.
+            self.browser.get("about:blank")
+            self.subject.wait_for(lambda: len(self.subject.jobs()[0]["notes"]["sections"]) == 2)
         self.wait_equal(self.SECTIONS, ["A", "B"])
         self.wait_for_song("Amen")
         self.wait_equal("document.querySelector('.rehearsal .facts').textContent", facts)
