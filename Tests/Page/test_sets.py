@@ -66,19 +66,30 @@ class SetTests(NamingTest):
         self.press(Keys.SHIFT, "N")
         self.wait_for_song("one")
 
-        # A reload, and the link on a phone.
-        self.press(Keys.NULL, Keys.PAGE_DOWN)
+        # What plays goes on with the next song.
+        self.press(Keys.NULL)
+        self.play()
+        self.press(Keys.PAGE_DOWN)
         self.wait_for_song("two")
+        self.wait_for_play_button("Pause")
+        self.click(".play")
+
+        # A reload, and the link on a phone.
         link = self.value("location.hash")
         self.open(link)
         self.wait_for_song("two")
         self.wait_equal("document.querySelector('#set-songs [aria-current] .mark')?.textContent", "2")
         self.assertEqual(self.values(), ["90 %", "−1"])
+        self.check_access("a set")
         self.resize(390)
         self.wait("document.querySelector('.transport [aria-label=\"Next song: two (N)\"]')")
         self.touch(self.point(".transport [aria-label^='Next song']"))
         self.wait_equal(VALUES, ["100 %", "0"])
         self.wait("document.querySelector('.transport [aria-label=\"No next song in the set\"]')")
+        self.touch(self.point("#songs-button"))
+        self.wait("document.querySelector('#songs').matches(':popover-open')")
+        self.assertEqual(self.value("[...document.querySelectorAll('#sets-region button')].filter((button) => button.offsetParent && (button.offsetWidth < 36 || button.offsetHeight < 36)).length"), 0)
+        self.check_access("a set on a phone")
 
     def test_the_key_of_a_song_in_a_set_is_changed_and_it_is_taken_out(self):
         self.separated("one.wav")
@@ -123,6 +134,12 @@ class SetTests(NamingTest):
         self.wait_for_song("Live at 5.mp3")
         self.wait_equal(self.SECTIONS, ["Verse", "Amen"])
         self.assertEqual(self.mixer("loop"), [0, 1])
+        # A finger that stays.
+        x, y = self.point(".sections button")
+        self.browser.execute_cdp_cmd("Input.dispatchTouchEvent", {"type": "touchStart", "touchPoints": [{"x": x, "y": y}]})
+        self.wait("document.activeElement.matches('dialog[open] input')")
+        self.browser.execute_cdp_cmd("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+        self.answer(Keys.ESCAPE)
         self.press_button("Amen", ".sections")
         self.assertEqual([self.mixer("loop"), self.mixer("time")], [[2, 3], 2])
         self.find(".sections button:last-child").send_keys(Keys.DELETE)

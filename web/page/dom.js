@@ -51,6 +51,12 @@ export function setText(node, text) {
   if (node.textContent !== text) node.textContent = text;
 }
 
+/** Adds children or removes the last ones until there are `count`; those that stay keep the focus. `make(index)` makes one. */
+export function fill(parent, count, make) {
+  while (parent.children.length > count) parent.lastChild.remove();
+  while (parent.children.length < count) parent.append(make(parent.children.length));
+}
+
 /** Announces a sentence to screen readers without moving the focus. */
 export function announce(sentence) {
   document.getElementById("announcer").textContent = sentence;

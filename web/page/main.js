@@ -312,6 +312,6 @@ document.addEventListener("click", (event) => {
   if (event.target === help) help.close();
 });
 acceptFiles(addFiles);
-listen(() => stage.mixer, () => help.showModal(), (direction) => sets.step(direction));
+listen(() => stage.mixer, () => help.showModal(), (direction, isHeld) => sets.step(direction, isHeld));
 show();
 jobs.start();

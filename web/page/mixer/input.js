@@ -5,7 +5,7 @@
 
 const moveSeconds = 5;
 
-/** `mixer()` is the mixer on stage or null; `help()` shows the keys; `step(direction)` opens another song of the open set, and returns whether there is one. */
+/** `mixer()` is the mixer on stage or null; `help()` shows the keys; `step(direction, isHeld)` opens another song of the open set, and returns whether one is open. */
 export function listen(mixer, help, step) {
   /** The element that a click has left the focus on: Space plays, and does not press it again. */
   let clicked = null;
@@ -40,7 +40,7 @@ export function listen(mixer, help, step) {
     const isSlider = target.matches("input[type=range]:not(.position), .loop-handle");
     // Pedals for the feet send PageDown and PageUp.
     const direction = isSlider ? undefined : { n: 1, N: -1, PageDown: 1, PageUp: -1 }[event.key];
-    if (direction && (event.repeat || step(direction))) return event.preventDefault();
+    if (direction && step(direction, event.repeat)) return event.preventDefault();
     const desk = mixer();
     if (!desk) return;
     const digit = isThird ? null : /^(?:Digit|Numpad)([1-9])$/.exec(event.code)?.[1];

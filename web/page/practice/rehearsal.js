@@ -1,7 +1,7 @@
 // The controls of a rehearsal, in one row: speed, key, loop and click; and the row of presets above the stems, with the comparison with the
 // original and the way back to the plain mix.
 
-import { announce, askForName, element, onHold, say, setText } from "../dom.js";
+import { announce, askForName, element, fill, onHold, say, setText } from "../dom.js";
 import { keep, kept, longestName, mostSections } from "../kept.js";
 import { Fader } from "../mixer/controls.js";
 import { fastest, mostSemitones, percent, presetsOf, residualName, slowest } from "../sound/mix.js";
@@ -76,19 +76,18 @@ export class Rehearsal {
     announce(name ? `Section ${name}` : `Section ${section.name} removed`);
   }
 
-  /** Shows the sections; buttons stay in place, and with them the focus. */
+  #sectionButton(index) {
+    const button = element("button", { type: "button", className: "chip-button kept", onclick: () => {
+      const { from, to } = this.song.rehearsal.sections[index];
+      this.actions.setLoop([from, to]);
+    } });
+    onHold(button, () => this.#editSection(index));
+    return button;
+  }
+
   #showSections() {
     const { notes: { loop }, rehearsal: { sections } } = this.song;
-    while (this.sections.children.length > sections.length) this.sections.lastChild.remove();
-    while (this.sections.children.length < sections.length) {
-      const index = this.sections.children.length;
-      const button = element("button", { type: "button", className: "chip-button kept", onclick: () => {
-        const { from, to } = this.song.rehearsal.sections[index];
-        this.actions.setLoop([from, to]);
-      } });
-      onHold(button, () => this.#editSection(index));
-      this.sections.append(button);
-    }
+    fill(this.sections, sections.length, (index) => this.#sectionButton(index));
     sections.forEach(({ name, from, to }, index) => {
       const button = this.sections.children[index];
       setText(button, name);

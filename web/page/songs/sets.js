@@ -1,7 +1,7 @@
 // Sets: songs in an order, each with a key and a speed. The region above the songs shows them, and the songs of the open one.
 
 import { backend, newId } from "../backend.js";
-import { announce, askForName, element, icon, iconButton, relabel, say, setText } from "../dom.js";
+import { announce, askForName, element, fill, icon, iconButton, relabel, say, setText } from "../dom.js";
 import { percent } from "../sound/mix.js";
 import { count, failureWords, keyWords, signed, stateWords, title } from "../words.js";
 import { showSet } from "./memory.js";
@@ -126,10 +126,10 @@ export class Sets {
     showSet(id);
   }
 
-  /** Opens the next song of the open set, or the one before with −1; returns whether a set is open. */
-  step(direction) {
+  /** Opens the next song of the open set, or the one before with −1, at the first press of a key that is held; returns whether a set is open. */
+  step(direction, isHeld = false) {
     const set = this.#openSet;
-    if (!set) return false;
+    if (!set || isHeld) return Boolean(set);
     const place = this.#placeFrom(direction);
     if (place < 0) say(direction > 0 ? `That was the last song of ${set.name}.` : `That is the first song of ${set.name}.`);
     else this.#play(place);
@@ -174,10 +174,10 @@ export class Sets {
     const set = { ...this.#openSet, songs: change(this.#openSet.songs) };
     const current = this.#openSet.songs[this.#current];
     this.#list = this.#list.map((each) => (each.id === set.id ? set : each));
-    this.#place = set.songs.indexOf(current);
+    if (set.songs.includes(current)) this.#place = set.songs.indexOf(current);
     this.show();
-    const row = this.#rows[Math.min(place, set.songs.length - 1)];
-    if (row && place >= 0) (row[button].disabled ? row.open : row[button]).focus();
+    const row = this.#rows[Math.min(place, set.songs.length - 1)] ?? { open: this.add };
+    if (place >= 0) (row[button] && !row[button].disabled ? row[button] : row.open).focus();
     return this.#then(() => backend.keepSet(set));
   }
 
@@ -210,7 +210,9 @@ export class Sets {
     const name = await askForName("Name of the set", set.name, { most: longestName, canRemove: true });
     if (name === null) return;
     if (!name) this.#choose(null);
-    await this.#then(() => (name ? backend.keepSet({ ...set, name }) : backend.removeSet(set.id)));
+    // Its songs may have changed in the meantime.
+    const { songs } = this.#list.find(({ id }) => id === set.id) ?? set;
+    await this.#then(() => (name ? backend.keepSet({ id: set.id, name, songs }) : backend.removeSet(set.id)));
   }
 
   /** Opens the set for all users with its songs, or takes it back without them. */
@@ -248,12 +250,8 @@ export class Sets {
     if (!set) return;
     const { songs, is_own: isOwn } = set;
     const [current, tuning] = [this.#current, this.actions.tuning()];
-    while (this.#rows.length > songs.length) this.#rows.pop().root.remove();
-    while (this.#rows.length < songs.length) {
-      const row = new Row(this.#rows.length, { play: (place) => this.#play(place), change: (...change) => this.#change(...change) });
-      this.#rows.push(row);
-      this.#songs.append(row.root);
-    }
+    const actions = { play: (place) => this.#play(place), change: (...change) => this.#change(...change) };
+    fill(this.#songs, songs.length, (place) => (this.#rows[place] = new Row(place, actions)).root);
     songs.forEach((song, index) => {
       const [job, isGone] = [this.jobs.get(song.id), this.jobs.isMissing(song.id)];
       if (!job && !isGone && this.jobs.isLoaded) this.jobs.find(song.id);
@@ -268,14 +266,8 @@ export class Sets {
   }
 
   #showChips() {
-    while (this.chips.children.length > this.#list.length) this.chips.lastChild.remove();
-    while (this.chips.children.length < this.#list.length) {
-      const index = this.chips.children.length;
-      this.chips.append(element("button", { type: "button", className: "chip-button", onclick: () => {
-        const { id } = this.#list[index];
-        this.#choose(id === this.#openId ? null : id);
-      } }, icon("users"), element("span")));
-    }
+    const choose = (index) => this.#choose(this.#list[index].id === this.#openId ? null : this.#list[index].id);
+    fill(this.chips, this.#list.length, (index) => element("button", { type: "button", className: "chip-button", onclick: () => choose(index) }, icon("users"), element("span")));
     this.#list.forEach(({ id, name, is_own: isOwn }, index) => {
       const chip = this.chips.children[index];
       setText(chip.lastChild, name);
