@@ -103,19 +103,24 @@ const heldMilliseconds = 600;
 /** Calls `work` when a button is held by a finger, pressed by the second button of the mouse, or by F2 or Delete in its focus. */
 export function onHold(button, work) {
   let timer = null;
+  let isHeld = false;
   const end = () => clearTimeout(timer);
   const begin = (event) => {
     event.preventDefault();
     end();
+    isHeld = true;
     work();
   };
   button.addEventListener("keydown", (event) => ["F2", "Delete", "Backspace"].includes(event.key) && begin(event));
   button.addEventListener("contextmenu", begin);
   // Safari tells of no context menu on an iPhone.
   button.addEventListener("pointerdown", (event) => {
+    isHeld = false;
     if (event.pointerType === "touch") timer = setTimeout(begin, heldMilliseconds, event);
   });
   for (const type of ["pointerup", "pointercancel", "pointerleave"]) button.addEventListener(type, end);
+  // The click of a finger that leaves would take the focus from what `work` has opened.
+  button.addEventListener("touchend", (event) => isHeld && event.preventDefault());
 }
 
 /** Lets the browser save what is at an address. */
