@@ -11,6 +11,8 @@ extension DataFolder {
         var sets: [SongSet] = []
         /// Those that can't be used and stay as they are, each with the reason.
         var unusable: [String] = []
+        /// The ids of jobs that have to wait until the system lets the service use their files.
+        var held: Set<String> = []
         fileprivate var refusals: [String] = []
 
         /// What the system refuses to do with some of them; nil if it refuses nothing.
@@ -34,10 +36,16 @@ extension DataFolder {
             DataFolder.remove(cache(of: id))
         }
         for job in contents.jobs {
-            if let refusal = refusal(of: job) { contents.refusals.append(refusal) }
+            if let refusal = refusal(of: needed(of: job), repairing: "tracks") {
+                contents.refusals.append(refusal)
+                contents.held.insert(job.id)
+            }
             removeUnneeded(of: job)
             // A killed service leaves its claim, and the next record of a job that had not ended.
             if !job.state.isFinal { TemporaryFiles.removeLeftovers(in: ledger[job.id].path) }
+        }
+        contents.refusals += contents.sets.compactMap {
+            refusal(of: [(sets[$0.id].path, R_OK | W_OK | X_OK)], repairing: "sets")
         }
         var jobs = contents.jobs.sorted {
             ($0.sequence, $0.created, $0.id) < ($1.sequence, $1.created, $1.id)
@@ -93,18 +101,22 @@ extension DataFolder {
         return found
     }
 
-    /// What the system refuses to do with the track of a job, in words; nil if it refuses nothing, also for files
-    /// that are missing.
-    private func refusal(of job: Job) -> String? {
+    /// The files that the service needs of a job, with the access.
+    private func needed(of job: Job) -> [(path: String, access: Int32)] {
         let results = results(of: job.id)
         let files =
             job.stems.map { "\(results)/\($0.file)" } + (job.state.isFinal ? [] : [input(job.id)])
-        let needed =
-            [(ledger[job.id].path, R_OK | W_OK | X_OK), (results, R_OK | X_OK)]
+        return [(ledger[job.id].path, R_OK | W_OK | X_OK), (results, R_OK | X_OK)]
             + files.map { ($0, R_OK) }
+    }
+
+    /// What the system refuses to do with files, in words; nil if it refuses nothing, also for files that are missing.
+    private func refusal(
+        of needed: [(path: String, access: Int32)], repairing folder: String
+    ) -> String? {
         for (path, mode) in needed where access(path, mode) != 0 {
             if [ENOENT, ENOTDIR].contains(errno) { continue }
-            return DataFolder.text(of: .last, at: path, in: self.path, repairing: "tracks")
+            return DataFolder.text(of: .last, at: path, in: self.path, repairing: folder)
         }
         return nil
     }

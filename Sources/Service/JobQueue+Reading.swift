@@ -47,6 +47,11 @@ extension JobQueue {
             .sorted { end($0.job) < end($1.job) }
     }
 
+    /// The waiting jobs that may start, in their order. The condition's lock is held.
+    var startable: [JobSnapshot] {
+        jobs.queue.compactMap { jobs[$0] }.filter { !held.contains($0.job.id) }
+    }
+
     var hasUnfinished: Bool { condition.withLock { !jobs.queue.isEmpty || !runs.isEmpty } }
 
     var sharedCount: Int { condition.withLock { jobs.all }.count { $0.job.isShared } }

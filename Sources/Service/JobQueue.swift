@@ -45,6 +45,8 @@ final class JobQueue: @unchecked Sendable {
     /// and how many were done then.
     private var machineEnds: [Int: (all: Int, afterOthers: Int, doneCount: Int)] = [:]
     private var doneCount = 0
+    /// The ids of jobs that don't start before the service does again.
+    let held: Set<String>
     var lastSequence = 0
     var isClosing = false
 
@@ -54,10 +56,11 @@ final class JobQueue: @unchecked Sendable {
     /// Takes the jobs of an earlier run: those that were running are queued again. Nothing is stored: files
     /// that are missing now may be back at the next start, as those of a disk that was not mounted.
     init(
-        _ folder: DataFolder, _ jobs: [Job], events: EventLog, metrics: Metrics,
+        _ folder: DataFolder, _ jobs: [Job], held: Set<String>, events: EventLog, metrics: Metrics,
         machine: MachineState, ownPlaces: Int, _ settings: ServiceSettings
     ) {
         self.folder = folder
+        self.held = held
         self.events = events
         self.metrics = metrics
         self.machine = machine
@@ -176,7 +179,7 @@ final class JobQueue: @unchecked Sendable {
             guard var job = job(id) else { return false }
             (job.name, job.notes) = (name ?? job.name, notes ?? job.notes)
             var stored = job
-            // Those that are finished so far are gone with the process.
+            // Stems that are finished so far are gone with the process.
             if job.state == .running { (stored.stems, stored.stemRateHz) = ([], nil) }
             try folder.save(stored)
             condition.withLock { show(job) }
@@ -211,7 +214,7 @@ final class JobQueue: @unchecked Sendable {
     func startNext(isReady: () -> Bool) -> (job: Job, cancellation: CancellationToken)? {
         while true {
             let isOpen = condition.withLock {
-                while !isClosing, jobs.queue.isEmpty || !isReady() { condition.wait() }
+                while !isClosing, startable.isEmpty || !isReady() { condition.wait() }
                 return !isClosing
             }
             guard isOpen else { return nil }
@@ -224,8 +227,8 @@ final class JobQueue: @unchecked Sendable {
         let first = condition.withLock { () -> JobSnapshot? in
             if isClosing { return nil }
             // One job that needs what the machine lacks would keep all others waiting.
-            func ends(_ sequence: Int) -> Int { machineEnds[sequence]?.all ?? 0 }
-            return jobs.queue.min { ends($0) < ends($1) }.flatMap { jobs[$0] }
+            func ends(_ job: Job) -> Int { machineEnds[job.sequence]?.all ?? 0 }
+            return startable.min { ends($0.job) < ends($1.job) }
         }
         guard var job = first?.job else { return nil }
         job.state = .running
@@ -298,7 +301,7 @@ final class JobQueue: @unchecked Sendable {
     func end(_ job: Job) {
         changes.withLock { _ in
             var job = job
-            // Changed while it ran.
+            // They may have changed while it ran.
             if let shown = self.job(job.id) { (job.name, job.notes) = (shown.name, shown.notes) }
             if isCancelRequested(job) {
                 if job.state != .running { (job.stems, job.stemRateHz) = ([], nil) }

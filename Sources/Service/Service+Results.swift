@@ -148,9 +148,9 @@ extension Service {
                 }
                 strips[index].pan = pan
             } else {
-                let names = job.stems.map(\.name).joined(separator: ", ")
-                throw Problem.option(
-                    name, value: value, expected: "a stem, or a stem with .pan; stems: \(names)")
+                throw Problem.unknownField(
+                    name, "stem, or stem with .pan",
+                    among: job.stems.map(\.name) + ["format", "from", "to", "named"])
             }
         }
         let fileName = try fileName(request, job, "mix", range, format.rawValue)

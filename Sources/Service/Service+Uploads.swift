@@ -82,7 +82,7 @@ extension Service {
     // MARK: - Jobs
 
     func createJob(_ request: Request) throws -> Reply {
-        let job = try accept(request, more: [])
+        let job = try accept(request)
         guard let snapshot = queue.snapshot(job.id) else {
             throw Problem(.notFound, "The job was removed.")
         }
@@ -94,8 +94,12 @@ extension Service {
 
     /// Creates a job from a complete request.
     ///
-    /// - Parameter more: fields that the address implies.
-    private func accept(_ request: Request, more: [(name: String, value: String)]) throws -> Job {
+    /// - Parameters:
+    ///   - more: fields that the address implies.
+    ///   - stem: a stem that the job must have; nil for none.
+    private func accept(
+        _ request: Request, more: [(name: String, value: String)] = [], for stem: String? = nil
+    ) throws -> Job {
         guard let upload = request.upload else { throw Problem(.badRequest, "There is no sound.") }
         let digest = try upload.finish()
         let given = optionFields(of: request) + upload.fields
@@ -105,6 +109,11 @@ extension Service {
         let model = try models.model(options.model, then: options.then)
         let precision = try models.precision(of: model, options.precisionChoice)
         let outputs = try JobPlan.check(options, model)
+        if let stem, !outputs.contains(where: { $0.name == stem }) {
+            let names = outputs.map(\.name).joined(separator: ", ")
+            throw Problem(
+                .invalidOption, "The options give \(names), but the address asks for '\(stem)'.")
+        }
         let id = Job.newID()
         let name = Job.label(upload.fileName)
         let facts = try slots.run(id, isUpload: true, for: request) {
@@ -253,7 +262,7 @@ extension Service {
         } else if !given.contains("stems"), !given.contains("two-stems") {
             fields.append(("stems", stem))
         }
-        let job = try accept(request, more: fields)
+        let job = try accept(request, more: fields, for: stem)
         guard
             let done = queue.waitForEnd(
                 job.id, isOver: { request.isAbandoned || models.failure != nil })
@@ -268,7 +277,7 @@ extension Service {
         }
         if let failure = done.failure { throw failure }
         guard done.state == .done, let found = done.stems.first(where: { $0.name == stem }) else {
-            throw Problem(.conflict, "The job was cancelled, or has no stem '\(stem)'.")
+            throw Problem(.conflict, "The job was cancelled.")
         }
         return try reply(request, found, of: done, format)
     }

@@ -142,7 +142,8 @@ package final class Service: Sendable {
         let contents = try folder.contents()
         machine = MachineState(folder, contents.fault, settings)
         queue = JobQueue(
-            folder, contents.jobs, events: eventLog, metrics: metrics, machine: machine,
+            folder, contents.jobs, held: contents.held, events: eventLog, metrics: metrics,
+            machine: machine,
             ownPlaces: rules.share(of: settings.limits.queue), settings)
         sets = SongSets(folder, contents.sets, events: eventLog)
         if let fault = contents.fault { warnings.append(fault.detail) }

@@ -11,7 +11,7 @@ package struct JSONSchema: Sendable, Equatable {
         if case .object(let keywords) = json { self.init(keywords) } else { self.init([:]) }
     }
 
-    subscript(keyword: String) -> JSON? { keywords[keyword] }
+    package subscript(keyword: String) -> JSON? { keywords[keyword] }
 
     package static let string = types("string")
     package static let integer = types("integer")

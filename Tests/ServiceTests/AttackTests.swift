@@ -236,7 +236,7 @@ struct AttackTests {
             #expect(try service.status(target, method: "OPTIONS") == 204, "\(target)")
         }
         for (method, target) in [
-            ("TRACE", "/"), ("PATCH", base), ("PUT", base), ("PATCH", "/v1/separations"),
+            ("TRACE", "/"), ("POST", base), ("PUT", base), ("PATCH", "/v1/separations"),
             ("PUT", "/v1/separations"), ("BREW", "/livez"), ("get", "/livez"), ("POST", "/livez"),
         ] { #expect(try service.status(target, method: method) == 405, "\(method) \(target)") }
         let end = "|Host: localhost|Connection: close||"

@@ -82,8 +82,14 @@ struct JobTests {
             let isWhole = Sound.samples(reply.body).count == 2 * 44_100
             #expect(isWhole || beginning != "RIFF", "\(target)")
         }
-        let harp = try service.request("PUT", "/v1/separate/harp.wav", body: sound)
-        harp.expectProblem(422, "invalid-option", "harp")
+        for (target, words) in [
+            ("harp.wav", "harp"), ("vocals.wav?stems=drums", "'vocals'"),
+            ("no_bass.wav?two-stems=vocals", "'no_bass'"),
+        ] {
+            let answer = try service.request("PUT", "/v1/separate/\(target)", body: sound)
+            answer.expectProblem(422, "invalid-option", words)
+        }
+        #expect(try service.jobs().count == 2)
         let text = try service.request("POST", "/v1/convert/mix.txt", body: sound)
         text.expectProblem(404, "not-found")
         let words = try service.request("POST", "/v1/convert/mix.mp3", body: Data("words".utf8))

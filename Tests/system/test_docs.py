@@ -8,7 +8,8 @@ blocks of a document share a folder with song.mp3, song.wav, a.flac, b.wav, a fo
 model under the name htdemucs. There is no network. Swift code is compiled as a part of Examples
 (Tests/RepositoryTests/DocumentationTests.swift), and tools/course runs the course.
 
-The tables of docs/service.md must have the addresses, statuses and metrics of a running service.
+The blocks of docs/service.md run with a service, whose address and job take the place of those of the examples. Its tables
+must have the addresses, statuses and metrics of that service.
 
 A block that can't run there has <!-- not run: REASON --> in the line before it; --list prints these blocks.
 """
@@ -16,6 +17,7 @@ A block that can't run there has <!-- not run: REASON --> in the line before it;
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import re
@@ -24,7 +26,8 @@ import subprocess
 import sys
 import tempfile
 import urllib.request
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -87,6 +90,7 @@ class Bench:
             "http_proxy": nowhere, "https_proxy": nowhere, "TMPDIR": str(folder / "tmp"),
         }
         (folder / "tmp").mkdir()
+        (home / ".curlrc").write_text("fail\nno-progress-meter\nnoproxy = 127.0.0.1\n")
         libraries = folder / "lib"
         libraries.mkdir()
         library = next(Path(options.library).glob("libswiftdemucs.so*"), None)
@@ -123,6 +127,16 @@ class Bench:
         if reply.returncode != 0:
             raise RuntimeError(f"exit code {reply.returncode}\n{reply.stdout[-4000:]}")
 
+    def passes(self, block: Block, folder: Path) -> bool:
+        """Runs a block, and says how that went."""
+        try:
+            self.run(block, folder)
+        except (RuntimeError, subprocess.TimeoutExpired) as error:
+            print(f"{block.place}: FAILED\n{block.text}{error}")
+            return False
+        print(f"{block.place}: passed")
+        return True
+
     def run(self, block: Block, folder: Path) -> None:
         if block.language == "sh":
             self.check(["bash", "-e", "-o", "pipefail", "-c", block.text], folder)
@@ -141,30 +155,36 @@ class Bench:
 COMMON_STATUSES = {"400", "403", "421", "422", "503"}
 
 
-def check_service_tables(binary: Path, work: Path) -> None:
-    """Compares the tables of docs/service.md with the description and the metrics of a service."""
-    text = (ROOT / "docs/service.md").read_text()
-    documented = {
-        row[1]: set(filter(None, row[2].split(", ")))
-        for row in re.finditer(r"^\| `((?:GET|PUT|POST|DELETE) [^`]*)` \|.*\| ([0-9, ]*) \|$", text, re.M)}
+@contextlib.contextmanager
+def running_service(binary: Path, data: Path) -> Iterator[str]:
+    """Yields the address of a service."""
     environment = os.environ | {"SWIFT_DEMUCS_MODELS": str(ROOT / "Models")}
-    call = [binary, "serve", "-n", "demo", "--offline", "--port", "0", "--data", work / "service"]
+    call = [binary, "serve", "-n", "demo", "--offline", "--port", "0", "--data", data]
     with subprocess.Popen(call, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as service:
         try:
             first = service.stdout.readline()
             address = first.split()[-1]
             if not address.startswith("http://"):
                 raise SystemExit(f"error: the service did not start:\n{first}{service.stdout.read()}")
-            with urllib.request.urlopen(f"{address}/openapi.json") as reply:
-                paths = json.load(reply)["paths"]
-            with urllib.request.urlopen(f"{address}/metrics") as reply:
-                metrics = set(re.findall(r"^# HELP (\S+)", reply.read().decode(), re.M))
+            yield address
         finally:
             service.terminate()
+
+
+def check_service_tables(address: str) -> None:
+    """Compares the tables of docs/service.md with the description and the metrics of a service."""
+    text = (ROOT / "docs/service.md").read_text()
+    documented = {
+        row[1]: set(filter(None, row[2].split(", ")))
+        for row in re.finditer(r"^\| `((?:GET|PUT|POST|PATCH|DELETE) [^`]*)` \|.*\| ([0-9, ]*) \|$", text, re.M)}
+    with urllib.request.urlopen(f"{address}/openapi.json") as reply:
+        paths = json.load(reply)["paths"]
+    with urllib.request.urlopen(f"{address}/metrics") as reply:
+        metrics = set(re.findall(r"^# HELP (\S+)", reply.read().decode(), re.M))
     actual = {
         f"{method.upper()} {path}": set(operation["responses"]) - COMMON_STATUSES
         for path, operations in paths.items() for method, operation in operations.items()
-        if method in ("get", "put", "post", "delete")}
+        if method in ("get", "put", "post", "patch", "delete")}
     wrong = [name for name in sorted(actual | documented) if actual.get(name) != documented.get(name)]
     named = set(re.findall(r"^\| `(swift_demucs_\w+)` \|", text, re.M))
     if wrong or metrics != named:
@@ -172,6 +192,15 @@ def check_service_tables(binary: Path, work: Path) -> None:
             f"error: docs/service.md differs from the service: {wrong}, "
             f"expected {[sorted(actual.get(name, ())) for name in wrong]}; metrics {sorted(metrics ^ named)}")
     print(f"docs/service.md: {len(actual)} addresses and {len(metrics)} metrics, as the service has them")
+
+
+def service_blocks(address: str, song: Path) -> list[Block]:
+    """The blocks of docs/service.md with the address of a service and a job of it."""
+    with urllib.request.urlopen(f"{address}/v1/separations", song.read_bytes()) as reply:
+        job = json.load(reply)["id"]
+    return [
+        replace(block, text=re.sub(r"\b(?!0{23})[0-9a-f]{24}\b", job, block.text).replace("http://127.0.0.1:8765", address))
+        for block in blocks(ROOT / "docs/service.md")]
 
 
 def main() -> None:
@@ -205,22 +234,18 @@ def main() -> None:
                 [work / "venv/bin/pip", "install", "--quiet", "--disable-pip-version-check", wheels[0], "soundfile"],
                 check=True)
             options.python = work / "venv/bin/python"
-        if ROOT / "docs/service.md" in documents:
-            check_service_tables(Path(options.binary).resolve(), work)
         bench = Bench(work, options)
         bench.prepare()
         for document in documents:
             folder = work / "document"
             shutil.copytree(work / "tracks", folder)
-            for block in blocks(document):
-                if block.reason:
-                    continue
-                try:
-                    bench.run(block, folder)
-                    print(f"{block.place}: passed")
-                except (RuntimeError, subprocess.TimeoutExpired) as error:
-                    failures.append(block.place)
-                    print(f"{block.place}: FAILED\n{block.text}{error}")
+            with contextlib.ExitStack() as stack:
+                here = blocks(document)
+                if document == ROOT / "docs/service.md":
+                    address = stack.enter_context(running_service(Path(options.binary).resolve(), work / "service"))
+                    check_service_tables(address)
+                    here = service_blocks(address, folder / "song.wav")
+                failures += [block.place for block in here if not block.reason and not bench.passes(block, folder)]
             shutil.rmtree(folder)
     skipped = sum(block.reason is not None for block in found)
     print(f"{len(found) - skipped - len(failures)} blocks passed, {len(failures)} failed, {skipped} are not run (--list)")

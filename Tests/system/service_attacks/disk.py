@@ -83,11 +83,13 @@ def foreign_files(attack: Attack) -> str:
     os.chown(data, user, user)
     with attack.service(user=user) as service:
         song = service.done(tone(0.5))["id"]
+        kept = service.fetch(f"/v1/sets/{song}", method="PUT", body=b'{"name": "A", "songs": []}')
+        check(kept.status == 200, f"no set: {kept}")
         service.stop()
     service = attack.service(user=user)
-    track = data / "tracks" / song
-    own = [data, data / "lock", data / "clock", data / "tracks", data / "cache", data / "uploads", data / "tmp"]
-    for path in [*own, track, track / "track.json", track / "stems", track / "stems" / "2.wav"]:
+    track, songs = data / "tracks" / song, data / "sets" / song
+    own = [data, data / "lock", data / "clock", *map(data.joinpath, ("tracks", "sets", "cache", "uploads", "tmp"))]
+    for path in [*own, songs, songs / "set.json", track, track / "track.json", track / "stems", track / "stems" / "2.wav"]:
         mode = path.stat().st_mode
         path.chmod(mode & 0o700)
         os.chown(path, 0, 0)

@@ -1,4 +1,6 @@
-// Checks values against schemas, for bodies of requests. Reference: JSON Schema Validation 2020-12.
+// Checks bodies of requests against their schemas. Reference: JSON Schema Validation 2020-12.
+
+import System
 
 /// The first way in which a value doesn't fit its schema.
 package enum SchemaViolation: Equatable, Sendable {
