@@ -82,11 +82,17 @@ static const unsigned char songs_library_js[] = {
 static const unsigned char songs_memory_js[] = {
 #embed "../../web/page/songs/memory.js"
 };
+static const unsigned char songs_notes_js[] = {
+#embed "../../web/page/songs/notes.js"
+};
 static const unsigned char songs_options_js[] = {
 #embed "../../web/page/songs/options.js"
 };
 static const unsigned char songs_queue_js[] = {
 #embed "../../web/page/songs/queue.js"
+};
+static const unsigned char songs_sets_js[] = {
+#embed "../../web/page/songs/sets.js"
 };
 static const unsigned char songs_stage_js[] = {
 #embed "../../web/page/songs/stage.js"
@@ -175,8 +181,10 @@ static const struct page_file files[] = {
     FILE("songs/jobs.js", songs_jobs_js),
     FILE("songs/library.js", songs_library_js),
     FILE("songs/memory.js", songs_memory_js),
+    FILE("songs/notes.js", songs_notes_js),
     FILE("songs/options.js", songs_options_js),
     FILE("songs/queue.js", songs_queue_js),
+    FILE("songs/sets.js", songs_sets_js),
     FILE("songs/stage.js", songs_stage_js),
     FILE("songs/uploads.js", songs_uploads_js),
     FILE("sound/clicks.js", sound_clicks_js),

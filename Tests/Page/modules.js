@@ -16,6 +16,8 @@ await test("places in line and sizes are written in words", () => {
 });
 await test("a title is a file name without the ending of a sound file", () => {
   equal(["a.b.mp3", "song.FLAC", "notes.txt", ".mp3"].map(format.title), ["a.b", "song", "notes.txt", ".mp3"], "title");
+  const renamed = [["a.flac", "b"], ["a.flac", "v1.2"], ["a.flac", "b.mp3"], ["notes.txt", "b"], ["notes.txt", "b.mp3"]].map((names) => format.renamed(...names));
+  equal([renamed, renamed.map(format.title)], [["b.flac", "v1.2.flac", "b.mp3.flac", "b", "b.mp3.wav"], ["b", "v1.2", "b.mp3", "b", "b.mp3"]], "renamed");
 });
 
 const wav = await import("/wav.js");
@@ -130,10 +132,29 @@ await test("a link gives back what it was made of", () => {
   equal([read.song, read.time, read.loop], [state.song, 42.5, [10, 20.25]], "place");
   equal([read.strips.drums, read.strips["my & mix"]], state.strips.map(controls), "strips");
 });
-const { rehearsal } = await import("/kept.js");
+const { rehearsal, notes: rehearsalNotes } = await import("/kept.js");
+const { merge, written } = await import("/songs/notes.js");
+await test("notes of two browsers become one, and those that both have changed are this browser's", () => {
+  const [section, other] = ["A", "B"].map((name) => ({ name, from: 0, to: 1 }));
+  const made = (...args) => written(merge(...args.map((value) => value && rehearsalNotes(value))));
+  equal(made({ sections: [section], loop: [1, 2] }, {}, null), { sections: [section], loop: [1, 2] }, "an older song");
+  equal(made({ sections: [section], loop: [1, 2] }, { sections: [other] }, null), { sections: [other], loop: [1, 2] }, "a new browser, by a link");
+  equal(made({ loop: [1, 2] }, { sections: [other], loop: [1, 2] }, { loop: [1, 2] }), { sections: [other], loop: [1, 2] }, "another browser has added a section");
+  equal(made({ sections: [section], loop: [1, 2] }, { sections: [section] }, { sections: [section], loop: [1, 2] }), { sections: [section] }, "another browser has cleared the loop");
+  equal(made({ sections: [] }, { sections: [section], loop: [3, 4] }, { sections: [section] }), { loop: [3, 4] }, "both have changed something");
+  equal(written(rehearsalNotes({ correction: { factor: 2, steady: { first: 1, interval: 0.5 } } })), { correction: { factor: 2, shift: 0, moved: 0, steady: { interval: 0.5, first: 1 } } }, "correction");
+});
+const { moved, placeFrom } = await import("/songs/sets.js");
+await test("the places of songs in a set", () => {
+  equal([moved([1, 2, 3], 2, -1), moved([1, 2, 3], 0, 1)], [[1, 3, 2], [2, 1, 3]], "moved");
+  const songs = ["a", "gone", "b"].map((id) => ({ id }));
+  const isGone = (id) => id === "gone";
+  equal([[0, 1], [2, -1], [2, 1], [0, -1], [-1, 1], [-1, -1]].map(([place, step]) => placeFrom(songs, place, step, isGone)), [2, 0, -1, -1, 0, -1], "next and before");
+});
 await test("settings of a rehearsal that are damaged are plain, and the others stay", () => {
-  const good = { ...rehearsal(), speed: 0.8, semitones: -3, countsIn: 2, sections: [[0, 4], null, null], correction: { factor: 2, shift: 0.1, bar: 1, moved: -1, steady: { interval: 0.7, first: 2 }, metre: "3/4" } };
+  const good = { ...rehearsal(), speed: 0.8, semitones: -3, countsIn: 2, sections: [{ name: "Verse", from: 0, to: 4 }], agreed: rehearsalNotes({ loop: [1, 2] }), correction: { factor: 2, shift: 0.1, bar: 1, moved: -1, steady: { interval: 0.7, first: 2 }, metre: "3/4" } };
   equal(rehearsal(good), good, "good");
+  equal(rehearsal({ sections: [null, [2, 3], { from: 1, to: 0 }] }).sections, [{ name: "B", from: 2, to: 3 }], "sections of an older page");
   for (const [key, plain] of Object.entries(rehearsal())) for (const damage of [undefined, null, -1e9, 1e308, "x", [], [[4, 2]]]) equal(rehearsal({ ...good, [key]: damage }), { ...good, [key]: plain }, `${key} ${damage}`);
   for (const steady of [{ interval: 0, first: 0 }, { interval: 0.3, first: -3e25 }]) equal(rehearsal({ correction: { factor: 0, shift: "1", moved: 0.5, steady, metre: "0/4" } }).correction, { factor: 1, shift: 0, bar: null, moved: 0, steady: null, metre: null }, "correction");
 });

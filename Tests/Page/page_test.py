@@ -81,15 +81,15 @@ class PageTest(SongPageUser, unittest.TestCase):
     expected_messages = "$^"
 
     def setUp(self):
+        # The page of the test before would keep its song, and send its notes, when it is left.
+        self.script("if (location.protocol === 'http:') { Storage.prototype.setItem = () => {}; window.fetch = async () => new Response(null, { status: 503 }); localStorage.clear(); }")
+        self.browser.get("about:blank")
         options, is_ready = getattr(getattr(self, self._testMethodName), "service", (None, True))
         if options is None:
             self.subject.clear(self.keeps)
         else:
             self.use_service(*[option(self) if callable(option) else option for option in options], is_ready=is_ready)
         self.browser.size(1440, 900)
-        # The page of the test before would keep its song when it is left.
-        self.script("if (location.protocol === 'http:') { Storage.prototype.setItem = () => {}; localStorage.clear(); }")
-        self.browser.get("about:blank")
         self.browser.serious_messages()
         self.open()
 

@@ -112,9 +112,13 @@ class GatedSubject:
         return wait_until(lambda: (job := json.loads(self.request("GET", f"v1/separations/{job_id}")))["state"] == "done" and job)
 
     def clear(self, keeps: Callable[[dict], bool] = lambda job: False) -> None:
-        """Ends all faults, and deletes all jobs but those to keep: a running one is cancelled first."""
+        """Ends all faults, and deletes all sets, all jobs but those to keep (a running one is cancelled first), and the notes of these."""
         self.proxy.mend()
         self.open()
+        for each in json.loads(self.request("GET", "v1/sets"))["sets"]:
+            self.request("DELETE", f"v1/sets/{each['id']}")
+        for job in filter(keeps, self.jobs()):
+            self.request("PATCH", f"v1/separations/{job['id']}", b'{"notes": {}}')
 
         def is_clear() -> bool:
             jobs = [job for job in self.jobs() if not keeps(job)]

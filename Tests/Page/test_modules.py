@@ -42,7 +42,7 @@ class ModuleTests(PageTest):
         self.browser.execute_cdp_cmd("Network.clearBrowserCache", {})
         first = len(self.subject.proxy.requests)
         self.open()
-        expected = {"/", "/logo.svg", "/parts.svg", "/readyz", "/style.css", "/theme.js", "/v1/events", "/v1/models", "/v1/separations"}
+        expected = {"/", "/logo.svg", "/parts.svg", "/readyz", "/style.css", "/theme.js", "/v1/events", "/v1/models", "/v1/separations", "/v1/sets"}
         expected |= {f"/{module}" for module in with_imports("main.js")}
         self.subject.wait_for(lambda: self.loaded_since(first) >= expected)
         self.assertEqual(self.loaded_since(first), expected)

@@ -20,8 +20,8 @@ from songs import Songs
 from subject import GatedSubject, LocalSubject
 
 #: Modules and classes of tests: those of both back ends, and of each alone.
-BOTH = ["queue.QueueTests", "growing", "library", "accessibility.AccessibilityTests"]
-SERVICE = ["modules", "queue.ServiceQueueTests", "sound", "rehearsal", "tasks", "mixer", "phone", "links", "practice", "many_songs", "service", "accessibility.ServiceAccessibilityTests"]
+BOTH = ["queue.QueueTests", "growing", "library", "sets.SetTests", "accessibility.AccessibilityTests"]
+SERVICE = ["modules", "queue.ServiceQueueTests", "sets.ServiceSetTests", "sound", "rehearsal", "tasks", "mixer", "phone", "links", "practice", "many_songs", "service", "accessibility.ServiceAccessibilityTests"]
 LOCAL = ["local_songs", "local_page", "explain"]
 
 

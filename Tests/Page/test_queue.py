@@ -162,7 +162,7 @@ class ServiceQueueTests(PageTest):
         # Somebody has tidied up the data folder.
         self.subject.wait_for(lambda: len(self.subject.jobs()) == 2)
         job = next(job for job in self.subject.jobs() if job["state"] == "queued")
-        (self.subject.data / "inputs" / job["id"]).unlink()
+        (self.subject.data / "tracks" / job["id"] / "input").unlink()
         self.subject.open()
         self.wait("document.querySelector('#queue li[data-state=failed]')")
         self.click("#queue li[data-state=failed]")

@@ -8,6 +8,10 @@ from selenium.webdriver.common.keys import Keys
 from page_test import SongTest, smoke
 
 
+#: Speed and pitch as they are shown.
+VALUES = "[...document.querySelectorAll('.tool .value')].map(({ value }) => value)"
+
+
 class RehearsalTests(SongTest):
     #: What `Stretch` makes of the job's stems, rendered on the page's own thread: `[left, right]` of their sum.
     STRETCHED = """
@@ -44,8 +48,7 @@ class RehearsalTests(SongTest):
         return self.find(".rehearsal .facts").text
 
     def values(self) -> list[str]:
-        """Speed and pitch as they are shown."""
-        return self.value("[...document.querySelectorAll('.tool .value')].map(({ value }) => value)")
+        return self.value(VALUES)
 
     def counted(self, place: float) -> tuple[list[float], float]:
         """The clicks of a count before a place, in seconds of the song's time, and the bar line where it ends."""
@@ -132,7 +135,7 @@ class RehearsalTests(SongTest):
     def test_a_loop_gets_faster_turn_by_turn_and_sections_keep_loops(self):
         self.set_slider("Speed", 90)
         self.page("stage.mixer.setLoop([2, 2.8])")
-        self.press_button("A", ".rehearsal")
+        self.press_button("+ Section", ".rehearsal")
         self.press_button("5 % faster each turn", ".rehearsal")
         self.play()
         speeds = self.page("""

@@ -134,8 +134,11 @@ class SongTasks(Presses, SongTest):
         ActionChains(self.browser).move_to_element_with_offset(ruler, at(bars[0] + 0.1), 0).click_and_hold().move_by_offset(at(bars[2] - 0.1) - at(bars[0] + 0.1), 0).release().perform()
         self.presses += 1
         self.assertEqual(self.mixer("loop"), [bars[0], bars[2]])
-        self.mouse(".tool button", "A")
+        self.mouse(".tool button", "+ Section")
         self.assert_done(3)
+        self.keys("l")
+        self.mouse(".sections button", "A")
+        self.assertEqual(self.mixer("loop"), [round(bar, 3) for bar in (bars[0], bars[2])])
         self.mouse(".more summary")
         self.mouse(".more button", "5 % faster each turn")
         self.assertEqual(self.mixer("song.rehearsal.getsFaster"), True)

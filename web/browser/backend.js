@@ -77,6 +77,22 @@ export class LocalBackend {
     return this.#answer((jobs) => jobs.get(id));
   }
 
+  change(id, changes) {
+    return this.#answer((jobs) => jobs.change(id, changes));
+  }
+
+  sets() {
+    return this.#answer((jobs) => jobs.sets);
+  }
+
+  keepSet({ id, name, songs }) {
+    return this.#answer((jobs) => jobs.keepSet({ id, name, songs, shared: false, is_own: true }));
+  }
+
+  removeSet(id) {
+    return this.#answer((jobs) => jobs.removeSet(id));
+  }
+
   add(file, options, { signal }) {
     return this.#answer((jobs) => jobs.add(file, options, signal));
   }

@@ -1,5 +1,6 @@
 // The jobs of the engine in the browser: a queue that survives the tab, one song at a time; and their changes, for the page.
 
+import { newId } from "../backend.js";
 import { listModels } from "../models.js";
 import { inspect } from "../track.js";
 import { noSongWords } from "../wav.js";
@@ -38,6 +39,7 @@ export const wantedModel = "htdemucs";
 export const standardModel = (models) => (models.find(({ name }) => name === wantedModel)?.isStored ? wantedModel : "demo");
 
 const folder = "jobs";
+const setsFile = "sets.json";
 /** Float samples in stereo at 44,100 Hz. */
 const stemBytesPerSecond = 8 * 44100;
 /** Of a model that isn't known yet. */
@@ -60,6 +62,7 @@ export class LocalJobs {
   /** The job under way: `{ id, stop, ended }`, of which `ended` resolves when nothing more is written. */
   #running = null;
   events = new Events();
+  sets = [];
 
   constructor(storage) {
     this.#storage = storage;
@@ -74,6 +77,7 @@ export class LocalJobs {
       if (record === null) await this.#storage.remove(this.#path(id));
       else if (record) this.#jobs.set(id, record);
     }
+    this.sets = (await this.#storage.readJSON(setsFile)) ?? [];
     for (const { job } of [...this.#jobs.values()]) {
       if (job.state === "running") await this.#requeue(job);
     }
@@ -100,7 +104,7 @@ export class LocalJobs {
     // The sources of a file of the user are known only when it is loaded.
     const outputs = model.sources && await planned(options, model.sources);
     if (Number.isFinite(facts.seconds)) await this.#checkRoom(file.size + facts.seconds * ((outputs ?? usualOutputs).length + Number(Boolean(options.residual))) * stemBytesPerSecond);
-    const id = [...crypto.getRandomValues(new Uint8Array(12))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+    const id = newId();
     try {
       await this.#storage.appendFile(this.#path(id, "song"), file, signal);
       signal?.throwIfAborted();
@@ -162,6 +166,31 @@ export class LocalJobs {
     return this.#shown(job);
   }
 
+  /** Changes the name or the notes of a job; returns it. */
+  async change(id, changes) {
+    const { job } = this.#record(id);
+    this.#change(job, changes);
+    await this.#save(id);
+    return this.#shown(job);
+  }
+
+  /** Keeps a new set, or one in place of that with its `id`; returns it. */
+  async keepSet(set) {
+    const isKnown = this.sets.some(({ id }) => id === set.id);
+    await this.#keepSets(isKnown ? this.sets.map((each) => (each.id === set.id ? set : each)) : [...this.sets, set]);
+    return set;
+  }
+
+  removeSet(id) {
+    return this.#keepSets(this.sets.filter((each) => each.id !== id));
+  }
+
+  async #keepSets(sets) {
+    this.sets = sets;
+    await this.#storage.writeJSON(setsFile, sets);
+    this.events.send("sets", {});
+  }
+
   /** The stems of a job, of which a running one has the first part. */
   async stems(id) {
     const { job, shape } = this.#record(id);
@@ -186,7 +215,7 @@ export class LocalJobs {
 
   #shown(job) {
     const waiting = this.#inLine().map(({ id }) => id);
-    return { ...job, formats: ["wav", "wav16"], queue_position: job.state === "queued" ? waiting.indexOf(job.id) + 1 : null };
+    return { notes: {}, ...job, formats: ["wav", "wav16"], queue_position: job.state === "queued" ? waiting.indexOf(job.id) + 1 : null };
   }
 
   #inLine() {

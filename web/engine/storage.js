@@ -73,8 +73,16 @@ class Storage {
     }
   }
 
-  /** @this {any} Replaces a JSON file: whenever the tab is closed, its old or its new value is there. */
-  async writeJSON(path, value) {
+  #writing = Promise.resolve();
+
+  /** Replaces a JSON file: whenever the tab is closed, its old or its new value is there. Calls wait for those before. */
+  writeJSON(path, value) {
+    this.#writing = this.#writing.catch(() => {}).then(() => this.#replace(path, value));
+    return this.#writing;
+  }
+
+  /** @this {any} */
+  async #replace(path, value) {
     const unfinished = `${path}.new`;
     await this.truncate(unfinished, 0);
     await this.append(unfinished, new TextEncoder().encode(JSON.stringify(value)));

@@ -14,6 +14,11 @@
 // list({ limit, after })                    jobs, newest first: `{ separations, next, last_event }`
 // shared(), share(id, isShared)             all songs that other users have opened; the job, now open for them or not; only of a back end with users
 // job(id)                                   a job
+// change(id, { name, notes })               the job with another name or other notes (sections, loop and correction, as `notes` in kept.js has them)
+// sets()                                    all sets that the user may see: `{ id, name, songs: [{ id, semitones, speed }], shared, is_own }`
+// keepSet({ id, name, songs }), removeSet(id)
+//                                           the set, new or in place of the one before; nothing
+// shareSet(id, isShared)                    the set, now open for other users or not; only of a back end with users
 // add(file, options, { onProgress, signal }) the new job; `onProgress` gets the share sent, 0…1
 // remove(id)                                the job in line that was cancelled, or null for one that had ended and is removed
 // move(id, before)                          the waiting job, now before another one
@@ -36,6 +41,9 @@ import { ServiceBackend } from "./songs/api.js";
 
 /** @type {ServiceBackend & { fetchModel?: (name: string, onProgress: (received: number, total: number) => void) => Promise<unknown>, addModel?: (file: File) => Promise<unknown>, removeModel?: (name: string) => Promise<unknown> }} */
 export let backend = new ServiceBackend();
+
+/** The identifier of a new job or set. */
+export const newId = () => [...crypto.getRandomValues(new Uint8Array(12))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 
 /** Takes another back end, before the page begins. */
 export function useBackend(other) {

@@ -51,6 +51,12 @@ export function setText(node, text) {
   if (node.textContent !== text) node.textContent = text;
 }
 
+/** Adds children or removes the last ones until there are `count`; those that stay keep the focus. `make(index)` makes one. */
+export function fill(parent, count, make) {
+  while (parent.children.length > count) parent.lastChild.remove();
+  while (parent.children.length < count) parent.append(make(parent.children.length));
+}
+
 /** Announces a sentence to screen readers without moving the focus. */
 export function announce(sentence) {
   document.getElementById("announcer").textContent = sentence;
@@ -65,6 +71,56 @@ export function say(sentence) {
   if (sentence) announce(sentence);
   clearTimeout(shown);
   shown = setTimeout(() => setText(document.getElementById("said"), ""), shownMilliseconds);
+}
+
+/**
+ * Asks for a name in a dialog. Resolves with it, with "" for a press on *Remove*, or with null if the dialog was closed; `most` is its
+ * length in UTF-16 units. The name of a file has no slashes.
+ */
+export function askForName(heading, name, { most, canRemove = false, isFile = false }) {
+  const [pattern, title] = isFile ? ["[^\\/\\\\]*[^\\s\\/\\\\][^\\/\\\\]*", "A name without / and \\"] : [".*\\S.*", "A name"];
+  const field = element("input", { value: name, maxLength: most, required: true, pattern, title, autocomplete: "off", "aria-label": heading });
+  const dialog = element("dialog", { "aria-label": heading }, element("form", { method: "dialog" },
+    element("h2", { textContent: heading }), field,
+    element("div", { className: "choices" },
+      element("button", { className: "primary", value: "keep", textContent: "Save" }),
+      canRemove ? element("button", { className: "plain", value: "remove", textContent: "Remove", formNoValidate: true }) : null,
+      element("button", { type: "button", className: "plain", textContent: "Cancel", onclick: () => dialog.close() }))));
+  // A dialog outside an open drawer would close it.
+  (document.querySelector("[popover]:popover-open") ?? document.body).append(dialog);
+  dialog.showModal();
+  field.select();
+  return new Promise((resolve) => {
+    dialog.onclose = () => {
+      dialog.remove();
+      resolve({ keep: field.value.trim(), remove: "" }[dialog.returnValue] ?? null);
+    };
+  });
+}
+
+const heldMilliseconds = 600;
+
+/** Calls `work` when a button is held by a finger, pressed by the second button of the mouse, or by F2 or Delete in its focus. */
+export function onHold(button, work) {
+  let timer = null;
+  let isHeld = false;
+  const end = () => clearTimeout(timer);
+  const begin = (event) => {
+    event.preventDefault();
+    end();
+    isHeld = true;
+    work();
+  };
+  button.addEventListener("keydown", (event) => ["F2", "Delete", "Backspace"].includes(event.key) && begin(event));
+  button.addEventListener("contextmenu", begin);
+  // Safari tells of no context menu on an iPhone.
+  button.addEventListener("pointerdown", (event) => {
+    isHeld = false;
+    if (event.pointerType === "touch") timer = setTimeout(begin, heldMilliseconds, event);
+  });
+  for (const type of ["pointerup", "pointercancel", "pointerleave"]) button.addEventListener(type, end);
+  // The click of a finger that leaves would take the focus from what `work` has opened.
+  button.addEventListener("touchend", (event) => isHeld && event.preventDefault());
 }
 
 /** Lets the browser save what is at an address. */

@@ -5,6 +5,7 @@
 import { metres, mostCountedBars } from "./practice/grid.js";
 import { fastest, longestDelay, loudestClick, mostSemitones, plainTuning, quietestClick, slowest } from "./sound/mix.js";
 
+export const [mostSections, longestName] = [100, 100];
 /** Of times in seconds, and of beats. */
 const most = 1e6;
 
@@ -14,20 +15,36 @@ const whole = (low, high) => (value) => (Number.isInteger(value) ? number(low, h
 const flag = (plain) => (value) => (typeof value === "boolean" ? value : plain);
 const text = (value) => (typeof value === "string" ? value : null);
 const record = (checks) => (value) => Object.fromEntries(Object.entries(checks).map(([key, check]) => [key, check(value?.[key])]));
-const edges = (value) => (Array.isArray(value) && value.length === 2 && value.every(Number.isFinite) && value[0] >= 0 && value[0] < value[1] ? value : null);
+/** In milliseconds, as links have them. */
+const edges = (value) => (Array.isArray(value) && value.length === 2 && value.every(Number.isFinite) && value[0] >= 0 && value[0] < value[1] ? value.map((edge) => Number(edge.toFixed(3))) : null);
+
+/** `{ name, from, to }` in seconds; songs of older pages have the edges alone of A, B and C. */
+function section(value, index) {
+  const ends = edges(Array.isArray(value) ? value : [value?.from, value?.to]);
+  return ends && { name: text(value.name)?.slice(0, longestName) || "ABC"[index] || "?", from: ends[0], to: ends[1] };
+}
 
 const correction = record({
   factor: number(0.25, 4, 1), shift: number(-most, most, 0), bar: number(-most, most, null), moved: whole(-most, most),
-  steady: (value) => (number(0.02, 2, 0)(value?.interval) && number(-most, most, null)(value.first) !== null ? value : null),
+  steady: (value) => (number(0.02, 2, 0)(value?.interval) && number(-most, most, null)(value.first) !== null ? { interval: value.interval, first: value.first } : null),
   metre: (value) => (metres.includes(value) ? value : null),
 });
+
+const noteChecks = {
+  sections: (value) => (Array.isArray(value) ? value.map(section).filter(Boolean).slice(0, mostSections) : []),
+  // Empty, if the beats are as they were found.
+  correction: (value) => (value?.constructor === Object && Object.keys(value).length ? correction(value) : {}),
+};
+
+/** What the back end keeps of a song: its sections in seconds, its loop, `[start, end]` or null, and the correction of its beats. */
+export const notes = record({ ...noteChecks, loop: edges });
 
 export const rehearsal = record({
   speed: number(slowest, fastest, plainTuning.speed), semitones: number(-mostSemitones, mostSemitones, plainTuning.semitones), keepsFormants: flag(plainTuning.keepsFormants),
   isClicking: flag(false), clickVolume: number(quietestClick, loudestClick, 0), countsIn: whole(0, mostCountedBars), countsTurns: flag(false),
-  snaps: flag(false), getsFaster: flag(false), sections: (value) => [0, 1, 2].map((index) => edges(value?.[index])),
-  // Empty, if the beats are as they were found.
-  correction: (value) => (value?.constructor === Object && Object.keys(value).length ? correction(value) : {}),
+  snaps: flag(false), getsFaster: flag(false), ...noteChecks,
+  // The notes on which this browser and the back end agreed last.
+  agreed: (value) => (value?.constructor === Object ? notes(value) : null),
 });
 
 /** By key. Songs are `[song, fragment, rehearsal]`, of which the latter two are checked when the song is opened. */

@@ -5,9 +5,10 @@ import { acceptFiles, announce, oncePerFrame, say } from "./dom.js";
 import { listen } from "./mixer/input.js";
 import { Jobs } from "./songs/jobs.js";
 import { Library, LibraryTools } from "./songs/library.js";
-import { forget, recall, remember, showLink, shownLink, writeLink } from "./songs/memory.js";
+import { changeKept, forget, recall, recallRehearsal, remember, showLink, shownLink, writeLink } from "./songs/memory.js";
 import { Options, Service } from "./songs/options.js";
 import { Queue } from "./songs/queue.js";
+import { Sets } from "./songs/sets.js";
 import { Stage } from "./songs/stage.js";
 import { Uploads } from "./songs/uploads.js";
 import { keepAwake } from "./sound/player.js";
@@ -79,6 +80,7 @@ const jobs = new Jobs({
     show();
   },
   onSearch: show,
+  onSets: () => sets.load(),
   onConnection: (isOpen, problem) => {
     uploads.isConnected = isConnected = isOpen;
     service.connection(isOpen, problem);
@@ -86,7 +88,21 @@ const jobs = new Jobs({
   },
 });
 
+const sets = new Sets(jobs, {
+  openId: () => openId,
+  tuning: () => {
+    const { speed, semitones } = stage.mixer?.song.tuning ?? recallRehearsal(openId);
+    return { semitones, speed };
+  },
+  users: () => users,
+  openSong: openFromSet,
+  showLink: () => showLink(stage.mixer?.fragment ?? writeLink({ song: openId })),
+});
+
 const actions = {
+  step: (direction) => sets.step(direction),
+  nextTitle: () => sets.nextTitle,
+  tuned: () => sets.show(),
   users: () => users,
   open: (item) => {
     if (!jobs.get(item.id)) return;
@@ -123,6 +139,16 @@ function open(id) {
   place(id, openId !== null);
 }
 
+/** Opens a song in the key and at the speed that it has in its set; it plays if the one before did. */
+function openFromSet({ id, semitones, speed }) {
+  const goesOn = stage.mixer?.isPlaying && id !== openId;
+  if (id === openId) stage.mixer?.rehearsal.tune({ semitones, speed });
+  else changeKept(id, { semitones, speed });
+  open(id);
+  showNow();
+  if (goesOn && jobs.get(id)?.state === "done") stage.mixer.toggle();
+}
+
 /** Opens the newest finished song, at the start or in place of one that is gone. */
 function openNext() {
   const list = jobs.list();
@@ -139,6 +165,7 @@ function place(id, isNew) {
 /** Opens the song of the address bar, or else the newest finished one. */
 function openShown() {
   const link = shownLink();
+  sets.open(link.set);
   if (!link.song) {
     openNext();
     return;
@@ -251,6 +278,7 @@ function showNow() {
   else if (jobs.isLoaded) stage.showEmpty();
   const canRepeat = job?.state === "done" && job.model === options.engine?.model && uploads.canRetry(openId);
   options.offerBetter(canRepeat && ((model) => uploads.retry(openId, { ...options.fields, model })));
+  sets.show();
   queue.show({ uploads: [...uploads.items].reverse(), jobs: shown, openId, hasOlder: jobs.hasOlder, isFiltered: library.text !== "", selected: library.selected });
   const running = list.find(({ state }) => state === "running");
   keepAwake("a song is separated", backend.worksHere && running !== undefined);
@@ -284,6 +312,6 @@ document.addEventListener("click", (event) => {
   if (event.target === help) help.close();
 });
 acceptFiles(addFiles);
-listen(() => stage.mixer, () => help.showModal());
+listen(() => stage.mixer, () => help.showModal(), (direction, isHeld) => sets.step(direction, isHeld));
 show();
 jobs.start();

@@ -117,6 +117,12 @@ export function title(name) {
   return name.replace(/(.)\.(wav|wave|flac|mp3|ogg|oga|opus|m4a|aac|aiff?|w64|caf|wma|mp4|mkv|webm)$/i, "$1");
 }
 
+/** The file name of a song that gets another title: with the extension that it has, or one after which `title` gives back what was typed. */
+export function renamed(name, typed) {
+  const whole = typed + name.slice(title(name).length);
+  return title(whole) === typed ? whole : `${typed}.wav`;
+}
+
 export function stateWords(job) {
   switch (job.state) {
     case "queued":

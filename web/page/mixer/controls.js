@@ -1,10 +1,12 @@
 // The controls above the stems (the song's title with its progress or its files; the row that plays, seeks, loops and zooms), and the
 // slider with a value that strips and rehearsals have.
 
-import { element, icon, iconButton, relabel, setIcon, setText } from "../dom.js";
+import { backend } from "../backend.js";
+import { askForName, element, icon, iconButton, relabel, say, setIcon, setText } from "../dom.js";
+import { reachOfLink, showLink } from "../songs/memory.js";
 import { fastest, longestDelay, loudestClick, loudestDecibels, mostSemitones, percent, plainTuning, quietestClick, silenceDecibels, slowest } from "../sound/mix.js";
 import { showState, takeControls } from "../sound/player.js";
-import { clock, decibels, pan, signed, spokenDecibels, spokenPan, spokenTime, stateWords, title } from "../words.js";
+import { clock, decibels, failureWords, pan, renamed, signed, spokenDecibels, spokenPan, spokenTime, stateWords, title } from "../words.js";
 import { DownloadMenu } from "./downloads.js";
 
 /** A finger that has gone so far sideways moves a slider; one that goes up or down scrolls the page. */
@@ -107,9 +109,16 @@ export class Transport {
     this.zoomOut = iconButton("zoom-out", "Zoom out (−)", () => actions.zoom(1 / 2));
     this.zoomIn = iconButton("zoom-in", "Zoom in (+)", () => actions.zoom(2));
     this.spectrum = iconButton("spectrum", "Spectrogram", () => actions.toggleSpectrogram(), { "aria-pressed": "false" });
+    this.next = iconButton("next", "", () => actions.next(), { hidden: true });
     this.root = element("div", { className: "transport" },
-      this.play, this.elapsed, this.position, this.remaining, this.loop,
+      this.play, this.elapsed, this.position, this.remaining, this.loop, this.next,
       element("div", { className: "view" }, this.zoomOut, this.zoomIn, this.spectrum));
+  }
+
+  /** Shows the button to the next song of a set: with its title, "" after the last one, or null without a set. */
+  showNext(words) {
+    this.next.hidden = words === null;
+    relabel(this.next, words ? `Next song: ${words} (N)` : "No next song in the set");
   }
 
   /** A finger seeks where it leaves the slider. One that goes up or down scrolls the page, and leaves the place as it was. */
@@ -152,25 +161,35 @@ export class Transport {
   }
 }
 
+/** Of the 100 characters of a name, five are for its ending. */
+const longestTitle = 95;
+
 export class SongHeader {
   #facts = element("p", { className: "facts" });
   #actions = element("div", { className: "actions" });
   #fill = element("span", { className: "fill" });
   #progress = element("div", { className: "progress-line" }, this.#fill);
 
-  /** `share()`, `cancel(job)`, `openForAll()`, `users()`; `exports` are the files of the song. */
+  #name = element("h1");
+
+  /** `fragment()` of a link to the present place, `users()`, `cancel(job)`; `exports` are the files of the song. */
   constructor(job, exports, calls) {
     this.exports = exports;
     this.calls = calls;
-    this.forAll = plainButton("users", "For all", calls.openForAll);
+    this.rename = iconButton("edit", "Rename the song", () => this.#rename());
+    this.forAll = plainButton("users", "For all", () => this.#openForAll());
     this.root = element("header", { className: "song" },
-      element("div", {}, element("h1", { textContent: title(job.name), title: job.name }), this.#facts),
+      element("div", {}, element("div", { className: "titled" }, this.#name, this.rename), this.#facts),
       this.#actions,
       this.#progress);
     this.update(job);
   }
 
   update(job) {
+    this.job = job;
+    setText(this.#name, title(job.name));
+    this.#name.title = job.name;
+    this.rename.hidden = Boolean(job.isOthers);
     const isRunning = job.state === "running";
     setText(this.#facts, isRunning ? `${stateWords(job)} · ${Math.floor(job.fraction * 100)} %` : [clock(job.duration_seconds), job.state === "cancelled" ? "cancelled here" : null, job.model, job.options?.precision].filter(Boolean).join(" · "));
     this.#progress.hidden = !isRunning;
@@ -182,7 +201,39 @@ export class SongHeader {
     if (isRunning) this.#actions.replaceChildren(plainButton("close", "Cancel", () => this.calls.cancel(job)));
     else {
       this.menu = new DownloadMenu(job, this.exports);
-      this.#actions.replaceChildren(this.forAll, plainButton("link", "Share", () => this.calls.share()), this.menu.root);
+      this.#actions.replaceChildren(this.forAll, plainButton("link", "Share", () => this.#share()), this.menu.root);
+    }
+  }
+
+  async #rename() {
+    const { id, name } = this.job;
+    const typed = await askForName("Name of the song", title(name), { most: longestTitle, isFile: true });
+    if (!typed) return;
+    try {
+      await backend.change(id, { name: renamed(name, typed) });
+    } catch (error) {
+      say(failureWords(error));
+    }
+  }
+
+  /** Opens the song for all users, or takes it back. */
+  async #openForAll() {
+    try {
+      const job = await backend.share(this.job.id, !this.job.shared);
+      say(`The song is ${job.shared ? "open for all users of this service" : "yours alone again"}.`);
+    } catch (error) {
+      say(failureWords(error));
+    }
+  }
+
+  async #share() {
+    showLink(this.calls.fragment());
+    const reach = reachOfLink(this.job, this.calls.users());
+    try {
+      await navigator.clipboard.writeText(location.href);
+      say(`Link copied, with this mix and position. ${reach}`);
+    } catch {
+      say(`The link is in the address bar, with this mix and position. ${reach}`);
     }
   }
 }

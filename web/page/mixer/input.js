@@ -5,8 +5,8 @@
 
 const moveSeconds = 5;
 
-/** `mixer()` is the mixer on stage or null; `help()` shows the keys. */
-export function listen(mixer, help) {
+/** `mixer()` is the mixer on stage or null; `help()` shows the keys; `step(direction, isHeld)` opens another song of the open set, and returns whether one is open. */
+export function listen(mixer, help, step) {
   /** The element that a click has left the focus on: Space plays, and does not press it again. */
   let clicked = null;
   let isPointer = false;
@@ -37,9 +37,12 @@ export function listen(mixer, help) {
       help();
       return;
     }
+    const isSlider = target.matches("input[type=range]:not(.position), .loop-handle");
+    // Pedals for the feet send PageDown and PageUp.
+    const direction = isSlider ? undefined : { n: 1, N: -1, PageDown: 1, PageUp: -1 }[event.key];
+    if (direction && step(direction, event.repeat)) return event.preventDefault();
     const desk = mixer();
     if (!desk) return;
-    const isSlider = target.matches("input[type=range]:not(.position), .loop-handle");
     const digit = isThird ? null : /^(?:Digit|Numpad)([1-9])$/.exec(event.code)?.[1];
     const strip = desk.stripViews.findIndex(({ root }) => root.contains(target));
     const actions = {

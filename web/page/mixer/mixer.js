@@ -5,8 +5,9 @@ import { backend } from "../backend.js";
 import { announce, element, say, setText } from "../dom.js";
 import { keep } from "../kept.js";
 import { Practice, Rehearsal } from "../practice/rehearsal.js";
-import { reachOfLink, showLink, shownLink } from "../songs/memory.js";
-import { applyPreset, Excerpt, isPreset, linear, loudestDecibels, matchingGain, silenceDecibels } from "../sound/mix.js";
+import { showLink, shownLink } from "../songs/memory.js";
+import { Notes } from "../songs/notes.js";
+import { applyPreset, isPreset, linear, loudestDecibels, silenceDecibels } from "../sound/mix.js";
 import { Player } from "../sound/player.js";
 import { decibels, failureWords, loadingWords, sumsWords, title, waitWords } from "../words.js";
 import { Board } from "./board.js";
@@ -16,14 +17,14 @@ import { Timeline } from "./ruler.js";
 import { Song } from "./song.js";
 import { toDecibels } from "./strips.js";
 
-/** Length of the sound around the playhead in which mix and original are made equally loud. */
-const comparedSeconds = 6;
-
 export class Mixer {
   #linkTimer = null;
   #waitTimer = null;
   #isClosed = false;
-  #keepsPlace = () => this.#keep();
+  #keepsPlace = () => {
+    this.notes.send();
+    this.#keep();
+  };
   /** Whether each turn was counted in when the sound was scheduled. */
   #countsTurns = false;
   #correction = null;
@@ -34,6 +35,8 @@ export class Mixer {
     this.actions = actions;
     this.timeline = new Timeline(job.duration_seconds);
     this.song = new Song(job, this.timeline.duration, saved);
+    this.notes = new Notes(this.song, Boolean(job.isOthers), actions.show);
+    this.notes.take(job);
     this.mix = this.song.mix;
     this.player = new Player(job, this.song.startTime, {
       onState: (error) => this.#onPlayer(error),
@@ -58,6 +61,7 @@ export class Mixer {
   close() {
     removeEventListener("pagehide", this.#keepsPlace);
     document.removeEventListener("visibilitychange", this.#keepsPlace);
+    this.notes.close();
     this.song.keep(this.time);
     this.#isClosed = true;
     this.player.close();
@@ -70,9 +74,15 @@ export class Mixer {
   update(job) {
     // The number of users may have come since.
     this.header.update(job);
+    this.transport.showNext(this.actions.nextTitle());
+    if (this.notes.take(job)) {
+      this.#applyRehearsal();
+      this.#onLoop();
+    }
     if (job === this.job) return;
     const before = this.job;
     this.job = this.exports.job = job;
+    this.root.setAttribute("aria-label", `Mixer: ${title(job.name)}`);
     this.player.update(job);
     this.#update();
     if (job.ready_seconds !== before.ready_seconds || job.state !== before.state) this.board.update(job);
@@ -123,6 +133,11 @@ export class Mixer {
     } catch (error) {
       this.#onPlayer(error);
     }
+  }
+
+  /** Opens the next song of the set. */
+  next() {
+    this.actions.step(1);
   }
 
   // Loop
@@ -204,7 +219,7 @@ export class Mixer {
   async compare() {
     if (!this.mix.hasOriginal) return;
     try {
-      const gain = this.mix.original === null ? await this.#matchingGain() : null;
+      const gain = this.mix.original === null ? await this.player.matchingGain(this.time, this.mix) : null;
       this.mix.original = gain;
       const level = gain && Number(toDecibels(gain).toFixed(1));
       say(gain === null ? "Your mix" : level ? `The original, at ${decibels(level)} to be as loud as your mix` : "The original");
@@ -213,14 +228,6 @@ export class Mixer {
     }
     this.#applyMix();
     this.#update();
-  }
-
-  async #matchingGain() {
-    const [from, to] = [this.time - comparedSeconds / 2, this.time + comparedSeconds / 2];
-    const { rate } = this.player;
-    const part = await this.player.excerpt(from, to);
-    const cut = (plane) => plane.subarray(Math.max(0, Math.round((from - part.from) * rate)), Math.round((to - part.from) * rate));
-    return matchingGain(new Excerpt(part.stems.map((planes) => planes.map(cut)), rate), this.mix.gains, this.mix.originalGains);
   }
 
   #changed() {
@@ -277,6 +284,7 @@ export class Mixer {
 
   #keep() {
     this.song.keep(this.time);
+    this.notes.changed();
     this.#saveLink();
   }
 
@@ -287,27 +295,6 @@ export class Mixer {
       // Another song may have been opened, which is shown in the next frame.
       if (!this.#isClosed && shownLink().song === this.job.id) showLink(this.fragment);
     }, 400);
-  }
-
-  /** Opens the song for all users, or takes it back. */
-  async #openForAll() {
-    try {
-      const job = await backend.share(this.job.id, !this.job.shared);
-      say(`The song is ${job.shared ? "open for all users of this service" : "yours alone again"}.`);
-    } catch (error) {
-      say(failureWords(error));
-    }
-  }
-
-  async #share() {
-    showLink(this.fragment);
-    const reach = reachOfLink(this.job, this.actions.users());
-    try {
-      await navigator.clipboard.writeText(location.href);
-      say(`Link copied, with this mix and position. ${reach}`);
-    } catch {
-      say(`The link is in the address bar, with this mix and position. ${reach}`);
-    }
   }
 
   // Elements
@@ -339,6 +326,7 @@ export class Mixer {
         keep("sound delay", this.player.output.delay);
         this.#applyRehearsal();
         this.#keep();
+        this.actions.tuned();
       },
       setLoop: (edges) => {
         this.setLoop(edges);
@@ -346,7 +334,7 @@ export class Mixer {
       },
       time: () => this.time,
     });
-    this.header = new SongHeader(job, this.exports, { share: () => this.#share(), openForAll: () => this.#openForAll(), users: this.actions.users, cancel: this.actions.cancel });
+    this.header = new SongHeader(job, this.exports, { fragment: () => this.fragment, users: this.actions.users, cancel: this.actions.cancel });
     this.wait = element("p", { className: "said", role: "status" });
     const sums = sumsWords(job.stems);
     this.root = element("section", { className: "mixer", "aria-label": `Mixer: ${title(job.name)}` },

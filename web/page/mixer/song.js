@@ -1,6 +1,7 @@
 // A song as its user has left it: mix, loop, place and rehearsal. The browser keeps it; a link has all but the rehearsal.
 
 import { Grid } from "../practice/grid.js";
+import { notes } from "../kept.js";
 import { recallRehearsal, remember, writeLink } from "../songs/memory.js";
 import { Mix } from "../sound/mix.js";
 import { spokenTime } from "../words.js";
@@ -103,6 +104,17 @@ export class Song {
     this.startTime = Math.min(saved?.time ?? 0, duration);
     this.rehearsal = recallRehearsal(job.id);
     this.rehearse({});
+  }
+
+  /** What the back end keeps of the song: see `notes` in kept.js. */
+  get notes() {
+    return notes({ ...this.rehearsal, loop: this.loop.edges });
+  }
+
+  set notes({ loop, ...settings }) {
+    // In milliseconds, the loop may be the same.
+    if (JSON.stringify(loop) !== JSON.stringify(this.notes.loop)) this.loop.set(loop);
+    this.rehearse(settings);
   }
 
   /** `{ speed, semitones, keepsFormants }`. */

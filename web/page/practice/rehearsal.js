@@ -1,8 +1,8 @@
 // The controls of a rehearsal, in one row: speed, key, loop and click; and the row of presets above the stems, with the comparison with the
 // original and the way back to the plain mix.
 
-import { announce, element, setText } from "../dom.js";
-import { keep, kept } from "../kept.js";
+import { announce, askForName, element, fill, onHold, say, setText } from "../dom.js";
+import { keep, kept, longestName, mostSections } from "../kept.js";
 import { Fader } from "../mixer/controls.js";
 import { fastest, mostSemitones, percent, presetsOf, residualName, slowest } from "../sound/mix.js";
 import { clock, keyWords, signed } from "../words.js";
@@ -11,7 +11,7 @@ import { metres, mostCountedBars } from "./grid.js";
 const speedStep = 0.05;
 /** How much faster a loop gets in each turn, up to the song's own speed. */
 const turnStep = 0.05;
-const letters = ["A", "B", "C"];
+const letters = [..."ABCDEFGHIJKLMNOPQRSTUVWXYZ"];
 const countWords = (bars) => (bars ? `Count-in: ${bars} ${bars === 1 ? "bar" : "bars"}` : "No count-in");
 const within = (value, low, high) => Math.round(Math.min(high, Math.max(low, value)) * 100) / 100;
 
@@ -53,19 +53,49 @@ export class Rehearsal {
     announce(`${Math.round(this.grid.bpm)} beats per minute`);
   }
 
-  /** Keeps the loop as a section, or plays the section that is kept. */
-  section(index) {
-    const sections = [...this.song.rehearsal.sections];
-    if (sections[index]) return this.actions.setLoop(sections[index]);
-    sections[index] = this.song.loop.edges;
-    if (!sections[index]) return announce("Set a loop first, then keep it as a section");
-    this.#set({ sections });
-    announce(`Section ${letters[index]} kept`);
+  /** Sets speed and key. */
+  tune({ speed, semitones }) {
+    this.#set({ speed, semitones });
   }
 
-  #forget(index) {
-    this.#set({ sections: this.song.rehearsal.sections.map((edges, each) => (each === index ? null : edges)) });
-    announce(`Section ${letters[index]} removed`);
+  /** Keeps the loop as a section, which the next free letter names; sections stand in the order of their starts. */
+  #addSection() {
+    const { notes: { loop }, rehearsal: { sections } } = this.song;
+    if (!loop) return say("Set a loop first, then keep it as a section.");
+    const name = letters.find((letter) => sections.every((section) => section.name !== letter)) ?? String(sections.length + 1);
+    this.#set({ sections: [...sections, { name, from: loop[0], to: loop[1] }].sort((a, b) => a.from - b.from || a.to - b.to) });
+    announce(`Section ${name} kept`);
+  }
+
+  async #editSection(index) {
+    const section = this.song.rehearsal.sections[index];
+    const name = await askForName("Name of the section", section.name, { most: longestName, canRemove: true });
+    // Another page may have changed the sections in the meantime.
+    if (name === null || !this.song.rehearsal.sections.includes(section)) return;
+    this.#set({ sections: this.song.rehearsal.sections.flatMap((each) => (each !== section ? [each] : name ? [{ ...each, name }] : [])) });
+    announce(name ? `Section ${name}` : `Section ${section.name} removed`);
+  }
+
+  #sectionButton(index) {
+    const button = element("button", { type: "button", className: "chip-button kept", onclick: () => {
+      const { from, to } = this.song.rehearsal.sections[index];
+      this.actions.setLoop([from, to]);
+    } });
+    onHold(button, () => this.#editSection(index));
+    return button;
+  }
+
+  #showSections() {
+    const { notes: { loop }, rehearsal: { sections } } = this.song;
+    fill(this.sections, sections.length, (index) => this.#sectionButton(index));
+    sections.forEach(({ name, from, to }, index) => {
+      const button = this.sections.children[index];
+      setText(button, name);
+      button.setAttribute("aria-label", `Section ${name}`);
+      button.setAttribute("aria-pressed", loop?.[0] === from && loop[1] === to);
+      button.title = `${clock(from)} to ${clock(to)}. Hold it, or press F2, to rename or remove it`;
+    });
+    this.add.disabled = sections.length >= mostSections;
   }
 
   #set(changes) {
@@ -91,13 +121,7 @@ export class Rehearsal {
     setText(this.facts, [grid.bpm && `${Math.round(grid.bpm * settings.speed)} BPM`, grid.found.key && keyWords(grid.found.key, settings.semitones)].filter(Boolean).join(" · "));
     for (const node of this.beatNodes) node.disabled = !grid.bpm;
     this.asFound.disabled = Object.keys(settings.correction).length === 0;
-    const loop = song.loop.edges;
-    this.sections.forEach((button, index) => {
-      const edges = settings.sections[index];
-      button.setAttribute("aria-pressed", Boolean(edges && loop && edges[0] === loop[0] && edges[1] === loop[1]));
-      button.title = edges ? `Section ${letters[index]}: ${clock(edges[0])} to ${clock(edges[1])}. Delete, or a long press, removes it` : `Keep the loop as section ${letters[index]}`;
-      button.classList.toggle("kept", Boolean(edges));
-    });
+    this.#showSections();
   }
 
   #build(delay) {
@@ -107,15 +131,8 @@ export class Rehearsal {
     this.toggles = {};
     const toggle = (key, words, title) => (this.toggles[key] = button(words, title, () => this.#set({ [key]: !this.song.rehearsal[key] }), { "aria-pressed": "false" }));
     const select = (label, options, onchange) => element("select", { "aria-label": label, title: label, onchange }, ...options.map(([value, textContent]) => element("option", { value, textContent })));
-    this.sections = letters.map((letter, index) => {
-      const node = button(letter, "", () => this.section(index), { "aria-label": `Section ${letter}` });
-      node.addEventListener("keydown", ({ key }) => ["Delete", "Backspace"].includes(key) && this.#forget(index));
-      node.addEventListener("contextmenu", (event) => {
-        event.preventDefault();
-        this.#forget(index);
-      });
-      return node;
-    });
+    this.sections = element("span", { className: "sections" });
+    this.add = button("+ Section", "Keep the loop as a section", () => this.#addSection());
     this.facts = element("span", { className: "facts" });
     this.count = select("Count-in", Array.from({ length: mostCountedBars + 1 }, (_, bars) => [bars, countWords(bars)]), () => this.#set({ countsIn: Number(this.count.value) }));
     this.metre = select("Metre", metres.map((metre) => [metre, metre]), () => this.#correct(() => { this.grid.correction = { ...this.grid.correction, metre: this.metre.value }; }));
@@ -132,7 +149,7 @@ export class Rehearsal {
     this.root = element("section", { className: "rehearsal", "aria-label": "Rehearsal" },
       tool("Speed", heading("Speed"), speed.root),
       tool("Key", heading("Key"), pitch.root),
-      tool("Loop", heading("Loop"), ...this.sections, snaps),
+      tool("Loop", heading("Loop"), this.sections, this.add, snaps),
       tool("Click", click, this.count, this.metre, element("span", { className: "moves" }, ...moves)),
       this.facts,
       element("details", { className: "more" },

@@ -25,6 +25,7 @@ function problemOf(status, document, retryAfter) {
 }
 
 const addressOfJob = (id) => `v1/separations/${encodeURIComponent(id)}`;
+const jsonOf = (value) => ({ body: JSON.stringify(value), headers: { "Content-Type": "application/json" } });
 const addressOfStem = (stem, format) => stem.url.replace(/\.\w+$/, `.${format}`);
 
 /** The address of a file of downloads.js. */
@@ -100,6 +101,27 @@ export class ServiceBackend {
 
   job(id) {
     return this.#json(addressOfJob(id));
+  }
+
+  change(id, changes) {
+    // Sent to its end, also when the page is closed.
+    return this.#json(addressOfJob(id), { ...jsonOf(changes), method: "PATCH", keepalive: true });
+  }
+
+  async sets() {
+    return (await this.#json("v1/sets")).sets;
+  }
+
+  keepSet({ id, name, songs }) {
+    return this.#json(`v1/sets/${id}`, { ...jsonOf({ name, songs }), method: "PUT" });
+  }
+
+  async removeSet(id) {
+    await this.#request(`v1/sets/${id}`, { method: "DELETE" });
+  }
+
+  shareSet(id, isShared) {
+    return this.#json(`v1/sets/${id}/shared`, { method: isShared ? "PUT" : "DELETE" });
   }
 
   add(file, options, { onProgress, signal }) {

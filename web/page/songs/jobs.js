@@ -10,7 +10,7 @@ const notFound = 404;
 const searchPauseSeconds = 2;
 
 export class Jobs {
-  onChange; onLoaded; onConnection; onSearch;
+  onChange; onLoaded; onConnection; onSearch; onSets;
   #jobs = new Map();
   /** The jobs before a `state` event, to tell what has changed since. */
   #before = new Map();
@@ -26,10 +26,10 @@ export class Jobs {
 
   /**
    * `onChange(job, before)`: `job` is null for a removed job, `before` for a new one; `onConnection(isOpen, problem)`;
-   * `onSearch()` when a job that could not be loaded may be found by another call of `find`.
+   * `onSets()` when sets may have changed; `onSearch()` when a job that could not be loaded may be found by another call of `find`.
    */
-  constructor({ onChange, onLoaded, onConnection, onSearch }) {
-    Object.assign(this, { onChange, onLoaded, onConnection, onSearch });
+  constructor({ onChange, onLoaded, onConnection, onSearch, onSets }) {
+    Object.assign(this, { onChange, onLoaded, onConnection, onSearch, onSets });
   }
 
   get(id) {
@@ -83,11 +83,13 @@ export class Jobs {
         for (const job of shared) this.apply({ ...job, isOthers: true });
         this.isLoaded = true;
         this.onLoaded();
+        this.onSets();
         return reply.last_event;
       },
       onOpen: () => this.onConnection(true, null),
       onEvent: (type, data) => {
         for (const touched of this.#loads) touched.add(data.id);
+        if (type === "state" || type === "sets") this.onSets();
         if (type === "state") this.#forget(data.next);
         else if (type === "removed") this.remove(data.id);
         else if (type === "job") this.apply(data);

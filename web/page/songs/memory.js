@@ -25,11 +25,19 @@ export function writeLink({ song, time = 0, loop = null, master = 0, names = [],
   return `#${parts.join("&")}`;
 }
 
+/** The open set, which each shown link names. */
+let openSet = null;
+
+export const showSet = (id) => {
+  openSet = id;
+};
+
 /** Shows a link to the present place in the address bar; `isNew` keeps the place before for Back. */
 export function showLink(fragment, isNew = false) {
   const change = isNew ? "pushState" : "replaceState";
+  const parts = [openSet && `set=${encodeURIComponent(openSet)}`, fragment.slice(1)].filter(Boolean);
   // The state tells entries of the page's own from links that were pasted.
-  history[change]({ isOwn: true }, "", fragment || location.pathname + location.search);
+  history[change]({ isOwn: true }, "", parts.length ? `#${parts.join("&")}` : location.pathname + location.search);
 }
 
 /** The place and mix of the address bar; `isOwn` if the page itself has put it there. */
@@ -41,7 +49,7 @@ export function shownLink() {
 export function readLink(fragment) {
   const fields = new URLSearchParams(fragment.replace(/^#/, ""));
   const volume = (text) => Math.round(within(text, silenceDecibels, loudestDecibels));
-  const state = { song: fields.get("song"), time: within(fields.get("t") ?? 0, 0, 1e6), loop: null, master: volume(fields.get("master") ?? 0), strips: {} };
+  const state = { set: fields.get("set"), song: fields.get("song"), time: within(fields.get("t") ?? 0, 0, 1e6), loop: null, master: volume(fields.get("master") ?? 0), strips: {} };
   const edges = (fields.get("loop") ?? "").split(",").map((edge) => within(edge, 0, 1e6));
   if (edges.length === 2 && edges[1] > edges[0]) state.loop = edges;
   for (const [key, value] of fields) {
@@ -82,10 +90,16 @@ export const remember = (song, fragment, settings = find(song)[2]) => replace(so
 
 /** What is kept of a song's fragment: `{ time, loop, master, strips }`. */
 export function recall(song) {
-  const { song: _, ...state } = readLink(find(song)[1]);
+  const { set, song: _, ...state } = readLink(find(song)[1]);
   return state;
 }
 
 export const recallRehearsal = (song) => rehearsal(find(song)[2]);
+
+/** Changes settings of a song's rehearsal, also while it is not open. */
+export function changeKept(song, changes) {
+  const [, fragment, settings] = find(song);
+  remember(song, fragment || writeLink({ song }), { ...settings, ...changes });
+}
 
 export const forget = (song) => replace(song);

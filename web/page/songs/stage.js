@@ -54,7 +54,7 @@ export class Stage {
     const kind = isAudible(job) ? "mixer" : isWaiting(job.state) ? "progress" : job.state;
     if (kind === "mixer" && !Mixer) return this.#loadMixer();
     // The part of a cancelled song is a song of its own length.
-    const shown = `${kind} ${kind === "mixer" && job.state === "cancelled" ? "part" : ""} ${job.id}`;
+    const shown = `${kind} ${kind !== "mixer" ? job.name : job.state === "cancelled" ? "part" : ""} ${job.id}`;
     if (this.#shown !== shown) {
       // A song that is cancelled while it is mixed stays as its user left it.
       const state = this.mixer?.job.id === job.id ? readLink(this.mixer.fragment) : saved;

@@ -4,7 +4,7 @@
 import { kept } from "../kept.js";
 import { title } from "../words.js";
 import { Engine } from "./engine.js";
-import { plainTuning } from "./mix.js";
+import { Excerpt, matchingGain, plainTuning } from "./mix.js";
 import { Pieces, stemRate } from "./pieces.js";
 import { wavHeader } from "../wav.js";
 
@@ -23,6 +23,9 @@ export function contextAt(sampleRate) {
 
 /** What the page knows of the loudspeaker, for all songs: `delay` in seconds, beyond what the browser knows. */
 const output = { delay: kept("sound delay") };
+
+/** Length of the sound around the playhead in which mix and original are made equally loud. */
+const comparedSeconds = 6;
 
 /** Time in which a song that was opened while it was separated gets the level of its files. */
 const settleSeconds = 2;
@@ -159,6 +162,14 @@ export class Player {
     const stems = this.#job.stems.map((_, stem) => [0, 1].map((channel) => joined(parts.map((buffers) => buffers[stem].getChannelData(channel)), this.#levels[stem])));
     const begin = (first * length) / this.rate;
     return { from: begin, to: begin + stems[0][0].length / this.rate, stems };
+  }
+
+  /** The gain of the original that makes it as loud as a `Mix` is around a time. */
+  async matchingGain(time, mix) {
+    const [from, to] = [time - comparedSeconds / 2, time + comparedSeconds / 2];
+    const part = await this.excerpt(from, to);
+    const cut = (plane) => plane.subarray(Math.max(0, Math.round((from - part.from) * this.rate)), Math.round((to - part.from) * this.rate));
+    return matchingGain(new Excerpt(part.stems.map((planes) => planes.map(cut)), this.rate), mix.gains, mix.originalGains);
   }
 
   close() {
