@@ -94,7 +94,7 @@ final class Request {
 
     static let mostIgnoredBytes = 256 << 20
     /// The longest document.
-    static let mostBodyBytes = 32 << 10
+    static let mostBodyBytes = 64 << 10
 
     /// Takes the next bytes of the body.
     ///

@@ -85,10 +85,10 @@ struct SetTests {
         ] {
             try service.send("PATCH", id, document).expectProblem(400, "bad-request", "not JSON")
         }
-        let long = String(repeating: " ", count: 40_000) + "{}"
+        let long = String(repeating: " ", count: 70_000) + "{}"
         for header in ["Accept: */*", "Transfer-Encoding: chunked"] {
-            let body = header.hasPrefix("T") ? "9c42\r\n\(long)\r\n0\r\n\r\n" : long
-            try service.send("PATCH", id, body, header).expectProblem(413, "too-large", "32768")
+            let body = header.hasPrefix("T") ? "11172\r\n\(long)\r\n0\r\n\r\n" : long
+            try service.send("PATCH", id, body, header).expectProblem(413, "too-large", "65536")
         }
         try service.send("PATCH", "/v1/separations/\(self.id)", "{}").expectProblem(
             404, "not-found")
