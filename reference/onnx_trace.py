@@ -619,8 +619,9 @@ def read_inside(node: onnx.NodeProto) -> set[str]:
 
 
 def sort_nodes(graph: onnx.GraphProto) -> bool:
-    """Puts each node behind those whose values it reads, as converters leave graphs that runtimes
-    run. Returns whether one has moved; raises ``ValueError`` for a cycle."""
+    """Puts each node behind those whose values it reads, but for nodes in bodies: some converters
+    leave them unsorted, and runtimes take such graphs. Returns whether one has moved; raises
+    ``ValueError`` for a cycle."""
     makers = {name: number for number, node in enumerate(graph.node) for name in node.output if name}
     reads = [
         {makers[name] for name in (*node.input, *read_inside(node)) if name in makers}

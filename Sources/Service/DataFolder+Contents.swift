@@ -38,7 +38,7 @@ extension DataFolder {
         for job in contents.jobs {
             if let refusal = refusal(of: needed(of: job), repairing: "tracks") {
                 contents.refusals.append(refusal)
-                contents.held.insert(job.id)
+                if !job.state.isFinal { contents.held.insert(job.id) }
             }
             removeUnneeded(of: job)
             // A killed service leaves its claim, and the next record of a job that had not ended.

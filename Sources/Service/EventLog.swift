@@ -42,8 +42,8 @@ final class EventLog: @unchecked Sendable {
 
     struct Event: Sendable {
         let id: Int
-        /// The id of the job or set.
-        let record: String
+        /// The id of the job; nil for an event about no job.
+        let job: String?
         let content: EventContent
     }
 
@@ -67,8 +67,10 @@ final class EventLog: @unchecked Sendable {
     /// Passes an event about a job or a set to the streams of its owner, or to those of all other users.
     func publish(_ content: EventContent, of record: some OwnedRecord, toOthers: Bool = false) {
         condition.withLock {
+            var job: String? = record.id
+            if case .sets = content { job = nil }
             for user in toOthers ? users.subtracting([record.owner]) : [record.owner] {
-                logs[user, default: UserLog(last: firstID)].append(content, of: record.id)
+                logs[user, default: UserLog(last: firstID)].append(content, of: job)
             }
             condition.broadcast()
         }
@@ -110,7 +112,7 @@ final class EventLog: @unchecked Sendable {
                     // Not kept during the wait: a new event would copy the log.
                     let log = log(of: owner)
                     if !log.keeps(id) { return .trimmed }
-                    let found = log.events(after: id).filter { job == nil || job == $0.record }
+                    let found = log.events(after: id).filter { job == nil || job == $0.job }
                     if !found.isEmpty || clock.now() >= deadline {
                         return .events(found, last: log.last)
                     }
@@ -132,9 +134,9 @@ final class EventLog: @unchecked Sendable {
 
         init(last: Int) { self.last = last }
 
-        mutating func append(_ content: EventContent, of record: String) {
+        mutating func append(_ content: EventContent, of job: String?) {
             last += 1
-            kept.append(Event(id: last, record: record, content: content))
+            kept.append(Event(id: last, job: job, content: content))
             if kept.count > UserLog.mostKept { kept.removeFirst(UserLog.mostKept / 4) }
         }
 

@@ -52,7 +52,12 @@ extension JSONSchema {
             let number = value.number ?? .nan
             let (least, most) = (self["minimum"]?.number, self["maximum"]?.number)
             if number < least ?? -.infinity || number > most ?? .infinity {
-                return invalid("a number from \(least ?? -.infinity) to \(most ?? .infinity)")
+                let limits = [("at least", least), ("at most", most)]
+                return invalid(
+                    limits.compactMap { words, limit in
+                        limit.map { "\(words) \(JSON.number($0).line)" }
+                    }
+                    .joined(separator: " and "))
             }
         case .array(let items):
             if !isInRange(items.count, "Items") { return invalid("\(range("Items")) values") }

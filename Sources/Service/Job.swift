@@ -108,8 +108,9 @@ struct Job: OwnedRecord, Equatable {
             && [sampleRateHz, rateHz, channels].allSatisfy { (1...1 << 30).contains($0) }
             && factors.allSatisfy { $0.magnitude <= Double(Float.greatestFiniteMagnitude) }
             && stems.allSatisfy { !$0.file.isEmpty && !$0.file.contains("/") }
-            && notes.map { Job.notesSchema.violation(of: $0) == nil } ?? true
     }
+
+    static let mostNameBytes = 200
 
     /// The last part of a client's file name, without control characters.
     static func label(_ fileName: String?) -> String {
@@ -117,9 +118,12 @@ struct Job: OwnedRecord, Equatable {
         var label = String.UnicodeScalarView()
         var bytes = 0
         for scalar in last.unicodeScalars {
-            let isHidden = scalar.isControl || scalar.properties.generalCategory == .format
+            // Two formats are part of words in Persian, and of emoji.
+            let isFormat = scalar.properties.generalCategory == .format
+            let isHidden =
+                scalar.isControl || isFormat && !"\u{200C}\u{200D}".unicodeScalars.contains(scalar)
             bytes += UTF8.width(scalar)
-            if bytes > 200 { break }
+            if bytes > mostNameBytes { break }
             label.append(isHidden ? "\u{FFFD}" : scalar)
         }
         let text = String(label)
@@ -218,7 +222,7 @@ extension Job {
     }
 
     /// The schema of what the owner can change.
-    static let description = JSONSchema.optional([
+    static let changeSchema = JSONSchema.optional([
         "name": .shortText.with(["pattern": #"^[^\p{Cc}/\\]*[^\p{Cc}\s/\\][^\p{Cc}/\\]*$"#])
             .about("A name, without / and \\."),
         "notes": notesSchema,

@@ -178,11 +178,15 @@ final class JobQueue: @unchecked Sendable {
         try changes.withLock { _ in
             guard var job = job(id) else { return false }
             (job.name, job.notes) = (name ?? job.name, notes ?? job.notes)
-            var stored = job
             // Stems that are finished so far are gone with the process.
-            if job.state == .running { (stored.stems, stored.stemRateHz) = ([], nil) }
-            try folder.save(stored)
-            condition.withLock { show(job) }
+            if job.state == .running { (job.stems, job.stemRateHz) = ([], nil) }
+            try folder.save(job)
+            condition.withLock {
+                // Meanwhile it may have more stems.
+                guard var shown = jobs[id]?.job else { return }
+                (shown.name, shown.notes) = (job.name, job.notes)
+                show(shown)
+            }
             return true
         }
     }
@@ -301,7 +305,7 @@ final class JobQueue: @unchecked Sendable {
     func end(_ job: Job) {
         changes.withLock { _ in
             var job = job
-            // They may have changed while it ran.
+            // Name and notes may have changed while it ran.
             if let shown = self.job(job.id) { (job.name, job.notes) = (shown.name, shown.notes) }
             if isCancelRequested(job) {
                 if job.state != .running { (job.stems, job.stemRateHz) = ([], nil) }

@@ -35,7 +35,7 @@ extension Route {
         Route(
             "PATCH", "/v1/separations/{id}", .changeJob,
             "Change a job's name or its notes; what is given replaces the former",
-            body: Job.description, [200: .json("The job.", "Job")]),
+            body: Job.changeSchema, [200: .json("The job.", "Job")]),
         Route(
             "DELETE", "/v1/separations/{id}", .deleteJob,
             "Cancel a job that waits or runs; remove one that has ended",
@@ -82,7 +82,7 @@ extension Route {
             ]),
         Route(
             "PUT", "/v1/sets/{id}", .keepSet,
-            "Create a set with an id of the client's, or replace one", body: SongSet.content,
+            "Create a set with an id of the client's, or replace one", body: SongSet.contentSchema,
             [200: .json("The set.", "Set")]),
         Route(
             "DELETE", "/v1/sets/{id}", .removeSet, "Remove a set; its songs stay",

@@ -243,15 +243,16 @@ extension Service {
 
     /// - Throws: `Problem`, also for another user's job that is not open, and to change one that is.
     func snapshot(of request: Request) throws(Problem) -> JobSnapshot {
-        let snapshot = request.parameters["id"].flatMap { queue.snapshot($0) }
-        _ = try owned("job", snapshot?.job, by: request)
-        guard let snapshot else { throw Service.noJob }
+        guard let snapshot = request.parameters["id"].flatMap({ queue.snapshot($0) }) else {
+            throw Service.noJob
+        }
+        _ = try owned("job", snapshot.job, by: request)
         return snapshot
     }
 
     /// What a request is about.
     ///
-    /// - Throws: `Problem` if it is missing, or another user's that is not open; and to change one that is.
+    /// - Throws: `Problem` if it is missing, or another user's that is not open, or that the request changes.
     func owned<Record: OwnedRecord>(
         _ kind: String, _ record: Record?, by request: Request
     ) throws(Problem) -> Record {

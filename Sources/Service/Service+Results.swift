@@ -134,8 +134,8 @@ extension Service {
         let range = try timeRange(of: request, job)
         // Sums that repeat other stems are silent unless the request names them.
         var strips = job.stems.map { MixStrip(gain: $0.isPart ? 1 : 0) }
-        for (name, value) in request.target.query
-        where !["format", "from", "to", "named"].contains(name) {
+        let others = ["format", "from", "to", "named"]
+        for (name, value) in request.target.query where !others.contains(name) {
             if let index = job.stems.firstIndex(where: { $0.name == name }) {
                 guard let gain = Float(value), gain >= 0, gain <= 4 else {
                     throw Problem.option(name, value: value, expected: "a volume from 0 to 4")
@@ -149,8 +149,8 @@ extension Service {
                 strips[index].pan = pan
             } else {
                 throw Problem.unknownField(
-                    name, "stem, or stem with .pan",
-                    among: job.stems.map(\.name) + ["format", "from", "to", "named"])
+                    name, "stem, stem.pan or field of a mix",
+                    among: job.stems.map(\.name) + others)
             }
         }
         let fileName = try fileName(request, job, "mix", range, format.rawValue)

@@ -38,7 +38,14 @@ extension Service {
         let id = try job(of: request).id
         let fields = try document(of: request)
         var name: String?
-        if case .text(let text)? = fields["name"] { name = Job.label(text) }
+        if case .text(let text)? = fields["name"] {
+            name = Job.label(text)
+            guard name == text else {
+                throw Problem.option(
+                    "name", value: text,
+                    expected: "a name of up to \(Job.mostNameBytes) bytes of visible characters")
+            }
+        }
         guard try queue.describe(id, name: name, notes: fields["notes"]) else {
             throw Service.noJob
         }
@@ -54,28 +61,34 @@ extension Service {
         guard Job.isID(id) else {
             throw Problem.option("id", value: id, expected: "24 digits of 0 to 9 and a to f")
         }
-        let former = try sets[id].map { _ in try songSet(of: request) }
-        let set = SongSet(
-            id: id, set: .object(try document(of: request)), owner: request.user,
-            isShared: former?.isShared == true)
-        try sets.keep(set)
-        return .json(set.json(for: request.user))
+        let content = JSON.object(try document(of: request))
+        return try changeSet(request) { former in
+            let former = try former.map { try owned("set", $0, by: request) }
+            return SongSet(
+                id: id, content: content, owner: request.user, isShared: former?.isShared == true)
+        }
     }
 
     /// Opens a set for all users (PUT), or takes it back (DELETE).
     func shareSet(_ request: Request) throws -> Reply {
-        var set = try songSet(of: request)
-        set.isShared = request.method == "PUT"
-        try sets.keep(set)
-        return .json(set.json(for: request.user))
+        try changeSet(request) { former in
+            var set = try owned("set", former, by: request)
+            set.isShared = request.method == "PUT"
+            return set
+        }
     }
 
     func removeSet(_ request: Request) throws -> Reply {
-        try sets.remove(try songSet(of: request))
-        return Reply(204)
+        try changeSet(request) { former in
+            _ = try owned("set", former, by: request)
+            return nil
+        }
     }
 
-    private func songSet(of request: Request) throws(Problem) -> SongSet {
-        try owned("set", sets[request.parameters["id"] ?? ""], by: request)
+    private func changeSet(
+        _ request: Request, _ make: (SongSet?) throws -> SongSet?
+    ) throws -> Reply {
+        let set = try sets.change(request.parameters["id"] ?? "", make)
+        return set.map { .json($0.json(for: request.user)) } ?? Reply(204)
     }
 }

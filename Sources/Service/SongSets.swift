@@ -4,39 +4,21 @@ import Runs
 import Synchronization
 import System
 
-/// What a user keeps in the data folder, and may open for the others.
-protocol OwnedRecord: LedgerRecord {
-    /// The name of its folder, whatever the record says.
-    var id: String { get set }
-    /// The name of the user; nil for the user without a name.
-    var owner: String? { get }
-    /// Whether all users may read it.
-    var isShared: Bool { get }
-    /// Whether all values are in their ranges. A damaged record may have any.
-    var isPlausible: Bool { get }
-}
-
-extension OwnedRecord {
-    /// Whether a user may read it. Only the owner may change it.
-    func isVisible(to user: String?) -> Bool { owner == user || isShared }
-}
-
 struct SongSet: OwnedRecord {
     static let currentVersion = 1
 
     var version = currentVersion
     var id: String
-    /// The fields of ``content``.
-    let set: JSON
+    /// What the client has given: ``contentSchema``.
+    let content: JSON
     let owner: String?
     var isShared = false
 
-    var isPlausible: Bool { SongSet.content.violation(of: set) == nil }
+    var isPlausible: Bool { SongSet.contentSchema.violation(of: content) == nil }
 
     private static let mostSongs = 200
 
-    /// The schema of what a client gives.
-    static let content = JSONSchema.fields(contentFields)
+    static let contentSchema = JSONSchema.fields(contentFields)
 
     private static let contentFields: [String: JSONSchema] = [
         "name": .shortText,
@@ -50,7 +32,7 @@ struct SongSet: OwnedRecord {
     ]
 
     func json(for user: String?) -> JSON {
-        guard case .object(var fields) = set else { return [:] }
+        guard case .object(var fields) = content else { return [:] }
         fields["id"] = .text(id)
         fields["shared"] = .bool(isShared)
         fields["is_own"] = .bool(owner == user)
@@ -91,30 +73,33 @@ final class SongSets: Sendable {
         }
     }
 
-    /// Stores a set in place of a former one of its id.
+    /// Replaces a set.
     ///
-    /// - Throws: `Problem`, `SystemError`.
-    func keep(_ set: SongSet) throws {
+    /// - Parameter make: gets the set of this moment, nil if there is none, and returns the new one, or nil to
+    ///   remove it; throws if the user may not change it.
+    /// - Throws: `Problem`, `SystemError`, the errors of `make`.
+    @discardableResult
+    func change(_ id: String, _ make: (SongSet?) throws -> SongSet?) throws -> SongSet? {
         try changes.withLock { _ in
-            let former = self[set.id]
-            if former == nil,
-                visible(to: set.owner).count(where: { $0.owner == set.owner })
-                    >= SongSets.mostOfUser
-            {
-                throw Problem(
-                    .invalidOption,
-                    "You have \(SongSets.mostOfUser) sets, and the service keeps no more of one user. Delete one."
-                )
+            let former = self[id]
+            let set = try make(former)
+            if let set {
+                if former == nil { try checkRoom(for: set.owner) }
+                try folder.sets[id].write(set, isDurable: true)
+            } else if let former {
+                try folder.remove(former)
             }
-            try folder.sets[set.id].write(set, isDurable: true)
             publish(set, after: former)
+            return set
         }
     }
 
-    func remove(_ set: SongSet) throws {
-        try changes.withLock { _ in
-            try folder.remove(set)
-            publish(nil, after: set)
+    private func checkRoom(for owner: String?) throws(Problem) {
+        let count = sets.withLock { $0.values.count { $0.owner == owner } }
+        guard count < SongSets.mostOfUser else {
+            throw Problem(
+                .invalidOption,
+                "You have \(count) sets, and the service keeps no more of one user. Delete one.")
         }
     }
 

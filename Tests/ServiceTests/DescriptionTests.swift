@@ -79,7 +79,7 @@ struct DescriptionTests {
         for answer in [try service.upload(Data("nothing".utf8)), try service.get("/nowhere")] {
             #expect(try description.violation(of: answer, schema) == nil)
         }
-        // Proves that the description does find problems.
+        // A reply of another form does not fit.
         #expect(try description.violation(of: service.get("/v1/models"), schema) != nil)
     }
 
@@ -225,5 +225,49 @@ extension JSON {
     fileprivate static func parsed(_ text: Data) throws -> JSON {
         var cursor = JSONCursor(Array(text))
         return try cursor.value()
+    }
+}
+
+/// The checker of bodies, keyword by keyword: each schema with values that fit and values that don't.
+struct SchemaTests {
+    @Test(arguments: [
+        (#"{"type": "integer"}"#, ["1", "-3"], ["1.5", "\"1\"", "true", "null"]),
+        (#"{"type": ["number", "null"]}"#, ["1", "1.5", "null"], ["\"1\"", "[]"]),
+        (
+            #"{"type": "number", "minimum": 0, "maximum": 1}"#, ["0", "1", "0.5"],
+            ["-1e-9", "1.01"]
+        ),
+        (#"{"type": "boolean"}"#, ["true"], ["1", "\"true\""]),
+        (
+            #"{"type": "string", "minLength": 1, "maxLength": 2}"#, ["\"ä\"", "\"ab\""],
+            ["\"\"", "\"abc\""]
+        ),
+        (#"{"type": "string", "pattern": "^a+$"}"#, ["\"aa\""], ["\"ab\"", "\"\""]),
+        (#"{"enum": ["a", "b"]}"#, ["\"a\""], ["\"c\""]),
+        (
+            #"{"type": "array", "minItems": 1, "maxItems": 2, "items": {"type": "integer"}}"#,
+            ["[1]", "[1, 2]"], ["[]", "[1, 2, 3]", "[1, \"2\"]"]
+        ),
+        (
+            #"{"type": "object", "required": ["a"], "properties": {"a": {"type": "integer"}}}"#,
+            [#"{"a": 1, "b": 2}"#], ["{}", #"{"a": "1"}"#]
+        ),
+        (
+            #"{"type": "object", "additionalProperties": false, "minProperties": 1, "properties": {"a": {}}}"#,
+            [#"{"a": [1]}"#], ["{}", #"{"b": 1}"#, #"{"a": 1, "b": 1}"#]
+        ),
+        (
+            #"{"oneOf": [{"type": "integer"}, {"type": "number"}, {"type": "string"}]}"#,
+            ["1.5", "\"a\""], ["1", "null"]
+        ),
+        (#"{"$ref": "whole"}"#, ["1"], ["1.5"]),
+    ])
+    func keywords(schema: String, fitting: [String], others: [String]) throws {
+        let schema = JSONSchema(try .parsed(Data(schema.utf8)))
+        for text in fitting + others {
+            let value = try JSON.parsed(Data(text.utf8))
+            let violation = schema.violation(of: value) { _ in ["type": "integer"] }
+            #expect((violation == nil) == fitting.contains(text), "\(text)")
+        }
     }
 }

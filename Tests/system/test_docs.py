@@ -195,7 +195,7 @@ def check_service_tables(address: str) -> None:
 
 
 def service_blocks(address: str, song: Path) -> list[Block]:
-    """The blocks of docs/service.md with the address of a service and a job of it."""
+    """The blocks of docs/service.md with the address of a service and a job of it; the id of their set stays."""
     with urllib.request.urlopen(f"{address}/v1/separations", song.read_bytes()) as reply:
         job = json.load(reply)["id"]
     return [
