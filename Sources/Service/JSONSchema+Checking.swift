@@ -1,5 +1,6 @@
 // Checks bodies of requests against their schemas. Reference: JSON Schema Validation 2020-12.
 
+import Synchronization
 import System
 
 /// The first way in which a value doesn't fit its schema.
@@ -43,9 +44,7 @@ extension JSONSchema {
             if !isInRange(text.unicodeScalars.count, "Length") {
                 return invalid("\(range("Length")) characters")
             }
-            if case .text(let pattern)? = self["pattern"],
-                (try? Regex(pattern)).map({ text.firstMatch(of: $0) == nil }) ?? true
-            {
+            if case .text(let pattern)? = self["pattern"], !Self.fits(text, pattern) {
                 return invalid("a text that fits \(pattern)")
             }
         case .integer, .number:
@@ -100,6 +99,16 @@ extension JSONSchema {
                 .object(fields), path: path,
                 expected: "\(range("Properties")) of the fields "
                     + known.keys.sorted().joined(separator: ", "))
+    }
+
+    /// Each is compiled once: the sets of many users have thousands of ids.
+    private static let patterns = Mutex<[String: Regex<AnyRegexOutput>]>([:])
+
+    private static func fits(_ text: String, _ pattern: String) -> Bool {
+        patterns.withLock { patterns in
+            if patterns[pattern] == nil { patterns[pattern] = try? Regex(pattern) }
+            return patterns[pattern].map { text.firstMatch(of: $0) != nil } ?? false
+        }
     }
 
     private static let words = [

@@ -36,22 +36,25 @@ extension JSON: Encodable {
 }
 
 extension JSON: Decodable {
+    // The decoder tells the kind of a value by errors alone, each of which takes as long as ten values: what
+    // records have most is tried first.
     package init(from decoder: any Decoder) throws {
         let container = try decoder.singleValueContainer()
-        if container.decodeNil() {
-            self = .null
-        } else if let value = try? container.decode(Bool.self) {
-            self = .bool(value)
-        } else if let value = try? container.decode(Int.self) {
-            self = .integer(value)
-        } else if let value = try? container.decode(Double.self) {
-            self = .number(value)
+        if let number = try? container.decode(Double.self) {
+            let isWhole = number == number.rounded()
+            self =
+                isWhole
+                ? (try? .integer(container.decode(Int.self))) ?? .number(number) : .number(number)
         } else if let value = try? container.decode(String.self) {
             self = .text(value)
+        } else if container.decodeNil() {
+            self = .null
+        } else if let value = try? container.decode([String: JSON].self) {
+            self = .object(value)
         } else if let value = try? container.decode([JSON].self) {
             self = .array(value)
         } else {
-            self = .object(try container.decode([String: JSON].self))
+            self = .bool(try container.decode(Bool.self))
         }
     }
 }
