@@ -13,16 +13,19 @@ extension DataFolder {
         var unusable: [String] = []
         /// The ids of jobs that have to wait until the system lets the service use their files.
         var held: Set<String> = []
-        fileprivate var refusals: [String] = []
+        /// What the system refuses, by the name of the folder above.
+        fileprivate var refusals: [String: [String]] = [:]
 
         /// What the system refuses to do with some of them; nil if it refuses nothing.
         var fault: Problem? {
-            refusals.first.map { first in
-                Problem(
-                    .diskUnusable,
-                    "The service can't use \(refusals.count) of the tracks and sets in its data folder until its "
-                        + "next start. " + first)
-            }
+            let count = refusals.values.map(\.count).reduce(0, +)
+            if count == 0 { return nil }
+            // A command of each folder.
+            let firsts = refusals.sorted { $0.key < $1.key }.compactMap(\.value.first)
+            return Problem(
+                .diskUnusable,
+                "The service can't use \(count) of the tracks and sets in its data folder until its next start. "
+                    + firsts.joined(separator: "; "))
         }
     }
 
@@ -37,14 +40,14 @@ extension DataFolder {
         }
         for job in contents.jobs {
             if let refusal = refusal(of: needed(of: job), repairing: "tracks") {
-                contents.refusals.append(refusal)
+                contents.refusals["tracks", default: []].append(refusal)
                 if !job.state.isFinal { contents.held.insert(job.id) }
             }
             removeUnneeded(of: job)
             // A killed service leaves its claim, and the next record of a job that had not ended.
             if !job.state.isFinal { TemporaryFiles.removeLeftovers(in: ledger[job.id].path) }
         }
-        contents.refusals += contents.sets.compactMap {
+        contents.refusals["sets", default: []] += contents.sets.compactMap {
             refusal(of: [(sets[$0.id].path, R_OK | W_OK | X_OK)], repairing: "sets")
         }
         var jobs = contents.jobs.sorted {
@@ -87,7 +90,7 @@ extension DataFolder {
             case .failure(let error):
                 contents.unusable.append("'\(name)/\(id)' (\(error))")
                 if case .unreadable(let error) = error {
-                    contents.refusals.append(
+                    contents.refusals[name, default: []].append(
                         DataFolder.text(of: error, at: ledger[id].record, in: path, repairing: name)
                     )
                 }

@@ -164,6 +164,17 @@ final class DataFolder: Sendable {
         for folder in [unfinished(id).path, cache(of: id)] { DataFolder.remove(folder) }
     }
 
+    /// - Throws: `Problem` if something is where a new set would be: what could not be used at the start.
+    func checkNoSet(_ id: String) throws(Problem) {
+        var status = stat()
+        guard lstat(sets[id].path, &status) != 0 else {
+            throw Problem(
+                .conflict,
+                "There is a set '\(id)' that the service can't use and leaves as it is. Take another id."
+            )
+        }
+    }
+
     /// Removes a set.
     func remove(_ set: SongSet) throws(SystemError) {
         let path = sets[set.id].path

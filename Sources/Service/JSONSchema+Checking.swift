@@ -158,7 +158,7 @@ extension JSON {
         case .array: type == "array"
         case .text: type == "string"
         case .integer: type == "integer" || type == "number"
-        case .number: type == "number"
+        case .number(let value): type == "number" || type == "integer" && value == value.rounded()
         case .bool: type == "boolean"
         case .null: type == "null"
         }

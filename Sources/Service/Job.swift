@@ -49,8 +49,8 @@ struct Job: OwnedRecord, Equatable {
     var tries = 0
     /// The name of the uploaded file, or another that the owner has given: a label, never a path.
     var name: String
-    /// What the owner has noted for practising; nil for nothing.
-    var notes: JSON?
+    /// What the owner has noted for practising, by the fields of ``notesSchema``; nil for nothing.
+    var notes: [String: JSON]?
     let created: Double
     var started: Double?
     var finished: Double?
@@ -217,7 +217,7 @@ extension Job {
             "stems": .array(stems), "warnings": .array(warnings.map(JSON.text)),
             "error": failure?.json(instance: "/\(address)") ?? .null, "cached": .bool(isCached),
             "tempo_bpm": JSON(tempoBpm), "key": JSON(musicalKey), "shared": .bool(isShared),
-            "notes": notes ?? [:],
+            "notes": .object(notes ?? [:]),
         ]
     }
 
@@ -234,7 +234,7 @@ extension Job {
         return .optional([
             "sections": .list(
                 of: .fields(["name": .shortText, "from": seconds, "to": seconds])
-            ).with(["maxItems": 100]),
+            ).with(["maxItems": 100]).orNull,
             "loop": .list(of: seconds).with(["minItems": 2, "maxItems": 2]).orNull.about(
                 "Its start and its end in seconds."),
             "correction": .optional([
@@ -248,7 +248,7 @@ extension Job {
                     "interval": .number.with(["minimum": 0.02, "maximum": 2]), "first": anySeconds,
                 ]).orNull.about("Beats in place of those that were found."),
                 "metre": .string.with(["maxLength": 8, "examples": ["6/8"]]).orNull,
-            ]).about("What the user has changed of the beats that were found."),
+            ]).orNull.about("What the user has changed of the beats that were found."),
         ]).about("What the owner has noted for practising.")
     }()
 

@@ -24,7 +24,7 @@ final class JobQueue: @unchecked Sendable {
     }
 
     let events: EventLog
-    private let folder: DataFolder
+    let folder: DataFolder
     let metrics: Metrics
     private let machine: MachineState
     let settings: ServiceSettings
@@ -34,7 +34,7 @@ final class JobQueue: @unchecked Sendable {
     private let runsBegan: Double
     /// Held during a change of a job's state, which takes as long as the disk does. Taken before the
     /// condition, which is held for moments only: readers never wait for the disk.
-    private let changes = Mutex(())
+    let changes = Mutex(())
     let condition = Condition()
     var jobs = JobIndex()
     /// Running jobs by their sequence numbers.
@@ -153,41 +153,6 @@ final class JobQueue: @unchecked Sendable {
                 return true
             }
             return false
-        }
-    }
-
-    /// Opens a job for all users, or takes it back.
-    ///
-    /// - Returns: false if it can't be opened: only a job that is done can. Nil if there is no such job.
-    func share(_ id: String, _ isShared: Bool) throws -> Bool? {
-        try changes.withLock { _ -> Bool? in
-            guard var job = job(id) else { return nil }
-            guard job.state == .done else { return !isShared }
-            if job.isShared == isShared { return true }
-            job.shared = isShared ? true : nil
-            try folder.save(job)
-            condition.withLock { show(job) }
-            return true
-        }
-    }
-
-    /// Gives a job another name or other notes; nil leaves those that it has.
-    ///
-    /// - Returns: false if there is no such job.
-    func describe(_ id: String, name: String?, notes: JSON?) throws -> Bool {
-        try changes.withLock { _ in
-            guard var job = job(id) else { return false }
-            (job.name, job.notes) = (name ?? job.name, notes ?? job.notes)
-            // Stems that are finished so far are gone with the process.
-            if job.state == .running { (job.stems, job.stemRateHz) = ([], nil) }
-            try folder.save(job)
-            condition.withLock {
-                // Meanwhile it may have more stems.
-                guard var shown = jobs[id]?.job else { return }
-                (shown.name, shown.notes) = (job.name, job.notes)
-                show(shown)
-            }
-            return true
         }
     }
 
@@ -379,7 +344,7 @@ final class JobQueue: @unchecked Sendable {
     // MARK: - Under the lock
 
     /// Shows a job's new state to clients, and the new positions of waiting jobs.
-    private func show(_ job: Job) {
+    func show(_ job: Job) {
         let former = jobs[job.sequence]?.job
         for changed in jobs.update(job) { events.publish(.job(changed), of: changed.job) }
         if job.isShared {

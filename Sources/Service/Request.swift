@@ -96,6 +96,15 @@ final class Request {
     /// The longest document.
     static let mostBodyBytes = 64 << 10
 
+    /// - Throws: `Problem` for a document of too many bytes.
+    func checkBodyBytes(_ count: Int) throws(Problem) {
+        guard count <= Request.mostBodyBytes else {
+            throw Problem(
+                .tooLarge,
+                "The body has more than the \(Request.mostBodyBytes) bytes that the address takes.")
+        }
+    }
+
     /// Takes the next bytes of the body.
     ///
     /// - Returns: false if the connection has to be closed.

@@ -34,7 +34,7 @@ extension Route {
         Route("GET", "/v1/separations/{id}", .showJob, "A job", [200: .json("The job.", "Job")]),
         Route(
             "PATCH", "/v1/separations/{id}", .changeJob,
-            "Change a job's name or its notes; what is given replaces the former",
+            "Change a job's name or some of its notes (RFC 7396: null removes one)",
             body: Job.changeSchema, [200: .json("The job.", "Job")]),
         Route(
             "DELETE", "/v1/separations/{id}", .deleteJob,
@@ -83,7 +83,7 @@ extension Route {
         Route(
             "PUT", "/v1/sets/{id}", .keepSet,
             "Create a set with an id of the client's, or replace one", body: SongSet.contentSchema,
-            [200: .json("The set.", "Set")]),
+            [200: .json("The set.", "Set")], refusals: [.conflict]),
         Route(
             "DELETE", "/v1/sets/{id}", .removeSet, "Remove a set; its songs stay",
             [204: OpenAPI.Response("The set is removed.")]),

@@ -39,7 +39,9 @@ extension Service {
             request.parameters = found.parameters
             if found.route.takesSound {
                 try beginUpload(request)
-            } else if request.hasBody, found.route.body == nil {
+            } else if found.route.body != nil {
+                try request.checkBodyBytes(request.announcedBytes ?? 0)
+            } else if request.hasBody {
                 throw Problem(.badRequest, "The address takes no body.")
             }
             return nil

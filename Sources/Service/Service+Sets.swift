@@ -5,11 +5,7 @@ import System
 extension Service {
     /// The document in a request's body, as its address describes it.
     private func document(of request: Request) throws(Problem) -> [String: JSON] {
-        guard request.body.count <= Request.mostBodyBytes else {
-            throw Problem(
-                .tooLarge,
-                "The body has more than the \(Request.mostBodyBytes) bytes that the address takes.")
-        }
+        try request.checkBodyBytes(request.body.count)
         let value: JSON
         do throws(JSONError) {
             var cursor = JSONCursor(request.body)
@@ -46,9 +42,9 @@ extension Service {
                     expected: "a name of up to \(Job.mostNameBytes) bytes of visible characters")
             }
         }
-        guard try queue.describe(id, name: name, notes: fields["notes"]) else {
-            throw Service.noJob
-        }
+        var notes: [String: JSON] = [:]
+        if case .object(let given)? = fields["notes"] { notes = given }
+        guard try queue.describe(id, name: name, notes: notes) else { throw Service.noJob }
         return .json(try snapshot(of: request).bytes)
     }
 

@@ -84,7 +84,10 @@ final class SongSets: Sendable {
             let former = self[id]
             let set = try make(former)
             if let set {
-                if former == nil { try checkRoom(for: set.owner) }
+                if former == nil {
+                    try checkRoom(for: set.owner)
+                    try folder.checkNoSet(id)
+                }
                 try folder.sets[id].write(set, isDurable: true)
             } else if let former {
                 try folder.remove(former)

@@ -1,5 +1,6 @@
 import Foundation
 import Service
+import Synchronization
 import TestSupport
 import Testing
 
@@ -26,7 +27,8 @@ struct SetTests {
         events.receive(until: "event: job")
         let running = try first.send("PATCH", id, "{\"notes\": \(notes)}")
         #expect(running["state"] == "running" && running["ready_seconds"] == 3)
-        // What is not given stays.
+        // What is not given stays, whatever another device has given meanwhile.
+        #expect(try first.send("PATCH", id, #"{"notes": {}}"#)["notes.loop"] == [0.25, 0.75])
         #expect(
             try first.send("PATCH", id, #"{"name": "Ave verum.flac"}"#)["notes.loop"] == [
                 0.25, 0.75,
@@ -48,7 +50,8 @@ struct SetTests {
             #expect(saved?.contains("Ave verum - bass") == true)
         }
         // Nothing is noted any more.
-        #expect(try first.send("PATCH", id, #"{"notes": {}}"#).status == 200)
+        let empty = #"{"notes": {"loop": null, "sections": null, "correction": null}}"#
+        #expect(try first.send("PATCH", id, empty).status == 200)
         let left: [String: Double]? = try RunningService(after: first).get(id)["notes"]
         #expect(left == [:])
     }
@@ -90,6 +93,12 @@ struct SetTests {
             let body = header.hasPrefix("T") ? "11172\r\n\(long)\r\n0\r\n\r\n" : long
             try service.send("PATCH", id, body, header).expectProblem(413, "too-large", "65536")
         }
+        // A client that asks before it sends is refused at once.
+        let asking = try Connection(port: service.port)
+        asking.send(
+            "PATCH", "/v1/separations/\(id)",
+            ["Expect: 100-continue", "Content-Length: 99999999999", "Connection: close"])
+        Answer(asking.receiveAll())?.expectProblem(413, "too-large", "65536")
         try service.send("PATCH", "/v1/separations/\(self.id)", "{}").expectProblem(
             404, "not-found")
         try service.send("PUT", "\(id)/shared", "{}").expectProblem(400, "bad-request", "no body")
@@ -198,6 +207,55 @@ struct SetTests {
             in: copy.path("data"))
         let second = try RunningService(in: copy)
         #expect(try second.warnings.isEmpty && second.files("sets").isEmpty)
+    }
+
+    @Test func whatCannotBeUsedIsNotReplaced() throws {
+        let service = try RunningService()
+        for (id, way) in [
+            ("1", "mkdir $s; echo 2 > $s/set.json"), ("2", "mkdir $s; touch $s/x"),
+            ("3", "ln -s . $s"), ("4", "mkdir $s; mkfifo $s/set.json"), ("5", "touch $s"),
+        ] {
+            let id = String(repeating: id, count: 24)
+            try shell("s=\(id); \(way)", in: service.path("sets"))
+            try service.keepSet(id, "A", []).expectProblem(409, "conflict", "another id")
+            try service.request("DELETE", "/v1/sets/\(id)").expectProblem(404, "not-found")
+        }
+        #expect(try service.files("sets").count == 5)
+        let second = try RunningService(after: service)
+        try second.keepSet(String(repeating: "3", count: 24), "A", [])
+            .expectProblem(409, "conflict", "another id")
+    }
+
+    @Test func changesOfASetComeOneAfterTheOther() throws {
+        // Each request has a connection of its own.
+        nonisolated(unsafe) let service = try RunningService(tokens: RunningService.tokens)
+            .whenReady()
+        let owners = Mutex<Set<String>>([])
+        for number in 10..<40 {
+            let id = "0123456789abcdef012345\(number)"
+            DispatchQueue.concurrentPerform(iterations: 4) { index in
+                let user = index < 2 ? anna : ben
+                let kept = try? service.keepSet(id, "A", [], user)
+                if kept?.status == 200 { owners.withLock { _ = $0.insert("\(id) \(user)") } }
+            }
+        }
+        // Each has one owner.
+        #expect(owners.withLock(\.count) == 30)
+        try service.keepSet(id, "A", [], anna)
+        for number in 0..<30 {
+            #expect(try service.request("PUT", "/v1/sets/\(id)/shared", [anna]).status == 200)
+            DispatchQueue.concurrentPerform(iterations: 2) { index in
+                if index == 0 {
+                    _ = try? service.keepSet(id, "\(number)", [], anna)
+                } else {
+                    _ = try? service.request("DELETE", "/v1/sets/\(id)/shared", [anna])
+                }
+            }
+            let sets = try service.get("/v1/sets", anna)
+            let found: [[String: Any]] = try #require(sets["sets"])
+            let set = try #require(found.first { $0["id"] as? String == id })
+            #expect(set["name"] as? String == "\(number)" && set["shared"] as? Bool == false)
+        }
     }
 
     @Test func aSetThatCannotBeStoredIsNotShown() throws {
