@@ -58,6 +58,17 @@ await test("a browser that can't compress gives an archive of stored files", asy
   equal(new TextDecoder().decode(archive.subarray(30, 40)), "a.wavsound", "name and content");
 });
 
+const { LocalJobs } = await import("/browser/jobs.js");
+await test("a full storage leaves songs and sets as they are stored", async () => {
+  const [song, set] = [{ job: { id: "a", name: "a.wav", state: "done", created: "", stems: [] } }, { id: "s", name: "Advent", songs: [] }];
+  const full = async () => { throw new DOMException("The storage is full.", "QuotaExceededError"); };
+  const jobs = new LocalJobs({ list: async () => ["a"], readJSON: async (path) => (path.startsWith("jobs/") ? song : [set]), writeJSON: full });
+  await jobs.start();
+  const refused = [jobs.change("a", { name: "b.wav", notes: { loop: [1, 2] } }), jobs.keepSet({ ...set, name: "Lent" }), jobs.removeSet("s")];
+  equal((await Promise.allSettled(refused)).map(({ status }) => status), ["rejected", "rejected", "rejected"], "changes");
+  equal([jobs.get("a").name, jobs.get("a").notes, jobs.sets, jobs.events.last], ["a.wav", {}, [set], 0], "the same, without events");
+});
+
 const { Waveform } = await import("/browser/stems.js");
 await test("a waveform of pieces is that of the whole", () => {
   const samples = Float32Array.from({ length: 1000 }, (_, i) => Math.sin(i / 7) * (i / 1000));

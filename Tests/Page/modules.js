@@ -133,7 +133,9 @@ await test("a link gives back what it was made of", () => {
   equal([read.strips.drums, read.strips["my & mix"]], state.strips.map(controls), "strips");
 });
 const { rehearsal, notes: rehearsalNotes } = await import("/kept.js");
-const { merge, written } = await import("/songs/notes.js");
+const { merge, Notes, written } = await import("/songs/notes.js");
+const { backend, useBackend } = await import("/backend.js");
+const { Problem } = await import("/words.js");
 await test("notes of two browsers become one, and those that both have changed are this browser's", () => {
   const [section, other] = ["A", "B"].map((name) => ({ name, from: 0, to: 1 }));
   const made = (...args) => written(merge(...args.map((value) => value && rehearsalNotes(value))));
@@ -144,6 +146,55 @@ await test("notes of two browsers become one, and those that both have changed a
   equal(made({ sections: [] }, { sections: [section], loop: [3, 4] }, { sections: [section] }), { loop: [3, 4] }, "both have changed something");
   equal(written(rehearsalNotes({ correction: { factor: 2, steady: { first: 1, interval: 0.5 } } })), { correction: { factor: 2, shift: 0, moved: 0, steady: { interval: 0.5, first: 1 } } }, "correction");
 });
+/** Calls `work(song, notes, sent)` for an open song; `sent` are its changes, `{ loop, resolve, reject }`, which wait for their replies. */
+async function withNotes(work) {
+  const [service, sent, song] = [backend, [], { id: "a", notes: rehearsalNotes({}), rehearsal: { agreed: null } }];
+  useBackend({ change: (id, { notes: { loop } }) => new Promise((resolve, reject) => sent.push({ loop, resolve, reject })) });
+  const notes = new Notes(song, false, () => {});
+  notes.take({});
+  await work(song, notes, sent);
+  notes.close();
+  useBackend(service);
+}
+const setLoop = (song, start) => (song.notes = rehearsalNotes({ loop: [start, 9] }));
+await test("an event of an older change of this page doesn't undo a later one", () => withNotes(async (song, notes, sent) => {
+  for (const start of [1, 2]) {
+    setLoop(song, start);
+    const isDone = notes.send();
+    sent.at(-1).resolve();
+    await isDone;
+  }
+  equal([notes.take({ notes: { loop: [1, 9] } }), notes.take({ notes: { loop: [2, 9] } }), song.notes.loop], [false, false, [2, 9]], "own events");
+  equal([notes.take({ notes: { loop: [1, 9] } }), song.notes.loop], [true, [1, 9]], "the same by another browser");
+}));
+await test("changes during a request are sent after it when the song is closed, and beside it when the page is left", () => withNotes(async (song, notes, sent) => {
+  setLoop(song, 1);
+  const isDone = notes.send();
+  setLoop(song, 2);
+  notes.send();
+  equal(sent.length, 1, "during a request");
+  notes.send(true);
+  notes.send(true);
+  equal(sent.map(({ loop }) => loop[0]), [1, 2], "left");
+  sent[1].resolve();
+  setLoop(song, 3);
+  notes.close();
+  sent[0].resolve();
+  await isDone;
+  equal(sent.map(({ loop }) => loop[0]), [1, 2, 3], "closed");
+  sent[2].resolve();
+}));
+await test("a refusal of notes is said once, except that of a deleted song", () => withNotes(async (song, notes, sent) => {
+  const saidAfter = async (status, start) => {
+    document.getElementById("said").textContent = "";
+    setLoop(song, start);
+    const isDone = notes.send();
+    sent.at(-1).reject(new Problem(status, "The notes are too long."));
+    await isDone;
+    return document.getElementById("said").textContent;
+  };
+  equal([await saidAfter(404, 1), await saidAfter(413, 2), await saidAfter(413, 3)], ["", "The notes are too long.", ""], "said");
+}));
 const { moved, placeFrom } = await import("/songs/sets.js");
 await test("the places of songs in a set", () => {
   equal([moved([1, 2, 3], 2, -1), moved([1, 2, 3], 0, 1)], [[1, 3, 2], [2, 1, 3]], "moved");

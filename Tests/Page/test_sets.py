@@ -65,6 +65,11 @@ class SetTests(NamingTest):
         self.wait_equal(VALUES, ["90 %", "−1"])
         self.press(Keys.SHIFT, "N")
         self.wait_for_song("one")
+        # With Caps Lock.
+        self.script("document.body.dispatchEvent(new KeyboardEvent('keydown', { key: 'N', bubbles: true }))")
+        self.wait_for_song("two")
+        self.press(Keys.PAGE_UP)
+        self.wait_for_song("one")
 
         # What plays goes on with the next song.
         self.press(Keys.NULL)
@@ -160,6 +165,16 @@ class ServiceSetTests(NamingTest):
                 self.browser.quit()
                 self.browser = own
 
+    def address(self, job: dict) -> str:
+        return f"/v1/separations/{job['id']}"
+
+    def changes_of(self, job: dict) -> int:
+        """How often browsers have changed a song."""
+        return sum(method == "PATCH" and path == self.address(job) for method, path, _ in self.subject.proxy.requests)
+
+    def sets(self) -> list[dict]:
+        return json.loads(self.subject.request("GET", "v1/sets"))["sets"]
+
     @smoke
     def test_two_browsers_agree_on_notes_and_the_name_of_an_open_song(self):
         job = self.separated("song.wav", 8)
@@ -180,19 +195,19 @@ class ServiceSetTests(NamingTest):
             # Sent when the page is left.
             self.browser.get("about:blank")
             self.subject.wait_for(lambda: len(self.subject.jobs()[0]["notes"]["sections"]) == 2)
+        changes = self.changes_of(job)
         self.wait_equal(self.SECTIONS, ["A", "B"])
         self.wait_for_song("Amen")
         self.wait_equal("document.querySelector('.rehearsal .facts').textContent", facts)
         self.assertEqual(self.mixer("loop"), [3, 4])
         # Nothing is sent back.
         self.page("await new Promise((resolve) => setTimeout(resolve, 1500))")
-        changes = [path for method, path, _ in self.subject.proxy.requests if method == "PATCH" and job["id"] in path]
-        self.assertLessEqual(len(changes), 4)
+        self.assertEqual(self.changes_of(job), changes)
 
     def test_notes_that_could_not_be_sent_are_sent_later(self):
         self.expected_messages = "Failed to load resource|ERR_"
         job = self.separated("song.wav", 4)
-        address = f"/v1/separations/{job['id']}"
+        address = self.address(job)
         self.subject.proxy.reply(address, "503 Service Unavailable", {"title": "Busy", "status": 503, "detail": "Too many connections."})
         first = len(self.subject.proxy.requests)
         self.add_section([1, 2])
@@ -201,6 +216,63 @@ class ServiceSetTests(NamingTest):
         # Closed before the next attempt.
         self.separated("other.wav")
         self.subject.wait_for(lambda: any(job["notes"].get("loop") == [1, 2] for job in self.subject.jobs()))
+        sent = [method for method, path, _ in self.subject.proxy.requests[first:] if (method, path) in (("PATCH", address), ("POST", "/v1/separations"))]
+        self.assertEqual(sent, ["PATCH", "POST", "PATCH"])
+
+    def test_a_set_keeps_its_new_name_when_its_songs_change_before_the_reply(self):
+        self.separated("one.wav")
+        self.make_set("A")
+        path = "/v1/sets/" + self.value("location.hash").split("&")[0].removeprefix("#set=")
+        self.subject.proxy.hold(path, 0)
+        self.press_button("Rename or remove", "#set")
+        self.answer("Passion", Keys.ENTER)
+        self.press_button("Add this song", "#sets-region")
+        self.wait_equal(f"{self.SONGS}.length", 2)
+        self.subject.proxy.release(path)
+        self.subject.wait_for(lambda: [(each["name"], len(each["songs"])) for each in self.sets()] == [("Passion", 2)])
+
+    def test_sets_that_could_not_be_loaded_or_made_are_no_open_sets(self):
+        self.expected_messages = "Failed to load resource|ERR_"
+        self.separated("one.wav")
+        self.make_set("A")
+        link = self.value("location.hash")
+        self.subject.proxy.reply("/v1/sets", "503 Service Unavailable", {"title": "Busy", "status": 503, "detail": "Too many connections."})
+        self.open(link)
+        self.wait_for_song("one")
+        self.assertFalse(self.find("#set").is_displayed())
+        self.script("crypto.getRandomValues = (bytes) => bytes.fill(1)")
+        self.subject.proxy.reply(f"/v1/sets/{'01' * 12}", "507 Insufficient Storage", {"title": "Full", "status": 507, "detail": "The disk is full."})
+        self.press_button("New set", "#sets-region")
+        self.answer("B", Keys.ENTER)
+        self.wait_equal("document.querySelector('#said').textContent", "The disk is full.")
+        self.assertIn(link.split("&")[0], self.value("location.hash"))
+        # The sets come with the next connection.
+        self.subject.proxy.reply_no_more("/v1/sets")
+        self.subject.proxy.drop("/v1/events")
+        self.wait_equal("document.querySelector('#sets [aria-pressed=true]')?.textContent", "A")
+
+    def test_a_section_that_another_page_has_removed_is_not_renamed(self):
+        job = self.separated("song.wav", 4)
+        self.add_section([0, 1])
+        self.subject.wait_for(lambda: self.subject.jobs()[0]["notes"].get("sections"))
+
+        def change(notes: dict):
+            self.subject.request("PATCH", self.address(job).lstrip("/"), json.dumps({"notes": notes}).encode(), {"Content-Type": "application/json"})
+
+        self.press(Keys.TAB)
+        self.find(".sections button").send_keys(Keys.F2)
+        self.wait("document.activeElement.matches('dialog[open] input')")
+        change({"sections": [{"name": "A", "from": 0, "to": 1}], "loop": [2, 3]})
+        self.page("await until(() => stage.mixer.loop?.[0] === 2)")
+        self.answer("Verse", Keys.ENTER)
+        self.wait_equal(self.SECTIONS, ["Verse"])
+        self.subject.wait_for(lambda: self.subject.jobs()[0]["notes"]["sections"][0]["name"] == "Verse")
+        self.find(".sections button").send_keys(Keys.F2)
+        self.wait("document.activeElement.matches('dialog[open] input')")
+        change({"loop": [2, 3]})
+        self.wait_equal(self.SECTIONS, [])
+        self.answer("Chorus", Keys.ENTER)
+        self.wait_equal("document.querySelector('#said').textContent", "Section Verse was changed or removed on another page.")
 
     @with_service("--token-file", lambda test: test.songs.text("tokens", "anna:the-token-of-anna\nben:the-token-of-ben-1\n"))
     def test_a_set_of_another_user_is_played_and_not_changed(self):

@@ -82,7 +82,7 @@ export class LocalBackend {
   }
 
   sets() {
-    return this.#answer((jobs) => jobs.sets);
+    return this.#answer((jobs) => [...jobs.sets]);
   }
 
   keepSet({ id, name, songs }) {

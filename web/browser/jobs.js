@@ -169,8 +169,16 @@ export class LocalJobs {
   /** Changes the name or the notes of a job; returns it. */
   async change(id, changes) {
     const { job } = this.#record(id);
-    this.#change(job, changes);
-    await this.#save(id);
+    const shown = this.#shown(job);
+    Object.assign(job, changes);
+    try {
+      await this.#save(id);
+    } catch (error) {
+      // The storage is full.
+      for (const key of Object.keys(changes)) job[key] = shown[key];
+      throw error;
+    }
+    this.events.send("job", this.#shown(job));
     return this.#shown(job);
   }
 
@@ -186,8 +194,8 @@ export class LocalJobs {
   }
 
   async #keepSets(sets) {
-    this.sets = sets;
     await this.#storage.writeJSON(setsFile, sets);
+    this.sets = sets;
     this.events.send("sets", {});
   }
 

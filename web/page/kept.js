@@ -15,7 +15,7 @@ const whole = (low, high) => (value) => (Number.isInteger(value) ? number(low, h
 const flag = (plain) => (value) => (typeof value === "boolean" ? value : plain);
 const text = (value) => (typeof value === "string" ? value : null);
 const record = (checks) => (value) => Object.fromEntries(Object.entries(checks).map(([key, check]) => [key, check(value?.[key])]));
-/** In milliseconds, as links have them. */
+/** Seconds, rounded to milliseconds as links have them. */
 const edges = (value) => (Array.isArray(value) && value.length === 2 && value.every(Number.isFinite) && value[0] >= 0 && value[0] < value[1] ? value.map((edge) => Number(edge.toFixed(3))) : null);
 
 /** `{ name, from, to }` in seconds; songs of older pages have the edges alone of A, B and C. */

@@ -142,7 +142,7 @@ function open(id) {
 /** Opens a song in the key and at the speed that it has in its set; it plays if the one before did. */
 function openFromSet({ id, semitones, speed }) {
   const goesOn = stage.mixer?.isPlaying && id !== openId;
-  if (id === openId) stage.mixer?.rehearsal.tune({ semitones, speed });
+  if (stage.mixer?.job.id === id) stage.mixer.rehearsal.tune({ semitones, speed });
   else changeKept(id, { semitones, speed });
   open(id);
   showNow();

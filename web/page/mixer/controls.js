@@ -3,6 +3,7 @@
 
 import { backend } from "../backend.js";
 import { askForName, element, icon, iconButton, relabel, say, setIcon, setText } from "../dom.js";
+import { longestName } from "../kept.js";
 import { reachOfLink, showLink } from "../songs/memory.js";
 import { fastest, longestDelay, loudestClick, loudestDecibels, mostSemitones, percent, plainTuning, quietestClick, silenceDecibels, slowest } from "../sound/mix.js";
 import { showState, takeControls } from "../sound/player.js";
@@ -161,15 +162,14 @@ export class Transport {
   }
 }
 
-/** Of the 100 characters of a name, five are for its ending. */
-const longestTitle = 95;
+/** Five characters of a name are for its ending. */
+const longestTitle = longestName - 5;
 
 export class SongHeader {
   #facts = element("p", { className: "facts" });
   #actions = element("div", { className: "actions" });
   #fill = element("span", { className: "fill" });
   #progress = element("div", { className: "progress-line" }, this.#fill);
-
   #name = element("h1");
 
   /** `fragment()` of a link to the present place, `users()`, `cancel(job)`; `exports` are the files of the song. */

@@ -38,8 +38,10 @@ export function listen(mixer, help, step) {
       return;
     }
     const isSlider = target.matches("input[type=range]:not(.position), .loop-handle");
+    // With Caps Lock, letters are capitals without Shift.
+    const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
     // Pedals for the feet send PageDown and PageUp.
-    const direction = isSlider ? undefined : { n: 1, N: -1, PageDown: 1, PageUp: -1 }[event.key];
+    const direction = isSlider ? undefined : { n: event.shiftKey ? -1 : 1, PageDown: 1, PageUp: -1 }[key];
     if (direction && step(direction, event.repeat)) return event.preventDefault();
     const desk = mixer();
     if (!desk) return;
@@ -70,7 +72,7 @@ export function listen(mixer, help, step) {
       "+": () => desk.zoom(2),
       "-": () => desk.zoom(1 / 2),
     };
-    const action = digit ? () => desk.toggleStrip(Number(digit) - 1, event.shiftKey ? "isSolo" : "isMuted") : actions[event.key.length === 1 ? event.key.toLowerCase() : event.key];
+    const action = digit ? () => desk.toggleStrip(Number(digit) - 1, event.shiftKey ? "isSolo" : "isMuted") : actions[key];
     if (action && action() !== false) event.preventDefault();
   });
 }

@@ -22,7 +22,7 @@ export class Mixer {
   #waitTimer = null;
   #isClosed = false;
   #keepsPlace = () => {
-    this.notes.send();
+    this.notes.send(true);
     this.#keep();
   };
   /** Whether each turn was counted in when the sound was scheduled. */

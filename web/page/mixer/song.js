@@ -112,7 +112,7 @@ export class Song {
   }
 
   set notes({ loop, ...settings }) {
-    // In milliseconds, the loop may be the same.
+    // In seconds, rounded to milliseconds, the loop may be the same.
     if (JSON.stringify(loop) !== JSON.stringify(this.notes.loop)) this.loop.set(loop);
     this.rehearse(settings);
   }

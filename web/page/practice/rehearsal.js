@@ -69,10 +69,14 @@ export class Rehearsal {
 
   async #editSection(index) {
     const section = this.song.rehearsal.sections[index];
+    const isSame = ({ name, from, to }) => name === section.name && from === section.from && to === section.to;
     const name = await askForName("Name of the section", section.name, { most: longestName, canRemove: true });
+    if (name === null) return;
+    const { sections } = this.song.rehearsal;
     // Another page may have changed the sections in the meantime.
-    if (name === null || !this.song.rehearsal.sections.includes(section)) return;
-    this.#set({ sections: this.song.rehearsal.sections.flatMap((each) => (each !== section ? [each] : name ? [{ ...each, name }] : [])) });
+    const place = sections.findIndex(isSame);
+    if (place < 0) return say(`Section ${section.name} was changed or removed on another page.`);
+    this.#set({ sections: sections.flatMap((each, other) => (other !== place ? [each] : name ? [{ ...each, name }] : [])) });
     announce(name ? `Section ${name}` : `Section ${section.name} removed`);
   }
 
@@ -93,7 +97,7 @@ export class Rehearsal {
       setText(button, name);
       button.setAttribute("aria-label", `Section ${name}`);
       button.setAttribute("aria-pressed", loop?.[0] === from && loop[1] === to);
-      button.title = `${clock(from)} to ${clock(to)}. Hold it, or press F2, to rename or remove it`;
+      button.title = `${clock(from)} to ${clock(to)}. Right-click or F2 to rename or remove`;
     });
     this.add.disabled = sections.length >= mostSections;
   }

@@ -83,10 +83,12 @@ export class Jobs {
         for (const job of shared) this.apply({ ...job, isOthers: true });
         this.isLoaded = true;
         this.onLoaded();
-        this.onSets();
         return reply.last_event;
       },
-      onOpen: () => this.onConnection(true, null),
+      onOpen: () => {
+        this.onConnection(true, null);
+        this.onSets();
+      },
       onEvent: (type, data) => {
         for (const touched of this.#loads) touched.add(data.id);
         if (type === "state" || type === "sets") this.onSets();

@@ -25,10 +25,10 @@ export function writeLink({ song, time = 0, loop = null, master = 0, names = [],
   return `#${parts.join("&")}`;
 }
 
-/** The open set, which each shown link names. */
 let openSet = null;
 
-export const showSet = (id) => {
+/** Names the open set, or none with null, in each link that is shown from now on. */
+export const linkToSet = (id) => {
   openSet = id;
 };
 

@@ -2,19 +2,24 @@
 // Those of another user's song begin as the owner's, and changes stay in this browser.
 
 import { backend } from "../backend.js";
+import { say } from "../dom.js";
 import { notes } from "../kept.js";
-import { mayHelpToRetry } from "../words.js";
+import { failureWords, mayHelpToRetry } from "../words.js";
 import { changeKept } from "./memory.js";
 
 /** From the last change until it is sent, and from a failure until the next attempt. */
 const [pauseSeconds, retrySeconds] = [1, 5];
+const notFound = 404;
 
 const isSame = (a, b) => JSON.stringify(a) === JSON.stringify(b);
 const none = notes({});
 
 /**
- * The notes of this browser (`mine`) and of the back end (`theirs`) in one. Where they differ, those count that were changed since both had
- * `agreed`. If they never have, the back end's count; where it has none, and for the loop, which may come from a link, this browser's.
+ * The notes of this browser (`mine`) and of the back end (`theirs`) in one, for sections, loop and correction each:
+ *
+ * - What this browser has changed since both had `agreed` is this browser's, even if the back end's has changed too.
+ * - What it has not changed is the back end's.
+ * - If they never agreed, all is the back end's, except what is empty there, and a loop of this browser, which may come from a link.
  */
 export function merge(mine, theirs, agreed) {
   const isMine = (key) => (agreed ? !isSame(mine[key], agreed[key]) : isSame(theirs[key], none[key]) || (key === "loop" && mine.loop !== null));
@@ -31,9 +36,13 @@ export class Notes {
   #song; #isOthers; #onSent;
   /** What the back end had last, as text: events that tell of other changes bring it again. */
   #seen = null;
+  /** What was sent and has not come back as an event yet, as texts. */
+  #sent = [];
+  /** What is being sent, as text. */
+  #sending = null;
   #timer = null;
-  #isSending = false;
   #isClosed = false;
+  #isRefusalSaid = false;
 
   /** `song` is a `Song`. `onSent()` is called when notes that came in the meantime can be taken. */
   constructor(song, isOthers, onSent) {
@@ -46,8 +55,17 @@ export class Notes {
   take(job) {
     const theirs = notes(job.notes);
     const text = JSON.stringify(theirs);
-    if (this.#isSending || text === this.#seen) return false;
+    const place = this.#sent.indexOf(text);
+    if (place >= 0) {
+      // An event of a change of this page, which may have changed more since.
+      this.#sent.splice(0, place + 1);
+      this.#seen = text;
+      return false;
+    }
+    if (this.#sending !== null || text === this.#seen) return false;
     this.#seen = text;
+    // Events of changes that were sent may be of later ones than this one, and then count.
+    this.#sent = [];
     const { notes: mine, rehearsal: { agreed } } = this.#song;
     const merged = merge(mine, theirs, agreed);
     this.#song.rehearsal.agreed = theirs;
@@ -63,23 +81,34 @@ export class Notes {
     if (!this.#isOthers && !isSame(this.#song.notes, this.#song.rehearsal.agreed)) this.#timer = setTimeout(() => this.send(), seconds * 1000);
   }
 
-  /** Sends the notes now, if they have changed, and again if that fails. */
-  async send() {
+  /** Sends the notes now, if they have changed, and again if that fails. A page that is left doesn't wait for the reply to those before. */
+  async send(isLeft = false) {
     clearTimeout(this.#timer);
     const { id, notes: sent, rehearsal: { agreed } } = this.#song;
-    if (this.#isOthers || this.#isSending || isSame(sent, agreed)) return;
-    this.#isSending = true;
+    const text = JSON.stringify(sent);
+    if (this.#isOthers || isSame(sent, agreed) || this.#sending === text || (this.#sending !== null && !isLeft)) return;
+    this.#sending = text;
+    this.#sent.push(text);
+    let isDone = false;
     let pause = pauseSeconds;
     try {
       await backend.change(id, { notes: written(sent) });
       this.#song.rehearsal.agreed = sent;
       changeKept(id, { agreed: sent });
+      isDone = true;
     } catch (error) {
       // What is refused for good, such as the notes of a song that was deleted, stays here.
       pause = mayHelpToRetry(error) ? retrySeconds : null;
+      if (pause === null && error.status !== notFound && !this.#isRefusalSaid) {
+        say(failureWords(error));
+        this.#isRefusalSaid = true;
+      }
     }
-    this.#isSending = false;
-    if (this.#isClosed) return;
+    if (this.#sending === text) this.#sending = null;
+    if (this.#isClosed) {
+      if (isDone) this.send();
+      return;
+    }
     if (pause !== null) this.changed(pause);
     this.#onSent();
   }

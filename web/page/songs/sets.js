@@ -2,11 +2,11 @@
 
 import { backend, newId } from "../backend.js";
 import { announce, askForName, element, fill, icon, iconButton, relabel, say, setText } from "../dom.js";
+import { longestName } from "../kept.js";
 import { percent } from "../sound/mix.js";
 import { count, failureWords, keyWords, signed, stateWords, title } from "../words.js";
-import { showSet } from "./memory.js";
+import { linkToSet } from "./memory.js";
 
-const longestName = 100;
 const collator = new Intl.Collator(undefined, { numeric: true });
 const mostSongs = 200;
 
@@ -123,7 +123,7 @@ export class Sets {
   open(id) {
     this.#openId = id;
     this.#place = -1;
-    showSet(id);
+    linkToSet(id);
   }
 
   /** Opens the next song of the open set, or the one before with −1, at the first press of a key that is held; returns whether a set is open. */
@@ -139,7 +139,7 @@ export class Sets {
   /** The title of the next song, "" after the last one, null without an open set. */
   get nextTitle() {
     const song = this.#openSet?.songs[this.#placeFrom(1)];
-    return this.#openSet && (song ? title(this.jobs.get(song.id)?.name ?? "") : "");
+    return this.#openSet && (song ? title(this.jobs.get(song.id)?.name ?? "Loading") : "");
   }
 
   #placeFrom(direction) {
@@ -185,8 +185,7 @@ export class Sets {
     const name = await askForName("Name of the new set", "", { most: longestName });
     if (!name) return;
     const id = newId();
-    await this.#then(async () => this.#list.push(await backend.keepSet({ id, name, songs: this.#openSong })));
-    this.#choose(id);
+    if (await this.#then(async () => this.#list.push(await backend.keepSet({ id, name, songs: this.#openSong })))) this.#choose(id);
   }
 
   /** The open song as one of a set, in a list; none without a song. */
@@ -209,10 +208,16 @@ export class Sets {
     const set = this.#openSet;
     const name = await askForName("Name of the set", set.name, { most: longestName, canRemove: true });
     if (name === null) return;
-    if (!name) this.#choose(null);
-    // Its songs may have changed in the meantime.
-    const { songs } = this.#list.find(({ id }) => id === set.id) ?? set;
-    await this.#then(() => (name ? backend.keepSet({ id: set.id, name, songs }) : backend.removeSet(set.id)));
+    if (!name) {
+      this.#choose(null);
+      await this.#then(() => backend.removeSet(set.id));
+      return;
+    }
+    // Its songs may have changed in the meantime, and may change again before the reply.
+    const renamed = { ...(this.#list.find(({ id }) => id === set.id) ?? set), name };
+    this.#list = this.#list.map((each) => (each.id === set.id ? renamed : each));
+    this.show();
+    await this.#then(() => backend.keepSet(renamed));
   }
 
   /** Opens the set for all users with its songs, or takes it back without them. */
@@ -225,7 +230,7 @@ export class Sets {
     });
   }
 
-  /** Opens the user's own finished songs of a set for all; returns how many were not. */
+  /** Opens the user's own finished songs of a set for all; returns how many it opened. */
   async #shareSongs(songs) {
     const own = [...new Set(songs.map(({ id }) => this.jobs.get(id)))].filter((job) => job?.state === "done" && !job.isOthers && !job.shared);
     await Promise.all(own.map(({ id }) => backend.share(id, true)));
