@@ -145,6 +145,10 @@ await test("notes of two browsers become one, and those that both have changed a
   equal(made({ sections: [section], loop: [1, 2] }, { sections: [section] }, { sections: [section], loop: [1, 2] }), { sections: [section] }, "another browser has cleared the loop");
   equal(made({ sections: [] }, { sections: [section], loop: [3, 4] }, { sections: [section] }), { loop: [3, 4] }, "both have changed something");
   equal(written(rehearsalNotes({ correction: { factor: 2, steady: { first: 1, interval: 0.5 } } })), { correction: { factor: 2, shift: 0, moved: 0, steady: { interval: 0.5, first: 1 } } }, "correction");
+  const verse = [{ name: "Verse", from: 0, to: 4 }];
+  equal(written(rehearsalNotes({ sections: verse }), rehearsalNotes({ sections: verse, loop: [1, 2] })), { loop: null }, "what has changed");
+  const names = rehearsalNotes({ sections: ["a\tb", "\ud83d", "\u{1f600}".repeat(101)].map((name) => ({ name, from: 0, to: 4 })) }).sections.map(({ name }) => name);
+  equal(names, ["a b", "B", "\u{1f600}".repeat(100)], "names");
 });
 /** Calls `work(song, notes, sent)` for an open song; `sent` are its changes, `{ loop, resolve, reject }`, which wait for their replies. */
 async function withNotes(work) {

@@ -269,7 +269,7 @@ class ServiceSetTests(NamingTest):
         self.subject.wait_for(lambda: self.subject.jobs()[0]["notes"]["sections"][0]["name"] == "Verse")
         self.find(".sections button").send_keys(Keys.F2)
         self.wait("document.activeElement.matches('dialog[open] input')")
-        change({"loop": [2, 3]})
+        change({"sections": None})
         self.wait_equal(self.SECTIONS, [])
         self.answer("Chorus", Keys.ENTER)
         self.wait_equal("document.querySelector('#said').textContent", "Section Verse was changed or removed on another page.")

@@ -167,15 +167,16 @@ export class LocalJobs {
   }
 
   /** Changes the name or the notes of a job; returns it. */
-  async change(id, changes) {
+  async change(id, { name, notes }) {
     const { job } = this.#record(id);
-    const shown = this.#shown(job);
-    Object.assign(job, changes);
+    const before = { name: job.name, notes: job.notes ?? {} };
+    const all = Object.entries({ ...before.notes, ...notes }).filter(([, value]) => value !== null);
+    Object.assign(job, { name: name ?? job.name, notes: Object.fromEntries(all) });
     try {
       await this.#save(id);
     } catch (error) {
       // The storage is full.
-      for (const key of Object.keys(changes)) job[key] = shown[key];
+      Object.assign(job, before);
       throw error;
     }
     this.events.send("job", this.#shown(job));

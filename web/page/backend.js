@@ -14,7 +14,7 @@
 // list({ limit, after })                    jobs, newest first: `{ separations, next, last_event }`
 // shared(), share(id, isShared)             all songs that other users have opened; the job, now open for them or not; only of a back end with users
 // job(id)                                   a job
-// change(id, { name, notes })               the job with another name or other notes (sections, loop and correction, as `notes` in kept.js has them)
+// change(id, { name, notes })               the job with another name, or other notes where they are given (sections, loop and correction of `notes` in kept.js; null for none)
 // sets()                                    all sets that the user may see: `{ id, name, songs: [{ id, semitones, speed }], shared, is_own }`
 // keepSet({ id, name, songs }), removeSet(id)
 //                                           the set, new or in place of the one before; nothing

@@ -2,6 +2,7 @@
 // dropped, chosen or pasted.
 
 import { residualName } from "./sound/mix.js";
+import { oneLine } from "./words.js";
 
 /** An element: properties by name, `aria-*`, `data-*` and `role` as attributes, `on…` as listeners. */
 export function element(tag, properties = {}, ...children) {
@@ -93,7 +94,7 @@ export function askForName(heading, name, { most, canRemove = false, isFile = fa
   return new Promise((resolve) => {
     dialog.onclose = () => {
       dialog.remove();
-      resolve({ keep: field.value.trim(), remove: "" }[dialog.returnValue] ?? null);
+      resolve({ keep: oneLine(field.value) || null, remove: "" }[dialog.returnValue] ?? null);
     };
   });
 }

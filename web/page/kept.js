@@ -4,6 +4,7 @@
 
 import { metres, mostCountedBars } from "./practice/grid.js";
 import { fastest, longestDelay, loudestClick, mostSemitones, plainTuning, quietestClick, slowest } from "./sound/mix.js";
+import { oneLine } from "./words.js";
 
 export const [mostSections, longestName] = [100, 100];
 /** Of times in seconds, and of beats. */
@@ -21,7 +22,7 @@ const edges = (value) => (Array.isArray(value) && value.length === 2 && value.ev
 /** `{ name, from, to }` in seconds; songs of older pages have the edges alone of A, B and C. */
 function section(value, index) {
   const ends = edges(Array.isArray(value) ? value : [value?.from, value?.to]);
-  return ends && { name: text(value.name)?.slice(0, longestName) || "ABC"[index] || "?", from: ends[0], to: ends[1] };
+  return ends && { name: [...oneLine(text(value.name) ?? "")].slice(0, longestName).join("") || "ABC"[index] || "?", from: ends[0], to: ends[1] };
 }
 
 const correction = record({

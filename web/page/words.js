@@ -20,6 +20,9 @@ export class Problem extends Error {
   }
 }
 
+/** A name as one line, without control characters and halves of characters. */
+export const oneLine = (text) => text.replace(/[\p{Cc}\p{Cs}]+/gu, " ").trim();
+
 /** "3:12", or "1:02:03" from an hour on. */
 export function clock(seconds) {
   const whole = Math.max(0, Math.floor(seconds + 1e-6));

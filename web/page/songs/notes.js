@@ -26,10 +26,10 @@ export function merge(mine, theirs, agreed) {
   return Object.fromEntries(Object.keys(none).map((key) => [key, (isMine(key) ? mine : theirs)[key]]));
 }
 
-/** The notes as the back end takes them: without what is empty. */
-export function written({ sections, loop, correction }) {
-  const changed = Object.entries(correction).filter(([, value]) => value !== null);
-  return { ...(sections.length ? { sections } : {}), ...(loop ? { loop } : {}), ...(changed.length ? { correction: Object.fromEntries(changed) } : {}) };
+/** What is other in notes than `before`, as the back end takes it: null for what is empty now. Another browser may have changed the rest. */
+export function written(now, before = none) {
+  const value = { ...now, correction: Object.fromEntries(Object.entries(now.correction).filter(([, each]) => each !== null)) };
+  return Object.fromEntries(Object.keys(none).filter((key) => !isSame(now[key], before[key])).map((key) => [key, isSame(now[key], none[key]) ? null : value[key]]));
 }
 
 export class Notes {
@@ -92,7 +92,7 @@ export class Notes {
     let isDone = false;
     let pause = pauseSeconds;
     try {
-      await backend.change(id, { notes: written(sent) });
+      await backend.change(id, { notes: written(sent, agreed ?? none) });
       this.#song.rehearsal.agreed = sent;
       changeKept(id, { agreed: sent });
       isDone = true;

@@ -214,7 +214,9 @@ export class Sets {
       return;
     }
     // Its songs may have changed in the meantime, and may change again before the reply.
-    const renamed = { ...(this.#list.find(({ id }) => id === set.id) ?? set), name };
+    const known = this.#list.find(({ id }) => id === set.id);
+    if (!known) return say(`${set.name} was removed on another page.`);
+    const renamed = { ...known, name };
     this.#list = this.#list.map((each) => (each.id === set.id ? renamed : each));
     this.show();
     await this.#then(() => backend.keepSet(renamed));
