@@ -14,6 +14,15 @@ enum EventContent: Sendable {
     /// The present state follows: everything that the client knows is outdated.
     case state(total: Int, cursor: JSON)
 
+    /// The id of the job that the event is about; nil for none.
+    fileprivate var job: String? {
+        switch self {
+        case .job(let snapshot), .shared(let snapshot): snapshot.job.id
+        case .removed(let id): id
+        case .sets, .state: nil
+        }
+    }
+
     private var parts: (name: String, data: [UInt8]) {
         switch self {
         case .job(let snapshot): ("job", snapshot.bytes)
@@ -42,8 +51,6 @@ final class EventLog: @unchecked Sendable {
 
     struct Event: Sendable {
         let id: Int
-        /// The id of the job; nil for an event about no job.
-        let job: String?
         let content: EventContent
     }
 
@@ -67,10 +74,8 @@ final class EventLog: @unchecked Sendable {
     /// Passes an event about a job or a set to the streams of its owner, or to those of all other users.
     func publish(_ content: EventContent, of record: some OwnedRecord, toOthers: Bool = false) {
         condition.withLock {
-            var job: String? = record.id
-            if case .sets = content { job = nil }
             for user in toOthers ? users.subtracting([record.owner]) : [record.owner] {
-                logs[user, default: UserLog(last: firstID)].append(content, of: job)
+                logs[user, default: UserLog(last: firstID)].append(content)
             }
             condition.broadcast()
         }
@@ -112,7 +117,7 @@ final class EventLog: @unchecked Sendable {
                     // Not kept during the wait: a new event would copy the log.
                     let log = log(of: owner)
                     if !log.keeps(id) { return .trimmed }
-                    let found = log.events(after: id).filter { job == nil || job == $0.job }
+                    let found = log.events(after: id).filter { job == nil || job == $0.content.job }
                     if !found.isEmpty || clock.now() >= deadline {
                         return .events(found, last: log.last)
                     }
@@ -134,9 +139,9 @@ final class EventLog: @unchecked Sendable {
 
         init(last: Int) { self.last = last }
 
-        mutating func append(_ content: EventContent, of job: String?) {
+        mutating func append(_ content: EventContent) {
             last += 1
-            kept.append(Event(id: last, job: job, content: content))
+            kept.append(Event(id: last, content: content))
             if kept.count > UserLog.mostKept { kept.removeFirst(UserLog.mostKept / 4) }
         }
 

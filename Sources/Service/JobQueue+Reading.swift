@@ -47,10 +47,8 @@ extension JobQueue {
             .sorted { end($0.job) < end($1.job) }
     }
 
-    /// The waiting jobs that may start, in their order. The condition's lock is held.
-    var startable: [JobSnapshot] {
-        jobs.queue.compactMap { jobs[$0] }.filter { !held.contains($0.job.id) }
-    }
+    /// The numbers of the waiting jobs that may start, in their order. The condition's lock is held.
+    var startable: [Int] { jobs.queue.filter { !held.contains($0) } }
 
     var hasUnfinished: Bool { condition.withLock { !jobs.queue.isEmpty || !runs.isEmpty } }
 

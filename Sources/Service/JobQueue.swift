@@ -45,8 +45,8 @@ final class JobQueue: @unchecked Sendable {
     /// and how many were done then.
     private var machineEnds: [Int: (all: Int, afterOthers: Int, doneCount: Int)] = [:]
     private var doneCount = 0
-    /// The ids of jobs that don't start before the service does again.
-    let held: Set<String>
+    /// The numbers of jobs that don't start before the service does again.
+    private(set) var held: Set<Int> = []
     var lastSequence = 0
     var isClosing = false
 
@@ -60,7 +60,6 @@ final class JobQueue: @unchecked Sendable {
         machine: MachineState, ownPlaces: Int, _ settings: ServiceSettings
     ) {
         self.folder = folder
-        self.held = held
         self.events = events
         self.metrics = metrics
         self.machine = machine
@@ -75,6 +74,7 @@ final class JobQueue: @unchecked Sendable {
                 logFailure(of: job)
             }
             self.jobs.set(JobSnapshot(job))
+            if held.contains(job.id) { self.held.insert(job.sequence) }
         }
         self.jobs.order()
     }
@@ -196,8 +196,8 @@ final class JobQueue: @unchecked Sendable {
         let first = condition.withLock { () -> JobSnapshot? in
             if isClosing { return nil }
             // One job that needs what the machine lacks would keep all others waiting.
-            func ends(_ job: Job) -> Int { machineEnds[job.sequence]?.all ?? 0 }
-            return startable.min { ends($0.job) < ends($1.job) }
+            func ends(_ sequence: Int) -> Int { machineEnds[sequence]?.all ?? 0 }
+            return startable.min { ends($0) < ends($1) }.flatMap { jobs[$0] }
         }
         guard var job = first?.job else { return nil }
         job.state = .running

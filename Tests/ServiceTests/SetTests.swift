@@ -109,6 +109,16 @@ struct SetTests {
         func sets(_ service: RunningService, _ user: String) throws -> [String]? {
             try service.get("/v1/sets", user)["sets.*.name"]
         }
+        /// The changes by another user than the owner.
+        func expectRefusals(
+            _ status: Int, _ kind: String, _ words: String, by service: RunningService
+        ) throws {
+            for (method, part) in [("PUT", "/shared"), ("DELETE", "/shared"), ("DELETE", "")] {
+                let answer = try service.request(method, "/v1/sets/\(id)\(part)", [ben])
+                answer.expectProblem(status, kind, words)
+            }
+            try service.keepSet(id, "Ben's", [], ben).expectProblem(status, kind, words)
+        }
         let unopened: Int? = try first.get("/v1/separations", ben)["last_event"]
         let annas = try first.open("/v1/events", anna)
         annas.receive(until: "event: state")
@@ -120,11 +130,7 @@ struct SetTests {
         annas.receive(until: "event: sets\ndata: {}")
         #expect(try sets(first, ben) == [])
         #expect(try first.get("/v1/separations", ben)["last_event"] == unopened)
-        for (method, part) in [("PUT", "/shared"), ("DELETE", "/shared"), ("DELETE", "")] {
-            let answer = try first.request(method, "/v1/sets/\(id)\(part)", [ben])
-            answer.expectProblem(404, "not-found", "no such set")
-        }
-        try first.keepSet(id, "Ben's", [], ben).expectProblem(404, "not-found")
+        try expectRefusals(404, "not-found", "no such set", by: first)
 
         let bens = try first.open("/v1/events", ben)
         bens.receive(until: "event: state")
@@ -135,11 +141,7 @@ struct SetTests {
         let second = try RunningService(after: first, tokens: RunningService.tokens).whenReady()
         let found = try second.get("/v1/sets", ben)
         #expect(found["sets.0.name"] == "Advent" && found["sets.0.is_own"] == false)
-        for (method, part) in [("PUT", "/shared"), ("DELETE", "/shared"), ("DELETE", "")] {
-            let answer = try second.request(method, "/v1/sets/\(id)\(part)", [ben])
-            answer.expectProblem(403, "forbidden", "The set belongs to another user")
-        }
-        try second.keepSet(id, "Ben's", [], ben).expectProblem(403, "forbidden")
+        try expectRefusals(403, "forbidden", "The set belongs to another user", by: second)
         let stream = try second.open("/v1/events", ben)
         stream.receive(until: "event: state")
         #expect(try second.request("DELETE", "/v1/sets/\(id)/shared", [anna])["shared"] == false)
