@@ -53,18 +53,42 @@ struct ForcedValue {
     private(set) var isBroken = false
     /// The energy of rounding errors that the engine's value has besides its own.
     let rounding: Double
-    /// Some of the engine's elements.
+    /// The last of the values before it that the port lacks; nil if it lacks none.
+    let missing: String?
+    let shape: [Int]
+    let count: Int
+    /// The distance of the sampled elements, in which every slice along an axis has its part.
+    let step: Int
+    /// Some of the engine's elements, and the port's.
     let sample: [Float]
+    let foundSample: [Float]
 
     private static let mostSampled = 1 << 16
 
-    init(_ found: [Float], own: [Float], rounding: Double) {
+    init(_ found: [Float], own: NamedTensor, rounding: Double, missing: String?) {
+        let own = (shape: own.shape, values: own.values)
         self.rounding = rounding
-        let step = max(1, own.count / Self.mostSampled)
-        sample = stride(from: 0, to: own.count, by: step).map { own[$0] }
-        for (found, own) in zip(found, own) where own.isFinite {
+        self.missing = missing
+        shape = own.shape
+        count = own.values.count
+        let least = max(1, own.values.count / Self.mostSampled)
+        let step =
+            (least...).first { step in own.shape.allSatisfy { Self.isPrime(step, to: $0) } }
+            ?? least
+        self.step = step
+        func sampled(_ values: [Float]) -> [Float] {
+            stride(from: 0, to: values.count, by: step).map { values[$0] }
+        }
+        sample = sampled(own.values)
+        foundSample = sampled(found)
+        for (found, own) in zip(found, own.values) where own.isFinite {
             if found.isFinite { ratio.add(found, reference: own) } else { isBroken = true }
         }
+    }
+
+    /// Whether two numbers have no common divisor.
+    private static func isPrime(_ a: Int, to b: Int) -> Bool {
+        b == 0 ? a == 1 : isPrime(b, to: a % b)
     }
 }
 
@@ -81,7 +105,8 @@ final class ForcedPass: ForwardObserver {
     private(set) var values: [String: ForcedValue] = [:]
     /// Whether the port lacks a value and has a later one.
     private(set) var hasGaps = false
-    private var isInGap = false
+    /// The last value that the port lacks.
+    private var missing: String?
     /// The energy of the rounding errors of the means that `x` and `xt` subtract.
     private var ofMeans: [String: Double] = [:]
     private var failure: (any Error)?
@@ -134,8 +159,8 @@ final class ForcedPass: ForwardObserver {
             return false
         }
         let isInput = Self.inputNames.contains(name)
-        if !isThere, !isInput { isInGap = true }
-        if isThere, isInGap { hasGaps = true }
+        if !isThere, !isInput { missing = name }
+        if isThere, missing != nil { hasGaps = true }
         return isThere || isInput || addsNoise
     }
 
@@ -148,13 +173,14 @@ final class ForcedPass: ForwardObserver {
                 // The pass began with the port's mix, which nothing is computed into.
                 if name == "mix", let given = try inputs(name), fits(given) { own = given }
                 values[name] = ForcedValue(
-                    found.values, own: own.values, rounding: rounding + (ofMeans[name] ?? 0))
+                    found.values, own: own, rounding: rounding + (ofMeans[name] ?? 0),
+                    missing: missing)
                 own = found
             } else if Self.inputNames.contains(name) {
                 guard try isSameMix(), let given = try inputs(name), fits(given) else { return }
                 own = given
             } else {
-                isInGap = true
+                missing = name
                 guard addsNoise else { return }
                 addNoise(LayerJudge.leastFloat32Decibels(name, shape), to: &own.values)
             }

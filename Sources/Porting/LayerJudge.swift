@@ -41,6 +41,10 @@ package struct LayerJudge {
         /// The SNR in dB that a right value has.
         let boundDecibels: Double
         let isRight: Bool
+        /// The wrong slice of a value that has one, in words.
+        let slice: String?
+        /// What isn't judged for want of a value of the port, in words.
+        let unjudged: String?
     }
 
     /// The verdict on each value that a port and the network have.
@@ -77,7 +81,9 @@ package struct LayerJudge {
             for (name, value) in pass.values {
                 guard let own = values.name(name) else { continue }
                 let shape = try port.shape(own)
-                var least = bound ?? Self.leastFloat32Decibels(name, shape)
+                let exact = Self.leastFloat32Decibels(name, shape)
+                var least = bound ?? exact
+                var slices: SliceJudgement?
                 if bound == nil, let median {
                     least = min(least, min(likeLevels[name] ?? median, median) - Self.margin)
                 } else if bound == nil {
@@ -85,15 +91,25 @@ package struct LayerJudge {
                     if let other = noisy?.values[name] {
                         let level = SignalToNoise(of: other.sample, against: value.sample)
                         least = min(least, level.decibels - Self.margin)
+                        if rounded == nil, type == nil, pass.hasGaps {
+                            slices = SliceJudgement(value, noisy: other.sample, bound: exact)
+                        }
                     }
                 }
                 let allowed =
                     value.ratio.signal * pow(10, -least / 10)
                     + (value.rounding.isFinite ? value.rounding : 0)
+                let isRight = !value.isBroken && value.ratio.noise <= allowed
+                let part = isRight && least < SliceJudgement.least ? slices?.unjudged : nil
                 found[own] = Verdict(
                     decibels: value.isBroken ? -.infinity : value.ratio.decibels,
-                    boundDecibels: least,
-                    isRight: !value.isBroken && value.ratio.noise <= allowed)
+                    boundDecibels: least, isRight: isRight && slices?.wrong == nil,
+                    slice: isRight ? slices?.wrong : nil,
+                    unjudged: slices?.wrong != nil
+                        ? nil
+                        : part.map {
+                            $0 + (value.missing.map { ": give \($0)" } ?? "")
+                        })
             }
         }
         return found
@@ -129,7 +145,9 @@ package struct LayerJudge {
         let path = FilePath.name(of: name).split(separator: ".")
         var elements = shape.reduce(1, *)
         let atHalfAMillion: Double
-        if ["x", "xt", "output", "add_67"].contains(path.first) {
+        // A RoFormer's x, [T, N], has no norm.
+        let isNormalised = path.first != "x" || shape.unbatched.count > 2
+        if isNormalised, ["x", "xt", "output", "add_67"].contains(path.first) {
             // Of one source: all have the statistics of the input. Smaller mistakes are found only by
             // their formulas (python -m swift_demucs.parity).
             if ["output", "add_67"].contains(path.first) {

@@ -14,6 +14,8 @@ import WeightsLoader
 package struct TensorCollection {
     package let path: String
     private var entries: [String: Entry] = [:]
+    /// The orders of axes that differ from those of the tensors that these are compared with.
+    var orders: [String: AxisOrder] = [:]
 
     private enum Entry {
         case stored(Checkpoint, StoredTensor)
@@ -79,6 +81,13 @@ package struct TensorCollection {
     /// - Parameter other: the collection that gives the shape of a raw file without a description.
     /// - Throws: ``PortingError``, `AudioError`.
     package func tensor(_ name: String, like other: TensorCollection) throws -> NamedTensor {
+        let stored = try stored(name, like: other)
+        guard let order = orders[name] else { return stored }
+        return NamedTensor(name, order.shape, order.restored(stored.values))
+    }
+
+    /// The tensor with a name, in the order of its file.
+    private func stored(_ name: String, like other: TensorCollection) throws -> NamedTensor {
         switch entries[name] {
         case .stored(let checkpoint, let stored):
             return NamedTensor(name, stored.shape, try TensorFile.floats(checkpoint, stored))
@@ -98,11 +107,12 @@ package struct TensorCollection {
 
     /// The shape of the tensor with a name; empty for a raw file without a description.
     func shape(_ name: String) throws -> [Int] {
-        switch entries[name] {
+        if let order = orders[name] { return order.shape }
+        return switch entries[name] {
         case .stored(_, let stored): stored.shape
         case .raw(_, let description): description?.shape(of: name) ?? []
         case .npy, .packed: try array(name).shape
-        case .sound: try tensor(name, like: self).shape
+        case .sound: try stored(name, like: self).shape
         case nil: []
         }
     }

@@ -28,10 +28,15 @@ package struct TensorComparison: Sendable, Equatable {
     /// The SNR in dB that a right value has.
     package fileprivate(set) var boundDecibels = 0.0
     package fileprivate(set) var isWrong = false
+    /// The part of a right value that isn't judged, and the value that the port would have to give:
+    /// ", 57 of 62 slices along axis 1: give x"; nil for a judged value.
+    package fileprivate(set) var unjudged: String?
     /// What is special about the values, such as "has 1 NaN, the first at [0, 0, 0]".
-    package private(set) var remark: String?
+    package fileprivate(set) var remark: String?
     /// Whether the values are ours, rounded to a type of 16 bits.
     package private(set) var isRounded = false
+    /// Whether the port's axes were put in the reference's order.
+    package fileprivate(set) var isReordered = false
     /// The type of 16 bits that all values fit.
     fileprivate private(set) var type: RoundedType?
 
@@ -108,6 +113,8 @@ package struct ComparisonReport: Sendable {
     package let renamed: [String: String]
     /// Whether values of a network were judged by what it computes from the port's own inputs.
     package let isJudged: Bool
+    /// Both sides, the second with the first's names and order of axes.
+    private let reference, found: TensorCollection
 
     /// The default bound of tensors that no network computes: the outputs and the stems of a float32
     /// port lie above it.
@@ -115,6 +122,11 @@ package struct ComparisonReport: Sendable {
 
     /// The wrong values in the order of computation.
     package var wrong: [TensorComparison] { comparisons.filter(\.isWrong) }
+
+    /// Right values that aren't judged, or not all of them.
+    package var unjudged: [TensorComparison] {
+        compared.filter { $0.unjudged != nil && !$0.isWrong }
+    }
 
     /// Comparisons of tensors that both have.
     package var compared: [TensorComparison] { comparisons.filter { $0.foundShape != nil } }
@@ -144,7 +156,7 @@ package struct ComparisonReport: Sendable {
         func matches(_ name: String) -> Bool { patterns.contains { $0.matches(name) } }
         let names = reference.names.filter(matches).map { ($0, ComputationOrder($0)) }
             .sorted { $0.1 < $1.1 }
-        let (found, renamed) = found.respelled(like: reference)
+        var (found, renamed) = found.respelled(like: reference)
         let present = Set(found.names.filter(matches))
         if names.isEmpty {
             throw PortingError.noMatch(patterns: patterns, names: reference.names)
@@ -165,10 +177,16 @@ package struct ComparisonReport: Sendable {
                     .init(name, shape: try reference.shape(name), foundShape: nil))
                 continue
             }
-            comparisons.append(
-                TensorComparison(
-                    reference: try reference.tensor(name, like: found),
-                    found: try found.tensor(name, like: reference)))
+            let ours = try reference.tensor(name, like: found)
+            let theirs = try found.tensor(name, like: reference)
+            var comparison = TensorComparison(reference: ours, found: theirs)
+            if !comparison.isComparable, let order = AxisOrder(theirs, like: ours) {
+                found.orders[name] = order
+                comparison = TensorComparison(
+                    reference: ours, found: try found.tensor(name, like: reference))
+                comparison.isReordered = true
+            }
+            comparisons.append(comparison)
         }
         // One layer that rounds in a port of float32 is a mistake; a port in half precision keeps
         // some values in float32.
@@ -192,8 +210,28 @@ package struct ComparisonReport: Sendable {
         }
         self.comparisons = comparisons
         self.renamed = renamed
+        (self.reference, self.found) = (reference, found)
         isJudged = judge != nil
         extra = present.subtracting(reference.names).sorted()
+    }
+
+    /// Writes the second's values under the first's names and in its axes, and the inputs of the
+    /// network that only the first has.
+    ///
+    /// - Throws: ``PortingError`` or `AudioError`.
+    package func write(valuesTo path: String) throws {
+        let writer = try TraceWriter(path, metadata: [:])
+        for comparison in comparisons {
+            let name = comparison.name
+            let isGiven = ForcedPass.inputNames.union(["x", "band_split"]).contains(
+                FilePath.name(of: name))
+            if comparison.foundShape != nil {
+                try writer.append(found.tensor(name, like: reference))
+            } else if isGiven {
+                try writer.append(reference.tensor(name, like: found))
+            }
+        }
+        try writer.finish()
     }
 }
 
@@ -210,6 +248,8 @@ extension TensorComparison {
             isWrong = needsAll
             return
         }
+        unjudged = verdict?.unjudged
+        if let slice = verdict?.slice { remark = slice }
         let isClose = snrDecibels >= boundDecibels
         guard let verdict else {
             isWrong = !isClose

@@ -208,7 +208,7 @@ package struct Trace {
 
 /// Writes a safetensors file tensor by tensor, without keeping tensors in memory. The file gets its
 /// name when it is complete.
-private final class TraceWriter {
+final class TraceWriter {
     private let path: String
     private let file: UnfinishedFile
     private var header: SafetensorsHeader

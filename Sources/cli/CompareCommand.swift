@@ -15,6 +15,10 @@ extension Option {
             "The values of a right port in the same precision, such as a trace with --precision: a "
             + "value is right if its SNR is at most 10 dB lower than there, or than the median there."
     )
+    static let values = Option(
+        "values", value: "file",
+        help: "Also write the second's values under the first's names and in its axes, and the "
+            + "network's inputs that it lacks, to this .safetensors file.")
     static let minSNR = Option(
         "min-snr", value: "dB", help: "As --bound; a missing tensor is wrong too.")
     static let comparedName = Option(
@@ -38,7 +42,7 @@ enum CompareCommand {
             "COMPARISON": [
                 .comparedName, .only, .minSNR, .bound, .like, .precision, .threads, .repo, .offline,
             ],
-            "OUTPUT": [.json, .version, .help],
+            "OUTPUT": [.values, .json, .version, .help],
         ],
         examples: [
             "swift-demucs compare trace.safetensors mine.safetensors -n htdemucs":
@@ -65,6 +69,7 @@ enum CompareCommand {
                 like: arguments.value(.like).map { try TensorCollection($0) },
                 judge: judge, isCancelled: { call.cancellation.isCancelled })
             isRight = report.wrong.isEmpty
+            if let path = arguments.value(.values) { try report.write(valuesTo: path) }
             let text = CompareReport(report: report)
             console.result(arguments.has(.json) ? text.json : text.table)
             if judge == nil, let model = reference.model {
@@ -142,6 +147,18 @@ struct CompareReport {
                 : ", all right; the closest to its bound: \(worst.name.printable()) "
                     + level(of: worst)
         }
+        if !report.unjudged.isEmpty {
+            lines[lines.count - 1] += "; \(report.unjudged.count) not judged"
+        }
+        lines += report.unjudged.map { value in
+            "not judged: \(value.name.printable())" + (value.unjudged ?? "")
+        }
+        let reordered = report.compared.filter(\.isReordered)
+        if let first = reordered.first {
+            lines.append(
+                "\(reordered.count) values have their axes in another order: "
+                    + "\(first.name.printable()) is compared as \(first.shape)")
+        }
         if !report.renamed.isEmpty {
             let (ours, theirs) = report.renamed.min { $0.key < $1.key } ?? ("", "")
             lines.append(
@@ -157,7 +174,9 @@ struct CompareReport {
 
     /// The right value with the least above its bound.
     private var closest: TensorComparison? {
-        report.compared.filter { !$0.isRounded }.min { margin($0) < margin($1) }
+        report.compared.filter { !$0.isRounded && $0.unjudged == nil }.min {
+            margin($0) < margin($1)
+        }
     }
 
     private func margin(_ comparison: TensorComparison) -> Double {
@@ -193,7 +212,8 @@ struct CompareReport {
     /// An object with a row for each tensor. Infinite decibels are the strings `Infinity` (equal)
     /// and `-Infinity` (not comparable). `found_shape` is left out for a missing tensor, `first_bad`
     /// if no element is bad, `own_snr_db` for tensors that no network was asked about, `remark` if
-    /// there is none. `renamed` has the second's own names by the first's.
+    /// there is none. `renamed` has the second's own names by the first's, `unjudged` the names of values
+    /// whose bound rounding errors leave below 40 dB, and `text` is the report without `--json`.
     var json: String {
         let tensors = report.comparisons.map { comparison -> JSONObject in
             [
@@ -213,7 +233,7 @@ struct CompareReport {
         let document: JSONObject = [
             "wrong": wrong, "compared": report.compared.count,
             "expected": report.comparisons.count, "tensors": tensors, "extra": report.extra,
-            "renamed": report.renamed,
+            "renamed": report.renamed, "unjudged": report.unjudged.map(\.name), "text": table,
         ]
         return JSONText.of(document)
     }
