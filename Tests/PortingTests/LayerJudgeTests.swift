@@ -19,12 +19,14 @@ import Tracks
     /// computed from the changed one, as in a port.
     private func trace(
         _ model: OpenedModel, _ edits: [String] = [], _ file: String = "port.safetensors",
-        on other: Backend? = nil
+        on other: Backend? = nil, mix given: [Float]? = nil
     ) throws -> TensorCollection {
         var random = SplitMix64(seed: 3)
         let rules = model.configurations[0].trackRules
-        let (channels, samples) = (rules.audioChannels, min(rules.segmentSamples, 1_400))
-        let mix = (0..<channels * samples).map { _ in random.float() }
+        let (channels, samples) = (
+            rules.audioChannels, given?.count ?? min(rules.segmentSamples, 1_400)
+        )
+        let mix = given ?? (0..<channels * samples).map { _ in random.float() }
         var trace = Trace(
             input: NamedTensor("mix", [1, channels, samples], mix), x: nil, origin: "noise")
         trace.edits = try edits.map { try Edit($0) }
@@ -166,6 +168,63 @@ import Tracks
         #expect(
             try report(model, ours, port, precision: .bfloat16).wrong.map(\.name) == ["decoder.0"])
         #expect(try report(model, ours, port, bound: 10).wrong.isEmpty)
+    }
+
+    /// The mix has only frequencies of the first bands: rounding errors are as loud in the other ones,
+    /// after their norm.
+    @Test func bandsAreJudgedOneByOneWithoutTheirInput() throws {
+        let model = try model("roformer/bands_deep")
+        let mix = (0..<1_400).map { sample -> Float in
+            let turn = 2 * Float.pi * Float(sample % 64) / 64
+            return (1...7).reduce(Float(0)) { $0 + sin(turn * Float($1) + Float($1 * $1)) / 8 }
+        }
+        let ours = try trace(model, [], "ours.safetensors", mix: mix)
+        func onlyBands(
+            _ values: TensorCollection, _ change: (inout [Float]) -> Void = { _ in }
+        ) throws -> ComparisonReport {
+            try report(
+                model, ours,
+                port(values) { tensor in
+                    guard ["mix", "band_split"].contains(tensor.name) else { return nil }
+                    var tensor = tensor
+                    if tensor.name == "band_split" { change(&tensor.values) }
+                    return tensor
+                })
+        }
+        let right = try onlyBands(ours)
+        #expect(right.wrong.isEmpty)
+        #expect(right.unjudged.map(\.name) == ["band_split"])
+        #expect(right.unjudged[0].unjudged == ", 2 of 4 slices along axis 1: give x")
+        let exchanged = try onlyBands(ours) { values in
+            for token in stride(from: 0, to: values.count, by: 64) {
+                for channel in token..<token + 16 { values.swapAt(channel, channel + 16) }
+            }
+        }
+        #expect(exchanged.wrong.map(\.name) == ["band_split"] && exchanged.unjudged.isEmpty)
+        let biases = try trace(model, ["band_split.to_features.*.1.bias=zero"], mix: mix)
+        #expect(try onlyBands(biases).wrong.map(\.name) == ["band_split"])
+        // With its input the value is judged whole.
+        let whole = try port(ours) { ["mix", "x", "band_split"].contains($0.name) ? $0 : nil }
+        #expect(try report(model, ours, whole).unjudged.isEmpty)
+    }
+
+    @Test(arguments: [[2, 0, 1], [1, 0, 2], [2, 1, 0]])
+    func axesInAnotherOrderAreComparedInOurs(_ axes: [Int]) throws {
+        let model = try model("models/cross_first")
+        let ours = try trace(model, [], "ours.safetensors")
+        func reordered(_ tensor: NamedTensor) -> NamedTensor? {
+            guard tensor.shape.count == 3, Set(tensor.shape).count == 3 else { return tensor }
+            return NamedTensor(
+                tensor.name, tensor.shape, tensor.values, permuted: axes)
+        }
+        let found = try report(model, ours, port(ours, reordered))
+        #expect(found.wrong.isEmpty && found.compared.contains(where: \.isReordered))
+        let louder = try trace(model, ["encoder.1.conv=scale:1.001"])
+        #expect(try wrong(model, ours, port(louder, reordered)) == ["encoder.1.conv"])
+        let cut = try port(ours) {
+            $0.name == "encoder.1.conv" ? NamedTensor($0.name, [3], [1, 2, 3]) : $0
+        }
+        #expect(try wrong(model, ours, cut) == ["encoder.1.conv"])
     }
 
     /// What follows from NaN or infinity is not wrong, and another one elsewhere is.
