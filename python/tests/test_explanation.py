@@ -99,6 +99,16 @@ CALLS = {
     "a softmax over the queries": ("attention", 2),
     "γ₁ and γ₂ exchanged": ("transformer_layer", 1),
     "the inverse STFT one sample late": ("istft", 0),
+    "the std of the other branch's input in the outputs": ("forward", 0),
+    "zeros in place of the input": ("encode", 4),
+    "the skip twice": ("decode", 3),
+    "weights in INT8 with a scale for each tensor": ("conv", 7),
+    "weights in INT8 with a scale for each channel": ("conv_transpose", 2),
+    "all parameters in bfloat16": ("forward", 0),
+    "a · σ(a) in place of a · σ(b) in the GLU": ("glu", 6),
+    "the embedding of the frequencies added twice": ("forward", 0),
+    "the embedding of the frequencies × 10 twice": ("forward", 0),
+    "in_proj as [heads, 3, size], not [3, heads, size],": ("attention", 3),
 }
 
 
