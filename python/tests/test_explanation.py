@@ -141,6 +141,13 @@ def test_a_mistake_in_a_module_is_told_from_one_in_a_single_layer(port: Model) -
         assert explanation.text == f"ours with ReLU in place of GELU {text}"
 
 
+def spikes(x: Any, *places: int) -> Any:
+    """Zeros but for some elements."""
+    y = np.zeros(x.size, np.float32)
+    y[[*places]] = 1
+    return y.reshape(x.shape)
+
+
 @pytest.mark.parametrize(
     "text, change",
     [
@@ -153,6 +160,12 @@ def test_a_mistake_in_a_module_is_told_from_one_in_a_single_layer(port: Model) -
         ("with the halves exchanged along axis 0", lambda x: np.roll(x, len(x) // 2, axis=0)),
         ("reversed along axis 1", lambda x: x[:, ::-1]),
         ("but for the last 2 along axis 2", lambda x: x * (np.arange(x.shape[2]) < x.shape[2] - 2)),
+        (
+            "with 3 and 8 exchanged along axis 0",
+            lambda x: np.concatenate([x[:3], x[8:9], x[4:8], x[3:4], x[9:]]),
+        ),
+        ("but for 1 element, [63, 31, 11]", lambda x: x + spikes(x, -1)),
+        ("but for 2 elements, the first [0, 0, 0]", lambda x: x + spikes(x, 0, 99)),
         ("with the axes 0 and 1 in the other order", lambda x: x.swapaxes(0, 1).reshape(x.shape)),
     ],
 )

@@ -141,9 +141,13 @@ _SUPPORTED: Dict[str, Sequence[Any]] = {
 
 
 def snr_db(reference: Array, value: Array) -> float:
-    """10·log10(Σ reference² / Σ error²), at most CAP_DB; minus infinity if one isn't finite."""
+    """10·log10(Σ reference² / Σ error²), at most CAP_DB; minus infinity if one isn't finite, or for
+    another size."""
     reference = np.asarray(reference, np.float64)
-    error, power = (float(np.square(x).sum()) for x in (reference - value, reference))
+    if reference.size != value.size:
+        return -np.inf
+    noise = reference - value.reshape(reference.shape)
+    error, power = (float(np.square(x).sum()) for x in (noise, reference))
     if not (np.isfinite(error) and np.isfinite(power)):
         return -np.inf
     return min(10 * (math.log10(max(power, 1e-300)) - math.log10(max(error, 1e-300))), CAP_DB)
@@ -437,7 +441,8 @@ def relations(right: Array, found: Array) -> Iterator[Tuple[str, float]]:
     factor = float((right * found).sum() / max(np.square(right).sum(), 1e-300))
     for digits in range(1, 10):
         rounded = float(f"{factor:.{digits}g}")
-        if snr_db(right * rounded, found) > snr_db(right * factor, found) - TIE_DB / 2:
+        level = min(snr_db(right * factor, found), _EQUAL_DB)
+        if snr_db(right * rounded, found) > level - TIE_DB / 2:
             yield f"× {rounded:.{digits}g}", snr_db(right * rounded, found)  # noqa: RUF001
             break
     for axis, count in enumerate(right.shape):
@@ -454,9 +459,20 @@ def relations(right: Array, found: Array) -> Iterator[Tuple[str, float]]:
         for other in range(axis):
             swapped = right.swapaxes(other, axis).reshape(found.shape)
             yield f"with the axes {other} and {axis} in the other order", snr_db(swapped, found)
+    # A single element rounds by more than a row of them.
+    kept = np.square(right - found) <= np.square(right).mean() * 10 ** (-FORMAT_DB / 10)
+    places = np.argwhere(~kept).tolist()
+    if 0 < len(places) <= 8:
+        text = "1 element," if len(places) == 1 else f"{len(places)} elements, the first"
+        yield f"but for {text} {places[0]}", snr_db(right[kept], found[kept])
     for axis, count in enumerate(right.shape):
         r, f = (np.moveaxis(x, axis, 0).reshape(count, -1) for x in (right, found))
         wrong = np.square(r - f).sum(1) > np.square(r).sum() / count * 10 ** (-ROUNDING_DB / 10)
+        if wrong.sum() == 2:
+            i, j = map(int, np.flatnonzero(wrong))
+            order = np.arange(count)
+            order[[i, j]] = j, i
+            yield f"with {i} and {j} exchanged along axis {axis}", snr_db(r[order], f)
         for end, lines in (("first", wrong), ("last", wrong[::-1])):
             number = int(np.argmin(lines))  # of wrong ones before the first right one
             kept = slice(number, None) if end == "first" else slice(None, count - number)
