@@ -179,7 +179,7 @@ def test_rounding_has_no_explanation(port: Model) -> None:
     noise = np.random.default_rng(1).standard_normal(port.right["encoder.2"].shape)
     assert port.explain("encoder.2", port.right["encoder.2"] + 1e-3 * noise) is None
     # Sums in float32 over a whole input.
-    assert port.explain("x", port.right["x"] * np.float32(1.00003)) is None
+    assert port.explain("x", port.right["x"] * np.float32(1.00003), is_wrong=False) is None
     assert port.explain("output", port.right["output"]) is None
 
 
@@ -220,5 +220,5 @@ def test_passes_compute_only_what_the_value_needs(
 def test_mistakes_before_missing_values_are_found(port: Model, name: str, phrase: str) -> None:
     value = port.trace(mistakes.MISTAKES[phrase])[name]
     given = {"mix": port.right["mix"], name: value}
-    explanation = _explanation.explain(port.network, name, given, hint=phrase)
+    explanation = _explanation.explain(port.network, name, given, known=[phrase])
     assert explanation.text == f"ours with {phrase} everywhere"
