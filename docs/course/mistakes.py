@@ -91,6 +91,11 @@ def constant(value: float, *parts: str) -> Change:
     return each(lambda tensor: np.full_like(tensor, value), *parts)
 
 
+def every(change: Callable[[Array], Array]) -> Change:
+    """A function of all parameters of the network."""
+    return lambda m: {name: change(tensor) for name, tensor in m.tensors.items()}
+
+
 def neutral(prefix: str = "") -> Change:
     """A weight of 1 and a bias of 0."""
     return lambda m: constant(1, f"{prefix}weight")(m) | constant(0, f"{prefix}bias")(m)
@@ -123,6 +128,17 @@ def bfloat16(x: Array) -> Array:
 def float16(x: Array) -> Array:
     """The nearest float16."""
     return x.astype(np.float16).astype(np.float32)
+
+
+def int8(axis: int | None = None) -> Callable[[Array], Array]:
+    """Weights in INT8 with a scale for the tensor, or for each channel along an axis."""
+
+    def rounded(w):
+        others = None if axis is None else tuple({*range(w.ndim)} - {axis})
+        scale = np.maximum(abs(w).max(others, keepdims=True), EPSILON**2) / np.float32(127)
+        return np.round(w / scale) * scale
+
+    return rounded
 
 
 def cast(to: Callable[[Array], Array], *steps: str) -> Functions:
@@ -165,6 +181,17 @@ def inputs_norm(
         return ((x - mean if centred else x) / divisor(std), *restored(*of_all))
 
     return {"standardise": wrong}
+
+
+def other_branch(m, mix, config):
+    """Outputs that get back the std of the other branch's input."""
+    inputs = (right.stft(mix, config.nfft), mix)
+
+    def standardise(x):
+        return (*right.standardise(x)[:2], right.standardise(inputs[x.ndim == 3])[2])
+
+    with replaced({"standardise": standardise}):
+        return right.forward(m, mix, config)
 
 
 # ---- layers ----
@@ -362,6 +389,16 @@ def attending(
     return {"attention": wrong}
 
 
+def heads_outermost(m, x, other, heads):
+    """Attention that reads in_proj as [heads, 3, size]."""
+
+    def thirds_first(w):
+        return w.reshape(heads, 3, -1).swapaxes(0, 1).reshape(w.shape)
+
+    parts = each(thirds_first, "in_proj_weight", "in_proj_bias")(m)
+    return right.attention(changed(m, parts), x, other, heads)
+
+
 def with_heads(number: Callable[[int], int]) -> Functions:
     """Attention with another number of heads."""
     return {"attention": lambda m, x, other, n: right.attention(m, x, other, number(n))}
@@ -404,7 +441,9 @@ MISTAKES: dict[str, Functions] = {
     "no mean and std restored in the outputs": inputs_norm(restored=lambda mean, std: (0 * mean, std / std)),
     "no mean in the inputs' norm": inputs_norm(restored=lambda mean, std: (0 * mean, std), centred=False),
     "each channel's mean and std in the inputs' norm": inputs_norm(of_channels=True),
+    "the std of the other branch's input in the outputs": {"forward": other_branch},
     # Encoders, DConv, decoders.
+    "zeros in place of the input": {"encode": lambda m, x, config: right.encode(m, 0 * x, config)},
     "zeros on both sides of the samples": extended(lambda n: (n // 2, n - n // 2)),
     "zeros before the samples": extended(lambda n: (n, 0)),
     "zeros on both sides of the samples, more before": extended(lambda n: (n - n // 2, n // 2)),
@@ -414,6 +453,7 @@ MISTAKES: dict[str, Functions] = {
     "no LayerScale in layers.0": tensors(constant(1, "layers.0.6.scale"), "dconv"),
     "no LayerScale in layers.1": tensors(constant(1, "layers.1.6.scale"), "dconv"),
     "no skip": skipped(lambda m, skip, config: 0 * skip),
+    "the skip twice": skipped(lambda m, skip, config: 2 * skip),
     "the skip from before the embedding": skipped(before_embedding),
     "the skip's channels rolled by one": skipped(lambda m, skip, config: np.roll(skip, 1, axis=0)),
     "the skip's channels reversed": skipped(lambda m, skip, config: skip[::-1]),
@@ -436,6 +476,13 @@ MISTAKES: dict[str, Functions] = {
     "repeated ends in place of zeros": padded("conv", mode="edge"),
     "weights in bfloat16": tensors(each(bfloat16, "weight", "in_proj_weight"), *LAYERS, "attention"),
     "weights in float16": tensors(each(float16, "weight", "in_proj_weight"), *LAYERS, "attention"),
+    "weights in INT8 with a scale for each tensor": tensors(
+        each(int8(), "weight", "in_proj_weight"), *LAYERS, "attention"),
+    "weights in INT8 with a scale for each channel": tensors(
+        each(int8(0), "weight", "in_proj_weight"), "conv", "linear", "attention") | tensors(
+        each(int8(1), "weight"), "conv_transpose"),
+    "all parameters in bfloat16": tensors(every(bfloat16), "forward"),
+    "all parameters in float16": tensors(every(float16), "forward"),
     "a layer in bfloat16": cast(bfloat16),
     "a layer in float16": cast(float16),
     "every step in bfloat16": cast(bfloat16, "gelu", "glu", *NORMS),
@@ -448,6 +495,7 @@ MISTAKES: dict[str, Functions] = {
     "erf(x) in place of erf(x / √2) in GELU": {"gelu": lambda x: x * (HALF + HALF * htdemucs.erf(x))},
     "no GELU": {"gelu": lambda x: +x},
     "the halves of the channels swapped in the GLU": gated(lambda a, b: b * htdemucs.expit(a)),
+    "a · σ(a) in place of a · σ(b) in the GLU": gated(lambda a, b: a * htdemucs.expit(a)),
     "tanh in place of the GLU's sigmoid": gated(lambda a, b: a * np.tanh(b)),
     "SiLU in place of the GLU's sigmoid": gated(lambda a, b: a * b * htdemucs.expit(b)),
     "even and odd channels, not halves, in the GLU": {"glu": lambda x: x[0::2] * htdemucs.expit(x[1::2])},
@@ -486,8 +534,8 @@ MISTAKES: dict[str, Functions] = {
             t + 1, f + 1, c)[1:, 1:].reshape(-1, c)},
     "no embedding of the positions": configured("transform", t_weight_pos_embed=0),
     "no embedding of the frequencies": configured("forward", emb_scale=0),
-    **{f"the embedding of the frequencies × {by}": configured("forward", freq_emb=by, emb_scale=1)
-       for by in (0.2, 1, 10)},
+    **{f"the embedding of the frequencies {text}": configured("forward", freq_emb=by, emb_scale=1)
+       for text, by in {"× 0.2": 0.2, "× 1": 1, "× 10": 10, "added twice": 4, "× 10 twice": 20}.items()},
     "the embedding of the frequencies reversed": tensors(
         each(lambda w: w[::-1], "freq_emb.embedding.weight"), "forward"),
     # Attention.
@@ -497,6 +545,7 @@ MISTAKES: dict[str, Functions] = {
     "queries and keys exchanged": attending(order=(1, 0, 2)),
     "keys and values exchanged": attending(order=(0, 2, 1)),
     "queries and values exchanged": attending(order=(2, 1, 0)),
+    "in_proj as [heads, 3, size], not [3, heads, size],": {"attention": heads_outermost},
     "half the heads": with_heads(lambda n: n // 2),
     "twice the heads": with_heads(lambda n: 2 * n),
     "one head": with_heads(lambda n: 1),

@@ -13,7 +13,7 @@ import math
 import threading
 import time
 import types
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple, Union
@@ -32,6 +32,8 @@ ROUNDING_DB, FORMAT_DB, CAP_DB = 100.0, 80.0, 150.0
 #: An explanation's least gain over the right formula; and in a port that rounds, which may miss the
 #: level of a right one by SLACK_DB.
 GAIN_DB, ROUNDED_GAIN_DB, SLACK_DB = 20.0, 10.0, 6.0
+#: The largest change of a norm that rounding explains, and the least SNR that it leaves.
+BENT, NORM_DB = 1e-3, 50.0
 #: The first of the mistakes that are this close to the best is the explanation.
 TIE_DB = 3.0
 # Sums over a whole input: those of float32 leave 90 dB, most of it a factor that may lie near a
@@ -94,6 +96,8 @@ class Explanation:
     module: str
     #: The mistake, of `mistakes.MISTAKES`; empty if the port's value is ours in another form.
     phrase: str
+    #: A norm's elements, and its factor less 1 or its offset, which give the port's value as well.
+    norm: Optional[Tuple[int, float]] = None
 
 
 @dataclass(frozen=True)
@@ -141,9 +145,13 @@ _SUPPORTED: Dict[str, Sequence[Any]] = {
 
 
 def snr_db(reference: Array, value: Array) -> float:
-    """10·log10(Σ reference² / Σ error²), at most CAP_DB; minus infinity if one isn't finite."""
+    """10·log10(Σ reference² / Σ error²), at most CAP_DB; minus infinity if one isn't finite, or for
+    another size."""
     reference = np.asarray(reference, np.float64)
-    error, power = (float(np.square(x).sum()) for x in (reference - value, reference))
+    if reference.size != value.size:
+        return -np.inf
+    noise = reference - value.reshape(reference.shape)
+    error, power = (float(np.square(x).sum()) for x in (noise, reference))
     if not (np.isfinite(error) and np.isfinite(power)):
         return -np.inf
     return min(10 * (math.log10(max(power, 1e-300)) - math.log10(max(error, 1e-300))), CAP_DB)
@@ -309,8 +317,10 @@ def explain(
     values: Mapping[str, Array],
     ours_shape: Optional[Tuple[int, ...]] = None,
     like_db: Optional[float] = None,
-    hint: Optional[str] = None,
-    seconds: float = 30,
+    known: Sequence[str] = (),
+    is_first: bool = True,
+    is_wrong: bool = True,
+    end: float = math.inf,
 ) -> Optional[Explanation]:
     """What a port has in place of a value.
 
@@ -319,17 +329,16 @@ def explain(
       - values: the port's, and `mix` and `mag` of the chunk. Missing ones are computed.
       - ours_shape: the right value's shape, in which relations count axes.
       - like_db: the SNR of a right port that rounds as this one does, against ours.
-      - hint: a mistake that the port makes elsewhere, which is tried first.
-      - seconds: after which no further mistake is tried.
+      - known: phrases of the port's other mistakes, which are tried first.
+      - is_first: whether to try the other mistakes too.
+      - is_wrong: false if only a mistake's formula can tell the value from a right one.
+      - end: the monotonic time after which no further mistake is tried.
     """
     values = {key: np.asarray(value, np.float32) for key, value in values.items()}
     found = values[name]
-    if network.start[0] not in values or not np.isfinite(found).all():
-        return None
     if ours_shape is not None and np.prod(ours_shape) == found.size:
         found = found.reshape(ours_shape)
     block = _Block(network, name, found, values)
-    end = time.monotonic() + seconds
     best: Optional[Explanation] = None
     with _LOCK:
         first = _Pass(block)
@@ -343,18 +352,69 @@ def explain(
         level = _EQUAL_DB if is_sum else ROUNDING_DB
         level = level if like_db is None else min(level, like_db - SLACK_DB)
         least = min(max(level, own_db + gain), CAP_DB)
+        bent = _bent(block, own, own_db) if is_wrong else None
         fitting = {
             text: functions
             for text, functions in network.mistakes.items()
             if "standardise" in functions or not is_sum
+            # A factor near 1 is that of a mistake in a norm, or of rounding.
+            if is_sum or bent is None or "normalise" in functions
         }
-        known = {text: functions for text, functions in fitting.items() if text == hint}
-        for some in (known, fitting):
-            best = best or _best(_tried(block, some, own_db, end), least)
-    if best is None and own is not None and not is_sum:
+        some = {text: functions for text, functions in fitting.items() if text in known}
+        for each in (some, fitting) if is_first else (some,):
+            best = best or _best(_tried(block, each, own_db, end), least)
+    if bent is not None and not (best and is_sum):
+        return replace(best, norm=bent.norm) if best else bent
+    if best is None and own is not None and not is_sum and (is_first or "" in known):
         related = relations(own, found)
         best = _best((Explanation(f"ours {t}", db, own_db, name, "") for t, db in related), least)
     return best
+
+
+def _bent(block: _Block, own: Optional[Array], own_db: float) -> Optional[Explanation]:
+    """The right value but for a factor near 1 and an offset near 0 of each norm, if some give the
+    port's value; of the norm that changes it most."""
+    name = "standardise" if block.name in _SUMS else "normalise"
+    sizes: List[int] = []
+
+    def value(number: int, factor: float, offset: float) -> Optional[Array]:
+        """The value with a change of one norm; `sizes` get the elements of each."""
+        sizes.clear()
+
+        def norm(x: Array, axes: Optional[Sequence[int]] = None) -> Any:
+            sizes.append(math.prod(x.shape[axis] for axis in axes or range(x.ndim)))
+            by, more = (factor, offset) if len(sizes) == number + 1 else (1.0, 0.0)
+            if axes is not None:
+                return mistakes.right.normalise(x, axes) * np.float32(by) + np.float32(more)
+            y, mean, std = mistakes.right.standardise(x)
+            return y * np.float32(by) + np.float32(more), mean + more * std, std * np.float32(by)
+
+        return _Pass(block, {name: norm}).run()
+
+    if own is None or own_db < NORM_DB or value(-1, 1, 0) is None or not 0 < len(sizes) <= 8:
+        return None
+    counts = list(sizes)
+    changes = [(n, *by) for n in range(len(counts)) for by in ((1 + BENT, 0), (1, BENT))]
+    slopes = [(value(*change) - own) / BENT for change in changes]
+    products = np.array([[np.vdot(a, b) for b in slopes] for a in slopes])
+    parts = [np.vdot(slope, block.found - own) for slope in slopes]
+    solution = np.linalg.lstsq(products, parts, 1e-9)[0]
+    level = snr_db(own + sum(by * slope for by, slope in zip(solution, slopes)), block.found)
+    main = int(np.argmax(np.square(solution) * products.diagonal()))
+    count, by = counts[main // 2], float(solution[main])
+    if level < max(ROUNDING_DB, own_db + ROUNDED_GAIN_DB) or abs(by) > BENT:
+        return None
+    change = f"+ {by:.1e}" if main % 2 else f"× {1 + by:.7g}"  # noqa: RUF001
+    text = f"ours with a norm of {count:,} elements {change}"
+    return Explanation(text, level, own_db, block.name, "", (count, by))
+
+
+def grow(norms: Sequence[Tuple[int, float]]) -> bool:
+    """Whether norms are the further from right ones the more elements they have: rounded sums."""
+    counts, factors = np.log([[count, abs(by) + 1e-12] for count, by in norms] or [[1, 1]]).T
+    if len(norms) < 3 or np.ptp(counts) == 0 or np.ptp(factors) == 0:
+        return False
+    return bool(np.corrcoef(counts, factors)[0, 1] > 0.5)
 
 
 def _simplify(block: _Block, calls: Sequence[_Call], own: Optional[Array]) -> None:
@@ -437,7 +497,8 @@ def relations(right: Array, found: Array) -> Iterator[Tuple[str, float]]:
     factor = float((right * found).sum() / max(np.square(right).sum(), 1e-300))
     for digits in range(1, 10):
         rounded = float(f"{factor:.{digits}g}")
-        if snr_db(right * rounded, found) > snr_db(right * factor, found) - TIE_DB / 2:
+        level = min(snr_db(right * factor, found), _EQUAL_DB)
+        if snr_db(right * rounded, found) > level - TIE_DB / 2:
             yield f"× {rounded:.{digits}g}", snr_db(right * rounded, found)  # noqa: RUF001
             break
     for axis, count in enumerate(right.shape):
@@ -454,9 +515,20 @@ def relations(right: Array, found: Array) -> Iterator[Tuple[str, float]]:
         for other in range(axis):
             swapped = right.swapaxes(other, axis).reshape(found.shape)
             yield f"with the axes {other} and {axis} in the other order", snr_db(swapped, found)
+    # A single element rounds by more than a row of them.
+    kept = np.square(right - found) <= np.square(right).mean() * 10 ** (-FORMAT_DB / 10)
+    places = np.argwhere(~kept).tolist()
+    if 0 < len(places) <= 8:
+        text = "1 element," if len(places) == 1 else f"{len(places)} elements, the first"
+        yield f"but for {text} {places[0]}", snr_db(right[kept], found[kept])
     for axis, count in enumerate(right.shape):
         r, f = (np.moveaxis(x, axis, 0).reshape(count, -1) for x in (right, found))
         wrong = np.square(r - f).sum(1) > np.square(r).sum() / count * 10 ** (-ROUNDING_DB / 10)
+        if wrong.sum() == 2:
+            i, j = map(int, np.flatnonzero(wrong))
+            order = np.arange(count)
+            order[[i, j]] = j, i
+            yield f"with {i} and {j} exchanged along axis {axis}", snr_db(r[order], f)
         for end, lines in (("first", wrong), ("last", wrong[::-1])):
             number = int(np.argmin(lines))  # of wrong ones before the first right one
             kept = slice(number, None) if end == "first" else slice(None, count - number)

@@ -22,14 +22,18 @@ import argparse
 import importlib
 import importlib.util
 import json
+import math
 import os
+import re
 import subprocess
 import sys
 import tempfile
+import time
 import wave
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from pathlib import Path
-from typing import Any, Dict, Iterable, List, Mapping, Optional, Tuple, Union
+from typing import Any, Callable, Dict, Iterable, List, Mapping, Optional, Tuple, Union
 
 import numpy as np
 
@@ -42,7 +46,7 @@ Trace = Union[Mapping[str, Any], str, "Path"]
 
 #: Values that sum over a whole input, in which float32 hides mistakes of the inputs' norm.
 _SUMS = ("x", "xt", "output", "add_67")
-_TYPES = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "V2"}
+_VALUES = "values.safetensors"
 
 
 @dataclass(frozen=True)
@@ -86,6 +90,8 @@ class Wrong:
     explanation: Optional[str] = None
     #: The SNR in dB of the port's value against the explanation's.
     explanation_db: Optional[float] = None
+    #: The explanation's mistake without its place, such as "half the heads".
+    mistake: Optional[str] = None
 
 
 @dataclass(frozen=True)
@@ -99,6 +105,14 @@ class Report:
     extra: Tuple[str, ...]
     #: The port's own names of values that it spells otherwise, by the reference's.
     renamed: Mapping[str, str]
+    #: The table of all values, the wrong ones, and the verdict, without explanations.
+    text: str
+    #: Names of values that can't be judged.
+    unjudged: Tuple[str, ...] = ()
+    #: Names of wrong values on which not all mistakes were tried.
+    untried: Tuple[str, ...] = ()
+    #: Right values that the judge calls wrong, and why: their norms' sums are rounded to float32.
+    rounded: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def compared(self) -> int:
@@ -111,42 +125,24 @@ class Report:
         return len(self.rows)
 
     def __str__(self) -> str:
-        """A line for each value that both have; then the wrong ones."""
-        lines = [f"{'value':40} {'SNR dB':>8} {'own dB':>8}  {'max abs':>8}  shape"]
-        for row in self.rows:
-            if row.found_shape is not None:
-                levels = f"{row.snr_db:8.1f} {_text(row.own_snr_db):>8}  {row.max_abs:8.2e}"
-                lines.append(f"{row.name:40} {levels}  {list(row.found_shape)}")
-        return "\n".join([*lines, self.summary()])
+        """The table, and what explains the wrong values."""
+        return "\n".join(filter(None, (self.text, self.summary())))
 
     def summary(self) -> str:
-        """A line or two for each wrong value, and how many values were compared."""
-        remarks = {row.name: row.remark for row in self.rows}
-        lines = []
-        for wrong in self.wrong:
-            own = (
-                "" if wrong.own_snr_db is None else f", {wrong.own_snr_db:.1f} from its own inputs"
-            )
-            remark = remarks[wrong.name]
-            if remark and not np.isfinite(wrong.snr_db):
-                lines.append(f"wrong: {wrong.name} {remark}")
-                continue
-            more = f" ({remark})" if remark else ""
-            lines.append(f"wrong: {wrong.name} has {wrong.snr_db:.1f} dB{own}{more}")
-            if wrong.explanation:
-                lines.append(f"  it is {wrong.explanation}: {wrong.explanation_db:.1f} dB")
-        rows = [
-            row
-            for row in self.rows
-            if row.found_shape is not None and "ours rounded" not in (row.remark or "")
-        ]
-        lines.append(f"{self.compared} of {self.expected} compared")
-        if not self.wrong and rows:
-            worst = min(rows, key=lambda row: row.level_db - row.bound_db)
-            lines[-1] += (
-                f", all right; the closest to its bound: {worst.name} has {worst.level_db:.1f} dB, "
-                f"expected {worst.bound_db:.0f} dB"
-            )
+        """A line for each mistake that explains wrong values."""
+        levels = {row.name: row.level_db - row.bound_db for row in self.rows}
+        groups: Dict[str, List[str]] = {}
+        for value in self.wrong:
+            if value.explanation:
+                hidden = "wrong, which rounding hides: " if levels[value.name] >= 0 else ""
+                line = f"{value.name} is {value.explanation}: {value.explanation_db:.1f} dB"
+                groups.setdefault(value.mistake or value.explanation, []).append(hidden + line)
+        groups["rounded"] = [f"{name} is right: {why}" for name, why in self.rounded.items()]
+        lines = [lines[0] + _same(len(lines) - 1) for lines in groups.values() if lines]
+        if self.rounded and not self.wrong:
+            lines.append("nothing is wrong")
+        if self.untried:
+            lines.append(f"{len(self.untried)} more not explained: --explain all")
         return "\n".join(lines)
 
 
@@ -174,6 +170,7 @@ def compare(
     like: Optional[Trace] = None,
     model: Union[str, Path, None] = None,
     precision: Optional[str] = None,
+    explain: Union[float, str] = 20,
 ) -> Report:
     """Compares a port's values with the reference's, and finds the wrong ones.
 
@@ -185,28 +182,15 @@ def compare(
     :param model: name or path of the network, by which each value is computed from the port's own
         inputs, and whose formulas explain wrong ones; ``None`` compares all with the reference.
     :param precision: the port's, if that is one of the engine.
+    :param explain: seconds in which to explain the first wrong value of each kind, and others by
+        the same mistakes; ``"all"`` tries each mistake on each wrong value.
 
     Raises :class:`ArgumentError` for traces that can't be read or that have no common value.
     """
-    words: List[str] = []
-    if only is not None:
-        words += ["--only", ",".join([only] if isinstance(only, str) else only)]
-    if bound is not None:
-        words += ["--bound", str(_arrays.real(bound, "bound"))]
-    if model is not None:
-        words += ["-n", str(model)]
-    if precision is not None:
-        words += ["--precision", precision]
-    with tempfile.TemporaryDirectory() as folder:
-        paths = [_path(reference, Path(folder, "reference")), _path(found, Path(folder, "found"))]
-        if like is not None:
-            words += ["--like", _path(like, Path(folder, "like"))]
-        report = _report(_run("compare", *paths, *words, "--json", codes=(0, 1)))
-        explains = model is not None and _has("scipy", "safetensors")
-        if not explains:
-            return report
-        rounds = like is not None or bound is not None or precision is not None
-        return _Explainer(str(model), paths[0], paths[1], report, rounds).explained()
+    with tempfile.TemporaryDirectory() as name:
+        given = (only, bound, like, model, precision)
+        report, explains = _judged(reference, found, Path(name), *given)
+        return explains().explained(report, explain)
 
 
 def assert_parity(reference: Trace, found: Trace, **options: Any) -> Report:
@@ -225,8 +209,48 @@ def _has(*modules: str) -> bool:
     return all(importlib.util.find_spec(name) for name in modules)
 
 
-def _text(level: Optional[float]) -> str:
-    return "" if level is None else f"{level:.1f}"
+def _kind(name: str) -> str:
+    """What values of a kind share: a name without block, numbers and branch."""
+    parts = [part for part in name.rpartition("/")[2].split(".") if not part.isdigit()]
+    return re.sub(r"_t\b|^t(?=..coder)", "", ".".join(parts[1:] or parts))
+
+
+def _same(count: int) -> str:
+    return f"; the same in {count} more value{'s' * (count > 1)}" if count else ""
+
+
+def _judged(
+    reference: Trace, found: Trace, folder: Path, only: Union[str, Iterable[str], None] = None,
+    bound: Optional[float] = None, like: Optional[Trace] = None,
+    model: Union[str, Path, None] = None, precision: Optional[str] = None,
+) -> Tuple[Report, Callable[[], _Explainer]]:  # fmt: skip
+    """The judge's report, and what explains it from the values that it leaves in the folder."""
+    words: List[Union[str, Path]] = []
+    if only is not None:
+        words += ["--only", ",".join([only] if isinstance(only, str) else only)]
+    if bound is not None:
+        words += ["--bound", str(_arrays.real(bound, "bound"))]
+    if model is not None:
+        words += ["-n", str(model), "--values", folder / _VALUES]
+    if precision is not None:
+        words += ["--precision", precision]
+    if like is not None:
+        words += ["--like", _path(like, folder / "like")]
+    paths = [_path(reference, folder / "reference"), _path(found, folder / "found")]
+    document = json.loads(_run("compare", *paths, *words, "--json", codes=(0, 1)))
+    report = Report(
+        rows=tuple(_row(row) for row in document["tensors"]),
+        wrong=tuple(
+            Wrong(row["name"], float(row["snr_db"]), _level(row.get("own_snr_db")))
+            for row in document["wrong"]
+        ),
+        extra=tuple(document["extra"]),
+        renamed=document["renamed"],
+        text=document["text"].rstrip(),
+        unjudged=tuple(document["unjudged"]),
+    )
+    rounds = like is not None or bound is not None or precision is not None
+    return report, partial(_Explainer, model, folder, rounds)
 
 
 def _run(*words: Union[str, Path], codes: Tuple[int, ...] = (0,)) -> str:
@@ -237,19 +261,6 @@ def _run(*words: Union[str, Path], codes: Tuple[int, ...] = (0,)) -> str:
     if found.returncode not in codes or (found.returncode and not found.stdout):
         raise errors.ArgumentError(found.stderr.strip().removeprefix("error: "))
     return found.stdout
-
-
-def _report(text: str) -> Report:
-    document = json.loads(text)
-    return Report(
-        rows=tuple(_row(row) for row in document["tensors"]),
-        wrong=tuple(
-            Wrong(row["name"], float(row["snr_db"]), _level(row.get("own_snr_db")))
-            for row in document["wrong"]
-        ),
-        extra=tuple(document["extra"]),
-        renamed=document["renamed"],
-    )
 
 
 def _level(value: Any) -> Optional[float]:
@@ -290,46 +301,86 @@ def _row(row: Dict[str, Any]) -> Row:
 class _Explainer:
     """Explains wrong values of a port by mistakes in the network's formulas."""
 
-    def __init__(
-        self, model: str, reference: Union[str, Path], port: Union[str, Path], report: Report,
-        rounds: bool = False,
-    ) -> None:  # fmt: skip
-        self.report, self.rounds = report, rounds
-        theirs = {name: ours for ours, name in report.renamed.items()}
-        self.values = {theirs.get(name, name): value for name, value in _values(port).items()}
-        # The chunk's inputs, for a port that lacks them.
-        ours = _values(reference)
-        for name, value in ours.items():
-            chunk, slash, own = name.rpartition("/")
-            is_prepared = f"{chunk}{slash}input" in ours
-            if own in ("mix", "mag", "input", "band_split") or (own == "x" and is_prepared):
-                self.values.setdefault(name, value)
-        self.formulas = importlib.import_module("._explanation", __package__)
-        with tempfile.TemporaryDirectory() as folder:
-            self.network = self.formulas.Network.open(_checkpoint(model, Path(folder)))
-        self.hint: Optional[str] = None
+    def __init__(self, model: Union[str, Path, None], folder: Path, rounds: bool = False) -> None:
+        #: A port that rounds hides mistakes in sums.
+        self.rounds, self.network, self.values = rounds, None, {}
+        if model is not None and _has("scipy", "safetensors"):
+            self.formulas = importlib.import_module("._explanation", __package__)
+            self.network = self.formulas.Network.open(_checkpoint(str(model), folder))
+            load = importlib.import_module("safetensors.numpy").load_file
+            self.values = load(folder / _VALUES)
 
-    def explained(self) -> Report:
+    def explained(self, report: Report, limit: Union[float, str]) -> Report:
         """The report with explanations, and with sums that only a mistake's formula gives."""
-        if self.network is None:
-            return self.report
-        wrong = {value.name: value for value in self.report.wrong}
-        for row in self.report.rows:
-            known = wrong.get(row.name)
-            is_sum = row.name.rpartition("/")[2] in _SUMS and row.own_snr_db is not None
-            # A port that rounds hides such a mistake.
-            is_sum = is_sum and not self.rounds
-            if row.found_shape is None or not (known or is_sum):
-                continue
-            found = self.explanation(row)
-            # Rounding errors of a sum are a factor too, so only a formula tells a mistake.
-            if found and (known or found.phrase):
-                value = known or Wrong(row.name, row.snr_db, row.own_snr_db)
-                wrong[row.name] = replace(
-                    value, explanation=found.text, explanation_db=found.snr_db
-                )
-        ordered = tuple(wrong[row.name] for row in self.report.rows if row.name in wrong)
-        return replace(self.report, wrong=ordered)
+        end = math.inf if limit == "all" else time.monotonic() + _arrays.real(limit, "explain")
+        wrong = {value.name: value for value in report.wrong}
+        rows = [row for row in report.rows if self.is_tried(row, row.name in wrong)]
+        firsts = {_kind(row.name): row.name for row in reversed(rows)}
+        is_first = {row.name: limit == "all" or row.name in firsts.values() for row in rows}
+        rows.sort(key=lambda row: not is_first[row.name])
+        found: Dict[str, Any] = {}
+        untried: List[str] = []
+        for number, row in enumerate(rows):
+            name, is_wrong = row.name, row.name in wrong
+            if sys.stderr.isatty():
+                text = f"explaining {name}, {number + 1} of {len(rows)}"
+                print(f"\r{_printable(text)}\x1b[K", end="", file=sys.stderr, flush=True)
+            # The verdict never depends on the time.
+            last = end if is_wrong else math.inf
+            value = self.explanation(row, found, is_first[name], is_wrong, last)
+            if value and (is_wrong or value.phrase):
+                found[name] = value
+            elif is_wrong and (not is_first[name] or time.monotonic() > end):
+                untried.append(name)
+        if sys.stderr.isatty():
+            print("\r\x1b[K", end="", file=sys.stderr)
+        rounded = self.rounded(found) if found else {}
+        for row in report.rows:
+            name, value = row.name, found.get(row.name)
+            if name in rounded:
+                del wrong[name]
+            elif value:
+                wrong[name] = replace(
+                    wrong.get(name) or Wrong(name, row.snr_db, row.own_snr_db),
+                    explanation=value.text, explanation_db=value.snr_db,
+                    mistake=value.phrase or None,
+                )  # fmt: skip
+        return replace(
+            report,
+            wrong=tuple(wrong[row.name] for row in report.rows if row.name in wrong),
+            untried=tuple(untried),
+            rounded=rounded,
+        )
+
+    def is_tried(self, row: Row, is_wrong: bool) -> bool:
+        """Whether a value may have an explanation: a wrong one, or a sum that hides a mistake."""
+        name, values = row.name.rpartition("/")[2], self.chunk(row.name)
+        is_sum = name in _SUMS and row.own_snr_db is not None and not self.rounds
+        if self.network is None or name not in values or self.network.start[0] not in values:
+            return False
+        return (is_wrong or is_sum) and bool(np.isfinite(values[name]).all())
+
+    def rounded(self, found: Dict[str, Any]) -> Dict[str, str]:
+        """The right values whose norms' sums are rounded, and how.
+
+        One value can't tell these from a mistake that changes one number of a norm.
+        """
+        changed = {name: value for name, value in found.items() if value.norm}
+        phrases = [value.phrase for value in changed.values() if value.phrase]
+        for name, value in list(changed.items()):
+            if phrases.count(value.phrase) >= max(2, len(changed) / 2):
+                del changed[name]
+        if self.formulas.grow([value.norm for value in changed.values()]):
+            return {
+                name: "its norm of {:,} elements is off by {:.1e}, and others the more, the more "
+                "elements: sums rounded to float32".format(*value.norm)
+                for name, value in changed.items()
+            }
+        for name, value in changed.items():
+            if value.phrase:
+                text = f"{value.text}, or rounded in a norm's sum: one norm can't tell"
+                found[name] = replace(value, text=text, phrase="")
+        return {}
 
     def chunk(self, name: str) -> Dict[str, Any]:
         """The values of a value's chunk, by the network's names."""
@@ -345,52 +396,16 @@ class _Explainer:
                 values["mag"] = values.pop("x")
         return values
 
-    def explanation(self, row: Row) -> Any:
+    def explanation(
+        self, row: Row, found: Dict[str, Any], is_first: bool, is_wrong: bool, end: float
+    ) -> Any:
         """What the port has in place of a value."""
-        name, values = row.name.rpartition("/")[2], self.chunk(row.name)
-        if name not in values:
-            return None
         # The bound of a port that rounds lies 10 dB below a right one.
         like = row.bound_db + 10 if self.rounds or "float16" in (row.remark or "") else None
-        found = self.formulas.explain(
-            self.network, name, values, row.shape, like_db=like, hint=self.hint
-        )
-        if found and found.phrase:
-            self.hint = found.phrase
-        return found
-
-
-def _values(path: Union[str, Path]) -> Dict[str, Any]:
-    """The arrays of a file or a folder, by their names."""
-    path = Path(path)
-    if path.is_dir():
-        files = sorted(path.rglob("*.npy"))
-        names = [str(file.relative_to(path).with_suffix("")) for file in files]
-        return {name: _floats(np.load(file)) for name, file in zip(names, files)}
-    if path.suffix == ".safetensors":
-        return _safetensors(path.read_bytes())
-    if path.suffix == ".npz":
-        return {name: _floats(value) for name, value in np.load(path).items()}
-    return {path.stem: _floats(np.load(path))} if path.suffix == ".npy" else {}
-
-
-def _safetensors(data: bytes) -> Dict[str, Any]:
-    """The arrays of a file, also those of bfloat16, which NumPy doesn't know."""
-    start = 8 + int.from_bytes(data[:8], "little")
-    found = {}
-    for name, tensor in json.loads(data[8:start]).items():
-        if name != "__metadata__" and tensor["dtype"] in _TYPES:
-            begin, end = (start + offset for offset in tensor["data_offsets"])
-            array = np.frombuffer(data[begin:end], _TYPES[tensor["dtype"]])
-            found[name] = _floats(array.reshape(tensor["shape"]))
-    return found
-
-
-def _floats(value: Any) -> Any:
-    """An array in float32; NumPy doesn't know the elements of ml_dtypes' bfloat16."""
-    if value.dtype.kind == "V" and value.dtype.itemsize == 2:
-        value = (value.view(np.uint16).astype(np.uint32) << 16).view(np.float32)
-    return np.asarray(value, np.float32)
+        return self.formulas.explain(
+            self.network, row.name.rpartition("/")[2], self.chunk(row.name), row.shape, like,
+            [value.phrase for value in found.values()], is_first, is_wrong, end,
+        )  # fmt: skip
 
 
 def _file(model: str) -> Path:
@@ -426,6 +441,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--like", help="values of a right port in the same precision")
     parser.add_argument("--precision", help="the port's: bfloat16 or int8")
     parser.add_argument("--bound", type=float, help="SNR in dB of a right value")
+    parser.add_argument(
+        "--explain", type=lambda text: text if text == "all" else float(text), default=20,
+        metavar="SECONDS|all", help="time for explanations (default: 20), or try all mistakes",
+    )  # fmt: skip
     parser.add_argument(
         "--input", action="append", default=[], metavar="NAME=VALUE", dest="inputs",
         help="an input of a part of the network, and the value that it takes: "
@@ -508,12 +527,8 @@ def _reference(options: argparse.Namespace, folder: Path) -> Path:
     return ours
 
 
-def _write_case(
-    options: argparse.Namespace, report: Report, ours: Path, theirs: Path, traced: Any
-) -> None:
-    """Writes the first wrong layer to a folder."""
-    name = report.wrong[0].name
-    explainer = _Explainer(options.model, ours, theirs, report)
+def _write_case(options: argparse.Namespace, name: str, explainer: _Explainer, traced: Any) -> None:
+    """Writes a wrong layer to a folder."""
     values = explainer.chunk(name)
     if explainer.network is None or name not in values:
         raise errors.ArgumentError(f"{name}: there are no formulas for this model, so no case")
@@ -537,6 +552,9 @@ def _document(report: Report) -> Dict[str, Any]:
         "tensors": [finite(asdict(row)) for row in report.rows],
         "extra": list(report.extra),
         "renamed": dict(report.renamed),
+        "unjudged": list(report.unjudged),
+        "untried": list(report.untried),
+        "rounded": dict(report.rounded),
     }
 
 
@@ -560,19 +578,22 @@ def _command(options: argparse.Namespace) -> int:
         if port.suffix == ".onnx":
             port = folder / "theirs.safetensors"
             traced = _traced(options, ours, port)
-        report = compare(
-            ours, port, model=options.model, bound=options.bound, like=options.like,
-            precision=options.precision,
-        )  # fmt: skip
+        report, explains = _judged(
+            ours, port, folder, None, options.bound, options.like, options.model, options.precision
+        )
+        if not options.json:
+            print(_printable(report.text), flush=True)
+        explainer = explains()
+        report = explainer.explained(report, options.explain)
         if options.json:
             print(json.dumps(_document(report), indent=1))
         else:
-            print(_printable(str(report)))
+            print(_printable(report.summary()))
             for value, reason in (traced.missing if traced else {}).items():
                 print(f"{value}: {reason}")
         if options.case and report.wrong:
             try:
-                _write_case(options, report, ours, port, traced)
+                _write_case(options, report.wrong[0].name, explainer, traced)
                 print(f"wrote {options.case}", file=sys.stderr)
             except errors.Error as error:
                 print(f"error: {_printable(str(error))}", file=sys.stderr)
