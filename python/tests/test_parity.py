@@ -84,6 +84,51 @@ def test_each_mistake_of_a_port_is_explained(ours: Dict[str, Any]) -> None:
     )
 
 
+def summed_in_float32(x: Any, axes: Any) -> Any:
+    """`normalise` by sums of one element after the other, as in MLX."""
+    ends = range(-len(axes), 0)
+    y = np.moveaxis(x, axes, ends)
+    rows = y.reshape(*y.shape[: -len(axes)], -1)
+    rows = rows - rows.cumsum(-1)[..., -1:] / np.float32(rows.shape[-1])
+    variance = np.square(rows).cumsum(-1)[..., -1:] / np.float32(rows.shape[-1])
+    return np.moveaxis((rows / np.sqrt(variance + np.float32(1e-5))).reshape(y.shape), ends, axes)
+
+
+def test_rounded_sums_are_told_from_mistakes_in_a_norm(ours: Dict[str, Any]) -> None:
+    from swift_demucs import mistakes
+
+    def report(functions: Any, *parts: str) -> parity.Report:
+        names = [name for name in ours if name.startswith(("mix", *(parts or ["tencoder."])))]
+        return parity.compare(ours, ported(ours, functions, *names), model="demo", explain="all")
+
+    one_norm = ("tencoder.0.conv", "tencoder.0.dconv.layers.0")
+    sums = report({"normalise": summed_in_float32})
+    assert sums.wrong == () and len(sums.rounded) > 4
+    assert "sums rounded to float32; the same in" in str(sums) and "nothing is wrong" in str(sums)
+    (single,) = report({"normalise": summed_in_float32}, *one_norm).wrong
+    assert str(single.explanation).startswith("ours with a norm of 352,800 elements")
+    for phrase in ("an eps of 1e-06", "std + eps in place of √(variance + eps)"):
+        wrong = report(mistakes.MISTAKES[phrase])
+        assert {value.mistake for value in wrong.wrong} == {phrase} and wrong.rounded == {}
+        (single,) = report(mistakes.MISTAKES[phrase], *one_norm).wrong
+        assert "one norm can't tell" in str(single.explanation) and single.mistake is None
+
+
+def test_mistakes_are_told_once_and_what_was_not_tried_is_said(ours: Dict[str, Any]) -> None:
+    port = ported(ours, {"glu": lambda x: x[: len(x) // 2]})
+    report = parity.compare(ours, port, model="demo", explain=0)
+    assert report.untried == tuple(value.name for value in report.wrong)
+    assert report.summary() == f"{len(report.wrong)} more not explained: --explain all"
+    names = ("encoder.1.conv", "encoder.2.conv", "tencoder.1.conv")
+    port = {**ours, **{name: -ours[name] for name in names}}
+    report = parity.compare(ours, port, model="demo", explain=0)
+    first, *_ = report.summary().splitlines()
+    assert first.startswith("tencoder.1.conv is ours with the opposite sign: ")
+    assert first.endswith(" dB; the same in 2 more values")
+    with pytest.raises(TypeError, match="explain"):
+        parity.compare(ours, ours, model="demo", explain="some")
+
+
 @pytest.mark.parametrize("phrase", ["n for n \u2212 1", "√(std² + 1e-5)", "std + 1e-5 added back"])
 def test_a_mistake_that_rounding_hides_is_told_by_its_formula(
     ours: Dict[str, Any], phrase: str
@@ -118,7 +163,8 @@ def test_the_command_writes_a_case(
     for name in ("encoder.0", "crosstransformer.norm_in", "tdecoder.2", "output"):
         np.savez(tmp_path / "port.npz", **{**ours, name: ours[name] * np.float32(1.1)})
         folder = tmp_path / name
-        assert parity.main(["demo", str(tmp_path / "port.npz"), "--case", str(folder)]) == 1
+        words = [str(tmp_path / "port.npz"), "--case", str(folder), "--explain", "0"]
+        assert parity.main(["demo", *words]) == 1
         run = subprocess.run([sys.executable, folder / "case.py"], capture_output=True, text=True)
         assert "NumPy  150.0 dB\nfound  20.0 dB" in run.stdout, (name, run)
     capsys.readouterr()

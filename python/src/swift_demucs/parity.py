@@ -348,7 +348,7 @@ class _Explainer:
         return replace(
             report,
             wrong=tuple(wrong[row.name] for row in report.rows if row.name in wrong),
-            untried=tuple(untried),
+            untried=tuple(row.name for row in report.rows if row.name in untried),
             rounded=rounded,
         )
 
