@@ -58,8 +58,8 @@ ADDED = {
     "crosstransformer.pos_emb_2d": "crosstransformer.norm_in",
     "crosstransformer.pos_emb": "crosstransformer.norm_in_t",
 }
-# The core's outputs have any names and order: their sizes tell them apart.
-OUTPUTS = ("output", "add_67")
+# The outputs of the core, and of a whole network, have any names and order.
+OUTPUTS = ("output", "add_67", "final")
 # Values outside of a graph that doesn't take them.
 HOST = {"mix", "stft_repr", "final"}
 # The axis of time in an input of the core, from the end.
@@ -75,6 +75,8 @@ ERRORS = (
 SCOPES = "pkg.torch.onnx.name_scopes"
 # A value with this SNR is ours: no other value of the graph is so much like it.
 SURE_DECIBELS = 40
+# An output with this SNR is ours, right or wrong.
+LIKE_DECIBELS = 6
 # Readers that gain or lose so much tell whether they expect our value; rounding changes less.
 GAIN_DECIBELS = 6
 # Values of different layers correlate less.
@@ -252,20 +254,27 @@ class Graph:
         return f"{text}, expected {expected}; a part of the network needs '--input {value}=NAME'"
 
     def _find_ends(self) -> None:
-        """Finds the core's outputs by their sizes; a node joins those of single sources."""
-        arrays: Values = {}
-        for name in OUTPUTS:
-            ours = self.ours.get(name, np.empty(0))
-            shape = unbatched(ours.shape)
-            found = [v for v in self.outputs if unbatched(self.shapes.get(v, ())) == shape]
-            if not found and ours.size:
-                arrays = arrays or dict(self._run(self.outputs))
-                found = [v for v, array in arrays.items() if array.size == ours.size]
-                parts = {v: array for v, array in arrays.items() if array.size == ours[0].size}
-                if not found and len(parts) == len(ours):
-                    found = [self._joined(name, parts)]
-            if found:
-                self.ends[name] = found[0]
+        """Finds the graph's outputs by their sizes, and those of one size by likeness; a node joins
+        those of single sources."""
+        arrays = dict(self._run(self.outputs))
+        # A graph that makes its own spectrogram has the inverse transform too.
+        names = [n for n in (OUTPUTS if "mag" in self.given else OUTPUTS[::-1]) if n in self.ours]
+        found = []
+        for name in names:
+            for value, array in arrays.items():
+                likeness = closest(array, self.samples[name])
+                if likeness:
+                    level = likeness[0] if likeness[0] >= LIKE_DECIBELS else -math.inf
+                    found.append((level, name, value))
+        for _, name, value in sorted(found, key=lambda end: -end[0]):
+            if name not in self.ends and value not in self.ends.values():
+                self.ends[name] = value
+        parts = {v: array for v, array in arrays.items() if v not in self.ends.values()}
+        for name in names:
+            some = {v: a for v, a in parts.items() if a.size == self.ours[name][0].size}
+            if name not in self.ends and len(some) == len(self.ours[name]):
+                self.ends[name] = self._joined(name, some)
+                parts = {v: array for v, array in parts.items() if v not in some}
 
     def _joined(self, name: str, parts: Values) -> str:
         """A new value of outputs in the order of the sources that they are like."""
@@ -523,7 +532,8 @@ class Graph:
 
     def trace(self, is_part: bool) -> Traced:
         """All values of the reference that are in the graph."""
-        names = [name for name in self.ours if name not in HOST or name in self.given]
+        ends = self.given | self.ends
+        names = [name for name in self.ours if name not in HOST or name in ends]
         by_name = {name: self.place(name) for name in names}
         self.places = {name: place for name, place in by_name.items() if place}
         confirmed: set[str] = set()
@@ -622,7 +632,9 @@ def sort_nodes(graph: onnx.GraphProto) -> bool:
     """Puts each node behind those whose values it reads, but for nodes in bodies: some converters
     leave them unsorted, and runtimes take such graphs. Returns whether one has moved; raises
     ``ValueError`` for a cycle."""
-    makers = {name: number for number, node in enumerate(graph.node) for name in node.output if name}
+    makers = {
+        name: number for number, node in enumerate(graph.node) for name in node.output if name
+    }
     reads = [
         {makers[name] for name in (*node.input, *read_inside(node)) if name in makers}
         for node in graph.node
@@ -637,7 +649,7 @@ def sort_nodes(graph: onnx.GraphProto) -> bool:
 
 
 def read_graph(path: Path) -> onnx.ModelProto:
-    """A graph with its external data and sorted nodes, of which every node and tensor is complete."""
+    """A graph with its external data and sorted nodes; every node and tensor is complete."""
     try:
         model = onnx.load(path)
         onnx.checker.check_model(model if sort_nodes(model.graph) else path)
