@@ -15,10 +15,9 @@ import argparse
 import os
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from random import Random
-from typing import Any
 
 import numpy as np
 from safetensors.numpy import load_file
@@ -27,11 +26,10 @@ import command_line
 import program
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "python" / "src"))
-from swift_demucs import htdemucs, mistakes, parity
-from swift_demucs._explanation import snr_db
+from swift_demucs import mistakes, parity
+from swift_demucs._explanation import Network, _Block, _Pass, snr_db
 
 Values = dict[str, np.ndarray]
-Functions = dict[str, Callable[..., Any]]
 # The least accurate values of a right float32 port, but for sums over a whole input.
 ROUNDING_DB = 105
 # Sentences that give the same value to the last bits.
@@ -43,47 +41,29 @@ class Port:
     """The network in NumPy, with a mistake in one module."""
 
     def __init__(self, checkpoint: Path, mix: np.ndarray) -> None:
-        self.configuration, self.model = htdemucs.load(checkpoint)
-        self.mix = mix
-        names = {name for functions in mistakes.MISTAKES.values() for name in functions}
-        self.names = sorted(names | {"encode", "decode", "dconv", "gate", "transformer_layer"})
-        #: The modules that each function runs in, by the right network.
-        self.modules: dict[str, set[str]] = {name: set() for name in self.names}
-        self.right = self.run()
-
-    def run(self, wrong: Functions = {}, module: str | None = None) -> Values:  # noqa: B006
-        """All values with functions replaced in a module, or everywhere."""
-        inside: list[str] = []
-
-        def entered(name: str) -> Callable[..., Any]:
-            right = vars(htdemucs)[name]
-
-            def call(*given: Any, **more: Any) -> Any:
-                has_module = bool(given) and isinstance(given[0], htdemucs.Module)
-                inside.append(given[0].name if has_module else "")
-                self.modules[name].update(filter(None, inside))
-                is_wrong = module is None or any(f"{n}.".startswith(f"{module}.") for n in inside)
-                value = (wrong.get(name, right) if is_wrong else right)(*given, **more)
-                inside.pop()
-                return value
-
-            return call
-
-        seen: Values = {}
-        model = htdemucs.Module(self.model.tensors, "", seen)
-        with mistakes.replaced({name: entered(name) for name in self.names}):
-            htdemucs.forward(model, self.mix.copy(), self.configuration)
-        return {name: value for name, value in seen.items() if ".weights." not in name}
+        network = Network.open(checkpoint)
+        assert network
+        self.block = _Block(network, "final", mix, {"mix": mix})
+        right = _Pass(self.block)
+        right.run()
+        self.block.calls = dict(enumerate(right.calls))
+        self.right = {name: right[name] for name in right if ".weights." not in name}
 
     def draw(self, phrase: str, random: Random) -> tuple[str | None, Values] | None:
-        """A module with a mistake, and the port's values; None if the mistake changes nothing."""
+        """A module with a mistake, and the port's values; None if the mistake fits no module."""
         functions = mistakes.MISTAKES[phrase]
-        modules = sorted({path for name in functions for path in self.modules[name]})
-        module = random.choice(modules) if modules else None
-        try:
-            return module, self.run(functions, module)
-        except (ValueError, LookupError, ArithmeticError):
-            return None
+        parts = {
+            tuple(place.split("."))
+            for name, place in self.block.calls.values()
+            if name in functions
+        }
+        modules = {".".join(path) for path in parts} | {
+            ".".join(path[:end]) + "." for path in parts for end in range(1, len(path))
+        }
+        module = random.choice(sorted(modules - {""}) or [None])
+        wrong = _Pass(self.block, functions, module)
+        wrong.run()
+        return (module, {**self.right, **wrong}) if "final" in wrong else None
 
     def first(self, found: Values) -> tuple[str, float] | None:
         """The value that differs first, and its SNR."""
@@ -107,13 +87,10 @@ class Trial:
 
     def report(self, found: Values) -> parity.Report:
         """What is said of a port's values."""
-        shaped = {
-            name: found[name].reshape(value.shape)
-            if found[name].size == value.size
-            else found[name]
-            for name, value in self.ours.items()
-            if name in found
-        }
+        shaped = {}
+        for name, ours in self.ours.items():
+            value = found[name]
+            shaped[name] = value.reshape(ours.shape if ours.size == value.size else value.shape)
         return parity.compare(self.ours, shaped, model=self.checkpoint)
 
     def drawn(self, count: int, random: Random) -> Iterator[tuple[str, str | None, Values]]:
@@ -149,7 +126,7 @@ def try_ports(trial: Trial, count: int, random: Random) -> bool:
         outputs = min(snr_db(trial.port.right[n], found[n]) for n in ("output", "add_67"))
         place = f"{first[0]}" + ("" if is_named else f", NOT {wrong[0].name if wrong else 'none'}")
         print(
-            f"| {phrase} | {module or 'all'} | {place} | {first[1]:.0f} | {outputs:.0f} | {said} |",
+            f"| {phrase} | {(module or 'all').rstrip('.')} | {place} | {first[1]:.0f} | {outputs:.0f} | {said} |",
             flush=True,
         )
     print(f"\nnamed: {named} of {count}\nexplained: {explained} of {count}")

@@ -130,15 +130,11 @@ def float16(x: Array) -> Array:
     return x.astype(np.float16).astype(np.float32)
 
 
-def int8(axis: int | None = None) -> Callable[[Array], Array]:
-    """Weights in INT8 with a scale for the tensor, or for each channel along an axis."""
-
-    def rounded(w):
-        others = None if axis is None else tuple({*range(w.ndim)} - {axis})
-        scale = np.maximum(abs(w).max(others, keepdims=True), EPSILON**2) / np.float32(127)
-        return np.round(w / scale) * scale
-
-    return rounded
+def int8(w: Array, axis: int | None = None) -> Array:
+    """A weight of whole numbers up to 127, with a scale for all or for each channel along an axis."""
+    others = None if axis is None else tuple({*range(w.ndim)} - {axis})
+    scale = np.maximum(abs(w).max(others, keepdims=True), EPSILON**2) / np.float32(127)
+    return np.round(w / scale) * scale
 
 
 def cast(to: Callable[[Array], Array], *steps: str) -> Functions:
@@ -389,14 +385,14 @@ def attending(
     return {"attention": wrong}
 
 
-def heads_outermost(m, x, other, heads):
+def heads_outermost(m, x, other, n):
     """Attention that reads in_proj as [heads, 3, size]."""
-
-    def thirds_first(w):
-        return w.reshape(heads, 3, -1).swapaxes(0, 1).reshape(w.shape)
-
-    parts = each(thirds_first, "in_proj_weight", "in_proj_bias")(m)
-    return right.attention(changed(m, parts), x, other, heads)
+    read = each(
+        lambda w: w.reshape(n, 3, -1).swapaxes(0, 1).reshape(w.shape),
+        "in_proj_weight",
+        "in_proj_bias",
+    )
+    return right.attention(changed(m, read(m)), x, other, n)
 
 
 def with_heads(number: Callable[[int], int]) -> Functions:
@@ -477,10 +473,10 @@ MISTAKES: dict[str, Functions] = {
     "weights in bfloat16": tensors(each(bfloat16, "weight", "in_proj_weight"), *LAYERS, "attention"),
     "weights in float16": tensors(each(float16, "weight", "in_proj_weight"), *LAYERS, "attention"),
     "weights in INT8 with a scale for each tensor": tensors(
-        each(int8(), "weight", "in_proj_weight"), *LAYERS, "attention"),
+        each(int8, "weight", "in_proj_weight"), *LAYERS, "attention"),
     "weights in INT8 with a scale for each channel": tensors(
-        each(int8(0), "weight", "in_proj_weight"), "conv", "linear", "attention") | tensors(
-        each(int8(1), "weight"), "conv_transpose"),
+        each(lambda w: int8(w, 0), "weight", "in_proj_weight"), "conv", "linear", "attention") | tensors(
+        each(lambda w: int8(w, 1), "weight"), "conv_transpose"),
     "all parameters in bfloat16": tensors(every(bfloat16), "forward"),
     "all parameters in float16": tensors(every(float16), "forward"),
     "a layer in bfloat16": cast(bfloat16),

@@ -209,27 +209,16 @@ def test_a_part_of_the_network_is_checked_as_a_graph(
     assert parity.main(["demo", right, "--chunk", "0"]) == 2
 
 
-def test_arrays_of_other_types_are_read(ours: Dict[str, Any], tmp_path: Path) -> None:
-    np.savez(tmp_path / "doubles.npz", **{k: v.astype(np.float64) for k, v in ours.items()})
-    assert parity.compare(ours, tmp_path / "doubles.npz").compared == len(ours)
-    np.save(tmp_path / "x.npy", ours["x"].astype(">f4"))
-    assert parity.compare(ours, tmp_path / "x.npy").wrong == ()
-    bits = (ours["x"].view(np.uint32) >> 16).astype(np.uint16)
-    np.save(tmp_path / "x.npy", bits.view("V2"))
-    assert parity.compare(ours, tmp_path / "x.npy", bound=40).wrong == ()
-    np.save(tmp_path / "x.npy", ours["x"].astype(np.int32))
-    with pytest.raises(swift_demucs.ArgumentError, match=r"x\.npy: has elements of the type .<i4"):
-        parity.compare(ours, tmp_path / "x.npy")
-    np.savez_compressed(tmp_path / "packed.npz", x=ours["x"])
-    with pytest.raises(swift_demucs.ArgumentError, match=r"numpy\.savez store"):
-        parity.compare(ours, tmp_path / "packed.npz")
-    save_file({"x": ours["x"].astype(np.float64)}, tmp_path / "x.safetensors")
-    assert parity.compare(ours, tmp_path / "x.safetensors").wrong == ()
-
-
 def test_files_and_folders_are_traces(ours: Dict[str, Any], tmp_path: Path) -> None:
     np.save(tmp_path / "x.npy", ours["x"])
     assert parity.compare(ours, tmp_path).rows[2].name == "x"
+    np.savez(tmp_path / "doubles.npz", **{k: v.astype(np.float64) for k, v in ours.items()})
+    assert parity.compare(ours, tmp_path / "doubles.npz").compared == len(ours)
+    save_file({"x": ours["x"].astype(np.float64)}, tmp_path / "x.safetensors")
+    assert parity.compare(ours, tmp_path / "x.safetensors").wrong == ()
+    np.savez_compressed(tmp_path / "packed.npz", x=ours["x"])
+    with pytest.raises(swift_demucs.ArgumentError, match=r"numpy\.savez store"):
+        parity.compare(ours, tmp_path / "packed.npz")
     with pytest.raises(swift_demucs.ArgumentError, match=r"none\.safetensors"):
         parity.compare(ours, tmp_path / "none.safetensors")
     with pytest.raises(swift_demucs.ArgumentError, match="has none of the"):

@@ -92,8 +92,6 @@ class Explanation:
     snr_db: float
     #: The right formula's.
     own_snr_db: float
-    #: The module with the mistake, the value's name if that is all of the block.
-    module: str
     #: The mistake, of `mistakes.MISTAKES`; empty if the port's value is ours in another form.
     phrase: str
     #: A norm's elements, and its factor less 1 or its offset, which give the port's value as well.
@@ -367,7 +365,7 @@ def explain(
         return replace(best, norm=bent.norm) if best else bent
     if best is None and own is not None and not is_sum and (is_first or "" in known):
         related = relations(own, found)
-        best = _best((Explanation(f"ours {t}", db, own_db, name, "") for t, db in related), least)
+        best = _best((Explanation(f"ours {t}", db, own_db, "") for t, db in related), least)
     return best
 
 
@@ -406,15 +404,15 @@ def _bent(block: _Block, own: Optional[Array], own_db: float) -> Optional[Explan
         return None
     change = f"+ {by:.1e}" if main % 2 else f"× {1 + by:.7g}"  # noqa: RUF001
     text = f"ours with a norm of {count:,} elements {change}"
-    return Explanation(text, level, own_db, block.name, "", (count, by))
+    return Explanation(text, level, own_db, "", (count, by))
 
 
 def grow(norms: Sequence[Tuple[int, float]]) -> bool:
     """Whether norms are the further from right ones the more elements they have: rounded sums."""
-    counts, factors = np.log([[count, abs(by) + 1e-12] for count, by in norms] or [[1, 1]]).T
-    if len(norms) < 3 or np.ptp(counts) == 0 or np.ptp(factors) == 0:
+    if len(norms) < 3 or len({count for count, _ in norms}) == 1:
         return False
-    return bool(np.corrcoef(counts, factors)[0, 1] > 0.5)
+    counts, changes = np.log(np.abs(norms)).T
+    return bool(np.corrcoef(counts, changes)[0, 1] > 0.5)
 
 
 def _simplify(block: _Block, calls: Sequence[_Call], own: Optional[Array]) -> None:
@@ -472,8 +470,7 @@ def _tried(
         same = [place for place in places if levels.get(place, 1) == levels.get(None, 0)]
         for only in [*same[:1], *(place for place in levels if place not in same)]:
             where = " everywhere" if only is None else f" in {only.rstrip('.')}" if only else ""
-            module = (only or block.name).rstrip(".")
-            yield Explanation(f"ours with {phrase}{where}", levels[only], own_db, module, phrase)
+            yield Explanation(f"ours with {phrase}{where}", levels[only], own_db, phrase)
 
 
 def _modules(places: Sequence[str]) -> List[str]:

@@ -30,7 +30,7 @@ import sys
 import tempfile
 import time
 import wave
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterable, List, Mapping, Optional, Tuple, Union
@@ -138,7 +138,10 @@ class Report:
                 line = f"{value.name} is {value.explanation}: {value.explanation_db:.1f} dB"
                 groups.setdefault(value.mistake or value.explanation, []).append(hidden + line)
         groups["rounded"] = [f"{name} is right: {why}" for name, why in self.rounded.items()]
-        lines = [lines[0] + _same(len(lines) - 1) for lines in groups.values() if lines]
+        lines = [
+            first + (f"; the same in {len(more)} more value{'s'[: len(more) - 1]}" if more else "")
+            for first, *more in filter(None, groups.values())
+        ]
         if self.rounded and not self.wrong:
             lines.append("nothing is wrong")
         if self.untried:
@@ -215,10 +218,6 @@ def _kind(name: str) -> str:
     return re.sub(r"_t\b|^t(?=..coder)", "", ".".join(parts[1:] or parts))
 
 
-def _same(count: int) -> str:
-    return f"; the same in {count} more value{'s' * (count > 1)}" if count else ""
-
-
 def _judged(
     reference: Trace, found: Trace, folder: Path, only: Union[str, Iterable[str], None] = None,
     bound: Optional[float] = None, like: Optional[Trace] = None,
@@ -239,11 +238,8 @@ def _judged(
     paths = [_path(reference, folder / "reference"), _path(found, folder / "found")]
     document = json.loads(_run("compare", *paths, *words, "--json", codes=(0, 1)))
     report = Report(
-        rows=tuple(_row(row) for row in document["tensors"]),
-        wrong=tuple(
-            Wrong(row["name"], float(row["snr_db"]), _level(row.get("own_snr_db")))
-            for row in document["wrong"]
-        ),
+        rows=tuple(_read(Row, row) for row in document["tensors"]),
+        wrong=tuple(_read(Wrong, row) for row in document["wrong"]),
         extra=tuple(document["extra"]),
         renamed=document["renamed"],
         text=document["text"].rstrip(),
@@ -263,10 +259,6 @@ def _run(*words: Union[str, Path], codes: Tuple[int, ...] = (0,)) -> str:
     return found.stdout
 
 
-def _level(value: Any) -> Optional[float]:
-    return None if value is None else float(value)
-
-
 def _path(given: Trace, folder: Path) -> str:
     """A trace as a file or a folder."""
     if not isinstance(given, Mapping):
@@ -279,22 +271,16 @@ def _path(given: Trace, folder: Path) -> str:
     return str(folder)
 
 
-def _row(row: Dict[str, Any]) -> Row:
-    def sizes(key: str) -> Optional[Tuple[int, ...]]:
-        return tuple(row[key]) if key in row else None
+def _read(kind: Any, found: Mapping[str, Any]) -> Any:
+    """A row of the program's JSON, which has infinite numbers as text."""
 
-    return Row(
-        name=row["name"],
-        snr_db=float(row["snr_db"]),
-        own_snr_db=_level(row.get("own_snr_db")),
-        bound_db=float(row["bound_db"]),
-        max_abs=float(row["max_abs"]),
-        relative_l2=float(row["relative_l2"]),
-        shape=tuple(row["shape"]),
-        found_shape=sizes("found_shape"),
-        first_bad=sizes("first_bad"),
-        remark=row.get("remark"),
-    )
+    def value(name: str) -> Any:
+        given = found.get(name)
+        if isinstance(given, list):
+            return tuple(given)
+        return float(given) if given is not None and name.endswith(("_db", "_abs")) else given
+
+    return kind(**{part.name: value(part.name) for part in fields(kind)})
 
 
 # ---- explanations ----
@@ -372,8 +358,8 @@ class _Explainer:
                 del changed[name]
         if self.formulas.grow([value.norm for value in changed.values()]):
             return {
-                name: "its norm of {:,} elements is off by {:.1e}, and others the more, the more "
-                "elements: sums rounded to float32".format(*value.norm)
+                name: "a norm of {:,} elements is off by {:.1e}, and larger norms by more: sums "
+                "rounded to float32".format(*value.norm)
                 for name, value in changed.items()
             }
         for name, value in changed.items():
@@ -543,19 +529,13 @@ def _document(report: Report) -> Dict[str, Any]:
     def finite(value: Any) -> Any:
         if isinstance(value, float) and not np.isfinite(value):
             return "Infinity" if value > 0 else "-Infinity"
+        if isinstance(value, (list, tuple)):
+            return [finite(each) for each in value]
         return {k: finite(v) for k, v in value.items()} if isinstance(value, dict) else value
 
-    return {
-        "wrong": [finite(asdict(value)) for value in report.wrong],
-        "compared": report.compared,
-        "expected": report.expected,
-        "tensors": [finite(asdict(row)) for row in report.rows],
-        "extra": list(report.extra),
-        "renamed": dict(report.renamed),
-        "unjudged": list(report.unjudged),
-        "untried": list(report.untried),
-        "rounded": dict(report.rounded),
-    }
+    document = finite(asdict(report))
+    counts = {"compared": report.compared, "expected": report.expected}
+    return {**counts, "tensors": document.pop("rows"), **document}
 
 
 def _printable(text: str) -> str:
