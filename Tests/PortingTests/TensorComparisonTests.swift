@@ -45,6 +45,23 @@ import Tracks
         #expect(TensorComparison(reference: reference, found: found).firstBad == [2])
     }
 
+    @Test func finalMayLackTheRest() throws {
+        for (name, stems) in [("ours", 3), ("theirs", 2)] {
+            try FileManager.default.createDirectory(
+                atPath: fixture.folder.path(name), withIntermediateDirectories: true)
+            let values = (0..<stems * 4).map { Float($0) + 1 }
+            try TensorFile.write(
+                NamedTensor("final", [stems, 2, 2], values),
+                to: fixture.folder.path("\(name)/final.npy"), TensorEncoding(.npy, .float32))
+        }
+        let (ours, theirs) = try (
+            TensorCollection(fixture.folder.path("ours")),
+            TensorCollection(fixture.folder.path("theirs"))
+        )
+        #expect(try ComparisonReport(reference: ours, found: theirs).wrong.isEmpty)
+        #expect(try ComparisonReport(reference: theirs, found: ours).wrong.map(\.name) == ["final"])
+    }
+
     @Test func foldersOfStemsAreComparedByName() throws {
         for (name, gain) in [("a", Float(0.5)), ("b", 0.25)] {
             try FileManager.default.createDirectory(

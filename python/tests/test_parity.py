@@ -74,11 +74,11 @@ def test_each_mistake_of_a_port_is_explained(ours: Dict[str, Any]) -> None:
 
     phrase = "the halves of the channels swapped in the GLU"
     port = ported(ours, mistakes.MISTAKES[phrase])
-    found = parity.compare(ours, port, model="demo").wrong
+    found = parity.compare(ours, port, model="demo", explain="all").wrong
     assert found[0].name == "tencoder.0.dconv.layers.0"
     assert all(phrase in str(value.explanation) for value in found)
     louder = {**ours, "encoder.1.rewrite": ours["encoder.1.rewrite"] * np.float32(0.9)}
-    first = parity.compare(ours, louder, model="demo").wrong[0]
+    first = parity.compare(ours, louder, model="demo", explain="all").wrong[0]
     assert first.name == "encoder.1.rewrite" and str(first.explanation).startswith(
         "ours \u00d7 0.9"
     )
@@ -136,7 +136,8 @@ def test_a_mistake_that_rounding_hides_is_told_by_its_formula(
     from swift_demucs import mistakes
 
     names = [key for key in mistakes.MISTAKES if phrase in key]
-    found = parity.compare(ours, ported(ours, mistakes.MISTAKES[names[0]]), model="demo").wrong
+    port = ported(ours, mistakes.MISTAKES[names[0]])
+    found = parity.compare(ours, port, model="demo", explain="all").wrong
     assert {value.name for value in found} <= {"x", "xt", "output", "add_67"} and found
     assert all(phrase in str(value.explanation) for value in found)
 
@@ -149,7 +150,10 @@ def test_the_command_writes_a_case(
     port = ported(ours, mistakes.MISTAKES["half the heads"])
     np.savez(tmp_path / "port.npz", **port)
     case = tmp_path / "case"
-    assert parity.main(["demo", str(tmp_path / "port.npz"), "--case", str(case)]) == 1
+    assert (
+        parity.main(["demo", str(tmp_path / "port.npz"), "--case", str(case), "--explain", "all"])
+        == 1
+    )
     printed = capsys.readouterr().out
     assert "wrong: crosstransformer.layers.0.self_attn has" in printed
     assert "crosstransformer.layers.0.self_attn is ours with half the heads" in printed
@@ -201,7 +205,16 @@ def test_a_part_of_the_network_is_checked_as_a_graph(
     right = graph(tmp_path / "right.onnx", bias=True)
     assert parity.main(["demo", right, *words]) == 0
     assert "2 of 124 compared, all right" in capsys.readouterr().out
-    words += ["--audio", str(track), "--start", "1", "--case", str(tmp_path / "case")]
+    words += [
+        "--explain",
+        "all",
+        "--audio",
+        str(track),
+        "--start",
+        "1",
+        "--case",
+        str(tmp_path / "case"),
+    ]
     assert parity.main(["demo", graph(tmp_path / "wrong.onnx", bias=False), *words]) == 1
     assert "is ours with no bias in channel_upsampler_t" in capsys.readouterr().out
     assert (tmp_path / "case" / "graph.onnx").is_file()

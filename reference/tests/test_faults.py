@@ -61,7 +61,7 @@ class FaultTests(unittest.TestCase):
         return {key: value.numpy() for key, value in tensors.items()}
 
     def first(self, model: Path, ours: dict[str, Any], found: dict[str, Any]) -> parity.Wrong:
-        return parity.compare(ours, found, model=model).wrong[0]
+        return parity.compare(ours, found, model=model, explain="all").wrong[0]
 
     def test_faults_in_layers_of_htdemucs(self) -> None:
         model = fixture.complete("models/cross_first.safetensors")
