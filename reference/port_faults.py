@@ -12,12 +12,14 @@ and are drawn again.
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import numpy as np
 from safetensors.numpy import load_file
@@ -26,10 +28,10 @@ import command_line
 import program
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "python" / "src"))
-from swift_demucs import mistakes, parity
-from swift_demucs._explanation import Network, _Block, _Pass, snr_db
+from swift_demucs import htdemucs, mistakes, parity
 
 Values = dict[str, np.ndarray]
+Functions = dict[str, Callable[..., Any]]
 # The least accurate values of a right float32 port, but for sums over a whole input.
 ROUNDING_DB = 105
 # Sentences that give the same value to the last bits.
@@ -41,36 +43,64 @@ class Port:
     """The network in NumPy, with a mistake in one module."""
 
     def __init__(self, checkpoint: Path, mix: np.ndarray) -> None:
-        network = Network.open(checkpoint)
-        assert network
-        self.block = _Block(network, "final", mix, {"mix": mix})
-        right = _Pass(self.block)
-        right.run()
-        self.block.calls = dict(enumerate(right.calls))
-        self.right = {name: right[name] for name in right if ".weights." not in name}
+        self.configuration, self.model = htdemucs.load(checkpoint)
+        self.mix = mix
+        names = {name for functions in mistakes.MISTAKES.values() for name in functions}
+        self.names = sorted(names | {"encode", "decode", "dconv", "gate", "transformer_layer"})
+        #: The modules that each function runs in, by the right network.
+        self.modules: dict[str, set[str]] = {name: set() for name in self.names}
+        self.right = self.run()
+
+    def run(self, wrong: Functions = {}, module: str | None = None) -> Values:  # noqa: B006
+        """All values with functions replaced in a module, or everywhere."""
+        inside: list[str] = []
+
+        def entered(name: str) -> Callable[..., Any]:
+            right = vars(htdemucs)[name]
+
+            def call(*given: Any, **more: Any) -> Any:
+                has_module = bool(given) and isinstance(given[0], htdemucs.Module)
+                inside.append(given[0].name if has_module else "")
+                self.modules[name].update(filter(None, inside))
+                is_wrong = module is None or any(f"{n}.".startswith(f"{module}.") for n in inside)
+                value = (wrong.get(name, right) if is_wrong else right)(*given, **more)
+                inside.pop()
+                return value
+
+            return call
+
+        seen: Values = {}
+        model = htdemucs.Module(self.model.tensors, "", seen)
+        with mistakes.replaced({name: entered(name) for name in self.names}):
+            htdemucs.forward(model, self.mix.copy(), self.configuration)
+        return {name: value for name, value in seen.items() if ".weights." not in name}
 
     def draw(self, phrase: str, random: Random) -> tuple[str | None, Values] | None:
-        """A module with a mistake, and the port's values; None if the mistake fits no module."""
+        """A module with a mistake, and the port's values; None if the mistake changes nothing."""
         functions = mistakes.MISTAKES[phrase]
-        parts = {
-            tuple(place.split("."))
-            for name, place in self.block.calls.values()
-            if name in functions
-        }
-        modules = {".".join(path) for path in parts} | {
-            ".".join(path[:end]) + "." for path in parts for end in range(1, len(path))
-        }
-        module = random.choice(sorted(modules - {""}) or [None])
-        wrong = _Pass(self.block, functions, module)
-        wrong.run()
-        return (module, {**self.right, **wrong}) if "final" in wrong else None
+        modules = sorted({path for name in functions for path in self.modules[name]})
+        module = random.choice(modules) if modules else None
+        try:
+            return module, self.run(functions, module)
+        except (ValueError, LookupError, ArithmeticError):
+            return None
 
     def first(self, found: Values) -> tuple[str, float] | None:
         """The value that differs first, and its SNR."""
         for name, value in self.right.items():
             if name in found and not np.array_equal(value, found[name]):
-                return name, snr_db(value, found[name])
+                return name, snr(value, found[name])
         return None
+
+
+def snr(expected: np.ndarray, found: np.ndarray) -> float:
+    """SNR in dB; -inf for values that are not finite or of another size."""
+    if expected.size != found.size:
+        return -math.inf
+    error = np.square(expected.astype(float) - found.reshape(expected.shape)).sum()
+    if not math.isfinite(error):
+        return -math.inf
+    return 10 * math.log10(np.square(expected.astype(float)).sum() / max(error, 1e-300))
 
 
 class Trial:
@@ -87,11 +117,14 @@ class Trial:
 
     def report(self, found: Values) -> parity.Report:
         """What is said of a port's values."""
-        shaped = {}
-        for name, ours in self.ours.items():
-            value = found[name]
-            shaped[name] = value.reshape(ours.shape if ours.size == value.size else value.shape)
-        return parity.compare(self.ours, shaped, model=self.checkpoint)
+        shaped = {
+            name: found[name].reshape(value.shape)
+            if found[name].size == value.size
+            else found[name]
+            for name, value in self.ours.items()
+            if name in found
+        }
+        return parity.compare(self.ours, shaped, model=self.checkpoint, explain="all")
 
     def drawn(self, count: int, random: Random) -> Iterator[tuple[str, str | None, Values]]:
         """Ports with a mistake each: every mistake of the list about as often."""
@@ -123,10 +156,10 @@ def try_ports(trial: Trial, count: int, random: Random) -> bool:
         level = wrong[0].explanation_db or 0 if wrong else 0
         explained += is_named and (phrase in text or level >= EQUAL_DB)
         said = "this" if phrase in text else f"{text}: {level:.0f} dB"
-        outputs = min(snr_db(trial.port.right[n], found[n]) for n in ("output", "add_67"))
+        outputs = min(snr(trial.port.right[n], found[n]) for n in ("output", "add_67"))
         place = f"{first[0]}" + ("" if is_named else f", NOT {wrong[0].name if wrong else 'none'}")
         print(
-            f"| {phrase} | {(module or 'all').rstrip('.')} | {place} | {first[1]:.0f} | {outputs:.0f} | {said} |",
+            f"| {phrase} | {module or 'all'} | {place} | {first[1]:.0f} | {outputs:.0f} | {said} |",
             flush=True,
         )
     print(f"\nnamed: {named} of {count}\nexplained: {explained} of {count}")
