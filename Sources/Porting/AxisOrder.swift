@@ -29,14 +29,14 @@ struct AxisOrder {
         for axes in Self.permutations(theirs.count) {
             let sizes = axes.map { theirs[$0] }
             if Self.divides(sizes, ours) {
-                let strides = Self.strides(theirs)
+                let strides = NamedTensor.strides(of: theirs)
                 orders.append(AxisOrder(reference.shape, sizes, axes.map { strides[$0] }))
             }
         }
         for axes in Self.permutations(ours.count) where Self.divides(axes.map { ours[$0] }, theirs)
         {
             var strides = ours
-            for (axis, stride) in zip(axes, Self.strides(axes.map { ours[$0] })) {
+            for (axis, stride) in zip(axes, NamedTensor.strides(of: axes.map { ours[$0] })) {
                 strides[axis] = stride
             }
             orders.append(AxisOrder(reference.shape, ours, strides))
@@ -59,8 +59,10 @@ struct AxisOrder {
         self.strides = strides
     }
 
-    /// A port's elements in our order.
-    func restored(_ values: [Float]) -> [Float] { values.indices.map { values[place($0)] } }
+    /// A port's value in our order.
+    func restored(_ found: NamedTensor) -> NamedTensor {
+        NamedTensor(found.name, shape, NamedTensor.gathered(found.values, sizes, strides))
+    }
 
     /// The place of one of our elements in the port's array.
     private func place(_ index: Int) -> Int {
@@ -74,16 +76,7 @@ struct AxisOrder {
 
     /// Whether axes are those of a shape, or parts of them.
     private static func divides(_ parts: [Int], _ shape: [Int]) -> Bool {
-        Set(strides(shape)).isSubset(of: strides(parts))
-    }
-
-    /// The distance of neighbours along each axis of a row-major array.
-    private static func strides(_ shape: [Int]) -> [Int] {
-        var strides = shape.map { _ in 1 }
-        for axis in shape.indices.dropLast().reversed() {
-            strides[axis] = strides[axis + 1] * shape[axis + 1]
-        }
-        return strides
+        Set(NamedTensor.strides(of: shape)).isSubset(of: NamedTensor.strides(of: parts))
     }
 
     private static func permutations(_ count: Int) -> [[Int]] {

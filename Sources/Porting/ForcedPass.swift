@@ -66,29 +66,19 @@ struct ForcedValue {
     private static let mostSampled = 1 << 16
 
     init(_ found: [Float], own: NamedTensor, rounding: Double, missing: String?) {
-        let own = (shape: own.shape, values: own.values)
         self.rounding = rounding
         self.missing = missing
         shape = own.shape
         count = own.values.count
-        let least = max(1, own.values.count / Self.mostSampled)
-        let step =
-            (least...).first { step in own.shape.allSatisfy { Self.isPrime(step, to: $0) } }
-            ?? least
+        var step = max(1, count / Self.mostSampled)
+        while count > 0, Resampler.greatestCommonDivisor(step, count) > 1 { step += 1 }
         self.step = step
-        func sampled(_ values: [Float]) -> [Float] {
-            stride(from: 0, to: values.count, by: step).map { values[$0] }
-        }
-        sample = sampled(own.values)
-        foundSample = sampled(found)
+        let places = stride(from: 0, to: count, by: step)
+        sample = places.map { own.values[$0] }
+        foundSample = places.map { found[$0] }
         for (found, own) in zip(found, own.values) where own.isFinite {
             if found.isFinite { ratio.add(found, reference: own) } else { isBroken = true }
         }
-    }
-
-    /// Whether two numbers have no common divisor.
-    private static func isPrime(_ a: Int, to b: Int) -> Bool {
-        b == 0 ? a == 1 : isPrime(b, to: a % b)
     }
 }
 

@@ -100,16 +100,12 @@ package struct LayerJudge {
                     value.ratio.signal * pow(10, -least / 10)
                     + (value.rounding.isFinite ? value.rounding : 0)
                 let isRight = !value.isBroken && value.ratio.noise <= allowed
-                let part = isRight && least < SliceJudgement.least ? slices?.unjudged : nil
+                let part = least < SliceJudgement.least ? slices?.unjudged : nil
                 found[own] = Verdict(
                     decibels: value.isBroken ? -.infinity : value.ratio.decibels,
                     boundDecibels: least, isRight: isRight && slices?.wrong == nil,
                     slice: isRight ? slices?.wrong : nil,
-                    unjudged: slices?.wrong != nil
-                        ? nil
-                        : part.map {
-                            $0 + (value.missing.map { ": give \($0)" } ?? "")
-                        })
+                    unjudged: part.map { $0 + (value.missing.map { ": give \($0)" } ?? "") })
             }
         }
         return found

@@ -11,7 +11,8 @@ struct SliceJudgement {
     /// A wrong slice, such as "in slice 10 along axis 1 2.1 dB, expected 83 dB".
     private(set) var wrong: String?
     /// How many slices along which axis rounding errors leave below ``least``, such as
-    /// ", 57 of 62 slices along axis 1"; empty for all of the value, nil if the others have nearly all of the energy.
+    /// ", 57 of 62 slices along axis 1"; empty for all of the value, nil if the others have nearly all
+    /// of the energy.
     private(set) var unjudged: String?
 
     /// A lower bound is none, in dB.

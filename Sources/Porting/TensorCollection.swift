@@ -82,8 +82,7 @@ package struct TensorCollection {
     /// - Throws: ``PortingError``, `AudioError`.
     package func tensor(_ name: String, like other: TensorCollection) throws -> NamedTensor {
         let stored = try stored(name, like: other)
-        guard let order = orders[name] else { return stored }
-        return NamedTensor(name, order.shape, order.restored(stored.values))
+        return orders[name]?.restored(stored) ?? stored
     }
 
     /// The tensor with a name, in the order of its file.

@@ -189,8 +189,7 @@ package struct ComparisonReport: Sendable {
             var comparison = TensorComparison(reference: ours, found: theirs)
             if !comparison.isComparable, let order = AxisOrder(theirs, like: ours) {
                 found.orders[name] = order
-                comparison = TensorComparison(
-                    reference: ours, found: try found.tensor(name, like: reference))
+                comparison = TensorComparison(reference: ours, found: order.restored(theirs))
                 comparison.isReordered = true
             }
             comparisons.append(comparison)

@@ -175,7 +175,7 @@ package struct Resampler: Sendable {
         for tap in filter.indices { filter[tap] /= Float(sum) }
     }
 
-    private static func greatestCommonDivisor(_ a: Int, _ b: Int) -> Int {
+    package static func greatestCommonDivisor(_ a: Int, _ b: Int) -> Int {
         b == 0 ? a : greatestCommonDivisor(b, a % b)
     }
 }

@@ -150,10 +150,8 @@ def test_the_command_writes_a_case(
     port = ported(ours, mistakes.MISTAKES["half the heads"])
     np.savez(tmp_path / "port.npz", **port)
     case = tmp_path / "case"
-    assert (
-        parity.main(["demo", str(tmp_path / "port.npz"), "--case", str(case), "--explain", "all"])
-        == 1
-    )
+    words = [str(tmp_path / "port.npz"), "--case", str(case)]
+    assert parity.main(["demo", *words, "--explain", "all"]) == 1
     printed = capsys.readouterr().out
     assert "wrong: crosstransformer.layers.0.self_attn has" in printed
     assert "crosstransformer.layers.0.self_attn is ours with half the heads" in printed
@@ -205,16 +203,8 @@ def test_a_part_of_the_network_is_checked_as_a_graph(
     right = graph(tmp_path / "right.onnx", bias=True)
     assert parity.main(["demo", right, *words]) == 0
     assert "2 of 124 compared, all right" in capsys.readouterr().out
-    words += [
-        "--explain",
-        "all",
-        "--audio",
-        str(track),
-        "--start",
-        "1",
-        "--case",
-        str(tmp_path / "case"),
-    ]
+    words += ["--explain", "all", "--audio", str(track), "--start", "1"]
+    words += ["--case", str(tmp_path / "case")]
     assert parity.main(["demo", graph(tmp_path / "wrong.onnx", bias=False), *words]) == 1
     assert "is ours with no bias in channel_upsampler_t" in capsys.readouterr().out
     assert (tmp_path / "case" / "graph.onnx").is_file()

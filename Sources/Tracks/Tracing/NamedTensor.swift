@@ -78,10 +78,7 @@ package struct NamedTensor: Sendable, Equatable {
     package init(_ name: String, _ shape: [Int], _ values: [Float], permuted order: [Int]) {
         precondition(order.isPermutation(of: shape.indices))
         precondition(shape.reduce(1, *) == values.count)
-        var strides = [Int](repeating: 1, count: shape.count)
-        for axis in shape.indices.dropLast().reversed() {
-            strides[axis] = strides[axis + 1] * shape[axis + 1]
-        }
+        let strides = Self.strides(of: shape)
         self.name = name
         self.shape = order.map { shape[$0] }
         self.values = Self.gathered(values, self.shape, order.map { strides[$0] })
@@ -98,8 +95,19 @@ package struct NamedTensor: Sendable, Equatable {
         return order
     }
 
+    /// The distance of neighbours along each axis of a row-major array.
+    package static func strides(of shape: [Int]) -> [Int] {
+        var strides = [Int](repeating: 1, count: shape.count)
+        for axis in shape.indices.dropLast().reversed() {
+            strides[axis] = strides[axis + 1] * shape[axis + 1]
+        }
+        return strides
+    }
+
     /// The elements at multiples of `strides`, in row-major order of `shape`.
-    private static func gathered(
+    ///
+    /// - Parameter strides: those of an array of as many elements, in the order of `shape`.
+    package static func gathered(
         _ values: [Float], _ shape: [Int], _ strides: [Int]
     ) -> [Float] {
         guard let inner = shape.last, inner > 0, let step = strides.last else { return values }

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import json
 import shutil
-import tempfile
 from pathlib import Path
-from typing import Any, Callable, List, Mapping, Sequence, Tuple
+from typing import Any, Callable, Iterator, List, Mapping, Sequence, Tuple
 
 import numpy as np
 
@@ -128,22 +128,35 @@ class _Layer:
         return found is None or self.value is None or not np.array_equal(found, self.value)
 
 
+@contextlib.contextmanager
+def _new_folder(folder: Path) -> Iterator[None]:
+    """A folder that is removed if its contents can't be written."""
+    was_there = folder.is_dir()
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        yield
+    except BaseException:
+        shutil.rmtree(folder)
+        if was_there:
+            folder.mkdir()
+        raise
+
+
 def write(
-    target: Path,
+    folder: Path,
     network: _explanation.Network,
     name: str,
     values: Mapping[str, Any],
     graph: Path,
     nodes: Mapping[str, str],
 ) -> None:
-    """Writes the layer of a wrong value to a folder, all of it or nothing.
+    """Writes the layer of a wrong value.
 
     :param values: the port's, by the network's names.
     :param graph: the port's ONNX graph, if ``nodes`` says where values are in it.
     """
     layer = _Layer(network, name, values)
-    with tempfile.TemporaryDirectory() as new:
-        folder = Path(new)
+    with _new_folder(folder):
         for part in ("inputs", "arguments"):
             (folder / part).mkdir()
         for key in layer.reads:
@@ -179,4 +192,3 @@ def write(
         if name in nodes and inputs:
             utils = importlib.import_module("onnx.utils")
             utils.extract_model(str(graph), str(folder / "graph.onnx"), inputs, [nodes[name]])
-        shutil.copytree(folder, target, dirs_exist_ok=True)
