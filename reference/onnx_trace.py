@@ -1,35 +1,22 @@
-"""The values inside an exported core, under the names that `swift-demucs trace` gives them.
+"""The values inside an exported network, under the names that `swift-demucs trace` gives them.
 
-    swift-demucs trace song.wav -n htdemucs --start 30 --chunk 1 -o ours.safetensors
-    python onnx_trace.py core.onnx ours.safetensors -o theirs.safetensors
-    swift-demucs compare ours.safetensors theirs.safetensors -n htdemucs
-
-Runs any ONNX graph of the core, of HTDemucs or of a RoFormer, in ONNX Runtime, with the values
-inside as outputs. The chunk is our trace of one, or a chunk of `tensors prepare`. A value of the
-graph is found by the path of its module, which torch.onnx writes into names (or, with dynamo, into
-the metadata of nodes); else by its size and its values. Values that the graph doesn't have are
-listed: an optimiser computes some in another form. Needs no PyTorch.
-
-A part of the network takes and gives values by their names in our trace:
-
-    python onnx_trace.py layer.onnx ours.safetensors -o theirs.safetensors \\
-        --input x=encoder.0.embedded --output y=encoder.1
+Runs any ONNX graph of HTDemucs or of a RoFormer in ONNX Runtime, from the mix or from its
+spectrogram on, with the values inside as outputs. A value of the graph is found by the path of its
+module, which torch.onnx writes into names (or, with dynamo, into the metadata of nodes); else by
+its size and its values. Inputs and outputs may be parts of a value, such as its real and imaginary
+halves. Values that the graph doesn't have are listed: an optimiser computes some in another form.
+A part of the network takes and gives values by their names in our trace. Needs no PyTorch.
 """
 
 from __future__ import annotations
 
-import argparse
 import copy
 import graphlib
 import itertools
 import math
-import os
 import re
-import subprocess
-import sys
-import tempfile
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -37,8 +24,6 @@ import onnx
 import onnxruntime
 from google.protobuf.message import DecodeError
 from onnxruntime.capi import onnxruntime_pybind11_state as ort
-from safetensors import SafetensorError
-from safetensors.numpy import load_file, save_file
 
 Values = dict[str, np.ndarray]
 Shape = tuple[int, ...]
@@ -58,9 +43,9 @@ ADDED = {
     "crosstransformer.pos_emb_2d": "crosstransformer.norm_in",
     "crosstransformer.pos_emb": "crosstransformer.norm_in_t",
 }
-# The outputs of the core, and of a whole network, have any names and order.
+# The outputs have any names and order: their sizes and values tell them apart.
 OUTPUTS = ("output", "add_67", "final")
-# Values outside of a graph that doesn't take them.
+# Values outside of a graph that doesn't take or give them.
 HOST = {"mix", "stft_repr", "final"}
 # The axis of time in an input of the core, from the end.
 TIME_AXES = {"mix": -1, "mag": -1, "stft_repr": -2, "x": -2}
@@ -75,13 +60,17 @@ ERRORS = (
 SCOPES = "pkg.torch.onnx.name_scopes"
 # A value with this SNR is ours: no other value of the graph is so much like it.
 SURE_DECIBELS = 40
-# An output with this SNR is ours, right or wrong.
-LIKE_DECIBELS = 6
+# In INT8, whose values have about 30 dB, a value so near to their median is ours too.
+SPREAD_DECIBELS, LEAST_DECIBELS = 15, 10
 # Readers that gain or lose so much tell whether they expect our value; rounding changes less.
 GAIN_DECIBELS = 6
 # Values of different layers correlate less.
 LEAST_CORRELATION = 0.5
 SAMPLED_ELEMENTS = 4_096
+# Axes of at most so many elements may be apart: sources, channels, real and imaginary parts.
+MOST_PARTS = 8
+# The imaginary half of a spectrogram, by its name.
+IMAGINARY = re.compile("(?<![a-z])im(ag|(?![a-z]))", re.IGNORECASE)
 # Orders of more axes aren't tried: twelve have half a billion.
 MOST_AXES = 5
 # Values that are computed at once; the values between them take several times as much.
@@ -165,6 +154,7 @@ class Graph:
         self.places: dict[str, Place] = {}
         # Values of the graph that were taken for ours, by our names.
         self.refuted: dict[str, set[str]] = {}
+        self.levelled: dict[str, float] = {}
         self.model = read_graph(path)
         graph = self.model.graph
         self.nodes = list(graph.node)
@@ -183,7 +173,7 @@ class Graph:
         # Every value is an output of this session, which tells their types.
         whole = self._session([name for name in self.producers if name], {}, False)
         self.inputs = {value.name: value for value in whole.get_inputs()}
-        self.shapes: dict[str, list[int | str]] = {
+        self.shapes = {
             value.name: value.shape
             for value in (*self.inputs.values(), *whole.get_outputs())
             if value.type in TYPES and value.name not in self.constants
@@ -195,16 +185,14 @@ class Graph:
                     raise TraceError(f"{path}: has no {kind} '{value}'; {known}")
                 if name not in ours:
                     raise TraceError(f"our trace has no '{name}'; it has {', '.join(ours)}")
-        # The graph's inputs, and our names for them.
+        # The graph's inputs, and the places of ours that are its inputs or outputs.
         self.feed: Values = {}
         self.given: dict[str, Place] = {}
-        for value in self.inputs:
-            name, place = self._taken(value, inputs.get(value))
-            self.given[name] = place
-            self.feed[value] = place.restored(ours[name])
-        self.ends = {name: value for value, name in outputs.items()}
-        if not inputs and not outputs:
-            self._find_ends()
+        self.ends: dict[str, Place] = {}
+        self._take_inputs(inputs)
+        self._measure_shapes()
+        if outputs or not inputs:
+            self._find_ends(outputs)
 
     @staticmethod
     def _path(node: onnx.NodeProto) -> str | None:
@@ -216,31 +204,57 @@ class Graph:
         paths = (module_path(n.strip("/").split("/")[:-1]) for n in (node.output[0], node.name))
         return next((path for path in paths if path), None)
 
+    def _measure_shapes(self) -> None:
+        """Finds the shapes that ONNX Runtime doesn't infer; those of an unknown rank are empty."""
+        shapes = self.shapes.items()
+        unknown = [v for v, s in shapes if not s or not all(isinstance(n, int) for n in s)]
+        made = [value + CUT for value in unknown]
+        self.producers |= {name: len(self.nodes) + number for number, name in enumerate(made)}
+        self.nodes += [onnx.helper.make_node("Shape", [v], [v + CUT]) for v in unknown]
+        self.paths += [None] * len(made)
+        if made:
+            session = self._session(made, {}, False)
+            given = {value.name: self.feed[value.name] for value in session.get_inputs()}
+            found = session.run(made, given)
+            self.shapes |= {v: shape.tolist() for v, shape in zip(unknown, found, strict=True)}
+
     # Inputs and outputs.
 
-    def _taken(self, value: str, named: str | None) -> tuple[str, Place]:
-        """What an input takes: our value of its size, and of its shape if several have the size."""
-        node = self.inputs[value]
-        names = [named] if named else inputs_of(self.ours)
-        found = []
-        for name in names:
-            sizes = self.ours[name].shape
-            # Dimensions without numbers are as ours.
-            whole = (1,) * (len(node.shape) - len(sizes)) + sizes
-            pairs = itertools.zip_longest(node.shape, whole, fillvalue=0)
-            shape = tuple(size if isinstance(size, int) else actual for size, actual in pairs)
-            axes = list(orders(shape, sizes))
-            if axes and node.type in TYPES:
-                place = Place(value, axes=axes[0], shape=shape, dtype=TYPES[node.type])
-                found.append((unbatched(shape) == unbatched(sizes), name, place))
-        if not found:
-            raise TraceError(f"{self.path}: {self._refusal(value, names)}")
-        return max(found, key=lambda choice: choice[0])[1:]
+    def _take_inputs(self, named: Mapping[str, str]) -> None:
+        """Gives each input our value of its size, and of its shape if several have the size; inputs
+        of one shape take the parts of a value."""
+        groups: dict[tuple[object, ...], list[str]] = {}
+        for value, node in self.inputs.items():
+            groups.setdefault((named.get(value), *node.shape), []).append(value)
+        for values in groups.values():
+            node = self.inputs[values[0]]
+            names = [named[node.name]] if node.name in named else inputs_of(self.ours)
+            found = []
+            for name in names:
+                for parts in partings(self.ours[name].shape, len(values)):
+                    sizes = parts.shape[1:]
+                    shape = filled(node.shape, sizes)
+                    axes = list(orders(shape, sizes))
+                    if axes and node.type in TYPES:
+                        place = Place("", axes=axes[0], shape=shape, dtype=TYPES[node.type])
+                        found.append((unbatched(shape) == unbatched(sizes), name, place, parts))
+            if not found:
+                raise TraceError(f"{self.path}: {self._refusal(node, names)}")
+            _, name, place, parts = max(found, key=lambda choice: choice[0])
+            if len(values) == 2:
+                values.sort(key=lambda value: bool(IMAGINARY.search(value)))
+            for value, part in zip(values, parts, strict=True):
+                self.feed[value] = place.restored(self.ours[name].ravel()[part])
+            if len(values) > 1:
+                values = [name + CUT]
+                self.feed[name + CUT] = self.ours[name]
+                place = Place("", shape=self.ours[name].shape)
+            self.given[name] = replace(place, value=values[0])
 
-    def _refusal(self, value: str, names: list[str]) -> str:
-        """Why an input takes none of our values."""
-        shape = self.inputs[value].shape
-        text = f"the input {value} is {self.inputs[value].type} {shape}"
+    def _refusal(self, node: onnxruntime.NodeArg, names: list[str]) -> str:
+        """Why an input takes none of our values, and what to do."""
+        shape = node.shape
+        text = f"the input {node.name} is {node.type} {shape}"
         for name in names:
             sizes = self.ours[name].shape
             batch, rest = shape[: -len(sizes)], shape[-len(sizes) :]
@@ -250,47 +264,80 @@ class Graph:
             if different == [len(sizes) + TIME_AXES.get(name, 0)]:
                 here = f"the chunk has {name} {[*sizes]}"
                 return f"{text}, {here}: make chunks of this length ('--chunk')"
-        expected = " or ".join(f"{name} {[*self.ours[name].shape]}" for name in names)
-        return f"{text}, expected {expected}; a part of the network needs '--input {value}=NAME'"
+        text += ", expected " + " or ".join(f"{name} {[*self.ours[name].shape]}" for name in names)
+        sizes = {name: array.shape for name, array in self.ours.items()}
+        fitting = [n for n, size in sizes.items() if list(orders(filled(shape, size), size))]
+        if node.type not in TYPES or not fitting:
+            return f"{text}; no value of the network fits: export the graph from the mix on"
+        known = ", ".join(fitting[:4])
+        return f"{text}; a part of the network needs '--input {node.name}=VALUE', one of {known}"
 
-    def _find_ends(self) -> None:
-        """Finds the graph's outputs by their sizes, and those of one size by likeness; a node joins
-        those of single sources."""
-        arrays = dict(self._run(self.outputs))
-        # A graph that makes its own spectrogram has the inverse transform too.
-        names = [n for n in (OUTPUTS if "mag" in self.given else OUTPUTS[::-1]) if n in self.ours]
+    def _find_ends(self, named: Mapping[str, str]) -> None:
+        """Finds our values in the outputs, those most like ours first. Without any likeness, the
+        stems are `add_67` of a graph that takes the spectrogram, and `final` of another."""
+        floats = [value for value in named or self.outputs if value in self.shapes]
+        arrays = dict(self._run(floats))
         found = []
-        for name in names:
-            for value, array in arrays.items():
-                likeness = closest(array, self.samples[name])
-                if likeness:
-                    level = likeness[0] if likeness[0] >= LIKE_DECIBELS else -math.inf
-                    found.append((level, name, value))
-        for _, name, value in sorted(found, key=lambda end: -end[0]):
-            if name not in self.ends and value not in self.ends.values():
-                self.ends[name] = value
-        parts = {v: array for v, array in arrays.items() if v not in self.ends.values()}
-        for name in names:
-            some = {v: a for v, a in parts.items() if a.size == self.ours[name][0].size}
-            if name not in self.ends and len(some) == len(self.ours[name]):
-                self.ends[name] = self._joined(name, some)
-                parts = {v: array for v, array in parts.items() if v not in some}
+        known = OUTPUTS if "mag" in self.given else OUTPUTS[::-1]
+        for name in dict.fromkeys(named.values() if named else known):
+            ours = self.ours.get(name, np.empty((0, 0)))
+            own = {value: a for value, a in arrays.items() if named.get(value, name) == name}
+            # A RoFormer of one stem has the rest of the mix too; its graph may not.
+            for stems in [ours, ours[:1]] if name == "final" and len(ours) == 2 else [ours]:
+                for size in {array.size for array in own.values()} - {0}:
+                    sized = {value: array for value, array in own.items() if array.size == size}
+                    for parts in partings(stems.shape, stems.size // size):
+                        level, places = likest(stems.ravel()[parts], sized)
+                        if places:
+                            found.append((level, name, places, parts))
+        used: set[str] = set()
+        for _, name, places, parts in sorted(found, key=lambda choice: choice[0], reverse=True):
+            values = {place.value for place in places}
+            if name not in self.ends and not values & used:
+                used |= values
+                self.ends[name] = self._joined(name, places, parts)
+        for value, name in named.items():
+            if value not in used:
+                shape = f"{self.shapes.get(value)}, expected {name} {[*self.ours[name].shape]}"
+                raise TraceError(f"{self.path}: the output {value} is {shape} or all its parts")
 
-    def _joined(self, name: str, parts: Values) -> str:
-        """A new value of outputs in the order of the sources that they are like."""
-        ordered: list[str] = []
-        for source in self.ours[name]:
-            sample = Sample(source)
-            likeness = {v: closest(a, sample) for v, a in parts.items() if v not in ordered}
-            ordered.append(max(likeness, key=lambda value: (likeness[value] or ())[:2]))
-        joined = name + CUT
-        self.producers[joined] = len(self.nodes)
-        for value in ordered:
+    def _joined(self, name: str, places: list[Place], parts: np.ndarray) -> Place:
+        """The place of a value that outputs have together, or without the rest of the mix."""
+        ours = self.ours[name]
+        if len(places) == 1 and parts.size == ours.size:
+            return places[0]
+        value = self._flat(places, parts)
+        if parts.size < ours.size:
+            mix = self.given["mix"]
+            flat = self._flat([mix], np.arange(ours[0].size).reshape(1, *ours[0].shape))
+            value = self._node("Concat", [value, self._node("Sub", [flat, value])], axis=0)
+        self.shapes[value] = [ours.size]
+        return Place(value, shape=(ours.size,))
+
+    def _flat(self, places: list[Place], parts: np.ndarray) -> str:
+        """A new value of parts, whose elements have our order."""
+        index = np.empty(parts.size, np.int64)
+        for number, (place, part) in enumerate(zip(places, parts, strict=True)):
+            elements = np.arange(part.size).reshape(place.shape) + number * part.size
+            index[part] = place.ordered(elements, part.shape)
+        flat = [self._node("Reshape", [place.value], np.array([-1])) for place in places]
+        return self._node("Gather", [self._node("Concat", flat, axis=0)], index)
+
+    def _node(
+        self, kind: str, values: list[str], constant: np.ndarray | None = None, **attributes: int
+    ) -> str:
+        """The value of a new node."""
+        made = f"{kind} {len(self.nodes)}{CUT}"
+        if constant is not None:
+            values = [*values, made + " constant"]
+            tensor = onnx.numpy_helper.from_array(constant, values[-1])
+            self.model.graph.initializer.append(tensor)
+        self.producers[made] = len(self.nodes)
+        for value in values:
             self.readers.setdefault(value, []).append(len(self.nodes))
-        self.nodes.append(onnx.helper.make_node("Concat", ordered, [joined], axis=0))
+        self.nodes.append(onnx.helper.make_node(kind, values, [made], **attributes))
         self.paths.append(None)
-        self.shapes[joined] = [*self.ours[name].shape]
-        return joined
+        return made
 
     # Running.
 
@@ -353,7 +400,7 @@ class Graph:
             elif value in self.feed:
                 yield value, self.feed[value]
             else:
-                size = 4 * math.prod(n for n in self.shapes[value] if isinstance(n, int))
+                size = 4 * math.prod(self.shapes[value])
                 if parts[-1] and count + size > BATCH_BYTES:
                     parts.append([])
                     count = 0
@@ -373,11 +420,8 @@ class Graph:
     # Values by the paths of modules.
 
     def _fits(self, value: str, size: int) -> bool:
-        """Whether a value may have a number of elements; constants and other types don't count."""
-        shape = self.shapes.get(value)
-        # Dimensions of other types are names of unknown sizes.
-        known = shape is not None and all(isinstance(n, int) for n in shape)
-        return math.prod(shape) == size if known else shape is not None
+        """Whether a value has so many elements; constants and other types don't count."""
+        return value in self.shapes and math.prod(self.shapes[value]) == size
 
     def place(self, name: str) -> Place | None:
         """The place of one of the reference's values by its name."""
@@ -385,7 +429,7 @@ class Graph:
         if name in self.given:
             return self.given[name]
         if name in self.ends:
-            return Place(self.ends[name])
+            return self.ends[name]
         if name in ENTERING:
             found = (self._entering(module, size) for module in ENTERING[name])
             value = next((value for value in found if value), None)
@@ -493,7 +537,10 @@ class Graph:
             alone = self.levels(self.measure(values, list(self.places)))
             levels = {name: max(level, alone[name]) for name, level in levels.items()}
         known = self.given.keys() | self.ends.keys()
-        unsure = {n for n, level in levels.items() if n not in known and level < SURE_DECIBELS}
+        self.levelled |= levels
+        median = np.median([level for n, level in self.levelled.items() if n not in self.given])
+        least = min(max(median - SPREAD_DECIBELS, LEAST_DECIBELS), SURE_DECIBELS)
+        unsure = {n for n, level in levels.items() if n not in known and level < least}
         confirmed |= values.keys() - unsure
         order = {value: number for number, value in enumerate(self.producers)}
         for name in sorted(unsure, key=lambda name: order.get(self.places[name].value, -1)):
@@ -532,8 +579,8 @@ class Graph:
 
     def trace(self, is_part: bool) -> Traced:
         """All values of the reference that are in the graph."""
-        ends = self.given | self.ends
-        names = [name for name in self.ours if name not in HOST or name in ends]
+        outer = HOST - self.given.keys() - self.ends.keys()
+        names = [name for name in self.ours if name not in outer]
         by_name = {name: self.place(name) for name in names}
         self.places = {name: place for name, place in by_name.items() if place}
         confirmed: set[str] = set()
@@ -561,13 +608,58 @@ class Graph:
 
 
 def inputs_of(ours: Values) -> list[str]:
-    """What a graph may take: HTDemucs takes both, a RoFormer one of them."""
-    return ["stft_repr", "x"] if "band_split" in ours else ["mix", "mag"]
+    """What a graph may take."""
+    return ["mix", "stft_repr", "x"] if "band_split" in ours else ["mix", "mag"]
 
 
 def unbatched(shape: Iterable[int | str]) -> tuple[int, ...]:
     """A shape without its dimensions of one."""
     return tuple(size for size in shape if size != 1)
+
+
+def filled(shape: list[int | str], sizes: Shape) -> Shape:
+    """A shape of the graph, whose dimensions without numbers are as ours."""
+    whole = (1,) * (len(shape) - len(sizes)) + sizes
+    pairs = itertools.zip_longest(shape, whole, fillvalue=0)
+    return tuple(size if isinstance(size, int) else actual for size, actual in pairs)
+
+
+def split(shape: Shape) -> Shape:
+    """A shape with an axis for real and imaginary parts, which the reference has as channels."""
+    is_complex = len(shape) > 2 and shape[-3] % 2 == 0
+    return (*shape[:-3], shape[-3] // 2, 2, *shape[-2:]) if is_complex else shape
+
+
+def partings(shape: Shape, count: int) -> Iterator[np.ndarray]:
+    """The ways to have a value as `count` parts: the elements of each, by their numbers."""
+    for whole in dict.fromkeys((shape, split(shape))):
+        numbers = np.arange(math.prod(shape)).reshape(whole)
+        small = [axis for axis, size in enumerate(whole) if 1 < size <= MOST_PARTS]
+        for n in range(len(small) + 1):
+            # Real and imaginary parts, the last of these axes, are more usual than channels.
+            for axes in itertools.combinations(small[::-1], n):
+                if math.prod(whole[axis] for axis in axes) == count:
+                    parts = np.moveaxis(numbers, axes, range(n))
+                    yield parts.reshape(count, *parts.shape[n:])
+
+
+def likest(parts: np.ndarray, arrays: Values) -> tuple[float, list[Place]]:
+    """The arrays that are most like parts of ours, in their order, and the least SNR in dB, -inf
+    without a likeness; no arrays for other shapes."""
+    least, places = math.inf, []
+    for part in parts:
+        sample = Sample(part)
+        taken = {place.value for place in places}
+        found = {v: closest(a, sample) for v, a in arrays.items() if v not in taken}
+        fitting = {v: likeness for v, likeness in found.items() if likeness}
+        if not fitting:
+            return -math.inf, []
+        value = max(fitting, key=lambda value: fitting[value][:2])
+        snr, correlation, axes = fitting[value]
+        least = min(least, snr if correlation >= LEAST_CORRELATION else -math.inf)
+        array = arrays[value]
+        places.append(Place(value, axes=axes, shape=array.shape, dtype=array.dtype.type))
+    return least, places
 
 
 def orders(shape: Shape, wanted: Shape) -> Iterator[Shape | None]:
@@ -581,9 +673,7 @@ def orders(shape: Shape, wanted: Shape) -> Iterator[Shape | None]:
         yield None
     if shape == wanted or len(shape) > MOST_AXES:
         return
-    # Real and imaginary parts, which the reference has as channels, may be an axis.
-    split = (*wanted[:-3], wanted[-3] // 2, 2, *wanted[-2:]) if len(wanted) > 2 else wanted
-    for order in {wanted, unbatched(split)}:
+    for order in {wanted, unbatched(split(wanted))}:
         if sorted(shape) == sorted(order):
             for axes in itertools.permutations(range(len(shape))):
                 if tuple(shape[axis] for axis in axes) == order:
@@ -632,9 +722,7 @@ def sort_nodes(graph: onnx.GraphProto) -> bool:
     """Puts each node behind those whose values it reads, but for nodes in bodies: some converters
     leave them unsorted, and runtimes take such graphs. Returns whether one has moved; raises
     ``ValueError`` for a cycle."""
-    makers = {
-        name: number for number, node in enumerate(graph.node) for name in node.output if name
-    }
+    makers = {name: n for n, node in enumerate(graph.node) for name in node.output if name}
     reads = [
         {makers[name] for name in (*node.input, *read_inside(node)) if name in makers}
         for node in graph.node
@@ -674,84 +762,6 @@ def trace_graph(
         if name not in ours:
             raise TraceError(f"our trace has no '{name}'; expected a trace with all values")
     try:
-        traced = Graph(graph, ours, inputs, outputs, threads).trace(is_part=bool(inputs))
+        return Graph(graph, ours, inputs, outputs, threads).trace(is_part=bool(inputs))
     except ERRORS as error:
         raise TraceError(f"{graph}: {error}") from None
-    for value, name in outputs.items():
-        if traced.nodes.get(name) != value:
-            shape = [*ours[name].shape]
-            raise TraceError(f"{graph}: the output {value} hasn't the shape of {name}, {shape}")
-    return traced
-
-
-def default_program() -> str:
-    """The program of SWIFT_DEMUCS; else the one built here; else the one of PATH."""
-    built = Path(__file__).resolve().parents[1] / ".build" / "release" / "swift-demucs"
-    return os.environ.get("SWIFT_DEMUCS") or (str(built) if built.exists() else "swift-demucs")
-
-
-def our_trace(options: argparse.Namespace, folder: str) -> Values:
-    """Our values of the chunk."""
-    path = options.chunk
-    if path.suffix != ".safetensors":
-        path = Path(folder) / "ours.safetensors"
-        model = ["-n", options.name] if options.name else []
-        command = [options.binary, "trace", options.chunk, "-o", path, "-q", *model]
-        try:
-            found = subprocess.run(command, capture_output=True, text=True, check=False)
-        except OSError as error:
-            hint = "name the program by --binary or SWIFT_DEMUCS"
-            raise TraceError(f"{options.binary}: {error.strerror}; {hint}") from None
-        if found.returncode:
-            raise TraceError(found.stderr.strip())
-    try:
-        return load_file(path)
-    except SafetensorError as error:
-        raise TraceError(f"{path}: {error}; expected a trace of 'swift-demucs trace'") from None
-
-
-def pair(text: str) -> tuple[str, str]:
-    """`y=encoder.1`: a name in the graph and the one in our trace."""
-    value, _, name = text.rpartition("=")
-    if not (value and name):
-        raise argparse.ArgumentTypeError(f"invalid pair '{text}', expected GRAPH=OURS")
-    return value, name
-
-
-def main() -> int:
-    """Command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("graph", type=Path, help="ONNX file of the core, or of a part")
-    parser.add_argument("chunk", type=Path, help="our trace of a chunk, or folder/chunk-00000")
-    parser.add_argument("-o", dest="path", type=Path, required=True, help="safetensors to write")
-    parser.add_argument("-n", "--name", help="the model; default: the one of the chunks")
-    for end in ("input", "output"):
-        parser.add_argument(
-            f"--{end}", type=pair, action="append", default=[], metavar="GRAPH=OURS",
-            help=f"our name for an {end} of a part",
-        )  # fmt: skip
-    parser.add_argument("--binary", default=default_program(), help="swift-demucs")
-    parser.add_argument("--threads", type=int, default=2)
-    options = parser.parse_args()
-    ends = {"inputs": dict(options.input), "outputs": dict(options.output)}
-    try:
-        with tempfile.TemporaryDirectory() as folder:
-            ours = our_trace(options, folder)
-        traced = trace_graph(options.graph, ours, **ends, threads=options.threads)
-        # The file gets its name when it is complete.
-        unfinished = options.path.with_name(f".{options.path.name}.unfinished")
-        save_file(traced.values, unfinished, {"source": options.graph.name})
-        unfinished.replace(options.path)
-    except (OSError, TraceError) as error:
-        raise SystemExit(f"onnx_trace.py: {error}") from None
-    for name, text in (traced.found_by_value | traced.missing).items():
-        print(f"{name}: {text}")
-    count = len(traced.values)
-    print(f"{options.path}: {count} of {count + len(traced.missing)} values")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -33,6 +33,7 @@ import program
 import seeded_model as reference
 from core import INPUTS, OUTPUTS, Core
 from export_onnx import seeded_inputs, write_graph
+from song import Song
 from trace_reference import trace
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "python" / "src"))
@@ -71,6 +72,10 @@ def graphs(model: reference.HTDemucs, samples: int, folder: Path) -> Iterator[tu
     yield "merged sources", exported("merged", merged, ("a", "b"))
     separate = Outputs(core, lambda x, xt: (*x.unbind(1), *xt.unbind(1)))
     yield "a stem each", exported("separate", separate, [f"s{i}" for i in range(2 * sources)])
+    for name, convolves in (("convolutions", True), ("matrices", False)):
+        path = folder / f"{name}.onnx"
+        write_graph(Song(model, convolves), given[:1], path, ["mix"], ["stems"])
+        yield f"mix to stems, {name}", path
     graph = onnx.load(plain)
     onnx.save(onnxsim.simplify(graph)[0], folder / "onnxsim.onnx")
     yield "onnxsim", folder / "onnxsim.onnx"
