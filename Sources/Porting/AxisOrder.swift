@@ -11,14 +11,17 @@ struct AxisOrder {
     /// array.
     private let sizes: [Int]
     private let strides: [Int]
+    /// The SNR in dB of some of the port's elements in this order.
+    private(set) var decibels = -Double.infinity
 
     /// Orders of more axes aren't tried: six have 720.
     private static let mostAxes = 5
     /// Elements that tell which order is ours.
     private static let sampledElements = 4_096
 
-    /// The order of a port's array of another shape that is most like ours; nil if no order of its
-    /// axes, or of ours, gives the other shape.
+    /// The order of a port's array that is most like ours; nil if no order of its axes, or of ours,
+    /// gives the other shape. An axis of an array of our shape may have its parts in the other order:
+    /// tokens with the frequency outermost, or channels with the heads innermost.
     init?(_ found: NamedTensor, like reference: NamedTensor) {
         guard found.values.count == reference.values.count, !found.values.isEmpty else {
             return nil
@@ -41,16 +44,30 @@ struct AxisOrder {
             }
             orders.append(AxisOrder(reference.shape, ours, strides))
         }
-        let step = max(1, found.values.count / Self.sampledElements)
-        let levels = orders.map { order in
-            var ratio = SignalToNoise()
-            for index in stride(from: 0, to: found.values.count, by: step | 1) {
-                ratio.add(found.values[order.place(index)], reference: reference.values[index])
+        if theirs == ours, theirs.count <= Self.mostAxes {
+            let strides = NamedTensor.strides(of: ours)
+            for (axis, count) in ours.enumerated() {
+                for inner in 2..<max(2, count) where count.isMultiple(of: inner) {
+                    let outer = count / inner
+                    var (sizes, split) = (ours, strides)
+                    sizes.replaceSubrange(axis...axis, with: [outer, inner])
+                    split.replaceSubrange(
+                        axis...axis, with: [strides[axis], outer * strides[axis]])
+                    orders.append(AxisOrder(reference.shape, sizes, split))
+                }
             }
-            return ratio.noise.isFinite ? -ratio.noise : -.infinity
         }
-        guard let best = levels.indices.max(by: { levels[$0] < levels[$1] }) else { return nil }
-        self = orders[best]
+        let step = max(1, found.values.count / Self.sampledElements)
+        for index in orders.indices {
+            var ratio = SignalToNoise()
+            for place in stride(from: 0, to: found.values.count, by: step | 1) {
+                ratio.add(
+                    found.values[orders[index].place(place)], reference: reference.values[place])
+            }
+            if ratio.noise.isFinite { orders[index].decibels = ratio.decibels }
+        }
+        guard let best = orders.max(by: { $0.decibels < $1.decibels }) else { return nil }
+        self = best
     }
 
     private init(_ shape: [Int], _ sizes: [Int], _ strides: [Int]) {

@@ -159,12 +159,15 @@ final class ForcedPass: ForwardObserver {
         let shape = own.shape
         func fits(_ tensor: NamedTensor) -> Bool { tensor.shape.unbatched == shape.unbatched }
         do {
-            if let found = try port(name), fits(found) {
+            if let found = try port(name),
+                own.stems(like: found).shape.unbatched == found.shape.unbatched
+            {
                 // The pass began with the port's mix, which nothing is computed into.
                 if name == "mix", let given = try inputs(name), fits(given) { own = given }
                 values[name] = ForcedValue(
-                    found.values, own: own, rounding: rounding + (ofMeans[name] ?? 0),
-                    missing: missing)
+                    found.values, own: own.stems(like: found),
+                    rounding: rounding + (ofMeans[name] ?? 0), missing: missing)
+                guard fits(found) else { return }
                 own = found
             } else if Self.inputNames.contains(name) {
                 guard try isSameMix(), let given = try inputs(name), fits(given) else { return }
@@ -218,6 +221,15 @@ final class ForcedPass: ForwardObserver {
 }
 
 extension NamedTensor {
+    /// The stems without the rest of the mix, the last one, if a port gives only the model's own.
+    func stems(like found: NamedTensor) -> NamedTensor {
+        let own = [(shape.first ?? 0) - 1] + shape.dropFirst()
+        guard FilePath.name(of: name) == "final", found.shape.unbatched == own.unbatched else {
+            return self
+        }
+        return NamedTensor(name, own, Array(values.prefix(found.values.count)))
+    }
+
     /// The shape of a mix, `[1, channels, samples]`.
     ///
     /// - Throws: ``PortingError`` for another shape.

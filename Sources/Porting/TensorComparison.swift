@@ -120,6 +120,9 @@ package struct ComparisonReport: Sendable {
     /// port lie above it.
     package static let defaultBoundDecibels = 60.0
 
+    /// By how much another order of axes brings a value nearer to ours, in dB.
+    private static let leastGainDecibels = 20.0
+
     /// The wrong values in the order of computation.
     package var wrong: [TensorComparison] { comparisons.filter(\.isWrong) }
 
@@ -169,50 +172,69 @@ package struct ComparisonReport: Sendable {
                 problem: "has none of the \(names.count) tensors of \(reference.path); it has "
                     + others.printable())
         }
-        var comparisons: [TensorComparison] = []
-        for (name, _) in names {
-            if isCancelled() { throw CancellationError() }
-            guard present.contains(name) else {
-                comparisons.append(
-                    .init(name, shape: try reference.shape(name), foundShape: nil))
-                continue
+        func compared(_ found: inout TensorCollection) throws -> [TensorComparison] {
+            var comparisons = try names.map { name, _ in
+                if isCancelled() { throw CancellationError() }
+                guard present.contains(name) else {
+                    return TensorComparison(
+                        name, shape: try reference.shape(name), foundShape: nil)
+                }
+                let theirs = try found.tensor(name, like: reference)
+                let ours = try reference.tensor(name, like: found).stems(like: theirs)
+                var comparison = TensorComparison(reference: ours, found: theirs)
+                if !comparison.isComparable, let order = AxisOrder(theirs, like: ours) {
+                    found.orders[name] = order
+                    comparison = TensorComparison(reference: ours, found: order.restored(theirs))
+                }
+                comparison.isReordered = found.orders[name] != nil
+                return comparison
             }
-            var ours = try reference.tensor(name, like: found)
-            let theirs = try found.tensor(name, like: reference)
-            // A port may give the model's own stems without the rest, the last one.
-            if FilePath.name(of: name) == "final", ours.shape.first ?? 0 > 1 {
-                let own = [ours.shape[0] - 1] + ours.shape.dropFirst()
-                if theirs.shape.unbatched == own.unbatched {
-                    ours = NamedTensor(name, own, Array(ours.values.prefix(theirs.values.count)))
+            // One layer that rounds in a port of float32 is a mistake; a port in half precision keeps
+            // some values in float32.
+            let types = comparisons.compactMap(\.type)
+            let isHalf = 3 * types.count >= comparisons.count(where: { $0.foundShape != nil })
+            let isCoarse = 2 * types.count(where: { $0 == .bfloat16 }) >= types.count
+            // Values that aren't compared take no part in the pass, so that no error in them is hidden.
+            let judged = found.filtered {
+                present.contains($0) && reference.has($0)
+                    || ForcedPass.inputNames.contains(FilePath.name(of: $0))
+            }
+            let verdicts =
+                try judge?.verdicts(
+                    on: judged, inputs: reference, like: like?.respelled(like: reference).found,
+                    bound: bound,
+                    type: isHalf && !types.isEmpty ? (isCoarse ? .bfloat16 : .float16) : nil)
+                ?? [:]
+            for index in comparisons.indices {
+                comparisons[index].judge(
+                    verdicts[comparisons[index].name], bound: bound, needsAll: needsAll)
+            }
+            return comparisons
+        }
+        func wrong(_ comparisons: [TensorComparison]) -> Set<String> {
+            Set(comparisons.filter(\.isWrong).map(\.name))
+        }
+        var comparisons = try compared(&found)
+        // Another layout, such as tokens with the frequency outermost, is no mistake if all that the
+        // port computes from it is right.
+        if judge != nil, !wrong(comparisons).isEmpty {
+            var reordered = found
+            for comparison in comparisons where comparison.isComparable {
+                let name = comparison.name
+                let theirs = try found.tensor(name, like: reference)
+                let ours = try reference.tensor(name, like: found)
+                if found.orders[name] == nil, let order = AxisOrder(theirs, like: ours),
+                    order.decibels > comparison.snrDecibels + Self.leastGainDecibels
+                {
+                    reordered.orders[name] = order
                 }
             }
-            var comparison = TensorComparison(reference: ours, found: theirs)
-            if !comparison.isComparable, let order = AxisOrder(theirs, like: ours) {
-                found.orders[name] = order
-                comparison = TensorComparison(reference: ours, found: order.restored(theirs))
-                comparison.isReordered = true
+            if reordered.orders.count > found.orders.count {
+                let others = try compared(&reordered)
+                if wrong(others).isStrictSubset(of: wrong(comparisons)) {
+                    (comparisons, found) = (others, reordered)
+                }
             }
-            comparisons.append(comparison)
-        }
-        // One layer that rounds in a port of float32 is a mistake; a port in half precision keeps
-        // some values in float32.
-        let types = comparisons.compactMap(\.type)
-        let isHalf = 3 * types.count >= comparisons.count(where: { $0.foundShape != nil })
-        let isCoarse = 2 * types.count(where: { $0 == .bfloat16 }) >= types.count
-        // Values that aren't compared take no part in the pass, so that no error in them is hidden.
-        let judged = found.filtered {
-            present.contains($0) && reference.has($0)
-                || ForcedPass.inputNames.contains(FilePath.name(of: $0))
-        }
-        let verdicts =
-            try judge?.verdicts(
-                on: judged, inputs: reference, like: like?.respelled(like: reference).found,
-                bound: bound,
-                type: isHalf && !types.isEmpty ? (isCoarse ? .bfloat16 : .float16) : nil)
-            ?? [:]
-        for index in comparisons.indices {
-            comparisons[index].judge(
-                verdicts[comparisons[index].name], bound: bound, needsAll: needsAll)
         }
         self.comparisons = comparisons
         self.renamed = renamed

@@ -179,8 +179,15 @@ def test_rounding_has_no_explanation(port: Model) -> None:
     noise = np.random.default_rng(1).standard_normal(port.right["encoder.2"].shape)
     assert port.explain("encoder.2", port.right["encoder.2"] + 1e-3 * noise) is None
     # Sums in float32 over a whole input.
-    assert port.explain("x", port.right["x"] * np.float32(1.00003), is_wrong=False) is None
+    assert not port.explain("x", port.right["x"] * np.float32(1.00003), is_wrong=False).phrase
     assert port.explain("output", port.right["output"]) is None
+
+
+def test_rounded_sums_grow_with_their_elements() -> None:
+    # Measured for MLX; then another eps in one norm, and in all of them.
+    assert _explanation.grow([(45_056, 6.6e-6), (88_200, 2.3e-5), (360_448, 1.8e-4)])
+    assert not _explanation.grow([(45_056, 1e-8), (88_200, 2e-8), (360_448, 5e-4)])
+    assert not _explanation.grow([(45_056, 5e-5), (88_200, 5e-4), (360_448, 2e-5)])
 
 
 def test_missing_values_are_computed(port: Model) -> None:

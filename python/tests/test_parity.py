@@ -112,6 +112,11 @@ def test_rounded_sums_are_told_from_mistakes_in_a_norm(ours: Dict[str, Any]) -> 
         assert {value.mistake for value in wrong.wrong} == {phrase} and wrong.rounded == {}
         (single,) = report(mistakes.MISTAKES[phrase], *one_norm).wrong
         assert "one norm can't tell" in str(single.explanation) and single.mistake is None
+    # Right norms count too: those of sums that are rounded aren't equal.
+    found = {name: ours[name] for name in ("mix", "mag", "xt")}
+    found["x"] = ours["x"] * np.float32(1.0005)
+    (single,) = parity.compare(ours, found, model="demo").wrong
+    assert str(single.explanation).startswith("ours with a norm of 360,448 elements")
 
 
 def test_mistakes_are_told_once_and_what_was_not_tried_is_said(ours: Dict[str, Any]) -> None:

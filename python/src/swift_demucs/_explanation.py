@@ -350,7 +350,8 @@ def explain(
         level = _EQUAL_DB if is_sum else ROUNDING_DB
         level = level if like_db is None else min(level, like_db - SLACK_DB)
         least = min(max(level, own_db + gain), CAP_DB)
-        bent = _bent(block, own, own_db) if is_wrong else None
+        lowest = max(ROUNDING_DB, own_db + ROUNDED_GAIN_DB) if is_wrong else ROUNDING_DB
+        bent = _bent(block, own, own_db, lowest) if is_wrong or is_sum else None
         fitting = {
             text: functions
             for text, functions in network.mistakes.items()
@@ -369,9 +370,11 @@ def explain(
     return best
 
 
-def _bent(block: _Block, own: Optional[Array], own_db: float) -> Optional[Explanation]:
+def _bent(
+    block: _Block, own: Optional[Array], own_db: float, least: float
+) -> Optional[Explanation]:
     """The right value but for a factor near 1 and an offset near 0 of each norm, if some give the
-    port's value; of the norm that changes it most."""
+    port's value; of the norm that changes it most. `least` is the SNR that they have to leave."""
     name = "standardise" if block.name in _SUMS else "normalise"
     sizes: List[int] = []
 
@@ -400,7 +403,7 @@ def _bent(block: _Block, own: Optional[Array], own_db: float) -> Optional[Explan
     level = snr_db(own + sum(by * slope for by, slope in zip(solution, slopes)), block.found)
     main = int(np.argmax(np.square(solution) * products.diagonal()))
     count, by = counts[main // 2], float(solution[main])
-    if level < max(ROUNDING_DB, own_db + ROUNDED_GAIN_DB) or abs(by) > BENT:
+    if level < least or abs(by) > BENT:
         return None
     change = f"+ {by:.1e}" if main % 2 else f"× {1 + by:.7g}"  # noqa: RUF001
     text = f"ours with a norm of {count:,} elements {change}"
@@ -408,11 +411,13 @@ def _bent(block: _Block, own: Optional[Array], own_db: float) -> Optional[Explan
 
 
 def grow(norms: Sequence[Tuple[int, float]]) -> bool:
-    """Whether norms are the further from right ones the more elements they have: rounded sums."""
+    """Whether norms are the further from right ones the more elements they have, as rounded sums
+    are: by a power of 0.5 to 2.5. Another eps in one of them is further from the others."""
     if len(norms) < 3 or len({count for count, _ in norms}) == 1:
         return False
-    counts, changes = np.log(np.abs(norms)).T
-    return bool(np.corrcoef(counts, changes)[0, 1] > 0.5)
+    counts, changes = np.log(np.maximum(np.abs(norms), 1e-12)).T
+    power = np.polyfit(counts, changes, 1)[0]
+    return bool(0.5 < power < 2.5 and np.corrcoef(counts, changes)[0, 1] > 0.75)
 
 
 def _simplify(block: _Block, calls: Sequence[_Call], own: Optional[Array]) -> None:

@@ -33,7 +33,7 @@ import wave
 from dataclasses import asdict, dataclass, field, fields, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterable, List, Mapping, Optional, Tuple, Union
+from typing import Any, Callable, Dict, Iterable, List, Mapping, Optional, Sequence, Tuple, Union
 
 import numpy as np
 
@@ -137,7 +137,9 @@ class Report:
                 hidden = "wrong, which rounding hides: " if levels[value.name] >= 0 else ""
                 line = f"{value.name} is {value.explanation}: {value.explanation_db:.1f} dB"
                 groups.setdefault(value.mistake or value.explanation, []).append(hidden + line)
-        groups["rounded"] = [f"{name} is right: {why}" for name, why in self.rounded.items()]
+        groups["rounded"] = [
+            f"{name} is right after all: {why}" for name, why in self.rounded.items()
+        ]
         lines = [
             first + (f"; the same in {len(more)} more value{'s'[: len(more) - 1]}" if more else "")
             for first, *more in filter(None, groups.values())
@@ -306,6 +308,8 @@ class _Explainer:
         rows.sort(key=lambda row: not is_first[row.name])
         found: Dict[str, Any] = {}
         untried: List[str] = []
+        #: Of right values.
+        norms: List[Tuple[int, float]] = []
         for number, row in enumerate(rows):
             name, is_wrong = row.name, row.name in wrong
             if sys.stderr.isatty():
@@ -316,11 +320,13 @@ class _Explainer:
             value = self.explanation(row, found, is_first[name], is_wrong, last)
             if value and (is_wrong or value.phrase):
                 found[name] = value
+            elif value:
+                norms.append(value.norm)
             elif is_wrong and (not is_first[name] or time.monotonic() > end):
                 untried.append(name)
         if sys.stderr.isatty():
             print("\r\x1b[K", end="", file=sys.stderr)
-        rounded = self.rounded(found) if found else {}
+        rounded = self.rounded(found, norms) if found else {}
         for row in report.rows:
             name, value = row.name, found.get(row.name)
             if name in rounded:
@@ -346,8 +352,8 @@ class _Explainer:
             return False
         return (is_wrong or is_sum) and bool(np.isfinite(values[name]).all())
 
-    def rounded(self, found: Dict[str, Any]) -> Dict[str, str]:
-        """The right values whose norms' sums are rounded, and how.
+    def rounded(self, found: Dict[str, Any], norms: Sequence[Tuple[int, float]]) -> Dict[str, str]:
+        """The right values whose norms' sums are rounded, and how; `norms` are those of others.
 
         One value can't tell these from a mistake that changes one number of a norm.
         """
@@ -356,7 +362,7 @@ class _Explainer:
         for name, value in list(changed.items()):
             if phrases.count(value.phrase) >= max(2, len(changed) / 2):
                 del changed[name]
-        if self.formulas.grow([value.norm for value in changed.values()]):
+        if changed and self.formulas.grow([*norms, *(value.norm for value in changed.values())]):
             return {
                 name: "a norm of {:,} elements is off by {:.1e}, and larger norms by more: sums "
                 "rounded to float32".format(*value.norm)
@@ -467,8 +473,9 @@ def _traced(options: argparse.Namespace, ours: Path, theirs: Path) -> Any:
     return traced
 
 
-def _samples(graph: Path) -> Optional[int]:
-    """The samples of a graph's mix; ``None`` if they aren't fixed."""
+def _samples(graph: Path, hop: Optional[int]) -> Optional[int]:
+    """The samples of a graph's mix, or those of the spectrogram [N, T, 2] of a RoFormer with this
+    hop; ``None`` if they aren't fixed."""
     onnx = importlib.import_module("onnx")
     try:
         inputs = onnx.load(graph, load_external_data=False).graph.input
@@ -476,6 +483,9 @@ def _samples(graph: Path) -> Optional[int]:
         raise errors.ArgumentError(f"{graph}: is no ONNX graph ({error})") from None
     shapes = [[axis.dim_value for axis in value.type.tensor_type.shape.dim] for value in inputs]
     lengths = [shape[-1] for shape in shapes if len(shape) in (2, 3) and shape[-2] <= 2]
+    lengths += [
+        (shape[-2] - 1) * hop for shape in shapes if hop and shape[-1:] == [2] and shape[-2]
+    ]
     return max(lengths, default=0) or None
 
 
@@ -502,8 +512,9 @@ def _reference(options: argparse.Namespace, folder: Path) -> Path:
         _run("trace", options.port, *words)
         return ours
     arguments = json.loads(_run("inspect", _file(options.model), "--json")).get("arguments") or {}
+    hop = arguments.get("model", {}).get("stft_hop_length")
     rate = int(arguments.get("samplerate", 44_100))
-    samples = _samples(options.port) if is_graph and options.chunk is None else None
+    samples = _samples(options.port, hop) if is_graph and options.chunk is None else None
     seconds = (samples + 0.5) / rate if samples else options.chunk or 1
     audio = options.audio
     if audio is None:
