@@ -75,7 +75,8 @@ private final class RunCallbacks: RunReporter, @unchecked Sendable {
     func file(_ path: String) {}
     func status(_ text: String) {}
     func detail(_ text: String) {}
-    func begin(label: String) {}
+    func loaded(modelCount: Int, folder: String?) {}
+    func begin(_ track: String, label: String) {}
     func end() {}
     func interrupted(_ label: String, done: Int, of count: Int?) {}
 }

@@ -31,7 +31,7 @@ package struct FileNameTemplate: Sendable {
     ) throws(RunError) -> String {
         let fields = [
             ("model", model), ("track", track.name), ("trackext", track.ending), ("stem", stem),
-            ("ext", format.fileExtension),
+            ("Stem", stem.prefix(1).uppercased() + stem.dropFirst()), ("ext", format.fileExtension),
         ]
         var path: [UInt8] = []
         var rest = Array(text.utf8)[...]

@@ -17,8 +17,14 @@ package protocol RunReporter: Sendable {
     func warning(_ text: String)
     func error(_ text: String)
 
+    /// The models and the folder of the files are there; called before the first track.
+    ///
+    /// - Parameter folder: nil for a run without files.
+    func loaded(modelCount: Int, folder: String?)
+    /// A track begins.
+    ///
     /// - Parameter label: position of the track, `3/12`; empty for a single one.
-    func begin(label: String)
+    func begin(_ track: String, label: String)
     /// Called before the first segment, and when each begins and has ended.
     ///
     /// - Returns: the seconds left; nil until there is an estimate.

@@ -15,8 +15,9 @@ extension RunSettings: RequestSettings {
             default: "separated", parse: { $1.folder = $0 }),
         Field(
             "filename", .text(placeholder: "template"), .string,
-            help: "Names of the files below the model's folder, with {track}, {trackext}, {stem}, "
-                + "{ext} and {model}.", default: "{track}/{stem}.{ext}",
+            help:
+                "Names of the files below the model's folder, with {track}, {trackext}, {stem}, "
+                + "{Stem} (with a capital), {ext} and {model}.", default: "{track}/{stem}.{ext}",
             parse: { value, settings throws(Field.Expected) in
                 do throws(RunError) {
                     settings.template = try FileNameTemplate(value)

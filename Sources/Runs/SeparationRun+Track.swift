@@ -22,6 +22,8 @@ extension SeparationRun {
         ledger.makeFolder().map(reporter.warning)
         if let folder { names = NameComparison(probing: folder.path) }
         if plan.settings.request.shifts > 0 { reporter.status("Seed \(plan.seed)") }
+        reporter.loaded(
+            modelCount: plan.model.files.allCheckpoints.count, folder: folder?.path)
         separator = loaded
         return loaded
     }
@@ -97,9 +99,7 @@ extension SeparationRun {
         defer {
             for folder in folders.reversed() { folder.removeIfEmpty() }
         }
-        reporter.status("Separating \(label.isEmpty ? "" : label + " ")\(track.input.label)")
-
-        reporter.begin(label: label)
+        reporter.begin(track.input.label, label: label)
         let report: TrackReport
         let request = plan.request(of: track)
         let analyzer = request.analyzes ? TrackAnalyzer() : nil

@@ -32,7 +32,7 @@ enum AnalyzeCommand {
     ) { arguments, console throws(UsageError) in
         let threads = try arguments.threads()
         let precision = try arguments.precisionChoice()
-        let display = ProgressDisplay(console: console)
+        let display = ProgressDisplay(console: console, style: .bar)
         let cancellation = Interruption.cancellation(onResize: display.redraw)
         return console.reporting {
             let found = TrackDiscovery(arguments.operands)

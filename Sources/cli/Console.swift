@@ -80,6 +80,9 @@ struct Console: Sendable {
     /// Replaces the terminal's current line.
     func redraw(_ line: String) { write("\r\(line)\u{1B}[K", to: STDERR_FILENO) }
 
+    /// Writes over the current line of whatever reads standard error.
+    func overwrite(_ line: String) { write("\r" + line, to: STDERR_FILENO) }
+
     /// Width of the terminal; 80 where it is unknown.
     var columns: Int {
         var size = winsize()

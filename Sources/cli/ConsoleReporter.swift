@@ -7,30 +7,52 @@ import System
 
 final class ConsoleReporter: RunReporter {
     private let console: Console
-    private let display: ProgressDisplay
+    let display: ProgressDisplay
     let takesEvents: Bool
+    private let style: ProgressDisplay.Style
     /// Whether the first segment has begun.
     private let hasBegun = Mutex(false)
 
     /// - Parameter takesEvents: whether events are printed instead of paths.
-    init(console: Console, display: ProgressDisplay, takesEvents: Bool) {
+    init(console: Console, style: ProgressDisplay.Style, takesEvents: Bool) {
         self.console = console
-        self.display = display
+        self.style = style
         self.takesEvents = takesEvents
+        display = ProgressDisplay(console: console, style: style)
     }
 
     func event(_ line: String, failure: ErrorCause?) { console.result(line) }
 
     func file(_ path: String) {
-        if !takesEvents { console.result(path) }
+        if !takesEvents, style == .bar { console.result(path) }
     }
 
-    func status(_ text: String) { console.status(text) }
+    func status(_ text: String) {
+        if style == .bar { console.status(text) } else { console.detail(text) }
+    }
     func detail(_ text: String) { console.detail(text) }
     func warning(_ text: String) { console.warning(text) }
     func error(_ text: String) { console.error(text) }
 
-    func begin(label: String) { display.begin(label: label) }
+    /// What demucs says once it has its models, to programs that read it.
+    func loaded(modelCount: Int, folder: String?) {
+        guard style == .tqdm else { return }
+        display.modelCount.withLock { $0 = modelCount }
+        console.result(
+            "Selected model is a bag of \(modelCount) models. You will see that many progress bars "
+                + "per track.")
+        if let folder {
+            console.result("Separated tracks will be stored in \(FilePath.absolute(folder))")
+        }
+    }
+
+    func begin(_ track: String, label: String) {
+        switch style {
+        case .bar: console.status("Separating \(label.isEmpty ? "" : label + " ")\(track)")
+        case .tqdm: console.result("Separating track \(track)")
+        }
+        display.begin(label: label)
+    }
 
     func progress(_ progress: SeparationProgress) -> Double? {
         let isFirst = hasBegun.withLock { hasBegun in

@@ -16,6 +16,9 @@ package func serve(gate: @escaping ServiceSettings.Gate) -> Int32 {
     CommandLineTool().run(ServeCommand.command(gate: gate), Array(arguments().dropFirst())).rawValue
 }
 
+/// The name by which the program was run.
+let programName = arguments().first ?? ""
+
 /// The arguments of `main`. On Linux, `CommandLine.arguments` reads /proc/self/cmdline, and is empty
 /// without /proc.
 private func arguments() -> [String] {

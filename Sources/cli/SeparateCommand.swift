@@ -9,6 +9,7 @@ struct SeparateCommand {
     private let arguments: ParsedArguments
     private let settings: RunSettings
     private let console: Console
+    private let style: ProgressDisplay.Style
 
     /// Checks the arguments as far as possible without the model and the tracks.
     init(_ arguments: ParsedArguments, console: Console) throws(UsageError) {
@@ -36,7 +37,30 @@ struct SeparateCommand {
         self.arguments = arguments
         self.settings = settings
         self.console = console
+        style = try Self.progressStyle(arguments)
         try checkManifestOptions()
+    }
+
+    /// The option's style, that of the environment, or that of the name by which the program runs.
+    /// Only the option excludes a standard output that has other things.
+    private static func progressStyle(
+        _ arguments: ParsedArguments
+    ) throws(UsageError) -> ProgressDisplay.Style {
+        let names = "bar or tqdm"
+        let given = try arguments.value(.progress, allowed: names) {
+            ProgressDisplay.Style(rawValue: $0)
+        }
+        if let given { return given }
+        if arguments.has(.jsonLines) || arguments.has(.stdout) { return .bar }
+        if let variable = getenv("SWIFT_DEMUCS_PROGRESS").map({ String(cString: $0) }),
+            !variable.isEmpty
+        {
+            guard let style = ProgressDisplay.Style(rawValue: variable) else {
+                throw UsageError("SWIFT_DEMUCS_PROGRESS is '\(variable)', expected \(names)")
+            }
+            return style
+        }
+        return FilePath.name(of: programName) == "demucs" ? .tqdm : .bar
     }
 
     private func checkManifestOptions() throws(UsageError) {
@@ -52,10 +76,9 @@ struct SeparateCommand {
 
     /// Separates all tracks; continues after one that fails.
     func run() -> ExitCode {
-        let display = ProgressDisplay(console: console)
-        let cancellation = Interruption.cancellation(onResize: display.redraw)
         let reporter = ConsoleReporter(
-            console: console, display: display, takesEvents: arguments.has(.jsonLines))
+            console: console, style: style, takesEvents: arguments.has(.jsonLines))
+        let cancellation = Interruption.cancellation(onResize: reporter.display.redraw)
         do {
             if arguments.has(.listModels) { return try listModels() }
             let manifest = try arguments.value(.manifest).map {

@@ -69,6 +69,10 @@ extension Option {
     static let dryRun = Option(field: "dry-run")
     static let jsonLines = Option(
         "json", help: "Write events as lines of JSON; the last one is a manifest of all files.")
+    static let progress = Option(
+        "progress", value: "bar|tqdm",
+        help: "A bar, or demucs' lines and bars for programs that read them. (default: that of "
+            + "SWIFT_DEMUCS_PROGRESS, and tqdm if the program is called demucs, else bar)")
     static let verbose = Option(
         "verbose", short: "v", help: "Print which model and kernels run, and the startup time.")
 }
@@ -98,12 +102,14 @@ extension SeparateCommand {
                 .manifest, .shard, .follow, "timeout", "max-duration", .quarantineAfter, "failed",
             ],
             "RUNNING": [
-                .device, .threads, .jobs, .allFormats, .dryRun, .jsonLines, .quiet, .verbose,
+                .device, .threads, .jobs, .allFormats, .dryRun, .jsonLines, .progress, .quiet,
+                .verbose,
                 .version, .help,
             ],
         ],
         exclusive: [
             [.signature, .name], [.quiet, .verbose], [.writtenStems, .stdout], [.raw, "int24"],
+            [.progress, .jsonLines], [.progress, .stdout],
         ]
             + SeparationRequest.exclusive.map { $0.map { Option(field: $0) } }
             // With audio on standard output there are no files to name or to report.

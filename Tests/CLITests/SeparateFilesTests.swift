@@ -233,6 +233,7 @@ struct SeparateFilesTests {
         for (template, path) in [
             ("{track}-{stem}.{ext}", "my.song-drums.wav"),
             ("{stem}/{track}.{trackext}.{ext}", "drums/my.song.wav.wav"),
+            ("{track}_({Stem})_{model}.{ext}", "my.song_(Drums)_cross_first.wav"),
             ("{{{track}}}.{stem}.flac", "{my.song}.drums.flac"),
         ] {
             let run = try plan("my.song.wav", "--filename", template)

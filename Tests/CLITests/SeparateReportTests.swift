@@ -48,6 +48,51 @@ struct SeparateReportTests {
         }
     }
 
+    /// What demucs prints: its lines to standard output, tqdm's bar to standard error.
+    @Test(arguments: ["option", "environment", "name"])
+    func programsThatReadDemucsGetItsLinesAndBars(way: String) throws {
+        try folder.writeTrack("a.wav", samples: 4000)
+        let link = folder.url.appendingPathComponent("demucs")
+        try FileManager.default.createSymbolicLink(
+            at: link, withDestinationURL: CommandRun.executable)
+        let run = try CommandRun(
+            ["a.wav", "-n", "cross_first", "-o", "out"]
+                + (way == "option" ? ["--progress", "tqdm"] : []),
+            in: folder.url,
+            environment: way == "environment" ? ["SWIFT_DEMUCS_PROGRESS": "tqdm"] : [:],
+            executable: way == "name" ? link : CommandRun.executable)
+        #expect(
+            run.outputLines == [
+                "Selected model is a bag of 1 models. You will see that many progress bars per track.",
+                "Separated tracks will be stored in \(folder.path("out/cross_first"))",
+                "Separating track a.wav",
+            ])
+        let bar =
+            /\r *(\d+)%\|[█ ]+\| (\d+\.\d+)\/2.50 \[\d\d:\d\d<(\d\d:\d\d|\?), +[\d.?]+s?(\/seconds|econds\/s)\]\n?/
+        let matches = run.errors.matches(of: bar)
+        #expect(matches.map { String($0.0) }.joined() == run.errors)
+        #expect(matches.first?.1 == "0" && matches.last?.1 == "100" && matches.last?.2 == "2.50")
+        #expect(run.errors.last == "\n" && run.errors.count { $0 == "\n" } == 1)
+    }
+
+    @Test func eachModelOfABagHasItsBar() throws {
+        try folder.writeTrack("a.wav", samples: 4000)
+        try folder.write("models: [cross_first, cross_first, cross_first]", "three.yaml")
+        let run = try folder.run("a.wav", "-n", "three.yaml", "--progress=tqdm")
+        #expect(run.output.hasPrefix("Selected model is a bag of 3 models."))
+        #expect(run.errors.count { $0 == "\n" } == 3)
+        #expect(run.errors.matches(of: /100%[^\r]+\n/).count == 3)
+        // Other things on standard output: the environment doesn't change them.
+        let events = try CommandRun(
+            ["a.wav", "-n", "cross_first", "--json"], in: folder.url,
+            environment: ["SWIFT_DEMUCS_PROGRESS": "tqdm"])
+        #expect(try events.events().count > 3)
+        let refused = try CommandRun(
+            ["a.wav", "-n", "cross_first"], in: folder.url,
+            environment: ["SWIFT_DEMUCS_PROGRESS": "bars"], exits: 2)
+        #expect(refused.errors == "error: SWIFT_DEMUCS_PROGRESS is 'bars', expected bar or tqdm\n")
+    }
+
     @Test func progressCountsUpToTheEnd() throws {
         try folder.writeTrack("a.wav")
         let run = try folder.run("a.wav", "-qn", "cross_first", "--json", "--shifts=2", "--dry-run")

@@ -44,7 +44,7 @@ struct UsageTests {
         The value 'piano' is invalid for '--stdout <stem>': expected one of drums, rest
         $ track.wav --filename={track}/{name}.{ext}
         The value '{track}/{name}.{ext}' is invalid for '--filename <template>': expected only the \
-        fields {model}, {track}, {trackext}, {stem}, {ext}; write '{{' or '}}' for a brace
+        fields {model}, {track}, {trackext}, {stem}, {Stem}, {ext}; write '{{' or '}}' for a brace
         $ track.wav -n cross_first --filename={track}/{stem}.ogg
         The value '{track}/{stem}.ogg' is invalid for '--filename <template>': expected a name \
         that ends in .{ext}, .wav, .flac or .mp3
