@@ -192,7 +192,9 @@ package struct ComparisonReport: Sendable {
             // One layer that rounds in a port of float32 is a mistake; a port in half precision keeps
             // some values in float32.
             let types = comparisons.compactMap(\.type)
-            let isHalf = 3 * types.count >= comparisons.count(where: { $0.foundShape != nil })
+            // NaN and infinity have no type.
+            let isHalf =
+                3 * types.count >= comparisons.count { $0.snrDecibels > -.infinity }
             let isCoarse = 2 * types.count(where: { $0 == .bfloat16 }) >= types.count
             // Values that aren't compared take no part in the pass, so that no error in them is hidden.
             let judged = found.filtered {

@@ -139,6 +139,14 @@ struct CompareReport {
                     + "right port in that precision")
         }
         let compared = report.compared
+        let levels = compared.compactMap(\.ownDecibels).sorted()
+        if 2 * report.wrong.count > compared.count,
+            let middle = levels.dropFirst(levels.count / 2).first, Self.rounding ~= middle
+        {
+            lines.append(
+                "Most values have the level of one that rounds to INT8 or 16 bits: compare with "
+                    + "--like, the trace of a right port in that precision, or with --precision")
+        }
         lines.append("\(compared.count) of \(report.comparisons.count) compared")
         if report.wrong.isEmpty, let worst = closest {
             lines[lines.count - 1] +=
@@ -171,6 +179,9 @@ struct CompareReport {
         }
         return lines
     }
+
+    /// The SNR in dB of the middle value of a port that rounds.
+    private static let rounding = 15.0...70
 
     /// The right value with the least above its bound.
     private var closest: TensorComparison? {

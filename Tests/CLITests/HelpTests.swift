@@ -56,7 +56,9 @@ struct HelpTests {
             skip-existing force spool:
             """,
             "MANY TRACKS": "manifest shard follow timeout: max-duration: quarantine-after: failed",
-            "RUNNING": "device threads: jobs: all-formats dry-run json progress: quiet verbose version help",
+            "RUNNING": """
+            device threads: jobs: all-formats dry-run json progress: quiet verbose version help
+            """,
         ]
         for (topic, options) in topics {
             // A colon marks an option with a default.
