@@ -1,0 +1,1 @@
+"""The folder of a package ``demucs`` over this one; ``__main__`` says how to use it."""

@@ -1,0 +1,6 @@
+"""``python -m demucs``: the command."""
+
+from swift_demucs.separate import command
+
+if __name__ == "__main__":
+    command()

@@ -1,0 +1,4 @@
+"""``demucs.utils``, by swift_demucs."""
+
+from swift_demucs._missing import missing as __getattr__
+from swift_demucs.separate import fatal
