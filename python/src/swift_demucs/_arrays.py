@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import functools
+import importlib
 import math
 import sys
 from typing import Any, Callable, Protocol, Tuple, TypeVar
@@ -24,7 +26,10 @@ def as_torch(array: Array, device: Any) -> Any:
 
 
 def as_caller_wants(array: Array) -> Any:
-    """A torch tensor if the program has imported torch, else the array itself."""
+    """A torch tensor if the program has imported torch, or demucs by ``as_demucs``; else itself."""
+    if "demucs" in sys.modules:
+        with contextlib.suppress(ImportError):
+            importlib.import_module("torch")
     return as_torch(array, "cpu") if "torch" in sys.modules else array
 
 

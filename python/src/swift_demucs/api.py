@@ -59,13 +59,13 @@ def reporter(
         if callback is not None:
             callback(
                 {
+                    "progress": progress.fraction,
                     **(callback_arg or {}),
                     "models": progress.member_count,
                     "model_idx_in_bag": progress.member,
                     "shift_idx": progress.shift,
                     "segment_offset": progress.segment_offset,
                     "state": "end" if progress.has_ended else "start",
-                    "progress": progress.fraction,
                 }
             )
 
