@@ -72,8 +72,11 @@ def reporter(
     return report
 
 
-def tuning(shifts: Any, split: Any, overlap: Any, segment: Any) -> Dict[str, Any]:
+def tuning(model: Any, shifts: Any, split: Any, overlap: Any, segment: Any) -> Dict[str, Any]:
     """The engine's settings for arguments of the reference. Raises :class:`TypeError`."""
+    own = getattr(model, "segment", None)
+    if segment is None and own != getattr(model, "max_allowed_segment", None):
+        segment = own
     return {
         "shifts": _arrays.integer(shifts, "shifts", 0, 100),
         "no_split": not _arrays.flag(split, "split"),
@@ -175,7 +178,7 @@ class Separator:
         shifts, split, overlap, segment = (
             self._arguments[name] for name in ("shifts", "split", "overlap", "segment")
         )
-        settings = tuning(shifts, split, overlap, segment or self._model.segment)
+        settings = tuning(self._model, shifts, split, overlap, segment)
         with _progress.reporting(bool(self._arguments["progress"]), self._samplerate) as bar:
             stems = self._model.engine.separate(
                 array,
