@@ -89,11 +89,11 @@ def saved(of: Any, wav: torch.Tensor, *given: Any, **named: Any) -> torch.Tensor
         return torch.from_numpy(read(Path(folder, "a.wav"))[0])
 
 
-# Functions of a module `demucs.audio`, the track's file and its samples.
+# Functions of a module `demucs.audio`, the track's file and its samples. Files are read at their rate:
+# demucs converts it by ffmpeg there, and by julius for a track, as this package does.
 CALLS: dict[str, Any] = {
     "read": lambda of, path, _: of.AudioFile(path).read(seek_time=1, duration=2, streams=0),
     "read_streams": lambda of, path, _: of.AudioFile(path).read(),
-    # ffmpeg converts rates there, which is not what demucs does with a track.
     "read_mono": lambda of, path, _: of.AudioFile(path).read(streams=0, channels=1),
     "convert": lambda of, _, wav: of.convert_audio(wav[None], RATE, 32_000, 1),
     "convert_mono": lambda of, _, wav: of.convert_audio(wav[:1], 22_050, RATE, 2),

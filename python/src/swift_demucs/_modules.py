@@ -87,12 +87,12 @@ class HTDemucs(Module):
         Returns ``[batch, sources, channels, frames]``. Raises :class:`ArgumentError`.
         """
         tracks, kind = batch_of(mix, self.audio_channels)
-        missing = int(self.segment * self.samplerate) - tracks.shape[2]
-        if missing < 0:
+        if tracks.shape[2] > int(self.segment * self.samplerate):
             raise errors.ArgumentError(
                 f"mix has {tracks.shape[2]} frames, expected at most a segment of {self.segment} s;"
                 " for any length: apply_model"
             )
+        missing = int(self.engine.segment_seconds * self.samplerate) - tracks.shape[2]
         padded = np.pad(tracks, ((0, 0), (0, 0), (0, missing)))
         stems = [
             self.engine.separate(track, shifts=0, no_split=True, normalize=False).array
