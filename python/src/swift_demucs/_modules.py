@@ -49,16 +49,11 @@ class Module:
         """The model itself."""
         return self.to(device)
 
-    def cpu(self: Self) -> Self:
-        """The model itself."""
-        return self
-
     def train(self: Self, mode: bool = True) -> Self:
         """The model itself."""
         return self
 
-    eval = float = cpu
-    requires_grad_ = train
+    cpu = eval = float = requires_grad_ = train
 
     def parameters(self) -> Iterator[Any]:
         """No parameters: the weights are the engine's."""
@@ -140,7 +135,7 @@ AnyModel = Union[HTDemucs, BagOfModels]
 
 def _listed(key: str, text: str) -> List[Any]:
     """A list of a bag's file, in brackets."""
-    found = re.search(rf"^{key}:\s*(\[[^:]*\])", text, re.M)
+    found = re.search(rf"\b{key}:\s*(\[[^:]*\])", text)
     return list(ast.literal_eval(found[1])) if found else []
 
 

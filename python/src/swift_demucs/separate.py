@@ -29,9 +29,9 @@ __all__ = [
 ]  # fmt: skip
 
 
-def fatal(*messages: object) -> NoReturn:
+def fatal(message: object) -> NoReturn:
     """Prints a message to standard error and exits with 1."""
-    print(*messages, file=sys.stderr)
+    print(message, file=sys.stderr)
     sys.exit(1)
 
 
@@ -48,25 +48,24 @@ def get_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("demucs.separate", epilog="swift-demucs --help explains them")
     parser.add_argument("tracks", nargs="*", type=Path, default=[])
     add_model_flags(parser)
-    split, depth, container = (parser.add_mutually_exclusive_group() for _ in range(3))
     for flag in ("--list-models", "-v --verbose"):
         parser.add_argument(*flag.split(), action="store_true")
-    for group, flags in ((depth, ("--int24", "--float32")), (container, ("--flac", "--mp3"))):
+    for flags in (("--int24", "--float32"), ("--flac", "--mp3")):
+        group = parser.add_mutually_exclusive_group()
         for flag in flags:
             group.add_argument(flag, action="store_true")
-    split.add_argument("--no-split", action="store_false", dest="split", default=True)
+    split = parser.add_mutually_exclusive_group()
+    split.add_argument("--no-split", action="store_false", dest="split")
     split.add_argument("--segment", type=int)
-    parser.add_argument("-o", "--out", type=Path, default=Path("separated"))
-    parser.add_argument("--filename", default="{track}/{stem}.{ext}")
-    parser.add_argument("-d", "--device", default="cpu")
-    parser.add_argument("--shifts", type=int, default=1)
-    parser.add_argument("--overlap", type=float, default=0.25)
     parser.add_argument("--two-stems", dest="stem", metavar="STEM")
     parser.add_argument("--other-method", choices=["none", "add", "minus"], default="add")
     parser.add_argument("--clip-mode", choices=["rescale", "clamp", "none"], default="rescale")
-    parser.add_argument("--mp3-bitrate", type=int, default=320)
     parser.add_argument("--mp3-preset", choices=range(2, 8), type=int, default=2)
-    parser.add_argument("-j", "--jobs", type=int, default=0)
+    for flag, default in {
+        "-o --out": Path("separated"), "--filename": "{track}/{stem}.{ext}", "-d --device": "cpu",
+        "--shifts": 1, "--overlap": 0.25, "--mp3-bitrate": 320, "-j --jobs": 0,
+    }.items():  # fmt: skip
+        parser.add_argument(*flag.split(), type=type(default), default=default)
     return parser
 
 

@@ -10,7 +10,6 @@ environment, where the package comes before an installed demucs, until --uninsta
 
 from __future__ import annotations
 
-import argparse
 import os
 import site
 import sys
@@ -22,35 +21,25 @@ FOLDER = Path(__file__).resolve().parent
 
 def main() -> None:
     """Command line."""
-    own, dashes, program = _split(sys.argv[1:])
-    parser = argparse.ArgumentParser(
-        "python -m swift_demucs.as_demucs", description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )  # fmt: skip
-    group = parser.add_mutually_exclusive_group()
-    group.add_argument("--install", action="store_true", help="for all programs")
-    group.add_argument("--uninstall", action="store_true", help="undo --install")
-    given = parser.parse_args(own)
-    if dashes and (not program or own):
-        parser.error("expected a program after '--', and nothing before it")
-    if program:
+    words = sys.argv[1:]
+    if not words:
+        print(FOLDER)
+    elif words[0] == "--" and words[1:]:
         path = os.pathsep.join(filter(None, (str(FOLDER), os.environ.get("PYTHONPATH"))))
         try:
-            os.execvpe(program[0], program, {**os.environ, "PYTHONPATH": path})
+            os.execvpe(words[1], words[1:], {**os.environ, "PYTHONPATH": path})
         except OSError as error:
-            sys.exit(f"{program[0]} can't be run: {error.strerror}")
-    elif given.install or given.uninstall:
-        _change(given.install)
+            sys.exit(f"{words[1]} can't be run: {error.strerror}")
+    elif words in (["--install"], ["--uninstall"]):
+        change(words == ["--install"])
+    elif words in (["-h"], ["--help"]):
+        print(__doc__)
     else:
-        print(FOLDER)
+        print(f"invalid arguments: {' '.join(words)}\n\n{__doc__}", file=sys.stderr)
+        sys.exit(2)
 
 
-def _split(words: list[str]) -> tuple[list[str], list[str], list[str]]:
-    index = words.index("--") if "--" in words else len(words)
-    return words[:index], words[index : index + 1], words[index + 1 :]
-
-
-def _change(installs: bool) -> None:
+def change(installs: bool) -> None:
     """Writes or removes the file that puts the folder in front of ``sys.path``."""
     own = str(FOLDER.parents[1])
     sites = [*site.getsitepackages(), site.getusersitepackages()]

@@ -1,5 +1,3 @@
-"""``python -m demucs``: the command."""
-
 from swift_demucs.separate import command
 
 if __name__ == "__main__":

@@ -1,6 +1,4 @@
-"""``demucs.apply``, by swift_demucs."""
-
-from swift_demucs._missing import missing as __getattr__
 from swift_demucs.apply import *
 from swift_demucs.apply import HTDemucs as Demucs
 from swift_demucs.apply import HTDemucs as HDemucs
+from swift_demucs.as_demucs import missing as __getattr__

@@ -1,4 +1,2 @@
-"""``demucs.hdemucs``, by swift_demucs."""
-
-from swift_demucs._missing import missing as __getattr__
 from swift_demucs.apply import HTDemucs as HDemucs
+from swift_demucs.as_demucs import missing as __getattr__

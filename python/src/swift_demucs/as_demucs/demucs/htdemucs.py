@@ -1,4 +1,2 @@
-"""``demucs.htdemucs``, by swift_demucs."""
-
-from swift_demucs._missing import missing as __getattr__
 from swift_demucs.apply import HTDemucs
+from swift_demucs.as_demucs import missing as __getattr__

@@ -1,9 +1,6 @@
-"""``demucs.separate``, by swift_demucs."""
-
-from swift_demucs._missing import missing as __getattr__
+from swift_demucs.as_demucs import missing as __getattr__
 from swift_demucs.separate import *
+from swift_demucs.separate import command
 
 if __name__ == "__main__":
-    from swift_demucs.separate import command
-
     command()
