@@ -118,6 +118,7 @@ def test_models_are_bags_of_members_as_in_demucs(bag: Path, music: Any) -> None:
     one.segment = 2
     with pytest.raises(ValueError, match=r"segments are \[1.5, 2\]"):
         apply_model(model, music[None])
+    assert np.array_equal(apply_model(model, music[None], shifts=0, segment=1.5), golden)
     for published in swift_demucs.models():
         text = Path(api.list_models()["bag"][published.name]).read_text()
         assert re.findall(r'"(\w+)"', text) == list(published.signatures)

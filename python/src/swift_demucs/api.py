@@ -74,9 +74,8 @@ def reporter(
 
 def tuning(model: Any, shifts: Any, split: Any, overlap: Any, segment: Any) -> Dict[str, Any]:
     """The engine's settings for arguments of the reference. Raises :class:`TypeError`."""
-    own = getattr(model, "segment", None)
-    if segment is None and own != getattr(model, "max_allowed_segment", None):
-        segment = own
+    if segment is None and isinstance(model, (_modules.HTDemucs, _modules.BagOfModels)):
+        segment = None if model.segment == model.max_allowed_segment else model.segment
     return {
         "shifts": _arrays.integer(shifts, "shifts", 0, 100),
         "no_split": not _arrays.flag(split, "split"),
