@@ -5,8 +5,8 @@
 
 Installs each program from PyPI, without what it depends on, and calls it by `as_demucs` with 8 s of
 the track. The model is the demo model with segments of 7.8 s, under the name htdemucs. Modules that
-a program imports and this environment lacks are stand-ins; torchaudio's loads files. A program works
-if it returns, and leaves the files that it should, with sound in them.
+a program imports and this environment lacks are stand-ins; torchaudio's loads files. A program
+works if it returns, and leaves the files that it should, with sound in them.
 """
 
 from __future__ import annotations
