@@ -89,7 +89,7 @@ def saved(of: Any, wav: torch.Tensor, *given: Any, **named: Any) -> torch.Tensor
         return torch.from_numpy(read(Path(folder, "a.wav"))[0])
 
 
-# Functions of a module `demucs.audio`, the track's file and its samples. Files keep their rate, which
+# Functions of `demucs.audio`, the track's file and its samples. Files keep their rate, which
 # demucs converts by ffmpeg there, and by julius for a track, as this package does.
 CALLS: dict[str, Any] = {
     "read": lambda of, path, _: of.AudioFile(path).read(seek_time=1, duration=2, streams=0),
