@@ -10,7 +10,7 @@ Prints the worst SNR over both runs and all stems, and whether the callbacks had
 order.
 Exits with 1 for a case below --min-snr, or one that differs. For mono and for other rates, the
 converted input is compared too. The cases of `apply_model` give it a batch of two tracks, without
-callbacks.
+callbacks. Other functions are then called with the same arguments (`CALLS`).
 
 The model is the demo model; bags are a folder with the demo model under two names.
 """
@@ -28,8 +28,9 @@ from unittest import mock
 import julius
 import numpy as np
 import torch
+from demucs import audio as official_audio
 from swift_demucs import api as ours
-from swift_demucs import apply, pretrained, read
+from swift_demucs import apply, audio, pretrained, read
 
 import command_line
 import seeded_model as reference
@@ -79,6 +80,50 @@ CASES = {
     ),
     "apply_whole": Case(cut(3.4), {"shifts": 0, "split": False}, applies=True),
 }
+
+
+def saved(of: Any, wav: torch.Tensor, *given: Any, **named: Any) -> torch.Tensor:
+    """The samples of a file that `save_audio` writes."""
+    with tempfile.TemporaryDirectory() as folder:
+        of.save_audio(2.5 * wav, Path(folder, "a.wav"), RATE, *given, **named)
+        return torch.from_numpy(read(Path(folder, "a.wav"))[0])
+
+
+# Functions of `demucs.audio`, the track's file and its samples. Files keep their rate, which
+# demucs converts by ffmpeg there, and by julius for a track, as this package does.
+CALLS: dict[str, Any] = {
+    "read": lambda of, path, _: of.AudioFile(path).read(seek_time=1, duration=2, streams=0),
+    "read_streams": lambda of, path, _: of.AudioFile(path).read(),
+    "read_mono": lambda of, path, _: of.AudioFile(path).read(streams=0, channels=1),
+    "convert": lambda of, _, wav: of.convert_audio(wav[None], RATE, 32_000, 1),
+    "convert_mono": lambda of, _, wav: of.convert_audio(wav[:1], 22_050, RATE, 2),
+    "channels": lambda of, _, wav: of.convert_audio_channels(wav.expand(3, -1, -1), 1),
+    "rescale": lambda of, _, wav: of.prevent_clip(3 * wav),
+    "clamp": lambda of, _, wav: of.prevent_clip(3 * wav, "clamp"),
+    "tanh": lambda of, _, wav: of.prevent_clip(3 * wav, "tanh"),
+    "save": lambda of, _, wav: saved(of, wav),
+    "save_24": lambda of, _, wav: saved(of, wav, clip="clamp", bits_per_sample=24),
+    "save_float": lambda of, _, wav: saved(of, wav, clip="tanh", as_float=True),
+}
+
+
+def compare_calls(path: Path, wav: torch.Tensor, checkpoint: Path) -> dict[str, float]:
+    """SNR of each call, and of a model's on a segment, on less, and with `segment` set."""
+    found = {
+        name: worst([call(official_audio, path, wav)], [call(audio, path, wav)])
+        for name, call in CALLS.items()
+    }
+    golden, mine = reference.load(checkpoint).eval(), pretrained.get_model(str(checkpoint))
+    for name, seconds, frames in (("model", 4, 4 * RATE), ("model_short", 4, RATE)):
+        golden.segment = mine.segment = seconds
+        mix = torch.stack([wav[:, :frames], 0.1 * wav[:, -frames:]])
+        with torch.no_grad():
+            found[name] = worst([golden(mix)], [mine(mix)])
+    mine.segment = 2
+    batch = wav[None, :, : 6 * RATE]
+    stems = reference.apply_model(golden, batch, shifts=0, segment=2)
+    found["model_segment"] = worst([stems], [apply.apply_model(mine, batch, shifts=0)])
+    return found
 
 
 def worst(golden: list[Any], found: list[Any]) -> float:
@@ -167,6 +212,11 @@ def main() -> int:
                 f"  {'ok' if passed else 'FAIL':5}{name:12}{lowest:8.1f} dB   {text:10} {verdict}",
                 flush=True,
             )
+            if not passed:
+                failed.append(f"{path.name} {name}")
+        for name, lowest in compare_calls(path, wav, given.model.resolve()).items():
+            passed = lowest >= given.min_snr
+            print(f"  {'ok' if passed else 'FAIL':5}{name:14}{lowest:8.1f} dB", flush=True)
             if not passed:
                 failed.append(f"{path.name} {name}")
     if failed:

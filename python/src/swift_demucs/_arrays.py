@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import functools
+import importlib
 import math
 import sys
 from typing import Any, Callable, Protocol, Tuple, TypeVar
@@ -21,6 +23,14 @@ Samples = TypeVar("Samples")
 def as_torch(array: Array, device: Any) -> Any:
     """A torch tensor on a device; on the CPU in the same memory."""
     return sys.modules["torch"].from_numpy(array).to(device)
+
+
+def as_caller_wants(array: Array) -> Any:
+    """A torch tensor if the program has imported torch, or demucs by ``as_demucs``; else itself."""
+    if "demucs" in sys.modules:
+        with contextlib.suppress(ImportError):
+            importlib.import_module("torch")
+    return as_torch(array, "cpu") if "torch" in sys.modules else array
 
 
 class Tensor(Protocol):
@@ -58,6 +68,8 @@ def numpy_of(value: Any, name: str) -> Tuple[npt.NDArray[Any], Callable[[Array],
     """
     if is_torch(value):
         return value.detach().cpu().numpy(), functools.partial(as_torch, device=value.device)
+    if isinstance(value, np.ma.MaskedArray):
+        raise TypeError(f"{name} is a masked array, expected samples: {name}.filled(0)")
     if isinstance(value, np.ndarray):
         return value, as_numpy
     if isinstance(value, (str, bytes)) or value is None:
@@ -138,9 +150,9 @@ def integer(value: Any, name: str, least: int, most: int) -> int:
 
 
 def real(value: Any, name: str) -> float:
-    """Converts a value to a float."""
+    """Converts a number to a float; text is none."""
     try:
-        return float(value)
+        return float(value + 0)
     except (TypeError, ValueError):
         raise TypeError(
             f"{name} is {value!r}, a {type(value).__name__}; expected a number"
@@ -148,10 +160,10 @@ def real(value: Any, name: str) -> float:
 
 
 def flag(value: Any, name: str) -> bool:
-    """Converts a value to a bool."""
+    """Converts a value to a bool; text is none."""
     try:
-        return bool(value)
-    except ValueError:
+        return bool(value + 0)
+    except (TypeError, ValueError):
         raise TypeError(f"{name} is {value!r}, expected True or False") from None
 
 

@@ -10,14 +10,13 @@ module if the caller imported torch; else it returns NumPy arrays.
 
 from __future__ import annotations
 
-import errno
-import os
 import random
-import sys
 from pathlib import Path
-from typing import Any, Callable, Dict, List, Optional, Tuple, Union
+from typing import Any, Callable, Dict, Optional, Tuple, Union
 
-from . import _arrays, _model, _progress, _recordings, _zoo, errors
+from . import _arrays, _modules, _progress, _recordings, _zoo, errors
+from ._modules import LoadModelError
+from .audio import save_audio
 
 __all__ = [
     "LoadAudioError",
@@ -32,10 +31,6 @@ class LoadAudioError(errors.InputError):
     """A sound file can't be read."""
 
 
-class LoadModelError(errors.ModelError, RuntimeError):
-    """A model is missing, or can't be loaded."""
-
-
 class _NotProvided:
     """Default value of an argument that was left out."""
 
@@ -45,62 +40,16 @@ NotProvided = _NotProvided()
 Callback = Callable[[Dict[str, Any]], object]
 
 
-class SeparatorModel:
-    """A model with the reference's names; ``engine`` is this package's. It stays on the CPU."""
-
-    def __init__(self, model: _model.Model) -> None:
-        self.engine = model
-        self.sources: List[str] = list(model.stems)
-        self.samplerate: int = model.sample_rate
-        self.audio_channels: int = model.channels
-        self.segment: float = model.segment_seconds
-        self.max_allowed_segment: float = model.segment_seconds
-
-    def to(self, device: Any) -> SeparatorModel:
-        """The model itself."""
-        ignore(device)
-        return self
-
-    def cuda(self) -> SeparatorModel:
-        """The model itself."""
-        return self.to("cuda")
-
-    def cpu(self) -> SeparatorModel:
-        """The model itself."""
-        return self
-
-    eval = cpu
-
-
-def ignore(device: Any) -> None:
-    """Logs that a device other than the CPU is not used."""
-    if device is not None and str(device) != "cpu":
-        _recordings.logger.info("device %s is ignored: everything runs on the CPU", device)
-
-
-def load(name: str, repo: Optional[Path], jobs: int = 1) -> SeparatorModel:
-    """The model of a name; a missing one is downloaded, unless ``repo`` is given.
-
-    Raises :class:`LoadModelError`.
-    """
-    if not isinstance(name, (str, os.PathLike)):
-        raise TypeError(f"model is {name!r}, expected a name")
-    try:
-        return SeparatorModel(
-            _model.load(
-                name, precision="float32", jobs=jobs, repository=repo, download=repo is None
-            )
-        )
-    except errors.ModelError as error:
-        raise LoadModelError(str(error), error.path) from error
-
-
 def reporter(
     callback: Optional[Callback],
-    callback_arg: Dict[Any, Any],
+    callback_arg: Optional[Dict[Any, Any]],
     bar: Optional[Callable[[_progress.Progress], object]],
 ) -> _progress.ProgressOption:
     """A function that reports to a bar, and to a callback with the reference's dictionary."""
+    if callback is not None and not callable(callback):
+        raise TypeError(f"callback is {callback!r}, expected a function that takes a dict, or None")
+    if not isinstance(callback_arg, (dict, type(None))):
+        raise TypeError(f"callback_arg is {callback_arg!r}, expected a dict or None")
     if callback is None and bar is None:
         return False
 
@@ -110,17 +59,29 @@ def reporter(
         if callback is not None:
             callback(
                 {
-                    **callback_arg,
+                    "progress": progress.fraction,
+                    **(callback_arg or {}),
                     "models": progress.member_count,
                     "model_idx_in_bag": progress.member,
                     "shift_idx": progress.shift,
                     "segment_offset": progress.segment_offset,
                     "state": "end" if progress.has_ended else "start",
-                    "progress": progress.fraction,
                 }
             )
 
     return report
+
+
+def tuning(model: Any, shifts: Any, split: Any, overlap: Any, segment: Any) -> Dict[str, Any]:
+    """The engine's settings for arguments of the reference. Raises :class:`TypeError`."""
+    if segment is None and isinstance(model, (_modules.HTDemucs, _modules.BagOfModels)):
+        segment = None if model.segment == model.max_allowed_segment else model.segment
+    return {
+        "shifts": _arrays.integer(shifts, "shifts", 0, 100),
+        "no_split": not _arrays.flag(split, "split"),
+        "overlap": None if overlap is None else _arrays.real(overlap, "overlap"),
+        "segment": None if segment is None else _arrays.real(segment, "segment"),
+    }
 
 
 class Separator:
@@ -165,9 +126,7 @@ class Separator:
             callback_arg=callback_arg,
         )
         self._engine_jobs = self._wanted_jobs()
-        self._model = self._load()
-        self._samplerate = self._model.samplerate
-        self._audio_channels = self._model.audio_channels
+        self._load_model()
 
     def update_parameter(
         self,
@@ -188,20 +147,18 @@ class Separator:
             "callback_arg": callback_arg,
         }  # fmt: skip
         given = {name: value for name, value in given.items() if value is not NotProvided}
-        ignore(given.get("device"))
-        if given.get("callback") is not None and not callable(callback):
-            raise TypeError(
-                f"callback is {callback!r}, expected a function that takes a dict, or None"
-            )
-        if not isinstance(given.get("callback_arg"), (dict, type(None))):
-            raise TypeError(f"callback_arg is {callback_arg!r}, expected a dict or None")
+        _modules.ignore(given.get("device"))
+        reporter(given.get("callback"), given.get("callback_arg"), None)
         self._arguments.update(given)
 
     def _wanted_jobs(self) -> int:
         return max(1, _arrays.integer(self._arguments["jobs"], "jobs", 0, 1024))
 
-    def _load(self) -> SeparatorModel:
-        return load(self._name, self._repo, self._engine_jobs)
+    def _load_model(self) -> None:
+        """Sets the model, its rate and its channels; a subclass may set another model."""
+        self._model = _modules.load(self._name, self._repo, self._engine_jobs)
+        self._samplerate = self._model.samplerate
+        self._audio_channels = self._model.audio_channels
 
     def separate_tensor(self, wav: Any, sr: Optional[int] = None) -> Tuple[Any, Dict[str, Any]]:
         """Separates samples ``[channels, frames]``, float32 with full scale 1.
@@ -211,21 +168,21 @@ class Separator:
         """
         if self._wanted_jobs() != self._engine_jobs:
             self._engine_jobs = self._wanted_jobs()
-            self._model.engine.close()
-            self._model = self._load()
+            self._load_model()
         array, layout, kind = _arrays.samples_of(wav, "wav")
         rate = self._samplerate if sr is None else _arrays.rate(sr, "sr")
         if rate != self._samplerate:
             array = _recordings.convert(array, layout, rate, self._audio_channels, self._samplerate)
             wav = kind(array)
+        shifts, split, overlap, segment = (
+            self._arguments[name] for name in ("shifts", "split", "overlap", "segment")
+        )
+        settings = tuning(self._model, shifts, split, overlap, segment)
         with _progress.reporting(bool(self._arguments["progress"]), self._samplerate) as bar:
             stems = self._model.engine.separate(
                 array,
-                shifts=self._arguments["shifts"],
                 seed=random,  # type: ignore[call-overload]
-                overlap=self._arguments["overlap"],
-                no_split=not self._arguments["split"],
-                segment=self._arguments["segment"],
+                **settings,
                 progress=reporter(
                     self._arguments["callback"],
                     {**(self._arguments["callback_arg"] or {}), "audio_length": array.shape[1]},
@@ -239,14 +196,17 @@ class Separator:
 
         Raises :class:`LoadAudioError`.
         """
+        return self.separate_tensor(self._load_audio(file), self._samplerate)
+
+    def _load_audio(self, track: Union[str, Path]) -> Any:
+        """Samples of a sound file at the model's rate. Raises :class:`LoadAudioError`."""
         try:
             array, _ = _recordings.read(
-                file, sample_rate=self._samplerate, channels=self._audio_channels
+                track, sample_rate=self._samplerate, channels=self._audio_channels
             )
         except errors.Error as error:
-            raise LoadAudioError(str(error), str(file)) from error
-        wav = _arrays.as_torch(array, "cpu") if "torch" in sys.modules else array
-        return self.separate_tensor(wav, self._samplerate)
+            raise LoadAudioError(str(error), str(track)) from error
+        return _arrays.as_caller_wants(array)
 
     @property
     def samplerate(self) -> int:
@@ -259,49 +219,9 @@ class Separator:
         return self._audio_channels
 
     @property
-    def model(self) -> SeparatorModel:
+    def model(self) -> _modules.AnyModel:
         """The model's ``sources``, ``samplerate``, ``audio_channels`` and ``segment``."""
         return self._model
-
-
-def save_audio(
-    wav: Any,
-    path: Union[str, Path],
-    samplerate: int,
-    bitrate: int = 320,
-    clip: Optional[str] = "rescale",
-    bits_per_sample: int = 16,
-    as_float: bool = False,
-    preset: int = 2,
-) -> None:
-    """Writes samples ``[channels, frames]`` as WAV, FLAC or MP3, by the name's extension.
-
-    ``clip`` is ``rescale``, ``clamp``, ``tanh`` or ``none``; ``bitrate`` and ``preset`` are for
-    MP3, ``bits_per_sample`` (16 or 24) and ``as_float`` for the others.
-    """
-    text = errors.path_text(path)
-    suffix = Path(text).suffix.lower()
-    if not Path(text).parent.is_dir():
-        raise FileNotFoundError(errno.ENOENT, "The folder is missing", str(Path(text).parent))
-    bits = 16
-    if suffix != ".mp3":
-        bits = _arrays.integer(bits_per_sample, "bits_per_sample", 1, 64)
-    if _arrays.flag(as_float, "as_float") and suffix == ".wav":
-        bits = 32
-    elif bits not in (16, 24):
-        raise errors.ArgumentError(
-            f"Invalid bits_per_sample: {bits_per_sample}; expected 16 or 24, or as_float=True"
-        )
-    _recordings.write(
-        text,
-        wav,
-        samplerate,
-        clip_mode="none" if clip is None else clip,
-        mp3_bitrate=bitrate,
-        mp3_preset=preset,
-        float32=bits == 32,
-        int24=bits == 24,
-    )
 
 
 # Extensions of the checkpoints in a folder of models; the reference reads only .th.
@@ -311,7 +231,7 @@ _CHECKPOINTS = {".th", ".safetensors", ".bin", ".onnx"}
 def list_models(repo: Optional[Path] = None) -> Dict[str, Dict[str, Union[str, Path]]]:
     """The models that :class:`Separator` accepts: ``single`` ones and ``bag``, by name.
 
-    Values are files, or ``hf://...`` for a model that is not on this machine.
+    Values are files, or ``hf://...`` for a single model that is not on this machine.
     """
     single: Dict[str, Union[str, Path]] = {}
     bag: Dict[str, Union[str, Path]] = {}
@@ -326,9 +246,8 @@ def list_models(repo: Optional[Path] = None) -> Dict[str, Dict[str, Union[str, P
                 bag[file.stem] = file
         return {"single": single, "bag": bag}
     for model in _zoo.models():
-        place = f"hf://{model.hub_repository}"
-        bag[model.name] = model.files[0] if model.files else place
+        bag[model.name] = _modules.BAGS / f"{model.name}.yaml"
         for signature in model.signatures:
             files = [file for file in model.files if signature in file.name]
-            single[signature] = files[0] if files else place
+            single[signature] = files[0] if files else f"hf://{model.hub_repository}"
     return {"single": single, "bag": bag}

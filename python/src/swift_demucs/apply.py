@@ -7,14 +7,15 @@ from typing import Any, Dict, Optional, Union
 
 import numpy as np
 
-from . import _arrays, _model, _progress, api, errors
+from . import _arrays, _model, _modules, _progress, api
 from ._arrays import Samples
+from ._modules import BagOfModels, HTDemucs
 
-__all__ = ["apply_model"]
+__all__ = ["BagOfModels", "HTDemucs", "apply_model"]
 
 
 def apply_model(
-    model: Union[api.SeparatorModel, _model.Model],
+    model: Union[_modules.AnyModel, _model.Model],
     mix: Samples,
     shifts: int = 1,
     split: bool = True,
@@ -39,25 +40,22 @@ def apply_model(
 
     Raises :class:`ArgumentError`, and what ``callback`` raises.
     """
-    api.ignore(device)
-    engine = model.engine if isinstance(model, api.SeparatorModel) else model
-    tracks, kind = _arrays.numpy_of(mix, "mix")
-    if tracks.ndim != 3 or tracks.shape[1] != engine.channels or 0 in tracks.shape:
-        raise errors.ArgumentError(
-            f"mix has the shape {list(tracks.shape)}, expected [batch, {engine.channels}, frames]; "
-            "for one track: mix[None]"
-        )
+    _modules.ignore(device)
+    engine = model if isinstance(model, _model.Model) else getattr(model, "engine", None)
+    if engine is None:
+        raise TypeError(f"model is {model!r}, expected one of get_model")
+    tracks, kind = _modules.batch_of(mix, engine.channels)
+    settings = api.tuning(model, shifts, split, overlap, segment)
     state = random.getstate()
     stems = []
-    with _progress.reporting(bool(progress), engine.sample_rate) as bar:
-        report = api.reporter(callback, callback_arg or {}, bar)
+    with _progress.reporting(_arrays.flag(progress, "progress"), engine.sample_rate) as bar:
+        report = api.reporter(callback, callback_arg, bar)
         for track in tracks:
             # The reference draws once for all tracks.
             random.setstate(state)
             found = engine.separate(
-                track, seed=random, normalize=False, progress=report, shifts=shifts,
-                overlap=overlap, no_split=not split, segment=segment,
-                transition_power=transition_power,
+                track, seed=random, normalize=False, progress=report,
+                transition_power=_arrays.real(transition_power, "transition_power"), **settings,
             )  # type: ignore[call-overload]  # fmt: skip
             stems.append(found.array)
     result: Samples = kind(np.stack(stems))

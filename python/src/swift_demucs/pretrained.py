@@ -2,19 +2,45 @@
 
 from __future__ import annotations
 
+import argparse
 from pathlib import Path
-from typing import Optional
+from typing import Any, Optional
 
-from . import api
-from .api import LoadModelError as ModelLoadingError
+from . import _modules
+from ._modules import LoadModelError as ModelLoadingError
 
-__all__ = ["ModelLoadingError", "get_model"]
+__all__ = [
+    "DEFAULT_MODEL",
+    "SOURCES",
+    "ModelLoadingError",
+    "add_model_flags",
+    "get_model",
+    "get_model_from_args",
+]
+
+SOURCES = ["drums", "bass", "other", "vocals"]
+DEFAULT_MODEL = "htdemucs"
 
 
-def get_model(name: str, repo: Optional[Path] = None) -> api.SeparatorModel:
+def get_model(name: str, repo: Optional[Path] = None) -> _modules.AnyModel:
     """The model of a name, for :func:`swift_demucs.apply.apply_model`.
 
     A missing model is downloaded, unless ``repo``, a folder of models, is given.
     Raises :class:`ModelLoadingError`.
     """
-    return api.load(name, repo)
+    return _modules.load(name, repo)
+
+
+def add_model_flags(parser: argparse.ArgumentParser) -> None:
+    """Adds ``--name``, ``--sig`` and ``--repo``, for :func:`get_model_from_args`."""
+    group = parser.add_mutually_exclusive_group()
+    group.add_argument("-s", "--sig", help="not supported: a training run of the reference")
+    group.add_argument("-n", "--name", default=DEFAULT_MODEL, help="name or signature of the model")
+    parser.add_argument("--repo", type=Path, help="folder of models")
+
+
+def get_model_from_args(args: Any) -> _modules.AnyModel:
+    """The model of parsed arguments. Raises :class:`ModelLoadingError`."""
+    if getattr(args, "sig", None) is not None:
+        raise ModelLoadingError("-s is not supported; pass the exported checkpoint by -n")
+    return get_model(DEFAULT_MODEL if args.name is None else args.name, args.repo)

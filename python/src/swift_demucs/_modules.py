@@ -1,0 +1,177 @@
+"""Models with the names of demucs: ``HTDemucs`` for one, ``BagOfModels`` for a bag's file."""
+
+from __future__ import annotations
+
+import ast
+import functools
+import os
+import re
+from pathlib import Path
+from typing import Any, Iterator, List, Optional, Tuple, TypeVar, Union
+
+import numpy as np
+
+from . import _arrays, _model, _recordings, errors
+from ._arrays import Samples
+
+# Files of the published bags, as demucs has them.
+BAGS = Path(__file__).resolve().parent / "remote"
+Self = TypeVar("Self", bound="Module")
+
+
+class LoadModelError(errors.ModelError, RuntimeError):
+    """A model is missing, or can't be loaded."""
+
+
+def ignore(device: Any) -> None:
+    """Logs that a device other than the CPU is not used."""
+    if device is not None and str(device) != "cpu":
+        _recordings.logger.info("device %s is ignored: everything runs on the CPU", device)
+
+
+class Module:
+    """A model that stays on the CPU, in float32, without gradients; ``whole`` is the engine's."""
+
+    training = False
+
+    def __init__(self, whole: _model.Model) -> None:
+        self.sources: List[str] = list(whole.stems)
+        self.samplerate: int = whole.sample_rate
+        self.audio_channels: int = whole.channels
+        self.max_allowed_segment: float = whole.segment_seconds
+
+    def to(self: Self, device: Any = None, *_: Any, **__: Any) -> Self:
+        """The model itself."""
+        ignore(device)
+        return self
+
+    def cuda(self: Self, device: Any = "cuda") -> Self:
+        """The model itself."""
+        return self.to(device)
+
+    def train(self: Self, mode: bool = True) -> Self:
+        """The model itself."""
+        return self
+
+    cpu = eval = float = requires_grad_ = train
+
+    def parameters(self) -> Iterator[Any]:
+        """No parameters: the weights are the engine's."""
+        return iter(())
+
+
+class HTDemucs(Module):
+    """A single model. ``segment``, in seconds, is the default length of its segments."""
+
+    def __init__(self, whole: _model.Model, *member: Any) -> None:
+        """``member`` are the arguments that load this model of a bag, when it is first used."""
+        super().__init__(whole)
+        self.segment = whole.segment_seconds
+        self._member = member
+        if not member:
+            self.engine = whole
+
+    @functools.cached_property
+    def engine(self) -> _model.Model:
+        """The model of this package."""
+        return opened(*self._member)
+
+    def forward(self, mix: Samples) -> Samples:
+        """One pass: ``[batch, channels, frames]`` of at most a segment, without normalisation.
+
+        Returns ``[batch, sources, channels, frames]``. Raises :class:`ArgumentError`.
+        """
+        tracks, kind = batch_of(mix, self.audio_channels)
+        if tracks.shape[2] > int(self.segment * self.samplerate):
+            raise errors.ArgumentError(
+                f"mix has {tracks.shape[2]} frames, expected at most a segment of {self.segment} s;"
+                " for any length: apply_model"
+            )
+        missing = int(self.engine.segment_seconds * self.samplerate) - tracks.shape[2]
+        padded = np.pad(tracks, ((0, 0), (0, 0), (0, missing)))
+        stems = [
+            self.engine.separate(track, shifts=0, no_split=True, normalize=False).array
+            for track in padded
+        ]
+        result: Samples = kind(np.stack(stems)[..., : tracks.shape[2]])
+        return result
+
+    __call__ = forward
+
+
+class BagOfModels(Module):
+    """A named model, of one member or more; the engine runs them together."""
+
+    def __init__(self, whole: _model.Model, name: str, repo: Any, jobs: int, text: str) -> None:
+        super().__init__(whole)
+        self.engine = whole
+        members = [(member, repo, jobs) for member in _listed("models", text)]
+        count = whole.member_count
+        if len(members) != count:
+            members = [(f"{name}/{index}", repo, jobs) for index in range(count)]
+        self.models = [HTDemucs(whole, *(member if count > 1 else ())) for member in members]
+        ones = [[1.0] * len(self.sources)] * count
+        self.weights: List[List[float]] = _listed("weights", text) or ones
+
+    @property
+    def segment(self) -> float:
+        """Length of the members' segments; setting it sets that of each."""
+        values = {member.segment for member in self.models}
+        if len(values) > 1:
+            raise errors.ArgumentError(f"the members' segments are {sorted(values)}, expected one")
+        return values.pop()
+
+    @segment.setter
+    def segment(self, value: float) -> None:
+        for member in self.models:
+            member.segment = value
+
+    def __call__(self, mix: Any) -> Any:
+        raise NotImplementedError("a bag is not called: use apply_model(bag, mix) or bag.models[0]")
+
+
+AnyModel = Union[HTDemucs, BagOfModels]
+
+
+def _listed(key: str, text: str) -> List[Any]:
+    """A list of a bag's file, in brackets."""
+    found = re.search(rf"\b{key}:\s*(\[[^:]*\])", text)
+    return list(ast.literal_eval(found[1])) if found else []
+
+
+def batch_of(mix: Any, channels: int) -> Tuple[Any, Any]:
+    """Tracks ``[batch, channels, frames]``, and a function for the results."""
+    tracks, kind = _arrays.numpy_of(mix, "mix")
+    if tracks.ndim != 3 or tracks.shape[1] != channels or 0 in tracks.shape:
+        raise errors.ArgumentError(
+            f"mix has the shape {list(tracks.shape)}, expected [batch, {channels}, frames]; "
+            "for one track: mix[None]"
+        )
+    return tracks, kind
+
+
+def opened(name: Any, repo: Optional[Path], jobs: int = 1) -> _model.Model:
+    """The engine's model of a name; a missing one is downloaded, unless ``repo`` is given.
+
+    Raises :class:`LoadModelError`.
+    """
+    if not isinstance(name, (str, os.PathLike)):
+        raise TypeError(f"model is {name!r}, expected a name")
+    try:
+        return _model.load(
+            name, precision="float32", jobs=jobs, repository=repo, download=repo is None
+        )
+    except errors.ModelError as error:
+        raise LoadModelError(str(error), error.path) from error
+
+
+def load(name: Any, repo: Optional[Path] = None, jobs: int = 1) -> AnyModel:
+    """The model of :func:`opened`: a bag if it has a bag's file, as in demucs."""
+    whole = opened(name, repo, jobs)
+    text = os.fspath(name)
+    places = [Path(text), (BAGS if repo is None else Path(repo)) / f"{Path(text).name}.yaml"]
+    for file in places:
+        if file.suffix == ".yaml" and file.is_file():
+            return BagOfModels(whole, text, repo, jobs, file.read_text())
+    is_bag = whole.member_count > 1 or text.startswith("hf://")
+    return BagOfModels(whole, text, repo, jobs, "") if is_bag else HTDemucs(whole)

@@ -1,0 +1,2 @@
+from swift_demucs.as_demucs import missing as __getattr__
+from swift_demucs.pretrained import get_model as load_model

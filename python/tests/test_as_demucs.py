@@ -1,0 +1,199 @@
+"""`swift_demucs.as_demucs`: programs that import demucs run on this package.
+
+reference/dependents.py runs programs of others; reference/python_parity.py compares the samples.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import re
+import signal
+import subprocess
+import sys
+import venv
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from conftest import RATE
+
+import swift_demucs
+from swift_demucs import api, as_demucs, audio, separate
+from swift_demucs.apply import BagOfModels, HTDemucs, apply_model
+from swift_demucs.pretrained import get_model
+
+FOLDER = Path(as_demucs.__file__).parent
+# The table of docs/from-demucs.md.
+NAMES = {
+    "api": "Separator save_audio list_models LoadAudioError LoadModelError",
+    "apply": "apply_model BagOfModels HTDemucs HDemucs Demucs",
+    "audio": "AudioFile convert_audio convert_audio_channels prevent_clip save_audio",
+    "pretrained": "get_model get_model_from_args add_model_flags ModelLoadingError SOURCES",
+    "separate": "main get_parser load_track fatal save_audio get_model_from_args AudioFile",
+    "htdemucs": "HTDemucs", "hdemucs": "HDemucs", "demucs": "Demucs", "states": "load_model",
+    "repo": "AnyModel ModelLoadingError", "utils": "fatal",
+}  # fmt: skip
+
+
+def run(*words: Any, path: Any = (), **options: Any) -> Any:
+    """Runs Python, with folders in front of its path."""
+    folders = [*path, *filter(None, [os.environ.get("PYTHONPATH")])]
+    options = {"env": {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, folders))}, **options}
+    return subprocess.run([sys.executable, *words], capture_output=True, text=True, **options)
+
+
+@pytest.fixture
+def song(tmp_path: Path, music: Any) -> Path:
+    return swift_demucs.write(tmp_path / "t.wav", music[:, :50_000], RATE)
+
+
+def test_the_names_of_the_table_exist_and_others_say_what_to_do() -> None:
+    lines = [f"from demucs.{name} import {', '.join(NAMES[name].split())}" for name in NAMES]
+    for missing in ("from demucs.apply import TensorChunk", "from demucs import wav"):
+        lines += ["try:", f"    {missing}", "except ImportError as e: print(type(e).__mro__[1], e)"]
+    lines += ["import inspect, demucs, demucs.api as a; from demucs import separate"]
+    lines += ["print(hasattr(a, '_x'), inspect.unwrap(a) is a, demucs.__version__)"]
+    found = run("-c", "\n".join(lines), path=[FOLDER]).stdout
+    text = r".*NotImplementedError.* has no '{}' of demucs; docs/from-demucs.md lists .*\n"
+    wanted = text.format("TensorChunk") + text.format("wav") + r"False True 4\.1\.0\n"
+    assert re.fullmatch(wanted, found), found
+
+
+def test_programs_and_their_children_run(song: Path) -> None:
+    module = ("-m", "swift_demucs.as_demucs")
+    assert run(*module).stdout == f"{FOLDER}\n"
+    child = "import subprocess, sys; subprocess.run([sys.executable, '-m', 'demucs', '-n', 'demo', "
+    child += "'--two-stems', 'vocals', 't.wav'], check=True)"
+    done = run(*module, "--", sys.executable, "-c", child, cwd=song.parent)
+    assert done.returncode == 0, done.stderr
+    assert len(list(song.parent.glob("separated/demo/t/*vocals.wav"))) == 2
+    done = run(*module, "--", "no-such-program")
+    assert done.returncode == 1 and "no-such-program can't be run: No such" in done.stderr
+    assert run(*module, "--").returncode == run(*module, "--x").returncode == 2
+    done = run("-m", "demucs.separate", "bad.wav", path=[FOLDER])
+    assert done.returncode == 1 and "Traceback" not in done.stderr
+
+
+def test_an_environment_gets_demucs_and_loses_it(tmp_path: Path) -> None:
+    venv.create(tmp_path, with_pip=False)
+    site = next(tmp_path.glob("lib/python*/site-packages"))
+    (site / "swift_demucs").symlink_to(FOLDER.parent)
+    (site / "demucs.py").write_text("__version__ = 'installed'\n")
+    (site / "numpy.pth").write_text(str(Path(np.__file__).parents[1]))
+    shell = "for _ in 1 2; do python -m swift_demucs.as_demucs $0; done; "
+    shell += "python -c 'import demucs; print(demucs.__version__)'"
+    given = {"PATH": f"{tmp_path / 'bin'}:{os.environ['PATH']}"}
+    for option, version in (("--install", "4.1.0"), ("--uninstall", "installed")):
+        command = ["sh", "-c", shell, option]
+        done = subprocess.run(command, env=given, capture_output=True, text=True)
+        lines = done.stdout.splitlines()
+        assert lines[2:] == [version] and lines[0] == lines[1] and str(site) in lines[0], done
+    assert [file.name for file in site.glob("*.pth")] == ["numpy.pth"]
+
+
+def test_models_are_bags_of_members_as_in_demucs(bag: Path, music: Any) -> None:
+    weights = "weights: [\n  [1., 0., 0.5, 0.3],\n  [0.5, 1., 0.5, 0.9],\n]\nsegment: 3\n"
+    (bag / "bag.yaml").write_text("models: ['one', 'two']\n" + weights)
+    model = get_model("bag", bag)
+    assert isinstance(model, BagOfModels) and model.weights[1] == [0.5, 1.0, 0.5, 0.9]
+    assert isinstance(get_model("one", bag), HTDemucs) and isinstance(get_model("demo"), HTDemucs)
+    assert model.eval().train(False).float().requires_grad_(False).to("cpu").cuda() is model
+    assert not list(model.parameters()) and not model.training
+    mix = music[None, :, :RATE]
+    one = model.models[1]
+    for call, given in ((model, mix), (one, music[None])):
+        with pytest.raises((NotImplementedError, ValueError), match="apply_model"):
+            call(given)
+    padded = np.pad(mix, ((0, 0), (0, 0), (0, 3 * RATE)))
+    whole = get_model("demo")(padded)
+    assert np.array_equal(whole[..., :RATE], one(mix)) and isinstance(one, HTDemucs)
+    assert np.array_equal(whole, apply_model(get_model("demo"), padded, shifts=0, split=False))
+    golden = apply_model(model, music[None], shifts=0, segment=1.5)
+    for member in model.models:
+        member.segment = 1.5
+    assert np.array_equal(apply_model(model, music[None], shifts=0), golden)
+    one.segment = 2
+    with pytest.raises(ValueError, match=r"segments are \[1.5, 2\]"):
+        apply_model(model, music[None])
+    assert np.array_equal(apply_model(model, music[None], shifts=0, segment=1.5), golden)
+    for published in swift_demucs.models():
+        text = Path(api.list_models()["bag"][published.name]).read_text()
+        assert re.findall(r'"(\w+)"', text) == list(published.signatures)
+
+
+def test_a_subclass_may_give_its_model(song: Path, music: Any) -> None:
+    class Own(api.Separator):
+        def _load_model(self) -> None:
+            self._model, self._samplerate, self._audio_channels = given, RATE, 2
+
+    given = get_model("demo")
+    own = Own("no such model", shifts=0)
+    own.update_parameter(jobs=2)
+    assert own.separate_tensor(music)[1].keys() == set(given.sources) and own.model is given
+    assert own._load_audio(song).shape == (2, 50_000)
+
+
+def test_sound_files_are_read_as_demucs_reads_them(song: Path) -> None:
+    samples, _ = swift_demucs.read(song)
+    file = audio.AudioFile(song)
+    assert (len(file), file.channels(), file.samplerate()) == (1, 2, RATE)
+    assert np.array_equal(file.read(), samples[None])
+    part = file.read(seek_time=0.5, duration=0.25, streams=0, channels=1)
+    assert np.array_equal(part, samples[:, 22_050:33_075].mean(0, keepdims=True))
+    assert np.array_equal(separate.load_track(song, 2, RATE), samples)
+    with pytest.raises(SystemExit, match=r"^1$"):
+        separate.load_track("missing.wav", 2, RATE)
+    assert audio.convert_audio(samples[None, :1], RATE, 22_050, 2).shape == (1, 2, 25_000)
+    with pytest.raises(ValueError, match="2 channels, expected 1 or at least 3"):
+        audio.convert_audio_channels(samples, 3)
+    parser = separate.get_parser()
+    given = parser.parse_args(["--two-stems", "vocals", "-n", "demo", "--mp3", "t.wav"])
+    assert (given.stem, given.mp3, given.split, given.shifts) == ("vocals", True, True, 1)
+    assert separate.get_model_from_args(given).samplerate == RATE
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("callback", 5), ("callback_arg", 5), ("shifts", 1.5), ("shifts", "2"), ("overlap", "0.5"),
+     ("segment", "2"), ("split", "no"), ("transition_power", "1"), ("progress", "yes"),
+     ("model", 5), ("mix", np.ma.masked_array([1.0]))],
+)  # fmt: skip
+def test_a_wrong_type_is_named(name: str, value: Any, music: Any) -> None:
+    given = {"model": get_model("demo"), "mix": music[None], name: value}
+    with pytest.raises(TypeError, match=f"^{name} is (a masked|{value!r})"):
+        apply_model(**given)
+
+
+def test_main_writes_to_the_streams_of_the_caller(song: Path, tmp_path: Path) -> None:
+    out, err = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        with pytest.raises(SystemExit, match=r"^2$"):
+            separate.main(["--flac", "--mp3", "a.wav"])
+        separate.main(["--list-models"])
+        with pytest.raises(api.LoadAudioError, match="standard error"):
+            separate.main(["-n", "demo", str(tmp_path / "bad.wav")])
+    assert "htdemucs_ft" in out.getvalue() and "bad.wav" in err.getvalue()
+    for number, closed in enumerate(("sys.stdout = sys.stderr = None", "sys.stdout.close()")):
+        code = f"import sys; from swift_demucs.separate import main; {closed}; "
+        code += f"main(['-n', 'demo', '-o', '{number}', 't.wav'])"
+        assert run("-c", code, cwd=tmp_path).returncode == 0
+        assert len(list(tmp_path.glob(f"{number}/demo/t/*.wav"))) == 4
+
+
+def test_an_interruption_reaches_the_command_once(tmp_path: Path) -> None:
+    # A second signal ends the command before it has removed its unfinished files.
+    slow = "#!/bin/sh\ntrap 'echo signal >> signals' INT\necho ready >&2\n"
+    (tmp_path / "slow").write_text(slow + "for _ in 1 2 3 4 5 6 7 8 9; do sleep 0.1; done\n")
+    (tmp_path / "slow").chmod(0o755)
+    code = "import swift_demucs.separate as s; s.PROGRAM = './slow'; s.main([])"
+    process = subprocess.Popen(
+        [sys.executable, "-c", code], cwd=tmp_path, stderr=subprocess.PIPE, start_new_session=True
+    )
+    assert process.stderr is not None and process.stderr.readline() == b"ready\n"
+    # As a terminal does: to the whole group.
+    os.killpg(process.pid, signal.SIGINT)
+    assert b"KeyboardInterrupt" in process.communicate()[1] and process.returncode != 0
+    assert (tmp_path / "signals").read_text() == "signal\n"
