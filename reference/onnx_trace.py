@@ -15,7 +15,7 @@ import graphlib
 import itertools
 import math
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, MutableMapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -26,6 +26,7 @@ from google.protobuf.message import DecodeError
 from onnxruntime.capi import onnxruntime_pybind11_state as ort
 
 Values = dict[str, np.ndarray]
+Level = onnxruntime.GraphOptimizationLevel
 Shape = tuple[int, ...]
 
 # The first parts of the reference's module paths: exporters put wrappers before them.
@@ -74,7 +75,7 @@ IMAGINARY = re.compile("(?<![a-z])im(ag|(?![a-z]))", re.IGNORECASE)
 # Orders of more axes aren't tried: twelve have half a billion.
 MOST_AXES = 5
 # Values that are computed at once; the values between them take several times as much.
-BATCH_BYTES = 1 << 29
+BATCH_BYTES = 1 << 27
 # The name of an input that replaces a value ends with it.
 CUT = "/ours"
 OTHER_FORM = "not in the graph: it computes this in another form"
@@ -89,7 +90,7 @@ class TraceError(Exception):
 class Traced:
     """The values of a graph, under the reference's names and in its axes."""
 
-    values: Values
+    values: MutableMapping[str, np.ndarray]
     # Why other values are missing.
     missing: dict[str, str]
     # The value of the graph and its correlation with ours.
@@ -146,10 +147,13 @@ class Graph:
     """An ONNX graph of the core: its values, and the modules that make them."""
 
     def __init__(
-        self, path: Path, ours: Values, inputs: Mapping[str, str], outputs: Mapping[str, str],
-        threads: int,
+        self, path: Path, ours: Mapping[str, np.ndarray], inputs: Mapping[str, str],
+        outputs: Mapping[str, str], values: MutableMapping[str, np.ndarray], threads: int,
     ) -> None:  # fmt: skip
         self.path, self.ours, self.threads = path, ours, threads
+        # The graph's values that were measured, under our names and in our axes.
+        self.values = values
+        self.named = outputs
         self.samples = {name: Sample(array) for name, array in ours.items()}
         self.places: dict[str, Place] = {}
         # Values of the graph that were taken for ours, by our names.
@@ -171,7 +175,8 @@ class Graph:
                 self.readers.setdefault(name, []).append(number)
         self.paths = [self._path(node) for node in self.nodes]
         # Every value is an output of this session, which tells their types.
-        whole = self._session([name for name in self.producers if name], {}, False)
+        every = [name for name in self.producers if name]
+        whole = self._session(every, {}, Level.ORT_ENABLE_BASIC)
         self.inputs = {value.name: value for value in whole.get_inputs()}
         self.shapes = {
             value.name: value.shape
@@ -191,8 +196,6 @@ class Graph:
         self.ends: dict[str, Place] = {}
         self._take_inputs(inputs)
         self._measure_shapes()
-        if outputs or not inputs:
-            self._find_ends(outputs)
 
     @staticmethod
     def _path(node: onnx.NodeProto) -> str | None:
@@ -213,7 +216,7 @@ class Graph:
         self.nodes += [onnx.helper.make_node("Shape", [v], [v + CUT]) for v in unknown]
         self.paths += [None] * len(made)
         if made:
-            session = self._session(made, {}, False)
+            session = self._session(made, {}, Level.ORT_DISABLE_ALL)
             given = {value.name: self.feed[value.name] for value in session.get_inputs()}
             found = session.run(made, given)
             self.shapes |= {v: shape.tolist() for v, shape in zip(unknown, found, strict=True)}
@@ -231,7 +234,7 @@ class Graph:
             names = [named[node.name]] if node.name in named else inputs_of(self.ours)
             found = []
             for name in names:
-                for parts in partings(self.ours[name].shape, len(values)):
+                for parts in partings(self.samples[name].shape, len(values)):
                     sizes = parts.shape[1:]
                     shape = filled(node.shape, sizes)
                     axes = list(orders(shape, sizes))
@@ -248,7 +251,7 @@ class Graph:
             if len(values) > 1:
                 values = [name + CUT]
                 self.feed[name + CUT] = self.ours[name]
-                place = Place("", shape=self.ours[name].shape)
+                place = Place("", shape=self.samples[name].shape)
             self.given[name] = replace(place, value=values[0])
 
     def _refusal(self, node: onnxruntime.NodeArg, names: list[str]) -> str:
@@ -256,7 +259,7 @@ class Graph:
         shape = node.shape
         text = f"the input {node.name} is {node.type} {shape}"
         for name in names:
-            sizes = self.ours[name].shape
+            sizes = self.samples[name].shape
             batch, rest = shape[: -len(sizes)], shape[-len(sizes) :]
             different = [axis for axis, size in enumerate(sizes) if [size] != rest[axis : axis + 1]]
             if not different and batch:
@@ -264,17 +267,18 @@ class Graph:
             if different == [len(sizes) + TIME_AXES.get(name, 0)]:
                 here = f"the chunk has {name} {[*sizes]}"
                 return f"{text}, {here}: make chunks of this length ('--chunk')"
-        text += ", expected " + " or ".join(f"{name} {[*self.ours[name].shape]}" for name in names)
-        sizes = {name: array.shape for name, array in self.ours.items()}
+        sizes = {name: sample.shape for name, sample in self.samples.items()}
+        text += ", expected " + " or ".join(f"{name} {[*sizes[name]]}" for name in names)
         fitting = [n for n, size in sizes.items() if list(orders(filled(shape, size), size))]
         if node.type not in TYPES or not fitting:
             return f"{text}; no value of the network fits: export the graph from the mix on"
         known = ", ".join(fitting[:4])
         return f"{text}; a part of the network needs '--input {node.name}=VALUE', one of {known}"
 
-    def _find_ends(self, named: Mapping[str, str]) -> None:
+    def _find_ends(self) -> None:
         """Finds our values in the outputs, those most like ours first. Without any likeness, the
         stems are `add_67` of a graph that takes the spectrogram, and `final` of another."""
+        named = self.named
         floats = [value for value in named or self.outputs if value in self.shapes]
         arrays = dict(self._run(floats))
         found = []
@@ -298,7 +302,7 @@ class Graph:
                 self.ends[name] = self._joined(name, places, parts)
         for value, name in named.items():
             if value not in used:
-                shape = f"{self.shapes.get(value)}, expected {name} {[*self.ours[name].shape]}"
+                shape = f"{self.shapes.get(value)}, expected {name} {[*self.samples[name].shape]}"
                 raise TraceError(f"{self.path}: the output {value} is {shape} or all its parts")
 
     def _joined(self, name: str, places: list[Place], parts: np.ndarray) -> Place:
@@ -342,7 +346,7 @@ class Graph:
     # Running.
 
     def _session(
-        self, outputs: Iterable[str], cuts: Mapping[str, str], optimises: bool
+        self, outputs: Iterable[str], cuts: Mapping[str, str], level: Level
     ) -> onnxruntime.InferenceSession:
         """A session of the part of the graph that makes some values. Nodes that read a value of
         `cuts` get our value of its name, by an input whose name ends with CUT."""
@@ -382,19 +386,20 @@ class Graph:
         settings = onnxruntime.SessionOptions()
         settings.intra_op_num_threads = self.threads
         settings.log_severity_level = 3
-        if not optimises:
-            settings.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+        settings.graph_optimization_level = level
         return onnxruntime.InferenceSession(
             part.SerializeToString(), settings, providers=["CPUExecutionProvider"]
         )
 
     def _run(
-        self, values: Iterable[str], cuts: Mapping[str, str] = {}, optimises: bool = True
-    ) -> Iterator[tuple[str, np.ndarray]]:
-        """Some values of the graph, computed from ours at the cuts."""
+        self, values: Iterable[str], cuts: Mapping[str, str] | None = None,
+        level: Level = Level.ORT_ENABLE_ALL,
+    ) -> Iterator[tuple[str, np.ndarray]]:  # fmt: skip
+        """Some values of the graph in the order of the nodes, computed from ours at the cuts;
+        without cuts from those that were measured, which are the graph's own."""
         parts: list[list[str]] = [[]]
         count = 0
-        for value in values:
+        for value in sorted(values, key=lambda value: self.producers.get(value, -1)):
             if value in self.constants:
                 yield value, onnx.numpy_helper.to_array(self.constants[value])
             elif value in self.feed:
@@ -407,14 +412,14 @@ class Graph:
                 parts[-1].append(value)
                 count += size
         for part in filter(None, parts):
-            session = self._session(part, cuts, optimises)
+            source = self.values if cuts is None else self.ours
+            here = self._cuts(self.values) if cuts is None else cuts
+            session = self._session(part, here, level)
             given = {}
             for name in (value.name for value in session.get_inputs()):
-                ours = cuts.get(name.removesuffix(CUT))
+                ours = here.get(name.removesuffix(CUT))
                 own = name in self.feed or not ours
-                given[name] = (
-                    self.feed[name] if own else self.places[ours].restored(self.ours[ours])
-                )
+                given[name] = self.feed[name] if own else self.places[ours].restored(source[ours])
             yield from zip(part, session.run(part, given), strict=True)
 
     # Values by the paths of modules.
@@ -425,7 +430,7 @@ class Graph:
 
     def place(self, name: str) -> Place | None:
         """The place of one of the reference's values by its name."""
-        size = self.ours[name].size
+        size = self.samples[name].size
         if name in self.given:
             return self.given[name]
         if name in self.ends:
@@ -477,11 +482,11 @@ class Graph:
         each is the first of equal ones."""
         found: dict[str, Place] = {}
         best: dict[str, float] = {}
-        sizes = {self.ours[name].size for name in names}
+        sizes = {self.samples[name].size for name in names}
         made = [value for value in self.shapes if value not in self.feed]
         values = [value for value in made if any(self._fits(value, size) for size in sizes)]
         values += [v for v, tensor in self.constants.items() if math.prod(tensor.dims) in sizes]
-        for value, array in self._run(values, self._cuts(confirmed), optimises=False):
+        for value, array in self._run(values, self._cuts(confirmed), Level.ORT_DISABLE_ALL):
             for name in names:
                 likeness = closest(array, self.samples[name])
                 if not likeness or value in self.refuted.get(name, ()):
@@ -499,13 +504,16 @@ class Graph:
         """The graph's values at places, with our names for them."""
         return {self.places[name].value: name for name in names}
 
-    def measure(self, names: Iterable[str], cuts: Iterable[str] = ()) -> Values:
-        """The graph's values at places, in our axes; a value of another size has no place."""
+    def measure(
+        self, names: Iterable[str], cuts: Iterable[str] | None = None
+    ) -> dict[str, float]:
+        """The SNR of the graph's values at places, computed from ours at the cuts; a value of
+        another size has no place. Without cuts the values are kept."""
         wanted: dict[str, list[str]] = {}
         for name in names:
             wanted.setdefault(self.places[name].value, []).append(name)
-        found = {}
-        for value, array in self._run(wanted, self._cuts(cuts)):
+        levels = {}
+        for value, array in self._run(wanted, None if cuts is None else self._cuts(cuts)):
             for name in wanted[value]:
                 place = self.places[name]
                 if not place.shape:
@@ -515,33 +523,31 @@ class Graph:
                         continue
                     place.axes = likeness[2]
                     place.shape, place.dtype = array.shape, array.dtype.type
-                ordered = place.ordered(array, self.ours[name].shape)
-                found[name] = np.ascontiguousarray(ordered, np.float32)
-        return found
+                ordered = place.ordered(array, self.samples[name].shape)
+                levels[name] = self.samples[name].likeness(ordered)[0]
+                if cuts is None:
+                    self.values[name] = np.ascontiguousarray(ordered, np.float32)
+        return levels
 
-    def levels(self, values: Values) -> dict[str, float]:
-        """The SNR of values."""
-        return {name: self.samples[name].likeness(array)[0] for name, array in values.items()}
-
-    def check(self, names: Collection[str], confirmed: set[str]) -> Values:
-        """The graph's values at new places; adds right places to the confirmed ones, and removes
-        the others.
+    def check(self, names: Collection[str], confirmed: set[str]) -> None:
+        """Measures the graph's values at new places; adds right places to the confirmed ones, and
+        removes the others.
 
         A place is right if its value is ours, computed from the graph's inputs or from ours at all
         other places. Any other value is wrong or misread, which its readers tell: the confirmed
         values after it, computed from the graph's value and from ours. Readers of a wrong value
         get better with ours. If they get worse, they expect another form of it."""
-        values = self.measure(names)
-        levels = self.levels(values)
+        levels = self.measure(names)
         if any(level < SURE_DECIBELS for level in levels.values()):
-            alone = self.levels(self.measure(values, list(self.places)))
+            alone = self.measure(levels, list(self.places))
             levels = {name: max(level, alone[name]) for name, level in levels.items()}
         known = self.given.keys() | self.ends.keys()
         self.levelled |= levels
-        median = np.median([level for n, level in self.levelled.items() if n not in self.given])
+        known_levels = [level for n, level in self.levelled.items() if n not in self.given]
+        median = np.median(known_levels or [0])
         least = min(max(median - SPREAD_DECIBELS, LEAST_DECIBELS), SURE_DECIBELS)
         unsure = {n for n, level in levels.items() if n not in known and level < least}
-        confirmed |= values.keys() - unsure
+        confirmed |= levels.keys() - unsure
         order = {value: number for number, value in enumerate(self.producers)}
         for name in sorted(unsure, key=lambda name: order.get(self.places[name].value, -1)):
             place = self.places[name]
@@ -551,15 +557,14 @@ class Graph:
                 confirmed.add(name)
             else:
                 self.refuted.setdefault(name, set()).add(place.value)
-                del self.places[name], values[name]
-        return values
+                del self.places[name], self.values[name]
 
     def _gain(self, name: str, confirmed: Collection[str]) -> float:
         """By how many decibels our value brings its readers nearer to ours."""
         readers = self._next(self.places[name].value, self._cuts(confirmed))
         own, given = (
-            sum(min(max(level, 0), 120) for level in self.levels(values).values())
-            for values in (
+            sum(min(max(level, 0), 120) for level in levels.values())
+            for levels in (
                 self.measure(readers, confirmed),
                 self.measure(readers, {*confirmed, name}),
             )
@@ -579,22 +584,26 @@ class Graph:
 
     def trace(self, is_part: bool) -> Traced:
         """All values of the reference that are in the graph."""
-        outer = HOST - self.given.keys() - self.ends.keys()
-        names = [name for name in self.ours if name not in outer]
-        by_name = {name: self.place(name) for name in names}
+        by_name = {n: self.place(n) for n in self.ours if n not in HOST or n in self.given}
         self.places = {name: place for name, place in by_name.items() if place}
         confirmed: set[str] = set()
-        values = self.check(list(self.places), confirmed)
+        self.check(list(self.places), confirmed)
+        if self.named or not is_part:
+            self._find_ends()
+        by_name |= self.ends
+        self.places |= self.ends
+        self.check(list(self.ends), confirmed)
+        names = [name for name in self.ours if name in by_name]
         count = 0
         # Our values at the places of one search show more places to the next one.
         while count < len(confirmed):
             count = len(confirmed)
             found = self.find([name for name in names if name not in self.places], confirmed)
             self.places |= found
-            values |= self.check(found, confirmed)
+            self.check(found, confirmed)
         missing = {}
         for name in names:
-            if name not in values and not is_part:
+            if name not in self.values and not is_part:
                 place = by_name[name]
                 is_refuted = place is not None and place.value in self.refuted.get(name, ())
                 missing[name] = OTHER_FORM if is_refuted else NOT_FOUND
@@ -604,7 +613,7 @@ class Graph:
             if place.correlation is not None
         }
         nodes = {n: p.value for n, p in self.places.items() if not p.value.endswith(CUT)}
-        return Traced({n: values[n] for n in names if n in values}, missing, texts, nodes)
+        return Traced(self.values, missing, texts, nodes)
 
 
 def inputs_of(ours: Values) -> list[str]:
@@ -695,7 +704,7 @@ class Sample:
 
     def __init__(self, ours: np.ndarray) -> None:
         picked = np.random.default_rng(0).integers(0, ours.size, SAMPLED_ELEMENTS)
-        self.shape = ours.shape
+        self.shape, self.size = ours.shape, ours.size
         self.index = np.unravel_index(picked, ours.shape)
         self.values = ours[self.index].astype(np.float64)
         self.energy = float(self.values @ self.values)
@@ -750,18 +759,21 @@ def read_graph(path: Path) -> onnx.ModelProto:
 
 def trace_graph(
     graph: Path,
-    ours: dict[str, np.ndarray],
+    ours: Mapping[str, np.ndarray],
     *,
     inputs: Mapping[str, str] = {},
     outputs: Mapping[str, str] = {},
+    values: MutableMapping[str, np.ndarray] | None = None,
     threads: int = 2,
 ) -> Traced:
     """The values inside a graph for the chunk of our trace. `inputs` and `outputs` give our names
-    for those of a part of the network, by their names in the graph."""
+    for those of a part of the network, by their names in the graph; `values` gets its values, and
+    may have them in files, as `ours` may."""
     for name in [] if inputs else inputs_of(ours):
         if name not in ours:
             raise TraceError(f"our trace has no '{name}'; expected a trace with all values")
     try:
-        return Graph(graph, ours, inputs, outputs, threads).trace(is_part=bool(inputs))
+        values = {} if values is None else values
+        return Graph(graph, ours, inputs, outputs, values, threads).trace(is_part=bool(inputs))
     except ERRORS as error:
         raise TraceError(f"{graph}: {error}") from None

@@ -324,7 +324,7 @@ def explain(
 
     - Parameters:
       - name: the wrong value.
-      - values: the port's, and `mix` and `mag` of the chunk. Missing ones are computed.
+      - values: the port's in float32, and `mix` and `mag` of the chunk. Missing ones are computed.
       - ours_shape: the right value's shape, in which relations count axes.
       - like_db: the SNR of a right port that rounds as this one does, against ours.
       - known: phrases of the port's other mistakes, which are tried first.
@@ -332,8 +332,7 @@ def explain(
       - is_wrong: false if only a mistake's formula can tell the value from a right one.
       - end: the monotonic time after which no further mistake is tried.
     """
-    values = {key: np.asarray(value, np.float32) for key, value in values.items()}
-    found = values[name]
+    found = np.asarray(values[name], np.float32)
     if ours_shape is not None and np.prod(ours_shape) == found.size:
         found = found.reshape(ours_shape)
     block = _Block(network, name, found, values)
@@ -362,7 +361,7 @@ def explain(
         some = {text: functions for text, functions in fitting.items() if text in known}
         for each in (some, fitting) if is_first else (some,):
             best = best or _best(_tried(block, each, own_db, end), least)
-    if bent is not None and not (best and is_sum):
+    if bent is not None:
         return replace(best, norm=bent.norm) if best else bent
     if best is None and own is not None and not is_sum and (is_first or "" in known):
         related = relations(own, found)

@@ -33,7 +33,20 @@ import wave
 from dataclasses import asdict, dataclass, field, fields, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterable, List, Mapping, Optional, Sequence, Tuple, Union
+from typing import (
+    AbstractSet,
+    Any,
+    Callable,
+    Dict,
+    Iterable,
+    Iterator,
+    List,
+    Mapping,
+    Optional,
+    Sequence,
+    Tuple,
+    Union,
+)
 
 import numpy as np
 
@@ -47,6 +60,8 @@ Trace = Union[Mapping[str, Any], str, "Path"]
 #: Values that sum over a whole input, in which float32 hides mistakes of the inputs' norm.
 _SUMS = ("x", "xt", "output", "add_67")
 _VALUES = "values.safetensors"
+#: Of a file's tensors that stay in memory.
+_KEPT_BYTES = 1 << 29
 
 
 @dataclass(frozen=True)
@@ -286,17 +301,85 @@ def _read(kind: Any, found: Mapping[str, Any]) -> Any:
 
 
 # ---- explanations ----
+class _Stored(Mapping[str, Any]):
+    """The tensors of a safetensors file in float32, each read when it is asked for: a trace of a
+    published model has gigabytes."""
+
+    kept: Dict[str, Any]
+
+    def __init__(self, path: Path, kept_bytes: int = 0) -> None:
+        self.path, self.kept_bytes = path, kept_bytes
+        with path.open("rb") as file:
+            count = int.from_bytes(file.read(8), "little")
+            self.header = json.loads(file.read(count))
+        self.header.pop("__metadata__", None)
+        self.start, self.kept = 8 + count, {}
+
+    def __getitem__(self, name: str) -> Any:
+        entry = self.header[name]
+        begin, end = entry["data_offsets"]
+        if name in self.kept:
+            return self.kept[name]
+        found = np.fromfile(self.path, "<f4", (end - begin) // 4, offset=self.start + begin)
+        found = found.reshape(entry["shape"])
+        if sum(array.nbytes for array in self.kept.values()) + found.nbytes <= self.kept_bytes:
+            self.kept[name] = found
+        return found
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.header)
+
+    def __len__(self) -> int:
+        return len(self.header)
+
+
+class _Written(Dict[str, Any]):
+    """Values in a new folder of .npy files."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__()
+        self.folder = folder
+        folder.mkdir()
+
+    def __setitem__(self, name: str, value: Any) -> None:
+        super().__setitem__(name, self.folder / f"{name}.npy")
+        np.save(super().__getitem__(name), value)
+
+    def __getitem__(self, name: str) -> Any:
+        return np.load(super().__getitem__(name))
+
+    def __delitem__(self, name: str) -> None:
+        super().__getitem__(name).unlink()
+        super().__delitem__(name)
+
+
+class _Chunk(Mapping[str, Any]):
+    """Values under other names."""
+
+    def __init__(self, values: Mapping[str, Any], names: Mapping[str, str]) -> None:
+        self.values_, self.names = values, names
+
+    def __getitem__(self, name: str) -> Any:
+        return self.values_[self.names[name]]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.names)
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+
 class _Explainer:
     """Explains wrong values of a port by mistakes in the network's formulas."""
 
     def __init__(self, model: Union[str, Path, None], folder: Path, rounds: bool = False) -> None:
         #: A port that rounds hides mistakes in sums.
-        self.rounds, self.network, self.values = rounds, None, {}
+        self.rounds, self.network = rounds, None
+        self.values: Mapping[str, Any] = {}
         if model is not None and _has("scipy", "safetensors"):
             self.formulas = importlib.import_module("._explanation", __package__)
             self.network = self.formulas.Network.open(_checkpoint(str(model), folder))
-            load = importlib.import_module("safetensors.numpy").load_file
-            self.values = load(folder / _VALUES)
+            self.values = _Stored(folder / _VALUES, _KEPT_BYTES)
 
     def explained(self, report: Report, limit: Union[float, str]) -> Report:
         """The report with explanations, and with sums that only a mistake's formula gives."""
@@ -326,7 +409,7 @@ class _Explainer:
                 untried.append(name)
         if sys.stderr.isatty():
             print("\r\x1b[K", end="", file=sys.stderr)
-        rounded = self.rounded(found, norms) if found else {}
+        rounded = self.rounded(found, norms, wrong.keys()) if found else {}
         for row in report.rows:
             name, value = row.name, found.get(row.name)
             if name in rounded:
@@ -352,9 +435,12 @@ class _Explainer:
             return False
         return (is_wrong or is_sum) and bool(np.isfinite(values[name]).all())
 
-    def rounded(self, found: Dict[str, Any], norms: Sequence[Tuple[int, float]]) -> Dict[str, str]:
+    def rounded(
+        self, found: Dict[str, Any], norms: Sequence[Tuple[int, float]], wrong: AbstractSet[str]
+    ) -> Dict[str, str]:
         """The right values whose norms' sums are rounded, and how; `norms` are those of others.
 
+        Removes what only one norm would tell of a value that isn't `wrong`.
         One value can't tell these from a mistake that changes one number of a norm.
         """
         changed = {name: value for name, value in found.items() if value.norm}
@@ -362,7 +448,10 @@ class _Explainer:
         for name, value in list(changed.items()):
             if phrases.count(value.phrase) >= max(2, len(changed) / 2):
                 del changed[name]
-        if changed and self.formulas.grow([*norms, *(value.norm for value in changed.values())]):
+        norms = [*norms, *(value.norm for value in changed.values())]
+        for name in changed.keys() - wrong:
+            del changed[name], found[name]
+        if changed and self.formulas.grow(norms):
             return {
                 name: "a norm of {:,} elements is off by {:.1e}, and larger norms by more: sums "
                 "rounded to float32".format(*value.norm)
@@ -374,19 +463,17 @@ class _Explainer:
                 found[name] = replace(value, text=text, phrase="")
         return {}
 
-    def chunk(self, name: str) -> Dict[str, Any]:
+    def chunk(self, name: str) -> Mapping[str, Any]:
         """The values of a value's chunk, by the network's names."""
         chunk, slash, _ = name.rpartition("/")
         start = chunk + slash
-        values = {
-            key[len(start) :]: value for key, value in self.values.items() if key.startswith(start)
-        }
-        if "input" in values and "mix" not in values:
+        names = {key[len(start) :]: key for key in self.values if key.startswith(start)}
+        if "input" in names and "mix" not in names:
             # A chunk of `tensors prepare`, whose x is the spectrogram.
-            values["mix"] = values.pop("input")
-            if "x" in values:
-                values["mag"] = values.pop("x")
-        return values
+            names["mix"] = names.pop("input")
+            if "x" in names:
+                names["mag"] = names.pop("x")
+        return _Chunk(self.values, names)
 
     def explanation(
         self, row: Row, found: Dict[str, Any], is_first: bool, is_wrong: bool, end: float
@@ -461,16 +548,13 @@ def _pairs(given: List[str], option: str) -> Dict[str, str]:
 def _traced(options: argparse.Namespace, ours: Path, theirs: Path) -> Any:
     """Traces a graph, and writes the values that were found."""
     onnx_trace = importlib.import_module(".onnx_trace", __package__)
-    safetensors = importlib.import_module("safetensors.numpy")
     try:
-        traced = onnx_trace.trace_graph(
-            options.port, safetensors.load_file(ours),
+        return onnx_trace.trace_graph(
+            options.port, _Stored(ours), values=_Written(theirs),
             inputs=_pairs(options.inputs, "--input"), outputs=_pairs(options.outputs, "--output"),
         )  # fmt: skip
     except onnx_trace.TraceError as error:
         raise errors.ArgumentError(str(error)) from None
-    safetensors.save_file(traced.values, theirs)
-    return traced
 
 
 def _samples(graph: Path, hop: Optional[int]) -> Optional[int]:
@@ -567,7 +651,7 @@ def _command(options: argparse.Namespace) -> int:
             raise errors.ArgumentError(f"{options.case}: is not empty; give another folder")
         ours = _reference(options, folder)
         if port.suffix == ".onnx":
-            port = folder / "theirs.safetensors"
+            port = folder / "theirs"
             traced = _traced(options, ours, port)
         report, explains = _judged(
             ours, port, folder, None, options.bound, options.like, options.model, options.precision
