@@ -9,6 +9,7 @@ numbers from quiet to loud.
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import inspect
 import linecache
@@ -17,7 +18,6 @@ import signal
 import threading
 import traceback
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
 from types import SimpleNamespace
 from unittest.mock import patch
 
@@ -164,7 +164,7 @@ def frozen(x: object) -> object:
     return x
 
 
-@contextmanager
+@contextlib.contextmanager
 def limited(seconds: float) -> Iterator[None]:
     """Ends an endless loop, where the system and the thread can."""
 
@@ -241,10 +241,8 @@ def changed_argument(function: Callable, arguments: tuple, named: dict) -> str:
     """The argument that a function changes in place, once it may."""
     given = [x + np.linspace(0.1, 1, x.size).reshape(x.shape) if isinstance(x, np.ndarray) else x for x in arguments]
     before = [*map(copy.copy, given)]
-    try:
+    with contextlib.suppress(Exception):  # the change itself is wrong too
         function(*given, **named)
-    except Exception:  # the change itself is wrong too
-        pass
     for name, x, y in zip(inspect.signature(function).parameters, before, given, strict=False):
         if isinstance(x, np.ndarray) and not np.array_equal(x, y, equal_nan=True):
             return name
