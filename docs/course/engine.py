@@ -237,9 +237,10 @@ def trace_values(path: Path, changed: float) -> dict[str, np.ndarray]:
         metadata = file.metadata()
     if metadata.get("model_sha256") != model_hash():
         return {}
-    values = load_file(path)
-    order = json.loads(metadata["order"]) if "order" in metadata else list(values)
-    return {name: values[name] for name in order}
+    values, order = load_file(path), json.loads(metadata.get("order", "[]"))
+    for value in values.values():
+        value.flags.writeable = False  # a function that changes it stops
+    return {name: values[name] for name in order or values}
 
 
 def true_values(*names: str) -> dict[str, np.ndarray]:
@@ -255,7 +256,7 @@ def true_values(*names: str) -> dict[str, np.ndarray]:
         near = ", ".join(sorted(values)[:6])
         problem = f"the trace has no value '{name}', but {near}, …; to write it again: python engine.py"
         require(name in values, problem)
-    return {name: values[name].copy() for name in names or values}
+    return {name: values[name] for name in names or values}
 
 
 def snr_db(truth: np.ndarray, found: np.ndarray) -> float:

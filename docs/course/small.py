@@ -9,14 +9,21 @@ numbers from quiet to loud.
 
 from __future__ import annotations
 
+import contextlib
 import copy
+import inspect
+import linecache
 import re
+import signal
+import threading
+import traceback
 from collections.abc import Callable, Iterable, Iterator
 from types import SimpleNamespace
 from unittest.mock import patch
 
 import numpy as np
 
+import diagnosis
 import engine
 import htdemucs
 
@@ -92,10 +99,10 @@ def transforming(random: Random) -> tuple:
 # Arguments of one call.
 CALLS: dict[str, Callable[[Random], tuple]] = {
     "window": lambda r: (2 * int(r.integers(2, 9)),),
-    "stft": lambda r: (array(r, 2, int(r.integers(13, 40))), 16),
+    "stft": lambda r: (array(r, 2, int(r.integers(25, 40))), int(r.choice([16, 32]))),
     "istft": lambda r: (array(r, 4, 8, 5), int(r.integers(1, 20))),
     "kernel": lambda r: (weights(r, weight=(2, 3, 3)),),
-    "conv": lambda r: (weights(r, weight=(2, 2, 3, 3), bias=(2,)), array(r, 2, 4, 7), (1, 2), (1, 2), int(r.integers(1, 4))),
+    "conv": lambda r: (weights(r, weight=(2, 2, 3, 3), bias=(2,)), array(r, 2, 4, 7), (1, 2), (1, int(r.integers(1, 4))), int(r.integers(1, 4))),
     "conv_transpose": lambda r: (weights(r, weight=(3, 3, 4, 1), bias=(3,)), array(r, 3, 3, 2), (2, 1)),
     "gelu": lambda r: (3 * array(r, 2, 3, 2),),
     "glu": lambda r: (array(r, 4, 2, 3),),
@@ -105,7 +112,7 @@ CALLS: dict[str, Callable[[Random], tuple]] = {
     "row_norm": lambda r: (affine(r, 2), array(r, 2, 3, 2)),
     "gate": lambda r: (weights(r, weight=(4, 2, 3, 3), bias=(4,)), array(r, 2, 3, 4)),
     "positions_1d": lambda r: (int(r.integers(1, 5)), 6, 10000.0),
-    "positions_2d": lambda r: (2, int(r.integers(1, 5)), 8, 10000.0),
+    "positions_2d": lambda r: (int(r.integers(2, 4)), int(r.integers(1, 5)), 8, 10000.0),
     "attention": lambda r: (
         weights(r, in_proj_weight=(12, 4), in_proj_bias=(12,), **{"out_proj.weight": (4, 4), "out_proj.bias": (4,)}),
         array(r, 3, 4), array(r, 2, 4), 2,
@@ -147,10 +154,40 @@ def varied(arguments: tuple, trial: int, random: Random) -> tuple:
     return tuple(map(scaled, arguments))
 
 
-def run(function: Callable, arguments: tuple) -> object:
+def frozen(x: object) -> object:
+    """An argument that can't be changed."""
+    if isinstance(x, htdemucs.Module):
+        return htdemucs.Module({name: frozen(tensor) for name, tensor in x.tensors.items()}, x.name)
+    if isinstance(x, np.ndarray):
+        x = x.view()
+        x.flags.writeable = False
+    return x
+
+
+@contextlib.contextmanager
+def limited(seconds: float) -> Iterator[None]:
+    """Ends an endless loop, where the system and the thread can."""
+
+    def stop(*_: object) -> None:
+        raise TimeoutError(f"it hasn't ended after {seconds:g} s: an endless loop?")
+
+    if not hasattr(signal, "setitimer") or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGALRM, stop)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def run(function: Callable, arguments: tuple, named: dict) -> object:
     """The result of a call."""
-    with patch.dict(function.__globals__, {"forward": forward} if arguments[0] is None else {}):
-        return function(*arguments)
+    toy = {"forward": forward} if arguments[0] is None else {}
+    with patch.dict(vars(htdemucs), toy), patch.dict(function.__globals__, toy), np.errstate(all="ignore"):
+        return function(*arguments, **named)
 
 
 def shown(argument: object) -> str:
@@ -164,68 +201,94 @@ def shown(argument: object) -> str:
     return "config" if isinstance(argument, htdemucs.Configuration) else repr(argument)
 
 
-def change(true: np.ndarray, found: np.ndarray, sizes: set[int]) -> str:
-    """The simple change that makes the true value the wrong one; nothing if there is none."""
-    if not np.isfinite(found).all():
-        return "is NaN or infinite"
-    true, found = true.astype(np.float64), found.astype(np.float64)
-
-    def same(a: np.ndarray, b: np.ndarray) -> bool:
-        return a.size > 0 and engine.snr_db(a, b) > max(80, engine.snr_db(true, found) + 20)
-
-    ratio = (true * found).sum() / np.square(true).sum() if true.any() else 1
-    if abs(ratio - 1) > 1e-3 and same(ratio * true, found):
-        if abs(ratio + 1) < 1e-4:
-            return "has the opposite sign"
-        if any(abs(ratio ** (2 * way) - n / (n - 1)) < 1e-4 for n in sizes for way in (1, -1)):
-            return "has n in place of n − 1, or n − 1 in place of n"
-        return f"is the right one times {ratio:.4g}"
-    for axis, n in enumerate(true.shape):
-        if n % 2 == 0 and same(np.roll(true, n // 2, axis), found):
-            return f"has the halves of axis {axis} swapped"
-        first, last = range(n - 1), range(1, n)
-        for a, b, way in ((first, last, "late"), (last, first, "early")):
-            if same(true.take(a, axis), found.take(b, axis)):
-                return f"is shifted by one, {way}, on axis {axis}"
-    for axis in reversed(range(true.ndim)):
-        n = true.shape[axis]
-        inner = range(n // 3, n - n // 3)
-        if n > 4 and same(true.take(inner, axis), found.take(inner, axis)):
-            return f"is wrong at the first or last places of axis {axis} only"
+def form(found: object, true: object) -> str:
+    """What is wrong with the kind of a result, or its shape."""
+    if found is None:
+        return "is None: is a return missing?"
+    for part, kind in enumerate(true if isinstance(true, tuple) else [true]):
+        if isinstance(true, tuple) and not (isinstance(found, tuple) and len(found) == len(true)):
+            count = f"{len(found)} parts" if isinstance(found, tuple) else f"a single {type(found).__name__}"
+            return f"has {count}, expected {len(true)}"
+        mine = found[part] if isinstance(true, tuple) else found
+        where = f"has in part {part + 1} " if isinstance(true, tuple) else "is "
+        if not isinstance(mine, np.ndarray | np.generic) and not (np.ndim(kind) == 0 and isinstance(mine, float | int)):
+            return f"{where}a {type(mine).__name__}, expected an array: np.array(…) makes one"
+        if np.iscomplexobj(mine):
+            return f"{where}complex, expected real numbers"
+        if mine.shape != kind.shape if np.ndim(kind) else np.ndim(mine):
+            where = where.replace("is ", "has ")
+            order = " (the axes are in another order)" if sorted(mine.shape) == sorted(kind.shape) else ""
+            return f"{where}the shape {mine.shape}, expected {kind.shape}{order}"
     return ""
 
 
-@np.errstate(all="ignore")
-def mistake(function: Callable, reference: Callable, recorded: Iterable[tuple] = ()) -> str:
-    """What a function has wrong in recorded calls and for small inputs, in words; nothing if it is right."""
+def failure(error: Exception, function: Callable) -> str:
+    """An exception in words: its last line in the reader's file, and the shapes that met there."""
+    path, place = function.__code__.co_filename, ""
+    for frame, line in traceback.walk_tb(error.__traceback__):
+        if frame.f_code.co_filename == path:
+            text = linecache.getline(path, line).strip()
+            met = {n: frame.f_locals.get(n) for n in re.findall(r"\w+", text)}
+            for module, part in re.findall(r'(?<!\.)\b(\w+)\["([\w.]+)"\]', text):
+                if isinstance(m := met.get(module), htdemucs.Module) and part in m:
+                    met[f'{module}["{part}"]'] = m[part]
+            shapes = [f"{n} has {list(x.shape)}" for n, x in met.items() if isinstance(x, np.ndarray) and x.ndim]
+            place = f"line {line}, `{text}`{': ' * bool(shapes)}{', '.join(shapes)}: "
+    return f"{place}{type(error).__name__}: {error}"
+
+
+def changed_argument(function: Callable, arguments: tuple, named: dict) -> str:
+    """The argument that a function changes in place, once it may."""
+    given = [x + np.linspace(0.1, 1, x.size).reshape(x.shape) if isinstance(x, np.ndarray) else x for x in arguments]
+    before = [*map(copy.copy, given)]
+    with contextlib.suppress(Exception):  # the change itself is wrong too
+        function(*given, **named)
+    for name, x, y in zip(inspect.signature(function).parameters, before, given, strict=False):
+        if isinstance(x, np.ndarray) and not np.array_equal(x, y, equal_nan=True):
+            return name
+    return ""
+
+
+def mistake(
+    function: Callable, reference: Callable, recorded: Iterable[tuple] = (), seconds: float = 30
+) -> str:
+    """What a function has wrong for small inputs and in recorded calls, in words; nothing if it is right."""
     name = reference.__name__
 
-    def results() -> Iterator[tuple]:
-        for arguments, named, true, _ in recorded:
-            yield arguments, true, function(*arguments, **named)
+    def inputs() -> Iterator[tuple]:
         random = np.random.default_rng(1)
         # A whole network takes half a second.
         for trial in range(4 if name == "forward" else TRIALS):
-            arguments = varied(CALLS[name](random), trial, random)
-            yield arguments, run(reference, arguments), run(function, arguments)
+            arguments = tuple(map(frozen, varied(CALLS[name](random), trial, random)))
+            yield arguments, {}, run(reference, arguments, {})
+        yield from ((tuple(map(frozen, call[0])), *call[1:3]) for call in recorded)
 
-    wrong = []
-    for arguments, *pair in results():
-        arrays = [x for x in arguments if isinstance(x, np.ndarray)]
-        sizes = {n for x in arrays for n in (x.size, *x.shape, *(x.size // n for n in x.shape))} - {1}
-        true_count, count = (len(x) if isinstance(x, tuple) else 1 for x in pair)
-        if count != true_count:
-            return f"the result has {count} parts, expected {true_count}"
-        for true, found in zip(*(map(np.asarray, x if isinstance(x, tuple) else (x,)) for x in pair), strict=True):
-            if found.shape != true.shape:
-                return f"the result has the shape {found.shape}, expected {true.shape}"
-            snr = 160 if np.array_equal(true, found) else engine.snr_db(true, found) if true.any() else -160
-            if not snr >= engine.MINIMUM_SNR_DB:
-                call = f"{name}({', '.join(map(shown, arguments))}), {snr:.0f} dB"
-                if what := change(true, found, sizes):
-                    return f"the result {what}: {call}"
-                wrong.append((snr, call))
-    return f"the result differs most for {min(wrong)[1]}" if wrong else ""
+    wrong, right = [], []
+    for arguments, named, true in inputs():
+        text = f"{name}({', '.join(map(shown, arguments))})"
+        try:
+            with limited(seconds):
+                found = run(function, arguments, named)
+        except Exception as error:  # the reader's mistake, of any kind
+            said = failure(error, function)
+            if "read-only" in said and (x := changed_argument(function, arguments, named)):
+                said = f"it changes its argument {x} in place, which others still need: {said}"
+            return f"{said} ({text})"
+        if said := form(found, true):
+            return f"the result {said} ({text})"
+        call = diagnosis.Call(arguments, named, diagnosis.parts_of(true), diagnosis.parts_of(found))
+        (right if call.snr_db >= engine.MINIMUM_SNR_DB else wrong).append(call)
+    if not wrong:
+        return ""
+    first = min(wrong, key=lambda call: sum(x.size for x in call.true))
+    with limited(seconds):
+        again = [diagnosis.parts_of(run(function, call.arguments, call.named)) for call in wrong[:8]]
+    pairs = [pair for call, parts in zip(wrong, again, strict=False) for pair in zip(parts, call.found, strict=True)]
+    text = f"({name}({', '.join(map(shown, first.arguments))}), {first.snr_db:.0f} dB){diagnosis.evidence(first, name)}"
+    if not all(np.array_equal(x, y, equal_nan=True) for x, y in pairs):
+        return f"the result is another one each time: is there a random number? {text}"
+    what = diagnosis.told(wrong, right, name, run)
+    return f"the result {what} {text}"
 
 
 def try_small(*functions: Callable) -> None:

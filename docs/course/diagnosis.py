@@ -1,0 +1,218 @@
+"""What a function has wrong, in words that are true of every wrong call."""
+
+from __future__ import annotations
+
+import contextlib
+import inspect
+import re
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from types import SimpleNamespace
+
+import numpy as np
+
+import changes
+import engine
+import htdemucs
+import mistakes
+
+# A shorter axis proves nothing: several relations hold there.
+PROOF = 4
+# Relations are equal to this level, and 20 dB better than the right value.
+RELATION_DB, GAIN_DB = 80, 20
+# For the search for the same mistake in the right code.
+SECONDS = 10
+PARTS = {
+    "standardise": ("the input without mean and std", "the mean", "the standard deviation"),
+    "resample": ("the spectrogram's channels", "the waveform's channels"),
+    "transform": ("the spectrogram's channels", "the waveform's channels"),
+}
+
+
+@dataclass
+class Call:
+    """A call, and its results in parts."""
+
+    arguments: tuple
+    named: dict
+    true: tuple[np.ndarray, ...]
+    found: tuple[np.ndarray, ...]
+
+    @property
+    def snr_db(self) -> float:
+        """The level of the worst part."""
+        return min(map(snr_db, self.true, self.found))
+
+
+def snr_db(true: np.ndarray, found: np.ndarray) -> float:
+    """The SNR in dB: 160 for equal arrays, −160 for noise in place of silence, NaN or other shapes."""
+    if np.array_equal(true, found):
+        return 160
+    if true.shape != np.shape(found) or not np.isfinite(found).all() or not true.any():
+        return -160
+    return engine.snr_db(true.astype(np.float64), found.astype(np.float64))
+
+
+def parts_of(result: object) -> tuple:
+    """The parts of a result."""
+    return tuple(map(np.asarray, result if isinstance(result, tuple) else (result,)))
+
+
+def relations(true: np.ndarray, found: np.ndarray) -> Iterator[tuple]:
+    """Relations that may hold: a sentence with {} for a number, the number, two arrays that are equal
+    if it holds, and whether they are large enough for a proof."""
+    by, plus = (true * found).sum() / max(np.square(true).sum(), 1e-300), (found - true).mean()
+    yield "is the right one times {}", by, by * true, found, True
+    yield "is the right one plus {}", plus, true + plus, found, True
+    for axis, n in enumerate(true.shape):
+        r, f = np.moveaxis(true, axis, 0), np.moveaxis(found, axis, 0)
+        along, proof = f"along axis {axis} of {true.ndim}", n >= PROOF
+        if n % 2 == 0:
+            yield f"has the halves exchanged {along}", 0, np.roll(r, n // 2, 0), f, proof
+        yield f"is reversed {along}", 0, r[::-1], f, proof
+        for by in range(1, min(n, 5)):
+            for a, b, way in ((r[:-by], f[by:], "late"), (r[by:], f[:-by], "early")):
+                yield f"comes {{}} places {way} {along}", by, a, b, n >= PROOF * by
+        if r[:1].size >= PROOF and n > 1:
+            others = tuple(range(1, true.ndim))
+            scale = (r * f).sum(others, keepdims=True) / np.maximum(np.square(r).sum(others, keepdims=True), 1e-300)
+            yield f"is wrong by a factor for each place {along}: a weight?", 0, scale * r, f, True
+            plus = (f - r).mean(others, keepdims=True)
+            yield f"is wrong by a number added to each place {along}: a bias?", 0, r + plus, f, True
+        level = np.square(r).mean() * 10 ** (-RELATION_DB / 10)
+        lines = np.square(r - f).reshape(n, -1).max(1) > level
+        for which, other, wrong in (("first", "last", lines), ("last", "first", lines[::-1])):
+            count = wrong.sum()
+            if 0 < count < n and wrong[:count].all():
+                same = r[~lines], f[~lines], proof
+                yield f"is right only in the {other} {{}} places {along}", n - count, *same
+                yield f"is wrong only in the {which} {{}} places {along}", count, *same
+
+
+def related(wrong: Sequence[tuple[Call, int]]) -> str:
+    """The relation that holds in all wrong calls, of one part each."""
+    found: dict[str, list] = {}
+    for call, part in wrong:
+        true, mine = (x[part].astype(np.float64) for x in (call.true, call.found))
+        least = max(RELATION_DB, snr_db(true, mine) + GAIN_DB)
+        for text, value, a, b, proof in relations(true, mine):
+            if a.size and snr_db(a, b) > least:
+                proof &= a.size == 1 or bool((a != a.flat[0]).any())
+                found.setdefault(text, []).append((float(value), proof, a.size))
+    for text, each in found.items():
+        values, proofs, counts = zip(*each, strict=True)
+        if len(values) < len(wrong) or sum(proofs) < min(2, len(wrong)):
+            continue
+        if np.ptp(values) <= 2e-3 * abs(values[0]) * (abs(values[0] - 1) if "times" in text else 1):
+            if max(counts) > 1 or len(wrong) > 2:
+                return text.format(f"{values[0]:.4g}").replace(" 1 places", " place" if "first" in text or "last" in text else " 1 place")
+        elif max(counts) > 1 and ("right one" in text or "wrong only" in text):
+            two = f"{max(values):.4g} here, {min(values):.4g} there"
+            return text.format(f"a factor that changes: {two}: a root or a power?" if "times" in text else two)
+    return ""
+
+
+# ---- the calls that are wrong ----
+def features(call: Call, name: str) -> Iterator[str]:
+    """What sets a call apart from others."""
+    parameters = inspect.signature(vars(htdemucs)[name]).parameters
+    for parameter, x in zip(parameters, call.arguments, strict=False):
+        if isinstance(x, np.ndarray) and not x.any():
+            yield f"where {parameter} is silence"
+        elif isinstance(x, SimpleNamespace):
+            yield from (f"where {key} = {value}" for key, value in vars(x).items())
+        elif isinstance(x, htdemucs.Module) and x.name:
+            yield "in the waveform's layers" if x.name.startswith("t") else "in the spectrogram's layers"
+        elif isinstance(x, str | int | float | tuple):
+            yield f"where {parameter} = {x!r}"
+        if parameter == "other":
+            yield "in self layers" if x is None else "in cross layers"
+
+
+def condition(wrong: Sequence[Call], right: Sequence[Call], name: str) -> str:
+    """What all wrong calls have and no right one has."""
+    common = set.intersection(*(set(features(call, name)) for call in wrong))
+    common -= {text for call in right for text in features(call, name)}
+    only = [text for text in sorted(common) if len(wrong) > 2 or "silence" in text]
+    return f", {only[0]} only" if only and len(right) > 2 else ""
+
+
+# ---- the right code with a mistake ----
+def gives(function: Callable, call: Call, run: Callable) -> bool:
+    """Whether a function gives the wrong result of a call."""
+    try:
+        parts = parts_of(run(function, call.arguments, call.named))
+        return len(parts) == len(call.found) and all(
+            true.shape == found.shape
+            and (np.array_equal(true, found, equal_nan=True) or snr_db(true, found) >= engine.MINIMUM_SNR_DB)
+            for true, found in zip(parts, call.found, strict=True)
+        )
+    except Exception:  # a changed function may fail in every way
+        return False
+
+
+def likeness(calls: Sequence[Call], name: str, run: Callable) -> str:
+    """The mistake with which the right code gives all results, in words that follow "with"."""
+    end = time.monotonic() + SECONDS
+    calls = sorted(calls, key=lambda call: (call.snr_db >= engine.MINIMUM_SNR_DB, sum(x.size for x in call.true)))
+
+    def right(*given: object, **more: object) -> object:
+        return vars(htdemucs)[name](*given, **more)
+
+    for phrase, functions in mistakes.MISTAKES.items():
+        with mistakes.replaced(functions):
+            if all(gives(right, call, run) for call in calls):
+                return phrase
+    for words, code in changes.changes(name):
+        if time.monotonic() > end:
+            break
+        with contextlib.suppress(SyntaxError):
+            function = changes.compiled(name, code)
+            if all(gives(function, call, run) for call in calls):
+                return words
+    return ""
+
+
+# ---- the sentence ----
+def told(wrong: Sequence[Call], right: Sequence[Call], name: str, run: Callable) -> str:
+    """What is wrong in these calls."""
+    like = likeness([*wrong, *right], name, run)
+    same = f"is that of the right code with {like}" if like else ""
+    count = len(wrong[0].true)
+    bad = [i for i in range(count) if any(snr_db(c.true[i], c.found[i]) < engine.MINIMUM_SNR_DB for c in wrong)]
+    texts = []
+    for part in bad:
+        pairs = [(c, part) for c in wrong if snr_db(c.true[part], c.found[part]) < engine.MINIMUM_SNR_DB]
+        other = [i for i in range(count) if i != part and all(
+            snr_db(c.true[i], c.found[part]) >= engine.MINIMUM_SNR_DB for c, _ in pairs)]  # fmt: skip
+        if other:
+            what = f"belongs in part {other[0] + 1}"
+        elif all(not np.isfinite(c.found[part]).all() for c, _ in pairs):
+            what = "is NaN or infinite"
+        else:
+            what = related(pairs)
+        if what and count > 1:
+            what = f"in part {part + 1} of {count}, {PARTS[name][part]}, {what}"
+        texts.append(what)
+    if like:
+        extra = r" only |changes" if count == 1 else "^(?!.* belongs in )"
+        texts = [text for text in texts if not re.search(extra, text)] + [same]
+    texts = [text for text in dict.fromkeys(texts) if text]
+    return f"{'; '.join(texts) or 'differs'}{condition(wrong, right, name)}"
+
+
+def evidence(call: Call, name: str) -> str:
+    """The expected and the found numbers if they are few, else a picture of both."""
+    bad = [pair for pair in zip(call.true, call.found, strict=True) if snr_db(*pair) < engine.MINIMUM_SNR_DB]
+    if sum(true.size for true, _ in bad) <= 12:
+        return "".join(f"\n    expected {shown(true)}\n    found    {shown(found)}" for true, found in bad)
+    from figures import wrong  # late: a second for matplotlib
+
+    wrong.draw(name, *bad[0])
+    return f"\n    picture: {engine.OUT / 'figures' / f'wrong_{name}.png'}"
+
+
+def shown(x: np.ndarray) -> str:
+    """Numbers in one line."""
+    return re.sub(r"\s+", " ", np.array2string(x, precision=4))
