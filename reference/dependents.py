@@ -19,9 +19,9 @@ import tempfile
 from pathlib import Path
 
 import swift_demucs
-from swift_demucs._library import PROGRAM
 
 import command_line
+import program
 from track_parity import ROOT
 
 # By requirement: modules to stand in for, the files that the program leaves, and the call.
@@ -142,7 +142,7 @@ def failure(requirement: str, folder: Path, track: Path, models: Path) -> str:
     samples, rate = swift_demucs.read(track)
     swift_demucs.write(work / "song.wav", samples[:, : 8 * rate], rate)
     # Some call the command, which is on PATH where demucs is installed.
-    (work / "bin" / "demucs").symlink_to(PROGRAM)
+    (work / "bin" / "demucs").symlink_to(program.default())
     path = [str(folder / "site"), *filter(None, [os.environ.get("PYTHONPATH")])]
     environment = {
         **os.environ, "SWIFT_DEMUCS_MODELS": str(models), "PYTHONPATH": os.pathsep.join(path),
