@@ -18,10 +18,9 @@ import sys
 import tempfile
 from pathlib import Path
 
-import swift_demucs
-
 import command_line
 import program
+import swift_demucs
 from track_parity import ROOT
 
 # By requirement: modules to stand in for, the files that the program leaves, and the call.
