@@ -7,7 +7,7 @@ import functools
 import os
 import re
 from pathlib import Path
-from typing import Any, Iterator, List, Optional, Tuple, TypeVar, Union
+from typing import TYPE_CHECKING, Any, Iterator, List, NoReturn, Optional, Tuple, TypeVar, Union
 
 import numpy as np
 
@@ -21,6 +21,10 @@ Self = TypeVar("Self", bound="Module")
 
 class LoadModelError(errors.ModelError, RuntimeError):
     """A model is missing, or can't be loaded."""
+
+
+class MissingAttributeError(NotImplementedError, AttributeError):
+    """What a model of demucs has and this engine doesn't; ``hasattr`` takes it."""
 
 
 def ignore(device: Any) -> None:
@@ -53,11 +57,19 @@ class Module:
         """The model itself."""
         return self
 
-    cpu = eval = float = requires_grad_ = train
+    cpu = eval = float = half = double = requires_grad_ = train
 
     def parameters(self) -> Iterator[Any]:
         """No parameters: the weights are the engine's."""
         return iter(())
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> NoReturn:
+            raise MissingAttributeError(
+                f"a model of swift-demucs has no {name!r}, which torch's modules may have; "
+                "docs/from-demucs.md lists what it has"
+            )
 
 
 class HTDemucs(Module):
