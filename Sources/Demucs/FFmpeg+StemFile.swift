@@ -42,7 +42,7 @@ extension FFmpeg {
         let sink = try OutputSink(.file(path))
         defer { sink.discard() }
         do {
-            if format.container == .mp4, tracks.count > 1 {
+            if tracks.count > 1 {
                 let box = StemManifest.bytes(stems: tracks.dropFirst().map(\.name))
                 let countBytes = Int(lseek(encoded, 0, SEEK_END))
                 if let problem = try StemBox.add(box, to: encoded, countBytes: countBytes) {
@@ -119,21 +119,18 @@ extension FFmpeg {
     /// The arguments of the run that encodes all tracks.
     private struct StemFileCommand {
         private var inputs: [(demuxer: String?, descriptor: Int32)]
-        private var attached: Int32?
         private var output: [String] = []
-        private let format: StemFileFormat
 
         init(
             _ tracks: [(name: String, descriptor: Int32)], isMono: Bool,
             _ sampleFormat: SampleFormat, _ format: StemFileFormat
         ) {
-            self.format = format
             inputs = tracks.map { ("wav", $0.descriptor) }
             for (index, track) in tracks.enumerated() {
                 output += ["-map", "\(index):a", "-disposition:a:\(index)"]
                 output += [index == 0 ? "default" : "0"]
-                // Players show the handler of a track in MP4, its title in Matroska.
-                for key in format.container == .mp4 ? ["handler_name", "title"] : ["title"] {
+                // Players show one of these.
+                for key in ["handler_name", "title"] {
                     output += ["-metadata:s:a:\(index)", "\(key)=\(track.name)"]
                 }
             }
@@ -142,10 +139,7 @@ extension FFmpeg {
             if format.codec == .aac {
                 output += ["-b:a", "\(StemFileFormat.aacKilobitsPerSecond)k"]
             } else {
-                let isPlanar = format.codec == .alac
-                output += [
-                    "-sample_fmt", (sampleFormat == .int16 ? "s16" : "s32") + (isPlanar ? "p" : ""),
-                ]
+                output += ["-sample_fmt", sampleFormat == .int16 ? "s16p" : "s32p"]
             }
             output += ["-map_metadata", "-1", "-map_chapters", "-1"]
             // No times, versions or random numbers, so that equal samples give equal bytes.
@@ -154,26 +148,14 @@ extension FFmpeg {
 
         mutating func addTags(_ tags: AudioTags?, _ cover: Cover?) {
             for (field, utf8) in tags?.texts ?? [] {
-                // ffmpeg writes a tempo to MP4 under its name there only.
-                let isTempo = format.container == .mka && field.ffmpeg == "tmpo"
                 output += [
-                    "-metadata",
-                    "\(isTempo ? "BPM" : field.ffmpeg)=\(String(decoding: utf8, as: UTF8.self))",
+                    "-metadata", "\(field.ffmpeg)=\(String(decoding: utf8, as: UTF8.self))",
                 ]
             }
             guard let cover else { return }
-            switch format.container {
-            case .mp4:
-                output += ["-map", "\(inputs.count):v", "-c:v", "copy"]
-                output += ["-disposition:v:0", "attached_pic"]
-                inputs.append((cover.demuxer, cover.descriptor))
-            case .mka:
-                attached = cover.descriptor
-                output += ["-metadata:s:t:0", "mimetype=\(cover.type)"]
-                output += [
-                    "-metadata:s:t:0", "filename=cover.\(cover.type.dropFirst("image/".count))",
-                ]
-            }
+            output += ["-map", "\(inputs.count):v", "-c:v", "copy"]
+            output += ["-disposition:v:0", "attached_pic"]
+            inputs.append((cover.demuxer, cover.descriptor))
         }
 
         /// Address of an input by its descriptor: 1 is the output and 2 takes messages, so 3
@@ -187,14 +169,11 @@ extension FFmpeg {
                 FFmpeg.input(Self.name(index), demuxer: input.demuxer)
             }
             // The streams' own tags come after those that are mapped, which would replace them.
-            let attachment = attached == nil ? [] : ["-attach", Self.name(inputs.count)]
-            let muxer = format.container == .mp4 ? "mp4" : "matroska"
-            return FFmpeg.quiet + opened + attachment + output
-                + ["-f", muxer, "-y", "file:/dev/fd/1"]
+            return FFmpeg.quiet + opened + output + ["-f", "mp4", "-y", "file:/dev/fd/1"]
         }
 
         func descriptors(output: Int32) -> [Int32] {
-            let files = inputs.map(\.descriptor) + (attached.map { [$0] } ?? [])
+            let files = inputs.map(\.descriptor)
             return [files[0], output] + files[1...]
         }
     }

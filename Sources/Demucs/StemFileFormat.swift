@@ -12,24 +12,12 @@ package struct StemFileFormat: Sendable, Equatable {
     package enum Container: String, Sendable, CaseIterable {
         /// Stem file by Native Instruments' specification: MP4 with the box `moov.udta.stem`.
         case mp4
-        /// Matroska with named tracks.
-        case mka
-
-        /// The codecs of the container, the usual one first. Native Instruments allows these two. A
-        /// Matroska file of ffmpeg 5 doesn't say how much silence AAC begins with, so its stems
-        /// would be late.
-        package var codecs: [Codec] {
-            switch self {
-            case .mp4: [.alac, .aac]
-            case .mka: [.flac, .alac]
-            }
-        }
     }
 
+    /// Native Instruments allows these two.
     package enum Codec: String, Sendable, CaseIterable {
         case alac
         case aac
-        case flac
     }
 
     package let container: Container
@@ -63,10 +51,6 @@ package struct StemFileFormat: Sendable, Equatable {
 
     /// The reason why a stem file can't hold such a signal, without a full stop; nil if it can.
     package func problem(channelCount: Int, sampleRateHz: Int) -> String? {
-        if !container.codecs.contains(codec) {
-            let names = container.codecs.map(\.rawValue).joined(separator: " or ")
-            return "stem files in \(container.rawValue) hold \(names), not \(codec.rawValue)"
-        }
         if channelCount > 2 { return "stem files hold stereo, not \(channelCount) channels" }
         if codec == .aac, !Self.aacRatesHz.contains(sampleRateHz) {
             let rates = Self.aacRatesHz.map(String.init).joined(separator: ", ")

@@ -36,14 +36,15 @@ extension RunSettings: RequestSettings {
             "stem-file", choices: StemFileFormat.Container.allCases,
             help:
                 "Also write a stem file for DJ software, which holds the track and four stems: mp4 "
-                + "writes <out>/<model>/<track>.stem.mp4 (Native Instruments' Stems), mka Matroska. "
-                + "Needs ffmpeg. `gain` is common then, unless it is given.", value: \.stemContainer
+                + "writes <out>/<model>/<track>.stem.mp4 (Native Instruments' Stems). Needs "
+                + "ffmpeg. `gain` is common then, unless it is given.", value: \.stemContainer
         ) { $1.stemContainer = $0 },
         Field(
             "stem-codec", choices: StemFileFormat.Codec.allCases,
-            help: "Codec of the stem file: alac and flac are lossless, aac has 256 kbit/s for each "
-                + "of the five tracks. mp4 holds alac and aac, mka flac and alac.",
-            default: "alac, for mka flac", value: \.stemCodec
+            help:
+                "Codec of the stem file: alac is lossless, aac has 256 kbit/s for each of the five "
+                + "tracks.",
+            default: "alac", value: \.stemCodec
         ) { $1.stemCodec = $0 },
         Field(
             flag: "skip-existing",
@@ -87,12 +88,6 @@ extension RunSettings: RequestSettings {
         self.init()
         givenFields = try set(fields)
         if stemCodec != nil, stemContainer == nil { throw .needs("stem-codec", "stem-file") }
-        if let codec = stemCodec, let container = stemContainer, !container.codecs.contains(codec) {
-            throw .invalidValue(
-                field: "stem-codec", value: codec.rawValue,
-                expected: container.codecs.map(\.rawValue).joined(separator: " or ")
-                    + " with `stem-file \(container.rawValue)`")
-        }
         try checkStems(of: request)
     }
 

@@ -70,7 +70,7 @@ package struct RunSettings: Sendable {
 
     /// Format of the stem file; nil without one.
     var stemFile: StemFileFormat? {
-        stemContainer.map { StemFileFormat(container: $0, codec: stemCodec ?? $0.codecs[0]) }
+        stemContainer.map { StemFileFormat(container: $0, codec: stemCodec ?? .alac) }
     }
 
     /// The outputs for a model: those of the request, or the one for standard output.

@@ -87,9 +87,7 @@ struct StemFileTests {
     @Test(.enabled(if: FFmpeg.onPath != nil))
     func equalSamplesGiveEqualBytes() throws {
         let ffmpeg = try #require(FFmpeg.onPath)
-        for format in [Self.alac, StemFileFormat(container: .mka, codec: .flac)] {
-            #expect(try write(ffmpeg, format: format) == write(ffmpeg, format: format))
-        }
+        #expect(try write(ffmpeg) == write(ffmpeg))
     }
 
     @Test(.enabled(if: FFmpeg.onPath != nil))
@@ -142,8 +140,6 @@ struct StemFileTests {
         #expect(aac.problem(channelCount: 1, sampleRateHz: 48_000) == nil)
         for (format, channels, rate, word) in [
             (Self.alac, 6, 44_100, "stereo"), (aac, 2, 192_000, "192000 Hz"),
-            (StemFileFormat(container: .mp4, codec: .flac), 2, 44_100, "alac or aac"),
-            (StemFileFormat(container: .mka, codec: .aac), 2, 44_100, "flac or alac"),
         ] {
             let problem = format.problem(channelCount: channels, sampleRateHz: rate)
             #expect(problem?.contains(word) == true)

@@ -103,7 +103,7 @@ def test_models_are_bags_of_members_as_in_demucs(bag: Path, music: Any) -> None:
     assert model.eval().train(False).float().requires_grad_(False).to("cpu").cuda() is model
     assert not list(model.parameters()) and not model.training
     assert not hasattr(model, "state_dict")
-    with pytest.raises(NotImplementedError, match="no 'state_dict'.*from-demucs.md"):
+    with pytest.raises(NotImplementedError, match="no 'state_dict'"):
         model.models[0].state_dict()
     mix = music[None, :, :RATE]
     one = model.models[1]

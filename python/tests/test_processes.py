@@ -1,8 +1,7 @@
-"""Threads, processes, signals, exits, asyncio and memory."""
+"""Threads, processes, signals, exits and memory."""
 
 from __future__ import annotations
 
-import asyncio
 import os
 import subprocess
 import sys
@@ -232,74 +231,6 @@ def test_multiprocessing(method: str, tmp_path: Path) -> None:
     script = tmp_path / "worker.py"
     script.write_text(WORKER)
     subprocess.run([sys.executable, script, method], check=True, timeout=LONG)
-
-
-def test_asyncio(model: Model, music: Any, track: Path, tmp_path: Path) -> None:
-    golden = model.separate(music, shifts=0)
-
-    async def work() -> None:
-        events: List[bool] = []
-        main = threading.get_ident()
-        stems = await model.separate_async(
-            music, shifts=0, progress=lambda _: events.append(threading.get_ident() == main)
-        )
-        assert np.array_equal(stems.array, golden.array)
-        # The loop goes on during the call.
-        assert events == [True] * 4
-
-        async def blocks() -> Any:
-            for start in range(0, music.shape[1], RATE):
-                await asyncio.sleep(0)
-                yield music[:, start : start + RATE]
-
-        for given in (blocks(), [music]):
-            found = [block["bass"] async for block in model.stream_async(given, shifts=0)]
-            assert np.array_equal(np.concatenate(found, axis=1), golden.bass)
-        results = await model.separate_files_async([track], tmp_path, duration=1.0)
-        assert results[0].ok
-        with pytest.raises(ValueError, match="shifts"):
-            await model.separate_async(music, shifts=-1)
-
-        fractions: List[float] = []
-        begun = asyncio.Event()
-
-        def note(progress: Any) -> None:
-            fractions.append(progress.fraction)
-            begun.set()
-
-        long = np.zeros((2, 120 * RATE), np.float32)
-        task = asyncio.ensure_future(model.separate_async(long, shifts=0, progress=note))
-        await begun.wait()
-        task.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await task
-        assert max(fractions) < 1
-
-    asyncio.run(work())
-
-
-def test_a_stream_that_waits_for_input_is_cancelled_at_once(model: Model, music: Any) -> None:
-    async def work(count: int) -> None:
-        is_idle = asyncio.Event()
-
-        async def blocks() -> Any:
-            for _ in range(count):
-                yield music[:, :RATE]
-            is_idle.set()
-            await asyncio.Event().wait()
-
-        async def separate() -> None:
-            async for _ in model.stream_async(blocks(), shifts=0):
-                pass
-
-        task = asyncio.ensure_future(separate())
-        await is_idle.wait()
-        task.cancel()
-        await asyncio.wait([task], timeout=LONG)
-        assert task.cancelled()
-
-    for count in (0, 2):
-        asyncio.run(work(count))
 
 
 # Resident memory in bytes.

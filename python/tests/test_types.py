@@ -20,8 +20,8 @@ from swift_demucs._library import PROGRAM
 # Options that are arguments of this package's functions, or that only the command has.
 COMMAND_ONLY = {
     "all-formats", "config", "device", "follow", "help", "jobs", "json", "list-models", "manifest",
-    "member", "name", "offline", "out", "quarantine-after", "quiet", "raw", "repo", "shard", "sig",
-    "stdout", "threads", "verbose", "version",
+    "member", "name", "offline", "out", "progress", "quarantine-after", "quiet", "raw", "repo",
+    "shard", "sig", "stdout", "threads", "verbose", "version",
 }  # fmt: skip
 RIGHT = """
 from typing import Any

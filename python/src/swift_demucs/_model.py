@@ -11,8 +11,6 @@ from pathlib import Path
 from typing import (
     TYPE_CHECKING,
     Any,
-    AsyncIterable,
-    AsyncIterator,
     Callable,
     Dict,
     Iterable,
@@ -29,7 +27,6 @@ import numpy as np
 
 from . import (
     _arrays,
-    _async,
     _call,
     _library,
     _progress,
@@ -495,34 +492,6 @@ class Model:
     ) -> List[FileResult]:
         """See :func:`swift_demucs.separate_files`."""
         return _runs.separate_files(self, paths, out, **options)
-
-    async def separate_async(
-        self, source: Any, sample_rate: Optional[int] = None, **options: Unpack[SeparateOptions]
-    ) -> Separation[Any]:
-        """:meth:`separate` in another thread; cancelling the task stops it."""
-        stems: Separation[Any] = await _async.run(self.separate, source, sample_rate, **options)
-        return stems
-
-    async def separate_files_async(
-        self,
-        paths: Iterable[Path_],
-        out: Path_ = "separated",
-        **options: Unpack[_settings.FileOptions],
-    ) -> List[FileResult]:
-        """:meth:`separate_files` in another thread; cancelling the task stops it."""
-        results: List[FileResult] = await _async.run(
-            self.separate_files, list(paths), out, **options
-        )
-        return results
-
-    def stream_async(
-        self,
-        blocks: Union[Iterable[Any], AsyncIterable[Any]],
-        sample_rate: Optional[int] = None,
-        **options: Unpack[_settings.StreamOptions],
-    ) -> AsyncIterator[Dict[str, Any]]:
-        """:meth:`stream` in another thread; the blocks may come from an async iterator."""
-        return _async.stream(self.stream, blocks, sample_rate, **options)
 
 
 def load(
