@@ -126,7 +126,8 @@ def library() -> ctypes.CDLL:
         found = ctypes.CDLL(str(LIBRARY))
     except OSError as error:
         raise errors.EngineError(
-            f"the library {LIBRARY} can't be loaded: {error}; install the wheel again",
+            f"the library {LIBRARY} can't be loaded: {error}; install the wheel again, in a folder:"
+            " systems load no library from a zip archive",
             str(LIBRARY),
         ) from error
     for name, arguments in _FUNCTIONS.items():
