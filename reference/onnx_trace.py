@@ -312,9 +312,9 @@ class Graph:
             return places[0]
         value = self._flat(places, parts)
         if parts.size < ours.size:
-            mix = self.given["mix"]
-            flat = self._flat([mix], np.arange(ours[0].size).reshape(1, *ours[0].shape))
-            value = self._node("Concat", [value, self._node("Sub", [flat, value])], axis=0)
+            mix = self.ours["mix"].ravel().astype(places[0].dtype)
+            rest = self._node("Neg", [self._node("Sub", [value], mix)])
+            value = self._node("Concat", [value, rest], axis=0)
         self.shapes[value] = [ours.size]
         return Place(value, shape=(ours.size,))
 

@@ -281,7 +281,7 @@ def mistake(
     if not wrong:
         return ""
     first = min(wrong, key=lambda call: sum(x.size for x in call.true))
-    with limited(seconds):
+    with limited(8 * seconds):
         again = [diagnosis.parts_of(run(function, call.arguments, call.named)) for call in wrong[:8]]
     pairs = [pair for call, parts in zip(wrong, again, strict=False) for pair in zip(parts, call.found, strict=True)]
     text = f"({name}({', '.join(map(shown, first.arguments))}), {first.snr_db:.0f} dB){diagnosis.evidence(first, name)}"

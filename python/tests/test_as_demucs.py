@@ -95,8 +95,8 @@ def test_an_environment_gets_demucs_and_loses_it(tmp_path: Path) -> None:
 
 
 def test_models_are_bags_of_members_as_in_demucs(bag: Path, music: Any) -> None:
-    weights = "weights: [\n  [1., 0., 0.5, 0.3],\n  [0.5, 1., 0.5, 0.9],\n]\nsegment: 3\n"
-    (bag / "bag.yaml").write_text("models: ['one', 'two']\n" + weights)
+    rows = "- [1., 0., 0.5, 0.3]\n- [0.5, 1., 0.5, 0.9]\nsegment: 3\n"
+    (bag / "bag.yaml").write_text("models: [one, 'two']  # of: 2\nweights:\n" + rows)
     model = get_model("bag", bag)
     assert isinstance(model, BagOfModels) and model.weights[1] == [0.5, 1.0, 0.5, 0.9]
     assert isinstance(get_model("one", bag), HTDemucs) and isinstance(get_model("demo"), HTDemucs)
@@ -107,6 +107,7 @@ def test_models_are_bags_of_members_as_in_demucs(bag: Path, music: Any) -> None:
         model.models[0].state_dict()
     mix = music[None, :, :RATE]
     one = model.models[1]
+    one.segment = 20
     for call, given in ((model, mix), (one, music[None])):
         with pytest.raises((NotImplementedError, ValueError), match="apply_model"):
             call(given)

@@ -214,6 +214,23 @@ class TraceTests(unittest.TestCase):
             traced = onnx_trace.trace_graph(path, self.ours, outputs={"stems": name})
             self.assertEqual(traced.nodes[name], "stems")
 
+    def test_a_stem_without_the_rest_gets_that_of_our_mix(self) -> None:
+        sizes = {"mix": (1, 2, 40), "stft_repr": (6, 5, 2), "final": (2, 2, 40)}
+        random = np.random.default_rng(0)
+        names = ("x", "band_split", *sizes)
+        ours = {n: random.standard_normal(sizes.get(n, (5, 7)), np.float32) for n in names}
+        ours["final"][1] = ours["mix"][0] - ours["final"][0]
+        model = onnx.parser.parse_model(
+            '<ir_version: 8, opset_import: ["": 17]> g (float[1, 6, 5, 2] s) => (float[1, 2, 40] y)'
+            "{ sum = ReduceSum<keepdims = 0>(s) none = Sub(sum, sum) y = Add(stem, none) }"
+        )
+        stem = onnx.numpy_helper.from_array(ours["final"][:1], "stem")
+        model.graph.initializer.append(stem)
+        path = self.work / "stem.onnx"
+        onnx.save(model, path)
+        found = onnx_trace.trace_graph(path, ours).values["final"]
+        self.assertLess(np.abs(found - ours["final"]).max(), 1e-6)
+
     def test_a_wrong_value_stays_where_its_name_is(self) -> None:
         right = onnx_trace.trace_graph(self.graph, self.ours)
         for change, name in (

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import functools
 import os
 import re
@@ -94,12 +93,13 @@ class HTDemucs(Module):
         Returns ``[batch, sources, channels, frames]``. Raises :class:`ArgumentError`.
         """
         tracks, kind = batch_of(mix, self.audio_channels)
-        if tracks.shape[2] > int(self.segment * self.samplerate):
+        seconds = self.engine.segment_seconds
+        if tracks.shape[2] > int(min(self.segment, seconds) * self.samplerate):
             raise errors.ArgumentError(
-                f"mix has {tracks.shape[2]} frames, expected at most a segment of {self.segment} s;"
-                " for any length: apply_model"
+                f"mix has {tracks.shape[2]} frames, expected at most a segment of "
+                f"{min(self.segment, seconds)} s; for any length: apply_model"
             )
-        missing = int(self.engine.segment_seconds * self.samplerate) - tracks.shape[2]
+        missing = int(seconds * self.samplerate) - tracks.shape[2]
         padded = np.pad(tracks, ((0, 0), (0, 0), (0, missing)))
         stems = [
             self.engine.separate(track, shifts=0, no_split=True, normalize=False).array
@@ -122,8 +122,8 @@ class BagOfModels(Module):
         if len(members) != count:
             members = [(f"{name}/{index}", repo, jobs) for index in range(count)]
         self.models = [HTDemucs(whole, *(member if count > 1 else ())) for member in members]
-        ones = [[1.0] * len(self.sources)] * count
-        self.weights: List[List[float]] = _listed("weights", text) or ones
+        weights = [*map(float, _listed("weights", text))] or [1.0]
+        self.weights: List[List[float]] = np.resize(weights, (count, len(self.sources))).tolist()
 
     @property
     def segment(self) -> float:
@@ -145,10 +145,11 @@ class BagOfModels(Module):
 AnyModel = Union[HTDemucs, BagOfModels]
 
 
-def _listed(key: str, text: str) -> List[Any]:
-    """A list of a bag's file, in brackets."""
-    found = re.search(rf"\b{key}:\s*(\[[^:]*\])", text)
-    return list(ast.literal_eval(found[1])) if found else []
+def _listed(key: str, text: str) -> List[str]:
+    """The names or numbers of a list in a bag's file, in brackets or with a line for each."""
+    plain = re.sub(r"#.*|(?<!\S)-(?=\s)|\bnull\b", "", text)
+    found = re.search(rf"\b{key}:([^:]*)(?:\b\w+:|$)", plain)
+    return re.findall(r"[^][{},~\s\"']+", found[1]) if found else []
 
 
 def batch_of(mix: Any, channels: int) -> Tuple[Any, Any]:

@@ -305,15 +305,14 @@ class _Stored(Mapping[str, Any]):
     """The tensors of a safetensors file in float32, each read when it is asked for: a trace of a
     published model has gigabytes."""
 
-    kept: Dict[str, Any]
-
     def __init__(self, path: Path, kept_bytes: int = 0) -> None:
         self.path, self.kept_bytes = path, kept_bytes
         with path.open("rb") as file:
             count = int.from_bytes(file.read(8), "little")
             self.header = json.loads(file.read(count))
         self.header.pop("__metadata__", None)
-        self.start, self.kept = 8 + count, {}
+        self.start = 8 + count
+        self.kept: Dict[str, Any] = {}
 
     def __getitem__(self, name: str) -> Any:
         entry = self.header[name]
@@ -503,6 +502,9 @@ def _checkpoint(model: str, folder: Path) -> Path:
 
 # ---- the command ----
 def _parser() -> argparse.ArgumentParser:
+    def seconds(text: str) -> Union[float, str]:
+        return text if text == "all" else float(text)
+
     parser = argparse.ArgumentParser(
         prog="swift-demucs-parity",
         description="Names the wrong layers of a port of a network, and their mistakes. Exit "
@@ -521,8 +523,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--precision", help="the port's: bfloat16 or int8")
     parser.add_argument("--bound", type=float, help="SNR in dB of a right value")
     parser.add_argument(
-        "--explain", type=lambda text: text if text == "all" else float(text), default=20,
-        metavar="SECONDS|all", help="time for explanations (default: 20), or try all mistakes",
+        "--explain", type=seconds, default=20, metavar="SECONDS|all",
+        help="time for explanations (default: 20), or try all mistakes",
     )  # fmt: skip
     parser.add_argument(
         "--input", action="append", default=[], metavar="NAME=VALUE", dest="inputs",
