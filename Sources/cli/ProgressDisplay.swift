@@ -104,7 +104,7 @@ final class ProgressDisplay: Sendable {
         }
         for _ in track.finished..<max(track.finished, full) { console.overwrite(line(1) + "\n") }
         if part > 0 || progress.segmentsDone == 0 {
-            console.overwrite(line(Double(part) / Double(progress.segmentsTotal)))
+            console.overwrite(line(Double(part) / Double(max(1, progress.segmentsTotal))))
         }
         return full
     }

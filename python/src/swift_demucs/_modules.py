@@ -85,6 +85,10 @@ class HTDemucs(Module):
     @functools.cached_property
     def engine(self) -> _model.Model:
         """The model of this package."""
+        if self._member[0] is None:
+            raise errors.ArgumentError(
+                "the members of this bag have no names of their own: use apply_model(bag, mix)"
+            )
         return opened(*self._member)
 
     def forward(self, mix: Samples) -> Samples:
@@ -114,13 +118,11 @@ class HTDemucs(Module):
 class BagOfModels(Module):
     """A named model, of one member or more; the engine runs them together."""
 
-    def __init__(self, whole: _model.Model, name: str, repo: Any, jobs: int, text: str) -> None:
+    def __init__(self, whole: _model.Model, repo: Any, jobs: int, text: str) -> None:
         super().__init__(whole)
         self.engine = whole
-        members = [(member, repo, jobs) for member in _listed("models", text)]
-        count = whole.member_count
-        if len(members) != count:
-            members = [(f"{name}/{index}", repo, jobs) for index in range(count)]
+        count, names = whole.member_count, _listed("models", text)
+        members = [(n, repo, jobs) for n in (names if len(names) == count else [None] * count)]
         self.models = [HTDemucs(whole, *(member if count > 1 else ())) for member in members]
         weights = [*map(float, _listed("weights", text))] or [1.0]
         self.weights: List[List[float]] = np.resize(weights, (count, len(self.sources))).tolist()
@@ -185,6 +187,6 @@ def load(name: Any, repo: Optional[Path] = None, jobs: int = 1) -> AnyModel:
     places = [Path(text), (BAGS if repo is None else Path(repo)) / f"{Path(text).name}.yaml"]
     for file in places:
         if file.suffix == ".yaml" and file.is_file():
-            return BagOfModels(whole, text, repo, jobs, file.read_text())
+            return BagOfModels(whole, repo, jobs, file.read_text())
     is_bag = whole.member_count > 1 or text.startswith("hf://")
-    return BagOfModels(whole, text, repo, jobs, "") if is_bag else HTDemucs(whole)
+    return BagOfModels(whole, repo, jobs, "") if is_bag else HTDemucs(whole)
