@@ -34,6 +34,8 @@ ROUNDING_DB, FORMAT_DB, CAP_DB = 100.0, 80.0, 150.0
 GAIN_DB, ROUNDED_GAIN_DB, SLACK_DB = 20.0, 10.0, 6.0
 #: The largest change of a norm that rounding explains, and the least SNR that it leaves.
 BENT, NORM_DB = 1e-3, 50.0
+#: A factor of rounding comes nearer to a mistake's by chance once in 300 times.
+CHANCE_DB = 50.0
 #: The first of the mistakes that are this close to the best is the explanation.
 TIE_DB = 3.0
 # Sums over a whole input: those of float32 leave 90 dB, most of it a factor that may lie near a
@@ -361,7 +363,7 @@ def explain(
         some = {text: functions for text, functions in fitting.items() if text in known}
         for each in (some, fitting) if is_first else (some,):
             best = best or _best(_tried(block, each, own_db, end), least)
-    if bent is not None:
+    if bent is not None and not (best and is_sum and best.snr_db > own_db + CHANCE_DB):
         return replace(best, norm=bent.norm) if best else bent
     if best is None and own is not None and not is_sum and (is_first or "" in known):
         related = relations(own, found)
