@@ -9,6 +9,7 @@ import contextlib
 import io
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -78,14 +79,16 @@ def test_programs_and_their_children_run(song: Path) -> None:
 
 
 def test_an_environment_gets_demucs_and_loses_it(tmp_path: Path) -> None:
-    venv.create(tmp_path, with_pip=False)
-    site = next(tmp_path.glob("lib/python*/site-packages"))
-    (site / "swift_demucs").symlink_to(FOLDER.parent)
+    place = tmp_path / "it's é"
+    venv.create(place, with_pip=False)
+    site = next(place.glob("lib/python*/site-packages"))
+    shutil.copytree(FOLDER.parent, site / "swift_demucs", ignore=lambda *_: ["bin", "lib", "share"])
     (site / "demucs.py").write_text("__version__ = 'installed'\n")
     (site / "numpy.pth").write_text(str(Path(np.__file__).parents[1]))
     shell = "for _ in 1 2; do python -m swift_demucs.as_demucs $0; done; "
+    shell += "export LC_ALL=C PYTHONUTF8=0 PYTHONCOERCECLOCALE=0; "
     shell += "python -c 'import demucs; print(demucs.__version__)'"
-    given = {"PATH": f"{tmp_path / 'bin'}:{os.environ['PATH']}"}
+    given = {"PATH": f"{place / 'bin'}:{os.environ['PATH']}"}
     for option, version in (("--install", "4.1.0"), ("--uninstall", "installed")):
         command = ["sh", "-c", shell, option]
         done = subprocess.run(command, env=given, capture_output=True, text=True)

@@ -42,13 +42,17 @@ def main() -> None:
 def change(installs: bool) -> None:
     """Writes or removes the file that puts the folder in front of ``sys.path``."""
     own = str(FOLDER.parents[1])
-    sites = [*site.getsitepackages(), site.getusersitepackages()]
+    # A virtual environment may see the system's packages, but only its own folder is its own.
+    is_virtual = sys.prefix != sys.base_prefix
+    sites = [] if is_virtual else [*site.getsitepackages(), site.getusersitepackages()]
     place = Path(own if own in sites else sysconfig.get_path("purelib"))
     file = place / "swift_demucs_as_demucs.pth"
     try:
         if installs:
-            # A path alone would come after an installed demucs.
-            file.write_text(f"import sys; sys.path.insert(0, {str(FOLDER)!r})\n")
+            # A path alone would come after an installed demucs; as bytes it suits any locale, while
+            # Python doesn't even start with a file that the locale can't decode.
+            line = f"import os, sys; sys.path.insert(0, os.fsdecode({os.fsencode(FOLDER)!r}))\n"
+            file.write_text(line)
         else:
             file.unlink(missing_ok=True)
     except OSError as error:
