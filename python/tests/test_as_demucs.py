@@ -183,16 +183,21 @@ def test_main_writes_to_the_streams_of_the_caller(song: Path, tmp_path: Path) ->
         with pytest.raises(api.LoadAudioError, match="standard error"):
             separate.main(["-n", "demo", str(tmp_path / "bad.wav")])
     assert "htdemucs_ft" in out.getvalue() and "bad.wav" in err.getvalue()
-    for number, closed in enumerate(("sys.stdout = sys.stderr = None", "sys.stdout.close()")):
-        code = f"import sys; from swift_demucs.separate import main; {closed}; "
-        code += f"main(['-n', 'demo', '-o', '{number}', 't.wav'])"
+    for number, closed in enumerate((
+        "sys.stdout = sys.stderr = None", "sys.stdout.close()",
+        "sys.stderr = io.TextIOWrapper(io.BytesIO(), 'ascii')",
+        "sys.stdout = types.SimpleNamespace(write=str)",
+    )):  # fmt: skip
+        code = f"import io, sys, types; from swift_demucs.separate import main; {closed}; "
+        code += f"main(['-n', 'demo', '-o', '{number}', 't.wav']); sys.stdout = None"
         assert run("-c", code, cwd=tmp_path).returncode == 0
         assert len(list(tmp_path.glob(f"{number}/demo/t/*.wav"))) == 4
 
 
-def test_an_interruption_reaches_the_command_once(tmp_path: Path) -> None:
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGKILL])
+def test_an_end_reaches_the_command_once(sent: int, tmp_path: Path) -> None:
     # A second signal ends the command before it has removed its unfinished files.
-    slow = "#!/bin/sh\ntrap 'echo signal >> signals' INT\necho ready >&2\n"
+    slow = "#!/bin/sh\ntrap 'echo signal >> signals' INT TERM\necho ready >&2\n"
     (tmp_path / "slow").write_text(slow + "for _ in 1 2 3 4 5 6 7 8 9; do sleep 0.1; done\n")
     (tmp_path / "slow").chmod(0o755)
     code = "import swift_demucs.separate as s; s.PROGRAM = './slow'; s.main([])"
@@ -201,6 +206,7 @@ def test_an_interruption_reaches_the_command_once(tmp_path: Path) -> None:
     )
     assert process.stderr is not None and process.stderr.readline() == b"ready\n"
     # As a terminal does: to the whole group.
-    os.killpg(process.pid, signal.SIGINT)
-    assert b"KeyboardInterrupt" in process.communicate()[1] and process.returncode != 0
+    os.killpg(process.pid, sent)
+    assert (b"KeyboardInterrupt" in process.communicate()[1]) == (sent == signal.SIGINT)
+    assert process.returncode != 0
     assert (tmp_path / "signals").read_text() == "signal\n"

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import codecs
+import ctypes
 import os
 import selectors
 import signal
@@ -27,6 +28,8 @@ __all__ = [
     "apply_model", "convert_audio", "fatal", "get_model", "get_model_from_args", "get_parser",
     "list_models", "load_track", "main", "save_audio",
 ]  # fmt: skip
+
+_LIBC = ctypes.CDLL(None)
 
 
 def fatal(message: object) -> NoReturn:
@@ -80,10 +83,12 @@ def main(opts: Optional[Sequence[str]] = None) -> None:
     streams = (sys.stdout, sys.stderr)
     out, err = map(_destination, streams, (sys.__stdout__, sys.__stderr__))
     # In a session of its own, the command gets no signal of the terminal but the one below: a
-    # second one would end it before it has removed its unfinished files.
+    # second one would end it before it has removed its unfinished files. It ends with this thread,
+    # which a signal or `multiprocessing.Process.terminate` may end.
     command = subprocess.Popen(
         [PROGRAM, *(sys.argv[1:] if opts is None else opts)], bufsize=0, stdout=out, stderr=err,
         env=_environment(), start_new_session=True,
+        preexec_fn=_end_with_parent if sys.platform == "linux" else None,
     )  # fmt: skip
     try:
         _write_through(command, streams)
@@ -98,12 +103,23 @@ def main(opts: Optional[Sequence[str]] = None) -> None:
         raise SystemExit(code)
 
 
+def _end_with_parent() -> None:
+    """Lets Linux send SIGTERM to this process when its parent ends (`PR_SET_PDEATHSIG`)."""
+    _LIBC.prctl(1, signal.SIGTERM)
+
+
 def _destination(stream: Any, standard: Any) -> Optional[int]:
     """Where the command writes what belongs to a stream; None is this process's own."""
     if stream is None or getattr(stream, "closed", False):
         return subprocess.DEVNULL
-    stream.flush()
+    _flush(stream)
     return None if stream is standard else subprocess.PIPE
+
+
+def _flush(stream: Any) -> None:
+    """Flushes a stream; one with ``write`` alone does, as for :func:`print`."""
+    if hasattr(stream, "flush"):
+        stream.flush()
 
 
 def _write_through(command: subprocess.Popen[bytes], streams: Sequence[Any]) -> None:
@@ -117,8 +133,10 @@ def _write_through(command: subprocess.Popen[bytes], streams: Sequence[Any]) -> 
             for key, _ in selector.select():
                 content = os.read(key.fd, 1 << 16)
                 stream, decoder = key.data
-                stream.write(decoder.decode(content, not content))
-                stream.flush()
+                text = decoder.decode(content, not content)
+                encoding = getattr(stream, "encoding", None) or "utf-8"
+                stream.write(text.encode(encoding, "replace").decode(encoding))
+                _flush(stream)
                 if not content:
                     selector.unregister(key.fileobj)
 
