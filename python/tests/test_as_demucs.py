@@ -150,6 +150,7 @@ def test_sound_files_are_read_as_demucs_reads_them(song: Path) -> None:
     assert np.array_equal(file.read(), samples[None])
     part = file.read(seek_time=0.5, duration=0.25, streams=0, channels=1)
     assert np.array_equal(part, samples[:, 22_050:33_075].mean(0, keepdims=True))
+    assert file.read(seek_time=9, duration=1, samplerate=8_000).shape == (1, 2, 0)
     assert np.array_equal(separate.load_track(song, 2, RATE), samples)
     with pytest.raises(SystemExit, match=r"^1$"):
         separate.load_track("missing.wav", 2, RATE)

@@ -90,9 +90,9 @@ def convert_audio(wav: Samples, from_samplerate: int, to_samplerate: int, channe
     """Samples ``[..., channels, frames]`` with another number of channels and another rate."""
     wav = convert_audio_channels(wav, channels)
     old, new = _arrays.rate(from_samplerate), _arrays.rate(to_samplerate)
-    if old == new:
-        return wav
     array, kind = _arrays.numpy_of(wav, "wav")
+    if old == new or 0 in array.shape:
+        return wav
     rows = np.ascontiguousarray(array, np.float32).reshape(-1, 1, array.shape[-1])
     found = np.stack([_recordings.convert(row, _library.PLANAR, old, 1, new) for row in rows])
     converted: Samples = kind(found.reshape(*array.shape[:-1], -1))
