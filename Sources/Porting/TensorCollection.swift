@@ -116,6 +116,14 @@ package struct TensorCollection {
         }
     }
 
+    /// The file that NumPy reads a tensor from as it is; nil if there is none.
+    func file(ofArray name: String) throws(PortingError) -> String? {
+        guard orders[name] == nil, case .npy(let path) = entries[name],
+            try array(name).element != .bfloat16
+        else { return nil }
+        return FilePath.absolute(path)
+    }
+
     /// The array with a name.
     private func array(_ name: String) throws(PortingError) -> NPY {
         switch entries[name] {

@@ -8,11 +8,12 @@ import WeightsLoader
 package enum TensorFile {
     /// Writes a tensor; the file gets its name when it is complete.
     ///
+    /// - Parameter isFinite: whether all values must be finite.
     /// - Throws: ``PortingError``, for example `notFinite`.
     package static func write(
-        _ tensor: NamedTensor, to path: String, _ encoding: TensorEncoding
+        _ tensor: NamedTensor, to path: String, _ encoding: TensorEncoding, isFinite: Bool = true
     ) throws(PortingError) {
-        if let index = tensor.values.firstIndex(where: { !$0.isFinite }) {
+        if isFinite, let index = tensor.values.firstIndex(where: { !$0.isFinite }) {
             throw .notFinite(path: path, tensor: tensor.name, index: index)
         }
         try write(

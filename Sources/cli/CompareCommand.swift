@@ -16,9 +16,9 @@ extension Option {
             + "value is right if its SNR is at most 10 dB lower than there, or than the median there."
     )
     static let values = Option(
-        "values", value: "file",
-        help: "Also write the second's values under the first's names and in its axes, and the "
-            + "network's inputs that it lacks, to this .safetensors file.")
+        "values", value: "folder",
+        help: "Also write the second's values under the network's names and in the first's axes, "
+            + "and the network's inputs that it lacks, to .npy files in this new folder.")
     static let minSNR = Option(
         "min-snr", value: "dB", help: "As --bound; a missing tensor is wrong too.")
     static let comparedName = Option(
@@ -60,6 +60,10 @@ enum CompareCommand {
         }
         var isRight = true
         let code = call.run {
+            if let path = arguments.value(.values), FilePath.status(path) != nil {
+                throw PortingError.unusable(
+                    path: path, problem: "is there already; give a new folder")
+            }
             let reference = try TensorCollection(arguments.operands[0])
             let found = try TensorCollection(arguments.operands[1])
             let judge = try call.judge(reference, precision, threads: threads)

@@ -110,23 +110,34 @@ package struct NamedTensor: Sendable, Equatable {
     package static func gathered(
         _ values: [Float], _ shape: [Int], _ strides: [Int]
     ) -> [Float] {
-        guard let inner = shape.last, inner > 0, let step = strides.last else { return values }
-        let rows = values.count / inner
+        guard !values.isEmpty, let inner = shape.last, let step = strides.last else {
+            return values
+        }
+        // Tiles along the last axis and along that of neighbouring elements stay in the cache.
+        let near = step == 1 ? nil : strides.firstIndex(of: 1)
+        let (rows, tile) = near.map { (shape[$0], 16) } ?? (1, inner)
+        let distances = Self.strides(of: shape)
+        let distance = near.map { distances[$0] } ?? 0
+        let axes = shape.indices.dropLast().filter { $0 != near }
         return [Float](unsafeUninitializedCapacity: values.count) { output, count in
             // In bounds, because the strides are permuted strides of the shape of `values`.
             values.withUnsafeBufferPointer { values in
-                var index = [Int](repeating: 0, count: shape.count - 1)
-                var start = 0
-                for row in 0..<rows {
-                    for place in 0..<inner {
-                        output[row * inner + place] = values[start + place * step]
+                for outer in 0..<values.count / (rows * inner) {
+                    var (rest, start, target) = (outer, 0, 0)
+                    for axis in axes.reversed() {
+                        start += rest % shape[axis] * strides[axis]
+                        target += rest % shape[axis] * distances[axis]
+                        rest /= shape[axis]
                     }
-                    for axis in index.indices.reversed() {
-                        index[axis] += 1
-                        start += strides[axis]
-                        if index[axis] < shape[axis] { break }
-                        start -= shape[axis] * strides[axis]
-                        index[axis] = 0
+                    for firstRow in stride(from: 0, to: rows, by: tile) {
+                        for first in stride(from: 0, to: inner, by: tile) {
+                            for row in firstRow..<min(firstRow + tile, rows) {
+                                for place in first..<min(first + tile, inner) {
+                                    output[target + row * distance + place] =
+                                        values[start + row + place * step]
+                                }
+                            }
+                        }
                     }
                 }
             }

@@ -42,6 +42,7 @@ from typing import (
     Iterator,
     List,
     Mapping,
+    MutableMapping,
     Optional,
     Sequence,
     Tuple,
@@ -59,9 +60,8 @@ Trace = Union[Mapping[str, Any], str, "Path"]
 
 #: Values that sum over a whole input, in which float32 hides mistakes of the inputs' norm.
 _SUMS = ("x", "xt", "output", "add_67")
-_VALUES = "values.safetensors"
-#: Of a file's tensors that stay in memory.
-_KEPT_BYTES = 1 << 29
+#: The folder of the port's values under the network's names.
+_VALUES = "values"
 
 
 @dataclass(frozen=True)
@@ -301,71 +301,57 @@ def _read(kind: Any, found: Mapping[str, Any]) -> Any:
 
 
 # ---- explanations ----
-class _Stored(Mapping[str, Any]):
-    """The tensors of a safetensors file in float32, each read when it is asked for: a trace of a
-    published model has gigabytes."""
+class _Trace(Mapping[str, Any]):
+    """The tensors of a safetensors file, each read when it is asked for: a trace of a published
+    model has gigabytes."""
 
-    def __init__(self, path: Path, kept_bytes: int = 0) -> None:
-        self.path, self.kept_bytes = path, kept_bytes
-        with path.open("rb") as file:
-            count = int.from_bytes(file.read(8), "little")
-            self.header = json.loads(file.read(count))
-        self.header.pop("__metadata__", None)
-        self.start = 8 + count
-        self.kept: Dict[str, Any] = {}
+    def __init__(self, path: Path) -> None:
+        self.open = partial(importlib.import_module("safetensors").safe_open, path, "np")
+        with self.open() as file:
+            self.names = frozenset(file.keys())
 
     def __getitem__(self, name: str) -> Any:
-        entry = self.header[name]
-        begin, end = entry["data_offsets"]
-        if name in self.kept:
-            return self.kept[name]
-        found = np.fromfile(self.path, "<f4", (end - begin) // 4, offset=self.start + begin)
-        found = found.reshape(entry["shape"])
-        if sum(array.nbytes for array in self.kept.values()) + found.nbytes <= self.kept_bytes:
-            self.kept[name] = found
-        return found
+        if name not in self.names:
+            raise KeyError(name)
+        # Opened for each, so that what was read before takes no memory.
+        with self.open() as file:
+            return file.get_tensor(name)
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self.header)
-
-    def __len__(self) -> int:
-        return len(self.header)
-
-
-class _Written(Dict[str, Any]):
-    """Values in a new folder of .npy files."""
-
-    def __init__(self, folder: Path) -> None:
-        super().__init__()
-        self.folder = folder
-        folder.mkdir()
-
-    def __setitem__(self, name: str, value: Any) -> None:
-        super().__setitem__(name, self.folder / f"{name}.npy")
-        np.save(super().__getitem__(name), value)
-
-    def __getitem__(self, name: str) -> Any:
-        return np.load(super().__getitem__(name))
-
-    def __delitem__(self, name: str) -> None:
-        super().__getitem__(name).unlink()
-        super().__delitem__(name)
-
-
-class _Chunk(Mapping[str, Any]):
-    """Values under other names."""
-
-    def __init__(self, values: Mapping[str, Any], names: Mapping[str, str]) -> None:
-        self.values_, self.names = values, names
-
-    def __getitem__(self, name: str) -> Any:
-        return self.values_[self.names[name]]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.names)
+        return iter(sorted(self.names))
 
     def __len__(self) -> int:
         return len(self.names)
+
+
+class _Arrays(MutableMapping[str, Any]):
+    """The .npy files of a folder, in float32, each read when it is asked for."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in self:
+            raise KeyError(name)
+        return np.load(self.path(name)).astype(np.float32, copy=False)
+
+    def __setitem__(self, name: str, value: Any) -> None:
+        np.save(self.path(name), value)
+
+    def __delitem__(self, name: str) -> None:
+        self.path(name).unlink()
+
+    def __contains__(self, name: object) -> bool:
+        return self.path(name).is_file()
+
+    def __iter__(self) -> Iterator[str]:
+        return (path.name[: -len(".npy")] for path in sorted(self.folder.glob("*.npy")))
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    def path(self, name: object) -> Path:
+        return self.folder / f"{name}.npy"
 
 
 class _Explainer:
@@ -374,11 +360,10 @@ class _Explainer:
     def __init__(self, model: Union[str, Path, None], folder: Path, rounds: bool = False) -> None:
         #: A port that rounds hides mistakes in sums.
         self.rounds, self.network = rounds, None
-        self.values: Mapping[str, Any] = {}
+        self.folder = folder
         if model is not None and _has("scipy", "safetensors"):
             self.formulas = importlib.import_module("._explanation", __package__)
             self.network = self.formulas.Network.open(_checkpoint(str(model), folder))
-            self.values = _Stored(folder / _VALUES, _KEPT_BYTES)
 
     def explained(self, report: Report, limit: Union[float, str]) -> Report:
         """The report with explanations, and with sums that only a mistake's formula gives."""
@@ -464,15 +449,7 @@ class _Explainer:
 
     def chunk(self, name: str) -> Mapping[str, Any]:
         """The values of a value's chunk, by the network's names."""
-        chunk, slash, _ = name.rpartition("/")
-        start = chunk + slash
-        names = {key[len(start) :]: key for key in self.values if key.startswith(start)}
-        if "input" in names and "mix" not in names:
-            # A chunk of `tensors prepare`, whose x is the spectrogram.
-            names["mix"] = names.pop("input")
-            if "x" in names:
-                names["mag"] = names.pop("x")
-        return _Chunk(self.values, names)
+        return _Arrays(self.folder / _VALUES / name.rpartition("/")[0])
 
     def explanation(
         self, row: Row, found: Dict[str, Any], is_first: bool, is_wrong: bool, end: float
@@ -550,9 +527,10 @@ def _pairs(given: List[str], option: str) -> Dict[str, str]:
 def _traced(options: argparse.Namespace, ours: Path, theirs: Path) -> Any:
     """Traces a graph, and writes the values that were found."""
     onnx_trace = importlib.import_module(".onnx_trace", __package__)
+    theirs.mkdir()
     try:
         return onnx_trace.trace_graph(
-            options.port, _Stored(ours), values=_Written(theirs),
+            options.port, _Trace(ours), values=_Arrays(theirs),
             inputs=_pairs(options.inputs, "--input"), outputs=_pairs(options.outputs, "--output"),
         )  # fmt: skip
     except onnx_trace.TraceError as error:
