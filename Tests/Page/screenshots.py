@@ -1,4 +1,5 @@
-"""Pictures of the page for the documentation."""
+"""Pictures of the page and of the explainer for the documentation."""
+import re
 from pathlib import Path
 
 from browser import Browser
@@ -41,3 +42,20 @@ class Studio(SongPageUser):
             (folder / f"service-{name}.png").write_bytes(self.browser.screenshot())
         self.browser.get("about:blank")
         service.close()
+
+    def explainer(self, url: str, page: Path) -> None:
+        """The pictures of docs/howto/inside.md, each of the view that the link below it opens."""
+        for picture, fragment in re.findall(r"\((\S+\.png)\)\n\[Alive\]\(\S+?#(\S+)\)", page.read_text()):
+            is_block = "&block=" in fragment
+            width = 600 if is_block else 1400
+            self.browser.size(width, 900)
+            self.browser.get("about:blank")
+            self.browser.get(f"{url}explain/#{fragment}{'&embed' * is_block}")
+            self.wait("document.body.dataset.runs && document.querySelector('.stem .facts').textContent.includes('SDR')")
+            if "block=crosstransformer" in fragment:
+                self.wait("document.querySelector('.heads canvas')")
+            # Without controls and times; the notice comes late.
+            self.script("document.querySelectorAll('.top, #song, #status, .panels > :not(#block), .panels .buttons, .panels .head button, .heads button, #block > :has(.follower), #block > .follower, #play, #versions, .block .facts').forEach((each) => each.remove())")
+            self.script("const words = document.querySelector('#block p'); if (words) words.textContent = words.textContent.replace(/ [0-9.]+.% of the time,/, '')")
+            self.browser.size(width, self.value("Math.ceil(document.querySelector(arguments[0]).getBoundingClientRect().bottom) + 8", "#block" if is_block else "#player"))
+            (page.parent / picture).write_bytes(self.browser.screenshot())

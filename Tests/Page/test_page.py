@@ -56,11 +56,15 @@ def main():
         browser = Browser(str(Path(folder) / "downloads"))
         songs = Songs(Path(folder))
         try:
-            if options.screenshots:
+            if options.screenshots and not options.web:
                 Studio(browser).documentation(options.binary, Path(options.screenshots), songs)
                 return 0
             if options.web:
                 subject = LocalSubject(options.binary, options.web.resolve(), browser)
+                if options.screenshots:
+                    subject.clear()
+                    Studio(browser).explainer(subject.url, Path(options.screenshots) / "../howto/inside.md")
+                    return 0
             else:
                 subject = GatedSubject(options.binary)
                 subject.start()

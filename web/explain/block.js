@@ -66,7 +66,10 @@ export class BlockView {
   }
 
   focus() {
-    this.#root.querySelector("h2")?.focus({ preventScroll: true });
+    const head = this.#root.querySelector("h2");
+    head?.focus({ preventScroll: true });
+    // On a phone the picture of the network hides it.
+    head?.scrollIntoView({ block: "nearest" });
   }
 
   #build(block) {

@@ -60,8 +60,9 @@ class Page {
     return { changed: this.#changed ?? this.#scene.stems, unchanged: this.#scene.stems };
   }
 
+  /** Of the pictures: those of the first segment. */
   get seconds() {
-    return this.#runs.architecture.segmentSeconds;
+    return this.state.segment ?? this.#runs.architecture.segmentSeconds;
   }
 
   /** Where the sound is, in seconds of the piece. */
@@ -220,10 +221,12 @@ class Page {
     this.#say(this.#changed ? `Changed in ${seconds.toFixed(1)} s. Press A to compare with the unchanged network.` : `The network on ${this.#listen.seconds.toFixed(1)} s of music. Open a block, or change one.`);
     const values = await runs.pictures(scene.piece, shown, change);
     if (!isNewest()) return;
-    if (!this.#hasPicture) this.#map.show(networkOf(values, runs.architecture));
+    const isFirst = !this.#hasPicture;
+    if (isFirst) this.#map.show(networkOf(values, runs.architecture));
     this.#hasPicture = true;
     this.#map.update(values, scene.shares);
     this.#showState();
+    if (isFirst && !this.state.isEmbedded) this.#block.focus();
     this.#block.update();
     document.body.dataset.runs = String(Number(document.body.dataset.runs ?? 0) + 1);
   }

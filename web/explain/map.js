@@ -3,7 +3,7 @@
 import { element, setText } from "../dom.js";
 import { drawShades, numeral, shapeWords } from "./draw.js";
 
-const percent = (share) => `${share < 0.1 ? (100 * share).toFixed(1) : Math.round(100 * share)} %`;
+const percent = (share) => `${share < 0.1 ? (100 * share).toFixed(1) : Math.round(100 * share)}\u00a0%`;
 const thousands = (count) => count.toLocaleString("en");
 
 /** The numbers of a block in a sentence, for those who can't see its picture. */

@@ -24,6 +24,7 @@ export class PuzzleList {
     root.replaceChildren(element("h2", {}, "Puzzles"), this.#list, this.#space);
     const wanted = puzzles.find(({ id }) => id === page.state.puzzle);
     if (wanted) this.#show(wanted);
+    if (wanted && !page.state.isEmbedded) this.#space.scrollIntoView({ block: "nearest" });
   }
 
   #show(puzzle) {
@@ -43,6 +44,6 @@ export class PuzzleList {
       announce(`${this.#solved.size} of ${puzzles.length} puzzles solved`);
     } });
     const actions = [puzzle.block && action(`Open ${puzzle.block}`, () => this.#page.open(puzzle.block), false), hear];
-    this.#space.replaceChildren(element("h3", {}, puzzle.title), form, element("div", { className: "actions" }, ...actions.filter(Boolean)), chapterNode(puzzle.chapter));
+    this.#space.replaceChildren(element("h3", {}, puzzle.title), form, element("div", { className: "buttons" }, ...actions.filter(Boolean)), chapterNode(puzzle.chapter));
   }
 }
