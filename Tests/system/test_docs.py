@@ -6,7 +6,7 @@ Usage: Tests/system/test_docs.py [--list] [--binary PATH] [--library FOLDER] [--
 Shell blocks run in bash, Python blocks in an interpreter that has the package; C and C++ programs are compiled and linked. The
 blocks of a document share a folder with song.mp3, song.wav, a.flac, b.wav, a folder music with two tracks, and the demo
 model under the name htdemucs. There is no network. Swift code is compiled as a part of Examples
-(Tests/RepositoryTests/DocumentationTests.swift), and tools/course runs the course.
+(Tests/RepositoryTests/DocumentationTests.swift), and tools/course --check runs the course.
 
 The blocks of docs/service.md run with a service, whose address and job take the place of those of the examples. Its tables
 must have the addresses, statuses and metrics of that service.

@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 import contextlib
 import io
+import itertools
 import json
 import linecache
 import os
@@ -211,12 +212,16 @@ def wrong_functions() -> None:
     """Wrong functions are found by small inputs and told in words; right ones in other forms pass."""
     cases = [(name, *case) for name, rows in WRONG.items() for case in rows]
     cases += [(name, old, new, words) for name, words, old, new in changes.READERS]
-    endless = "separate", "    starts =", "    while True:\n        pass\n    starts =", "an endless loop?"
-    for name, old, new, part in [*cases, endless]:
+    for name, old, new, part in cases:
         with patch.object(diagnosis, "evidence", lambda *_: ""):
-            found = small.mistake(changed_function(name, old, new), check.REFERENCE[name], seconds=5)
+            found = small.mistake(changed_function(name, old, new), check.REFERENCE[name])
         if part not in found:
             raise SystemExit(f"{name} with {new!r}: expected {part!r}, found {found!r}")
+    calls = itertools.count()
+    endless = changed_function("glu", "    return", "    while True:\n        pass\n    return")
+    for function, part in (endless, "an endless loop?"), (lambda x: x[:2] if next(calls) < 20 else sys.exit(), "is another one"):
+        if part not in (found := small.mistake(function, check.REFERENCE["glu"], seconds=1)):
+            raise SystemExit(f"expected {part!r}, found {found!r}")
     for name, old, new in RIGHT_FUNCTIONS:
         if found := small.mistake(changed_function(name, old, new), check.REFERENCE[name]):
             raise SystemExit(f"{name} with {new!r} is right, but: {found}")
@@ -255,7 +260,9 @@ def chapters_run(names: tuple[str, ...], **environment: str) -> None:
 def notebook() -> None:
     """Runs a chapter as a notebook: its picture and its players stand below their cells."""
     page = (HERE / "05_dconv.md").read_text()
-    book = jupytext.reads(render.script(render.cells(page)), fmt="py:percent")
+    book = jupytext.reads(render.notebook(page), fmt="ipynb")
+    if not any("http://127.0.0.1:8765/explain/" in cell.source for cell in book.cells):
+        raise SystemExit("the notebook has no link to the explainer")
     NotebookClient(book, kernel_name="python3", resources={"metadata": {"path": HERE}}).execute()
     outputs = [output for cell in book.cells for output in cell.get("outputs", [])]
     pictures = sum("image/png" in output.get("data", {}) for output in outputs)

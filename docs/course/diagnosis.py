@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import inspect
+import itertools
 import re
-import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from types import SimpleNamespace
@@ -21,8 +21,9 @@ import mistakes
 PROOF = 4
 # Relations are equal to this level, and 20 dB better than the right value.
 RELATION_DB, GAIN_DB = 80, 20
-# For the search for the same mistake in the right code.
-SECONDS = 10
+# Wrong functions that are tried as the explanation of one. A whole network takes a second.
+TRIES = {"forward": 12}
+MOST_TRIES = 3000
 PARTS = {
     "standardise": ("the input without mean and std", "the mean", "the standard deviation"),
     "resample": ("the spectrogram's channels", "the waveform's channels"),
@@ -152,24 +153,21 @@ def gives(function: Callable, call: Call, run: Callable) -> bool:
         return False
 
 
+def candidates(name: str) -> Iterator[tuple[str, dict[str, Callable]]]:
+    """Wrong functions, in words that follow "with": mistakes of ports, then small changes, the likeliest first."""
+    near = {name, *vars(htdemucs)[name].__code__.co_names}
+    yield from ((phrase, functions) for phrase, functions in mistakes.MISTAKES.items() if near & functions.keys())
+    for words, code in changes.changes(name):
+        with contextlib.suppress(SyntaxError):
+            yield words, {name: changes.compiled(name, code)}
+
+
 def likeness(calls: Sequence[Call], name: str, run: Callable) -> str:
     """The mistake with which the right code gives all results, in words that follow "with"."""
-    end = time.monotonic() + SECONDS
     calls = sorted(calls, key=lambda call: (call.snr_db >= engine.MINIMUM_SNR_DB, sum(x.size for x in call.true)))
-
-    def right(*given: object, **more: object) -> object:
-        return vars(htdemucs)[name](*given, **more)
-
-    for phrase, functions in mistakes.MISTAKES.items():
+    for words, functions in itertools.islice(candidates(name), TRIES.get(name, MOST_TRIES)):
         with mistakes.replaced(functions):
-            if all(gives(right, call, run) for call in calls):
-                return phrase
-    for words, code in changes.changes(name):
-        if time.monotonic() > end:
-            break
-        with contextlib.suppress(SyntaxError):
-            function = changes.compiled(name, code)
-            if all(gives(function, call, run) for call in calls):
+            if all(gives(vars(htdemucs)[name], call, run) for call in calls):
                 return words
     return ""
 

@@ -3,6 +3,8 @@
     python render.py 02_seeing_sound.md            run it, and check what the page says is printed
     python render.py 02_seeing_sound.md --write    run it, and write the outputs, pictures and sounds
     python render.py --scripts                     write each chapter as a Python file in cells
+    python render.py --notebooks                   write each as a notebook, whose links lead to the explainer
+    python render.py --links                       check that the explainer answers at each of these links
 
 A chapter is its page: blocks of ```python are its code, and a block of ```text below one is what the
 code prints.
@@ -24,10 +26,14 @@ import os
 import re
 import sys
 import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
+PICTURES = "../howto/inside.md"
 LONGEST_CELL = 30
 CODE = re.compile(r"```python( varies)?\n(.*?)\n```\n(?:\n```text\n(.*?)\n```\n)?", re.DOTALL)
 
@@ -87,12 +93,47 @@ def chapters() -> list[Path]:
     return sorted(HERE.glob("[0-9][0-9]*_*.md"))
 
 
-def write_scripts() -> None:
-    """Writes each chapter as a Python file; keeps those that are there, which a reader may have changed."""
+def views() -> dict[str, str]:
+    """The explainer's addresses, by the anchors of their pictures."""
+    found = re.findall(r"^## (.*)\n\n!.*\n\[Alive\]\((.*)\)$", (HERE / PICTURES).read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w-]", "", title.lower().replace(" ", "-")): address for title, address in found}
+
+
+def notebook(page: str) -> str:
+    """A chapter as a notebook, whose links lead to notebooks and to the explainer."""
+    import jupytext  # late, because the scripts do without it
+
+    addresses = views()
+    page = re.sub(rf"\({PICTURES}#([\w-]+)\)", lambda m: f"({addresses[m[1]]})", page)
+    page = re.sub(r"\]\((\d\w+)\.md", r"](\1.ipynb", page)
+    book = jupytext.reads(script(cells(page)), fmt="py:percent")
+    book.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    return jupytext.writes(book, fmt="ipynb")
+
+
+def write_all(ending: str, form: Callable[[str], str]) -> None:
+    """Writes each chapter in a form; keeps files that are there, which a reader may have changed."""
     for chapter in chapters():
-        target = chapter.with_suffix(".py")
+        target = chapter.with_suffix(ending)
         if not target.exists():
-            target.write_text(script(cells(chapter.read_text(encoding="utf-8"))), encoding="utf-8")
+            target.write_text(form(chapter.read_text(encoding="utf-8")), encoding="utf-8")
+
+
+def check_links() -> None:
+    """Fetches each link to the explainer, which may just be starting."""
+    for address in views().values():
+        for left in range(100, -1, -1):
+            try:
+                with urllib.request.urlopen(address) as reply:
+                    text = reply.read().decode()
+                break
+            except urllib.error.URLError as error:
+                if not left:
+                    raise SystemExit(f"{address}: {error}") from None
+                time.sleep(0.1)
+        if "HTDemucs, opened" not in text:
+            raise SystemExit(f"{address} is another page")
+    print(f"{len(views())} links lead to the explainer", flush=True)
 
 
 def run(chapter: Path, pieces: list[Cell]) -> None:
@@ -196,10 +237,15 @@ def main() -> None:
     parser.add_argument("chapters", type=Path, nargs="*", metavar="CHAPTER.md")
     parser.add_argument("--write", action="store_true", help="write outputs, pictures and sounds")
     parser.add_argument("--scripts", action="store_true", help="write the Python files that are missing")
+    parser.add_argument("--notebooks", action="store_true", help="write the notebooks that are missing")
+    parser.add_argument("--links", action="store_true", help="fetch the links to the explainer")
     options = parser.parse_args()
     if options.scripts:
-        write_scripts()
-        return
+        return write_all(".py", lambda page: script(cells(page)))
+    if options.notebooks:
+        return write_all(".ipynb", notebook)
+    if options.links:
+        return check_links()
     sys.path.insert(0, str(HERE))
     os.chdir(HERE)
     os.environ["MPLBACKEND"] = "Agg"

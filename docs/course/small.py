@@ -204,19 +204,19 @@ def shown(argument: object) -> str:
 def form(found: object, true: object) -> str:
     """What is wrong with the kind of a result, or its shape."""
     if found is None:
-        return "is None: is a return missing?"
+        return "the result is None: is a return missing?"
     for part, kind in enumerate(true if isinstance(true, tuple) else [true]):
         if isinstance(true, tuple) and not (isinstance(found, tuple) and len(found) == len(true)):
             count = f"{len(found)} parts" if isinstance(found, tuple) else f"a single {type(found).__name__}"
-            return f"has {count}, expected {len(true)}"
+            return f"the result has {count}, expected {len(true)}"
         mine = found[part] if isinstance(true, tuple) else found
-        where = f"has in part {part + 1} " if isinstance(true, tuple) else "is "
+        where = f"the result has in part {part + 1} " if isinstance(true, tuple) else "the result is "
         if not isinstance(mine, np.ndarray | np.generic) and not (np.ndim(kind) == 0 and isinstance(mine, float | int)):
             return f"{where}a {type(mine).__name__}, expected an array: np.array(…) makes one"
         if np.iscomplexobj(mine):
             return f"{where}complex, expected real numbers"
         if mine.shape != kind.shape if np.ndim(kind) else np.ndim(mine):
-            where = where.replace("is ", "has ")
+            where = where.replace(" is ", " has ")
             order = " (the axes are in another order)" if sorted(mine.shape) == sorted(kind.shape) else ""
             return f"{where}the shape {mine.shape}, expected {kind.shape}{order}"
     return ""
@@ -237,11 +237,23 @@ def failure(error: Exception, function: Callable) -> str:
     return f"{place}{type(error).__name__}: {error}"
 
 
+def result(function: Callable, arguments: tuple, named: dict, seconds: float) -> tuple[object, str]:
+    """The result of a reader's function, and why it has none."""
+    try:
+        with limited(seconds):
+            return run(function, arguments, named), ""
+    except (Exception, SystemExit) as error:  # the reader's mistake, of any kind
+        said = failure(error, function)
+        if "read-only" in said and (x := changed_argument(function, arguments, named)):
+            said = f"it changes its argument {x} in place, which others still need: {said}"
+        return None, said
+
+
 def changed_argument(function: Callable, arguments: tuple, named: dict) -> str:
     """The argument that a function changes in place, once it may."""
     given = [x + np.linspace(0.1, 1, x.size).reshape(x.shape) if isinstance(x, np.ndarray) else x for x in arguments]
     before = [*map(copy.copy, given)]
-    with contextlib.suppress(Exception):  # the change itself is wrong too
+    with contextlib.suppress(Exception), limited(1):  # the change itself is wrong too
         function(*given, **named)
     for name, x, y in zip(inspect.signature(function).parameters, before, given, strict=False):
         if isinstance(x, np.ndarray) and not np.array_equal(x, y, equal_nan=True):
@@ -266,27 +278,19 @@ def mistake(
     wrong, right = [], []
     for arguments, named, true in inputs():
         text = f"{name}({', '.join(map(shown, arguments))})"
-        try:
-            with limited(seconds):
-                found = run(function, arguments, named)
-        except Exception as error:  # the reader's mistake, of any kind
-            said = failure(error, function)
-            if "read-only" in said and (x := changed_argument(function, arguments, named)):
-                said = f"it changes its argument {x} in place, which others still need: {said}"
+        found, said = result(function, arguments, named, seconds)
+        if said := said or form(found, true):
             return f"{said} ({text})"
-        if said := form(found, true):
-            return f"the result {said} ({text})"
         call = diagnosis.Call(arguments, named, diagnosis.parts_of(true), diagnosis.parts_of(found))
         (right if call.snr_db >= engine.MINIMUM_SNR_DB else wrong).append(call)
     if not wrong:
         return ""
     first = min(wrong, key=lambda call: sum(x.size for x in call.true))
-    with limited(8 * seconds):
-        again = [diagnosis.parts_of(run(function, call.arguments, call.named)) for call in wrong[:8]]
-    pairs = [pair for call, parts in zip(wrong, again, strict=False) for pair in zip(parts, call.found, strict=True)]
     text = f"({name}({', '.join(map(shown, first.arguments))}), {first.snr_db:.0f} dB){diagnosis.evidence(first, name)}"
-    if not all(np.array_equal(x, y, equal_nan=True) for x, y in pairs):
-        return f"the result is another one each time: is there a random number? {text}"
+    for call in wrong[:8]:
+        found, said = result(function, call.arguments, call.named, seconds)
+        if said or any(not np.array_equal(x, y, equal_nan=True) for x, y in zip(diagnosis.parts_of(found), call.found, strict=False)):
+            return f"the result is another one each time: is there a random number? {said} {text}"
     what = diagnosis.told(wrong, right, name, run)
     return f"the result {what} {text}"
 
