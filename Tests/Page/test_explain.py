@@ -257,6 +257,23 @@ class ExplainTests(LocalTest):
         self.assertGreater(self.difference(), 1e-4)
         self.assertIn("&edit=*attn=zero&", self.value("location.hash"))
 
+    def test_the_links_of_the_course_open_their_views(self):
+        fragments = re.findall(r"\[Alive\]\(\S+/(#\S+)\)", (ROOT / "docs/howto/inside.md").read_text())
+        self.assertEqual(len(fragments), 19)
+        for fragment in fragments:
+            with self.subTest(fragment=fragment):
+                self.open(fragment)
+                # A change that can't be made leaves the address.
+                self.assertEqual(self.value("location.hash"), fragment)
+                self.assertEqual(self.value("document.querySelector('#block h2')?.textContent"), re.search("block=([^&]+)|$", fragment)[1])
+
+    def test_a_phone_shows_what_an_address_opens(self):
+        self.browser.size(390, 844)
+        for fragment, selector in (("#block=encoder.0", "#block h2"), ("#puzzle=frames", "#puzzles h3")):
+            self.open(fragment)
+            self.wait("document.querySelector(args[0]) && (({ top, bottom }) => top > 0 && bottom < innerHeight)(document.querySelector(args[0]).getBoundingClientRect())", selector)
+        self.assertNotEqual(self.value("getComputedStyle(document.querySelector('#puzzles .plain')).fontSize"), "0px")
+
     def test_an_embedded_block_is_alone(self):
         self.open("#start=20&block=tencoder.0&embed")
         self.wait_sum()
