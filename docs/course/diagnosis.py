@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import inspect
 import itertools
-import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from types import SimpleNamespace
 
 import numpy as np
 
@@ -91,10 +88,10 @@ def relations(true: np.ndarray, found: np.ndarray) -> Iterator[tuple]:
                 yield f"is wrong only in the {which} {{}} places {along}", count, *same
 
 
-def related(wrong: Sequence[tuple[Call, int]]) -> str:
-    """The relation that holds in all wrong calls, of one part each."""
+def related(wrong: Sequence[Call], part: int) -> str:
+    """The relation that holds for a part of all wrong calls."""
     found: dict[str, list] = {}
-    for call, part in wrong:
+    for call in wrong:
         true, mine = (x[part].astype(np.float64) for x in (call.true, call.found))
         least = max(RELATION_DB, snr_db(true, mine) + GAIN_DB)
         for text, value, a, b, proof in relations(true, mine):
@@ -114,31 +111,6 @@ def related(wrong: Sequence[tuple[Call, int]]) -> str:
     return ""
 
 
-# ---- the calls that are wrong ----
-def features(call: Call, name: str) -> Iterator[str]:
-    """What sets a call apart from others."""
-    parameters = inspect.signature(vars(htdemucs)[name]).parameters
-    for parameter, x in zip(parameters, call.arguments, strict=False):
-        if isinstance(x, np.ndarray) and not x.any():
-            yield f"where {parameter} is silence"
-        elif isinstance(x, SimpleNamespace):
-            yield from (f"where {key} = {value}" for key, value in vars(x).items())
-        elif isinstance(x, htdemucs.Module) and x.name:
-            yield "in the waveform's layers" if x.name.startswith("t") else "in the spectrogram's layers"
-        elif isinstance(x, str | int | float | tuple):
-            yield f"where {parameter} = {x!r}"
-        if parameter == "other":
-            yield "in self layers" if x is None else "in cross layers"
-
-
-def condition(wrong: Sequence[Call], right: Sequence[Call], name: str) -> str:
-    """What all wrong calls have and no right one has."""
-    common = set.intersection(*(set(features(call, name)) for call in wrong))
-    common -= {text for call in right for text in features(call, name)}
-    only = [text for text in sorted(common) if len(wrong) > 2 or "silence" in text]
-    return f", {only[0]} only" if only and len(right) > 2 else ""
-
-
 # ---- the right code with a mistake ----
 def gives(function: Callable, call: Call, run: Callable) -> bool:
     """Whether a function gives the wrong result of a call."""
@@ -156,7 +128,8 @@ def gives(function: Callable, call: Call, run: Callable) -> bool:
 def candidates(name: str) -> Iterator[tuple[str, dict[str, Callable]]]:
     """Wrong functions, in words that follow "with": mistakes of ports, then small changes, the likeliest first."""
     near = {name, *vars(htdemucs)[name].__code__.co_names}
-    yield from ((phrase, functions) for phrase, functions in mistakes.MISTAKES.items() if near & functions.keys())
+    found = [(phrase, functions) for phrase, functions in mistakes.MISTAKES.items() if near & functions.keys()]
+    yield from sorted(found, key=lambda pair: name not in pair[1])
     for words, code in changes.changes(name):
         with contextlib.suppress(SyntaxError):
             yield words, {name: changes.compiled(name, code)}
@@ -175,42 +148,32 @@ def likeness(calls: Sequence[Call], name: str, run: Callable) -> str:
 # ---- the sentence ----
 def told(wrong: Sequence[Call], right: Sequence[Call], name: str, run: Callable) -> str:
     """What is wrong in these calls."""
-    like = likeness([*wrong, *right], name, run)
-    same = f"is that of the right code with {like}" if like else ""
-    count = len(wrong[0].true)
-    bad = [i for i in range(count) if any(snr_db(c.true[i], c.found[i]) < engine.MINIMUM_SNR_DB for c in wrong)]
-    texts = []
-    for part in bad:
-        pairs = [(c, part) for c in wrong if snr_db(c.true[part], c.found[part]) < engine.MINIMUM_SNR_DB]
+    if like := likeness([*wrong, *right], name, run):
+        return f"is that of the right code with {like}"
+    count, texts = len(wrong[0].true), []
+    for part in range(count):
+        calls = [c for c in wrong if snr_db(c.true[part], c.found[part]) < engine.MINIMUM_SNR_DB]
         other = [i for i in range(count) if i != part and all(
-            snr_db(c.true[i], c.found[part]) >= engine.MINIMUM_SNR_DB for c, _ in pairs)]  # fmt: skip
+            snr_db(c.true[i], c.found[part]) >= engine.MINIMUM_SNR_DB for c in calls)]  # fmt: skip
+        if not calls:
+            continue
         if other:
             what = f"belongs in part {other[0] + 1}"
-        elif all(not np.isfinite(c.found[part]).all() for c, _ in pairs):
+        elif all(not np.isfinite(c.found[part]).all() for c in calls):
             what = "is NaN or infinite"
         else:
-            what = related(pairs)
-        if what and count > 1:
-            what = f"in part {part + 1} of {count}, {PARTS[name][part]}, {what}"
-        texts.append(what)
-    if like:
-        extra = r" only |changes" if count == 1 else "^(?!.* belongs in )"
-        texts = [text for text in texts if not re.search(extra, text)] + [same]
-    texts = [text for text in dict.fromkeys(texts) if text]
-    return f"{'; '.join(texts) or 'differs'}{condition(wrong, right, name)}"
+            what = related(calls, part)
+        texts += [f"in part {part + 1} of {count}, {PARTS[name][part]}, {what}" if count > 1 else what] if what else []
+    return "; ".join(texts) or "differs"
 
 
 def evidence(call: Call, name: str) -> str:
     """The expected and the found numbers if they are few, else a picture of both."""
     bad = [pair for pair in zip(call.true, call.found, strict=True) if snr_db(*pair) < engine.MINIMUM_SNR_DB]
     if sum(true.size for true, _ in bad) <= 12:
-        return "".join(f"\n    expected {shown(true)}\n    found    {shown(found)}" for true, found in bad)
+        each = ((word, x) for pair in bad for word, x in zip(("expected", "found   "), pair, strict=True))
+        return "".join(f"\n    {word} {' '.join(np.array2string(x, precision=4).split())}" for word, x in each)
     from figures import wrong  # late: a second for matplotlib
 
     wrong.draw(name, *bad[0])
     return f"\n    picture: {engine.OUT / 'figures' / f'wrong_{name}.png'}"
-
-
-def shown(x: np.ndarray) -> str:
-    """Numbers in one line."""
-    return re.sub(r"\s+", " ", np.array2string(x, precision=4))
