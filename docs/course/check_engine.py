@@ -44,30 +44,6 @@ from wrong_functions import WRONG
 
 HERE = Path(__file__).resolve().parent
 
-# Chapter, text in it and in htdemucs.py if that has it too, and the text that takes its place.
-MUTATIONS = [
-    ("02_seeing_sound", 'mode="reflect")\n    pieces', 'mode="symmetric")\n    pieces'),
-    ("02_seeing_sound", "np.arange(nfft) / nfft)", "np.arange(nfft) / (nfft - 1))"),
-    ("02_seeing_sound", "[..., :-1] / np.sqrt(nfft)", "[..., :-1] / nfft"),
-    ("04_two_encoders", "np.float32(0.5) + np.float32(0.5) * erf", "np.float32(0.49) + np.float32(0.5) * erf"),
-    ("04_two_encoders", "(0, -x.shape[2] % stride)", "(-x.shape[2] % stride, 0)"),
-    ("04_two_encoders", "return a * expit(b)", "return b * expit(a)"),
-    ("04_two_encoders", "x = x + np.float32(config.freq_emb * config.emb_scale)", "x = x + np.float32(config.freq_emb)"),
-    ("05_dconv", "normalise(x, (0, 2))", "normalise(x, (0, 1, 2))"),
-    ("05_dconv", "padding=(0, 2**d), dilation=2**d", "padding=(0, 1), dilation=1"),
-    ("05_dconv", "np.sqrt(variance + 1e-5)", "np.sqrt(variance + 1e-3)"),
-    ("06_tokens_and_attention", 'm["gamma_1.scale"] * ', ""),
-    ("06_tokens_and_attention", " * np.float32(size**-0.5)", ""),
-    ("06_tokens_and_attention", "times)[:, None, None]), (half,", "times)[:, None, None]), (0,"),
-    ("07_the_branches_talk", "/ (half - 1))", "/ half)"),
-    ("07_the_branches_talk", 'layer_norm(m / "norm2", other)', 'layer_norm(m / "norm1", other)'),
-    ("08_back_to_sound", "y if is_last else gelu(y)", "gelu(y)"),
-    ("08_back_to_sound", "y[:, :, edge : edge + length]", "y[:, :, :length]"),
-    ("08_back_to_sound", "+= window(nfft) ** 2", "+= window(nfft)"),
-    # Large inputs don't show these.
-    ("04_two_encoders", "ddof=1)", "ddof=0)"),
-    ("09_whole_songs", "mono = track.mean(0, dtype=np.float64)", "mono = track.astype(np.float64)"),
-]  # fmt: skip
 # A function, text in it, and the same in another form.
 RIGHT_FUNCTIONS = [
     ("gelu", "np.float32(0.5) + np.float32(0.5) * erf(x * np.float32(np.sqrt(0.5)))", "0.5 * (1 + erf(x / np.sqrt(2)))"),
@@ -138,24 +114,20 @@ def mutated(source: str, old: str, new: str) -> str:
 
 
 def mutations() -> None:
-    """Runs chapters with a mistake each; their checks must stop them."""
-    capstone = render.CAPSTONE.read_text()
-    for name, old, new in MUTATIONS:
-        chapter = HERE / f"{name}.md"
+    """Runs each function's chapter with its first mistake of WRONG; the chapter's checks must stop it."""
+    capstone, number = render.CAPSTONE.read_text(), check.chapters()
+    for name, ((old, new, _), *_) in WRONG.items():
+        (chapter,) = HERE.glob(f"{number[name]}_*.md")
         source = chapter.read_text()
         wrong = mutated(source, old, new)
         module = ModuleType("htdemucs")
         module.__file__ = str(render.CAPSTONE)
         exec(compile(capstone.replace(old, new), "htdemucs.py", "exec"), vars(module))
         with patch.dict(sys.modules, {"htdemucs": module}), patch.object(given, "htdemucs", module):
-            stops(f"{name} with {new!r}", lambda c=chapter, s=wrong: render.run(c, render.cells(s)), " dB")
-        before, after = render.definitions(source), render.definitions(wrong)
-        changed = {part for part in after if after[part] != before[part]}
-        if changed & set(render.definitions(capstone)):
-            # A mistake in one of the two files is seen without a run.
-            texts = {chapter: wrong, render.CAPSTONE: capstone}
-            with patch.object(Path, "read_text", lambda path, texts=texts: texts[path]):
-                stops(f"{name} against htdemucs.py", lambda c=chapter: render.check_capstone(c), "not the same")
+            stops(f"{name} with {new!r}", lambda c=chapter, s=wrong: render.run(c, render.cells(s)), "wrong")
+        # A mistake in one of the two files is seen without a run.
+        with patch.object(Path, "read_text", lambda path, texts={chapter: wrong, render.CAPSTONE: capstone}: texts[path]):
+            stops(f"{name} against htdemucs.py", lambda c=chapter: render.check_capstone(c), "not the same")
 
 
 def wrong_pages() -> None:
