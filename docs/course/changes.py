@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import htdemucs
+from wrong_functions import SEVERAL
 
 # Names that stand for one another in a reader's mind.
 ALIKE = [
@@ -23,27 +24,6 @@ SIGNS = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/"}
 FORMS = (
     "-{}", "np.abs({})", "{}[::-1]", "2 * {}", "{} ** 2", "{} / 2", "{} + 1", "{} - 1", "np.sqrt({})", "np.degrees({})",
 )  # fmt: skip
-# Changes in several places: a function, words, text, and what takes its place.
-READERS = [
-    ("window", "a triangle", "0.5 - 0.5 * np.cos(2 * np.pi * np.arange(nfft) / nfft)", "1 - abs(2 * np.arange(nfft) / nfft - 1)"),
-    ("window", "a Hamming window", "0.5 - 0.5", "0.54 - 0.46"),
-    ("stft", "magnitude and phase", "[spectrum.real, spectrum.imag]", "[np.abs(spectrum), np.angle(spectrum)]"),
-    ("istft", "halves of the channels as real and imaginary parts", "z[0::2] + 1j * z[1::2]",
-     "z[: len(z) // 2] + 1j * z[len(z) // 2 :]"),
-    ("conv", "the bias added for each tap", "@ taps.reshape(channels, -1)", "@ taps.reshape(channels, -1) + bias[:, None]"),
-    ("conv_transpose", "the bias added for each tap", "part.reshape(outputs, rows, columns)",
-     'part.reshape(outputs, rows, columns) + m["bias"][:, None, None]'),
-    ("normalise", "the mean absolute deviation in place of the root of the variance", "np.sqrt(variance + 1e-5)",
-     "(abs(x - mean).mean(axes, keepdims=True) + 1e-5)"),
-    ("normalise", "minimum and range in place of mean and std", "(x - mean) / np.sqrt(variance + 1e-5)",
-     "(x - x.min(axes, keepdims=True)) / (np.ptp(x, axes, keepdims=True) + 1e-5)"),
-    ("dconv", "two rounds that both read the first input", 'conv(layer / "0", x,', 'conv(layer / "0", (first := x if d == 0 else first),'),
-    ("positions_2d", "time in both halves of the channels", "np.arange(freqs)[:, None]", "np.arange(times)[:, None, None]"),
-    ("attention", "the sigmoid in place of the softmax", "weights /= weights.sum(1, keepdims=True)", "weights = expit(scores)"),
-    ("attention", "a token's own place masked", "weights = np.exp(", "np.fill_diagonal(scores, -1e9)\n        weights = np.exp("),
-    ("triangle", "a Hann curve", "rise_and_fall = np.concatenate(", "rise_and_fall = np.hanning(length + 2)[1:-1]  # ("),
-    ("cut", "all zeros at the end", "max(-first, 0), max(last - track.shape[1], 0)", "0, length - kept.shape[1]"),
-]  # fmt: skip
 
 
 def texts(node: ast.AST, own: str, text: Callable, names: set[str]) -> Iterator[str]:
@@ -125,7 +105,7 @@ def changes(name: str) -> list[tuple[str, str]]:
                 found.append((code[:top] + every, f"`{other}` in place of every `{own}`"))
         if isinstance(node, ast.stmt) and "\n" not in own and not isinstance(node, ast.Return):
             found.append((f"{code[:begin]}pass{code[end:]}", f"no `{own}`"))
-    first = [(words, code.replace(old, new)) for owner, words, old, new in READERS if owner == name]
+    first = [(words, code.replace(old, new)) for old, new, words in SEVERAL.get(name, [])]
     # The shortest code first: something left out is the likeliest.
     return first + [(words, text) for text, words in sorted(dict.fromkeys(found), key=lambda pair: len(pair[0])) if text != code]
 

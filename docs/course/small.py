@@ -15,7 +15,6 @@ import inspect
 import linecache
 import re
 import signal
-import threading
 import traceback
 from collections.abc import Callable, Iterable, Iterator
 from types import SimpleNamespace
@@ -171,10 +170,11 @@ def limited(seconds: float) -> Iterator[None]:
     def stop(*_: object) -> None:
         raise TimeoutError(f"it hasn't ended after {seconds:g} s: an endless loop?")
 
-    if not hasattr(signal, "setitimer") or threading.current_thread() is not threading.main_thread():
+    try:
+        before = signal.signal(signal.SIGALRM, stop)
+    except (AttributeError, ValueError):  # Windows, and other threads
         yield
         return
-    before = signal.signal(signal.SIGALRM, stop)
     signal.setitimer(signal.ITIMER_REAL, seconds)
     try:
         yield
