@@ -205,20 +205,19 @@ def form(found: object, true: object) -> str:
     """What is wrong with the kind of a result, or its shape."""
     if found is None:
         return "the result is None: is a return missing?"
-    for part, kind in enumerate(true if isinstance(true, tuple) else [true]):
-        if isinstance(true, tuple) and not (isinstance(found, tuple) and len(found) == len(true)):
-            count = f"{len(found)} parts" if isinstance(found, tuple) else f"a single {type(found).__name__}"
-            return f"the result has {count}, expected {len(true)}"
-        mine = found[part] if isinstance(true, tuple) else found
-        where = f"the result has in part {part + 1} " if isinstance(true, tuple) else "the result is "
-        if not isinstance(mine, np.ndarray | np.generic) and not (np.ndim(kind) == 0 and isinstance(mine, float | int)):
-            return f"{where}a {type(mine).__name__}, expected an array: np.array(…) makes one"
-        if np.iscomplexobj(mine):
-            return f"{where}complex, expected real numbers"
-        if mine.shape != kind.shape if np.ndim(kind) else np.ndim(mine):
-            where = where.replace(" is ", " has ")
-            order = " (the axes are in another order)" if sorted(mine.shape) == sorted(kind.shape) else ""
-            return f"{where}the shape {mine.shape}, expected {kind.shape}{order}"
+    parts, mine = (x if isinstance(true, tuple) and isinstance(x, tuple) else (x,) for x in (true, found))
+    if len(mine) != len(parts):
+        what = f"has {len(mine)} parts" if isinstance(found, tuple) else f"is a single {type(found).__name__}"
+        return f"the result {what}, expected {len(parts)} parts"
+    for part, (kind, x) in enumerate(zip(parts, mine, strict=True)):
+        what = f"part {part + 1} of the result" if len(parts) > 1 else "the result"
+        if not isinstance(x, np.ndarray | np.generic) and not (np.ndim(kind) == 0 and isinstance(x, float | int)):
+            return f"{what} is a {type(x).__name__}, expected an array: np.array(…) makes one"
+        if np.iscomplexobj(x):
+            return f"{what} is complex, expected real numbers"
+        if np.shape(x) != np.shape(kind):
+            order = " (the axes are in another order)" if sorted(np.shape(x)) == sorted(np.shape(kind)) else ""
+            return f"{what} has the shape {np.shape(x)}, expected {np.shape(kind)}{order}"
     return ""
 
 
