@@ -106,12 +106,14 @@ class Model:
         precision: _settings.Precision = "default",
         threads: Optional[int] = None,
         jobs: int = 1,
+        segment: Optional[float] = None,
         repository: Optional[Path_] = None,
         download: bool = False,
     ) -> None:
         """See :func:`swift_demucs.load`."""
         self._model = errors.path_text(model)
         options = {"precision": precision, "threads": threads, "jobs": jobs, "stems": stems}
+        options["segment"] = segment
         self._options = _settings.values(options)
         self._repository = None if repository is None else errors.path_text(repository)
         self._lock = threading.Lock()
@@ -501,6 +503,7 @@ def load(
     precision: _settings.Precision = "default",
     threads: Optional[int] = None,
     jobs: int = 1,
+    segment: Optional[float] = None,
     repository: Optional[Path_] = None,
     download: bool = False,
 ) -> Model:
@@ -515,6 +518,8 @@ def load(
         with an SNR of 40 dB.
     :param threads: cores to use; ``None`` for all.
     :param jobs: segments of a track that run at once, sharing the threads.
+    :param segment: seconds of the network's input, at most its own: the attribute ``segment`` of
+        a model of demucs, where that of :meth:`Model.separate` is its argument.
     :param repository: a folder of models that is searched first.
     :param download: whether to :func:`fetch` the model if it is missing.
 
@@ -527,6 +532,7 @@ def load(
         precision=precision,
         threads=threads,
         jobs=jobs,
+        segment=segment,
         repository=repository,
         download=download,
     )
