@@ -224,10 +224,14 @@ def list_models(repo: Optional[Path] = None) -> dict[str, dict[str, Union[str, P
 def opened(name: Any, repo: Optional[Path], jobs: int = 1) -> _model.Model:
     """The engine's model of a name; a missing one is downloaded, unless ``repo`` is given.
 
+    A checkpoint in ``repo`` comes before a bag's file of its name, as in demucs.
+
     Raises :class:`LoadModelError`.
     """
     if not isinstance(name, (str, os.PathLike)):
         raise TypeError(f"model is {name!r}, expected a name")
+    own = {} if repo is None else list_models(repo)["single"]
+    name = own.get(os.fspath(name), name)
     try:
         return _model.load(
             name, precision="float32", jobs=jobs, repository=repo, download=repo is None
@@ -237,13 +241,14 @@ def opened(name: Any, repo: Optional[Path], jobs: int = 1) -> _model.Model:
 
 
 def load(name: Any, repo: Optional[Path] = None, jobs: int = 1) -> AnyModel:
-    """The model of :func:`opened`: a checkpoint in ``repo``, or else a bag's file, as in demucs."""
-    own = {} if repo is None else list_models(repo)["single"]
-    whole = opened(own.get(name, name), repo, jobs)
+    """The model of :func:`opened`: a bag if it has a bag's file, as in demucs."""
+    whole = opened(name, repo, jobs)
     text = os.fspath(name)
+    if repo is not None and text in list_models(repo)["single"]:
+        return HTDemucs(whole)
     places = [Path(text), (BAGS if repo is None else Path(repo)) / f"{Path(text).name}.yaml"]
     for file in places:
-        if text not in own and file.suffix == ".yaml" and file.is_file():
+        if file.suffix == ".yaml" and file.is_file():
             return BagOfModels(whole, repo, jobs, file.read_text())
     is_bag = whole.member_count > 1 or text.startswith("hf://")
     return BagOfModels(whole, repo, jobs, "") if is_bag else HTDemucs(whole)
