@@ -114,14 +114,13 @@ def compare_calls(path: Path, wav: torch.Tensor, checkpoint: Path) -> dict[str, 
         for name, call in CALLS.items()
     }
     golden, mine = reference.load(checkpoint).eval(), pretrained.get_model(str(checkpoint))
-    for name, seconds, frames in (("model", 4, 4 * RATE), ("model_short", 4, RATE)):
+    for name, seconds, frames in (("model", 4, 4 * RATE), ("model_short", 2, RATE)):
         golden.segment = mine.segment = seconds
         mix = torch.stack([wav[:, :frames], 0.1 * wav[:, -frames:]])
         with torch.no_grad():
             found[name] = worst([golden(mix)], [mine(mix)])
-    mine.segment = 2
     batch = wav[None, :, : 6 * RATE]
-    stems = reference.apply_model(golden, batch, shifts=0, segment=2)
+    stems = reference.apply_model(golden, batch, shifts=0)
     found["model_segment"] = worst([stems], [apply.apply_model(mine, batch, shifts=0)])
     return found
 

@@ -112,8 +112,10 @@ class Model:
     ) -> None:
         """See :func:`swift_demucs.load`."""
         self._model = errors.path_text(model)
-        options = {"precision": precision, "threads": threads, "jobs": jobs, "stems": stems}
-        options["segment"] = segment
+        options = {
+            "precision": precision, "threads": threads, "jobs": jobs, "segment": segment,
+            "stems": stems,
+        }  # fmt: skip
         self._options = _settings.values(options)
         self._repository = None if repository is None else errors.path_text(repository)
         self._lock = threading.Lock()

@@ -6,7 +6,7 @@ import functools
 import os
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Iterator, NoReturn, Optional, TypeVar, Union
+from typing import TYPE_CHECKING, Any, Iterator, NoReturn, Optional, Sequence, TypeVar, Union
 
 import numpy as np
 
@@ -40,6 +40,8 @@ class Module:
     """A model that stays on the CPU, in float32, without gradients; ``whole`` is the engine's."""
 
     training = False
+    #: Loads a model that wasn't loaded from the beginning.
+    _load: Any = None
 
     def __init__(self, whole: Any) -> None:
         if not isinstance(whole, _model.Model):
@@ -51,6 +53,20 @@ class Module:
         self.samplerate: int = whole.sample_rate
         self.audio_channels: int = whole.channels
         self.max_allowed_segment: float = whole.segment_seconds
+        self.segment: float = whole.segment_seconds
+        self._opened: Optional[_model.Model] = whole
+        self._opened_segment: float = whole.segment_seconds
+
+    @property
+    def engine(self) -> _model.Model:
+        """The model of this package, which runs its network on ``segment``."""
+        if self._opened is None:
+            self._opened = self._load()
+            self._opened_segment = self._opened.segment_seconds
+        if self._opened_segment != self.segment:
+            given = {**self._opened.__getstate__(), "segment": self.segment}
+            self._opened, self._opened_segment = _model.Model(**given), self.segment
+        return self._opened
 
     def to(self: Self, device: Any = None, *_: Any, **__: Any) -> Self:
         """The model itself."""
@@ -81,24 +97,13 @@ class Module:
 
 
 class HTDemucs(Module):
-    """A single model. ``segment``, in seconds, is the default length of its segments."""
+    """A single model. ``segment``, in seconds, is the length of its network's input."""
 
     def __init__(self, whole: Any = None, *member: Any, **_: Any) -> None:
         """``member`` are the arguments that load this model of a bag, when it is first used."""
         super().__init__(whole)
-        self.segment: float = whole.segment_seconds
-        self._member = member
-        if not member:
-            self.engine = whole
-
-    @functools.cached_property
-    def engine(self) -> _model.Model:
-        """The model of this package."""
-        if self._member[0] is None:
-            raise errors.ArgumentError(
-                "the members of this bag have no names of their own: use apply_model(bag, mix)"
-            )
-        return opened(*self._member)
+        if member:
+            self._opened, self._load = None, functools.partial(_member, *member)
 
     def _pass(self, track: Any, progress: Any = False) -> Any:
         return self.engine.separate(
@@ -126,13 +131,12 @@ class HTDemucs(Module):
         tracks, kind = batch_of(mix, self.audio_channels)
         count = tracks.shape[2]
         if not self._takes_any_length:
-            seconds = self.engine.segment_seconds
-            if count > int(min(self.segment, seconds) * self.samplerate):
+            missing = int(self.engine.segment_seconds * self.samplerate) - count
+            if missing < 0:
                 raise errors.ArgumentError(
                     f"mix has {count} frames, expected at most a segment of "
-                    f"{min(self.segment, seconds)} s; for any length: apply_model"
+                    f"{self.engine.segment_seconds} s; for any length: apply_model"
                 )
-            missing = int(seconds * self.samplerate) - count
             tracks = np.pad(tracks, ((0, 0), (0, 0), (0, missing)))
         result: Samples = kind(np.stack([self._pass(track) for track in tracks])[..., :count])
         return result
@@ -143,11 +147,12 @@ class HTDemucs(Module):
 class BagOfModels(Module):
     """A named model, of one member or more; the engine runs them together."""
 
+    models: Sequence[HTDemucs] = ()
+
     def __init__(
         self, whole: Any = None, repo: Any = None, jobs: int = 1, text: str = "", **_: Any
     ) -> None:
         super().__init__(whole)
-        self.engine = whole
         count, names = whole.member_count, _listed("models", text)
         members = [(n, repo, jobs) for n in (names if len(names) == count else [None] * count)]
         self.models = [HTDemucs(whole, *(member if count > 1 else ())) for member in members]
@@ -172,6 +177,15 @@ class BagOfModels(Module):
 
 
 AnyModel = Union[HTDemucs, BagOfModels]
+
+
+def _member(name: Optional[str], repo: Any, jobs: int) -> _model.Model:
+    """The engine's model of a bag's member."""
+    if name is None:
+        raise errors.ArgumentError(
+            "the members of this bag have no names of their own: use apply_model(bag, mix)"
+        )
+    return opened(name, repo, jobs)
 
 
 def _listed(key: str, text: str) -> list[str]:

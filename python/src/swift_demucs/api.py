@@ -62,10 +62,8 @@ def reporter(
     return report
 
 
-def tuning(model: Any, shifts: Any, split: Any, overlap: Any, segment: Any) -> Dict[str, Any]:
+def tuning(shifts: Any, split: Any, overlap: Any, segment: Any) -> Dict[str, Any]:
     """The engine's settings for arguments of the reference. Raises :class:`TypeError`."""
-    if segment is None and isinstance(model, (_modules.HTDemucs, _modules.BagOfModels)):
-        segment = None if model.segment == model.max_allowed_segment else model.segment
     return {
         "shifts": _arrays.integer(shifts, "shifts", 0, 100),
         "no_split": not _arrays.flag(split, "split"),
@@ -159,7 +157,7 @@ class Separator:
         shifts, split, overlap, segment = (
             self._arguments[name] for name in ("shifts", "split", "overlap", "segment")
         )
-        settings = tuning(self._model, shifts, split, overlap, segment)
+        settings = tuning(shifts, split, overlap, segment)
         with _progress.reporting(bool(self._arguments["progress"]), self._samplerate) as bar:
             stems = self._model.engine.separate(
                 array,
