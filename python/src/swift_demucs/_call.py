@@ -19,6 +19,10 @@ Result = TypeVar("Result")
 EXIT_SECONDS = 10.0
 
 
+class Enough(Exception):
+    """Ends a call from a callback of this package, which has what it needs."""
+
+
 class Token:
     """Cancellation token of one call of the C library."""
 
