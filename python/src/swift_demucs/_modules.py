@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Iterator, NoReturn, Optional, Sequence, T
 
 import numpy as np
 
-from . import _arrays, _model, _recordings, _zoo, errors
+from . import _arrays, _call, _model, _recordings, _zoo, errors
 from ._arrays import Samples
 
 # Files of the published bags, as demucs has them.
@@ -27,7 +27,7 @@ class MissingAttributeError(NotImplementedError, AttributeError):
 
 
 def _stop(_: object) -> None:
-    raise StopIteration
+    raise _call.Enough
 
 
 def ignore(device: Any) -> None:
@@ -118,7 +118,7 @@ class HTDemucs(Module):
             self._pass(np.zeros((self.audio_channels, frames), np.float32), _stop)
         except errors.ArgumentError:
             return False
-        except StopIteration:
+        except _call.Enough:
             pass
         return True
 

@@ -12,7 +12,7 @@ from typing import Any, Callable, Iterator, List, Optional, Tuple, Union
 
 import numpy as np
 
-from . import _arrays, _library, _recordings, errors
+from . import _arrays, _call, _library, _recordings, errors
 from ._arrays import Array, Samples
 
 __all__ = [
@@ -38,10 +38,6 @@ def loading(path: object) -> Iterator[None]:
         raise LoadAudioError(str(error), str(path)) from error
 
 
-class _EnoughError(Exception):
-    """Ends the decoding of a file."""
-
-
 class AudioFile:
     """A sound file of one stream. Its methods raise :class:`LoadAudioError`."""
 
@@ -54,9 +50,9 @@ class AudioFile:
         def take(block: Any) -> None:
             self._format = (block.channels, block.sample_rate)
             if is_enough(block):
-                raise _EnoughError
+                raise _call.Enough
 
-        with contextlib.suppress(_EnoughError), loading(self.path):
+        with contextlib.suppress(_call.Enough), loading(self.path):
             _recordings.decode(self.path, take)
 
     @functools.cached_property
