@@ -6,8 +6,8 @@
 
 Each case constructs both `Separator`s with the same arguments, seeds Python's `random`, and
 separates the track twice without seeding again, so that the generator's state must agree too.
-Prints the worst SNR over both runs and all stems, and whether the callbacks had the same values, in any
-order.
+Prints the worst SNR over both runs and all stems, and whether the callbacks had the same values, in
+any order.
 Exits with 1 for a case below --min-snr, or one that differs. For mono and for other rates, the
 converted input is compared too. The cases of `apply_model` give it a batch of two tracks, without
 callbacks. Other functions are then called with the same arguments (`CALLS`).
