@@ -18,20 +18,12 @@ from torch import nn
 
 import draw
 import seeded_model as reference
-from fixture import (
-    SEED,
-    Tensors,
-    batched,
-    float64_snr,
-    in_double,
-    origin,
-    unbatched,
-    write,
-)
+from fixture import SEED, Tensors, batched, float64_snr, in_double, origin, unbatched, write
 from layer_fixtures import transformer_kwargs
 
 GROUP = "blocks"
 LARGE = 4096
+DCONV = {"depth": 2, "compress": 4, "gelu": True}
 # Stored whole although it is large: the self-test's vectors are taken from it.
 WHOLE = "dconv_rows"
 
@@ -111,17 +103,9 @@ def encoders() -> None:
         name: str, x: tuple[int, ...], inject: tuple[int, ...] | None = None, **kwargs: Any
     ) -> None:
         kwargs = {
-            "chin": x[1],
-            "chout": 16,
-            "kernel_size": 8,
-            "stride": 4,
-            "norm_groups": 4,
-            "norm": False,
-            "dconv": True,
-            "context": 0,
-            "dconv_kw": {"depth": 2, "compress": 4, "gelu": True},
-            **kwargs,
-        }
+            "chin": x[1], "chout": 16, "kernel_size": 8, "stride": 4, "norm_groups": 4,
+            "norm": False, "dconv": True, "context": 0, "dconv_kw": DCONV, **kwargs,
+        }  # fmt: skip
         inputs = {"x": x} if inject is None else {"x": x, "inject": inject}
         save(name, reference.HEncLayer(**kwargs), kwargs, inputs, output)
 
@@ -155,18 +139,10 @@ def decoders() -> None:
 
     def one(name: str, x: tuple[int, ...], length: int | None = None, **kwargs: Any) -> None:
         kwargs = {
-            "chin": x[1],
-            "chout": 6,
-            "last": False,
-            "kernel_size": 8,
-            "stride": 4,
-            "norm_groups": 2,
-            "norm": False,
-            "dconv": True,
-            "context": 1,
-            "dconv_kw": {"depth": 2, "compress": 4, "gelu": True},
+            "chin": x[1], "chout": 6, "last": False, "kernel_size": 8, "stride": 4,
+            "norm_groups": 2, "norm": False, "dconv": True, "context": 1, "dconv_kw": DCONV,
             **kwargs,
-        }
+        }  # fmt: skip
         inputs = {"x": x}
         if not kwargs.get("empty"):
             inputs["skip"] = x
@@ -218,21 +194,10 @@ def transformers() -> None:
         "cross_transformer_positions": {"weight_pos_embed": 0.5, "max_period": 500.0},
     }.items():
         kwargs = {
-            "dim": 24,
-            "hidden_scale": 2.0,
-            "num_heads": 4,
-            "num_layers": 3,
-            "cross_first": False,
-            "max_period": 10000.0,
-            "weight_pos_embed": 1.0,
-            "emb": "sin",
-            "norm_in": True,
-            "norm_first": True,
-            "norm_out": True,
-            "layer_scale": True,
-            "gelu": True,
-            **changes,
-        }
+            "dim": 24, "hidden_scale": 2.0, "num_heads": 4, "num_layers": 3, "cross_first": False,
+            "max_period": 10000.0, "weight_pos_embed": 1.0, "emb": "sin", "norm_in": True,
+            "norm_first": True, "norm_out": True, "layer_scale": True, "gelu": True, **changes,
+        }  # fmt: skip
         inputs = {"x": (1, 24, 4, 9), "xt": (1, 24, 41)}
         rules = {"x": draw.normal(2, 0.5), "xt": draw.normal(2, -0.5)}
         save(name, reference.CrossTransformerEncoder(**kwargs), kwargs, inputs, both, rules)

@@ -40,10 +40,8 @@ RATE = 44_100
 
 # Small, but at the real sample rate, which MP3 needs.
 CONFIGURATION = {
-    **reference.CONFIGURATIONS["base"],
-    "samplerate": RATE,
-    "segment": Fraction(39, 20),
-}
+    **reference.CONFIGURATIONS["base"], "samplerate": RATE, "segment": Fraction(39, 20),
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -72,54 +70,27 @@ class Case:
         return Case(f"{words} --float32", self.track)
 
 
+ACCEPTED = """
+-n pair | --name tiny | -v | --verbose | --out elsewhere | -o elsewhere/deeper
+--filename {track}_{stem}.{ext} | --filename {track}/{stem}.flac | -d cpu | --device cpu
+--shifts 0 | --shifts 2 | --shifts 2 -n pair | --overlap 0.1 | --segment 1
+--two-stems vocals | --two-stems drums --other-method add
+--two-stems vocals --other-method minus | --two-stems bass --other-method none
+--int24 | --float32 | --clip-mode rescale | --clip-mode clamp --float32
+--clip-mode none --float32 | --flac | --flac --int24 | --flac --float32 | --mp3
+--mp3 --mp3-bitrate 128 | --mp3 --mp3-preset 7 | --mp3 --two-stems vocals | -j 2 | --jobs 2
+"""
+REFUSED = """
+-s abc -n tiny | --no-split --segment 1 | --int24 --float32 | --flac --mp3 | --mp3-preset 8
+--other-method sub | --two-stems piano | --segment 3 | --shifts two | -n nothing
+"""
 CASES = [
     Case("", track="a.b.wav"),
-    Case("-n pair"),
-    Case("--name tiny"),
-    Case("-v"),
-    Case("--verbose"),
-    Case("--out elsewhere"),
-    Case("-o elsewhere/deeper"),
-    Case("--filename {track}_{stem}.{ext}"),
     Case("--filename {stem}/{track}.{trackext}.{ext}", track="a.b.wav"),
-    Case("--filename {track}/{stem}.flac"),
-    Case("-d cpu"),
-    Case("--device cpu"),
-    Case("--shifts 0"),
-    Case("--shifts 2"),
-    Case("--shifts 2 -n pair"),
-    Case("--overlap 0.1"),
     Case("--no-split", track="short.wav"),
-    Case("--segment 1"),
-    Case("--two-stems vocals"),
-    Case("--two-stems drums --other-method add"),
-    Case("--two-stems vocals --other-method minus"),
-    Case("--two-stems bass --other-method none"),
-    Case("--int24"),
-    Case("--float32"),
-    Case("--clip-mode rescale"),
-    Case("--clip-mode clamp --float32"),
-    Case("--clip-mode none --float32"),
-    Case("--flac"),
-    Case("--flac --int24"),
-    Case("--flac --float32"),
-    Case("--mp3"),
-    Case("--mp3 --mp3-bitrate 128"),
-    Case("--mp3 --mp3-preset 7"),
-    Case("--mp3 --two-stems vocals"),
-    Case("-j 2"),
-    Case("--jobs 2"),
     Case("--float32", track="mono48.wav"),
-    Case("-s abc -n tiny", refused=True),
-    Case("--no-split --segment 1", refused=True),
-    Case("--int24 --float32", refused=True),
-    Case("--flac --mp3", refused=True),
-    Case("--mp3-preset 8", refused=True),
-    Case("--other-method sub", refused=True),
-    Case("--two-stems piano", refused=True),
-    Case("--segment 3", refused=True),
-    Case("--shifts two", refused=True),
-    Case("-n nothing", refused=True),
+    *(Case(options) for options in re.split(r"\s*[|\n]\s*", ACCEPTED.strip())),
+    *(Case(options, refused=True) for options in re.split(r"\s*[|\n]\s*", REFUSED.strip())),
 ]
 
 
@@ -169,13 +140,8 @@ def run_ours(binary: Path, folder: Path, case: Case) -> bool:
     """Runs ours in the folder `ours`; returns whether it accepted the call."""
     (folder / "ours").mkdir()
     arguments = [str(folder / case.track), "--repo", str(folder / "models"), *case.arguments]
-    run = subprocess.run(
-        [str(binary), *arguments, "--seed", str(SEED), "--offline"],
-        cwd=folder / "ours",
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    command = [str(binary), *arguments, "--seed", str(SEED), "--offline"]
+    run = subprocess.run(command, cwd=folder / "ours", capture_output=True, text=True, check=False)
     if run.returncode and not case.refused:
         print(run.stderr, file=sys.stderr)
     return run.returncode == 0

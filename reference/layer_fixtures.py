@@ -171,15 +171,10 @@ def cross_layer(dim: int, heads: int) -> nn.Module:
 def transformer_kwargs(dim: int) -> dict[str, Any]:
     """Arguments that CrossTransformerEncoder passes to its layers for HTDemucs."""
     return {
-        "dim_feedforward": 2 * dim,
-        "dropout": 0.0,
-        "activation": nn.functional.gelu,
-        "norm_first": True,
-        "norm_out": True,
-        "layer_scale": True,
-        "batch_first": True,
+        "dim_feedforward": 2 * dim, "dropout": 0.0, "activation": nn.functional.gelu,
+        "norm_first": True, "norm_out": True, "layer_scale": True, "batch_first": True,
         "auto_sparsity": False,
-    }
+    }  # fmt: skip
 
 
 def transformer_layers() -> None:

@@ -184,26 +184,16 @@ def chunk(model: reference.HTDemucs, draws: draw.Draws) -> tuple[torch.Tensor, t
 
 
 EDITS = (
-    "xt=scale:0.5",
-    "encoder.1.conv=scale:0.5",
-    "tencoder.1.rewrite=quantise:5",
-    "encoder.0.dconv.layers.1=zero",
-    "encoder.1=permute:1",
-    "tencoder.0.dconv=permute:0:3,2,1,0",
-    "decoder.0.conv_tr=permute:0",
-    "tdecoder.0=set:0.25",
-    "decoder.1.rewrite=scale:-1",
-    "crosstransformer.norm_in=permute:0",
-    "crosstransformer.pos_emb=scale:-1",
+    "xt=scale:0.5", "encoder.1.conv=scale:0.5", "tencoder.1.rewrite=quantise:5",
+    "encoder.0.dconv.layers.1=zero", "encoder.1=permute:1", "tencoder.0.dconv=permute:0:3,2,1,0",
+    "decoder.0.conv_tr=permute:0", "tdecoder.0=set:0.25", "decoder.1.rewrite=scale:-1",
+    "crosstransformer.norm_in=permute:0", "crosstransformer.pos_emb=scale:-1",
     "crosstransformer.layers.0.cross_attn=scale:2",
     "crosstransformer.layers_t.1.self_attn.weights.1=zero",
-    "crosstransformer.layers_t.2=quantise:6",
-    "encoder.0.conv.weight=quantise:3",
-    "crosstransformer.layers.1.gamma_1.scale=scale:3",
-    "encoder.0.skip=zero",
-    "tencoder.1.skip=scale:2",
-    "output=phase:mag",
-)
+    "crosstransformer.layers_t.2=quantise:6", "encoder.0.conv.weight=quantise:3",
+    "crosstransformer.layers.1.gamma_1.scale=scale:3", "encoder.0.skip=zero",
+    "tencoder.1.skip=scale:2", "output=phase:mag",
+)  # fmt: skip
 
 
 def changed(change: str, value: torch.Tensor) -> torch.Tensor:

@@ -35,49 +35,22 @@ GROUP = "roformer_files"
 COMMIT = "ccc011abf7f89dd7922bb2888d48493b575c0289"
 SHORT = (448, 208)
 
-BANDS = {
-    **TINY,
-    "depth": 1,
-    "dim": 8,
-    "heads": 1,
-    "dim_head": 8,
-    "stereo": True,
-    "freqs_per_bands": (4, 8, 21),
-    "stft_n_fft": 64,
-    "stft_win_length": 64,
-    "stft_hop_length": 16,
-    "mask_estimator_depth": 1,
-}
 MEL = {
-    **TINY,
-    "depth": 1,
-    "dim": 8,
-    "heads": 1,
-    "dim_head": 8,
-    "num_bands": 4,
-    "stft_n_fft": 64,
-    "stft_win_length": 64,
-    "stft_hop_length": 16,
-    "mask_estimator_depth": 1,
-}
+    **TINY, "depth": 1, "dim": 8, "heads": 1, "dim_head": 8, "num_bands": 4, "stft_n_fft": 64,
+    "stft_win_length": 64, "stft_hop_length": 16, "mask_estimator_depth": 1,
+}  # fmt: skip
+BANDS = {**MEL, "stereo": True, "freqs_per_bands": (4, 8, 21)}
+del BANDS["num_bands"]
 
 # Class, arguments, stem of a network that gives one, key of the state dict, samples of a chunk.
 FILES: dict[str, tuple[str, dict[str, Any], str | None, str | None, int]] = {
     "target": ("bs_roformer.BSRoformer", BANDS, "vocals", None, 640),
-    "two_stems": (
-        "bs_roformer.BSRoformer",
-        {**BANDS, "num_stems": 2},
-        None,
-        "state_dict",
-        640,
-    ),
+    "two_stems": ("bs_roformer.BSRoformer", {**BANDS, "num_stems": 2}, None, "state_dict", 640),
     "mel_target": ("mel_band_roformer.MelBandRoformer", MEL, "dry", "model", 480),
 }
 
 
-def demixed(
-    model: nn.Module, config: ConfigDict, mix: torch.Tensor
-) -> dict[str, torch.Tensor]:
+def demixed(model: nn.Module, config: ConfigDict, mix: torch.Tensor) -> dict[str, torch.Tensor]:
     """The stems of `demix`."""
     from utils.model_utils import demix
 

@@ -57,17 +57,9 @@ CONFIGURATIONS: dict[str, tuple[str, dict[str, Any], int]] = {
     "bands": (
         "bs_roformer.BSRoformer",
         {
-            **TINY,
-            "dim": 24,
-            "heads": 3,
-            "dim_head": 10,
-            "stereo": True,
-            "num_stems": 2,
-            "freqs_per_bands": [2, 2, 2, 2, 4, 4, 8, 8, 16, 17],
-            "stft_n_fft": 128,
-            "stft_win_length": 128,
-            "stft_hop_length": 20,
-            "mask_estimator_depth": 2,
+            **TINY, "dim": 24, "heads": 3, "dim_head": 10, "stereo": True, "num_stems": 2,
+            "freqs_per_bands": [2, 2, 2, 2, 4, 4, 8, 8, 16, 17], "stft_n_fft": 128,
+            "stft_win_length": 128, "stft_hop_length": 20, "mask_estimator_depth": 2,
         },
         33,
     ),
@@ -75,17 +67,9 @@ CONFIGURATIONS: dict[str, tuple[str, dict[str, Any], int]] = {
     "bands_deep": (
         "bs_roformer.BSRoformer",
         {
-            "dim": 16,
-            "depth": 1,
-            "time_transformer_depth": 2,
-            "freq_transformer_depth": 2,
-            "heads": 2,
-            "dim_head": 8,
-            "freqs_per_bands": [3, 6, 8, 16],
-            "stft_n_fft": 64,
-            "stft_win_length": 64,
-            "stft_hop_length": 16,
-            "mask_estimator_depth": 3,
+            "dim": 16, "depth": 1, "time_transformer_depth": 2, "freq_transformer_depth": 2,
+            "heads": 2, "dim_head": 8, "freqs_per_bands": [3, 6, 8, 16], "stft_n_fft": 64,
+            "stft_win_length": 64, "stft_hop_length": 16, "mask_estimator_depth": 3,
             "mlp_expansion_factor": 2,
         },
         20,
@@ -93,15 +77,8 @@ CONFIGURATIONS: dict[str, tuple[str, dict[str, Any], int]] = {
     "mel": (
         "mel_band_roformer.MelBandRoformer",
         {
-            **TINY,
-            "dim": 32,
-            "heads": 2,
-            "dim_head": 16,
-            "stereo": True,
-            "num_bands": 12,
-            "stft_n_fft": 256,
-            "stft_win_length": 256,
-            "stft_hop_length": 55,
+            **TINY, "dim": 32, "heads": 2, "dim_head": 16, "stereo": True, "num_bands": 12,
+            "stft_n_fft": 256, "stft_win_length": 256, "stft_hop_length": 55,
             "mask_estimator_depth": 2,
         },
         30,
@@ -110,21 +87,13 @@ CONFIGURATIONS: dict[str, tuple[str, dict[str, Any], int]] = {
     "mel_long": (
         "mel_band_roformer.MelBandRoformer",
         {
-            **TINY,
-            "depth": 1,
-            "dim": 8,
-            "heads": 2,
-            "dim_head": 8,
-            "num_bands": 5,
-            "num_stems": 3,
-            "stft_n_fft": 64,
-            "stft_win_length": 64,
-            "stft_hop_length": 8,
+            **TINY, "depth": 1, "dim": 8, "heads": 2, "dim_head": 8, "num_bands": 5, "num_stems": 3,
+            "stft_n_fft": 64, "stft_win_length": 64, "stft_hop_length": 8,
             "mask_estimator_depth": 1,
         },
         500,
     ),
-}
+}  # fmt: skip
 
 
 # Patterns of the values inside. Of `mel` those that it has in another way.

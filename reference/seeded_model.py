@@ -57,58 +57,30 @@ torch.backends.mha.set_fastpath_enabled(False)
 SOURCES = ["drums", "bass", "other", "vocals"]
 
 REAL: dict[str, Any] = {
-    "sources": SOURCES,
-    "channels": 48,
-    "bottom_channels": 512,
-    "t_layers": 5,
-    "t_heads": 8,
-    "dconv_mode": 3,
-    "segment": Fraction(39, 5),
-}
+    "sources": SOURCES, "channels": 48, "bottom_channels": 512, "t_layers": 5, "t_heads": 8,
+    "dconv_mode": 3, "segment": Fraction(39, 5),
+}  # fmt: skip
 
 # 128 frequencies -> 32 -> 8 with two layers; 400 samples are 6.25 hops of 64.
 TINY: dict[str, Any] = {
-    "sources": ["drums", "rest"],
-    "channels": 4,
-    "nfft": 256,
-    "depth": 2,
-    "dconv_mode": 3,
-    "dconv_comp": 2,
-    "t_layers": 2,
-    "t_heads": 2,
-    "t_hidden_scale": 2.0,
-    "samplerate": 1600,
+    "sources": ["drums", "rest"], "channels": 4, "nfft": 256, "depth": 2, "dconv_mode": 3,
+    "dconv_comp": 2, "t_layers": 2, "t_heads": 2, "t_hidden_scale": 2.0, "samplerate": 1600,
     "segment": Fraction(1, 4),
-}
-
+}  # fmt: skip
 
 # 128 frequencies -> 32 -> 8 -> 1, where the branches merge, and one layer on time alone; the last
 # two layers have norms, LSTMs and attention. 400 samples are seven frames; some fixtures are longer
 # than a window of the LSTM.
 TINY_HYBRID: dict[str, Any] = {
-    "klass": HDemucs,
-    "sources": ["drums", "rest"],
-    "channels": 8,
-    "nfft": 256,
-    "depth": 4,
-    "norm_starts": 2,
-    "dconv_lstm": 2,
-    "dconv_attn": 2,
-    "samplerate": 1600,
+    "klass": HDemucs, "sources": ["drums", "rest"], "channels": 8, "nfft": 256, "depth": 4,
+    "norm_starts": 2, "dconv_lstm": 2, "dconv_attn": 2, "samplerate": 1600,
     "segment": Fraction(1, 4),
-}
+}  # fmt: skip
 
 TINY_WAVEFORM: dict[str, Any] = {
-    "klass": Demucs,
-    "sources": ["drums", "rest"],
-    "channels": 16,
-    "depth": 3,
-    "norm_starts": 1,
-    "dconv_lstm": 1,
-    "dconv_attn": 2,
-    "samplerate": 1600,
-    "segment": Fraction(1, 4),
-}
+    "klass": Demucs, "sources": ["drums", "rest"], "channels": 16, "depth": 3, "norm_starts": 1,
+    "dconv_lstm": 1, "dconv_attn": 2, "samplerate": 1600, "segment": Fraction(1, 4),
+}  # fmt: skip
 
 
 def hybrid(**changes: Any) -> dict[str, Any]:
@@ -141,7 +113,7 @@ CONFIGURATIONS: dict[str, dict[str, Any]] = {
         t_hidden_scale=4.0,
         samplerate=4000,
         segment=Fraction(39, 80),
-    ),
+    ),  # fmt: skip
     # 128 frequencies -> 32 -> 8 -> 1: the last layer spans all, and adds an empty time layer.
     "merge": tiny(depth=3, norm_starts=2, t_layers=3),
     # One layer after the merge, on time alone, with stride 2: here without a transformer.

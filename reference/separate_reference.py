@@ -45,13 +45,8 @@ class Separator(reference.Separator):
 
     def __init__(self, model: torch.nn.Module, options: Options) -> None:
         self.given = model
-        super().__init__(
-            device="cpu",
-            shifts=options.shifts,
-            overlap=options.overlap,
-            split=options.split,
-            segment=options.segment,
-        )
+        taken = ("shifts", "overlap", "split", "segment")
+        super().__init__(device="cpu", **{name: getattr(options, name) for name in taken})
 
     def _load_model(self) -> None:
         self._model = self.given

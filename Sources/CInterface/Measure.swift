@@ -8,7 +8,7 @@ import CSwiftDemucs
 import Demucs
 import Diagnostics
 import Evaluation
-import HTDemucs
+import Networks
 import Porting
 import Quantization
 import System

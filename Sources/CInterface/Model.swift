@@ -43,12 +43,21 @@ final class LoadedModel: Sendable {
     init(
         _ store: ModelStore, named givenName: String, _ settings: ModelSettings, log: Log
     ) throws {
-        chosen = try ChosenModel(store.find(givenName), name: givenName)
+        var files = try store.find(givenName)
+        files.segmentSeconds = settings.request.segment ?? files.segmentSeconds
+        chosen = try ChosenModel(files, name: givenName)
         threads = settings.threads
         separator = try chosen.load(
             stems: settings.request.stems, threads: threads,
             segmentsInParallel: settings.segmentsInParallel,
             precision: chosen.precision(of: settings.request))
+        if let seconds = settings.request.segment {
+            let longest = separator.model.segmentSeconds
+            try SeparationError.require(
+                abs(seconds - longest) * Double(separator.model.sampleRateHz) < 1,
+                "segment", seconds,
+                "at most the model's own \(longest) seconds; that of a RoFormer can't be changed")
+        }
         self.store = store
         self.log = log
         separator.model.warnings.forEach(log.warning)
@@ -83,7 +92,7 @@ public func sd_open(
         let result = try required(result, "result", "a place for the handle")
         let name = try text(model, "model")
         let settings = try ModelSettings(
-            settings, of: ["jobs", "precision", "repo", "stems", "threads"])
+            settings, of: ["jobs", "precision", "repo", "segment", "stems", "threads"])
         let store = try ModelStore(ofLibraryWith: settings.repository)
         result.pointee = modelHandle.open(
             try LoadedModel(store, named: name, settings, log: Log(log, context)))

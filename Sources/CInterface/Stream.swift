@@ -6,7 +6,7 @@
 import Audio
 import CSwiftDemucs
 import Demucs
-import HTDemucs
+import Networks
 import Synchronization
 import System
 

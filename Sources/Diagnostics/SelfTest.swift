@@ -4,6 +4,7 @@
 import Audio
 import Demucs
 import ModelZoo
+import Networks
 import Quantization
 import Signal
 import System
@@ -89,7 +90,7 @@ package struct SelfTest {
     /// Names of all cases, in order.
     package static var caseNames: [String] { cases.map(\.name) + ["demo"] }
 
-    private static let cases = operators + unetBlocks + transformerBlocks + roformers
+    private static let cases = operators + ModelFamily.all.flatMap(\.goldenCases)
 
     /// Runs all cases with one engine.
     ///
@@ -107,7 +108,7 @@ package struct SelfTest {
                 engine: engine, productsDescription: "\(error)", isSkipped: true, comparisons: [])
         }
         var comparisons = try Self.cases.map { test in
-            let vector = Vector(
+            let vector = GoldenCase.Vector(
                 reader: vectors.parameters().scope(test.name), backend: backend)
             let result = try test.compute(vector).floats
             return compare(

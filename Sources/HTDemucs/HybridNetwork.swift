@@ -7,6 +7,7 @@
 // 343,980 samples, 336 frames, 4 sources, 2 audio channels.
 
 import Layers
+import Networks
 import Signal
 import System
 import Tensor
@@ -22,7 +23,7 @@ package struct HybridBranches: Sendable {
 
 /// A network with a spectrogram. The forward pass is in extensions of this protocol; the models
 /// differ only in `bottom`, where the branches meet.
-package protocol HybridNetwork: SeparationNetwork {
+package protocol HybridNetwork: DemucsNetwork {
     var branches: HybridBranches { get }
 
     /// The layers between the encoders and the decoders, and the sum with the innermost skips: the

@@ -11,7 +11,7 @@ public struct ModelFiles: Sendable, Equatable {
     public let weights: [[Double]]?
     /// Length of a segment, which replaces each checkpoint's own; that of an HTDemucs only if it is
     /// longer, and that of a RoFormer never.
-    public let segmentSeconds: Double?
+    public var segmentSeconds: Double?
     /// The model to take from files with several models; `nil` for files with one.
     public var submodel: String?
     /// The description of the model, which replaces that in its checkpoint or in a YAML file beside

@@ -14,7 +14,6 @@ package struct ComputationOrder: Comparable {
         ["mix", "input", "mag", "stft_repr", "x", "xt"], encoders,
         ["channel_upsampler", "channel_upsampler_t"], [transformer],
         ["channel_downsampler", "channel_downsampler_t"], decoders,
-        // Those of a RoFormer.
         ["band_split"], ["layers"], ["final_norm"], ["mask_estimators"],
         ["output", "add_67", "final"],
     ]

@@ -1,8 +1,8 @@
 // The networks BS-RoFormer and Mel-Band RoFormer.
 // Reference: `BSRoformer.forward` and `MelBandRoformer.forward` of audio-separator 0.47.1.
 
-import HTDemucs
 import Layers
+import Networks
 import Signal
 import System
 import Tensor
@@ -10,7 +10,7 @@ import Tensor
 /// BS-RoFormer (Lu, Wang, Kong, Hung 2023, arXiv:2309.02612) or Mel-Band RoFormer (Wang, Lu, Won
 /// 2023, arXiv:2310.01809): the spectrogram's bands become tokens, transformers attend along time and
 /// along the bands by turns, and each stem's tokens become complex masks of the spectrogram.
-package struct RoFormer: Sendable {
+package struct RoFormer: SeparationNetwork {
     package let configuration: RoFormerConfiguration
     package internal(set) var backend: Backend
     /// Number of elements of all parameters.

@@ -1,9 +1,9 @@
 // `swift-demucs models`: lists, fetches, finds and verifies models.
 
 import Demucs
-import HTDemucs
 import ModelDownloads
 import ModelZoo
+import Networks
 import System
 
 struct ModelsCommand {

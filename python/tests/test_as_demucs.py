@@ -1,4 +1,4 @@
-"""`swift_demucs.as_demucs`: programs that import demucs run on this package.
+"""`swift_demucs.as_demucs`, and the modules of demucs behind it against its contract.
 
 reference/dependents.py runs programs of others; reference/python_parity.py compares the samples.
 """
@@ -6,8 +6,11 @@ reference/dependents.py runs programs of others; reference/python_parity.py comp
 from __future__ import annotations
 
 import contextlib
+import copy
 import io
 import os
+import pickle
+import random
 import re
 import shutil
 import signal
@@ -15,24 +18,24 @@ import subprocess
 import sys
 import venv
 from pathlib import Path
-from typing import Any
+from typing import Any, Dict, List
 
 import numpy as np
 import pytest
-from conftest import RATE
+from conftest import RATE, snr
 
 import swift_demucs
-from swift_demucs import api, as_demucs, audio, separate
+from swift_demucs import Model, _arrays, api, as_demucs, audio, separate
 from swift_demucs.apply import BagOfModels, HTDemucs, apply_model
-from swift_demucs.pretrained import get_model
+from swift_demucs.pretrained import SOURCES, get_model
 
 FOLDER = Path(as_demucs.__file__).parent
 # The table of docs/from-demucs.md.
 NAMES = {
     "api": "Separator save_audio list_models LoadAudioError LoadModelError",
     "apply": "apply_model BagOfModels HTDemucs HDemucs Demucs",
-    "audio": "AudioFile convert_audio convert_audio_channels prevent_clip save_audio",
-    "pretrained": "get_model get_model_from_args add_model_flags ModelLoadingError SOURCES",
+    "audio": "AudioFile convert_audio convert_audio_channels prevent_clip save_audio encode_mp3",
+    "pretrained": "get_model get_model_from_args add_model_flags ModelLoadingError REMOTE_ROOT",
     "separate": "main get_parser load_track fatal save_audio get_model_from_args AudioFile",
     "htdemucs": "HTDemucs", "hdemucs": "HDemucs", "demucs": "Demucs", "states": "load_model",
     "repo": "AnyModel ModelLoadingError", "utils": "fatal",
@@ -53,14 +56,15 @@ def song(tmp_path: Path, music: Any) -> Path:
 
 def test_the_names_of_the_table_exist_and_others_say_what_to_do() -> None:
     lines = [f"from demucs.{name} import {', '.join(NAMES[name].split())}" for name in NAMES]
-    for missing in ("from demucs.apply import TensorChunk", "from demucs import wav"):
+    wanted = ("from demucs.apply import TensorChunk", "from demucs import wav", "import demucs.svd")
+    for missing in wanted:
         lines += ["try:", f"    {missing}", "except ImportError as e: print(type(e).__mro__[1], e)"]
     lines += ["import inspect, demucs, demucs.api as a; from demucs import separate"]
     lines += ["print(hasattr(a, '_x'), inspect.unwrap(a) is a, demucs.__version__)"]
     found = run("-c", "\n".join(lines), path=[FOLDER]).stdout
     text = r".*NotImplementedError.* has no '{}' of demucs; docs/from-demucs.md lists .*\n"
-    wanted = text.format("TensorChunk") + text.format("wav") + r"False True 4\.1\.0\n"
-    assert re.fullmatch(wanted, found), found
+    text = "".join(map(text.format, ("TensorChunk", "demucs.wav", "demucs.svd")))
+    assert re.fullmatch(text + r"False True 4\.1\.0\n", found), found
 
 
 def test_programs_and_their_children_run(song: Path) -> None:
@@ -102,30 +106,34 @@ def test_models_are_bags_of_members_as_in_demucs(bag: Path, music: Any) -> None:
     (bag / "bag.yaml").write_text("models: [one, 'two']  # of: 2\nweights:\n" + rows)
     model = get_model("bag", bag)
     assert isinstance(model, BagOfModels) and model.weights[1] == [0.5, 1.0, 0.5, 0.9]
+    (bag / "one.yaml").write_text("models: ['one', 'two']\n")
     assert isinstance(get_model("one", bag), HTDemucs) and isinstance(get_model("demo"), HTDemucs)
     assert model.eval().train(False).float().requires_grad_(False).to("cpu").cuda() is model
+    one = model.models[1]
     assert not list(model.parameters()) and not model.training
     assert not hasattr(model, "state_dict")
-    with pytest.raises(NotImplementedError, match="no 'state_dict'"):
-        model.models[0].state_dict()
+    for refused in (lambda: one.state_dict(), BagOfModels, lambda: HTDemucs(sources=["a"])):
+        with pytest.raises(NotImplementedError, match=r"no 'state_dict'|parts: use get_model"):
+            refused()
     mix = music[None, :, :RATE]
-    one = model.models[1]
-    one.segment = 20
+    one.segment = 4.0
     for call, given in ((model, mix), (one, music[None])):
         with pytest.raises((NotImplementedError, ValueError), match="apply_model"):
             call(given)
     padded = np.pad(mix, ((0, 0), (0, 0), (0, 3 * RATE)))
-    whole = get_model("demo")(padded)
+    whole = copy.deepcopy(pickle.loads(pickle.dumps(get_model("demo"))))(padded)
     assert np.array_equal(whole[..., :RATE], one(mix)) and isinstance(one, HTDemucs)
     assert np.array_equal(whole, apply_model(get_model("demo"), padded, shifts=0, split=False))
-    golden = apply_model(model, music[None], shifts=0, segment=1.5)
-    for member in model.models:
-        member.segment = 1.5
-    assert np.array_equal(apply_model(model, music[None], shifts=0), golden)
-    one.segment = 2
-    with pytest.raises(ValueError, match=r"segments are \[1.5, 2\]"):
+    with pytest.raises(ValueError, match="segments are"):
         apply_model(model, music[None])
-    assert np.array_equal(apply_model(model, music[None], shifts=0, segment=1.5), golden)
+    model.segment = 1.5
+    with swift_demucs.load(bag / "bag.yaml", segment=1.5) as other:
+        assert other.segment_seconds == 1.5
+        golden = other.separate(music, shifts=0, normalize=False).array
+    assert np.array_equal(apply_model(model, music[None], shifts=0)[0], golden)
+    one.segment = 20
+    with pytest.raises(ValueError, match=r"at most the model's own 4\.0 seconds"):
+        one(mix)
     for published in swift_demucs.models():
         text = Path(api.list_models()["bag"][published.name]).read_text()
         assert re.findall(r'"(\w+)"', text) == list(published.signatures)
@@ -141,9 +149,14 @@ def test_a_subclass_may_give_its_model(song: Path, music: Any) -> None:
     own.update_parameter(jobs=2)
     assert own.separate_tensor(music)[1].keys() == set(given.sources) and own.model is given
     assert own._load_audio(song).shape == (2, 50_000)
+    assert (
+        own.separate_tensor(music[:, :1])[1]["bass"].shape == given(music[None, :, :1])[0, 0].shape
+    )
 
 
-def test_sound_files_are_read_as_demucs_reads_them(song: Path) -> None:
+def test_sound_files_are_read_as_demucs_reads_them(
+    song: Path, track: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     samples, _ = swift_demucs.read(song)
     file = audio.AudioFile(song)
     assert (len(file), file.channels(), file.samplerate()) == (1, 2, RATE)
@@ -151,9 +164,18 @@ def test_sound_files_are_read_as_demucs_reads_them(song: Path) -> None:
     part = file.read(seek_time=0.5, duration=0.25, streams=0, channels=1)
     assert np.array_equal(part, samples[:, 22_050:33_075].mean(0, keepdims=True))
     assert file.read(seek_time=9, duration=1, samplerate=8_000).shape == (1, 2, 0)
+    assert np.array_equal(file.read(-0.5, 0.75, 0), samples[:, :11_025])
+    assert file.duration == 50_000 / RATE
     assert np.array_equal(separate.load_track(song, 2, RATE), samples)
     with pytest.raises(SystemExit, match=r"^1$"):
         separate.load_track("missing.wav", 2, RATE)
+    for kind in (subprocess.CalledProcessError, OSError, RuntimeError, swift_demucs.InputError):
+        with pytest.raises(kind, match=r"^missing\.wav: there is no such file"):
+            audio.AudioFile("missing.wav").channels()
+    blocks: List[int] = []
+    monkeypatch.setattr(_arrays, "copied", lambda *given: blocks.append(1) or np.zeros(given[1]))
+    audio.AudioFile(track).read(seek_time=20, duration=1)
+    assert 0 < len(blocks) < 10
     assert audio.convert_audio(samples[None, :1], RATE, 22_050, 2).shape == (1, 2, 25_000)
     with pytest.raises(ValueError, match="2 channels, expected 1 or at least 3"):
         audio.convert_audio_channels(samples, 3)
@@ -180,7 +202,8 @@ def test_main_writes_to_the_streams_of_the_caller(song: Path, tmp_path: Path) ->
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         with pytest.raises(SystemExit, match=r"^2$"):
             separate.main(["--flac", "--mp3", "a.wav"])
-        separate.main(["--list-models"])
+        with pytest.raises(SystemExit, match=r"^0$"):
+            separate.main(["--list-models"])
         with pytest.raises(api.LoadAudioError, match="standard error"):
             separate.main(["-n", "demo", str(tmp_path / "bad.wav")])
     assert "htdemucs_ft" in out.getvalue() and "bad.wav" in err.getvalue()
@@ -211,3 +234,54 @@ def test_an_end_reaches_the_command_once(sent: int, tmp_path: Path) -> None:
     assert (b"KeyboardInterrupt" in process.communicate()[1]) == (sent == signal.SIGINT)
     assert process.returncode != 0
     assert (tmp_path / "signals").read_text() == "signal\n"
+
+
+def test_each_track_of_a_batch_is_separated_as_it_is(model: Model, music: Any) -> None:
+    batch = np.stack([music, 3 + music[:, ::-1]])
+    options: Dict[str, Any] = {"overlap": 0.5, "transition_power": 2.0, "segment": 2}
+    found = apply_model(get_model("demo"), batch, shifts=0, **options)
+    assert found.shape == (2, 4, *music.shape)
+    for track, stems in zip(batch, found):
+        golden = model.separate(track, shifts=0, normalize=False, **options).array
+        assert np.array_equal(golden, stems)
+    assert snr(model.separate(batch[1], shifts=0, **options).array, found[1]) < 60
+    # The normalisation of a normalised track changes nothing.
+    mono = music.mean(0)
+    track = (music - mono.mean()) / mono.std(ddof=1)
+    found = apply_model(get_model("demo"), track[None], 0, num_workers=2, device="cuda")[0]
+    assert snr(model.separate(track, shifts=0).array, found) > 100
+
+
+def test_a_batch_has_the_same_shifts(model: Model, music: Any) -> None:
+    calls: List[Dict[str, Any]] = []
+    random.seed(7)
+    batch = np.stack([music, music])
+    found = apply_model(model, batch, shifts=2, callback=calls.append, callback_arg={"x": 1})
+    assert np.array_equal(found[0], found[1])
+    after = random.random()
+    random.seed(7)
+    golden = model.separate(music, shifts=2, normalize=False, seed=random).array  # type: ignore
+    assert np.array_equal(golden, found[0]) and random.random() == after
+    assert calls[0]["x"] == 1 and {call["shift_idx"] for call in calls} == {0, 1}
+    with pytest.raises(swift_demucs.ArgumentError, match=r"mix\[None\]"):
+        apply_model(model, music)
+
+
+@pytest.mark.parametrize(
+    ("options", "files"),
+    [
+        ("--two-stems vocals --mp3", {"t/vocals.mp3", "t/no_vocals.mp3"}),
+        ("--two-stems=bass --other-method minus --float32", {"t/bass.wav", "t/minus_bass.wav"}),
+        ("--two-stems=bass --other-method none", {"t/bass.wav"}),
+        ("--flac --filename {stem}_{track}.{ext}", {f"{stem}_t.flac" for stem in SOURCES}),
+    ],
+)  # fmt: skip
+def test_main_writes_the_files_of_demucs(
+    options: str, files: Any, tmp_path: Path, music: Any, capfd: pytest.CaptureFixture[str]
+) -> None:
+    song = swift_demucs.write(tmp_path / "t.wav", music[:, :50_000], 44_100)
+    words = [*options.split(), "-n", "demo", "-o", str(tmp_path / "out"), "-d", "cuda", str(song)]
+    separate.main(words)
+    folder = tmp_path / "out" / "demo"
+    assert {str(path.relative_to(folder)) for path in folder.rglob("*.*")} == files
+    assert "'cuda' is ignored" in capfd.readouterr().err

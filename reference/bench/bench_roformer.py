@@ -24,16 +24,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import program
 import roformer_core
 from fixture import noise
-from peer_timers import (
-    PRECISIONS,
-    Timer,
-    onnx_runtime,
-    open_vino,
-    ours,
-    pytorch,
-    rotate,
-    table,
-)
+from peer_timers import PRECISIONS, Timer, onnx_runtime, open_vino, ours, pytorch, rotate, table
 
 PEERS = ("pytorch", "onnx", "openvino")
 

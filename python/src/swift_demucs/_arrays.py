@@ -92,7 +92,7 @@ def samples_of(
 
     A mono signal may have one dimension. float32 arrays in C order, and transposes of such arrays
     ``[frames, channels]``, are not copied. The function is that of :func:`numpy_of`.
-    Only a block of a stream may have fewer frames than channels.
+    Only a block of a stream may have fewer frames than channels, if these are more than two.
     """
     array, kind = numpy_of(value, name)
     if array.dtype.kind != "f":
@@ -109,7 +109,7 @@ def samples_of(
         problem += "; for a batch of one: wav[0]"
     elif array.ndim == 2 and array.shape[0] > 64:
         problem = "expected at most 64 channels; for an array [frames, channels]: samples.T"
-    elif array.ndim == 2 and (is_block or array.shape[0] <= array.shape[1]):
+    elif array.ndim == 2 and (is_block or array.shape[0] <= max(2, array.shape[1])):
         problem = ""
     elif array.ndim == 2:
         problem += "; for an array [frames, channels]: samples.T"

@@ -19,36 +19,32 @@ Result = TypeVar("Result")
 EXIT_SECONDS = 10.0
 
 
+class Enough(Exception):
+    """Ends a call from a callback of this package, which has what it needs."""
+
+
 class Token:
     """Cancellation token of one call of the C library."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._handle: Optional[int] = _library.library().sd_cancellation_create()
-        if not self._handle:
+        #: Pointer for the C library; ``None`` after :meth:`free`.
+        self.handle: Optional[int] = _library.library().sd_cancellation_create()
+        if not self.handle:
             raise MemoryError("no memory for a cancellation")
-        self._is_cancelled = False
-
-    @property
-    def is_cancelled(self) -> bool:
-        """Whether :meth:`cancel` was called."""
-        return self._is_cancelled
-
-    @property
-    def handle(self) -> Optional[int]:
-        """Pointer for the C library; ``None`` after :meth:`free`."""
-        return self._handle
+        #: Whether :meth:`cancel` was called.
+        self.is_cancelled = False
 
     def cancel(self) -> None:
         """Makes the call return within a fraction of a segment; no effect after :meth:`free`."""
         with self._lock:
-            self._is_cancelled = True
-            _library.library().sd_cancellation_cancel(self._handle)
+            self.is_cancelled = True
+            _library.library().sd_cancellation_cancel(self.handle)
 
     def free(self) -> None:
         """Frees the handle; the call must have returned."""
         with self._lock:
-            handle, self._handle = self._handle, None
+            handle, self.handle = self.handle, None
         _library.library().sd_cancellation_free(handle)
 
 

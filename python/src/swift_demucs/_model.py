@@ -5,37 +5,15 @@ from __future__ import annotations
 import contextlib
 import os
 import threading
+from collections.abc import Callable, Iterable, Iterator
 from ctypes import byref, c_size_t, c_uint64, c_void_p
 from dataclasses import dataclass
 from pathlib import Path
-from typing import (
-    TYPE_CHECKING,
-    Any,
-    Callable,
-    Dict,
-    Iterable,
-    Iterator,
-    List,
-    Optional,
-    Tuple,
-    TypeVar,
-    Union,
-    overload,
-)
+from typing import TYPE_CHECKING, Any, Optional, TypeVar, Union, overload
 
 import numpy as np
 
-from . import (
-    _arrays,
-    _call,
-    _library,
-    _progress,
-    _recordings,
-    _runs,
-    _settings,
-    _zoo,
-    errors,
-)
+from . import _arrays, _call, _library, _progress, _recordings, _runs, _settings, _zoo, errors
 from ._arrays import Array
 from ._recordings import Path_
 from ._runs import FileResult
@@ -54,7 +32,7 @@ HIGH_PEAK = 50
 
 
 @contextlib.contextmanager
-def _shifts(settings: Dict[str, Any], seed: Seed) -> Iterator[Tuple[bytes, Any]]:
+def _shifts(settings: dict[str, Any], seed: Seed) -> Iterator[tuple[bytes, Any]]:
     """The C library's settings, and its copy of a generator given as ``seed``, which moves on."""
     generator: Any = seed
     if not hasattr(generator, "getstate"):
@@ -80,9 +58,9 @@ class Analysis:
     #: Beats per minute; None for less than four seconds, or without onsets.
     tempo_bpm: Optional[float]
     #: Times of the beats in seconds, ascending.
-    beats: Tuple[float, ...]
+    beats: tuple[float, ...]
     #: Times of the first beat of each bar.
-    downbeats: Tuple[float, ...]
+    downbeats: tuple[float, ...]
     #: A guess, such as ``4/4``; None without beats.
     metre: Optional[str]
     #: How clearly ``downbeats`` are the first beats of the bars, 0 to 1; None without beats.
@@ -106,12 +84,16 @@ class Model:
         precision: _settings.Precision = "default",
         threads: Optional[int] = None,
         jobs: int = 1,
+        segment: Optional[float] = None,
         repository: Optional[Path_] = None,
         download: bool = False,
     ) -> None:
         """See :func:`swift_demucs.load`."""
         self._model = errors.path_text(model)
-        options = {"precision": precision, "threads": threads, "jobs": jobs, "stems": stems}
+        options = {
+            "precision": precision, "threads": threads, "jobs": jobs, "segment": segment,
+            "stems": stems,
+        }  # fmt: skip
         self._options = _settings.values(options)
         self._repository = None if repository is None else errors.path_text(repository)
         self._lock = threading.Lock()
@@ -140,7 +122,7 @@ class Model:
         #: The published name, or the file's name without extension.
         self.name: str = info["name"]
         #: Names of the stems that the model gives, in their order.
-        self.stems: Tuple[str, ...] = tuple(info["stems"])
+        self.stems: tuple[str, ...] = tuple(info["stems"])
         #: Channels of the model's input and of the stems; other audio is converted.
         self.channels: int = info["channels"]
         #: Sample rate of the model's input and of the stems, in Hz; other audio is converted.
@@ -162,12 +144,12 @@ class Model:
         with handle.use("model") as value:
             yield value
 
-    def __getstate__(self) -> Dict[str, Any]:
+    def __getstate__(self) -> dict[str, Any]:
         if self._handle.is_closed:
             raise errors.StateError("the model is closed; open another one")
         return {"model": self._model, "repository": self._repository, **self._options}
 
-    def __setstate__(self, state: Dict[str, Any]) -> None:
+    def __setstate__(self, state: dict[str, Any]) -> None:
         self.__init__(**state)  # type: ignore[misc]
 
     def close(self) -> None:
@@ -190,7 +172,7 @@ class Model:
         progress: _progress.ProgressOption,
         cancellation: Optional[_call.Cancellation],
         title: Callable[[], Optional[str]] = lambda: None,
-    ) -> Iterator[Tuple[_call.Token, Any, Any]]:
+    ) -> Iterator[tuple[_call.Token, Any, Any]]:
         """A token, the model's handle and C's progress, for a call that separates."""
         with contextlib.ExitStack() as stack:
             token = stack.enter_context(_call.token(cancellation))
@@ -279,7 +261,7 @@ class Model:
         source: Any,
         sample_rate: Optional[int],
         cancellation: Optional[_call.Cancellation] = None,
-    ) -> Tuple[Optional[str], Array, int, int, Callable[[Array], Any]]:
+    ) -> tuple[Optional[str], Array, int, int, Callable[[Array], Any]]:
         """The title of a file, and the samples of a source with their rate, layout and type."""
         if isinstance(source, (str, bytes, os.PathLike)):
             array, input_rate = _recordings.read(source, cancellation=cancellation)
@@ -314,9 +296,9 @@ class Model:
         _settings.check(settings, _settings.TuningSettings)
         _progress.check(progress)
         title, array, input_rate, layout, _ = self._source(source, sample_rate, cancellation)
-        found: List[Analysis] = []
+        found: list[Analysis] = []
 
-        def take(event: Dict[str, Any], _status: int) -> None:
+        def take(event: dict[str, Any], _status: int) -> None:
             found.append(
                 Analysis(
                     tempo_bpm=event["tempo_bpm"],
@@ -355,7 +337,7 @@ class Model:
         progress: _progress.ProgressOption = False,
         cancellation: Optional[_call.Cancellation] = None,
         **settings: Unpack[_settings.StreamSettings],
-    ) -> Iterator[Dict[str, Any]]:
+    ) -> Iterator[dict[str, Any]]:
         """Separates blocks of samples ``[channels, frames]`` in flat memory.
 
         Yields blocks of stems by name, of at most ``block_frames`` frames. HTDemucs normalises a
@@ -379,12 +361,12 @@ class Model:
         self,
         blocks: Iterator[Any],
         input_rate: int,
-        settings: Dict[str, Any],
+        settings: dict[str, Any],
         capacity: int,
         seed: Seed,
         progress: _progress.ProgressOption,
         cancellation: Optional[_call.Cancellation],
-    ) -> Iterator[Dict[str, Any]]:
+    ) -> Iterator[dict[str, Any]]:
         callbacks = _call.Callbacks()
         with contextlib.ExitStack() as stack:
             given, generator = stack.enter_context(_shifts(settings, seed))
@@ -417,7 +399,7 @@ class Model:
                 )  # fmt: skip
                 return 0 if status == _library.DONE else frames.value
 
-            def pulled() -> Iterator[Dict[str, Any]]:
+            def pulled() -> Iterator[dict[str, Any]]:
                 shape = (len(names), self.channels, capacity)
                 stems = np.empty(shape, np.float32)
                 while (count := pull(stems)) > 0:
@@ -449,7 +431,7 @@ class Model:
         start: float = 0.0,
         seconds: Optional[float] = None,
         names: Union[str, Iterable[str], None] = None,
-    ) -> Dict[str, Array]:
+    ) -> dict[str, Array]:
         """Activations inside the network for one chunk of audio, by the reference's names.
 
         :param source: as for :meth:`separate`; normalised by the statistics of the whole source.
@@ -465,7 +447,7 @@ class Model:
         patterns = None if names is None else _library.text(names, "names")
         mix = _arrays.audio(array, layout, input_rate)
         length = 0.0 if seconds is None else _arrays.real(seconds, "seconds")
-        values: Dict[str, Array] = {}
+        values: dict[str, Array] = {}
         callbacks = _call.Callbacks()
         with _call.token(None) as token, self._use() as handle:
 
@@ -489,7 +471,7 @@ class Model:
         paths: Iterable[Path_],
         out: Path_ = "separated",
         **options: Unpack[_settings.FileOptions],
-    ) -> List[FileResult]:
+    ) -> list[FileResult]:
         """See :func:`swift_demucs.separate_files`."""
         return _runs.separate_files(self, paths, out, **options)
 
@@ -501,6 +483,7 @@ def load(
     precision: _settings.Precision = "default",
     threads: Optional[int] = None,
     jobs: int = 1,
+    segment: Optional[float] = None,
     repository: Optional[Path_] = None,
     download: bool = False,
 ) -> Model:
@@ -515,6 +498,8 @@ def load(
         with an SNR of 40 dB.
     :param threads: cores to use; ``None`` for all.
     :param jobs: segments of a track that run at once, sharing the threads.
+    :param segment: seconds of the network's input, at most its own: the attribute ``segment`` of
+        a model of demucs, where that of :meth:`Model.separate` is its argument.
     :param repository: a folder of models that is searched first.
     :param download: whether to :func:`fetch` the model if it is missing.
 
@@ -527,6 +512,7 @@ def load(
         precision=precision,
         threads=threads,
         jobs=jobs,
+        segment=segment,
         repository=repository,
         download=download,
     )

@@ -6,11 +6,11 @@ import functools
 import os
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Iterator, List, NoReturn, Optional, Tuple, TypeVar, Union
+from typing import TYPE_CHECKING, Any, Iterator, NoReturn, Optional, Sequence, TypeVar, Union
 
 import numpy as np
 
-from . import _arrays, _model, _recordings, errors
+from . import _arrays, _call, _model, _recordings, _zoo, errors
 from ._arrays import Samples
 
 # Files of the published bags, as demucs has them.
@@ -26,6 +26,10 @@ class MissingAttributeError(NotImplementedError, AttributeError):
     """What a model of demucs has and this engine doesn't; ``hasattr`` takes it."""
 
 
+def _stop(_: object) -> None:
+    raise _call.Enough
+
+
 def ignore(device: Any) -> None:
     """Logs that a device other than the CPU is not used."""
     if device is not None and str(device) != "cpu":
@@ -36,12 +40,33 @@ class Module:
     """A model that stays on the CPU, in float32, without gradients; ``whole`` is the engine's."""
 
     training = False
+    #: Loads a model that wasn't loaded from the beginning.
+    _load: Any = None
 
-    def __init__(self, whole: _model.Model) -> None:
-        self.sources: List[str] = list(whole.stems)
+    def __init__(self, whole: Any) -> None:
+        if not isinstance(whole, _model.Model):
+            raise NotImplementedError(
+                f"swift-demucs makes no {type(self).__name__} of parts: use get_model, which loads "
+                "checkpoints and the files of bags"
+            )
+        self.sources: list[str] = list(whole.stems)
         self.samplerate: int = whole.sample_rate
         self.audio_channels: int = whole.channels
         self.max_allowed_segment: float = whole.segment_seconds
+        self.segment: float = whole.segment_seconds
+        self._opened: Optional[_model.Model] = whole
+        self._opened_segment: float = whole.segment_seconds
+
+    @property
+    def engine(self) -> _model.Model:
+        """The model of this package, which runs its network on ``segment``."""
+        if self._opened is None:
+            self._opened = self._load()
+            self._opened_segment = self._opened.segment_seconds
+        if self._opened_segment != self.segment:
+            given = {**self._opened.__getstate__(), "segment": self.segment}
+            self._opened, self._opened_segment = _model.Model(**given), self.segment
+        return self._opened
 
     def to(self: Self, device: Any = None, *_: Any, **__: Any) -> Self:
         """The model itself."""
@@ -72,44 +97,48 @@ class Module:
 
 
 class HTDemucs(Module):
-    """A single model. ``segment``, in seconds, is the default length of its segments."""
+    """A single model. ``segment``, in seconds, is the length of its network's input."""
 
-    def __init__(self, whole: _model.Model, *member: Any) -> None:
+    def __init__(self, whole: Any = None, *member: Any, **_: Any) -> None:
         """``member`` are the arguments that load this model of a bag, when it is first used."""
         super().__init__(whole)
-        self.segment = whole.segment_seconds
-        self._member = member
-        if not member:
-            self.engine = whole
+        if member:
+            self._opened, self._load = None, functools.partial(_member, *member)
+
+    def _pass(self, track: Any, progress: Any = False) -> Any:
+        return self.engine.separate(
+            track, shifts=0, no_split=True, normalize=False, progress=progress
+        ).array
 
     @functools.cached_property
-    def engine(self) -> _model.Model:
-        """The model of this package."""
-        if self._member[0] is None:
-            raise errors.ArgumentError(
-                "the members of this bag have no names of their own: use apply_model(bag, mix)"
-            )
-        return opened(*self._member)
+    def _takes_any_length(self) -> bool:
+        """Whether the network runs on other lengths than its segment, which it else refuses."""
+        frames = int(self.engine.segment_seconds * self.samplerate) + 1
+        try:
+            self._pass(np.zeros((self.audio_channels, frames), np.float32), _stop)
+        except errors.ArgumentError:
+            return False
+        except _call.Enough:
+            pass
+        return True
 
     def forward(self, mix: Samples) -> Samples:
-        """One pass: ``[batch, channels, frames]`` of at most a segment, without normalisation.
+        """One pass: ``[batch, channels, frames]``, without normalisation.
 
-        Returns ``[batch, sources, channels, frames]``. Raises :class:`ArgumentError`.
+        Returns ``[batch, sources, channels, frames]``. Raises :class:`ArgumentError` for more than
+        a segment, unless the network is one of Demucs v3.
         """
         tracks, kind = batch_of(mix, self.audio_channels)
-        seconds = self.engine.segment_seconds
-        if tracks.shape[2] > int(min(self.segment, seconds) * self.samplerate):
-            raise errors.ArgumentError(
-                f"mix has {tracks.shape[2]} frames, expected at most a segment of "
-                f"{min(self.segment, seconds)} s; for any length: apply_model"
-            )
-        missing = int(seconds * self.samplerate) - tracks.shape[2]
-        padded = np.pad(tracks, ((0, 0), (0, 0), (0, missing)))
-        stems = [
-            self.engine.separate(track, shifts=0, no_split=True, normalize=False).array
-            for track in padded
-        ]
-        result: Samples = kind(np.stack(stems)[..., : tracks.shape[2]])
+        count = tracks.shape[2]
+        if not self._takes_any_length:
+            missing = int(self.engine.segment_seconds * self.samplerate) - count
+            if missing < 0:
+                raise errors.ArgumentError(
+                    f"mix has {count} frames, expected at most a segment of "
+                    f"{self.engine.segment_seconds} s; for any length: apply_model"
+                )
+            tracks = np.pad(tracks, ((0, 0), (0, 0), (0, missing)))
+        result: Samples = kind(np.stack([self._pass(track) for track in tracks])[..., :count])
         return result
 
     __call__ = forward
@@ -118,14 +147,17 @@ class HTDemucs(Module):
 class BagOfModels(Module):
     """A named model, of one member or more; the engine runs them together."""
 
-    def __init__(self, whole: _model.Model, repo: Any, jobs: int, text: str) -> None:
+    models: Sequence[HTDemucs] = ()
+
+    def __init__(
+        self, whole: Any = None, repo: Any = None, jobs: int = 1, text: str = "", **_: Any
+    ) -> None:
         super().__init__(whole)
-        self.engine = whole
         count, names = whole.member_count, _listed("models", text)
         members = [(n, repo, jobs) for n in (names if len(names) == count else [None] * count)]
         self.models = [HTDemucs(whole, *(member if count > 1 else ())) for member in members]
         weights = [*map(float, _listed("weights", text))] or [1.0]
-        self.weights: List[List[float]] = np.resize(weights, (count, len(self.sources))).tolist()
+        self.weights: list[list[float]] = np.resize(weights, (count, len(self.sources))).tolist()
 
     @property
     def segment(self) -> float:
@@ -147,14 +179,23 @@ class BagOfModels(Module):
 AnyModel = Union[HTDemucs, BagOfModels]
 
 
-def _listed(key: str, text: str) -> List[str]:
+def _member(name: Optional[str], repo: Any, jobs: int) -> _model.Model:
+    """The engine's model of a bag's member."""
+    if name is None:
+        raise errors.ArgumentError(
+            "the members of this bag have no names of their own: use apply_model(bag, mix)"
+        )
+    return opened(name, repo, jobs)
+
+
+def _listed(key: str, text: str) -> list[str]:
     """The names or numbers of a list in a bag's file, in brackets or with a line for each."""
     plain = re.sub(r"#.*|(?<!\S)-(?=\s)|\bnull\b", "", text)
     found = re.search(rf"\b{key}:([^:]*)(?:\b\w+:|$)", plain)
     return re.findall(r"[^][{},~\s\"']+", found[1]) if found else []
 
 
-def batch_of(mix: Any, channels: int) -> Tuple[Any, Any]:
+def batch_of(mix: Any, channels: int) -> tuple[Any, Any]:
     """Tracks ``[batch, channels, frames]``, and a function for the results."""
     tracks, kind = _arrays.numpy_of(mix, "mix")
     if tracks.ndim != 3 or tracks.shape[1] != channels or 0 in tracks.shape:
@@ -165,13 +206,46 @@ def batch_of(mix: Any, channels: int) -> Tuple[Any, Any]:
     return tracks, kind
 
 
+# Extensions of the checkpoints in a folder of models; the reference reads only .th.
+_CHECKPOINTS = {".th", ".safetensors", ".bin", ".onnx"}
+
+
+def list_models(repo: Optional[Path] = None) -> dict[str, dict[str, Union[str, Path]]]:
+    """The models that :class:`Separator` accepts: ``single`` ones and ``bag``, by name.
+
+    Values are files, or ``hf://...`` for a single model that is not on this machine.
+    """
+    single: dict[str, Union[str, Path]] = {}
+    bag: dict[str, Union[str, Path]] = {}
+    if repo is not None:
+        folder = Path(errors.path_text(repo))
+        if not folder.is_dir():
+            raise errors.ArgumentError(f"{folder} must exist and be a directory.", str(folder))
+        for file in sorted(folder.iterdir()):
+            if file.suffix in _CHECKPOINTS:
+                single[file.stem.rsplit("-", 1)[0] if file.suffix == ".th" else file.stem] = file
+            elif file.suffix == ".yaml":
+                bag[file.stem] = file
+        return {"single": single, "bag": bag}
+    for model in _zoo.models():
+        bag[model.name] = BAGS / f"{model.name}.yaml"
+        for signature in model.signatures:
+            files = [file for file in model.files if signature in file.name]
+            single[signature] = files[0] if files else f"hf://{model.hub_repository}"
+    return {"single": single, "bag": bag}
+
+
 def opened(name: Any, repo: Optional[Path], jobs: int = 1) -> _model.Model:
     """The engine's model of a name; a missing one is downloaded, unless ``repo`` is given.
+
+    A checkpoint in ``repo`` comes before a bag's file of its name, as in demucs.
 
     Raises :class:`LoadModelError`.
     """
     if not isinstance(name, (str, os.PathLike)):
         raise TypeError(f"model is {name!r}, expected a name")
+    own = {} if repo is None else list_models(repo)["single"]
+    name = own.get(os.fspath(name), name)
     try:
         return _model.load(
             name, precision="float32", jobs=jobs, repository=repo, download=repo is None
@@ -184,6 +258,8 @@ def load(name: Any, repo: Optional[Path] = None, jobs: int = 1) -> AnyModel:
     """The model of :func:`opened`: a bag if it has a bag's file, as in demucs."""
     whole = opened(name, repo, jobs)
     text = os.fspath(name)
+    if repo is not None and text in list_models(repo)["single"]:
+        return HTDemucs(whole)
     places = [Path(text), (BAGS if repo is None else Path(repo)) / f"{Path(text).name}.yaml"]
     for file in places:
         if file.suffix == ".yaml" and file.is_file():

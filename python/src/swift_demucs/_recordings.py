@@ -6,7 +6,7 @@ import logging
 import os
 from ctypes import byref, c_size_t
 from pathlib import Path
-from typing import Any, List, Optional, Tuple, Union
+from typing import Any, Callable, List, Optional, Tuple, Union
 
 import numpy as np
 
@@ -42,29 +42,43 @@ def read(
 
     Raises :class:`InputError`.
     """
+    blocks: List[Array] = []
+    rates: List[int] = []
+
+    def keep(block: Any) -> None:
+        blocks.append(_arrays.copied(block.samples, (block.channels, block.frames)))
+        rates.append(block.sample_rate)
+
+    decode(path, keep, sample_rate, channels, cancellation)
+    return np.concatenate(blocks, axis=1), rates[0]
+
+
+def decode(
+    path: Path_,
+    take: Callable[[Any], object],
+    sample_rate: Optional[int] = None,
+    channels: Optional[int] = None,
+    cancellation: Optional[_call.Cancellation] = None,
+) -> None:
+    """Gives the C library's blocks of a sound file to a function, as :func:`read` converts them.
+
+    An exception of the function ends the decoding, and comes out.
+    """
     text = errors.path_text(path)
     wanted_rate = 0 if sample_rate is None else _arrays.rate(sample_rate)
     wanted_channels = 0 if channels is None else _arrays.integer(channels, "channels", 1, 64)
-    blocks: List[Array] = []
-    rates: List[int] = []
     callbacks = _call.Callbacks()
-
     with _call.token(cancellation) as token:
 
-        def keep(audio: Any) -> None:
-            blocks.append(_arrays.copied(audio.samples, (audio.channels, audio.frames)))
-            rates.append(audio.sample_rate)
-
-        def take(_context: Any, block: Any) -> int:
-            failed = callbacks.guard(lambda: keep(block.contents))
+        def guarded(_context: Any, block: Any) -> int:
+            failed = callbacks.guard(lambda: take(block.contents))
             return 1 if token.is_cancelled else failed
 
-        callback = _library.AudioCallback(take)
+        callback = _library.AudioCallback(guarded)
         callbacks.invoke(
             token, "sd_read", text.encode(), wanted_channels, wanted_rate, callback, None, log,
             None, path=text,
         )  # fmt: skip
-    return np.concatenate(blocks, axis=1), rates[0]
 
 
 def convert(audio: Array, layout: int, sample_rate: int, channels: int, new_rate: int) -> Array:

@@ -46,43 +46,35 @@ class LinkedModel:
 
 def models(repository: Optional[Path_] = None) -> List[PublishedModel]:
     """The published models, and which of them are on this machine."""
-    return [
-        PublishedModel(
-            name=event["name"],
-            summary=event["summary"],
-            stems=tuple(event["sources"]),
-            signatures=tuple(event["signatures"]),
-            hub_repository=event["hubRepository"],
-            download_megabytes=event.get("downloadMegabytes"),
-            files=tuple(Path(file) for file in event["files"]),
-        )
-        for event in _listed("model", repository)
-    ]
+    return _listed(PublishedModel, "model", repository)
 
 
 def linked_models(repository: Optional[Path_] = None) -> List[LinkedModel]:
     """Models of other authors that :func:`fetch` knows, and which of them are on this machine."""
-    return [
-        LinkedModel(
-            name=event["name"],
-            summary=event["summary"],
-            licence=event["licence"],
-            url=event["url"],
-            sha256=event.get("sha256"),
-            size=event.get("countBytes"),
-            files=tuple(Path(file) for file in event["files"]),
-        )
-        for event in _listed("linked", repository)
-    ]
+    return _listed(LinkedModel, "linked", repository)
 
 
-def _listed(kind: str, repository: Optional[Path_]) -> List[Dict[str, Any]]:
-    """The events of one kind of ``sd_models``."""
-    found: List[Dict[str, Any]] = []
+# Fields that the events of ``sd_models`` call otherwise.
+_KEYS = {
+    "stems": "sources", "hub_repository": "hubRepository", "size": "countBytes",
+    "download_megabytes": "downloadMegabytes",
+}  # fmt: skip
+
+
+def _listed(kind: Any, title: str, repository: Optional[Path_]) -> List[Any]:
+    """The models of one kind of the events of ``sd_models``."""
+    found: List[Any] = []
+
+    def value(event: Dict[str, Any], name: str) -> Any:
+        given = event.get(_KEYS.get(name, name))
+        if isinstance(given, list):
+            return tuple(map(Path, given) if name == "files" else given)
+        return given
 
     def take(event: Dict[str, Any], _status: int) -> None:
-        if event["event"] == kind:
-            found.append(event)
+        if event["event"] == title:
+            names = (field.name for field in dataclasses.fields(kind))
+            found.append(kind(**{name: value(event, name) for name in names}))
 
     folder = None if repository is None else errors.path_text(repository)
     callbacks = _call.Callbacks()

@@ -14,21 +14,11 @@ import random
 from pathlib import Path
 from typing import Any, Callable, Dict, Optional, Tuple, Union
 
-from . import _arrays, _modules, _progress, _recordings, _zoo, errors
-from ._modules import LoadModelError
-from .audio import save_audio
+from . import _arrays, _modules, _progress, _recordings, audio
+from ._modules import LoadModelError, list_models
+from .audio import LoadAudioError, save_audio
 
-__all__ = [
-    "LoadAudioError",
-    "LoadModelError",
-    "Separator",
-    "list_models",
-    "save_audio",
-]
-
-
-class LoadAudioError(errors.InputError):
-    """A sound file can't be read."""
+__all__ = ["LoadAudioError", "LoadModelError", "Separator", "list_models", "save_audio"]
 
 
 class _NotProvided:
@@ -72,10 +62,8 @@ def reporter(
     return report
 
 
-def tuning(model: Any, shifts: Any, split: Any, overlap: Any, segment: Any) -> Dict[str, Any]:
+def tuning(shifts: Any, split: Any, overlap: Any, segment: Any) -> Dict[str, Any]:
     """The engine's settings for arguments of the reference. Raises :class:`TypeError`."""
-    if segment is None and isinstance(model, (_modules.HTDemucs, _modules.BagOfModels)):
-        segment = None if model.segment == model.max_allowed_segment else model.segment
     return {
         "shifts": _arrays.integer(shifts, "shifts", 0, 100),
         "no_split": not _arrays.flag(split, "split"),
@@ -115,15 +103,7 @@ class Separator:
         self._repo = repo
         self._arguments: Dict[str, Any] = {}
         self.update_parameter(
-            device=device,
-            shifts=shifts,
-            overlap=overlap,
-            split=split,
-            segment=segment,
-            jobs=jobs,
-            progress=progress,
-            callback=callback,
-            callback_arg=callback_arg,
+            device, shifts, overlap, split, segment, jobs, progress, callback, callback_arg
         )
         self._engine_jobs = self._wanted_jobs()
         self._load_model()
@@ -177,7 +157,7 @@ class Separator:
         shifts, split, overlap, segment = (
             self._arguments[name] for name in ("shifts", "split", "overlap", "segment")
         )
-        settings = tuning(self._model, shifts, split, overlap, segment)
+        settings = tuning(shifts, split, overlap, segment)
         with _progress.reporting(bool(self._arguments["progress"]), self._samplerate) as bar:
             stems = self._model.engine.separate(
                 array,
@@ -200,12 +180,10 @@ class Separator:
 
     def _load_audio(self, track: Union[str, Path]) -> Any:
         """Samples of a sound file at the model's rate. Raises :class:`LoadAudioError`."""
-        try:
+        with audio.loading(track):
             array, _ = _recordings.read(
                 track, sample_rate=self._samplerate, channels=self._audio_channels
             )
-        except errors.Error as error:
-            raise LoadAudioError(str(error), str(track)) from error
         return _arrays.as_caller_wants(array)
 
     @property
@@ -222,32 +200,3 @@ class Separator:
     def model(self) -> _modules.AnyModel:
         """The model's ``sources``, ``samplerate``, ``audio_channels`` and ``segment``."""
         return self._model
-
-
-# Extensions of the checkpoints in a folder of models; the reference reads only .th.
-_CHECKPOINTS = {".th", ".safetensors", ".bin", ".onnx"}
-
-
-def list_models(repo: Optional[Path] = None) -> Dict[str, Dict[str, Union[str, Path]]]:
-    """The models that :class:`Separator` accepts: ``single`` ones and ``bag``, by name.
-
-    Values are files, or ``hf://...`` for a single model that is not on this machine.
-    """
-    single: Dict[str, Union[str, Path]] = {}
-    bag: Dict[str, Union[str, Path]] = {}
-    if repo is not None:
-        folder = Path(errors.path_text(repo))
-        if not folder.is_dir():
-            raise errors.ArgumentError(f"{folder} must exist and be a directory.", str(folder))
-        for file in sorted(folder.iterdir()):
-            if file.suffix in _CHECKPOINTS:
-                single[file.stem.rsplit("-", 1)[0] if file.suffix == ".th" else file.stem] = file
-            elif file.suffix == ".yaml":
-                bag[file.stem] = file
-        return {"single": single, "bag": bag}
-    for model in _zoo.models():
-        bag[model.name] = _modules.BAGS / f"{model.name}.yaml"
-        for signature in model.signatures:
-            files = [file for file in model.files if signature in file.name]
-            single[signature] = files[0] if files else f"hf://{model.hub_repository}"
-    return {"single": single, "bag": bag}

@@ -45,7 +45,7 @@ def apply_model(
     if engine is None:
         raise TypeError(f"model is {model!r}, expected one of get_model")
     tracks, kind = _modules.batch_of(mix, engine.channels)
-    settings = api.tuning(model, shifts, split, overlap, segment)
+    settings = api.tuning(shifts, split, overlap, segment)
     state = random.getstate()
     stems = []
     with _progress.reporting(_arrays.flag(progress, "progress"), engine.sample_rate) as bar:

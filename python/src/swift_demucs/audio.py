@@ -2,44 +2,82 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import functools
+import math
+import subprocess
 from pathlib import Path
-from typing import Any, Optional, Tuple, Union
+from typing import Any, Callable, Iterator, List, Optional, Tuple, Union
 
 import numpy as np
 
-from . import _arrays, _library, _recordings, errors
+from . import _arrays, _call, _library, _recordings, errors
 from ._arrays import Array, Samples
 
-__all__ = ["AudioFile", "convert_audio", "convert_audio_channels", "prevent_clip", "save_audio"]
+__all__ = [
+    "AudioFile", "LoadAudioError", "convert_audio", "convert_audio_channels", "prevent_clip",
+    "save_audio",
+]  # fmt: skip
+
+
+class LoadAudioError(errors.InputError, subprocess.CalledProcessError, RuntimeError):
+    """A sound file can't be read; with the types that callers of demucs and its tools expect."""
+
+    returncode = 1
+    cmd: Any = "swift-demucs"
+    output = stderr = None
+
+
+@contextlib.contextmanager
+def loading(path: object) -> Iterator[None]:
+    """Raises :class:`LoadAudioError` for any error of this package."""
+    try:
+        yield
+    except errors.Error as error:
+        raise LoadAudioError(str(error), str(path)) from error
 
 
 class AudioFile:
-    """A sound file of one stream, decoded when it is first asked for."""
+    """A sound file of one stream. Its methods raise :class:`LoadAudioError`."""
 
     def __init__(self, path: Union[str, Path]) -> None:
         self.path = Path(path)
 
+    def _decode(self, is_enough: Callable[[Any], object]) -> None:
+        """Gives blocks to a function until it returns something true."""
+
+        def take(block: Any) -> None:
+            self._format = (block.channels, block.sample_rate)
+            if is_enough(block):
+                raise _call.Enough
+
+        with contextlib.suppress(_call.Enough), loading(self.path):
+            _recordings.decode(self.path, take)
+
     @functools.cached_property
-    def _decoded(self) -> Tuple[Array, int]:
-        return _recordings.read(self.path)
+    def _format(self) -> Tuple[int, int]:
+        """Channels and rate, which the first block has."""
+        self._decode(lambda _: True)
+        return self._format
 
     def __len__(self) -> int:
         return 1
 
-    @property
+    @functools.cached_property
     def duration(self) -> float:
-        """Length in seconds."""
-        return float(self._decoded[0].shape[1] / self._decoded[1])
+        """Length in seconds; decodes the file block by block."""
+        frames: List[int] = []
+        self._decode(lambda block: frames.append(block.frames))
+        return sum(frames) / self.samplerate()
 
     def channels(self, stream: int = 0) -> int:
         """Number of channels."""
-        return int(self._decoded[0].shape[0])
+        return self._format[0]
 
     def samplerate(self, stream: int = 0) -> int:
         """Sample rate in Hz."""
-        return self._decoded[1]
+        return self._format[1]
 
     def read(
         self,
@@ -51,17 +89,30 @@ class AudioFile:
     ) -> Any:
         """Samples ``[channels, frames]`` for ``streams=0``, else ``[streams, channels, frames]``.
 
-        ``seek_time`` and ``duration`` are in seconds. Raises :class:`InputError`.
+        ``seek_time`` and ``duration`` are in seconds; nothing beyond them is decoded.
         """
-        wav, rate = self._decoded
+        start = seek_time or 0
+        # A second more than is wanted, for the conversion of the rate.
+        end = math.inf if duration is None else start + duration + 1
+        blocks: List[Array] = []
+        position = 0
+
+        def keep(block: Any) -> bool:
+            nonlocal position
+            skipped = max(0, round(start * block.sample_rate) - position)
+            if skipped < block.frames:
+                samples = _arrays.copied(block.samples, (block.channels, block.frames))
+                blocks.append(samples[:, skipped:])
+            position += block.frames
+            return bool(position >= end * block.sample_rate)
+
+        self._decode(keep)
+        count, rate = self._format
         wanted = rate if samplerate is None else samplerate
-        wav = wav[:, round((seek_time or 0) * rate) :]
+        wav = np.concatenate(blocks or [np.empty((count, 0), np.float32)], axis=1)
+        wav = convert_audio(wav, rate, wanted, count if channels is None else channels)
         if duration is not None:
-            wav = wav[:, : int((duration + 1) * rate)]
-        count = len(wav) if channels is None else channels
-        wav = convert_audio(wav, rate, wanted, count)
-        if duration is not None:
-            wav = wav[:, : int(wanted * duration)]
+            wav = wav[:, : max(0, int(wanted * (duration + min(0, start))))]
         return _arrays.as_caller_wants(np.ascontiguousarray(wav[np.newaxis][streams]))
 
 

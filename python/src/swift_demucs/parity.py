@@ -30,24 +30,11 @@ import sys
 import tempfile
 import time
 import wave
+from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from functools import partial
 from pathlib import Path
-from typing import (
-    AbstractSet,
-    Any,
-    Callable,
-    Dict,
-    Iterable,
-    Iterator,
-    List,
-    Mapping,
-    MutableMapping,
-    Optional,
-    Sequence,
-    Tuple,
-    Union,
-)
+from typing import AbstractSet, Any, Optional, Union
 
 import numpy as np
 
@@ -79,11 +66,11 @@ class Row:
     bound_db: float
     max_abs: float
     relative_l2: float
-    shape: Tuple[int, ...]
+    shape: tuple[int, ...]
     #: The port's shape; ``None`` if it doesn't have the value.
-    found_shape: Optional[Tuple[int, ...]]
+    found_shape: Optional[tuple[int, ...]]
     #: Index of the first element that is off by more than 0.001 of the value's RMS.
-    first_bad: Optional[Tuple[int, ...]]
+    first_bad: Optional[tuple[int, ...]]
     #: What is special about the port's elements, such as "has 1 NaN, the first at [0, 0, 0]".
     remark: Optional[str]
 
@@ -113,19 +100,19 @@ class Wrong:
 class Report:
     """The comparison of two traces, in the order of computation."""
 
-    rows: Tuple[Row, ...]
+    rows: tuple[Row, ...]
     #: The wrong values; none of a right port.
-    wrong: Tuple[Wrong, ...]
+    wrong: tuple[Wrong, ...]
     #: Names that only the port has.
-    extra: Tuple[str, ...]
+    extra: tuple[str, ...]
     #: The port's own names of values that it spells otherwise, by the reference's.
     renamed: Mapping[str, str]
     #: The table of all values, the wrong ones, and the verdict, without explanations.
     text: str
     #: Names of values that can't be judged.
-    unjudged: Tuple[str, ...] = ()
+    unjudged: tuple[str, ...] = ()
     #: Names of wrong values on which not all mistakes were tried.
-    untried: Tuple[str, ...] = ()
+    untried: tuple[str, ...] = ()
     #: Right values that the judge calls wrong, and why: their norms' sums are rounded to float32.
     rounded: Mapping[str, str] = field(default_factory=dict)
 
@@ -146,7 +133,7 @@ class Report:
     def summary(self) -> str:
         """A line for each mistake that explains wrong values."""
         levels = {row.name: row.level_db - row.bound_db for row in self.rows}
-        groups: Dict[str, List[str]] = {}
+        groups: dict[str, list[str]] = {}
         for value in self.wrong:
             if value.explanation:
                 hidden = "wrong, which rounding hides: " if levels[value.name] >= 0 else ""
@@ -166,7 +153,7 @@ class Report:
         return "\n".join(lines)
 
 
-def trace(model: Union[_model.Model, str, Path], track: Any, **options: Any) -> Dict[str, Any]:
+def trace(model: Union[_model.Model, str, Path], track: Any, **options: Any) -> dict[str, Any]:
     """The values inside a model for one chunk of a track: float32, the reference's axes.
 
     :param model: a loaded model, or the name or the path of one.
@@ -239,9 +226,9 @@ def _judged(
     reference: Trace, found: Trace, folder: Path, only: Union[str, Iterable[str], None] = None,
     bound: Optional[float] = None, like: Optional[Trace] = None,
     model: Union[str, Path, None] = None, precision: Optional[str] = None,
-) -> Tuple[Report, Callable[[], _Explainer]]:  # fmt: skip
+) -> tuple[Report, Callable[[], _Explainer]]:  # fmt: skip
     """The judge's report, and what explains it from the values that it leaves in the folder."""
-    words: List[Union[str, Path]] = []
+    words: list[Union[str, Path]] = []
     if only is not None:
         words += ["--only", ",".join([only] if isinstance(only, str) else only)]
     if bound is not None:
@@ -266,7 +253,7 @@ def _judged(
     return report, partial(_Explainer, model, folder, rounds)
 
 
-def _run(*words: Union[str, Path], codes: Tuple[int, ...] = (0,)) -> str:
+def _run(*words: Union[str, Path], codes: tuple[int, ...] = (0,)) -> str:
     """The output of the program: that of SWIFT_DEMUCS, or the package's."""
     program = os.environ.get("SWIFT_DEMUCS") or PROGRAM
     found = subprocess.run([program, *map(str, words)], capture_output=True, text=True)
@@ -373,10 +360,10 @@ class _Explainer:
         firsts = {_kind(row.name): row.name for row in reversed(rows)}
         is_first = {row.name: limit == "all" or row.name in firsts.values() for row in rows}
         rows.sort(key=lambda row: not is_first[row.name])
-        found: Dict[str, Any] = {}
-        untried: List[str] = []
+        found: dict[str, Any] = {}
+        untried: list[str] = []
         #: Of right values.
-        norms: List[Tuple[int, float]] = []
+        norms: list[tuple[int, float]] = []
         for number, row in enumerate(rows):
             name, is_wrong = row.name, row.name in wrong
             if sys.stderr.isatty():
@@ -420,8 +407,8 @@ class _Explainer:
         return (is_wrong or is_sum) and bool(np.isfinite(values[name]).all())
 
     def rounded(
-        self, found: Dict[str, Any], norms: Sequence[Tuple[int, float]], wrong: AbstractSet[str]
-    ) -> Dict[str, str]:
+        self, found: dict[str, Any], norms: Sequence[tuple[int, float]], wrong: AbstractSet[str]
+    ) -> dict[str, str]:
         """The right values whose norms' sums are rounded, and how; `norms` are those of others.
 
         Removes what only one norm would tell of a value that isn't `wrong`.
@@ -452,7 +439,7 @@ class _Explainer:
         return _Arrays(self.folder / _VALUES / name.rpartition("/")[0])
 
     def explanation(
-        self, row: Row, found: Dict[str, Any], is_first: bool, is_wrong: bool, end: float
+        self, row: Row, found: dict[str, Any], is_first: bool, is_wrong: bool, end: float
     ) -> Any:
         """What the port has in place of a value."""
         # The bound of a port that rounds lies 10 dB below a right one.
@@ -516,7 +503,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _pairs(given: List[str], option: str) -> Dict[str, str]:
+def _pairs(given: list[str], option: str) -> dict[str, str]:
     pairs = [text.partition("=") for text in given]
     for (name, equals, value), text in zip(pairs, given):
         if not (name and equals and value):
@@ -570,7 +557,7 @@ def _noise(path: Path, seconds: float, rate: int) -> None:
 def _reference(options: argparse.Namespace, folder: Path) -> Path:
     """Our values for the port's chunk."""
     ours = folder / "ours.safetensors"
-    words: List[Union[str, Path]] = ["-n", options.model, "-o", ours, "-q"]
+    words: list[Union[str, Path]] = ["-n", options.model, "-o", ours, "-q"]
     is_graph = options.port.suffix == ".onnx"
     if options.audio is None and not is_graph:
         _run("trace", options.port, *words)
@@ -598,7 +585,7 @@ def _write_case(options: argparse.Namespace, name: str, explainer: _Explainer, t
     case.write(options.case, explainer.network, name, values, options.port, nodes)
 
 
-def _document(report: Report) -> Dict[str, Any]:
+def _document(report: Report) -> dict[str, Any]:
     """The report as JSON has it: infinite levels are strings, as in ``swift-demucs compare``."""
 
     def finite(value: Any) -> Any:
@@ -657,7 +644,7 @@ def _command(options: argparse.Namespace) -> int:
     return 1 if report.wrong else 0
 
 
-def main(arguments: Optional[List[str]] = None) -> int:
+def main(arguments: Optional[list[str]] = None) -> int:
     """The command ``python -m swift_demucs.parity``; returns its exit code."""
     try:
         return _command(_parser().parse_args(arguments))

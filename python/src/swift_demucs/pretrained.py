@@ -10,16 +10,13 @@ from . import _modules
 from ._modules import LoadModelError as ModelLoadingError
 
 __all__ = [
-    "DEFAULT_MODEL",
-    "SOURCES",
-    "ModelLoadingError",
-    "add_model_flags",
-    "get_model",
+    "DEFAULT_MODEL", "REMOTE_ROOT", "SOURCES", "ModelLoadingError", "add_model_flags", "get_model",
     "get_model_from_args",
-]
+]  # fmt: skip
 
 SOURCES = ["drums", "bass", "other", "vocals"]
 DEFAULT_MODEL = "htdemucs"
+REMOTE_ROOT = _modules.BAGS
 
 
 def get_model(name: str, repo: Optional[Path] = None) -> _modules.AnyModel:

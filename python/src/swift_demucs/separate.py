@@ -76,7 +76,8 @@ def main(opts: Optional[Sequence[str]] = None) -> None:
     """Runs ``swift-demucs`` with these arguments, or with those of this process.
 
     Its output goes to ``sys.stdout`` and ``sys.stderr``. Raises :class:`LoadAudioError` if a track
-    failed, and else :class:`SystemExit` with the command's exit code, unless that is 0.
+    failed, and else :class:`SystemExit` with the command's exit code, for 0 only after a text that
+    was asked for.
     """
     if isinstance(opts, str):
         raise TypeError(f"the arguments are {opts!r}, expected a list of texts")
@@ -85,8 +86,9 @@ def main(opts: Optional[Sequence[str]] = None) -> None:
     # In a session of its own, the command gets no signal of the terminal but the one below: a
     # second one would end it before it has removed its unfinished files. It ends with this thread,
     # which a signal or `multiprocessing.Process.terminate` may end.
+    words = [str(word) for word in (sys.argv[1:] if opts is None else opts)]
     command = subprocess.Popen(
-        [PROGRAM, *(sys.argv[1:] if opts is None else opts)], bufsize=0, stdout=out, stderr=err,
+        [PROGRAM, *words], bufsize=0, stdout=out, stderr=err,
         env=_environment(), start_new_session=True,
         preexec_fn=_end_with_parent if sys.platform == "linux" else None,
     )  # fmt: skip
@@ -99,7 +101,7 @@ def main(opts: Optional[Sequence[str]] = None) -> None:
         raise
     if code == 1:
         raise LoadAudioError("a track was not separated; the message on standard error says why")
-    if code:
+    if code or not {"-h", "--help", "--list-models"}.isdisjoint(words):
         raise SystemExit(code)
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import NoReturn
 
 
-class MissingNameError(NotImplementedError, ImportError):
-    """A name of demucs that this engine doesn't have.
+class MissingNameError(NotImplementedError, ModuleNotFoundError):
+    """A name or module of demucs that this engine doesn't have.
 
     ``except ImportError`` takes it where an import is optional. It is no :class:`AttributeError`,
     which ``import`` would replace by a message without advice.

@@ -1,16 +1,17 @@
 // Self-test case of the RoFormers: a whole tiny network.
 
-import RoFormer
+import Networks
 import System
 import Tensor
 import WeightsLoader
 
-extension SelfTest {
-    static let roformers = [
-        Case(name: "roformer", output: [1, 320]) { vector in
-            let network = try RoFormer(
-                RoFormerConfiguration(.bandSplit, roformerSections), vector.reader,
-                on: vector.backend)
+extension RoFormerConfiguration {
+    package static let goldenCases = [
+        GoldenCase(name: "roformer", output: [1, 320]) { vector in
+            let (reader, backend) = (vector.reader, vector.backend)
+            let configuration = try RoFormerConfiguration(.bandSplit, goldenSections)
+            let network = try configuration.network(
+                reader, configuration.layerWeights(of: reader, on: backend), on: backend)
             return try network.forward(
                 vector.tensor("input", 1, 320), observer: CancellationToken())
         }
@@ -18,7 +19,7 @@ extension SelfTest {
 
     /// The configuration `bands_deep` of reference/roformer_fixtures.py: transformers of two layers,
     /// masks of three.
-    private static let roformerSections: [String: ArgumentValue] = [
+    private static let goldenSections: [String: ArgumentValue] = [
         "audio": .object(["chunk_size": .integer(320)]),
         "model": .object([
             "dim": .integer(16), "depth": .integer(1), "heads": .integer(2),
