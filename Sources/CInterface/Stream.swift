@@ -6,7 +6,6 @@
 import Audio
 import CSwiftDemucs
 import Demucs
-import HTDemucs
 import Synchronization
 import System
 

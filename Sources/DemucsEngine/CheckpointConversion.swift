@@ -1,4 +1,4 @@
-import HTDemucs
+import Networks
 import Tensor
 import WeightsLoader
 

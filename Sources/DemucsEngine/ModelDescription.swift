@@ -1,26 +1,18 @@
 // The description of a checkpoint's model, which is known before its weights are read.
 
-import HTDemucs
 import ModelZoo
-import RoFormer
-import System
+import Networks
 import WeightsLoader
 
 /// The class of a model, its arguments, and what follows from them.
 package struct ModelDescription: Sendable {
-    package let configuration: ModelConfiguration
+    package let configuration: any ModelConfiguration
     /// The class and its arguments, as safetensors files store them.
     package let arguments: ModelArguments
+    /// The arguments by name.
+    package let namedArguments: [String: ArgumentValue]
     /// Parts of the arguments that this engine ignores, one a line.
     package let warnings: [String]
-
-    private init(
-        _ configuration: ModelConfiguration, _ arguments: ModelArguments, warnings: [String] = []
-    ) {
-        self.configuration = configuration
-        self.arguments = arguments
-        self.warnings = warnings
-    }
 
     /// Reads the description from its file, from the checkpoint, or else from the shapes of the
     /// tensors, where they determine it.
@@ -32,36 +24,23 @@ package struct ModelDescription: Sendable {
     package init(
         of checkpoint: Checkpoint, _ file: ConfigurationFile?, sources: [String]? = nil
     ) throws {
+        let sections = file?.sections
+        // Without a known model, reading the first family says what is missing.
+        let family =
+            ModelFamily.all.first { $0.recognises(checkpoint, sections) } ?? ModelFamily.all[0]
         let sources = sources.map { ArgumentValue.array($0.map(ArgumentValue.string)) }
-        guard let kind = RoFormerConfiguration.Kind(of: checkpoint) else {
-            let overriding = sources.map { ["sources": $0] } ?? [:]
-            guard let file else {
-                self = try Self.demucs(
-                    Configuration.arguments(of: checkpoint, overriding: overriding))
-                return
-            }
-            self = try Self.named(file) { sections throws(ConfigurationError) in
-                let stored = try ModelArguments(ofSections: sections)
-                return try .demucs(
-                    ModelArguments(
-                        className: stored.className, positional: [],
-                        keyword: stored.keyword.merging(overriding) { $1 }))
-            }
-            return
-        }
-        if let sources {
+        if let sources, let place = family.placeOfSources {
             throw ConfigurationError.unsupported(
-                key: "sources", found: sources.description,
-                supported: "the names in training.instruments of a RoFormer's YAML file")
+                key: "sources", found: sources.description, supported: place)
         }
-        guard let file else {
-            self = try Self.roformer(
-                kind, kind.completed(kind.storedSections(of: checkpoint), from: checkpoint))
-            return
+        do {
+            (configuration, arguments, warnings) = try family.read(
+                checkpoint, sections, sources.map { ["sources": $0] } ?? [:])
+        } catch let error as ConfigurationError {
+            throw file.map { .file(path: $0.path, error) } ?? error
         }
-        self = try Self.named(file) { sections throws(ConfigurationError) in
-            try .roformer(kind, kind.completed(sections, from: checkpoint))
-        }
+        namedArguments = zip(family.argumentOrder, arguments.positional)
+            .reduce(into: arguments.keyword) { $0[$1.0] = $1.1 }
     }
 
     /// Reads the description of a single checkpoint, also from the YAML file beside it.
@@ -71,39 +50,5 @@ package struct ModelDescription: Sendable {
         let files = ModelFiles(checkpoint: checkpoint.path)
         try self.init(
             of: checkpoint, files.configuration(of: checkpoint), sources: sources)
-    }
-
-    private static func demucs(
-        _ arguments: ModelArguments
-    ) throws(ConfigurationError) -> ModelDescription {
-        let (configuration, warnings) = try Configuration.read(arguments)
-        return ModelDescription(.demucs(configuration), arguments, warnings: warnings)
-    }
-
-    private static func roformer(
-        _ kind: RoFormerConfiguration.Kind, _ sections: [String: ArgumentValue]
-    ) throws(ConfigurationError) -> ModelDescription {
-        ModelDescription(
-            .roformer(try RoFormerConfiguration(kind, sections)), kind.arguments(sections))
-    }
-
-    /// The description in the sections of a file, whose errors name the file.
-    private static func named(
-        _ file: ConfigurationFile,
-        _ read: ([String: ArgumentValue]) throws(ConfigurationError) -> ModelDescription
-    ) throws(ConfigurationError) -> ModelDescription {
-        do {
-            return try read(file.sections)
-        } catch {
-            throw .file(path: file.path, error)
-        }
-    }
-
-    /// The arguments by name.
-    package func namedArguments() throws(ConfigurationError) -> [String: ArgumentValue] {
-        switch configuration {
-        case .demucs: try Configuration.named(arguments)
-        case .roformer: arguments.keyword
-        }
     }
 }

@@ -2,8 +2,8 @@
 // loaded.
 // Reference: `BagOfModels.__init__` in demucs/apply.py.
 
-import HTDemucs
 import ModelZoo
+import Networks
 import System
 import Tensor
 import Tracks
@@ -15,7 +15,7 @@ package struct OpenedModel: Sendable {
     package var name: String
     /// The members' configurations, in the order of the bag; at least one. All agree in sources, rate
     /// and channels.
-    package let configurations: [ModelConfiguration]
+    package let configurations: [any ModelConfiguration]
     /// Parts of the files that this engine ignores, one a line.
     package let warnings: [String]
     /// The SHA-256 of the configuration, if it is not in the checkpoints; of the first member.
@@ -38,7 +38,7 @@ package struct OpenedModel: Sendable {
         try MemoryCheck.checkLoading(
             fileBytes: files.checkpoints.reduce(0) { $0 + FilePath.countBytes($1) })
         var checkpoints: [Checkpoint] = []
-        var configurations: [ModelConfiguration] = []
+        var configurations: [any ModelConfiguration] = []
         var warnings: [String] = []
         var paths = files.checkpoints + (files.bagPath.map { [$0] } ?? [])
         var file: ConfigurationFile?
@@ -154,7 +154,7 @@ package struct OpenedModel: Sendable {
     package func network(
         ofMember index: Int = 0, replacing replacements: ParameterReader.Replacements = .init(),
         on backend: Backend
-    ) throws -> ModelNetwork {
+    ) throws -> any SeparationNetwork {
         try configurations[index].network(
             checkpoints[index].parameters(replacing: replacements), on: backend)
     }
@@ -165,7 +165,7 @@ package struct OpenedModel: Sendable {
     /// Loads the networks of the members that run; `nil` for the other members.
     ///
     /// - Throws: `WeightsError`.
-    func networks(running bag: Bag, on backend: Backend) throws -> [ModelNetwork?] {
+    func networks(running bag: Bag, on backend: Backend) throws -> [(any SeparationNetwork)?] {
         try checkpoints.indices.map { index in
             bag.needs(member: index) ? try network(ofMember: index, on: backend) : nil
         }
@@ -193,7 +193,7 @@ package struct OpenedModel: Sendable {
     /// - Parameters:
     ///   - stems: names of the stems that are separated.
     ///   - networks: the loaded networks.
-    func information(stems: [String], networks: [ModelNetwork]) -> ModelInformation {
+    func information(stems: [String], networks: [any SeparationNetwork]) -> ModelInformation {
         let first = rules[0]
         return ModelInformation(
             name: name, sources: stems, sampleRateHz: first.sampleRateHz,

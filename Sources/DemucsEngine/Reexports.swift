@@ -4,7 +4,7 @@
 @_exported import ModelZoo
 @_exported import Tracks
 
-@_exported import enum HTDemucs.ConfigurationError
+@_exported import enum Networks.ConfigurationError
 @_exported import enum Signal.ClipMode
 @_exported import enum Signal.Downmix
 @_exported import enum Signal.IntegerRounding

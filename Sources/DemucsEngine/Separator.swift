@@ -1,7 +1,7 @@
 // A loaded model, and the backends that it runs on: the entry point of the library.
 
-import HTDemucs
 import ModelZoo
+import Networks
 import Signal
 import Synchronization
 import System
@@ -34,7 +34,7 @@ public final class Separator: Sendable {
     private struct Worker: Sendable {
         let backend: Backend
         /// Networks by member of the bag; `nil` for members that no wanted stem needs.
-        let networks: [ModelNetwork?]
+        let networks: [(any SeparationNetwork)?]
     }
 
     /// In a debug build, says once on standard error that it is slow.
@@ -320,8 +320,8 @@ public final class Separator: Sendable {
     }
 
     private static func run(
-        _ network: ModelNetwork?, _ member: Int, _ mix: Tensor, _ memory: MemoryCheck, passes: Int,
-        _ cancellation: CancellationToken
+        _ network: (any SeparationNetwork)?, _ member: Int, _ mix: Tensor, _ memory: MemoryCheck,
+        passes: Int, _ cancellation: CancellationToken
     ) throws -> Tensor {
         guard let network else { preconditionFailure("only members that are loaded run") }
         try memory.check(network, member, mix.shape, passes: passes)
@@ -357,7 +357,7 @@ package final class MemoryCheck: Sendable {
     /// - Parameter passes: passes that run at once.
     /// - Throws: `SeparationError.notEnoughMemory`.
     package func check(
-        _ network: ModelNetwork, _ member: Int, _ shape: Shape, passes: Int
+        _ network: some SeparationNetwork, _ member: Int, _ shape: Shape, passes: Int
     ) throws(SeparationError) {
         try checked.withLock { checked throws(SeparationError) in
             guard shape[1] > checked[member] ?? 0 else { return }

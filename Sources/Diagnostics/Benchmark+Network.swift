@@ -1,8 +1,8 @@
 // The networks that can be measured, and how they are loaded.
 
 import Demucs
-import HTDemucs
 import ModelZoo
+import Networks
 import Quantization
 import System
 import Tensor
@@ -13,7 +13,7 @@ extension Benchmark {
         /// The files of a model with one checkpoint.
         case checkpoint(ModelFiles)
         /// A configuration with ``SeededWeights``, without a file.
-        case random(ModelConfiguration)
+        case random(any ModelConfiguration)
 
         /// The precision of the weights: INT8 for a checkpoint with INT8 weights, else float32.
         ///
@@ -70,7 +70,7 @@ extension Benchmark {
 
         func load(
             _ precision: Precision, threads: Int
-        ) throws -> (ModelConfiguration, ModelNetwork) {
+        ) throws -> (any ModelConfiguration, any SeparationNetwork) {
             let backend = try Backend(threads: threads, precision: precision)
             switch network {
             case .checkpoint(let files):
@@ -91,7 +91,7 @@ extension Benchmark {
     /// Size of a model's values in a checkpoint of that precision, in bytes; nil stands for
     /// float16.
     static func valueBytes(
-        _ configuration: ModelConfiguration, _ precision: Precision?
+        _ configuration: any ModelConfiguration, _ precision: Precision?
     ) throws -> Int {
         let parameters = ParameterReader { _, shape in
             [Float](repeating: 0, count: shape.reduce(1, *))

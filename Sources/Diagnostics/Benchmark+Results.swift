@@ -1,7 +1,7 @@
 // The results of a benchmark: a network in one precision, its blocks, a whole track.
 
 import Demucs
-import HTDemucs
+import Networks
 import Signal
 import System
 import Tensor
@@ -96,7 +96,7 @@ extension Benchmark {
             begun = .now
         }
 
-        func times(_ configuration: ModelConfiguration, _ precision: Precision) -> [BlockTime] {
+        func times(_ configuration: any ModelConfiguration, _ precision: Precision) -> [BlockTime] {
             let weightBytes =
                 switch precision {
                 case .float32: 4
@@ -106,8 +106,8 @@ extension Benchmark {
             return blocks.map { block in
                 BlockTime(
                     block: block, seconds: median(runs.compactMap { $0[block] }),
-                    operations: configuration.cost.segmentOperations(of: block),
-                    bytes: configuration.cost.segmentBytes(of: block, weightBytes: weightBytes))
+                    operations: configuration.segmentOperations(of: block),
+                    bytes: configuration.segmentBytes(of: block, weightBytes: weightBytes))
             }
         }
     }

@@ -2,6 +2,7 @@
 
 import Audio
 import Demucs
+import Networks
 import Quantization
 import Signal
 import System

@@ -1,5 +1,6 @@
 // Self-test case of the RoFormers: a whole tiny network.
 
+import Networks
 import RoFormer
 import System
 import Tensor
@@ -8,9 +9,10 @@ import WeightsLoader
 extension SelfTest {
     static let roformers = [
         Case(name: "roformer", output: [1, 320]) { vector in
-            let network = try RoFormer(
-                RoFormerConfiguration(.bandSplit, roformerSections), vector.reader,
-                on: vector.backend)
+            let (reader, backend) = (vector.reader, vector.backend)
+            let configuration = try RoFormerConfiguration(.bandSplit, roformerSections)
+            let network = try configuration.network(
+                reader, configuration.layerWeights(of: reader, on: backend), on: backend)
             return try network.forward(
                 vector.tensor("input", 1, 320), observer: CancellationToken())
         }

@@ -3,6 +3,7 @@
 // arXiv:2211.08553, section 3).
 
 import Layers
+import Networks
 import Synchronization
 import System
 import Tensor

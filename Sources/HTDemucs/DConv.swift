@@ -5,6 +5,7 @@
 // attention between.
 
 import Layers
+import Networks
 import Tensor
 
 /// x + γ·GLU(norm(1×1(attention(LSTM(GELU(norm(dilated(x)))))))) for each residual layer, in place;

@@ -1,6 +1,7 @@
 // Also Embedded Swift: typed throws, no key paths, no casts.
 // The context of a forward pass, for each of its parts.
 
+import Networks
 import System
 import Tensor
 

@@ -2,6 +2,7 @@
 // A layer of the two decoders (Rouard, Massa, Défossez 2022, arXiv:2211.08553, figure 1).
 
 import Layers
+import Networks
 import Tensor
 
 /// rewrite, DConv, transposed convolution, norm, crop, GELU: the mirror of `HEncLayer`. The layer

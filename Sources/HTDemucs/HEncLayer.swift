@@ -2,6 +2,7 @@
 // A layer of the two encoders (Rouard, Massa, Défossez 2022, arXiv:2211.08553, figure 1).
 
 import Layers
+import Networks
 import Tensor
 
 /// conv, norm, GELU, DConv, rewrite: `[freq, time, inputs]` → `[freq / stride, time, outputs]`, or

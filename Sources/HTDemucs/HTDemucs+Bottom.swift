@@ -7,6 +7,7 @@
 // 343,980 samples, 336 frames, 4 sources, 2 audio channels.
 
 import Layers
+import Networks
 import Signal
 import System
 import Tensor

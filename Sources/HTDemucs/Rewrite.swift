@@ -2,6 +2,7 @@
 // The convolution with a gate that ends an encoder layer and begins a decoder layer.
 
 import Layers
+import Networks
 import Tensor
 
 /// GLU(norm(conv(x))): `[freq, time, channels]` → `[freq, time, channels]`.

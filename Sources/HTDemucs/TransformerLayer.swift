@@ -2,6 +2,7 @@
 // A layer of the cross-domain transformer: self-attention, or cross-attention to the other branch.
 
 import Layers
+import Networks
 import Tensor
 
 /// A norm-first transformer layer with LayerScale, and a GroupNorm at the end:

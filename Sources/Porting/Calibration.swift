@@ -52,14 +52,14 @@ package struct Calibration {
         cancellation: CancellationToken, warn: (AudioWarning) -> Void = { _ in },
         progress: (Int) -> Void = { _ in }
     ) throws -> [String] {
-        let configuration = try model.configuration
+        let core = try model.core
         var tracks: [Track] = []
         var pieces: [[Piece]] = []
         var random = PythonRandom(seed: seed)
         for (index, input) in inputs.enumerated() {
             let recording = try Recording(
-                input, channelCount: configuration.arguments.audioChannels,
-                sampleRateHz: configuration.arguments.samplerate, cancellation: cancellation)
+                input, channelCount: model.rules.audioChannels,
+                sampleRateHz: model.rules.sampleRateHz, cancellation: cancellation)
             recording.warnings.forEach(warn)
             let track = recording.track
             tracks.append(track)
@@ -70,7 +70,7 @@ package struct Calibration {
         let chosen = try choose(pieces, count, &random)
 
         try ChunkFolder.make(path)
-        let spectrogram = configuration.spectrogram(on: backend)
+        let spectrogram = CoreSpectrogram(nfft: core.nfft, framing: core.framing, on: backend)
         var done = 0
         for (index, track) in tracks.enumerated() {
             // Samples are numbered by their position in `chosen`, but read in the track's order.

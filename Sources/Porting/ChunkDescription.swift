@@ -1,6 +1,7 @@
 // The file `manifest.json` that `tensors prepare` writes beside its chunks (docs/formats.md).
 
-import HTDemucs
+import Demucs
+import Networks
 import Signal
 import System
 import Tensor
@@ -31,8 +32,19 @@ package struct ChunkDescription: Sendable, Equatable, Codable {
         package var channels: Int
         package var samplerate: Int
         package var nfft: Int
-        /// HDemucs' `hybrid_old`; left out if false.
+        /// `hybrid_old` of v3; left out if false.
         package var hybridOld: Bool?
+
+        /// - Throws: ``PortingError`` for a model without a core.
+        init(of model: OpenedModel) throws(PortingError) {
+            let (rules, core) = (model.rules, try model.core)
+            name = model.name
+            sources = rules.sources
+            channels = rules.audioChannels
+            samplerate = rules.sampleRateHz
+            nfft = core.nfft
+            hybridOld = core.framing == .hybridOld ? true : nil
+        }
     }
 
     package struct Chunks: Sendable, Equatable, Codable {
@@ -76,17 +88,13 @@ package struct ChunkDescription: Sendable, Equatable, Codable {
     package var outputs: [Shape]
 
     init(
-        source: Source, modelName: String, configuration: Configuration, plan: ChunkPlan,
+        source: Source, model: Model, plan: ChunkPlan,
         normalisation: Normalisation, encoding: TensorEncoding
     ) {
         format = Self.formatName
         version = Self.currentVersion
         self.source = source
-        model = Model(
-            name: modelName, sources: configuration.arguments.sources,
-            channels: configuration.arguments.audioChannels,
-            samplerate: configuration.arguments.samplerate, nfft: configuration.arguments.nfft,
-            hybridOld: configuration.arguments.hybridOld ? true : nil)
+        self.model = model
         chunk = Chunks(
             samples: plan.chunkSamples, hop: plan.hopSamples, count: plan.count,
             padding: plan.paddingSamples)

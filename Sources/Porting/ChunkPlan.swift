@@ -15,7 +15,7 @@ package struct ChunkPlan: Sendable, Equatable {
     package static let overlaps = 0.0...0.99
     /// Most samples of a chunk.
     package static let samplesLimit = 1 << 30
-    /// Most chunks of a track. As many segments of HTDemucs are two months of sound.
+    /// Most chunks of a track. As many of 5 s are two months of sound.
     package static let countLimit = 1 << 20
 
     /// - Parameters:

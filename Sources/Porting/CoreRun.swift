@@ -38,7 +38,7 @@ package struct CoreRun {
         on backend: Backend, cancellation: CancellationToken, progress: (Int) -> Void = { _ in }
     ) throws {
         try claim(backend.precision, cancellation)
-        let network = try model.hybridNetwork(on: backend)
+        let network = try model.network(on: backend)
         let spectrogram = description.spectrogram(on: backend)
         let missing = try (0..<description.chunk.count).filter {
             try cancellation.check()
@@ -50,7 +50,9 @@ package struct CoreRun {
             try cancellation.check()
             let inputs = try description.inputs(ofChunk: folder.folder(index))
             let (mix, z) = CoreSpectrogram.engineInputs(inputs[0], inputs[1], on: backend)
-            let (x, xt) = try network.core(mix, z, observer: cancellation)
+            guard let (x, xt) = try network.core(mix, z, observer: cancellation) else {
+                throw PortingError.noCore(name: model.name)
+            }
             for output in spectrogram.outputs(x, xt, sources: description.model.sources.count) {
                 try TensorFile.write(output, to: file(output.name, index), description.encoding)
             }

@@ -1,7 +1,7 @@
 // A forward pass that goes on with a port's values, so that each layer reads what the port's read.
 
 import Demucs
-import HTDemucs
+import Networks
 import Signal
 import System
 import Tensor
@@ -125,7 +125,7 @@ final class ForcedPass: ForwardObserver {
     ///
     /// - Parameter channels: of the mix.
     /// - Throws: ``PortingError`` without a mix or for values that can't be read; `CancellationError`.
-    func run(_ network: ModelNetwork, channels: Int) throws {
+    func run(_ network: any SeparationNetwork, channels: Int) throws {
         let path = inputs.collection.path
         guard let input = try port("mix") ?? inputs("mix") else {
             throw PortingError.unusable(
@@ -135,7 +135,7 @@ final class ForcedPass: ForwardObserver {
         let shape = try input.shapeOfMix(channels: channels, path: path).dropFirst()
         let mix = network.backend.tensor(Array(shape), input.values)
         do {
-            try network.forwardUnpadded(mix, observer: self)
+            _ = try network.forward(mix, z: nil, observer: self)
         } catch {
             throw failure ?? error
         }

@@ -1,7 +1,7 @@
 // Which values of a port are wrong, each computed from exactly the inputs that the port's layer had.
 
 import Demucs
-import HTDemucs
+import Networks
 import Signal
 import System
 import Tensor
@@ -15,9 +15,9 @@ import WeightsLoader
 /// layers between two values may move the later one.
 package struct LayerJudge {
     private let model: OpenedModel
-    private let network: ModelNetwork
+    private let network: any SeparationNetwork
     /// The network in the port's precision; nil for float32.
-    private let rounded: ModelNetwork?
+    private let rounded: (any SeparationNetwork)?
     private let cancellation: CancellationToken
 
     /// - Parameter precision: of the port.
@@ -112,7 +112,7 @@ package struct LayerJudge {
     }
 
     private func forced(
-        _ network: ModelNetwork, _ port: ChunkValues, _ inputs: ChunkValues,
+        _ network: any SeparationNetwork, _ port: ChunkValues, _ inputs: ChunkValues,
         addsNoise: Bool = false
     ) throws -> ForcedPass {
         let pass = ForcedPass(
@@ -143,7 +143,7 @@ package struct LayerJudge {
         let atHalfAMillion: Double
         // Transforms by angles in float32 leave 80 dB.
         if path.first == "mag" { return 75 }
-        // A RoFormer's x, [T, N], has no norm.
+        // The x of bands, [T, N], has no norm.
         let isNormalised = path.first != "x" || shape.unbatched.count > 2
         if isNormalised, ["x", "xt", "output", "add_67"].contains(path.first) {
             // Of one source: all have the statistics of the input. Smaller mistakes are found only by

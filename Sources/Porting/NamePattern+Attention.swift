@@ -12,12 +12,11 @@ extension NamePattern {
     package static func attention(
         _ text: String, of model: OpenedModel
     ) throws(PortingError) -> [NamePattern] {
-        let configuration = try model.configuration
-        let layers = configuration.arguments.tLayers
+        let (layers, headCount) = try model.crossTransformer
         let names = ["layers", "layers_t"].flatMap { branch in
             (0..<layers).map { "\(branch).\($0)" }
         }
-        let heads = 0..<configuration.arguments.tHeads
+        let heads = 0..<headCount
         var result: [NamePattern] = []
         for part in text.split(separator: ",", omittingEmptySubsequences: false) {
             let pieces = part.split(separator: ":", omittingEmptySubsequences: false)

@@ -1,8 +1,9 @@
 // Opening a model for the porting commands: a single network with a core.
 
 import Demucs
-import HTDemucs
 import ModelZoo
+import Networks
+import Signal
 import System
 import Tensor
 
@@ -14,7 +15,7 @@ extension OpenedModel {
     ///     absolute, so that it stays valid in other folders.
     ///   - needsCore: whether to refuse a model without a core.
     /// - Throws: ``PortingError/bagOfSeveral(name:checkpoints:)``, ``PortingError/noCore(name:)``,
-    ///   ``PortingError/otherFamily(name:)``, `WeightsError`, `ConfigurationError`.
+    ///   ``PortingError/otherFamily(name:family:)``, `WeightsError`, `ConfigurationError`.
     package init(
         porting files: ModelFiles, named name: String? = nil, needsCore: Bool = true
     ) throws {
@@ -22,36 +23,36 @@ extension OpenedModel {
             throw PortingError.bagOfSeveral(name: files.name, checkpoints: files.checkpoints)
         }
         try self.init(files)
-        if needsCore, try configuration.arguments.architecture == .demucs {
-            throw PortingError.noCore(name: files.name)
-        }
+        if needsCore { _ = try core }
         guard let name else { return }
         let isFile = FilePath.status(name) != nil
         self.name = isFile ? FilePath.absolute(name) : name
     }
 
-    /// The configuration of a model of demucs.
+    var rules: TrackRules { configurations[0].trackRules }
+
+    /// The transform around the network's core.
     ///
-    /// - Throws: ``PortingError/otherFamily(name:)``
-    package var configuration: Configuration {
+    /// - Throws: ``PortingError/noCore(name:)``, ``PortingError/otherFamily(name:family:)``
+    var core: (nfft: Int, framing: STFT.Framing) {
         get throws(PortingError) {
-            guard case .demucs(let configuration) = configurations[0] else {
-                throw .otherFamily(name: name)
-            }
-            return configuration
+            _ = try crossTransformer
+            guard let core = configurations[0].coreTransform else { throw .noCore(name: name) }
+            return core
         }
     }
 
-    var rules: TrackRules { configurations[0].trackRules }
-
-    /// Loads the network, which has a core.
+    /// Layers and heads of the transformer between the branches.
     ///
-    /// - Throws: ``PortingError/noCore(name:)``, `WeightsError`.
-    package func hybridNetwork(on backend: Backend) throws -> any HybridNetwork {
-        guard let network = try network(on: backend).hybrid else {
-            throw PortingError.noCore(name: name)
+    /// - Throws: ``PortingError/otherFamily(name:family:)``
+    var crossTransformer: (layers: Int, heads: Int) {
+        get throws(PortingError) {
+            let configuration = configurations[0]
+            guard let transformer = configuration.crossTransformer else {
+                throw .otherFamily(name: name, family: type(of: configuration).familyName)
+            }
+            return transformer
         }
-        return network
     }
 
     package var checksum: String { checksums[0] }
@@ -60,21 +61,21 @@ extension OpenedModel {
     ///
     /// - Throws: ``PortingError`` for the first property that differs.
     func check(_ description: ChunkDescription, folder: String) throws(PortingError) {
-        let configuration = try configuration
+        let core = try core
         let prepared = description.model
         let properties = [
             (
-                "the sources", configuration.arguments.sources.joined(separator: ", "),
+                "the sources", rules.sources.joined(separator: ", "),
                 prepared.sources.joined(separator: ", ")
             ),
             (
-                "a number of channels of", "\(configuration.arguments.audioChannels)",
+                "a number of channels of", "\(rules.audioChannels)",
                 "\(prepared.channels)"
             ),
-            ("a rate of", "\(configuration.arguments.samplerate)", "\(prepared.samplerate)"),
-            ("an nfft of", "\(configuration.arguments.nfft)", "\(prepared.nfft)"),
+            ("a rate of", "\(rules.sampleRateHz)", "\(prepared.samplerate)"),
+            ("an nfft of", "\(core.nfft)", "\(prepared.nfft)"),
             (
-                "hybrid_old", "\(configuration.arguments.hybridOld)",
+                "hybrid_old", "\(core.framing == .hybridOld)",
                 "\(prepared.hybridOld ?? false)"
             ),
         ]
@@ -82,31 +83,6 @@ extension OpenedModel {
             throw .modelDiffers(
                 path: folder, prepared: "\(property) \(expected)", found: found)
         }
-    }
-}
-
-extension ModelNetwork {
-    /// Runs the network on a mix of any length, `[channels, samples]`, without padding.
-    func forwardUnpadded(_ mix: Tensor, observer: some ForwardObserver) throws {
-        if let hybrid {
-            _ = try hybrid.forward(mix, z: nil, samples: mix.shape[1], observer: observer)
-        } else {
-            _ = try forward(mix, observer: observer)
-        }
-    }
-
-    /// The network if it has a core; else nil.
-    var hybrid: (any HybridNetwork)? {
-        switch self {
-        case .demucs(let network): network.hybrid
-        case .roformer: nil
-        }
-    }
-}
-
-extension Configuration {
-    func spectrogram(on backend: Backend) -> CoreSpectrogram {
-        CoreSpectrogram(nfft: arguments.nfft, framing: framing, on: backend)
     }
 }
 

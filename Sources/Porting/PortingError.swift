@@ -16,8 +16,8 @@ package enum PortingError: Error, Equatable, Sendable, CustomStringConvertible {
     case bagOfSeveral(name: String, checkpoints: [String])
     /// The model has no core, because it runs on the waveform alone.
     case noCore(name: String)
-    /// The model is not one of demucs.
-    case otherFamily(name: String)
+    /// The model's family has other parts than the one that is wanted.
+    case otherFamily(name: String, family: String)
     case invalidOption(name: String, value: String, allowed: String)
     case nothingLoud(limitDecibels: Double)
     case tooFewSamples(found: Int, wanted: Int)
@@ -39,8 +39,8 @@ package enum PortingError: Error, Equatable, Sendable, CustomStringConvertible {
                 + "of its checkpoints: \(checkpoints.joined(separator: ", "))"
         case .noCore(let name):
             "\(name): runs on the waveform alone and has no core; give a hybrid model, or use trace"
-        case .otherFamily(let name):
-            "\(name): is a RoFormer; give a model of demucs"
+        case .otherFamily(let name, let family):
+            "\(name): is a \(family); give a model of demucs"
         case .invalidOption(let name, let value, let allowed):
             "The value '\(value)' is invalid for '\(name)': expected \(allowed)"
         case .nothingLoud(let limit):

@@ -2,7 +2,7 @@
 
 import Audio
 import Demucs
-import HTDemucs
+import Networks
 import System
 import Tensor
 
@@ -21,31 +21,30 @@ package struct Preparation {
     ///
     /// - Parameters:
     ///   - excerpt: the part of the track to use, which is normalised by itself; nil for all.
-    ///   - modelName: name of the model, for the description.
+    ///   - model: a model with a core.
     ///   - chunkSeconds: length of a chunk; nil for the model's segment.
     /// - Throws: `AudioError`; `SeparationError` for an excerpt outside of the track;
     ///   ``PortingError`` for an invalid length or overlap.
     package init(
-        _ input: AudioInput, excerpt: Excerpt? = nil, modelName: String,
-        configuration: Configuration,
+        _ input: AudioInput, excerpt: Excerpt? = nil, model: OpenedModel,
         chunkSeconds: Double?, overlap: Double, encoding: TensorEncoding,
         cancellation: CancellationToken
     ) throws {
         let recording = try Recording(
-            input, excerpt: excerpt, channelCount: configuration.arguments.audioChannels,
-            sampleRateHz: configuration.arguments.samplerate, cancellation: cancellation)
+            input, excerpt: excerpt, channelCount: model.rules.audioChannels,
+            sampleRateHz: model.rules.sampleRateHz, cancellation: cancellation)
         track = recording.track
         warnings = recording.warnings
         let plan = try ChunkPlan(
-            chunkSamples: Self.samples(chunkSeconds, configuration.trackRules), overlap: overlap,
+            chunkSamples: Self.samples(chunkSeconds, model.rules), overlap: overlap,
             trackSamples: track.sampleCount)
-        description = ChunkDescription(
+        description = try ChunkDescription(
             source: .init(
                 name: FilePath.name(of: input.name),
-                sha256: try input.sha256 { cancellation.isCancelled } ?? "",
+                sha256: input.sha256 { cancellation.isCancelled } ?? "",
                 samples: track.sampleCount,
                 start: excerpt.flatMap { $0.startSeconds > 0 ? $0.startSeconds : nil }),
-            modelName: modelName, configuration: configuration, plan: plan,
+            model: .init(of: model), plan: plan,
             normalisation: .init(mean: track.statistics.mean, scale: track.statistics.scale),
             encoding: encoding)
     }

@@ -2,7 +2,7 @@
 
 import Audio
 import Demucs
-import HTDemucs
+import Networks
 import System
 import Tensor
 import Tracks
@@ -12,8 +12,8 @@ import WeightsLoader
 ///
 /// Besides the values of ``Probe``: `mix` `[A, N]`, the chunk; `mag` `[2A, F, T]`, its spectrogram
 /// with complex numbers as channels; `output` `[S, 2A, F, T]` and `add_67` `[S, A, N]`, the core's
-/// outputs; `final` `[S, A, N]`, the stems. A model on the waveform alone and a RoFormer have only
-/// `mix` and `final` of these. Attention weights and skips are written if a pattern names them.
+/// outputs; `final` `[S, A, N]`, the stems. A model without a core has only `mix`
+/// and `final` of these. Attention weights and skips are written if a pattern names them.
 package struct Trace {
     private let input: NamedTensor
     /// Spectrogram of the chunk, the core's input; nil for a model without a core.
@@ -97,12 +97,9 @@ package struct Trace {
                 name: "start", value: "\(startSeconds)",
                 allowed: "a number of seconds within the track's \(seconds)")
         }
-        let spectrogram: CoreSpectrogram? =
-            switch model.configurations[0] {
-            case .demucs(let configuration) where configuration.arguments.architecture != .demucs:
-                configuration.spectrogram(on: backend)
-            case .demucs, .roformer: nil
-            }
+        let spectrogram = model.configurations[0].coreTransform.map {
+            CoreSpectrogram(nfft: $0.nfft, framing: $0.framing, on: backend)
+        }
         var inputs: [NamedTensor] = []
         try track.forEachPiece(
             at: [Int(position)], length: length, normalises: rules.normalises, on: backend,
@@ -177,18 +174,18 @@ package struct Trace {
         }
     }
 
-    private func forward(_ network: ModelNetwork, _ observer: TraceObserver) throws {
-        guard let x, let hybrid = network.hybrid else {
+    private func forward(_ network: any SeparationNetwork, _ observer: TraceObserver) throws {
+        guard let x else {
             let mix = network.backend.tensor(Array(input.shape.dropFirst()), input.values)
-            return try network.forwardUnpadded(mix, observer: observer)
+            _ = try network.forward(mix, z: nil, observer: observer)
+            return
         }
         let (mix, z) = CoreSpectrogram.engineInputs(input, x, on: network.backend)
         // A changed mix has another spectrogram.
         var edited = NamedTensor("mix", Array(mix.shape), input.values)
         try edits.apply(to: &edited)
-        _ = try hybrid.forward(
-            mix, z: edited.values == input.values ? z : nil, samples: mix.shape[1],
-            observer: observer)
+        _ = try network.forward(
+            mix, z: edited.values == input.values ? z : nil, observer: observer)
     }
 
     /// The parameters that edits change.

@@ -1,4 +1,5 @@
 import DemucsEngine
+import Networks
 import System
 import Tensor
 import WeightsLoader

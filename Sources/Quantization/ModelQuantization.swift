@@ -2,8 +2,8 @@
 // docs/int8.md describes these steps.
 
 import DemucsEngine
-import HTDemucs
 import Layers
+import Networks
 import System
 import Tensor
 import WeightsLoader

@@ -1,5 +1,5 @@
-import HTDemucs
 import Layers
+import Networks
 import Signal
 import Tensor
 import WeightsLoader
@@ -46,7 +46,7 @@ struct QuantizedLayers {
         let shifts = products.reduce(into: [Double](repeating: 0, count: quantizer.channels)) {
             $1.addMeanErrors(of: errors, quantizer, to: &$0)
         }
-        // The attention of RoFormers has layers without biases.
+        // Some attention has layers without biases.
         let name = "\(layer.tensor.dropLast("weight".count))bias"
         if parameters.has(name) {
             let bias = try parameters.floats(name, [quantizer.channels])

@@ -1,6 +1,6 @@
 // A quantised model, ready to be written. `docs/formats.md` describes the file byte by byte.
 
-import HTDemucs
+import Networks
 import WeightsLoader
 
 /// The result of ``ModelQuantization``.

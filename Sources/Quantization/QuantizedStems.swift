@@ -1,6 +1,6 @@
 // The stems of a quantised model against those of the float32 model, on segments of the calibration.
 
-import HTDemucs
+import Networks
 import Signal
 import System
 import Tensor

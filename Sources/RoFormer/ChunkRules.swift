@@ -1,6 +1,6 @@
 // How the file of a RoFormer says that tracks are cut into chunks.
 
-import HTDemucs
+import Networks
 import WeightsLoader
 
 /// The chunks of a track: their length, and how many of them each sample is in.

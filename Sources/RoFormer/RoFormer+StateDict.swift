@@ -1,7 +1,7 @@
 // The checkpoint keys: building a RoFormer from its state dict.
 
-import HTDemucs
 import Layers
+import Networks
 import Signal
 import Tensor
 import WeightsLoader
@@ -9,24 +9,18 @@ import WeightsLoader
 extension RoFormer {
     /// Builds the network from the parameters of a checkpoint.
     ///
-    /// - Parameters:
-    ///   - plan: the layers that run in INT8, see `LayerWeightsReader`.
-    ///   - observer: observes the inputs of the layers.
     /// - Throws: ``WeightsError`` if tensors are missing or of another shape.
-    package init(
-        _ configuration: RoFormerConfiguration, _ parameters: ParameterReader, on backend: Backend,
-        plan: QuantizationPlan? = nil, observer: (any ModelObserver)? = nil
-    ) throws {
+    init(
+        _ configuration: RoFormerConfiguration, _ parameters: ParameterReader,
+        _ layerWeights: LayerWeightsReader, on backend: Backend
+    ) throws(WeightsError) {
         self.configuration = configuration
         self.backend = backend
         stft = STFT(nfft: configuration.nfft, framing: .centred(hop: configuration.hop))
         let reader = RoFormerReader(
-            configuration: configuration, backend: backend,
-            layerWeights: try LayerWeightsReader(
-                plan: plan, recommended: .recommendedForRoFormers, observer: observer,
-                of: parameters, on: backend))
+            configuration: configuration, backend: backend, layerWeights: layerWeights)
         bandSplit = try reader.bandSplit(parameters.scope("band_split"))
-        layers = try (0..<configuration.depth).map { index in
+        layers = try (0..<configuration.depth).map { index throws(WeightsError) in
             let layer = parameters.scope("layers").scope("\(index)")
             return (
                 try reader.transformer(layer.scope("0"), depth: configuration.timeDepth),
@@ -36,7 +30,7 @@ extension RoFormer {
         finalNorm =
             configuration.kind == .bandSplit
             ? try reader.norm(parameters.scope("final_norm"), configuration.channels) : nil
-        maskEstimators = try (0..<configuration.stems).map { index in
+        maskEstimators = try (0..<configuration.stems).map { index throws(WeightsError) in
             try reader.maskEstimator(parameters.scope("mask_estimators").scope("\(index)"))
         }
         parameterCount = parameters.askedCount
@@ -49,13 +43,13 @@ private struct RoFormerReader {
     let backend: Backend
     let layerWeights: LayerWeightsReader
 
-    func norm(_ reader: ParameterReader, _ channels: Int) throws -> RMSNorm {
+    func norm(_ reader: ParameterReader, _ channels: Int) throws(WeightsError) -> RMSNorm {
         RMSNorm(gamma: try reader.floats("gamma", [channels]), on: backend)
     }
 
     private func linear(
         _ reader: ParameterReader, inputs: Int, outputs: Int, hasBias: Bool = true
-    ) throws -> Linear {
+    ) throws(WeightsError) -> Linear {
         Linear(
             weight: try layerWeights(reader, [outputs, inputs]),
             bias: hasBias
@@ -64,8 +58,8 @@ private struct RoFormerReader {
     }
 
     /// `band_split`
-    func bandSplit(_ reader: ParameterReader) throws -> BandSplit {
-        let bands = try configuration.layout.bands.indices.map { band in
+    func bandSplit(_ reader: ParameterReader) throws(WeightsError) -> BandSplit {
+        let bands = try configuration.layout.bands.indices.map { band throws(WeightsError) in
             let reader = reader.scope("to_features").scope("\(band)")
             let inputs = configuration.inputs(ofBand: band)
             return (
@@ -79,10 +73,10 @@ private struct RoFormerReader {
 
     /// `layers.{index}.0` along time, or `layers.{index}.1` along the bands. Its layers share the
     /// frequencies of their rotations, which the state dict has under each of them.
-    func transformer(_ reader: ParameterReader, depth: Int) throws -> Transformer {
+    func transformer(_ reader: ParameterReader, depth: Int) throws(WeightsError) -> Transformer {
         let pairs = configuration.headSize / 2
         var frequencies: [Float] = []
-        let layers = try (0..<depth).map { index in
+        let layers = try (0..<depth).map { index throws(WeightsError) in
             let reader = reader.scope("layers").scope("\(index)")
             frequencies = try reader.scope("0").scope("rotary_embed").floats("freqs", [pairs])
             return (
@@ -97,7 +91,7 @@ private struct RoFormerReader {
             frequencies: frequencies)
     }
 
-    private func attention(_ reader: ParameterReader) throws -> AxialAttention {
+    private func attention(_ reader: ParameterReader) throws(WeightsError) -> AxialAttention {
         let (channels, heads) = (configuration.channels, configuration.heads)
         let inner = heads * configuration.headSize
         let gates = reader.scope("to_gates")
@@ -115,7 +109,7 @@ private struct RoFormerReader {
     }
 
     /// `net`: 0 norm, 1 linear layer, 2 GELU, 3 dropout, 4 linear layer
-    private func feedForward(_ reader: ParameterReader) throws -> FeedForward {
+    private func feedForward(_ reader: ParameterReader) throws(WeightsError) -> FeedForward {
         let (channels, hidden) = (configuration.channels, configuration.hiddenChannels)
         return FeedForward(
             norm: try norm(reader.scope("0"), channels),
@@ -125,12 +119,12 @@ private struct RoFormerReader {
 
     /// `mask_estimators.{stem}`: `to_freqs.{band}.0` has linear layers at 0, 2, 4 …, tanh between
     /// them; `to_freqs.{band}.1` is the GLU.
-    func maskEstimator(_ reader: ParameterReader) throws -> MaskEstimator {
+    func maskEstimator(_ reader: ParameterReader) throws(WeightsError) -> MaskEstimator {
         let (channels, hidden) = (configuration.channels, configuration.maskChannels)
         let count = configuration.maskLayers
-        let bands = try configuration.layout.bands.indices.map { band in
+        let bands = try configuration.layout.bands.indices.map { band throws(WeightsError) in
             let reader = reader.scope("to_freqs").scope("\(band)").scope("0")
-            return try (0..<count).map { layer in
+            return try (0..<count).map { layer throws(WeightsError) in
                 try linear(
                     reader.scope("\(2 * layer)"), inputs: layer == 0 ? channels : hidden,
                     outputs: layer == count - 1

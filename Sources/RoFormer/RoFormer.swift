@@ -1,8 +1,8 @@
 // The networks BS-RoFormer and Mel-Band RoFormer.
 // Reference: `BSRoformer.forward` and `MelBandRoformer.forward` of audio-separator 0.47.1.
 
-import HTDemucs
 import Layers
+import Networks
 import Signal
 import System
 import Tensor
@@ -10,10 +10,9 @@ import Tensor
 /// BS-RoFormer (Lu, Wang, Kong, Hung 2023, arXiv:2309.02612) or Mel-Band RoFormer (Wang, Lu, Won
 /// 2023, arXiv:2310.01809): the spectrogram's bands become tokens, transformers attend along time and
 /// along the bands by turns, and each stem's tokens become complex masks of the spectrogram.
-package struct RoFormer: Sendable {
+package struct RoFormer: SeparationNetwork {
     package let configuration: RoFormerConfiguration
     package internal(set) var backend: Backend
-    /// Number of elements of all parameters.
     package let parameterCount: Int
     let stft: STFT
     let bandSplit: BandSplit
@@ -24,15 +23,12 @@ package struct RoFormer: Sendable {
     /// One for each stem.
     let maskEstimators: [MaskEstimator]
 
-    /// Separates a piece of music.
-    ///
-    /// - Parameters:
-    ///   - mix: `[audioChannels, samples]`, at least one sample.
-    ///   - observer: notified after each block; may stop the pass. Its probe takes `stft_repr`, `x`
-    ///     (the numbers of all bands), and the outputs of modules.
-    /// - Returns: `[sources, audioChannels, samples]`: the network's stems, then the residual if the
-    ///   configuration names one.
-    /// - Throws: the observer's error, at the next block of the network.
+    /// The modules in the order of computation.
+    package static let stages = [["band_split"], ["layers"], ["final_norm"], ["mask_estimators"]]
+
+    /// Separates a piece of music into the network's stems, then the residual if the configuration
+    /// names one. The observer's probe takes `stft_repr`, `x` (the numbers of all bands), and the
+    /// outputs of modules.
     package func forward(
         _ mix: Tensor, observer: some ForwardObserver
     ) throws(CancellationError) -> Tensor {
@@ -89,7 +85,6 @@ package struct RoFormer: Sendable {
         return withExtendedLifetime((mix, stems)) { stems }
     }
 
-    /// This network, with shared weights, on another backend of the same kernels and precision.
     package func running(on backend: Backend) -> RoFormer {
         var copy = self
         copy.backend = backend

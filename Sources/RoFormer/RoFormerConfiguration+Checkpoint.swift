@@ -1,26 +1,30 @@
 // The description of a RoFormer: in its checkpoint, or in a YAML file.
 
-import HTDemucs
+import Networks
 import WeightsLoader
 
 extension RoFormerConfiguration.Kind {
-    /// Module and class of the reference.
-    package var className: String { rawValue }
-
     /// The kind whose tensors a checkpoint has; nil for models of other families.
     package init?(of checkpoint: Checkpoint) {
-        guard checkpoint.tensor(named: OfficialNames.roFormerAnchor) != nil else {
+        guard checkpoint.tensor(named: OfficialNames.bandSplitAnchor) != nil else {
             return nil
         }
         // The transformers of Mel-Band RoFormer have norms of their own.
         self = checkpoint.tensor(named: "final_norm.gamma") == nil ? .melBand : .bandSplit
     }
 
-    /// The class and the sections of a checkpoint's description, as `convert` stores them.
-    package func arguments(
-        _ sections: [String: ArgumentValue]
-    ) -> ModelArguments {
-        ModelArguments(className: className, positional: [], keyword: sections)
+    /// Reads the sections of a file, or else those of the checkpoint, completed by the shapes of its
+    /// tensors.
+    ///
+    /// - Throws: ``WeightsError``, ``ConfigurationError``.
+    package func read(
+        _ checkpoint: Checkpoint, _ sections: [String: ArgumentValue]?
+    ) throws -> (any ModelConfiguration, ModelArguments, warnings: [String]) {
+        let sections = completed(try sections ?? storedSections(of: checkpoint), from: checkpoint)
+        return (
+            try RoFormerConfiguration(self, sections),
+            ModelArguments(className: rawValue, positional: [], keyword: sections), []
+        )
     }
 
     /// The sections of the description that a checkpoint has.
@@ -31,8 +35,8 @@ extension RoFormerConfiguration.Kind {
         of checkpoint: Checkpoint
     ) throws(WeightsError) -> [String: ArgumentValue] {
         guard checkpoint.describesModel else {
-            throw .configurationMissing(path: checkpoint.path, className: className)
+            throw .configurationMissing(path: checkpoint.path, className: rawValue)
         }
-        return try checkpoint.modelArguments(ofClasses: [className]).keyword
+        return try checkpoint.modelArguments(ofClasses: [rawValue]).keyword
     }
 }

@@ -1,6 +1,6 @@
 // The sizes of published RoFormers, to measure them without their files.
 
-import HTDemucs
+import Networks
 import WeightsLoader
 
 extension RoFormerConfiguration {
@@ -13,8 +13,10 @@ extension RoFormerConfiguration {
         /// `BS-Rofo-SW-Fixed.yaml`, of six stems.
         case sw = "bs_roformer_sw"
 
+        package var kind: Kind { self == .kim ? .melBand : .bandSplit }
+
         package func configuration() throws(ConfigurationError) -> RoFormerConfiguration {
-            try RoFormerConfiguration(self == .kim ? .melBand : .bandSplit, sections)
+            try RoFormerConfiguration(kind, sections)
         }
 
         private var sections: [String: ArgumentValue] {

@@ -1,7 +1,7 @@
 // The configuration of a RoFormer: checked hyperparameters, and the sizes that follow from them.
 // Reference: `BSRoformer` and `MelBandRoformer` of audio-separator 0.47.1.
 
-import HTDemucs
+import Networks
 import Signal
 import WeightsLoader
 
@@ -111,7 +111,7 @@ package struct RoFormerConfiguration: Sendable, Equatable {
     package var longestChunkSamples: Int {
         let numbers = 2 * audioChannels * max(stems * layout.bins, layout.binsOfAllBands)
         let perFrame = max(numbers, layout.bands.count * channels, 3 * innerChannels)
-        let frames = (Configuration.Limits.activation / Double(perFrame)).rounded(.down)
+        let frames = (ModelLimits.activation / Double(perFrame)).rounded(.down)
         // A chunk has `samples / hop + 1` frames. In browsers an Int has 32 bits.
         return Int(min(frames * Double(hop), 0x1p30)) - 1
     }
@@ -123,7 +123,7 @@ package struct RoFormerConfiguration: Sendable, Equatable {
             key: "chunk_size", found: "\(chunks.chunkSamples)",
             allowed: "with the other arguments it has to be at most \(longestChunkSamples): a "
                 + "longer chunk needs an activation of more than "
-                + "\(Int64(Configuration.Limits.activation)) values")
+                + "\(Int64(ModelLimits.activation)) values")
     }
 
     /// Most channels of all heads. `AxialAttention` holds three times as many for each of at least
@@ -167,14 +167,14 @@ package struct RoFormerConfiguration: Sendable, Equatable {
             try training.require(
                 "instruments", instruments.count == stems,
                 "as long as model.num_stems, \(stems), without a target_instrument")
-            try Configuration.Hyperparameters.check(instruments, key: key)
+            try ModelLimits.check(instruments, key: key)
             return instruments
         }
         try training.require(
             "target_instrument", stems == 1, "null, because model.num_stems is \(stems)")
         let others = instruments.filter { $0 != target }
         let sources = [target, others.count == 1 ? others[0] : "instrumental"]
-        try Configuration.Hyperparameters.check(sources, key: key)
+        try ModelLimits.check(sources, key: key)
         return sources
     }
 

@@ -1,7 +1,7 @@
 // The arguments of a RoFormer that the shapes of its tensors show, for checkpoints whose YAML file is
 // incomplete. Shapes don't show the hop of the transform, the chunks and the names of the stems.
 
-import HTDemucs
+import Networks
 import WeightsLoader
 
 extension RoFormerConfiguration.Kind {

@@ -1,6 +1,6 @@
 // Reads the sections of a RoFormer's YAML file.
 
-import HTDemucs
+import Networks
 import WeightsLoader
 
 /// Reads the values of a section with their defaults; errors name `section.key`.

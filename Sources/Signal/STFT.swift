@@ -18,7 +18,7 @@ package struct STFT: Sendable {
     package var bins: Int { fft.bins }
 
     /// How a signal is cut into frames.
-    package enum Framing: Sendable {
+    package enum Framing: Sendable, Equatable {
         /// As HTDemucs: hop nfft/4, ceil(samples / hop) frames, one for each hop of the input, so
         /// that both branches of the network stay aligned. Scaled by 1/√nfft in both directions. The
         /// input is padded by reflection: 3/2 hops on the left, and on the right 3/2 hops plus the

@@ -3,6 +3,8 @@
 // begins.
 // Reference: `BagOfModels` in demucs/apply.py.
 
+import Networks
+
 /// One or more networks whose outputs are averaged into the wanted stems.
 ///
 /// A stem is the sum of the members' outputs, each times its weight for that source, divided by the

@@ -1,7 +1,9 @@
 // Also Embedded Swift: typed throws, no key paths, no casts.
-// The chunks of RoFormers: their windows, and what happens at a track's ends.
+// The chunks of `TrackRules.Cutting.chunks`: their windows, and what happens at a track's ends.
 // Reference: `demix` and `_getWindowingArray` in utils/model_utils.py of ZFTurbo's
 // Music-Source-Separation-Training at ccc011a.
+
+import Networks
 
 extension SegmentPlan {
     /// Shorter chunks would have no fade.

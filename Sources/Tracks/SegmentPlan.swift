@@ -2,7 +2,7 @@
 // Starts and lengths of segments, their padding for the network, and their weights in the sum.
 // Reference: `apply_model` in demucs/apply.py.
 
-import HTDemucs
+import Networks
 import System
 
 /// The segments of tracks of any length.
@@ -41,17 +41,17 @@ extension SegmentPlan {
         if case .chunks = rules.cutting {
             try SeparationError.require(
                 options.shifts <= 1, "shifts", options.shifts,
-                "at most 1: a RoFormer's overlapping chunks take the place of shifts")
+                "at most 1: the overlapping chunks of this model take the place of shifts")
             try SeparationError.require(
                 options.transitionPower == 1, "transition-power", options.transitionPower,
-                "1 for a RoFormer, whose windows are not triangular")
+                "1 for this model, whose windows are not triangular")
         }
         guard options.split else {
             self = try Self.whole(rules, options, trackSamples: trackSamples)
             return
         }
         switch rules.cutting {
-        case .demucs: self = try Self.overlapping(rules, options)
+        case .overlapping: self = try Self.overlapping(rules, options)
         case .chunks(let count): self = try Self.chunks(rules, options, overlapCount: count)
         }
     }

@@ -2,6 +2,7 @@
 // One pass of one network over a track with one shift.
 // Reference: the branches `shifts` and `split` of `apply_model` in demucs/apply.py.
 
+import Networks
 import Signal
 import System
 import Tensor

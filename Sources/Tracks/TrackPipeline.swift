@@ -5,6 +5,7 @@
 // Reference: `Separator.separate_tensor` (demucs/api.py), `apply_model` and `BagOfModels`
 // (demucs/apply.py).
 
+import Networks
 import Signal
 import System
 import Tensor

@@ -66,6 +66,8 @@ package struct Checkpoint: Sendable {
     /// Whether sizes of 1 are left out of the shapes.
     package var omitsUnitSizes: Bool { contents.omitsUnitSizes }
     var storedArguments: ModelArguments? { contents.arguments }
+    /// Module and class of the stored model; nil for none.
+    package var className: String? { storedArguments?.className ?? metadata["klass"] }
     /// Size of the checkpoint's own file in bytes, without external files.
     package var countBytes: Int { files[0].countBytes }
 

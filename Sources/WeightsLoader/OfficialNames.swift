@@ -6,10 +6,10 @@
 import System
 
 package enum OfficialNames {
-    /// A tensor that every HTDemucs has.
+    /// A tensor that every network with two branches has.
     static let anchor = "encoder.0.conv.weight"
-    /// A tensor that every RoFormer has.
-    package static let roFormerAnchor = "band_split.to_features.0.0.gamma"
+    /// A tensor that every network has that splits the spectrogram into bands.
+    package static let bandSplitAnchor = "band_split.to_features.0.0.gamma"
 
     /// The first components that a parameter's name can have.
     static let roots: Set<Substring> = [
@@ -32,13 +32,13 @@ package enum OfficialNames {
     /// The prefixes of the official names, one for each model in the file, sorted, each ending with
     /// a dot. Empty if a model's names have no prefix, or if there is no model.
     static func prefixes(of tensors: [StoredTensor]) -> [String] {
-        let anchors = [anchor, roFormerAnchor]
+        let anchors = [anchor, bandSplitAnchor]
         guard !tensors.contains(where: { anchors.contains($0.name) }) else { return [] }
         return tensors.compactMap { tensor in
             anchors.first { tensor.name.hasSuffix("." + $0) }
                 .map { String(tensor.name.dropLast($0.count)) }
         }.filter { prefix in
-            // Other files have RoFormers among other tensors, such as the vectors of the self-test.
+            // Other files have such networks among other tensors, as the vectors of the self-test do.
             tensors.contains { $0.name == prefix + anchor }
                 || tensors.allSatisfy { $0.name.hasPrefix(prefix) }
         }.sorted()

@@ -9,7 +9,7 @@ import Tensor
 
 struct BenchCommand {
     /// The names that `--random-weights` accepts.
-    static let configurationNames = ModelConfiguration.publishedNames
+    static let configurationNames = ModelFamily.publishedNames
 
     private let arguments: ParsedArguments
     private let console: Console
@@ -101,7 +101,7 @@ struct BenchCommand {
     /// The network to measure, and its name in the report.
     private func network() throws -> (name: String, Benchmark.Network) {
         if let name = arguments.value(.randomWeights),
-            let random = try ModelConfiguration(publishedSizeOf: name)
+            let random = try ModelFamily.configuration(ofPublishedSize: name)
         {
             return ("\(name) with random weights", .random(random))
         }

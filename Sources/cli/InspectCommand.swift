@@ -38,7 +38,7 @@ struct InspectCommand {
         }
         configurationPath = (try? file.get())?.path
         arguments = Result {
-            try ModelDescription(of: checkpoint, file.get()).namedArguments()
+            try ModelDescription(of: checkpoint, file.get()).namedArguments
         }
     }
 

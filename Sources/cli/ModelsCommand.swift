@@ -1,7 +1,6 @@
 // `swift-demucs models`: lists, fetches, finds and verifies models.
 
 import Demucs
-import HTDemucs
 import ModelDownloads
 import ModelZoo
 import System

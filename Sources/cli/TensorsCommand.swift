@@ -79,8 +79,7 @@ enum TensorsCommand {
             let backend = try call.backend()
             let model = try call.model()
             let preparation = try Preparation(
-                track, excerpt: excerpt, modelName: model.name,
-                configuration: try model.configuration, chunkSeconds: seconds, overlap: overlap,
+                track, excerpt: excerpt, model: model, chunkSeconds: seconds, overlap: overlap,
                 encoding: encoding, cancellation: call.cancellation)
             for warning in preparation.warnings { console.warning("\(warning)") }
             let count = preparation.description.chunk.count

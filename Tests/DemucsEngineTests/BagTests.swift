@@ -1,7 +1,7 @@
 import DemucsEngine
 import Foundation
-import HTDemucs
 import ModelZoo
+import Networks
 import System
 import Tensor
 import TestSupport

@@ -1,5 +1,6 @@
 import DemucsEngine
 import HTDemucs
+import Networks
 import System
 import Tensor
 import TestSupport
@@ -9,12 +10,11 @@ import WeightsLoader
 
 /// Passes that memory doesn't hold are refused before they begin.
 struct MemoryTests {
-    private let network: ModelNetwork
+    private let network: any SeparationNetwork
     private let shape: Shape = [2, 5_000]
 
     init() throws {
-        network = .demucs(
-            try RawCheckpoint(fixture: "base").open().network(backend: Backend(threads: 1)))
+        network = try RawCheckpoint(fixture: "base").open().network(backend: Backend(threads: 1))
     }
 
     @Test func aPassThatDoesntFitIsRefusedInWords() throws {

@@ -5,6 +5,7 @@
 
 import Foundation
 import HTDemucs
+import Networks
 import TestSupport
 import WeightsLoader
 

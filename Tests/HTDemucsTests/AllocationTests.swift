@@ -3,6 +3,7 @@
 
 import CAllocations
 import HTDemucs
+import Networks
 import Tensor
 import TestSupport
 import Testing

@@ -1,6 +1,7 @@
 // One block of the reference from a fixture, built by the model's own `StateDictReader`.
 
 import HTDemucs
+import Networks
 import Tensor
 import TestSupport
 import Testing

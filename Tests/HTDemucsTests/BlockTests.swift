@@ -4,6 +4,7 @@
 import Foundation
 import HTDemucs
 import Layers
+import Networks
 import Tensor
 import TestSupport
 import Testing

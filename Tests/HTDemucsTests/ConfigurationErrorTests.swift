@@ -1,6 +1,7 @@
 // Arguments that a configuration refuses with an error, and arguments that it ignores.
 
 import HTDemucs
+import Networks
 import Testing
 
 struct ConfigurationErrorTests {

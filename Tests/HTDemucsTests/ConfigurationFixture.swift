@@ -3,6 +3,7 @@
 
 import Foundation
 import HTDemucs
+import Networks
 import TestSupport
 import WeightsLoader
 
@@ -65,7 +66,7 @@ struct ConfigurationFixture: Decodable {
 /// Reads a configuration from keyword arguments in JSON, through the metadata of a real file.
 func configuration(
     kwargs: String, args: String = "[]"
-) throws -> (configuration: Configuration, warnings: [String]) {
+) throws -> (configuration: Configuration, arguments: ModelArguments, warnings: [String]) {
     let metadata = ["klass": Architecture.htdemucs.className, "args": args, "kwargs": kwargs]
     return try Configuration.read(from: RawCheckpoint(metadata: metadata, tensors: []).open())
 }

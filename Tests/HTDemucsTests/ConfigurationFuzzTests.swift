@@ -1,6 +1,7 @@
 // Absurd hyperparameters give a configuration or a `ConfigurationError`, never a trap.
 
 import HTDemucs
+import Networks
 import TestSupport
 import Testing
 

@@ -1,6 +1,7 @@
 // A configuration's sizes against those of the reference's modules.
 
 import HTDemucs
+import Networks
 import Testing
 
 struct ConfigurationTests {

@@ -2,6 +2,7 @@
 // file doesn't store are inferred, and all of these models compute the same.
 
 import HTDemucs
+import Networks
 import Tensor
 import TestSupport
 import Testing

@@ -2,6 +2,7 @@
 // that names the tensor or the argument.
 
 import HTDemucs
+import Networks
 import Tensor
 import TestSupport
 import Testing

@@ -4,6 +4,7 @@
 import Dispatch
 import Foundation
 import HTDemucs
+import Networks
 import System
 import Tensor
 import TestSupport

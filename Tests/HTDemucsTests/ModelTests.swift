@@ -3,6 +3,8 @@
 
 import Foundation
 import HTDemucs
+import Networks
+import System
 import Tensor
 import TestSupport
 import Testing
@@ -60,8 +62,9 @@ import WeightsLoader
         let golden = try Fixture("models/\(name).outputs")
         let mix = backend.tensor(try golden.shape("mix"), try golden.floats("mix"))
         let z = try golden.channelsLast("core.x")
-        let network = try #require(try model(name).hybrid)
-        let (x, xt) = try network.core(mix, backend.tensor(z.shape, z.values))
+        let (x, xt) = try #require(
+            try model(name).core(
+                mix, backend.tensor(z.shape, z.values), observer: CancellationToken()))
         // Sources and channels are one dimension in the engine.
         let sources = try golden.shape("final")[0]
         for (output, (name, goldenName)) in zip(

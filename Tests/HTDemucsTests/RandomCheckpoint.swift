@@ -1,6 +1,7 @@
 // The tensors of a configuration's model, and checkpoints of it with seeded weights.
 
 import HTDemucs
+import Networks
 import Tensor
 import TestSupport
 import WeightsLoader
@@ -29,7 +30,7 @@ extension Configuration {
         let parameters = ParameterReader { _, shape in
             [Float](repeating: 0, count: shape.reduce(1, *))
         }
-        _ = try network(parameters: parameters, backend: Backend(threads: 2))
+        _ = try network(parameters, on: Backend(threads: 2))
         return parameters.askedShapes
     }
 }

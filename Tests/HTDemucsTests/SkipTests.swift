@@ -1,4 +1,5 @@
 import HTDemucs
+import Networks
 import Tensor
 import Testing
 

@@ -2,6 +2,7 @@
 // of their networks. Their outputs are tested in ModelTests.
 
 import HTDemucs
+import Networks
 import Signal
 import Tensor
 import TestSupport
@@ -54,7 +55,7 @@ import WeightsLoader
     ])
     func theOuterLayersStayFloats(architecture: Architecture, expected: [String]) throws {
         let configuration = try configuration(architecture).configuration
-        let plan = QuantizationPlan.recommended(for: configuration)
+        let plan = configuration.recommendedPlan
         let depth = configuration.layers.count
         let both = configuration.layers.count { !$0.isTimeOnly }
         let layers = ["encoder", "decoder"].flatMap { name in

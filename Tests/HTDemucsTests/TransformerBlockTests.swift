@@ -3,6 +3,7 @@
 // noticed.
 
 import HTDemucs
+import Networks
 import System
 import Tensor
 import TestSupport

@@ -1,6 +1,6 @@
 import Audio
 import Demucs
-import HTDemucs
+import Networks
 import Porting
 import Tensor
 import TestSupport

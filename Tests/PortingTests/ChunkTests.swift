@@ -3,7 +3,7 @@
 import Audio
 import Demucs
 import Foundation
-import HTDemucs
+import Networks
 import Porting
 import Tensor
 import TestSupport

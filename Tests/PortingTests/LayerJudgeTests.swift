@@ -1,6 +1,6 @@
 import Demucs
 import Foundation
-import HTDemucs
+import Networks
 import Porting
 import System
 import Tensor

@@ -63,9 +63,10 @@ struct PortedFixture {
         _ track: String, to chunks: String? = nil, chunkSamples: Int = 160,
         encoding: TensorEncoding = TensorEncoding(.raw, .float32)
     ) throws -> ChunkDescription {
+        var model = try Self.model()
+        model.name = "cross_first"
         let preparation = try Preparation(
-            AudioInput(path: track), modelName: "cross_first",
-            configuration: Self.model().configuration,
+            AudioInput(path: track), model: model,
             chunkSeconds: (Double(chunkSamples) + 0.5) / 1600, overlap: 0.25, encoding: encoding,
             cancellation: CancellationToken())
         try preparation.write(

@@ -1,7 +1,7 @@
 // Errors for chunks that another runtime has left incomplete or wrong.
 
 import Foundation
-import HTDemucs
+import Networks
 import Porting
 import Tensor
 import TestSupport

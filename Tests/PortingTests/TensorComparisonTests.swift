@@ -1,6 +1,6 @@
 import Audio
 import Foundation
-import HTDemucs
+import Networks
 import Porting
 import Tensor
 import TestSupport

@@ -1,7 +1,7 @@
 // Files of tensors, and errors for unusable ones.
 
 import Foundation
-import HTDemucs
+import Networks
 import Porting
 import Tensor
 import TestSupport

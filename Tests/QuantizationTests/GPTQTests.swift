@@ -1,5 +1,5 @@
-import HTDemucs
 import Layers
+import Networks
 import Quantization
 import Tensor
 import TestSupport

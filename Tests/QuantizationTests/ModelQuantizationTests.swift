@@ -4,6 +4,7 @@ import DemucsEngine
 import Foundation
 import HTDemucs
 import Layers
+import Networks
 import Quantization
 import System
 import Tensor

@@ -1,7 +1,7 @@
 // Quantises tiny RoFormers into files, and builds networks from the files.
 
 import DemucsEngine
-import HTDemucs
+import Networks
 import Quantization
 import System
 import Tensor

@@ -2,8 +2,8 @@
 // configurations that are refused.
 
 import Foundation
-import HTDemucs
 import ModelZoo
+import Networks
 import RoFormer
 import System
 import Tensor
@@ -42,9 +42,8 @@ import WeightsLoader
         #expect(checkpoint.format == .torch && !checkpoint.describesModel)
         let kind = try #require(RoFormerConfiguration.Kind(of: checkpoint))
         #expect((kind == .melBand) == name.hasPrefix("mel"))
-        let network = try RoFormer(
-            RoFormerConfiguration(kind, sections(name)), checkpoint.parameters(),
-            on: Backend(threads: 1))
+        let network = try RoFormerConfiguration(kind, sections(name)).network(
+            checkpoint.parameters(), on: Backend(threads: 1))
         #expect(network.parameterCount == checkpoint.tensors.reduce(0) { $0 + $1.count })
     }
 
@@ -95,7 +94,7 @@ import WeightsLoader
         let completed = RoFormerConfiguration.Kind.melBand.completed(sections, from: checkpoint)
         let configuration = try RoFormerConfiguration(.melBand, completed)
         #expect(configuration.maskChannels == 4 * configuration.channels)
-        _ = try RoFormer(configuration, checkpoint.parameters(), on: Backend(threads: 1))
+        _ = try configuration.network(checkpoint.parameters(), on: Backend(threads: 1))
     }
 
     /// With 16 heads of 1,024 channels, a frame has 49,152 queries, keys and values. The largest
@@ -175,9 +174,8 @@ import WeightsLoader
     @Test func theResidualIsTheMixtureMinusTheStem() throws {
         let backend = try Backend(threads: 2)
         let checkpoint = try Checkpoint.open(path("target"))
-        let network = try RoFormer(
-            RoFormerConfiguration(.bandSplit, sections("target")), checkpoint.parameters(),
-            on: backend)
+        let network = try RoFormerConfiguration(.bandSplit, sections("target")).network(
+            checkpoint.parameters(), on: backend)
         let values = (0..<1280).map { Float($0 % 37) / 37 - 0.5 }
         let mix = backend.tensor([2, 640], values)
         let stems = try network.forward(mix, observer: CancellationToken()).floats

@@ -1,7 +1,7 @@
 // Whole RoFormers against the reference: tiny configurations that together use every option, with
 // every parameter drawn, run by PyTorch in float32.
 
-import HTDemucs
+import Networks
 import RoFormer
 import System
 import Tensor
@@ -15,8 +15,7 @@ import WeightsLoader
     private func model(_ name: String, on backend: Backend) throws -> RoFormer {
         let checkpoint = try Checkpoint.open(Fixture.url("roformer/\(name).safetensors").path)
         let kind = try #require(RoFormerConfiguration.Kind(of: checkpoint))
-        return try RoFormer(
-            try RoFormerConfiguration(kind, kind.storedSections(of: checkpoint)),
+        return try RoFormerConfiguration(kind, kind.storedSections(of: checkpoint)).network(
             checkpoint.parameters(), on: backend)
     }
 
@@ -80,8 +79,7 @@ import WeightsLoader
         }
         let backend = try Backend(threads: 2)
         let golden = try Fixture("roformer/mel.outputs")
-        let model = try RoFormer(
-            try RoFormerConfiguration(.melBand, sections), wider, on: backend)
+        let model = try RoFormerConfiguration(.melBand, sections).network(wider, on: backend)
         let mix = backend.tensor(try golden.shape("mix"), try golden.floats("mix"))
         let comparison = Comparison(
             actual: try model.forward(mix, observer: CancellationToken()).floats,

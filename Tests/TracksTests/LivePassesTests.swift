@@ -1,4 +1,4 @@
-import HTDemucs
+import Networks
 import Signal
 import Tensor
 import TestSupport

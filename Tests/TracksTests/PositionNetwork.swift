@@ -2,6 +2,7 @@
 // and shared parts of the pipeline's tests.
 
 import HTDemucs
+import Networks
 import Signal
 import Synchronization
 import System

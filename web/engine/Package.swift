@@ -20,11 +20,15 @@ let package = Package(
             exclude: ["Native", "ONNX/Native", "Safetensors/Native"],
             swiftSettings: small),
         .target(
-            name: "HTDemucs",
+            name: "Networks",
             dependencies: ["Layers", "Signal", "WeightsLoader", "Tensor", "System"],
-            exclude: ["Native"], swiftSettings: small),
+            swiftSettings: small),
         .target(
-            name: "Tracks", dependencies: ["HTDemucs", "Signal", "Tensor", "System"],
+            name: "HTDemucs",
+            dependencies: ["Networks", "Layers", "Signal", "WeightsLoader", "Tensor", "System"],
+            swiftSettings: small),
+        .target(
+            name: "Tracks", dependencies: ["Networks", "Signal", "Tensor", "System"],
             exclude: ["Native"], swiftSettings: small),
         .target(
             name: "Analysis", dependencies: ["Tracks", "Signal", "Tensor", "System", "CKernels"],
@@ -34,8 +38,8 @@ let package = Package(
         .executableTarget(
             name: "Engine",
             dependencies: [
-                "Analysis", "Tracks", "HTDemucs", "Signal", "WeightsLoader", "Tensor", "System",
-                "CWeb",
+                "Analysis", "Tracks", "HTDemucs", "Networks", "Signal", "WeightsLoader", "Tensor",
+                "System", "CWeb",
             ], swiftSettings: small),
     ],
     swiftLanguageModes: [.v6]

@@ -1,6 +1,7 @@
 // Also Embedded Swift: typed throws, no key paths, no casts.
 // The configuration from a checkpoint's constructor arguments.
 
+import Networks
 import WeightsLoader
 
 extension Configuration {
@@ -37,7 +38,7 @@ extension Architecture {
     ///
     /// - Throws: ``ConfigurationError/unsupported(key:found:supported:)``.
     package init(of arguments: ModelArguments) throws(ConfigurationError) {
-        guard let architecture = Architecture(rawValue: arguments.className) else {
+        guard let architecture = Architecture(className: arguments.className) else {
             throw .unsupported(
                 key: "klass", found: arguments.className,
                 supported: Architecture.classNames.joined(separator: ", "))

@@ -3,13 +3,12 @@
 // damaged file from requesting more memory than the machine has, and products of sizes from
 // overflowing.
 
+import Networks
 import Signal
-import System
 
 extension Configuration {
     /// Limits that several checks or the inference of arguments use.
-    package enum Limits {
-        static let sources = 1...256
+    enum Limits {
         static let channels = 65_536
         static let depth = 16
         static let dconvDepth = 16
@@ -17,18 +16,13 @@ extension Configuration {
         static let lstmLayers = 16
         /// Hidden size of DConv or of the transformer.
         static let hidden = 1_048_576
-        /// UTF-8 bytes of a source's name: file systems allow 255 with the extension.
-        static let sourceNameBytes = 200
-        /// Values in the largest activation, 8 GiB of float32: over a hundred times as many as a
-        /// published model needs for a segment.
-        package static let activation = 2_147_483_648.0
     }
 
     /// Samples of the longest segment that the network runs on: the training segment of HTDemucs,
     /// else as many as memory allows, to which the largest activation is proportional.
     package var longestSegmentSamples: Int {
         guard arguments.architecture != .htdemucs else { return segmentSamples }
-        let samples = Double(segmentSamples) * (Limits.activation / largestActivation)
+        let samples = Double(segmentSamples) * (ModelLimits.activation / largestActivation)
         // In browsers an Int has 32 bits.
         return Int(min(samples, 0x1p30))
     }
@@ -63,11 +57,11 @@ extension Configuration {
     /// Refuses sizes whose activations would need too much memory.
     func checkMemory() throws(ConfigurationError) {
         let largest = largestActivation
-        guard largest <= Limits.activation else {
+        guard largest <= ModelLimits.activation else {
             throw .invalid(
                 key: "segment", found: "\(arguments.segment.seconds)",
                 allowed: "with the other arguments a segment of \(segmentSamples) samples needs "
-                    + "an activation of \(largest) values; at most \(Limits.activation) are "
+                    + "an activation of \(largest) values; at most \(ModelLimits.activation) are "
                     + "allowed")
         }
     }
@@ -164,37 +158,6 @@ extension Configuration.Hyperparameters {
         }
     }
 
-    /// Checks the sources' names, which become file names.
-    func checkSources() throws(ConfigurationError) {
-        try Self.check(sources, key: "sources")
-    }
-
-    /// Checks the names of a model's stems.
-    ///
-    /// - Parameter key: the argument that has them.
-    package static func check(_ sources: [String], key: String) throws(ConfigurationError) {
-        guard Limits.sources.contains(sources.count) else {
-            throw .invalid(
-                key: key, found: "\(sources.count) sources",
-                allowed:
-                    "there must be \(Limits.sources.lowerBound) to \(Limits.sources.upperBound)")
-        }
-        var seen = Set<String>()
-        for name in sources {
-            if let problem = Self.problem(ofName: name) {
-                throw .invalid(
-                    key: key, found: Self.quoted(name),
-                    allowed: "a source's name becomes a file's, and this one \(problem)")
-            }
-            // Some file systems do not distinguish upper and lower case.
-            guard seen.insert(name.foldedASCII).inserted else {
-                throw .invalid(
-                    key: key, found: Self.quoted(name),
-                    allowed: "two sources may not share a name")
-            }
-        }
-    }
-
     /// The number of samples of a training segment, checked.
     func checkedSegmentSamples() throws(ConfigurationError) -> Int {
         guard let samples = segment.samples(atHz: samplerate) else {
@@ -239,26 +202,5 @@ extension Configuration.Hyperparameters {
                     + "\(Limits.hidden) are possible")
         }
         return Int(hidden)
-    }
-
-    // MARK: - Pieces
-
-    private static func problem(ofName name: String) -> String? {
-        if name.isEmpty { return "is empty" }
-        if name == "." || name == ".." { return "is the name of a folder" }
-        if name.utf8.count > Limits.sourceNameBytes {
-            return "is longer than \(Limits.sourceNameBytes) bytes"
-        }
-        if name.unicodeScalars.contains(where: { "/\\".unicodeScalars.contains($0) }) {
-            return "contains a path separator"
-        }
-        if name.unicodeScalars.contains(where: { $0.isControl }) {
-            return "contains a control character"
-        }
-        return nil
-    }
-
-    private static func quoted(_ name: String) -> String {
-        String(name.prefix(80)).quotedAsJSON + (name.count > 80 ? "…" : "")
     }
 }

@@ -4,6 +4,7 @@
 // value of the published models. The model then asks for every tensor by name and shape, so that a
 // wrong guess about a size is an error and never a wrong result.
 
+import Networks
 import WeightsLoader
 
 extension Configuration {
@@ -25,7 +26,7 @@ extension Configuration {
         }
         let stored = try checkpoint.modelArguments(ofClasses: Architecture.classNames)
         // The class is one of those names.
-        let order = Architecture(rawValue: stored.className)?.argumentOrder ?? []
+        let order = Architecture(className: stored.className)?.argumentOrder ?? []
         var positional = stored.positional
         var keyword = stored.keyword
         for (name, value) in overriding {
@@ -37,16 +38,6 @@ extension Configuration {
         }
         return ModelArguments(
             className: stored.className, positional: positional, keyword: keyword)
-    }
-
-    /// Arguments by name: positional ones get the names of the constructor's parameters.
-    ///
-    /// - Throws: ``ConfigurationError`` for a class that is not supported.
-    package static func named(
-        _ arguments: ModelArguments
-    ) throws(ConfigurationError) -> [String: ArgumentValue] {
-        zip(try Architecture(of: arguments).argumentOrder, arguments.positional)
-            .reduce(into: arguments.keyword) { $0[$1.0] = $1.1 }
     }
 
     /// The arguments inferred from the tensors' shapes and from other properties of the file.
@@ -69,10 +60,34 @@ extension Configuration {
     }
 }
 
+extension Architecture {
+    /// The class of a checkpoint's model: that of the sections beside it, the stored one, or the one
+    /// that has such tensors; nil for models of other families.
+    package init?(of checkpoint: Checkpoint, _ sections: [String: ArgumentValue]?) {
+        if let sections {
+            guard case .string(let name) = sections["model"] else { return nil }
+            self.init(rawValue: name)
+        } else if let className = checkpoint.className {
+            self.init(className: className)
+        } else {
+            self.init(ofTensorsIn: checkpoint)
+        }
+    }
+
+    /// HDemucs if the encoder has layers after the merge, else HTDemucs.
+    fileprivate init?(ofTensorsIn checkpoint: Checkpoint) {
+        let sizes = Sizes(checkpoint: checkpoint)
+        let layers = ["encoder", "tencoder"].map { branch in
+            sizes.count(branch, upTo: Configuration.Limits.depth) { "\($0).conv.weight" }
+        }
+        guard layers[1] > 0 else { return nil }
+        self = layers[1] < layers[0] ? .hdemucs : .htdemucs
+    }
+}
+
 /// Infers a model's sizes from its tensors.
 private struct Inference {
     var arguments: [String: ArgumentValue]
-    /// HDemucs if the encoder has layers after the merge, else HTDemucs.
     let architecture: Architecture
     private let checkpoint: Checkpoint
     private let depth: Int
@@ -82,7 +97,8 @@ private struct Inference {
     init(_ checkpoint: Checkpoint) throws(WeightsError) {
         self.checkpoint = checkpoint
         let sizes = Sizes(checkpoint: checkpoint)
-        guard let first = sizes["encoder.0.conv.weight", 4],
+        guard let architecture = Architecture(ofTensorsIn: checkpoint),
+            let first = sizes["encoder.0.conv.weight", 4],
             let firstTime = sizes["tencoder.0.conv.weight", 3]
         else {
             throw .metadataMissing(
@@ -91,10 +107,7 @@ private struct Inference {
         depth = sizes.count("encoder", upTo: Configuration.Limits.depth) {
             "\($0).conv.weight"
         }
-        let timeDepth = sizes.count("tencoder", upTo: Configuration.Limits.depth) {
-            "\($0).conv.weight"
-        }
-        architecture = timeDepth < depth ? .hdemucs : .htdemucs
+        self.architecture = architecture
         audioChannels = first[1] / 2
         arguments = checkpoint.traits.arguments
         let kernel = firstTime[2]

@@ -1,6 +1,8 @@
 // Also Embedded Swift: typed throws, no key paths, no casts.
 // The sizes of all encoder and decoder layers, derived as in the reference's constructors.
 
+import Networks
+
 extension Configuration {
     /// One level of both U-Nets: an encoder layer and the decoder layer that mirrors it, in the
     /// spectrogram branch and in the waveform branch.

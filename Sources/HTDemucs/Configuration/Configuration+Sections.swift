@@ -2,6 +2,7 @@
 // The arguments of a checkpoint that holds only tensors, from the YAML file beside it.
 // Reference: `get_model` in models/demucs4ht.py of ZFTurbo's Music-Source-Separation-Training.
 
+import Networks
 import WeightsLoader
 
 extension ModelArguments {
@@ -11,15 +12,18 @@ extension ModelArguments {
     ///     htdemucs: {channels: 48, …}
     ///     training: {instruments: [vocals, other], channels: 2, samplerate: 44100, segment: 11, …}
     ///
+    /// - Parameter overriding: arguments that replace the file's.
     /// - Throws: ``ConfigurationError`` with the section and key.
     package init(
-        ofSections sections: [String: ArgumentValue]
+        ofSections sections: [String: ArgumentValue], _ overriding: [String: ArgumentValue] = [:]
     ) throws(ConfigurationError) {
-        let names = ["htdemucs": Architecture.htdemucs, "hdemucs": .hdemucs, "demucs": .demucs]
-        guard case .string(let name) = sections["model"], let architecture = names[name] else {
+        guard case .string(let name) = sections["model"],
+            let architecture = Architecture(rawValue: name)
+        else {
             throw .unsupported(
                 key: "model", found: sections["model"].map { $0.description } ?? "nothing",
-                supported: names.keys.sorted().joined(separator: ", ")
+                supported: Architecture.allCases.map { $0.rawValue }.sorted().joined(
+                    separator: ", ")
                     + " for a checkpoint of demucs")
         }
         var keyword = try Self.members(name, of: sections)
@@ -34,6 +38,7 @@ extension ModelArguments {
             }
             keyword[argument] = value
         }
+        for (name, value) in overriding { keyword[name] = value }
         self.init(className: architecture.className, positional: [], keyword: keyword)
     }
 

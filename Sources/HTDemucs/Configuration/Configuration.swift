@@ -2,6 +2,8 @@
 // The model's configuration: checked arguments, and the sizes that follow from them.
 // Reference: demucs 4.1.0, the constructors in `htdemucs.py`, `hdemucs.py` and `demucs.py`.
 
+import Networks
+
 /// A complete, checked description of one model, of any of the classes.
 ///
 /// Every configuration can be built and run: sizes are positive, agree from layer to layer and stay
@@ -25,7 +27,7 @@ package struct Configuration: Sendable, Equatable {
     /// - Throws: ``ConfigurationError`` with the argument, its value and the allowed values.
     package init(_ arguments: Hyperparameters) throws(ConfigurationError) {
         try arguments.checkRanges()
-        try arguments.checkSources()
+        try ModelLimits.check(arguments.sources, key: "sources")
         self.arguments = arguments
         segmentSamples = try arguments.checkedSegmentSamples()
         layers = try arguments.layerShapes(segmentSamples: segmentSamples)
@@ -37,8 +39,7 @@ package struct Configuration: Sendable, Equatable {
         try checkMemory()
     }
 
-    /// This configuration in a bag that sets a segment length. HTDemucs ignores a segment longer
-    /// than its own, which it can't run.
+    /// HTDemucs ignores a segment longer than its own, which it can't run.
     ///
     /// - Throws: ``ConfigurationError`` if the segment is too short or too long for the model.
     /// - PyTorch: `segment` of `demucs.apply.BagOfModels`.

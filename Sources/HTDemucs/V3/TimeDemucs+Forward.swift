@@ -3,6 +3,7 @@
 // size: 1,940,400 samples, 4 sources, 2 audio channels. Activations are `[1, time, channel]`.
 
 import Layers
+import Networks
 import Signal
 import System
 import Tensor

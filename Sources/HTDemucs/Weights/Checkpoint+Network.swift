@@ -1,12 +1,14 @@
 // Also Embedded Swift: typed throws, no key paths, no casts.
 // Configurations and networks of checkpoints in one step, whose errors are of several types.
 
+import Networks
 import System
 import Tensor
 import WeightsLoader
 
 extension Configuration {
-    /// Reads the configuration that a checkpoint stores, or infers it from the tensors' shapes.
+    /// Reads the configuration in the sections of a file or in the checkpoint, or infers it from the
+    /// tensors' shapes.
     ///
     /// - Parameter overriding: arguments under the reference's names that replace the file's.
     /// - Returns: the configuration, and a line of warning for each argument that the reference's
@@ -14,15 +16,27 @@ extension Configuration {
     /// - Throws: ``WeightsError`` if the metadata can't be used, ``ConfigurationError`` if an
     ///   argument is invalid or not supported.
     package static func read(
-        from checkpoint: Checkpoint, overriding: [String: ArgumentValue] = [:]
-    ) throws(AnyError) -> (configuration: Configuration, warnings: [String]) {
+        from checkpoint: Checkpoint, _ sections: [String: ArgumentValue]? = nil,
+        overriding: [String: ArgumentValue] = [:]
+    ) throws(AnyError) -> (
+        configuration: Configuration, arguments: ModelArguments, warnings: [String]
+    ) {
         let arguments: ModelArguments
+        if let sections {
+            do {
+                arguments = try ModelArguments(ofSections: sections, overriding)
+            } catch { throw error.erased }
+        } else {
+            do {
+                arguments = try self.arguments(of: checkpoint, overriding: overriding)
+            } catch { throw error.erased }
+        }
         do {
-            arguments = try self.arguments(of: checkpoint, overriding: overriding)
+            let (configuration, warnings) = try read(arguments)
+            return (configuration, arguments, warnings)
         } catch {
             throw error.erased
         }
-        do { return try read(arguments) } catch { throw error.erased }
     }
 }
 
@@ -35,10 +49,9 @@ extension Checkpoint {
     package func network(
         overriding: [String: ArgumentValue] = [:], backend: Backend
     ) throws(AnyError) -> LoadedNetwork {
-        let (configuration, warnings) = try Configuration.read(from: self, overriding: overriding)
+        let configuration = try Configuration.read(from: self, overriding: overriding).configuration
         do {
-            return try configuration.network(
-                warnings: warnings, parameters: parameters(), backend: backend)
+            return try configuration.network(parameters(), on: backend)
         } catch {
             throw error.erased
         }

@@ -3,6 +3,7 @@
 // `HTDemucs.__init__` in the reference, so that the two can be compared line by line.
 
 import Layers
+import Networks
 import Signal
 import Tensor
 import WeightsLoader

@@ -1,7 +1,7 @@
 // Also Embedded Swift: typed throws, no key paths, no casts.
 // Named tensors in the reference's order of axes, converted from the engine's order.
 
-import HTDemucs
+import Networks
 import Tensor
 
 /// A row-major array in the reference's order of axes.

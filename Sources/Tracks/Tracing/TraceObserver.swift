@@ -1,7 +1,7 @@
 // Also Embedded Swift: typed throws, no key paths, no casts.
 // An observer that takes values out of a forward pass, and changes them.
 
-import HTDemucs
+import Networks
 import System
 import Tensor
 

@@ -2,6 +2,7 @@
 
 import CWeb
 import HTDemucs
+import Networks
 import System
 import Tensor
 import Tracks

@@ -3,6 +3,7 @@
 import Analysis
 import CWeb
 import HTDemucs
+import Networks
 import Signal
 import System
 import Tensor
@@ -57,7 +58,7 @@ final class WebEngine {
         } catch {
             throw error.erased
         }
-        var (configuration, warnings) = try Configuration.read(from: checkpoint)
+        var (configuration, _, warnings) = try Configuration.read(from: checkpoint)
         if let segmentSeconds {
             do {
                 configuration = try configuration.inBag(ofSegmentSeconds: segmentSeconds)
@@ -113,7 +114,7 @@ final class WebEngine {
         do {
             networks.append(
                 try configuration.network(
-                    parameters: checkpoint.parameters(replacing: replacements), backend: backend))
+                    checkpoint.parameters(replacing: replacements), on: backend))
         } catch {
             throw error.erased
         }

@@ -1,22 +1,16 @@
+// Also Embedded Swift: typed throws, no key paths, no casts.
 // Operations and memory traffic of a training segment, block by block, to compare with the
 // machine's peak rates.
 
-import HTDemucs
+import Networks
 
-extension Configuration: SegmentCost {
-    /// Floating-point operations of one block of a training segment: two for each multiplication of
-    /// its convolutions, linear layers and attention products, however these are computed. Norms,
-    /// activations, softmax and the two transforms are not counted.
-    func segmentOperations(of block: NetworkBlock) -> Double {
+extension Configuration {
+    package func segmentOperations(of block: NetworkBlock) -> Double {
         if let part = part(block) { return 2 * products(of: part) }
         return block == .crosstransformer ? 2 * transformerProducts : 0
     }
 
-    /// Least memory traffic of a block, in bytes: its inputs, outputs and weights, each once.
-    /// Activations inside the block are not counted.
-    ///
-    /// - Parameter weightBytes: bytes of one weight. Activations are float32.
-    func segmentBytes(of block: NetworkBlock, weightBytes: Int) -> Double {
+    package func segmentBytes(of block: NetworkBlock, weightBytes: Int) -> Double {
         let isWaveform = arguments.architecture == .demucs
         let spectrogram = isWaveform ? 0 : frequencies * segmentFrames * 2 * arguments.audioChannels
         let waveform = segmentSamples * arguments.audioChannels

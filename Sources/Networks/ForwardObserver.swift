@@ -48,11 +48,11 @@ package enum NetworkBlock: Hashable, Sendable, CustomStringConvertible {
     case resample
     /// The LSTM between encoder and decoder.
     case lstm
-    /// A RoFormer's tokens of the spectrogram.
+    /// Tokens of the spectrogram's bands.
     case bandSplit
-    /// A RoFormer's transformer, along time or along the bands.
+    /// A transformer along time or along the bands.
     case transformer(Int, alongTime: Bool)
-    /// The masks and the inverse STFT of a RoFormer's stem.
+    /// The masks and the inverse STFT of a stem.
     case maskEstimator(Int)
 
     package var description: String {
@@ -133,7 +133,7 @@ package struct Probe {
         Probe(module: fullName(name), isWanted: isWanted, take: take)
     }
 
-    func wants(_ name: String) -> Bool { isWanted(fullName(name)) }
+    package func wants(_ name: String) -> Bool { isWanted(fullName(name)) }
 
     /// Takes the value of a part of the module if it is wanted; else the value is not computed.
     package func callAsFunction(
@@ -162,7 +162,7 @@ package struct Probe {
 
     /// The module's output for its skip, which a probe takes as `skip`: it may change the skip
     /// without the output.
-    func skip(_ layout: Layout, _ x: Tensor, on backend: Backend) -> Tensor {
+    package func skip(_ layout: Layout, _ x: Tensor, on backend: Backend) -> Tensor {
         guard wants("skip") else { return x }
         let copy = backend.tensor(x.shape, x.floats)
         take(fullName("skip"), copy, layout, 0)

@@ -40,7 +40,7 @@ package struct InputStatistics: Sendable {
     }
 }
 
-extension SeparationNetwork {
+extension DemucsNetwork {
     /// Elements in a tile of a pass over a whole tensor.
     static var tileElements: Int { 1 << 16 }
 

@@ -1,13 +1,9 @@
 // Operations and memory traffic of a chunk, block by block, to compare with the machine's peak rates.
 
-import HTDemucs
-import RoFormer
+import Networks
 
-extension RoFormerConfiguration: SegmentCost {
-    /// Floating-point operations of one block of a chunk: two for each multiplication of its linear
-    /// layers and attention products. Norms, activations, softmax and the two transforms are not
-    /// counted.
-    func segmentOperations(of block: NetworkBlock) -> Double {
+extension RoFormerConfiguration {
+    package func segmentOperations(of block: NetworkBlock) -> Double {
         let perToken = Double(frames) * weights(of: block)
         switch block {
         case .bandSplit, .maskEstimator: return 2 * perToken
@@ -21,11 +17,7 @@ extension RoFormerConfiguration: SegmentCost {
         }
     }
 
-    /// Least memory traffic of a block, in bytes: its inputs, outputs and weights, each once.
-    /// Activations inside the block are not counted.
-    ///
-    /// - Parameter weightBytes: bytes of one weight. Activations are float32.
-    func segmentBytes(of block: NetworkBlock, weightBytes: Int) -> Double {
+    package func segmentBytes(of block: NetworkBlock, weightBytes: Int) -> Double {
         let tokens = 4 * Double(frames * layout.bands.count * channels)
         let spectrogram = 4 * Double(frames * layout.bins * 2 * audioChannels)
         let waveform = 4 * Double(chunks.chunkSamples * audioChannels)
