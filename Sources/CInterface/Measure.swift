@@ -8,7 +8,6 @@ import CSwiftDemucs
 import Demucs
 import Diagnostics
 import Evaluation
-import Networks
 import Porting
 import Quantization
 import System

@@ -6,7 +6,6 @@
 import Audio
 import CSwiftDemucs
 import Demucs
-import Networks
 import Synchronization
 import System
 

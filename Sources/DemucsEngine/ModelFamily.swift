@@ -1,4 +1,5 @@
-// The families of models, a row each. Beside its own folder, nothing else names a family.
+// The families of models, a row for each class. Beside their own folders and the self-test, no
+// code names them.
 
 import HTDemucs
 import Networks
@@ -23,17 +24,15 @@ package struct ModelFamily: Sendable {
         ) throws -> (any ModelConfiguration, ModelArguments, warnings: [String])
     /// The configurations of published sizes, to measure them without their files.
     let published: [(name: String, configuration: @Sendable () throws -> any ModelConfiguration)]
-    /// Cases of the self-test.
-    package let goldenCases: [GoldenCase]
+    /// The network's modules in the order of computation; the layers of those of a stage alternate.
+    let stages: [[String]]
 
     package static let all = [
-        demucs(.htdemucs, Configuration.goldenCases), demucs(.hdemucs), demucs(.demucs),
-        roformer(.melBand), roformer(.bandSplit, RoFormerConfiguration.goldenCases),
+        demucs(.htdemucs), demucs(.hdemucs), demucs(.demucs), roformer(.melBand),
+        roformer(.bandSplit),
     ]
 
-    private static func demucs(
-        _ architecture: Architecture, _ goldenCases: [GoldenCase] = []
-    ) -> ModelFamily {
+    private static func demucs(_ architecture: Architecture) -> ModelFamily {
         ModelFamily(
             argumentOrder: architecture.argumentOrder,
             placeOfSources: nil, recognises: { Architecture(of: $0, $1) == architecture },
@@ -47,12 +46,10 @@ package struct ModelFamily: Sendable {
                     architecture.rawValue,
                     { @Sendable in try Configuration(.publishedSize(of: architecture)) }
                 )
-            ], goldenCases: goldenCases)
+            ], stages: LoadedNetwork.stages)
     }
 
-    private static func roformer(
-        _ kind: RoFormerConfiguration.Kind, _ goldenCases: [GoldenCase] = []
-    ) -> ModelFamily {
+    private static func roformer(_ kind: RoFormerConfiguration.Kind) -> ModelFamily {
         ModelFamily(
             argumentOrder: [],
             placeOfSources: "the names in training.instruments of a RoFormer's YAML file",
@@ -60,11 +57,16 @@ package struct ModelFamily: Sendable {
             read: { checkpoint, sections, _ in try kind.read(checkpoint, sections) },
             published: RoFormerConfiguration.Published.allCases.filter { $0.kind == kind }.map {
                 size in (size.rawValue, { @Sendable in try size.configuration() })
-            }, goldenCases: goldenCases)
+            }, stages: RoFormer.stages)
     }
 }
 
 extension ModelFamily {
+    /// The stages of all families.
+    package static let stages = all.map(\.stages).reduce(into: [[String]]()) { stages, own in
+        stages += own.filter { !stages.contains($0) }
+    }
+
     /// The names of ``configuration(ofPublishedSize:)``.
     package static let publishedNames = all.flatMap { $0.published.map(\.name) }
 

@@ -2,17 +2,40 @@
 // impossible ones.
 
 import Layers
-import Networks
 import Signal
 import Tensor
 import WeightsLoader
 
 extension SelfTest {
+    /// The tensors of one case, and the backend that it runs on.
+    struct Vector {
+        let reader: ParameterReader
+        let backend: Backend
+
+        func floats(_ name: String, _ shape: Int...) throws -> [Float] {
+            try reader.floats(name, shape)
+        }
+
+        func tensor(_ name: String, _ shape: Int...) throws -> Tensor {
+            backend.tensor(shape, try reader.floats(name, shape))
+        }
+    }
+
+    /// A computation with a golden result.
+    struct Case: Sendable {
+        /// Name of the case; its tensors are `name.input`, `name.weight`, …, `name.output`,
+        /// channels last.
+        let name: String
+        /// The golden result's shape.
+        let output: [Int]
+        let compute: @Sendable (Vector) throws -> Tensor
+    }
+
     // MARK: - Operators that no block has in every form
 
     static let operators = [
         // Blocks have no 3×3 convolution whose channels leave a remainder.
-        GoldenCase(name: "conv2d_3x3", output: [11, 13, 40]) { vector in
+        Case(name: "conv2d_3x3", output: [11, 13, 40]) { vector in
             let backend = vector.backend
             let (freqs, times, outputs) = (11, 13, 40)
             let conv = Conv2d(
@@ -34,10 +57,10 @@ extension SelfTest {
             }
             return result
         },
-        GoldenCase(name: "stft", output: [128, 10, 4]) { vector in
+        Case(name: "stft", output: [128, 10, 4]) { vector in
             STFT(nfft: 256).forward(try vector.tensor("input", 2, 640), on: vector.backend)
         },
-        GoldenCase(name: "istft", output: [3, 640]) { vector in
+        Case(name: "istft", output: [3, 640]) { vector in
             STFT(nfft: 256).inverse(
                 try vector.tensor("input", 128, 10, 6), samples: 640, on: vector.backend)
         },

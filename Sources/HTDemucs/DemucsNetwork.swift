@@ -50,6 +50,15 @@ package indirect enum LoadedNetwork: SeparationNetwork {
     case hdemucs(HDemucs)
     case demucs(TimeDemucs)
 
+    /// The modules in the order of computation; the layers of those of a stage alternate.
+    package static var stages: [[String]] {
+        [
+            ["tencoder", "encoder"], ["channel_upsampler", "channel_upsampler_t"],
+            ["crosstransformer"], ["channel_downsampler", "channel_downsampler_t"],
+            ["decoder", "tdecoder"],
+        ]
+    }
+
     init(
         _ reader: StateDictReader, _ parameters: ParameterReader
     ) throws(WeightsError) {

@@ -40,16 +40,9 @@ package protocol HybridNetwork: DemucsNetwork {
 }
 
 extension HybridNetwork {
-    /// Separates a piece of music.
-    ///
-    /// - Parameters:
-    ///   - mix: `[audioChannels, samples]`, at least one sample. With `use_train_segment`, a mix
-    ///     shorter than a training segment is padded with zeros and the result is cropped. A longer
-    ///     mix is run as it is, although the network was not trained on it: refusing it is up to
-    ///     the caller, as in the reference.
-    ///   - observer: notified after each block; may stop the pass.
-    /// - Returns: `[sources, audioChannels, samples]`
-    /// - Throws: the observer's error, at the next block of the network.
+    /// Separates a piece of music. With `use_train_segment`, a mix shorter than a training segment is
+    /// padded with zeros and the result is cropped. A longer mix is run as it is, although the network
+    /// was not trained on it: refusing it is up to the caller, as in the reference.
     ///
     /// PyTorch: `HTDemucs.forward`, `HDemucs.forward`.
     package func forward(
@@ -91,17 +84,8 @@ extension HybridNetwork {
         return x.reshaped([x.shape[0], x.shape[1], sources, x.shape[2] / sources])
     }
 
-    /// The core: the network between the two transforms, as other runtimes run it.
-    ///
-    /// - Parameters:
-    ///   - mix: `[audioChannels, samples]`
-    ///   - z: its spectrogram with complex numbers as channels (L re, L im, R re, R im),
-    ///     `[freq, time, 2 · audioChannels]`; freed once it is normalised.
-    ///   - observer: notified after each block; may take intermediate values and stop the pass.
-    /// - Returns: the spectrogram branch's output, `[freq, time, sources · 2 · audioChannels]`, and
-    ///   the waveform branch's, `[1, samples, sources · audioChannels]`, both denormalised: the
-    ///   outputs `output` and `add_67` of an ONNX export, channels last.
-    /// - Throws: the observer's error.
+    /// The core, see `SeparationNetwork`. `z` is freed once it is normalised; both outputs are
+    /// denormalised.
     package func core(
         _ mix: Tensor, _ z: consuming Tensor, observer: some ForwardObserver = CancellationToken()
     ) throws(CancellationError) -> (x: Tensor, xt: Tensor) {

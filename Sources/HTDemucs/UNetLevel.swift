@@ -2,6 +2,7 @@
 // A level of the two U-Nets: the layers of both branches at one depth (Défossez 2021,
 // arXiv:2111.03600, figure 2; Rouard, Massa, Défossez 2022, arXiv:2211.08553, figure 1).
 
+import Networks
 import System
 import Tensor
 

@@ -1,4 +1,6 @@
 // Also Embedded Swift: typed throws, no key paths, no casts.
+// What the separation of a track has to know of its model.
+
 /// How a family of models treats a track: its format, its segments, and their padding. No other code
 /// of a separation asks for the family.
 ///
@@ -6,8 +8,8 @@
 package struct TrackRules: Sendable {
     /// How a track is cut into segments.
     package enum Cutting: Sendable, Equatable {
-        /// As demucs: segments overlap by a share, with triangular weights.
-        case demucs
+        /// As demucs does: segments overlap by a share, with triangular weights.
+        case overlapping
         /// As Music-Source-Separation-Training: flat windows, and a track that its reflection
         /// extends.
         ///
@@ -64,7 +66,7 @@ package struct TrackRules: Sendable {
     /// Share of a segment that overlaps the next one, unless the options set it.
     package var overlap: Double {
         switch cutting {
-        case .demucs: 0.25  // The default of `apply_model`.
+        case .overlapping: 0.25  // The default of `apply_model`.
         case .chunks(let overlapCount): 1 - 1 / Double(overlapCount)
         }
     }

@@ -1,4 +1,6 @@
 // Also Embedded Swift: typed throws, no key paths, no casts.
+// The lengths that a network of strided convolutions without padding runs on.
+
 /// The shortest length, not below a given one, for which (length − kernel) is a multiple of the
 /// stride in every layer.
 ///

@@ -1,5 +1,7 @@
 // The reference's names in the order of computation.
 
+import Demucs
+
 /// The reference's names in the order in which the network's `forward` computes them.
 ///
 /// Files often store tensors alphabetically; errors spread in the order of computation.
@@ -10,13 +12,9 @@ package struct ComputationOrder: Comparable {
     private let name: String
 
     /// Modules of the same stage; layers of the two branches alternate.
-    private static let stages = [
-        ["mix", "input", "mag", "stft_repr", "x", "xt"], encoders,
-        ["channel_upsampler", "channel_upsampler_t"], [transformer],
-        ["channel_downsampler", "channel_downsampler_t"], decoders,
-        ["band_split"], ["layers"], ["final_norm"], ["mask_estimators"],
-        ["output", "add_67", "final"],
-    ]
+    private static let stages =
+        [["mix", "input", "mag", "stft_repr", "x", "xt"]] + ModelFamily.stages
+        + [["output", "add_67", "final"]]
     private static let encoders = ["tencoder", "encoder"]
     private static let transformer = "crosstransformer"
     private static let decoders = ["decoder", "tdecoder"]

@@ -13,7 +13,6 @@ import Tensor
 package struct RoFormer: SeparationNetwork {
     package let configuration: RoFormerConfiguration
     package internal(set) var backend: Backend
-    /// Number of elements of all parameters.
     package let parameterCount: Int
     let stft: STFT
     let bandSplit: BandSplit
@@ -24,15 +23,12 @@ package struct RoFormer: SeparationNetwork {
     /// One for each stem.
     let maskEstimators: [MaskEstimator]
 
-    /// Separates a piece of music.
-    ///
-    /// - Parameters:
-    ///   - mix: `[audioChannels, samples]`, at least one sample.
-    ///   - observer: notified after each block; may stop the pass. Its probe takes `stft_repr`, `x`
-    ///     (the numbers of all bands), and the outputs of modules.
-    /// - Returns: `[sources, audioChannels, samples]`: the network's stems, then the residual if the
-    ///   configuration names one.
-    /// - Throws: the observer's error, at the next block of the network.
+    /// The modules in the order of computation.
+    package static let stages = [["band_split"], ["layers"], ["final_norm"], ["mask_estimators"]]
+
+    /// Separates a piece of music into the network's stems, then the residual if the configuration
+    /// names one. The observer's probe takes `stft_repr`, `x` (the numbers of all bands), and the
+    /// outputs of modules.
     package func forward(
         _ mix: Tensor, observer: some ForwardObserver
     ) throws(CancellationError) -> Tensor {
@@ -89,7 +85,6 @@ package struct RoFormer: SeparationNetwork {
         return withExtendedLifetime((mix, stems)) { stems }
     }
 
-    /// This network, with shared weights, on another backend of the same kernels and precision.
     package func running(on backend: Backend) -> RoFormer {
         var copy = self
         copy.backend = backend

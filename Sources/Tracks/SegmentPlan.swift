@@ -51,7 +51,7 @@ extension SegmentPlan {
             return
         }
         switch rules.cutting {
-        case .demucs: self = try Self.overlapping(rules, options)
+        case .overlapping: self = try Self.overlapping(rules, options)
         case .chunks(let count): self = try Self.chunks(rules, options, overlapCount: count)
         }
     }

@@ -3,7 +3,6 @@
 import Demucs
 import ModelDownloads
 import ModelZoo
-import Networks
 import System
 
 struct ModelsCommand {

@@ -22,11 +22,11 @@ let package = Package(
         .target(
             name: "Networks",
             dependencies: ["Layers", "Signal", "WeightsLoader", "Tensor", "System"],
-            exclude: ["Native"], swiftSettings: small),
+            swiftSettings: small),
         .target(
             name: "HTDemucs",
             dependencies: ["Networks", "Layers", "Signal", "WeightsLoader", "Tensor", "System"],
-            exclude: ["Native"], swiftSettings: small),
+            swiftSettings: small),
         .target(
             name: "Tracks", dependencies: ["Networks", "Signal", "Tensor", "System"],
             exclude: ["Native"], swiftSettings: small),

@@ -1,7 +1,5 @@
 // Also Embedded Swift: typed throws, no key paths, no casts.
-// Limits of the arguments. Upper limits are far above any published model: they keep a
-// damaged file from requesting more memory than the machine has, and products of sizes from
-// overflowing.
+// Limits of the arguments together, and those that several checks use.
 
 import Networks
 import Signal
@@ -70,88 +68,9 @@ extension Configuration {
 extension Configuration.Hyperparameters {
     private typealias Limits = Configuration.Limits
 
-    /// The allowed values of a numeric argument.
-    struct Allowed<Value: Comparable & CustomStringConvertible> {
-        let range: ClosedRange<Value>
-        /// The range in words.
-        let text: String
-
-        init(_ range: ClosedRange<Value>, _ text: String? = nil) {
-            self.range = range
-            self.text = text ?? "\(range.lowerBound) to \(range.upperBound)"
-        }
-
-        func check(_ key: String, _ value: Value) throws(ConfigurationError) {
-            guard range.contains(value) else {
-                throw .invalid(key: key, found: "\(value)", allowed: "it must be \(text)")
-            }
-        }
-    }
-
-    /// Calls `body` with the reference's name, the property and the allowed values of each integer
-    /// argument.
-    mutating func forEachInteger(
-        _ body: (String, inout Int, Allowed<Int>) throws(ConfigurationError) -> Void
-    ) throws(ConfigurationError) {
-        let anyInteger = Allowed(Int.min...Int.max)
-        try body("audio_channels", &audioChannels, .init(1...256))
-        try body("channels", &channels, .init(1...Limits.channels))
-        try body("nfft", &nfft, .init(8...1_048_576))
-        try body("depth", &depth, .init(1...Limits.depth))
-        try body("kernel_size", &kernelSize, .init(1...1024))
-        try body("stride", &stride, .init(1...1024))
-        try body("time_stride", &timeStride, .init(1...1024))
-        try body("context", &context, .init(0...64))
-        try body("context_enc", &contextEnc, .init(0...64))
-        try body("norm_starts", &normStarts, anyInteger)
-        try body("norm_groups", &normGroups, .init(1...Limits.channels))
-        try body("dconv_mode", &dconvMode, .init(0...3))
-        try body("dconv_depth", &dconvDepth, .init(-Limits.dconvDepth...Limits.dconvDepth))
-        try body("dconv_attn", &dconvAttn, anyInteger)
-        try body("dconv_lstm", &dconvLSTM, anyInteger)
-        try body("lstm_layers", &lstmLayers, .init(0...Limits.lstmLayers))
-        try body("bottom_channels", &bottomChannels, .init(0...Limits.channels))
-        try body("t_layers", &tLayers, .init(0...Limits.tLayers))
-        try body("t_heads", &tHeads, .init(1...Limits.channels))
-        try body("samplerate", &samplerate, .init(1...PlanarAudio.highestRateHz))
-    }
-
-    /// Calls `body` with each floating-point argument, like ``forEachInteger(_:)``.
-    mutating func forEachNumber(
-        _ body: (String, inout Double, Allowed<Double>) throws(ConfigurationError) -> Void
-    ) throws(ConfigurationError) {
-        let largest = Double.greatestFiniteMagnitude
-        let finite = Allowed(-largest...largest, "a finite number")
-        let positive = Allowed(Double.leastNonzeroMagnitude...largest, "a positive number")
-        try body("growth", &growth, .init(1...16))
-        try body("freq_emb", &freqEmb, finite)
-        try body("emb_scale", &embScale, finite)
-        try body("dconv_comp", &dconvComp, positive)
-        try body("t_hidden_scale", &tHiddenScale, positive)
-        try body("t_max_period", &tMaxPeriod, positive)
-        try body("t_weight_pos_embed", &tWeightPosEmbed, finite)
-    }
-
-    /// Calls `body` with the reference's name and the property of each Boolean argument.
-    mutating func forEachSwitch(
-        _ body: (String, inout Bool) throws(ConfigurationError) -> Void
-    ) throws(ConfigurationError) {
-        try body("hybrid_old", &hybridOld)
-        try body("normalize", &normalize)
-        try body("resample", &resample)
-        try body("t_cross_first", &tCrossFirst)
-        try body("use_train_segment", &useTrainSegment)
-    }
-
     /// Checks the range of every number.
     func checkRanges() throws(ConfigurationError) {
-        var values = self
-        try values.forEachInteger { key, value, allowed throws(ConfigurationError) in
-            try allowed.check(key, value)
-        }
-        try values.forEachNumber { key, value, allowed throws(ConfigurationError) in
-            try allowed.check(key, value)
-        }
+        for argument in Argument.all { try argument.check(self) }
         guard STFT.supports(nfft: nfft) else {
             throw .invalid(
                 key: "nfft", found: "\(nfft)", allowed: "it must be a power of two, at least 8")

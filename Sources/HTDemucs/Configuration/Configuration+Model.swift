@@ -24,7 +24,7 @@ extension Configuration: ModelConfiguration {
             paddedSamples: arguments.useTrainSegment ? segmentSamples : nil,
             validLength: validLength, drawsEachSegment: arguments.tLayers > 0,
             maximumShiftSamples: Int(0.5 * Double(arguments.samplerate)), normalises: true,
-            cutting: .demucs)
+            cutting: .overlapping)
     }
 
     /// The plan of the precision INT8 for a model with float weights (docs/int8.md).
@@ -72,9 +72,9 @@ extension Configuration: ModelConfiguration {
     package func bound(ofRandomWeight name: String, _ shape: [Int]) -> Float {
         // Number of inputs of each output. PyTorch: a transposed convolution's weight is
         // [inputs, outputs, kernel]. The modules of Demucs are numbered.
-        let parts = name.split(separator: ".")
+        let parts = name.utf8.split(separator: UInt8(ascii: ".")).map { String(Substring($0)) }
         let isTransposed =
-            name.contains("conv_tr")
+            parts.contains("conv_tr")
             || arguments.architecture == .demucs && parts.count == 4 && parts[0] == "decoder"
                 && parts[2] != "0" && shape.count == 3
         let inputs =

@@ -38,9 +38,8 @@ extension ModelArguments {
             }
             keyword[argument] = value
         }
-        self.init(
-            className: architecture.className, positional: [],
-            keyword: keyword.merging(overriding) { $1 })
+        for (name, value) in overriding { keyword[name] = value }
+        self.init(className: architecture.className, positional: [], keyword: keyword)
     }
 
     private static func members(

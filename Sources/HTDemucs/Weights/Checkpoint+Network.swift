@@ -22,13 +22,14 @@ extension Configuration {
         configuration: Configuration, arguments: ModelArguments, warnings: [String]
     ) {
         let arguments: ModelArguments
-        do {
-            arguments =
-                if let sections { try ModelArguments(ofSections: sections, overriding) } else {
-                    try self.arguments(of: checkpoint, overriding: overriding)
-                }
-        } catch {
-            throw error.erased
+        if let sections {
+            do {
+                arguments = try ModelArguments(ofSections: sections, overriding)
+            } catch { throw error.erased }
+        } else {
+            do {
+                arguments = try self.arguments(of: checkpoint, overriding: overriding)
+            } catch { throw error.erased }
         }
         do {
             let (configuration, warnings) = try read(arguments)

@@ -1,15 +1,16 @@
 // Self-test case of the RoFormers: a whole tiny network.
 
 import Networks
+import RoFormer
 import System
 import Tensor
 import WeightsLoader
 
-extension RoFormerConfiguration {
-    package static let goldenCases = [
-        GoldenCase(name: "roformer", output: [1, 320]) { vector in
+extension SelfTest {
+    static let roformers = [
+        Case(name: "roformer", output: [1, 320]) { vector in
             let (reader, backend) = (vector.reader, vector.backend)
-            let configuration = try RoFormerConfiguration(.bandSplit, goldenSections)
+            let configuration = try RoFormerConfiguration(.bandSplit, roformerSections)
             let network = try configuration.network(
                 reader, configuration.layerWeights(of: reader, on: backend), on: backend)
             return try network.forward(
@@ -19,7 +20,7 @@ extension RoFormerConfiguration {
 
     /// The configuration `bands_deep` of reference/roformer_fixtures.py: transformers of two layers,
     /// masks of three.
-    private static let goldenSections: [String: ArgumentValue] = [
+    private static let roformerSections: [String: ArgumentValue] = [
         "audio": .object(["chunk_size": .integer(320)]),
         "model": .object([
             "dim": .integer(16), "depth": .integer(1), "heads": .integer(2),

@@ -1,17 +1,13 @@
 // Self-test cases of the model's blocks, which are built by the model's own `StateDictReader`.
 
+import HTDemucs
 import Layers
-import Networks
 import Tensor
 
-extension Configuration {
-    /// Blocks of the two U-Nets and of the transformer.
-    package static let goldenCases = unetBlocks + transformerBlocks
-
+extension SelfTest {
     /// A `StateDictReader` for single blocks.
     private static func reader(
-        _ vector: GoldenCase.Vector,
-        _ change: (inout Configuration.Hyperparameters) -> Void = { _ in }
+        _ vector: Vector, _ change: (inout Configuration.Hyperparameters) -> Void = { _ in }
     ) throws -> StateDictReader {
         var hyperparameters = Configuration.Hyperparameters(sources: ["one", "rest"])
         // No transformer, so that blocks of unrelated sizes are valid.
@@ -28,39 +24,39 @@ extension Configuration {
 
     // MARK: - The two U-Nets
 
-    private static let unetBlocks = [
-        GoldenCase(name: "dconv_rows", output: [9, 37, 24]) { vector in
+    static let unetBlocks = [
+        Case(name: "dconv_rows", output: [9, 37, 24]) { vector in
             try dconv(vector, channels: 24, x: try vector.tensor("x", 9, 37, 24))
         },
-        GoldenCase(name: "dconv_signal", output: [1, 41, 96]) { vector in
+        Case(name: "dconv_signal", output: [1, 41, 96]) { vector in
             try dconv(vector, channels: 96, x: try vector.tensor("x", 1, 41, 96))
         },
         // With an LSTM and local attention, as in v3.
-        GoldenCase(name: "dconv_deep", output: [3, 37, 24]) { vector in
+        Case(name: "dconv_deep", output: [3, 37, 24]) { vector in
             try dconv(
                 vector, channels: 24, compress: 3, isDeep: true,
                 x: try vector.tensor("x", 3, 37, 24))
         },
-        GoldenCase(name: "encoder", output: [8, 19, 16]) { vector in
+        Case(name: "encoder", output: [8, 19, 16]) { vector in
             let layer = try reader(vector).encoderLayer(
                 vector.reader, layerShape(outer: 4), isFrequency: true)
             return layer(try vector.tensor("x", 32, 19, 4), in: ForwardPass(on: vector.backend))
                 .output
         },
-        GoldenCase(name: "tencoder", output: [1, 64, 16]) { vector in
+        Case(name: "tencoder", output: [1, 64, 16]) { vector in
             let layer = try reader(vector).encoderLayer(
                 vector.reader, layerShape(outer: 2), isFrequency: false)
             return layer(try vector.tensor("x", 1, 256, 2), in: ForwardPass(on: vector.backend))
                 .output
         },
-        GoldenCase(name: "decoder", output: [32, 19, 6]) { vector in
+        Case(name: "decoder", output: [32, 19, 6]) { vector in
             let layer = try reader(vector).decoderLayer(
                 vector.reader, layerShape(outer: 6), isFrequency: true)
             let x = try vector.tensor("x", 8, 19, 16)
             vector.backend.add(try vector.tensor("skip", 8, 19, 16), to: x)
             return layer(x, in: ForwardPass(on: vector.backend)).output
         },
-        GoldenCase(name: "tdecoder", output: [1, 256, 6]) { vector in
+        Case(name: "tdecoder", output: [1, 256, 6]) { vector in
             let layer = try reader(vector).decoderLayer(
                 vector.reader, layerShape(outer: 6), isFrequency: false)
             let x = try vector.tensor("x", 1, 64, 16)
@@ -70,8 +66,7 @@ extension Configuration {
     ]
 
     private static func dconv(
-        _ vector: GoldenCase.Vector, channels: Int, compress: Int = 8, isDeep: Bool = false,
-        x: Tensor
+        _ vector: Vector, channels: Int, compress: Int = 8, isDeep: Bool = false, x: Tensor
     ) throws -> Tensor {
         let reader = try reader(vector)
         let dconv = try reader.dconv(
@@ -96,18 +91,18 @@ extension Configuration {
 
     // MARK: - Transformer
 
-    private static let transformerBlocks = [
-        GoldenCase(name: "transformer_self", output: [45, 32]) { vector in
+    static let transformerBlocks = [
+        Case(name: "transformer_self", output: [45, 32]) { vector in
             try transformerLayer(vector, others: nil)
         },
-        GoldenCase(name: "transformer_cross", output: [45, 32]) { vector in
+        Case(name: "transformer_cross", output: [45, 32]) { vector in
             try transformerLayer(vector, others: try vector.tensor("xt", 33, 32))
         },
     ]
 
     /// - Parameter others: the other branch's tokens; nil for a self-attention layer.
     private static func transformerLayer(
-        _ vector: GoldenCase.Vector, others: Tensor?
+        _ vector: Vector, others: Tensor?
     ) throws -> Tensor {
         let reader = try reader(vector) {
             $0.tLayers = 1
