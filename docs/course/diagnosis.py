@@ -47,7 +47,7 @@ def snr_db(true: np.ndarray, found: np.ndarray) -> float:
     """The SNR in dB: 160 for equal arrays, −160 for noise in place of silence, one NaN or other shapes."""
     if np.array_equal(true, found, equal_nan=True):
         return 160
-    if true.shape != np.shape(found) or not np.isfinite(found).all() or not true.any():
+    if true.shape != np.shape(found) or not np.isfinite(true + found).all() or not true.any():
         return -160
     return engine.snr_db(true.astype(np.float64), found.astype(np.float64))
 
