@@ -56,7 +56,7 @@ final class LoadedModel: Sendable {
             try SeparationError.require(
                 abs(seconds - longest) * Double(separator.model.sampleRateHz) < 1,
                 "segment", seconds,
-                "at most the model's own \(longest) seconds; that of a RoFormer can't be changed")
+                "at most the model's own \(longest) seconds; some models take no other")
         }
         self.store = store
         self.log = log

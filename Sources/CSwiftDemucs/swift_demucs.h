@@ -214,8 +214,9 @@ typedef struct sd_model sd_model;
  *                  int8      a quarter of the memory, and faster still on CPUs with VNNI: about 35 dB
  *                  auto      int8 for files with INT8 weights; bfloat16 on CPUs that multiply it;
  *                            else float32
- *     "segment"    seconds of the network's input, as a set attribute `segment` in demucs: at most the
- *                  model's own. A segment of the calls is filled up to this length.
+ *     "segment"    seconds of the network's input, as a set attribute `segment` in demucs: of HTDemucs
+ *                  at most its own, to which shorter segments are filled up; of Demucs v3 any length.
+ *                  That of a RoFormer can't be changed.
  *     "repo"       a folder of models that is searched first
  * log: takes warnings about the model, and about files that it separates; NULL for none.
  * context: of the log.

@@ -1,5 +1,5 @@
 // The families of models, a row for each class. Beside their own folders and the self-test, no
-// code names them.
+// code decides by them.
 
 import HTDemucs
 import Networks

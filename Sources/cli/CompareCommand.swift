@@ -18,7 +18,8 @@ extension Option {
     static let values = Option(
         "values", value: "folder",
         help: "Also write the second's values under the network's names and in the first's axes, "
-            + "and the network's inputs that it lacks, to .npy files in this new folder.")
+            + "and the network's inputs that it lacks, to .npy files in this new folder; those "
+            + "that are right as they are get a link.")
     static let minSNR = Option(
         "min-snr", value: "dB", help: "As --bound; a missing tensor is wrong too.")
     static let comparedName = Option(

@@ -22,6 +22,8 @@ CASES = {
     "normalise": [("np.sqrt(variance + 1e-5)", "(variance + 1e-5)", "`variance + 1e-5"), ("1e-5", "1e-8", "`variance + 1e-08"),
      ("((x - mean) / ", "(x / ", "`(x) / np.sqrt(variance + 1e-5"), ("axes, keepdims=True", "None, keepdims=True", "`None"),
      ("np.square(x - mean).mean(axes, keepdims=True, dtype=np.float64)", "x.var(axes, keepdims=True)", "")],
+    "linear": [('m["weight"].T + m["bias"]', 'm["weight"].T', "no bias")],
+    "resample": [('conv(m / f"{name}_t", xt)', "conv(m / name, xt)", "the result differs")],
     "layer_norm": [("(1,)", "(0,)", "`normalise(x, (0,))")],
     "row_norm": [("(0, 2)", "(2,)", "each channel's statistics"), ('m["weight"][:, None, None]', 'm["weight"]', '`m["weight"]')],
     "dconv": [("padding=(0, 2**d), dilation=2**d", "padding=(0, 1)", "a dilation of 1"), ("        x = x + y", "        x = y", "`y"),

@@ -498,8 +498,9 @@ def load(
         with an SNR of 40 dB.
     :param threads: cores to use; ``None`` for all.
     :param jobs: segments of a track that run at once, sharing the threads.
-    :param segment: seconds of the network's input, at most its own: the attribute ``segment`` of
-        a model of demucs, where that of :meth:`Model.separate` is its argument.
+    :param segment: seconds of the network's input, the attribute ``segment`` of a model of demucs
+        (that of :meth:`Model.separate` is its argument): of HTDemucs at most its own, of Demucs v3
+        any length. That of a RoFormer can't be changed.
     :param repository: a folder of models that is searched first.
     :param download: whether to :func:`fetch` the model if it is missing.
 

@@ -61,11 +61,11 @@ class Module:
     def engine(self) -> _model.Model:
         """The model of this package, which runs its network on ``segment``."""
         if self._opened is None:
-            self._opened = self._load()
-            self._opened_segment = self._opened.segment_seconds
-        if self._opened_segment != self.segment:
+            self._opened = self._load(self.segment)
+        elif self._opened_segment != self.segment:
             given = {**self._opened.__getstate__(), "segment": self.segment}
-            self._opened, self._opened_segment = _model.Model(**given), self.segment
+            self._opened = _model.Model(**given)
+        self._opened_segment = self.segment
         return self._opened
 
     def to(self: Self, device: Any = None, *_: Any, **__: Any) -> Self:
@@ -160,6 +160,11 @@ class BagOfModels(Module):
         self.weights: list[list[float]] = np.resize(weights, (count, len(self.sources))).tolist()
 
     @property
+    def engine(self) -> _model.Model:
+        """The model of this package; a bag of one has its member's."""
+        return self.models[0].engine if len(self.models) == 1 else super().engine
+
+    @property
     def segment(self) -> float:
         """Length of the members' segments; setting it sets that of each."""
         values = {member.segment for member in self.models}
@@ -179,13 +184,13 @@ class BagOfModels(Module):
 AnyModel = Union[HTDemucs, BagOfModels]
 
 
-def _member(name: Optional[str], repo: Any, jobs: int) -> _model.Model:
+def _member(name: Optional[str], repo: Any, jobs: int, segment: float) -> _model.Model:
     """The engine's model of a bag's member."""
     if name is None:
         raise errors.ArgumentError(
             "the members of this bag have no names of their own: use apply_model(bag, mix)"
         )
-    return opened(name, repo, jobs)
+    return opened(name, repo, jobs, segment)
 
 
 def _listed(key: str, text: str) -> list[str]:
@@ -235,7 +240,9 @@ def list_models(repo: Optional[Path] = None) -> dict[str, dict[str, Union[str, P
     return {"single": single, "bag": bag}
 
 
-def opened(name: Any, repo: Optional[Path], jobs: int = 1) -> _model.Model:
+def opened(
+    name: Any, repo: Optional[Path], jobs: int = 1, segment: Optional[float] = None
+) -> _model.Model:
     """The engine's model of a name; a missing one is downloaded, unless ``repo`` is given.
 
     A checkpoint in ``repo`` comes before a bag's file of its name, as in demucs.
@@ -248,8 +255,9 @@ def opened(name: Any, repo: Optional[Path], jobs: int = 1) -> _model.Model:
     name = own.get(os.fspath(name), name)
     try:
         return _model.load(
-            name, precision="float32", jobs=jobs, repository=repo, download=repo is None
-        )
+            name, precision="float32", jobs=jobs, segment=segment, repository=repo,
+            download=repo is None,
+        )  # fmt: skip
     except errors.ModelError as error:
         raise LoadModelError(str(error), error.path) from error
 

@@ -65,16 +65,16 @@ def _listed(kind: Any, title: str, repository: Optional[Path_]) -> List[Any]:
     """The models of one kind of the events of ``sd_models``."""
     found: List[Any] = []
 
-    def value(event: Dict[str, Any], name: str) -> Any:
-        given = event.get(_KEYS.get(name, name))
+    def value(event: Dict[str, Any], field: Any) -> Any:
+        key = _KEYS.get(field.name, field.name)
+        given = event.get(key) if field.type.startswith("Optional") else event[key]
         if isinstance(given, list):
-            return tuple(map(Path, given) if name == "files" else given)
+            return tuple(map(Path, given) if field.name == "files" else given)
         return given
 
     def take(event: Dict[str, Any], _status: int) -> None:
         if event["event"] == title:
-            names = (field.name for field in dataclasses.fields(kind))
-            found.append(kind(**{name: value(event, name) for name in names}))
+            found.append(kind(**{f.name: value(event, f) for f in dataclasses.fields(kind)}))
 
     folder = None if repository is None else errors.path_text(repository)
     callbacks = _call.Callbacks()
