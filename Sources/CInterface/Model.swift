@@ -53,9 +53,10 @@ final class LoadedModel: Sendable {
             precision: chosen.precision(of: settings.request))
         if let seconds = settings.request.segment {
             let longest = separator.model.segmentSeconds
+            let rate = Double(separator.model.sampleRateHz)
+            // Whole samples, as the network takes them.
             try SeparationError.require(
-                abs(seconds - longest) * Double(separator.model.sampleRateHz) < 1,
-                "segment", seconds,
+                abs((seconds * rate).rounded(.down) - longest * rate) < 0.5, "segment", seconds,
                 "at most the model's own \(longest) seconds; some models take no other")
         }
         self.store = store

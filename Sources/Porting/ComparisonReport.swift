@@ -151,9 +151,10 @@ package struct ComparisonReport: Sendable {
 
     /// Writes the second's values in the first's axes, and the inputs of the network that only the
     /// first has, to `.npy` files of a new folder, named as the network names them. An `.npy` file
-    /// that is right as it is gets a link.
+    /// that is right as it is gets a link, through which nothing is written.
     ///
-    /// - Throws: ``PortingError`` or `AudioError`.
+    /// - Throws: ``PortingError`` or `AudioError`; also for a name that is no file in the folder, or
+    ///   that two values have.
     package func write(valuesTo folder: String) throws {
         let compared = Set(compared.map(\.name))
         for name in reference.names {
@@ -167,6 +168,17 @@ package struct ComparisonReport: Sendable {
             let isTheirs = compared.contains(name)
             guard isTheirs || ForcedPass.inputNames.contains(value) || value == "band_split" else {
                 continue
+            }
+            let parts = "\(chunk)\(value)".split(separator: "/", omittingEmptySubsequences: false)
+            var status = stat()
+            guard !parts.contains(where: { ["", ".", ".."].contains($0) }),
+                FilePath.withCString(path, { lstat($0, &status) }) != 0
+            else {
+                throw PortingError.unusable(
+                    path: reference.path,
+                    problem:
+                        "has a tensor \(name.quoted), which can't be a file of its own in \(folder)"
+                )
             }
             do {
                 try FilePath.makeFolder(FilePath.parent(of: path))

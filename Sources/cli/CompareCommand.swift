@@ -61,9 +61,9 @@ enum CompareCommand {
         }
         var isRight = true
         let code = call.run {
-            if let path = arguments.value(.values), FilePath.status(path) != nil {
+            if let path = arguments.value(.values), path.isEmpty || !FilePath.isMissing(path) {
                 throw PortingError.unusable(
-                    path: path, problem: "is there already; give a new folder")
+                    path: path, problem: "is no new folder; give the path of one")
             }
             let reference = try TensorCollection(arguments.operands[0])
             let found = try TensorCollection(arguments.operands[1])

@@ -105,6 +105,29 @@ import Tracks
         #expect(report.comparisons.allSatisfy { $0.snrDecibels < 90 })
     }
 
+    /// `x` is `mag` to the network in a chunk with an `input`.
+    @Test func valuesOfOneNameLeaveThePortsFilesAsTheyAre() throws {
+        for side in ["ours", "theirs"] {
+            let folder = fixture.folder.path("\(side)/chunk")
+            try FileManager.default.createDirectory(
+                atPath: folder, withIntermediateDirectories: true)
+            for (index, name) in ["input", "mag", "x"].enumerated() {
+                try TensorFile.write(
+                    NamedTensor(name, [2], [Float(index), 1]), to: "\(folder)/\(name).npy",
+                    TensorEncoding(.npy, .float32))
+            }
+        }
+        let mag = fixture.folder.url.appendingPathComponent("theirs/chunk/mag.npy")
+        let before = try Data(contentsOf: mag)
+        let report = try ComparisonReport(
+            reference: TensorCollection(fixture.folder.path("ours")),
+            found: TensorCollection(fixture.folder.path("theirs")))
+        #expect(throws: PortingError.self) {
+            try report.write(valuesTo: fixture.folder.path("values"))
+        }
+        #expect(try Data(contentsOf: mag) == before)
+    }
+
     @Test func nothingInCommonIsAnError() throws {
         let golden = Fixture.url("ports/trace.safetensors").path
         let other = Fixture.url("signal/pad1d.safetensors").path

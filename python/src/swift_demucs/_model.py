@@ -91,8 +91,8 @@ class Model:
         """See :func:`swift_demucs.load`."""
         self._model = errors.path_text(model)
         options = {
-            "precision": precision, "threads": threads, "jobs": jobs, "segment": segment,
-            "stems": stems,
+            "precision": precision, "threads": threads, "jobs": jobs, "stems": stems,
+            "segment": None if segment is None else _arrays.real(segment, "segment"),
         }  # fmt: skip
         self._options = _settings.values(options)
         self._repository = None if repository is None else errors.path_text(repository)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import os
 import re
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Iterator, NoReturn, Optional, Sequence, TypeVar, Union
 
@@ -16,6 +17,8 @@ from ._arrays import Samples
 # Files of the published bags, as demucs has them.
 BAGS = Path(__file__).resolve().parent / "remote"
 Self = TypeVar("Self", bound="Module")
+# Of the models that are opened again with another segment.
+_LOCK = threading.RLock()
 
 
 class LoadModelError(errors.ModelError, RuntimeError):
@@ -60,13 +63,14 @@ class Module:
     @property
     def engine(self) -> _model.Model:
         """The model of this package, which runs its network on ``segment``."""
-        if self._opened is None:
-            self._opened = self._load(self.segment)
-        elif self._opened_segment != self.segment:
-            given = {**self._opened.__getstate__(), "segment": self.segment}
-            self._opened = _model.Model(**given)
-        self._opened_segment = self.segment
-        return self._opened
+        with _LOCK:
+            segment = _arrays.real(self.segment, "segment")
+            if self._opened is None:
+                self._opened = self._load(segment)
+            elif self._opened_segment != segment:
+                self._opened = _model.Model(**{**self._opened.__getstate__(), "segment": segment})
+            self._opened_segment = segment
+            return self._opened
 
     def to(self: Self, device: Any = None, *_: Any, **__: Any) -> Self:
         """The model itself."""

@@ -148,7 +148,10 @@ class Separator:
         """
         if self._wanted_jobs() != self._engine_jobs:
             self._engine_jobs = self._wanted_jobs()
+            segment = getattr(self._model, "segment", None)
             self._load_model()
+            if segment is not None:
+                self._model.segment = segment
         array, layout, kind = _arrays.samples_of(wav, "wav")
         rate = self._samplerate if sr is None else _arrays.rate(sr, "sr")
         if rate != self._samplerate:

@@ -402,6 +402,8 @@ class _Explainer:
         """Whether a value may have an explanation: a wrong one, or a sum that hides a mistake."""
         name, values = row.name.rpartition("/")[2], self.chunk(row.name)
         is_sum = name in _SUMS and row.own_snr_db is not None and not self.rounds
+        # Each mistake takes a pass of the whole network where a port gives its outputs alone.
+        is_sum &= name in ("x", "xt") or any("decoder" in key for key in values)
         if self.network is None or name not in values or self.network.start[0] not in values:
             return False
         return (is_wrong or is_sum) and bool(np.isfinite(values[name]).all())
