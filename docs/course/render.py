@@ -4,7 +4,7 @@
     python render.py 02_seeing_sound.md --write    run it, and write the outputs, pictures and sounds
     python render.py --scripts                     write each chapter as a Python file in cells
     python render.py --notebooks                   write each as a notebook, whose links lead to the explainer
-    python render.py --links                       wait until the explainer answers
+    python render.py --wait                        wait until the explainer answers
 
 A chapter is its page: blocks of ```python are its code, and a block of ```text below one is what the
 code prints.
@@ -119,7 +119,7 @@ def write_all(ending: str, form: Callable[[str], str]) -> None:
             target.write_text(form(chapter.read_text(encoding="utf-8")), encoding="utf-8")
 
 
-def check_links() -> None:
+def wait_for_explainer() -> None:
     """Waits for the explainer, to which the links lead; Tests/Page opens each."""
     address, _ = next(iter(views().values())).split("#")
     for left in range(100, -1, -1):
@@ -237,14 +237,14 @@ def main() -> None:
     parser.add_argument("--write", action="store_true", help="write outputs, pictures and sounds")
     parser.add_argument("--scripts", action="store_true", help="write the Python files that are missing")
     parser.add_argument("--notebooks", action="store_true", help="write the notebooks that are missing")
-    parser.add_argument("--links", action="store_true", help="wait until the explainer answers")
+    parser.add_argument("--wait", action="store_true", help="wait until the explainer answers")
     options = parser.parse_args()
     if options.scripts:
         return write_all(".py", lambda page: script(cells(page)))
     if options.notebooks:
         return write_all(".ipynb", notebook)
-    if options.links:
-        return check_links()
+    if options.wait:
+        return wait_for_explainer()
     sys.path.insert(0, str(HERE))
     os.chdir(HERE)
     os.environ["MPLBACKEND"] = "Agg"
