@@ -6,7 +6,7 @@
 #include <arm_neon.h>
 
 #define SUFFIX neon
-#define ABILITIES
+#define ABILITIES .winograd_beats_int8 = true,
 #include "ops_neon.h"
 
 #include "bf16_widened.h"

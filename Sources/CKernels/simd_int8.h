@@ -44,6 +44,9 @@ ALWAYS_INLINE void int8_add_products(const int rows, const int vectors, const q_
     (void)ahead;
     int8_multiply_quads(rows, vectors, a, stride, groups, panel, sum);
 #else
+    ptrdiff_t offsets[ROWS];
+    row_offsets(rows, stride, offsets);
+#pragma clang loop unroll_count(UNROLLED_STEPS)
     for (ptrdiff_t g = 0; g < groups; g++, a += GROUP, panel += vectors * OPERAND) {
         q_operand b0 = load_q_operand(panel);
         q_operand b1 = load_q_operand(panel + (vectors > 1 ? OPERAND : 0));
@@ -53,9 +56,9 @@ ALWAYS_INLINE void int8_add_products(const int rows, const int vectors, const q_
         }
 #pragma clang loop unroll(full)
         for (int r = 0; r < rows; r++) {
-            sum[r][0] = dot(sum[r][0], b0, a + r * stride);
+            sum[r][0] = dot(sum[r][0], b0, a + offsets[r]);
             if (vectors > 1)
-                sum[r][1] = dot(sum[r][1], b1, a + r * stride);
+                sum[r][1] = dot(sum[r][1], b1, a + offsets[r]);
         }
     }
 #endif

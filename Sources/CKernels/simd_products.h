@@ -15,6 +15,21 @@
 /* Columns of a panel of B, and rows of a block of A, a multiple of a tile's rows. */
 enum { PANEL = 2 * WIDTH, BLOCK_ROWS = ROWS_OF_BLOCKS };
 
+/* How the inner loop of a tile is compiled (see ops_avx2.h). */
+#ifndef UNROLLED_STEPS
+#define UNROLLED_STEPS 1
+#define IN_REGISTER(x) (void)(x)
+#endif
+
+/* The distances of a tile's rows from its first one. */
+ALWAYS_INLINE void row_offsets(const int rows, ptrdiff_t stride, ptrdiff_t offsets[ROWS]) {
+#pragma clang loop unroll(full)
+    for (int r = 0; r < rows; r++) {
+        offsets[r] = r * stride;
+        IN_REGISTER(offsets[r]);
+    }
+}
+
 #if !bf16_TILES
 /* The set has no tiles to configure (amx_tiles.h). */
 typedef struct {

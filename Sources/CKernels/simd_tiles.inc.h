@@ -75,6 +75,9 @@ ALWAYS_INLINE void KIND(tile)(const int rows, const int vectors, KIND(block) blo
     (rows, vectors, a, block.stride * (ptrdiff_t)sizeof *a, inner / KIND(STEP), panel, sum);
 #else
     const char *ahead = (const char *)next + row / ROWS * (inner / KIND(STEP)) * KIND(AHEAD);
+    ptrdiff_t offsets[ROWS];
+    row_offsets(rows, block.stride, offsets);
+#pragma clang loop unroll_count(UNROLLED_STEPS)
     for (ptrdiff_t k = 0; k < inner; k += KIND(STEP), a++, panel += KIND(STEP) * vectors * WIDTH) {
         if (KIND(PREFETCH)) {
             __builtin_prefetch(ahead, 0, 2);
@@ -84,7 +87,7 @@ ALWAYS_INLINE void KIND(tile)(const int rows, const int vectors, KIND(block) blo
         KIND(operand) b1 = vectors > 1 ? KIND(load_operand)(panel + KIND(STEP) * WIDTH) : b0;
 #pragma clang loop unroll(full)
         for (int r = 0; r < rows; r++) {
-            KIND(operand) x = KIND(broadcast)(a + r * block.stride);
+            KIND(operand) x = KIND(broadcast)(a + offsets[r]);
             sum[r][0] = KIND(multiply_add)(x, b0, sum[r][0]);
             if (vectors > 1)
                 sum[r][1] = KIND(multiply_add)(x, b1, sum[r][1]);

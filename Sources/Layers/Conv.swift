@@ -52,10 +52,13 @@ package struct Conv2d: Sendable {
         self.kernel = kernel
         self.stride = stride
         self.padding = padding
-        if kernel.time == 3, stride.time == 1, padding.time == 1, let floats = weight.plainFloats {
+        let isSquare = kernel.freq == 3 && stride.freq == 1 && padding.freq == 1
+        if kernel.time == 3, stride.time == 1, padding.time == 1,
+            let floats = weight.plainFloats(widened: isSquare && backend.widensSquareKernels)
+        {
             winograd = WinogradConv(
                 weight: floats, inputs: inputs, outputs: outputs, kernelFreqs: kernel.freq,
-                isSquare: kernel.freq == 3 && stride.freq == 1 && padding.freq == 1, on: backend)
+                isSquare: isSquare, on: backend)
             blocks = []
             return
         }

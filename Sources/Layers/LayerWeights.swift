@@ -41,9 +41,17 @@ package struct LayerWeights: Sendable {
 
     /// The float weights if the layer has no observer, so that its inputs may be transformed first
     /// (Winograd); else nil.
-    var plainFloats: [Float]? {
-        guard case .floats(let floats) = values, observer == nil else { return nil }
-        return floats
+    ///
+    /// - Parameter widened: whether INT8 weights are widened to floats too.
+    func plainFloats(widened: Bool) -> [Float]? {
+        guard observer == nil else { return nil }
+        switch values {
+        case .floats(let floats): return floats
+        case .quantized(let integers, let scales):
+            guard widened else { return nil }
+            let row = integers.count / scales.count
+            return integers.indices.map { Float(integers[$0]) * scales[$0 / row] }
+        }
     }
 
     /// The observer of the product of the weights at these offsets.

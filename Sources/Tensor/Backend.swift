@@ -146,6 +146,10 @@ package final class Backend: Sendable {
     /// ``precisionOfFloats`` is float32.
     package var quantizesTo14Bits: Bool { precision == .int8 && instructions.multiplies14Bits }
 
+    /// Whether 3 × 3 convolutions with INT8 weights widen them at load, for Winograd's algorithm in
+    /// float32.
+    package var widensSquareKernels: Bool { precision == .int8 && instructions.winogradBeatsInt8 }
+
     /// The code that computes matrix products: a BLAS and its core, like `OpenBLAS SkylakeX`, or
     /// `packed` for our own kernels.
     package var productsDescription: String { products.description }

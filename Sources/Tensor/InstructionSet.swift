@@ -50,6 +50,10 @@ package struct InstructionSet: Sendable, CustomStringConvertible {
     /// floats.
     var multiplies14Bits: Bool { kernels.multiplies_14_bits }
 
+    /// Whether 3 × 3 convolutions are faster by Winograd's algorithm in float32 than with INT8
+    /// weights.
+    var winogradBeatsInt8: Bool { kernels.winograd_beats_int8 }
+
     /// The name of OpenBLAS's kernels for the same instructions; nil leaves the choice to OpenBLAS.
     var openBLASCoreType: String? {
         let core = Self.text(kernels.blas_core)

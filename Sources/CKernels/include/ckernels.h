@@ -24,6 +24,9 @@ typedef struct kernel_table {
     /* Whether products of INT8 weights with activations of 14 bits are faster than those with
      * floats: integers are multiplied at least twice as fast as floats, and bfloat16 is not. */
     bool multiplies_14_bits;
+    /* Whether a 3 × 3 convolution is faster by Winograd's algorithm in float32, which takes a third
+     * of the products, than with INT8 weights: products in INT8 take more than half the time. */
+    bool winograd_beats_int8;
     /* Whether a product may be rounded before it is added: there is no fused multiply-add. */
     bool rounds_products;
     /* OpenBLAS's name of its kernels for the same instructions; empty leaves the choice to it. */
