@@ -9,8 +9,7 @@
 
 #pragma clang attribute push(__attribute__((target("avx2,fma"))), apply_to = function)
 #define SUFFIX avx2
-#define ABILITIES                                                                                  \
-    .multiplies_14_bits = true, .winograd_beats_int8 = true, .blas_core = "Haswell",
+#define ABILITIES .multiplies_14_bits = true, .winograd_beats_int8 = true, .blas_core = "Haswell",
 #include "ops_avx2.h"
 
 #include "bf16_widened.h"
