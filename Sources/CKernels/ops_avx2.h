@@ -76,12 +76,16 @@ static inline pair_operand load_pair_operand(const pair_element *p) {
     return _mm256_loadu_si256((const __m256i *)(const void *)p);
 }
 
-static inline vec_int dot_pairs(vec_int sum, pair_operand b, const pair_element *a) {
-    int32_t pair;
-    memcpy(&pair, a, sizeof pair);
-    sum += (vec_int)_mm256_madd_epi16(b, _mm256_set1_epi32(pair));
+static inline vec_int add_pairs(vec_int sum, pair_operand a, pair_operand b) {
+    sum += (vec_int)_mm256_madd_epi16(a, b);
     /* Else the products of several steps are added first, which needs more registers than there
      * are. */
     __asm__("" : "+x"(sum));
     return sum;
+}
+
+static inline vec_int dot_pairs(vec_int sum, pair_operand b, const pair_element *a) {
+    int32_t pair;
+    memcpy(&pair, a, sizeof pair);
+    return add_pairs(sum, b, _mm256_set1_epi32(pair));
 }

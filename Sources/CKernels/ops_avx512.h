@@ -105,8 +105,12 @@ static inline pair_operand load_pair_operand(const pair_element *p) {
     return _mm512_loadu_si512(p);
 }
 
+static inline vec_int add_pairs(vec_int sum, pair_operand a, pair_operand b) {
+    return sum + (vec_int)_mm512_madd_epi16(a, b);
+}
+
 static inline vec_int dot_pairs(vec_int sum, pair_operand b, const pair_element *a) {
     int32_t pair;
     memcpy(&pair, a, sizeof pair);
-    return sum + (vec_int)_mm512_madd_epi16(b, _mm512_set1_epi32(pair));
+    return add_pairs(sum, b, _mm512_set1_epi32(pair));
 }

@@ -27,9 +27,23 @@ static double KERNEL(peak_pass)(int kind, ptrdiff_t passes) {
 #else
     if (kind == 2) {
         vec_int sum[ROWS][2] = {{0}};
+#if WIDENS_PANELS
+        /* Operands in registers: VPMADDWD with its addition, which keeps all vector units busy
+         * that loads would share. */
+        pair_operand x = load_pair_operand((const pair_element *)a);
+        const pair_operand y = load_pair_operand((const pair_element *)b);
+        for (ptrdiff_t i = 0; i < passes * PEAK_STEPS; i++)
+#pragma clang loop unroll(full)
+            for (int r = 0; r < 2 * ROWS; r++) {
+                __asm__("" : "+x"(x));
+                sum[r / 2][r % 2] = add_pairs(sum[r / 2][r % 2], x, y);
+            }
+        positions = passes * GROUP;
+#else
         for (ptrdiff_t i = 0; i < passes; i++, positions += GROUP)
             int8_add_products(ROWS, 2, (const q_element *)a, GROUP, PEAK_STEPS, (const q_packed *)b,
                               NULL, sum);
+#endif
         memcpy(c, sum, sizeof sum);
     }
     if (kind == 1) {
