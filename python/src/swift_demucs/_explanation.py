@@ -192,8 +192,8 @@ class _Block:
         is_wave = name.startswith(("tencoder", "tdecoder", "channel_"))
         value = unbatched(value, 2 if is_wave or name.startswith("crosstransformer") else 3)
         if is_wave:
-            return value[:, None].copy()
-        return value.swapaxes(0, 1).copy() if function == "dconv" else value.copy()
+            return value[:, None]
+        return value.swapaxes(0, 1).copy() if function == "dconv" else value
 
 
 def _run(name: str, function: Callable[..., Any], given: Any, more: Any) -> Any:
@@ -234,10 +234,11 @@ class _Pass(Dict[str, Array]):
         return name in self.functions and (self.only is None or _is_in(place, self.only))
 
     def __setitem__(self, name: str, x: Array) -> None:
+        is_kept = self.get(name) is x
         super().__setitem__(name, x)
         if name == self.block.name:
             raise _Ended
-        theirs = self.block.values.get(name)
+        theirs = None if is_kept else self.block.values.get(name)
         if theirs is not None and theirs.size == x.size:
             x[...] = theirs.reshape(x.shape)
 
@@ -245,7 +246,7 @@ class _Pass(Dict[str, Array]):
         """The value, in the port's shape; None if the functions don't fit."""
         network, block = self.block.network, self.block
         start, axes = network.start
-        given = unbatched(block.values[start], axes).copy()
+        given = unbatched(block.values[start], axes)
         wrapped = {
             name: self.wrapped(name, function)
             for name, function in vars(network.library).items()
@@ -327,6 +328,7 @@ def explain(
     - Parameters:
       - name: the wrong value.
       - values: the port's in float32, and `mix` and `mag` of the chunk. Missing ones are computed.
+        Each access gives an array that may be changed.
       - ours_shape: the right value's shape, in which relations count axes.
       - like_db: the SNR of a right port that rounds as this one does, against ours.
       - known: phrases of the port's other mistakes, which are tried first.

@@ -312,7 +312,8 @@ class _Trace(Mapping[str, Any]):
 
 
 class _Arrays(MutableMapping[str, Any]):
-    """The .npy files of a folder, in float32, each read when it is asked for."""
+    """The .npy files of a folder, in float32, each mapped when it is asked for: parts that nobody
+    reads take no time, and changes don't reach the file."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -320,9 +321,11 @@ class _Arrays(MutableMapping[str, Any]):
     def __getitem__(self, name: str) -> Any:
         if name not in self:
             raise KeyError(name)
-        return np.load(self.path(name)).astype(np.float32, copy=False)
+        return np.asarray(np.load(self.path(name), mmap_mode="c"), np.float32)
 
     def __setitem__(self, name: str, value: Any) -> None:
+        # Not into the file of an older value, which may be mapped.
+        self.path(name).unlink(missing_ok=True)
         np.save(self.path(name), value)
 
     def __delitem__(self, name: str) -> None:
