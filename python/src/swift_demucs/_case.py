@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import contextlib
 import importlib
 import json
@@ -102,7 +103,6 @@ class _Layer:
     """
 
     def __init__(self, network: _explanation.Network, name: str, values: Mapping[str, Any]) -> None:
-        values = {key: np.asarray(value, np.float32) for key, value in values.items()}
         block = _explanation._Block(network, name, values[name], values)
         frames = _Frames(block)
         with _explanation._LOCK:
@@ -122,7 +122,8 @@ class _Layer:
 
     def _depends(self, block: _explanation._Block, key: str) -> bool:
         """Whether a value changes the layer's."""
-        changed = {**block.values, key: block.values[key] * np.float32(1.5) + np.float32(0.1)}
+        value = block.values[key] * np.float32(1.5) + np.float32(0.1)
+        changed = collections.ChainMap({key: value}, block.values)  # type: ignore[arg-type]
         changed_block = _explanation._Block(block.network, block.name, block.found, changed)
         found = _explanation._Pass(changed_block).run()
         return found is None or self.value is None or not np.array_equal(found, self.value)
@@ -152,7 +153,7 @@ def write(
 ) -> None:
     """Writes the layer of a wrong value.
 
-    :param values: the port's, by the network's names.
+    :param values: the port's, by the network's names, as :func:`_explanation.explain` takes them.
     :param graph: the port's ONNX graph, if ``nodes`` says where values are in it.
     """
     layer = _Layer(network, name, values)
