@@ -18,7 +18,7 @@ import subprocess
 import sys
 import venv
 from pathlib import Path
-from typing import Any, Dict, List
+from typing import Any
 
 import numpy as np
 import pytest
@@ -172,7 +172,7 @@ def test_sound_files_are_read_as_demucs_reads_them(
     for kind in (subprocess.CalledProcessError, OSError, RuntimeError, swift_demucs.InputError):
         with pytest.raises(kind, match=r"^missing\.wav: there is no such file"):
             audio.AudioFile("missing.wav").channels()
-    blocks: List[int] = []
+    blocks: list[int] = []
     monkeypatch.setattr(_arrays, "copied", lambda *given: blocks.append(1) or np.zeros(given[1]))
     audio.AudioFile(track).read(seek_time=20, duration=1)
     assert 0 < len(blocks) < 10
@@ -238,7 +238,7 @@ def test_an_end_reaches_the_command_once(sent: int, tmp_path: Path) -> None:
 
 def test_each_track_of_a_batch_is_separated_as_it_is(model: Model, music: Any) -> None:
     batch = np.stack([music, 3 + music[:, ::-1]])
-    options: Dict[str, Any] = {"overlap": 0.5, "transition_power": 2.0, "segment": 2}
+    options: dict[str, Any] = {"overlap": 0.5, "transition_power": 2.0, "segment": 2}
     found = apply_model(get_model("demo"), batch, shifts=0, **options)
     assert found.shape == (2, 4, *music.shape)
     for track, stems in zip(batch, found):
@@ -253,7 +253,7 @@ def test_each_track_of_a_batch_is_separated_as_it_is(model: Model, music: Any) -
 
 
 def test_a_batch_has_the_same_shifts(model: Model, music: Any) -> None:
-    calls: List[Dict[str, Any]] = []
+    calls: list[dict[str, Any]] = []
     random.seed(7)
     batch = np.stack([music, music])
     found = apply_model(model, batch, shifts=2, callback=calls.append, callback_arg={"x": 1})

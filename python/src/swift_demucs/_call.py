@@ -9,7 +9,7 @@ import os
 import queue
 import threading
 import time
-from typing import Any, Callable, Dict, Iterator, List, Optional, Set, TypeVar
+from typing import Any, Callable, Iterator, Optional, TypeVar
 
 from . import _library, errors
 
@@ -54,7 +54,7 @@ class Cancellation:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._is_cancelled = False
-        self._tokens: Set[Token] = set()
+        self._tokens: set[Token] = set()
 
     def cancel(self) -> None:
         """Makes every call that has this cancellation, now or later, raise :class:`Cancelled`.
@@ -107,7 +107,7 @@ class _Running:
 
     def __init__(self) -> None:
         self._condition = threading.Condition()
-        self._tokens: List[Token] = []
+        self._tokens: list[Token] = []
         self.is_exiting = False
 
     @contextlib.contextmanager
@@ -198,8 +198,8 @@ class Callbacks:
     def _beside(self, work: Callable[[], Result], token: Token) -> Result:
         requests: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._requests = requests
-        results: List[Result] = []
-        failures: List[BaseException] = []
+        results: list[Result] = []
+        failures: list[BaseException] = []
         returned = threading.Event()
 
         def call() -> None:
@@ -236,7 +236,7 @@ class Callbacks:
         return results[0]
 
 
-def event_callback(callbacks: Callbacks, take: Callable[[Dict[str, Any], int], object]) -> Any:
+def event_callback(callbacks: Callbacks, take: Callable[[dict[str, Any], int], object]) -> Any:
     """A callback of the C library that takes events, each with a status."""
 
     def guarded(_context: Any, event: bytes, status: int) -> int:
@@ -245,9 +245,9 @@ def event_callback(callbacks: Callbacks, take: Callable[[Dict[str, Any], int], o
     return _library.EventCallback(guarded)
 
 
-def event(name: str, *arguments: Any) -> Dict[str, Any]:
+def event(name: str, *arguments: Any) -> dict[str, Any]:
     """Calls a function of the C library that gives one event at once, and returns the event."""
-    events: List[Dict[str, Any]] = []
+    events: list[dict[str, Any]] = []
     callback = event_callback(Callbacks(), lambda event, _status: events.append(event))
     _library.invoke(name, *arguments, callback, None)
     return events[0]

@@ -8,7 +8,7 @@ import importlib
 import json
 import shutil
 from pathlib import Path
-from typing import Any, Callable, Iterator, List, Mapping, Sequence, Tuple
+from typing import Any, Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -79,7 +79,7 @@ class _Frames(_explanation._Pass):
 
     def __init__(self, block: _explanation._Block) -> None:
         super().__init__(block)
-        self.frames: List[Tuple[str, Sequence[Any]]] = []
+        self.frames: list[tuple[str, Sequence[Any]]] = []
 
     def wrapped(self, name: str, right: Callable[..., Any]) -> Callable[..., Any]:
         """A function that notes its arguments."""
@@ -165,7 +165,7 @@ def write(
         np.save(folder / "expected.npy", np.asarray(layer.value, np.float32))
         np.save(folder / "found.npy", values[name])
         np.savez(folder / "weights.npz", **layer.tensors)  # type: ignore[arg-type]
-        arguments: List[Tuple[str, Any]] = []
+        arguments: list[tuple[str, Any]] = []
         for given in layer.arguments:
             if isinstance(given, np.ndarray):
                 arguments.append(("array", f"arguments/{len(arguments)}.npy"))

@@ -16,7 +16,7 @@ import types
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple, Union
+from typing import Any, Callable, Iterator, Mapping, Optional, Sequence, Union
 
 import numpy as np
 from safetensors import safe_open
@@ -52,7 +52,7 @@ _attention, _norm = (
     partial(partial, _roformer.rotary_attention),
     partial(partial, _roformer.rms_norm),
 )
-_ROFORMER: Dict[str, Functions] = {
+_ROFORMER: dict[str, Functions] = {
     "no norm": {"rms_norm": lambda m, x: x + 0},
     "no gamma": {"rms_norm": _norm(gamma=False)},
     "no factor √channels": {"rms_norm": _norm(root=False)},
@@ -97,7 +97,7 @@ class Explanation:
     #: The mistake, of `mistakes.MISTAKES`; empty if the port's value is ours in another form.
     phrase: str
     #: A norm's elements, and its factor less 1 or its offset, which give the port's value as well.
-    norm: Optional[Tuple[int, float]] = None
+    norm: Optional[tuple[int, float]] = None
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,7 @@ class Network:
     configuration: Any
     module: htdemucs.Module
     #: The value that enters the network, and its number of axes.
-    start: Tuple[str, int]
+    start: tuple[str, int]
     #: The arguments of the configuration.
     arguments: Any
 
@@ -135,7 +135,7 @@ class Network:
 
 # Arguments of HTDemucs that htdemucs.py doesn't read, and those of which it has a part; each with
 # the reference's default first.
-_SUPPORTED: Dict[str, Sequence[Any]] = {
+_SUPPORTED: dict[str, Sequence[Any]] = {
     "depth": (4, 3, 2, 1), "cac": (True,), "rewrite": (True,), "multi_freqs": (None, []),
     "norm_starts": range(4, 100), "dconv_depth": (2,), "dconv_mode": (1, 3), "num_subbands": (1,),
     "t_emb": ("sin",), "t_norm_first": (True,), "t_norm_in": (True,), "t_norm_in_group": (False,),
@@ -163,7 +163,7 @@ class _Ended(Exception):
 
 
 # A function's name, and the module that it computes.
-_Call = Tuple[str, str]
+_Call = tuple[str, str]
 
 
 @dataclass
@@ -174,11 +174,11 @@ class _Block:
     name: str
     found: Array
     values: Mapping[str, Array]
-    constants: Dict[Tuple[str, int], Any] = field(default_factory=dict)
+    constants: dict[tuple[str, int], Any] = field(default_factory=dict)
     #: The calls of the right pass by their number, but for those that the wrong value doesn't need.
-    calls: Dict[int, _Call] = field(default_factory=dict)
+    calls: dict[int, _Call] = field(default_factory=dict)
     #: The numbers before and after the calls within one of `_KEPT`, and its result.
-    results: Dict[_Call, Tuple[int, int, Array]] = field(default_factory=dict)
+    results: dict[_Call, tuple[int, int, Array]] = field(default_factory=dict)
     #: Those of `results` that the wrong value doesn't need: port's values stand in their place.
     unread: Sequence[_Call] = ()
 
@@ -205,7 +205,7 @@ def unbatched(value: Array, axes: int) -> Array:
     return value.reshape(value.shape[value.ndim - axes :]) if value.ndim > axes else value
 
 
-class _Pass(Dict[str, Array]):
+class _Pass(dict[str, Array]):
     """A pass up to the wrong value, with some functions replaced everywhere or in one place.
 
     It is the dictionary of a trace for the network's modules, and puts the port's values in place
@@ -223,7 +223,7 @@ class _Pass(Dict[str, Array]):
         self.block, self.functions, self.only = block, functions or {}, only
         #: Calls of `results` that give no numbers.
         self.missing = missing
-        self.calls: List[_Call] = []
+        self.calls: list[_Call] = []
         self.stack, self.last = [("", "")], ""
         changed = (n for n, call in block.calls.items() if self.changes(*call))
         #: The number of the first of the right pass's calls that may give another result here.
@@ -316,7 +316,7 @@ def explain(
     network: Network,
     name: str,
     values: Mapping[str, Array],
-    ours_shape: Optional[Tuple[int, ...]] = None,
+    ours_shape: Optional[tuple[int, ...]] = None,
     like_db: Optional[float] = None,
     known: Sequence[str] = (),
     is_first: bool = True,
@@ -379,7 +379,7 @@ def _bent(
     """The right value but for a factor near 1 and an offset near 0 of each norm, if some give the
     port's value; of the norm that changes it most. `least` is the SNR that they have to leave."""
     name = "standardise" if block.name in _SUMS else "normalise"
-    sizes: List[int] = []
+    sizes: list[int] = []
 
     def value(number: int, factor: float, offset: float) -> Optional[Array]:
         """The value with a change of one norm; `sizes` get the elements of each."""
@@ -413,7 +413,7 @@ def _bent(
     return Explanation(text, level, own_db, "", (count, by))
 
 
-def grow(norms: Sequence[Tuple[int, float]]) -> bool:
+def grow(norms: Sequence[tuple[int, float]]) -> bool:
     """Whether norms are the further from right ones the more elements they have, as rounded sums
     are: by a power of 0.5 to 2.5. Another eps in one of them is further from the others."""
     if len(norms) < 3 or len({count for count, _ in norms}) == 1:
@@ -446,7 +446,7 @@ def _simplify(block: _Block, calls: Sequence[_Call], own: Optional[Array]) -> No
 
 def _best(candidates: Iterator[Explanation], least: float) -> Optional[Explanation]:
     """The first of those that are as good as the best."""
-    good: List[Explanation] = []
+    good: list[Explanation] = []
     for candidate in candidates:
         is_format = "a layer in" in candidate.text or "step in" in candidate.text
         level = max(FORMAT_DB, candidate.own_snr_db + GAIN_DB) if is_format else least
@@ -466,7 +466,7 @@ def _tried(
         calls = block.calls.values()
         places = sorted({place for name, place in calls if name in functions}, key=len)
         groups = _modules(places)
-        levels: Dict[Optional[str], float] = {}
+        levels: dict[Optional[str], float] = {}
         for only in [None, *groups, *places] if len(places) > 1 else places:
             if time.monotonic() > end:
                 return
@@ -481,7 +481,7 @@ def _tried(
             yield Explanation(f"ours with {phrase}{where}", levels[only], own_db, phrase)
 
 
-def _modules(places: Sequence[str]) -> List[str]:
+def _modules(places: Sequence[str]) -> list[str]:
     """The innermost modules with several of the places, but not all, such as an encoder's DConv."""
     parts = [place.split(".") for place in places]
     names = {".".join(part[:end]) + "." for part in parts for end in range(1, len(part))}
@@ -496,7 +496,7 @@ def _is_in(place: str, only: str) -> bool:
 
 
 # ---- the right value in another form ----
-def relations(right: Array, found: Array) -> Iterator[Tuple[str, float]]:
+def relations(right: Array, found: Array) -> Iterator[tuple[str, float]]:
     """Forms of the right value, and the SNR of a port's value against each."""
     yield "with the opposite sign", snr_db(-right, found)
     factor = float((right * found).sum() / max(np.square(right).sum(), 1e-300))

@@ -6,7 +6,7 @@ import logging
 import os
 from ctypes import byref, c_size_t
 from pathlib import Path
-from typing import Any, Callable, List, Optional, Tuple, Union
+from typing import Any, Callable, Optional, Union
 
 import numpy as np
 
@@ -33,7 +33,7 @@ def read(
     sample_rate: Optional[int] = None,
     channels: Optional[int] = None,
     cancellation: Optional[_call.Cancellation] = None,
-) -> Tuple[Array, int]:
+) -> tuple[Array, int]:
     """Decodes a sound file: samples ``[channels, frames]``, and their rate in Hz.
 
     WAV, AIFF, FLAC, Ogg Vorbis, Opus, MP3, CAF; with an ffmpeg on ``PATH`` also AAC, M4A and the
@@ -42,8 +42,8 @@ def read(
 
     Raises :class:`InputError`.
     """
-    blocks: List[Array] = []
-    rates: List[int] = []
+    blocks: list[Array] = []
+    rates: list[int] = []
 
     def keep(block: Any) -> None:
         blocks.append(_arrays.copied(block.samples, (block.channels, block.frames)))

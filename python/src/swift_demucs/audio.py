@@ -8,7 +8,7 @@ import functools
 import math
 import subprocess
 from pathlib import Path
-from typing import Any, Callable, Iterator, List, Optional, Tuple, Union
+from typing import Any, Callable, Iterator, Optional, Union
 
 import numpy as np
 
@@ -56,7 +56,7 @@ class AudioFile:
             _recordings.decode(self.path, take)
 
     @functools.cached_property
-    def _format(self) -> Tuple[int, int]:
+    def _format(self) -> tuple[int, int]:
         """Channels and rate, which the first block has."""
         self._decode(lambda _: True)
         return self._format
@@ -67,7 +67,7 @@ class AudioFile:
     @functools.cached_property
     def duration(self) -> float:
         """Length in seconds; decodes the file block by block."""
-        frames: List[int] = []
+        frames: list[int] = []
         self._decode(lambda block: frames.append(block.frames))
         return sum(frames) / self.samplerate()
 
@@ -94,7 +94,7 @@ class AudioFile:
         start = seek_time or 0
         # A second more than is wanted, for the conversion of the rate.
         end = math.inf if duration is None else start + duration + 1
-        blocks: List[Array] = []
+        blocks: list[Array] = []
         position = 0
 
         def keep(block: Any) -> bool:

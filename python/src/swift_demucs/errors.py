@@ -7,7 +7,7 @@ what to do.
 from __future__ import annotations
 
 import os
-from typing import Any, Dict, Optional, Tuple, Type
+from typing import Any, Optional
 
 
 class Error(Exception):
@@ -20,7 +20,7 @@ class Error(Exception):
         super().__init__(message)
         self.path = path
 
-    def __reduce__(self) -> Tuple[Any, ...]:
+    def __reduce__(self) -> tuple[Any, ...]:
         return (type(self), (self.args[0], self.path))
 
 
@@ -61,7 +61,7 @@ class InternalError(Error, RuntimeError):
 
 
 # Exception types by the number of `sd_status`.
-OF_STATUS: Dict[int, Type[Error]] = {
+OF_STATUS: dict[int, type[Error]] = {
     2: ArgumentError,
     3: ModelMissingError,
     4: ModelError,
