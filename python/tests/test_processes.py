@@ -90,7 +90,9 @@ def test_callbacks_may_use_the_package(model: Model, music: Any) -> None:
     assert inner[0].shape == (4, 2, RATE)
 
 
-def test_a_cancellation_by_another_thread_stops_calls_now_and_later(model: Model) -> None:
+def test_a_cancellation_by_another_thread_stops_calls_now_and_later(
+    model: Model, tmp_path: Path
+) -> None:
     """The interpreter is free during a call: otherwise the other thread would come after it."""
     cancellation = Cancellation()
     samples = np.zeros((2, 60 * RATE), np.float32)
@@ -104,6 +106,13 @@ def test_a_cancellation_by_another_thread_stops_calls_now_and_later(model: Model
     assert cancellation.is_cancelled
     with pytest.raises(swift_demucs.Cancelled):
         model.separate(samples[:, :RATE], cancellation=cancellation)
+    # A named pipe without a writer.
+    os.mkfifo(tmp_path / "pipe")
+    later = Cancellation()
+    threading.Timer(0.2, later.cancel).start()
+    for given in (cancellation, later):
+        with pytest.raises(swift_demucs.Cancelled):
+            swift_demucs.read(tmp_path / "pipe", cancellation=given)
     with pytest.raises(TypeError, match="Cancellation"):
         model.separate(samples, cancellation=7)  # type: ignore[arg-type]
 

@@ -9,6 +9,7 @@ import os
 import queue
 import threading
 import time
+from pathlib import Path
 from typing import Any, Callable, Iterator, Optional, TypeVar
 
 from . import _library, errors
@@ -28,6 +29,9 @@ class Token:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
+        #: The file that the call reads without this token: if it is a named pipe, a writer that
+        #: ends at once makes the call return.
+        self.source: Optional[str] = None
         #: Pointer for the C library; ``None`` after :meth:`free`.
         self.handle: Optional[int] = _library.library().sd_cancellation_create()
         if not self.handle:
@@ -40,6 +44,9 @@ class Token:
         with self._lock:
             self.is_cancelled = True
             _library.library().sd_cancellation_cancel(self.handle)
+        with contextlib.suppress(OSError):
+            if self.source is not None and Path(self.source).is_fifo():
+                os.close(os.open(self.source, os.O_WRONLY | os.O_NONBLOCK))
 
     def free(self) -> None:
         """Frees the handle; the call must have returned."""
@@ -221,12 +228,12 @@ class Callbacks:
         except BaseException as error:
             # Ctrl-C, or another exception of a signal handler.
             self._error = error
-            token.cancel()
             # Another Ctrl-C must not free what the library still reads. In some versions of Python,
             # a thread counts as ended when its join() is interrupted.
             while not returned.is_set():
                 with contextlib.suppress(BaseException):
-                    returned.wait()
+                    token.cancel()
+                    returned.wait(0.1)
             raise
         finally:
             # A stream may go on in another thread.

@@ -104,6 +104,10 @@ class Model:
                 raise
             _zoo.fetch(self._model)
             self._handle = self._open()
+        # The program may be in another folder when it opens the model again.
+        self._model = errors.settled(self._model)
+        if self._repository is not None:
+            self._repository = str(Path(self._repository).absolute())
         self._describe()
 
     def _open(self) -> _call.Handle:

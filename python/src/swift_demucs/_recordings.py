@@ -69,16 +69,24 @@ def decode(
     wanted_channels = 0 if channels is None else _arrays.integer(channels, "channels", 1, 64)
     callbacks = _call.Callbacks()
     with _call.token(cancellation) as token:
+        token.source = text
 
         def guarded(_context: Any, block: Any) -> int:
             failed = callbacks.guard(lambda: take(block.contents))
             return 1 if token.is_cancelled else failed
 
         callback = _library.AudioCallback(guarded)
-        callbacks.invoke(
-            token, "sd_read", text.encode(), wanted_channels, wanted_rate, callback, None, log,
-            None, path=text,
-        )  # fmt: skip
+        try:
+            if not token.is_cancelled:
+                callbacks.invoke(
+                    token, "sd_read", text.encode(), wanted_channels, wanted_rate, callback, None,
+                    log, None, path=text,
+                )  # fmt: skip
+        except errors.InputError:
+            if not token.is_cancelled:
+                raise
+        if token.is_cancelled:
+            raise errors.Cancelled("cancelled", text)
 
 
 def convert(audio: Array, layout: int, sample_rate: int, channels: int, new_rate: int) -> Array:

@@ -99,8 +99,7 @@ class Separator:
         callback: Optional[Callback] = None,
         callback_arg: Optional[dict[Any, Any]] = None,
     ) -> None:
-        self._name = model
-        self._repo = repo
+        self._name, self._repo = _modules.settled(model, repo)
         self._arguments: dict[str, Any] = {}
         self.update_parameter(
             device, shifts, overlap, split, segment, jobs, progress, callback, callback_arg

@@ -7,6 +7,7 @@ what to do.
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import Any, Optional
 
 
@@ -96,3 +97,9 @@ def path_text(path: object) -> str:
     if "\0" in text or not text:
         raise ArgumentError(f"the path {text!r} is empty or has a zero character", text)
     return text
+
+
+def settled(path: object) -> str:
+    """The path of a model's file, also for a program in another folder; names stay."""
+    text = path_text(path)
+    return str(Path(text).absolute()) if Path(text).is_file() else text
