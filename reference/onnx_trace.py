@@ -76,6 +76,7 @@ IMAGINARY = re.compile("(?<![a-z])im(ag|(?![a-z]))", re.IGNORECASE)
 MOST_AXES = 5
 # Values that are computed at once; the values between them take several times as much.
 BATCH_BYTES = 1 << 27
+THREADS = 2
 # The name of an input that replaces a value ends with it.
 CUT = "/ours"
 OTHER_FORM = "not in the graph: it computes this in another form"
@@ -93,8 +94,6 @@ class Traced:
     values: MutableMapping[str, np.ndarray]
     # Why other values are missing.
     missing: dict[str, str]
-    # The value of the graph and its correlation with ours.
-    found_by_value: dict[str, str]
     # The names in the graph; a value that several outputs have together has none.
     nodes: dict[str, str]
 
@@ -148,9 +147,9 @@ class Graph:
 
     def __init__(
         self, path: Path, ours: Mapping[str, np.ndarray], inputs: Mapping[str, str],
-        outputs: Mapping[str, str], values: MutableMapping[str, np.ndarray], threads: int,
+        outputs: Mapping[str, str], values: MutableMapping[str, np.ndarray],
     ) -> None:  # fmt: skip
-        self.path, self.ours, self.threads = path, ours, threads
+        self.path, self.ours = path, ours
         # The graph's values that were measured, under our names and in our axes.
         self.values = values
         self.named = outputs
@@ -384,7 +383,7 @@ class Graph:
             kind = onnx.helper.np_dtype_to_tensor_dtype(np.dtype(place.dtype))
             graph.input.append(onnx.helper.make_tensor_value_info(value + CUT, kind, place.shape))
         settings = onnxruntime.SessionOptions()
-        settings.intra_op_num_threads = self.threads
+        settings.intra_op_num_threads = THREADS
         settings.log_severity_level = 3
         settings.graph_optimization_level = level
         return onnxruntime.InferenceSession(
@@ -433,8 +432,6 @@ class Graph:
         size = self.samples[name].size
         if name in self.given:
             return self.given[name]
-        if name in self.ends:
-            return self.ends[name]
         if name in ENTERING:
             found = (self._entering(module, size) for module in ENTERING[name])
             value = next((value for value in found if value), None)
@@ -607,13 +604,8 @@ class Graph:
                 place = by_name[name]
                 is_refuted = place is not None and place.value in self.refuted.get(name, ())
                 missing[name] = OTHER_FORM if is_refuted else NOT_FOUND
-        texts = {
-            name: f"{place.value}, correlation {place.correlation:.3f}"
-            for name, place in self.places.items()
-            if place.correlation is not None
-        }
         nodes = {n: p.value for n, p in self.places.items() if not p.value.endswith(CUT)}
-        return Traced(self.values, missing, texts, nodes)
+        return Traced(self.values, missing, nodes)
 
 
 def inputs_of(ours: Values) -> list[str]:
@@ -764,7 +756,6 @@ def trace_graph(
     inputs: Mapping[str, str] = {},
     outputs: Mapping[str, str] = {},
     values: MutableMapping[str, np.ndarray] | None = None,
-    threads: int = 2,
 ) -> Traced:
     """The values inside a graph for the chunk of our trace. `inputs` and `outputs` give our names
     for those of a part of the network, by their names in the graph; `values` gets its values, and
@@ -774,6 +765,6 @@ def trace_graph(
             raise TraceError(f"our trace has no '{name}'; expected a trace with all values")
     try:
         values = {} if values is None else values
-        return Graph(graph, ours, inputs, outputs, values, threads).trace(is_part=bool(inputs))
+        return Graph(graph, ours, inputs, outputs, values).trace(is_part=bool(inputs))
     except ERRORS as error:
         raise TraceError(f"{graph}: {error}") from None

@@ -14,7 +14,7 @@ from conftest import MODELS
 from safetensors.numpy import save_file
 
 import swift_demucs
-from swift_demucs import Model, parity
+from swift_demucs import Model, htdemucs, mistakes, parity
 
 
 @pytest.fixture(scope="module")
@@ -60,8 +60,6 @@ def test_the_wrong_layer_is_the_message(ours: dict[str, Any]) -> None:
 
 def ported(ours: dict[str, Any], functions: dict[str, Any], *names: str) -> dict[str, Any]:
     """Some values of a port with mistakes: those of the network in NumPy."""
-    from swift_demucs import htdemucs, mistakes
-
     configuration, module = htdemucs.load(MODELS / "demo.safetensors")
     module.seen = {}
     with mistakes.replaced(functions, htdemucs):
@@ -70,8 +68,6 @@ def ported(ours: dict[str, Any], functions: dict[str, Any], *names: str) -> dict
 
 
 def test_each_mistake_of_a_port_is_explained(ours: dict[str, Any]) -> None:
-    from swift_demucs import mistakes
-
     phrase = "the halves of the channels swapped in the GLU"
     port = ported(ours, mistakes.MISTAKES[phrase])
     found = parity.compare(ours, port, model="demo", explain="all").wrong
@@ -95,8 +91,6 @@ def summed_in_float32(x: Any, axes: Any) -> Any:
 
 
 def test_rounded_sums_are_told_from_mistakes_in_a_norm(ours: dict[str, Any]) -> None:
-    from swift_demucs import mistakes
-
     def report(functions: Any, *parts: str) -> parity.Report:
         names = [name for name in ours if name.startswith(("mix", *(parts or ["tencoder."])))]
         return parity.compare(ours, ported(ours, functions, *names), model="demo", explain="all")
@@ -138,8 +132,6 @@ def test_mistakes_are_told_once_and_what_was_not_tried_is_said(ours: dict[str, A
 def test_a_mistake_that_rounding_hides_is_told_by_its_formula(
     ours: dict[str, Any], phrase: str
 ) -> None:
-    from swift_demucs import mistakes
-
     names = [key for key in mistakes.MISTAKES if phrase in key]
     port = ported(ours, mistakes.MISTAKES[names[0]])
     found = parity.compare(ours, port, model="demo", explain="all").wrong
@@ -150,8 +142,6 @@ def test_a_mistake_that_rounding_hides_is_told_by_its_formula(
 def test_the_command_writes_a_case(
     ours: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from swift_demucs import mistakes
-
     port = ported(ours, mistakes.MISTAKES["half the heads"])
     np.savez(tmp_path / "port.npz", **port)
     case = tmp_path / "case"
@@ -184,20 +174,16 @@ def test_the_command_writes_a_case(
 def graph(path: Path, bias: bool) -> str:
     """One layer of the network, a convolution, as an ONNX graph."""
     onnx = pytest.importorskip("onnx")
-    from swift_demucs import htdemucs
-
     _, module = htdemucs.load(MODELS / "demo.safetensors")
     tensors = {key: module[f"channel_upsampler_t.{key}"] for key in ("weight", "bias")[: 1 + bias]}
-    shapes = [[1, tensors["weight"].shape[side], 173] for side in (1, 0)]
-    ends = [
-        onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, shape)
-        for name, shape in zip("ab", shapes)
-    ]
-    node = onnx.helper.make_node("Conv", ["a", *tensors], ["b"])
-    constants = [onnx.numpy_helper.from_array(value, key) for key, value in tensors.items()]
-    made = onnx.helper.make_graph([node], "layer", ends[:1], ends[1:], constants)
-    opset = [onnx.helper.make_opsetid("", 17)]
-    onnx.save(onnx.helper.make_model(made, opset_imports=opset, ir_version=9), path)
+    outputs, inputs, _ = tensors["weight"].shape
+    made = onnx.parser.parse_model(
+        '<ir_version: 9, opset_import: ["": 17]> layer '
+        f"(float[1, {inputs}, 173] a) => (float[1, {outputs}, 173] b) "
+        f"{{ b = Conv(a, {', '.join(tensors)}) }}"
+    )
+    made.graph.initializer.extend(onnx.numpy_helper.from_array(v, k) for k, v in tensors.items())
+    onnx.save(made, path)
     return str(path)
 
 

@@ -196,10 +196,6 @@ class _Block:
         return value.swapaxes(0, 1).copy() if function == "dconv" else value
 
 
-def _run(name: str, function: Callable[..., Any], given: Any, more: Any) -> Any:
-    return function(*given, **more)
-
-
 def unbatched(value: Array, axes: int) -> Array:
     """A value without leading axes of one element."""
     return value.reshape(value.shape[value.ndim - axes :]) if value.ndim > axes else value
@@ -282,8 +278,9 @@ class _Pass(dict[str, Array]):
                 self.calls.append((name, place))
                 self.stack.append((name, place))
                 function = self.functions[name] if self.changes(name, place) else right
-                run = self.constant if name in _CONSTANT else _run
-                kept = run(name, function, given, more)
+                if function is right and name in _CONSTANT and "mag" in self.block.values:
+                    function = partial(self.constant, name, right)
+                kept = function(*given, **more)
                 self.stack.pop()
                 if name in _KEPT and not self.functions and not self.missing:
                     self.block.results[name, place] = begin, len(self.calls), kept.copy()
@@ -292,10 +289,8 @@ class _Pass(dict[str, Array]):
 
         return call
 
-    def constant(self, name: str, function: Callable[..., Any], given: Any, more: Any) -> Any:
-        """The result of a function of the inputs alone: of an earlier pass, unless it is wrong."""
-        if function is self.functions.get(name) or "mag" not in self.block.values:
-            return function(*given, **more)
+    def constant(self, name: str, function: Callable[..., Any], *given: Any, **more: Any) -> Any:
+        """The result of a function of the inputs alone, of an earlier pass."""
         key = name, [called for called, _ in self.calls].count(name)
         if key not in self.block.constants:
             self.block.constants[key] = function(*given, **more)
