@@ -144,13 +144,9 @@ def _new_folder(folder: Path) -> Iterator[None]:
 
 
 def write(
-    folder: Path,
-    network: _explanation.Network,
-    name: str,
-    values: Mapping[str, Any],
-    graph: Path,
+    folder: Path, network: _explanation.Network, name: str, values: Mapping[str, Any], graph: Path,
     nodes: Mapping[str, str],
-) -> None:
+) -> None:  # fmt: skip
     """Writes the layer of a wrong value.
 
     :param values: the port's, by the network's names, as :func:`_explanation.explain` takes them.

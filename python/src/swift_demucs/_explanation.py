@@ -209,12 +209,9 @@ class _Pass(dict[str, Array]):
     """
 
     def __init__(
-        self,
-        block: _Block,
-        functions: Optional[Functions] = None,
-        only: Optional[str] = None,
+        self, block: _Block, functions: Optional[Functions] = None, only: Optional[str] = None,
         missing: Sequence[_Call] = (),
-    ) -> None:
+    ) -> None:  # fmt: skip
         super().__init__()
         self.block, self.functions, self.only = block, functions or {}, only
         #: Calls of `results` that give no numbers.
@@ -308,16 +305,10 @@ class _Pass(dict[str, Array]):
 
 # ---- explanations ----
 def explain(
-    network: Network,
-    name: str,
-    values: Mapping[str, Array],
-    ours_shape: Optional[tuple[int, ...]] = None,
-    like_db: Optional[float] = None,
-    known: Sequence[str] = (),
-    is_first: bool = True,
-    is_wrong: bool = True,
-    end: float = math.inf,
-) -> Optional[Explanation]:
+    network: Network, name: str, values: Mapping[str, Array],
+    ours_shape: Optional[tuple[int, ...]] = None, like_db: Optional[float] = None,
+    known: Sequence[str] = (), is_first: bool = True, is_wrong: bool = True, end: float = math.inf,
+) -> Optional[Explanation]:  # fmt: skip
     """What a port has in place of a value.
 
     - Parameters:

@@ -203,12 +203,6 @@ def save_audio(
             f"Invalid bits_per_sample: {bits_per_sample}; expected 16 or 24, or as_float=True"
         )
     _recordings.write(
-        text,
-        wav,
-        samplerate,
-        clip_mode="none" if clip is None else clip,
-        mp3_bitrate=bitrate,
-        mp3_preset=preset,
-        float32=bits == 32,
-        int24=bits == 24,
-    )
+        text, wav, samplerate, clip_mode="none" if clip is None else clip, mp3_bitrate=bitrate,
+        mp3_preset=preset, float32=bits == 32, int24=bits == 24,
+    )  # fmt: skip

@@ -170,16 +170,11 @@ def trace(model: Union[_model.Model, str, Path], track: Any, **options: Any) -> 
 
 
 def compare(
-    reference: Trace,
-    found: Trace,
-    *,
-    only: Optional[Iterable[str]] = None,
-    bound: Optional[float] = None,
-    like: Optional[Trace] = None,
-    model: Union[str, Path, None] = None,
-    precision: Optional[str] = None,
+    reference: Trace, found: Trace, *, only: Optional[Iterable[str]] = None,
+    bound: Optional[float] = None, like: Optional[Trace] = None,
+    model: Union[str, Path, None] = None, precision: Optional[str] = None,
     explain: Union[float, str] = 20,
-) -> Report:
+) -> Report:  # fmt: skip
     """Compares a port's values with the reference's, and finds the wrong ones.
 
     :param only: patterns of names, such as ``"encoder.*"``.
