@@ -485,14 +485,13 @@ class Graph:
         values += [v for v, tensor in self.constants.items() if math.prod(tensor.dims) in sizes]
         for value, array in self._run(values, self._cuts(confirmed), Level.ORT_DISABLE_ALL):
             for name in names:
-                likeness = closest(array, self.samples[name])
+                likeness = closest(value, array, self.samples[name])
                 if not likeness or value in self.refuted.get(name, ()):
                     continue
-                snr, correlation, axes = likeness
-                if correlation >= LEAST_CORRELATION and snr > best.get(name, -math.inf) + 1e-6:
-                    best[name] = snr
-                    place = Place(value, correlation, axes, array.shape, array.dtype.type)
-                    found[name] = place
+                snr, place = likeness
+                is_like = place.correlation >= LEAST_CORRELATION
+                if is_like and snr > best.get(name, -math.inf) + 1e-6:
+                    best[name], found[name] = likeness
         return found
 
     # Which places are right.
@@ -514,12 +513,11 @@ class Graph:
             for name in wanted[value]:
                 place = self.places[name]
                 if not place.shape:
-                    likeness = closest(array, self.samples[name])
+                    likeness = closest(value, array, self.samples[name])
                     if not likeness:
                         del self.places[name]
                         continue
-                    place.axes = likeness[2]
-                    place.shape, place.dtype = array.shape, array.dtype.type
+                    place = self.places[name] = replace(likeness[1], correlation=None)
                 ordered = place.ordered(array, self.samples[name].shape)
                 levels[name] = self.samples[name].likeness(ordered)[0]
                 if cuts is None:
@@ -651,15 +649,13 @@ def likest(parts: np.ndarray, arrays: Values) -> tuple[float, list[Place]]:
     for part in parts:
         sample = Sample(part)
         taken = {place.value for place in places}
-        found = {v: closest(a, sample) for v, a in arrays.items() if v not in taken}
-        fitting = {v: likeness for v, likeness in found.items() if likeness}
+        found = [closest(v, array, sample) for v, array in arrays.items() if v not in taken]
+        fitting = [likeness for likeness in found if likeness]
         if not fitting:
             return -math.inf, []
-        value = max(fitting, key=lambda value: fitting[value][:2])
-        snr, correlation, axes = fitting[value]
-        least = min(least, snr if correlation >= LEAST_CORRELATION else -math.inf)
-        array = arrays[value]
-        places.append(Place(value, axes=axes, shape=array.shape, dtype=array.dtype.type))
+        snr, place = max(fitting, key=lambda likeness: (likeness[0], likeness[1].correlation))
+        least = min(least, snr if place.correlation >= LEAST_CORRELATION else -math.inf)
+        places.append(place)
     return least, places
 
 
@@ -681,13 +677,14 @@ def orders(shape: Shape, wanted: Shape) -> Iterator[Shape | None]:
                     yield axes
 
 
-def closest(array: np.ndarray, sample: Sample) -> tuple[float, float, Shape | None] | None:
-    """The SNR and the correlation of an array in the order of axes that is most like ours, and
-    the order: an optimiser moves transpositions out of a module. None for another shape."""
+def closest(value: str, array: np.ndarray, sample: Sample) -> tuple[float, Place] | None:
+    """The SNR and the place of an array in the order of axes that is most like ours: an optimiser
+    moves transpositions out of a module. None for another shape."""
     found = []
     for axes in orders(array.shape, sample.shape):
-        here = Place("", axes=axes).ordered(array, sample.shape)
-        found.append((*sample.likeness(here), axes))
+        place = Place(value, None, axes, array.shape, array.dtype.type)
+        snr, place.correlation = sample.likeness(place.ordered(array, sample.shape))
+        found.append((snr, place))
     return max(found, key=lambda likeness: likeness[0], default=None)
 
 
@@ -750,13 +747,9 @@ def read_graph(path: Path) -> onnx.ModelProto:
 
 
 def trace_graph(
-    graph: Path,
-    ours: Mapping[str, np.ndarray],
-    *,
-    inputs: Mapping[str, str] = {},
-    outputs: Mapping[str, str] = {},
-    values: MutableMapping[str, np.ndarray] | None = None,
-) -> Traced:
+    graph: Path, ours: Mapping[str, np.ndarray], *, inputs: Mapping[str, str] = {},
+    outputs: Mapping[str, str] = {}, values: MutableMapping[str, np.ndarray] | None = None,
+) -> Traced:  # fmt: skip
     """The values inside a graph for the chunk of our trace. `inputs` and `outputs` give our names
     for those of a part of the network, by their names in the graph; `values` gets its values, and
     may have them in files, as `ours` may."""
