@@ -76,6 +76,7 @@ IMAGINARY = re.compile("(?<![a-z])im(ag|(?![a-z]))", re.IGNORECASE)
 MOST_AXES = 5
 # Values that are computed at once; the values between them take several times as much.
 BATCH_BYTES = 1 << 27
+THREADS = 2
 # The name of an input that replaces a value ends with it.
 CUT = "/ours"
 OTHER_FORM = "not in the graph: it computes this in another form"
@@ -93,8 +94,6 @@ class Traced:
     values: MutableMapping[str, np.ndarray]
     # Why other values are missing.
     missing: dict[str, str]
-    # The value of the graph and its correlation with ours.
-    found_by_value: dict[str, str]
     # The names in the graph; a value that several outputs have together has none.
     nodes: dict[str, str]
 
@@ -148,9 +147,9 @@ class Graph:
 
     def __init__(
         self, path: Path, ours: Mapping[str, np.ndarray], inputs: Mapping[str, str],
-        outputs: Mapping[str, str], values: MutableMapping[str, np.ndarray], threads: int,
+        outputs: Mapping[str, str], values: MutableMapping[str, np.ndarray],
     ) -> None:  # fmt: skip
-        self.path, self.ours, self.threads = path, ours, threads
+        self.path, self.ours = path, ours
         # The graph's values that were measured, under our names and in our axes.
         self.values = values
         self.named = outputs
@@ -384,7 +383,7 @@ class Graph:
             kind = onnx.helper.np_dtype_to_tensor_dtype(np.dtype(place.dtype))
             graph.input.append(onnx.helper.make_tensor_value_info(value + CUT, kind, place.shape))
         settings = onnxruntime.SessionOptions()
-        settings.intra_op_num_threads = self.threads
+        settings.intra_op_num_threads = THREADS
         settings.log_severity_level = 3
         settings.graph_optimization_level = level
         return onnxruntime.InferenceSession(
@@ -433,8 +432,6 @@ class Graph:
         size = self.samples[name].size
         if name in self.given:
             return self.given[name]
-        if name in self.ends:
-            return self.ends[name]
         if name in ENTERING:
             found = (self._entering(module, size) for module in ENTERING[name])
             value = next((value for value in found if value), None)
@@ -488,14 +485,13 @@ class Graph:
         values += [v for v, tensor in self.constants.items() if math.prod(tensor.dims) in sizes]
         for value, array in self._run(values, self._cuts(confirmed), Level.ORT_DISABLE_ALL):
             for name in names:
-                likeness = closest(array, self.samples[name])
+                likeness = closest(value, array, self.samples[name])
                 if not likeness or value in self.refuted.get(name, ()):
                     continue
-                snr, correlation, axes = likeness
-                if correlation >= LEAST_CORRELATION and snr > best.get(name, -math.inf) + 1e-6:
-                    best[name] = snr
-                    place = Place(value, correlation, axes, array.shape, array.dtype.type)
-                    found[name] = place
+                snr, place = likeness
+                is_like = place.correlation >= LEAST_CORRELATION
+                if is_like and snr > best.get(name, -math.inf) + 1e-6:
+                    best[name], found[name] = likeness
         return found
 
     # Which places are right.
@@ -517,12 +513,11 @@ class Graph:
             for name in wanted[value]:
                 place = self.places[name]
                 if not place.shape:
-                    likeness = closest(array, self.samples[name])
+                    likeness = closest(value, array, self.samples[name])
                     if not likeness:
                         del self.places[name]
                         continue
-                    place.axes = likeness[2]
-                    place.shape, place.dtype = array.shape, array.dtype.type
+                    place = self.places[name] = replace(likeness[1], correlation=None)
                 ordered = place.ordered(array, self.samples[name].shape)
                 levels[name] = self.samples[name].likeness(ordered)[0]
                 if cuts is None:
@@ -607,13 +602,8 @@ class Graph:
                 place = by_name[name]
                 is_refuted = place is not None and place.value in self.refuted.get(name, ())
                 missing[name] = OTHER_FORM if is_refuted else NOT_FOUND
-        texts = {
-            name: f"{place.value}, correlation {place.correlation:.3f}"
-            for name, place in self.places.items()
-            if place.correlation is not None
-        }
         nodes = {n: p.value for n, p in self.places.items() if not p.value.endswith(CUT)}
-        return Traced(self.values, missing, texts, nodes)
+        return Traced(self.values, missing, nodes)
 
 
 def inputs_of(ours: Values) -> list[str]:
@@ -659,15 +649,13 @@ def likest(parts: np.ndarray, arrays: Values) -> tuple[float, list[Place]]:
     for part in parts:
         sample = Sample(part)
         taken = {place.value for place in places}
-        found = {v: closest(a, sample) for v, a in arrays.items() if v not in taken}
-        fitting = {v: likeness for v, likeness in found.items() if likeness}
+        found = [closest(v, array, sample) for v, array in arrays.items() if v not in taken]
+        fitting = [likeness for likeness in found if likeness]
         if not fitting:
             return -math.inf, []
-        value = max(fitting, key=lambda value: fitting[value][:2])
-        snr, correlation, axes = fitting[value]
-        least = min(least, snr if correlation >= LEAST_CORRELATION else -math.inf)
-        array = arrays[value]
-        places.append(Place(value, axes=axes, shape=array.shape, dtype=array.dtype.type))
+        snr, place = max(fitting, key=lambda likeness: (likeness[0], likeness[1].correlation))
+        least = min(least, snr if place.correlation >= LEAST_CORRELATION else -math.inf)
+        places.append(place)
     return least, places
 
 
@@ -689,13 +677,14 @@ def orders(shape: Shape, wanted: Shape) -> Iterator[Shape | None]:
                     yield axes
 
 
-def closest(array: np.ndarray, sample: Sample) -> tuple[float, float, Shape | None] | None:
-    """The SNR and the correlation of an array in the order of axes that is most like ours, and
-    the order: an optimiser moves transpositions out of a module. None for another shape."""
+def closest(value: str, array: np.ndarray, sample: Sample) -> tuple[float, Place] | None:
+    """The SNR and the place of an array in the order of axes that is most like ours: an optimiser
+    moves transpositions out of a module. None for another shape."""
     found = []
     for axes in orders(array.shape, sample.shape):
-        here = Place("", axes=axes).ordered(array, sample.shape)
-        found.append((*sample.likeness(here), axes))
+        place = Place(value, None, axes, array.shape, array.dtype.type)
+        snr, place.correlation = sample.likeness(place.ordered(array, sample.shape))
+        found.append((snr, place))
     return max(found, key=lambda likeness: likeness[0], default=None)
 
 
@@ -758,14 +747,9 @@ def read_graph(path: Path) -> onnx.ModelProto:
 
 
 def trace_graph(
-    graph: Path,
-    ours: Mapping[str, np.ndarray],
-    *,
-    inputs: Mapping[str, str] = {},
-    outputs: Mapping[str, str] = {},
-    values: MutableMapping[str, np.ndarray] | None = None,
-    threads: int = 2,
-) -> Traced:
+    graph: Path, ours: Mapping[str, np.ndarray], *, inputs: Mapping[str, str] = {},
+    outputs: Mapping[str, str] = {}, values: MutableMapping[str, np.ndarray] | None = None,
+) -> Traced:  # fmt: skip
     """The values inside a graph for the chunk of our trace. `inputs` and `outputs` give our names
     for those of a part of the network, by their names in the graph; `values` gets its values, and
     may have them in files, as `ours` may."""
@@ -774,6 +758,6 @@ def trace_graph(
             raise TraceError(f"our trace has no '{name}'; expected a trace with all values")
     try:
         values = {} if values is None else values
-        return Graph(graph, ours, inputs, outputs, values, threads).trace(is_part=bool(inputs))
+        return Graph(graph, ours, inputs, outputs, values).trace(is_part=bool(inputs))
     except ERRORS as error:
         raise TraceError(f"{graph}: {error}") from None

@@ -55,11 +55,13 @@ enum TraceCommand {
         let precision = try arguments.precisionChoice()
         let track = arguments.operands[0]
         let isFolder = FilePath.isFolder(track)
+        let manifest = FilePath.joined(FilePath.parent(of: track), ChunkDescription.fileName)
+        let isChunk =
+            isFolder && FilePath.isFile(manifest)
+            && !FilePath.isFile(FilePath.joined(track, "mix.npy"))
         let isValues =
-            isFolder
-            ? FilePath.isFile(FilePath.joined(track, "mix.npy"))
-            : ["safetensors", "npz"].contains(FilePath.pathExtension(of: track))
-        let isChunk = isFolder && !isValues
+            isFolder && !isChunk
+            || ["safetensors", "npz"].contains(FilePath.pathExtension(of: track))
         if isChunk || isValues, let option = [.chunk, "start"].first(where: arguments.has) {
             throw .onlyFor(option, "audio files")
         }

@@ -113,6 +113,8 @@ struct TensorsTests {
         #expect(other.outputLines.contains { $0.hasPrefix("wrong: x has ") })
         try run("compare a.safetensors b.safetensors", exits: 1)
         try run("compare a.safetensors b.safetensors --bound -100")
+        let bare = try run("trace chunks -n cross_first -o c.safetensors", exits: 1)
+        #expect(bare.errors.hasPrefix("error: chunks: contains no tensor 'mix'; it has chunk-0"))
 
         // The other file begins elsewhere in the song, but each of its layers is right.
         let json = try run(

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import wave
 from pathlib import Path
-from typing import Any, Dict, List
+from typing import Any
 
 import numpy as np
 import pytest
@@ -55,7 +55,7 @@ def test_other_rates_are_converted_and_given_back(separator: api.Separator, musi
 
 
 def test_each_segment_has_the_references_callbacks(bag: Path, music: Any) -> None:
-    calls: List[Dict[str, Any]] = []
+    calls: list[dict[str, Any]] = []
     given = {"mine": 1, "models": "overridden"}
     separator = api.Separator(
         "bag", bag, shifts=2, callback=calls.append, callback_arg=given, segment=2, overlap=0.5
@@ -102,7 +102,7 @@ def test_the_global_generator_draws_the_shifts(music: Any) -> None:
 def test_what_a_callback_raises_stops_the_run_and_comes_out(kind: Any, music: Any) -> None:
     calls = []
 
-    def stop(call: Dict[str, Any]) -> None:
+    def stop(call: dict[str, Any]) -> None:
         calls.append(call)
         if len(calls) == 3:
             raise kind("enough")
@@ -118,7 +118,7 @@ def test_what_a_callback_raises_stops_the_run_and_comes_out(kind: Any, music: An
 def test_parameters_are_updated(music: Any) -> None:
     separator = api.Separator("demo", shifts=0)
     golden = separator.separate_tensor(music)[1]["bass"]
-    calls: List[Any] = []
+    calls: list[Any] = []
     separator.update_parameter(jobs=2, callback=calls.append, callback_arg={"mine": 1})
     assert np.array_equal(separator.separate_tensor(music)[1]["bass"], golden)
     assert len(calls) == 4 and set(calls[0]) == KEYS

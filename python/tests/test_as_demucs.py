@@ -18,7 +18,7 @@ import subprocess
 import sys
 import venv
 from pathlib import Path
-from typing import Any, Dict, List
+from typing import Any
 
 import numpy as np
 import pytest
@@ -106,6 +106,7 @@ def test_models_are_bags_of_members_as_in_demucs(bag: Path, music: Any) -> None:
     (bag / "bag.yaml").write_text("models: [one, 'two']  # of: 2\nweights:\n" + rows)
     model = get_model("bag", bag)
     assert isinstance(model, BagOfModels) and model.weights[1] == [0.5, 1.0, 0.5, 0.9]
+    assert (model.max_allowed_segment, hasattr(model.models[0], "max_allowed_segment")) == (3, 0)
     (bag / "one.yaml").write_text("models: ['one', 'two']\n")
     assert isinstance(get_model("one", bag), HTDemucs) and isinstance(get_model("demo"), HTDemucs)
     assert model.eval().train(False).float().requires_grad_(False).to("cpu").cuda() is model
@@ -127,6 +128,7 @@ def test_models_are_bags_of_members_as_in_demucs(bag: Path, music: Any) -> None:
     with pytest.raises(ValueError, match="segments are"):
         apply_model(model, music[None])
     model.segment = 1.5
+    assert model.max_allowed_segment == 1.5
     with swift_demucs.load(bag / "bag.yaml", segment=1.5) as other:
         assert other.segment_seconds == 1.5
         golden = other.separate(music, shifts=0, normalize=False).array
@@ -137,6 +139,20 @@ def test_models_are_bags_of_members_as_in_demucs(bag: Path, music: Any) -> None:
     for published in swift_demucs.models():
         text = Path(api.list_models()["bag"][published.name]).read_text()
         assert re.findall(r'"(\w+)"', text) == list(published.signatures)
+
+
+def test_models_are_opened_again_from_another_folder(
+    bag: Path, music: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(bag)
+    model, one = get_model("bag", Path()), get_model("one.safetensors")
+    separator = api.Separator("one.safetensors", segment=2)
+    monkeypatch.chdir("/")
+    separator.update_parameter(jobs=2)
+    assert separator.separate_tensor(music[:, :RATE])[1].keys() == set(SOURCES)
+    for found in (model, model.models[0], one, pickle.loads(pickle.dumps(one))):
+        found.segment = 1
+        assert apply_model(found, music[None, :, :RATE], shifts=0).shape[3] == RATE
 
 
 def test_a_subclass_may_give_its_model(song: Path, music: Any) -> None:
@@ -165,6 +181,12 @@ def test_sound_files_are_read_as_demucs_reads_them(
     assert np.array_equal(part, samples[:, 22_050:33_075].mean(0, keepdims=True))
     assert file.read(seek_time=9, duration=1, samplerate=8_000).shape == (1, 2, 0)
     assert np.array_equal(file.read(-0.5, 0.75, 0), samples[:, :11_025])
+    assert np.array_equal(file.read(0.5, np.inf, 0), samples[:, 22_050:])
+    for given in ({"duration": np.nan}, {"seek_time": np.inf}, {"samplerate": 5}, {"channels": 3}):
+        with pytest.raises(api.LoadAudioError, match=r"duration|sample_rate|channels"):
+            file.read(**given)
+    with pytest.raises(TypeError, match=r"^duration is '3', a str"):
+        file.read(duration="3")
     assert file.duration == 50_000 / RATE
     assert np.array_equal(separate.load_track(song, 2, RATE), samples)
     with pytest.raises(SystemExit, match=r"^1$"):
@@ -172,7 +194,7 @@ def test_sound_files_are_read_as_demucs_reads_them(
     for kind in (subprocess.CalledProcessError, OSError, RuntimeError, swift_demucs.InputError):
         with pytest.raises(kind, match=r"^missing\.wav: there is no such file"):
             audio.AudioFile("missing.wav").channels()
-    blocks: List[int] = []
+    blocks: list[int] = []
     monkeypatch.setattr(_arrays, "copied", lambda *given: blocks.append(1) or np.zeros(given[1]))
     audio.AudioFile(track).read(seek_time=20, duration=1)
     assert 0 < len(blocks) < 10
@@ -238,7 +260,7 @@ def test_an_end_reaches_the_command_once(sent: int, tmp_path: Path) -> None:
 
 def test_each_track_of_a_batch_is_separated_as_it_is(model: Model, music: Any) -> None:
     batch = np.stack([music, 3 + music[:, ::-1]])
-    options: Dict[str, Any] = {"overlap": 0.5, "transition_power": 2.0, "segment": 2}
+    options: dict[str, Any] = {"overlap": 0.5, "transition_power": 2.0, "segment": 2}
     found = apply_model(get_model("demo"), batch, shifts=0, **options)
     assert found.shape == (2, 4, *music.shape)
     for track, stems in zip(batch, found):
@@ -253,7 +275,7 @@ def test_each_track_of_a_batch_is_separated_as_it_is(model: Model, music: Any) -
 
 
 def test_a_batch_has_the_same_shifts(model: Model, music: Any) -> None:
-    calls: List[Dict[str, Any]] = []
+    calls: list[dict[str, Any]] = []
     random.seed(7)
     batch = np.stack([music, music])
     found = apply_model(model, batch, shifts=2, callback=calls.append, callback_arg={"x": 1})

@@ -7,7 +7,7 @@ import json
 import os
 from ctypes import byref, c_size_t, c_uint64
 from pathlib import Path
-from typing import Any, Callable, Iterator, List, Optional, Tuple
+from typing import Any, Callable, Iterator, Optional
 
 import numpy as np
 import pytest
@@ -56,10 +56,10 @@ def arranged(samples: Any, layout: int) -> Any:
 
 def separated(
     library: Library, mix: Any, rate: int = RATE, layout: int = 0, room: int = 0, **more: Any
-) -> Tuple[int, Any]:
+) -> tuple[int, Any]:
     """The status, and the stems [stem, channel, frame] of a buffer that held 42 before."""
     settings = more.pop("settings", encoded())
-    frames: List[int] = []
+    frames: list[int] = []
     take = EventCallback(lambda _, event, __: frames.append(json.loads(event)["frames"]) or 0)
     planned = (library.model, settings, mix.shape[1], rate, take, None, None, 0)
     assert library.c.sd_plan(*planned) == OK
@@ -111,7 +111,7 @@ def through_stream(
     given = (library.model, CHANNELS, rate, settings, None, none("progress"), None, None)
     assert c.sd_stream_open(*given, result, None, 0) == OK
     stems = np.zeros(ROWS * capacity, np.float32)
-    found: List[Any] = []
+    found: list[Any] = []
 
     def pull() -> int:
         given = (result[0], stems.ctypes, capacity, layout, byref(count), None, 0)
@@ -172,7 +172,7 @@ def test_progress_tells_each_segments_begin_and_end(
     members: int, shifts: int, library: Library, bag: Any
 ) -> None:
     frames = 1500
-    calls: List[Any] = []
+    calls: list[Any] = []
 
     def note(_context: Any, progress: Any) -> int:
         fields = {name: getattr(progress.contents, name) for name, _ in _library.Progress._fields_}
@@ -303,7 +303,7 @@ def test_calls_within_a_call_on_a_stream_are_refused(is_live: bool, library: Lib
 def test_a_track_that_fails_is_an_event_and_does_not_stop_the_others(library: Library) -> None:
     tracks = (ctypes.c_char_p * 2)(b"/no/such.wav", library.input)
     for skips in (False, True):
-        found: List[Any] = []
+        found: list[Any] = []
 
         def take(_context: Any, event: bytes, status: int, found: Any = found) -> int:
             found.append((json.loads(event)["event"], status))
@@ -325,7 +325,7 @@ def test_a_track_that_fails_is_an_event_and_does_not_stop_the_others(library: Li
 
 
 def test_a_trace_is_cancelled_at_each_tensor(library: Library, bag: Any) -> None:
-    names: List[bytes] = []
+    names: list[bytes] = []
 
     def stopping(at: Optional[int]) -> Any:
         def take(_context: Any, name: bytes, shape: Any, rank: int, values: Any) -> int:

@@ -9,7 +9,7 @@ import random
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any, List
+from typing import Any
 
 import numpy as np
 import pytest
@@ -230,7 +230,7 @@ def test_precisions(music: Any, model: Model) -> None:
 def test_a_bag(bag: Path, music: Any, model: Model) -> None:
     with swift_demucs.load("bag", repository=bag) as both:
         assert both.member_count == 2
-        progress: List[Progress] = []
+        progress: list[Progress] = []
         stems = both.separate(music, shifts=0, progress=progress.append)
         # The bag's mean is that of one model: both are equal and have equal weights.
         assert snr(model.separate(music, shifts=0).array, stems.array) > 120

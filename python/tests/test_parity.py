@@ -6,7 +6,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any, Dict
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,26 +14,26 @@ from conftest import MODELS
 from safetensors.numpy import save_file
 
 import swift_demucs
-from swift_demucs import Model, parity
+from swift_demucs import Model, htdemucs, mistakes, parity
 
 
 @pytest.fixture(scope="module")
-def ours(model: Model, track: Path) -> Dict[str, Any]:
+def ours(model: Model, track: Path) -> dict[str, Any]:
     return parity.trace(model, track, seconds=1, start=1)
 
 
-def wrong(ours: Dict[str, Any], name: str) -> Dict[str, Any]:
+def wrong(ours: dict[str, Any], name: str) -> dict[str, Any]:
     """A trace with one value that is off by a factor."""
     return {**ours, name: ours[name] * np.float32(0.9)}
 
 
-def test_a_name_loads_the_model(ours: Dict[str, Any], track: Path) -> None:
+def test_a_name_loads_the_model(ours: dict[str, Any], track: Path) -> None:
     found = parity.trace("demo", track, seconds=1, start=1, names=["x", "encoder.?"])
     assert set(found) >= {"x", "encoder.0"} and "tencoder.0" not in found
     assert all(np.array_equal(found[name], ours[name]) for name in found)
 
 
-def test_equal_traces_have_nothing_wrong(ours: Dict[str, Any]) -> None:
+def test_equal_traces_have_nothing_wrong(ours: dict[str, Any]) -> None:
     report = parity.assert_parity(ours, ours)
     assert [row.name for row in report.rows][:2] == ["mix", "mag"]
     assert all(row.snr_db == np.inf and row.found_shape == row.shape for row in report.rows)
@@ -41,14 +41,14 @@ def test_equal_traces_have_nothing_wrong(ours: Dict[str, Any]) -> None:
     assert parity.assert_parity(ours, ours, model="demo").rows[5].own_snr_db == np.inf
 
 
-def test_a_port_may_have_some_values_with_a_batch(ours: Dict[str, Any]) -> None:
+def test_a_port_may_have_some_values_with_a_batch(ours: dict[str, Any]) -> None:
     some = {name: ours[name][None] for name in ("encoder.0", "output")}
     report = parity.assert_parity(ours, {**some, "mine": np.zeros(3)})
     assert report.extra == ("mine",)
     assert {row.name for row in report.rows if row.found_shape} == set(some)
 
 
-def test_the_wrong_layer_is_the_message(ours: Dict[str, Any]) -> None:
+def test_the_wrong_layer_is_the_message(ours: dict[str, Any]) -> None:
     with pytest.raises(AssertionError, match=r"^encoder\.1\.rewrite is wrong\n.*SNR dB"):
         parity.assert_parity(ours, wrong(ours, "encoder.1.rewrite"))
     found = parity.compare(ours, wrong(ours, "encoder.1.rewrite")).wrong
@@ -58,10 +58,8 @@ def test_the_wrong_layer_is_the_message(ours: Dict[str, Any]) -> None:
     parity.assert_parity(ours, wrong(ours, "encoder.1.rewrite"), only="tencoder.*")
 
 
-def ported(ours: Dict[str, Any], functions: Dict[str, Any], *names: str) -> Dict[str, Any]:
+def ported(ours: dict[str, Any], functions: dict[str, Any], *names: str) -> dict[str, Any]:
     """Some values of a port with mistakes: those of the network in NumPy."""
-    from swift_demucs import htdemucs, mistakes
-
     configuration, module = htdemucs.load(MODELS / "demo.safetensors")
     module.seen = {}
     with mistakes.replaced(functions, htdemucs):
@@ -69,9 +67,7 @@ def ported(ours: Dict[str, Any], functions: Dict[str, Any], *names: str) -> Dict
     return {name: module.seen[name].reshape(ours[name].shape) for name in names or ours}
 
 
-def test_each_mistake_of_a_port_is_explained(ours: Dict[str, Any]) -> None:
-    from swift_demucs import mistakes
-
+def test_each_mistake_of_a_port_is_explained(ours: dict[str, Any]) -> None:
     phrase = "the halves of the channels swapped in the GLU"
     port = ported(ours, mistakes.MISTAKES[phrase])
     found = parity.compare(ours, port, model="demo", explain="all").wrong
@@ -94,9 +90,7 @@ def summed_in_float32(x: Any, axes: Any) -> Any:
     return np.moveaxis((rows / np.sqrt(variance + np.float32(1e-5))).reshape(y.shape), ends, axes)
 
 
-def test_rounded_sums_are_told_from_mistakes_in_a_norm(ours: Dict[str, Any]) -> None:
-    from swift_demucs import mistakes
-
+def test_rounded_sums_are_told_from_mistakes_in_a_norm(ours: dict[str, Any]) -> None:
     def report(functions: Any, *parts: str) -> parity.Report:
         names = [name for name in ours if name.startswith(("mix", *(parts or ["tencoder."])))]
         return parity.compare(ours, ported(ours, functions, *names), model="demo", explain="all")
@@ -119,7 +113,7 @@ def test_rounded_sums_are_told_from_mistakes_in_a_norm(ours: Dict[str, Any]) -> 
     assert str(single.explanation).startswith("ours with a norm of 360,448 elements")
 
 
-def test_mistakes_are_told_once_and_what_was_not_tried_is_said(ours: Dict[str, Any]) -> None:
+def test_mistakes_are_told_once_and_what_was_not_tried_is_said(ours: dict[str, Any]) -> None:
     port = ported(ours, {"glu": lambda x: x[: len(x) // 2]})
     report = parity.compare(ours, port, model="demo", explain=0)
     assert report.untried == tuple(value.name for value in report.wrong)
@@ -136,10 +130,8 @@ def test_mistakes_are_told_once_and_what_was_not_tried_is_said(ours: Dict[str, A
 
 @pytest.mark.parametrize("phrase", ["n for n \u2212 1", "√(std² + 1e-5)", "std + 1e-5 added back"])
 def test_a_mistake_that_rounding_hides_is_told_by_its_formula(
-    ours: Dict[str, Any], phrase: str
+    ours: dict[str, Any], phrase: str
 ) -> None:
-    from swift_demucs import mistakes
-
     names = [key for key in mistakes.MISTAKES if phrase in key]
     port = ported(ours, mistakes.MISTAKES[names[0]])
     found = parity.compare(ours, port, model="demo", explain="all").wrong
@@ -148,10 +140,8 @@ def test_a_mistake_that_rounding_hides_is_told_by_its_formula(
 
 
 def test_the_command_writes_a_case(
-    ours: Dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ours: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from swift_demucs import mistakes
-
     port = ported(ours, mistakes.MISTAKES["half the heads"])
     np.savez(tmp_path / "port.npz", **port)
     case = tmp_path / "case"
@@ -184,20 +174,16 @@ def test_the_command_writes_a_case(
 def graph(path: Path, bias: bool) -> str:
     """One layer of the network, a convolution, as an ONNX graph."""
     onnx = pytest.importorskip("onnx")
-    from swift_demucs import htdemucs
-
     _, module = htdemucs.load(MODELS / "demo.safetensors")
     tensors = {key: module[f"channel_upsampler_t.{key}"] for key in ("weight", "bias")[: 1 + bias]}
-    shapes = [[1, tensors["weight"].shape[side], 173] for side in (1, 0)]
-    ends = [
-        onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, shape)
-        for name, shape in zip("ab", shapes)
-    ]
-    node = onnx.helper.make_node("Conv", ["a", *tensors], ["b"])
-    constants = [onnx.numpy_helper.from_array(value, key) for key, value in tensors.items()]
-    made = onnx.helper.make_graph([node], "layer", ends[:1], ends[1:], constants)
-    opset = [onnx.helper.make_opsetid("", 17)]
-    onnx.save(onnx.helper.make_model(made, opset_imports=opset, ir_version=9), path)
+    outputs, inputs, _ = tensors["weight"].shape
+    made = onnx.parser.parse_model(
+        '<ir_version: 9, opset_import: ["": 17]> layer '
+        f"(float[1, {inputs}, 173] a) => (float[1, {outputs}, 173] b) "
+        f"{{ b = Conv(a, {', '.join(tensors)}) }}"
+    )
+    made.graph.initializer.extend(onnx.numpy_helper.from_array(v, k) for k, v in tensors.items())
+    onnx.save(made, path)
     return str(path)
 
 
@@ -217,7 +203,7 @@ def test_a_part_of_the_network_is_checked_as_a_graph(
     assert parity.main(["demo", right, "--chunk", "0"]) == 2
 
 
-def test_files_and_folders_are_traces(ours: Dict[str, Any], tmp_path: Path) -> None:
+def test_files_and_folders_are_traces(ours: dict[str, Any], tmp_path: Path) -> None:
     np.save(tmp_path / "x.npy", ours["x"])
     assert parity.compare(ours, tmp_path).rows[2].name == "x"
     np.savez(tmp_path / "doubles.npz", **{k: v.astype(np.float64) for k, v in ours.items()})

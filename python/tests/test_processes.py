@@ -8,7 +8,7 @@ import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, List, Tuple
+from typing import Any
 
 import numpy as np
 import pytest
@@ -21,7 +21,7 @@ from swift_demucs import Cancellation, Model, _call
 LONG = 30.0
 
 
-def run(code: str) -> Tuple[str, str]:
+def run(code: str) -> tuple[str, str]:
     """Output and errors of another Python process, with `model` and `noise(seconds)`."""
     head = f"""
 import os, queue, sys, signal, threading, time
@@ -53,8 +53,8 @@ def test_eight_threads_share_a_model(model: Model, music: Any) -> None:
 
 
 def test_callbacks_run_in_the_callers_thread(model: Model, music: Any) -> None:
-    def threads() -> List[bool]:
-        found: List[bool] = []
+    def threads() -> list[bool]:
+        found: list[bool] = []
         caller = threading.get_ident()
         model.separate(
             music, shifts=0, progress=lambda _: found.append(threading.get_ident() == caller)
@@ -80,7 +80,7 @@ os._exit(int(thread.is_alive()))
 
 
 def test_callbacks_may_use_the_package(model: Model, music: Any) -> None:
-    inner: List[Any] = []
+    inner: list[Any] = []
 
     def again(_: Any) -> None:
         if not inner:
@@ -90,7 +90,9 @@ def test_callbacks_may_use_the_package(model: Model, music: Any) -> None:
     assert inner[0].shape == (4, 2, RATE)
 
 
-def test_a_cancellation_by_another_thread_stops_calls_now_and_later(model: Model) -> None:
+def test_a_cancellation_by_another_thread_stops_calls_now_and_later(
+    model: Model, tmp_path: Path
+) -> None:
     """The interpreter is free during a call: otherwise the other thread would come after it."""
     cancellation = Cancellation()
     samples = np.zeros((2, 60 * RATE), np.float32)
@@ -104,6 +106,13 @@ def test_a_cancellation_by_another_thread_stops_calls_now_and_later(model: Model
     assert cancellation.is_cancelled
     with pytest.raises(swift_demucs.Cancelled):
         model.separate(samples[:, :RATE], cancellation=cancellation)
+    # A named pipe without a writer.
+    os.mkfifo(tmp_path / "pipe")
+    later = Cancellation()
+    threading.Timer(0.2, later.cancel).start()
+    for given in (cancellation, later):
+        with pytest.raises(swift_demucs.Cancelled):
+            swift_demucs.read(tmp_path / "pipe", cancellation=given)
     with pytest.raises(TypeError, match="Cancellation"):
         model.separate(samples, cancellation=7)  # type: ignore[arg-type]
 

@@ -8,7 +8,7 @@ import sys
 import typing
 from ctypes import byref
 from pathlib import Path
-from typing import Any, Set
+from typing import Any
 
 import numpy as np
 import pytest
@@ -93,7 +93,7 @@ def test_the_settings_are_those_of_the_engine(model: Model, tmp_path: Path) -> N
     audio = swift_demucs._arrays.audio(silence, _library.PLANAR, 44_100)
     path = str(tmp_path / "x").encode()
 
-    def taken(call: Any) -> Set[str]:
+    def taken(call: Any) -> set[str]:
         """The settings that a function of the C library knows."""
         known = set()
         for name in names:

@@ -8,7 +8,7 @@ import functools
 import importlib
 import math
 import sys
-from typing import Any, Callable, Protocol, Tuple, TypeVar
+from typing import Any, Callable, Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -45,7 +45,7 @@ def as_numpy(array: Array) -> Array:
     return array
 
 
-def copied(samples: Any, shape: Tuple[int, ...]) -> Array:
+def copied(samples: Any, shape: tuple[int, ...]) -> Array:
     """A copy of float32 samples at a pointer of the C library.
 
     ``numpy.ctypeslib.as_array`` would keep a type in memory for each shape.
@@ -61,7 +61,7 @@ def is_torch(value: object) -> bool:
     return torch is not None and isinstance(value, torch.Tensor)
 
 
-def numpy_of(value: Any, name: str) -> Tuple[npt.NDArray[Any], Callable[[Array], Any]]:
+def numpy_of(value: Any, name: str) -> tuple[npt.NDArray[Any], Callable[[Array], Any]]:
     """NumPy array of a value, without a copy where possible, and a function for the results.
 
     The function makes torch tensors of NumPy arrays if the value was a tensor.
@@ -87,7 +87,7 @@ def numpy_of(value: Any, name: str) -> Tuple[npt.NDArray[Any], Callable[[Array],
 
 def samples_of(
     value: Any, name: str, is_block: bool = False
-) -> Tuple[Array, int, Callable[[Array], Any]]:
+) -> tuple[Array, int, Callable[[Array], Any]]:
     """Samples ``[channels, frames]``, their layout for the C library, and a function for results.
 
     A mono signal may have one dimension. float32 arrays in C order, and transposes of such arrays

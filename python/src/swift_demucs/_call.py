@@ -9,7 +9,8 @@ import os
 import queue
 import threading
 import time
-from typing import Any, Callable, Dict, Iterator, List, Optional, Set, TypeVar
+from pathlib import Path
+from typing import Any, Callable, Iterator, Optional, TypeVar
 
 from . import _library, errors
 
@@ -28,6 +29,9 @@ class Token:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
+        #: The file that the call reads without this token: if it is a named pipe, a writer that
+        #: ends at once makes the call return.
+        self.source: Optional[str] = None
         #: Pointer for the C library; ``None`` after :meth:`free`.
         self.handle: Optional[int] = _library.library().sd_cancellation_create()
         if not self.handle:
@@ -40,6 +44,9 @@ class Token:
         with self._lock:
             self.is_cancelled = True
             _library.library().sd_cancellation_cancel(self.handle)
+        with contextlib.suppress(OSError):
+            if self.source is not None and Path(self.source).is_fifo():
+                os.close(os.open(self.source, os.O_WRONLY | os.O_NONBLOCK))
 
     def free(self) -> None:
         """Frees the handle; the call must have returned."""
@@ -54,7 +61,7 @@ class Cancellation:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._is_cancelled = False
-        self._tokens: Set[Token] = set()
+        self._tokens: set[Token] = set()
 
     def cancel(self) -> None:
         """Makes every call that has this cancellation, now or later, raise :class:`Cancelled`.
@@ -107,7 +114,7 @@ class _Running:
 
     def __init__(self) -> None:
         self._condition = threading.Condition()
-        self._tokens: List[Token] = []
+        self._tokens: list[Token] = []
         self.is_exiting = False
 
     @contextlib.contextmanager
@@ -198,8 +205,8 @@ class Callbacks:
     def _beside(self, work: Callable[[], Result], token: Token) -> Result:
         requests: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._requests = requests
-        results: List[Result] = []
-        failures: List[BaseException] = []
+        results: list[Result] = []
+        failures: list[BaseException] = []
         returned = threading.Event()
 
         def call() -> None:
@@ -221,12 +228,12 @@ class Callbacks:
         except BaseException as error:
             # Ctrl-C, or another exception of a signal handler.
             self._error = error
-            token.cancel()
             # Another Ctrl-C must not free what the library still reads. In some versions of Python,
             # a thread counts as ended when its join() is interrupted.
             while not returned.is_set():
                 with contextlib.suppress(BaseException):
-                    returned.wait()
+                    token.cancel()
+                    returned.wait(0.1)
             raise
         finally:
             # A stream may go on in another thread.
@@ -236,7 +243,7 @@ class Callbacks:
         return results[0]
 
 
-def event_callback(callbacks: Callbacks, take: Callable[[Dict[str, Any], int], object]) -> Any:
+def event_callback(callbacks: Callbacks, take: Callable[[dict[str, Any], int], object]) -> Any:
     """A callback of the C library that takes events, each with a status."""
 
     def guarded(_context: Any, event: bytes, status: int) -> int:
@@ -245,9 +252,9 @@ def event_callback(callbacks: Callbacks, take: Callable[[Dict[str, Any], int], o
     return _library.EventCallback(guarded)
 
 
-def event(name: str, *arguments: Any) -> Dict[str, Any]:
+def event(name: str, *arguments: Any) -> dict[str, Any]:
     """Calls a function of the C library that gives one event at once, and returns the event."""
-    events: List[Dict[str, Any]] = []
+    events: list[dict[str, Any]] = []
     callback = event_callback(Callbacks(), lambda event, _status: events.append(event))
     _library.invoke(name, *arguments, callback, None)
     return events[0]

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import collections
 import contextlib
 import importlib
 import json
 import shutil
 from pathlib import Path
-from typing import Any, Callable, Iterator, List, Mapping, Sequence, Tuple
+from typing import Any, Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -78,7 +79,7 @@ class _Frames(_explanation._Pass):
 
     def __init__(self, block: _explanation._Block) -> None:
         super().__init__(block)
-        self.frames: List[Tuple[str, Sequence[Any]]] = []
+        self.frames: list[tuple[str, Sequence[Any]]] = []
 
     def wrapped(self, name: str, right: Callable[..., Any]) -> Callable[..., Any]:
         """A function that notes its arguments."""
@@ -102,7 +103,6 @@ class _Layer:
     """
 
     def __init__(self, network: _explanation.Network, name: str, values: Mapping[str, Any]) -> None:
-        values = {key: np.asarray(value, np.float32) for key, value in values.items()}
         block = _explanation._Block(network, name, values[name], values)
         frames = _Frames(block)
         with _explanation._LOCK:
@@ -122,7 +122,8 @@ class _Layer:
 
     def _depends(self, block: _explanation._Block, key: str) -> bool:
         """Whether a value changes the layer's."""
-        changed = {**block.values, key: block.values[key] * np.float32(1.5) + np.float32(0.1)}
+        value = block.values[key] * np.float32(1.5) + np.float32(0.1)
+        changed = collections.ChainMap({key: value}, block.values)  # type: ignore[arg-type]
         changed_block = _explanation._Block(block.network, block.name, block.found, changed)
         found = _explanation._Pass(changed_block).run()
         return found is None or self.value is None or not np.array_equal(found, self.value)
@@ -143,16 +144,12 @@ def _new_folder(folder: Path) -> Iterator[None]:
 
 
 def write(
-    folder: Path,
-    network: _explanation.Network,
-    name: str,
-    values: Mapping[str, Any],
-    graph: Path,
+    folder: Path, network: _explanation.Network, name: str, values: Mapping[str, Any], graph: Path,
     nodes: Mapping[str, str],
-) -> None:
+) -> None:  # fmt: skip
     """Writes the layer of a wrong value.
 
-    :param values: the port's, by the network's names.
+    :param values: the port's, by the network's names, as :func:`_explanation.explain` takes them.
     :param graph: the port's ONNX graph, if ``nodes`` says where values are in it.
     """
     layer = _Layer(network, name, values)
@@ -164,7 +161,7 @@ def write(
         np.save(folder / "expected.npy", np.asarray(layer.value, np.float32))
         np.save(folder / "found.npy", values[name])
         np.savez(folder / "weights.npz", **layer.tensors)  # type: ignore[arg-type]
-        arguments: List[Tuple[str, Any]] = []
+        arguments: list[tuple[str, Any]] = []
         for given in layer.arguments:
             if isinstance(given, np.ndarray):
                 arguments.append(("array", f"arguments/{len(arguments)}.npy"))

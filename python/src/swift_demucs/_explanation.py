@@ -16,7 +16,7 @@ import types
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple, Union
+from typing import Any, Callable, Iterator, Mapping, Optional, Sequence, Union
 
 import numpy as np
 from safetensors import safe_open
@@ -52,7 +52,7 @@ _attention, _norm = (
     partial(partial, _roformer.rotary_attention),
     partial(partial, _roformer.rms_norm),
 )
-_ROFORMER: Dict[str, Functions] = {
+_ROFORMER: dict[str, Functions] = {
     "no norm": {"rms_norm": lambda m, x: x + 0},
     "no gamma": {"rms_norm": _norm(gamma=False)},
     "no factor √channels": {"rms_norm": _norm(root=False)},
@@ -97,7 +97,7 @@ class Explanation:
     #: The mistake, of `mistakes.MISTAKES`; empty if the port's value is ours in another form.
     phrase: str
     #: A norm's elements, and its factor less 1 or its offset, which give the port's value as well.
-    norm: Optional[Tuple[int, float]] = None
+    norm: Optional[tuple[int, float]] = None
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,7 @@ class Network:
     configuration: Any
     module: htdemucs.Module
     #: The value that enters the network, and its number of axes.
-    start: Tuple[str, int]
+    start: tuple[str, int]
     #: The arguments of the configuration.
     arguments: Any
 
@@ -135,7 +135,7 @@ class Network:
 
 # Arguments of HTDemucs that htdemucs.py doesn't read, and those of which it has a part; each with
 # the reference's default first.
-_SUPPORTED: Dict[str, Sequence[Any]] = {
+_SUPPORTED: dict[str, Sequence[Any]] = {
     "depth": (4, 3, 2, 1), "cac": (True,), "rewrite": (True,), "multi_freqs": (None, []),
     "norm_starts": range(4, 100), "dconv_depth": (2,), "dconv_mode": (1, 3), "num_subbands": (1,),
     "t_emb": ("sin",), "t_norm_first": (True,), "t_norm_in": (True,), "t_norm_in_group": (False,),
@@ -163,7 +163,7 @@ class _Ended(Exception):
 
 
 # A function's name, and the module that it computes.
-_Call = Tuple[str, str]
+_Call = tuple[str, str]
 
 
 @dataclass
@@ -174,11 +174,11 @@ class _Block:
     name: str
     found: Array
     values: Mapping[str, Array]
-    constants: Dict[Tuple[str, int], Any] = field(default_factory=dict)
+    constants: dict[tuple[str, int], Any] = field(default_factory=dict)
     #: The calls of the right pass by their number, but for those that the wrong value doesn't need.
-    calls: Dict[int, _Call] = field(default_factory=dict)
+    calls: dict[int, _Call] = field(default_factory=dict)
     #: The numbers before and after the calls within one of `_KEPT`, and its result.
-    results: Dict[_Call, Tuple[int, int, Array]] = field(default_factory=dict)
+    results: dict[_Call, tuple[int, int, Array]] = field(default_factory=dict)
     #: Those of `results` that the wrong value doesn't need: port's values stand in their place.
     unread: Sequence[_Call] = ()
 
@@ -192,12 +192,8 @@ class _Block:
         is_wave = name.startswith(("tencoder", "tdecoder", "channel_"))
         value = unbatched(value, 2 if is_wave or name.startswith("crosstransformer") else 3)
         if is_wave:
-            return value[:, None].copy()
-        return value.swapaxes(0, 1).copy() if function == "dconv" else value.copy()
-
-
-def _run(name: str, function: Callable[..., Any], given: Any, more: Any) -> Any:
-    return function(*given, **more)
+            return value[:, None]
+        return value.swapaxes(0, 1).copy() if function == "dconv" else value
 
 
 def unbatched(value: Array, axes: int) -> Array:
@@ -205,7 +201,7 @@ def unbatched(value: Array, axes: int) -> Array:
     return value.reshape(value.shape[value.ndim - axes :]) if value.ndim > axes else value
 
 
-class _Pass(Dict[str, Array]):
+class _Pass(dict[str, Array]):
     """A pass up to the wrong value, with some functions replaced everywhere or in one place.
 
     It is the dictionary of a trace for the network's modules, and puts the port's values in place
@@ -213,17 +209,14 @@ class _Pass(Dict[str, Array]):
     """
 
     def __init__(
-        self,
-        block: _Block,
-        functions: Optional[Functions] = None,
-        only: Optional[str] = None,
+        self, block: _Block, functions: Optional[Functions] = None, only: Optional[str] = None,
         missing: Sequence[_Call] = (),
-    ) -> None:
+    ) -> None:  # fmt: skip
         super().__init__()
         self.block, self.functions, self.only = block, functions or {}, only
         #: Calls of `results` that give no numbers.
         self.missing = missing
-        self.calls: List[_Call] = []
+        self.calls: list[_Call] = []
         self.stack, self.last = [("", "")], ""
         changed = (n for n, call in block.calls.items() if self.changes(*call))
         #: The number of the first of the right pass's calls that may give another result here.
@@ -234,10 +227,11 @@ class _Pass(Dict[str, Array]):
         return name in self.functions and (self.only is None or _is_in(place, self.only))
 
     def __setitem__(self, name: str, x: Array) -> None:
+        is_kept = self.get(name) is x
         super().__setitem__(name, x)
         if name == self.block.name:
             raise _Ended
-        theirs = self.block.values.get(name)
+        theirs = None if is_kept else self.block.values.get(name)
         if theirs is not None and theirs.size == x.size:
             x[...] = theirs.reshape(x.shape)
 
@@ -245,7 +239,7 @@ class _Pass(Dict[str, Array]):
         """The value, in the port's shape; None if the functions don't fit."""
         network, block = self.block.network, self.block
         start, axes = network.start
-        given = unbatched(block.values[start], axes).copy()
+        given = unbatched(block.values[start], axes)
         wrapped = {
             name: self.wrapped(name, function)
             for name, function in vars(network.library).items()
@@ -281,8 +275,9 @@ class _Pass(Dict[str, Array]):
                 self.calls.append((name, place))
                 self.stack.append((name, place))
                 function = self.functions[name] if self.changes(name, place) else right
-                run = self.constant if name in _CONSTANT else _run
-                kept = run(name, function, given, more)
+                if function is right and name in _CONSTANT and "mag" in self.block.values:
+                    function = partial(self.constant, name, right)
+                kept = function(*given, **more)
                 self.stack.pop()
                 if name in _KEPT and not self.functions and not self.missing:
                     self.block.results[name, place] = begin, len(self.calls), kept.copy()
@@ -291,10 +286,8 @@ class _Pass(Dict[str, Array]):
 
         return call
 
-    def constant(self, name: str, function: Callable[..., Any], given: Any, more: Any) -> Any:
-        """The result of a function of the inputs alone: of an earlier pass, unless it is wrong."""
-        if function is self.functions.get(name) or "mag" not in self.block.values:
-            return function(*given, **more)
+    def constant(self, name: str, function: Callable[..., Any], *given: Any, **more: Any) -> Any:
+        """The result of a function of the inputs alone, of an earlier pass."""
         key = name, [called for called, _ in self.calls].count(name)
         if key not in self.block.constants:
             self.block.constants[key] = function(*given, **more)
@@ -312,21 +305,16 @@ class _Pass(Dict[str, Array]):
 
 # ---- explanations ----
 def explain(
-    network: Network,
-    name: str,
-    values: Mapping[str, Array],
-    ours_shape: Optional[Tuple[int, ...]] = None,
-    like_db: Optional[float] = None,
-    known: Sequence[str] = (),
-    is_first: bool = True,
-    is_wrong: bool = True,
-    end: float = math.inf,
-) -> Optional[Explanation]:
+    network: Network, name: str, values: Mapping[str, Array],
+    ours_shape: Optional[tuple[int, ...]] = None, like_db: Optional[float] = None,
+    known: Sequence[str] = (), is_first: bool = True, is_wrong: bool = True, end: float = math.inf,
+) -> Optional[Explanation]:  # fmt: skip
     """What a port has in place of a value.
 
     - Parameters:
       - name: the wrong value.
       - values: the port's in float32, and `mix` and `mag` of the chunk. Missing ones are computed.
+        Each access gives an array that may be changed.
       - ours_shape: the right value's shape, in which relations count axes.
       - like_db: the SNR of a right port that rounds as this one does, against ours.
       - known: phrases of the port's other mistakes, which are tried first.
@@ -377,7 +365,7 @@ def _bent(
     """The right value but for a factor near 1 and an offset near 0 of each norm, if some give the
     port's value; of the norm that changes it most. `least` is the SNR that they have to leave."""
     name = "standardise" if block.name in _SUMS else "normalise"
-    sizes: List[int] = []
+    sizes: list[int] = []
 
     def value(number: int, factor: float, offset: float) -> Optional[Array]:
         """The value with a change of one norm; `sizes` get the elements of each."""
@@ -411,7 +399,7 @@ def _bent(
     return Explanation(text, level, own_db, "", (count, by))
 
 
-def grow(norms: Sequence[Tuple[int, float]]) -> bool:
+def grow(norms: Sequence[tuple[int, float]]) -> bool:
     """Whether norms are the further from right ones the more elements they have, as rounded sums
     are: by a power of 0.5 to 2.5. Another eps in one of them is further from the others."""
     if len(norms) < 3 or len({count for count, _ in norms}) == 1:
@@ -444,7 +432,7 @@ def _simplify(block: _Block, calls: Sequence[_Call], own: Optional[Array]) -> No
 
 def _best(candidates: Iterator[Explanation], least: float) -> Optional[Explanation]:
     """The first of those that are as good as the best."""
-    good: List[Explanation] = []
+    good: list[Explanation] = []
     for candidate in candidates:
         is_format = "a layer in" in candidate.text or "step in" in candidate.text
         level = max(FORMAT_DB, candidate.own_snr_db + GAIN_DB) if is_format else least
@@ -464,7 +452,7 @@ def _tried(
         calls = block.calls.values()
         places = sorted({place for name, place in calls if name in functions}, key=len)
         groups = _modules(places)
-        levels: Dict[Optional[str], float] = {}
+        levels: dict[Optional[str], float] = {}
         for only in [None, *groups, *places] if len(places) > 1 else places:
             if time.monotonic() > end:
                 return
@@ -479,7 +467,7 @@ def _tried(
             yield Explanation(f"ours with {phrase}{where}", levels[only], own_db, phrase)
 
 
-def _modules(places: Sequence[str]) -> List[str]:
+def _modules(places: Sequence[str]) -> list[str]:
     """The innermost modules with several of the places, but not all, such as an encoder's DConv."""
     parts = [place.split(".") for place in places]
     names = {".".join(part[:end]) + "." for part in parts for end in range(1, len(part))}
@@ -494,7 +482,7 @@ def _is_in(place: str, only: str) -> bool:
 
 
 # ---- the right value in another form ----
-def relations(right: Array, found: Array) -> Iterator[Tuple[str, float]]:
+def relations(right: Array, found: Array) -> Iterator[tuple[str, float]]:
     """Forms of the right value, and the SNR of a port's value against each."""
     yield "with the opposite sign", snr_db(-right, found)
     factor = float((right * found).sum() / max(np.square(right).sum(), 1e-300))

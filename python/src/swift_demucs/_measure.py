@@ -6,7 +6,7 @@ import dataclasses
 import math
 import os
 from pathlib import Path
-from typing import Any, Dict, Mapping, Optional, Sequence
+from typing import Any, Mapping, Optional, Sequence
 
 import numpy as np
 
@@ -48,7 +48,7 @@ def quantize(
     tracks = _library.strings(paths, "a file") if paths else None
     given = {"samples": calibration_segments, "threads": threads}
     settings = _settings.encode({**given, "precision": _settings.precision(precision)})
-    found: Dict[str, Any] = {}
+    found: dict[str, Any] = {}
     callbacks = _call.Callbacks()
     callback = _call.event_callback(callbacks, lambda event, _status: found.update(event))
     with _call.token(cancellation) as token:
@@ -76,7 +76,7 @@ def evaluate(
     sample_rate: int = 44_100,
     *,
     metrics: Sequence[str] = ("sdr", "si_sdr"),
-) -> Dict[str, Scores]:
+) -> dict[str, Scores]:
     """Scores estimates of stems against the true ones, by name.
 
     Both map names to samples ``[channels, frames]`` or to sound files; a :class:`Separation` is

@@ -7,7 +7,7 @@ import os
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from ctypes import byref, c_size_t, c_uint64, c_void_p
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Optional, TypeVar, Union, overload
 
@@ -104,6 +104,10 @@ class Model:
                 raise
             _zoo.fetch(self._model)
             self._handle = self._open()
+        # The program may be in another folder when it opens the model again.
+        self._model = errors.settled(self._model)
+        if self._repository is not None:
+            self._repository = str(Path(self._repository).absolute())
         self._describe()
 
     def _open(self) -> _call.Handle:
@@ -299,16 +303,9 @@ class Model:
         found: list[Analysis] = []
 
         def take(event: dict[str, Any], _status: int) -> None:
-            found.append(
-                Analysis(
-                    tempo_bpm=event["tempo_bpm"],
-                    beats=tuple(event["beats"]),
-                    downbeats=tuple(event["downbeats"]),
-                    metre=event["metre"],
-                    downbeat_confidence=event["downbeat_confidence"],
-                    key=event["key"],
-                )
-            )
+            values = {field.name: event[field.name] for field in fields(Analysis)}
+            values.update({key: tuple(values[key]) for key in ("beats", "downbeats")})
+            found.append(Analysis(**values))
 
         callbacks = _call.Callbacks()
         callback = _call.event_callback(callbacks, take)
@@ -508,12 +505,6 @@ def load(
     :class:`EngineError`.
     """
     return Model(
-        model,
-        stems=stems,
-        precision=precision,
-        threads=threads,
-        jobs=jobs,
-        segment=segment,
-        repository=repository,
-        download=download,
-    )
+        model, stems=stems, precision=precision, threads=threads, jobs=jobs, segment=segment,
+        repository=repository, download=download,
+    )  # fmt: skip

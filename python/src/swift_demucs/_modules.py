@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 import os
 import re
 import threading
@@ -55,7 +56,6 @@ class Module:
         self.sources: list[str] = list(whole.stems)
         self.samplerate: int = whole.sample_rate
         self.audio_channels: int = whole.channels
-        self.max_allowed_segment: float = whole.segment_seconds
         self.segment: float = whole.segment_seconds
         self._opened: Optional[_model.Model] = whole
         self._opened_segment: float = whole.segment_seconds
@@ -71,6 +71,23 @@ class Module:
                 self._opened = _model.Model(**{**self._opened.__getstate__(), "segment": segment})
             self._opened_segment = segment
             return self._opened
+
+    def _pass(self, track: Any, progress: Any = False) -> Any:
+        return self.engine.separate(
+            track, shifts=0, no_split=True, normalize=False, progress=progress
+        ).array
+
+    @functools.cached_property
+    def _takes_any_length(self) -> bool:
+        """Whether the network runs on other lengths than its segment, which it else refuses."""
+        frames = int(self.engine.segment_seconds * self.samplerate) + 1
+        try:
+            self._pass(np.zeros((self.audio_channels, frames), np.float32), _stop)
+        except errors.ArgumentError:
+            return False
+        except _call.Enough:
+            pass
+        return True
 
     def to(self: Self, device: Any = None, *_: Any, **__: Any) -> Self:
         """The model itself."""
@@ -108,23 +125,6 @@ class HTDemucs(Module):
         super().__init__(whole)
         if member:
             self._opened, self._load = None, functools.partial(_member, *member)
-
-    def _pass(self, track: Any, progress: Any = False) -> Any:
-        return self.engine.separate(
-            track, shifts=0, no_split=True, normalize=False, progress=progress
-        ).array
-
-    @functools.cached_property
-    def _takes_any_length(self) -> bool:
-        """Whether the network runs on other lengths than its segment, which it else refuses."""
-        frames = int(self.engine.segment_seconds * self.samplerate) + 1
-        try:
-            self._pass(np.zeros((self.audio_channels, frames), np.float32), _stop)
-        except errors.ArgumentError:
-            return False
-        except _call.Enough:
-            pass
-        return True
 
     def forward(self, mix: Samples) -> Samples:
         """One pass: ``[batch, channels, frames]``, without normalisation.
@@ -167,6 +167,11 @@ class BagOfModels(Module):
     def engine(self) -> _model.Model:
         """The model of this package; a bag of one has its member's."""
         return self.models[0].engine if len(self.models) == 1 else super().engine
+
+    @property
+    def max_allowed_segment(self) -> float:
+        """The least segment of the members; infinite for networks that run on any length."""
+        return math.inf if self._takes_any_length else min(m.segment for m in self.models)
 
     @property
     def segment(self) -> float:
@@ -244,6 +249,13 @@ def list_models(repo: Optional[Path] = None) -> dict[str, dict[str, Union[str, P
     return {"single": single, "bag": bag}
 
 
+def settled(name: Any, repo: Any) -> tuple[Any, Optional[Path]]:
+    """A model's name or path, and its folder, also for a program that goes to another folder."""
+    if not isinstance(name, (str, os.PathLike)):
+        raise TypeError(f"model is {name!r}, expected a name")
+    return errors.settled(name), None if repo is None else Path(repo).absolute()
+
+
 def opened(
     name: Any, repo: Optional[Path], jobs: int = 1, segment: Optional[float] = None
 ) -> _model.Model:
@@ -253,8 +265,6 @@ def opened(
 
     Raises :class:`LoadModelError`.
     """
-    if not isinstance(name, (str, os.PathLike)):
-        raise TypeError(f"model is {name!r}, expected a name")
     own = {} if repo is None else list_models(repo)["single"]
     name = own.get(os.fspath(name), name)
     try:
@@ -268,6 +278,7 @@ def opened(
 
 def load(name: Any, repo: Optional[Path] = None, jobs: int = 1) -> AnyModel:
     """The model of :func:`opened`: a bag if it has a bag's file, as in demucs."""
+    name, repo = settled(name, repo)
     whole = opened(name, repo, jobs)
     text = os.fspath(name)
     if repo is not None and text in list_models(repo)["single"]:

@@ -6,7 +6,7 @@ import logging
 import os
 from ctypes import byref, c_size_t
 from pathlib import Path
-from typing import Any, Callable, List, Optional, Tuple, Union
+from typing import Any, Callable, Optional, Union
 
 import numpy as np
 
@@ -33,7 +33,7 @@ def read(
     sample_rate: Optional[int] = None,
     channels: Optional[int] = None,
     cancellation: Optional[_call.Cancellation] = None,
-) -> Tuple[Array, int]:
+) -> tuple[Array, int]:
     """Decodes a sound file: samples ``[channels, frames]``, and their rate in Hz.
 
     WAV, AIFF, FLAC, Ogg Vorbis, Opus, MP3, CAF; with an ffmpeg on ``PATH`` also AAC, M4A and the
@@ -42,8 +42,8 @@ def read(
 
     Raises :class:`InputError`.
     """
-    blocks: List[Array] = []
-    rates: List[int] = []
+    blocks: list[Array] = []
+    rates: list[int] = []
 
     def keep(block: Any) -> None:
         blocks.append(_arrays.copied(block.samples, (block.channels, block.frames)))
@@ -69,16 +69,24 @@ def decode(
     wanted_channels = 0 if channels is None else _arrays.integer(channels, "channels", 1, 64)
     callbacks = _call.Callbacks()
     with _call.token(cancellation) as token:
+        token.source = text
 
         def guarded(_context: Any, block: Any) -> int:
             failed = callbacks.guard(lambda: take(block.contents))
             return 1 if token.is_cancelled else failed
 
         callback = _library.AudioCallback(guarded)
-        callbacks.invoke(
-            token, "sd_read", text.encode(), wanted_channels, wanted_rate, callback, None, log,
-            None, path=text,
-        )  # fmt: skip
+        try:
+            if not token.is_cancelled:
+                callbacks.invoke(
+                    token, "sd_read", text.encode(), wanted_channels, wanted_rate, callback, None,
+                    log, None, path=text,
+                )  # fmt: skip
+        except errors.InputError:
+            if not token.is_cancelled:
+                raise
+        if token.is_cancelled:
+            raise errors.Cancelled("cancelled", text)
 
 
 def convert(audio: Array, layout: int, sample_rate: int, channels: int, new_rate: int) -> Array:

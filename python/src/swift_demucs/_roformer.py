@@ -8,7 +8,7 @@ from __future__ import annotations
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, Callable, Mapping, Tuple, Union
+from typing import Any, Callable, Mapping, Union
 
 import numpy as np
 from safetensors import safe_open
@@ -29,7 +29,7 @@ class Configuration(SimpleNamespace):
         super().__init__(**arguments)
 
 
-def load(path: Union[str, Path], arguments: Mapping[str, Any]) -> Tuple[Any, Module]:
+def load(path: Union[str, Path], arguments: Mapping[str, Any]) -> tuple[Any, Module]:
     """The configuration and the weights of a checkpoint, of which the transformers are read."""
     depths = [arguments.get(f"{axis}_transformer_depth", 2) for axis in ("time", "freq")]
     heads = arguments.get("heads", 8)
@@ -58,7 +58,7 @@ def rotate(x: Array, frequencies: Array, halves: bool = False) -> Array:
 
 
 def rotary_attention(
-    m: Module, x: Array, heads: int, scaled: bool = True, order: Tuple[int, ...] = (0, 1, 2),
+    m: Module, x: Array, heads: int, scaled: bool = True, order: tuple[int, ...] = (0, 1, 2),
     turned: str = "qk", gate: Callable[[Array], Any] = expit,
 ) -> Array:  # fmt: skip
     """The residual of attention with rotated queries and keys and gated heads. [S, T, C]"""

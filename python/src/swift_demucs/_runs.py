@@ -6,7 +6,7 @@ import contextlib
 import dataclasses
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Dict, Iterable, List, Optional
+from typing import TYPE_CHECKING, Any, Iterable, Optional
 
 from . import _call, _library, _progress, _settings, errors
 from ._recordings import Path_
@@ -21,7 +21,7 @@ class FileResult:
 
     path: Path
     #: Files written, by the name of the stem or mix; empty after an error.
-    outputs: Dict[str, Path]
+    outputs: dict[str, Path]
     #: Error of the separation; ``None`` on success.
     error: Optional[errors.Error]
     #: Seed of the random shifts; repeats the run.
@@ -52,7 +52,7 @@ def separate_files(
     progress: _progress.ProgressOption = None,
     cancellation: Optional[_call.Cancellation] = None,
     **settings: _settings.Unpack[_settings.FileSettings],
-) -> List[FileResult]:
+) -> list[FileResult]:
     """Separates sound files into stem files, in flat memory: a result per file, in their order.
 
     A file that fails does not stop the others; its result has the error: of reading or writing it,
@@ -75,9 +75,9 @@ def separate_files(
         paths = [paths]
     inputs = [errors.path_text(path) for path in paths]
     given = _settings.encode({**settings, "out": errors.path_text(out)})
-    results: Dict[str, FileResult] = {}
+    results: dict[str, FileResult] = {}
 
-    def take(event: Dict[str, Any], status: int) -> None:
+    def take(event: dict[str, Any], status: int) -> None:
         if event["event"] == "track":
             results[event["track"]] = _result(event, status)
 
@@ -105,7 +105,7 @@ def separate_files(
     return [results[path] for path in inputs]
 
 
-def _result(event: Dict[str, Any], status: int) -> FileResult:
+def _result(event: dict[str, Any], status: int) -> FileResult:
     path = event["track"]
     if status != _library.OK:
         return FileResult(

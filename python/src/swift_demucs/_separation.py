@@ -6,7 +6,7 @@ import base64
 import html
 import tempfile
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterable, Iterator, List, Mapping, Optional, Tuple
+from typing import Any, Callable, Iterable, Iterator, Mapping, Optional
 
 from . import _arrays, _recordings, _settings, errors
 from ._arrays import Array, Samples
@@ -22,7 +22,7 @@ class Separation(Mapping[str, Samples]):
     def __init__(
         self,
         array: Array,
-        names: Tuple[str, ...],
+        names: tuple[str, ...],
         sample_rate: int,
         seed: int,
         mixture: Callable[[], Samples],
@@ -38,7 +38,7 @@ class Separation(Mapping[str, Samples]):
         self.seed = seed
 
     @property
-    def names(self) -> Tuple[str, ...]:
+    def names(self) -> tuple[str, ...]:
         """The names of the stems and of other signals that were asked for, in their order."""
         return self._names
 
@@ -74,10 +74,10 @@ class Separation(Mapping[str, Samples]):
             return self[name]
         raise AttributeError(f"no attribute or stem {name!r}; there are {', '.join(names)}")
 
-    def __getstate__(self) -> Dict[str, Any]:
+    def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_mixture": self.mixture}
 
-    def __setstate__(self, state: Dict[str, Any]) -> None:
+    def __setstate__(self, state: dict[str, Any]) -> None:
         mixture = state["_mixture"]
         self.__dict__.update(state)
         self._mixture = lambda: mixture
@@ -92,7 +92,7 @@ class Separation(Mapping[str, Samples]):
     __eq__ = object.__eq__
     __hash__ = object.__hash__
 
-    def __dir__(self) -> List[str]:
+    def __dir__(self) -> list[str]:
         return sorted({*super().__dir__(), *self._names})
 
     def __repr__(self) -> str:
@@ -131,7 +131,7 @@ class Separation(Mapping[str, Samples]):
         format: str = "wav",
         gain: str = "stem",
         **settings: _settings.Unpack[_settings.EncodingSettings],
-    ) -> Dict[str, Path]:
+    ) -> dict[str, Path]:
         """Writes each stem as ``folder/NAME.wav``; the folder is made if it is missing.
 
         :param gain: ``common`` divides all stems by the same number, so that they still sum to the

@@ -8,7 +8,7 @@ from __future__ import annotations
 import difflib
 import json
 import os
-from typing import TYPE_CHECKING, Any, Dict, Iterable, Literal, Mapping, Optional, TypedDict, Union
+from typing import TYPE_CHECKING, Any, Iterable, Literal, Mapping, Optional, TypedDict, Union
 
 import numpy as np
 
@@ -142,7 +142,7 @@ def encode(settings: Mapping[str, Any]) -> bytes:
     return _library.text(json.dumps(given), "the settings")
 
 
-def values(settings: Mapping[str, Any]) -> Dict[str, Any]:
+def values(settings: Mapping[str, Any]) -> dict[str, Any]:
     """The values of keyword arguments for JSON. Reads an iterator, which has its items only once.
 
     ``None`` leaves an option out. A mapping stands for its pairs, ``{"karaoke": "drums+bass"}`` for

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Any, Optional
 
 from . import _call, _library, _recordings, errors
 from ._recordings import Path_
@@ -16,15 +16,15 @@ class PublishedModel:
 
     name: str
     summary: str
-    stems: Tuple[str, ...]
+    stems: tuple[str, ...]
     #: Signatures of the checkpoints.
-    signatures: Tuple[str, ...]
+    signatures: tuple[str, ...]
     #: Repository on Hugging Face, as ``hf://...`` accepts it.
     hub_repository: str
     #: Size of the download in MB, rounded; ``None`` if unknown.
     download_megabytes: Optional[int]
     #: Files of the model; empty if it is not on this machine.
-    files: Tuple[Path, ...]
+    files: tuple[Path, ...]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,15 +41,15 @@ class LinkedModel:
     #: Size of the checkpoint in bytes; ``None`` if unknown.
     size: Optional[int]
     #: The checkpoint; empty if it is not on this machine.
-    files: Tuple[Path, ...]
+    files: tuple[Path, ...]
 
 
-def models(repository: Optional[Path_] = None) -> List[PublishedModel]:
+def models(repository: Optional[Path_] = None) -> list[PublishedModel]:
     """The published models, and which of them are on this machine."""
     return _listed(PublishedModel, "model", repository)
 
 
-def linked_models(repository: Optional[Path_] = None) -> List[LinkedModel]:
+def linked_models(repository: Optional[Path_] = None) -> list[LinkedModel]:
     """Models of other authors that :func:`fetch` knows, and which of them are on this machine."""
     return _listed(LinkedModel, "linked", repository)
 
@@ -61,18 +61,18 @@ _KEYS = {
 }  # fmt: skip
 
 
-def _listed(kind: Any, title: str, repository: Optional[Path_]) -> List[Any]:
+def _listed(kind: Any, title: str, repository: Optional[Path_]) -> list[Any]:
     """The models of one kind of the events of ``sd_models``."""
-    found: List[Any] = []
+    found: list[Any] = []
 
-    def value(event: Dict[str, Any], field: Any) -> Any:
+    def value(event: dict[str, Any], field: Any) -> Any:
         key = _KEYS.get(field.name, field.name)
         given = event.get(key) if field.type.startswith("Optional") else event[key]
         if isinstance(given, list):
             return tuple(map(Path, given) if field.name == "files" else given)
         return given
 
-    def take(event: Dict[str, Any], _status: int) -> None:
+    def take(event: dict[str, Any], _status: int) -> None:
         if event["event"] == title:
             found.append(kind(**{f.name: value(event, f) for f in dataclasses.fields(kind)}))
 
@@ -85,7 +85,7 @@ def _listed(kind: Any, title: str, repository: Optional[Path_]) -> List[Any]:
     return found
 
 
-def fetch(name: str, *, cancellation: Optional[_call.Cancellation] = None) -> List[Path]:
+def fetch(name: str, *, cancellation: Optional[_call.Cancellation] = None) -> list[Path]:
     """Downloads a published model if it is missing, and returns its files.
 
     An interrupted download goes on where it stopped. Raises :class:`ModelMissingError` for an
@@ -93,9 +93,9 @@ def fetch(name: str, *, cancellation: Optional[_call.Cancellation] = None) -> Li
     """
     encoded = _library.text(name, "the model")
     _recordings.logger.info("fetching the model %s", name)
-    files: List[Path] = []
+    files: list[Path] = []
 
-    def take(event: Dict[str, Any], _status: int) -> None:
+    def take(event: dict[str, Any], _status: int) -> None:
         if event["event"] == "file":
             files.append(Path(event["path"]))
 

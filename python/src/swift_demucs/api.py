@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import random
 from pathlib import Path
-from typing import Any, Callable, Dict, Optional, Tuple, Union
+from typing import Any, Callable, Optional, Union
 
 from . import _arrays, _modules, _progress, _recordings, audio
 from ._modules import LoadModelError, list_models
@@ -27,12 +27,12 @@ class _NotProvided:
 
 NotProvided = _NotProvided()
 
-Callback = Callable[[Dict[str, Any]], object]
+Callback = Callable[[dict[str, Any]], object]
 
 
 def reporter(
     callback: Optional[Callback],
-    callback_arg: Optional[Dict[Any, Any]],
+    callback_arg: Optional[dict[Any, Any]],
     bar: Optional[Callable[[_progress.Progress], object]],
 ) -> _progress.ProgressOption:
     """A function that reports to a bar, and to a callback with the reference's dictionary."""
@@ -62,7 +62,7 @@ def reporter(
     return report
 
 
-def tuning(shifts: Any, split: Any, overlap: Any, segment: Any) -> Dict[str, Any]:
+def tuning(shifts: Any, split: Any, overlap: Any, segment: Any) -> dict[str, Any]:
     """The engine's settings for arguments of the reference. Raises :class:`TypeError`."""
     return {
         "shifts": _arrays.integer(shifts, "shifts", 0, 100),
@@ -97,11 +97,10 @@ class Separator:
         jobs: int = 0,
         progress: bool = False,
         callback: Optional[Callback] = None,
-        callback_arg: Optional[Dict[Any, Any]] = None,
+        callback_arg: Optional[dict[Any, Any]] = None,
     ) -> None:
-        self._name = model
-        self._repo = repo
-        self._arguments: Dict[str, Any] = {}
+        self._name, self._repo = _modules.settled(model, repo)
+        self._arguments: dict[str, Any] = {}
         self.update_parameter(
             device, shifts, overlap, split, segment, jobs, progress, callback, callback_arg
         )
@@ -118,7 +117,7 @@ class Separator:
         jobs: Union[int, _NotProvided] = NotProvided,
         progress: Union[bool, _NotProvided] = NotProvided,
         callback: Union[Callback, _NotProvided, None] = NotProvided,
-        callback_arg: Union[Dict[Any, Any], _NotProvided, None] = NotProvided,
+        callback_arg: Union[dict[Any, Any], _NotProvided, None] = NotProvided,
     ) -> None:
         """Changes the arguments that are given, for later separations."""
         given = {
@@ -140,7 +139,7 @@ class Separator:
         self._samplerate = self._model.samplerate
         self._audio_channels = self._model.audio_channels
 
-    def separate_tensor(self, wav: Any, sr: Optional[int] = None) -> Tuple[Any, Dict[str, Any]]:
+    def separate_tensor(self, wav: Any, sr: Optional[int] = None) -> tuple[Any, dict[str, Any]]:
         """Separates samples ``[channels, frames]``, float32 with full scale 1.
 
         Returns the samples, converted to the model's rate if ``sr`` is another one, and the stems
@@ -174,7 +173,7 @@ class Separator:
             )
         return wav, {name: kind(stem) for name, stem in stems.items()}
 
-    def separate_audio_file(self, file: Union[str, Path]) -> Tuple[Any, Dict[str, Any]]:
+    def separate_audio_file(self, file: Union[str, Path]) -> tuple[Any, dict[str, Any]]:
         """Separates a sound file; returns its samples at the model's rate and the stems by name.
 
         Raises :class:`LoadAudioError`.

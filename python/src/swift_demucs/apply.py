@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from typing import Any, Dict, Optional, Union
+from typing import Any, Optional, Union
 
 import numpy as np
 
@@ -28,7 +28,7 @@ def apply_model(
     pool: Any = None,
     lock: Any = None,
     callback: Optional[api.Callback] = None,
-    callback_arg: Optional[Dict[Any, Any]] = None,
+    callback_arg: Optional[dict[Any, Any]] = None,
 ) -> Samples:
     """Separates a batch of tracks ``[batch, channels, frames]`` at the model's rate.
 

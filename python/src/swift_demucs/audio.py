@@ -8,7 +8,7 @@ import functools
 import math
 import subprocess
 from pathlib import Path
-from typing import Any, Callable, Iterator, List, Optional, Tuple, Union
+from typing import Any, Callable, Iterator, Optional, Union
 
 import numpy as np
 
@@ -56,7 +56,7 @@ class AudioFile:
             _recordings.decode(self.path, take)
 
     @functools.cached_property
-    def _format(self) -> Tuple[int, int]:
+    def _format(self) -> tuple[int, int]:
         """Channels and rate, which the first block has."""
         self._decode(lambda _: True)
         return self._format
@@ -67,7 +67,7 @@ class AudioFile:
     @functools.cached_property
     def duration(self) -> float:
         """Length in seconds; decodes the file block by block."""
-        frames: List[int] = []
+        frames: list[int] = []
         self._decode(lambda block: frames.append(block.frames))
         return sum(frames) / self.samplerate()
 
@@ -91,18 +91,22 @@ class AudioFile:
 
         ``seek_time`` and ``duration`` are in seconds; nothing beyond them is decoded.
         """
-        start = seek_time or 0
+        start = 0.0 if seek_time is None else _arrays.real(seek_time, "seek_time")
+        length = math.inf if duration is None else _arrays.real(duration, "duration")
+        if not (math.isfinite(start) and length > -math.inf):
+            text = f"seek_time and duration are {start} and {length}, expected numbers of seconds"
+            raise LoadAudioError(text, str(self.path))
         # A second more than is wanted, for the conversion of the rate.
-        end = math.inf if duration is None else start + duration + 1
-        blocks: List[Array] = []
+        end = start + length + 1
+        blocks: list[Array] = []
         position = 0
 
         def keep(block: Any) -> bool:
             nonlocal position
-            skipped = max(0, round(start * block.sample_rate) - position)
+            skipped = max(0, start * block.sample_rate - position)
             if skipped < block.frames:
                 samples = _arrays.copied(block.samples, (block.channels, block.frames))
-                blocks.append(samples[:, skipped:])
+                blocks.append(samples[:, round(skipped) :])
             position += block.frames
             return bool(position >= end * block.sample_rate)
 
@@ -110,10 +114,12 @@ class AudioFile:
         count, rate = self._format
         wanted = rate if samplerate is None else samplerate
         wav = np.concatenate(blocks or [np.empty((count, 0), np.float32)], axis=1)
-        wav = convert_audio(wav, rate, wanted, count if channels is None else channels)
-        if duration is not None:
-            wav = wav[:, : max(0, int(wanted * (duration + min(0, start))))]
-        return _arrays.as_caller_wants(np.ascontiguousarray(wav[np.newaxis][streams]))
+        with loading(self.path):
+            wav = convert_audio(wav, rate, wanted, count if channels is None else channels)
+        frames = min(wav.shape[1], max(0, wanted * (length + min(0, start))))
+        return _arrays.as_caller_wants(
+            np.ascontiguousarray(wav[np.newaxis, :, : int(frames)][streams])
+        )
 
 
 def convert_audio_channels(wav: Samples, channels: int = 2) -> Samples:
@@ -122,6 +128,7 @@ def convert_audio_channels(wav: Samples, channels: int = 2) -> Samples:
     One channel is the mean, more than one of a mono signal are its copies; else the first ones.
     """
     array, kind = _arrays.numpy_of(wav, "wav")
+    channels = _arrays.integer(channels, "channels", 1, 64)
     count = array.shape[-2]
     if count == channels:
         return wav
@@ -196,12 +203,6 @@ def save_audio(
             f"Invalid bits_per_sample: {bits_per_sample}; expected 16 or 24, or as_float=True"
         )
     _recordings.write(
-        text,
-        wav,
-        samplerate,
-        clip_mode="none" if clip is None else clip,
-        mp3_bitrate=bitrate,
-        mp3_preset=preset,
-        float32=bits == 32,
-        int24=bits == 24,
-    )
+        text, wav, samplerate, clip_mode="none" if clip is None else clip, mp3_bitrate=bitrate,
+        mp3_preset=preset, float32=bits == 32, int24=bits == 24,
+    )  # fmt: skip

@@ -7,7 +7,8 @@ what to do.
 from __future__ import annotations
 
 import os
-from typing import Any, Dict, Optional, Tuple, Type
+from pathlib import Path
+from typing import Any, Optional
 
 
 class Error(Exception):
@@ -20,7 +21,7 @@ class Error(Exception):
         super().__init__(message)
         self.path = path
 
-    def __reduce__(self) -> Tuple[Any, ...]:
+    def __reduce__(self) -> tuple[Any, ...]:
         return (type(self), (self.args[0], self.path))
 
 
@@ -61,7 +62,7 @@ class InternalError(Error, RuntimeError):
 
 
 # Exception types by the number of `sd_status`.
-OF_STATUS: Dict[int, Type[Error]] = {
+OF_STATUS: dict[int, type[Error]] = {
     2: ArgumentError,
     3: ModelMissingError,
     4: ModelError,
@@ -96,3 +97,9 @@ def path_text(path: object) -> str:
     if "\0" in text or not text:
         raise ArgumentError(f"the path {text!r} is empty or has a zero character", text)
     return text
+
+
+def settled(path: object) -> str:
+    """The path of a model's file, also for a program in another folder; names stay."""
+    text = path_text(path)
+    return str(Path(text).absolute()) if Path(text).is_file() else text

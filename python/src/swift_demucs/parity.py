@@ -30,7 +30,8 @@ import sys
 import tempfile
 import time
 import wave
-from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping, Sequence
+from collections import UserDict
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from functools import partial
 from pathlib import Path
@@ -169,16 +170,11 @@ def trace(model: Union[_model.Model, str, Path], track: Any, **options: Any) -> 
 
 
 def compare(
-    reference: Trace,
-    found: Trace,
-    *,
-    only: Optional[Iterable[str]] = None,
-    bound: Optional[float] = None,
-    like: Optional[Trace] = None,
-    model: Union[str, Path, None] = None,
-    precision: Optional[str] = None,
+    reference: Trace, found: Trace, *, only: Optional[Iterable[str]] = None,
+    bound: Optional[float] = None, like: Optional[Trace] = None,
+    model: Union[str, Path, None] = None, precision: Optional[str] = None,
     explain: Union[float, str] = 20,
-) -> Report:
+) -> Report:  # fmt: skip
     """Compares a port's values with the reference's, and finds the wrong ones.
 
     :param only: patterns of names, such as ``"encoder.*"``.
@@ -212,10 +208,6 @@ def assert_parity(reference: Trace, found: Trace, **options: Any) -> Report:
 
 
 # ---- the program ----
-def _has(*modules: str) -> bool:
-    return all(importlib.util.find_spec(name) for name in modules)
-
-
 def _kind(name: str) -> str:
     """What values of a kind share: a name without block, numbers and branch."""
     parts = [part for part in name.rpartition("/")[2].split(".") if not part.isdigit()]
@@ -288,57 +280,42 @@ def _read(kind: Any, found: Mapping[str, Any]) -> Any:
 
 
 # ---- explanations ----
-class _Trace(Mapping[str, Any]):
+class _Trace(UserDict[str, Any]):
     """The tensors of a safetensors file, each read when it is asked for: a trace of a published
     model has gigabytes."""
 
     def __init__(self, path: Path) -> None:
         self.open = partial(importlib.import_module("safetensors").safe_open, path, "np")
         with self.open() as file:
-            self.names = frozenset(file.keys())
+            self.data = dict.fromkeys(sorted(file.keys()))
 
     def __getitem__(self, name: str) -> Any:
-        if name not in self.names:
+        if name not in self.data:
             raise KeyError(name)
         # Opened for each, so that what was read before takes no memory.
         with self.open() as file:
             return file.get_tensor(name)
 
-    def __iter__(self) -> Iterator[str]:
-        return iter(sorted(self.names))
 
-    def __len__(self) -> int:
-        return len(self.names)
-
-
-class _Arrays(MutableMapping[str, Any]):
-    """The .npy files of a folder, in float32, each read when it is asked for."""
+class _Arrays(UserDict[str, Any]):
+    """The .npy files of a folder, in float32, each mapped when it is asked for: parts that nobody
+    reads take no time, and changes don't reach the file."""
 
     def __init__(self, folder: Path) -> None:
+        self.data = {path.name[: -len(".npy")]: path for path in sorted(folder.glob("*.npy"))}
         self.folder = folder
 
     def __getitem__(self, name: str) -> Any:
-        if name not in self:
-            raise KeyError(name)
-        return np.load(self.path(name)).astype(np.float32, copy=False)
+        return np.asarray(np.load(self.data[name], mmap_mode="c"), np.float32)
 
     def __setitem__(self, name: str, value: Any) -> None:
-        np.save(self.path(name), value)
+        self.data[name] = self.folder / f"{name}.npy"
+        # Not into the file of an older value, which may be mapped.
+        self.data[name].unlink(missing_ok=True)
+        np.save(self.data[name], value)
 
     def __delitem__(self, name: str) -> None:
-        self.path(name).unlink()
-
-    def __contains__(self, name: object) -> bool:
-        return self.path(name).is_file()
-
-    def __iter__(self) -> Iterator[str]:
-        return (path.name[: -len(".npy")] for path in sorted(self.folder.glob("*.npy")))
-
-    def __len__(self) -> int:
-        return sum(1 for _ in self)
-
-    def path(self, name: object) -> Path:
-        return self.folder / f"{name}.npy"
+        self.data.pop(name).unlink()
 
 
 class _Explainer:
@@ -348,7 +325,7 @@ class _Explainer:
         #: A port that rounds hides mistakes in sums.
         self.rounds, self.network = rounds, None
         self.folder = folder
-        if model is not None and _has("scipy", "safetensors"):
+        if model is not None and all(map(importlib.util.find_spec, ("scipy", "safetensors"))):
             self.formulas = importlib.import_module("._explanation", __package__)
             self.network = self.formulas.Network.open(_checkpoint(str(model), folder))
 
@@ -371,7 +348,12 @@ class _Explainer:
                 print(f"\r{_printable(text)}\x1b[K", end="", file=sys.stderr, flush=True)
             # The verdict never depends on the time.
             last = end if is_wrong else math.inf
-            value = self.explanation(row, found, is_first[name], is_wrong, last)
+            # The bound of a port that rounds lies 10 dB below a right one.
+            like = row.bound_db + 10 if self.rounds or "float16" in (row.remark or "") else None
+            value = self.formulas.explain(
+                self.network, name.rpartition("/")[2], self.chunk(name), row.shape, like,
+                [value.phrase for value in found.values()], is_first[name], is_wrong, last,
+            )  # fmt: skip
             if value and (is_wrong or value.phrase):
                 found[name] = value
             elif value:
@@ -440,17 +422,6 @@ class _Explainer:
         """The values of a value's chunk, by the network's names."""
         return _Arrays(self.folder / _VALUES / name.rpartition("/")[0])
 
-    def explanation(
-        self, row: Row, found: dict[str, Any], is_first: bool, is_wrong: bool, end: float
-    ) -> Any:
-        """What the port has in place of a value."""
-        # The bound of a port that rounds lies 10 dB below a right one.
-        like = row.bound_db + 10 if self.rounds or "float16" in (row.remark or "") else None
-        return self.formulas.explain(
-            self.network, row.name.rpartition("/")[2], self.chunk(row.name), row.shape, like,
-            [value.phrase for value in found.values()], is_first, is_wrong, end,
-        )  # fmt: skip
-
 
 def _file(model: str) -> Path:
     """The file of a model."""
@@ -459,11 +430,10 @@ def _file(model: str) -> Path:
 
 def _checkpoint(model: str, folder: Path) -> Path:
     """The file of a model as safetensors."""
-    path = _file(model)
-    if path.suffix == ".safetensors":
-        return path
-    _run("convert", path, "-o", folder / "model.safetensors")
-    return folder / "model.safetensors"
+    path, made = _file(model), folder / "model.safetensors"
+    if path.suffix != ".safetensors":
+        _run("convert", path, "-o", made)
+    return path if path.suffix == ".safetensors" else made
 
 
 # ---- the command ----
