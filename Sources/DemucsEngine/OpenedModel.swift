@@ -13,106 +13,162 @@ import WeightsLoader
 package struct OpenedModel: Sendable {
     /// Name of the files. A port replaces it with the name that finds the model again.
     package var name: String
-    /// The members' configurations, in the order of the bag; at least one. All agree in sources, rate
-    /// and channels.
+    /// The members' configurations, in the order of the bag; at least one. All agree in rate and
+    /// channels.
     package let configurations: [any ModelConfiguration]
     /// Parts of the files that this engine ignores, one a line.
     package let warnings: [String]
-    /// The SHA-256 of the configuration, if it is not in the checkpoints; of the first member.
+    /// The SHA-256 of the configuration, if it is not in the checkpoints; with what else a mix of
+    /// models has of each.
     package let configurationChecksum: String?
     /// The files that were read, with those of the models that follow.
     package let paths: [String]
     private let checkpoints: [Checkpoint]
-    /// How each member treats a track.
-    private let rules: [TrackRules]
-    /// Weights of the bag, `[member][source]`.
-    private let weights: [[Double]]
+    /// How each member treats a track, and its weights.
+    private let members: [Bag.Member]
     /// Models that separate stems of this one further.
     let followers: [(stem: String, model: OpenedModel)]
 
     /// Opens the checkpoints and reads their configurations, but no weights.
     ///
     /// - Throws: `WeightsError`, `ConfigurationError`; `BagError` if members differ or the weights
-    ///   don't fit them.
+    ///   don't fit them; `SeparationError.invalidOption`.
     package init(_ files: ModelFiles) throws {
+        let parts = files.mixed.isEmpty ? [files] : files.mixed
+        let isOne = parts.count == 1
+        try SeparationError.require(
+            isOne || files.submodel == nil, "member", files.submodel ?? "", Self.forOne)
+        try SeparationError.require(
+            isOne || files.configuration == nil, "config", files.configuration?.path ?? "",
+            Self.forOne)
         try MemoryCheck.checkLoading(
             fileBytes: files.checkpoints.reduce(0) { $0 + FilePath.countBytes($1) })
         var checkpoints: [Checkpoint] = []
         var configurations: [any ModelConfiguration] = []
         var warnings: [String] = []
-        var paths = files.checkpoints + (files.bagPath.map { [$0] } ?? [])
-        var file: ConfigurationFile?
-        for path in files.checkpoints {
-            let checkpoint = try files.open(path)
-            let configuration = try files.configuration(of: checkpoint)
-            file = file ?? configuration
-            if let configuration { paths.append(configuration.path) }
-            let description = try ModelDescription(of: checkpoint, configuration)
-            let stored = description.configuration
-            checkpoints.append(checkpoint)
-            configurations.append(
-                try files.segmentSeconds.map { try stored.inBag(ofSegmentSeconds: $0) }
-                    ?? stored)
-            warnings += description.warnings.map {
-                files.checkpoints.count > 1 ? "\(path): \($0)" : $0
+        var members: [Bag.Member] = []
+        var paths = files.checkpoints + parts.compactMap(\.bagPath)
+        var facts: [String] = []
+        for part in parts {
+            let segmentSeconds = files.segmentSeconds ?? part.segmentSeconds
+            for path in part.checkpoints {
+                let checkpoint = try part.open(path)
+                let configuration = try part.configuration(of: checkpoint)
+                if let configuration {
+                    paths.append(configuration.path)
+                    facts.append(configuration.checksum)
+                }
+                let description = try ModelDescription(of: checkpoint, configuration)
+                let stored = description.configuration
+                checkpoints.append(checkpoint)
+                configurations.append(
+                    try segmentSeconds.map { try stored.inBag(ofSegmentSeconds: $0) } ?? stored)
+                warnings += description.warnings.map {
+                    files.checkpoints.count > 1 ? "\(path): \($0)" : $0
+                }
+            }
+            members += try Self.members(
+                configurations[members.count...].map(\.trackRules), part.weights, of: part.name,
+                sharing: !isOne)
+            if !isOne {
+                facts.append(
+                    "\(part.checkpoints.count) \(part.weights ?? []) \(segmentSeconds ?? 0)")
             }
         }
         name = files.name
-        configurationChecksum = file?.checksum
+        configurationChecksum =
+            facts.count < 2
+            ? facts.first : SHA256(of: Array(facts.joined(separator: "\n").utf8)).hexadecimal
         self.checkpoints = checkpoints
         self.configurations = configurations
-        self.warnings = warnings
-        rules = configurations.map(\.trackRules)
-        weights = files.weights ?? rules.map { $0.sources.map { _ in 1 } }
+        self.members = members
+        self.warnings = warnings + Self.warnings(of: members, name)
         followers = try files.followers.map { ($0.stem, try OpenedModel($0.files)) }
         self.paths = paths + followers.flatMap(\.model.paths)
         try checkAgreement()
         try checkFollowers()
     }
 
+    private static let forOne = "left out for a mix of models, which has a file for each"
+
+    /// The members of a model.
+    ///
+    /// - Parameters:
+    ///   - rows: `[member][source]`, of all sources of the members; `nil` for all ones.
+    ///   - sharing: whether the weights of a stem add up to 1, as those of one model among others do.
+    private static func members(
+        _ rules: [TrackRules], _ rows: [[Double]]?, of name: String, sharing: Bool
+    ) throws(BagError) -> [Bag.Member] {
+        if rules.isEmpty { throw .empty(name: name) }
+        let sources = Bag.sources(of: rules)
+        for row in rows ?? [] where row.count != sources.count {
+            throw .weightCount(name: name, found: row.count, sources: sources)
+        }
+        let members = rules.enumerated().map { index, rules in
+            let row = rows?[index]
+            return Bag.Member(
+                rules,
+                weights: rules.sources.map { source in
+                    row.flatMap { zip(sources, $0).first { $0.0 == source }?.1 } ?? 1
+                })
+        }
+        let totals = zip(sources, Bag(members).totals)
+        for (source, total) in totals where total == 0 || !total.isFinite {
+            throw .zeroWeights(name: name, source: source)
+        }
+        if !sharing { return members }
+        return members.map { member in
+            let weights = zip(member.rules.sources, member.weights).map { source, weight in
+                weight / Double(totals.first { $0.0 == source }?.1 ?? 1)
+            }
+            return Bag.Member(member.rules, weights: weights)
+        }
+    }
+
+    /// A warning if a shared stem is not the same sound in all members.
+    private static func warnings(of members: [Bag.Member], _ name: String) -> [String] {
+        let rest = "other"
+        let sharing = members.filter { $0.source(named: rest) != nil }.map { Set($0.rules.sources) }
+        guard Set(sharing).count > 1 else { return [] }
+        return [
+            "'\(rest)' is what a model has no other stem for, and the models of '\(name)' have "
+                + "different stems; the 'weights' of a bag can take it from one of them"
+        ]
+    }
+
     /// Followers read stems as they are: of this model's rate and channels.
     private func checkFollowers() throws(SeparationError) {
-        let own = rules[0]
+        let (own, sources) = (rules[0], sources)
         for (stem, model) in followers {
             let other = model.rules[0]
             try SeparationError.require(
-                own.sources.contains(stem), "then", "\(stem)=\(model.name)",
-                "a stem among " + own.sources.joined(separator: ", "))
+                sources.contains(stem), "then", "\(stem)=\(model.name)",
+                "a stem among " + sources.joined(separator: ", "))
             try SeparationError.require(
                 own.sampleRateHz == other.sampleRateHz && own.audioChannels == other.audioChannels,
                 "then", "\(stem)=\(model.name)",
                 "a model of \(own.sampleRateHz) Hz and \(own.audioChannels) channels, as "
                     + "\(name); this one has \(other.sampleRateHz) Hz and "
                     + "\(other.audioChannels)")
-            let parts = StemSources.partNames(of: stem, other.sources)
+            let parts = StemSources.partNames(of: stem, model.sources)
             try SeparationError.require(
-                !parts.contains(where: own.sources.contains), "then", "\(stem)=\(model.name)",
+                !parts.contains(where: sources.contains), "then", "\(stem)=\(model.name)",
                 "a model whose parts have other names than the stems of \(name)")
         }
     }
 
     private func checkAgreement() throws(BagError) {
-        guard let first = rules.first else { throw .empty(name: name) }
         func check<Value: Equatable>(
             _ property: String, _ value: (TrackRules) -> Value
         ) throws(BagError) {
-            for other in rules where value(other) != value(first) {
+            for other in rules where value(other) != value(rules[0]) {
                 throw .membersDiffer(
-                    name: name, property: property, first: "\(value(first))",
+                    name: name, property: property, first: "\(value(rules[0]))",
                     other: "\(value(other))")
             }
         }
-        try check("sources") { $0.sources }
         try check("samplerate") { $0.sampleRateHz }
         try check("audio_channels") { $0.audioChannels }
-        try check("normalisation") { $0.normalises }
-        for row in weights where row.count != first.sources.count {
-            throw .weightCount(name: name, found: row.count, sources: first.sources)
-        }
-        for (source, sourceName) in first.sources.enumerated() {
-            let total = Float(weights.reduce(0.0) { $0 + $1[source] })
-            if total == 0 || !total.isFinite { throw .zeroWeights(name: name, source: sourceName) }
-        }
     }
 
     /// The bags of the model and of its followers, each for all of its stems.
@@ -122,16 +178,21 @@ package struct OpenedModel: Sendable {
             followers: followers.map { stem, model in
                 StemSources.Follower(
                     stem: stem,
-                    names: StemSources.partNames(of: stem, model.rules[0].sources),
+                    names: StemSources.partNames(of: stem, model.sources),
                     bag: model.bag(ofIndices: nil))
             })
     }
 
-    /// Names of the model's own sources, in its order.
-    package var sources: [String] { rules[0].sources }
+    private var rules: [TrackRules] { members.map(\.rules) }
 
-    /// Share of a segment that overlaps the next one, unless the options set it.
-    package var overlap: Double { rules[0].overlap }
+    /// Names of the model's own sources, in its order.
+    package var sources: [String] { Bag.sources(of: rules) }
+
+    /// Share of a segment that overlaps the next one, unless the options set it; nil if members have
+    /// different ones.
+    package var overlap: Double? {
+        rules.allSatisfy { $0.overlap == rules[0].overlap } ? rules[0].overlap : nil
+    }
 
     /// The bag that outputs the wanted stems.
     ///
@@ -144,7 +205,7 @@ package struct OpenedModel: Sendable {
     }
 
     private func bag(ofIndices stems: [Int]?) -> Bag {
-        Bag(zip(rules, weights).map { Bag.Member($0, weights: $1) }, stems: stems)
+        Bag(members, stems: stems)
     }
 
     /// Loads a member's network.

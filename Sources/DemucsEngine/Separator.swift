@@ -96,7 +96,7 @@ public final class Separator: Sendable {
         }
         bag = loaded.bag
         workers = loaded.workers
-        let names = loaded.model.sources + stemSources.names.parts.map(\.name)
+        let names = loaded.model.sources + stemSources.followers.flatMap(\.names)
         followers = try Self.followers(
             of: opened, stemSources, wanted: names, workers.map(\.backend))
         model = opened.information(
@@ -245,7 +245,7 @@ public final class Separator: Sendable {
         let bag = stemSources.firstBag(for: wanted)
         let first = try trackPipeline(
             track, bag: bag, options: options, random: &random, cancellation: cancellation)
-        let ownNames = bag.stems.map { stemSources.names.sources[$0] }
+        let ownNames = bag.stems.map { bag.sources[$0] }
         var running: [StemPipeline.Follower] = []
         var places: [String: StemPipeline.Source] = [:]
         var segments: [Int] = []

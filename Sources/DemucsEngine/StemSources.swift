@@ -18,13 +18,16 @@ package struct StemSources: Sendable {
     package let first: Bag
     package let followers: [Follower]
 
-    /// Names of the first model's stems, which add up to the track.
+    /// Names of the stems of the first model's first member, which add up to the track, and of others.
     package var names: ModelStems {
-        ModelStems(
-            first.members[0].rules.sources,
-            parts: followers.flatMap { follower in
-                follower.names.map { ModelStems.Part(name: $0, stem: follower.stem) }
-            })
+        let sources = first.members[0].rules.sources
+        let parts = followers.flatMap { follower in
+            follower.names.map { ModelStems.Part(name: $0, stem: follower.stem) }
+        }
+        return ModelStems(
+            sources,
+            parts: first.sources[sources.count...].map { ModelStems.Part(name: $0, stem: nil) }
+                + parts)
     }
 
     /// The names of a follower's stems.
@@ -37,8 +40,8 @@ package struct StemSources: Sendable {
     /// - Parameter wanted: names of stems of any model.
     func firstBag(for wanted: [String]) -> Bag {
         let needed = wanted + followers.filter { gives($0, wanted) }.map(\.stem)
-        let sources = first.members[0].rules.sources
-        return first.giving(sources.indices.filter { needed.contains(sources[$0]) })
+        return first.giving(
+            first.sources.indices.filter { needed.contains(first.sources[$0]) })
     }
 
     private func gives(_ follower: Follower, _ wanted: [String]) -> Bool {

@@ -44,6 +44,13 @@ extension ModelStore {
         _ name: String, policy: DownloadPolicy = DownloadPolicy(),
         report: (DownloadEvent) -> Void = { _ in }, isCancelled: () -> Bool = { false }
     ) throws -> ModelFiles {
+        try mix(name) { try findOrFetchOne($0, policy, report, isCancelled) }
+    }
+
+    private func findOrFetchOne(
+        _ name: String, _ policy: DownloadPolicy, _ report: (DownloadEvent) -> Void,
+        _ isCancelled: () -> Bool
+    ) throws -> ModelFiles {
         do {
             return try find(name)
         } catch ModelStoreError.notFound(let shown, let folders, let missing) {

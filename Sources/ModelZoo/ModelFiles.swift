@@ -1,7 +1,8 @@
 import System
 import WeightsLoader
 
-/// The files of a model: one checkpoint, or the checkpoints of a bag with their weights.
+/// The files of a model: one checkpoint, the checkpoints of a bag with their weights, or the files of
+/// several models that are averaged.
 public struct ModelFiles: Sendable, Equatable {
     /// The published name, or the file's name without extension.
     public let name: String
@@ -19,6 +20,8 @@ public struct ModelFiles: Sendable, Equatable {
     package var configuration: ConfigurationFile?
     /// The file of the bag; `nil` for none.
     package private(set) var bagPath: String?
+    /// The models that are averaged; empty for one model.
+    package private(set) var mixed: [ModelFiles] = []
     /// Models that separate stems of this one further.
     package var followers: [Follower] = []
 
@@ -58,6 +61,17 @@ public struct ModelFiles: Sendable, Equatable {
             name: name, checkpoints: checkpoints, weights: bag.weights,
             segmentSeconds: bag.segmentSeconds)
         bagPath = path
+    }
+
+    /// Several models, whose stems are averaged; one model alone as it is.
+    init(averaging models: [ModelFiles]) {
+        self =
+            models.count == 1
+            ? models[0]
+            : ModelFiles(
+                name: models.map(\.name).joined(separator: "+"),
+                checkpoints: models.flatMap(\.checkpoints))
+        if models.count > 1 { mixed = models }
     }
 
     /// Whether a checkpoint has INT8 weights, which `Precision.int8` uses without conversion.

@@ -25,8 +25,25 @@ package enum ModelName: Sendable, Equatable {
             throw .invalidName(
                 name: text,
                 problem: "a name has letters, digits, '.', '_' and '-' and doesn't "
-                    + "begin with '.'; a path to a file holds a '/'")
+                    + "begin with '.'; a path to a file holds a '/', and a '+' is between two names"
+            )
         }
+    }
+
+    /// The names of models that are averaged, `htdemucs+bs_roformer_sw`. The longest name of a file
+    /// that has a `+` is taken first.
+    package static func parts(
+        of text: String, isFile: (String) -> Bool = { _ in false }
+    ) -> [String] {
+        var rest = text.split(separator: "+", omittingEmptySubsequences: false)[...]
+        var names: [String] = []
+        while !rest.isEmpty {
+            let joined = (1...rest.count).map { rest.prefix($0).joined(separator: "+") }
+            let count = (joined.lastIndex(where: isFile) ?? 0) + 1
+            names.append(joined[count - 1])
+            rest = rest.dropFirst(count)
+        }
+        return names.contains("") ? [text] : names
     }
 
     /// Whether a text is safe as part of a file name, as names and signatures must be.

@@ -3,7 +3,7 @@ import System
 /// Finds published and local models by name on this machine. The module `ModelDownloads` fetches
 /// missing ones.
 ///
-/// A name is searched for
+/// Names with a `+` between them are several models whose stems are averaged. A name is searched for
 /// 1. as a path: a checkpoint, or the `.yaml` file of a bag or of a checkpoint with its name;
 /// 2. in the repository folder given here, if any;
 /// 3. in the folders of `SWIFT_DEMUCS_MODELS`, separated by colons;
@@ -60,6 +60,18 @@ public struct ModelStore: Sendable {
     /// - Throws: ``ModelStoreError`` if a file is missing; ``BagError``, ``YAMLFileError`` and
     ///   `WeightsError` if a bag's file can't be used.
     public func find(_ name: String) throws -> ModelFiles {
+        try mix(name, finding: findOne)
+    }
+
+    /// The models of a name, each found on its own.
+    package func mix(
+        _ name: String, finding find: (String) throws -> ModelFiles
+    ) rethrows -> ModelFiles {
+        try ModelFiles(
+            averaging: ModelName.parts(of: name, isFile: FilePath.isFile).map(find))
+    }
+
+    private func findOne(_ name: String) throws -> ModelFiles {
         switch try ModelName(name, isFile: FilePath.isFile) {
         case .path(let path): try files(at: path)
         case .hub(let repository):

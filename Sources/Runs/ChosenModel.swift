@@ -25,8 +25,9 @@ package final class ChosenModel: Sendable {
     /// The model's networks and stems, with those of the models that follow it.
     package let stemSources: StemSources
     package let isQuantized: Bool
-    /// Share of a segment that overlaps the next one, unless the request sets it.
-    let overlap: Double
+    /// Share of a segment that overlaps the next one, unless the request sets it; nil if the members
+    /// of a bag have different ones.
+    let overlap: Double?
     /// All files that were read.
     let paths: [String]
     private let configurationChecksum: String?

@@ -113,7 +113,8 @@ package struct SeparationParameters: Codable, Equatable, Sendable {
     /// The outputs in their order, `no_vocals = drums + bass + other`.
     let outputs: [String]
     let shifts: Int
-    let overlap: Double
+    /// Nil for the members' own, if these differ.
+    let overlap: Double?
     let segmentSeconds: Double?
     let split: Bool
     /// Nil for 1, as in records of versions without this parameter.

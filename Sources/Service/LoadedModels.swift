@@ -125,7 +125,7 @@ final class LoadedModels: Sendable {
                 + "the reason.")
     }
 
-    /// Names that jobs may use, besides the service's own.
+    /// Names that jobs may use, besides the service's own, and two at a time.
     private static let names =
         PublishedModel.all.map(\.name) + [ModelStore.demoModel] + LinkedModel.all.map(\.name)
 
@@ -163,10 +163,12 @@ final class LoadedModels: Sendable {
             }
         }
         // Only names from the list reach the store, never a path or an address.
-        guard LoadedModels.names.contains(name) else {
+        let parts = ModelName.parts(of: name)
+        guard parts.count <= 2, parts.allSatisfy(LoadedModels.names.contains) else {
             throw .option(
                 field, value: name,
                 expected: "one of " + LoadedModels.names.joined(separator: ", ")
+                    + ", or two of them with a '+' between them"
             )
         }
         do {
@@ -232,7 +234,7 @@ final class LoadedModels: Sendable {
                 "name": .text(name), "is_loaded": .bool(loaded.contains { $0.0 == name }),
                 "is_installed": .bool(installed != nil),
                 "stems": .array(
-                    (installed?.stemSources.names.sources ?? published?.sources ?? []).map(
+                    (installed?.stemSources.first.sources ?? published?.sources ?? []).map(
                         JSON.text)),
             ]
         }

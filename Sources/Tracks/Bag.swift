@@ -5,19 +5,25 @@
 
 import Networks
 
-/// One or more networks whose outputs are averaged into the wanted stems.
+/// One or more networks, of any families, whose outputs are averaged into the wanted stems.
 ///
-/// A stem is the sum of the members' outputs, each times its weight for that source, divided by the
-/// sum of the weights. A member with no weight in any wanted stem does not run.
+/// A stem is the sum of the outputs of the members that have it, each times its weight for that
+/// source, divided by the sum of the weights. A member with no weight in any wanted stem does not run.
+/// Each member cuts and normalises a track as it does alone.
 package struct Bag: Sendable {
     package struct Member: Sendable {
         package let rules: TrackRules
-        /// The member's weight for each source, `[source]`.
+        /// The member's weight for each of its sources, `[source]`.
         package let weights: [Double]
 
         package init(_ rules: TrackRules, weights: [Double]) {
             self.rules = rules
             self.weights = weights
+        }
+
+        /// Index of a source that has a weight; nil if the member gives nothing to the stem.
+        package func source(named name: String) -> Int? {
+            rules.sources.firstIndex(of: name).flatMap { weights[$0] == 0 ? nil : $0 }
         }
     }
 
@@ -30,30 +36,40 @@ package struct Bag: Sendable {
     }
 
     package let members: [Member]
+    /// Names of the members' sources: those of the first member, then those that others alone have.
+    package let sources: [String]
     /// Indices of the wanted sources, ascending.
     package let stems: [Int]
     package let sampleRateHz: Int
     package let channelCount: Int
-    /// Whether tracks are normalised for the networks.
-    let normalises: Bool
     /// The sum of the weights of each wanted stem.
-    let totals: [Float]
+    package let totals: [Float]
 
-    /// A bag of networks that agree in rate, channels and sources.
+    /// A bag of networks that agree in rate and channels.
     ///
     /// - Parameter stems: indices of the wanted sources, ascending; `nil` wants all.
     package init(_ members: [Member], stems: [Int]? = nil) {
         precondition(!members.isEmpty)
-        let rules = members[0].rules
+        let sources = Self.sources(of: members.map { $0.rules })
         self.members = members
-        self.stems = stems ?? Array(rules.sources.indices)
-        sampleRateHz = rules.sampleRateHz
-        channelCount = rules.audioChannels
-        normalises = rules.normalises
+        self.sources = sources
+        self.stems = stems ?? Array(sources.indices)
+        sampleRateHz = members[0].rules.sampleRateHz
+        channelCount = members[0].rules.audioChannels
         // Summed in double precision, as in Python.
-        totals = self.stems.map { source in
-            Float(members.reduce(0.0) { $0 + $1.weights[source] })
+        totals = self.stems.map { stem in
+            Float(
+                members.reduce(0.0) { sum, member in
+                    sum + (member.source(named: sources[stem]).map { member.weights[$0] } ?? 0)
+                })
         }
+    }
+
+    /// Names of the sources of a bag with such members.
+    package static func sources(of members: [TrackRules]) -> [String] {
+        var names: [String] = []
+        for member in members { names += member.sources.filter { !names.contains($0) } }
+        return names
     }
 
     /// A single network.
@@ -65,11 +81,17 @@ package struct Bag: Sendable {
     /// The sources of a member that the stems need, in the order of the stems; empty if the member
     /// does not run.
     func contributions(ofMember index: Int) -> [Contribution] {
-        stems.enumerated().compactMap { stem, source in
-            let weight = members[index].weights[source]
-            return weight == 0
-                ? nil : Contribution(stem: stem, source: source, weight: Float(weight))
+        let member = members[index]
+        return stems.enumerated().compactMap { stem, name in
+            member.source(named: sources[name]).map { source in
+                Contribution(stem: stem, source: source, weight: Float(member.weights[source]))
+            }
         }
+    }
+
+    /// How the member normalises a track with these statistics.
+    func normalization(ofMember index: Int, _ statistics: Normalization) -> Normalization {
+        members[index].rules.normalises ? statistics : .identity
     }
 
     package func needs(member index: Int) -> Bool { !contributions(ofMember: index).isEmpty }

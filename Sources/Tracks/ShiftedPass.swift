@@ -107,14 +107,14 @@ struct ShiftedPass {
     /// - Returns: `[channels, padded samples]`.
     /// - Throws: the errors of ``TrackWindow/fill(to:)``.
     mutating func cutSegment(
-        from window: inout TrackWindow, on backend: Backend
+        from window: inout TrackWindow, by normalization: Normalization, on backend: Backend
     ) throws(AnyError) -> Tensor {
         let input = input(of: cutSegments)
         let first = input.start - input.padLeft
         // A reflection before the track needs as many samples after its beginning.
         try window.fill(to: max(first + input.padded, borderSamples > 0 ? 1 - first : 0))
         let mix = backend.keptTensor([channelCount, input.padded])
-        window.read(from: first, into: mix, borderSamples: borderSamples)
+        window.read(from: first, into: mix, by: normalization, borderSamples: borderSamples)
         if case .reflected = plan.ends { reflect(mix, from: input.count) }
         cutSegments += 1
         return mix

@@ -85,15 +85,15 @@ package struct Track {
         cancellation: CancellationToken,
         _ body: (_ index: Int, _ piece: Tensor) throws(AnyError) -> Void
     ) throws(AnyError) {
-        var window = try TrackWindow(
-            self, normalization: normalises ? statistics.normalization : .identity)
+        var window = try TrackWindow(self)
+        let normalization = normalises ? statistics.normalization : .identity
         for (index, start) in starts.enumerated() {
             do { try cancellation.check() } catch { throw error.erased }
             window.forget(before: start)
             try window.fill(to: start + length)
             window.forget(before: start)
             let piece = backend.keptTensor([channelCount, length])
-            window.read(from: start, into: piece)
+            window.read(from: start, into: piece, by: normalization)
             try body(index, piece)
         }
     }

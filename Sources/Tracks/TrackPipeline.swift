@@ -31,7 +31,8 @@ package final class TrackPipeline {
     private let options: SeparationOptions
     private let backend: Backend
     private let cancellation: CancellationToken
-    private let normalization: Normalization
+    /// How each member normalises the track.
+    private let normalizations: [Normalization]
     private let workers: SegmentWorkers
     private var passes: [ShiftedPass]
     private var window: TrackWindow
@@ -71,9 +72,11 @@ package final class TrackPipeline {
         } catch {
             throw error.erased
         }
-        normalization =
-            bag.normalises && options.normalises ? track.statistics.normalization : .identity
-        window = try TrackWindow(track, normalization: normalization)
+        let normalization = options.normalises ? track.statistics.normalization : .identity
+        normalizations = bag.members.indices.map {
+            bag.normalization(ofMember: $0, normalization)
+        }
+        window = try TrackWindow(track)
         self.bag = bag
         self.options = options
         self.backend = backend
@@ -119,8 +122,10 @@ package final class TrackPipeline {
             try window.skip(to: needed)
             while underWay.count < workers.capacity, let index = nextPass() {
                 try checkCancellation()
-                let mix = try passes[index].cutSegment(from: &window, on: backend)
-                workers.submit(member: passes[index].member, mix: mix)
+                let member = passes[index].member
+                let mix = try passes[index].cutSegment(
+                    from: &window, by: normalizations[member], on: backend)
+                workers.submit(member: member, mix: mix)
                 underWay.append(index)
             }
             if underWay.isEmpty { break }
@@ -211,7 +216,8 @@ package final class TrackPipeline {
     /// Stems from the outputs of all passes: `[stem · channels + channel][count]`.
     ///
     /// Sums in the reference's order: a member's shifts, their mean times the member's weight,
-    /// member after member, divided by the sum of the weights.
+    /// member after member, divided by the sum of the weights. Only the normalisation is undone
+    /// earlier, because members may have different ones.
     private func stems(_ count: Int) -> PlanarAudio {
         func silence(stems: Int) -> PlanarAudio {
             PlanarAudio(
@@ -223,6 +229,7 @@ package final class TrackPipeline {
         for index in bag.members.indices {
             let contributions = bag.contributions(ofMember: index)
             if contributions.isEmpty { continue }
+            let (mean, scale) = (normalizations[index].mean, normalizations[index].scale)
             var output = silence(stems: contributions.count)
             for pass in passes.indices where passes[pass].member == index {
                 passes[pass].take(count, addingTo: &output)
@@ -233,17 +240,17 @@ package final class TrackPipeline {
                     stems.channels[contribution.stem * bag.channelCount + channel]
                         .withUnsafeMutableBufferPointer { stem in
                             for (index, value) in row.enumerated() {
-                                stem[index] += value / passCount * contribution.weight
+                                stem[index] +=
+                                    (value / passCount * scale + mean) * contribution.weight
                             }
                         }
                 }
             }
         }
-        let (mean, scale) = (normalization.mean, normalization.scale)
         for row in stems.channels.indices {
             let total = bag.totals[row / bag.channelCount]
             stems.channels[row].withUnsafeMutableBufferPointer { stem in
-                for index in stem.indices { stem[index] = stem[index] / total * scale + mean }
+                for index in stem.indices { stem[index] /= total }
             }
         }
         return stems

@@ -9,29 +9,24 @@ import Tensor
 /// The samples of a track from the oldest that is still needed to the newest that was read: memory
 /// for about a segment, for tracks of any length.
 ///
-/// Positions count from the first sample of the track. Segments are normalised when they are cut.
+/// Positions count from the first sample of the track.
 package struct TrackWindow {
     /// Length of the whole track; `nil` for a live track that has not ended.
     package private(set) var sampleCount: Int?
-    /// Applied to the segments that are cut.
-    var normalization: Normalization
     /// Source of the samples; `nil` for a live track, whose samples are appended.
     private let stream: TrackStream?
     /// The samples from position `base`.
     private var held: PlanarAudio
     private var base = 0
 
-    /// - Parameter normalization: `nil` for that by the track's own statistics.
     /// - Throws: the error of opening the track.
-    package init(_ track: Track, normalization: Normalization? = nil) throws(AnyError) {
+    package init(_ track: Track) throws(AnyError) {
         sampleCount = track.sampleCount
-        self.normalization = normalization ?? track.statistics.normalization
         stream = try track.stream()
         held = PlanarAudio(channelCount: track.channelCount, sampleRateHz: track.sampleRateHz)
     }
 
-    init(liveChannels channelCount: Int, sampleRateHz: Int, normalization: Normalization) {
-        self.normalization = normalization
+    init(liveChannels channelCount: Int, sampleRateHz: Int) {
         stream = nil
         held = PlanarAudio(channelCount: channelCount, sampleRateHz: sampleRateHz)
     }
@@ -90,9 +85,13 @@ package struct TrackWindow {
     ///
     /// - Parameters:
     ///   - segment: `[channels, samples]`.
+    ///   - normalization: applied to the track's samples.
     ///   - borderSamples: samples before and after the track that are its reflection instead of
     ///     zeros: the sample beside the first one is the second one.
-    package func read(from start: Int, into segment: Tensor, borderSamples: Int = 0) {
+    package func read(
+        from start: Int, into segment: Tensor, by normalization: Normalization,
+        borderSamples: Int = 0
+    ) {
         let samples = segment.shape[1]
         precondition(segment.shape == [held.channelCount, samples])
         let inside = (start..<start + samples).clamped(to: 0..<(sampleCount ?? end))

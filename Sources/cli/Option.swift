@@ -82,7 +82,8 @@ extension Option {
             "repro_mdx_a", "demo",
         ]),
         help: "The model: a file, a published name (htdemucs, htdemucs_ft, htdemucs_6s), a "
-            + "signature, hf://[namespace/]name, or demo. Missing models are downloaded. (default: "
+            + "signature, hf://[namespace/]name, or demo; the stems of several, a+b, are averaged. "
+            + "Missing models are downloaded. (default: "
             + "htdemucs; if it is unavailable, demo with a warning)")
     static let member = Option(
         "member", value: "name", help: "Which model to use from a file that holds several.")

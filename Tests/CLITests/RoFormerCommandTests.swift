@@ -86,4 +86,28 @@ struct RoFormerCommandTests {
             "convert", model, "-o", folder.url("b.safetensors").path, "--sources", "a,b", exits: 3)
         #expect(run.errors.contains("training.instruments"))
     }
+
+    @Test func aMixIsWrittenToAFolderOfBothNames() throws {
+        let roformer = try folder.writeRoFormer("r")
+        try folder.writeTrack("a.wav")
+        func run(_ more: String..., exits code: Int32 = 0) throws -> CommandRun {
+            try folder.run(
+                ["a.wav", "-n", "cross_first+\(roformer)", "-o", "out", "--skip-existing"] + more,
+                exits: code)
+        }
+        #expect(try run().errors.contains("Already done") == false)
+        let names = ["drums", "other", "rest"].map { "\($0).wav" }
+        #expect(
+            try FileManager.default.contentsOfDirectory(
+                atPath: folder.path("out/cross_first+r/a")
+            ).sorted() == names)
+        #expect(try run().errors.contains("Already done"))
+        // The first model's own overlap, which is not the second one's.
+        #expect(try !run("--overlap", "0.25").errors.contains("Already done"))
+        #expect(try run("--two-stems", "drums").errors.contains("Already done") == false)
+        #expect(folder.exists("out/cross_first+r/a/no_drums.wav"))
+        #expect(try run("--config", "\(folder.path("r.yaml"))", exits: 2).errors.contains("mix"))
+        let wrong = try folder.run("a.wav", "-n", "cross_first+\(model)", exits: 3)
+        #expect(wrong.errors.contains("differ in their samplerate: 1600 and 44100"))
+    }
 }

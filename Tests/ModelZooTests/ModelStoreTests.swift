@@ -54,6 +54,21 @@ struct ModelStoreTests {
         #expect(try store.find("./my.model.safetensors").name == "my.model")
     }
 
+    @Test func namesWithAPlusAreSeveralModelsUnlessAFileHasIt() throws {
+        try touch("repo/one.th", "repo/two.ckpt", "x+y.th", "x")
+        let store = try store(repository: folder.path("repo"))
+        let mix = try store.find("one+\(folder.path("x+y.th"))+two")
+        #expect(mix.name == "one+x+y+two")
+        #expect(mix.checkpoints == ["repo/one.th", "x+y.th", "repo/two.ckpt"].map(folder.path))
+        #expect(mix.mixed.map(\.name) == ["one", "x+y", "two"])
+        #expect(try store.find(folder.path("x+y.th")).mixed.isEmpty)
+        for name in ["one+", "+one", "one++two", "+"] {
+            #expect(throws: ModelStoreError.self) { try store.find(name) }
+        }
+        let error = #expect(throws: ModelStoreError.self) { try store.find("one+htdemucs") }
+        guard case .notFound("htdemucs", _, _) = error else { throw UnexpectedError(error) }
+    }
+
     /// Each place takes precedence over the following ones.
     @Test func placesAreSearchedInOrder() throws {
         try touch(

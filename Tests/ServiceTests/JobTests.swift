@@ -28,6 +28,18 @@ struct JobTests {
         #expect(try service.jobs() == [id])
     }
 
+    @Test func aJobMayMixTwoModels() throws {
+        let service = try RunningService()
+        let answer = try service.upload(query: "model=demo%2Bdemo")
+        let id: String = try #require(answer["id"])
+        let job = try service.expectEnd("done", of: id)
+        #expect(job["model"] == "demo+demo" && job["fraction"] == 1)
+        for name in ["demo%2Bdemo%2Bdemo", "demo%2B.%2Fx"] {
+            try service.upload(query: "model=\(name)").expectProblem(
+                422, "invalid-option", "two of them with a '+'")
+        }
+    }
+
     @Test func theSameBytesAndOptionsAreFoundAgain() throws {
         let (service, first) = try RunningService.withJob()
         let again = try service.upload()

@@ -34,6 +34,19 @@ package final class TemporaryFolder: Sendable {
         try write(Data(text.utf8), name)
     }
 
+    /// Writes the RoFormer `target` as one of 1600 Hz, the rate of the models of demucs, whose stem
+    /// is called `drums`; its own segments are longer than theirs.
+    package func writeRoFormer(_ name: String) throws -> String {
+        let source = Fixture.url("roformer_files/target.ckpt")
+        let text = try String(
+            contentsOf: source.deletingPathExtension().appendingPathExtension("yaml"),
+            encoding: .utf8)
+        try write(
+            text.replacing("44100", with: "1600").replacing("vocals", with: "drums"),
+            "\(name).yaml")
+        return try write(Data(contentsOf: source), "\(name).ckpt")
+    }
+
     package func makeFolder(_ name: String) throws {
         try FileManager.default.createDirectory(at: url(name), withIntermediateDirectories: true)
     }

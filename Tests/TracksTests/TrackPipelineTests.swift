@@ -1,4 +1,5 @@
 import Foundation
+import Networks
 import Signal
 import System
 import TestSupport
@@ -125,20 +126,27 @@ struct TrackPipelineTests {
         let channels: [[Float]] = [7919, 7907].map { step in
             (0..<2003).map { index in Float(index * step % 1009) / 500 - 1 }
         }
-        let bag = try Bag([
-            Bag.Member(PositionNetwork.configuration().trackRules, weights: [1, 3]),
-            Bag.Member(
-                PositionNetwork.configuration(segmentSamples: 140, padsToTraining: false)
-                    .trackRules,
-                weights: [2, 1]),
-        ])
-        var whole = PlanarAudio(channelCount: 4, sampleRateHz: 100)
+        // A member of another family, which has no shifts, shares a stem.
+        let chunks = TrackRules(
+            sources: ["mine", "source 1"], audioChannels: 2, sampleRateHz: 100, segmentSamples: 90,
+            longestSegmentSamples: 900, normalises: false, cutting: .chunks(overlapCount: 3))
+        let others = options.shifts > 1 ? [] : [Bag.Member(chunks, weights: [1, 2])]
+        let bag = try Bag(
+            [
+                Bag.Member(PositionNetwork.configuration().trackRules, weights: [1, 3]),
+                Bag.Member(
+                    PositionNetwork.configuration(segmentSamples: 140, padsToTraining: false)
+                        .trackRules,
+                    weights: [2, 1]),
+            ] + others)
+        let rows = 2 * bag.stems.count
+        var whole = PlanarAudio(channelCount: rows, sampleRateHz: 100)
         var calls = 0
         try separate(
             measured(channels), bag: bag, options: options, progress: { _ in calls += 1 },
             network: network.callAsFunction, sink: { whole.append($0.stems) })
         for start in [1, 49, 50, 149, 150, 151, 200, 777, 1999, 2000, 2002] {
-            var rest = PlanarAudio(channelCount: 4, sampleRateHz: 100)
+            var rest = PlanarAudio(channelCount: rows, sampleRateHz: 100)
             var mixture = PlanarAudio(channelCount: 2, sampleRateHz: 100)
             var progress: [SeparationProgress] = []
             try separate(

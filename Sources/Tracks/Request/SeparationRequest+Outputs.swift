@@ -62,9 +62,12 @@ extension SeparationRequest {
         let others = mixes.map { $0.name } + (hasResidual ? [SeparationRequest.residualName] : [])
         if let stems { try check(stems, "stems", allowed: known.all + others) }
         func isWritten(_ name: String) -> Bool { stems?.contains(name) ?? true }
-        return known.sources.filter(isWritten).map { NamedSignal($0, .stem($0)) }
-            + known.parts.filter { isWritten($0.name) }.map {
-                NamedSignal($0.name, .stem($0.name), isPart: !isWritten($0.stem))
+        let sources = known.sources.filter(isWritten)
+        return sources.map { NamedSignal($0, .stem($0)) }
+            + known.parts.filter { isWritten($0.name) }.map { part in
+                NamedSignal(
+                    part.name, .stem(part.name),
+                    isPart: part.stem.map { !isWritten($0) } ?? sources.isEmpty)
             }
     }
 

@@ -48,12 +48,14 @@ package struct NamedSignal: Equatable, Sendable, CustomStringConvertible {
 
 /// Names of the stems that a request can ask for.
 package struct ModelStems: Sendable, Equatable {
-    /// A part into which another model separates a stem.
+    /// A part into which another model separates a stem, or a stem that only a later member of a bag
+    /// has.
     package struct Part: Sendable, Equatable {
         package let name: String
-        package let stem: String
+        /// The stem that it is a part of; nil for a stem of its own.
+        package let stem: String?
 
-        package init(name: String, stem: String) {
+        package init(name: String, stem: String?) {
             self.name = name
             self.stem = stem
         }

@@ -74,9 +74,7 @@ package struct LivePasses {
         self.plan = plan
         self.bag = bag
         statistics = LiveStatistics(sampleRateHz: bag.sampleRateHz)
-        window = TrackWindow(
-            liveChannels: bag.channelCount, sampleRateHz: bag.sampleRateHz,
-            normalization: .identity)
+        window = TrackWindow(liveChannels: bag.channelCount, sampleRateHz: bag.sampleRateHz)
         sums = PlanarAudio(
             channelCount: bag.stems.count * bag.channelCount, sampleRateHz: bag.sampleRateHz)
     }
@@ -109,11 +107,12 @@ package struct LivePasses {
         precondition(hasReadyPass)
         let end = plan.inputEnd(ofPass: begunPasses)
         measure(upTo: min(end, window.end))
-        let normalization = bag.normalises ? statistics.normalization : .identity
-        window.normalization = normalization
+        let normalization = statistics.normalization
         let mixes = bag.members.indices.filter(bag.needs(member:)).map { member in
             let mix = backend.keptTensor([bag.channelCount, plan.windowSamples[member]])
-            window.read(from: end - plan.windowSamples[member], into: mix)
+            window.read(
+                from: end - plan.windowSamples[member], into: mix,
+                by: bag.normalization(ofMember: member, normalization))
             return (member, mix)
         }
         begunPasses += 1
@@ -149,11 +148,10 @@ package struct LivePasses {
             let samples = run.mix.shape[1]
             precondition(output.shape[1] == bag.channelCount && output.shape[2] == samples)
             let first = samples - plan.lookaheadSamples - plan.passSamples
+            let normalization = bag.normalization(ofMember: run.member, pass.normalization)
             for part in bag.contributions(ofMember: run.member) {
                 let share = part.weight / bag.totals[part.stem]
-                let (scale, mean) = (
-                    share * pass.normalization.scale, share * pass.normalization.mean
-                )
+                let (scale, mean) = (share * normalization.scale, share * normalization.mean)
                 for channel in 0..<bag.channelCount {
                     // `passSamples` samples from here on end within the row.
                     let row = part.source * bag.channelCount + channel
