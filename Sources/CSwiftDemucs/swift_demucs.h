@@ -196,9 +196,10 @@ typedef struct sd_model sd_model;
 /* Opens a model.
  *
  * model: the path of a checkpoint (.safetensors, .th, .onnx, ggml's .bin) or of a bag (.yaml); or
- *     a name such as "htdemucs", "htdemucs_ft", "demo", a signature, or hf://... Names are
- *     looked for in "repo", the caches of Hugging Face, torch and swift-demucs, and
- *     ../share/swift-demucs/models beside this library.
+ *     a name such as "htdemucs", "htdemucs_ft", "demo", a signature, or hf://...; or
+ *     several of these with '+' between them, whose stems are averaged. Names are looked for in
+ *     "repo", the caches of Hugging Face, torch and swift-demucs, and ../share/swift-demucs/models
+ *     beside this library.
  * settings:
  *     "stems"      the stems wanted. Of a bag, only the models that they need are loaded; samples
  *                  are the same. (default: all)

@@ -488,7 +488,7 @@ def load(
 
     :param model: a published name (``htdemucs``, ``htdemucs_ft``, ``htdemucs_6s``), ``demo``, a
         signature, ``hf://...``; or the path of a checkpoint (safetensors, th, demucs.cpp's bin,
-        onnx) or of a bag's yaml.
+        onnx) or of a bag's yaml; or several with ``+`` between them, whose stems are averaged.
     :param stems: names of the wanted stems; a bag loads only the models that they need.
     :param precision: ``default`` (``int8`` for files with INT8 weights, else ``float32``, which
         equals demucs), ``float32``, ``bfloat16``, ``int8``, or ``auto``, the fastest on this CPU
