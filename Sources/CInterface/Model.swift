@@ -52,12 +52,14 @@ final class LoadedModel: Sendable {
             segmentsInParallel: settings.segmentsInParallel,
             precision: chosen.precision(of: settings.request))
         if let seconds = settings.request.segment {
-            let longest = separator.model.segmentSeconds
-            let rate = Double(separator.model.sampleRateHz)
-            // Whole samples, as the network takes them.
+            // Whole samples, as the networks take them.
+            let samples = (seconds * Double(separator.model.sampleRateHz)).rounded(.down)
             try SeparationError.require(
-                abs((seconds * rate).rounded(.down) - longest * rate) < 0.5, "segment", seconds,
-                "at most the model's own \(longest) seconds; some models take no other")
+                chosen.stemSources.first.members.allSatisfy {
+                    Double($0.rules.segmentSamples) == samples
+                }, "segment", seconds,
+                "at most the model's own \(separator.model.segmentSeconds) seconds; some models "
+                    + "take no other")
         }
         self.store = store
         self.log = log

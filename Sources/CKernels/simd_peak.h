@@ -1,5 +1,5 @@
-/* The peak rate of the products: their inner loops on operands in the L1 cache, where nothing is
- * packed, quantised or read from far. */
+/* The peak rate of the products: their inner loops on operands in the L1 cache, or in registers,
+ * where nothing is packed, quantised or read from far. */
 #pragma once
 
 #include "simd_int8.h"

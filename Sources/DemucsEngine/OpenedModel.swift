@@ -18,8 +18,8 @@ package struct OpenedModel: Sendable {
     package let configurations: [any ModelConfiguration]
     /// Parts of the files that this engine ignores, one a line.
     package let warnings: [String]
-    /// The SHA-256 of the configuration, if it is not in the checkpoints; with what else a mix of
-    /// models has of each.
+    /// The SHA-256 of the configurations that are in no checkpoint and, of a mix, of each model's
+    /// weights and segment.
     package let configurationChecksum: String?
     /// The files that were read, with those of the models that follow.
     package let paths: [String]
@@ -82,7 +82,7 @@ package struct OpenedModel: Sendable {
         self.checkpoints = checkpoints
         self.configurations = configurations
         self.members = members
-        self.warnings = warnings + Self.warnings(of: members, name)
+        self.warnings = warnings + Self.warnings(of: members, checkpoints, name)
         followers = try files.followers.map { ($0.stem, try OpenedModel($0.files)) }
         self.paths = paths + followers.flatMap(\.model.paths)
         try checkAgreement()
@@ -125,15 +125,24 @@ package struct OpenedModel: Sendable {
         }
     }
 
-    /// A warning if a shared stem is not the same sound in all members.
-    private static func warnings(of members: [Bag.Member], _ name: String) -> [String] {
+    /// Warnings if a shared stem is not the same sound in all members, and if some have INT8 weights.
+    private static func warnings(
+        of members: [Bag.Member], _ checkpoints: [Checkpoint], _ name: String
+    ) -> [String] {
+        var warnings: [String] = []
         let rest = "other"
         let sharing = members.filter { $0.source(named: rest) != nil }.map { Set($0.rules.sources) }
-        guard Set(sharing).count > 1 else { return [] }
-        return [
-            "'\(rest)' is what a model has no other stem for, and the models of '\(name)' have "
-                + "different stems; the 'weights' of a bag can take it from one of them"
-        ]
+        if Set(sharing).count > 1 {
+            warnings.append(
+                "'\(rest)' is what a model has no other stem for, and the models of '\(name)' have "
+                    + "different stems; the 'weights' of a bag can take it from one of them")
+        }
+        if Set(checkpoints.map(\.isQuantized)).count > 1 {
+            warnings.append(
+                "some models of '\(name)' have INT8 weights; unless a precision is set, the others "
+                    + "are rounded to INT8 too")
+        }
+        return warnings
     }
 
     /// Followers read stems as they are: of this model's rate and channels.

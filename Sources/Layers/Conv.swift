@@ -54,7 +54,7 @@ package struct Conv2d: Sendable {
         self.padding = padding
         let isSquare = kernel.freq == 3 && stride.freq == 1 && padding.freq == 1
         if kernel.time == 3, stride.time == 1, padding.time == 1,
-            let floats = weight.plainFloats(widened: isSquare && backend.widensSquareKernels)
+            let floats = weight.floatsForWinograd(widening: isSquare && backend.widensSquareKernels)
         {
             winograd = WinogradConv(
                 weight: floats, inputs: inputs, outputs: outputs, kernelFreqs: kernel.freq,

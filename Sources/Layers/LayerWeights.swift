@@ -42,15 +42,15 @@ package struct LayerWeights: Sendable {
     /// The float weights if the layer has no observer, so that its inputs may be transformed first
     /// (Winograd); else nil.
     ///
-    /// - Parameter widened: whether INT8 weights are widened to floats too.
-    func plainFloats(widened: Bool) -> [Float]? {
+    /// - Parameter widening: whether INT8 weights are widened to floats too.
+    func floatsForWinograd(widening: Bool) -> [Float]? {
         guard observer == nil else { return nil }
         switch values {
         case .floats(let floats): return floats
         case .quantized(let integers, let scales):
-            guard widened else { return nil }
-            let row = integers.count / scales.count
-            return integers.indices.map { Float(integers[$0]) * scales[$0 / row] }
+            guard widening else { return nil }
+            let shape = [scales.count, integers.count / scales.count]
+            return Quantizer(shape: shape, outputAxis: 0).dequantized(integers, scales: scales)
         }
     }
 

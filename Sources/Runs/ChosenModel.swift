@@ -77,9 +77,13 @@ package final class ChosenModel: Sendable {
     /// Folder name as in the reference. A name with slashes (`hf://`) gives one folder: without the
     /// scheme, and with `_` for each `/`.
     private static func folder(_ files: ModelFiles, _ given: String?) -> String {
-        var name = files.name
         let scheme = "hf://"
-        if let given, given.hasPrefix(scheme) { name = String(given.dropFirst(scheme.count)) }
+        let models = files.mixed.isEmpty ? [files] : files.mixed
+        let names = given.map { ModelName.parts(of: $0, isFile: FilePath.isFile) } ?? []
+        var name = models.enumerated().map { index, model in
+            names.count == models.count && names[index].hasPrefix(scheme)
+                ? String(names[index].dropFirst(scheme.count)) : model.name
+        }.joined(separator: "+")
         if let member = files.submodel { name += "_\(member)" }
         return name.replacing("/", with: "_")
     }

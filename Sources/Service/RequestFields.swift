@@ -101,7 +101,8 @@ extension SeparationRequest {
     }
 
     private static let modelHelp =
-        "An installed model of /v1/models. Default: the service's own. Alias: name."
+        "An installed model of /v1/models, or two with a '+' between them, whose stems are averaged. "
+        + "Default: the service's own. Alias: name."
 }
 
 extension SeparationRequest.Field {

@@ -138,7 +138,8 @@ struct LiveCommand {
             let options =
                 arguments.has(.window) ? options : options.fitting(separator.model)
             let controls = LiveControls(
-                separator.model.sources, try gains(separator.model.sources))
+                separator.model.sources,
+                try gains(separator.model.sources, adding: separator.stems.sources))
             let input =
                 arguments.has(.printDelay)
                 ? nil
@@ -234,7 +235,9 @@ struct LiveCommand {
     }
 
     /// The gain of each stem at the start.
-    private func gains(_ stems: [String]) throws -> [Float] {
+    ///
+    /// - Parameter whole: the stems that add up to the sound; others are heard only alone.
+    private func gains(_ stems: [String], adding whole: [String]) throws -> [Float] {
         for (option, name) in [Option.soloStem, .mute].flatMap({ option in
             arguments.values(option).map { (option, $0) }
         }) where !stems.contains(name) {
@@ -243,7 +246,8 @@ struct LiveCommand {
         }
         let muted = arguments.values(.mute)
         let solo = arguments.value(.soloStem)
-        return stems.map { stem in (solo ?? stem) == stem && !muted.contains(stem) ? 1 : 0 }
+        let heard = solo.map { [$0] } ?? whole
+        return stems.map { heard.contains($0) && !muted.contains($0) ? 1 : 0 }
     }
 
     /// The rows of all stems in the order of `--channels`; nil without it.

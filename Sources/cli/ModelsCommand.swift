@@ -87,10 +87,11 @@ struct ModelsCommand {
 
     /// Fetches all models; continues after one that fails.
     private func fetch(_ names: [String], _ store: ModelStore) -> ExitCode {
-        if names.contains(where: { LinkedModel.named($0) == nil }) {
+        let models = names.flatMap { ModelName.parts(of: $0) }
+        if models.contains(where: { LinkedModel.named($0) == nil }) {
             console.status(PublishedModel.licenceNote)
         }
-        for model in names.compactMap(LinkedModel.named) {
+        for model in models.compactMap(LinkedModel.named) {
             console.status("Licence of \(model.name): \(model.licence)")
         }
         var code = ExitCode.done

@@ -25,7 +25,8 @@ typedef struct kernel_table {
      * floats: integers are multiplied at least twice as fast as floats, and bfloat16 is not. */
     bool multiplies_14_bits;
     /* Whether a 3 × 3 convolution is faster by Winograd's algorithm in float32, which takes a third
-     * of the products, than with INT8 weights: products in INT8 take more than half the time. */
+     * of the products, than with INT8 weights, because a product in INT8 takes more than half the
+     * time of one in float32. */
     bool winograd_beats_int8;
     /* Whether a product may be rounded before it is added: there is no fused multiply-add. */
     bool rounds_products;

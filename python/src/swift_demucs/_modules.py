@@ -284,7 +284,7 @@ def load(name: Any, repo: Optional[Path] = None, jobs: int = 1) -> AnyModel:
     if repo is not None and text in list_models(repo)["single"]:
         return HTDemucs(whole)
     places = [Path(text), (BAGS if repo is None else Path(repo)) / f"{Path(text).name}.yaml"]
-    for file in places:
+    for file in places if Path(text).is_file() or "+" not in text else []:
         if file.suffix == ".yaml" and file.is_file():
             return BagOfModels(whole, repo, jobs, file.read_text())
     is_bag = whole.member_count > 1 or text.startswith("hf://")

@@ -100,6 +100,7 @@ def path_text(path: object) -> str:
 
 
 def settled(path: object) -> str:
-    """The path of a model's file, also for a program in another folder; names stay."""
+    """The paths of a model's files, also for a program in another folder; names stay."""
     text = path_text(path)
-    return str(Path(text).absolute()) if Path(text).is_file() else text
+    names = [text] if Path(text).is_file() else text.split("+")
+    return "+".join(str(Path(name).absolute()) if Path(name).is_file() else name for name in names)
