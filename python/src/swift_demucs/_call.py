@@ -44,9 +44,16 @@ class Token:
         with self._lock:
             self.is_cancelled = True
             _library.library().sd_cancellation_cancel(self.handle)
-        with contextlib.suppress(OSError):
-            if self.source is not None and Path(self.source).is_fifo():
+        if self.source is None or not Path(self.source).is_fifo():
+            return
+        # Without a reader there is no writer: the call may be about to open the pipe.
+        for _ in range(50):
+            with contextlib.suppress(OSError):
                 os.close(os.open(self.source, os.O_WRONLY | os.O_NONBLOCK))
+                return
+            if self.handle is None:
+                return
+            time.sleep(0.01)
 
     def free(self) -> None:
         """Frees the handle; the call must have returned."""
