@@ -28,8 +28,7 @@ static double KERNEL(peak_pass)(int kind, ptrdiff_t passes) {
     if (kind == 2) {
         vec_int sum[ROWS][2] = {{0}};
 #if WIDENS_PANELS
-        /* Operands in registers: VPMADDWD with its addition, which keeps all vector units busy
-         * that loads would share. */
+        /* VPMADDWD with its addition alone, without the loads of a tile. */
         pair_operand x = load_pair_operand((const pair_element *)a);
         const pair_operand y = load_pair_operand((const pair_element *)b);
         for (ptrdiff_t i = 0; i < passes * PEAK_STEPS; i++)

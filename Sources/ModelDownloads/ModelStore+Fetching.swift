@@ -52,7 +52,7 @@ extension ModelStore {
         _ isCancelled: () -> Bool
     ) throws -> ModelFiles {
         do {
-            return try find(name)
+            return try findOne(name)
         } catch ModelStoreError.notFound(let shown, let folders, let missing) {
             let parsed = try ModelName(name, isFile: FilePath.isFile)
             let sources = try self.sources(of: parsed)
@@ -67,7 +67,7 @@ extension ModelStore {
             for source in sources {
                 do {
                     try fetch(source, policy, isCancelled, report)
-                    return try find(name)
+                    return try findOne(name)
                 } catch let error as DownloadError {
                     reasons.append(error)
                     // Another server can't help if the disk is full or libcurl is missing.

@@ -71,7 +71,8 @@ public struct ModelStore: Sendable {
             averaging: ModelName.parts(of: name, isFile: FilePath.isFile).map(find))
     }
 
-    private func findOne(_ name: String) throws -> ModelFiles {
+    /// The model of a name that is not divided.
+    package func findOne(_ name: String) throws -> ModelFiles {
         switch try ModelName(name, isFile: FilePath.isFile) {
         case .path(let path): try files(at: path)
         case .hub(let repository):
