@@ -125,7 +125,7 @@ struct PlannedRequest {
                 expected: "one of " + separator.stems.all.joined(separator: ", "))
         }
         try separator.checkLoaded(outputs)
-        try separator.checkPrecision(of: request, isQuantized: model.chosen.isQuantized)
+        _ = try model.chosen.precision(of: request)
         try separator.validate(options)
     }
 

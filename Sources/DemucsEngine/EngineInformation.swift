@@ -1,3 +1,4 @@
+import ModelZoo
 import Tensor
 
 /// The instruction set and the GEMM backend of the engine on this machine.
@@ -27,26 +28,13 @@ public struct EngineInformation: Sendable, Equatable {
         instructionSet = backend.instructionSet
         obstacle = InstructionSet.names.compactMap(InstructionSet.obstacle).first
         products = backend.productsDescription
-        fastestPrecision = backend.fastestPrecision
     }
 
-    /// The fastest precision on this machine with verified quality (docs/parity.md): bfloat16 if
-    /// the CPU has instructions for its products, else float32.
-    public let fastestPrecision: Precision
-}
-
-/// A precision that may depend on the model and the machine.
-package enum PrecisionChoice: Sendable, Equatable {
-    /// INT8 for a model with INT8 weights, float32 for all others.
-    case ofModel
-    /// INT8 for a model with INT8 weights, ``EngineInformation/fastestPrecision`` for all others.
-    case fastest
-    case fixed(Precision)
-
-    /// - Throws: the errors of ``EngineInformation/init()``.
-    package func precision(isQuantized: Bool) throws -> Precision {
-        if case .fixed(let precision) = self { return precision }
-        if isQuantized { return .int8 }
-        return self == .fastest ? try EngineInformation().fastestPrecision : .float32
+    /// The precision `auto` of a model on this machine: the fastest one in which the stems of music
+    /// keep their SDR within 0.01 dB (docs/int8.md, docs/parity.md). Reads the files and blocks.
+    ///
+    /// - Throws: the errors of opening the model, and of ``init()``.
+    public static func fastestPrecision(of files: ModelFiles) throws -> Precision {
+        try PrecisionChoice.fastest.precision(in: OpenedModel(files).int8)
     }
 }

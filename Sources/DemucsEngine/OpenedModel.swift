@@ -255,8 +255,12 @@ package struct OpenedModel: Sendable {
     /// The SHA-256 of each member's checkpoint, 64 hexadecimal digits.
     package var checksums: [String] { checkpoints.map { $0.sha256() } }
 
-    /// Whether a member has INT8 weights.
-    package var isQuantized: Bool { checkpoints.contains(where: \.isQuantized) }
+    /// What INT8 does to this model and those that follow it.
+    package var int8: Int8Effect {
+        if checkpoints.contains(where: \.isQuantized) { return .none }
+        return configurations.allSatisfy(\.keepsSDRInInt8)
+            && followers.allSatisfy { $0.model.int8 != .unknown } ? .inaudible : .unknown
+    }
 
     /// Information about the loaded model.
     ///

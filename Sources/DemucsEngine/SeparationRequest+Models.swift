@@ -1,18 +1,7 @@
-// The models and the precision of a request.
+// The models that follow another one.
 
 import ModelZoo
-import Tensor
 import Tracks
-
-extension SeparationRequest {
-    package var precisionChoice: PrecisionChoice {
-        switch precision {
-        case "auto": .fastest
-        case let name?: Precision(rawValue: name).map(PrecisionChoice.fixed) ?? .ofModel
-        case nil: .ofModel
-        }
-    }
-}
 
 extension ModelFiles {
     /// The files with those of the models that separate stems of this one further.

@@ -24,7 +24,7 @@ package final class ChosenModel: Sendable {
     package let folder: String
     /// The model's networks and stems, with those of the models that follow it.
     package let stemSources: StemSources
-    package let isQuantized: Bool
+    package let int8: Int8Effect
     /// Share of a segment that overlaps the next one, unless the request sets it; nil if the members
     /// of a bag have different ones.
     let overlap: Double?
@@ -66,7 +66,7 @@ package final class ChosenModel: Sendable {
             of: Array(files.allCheckpoints[(first?.files.checkpoints.count ?? 0)...]),
             after: first?.checksums, cancellation)
         stemSources = opened.stemSources
-        isQuantized = opened.isQuantized
+        int8 = opened.int8
         overlap = opened.overlap
         paths = opened.paths
         configurationChecksum = opened.configurationChecksum
@@ -138,13 +138,20 @@ package final class ChosenModel: Sendable {
     /// Closes the files of a model that may never be loaded.
     package func close() { state.withLock { $0.opened = nil } }
 
-    /// The precision of a request, which that of a loaded model has to equal.
+    /// The precision of a request.
+    ///
+    /// - Throws: `RunError.request` if the model is loaded in another one.
     package func precision(of request: SeparationRequest) throws -> Precision {
-        guard let separator else {
-            return try request.precisionChoice.precision(isQuantized: isQuantized)
+        let loaded = separator?.precision
+        if let loaded, request.precision == nil { return loaded }
+        let precision = try request.precisionChoice.precision(in: int8)
+        if let loaded, precision != loaded {
+            throw RunError.request(
+                .invalidValue(
+                    field: "precision", value: request.precision ?? "",
+                    expected: "\(loaded.rawValue), in which the model was loaded"))
         }
-        try separator.checkPrecision(of: request, isQuantized: isQuantized)
-        return separator.precision
+        return precision
     }
 
     // MARK: - Identity

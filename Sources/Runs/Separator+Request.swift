@@ -23,15 +23,4 @@ extension Separator {
                     + "need; load it with all stems")
         }
     }
-
-    /// - Throws: `RunError.request` for a request of another precision than that of this model.
-    package func checkPrecision(of request: SeparationRequest, isQuantized: Bool) throws {
-        if request.precision == nil { return }
-        guard try request.precisionChoice.precision(isQuantized: isQuantized) == precision else {
-            throw RunError.request(
-                .invalidValue(
-                    field: "precision", value: request.precision ?? "",
-                    expected: "\(precision.rawValue), in which the model was loaded"))
-        }
-    }
 }

@@ -187,7 +187,7 @@ final class LoadedModels: Sendable {
 
     func precision(of model: ChosenModel, _ choice: PrecisionChoice) throws -> Precision {
         let choice = choice == .ofModel ? settings.precision : choice
-        return try choice.precision(isQuantized: model.isQuantized)
+        return try choice.precision(in: model.int8)
     }
 
     /// The loaded model. Blocks until it is loaded.

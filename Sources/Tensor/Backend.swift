@@ -130,10 +130,13 @@ package final class Backend: Sendable {
     /// The kernels in use (`avx512bf16`, `avx2`, `neondot`, `plain` and so on).
     package var instructionSet: String { instructions.name }
 
-    /// The precision in which products are the fastest on this CPU.
+    /// The precision in which products of floats are the fastest on this CPU.
     package var fastestPrecision: Precision {
         instructions.multipliesBFloat16 ? .bfloat16 : .float32
     }
+
+    /// Whether INT8 is at least 1.3 times as fast as the precisions of floats.
+    package var int8IsFastest: Bool { instructions.int8IsFastest }
 
     /// The precision of products without INT8 weights: those of attention, and of the layers that
     /// stay in floats. For an INT8 model it is the fastest one: rounding to bfloat16 only costs

@@ -54,6 +54,9 @@ package struct InstructionSet: Sendable, CustomStringConvertible {
     /// weights.
     var winogradBeatsInt8: Bool { kernels.winograd_beats_int8 }
 
+    /// Whether INT8 is at least 1.3 times as fast as float32 and bfloat16.
+    var int8IsFastest: Bool { kernels.int8_is_fastest }
+
     /// The name of OpenBLAS's kernels for the same instructions; nil leaves the choice to OpenBLAS.
     var openBLASCoreType: String? {
         let core = Self.text(kernels.blas_core)

@@ -79,7 +79,7 @@ struct LiveCommand {
         name: "live",
         overview: "Play a mix of the stems while the music arrives, a constant delay later.",
         topics: [
-            "MODEL": [.name, .repo, .offline, .precision, .threads],
+            "MODEL": [.name, .repo, .offline, .heardPrecision, .threads],
             "STEMS": [.soloStem, .mute, .stemChannels],
             "DELAY": [.preset, .lookahead, .hop, .window, .wait, .printDelay],
             "SOUND": [.rawRate, .inputDevice, .outputDevice],
@@ -105,7 +105,7 @@ struct LiveCommand {
         self.arguments = arguments
         self.console = console
         threads = try arguments.threads()
-        precision = try arguments.precisionChoice()
+        precision = try arguments.precisionChoice(default: .fastest)
         preset = try arguments.choice(.preset, of: LivePreset.allCases) ?? .balanced
         rawRateHz = try arguments.number(.rawRate, in: 1...PlanarAudio.highestRateHz)
         var options = preset.options
@@ -285,7 +285,8 @@ struct LiveCommand {
         let hop = (seconds / Self.safeShare * 10).rounded(.up) / 10
         let remedy =
             other.map { "'--preset \($0.rawValue)' holds" }
-            ?? "try '--hop \(hop.fixed(1))', '--precision int8' or a shorter '--window'"
+            ?? "try '--hop \(hop.fixed(1))', "
+            + (separator.precision == .int8 ? "" : "'--precision int8' ") + "or a shorter '--window'"
         let isTooSlow = seconds > options.hopSeconds
         console.warning(
             text

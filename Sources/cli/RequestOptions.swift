@@ -11,23 +11,29 @@ extension Option: ExpressibleByStringLiteral {
     ///
     /// - Parameters:
     ///   - more: a sentence that only the command's help has.
-    init(field name: String, short: Character? = nil, more: String = "") {
+    ///   - default: the command's own default; nil for the field's.
+    init(
+        field name: String, short: Character? = nil, more: String = "",
+        default text: String? = nil
+    ) {
         if let field = SeparationRequest.field(name) {
-            self.init(field, short, more)
+            self.init(field, short, more, text)
         } else if let field = RunSettings.fields.first(where: { $0.name == name }) {
-            self.init(field, short, more)
+            self.init(field, short, more, text)
         } else {
             // A test creates all options.
             preconditionFailure("no field is called \(name)")
         }
     }
 
-    private init<Values>(_ field: RequestField<Values>, _ short: Character?, _ more: String) {
-        let isShown = !field.defaultText.isEmpty
+    private init<Values>(
+        _ field: RequestField<Values>, _ short: Character?, _ more: String, _ text: String?
+    ) {
+        let text = text ?? field.defaultText
         let help =
             field.help.replacing(/`([^`]+)`/) { "--\($0.output.1)" }
             + (more.isEmpty ? "" : " \(more)")
-            + (isShown ? " (default: \(field.defaultText))" : "")
+            + (text.isEmpty ? "" : " (default: \(text))")
         switch field.form {
         case .flag: self.init(field.name, help: help)
         case .text(let placeholder):
@@ -56,8 +62,13 @@ extension ParsedArguments {
     }
 
     /// `--precision` of commands without the other fields.
-    func precisionChoice() throws(UsageError) -> PrecisionChoice {
-        try runSettings(of: [Option.precision.name]).request.precisionChoice
+    ///
+    /// - Parameter own: the choice without the option.
+    func precisionChoice(
+        default own: PrecisionChoice = .ofModel
+    ) throws(UsageError) -> PrecisionChoice {
+        try has(.precision)
+            ? runSettings(of: [Option.precision.name]).request.precisionChoice : own
     }
 }
 

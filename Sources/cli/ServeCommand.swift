@@ -111,7 +111,7 @@ struct ServeCommand {
             .trustedProxy, allowed: "an address, such as 127.0.0.1", ServiceSettings.isAddress)
         settings.webFolder = arguments.value(.web)
         settings.allowsFFmpeg = arguments.has(.allowFFmpeg)
-        settings.precision = try arguments.precisionChoice()
+        settings.precision = try arguments.precisionChoice(default: .fastest)
         return settings
     }
 
@@ -217,7 +217,7 @@ extension ServeCommand {
             name: "serve",
             overview: "Run a service with a web page, by default for this machine alone.",
             topics: [
-                "MODEL": [.name, .member, .config, .repo, .offline, .precision],
+                "MODEL": [.name, .member, .config, .repo, .offline, .heardPrecision],
                 "SERVICE": [
                     .host, .port, .data, .serveJobs, .keep, .diskQuota, .cacheQuota, .web, .threads,
                 ],

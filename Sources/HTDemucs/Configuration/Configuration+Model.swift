@@ -51,6 +51,8 @@ extension Configuration: ModelConfiguration {
         }
     }
 
+    package var keepsSDRInInt8: Bool { arguments.architecture == .htdemucs }
+
     package var coreTransform: (nfft: Int, framing: STFT.Framing)? {
         guard arguments.architecture != .demucs else { return nil }
         return (arguments.nfft, framing)

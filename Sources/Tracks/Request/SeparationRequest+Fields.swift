@@ -177,8 +177,8 @@ extension SeparationRequest {
             of: .separation,
             help: "Numbers to compute with: float32 matches the reference; bfloat16 is faster on "
                 + "CPUs that support it, with an SNR of 42 dB against float32; int8 is smaller and "
-                + "faster still, with 39 dB; auto picks the faster of float32 and bfloat16. The SDR "
-                + "of the demo model's stems changes by 0.01 dB at most.",
+                + "faster still, with 39 dB; auto picks the fastest whose stems keep their SDR within "
+                + "0.01 dB, as HTDemucs' do in all three.",
             default: "float32; int8 for INT8 weights", value: { JSON($0.precision) },
             parse: { value, request throws(Expected) in
                 guard precisions.contains(value) else {
