@@ -45,7 +45,7 @@ final class LoadedModel: Sendable {
     ) throws {
         var files = try store.find(givenName)
         files.segmentSeconds = settings.request.segment ?? files.segmentSeconds
-        chosen = try ChosenModel(files, name: givenName)
+        chosen = try ChosenModel(files)
         threads = settings.threads
         separator = try chosen.load(
             stems: settings.request.stems, threads: threads,

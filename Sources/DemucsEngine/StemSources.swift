@@ -21,13 +21,11 @@ package struct StemSources: Sendable {
     /// Names of the stems of the first model's first member, which add up to the track, and of others.
     package var names: ModelStems {
         let sources = first.members[0].rules.sources
-        let parts = followers.flatMap { follower in
-            follower.names.map { ModelStems.Part(name: $0, stem: follower.stem) }
-        }
         return ModelStems(
-            sources,
-            parts: first.sources[sources.count...].map { ModelStems.Part(name: $0, stem: nil) }
-                + parts)
+            sources, others: Array(first.sources[sources.count...]),
+            parts: followers.flatMap { follower in
+                follower.names.map { ModelStems.Part(name: $0, stem: follower.stem) }
+            })
     }
 
     /// The names of a follower's stems.

@@ -6,6 +6,9 @@ import WeightsLoader
 public struct ModelFiles: Sendable, Equatable {
     /// The published name, or the file's name without extension.
     public let name: String
+    /// The name as it was given, of a hub's repository `namespace/name`; of several models with a `+`
+    /// between them.
+    package internal(set) var givenName: String
     /// Paths of the checkpoints, in the order of the bag.
     public let checkpoints: [String]
     /// Weights of the sources of each checkpoint, `[checkpoint][source]`; `nil` for all ones.
@@ -46,6 +49,7 @@ public struct ModelFiles: Sendable, Equatable {
         segmentSeconds: Double? = nil
     ) {
         self.name = name
+        givenName = name
         self.checkpoints = checkpoints
         self.weights = weights
         self.segmentSeconds = segmentSeconds
@@ -71,7 +75,10 @@ public struct ModelFiles: Sendable, Equatable {
             : ModelFiles(
                 name: models.map(\.name).joined(separator: "+"),
                 checkpoints: models.flatMap(\.checkpoints))
-        if models.count > 1 { mixed = models }
+        if models.count > 1 {
+            mixed = models
+            givenName = models.map(\.givenName).joined(separator: "+")
+        }
     }
 
     /// Whether a checkpoint has INT8 weights, which `Precision.int8` uses without conversion.

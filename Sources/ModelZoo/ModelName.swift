@@ -10,13 +10,15 @@ package enum ModelName: Sendable, Equatable {
     /// The name of a bag or the signature of a checkpoint, `htdemucs_ft`, `955717e8`.
     case name(String)
 
+    static let hubScheme = "hf://"
+
     /// Parses a name.
     ///
     /// - Throws: ``ModelStoreError/invalidName(name:problem:)``.
     package init(_ text: String, isFile: (String) -> Bool) throws(ModelStoreError) {
-        let scheme = "hf://"
-        if text.hasPrefix(scheme) {
-            self = .hub(try HubRepository(parsing: String(text.dropFirst(scheme.count)), in: text))
+        if text.hasPrefix(Self.hubScheme) {
+            self = .hub(
+                try HubRepository(parsing: String(text.dropFirst(Self.hubScheme.count)), in: text))
         } else if text.contains("/") || isFile(text) {
             self = .path(text)
         } else if ModelName.isSignature(text) {

@@ -74,10 +74,12 @@ public struct ModelStore: Sendable {
     /// The model of a name that is not divided.
     package func findOne(_ name: String) throws -> ModelFiles {
         switch try ModelName(name, isFile: FilePath.isFile) {
-        case .path(let path): try files(at: path)
+        case .path(let path): return try files(at: path)
         case .hub(let repository):
-            try files(named: repository.model, as: name, in: hubFolders(repository))
-        case .name(let model): try files(named: model, as: name, in: folders(for: model))
+            var files = try files(named: repository.model, as: name, in: hubFolders(repository))
+            files.givenName = String(name.dropFirst(ModelName.hubScheme.count))
+            return files
+        case .name(let model): return try files(named: model, as: name, in: folders(for: model))
         }
     }
 

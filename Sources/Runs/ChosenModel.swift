@@ -20,8 +20,6 @@ package struct ModelIdentity: Codable, Hashable, Sendable {
 /// The files of a model, and what has to be known of it before its weights are loaded, once.
 package final class ChosenModel: Sendable {
     package let files: ModelFiles
-    /// Folder of the stems below that of a run.
-    package let folder: String
     /// The model's networks and stems, with those of the models that follow it.
     package let stemSources: StemSources
     package let int8: Int8Effect
@@ -44,23 +42,19 @@ package final class ChosenModel: Sendable {
 
     /// - Parameters:
     ///   - files: the model's files, with the member to use.
-    ///   - name: the name that was asked for; nil for the default.
     ///   - cancellation: ends the computation of checksums.
     /// - Throws: `WeightsError`, `ConfigurationError`, `BagError`.
     package convenience init(
-        _ files: ModelFiles, name: String? = nil,
-        cancellation: CancellationToken = CancellationToken()
+        _ files: ModelFiles, cancellation: CancellationToken = CancellationToken()
     ) throws {
-        try self.init(files, Self.folder(files, name), after: nil, cancellation)
+        try self.init(files, after: nil, cancellation)
     }
 
     private init(
-        _ files: ModelFiles, _ folder: String, after first: ChosenModel?,
-        _ cancellation: CancellationToken
+        _ files: ModelFiles, after first: ChosenModel?, _ cancellation: CancellationToken
     ) throws {
         let opened = try OpenedModel(files)
         self.files = files
-        self.folder = folder
         self.cancellation = cancellation
         checksums = ModelChecksums(
             of: Array(files.allCheckpoints[(first?.files.checkpoints.count ?? 0)...]),
@@ -74,21 +68,12 @@ package final class ChosenModel: Sendable {
         state = Mutex(State(opened: separator == nil ? opened : nil, separator: separator))
     }
 
-    /// Folder name as in the reference. A name with slashes (`hf://`) gives one folder: without the
-    /// scheme, and with `_` for each `/`.
-    private static func folder(_ files: ModelFiles, _ given: String?) -> String {
-        let scheme = "hf://"
-        let models = files.mixed.isEmpty ? [files] : files.mixed
-        let names = given.map { ModelName.parts(of: $0, isFile: FilePath.isFile) } ?? []
-        var name = models.enumerated().map { index, model in
-            names.count == models.count && names[index].hasPrefix(scheme)
-                ? String(names[index].dropFirst(scheme.count)) : model.name
-        }.joined(separator: "+")
-        if let member = files.submodel { name += "_\(member)" }
-        return name.replacing("/", with: "_")
-    }
-
     package var name: String { files.name }
+
+    /// Folder of the stems below that of a run, as in the reference: one, also for a hub's repository.
+    package var folder: String {
+        (files.givenName + (files.submodel.map { "_\($0)" } ?? "")).replacing("/", with: "_")
+    }
 
     /// Names of the model's stems, and of their parts.
     package var stems: ModelStems { stemSources.names }
@@ -105,7 +90,7 @@ package final class ChosenModel: Sendable {
         let known = state.withLock { $0.followed }
         if let known, known.steps == steps { return known.model }
         let model = try ChosenModel(
-            files.followed(by: steps, finding: find), folder, after: self, cancellation)
+            files.followed(by: steps, finding: find), after: self, cancellation)
         state.withLock { $0.followed = (steps, model) }
         return model
     }

@@ -234,8 +234,7 @@ final class LoadedModels: Sendable {
                 "name": .text(name), "is_loaded": .bool(loaded.contains { $0.0 == name }),
                 "is_installed": .bool(installed != nil),
                 "stems": .array(
-                    (installed?.stemSources.first.sources ?? published?.sources ?? []).map(
-                        JSON.text)),
+                    (installed?.stems.sources ?? published?.sources ?? []).map(JSON.text)),
             ]
         }
         return [

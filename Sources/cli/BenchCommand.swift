@@ -4,6 +4,7 @@ import Demucs
 import Diagnostics
 import Evaluation
 import ModelZoo
+import Porting
 import System
 import Tensor
 
@@ -108,21 +109,9 @@ struct BenchCommand {
         let files = try arguments.modelStore().model(
             named: arguments.value(.name), console: console, cancellation: cancellation)
         guard files.checkpoints.count == 1 else {
-            throw SeveralNetworks(name: files.name, checkpoints: files.checkpoints)
+            throw PortingError.bagOfSeveral(name: files.name, checkpoints: files.checkpoints)
         }
         return (files.name, .checkpoint(files))
-    }
-}
-
-/// The model is a bag of several networks.
-private struct SeveralNetworks: CausedError, CustomStringConvertible {
-    var cause: ErrorCause { .model }
-    let name: String
-    let checkpoints: [String]
-
-    var description: String {
-        "'\(name)' is a bag of \(checkpoints.count) networks, expected one; give one of its files with "
-            + "-n: " + checkpoints.joined(separator: ", ")
     }
 }
 

@@ -286,7 +286,8 @@ struct LiveCommand {
         let remedy =
             other.map { "'--preset \($0.rawValue)' holds" }
             ?? "try '--hop \(hop.fixed(1))', "
-            + (separator.precision == .int8 ? "" : "'--precision int8' ") + "or a shorter '--window'"
+            + (separator.precision == .int8 ? "" : "'--precision int8' ")
+            + "or a shorter '--window'"
         let isTooSlow = seconds > options.hopSeconds
         console.warning(
             text

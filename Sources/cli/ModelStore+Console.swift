@@ -54,7 +54,7 @@ extension ChosenModel {
         files = try files.followed(by: request.then ?? []) { name in
             try store.fetch(name, console: console, cancellation: cancellation)
         }
-        try self.init(files, name: name, cancellation: cancellation)
+        try self.init(files, cancellation: cancellation)
     }
 }
 

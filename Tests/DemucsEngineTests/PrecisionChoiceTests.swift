@@ -31,8 +31,8 @@ import Testing
         let backend = try Backend(threads: 1, instructions: set, products: .packed)
         for effect in [Int8Effect.inaudible, .unknown] {
             let isInt8 = set.kernels.int8_is_fastest && effect == .inaudible
-            #expect(
-                backend.automaticPrecision(in: effect) == (isInt8 ? .int8 : backend.fastestPrecision))
+            let expected = isInt8 ? .int8 : backend.fastestPrecision
+            #expect(backend.automaticPrecision(in: effect) == expected)
         }
     }
 

@@ -64,10 +64,11 @@ extension SeparationRequest {
         func isWritten(_ name: String) -> Bool { stems?.contains(name) ?? true }
         let sources = known.sources.filter(isWritten)
         return sources.map { NamedSignal($0, .stem($0)) }
-            + known.parts.filter { isWritten($0.name) }.map { part in
-                NamedSignal(
-                    part.name, .stem(part.name),
-                    isPart: part.stem.map { !isWritten($0) } ?? sources.isEmpty)
+            + known.others.filter(isWritten).map {
+                NamedSignal($0, .stem($0), isPart: sources.isEmpty)
+            }
+            + known.parts.filter { isWritten($0.name) }.map {
+                NamedSignal($0.name, .stem($0.name), isPart: !isWritten($0.stem))
             }
     }
 

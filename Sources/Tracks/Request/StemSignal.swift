@@ -48,14 +48,12 @@ package struct NamedSignal: Equatable, Sendable, CustomStringConvertible {
 
 /// Names of the stems that a request can ask for.
 package struct ModelStems: Sendable, Equatable {
-    /// A part into which another model separates a stem, or a stem that only a later member of a bag
-    /// has.
+    /// A part into which another model separates a stem.
     package struct Part: Sendable, Equatable {
         package let name: String
-        /// The stem that it is a part of; nil for a stem of its own.
-        package let stem: String?
+        package let stem: String
 
-        package init(name: String, stem: String?) {
+        package init(name: String, stem: String) {
             self.name = name
             self.stem = stem
         }
@@ -63,12 +61,15 @@ package struct ModelStems: Sendable, Equatable {
 
     /// The stems that add up to the track.
     package let sources: [String]
+    /// Stems that only later members of a bag have.
+    package let others: [String]
     package let parts: [Part]
 
-    package init(_ sources: [String], parts: [Part] = []) {
+    package init(_ sources: [String], others: [String] = [], parts: [Part] = []) {
         self.sources = sources
+        self.others = others
         self.parts = parts
     }
 
-    package var all: [String] { sources + parts.map { $0.name } }
+    package var all: [String] { sources + others + parts.map { $0.name } }
 }
