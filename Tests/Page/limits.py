@@ -2,7 +2,7 @@
 import time
 from typing import Callable
 
-LONGEST_SECONDS = 30
+LONGEST_SECONDS = 180
 
 
 def wait_until(condition: Callable, fault: Callable[[], str] = lambda: "the condition"):

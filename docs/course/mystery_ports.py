@@ -5,28 +5,6 @@
     python mystery_ports.py --lab NAME --answers   their mistakes
 
 Solve chapter 10 before you read on: the code below shows the mistakes.
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
 """
 
 from __future__ import annotations

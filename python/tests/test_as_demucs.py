@@ -125,6 +125,7 @@ def test_models_are_bags_of_members_as_in_demucs(bag: Path, music: Any) -> None:
     whole = copy.deepcopy(pickle.loads(pickle.dumps(get_model("demo"))))(padded)
     assert np.array_equal(whole[..., :RATE], one(mix)) and isinstance(one, HTDemucs)
     assert np.array_equal(whole, apply_model(get_model("demo"), padded, shifts=0, split=False))
+    assert model.segment == 3
     with pytest.raises(ValueError, match="segments are"):
         apply_model(model, music[None])
     model.segment = 1.5
@@ -246,7 +247,9 @@ def test_an_end_reaches_the_command_once(sent: int, tmp_path: Path) -> None:
     slow = "#!/bin/sh\ntrap 'echo signal >> signals' INT TERM\necho ready >&2\n"
     (tmp_path / "slow").write_text(slow + "for _ in 1 2 3 4 5 6 7 8 9; do sleep 0.1; done\n")
     (tmp_path / "slow").chmod(0o755)
-    code = "import swift_demucs.separate as s; s.PROGRAM = './slow'; s.main([])"
+    # A shell that starts tests in the background has Ctrl-C ignored.
+    code = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+    code += "import swift_demucs.separate as s; s.PROGRAM = './slow'; s.main([])"
     process = subprocess.Popen(
         [sys.executable, "-c", code], cwd=tmp_path, stderr=subprocess.PIPE, start_new_session=True
     )

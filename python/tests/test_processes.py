@@ -106,15 +106,30 @@ def test_a_cancellation_by_another_thread_stops_calls_now_and_later(
     assert cancellation.is_cancelled
     with pytest.raises(swift_demucs.Cancelled):
         model.separate(samples[:, :RATE], cancellation=cancellation)
-    # A named pipe without a writer.
-    os.mkfifo(tmp_path / "pipe")
-    later = Cancellation()
-    threading.Timer(0.2, later.cancel).start()
-    for given in (cancellation, later):
-        with pytest.raises(swift_demucs.Cancelled):
-            swift_demucs.read(tmp_path / "pipe", cancellation=given)
     with pytest.raises(TypeError, match="Cancellation"):
         model.separate(samples, cancellation=7)  # type: ignore[arg-type]
+
+
+def test_a_named_pipe_is_read_until_a_cancellation(tmp_path: Path, track: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+
+    def wait() -> None:
+        given = Cancellation()
+        threading.Timer(0.2, given.cancel).start()
+        for _ in "later", "now":
+            with pytest.raises(swift_demucs.Cancelled):
+                swift_demucs.read(pipe, cancellation=given)
+
+    wait()
+    with os.fdopen(os.open(pipe, os.O_RDWR), "wb", buffering=0) as silent:
+        silent.write(b"RIFF")
+        wait()
+    threading.Thread(target=pipe.write_bytes, args=(b"no sound",)).start()
+    with pytest.raises(swift_demucs.InputError, match=f"^{pipe}: "):
+        swift_demucs.read(pipe)
+    threading.Thread(target=pipe.write_bytes, args=(track.read_bytes(),)).start()
+    assert np.array_equal(swift_demucs.read(pipe)[0], swift_demucs.read(track)[0])
 
 
 def test_closing_during_a_separation_lets_it_end(music: Any) -> None:

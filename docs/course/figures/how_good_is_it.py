@@ -5,9 +5,9 @@ from __future__ import annotations
 import matplotlib.pyplot as plt
 import numpy as np
 
-from .style import BAD, COLOURS, STEMS, save
+from engine import RATE_HZ
 
-RATE_HZ = 44100
+from .style import BAD, COLOURS, STEMS, save
 
 
 def error_over_time(truth: dict[str, np.ndarray], stems: dict[str, np.ndarray]) -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import matplotlib.pyplot as plt
 import numpy as np
 
-from .style import BAD, COLOURS, GOOD, save
+from engine import RATE_HZ
 
-RATE_HZ = 44100
+from .style import BAD, COLOURS, GOOD, save
 
 
 def overlap(

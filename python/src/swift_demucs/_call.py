@@ -9,7 +9,6 @@ import os
 import queue
 import threading
 import time
-from pathlib import Path
 from typing import Any, Callable, Iterator, Optional, TypeVar
 
 from . import _library, errors
@@ -29,9 +28,6 @@ class Token:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        #: The file that the call reads without this token: if it is a named pipe, a writer that
-        #: ends at once makes the call return.
-        self.source: Optional[str] = None
         #: Pointer for the C library; ``None`` after :meth:`free`.
         self.handle: Optional[int] = _library.library().sd_cancellation_create()
         if not self.handle:
@@ -44,16 +40,6 @@ class Token:
         with self._lock:
             self.is_cancelled = True
             _library.library().sd_cancellation_cancel(self.handle)
-        if self.source is None or not Path(self.source).is_fifo():
-            return
-        # Without a reader there is no writer: the call may be about to open the pipe.
-        for _ in range(50):
-            with contextlib.suppress(OSError):
-                os.close(os.open(self.source, os.O_WRONLY | os.O_NONBLOCK))
-                return
-            if self.handle is None:
-                return
-            time.sleep(0.01)
 
     def free(self) -> None:
         """Frees the handle; the call must have returned."""

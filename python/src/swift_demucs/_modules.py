@@ -166,20 +166,21 @@ class BagOfModels(Module):
     @property
     def engine(self) -> _model.Model:
         """The model of this package; a bag of one has its member's."""
-        return self.models[0].engine if len(self.models) == 1 else super().engine
+        if len(self.models) == 1:
+            return self.models[0].engine
+        if len(values := {member.segment for member in self.models}) > 1:
+            raise errors.ArgumentError(f"the members' segments are {values}, expected one")
+        return super().engine
 
     @property
     def max_allowed_segment(self) -> float:
         """The least segment of the members; infinite for networks that run on any length."""
-        return math.inf if self._takes_any_length else min(m.segment for m in self.models)
+        return math.inf if self._takes_any_length else self.segment
 
     @property
     def segment(self) -> float:
-        """Length of the members' segments; setting it sets that of each."""
-        values = {member.segment for member in self.models}
-        if len(values) > 1:
-            raise errors.ArgumentError(f"the members' segments are {sorted(values)}, expected one")
-        return values.pop()
+        """The least of the members' segments; setting it sets that of each."""
+        return min(member.segment for member in self.models)
 
     @segment.setter
     def segment(self, value: float) -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
+import select
+import tempfile
 from ctypes import byref, c_size_t
 from pathlib import Path
-from typing import Any, Callable, Optional, Union
+from typing import Any, Callable, Iterator, Optional, Union
 
 import numpy as np
 
@@ -53,6 +56,30 @@ def read(
     return np.concatenate(blocks, axis=1), rates[0]
 
 
+@contextlib.contextmanager
+def _seekable(path: str, token: _call.Token) -> Iterator[str]:
+    """A file's path, or that of a named pipe's copy, whose making a cancellation ends."""
+    if not Path(path).is_fifo():
+        yield path
+        return
+    pipe = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    with os.fdopen(pipe, "rb", buffering=0) as source, tempfile.TemporaryFile() as copy:
+        while not token.is_cancelled:
+            # A pipe is not readable before it has had a writer.
+            if select.select([source], [], [], 0.1)[0]:
+                block = source.read(1 << 16)
+                if block == b"":
+                    break
+                copy.write(block or b"")
+        copy.seek(0)
+        name = f"/dev/fd/{copy.fileno()}"
+        try:
+            yield name
+        except errors.InputError as error:
+            error.args = (str(error).replace(name, path),)
+            raise
+
+
 def decode(
     path: Path_,
     take: Callable[[Any], object],
@@ -68,23 +95,18 @@ def decode(
     wanted_rate = 0 if sample_rate is None else _arrays.rate(sample_rate)
     wanted_channels = 0 if channels is None else _arrays.integer(channels, "channels", 1, 64)
     callbacks = _call.Callbacks()
-    with _call.token(cancellation) as token:
-        token.source = text
+    with _call.token(cancellation) as token, _seekable(text, token) as source:
 
         def guarded(_context: Any, block: Any) -> int:
             failed = callbacks.guard(lambda: take(block.contents))
             return 1 if token.is_cancelled else failed
 
         callback = _library.AudioCallback(guarded)
-        try:
-            if not token.is_cancelled:
-                callbacks.invoke(
-                    token, "sd_read", text.encode(), wanted_channels, wanted_rate, callback, None,
-                    log, None, path=text,
-                )  # fmt: skip
-        except errors.InputError:
-            if not token.is_cancelled:
-                raise
+        if not token.is_cancelled:
+            callbacks.invoke(
+                token, "sd_read", source.encode(), wanted_channels, wanted_rate, callback, None,
+                log, None, path=text,
+            )  # fmt: skip
         if token.is_cancelled:
             raise errors.Cancelled("cancelled", text)
 
