@@ -57,6 +57,16 @@ CONFIGURATIONS: dict[str, tuple[str, dict[str, Any], int]] = {
         {**COMMON, "dim": 256, "depth": 12, "num_stems": 6, "stft_hop_length": 512},
         588_800,
     ),
+    "mel_band_roformer_karaoke_becruily": (
+        "mel_band_roformer.MelBandRoformer",
+        {**COMMON, "dim": 384, "depth": 6, "num_stems": 2, "stft_hop_length": 441},
+        485_100,
+    ),
+    "mel_band_roformer_dereverb_echo": (
+        "mel_band_roformer.MelBandRoformer",
+        {**COMMON, "dim": 256, "depth": 8, "num_stems": 2, "stft_hop_length": 441},
+        352_800,
+    ),
 }
 
 

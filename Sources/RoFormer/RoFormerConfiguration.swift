@@ -84,6 +84,7 @@ package struct RoFormerConfiguration: Sendable, Equatable {
         try reader.requireDefault("stft_normalized", .bool(false))
         try reader.requireDefault("linear_transformer_depth", .integer(0))
         try reader.requireDefault("skip_connection", .bool(false))
+        try reader.requireDefault("use_pope", .bool(false))
         // Mel-Band RoFormer counts the hidden layers, BS-RoFormer the linear ones.
         let maskDepth = try reader.integer("mask_estimator_depth", isMel ? 1 : 2, 1...100)
         maskLayers = isMel ? maskDepth + 1 : maskDepth
@@ -187,7 +188,7 @@ package struct RoFormerConfiguration: Sendable, Equatable {
         "stft_n_fft", "stft_hop_length", "stft_win_length", "stft_normalized", "zero_dc",
         "mask_estimator_depth", "mlp_expansion_factor", "multi_stft_resolution_loss_weight",
         "multi_stft_resolutions_window_sizes", "multi_stft_hop_size", "multi_stft_normalized",
-        "match_input_audio_length", "use_torch_checkpoint", "skip_connection",
+        "match_input_audio_length", "use_torch_checkpoint", "skip_connection", "use_pope",
     ]
 
     /// `DEFAULT_FREQS_PER_BANDS`: bins of each band for 2,048 samples a frame.

@@ -25,6 +25,9 @@ import WeightsLoader
                 tuple: !!python/tuple   # of numbers
                 - 4
                 - -8
+                below:
+                  !!python/tuple # the same on a line of its own
+                  - 0.2
                 rate: 1.0e-05
                 name: mel band
                 nothing: null
@@ -38,8 +41,8 @@ import WeightsLoader
                 ]),
                 "model": .object([
                     "flags": .array([.bool(true), .bool(false), .string("on")]),
-                    "tuple": .array([.integer(4), .integer(-8)]), "rate": .number(1e-5),
-                    "name": .string("mel band"), "nothing": .null,
+                    "tuple": .array([.integer(4), .integer(-8)]), "below": .array([.number(0.2)]),
+                    "rate": .number(1e-5), "name": .string("mel band"), "nothing": .null,
                 ]),
                 "training": .object([
                     "instruments": .array([.string("vocals"), .string("other")])

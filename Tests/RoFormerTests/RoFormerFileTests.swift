@@ -29,6 +29,8 @@ import WeightsLoader
         #expect(target.sources == ["vocals", "other"] && target.stems == 1 && target.hasResidual)
         #expect(target.layout == BandLayout(widths: [4, 8, 21]))
         #expect(target.chunks.chunkSamples == 640 && target.chunks.overlapCount == 2)
+        let rotated = try sections("target").setting(["use_pope": .bool(false)], in: "model")
+        #expect(try RoFormerConfiguration(.bandSplit, rotated) == target)
         let two = try RoFormerConfiguration(.bandSplit, sections("two_stems"))
         #expect(two.sources == ["stem1", "stem2"] && two.stems == 2 && !two.hasResidual)
         let mel = try RoFormerConfiguration(.melBand, sections("mel_target"))
