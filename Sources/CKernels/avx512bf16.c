@@ -14,7 +14,7 @@
                    min_vector_width(512))),                                                        \
     apply_to = function)
 #define SUFFIX avx512bf16
-#define ABILITIES .multiplies_bf16 = true, .int8_is_fastest = true, .blas_core = "SkylakeX",
+#define ABILITIES .multiplies_bf16 = true, .int8_is_much_faster = true, .blas_core = "SkylakeX",
 #include "ops_avx512.h"
 
 #include "ops_avx512bf16.h"

@@ -13,7 +13,7 @@
                    min_vector_width(512))),                                                        \
     apply_to = function)
 #define SUFFIX avx512vnni
-#define ABILITIES .multiplies_14_bits = true, .int8_is_fastest = true, .blas_core = "SkylakeX",
+#define ABILITIES .multiplies_14_bits = true, .int8_is_much_faster = true, .blas_core = "SkylakeX",
 #include "ops_avx512.h"
 
 #include "bf16_widened.h"

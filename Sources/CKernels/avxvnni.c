@@ -10,7 +10,7 @@
 
 #pragma clang attribute push(__attribute__((target("avx2,fma,avxvnni"))), apply_to = function)
 #define SUFFIX avxvnni
-#define ABILITIES .multiplies_14_bits = true, .int8_is_fastest = true, .blas_core = "Haswell",
+#define ABILITIES .multiplies_14_bits = true, .int8_is_much_faster = true, .blas_core = "Haswell",
 #include "ops_avx2.h"
 
 #include "bf16_widened.h"

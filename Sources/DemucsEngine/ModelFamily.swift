@@ -1,5 +1,5 @@
-// The families of models, a row for each class. Beside their own folders and the self-test, no
-// code decides by them.
+// The families of models, a row for each class. Beside their own folders and the files that
+// CONTRIBUTING.md lists, no code decides by them.
 
 import HTDemucs
 import Networks

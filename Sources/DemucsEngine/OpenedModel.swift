@@ -255,11 +255,12 @@ package struct OpenedModel: Sendable {
     /// The SHA-256 of each member's checkpoint, 64 hexadecimal digits.
     package var checksums: [String] { checkpoints.map { $0.sha256() } }
 
-    /// What INT8 does to this model and those that follow it.
-    package var int8: Int8Effect {
-        if checkpoints.contains(where: \.isQuantized) { return .none }
+    /// What is known of this model, with those that follow it, in INT8.
+    package var int8Support: Int8Support {
+        if checkpoints.contains(where: \.isQuantized) { return .stored }
         return configurations.allSatisfy(\.keepsSDRInInt8)
-            && followers.allSatisfy { $0.model.int8 != .unknown } ? .inaudible : .unknown
+            && followers.allSatisfy { $0.model.int8Support != .unmeasured }
+            ? .keepsSDR : .unmeasured
     }
 
     /// Information about the loaded model.

@@ -22,7 +22,7 @@ extension Separator {
     ///     same, bit for bit, for any number.
     ///   - precision: the precision of matrix products; `nil` takes INT8 for a model with INT8 weights
     ///     and float32, which alone gives the reference's samples, for all others.
-    ///     ``EngineInformation/fastestPrecision(of:)`` is the fastest of verified quality.
+    ///     ``EngineInformation/automaticPrecision(of:)`` is what the command's `auto` takes.
     /// - Throws: `WeightsError`, `ConfigurationError`, `YAMLFileError`, `BagError`,
     ///   ``SeparationError`` for the number of threads or segments and unknown stems; the errors of
     ///   ``EngineInformation/init()``.
@@ -35,7 +35,7 @@ extension Separator {
             let choice = precision.map(PrecisionChoice.fixed) ?? .ofModel
             return try Separator(
                 opened, stems: stems, threads: threads, segmentsInParallel: segmentsInParallel,
-                precision: choice.precision(in: opened.int8))
+                precision: choice.precision(for: opened.int8Support))
         }
     }
 

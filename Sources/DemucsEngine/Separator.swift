@@ -128,9 +128,9 @@ public final class Separator: Sendable {
     /// A warning if another precision is as accurate and faster on this CPU; else nil.
     package var precisionWarning: String? {
         let backend = workers[0].backend
-        guard precision == .bfloat16, backend.fastestPrecision == .float32 else { return nil }
+        guard precision == .bfloat16, backend.fastestFloatPrecision == .float32 else { return nil }
         return "bfloat16 is no faster than float32 on this CPU (\(backend.instructionSet)); "
-            + "the precision auto takes the faster one"
+            + "use float32, or auto"
     }
 
     /// All stems that the model has, also those that are not loaded.

@@ -153,7 +153,7 @@ package struct LinkedModel: Sendable {
             "not known: no card was found", choir,
             bands + "bs_roformer_male_female_by_aufr33_sdr_7.2889.ckpt", 527_119_779,
             "3cf11736d1b42a11ae55d8299316585921477dd2a671b24b663660846ca9861b"),
-        // The addresses and checksums of the next three are recorded in one public script alone.
+        // One public script alone records address and checksum.
         row(
             "bs_roformer_karaoke_becruily", "the lead voice, by frazer and becruily: BS-RoFormer",
             unread,
@@ -162,6 +162,7 @@ package struct LinkedModel: Sendable {
                 sha256: "1d3b58b473025183d0d3c91e7a444cb5f1418d9f34e8f46b8d2fb10d2cc8ab34"),
             becruily + "bs_roformer_karaoke_frazer_becruily.ckpt", nil,
             "eb90ee24c1154d83fbcfd27e96182f19e061557cc6e4746953125e08c29389f9"),
+        // The same script alone records them.
         row(
             "bs_roformer_karaoke_anvuew", "the lead voice, by anvuew: BS-RoFormer",
             "GPL-3.0, as another project notes",
@@ -171,6 +172,7 @@ package struct LinkedModel: Sendable {
                 sha256: "5cb3f127ecbc6a8e37f31ea7e05f60f360a44da43e857bde805b7b68558f6338"),
             hub + "anvuew/karaoke_bs_roformer/resolve/main/karaoke_bs_roformer_anvuew.ckpt", nil,
             "206d04757cb5f75ca3b55f8a0a48f5c26aa2351d4ff3c7adbfc9affa30ea3ae4"),
+        // The same script alone records the checkpoint's checksum.
         row(
             "mel_band_roformer_karaoke_gabox_v2", "the lead voice, by Gabox: Mel-Band RoFormer",
             unread, gaboxKaraoke, separator + "mel_band_roformer_karaoke_gabox_v2.ckpt", nil,
@@ -189,7 +191,7 @@ package struct LinkedModel: Sendable {
             913_096_801, "1de20d459332fe8869aeb01327a31df0032262706e1365114e852dc271779813"),
         row(
             "mel_band_roformer_karaoke_becruily",
-            "the lead voice and the rest, by becruily: Mel-Band RoFormer", unread,
+            "the lead voice, by becruily: Mel-Band RoFormer", unread,
             File(
                 url: mel + "config_melband_roformer_karaoke_becruily.yaml",
                 sha256: "cd37b0dcc285fc22d88090415722ac7127ee1d9ea2f3346c3b8d8fcc61e0c74b"),
@@ -207,7 +209,8 @@ package struct LinkedModel: Sendable {
             913_097_300, "a25e3b233722cd81e2de7b8e798a3fef29d4b9799ccacda60b0dc958a1e2a5bb"),
         row(
             "mel_band_roformer_denoise_debleed",
-            "an instrumental without noise and voices, by Gabox: Mel-Band RoFormer", unread,
+            "an instrumental without its noise and rests of voices, by Gabox: Mel-Band RoFormer",
+            unread,
             File(
                 url: mel + "config_melband_roformer_inst_gabox.yaml",
                 sha256: "723af6755b5624be0a58351a13c930c472b51ef677cf2c7943394fefed7c3d4d"),

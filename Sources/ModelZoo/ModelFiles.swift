@@ -6,9 +6,9 @@ import WeightsLoader
 public struct ModelFiles: Sendable, Equatable {
     /// The published name, or the file's name without extension.
     public let name: String
-    /// The name as it was given, of a hub's repository `namespace/name`; of several models with a `+`
-    /// between them.
-    package internal(set) var givenName: String
+    /// The name for the folder of results: `namespace/name` of a hub's repository, else ``name``; of
+    /// several models, theirs with a `+` between them.
+    package internal(set) var resultsName: String
     /// Paths of the checkpoints, in the order of the bag.
     public let checkpoints: [String]
     /// Weights of the sources of each checkpoint, `[checkpoint][source]`; `nil` for all ones.
@@ -49,7 +49,7 @@ public struct ModelFiles: Sendable, Equatable {
         segmentSeconds: Double? = nil
     ) {
         self.name = name
-        givenName = name
+        resultsName = name
         self.checkpoints = checkpoints
         self.weights = weights
         self.segmentSeconds = segmentSeconds
@@ -77,7 +77,7 @@ public struct ModelFiles: Sendable, Equatable {
                 checkpoints: models.flatMap(\.checkpoints))
         if models.count > 1 {
             mixed = models
-            givenName = models.map(\.givenName).joined(separator: "+")
+            resultsName = models.map(\.resultsName).joined(separator: "+")
         }
     }
 

@@ -77,7 +77,7 @@ public struct ModelStore: Sendable {
         case .path(let path): return try files(at: path)
         case .hub(let repository):
             var files = try files(named: repository.model, as: name, in: hubFolders(repository))
-            files.givenName = String(name.dropFirst(ModelName.hubScheme.count))
+            files.resultsName = String(name.dropFirst(ModelName.hubScheme.count))
             return files
         case .name(let model): return try files(named: model, as: name, in: folders(for: model))
         }

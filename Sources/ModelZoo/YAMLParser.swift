@@ -159,6 +159,7 @@ struct YAMLParser {
         }
         skipBlank()
         if isItem, self.column >= column { return try blockList(depth: depth) }
+        // PyYAML may write a tuple's tag on a line of its own.
         if next() == "!", self.column > column { return try value(below: column, depth: depth + 1) }
         guard next() != nil, self.column > column else {
             return YAMLNode(content: .scalar("", isQuoted: false), line: start)

@@ -22,7 +22,7 @@ package final class ChosenModel: Sendable {
     package let files: ModelFiles
     /// The model's networks and stems, with those of the models that follow it.
     package let stemSources: StemSources
-    package let int8: Int8Effect
+    package let int8Support: Int8Support
     /// Share of a segment that overlaps the next one, unless the request sets it; nil if the members
     /// of a bag have different ones.
     let overlap: Double?
@@ -60,7 +60,7 @@ package final class ChosenModel: Sendable {
             of: Array(files.allCheckpoints[(first?.files.checkpoints.count ?? 0)...]),
             after: first?.checksums, cancellation)
         stemSources = opened.stemSources
-        int8 = opened.int8
+        int8Support = opened.int8Support
         overlap = opened.overlap
         paths = opened.paths
         configurationChecksum = opened.configurationChecksum
@@ -70,9 +70,9 @@ package final class ChosenModel: Sendable {
 
     package var name: String { files.name }
 
-    /// Folder of the stems below that of a run, as in the reference: one, also for a hub's repository.
+    /// Name of the folder of this model's stems, as in the reference; a `/` becomes `_`.
     package var folder: String {
-        (files.givenName + (files.submodel.map { "_\($0)" } ?? "")).replacing("/", with: "_")
+        (files.resultsName + (files.submodel.map { "_\($0)" } ?? "")).replacing("/", with: "_")
     }
 
     /// Names of the model's stems, and of their parts.
@@ -129,7 +129,7 @@ package final class ChosenModel: Sendable {
     package func precision(of request: SeparationRequest) throws -> Precision {
         let loaded = separator?.precision
         if let loaded, request.precision == nil { return loaded }
-        let precision = try request.precisionChoice.precision(in: int8)
+        let precision = try request.precisionChoice.precision(for: int8Support)
         if let loaded, precision != loaded {
             throw RunError.request(
                 .invalidValue(

@@ -205,7 +205,8 @@ extension Job {
         return [
             "id": .text(id), "state": .text(state.rawValue), "name": .text(name),
             "created": time(created), "started": time(started), "finished": time(finished),
-            "model": .text(model), "options": options.json, "queue_position": JSON(queuePosition),
+            "model": .text(model), "precision": .text(precision), "options": options.json,
+            "queue_position": JSON(queuePosition),
             "fraction": .number(state == .done ? 1 : progress.fraction),
             "seconds_left": state.isFinal ? .null : JSON(progress.secondsLeft),
             "ready_seconds": state == .running ? JSON(progress.readySeconds) : .null,
@@ -256,7 +257,9 @@ extension Job {
     static let schema = JSONSchema.fields([
         "id": .jobID, "state": .words(TrackState.allCases.map(\.rawValue)),
         "name": .string.about("The file's name."), "created": .time, "started": .time.orNull,
-        "finished": .time.orNull, "model": .string, "options": .reference("GivenOptions"),
+        "finished": .time.orNull, "model": .string,
+        "precision": .string.about("What the stems are computed in."),
+        "options": .reference("GivenOptions"),
         "queue_position": .integer.orNull.about("1 is the next; of queued jobs."),
         "fraction": .number.with(["minimum": 0, "maximum": 1]),
         "seconds_left": .number.orNull.about(

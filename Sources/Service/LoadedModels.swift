@@ -187,7 +187,7 @@ final class LoadedModels: Sendable {
 
     func precision(of model: ChosenModel, _ choice: PrecisionChoice) throws -> Precision {
         let choice = choice == .ofModel ? settings.precision : choice
-        return try choice.precision(in: model.int8)
+        return try choice.precision(for: model.int8Support)
     }
 
     /// The loaded model. Blocks until it is loaded.
@@ -270,7 +270,8 @@ final class LoadedModels: Sendable {
         "models": .list(
             of: .fields([
                 "name": .string, "is_loaded": .boolean, "is_installed": .boolean,
-                "stems": .list(of: .string),
+                "stems": .list(of: .string).about(
+                    "The stems that add up to the track; a bag may have more."),
             ])),
         "has_example": .boolean.about("Whether there is a track at /demo_track.ogg."),
         "has_web": .boolean.about("Whether there is a page at /web/ that needs no service."),

@@ -131,18 +131,18 @@ package final class Backend: Sendable {
     package var instructionSet: String { instructions.name }
 
     /// The precision in which products of floats are the fastest on this CPU.
-    package var fastestPrecision: Precision {
+    package var fastestFloatPrecision: Precision {
         instructions.multipliesBFloat16 ? .bfloat16 : .float32
     }
 
     /// Whether INT8 is at least 1.3 times as fast as the precisions of floats.
-    package var int8IsFastest: Bool { instructions.int8IsFastest }
+    package var int8IsMuchFaster: Bool { instructions.int8IsMuchFaster }
 
     /// The precision of products without INT8 weights: those of attention, and of the layers that
     /// stay in floats. For an INT8 model it is the fastest one: rounding to bfloat16 only costs
     /// time on a CPU that does not multiply bfloat16.
     package var precisionOfFloats: Precision {
-        precision == .int8 ? fastestPrecision : precision
+        precision == .int8 ? fastestFloatPrecision : precision
     }
 
     /// Whether products of INT8 weights without INT8 activations have activations of 14 bits, where

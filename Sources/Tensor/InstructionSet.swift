@@ -54,8 +54,8 @@ package struct InstructionSet: Sendable, CustomStringConvertible {
     /// weights.
     var winogradBeatsInt8: Bool { kernels.winograd_beats_int8 }
 
-    /// Whether INT8 is at least 1.3 times as fast as float32 and bfloat16.
-    var int8IsFastest: Bool { kernels.int8_is_fastest }
+    /// Whether INT8 is at least 1.3 times as fast as the precisions of floats.
+    var int8IsMuchFaster: Bool { kernels.int8_is_much_faster }
 
     /// The name of OpenBLAS's kernels for the same instructions; nil leaves the choice to OpenBLAS.
     var openBLASCoreType: String? {

@@ -105,7 +105,7 @@ struct LiveCommand {
         self.arguments = arguments
         self.console = console
         threads = try arguments.threads()
-        precision = try arguments.precisionChoice(default: .fastest)
+        precision = try arguments.precisionChoice(.heardPrecision)
         preset = try arguments.choice(.preset, of: LivePreset.allCases) ?? .balanced
         rawRateHz = try arguments.number(.rawRate, in: 1...PlanarAudio.highestRateHz)
         var options = preset.options
@@ -285,8 +285,7 @@ struct LiveCommand {
         let hop = (seconds / Self.safeShare * 10).rounded(.up) / 10
         let remedy =
             other.map { "'--preset \($0.rawValue)' holds" }
-            ?? "try '--hop \(hop.fixed(1))', "
-            + (separator.precision == .int8 ? "" : "'--precision int8' ")
+            ?? "try '--hop \(hop.fixed(1))'\(separator.precision == .int8 ? "" : ", '--precision int8'") "
             + "or a shorter '--window'"
         let isTooSlow = seconds > options.hopSeconds
         console.warning(

@@ -72,7 +72,7 @@ extension Separator {
         model.warnings.forEach(console.warning)
         try self.init(
             model, threads: threads,
-            precision: precision.precision(in: model.int8))
+            precision: precision.precision(for: model.int8Support))
     }
 }
 

@@ -95,8 +95,8 @@ extension Option {
         "repo", value: "folder", help: "A folder to search for models first.")
     static let offline = Option("offline", help: "Never download anything.")
     static let precision = Option(field: "precision")
-    /// The option of commands whose stems are heard at once.
-    static let heardPrecision = Option(field: "precision", default: "auto")
+    /// `--precision` of `live` and `serve`.
+    static let heardPrecision = Option(field: "precision", ownDefault: "auto")
     static let outFile = Option(
         "out", short: "o", value: "file", help: "The safetensors file to write. (required)")
 }

@@ -60,7 +60,7 @@ struct PortingCall {
                 found: model.checksum)
         }
         return try LayerJudge(
-            model, threads: threads, precision: precision.precision(in: model.int8),
+            model, threads: threads, precision: precision.precision(for: model.int8Support),
             cancellation: cancellation)
     }
 

@@ -11,15 +11,15 @@ extension Option: ExpressibleByStringLiteral {
     ///
     /// - Parameters:
     ///   - more: a sentence that only the command's help has.
-    ///   - default: the command's own default; nil for the field's.
+    ///   - ownDefault: the command's own default; nil for the field's.
     init(
         field name: String, short: Character? = nil, more: String = "",
-        default text: String? = nil
+        ownDefault: String? = nil
     ) {
         if let field = SeparationRequest.field(name) {
-            self.init(field, short, more, text)
+            self.init(field, short, more, ownDefault)
         } else if let field = RunSettings.fields.first(where: { $0.name == name }) {
-            self.init(field, short, more, text)
+            self.init(field, short, more, ownDefault)
         } else {
             // A test creates all options.
             preconditionFailure("no field is called \(name)")
@@ -27,13 +27,13 @@ extension Option: ExpressibleByStringLiteral {
     }
 
     private init<Values>(
-        _ field: RequestField<Values>, _ short: Character?, _ more: String, _ text: String?
+        _ field: RequestField<Values>, _ short: Character?, _ more: String, _ ownDefault: String?
     ) {
-        let text = text ?? field.defaultText
+        let defaultText = ownDefault ?? field.defaultText
         let help =
             field.help.replacing(/`([^`]+)`/) { "--\($0.output.1)" }
             + (more.isEmpty ? "" : " \(more)")
-            + (text.isEmpty ? "" : " (default: \(text))")
+            + (defaultText.isEmpty ? "" : " (default: \(defaultText))")
         switch field.form {
         case .flag: self.init(field.name, help: help)
         case .text(let placeholder):
@@ -63,12 +63,10 @@ extension ParsedArguments {
 
     /// `--precision` of commands without the other fields.
     ///
-    /// - Parameter own: the choice without the option.
-    func precisionChoice(
-        default own: PrecisionChoice = .ofModel
-    ) throws(UsageError) -> PrecisionChoice {
-        try has(.precision)
-            ? runSettings(of: [Option.precision.name]).request.precisionChoice : own
+    /// - Parameter option: the command's own option, with its default.
+    func precisionChoice(_ option: Option = .precision) throws(UsageError) -> PrecisionChoice {
+        if option == .heardPrecision, !has(option) { return .auto }
+        return try runSettings(of: [option.name]).request.precisionChoice
     }
 }
 

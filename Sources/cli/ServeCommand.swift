@@ -111,7 +111,7 @@ struct ServeCommand {
             .trustedProxy, allowed: "an address, such as 127.0.0.1", ServiceSettings.isAddress)
         settings.webFolder = arguments.value(.web)
         settings.allowsFFmpeg = arguments.has(.allowFFmpeg)
-        settings.precision = try arguments.precisionChoice(default: .fastest)
+        settings.precision = try arguments.precisionChoice(.heardPrecision)
         return settings
     }
 

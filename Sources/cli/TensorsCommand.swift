@@ -106,7 +106,7 @@ enum TensorsCommand {
             let description = try ChunkDescription(folder: folder)
             let model = try call.model(defaultName: description.model.name)
             let backend = try call.backend(
-                precision.precision(in: model.int8))
+                precision.precision(for: model.int8Support))
             let display = call.progress("Chunk")
             try CoreRun(folder, description: description, model: model).run(
                 on: backend, cancellation: call.cancellation

@@ -80,7 +80,7 @@ enum TraceCommand {
                 try NamePattern.attention($0, of: model)
             }
             let backend = try call.backend(
-                precision.precision(in: model.int8))
+                precision.precision(for: model.int8Support))
             var trace =
                 try audio.map {
                     try Trace(

@@ -11,35 +11,39 @@ import Testing
 
     /// Music was separated in INT8 and measured with HTDemucs alone.
     @Test(arguments: [
-        (demucs, Int8Effect.inaudible), (hybrid, .unknown), ("\(demucs)+\(demucs)", .inaudible),
-        ("\(demucs)+\(hybrid)", .unknown), (path("models/waveform_lstm.safetensors"), .unknown),
-        (path("roformer_files/two_stems.ckpt"), .unknown),
+        (demucs, Int8Support.keepsSDR), (hybrid, .unmeasured), ("\(demucs)+\(demucs)", .keepsSDR),
+        ("\(demucs)+\(hybrid)", .unmeasured),
+        (path("models/waveform_lstm.safetensors"), .unmeasured),
+        (path("roformer_files/two_stems.ckpt"), .unmeasured),
     ])
-    func int8IsInaudibleInMeasuredFamilies(_ name: String, _ effect: Int8Effect) throws {
-        #expect(try OpenedModel(ModelStore(environment: [:]).find(name)).int8 == effect)
+    func int8KeepsTheSDROfHTDemucsAlone(_ name: String, _ support: Int8Support) throws {
+        #expect(try OpenedModel(ModelStore(environment: [:]).find(name)).int8Support == support)
     }
 
-    @Test(arguments: [(demucs, Int8Effect.inaudible), (hybrid, .unknown)])
-    func int8AltersTheModelsThatFollowToo(_ path: String, _ effect: Int8Effect) throws {
+    @Test(arguments: [(demucs, Int8Support.keepsSDR), (hybrid, .unmeasured)])
+    func aFollowerThatWasNotMeasuredMakesTheModelUnmeasured(_ path: String, _ support: Int8Support)
+        throws
+    {
         var files = ModelFiles(checkpoint: Self.demucs)
         files.followers = [ModelFiles.Follower(stem: "drums", files: ModelFiles(checkpoint: path))]
-        #expect(try OpenedModel(files).int8 == effect)
+        #expect(try OpenedModel(files).int8Support == support)
     }
 
-    @Test(arguments: InstructionSet.available)
-    func autoIsInt8WhereItIsFastestAndInaudible(_ set: InstructionSet) throws {
-        let backend = try Backend(threads: 1, instructions: set, products: .packed)
-        for effect in [Int8Effect.inaudible, .unknown] {
-            let isInt8 = set.kernels.int8_is_fastest && effect == .inaudible
-            let expected = isInt8 ? .int8 : backend.fastestPrecision
-            #expect(backend.automaticPrecision(in: effect) == expected)
-        }
-    }
-
-    @Test func defaultsAreThoseOfTheWeights() throws {
-        #expect(try PrecisionChoice.ofModel.precision(in: .inaudible) == .float32)
-        #expect(try PrecisionChoice.ofModel.precision(in: .none) == .int8)
-        #expect(try PrecisionChoice.fastest.precision(in: .none) == .int8)
-        #expect(try PrecisionChoice.fixed(.bfloat16).precision(in: .none) == .bfloat16)
+    @Test(arguments: [
+        (PrecisionChoice.auto, Int8Support.keepsSDR, true, Precision.float32, Precision.int8),
+        (.auto, .keepsSDR, true, .bfloat16, .int8), (.auto, .keepsSDR, false, .bfloat16, .bfloat16),
+        (.auto, .unmeasured, true, .bfloat16, .bfloat16),
+        (.auto, .unmeasured, true, .float32, .float32), (.auto, .stored, false, .float32, .int8),
+        (.ofModel, .keepsSDR, true, .bfloat16, .float32),
+        (.ofModel, .stored, false, .float32, .int8),
+        (.fixed(.bfloat16), .stored, true, .float32, .bfloat16),
+    ])
+    func autoIsInt8WhereItIsMuchFasterAndKeepsTheSDR(
+        _ choice: PrecisionChoice, _ support: Int8Support, _ int8IsMuchFaster: Bool,
+        _ floats: Precision, _ expected: Precision
+    ) {
+        let precision = choice.precision(
+            for: support, int8IsMuchFaster: int8IsMuchFaster, floats: floats)
+        #expect(precision == expected)
     }
 }

@@ -25,9 +25,15 @@ import Testing
             let backend = try Backend(
                 threads: 1, precision: precision, instructions: set, products: .packed)
             let multiplies = set.kernels.multiplies_bf16
-            #expect(backend.fastestPrecision == (multiplies ? .bfloat16 : .float32))
+            #expect(backend.fastestFloatPrecision == (multiplies ? .bfloat16 : .float32))
             #expect((backend.precisionOfFloats == .bfloat16) == (multiplies && precision == .int8))
         }
+    }
+
+    @Test(arguments: InstructionSet.available)
+    func int8IsMuchFasterWhereThatWasMeasured(_ set: InstructionSet) {
+        let measured = ["avxvnni", "avx512vnni", "avx512bf16"]
+        #expect(set.kernels.int8_is_much_faster == measured.contains(set.name))
     }
 
     @Test func everyAvailableSetCanBeForced() async {

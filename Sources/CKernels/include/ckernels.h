@@ -28,9 +28,9 @@ typedef struct kernel_table {
      * of the products, than with INT8 weights, because a product in INT8 takes more than half the
      * time of one in float32. */
     bool winograd_beats_int8;
-    /* Whether INT8 is at least 1.3 times as fast as float32 and bfloat16: a segment of HTDemucs,
-     * measured (docs/speed.md). */
-    bool int8_is_fastest;
+    /* Whether INT8 was at least 1.3 times as fast as float32 and bfloat16 on every CPU where a
+     * segment of HTDemucs was measured (docs/speed.md); false where none was. */
+    bool int8_is_much_faster;
     /* Whether a product may be rounded before it is added: there is no fused multiply-add. */
     bool rounds_products;
     /* OpenBLAS's name of its kernels for the same instructions; empty leaves the choice to it. */

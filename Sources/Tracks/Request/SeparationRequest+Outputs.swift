@@ -59,8 +59,8 @@ extension SeparationRequest {
 
     private func single(_ known: ModelStems) throws(RequestError) -> [NamedSignal] {
         if hasNoStems { return [] }
-        let others = mixes.map { $0.name } + (hasResidual ? [SeparationRequest.residualName] : [])
-        if let stems { try check(stems, "stems", allowed: known.all + others) }
+        let sums = mixes.map { $0.name } + (hasResidual ? [SeparationRequest.residualName] : [])
+        if let stems { try check(stems, "stems", allowed: known.all + sums) }
         func isWritten(_ name: String) -> Bool { stems?.contains(name) ?? true }
         let sources = known.sources.filter(isWritten)
         return sources.map { NamedSignal($0, .stem($0)) }

@@ -169,7 +169,9 @@ class BagOfModels(Module):
         if len(self.models) == 1:
             return self.models[0].engine
         if len(values := {member.segment for member in self.models}) > 1:
-            raise errors.ArgumentError(f"the members' segments are {values}, expected one")
+            raise errors.ArgumentError(
+                f"the members' segments are {sorted(values)}, expected one; set that of the bag"
+            )
         return super().engine
 
     @property

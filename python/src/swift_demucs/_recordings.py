@@ -9,7 +9,7 @@ import select
 import tempfile
 from ctypes import byref, c_size_t
 from pathlib import Path
-from typing import Any, Callable, Iterator, Optional, Union
+from typing import IO, Any, Callable, Iterator, Optional, Union
 
 import numpy as np
 
@@ -56,22 +56,35 @@ def read(
     return np.concatenate(blocks, axis=1), rates[0]
 
 
-@contextlib.contextmanager
-def _seekable(path: str, token: _call.Token) -> Iterator[str]:
-    """A file's path, or that of a named pipe's copy, whose making a cancellation ends."""
-    if not Path(path).is_fifo():
-        yield path
-        return
+def _copy_pipe(path: str, copy: IO[bytes], token: _call.Token) -> None:
     pipe = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
-    with os.fdopen(pipe, "rb", buffering=0) as source, tempfile.TemporaryFile() as copy:
+    with os.fdopen(pipe, "rb", buffering=0) as source:
+        poll = select.poll()
+        poll.register(source, select.POLLIN)
         while not token.is_cancelled:
-            # A pipe is not readable before it has had a writer.
-            if select.select([source], [], [], 0.1)[0]:
+            # A pipe has no event before it has had a writer.
+            if poll.poll(100):
                 block = source.read(1 << 16)
                 if block == b"":
                     break
                 copy.write(block or b"")
-        copy.seek(0)
+    copy.seek(0)
+
+
+@contextlib.contextmanager
+def _seekable(path: str, token: _call.Token) -> Iterator[str]:
+    """The path of a file that can be read twice: the file, or a copy of a named pipe.
+
+    The copying ends when the token is cancelled.
+    """
+    if not Path(path).is_fifo():
+        yield path
+        return
+    with tempfile.TemporaryFile() as copy:
+        try:
+            _copy_pipe(path, copy, token)
+        except OSError as error:
+            raise errors.InputError(f"{path}: {error.strerror}", path) from error
         name = f"/dev/fd/{copy.fileno()}"
         try:
             yield name

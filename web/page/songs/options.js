@@ -83,7 +83,7 @@ const precisionWords = {
   float32: "Exact (float32)",
   bfloat16: "Fast (bfloat16)",
   int8: "Fastest (int8)",
-  auto: "Fast, close to exact (auto)",
+  auto: "Fast, sounds the same (auto)",
 };
 const formatWords = { wav: "WAV, plain", flac: "FLAC, smaller, no loss", mp3: "MP3, smallest" };
 
