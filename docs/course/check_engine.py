@@ -7,8 +7,8 @@ chapters run as a notebook, with another model, and without the program, with th
 
 from __future__ import annotations
 
-import ast
 import contextlib
+import inspect
 import io
 import itertools
 import json
@@ -30,6 +30,7 @@ from nbclient import NotebookClient
 from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 
+import changes
 import check
 import diagnosis
 import engine
@@ -160,14 +161,11 @@ def own_code() -> None:
 
 def changed_function(name: str, old: str, new: str) -> Callable:
     """A function of htdemucs.py with other text."""
-    source = render.CAPSTONE.read_text()
-    node = next(n for n in ast.parse(source).body if getattr(n, "name", "") == name)
-    text = ast.get_source_segment(source, node)
-    module = ModuleType("htdemucs")
-    wrong = source.replace(text, mutated(text, old, new))
-    exec(compile(wrong, "wrong.py", "exec"), vars(module))
-    linecache.cache["wrong.py"] = len(wrong), None, wrong.splitlines(), "wrong.py"
-    return vars(module)[name]
+    text = mutated(inspect.getsource(check.REFERENCE[name]), old, new)
+    function = changes.compiled(name, text)
+    path = function.__code__.co_filename
+    linecache.cache[path] = len(text), None, ["", *text.splitlines()], path
+    return function
 
 
 @patch.object(diagnosis, "evidence", lambda *_: "")

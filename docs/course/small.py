@@ -168,19 +168,19 @@ def limited(seconds: float) -> Iterator[None]:
     """Ends an endless loop, where the system and the thread can."""
 
     def stop(*_: object) -> None:
-        raise TimeoutError(f"it hasn't ended after {seconds:g} s: an endless loop?")
+        raise TimeoutError(f"it hasn't ended after {seconds:g} s of work: an endless loop?")
 
     try:
-        before = signal.signal(signal.SIGALRM, stop)
+        before = signal.signal(signal.SIGPROF, stop)
     except (AttributeError, ValueError):  # Windows, and other threads
         yield
         return
-    signal.setitimer(signal.ITIMER_REAL, seconds)
+    signal.setitimer(signal.ITIMER_PROF, seconds)
     try:
         yield
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        signal.signal(signal.SIGPROF, before)
 
 
 def run(function: Callable, arguments: tuple, named: dict) -> object:

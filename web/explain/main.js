@@ -45,10 +45,13 @@ class Page {
   async start() {
     document.body.classList.toggle("embedded", this.state.isEmbedded);
     this.#listenToControls();
-    // On a host without the headers for threads, this reloads the page, unless something was pressed by then.
-    workOffline(async () => !this.#isTouched).then((words) => setText(byID("notice"), words ?? ""));
+    const keep = () => workOffline(async () => !this.#isTouched).then((words) => setText(byID("notice"), words ?? ""));
+    // On a host without the headers for threads, this reloads the page, unless something was pressed by then. Elsewhere its
+    // downloads come after the first sound, which they would delay.
+    if (!crossOriginIsolated) keep();
     this.#listModels();
     await this.#try(() => this.#open({ model: this.state.model }));
+    if (crossOriginIsolated) keep();
   }
 
   get piece() {
@@ -96,10 +99,13 @@ class Page {
     const turn = (this.#opening += 1);
     const isNewest = () => turn === this.#opening;
     this.#runs?.stop();
+    const opened = Promise.resolve(song ?? this.#song ?? Song.demo());
+    // Its error is told where it is awaited, after the model.
+    opened.catch(() => {});
     const engine = model ? await this.#load(model, isNewest) : null;
     try {
       const runs = engine ? new PieceRuns(engine) : this.#runs;
-      const newSong = song ?? this.#song ?? (await Song.demo());
+      const newSong = await opened;
       const { segmentSeconds } = runs.architecture;
       const last = Math.max(0, newSong.seconds - segmentSeconds);
       const begin = Math.min(start, last);
