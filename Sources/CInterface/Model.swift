@@ -74,12 +74,18 @@ final class LoadedModel: Sendable {
     }
 
     var description: JSONObject {
-        let model = separator.model
+        let (model, members) = (separator.model, chosen.stemSources.first.members)
         return [
             "name": model.name, "stems": model.sources, "channels": model.audioChannels,
             "sample_rate_hz": model.sampleRateHz, "member_count": model.memberCount,
             "parameter_count": model.parameterCount, "segment_seconds": model.segmentSeconds,
             "engine": separator.engineDescription,
+            "takes_any_length": members.allSatisfy { $0.rules.paddedSamples == nil },
+            "weights": members.map { member in
+                model.sources.map { name in
+                    member.source(named: name).map { member.weights[$0] } ?? 0
+                }
+            },
         ]
     }
 }

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Iterator, NoReturn, Optional, Sequence, T
 
 import numpy as np
 
-from . import _arrays, _call, _model, _recordings, _zoo, errors
+from . import _arrays, _model, _recordings, _zoo, errors
 from ._arrays import Samples
 
 # Files of the published bags, as demucs has them.
@@ -28,10 +28,6 @@ class LoadModelError(errors.ModelError, RuntimeError):
 
 class MissingAttributeError(NotImplementedError, AttributeError):
     """What a model of demucs has and this engine doesn't; ``hasattr`` takes it."""
-
-
-def _stop(_: object) -> None:
-    raise _call.Enough
 
 
 def ignore(device: Any) -> None:
@@ -72,22 +68,10 @@ class Module:
             self._opened_segment = segment
             return self._opened
 
-    def _pass(self, track: Any, progress: Any = False) -> Any:
+    def _pass(self, track: Any) -> Any:
         return self.engine.separate(
-            track, shifts=0, no_split=True, normalize=False, progress=progress
+            track, shifts=0, no_split=True, normalize=False, progress=False
         ).array
-
-    @functools.cached_property
-    def _takes_any_length(self) -> bool:
-        """Whether the network runs on other lengths than its segment, which it else refuses."""
-        frames = int(self.engine.segment_seconds * self.samplerate) + 1
-        try:
-            self._pass(np.zeros((self.audio_channels, frames), np.float32), _stop)
-        except errors.ArgumentError:
-            return False
-        except _call.Enough:
-            pass
-        return True
 
     def to(self: Self, device: Any = None, *_: Any, **__: Any) -> Self:
         """The model itself."""
@@ -134,7 +118,7 @@ class HTDemucs(Module):
         """
         tracks, kind = batch_of(mix, self.audio_channels)
         count = tracks.shape[2]
-        if not self._takes_any_length:
+        if not self.engine._takes_any_length:
             missing = int(self.engine.segment_seconds * self.samplerate) - count
             if missing < 0:
                 raise errors.ArgumentError(
@@ -157,11 +141,11 @@ class BagOfModels(Module):
         self, whole: Any = None, repo: Any = None, jobs: int = 1, text: str = "", **_: Any
     ) -> None:
         super().__init__(whole)
-        count, names = whole.member_count, _listed("models", text)
+        count, names = whole.member_count, _listed(text)
         members = [(n, repo, jobs) for n in (names if len(names) == count else [None] * count)]
         self.models = [HTDemucs(whole, *(member if count > 1 else ())) for member in members]
-        weights = [*map(float, _listed("weights", text))] or [1.0]
-        self.weights: list[list[float]] = np.resize(weights, (count, len(self.sources))).tolist()
+        self.weights: list[list[float]] = whole._weights
+        self._takes_any_length: bool = whole._takes_any_length
 
     @property
     def engine(self) -> _model.Model:
@@ -205,10 +189,10 @@ def _member(name: Optional[str], repo: Any, jobs: int, segment: float) -> _model
     return opened(name, repo, jobs, segment)
 
 
-def _listed(key: str, text: str) -> list[str]:
-    """The names or numbers of a list in a bag's file, in brackets or with a line for each."""
+def _listed(text: str) -> list[str]:
+    """The names of a bag's file, in brackets or with a line for each."""
     plain = re.sub(r"#.*|(?<!\S)-(?=\s)|\bnull\b", "", text)
-    found = re.search(rf"\b{key}:([^:]*)(?:\b\w+:|$)", plain)
+    found = re.search(r"\bmodels:([^:]*)(?:\b\w+:|$)", plain)
     return re.findall(r"[^][{},~\s\"']+", found[1]) if found else []
 
 
