@@ -72,6 +72,7 @@ struct MixTests {
         #expect(mix.sources.prefix(3) == ["drums", "other", "rest"])
         #expect(mix.warnings.count == 1 && mix.warnings[0].contains("'other'"))
         #expect(mix.stemSources.names.sources == ["drums", "other"])
+        #expect(mix.stemSources.names.others == ["rest", "bass", "vocals", "guitar", "piano"])
         let (found, one, two, three) = try (
             stems(Separator(mix, threads: 1)), stems(bag), stems(separator(Self.demucs)),
             stems(separator(Self.six))

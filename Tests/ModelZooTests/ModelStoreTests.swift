@@ -176,8 +176,11 @@ struct ModelStoreTests {
             files: ["htdemucs_mine.yaml": "models: [q1]", "q1.safetensors": "x"])
         try addHubRepository(
             "adefossez--Demucs-other", files: ["other.yaml": "models: [q2]", "q2.safetensors": "x"])
-        #expect(try store().find("hf://someone/htdemucs_mine").name == "htdemucs_mine")
+        let mine = try store().find("hf://someone/htdemucs_mine")
+        #expect(mine.name == "htdemucs_mine" && mine.resultsName == "someone/htdemucs_mine")
         #expect(try store().find("hf://other").checkpoints.count == 1)
+        let mix = try store().find("hf://other+hf://someone/htdemucs_mine")
+        #expect(mix.resultsName == "other+someone/htdemucs_mine")
     }
 
     @Test func cachesAreFoundThroughTheirVariables() throws {
