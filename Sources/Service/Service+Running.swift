@@ -3,6 +3,7 @@
 import Audio
 import Demucs
 import System
+import Tensor
 
 extension Service {
     /// Runs jobs until the queue is closed. Jobs stay queued until the service's own model is loaded:
@@ -85,7 +86,10 @@ extension Service {
 
     private func separate(_ job: inout Job, _ cancellation: CancellationToken) throws {
         let model = try models.model(job.model, then: job.options.then)
-        let precision = try models.precision(of: model, job.options.precisionChoice)
+        // Settings may be others than when the job came, and its key has this precision.
+        let precision =
+            try Precision(rawValue: job.precision)
+            ?? models.precision(of: model, job.options.precisionChoice)
         let separator = try models.separator(model, precision)
         let input = try JobInput(
             path: folder.input(job.id), name: job.name, in: folder, settings,

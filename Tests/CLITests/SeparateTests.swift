@@ -17,11 +17,11 @@ struct SeparateTests {
             run.outputLines == [
                 "out/cross_first/my.song/drums.wav", "out/cross_first/my.song/rest.wav",
             ])
-        try #require(run.errorLines.count == 4)
-        #expect(run.errorLines[0] == "Seed 3")
-        #expect(run.errorLines[1] == "Separating my.song.wav")
-        #expect(run.errorLines[2].hasPrefix("100 %, 0:00 of 0:00"))
-        #expect(run.errorLines[3].hasPrefix("Done: 0:00 in "))
+        // A busy machine has lines of smaller shares between them.
+        #expect(run.errorLines.prefix(2) == ["Seed 3", "Separating my.song.wav"])
+        let last = run.errorLines.suffix(2)
+        #expect(last.first?.hasPrefix("100 %, 0:00 of 0:00") == true)
+        #expect(last.last?.hasPrefix("Done: 0:00 in ") == true)
         // 700 samples of two channels at 16 bits, behind a header of 44 bytes.
         #expect(try folder.data("out/cross_first/my.song/drums.wav").count == 44 + 2800)
         #expect(folder.paths.allSatisfy { !$0.hasSuffix(".part") })

@@ -15,6 +15,7 @@ struct JobTests {
         let job = try service.expectEnd("done", of: id)
         #expect(job["fraction"] == 1)
         #expect(job["model"] == "demo")
+        #expect(job["precision"] == "float32")
         #expect(job["duration_seconds"] == 1)
         #expect(job["queue_position"] == NSNull())
         #expect(job["stems.*.name"] == ["drums", "bass", "other", "vocals"])

@@ -6,6 +6,7 @@ import contextlib
 import logging
 import os
 import select
+import stat
 import tempfile
 from ctypes import byref, c_size_t
 from pathlib import Path
@@ -62,8 +63,9 @@ def _copy_pipe(path: str, copy: IO[bytes], token: _call.Token) -> None:
         poll = select.poll()
         poll.register(source, select.POLLIN)
         while not token.is_cancelled:
-            # A pipe has no event before it has had a writer.
-            if poll.poll(100):
+            # A pipe has no event before it has had a writer, and none at its end if that was gone
+            # when it was opened.
+            if poll.poll(100) or copy.tell():
                 block = source.read(1 << 16)
                 if block == b"":
                     break
@@ -77,7 +79,11 @@ def _seekable(path: str, token: _call.Token) -> Iterator[str]:
 
     The copying ends when the token is cancelled.
     """
-    if not Path(path).is_fifo():
+    try:
+        is_pipe = stat.S_ISFIFO(Path(path).stat().st_mode)
+    except OSError:
+        is_pipe = False  # The engine says what is wrong.
+    if not is_pipe:
         yield path
         return
     with tempfile.TemporaryFile() as copy:
