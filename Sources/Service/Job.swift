@@ -3,6 +3,9 @@
 import Demucs
 import Runs
 import System
+import Tensor
+
+extension Precision: Codable {}
 
 /// A job as the ledger keeps it.
 struct Job: OwnedRecord, Equatable {
@@ -58,7 +61,7 @@ struct Job: OwnedRecord, Equatable {
     var finishedRunSeconds: Double?
     let options: SeparationRequest
     let model: String
-    let precision: String
+    let precision: Precision
     /// Digest of the ``ResultIdentity``.
     let key: String
     let inputBytes: Int
@@ -205,7 +208,7 @@ extension Job {
         return [
             "id": .text(id), "state": .text(state.rawValue), "name": .text(name),
             "created": time(created), "started": time(started), "finished": time(finished),
-            "model": .text(model), "precision": .text(precision), "options": options.json,
+            "model": .text(model), "precision": .text(precision.rawValue), "options": options.json,
             "queue_position": JSON(queuePosition),
             "fraction": .number(state == .done ? 1 : progress.fraction),
             "seconds_left": state.isFinal ? .null : JSON(progress.secondsLeft),
@@ -258,7 +261,7 @@ extension Job {
         "id": .jobID, "state": .words(TrackState.allCases.map(\.rawValue)),
         "name": .string.about("The file's name."), "created": .time, "started": .time.orNull,
         "finished": .time.orNull, "model": .string,
-        "precision": .string.about("What the stems are computed in."),
+        "precision": .words(Precision.allCases.map(\.rawValue)),
         "options": .reference("GivenOptions"),
         "queue_position": .integer.orNull.about("1 is the next; of queued jobs."),
         "fraction": .number.with(["minimum": 0, "maximum": 1]),

@@ -3,7 +3,6 @@
 import Audio
 import Demucs
 import System
-import Tensor
 
 extension Service {
     /// Runs jobs until the queue is closed. Jobs stay queued until the service's own model is loaded:
@@ -86,11 +85,8 @@ extension Service {
 
     private func separate(_ job: inout Job, _ cancellation: CancellationToken) throws {
         let model = try models.model(job.model, then: job.options.then)
-        // Settings may be others than when the job came, and its key has this precision.
-        let precision =
-            try Precision(rawValue: job.precision)
-            ?? models.precision(of: model, job.options.precisionChoice)
-        let separator = try models.separator(model, precision)
+        // Not of the settings, which may be others than when the job came: its key has this precision.
+        let separator = try models.separator(model, job.precision)
         let input = try JobInput(
             path: folder.input(job.id), name: job.name, in: folder, settings,
             isCancelled: { cancellation.isCancelled })

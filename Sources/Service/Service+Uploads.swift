@@ -127,7 +127,7 @@ extension Service {
         func job(_ sequence: Int) -> Job {
             Job(
                 id: id, sequence: sequence, name: name, created: Timestamp.now, options: options,
-                model: model.name, precision: precision.rawValue, key: key,
+                model: model.name, precision: precision, key: key,
                 inputBytes: upload.countBytes, outputs: outputs.map(\.name),
                 durationSeconds: facts.durationSeconds,
                 sampleRateHz: facts.sampleRateHz, channels: facts.channels,

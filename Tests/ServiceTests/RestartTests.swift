@@ -43,6 +43,16 @@ struct RestartTests {
         #expect(length == 44 + 4 * 44_100 * 4)
     }
 
+    @Test func aWaitingJobKeepsItsPrecision() throws {
+        let (plain, known) = try RunningService.withJob()
+        let first = try RunningService(gate: JobGate(before: 0))
+        let waiting = try first.job(Sound.short, query: "shifts=0")
+        let second = try RunningService(after: first) { $0.precision = .fixed(.int8) }
+        #expect(try second.expectEnd("done", of: waiting)["precision"] == "float32")
+        let stem = "stems/bass.wav"
+        #expect(try second.get("\(waiting)/\(stem)").body == plain.get("\(known)/\(stem)").body)
+    }
+
     /// Files that a killed service was writing.
     @Test func unfinishedFilesAreRemoved() throws {
         let (first, id) = try RunningService.withJob()
