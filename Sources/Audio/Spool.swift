@@ -51,8 +51,7 @@ package struct Spool: Sendable {
     ///   - isCancelled: called while a copy is made; `true` ends it with `CancellationError`.
     package init(
         folder: String? = nil, otherFolder: String? = nil, limits: SpoolLimits = SpoolLimits(),
-        allFormats: Bool = false,
-        isCancelled: @escaping @Sendable () -> Bool = { false }
+        allFormats: Bool = false, isCancelled: @escaping @Sendable () -> Bool = { false }
     ) {
         self.folder = folder
         self.otherFolder = otherFolder
@@ -98,11 +97,13 @@ package struct Spool: Sendable {
     private func transfer(from source: Int32, to copy: Int32, name: String) throws {
         var buffer = [UInt8](repeating: 0, count: 1 << 16)
         var countBytes = 0
+        let neverWaits = fcntl(source, F_GETFL) & O_NONBLOCK != 0
         while true {
             try checkCancellation()
-            // For a named pipe without a writer, read() reports its end, but poll() waits.
+            // Before a named pipe's first writer, read() reports an end; after its last, poll() waits.
             var request = pollfd(fd: source, events: Int16(POLLIN), revents: 0)
-            guard poll(&request, 1, Self.waitMilliseconds) > 0 else { continue }
+            let isReady = poll(&request, 1, Self.waitMilliseconds) > 0
+            guard isReady || (neverWaits && countBytes > 0) else { continue }
             let count: Int
             do throws(SystemError) {
                 count = try retryingInterrupted { read(source, &buffer, buffer.count) }

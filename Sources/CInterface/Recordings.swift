@@ -27,17 +27,22 @@ private func conversion(
 public func sd_read(
     _ input: UnsafePointer<CChar>?, _ channels: Int32, _ sample_rate: Int32,
     _ callback: sd_audio_callback?, _ context: UnsafeMutableRawPointer?, _ log: sd_log_callback?,
-    _ log_context: UnsafeMutableRawPointer?, _ message: UnsafeMutablePointer<CChar>?,
-    _ message_bytes: Int
+    _ log_context: UnsafeMutableRawPointer?, _ cancellation: OpaquePointer?,
+    _ message: UnsafeMutablePointer<CChar>?, _ message_bytes: Int
 ) -> sd_status {
     attempt(message, message_bytes) {
         let path = try text(input, "input")
         let callback = try required(callback, "callback", "a function")
-        let reader = try AudioInput(path: path).reader()
+        let token = try CancellationToken(within: cancellation)
+        try token.check()
+        let reader = try AudioInput(
+            path: path, spool: Spool(isCancelled: { token.isCancelled })
+        ).reader()
         var (conversion, newChannels, newRateHz) = try conversion(
             channels: reader.channelCount, rateHz: reader.sampleRateHz, to: channels, sample_rate)
         var frames = 0
         func give(_ audio: PlanarAudio) throws {
+            try token.check()
             frames += audio.sampleCount
             if audio.sampleCount == 0 { return }
             let samples = audio.channels.flatMap { $0 }

@@ -240,7 +240,7 @@ void sd_close(sd_model *model);
  *     "parameter_count"  weights of all loaded checkpoints, in numbers
  *     "segment_seconds"  default length of a segment, which for HTDemucs is also the longest
  *     "takes_any_length" whether the networks run on any length, and not only on one segment
- *     "weights"          of each checkpoint, in its share of each stem: [checkpoint][stem]
+ *     "weights"          of each checkpoint in the mean of each stem: [checkpoint][stem]
  *     "engine"           instruction set, matrix products, precision and threads, for people to read
  *
  * Errors: ARGUMENT, CANCELLED, FORKED. */
@@ -390,11 +390,12 @@ typedef int32_t (*sd_audio_callback)(void *context, const sd_audio *audio);
  * channels, sample_rate: of the blocks, converted as the reference converts a track for its model;
  *     0 for the file's own.
  * log: takes warnings about the file; NULL for none.
+ * cancellation: as of sd_separate; it also ends the wait for the writer of a pipe.
  *
  * Errors: ARGUMENT, INPUT, OUTPUT (no temporary file), CANCELLED. */
 sd_status sd_read(const char *input, int32_t channels, int32_t sample_rate,
                   sd_audio_callback callback, void *context, sd_log_callback log, void *log_context,
-                  char *message, size_t message_bytes);
+                  sd_cancellation *cancellation, char *message, size_t message_bytes);
 
 /* Converts channels and rate, as the reference does before it separates: mono is doubled, one
  * channel is the mean of all, and of more than wanted the first are used.

@@ -39,7 +39,7 @@ ARGUMENTS = {
     "sd_run": "model! tracks! track_count settings event progress context cancellation",
     "sd_models": "repository event context",
     "sd_fetch": "model! event context cancellation",
-    "sd_read": "input! channels sample_rate callback! context log log_context",
+    "sd_read": "input! channels sample_rate callback! context log log_context cancellation",
     "sd_convert": "audio! channels sample_rate outputs capacity layout result_frames!",
     "sd_write": "audio! output! settings",
     "sd_stream_open": "model! channels sample_rate settings random progress context cancellation "

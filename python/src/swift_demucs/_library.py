@@ -94,7 +94,9 @@ _FUNCTIONS: Any = {
     ),
     "sd_models": (c_char_p, EventCallback, c_void_p),
     "sd_fetch": (c_char_p, EventCallback, c_void_p, c_void_p),
-    "sd_read": (c_char_p, c_int32, c_int32, AudioCallback, c_void_p, LogCallback, c_void_p),
+    "sd_read": (
+        c_char_p, c_int32, c_int32, AudioCallback, c_void_p, LogCallback, c_void_p, c_void_p,
+    ),
     "sd_convert": (
         POINTER(Audio), c_int32, c_int32, c_void_p, c_size_t, c_int32, POINTER(c_size_t),
     ),

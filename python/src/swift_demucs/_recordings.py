@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import os
-import select
-import stat
-import tempfile
 from ctypes import byref, c_size_t
 from pathlib import Path
-from typing import IO, Any, Callable, Iterator, Optional, Union
+from typing import Any, Callable, Optional, Union
 
 import numpy as np
 
@@ -57,48 +53,6 @@ def read(
     return np.concatenate(blocks, axis=1), rates[0]
 
 
-def _copy_pipe(path: str, copy: IO[bytes], token: _call.Token) -> None:
-    pipe = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
-    with os.fdopen(pipe, "rb", buffering=0) as source:
-        poll = select.poll()
-        poll.register(source, select.POLLIN)
-        while not token.is_cancelled:
-            # A pipe has no event before it has had a writer, and none at its end if that was gone
-            # when it was opened.
-            if poll.poll(100) or copy.tell():
-                block = source.read(1 << 16)
-                if block == b"":
-                    break
-                copy.write(block or b"")
-    copy.seek(0)
-
-
-@contextlib.contextmanager
-def _seekable(path: str, token: _call.Token) -> Iterator[str]:
-    """The path of a file that can be read twice: the file, or a copy of a named pipe.
-
-    The copying ends when the token is cancelled.
-    """
-    try:
-        is_pipe = stat.S_ISFIFO(Path(path).stat().st_mode)
-    except OSError:
-        is_pipe = False  # The engine says what is wrong.
-    if not is_pipe:
-        yield path
-        return
-    with tempfile.TemporaryFile() as copy:
-        try:
-            _copy_pipe(path, copy, token)
-        except OSError as error:
-            raise errors.InputError(f"{path}: {error.strerror}", path) from error
-        name = f"/dev/fd/{copy.fileno()}"
-        try:
-            yield name
-        except errors.InputError as error:
-            error.args = (str(error).replace(name, path),)
-            raise
-
-
 def decode(
     path: Path_,
     take: Callable[[Any], object],
@@ -114,20 +68,14 @@ def decode(
     wanted_rate = 0 if sample_rate is None else _arrays.rate(sample_rate)
     wanted_channels = 0 if channels is None else _arrays.integer(channels, "channels", 1, 64)
     callbacks = _call.Callbacks()
-    with _call.token(cancellation) as token, _seekable(text, token) as source:
-
-        def guarded(_context: Any, block: Any) -> int:
-            failed = callbacks.guard(lambda: take(block.contents))
-            return 1 if token.is_cancelled else failed
-
-        callback = _library.AudioCallback(guarded)
-        if not token.is_cancelled:
-            callbacks.invoke(
-                token, "sd_read", source.encode(), wanted_channels, wanted_rate, callback, None,
-                log, None, path=text,
-            )  # fmt: skip
-        if token.is_cancelled:
-            raise errors.Cancelled("cancelled", text)
+    with _call.token(cancellation) as token:
+        callback = _library.AudioCallback(
+            lambda _context, block: callbacks.guard(lambda: take(block.contents))
+        )
+        callbacks.invoke(
+            token, "sd_read", text.encode(), wanted_channels, wanted_rate, callback, None, log,
+            None, token.handle, path=text,
+        )  # fmt: skip
 
 
 def convert(audio: Array, layout: int, sample_rate: int, channels: int, new_rate: int) -> Array:
