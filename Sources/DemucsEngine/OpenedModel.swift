@@ -255,7 +255,7 @@ package struct OpenedModel: Sendable {
     /// The SHA-256 of each member's checkpoint, 64 hexadecimal digits.
     package var checksums: [String] { checkpoints.map { $0.sha256() } }
 
-    /// What is known of this model, with those that follow it, in INT8.
+    /// Whether this model, with those that follow it, may run in INT8 unasked.
     package var int8Support: Int8Support {
         if checkpoints.contains(where: \.isQuantized) { return .stored }
         return configurations.allSatisfy(\.keepsSDRInInt8)

@@ -3,7 +3,7 @@
 import Tensor
 import Tracks
 
-/// What is known of a model in INT8.
+/// Whether a model may run in INT8 unasked.
 package enum Int8Support: Sendable, Equatable {
     /// A member has INT8 weights, so that all run in INT8.
     case stored

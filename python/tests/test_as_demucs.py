@@ -107,7 +107,7 @@ def test_models_are_bags_of_members_as_in_demucs(bag: Path, music: Any) -> None:
     model = get_model("bag", bag)
     assert isinstance(model, BagOfModels) and model.weights[1] == [0.5, 1.0, 0.5, 0.9]
     assert (model.max_allowed_segment, hasattr(model.models[0], "max_allowed_segment")) == (3, 0)
-    assert get_model("one+two", bag).weights == [[0.5] * 4] * 2
+    assert get_model("one+two", bag).weights == [[1.0] * 4] * 2
     (bag / "one.yaml").write_text("models: ['one', 'two']\n")
     assert isinstance(get_model("one", bag), HTDemucs) and isinstance(get_model("demo"), HTDemucs)
     assert model.eval().train(False).float().requires_grad_(False).to("cpu").cuda() is model

@@ -137,7 +137,7 @@ class Model:
         #: Longest and default length of a segment, in seconds.
         self.segment_seconds: float = info["segment_seconds"]
         self._takes_any_length: bool = info["takes_any_length"]
-        self._weights: list[list[float]] = info["weights"]
+        self._weights: list[list[float]] = [[*map(float, row)] for row in info["weights"]]
         #: Instruction set, matrix products, precision and threads, as text for people.
         self.engine: str = info["engine"]
 
