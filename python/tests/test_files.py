@@ -145,7 +145,7 @@ def test_published_models(tmp_path: Path, checkpoint: Path) -> None:
     assert published["htdemucs_6s"].stems[-1] == "piano"
     assert swift_demucs.models(tmp_path)
     linked = {model.name: model for model in swift_demucs.linked_models(tmp_path)}
-    assert linked["bs_roformer_ep_368"].sha256 is None and linked["cdx23_2"].sha256
+    assert linked["drumsep"].sha256 is None and linked["cdx23_2"].sha256
     assert all(model.licence and model.url.startswith("https://") for model in linked.values())
     assert not any(model.files for model in linked.values())
     # A file that exists is not downloaded.
