@@ -80,11 +80,16 @@ final class LoadedModel: Sendable {
             "sample_rate_hz": model.sampleRateHz, "member_count": model.memberCount,
             "parameter_count": model.parameterCount, "segment_seconds": model.segmentSeconds,
             "engine": separator.engineDescription,
-            "takes_any_length": members.allSatisfy { $0.rules.paddedSamples == nil },
-            "weights": members.map { member in
-                model.sources.map { name in
-                    member.source(named: name).map { member.weights[$0] } ?? 0
-                }
+            "members": members.map { member in
+                let rules = member.rules
+                return [
+                    "stems": rules.sources,
+                    "segment_seconds": Double(rules.segmentSamples) / Double(rules.sampleRateHz),
+                    "takes_any_length": rules.paddedSamples == nil,
+                    "weights": model.sources.map { name in
+                        member.source(named: name).map { member.weights[$0] } ?? 0
+                    },
+                ] as JSONObject
             },
         ]
     }

@@ -143,6 +143,21 @@ def test_models_are_bags_of_members_as_in_demucs(bag: Path, music: Any) -> None:
         assert re.findall(r'"(\w+)"', text) == list(published.signatures)
 
 
+def test_members_have_their_own_stems_and_segments(bag: Path, music: Any) -> None:
+    (two := bag / "two.safetensors").unlink()
+    other = (bag / "one.safetensors").read_bytes()
+    other = other.replace(rb"\"drums\", \"bass\"", rb"\"bass\", \"drums\"")
+    two.write_bytes(other.replace(rb"numerator\": 4", rb"numerator\": 3"))
+    model, alone, mix = get_model("bag", bag), get_model("two", bag), music[None, :, : 2 * RATE]
+    assert [member.segment for member in model.models] == [4, 3]
+    assert model.segment == model.max_allowed_segment == 3
+    assert model.models[1].sources == alone.sources == ["bass", "drums", "other", "vocals"]
+    assert np.array_equal(model.models[1](mix), alone(mix))
+    with swift_demucs.load("bag", repository=bag) as whole:
+        golden = whole.separate(mix[0], shifts=0, normalize=False).array
+    assert np.array_equal(apply_model(model, mix, shifts=0)[0], golden)
+
+
 def test_models_are_opened_again_from_another_folder(
     bag: Path, music: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

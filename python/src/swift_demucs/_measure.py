@@ -47,7 +47,7 @@ def quantize(
     paths = [errors.path_text(path) for path in calibration]
     tracks = _library.strings(paths, "a file") if paths else None
     given = {"samples": calibration_segments, "threads": threads}
-    settings = _settings.encode({**given, "precision": _settings.precision(precision)})
+    settings = _settings.encode({**given, "precision": precision})
     found: dict[str, Any] = {}
     callbacks = _call.Callbacks()
     callback = _call.event_callback(callbacks, lambda event, _status: found.update(event))

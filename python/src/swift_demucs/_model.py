@@ -111,8 +111,7 @@ class Model:
         self._describe()
 
     def _open(self) -> _call.Handle:
-        precision = _settings.precision(self._options.get("precision"))
-        options = {**self._options, "precision": precision, "repo": self._repository}
+        options = {**self._options, "repo": self._repository}
         handle = c_void_p()
         _library.invoke(
             "sd_open", self._model.encode(), _settings.encode(options), _recordings.log, None,
@@ -136,8 +135,7 @@ class Model:
         self.parameter_count: int = info["parameter_count"]
         #: Longest and default length of a segment, in seconds.
         self.segment_seconds: float = info["segment_seconds"]
-        self._takes_any_length: bool = info["takes_any_length"]
-        self._weights: list[list[float]] = [[*map(float, row)] for row in info["weights"]]
+        self._members: list[dict[str, Any]] = info["members"]
         #: Instruction set, matrix products, precision and threads, as text for people.
         self.engine: str = info["engine"]
 

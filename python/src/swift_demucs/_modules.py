@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import math
 import os
 import re
@@ -43,18 +44,20 @@ class Module:
     #: Loads a model that wasn't loaded from the beginning.
     _load: Any = None
 
-    def __init__(self, whole: Any) -> None:
+    def __init__(self, whole: Any, member: Optional[dict[str, Any]] = None) -> None:
+        """``member`` is the engine's description of the bag's member that this is."""
         if not isinstance(whole, _model.Model):
             raise NotImplementedError(
                 f"swift-demucs makes no {type(self).__name__} of parts: use get_model, which loads "
                 "checkpoints and the files of bags"
             )
-        self.sources: list[str] = list(whole.stems)
+        member = member or {"stems": whole.stems, "segment_seconds": whole.segment_seconds}
+        self.sources: list[str] = list(member["stems"])
         self.samplerate: int = whole.sample_rate
         self.audio_channels: int = whole.channels
-        self.segment: float = whole.segment_seconds
+        self.segment: float = member["segment_seconds"]
         self._opened: Optional[_model.Model] = whole
-        self._opened_segment: float = whole.segment_seconds
+        self._opened_segment: float = member["segment_seconds"]
 
     @property
     def engine(self) -> _model.Model:
@@ -104,11 +107,11 @@ class Module:
 class HTDemucs(Module):
     """A single model. ``segment``, in seconds, is the length of its network's input."""
 
-    def __init__(self, whole: Any = None, *member: Any, **_: Any) -> None:
-        """``member`` are the arguments that load this model of a bag, when it is first used."""
-        super().__init__(whole)
-        if member:
-            self._opened, self._load = None, functools.partial(_member, *member)
+    def __init__(self, whole: Any = None, member: Any = None, load: Any = None, **_: Any) -> None:
+        """``load`` opens this ``member`` of a bag at a segment, when it is first used."""
+        super().__init__(whole, member)
+        if load:
+            self._opened, self._load = None, load
 
     def forward(self, mix: Samples) -> Samples:
         """One pass: ``[batch, channels, frames]``, without normalisation.
@@ -118,7 +121,7 @@ class HTDemucs(Module):
         """
         tracks, kind = batch_of(mix, self.audio_channels)
         count = tracks.shape[2]
-        if not self.engine._takes_any_length:
+        if not self.engine._members[0]["takes_any_length"]:
             missing = int(self.engine.segment_seconds * self.samplerate) - count
             if missing < 0:
                 raise errors.ArgumentError(
@@ -141,27 +144,34 @@ class BagOfModels(Module):
         self, whole: Any = None, repo: Any = None, jobs: int = 1, text: str = "", **_: Any
     ) -> None:
         super().__init__(whole)
-        count, names = whole.member_count, _listed(text)
-        members = [(n, repo, jobs) for n in (names if len(names) == count else [None] * count)]
-        self.models = [HTDemucs(whole, *(member if count > 1 else ())) for member in members]
-        self.weights: list[list[float]] = whole._weights
-        self._takes_any_length: bool = whole._takes_any_length
+        members, names = whole._members, _listed(text)
+        if len(members) == 1:
+            self.models = [HTDemucs(whole)]
+        else:
+            named = names if len(names) == len(members) else [None] * len(members)
+            loads = [functools.partial(_member, name, repo, jobs) for name in named]
+            self.models = [HTDemucs(whole, *pair) for pair in zip(members, loads)]
+        self.weights = [[*map(float, member["weights"])] for member in members]
+        self._segments = [member.segment for member in self.models]
+        self._limited = [not member["takes_any_length"] for member in members]
 
     @property
     def engine(self) -> _model.Model:
         """The model of this package; a bag of one has its member's."""
         if len(self.models) == 1:
             return self.models[0].engine
-        if len(values := {member.segment for member in self.models}) > 1:
+        segments = [member.segment for member in self.models]
+        if len(set(segments)) > 1 and segments != self._segments:
             raise errors.ArgumentError(
-                f"the members' segments are {sorted(values)}, expected one; set that of the bag"
+                f"the members' segments are {segments}, expected one; set that of the bag"
             )
         return super().engine
 
     @property
     def max_allowed_segment(self) -> float:
-        """The least segment of the members; infinite for networks that run on any length."""
-        return math.inf if self._takes_any_length else self.segment
+        """The least segment of the members whose networks don't run on any length."""
+        limited = itertools.compress(self.models, self._limited)
+        return min((member.segment for member in limited), default=math.inf)
 
     @property
     def segment(self) -> float:

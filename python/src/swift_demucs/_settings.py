@@ -145,17 +145,16 @@ def encode(settings: Mapping[str, Any]) -> bytes:
 def values(settings: Mapping[str, Any]) -> dict[str, Any]:
     """The values of keyword arguments for JSON. Reads an iterator, which has its items only once.
 
-    ``None`` leaves an option out. A mapping stands for its pairs, ``{"karaoke": "drums+bass"}`` for
-    ``karaoke=drums+bass``.
+    ``None`` leaves an option out, and so does the precision ``"default"``. A mapping stands for its
+    pairs, ``{"karaoke": "drums+bass"}`` for ``karaoke=drums+bass``.
 
     Raises :class:`TypeError` for a value that is none of text, number, bool, path, list, mapping.
     """
-    return {name: _value(value, name) for name, value in settings.items() if value is not None}
-
-
-def precision(value: Any) -> Any:
-    """The precision as a setting, which has no word for the default."""
-    return None if isinstance(value, str) and value == "default" else value
+    return {
+        name: _value(value, name)
+        for name, value in settings.items()
+        if value is not None and not (name == "precision" and value == "default")
+    }
 
 
 def _value(value: Any, name: str) -> Any:
