@@ -21,6 +21,9 @@ import tensor_file
 
 SEED = 20240
 ROOT = Path(__file__).resolve().parents[1] / "Tests" / "Fixtures"
+# The folder that fixtures are written to.
+out = ROOT
+COMMAND = "python reference/make_fixtures.py"
 
 Tensors = dict[str, torch.Tensor]
 
@@ -126,11 +129,18 @@ def batched(
 def origin(group: str, **more: Any) -> dict[str, str]:
     """Metadata of every fixture: command, seed, versions, and additions of the group."""
     return {
-        "command": f"python reference/make_fixtures.py {group}",
+        "command": f"{COMMAND} {group}",
         "seed": str(SEED),
         "versions": tensor_file.versions(),
         **{name: v if isinstance(v, str) else json.dumps(v) for name, v in more.items()},
     }
+
+
+def folder(group: str) -> Path:
+    """The folder that a group's fixtures are written to."""
+    found = out / group
+    found.mkdir(parents=True, exist_ok=True)
+    return found
 
 
 def sampled(tensors: Tensors, every: dict[str, int] | None) -> Tensors:
@@ -165,7 +175,7 @@ def write(
         assert not tensors.keys() & draws.found.keys()
         metadata = {**metadata, "seed": str(draws.seed), "drawn": draws.text()}
     stored = sampled(tensors, every)
-    size = tensor_file.write(ROOT / group / f"{name}.safetensors", stored, metadata)
+    size = tensor_file.write(folder(group) / f"{name}.safetensors", stored, metadata)
     print(f"{group}/{name}: {len(stored)} tensors, {size:,} bytes")
 
 
