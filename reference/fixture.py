@@ -18,6 +18,7 @@ from torch import nn
 
 import draw
 import tensor_file
+from snr import snr_of_each
 
 SEED = 20240
 ROOT = Path(__file__).resolve().parents[1] / "Tests" / "Fixtures"
@@ -80,26 +81,24 @@ def keep_outputs(
         handle.remove()
 
 
-def snr(reference: torch.Tensor, value: torch.Tensor) -> float:
-    """Signal-to-noise ratio in dB, sums in float64; minus infinity for NaN."""
-    reference, value = reference.double(), value.double()
-    error = float(((reference - value) ** 2).sum())
-    if error == 0:
-        return float("inf")
-    if math.isnan(error):  # min() can skip NaN
-        return -float("inf")
-    return 10 * torch.log10((reference**2).sum() / error).item()
+@contextlib.contextmanager
+def float64() -> Iterator[None]:
+    """Makes float64 the type of tables, windows and position embeddings, which the reference makes
+    as it runs: `double()` leaves them in float32."""
+    torch.set_default_dtype(torch.float64)
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(torch.float32)
 
 
 def float64_snr(run: Callable[[bool], Tensors]) -> str:
     """SNR in dB of float32 against float64, for each output, as JSON."""
     single = run(False)
-    torch.set_default_dtype(
-        torch.float64
-    )  # for tables and windows that the reference makes as it runs
-    double = run(True)
-    torch.set_default_dtype(torch.float32)
-    return json.dumps({name: round(snr(double[name], single[name]), 1) for name in sorted(single)})
+    with float64():
+        double = run(True)
+    found = snr_of_each(double, single)
+    return json.dumps({name: round(value, 1) for name, value in found.items()})
 
 
 def in_double(value: Any) -> Any:

@@ -31,7 +31,8 @@ import seeded_model as reference
 import tensor_file
 from core import INPUTS, OUTPUTS, Core, core_inputs
 from export_onnx import write_graph
-from fixture import folder, noise, snr
+from fixture import folder, noise
+from snr import snr
 
 SEED = 6
 

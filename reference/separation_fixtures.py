@@ -26,7 +26,7 @@ import torch
 import draw
 from fixture import SEED, origin, write
 from seeded_model import HTDemucs, apply_model
-from separate_reference import Options, separate
+from official import Options, separate
 
 GROUP = "separation"
 SAMPLERATE = 100
