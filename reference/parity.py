@@ -41,7 +41,7 @@ def main() -> int:
     module.add_options(parser)
     failed = []
     for name, passes, text in module.cases(parser.parse_args(sys.argv[2:])):
-        print(f"{'ok' if passes else 'FAIL':6}{name:34}{text}", flush=True)
+        print(f"{'ok' if passes else 'FAIL':6}{name:32}  {text}", flush=True)
         if not passes:
             failed.append(name)
     if failed:
