@@ -10,13 +10,25 @@ from typing import Any, NoReturn
 
 import program
 
+ROOT = Path(__file__).resolve().parents[1]
 SHARED: dict[str, dict[str, Any]] = {
     "audio": {"type": Path, "required": True, "help": "real music"},
     "start": {"type": float, "default": 0.0, "help": "seconds into the music"},
+    "seconds": {"type": float, "default": 30.0, "help": "of the music"},
+    "floor": {"type": float, "default": -60.0, "help": "dB of the noise (-60)"},
+    "model": {"type": Path, "default": ROOT / "Models" / "demo.safetensors"},
     "binary": {"type": Path, "default": program.default(), "help": "swift-demucs"},
     "threads": {"type": int, "default": 2},
     "seed": {"type": int, "default": 1, "help": "of the weights"},
+    "double": {"action": "store_true", "help": "float64 as well"},
+    "min-snr": {"type": float, "default": 100.0, "help": "dB"},
 }
+
+
+def add(parser: argparse._ActionsContainer, *shared: str) -> None:
+    """Adds some of the shared options."""
+    for name in shared:
+        parser.add_argument(f"--{name}", **SHARED[name])
 
 
 def parser(docstring: str | None, *shared: str) -> argparse.ArgumentParser:
@@ -24,8 +36,7 @@ def parser(docstring: str | None, *shared: str) -> argparse.ArgumentParser:
     found = argparse.ArgumentParser(
         description=docstring, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    for name in shared:
-        found.add_argument(f"--{name}", **SHARED[name])
+    add(found, *shared)
     return found
 
 

@@ -21,7 +21,7 @@ from pathlib import Path
 import command_line
 import program
 import swift_demucs
-from track_parity import ROOT
+from command_line import ROOT
 
 # By requirement: modules to stand in for, the files that the program leaves, and the call.
 PROGRAMS = {

@@ -1,40 +1,31 @@
-"""Exports the core of a checkpoint to ONNX and records ONNX Runtime's outputs.
+"""Exports the core of a checkpoint to ONNX.
 
     python export_onnx.py model.safetensors core.onnx
     python export_onnx.py model.safetensors core-1s.onnx --seconds 1
     python export_onnx.py model.safetensors core-half-weights.onnx --weights float16
     python export_onnx.py model.safetensors core-half.onnx --float16
-    python export_onnx.py model.safetensors core.onnx --inputs base.outputs.safetensors \\
-        --record out.safetensors
 
 The graph has the inputs `input` [1, A, N] and `x` [1, 2A, F, T] and the outputs `output` [1, S, 2A,
 F, T] and `add_67` [1, S, A, N], as torch.onnx writes it (not dynamo, opset 17). N is the model's
 segment, or --seconds of sound. --weights float16 stores the weights in half precision and widens
 them in the graph; --float16 makes the whole graph compute in float16, with inputs and outputs.
-
-The recording has the two outputs, without the batch dimension. The inputs come from a fixture's
-`mix` and `core.x`; without a fixture they are seeded noise and recorded too.
 """
 
 from __future__ import annotations
 
 import copy
-import tempfile
 import warnings
 from collections.abc import Sequence
-from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
 import onnx
-import onnxruntime
 import torch
 
 import command_line
 import seeded_model as reference
-import tensor_file
 from core import INPUTS, OUTPUTS, Core, core_inputs
-from fixture import noise, origin, sampled
+from fixture import noise
 
 # For smaller tensors the additional nodes cost more than the halved weights save.
 HALF_WEIGHT_ELEMENTS = 256
@@ -146,44 +137,6 @@ def _join(graph: onnx.GraphProto) -> None:
             node.input[index] = direct.get(name, name)
 
 
-def run_onnx(
-    path: Path, mix: torch.Tensor, x: torch.Tensor, threads: int = 1
-) -> list[torch.Tensor]:
-    """The core's two outputs from ONNX Runtime."""
-    settings = onnxruntime.SessionOptions()
-    settings.intra_op_num_threads = threads
-    session = onnxruntime.InferenceSession(str(path), settings, providers=["CPUExecutionProvider"])
-    given = dict(zip(INPUTS, (mix.numpy(), x.numpy()), strict=True))
-    return [torch.from_numpy(value) for value in session.run(list(OUTPUTS), given)]
-
-
-def record(
-    checkpoint: Path,
-    inputs: Path | None,
-    recording: Path,
-    graph: Path | None = None,
-    every: dict[str, int] | None = None,
-) -> None:
-    """Exports, runs ONNX Runtime, and writes inputs and outputs or part of them (fixture.sampled)."""
-    model = reference.load(checkpoint)
-    if inputs is None:
-        mix, x = seeded_inputs(model)
-    else:
-        tensors, _ = tensor_file.read(inputs)
-        mix, x = tensors["mix"][None], tensors["core.x"][None]
-    with tempfile.TemporaryDirectory() as folder:
-        path = graph or Path(folder) / "core.onnx"
-        export(model, path)
-        found = run_onnx(path, mix, x)
-    tensors = dict(zip(OUTPUTS, found, strict=True))
-    if inputs is None:
-        tensors.update(zip(INPUTS, (mix, x), strict=True))
-    metadata = origin("models", onnxruntime=version("onnxruntime"), checkpoint=checkpoint.name)
-    kept = sampled({name: v[0] for name, v in tensors.items()}, every)
-    size = tensor_file.write(recording, kept, metadata)
-    print(f"{recording.name}: {size:,} bytes")
-
-
 def main() -> None:
     """Command line."""
     parser = command_line.parser(__doc__)
@@ -192,13 +145,8 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, help="length of a chunk; default: the segment")
     parser.add_argument("--weights", choices=["float32", "float16"], default="float32")
     parser.add_argument("--float16", action="store_true", help="compute in float16 throughout")
-    parser.add_argument("--inputs", type=Path, help="safetensors with `mix` and `core.x`")
-    parser.add_argument("--record", type=Path, help="safetensors for ONNX Runtime's outputs")
     options = parser.parse_args()
     torch.set_num_threads(1)
-    if options.record:
-        record(options.checkpoint, options.inputs, options.record, options.graph)
-        return
     model = reference.load(options.checkpoint)
     samples = int(options.seconds * model.samplerate) if options.seconds else None
     export(model, options.graph, samples)

@@ -18,9 +18,13 @@ from torch import nn
 
 import draw
 import tensor_file
+from snr import snr_of_each
 
 SEED = 20240
 ROOT = Path(__file__).resolve().parents[1] / "Tests" / "Fixtures"
+# The folder that fixtures are written to.
+out = ROOT
+COMMAND = "python reference/make_fixtures.py"
 
 Tensors = dict[str, torch.Tensor]
 
@@ -77,26 +81,24 @@ def keep_outputs(
         handle.remove()
 
 
-def snr(reference: torch.Tensor, value: torch.Tensor) -> float:
-    """Signal-to-noise ratio in dB, sums in float64; minus infinity for NaN."""
-    reference, value = reference.double(), value.double()
-    error = float(((reference - value) ** 2).sum())
-    if error == 0:
-        return float("inf")
-    if math.isnan(error):  # min() can skip NaN
-        return -float("inf")
-    return 10 * torch.log10((reference**2).sum() / error).item()
+@contextlib.contextmanager
+def float64() -> Iterator[None]:
+    """Makes float64 the type of tables, windows and position embeddings, which the reference makes
+    as it runs: `double()` leaves them in float32."""
+    torch.set_default_dtype(torch.float64)
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(torch.float32)
 
 
 def float64_snr(run: Callable[[bool], Tensors]) -> str:
     """SNR in dB of float32 against float64, for each output, as JSON."""
     single = run(False)
-    torch.set_default_dtype(
-        torch.float64
-    )  # for tables and windows that the reference makes as it runs
-    double = run(True)
-    torch.set_default_dtype(torch.float32)
-    return json.dumps({name: round(snr(double[name], single[name]), 1) for name in sorted(single)})
+    with float64():
+        double = run(True)
+    found = snr_of_each(double, single)
+    return json.dumps({name: round(value, 1) for name, value in found.items()})
 
 
 def in_double(value: Any) -> Any:
@@ -126,11 +128,18 @@ def batched(
 def origin(group: str, **more: Any) -> dict[str, str]:
     """Metadata of every fixture: command, seed, versions, and additions of the group."""
     return {
-        "command": f"python reference/make_fixtures.py {group}",
+        "command": f"{COMMAND} {group}",
         "seed": str(SEED),
         "versions": tensor_file.versions(),
         **{name: v if isinstance(v, str) else json.dumps(v) for name, v in more.items()},
     }
+
+
+def folder(group: str) -> Path:
+    """The folder that a group's fixtures are written to."""
+    found = out / group
+    found.mkdir(parents=True, exist_ok=True)
+    return found
 
 
 def sampled(tensors: Tensors, every: dict[str, int] | None) -> Tensors:
@@ -165,7 +174,7 @@ def write(
         assert not tensors.keys() & draws.found.keys()
         metadata = {**metadata, "seed": str(draws.seed), "drawn": draws.text()}
     stored = sampled(tensors, every)
-    size = tensor_file.write(ROOT / group / f"{name}.safetensors", stored, metadata)
+    size = tensor_file.write(folder(group) / f"{name}.safetensors", stored, metadata)
     print(f"{group}/{name}: {len(stored)} tensors, {size:,} bytes")
 
 

@@ -21,6 +21,7 @@ from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 
 import draw
+from snr import snr
 
 HERE = Path(__file__).resolve().parent
 # A right port rounds at other places, so it may have so much less than the one that was measured.
@@ -40,15 +41,6 @@ def weights(folder: Path, out: Path) -> None:
     drawn = draw.arrays(int(described.pop("seed")), described.pop("drawn"))
     save_file({**load_file(path), **drawn}, out, described)
     print(f"{out}: {len(drawn)} tensors")
-
-
-def snr(golden: np.ndarray, found: np.ndarray) -> float:
-    """Signal-to-noise ratio in dB, sums in float64; minus infinity for NaN."""
-    golden, error = golden.astype(np.float64), golden.astype(np.float64) - found
-    if not np.isfinite(error).all():
-        return -np.inf
-    noise = float(np.sum(error**2))
-    return 10 * np.log10(float(np.sum(golden**2)) / noise) if noise else np.inf
 
 
 def compare(folder: Path, path: Path, precision: str) -> bool:

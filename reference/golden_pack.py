@@ -30,7 +30,8 @@ import native
 import seeded_model
 import tensor_file
 import wav_file
-from fixture import SEED, Tensors, keep_outputs, sampled, snr, unbatched
+from fixture import SEED, Tensors, keep_outputs, sampled, unbatched
+from snr import snr
 from trace_reference import TracedCore
 
 # Configuration in seeded_model.py, and samples of the chunk.
@@ -172,8 +173,9 @@ def main() -> int:
         raise SystemExit(f"golden_pack.py: no model {', '.join(unknown)}; {', '.join(names)}")
     with tempfile.TemporaryDirectory() as folder:
         pack = Path(folder)
-        for source, target in (("golden_check.py", "check.py"), ("draw.py", "draw.py")):
-            shutil.copy(Path(__file__).with_name(source), pack / target)
+        shutil.copy(Path(__file__).with_name("golden_check.py"), pack / "check.py")
+        for name in ("draw.py", "snr.py"):
+            shutil.copy(Path(__file__).with_name(name), pack)
         for name in given.names or names:
             add(name, given.binary, pack / name)
         unfinished = given.output.with_name(f".{given.output.name}.unfinished")

@@ -16,13 +16,14 @@ from pathlib import Path
 import torch
 
 import command_line
+import official
 import seeded_model as reference
-import separate_reference
 import tensor_file
+import wav_file
 from fixture import ROOT as FIXTURES
 from fixture import read
 
-MODELS = Path(__file__).resolve().parents[1] / "Models"
+MODELS = command_line.ROOT / "Models"
 # All four stems sound here. The model pads the excerpt with zeros to its segment of 4 s: half a second
 # would be mostly padding, where INT8 has 28 dB, a second has 43 dB and the whole segment 45 dB.
 START_SECONDS, SECONDS = 20.0, 1.0
@@ -93,13 +94,10 @@ def roformer() -> dict[str, torch.Tensor]:
 
 def demo(path: Path, track: Path) -> dict[str, torch.Tensor]:
     """An excerpt of the track, exact in float16, and its stems by the official package."""
-    import soundfile
-
-    samples, rate = soundfile.read(str(track), dtype="float32", always_2d=True)
-    start = int(START_SECONDS * rate)
-    mix = torch.from_numpy(samples[start : start + int(SECONDS * rate)].T.copy()).half()
+    samples, rate = wav_file.excerpt(track, START_SECONDS, SECONDS)
+    mix = samples.half()
     model = reference.load(path)
-    stems = separate_reference.separate(model, mix.float(), rate, separate_reference.Options())
+    stems = official.separate(model, mix.float(), rate, official.Options())
     found = {f"demo.{name}": stem[:, ::STEP].contiguous() for name, stem in stems.items()}
     return {"demo.mix": mix, **found}
 

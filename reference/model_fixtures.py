@@ -21,28 +21,32 @@ and for the configurations in DETAILED, whose core runs on `mix` and `core.x`:
     crosstransformer.layers.i, crosstransformer.layers_t.i  tokens [T·F, C], time-major, and [T, C]
 
 The models of ALONE have a checkpoint without outputs: no test needs them.
-`base.onnxruntime.safetensors` (see export_onnx.py) has `output` and `add_67` of `base` from ONNX
+`base.onnxruntime.safetensors` has `output` and `add_67` of `base` from ONNX
 Runtime, for its `mix` and `core.x`.
 """
 
 from __future__ import annotations
 
+import tempfile
+from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import torch
 
 import draw
 import export_onnx
+import run_core
 import seeded_model as reference
 import tensor_file
 from core import OUTPUTS, core_inputs
 from fixture import (
-    ROOT,
     SEED,
     Tensors,
     batched,
     complete,
     float64_snr,
+    folder,
     in_double,
     origin,
     unbatched,
@@ -84,7 +88,7 @@ def save_checkpoint(name: str) -> reference.HTDemucs:
     """Writes the checkpoint of a configuration; returns the model from the official loader."""
     draws = draw.Draws(SEED)
     model = reference.build(reference.CONFIGURATIONS[name], SEED, draws)
-    path = ROOT / GROUP / f"{name}.safetensors"
+    path = folder(GROUP) / f"{name}.safetensors"
     reference.save_safetensors(model, path, DTYPES.get(name, torch.float32), origin(GROUP))
     # Loaded with the weights as stored, so that rounding to 16 bits affects the outputs too.
     loaded = reference.load(path)
@@ -128,13 +132,22 @@ def make_one(name: str) -> None:
     write(GROUP, f"{name}.outputs", outputs, metadata, draws, EVERY.get(name))
 
 
+def record(name: str) -> None:
+    """Writes the outputs of a configuration's core in ONNX Runtime."""
+    checkpoint = f"{name}.safetensors"
+    tensors, _ = tensor_file.read(complete(f"{GROUP}/{name}.outputs.safetensors"))
+    with tempfile.TemporaryDirectory() as work:
+        graph = Path(work) / "core.onnx"
+        export_onnx.export(reference.load(complete(f"{GROUP}/{checkpoint}")), graph)
+        _, run = run_core.onnx_runtime(graph, threads=1)
+        values = run([tensors["mix"][None].numpy(), tensors["core.x"][None].numpy()])
+    found = {key: torch.from_numpy(v[0]) for key, v in zip(OUTPUTS, values, strict=True)}
+    metadata = origin(GROUP, onnxruntime=version("onnxruntime"), checkpoint=checkpoint)
+    write(GROUP, f"{name}.onnxruntime", found, metadata, every={"output": 5, "add_67": 7})
+
+
 def make() -> None:
     """Writes Tests/Fixtures/models."""
     for name in NAMES:
         make_one(name)
-    export_onnx.record(
-        complete("models/base.safetensors"),
-        complete("models/base.outputs.safetensors"),
-        ROOT / GROUP / "base.onnxruntime.safetensors",
-        every={"output": 5, "add_67": 7},
-    )
+    record("base")

@@ -4,29 +4,24 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import compare_stems
 import tensor_file
+import wav_file
 from fixture import Tensors
 from program import run
 
 
-def command(binary: Path, checkpoint: Path, track: Path, out: Path, *options: str) -> list[str]:
-    """The command that separates one track to unclipped float32 stems."""
-    found = [str(binary), str(track), "-n", str(checkpoint), "-o", str(out)]
-    return [*found, "--float32", "--clip-mode", "none", *options]
-
-
 def stems(out: Path) -> Tensors:
-    """The stems of the one track that was separated into a folder."""
-    folders = {path.parent for path in out.rglob("*.wav")}
-    if len(folders) != 1:
+    """The stems [C, n] of the one track that was separated into a folder."""
+    files = sorted(out.rglob("*.wav"))
+    if len(folders := {path.parent for path in files}) != 1:
         raise SystemExit(f"{out} should hold the stems of one track, found {len(folders)} folders")
-    return compare_stems.read(folders.pop())
+    return {path.stem: wav_file.read(path)[0] for path in files}
 
 
 def separate(binary: Path, checkpoint: Path, track: Path, out: Path, *options: str) -> Tensors:
     """Separates one track to unclipped float32 stems."""
-    run(*command(binary, checkpoint, track, out, *options))
+    words = ("-n", checkpoint, "-o", out, "--float32", "--clip-mode", "none", *options)
+    run(binary, track, *words)
     return stems(out)
 
 

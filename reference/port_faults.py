@@ -12,7 +12,6 @@ and are drawn again.
 from __future__ import annotations
 
 import argparse
-import math
 import os
 import sys
 import tempfile
@@ -26,6 +25,7 @@ from safetensors.numpy import load_file
 
 import command_line
 import program
+from snr import snr
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "python" / "src"))
 from swift_demucs import htdemucs, mistakes, parity
@@ -89,18 +89,8 @@ class Port:
         """The value that differs first, and its SNR."""
         for name, value in self.right.items():
             if name in found and not np.array_equal(value, found[name]):
-                return name, snr(value, found[name])
+                return name, snr(value.ravel(), found[name].ravel())
         return None
-
-
-def snr(expected: np.ndarray, found: np.ndarray) -> float:
-    """SNR in dB; -inf for values that are not finite or of another size."""
-    if expected.size != found.size:
-        return -math.inf
-    error = np.square(expected.astype(float) - found.reshape(expected.shape)).sum()
-    if not math.isfinite(error):
-        return -math.inf
-    return 10 * math.log10(np.square(expected.astype(float)).sum() / max(error, 1e-300))
 
 
 class Trial:
@@ -156,7 +146,8 @@ def try_ports(trial: Trial, count: int, random: Random) -> bool:
         level = wrong[0].explanation_db or 0 if wrong else 0
         explained += is_named and (phrase in text or level >= EQUAL_DB)
         said = "this" if phrase in text else f"{text}: {level:.0f} dB"
-        outputs = min(snr(trial.port.right[n], found[n]) for n in ("output", "add_67"))
+        right = trial.port.right
+        outputs = min(snr(right[n].ravel(), found[n].ravel()) for n in ("output", "add_67"))
         place = f"{first[0]}" + ("" if is_named else f", NOT {wrong[0].name if wrong else 'none'}")
         print(
             f"| {phrase} | {module or 'all'} | {place} | {first[1]:.0f} | {outputs:.0f} | {said} |",

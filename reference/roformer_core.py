@@ -24,12 +24,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import nn
 
 import command_line
 import draw
+import run_core
 import tensor_file
 from roformer_fixtures import reference_class, rule, sections
 
@@ -190,17 +190,8 @@ def export(name: str, seed: int, gain: float, x: torch.Tensor, path: Path) -> No
 
 def onnx_core(path: Path, threads: int) -> Callable[[torch.Tensor], torch.Tensor]:
     """The exported core in ONNX Runtime."""
-    import onnxruntime
-
-    settings = onnxruntime.SessionOptions()
-    settings.intra_op_num_threads = threads
-    session = onnxruntime.InferenceSession(str(path), settings, providers=["CPUExecutionProvider"])
-
-    def run(x: torch.Tensor) -> torch.Tensor:
-        given = {"x": np.ascontiguousarray(x.numpy())}
-        return torch.from_numpy(session.run(None, given)[0])
-
-    return run
+    _, run = run_core.onnx_runtime(path, threads)
+    return lambda x: torch.from_numpy(run([x.numpy()])[0])
 
 
 def main() -> None:

@@ -1,6 +1,5 @@
-#!/usr/bin/env python3
-"""Make Tests/Fixtures/roformer_files: checkpoints of tiny RoFormers in the forms that are published, each
-with its YAML file, and the stems of a track.
+"""Fixtures of tiny RoFormers: checkpoints in the forms that are published, each with its YAML file, and
+the stems of a track.
 
     <name>.ckpt, <name>.yaml       the checkpoint, and its configuration as PyYAML writes it
     <name>.outputs.safetensors     `mix` [A, N] (drawn), and the stems [A, N] of it:
@@ -9,14 +8,10 @@ with its YAML file, and the stems of a track.
 
 It runs the classes of audio-separator. Needs requirements-roformer.txt, and a
 checkout of https://github.com/ZFTurbo/Music-Source-Separation-Training at commit ccc011a.
-
-Usage: roformer_file_fixtures.py CHECKOUT
 """
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
 from typing import Any
 from unittest import mock
 
@@ -25,10 +20,8 @@ import yaml
 from ml_collections import ConfigDict
 from torch import nn
 
-import command_line
 import draw
-import tensor_file
-from fixture import ROOT, SEED, Tensors, write
+from fixture import SEED, Tensors, folder, origin, write
 from roformer_fixtures import TINY, build, sections
 
 GROUP = "roformer_files"
@@ -64,11 +57,10 @@ def make_one(name: str) -> None:
     of_class, arguments, target, key, chunk = FILES[name]
     model = build(of_class, arguments, draw.Draws(SEED))
     content = sections(arguments, chunk=chunk, target=target)
-    folder = ROOT / GROUP
-    folder.mkdir(exist_ok=True)
+    out = folder(GROUP)
     state = model.state_dict()
-    torch.save({key: state, "epoch": 3} if key else state, folder / f"{name}.ckpt")
-    (folder / f"{name}.yaml").write_text(yaml.dump(content, sort_keys=False))
+    torch.save({key: state, "epoch": 3} if key else state, out / f"{name}.ckpt")
+    (out / f"{name}.yaml").write_text(yaml.dump(content, sort_keys=False))
 
     draws = draw.Draws(SEED)
     channels = 2 if arguments.get("stereo") else 1
@@ -79,23 +71,10 @@ def make_one(name: str) -> None:
         for stem, output in demixed(model, config, mix[:, :samples]).items():
             suffix = "" if samples == mix.shape[1] else f".{samples}"
             outputs[f"demix.{stem}{suffix}"] = output.contiguous()
-    metadata = {
-        "command": "python reference/roformer_file_fixtures.py CHECKOUT",
-        "seed": str(SEED),
-        "versions": tensor_file.versions(),
-        "commit": COMMIT,
-    }
-    write(GROUP, f"{name}.outputs", outputs, metadata, draws)
+    write(GROUP, f"{name}.outputs", outputs, origin(GROUP, commit=COMMIT), draws)
 
 
-def main() -> None:
-    """Writes all fixtures of the group."""
-    parser = command_line.parser(__doc__)
-    parser.add_argument("checkout", type=Path, metavar="CHECKOUT")
-    sys.path.insert(0, str(parser.parse_args().checkout))
+def make() -> None:
+    """Writes Tests/Fixtures/roformer_files."""
     for name in FILES:
         make_one(name)
-
-
-if __name__ == "__main__":
-    main()

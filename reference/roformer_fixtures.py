@@ -1,5 +1,4 @@
-#!/usr/bin/env python3
-"""Make Tests/Fixtures/roformer: tiny RoFormers, and their outputs from the reference's classes.
+"""Fixtures of tiny RoFormers, and their outputs from the reference's classes.
 
 Each configuration gives `<name>.safetensors`, a checkpoint with all tensors drawn (see draw.py; only
 `freqs` are stored, because many keys share them) whose metadata have the class and the sections of its
@@ -13,8 +12,6 @@ values of `bands_deep` with a mistake.
 
 The reference is audio-separator 0.47.1 (MIT). Its package imports the whole application, so only
 its modules of the two classes are loaded. Needs requirements-roformer.txt.
-
-Usage: roformer_fixtures.py
 """
 
 from __future__ import annotations
@@ -31,10 +28,9 @@ from typing import Any
 import torch
 from torch import nn
 
-import command_line
 import draw
-import tensor_file
 from fixture import (
+    COMMAND,
     ROOT,
     SEED,
     Tensors,
@@ -42,6 +38,7 @@ from fixture import (
     float64_snr,
     in_double,
     keep_outputs,
+    origin,
     read,
     unbatched,
     write,
@@ -215,12 +212,7 @@ def make_one(name: str) -> None:
     of_class, arguments, hops = CONFIGURATIONS[name]
     draws = draw.Draws(SEED)
     model = build(of_class, arguments, draws)
-    metadata = {
-        "command": "python reference/roformer_fixtures.py",
-        "seed": str(SEED),
-        "versions": tensor_file.versions(),
-        **description(name),
-    }
+    metadata = origin(GROUP, **description(name))
     freqs = {key: value for key, value in model.state_dict().items() if key.endswith("freqs")}
     write(GROUP, name, freqs, metadata, draws)
 
@@ -282,16 +274,11 @@ def make_faults() -> None:
         model = build(of_class, arguments, draw.Draws(SEED))
         name = wrong(fault, model)
         found[f"{name}/{fault}"] = unbatched(trace(model, mix)[name])
-    write(GROUP, "faults.outputs", found, {"command": "python reference/roformer_fixtures.py"})
+    write(GROUP, "faults.outputs", found, {"command": f"{COMMAND} {GROUP}"})
 
 
-def main() -> None:
-    """Writes all fixtures of the group."""
-    command_line.parser(__doc__).parse_args()
+def make() -> None:
+    """Writes Tests/Fixtures/roformer."""
     for name in CONFIGURATIONS:
         make_one(name)
     make_faults()
-
-
-if __name__ == "__main__":
-    main()

@@ -40,7 +40,9 @@ def onnx_runtime(path: Path, threads: int) -> tuple[list[int], Run]:
 
     def run(given: list[np.ndarray]) -> list[np.ndarray]:
         pairs = zip(inputs, given, strict=True)
-        return session.run(None, {i.name: value.astype(TYPES[i.type]) for i, value in pairs})
+        return session.run(
+            None, {i.name: value.astype(TYPES[i.type], copy=False) for i, value in pairs}
+        )
 
     return [len(i.shape) for i in inputs], run
 

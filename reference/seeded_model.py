@@ -279,6 +279,12 @@ def load(path: Path) -> HTDemucs:
         return load_safetensors_model(path).eval()
 
 
+def saved(configuration: dict[str, Any], seed: int, path: Path) -> HTDemucs:
+    """Writes a checkpoint with seeded weights; returns the model that it holds."""
+    save_safetensors(build(configuration, seed), path)
+    return load(path)
+
+
 def main() -> None:
     """Command line."""
     parser = command_line.parser(__doc__, "seed")

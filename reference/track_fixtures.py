@@ -12,7 +12,7 @@ import json
 import draw
 import seeded_model as reference
 from fixture import SEED, Tensors, complete, float64_snr, in_double, origin, write
-from separate_reference import Options, separate
+from official import Options, separate
 
 GROUP = "tracks"
 MODEL = "cross_first"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import struct
 from pathlib import Path
 
@@ -14,6 +15,16 @@ def read(path: Path) -> tuple[torch.Tensor, int]:
     """Samples [C, n] in float32 and the sample rate of any file that libsndfile decodes."""
     samples, rate = soundfile.read(str(path), dtype="float32", always_2d=True)
     return torch.from_numpy(np.ascontiguousarray(samples.T)), rate
+
+
+def excerpt(path: Path, start: float, seconds: float = math.inf) -> tuple[torch.Tensor, int]:
+    """Some seconds of a file's samples, and the sample rate."""
+    samples, rate = read(path)
+    first = int(start * rate)
+    if first >= samples.shape[1]:
+        raise ValueError(f"{path} has nothing from {start:g} s on")
+    end = int(min(seconds * rate, samples.shape[1]))
+    return samples[:, first : first + end].contiguous(), rate
 
 
 def write(path: Path, samples: torch.Tensor, rate: int) -> None:

@@ -2,7 +2,7 @@ import Foundation
 import TestSupport
 import Testing
 
-/// The short sound files that reference/make_signal_fixtures.py writes.
+/// The short sound files that reference/signal_fixtures.py writes.
 struct Recording: Sendable, CustomTestStringConvertible {
     let name: String
     let rateHz: Int

@@ -9,7 +9,7 @@ enum TestSignal {
         (0..<samples).map { 0.5 * sin(Float($0) * 0.05) * min(Float($0) / 2_000, 1) }
     }
 
-    /// "quiet" or "loud", in stereo, of reference/make_signal_fixtures.py.
+    /// "quiet" or "loud", in stereo, of reference/signal_fixtures.py.
     static func clipping(_ name: String) throws -> PlanarAudio {
         let fixture = try Fixture("audio/clipping")
         let values = try fixture.floats(name)

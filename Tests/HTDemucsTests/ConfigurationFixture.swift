@@ -1,5 +1,5 @@
 // The models that the reference's class builds from many argument sets, recorded by
-// reference/make_configuration_fixtures.py.
+// reference/configuration_fixtures.py.
 
 import Foundation
 import HTDemucs

@@ -1,4 +1,4 @@
-// One seeded model in every format (reference/make_weights_fixtures.py): arguments that a
+// One seeded model in every format (reference/format_fixtures.py): arguments that a
 // file doesn't store are inferred, and all of these models compute the same.
 
 import HTDemucs

@@ -1,4 +1,4 @@
-// A stand-in for a network, as in the fixtures (`PositionModel` in make_separation_fixtures.py),
+// A stand-in for a network, as in the fixtures (`PositionModel` in separation_fixtures.py),
 // and shared parts of the pipeline's tests.
 
 import HTDemucs

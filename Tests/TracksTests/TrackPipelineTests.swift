@@ -6,7 +6,7 @@ import TestSupport
 import Testing
 import Tracks
 
-/// One case of make_separation_fixtures.py.
+/// One case of separation_fixtures.py.
 struct GoldenCase: CustomTestStringConvertible, Sendable {
     let name: String
     let options: SeparationOptions

@@ -17,10 +17,11 @@ from pathlib import Path
 import numpy
 import soundfile
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "Tests/Page"))
+sys.path[:0] = [str(Path(__file__).resolve().parents[2] / room) for room in ("Tests/Page", "reference")]
 
 from browser import Browser
 from hosts import ROOT, PageHost
+from snr import snr
 
 FORMATS = ROOT / "Tests/Fixtures/weights/formats"
 #: More than one pass, several segments, and offsets of a seed.
@@ -74,8 +75,7 @@ class EngineTests(unittest.TestCase):
         self.assertEqual(stems.keys(), native.keys())
         for name, expected in native.items():
             # The samples of the program's files end at ±1.
-            noise = numpy.sum((numpy.clip(stems[name], -1, 1) - expected) ** 2)
-            self.assertGreaterEqual(10 * numpy.log10(numpy.sum(expected ** 2) / noise), decibels, name)
+            self.assertGreaterEqual(snr(expected, numpy.clip(stems[name], -1, 1)), decibels, name)
 
     def test_the_stems_are_those_of_the_program_the_same_bits_on_1_2_and_4_threads(self):
         single = self.separate(threads=1)

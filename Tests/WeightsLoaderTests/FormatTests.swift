@@ -1,4 +1,4 @@
-// One seeded model in every format (reference/make_weights_fixtures.py). Its weights are
+// One seeded model in every format (reference/format_fixtures.py). Its weights are
 // float16 values, which all types represent exactly.
 
 import Foundation

@@ -1,5 +1,5 @@
 // Files that the official safetensors package wrote
-// (reference/make_configuration_fixtures.py).
+// (reference/configuration_fixtures.py).
 
 import Foundation
 import TestSupport

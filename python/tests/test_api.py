@@ -1,6 +1,6 @@
 """`swift_demucs.api` against the contract of `demucs.api`.
 
-reference/python_parity.py compares the samples with the reference's; it needs PyTorch.
+`reference/parity.py python` compares the samples with the reference's; it needs PyTorch.
 """
 
 from __future__ import annotations

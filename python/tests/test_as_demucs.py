@@ -1,6 +1,6 @@
 """`swift_demucs.as_demucs`, and the modules of demucs behind it against its contract.
 
-reference/dependents.py runs programs of others; reference/python_parity.py compares the samples.
+reference/dependents.py runs programs of others; `reference/parity.py python` compares the samples.
 """
 
 from __future__ import annotations

@@ -23,16 +23,13 @@ medians and ranges, and how many times as fast as each peer ours is, as Markdown
 from __future__ import annotations
 
 import argparse
-import math
 import os
 import sys
 import tempfile
-from collections.abc import Sequence
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-import numpy as np
 import program
 import seeded_model as reference
 import torch
@@ -50,6 +47,7 @@ from peer_timers import (
     table,
     timed,
 )
+from snr import snr
 
 # Environment variables that limit PyTorch, MKL and oneDNN to an instruction set; read when they load.
 PYTORCH_SETS = {
@@ -59,14 +57,6 @@ PYTORCH_SETS = {
         "ONEDNN_MAX_CPU_ISA": "AVX2",
     },
 }
-
-
-def decibels(exact: Sequence, found: Sequence) -> float:
-    """The lowest SNR of the core's outputs, the spectrogram and the waveform, in decibels."""
-    return min(
-        10 * math.log10(np.sum(np.square(a)) / np.sum(np.square(a - b)))
-        for a, b in zip(map(np.asarray, exact), map(np.asarray, found), strict=True)
-    )
 
 
 def measure(given: argparse.Namespace, work: Path) -> None:
@@ -109,7 +99,9 @@ def measure(given: argparse.Namespace, work: Path) -> None:
         exact = timers["PyTorch float32"].run()
         for name, timer in timers.items():
             if name != "PyTorch float32" and isinstance(timer, timed):
-                print(f"{name}: SNR {decibels(exact, timer.run()):.1f} dB")
+                # The spectrogram's or the waveform's.
+                levels = (snr(a, b) for a, b in zip(exact, timer.run(), strict=True))
+                print(f"{name}: SNR {min(levels):.1f} dB")
 
 
 def main() -> None:

@@ -46,9 +46,9 @@ COMPARE = """
 import sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[1])
-import compare_stems
-one, other = (compare_stems.read(Path(path)) for path in sys.argv[2:4])
-print(min(compare_stems.compare_all(one, other).values()))
+import native
+from snr import snr_of_each
+print(min(snr_of_each(*(native.stems(Path(path)) for path in sys.argv[2:4])).values()))
 """
 
 

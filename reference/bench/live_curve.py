@@ -7,12 +7,13 @@ Each folder holds `mixture.wav` and true stems, `drums.wav` and so on, as `train
 makes them; stems that are missing are not scored. Prints a Markdown table: the delay is the one that
 `swift-demucs live` has, twice the hop included; SDR is the mean of all stems of all songs in dB; SNR
 against the offline stems the median; a pass must take less than the hop. Then the presets: the points
-that the rules in docs/live.md choose. Needs the Python package, NumPy and soundfile; matplotlib for -o.
+that the rules in docs/live.md choose. Needs the Python package; matplotlib for -o.
 """
 
 from __future__ import annotations
 
 import argparse
+import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,8 +21,11 @@ from pathlib import Path
 from statistics import mean, median
 
 import numpy as np
-import soundfile as sf
 import swift_demucs
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from snr import snr
 
 # Look-ahead, hop and window in seconds; 0 is the window that the model was trained on.
 LOOKAHEADS = [(look, 0.5, 0) for look in (0, 0.5, 1, 2, 3, 4)]
@@ -45,23 +49,13 @@ class Point:
         return self.look + 2 * self.hop + min(0.2 * self.hop, 0.1)
 
 
-def ratio(truth: np.ndarray, estimate: np.ndarray) -> float:
-    """10 log₁₀ ∑ truth² / ∑ (truth - estimate)², in dB."""
-    error = float(((truth - estimate) ** 2).sum())
-    return 10 * float(np.log10((float((truth**2).sum()) + 1e-9) / (error + 1e-9)))
-
-
 def songs(folders: list[Path], seconds: float) -> Iterator[tuple[np.ndarray, int, dict[str, np.ndarray]]]:
     """The mixture `[channels, samples]`, its rate, and the true stems."""
     for folder in folders:
-        mix, rate = sf.read(folder / "mixture.wav", dtype="float32", always_2d=True)
-        count = min(len(mix), int(seconds * rate))
-        truth = {}
-        for path in folder.glob("*.wav"):
-            stem, _ = sf.read(path, dtype="float32", always_2d=True)
-            if path.stem != "mixture" and stem[:count].any():
-                truth[path.stem] = stem[:count].T
-        yield np.ascontiguousarray(mix[:count].T), rate, truth
+        mix, rate = swift_demucs.read(folder / "mixture.wav")
+        count = min(mix.shape[1], int(seconds * rate))
+        stems = {p.stem: swift_demucs.read(p)[0][:, :count] for p in folder.glob("*.wav") if p.stem != "mixture"}
+        yield np.ascontiguousarray(mix[:, :count]), rate, {name: stem for name, stem in stems.items() if stem.any()}
 
 
 def live(model: swift_demucs.Model, mix: np.ndarray, rate: int, look: float, hop: float, window: float) -> dict:
@@ -89,12 +83,11 @@ def main() -> None:
         tracks = [(mix, rate, stems) for (mix, rate, _), stems in zip(tracks, offline, strict=True)]
 
     def sdr(found: list[dict]) -> float:
-        return mean(
-            ratio(truth, stems[name])
-            for (_, _, truths), stems in zip(tracks, found, strict=True)
-            for name, truth in truths.items()
-            if name in stems
-        )
+        scores = []
+        for (_, rate, truth), stems in zip(tracks, found, strict=True):
+            both = [{name: each[name] for name in truth if name in stems} for each in (truth, stems)]
+            scores += swift_demucs.evaluate(*both, rate, metrics=["sdr"]).values()
+        return mean(score.sdr for score in scores)
 
     reference = sdr(offline)
     segment = model.segment_seconds
@@ -110,14 +103,12 @@ def main() -> None:
         found = [live(model, mix, rate, look, hop, window) for mix, rate, _ in tracks]
         passes = sum(-(-mix.shape[1] // int(hop * rate)) for mix, rate, _ in tracks)
         seconds = (time.perf_counter() - begin) / passes
-        snr = median(
-            ratio(whole[name], stems[name]) for whole, stems in zip(offline, found, strict=True) for name in whole
-        )
-        point = Point(look, hop, window, sdr(found), snr, seconds)
+        levels = [snr(whole[name], stems[name]) for whole, stems in zip(offline, found, strict=True) for name in whole]
+        point = Point(look, hop, window, sdr(found), median(levels), seconds)
         points.append(point)
         print(
             f"| {look:g}, {hop:g}, {window:g} | {point.delay:.2f} | {point.sdr:.2f} | {reference - point.sdr:.2f} "
-            f"| {snr:.1f} | {seconds:.3f} |",
+            f"| {point.snr:.1f} | {seconds:.3f} |",
             flush=True,
         )
     for name, (loss, share, aim) in RULES.items():

@@ -7,12 +7,17 @@ import logging
 import os
 import statistics
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import torch
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+import run_core
 
 PRECISIONS = ("float32", "bfloat16", "int8")
 
@@ -47,14 +52,8 @@ def pytorch(
 
 def onnx_runtime(graph: Path, inputs: list[np.ndarray], threads: int) -> Timer:
     """Timer of ONNX Runtime in the graph's precision; inputs in the graph's order."""
-    import onnxruntime
-
-    settings = onnxruntime.SessionOptions()
-    settings.intra_op_num_threads = threads
-    session = onnxruntime.InferenceSession(str(graph), settings, providers=["CPUExecutionProvider"])
-    names = [value.name for value in session.get_inputs()]
-    given = dict(zip(names, inputs, strict=True))
-    return timed(lambda: session.run(None, given))
+    _, run = run_core.onnx_runtime(graph, threads)
+    return timed(lambda: run(inputs))
 
 
 def onnx_runtime_int8(graph: Path) -> Path:

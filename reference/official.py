@@ -1,6 +1,6 @@
 """Separates a track with the official package, from decoded samples to unclamped float32 stems.
 
-    python separate_reference.py model.safetensors mix.wav OUT --shifts 2 --seed 1234
+    python parity.py separate model.safetensors mix.wav OUT --shifts 2 --seed 1234
 
 The track is a file that libsndfile decodes; float32 WAV keeps decoders out of a comparison. The
 official `convert_audio` and `Separator` process it. The stems are written as OUT/<stem>.wav.
@@ -8,8 +8,10 @@ official `convert_audio` and `Separator` process it. The stems are written as OU
 
 from __future__ import annotations
 
+import argparse
 import json
 import random
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -80,29 +82,38 @@ def within_one(
     return wav, stems
 
 
-def main() -> None:
-    """Command line."""
-    parser = command_line.parser(__doc__)
-    parser.add_argument("checkpoint", type=Path)
-    parser.add_argument("track", type=Path)
-    parser.add_argument("out", type=Path, metavar="OUT")
-    parser.add_argument("--threads", type=int, default=1)
+def add_separation(parser: argparse.ArgumentParser) -> None:
+    """Adds the options of a separation."""
     parser.add_argument("--shifts", type=int, default=0)
-    parser.add_argument("--seed", type=int, default=0, help="seed of Python's random, for the shifts")
+    parser.add_argument("--seed", type=int, default=0, help="of Python's random, for the shifts")
     parser.add_argument("--overlap", type=float, default=0.25)
     parser.add_argument("--segment", type=float, help="seconds")
     parser.add_argument("--no-split", dest="split", action="store_false")
     parser.add_argument("--transition-power", type=float, default=1.0)
-    given = vars(parser.parse_args())
-    torch.set_num_threads(given["threads"])
-    options = Options(**{name: given[name] for name in Options.__dataclass_fields__})
-    wav, rate = wav_file.read(given["track"])
-    model = reference.load(given["checkpoint"])
-    stems = separate(model, wav, rate, options)
-    for name, stem in stems.items():
-        wav_file.write(given["out"] / f"{name}.wav", stem, model.samplerate)
-    print(f"{given['out']}: {', '.join(stems)}")
 
 
-if __name__ == "__main__":
-    command_line.run(main)
+def parsed(words: list[str]) -> Options:
+    """The options of a command."""
+    parser = argparse.ArgumentParser()
+    add_separation(parser)
+    return Options(**vars(parser.parse_args(words)))
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Adds the options."""
+    parser.add_argument("checkpoint", type=Path)
+    parser.add_argument("track", type=Path)
+    parser.add_argument("out", type=Path, metavar="OUT")
+    command_line.add(parser, "threads")
+    add_separation(parser)
+
+
+def cases(given: argparse.Namespace) -> Iterator[tuple[str, bool, str]]:
+    """The file of each stem."""
+    torch.set_num_threads(given.threads)
+    options = Options(**{name: getattr(given, name) for name in Options.__dataclass_fields__})
+    model = reference.load(given.checkpoint)
+    for name, stem in separate(model, *wav_file.read(given.track), options).items():
+        path = given.out / f"{name}.wav"
+        wav_file.write(path, stem, model.samplerate)
+        yield name, True, str(path)

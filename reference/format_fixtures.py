@@ -1,6 +1,4 @@
-"""Writes one small seeded model in every format that the readers know.
-
-    python make_weights_fixtures.py
+"""Fixtures of one small seeded model in every format that the readers know.
 
 The weights are rounded to float16 first, so that every format holds the same values, bit for bit,
 in any element type. Some tensors are made equal: torch.onnx then stores one of them.
@@ -29,14 +27,13 @@ from onnx import TensorProto, helper, numpy_helper
 from torch import nn
 from torch.nn import functional
 
-import command_line
 import seeded_model as reference
 import tensor_file
 from core import INPUTS, OUTPUTS, Core, core_inputs
 from export_onnx import write_graph
-from fixture import ROOT, noise, snr
+from fixture import folder, noise
+from snr import snr
 
-FOLDER = ROOT / "weights" / "formats"
 SEED = 6
 
 # 64 frequencies -> 16 -> 4; a norm in the second layers; 400 samples are 12.5 hops of 32.
@@ -271,38 +268,32 @@ def save_odd_onnx(path: Path, quantized: Path) -> None:
     quantized.write_bytes(helper.make_model(graph, **options).SerializeToString())
 
 
-def main() -> None:
-    """Command line."""
-    command_line.parser(__doc__).parse_args()
-    torch.set_num_threads(1)
-    FOLDER.mkdir(parents=True, exist_ok=True)
+def make() -> None:
+    """Writes Tests/Fixtures/weights/formats."""
+    out = folder("weights/formats")
     model = rounded_model(SMALL)
-    reference.save_safetensors(model, FOLDER / "model.safetensors", torch.float16)
-    torch.save(package(model, torch.float16), FOLDER / "model.th")
-    save_legacy(package(model, torch.float32), FOLDER / "legacy.th")
-    save_ggml(model, FOLDER / "ggml.bin")
-    save_prefixed({"955717e8": model}, FOLDER / "prefixed.safetensors")
-    save_onnx(model, FOLDER / "core.onnx", FOLDER / "whole.onnx")
-    save_half_with_external_data(FOLDER / "core.onnx", FOLDER / "half.onnx", "half.onnx.data")
+    reference.save_safetensors(model, out / "model.safetensors", torch.float16)
+    torch.save(package(model, torch.float16), out / "model.th")
+    save_legacy(package(model, torch.float32), out / "legacy.th")
+    save_ggml(model, out / "ggml.bin")
+    save_prefixed({"955717e8": model}, out / "prefixed.safetensors")
+    save_onnx(model, out / "core.onnx", out / "whole.onnx")
+    save_half_with_external_data(out / "core.onnx", out / "half.onnx", "half.onnx.data")
     save_prefixed(
         {"f7e0c4bc": model, "d12395a8": rounded_model(SMALL, SEED + 1)},
-        FOLDER / "several.safetensors",
+        out / "several.safetensors",
     )
     six = rounded_model(SIX)
-    reference.save_safetensors(six, FOLDER / "six.safetensors", torch.float16)
-    save_ggml(six, FOLDER / "six.bin")
+    reference.save_safetensors(six, out / "six.safetensors", torch.float16)
+    save_ggml(six, out / "six.bin")
     third = rounded_model(reference.CONFIGURATIONS["hybrid_half"])
-    reference.save_safetensors(third, FOLDER / "hdemucs.safetensors", torch.float16)
-    torch.save(package(third, torch.float16), FOLDER / "hdemucs.th")
-    save_ggml(third, FOLDER / "hdemucs.bin")
+    reference.save_safetensors(third, out / "hdemucs.safetensors", torch.float16)
+    torch.save(package(third, torch.float16), out / "hdemucs.th")
+    save_ggml(third, out / "hdemucs.bin")
     waveform = rounded_model(reference.waveform(channels=4, dconv_attn=9, dconv_lstm=9))
-    torch.save(package(waveform, torch.float16), FOLDER / "demucs.th")
-    save_views(FOLDER / "views.th", FOLDER / "views_legacy.th", FOLDER / "views.safetensors")
-    save_quantized(FOLDER / "diffq.th", FOLDER / "torch_quantized.th")
-    save_odd_onnx(FOLDER / "odd.onnx", FOLDER / "quantized.onnx")
+    torch.save(package(waveform, torch.float16), out / "demucs.th")
+    save_views(out / "views.th", out / "views_legacy.th", out / "views.safetensors")
+    save_quantized(out / "diffq.th", out / "torch_quantized.th")
+    save_odd_onnx(out / "odd.onnx", out / "quantized.onnx")
     kwargs = json.dumps(reference.encode(SMALL), sort_keys=True)
-    print(f"{FOLDER.name}: {sum(p.stat().st_size for p in FOLDER.iterdir()):,} bytes, {kwargs}")
-
-
-if __name__ == "__main__":
-    main()
+    print(f"{out.name}: {sum(p.stat().st_size for p in out.iterdir()):,} bytes, {kwargs}")

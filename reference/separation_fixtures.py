@@ -1,6 +1,4 @@
-"""Makes the golden values of the separation tests from the reference implementation.
-
-    python reference/make_separation_fixtures.py
+"""Fixtures of the separation tests.
 
 Runs the reference's own `Separator.separate_tensor` and `apply_model` on a tiny model, so that everything
 around the network (normalisation, shifts, segments, padding, overlap-add, averaging) is recorded exactly.
@@ -25,13 +23,12 @@ from typing import Any
 
 import torch
 
-import command_line
 import draw
-import fixture
-import tensor_file
+from fixture import SEED, origin, write
 from seeded_model import HTDemucs, apply_model
-from separate_reference import Options, separate
+from official import Options, separate
 
+GROUP = "separation"
 SAMPLERATE = 100
 SEGMENT = Fraction(2)
 SOURCES = ["low", "high"]
@@ -129,11 +126,9 @@ def draws(seed: int, maximum: int) -> torch.Tensor:
     return torch.tensor(values[:20] + values[-20:]).float()
 
 
-def main() -> None:
-    """Command line."""
-    command_line.parser(__doc__).parse_args()
-    torch.set_num_threads(1)
-    drawn = draw.Draws(fixture.SEED)
+def make() -> None:
+    """Writes Tests/Fixtures/separation."""
+    drawn = draw.Draws(SEED)
     mixes = {
         name: drawn(f"mix.{name}", *shape, rule=rule) for name, (shape, rule) in MIXES.items()
     }
@@ -148,17 +143,9 @@ def main() -> None:
     for length in [343980, 132300, 200]:
         strides = [int((1 - overlap) * length) for overlap in OVERLAPS]
         tensors[f"strides.{length}"] = torch.tensor(strides).float()
-    metadata = {
-        "command": "python reference/make_separation_fixtures.py",
-        "versions": tensor_file.versions(),
-    }
     # Every fifth sample of long tracks is enough: an error in the position, weight or neighbours of
     # a segment changes more samples than that.
     every = {
         name: 5 for name, value in tensors.items() if value.shape[-1] > 500 and value.dim() > 1
     }
-    fixture.write("separation", "separation", tensors, metadata, drawn, every)
-
-
-if __name__ == "__main__":
-    main()
+    write(GROUP, "separation", tensors, origin(GROUP), drawn, every)

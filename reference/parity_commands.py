@@ -1,6 +1,7 @@
 """Runs the reference's command and ours with every option, and compares the files that they write.
 
-    python compare_commands.py [--binary PATH] [--only TEXT]
+    python parity.py commands
+    python parity.py commands --only mp3
 
 Both separate the same short track with the same seeded models, which both find with `--repo`:
 `tiny` and `other`, as .th files, and the bag `pair` of the two. File names must be equal. Samples
@@ -8,12 +9,11 @@ of float32 files must agree to an SNR of 100 dB, of 16-bit files to one step, of
 steps, which are one step of 16 bits. The coding noise of MP3 files must be equal within 0.5 dB.
 Calls that the reference refuses must be refused. Random shifts are compared too: the reference runs
 after `random.seed(7)`, ours with `--seed 7`.
-
-Prints a row for each option and exits with 1 if one fails.
 """
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import io
 import math
@@ -22,17 +22,19 @@ import re
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from typing import NamedTuple
 
-import numpy as np
 import soundfile
 import torch
 
 import command_line
 import seeded_model as reference
 import wav_file
+from snr import snr
 
 SEED = 7
 SECONDS = 5
@@ -68,6 +70,14 @@ class Case:
         """The same call with float32 WAV in place of MP3."""
         words = re.sub(r"--mp3(-\w+ \d+)?", "", self.options)
         return Case(f"{words} --float32", self.track)
+
+
+class Difference(NamedTuple):
+    """The difference of two files: its size, larger for worse ones, and whether that is right."""
+
+    size: float
+    text: str
+    is_right: bool
 
 
 ACCEPTED = """
@@ -158,57 +168,40 @@ def coding_noise(mp3: Path, wave: Path) -> float:
     The reference's files don't state the encoder's delay, so decoders keep it; the shift with the
     smallest error is used.
     """
-    coded, _ = soundfile.read(mp3, dtype="float64")
-    samples, _ = soundfile.read(wave, dtype="float64")
-    middle = slice(len(samples) // 2, len(samples) // 2 + 8192)
-    shifts = range(len(coded) - len(samples) + 1)
+    coded, samples = (wav_file.read(path)[0] for path in (mp3, wave))
+    length = samples.shape[1]
+    first, last = length // 2, length // 2 + 8192
+    middle = samples[:, first:last]
     shift = min(
-        shifts,
-        key=lambda s: float(
-            ((coded[s + middle.start : s + middle.stop] - samples[middle]) ** 2).sum()
-        ),
+        range(coded.shape[1] - length + 1),
+        key=lambda s: float((coded[:, first + s : last + s] - middle).square().sum()),
     )
-    error = coded[shift : shift + len(samples)] - samples
-    return 10 * math.log10(float((samples**2).sum()) / float((error**2).sum()))
+    return snr(samples, coded[:, shift : shift + length])
 
 
-def compare_coded(ours: Path, theirs: Path, wave: Path) -> tuple[str, bool]:
+def compare_coded(ours: Path, theirs: Path, wave: Path) -> Difference:
     """Compares two MP3 files by their coding noise.
 
     A change of one sample by one step before coding changes the coding noise, so the files differ
     by that noise even if the encoders are the same.
     """
-    noises = coding_noise(ours, wave), coding_noise(theirs, wave)
-    apart = abs(noises[0] - noises[1])
-    return f"{apart:.2f} dB between their coding noises", apart < 0.5
+    apart = abs(coding_noise(ours, wave) - coding_noise(theirs, wave))
+    return Difference(apart, f"{apart:.2f} dB between their coding noises", apart < 0.5)
 
 
-def compare(ours: Path, theirs: Path) -> tuple[str, bool]:
-    """Difference of two files in the unit of their format, and whether it is small enough."""
-    with soundfile.SoundFile(ours) as a, soundfile.SoundFile(theirs) as b:
-        kinds = (a.format, a.subtype), (b.format, b.subtype)
-        same = (a.samplerate, a.channels) == (b.samplerate, b.channels)
-        if not same or kinds[0] != kinds[1]:
-            return f"{kinds[0]} instead of {kinds[1]}", False
-        x, y = a.read(dtype="float64"), b.read(dtype="float64")
-    if len(x) != len(y):
-        return f"{len(x)} instead of {len(y)} samples", False
-    error = x - y
-    noise = float((error**2).sum())
-    decibels = 10 * math.log10(float((y**2).sum()) / noise) if noise else math.inf
-    kind = kinds[0][1]
-    if kind in ("PCM_16", "PCM_24"):
-        steps = float(np.abs(error).max()) * (1 << (15 if kind == "PCM_16" else 23))
-        return f"{steps:.0f} steps apart at most", steps <= (1 if kind == "PCM_16" else 256)
-    return f"{decibels:.1f} dB", decibels >= 100
-
-
-def leading_number(text: str) -> float:
-    """Number at the beginning of a result; infinity is kept."""
-    try:
-        return float(text.split()[0])
-    except ValueError:
-        return 0
+def compare(ours: Path, theirs: Path) -> Difference:
+    """Compares two files in the unit of their format."""
+    fields = ("format", "subtype", "samplerate", "channels", "frames")
+    forms = [[getattr(soundfile.info(p), name) for name in fields] for p in (ours, theirs)]
+    if forms[0] != forms[1]:
+        return Difference(math.inf, f"{forms[0]} instead of {forms[1]}", False)
+    x, y = (wav_file.read(path)[0].double() for path in (ours, theirs))
+    if forms[0][1] == "FLOAT":
+        decibels = snr(y, x)
+        return Difference(-decibels, f"{decibels:.1f} dB", decibels >= 100)
+    scale, most = {"PCM_16": (1 << 15, 1), "PCM_24": (1 << 23, 256)}[forms[0][1]]
+    steps = float((x - y).abs().max()) * scale
+    return Difference(steps, f"{steps:.0f} steps apart at most", steps <= most)
 
 
 def check(binary: Path, folder: Path, case: Case) -> tuple[str, bool]:
@@ -229,38 +222,28 @@ def check(binary: Path, folder: Path, case: Case) -> tuple[str, bool]:
         if case.is_mp3:
             run_reference(place, case.without_mp3, "plain")
             waves = files(place / "plain")
-            results = [
-                compare_coded(ours[name], theirs[name], waves[name.replace(".mp3", ".wav")])
-                for name in sorted(theirs)
+            found = [
+                compare_coded(ours[name], path, waves[name.replace(".mp3", ".wav")])
+                for name, path in theirs.items()
             ]
         else:
-            results = [compare(ours[name], theirs[name]) for name in sorted(theirs)]
-        # The worst result: the least dB, or the most steps.
-        figures = sorted(results, key=lambda result: leading_number(result[0]))
-        worst = figures[0 if " dB" in figures[0][0] and not case.is_mp3 else -1][0]
-        return f"{len(results)} files, {worst}", all(good for _, good in results)
+            found = [compare(ours[name], path) for name, path in theirs.items()]
+        return f"{len(found)} files, {max(found).text}", all(one.is_right for one in found)
 
 
-def main() -> None:
-    """Command line."""
-    parser = command_line.parser(__doc__, "binary")
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Adds the options."""
+    command_line.add(parser, "binary")
     parser.add_argument("--only", default="", help="cases whose options hold this text")
-    options = parser.parse_args()
+
+
+def cases(given: argparse.Namespace) -> Iterator[tuple[str, bool, str]]:
+    """The worst file of each case."""
     torch.set_num_threads(1)
-    failed = 0
-    print("| options | track | result |\n|---|---|---|")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         prepare(folder)
         for case in CASES:
-            if options.only not in case.options:
-                continue
-            text, good = check(options.binary.resolve(), folder, case)
-            failed += not good
-            shown = f"`{case.options}`" if case.options else "none"
-            print(f"| {shown} | {case.track} | {text}{'' if good else ' — WRONG'} |", flush=True)
-    sys.exit(1 if failed else 0)
-
-
-if __name__ == "__main__":
-    command_line.run(main)
+            if given.only in case.options:
+                text, good = check(given.binary.resolve(), folder, case)
+                yield f"{case.options or 'none'} {case.track}", good, text

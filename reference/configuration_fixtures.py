@@ -1,4 +1,4 @@
-"""Write the fixtures that test the checkpoint reader and the configuration.
+"""Fixtures of the checkpoint reader and of the configuration.
 
 weights/configurations.json: the model that demucs' real HTDemucs class makes of several argument
 sets: every tensor's name and shape, the sizes of every layer (read from its modules, and from the
@@ -10,7 +10,6 @@ with the metadata of a checkpoint.
 """
 import json
 from fractions import Fraction
-from pathlib import Path
 
 import demucs
 import numpy as np
@@ -19,7 +18,7 @@ import torch
 from demucs.htdemucs import HTDemucs
 from safetensors.torch import save_file
 
-import command_line
+import fixture
 from seeded_model import encode
 
 FOUR = ["drums", "bass", "other", "vocals"]
@@ -175,15 +174,10 @@ def write_types(path):
     })
 
 
-def main():
-    parser = command_line.parser(__doc__)
-    parser.add_argument("--out", type=Path, default=Path("Tests/Fixtures"))
-    options = parser.parse_args()
-    folder = options.out / "weights"
-    folder.mkdir(parents=True, exist_ok=True)
+def make():
+    """Write two files of Tests/Fixtures/weights."""
+    folder = fixture.folder("weights")
     torch.manual_seed(2)
-    torch.set_num_threads(1)
-
     result = {
         "versions": {"demucs": demucs.__version__, "torch": torch.__version__,
                      "safetensors": safetensors.__version__, "numpy": np.__version__},
@@ -195,7 +189,3 @@ def main():
         json.dump(result, file, separators=(",", ":"), sort_keys=True)
         file.write("\n")
     write_types(folder / "types.safetensors")
-
-
-if __name__ == "__main__":
-    main()

@@ -1,20 +1,15 @@
-#!/usr/bin/env python3
-"""Make the fixtures of the Signal and Audio tests from the real reference functions.
+"""Fixtures of the Signal and Audio tests.
 
-Writes golden tensors of HTDemucs._spec and _ispec, pad1d, julius.resample_frac and
+Golden tensors of HTDemucs._spec and _ispec, pad1d, julius.resample_frac and
 demucs.audio.convert_audio as safetensors, WAV files written by demucs.audio.save_audio, and short
 recordings in every supported container. Inputs of the golden tensors are drawn (see draw.py).
 The same versions write the same files, except that libsndfile puts a random number into Ogg files
 and the time into float WAV files.
-
-Usage: make_signal_fixtures.py [--fixtures Tests/Fixtures]
 """
 
 import importlib.metadata
 import platform
 import struct
-import sys
-from pathlib import Path
 from types import SimpleNamespace
 
 import julius
@@ -25,9 +20,8 @@ from demucs.audio import convert_audio, encode_mp3, save_audio
 from demucs.hdemucs import pad1d
 from demucs.htdemucs import HTDemucs
 
-import command_line
 import draw
-import tensor_file
+import fixture
 
 SEED = 20240603
 UNIT = draw.uniform(-1, 1)
@@ -62,16 +56,10 @@ def versions():
     return f"python {platform.python_version()}, {listed}, libsndfile {soundfile.__libsndfile_version__}"
 
 
-def save(path, tensors, draws=None):
+def save(group, name, tensors, draws=None):
     """Write tensors with the command and the versions that made them."""
-    metadata = {
-        "command": "python reference/make_signal_fixtures.py",
-        "versions": versions(),
-    }
-    if draws:
-        metadata |= {"seed": str(draws.seed), "drawn": draws.text()}
-    size = tensor_file.write(path, tensors, metadata)
-    print(f"{path} {size:,} bytes")
+    metadata = {"command": f"{fixture.COMMAND} signal", "versions": versions()}
+    fixture.write(group, name, tensors, metadata, draws)
 
 
 def channels_last(m):
@@ -192,9 +180,7 @@ def clipping_signals():
 def write_encoded(folder):
     """Write every clip mode and sample format with the reference's own save_audio."""
     signals = clipping_signals()
-    save(folder / "clipping.safetensors", signals)
-    folder = folder / "encoded"
-    folder.mkdir(parents=True, exist_ok=True)
+    save("audio", "clipping", signals)
     for name, signal in signals.items():
         for clip in ["rescale", "clamp", "tanh", "none"]:
             for label, bits, as_float in [("16", 16, False), ("24", 24, False), ("f32", 32, True)]:
@@ -225,8 +211,6 @@ def set_header_sizes(path, size):
 
 
 def write_recordings(folder):
-    folder.mkdir(parents=True, exist_ok=True)
-
     def write(name, rate, channels, seconds, **format):
         soundfile.write(folder / name, recording(rate, channels, seconds), rate, **format)
 
@@ -249,21 +233,12 @@ def write_recordings(folder):
     encode_mp3(x, folder / "fast.mp3", bitrate=320, quality=7)
 
 
-def main():
-    parser = command_line.parser(__doc__)
-    parser.add_argument("--fixtures", type=Path, default=Path("Tests/Fixtures"))
-    fixtures = parser.parse_args().fixtures
-    print(versions(), file=sys.stderr)
-    torch.set_num_threads(1)
-
+def make():
+    """Write Tests/Fixtures/signal and audio."""
     for nfft, lengths in STFT_LENGTHS.items():
-        save(fixtures / f"signal/stft_{nfft}.safetensors", *stft_fixture(nfft, lengths))
-    save(fixtures / "signal/pad1d.safetensors", pad_fixture())
-    save(fixtures / "signal/resample.safetensors", *resample_fixture())
-    save(fixtures / "audio/convert.safetensors", *convert_fixture())
-    write_encoded(fixtures / "audio")
-    write_recordings(fixtures / "audio/recordings")
-
-
-if __name__ == "__main__":
-    main()
+        save("signal", f"stft_{nfft}", *stft_fixture(nfft, lengths))
+    save("signal", "pad1d", pad_fixture())
+    save("signal", "resample", *resample_fixture())
+    save("audio", "convert", *convert_fixture())
+    write_encoded(fixture.folder("audio/encoded"))
+    write_recordings(fixture.folder("audio/recordings"))

@@ -1,6 +1,4 @@
-"""Makes the golden scores under Tests/Fixtures/evaluation.
-
-    python reference/make_evaluation_fixtures.py
+"""Fixtures of scores.
 
 Each file holds short stems and estimates of them (`reference.<stem>`, `estimate.<stem>`,
 [channels, samples]). Their scores are in the metadata, float64 as text: `sdr.<stem>` from
@@ -14,13 +12,12 @@ import json
 import sys
 import types
 from importlib.metadata import version
-from pathlib import Path
 
 import numpy as np
 import torch
 from torchmetrics.functional.audio import scale_invariant_signal_distortion_ratio
 
-import command_line
+import fixture
 import tensor_file
 
 # Packages that demucs.evaluate imports for training, not needed here.
@@ -29,7 +26,7 @@ for unneeded in ("dora", "dora.log", "demucs.distrib", "musdb", "museval"):
 sys.modules["dora.log"].LogProgress = None
 from demucs import evaluate  # noqa: E402
 
-ROOT = Path(__file__).resolve().parents[1] / "Tests" / "Fixtures" / "evaluation"
+GROUP = "evaluation"
 RATE_HZ = 2000
 STEMS = ["bass", "drums", "vocals"]
 
@@ -97,24 +94,18 @@ def write(name: str, true: dict[str, np.ndarray], found: dict[str, np.ndarray]) 
     tensors |= {f"estimate.{key}": torch.from_numpy(found[key]).half() for key in names}
     versions = json.loads(tensor_file.versions())
     versions["torchmetrics"] = version("torchmetrics")
-    size = tensor_file.write(
-        ROOT / f"{name}.safetensors",
-        tensors,
-        {
-            "command": "python reference/make_evaluation_fixtures.py",
-            "versions": json.dumps(versions, sort_keys=True),
-            "rate_hz": str(RATE_HZ),
-            "stems": json.dumps(names),
-            "scores": json.dumps(scores, sort_keys=True),
-        },
-    )
-    print(f"{name}: {size:,} bytes", scores)
+    metadata = {
+        "command": f"{fixture.COMMAND} {GROUP}",
+        "versions": json.dumps(versions, sort_keys=True),
+        "rate_hz": str(RATE_HZ),
+        "stems": json.dumps(names),
+        "scores": json.dumps(scores, sort_keys=True),
+    }
+    fixture.write(GROUP, name, tensors, metadata)
 
 
-def main() -> None:
-    """Command line."""
-    command_line.parser(__doc__).parse_args()
-    torch.set_num_threads(1)
+def make() -> None:
+    """Writes Tests/Fixtures/evaluation."""
     random = np.random.default_rng(2040)
 
     three = stems(random, 2.2, 2, STEMS)
@@ -129,7 +120,3 @@ def main() -> None:
     short = stems(random, 0.9, 1, STEMS[:2])
     silent = {"bass": np.zeros_like(short["bass"]), "drums": short["drums"]}
     write("silent_stem", silent, leaking(random, silent, 1))
-
-
-if __name__ == "__main__":
-    main()
