@@ -1,11 +1,11 @@
 // The engine in the browser as the page's back end (backend.js).
 
-import { capabilities } from "../capabilities.js";
-import { keepModelFile, listModels, openNamedModel, removeModel } from "../models.js";
-import { addPanned } from "../sound/mix.js";
-import { encodeFrames, to16Bits, wavHeader } from "../wav.js";
-import { precisions } from "../swift-demucs.js";
-import { isWaiting, Problem, title } from "../words.js";
+import { capabilities } from "../engine/capabilities.js";
+import { keepModelFile, listModels, openNamedModel, removeModel } from "../engine/models.js";
+import { precisions } from "../engine/swift-demucs.js";
+import { encodeFrames, to16Bits, wavHeader } from "../engine/wav.js";
+import { addPanned } from "../page/sound/mix.js";
+import { isWaiting, Problem, title } from "../page/words.js";
 import { standardModel, wantedModel } from "./jobs.js";
 import { zip } from "./zip.js";
 
