@@ -1,4 +1,4 @@
-// The engine in the browser as the page's back end (backend.js).
+// The engine in the browser as the page's back end (backends.d.ts).
 
 import { capabilities } from "../engine/capabilities.js";
 import { keepModelFile, listModels, openNamedModel, removeModel } from "../engine/models.js";
@@ -14,6 +14,7 @@ const modelEndings = [".th", ".pt", ".safetensors", ".bin", ".ggml"];
 /** Before jobs that can't be opened in this tab are asked for again. */
 const pauseSeconds = 1;
 
+/** @implements {Backend} */
 export class LocalBackend {
   worksHere = true;
   hasFFmpeg = false;
