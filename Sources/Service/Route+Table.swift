@@ -211,14 +211,9 @@ extension Route {
             parameters: [.path("file", .string)],
             OpenAPI.Response.pageFile("The file.", "*/*", .string)),
         Route(
-            "GET", "/web/{file}", .webFile,
-            "The page that separates in the browser, or a file of it", needsToken: false,
-            parameters: [.path("file", .string)],
-            OpenAPI.Response.pageFile("The file.", "*/*", .string)),
-        Route(
-            "GET", "/web/{folder}/{file}", .webFolderFile,
-            "A file of its explainer or of the example's stems", needsToken: false,
-            parameters: [.path("folder", .string), .path("file", .string)],
+            "GET", "/web/{path}", .webFile,
+            "The page that separates in the browser, or a file of it, also one in a folder",
+            needsToken: false, parameters: [.path("path", .string)],
             OpenAPI.Response.pageFile("The file.", "*/*", .string)),
         // After all other addresses of two parts.
         Route(

@@ -10,7 +10,7 @@ struct Route: Sendable {
         case jobEvents, allEvents, stem, zip, stemFile, mix, peaks, analysis, separateNow,
             separateNowByPut, convert
         case models, alive, ready, metrics, description, example, exampleStem
-        case page, pageFile, pageFolderFile, webFile, webFolderFile, explainer
+        case page, pageFile, pageFolderFile, webFile, explainer
     }
 
     /// The method; GET includes HEAD.
@@ -72,7 +72,7 @@ struct Route: Sendable {
 
     /// The files of the pages, to whose links other sites add fields.
     private static let pages: Set<Operation> = [
-        .page, .pageFile, .pageFolderFile, .webFile, .webFolderFile, .explainer,
+        .page, .pageFile, .pageFolderFile, .webFile, .explainer,
     ]
 
     /// - Throws: `Problem` for a field that the address doesn't have, or that is there twice.
@@ -94,9 +94,15 @@ struct Route: Sendable {
         }
     }
 
-    /// Values of the variable parts of a path; nil if the path doesn't fit.
+    /// Values of the variable parts of a path; nil if the path doesn't fit. `{path}` is the rest of it,
+    /// with slashes.
     func parameters(in segments: [String]) -> [String: String]? {
         let parts = pattern.split(separator: "/")
+        var segments = segments
+        if parts.last == "{path}", segments.count > parts.count {
+            let rest = segments[(parts.count - 1)...]
+            segments.replaceSubrange(rest.indices, with: [rest.joined(separator: "/")])
+        }
         guard parts.count == segments.count else { return nil }
         var parameters: [String: String] = [:]
         for (part, segment) in zip(parts, segments) {

@@ -50,22 +50,25 @@ struct SentFile: Sendable {
         in folder: String, _ libraries: ServiceLibraries
     ) throws(ServiceError) -> [String: SentFile] {
         do {
-            let names = try FilePath.names(in: folder)
-            guard names.contains("index.html") else {
+            guard try FilePath.names(in: folder).contains("index.html") else {
                 throw ServiceError.notAWebFolder(path: folder, reason: "there is no index.html")
             }
-            let paths = try names.flatMap { name in
-                guard FilePath.isFolder("\(folder)/\(name)") else { return [name] }
-                return try FilePath.names(in: "\(folder)/\(name)").map { "\(name)/\($0)" }
-            }
             return try Dictionary(
-                uniqueKeysWithValues: paths.map {
+                uniqueKeysWithValues: paths(in: folder).map {
                     ($0, SentFile($0, try readFile("\(folder)/\($0)"), libraries))
                 })
         } catch let error as ServiceError {
             throw error
         } catch {
             throw .notAWebFolder(path: folder, reason: "\(error)")
+        }
+    }
+
+    /// The paths of all files in a folder and in its folders, relative to it.
+    private static func paths(in folder: String) throws -> [String] {
+        try FilePath.names(in: folder).flatMap { name in
+            guard FilePath.isFolder("\(folder)/\(name)") else { return [name] }
+            return try paths(in: "\(folder)/\(name)").map { "\(name)/\($0)" }
         }
     }
 

@@ -164,7 +164,7 @@ extension Service {
                 type: "text/plain; version=0.0.4")
         case .example, .exampleStem: try exampleTrack(request)
         case .page, .pageFile, .pageFolderFile, .description: try page(request)
-        case .webFile, .webFolderFile: try webFile(request)
+        case .webFile: try webFile(request)
         case .explainer: try explainer(request)
         }
     }
@@ -214,7 +214,7 @@ extension Service {
     /// memory; its policy is in its own head, because engine and models need more than the service's
     /// page.
     private func webFile(_ request: Request) throws(Problem) -> Reply {
-        let name = request.target.segments.dropFirst().joined(separator: "/")
+        let name = request.parameters["path"] ?? ""
         let isFolder = name.isEmpty || name.hasSuffix("/")
         guard let file = webFiles[isFolder ? "\(name)index.html" : name] else {
             throw .nothingHere

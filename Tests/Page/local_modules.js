@@ -3,14 +3,14 @@
 const bytesOf = (...parts) => Uint8Array.from(parts.flatMap((part) => (typeof part === "string" ? [...part].map((letter) => letter.charCodeAt(0)) : part)));
 const zeros = (count) => new Array(count).fill(0);
 
-const { ServiceBackend } = await import("/songs/api.js");
+const { ServiceBackend } = await import("/page/songs/api.js");
 const { LocalBackend } = await import("/browser/backend.js");
 await test("both back ends have the same methods", () => {
   const [service, local] = [ServiceBackend, LocalBackend].map(({ prototype }) => Object.getOwnPropertyNames(prototype).sort());
   equal(local.filter((name) => !["fetchModel", "addModel", "removeModel"].includes(name)), service.filter((name) => !["flac", "share", "shared", "shareSet"].includes(name)), "methods");
 });
 
-const { rateOf, tagBytes } = await import("/track.js");
+const { rateOf, tagBytes } = await import("/engine/track.js");
 await test("rates of formats by their headers", () => {
   equal(rateOf(bytesOf("fLaC", [0, 0, 0, 34], zeros(10), [0x17, 0x70, 0x00], zeros(20))), 96000, "FLAC");
   equal(rateOf(bytesOf([0xff, 0xfb, 0x90, 0x00])), 44100, "MP3");

@@ -20,7 +20,7 @@ class LocalTest(PageTest):
         self.addCleanup(self.browser.quit)
 
     def page(self, body: str, *arguments):
-        return super().page('const storage = await (await import("./storage.js")).openStorage();' + body, *arguments)
+        return super().page('const storage = await (await import("./engine/storage.js")).openStorage();' + body, *arguments)
 
     def option(self, name: str, value: str):
         self.choose(f"[name={name}]", value)

@@ -1,8 +1,10 @@
 // The beginning of each script that a test runs in the page. Stems are read here, independent of the page's reader;
 // Chromium's own decoder divides positive samples of 16 bits by 32767, so its result differs by half a step.
 
-const { stage } = await import("./main.js");
-const { backend } = await import("./backend.js");
+/** Imports a module of the page, whose folder the icon is in. */
+const moduleOf = (path) => import(new URL(path, document.querySelector("[rel=icon]").href));
+const { stage } = await moduleOf("main.js");
+const { backend } = await moduleOf("backend.js");
 
 const longestMilliseconds = 25_000;
 const until = async (isTrue) => {
@@ -38,8 +40,8 @@ const lead = Math.ceil(0.03 * rate);
 const fade = Math.ceil(0.015 * rate);
 /** Renders the page's engine offline; `prepare(engine)` turns its controls before it plays from a frame. */
 const render = async (seconds, from, prepare = () => {}) => {
-  const { Engine } = await import("/sound/engine.js");
-  const { Pieces } = await import("/sound/pieces.js");
+  const { Engine } = await moduleOf("sound/engine.js");
+  const { Pieces } = await moduleOf("sound/pieces.js");
   const { job } = stage.mixer;
   const context = new AudioContext({ sampleRate: rate, seconds });
   const engine = new Engine(context, await Pieces.open(job), job.stems.map(({ name }) => name));

@@ -163,7 +163,7 @@ class LocalSubject:
 
     def page(self, body: str, *arguments):
         """Runs a script with the page's `backend` and `storage`."""
-        return self.browser.run('const { backend } = await import("./backend.js"); const storage = await (await import("./storage.js")).openStorage();' + body, *arguments)
+        return self.browser.run('const { backend } = await import("./page/backend.js"); const storage = await (await import("./engine/storage.js")).openStorage();' + body, *arguments)
 
     def hold_paths(self, is_held: str, *arguments) -> None:
         """Lets nothing be appended to a `path` for which the expression is true until `open`, or on another page."""

@@ -46,7 +46,7 @@ class GrowingTests(PageTest):
             const { mixer } = stage;
             await until(() => !mixer.engine.isWaiting);
             await sound.advance(0.2);
-            const { Pieces } = await import("./sound/pieces.js");
+            const { Pieces } = await moduleOf("sound/pieces.js");
             const { job } = mixer;
             const pieces = await mixer.player.pieces();
             const files = await Pieces.open(job);

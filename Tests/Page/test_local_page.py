@@ -44,7 +44,7 @@ class RefusalTests(LocalTest):
         self.assertIn("room for 10 MB", self.row_words())
         self.script("free(); document.querySelector('#uploads button[aria-label^=Remove]').click()")
         # The disk can also become full in the middle.
-        self.page("const { StorageFull } = await import('/storage.js'); "
+        self.page("const { StorageFull } = await import('/engine/storage.js'); "
                   "storage.append = (path, bytes) => { if (!path.includes('pieces/')) return Object.getPrototypeOf(storage).append.call(storage, path, bytes); "
                   "return Promise.reject(new StorageFull(path, 8e6, 1e6)); }")
         self.upload(self.songs.wav("song.wav", 8))
@@ -76,7 +76,7 @@ class RefusalTests(LocalTest):
 
 class PageTests(LocalTest):
     def test_a_model_file_of_the_user(self):
-        self.upload(str(self.subject.web / "demo.safetensors"))
+        self.upload(str(self.subject.web / "engine/demo.safetensors"))
         self.wait("document.querySelector('[name=model]').value === 'demo.safetensors'")
         self.separated()
         self.assertEqual(self.subject.jobs()[0]["model"], "demo.safetensors")
@@ -113,9 +113,9 @@ class PageTests(LocalTest):
         self.option("model", "")
         # The demo model's file takes the place of the better one's.
         self.page("""
-            const hash = new Uint8Array(await crypto.subtle.digest("SHA-256", await (await fetch("demo.safetensors")).arrayBuffer()));
+            const hash = new Uint8Array(await crypto.subtle.digest("SHA-256", await (await fetch("engine/demo.safetensors")).arrayBuffer()));
             const digits = [...hash].map((byte) => byte.toString(16).padStart(2, "0")).join("");
-            window.hub = (address) => (address.includes("/raw/") ? Promise.resolve(new Response(`oid sha256:${digits}\n`)) : fetch("demo.safetensors"));""")
+            window.hub = (address) => (address.includes("/raw/") ? Promise.resolve(new Response(`oid sha256:${digits}\n`)) : fetch("engine/demo.safetensors"));""")
         self.script("new MutationObserver(() => { window.fetching = document.querySelector('#replacement:has(progress[value])').innerText; }).observe(document.querySelector('progress'), { attributeFilter: ['value'] })")
         self.click("#replacement button")
         self.wait("document.querySelectorAll('#jobs li[data-state=done]').length === 3")
@@ -133,8 +133,8 @@ class PageTests(LocalTest):
 
     def test_the_page_with_a_song_weighs_at_most_130_kB(self):
         """Without the engine, the models and what is loaded when it is needed; each module by itself."""
-        modules = [self.subject.web / name for name in with_imports("browser/main.js", "main.js", "mixer/mixer.js", folder=self.subject.web)]
-        others = [path for path in self.subject.web.iterdir() if path.suffix in (".html", ".css", ".svg", ".webmanifest", ".json")]
+        modules = [self.subject.web / name for name in with_imports("browser/main.js", "page/main.js", "page/mixer/mixer.js", folder=self.subject.web)]
+        others = [path for place in ("*", "page/*", "engine/*") for path in self.subject.web.glob(place) if path.suffix in (".html", ".css", ".svg", ".webmanifest", ".json")]
         weight = sum(len(gzip.compress(path.read_bytes(), 9)) for path in [*modules, *others])
         self.assertLess(weight, 130_000)
 
@@ -184,7 +184,7 @@ class PlainHostTests(LocalTest):
         self.subject.host.stop()
         self.open()
         self.click("#lanes button[value=bass]")
-        self.page("const { playing } = await import('/songs/stage.js'); await until(() => playing.size === 1)")
+        self.page("const { playing } = await moduleOf('songs/stage.js'); await until(() => playing.size === 1)")
         self.separated()
         self.subject.host.start()
 

@@ -16,8 +16,8 @@ class SeparationTests(LocalTest):
     def largest_difference(self, path: str, shifts: int) -> float:
         """Between the files of the newest job, and what the engine gives on the page by itself; their analyses must be equal."""
         return self.page("""
-            const { load } = await import("/swift-demucs.js");
-            const { parseHeader, decodeFrames } = await import("/wav.js");
+            const { load } = await import("/engine/swift-demucs.js");
+            const { parseHeader, decodeFrames } = await import("/engine/wav.js");
             const { separations: [job] } = await backend.list({ limit: 1 });
             const { seed } = await storage.readJSON(`jobs/${job.id}/job.json`);
             const song = Uint8Array.from(atob(args[0]), (letter) => letter.charCodeAt(0)).buffer;
@@ -85,7 +85,7 @@ class SeparationTests(LocalTest):
         path = self.songs.song("song.flac", 4)
         bits = soundfile.info(path).subtype
         found = self.page("""
-            const { inspect, soundOf } = await import("./track.js");
+            const { inspect, soundOf } = await import("./engine/track.js");
             const song = new File([Uint8Array.from(atob(args[0]), (letter) => letter.charCodeAt(0))], "song");
             const { file, header, sampleRate } = await soundOf(song, await inspect(song));
             const samples = new Float32Array(await file.slice(header.dataOffset).arrayBuffer());

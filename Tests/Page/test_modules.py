@@ -1,18 +1,34 @@
-"""The page's modules, and what is loaded of them."""
+"""The page's modules, where they are, and what is loaded of them."""
 import re
+import unittest
 from os.path import dirname, normpath
 from pathlib import Path
 
 from page_test import HERE, PageTest, smoke
 
+WEB = HERE.parents[1] / "web"
+#: Links by a file to another one. The address of a worker or a worklet that is not a `new URL` is of the document.
+LINK = re.compile(r'''(?:[}*] from |\bimport[ (]|\bnew (?:URL|Worker)\(|addModule\(|importScripts\(|@import |\b(?:src|href)=)"([^"#:$]+)"''')
+#: Files that tools/build_web makes or copies.
+BUILT = {"engine/demo.safetensors", "engine/models.json", "files.js"}
 
-def with_imports(*names: str, folder: Path = HERE.parents[1] / "web/page") -> set[str]:
+
+def with_imports(*names: str, folder: Path = WEB / "page") -> set[str]:
     """Modules of the page, and those that they import at once."""
     found, left = set(), set(names)
     while left:
         found |= left
-        left = {normpath(f"{dirname(module)}/{path}".lstrip("/")) for module in left for path in re.findall(r'^import .* from "(.+)";$', (folder / module).read_text(), re.MULTILINE)} - found
+        left = {normpath(f"{dirname(module)}/{path}".lstrip("/")) for module in left for path in re.findall(r'^(?:import|export) .* from "(.+)";$', (folder / module).read_text(), re.MULTILINE)} - found
     return found
+
+
+class PlaceTests(unittest.TestCase):
+    @smoke
+    def test_the_links_under_web_name_files_of_the_checkout(self):
+        files = [path for path in WEB.rglob("*") if path.suffix in (".css", ".html", ".js", ".ts")]
+        links = [Path(normpath(file.parent / link)) for file in files for link in LINK.findall(file.read_text())]
+        self.assertGreater(len(links), 200)
+        self.assertEqual({str(link.relative_to(WEB)) for link in links if not link.exists()}, BUILT)
 
 
 class ModuleTests(PageTest):
@@ -22,7 +38,7 @@ class ModuleTests(PageTest):
         self.assertGreater(len(passed), 15)
 
     def test_two_scripts_alone_use_the_storage(self):
-        users = {path.name for path in (HERE.parents[1] / "web/page").rglob("*.js") if re.search("(local|session)Storage", path.read_text())}
+        users = {path.name for path in (WEB / "page").rglob("*.js") if re.search("(local|session)Storage", path.read_text())}
         self.assertEqual(users, {"kept.js", "theme.js"})
 
     def test_the_page_has_less_than_100_kB_on_the_way(self):

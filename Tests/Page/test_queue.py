@@ -25,7 +25,7 @@ class QueueTests(PageTest):
 
     @smoke
     def test_the_parts_of_the_example_play_on_one_clock(self):
-        parts = lambda body: self.page(f"const {{ playing }} = await import('/songs/stage.js'); {body}")
+        parts = lambda body: self.page(f"const {{ playing }} = await moduleOf('songs/stage.js'); {body}")
         self.click("#lanes button[value=drums]")
         parts("await until(() => playing.size === 1); await sound.advance(0.5)")
         self.click("#lanes button[value=vocals]")

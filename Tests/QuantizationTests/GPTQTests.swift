@@ -180,11 +180,13 @@ struct GPTQTests {
         let layer = Linear(
             weight: LayerWeights(.floats([1, 1]), activations: .float32, observer: observed),
             bias: [0], inputs: 2, on: backend)
-        _ = layer(backend.tensor([30, 2], (0..<60).map { Float($0 / 2) }), on: backend)
-        let product = try #require(observed.products.first)
-        product.endSegment(on: backend)
-        // Every fourth of 30 rows: 0, 4 … 28.
-        #expect(product.moments.count == 8)
-        #expect(product.moments.sums == [112, 112])
+        for segment in 1...3 {
+            _ = layer(backend.tensor([30, 2], (0..<60).map { Float($0 / 2) }), on: backend)
+            let product = try #require(observed.products.first)
+            product.endSegment(on: backend)
+            // Every fourth of 30 rows: 0, 4 … 28.
+            #expect(product.moments.count == 8 * segment)
+            #expect(product.moments.sums.allSatisfy { $0 == Double(112 * segment) })
+        }
     }
 }

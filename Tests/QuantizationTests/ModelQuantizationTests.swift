@@ -76,6 +76,11 @@ import WeightsLoader
         let source = try base()
         let (file, bytes, model) = try quantized(source)
         #expect(bytes.count == model.countBytes)
+        for layer in model.layers {
+            let stored = [layer.tensor, QuantizationScheme.scaleName(of: layer.tensor)]
+                .compactMap(file.tensor(named:))
+            #expect(layer.countBytes == stored.reduce(0) { $0 + $1.countBytes })
+        }
         #expect(file.isQuantized)
         #expect(file.metadata["klass"] == Architecture.htdemucs.className)
         let forms = try #require(try file.quantizationScheme()).layers

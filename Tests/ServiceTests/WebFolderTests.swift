@@ -7,15 +7,17 @@ struct WebFolderTests {
     @Test func itsFilesAndTheServicesOwnHaveTheirPolicies() throws {
         let folder = TemporaryFolder()
         try folder.write("<!doctype html><title>web</title>", "index.html")
-        try folder.write(Data([0, 97, 115, 109, 1, 0, 0, 0]), "engine.wasm")
+        try folder.write(Data([0, 97, 115, 109, 1, 0, 0, 0]), "engine/engine.wasm")
         try folder.write("<!doctype html><title>explainer</title>", "explain/index.html")
         try folder.write("export {};", "explain/main.js")
+        try folder.write("export {};", "page/mixer/mixer.js")
         let service = try RunningService { $0.webFolder = folder.url.path }
         for (target, type, words) in [
             ("/web/", "text/html", "<title>web</title>"),
-            ("/web/engine.wasm", "application/wasm", "asm"),
+            ("/web/engine/engine.wasm", "application/wasm", "asm"),
             ("/web/explain/", "text/html", "<title>explainer</title>"),
             ("/web/explain/main.js", "text/javascript", "export"),
+            ("/web/page/mixer/mixer.js", "text/javascript", "export"),
         ] {
             let answer = try service.get(target)
             #expect(answer.status == 200 && answer.text.contains(words), "\(target)")
@@ -25,13 +27,15 @@ struct WebFolderTests {
             #expect(answer.headers["cross-origin-resource-policy"] == "same-origin")
             #expect(answer.headers["content-security-policy"] == "frame-ancestors 'none'")
         }
-        #expect(try service.get("/web/engine.wasm").body.count == 8)
+        #expect(try service.get("/web/engine/engine.wasm").body.count == 8)
         for (target, place) in [("/explain/", "../web/explain/"), ("/explain", "web/explain/")] {
             let answer = try service.get(target)
             #expect(answer.status == 307)
             #expect(answer.headers["location"] == place)
         }
-        for target in ["/web/nothing.js", "/web/explain/none.js", "/explain/main.js"] {
+        for target in [
+            "/web/nothing.js", "/web/explain/none.js", "/web/page/mixer", "/explain/main.js",
+        ] {
             #expect(try service.status(target) == 404, "\(target)")
         }
         let own = try service.get("/")

@@ -270,9 +270,9 @@ test("the example of docs/web.md separates a file", async () => {
   };
   const address = (path) => pathToFileURL(join(WEB, path)).href;
   // The demo model by its address, because names need the list of models.
-  const example = code.replace("./swift-demucs.js", address("swift-demucs.js")).replace('"demo"', JSON.stringify(address("demo.safetensors")));
+  const example = code.replace("./engine/swift-demucs.js", address("swift-demucs.js")).replace('"demo"', JSON.stringify(address("demo.safetensors")));
   await import(`data:text/javascript,${encodeURIComponent(example)}`);
-  const file = new Blob([readFileSync(join(WEB, "demo_track.ogg"))]);
+  const file = new Blob([readFileSync(new URL("../../Models/demo_track.ogg", import.meta.url))]);
   const separating = elements["input[type=file]"].onchange({ target: { files: [file] } });
   const drums = await played;
   await separating;

@@ -1,14 +1,10 @@
 // The numbers and the puzzles of the page that explains the network: node --test Tests/Web/explain.test.mjs
 
 import assert from "node:assert/strict";
-import { register } from "node:module";
 import { after, test } from "node:test";
 import { endWorkers, imitateBrowser } from "./browser.mjs";
 import { gelu, groupNorm, hann, istft, sigmoid, softmax, stft } from "../../web/explain/maths.js";
 
-// The built page has dom.js one folder above; nothing here draws.
-const page = new URL("../../web/page/dom.js", import.meta.url).href;
-register(`data:text/javascript,${encodeURIComponent(`export const resolve = (name, context, next) => next(name === "../dom.js" ? "${page}" : name, context);`)}`);
 imitateBrowser();
 const { judge, puzzles } = await import("../../web/explain/puzzles.js");
 after(() => endWorkers());

@@ -119,9 +119,11 @@ class Page:
 
     def __init__(self, folder: Path, models: list[dict]):
         self.folder = folder
-        shutil.copytree(ROOT / "web/engine", folder, ignore=lambda _, names: [name for name in names if not name.endswith((".js", ".webmanifest"))])
-        shutil.copy(ROOT / "web/page/logo.svg", folder)
-        (folder / "demo.safetensors").write_bytes(b"a model")
+        shutil.copytree(ROOT / "web/engine", folder / "engine", ignore=lambda _, names: [name for name in names if not name.endswith(".js")])
+        (folder / "page").mkdir()
+        for name in ("service_worker.js", "manifest.webmanifest", "page/logo.svg"):
+            shutil.copy(ROOT / "web" / name, folder / name)
+        (folder / "engine/demo.safetensors").write_bytes(b"a model")
         self.program = folder.parent / "program"
         # The lists' tool asks a program for the published models; this one has its own.
         (folder.parent / "models.json").write_text(json.dumps({"models": models}))
@@ -134,7 +136,7 @@ class Page:
         (self.folder / "index.html").write_text(
             f"<!doctype html><html lang=en><meta charset=utf-8><title>{text}</title><link rel=manifest href=manifest.webmanifest><script type=module src=start.js></script>")
         (self.folder / "start.js").write_text(
-            'import { workOffline } from "./offline.js";\n'
+            'import { workOffline } from "./engine/offline.js";\n'
             "sessionStorage.visits = Number(sessionStorage.visits ?? 0) + 1;\n"
             "window.offline = await workOffline();\n")
         subprocess.run([ROOT / "tools/web_lists", self.folder, "--program", self.program], check=True)

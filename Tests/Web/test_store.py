@@ -31,8 +31,8 @@ class StoreTests(unittest.TestCase):
         cls.models.start()
         cls.browser = Browser(str(folder))
         cls.browser.prelude = """
-            const models = await import("./models.js");
-            const storage = await (await import("./storage.js")).openStorage();
+            const models = await import("/engine/models.js");
+            const storage = await (await import("/engine/storage.js")).openStorage();
         """
 
     @classmethod
@@ -101,8 +101,8 @@ class StoreTests(unittest.TestCase):
 
     def test_a_page_with_a_wrong_file_works_without_the_service_worker(self):
         self.addCleanup(self.page.write, "first")
-        (self.page.folder / "demo.safetensors").write_bytes(b"another model")
-        self.addCleanup((self.page.folder / "demo.safetensors").write_bytes, b"a model")
+        (self.page.folder / "engine/demo.safetensors").write_bytes(b"another model")
+        self.addCleanup((self.page.folder / "engine/demo.safetensors").write_bytes, b"a model")
         self.browser.get("about:blank")
         self.browser.execute_cdp_cmd("Storage.clearDataForOrigin", {"origin": self.host.address, "storageTypes": "all"})
         self.browser.get(self.host.address + "/")
@@ -123,7 +123,7 @@ class StoreTests(unittest.TestCase):
         # A file that no service worker serves keeps none alive.
         self.browser.execute_cdp_cmd("Network.enable", {})
         self.browser.execute_cdp_cmd("Network.setBypassServiceWorker", {"bypass": True})
-        self.browser.get(self.host.address + "/logo.svg")
+        self.browser.get(self.host.address + "/page/logo.svg")
         self.browser.run(until % "!(await navigator.serviceWorker.getRegistration()).waiting")
         self.browser.execute_cdp_cmd("Network.setBypassServiceWorker", {"bypass": False})
         self.visit()
@@ -133,7 +133,7 @@ class StoreTests(unittest.TestCase):
         self.assertTrue(names[0].startswith("swift-demucs page "))
         # Files that both versions have are not loaded again.
         self.assertIn("/index.html", self.host.requests)
-        self.assertNotIn("/demo.safetensors", self.host.requests)
+        self.assertNotIn("/engine/demo.safetensors", self.host.requests)
 
     def test_other_hosts_learn_nothing_and_nothing_of_them_is_kept(self):
         self.open_model()
@@ -158,7 +158,7 @@ class StoreTests(unittest.TestCase):
     def test_a_download_goes_on_after_a_reload(self):
         self.models.pause_after = 4_000_000
         self.browser.execute_script(
-            'import("./models.js").then((models) => models.openNamedModel("small", { base: arguments[0], onProgress: ({ receivedBytes }) => { window.received = receivedBytes; } }))',
+            'import("/engine/models.js").then((models) => models.openNamedModel("small", { base: arguments[0], onProgress: ({ receivedBytes }) => { window.received = receivedBytes; } }))',
             self.models.address)
         self.browser.wait("window.received >= 4_000_000")
         self.visit()

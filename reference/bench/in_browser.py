@@ -223,9 +223,7 @@ def explain(given: argparse.Namespace) -> None:
                     if change:
                         changes[edit].append(float(browser.execute_script("return document.body.dataset.changeSeconds")))
             peak = max(peak, resident_bytes(browser))
-    # Those of the engine are a package of their own.
-    engine = {file.name for file in (ROOT / "web/engine").glob("*.js")}
-    own = [path for path in scripts if path.strip("/") not in engine]
+    own = [path for path in scripts if not path.startswith("/engine/")]
     script = sum(len(gzip.compress((given.web / path.strip("/")).read_bytes(), 9)) for path in own)
     print(f"first visit to sound: {median(first)}")
     for edit, seconds in changes.items():
@@ -324,9 +322,9 @@ def segment(given: argparse.Namespace) -> None:
     programs = []
     for precision in ("float32", "int8"):
         for name in ("simd128", "relaxedsimd"):
-            paths = {f"web/{file.name}": file for file in given.web.iterdir()}
+            paths = {f"web/{file.name}": file for file in (given.web / "engine").iterdir()}
             # The page takes relaxed SIMD where the browser has it: there the other module stands in for it.
-            paths["web/engine_relaxedsimd.wasm"] = given.web / f"engine_{name}.wasm"
+            paths["web/engine_relaxedsimd.wasm"] = given.web / f"engine/engine_{name}.wasm"
             paths["model"] = given.model
             for threads in given.threads:
                 title = f"swift-demucs, {precision}, {name}"

@@ -1,11 +1,11 @@
-// The engine in the browser as the page's back end (backend.js).
+// The engine in the browser as the page's back end (backends.d.ts).
 
-import { capabilities } from "../capabilities.js";
-import { keepModelFile, listModels, openNamedModel, removeModel } from "../models.js";
-import { addPanned } from "../sound/mix.js";
-import { encodeFrames, to16Bits, wavHeader } from "../wav.js";
-import { precisions } from "../swift-demucs.js";
-import { isWaiting, Problem, title } from "../words.js";
+import { capabilities } from "../engine/capabilities.js";
+import { keepModelFile, listModels, openNamedModel, removeModel } from "../engine/models.js";
+import { precisions } from "../engine/swift-demucs.js";
+import { encodeFrames, to16Bits, wavHeader } from "../engine/wav.js";
+import { addPanned } from "../page/sound/mix.js";
+import { isWaiting, Problem, title } from "../page/words.js";
 import { standardModel, wantedModel } from "./jobs.js";
 import { zip } from "./zip.js";
 
@@ -14,6 +14,7 @@ const modelEndings = [".th", ".pt", ".safetensors", ".bin", ".ggml"];
 /** Before jobs that can't be opened in this tab are asked for again. */
 const pauseSeconds = 1;
 
+/** @implements {Backend} */
 export class LocalBackend {
   worksHere = true;
   hasFFmpeg = false;

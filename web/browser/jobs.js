@@ -1,10 +1,10 @@
 // The jobs of the engine in the browser: a queue that survives the tab, one song at a time; and their changes, for the page.
 
-import { newId } from "../backend.js";
-import { listModels } from "../models.js";
-import { inspect } from "../track.js";
-import { noSongWords } from "../wav.js";
-import { isWaiting, leastSeconds, Problem } from "../words.js";
+import { listModels } from "../engine/models.js";
+import { inspect } from "../engine/track.js";
+import { noSongWords } from "../engine/wav.js";
+import { newId } from "../page/backend.js";
+import { isWaiting, leastSeconds, Problem } from "../page/words.js";
 import { planned, Separator } from "./separator.js";
 import { Stems } from "./stems.js";
 

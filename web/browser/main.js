@@ -1,10 +1,10 @@
 // The main module of the static page: the engine in the browser is its back end.
 
-import { useBackend } from "../backend.js";
-import { capabilities, requireSIMD } from "../capabilities.js";
-import { workOffline } from "../offline.js";
-import { openStorage } from "../storage.js";
-import { Problem } from "../words.js";
+import { capabilities, requireSIMD } from "../engine/capabilities.js";
+import { workOffline } from "../engine/offline.js";
+import { openStorage } from "../engine/storage.js";
+import { useBackend } from "../page/backend.js";
+import { Problem } from "../page/words.js";
 import { LocalBackend } from "./backend.js";
 import { LocalJobs } from "./jobs.js";
 
@@ -27,7 +27,7 @@ function takeLock(ifAvailable) {
 /** Opens the jobs; those of a second tab when the first one is closed. */
 async function open() {
   // On a host without the headers for threads, this reloads the page, unless songs wait in it by now.
-  const offline = workOffline(async () => (await import("../main.js")).uploads.items.length === 0);
+  const offline = workOffline(async () => (await import("../page/main.js")).uploads.items.length === 0);
   const notices = crossOriginIsolated ? [] : [await offline];
   if (await takeLock(true)) return openJobs(notices);
   takeLock(false).then(() => serve(openJobs(notices)));
@@ -59,4 +59,4 @@ addEventListener("pageshow", ({ persisted }) => persisted && location.reload());
 const backend = new LocalBackend();
 useBackend(backend);
 serve(open());
-await import("../main.js");
+await import("../page/main.js");

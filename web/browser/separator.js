@@ -1,10 +1,10 @@
 // Separates a song with the engine in the browser, and hands its pieces to the storage.
 
-import { residualName } from "../sound/mix.js";
-import { load, plan } from "../swift-demucs.js";
-import { inspect, soundOf } from "../track.js";
-import { decodeFrames, noSongWords } from "../wav.js";
-import { bytes, leastSeconds, Problem } from "../words.js";
+import { load, plan } from "../engine/swift-demucs.js";
+import { inspect, soundOf } from "../engine/track.js";
+import { decodeFrames, noSongWords } from "../engine/wav.js";
+import { residualName } from "../page/sound/mix.js";
+import { bytes, leastSeconds, Problem } from "../page/words.js";
 
 /** Least milliseconds between two changes of the progress. */
 const progressMilliseconds = 200;

@@ -1,8 +1,8 @@
 // The stems of a job in the browser's storage: written piece by piece while the engine works, and read by
 // ranges as WAV files. Each piece is a file of its own, so that a reader never meets a half-written one.
 
-import { decodeFrames, encodeFrames, wavHeader } from "../wav.js";
-import { Problem } from "../words.js";
+import { decodeFrames, encodeFrames, wavHeader } from "../engine/wav.js";
+import { Problem } from "../page/words.js";
 
 /** Samples of a block, 6 ms at 44,100 Hz. */
 const blockSamples = 256;

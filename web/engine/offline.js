@@ -14,7 +14,7 @@ export async function workOffline(mayReload = async () => true) {
     return "This browser or window can't keep the page for use without a network. Open it over https:// in an ordinary window.";
   }
   try {
-    await activation(await navigator.serviceWorker.register(new URL("service_worker.js", import.meta.url), { updateViaCache: "none" }));
+    await activation(await navigator.serviceWorker.register(new URL("../service_worker.js", import.meta.url), { updateViaCache: "none" }));
   } catch (error) {
     return `The page can't be kept for use without a network (${error.message}).`;
   }

@@ -1,6 +1,6 @@
 // An open block: its picture, its formulas, one number followed to its inputs and weights, its weights, its attention heads.
 
-import { element, setText } from "../dom.js";
+import { element, setText } from "../page/dom.js";
 import { editButton, refreshEdits } from "./changes.js";
 import { drawShades, numeral, shadesOfWeight, shapeWords } from "./draw.js";
 import { Graph } from "./graph.js";

@@ -1,6 +1,6 @@
 // Changes of the whole network that can be made with one press, and a line for any other.
 
-import { element } from "../dom.js";
+import { element } from "../page/dom.js";
 
 /** A button that makes an edit, or undoes it; `refreshEdits` shows which are made. */
 export function editButton(page, words, edit) {

@@ -1,7 +1,7 @@
 // The stems of a piece in a loop: as the changed network makes them, as the unchanged one does, or their difference.
 
-import { Engine } from "../sound/engine.js";
-import { stereoBuffer } from "../sound/pieces.js";
+import { Engine } from "../page/sound/engine.js";
+import { stereoBuffer } from "../page/sound/pieces.js";
 
 export const versions = ["changed", "unchanged", "difference"];
 

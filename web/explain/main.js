@@ -1,8 +1,8 @@
 // The explainer: the network at work on a piece of music, opened, changed and heard.
 
-import { acceptFiles, colourOf, element, oncePerFrame, setText } from "../dom.js";
-import { workOffline } from "../offline.js";
-import { load } from "../swift-demucs.js";
+import { workOffline } from "../engine/offline.js";
+import { load } from "../engine/swift-demucs.js";
+import { acceptFiles, colourOf, element, oncePerFrame, setText } from "../page/dom.js";
 import { BlockView } from "./block.js";
 import { Changes } from "./changes.js";
 import { decibels, redrawShades } from "./draw.js";

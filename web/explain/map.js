@@ -1,6 +1,6 @@
 // The whole network as one picture: a button for each block, in two rows, and the lines between them.
 
-import { element, setText } from "../dom.js";
+import { element, setText } from "../page/dom.js";
 import { drawShades, numeral, shapeWords } from "./draw.js";
 
 const percent = (share) => `${share < 0.1 ? (100 * share).toFixed(1) : Math.round(100 * share)}\u00a0%`;

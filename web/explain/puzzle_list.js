@@ -1,6 +1,6 @@
 // The list of the puzzles, and the open one with what one may open and hear.
 
-import { announce, element } from "../dom.js";
+import { announce, element } from "../page/dom.js";
 import { chapterNode } from "./block.js";
 import { puzzles, showPuzzle } from "./puzzles.js";
 

@@ -1,6 +1,6 @@
 // The puzzles of the course: their texts, their judge, and how one is drawn. Seconds are those of the demo track; measured with `trace --edit`.
 
-import { element, setText } from "../dom.js";
+import { element, setText } from "../page/dom.js";
 import { tests } from "./answers.js";
 
 /** 5000 as "5,000". */

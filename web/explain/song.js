@@ -1,7 +1,7 @@
 // The music that flows through the network: a piece of the demo track or of the reader's song, and the demo's true stems.
 
-import { inspect, soundOf } from "../track.js";
-import { decodeFrames } from "../wav.js";
+import { inspect, soundOf } from "../engine/track.js";
+import { decodeFrames } from "../engine/wav.js";
 
 const demoStems = ["drums", "bass", "other", "vocals"];
 

@@ -136,7 +136,7 @@ async function renderedFile({ pieces, strips, tuning, part, clicks, lead, clickG
   const outputFrames = (seconds) => Math.round((seconds * sampleRate) / tuning.speed);
   const length = outputFrames(lead) + Math.floor((end - from) / tuning.speed);
   const placed = clicks.map(({ time, strength }) => ({ frame: outputFrames(lead + time - part[0]), strength }));
-  const worker = new Worker("sound/render_worker.js", { type: "module" });
+  const worker = new Worker(new URL("../sound/render_worker.js", import.meta.url), { type: "module" });
   try {
     worker.postMessage({ song: { frames, pieceFrames, sampleRate, stems, tuning, from, lead: outputFrames(lead), length, clicks: placed, clickGain } });
     const parts = /** @type {BlobPart[]} */ ([wavHeader(2, sampleRate, length)]);

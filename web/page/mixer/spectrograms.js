@@ -15,7 +15,7 @@ const marks = { "100 Hz": 100, "1 kHz": 1000, "10 kHz": 10000 };
 const leastBandPixels = 60;
 
 export class Spectrograms {
-  #worker = new Worker("mixer/spectrum.js", { type: "module" });
+  #worker = new Worker(new URL("spectrum.js", import.meta.url), { type: "module" });
   #pieces;
   #colours;
   #onPicture;

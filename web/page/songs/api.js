@@ -1,4 +1,4 @@
-// The service as the page's back end (backend.js), by HTTP: with a token if one is required, and problem documents as errors.
+// The service as the page's back end (backends.d.ts), by HTTP: with a token if one is required, and problem documents as errors.
 
 import { keep, kept } from "../kept.js";
 import { Problem } from "../words.js";
@@ -57,6 +57,7 @@ function counted(reply, onProgress = (received, total) => {}) {
   return new Response(reply.body.pipeThrough(counter), { headers: { "Content-Type": reply.headers.get("Content-Type") ?? "" } });
 }
 
+/** @implements {Backend} */
 export class ServiceBackend {
   worksHere = false;
   hasFFmpeg = false;
@@ -283,7 +284,7 @@ const silenceSeconds = 45;
 /** Events are handled this long before the page may draw and answer a click. */
 const sliceMilliseconds = 12;
 
-/** `follow` of backend.js: `open(lastId, signal)` resolves with the reply whose body has the events after one. */
+/** `follow` of backends.d.ts: `open(lastId, signal)` resolves with the reply whose body has the events after one. */
 async function follow(open, { begin, onOpen, onEvent, onLost }) {
   const parser = new EventParser();
   let delay = firstDelaySeconds;

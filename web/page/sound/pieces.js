@@ -104,7 +104,7 @@ async function openStems(job, sampleRate, factorOf = (stem) => 1) {
   const needed = stems.reduce((sum, { format }) => sum + format.bytesPerFrame * sampleRate, 0);
   // Floats don't fit in FLAC. The service makes it of whole files only.
   const isFLAC = backend.flac && job.state !== "running" && bytesPerSecond < leastHeadroom * needed && stems.every(({ format }) => !format.isFloat && format.bits < 32) && (await decodesFLAC());
-  if (isFLAC) stems.forEach((stem, index) => { stem.readFLAC = (...part) => backend.flac(job.id, job.stems[index], ...part); });
+  if (isFLAC) stems.forEach((stem, index) => { stem.readFLAC = (from, to, onProgress) => backend.flac(job.id, job.stems[index], from, to, onProgress); });
   return stems;
 }
 

@@ -14,7 +14,7 @@ async function prepare(context) {
   if (!context.audioWorklet) {
     throw new Error("Browsers change speed and pitch only on pages with https, or on localhost. Ask whoever runs the service for https, or play at 100 % and the song's own pitch.");
   }
-  if (!prepared.has(context)) prepared.set(context, context.audioWorklet.addModule("stretch/worklet.js"));
+  if (!prepared.has(context)) prepared.set(context, context.audioWorklet.addModule(new URL("worklet.js", import.meta.url)));
   try {
     await prepared.get(context);
   } catch {
