@@ -61,6 +61,16 @@ struct OutputTargetTests {
         #expect(FilePath.status(device).map { $0.st_mode & S_IFMT } == S_IFCHR)
     }
 
+    @Test func aPathThatCannotBeLookedUpIsRefused() throws {
+        try folder.write("old", "file")
+        let long = String(repeating: "x", count: 300)
+        for (name, code) in [("file/x", ENOTDIR), (long, ENAMETOOLONG)] {
+            #expect(throws: SystemError(code: code)) {
+                _ = try OutputTarget(folder.path(name))
+            }
+        }
+    }
+
     @Test func everythingElseIsRefusedByName() throws {
         try folder.makeFolder("folder")
         symlink("nothing", folder.path("dangling"))

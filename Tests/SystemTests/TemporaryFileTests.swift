@@ -50,6 +50,23 @@ struct TemporaryFileTests {
         #expect(try folder.contents.count == 100)
     }
 
+    /// Claims of one process exclude each other too.
+    @Test
+    func workIsClaimedOnce() throws {
+        let place = folder.url.path
+        let first = try #require(try TemporaryFiles.claim("a", in: place))
+        #expect(TemporaryFiles.isClaimed("a", in: place))
+        #expect(try TemporaryFiles.claim("a", in: place) == nil)
+        // The refusal says nothing about other work.
+        let other = try #require(try TemporaryFiles.claim("b", in: place))
+        first.end()
+        #expect(!TemporaryFiles.isClaimed("a", in: place))
+        #expect(TemporaryFiles.isClaimed("b", in: place))
+        try #require(try TemporaryFiles.claim("a", in: place)).end()
+        other.end()
+        #expect(try folder.contents == [])
+    }
+
     @Test
     func unnamedFileIsNotSeen() throws {
         let descriptor = try TemporaryFiles.createUnnamed(in: folder.url.path)
