@@ -153,9 +153,12 @@ def test_members_have_their_own_stems_and_segments(bag: Path, music: Any) -> Non
     assert model.segment == model.max_allowed_segment == 3
     assert model.models[1].sources == alone.sources == ["bass", "drums", "other", "vocals"]
     assert np.array_equal(model.models[1](mix), alone(mix))
-    with swift_demucs.load("bag", repository=bag) as whole:
-        golden = whole.separate(mix[0], shifts=0, normalize=False).array
-    assert np.array_equal(apply_model(model, mix, shifts=0)[0], golden)
+    for segments, given in (([4, 3], None), ([3, 3], 3), ([4, 3], None)):
+        for member, segment in zip(model.models, segments):
+            member.segment = segment
+        with swift_demucs.load("bag", repository=bag, segment=given) as whole:
+            golden = whole.separate(music, shifts=0, normalize=False).array
+        assert np.array_equal(apply_model(model, music[None], shifts=0)[0], golden)
 
 
 def test_models_are_opened_again_from_another_folder(

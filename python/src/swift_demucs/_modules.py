@@ -57,13 +57,15 @@ class Module:
         self.audio_channels: int = whole.channels
         self.segment: float = member["segment_seconds"]
         self._opened: Optional[_model.Model] = whole
-        self._opened_segment: float = member["segment_seconds"]
+        self._opened_segment: Optional[float] = member["segment_seconds"]
 
     @property
     def engine(self) -> _model.Model:
         """The model of this package, which runs its network on ``segment``."""
+        return self._with_segment(_arrays.real(self.segment, "segment"))
+
+    def _with_segment(self, segment: Optional[float]) -> _model.Model:
         with _LOCK:
-            segment = _arrays.real(self.segment, "segment")
             if self._opened is None:
                 self._opened = self._load(segment)
             elif self._opened_segment != segment:
@@ -144,6 +146,7 @@ class BagOfModels(Module):
         self, whole: Any = None, repo: Any = None, jobs: int = 1, text: str = "", **_: Any
     ) -> None:
         super().__init__(whole)
+        self._opened_segment = None
         members, names = whole._members, _listed(text)
         if len(members) == 1:
             self.models = [HTDemucs(whole)]
@@ -161,7 +164,9 @@ class BagOfModels(Module):
         if len(self.models) == 1:
             return self.models[0].engine
         segments = [member.segment for member in self.models]
-        if len(set(segments)) > 1 and segments != self._segments:
+        if segments == self._segments:
+            return self._with_segment(None)
+        if len(set(segments)) > 1:
             raise errors.ArgumentError(
                 f"the members' segments are {segments}, expected one; set that of the bag"
             )
