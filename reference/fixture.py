@@ -185,9 +185,14 @@ def read(path: Path) -> tuple[Tensors, dict[str, str]]:
     return {**tensors, **{name: torch.from_numpy(a) for name, a in drawn.items()}}, metadata
 
 
+def written(relative: str) -> Path:
+    """A fixture, in the folder that fixtures are written to or else in the checkout."""
+    return next(path for path in (out / relative, ROOT / relative) if path.exists())
+
+
 def complete(relative: str) -> Path:
     """A temporary copy of a fixture that stores its drawn tensors too, for ordinary readers."""
-    tensors, metadata = read(ROOT / relative)
+    tensors, metadata = read(written(relative))
     metadata.pop("drawn", None)
     folder = Path(tempfile.mkdtemp())
     path = folder / Path(relative).name

@@ -261,6 +261,7 @@ def save_odd_onnx(path: Path, quantized: Path) -> None:
     graph = helper.make_graph(
         [shared, product], "odd", value[:1], value[1:], [first, halves, linear]
     )
+    # The name of this script when the files were made first.
     options = {"producer_name": "make_weights_fixtures", "ir_version": 8}
     path.write_bytes(helper.make_model(graph, **options).SerializeToString())
     product.op_type = "MatMulInteger"

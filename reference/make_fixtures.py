@@ -70,6 +70,8 @@ def main() -> None:
         if MAKERS[name].needs == CHECKOUT and not options.checkout:
             parser.error(f"{name} needs {CHECKOUT}")
     if options.checkout:
+        if not (options.checkout / "models" / "bs_roformer").is_dir():
+            parser.error(f"{options.checkout} has no models/bs_roformer")
         sys.path.insert(0, str(options.checkout))
     if options.out:
         fixture.out = options.out

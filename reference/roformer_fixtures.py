@@ -31,7 +31,6 @@ from torch import nn
 import draw
 from fixture import (
     COMMAND,
-    ROOT,
     SEED,
     Tensors,
     batched,
@@ -42,6 +41,7 @@ from fixture import (
     read,
     unbatched,
     write,
+    written,
 )
 
 GROUP = "roformer"
@@ -268,7 +268,7 @@ def wrong(fault: str, model: nn.Module) -> str:
 def make_faults() -> None:
     """Writes the value that each fault changes first."""
     of_class, arguments, _ = CONFIGURATIONS["bands_deep"]
-    mix = read(ROOT / GROUP / "bands_deep.outputs.safetensors")[0]["mix"][None]
+    mix = read(written(f"{GROUP}/bands_deep.outputs.safetensors"))[0]["mix"][None]
     found = {}
     for fault in FAULTS:
         model = build(of_class, arguments, draw.Draws(SEED))

@@ -23,8 +23,8 @@ def excerpt(path: Path, start: float, seconds: float = math.inf) -> tuple[torch.
     first = int(start * rate)
     if first >= samples.shape[1]:
         raise ValueError(f"{path} has nothing from {start:g} s on")
-    end = int(min(seconds * rate, samples.shape[1]))
-    return samples[:, first : first + end].contiguous(), rate
+    count = int(min(seconds * rate, samples.shape[1]))
+    return samples[:, first : first + count].contiguous(), rate
 
 
 def write(path: Path, samples: torch.Tensor, rate: int) -> None:

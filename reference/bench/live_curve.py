@@ -86,7 +86,8 @@ def main() -> None:
         scores = []
         for (_, rate, truth), stems in zip(tracks, found, strict=True):
             both = [{name: each[name] for name in truth if name in stems} for each in (truth, stems)]
-            scores += swift_demucs.evaluate(*both, rate, metrics=["sdr"]).values()
+            if both[0]:
+                scores += swift_demucs.evaluate(*both, rate, metrics=["sdr"]).values()
         return mean(score.sdr for score in scores)
 
     reference = sdr(offline)
