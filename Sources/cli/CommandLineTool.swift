@@ -21,7 +21,7 @@ struct CommandLineTool {
         signal(SIGPIPE, SIG_IGN)
         signal(SIGXFSZ, SIG_IGN)
         let console = Console()
-        let (stack, least) = (stack_limit_bytes(), 128 << 10)
+        let (stack, least) = (stack_limit_bytes(), SystemThread.leastStackBytes)
         guard stack >= least else {
             console.error(
                 "The stack is limited to \(stack >> 10) kB, and \(least >> 10) kB are needed: run "

@@ -8,8 +8,9 @@ package struct SystemThread: @unchecked Sendable {
     // @unchecked: all threads may use a handle.
     private let handle: pthread_t
 
-    /// Least stack in bytes: the system's default follows `ulimit -s`, which may be far too small.
-    private static let leastStackBytes = 1 << 20
+    /// Least stack in bytes for the kernels: the system's default follows `ulimit -s`, which may be
+    /// far too small.
+    package static let leastStackBytes = 1 << 20
 
     /// Starts the thread; nil if the system has no room for it.
     package init?(_ body: @escaping @Sendable () -> Void) {
