@@ -210,8 +210,8 @@ typedef struct sd_model sd_model;
  *                  float32. (default: int8 for files with INT8 weights, float32 for all others)
  *                  float32   the samples of the reference, demucs 4.1.0: SNR 117 dB or more against
  *                            PyTorch
- *                  bfloat16  half the memory, and twice the speed on CPUs with AVX512-BF16 (FEAT_BF16
- *                            of arm64 is used too, unmeasured): about 40 dB
+ *                  bfloat16  half the memory, and twice the speed on CPUs with AVX512-BF16 or AMX
+ *                            (FEAT_BF16 of arm64 is used too, unmeasured): about 40 dB
  *                  int8      a quarter of the memory, and faster still on CPUs with VNNI: about 39 dB
  *                  auto      int8 for files with INT8 weights, and for HTDemucs on CPUs with VNNI;
  *                            else bfloat16 on CPUs that multiply it; else float32. Models of

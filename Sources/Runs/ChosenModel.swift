@@ -123,12 +123,14 @@ package final class ChosenModel: Sendable {
     /// Closes the files of a model that may never be loaded.
     package func close() { state.withLock { $0.opened = nil } }
 
-    /// The precision of a request.
+    /// The precision of a request; `auto` is that of a loaded model, whatever follows it.
     ///
     /// - Throws: `RunError.request` if the model is loaded in another one.
     package func precision(of request: SeparationRequest) throws -> Precision {
         let loaded = separator?.precision
-        if let loaded, request.precision == nil { return loaded }
+        if let loaded, request.precision == nil || request.precisionChoice == .auto {
+            return loaded
+        }
         let precision = try request.precisionChoice.precision(for: int8Support)
         if let loaded, precision != loaded {
             throw RunError.request(

@@ -222,7 +222,13 @@ def test_values_of_no_setting_are_named(settings: Any, music: Any, model: Model)
 def test_precisions(music: Any, model: Model) -> None:
     golden = model.separate(music, shifts=0).array
     with swift_demucs.load("demo", precision="bfloat16") as fast:
-        assert 20 < snr(golden, fast.separate(music, shifts=0).array) < 80
+        found = fast.separate(music, shifts=0).array
+        assert 20 < snr(golden, found) < 80
+        # For a loaded model this is the one that it was loaded in.
+        for same in ("auto", "default", "bfloat16"):
+            assert np.array_equal(fast.separate(music, shifts=0, precision=same).array, found)
+        with pytest.raises(swift_demucs.ArgumentError, match="which the model was loaded"):
+            fast.separate(music, precision="float32")
     with swift_demucs.load("demo", precision="auto") as fastest:
         assert snr(golden, fastest.separate(music, shifts=0).array) > 20
 
