@@ -212,7 +212,10 @@ struct LengthTests {
             try expect(flac, sound, "a total of \(count)")
         }
         let tag = Data("ID3".utf8) + Data([4, 0, 0, 0, 0, 0, 4]) + Data(count: 4)
-        try expect(tag + Data(count: 3_000) + plain, sound, "zeros before FLAC")
+        // Also more than is looked at in one piece.
+        for zeros in [3_000, 300_000] {
+            try expect(tag + Data(count: zeros) + plain, sound, "\(zeros) zeros before FLAC")
+        }
         try expect(Data(repeating: 7, count: 500) + plain, sound, "bytes before FLAC")
         // From the fourth frame of FLAC on.
         let later = try #require(
@@ -222,7 +225,9 @@ struct LengthTests {
             sound[12_288..<sound.sampleCount], "FLAC from its fourth frame")
         let mp3 = try Recording.untaggedMP3.data
         let music = try read(mp3).audio
-        try expect(Data(count: 700) + mp3, music, "zeros before MP3")
+        for zeros in [700, 300_000] {
+            try expect(Data(count: zeros) + mp3, music, "\(zeros) zeros before MP3")
+        }
         let noise = Data((0..<100_000).map { UInt8(truncatingIfNeeded: $0 &* 7_919 >> 3) & 0x7F })
         try expect(noise + mp3, music, "bytes before MP3")
     }
