@@ -159,6 +159,8 @@ def test_members_have_their_own_stems_and_segments(bag: Path, music: Any) -> Non
         with swift_demucs.load("bag", repository=bag, segment=given) as whole:
             golden = whole.separate(music, shifts=0, normalize=False).array
         assert np.array_equal(apply_model(model, music[None], shifts=0)[0], golden)
+        again = pickle.loads(pickle.dumps(model))
+        assert np.array_equal(apply_model(again, music[None], shifts=0)[0], golden)
 
 
 def test_models_are_opened_again_from_another_folder(

@@ -90,11 +90,10 @@ class Model:
     ) -> None:
         """See :func:`swift_demucs.load`."""
         self._model = errors.path_text(model)
-        options = {
-            "precision": precision, "threads": threads, "jobs": jobs, "stems": stems,
-            "segment": None if segment is None else _arrays.real(segment, "segment"),
-        }  # fmt: skip
+        options = {"precision": precision, "threads": threads, "jobs": jobs, "stems": stems}
         self._options = _settings.values(options)
+        if segment is not None:
+            self._options["segment"] = _arrays.real(segment, "segment")
         self._repository = None if repository is None else errors.path_text(repository)
         self._lock = threading.Lock()
         try:
