@@ -134,7 +134,8 @@ extension Reply {
         }
     }
 
-    private static func matches(_ list: String, _ tag: String) -> Bool {
+    /// Whether a list of tags names one, also as a weak one.
+    static func matches(_ list: String, _ tag: String) -> Bool {
         list == "*"
             || list.split(separator: ",").contains { item in
                 var item = item.drop { $0 == " " }

@@ -50,13 +50,14 @@ struct SentFile: Sendable {
         in folder: String, _ libraries: ServiceLibraries
     ) throws(ServiceError) -> [String: SentFile] {
         do {
-            guard try FilePath.names(in: folder).contains("index.html") else {
+            let found = try paths(in: folder)
+            guard found.contains("index.html") else {
                 throw ServiceError.notAWebFolder(path: folder, reason: "there is no index.html")
             }
+            // Texts are equal if they are canonically equivalent, which names of files may be.
             return try Dictionary(
-                uniqueKeysWithValues: paths(in: folder).map {
-                    ($0, SentFile($0, try readFile("\(folder)/\($0)"), libraries))
-                })
+                found.map { ($0, SentFile($0, try readFile("\(folder)/\($0)"), libraries)) },
+                uniquingKeysWith: { first, _ in first })
         } catch let error as ServiceError {
             throw error
         } catch {
@@ -64,11 +65,20 @@ struct SentFile: Sendable {
         }
     }
 
-    /// The paths of all files in a folder and in its folders, relative to it.
-    private static func paths(in folder: String) throws -> [String] {
-        try FilePath.names(in: folder).flatMap { name in
-            guard FilePath.isFolder("\(folder)/\(name)") else { return [name] }
-            return try paths(in: "\(folder)/\(name)").map { "\(name)/\($0)" }
+    /// The paths of the regular files in a folder and in its folders, relative to it. A folder within
+    /// itself, by a link, is left out.
+    private static func paths(
+        in folder: String, within outer: [FileIdentity] = []
+    ) throws -> [String] {
+        let identity = FilePath.status(folder)?.file
+        if let identity, outer.contains(identity) { return [] }
+        return try FilePath.names(in: folder).flatMap { name in
+            let path = "\(folder)/\(name)"
+            guard FilePath.isFolder(path) else {
+                return FilePath.isRegularFile(path) ? [name] : []
+            }
+            return try paths(in: path, within: outer + [identity].compactMap(\.self))
+                .map { "\(name)/\($0)" }
         }
     }
 
@@ -80,7 +90,9 @@ struct SentFile: Sendable {
             ("Vary", "Accept-Encoding"),
         ]
         if isGzip { headers.append(("Content-Encoding", "gzip")) }
-        if request.header("if-none-match") == tag { return Reply(304, headers: headers) }
+        if let known = request.header("if-none-match"), Reply.matches(known, tag) {
+            return Reply(304, headers: headers)
+        }
         return Reply(200, headers: headers, body: .bytes(isGzip ? gzip ?? bytes : bytes))
     }
 }

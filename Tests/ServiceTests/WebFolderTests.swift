@@ -46,6 +46,25 @@ struct WebFolderTests {
         #expect(try service.get("/v1/models")["has_web"] == true)
     }
 
+    /// Links into the folder itself, pipes, and names that are one text.
+    @Test func onlyRegularFilesAreRead() throws {
+        let folder = TemporaryFolder()
+        try folder.write("<!doctype html><title>web</title>", "index.html")
+        for name in ["\u{E9}.js", "e\u{301}.js", "page/main.js"] {
+            try folder.write("export {};", name)
+        }
+        for link in ["one", "two", "page/three"] { symlink(folder.url.path, folder.path(link)) }
+        symlink("/dev/zero", folder.path("zero.js"))
+        mkfifo(folder.path("pipe.js"), 0o600)
+        let service = try RunningService { $0.webFolder = folder.url.path }
+        for (name, status) in [
+            ("%C3%A9.js", 200), ("page/main.js", 200), ("one/index.html", 404), ("zero.js", 404),
+            ("pipe.js", 404),
+        ] {
+            #expect(try service.status("/web/\(name)") == status, "\(name)")
+        }
+    }
+
     @Test func withoutAFolderThereIsNoSuchPage() throws {
         let service = try RunningService()
         #expect(try service.status("/web/") == 404)
