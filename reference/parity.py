@@ -39,11 +39,14 @@ def main() -> int:
     parser = command_line.parser(module.__doc__)
     parser.prog += f" {command}"
     module.add_options(parser)
-    failed = []
+    count, failed = 0, []
     for name, passes, text in module.cases(parser.parse_args(sys.argv[2:])):
         print(f"{'ok' if passes else 'FAIL':6}{name:32}  {text}", flush=True)
+        count += 1
         if not passes:
             failed.append(name)
+    if not count:
+        parser.error("no case has such a name")
     if failed:
         print(f"failed: {', '.join(failed)}")
     return 1 if failed else 0
