@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import itertools
 import math
 import os
 import re
@@ -44,20 +43,19 @@ class Module:
     #: Loads a model that wasn't loaded from the beginning.
     _load: Any = None
 
-    def __init__(self, whole: Any, member: Optional[dict[str, Any]] = None) -> None:
-        """``member`` is the engine's description of the bag's member that this is."""
+    def __init__(self, whole: Any) -> None:
         if not isinstance(whole, _model.Model):
             raise NotImplementedError(
                 f"swift-demucs makes no {type(self).__name__} of parts: use get_model, which loads "
                 "checkpoints and the files of bags"
             )
-        member = member or {"stems": whole.stems, "segment_seconds": whole.segment_seconds}
-        self.sources: list[str] = list(member["stems"])
+        self.sources: list[str] = list(whole.stems)
         self.samplerate: int = whole.sample_rate
         self.audio_channels: int = whole.channels
-        self.segment: float = member["segment_seconds"]
+        self.segment: float = whole.segment_seconds
         self._opened: Optional[_model.Model] = whole
-        self._opened_segment: Optional[float] = member["segment_seconds"]
+        #: None for the members' own.
+        self._opened_segment: Optional[float] = None
 
     @property
     def engine(self) -> _model.Model:
@@ -110,8 +108,14 @@ class HTDemucs(Module):
     """A single model. ``segment``, in seconds, is the length of its network's input."""
 
     def __init__(self, whole: Any = None, member: Any = None, load: Any = None, **_: Any) -> None:
-        """``load`` opens this ``member`` of a bag at a segment, when it is first used."""
-        super().__init__(whole, member)
+        """``load`` opens a member of a bag at a segment, when it is first used.
+
+        ``member`` is the engine's description of it.
+        """
+        super().__init__(whole)
+        self._member: dict[str, Any] = member or whole._members[0]
+        self.sources = list(self._member["stems"])
+        self.segment = self._opened_segment = self._member["segment_seconds"]
         if load:
             self._opened, self._load = None, load
 
@@ -123,7 +127,7 @@ class HTDemucs(Module):
         """
         tracks, kind = batch_of(mix, self.audio_channels)
         count = tracks.shape[2]
-        if not self.engine._members[0]["takes_any_length"]:
+        if not self._member["takes_any_length"]:
             missing = int(self.engine.segment_seconds * self.samplerate) - count
             if missing < 0:
                 raise errors.ArgumentError(
@@ -146,7 +150,6 @@ class BagOfModels(Module):
         self, whole: Any = None, repo: Any = None, jobs: int = 1, text: str = "", **_: Any
     ) -> None:
         super().__init__(whole)
-        self._opened_segment = None
         members, names = whole._members, _listed(text)
         if len(members) == 1:
             self.models = [HTDemucs(whole)]
@@ -155,8 +158,6 @@ class BagOfModels(Module):
             loads = [functools.partial(_member, name, repo, jobs) for name in named]
             self.models = [HTDemucs(whole, *pair) for pair in zip(members, loads)]
         self.weights = [[*map(float, member["weights"])] for member in members]
-        self._segments = [member.segment for member in self.models]
-        self._limited = [not member["takes_any_length"] for member in members]
 
     @property
     def engine(self) -> _model.Model:
@@ -164,7 +165,7 @@ class BagOfModels(Module):
         if len(self.models) == 1:
             return self.models[0].engine
         segments = [member.segment for member in self.models]
-        if segments == self._segments:
+        if segments == [member._member["segment_seconds"] for member in self.models]:
             return self._with_segment(None)
         if len(set(segments)) > 1:
             raise errors.ArgumentError(
@@ -175,8 +176,8 @@ class BagOfModels(Module):
     @property
     def max_allowed_segment(self) -> float:
         """The least segment of the members whose networks don't run on any length."""
-        limited = itertools.compress(self.models, self._limited)
-        return min((member.segment for member in limited), default=math.inf)
+        limited = [each.segment for each in self.models if not each._member["takes_any_length"]]
+        return min(limited, default=math.inf)
 
     @property
     def segment(self) -> float:
