@@ -70,15 +70,16 @@ struct SentFile: Sendable {
     private static func paths(
         in folder: String, within outer: [FileIdentity] = []
     ) throws -> [String] {
-        let identity = FilePath.status(folder)?.file
-        if let identity, outer.contains(identity) { return [] }
-        return try FilePath.names(in: folder).flatMap { name in
+        let names = try FilePath.names(in: folder)
+        guard let identity = FilePath.status(folder)?.file, !outer.contains(identity) else {
+            return []
+        }
+        return try names.flatMap { name in
             let path = "\(folder)/\(name)"
             guard FilePath.isFolder(path) else {
                 return FilePath.isRegularFile(path) ? [name] : []
             }
-            return try paths(in: path, within: outer + [identity].compactMap(\.self))
-                .map { "\(name)/\($0)" }
+            return try paths(in: path, within: outer + [identity]).map { "\(name)/\($0)" }
         }
     }
 
