@@ -89,6 +89,15 @@ def shapes_through(model, samples):
     return seen
 
 
+def sizes(conv, decoder):
+    """What the layers of both branches have: those of an encoder's convolution and of its decoder."""
+    return {
+        "channels_in": conv.in_channels, "channels_out": conv.out_channels,
+        "decoder_channels_out": decoder.conv_tr.out_channels,
+        "kernel": conv.kernel_size[0], "stride": conv.stride[0], "pad": conv.padding[0],
+    }
+
+
 def describe_layers(model, samples):
     """Sizes of each depth, outermost first."""
     seen = shapes_through(model, samples)
@@ -105,17 +114,11 @@ def describe_layers(model, samples):
             "dconv_hidden": hidden,
             "dconv_dilations": [layer[0].dilation[0] for layer in dconv.layers] if dconv else None,
             "frequency": {
-                "channels_in": enc.conv.in_channels, "channels_out": enc.conv.out_channels,
-                "decoder_channels_out": dec.conv_tr.out_channels,
-                "kernel": enc.conv.kernel_size[0], "stride": enc.conv.stride[0],
-                "pad": enc.conv.padding[0], "decoder_pad": dec.pad,
+                **sizes(enc.conv, dec), "decoder_pad": dec.pad,
                 "frequencies_in": freq_in[2], "frequencies_out": freq_out[2],
             },
             "time": {
-                "channels_in": tenc.conv.in_channels, "channels_out": tenc.conv.out_channels,
-                "decoder_channels_out": tdec.conv_tr.out_channels,
-                "kernel": tenc.conv.kernel_size[0], "stride": tenc.conv.stride[0],
-                "pad": tenc.conv.padding[0], "empty": tenc.empty,
+                **sizes(tenc.conv, tdec), "empty": tenc.empty,
                 "length_in": time_in[2], "length_out": time_out[2],
             },
         })

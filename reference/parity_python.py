@@ -35,7 +35,7 @@ from swift_demucs.as_demucs.demucs import audio
 import command_line
 import seeded_model as reference
 from parity_tracks import Prepare, Track, as_is, cut, mono_48k
-from snr import snr
+from snr import worst_snr
 
 RATE = 44_100
 
@@ -116,7 +116,7 @@ def compare_calls(path: Path, wav: torch.Tensor, checkpoint: Path) -> dict[str, 
     normalise it in this engine, and after that in demucs.
     """
     found = {
-        name: worst([call(official_audio, path, wav)], [call(audio, path, wav)])
+        name: worst_snr([call(official_audio, path, wav)], [call(audio, path, wav)])
         for name, call in CALLS.items()
     }
     golden, mine = reference.load(checkpoint).eval(), pretrained.get_model(str(checkpoint))
@@ -124,22 +124,17 @@ def compare_calls(path: Path, wav: torch.Tensor, checkpoint: Path) -> dict[str, 
         golden.segment = mine.segment = seconds
         mix = torch.stack([wav[:, :frames], 0.1 * wav[:, -frames:]])
         with torch.no_grad():
-            found[name] = worst([golden(mix)], [mine(mix)])
+            found[name] = worst_snr([golden(mix)], [mine(mix)])
     batch = wav[None, :, : 6 * RATE]
     stems = reference.apply_model(golden, batch, shifts=0)
-    found["model_segment"] = worst([stems], [apply.apply_model(mine, batch, shifts=0)])
+    found["model_segment"] = worst_snr([stems], [apply.apply_model(mine, batch, shifts=0)])
     for name in ("hybrid", "waveform"):
         with tempfile.TemporaryDirectory() as folder, torch.no_grad():
             file = Path(folder, "v3.safetensors")
             golden = reference.saved(reference.CONFIGURATIONS[name], 1, file)
             mix = wav[None, :, : getattr(golden, "valid_length", int)(1000)]
-            found[name] = worst([golden(mix)], [pretrained.get_model(str(file))(mix)])
+            found[name] = worst_snr([golden(mix)], [pretrained.get_model(str(file))(mix)])
     return found
-
-
-def worst(golden: list[Any], found: list[Any]) -> float:
-    """The lowest SNR of signals."""
-    return min(snr(a, b) for a, b in zip(golden, found, strict=True))
 
 
 def run(separator: Any, track: Track, calls: list[dict[str, Any]]) -> tuple[list[Any], list[Any]]:
@@ -194,7 +189,7 @@ def compare(case: Case, wav: torch.Tensor, checkpoint: Path) -> tuple[float, boo
     for each in calls:
         each.sort(key=lambda call: sorted(map(str, call.items())))
     same = calls[0] == calls[1] and golden[1] == found[1]
-    return worst(golden[0], found[0]), same, f"{len(calls[0])} calls"
+    return worst_snr(golden[0], found[0]), same, f"{len(calls[0])} calls"
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -21,6 +21,11 @@ def snr(reference: Any, value: Any) -> float:
     if noise == 0:
         return math.inf
     return 10 * math.log10(signal / noise) if signal and math.isfinite(noise) else -math.inf
+
+
+def worst_snr(references: Iterable[Any], values: Iterable[Any]) -> float:
+    """The lowest SNR of as many signals."""
+    return min(snr(*pair) for pair in zip(references, values, strict=True))
 
 
 def snr_of_each(reference: Mapping[str, Any], value: Mapping[str, Any]) -> dict[str, float]:

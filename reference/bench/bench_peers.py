@@ -47,7 +47,7 @@ from peer_timers import (
     table,
     timed,
 )
-from snr import snr
+from snr import worst_snr
 
 # Environment variables that limit PyTorch, MKL and oneDNN to an instruction set; read when they load.
 PYTORCH_SETS = {
@@ -100,8 +100,7 @@ def measure(given: argparse.Namespace, work: Path) -> None:
         for name, timer in timers.items():
             if name != "PyTorch float32" and isinstance(timer, timed):
                 # The spectrogram's or the waveform's.
-                levels = (snr(a, b) for a, b in zip(exact, timer.run(), strict=True))
-                print(f"{name}: SNR {min(levels):.1f} dB")
+                print(f"{name}: SNR {worst_snr(exact, timer.run()):.1f} dB")
 
 
 def main() -> None:
