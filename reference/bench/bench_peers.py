@@ -8,9 +8,8 @@ PyTorch, ONNX Runtime and OpenVINO run only the core, between the STFT and its i
 seeded model that seeded_model.py builds. Ours (`swift-demucs bench`) runs the whole forward pass
 with both transforms, with the same checkpoint.
 
-With --isa all programs use only that instruction set. PyTorch is the only peer that can: OpenVINO
-crashes when its oneDNN is limited to AVX2, and ONNX Runtime has no such option. Two sets may be
-given for ours, as in `--isa avx2 avxvnni`; PyTorch then uses the first.
+With --isa ours runs on each of those instruction sets, as in `--isa avx2 avxvnni`, and the peers on
+AVX2: avx2_only.c hides the rest of the CPU from them, which needs Linux and an Intel CPU.
 
 The peers in INT8 are what one would pick instead of ours: OpenVINO after NNCF's post-training
 quantisation, calibrated on --calibration segments, and ONNX Runtime after dynamic quantisation. The
@@ -24,12 +23,14 @@ from __future__ import annotations
 
 import argparse
 import os
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+import export_onnx
 import program
 import seeded_model as reference
 import torch
@@ -49,14 +50,16 @@ from peer_timers import (
 )
 from snr import worst_snr
 
-# Environment variables that limit PyTorch, MKL and oneDNN to an instruction set; read when they load.
-PYTORCH_SETS = {
-    "avx2": {
-        "ATEN_CPU_CAPABILITY": "avx2",
-        "MKL_ENABLE_INSTRUCTIONS": "AVX2",
-        "ONEDNN_MAX_CPU_ISA": "AVX2",
-    },
-}
+
+def restart_with_avx2() -> None:
+    """Starts this program once more, on a CPU that seems to end with AVX2."""
+    if "LD_PRELOAD" in os.environ:
+        return
+    source = Path(__file__).with_name("avx2_only.c")
+    library = Path(tempfile.mkdtemp()) / "avx2_only.so"
+    subprocess.run(["cc", "-O2", "-shared", "-fPIC", "-o", library, source], check=True)
+    environment = {**os.environ, "LD_PRELOAD": str(library)}
+    os.execve(sys.executable, [sys.executable, *sys.argv], environment)
 
 
 def measure(given: argparse.Namespace, work: Path) -> None:
@@ -72,25 +75,22 @@ def measure(given: argparse.Namespace, work: Path) -> None:
     core = Core(model).eval()
 
     graph = work / "core.onnx"
-    if not given.isa:
-        import export_onnx
-
-        export_onnx.export(model, graph)
-        dynamic = onnx_runtime_int8(graph)
-        sounds = (noise(f"sound {i}", *mix.shape, deviation=0.1) for i in range(given.calibration))
-        segments = [[value.numpy() for value in core_inputs(model, sound)] for sound in sounds]
-        calibrated = open_vino_int8(graph, segments)
+    export_onnx.export(model, graph)
+    dynamic = onnx_runtime_int8(graph)
+    sounds = (noise(f"sound {i}", *mix.shape, deviation=0.1) for i in range(given.calibration))
+    segments = [[value.numpy() for value in core_inputs(model, sound)] for sound in sounds]
+    calibrated = open_vino_int8(graph, segments)
 
     print(f"htdemucs, one segment of {length:,} samples, {given.runs} runs")
     print(f"PyTorch runs on {torch.backends.cpu.get_cpu_capability()}")
     for threads in given.threads:
         timers = {"PyTorch float32": pytorch(core, inputs, threads)}
+        timers["ONNX Runtime float32"] = onnx_runtime(graph, arrays, threads)
+        timers["OpenVINO float32"] = open_vino(graph, arrays, threads, "f32")
         if not given.isa:
-            timers["ONNX Runtime float32"] = onnx_runtime(graph, arrays, threads)
-            timers["OpenVINO float32"] = open_vino(graph, arrays, threads, "f32")
             timers["OpenVINO bfloat16"] = open_vino(graph, arrays, threads, "bf16")
-            timers["ONNX Runtime INT8"] = onnx_runtime(dynamic, arrays, threads)
-            timers["OpenVINO INT8"] = open_vino(calibrated, arrays, threads, "f32")
+        timers["ONNX Runtime INT8"] = onnx_runtime(dynamic, arrays, threads)
+        timers["OpenVINO INT8"] = open_vino(calibrated, arrays, threads, "f32")
         for isa in given.isa or [None]:
             for precision in given.precision:
                 name = " ".join(filter(None, ("ours", isa, precision)))
@@ -113,14 +113,10 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--precision", nargs="+", choices=PRECISIONS, default=PRECISIONS)
     parser.add_argument("--calibration", type=int, default=50, help="segments for NNCF")
-    parser.add_argument("--isa", nargs="+", help="instruction sets of ours; avx2 comes first")
+    parser.add_argument("--isa", nargs="+", help="instruction sets of ours")
     given = parser.parse_args()
     if given.isa:
-        held = PYTORCH_SETS.get(given.isa[0])
-        if held is None:
-            parser.error(f"PyTorch can be held to {', '.join(PYTORCH_SETS)}, not {given.isa[0]}")
-        if any(os.environ.get(name) != value for name, value in held.items()):
-            os.execve(sys.executable, [sys.executable, *sys.argv], {**os.environ, **held})
+        restart_with_avx2()
     with tempfile.TemporaryDirectory() as folder:
         measure(given, Path(folder))
 
