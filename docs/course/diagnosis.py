@@ -11,8 +11,8 @@ import numpy as np
 
 import changes
 import engine
-import htdemucs
-import mistakes
+from engine import htdemucs
+from swift_demucs import mistakes
 
 # A shorter axis proves nothing: several relations hold there.
 PROOF = 4

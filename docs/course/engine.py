@@ -28,6 +28,10 @@ from safetensors.numpy import load_file, save_file
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
+# The package of this checkout; the modules that the course takes from it need no compiled library.
+sys.path.insert(0, str(ROOT / "python" / "src"))
+from swift_demucs import htdemucs
+
 DEMO = ROOT / "Models" / "demo.safetensors"
 TRACK = ROOT / "Models" / "demo_track.ogg"
 TRUTH = ROOT / "Models" / "demo_stems"
@@ -187,7 +191,7 @@ def write_trace() -> None:
 @cache
 def capstone() -> ModuleType:
     """A copy of htdemucs.py of its own: given.py replaces functions of the other by the reader's."""
-    spec = importlib.util.spec_from_file_location("capstone", HERE / "htdemucs.py")
+    spec = importlib.util.spec_from_file_location("capstone", htdemucs.__file__)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
