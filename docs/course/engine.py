@@ -264,7 +264,11 @@ def true_values(*names: str) -> dict[str, np.ndarray]:
 
 
 def snr_db(truth: np.ndarray, found: np.ndarray) -> float:
-    """Signal-to-noise ratio of an array against the truth, in dB; 160 for equal arrays."""
+    """The signal-to-noise ratio in dB: 160 for equal arrays, −160 for noise in place of silence, one NaN or other shapes."""
+    if np.array_equal(truth, found, equal_nan=True):
+        return 160
+    if truth.shape != np.shape(found) or not np.isfinite(truth + found).all() or not truth.any():
+        return -160
     noise = np.square(truth - found, dtype=np.float64).sum()
     ratio = np.square(truth, dtype=np.float64).sum() / max(noise, 1e-300)
     return min(float(10 * np.log10(ratio)), 160.0)
