@@ -2,7 +2,7 @@
 
     python port_faults.py ../Models/demo.safetensors song.wav --start 8
 
-Draws mistakes from the list of the course (docs/course/mistakes.py) and modules of the network,
+Draws mistakes from the list `swift_demucs.mistakes` and modules of the network,
 runs the network in NumPy with each one on a second of the song, and gives its values to the parity
 tool of the Python package: prints the value that differs first from the right network's, bit by
 bit, and what is said of it. Mistakes that change less than rounding can't be told from a right port

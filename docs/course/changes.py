@@ -12,7 +12,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import htdemucs
+from engine import htdemucs
 from wrong_functions import SEVERAL
 
 # Names that stand for one another in a reader's mind.

@@ -19,9 +19,9 @@ from types import ModuleType
 from unittest.mock import patch
 
 import engine
-import htdemucs
 import render
 import small
+from engine import htdemucs
 
 HERE = Path(__file__).resolve().parent
 MINE = Path(os.environ.get("COURSE_MINE") or HERE / "mine.py")
@@ -30,8 +30,8 @@ EMPTY = "raise NotImplementedError"
 REFERENCE = {
     name: value
     for name, value in vars(htdemucs).items()
-    if callable(value) and getattr(value, "__module__", "") == "htdemucs"
-    and isinstance(value, type(engine.run)) and name not in ("main", "load")
+    if callable(value) and getattr(value, "__module__", "") == htdemucs.__name__
+    and isinstance(value, type(engine.run)) and name != "load"
 }  # fmt: skip
 
 
@@ -49,8 +49,8 @@ def write_empty(path: Path) -> None:
     """Writes mine.py: every function with its arguments and its docstring."""
     number = chapters()
     text = '"""My HTDemucs. `python check.py` says which functions are right."""\n\n'
-    text += "import numpy as np\nfrom htdemucs import *\nfrom scipy.special import erf, expit\n"
-    nodes = {n.name: n for n in ast.parse((HERE / "htdemucs.py").read_text(encoding="utf-8")).body
+    text += "import numpy as np\nfrom swift_demucs.htdemucs import *\nfrom scipy.special import erf, expit\n"
+    nodes = {n.name: n for n in ast.parse(render.CAPSTONE.read_text(encoding="utf-8")).body
              if isinstance(n, ast.FunctionDef)}  # fmt: skip
     for name in sorted(number, key=lambda name: number[name]):
         node = nodes[name]
@@ -146,7 +146,11 @@ def main() -> None:
         missing = len(chapters()) - right
         engine.require(missing == 0, f"{missing} functions are not right yet")
         use(functions)
-        htdemucs.main()
+        config, model = htdemucs.load(engine.MODEL)
+        track = engine.read_track(Path(sys.argv[1]))
+        stems = htdemucs.separate(model, track, config, report=print)
+        for name, stem in zip(config.sources, stems, strict=True):
+            engine.write_wav(Path(sys.argv[2]) / f"{name}.wav", stem)
 
 
 if __name__ == "__main__":

@@ -35,11 +35,11 @@ import check
 import diagnosis
 import engine
 import given
-import htdemucs
-import mistakes
 import mystery_ports
 import render
 import small
+from engine import htdemucs
+from swift_demucs import mistakes
 from wrong_functions import CASES, SEVERAL
 
 HERE = Path(__file__).resolve().parent
@@ -114,7 +114,7 @@ def mutations() -> None:
         module = ModuleType("htdemucs")
         module.__file__ = str(render.CAPSTONE)
         exec(compile(capstone.replace(old, new), "htdemucs.py", "exec"), vars(module))
-        with patch.dict(sys.modules, {"htdemucs": module}), patch.object(given, "htdemucs", module):
+        with patch.object(given, "htdemucs", module):
             stops(f"{name} with {new!r}", lambda c=chapter, s=wrong: render.run(c, render.cells(s)), "wrong")
         # A mistake in one of the two files is seen without a run.
         with patch.object(Path, "read_text", lambda path, texts={chapter: wrong, render.CAPSTONE: capstone}: texts[path]):

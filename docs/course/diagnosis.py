@@ -10,9 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 
 import changes
-import engine
-import htdemucs
-import mistakes
+from engine import MINIMUM_SNR_DB, OUT, htdemucs, snr_db
+from swift_demucs import mistakes
 
 # A shorter axis proves nothing: several relations hold there.
 PROOF = 4
@@ -41,15 +40,6 @@ class Call:
     def snr_db(self) -> float:
         """The level of the worst part."""
         return min(map(snr_db, self.true, self.found))
-
-
-def snr_db(true: np.ndarray, found: np.ndarray) -> float:
-    """The SNR in dB: 160 for equal arrays, −160 for noise in place of silence, one NaN or other shapes."""
-    if np.array_equal(true, found, equal_nan=True):
-        return 160
-    if true.shape != np.shape(found) or not np.isfinite(true + found).all() or not true.any():
-        return -160
-    return engine.snr_db(true.astype(np.float64), found.astype(np.float64))
 
 
 def parts_of(result: object) -> tuple:
@@ -116,7 +106,7 @@ def gives(function: Callable, call: Call, run: Callable) -> bool:
     """Whether a function gives the wrong result of a call."""
     try:
         parts = parts_of(run(function, call.arguments, call.named))
-        return all(snr_db(*pair) >= engine.MINIMUM_SNR_DB for pair in zip(parts, call.found, strict=True))
+        return all(snr_db(*pair) >= MINIMUM_SNR_DB for pair in zip(parts, call.found, strict=True))
     except Exception:  # a changed function may fail in every way
         return False
 
@@ -133,7 +123,7 @@ def candidates(name: str) -> Iterator[tuple[str, dict[str, Callable]]]:
 
 def likeness(calls: Sequence[Call], name: str, run: Callable) -> str:
     """The mistake with which the right code gives all results, in words that follow "with"."""
-    calls = sorted(calls, key=lambda call: (call.snr_db >= engine.MINIMUM_SNR_DB, sum(x.size for x in call.true)))
+    calls = sorted(calls, key=lambda call: (call.snr_db >= MINIMUM_SNR_DB, sum(x.size for x in call.true)))
     for words, functions in itertools.islice(candidates(name), TRIES.get(name, MOST_TRIES)):
         with mistakes.replaced(functions):
             if all(gives(vars(htdemucs)[name], call, run) for call in calls):
@@ -148,9 +138,9 @@ def told(wrong: Sequence[Call], right: Sequence[Call], name: str, run: Callable)
         return f"is that of the right code with {like}"
     count, texts = len(wrong[0].true), []
     for part in range(count):
-        calls = [c for c in wrong if snr_db(c.true[part], c.found[part]) < engine.MINIMUM_SNR_DB]
+        calls = [c for c in wrong if snr_db(c.true[part], c.found[part]) < MINIMUM_SNR_DB]
         other = [i for i in range(count) if i != part and all(
-            snr_db(c.true[i], c.found[part]) >= engine.MINIMUM_SNR_DB for c in calls)]  # fmt: skip
+            snr_db(c.true[i], c.found[part]) >= MINIMUM_SNR_DB for c in calls)]  # fmt: skip
         if not calls:
             continue
         if other:
@@ -165,11 +155,11 @@ def told(wrong: Sequence[Call], right: Sequence[Call], name: str, run: Callable)
 
 def evidence(call: Call, name: str) -> str:
     """The expected and the found numbers if they are few, else a picture of both."""
-    bad = [pair for pair in zip(call.true, call.found, strict=True) if snr_db(*pair) < engine.MINIMUM_SNR_DB]
+    bad = [pair for pair in zip(call.true, call.found, strict=True) if snr_db(*pair) < MINIMUM_SNR_DB]
     if sum(true.size for true, _ in bad) <= 12:
         each = ((word, x) for pair in bad for word, x in zip(("expected", "found   "), pair, strict=True))
         return "".join(f"\n    {word} {' '.join(np.array2string(x, precision=4).split())}" for word, x in each)
     from figures import wrong  # late: a second for matplotlib
 
     wrong.draw(name, *bad[0])
-    return f"\n    picture: {engine.OUT / 'figures' / f'wrong_{name}.png'}"
+    return f"\n    picture: {OUT / 'figures' / f'wrong_{name}.png'}"

@@ -13,7 +13,7 @@ import numpy as np
 
 import check
 import engine
-import htdemucs
+from engine import htdemucs
 
 if check.MINE.is_file():
     check.use(check.read(check.MINE))

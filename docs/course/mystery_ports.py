@@ -16,9 +16,8 @@ from pathlib import Path
 
 import numpy as np
 
-import htdemucs
-from engine import MODEL, WORK, in_shapes, save_values, true_values
-from mistakes import ALL, MISTAKES, Functions, replaced, right
+from engine import MODEL, WORK, htdemucs, in_shapes, save_values, true_values
+from swift_demucs.mistakes import ALL, MISTAKES, Functions, replaced, right
 
 
 def partly(is_wrong: Callable[..., bool], mistake: str) -> Functions:

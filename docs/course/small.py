@@ -24,7 +24,7 @@ import numpy as np
 
 import diagnosis
 import engine
-import htdemucs
+from engine import htdemucs
 
 Random = np.random.Generator
 TRIALS = 20

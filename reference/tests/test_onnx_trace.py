@@ -23,10 +23,11 @@ from onnxruntime.quantization import QuantType, quantize_dynamic
 from safetensors.numpy import load_file, save_file
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "reference"))
+sys.path[:0] = [str(ROOT / "reference"), str(ROOT / "python" / "src")]
+
+from swift_demucs import onnx_trace
 
 import export_onnx
-import onnx_trace
 import program
 import seeded_model
 from core import INPUTS, Core
