@@ -231,3 +231,28 @@ package final class LiveFilter: @unchecked Sendable {
         }
     }
 }
+
+extension Separator {
+    /// Seconds that a pass with a look-ahead takes on this machine: the median of three.
+    ///
+    /// - Throws: `SeparationError.invalidOption`, `CancellationError`, the errors of the networks.
+    package func livePassSeconds(
+        _ options: LiveOptions, cancellation: CancellationToken
+    ) throws -> Double {
+        var passes = try livePasses(options)
+        let network = network(cancellation)
+        let count = 4 * passes.plan.delaySamples
+        let noise = (0..<model.audioChannels).map { _ in
+            (0..<count).map { _ in Float.random(in: -0.1...0.1) }
+        }
+        passes.append(PlanarAudio(channels: noise, sampleRateHz: model.sampleRateHz))
+        let seconds = try (0..<4).map { _ in
+            let pass = passes.beginPass(on: backend)
+            let begin = ContinuousClock.now
+            passes.add(pass, try pass.mixes.map { try network($0.member, $0.mix) })
+            return (ContinuousClock.now - begin).seconds
+        }
+        // The first one also allocates memory.
+        return seconds.dropFirst().sorted()[1]
+    }
+}

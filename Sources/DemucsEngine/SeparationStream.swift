@@ -12,12 +12,15 @@ package final class SeparationStream {
         /// Waiting for the track's end.
         case spooling(SampleSpool)
         /// Converting and separating each block.
-        case live(AudioConversion, LivePipeline)
+        case live(AudioConversion)
         /// All input of a live track has arrived.
-        case endedLive(LivePipeline)
+        case endedLive
         /// All input has arrived, and the statistics are known.
         case ended(StemPipeline)
     }
+
+    /// Most samples of a block of a live stream.
+    private static let blockSamples = 1 << 15
 
     package let channelCount: Int
     package let sampleRateHz: Int
@@ -32,6 +35,10 @@ package final class SeparationStream {
     private let cancellation: CancellationToken
     private let spoolFolder: String?
     private var state: State
+    /// Those of a live stream.
+    private var passes: LivePasses?
+    /// Runs the passes.
+    private lazy var network = separator.network(cancellation)
     /// What became silence of a live stream's input.
     package private(set) var liveGuard = LiveGuard()
     /// Samples of each channel that arrived.
@@ -68,18 +75,14 @@ package final class SeparationStream {
         let conversion = try AudioConversion(
             fromChannels: channelCount, rateHz: sampleRateHz, toChannels: model.audioChannels,
             rateHz: model.sampleRateHz)
+        passes = try live.map { try separator.livePasses($0, stems: stems) }
         state =
-            if let live {
-                .live(
-                    conversion,
-                    LivePipeline(
-                        try separator.livePasses(live, stems: stems), of: separator, cancellation))
-            } else {
-                .spooling(
-                    try SampleSpool(
-                        in: spoolFolder ?? FilePath.temporaryFolder, channelCount: channelCount,
-                        sampleRateHz: sampleRateHz))
-            }
+            passes != nil
+            ? .live(conversion)
+            : .spooling(
+                try SampleSpool(
+                    in: spoolFolder ?? FilePath.temporaryFolder, channelCount: channelCount,
+                    sampleRateHz: sampleRateHz))
         rows = separator.rows(signals, of: stems, inputRateHz: sampleRateHz, rate)
         self.stems = stems
         self.rate = rate
@@ -137,9 +140,9 @@ package final class SeparationStream {
         try block.checkFormat(channelCount: channelCount, sampleRateHz: sampleRateHz)
         switch state {
         case .spooling(let spool): try spool.append(block)
-        case .live(var conversion, let pipeline):
-            pipeline.append(conversion.convert(liveGuard.cleaned(block)))
-            state = .live(conversion, pipeline)
+        case .live(var conversion):
+            passes?.append(conversion.convert(liveGuard.cleaned(block)))
+            state = .live(conversion)
         case .endedLive, .ended: preconditionFailure("the stream has ended")
         }
         inputSamples += block.sampleCount
@@ -162,10 +165,10 @@ package final class SeparationStream {
                 try separator.pipeline(
                     recording.track, stems: stems, options: options,
                     random: &random, spoolFolder: spoolFolder, cancellation: cancellation))
-        case .live(var conversion, let pipeline):
-            pipeline.append(conversion.finish())
-            pipeline.endTrack()
-            state = .endedLive(pipeline)
+        case .live(var conversion):
+            passes?.append(conversion.finish())
+            passes?.endTrack()
+            state = .endedLive
         case .endedLive, .ended: preconditionFailure("the stream has ended")
         }
     }
@@ -182,8 +185,10 @@ package final class SeparationStream {
             let block: StemBlock?
             switch state {
             case .spooling: return nil
-            case .live(_, let pipeline), .endedLive(let pipeline):
-                block = try pipeline.next(progress: report)
+            case .live, .endedLive:
+                block = try passes?.next(
+                    atMost: Self.blockSamples, by: network, on: separator.backend, progress: report
+                )?.samples
             case .ended(let pipeline): block = try pipeline.next(progress: report)
             }
             if block == nil, !hasEnded { return nil }

@@ -21,21 +21,23 @@ struct LivePassesTests {
 
     /// Two stems like the mix.
     private func copies(_ pass: LivePass) -> [Tensor] {
-        pass.mixes.map { run in
-            let output = backend.tensor([2, run.mix.shape[0], run.mix.shape[1]])
-            for source in 0..<2 {
-                (output.pointer + source * run.mix.count).update(
-                    from: run.mix.pointer, count: run.mix.count)
-            }
-            return output
+        pass.mixes.map { copy($0.member, $0.mix) }
+    }
+
+    private func copy(_ member: Int, _ mix: Tensor) -> Tensor {
+        let output = backend.tensor([2, mix.shape[0], mix.shape[1]])
+        for source in 0..<2 {
+            (output.pointer + source * mix.count).update(from: mix.pointer, count: mix.count)
         }
+        return output
     }
 
     /// The stems and the missing shares of a track that arrives in blocks; the passes of `late` are
     /// given up.
     private func separated(
-        _ track: PlanarAudio, blockSamples: Int, late: Set<Int> = []
+        _ track: PlanarAudio, blockSamples: Int, late: Set<Int> = [], by plan: LivePlan? = nil
     ) throws -> (stems: PlanarAudio, mixture: PlanarAudio, missing: [Float], missed: Int) {
+        let plan = plan ?? self.plan
         var passes = LivePasses(bag, plan)
         var result = (
             stems: PlanarAudio(channelCount: 4, sampleRateHz: 100),
@@ -87,6 +89,32 @@ struct LivePassesTests {
         }
     }
 
+    /// Weights of a fade over 7 samples are eighths; over 5 and 6 samples their sums are rounded.
+    @Test(arguments: [0.25, 0.3, 0.35, 0.45])
+    func nothingIsMissingWithFadesOfAnyLength(hop: Double) throws {
+        let track = NoiseTrack.buffer(samples: 400, rateHz: 100)
+        let plan = try LivePlan(
+            LiveOptions(lookaheadSeconds: 0.3, hopSeconds: hop, windowSeconds: 1.5), for: bag)
+        #expect(
+            try separated(track, blockSamples: 50, by: plan).missing.allSatisfy { $0 == 0 })
+    }
+
+    @Test func theProgressCountsTheNetworksOfATrackWithoutAnEnd() throws {
+        var passes = LivePasses(bag, plan)
+        passes.append(NoiseTrack.buffer(samples: 400, rateHz: 100))
+        var reports: [SeparationProgress] = []
+        while try passes.next(
+            atMost: 400, by: { copy($0, $1) }, on: backend, progress: { reports.append($0) }) != nil
+        {}
+        // A pass each half second, up to the last one whose look-ahead is there.
+        #expect(reports.map(\.segmentsDone) == (0..<7).flatMap { [$0, $0 + 1] })
+        #expect(reports.map(\.isBegin) == (0..<14).map { $0 % 2 == 0 })
+        #expect(
+            reports.filter(\.isBegin).map(\.segment?.offsetSamples)
+                == (0..<7).map { 50 * $0 })
+        #expect(reports.allSatisfy { $0.segmentsTotal == 0 && $0.audioSecondsTotal == 0 })
+    }
+
     /// The pass before a missing one fades out, and the one after it fades in.
     @Test func theTrackFillsWhatALatePassLeaves() throws {
         let track = NoiseTrack.buffer(samples: 400, rateHz: 100)
@@ -135,8 +163,9 @@ struct LivePassesTests {
 
     @Test(
         arguments: [
-            (-0.1, 0.5, nil), (0, 0, nil), (0, 0.04, nil), (1.5, 0.5, nil), (0.5, 0.5, 1),
-            (0.5, 0.5, 2.1), (.nan, 0.5, nil), (0, .infinity, nil),
+            (-0.01, 0.5, nil), (0, 0, nil), (0, 0.049, nil), (1.5, 0.5, nil), (0.5, 0.5, 1.09),
+            (0.5, 0.5, 2.01), (0, 2.01, nil), (1.41, 0.5, nil), (.nan, 0.5, nil),
+            (0, .infinity, nil),
         ] as [(Double, Double, Double?)])
     func lengthsThatDoNotFitAreRefused(lookahead: Double, hop: Double, window: Double?) {
         #expect(throws: SeparationError.self) {
@@ -145,6 +174,18 @@ struct LivePassesTests {
                     lookaheadSeconds: lookahead, hopSeconds: hop, windowSeconds: window),
                 for: bag)
         }
+    }
+
+    /// A fade of one sample; a window that just holds the look-ahead, the hop and the fade of 0.1 s, or all
+    /// that the network takes.
+    @Test(
+        arguments: [
+            (0, 0.05, nil), (0, 1.9, nil), (1.4, 0.5, nil), (0.5, 0.5, 1.1), (0.5, 0.5, 2),
+        ] as [(Double, Double, Double?)])
+    func lengthsAtTheirLimitsAreTaken(lookahead: Double, hop: Double, window: Double?) throws {
+        _ = try LivePlan(
+            LiveOptions(lookaheadSeconds: lookahead, hopSeconds: hop, windowSeconds: window),
+            for: bag)
     }
 
     @Test func gainsMoveWithoutAStep() {

@@ -250,6 +250,20 @@ struct TrackPipelineTests {
         #expect(reports.last?.audioSecondsTotal == 5.31)
     }
 
+    @Test(arguments: [1, 2, 3])
+    func everySegmentBeginsAndEndsOnce(workers: Int) throws {
+        var begun: [String] = []
+        var ended: [String] = []
+        _ = try separate(
+            track("stereo", in: fixture), options: .init(shifts: 3, seed: 42), workers: workers,
+            progress: { report in
+                guard let segment = report.segment else { return }
+                let name = "\(segment.shift) \(segment.offsetSamples)"
+                if segment.hasEnded { ended.append(name) } else { begun.append(name) }
+            }, network: network.callAsFunction)
+        #expect(begun == ended && Set(begun).count == begun.count)
+    }
+
     @Test func cancellationStopsBeforeTheNextSegment() throws {
         let cancellation = CancellationToken()
         let segments = Counter()

@@ -121,15 +121,36 @@ package struct LivePasses {
             number: begunPasses - 1, normalization: normalization, mixes: mixes)
     }
 
-    /// The progress when a network begins or has ended its part of a pass.
-    package func progress(
-        of pass: LivePass, member: Int, hasEnded: Bool, networkRuns: Int
-    ) -> SeparationProgress {
+    /// Runs each pass whose samples have arrived until samples are finished.
+    ///
+    /// - Parameter progress: called before and after each network.
+    /// - Returns: at most `count` samples; `nil` if more input is needed.
+    /// - Throws: the errors of the network.
+    package mutating func next(
+        atMost count: Int, by network: TrackPipeline.Network, on backend: Backend,
+        progress: (SeparationProgress) -> Void
+    ) throws -> LiveBlock? {
+        while finishedSamples == 0 {
+            guard hasReadyPass else { return nil }
+            let pass = beginPass(on: backend)
+            let outputs = try pass.mixes.indices.map { index in
+                progress(self.progress(of: pass, mix: index, hasEnded: false))
+                let output = try network(pass.mixes[index].member, pass.mixes[index].mix)
+                progress(self.progress(of: pass, mix: index, hasEnded: true))
+                return output
+            }
+            add(pass, outputs)
+        }
+        return take(min(finishedSamples, count))
+    }
+
+    private func progress(of pass: LivePass, mix: Int, hasEnded: Bool) -> SeparationProgress {
         SeparationProgress(
-            segmentsDone: networkRuns, segmentsTotal: 0,
+            segmentsDone: pass.number * pass.mixes.count + mix + (hasEnded ? 1 : 0),
+            segmentsTotal: 0,
             segment: SeparationProgress.Segment(
-                member: member, shift: 0, offsetSamples: plan.start(ofPass: pass.number),
-                hasEnded: hasEnded),
+                member: pass.mixes[mix].member, shift: 0,
+                offsetSamples: plan.start(ofPass: pass.number), hasEnded: hasEnded),
             trackSamples: nil, sampleRateHz: bag.sampleRateHz)
     }
 
