@@ -56,6 +56,17 @@ struct GGMLAndONNXErrorTests {
         #expect(message.contains(problem), "\(message)")
     }
 
+    @Test(arguments: [65_536, 65_537])
+    func aFileHasUpTo65536Tensors(count: Int) throws {
+        let tensors = (0..<count).flatMap { Self.tensor(String($0), [], values: 1) }
+        let file = try CraftedFile(Self.fourSources + tensors)
+        if count == 65_536 {
+            #expect(try file.open().tensors.count == count)
+        } else {
+            #expect(try file.problem().contains("more than 65536 tensors"))
+        }
+    }
+
     // MARK: - ONNX
 
     private static func field(_ number: Int, _ content: [UInt8]) -> [UInt8] {
@@ -146,6 +157,8 @@ struct GGMLAndONNXErrorTests {
         ),
         ([0x08, 0x08, 0x13, 0x00], "the unknown wire type 3"),
         (number(1, 8) + [0x3A] + [UInt8](repeating: 0xFF, count: 11), "more than 64 bits"),
+        // The tenth byte has room for one bit.
+        (number(1, 8) + [0x3A] + [UInt8](repeating: 0x80, count: 9) + [2], "more than 64 bits"),
         (number(1, 8) + number(7, 5), "is a number, expected text or a message"),
     ]
 

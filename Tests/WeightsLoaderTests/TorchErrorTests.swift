@@ -138,9 +138,27 @@ struct TorchErrorTests {
         #expect(message.contains("it doesn't hold a dictionary"))
     }
 
+    private static let klass =
+        "(X\u{05}\0\0\0klasscm\nk\nX\u{05}\0\0\0state}X\u{04}\0\0\0args)X\u{06}\0\0\0kwargs"
+
+    /// The keyword arguments are one level, a value in them the next.
+    @Test(arguments: [30, 31], [true, false])
+    func argumentsAreNestedUpTo32Levels(containers: Int, areDictionaries: Bool) throws {
+        var value = Array("N".utf8)
+        for _ in 0..<containers {
+            value =
+                areDictionaries
+                ? Array("}X\u{01}\0\0\0a".utf8) + value + Array("s".utf8) : value + [0x85]
+        }
+        var entries = ZipEntries(try Self.bytes("views.th"))
+        entries.list[Self.index(entries.list, "data.pkl")].content =
+            Array("}\(Self.klass)}X\u{01}\0\0\0a".utf8) + value + Array("su.".utf8)
+        let error = try CraftedFile(entries.archive).openingError()
+        #expect((error != nil) == (containers > 30))
+    }
+
     @Test func valuesNestedDeeplyOrInThemselvesAreRefusedAsArguments() throws {
-        let klass =
-            "(X\u{05}\0\0\0klasscm\nk\nX\u{05}\0\0\0state}X\u{04}\0\0\0args)X\u{06}\0\0\0kwargs"
+        let klass = Self.klass
         let deep =
             Array("}\(klass)}X\u{01}\0\0\0aN".utf8)
             + [UInt8](repeating: 0x85, count: 100_000) + Array("su.".utf8)
