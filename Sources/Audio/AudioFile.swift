@@ -83,14 +83,13 @@ extension OutputFormat {
         _ given: OutputFormat?, ofFile path: String, sampleFormat: SampleFormat = .int16,
         mp3: MP3Settings = MP3Settings()
     ) throws(AudioError) {
-        let containers: [Container] = [.wav, .flac, .mp3(mp3)]
         let fileExtension = FilePath.pathExtension(of: path).lowercased()
-        let named = containers.lazy.map { OutputFormat(container: $0, sampleFormat: sampleFormat) }
-            .first { $0.fileExtension == fileExtension }
+        let named = Container.named(mp3: mp3).first { $0.row.name == fileExtension }
+            .map { OutputFormat(container: $0, sampleFormat: sampleFormat) }
         guard let format = given ?? named else {
             throw .unsupportedOutput(
                 path: path,
-                problem: "its name doesn't end in .wav, .flac or .mp3, and no format is given")
+                problem: "its name doesn't end in \(Container.endings), and no format is given")
         }
         if let named, named.fileExtension != format.fileExtension {
             throw .unsupportedOutput(

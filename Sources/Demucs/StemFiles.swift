@@ -219,7 +219,7 @@ extension StemOutput {
             try space.add(shape.spoolBytes(options), in: spoolFolder(options))
         }
         guard let folder else { return }
-        let bytes = options.format.container == .flac ? 0 : shape.mostBytes(options.format)
+        let bytes = options.format.container.row.isPacked ? 0 : shape.mostBytes(options.format)
         try space.add(bytes, in: folder)
     }
 }
@@ -233,16 +233,8 @@ extension SignalShape {
 
     /// Upper bound of a signal's size in a format, without header and tags.
     package func mostBytes(_ format: OutputFormat) -> Int {
-        let bytes = sampleCount * channelCount * format.storedFormat.sampleBytes
-        switch format.container {
-        case .wav, .rawFloat32: return bytes
-        // Noise is stored as it is, in frames with headers of less than 1 %.
-        case .flac: return bytes + bytes / 100
-        case .mp3(let settings):
-            // 32 kbit/s is the lowest rate of MPEG-1, to which LAME raises lower ones.
-            let kilobitsPerSecond = max(32, settings.bitRateKilobitsPerSecond)
-            return (sampleCount / sampleRateHz + 1) * kilobitsPerSecond * 125
-        }
+        format.mostBytes(
+            sampleCount: sampleCount, channelCount: channelCount, sampleRateHz: sampleRateHz)
     }
 }
 

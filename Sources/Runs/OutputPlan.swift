@@ -218,14 +218,12 @@ struct OutputPlan {
         let name = FilePath.name(of: path)
         let ending = name.split(separator: ".").last.map { $0.lowercased() } ?? ""
         var format = settings.output.format
-        switch ending {
-        case format.fileExtension: break
-        case "wav": format.container = .wav
-        case "flac": format.container = .flac
-        case "mp3": format.container = .mp3(settings.request.mp3)
-        default:
-            throw settings.template.invalid("a name that ends in .{ext}, .wav, .flac or .mp3")
+        if ending == format.fileExtension { return format }
+        guard let named = SeparationRequest.Format(rawValue: ending) else {
+            throw settings.template.invalid(
+                "a name that ends in .{ext}, \(OutputFormat.Container.endings)")
         }
+        format.container = settings.request.outputFormat(named).container
         return format
     }
 }

@@ -115,16 +115,6 @@ extension SeparationRequest.Field {
     }
 }
 
-extension SeparationRequest.Format {
-    var mediaType: String {
-        switch self {
-        case .wav: "audio/wav"
-        case .flac: "audio/flac"
-        case .mp3: "audio/mpeg"
-        }
-    }
-}
-
 extension Problem {
     /// The error of a request, in terms of the fields.
     init(_ error: RequestError) {

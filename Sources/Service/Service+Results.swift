@@ -16,8 +16,8 @@ extension Service {
             let names = job.stems.map(\.name).joined(separator: ", ")
             throw Problem(
                 .notFound,
-                "There is no stem '\(file.prefix(100))', expected one of \(names), with .wav, .flac "
-                    + "or .mp3.")
+                "There is no stem '\(file.prefix(100))', expected one of \(names), with "
+                    + "\(OutputFormat.Container.endings).")
         }
         if let part { return try growingStem(request, stem, format, of: job, part) }
         return try reply(request, stem, of: job, format)
@@ -123,7 +123,8 @@ extension Service {
     private func format(_ request: Request) throws(Problem) -> SeparationRequest.Format? {
         guard let text = request.query("format") else { return nil }
         guard let format = SeparationRequest.Format(rawValue: text) else {
-            throw .option("format", value: text, expected: "one of wav, flac, mp3")
+            throw .option("format", value: text, expected: "one of "
+                    + SeparationRequest.Format.allCases.map(\.rawValue).joined(separator: ", "))
         }
         return format
     }

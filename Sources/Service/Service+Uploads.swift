@@ -195,7 +195,7 @@ extension Service {
                 sound, to: format, given ?? sound.audio.tags, ffmpeg, for: request)
         }
         let (type, ending) =
-            ffmpeg == nil ? (format.mediaType, ".\(format)") : ("audio/mp4", Service.m4a)
+            ffmpeg == nil ? (format.mediaType, ".\(format.rawValue)") : ("audio/mp4", Service.m4a)
         let made = SHA256(of: Array("\(digest) \(request.rawTarget)".utf8)).hexadecimal
         return Reply.file(
             request, file, type: type, tag: String(made.prefix(32)), name: stem + ending)
@@ -246,7 +246,8 @@ extension Service {
         guard let format = SeparationRequest.Format(rawValue: ending)
         else {
             throw Problem(
-                .notFound, "The address must end in .wav, .flac or .mp3, as in vocals.wav.")
+                .notFound,
+                "The address must end in \(OutputFormat.Container.endings), as in vocals.wav.")
         }
         return (FilePath.stem(of: file), format)
     }

@@ -32,39 +32,94 @@ public struct OutputFormat: Sendable, Equatable {
 
     /// The stored format: FLAC has no floats and takes 16 bits instead, as the reference does.
     package var storedFormat: SampleFormat {
-        switch container {
-        case .wav: sampleFormat
-        case .flac: sampleFormat == .int24 ? .int24 : .int16
-        case .mp3: .int16
-        case .rawFloat32: .float32
-        }
+        let stored = container.row.stored
+        return stored.contains(sampleFormat) ? sampleFormat : stored[0]
     }
 
     /// The reason why the container can't hold such a signal, without a full stop; nil if it can.
     package func problem(channelCount: Int, sampleRateHz: Int) -> String? {
-        switch container {
-        case .wav, .rawFloat32:
-            return nil
-        case .flac:
-            let (mostChannels, highestHz) = (8, 655_350)
-            if channelCount > mostChannels {
-                return "FLAC holds up to \(mostChannels) channels, not \(channelCount)"
-            }
-            return sampleRateHz > highestHz
-                ? "FLAC holds up to \(highestHz) Hz, not \(sampleRateHz) Hz" : nil
-        case .mp3(let settings):
-            return settings.problem(channelCount: channelCount, sampleRateHz: sampleRateHz)
+        let row = container.row
+        if channelCount > row.mostChannels {
+            return "\(row.words) holds up to \(row.mostChannels) channels, not \(channelCount)"
         }
+        if sampleRateHz > row.highestHz {
+            return "\(row.words) holds up to \(row.highestHz) Hz, not \(sampleRateHz) Hz"
+        }
+        if let ratesHz = row.ratesHz, !ratesHz.contains(sampleRateHz) {
+            let rates = ratesHz.map(String.init).joined(separator: ", ")
+            return "\(row.words) holds sample rates of \(rates) Hz, not \(sampleRateHz) Hz"
+        }
+        return row.settingsProblem
+    }
+
+    /// Upper bound of a signal's size in bytes, without header and tags.
+    package func mostBytes(sampleCount: Int, channelCount: Int, sampleRateHz: Int) -> Int {
+        if let rate = container.row.bytesPerSecond { return (sampleCount / sampleRateHz + 1) * rate }
+        let bytes = sampleCount * channelCount * storedFormat.sampleBytes
+        // Noise is stored as it is, in frames with headers of less than 1 %.
+        return container.row.isPacked ? bytes + bytes / 100 : bytes
     }
 
     /// The usual ending of a file's name, without the dot.
-    public var fileExtension: String {
-        switch container {
-        case .wav: "wav"
-        case .flac: "flac"
-        case .mp3: "mp3"
-        case .rawFloat32: "f32"
+    public var fileExtension: String { container.row.name }
+}
+
+// MARK: - The containers
+
+extension OutputFormat.Container {
+    /// What is known of a container but how its bytes are made, which `AudioWriter` says.
+    package struct Row: Sendable {
+        /// Name in requests, and the ending of files.
+        package let name: String
+        /// Name in sentences.
+        package let words: String
+        /// The media type (IANA).
+        package let mediaType: String
+        /// Formats in which samples are stored; the first takes the place of those that are not.
+        let stored: [SampleFormat]
+        var mostChannels = Int.max
+        var highestHz = Int.max
+        /// The only rates; nil if there are others.
+        var ratesHz: [Int]?
+        /// Whether a file is smaller than its samples, unless they are noise.
+        package var isPacked = false
+        /// Of a constant bit rate.
+        var bytesPerSecond: Int?
+        var settingsProblem: String?
+    }
+
+    package var row: Row {
+        switch self {
+        case .wav:
+            Row(
+                name: "wav", words: "WAV", mediaType: "audio/wav", stored: [.int16, .int24, .float32])
+        case .flac:
+            Row(
+                name: "flac", words: "FLAC", mediaType: "audio/flac", stored: [.int16, .int24],
+                mostChannels: 8, highestHz: 655_350, isPacked: true)
+        case .mp3(let settings):
+            Row(
+                name: "mp3", words: "MP3", mediaType: "audio/mpeg", stored: [.int16],
+                mostChannels: 2, ratesHz: MP3Settings.supportedRatesHz,
+                // 32 kbit/s is the lowest rate of MPEG-1, to which LAME raises lower ones.
+                bytesPerSecond: max(32, settings.bitRateKilobitsPerSecond) * 125,
+                settingsProblem: settings.problem)
+        case .rawFloat32:
+            Row(
+                name: "f32", words: "Raw float32", mediaType: "application/octet-stream",
+                stored: [.float32])
         }
+    }
+
+    /// Those that a request or a file's name can choose.
+    package static func named(mp3: MP3Settings = MP3Settings()) -> [Self] {
+        [.wav, .flac, .mp3(mp3)]
+    }
+
+    /// The endings of their files in a sentence: ".wav, .flac or .mp3".
+    package static var endings: String {
+        let all = named().map { ".\($0.row.name)" }
+        return all.dropLast().joined(separator: ", ") + " or " + all[all.count - 1]
     }
 }
 
@@ -80,7 +135,6 @@ public struct MP3Settings: Sendable, Equatable {
     package static let supportedRatesHz = [
         8_000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000,
     ]
-    package static let supportedChannels = 1...2
     package static let supportedBitRates = 8...320
     package static let supportedPresets = 2...7
 
@@ -90,14 +144,8 @@ public struct MP3Settings: Sendable, Equatable {
         self.preset = preset
     }
 
-    fileprivate func problem(channelCount: Int, sampleRateHz: Int) -> String? {
-        if !Self.supportedChannels.contains(channelCount) {
-            return "MP3 holds one or two channels, not \(channelCount)"
-        }
-        if !Self.supportedRatesHz.contains(sampleRateHz) {
-            let rates = Self.supportedRatesHz.map(String.init).joined(separator: ", ")
-            return "MP3 holds sample rates of \(rates) Hz, not \(sampleRateHz) Hz"
-        }
+    /// What is wrong with them, without a full stop; nil if nothing is.
+    fileprivate var problem: String? {
         if !Self.supportedBitRates.contains(bitRateKilobitsPerSecond) {
             return "MP3 has bit rates from \(Self.supportedBitRates.lowerBound) to "
                 + "\(Self.supportedBitRates.upperBound) kbit/s, not \(bitRateKilobitsPerSecond)"

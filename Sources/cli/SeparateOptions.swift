@@ -94,9 +94,10 @@ extension SeparateCommand {
                 "duration", "downmix", .precision,
             ],
             "FILES": [
-                .out, .filename, "safe-names", "int24", "float32", "clip-mode", "gain", "flac",
-                "mp3", "mp3-bitrate", "mp3-preset", .stemFile, "stem-codec", "output-rate",
-                "no-tags", "analyze", .stdout, .raw, .skipExisting, "force", "spool",
+                .out, .filename, "safe-names", "int24", "float32", "clip-mode", "gain",
+            ] + Option.formatFlags + [
+                "mp3-bitrate", "mp3-preset", .stemFile, "stem-codec", "output-rate", "no-tags",
+                "analyze", .stdout, .raw, .skipExisting, "force", "spool",
             ],
             "MANY TRACKS": [
                 .manifest, .shard, .follow, "timeout", "max-duration", .quarantineAfter, "failed",
@@ -113,12 +114,9 @@ extension SeparateCommand {
         ]
             + SeparationRequest.exclusive.map { $0.map { Option(field: $0) } }
             // With audio on standard output there are no files to name or to report.
-            + [
-                .out, .filename, "flac", "mp3", .stemFile, .skipExisting, .dryRun, .jsonLines,
-                .manifest,
-            ].map {
-                [.stdout, $0]
-            },
+            + ([
+                .out, .filename, .stemFile, .skipExisting, .dryRun, .jsonLines, .manifest,
+            ] + Option.formatFlags).map { [.stdout, $0] },
         standalone: [.listModels, .manifest],
         examples: [
             "swift-demucs song.mp3": "Stems go to separated/htdemucs/song/.",

@@ -122,10 +122,9 @@ enum TensorsCommand {
         operand: "folder", operandHelp: "The output folder of 'tensors prepare'.",
         options: [
             .tensorsOut, .outputsFrom, .outputNames, .tensorType, .portedName, .repo, .offline,
-            "int24", "float32", "clip-mode", "gain", "flac", "mp3", "mp3-bitrate", "mp3-preset",
-            "spool", .threads,
-        ] + Option.common,
-        exclusive: [["int24", "float32"], ["flac", "mp3"]]
+            "int24", "float32", "clip-mode", "gain", "mp3-bitrate", "mp3-preset", "spool", .threads,
+        ] + Option.formatFlags + Option.common,
+        exclusive: [["int24", "float32"], Option.formatFlags]
     ) { arguments, console throws(UsageError) in
         let call = PortingCall(arguments, console)
         let folder = arguments.operands[0]

@@ -151,7 +151,7 @@ struct ContainerTests {
     }
 
     @Test(arguments: [
-        (OutputFormat.mp3(), 3, 44_100, "two channels, not 3"),
+        (OutputFormat.mp3(), 3, 44_100, "up to 2 channels, not 3"),
         (.mp3(), 2, 96_000, "48000 Hz, not 96000 Hz"),
         (.mp3(.init(bitRateKilobitsPerSecond: 500)), 2, 44_100, "8 to 320 kbit/s, not 500"),
         (.mp3(.init(preset: 1)), 2, 44_100, "2 to 7, not to 1"),

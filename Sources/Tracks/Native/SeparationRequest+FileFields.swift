@@ -4,7 +4,9 @@ import Signal
 import System
 
 extension SeparationRequest {
-    static let fileFields: [Field] = [
+    static let fileFields = partFields + formatFlags + encodingFields
+
+    private static let partFields: [Field] = [
         Field(
             time: "start", of: .track, help: "Start here, in seconds or as 1:02:03.5.",
             default: "the track's start", value: \.start
@@ -30,10 +32,18 @@ extension SeparationRequest {
         ) {
             $1.format = $0
         },
-        Field(flag: "flac", of: .encoding, help: "Write FLAC files.") {
-            if $0 { $1.format = .flac }
-        },
-        Field(flag: "mp3", of: .encoding, help: "Write MP3 files.") { if $0 { $1.format = .mp3 } },
+    ]
+
+    private static let formatFlags = OutputFormat.Container.named()
+        .filter { Format.flags.contains($0.row.name) }
+        .map { container in
+            let row = container.row
+            return Field(flag: row.name, of: .encoding, help: "Write \(row.words) files.") {
+                if $0 { $1.format = Format(container) }
+            }
+        }
+
+    private static let encodingFields: [Field] = [
         Field(
             flag: "int24", of: .encoding, help: "Write 24-bit samples.", default: "16 bits",
             value: { .bool($0.sampleFormat == .int24) },

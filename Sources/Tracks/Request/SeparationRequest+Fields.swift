@@ -9,7 +9,7 @@ extension SeparationRequest {
     /// Groups of fields that exclude each other.
     package static let exclusive = [
         ["stems", "two-stems"], ["two-stems", "then"], ["segment", "no-split"],
-        ["int24", "float32"], ["flac", "mp3"],
+        ["int24", "float32"], Format.flags,
     ]
 
     /// The field of a name; nil if there is none.
@@ -28,7 +28,7 @@ extension SeparationRequest {
                 field: "gain", value: gain.rawValue,
                 expected: "stem, because `clip-mode \(clipMode.rawValue)` has no gain")
         }
-        if clipMode == .off, format != .wav || sampleFormat != .float32 {
+        if clipMode == .off, outputFormat(format).storedFormat != .float32 {
             throw .invalidValue(
                 field: "clip-mode", value: clipMode.rawValue,
                 expected:

@@ -49,7 +49,25 @@ package struct SeparationRequest: Equatable, Sendable {
     }
 
     /// A container that a request can name.
-    package enum Format: String, Sendable, CaseIterable { case wav, flac, mp3 }
+    package struct Format: RawRepresentable, CaseIterable, Equatable, Sendable {
+        package let rawValue: String
+        package let mediaType: String
+
+        package init?(rawValue: String) {
+            let named = OutputFormat.Container.named()
+            guard let container = named.first(where: { $0.row.name == rawValue }) else { return nil }
+            self.init(container)
+        }
+
+        init(_ container: OutputFormat.Container) {
+            (rawValue, mediaType) = (container.row.name, container.row.mediaType)
+        }
+
+        package static let wav = Format(.wav)
+        package static let allCases = OutputFormat.Container.named().map { Format($0) }
+        /// Those with a field of their own, which takes no value.
+        package static let flags = allCases.map { $0.rawValue }.filter { $0 != wav.rawValue }
+    }
 
     /// Name of the model; nil for the default.
     package var model: String?
@@ -140,13 +158,8 @@ extension SeparationRequest {
 
     /// The request's sample format and settings in a container.
     package func outputFormat(_ format: Format) -> OutputFormat {
-        let container: OutputFormat.Container =
-            switch format {
-            case .wav: .wav
-            case .flac: .flac
-            case .mp3: .mp3(mp3)
-            }
-        return OutputFormat(container: container, sampleFormat: sampleFormat)
+        let container = OutputFormat.Container.named(mp3: mp3).first { $0.row.name == format.rawValue }
+        return OutputFormat(container: container ?? .wav, sampleFormat: sampleFormat)
     }
 }
 

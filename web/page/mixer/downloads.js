@@ -10,9 +10,8 @@ import { clicksFrom } from "../sound/clicks.js";
 import { isPlain, linear, percent, plainTuning } from "../sound/mix.js";
 import { wavHeader } from "../wav.js";
 import { bytes, clock, failureWords, keyWords, signed, title } from "../words.js";
+import { mediaTypes } from "./strips.js";
 
-/** The formats of a service; another back end names its own in the job. */
-const serviceFormats = ["wav", "flac", "mp3"];
 const formatWords = { wav16: "WAV, 16 bits" };
 /** "0m05s", "1h02m03s": names of files have no colons, which Windows refuses. */
 const timeWords = (seconds) => clock(seconds).split(":").map((part, i, { length }) => part + "hms"[3 - length + i]).join("");
@@ -30,7 +29,8 @@ export class Exports {
   /** `song` is a `Song`, `player` its `Player`. */
   constructor(job, song, player) {
     Object.assign(this, { job, song, player });
-    this.formats = job.formats ?? serviceFormats;
+    // Another back end than the service names its own in the job.
+    this.formats = job.formats ?? Object.keys(mediaTypes);
     this.format = job.options?.format ?? this.formats[0];
   }
 

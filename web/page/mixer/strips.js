@@ -74,7 +74,8 @@ function windowFrames(passed) {
   return frames;
 }
 
-const mediaTypes = { wav: "audio/wav", flac: "audio/flac", mp3: "audio/mpeg" };
+/** The formats of a service, and their media types. */
+export const mediaTypes = { wav: "audio/wav", flac: "audio/flac", mp3: "audio/mpeg" };
 
 export class StripView extends WaveView {
   name; colour; strip;
