@@ -2,16 +2,7 @@
  * swift_demucs.h - music source separation with HTDemucs, for C and whatever calls C.
  *
  * One shared library, libswiftdemucs, holds the engine. It needs libsndfile and LAME, and neither
- * Swift nor Python nor a GPU.
- *
- *     char why[SD_MESSAGE_BYTES];
- *     sd_model *model;
- *     if (sd_open("htdemucs", NULL, NULL, NULL, &model, why, sizeof why) != SD_OK) { puts(why); return 1; }
- *     sd_audio mix = {samples, frames, 2, 44100, SD_INTERLEAVED};
- *     if (sd_separate(model, &mix, NULL, stems, frames, SD_INTERLEAVED, NULL, NULL, NULL, NULL, NULL,
- *                     why, sizeof why))
- *         puts(why);
- *     sd_close(model);
+ * Swift nor Python nor a GPU. docs/c-interface.md has a first program, and lists the keys of settings.
  *
  * SETTINGS. What a function shall do is one text: an object of JSON, or NULL for the defaults. Its keys
  * are the command's options without their dashes, and have their values: strings, numbers, true or
@@ -19,8 +10,7 @@
  *
  *     {"two-stems": "vocals", "shifts": 2, "seed": 1, "output-rate": "input"}
  *
- * docs/c-interface.md lists the keys. Each function says which of them have an effect for it, and
- * refuses the others.
+ * Each function says which of them have an effect for it, and refuses the others.
  *
  * EVENTS. What a function found is one text, too: an object of JSON in one line, which a callback
  * takes. Its "event" says what it is.
