@@ -34,8 +34,7 @@ package struct ComputationOrder: Comparable {
 
     /// Whether a network has values of such a name, without a chunk.
     static func isOfNetwork(_ name: String) -> Bool {
-        let path = name.split(separator: ".", omittingEmptySubsequences: false).map(String.init)
-        return !path.contains("") && place(path).first != stages.count
+        place(name.split(separator: ".").map(String.init)).first != stages.count
     }
 
     /// The number of a layer, a head or a chunk in a name: digits alone, up to 4,095. No network has

@@ -124,7 +124,7 @@ import Tracks
         try FileManager.default.removeItem(atPath: lost)
         try FileManager.default.removeItem(atPath: fixture.file("input", 3))
         try fixture.prepare(track)
-        try fixture.run()
+        #expect(try fixture.run() == [7, 8])
         #expect(bytes(kept) == marked)
         #expect(bytes(lost) == golden)
 

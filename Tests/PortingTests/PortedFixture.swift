@@ -74,11 +74,15 @@ struct PortedFixture {
         return preparation.description
     }
 
-    /// Runs the core on chunks.
-    func run(_ chunks: String? = nil, on backend: Backend? = nil) throws {
+    /// Runs the core on chunks, and returns its progress.
+    @discardableResult
+    func run(_ chunks: String? = nil, on backend: Backend? = nil) throws -> [Int] {
         let chunks = chunks ?? self.chunks
+        var progress: [Int] = []
         try CoreRun(chunks, description: ChunkDescription(folder: chunks), model: Self.model()).run(
-            on: backend ?? self.backend, cancellation: CancellationToken())
+            on: backend ?? self.backend, cancellation: CancellationToken(),
+            progress: { progress.append($0) })
+        return progress
     }
 
     /// Assembles stems to float32 files in `stems` and reads them.

@@ -187,6 +187,20 @@ import Tracks
         }
     }
 
+    @Test(arguments: ["inputs", "outputs"])
+    func shapesThatDoNotFitTheChunksAreRefused(list: String) throws {
+        let fixture = try PortedFixture()
+        try fixture.prepare(try fixture.track(samples: 200))
+        let file = URL(fileURLWithPath: fixture.chunks + "/" + ChunkDescription.fileName)
+        let json = try JSONSerialization.jsonObject(with: Data(contentsOf: file))
+        var description = try #require(json as? [String: Any])
+        var tensors = try #require(description[list] as? [[String: Any]])
+        tensors[0]["shape"] = [1, 2, 161]
+        description[list] = tensors
+        try JSONSerialization.data(withJSONObject: description).write(to: file)
+        #expect(throws: PortingError.self) { try ChunkDescription(folder: fixture.chunks) }
+    }
+
     @Test func damagedManifestsAreRefusedOrRead() throws {
         let fixture = try PortedFixture()
         try fixture.prepare(try fixture.track(samples: 200))

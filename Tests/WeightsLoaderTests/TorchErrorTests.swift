@@ -208,6 +208,8 @@ struct TorchErrorTests {
         // Expanded axes.
         ([2, 3], [0, 1], [0, 1, 2, 0, 1, 2]), ([2, 2], [5, 0], [0, 0, 5, 5]),
         ([30], [0], [Int](repeating: 0, count: 30)), ([2, 3], [1, 1], [0, 1, 2, 1, 2, 3]),
+        // No values.
+        ([3, 0], [5, 2], []), ([0, 3], [2, 2], []),
     ])
     func viewsMayStepInAnyWay(shape: [Int], strides: [Int], indices: [Int]) throws {
         let original = try CraftedFile(try Self.bytes("views.th")).open()
