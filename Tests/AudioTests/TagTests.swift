@@ -171,17 +171,63 @@ struct TagTests {
         }
     }
 
-    private func frame(_ name: String, _ content: [UInt8], _ version: Int) -> [UInt8] {
+    /// ID3 2.3, 3.3.1, and 2.4.0, 4.1.2: a group, a length without padding, bytes after 0xFF; compressed
+    /// and encrypted frames are passed over.
+    @Test(
+        arguments: [
+            (3, 0, [0], "ÿa"), (3, 0x20, [7, 0], "ÿa"), (3, 0x40, [7, 0], nil),
+            (3, 0x80, [0, 0, 0, 9, 0], nil), (4, 0, [0], "ÿa"), (4, 0x40, [7, 0], "ÿa"),
+            (4, 1, [0, 0, 0, 3, 0], "ÿa"), (4, 0x41, [7, 0, 0, 0, 3, 0], "ÿa"),
+            (4, 4, [7, 0], nil), (4, 8, [0], nil), (4, 0x20, [0], "ÿa"),
+        ] as [(Int, UInt8, [UInt8], String?)])
+    func framesMayBeginWithMore(version: Int, flags: UInt8, start: [UInt8], text: String?) throws {
+        let frames =
+            frame("TBPM", start + [0xFF, 0x61], version, flags: flags)
+            + frame("TIT2", Array("\0next".utf8), version)
+        let tags = try AudioInput(path: song(tagged: frames, version: UInt8(version))).tags
+        #expect(tags.beatsPerMinute == text && tags.title == "next")
+        let doubled = frame("TBPM", start + [0xFF, 0, 0x61], 4, flags: flags | 2)
+        if version == 4 {
+            #expect(
+                try AudioInput(path: song(tagged: doubled, version: 4)).tags.beatsPerMinute == text)
+        }
+    }
+
+    /// An extended header, whose size leaves itself out in version 2.3, and zeros after 0xFF. Version 2.2
+    /// has no extended header.
+    @Test(
+        arguments: [
+            (2, 0x40, []), (3, 0x40, [0, 0, 0, 6, 0, 0, 0, 0, 0, 0]), (4, 0x40, [0, 0, 0, 6, 1, 0]),
+            (3, 0, []), (4, 0, []),
+        ] as [(Int, UInt8, [UInt8])])
+    func tagsMayBeginWithMore(version: Int, flags: UInt8, start: [UInt8]) throws {
+        let frames = frame(version == 2 ? "TBP" : "TBPM", Array("\096".utf8), version)
+        let path = try song(tagged: start + frames, version: UInt8(version), flags: flags)
+        #expect(try AudioInput(path: path).tags.beatsPerMinute == "96")
+        guard version < 4 else { return }
+        let padded =
+            frame(version == 2 ? "TBP" : "TBPM", [0, 0xFF, 0x61], version).dropLast() + [0, 0x61]
+        let tags = try AudioInput(
+            path: song(tagged: start + padded, version: UInt8(version), flags: flags | 0x80)
+        ).tags
+        #expect(tags.beatsPerMinute == "ÿa")
+    }
+
+    private func frame(
+        _ name: String, _ content: [UInt8], _ version: Int, flags: UInt8 = 0
+    ) -> [UInt8] {
         let size = withUnsafeBytes(of: UInt32(content.count).bigEndian, Array.init)
-        return Array(name.utf8) + size.suffix(version == 2 ? 3 : 4) + (version == 2 ? [] : [0, 0])
-            + content
+        return Array(name.utf8) + size.suffix(version == 2 ? 3 : 4)
+            + (version == 2 ? [] : [0, flags]) + content
     }
 
     /// A file with an ID3 tag before its sound.
-    private func song(tagged frames: [UInt8], version: UInt8) throws -> String {
+    private func song(
+        tagged frames: [UInt8], version: UInt8, flags: UInt8 = 0
+    ) throws -> String {
         let size = [21, 14, 7, 0].map { UInt8(frames.count >> $0 & 0x7F) }
         return try folder.write(
-            Data(Array("ID3".utf8) + [version, 0, 0] + size + frames) + Recording.untaggedMP3.data,
+            Data(Array("ID3".utf8) + [version, 0, flags] + size + frames) + Recording.untaggedMP3.data,
             "tagged.mp3")
     }
 
