@@ -107,7 +107,8 @@ public func sd_write(
         var request = SeparationRequest()
         let given = try request.set(
             SeparationRequest.fields(ofJSON: settingsText(settings)), of: [.encoding])
-        let hasFormat = (["format"] + SeparationRequest.Format.flags).contains(where: given.contains)
+        let formats = ["format"] + SeparationRequest.Format.flags
+        let hasFormat = formats.contains(where: given.contains)
         let format = try OutputFormat(
             hasFormat ? request.outputFormat(request.format) : nil, ofFile: path,
             sampleFormat: request.sampleFormat, mp3: request.mp3)

@@ -123,8 +123,9 @@ extension Service {
     private func format(_ request: Request) throws(Problem) -> SeparationRequest.Format? {
         guard let text = request.query("format") else { return nil }
         guard let format = SeparationRequest.Format(rawValue: text) else {
-            throw .option("format", value: text, expected: "one of "
-                    + SeparationRequest.Format.allCases.map(\.rawValue).joined(separator: ", "))
+            let formats = SeparationRequest.Format.allCases.map(\.rawValue)
+            throw .option(
+                "format", value: text, expected: "one of " + formats.joined(separator: ", "))
         }
         return format
     }

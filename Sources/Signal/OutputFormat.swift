@@ -54,7 +54,9 @@ public struct OutputFormat: Sendable, Equatable {
 
     /// Upper bound of a signal's size in bytes, without header and tags.
     package func mostBytes(sampleCount: Int, channelCount: Int, sampleRateHz: Int) -> Int {
-        if let rate = container.row.bytesPerSecond { return (sampleCount / sampleRateHz + 1) * rate }
+        if let rate = container.row.bytesPerSecond {
+            return (sampleCount / sampleRateHz + 1) * rate
+        }
         let bytes = sampleCount * channelCount * storedFormat.sampleBytes
         // Noise is stored as it is, in frames with headers of less than 1 %.
         return container.row.isPacked ? bytes + bytes / 100 : bytes
@@ -92,7 +94,8 @@ extension OutputFormat.Container {
         switch self {
         case .wav:
             Row(
-                name: "wav", words: "WAV", mediaType: "audio/wav", stored: [.int16, .int24, .float32])
+                name: "wav", words: "WAV", mediaType: "audio/wav",
+                stored: [.int16, .int24, .float32])
         case .flac:
             Row(
                 name: "flac", words: "FLAC", mediaType: "audio/flac", stored: [.int16, .int24],

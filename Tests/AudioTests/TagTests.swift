@@ -171,8 +171,8 @@ struct TagTests {
         }
     }
 
-    /// ID3 2.3, 3.3.1, and 2.4.0, 4.1.2: a group, a length without padding, bytes after 0xFF; compressed
-    /// and encrypted frames are passed over.
+    /// ID3 2.3, 3.3.1, and 2.4.0, 4.1.2: a group, a length without padding, zeros after 0xFF;
+    /// compressed and encrypted frames are passed over.
     @Test(
         arguments: [
             (3, 0, [0], "ÿa"), (3, 0x20, [7, 0], "ÿa"), (3, 0x40, [7, 0], nil),
@@ -193,12 +193,12 @@ struct TagTests {
         }
     }
 
-    /// An extended header, whose size leaves itself out in version 2.3, and zeros after 0xFF. Version 2.2
-    /// has no extended header.
+    /// An extended header, whose size leaves itself out in version 2.3, and zeros after 0xFF. Version
+    /// 2.2 has no extended header.
     @Test(
         arguments: [
-            (2, 0x40, []), (3, 0x40, [0, 0, 0, 6, 0, 0, 0, 0, 0, 0]), (4, 0x40, [0, 0, 0, 6, 1, 0]),
-            (3, 0, []), (4, 0, []),
+            (2, 0x40, []), (3, 0, []), (3, 0x40, [0, 0, 0, 6, 0, 0, 0, 0, 0, 0]), (4, 0, []),
+            (4, 0x40, [0, 0, 0, 6, 1, 0]),
         ] as [(Int, UInt8, [UInt8])])
     func tagsMayBeginWithMore(version: Int, flags: UInt8, start: [UInt8]) throws {
         let frames = frame(version == 2 ? "TBP" : "TBPM", Array("\096".utf8), version)
@@ -227,7 +227,8 @@ struct TagTests {
     ) throws -> String {
         let size = [21, 14, 7, 0].map { UInt8(frames.count >> $0 & 0x7F) }
         return try folder.write(
-            Data(Array("ID3".utf8) + [version, 0, flags] + size + frames) + Recording.untaggedMP3.data,
+            Data(Array("ID3".utf8) + [version, 0, flags] + size + frames)
+                + Recording.untaggedMP3.data,
             "tagged.mp3")
     }
 

@@ -55,7 +55,9 @@ package struct SeparationRequest: Equatable, Sendable {
 
         package init?(rawValue: String) {
             let named = OutputFormat.Container.named()
-            guard let container = named.first(where: { $0.row.name == rawValue }) else { return nil }
+            guard let container = named.first(where: { $0.row.name == rawValue }) else {
+                return nil
+            }
             self.init(container)
         }
 
@@ -158,7 +160,8 @@ extension SeparationRequest {
 
     /// The request's sample format and settings in a container.
     package func outputFormat(_ format: Format) -> OutputFormat {
-        let container = OutputFormat.Container.named(mp3: mp3).first { $0.row.name == format.rawValue }
+        let container = OutputFormat.Container.named(mp3: mp3)
+            .first { $0.row.name == format.rawValue }
         return OutputFormat(container: container ?? .wav, sampleFormat: sampleFormat)
     }
 }
