@@ -2,11 +2,12 @@
  * swift_demucs.h - music source separation with HTDemucs, for C and whatever calls C.
  *
  * One shared library, libswiftdemucs, holds the engine. It needs libsndfile and LAME, and neither
- * Swift nor Python nor a GPU. docs/c-interface.md has a first program, and lists the keys of settings.
+ * Swift nor Python nor a GPU. docs/c-interface.md of the sources has a first
+ * program, and lists the keys of settings.
  *
  * SETTINGS. What a function shall do is one text: an object of JSON, or NULL for the defaults. Its keys
  * are the command's options without their dashes, and have their values: strings, numbers, true or
- * false; stems, mix and then may be arrays.
+ * false, or arrays of strings.
  *
  *     {"two-stems": "vocals", "shifts": 2, "seed": 1, "output-rate": "input"}
  *

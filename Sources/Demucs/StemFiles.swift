@@ -219,7 +219,9 @@ extension StemOutput {
             try space.add(shape.spoolBytes(options), in: spoolFolder(options))
         }
         guard let folder else { return }
-        let bytes = options.format.container.row.isPacked ? 0 : shape.mostBytes(options.format)
+        let bytes =
+            options.format.container.row.compressesLosslessly
+            ? 0 : shape.mostBytes(options.format)
         try space.add(bytes, in: folder)
     }
 }

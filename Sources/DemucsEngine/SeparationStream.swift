@@ -35,9 +35,9 @@ package final class SeparationStream {
     private let cancellation: CancellationToken
     private let spoolFolder: String?
     private var state: State
-    /// Those of a live stream.
+    /// The passes of a live stream; `nil` for a recording.
     private var passes: LivePasses?
-    /// Runs the passes.
+    /// The networks of a live stream.
     private lazy var network = separator.network(cancellation)
     /// What became silence of a live stream's input.
     package private(set) var liveGuard = LiveGuard()

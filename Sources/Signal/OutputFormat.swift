@@ -59,7 +59,7 @@ public struct OutputFormat: Sendable, Equatable {
         }
         let bytes = sampleCount * channelCount * storedFormat.sampleBytes
         // Noise is stored as it is, in frames with headers of less than 1 %.
-        return container.row.isPacked ? bytes + bytes / 100 : bytes
+        return container.row.compressesLosslessly ? bytes + bytes / 100 : bytes
     }
 
     /// The usual ending of a file's name, without the dot.
@@ -83,8 +83,8 @@ extension OutputFormat.Container {
         var highestHz = Int.max
         /// The only rates; nil if there are others.
         var ratesHz: [Int]?
-        /// Whether a file is smaller than its samples, unless they are noise.
-        package var isPacked = false
+        /// Whether samples are compressed without loss: only noise takes as many bytes as they have.
+        package var compressesLosslessly = false
         /// Of a constant bit rate.
         var bytesPerSecond: Int?
         var settingsProblem: String?
@@ -99,7 +99,7 @@ extension OutputFormat.Container {
         case .flac:
             Row(
                 name: "flac", words: "FLAC", mediaType: "audio/flac", stored: [.int16, .int24],
-                mostChannels: 8, highestHz: 655_350, isPacked: true)
+                mostChannels: 8, highestHz: 655_350, compressesLosslessly: true)
         case .mp3(let settings):
             Row(
                 name: "mp3", words: "MP3", mediaType: "audio/mpeg", stored: [.int16],

@@ -171,14 +171,17 @@ struct TagTests {
         }
     }
 
-    /// ID3 2.3, 3.3.1, and 2.4.0, 4.1.2: a group, a length without padding, zeros after 0xFF;
-    /// compressed and encrypted frames are passed over.
+    /// The flags of frames in ID3 2.3, 3.3.1, and 2.4.0, 4.1.2; 2 is for zeros after 0xFF.
     @Test(
         arguments: [
-            (3, 0, [0], "ÿa"), (3, 0x20, [7, 0], "ÿa"), (3, 0x40, [7, 0], nil),
-            (3, 0x80, [0, 0, 0, 9, 0], nil), (4, 0, [0], "ÿa"), (4, 0x40, [7, 0], "ÿa"),
+            (3, 0, [0], "ÿa"), (4, 0, [0], "ÿa"), (4, 0x20, [0], "ÿa"),
+            // A group.
+            (3, 0x20, [7, 0], "ÿa"), (4, 0x40, [7, 0], "ÿa"),
+            // The length, and both.
             (4, 1, [0, 0, 0, 3, 0], "ÿa"), (4, 0x41, [7, 0, 0, 0, 3, 0], "ÿa"),
-            (4, 4, [7, 0], nil), (4, 8, [0], nil), (4, 0x20, [0], "ÿa"),
+            // Encrypted, compressed.
+            (3, 0x40, [7, 0], nil), (3, 0x80, [0, 0, 0, 9, 0], nil), (4, 4, [7, 0], nil),
+            (4, 8, [0], nil),
         ] as [(Int, UInt8, [UInt8], String?)])
     func framesMayBeginWithMore(version: Int, flags: UInt8, start: [UInt8], text: String?) throws {
         let frames =
@@ -186,11 +189,9 @@ struct TagTests {
             + frame("TIT2", Array("\0next".utf8), version)
         let tags = try AudioInput(path: song(tagged: frames, version: UInt8(version))).tags
         #expect(tags.beatsPerMinute == text && tags.title == "next")
-        let doubled = frame("TBPM", start + [0xFF, 0, 0x61], 4, flags: flags | 2)
-        if version == 4 {
-            #expect(
-                try AudioInput(path: song(tagged: doubled, version: 4)).tags.beatsPerMinute == text)
-        }
+        guard version == 4 else { return }
+        let padded = frame("TBPM", start + [0xFF, 0, 0x61], 4, flags: flags | 2)
+        #expect(try AudioInput(path: song(tagged: padded, version: 4)).tags.beatsPerMinute == text)
     }
 
     /// An extended header, whose size leaves itself out in version 2.3, and zeros after 0xFF. Version

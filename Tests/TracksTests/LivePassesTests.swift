@@ -89,7 +89,7 @@ struct LivePassesTests {
         }
     }
 
-    /// Weights of a fade over 7 samples are eighths; over 5 and 6 samples their sums are rounded.
+    /// Fades of 5, 6, 7 and 9 samples, whose weights add up to 1 but for their rounding.
     @Test(arguments: [0.25, 0.3, 0.35, 0.45])
     func nothingIsMissingWithFadesOfAnyLength(hop: Double) throws {
         let track = NoiseTrack.buffer(samples: 400, rateHz: 100)

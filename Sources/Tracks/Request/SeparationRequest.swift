@@ -50,8 +50,7 @@ package struct SeparationRequest: Equatable, Sendable {
 
     /// A container that a request can name.
     package struct Format: RawRepresentable, CaseIterable, Equatable, Sendable {
-        package let rawValue: String
-        package let mediaType: String
+        let container: OutputFormat.Container
 
         package init?(rawValue: String) {
             let named = OutputFormat.Container.named()
@@ -61,9 +60,10 @@ package struct SeparationRequest: Equatable, Sendable {
             self.init(container)
         }
 
-        init(_ container: OutputFormat.Container) {
-            (rawValue, mediaType) = (container.row.name, container.row.mediaType)
-        }
+        init(_ container: OutputFormat.Container) { self.container = container }
+
+        package var rawValue: String { container.row.name }
+        package var mediaType: String { container.row.mediaType }
 
         package static let wav = Format(.wav)
         package static let allCases = OutputFormat.Container.named().map { Format($0) }
@@ -160,9 +160,9 @@ extension SeparationRequest {
 
     /// The request's sample format and settings in a container.
     package func outputFormat(_ format: Format) -> OutputFormat {
-        let container = OutputFormat.Container.named(mp3: mp3)
-            .first { $0.row.name == format.rawValue }
-        return OutputFormat(container: container ?? .wav, sampleFormat: sampleFormat)
+        var container = format.container
+        if case .mp3 = container { container = .mp3(mp3) }
+        return OutputFormat(container: container, sampleFormat: sampleFormat)
     }
 }
 
