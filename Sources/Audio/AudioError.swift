@@ -44,7 +44,7 @@ public enum AudioError: Error, Equatable, Sendable, DescribedError {
     case readerGone(path: String)
     /// The container can't hold such a signal: `problem` is a sentence without its full stop.
     case unsupportedOutput(path: String, problem: String)
-    /// ffmpeg could not make a stem file.
+    /// An encoder could not make the file.
     case encodingFailed(path: String, reason: String)
     /// A sample to be written is NaN or infinite. Channels count from 0.
     case outputNotFinite(path: String, seconds: Double, channel: Int)
@@ -129,8 +129,8 @@ public enum AudioError: Error, Equatable, Sendable, DescribedError {
             return "\(path): \(problem). Choose another format or rate."
         case .encodingFailed(let path, let reason):
             return
-                "\(path): could not be written by ffmpeg (\(reason)). Check that it has the encoder, "
-                + "or choose another codec or format."
+                "\(path): could not be encoded (\(reason)). Choose another codec or format, or check "
+                + "that ffmpeg has the encoder."
         case .outputNotFinite(let path, let seconds, let channel):
             return
                 "\(path): was not written, because its sample at \(Self.time(seconds)) in channel "

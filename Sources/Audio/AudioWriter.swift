@@ -27,7 +27,8 @@ package final class AudioWriter {
     ///   - divisor: number that divides every sample, with the clip mode `rescale`.
     ///   - rounding: `nearest` for samples that come from files.
     ///   - tags: title, artist and so on; raw samples have no place for them.
-    /// - Throws: ``AudioError`` `unsupportedOutput`, `unwritable`, `writeFailed` or `readerGone`.
+    /// - Throws: ``AudioError`` `unsupportedOutput`, `unwritable`, `encodingFailed`, `writeFailed` or
+    ///   `readerGone`.
     package init(
         to destination: OutputDestination, channelCount: Int, sampleRateHz: Int, sampleCount: Int?,
         format: OutputFormat, clip: ClipMode, divisor: Float = 1,
@@ -78,8 +79,8 @@ package final class AudioWriter {
     /// Appends samples.
     ///
     /// - Parameter audio: as many channels as the file, all equally long.
-    /// - Throws: ``AudioError`` `writeFailed`, `readerGone` or `outputNotFinite`; the file is gone
-    ///   then.
+    /// - Throws: ``AudioError`` `encodingFailed`, `writeFailed`, `readerGone` or `outputNotFinite`; the
+    ///   file is gone then.
     package func append(_ audio: PlanarAudio) throws(AudioError) {
         precondition(sink.isOpen && audio.channelCount == channelCount)
         let count = audio.sampleCount
@@ -119,7 +120,7 @@ package final class AudioWriter {
     /// Completes the file and gives it its name.
     ///
     /// - Returns: length of the file or the stream, and its checksum in 64 hexadecimal digits.
-    /// - Throws: ``AudioError`` `writeFailed` or `readerGone`; the file is gone then.
+    /// - Throws: ``AudioError`` `encodingFailed`, `writeFailed` or `readerGone`; the file is gone then.
     @discardableResult
     package func finish() throws(AudioError) -> (count: Int, sha256: String) {
         precondition(sink.isOpen)

@@ -43,7 +43,9 @@ final class FLACEncoder: SampleEncoder {
             tell: { sf_count_t(FLACEncoder.from($0).offset) })
         handle = sf_open_virtual(
             &functions, Int32(SFM_WRITE), &info, Unmanaged.passUnretained(self).toOpaque())
-        guard handle != nil else { throw .unwritable(path: sink.name, reason: libraryReason(nil)) }
+        guard handle != nil else {
+            throw .encodingFailed(path: sink.name, reason: libraryReason(nil))
+        }
     }
 
     deinit {
@@ -57,7 +59,7 @@ final class FLACEncoder: SampleEncoder {
             ? block.withShiftedIntegers { sf_writef_int(handle, $0, samples) }
             : block.withShortIntegers { sf_writef_short(handle, $0, samples) }
         guard written == samples else {
-            throw sink.failure ?? .writeFailed(path: sink.name, reason: libraryReason(handle))
+            throw sink.failure ?? .encodingFailed(path: sink.name, reason: libraryReason(handle))
         }
     }
 

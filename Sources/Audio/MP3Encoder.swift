@@ -22,7 +22,7 @@ final class MP3Encoder: SampleEncoder {
         tags: AudioTags?
     ) throws(AudioError) {
         guard let lame = lame_init() else {
-            throw .unwritable(path: sink.name, reason: "LAME has no memory")
+            throw .encodingFailed(path: sink.name, reason: "LAME has no memory")
         }
         self.lame = lame
         self.sink = sink
@@ -42,7 +42,7 @@ final class MP3Encoder: SampleEncoder {
         lame_set_bWriteVbrTag(lame, sink.canReplace ? 1 : 0)
         let code = lame_init_params(lame)
         guard code >= 0 else {
-            throw .unwritable(
+            throw .encodingFailed(
                 path: sink.name,
                 reason: "LAME refuses \(channelCount) channels at \(sampleRateHz) Hz with "
                     + "\(settings.bitRateKilobitsPerSecond) kbit/s")
@@ -92,7 +92,7 @@ final class MP3Encoder: SampleEncoder {
         if encoded.count < room { encoded = [UInt8](repeating: 0, count: room) }
         let count = encoded.withUnsafeMutableBufferPointer { encode($0.baseAddress) }
         guard count >= 0 else {
-            throw .writeFailed(path: sink.name, reason: "LAME's error \(count)")
+            throw .encodingFailed(path: sink.name, reason: "LAME's error \(count)")
         }
         encoded.withUnsafeBytes { sink.append(UnsafeRawBufferPointer(rebasing: $0[..<Int(count)])) }
     }

@@ -42,12 +42,8 @@ public struct OutputFormat: Sendable, Equatable {
         if channelCount > row.mostChannels {
             return "\(row.words) holds up to \(row.mostChannels) channels, not \(channelCount)"
         }
-        if sampleRateHz > row.highestHz {
-            return "\(row.words) holds up to \(row.highestHz) Hz, not \(sampleRateHz) Hz"
-        }
-        if let ratesHz = row.ratesHz, !ratesHz.contains(sampleRateHz) {
-            let rates = ratesHz.map(String.init).joined(separator: ", ")
-            return "\(row.words) holds sample rates of \(rates) Hz, not \(sampleRateHz) Hz"
+        if let rates = row.rates, !rates.hold(sampleRateHz) {
+            return "\(row.words) holds sample rates \(rates.words), not \(sampleRateHz) Hz"
         }
         return row.settingsProblem
     }
@@ -80,9 +76,8 @@ extension OutputFormat.Container {
         /// Formats in which samples are stored; the first takes the place of those that are not.
         let stored: [SampleFormat]
         var mostChannels = Int.max
-        var highestHz = Int.max
-        /// The only rates; nil if there are others.
-        var ratesHz: [Int]?
+        /// The sample rates in Hz, and in words; nil for all.
+        var rates: (words: String, hold: @Sendable (Int) -> Bool)?
         /// Whether samples are compressed without loss: only noise takes as many bytes as they have.
         package var compressesLosslessly = false
         /// Of a constant bit rate.
@@ -99,12 +94,21 @@ extension OutputFormat.Container {
         case .flac:
             Row(
                 name: "flac", words: "FLAC", mediaType: "audio/flac", stored: [.int16, .int24],
-                mostChannels: 8, highestHz: 655_350, compressesLosslessly: true)
+                mostChannels: 8,
+                // RFC 9639, 9.1.2: frames have room for Hz in 16 bits, or for tens of Hz.
+                rates: (
+                    "up to 65535 Hz, or of tens of Hz up to 655350 Hz",
+                    { $0 <= 65_535 || $0 <= 655_350 && $0 % 10 == 0 }
+                ), compressesLosslessly: true)
         case .mp3(let settings):
             Row(
                 name: "mp3", words: "MP3", mediaType: "audio/mpeg", stored: [.int16],
-                mostChannels: 2, ratesHz: MP3Settings.supportedRatesHz,
-                // 32 kbit/s is the lowest rate of MPEG-1, to which LAME raises lower ones.
+                mostChannels: 2,
+                rates: (
+                    "of \(MP3Settings.supportedRatesHz.map(String.init).joined(separator: ", ")) Hz",
+                    { MP3Settings.supportedRatesHz.contains($0) }
+                ),
+                // No lower than the lowest rate of MPEG-1.
                 bytesPerSecond: max(32, settings.bitRateKilobitsPerSecond) * 125,
                 settingsProblem: settings.problem)
         case .rawFloat32:

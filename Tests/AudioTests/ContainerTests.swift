@@ -150,6 +150,26 @@ struct ContainerTests {
         #expect(files.count == 2)
     }
 
+    /// No encoder is left to refuse what the row takes, after hours of work.
+    @Test(arguments: formats, [1, 2, 8, 9])
+    func whatIsNotRefusedAtOnceIsWritten(format: OutputFormat, channels: Int) throws {
+        let ratesHz = [
+            1, 999, 8_000, 11_025, 44_100, 44_101, 65_535, 65_536, 65_537, 65_540, 88_200, 88_201,
+            96_001, 255_000, 256_000, 655_349, 655_350, 655_351, 655_360, 1_048_575,
+        ]
+        for rateHz in ratesHz
+        where format.problem(channelCount: channels, sampleRateHz: rateHz) == nil {
+            let writer = try AudioWriter(
+                to: .file(folder.path("stem")), channelCount: channels, sampleRateHz: rateHz,
+                sampleCount: 5_000, format: format, clip: .none)
+            let channel = [Float](repeating: 0.1, count: 5_000)
+            try writer.append(
+                PlanarAudio(
+                    channels: [[Float]](repeating: channel, count: channels), sampleRateHz: rateHz))
+            #expect(try writer.finish().count > 0, "\(rateHz)")
+        }
+    }
+
     @Test(arguments: [
         (OutputFormat.mp3(), 3, 44_100, "up to 2 channels, not 3"),
         (.mp3(), 2, 96_000, "48000 Hz, not 96000 Hz"),
@@ -157,6 +177,7 @@ struct ContainerTests {
         (.mp3(.init(preset: 1)), 2, 44_100, "2 to 7, not to 1"),
         (.flac, 9, 44_100, "8 channels, not 9"),
         (.flac, 2, 768_000, "655350 Hz, not 768000 Hz"),
+        (.flac, 2, 88_201, "up to 65535 Hz, or of tens of Hz up to 655350 Hz, not 88201 Hz"),
     ])
     func aSignalBeyondTheContainerIsRefused(
         format: OutputFormat, channels: Int, rateHz: Int, words: String
