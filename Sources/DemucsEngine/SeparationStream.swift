@@ -187,7 +187,8 @@ package final class SeparationStream {
             case .spooling: return nil
             case .live, .endedLive:
                 block = try passes?.next(
-                    atMost: Self.blockSamples, by: network, on: separator.backend, progress: report
+                    atMost: Self.blockSamples, by: network, on: separator.backend,
+                    cancellation: cancellation, progress: report
                 )?.samples
             case .ended(let pipeline): block = try pipeline.next(progress: report)
             }

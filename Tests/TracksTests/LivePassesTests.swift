@@ -104,7 +104,8 @@ struct LivePassesTests {
         passes.append(NoiseTrack.buffer(samples: 400, rateHz: 100))
         var reports: [SeparationProgress] = []
         while try passes.next(
-            atMost: 400, by: { copy($0, $1) }, on: backend, progress: { reports.append($0) }) != nil
+            atMost: 400, by: { copy($0, $1) }, on: backend, cancellation: CancellationToken(),
+            progress: { reports.append($0) }) != nil
         {}
         // A pass each half second, up to the last one whose look-ahead is there.
         #expect(reports.map(\.segmentsDone) == (0..<7).flatMap { [$0, $0 + 1] })
@@ -113,6 +114,23 @@ struct LivePassesTests {
             reports.filter(\.isBegin).map(\.segment?.offsetSamples)
                 == (0..<7).map { 50 * $0 })
         #expect(reports.allSatisfy { $0.segmentsTotal == 0 && $0.audioSecondsTotal == 0 })
+    }
+
+    @Test func nothingBeginsAfterACancellation() throws {
+        var passes = LivePasses(bag, plan)
+        passes.append(NoiseTrack.buffer(samples: 400, rateHz: 100))
+        let cancellation = CancellationToken()
+        var reports: [Bool] = []
+        #expect(throws: CancellationError.self) {
+            while try passes.next(
+                atMost: 400, by: { copy($0, $1) }, on: backend, cancellation: cancellation,
+                progress: {
+                    reports.append($0.isBegin)
+                    if reports.count == 4 { cancellation.cancel() }
+                }) != nil
+            {}
+        }
+        #expect(reports == [true, false, true, false])
     }
 
     /// The pass before a missing one fades out, and the one after it fades in.

@@ -125,15 +125,16 @@ package struct LivePasses {
     ///
     /// - Parameter progress: called before and after each network.
     /// - Returns: at most `count` samples; `nil` if more input is needed.
-    /// - Throws: the errors of the network.
+    /// - Throws: `CancellationError`, the errors of the network.
     package mutating func next(
         atMost count: Int, by network: TrackPipeline.Network, on backend: Backend,
-        progress: (SeparationProgress) -> Void
+        cancellation: CancellationToken, progress: (SeparationProgress) -> Void
     ) throws -> LiveBlock? {
         while finishedSamples == 0 {
             guard hasReadyPass else { return nil }
             let pass = beginPass(on: backend)
             let outputs = try pass.mixes.indices.map { index in
+                try cancellation.check()
                 progress(self.progress(of: pass, mix: index, hasEnded: false))
                 let output = try network(pass.mixes[index].member, pass.mixes[index].mix)
                 progress(self.progress(of: pass, mix: index, hasEnded: true))
