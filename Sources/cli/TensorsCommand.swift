@@ -122,8 +122,8 @@ enum TensorsCommand {
         operand: "folder", operandHelp: "The output folder of 'tensors prepare'.",
         options: [
             .tensorsOut, .outputsFrom, .outputNames, .tensorType, .portedName, .repo, .offline,
-            "int24", "float32", "clip-mode", "gain", "mp3-bitrate", "mp3-preset", "spool", .threads,
-        ] + Option.formatFlags + Option.common,
+            "int24", "float32", "clip-mode", "gain",
+        ] + Option.formatFlags + ["mp3-bitrate", "mp3-preset", "spool", .threads] + Option.common,
         exclusive: [["int24", "float32"], Option.formatFlags]
     ) { arguments, console throws(UsageError) in
         let call = PortingCall(arguments, console)

@@ -70,6 +70,9 @@ def read(path: Path) -> dict[str, Callable]:
     try:
         body = ast.parse(source, filename=str(path)).body
         spec.loader.exec_module(module)
+    except ImportError as error:
+        raise engine.CourseError(
+            f"{path.name}: {error}; it begins with `from swift_demucs.htdemucs import *`") from None
     except SyntaxError as error:
         text = (error.text or "").strip()
         raise engine.CourseError(f"{path.name}, line {error.lineno}: {error.msg}: `{text}`") from None

@@ -55,9 +55,10 @@ from snr import worst_snr
 def restart_with_avx2() -> None:
     """Starts this program once more, on a CPU that seems to end with AVX2."""
     loaded = os.environ.get("LD_PRELOAD", "")
-    first = loaded.split(":")[0]
+    first, _, others = loaded.partition(":")
     if Path(first).name == "avx2_only.so":
         shutil.rmtree(Path(first).parent)  # it is loaded
+        os.environ["LD_PRELOAD"] = others  # ours has its own way
         return
     source = Path(__file__).with_name("avx2_only.c")
     library = Path(tempfile.mkdtemp()) / "avx2_only.so"

@@ -99,7 +99,6 @@ def ours(
 ) -> Timer:
     """Timer of one run of `swift-demucs bench`, which warms up by itself."""
     environment = {**os.environ, **({"SWIFT_DEMUCS_ISA": isa} if isa else {})}
-    environment.pop("LD_PRELOAD", None)  # what holds the peers to AVX2
     command = [str(binary), "bench", "-n", str(checkpoint), "--precision", precision]
     command += ["--threads", str(threads), "--runs", "1", "--json", "--quiet"]
 
