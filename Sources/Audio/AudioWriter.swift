@@ -27,8 +27,7 @@ package final class AudioWriter {
     ///   - divisor: number that divides every sample, with the clip mode `rescale`.
     ///   - rounding: `nearest` for samples that come from files.
     ///   - tags: title, artist and so on; raw samples have no place for them.
-    /// - Throws: ``AudioError`` `unsupportedOutput`, `unwritable`, `encodingFailed`, `writeFailed` or
-    ///   `readerGone`.
+    /// - Throws: ``AudioError`` `unsupportedOutput` or `unwritable`, or the errors of ``finish()``.
     package init(
         to destination: OutputDestination, channelCount: Int, sampleRateHz: Int, sampleCount: Int?,
         format: OutputFormat, clip: ClipMode, divisor: Float = 1,
@@ -72,9 +71,7 @@ package final class AudioWriter {
         if let failure = sink.failure { throw failure }
     }
 
-    deinit {
-        discard()
-    }
+    deinit { discard() }
 
     /// Appends samples.
     ///
@@ -134,7 +131,5 @@ package final class AudioWriter {
     }
 
     /// Removes an unfinished file. Bytes that went to a stream stay there.
-    package func discard() {
-        sink.discard()
-    }
+    package func discard() { sink.discard() }
 }
