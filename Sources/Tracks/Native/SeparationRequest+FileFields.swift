@@ -95,9 +95,26 @@ extension SeparationRequest {
     ]
 }
 
-// MARK: - Parsers
+// MARK: - Checks and parsers
 
 extension SeparationRequest {
+    static let exclusiveOfFiles = [["int24", "float32"], Format.flags]
+
+    func validateFiles() throws(RequestError) {
+        if let gain, gain == .common, clipMode != .rescale {
+            throw .invalidValue(
+                field: "gain", value: gain.rawValue,
+                expected: "stem, because `clip-mode \(clipMode.rawValue)` has no gain")
+        }
+        if clipMode == .off, outputFormat(format).storedFormat != .float32 {
+            throw .invalidValue(
+                field: "clip-mode", value: clipMode.rawValue,
+                expected:
+                    "rescale, clamp, tanh or none, because only WAV of `float32` keeps samples "
+                    + "beyond ±1")
+        }
+    }
+
     static func whole(
         _ text: String, in range: ClosedRange<Int>
     ) throws(Expected) -> Int {

@@ -6,12 +6,6 @@ import System
 import Tensor
 
 extension SeparationRequest {
-    /// Groups of fields that exclude each other.
-    package static let exclusive = [
-        ["stems", "two-stems"], ["two-stems", "then"], ["segment", "no-split"],
-        ["int24", "float32"], Format.flags,
-    ]
-
     /// The field of a name; nil if there is none.
     package static func field(_ name: String) -> Field? { fields.first { $0.name == name } }
 
@@ -23,18 +17,9 @@ extension SeparationRequest {
             let together = group.filter(given.contains)
             if together.count > 1 { throw .combined(together[0], together[1]) }
         }
-        if let gain, gain == .common, clipMode != .rescale {
-            throw .invalidValue(
-                field: "gain", value: gain.rawValue,
-                expected: "stem, because `clip-mode \(clipMode.rawValue)` has no gain")
-        }
-        if clipMode == .off, outputFormat(format).storedFormat != .float32 {
-            throw .invalidValue(
-                field: "clip-mode", value: clipMode.rawValue,
-                expected:
-                    "rescale, clamp, tanh or none, because only WAV of `float32` keeps samples "
-                    + "beyond ±1")
-        }
+        #if !hasFeature(Embedded)
+            try validateFiles()
+        #endif
         do throws(SeparationError) {
             try separation.validate()
             try excerpt?.validate()
@@ -60,9 +45,17 @@ extension RequestError {
 extension SeparationRequest {
     #if hasFeature(Embedded)
         package static let fields = separationFields
+        /// Groups of fields that exclude each other.
+        package static let exclusive = exclusiveOfSeparation
     #else
         package static let fields = separationFields + fileFields
+        /// Groups of fields that exclude each other.
+        package static let exclusive = exclusiveOfSeparation + exclusiveOfFiles
     #endif
+
+    private static let exclusiveOfSeparation = [
+        ["stems", "two-stems"], ["two-stems", "then"], ["segment", "no-split"],
+    ]
 
     /// Those of signals and of the separation, which need no files.
     private static let separationFields: [Field] = [
