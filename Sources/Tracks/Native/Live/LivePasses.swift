@@ -2,6 +2,7 @@
 // delay.
 
 import Signal
+import System
 import Tensor
 
 /// The next samples of a live separation.
