@@ -1,5 +1,6 @@
 import Networks
 import Signal
+import System
 import Tensor
 import TestSupport
 import Testing
