@@ -235,8 +235,11 @@ extension SignalShape {
 
     /// Upper bound of a signal's size in a format, without header and tags.
     package func mostBytes(_ format: OutputFormat) -> Int {
-        format.mostBytes(
-            sampleCount: sampleCount, channelCount: channelCount, sampleRateHz: sampleRateHz)
+        let row = format.container.row
+        if let rate = row.bytesPerSecond { return (sampleCount / sampleRateHz + 1) * rate }
+        let bytes = sampleCount * channelCount * format.storedFormat.sampleBytes
+        // Noise is stored as it is, in frames with headers of less than 1 %.
+        return row.compressesLosslessly ? bytes + bytes / 100 : bytes
     }
 }
 

@@ -217,14 +217,13 @@ struct OutputPlan {
             track: ("track", ""), stem: "stem", format: settings.output.format)
         let name = FilePath.name(of: path)
         let ending = name.split(separator: ".").last.map { $0.lowercased() } ?? ""
-        var format = settings.output.format
+        let format = settings.output.format
         if ending == format.fileExtension { return format }
         guard let named = SeparationRequest.Format(rawValue: ending) else {
             throw settings.template.invalid(
                 "a name that ends in .{ext}, \(OutputFormat.Container.endings)")
         }
-        format.container = settings.request.outputFormat(named).container
-        return format
+        return settings.request.outputFormat(named)
     }
 }
 

@@ -48,16 +48,6 @@ public struct OutputFormat: Sendable, Equatable {
         return row.settingsProblem
     }
 
-    /// Upper bound of a signal's size in bytes, without header and tags.
-    package func mostBytes(sampleCount: Int, channelCount: Int, sampleRateHz: Int) -> Int {
-        if let rate = container.row.bytesPerSecond {
-            return (sampleCount / sampleRateHz + 1) * rate
-        }
-        let bytes = sampleCount * channelCount * storedFormat.sampleBytes
-        // Noise is stored as it is, in frames with headers of less than 1 %.
-        return container.row.compressesLosslessly ? bytes + bytes / 100 : bytes
-    }
-
     /// The usual ending of a file's name, without the dot.
     public var fileExtension: String { container.row.name }
 }
@@ -65,7 +55,7 @@ public struct OutputFormat: Sendable, Equatable {
 // MARK: - The containers
 
 extension OutputFormat.Container {
-    /// What is known of a container but how its bytes are made, which `AudioWriter` says.
+    /// The properties of a container; `AudioWriter` has its encoder.
     package struct Row: Sendable {
         /// Name in requests, and the ending of files.
         package let name: String
@@ -81,7 +71,7 @@ extension OutputFormat.Container {
         /// Whether samples are compressed without loss: only noise takes as many bytes as they have.
         package var compressesLosslessly = false
         /// Of a constant bit rate.
-        var bytesPerSecond: Int?
+        package var bytesPerSecond: Int?
         var settingsProblem: String?
     }
 
@@ -151,7 +141,7 @@ public struct MP3Settings: Sendable, Equatable {
         self.preset = preset
     }
 
-    /// What is wrong with them, without a full stop; nil if nothing is.
+    /// The reason why the settings are invalid, without a full stop; nil if they are valid.
     fileprivate var problem: String? {
         if !Self.supportedBitRates.contains(bitRateKilobitsPerSecond) {
             return "MP3 has bit rates from \(Self.supportedBitRates.lowerBound) to "

@@ -71,7 +71,7 @@ extension Option {
         "help", short: "h", help: "Show this help; -h shows a shorter one.")
 
     /// A flag for each container but the default one.
-    static let formatFlags = SeparationRequest.Format.flags.map { Option(field: $0) }
+    static let formatFlags = SeparationRequest.Format.flags.map { Option(field: $0.rawValue) }
 
     static let json = Option("json", help: "Write JSON instead of text.")
     static let threads = Option(

@@ -30,9 +30,9 @@ static void answer(int signal_number, siginfo_t *info, void *context) {
     __cpuid_count(leaf, part, a, b, c, d);
     set_cpuid(0);
     if (leaf == 7 && part == 0) {
-        b &= ~(1u << 16 | 1u << 17 | 1u << 21 | 1u << 26 | 1u << 27 | 1u << 28 | 1u << 30 | 1u << 31);
-        c &= ~(1u << 1 | 1u << 6 | 1u << 11 | 1u << 12 | 1u << 14);
-        d &= ~(1u << 2 | 1u << 3 | 1u << 8 | 1u << 22 | 1u << 23 | 1u << 24 | 1u << 25);
+        b &= ~(bit_AVX512F | bit_AVX512DQ | bit_AVX512IFMA | bit_AVX512CD | bit_AVX512BW | bit_AVX512VL);
+        c &= ~(bit_AVX512VBMI | bit_AVX512VBMI2 | bit_AVX512VNNI | bit_AVX512BITALG | bit_AVX512VPOPCNTDQ);
+        d &= ~(bit_AVX512VP2INTERSECT | bit_AVX512FP16 | bit_AMX_BF16 | bit_AMX_TILE | bit_AMX_INT8);
     } else if (leaf == 7) {
         a = b = c = d = 0;
     }

@@ -34,14 +34,12 @@ extension SeparationRequest {
         },
     ]
 
-    private static let formatFlags = OutputFormat.Container.named()
-        .filter { Format.flags.contains($0.row.name) }
-        .map { container in
-            let row = container.row
-            return Field(flag: row.name, of: .encoding, help: "Write \(row.words) files.") {
-                if $0 { $1.format = Format(container) }
-            }
+    private static let formatFlags = Format.flags.map { format in
+        let row = format.container.row
+        return Field(flag: row.name, of: .encoding, help: "Write \(row.words) files.") {
+            if $0 { $1.format = format }
         }
+    }
 
     private static let encodingFields: [Field] = [
         Field(
@@ -98,7 +96,7 @@ extension SeparationRequest {
 // MARK: - Checks and parsers
 
 extension SeparationRequest {
-    static let exclusiveOfFiles = [["int24", "float32"], Format.flags]
+    static let exclusiveOfFiles = [["int24", "float32"], Format.flags.map { $0.rawValue }]
 
     func validateFiles() throws(RequestError) {
         if let gain, gain == .common, clipMode != .rescale {

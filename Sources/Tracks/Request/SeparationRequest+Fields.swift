@@ -17,9 +17,7 @@ extension SeparationRequest {
             let together = group.filter(given.contains)
             if together.count > 1 { throw .combined(together[0], together[1]) }
         }
-        #if !hasFeature(Embedded)
-            try validateFiles()
-        #endif
+        try validateFiles()
         do throws(SeparationError) {
             try separation.validate()
             try excerpt?.validate()
@@ -43,19 +41,18 @@ extension RequestError {
 // MARK: - The table
 
 extension SeparationRequest {
-    #if hasFeature(Embedded)
-        package static let fields = separationFields
-        /// Groups of fields that exclude each other.
-        package static let exclusive = exclusiveOfSeparation
-    #else
-        package static let fields = separationFields + fileFields
-        /// Groups of fields that exclude each other.
-        package static let exclusive = exclusiveOfSeparation + exclusiveOfFiles
-    #endif
+    package static let fields = separationFields + fileFields
 
-    private static let exclusiveOfSeparation = [
-        ["stems", "two-stems"], ["two-stems", "then"], ["segment", "no-split"],
-    ]
+    /// Groups of fields that exclude each other.
+    package static let exclusive =
+        [["stems", "two-stems"], ["two-stems", "then"], ["segment", "no-split"]] + exclusiveOfFiles
+
+    #if hasFeature(Embedded)
+        // The engine for browsers writes no files.
+        private static let fileFields: [Field] = []
+        private static let exclusiveOfFiles: [[String]] = []
+        private func validateFiles() throws(RequestError) {}
+    #endif
 
     /// Those of signals and of the separation, which need no files.
     private static let separationFields: [Field] = [

@@ -60,7 +60,7 @@ package struct SeparationRequest: Equatable, Sendable {
             self.init(container)
         }
 
-        init(_ container: OutputFormat.Container) { self.container = container }
+        private init(_ container: OutputFormat.Container) { self.container = container }
 
         package var rawValue: String { container.row.name }
         package var mediaType: String { container.row.mediaType }
@@ -68,7 +68,7 @@ package struct SeparationRequest: Equatable, Sendable {
         package static let wav = Format(.wav)
         package static let allCases = OutputFormat.Container.named().map { Format($0) }
         /// Those with a field of their own, which takes no value.
-        package static let flags = allCases.map { $0.rawValue }.filter { $0 != wav.rawValue }
+        package static let flags = allCases.filter { $0 != wav }
     }
 
     /// Name of the model; nil for the default.
