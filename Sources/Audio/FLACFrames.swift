@@ -72,11 +72,14 @@ extension FrameOrder {
         return order
     }
 
-    /// The end of a frame: where its checksum is right, and another frame, another file or the end follows.
+    /// The end of a frame: where its checksum is right, and another frame, another stream or the end follows; for the
+    /// last one, if there is no such place, where another kind of file may follow. Samples may look like that, too, so
+    /// that the last such place counts.
     private static func end(
         of frame: FLACFrame, _ file: FileWindow, _ start: Int, _ end: Int, isLast: Bool
     ) -> Int? {
         var remainder: UInt32 = 0
+        var other: Int?
         var (offset, step) = (start, 256)
         while offset < end {
             // Twice as much each time, because frames may be small.
@@ -86,17 +89,19 @@ extension FrameOrder {
             for (index, byte) in block.enumerated() {
                 // The remainder of a frame with its checksum is 0.
                 let place = offset + index
-                if remainder == 0, place > start + 6,
-                    FLACFrame(file.slice(place, 16)) != nil || FLACStream(file, at: place) != nil
-                        || isLast && Self.isOther(file.slice(place, 4))
-                {
-                    return place
+                if remainder == 0, place > start + 6 {
+                    if FLACFrame(file.slice(place, 16)) != nil
+                        || FLACStream(file, at: place) != nil
+                    {
+                        return place
+                    }
+                    if isLast, Self.isOther(file.slice(place, 4)) { other = place }
                 }
                 remainder = CRC.crc16.adding(byte, to: remainder)
             }
             offset += block.count
         }
-        return remainder == 0 ? end : nil
+        return remainder == 0 ? end : other
     }
 
     /// Whether bytes are the name of another kind of file, or zeros.
