@@ -89,7 +89,11 @@ extension Service {
                     "\(request.method) \(request.target.path) has failed "
                         + "(\(problem.kind.rawValue)): \(cause)")
             }
-            reply = .problem(problem, path: request.target.path)
+            var refusal = Reply.problem(problem, path: request.target.path)
+            if problem.kind == .methodNotAllowed {
+                refusal.headers.append(("Allow", allowedMethods(request)))
+            }
+            reply = refusal
         }
         guard var reply else { return nil }
         reply.compress(for: request, libraries)
@@ -106,12 +110,16 @@ extension Service {
         return reply
     }
 
+    /// The methods of an address, as `Allow` lists them (RFC 9110, section 10.2.1).
+    private func allowedMethods(_ request: Request) -> String {
+        let isOfAll = request.rawTarget == RequestTarget.all
+        let methods = isOfAll ? Route.all.map(\.method) : Route.methods(of: request.target)
+        return Set(methods + ["OPTIONS"]).sorted().joined(separator: ", ")
+    }
+
     /// Reply with the methods of an address, for pages of allowed origins.
     private func preflight(_ request: Request) -> Reply {
-        let isOfAll = request.rawTarget == RequestTarget.all
-        let methods =
-            (isOfAll ? Route.all.map(\.method) : Route.methods(of: request.target)) + ["OPTIONS"]
-        let list = Set(methods).sorted().joined(separator: ", ")
+        let list = allowedMethods(request)
         return Reply(
             204,
             headers: [
