@@ -107,8 +107,7 @@ public func sd_write(
         var request = SeparationRequest()
         let given = try request.set(
             SeparationRequest.fields(ofJSON: settingsText(settings)), of: [.encoding])
-        let formats = ["format"] + SeparationRequest.Format.flags.map(\.rawValue)
-        let hasFormat = formats.contains(where: given.contains)
+        let hasFormat = SeparationRequest.formatNames.contains(where: given.contains)
         let format = try OutputFormat(
             hasFormat ? request.outputFormat(request.format) : nil, ofFile: path,
             sampleFormat: request.sampleFormat, mp3: request.mp3)

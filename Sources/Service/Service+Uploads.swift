@@ -102,9 +102,9 @@ extension Service {
     ) throws -> Job {
         guard let upload = request.upload else { throw Problem(.badRequest, "There is no sound.") }
         let digest = try upload.finish()
-        let given = optionFields(of: request) + upload.fields
-        try Route.checkOnce(given)
-        let options = try SeparationRequest(fields: given + more)
+        let fields = optionFields(of: request) + upload.fields + more
+        try Route.checkOnce(fields)
+        let options = try SeparationRequest(fields: fields)
         models.awaitOwn()
         let model = try models.model(options.model, then: options.then)
         let precision = try models.precision(of: model, options.precisionChoice)

@@ -76,6 +76,12 @@ import Testing
         #expect(throws: RequestError.self) { try request([("residual", "maybe")]) }
     }
 
+    @Test func oneFieldChoosesTheContainer() throws {
+        #expect(throws: RequestError.combined("format", "mp3")) {
+            try request([("format", "flac"), ("mp3", "")])
+        }
+    }
+
     @Test func aStoredRequestIsReadAgain() throws {
         let request = try request([
             ("mix", "a=drums+bass"), ("seed", "18446744073709551615"), ("start", "1:23.5"),

@@ -98,6 +98,8 @@ struct JobTests {
         for (target, words) in [
             ("harp.wav", "harp"), ("vocals.wav?stems=drums", "'vocals'"),
             ("no_bass.wav?two-stems=vocals", "'no_bass'"),
+            ("vocals.flac?format=mp3", "one value"),
+            ("vocals.flac?mp3=1", "can't be combined with"),
         ] {
             let answer = try service.request("PUT", "/v1/separate/\(target)", body: sound)
             answer.expectProblem(422, "invalid-option", words)

@@ -96,7 +96,9 @@ extension SeparationRequest {
 // MARK: - Checks and parsers
 
 extension SeparationRequest {
-    static let exclusiveOfFiles = [["int24", "float32"], Format.flags.map { $0.rawValue }]
+    /// The fields that choose the container.
+    package static let formatNames = ["format"] + Format.flags.map { $0.rawValue }
+    static let exclusiveOfFiles = [["int24", "float32"], formatNames]
 
     func validateFiles() throws(RequestError) {
         if let gain, gain == .common, clipMode != .rescale {
