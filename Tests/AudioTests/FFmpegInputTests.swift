@@ -212,6 +212,18 @@ struct FFmpegInputTests {
         #expect(audio.peak > 0.3)
     }
 
+    /// Frames of ADTS have up to 8,191 bytes.
+    @Test func largeFramesAreInOrder() throws {
+        let noise = (0..<6).map { "random(\($0))" }.joined(separator: "|")
+        #expect(
+            try convert(
+                "-f lavfi -i aevalsrc=\(noise):c=5.1:d=1 -c:a aac -b:a 1500k -f adts song"))
+        let audio = try AudioFile.read(AudioInput(path: folder.path("song"), ffmpeg: ffmpeg))
+        #expect(audio.warnings == [])
+        // The coder's delay, and the rest of its last frame.
+        #expect((44_100..<44_100 + 3 * 1_024).contains(audio.buffer.sampleCount))
+    }
+
     /// Each demuxer of the installed ffmpeg is known to the lists below. A new one belongs to
     /// `Demuxers.following` if its source calls `io_open`, `avformat_open_input` or `ffurl_…`,
     /// or to `Demuxers.others`. Only after that may it be added to `FFmpeg.demuxers`.

@@ -63,7 +63,7 @@ struct ReadingErrorTests {
             .implausibleHeader(path: path, problem: "200 channels, expected 1 to 64"), from: path)
     }
 
-    @Test(arguments: [1, 999, 768_001, 2_000_000_000])
+    @Test(arguments: [0, 1, 999, 768_001, 2_147_483_647])
     func rateThatNoRecordingHas(rateHz: Int) throws {
         let path = try damaged([
             24: withUnsafeBytes(of: UInt32(rateHz).littleEndian) { Array($0) }

@@ -63,4 +63,22 @@ struct TransferTests {
         _ = try service.job(Sound.tone(seconds: 0.4))
         events.receive(until: "\"state\":\"queued\"")
     }
+
+    @Test func aClientThatReadsFastEnoughKeepsItsConnection() throws {
+        let service = try RunningService(clock: ManualClock())
+        let id = try service.doneJob()
+        _ = service.enlarge(stem: 1, of: id)
+        let client = try service.open("\(id)/stems/bass.wav", receivedBytes: 4096)
+        var received = 0
+        // A thousand bytes a second are enough. The last ones are more than the system holds of a
+        // connection that is closed.
+        for count in [40_000, 80_000, 120_000, 16 << 20] {
+            while received < count {
+                let piece = client.receive()
+                try #require(!piece.isEmpty)
+                received += piece.count
+            }
+            service.advance(by: 31)
+        }
+    }
 }
