@@ -204,9 +204,9 @@ typedef struct sd_model sd_model;
  *                  bfloat16  half the memory, and twice the speed on CPUs with AVX512-BF16 or AMX
  *                            (FEAT_BF16 of arm64 is used too, unmeasured): about 40 dB
  *                  int8      a quarter of the memory, and faster still on CPUs with VNNI: about 39 dB
- *                  auto      int8 for files with INT8 weights, and for HTDemucs on CPUs with VNNI;
- *                            else bfloat16 on CPUs that multiply it; else float32. Models of
- *                            "then" run in the precision of the first
+ *                  auto      int8 for files with INT8 weights, and for HTDemucs on CPUs with VNNI
+ *                            and without AMX; else bfloat16 on CPUs that multiply it; else
+ *                            float32. Models of "then" run in the precision of the first
  *     "segment"    seconds of the network's input, as a set attribute `segment` in demucs: of HTDemucs
  *                  at most its own, to which shorter segments are filled up; of Demucs v3 any length.
  *                  That of a RoFormer can't be changed.

@@ -34,7 +34,7 @@ extension Option {
     static let allFormats = Option(
         "all-formats",
         help:
-            "Decode every format that libsndfile knows, such as W64 or ADPCM, without ffmpeg; for files "
+            "Decode every format that libsndfile knows, such as ADPCM in WAV, without ffmpeg; for files "
             + "that you trust.")
 
     // MARK: - Which stems

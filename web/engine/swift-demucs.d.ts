@@ -88,7 +88,7 @@ export interface SeparateOptions extends AnalyzeOptions {
 
 /** A value inside the network or a parameter, row-major, in PyTorch's order of axes without the batch. */
 export interface Value {
-  /** The name of its module, or "mix", "mag", "x", "xt", "output", "add_67", "final" (docs/parity.md). */
+  /** The name of its module, or "mix", "mag", "x", "xt", "output", "add_67", "final" (docs/porting.md). */
   name: string;
   shape: number[];
   values: Float32Array;

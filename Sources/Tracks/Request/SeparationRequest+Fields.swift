@@ -167,9 +167,9 @@ extension SeparationRequest {
             of: .separation,
             help: "Numbers to compute with: float32 matches the reference; bfloat16 is faster on "
                 + "CPUs that support it, with an SNR of 42 dB against float32; int8 is smaller and "
-                + "faster still, with 39 dB; auto is int8 for HTDemucs on CPUs with VNNI, else bfloat16 "
-                + "on CPUs that multiply it, else float32. The SDR of the demo model's stems changes "
-                + "by 0.01 dB at most.",
+                + "faster still, with 39 dB; auto is int8 for HTDemucs on CPUs with VNNI and without "
+                + "AMX, else bfloat16 on CPUs that multiply it, else float32. The SDR of the demo "
+                + "model's stems changes by 0.01 dB at most.",
             default: "float32; int8 for INT8 weights", value: { JSON($0.precision) },
             parse: { value, request throws(Expected) in
                 guard precisions.contains(value) else {

@@ -491,7 +491,7 @@ def load(
     :param stems: names of the wanted stems; a bag loads only the models that they need.
     :param precision: ``default`` (``int8`` for files with INT8 weights, else ``float32``, which
         equals demucs), ``float32``, ``bfloat16``, ``int8``, or ``auto``: ``int8`` for HTDemucs on
-        CPUs with VNNI, else the faster of ``bfloat16`` and ``float32``.
+        CPUs with VNNI and without AMX, else the faster of ``bfloat16`` and ``float32``.
     :param threads: cores to use; ``None`` for all.
     :param jobs: segments of a track that run at once, sharing the threads.
     :param segment: seconds of the network's input, the attribute ``segment`` of a model of demucs
