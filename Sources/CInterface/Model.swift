@@ -80,10 +80,10 @@ final class LoadedModel: Sendable {
             "sample_rate_hz": model.sampleRateHz, "member_count": model.memberCount,
             "parameter_count": model.parameterCount, "segment_seconds": model.segmentSeconds,
             "engine": separator.engineDescription,
-            "members": members.map { member in
+            "members": zip(members, chosen.files.checkpoints).map { member, checkpoint in
                 let rules = member.rules
                 return [
-                    "stems": rules.sources,
+                    "checkpoint": checkpoint, "stems": rules.sources,
                     "segment_seconds": Double(rules.segmentSamples) / Double(rules.sampleRateHz),
                     "takes_any_length": rules.paddedSamples == nil,
                     "weights": model.sources.map { name in

@@ -230,9 +230,10 @@ void sd_close(sd_model *model);
  *     "member_count"     number of checkpoints; more than one for a bag
  *     "parameter_count"  weights of all loaded checkpoints, in numbers
  *     "segment_seconds"  default length of a segment, which for HTDemucs is also the longest
- *     "members"          of each checkpoint: its "stems" and "segment_seconds"; "takes_any_length",
- *                        whether its network runs on any length, and not only on one segment; and
- *                        "weights", its weight in the mean of each stem of the model
+ *     "members"          of each checkpoint: its path, "checkpoint"; its "stems" and
+ *                        "segment_seconds"; "takes_any_length", whether its network runs on any
+ *                        length, and not only on one segment; and "weights", its weight in the mean
+ *                        of each stem of the model
  *     "engine"           instruction set, matrix products, precision and threads, for people to read
  *
  * Errors: ARGUMENT, CANCELLED, FORKED. */

@@ -125,6 +125,7 @@ def test_models_are_bags_of_members_as_in_demucs(bag: Path, music: Any) -> None:
     padded = np.pad(mix, ((0, 0), (0, 0), (0, 3 * RATE)))
     whole = copy.deepcopy(pickle.loads(pickle.dumps(get_model("demo"))))(padded)
     assert np.array_equal(whole[..., :RATE], one(mix)) and isinstance(one, HTDemucs)
+    assert np.array_equal(get_model("one+two", bag).models[1](padded), whole)
     assert np.array_equal(whole, apply_model(get_model("demo"), padded, shifts=0, split=False))
     assert model.segment == model.max_allowed_segment == 3
     with pytest.raises(ValueError, match="segments are"):

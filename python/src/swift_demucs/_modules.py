@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import math
 import os
-import re
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Iterator, NoReturn, Optional, Sequence, TypeVar, Union
@@ -146,16 +145,13 @@ class BagOfModels(Module):
 
     models: Sequence[HTDemucs] = ()
 
-    def __init__(
-        self, whole: Any = None, repo: Any = None, jobs: int = 1, text: str = "", **_: Any
-    ) -> None:
+    def __init__(self, whole: Any = None, jobs: int = 1, **_: Any) -> None:
         super().__init__(whole)
-        members, names = whole._members, _listed(text)
-        if len(members) == 1:
-            self.models = [HTDemucs(whole)]
-        else:
-            named = names if len(names) == len(members) else [None] * len(members)
-            loads = [functools.partial(_member, name, repo, jobs) for name in named]
+        members = whole._members
+        self.models = [HTDemucs(whole)]
+        if len(members) > 1:
+            paths = [member["checkpoint"] for member in members]
+            loads = [functools.partial(opened, path, None, jobs) for path in paths]
             self.models = [HTDemucs(whole, *pair) for pair in zip(members, loads)]
         self.weights = [[*map(float, member["weights"])] for member in members]
 
@@ -194,22 +190,6 @@ class BagOfModels(Module):
 
 
 AnyModel = Union[HTDemucs, BagOfModels]
-
-
-def _member(name: Optional[str], repo: Any, jobs: int, segment: float) -> _model.Model:
-    """The engine's model of a bag's member."""
-    if name is None:
-        raise errors.ArgumentError(
-            "the members of this bag have no names of their own: use apply_model(bag, mix)"
-        )
-    return opened(name, repo, jobs, segment)
-
-
-def _listed(text: str) -> list[str]:
-    """The names of a bag's file, in brackets or with a line for each."""
-    plain = re.sub(r"#.*|(?<!\S)-(?=\s)|\bnull\b", "", text)
-    found = re.search(r"\bmodels:([^:]*)(?:\b\w+:|$)", plain)
-    return re.findall(r"[^][{},~\s\"']+", found[1]) if found else []
 
 
 def batch_of(mix: Any, channels: int) -> tuple[Any, Any]:
@@ -287,8 +267,6 @@ def load(name: Any, repo: Optional[Path] = None, jobs: int = 1) -> AnyModel:
     if repo is not None and text in list_models(repo)["single"]:
         return HTDemucs(whole)
     places = [Path(text), (BAGS if repo is None else Path(repo)) / f"{Path(text).name}.yaml"]
-    for file in places if Path(text).is_file() or "+" not in text else []:
-        if file.suffix == ".yaml" and file.is_file():
-            return BagOfModels(whole, repo, jobs, file.read_text())
-    is_bag = whole.member_count > 1 or text.startswith("hf://")
-    return BagOfModels(whole, repo, jobs, "") if is_bag else HTDemucs(whole)
+    has_file = any(file.suffix == ".yaml" and file.is_file() for file in places)
+    is_bag = has_file or whole.member_count > 1 or text.startswith("hf://")
+    return BagOfModels(whole, jobs) if is_bag else HTDemucs(whole)
