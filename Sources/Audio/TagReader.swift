@@ -159,12 +159,13 @@ struct TagReader {
     private mutating func addID3Version1(_ tag: [UInt8]) {
         guard tag.count == 128, tag.starts(with: "TAG".utf8) else { return }
         for (name, start, count) in [
-            ("TIT2", 3, 30), ("TPE1", 33, 30), ("TALB", 63, 30), ("TDRC", 93, 4), ("COMM", 97, 28),
+            ("TIT2", 3, 30), ("TPE1", 33, 30), ("TALB", 63, 30), ("TDRC", 93, 4), ("COMM", 97, 30),
         ] {
             add(AudioTags.text(Array(tag[start..<start + count].prefix { $0 != 0 }))) {
                 $0.id3.contains(name)
             }
         }
+        // Version 1.1 ends the comment by a zero, and then has the track's number.
         if tag[125] == 0, tag[126] > 0 { add("\(tag[126])") { $0.id3.contains("TRCK") } }
     }
 

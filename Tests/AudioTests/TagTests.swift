@@ -153,6 +153,19 @@ struct TagTests {
         #expect(tags.beatsPerMinute == "AÖ" && tags.cover == Array(Self.jpeg.prefix(99)))
     }
 
+    /// ID3 1.0 and 1.1: the longest texts, with a track number in place of the comment's end.
+    @Test(arguments: [0, 1, 255])
+    func fieldsOfFixedLengthsAreRead(number: UInt8) throws {
+        let lengths = [30, 30, 30, 4, number > 0 ? 28 : 30]
+        let texts = lengths.enumerated().map { String(repeating: "\($0)", count: $1) }
+        var tag = Data(("TAG" + texts.joined()).utf8)
+        if number > 0 { tag += [0, number] }
+        let song = try Recording.untaggedMP3.data + tag + [17]
+        let tags = try AudioInput(path: folder.write(song, "song")).tags
+        #expect([tags.title, tags.artist, tags.album, tags.date, tags.comment] == texts)
+        #expect(tags.trackNumber == (number > 0 ? "\(number)" : nil))
+    }
+
     @Test func brokenTagsAreIgnored() throws {
         var tags = AudioTags()
         for field in Self.fields { tags[keyPath: field] = "text" }
