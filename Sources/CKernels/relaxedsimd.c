@@ -13,6 +13,7 @@
 
 #include "bf16_widened.h"
 
+/* Not i32x4.relaxed_dot_i8x16_i7x16_add: one operand has 7 bits, so an exact product needs two. */
 #include "int8_madd.h"
 
 #include "simd_kernels.h"
