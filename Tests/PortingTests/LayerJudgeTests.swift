@@ -170,6 +170,26 @@ import Tracks
         #expect(try report(model, ours, port, bound: 10).wrong.isEmpty)
     }
 
+    /// A port in bfloat16 whose values are NaN from the second encoder on.
+    @Test func halfPrecisionIsSeenBesideBrokenValues() throws {
+        let model = try model("models/cross_first")
+        let ours = try trace(model, [], "ours.safetensors")
+        let names = ours.names.filter { $0.hasPrefix("encoder.0") }
+        let found = try port(ours) { tensor in
+            var tensor = tensor
+            if tensor.name != "mix" {
+                tensor.values = tensor.values.map { value in
+                    let bits = value.bitPattern
+                    return names.contains(tensor.name)
+                        ? Float(bitPattern: (bits + 0x7FFF + (bits >> 16 & 1)) & 0xFFFF_0000) : .nan
+                }
+            }
+            return tensor
+        }
+        let wrong = Set(try report(model, ours, found).wrong.map(\.name))
+        #expect(!names.isEmpty && wrong.isDisjoint(with: names) && !wrong.isEmpty, "\(wrong)")
+    }
+
     /// The mix has only frequencies of the first bands: rounding errors are as loud in the other ones,
     /// after their norm.
     @Test func bandsAreJudgedOneByOneWithoutTheirInput() throws {

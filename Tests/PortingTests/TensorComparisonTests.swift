@@ -81,6 +81,14 @@ import Tracks
         #expect(report.wrong.map(\.name) == ["drums"])
         #expect(report.missing == ["vocals"] && report.extra == ["piano"])
         #expect(report.comparisons[2].foundShape == nil)
+        // A bound that is met is enough.
+        for bound in [report.comparisons[1].snrDecibels, report.comparisons[1].snrDecibels.nextUp] {
+            let wrong = try ComparisonReport(
+                reference: TensorCollection(fixture.folder.path("a")),
+                found: TensorCollection(fixture.folder.path("b")), bound: bound
+            ).wrong
+            #expect(wrong.isEmpty == (bound == report.comparisons[1].snrDecibels))
+        }
     }
 
     /// Raw files take their shape from the manifest of either side.

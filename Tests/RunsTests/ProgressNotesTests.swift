@@ -10,6 +10,8 @@ struct ProgressNotesTests {
                 done: done, of: count, separated: done - 5, seconds: seconds, timeOfDay: "14:32")
         }
         #expect(note(20, of: 2_000, seconds: 599) == nil)
+        // Tracks that were done before tell nothing of the time.
+        #expect(note(5, of: 2_000, seconds: 599) == nil && note(5, of: 2_000, seconds: 600) == nil)
         #expect(note(35, of: 2_000, seconds: 600) == "14:32: 35 of 2,000, about 11 h left")
         #expect(note(36, of: 2_000, seconds: 700) == nil)
         #expect(
