@@ -65,16 +65,23 @@ extension FrameOrder {
             order.samples += frame.samples
             (last, offset) = (frame, frameEnd)
         }
-        if order.loss == nil, offset < end, order.samples < order.announcedSamples ?? 0 {
+        let missing = (order.announcedSamples ?? 0) - order.samples
+        if order.loss == nil, missing > 0, offset < end {
             order.lose("a frame is damaged", at: offset)
+        } else if order.oddity == nil, missing >= Self.leastBlock {
+            // Some programs count a sample or two too many, and frames that begin late are a part of another file.
+            order.lose("it ends between frames", at: offset, isCut: true)
         }
         order.end(at: order.loss == nil ? offset : end, file)
         return order
     }
 
-    /// The end of a frame: where its checksum is right, and another frame, another stream or the end follows; for the
-    /// last one, if there is no such place, where another kind of file may follow. Samples may look like that, too, so
-    /// that the last such place counts.
+    /// Samples of the smallest block but the last (RFC 9639, 9.1).
+    private static let leastBlock = 16
+
+    /// The end of a frame: where its checksum is right, and another frame, another stream or the end follows. Behind
+    /// the last one there may be anything: there, if nothing of these follows, the last place with a right checksum
+    /// counts, because the decoder passes over what doesn't belong to it.
     private static func end(
         of frame: FLACFrame, _ file: FileWindow, _ start: Int, _ end: Int, isLast: Bool
     ) -> Int? {
@@ -95,18 +102,13 @@ extension FrameOrder {
                     {
                         return place
                     }
-                    if isLast, Self.isOther(file.slice(place, 4)) { other = place }
+                    if isLast { other = place }
                 }
                 remainder = CRC.crc16.adding(byte, to: remainder)
             }
             offset += block.count
         }
         return remainder == 0 ? end : other
-    }
-
-    /// Whether bytes are the name of another kind of file, or zeros.
-    private static func isOther(_ bytes: [UInt8]) -> Bool {
-        FileChunks.isName(bytes[...]) || bytes.allSatisfy { $0 == 0 }
     }
 }
 
