@@ -113,7 +113,8 @@ extension Service {
     /// The methods of an address, as `Allow` lists them (RFC 9110, section 10.2.1).
     private func allowedMethods(_ request: Request) -> String {
         let isOfAll = request.rawTarget == RequestTarget.all
-        let methods = isOfAll ? Route.all.map(\.method) : Route.methods(of: request.target)
+        let methods =
+            isOfAll ? Route.all.map(\.method) + ["HEAD"] : Route.methods(of: request.target)
         return Set(methods + ["OPTIONS"]).sorted().joined(separator: ", ")
     }
 

@@ -98,21 +98,27 @@ extension Service {
     ///   - more: fields that the address implies.
     ///   - stem: a stem that the job must have; nil for none.
     private func accept(
-        _ request: Request, more: [(name: String, value: String)] = [], for stem: String? = nil
+        _ request: Request, for wanted: (stem: String, format: SeparationRequest.Format)? = nil
     ) throws -> Job {
         guard let upload = request.upload else { throw Problem(.badRequest, "There is no sound.") }
         let digest = try upload.finish()
-        let fields = optionFields(of: request) + upload.fields + more
-        try Route.checkOnce(fields)
-        let options = try SeparationRequest(fields: fields)
+        let given = optionFields(of: request) + upload.fields
+        try Route.checkOnce(given)
+        let more = wanted.map { fields(of: $0.stem, $0.format, besides: given) } ?? []
+        let options = try SeparationRequest(fields: given + more)
         models.awaitOwn()
         let model = try models.model(options.model, then: options.then)
         let precision = try models.precision(of: model, options.precisionChoice)
         let outputs = try JobPlan.check(options, model)
-        if let stem, !outputs.contains(where: { $0.name == stem }) {
-            let names = outputs.map(\.name).joined(separator: ", ")
-            throw Problem(
-                .invalidOption, "The options give \(names), but the address asks for '\(stem)'.")
+        if let wanted {
+            let (names, format) = (outputs.map(\.name), options.format.rawValue)
+            let hasStem = names.contains(wanted.stem)
+            if !hasStem || options.format != wanted.format {
+                throw Problem(
+                    .invalidOption,
+                    "The options give \(hasStem ? format : names.joined(separator: ", ")), but the "
+                        + "address asks for '\(hasStem ? wanted.format.rawValue : wanted.stem)'.")
+            }
         }
         let id = Job.newID()
         let name = Job.label(upload.fileName)
@@ -252,18 +258,30 @@ extension Service {
         return (FilePath.stem(of: file), format)
     }
 
-    func separateNow(_ request: Request) throws -> Reply {
-        let (stem, format) = try wanted(request)
-        var fields = [(name: "format", value: format.rawValue)]
-        let given = optionFields(of: request).map(\.name) + (request.upload?.fieldNames ?? [])
+    /// The fields that an address adds to those of its request.
+    private func fields(
+        of stem: String, _ format: SeparationRequest.Format,
+        besides given: [(name: String, value: String)]
+    ) -> [(name: String, value: String)] {
+        let hasFormat = given.contains {
+            SeparationRequest.formatNames.contains($0.name)
+                && SeparationRequest.Field.truth($0.value) != false
+        }
+        var fields = hasFormat ? [] : [(name: "format", value: format.rawValue)]
+        let names = given.map(\.name)
         if stem.hasPrefix("no_") {
-            if !given.contains("two-stems") {
+            if !names.contains("two-stems") {
                 fields.append(("two-stems", String(stem.dropFirst(3))))
             }
-        } else if !given.contains("stems"), !given.contains("two-stems") {
+        } else if !names.contains("stems"), !names.contains("two-stems") {
             fields.append(("stems", stem))
         }
-        let job = try accept(request, more: fields, for: stem)
+        return fields
+    }
+
+    func separateNow(_ request: Request) throws -> Reply {
+        let (stem, format) = try wanted(request)
+        let job = try accept(request, for: (stem, format))
         guard
             let done = queue.waitForEnd(
                 job.id, isOver: { request.isAbandoned || models.failure != nil })

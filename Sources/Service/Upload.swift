@@ -9,8 +9,6 @@ final class Upload {
     let path: String
     /// Fields of the form, in their order; set by ``finish()``.
     private(set) var fields: [(name: String, value: String)] = []
-    /// Names of the form's fields, in their order.
-    var fieldNames: [String] { received.map(\.name) }
     /// The file name from the client; a label, never a path.
     var fileName: String?
     /// The first problem; the rest of the body is dropped.
