@@ -150,7 +150,7 @@ class BagOfModels(Module):
         members = whole._members
         self.models = [HTDemucs(whole)]
         if len(members) > 1:
-            paths = [os.path.abspath(member["checkpoint"]) for member in members]
+            paths = [Path(member["checkpoint"]).absolute() for member in members]
             loads = [functools.partial(opened, path, None, jobs) for path in paths]
             self.models = [HTDemucs(whole, *pair) for pair in zip(members, loads)]
         self.weights = [[*map(float, member["weights"])] for member in members]
