@@ -66,22 +66,18 @@ extension FrameOrder {
             (last, offset) = (frame, frameEnd)
         }
         let missing = (order.announcedSamples ?? 0) - order.samples
-        if order.loss == nil, missing > 0, offset < end {
+        if missing > 0, offset < end {
             order.lose("a frame is damaged", at: offset)
-        } else if order.oddity == nil, missing >= Self.leastBlock {
-            // Some programs count a sample or two too many, and frames that begin late are a part of another file.
+        } else if order.oddity == nil, missing >= 16 {
+            // Fewer than any block but the last has may be a wrong count; frames that begin late are a part of a file.
             order.lose("it ends between frames", at: offset, isCut: true)
         }
         order.end(at: order.loss == nil ? offset : end, file)
         return order
     }
 
-    /// Samples of the smallest block but the last (RFC 9639, 9.1).
-    private static let leastBlock = 16
-
-    /// The end of a frame: where its checksum is right, and another frame, another stream or the end follows. Behind
-    /// the last one there may be anything: there, if nothing of these follows, the last place with a right checksum
-    /// counts, because the decoder passes over what doesn't belong to it.
+    /// The end of a frame: where its checksum is right, and another frame, another stream or the end follows; else, for
+    /// the last one, the last place with a right checksum, because the decoder passes over what follows.
     private static func end(
         of frame: FLACFrame, _ file: FileWindow, _ start: Int, _ end: Int, isLast: Bool
     ) -> Int? {
@@ -94,14 +90,12 @@ extension FrameOrder {
             let block = file.slice(offset, min(step, end - offset))
             if block.isEmpty { return nil }
             for (index, byte) in block.enumerated() {
-                // The remainder of a frame with its checksum is 0.
+                // The remainder of a frame with its checksum is 0. Frames begin with 0xFF, streams with an f.
                 let place = offset + index
                 if remainder == 0, place > start + 6 {
-                    if FLACFrame(file.slice(place, 16)) != nil
-                        || FLACStream(file, at: place) != nil
-                    {
-                        return place
-                    }
+                    guard byte != 0xFF || FLACFrame(file.slice(place, 16)) == nil,
+                        byte != UInt8(ascii: "f") || FLACStream(file, at: place) == nil
+                    else { return place }
                     if isLast { other = place }
                 }
                 remainder = CRC.crc16.adding(byte, to: remainder)
