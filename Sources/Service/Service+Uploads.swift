@@ -94,9 +94,7 @@ extension Service {
 
     /// Creates a job from a complete request.
     ///
-    /// - Parameters:
-    ///   - more: fields that the address implies.
-    ///   - stem: a stem that the job must have; nil for none.
+    /// - Parameter wanted: what the address asks for; nil if it names no stem.
     private func accept(
         _ request: Request, for wanted: (stem: String, format: SeparationRequest.Format)? = nil
     ) throws -> Job {
