@@ -55,12 +55,12 @@ let package = Package(
         .target(name: "Tracks", dependencies: ["Networks"], exclude: ["Embedded"]),
         .target(
             name: "DemucsEngine", dependencies: ["HTDemucs", "RoFormer", "Tracks", "ModelZoo"]),
-        .target(name: "Audio", dependencies: ["DemucsEngine", "CSndFile", "CLAME"]),
-        .target(name: "Demucs", dependencies: ["Audio"]),
+        .target(name: "Audio", dependencies: ["Tracks", "CSndFile", "CLAME"]),
+        .target(name: "Demucs", dependencies: ["Audio", "DemucsEngine"]),
         .target(name: "ModelDownloads", dependencies: ["Demucs", "CCurl"]),
         .target(name: "Diagnostics", dependencies: ["Demucs", "Quantization"]),
         .target(name: "Runs", dependencies: ["Analysis", "Demucs", "CSwiftDemucs"]),
-        .target(name: "Analysis", dependencies: ["Audio"]),
+        .target(name: "Analysis", dependencies: ["Audio", "DemucsEngine"]),
         .target(name: "Evaluation", dependencies: ["Audio"]),
         .target(name: "Porting", dependencies: ["Demucs"]),
         .target(

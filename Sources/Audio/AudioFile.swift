@@ -1,8 +1,8 @@
-// Reads and writes whole sound files, by an interface with types of the engine.
+// Reads and writes whole sound files, by an interface with types of Tracks.
 
-@_exported import DemucsEngine
 import Signal
 import System
+@_exported import Tracks
 
 /// The content of a sound file.
 public struct DecodedAudio: Sendable, Equatable {

@@ -1,5 +1,5 @@
-import DemucsEngine
 import System
+import Tracks
 
 /// The file behind a track, held open: removing or replacing it does not change the track. Unseekable input and the
 /// output of ffmpeg are temporary files without a name, which are freed with this value.

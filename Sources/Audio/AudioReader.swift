@@ -1,8 +1,8 @@
 // Decoding, block by block, through libsndfile.
 
 import CSndFile
-import DemucsEngine
 import Signal
+import Tracks
 
 /// A sound file that is being decoded, at its own rate and with all its channels. Encoder delay is trimmed where the
 /// file states it. Used by one thread at a time.

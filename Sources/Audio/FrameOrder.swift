@@ -1,8 +1,8 @@
 // A cheap look at compressed sound decides one thing: are its frames plainly in order, and how many samples do they
 // hold? Where they are, libsndfile decodes; where they aren't, ffmpeg does. Nothing is repaired here.
 
-import DemucsEngine
 import System
+import Tracks
 
 /// How the frames of FLAC, Ogg Vorbis, Opus, MPEG audio or ADTS follow each other in a file.
 struct FrameOrder: Sendable {

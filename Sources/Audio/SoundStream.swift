@@ -1,9 +1,9 @@
 // Samples that arrive through a pipe, decoded by libsndfile as they arrive.
 
 import CSndFile
-import DemucsEngine
 import Signal
 import System
+import Tracks
 
 /// A WAV, AU or Ogg stream, or raw samples, from a descriptor that can't be sought.
 package final class SoundStream {

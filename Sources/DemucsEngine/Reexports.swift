@@ -5,13 +5,6 @@
 @_exported import Tracks
 
 @_exported import enum Networks.ConfigurationError
-@_exported import enum Signal.ClipMode
-@_exported import enum Signal.Downmix
-@_exported import enum Signal.IntegerRounding
-@_exported import struct Signal.MP3Settings
-@_exported import struct Signal.OutputFormat
-@_exported import struct Signal.PlanarAudio
-@_exported import enum Signal.SampleFormat
 @_exported import protocol System.CausedError
 @_exported import enum System.ErrorCause
 @_exported import struct System.SystemError

@@ -1,5 +1,4 @@
 import Audio
-import DemucsEngine
 import Foundation
 import TestSupport
 import Testing

@@ -2,7 +2,6 @@
 
 import Signal
 import System
-import Tracks
 
 extension AudioInput {
     /// A track in memory.
@@ -26,7 +25,7 @@ extension AudioInput {
     /// - Parameters:
     ///   - pieces: buffers of one rate and number of channels; all samples finite.
     ///   - spoolFolder: folder of the temporary file; `nil` for the system's.
-    /// - Throws: ``SeparationError``, `AudioError`, `CancellationError`, the errors of the sequence.
+    /// - Throws: ``SeparationError``, `CancellationError`, the errors of the sequence.
     public static func collect<Pieces: AsyncSequence>(
         _ pieces: Pieces, spoolFolder: String? = nil
     ) async throws -> AudioInput where Pieces.Element == PlanarAudio {

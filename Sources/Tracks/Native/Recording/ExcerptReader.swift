@@ -1,5 +1,4 @@
 import Signal
-import Tracks
 
 /// Reads the excerpt of a recording.
 final class ExcerptReader {

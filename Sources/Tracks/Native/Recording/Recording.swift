@@ -2,7 +2,6 @@
 
 import Signal
 import System
-import Tracks
 
 /// A recording, or an excerpt of it, that has been read once.
 package struct Recording {
@@ -60,7 +59,7 @@ package struct Recording {
         warnings = first.warnings + (isCut ? [leftOut] : [])
     }
 
-    /// Reads a sound file, or an excerpt of it, to its end.
+    /// Reads a track, or an excerpt of it, to its end.
     ///
     /// - Throws: `SeparationError.emptyAudio`, `SeparationError.tooLoud`, and for the excerpt;
     ///   `CancellationError`; the errors of the track.

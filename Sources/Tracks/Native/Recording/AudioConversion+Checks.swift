@@ -1,7 +1,6 @@
 // The error of a recording that can't be converted.
 
 import Signal
-import Tracks
 
 extension AudioConversion {
     /// - Parameter downmix: for a recording with more channels than wanted.

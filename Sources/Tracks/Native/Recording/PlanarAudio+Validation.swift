@@ -1,7 +1,6 @@
 // Validates audio that a caller has put together; bounds of rate and channels.
 
 import Signal
-import Tracks
 
 extension PlanarAudio {
     private static let supportedRatesHz = 1_000...PlanarAudio.highestRateHz
@@ -55,7 +54,7 @@ extension PlanarAudio {
     }
 
     /// - Throws: `SeparationError.buffersDiffer` for other channels or another rate.
-    func checkFormat(channelCount: Int, sampleRateHz: Int) throws(SeparationError) {
+    package func checkFormat(channelCount: Int, sampleRateHz: Int) throws(SeparationError) {
         if self.channelCount == channelCount && self.sampleRateHz == sampleRateHz { return }
         throw .buffersDiffer(
             channels: self.channelCount, rateHz: self.sampleRateHz,
@@ -63,7 +62,7 @@ extension PlanarAudio {
     }
 
     /// - Throws: `SeparationError.invalidAudio` unless this is valid audio of finite samples.
-    func validate() throws(SeparationError) {
+    package func validate() throws(SeparationError) {
         if let problem = problem(checksSamples: true) { throw .invalidAudio(problem: problem) }
     }
 }

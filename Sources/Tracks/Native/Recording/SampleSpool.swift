@@ -2,7 +2,6 @@
 
 import Signal
 import System
-import Tracks
 
 /// A signal in a temporary file without a name, which is freed with this object, or when the
 /// process ends.
