@@ -79,13 +79,16 @@ let package = Package(
         .executableTarget(name: "swift-demucs", dependencies: ["CLI"], path: "Sources/cli/main"),
 
         // Reads fixtures and compares tensors; only for the tests.
-        .target(name: "TestSupport", dependencies: ["DemucsEngine"], path: "Tests/TestSupport"),
+        .target(
+            name: "TestSupport", dependencies: ["Signal", "WeightsLoader"],
+            path: "Tests/TestSupport"),
         // Compares every set of kernels with the plain one, from Swift and under emulation.
         .target(name: "CKernelTester", dependencies: ["CKernels"], path: "Tests/CKernelTester"),
         // Counts heap allocations of the test process.
         .target(name: "CAllocations", path: "Tests/CAllocations"),
         // Not a product: `swift run -c release fuzz-readers`.
-        .executableTarget(name: "fuzz-readers", dependencies: ["TestSupport"], path: "Tests/Fuzz"),
+        .executableTarget(
+            name: "fuzz-readers", dependencies: ["HTDemucs", "TestSupport"], path: "Tests/Fuzz"),
         // Not a product: `swift build -c release --product gated-service`.
         .executableTarget(
             name: "gated-service", dependencies: ["CLI", "TestSupport"],
@@ -97,10 +100,11 @@ let package = Package(
         .testTarget(name: "WeightsLoaderTests", dependencies: ["WeightsLoader", "TestSupport"]),
         .testTarget(
             name: "HTDemucsTests", dependencies: ["HTDemucs", "TestSupport", "CAllocations"]),
-        .testTarget(name: "RoFormerTests", dependencies: ["RoFormer", "TestSupport"]),
+        .testTarget(
+            name: "RoFormerTests", dependencies: ["ModelZoo", "RoFormer", "Tracks", "TestSupport"]),
         .testTarget(name: "QuantizationTests", dependencies: ["Quantization", "TestSupport"]),
         .testTarget(name: "DemucsEngineTests", dependencies: ["DemucsEngine", "TestSupport"]),
-        .testTarget(name: "TracksTests", dependencies: ["Tracks", "TestSupport"]),
+        .testTarget(name: "TracksTests", dependencies: ["HTDemucs", "Tracks", "TestSupport"]),
         .testTarget(name: "AudioTests", dependencies: ["Audio", "TestSupport"]),
         .testTarget(
             name: "DemucsTests",

@@ -7,6 +7,15 @@ import TestSupport
 import Testing
 
 extension NoiseTrack {
+    /// A small model for the track.
+    static func model(
+        _ name: String = "cross_first", threads: Int = 1, segmentsInParallel: Int = 1
+    ) throws -> Separator {
+        let files = ModelFiles(checkpoint: Fixture.url("models/\(name).safetensors").path)
+        return try Separator(
+            OpenedModel(files), threads: threads, segmentsInParallel: segmentsInParallel)
+    }
+
     /// Both stems of the model.
     static func outputs(_ path: (_ stem: String) -> String) -> [StemOutput] {
         ["drums", "rest"].map {

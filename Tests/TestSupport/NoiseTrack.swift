@@ -1,7 +1,6 @@
-import DemucsEngine
 import Signal
 
-/// Noise as a track, and a small model for it.
+/// Noise as a track.
 package enum NoiseTrack {
     /// A loud track whose channels differ, between `amplitude` / 2 and its negative.
     package static func buffer(
@@ -25,16 +24,5 @@ package enum NoiseTrack {
             }
             continuation.finish()
         }
-    }
-
-    package static func model(
-        _ name: String = "cross_first", stems: [String]? = nil, threads: Int = 1,
-        segmentsInParallel: Int = 1
-    ) throws -> Separator {
-        try Separator(
-            OpenedModel(
-                ModelFiles(checkpoint: Fixture.url("models/\(name).safetensors").path)),
-            stems: stems,
-            threads: threads, segmentsInParallel: segmentsInParallel)
     }
 }
