@@ -22,13 +22,23 @@ final class LoadedModels: Sendable {
         let precision: Precision
     }
 
+    private struct Loaded {
+        let key: Key
+        let name: String
+        let separator: Separator
+    }
+
     private struct State {
         var readiness = Readiness.loading
         var failure: (any Error)?
         var own: ChosenModel?
         var models: [String: ChosenModel] = [:]
-        /// Loaded models; the service's own is first.
-        var loaded: [(key: Key, name: String, separator: Separator)] = []
+        /// The service's own model, which is loaded before any other.
+        var loadedOwn: Loaded?
+        /// The other model, or precision, that was asked for last.
+        var loadedOther: Loaded?
+
+        var loaded: [Loaded] { [loadedOwn, loadedOther].compactMap(\.self) }
     }
 
     /// Name of the service's own model, for messages.
@@ -199,11 +209,19 @@ final class LoadedModels: Sendable {
         if let separator = loaded() { return separator }
         return try loading.withLock { _ in
             if let separator = loaded() { return separator }
-            // Removed before the new model is loaded, so that no more than two are in memory.
-            state.withLock { if $0.loaded.count > 1 { $0.loaded.removeLast() } }
-            let separator = try model.separator(threads: settings.threads, precision: precision)
-            state.withLock { $0.loaded.append((key, model.name, separator)) }
-            return separator
+            // Given up before the new one is loaded; a job that runs keeps its own.
+            state.withLock { $0.loadedOther = nil }
+            let new = Loaded(
+                key: key, name: model.name,
+                separator: try model.separator(threads: settings.threads, precision: precision))
+            state.withLock { state in
+                if state.loadedOwn == nil {
+                    state.loadedOwn = new
+                } else {
+                    state.loadedOther = new
+                }
+            }
+            return new.separator
         }
     }
 
@@ -217,7 +235,7 @@ final class LoadedModels: Sendable {
     func json(hasExample: Bool, hasWeb: Bool, hasFFmpeg: Bool, userCount: Int?) -> JSON {
         let limits = settings.limits
         let (own, loaded, known) = state.withLock {
-            ($0.own, $0.loaded.map { ($0.name, $0.key.precision) }, $0.models)
+            ($0.own, $0.loaded, $0.models)
         }
         let kernels = try? EngineInformation()
         // Other authors' models are many: only those on this machine are listed.
@@ -231,7 +249,7 @@ final class LoadedModels: Sendable {
             let published = PublishedModel.all.first { $0.name == name }
             let installed = known[name] ?? (try? model(name))
             return [
-                "name": .text(name), "is_loaded": .bool(loaded.contains { $0.0 == name }),
+                "name": .text(name), "is_loaded": .bool(loaded.contains { $0.name == name }),
                 "is_installed": .bool(installed != nil),
                 "stems": .array(
                     (installed?.stems.sources ?? published?.sources ?? []).map(JSON.text)),
@@ -239,7 +257,8 @@ final class LoadedModels: Sendable {
         }
         return [
             "engine": [
-                "model": .text(own?.name ?? ownName), "precision": JSON(loaded.first?.1.rawValue),
+                "model": .text(own?.name ?? ownName),
+                "precision": JSON(loaded.first?.key.precision.rawValue),
                 "threads": .integer(settings.threads),
                 "instruction_set": JSON(kernels?.instructionSet),
                 "replaces": JSON(replacedModel), "version": .text(settings.version),
