@@ -139,6 +139,8 @@ final class ForcedPass: ForwardObserver {
         } catch {
             throw failure ?? error
         }
+        // Of a value behind the last block.
+        if let failure { throw failure }
     }
 
     private func isWanted(_ name: String) -> Bool {
