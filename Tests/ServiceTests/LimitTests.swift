@@ -43,9 +43,26 @@ struct LimitTests {
         #expect(silent.receiveAll().isEmpty)
     }
 
+    /// The library's own limit, in real time, is too long to play a part.
+    @Test func anIdleConnectionIsClosedAfterItsDeadline() throws {
+        let service = try RunningService(clock: ManualClock()) { $0.limits.idleSeconds = 300 }
+            .whenReady()
+        let client = try Connection(port: service.port)
+        for _ in 0..<3 {
+            client.send("GET", "/livez")
+            client.receive(until: "200 OK")
+            service.advance(by: 299)
+        }
+        // The first time may come before the service notes that the reply is sent.
+        try waitUntil("the connection is closed") {
+            service.advance(by: 311)
+            return try service.connectionCount() == 0
+        }
+    }
+
     @Test func anAddressHasSomeConnections() throws {
         let lineCount = Mutex(0)
-        let service = try RunningService {
+        let service = try RunningService(clock: ManualClock()) {
             $0.limits.connectionsOfAddress = 3
             $0.log = { _ in lineCount.withLock { $0 += 1 } }
         }.whenReady()
@@ -55,7 +72,11 @@ struct LimitTests {
         for upload in uploads { upload.receive(until: " 100 ") }
         #expect(try service.status("/livez") == 200)
         func waitForEnds() throws {
-            try waitUntil("all connections have ended") { try service.connectionCount() == 0 }
+            try waitUntil("all connections have ended") {
+                // A stream notices the end when it sends the next time.
+                service.advance(by: 5)
+                return try service.connectionCount() == 0
+            }
         }
         for upload in uploads { upload.shutDown() }
         try waitForEnds()

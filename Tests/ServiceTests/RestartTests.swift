@@ -134,9 +134,13 @@ struct RestartTests {
         // The folder of a process that was killed for the fifth time.
         let killed = try first.copiedFolder()
         try changeRecord(of: id, in: killed) { $0["tries"] = 5 }
-        let second = try RunningService(in: killed)
+        let lines = Mutex<[String]>([])
+        let second = try RunningService(in: killed) {
+            $0.log = { line in lines.withLock { $0.append(line) } }
+        }
         let error: String? = try second.expectEnd("failed", of: id)["error.detail"]
         #expect(error?.contains("ended 5 times") == true)
+        #expect(lines.withLock { $0 } == ["Job \(id) has failed (failed): \(error ?? "")"])
         #expect(try second.tracks(with: "input") == [id])
         // An end in order doesn't count.
         first.end()

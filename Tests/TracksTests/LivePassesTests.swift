@@ -100,6 +100,41 @@ struct LivePassesTests {
             try separated(track, blockSamples: 50, by: plan).missing.allSatisfy { $0 == 0 })
     }
 
+    /// A network that makes everything too loud gives 6 dB above the loudest sample that a pass knows, however the
+    /// blocks are taken.
+    @Test(arguments: [1, 7, 50])
+    func stemsAreLimitedByTheTrackSoFar(blockSamples: Int) throws {
+        let levels: [Float] = [0.1, 0.2, 0.2, 0.4, 0.1, 0.8]
+        let row = levels.flatMap { [Float](repeating: $0, count: 50) }
+        var passes = LivePasses(bag, plan)
+        var taken: [Float] = []
+        for start in 0..<row.count {
+            passes.append(
+                PlanarAudio(channels: [[row[start]], [row[start]]], sampleRateHz: 100))
+            while passes.hasReadyPass {
+                let pass = passes.beginPass(on: backend)
+                let outputs = copies(pass)
+                for output in outputs {
+                    for index in 0..<output.count {
+                        output.pointer[index] = index / output.shape[2] % 2 == 0 ? 1e6 : -1e6
+                    }
+                }
+                passes.add(pass, outputs)
+            }
+            while passes.finishedSamples >= blockSamples {
+                let block = passes.take(blockSamples)
+                for (index, row) in block.samples.stems.channels.enumerated() {
+                    #expect(row == block.peaks.map { index % 2 == 0 ? 2 * $0 : -2 * $0 })
+                }
+                taken += block.peaks
+            }
+        }
+        // The pass that begins at sample `50 n` knows the track up to `50 n + 90`; its first 10 samples are the
+        // fade out of the one before.
+        let expected = taken.indices.map { row[..<(max(0, $0 - 10) / 50 * 50 + 90)].max() }
+        #expect(taken.count > 150 && taken == expected)
+    }
+
     @Test func theProgressCountsTheNetworksOfATrackWithoutAnEnd() throws {
         var passes = LivePasses(bag, plan)
         passes.append(NoiseTrack.buffer(samples: 400, rateHz: 100))

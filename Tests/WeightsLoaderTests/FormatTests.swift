@@ -154,6 +154,15 @@ struct FormatTests {
         }
     }
 
+    @Test func aGraphWithoutDilationsShowsThat() throws {
+        var data = try Data(contentsOf: Fixture.url("weights/formats/core.onnx"))
+        // Both have the tag of a repeated integer behind the name.
+        while let dilated = data.range(of: Data("dilations@\u{02}".utf8)) {
+            data[dilated.upperBound - 1] = 1
+        }
+        #expect(try CraftedFile([UInt8](data)).open().traits.hasDilatedDConv == false)
+    }
+
     @Test func valuesInTheOtherFieldsOfAnInitialiserAreRead() throws {
         let checkpoint = try Self.open("odd.onnx")
         func floats(_ name: String) throws -> [Float] {

@@ -141,6 +141,16 @@ struct TorchErrorTests {
     private static let klass =
         "(X\u{05}\0\0\0klasscm\nk\nX\u{05}\0\0\0state}X\u{04}\0\0\0args)X\u{06}\0\0\0kwargs"
 
+    /// Opens a model with this value of a keyword argument, or finds that it is too large.
+    private static func expect(argument value: [UInt8], isTaken: Bool) throws {
+        var entries = ZipEntries(try bytes("views.th"))
+        entries.list[index(entries.list, "data.pkl")].content =
+            Array("}\(klass)}X\u{01}\0\0\0a".utf8) + value + Array("su.".utf8)
+        let error = try CraftedFile(entries.archive).openingError()
+        #expect((error == nil) == isTaken)
+        #expect(isTaken || error?.description.contains("nested too deeply, or too many") == true)
+    }
+
     /// The keyword arguments are one level, a value in them the next.
     @Test(arguments: [30, 31], [true, false])
     func argumentsAreNestedUpTo32Levels(containers: Int, areDictionaries: Bool) throws {
@@ -150,11 +160,15 @@ struct TorchErrorTests {
                 areDictionaries
                 ? Array("}X\u{01}\0\0\0a".utf8) + value + Array("s".utf8) : value + [0x85]
         }
-        var entries = ZipEntries(try Self.bytes("views.th"))
-        entries.list[Self.index(entries.list, "data.pkl")].content =
-            Array("}\(Self.klass)}X\u{01}\0\0\0a".utf8) + value + Array("su.".utf8)
-        let error = try CraftedFile(entries.archive).openingError()
-        #expect((error != nil) == (containers > 30))
+        try Self.expect(argument: value, isTaken: containers == 30)
+    }
+
+    /// The keyword arguments and the list are values too.
+    @Test(arguments: [9_998, 9_999])
+    func argumentsAreUpTo10000Values(count: Int) throws {
+        let values = [UInt8](repeating: UInt8(ascii: "N"), count: count)
+        try Self.expect(
+            argument: Array("](".utf8) + values + Array("e".utf8), isTaken: count == 9_998)
     }
 
     @Test func valuesNestedDeeplyOrInThemselvesAreRefusedAsArguments() throws {
