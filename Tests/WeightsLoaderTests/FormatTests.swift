@@ -154,13 +154,33 @@ struct FormatTests {
         }
     }
 
-    @Test func aGraphWithoutDilationsShowsThat() throws {
-        var data = try Data(contentsOf: Fixture.url("weights/formats/core.onnx"))
-        // Both have the tag of a repeated integer behind the name.
-        while let dilated = data.range(of: Data("dilations@\u{02}".utf8)) {
-            data[dilated.upperBound - 1] = 1
+    /// What a graph shows in which all places of some bytes have other ones.
+    private static func traits(_ changes: [(old: Data, new: Data)]) throws -> ModelTraits {
+        var graph = try Data(contentsOf: Fixture.url("weights/formats/core.onnx"))
+        for (old, new) in changes {
+            while let place = graph.range(of: old) { graph.replaceSubrange(place, with: new) }
         }
-        #expect(try CraftedFile([UInt8](data)).open().traits.hasDilatedDConv == false)
+        return try CraftedFile([UInt8](graph)).open().traits
+    }
+
+    @Test func aGraphWithoutDilationsShowsThat() throws {
+        // Both have the tag of a repeated integer behind the name.
+        let dilations = [(Data("dilations@\u{02}".utf8), Data("dilations@\u{01}".utf8))]
+        #expect(try Self.traits(dilations).hasDilatedDConv == false)
+    }
+
+    /// One head of 12 channels in the place of two of 6, for 25 and 52 tokens.
+    @Test func aGraphWithOneHeadShowsThat() throws {
+        func sizes(_ sizes: Int64...) -> Data {
+            sizes.reduce(into: Data()) { data, size in
+                withUnsafeBytes(of: size.littleEndian) { data.append(contentsOf: $0) }
+            }
+        }
+        let heads = [
+            (sizes(2, 6), sizes(1, 12)), (sizes(2, 25, 6), sizes(1, 25, 12)),
+            (sizes(2, 52, 6), sizes(1, 52, 12)),
+        ]
+        #expect(try Self.traits(heads).arguments["t_heads"] == .integer(1))
     }
 
     @Test func valuesInTheOtherFieldsOfAnInitialiserAreRead() throws {
