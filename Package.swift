@@ -16,7 +16,7 @@ let package = Package(
         .library(name: "DemucsQuantization", targets: ["Quantization"]),
         .library(name: "swiftdemucs", type: .dynamic, targets: ["CInterface"]),
         // The wheel's: with the command in it, so that Swift's runtime is in the wheel once.
-        .library(name: "swiftdemucs-wheel", type: .dynamic, targets: ["CInterface", "CLI"]),
+        .library(name: "swiftdemucs-wheel", type: .dynamic, targets: ["CInterface", "Program"]),
         .executable(name: "swift-demucs", targets: ["swift-demucs"]),
     ],
     targets: [
@@ -71,12 +71,12 @@ let package = Package(
             name: "Service", dependencies: ["Runs", "CServiceLibraries", "CPage"]),
         .target(
             name: "CLI",
-            dependencies: [
-                "Runs", "ModelDownloads", "Diagnostics", "Porting", "Evaluation", "Service",
-            ],
-            // The wheel's library holds the command too, so the program's `main` is a target of its own.
+            dependencies: ["Runs", "ModelDownloads", "Diagnostics", "Porting", "Evaluation"],
             path: "Sources/cli", exclude: ["main"]),
-        .executableTarget(name: "swift-demucs", dependencies: ["CLI"], path: "Sources/cli/main"),
+        .target(name: "Program", dependencies: ["CLI", "Service"]),
+        // The wheel's library holds the command too, so the program's `main` is a target of its own.
+        .executableTarget(
+            name: "swift-demucs", dependencies: ["Program"], path: "Sources/cli/main"),
 
         // Reads fixtures and compares tensors; only for the tests.
         .target(
@@ -91,7 +91,7 @@ let package = Package(
             name: "fuzz-readers", dependencies: ["HTDemucs", "TestSupport"], path: "Tests/Fuzz"),
         // Not a product: `swift build -c release --product gated-service`.
         .executableTarget(
-            name: "gated-service", dependencies: ["CLI", "TestSupport"],
+            name: "gated-service", dependencies: ["Program", "TestSupport"],
             path: "Tests/GatedService"),
         .testTarget(name: "KernelTests", dependencies: ["CKernelTester", "TestSupport"]),
         .testTarget(name: "SystemTests", dependencies: ["System", "TestSupport"]),

@@ -2,7 +2,7 @@
 
 import System
 
-struct ParsedArguments: Equatable {
+package struct ParsedArguments: Equatable {
     /// Operands in the order given.
     fileprivate(set) var operands: [String] = []
     /// Values by option name, in the order given; the values of flags are empty, or `shortForm`.
@@ -11,13 +11,13 @@ struct ParsedArguments: Equatable {
     /// The value of a flag that was given by its short form.
     static let shortForm = "-"
 
-    func has(_ option: Option) -> Bool { values[option.name] != nil }
+    package func has(_ option: Option) -> Bool { values[option.name] != nil }
 
     /// The last value: if an option is repeated, the last one counts.
-    func value(_ option: Option) -> String? { values[option.name]?.last }
+    package func value(_ option: Option) -> String? { values[option.name]?.last }
 
     /// All values of a repeatable option.
-    func values(_ option: Option) -> [String] { values[option.name] ?? [] }
+    package func values(_ option: Option) -> [String] { values[option.name] ?? [] }
 
     /// The value of an option that is required and must not be empty.
     ///
@@ -33,7 +33,7 @@ struct ParsedArguments: Equatable {
     ///   - allowed: the expected value in the error's text, `a whole number`.
     ///   - convert: returns nil for an invalid value.
     /// - Throws: `UsageError.invalidValue`.
-    func value<Value>(
+    package func value<Value>(
         _ option: Option, allowed: String, _ convert: (String) -> Value?
     ) throws(UsageError) -> Value? {
         guard let text = value(option) else { return nil }
@@ -46,7 +46,7 @@ struct ParsedArguments: Equatable {
     /// The value as a whole number; nil if the option wasn't given.
     ///
     /// - Throws: `UsageError.invalidValue`.
-    func number(_ option: Option, in range: ClosedRange<Int>) throws(UsageError) -> Int? {
+    package func number(_ option: Option, in range: ClosedRange<Int>) throws(UsageError) -> Int? {
         let bounds = "a whole number from \(range.lowerBound) to \(range.upperBound)"
         return try value(option, allowed: bounds) {
             Int($0).flatMap { range.contains($0) ? $0 : nil }

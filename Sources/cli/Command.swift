@@ -1,7 +1,7 @@
 // A command: its operands and options, and the function that runs it.
 
 /// A command, or an action of one such as `prepare` of `tensors`.
-struct Command: Sendable {
+package struct Command: Sendable {
     let name: String
     let overview: String
     /// Names of the operands, `reference estimate` for two; `track ...` for any number, in brackets
@@ -19,10 +19,14 @@ struct Command: Sendable {
     var actions: [Command] = []
     /// Example command lines and what they do, for the help and the manual.
     var examples: KeyValuePairs<String, String> = [:]
-    /// Runs the command with parsed arguments that hold neither `--help` nor `--version`.
+    /// nil for `serve`, which the module Program runs: it needs the service.
+    let run: Run?
+
+    /// Runs a command with parsed arguments that hold neither `--help` nor `--version`.
     ///
     /// - Throws: `UsageError` for invalid arguments. The command reports all other errors itself.
-    let run: @Sendable (ParsedArguments, Console) throws(UsageError) -> ExitCode
+    package typealias Run =
+        @Sendable (ParsedArguments, Console) throws(UsageError) -> ExitCode
 
     var options: [Option] { topics.flatMap(\.value) }
 
@@ -89,7 +93,7 @@ extension Command {
         operandCompletion: Option.Completion = .file, options: [Option],
         exclusive: [[Option]] = [], actions: [Command] = [],
         examples: KeyValuePairs<String, String> = [:],
-        run: @escaping @Sendable (ParsedArguments, Console) throws(UsageError) -> ExitCode
+        run: @escaping Run
     ) {
         self.init(
             name: name, overview: overview, operand: operand, operandHelp: operandHelp,

@@ -5,18 +5,23 @@ import Demucs
 import Runs
 import System
 
-struct CommandLineTool {
-    static let version = SD_VERSION
+package struct CommandLineTool {
+    package static let version = SD_VERSION
+
+    private let serve: Command.Run
+
+    /// - Parameter serve: runs `swift-demucs serve`.
+    package init(serve: @escaping Command.Run) { self.serve = serve }
 
     /// Parses the arguments and runs the command that they name.
     /// - Parameter words: the arguments, without the program's name.
-    func run(_ words: [String]) -> ExitCode {
+    package func run(_ words: [String]) -> ExitCode {
         let (command, wordCount) = Command.named(by: words) ?? (Command.all[0], 0)
         return run(command, Array(words.dropFirst(wordCount)))
     }
 
     /// Parses the arguments of a command and runs it.
-    func run(_ command: Command, _ words: [String]) -> ExitCode {
+    private func run(_ command: Command, _ words: [String]) -> ExitCode {
         // A closed pipe and the limit on file sizes are reported by `write` as errors.
         signal(SIGPIPE, SIG_IGN)
         signal(SIGXFSZ, SIG_IGN)
@@ -46,7 +51,7 @@ struct CommandLineTool {
             }
             console.isQuiet = arguments.has(.quiet)
             console.isVerbose = arguments.has(.verbose)
-            return try command.run(arguments, console)
+            return try (command.run ?? serve)(arguments, console)
         } catch {
             console.error("\(error)")
             return .wrongUsage

@@ -3,7 +3,7 @@
 import Synchronization
 import System
 
-struct Console: Sendable {
+package struct Console: Sendable {
     var isQuiet = false
     var isVerbose = false
     private let results = Results()
@@ -44,25 +44,25 @@ struct Console: Sendable {
     }
 
     /// Prints a line about progress, unless `--quiet` is given.
-    func status(_ line: String) {
+    package func status(_ line: String) {
         if !isQuiet { write("\(oneLine(line))\n", to: STDERR_FILENO) }
     }
 
     /// Prints a line with `--verbose` only.
-    func detail(_ line: String) {
+    package func detail(_ line: String) {
         if isVerbose { write("\(oneLine(line))\n", to: STDERR_FILENO) }
     }
 
-    func warning(_ text: String) { write("warning: \(oneLine(text))\n", to: STDERR_FILENO) }
+    package func warning(_ text: String) { write("warning: \(oneLine(text))\n", to: STDERR_FILENO) }
 
-    func error(_ text: String) { write("error: \(oneLine(text))\n", to: STDERR_FILENO) }
+    package func error(_ text: String) { write("error: \(oneLine(text))\n", to: STDERR_FILENO) }
 
     /// Runs a command's work. An error that ends the work is printed and gives the exit code.
     ///
     /// - Parameters:
     ///   - interruption: the text for `CancellationError`.
     ///   - code: exit code of all other errors; nil for the code of the error's kind.
-    func reporting(
+    package func reporting(
         interruption: String = "interrupted", failure code: ExitCode? = nil,
         _ work: () throws -> ExitCode
     ) -> ExitCode {

@@ -3,11 +3,10 @@
 
 import ModelZoo
 import Porting
-import Service
 import System
 import WeightsLoader
 
-func commandText(of error: any Error) -> String {
+package func commandText(of error: any Error) -> String {
     switch error {
     case ModelStoreError.offline(let name, let folders, .requested):
         return ModelStoreError.offline(name, folders, "of \(Option.offline.long)")
@@ -26,23 +25,7 @@ func commandText(of error: any Error) -> String {
         return "\(error) with -n"
     case PortingError.tooFewSamples:
         return "\(error) with \(Option.samples.long)"
-    case let error as ServiceError:
-        return error.remedy.map { "\(error) Use '\($0.usage)'." } ?? "\(error)"
     default:
         return "\(error)"
-    }
-}
-
-extension ServiceError {
-    /// The option that makes the service start.
-    fileprivate var remedy: Option? {
-        switch self {
-        case .cannotListen: .port
-        case .notAnAddress: .host
-        case .tokenNeeded: .tokenFile
-        case .folderUnusable, .folderInUse: .data
-        case .notAWebFolder: .web
-        case .libraryMissing, .tokenUnusable, .cannotStart, .formerJobs: nil
-        }
     }
 }

@@ -4,7 +4,7 @@
 import Demucs
 import System
 
-enum Interruption {
+package enum Interruption {
     /// The signals that end a process. SIGHUP comes when a terminal closes; `nohup` ignores it from the
     /// start on.
     private static var ending: [Int32] {
@@ -17,7 +17,7 @@ enum Interruption {
     /// - Parameters:
     ///   - onResize: called on the signal thread when the terminal was resized.
     ///   - onCancel: called on the signal thread after the token was cancelled.
-    static func cancellation(
+    package static func cancellation(
         onResize: @escaping @Sendable () -> Void = {},
         onCancel: @escaping @Sendable () -> Void = {}
     ) -> CancellationToken {

@@ -10,7 +10,7 @@ extension ModelStore {
     /// The named model, or the default one; fetches missing files.
     ///
     /// - Throws: `ModelStoreError`, `BagError`, `WeightsError`, `CancellationError`.
-    func model(
+    package func model(
         named name: String?, console: Console, cancellation: CancellationToken
     ) throws -> ModelFiles {
         try model(named: name) { error in

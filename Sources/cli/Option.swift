@@ -6,7 +6,7 @@ import ModelZoo
 import System
 import Tensor
 
-struct Option: Sendable, Equatable {
+package struct Option: Sendable, Equatable {
     /// Completion of the option's value in a shell.
     enum Completion: Sendable, Equatable {
         case nothing
@@ -51,7 +51,7 @@ struct Option: Sendable, Equatable {
     var long: String { "--\(name)" }
 
     /// `--clip-mode <rescale|clamp|tanh|none>`.
-    var usage: String { placeholder.map { "\(long) <\($0)>" } ?? long }
+    package var usage: String { placeholder.map { "\(long) <\($0)>" } ?? long }
 
     /// `-n, --name <model>`.
     var synopsis: String { short.map { "-\($0), \(usage)" } ?? usage }
@@ -74,11 +74,11 @@ extension Option {
     static let formatFlags = SeparationRequest.Format.flags.map { Option(field: $0.rawValue) }
 
     static let json = Option("json", help: "Write JSON instead of text.")
-    static let threads = Option(
+    package static let threads = Option(
         "threads", value: "n",
         help: "Number of threads, 1 to \(Separator.supportedThreads.upperBound). Results do not "
             + "depend on it. (default: all available cores)")
-    static let name = Option(
+    package static let name = Option(
         "name", short: "n", value: "model",
         completion: .wordsOrFile([
             "htdemucs", "htdemucs_ft", "htdemucs_6s", "hdemucs_mmi", "mdx", "mdx_extra",
@@ -88,9 +88,9 @@ extension Option {
             + "signature, hf://[namespace/]name, or demo; the stems of several, a+b, are averaged. "
             + "Missing models are downloaded. (default: "
             + "htdemucs; if it is unavailable, demo with a warning)")
-    static let member = Option(
+    package static let member = Option(
         "member", value: "name", help: "Which model to use from a file that holds several.")
-    static let config = Option(
+    package static let config = Option(
         "config", value: "file",
         help: "The YAML file of a model whose checkpoint doesn't have its configuration. (default: "
             + "the file of the checkpoint's name beside it)")
@@ -99,20 +99,20 @@ extension Option {
     static let offline = Option("offline", help: "Never download anything.")
     static let precision = Option(field: "precision")
     /// `--precision` of `live` and `serve`.
-    static let heardPrecision = Option(field: "precision", ownDefault: "auto")
+    package static let heardPrecision = Option(field: "precision", ownDefault: "auto")
     static let outFile = Option(
         "out", short: "o", value: "file", help: "The safetensors file to write. (required)")
 }
 
 extension ParsedArguments {
     /// `--threads`, by default one for each core.
-    func threads() throws(UsageError) -> Int {
+    package func threads() throws(UsageError) -> Int {
         try number(.threads, in: Separator.supportedThreads)
             ?? countAvailableCores()
     }
 
     /// The models of `--repo` and the default places; a dry run fetches none.
-    func modelStore() throws -> ModelStore {
+    package func modelStore() throws -> ModelStore {
         var store = try ModelStore(ofProgramWith: value(.repo), isOffline: has(.offline))
         if has(.dryRun), store.offlineReason == nil { store.offlineReason = .dryRun }
         return store

@@ -5,7 +5,7 @@ import Runs
 
 extension Option: ExpressibleByStringLiteral {
     /// The option of a field that needs no other form, `"seed"`.
-    init(stringLiteral field: String) { self.init(field: field) }
+    package init(stringLiteral field: String) { self.init(field: field) }
 
     /// The option of a field.
     ///
@@ -64,7 +64,9 @@ extension ParsedArguments {
     /// `--precision` of commands without the other fields.
     ///
     /// - Parameter option: the command's own option, with its default.
-    func precisionChoice(_ option: Option = .precision) throws(UsageError) -> PrecisionChoice {
+    package func precisionChoice(
+        _ option: Option = .precision
+    ) throws(UsageError) -> PrecisionChoice {
         if option == .heardPrecision, !has(option) { return .auto }
         return try runSettings(of: [option.name]).request.precisionChoice
     }

@@ -2,9 +2,9 @@
 
 import System
 
-struct UsageError: CausedError, CustomStringConvertible {
-    var cause: ErrorCause { .argument }
-    let description: String
+package struct UsageError: CausedError, CustomStringConvertible {
+    package var cause: ErrorCause { .argument }
+    package let description: String
 
     init(_ description: String) { self.description = description }
 
@@ -18,7 +18,9 @@ struct UsageError: CausedError, CustomStringConvertible {
         UsageError("Missing value for '\(option.usage)'")
     }
 
-    static func invalidValue(_ option: Option, value: String, allowed: String) -> UsageError {
+    package static func invalidValue(
+        _ option: Option, value: String, allowed: String
+    ) -> UsageError {
         UsageError("The value '\(value)' is invalid for '\(option.usage)': expected \(allowed)")
     }
 

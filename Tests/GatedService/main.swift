@@ -8,7 +8,7 @@
 //
 //     swift build -c release --product gated-service
 
-import CLI
+import Program
 import System
 import TestSupport
 

@@ -1,4 +1,4 @@
-import CLI
+import Program
 import System
 
 exit(runCommand())
