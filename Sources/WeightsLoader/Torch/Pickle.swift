@@ -181,8 +181,8 @@ struct PickleMachine {
             let operands = try pop(2)
             try call(operands[0], operands[1])
         case 0x92:  // NEWOBJ_EX, with arguments by name, which no supported class takes
-            let operands = try pop(3)
-            try call(operands[0], operands[1])
+            _ = try pop(3)
+            stack.append(.opaque)
         case UInt8(ascii: "b"):
             // BUILD sets the state of the object below on the stack; no supported object has a
             // state.
