@@ -28,7 +28,7 @@ struct Server {
         let interrupted = Condition()
         let cancellation = Interruption.cancellation(
             onCancel: { interrupted.withLock { interrupted.broadcast() } })
-        return reporting {
+        return console.reporting(failure: .trackFailed) {
             let store = try arguments.modelStore()
             let (name, member) = (arguments.value(.name), arguments.value(.member))
             let configuration = try arguments.value(.config).map(ConfigurationFile.read)
@@ -54,16 +54,6 @@ struct Server {
             console.status("Ending; jobs that are not done stay in the queue")
             service.stop()
             return .done
-        }
-    }
-
-    /// Runs the work; the text of an error names the option that helps.
-    private func reporting(_ work: () throws -> ExitCode) -> ExitCode {
-        console.reporting(failure: .trackFailed) {
-            do { return try work() } catch let error as ServiceError {
-                console.error(error.remedy.map { "\(error) Use '\($0.usage)'." } ?? "\(error)")
-                return .trackFailed
-            }
         }
     }
 
@@ -159,9 +149,9 @@ struct Server {
     }
 }
 
-extension ServiceError {
+extension ServiceError: ErrorWithRemedy {
     /// The option that makes the service start.
-    fileprivate var remedy: Option? {
+    package var remedy: Option? {
         switch self {
         case .cannotListen: .port
         case .notAnAddress: .host

@@ -6,6 +6,12 @@ import Porting
 import System
 import WeightsLoader
 
+/// An error of a module that CLI doesn't import.
+package protocol ErrorWithRemedy: Error {
+    /// The option that helps.
+    var remedy: Option? { get }
+}
+
 package func commandText(of error: any Error) -> String {
     switch error {
     case ModelStoreError.offline(let name, let folders, .requested):
@@ -25,6 +31,8 @@ package func commandText(of error: any Error) -> String {
         return "\(error) with -n"
     case PortingError.tooFewSamples:
         return "\(error) with \(Option.samples.long)"
+    case let error as any ErrorWithRemedy:
+        return error.remedy.map { "\(error) Use '\($0.usage)'." } ?? "\(error)"
     default:
         return "\(error)"
     }
