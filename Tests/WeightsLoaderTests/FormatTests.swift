@@ -154,7 +154,7 @@ struct FormatTests {
         }
     }
 
-    /// What a graph shows in which all places of some bytes have other ones.
+    /// What a graph shows after bytes of it are replaced wherever they stand.
     private static func traits(_ changes: [(old: Data, new: Data)]) throws -> ModelTraits {
         var graph = try Data(contentsOf: Fixture.url("weights/formats/core.onnx"))
         for (old, new) in changes {
@@ -164,7 +164,7 @@ struct FormatTests {
     }
 
     @Test func aGraphWithoutDilationsShowsThat() throws {
-        // Both have the tag of a repeated integer behind the name.
+        // The attribute's name, the tag of an integer of its list, the integer.
         let dilations = [(Data("dilations@\u{02}".utf8), Data("dilations@\u{01}".utf8))]
         #expect(try Self.traits(dilations).hasDilatedDConv == false)
     }
