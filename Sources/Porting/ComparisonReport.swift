@@ -12,8 +12,6 @@ package struct ComparisonReport: Sendable {
     package let extra: [String]
     /// Names of the other side that are ours in another spelling, by ours.
     package let renamed: [String: String]
-    /// Whether values of a network were judged by what it computes from the port's own inputs.
-    package let isJudged: Bool
     /// Both sides, the second with the first's names and order of axes.
     private let reference, found: TensorCollection
 
@@ -31,6 +29,9 @@ package struct ComparisonReport: Sendable {
     package var unjudged: [TensorComparison] {
         compared.filter { $0.unjudged != nil && !$0.isWrong }
     }
+
+    /// Whether values of a network were judged by what it computes from the port's own inputs.
+    package var isJudged: Bool { comparisons.contains { $0.ownDecibels != nil } }
 
     /// Comparisons of tensors that both have.
     package var compared: [TensorComparison] { comparisons.filter { $0.foundShape != nil } }
@@ -111,7 +112,6 @@ package struct ComparisonReport: Sendable {
         self.comparisons = comparisons
         self.renamed = renamed
         (self.reference, self.found) = (reference, found)
-        isJudged = judge != nil
         extra = present.subtracting(reference.names).sorted()
     }
 

@@ -60,12 +60,7 @@ package struct Preparation {
                 allowed: "\(Self.chunkSeconds.lowerBound) to \(Self.chunkSeconds.upperBound) "
                     + "seconds")
         }
-        let samples = Int(Double(rules.sampleRateHz) * seconds)
-        guard samples >= 1 else {
-            throw .invalidOption(
-                name: "chunk", value: "\(seconds)", allowed: "at least one sample")
-        }
-        return samples
+        return max(1, Int(Double(rules.sampleRateHz) * seconds))
     }
 
     /// Writes the description, then chunk after chunk. Complete chunks are skipped.

@@ -126,6 +126,8 @@ struct TensorsTests {
         #expect(document["compared"] as? Int == 2 && document["expected"] as? Int == 2)
         let equal = try run("compare a.safetensors a.safetensors -n cross_first --json").json()
         #expect((equal["wrong"] as? [Any])?.isEmpty == true)
+        let judged = try run("compare a.safetensors a.safetensors -n cross_first")
+        #expect(judged.outputLines[0].contains("own dB") && !same.outputLines[0].contains("own dB"))
         try run("compare a.safetensors a.safetensors --like a.safetensors", exits: 2)
         let rows = try #require(document["tensors"] as? [[String: Any]])
         #expect(rows.map { $0["name"] as? String } == ["mix", "xt"])
