@@ -145,8 +145,8 @@ _SUPPORTED: dict[str, Sequence[Any]] = {
 
 
 def snr_db(reference: Array, value: Array) -> float:
-    """10·log10(Σ reference² / Σ error²), at most CAP_DB; minus infinity if one isn't finite, or for
-    another size."""
+    """10·log10(Σ reference² / Σ error²), at most CAP_DB, also for equal silence; minus infinity if
+    one isn't finite, or for another size."""
     reference = np.asarray(reference, np.float64)
     if reference.size != value.size:
         return -np.inf
@@ -154,7 +154,9 @@ def snr_db(reference: Array, value: Array) -> float:
     error, power = (float(np.square(x).sum()) for x in (noise, reference))
     if not (np.isfinite(error) and np.isfinite(power)):
         return -np.inf
-    return min(10 * (math.log10(max(power, 1e-300)) - math.log10(max(error, 1e-300))), CAP_DB)
+    if error == 0:
+        return CAP_DB
+    return min(10 * (math.log10(max(power, 1e-300)) - math.log10(error)), CAP_DB)
 
 
 # ---- passes ----
@@ -385,11 +387,13 @@ def _bent(
         return None
     counts = list(sizes)
     changes = [(n, *by) for n in range(len(counts)) for by in ((1 + BENT, 0), (1, BENT))]
-    slopes = [(value(*change) - own) / BENT for change in changes]
-    products = np.array([[np.vdot(a, b) for b in slopes] for a in slopes])
-    parts = [np.vdot(slope, block.found - own) for slope in slopes]
-    solution = np.linalg.lstsq(products, parts, 1e-9)[0]
-    level = snr_db(own + sum(by * slope for by, slope in zip(solution, slopes)), block.found)
+    slopes = np.empty((len(changes), own.size), own.dtype)
+    for slope, change in zip(slopes, changes):
+        slope[:] = ((value(*change) - own) / BENT).ravel()
+    products = slopes @ slopes.T
+    solution = np.linalg.lstsq(products, slopes @ (block.found - own).ravel(), 1e-9)[0]
+    bent = own.ravel() + sum(by * slope for by, slope in zip(solution, slopes))
+    level = snr_db(bent, block.found)
     main = int(np.argmax(np.square(solution) * products.diagonal()))
     count, by = counts[main // 2], float(solution[main])
     if level < least or abs(by) > BENT:
