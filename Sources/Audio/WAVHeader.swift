@@ -36,11 +36,17 @@ package struct WAVHeader {
 
     /// Whether the sizes of a file with so many samples in each channel need 64 bits.
     package func needsLongSizes(sampleCount: Int) -> Bool {
-        let headerBytes =
-            12 + 8 + Self.longSizesBytes + chunks(factSamples: 0).count + 8
-            + end.count
-        let (dataBytes, overflow) = sampleCount.multipliedReportingOverflow(by: frameBytes)
-        return overflow || dataBytes > Int(UInt32.max) - headerBytes - 1
+        sizes(sampleCount: sampleCount).riff >= UInt32.max
+    }
+
+    /// The sizes of the chunks `RIFF` and `data` in bytes, limited so that no sum overflows.
+    private func sizes(sampleCount: Int) -> (riff: Int, data: Int) {
+        let (product, overflow) = sampleCount.multipliedReportingOverflow(by: frameBytes)
+        let data = overflow ? .max / 4 : min(product, .max / 4)
+        let others =
+            4 + (hasLongSizes ? 8 + Self.longSizesBytes : 0)
+            + chunks(fact: .little(UInt32(0))).count + 8
+        return (others + data + data % 2 + end.count, data)
     }
 
     /// The header.
@@ -48,38 +54,32 @@ package struct WAVHeader {
     /// - Parameter sampleCount: samples of each channel; nil if unknown. All sizes are then the
     ///   largest number, which readers take for "up to the end".
     package func bytes(sampleCount: Int?) -> [UInt8] {
-        let unknown = UInt32.max
-        let isLong = hasLongSizes && sampleCount.map(needsLongSizes) ?? false
-        // The 32-bit sizes, unless ds64 holds the sizes.
-        let short = isLong ? nil : sampleCount
-        let chunks = chunks(factSamples: short.map(UInt32.init) ?? unknown)
-        let dataBytes = sampleCount.map { $0 * frameBytes }
-        let riffBytes = dataBytes.map {
-            4 + (hasLongSizes ? 8 + Self.longSizesBytes : 0) + chunks.count + 8 + $0 + $0 % 2
-                + end.count
+        let sizes = sampleCount.map(sizes)
+        let isLong = hasLongSizes && (sizes?.riff ?? 0) >= UInt32.max
+        // The largest number too where ds64 holds the sizes.
+        func short(_ number: Int?) -> [UInt8] {
+            .little(isLong ? UInt32.max : UInt32(clamping: number ?? .max))
         }
         var header = Array((isLong ? "RF64" : "RIFF").utf8)
-        header += .little(isLong ? unknown : riffBytes.map(UInt32.init) ?? unknown)
-        header += "WAVE".utf8
-        if isLong, let riffBytes, let dataBytes, let sampleCount {
+        header += short(sizes?.riff) + "WAVE".utf8
+        if isLong, let sizes, let sampleCount {
             // The last number is the length of a table of further sizes.
             header.append(
                 chunk: "ds64",
-                .little(UInt64(riffBytes)) + .little(UInt64(dataBytes))
+                .little(UInt64(sizes.riff)) + .little(UInt64(sizes.data))
                     + .little(UInt64(sampleCount)) + .little(UInt32(0)))
         } else if hasLongSizes {
             header.append(chunk: "JUNK", [UInt8](repeating: 0, count: Self.longSizesBytes))
         }
-        header += chunks
-        header += "data".utf8
-        return header + .little(isLong ? unknown : dataBytes.map(UInt32.init) ?? unknown)
+        header += chunks(fact: short(sampleCount))
+        return header + "data".utf8 + short(sizes?.data)
     }
 
     /// The chunks between the sizes and the samples.
-    private func chunks(factSamples: UInt32) -> [UInt8] {
+    private func chunks(fact: [UInt8]) -> [UInt8] {
         var chunks: [UInt8] = []
         chunks.append(chunk: "fmt ", formatFields)
-        if format == .float32 { chunks.append(chunk: "fact", .little(factSamples)) }
+        if format == .float32 { chunks.append(chunk: "fact", fact) }
         if let infoList { chunks.append(chunk: "LIST", infoList) }
         return chunks
     }

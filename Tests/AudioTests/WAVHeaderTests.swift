@@ -12,9 +12,26 @@ struct WAVHeaderTests {
 
     @Test
     func longSizesAreUsedFromFourGibibytesOn() {
-        // A frame of two channels has four bytes.
-        #expect(!header.needsLongSizes(sampleCount: 1_073_700_000))
-        #expect(header.needsLongSizes(sampleCount: 1 << 30))
+        var tags = AudioTags()
+        tags.title = "A"
+        for (format, channels) in [(.int16, 2), (.int24, 1), (.int24, 2), (.float32, 1)]
+            as [(SampleFormat, Int)]
+        {
+            for (tags, hasRoom) in [(nil, false), (nil, true), (tags, true)] {
+                let header = WAVHeader(
+                    channelCount: channels, sampleRateHz: 44_100, format: format, tags: tags,
+                    hasLongSizes: hasRoom)
+                let frameBytes = channels * format.sampleBytes
+                // The largest number stands for an unknown size.
+                let others = header.bytes(sampleCount: 0).count - 8 + header.end.count
+                let most = (Int(UInt32.max) - 1 - others) / frameBytes
+                for count in most - 2...most + 2 {
+                    let bytes = count * frameBytes
+                    let isLong = others + bytes + bytes % 2 >= UInt32.max
+                    #expect(header.needsLongSizes(sampleCount: count) == isLong)
+                }
+            }
+        }
         #expect(header.needsLongSizes(sampleCount: .max))
         #expect(header.bytes(sampleCount: 1_000).starts(with: "RIFF".utf8))
         #expect(header.bytes(sampleCount: 1 << 30).starts(with: "RF64".utf8))
