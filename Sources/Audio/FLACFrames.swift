@@ -14,10 +14,8 @@ extension FrameOrder {
         var offset = stream.end
         if FLACFrame(file.slice(offset, 16)) == nil {
             order.note("its metadata are damaged", at: start)
-            offset = start + 42
-            for _ in 0..<256 where FLACFrame(file.slice(offset, 16)) == nil {
-                offset = file.place(of: 0xFF, from: offset + 1)
-            }
+            order.samples = stream.samples
+            return order
         }
         // The frame before; nil at the beginning of a stream.
         var last: FLACFrame?

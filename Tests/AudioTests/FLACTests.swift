@@ -47,6 +47,17 @@ struct FLACTests {
         #expect(audio.channels[0].last == Float(0x0909) / 32_768)
     }
 
+    /// Blocks behind the first, whose sizes lead into the frames or beyond the file: libsndfile reads none of them.
+    @Test(arguments: [[0x84, 0, 0, 9], [0x84, 0, 0x40, 0], [0x84, 255, 255, 255], [4, 0, 9, 9]])
+    func damagedMetadataAreSaid(_ block: [UInt8]) throws {
+        let whole = try Recording.flac.data
+        let first = try #require(whole.range(of: Data([0xFF, 0xF8]))).lowerBound
+        let error = #expect(throws: AudioError.self) {
+            try read(whole[..<42] + block + whole[first...])
+        }
+        #expect(error?.description.contains("(its metadata are damaged)") == true, "\(error!)")
+    }
+
     @Test func flacThatEndsBetweenFramesIsSaidToBeCut() throws {
         let plain = try Recording.flac.data
         let frames = plain.ranges(of: Data([0xFF, 0xF8])).map(\.lowerBound)
