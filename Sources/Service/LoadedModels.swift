@@ -17,19 +17,14 @@ final class LoadedModels: Sendable {
         case failed
     }
 
-    private struct Key: Hashable {
+    private struct Loaded {
         let digest: String
         let precision: Precision
-    }
-
-    private struct Loaded {
-        let key: Key
         let name: String
         let separator: Separator
     }
 
     private struct State {
-        var readiness = Readiness.loading
         var failure: (any Error)?
         var own: ChosenModel?
         var models: [String: ChosenModel] = [:]
@@ -39,6 +34,10 @@ final class LoadedModels: Sendable {
         var loadedOther: Loaded?
 
         var loaded: [Loaded] { [loadedOwn, loadedOther].compactMap(\.self) }
+
+        var readiness: Readiness {
+            failure != nil ? .failed : loadedOwn == nil ? .loading : .ready
+        }
     }
 
     /// Name of the service's own model, for messages.
@@ -84,15 +83,9 @@ final class LoadedModels: Sendable {
                 $0.models[model.name] = model
             }
             _ = try separator(model, precision(of: model, .ofModel))
-            changeOwn {
-                $0.readiness = .ready
-                $0.failure = nil
-            }
+            changeOwn { $0.failure = nil }
         } catch {
-            changeOwn {
-                $0.readiness = .failed
-                $0.failure = error
-            }
+            changeOwn { $0.failure = error }
         }
     }
 
@@ -166,11 +159,8 @@ final class LoadedModels: Sendable {
         if let known { return known }
         guard let name else {
             if let own { return own }
-            switch readiness {
-            case .failed: throw noModel
-            default:
-                throw Problem(.notReady, "The model '\(ownName)' is being loaded. Try again soon.")
-            }
+            if readiness == .failed { throw noModel }
+            throw Problem(.notReady, "The model '\(ownName)' is being loaded. Try again soon.")
         }
         // Only names from the list reach the store, never a path or an address.
         let parts = ModelName.parts(of: name)
@@ -202,9 +192,11 @@ final class LoadedModels: Sendable {
 
     /// The loaded model. Blocks until it is loaded.
     func separator(_ model: ChosenModel, _ precision: Precision) throws -> Separator {
-        let key = Key(digest: try model.digest, precision: precision)
+        let digest = try model.digest
         func loaded() -> Separator? {
-            state.withLock { $0.loaded.first { $0.key == key }?.separator }
+            state.withLock {
+                $0.loaded.first { $0.digest == digest && $0.precision == precision }?.separator
+            }
         }
         if let separator = loaded() { return separator }
         return try loading.withLock { _ in
@@ -212,7 +204,7 @@ final class LoadedModels: Sendable {
             // Given up before the new one is loaded; a job that runs keeps its own.
             state.withLock { $0.loadedOther = nil }
             let new = Loaded(
-                key: key, name: model.name,
+                digest: digest, precision: precision, name: model.name,
                 separator: try model.separator(threads: settings.threads, precision: precision))
             state.withLock { state in
                 if state.loadedOwn == nil {
@@ -258,7 +250,7 @@ final class LoadedModels: Sendable {
         return [
             "engine": [
                 "model": .text(own?.name ?? ownName),
-                "precision": JSON(loaded.first?.key.precision.rawValue),
+                "precision": JSON(loaded.first?.precision.rawValue),
                 "threads": .integer(settings.threads),
                 "instruction_set": JSON(kernels?.instructionSet),
                 "replaces": JSON(replacedModel), "version": .text(settings.version),
