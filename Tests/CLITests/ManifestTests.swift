@@ -10,6 +10,12 @@ struct ManifestTests {
         for name in ["a", "b", "c"] { try folder.writeTrack("\(name).wav") }
     }
 
+    /// Writes a manifest of ids and paths.
+    private func list(_ tracks: KeyValuePairs<String, String>) throws {
+        let lines = tracks.map { #"{"id": "\#($0)", "path": "\#($1)"}"# + "\n" }
+        try folder.write(lines.joined(), "list.jsonl")
+    }
+
     @discardableResult
     private func run(
         _ manifest: String, _ more: [String] = [], exits code: Int32 = 0
@@ -38,11 +44,7 @@ struct ManifestTests {
     }
 
     @Test func differentIDsStayDifferentWithSafeNames() throws {
-        try folder.write(
-            """
-            {"id": "a?", "path": "a.wav"}
-            {"id": "a:", "path": "b.wav"}
-            """, "list.jsonl")
+        try list(["a?": "a.wav", "a:": "b.wav"])
         try run("list.jsonl", ["--safe-names"])
         #expect(folder.paths.filter { $0.hasSuffix("drums.wav") }.count == 2, "\(folder.paths)")
     }
@@ -106,13 +108,7 @@ struct ManifestTests {
 
     @Test func aResultHasAllMembersWhateverItsStatus() throws {
         try folder.write("text", "bad.wav")
-        try folder.write(
-            """
-            {"id": "x", "path": "a.wav"}
-            {"id": "y", "path": "bad.wav"}
-            {"id": "z", "path": "gone.wav"}
-
-            """, "list.jsonl")
+        try list(["x": "a.wav", "y": "bad.wav", "z": "gone.wav"])
         try run("list.jsonl", exits: 1)
         let run = try run("list.jsonl", ["--json", "--skip-existing"], exits: 1)
         let results = try run.events("result")
@@ -141,14 +137,9 @@ struct ManifestTests {
     // MARK: - Timeout and quarantine
 
     @Test func aTrackThatTakesTooLongFailsAndTheRunGoesOn() throws {
-        try folder.write(#"{"id": "short", "path": "a.wav"}"#, "short.jsonl")
-        try run("short.jsonl")
-        try folder.write(
-            """
-            {"id": "long", "path": "b.wav"}
-            {"id": "short", "path": "a.wav"}
-
-            """, "list.jsonl")
+        try list(["short": "a.wav"])
+        try run("list.jsonl")
+        try list(["long": "b.wav", "short": "a.wav"])
         // Less than any track takes.
         let options = ["--json", "--skip-existing", "--timeout=0.000001"]
         let run = try run("list.jsonl", options, exits: 1)
@@ -161,12 +152,7 @@ struct ManifestTests {
 
     @Test func aTrackThatFailsAgainAndAgainGoesIntoQuarantine() throws {
         try folder.write("text", "bad.wav")
-        try folder.write(
-            """
-            {"id": "x", "path": "a.wav"}
-            {"id": "y", "path": "bad.wav"}
-
-            """, "list.jsonl")
+        try list(["x": "a.wav", "y": "bad.wav"])
         let options = ["--json", "--skip-existing", "--quarantine-after=2"]
         func status(_ more: [String] = [], exits code: Int32) throws -> String? {
             try run("list.jsonl", options + more, exits: code).events("result").last?["status"]
@@ -184,7 +170,7 @@ struct ManifestTests {
     }
 
     @Test func faultsOfTheMachineDoNotCount() throws {
-        try folder.write(#"{"id": "x", "path": "a.wav"}"#, "list.jsonl")
+        try list(["x": "a.wav"])
         try folder.makeFolder("out/cross_first/x/drums.wav")
         for _ in 0..<2 {
             let result = try run(
@@ -270,13 +256,10 @@ struct ManifestTests {
 
     @Test func anInterruptionIsNoFailureAndAKilledProcessIsOne() throws {
         try folder.writeTrack("long.wav", samples: 200_000)
-        try folder.write(
-            """
-            {"id": "long", "path": "long.wav", "shifts": 100}
-
-            """, "list.jsonl")
+        try list(["long": "long.wav"])
         let arguments = [
             "--manifest=list.jsonl", "-n", "cross_first", "-o", "out", "--quarantine-after=1",
+            "--shifts=100",
         ]
         try folder.run(arguments, interruptedAt: "Separating", exits: 130)
         #expect(!folder.exists("out/.swift-demucs"))
