@@ -21,22 +21,19 @@ package struct TrackFailure {
     let kind: Class
     let cause: ErrorCause
     let text: String
-    let fault: Fault
 
     /// - Parameter text: the error, which begins with the track's label or gets it.
     init(
-        _ kind: Class, _ text: String, of track: InputTrack, cause: ErrorCause = .internal,
-        fault: Fault = .track
+        _ kind: Class, _ text: String, of track: InputTrack, cause: ErrorCause = .internal
     ) {
         self.kind = kind
         self.cause = cause
-        self.fault = fault
         self.text = text.hasPrefix(track.label + ":") ? text : "\(track.label): \(text)"
     }
 
     init(_ error: any Error, of track: InputTrack) {
         let cause = ErrorCause(of: error)
-        self.init(Class(cause), "\(error)", of: track, cause: cause, fault: cause.fault)
+        self.init(Class(cause), "\(error)", of: track, cause: cause)
     }
 
     init(timeoutSeconds: Double, of track: InputTrack) {

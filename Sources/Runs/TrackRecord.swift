@@ -41,7 +41,7 @@ struct FailureRecord: Codable {
     ) {
         let counted = earlier.flatMap { $0.counts(for: track, parameters) ? $0.tries : nil }
         // A fault of the machine or the model doesn't count against the track.
-        tries = (counted ?? 0) + (failure.fault == .track ? 1 : 0)
+        tries = (counted ?? 0) + (failure.cause.fault == .track ? 1 : 0)
         self.limit = limit
         errorClass = failure.kind
         error = failure.text
