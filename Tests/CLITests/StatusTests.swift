@@ -44,8 +44,9 @@ struct StatusTests {
             try folder.run("status", "m.jsonl", "-o", "out", exits: 2).errors.contains("no records")
         )
         try manifest(ids.dropLast())
-        try separate("--shard=0/2", "--quarantine-after=2", exits: try shardFails(0) ? 1 : 0)
-        try separate("--shard=1/2", "--quarantine-after=2", exits: try shardFails(1) ? 1 : 0)
+        // `printf bad | sha256sum` begins with a number of shard 0.
+        try separate("--shard=0/2", "--quarantine-after=2")
+        try separate("--shard=1/2", "--quarantine-after=2", exits: 0)
         try manifest(ids)
         let failed = Report.Track(id: "bad", state: "failed", tries: 1)
         let left = Report.Track(id: "late", state: "left")
@@ -62,13 +63,6 @@ struct StatusTests {
         let run = try folder.run("status", "out")
         #expect(run.output.contains("all            6\n"))
         #expect(run.errors.contains("the record of 'stray' is damaged"))
-    }
-
-    private func shardFails(_ index: Int) throws -> Bool {
-        let lines = try folder.run(
-            "-n", "cross_first", "--manifest=m.jsonl", "--shard=\(index)/2", "--dry-run", "--json"
-        ).output
-        return lines.contains(#""id":"bad""#)
     }
 
     @Test func modelsAreKeptApart() throws {
