@@ -78,7 +78,7 @@ package struct OpenedModel: Sendable {
         name = files.name
         configurationChecksum =
             facts.count < 2
-            ? facts.first : SHA256(of: Array(facts.joined(separator: "\n").utf8)).hexadecimal
+            ? facts.first : SHA256(of: facts.joined(separator: "\n")).hexadecimal
         self.checkpoints = checkpoints
         self.configurations = configurations
         self.members = members

@@ -23,7 +23,7 @@ package struct ConfigurationFile: Sendable, Equatable {
 
     /// The SHA-256 of the sections, 64 hexadecimal digits.
     package var checksum: String {
-        SHA256(of: Array((ArgumentValue.object(sections).json ?? "").utf8)).hexadecimal
+        SHA256(of: ArgumentValue.object(sections).json ?? "").hexadecimal
     }
 
     /// - Throws: ``YAMLFileError``; ``WeightsError`` if the file can't be read.

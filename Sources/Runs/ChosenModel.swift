@@ -163,7 +163,7 @@ package final class ChosenModel: Sendable {
     package var digest: String {
         get throws {
             let steps = files.followers.map { "\($0.stem)=\($0.files.name)" }
-            return FileChecksum.of(text: JSONText.of(try identity) + steps.joined(separator: " "))
+            return SHA256(of: JSONText.of(try identity) + steps.joined(separator: " ")).hexadecimal
         }
     }
 }

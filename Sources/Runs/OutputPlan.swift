@@ -162,7 +162,7 @@ struct OutputPlan {
         var track = (name: written(input.nameParts.name), ending: input.nameParts.ending)
         if let id = input.id, track.name != id {
             // The tracks of a manifest aren't compared with each other: different ids stay different.
-            track.name += "-\(FileChecksum.of(text: id).prefix(8))"
+            track.name += "-\(SHA256(of: id).hexadecimal.prefix(8))"
         }
         let names = input.outputs?.map(\.name) ?? names
         let paths = try names.map { name throws(RunError) in

@@ -29,7 +29,8 @@ package struct SeparationRecord: Codable, Equatable, Sendable {
             guard let status = FilePath.status(path), Int(status.st_size) == bytes else {
                 return false
             }
-            return status.modifiedNanoseconds == modified || FileChecksum.of(path) == sha256
+            return status.modifiedNanoseconds == modified
+                || (try? SHA256.hexadecimal(ofFile: path)) == sha256
         }
 
         /// Whether size and time equal those of this record.
@@ -105,7 +106,7 @@ package struct ResultIdentity: Codable, Equatable {
     }
 
     /// A name of the identity, in hexadecimal digits.
-    package var digest: String { FileChecksum.of(text: JSONText.of(self)) }
+    package var digest: String { SHA256(of: JSONText.of(self)).hexadecimal }
 }
 
 /// Everything except the model and the track that determines the content of the files.
@@ -167,18 +168,5 @@ package struct SeparationParameters: Codable, Equatable, Sendable {
         rate = output.rate.rawValue
         copiesTags = output.copiesTags ? nil : false
         self.stemFile = stemFile
-    }
-}
-
-/// SHA-256 in hexadecimal digits.
-enum FileChecksum {
-    /// - Returns: nil if the file can't be read or the token is cancelled.
-    static func of(_ path: String, _ cancellation: CancellationToken? = nil) -> String? {
-        try? SHA256.hexadecimal(
-            ofFile: path, isCancelled: { cancellation?.isCancelled ?? false })
-    }
-
-    static func of(text: String) -> String {
-        SHA256(of: Array(text.utf8)).hexadecimal
     }
 }

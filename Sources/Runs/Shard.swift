@@ -33,6 +33,6 @@ package struct Shard: Sendable, CustomStringConvertible {
 
     /// The first 8 bytes of the SHA-256 of an id's UTF-8, as a big-endian number.
     static func hash(_ id: String) -> UInt64 {
-        SHA256(of: Array(id.utf8)).digest.prefix(8).reduce(0) { $0 << 8 | UInt64($1) }
+        SHA256(of: id).digest.prefix(8).reduce(0) { $0 << 8 | UInt64($1) }
     }
 }

@@ -73,7 +73,7 @@ struct RecordPlace {
     init(named name: String, in folder: String, firstOutput output: String) {
         let below = output.utf8.dropFirst(folder.utf8.count)
         let relative = String(decoding: below.drop { $0 == UInt8(ascii: "/") }, as: UTF8.self)
-        let checksum = FileChecksum.of(text: relative).prefix(16)
+        let checksum = SHA256(of: relative).hexadecimal.prefix(16)
         entry = Ledger(ofRun: folder)[Self.name(name, "-\(checksum)")]
     }
 
@@ -82,7 +82,7 @@ struct RecordPlace {
         guard name.utf8.count + ending.utf8.count > FilePath.longestNameBytes else {
             return name + ending
         }
-        let checksum = FileChecksum.of(text: name).prefix(16)
+        let checksum = SHA256(of: name).hexadecimal.prefix(16)
         let room = FilePath.longestNameBytes - ending.utf8.count - checksum.utf8.count - 1
         var short = name
         while short.utf8.count > room { short.unicodeScalars.removeLast() }

@@ -112,7 +112,7 @@ struct DerivedFiles: Sendable {
     ) throws -> (file: OpenFile, tag: String) {
         let numbers = strips.map { "\($0.gain) \($0.pan)" }
         let text = "\(job.key) \(numbers)\(range.key) \(format.rawValue)"
-        let tag = String(SHA256(of: Array(text.utf8)).hexadecimal.prefix(32))
+        let tag = String(SHA256(of: text).hexadecimal.prefix(32))
         let file = try part(job, range, "mix-\(tag).\(format.rawValue)", for: request) { path in
             try mix(
                 job, Array(zip(job.stems, strips)), range, to: path, format: format, for: request)

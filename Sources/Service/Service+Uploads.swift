@@ -200,7 +200,7 @@ extension Service {
         }
         let (type, ending) =
             ffmpeg == nil ? (format.mediaType, ".\(format.rawValue)") : ("audio/mp4", Service.m4a)
-        let made = SHA256(of: Array("\(digest) \(request.rawTarget)".utf8)).hexadecimal
+        let made = SHA256(of: "\(digest) \(request.rawTarget)").hexadecimal
         return Reply.file(
             request, file, type: type, tag: String(made.prefix(32)), name: stem + ending)
     }

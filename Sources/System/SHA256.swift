@@ -23,6 +23,9 @@ package struct SHA256: Sendable {
         update(bytes)
     }
 
+    /// Of a text in UTF-8.
+    package init(of text: String) { self.init(of: Array(text.utf8)) }
+
     package mutating func update(_ bytes: UnsafeRawBufferPointer) {
         countBytes &+= UInt64(bytes.count)
         var rest = bytes[...]

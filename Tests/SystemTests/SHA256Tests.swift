@@ -20,7 +20,7 @@ struct SHA256Tests {
 
     @Test(arguments: vectors)
     func digestsArePublishedOnes(message: String, digest: String) {
-        #expect(SHA256(of: Array(message.utf8)).hexadecimal == digest)
+        #expect(SHA256(of: message).hexadecimal == digest)
     }
 
     @Test func aMillionLettersGiveTheStandardsDigest() {
