@@ -66,7 +66,7 @@ struct RunPlan {
                 otherNames: manifest?.mayHaveStems == true ? model.stems.all : [],
                 modelFolder: model.folder, isManifest: manifest != nil, taken: taken,
                 settings: settings)
-        try manifest?.validateStems(settings, of: model.stems)
+        try manifest?.validateStems(of: model.stems)
         precision = try model.precision(of: settings.request)
         trackCount = manifest == nil ? files.tracks.count : manifest?.count
         seed = settings.request.separation.seedOrDrawn()

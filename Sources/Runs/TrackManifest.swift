@@ -12,8 +12,8 @@ package struct TrackManifest {
     let count: Int?
     /// The longest segment that a track asks for; only the model knows whether that is possible.
     private let longestSegment: (line: Int, options: SeparationOptions)?
-    /// Lists of stems that tracks ask for, with the first line of each.
-    private let stemLists: [String: Int]
+    /// Lists of stems that tracks ask for, with the first line and request of each.
+    private let stemLists: [String: (line: Int, request: SeparationRequest)]
 
     /// Name of the file in messages.
     var name: String { file.name }
@@ -44,11 +44,14 @@ package struct TrackManifest {
         var hashes = ContiguousArray<UInt64>()
         var count = 0
         var longestSegment: (line: Int, options: SeparationOptions)?
-        var stemLists: [String: Int] = [:]
+        var stemLists: [String: (line: Int, request: SeparationRequest)] = [:]
         while let track = try reader.next() {
             if hashes.count.isMultiple(of: 1024) { try cancellation.check() }
-            let separation = try Self.request(of: track, settings, in: file).separation
-            if let stems = track.stems, stemLists[stems] == nil { stemLists[stems] = track.line }
+            let request = try Self.request(of: track, settings, in: file)
+            let separation = request.separation
+            if let stems = track.stems, stemLists[stems] == nil {
+                stemLists[stems] = (track.line, request)
+            }
             if !track.options.isEmpty, let seconds = separation.segmentSeconds,
                 seconds > longestSegment?.options.segmentSeconds ?? 0
             {
@@ -129,16 +132,8 @@ package struct TrackManifest {
     // MARK: - Against the model
 
     /// Checks the tracks' own lists of stems.
-    func validateStems(
-        _ settings: RunSettings, of known: ModelStems
-    ) throws(RunError) {
-        for (stems, line) in stemLists.sorted(by: { $0.value < $1.value }) {
-            var request = settings.request
-            do throws(RequestError) {
-                try SeparationRequest.field("stems")?.set(stems, in: &request)
-            } catch {
-                throw .trackRequest(place: file.place(line), error)
-            }
+    func validateStems(of known: ModelStems) throws(RunError) {
+        for (line, request) in stemLists.values.sorted(by: { $0.line < $1.line }) {
             _ = try outputs(request, known, line)
         }
     }
