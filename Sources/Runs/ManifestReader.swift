@@ -36,19 +36,17 @@ struct ManifestReader {
     mutating func next() throws(RunError) -> ManifestTrack? {
         while let line = try lines.next() {
             if let first = line.first(where: { !Self.isSpace($0) }) {
-                if lines.number == 1, first != UInt8(ascii: "{") { throw isNoManifest }
+                // Tables begin with the names of their columns.
+                if lines.number == 1, first != UInt8(ascii: "{") {
+                    throw file.failure(
+                        1,
+                        "does not begin with '{', expected a JSON object on each line; convert a "
+                            + "table of CSV or Parquet to JSON lines")
+                }
                 return try track(lines.number, try values(line, lines.number))
             }
         }
         return nil
-    }
-
-    /// Tables begin with the names of their columns.
-    private var isNoManifest: RunError {
-        file.failure(
-            1,
-            "does not begin with '{', expected a JSON object on each line; convert a table of CSV "
-                + "or Parquet to JSON lines")
     }
 
     // MARK: - Lines
@@ -64,7 +62,11 @@ struct ManifestReader {
         }
         var texts: [String: String] = [:]
         for (key, value) in values {
-            try checkKnown(key, line)
+            guard Self.keys.contains(key) else {
+                throw file.failure(
+                    line,
+                    "unknown key '\(key)'; expected one of " + Self.keys.joined(separator: ", "))
+            }
             switch value {
             case .null: break
             case .text(let value): texts[key] = value
@@ -97,12 +99,5 @@ struct ManifestReader {
 
     private func missing(_ key: String, _ line: Int) -> RunError {
         file.failure(line, "has no '\(key)'; each track needs an id and a path")
-    }
-
-    private func checkKnown(_ key: String, _ line: Int) throws(RunError) {
-        if !Self.keys.contains(key) {
-            throw file.failure(
-                line, "unknown key '\(key)'; expected one of " + Self.keys.joined(separator: ", "))
-        }
     }
 }
