@@ -19,13 +19,10 @@ struct ManifestReader {
         .compactMap(SeparationRequest.field)
     private static let keys = ["id", "path"] + fields.map(\.name)
 
-    private let file: ManifestFile
     private var lines: ManifestLines
+    private var file: ManifestFile { lines.file }
 
-    init(_ file: ManifestFile) {
-        self.file = file
-        lines = ManifestLines(file)
-    }
+    init(_ file: ManifestFile) { lines = ManifestLines(file) }
 
     private static func isSpace(_ byte: UInt8) -> Bool { byte == 0x20 || byte == 0x09 }
 
