@@ -8,13 +8,11 @@ struct ManifestErrorTests {
     private let folder = TemporaryFolder()
 
     /// Runs a manifest whose first track is valid, and returns its error.
-    private func error(
-        of manifest: String, _ name: String = "list", _ more: [String] = []
-    ) throws -> String {
+    private func error(of manifest: String, _ more: String...) throws -> String {
         try folder.writeTrack("a.wav")
-        try folder.write(manifest, name)
+        try folder.write(manifest, "list")
         let run = try folder.run(
-            ["--manifest", name, "-n", "cross_first", "-o", "out"] + more, exits: 2)
+            ["--manifest=list", "-n", "cross_first", "-o", "out"] + more, exits: 2)
         #expect(run.output.isEmpty)
         #expect(!folder.exists("out"))
         return run.errors
@@ -58,22 +56,19 @@ struct ManifestErrorTests {
         ),
         (#"{"id": "a", "path": "a", "id": "b"}"#, "the key \"id\" appears twice"),
         (#"{"id": "a\u0000", "path": "a"}"#, "must not contain '/' or control characters"),
+        (
+            #"{"id": "\#(String(repeating: "x", count: 201))", "path": "a.wav"}"#,
+            "must have at most 200 bytes"
+        ),
     ])
     func aFaultIsNamedWithItsLine(manifest: String, message: String) throws {
         let text = try error(of: manifest)
         #expect(text.contains("error: ") && text.contains(message), "\(text)")
     }
 
-    @Test func aNameThatIsTooLongIsRefused() throws {
-        let id = String(repeating: "x", count: 201)
-        #expect(
-            try error(of: #"{"id": "\#(id)", "path": "a.wav"}"#).contains(
-                "must have at most 200 bytes"))
-    }
-
     @Test(arguments: ["8/8", "-1/8", "1", "a/b", "1/0", "1/8/2", "+1/8", ""])
     func aShardThatIsNoneIsRefused(shard: String) throws {
-        let text = try error(of: Self.track, "list", ["--shard=\(shard)"])
+        let text = try error(of: Self.track, "--shard=\(shard)")
         #expect(text.contains("expected I/N, shard I of N, counted from 0"), "\(text)")
     }
 
@@ -82,16 +77,13 @@ struct ManifestErrorTests {
     ])
     func aTemplateThatLetsTracksShareAFileIsRefused(template: String) throws {
         let text = try error(
-            of: Self.track, "list",
-            [
-                "--filename", template, "--two-stems=rest", "--mix=x_rest=drums+rest",
-                "--mix=rest_x=drums",
-            ])
+            of: Self.track, "--filename", template, "--two-stems=rest",
+            "--mix=x_rest=drums+rest", "--mix=rest_x=drums")
         #expect(text.contains("no two tracks can share a file"), "\(text)")
     }
 
     @Test func otherTracksAndFilesThatCannotBeReadAreRefused() throws {
-        #expect(try error(of: Self.track, "list", ["a.wav"]).contains("names all tracks"))
+        #expect(try error(of: Self.track, "a.wav").contains("names all tracks"))
         for option in ["--shard=0/2", "--quarantine-after=2"] {
             let run = try folder.run(["a.wav", option], exits: 2)
             #expect(run.errors.contains("requires '--manifest <file>'"))
