@@ -66,7 +66,8 @@ final class ConnectionTable: @unchecked Sendable {
     /// Number of bytes that the client of a socket has received; nil if the system can't tell.
     private let countReceived: @Sendable (Int32) -> Int?
     private let clock: ServiceClock
-    private let proxies: Set<String>
+    /// The trusted ones, as the system writes addresses.
+    let proxies: Set<String>
     private let condition = Condition()
     private var entries: [Int32: Entry] = [:]
     private var lastNumber = 0

@@ -20,7 +20,7 @@ extension Service {
             }
             let isOfAll = request.method == "OPTIONS" && request.rawTarget == RequestTarget.all
             request.target = try isOfAll ? RequestTarget() : RequestTarget(request.rawTarget)
-            if let client = ClientAddress(of: request, behind: proxies) {
+            if let client = ClientAddress(of: request, behind: connections.proxies) {
                 request.client = client
                 connections.belongs(request.socket, to: client)
             }

@@ -72,8 +72,6 @@ package final class Service: Sendable {
     let metrics: Metrics
     let derivedFiles: DerivedFiles
     let clock: ServiceClock
-    /// The trusted ones, as the system writes addresses.
-    let proxies: Set<String>
     /// Slots for the work of requests outside the queue.
     let slots: WorkSlots
     let connections: ConnectionTable
@@ -136,7 +134,6 @@ package final class Service: Sendable {
         }
         metrics = Metrics()
         clock = settings.clock
-        proxies = Set(settings.trustedProxies.compactMap { ClientAddress($0)?.text })
         eventLog = EventLog(clock, users: rules.users)
         if let taken = try folder.takeOverFormerJobs() { warnings.append(taken) }
         let contents = try folder.contents()
@@ -165,7 +162,8 @@ package final class Service: Sendable {
             } ?? [:]
         example = try? store.bundledFile("demo_track.ogg")
         connections = ConnectionTable(
-            limits: settings.limits, clock: clock, proxies: proxies
+            limits: settings.limits, clock: clock,
+            proxies: Set(settings.trustedProxies.compactMap { ClientAddress($0)?.text })
         ) {
             let count = http_received_bytes($0)
             return count >= 0 ? Int(count) : nil
