@@ -34,7 +34,8 @@ package struct ServiceSettings: Sendable {
     package var limits = ServiceLimits()
     package var clock = ServiceClock.system
     package var gate: Gate = { _, _ in }
-    package var log: Log = { _ in }
+    /// Takes a line for the owner of the service.
+    package var log: @Sendable (_ line: String) -> Void = { _ in }
     package var threads: Int
     package var precision = PrecisionChoice.ofModel
     package var version: String
@@ -50,9 +51,6 @@ package struct ServiceSettings: Sendable {
 }
 
 extension ServiceSettings {
-    /// Takes a line for the owner of the service.
-    package typealias Log = @Sendable (_ line: String) -> Void
-
     /// Called by each job before each of its segments, counted from 0, when the stems of the earlier
     /// ones can be read. Tests let the job wait here until it may go on or is cancelled.
     package typealias Gate = @Sendable (_ segment: Int, _ cancellation: CancellationToken) -> Void
