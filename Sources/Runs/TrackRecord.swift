@@ -99,15 +99,9 @@ struct RecordPlace {
             // A record that may be right elsewhere or later stays.
             if error != .damaged { return }
         }
-        if let record {
-            if (try? entry.write(record)) == nil {
-                // The one that is there may count a try that was none.
-                unlink(entry.record)
-                return
-            }
-        } else {
-            unlink(entry.record)
-        }
+        if let record, (try? entry.write(record)) != nil { return }
+        // One that could not be replaced may count a try that was none.
+        unlink(entry.record)
     }
 }
 
