@@ -18,7 +18,7 @@ struct ManifestTests {
 
     @discardableResult
     private func run(
-        _ manifest: String, _ more: [String] = [], exits code: Int32 = 0
+        _ more: [String] = [], of manifest: String = "list.jsonl", exits code: Int32 = 0
     ) throws -> CommandRun {
         try folder.run(
             ["--manifest", manifest, "-n", "cross_first", "-o", "out"] + more, exits: code)
@@ -32,20 +32,20 @@ struct ManifestTests {
             {"path": "b.wav", "id": 7}
 
             """, "list.jsonl")
-        try run("list.jsonl")
+        try run()
         let stems = folder.paths.filter { $0.hasSuffix(".wav") && $0.hasPrefix("out/") }
         #expect(
             stems == [
                 "out/cross_first/artist.song.1/drums.wav", "out/cross_first/artist.song.1/rest.wav",
                 "out/cross_first/7/drums.wav", "out/cross_first/7/rest.wav",
             ])
-        let again = try run("list.jsonl", ["--skip-existing"])
+        let again = try run(["--skip-existing"])
         #expect(again.errors.contains("Already done: artist.song.1\nAlready done: 7\n"))
     }
 
     @Test func differentIDsStayDifferentWithSafeNames() throws {
         try list(["a?": "a.wav", "a:": "b.wav"])
-        try run("list.jsonl", ["--safe-names"])
+        try run(["--safe-names"])
         #expect(folder.paths.filter { $0.hasSuffix("drums.wav") }.count == 2, "\(folder.paths)")
     }
 
@@ -56,7 +56,7 @@ struct ManifestTests {
             + #"{"id": "a 'b', c", "path": "b.wav"}"# + "\r\n"
         try folder.write(text, "list.jsonl")
         if source == "file" {
-            try run("list.jsonl")
+            try run()
         } else {
             _ = try folder.shell("cat list.jsonl | \"$0\" --manifest - -n cross_first -o out")
         }
@@ -72,7 +72,7 @@ struct ManifestTests {
             {"id": "theirs", "path": "a.wav", "overlap": null}
 
             """, "list.jsonl")
-        let results = try run("list.jsonl", ["--json", "--shifts=2", "--seed=3"]).events("result")
+        let results = try run(["--json", "--shifts=2", "--seed=3"]).events("result")
         #expect(results.map { $0["id"] as? String } == ["own", "seeded", "theirs"])
         #expect(results.map { $0["duration_seconds"] as? Double } == [0.2, 0.4375, 0.4375])
         #expect(results.map { $0["seed"] as? UInt64 } == [nil, .max, 3])
@@ -93,7 +93,7 @@ struct ManifestTests {
         try folder.write(lines.joined(), "all.jsonl")
         try folder.write(lines.reversed()[..<10].joined(), "some.jsonl")
         func shard(_ index: Int, _ name: String) throws -> Set<String> {
-            let run = try run(name, ["--shard=\(index)/3", "--dry-run", "--json"])
+            let run = try run(["--shard=\(index)/3", "--dry-run", "--json"], of: name)
             return Set(try run.events("result").compactMap { $0["id"] as? String })
         }
         let shards = try (0..<3).map { try shard($0, "all.jsonl") }
@@ -109,8 +109,8 @@ struct ManifestTests {
     @Test func aResultHasAllMembersWhateverItsStatus() throws {
         try folder.write("text", "bad.wav")
         try list(["x": "a.wav", "y": "bad.wav", "z": "gone.wav"])
-        try run("list.jsonl", exits: 1)
-        let run = try run("list.jsonl", ["--json", "--skip-existing"], exits: 1)
+        try run(exits: 1)
+        let run = try run(["--json", "--skip-existing"], exits: 1)
         let results = try run.events("result")
         #expect(results.map { $0["status"] as? String } == ["skipped", "failed", "failed"])
         #expect(
@@ -138,11 +138,11 @@ struct ManifestTests {
 
     @Test func aTrackThatTakesTooLongFailsAndTheRunGoesOn() throws {
         try list(["short": "a.wav"])
-        try run("list.jsonl")
+        try run()
         try list(["long": "b.wav", "short": "a.wav"])
         // Less than any track takes.
         let options = ["--json", "--skip-existing", "--timeout=0.000001"]
-        let run = try run("list.jsonl", options, exits: 1)
+        let run = try run(options, exits: 1)
         let results = try run.events("result")
         #expect(results.map { $0["status"] as? String } == ["failed", "skipped"])
         #expect(results[0]["error_class"] as? String == "timeout")
@@ -155,8 +155,7 @@ struct ManifestTests {
         try list(["x": "a.wav", "y": "bad.wav"])
         let options = ["--json", "--skip-existing", "--quarantine-after=2"]
         func status(_ more: [String] = [], exits code: Int32) throws -> String? {
-            try run("list.jsonl", options + more, exits: code).events("result").last?["status"]
-                as? String
+            try run(options + more, exits: code).events("result").last?["status"] as? String
         }
         #expect(try status(exits: 1) == "failed")
         #expect(try status(exits: 1) == "failed")
@@ -173,9 +172,8 @@ struct ManifestTests {
         try list(["x": "a.wav"])
         try folder.makeFolder("out/cross_first/x/drums.wav")
         for _ in 0..<2 {
-            let result = try run(
-                "list.jsonl", ["--json", "--quarantine-after=1"], exits: 1
-            ).events("result").first
+            let result = try run(["--json", "--quarantine-after=1"], exits: 1)
+                .events("result").first
             #expect(result?["status"] as? String == "failed")
             #expect(result?["error_class"] as? String == "no_room")
         }
@@ -192,17 +190,17 @@ struct ManifestTests {
             {"id": "y", "path": "b.wav", "stems": "rest"}
 
             """, "list.jsonl")
-        let found = try run("list.jsonl", ["--json", "--stems=drums"]).events("result")
+        let found = try run(["--json", "--stems=drums"]).events("result")
         let stems = found.map { track in
             (track["outputs"] as? [[String: Any]])?.compactMap { $0["stem"] as? String }
         }
         #expect(stems == [["drums"], ["rest"]])
         let parameters = try #require(found.last?["parameters"] as? [String: Any])
         #expect(parameters["outputs"] as? [String] == ["rest"])
-        let again = try run("list.jsonl", ["--stems=drums", "--skip-existing"])
+        let again = try run(["--stems=drums", "--skip-existing"])
         #expect(again.errors.contains("Already done: x\nAlready done: y\n"))
         // Without {stem}, different stems of a track would have the same file name.
-        try run("list.jsonl", ["--stems=drums", "--filename={track}.{ext}"], exits: 2)
+        try run(["--stems=drums", "--filename={track}.{ext}"], exits: 2)
     }
 
     @Test func aFollowedManifestIsSeparatedLineByLine() throws {
@@ -249,8 +247,7 @@ struct ManifestTests {
             {"id": "y", "path": "a.wav", "duration": 0.1}
 
             """, "list.jsonl")
-        let found = try run("list.jsonl", ["--json", "--max-duration=0.11"], exits: 1).events(
-            "result")
+        let found = try run(["--json", "--max-duration=0.11"], exits: 1).events("result")
         #expect(found.map { $0["error_class"] as? String } == ["too_long", nil])
     }
 
