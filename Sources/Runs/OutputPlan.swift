@@ -10,7 +10,7 @@ struct PlannedTrack {
     let stemPaths: [String]
     let stemFilePath: String?
     /// The track's place in the ledger; nil for standard input and output.
-    let place: RecordPlace?
+    let place: LedgerEntry?
 
     /// Paths of all files; the stem file is last.
     var paths: [String] { stemPaths + (stemFilePath.map { [$0] } ?? []) }
@@ -177,7 +177,7 @@ struct OutputPlan {
             place: input.isStandardInput
                 ? nil
                 : (paths.first ?? stemFilePath).map {
-                    RecordPlace(
+                    LedgerEntry(
                         named: input.id == nil ? written(input.fileName) : track.name, in: out,
                         firstOutput: $0)
                 })

@@ -101,7 +101,7 @@ struct RunLedger {
             let place = track.place, let record = place.read(), let failure = record.failure,
             failure.tries >= limit, failure.counts(for: track.input, plan.parameters(of: track)),
             // Another run may be trying it.
-            record.state.isFinal || !place.entry.isClaimed
+            record.state.isFinal || !place.isClaimed
         else { return nil }
         return failure
     }
@@ -111,7 +111,7 @@ struct RunLedger {
     /// Keeps other runs from separating the track at the same time; nil if one already does.
     func claim(_ track: PlannedTrack) -> LedgerEntry.Claim? {
         guard isThere, let place = track.place else { return LedgerEntry.Claim() }
-        return place.entry.claim()
+        return place.claim()
     }
 
     /// Counts a try before it begins, because a track may end the process.
@@ -172,7 +172,7 @@ struct RunLedger {
     /// Removes what killed runs left in the folders of a track.
     mutating func sweep(_ track: PlannedTrack) {
         let records = ledger.flatMap { ledger in
-            track.place.map { [ledger.folder, $0.entry.path] }
+            track.place.map { [ledger.folder, $0.path] }
         }
         for folder in track.folders + (records ?? []) where sweptFolders.insert(folder).inserted {
             TemporaryFiles.removeLeftovers(in: folder)

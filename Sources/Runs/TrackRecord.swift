@@ -59,12 +59,10 @@ struct FailureRecord: Codable {
     }
 }
 
-/// Where the record of a track is.
-struct RecordPlace {
-    let entry: LedgerEntry
-
-    /// The folder is `OUT/.swift-demucs/song.mp3-29ca0592b85eda6b`: the name of the track, and a
-    /// checksum of the first file's path below the output folder. So the folder may be moved.
+extension LedgerEntry {
+    /// The entry of a track. Its folder is `OUT/.swift-demucs/song.mp3-29ca0592b85eda6b`: the name of
+    /// the track, and a checksum of the first file's path below the output folder. So the folder
+    /// may be moved.
     ///
     /// - Parameters:
     ///   - name: the id or the file name of the track.
@@ -74,7 +72,7 @@ struct RecordPlace {
         let below = output.utf8.dropFirst(folder.utf8.count)
         let relative = String(decoding: below.drop { $0 == UInt8(ascii: "/") }, as: UTF8.self)
         let checksum = SHA256(of: relative).hexadecimal.prefix(16)
-        entry = Ledger(ofRun: folder)[Self.name(name, "-\(checksum)")]
+        self = Ledger(ofRun: folder)[Self.name(name, "-\(checksum)")]
     }
 
     /// A name with an ending. In a long name, a checksum replaces the last part.
@@ -90,18 +88,18 @@ struct RecordPlace {
     }
 
     /// The record; nil if there is none, or none that can be used.
-    func read() -> TrackRecord? { (try? entry.read(TrackRecord.self)).flatMap(\.self) }
+    func read() -> TrackRecord? { (try? self.read(TrackRecord.self)).flatMap(\.self) }
 
     /// Writes or removes the record. Errors are ignored: without a record the track is separated
     /// again next time.
     func replace(_ record: TrackRecord?) {
-        do throws(LedgerError) { _ = try entry.read(TrackRecord.self) } catch {
+        do throws(LedgerError) { _ = try self.read(TrackRecord.self) } catch {
             // A record that may be right elsewhere or later stays.
             if error != .damaged { return }
         }
-        if let record, (try? entry.write(record)) != nil { return }
+        if let record, (try? self.write(record)) != nil { return }
         // One that could not be replaced may count a try that was none.
-        unlink(entry.record)
+        unlink(self.record)
     }
 }
 
