@@ -6,9 +6,8 @@ import System
 final class ManualClock: Sendable {
     private struct State {
         var now = 1000.0
-        /// Conditions that threads wait for, by the numbers of the waits.
-        var waits: [Int: Condition] = [:]
-        var lastWait = 0
+        /// All conditions that threads have waited for.
+        var conditions: [ObjectIdentifier: Condition] = [:]
     }
 
     private let state = Mutex(State())
@@ -23,21 +22,17 @@ final class ManualClock: Sendable {
     func advance(by seconds: Double) {
         let waited = state.withLock { state in
             state.now += seconds
-            return Array(state.waits.values)
+            return Array(state.conditions.values)
         }
         for condition in waited { condition.withLock { condition.broadcast() } }
     }
 
     private func wait(on condition: Condition, until deadline: Double) {
-        let number = state.withLock { state -> Int? in
-            if state.now >= deadline { return nil }
-            state.lastWait += 1
-            state.waits[state.lastWait] = condition
-            return state.lastWait
+        let isDue = state.withLock { state in
+            state.conditions[ObjectIdentifier(condition)] = condition
+            return state.now >= deadline
         }
-        guard let number else { return }
         // The caller has held the lock since before the entry, so that no broadcast is missed.
-        condition.wait()
-        state.withLock { $0.waits[number] = nil }
+        if !isDue { condition.wait() }
     }
 }
