@@ -43,9 +43,9 @@ struct Reply {
             body: .bytes(bytes + Array("\n".utf8)))
     }
 
-    static func text(_ text: String, status: Int = 200, type: String = "text/plain") -> Reply {
+    static func text(_ text: String, type: String = "text/plain") -> Reply {
         Reply(
-            status,
+            200,
             headers: [("Content-Type", "\(type); charset=utf-8"), ("Cache-Control", "no-store")],
             body: .bytes(Array(text.utf8)))
     }
