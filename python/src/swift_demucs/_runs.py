@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import os
 from pathlib import Path
@@ -88,10 +87,7 @@ def separate_files(
         return names[min(len(results), len(names) - 1)]
 
     callbacks = _call.Callbacks()
-    with contextlib.ExitStack() as stack:
-        token = stack.enter_context(_call.token(cancellation))
-        handle = stack.enter_context(model._use())
-        show = stack.enter_context(_progress.reporting(progress, model.sample_rate, title))
+    with model._calling(callbacks, progress, cancellation, title) as (token, handle, report):
         if not inputs:
             return []
         arguments = (
@@ -99,7 +95,7 @@ def separate_files(
             len(inputs),
             given,
             _call.event_callback(callbacks, take),
-            _progress.c_callback(callbacks, show) if show else _library.ProgressCallback(),
+            report,
         )
         callbacks.invoke(token, "sd_run", handle, *arguments, None, token.handle)
     return [results[path] for path in inputs]
