@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from packs import whole_file
 from stems import Array
 
 RECIPE = 1  # part of the cache's name: raise it when a change below changes the analysis
@@ -152,10 +153,8 @@ def lines(voice: str) -> tuple[Line, ...]:
     if not path.exists():
         analysed = [_analysed(voice, text)._asdict() for text in LINES]
         arrays = {f"{name}{k}": x for k, line in enumerate(analysed) for name, x in line.items()}
-        path.parent.mkdir(parents=True, exist_ok=True)
-        pending = path.with_name(f"{path.stem}.{os.getpid()}.npz")  # others may do the same
-        np.savez(pending, **arrays)
-        pending.rename(path)
+        with whole_file(path) as file:
+            np.savez(file, **arrays)
     with np.load(path) as arrays:
         found = [Line(*(arrays[f"{name}{k}"] for name in Line._fields)) for k in range(len(LINES))]
     return tuple(
