@@ -31,8 +31,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+import command_line
 import export_onnx
-import program
 import seeded_model as reference
 import torch
 from core import Core, core_inputs
@@ -110,10 +110,7 @@ def measure(given: argparse.Namespace, work: Path) -> None:
 
 def main() -> None:
     """Command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--binary", type=Path, default=program.default())
+    parser = command_line.parser(__doc__, "binary")
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--precision", nargs="+", choices=PRECISIONS, default=PRECISIONS)

@@ -21,7 +21,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-import program
+import command_line
 import roformer_core
 from fixture import noise
 from peer_timers import PRECISIONS, Timer, onnx_runtime, open_vino, ours, pytorch, rotate, table
@@ -56,14 +56,10 @@ def measure(given: argparse.Namespace, work: Path) -> None:
 
 def main() -> None:
     """Command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = command_line.parser(__doc__, "binary", "threads")
     parser.add_argument(
         "--name", default="mel_band_roformer_kim", choices=roformer_core.CONFIGURATIONS
     )
-    parser.add_argument("--binary", type=Path, default=program.default())
-    parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--precision", nargs="*", choices=PRECISIONS, default=PRECISIONS)
     parser.add_argument("--peers", nargs="*", choices=PEERS, default=PEERS)

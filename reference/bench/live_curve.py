@@ -12,7 +12,6 @@ that the rules in docs/live.md choose. Needs the Python package; matplotlib for 
 
 from __future__ import annotations
 
-import argparse
 import sys
 import time
 from collections.abc import Iterator
@@ -25,6 +24,7 @@ import swift_demucs
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+import command_line
 from snr import snr
 
 # Look-ahead, hop and window in seconds; 0 is the window that the model was trained on.
@@ -66,9 +66,7 @@ def live(model: swift_demucs.Model, mix: np.ndarray, rate: int, look: float, hop
 
 def main() -> None:
     """Command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = command_line.parser(__doc__)
     parser.add_argument("songs", nargs="+", type=Path)
     parser.add_argument("--model", default="demo")
     parser.add_argument("--precision", default="default")

@@ -10,7 +10,6 @@ overlap 0.25, in float32. The last column is the mean of the changes.
 
 from __future__ import annotations
 
-import argparse
 import json
 import statistics
 import subprocess
@@ -21,6 +20,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "reference"))
 
+import command_line
 import program
 
 STEMS = ("drums", "bass", "other", "vocals")
@@ -69,12 +69,9 @@ def row(name: str, scores: list[dict[str, float]], plain: list[dict[str, float]]
 
 def main() -> None:
     """Command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = command_line.parser(__doc__, "binary")
     parser.add_argument("--songs", type=int, default=12)
     parser.add_argument("--seconds", type=float, default=12.0)
-    parser.add_argument("--binary", type=Path, default=program.default())
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         songs = make_songs(Path(folder), options.songs, options.seconds)
